@@ -1,0 +1,378 @@
+//! Credentials in files: PEM, or the bare structure; also what other implementations write.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use base64ct::{Base64, Encoding};
+use pki_types::SignatureVerificationAlgorithm;
+
+use crate::certificate::DelegationCertificate;
+use crate::credential::{DelegatedCredential, Form};
+use crate::error::Error;
+use crate::tbs::Role;
+use crate::verify::find_role;
+
+/// A credential as it was found in a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct StoredCredential {
+    /// The form that the label says, or that the bare structure parses as.
+    pub form: Form,
+    /// The role, where the label says it; [`find_role`](Self::find_role) knows for certain.
+    pub role: Option<Role>,
+    /// The encoding, which parses.
+    pub bytes: Vec<u8>,
+}
+
+impl StoredCredential {
+    /// Which end the credential authenticates, as only the certificate's signature proves.
+    ///
+    /// Fails with [`Error::RoleMismatch`] if the label says the other role, and as
+    /// [`DelegatedCredential::decode`] and [`find_role`] do.
+    pub fn find_role(
+        &self,
+        certificate: &DelegationCertificate<'_>,
+        algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+    ) -> Result<Role, Error> {
+        let credential = DelegatedCredential::decode(self.form, &self.bytes)?;
+        let got = find_role(&credential, certificate, algorithms)?;
+        match self.role {
+            Some(wanted) if wanted != got => Err(Error::RoleMismatch { wanted, got }),
+            _ => Ok(got),
+        }
+    }
+}
+
+/// All credentials of a file, in their order.
+///
+/// Takes PEM blocks `DELEGATED CREDENTIAL`, `NAMED DELEGATED CREDENTIAL`, `SERVER DELEGATED
+/// CREDENTIAL` and `CLIENT DELEGATED CREDENTIAL`, with lines of any length, among any others; and a
+/// file that is the bare structure.
+///
+/// Fails with [`Error::MalformedPem`], with [`Error::MissingCredential`] if there is none, and as
+/// [`DelegatedCredential::decode`] does.
+pub fn read(file: &[u8]) -> Result<Vec<StoredCredential>, Error> {
+    if !contains(file, BEGIN.as_bytes()) {
+        return Ok([read_bare(file)?].into());
+    }
+    let text = core::str::from_utf8(file).map_err(|error| Error::MalformedPem {
+        line: line_at(file, error.valid_up_to()),
+    })?;
+    let mut found = Vec::new();
+    for section in sections(text) {
+        let section = section?;
+        let Some((form, role)) = meaning(section.label) else {
+            continue;
+        };
+        let bytes = section.decode()?;
+        DelegatedCredential::decode(form, &bytes)?;
+        found.push(StoredCredential { form, role, bytes });
+    }
+    match found.is_empty() {
+        true => Err(Error::MissingCredential),
+        false => Ok(found),
+    }
+}
+
+fn contains(file: &[u8], text: &[u8]) -> bool {
+    file.windows(text.len()).any(|window| window == text)
+}
+
+/// The line of an offset, counted from 1.
+fn line_at(file: &[u8], offset: usize) -> usize {
+    1 + file.iter().take(offset).filter(|&&b| b == b'\n').count()
+}
+
+fn read_bare(file: &[u8]) -> Result<StoredCredential, Error> {
+    if file.is_empty() {
+        return Err(Error::MissingCredential);
+    }
+    let stored = |form| StoredCredential {
+        form,
+        role: None,
+        bytes: file.into(),
+    };
+    // Both layouts are self-delimiting, so at most one of them ends where the file does but for a
+    // coincidence that no signature would cover.
+    DelegatedCredential::decode(Form::Rfc9345, file)
+        .map(|_| stored(Form::Rfc9345))
+        .or_else(
+            |error| match DelegatedCredential::decode(Form::Named, file) {
+                Ok(_) => Ok(stored(Form::Named)),
+                Err(_) => Err(error),
+            },
+        )
+}
+
+fn meaning(label: &str) -> Option<(Form, Option<Role>)> {
+    Some(match label {
+        RFC9345_LABEL => (Form::Rfc9345, None),
+        NAMED_LABEL => (Form::Named, None),
+        "SERVER DELEGATED CREDENTIAL" => (Form::Rfc9345, Some(Role::Server)),
+        "CLIENT DELEGATED CREDENTIAL" => (Form::Rfc9345, Some(Role::Client)),
+        _ => return None,
+    })
+}
+
+/// A credential as a PEM block with lines of 64 columns, as RFC 7468 wants them.
+#[must_use]
+pub fn write(form: Form, bytes: &[u8]) -> String {
+    let label = match form {
+        Form::Rfc9345 => RFC9345_LABEL,
+        Form::Named => NAMED_LABEL,
+    };
+    let body = Base64::encode_string(bytes);
+    let mut pem = String::new();
+    for part in [BEGIN, label, DASHES, "\n"] {
+        pem.push_str(part);
+    }
+    for (column, character) in body.chars().enumerate() {
+        if column > 0 && column % COLUMNS == 0 {
+            pem.push('\n');
+        }
+        pem.push(character);
+    }
+    for part in ["\n", END, label, DASHES, "\n"] {
+        pem.push_str(part);
+    }
+    pem
+}
+
+/// One PEM block, not decoded: private keys stay as they are unless somebody asks.
+#[derive(Clone, Copy)]
+struct Section<'a> {
+    label: &'a str,
+    body: &'a str,
+    /// The line of the BEGIN boundary, counted from 1.
+    line: usize,
+}
+
+impl Section<'_> {
+    fn decode(&self) -> Result<Vec<u8>, Error> {
+        let body: String = self.body.split_ascii_whitespace().collect();
+        Base64::decode_vec(&body).map_err(|_| Error::MalformedPem {
+            line: self.line + 1,
+        })
+    }
+}
+
+/// The PEM blocks of a text, in their order. Text between blocks is skipped (RFC 7468 §2).
+fn sections(text: &str) -> impl Iterator<Item = Result<Section<'_>, Error>> {
+    let mut rest = text;
+    core::iter::from_fn(move || {
+        let begin = rest.find(BEGIN)?;
+        let line = line_at(text.as_bytes(), text.len() - rest.len() + begin);
+        let section = section_at(rest.get(begin..)?, line);
+        rest = section.as_ref().map_or("", |(_, behind)| behind);
+        Some(section.map(|(section, _)| section))
+    })
+}
+
+/// The block that `text` begins with, and what is behind it.
+fn section_at(text: &str, line: usize) -> Result<(Section<'_>, &str), Error> {
+    let malformed = Error::MalformedPem { line };
+    let parts = || {
+        let (label, rest) = text.strip_prefix(BEGIN)?.split_once(DASHES)?;
+        let (body, rest) = rest.split_once(END)?;
+        let rest = rest.strip_prefix(label)?.strip_prefix(DASHES)?;
+        (!label.contains('\n')).then_some((Section { label, body, line }, rest))
+    };
+    parts().ok_or(malformed)
+}
+
+const BEGIN: &str = "-----BEGIN ";
+const END: &str = "-----END ";
+const DASHES: &str = "-----";
+const COLUMNS: usize = 64;
+const RFC9345_LABEL: &str = "DELEGATED CREDENTIAL";
+const NAMED_LABEL: &str = "NAMED DELEGATED CREDENTIAL";
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+    use std::{format, vec};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::Alert;
+    use crate::scheme::SignatureScheme;
+    use crate::testing::{CertificateTemplate, Claim, NAME, TestKey, algorithms};
+
+    const BARE: &[u8] = b"\x00\x00\x00\x01\x08\x07\x00\x00\x01k\x08\x07\x00\x01s";
+    const NAMED: &[u8] = b"\x00\x00\x00\x01\x08\x07\x00\x00\x01k\x03a.b\x08\x07\x00\x01s";
+
+    fn stored(form: Form, role: Option<Role>, bytes: &[u8]) -> StoredCredential {
+        StoredCredential {
+            form,
+            role,
+            bytes: bytes.into(),
+        }
+    }
+
+    #[test]
+    fn writes_lines_of_64_columns_with_the_label_of_the_form() {
+        assert_eq!(
+            write(Form::Rfc9345, &[0; 49]),
+            format!(
+                "-----BEGIN DELEGATED CREDENTIAL-----\n{}\nAA==\n-----END DELEGATED CREDENTIAL-----\n",
+                "A".repeat(64)
+            )
+        );
+        assert!(
+            write(Form::Named, &[0]).starts_with("-----BEGIN NAMED DELEGATED CREDENTIAL-----\n")
+        );
+    }
+
+    #[test]
+    fn reads_several_blocks_among_others() {
+        let file = format!(
+            "# notes\r\n{}-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n{}",
+            write(Form::Named, NAMED),
+            write(Form::Rfc9345, BARE).replace('\n', "\r\n"),
+        );
+        assert_eq!(
+            read(file.as_bytes()).unwrap(),
+            [
+                stored(Form::Named, None, NAMED),
+                stored(Form::Rfc9345, None, BARE)
+            ]
+        );
+    }
+
+    #[test]
+    fn reads_the_bare_structure_of_either_form() {
+        assert_eq!(read(BARE).unwrap(), [stored(Form::Rfc9345, None, BARE)]);
+        assert_eq!(read(NAMED).unwrap(), [stored(Form::Named, None, NAMED)]);
+    }
+
+    #[test]
+    fn reads_role_labels_on_one_unwrapped_line_next_to_keys() {
+        let body = Base64::encode_string(BARE);
+        let file = format!(
+            "-----BEGIN CLIENT DELEGATED CREDENTIAL-----\n{body}\n-----END CLIENT DELEGATED CREDENTIAL-----\n\
+             -----BEGIN CLIENT DC PRIVATE KEY-----\nsecret\n-----END CLIENT DC PRIVATE KEY-----\n\
+             -----BEGIN SERVER DELEGATED CREDENTIAL-----\n{body}\n-----END SERVER DELEGATED CREDENTIAL-----\n"
+        );
+        assert_eq!(
+            read(file.as_bytes()).unwrap(),
+            [
+                stored(Form::Rfc9345, Some(Role::Client), BARE),
+                stored(Form::Rfc9345, Some(Role::Server), BARE)
+            ]
+        );
+    }
+
+    #[test]
+    fn says_which_line_is_broken() {
+        let block = write(Form::Rfc9345, BARE);
+        for (file, line) in [
+            (format!("\n\n{}", block.replace("AAAB", "AA?B")), 4),
+            (format!("{block}-----BEGIN X-----\n"), 4),
+            (block.replace("-----END DEL", "-----END REL"), 1),
+            ("-----BEGIN ".to_string(), 1),
+            ("-----BEGIN A\nB-----\n-----END A\nB-----".to_string(), 1),
+        ] {
+            assert_eq!(
+                read(file.as_bytes()),
+                Err(Error::MalformedPem { line }),
+                "{file}"
+            );
+        }
+    }
+
+    #[test]
+    fn says_which_line_is_not_text() {
+        let file = [write(Form::Rfc9345, BARE).as_bytes(), b"# caf\xe9\n"].concat();
+        assert_eq!(read(&file), Err(Error::MalformedPem { line: 4 }));
+    }
+
+    #[test]
+    fn case_113_says_that_a_label_names_the_wrong_role() {
+        let delegation = CertificateTemplate::default().build();
+        let certificate = delegation.certificate();
+        let key = TestKey::p384().spki();
+        let mut claim = Claim::good(&key);
+        claim.scheme = SignatureScheme::ECDSA_SECP384R1_SHA384;
+        for role in [Role::Server, Role::Client] {
+            let bytes = delegation.sign_anything(role, &claim);
+            let find = |label: &str| {
+                let file = write(Form::Rfc9345, &bytes).replace("DELEGATED CRED", label);
+                let [stored] = &read(file.as_bytes()).unwrap()[..] else {
+                    panic!("{file}");
+                };
+                stored.find_role(&certificate, algorithms())
+            };
+            assert_eq!(find("DELEGATED CRED"), Ok(role));
+            for (label, wanted) in [
+                ("SERVER DELEGATED CRED", Role::Server),
+                ("CLIENT DELEGATED CRED", Role::Client),
+            ] {
+                match wanted == role {
+                    true => assert_eq!(find(label), Ok(role)),
+                    false => {
+                        let error = find(label).unwrap_err();
+                        assert_eq!(error, Error::RoleMismatch { wanted, got: role });
+                        assert_eq!(error.alert(), Alert::IllegalParameter);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn finds_the_role_of_a_named_credential() {
+        let delegation = CertificateTemplate::default().build();
+        let key = TestKey::p256().spki();
+        let mut claim = Claim::good(&key);
+        claim.name = Some(NAME);
+        let bytes = delegation.sign_anything(Role::Client, &claim);
+        for file in [write(Form::Named, &bytes).into_bytes(), bytes] {
+            let stored = read(&file).unwrap().remove(0);
+            let role = stored.find_role(&delegation.certificate(), algorithms());
+            assert_eq!((stored.form, role), (Form::Named, Ok(Role::Client)));
+        }
+    }
+
+    #[test]
+    fn case_113_a_file_without_credentials_says_so() {
+        for file in [
+            &b""[..],
+            b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+            b"-----BEGIN -----\nAAAA\n-----END -----\n",
+        ] {
+            let error = read(file).unwrap_err();
+            assert_eq!(error, Error::MissingCredential);
+            assert_eq!(error.alert(), Alert::IllegalParameter);
+        }
+    }
+
+    #[test]
+    fn what_is_inside_must_parse() {
+        let file = write(Form::Rfc9345, &[BARE, b"x"].concat());
+        assert!(matches!(
+            read(file.as_bytes()),
+            Err(Error::TrailingData { bytes: 1, .. })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn reading_undoes_writing(signature in proptest::collection::vec(any::<u8>(), 1..300), named: bool) {
+            let (form, head) = match named {
+                true => (Form::Named, &NAMED[..NAMED.len() - 3]),
+                false => (Form::Rfc9345, &BARE[..BARE.len() - 3]),
+            };
+            let length = u16::try_from(signature.len()).unwrap().to_be_bytes();
+            let bytes = [head, &length, &signature].concat();
+            let file = write(form, &bytes);
+            prop_assert!(file.lines().all(|line| line.len() <= COLUMNS));
+            prop_assert_eq!(read(file.as_bytes()).unwrap(), vec![stored(form, None, &bytes)]);
+        }
+
+        #[test]
+        fn never_panics(file in ".{0,40}(-----BEGIN |-----END |-----|A|\\n|DELEGATED CREDENTIAL){0,12}") {
+            let _ = read(file.as_bytes());
+        }
+    }
+}
