@@ -1,0 +1,132 @@
+//! An HTTPS server on a device: answers any request with one line.
+//!
+//! Serves the credential of an identity folder to clients that understand it. Others get the fallback
+//! certificate, if there is one, or a handshake_failure alert.
+
+use std::error::Error;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use dc_rustls::server::{Acceptor, Identity, Served, Store};
+use rustls::ServerConfig;
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+#[derive(Parser)]
+#[command(about = "Serves HTTPS with a delegated credential")]
+struct Args {
+    /// Folder with chain.pem, credential.pem and key.pem.
+    #[arg(long, value_name = "DIR")]
+    identity: PathBuf,
+    /// Where to listen, for example 127.0.0.1:4433; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR")]
+    listen: String,
+    /// Certificate chain for clients that do not understand credentials.
+    #[arg(long, value_name = "FILE", requires = "fallback_key")]
+    fallback_cert: Option<PathBuf>,
+    /// Its private key.
+    #[arg(long, value_name = "FILE", requires = "fallback_cert")]
+    fallback_key: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match serve(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: &Args) -> Result<(), Box<dyn Error>> {
+    let provider = Arc::new(ring::default_provider());
+    let store = Store::new(provider.clone());
+    store.install(Identity::load(&args.identity)?)?;
+    let mut acceptor = Acceptor::new(store);
+    if let (Some(chain), Some(key)) = (&args.fallback_cert, &args.fallback_key) {
+        acceptor = acceptor.fallback(fallback(provider, chain, key)?);
+    }
+    let listener = TcpListener::bind(&args.listen).map_err(|error| {
+        format!(
+            "cannot listen on {}: {error}; give another --listen",
+            args.listen
+        )
+    })?;
+    println!("listening on {}", listener.local_addr()?);
+    for tcp in listener.incoming() {
+        let acceptor = acceptor.clone();
+        let tcp = tcp?;
+        thread::spawn(move || match answer(&acceptor, tcp) {
+            Ok(served) => eprintln!("served with {}", describe(&served)),
+            Err(error) => eprintln!("not served: {error}"),
+        });
+    }
+    Ok(())
+}
+
+/// An ordinary rustls configuration, which knows nothing of credentials.
+fn fallback(
+    provider: Arc<CryptoProvider>,
+    chain: &PathBuf,
+    key: &PathBuf,
+) -> Result<Arc<ServerConfig>, Box<dyn Error>> {
+    let explain = |path: &PathBuf, error| format!("fallback {}: {error}", path.display());
+    let certificates = CertificateDer::pem_file_iter(chain)
+        .and_then(Iterator::collect)
+        .map_err(|error| explain(chain, error))?;
+    let private_key = PrivateKeyDer::from_pem_file(key).map_err(|error| explain(key, error))?;
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(certificates, private_key)?;
+    Ok(Arc::new(config))
+}
+
+fn answer(acceptor: &Acceptor, tcp: TcpStream) -> Result<Served, Box<dyn Error>> {
+    tcp.set_read_timeout(Some(TIMEOUT))?;
+    tcp.set_write_timeout(Some(TIMEOUT))?;
+    let mut tls = acceptor.accept(tcp)?;
+    let served = tls.served().clone();
+    read_request(&mut tls)?;
+    let body = format!("served with {}\n", describe(&served));
+    write!(
+        tls,
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len(),
+    )?;
+    tls.connection_mut().send_close_notify();
+    tls.flush()?;
+    Ok(served)
+}
+
+/// Reads up to the empty line that ends the header of a request.
+fn read_request(tls: &mut impl Read) -> io::Result<()> {
+    for line in BufReader::new(tls.take(MAX_REQUEST)).lines() {
+        if line?.is_empty() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn describe(served: &Served) -> String {
+    match served {
+        Served::Delegated {
+            unique_name: Some(name),
+            ..
+        } => format!("a credential for {name}"),
+        Served::Delegated { .. } => "an RFC 9345 credential".to_owned(),
+        _ => "the fallback certificate".to_owned(),
+    }
+}
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_REQUEST: u64 = 16 * 1024;

@@ -1,0 +1,257 @@
+//! What a client wants, checked once.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dc_core::MAX_VALIDITY;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::ServerName;
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
+use rustls::{ClientConfig, KeyLog, NoKeyLog, RootCertStore};
+
+use super::sessions::{ConnectionSessions, Sessions};
+use super::verifier::CredentialVerifier;
+use super::{Stream, UniqueName, offer};
+use crate::provider::{Side, intern_offer, wrap};
+use crate::{Error, decompress};
+
+/// A client's configuration, for any number of connections.
+///
+/// ```no_run
+/// use std::net::TcpStream;
+/// use std::sync::Arc;
+/// use dc_rustls::client::{Config, Peer, UniqueName};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let roots = rustls::RootCertStore::empty();
+/// let tls = Config::builder(Arc::new(rustls::crypto::ring::default_provider()))
+///     .roots(roots)
+///     .unique_name(UniqueName::Required)
+///     .build()?;
+/// let tcp = TcpStream::connect("192.0.2.1:443")?;
+/// let stream = tls.connect("k3v.cpe.example.com".try_into()?, tcp)?;
+/// match stream.peer() {
+///     Peer::Delegated { unique_name, expires, .. } => println!("{unique_name:?} until {expires:?}"),
+///     _ => println!("an ordinary certificate"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    rustls: Arc<ClientConfig>,
+    offer: &'static [u8],
+    sessions: Arc<Sessions>,
+}
+
+impl Config {
+    /// Begins a configuration that uses this provider for all cryptography.
+    #[must_use]
+    pub fn builder(provider: Arc<CryptoProvider>) -> WantsVerifier {
+        WantsVerifier { provider }
+    }
+
+    /// Connects over a blocking stream: does the whole handshake, and returns when the peer is known.
+    ///
+    /// `name` is the name that the caller wants to reach, not one that it was redirected to.
+    ///
+    /// Fails with [`Error::Refused`] if the server's credential is not acceptable, or if it has none and
+    /// the policy asks for one; the server has got the alert by then. Fails with [`Error::Tls`] or
+    /// [`Error::Io`] for all other reasons.
+    pub fn connect<T: Read + Write>(
+        &self,
+        name: ServerName<'static>,
+        io: T,
+    ) -> Result<Stream<T>, Error> {
+        let (rustls, sessions) = self.for_connection();
+        Stream::handshake(rustls, sessions, name, io, self.offer)
+    }
+
+    /// The rustls configuration for one connection, which keeps its sessions with its peer.
+    ///
+    /// The verifier stays the same one: rustls resumes only under the verifier of the full handshake.
+    pub(super) fn for_connection(&self) -> (Arc<ClientConfig>, Arc<ConnectionSessions>) {
+        let mut rustls = ClientConfig::clone(&self.rustls);
+        let clock = Arc::clone(&rustls.time_provider);
+        let sessions = Arc::new(ConnectionSessions::new(Arc::clone(&self.sessions), clock));
+        rustls.resumption = rustls::client::Resumption::store(sessions.clone())
+            .tls12_resumption(rustls::client::Tls12Resumption::Disabled);
+        (Arc::new(rustls), sessions)
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn offer(&self) -> &'static [u8] {
+        self.offer
+    }
+}
+
+/// A configuration that does not know yet whom to trust.
+#[derive(Debug)]
+pub struct WantsVerifier {
+    provider: Arc<CryptoProvider>,
+}
+
+impl WantsVerifier {
+    /// Trusts certificates under these roots.
+    #[must_use]
+    pub fn roots(self, roots: impl Into<Arc<RootCertStore>>) -> Builder {
+        Builder::new(self.provider, Trust::Roots(roots.into()))
+    }
+
+    /// Trusts certificates that this verifier does: the platform's, or one with CRLs.
+    ///
+    /// It judges chain, validity and name of the delegation certificate as of any other; the credential
+    /// is judged on top of that.
+    #[must_use]
+    pub fn verifier(self, verifier: Arc<dyn ServerCertVerifier>) -> Builder {
+        Builder::new(self.provider, Trust::Verifier(verifier))
+    }
+}
+
+#[derive(Debug)]
+enum Trust {
+    Roots(Arc<RootCertStore>),
+    Verifier(Arc<dyn ServerCertVerifier>),
+}
+
+/// A configuration that can be built.
+#[derive(Debug)]
+pub struct Builder {
+    provider: Arc<CryptoProvider>,
+    trust: Trust,
+    unique_name: UniqueName,
+    or_certificate: bool,
+    tls12: bool,
+    max_validity: Duration,
+    alpn_protocols: Vec<Vec<u8>>,
+    time_provider: Arc<dyn TimeProvider>,
+    key_log: Arc<dyn KeyLog>,
+}
+
+impl Builder {
+    fn new(provider: Arc<CryptoProvider>, trust: Trust) -> Self {
+        Self {
+            provider,
+            trust,
+            unique_name: UniqueName::default(),
+            or_certificate: false,
+            tls12: false,
+            max_validity: MAX_VALIDITY,
+            alpn_protocols: Vec::new(),
+            time_provider: Arc::new(DefaultTimeProvider),
+            key_log: Arc::new(NoKeyLog),
+        }
+    }
+
+    /// What to want of the unique name; [`UniqueName::Required`] unless this is called.
+    #[must_use]
+    pub fn unique_name(mut self, policy: UniqueName) -> Self {
+        self.unique_name = policy;
+        self
+    }
+
+    /// Under [`UniqueName::Required`], also accepts a server that has a plain certificate for the wanted
+    /// name and its key; the other policies always do.
+    ///
+    /// Whoever holds the key of a certificate for many names can then pose as each of them.
+    #[must_use]
+    pub fn or_certificate(mut self) -> Self {
+        self.or_certificate = true;
+        self
+    }
+
+    /// Also talks to servers that have TLS 1.2 only, which never have a credential.
+    #[must_use]
+    pub fn allow_tls12(mut self) -> Self {
+        self.tls12 = true;
+        self
+    }
+
+    /// Accepts less than 7 days of remaining validity at most (RFC 9345 §3).
+    ///
+    /// [`build`](Self::build) fails if this is more.
+    #[must_use]
+    pub fn max_validity(mut self, max: Duration) -> Self {
+        self.max_validity = max;
+        self
+    }
+
+    /// The application protocols to offer, the favourite first (RFC 7301).
+    #[must_use]
+    pub fn alpn_protocols(mut self, protocols: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        self.alpn_protocols = protocols.into_iter().collect();
+        self
+    }
+
+    /// Another clock than the system's.
+    #[must_use]
+    pub fn time_provider(mut self, clock: Arc<dyn TimeProvider>) -> Self {
+        self.time_provider = clock;
+        self
+    }
+
+    /// Where to log the secrets of connections, for debugging.
+    #[must_use]
+    pub fn key_log(mut self, key_log: Arc<dyn KeyLog>) -> Self {
+        self.key_log = key_log;
+        self
+    }
+
+    /// Checks everything and builds the configuration.
+    ///
+    /// Fails with [`Error::Roots`] if there are no roots, with [`Error::NothingToOffer`] if the verifier
+    /// knows no scheme that credentials may use, with [`Error::Credential`] if the maximum validity is
+    /// above 7 days, and with [`Error::Tls`] if the provider lacks what TLS 1.3 needs.
+    pub fn build(self) -> Result<Config, Error> {
+        let inner = match self.trust {
+            Trust::Verifier(verifier) => verifier,
+            Trust::Roots(roots) => {
+                let provider = Arc::clone(&self.provider);
+                WebPkiServerVerifier::builder_with_provider(roots, provider)
+                    .build()
+                    .map_err(Error::Roots)?
+            }
+        };
+        let forms = self.unique_name.forms();
+        let offer = offer::offer(forms, &inner.supported_verify_schemes())?;
+        let extensions = intern_offer(offer::extensions(forms, &offer)?);
+        let verifier = CredentialVerifier {
+            inner,
+            certificate_is_enough: self.or_certificate || self.unique_name != UniqueName::Required,
+            offer,
+            algorithms: self.provider.signature_verification_algorithms.all,
+            max_validity: check_max_validity(self.max_validity)?,
+        };
+        let provider = wrap(&self.provider, Side::Client { offer: extensions });
+        let versions: &[_] = match self.tls12 {
+            true => &[&rustls::version::TLS13, &rustls::version::TLS12],
+            false => &[&rustls::version::TLS13],
+        };
+        let mut rustls = ClientConfig::builder_with_details(Arc::new(provider), self.time_provider)
+            .with_protocol_versions(versions)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        rustls.alpn_protocols = self.alpn_protocols;
+        rustls.key_log = self.key_log;
+        rustls.cert_decompressors = decompress::wrap(&rustls.cert_decompressors);
+        Ok(Config {
+            rustls: Arc::new(rustls),
+            offer: extensions,
+            sessions: Arc::default(),
+        })
+    }
+}
+
+fn check_max_validity(max: Duration) -> Result<Duration, Error> {
+    match max <= MAX_VALIDITY {
+        true => Ok(max),
+        false => Err(Error::Credential(dc_core::Error::ValidityLimitTooLong {
+            wanted: max,
+            max: MAX_VALIDITY,
+        })),
+    }
+}

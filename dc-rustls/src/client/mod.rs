@@ -1,0 +1,45 @@
+//! The client side: offers credentials, verifies them, and says who the peer is.
+
+mod config;
+mod offer;
+mod sessions;
+mod stream;
+#[cfg(feature = "tokio")]
+mod tokio;
+mod verifier;
+
+use dc_core::Form;
+
+pub use self::config::{Builder, Config, WantsVerifier};
+pub use self::stream::Stream;
+#[cfg(feature = "tokio")]
+pub use self::tokio::AsyncStream;
+pub use crate::peer::Peer;
+
+/// What a client wants of the unique name, which is what protects it from an evil twin: another
+/// device of the same vendor that poses as the wanted one.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum UniqueName {
+    /// Offers and accepts a credential for exactly the wanted name, and nothing else unless
+    /// [`Builder::or_certificate`] is called too. For clients of home servers.
+    #[default]
+    Required,
+    /// Offers both forms and accepts either, or a certificate.
+    ///
+    /// A server that wants to can leave the name out, so this is the security of RFC 9345: every
+    /// holder of a credential can pose as every name of the delegation certificate.
+    Preferred,
+    /// Offers and accepts the form of RFC 9345 alone, or a certificate. No protection from an evil
+    /// twin.
+    Ignored,
+}
+
+impl UniqueName {
+    fn forms(self) -> &'static [Form] {
+        match self {
+            Self::Required => &[Form::Named],
+            Self::Preferred => &[Form::Named, Form::Rfc9345],
+            Self::Ignored => &[Form::Rfc9345],
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `rustls::client::ClientSessionStore`: sessions that remember whom they are with and end with its
+//! credential.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustls::NamedGroup;
+use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::pki_types::ServerName;
+use rustls::time_provider::TimeProvider;
+
+use super::Peer;
+use crate::handover;
+
+/// The sessions of one configuration, by server name.
+#[derive(Default)]
+pub(super) struct Sessions(Mutex<Names>);
+
+#[derive(Default)]
+struct Names {
+    servers: HashMap<ServerName<'static>, Server>,
+    /// The names of `servers`, the oldest first.
+    order: VecDeque<ServerName<'static>>,
+}
+
+#[derive(Default)]
+struct Server {
+    group: Option<NamedGroup>,
+    tickets: VecDeque<(Tls13ClientSessionValue, Peer)>,
+}
+
+impl Names {
+    fn server(&mut self, name: ServerName<'static>) -> &mut Server {
+        if !self.servers.contains_key(&name) {
+            if self.order.len() >= MAX_SERVERS
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.servers.remove(&oldest);
+            }
+            self.order.push_back(name.clone());
+        }
+        self.servers.entry(name).or_default()
+    }
+}
+
+impl Sessions {
+    fn names(&self) -> MutexGuard<'_, Names> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").finish_non_exhaustive()
+    }
+}
+
+/// One connection's view of the sessions: it knows whom the connection is with.
+pub(super) struct ConnectionSessions {
+    shared: Arc<Sessions>,
+    clock: Arc<dyn TimeProvider>,
+    peer: Mutex<Option<Peer>>,
+}
+
+impl ConnectionSessions {
+    pub(super) fn new(shared: Arc<Sessions>, clock: Arc<dyn TimeProvider>) -> Self {
+        Self {
+            shared,
+            clock,
+            peer: Mutex::default(),
+        }
+    }
+
+    /// Remembers what a step of the handshake found out.
+    pub(super) fn found(&self, peer: Option<Peer>) {
+        if peer.is_some() {
+            *self.own_peer() = peer;
+        }
+    }
+
+    /// Whom the connection is with: who was verified, or with whom the resumed session was made.
+    pub(super) fn peer(&self) -> Option<Peer> {
+        self.own_peer().clone()
+    }
+
+    fn own_peer(&self) -> MutexGuard<'_, Option<Peer>> {
+        self.peer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientSessionStore for ConnectionSessions {
+    fn set_kx_hint(&self, server_name: ServerName<'static>, group: NamedGroup) {
+        self.shared.names().server(server_name).group = Some(group);
+    }
+
+    fn kx_hint(&self, server_name: &ServerName<'_>) -> Option<NamedGroup> {
+        self.shared.names().servers.get(server_name)?.group
+    }
+
+    // Sessions below TLS 1.3 are not kept: no credential is behind them.
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(
+        &self,
+        server_name: ServerName<'static>,
+        value: Tls13ClientSessionValue,
+    ) {
+        // A ticket may come in the very step that verified the peer.
+        let Some(peer) = handover::peer().or_else(|| self.peer()) else {
+            return;
+        };
+        let mut names = self.shared.names();
+        let tickets = &mut names.server(server_name).tickets;
+        if tickets.len() >= MAX_TICKETS {
+            tickets.pop_front();
+        }
+        tickets.push_back((value, peer));
+    }
+
+    fn take_tls13_ticket(
+        &self,
+        server_name: &ServerName<'static>,
+    ) -> Option<Tls13ClientSessionValue> {
+        let now = self.clock.current_time()?;
+        let mut names = self.shared.names();
+        let tickets = &mut names.servers.get_mut(server_name)?.tickets;
+        // RFC 9345 §7.4: a session does not outlive the credential it was made under.
+        tickets.retain(|(_, peer)| peer.is_valid_at(now));
+        let (value, peer) = tickets.pop_back()?;
+        *self.own_peer() = Some(peer);
+        Some(value)
+    }
+}
+
+impl fmt::Debug for ConnectionSessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionSessions").finish_non_exhaustive()
+    }
+}
+
+const MAX_SERVERS: usize = 256;
+const MAX_TICKETS: usize = 8;

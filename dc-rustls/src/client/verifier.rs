@@ -1,0 +1,163 @@
+//! `rustls::client::danger::ServerCertVerifier`: an inner verifier for the certificate, and dc-core for
+//! the credential.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dc_core::{
+    DelegatedCredential, DelegationCertificate, Form, Offer, Role, SignatureScheme,
+    VerifiedCredential, Verifier,
+};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error};
+
+use super::Peer;
+use crate::error::Refusal;
+use crate::handover;
+use crate::view::certificate::{UnpackError, unpack};
+
+pub(super) struct CredentialVerifier {
+    pub(super) inner: Arc<dyn ServerCertVerifier>,
+    pub(super) certificate_is_enough: bool,
+    pub(super) offer: Offer,
+    pub(super) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    pub(super) max_validity: Duration,
+}
+
+impl CredentialVerifier {
+    fn verify_credential(
+        &self,
+        form: Form,
+        bytes: &[u8],
+        end_entity: &CertificateDer<'_>,
+        wanted: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<VerifiedCredential, dc_core::Error> {
+        let credential = DelegatedCredential::decode(form, bytes)?;
+        let certificate = DelegationCertificate::parse(CertificateDer::from(&**end_entity))?;
+        Verifier::new(Role::Server, &self.offer, self.algorithms)
+            .with_max_validity(self.max_validity)?
+            .verify(&credential, &certificate, Some(wanted), now)
+    }
+
+    fn accept_certificate(&self) -> Result<(), Error> {
+        if !self.certificate_is_enough {
+            return Err(refuse(Refusal::CredentialRequired));
+        }
+        handover::leave_peer(Peer::Certificate, None);
+        Ok(())
+    }
+}
+
+impl ServerCertVerifier for CredentialVerifier {
+    /// `blob` is what rustls takes for an OCSP response: the entry's extensions in the rustls view.
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        blob: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let unpacked = unpack(blob).map_err(|error| refuse(error.into()))?;
+        let verified = self.inner.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            unpacked.ocsp,
+            now,
+        )?;
+        let Some((form, bytes)) = unpacked.credential else {
+            self.accept_certificate()?;
+            return Ok(verified);
+        };
+        let credential = self
+            .verify_credential(form, &bytes, end_entity, server_name, now)
+            .map_err(|error| refuse(Refusal::Credential(error)))?;
+        let peer = Peer::Delegated {
+            form,
+            unique_name: credential.unique_name().cloned(),
+            expires: credential.expiry(),
+            scheme: credential.scheme(),
+        };
+        handover::leave_peer(peer, Some((credential, end_entity.clone().into_owned())));
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        // Below TLS 1.3 nothing maps the views, so this came as an OCSP response made to look like a
+        // credential.
+        if handover::take_credential(certificate).is_some() {
+            return Err(refuse(Refusal::VersionTooOld));
+        }
+        self.inner
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let Some(credential) = handover::take_credential(certificate) else {
+            return self
+                .inner
+                .verify_tls13_signature(message, certificate, signature);
+        };
+        let scheme = SignatureScheme(signature.scheme.into());
+        credential
+            .verify_handshake(scheme, message, signature.signature())
+            .map_err(|error| refuse(Refusal::Credential(error)))?;
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+        self.inner.root_hint_subjects()
+    }
+}
+
+/// Makes the record layer send the refusal's own alert, and gives rustls the refusal to carry.
+fn refuse(refusal: Refusal) -> Error {
+    handover::leave_alert(refusal.alert());
+    refusal.into()
+}
+
+impl From<UnpackError> for Refusal {
+    fn from(error: UnpackError) -> Self {
+        match error {
+            UnpackError::DuplicateExtension => Self::DuplicateExtension,
+            UnpackError::Malformed => Self::MalformedExtensions,
+            UnpackError::UnexpectedExtension => Self::UnexpectedExtension,
+        }
+    }
+}
+
+impl fmt::Debug for CredentialVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            inner,
+            certificate_is_enough,
+            offer,
+            algorithms: _,
+            max_validity,
+        } = self;
+        f.debug_struct("CredentialVerifier")
+            .field("inner", inner)
+            .field("certificate_is_enough", certificate_is_enough)
+            .field("offer", offer)
+            .field("max_validity", max_validity)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,217 @@
+//! Why a connection was not made, or an identity not installed.
+
+use std::error::Error as StdError;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::{fmt, io};
+
+use rustls::client::VerifierBuilderError;
+use rustls::{AlertDescription, CertificateError, OtherError};
+
+/// Everything that can go wrong in this crate.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The delegation certificate leaves no room for the credential in one TLS record.
+    CertificateTooLong {
+        /// The length of the certificate and the credential, in bytes.
+        length: usize,
+        /// The most that is sure to fit.
+        max: usize,
+    },
+    /// A credential in an identity is not one that a client would accept.
+    Credential(dc_core::Error),
+    /// The credential is not one that can be sent: a length in it is wrong, or its key is not DER.
+    CredentialDoesNotFit,
+    /// A file of an identity cannot be read.
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file of an identity is not what its name says.
+    FileFormat {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The network failed.
+    Io(io::Error),
+    /// The private key is not the one that the credential is for.
+    KeyMismatch,
+    /// The client's offer to take credentials is malformed.
+    MalformedOffer,
+    /// An identity has no certificate.
+    MissingCertificate,
+    /// An identity has no credential.
+    MissingCredential,
+    /// The verifier knows no signature scheme that the key of a credential may use.
+    NothingToOffer,
+    /// Neither a credential nor a fallback certificate suits what the client offered.
+    NothingSuits,
+    /// The handshake ended without anybody having been verified, which is a bug.
+    PeerUnknown,
+    /// The peer's credential, or the lack of one, was not acceptable.
+    Refused(Refusal),
+    /// The roots cannot be used to verify anything.
+    Roots(VerifierBuilderError),
+    /// TLS failed for a reason that has nothing to do with credentials.
+    Tls(rustls::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CertificateTooLong { length, max } => write!(
+                f,
+                "the delegation certificate and the credential have {length} bytes together; {max} fit one TLS record"
+            ),
+            Self::Credential(error) => write!(f, "the credential is of no use: {error}"),
+            Self::CredentialDoesNotFit => f.write_str(
+                "the credential cannot be sent: a length in it is wrong, or its key is not DER",
+            ),
+            Self::File { path, source } => write!(f, "cannot read {}: {source}", path.display()),
+            Self::FileFormat { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Io(error) => write!(f, "network: {error}"),
+            Self::KeyMismatch => f.write_str(
+                "the private key is not the one that the credential is for: enrol again with the device's own key",
+            ),
+            Self::MalformedOffer => {
+                f.write_str("the client's offer to take credentials is malformed")
+            }
+            Self::MissingCertificate => f.write_str("there is no certificate in the chain"),
+            Self::MissingCredential => f.write_str("there is no credential"),
+            Self::NothingSuits => f.write_str(
+                "the client offered nothing that the credential suits, and there is no fallback certificate",
+            ),
+            Self::NothingToOffer => f.write_str(
+                "the verifier knows no signature scheme that the key of a credential may use: use a provider with ECDSA or Ed25519",
+            ),
+            Self::PeerUnknown => f.write_str("the handshake ended without a verified peer"),
+            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Self::Roots(error) => write!(f, "the roots cannot be used: {error}"),
+            Self::Tls(error) => write!(f, "TLS: {error}"),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Credential(error) => Some(error),
+            Self::File { source, .. } => Some(source),
+            Self::FileFormat { source, .. } => Some(source.as_ref()),
+            Self::Io(error) => Some(error),
+            Self::Refused(refusal) => Some(refusal),
+            Self::Roots(error) => Some(error),
+            Self::Tls(error) => Some(error),
+            Self::CertificateTooLong { .. }
+            | Self::CredentialDoesNotFit
+            | Self::KeyMismatch
+            | Self::MalformedOffer
+            | Self::MissingCertificate
+            | Self::MissingCredential
+            | Self::NothingSuits
+            | Self::NothingToOffer
+            | Self::PeerUnknown => None,
+        }
+    }
+}
+
+impl From<rustls::Error> for Error {
+    fn from(error: rustls::Error) -> Self {
+        match Refusal::find(&error) {
+            Some(refusal) => Self::Refused(refusal.clone()),
+            None => Self::Tls(error),
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    /// An I/O error may carry one of rustls's, which may carry a refusal.
+    fn from(error: io::Error) -> Self {
+        match error.downcast::<rustls::Error>() {
+            Ok(error) => error.into(),
+            Err(error) => Self::Io(error),
+        }
+    }
+}
+
+/// Why a client did not accept what a server presented.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The credential is not valid (RFC 9345 §4.1.3), or not for the name that was wanted.
+    Credential(dc_core::Error),
+    /// The policy asks for a credential and the server sent only a certificate.
+    CredentialRequired,
+    /// The end-entity certificate came with two credentials or two OCSP responses.
+    DuplicateExtension,
+    /// What came next to the end-entity certificate is malformed.
+    MalformedExtensions,
+    /// The end-entity certificate came with an extension that was not asked for.
+    UnexpectedExtension,
+    /// A credential was smuggled into a handshake below TLS 1.3 (RFC 9345 §4.1.1).
+    VersionTooOld,
+}
+
+impl Refusal {
+    /// The alert that the server gets.
+    #[must_use]
+    pub fn alert(&self) -> AlertDescription {
+        match self {
+            Self::Credential(error) => AlertDescription::from(error.alert().code()),
+            Self::CredentialRequired => AlertDescription::HandshakeFailure,
+            Self::MalformedExtensions => AlertDescription::DecodeError,
+            Self::UnexpectedExtension => AlertDescription::UnsupportedExtension,
+            Self::DuplicateExtension | Self::VersionTooOld => AlertDescription::IllegalParameter,
+        }
+    }
+
+    /// The refusal inside an error of rustls, which is where a verifier's own errors travel.
+    fn find(error: &rustls::Error) -> Option<&Self> {
+        let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) = error
+        else {
+            return None;
+        };
+        inner.downcast_ref()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Credential(error) => fmt::Display::fmt(error, f),
+            Self::CredentialRequired => f.write_str(
+                "the server sent no credential, and the policy asks for one: is it a device that is enrolled?",
+            ),
+            Self::DuplicateExtension => {
+                f.write_str("the server sent the same extension twice with its certificate")
+            }
+            Self::MalformedExtensions => {
+                f.write_str("what the server sent with its certificate is malformed")
+            }
+            Self::UnexpectedExtension => f.write_str(
+                "the server sent an extension with its certificate that was not asked for",
+            ),
+            Self::VersionTooOld => f.write_str("the server sent a credential below TLS 1.3"),
+        }
+    }
+}
+
+impl StdError for Refusal {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Credential(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Refusal> for rustls::Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refusal))))
+    }
+}

@@ -1,0 +1,126 @@
+//! What the steps of one handshake leave for each other.
+//!
+//! rustls 0.23 calls `verify_server_cert` and `verify_tls13_signature` back to back, in one state
+//! handler on one thread, but gives them nothing in common, and the verifier is shared by all
+//! connections. So the first leaves the credential here and the second takes it; an alert that a
+//! refusal asks for is left for the record layer, which rustls calls before it returns.
+//! Nothing here means: use the certificate's own key. rustls 0.24 hands the first call's result to the
+//! second; there this file goes away.
+
+use std::cell::RefCell;
+
+use dc_core::VerifiedCredential;
+use rustls::AlertDescription;
+use rustls::pki_types::CertificateDer;
+
+use crate::peer::Peer;
+
+#[derive(Default)]
+struct Handover {
+    /// The accepted credential and the certificate that it was accepted under.
+    credential: Option<(VerifiedCredential, CertificateDer<'static>)>,
+    peer: Option<Peer>,
+    alert: Option<AlertDescription>,
+}
+
+thread_local! {
+    static CELL: RefCell<Handover> = RefCell::default();
+}
+
+/// Runs one step of rustls with an empty cell, and returns who the step found the peer to be.
+///
+/// What an outer step on this thread left, should there be one, is kept for it.
+pub(crate) fn scope<T>(step: impl FnOnce() -> T) -> (T, Option<Peer>) {
+    let outer = Outer(CELL.take());
+    let result = step();
+    let peer = CELL.take().peer;
+    drop(outer);
+    (result, peer)
+}
+
+/// Puts the outer step's handover back, also when the inner step panics.
+struct Outer(Handover);
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        CELL.set(std::mem::take(&mut self.0));
+    }
+}
+
+/// Leaves who the peer is, and its credential if it has one.
+pub(crate) fn leave_peer(
+    peer: Peer,
+    credential: Option<(VerifiedCredential, CertificateDer<'static>)>,
+) {
+    CELL.with_borrow_mut(|cell| {
+        cell.peer = Some(peer);
+        cell.credential = credential;
+    });
+}
+
+/// Who the current step found the peer to be, if it did.
+pub(crate) fn peer() -> Option<Peer> {
+    CELL.with_borrow(|cell| cell.peer.clone())
+}
+
+/// Takes the credential that was accepted under this certificate, once.
+pub(crate) fn take_credential(certificate: &CertificateDer<'_>) -> Option<VerifiedCredential> {
+    CELL.with_borrow_mut(|cell| cell.credential.take())
+        .and_then(|(credential, accepted)| (accepted == *certificate).then_some(credential))
+}
+
+/// Forgets the peer, because the step fails, and leaves the alert that the peer is owed.
+pub(crate) fn leave_alert(alert: AlertDescription) {
+    CELL.set(Handover {
+        alert: Some(alert),
+        ..Handover::default()
+    });
+}
+
+/// Takes the alert that a refusal asked for, once.
+pub(crate) fn take_alert() -> Option<AlertDescription> {
+    CELL.with_borrow_mut(|cell| cell.alert.take())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_begins_empty_and_returns_the_peer() {
+        leave_alert(AlertDescription::DecodeError);
+        let (alert, peer) = scope(|| {
+            let alert = take_alert();
+            leave_peer(Peer::Certificate, None);
+            alert
+        });
+        assert_eq!(alert, None);
+        assert_eq!(peer, Some(Peer::Certificate));
+        assert_eq!(take_alert(), Some(AlertDescription::DecodeError));
+    }
+
+    #[test]
+    fn a_panic_in_a_step_leaves_nothing_behind() {
+        let step = || {
+            scope(|| {
+                leave_peer(Peer::Certificate, None);
+                panic!("on purpose");
+            })
+        };
+        assert!(std::panic::catch_unwind(step).is_err());
+        assert_eq!(scope(|| ()).1, None);
+    }
+
+    #[test]
+    fn an_alert_forgets_the_peer() {
+        let (alert, peer) = scope(|| {
+            leave_peer(Peer::Certificate, None);
+            leave_alert(AlertDescription::IllegalParameter);
+            take_alert()
+        });
+        assert_eq!(
+            (alert, peer),
+            (Some(AlertDescription::IllegalParameter), None)
+        );
+    }
+}

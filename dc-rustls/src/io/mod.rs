@@ -1,0 +1,262 @@
+//! The socket adapter: edits the hellos that pass in plaintext, then is transparent.
+
+mod hello;
+mod records;
+#[cfg(feature = "tokio")]
+mod tokio;
+
+use std::io::{self, Read, Write};
+
+use self::hello::{Edit, HelloEditor, ServerHelloWatch};
+use self::records::{Messages, Records};
+#[cfg(feature = "tokio")]
+pub(crate) use self::tokio::finish;
+
+/// A byte stream between rustls and the network, in the rustls view on one side and the wire view on
+/// the other.
+///
+/// Once the ServerHello has passed, which ends the plaintext, it hands reads and writes straight
+/// through.
+#[derive(Debug)]
+pub struct Adapter<T> {
+    io: T,
+    hellos: Hellos,
+    /// Edited bytes that rustls has not read yet.
+    inbound: Queue,
+    /// Bytes that the network has not taken yet: edited, or held.
+    outbound: Queue,
+    /// Whether every write is taken at once and waits here for the network.
+    holds_writes: bool,
+}
+
+/// Which direction has hellos to edit; the ServerHello passes in the other.
+#[derive(Debug)]
+enum Hellos {
+    /// A client's: ClientHellos leave.
+    Outbound(HelloEditor, ServerHelloWatch),
+    /// A server's: ClientHellos arrive.
+    Inbound(HelloEditor, ServerHelloWatch),
+    /// There are no more.
+    Over,
+}
+
+impl<T> Adapter<T> {
+    /// For a client, which adds `offer` to every ClientHello.
+    pub(crate) fn client(io: T, offer: &'static [u8]) -> Self {
+        let editor = HelloEditor::new(Edit::Insert(offer));
+        Self::new(io, Hellos::Outbound(editor, ServerHelloWatch::default()))
+    }
+
+    /// For a server with a credential; `received` is what was read from the network already.
+    pub(crate) fn server(io: T, received: &[u8]) -> Self {
+        let mut editor = HelloEditor::new(Edit::Relabel);
+        let mut inbound = Queue::default();
+        editor.push(received, &mut inbound.bytes);
+        let hellos = Hellos::Inbound(editor, ServerHelloWatch::default());
+        Self {
+            inbound,
+            ..Self::new(io, hellos)
+        }
+    }
+
+    /// For a connection without credentials.
+    pub(crate) fn transparent(io: T) -> Self {
+        Self::new(io, Hellos::Over)
+    }
+
+    fn new(io: T, hellos: Hellos) -> Self {
+        Self {
+            io,
+            hellos,
+            inbound: Queue::default(),
+            outbound: Queue::default(),
+            holds_writes: false,
+        }
+    }
+
+    /// Takes all that is written until the handshake is over.
+    ///
+    /// An asynchronous TLS stream tries to write an alert once and forgets it with the connection; here
+    /// it stays until it is flushed. A handshake's own messages are few and small.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn holding_writes(mut self) -> Self {
+        self.holds_writes = true;
+        self
+    }
+
+    /// From now on, only what the network takes is taken.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn release_writes(&mut self) {
+        self.holds_writes = false;
+    }
+
+    /// The network side.
+    #[must_use]
+    pub fn get_ref(&self) -> &T {
+        &self.io
+    }
+
+    /// The network side; what is read from or written to it directly is not TLS that works.
+    pub fn get_mut(&mut self) -> &mut T {
+        &mut self.io
+    }
+
+    /// The network side, when the connection is done.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.io
+    }
+
+    /// Takes what rustls wants to send and queues what the peer shall see. Returns `false`, with
+    /// nothing taken, when it would be the same and need not wait.
+    fn queue_outbound(&mut self, bytes: &[u8]) -> bool {
+        if let Hellos::Outbound(editor, _) = &mut self.hellos {
+            editor.push(bytes, &mut self.outbound.bytes);
+            return true;
+        }
+        if self.holds_writes {
+            self.outbound.bytes.extend_from_slice(bytes);
+            self.watch_outbound(bytes);
+        }
+        self.holds_writes
+    }
+
+    /// Takes what the peer sent and queues what rustls shall see.
+    fn edit_inbound(&mut self, bytes: &[u8]) {
+        match &mut self.hellos {
+            Hellos::Inbound(editor, _) => editor.push(bytes, &mut self.inbound.bytes),
+            Hellos::Outbound(..) | Hellos::Over => self.inbound.bytes.extend_from_slice(bytes),
+        }
+    }
+
+    /// Whether what the peer sends has to go through [`edit_inbound`](Self::edit_inbound).
+    fn edits_inbound(&self) -> bool {
+        matches!(self.hellos, Hellos::Inbound(..))
+    }
+
+    /// Looks at what the peer sent to a client.
+    fn watch_inbound(&mut self, bytes: &[u8]) {
+        if let Hellos::Outbound(editor, watch) = &mut self.hellos
+            && watch.push(bytes)
+        {
+            editor.finish(&mut self.outbound.bytes);
+            self.hellos = Hellos::Over;
+        }
+    }
+
+    /// Looks at what a server has sent to its peer.
+    fn watch_outbound(&mut self, bytes: &[u8]) {
+        if let Hellos::Inbound(editor, watch) = &mut self.hellos
+            && watch.push(bytes)
+        {
+            editor.finish(&mut self.inbound.bytes);
+            self.hellos = Hellos::Over;
+        }
+    }
+}
+
+impl<T: Read> Read for Adapter<T> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.inbound.read(buf);
+            if read > 0 || buf.is_empty() {
+                return Ok(read);
+            }
+            if !self.edits_inbound() {
+                let read = self.io.read(buf)?;
+                self.watch_inbound(buf.get(..read).unwrap_or_default());
+                return Ok(read);
+            }
+            let mut chunk = [0; CHUNK];
+            let read = self.io.read(&mut chunk)?;
+            if read == 0 {
+                return Ok(0);
+            }
+            self.edit_inbound(chunk.get(..read).unwrap_or_default());
+        }
+    }
+}
+
+impl<T: Write> Adapter<T> {
+    fn drain(&mut self) -> io::Result<()> {
+        while !self.outbound.is_empty() {
+            match self.io.write(self.outbound.unread())? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => self.outbound.advance(written),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<T: Write> Write for Adapter<T> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.drain()?;
+        if self.queue_outbound(buf) {
+            // The bytes are ours now, so that the network is not ready for them is for `flush` or the
+            // next `write` to say.
+            return match self.drain() {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+                _ => Ok(buf.len()),
+            };
+        }
+        let written = self.io.write(buf)?;
+        self.watch_outbound(buf.get(..written).unwrap_or_default());
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.drain()?;
+        self.io.flush()
+    }
+}
+
+/// The first handshake message of a plaintext byte stream; empty if it is not there whole.
+pub(crate) fn first_message(received: &[u8]) -> Vec<u8> {
+    let (mut records, mut messages) = (Records::default(), Messages::default());
+    records.push(received);
+    while let Some(record) = records.next_record() {
+        messages.push(record.payload());
+    }
+    messages.next_message().unwrap_or_default()
+}
+
+/// Bytes that wait for one end to take them.
+#[derive(Debug, Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+impl Queue {
+    fn read(&mut self, buf: &mut [u8]) -> usize {
+        let length = self.unread().len().min(buf.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..length), self.unread().get(..length)) {
+            to.copy_from_slice(from);
+        }
+        self.advance(length);
+        length
+    }
+
+    fn advance(&mut self, length: usize) {
+        self.taken += length;
+        if self.is_empty() {
+            // A connection lives much longer than its hellos.
+            *self = Self::default();
+        }
+    }
+
+    fn unread(&self) -> &[u8] {
+        self.bytes.get(self.taken..).unwrap_or_default()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.unread().is_empty()
+    }
+}
+
+/// A ClientHello with room to spare.
+const CHUNK: usize = 4096;
+
+#[cfg(test)]
+mod tests;

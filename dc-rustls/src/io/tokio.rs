@@ -1,0 +1,115 @@
+//! The same adapter over `AsyncRead + AsyncWrite`. It holds writes until the handshake is over.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{Adapter, CHUNK};
+use crate::Error;
+
+/// The result of a handshake; the alert of one that failed has been sent by then.
+pub(crate) async fn finish<S, T: AsyncWrite + Unpin>(
+    result: Result<S, (io::Error, Adapter<T>)>,
+) -> Result<S, Error> {
+    match result {
+        Ok(stream) => Ok(stream),
+        Err((error, mut io)) => {
+            // What went wrong matters more than whether the peer could be told.
+            let _ = poll_fn(|cx| Pin::new(&mut io).poll_flush(cx)).await;
+            Err(error.into())
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Adapter<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Nobody answers a hello that is still here, and a caller that waits to read may not flush
+        // again.
+        if let Poll::Ready(Err(error)) = self.poll_drain(cx) {
+            return Poll::Ready(Err(error));
+        }
+        loop {
+            if !self.inbound.is_empty() {
+                let read = self.inbound.read(buf.initialize_unfilled());
+                buf.advance(read);
+                return Poll::Ready(Ok(()));
+            }
+            if !self.edits_inbound() {
+                let before = buf.filled().len();
+                ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+                self.watch_inbound(buf.filled().get(before..).unwrap_or_default());
+                return Poll::Ready(Ok(()));
+            }
+            let mut chunk = [0; CHUNK];
+            let mut chunk = ReadBuf::new(&mut chunk);
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut chunk))?;
+            if chunk.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            self.edit_inbound(chunk.filled());
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Adapter<T> {
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.outbound.is_empty() {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, self.outbound.unread()))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.outbound.advance(written),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Adapter<T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut queued = 0;
+        for buf in bufs {
+            if self.queue_outbound(buf) {
+                queued += buf.len();
+            }
+        }
+        let drained = self.poll_drain(cx)?;
+        if queued > 0 {
+            // The bytes are ours now; what the network does not take at once, `poll_flush` sends.
+            return Poll::Ready(Ok(queued));
+        }
+        ready!(drained);
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_drain(cx))?;
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_drain(cx))?;
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,35 @@
+//! Who a connection is with.
+
+use dc_core::{Form, SignatureScheme};
+use rustls::pki_types::UnixTime;
+
+/// Who answered, as far as it was proved.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Peer {
+    /// Somebody with the certificate's own key: it has the certificate's names.
+    Certificate,
+    /// A device with a credential.
+    #[non_exhaustive]
+    Delegated {
+        /// The form of the credential.
+        form: Form,
+        /// The device's name, in a credential of the named form: it is the name that was wanted.
+        /// Without it, the device has any name of the delegation certificate.
+        unique_name: Option<dc_core::UniqueName<'static>>,
+        /// The last second at which the credential is valid.
+        expires: UnixTime,
+        /// What the device's key signs with.
+        scheme: SignatureScheme,
+    },
+}
+
+impl Peer {
+    /// Whether a session with this peer may still be resumed.
+    pub(crate) fn is_valid_at(&self, now: UnixTime) -> bool {
+        match self {
+            Self::Certificate => true,
+            Self::Delegated { expires, .. } => now <= *expires,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Reads a ClientHello, and picks the configuration that answers it.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use rustls::server::{Accepted, AcceptedAlert};
+use rustls::{AlertDescription, ServerConfig};
+
+use super::config::Entry;
+use super::{Served, Store, Stream, offer};
+use crate::Error;
+use crate::io::first_message;
+
+/// Makes TLS connections with clients: with a credential where one suits, else with the fallback.
+///
+/// ```no_run
+/// use std::net::TcpListener;
+/// use std::sync::Arc;
+/// use dc_rustls::server::{Acceptor, Identity, Store};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Store::new(Arc::new(rustls::crypto::ring::default_provider()));
+/// store.install(Identity::load("/etc/dc")?)?;
+/// let acceptor = Acceptor::new(store.clone());
+/// for tcp in TcpListener::bind("0.0.0.0:443")?.incoming() {
+///     match acceptor.accept(tcp?) {
+///         Ok(stream) => println!("{:?}", stream.served()),
+///         Err(error) => eprintln!("{error}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Acceptor {
+    store: Arc<Store>,
+    fallback: Option<Arc<ServerConfig>>,
+}
+
+impl Acceptor {
+    /// Serves with the credentials of this store, and nothing else.
+    #[must_use]
+    pub fn new(store: Arc<Store>) -> Self {
+        Self {
+            store,
+            fallback: None,
+        }
+    }
+
+    /// Serves clients that no credential suits with this configuration, as stock rustls would.
+    #[must_use]
+    pub fn fallback(mut self, config: Arc<ServerConfig>) -> Self {
+        self.fallback = Some(config);
+        self
+    }
+
+    /// Accepts over a blocking stream: does the whole handshake.
+    ///
+    /// Fails with [`Error::NothingSuits`] if neither a credential nor a fallback answers the client, who
+    /// gets handshake_failure, and with [`Error::Tls`] or [`Error::Io`] for all other reasons. The
+    /// client has got its alert by then.
+    pub fn accept<T: Read + Write>(&self, mut io: T) -> Result<Stream<T>, Error> {
+        let mut greeting = Greeting::default();
+        let mut chunk = [0; CHUNK];
+        let accepted = loop {
+            match greeting.push(read_some(&mut io, &mut chunk)?) {
+                Ok(None) => {}
+                Ok(Some(accepted)) => break accepted,
+                Err(rejection) => return Err(rejection.send(&mut io)),
+            }
+        };
+        match self.answer(accepted, greeting.received) {
+            Ok(answer) => Stream::handshake(answer, io),
+            Err(rejection) => Err(rejection.send(&mut io)),
+        }
+    }
+
+    /// Decides how to answer a ClientHello that has arrived.
+    pub(super) fn answer(
+        &self,
+        accepted: Accepted,
+        received: Vec<u8>,
+    ) -> Result<Answer, Rejection> {
+        let hello = first_message(&received);
+        let offer = match offer::read(&hello) {
+            Ok(offer) => offer,
+            Err(alert) => return Err(Rejection::new(Error::MalformedOffer, alert)),
+        };
+        if let Some(entry) = offer.and_then(|offer| self.store.select(&offer)) {
+            return Ok(Answer::Credential { entry, received });
+        }
+        match &self.fallback {
+            Some(config) => Ok(Answer::Fallback {
+                accepted,
+                config: Arc::clone(config),
+            }),
+            None => Err(Rejection::new(
+                Error::NothingSuits,
+                AlertDescription::HandshakeFailure,
+            )),
+        }
+    }
+}
+
+fn read_some<'a>(io: &mut impl Read, chunk: &'a mut [u8]) -> Result<&'a [u8], Error> {
+    match io.read(chunk)? {
+        0 => Err(Error::Io(std::io::ErrorKind::UnexpectedEof.into())),
+        read => Ok(chunk.get(..read).unwrap_or_default()),
+    }
+}
+
+/// How a ClientHello is answered.
+#[allow(clippy::large_enum_variant, reason = "it lives for one function call")]
+pub(super) enum Answer {
+    /// With a credential: rustls starts over with the hello in its own view.
+    Credential {
+        entry: Arc<Entry>,
+        received: Vec<u8>,
+    },
+    /// As stock rustls does.
+    Fallback {
+        accepted: Accepted,
+        config: Arc<ServerConfig>,
+    },
+}
+
+impl Answer {
+    pub(super) fn served(&self) -> Served {
+        match self {
+            Self::Credential { entry, .. } => entry.served.clone(),
+            Self::Fallback { .. } => Served::Certificate,
+        }
+    }
+}
+
+/// A ClientHello that is arriving.
+#[derive(Default)]
+pub(super) struct Greeting {
+    acceptor: rustls::server::Acceptor,
+    /// All that was read, for a server that has to read it again.
+    pub(super) received: Vec<u8>,
+}
+
+impl Greeting {
+    /// Takes what was read, and says whether the ClientHello is whole.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Option<Accepted>, Rejection> {
+        self.received.extend_from_slice(bytes);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let read = self.acceptor.read_tls(&mut rest);
+            let accepted = self.acceptor.accept().map_err(|(error, alert)| Rejection {
+                error: error.into(),
+                alert: Alert::Rustls(alert),
+            })?;
+            if accepted.is_some() || read.is_err() {
+                return Ok(accepted);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A connection that ends before it began, and what the client is to be told.
+pub(super) struct Rejection {
+    error: Error,
+    alert: Alert,
+}
+
+enum Alert {
+    Rustls(AcceptedAlert),
+    Ours(AlertDescription),
+}
+
+impl Rejection {
+    pub(super) fn new(error: Error, alert: AlertDescription) -> Self {
+        Self {
+            error,
+            alert: Alert::Ours(alert),
+        }
+    }
+
+    pub(super) fn rustls(error: rustls::Error, alert: AcceptedAlert) -> Self {
+        Self {
+            error: error.into(),
+            alert: Alert::Rustls(alert),
+        }
+    }
+
+    /// Tells the client, as far as the network lets us, and gives the reason.
+    pub(super) fn send(self, io: &mut impl Write) -> Error {
+        let (error, record) = self.into_parts();
+        let _ = io.write_all(&record).and_then(|()| io.flush());
+        error
+    }
+
+    /// The reason, and the record with the alert.
+    pub(super) fn into_parts(self) -> (Error, Vec<u8>) {
+        let mut record = Vec::new();
+        match self.alert {
+            Alert::Rustls(mut alert) => {
+                let _ = alert.write_all(&mut record);
+            }
+            // A plaintext alert record (RFC 8446 §5.1): nothing is encrypted yet.
+            Alert::Ours(alert) => record.extend([21, 3, 3, 0, 2, 2, alert.into()]),
+        }
+        (self.error, record)
+    }
+}
+
+const CHUNK: usize = 4096;

@@ -1,0 +1,137 @@
+//! The rustls configuration that serves with one credential.
+
+use std::sync::Arc;
+
+use dc_core::pem::StoredCredential;
+use dc_core::{DelegatedCredential, UniqueName};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
+use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
+use rustls::{KeyLog, NoKeyLog, ServerConfig};
+
+use super::Served;
+use super::sessions::CredentialSessions;
+use super::signing::CredentialKey;
+use crate::Error;
+use crate::provider::{Side, wrap};
+use crate::view::certificate::pack;
+
+/// What every connection that is served with a credential has in common.
+#[derive(Debug)]
+pub struct Settings {
+    pub(super) provider: Arc<CryptoProvider>,
+    pub(super) time_provider: Arc<dyn TimeProvider>,
+    alpn_protocols: Vec<Vec<u8>>,
+    key_log: Arc<dyn KeyLog>,
+    sessions: Arc<dyn StoresServerSessions>,
+}
+
+impl Settings {
+    /// The system's clock, no application protocols, no key log, 256 sessions in memory.
+    #[must_use]
+    pub fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self {
+            provider,
+            time_provider: Arc::new(DefaultTimeProvider),
+            alpn_protocols: Vec::new(),
+            key_log: Arc::new(NoKeyLog),
+            sessions: ServerSessionMemoryCache::new(256),
+        }
+    }
+
+    /// The application protocols to accept, the favourite first (RFC 7301).
+    #[must_use]
+    pub fn alpn_protocols(mut self, protocols: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        self.alpn_protocols = protocols.into_iter().collect();
+        self
+    }
+
+    /// Another clock than the system's.
+    #[must_use]
+    pub fn time_provider(mut self, clock: Arc<dyn TimeProvider>) -> Self {
+        self.time_provider = clock;
+        self
+    }
+
+    /// Where to log the secrets of connections, for debugging.
+    #[must_use]
+    pub fn key_log(mut self, key_log: Arc<dyn KeyLog>) -> Self {
+        self.key_log = key_log;
+        self
+    }
+
+    /// Another place for sessions; a session ends with the credential it was made under.
+    #[must_use]
+    pub fn session_storage(mut self, sessions: Arc<dyn StoresServerSessions>) -> Self {
+        self.sessions = sessions;
+        self
+    }
+
+    /// The configuration for one credential, which parses and belongs to `chain` and `key`.
+    pub(super) fn serve(
+        &self,
+        chain: &[CertificateDer<'static>],
+        stored: &StoredCredential,
+        expires: UnixTime,
+        key: &Arc<dyn SigningKey>,
+    ) -> Result<Entry, Error> {
+        let credential =
+            DelegatedCredential::decode(stored.form, &stored.bytes).map_err(Error::Credential)?;
+        let claim = credential.credential();
+        let certified = CertifiedKey {
+            cert: chain.to_vec(),
+            key: Arc::new(CredentialKey {
+                inner: Arc::clone(key),
+                scheme: claim.dc_cert_verify_algorithm.0.into(),
+            }),
+            // Not a response, but the place where rustls carries what becomes the credential.
+            ocsp: Some(
+                pack(stored.form, &stored.bytes, None).map_err(|_| Error::CredentialDoesNotFit)?,
+            ),
+        };
+        Ok(Entry {
+            served: Served::Delegated {
+                form: stored.form,
+                unique_name: claim.unique_name.as_ref().map(UniqueName::from),
+                expires,
+            },
+            expires,
+            config: self.rustls_config(certified, expires)?,
+            credential: stored.clone(),
+        })
+    }
+
+    fn rustls_config(
+        &self,
+        certified: CertifiedKey,
+        expiry: UnixTime,
+    ) -> Result<Arc<ServerConfig>, Error> {
+        let provider = Arc::new(wrap(&self.provider, Side::Server));
+        let clock = Arc::clone(&self.time_provider);
+        let mut config = ServerConfig::builder_with_details(provider, Arc::clone(&clock))
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+        config.alpn_protocols = self.alpn_protocols.clone();
+        config.key_log = Arc::clone(&self.key_log);
+        config.session_storage = Arc::new(CredentialSessions {
+            shared: Arc::clone(&self.sessions),
+            clock,
+            expiry,
+        });
+        // A compressed Certificate would leave in the rustls view.
+        config.cert_compressors = Vec::new();
+        Ok(Arc::new(config))
+    }
+}
+
+/// A credential that is ready to be served.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) served: Served,
+    pub(super) expires: UnixTime,
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) credential: StoredCredential,
+}

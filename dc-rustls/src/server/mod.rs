@@ -1,0 +1,42 @@
+//! The server side: keeps credentials, picks one for each client, and serves with it.
+
+mod acceptor;
+mod config;
+pub mod danger;
+mod identity;
+mod offer;
+mod sessions;
+mod signing;
+mod store;
+mod stream;
+#[cfg(feature = "tokio")]
+mod tokio;
+
+use dc_core::{Form, UniqueName};
+use rustls::pki_types::UnixTime;
+
+pub use self::acceptor::Acceptor;
+pub use self::config::Settings;
+pub use self::identity::Identity;
+pub use self::store::Store;
+pub use self::stream::Stream;
+#[cfg(feature = "tokio")]
+pub use self::tokio::AsyncStream;
+
+/// What a client was served with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Served {
+    /// The fallback certificate.
+    Certificate,
+    /// A credential, or a session that was made with one.
+    #[non_exhaustive]
+    Delegated {
+        /// The form of the credential.
+        form: Form,
+        /// The device's name, in a credential of the named form.
+        unique_name: Option<UniqueName<'static>>,
+        /// The last second at which the credential is valid.
+        expires: UnixTime,
+    },
+}

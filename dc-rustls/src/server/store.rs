@@ -1,0 +1,173 @@
+//! The credentials that a server has now: checked before they are installed, swapped as one.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use dc_core::pem::StoredCredential;
+use dc_core::{
+    Credential, DelegatedCredential, DelegationCertificate, Form, Offer, Role, SchemeList, Verifier,
+};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::SigningKey;
+
+use super::config::{Entry, Settings};
+use super::identity::Identity;
+use crate::Error;
+
+/// The credentials that a server has now.
+///
+/// Installing checks everything and then swaps; connections that are being made keep what they
+/// started with, and readers never wait. What cannot be installed leaves the last good one in place.
+#[derive(Debug)]
+pub struct Store {
+    settings: Settings,
+    entries: ArcSwap<Vec<Arc<Entry>>>,
+}
+
+impl Store {
+    /// An empty store that uses this provider for all cryptography, with the settings that
+    /// [`Settings::new`] has.
+    #[must_use]
+    pub fn new(provider: Arc<CryptoProvider>) -> Arc<Self> {
+        Self::with_settings(Settings::new(provider))
+    }
+
+    /// An empty store with these settings.
+    #[must_use]
+    pub fn with_settings(settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            entries: ArcSwap::default(),
+        })
+    }
+
+    /// Checks an identity as a client will, and serves new connections with it from now on.
+    ///
+    /// Fails with [`Error::MissingCertificate`] or [`Error::MissingCredential`] if there is none, with
+    /// [`Error::Credential`] if a credential is not valid now, not of this certificate, not for a server
+    /// or not for a name of the certificate, with [`Error::KeyMismatch`] if the key is another's, with
+    /// [`Error::CertificateTooLong`] or [`Error::CredentialDoesNotFit`] if it cannot be sent, and with
+    /// [`Error::Tls`] if the provider cannot use the key.
+    pub fn install(&self, identity: Identity) -> Result<(), Error> {
+        let now = self.now()?;
+        let Identity {
+            chain,
+            credentials,
+            key,
+        } = identity;
+        let end_entity = chain.first().ok_or(Error::MissingCertificate)?;
+        let certificate =
+            DelegationCertificate::parse(end_entity.clone()).map_err(Error::Credential)?;
+        let key = self.settings.provider.key_provider.load_private_key(key)?;
+        let mut entries = Vec::new();
+        for stored in &credentials {
+            check_key(key.as_ref(), stored)?;
+            let expires = self.verify(&certificate, stored, now)?;
+            check_size(end_entity, stored)?;
+            entries.push(Arc::new(
+                self.settings.serve(&chain, stored, expires, &key)?,
+            ));
+        }
+        self.swap(entries)
+    }
+
+    /// Installs without looking: for tests of clients.
+    pub(super) fn install_unchecked(&self, identity: Identity) -> Result<(), Error> {
+        let Identity {
+            chain,
+            credentials,
+            key,
+        } = identity;
+        let key = self.settings.provider.key_provider.load_private_key(key)?;
+        let forever = UnixTime::since_unix_epoch(std::time::Duration::MAX);
+        let serve = |stored| {
+            self.settings
+                .serve(&chain, stored, forever, &key)
+                .map(Arc::new)
+        };
+        let entries = credentials.iter().map(serve).collect::<Result<_, _>>()?;
+        self.swap(entries)
+    }
+
+    /// What suits this offer now: the named form first, then in the order of the identity.
+    pub(super) fn select(&self, offer: &Offer) -> Option<Arc<Entry>> {
+        let now = self.now().ok()?;
+        let entries = self.entries.load();
+        let suits = |entry: &&Arc<Entry>| {
+            let StoredCredential { form, bytes, .. } = &entry.credential;
+            now <= entry.expires
+                && DelegatedCredential::decode(*form, bytes)
+                    .is_ok_and(|credential| offer.suits(&credential).is_ok())
+        };
+        entries.iter().find(suits).cloned()
+    }
+
+    fn swap(&self, mut entries: Vec<Arc<Entry>>) -> Result<(), Error> {
+        if entries.is_empty() {
+            return Err(Error::MissingCredential);
+        }
+        entries.sort_by_key(|entry| entry.credential.form != Form::Named);
+        self.entries.store(Arc::new(entries));
+        Ok(())
+    }
+
+    fn now(&self) -> Result<UnixTime, Error> {
+        let clock = &self.settings.time_provider;
+        Ok(clock
+            .current_time()
+            .ok_or(rustls::Error::FailedToGetCurrentTime)?)
+    }
+
+    /// Verifies as a client would that takes whatever this credential is and wants its name.
+    fn verify(
+        &self,
+        certificate: &DelegationCertificate<'_>,
+        stored: &StoredCredential,
+        now: UnixTime,
+    ) -> Result<UnixTime, Error> {
+        let verify = || {
+            let credential = DelegatedCredential::decode(stored.form, &stored.bytes)?;
+            let claim = credential.credential();
+            let list = |scheme| SchemeList::new([scheme]);
+            let offer = Offer::new(list(credential.algorithm())?)
+                .with(stored.form, list(claim.dc_cert_verify_algorithm)?);
+            let algorithms = self.settings.provider.signature_verification_algorithms.all;
+            Verifier::new(Role::Server, &offer, algorithms)
+                .verify(&credential, certificate, own_name(claim).as_ref(), now)
+                .map(|verified| verified.expiry())
+        };
+        verify().map_err(Error::Credential)
+    }
+}
+
+fn own_name(claim: &Credential<'_>) -> Option<ServerName<'static>> {
+    let name = claim.unique_name.as_ref()?;
+    ServerName::try_from(name.as_str().to_owned()).ok()
+}
+
+fn check_key(key: &dyn SigningKey, stored: &StoredCredential) -> Result<(), Error> {
+    let credential =
+        DelegatedCredential::decode(stored.form, &stored.bytes).map_err(Error::Credential)?;
+    match key.public_key() {
+        Some(spki) if *spki != *credential.credential().spki => Err(Error::KeyMismatch),
+        // A key that does not say what it is, one in an HSM perhaps, is taken at its word.
+        _ => Ok(()),
+    }
+}
+
+/// The end-entity's extensions must be in the first record of the server's flight, behind
+/// EncryptedExtensions: what is in a record that was sent cannot be changed any more.
+fn check_size(end_entity: &CertificateDer<'_>, stored: &StoredCredential) -> Result<(), Error> {
+    let length = end_entity.len() + stored.bytes.len();
+    match length <= MAX_LENGTH {
+        true => Ok(()),
+        false => Err(Error::CertificateTooLong {
+            length,
+            max: MAX_LENGTH,
+        }),
+    }
+}
+
+/// One record of 2^14 bytes, less 1 KiB for EncryptedExtensions and headers.
+const MAX_LENGTH: usize = 15 * 1024;

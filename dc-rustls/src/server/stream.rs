@@ -1,0 +1,85 @@
+//! A blocking connection to a client.
+
+use std::io::{self, Read, Write};
+
+use rustls::{ServerConnection, StreamOwned};
+
+use super::Served;
+use super::acceptor::{Answer, Rejection};
+use crate::Error;
+use crate::handshake;
+use crate::io::Adapter;
+
+/// A TLS connection to a client.
+#[derive(Debug)]
+pub struct Stream<T: Read + Write> {
+    tls: StreamOwned<ServerConnection, Adapter<T>>,
+    served: Served,
+}
+
+impl<T: Read + Write> Stream<T> {
+    pub(super) fn handshake(answer: Answer, mut io: T) -> Result<Self, Error> {
+        let served = answer.served();
+        let (mut connection, mut io) = match answer {
+            Answer::Credential { entry, received } => {
+                let connection = ServerConnection::new(entry.config.clone())?;
+                (connection, Adapter::server(io, &received))
+            }
+            Answer::Fallback { accepted, config } => match accepted.into_connection(config) {
+                Ok(connection) => (connection, Adapter::transparent(io)),
+                Err((error, alert)) => return Err(Rejection::rustls(error, alert).send(&mut io)),
+            },
+        };
+        handshake::complete(&mut connection, &mut io, |connection| {
+            connection.process_new_packets().map(drop)
+        })?;
+        Ok(Self {
+            tls: StreamOwned::new(connection, io),
+            served,
+        })
+    }
+
+    /// What the client was served with.
+    #[must_use]
+    pub fn served(&self) -> &Served {
+        &self.served
+    }
+
+    /// The connection's state: protocol version, cipher suite, application protocol.
+    #[must_use]
+    pub fn connection(&self) -> &ServerConnection {
+        &self.tls.conn
+    }
+
+    /// The connection's state, to send a close_notify or to update keys.
+    pub fn connection_mut(&mut self) -> &mut ServerConnection {
+        &mut self.tls.conn
+    }
+
+    /// The network side.
+    #[must_use]
+    pub fn get_ref(&self) -> &T {
+        self.tls.sock.get_ref()
+    }
+
+    /// The network side, to set timeouts; what is read or written there is lost to TLS.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.tls.sock.get_mut()
+    }
+}
+
+impl<T: Read + Write> Read for Stream<T> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.tls.read(buf)
+    }
+}
+
+impl<T: Read + Write> Write for Stream<T> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.tls.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tls.flush()
+    }
+}

@@ -1,0 +1,126 @@
+//! A connection to a client over `AsyncRead + AsyncWrite`.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use rustls::ServerConnection;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::{StartHandshake, TlsStream};
+
+use super::acceptor::{Answer, Greeting, Rejection};
+use super::{Acceptor, Served};
+use crate::Error;
+use crate::io::{Adapter, finish};
+
+impl Acceptor {
+    /// Accepts over an asynchronous stream, as [`accept`](Self::accept) does over a blocking one.
+    pub async fn accept_async<T>(&self, mut io: T) -> Result<AsyncStream<T>, Error>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut greeting = Greeting::default();
+        let mut chunk = [0; CHUNK];
+        let accepted = loop {
+            let read = io.read(&mut chunk).await?;
+            if read == 0 {
+                return Err(Error::Io(io::ErrorKind::UnexpectedEof.into()));
+            }
+            match greeting.push(chunk.get(..read).unwrap_or_default()) {
+                Ok(None) => {}
+                Ok(Some(accepted)) => break accepted,
+                Err(rejection) => return Err(send(rejection, &mut io).await),
+            }
+        };
+        match self.answer(accepted, greeting.received) {
+            Ok(answer) => AsyncStream::handshake(answer, io).await,
+            Err(rejection) => Err(send(rejection, &mut io).await),
+        }
+    }
+}
+
+async fn send(rejection: Rejection, io: &mut (impl AsyncWrite + Unpin)) -> Error {
+    let (error, record) = rejection.into_parts();
+    // What went wrong matters more than whether the client could be told.
+    if io.write_all(&record).await.is_ok() {
+        let _ = io.flush().await;
+    }
+    error
+}
+
+/// A TLS connection to a client, over an asynchronous stream.
+#[derive(Debug)]
+pub struct AsyncStream<T> {
+    tls: TlsStream<Adapter<T>>,
+    served: Served,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
+    async fn handshake(answer: Answer, io: T) -> Result<Self, Error> {
+        let served = answer.served();
+        let accept = match answer {
+            Answer::Credential { entry, received } => {
+                let io = Adapter::server(io, &received).holding_writes();
+                TlsAcceptor::from(entry.config.clone()).accept(io)
+            }
+            Answer::Fallback { accepted, config } => {
+                let io = Adapter::transparent(io).holding_writes();
+                StartHandshake::from_parts(accepted, io).into_stream(config)
+            }
+        };
+        let mut tls = finish(accept.into_fallible().await).await?;
+        tls.get_mut().0.release_writes();
+        Ok(Self { tls, served })
+    }
+}
+
+impl<T> AsyncStream<T> {
+    /// What the client was served with.
+    #[must_use]
+    pub fn served(&self) -> &Served {
+        &self.served
+    }
+
+    /// The connection's state: protocol version, cipher suite, application protocol.
+    #[must_use]
+    pub fn connection(&self) -> &ServerConnection {
+        self.tls.get_ref().1
+    }
+
+    /// The network side.
+    #[must_use]
+    pub fn get_ref(&self) -> &T {
+        self.tls.get_ref().0.get_ref()
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for AsyncStream<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tls).poll_read(cx, buf)
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AsyncStream<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tls).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tls).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tls).poll_shutdown(cx)
+    }
+}
+
+const CHUNK: usize = 4096;

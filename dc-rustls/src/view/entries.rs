@@ -1,0 +1,157 @@
+//! Finding the extension blocks of Certificate messages in a stream of handshake bytes.
+
+use super::bytes::push_byte;
+use super::handshake::CERTIFICATE;
+
+/// Walks over handshake bytes, cut anywhere, and stops at each piece of a CertificateEntry's
+/// extension block (RFC 8446 §4.4.2).
+///
+/// A Certificate message whose lengths contradict each other has no blocks from there on; rustls refuses it.
+#[derive(Debug)]
+pub(super) struct Entries {
+    field: Field,
+    /// The bytes of `field` that are still to come.
+    left: usize,
+    /// The number read so far, where `field` is one.
+    value: usize,
+    /// The bytes of the message behind `field`.
+    behind: usize,
+}
+
+/// Where in the stream the next byte belongs.
+#[derive(Clone, Copy, Debug)]
+enum Field {
+    Kind,
+    MessageLength { certificate: bool },
+    ContextLength,
+    Context,
+    ListLength,
+    CertLength,
+    Cert,
+    BlockLength,
+    Block { len: usize },
+    Skipped,
+}
+
+/// Consecutive bytes of one extension block.
+#[derive(Debug)]
+pub(super) struct Piece<'a> {
+    /// The length of the whole block.
+    pub(super) block_len: usize,
+    /// Whether the block begins with these bytes.
+    pub(super) is_first: bool,
+    pub(super) bytes: &'a mut [u8],
+}
+
+impl Entries {
+    /// Starts at a handshake header.
+    pub(super) fn new() -> Self {
+        Self {
+            field: Field::Kind,
+            left: 1,
+            value: 0,
+            behind: 0,
+        }
+    }
+
+    /// Starts behind the header of a Certificate message with `len` bytes of body.
+    pub(super) fn in_certificate(len: usize) -> Self {
+        let mut entries = Self {
+            behind: len,
+            ..Self::new()
+        };
+        entries.enter(Field::ContextLength, 1);
+        entries.finish_fields();
+        entries
+    }
+
+    /// Takes bytes from the front of `data`, up to and including the next piece of a block.
+    ///
+    /// `None` once all of `data` is taken.
+    pub(super) fn next_piece<'a>(&mut self, data: &mut &'a mut [u8]) -> Option<Piece<'a>> {
+        while !data.is_empty() {
+            let taken = data.split_off_mut(..self.left.min(data.len()))?;
+            let field = self.field;
+            let is_first = matches!(field, Field::Block { len } if len == self.left);
+            self.take(taken);
+            if let Field::Block { len: block_len } = field {
+                return Some(Piece {
+                    block_len,
+                    is_first,
+                    bytes: taken,
+                });
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.value = bytes
+            .iter()
+            .fold(self.value, |value, &byte| push_byte(value, byte));
+        self.left = self.left.saturating_sub(bytes.len());
+        self.finish_fields();
+    }
+
+    /// Leaves the current field if it is complete, and those behind it that are empty.
+    fn finish_fields(&mut self) {
+        while self.left == 0 {
+            self.finish_field();
+        }
+    }
+
+    fn finish_field(&mut self) {
+        let value = self.value;
+        match self.field {
+            Field::Kind => {
+                let certificate = value == usize::from(CERTIFICATE);
+                self.set(Field::MessageLength { certificate }, 3);
+            }
+            Field::MessageLength { certificate } => {
+                self.behind = value;
+                match certificate {
+                    true => self.enter(Field::ContextLength, 1),
+                    false => self.skip_message(),
+                }
+            }
+            Field::ContextLength => self.enter(Field::Context, value),
+            Field::Context => self.enter(Field::ListLength, 3),
+            Field::ListLength if value == self.behind => self.next_entry(),
+            Field::ListLength => self.skip_message(),
+            Field::CertLength => self.enter(Field::Cert, value),
+            Field::Cert => self.enter(Field::BlockLength, 2),
+            Field::BlockLength => self.enter(Field::Block { len: value }, value),
+            Field::Block { .. } => self.next_entry(),
+            Field::Skipped => self.set(Field::Kind, 1),
+        }
+    }
+
+    fn next_entry(&mut self) {
+        match self.behind {
+            0 => self.set(Field::Kind, 1),
+            _ => self.enter(Field::CertLength, 3),
+        }
+    }
+
+    /// Goes on to a field inside the message, or skips the message if it is too short for it.
+    fn enter(&mut self, field: Field, len: usize) {
+        match self.behind.checked_sub(len) {
+            Some(behind) => {
+                self.behind = behind;
+                self.set(field, len);
+            }
+            None => self.skip_message(),
+        }
+    }
+
+    fn skip_message(&mut self) {
+        let len = std::mem::take(&mut self.behind);
+        self.set(Field::Skipped, len);
+    }
+
+    fn set(&mut self, field: Field, len: usize) {
+        self.field = field;
+        self.left = len;
+        self.value = 0;
+    }
+}

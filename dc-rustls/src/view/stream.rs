@@ -1,0 +1,109 @@
+//! Certificate messages as they cross the boundary of rustls: in pieces, or whole for the transcript.
+
+use std::borrow::Cow;
+
+use super::entries::Entries;
+use super::handshake::{CERTIFICATE, is_sequence, messages};
+use super::to_rustls::BlockToRustls;
+use super::to_wire::block_to_wire;
+
+/// Client, inbound: the decrypted handshake bytes of one connection, wire → rustls.
+///
+/// Messages may be cut anywhere between calls. The extension block of every entry is mapped: rustls
+/// ignores the status of later entries, and RFC 9345 §4.1.1 has the client ignore credentials there.
+/// TLS 1.3 only: the Certificate message of TLS 1.2 has no extensions.
+#[derive(Debug)]
+pub(crate) struct ToRustls {
+    entries: Entries,
+    block: BlockToRustls,
+}
+
+impl ToRustls {
+    /// Starts at the header of a handshake message.
+    pub(crate) fn new() -> Self {
+        Self::at(Entries::new())
+    }
+
+    fn at(entries: Entries) -> Self {
+        Self {
+            entries,
+            block: BlockToRustls::new(0),
+        }
+    }
+
+    /// Maps the next bytes of the stream in place, keeping their length.
+    ///
+    /// A block that does not fit the mapping is poisoned: either rustls or `unpack` refuses it.
+    pub(crate) fn apply(&mut self, mut handshake: &mut [u8]) {
+        while let Some(piece) = self.entries.next_piece(&mut handshake) {
+            if piece.is_first {
+                self.block = BlockToRustls::new(piece.block_len);
+            }
+            self.block.apply(piece.bytes);
+        }
+    }
+}
+
+/// Maps the body of one Certificate message in place, wire → rustls.
+///
+/// For a message that was compressed (RFC 8879) and so has no header.
+pub(crate) fn certificate_body_to_rustls(body: &mut [u8]) {
+    ToRustls::at(Entries::in_certificate(body.len())).apply(body);
+}
+
+/// Server, outbound: the handshake bytes of one connection before encryption, rustls → wire.
+#[derive(Debug)]
+pub(crate) struct ToWire {
+    entries: Entries,
+}
+
+impl ToWire {
+    /// Starts at the header of a handshake message.
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: Entries::new(),
+        }
+    }
+
+    /// Maps the handshake bytes of the next record in place, keeping their length.
+    ///
+    /// Messages may be cut between calls, except inside an extension block: its mapping needs all of it.
+    /// After that error the connection cannot go on, and what is in `handshake` must not be sent.
+    pub(crate) fn apply(&mut self, mut handshake: &mut [u8]) -> Result<(), Straddle> {
+        while let Some(piece) = self.entries.next_piece(&mut handshake) {
+            if piece.bytes.len() != piece.block_len {
+                return Err(Straddle {
+                    block_len: piece.block_len,
+                });
+            }
+            block_to_wire(piece.bytes);
+        }
+        Ok(())
+    }
+}
+
+/// An extension block of `block_len` bytes is not in one record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Straddle {
+    /// The bytes of the block.
+    pub(crate) block_len: usize,
+}
+
+/// Transcript, both roles: whole handshake messages, rustls → wire.
+///
+/// Anything that is not a sequence of handshake messages is given back as it is. TLS 1.3 only.
+pub(crate) fn certificates_to_wire(data: &[u8]) -> Cow<'_, [u8]> {
+    let has_certificate = messages(data).any(|message| message.first() == Some(&CERTIFICATE));
+    if !has_certificate || !is_sequence(data) {
+        return Cow::Borrowed(data);
+    }
+    let mut wire = data.to_vec();
+    match ToWire::new().apply(&mut wire) {
+        Ok(()) => Cow::Owned(wire),
+        // Not with whole messages.
+        Err(Straddle { .. }) => Cow::Borrowed(data),
+    }
+}
+
+#[cfg(test)]
+mod tests;
