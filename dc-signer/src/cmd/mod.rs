@@ -1,0 +1,62 @@
+//! The subcommands, one a file.
+
+#[cfg(feature = "demo")]
+mod demo;
+mod init;
+mod issue;
+
+use std::fmt;
+use std::io::Write;
+
+use clap::{Parser, Subcommand};
+use dc_signer::{Error, Warning};
+
+/// Issues delegated credentials for TLS (RFC 9345), each with a name that only one device has.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> Result<(), Error> {
+        match self.command {
+            #[cfg(feature = "demo")]
+            Command::Demo(args) => args.run(),
+            Command::Init(args) => args.run(),
+            Command::Issue(args) => args.run(),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[cfg(feature = "demo")]
+    Demo(demo::Args),
+    Init(init::Args),
+    Issue(issue::Args),
+}
+
+/// Shows a result; unlike `println!` it does not panic when nobody reads it.
+fn print(result: &impl fmt::Display) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{result}")
+        .and_then(|()| out.flush())
+        .map_err(|source| Error::Output { source })
+}
+
+fn warn(warnings: &[Warning]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples, from nothing to a device's identity:
+  dc-signer init vendor --zone cpe.example.com
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out device.key
+  openssl req -new -key device.key -subj / -out device.csr
+  dc-signer issue --delegation vendor --csr device.csr --out device
+
+Exit status: 0 done; 1 refused or failed, with one line that says why; 2 wrong usage.";

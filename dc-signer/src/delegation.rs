@@ -1,0 +1,121 @@
+//! A delegation certificate with its chain and its key.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dc_core::{DelegationCertificate, IssuingPolicy, Role};
+use pki_types::{CertificateDer, UnixTime};
+
+use crate::error::Error;
+use crate::keys::PemKey;
+use crate::warning::Warning;
+use crate::{files, pem};
+
+/// All that it takes to issue: a certificate that may delegate, the chain to send with it, and the
+/// certificate's key.
+#[derive(Debug)]
+pub struct Delegation {
+    policy: IssuingPolicy,
+    chain: Vec<CertificateDer<'static>>,
+    chain_path: PathBuf,
+    key: PemKey,
+    key_path: PathBuf,
+}
+
+impl Delegation {
+    /// Reads `chain.pem`, whose first certificate is the delegation certificate, and `key.pem`.
+    ///
+    /// Fails with [`Error::MissingDelegation`] if neither is there, with [`Error::BadCertificate`]
+    /// if the certificate may not delegate, with [`Error::KeyMismatch`] if the key is another one's,
+    /// and with what reading the two files fails with.
+    pub fn load(folder: &Path) -> Result<Self, Error> {
+        let (chain_path, key_path) = (folder.join(CHAIN), folder.join(KEY));
+        if !files::exists(&chain_path) && !files::exists(&key_path) {
+            let folder = folder.into();
+            return Err(Error::MissingDelegation { folder });
+        }
+        let chain = read_chain(&chain_path)?;
+        let certificate = delegation_certificate(&chain_path, &chain)?;
+        let key = PemKey::read(&key_path)?;
+        if key.spki() != certificate.spki() {
+            return Err(Error::KeyMismatch {
+                key: key_path,
+                certificate: chain_path,
+            });
+        }
+        Ok(Self {
+            policy: IssuingPolicy::new(certificate, Role::Server),
+            chain,
+            chain_path,
+            key,
+            key_path,
+        })
+    }
+
+    /// What somebody should look at, although it stops nothing yet.
+    ///
+    /// Fails with [`Error::Read`].
+    pub fn warnings(&self, now: UnixTime) -> Result<Vec<Warning>, Error> {
+        let not_after = self.certificate().not_after();
+        let left = not_after.as_secs().saturating_sub(now.as_secs());
+        let ends_soon = (left < SOON.as_secs()).then(|| Warning::CertificateEndsSoon {
+            path: self.chain_path.clone(),
+            now,
+            not_after,
+        });
+        let readable = files::check_private(&self.key_path)?;
+        Ok([readable, ends_soon].into_iter().flatten().collect())
+    }
+
+    /// The delegation certificate.
+    #[must_use]
+    pub fn certificate(&self) -> &DelegationCertificate<'static> {
+        self.policy.certificate()
+    }
+
+    /// The file that the certificate came from.
+    #[must_use]
+    pub fn chain_path(&self) -> &Path {
+        &self.chain_path
+    }
+
+    /// The certificates that a TLS server has to send, the delegation certificate first.
+    #[must_use]
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    pub(crate) fn policy(&self) -> &IssuingPolicy {
+        &self.policy
+    }
+
+    pub(crate) fn key(&self) -> &PemKey {
+        &self.key
+    }
+}
+
+/// The certificates of a chain file, at least one.
+pub(crate) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    pem::all(path, &files::read(path)?, "CERTIFICATE")
+}
+
+fn delegation_certificate(
+    path: &Path,
+    chain: &[CertificateDer<'static>],
+) -> Result<DelegationCertificate<'static>, Error> {
+    let first = chain.first().cloned().ok_or_else(|| Error::MissingPem {
+        path: path.into(),
+        label: "CERTIFICATE",
+    })?;
+    DelegationCertificate::parse(first).map_err(|source| Error::BadCertificate {
+        path: path.into(),
+        source,
+    })
+}
+
+/// A chain that a TLS server sends, as it lies beside a key or a credential.
+pub(crate) const CHAIN: &str = "chain.pem";
+/// A private key in PKCS#8.
+pub(crate) const KEY: &str = "key.pem";
+/// A day more than the longest credential: from then on lifetimes are cut.
+const SOON: Duration = Duration::from_secs(8 * 24 * 3600);

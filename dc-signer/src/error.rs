@@ -1,0 +1,255 @@
+//! What can go wrong, naming the thing and the fix; always one line.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dc_core::UniqueName;
+
+mod text;
+
+/// Why nothing was issued, or nothing was made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// A delegation certificate cannot be used, or not now.
+    BadCertificate {
+        /// The file whose first certificate it is.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: dc_core::Error,
+    },
+    /// A file is not a certificate signing request (PKCS#10, RFC 2986).
+    BadCsr {
+        /// The file.
+        path: PathBuf,
+        /// Where reading it stopped.
+        source: der::Error,
+    },
+    /// A certificate signing request is not signed by the key in it: whoever made it does not hold
+    /// that key, or it was changed on the way.
+    BadCsrSignature {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A device's key is not one for which RFC 9345 lets a credential be issued.
+    BadDeviceKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: dc_core::Error,
+    },
+    /// A name is no unique name in any spelling.
+    BadName {
+        /// What was given.
+        given: String,
+        /// What is wrong with it.
+        source: dc_core::Error,
+    },
+    /// A PEM file is cut off or garbled.
+    BadPem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: pki_types::pem::Error,
+    },
+    /// The clock is wrong.
+    ClockBefore1970,
+    /// A device brought the delegation certificate's own key, which no device may hold.
+    DelegationKeyOnDevice {
+        /// The file with the device's public key.
+        path: PathBuf,
+    },
+    /// The demo could not be set up.
+    #[cfg(feature = "demo")]
+    Demo {
+        /// What it could not do.
+        step: &'static str,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Something in the demo did not come out as expected.
+    #[cfg(feature = "demo")]
+    DemoFailed {
+        /// How many rows of its table.
+        failed: usize,
+    },
+    /// A private key is protected by a passphrase.
+    EncryptedKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file is there already, and what it holds may not exist anywhere else.
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A private key is not the key of the certificate next to it.
+    KeyMismatch {
+        /// The file with the key.
+        key: PathBuf,
+        /// The file with the certificate.
+        certificate: PathBuf,
+    },
+    /// A lifetime is longer than RFC 9345 allows.
+    LifetimeTooLong {
+        /// What was asked for.
+        wanted: Duration,
+        /// The most that is allowed.
+        max: Duration,
+    },
+    /// Which unique name a device has had can no longer be read from its identity folder.
+    LostName {
+        /// The file that should say it.
+        path: PathBuf,
+    },
+    /// A folder has no delegation certificate.
+    MissingDelegation {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A PEM file does not have the block that is needed.
+    MissingPem {
+        /// The file.
+        path: PathBuf,
+        /// The label of the block.
+        label: &'static str,
+    },
+    /// No name was given, and the delegation certificate has no wildcard to make one up under.
+    MissingZone {
+        /// The file with the certificate.
+        path: PathBuf,
+    },
+    /// The delegation certificate does not cover a name.
+    NameOutsideZone {
+        /// The name.
+        name: UniqueName<'static>,
+        /// The dNSNames of the certificate.
+        covered: Vec<String>,
+    },
+    /// A unique name was written in a way that others would read as another one.
+    NameSpelling {
+        /// What was given.
+        given: String,
+        /// What it should be.
+        valid: UniqueName<'static>,
+    },
+    /// The key that lies in an identity folder is not the one that the credential would be for.
+    OtherKeyInFolder {
+        /// The private key in the folder.
+        key: PathBuf,
+        /// The file with the device's public key.
+        request: PathBuf,
+    },
+    /// The result cannot be shown; what was written stays.
+    Output {
+        /// Why.
+        source: io::Error,
+    },
+    /// A private key was given where a public key belongs.
+    PrivateKeyGiven {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system has no random numbers.
+    Randomness,
+    /// A file cannot be read.
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// RFC 9345 or the rules of the unique name forbid it.
+    Refused {
+        /// Which rule.
+        source: dc_core::Error,
+    },
+    /// The delegation certificate's key could not sign.
+    Sign {
+        /// Why.
+        source: rustls::Error,
+    },
+    /// A certificate for trying out could not be made.
+    TestCertificate {
+        /// Why.
+        source: rcgen::Error,
+    },
+    /// A file is longer than any such file.
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most bytes that are read.
+        max: usize,
+    },
+    /// A certificate signing request is signed in a way that cannot be checked.
+    UnsupportedCsrSignature {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A private key cannot sign here.
+    UnsupportedKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file or folder cannot be written.
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A zone leaves no room for the names under it.
+    ZoneTooLong {
+        /// The zone.
+        zone: UniqueName<'static>,
+    },
+    /// A zone has one label only.
+    ZoneTooShort {
+        /// The zone.
+        zone: UniqueName<'static>,
+    },
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::BadCertificate { source, .. }
+            | Self::BadDeviceKey { source, .. }
+            | Self::BadName { source, .. }
+            | Self::Refused { source } => Some(source),
+            Self::BadCsr { source, .. } => Some(source),
+            Self::BadPem { source, .. } => Some(source),
+            Self::Output { source } | Self::Read { source, .. } | Self::Write { source, .. } => {
+                Some(source)
+            }
+            #[cfg(feature = "demo")]
+            Self::Demo { source, .. } => Some(&**source),
+            #[cfg(feature = "demo")]
+            Self::DemoFailed { .. } => None,
+            Self::Sign { source } => Some(source),
+            Self::TestCertificate { source } => Some(source),
+            Self::BadCsrSignature { .. }
+            | Self::ClockBefore1970
+            | Self::DelegationKeyOnDevice { .. }
+            | Self::EncryptedKey { .. }
+            | Self::Exists { .. }
+            | Self::KeyMismatch { .. }
+            | Self::LifetimeTooLong { .. }
+            | Self::LostName { .. }
+            | Self::MissingDelegation { .. }
+            | Self::MissingPem { .. }
+            | Self::MissingZone { .. }
+            | Self::NameOutsideZone { .. }
+            | Self::NameSpelling { .. }
+            | Self::OtherKeyInFolder { .. }
+            | Self::PrivateKeyGiven { .. }
+            | Self::Randomness
+            | Self::TooLarge { .. }
+            | Self::UnsupportedCsrSignature { .. }
+            | Self::UnsupportedKey { .. }
+            | Self::ZoneTooLong { .. }
+            | Self::ZoneTooShort { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The errors in words: what is wrong with which thing, and what to do about it.
+
+use std::{fmt, io};
+
+use pki_types::pem;
+
+use super::Error;
+use crate::human::Span;
+use crate::names::Zone;
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadCertificate { path, source } => {
+                write!(f, "{}, first certificate: {source}", path.display())
+            }
+            Self::BadCsr { path, source } => write!(
+                f,
+                "{} is not a certificate signing request (PKCS#10): {source}; make one with 'openssl req -new -key key.pem -subj / -out device.csr'",
+                path.display()
+            ),
+            Self::BadCsrSignature { path } => write!(
+                f,
+                "{} is not signed by the key in it, so whoever made it may not hold that key: make a new one on the device",
+                path.display()
+            ),
+            Self::BadDeviceKey { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::BadName { given, source } => write!(f, "{given:?}: {source}"),
+            Self::BadPem { path, source } => {
+                write!(
+                    f,
+                    "{}: {}: get a whole copy of it",
+                    path.display(),
+                    Pem(source)
+                )
+            }
+            Self::ClockBefore1970 => f.write_str("the clock says that it is before 1970: set it"),
+            Self::DelegationKeyOnDevice { path } => write!(
+                f,
+                "{} holds the delegation certificate's own key, which must never be on a device: make a new key there",
+                path.display()
+            ),
+            #[cfg(feature = "demo")]
+            Self::Demo { step, source } => write!(f, "the demo cannot {step}: {source}"),
+            #[cfg(feature = "demo")]
+            Self::DemoFailed { failed } => write!(
+                f,
+                "{failed} rows of the demo did not come out as expected: please report them with the output of 'dc-signer demo --json'"
+            ),
+            Self::EncryptedKey { path } => write!(
+                f,
+                "{} needs a passphrase: decrypt it with 'openssl pkey -in {0} -out key.pem' to a file that only you can read",
+                path.display()
+            ),
+            Self::Exists { path } => write!(
+                f,
+                "{} exists, and keys are never overwritten: choose another folder, or move it away",
+                path.display()
+            ),
+            Self::KeyMismatch { key, certificate } => write!(
+                f,
+                "{} is not the key of the first certificate in {}: put the two that belong together side by side",
+                key.display(),
+                certificate.display()
+            ),
+            Self::LifetimeTooLong { wanted, max } => write!(
+                f,
+                "a lifetime of {} is too long: RFC 9345 allows {} at most; 164h, the default, leaves room for slow clocks",
+                Span::new(*wanted),
+                Span::new(*max)
+            ),
+            Self::LostName { path } => write!(
+                f,
+                "{} does not say any more which name the device has had: give it with --name",
+                path.display()
+            ),
+            Self::MissingDelegation { folder } => write!(
+                f,
+                "{} has no chain.pem and key.pem: put the delegation certificate's there, or make one to try out with 'dc-signer init {0} --zone cpe.example.com'",
+                folder.display()
+            ),
+            Self::MissingPem { path, label } => write!(
+                f,
+                "{} has no PEM block {label}: check that it is the right file",
+                path.display()
+            ),
+            Self::MissingZone { path } => write!(
+                f,
+                "the first certificate of {} has no wildcard under which to make up a name: give one with --name",
+                path.display()
+            ),
+            Self::NameOutsideZone { name, covered } => write!(
+                f,
+                "the delegation certificate does not cover {name}: use a name that is among {}, where * stands for one label",
+                covered.join(", ")
+            ),
+            Self::NameSpelling { given, valid } => write!(
+                f,
+                "{given:?} is not how a unique name is written: use {valid}"
+            ),
+            Self::OtherKeyInFolder { key, request } => write!(
+                f,
+                "{} is not the key of {}, so the device could not use the credential: check --out, or remove the old key",
+                key.display(),
+                request.display()
+            ),
+            Self::Output { source } => write!(
+                f,
+                "the files are written, but standard output failed: {source}"
+            ),
+            Self::PrivateKeyGiven { path } => write!(
+                f,
+                "{} has a private key in it, which must not leave the device: give its public key, made with 'openssl pkey -in {0} -pubout'",
+                path.display()
+            ),
+            Self::Randomness => f.write_str("the system has no random numbers: check /dev/urandom"),
+            Self::Read { path, source } => {
+                write!(f, "cannot read {}: {source}{}", path.display(), fix(source))
+            }
+            Self::Refused { source } => write!(f, "not issued: {source}"),
+            Self::Sign { source } => {
+                write!(f, "the delegation certificate's key did not sign: {source}")
+            }
+            Self::TestCertificate { source } => {
+                write!(f, "cannot make a certificate for trying out: {source}")
+            }
+            Self::TooLarge { path, max } => write!(
+                f,
+                "{} is longer than {max} bytes: check that it is the right file",
+                path.display()
+            ),
+            Self::UnsupportedCsrSignature { path } => write!(
+                f,
+                "{} is signed with an algorithm that does not fit its key or is not supported: use ECDSA P-256 with SHA-256, P-384 with SHA-384, or Ed25519",
+                path.display()
+            ),
+            Self::UnsupportedKey { path } => write!(
+                f,
+                "{} has no key that can sign here: use ECDSA P-256 or P-384, Ed25519, or RSA of 2048 bits or more, as PKCS#8 or SEC1",
+                path.display()
+            ),
+            Self::Write { path, source } => write!(
+                f,
+                "cannot write {}: {source}{}",
+                path.display(),
+                fix(source)
+            ),
+            Self::ZoneTooLong { zone } => write!(
+                f,
+                "the zone {zone} leaves no room for names under it: use {} characters at most",
+                Zone::MAX_LEN
+            ),
+            Self::ZoneTooShort { zone } => write!(
+                f,
+                "the zone {zone} has one label, and clients take no wildcard for a whole top-level domain: use two or more, as in cpe.example.com"
+            ),
+        }
+    }
+}
+
+/// What to do about an operating system's error, where that is not obvious.
+fn fix(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::IsADirectory => ": give a file, not a folder",
+        // Which is also what making a folder under a file's name fails with.
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            ": a part of the path is a file, not a folder"
+        }
+        io::ErrorKind::NotFound => ": check the path",
+        io::ErrorKind::PermissionDenied => ": change its permissions, or run as its owner",
+        io::ErrorKind::QuotaExceeded | io::ErrorKind::StorageFull => ": make room",
+        _ => "",
+    }
+}
+
+/// A PEM error, whose own text prints the bytes of a line as numbers.
+struct Pem<'a>(&'a pem::Error);
+
+impl fmt::Display for Pem<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            pem::Error::MissingSectionEnd { .. } => "a PEM block has no END line",
+            pem::Error::IllegalSectionStart { .. } => "the BEGIN line of a PEM block is broken",
+            pem::Error::Base64Decode(_) => "the base64 of a PEM block is broken",
+            _ => "it is not PEM",
+        })
+    }
+}

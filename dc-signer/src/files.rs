@@ -1,0 +1,319 @@
+//! Files as a whole: read with a limit, written under a temporary name first, owner-only from the start.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, NamedTempFile};
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+use crate::warning::Warning;
+
+/// Reads a file of at most [`MAX_LEN`] bytes; what was read is wiped when it is dropped.
+///
+/// Fails with [`Error::Read`], and with [`Error::TooLarge`] before more than the limit is read.
+pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let failed = |source| Error::Read {
+        path: path.into(),
+        source,
+    };
+    // Room for everything at once: a vector that grows leaves copies of a key behind.
+    let mut contents = Zeroizing::new(Vec::with_capacity(MAX_LEN + 1));
+    let file = File::open(path).map_err(failed)?;
+    let limit = u64::try_from(MAX_LEN + 1).unwrap_or(u64::MAX);
+    file.take(limit)
+        .read_to_end(&mut contents)
+        .map_err(failed)?;
+    if contents.len() > MAX_LEN {
+        return Err(Error::TooLarge {
+            path: path.into(),
+            max: MAX_LEN,
+        });
+    }
+    Ok(contents)
+}
+
+/// Whether there is something at this path, if only a link that leads nowhere.
+#[must_use]
+pub fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// Warns if others than the owner may read a private key.
+///
+/// Fails with [`Error::Read`].
+pub fn check_private(path: &Path) -> Result<Option<Warning>, Error> {
+    let metadata = fs::metadata(path).map_err(|source| Error::Read {
+        path: path.into(),
+        source,
+    })?;
+    let mode = metadata.permissions().mode() & 0o777;
+    Ok((mode & 0o077 != 0).then(|| Warning::KeyReadable {
+        path: path.into(),
+        mode,
+    }))
+}
+
+/// Who may read a file or folder; the process's umask may take more away.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// Everyone reads.
+    Everyone,
+    /// Only the owner reads.
+    Owner,
+}
+
+impl Access {
+    fn of_file(self) -> u32 {
+        match self {
+            Self::Everyone => 0o644,
+            Self::Owner => 0o600,
+        }
+    }
+
+    fn of_folder(self) -> u32 {
+        match self {
+            Self::Everyone => 0o755,
+            Self::Owner => 0o700,
+        }
+    }
+}
+
+/// A file that is to be written.
+#[derive(Clone, Copy)]
+pub struct NewFile<'a> {
+    /// Its name in its folder.
+    pub name: &'a str,
+    /// What will be in it.
+    pub contents: &'a [u8],
+    /// Who may read it.
+    pub access: Access,
+}
+
+impl std::fmt::Debug for NewFile<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            name,
+            contents: _,
+            access,
+        } = self;
+        f.debug_struct("NewFile")
+            .field("name", name)
+            .field("access", access)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a folder that does not exist yet, with all of its files or not at all.
+///
+/// Makes the folders above it as well. Fails with [`Error::Write`].
+pub fn create_folder(folder: &Path, access: Access, files: &[NewFile<'_>]) -> Result<(), Error> {
+    let failed = write_failed(folder);
+    let above = parent(folder);
+    fs::create_dir_all(above).map_err(&failed)?;
+    let temporary = Builder::new()
+        .permissions(Permissions::from_mode(access.of_folder()))
+        .tempdir_in(above)
+        .map_err(&failed)?;
+    for file in files {
+        write_new(&temporary.path().join(file.name), file)
+            .map_err(write_failed(&folder.join(file.name)))?;
+    }
+    sync(temporary.path())?;
+    // Fails if somebody else has put files there in the meantime.
+    fs::rename(temporary.path(), folder).map_err(&failed)?;
+    // It has gone to its place, so there is nothing left to clean up.
+    let _ = temporary.keep();
+    sync(above)
+}
+
+fn write_new(path: &Path, file: &NewFile<'_>) -> io::Result<()> {
+    let mut new = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(file.access.of_file())
+        .open(path)?;
+    new.write_all(file.contents)?;
+    new.sync_all()
+}
+
+/// A file with all of its contents safely on the disk, but not under its name yet. Removed when
+/// dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Staged {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+/// Writes a file under a temporary name in its folder.
+///
+/// Fails with [`Error::Write`].
+pub fn stage(folder: &Path, file: &NewFile<'_>) -> Result<Staged, Error> {
+    let path = folder.join(file.name);
+    let staged = write_temporary(folder, file).map_err(write_failed(&path))?;
+    Ok(Staged { file: staged, path })
+}
+
+fn write_temporary(folder: &Path, file: &NewFile<'_>) -> io::Result<NamedTempFile> {
+    let mut temporary = Builder::new()
+        .permissions(Permissions::from_mode(file.access.of_file()))
+        .tempfile_in(folder)?;
+    temporary.write_all(file.contents)?;
+    temporary.as_file().sync_all()?;
+    Ok(temporary)
+}
+
+impl Staged {
+    /// Gives the file its name unless something has that name.
+    ///
+    /// Fails with [`Error::Exists`] and [`Error::Write`].
+    pub fn create(self) -> Result<(), Error> {
+        let Self { file, path } = self;
+        match file.persist_noclobber(&path).map_err(|error| error.error) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(Error::Exists { path })
+            }
+            Err(source) => Err(write_failed(&path)(source)),
+        }
+    }
+
+    /// Gives the file its name in one step; whatever had that name before is gone.
+    ///
+    /// Fails with [`Error::Write`].
+    pub fn replace(self) -> Result<(), Error> {
+        let Self { file, path } = self;
+        match file.persist(&path).map_err(|error| error.error) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(write_failed(&path)(source)),
+        }
+    }
+}
+
+/// Removes a file, if it is there.
+///
+/// Fails with [`Error::Write`].
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(write_failed(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Waits until the names in a folder are safely on the disk.
+///
+/// Fails with [`Error::Write`].
+pub fn sync(folder: &Path) -> Result<(), Error> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(write_failed(folder))
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn write_failed(path: &Path) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Write {
+        path: path.into(),
+        source: match source.raw_os_error() {
+            Some(_) => source,
+            // tempfile adds its temporary path, which says nothing to the user.
+            None => source.kind().into(),
+        },
+    }
+}
+
+/// The longest file that is read: TLS has no room for longer chains or credentials, and a CSR or key
+/// is much shorter.
+pub const MAX_LEN: usize = 0xffff;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: NewFile<'_> = NewFile {
+        name: "key.pem",
+        contents: b"secret",
+        access: Access::Owner,
+    };
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_new_folder_has_its_files_and_nothing_else_is_left() {
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("a/b");
+        create_folder(&folder, Access::Owner, &[FILE]).unwrap();
+        assert_eq!(mode(&folder), 0o700);
+        assert_eq!(mode(&folder.join("key.pem")), 0o600);
+        assert_eq!(*read(&folder.join("key.pem")).unwrap(), b"secret");
+        assert_eq!(names(&above.path().join("a")), ["b"]);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_leaves_nothing() {
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("taken");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("theirs"), "").unwrap();
+        let error = create_folder(&folder, Access::Everyone, &[FILE]).unwrap_err();
+        assert!(matches!(error, Error::Write { .. }), "{error}");
+        assert_eq!(names(above.path()), ["taken"]);
+        assert_eq!(names(&folder), ["theirs"]);
+    }
+
+    #[test]
+    fn create_never_overwrites_and_replace_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        fs::write(&path, "old").unwrap();
+        let error = stage(folder.path(), &FILE).unwrap().create().unwrap_err();
+        assert!(matches!(error, Error::Exists { .. }), "{error}");
+        assert_eq!(*read(&path).unwrap(), b"old");
+        stage(folder.path(), &FILE).unwrap().replace().unwrap();
+        assert_eq!(*read(&path).unwrap(), b"secret");
+        assert_eq!(names(folder.path()), ["key.pem"]);
+    }
+
+    #[test]
+    fn what_was_staged_and_not_used_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(stage(folder.path(), &FILE).unwrap());
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn endless_files_are_refused() {
+        let error = read(Path::new("/dev/zero")).unwrap_err();
+        assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+    }
+
+    #[test]
+    fn only_keys_that_others_can_read_are_warned_about() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        stage(folder.path(), &FILE).unwrap().create().unwrap();
+        assert!(check_private(&path).unwrap().is_none());
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(
+            check_private(&path).unwrap(),
+            Some(Warning::KeyReadable { mode: 0o640, .. })
+        ));
+    }
+}

@@ -1,0 +1,46 @@
+//! Issues delegated credentials (RFC 9345), each with a name that only one device has.
+//!
+//! A vendor holds a [`Delegation`]: a delegation certificate and its key. A device hands in its
+//! [`DeviceKey`], in a certificate signing request whose signature is checked. [`issue`] asks
+//! [`dc_core`] whether the request is allowed, signs, and verifies the result. An
+//! [`IdentityFolder`] takes it to the disk, such that nothing half-written is ever there.
+//!
+//! ```no_run
+//! use dc_signer::{Delegation, DeviceKey, IdentityFolder, Wanted, clock, issue, names};
+//!
+//! # fn main() -> Result<(), dc_signer::Error> {
+//! let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms.all;
+//! let delegation = Delegation::load("vendor".as_ref())?;
+//! let device_key = DeviceKey::from_csr("device.csr".as_ref(), algorithms)?;
+//! let folder = IdentityFolder::open("device".as_ref(), &device_key)?;
+//! let wanted = Wanted::Named(names::parse("k3v.cpe.example.com")?);
+//! let issued = issue(&delegation, &device_key, &wanted, None, algorithms, clock::now()?)?;
+//! folder.write(delegation.chain(), &issued)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With the feature `demo`, module `demo` shows the whole of it with TLS connections. [`vendor`] makes a root and a delegation certificate for trying all this out.
+
+pub mod clock;
+mod csr;
+mod delegation;
+#[cfg(feature = "demo")]
+pub mod demo;
+mod error;
+pub mod files;
+pub mod human;
+mod identity;
+mod issuer;
+pub mod keys;
+pub mod names;
+mod pem;
+pub mod vendor;
+mod warning;
+
+pub use csr::DeviceKey;
+pub use delegation::Delegation;
+pub use error::Error;
+pub use identity::IdentityFolder;
+pub use issuer::{Wanted, issue};
+pub use warning::Warning;

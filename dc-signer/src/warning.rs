@@ -1,0 +1,95 @@
+//! What does not stop anything, but should be known.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use dc_core::UniqueName;
+use pki_types::UnixTime;
+
+use crate::human::{Moment, Span};
+
+/// Something that was done all the same, although it may not be what was meant.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The delegation certificate ends soon, and with it all that it can issue.
+    CertificateEndsSoon {
+        /// The file whose first certificate it is.
+        path: PathBuf,
+        /// The time of the check.
+        now: UnixTime,
+        /// When the certificate ends.
+        not_after: UnixTime,
+    },
+    /// An identity folder had another name before.
+    DifferentName {
+        /// The folder.
+        folder: PathBuf,
+        /// The name that it had.
+        old: UniqueName<'static>,
+    },
+    /// Whether the key in an identity folder is the right one could not be checked.
+    KeyNotChecked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Others than its owner may read a private key.
+    KeyReadable {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A name was given for a credential that cannot carry one.
+    NameNotUsed {
+        /// The name.
+        name: String,
+    },
+    /// A credential has no unique name.
+    NoUniqueName {
+        /// The names that its holder can take.
+        names: Vec<String>,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CertificateEndsSoon {
+                path,
+                now,
+                not_after,
+            } => write!(
+                f,
+                "{} ends at {}, in {}: get a new delegation certificate",
+                path.display(),
+                Moment(*not_after),
+                Span::about(*now, *not_after)
+            ),
+            Self::DifferentName { folder, old } => write!(
+                f,
+                "{} was the identity of {old} until now: check --out and --name if that is another device",
+                folder.display()
+            ),
+            Self::KeyNotChecked { path } => write!(
+                f,
+                "{} cannot be read as a private key, so it was not checked against the credential",
+                path.display()
+            ),
+            Self::KeyReadable { path, mode } => write!(
+                f,
+                "{} can be read by others than its owner (mode {mode:04o}): do 'chmod 600 {0}', and replace the key if others use this machine",
+                path.display()
+            ),
+            Self::NameNotUsed { name } => write!(
+                f,
+                "a credential of the rfc9345 form carries no unique name, so {name} is not in it: use '--form both' to have one that does"
+            ),
+            Self::NoUniqueName { names } => write!(
+                f,
+                "with the rfc9345 form this device can pose as every name of the certificate ({}) to clients that do not know the unique name",
+                names.join(", ")
+            ),
+        }
+    }
+}

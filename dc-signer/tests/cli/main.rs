@@ -1,0 +1,14 @@
+//! The `dc-signer` binary as a user meets it: what it writes, what it says, and how it exits.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in tests, but clippy does not see that helpers in a file of their own are"
+)]
+
+mod bad_files;
+mod bad_values;
+#[cfg(feature = "demo")]
+mod demo;
+mod init;
+mod issue;
+mod sandbox;
