@@ -1,0 +1,130 @@
+//! Sessions: resumed within the life of the credential, not after it.
+
+use std::sync::Arc;
+
+use dc_core::Form;
+use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::server::{Acceptor, Settings, Store};
+use dc_tests::pair::{Outcome, connect};
+use dc_tests::vendor::{Device, Vendor, provider};
+use rustls::HandshakeKind;
+
+use crate::setup::{ALL, Clock, HOUR, acceptor, client, client_at, stock_server};
+
+fn kind(outcome: &Outcome) -> HandshakeKind {
+    let client = outcome.client.as_ref().unwrap();
+    client.connection().handshake_kind().unwrap()
+}
+
+#[test]
+fn a_resumed_connection_still_says_who_it_is_with() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let acceptor = acceptor(&vendor, &device, &[Form::Named, Form::Rfc9345]);
+    for policy in [UniqueName::Required, UniqueName::Ignored] {
+        for chunk in [1, ALL] {
+            let client = client(&vendor, policy);
+            let full = connect(&client, &device.name, &acceptor, chunk);
+            let resumed = connect(&client, &device.name, &acceptor, chunk);
+            assert_eq!(kind(&full), HandshakeKind::Full);
+            assert_eq!(kind(&resumed), HandshakeKind::Resumed);
+            assert_eq!(full.peer(), resumed.peer());
+            assert!(matches!(resumed.peer(), Peer::Delegated { .. }));
+        }
+    }
+}
+
+#[test]
+fn a_client_does_not_resume_after_the_credential() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let clock = Clock::now();
+    let client = client_at(&vendor, &clock);
+    let stored = vendor.issue_for(&device, Form::Named, HOUR);
+    let identity =
+        dc_rustls::server::Identity::new(vendor.chain(), vec![stored], device.key.private_key());
+    let store = Store::new(provider());
+    store.install(identity).unwrap();
+    let acceptor = Acceptor::new(Arc::clone(&store));
+    let full = connect(&client, &device.name, &acceptor, ALL);
+    assert_eq!(kind(&full), HandshakeKind::Full);
+    clock.forward(2 * HOUR);
+    store
+        .install(vendor.enrol(&device, &[Form::Named]))
+        .unwrap();
+    let after = connect(&client, &device.name, &acceptor, ALL);
+    assert_eq!(kind(&after), HandshakeKind::Full);
+}
+
+#[test]
+fn a_server_does_not_resume_after_the_credential() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let clock = Clock::now();
+    let settings = Settings::new(provider()).time_provider(Arc::new(clock.clone()));
+    let store = Store::with_settings(settings);
+    let stored = vendor.issue_for(&device, Form::Named, HOUR);
+    let identity =
+        dc_rustls::server::Identity::new(vendor.chain(), vec![stored], device.key.private_key());
+    store.install(identity).unwrap();
+    store
+        .install(vendor.enrol(&device, &[Form::Named]))
+        .unwrap();
+    // The client's clock stands still, so it would resume.
+    let client = client(&vendor, UniqueName::Required);
+    let acceptor = Acceptor::new(store);
+    let full = connect(&client, &device.name, &acceptor, ALL);
+    assert_eq!(kind(&full), HandshakeKind::Full);
+    clock.forward(23 * HOUR);
+    let within = connect(&client, &device.name, &acceptor, ALL);
+    assert_eq!(kind(&within), HandshakeKind::Resumed);
+    clock.forward(2 * HOUR);
+    // The server has nothing valid left, and a session is not enough.
+    let after = connect(&client, &device.name, &acceptor, ALL);
+    assert!(after.client.is_err());
+}
+
+#[test]
+fn a_session_survives_the_renewal_of_the_credential() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let store = Store::new(provider());
+    store
+        .install(vendor.enrol(&device, &[Form::Named]))
+        .unwrap();
+    let acceptor = Acceptor::new(Arc::clone(&store));
+    let client = client(&vendor, UniqueName::Required);
+    let full = connect(&client, &device.name, &acceptor, ALL);
+    store
+        .install(vendor.enrol(&device, &[Form::Named]))
+        .unwrap();
+    let resumed = connect(&client, &device.name, &acceptor, ALL);
+    assert_eq!(kind(&resumed), HandshakeKind::Resumed);
+    assert_eq!(full.peer(), resumed.peer());
+}
+
+#[test]
+fn a_session_with_a_certificate_is_not_taken_for_one_with_a_credential() {
+    let vendor = Vendor::default();
+    let fallback = Acceptor::new(Store::new(provider())).fallback(stock_server(&vendor));
+    let client = client(&vendor, UniqueName::Preferred);
+    let full = connect(&client, "router.cpe.example.com", &fallback, ALL);
+    let resumed = connect(&client, "router.cpe.example.com", &fallback, ALL);
+    assert_eq!(kind(&resumed), HandshakeKind::Resumed);
+    assert_eq!(
+        (full.peer(), resumed.peer()),
+        (&Peer::Certificate, &Peer::Certificate)
+    );
+}
+
+#[test]
+fn configurations_do_not_share_sessions() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let acceptor = acceptor(&vendor, &device, &[Form::Named]);
+    let clients: [Config; 2] = [(); 2].map(|()| client(&vendor, UniqueName::Required));
+    for client in &clients {
+        let outcome = connect(client, &device.name, &acceptor, ALL);
+        assert_eq!(kind(&outcome), HandshakeKind::Full);
+    }
+}

@@ -1,0 +1,92 @@
+//! The same over `AsyncRead + AsyncWrite`.
+
+use dc_core::{Error, Form};
+use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::server::{Acceptor, Served};
+use dc_rustls::{Error as TlsError, Refusal};
+use dc_tests::vendor::{Device, Vendor};
+use rustls::AlertDescription;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+use crate::setup::{acceptor, client, stock_server};
+
+/// Connects over a pipe that holds `capacity` bytes.
+async fn connect(
+    client: &Config,
+    name: &str,
+    acceptor: &Acceptor,
+    capacity: usize,
+) -> (Result<Peer, TlsError>, Result<Served, TlsError>) {
+    let (near, far) = duplex(capacity);
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let server = async {
+        let mut tls = acceptor.accept_async(far).await?;
+        tls.write_all(b"pong").await?;
+        tls.shutdown().await?;
+        Ok(tls.served().clone())
+    };
+    let client = async {
+        let mut tls = client.connect_async(name, near).await?;
+        let mut reply = Vec::new();
+        tls.read_to_end(&mut reply).await?;
+        assert_eq!(reply, b"pong");
+        Ok(tls.peer().clone())
+    };
+    tokio::join!(client, server)
+}
+
+#[tokio::test]
+async fn accepts_both_forms_and_falls_back_through_pipes_of_any_size() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let acceptor =
+        acceptor(&vendor, &device, &[Form::Named, Form::Rfc9345]).fallback(stock_server(&vendor));
+    for capacity in CAPACITIES {
+        for policy in [
+            UniqueName::Required,
+            UniqueName::Preferred,
+            UniqueName::Ignored,
+        ] {
+            let client = client(&vendor, policy);
+            let (peer, served) = connect(&client, &device.name, &acceptor, capacity).await;
+            assert!(matches!(peer.unwrap(), Peer::Delegated { .. }));
+            assert!(matches!(served.unwrap(), Served::Delegated { .. }));
+            let (resumed, _) = connect(&client, &device.name, &acceptor, capacity).await;
+            assert!(matches!(resumed.unwrap(), Peer::Delegated { .. }));
+        }
+    }
+}
+
+#[tokio::test]
+async fn refuses_the_evil_twin_with_an_alert() {
+    let vendor = Vendor::default();
+    let twin = acceptor(&vendor, &Device::new("twin"), &[Form::Named]);
+    for capacity in CAPACITIES {
+        let client = client(&vendor, UniqueName::Required);
+        let (peer, served) = connect(&client, "router.cpe.example.com", &twin, capacity).await;
+        assert!(matches!(
+            peer,
+            Err(TlsError::Refused(Refusal::Credential(
+                Error::NameMismatch { .. }
+            )))
+        ));
+        let alert = rustls::Error::AlertReceived(AlertDescription::IllegalParameter);
+        assert!(matches!(served, Err(TlsError::Tls(error)) if error == alert));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_nothing_suits_gets_handshake_failure() {
+    let vendor = Vendor::default();
+    let acceptor = acceptor(&vendor, &Device::new("router"), &[Form::Named]);
+    let client = client(&vendor, UniqueName::Ignored);
+    let (peer, served) = connect(&client, "router.cpe.example.com", &acceptor, ALL).await;
+    let alert = rustls::Error::AlertReceived(AlertDescription::HandshakeFailure);
+    assert!(matches!(peer, Err(TlsError::Tls(error)) if error == alert));
+    assert!(matches!(served, Err(TlsError::NothingSuits)));
+}
+
+const ALL: usize = 1 << 16;
+
+const CAPACITIES: [usize; 3] = [1, 100, ALL];

@@ -1,0 +1,204 @@
+//! Child processes: programs that finish, and servers that end when dropped.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What a program that ended has said.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// `None`: it was killed, by a signal or because it ran too long.
+    pub(crate) exit: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs a program to its end; one that hangs is killed and has no exit status.
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    let mut child = spawn(command);
+    let stdout = read_all(child.stdout.take());
+    let stderr = read_all(child.stderr.take());
+    let exit = wait(&mut child, Instant::now() + LONGEST_RUN);
+    Outcome {
+        exit,
+        stdout: stdout.join().unwrap_or_default(),
+        stderr: stderr.join().unwrap_or_default(),
+    }
+}
+
+/// Runs a program that has to succeed and returns its standard output.
+///
+/// Panics with the command and all it said if it does not.
+pub(crate) fn run_ok(command: &mut Command) -> String {
+    let outcome = run(command);
+    let Outcome {
+        exit,
+        stdout,
+        stderr,
+    } = &outcome;
+    assert!(
+        *exit == Some(0),
+        "{command:?}\nended with {exit:?}:\n{stdout}{stderr}"
+    );
+    outcome.stdout
+}
+
+/// A server in a process of its own, listening on a port of its choice; dropping it ends the process.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
+    child: Child,
+    port: u16,
+    said: Arc<Said>,
+}
+
+impl Server {
+    /// Starts the program and waits until its process listens. It is never connected to for that: servers would
+    /// count it as a failed handshake.
+    pub(crate) fn start(name: &'static str, command: &mut Command) -> Self {
+        let mut child = spawn(command);
+        let said = Arc::new(Said::default());
+        follow(child.stdout.take(), &said);
+        follow(child.stderr.take(), &said);
+        let mut server = Self {
+            name,
+            child,
+            port: 0,
+            said,
+        };
+        server.port = server.wait_for_port(command);
+        server
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Everything said so far. Its length marks the moment, see [`Self::says`].
+    pub(crate) fn text(&self) -> String {
+        self.said.lock().clone()
+    }
+
+    /// Whether the server says this, now or very soon, behind the first `mark` bytes of its output.
+    pub(crate) fn says(&self, text: &str, mark: usize) -> bool {
+        let silent = |said: &mut String| !said[mark..].contains(text);
+        let waited = self
+            .said
+            .more
+            .wait_timeout_while(self.said.lock(), LONGEST_SILENCE, silent);
+        waited.is_ok_and(|(_guard, timeout)| !timeout.timed_out())
+    }
+
+    fn wait_for_port(&mut self, command: &Command) -> u16 {
+        let deadline = Instant::now() + LONGEST_RUN;
+        while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
+            if let Some(port) = listening_port(self.child.id()) {
+                return port;
+            }
+            thread::sleep(POLL);
+        }
+        // What it said last may still be in the pipe.
+        thread::sleep(10 * POLL);
+        panic!("{command:?}\ndoes not listen; it said:\n{}", self.text());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The output of a running process, both streams.
+#[derive(Debug, Default)]
+struct Said {
+    text: Mutex<String>,
+    more: Condvar,
+}
+
+impl Said {
+    fn lock(&self) -> MutexGuard<'_, String> {
+        self.text
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn spawn(command: &mut Command) -> Child {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    match command.spawn() {
+        Ok(child) => child,
+        Err(error) => panic!("{command:?}: {error}"),
+    }
+}
+
+fn wait(child: &mut Child, deadline: Instant) -> Option<i32> {
+    while Instant::now() < deadline {
+        if let Ok(Some(status)) = child.try_wait() {
+            return status.code();
+        }
+        thread::sleep(POLL);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+fn read_all(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            // What came before an error is what there is to show.
+            let _ = stream.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+fn follow(stream: Option<impl Read + Send + 'static>, said: &Arc<Said>) {
+    let said = Arc::clone(said);
+    thread::spawn(move || {
+        let lines = stream
+            .into_iter()
+            .flat_map(|stream| BufReader::new(stream).split(b'\n'));
+        for line in lines.map_while(Result::ok) {
+            said.lock()
+                .push_str(&(String::from_utf8_lossy(&line) + "\n"));
+            said.more.notify_all();
+        }
+    });
+}
+
+/// The TCP port on which this process listens, from what the kernel says about its open files.
+fn listening_port(pid: u32) -> Option<u16> {
+    let sockets: Vec<String> = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .ok()?
+        .flatten()
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        .map(|target| target.to_string_lossy().into_owned())
+        .collect();
+    // Columns: number, local address:port, remote, state (0A: listening), five more, inode.
+    std::fs::read_to_string(format!("/proc/{pid}/net/tcp"))
+        .ok()?
+        .lines()
+        .skip(1)
+        .find_map(|line| {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            let (local, state, inode) = (columns.get(1)?, columns.get(3)?, columns.get(9)?);
+            let ours = *state == "0A" && sockets.contains(&format!("socket:[{inode}]"));
+            ours.then(|| u16::from_str_radix(local.split_once(':')?.1, 16).ok())?
+        })
+}
+
+const POLL: Duration = Duration::from_millis(4);
+const LONGEST_RUN: Duration = Duration::from_secs(30);
+const LONGEST_SILENCE: Duration = Duration::from_secs(3);

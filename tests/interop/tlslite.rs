@@ -1,0 +1,93 @@
+//! tlslite-ng: its own command-line server, a client, and a server that misuses credentials.
+
+use std::{path::PathBuf, process::Command};
+
+use crate::{
+    handshake::{Client, Expect},
+    lab::{self, Served},
+    process::{Server, run, run_ok},
+    setup,
+};
+
+/// What both tlslite-ng servers say when the client has sent this alert.
+pub(crate) const ILLEGAL_PARAMETER: &str = "illegal_parameter";
+
+/// The client has verified a credential and got a reply.
+pub(crate) fn used<'a>() -> Expect<'a> {
+    Expect::exit(0).client("credential: ecdsa").client("200 OK")
+}
+
+/// The client was sent no credential, and got a reply.
+pub(crate) fn not_used<'a>() -> Expect<'a> {
+    Expect::exit(3).client("credential: none").client("200 OK")
+}
+
+pub(crate) fn version() -> String {
+    let print = "import tlslite; print(tlslite.__version__)";
+    run_ok(Command::new(interpreter()).args(["-c", print]))
+        .trim()
+        .to_owned()
+}
+
+/// One of our Python programs, run by the interpreter that has tlslite-ng.
+pub(crate) fn python(program: &str) -> Command {
+    let mut command = Command::new(interpreter());
+    command.arg("-u").arg(setup::source().join(program));
+    command
+}
+
+/// Does one handshake and a request; `--schemes none` among the arguments offers no credentials.
+pub(crate) fn client<'a>(name: &'a str, arguments: &'a [&'a str]) -> Client<'a> {
+    Client::new("tlslite-ng client", move |port| {
+        run(python("tlslite_client.py")
+            .args([&port.to_string(), name])
+            .args(arguments))
+    })
+}
+
+/// The server of the tlslite-ng package itself. It verifies the credential's signature before it starts.
+pub(crate) fn server(served: &Served, arguments: &[&str]) -> Server {
+    let pages = setup::cache().join("www");
+    lab::create(&pages);
+    lab::write(&pages.join("index.html"), "tlslite-ng\n");
+    Server::start(
+        "tlslite-ng tls.py",
+        Command::new(interpreter())
+            .arg("-u")
+            .arg(setup::cache().join("venv/bin/tls.py"))
+            .arg("server")
+            .arg("-c")
+            .arg(&served.chain)
+            .arg("-k")
+            .arg(&served.key)
+            .arg("--dc-file")
+            .arg(&served.credential)
+            .arg("--dc-key")
+            .arg(&served.credential_key)
+            .arg("-d")
+            .arg(&pages)
+            .args(arguments)
+            .arg("127.0.0.1:0"),
+    )
+}
+
+/// A server that sends this credential unchecked and misuses it in the way that `tlslite_misuse.py --help` explains.
+pub(crate) fn misuse_server(served: &Served, mode: &str) -> Server {
+    Server::start(
+        "tlslite-ng misuse",
+        python("tlslite_misuse.py")
+            .arg("--chain")
+            .arg(&served.chain)
+            .arg("--key")
+            .arg(&served.key)
+            .arg("--credential")
+            .arg(&served.credential)
+            .arg("--credential-key")
+            .arg(&served.credential_key)
+            .args(["--mode", mode]),
+    )
+}
+
+fn interpreter() -> PathBuf {
+    setup::cache().join("venv/bin/python")
+}

@@ -1,0 +1,116 @@
+//! A vendor made with the `dc-signer` binary, and devices that get their identities from it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    lab::{self, Lab, Served, make_key},
+    nss, ours,
+    process::run_ok,
+};
+
+const ZONE: &str = "cpe.example.com";
+
+/// The folder that `dc-signer init` has made.
+#[derive(Debug)]
+pub(crate) struct Vendor {
+    folder: PathBuf,
+}
+
+/// A device: its name, and the folder a server takes as `--identity`.
+#[derive(Debug)]
+pub(crate) struct Device {
+    pub(crate) name: String,
+    pub(crate) identity: PathBuf,
+}
+
+impl Vendor {
+    pub(crate) fn make(folder: &Path, lab: &Lab) -> Self {
+        run_ok(
+            Command::new(ours::dc_signer())
+                .arg("init")
+                .arg(folder)
+                .args(["--zone", ZONE]),
+        );
+        let vendor = Self {
+            folder: folder.to_owned(),
+        };
+        nss::make_database(&vendor.nss_database(), &[vendor.root(), lab.root()]);
+        vendor
+    }
+
+    /// A certificate database for NSS that trusts the vendor's root, and the lab's for a fallback certificate.
+    pub(crate) fn nss_database(&self) -> PathBuf {
+        self.folder.with_extension("nss")
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.join("root.pem")
+    }
+
+    /// Enrols a device: a key, a certificate signing request, and what the signer answers.
+    ///
+    /// `form` is what `dc-signer issue --form` takes.
+    pub(crate) fn enrol(&self, host: &str, kind: &str, form: &str) -> Device {
+        let name = format!("{host}.{ZONE}");
+        let private = self.folder.with_extension(host);
+        lab::create(&private);
+        let (key, request) = (private.join("key.pem"), private.join("request.pem"));
+        make_key(&key, kind);
+        run_ok(
+            Command::new("openssl")
+                .args(["req", "-new", "-subj", &format!("/CN={name}"), "-key"])
+                .arg(&key)
+                .arg("-out")
+                .arg(&request),
+        );
+        let identity = private.join("identity");
+        run_ok(
+            Command::new(ours::dc_signer())
+                .arg("issue")
+                .arg("--delegation")
+                .arg(&self.folder)
+                .arg("--csr")
+                .arg(&request)
+                .args(["--name", &name, "--form", form])
+                .arg("--out")
+                .arg(&identity),
+        );
+        copy(&key, &identity.join("key.pem"));
+        Device { name, identity }
+    }
+
+    /// What a server other than ours needs to use the device's credential.
+    pub(crate) fn served(&self, device: &Device) -> Served {
+        Served {
+            chain: device.identity.join("chain.pem"),
+            key: self.folder.join("key.pem"),
+            credential: device.identity.join("credential.pem"),
+            credential_key: device.identity.join("key.pem"),
+        }
+    }
+}
+
+/// Makes an identity folder of a credential that another issuer has signed.
+pub(crate) fn identity_of(served: &Served) -> PathBuf {
+    let identity = served.credential.with_extension("identity");
+    lab::create(&identity);
+    copy(&served.chain, &identity.join("chain.pem"));
+    copy(&served.credential, &identity.join("credential.pem"));
+    copy(&served.credential_key, &identity.join("key.pem"));
+    identity
+}
+
+fn copy(from: &Path, to: &Path) {
+    // With its permissions: a key stays readable by its owner only.
+    if let Err(error) = fs::copy(from, to) {
+        panic!(
+            "cannot copy {} to {}: {error}",
+            from.display(),
+            to.display()
+        );
+    }
+}

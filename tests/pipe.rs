@@ -1,0 +1,69 @@
+//! A connection between two threads that cuts what passes into pieces of any size.
+
+use std::io::{self, Read, Write};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+/// One end of a pipe.
+#[derive(Debug)]
+pub struct End {
+    send: Option<Sender<Vec<u8>>>,
+    receive: Receiver<Vec<u8>>,
+    unread: Vec<u8>,
+    /// The most that one read or write moves.
+    chunk: usize,
+    /// Everything that was sent.
+    sent: Vec<u8>,
+}
+
+/// A pipe whose reads and writes move at most `chunk` bytes.
+#[must_use]
+pub fn pipe(chunk: usize) -> (End, End) {
+    let (a_send, b_receive) = channel();
+    let (b_send, a_receive) = channel();
+    let end = |send, receive| End {
+        send: Some(send),
+        receive,
+        unread: Vec::new(),
+        chunk,
+        sent: Vec::new(),
+    };
+    (end(a_send, a_receive), end(b_send, b_receive))
+}
+
+impl End {
+    /// Everything that was written to this end.
+    #[must_use]
+    pub fn sent(&self) -> &[u8] {
+        &self.sent
+    }
+}
+
+impl Read for End {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.unread.is_empty() {
+            // The other end is gone: that is the end of the stream.
+            self.unread = self.receive.recv().unwrap_or_default();
+        }
+        let length = buf.len().min(self.unread.len()).min(self.chunk);
+        let rest = self.unread.split_off(length);
+        buf[..length].copy_from_slice(&self.unread);
+        self.unread = rest;
+        Ok(length)
+    }
+}
+
+impl Write for End {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let bytes = &buf[..buf.len().min(self.chunk)];
+        self.sent.extend_from_slice(bytes);
+        let sent = self.send.as_ref().map(|send| send.send(bytes.to_vec()));
+        match sent {
+            Some(Ok(())) => Ok(bytes.len()),
+            _ => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
