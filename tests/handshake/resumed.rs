@@ -118,6 +118,22 @@ fn a_session_with_a_certificate_is_not_taken_for_one_with_a_credential() {
 }
 
 #[test]
+fn a_client_without_resumption_resumes_nothing() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let acceptor = acceptor(&vendor, &device, &[Form::Named]);
+    let client = Config::builder(provider())
+        .roots(vendor.roots())
+        .without_resumption()
+        .build()
+        .unwrap();
+    for _ in 0..2 {
+        let outcome = connect(&client, &device.name, &acceptor, ALL);
+        assert_eq!(kind(&outcome), HandshakeKind::Full);
+    }
+}
+
+#[test]
 fn configurations_do_not_share_sessions() {
     let vendor = Vendor::default();
     let device = Device::new("router");

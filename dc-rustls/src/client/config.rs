@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dc_core::MAX_VALIDITY;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{Resumption, Tls12Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
@@ -45,6 +45,7 @@ pub struct Config {
     rustls: Arc<ClientConfig>,
     offer: &'static [u8],
     sessions: Arc<Sessions>,
+    resumes: bool,
 }
 
 impl Config {
@@ -77,8 +78,10 @@ impl Config {
         let mut rustls = ClientConfig::clone(&self.rustls);
         let clock = Arc::clone(&rustls.time_provider);
         let sessions = Arc::new(ConnectionSessions::new(Arc::clone(&self.sessions), clock));
-        rustls.resumption = rustls::client::Resumption::store(sessions.clone())
-            .tls12_resumption(rustls::client::Tls12Resumption::Disabled);
+        rustls.resumption = match self.resumes {
+            true => Resumption::store(sessions.clone()).tls12_resumption(Tls12Resumption::Disabled),
+            false => Resumption::disabled(),
+        };
         (Arc::new(rustls), sessions)
     }
 
@@ -126,6 +129,7 @@ pub struct Builder {
     or_certificate: bool,
     tls12: bool,
     max_validity: Duration,
+    resumes: bool,
     alpn_protocols: Vec<Vec<u8>>,
     time_provider: Arc<dyn TimeProvider>,
     key_log: Arc<dyn KeyLog>,
@@ -140,6 +144,7 @@ impl Builder {
             or_certificate: false,
             tls12: false,
             max_validity: MAX_VALIDITY,
+            resumes: true,
             alpn_protocols: Vec::new(),
             time_provider: Arc::new(DefaultTimeProvider),
             key_log: Arc::new(NoKeyLog),
@@ -176,6 +181,13 @@ impl Builder {
     #[must_use]
     pub fn max_validity(mut self, max: Duration) -> Self {
         self.max_validity = max;
+        self
+    }
+
+    /// Does a full handshake for every connection, so that connections cannot be linked by a session.
+    #[must_use]
+    pub fn without_resumption(mut self) -> Self {
+        self.resumes = false;
         self
     }
 
@@ -242,6 +254,7 @@ impl Builder {
             rustls: Arc::new(rustls),
             offer: extensions,
             sessions: Arc::default(),
+            resumes: self.resumes,
         })
     }
 }
