@@ -72,8 +72,12 @@ impl fmt::Display for Error {
             Self::CredentialDoesNotFit => f.write_str(
                 "the credential cannot be sent: a length in it is wrong, or its key is not DER",
             ),
-            Self::File { path, source } => write!(f, "cannot read {}: {source}", path.display()),
-            Self::FileFormat { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::File { path, source } => {
+                write!(f, "cannot read {}: {source}; {IDENTITY}", path.display())
+            }
+            Self::FileFormat { path, source } => {
+                write!(f, "{}: {source}; {IDENTITY}", path.display())
+            }
             Self::Io(error) => write!(f, "network: {error}"),
             Self::KeyMismatch => f.write_str(
                 "the private key is not the one that the credential is for: enrol again with the device's own key",
@@ -151,6 +155,8 @@ pub enum Refusal {
     DuplicateExtension,
     /// What came next to the end-entity certificate is malformed.
     MalformedExtensions,
+    /// The application does not want this peer, although everything about it is in order.
+    NotAuthorized,
     /// The end-entity certificate came with an extension that was not asked for.
     UnexpectedExtension,
     /// A credential was smuggled into a handshake below TLS 1.3 (RFC 9345 §4.1.1).
@@ -165,6 +171,7 @@ impl Refusal {
             Self::Credential(error) => AlertDescription::from(error.alert().code()),
             Self::CredentialRequired => AlertDescription::HandshakeFailure,
             Self::MalformedExtensions => AlertDescription::DecodeError,
+            Self::NotAuthorized => AlertDescription::AccessDenied,
             Self::UnexpectedExtension => AlertDescription::UnsupportedExtension,
             Self::DuplicateExtension | Self::VersionTooOld => AlertDescription::IllegalParameter,
         }
@@ -193,6 +200,9 @@ impl fmt::Display for Refusal {
             Self::MalformedExtensions => {
                 f.write_str("what the server sent with its certificate is malformed")
             }
+            Self::NotAuthorized => {
+                f.write_str("this peer is not on the application's list of authorised servers")
+            }
             Self::UnexpectedExtension => f.write_str(
                 "the server sent an extension with its certificate that was not asked for",
             ),
@@ -215,3 +225,5 @@ impl From<Refusal> for rustls::Error {
         Self::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refusal))))
     }
 }
+
+const IDENTITY: &str = "an identity folder has chain.pem and credential.pem as the signer wrote them, and the device's own key.pem";

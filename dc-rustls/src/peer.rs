@@ -21,6 +21,8 @@ pub enum Peer {
         expires: UnixTime,
         /// What the device's key signs with.
         scheme: SignatureScheme,
+        /// The device's key: a DER SubjectPublicKeyInfo.
+        spki: Vec<u8>,
     },
 }
 

@@ -12,9 +12,10 @@ use rustls::pki_types::ServerName;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{ClientConfig, KeyLog, NoKeyLog, RootCertStore};
 
+use super::authorization::Authorization;
 use super::sessions::{ConnectionSessions, Sessions};
 use super::verifier::CredentialVerifier;
-use super::{Stream, UniqueName, offer};
+use super::{Peer, Stream, UniqueName, offer};
 use crate::provider::{Side, intern_offer, wrap};
 use crate::{Error, decompress};
 
@@ -46,6 +47,7 @@ pub struct Config {
     offer: &'static [u8],
     sessions: Arc<Sessions>,
     resumes: bool,
+    authorization: Authorization,
 }
 
 impl Config {
@@ -77,7 +79,11 @@ impl Config {
     pub(super) fn for_connection(&self) -> (Arc<ClientConfig>, Arc<ConnectionSessions>) {
         let mut rustls = ClientConfig::clone(&self.rustls);
         let clock = Arc::clone(&rustls.time_provider);
-        let sessions = Arc::new(ConnectionSessions::new(Arc::clone(&self.sessions), clock));
+        let sessions = Arc::new(ConnectionSessions::new(
+            Arc::clone(&self.sessions),
+            clock,
+            self.authorization.clone(),
+        ));
         rustls.resumption = match self.resumes {
             true => Resumption::store(sessions.clone()).tls12_resumption(Tls12Resumption::Disabled),
             false => Resumption::disabled(),
@@ -130,6 +136,7 @@ pub struct Builder {
     tls12: bool,
     max_validity: Duration,
     resumes: bool,
+    authorization: Authorization,
     alpn_protocols: Vec<Vec<u8>>,
     time_provider: Arc<dyn TimeProvider>,
     key_log: Arc<dyn KeyLog>,
@@ -145,6 +152,7 @@ impl Builder {
             tls12: false,
             max_validity: MAX_VALIDITY,
             resumes: true,
+            authorization: Authorization::default(),
             alpn_protocols: Vec::new(),
             time_provider: Arc::new(DefaultTimeProvider),
             key_log: Arc::new(NoKeyLog),
@@ -181,6 +189,21 @@ impl Builder {
     #[must_use]
     pub fn max_validity(mut self, max: Duration) -> Self {
         self.max_validity = max;
+        self
+    }
+
+    /// Asks the application about each peer, after all checks have passed: whether it wants to talk to
+    /// this name and key. This is how a stolen device is dropped at once.
+    ///
+    /// Asked again before a session is resumed. A peer that is not wanted gets access_denied, and the
+    /// connection fails with [`Refusal::NotAuthorized`](crate::Refusal::NotAuthorized). It runs inside the
+    /// handshake, so it should answer from memory.
+    #[must_use]
+    pub fn authorize(
+        mut self,
+        allows: impl Fn(&ServerName<'_>, &Peer) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.authorization = Authorization::new(allows);
         self
     }
 
@@ -236,6 +259,7 @@ impl Builder {
             offer,
             algorithms: self.provider.signature_verification_algorithms.all,
             max_validity: check_max_validity(self.max_validity)?,
+            authorization: self.authorization.clone(),
         };
         let provider = wrap(&self.provider, Side::Client { offer: extensions });
         let versions: &[_] = match self.tls12 {
@@ -255,6 +279,7 @@ impl Builder {
             offer: extensions,
             sessions: Arc::default(),
             resumes: self.resumes,
+            authorization: self.authorization,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The client side: offers credentials, verifies them, and says who the peer is.
 
+mod authorization;
 mod config;
 mod offer;
 mod sessions;

@@ -11,6 +11,7 @@ use rustls::pki_types::ServerName;
 use rustls::time_provider::TimeProvider;
 
 use super::Peer;
+use super::authorization::Authorization;
 use crate::handover;
 
 /// The sessions of one configuration, by server name.
@@ -48,6 +49,11 @@ impl Sessions {
     fn names(&self) -> MutexGuard<'_, Names> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The newest ticket for this server, once.
+    fn pop_ticket(&self, name: &ServerName<'static>) -> Option<(Tls13ClientSessionValue, Peer)> {
+        self.names().servers.get_mut(name)?.tickets.pop_back()
+    }
 }
 
 impl fmt::Debug for Sessions {
@@ -60,14 +66,20 @@ impl fmt::Debug for Sessions {
 pub(super) struct ConnectionSessions {
     shared: Arc<Sessions>,
     clock: Arc<dyn TimeProvider>,
+    authorization: Authorization,
     peer: Mutex<Option<Peer>>,
 }
 
 impl ConnectionSessions {
-    pub(super) fn new(shared: Arc<Sessions>, clock: Arc<dyn TimeProvider>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Sessions>,
+        clock: Arc<dyn TimeProvider>,
+        authorization: Authorization,
+    ) -> Self {
         Self {
             shared,
             clock,
+            authorization,
             peer: Mutex::default(),
         }
     }
@@ -129,13 +141,16 @@ impl ClientSessionStore for ConnectionSessions {
         server_name: &ServerName<'static>,
     ) -> Option<Tls13ClientSessionValue> {
         let now = self.clock.current_time()?;
-        let mut names = self.shared.names();
-        let tickets = &mut names.servers.get_mut(server_name)?.tickets;
-        // RFC 9345 §7.4: a session does not outlive the credential it was made under.
-        tickets.retain(|(_, peer)| peer.is_valid_at(now));
-        let (value, peer) = tickets.pop_back()?;
-        *self.own_peer() = Some(peer);
-        Some(value)
+        loop {
+            // The application is asked without the lock held: it may well connect elsewhere.
+            let (value, peer) = self.shared.pop_ticket(server_name)?;
+            // RFC 9345 §7.4: a session does not outlive the credential it was made under, nor what the
+            // application thinks of the peer.
+            if peer.is_valid_at(now) && self.authorization.allows(server_name, &peer) {
+                *self.own_peer() = Some(peer);
+                return Some(value);
+            }
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use rustls::pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorit
 use rustls::{DigitallySignedStruct, DistinguishedName, Error};
 
 use super::Peer;
+use super::authorization::Authorization;
 use crate::error::Refusal;
 use crate::handover;
 use crate::view::certificate::{UnpackError, unpack};
@@ -24,6 +25,7 @@ pub(super) struct CredentialVerifier {
     pub(super) offer: Offer,
     pub(super) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
     pub(super) max_validity: Duration,
+    pub(super) authorization: Authorization,
 }
 
 impl CredentialVerifier {
@@ -42,12 +44,20 @@ impl CredentialVerifier {
             .verify(&credential, &certificate, Some(wanted), now)
     }
 
-    fn accept_certificate(&self) -> Result<(), Error> {
+    fn accept_certificate(&self, wanted: &ServerName<'_>) -> Result<(), Error> {
         if !self.certificate_is_enough {
             return Err(refuse(Refusal::CredentialRequired));
         }
+        self.authorize(wanted, &Peer::Certificate)?;
         handover::leave_peer(Peer::Certificate, None);
         Ok(())
+    }
+
+    fn authorize(&self, wanted: &ServerName<'_>, peer: &Peer) -> Result<(), Error> {
+        match self.authorization.allows(wanted, peer) {
+            true => Ok(()),
+            false => Err(refuse(Refusal::NotAuthorized)),
+        }
     }
 }
 
@@ -70,7 +80,7 @@ impl ServerCertVerifier for CredentialVerifier {
             now,
         )?;
         let Some((form, bytes)) = unpacked.credential else {
-            self.accept_certificate()?;
+            self.accept_certificate(server_name)?;
             return Ok(verified);
         };
         let credential = self
@@ -81,7 +91,9 @@ impl ServerCertVerifier for CredentialVerifier {
             unique_name: credential.unique_name().cloned(),
             expires: credential.expiry(),
             scheme: credential.scheme(),
+            spki: credential.spki().to_owned(),
         };
+        self.authorize(server_name, &peer)?;
         handover::leave_peer(peer, Some((credential, end_entity.clone().into_owned())));
         Ok(verified)
     }
@@ -152,6 +164,7 @@ impl fmt::Debug for CredentialVerifier {
             offer,
             algorithms: _,
             max_validity,
+            authorization: _,
         } = self;
         f.debug_struct("CredentialVerifier")
             .field("inner", inner)
