@@ -1,12 +1,14 @@
 //! Reads a ClientHello, and picks the configuration that answers it.
 
+use std::fmt;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use rustls::server::{Accepted, AcceptedAlert};
+use dc_core::Offer;
+use rustls::server::{Accepted, AcceptedAlert, ClientHello};
 use rustls::{AlertDescription, ServerConfig};
 
-use super::config::Entry;
+use super::selection::Entry;
 use super::{Served, Store, Stream, offer};
 use crate::Error;
 use crate::io::first_message;
@@ -35,6 +37,19 @@ use crate::io::first_message;
 pub struct Acceptor {
     store: Arc<Store>,
     fallback: Option<Arc<ServerConfig>>,
+    serves: Predicate,
+}
+
+/// Which clients are served with a credential; all of them if it is empty.
+#[derive(Clone, Default)]
+struct Predicate(Option<Arc<Serves>>);
+
+type Serves = dyn Fn(&ClientHello<'_>, &Offer) -> bool + Send + Sync;
+
+impl fmt::Debug for Predicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Predicate").finish_non_exhaustive()
+    }
 }
 
 impl Acceptor {
@@ -44,6 +59,7 @@ impl Acceptor {
         Self {
             store,
             fallback: None,
+            serves: Predicate::default(),
         }
     }
 
@@ -51,6 +67,20 @@ impl Acceptor {
     #[must_use]
     pub fn fallback(mut self, config: Arc<ServerConfig>) -> Self {
         self.fallback = Some(config);
+        self
+    }
+
+    /// Serves a credential only to clients that this accepts; the others are served as if they had not
+    /// offered to take one.
+    ///
+    /// Some clients imitate the hello of a browser and offer what they cannot do: they end the connection
+    /// when they get a credential.
+    #[must_use]
+    pub fn only_if(
+        mut self,
+        serves: impl Fn(&ClientHello<'_>, &Offer) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.serves = Predicate(Some(Arc::new(serves)));
         self
     }
 
@@ -75,6 +105,19 @@ impl Acceptor {
         }
     }
 
+    /// The credential for this client, unless the application serves it none.
+    fn pick(&self, hello: &ClientHello<'_>, offer: &Offer) -> Option<Arc<Entry>> {
+        match self
+            .serves
+            .0
+            .as_ref()
+            .is_none_or(|serves| serves(hello, offer))
+        {
+            true => self.store.pick(offer, hello.server_name()),
+            false => None,
+        }
+    }
+
     /// Decides how to answer a ClientHello that has arrived.
     pub(super) fn answer(
         &self,
@@ -86,7 +129,9 @@ impl Acceptor {
             Ok(offer) => offer,
             Err(alert) => return Err(Rejection::new(Error::MalformedOffer, alert)),
         };
-        if let Some(entry) = offer.and_then(|offer| self.store.select(&offer)) {
+        if let Some(offer) = offer
+            && let Some(entry) = self.pick(&accepted.client_hello(), &offer)
+        {
             return Ok(Answer::Credential { entry, received });
         }
         match &self.fallback {

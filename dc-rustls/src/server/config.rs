@@ -1,6 +1,7 @@
 //! The rustls configuration that serves with one credential.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dc_core::pem::StoredCredential;
 use dc_core::{DelegatedCredential, UniqueName};
@@ -12,6 +13,7 @@ use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{KeyLog, NoKeyLog, ServerConfig};
 
 use super::Served;
+use super::selection::Entry;
 use super::sessions::CredentialSessions;
 use super::signing::CredentialKey;
 use crate::Error;
@@ -25,11 +27,13 @@ pub struct Settings {
     pub(super) time_provider: Arc<dyn TimeProvider>,
     alpn_protocols: Vec<Vec<u8>>,
     key_log: Arc<dyn KeyLog>,
+    pub(super) expiry_margin: Duration,
     sessions: Arc<dyn StoresServerSessions>,
 }
 
 impl Settings {
-    /// The system's clock, no application protocols, no key log, 256 sessions in memory.
+    /// The system's clock, no application protocols, no key log, an expiry margin of 5 minutes, 256
+    /// sessions in memory.
     #[must_use]
     pub fn new(provider: Arc<CryptoProvider>) -> Self {
         Self {
@@ -37,6 +41,7 @@ impl Settings {
             time_provider: Arc::new(DefaultTimeProvider),
             alpn_protocols: Vec::new(),
             key_log: Arc::new(NoKeyLog),
+            expiry_margin: EXPIRY_MARGIN,
             sessions: ServerSessionMemoryCache::new(256),
         }
     }
@@ -62,6 +67,14 @@ impl Settings {
         self
     }
 
+    /// How long before its end a credential is not sent any more, 5 minutes unless this is called:
+    /// clients whose clock is fast would refuse it.
+    #[must_use]
+    pub fn expiry_margin(mut self, margin: Duration) -> Self {
+        self.expiry_margin = margin;
+        self
+    }
+
     /// Another place for sessions; a session ends with the credential it was made under.
     #[must_use]
     pub fn session_storage(mut self, sessions: Arc<dyn StoresServerSessions>) -> Self {
@@ -76,6 +89,7 @@ impl Settings {
         stored: &StoredCredential,
         expires: UnixTime,
         key: &Arc<dyn SigningKey>,
+        zone: Option<Vec<String>>,
     ) -> Result<Entry, Error> {
         let credential =
             DelegatedCredential::decode(stored.form, &stored.bytes).map_err(Error::Credential)?;
@@ -100,6 +114,7 @@ impl Settings {
             expires,
             config: self.rustls_config(certified, expires)?,
             credential: stored.clone(),
+            zone,
         })
     }
 
@@ -127,11 +142,4 @@ impl Settings {
     }
 }
 
-/// A credential that is ready to be served.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) served: Served,
-    pub(super) expires: UnixTime,
-    pub(super) config: Arc<ServerConfig>,
-    pub(super) credential: StoredCredential,
-}
+const EXPIRY_MARGIN: Duration = Duration::from_secs(300);

@@ -43,7 +43,12 @@ impl Identity {
         let folder = folder.as_ref();
         Ok(Self {
             chain: load(&folder.join("chain.pem"), |file| {
-                CertificateDer::pem_slice_iter(file).collect::<Result<Vec<_>, _>>()
+                let chain: Vec<_> =
+                    CertificateDer::pem_slice_iter(file).collect::<Result<_, _>>()?;
+                match chain.is_empty() {
+                    true => Err(rustls::pki_types::pem::Error::NoItemsFound),
+                    false => Ok(chain),
+                }
             })?,
             credentials: load(&folder.join("credential.pem"), pem::read)?,
             key: load(&folder.join("key.pem"), PrivateKeyDer::from_pem_slice)?,

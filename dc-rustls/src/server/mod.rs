@@ -5,12 +5,14 @@ mod config;
 pub mod danger;
 mod identity;
 mod offer;
+mod selection;
 mod sessions;
 mod signing;
 mod store;
 mod stream;
 #[cfg(feature = "tokio")]
 mod tokio;
+mod watch;
 
 use dc_core::{Form, UniqueName};
 use rustls::pki_types::UnixTime;
@@ -22,6 +24,7 @@ pub use self::store::Store;
 pub use self::stream::Stream;
 #[cfg(feature = "tokio")]
 pub use self::tokio::AsyncStream;
+pub use self::watch::Watch;
 
 /// What a client was served with.
 #[derive(Clone, Debug, Eq, PartialEq)]

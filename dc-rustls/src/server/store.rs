@@ -1,18 +1,22 @@
 //! The credentials that a server has now: checked before they are installed, swapped as one.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dc_core::pem::StoredCredential;
 use dc_core::{
-    Credential, DelegatedCredential, DelegationCertificate, Form, Offer, Role, SchemeList, Verifier,
+    Credential, DelegatedCredential, DelegationCertificate, Offer, Role, SchemeList, Verifier,
 };
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::SigningKey;
 
-use super::config::{Entry, Settings};
+use super::config::Settings;
 use super::identity::Identity;
+use super::selection::{Entry, Wanted};
+use super::watch::Watch;
 use crate::Error;
 
 /// The credentials that a server has now.
@@ -42,7 +46,8 @@ impl Store {
         })
     }
 
-    /// Checks an identity as a client will, and serves new connections with it from now on.
+    /// Checks an identity as a client will, and serves new connections with it, and with nothing else,
+    /// from now on.
     ///
     /// Fails with [`Error::MissingCertificate`] or [`Error::MissingCredential`] if there is none, with
     /// [`Error::Credential`] if a credential is not valid now, not of this certificate, not for a server
@@ -50,7 +55,43 @@ impl Store {
     /// [`Error::CertificateTooLong`] or [`Error::CredentialDoesNotFit`] if it cannot be sent, and with
     /// [`Error::Tls`] if the provider cannot use the key.
     pub fn install(&self, identity: Identity) -> Result<(), Error> {
+        self.install_all([identity])
+    }
+
+    /// Installs several identities as one, for a device that has names in several zones.
+    ///
+    /// A client is served with a credential of the zone that it names. Fails as
+    /// [`install`](Self::install) does, and then installs none.
+    pub fn install_all(&self, identities: impl IntoIterator<Item = Identity>) -> Result<(), Error> {
         let now = self.now()?;
+        let mut entries = Vec::new();
+        for identity in identities {
+            self.check(identity, now, &mut entries)?;
+        }
+        self.swap(entries)
+    }
+
+    /// Reads an identity folder again whenever it changes, and installs it; see [`Watch`].
+    ///
+    /// Looks at the folder's files every `interval`. `report` is told of every installation and of what
+    /// could not be installed; a folder that is bad from the start is reported, not an error.
+    ///
+    /// Fails with [`Error::Io`] if no thread can be started.
+    pub fn watch(
+        self: &Arc<Self>,
+        folder: impl Into<PathBuf>,
+        interval: Duration,
+        report: impl FnMut(Result<(), Error>) + Send + 'static,
+    ) -> Result<Watch, Error> {
+        Watch::start(Arc::clone(self), folder.into(), interval, report)
+    }
+
+    fn check(
+        &self,
+        identity: Identity,
+        now: UnixTime,
+        entries: &mut Vec<Arc<Entry>>,
+    ) -> Result<(), Error> {
         let Identity {
             chain,
             credentials,
@@ -60,16 +101,15 @@ impl Store {
         let certificate =
             DelegationCertificate::parse(end_entity.clone()).map_err(Error::Credential)?;
         let key = self.settings.provider.key_provider.load_private_key(key)?;
-        let mut entries = Vec::new();
         for stored in &credentials {
             check_key(key.as_ref(), stored)?;
             let expires = self.verify(&certificate, stored, now)?;
             check_size(end_entity, stored)?;
-            entries.push(Arc::new(
-                self.settings.serve(&chain, stored, expires, &key)?,
-            ));
+            let zone = Some(certificate.dns_names().to_vec());
+            let entry = self.settings.serve(&chain, stored, expires, &key, zone)?;
+            entries.push(Arc::new(entry));
         }
-        self.swap(entries)
+        Ok(())
     }
 
     /// Installs without looking: for tests of clients.
@@ -80,34 +120,33 @@ impl Store {
             key,
         } = identity;
         let key = self.settings.provider.key_provider.load_private_key(key)?;
-        let forever = UnixTime::since_unix_epoch(std::time::Duration::MAX);
+        let forever = UnixTime::since_unix_epoch(Duration::MAX);
         let serve = |stored| {
-            self.settings
-                .serve(&chain, stored, forever, &key)
-                .map(Arc::new)
+            let entry = self.settings.serve(&chain, stored, forever, &key, None)?;
+            Ok(Arc::new(entry))
         };
-        let entries = credentials.iter().map(serve).collect::<Result<_, _>>()?;
+        let entries = credentials
+            .iter()
+            .map(serve)
+            .collect::<Result<_, Error>>()?;
         self.swap(entries)
     }
 
-    /// What suits this offer now: the named form first, then in the order of the identity.
-    pub(super) fn select(&self, offer: &Offer) -> Option<Arc<Entry>> {
-        let now = self.now().ok()?;
-        let entries = self.entries.load();
-        let suits = |entry: &&Arc<Entry>| {
-            let StoredCredential { form, bytes, .. } = &entry.credential;
-            now <= entry.expires
-                && DelegatedCredential::decode(*form, bytes)
-                    .is_ok_and(|credential| offer.suits(&credential).is_ok())
+    /// What suits this client now.
+    pub(super) fn pick(&self, offer: &Offer, server_name: Option<&str>) -> Option<Arc<Entry>> {
+        let wanted = Wanted {
+            offer,
+            server_name,
+            now: self.now().ok()?,
+            margin: self.settings.expiry_margin,
         };
-        entries.iter().find(suits).cloned()
+        wanted.pick(&self.entries.load()).cloned()
     }
 
-    fn swap(&self, mut entries: Vec<Arc<Entry>>) -> Result<(), Error> {
+    fn swap(&self, entries: Vec<Arc<Entry>>) -> Result<(), Error> {
         if entries.is_empty() {
             return Err(Error::MissingCredential);
         }
-        entries.sort_by_key(|entry| entry.credential.form != Form::Named);
         self.entries.store(Arc::new(entries));
         Ok(())
     }

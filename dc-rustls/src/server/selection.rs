@@ -1,0 +1,107 @@
+//! Which credential answers which client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dc_core::pem::StoredCredential;
+use dc_core::{DelegatedCredential, Form, Offer, UniqueName};
+use rustls::ServerConfig;
+use rustls::pki_types::{ServerName, UnixTime};
+
+use super::Served;
+
+/// A credential that is ready to be served.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) served: Served,
+    pub(super) expires: UnixTime,
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) credential: StoredCredential,
+    /// The dNSNames of its delegation certificate; `None` where nobody looked.
+    pub(super) zone: Option<Vec<String>>,
+}
+
+/// What is known of a client when a credential has to be picked.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) offer: &'a Offer,
+    /// The name that the client wants to reach, if it says one.
+    pub(super) server_name: Option<&'a str>,
+    pub(super) now: UnixTime,
+    pub(super) margin: Duration,
+}
+
+impl Wanted<'_> {
+    /// The entry that suits best: for the very name that is wanted, then the named form, then in the
+    /// order they were installed.
+    pub(super) fn pick<'e>(&self, entries: &'e [Arc<Entry>]) -> Option<&'e Arc<Entry>> {
+        entries
+            .iter()
+            .filter(|entry| self.suits(entry))
+            .min_by_key(|entry| self.rank(entry))
+    }
+
+    fn suits(&self, entry: &Entry) -> bool {
+        self.is_fresh(entry) && self.is_in_zone(entry) && self.takes(entry)
+    }
+
+    fn rank(&self, entry: &Entry) -> u8 {
+        let is_named = entry.credential.form == Form::Named;
+        match is_named && self.is_for(entry) {
+            true => 0,
+            false if is_named => 1,
+            false => 2,
+        }
+    }
+
+    /// A client whose clock is ahead would refuse what has almost ended.
+    fn is_fresh(&self, entry: &Entry) -> bool {
+        let last = entry
+            .expires
+            .as_secs()
+            .saturating_sub(self.margin.as_secs());
+        self.now.as_secs() <= last
+    }
+
+    /// A client that names another zone would refuse the certificate. One that names none, because it
+    /// connects to an address, may know better.
+    fn is_in_zone(&self, entry: &Entry) -> bool {
+        let (Some(name), Some(zone)) = (self.server_name, &entry.zone) else {
+            return true;
+        };
+        let name = name.to_ascii_lowercase();
+        UniqueName::try_from(name.as_str())
+            .is_ok_and(|name| zone.iter().any(|dns_name| name.covered_by(dns_name)))
+    }
+
+    fn is_for(&self, entry: &Entry) -> bool {
+        let Served::Delegated {
+            unique_name: Some(own),
+            ..
+        } = &entry.served
+        else {
+            return false;
+        };
+        self.server_name
+            .and_then(|name| ServerName::try_from(name).ok())
+            .is_some_and(|name| own.is(&name))
+    }
+
+    fn takes(&self, entry: &Entry) -> bool {
+        let StoredCredential { form, bytes, .. } = &entry.credential;
+        DelegatedCredential::decode(*form, bytes).is_ok_and(|credential| {
+            self.offer.suits(&credential).is_ok() && !self.is_fatal_for_nss(&credential)
+        })
+    }
+
+    /// NSS, and so Firefox, looks the certificate's scheme up in the list of extension 34 too, as drafts
+    /// had it, and aborts where RFC 9345 does not.
+    fn is_fatal_for_nss(&self, credential: &DelegatedCredential<'_>) -> bool {
+        let list = self.offer.schemes(Form::Rfc9345);
+        credential.form() == Form::Rfc9345
+            && list.is_some_and(|list| !list.contains(credential.algorithm()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

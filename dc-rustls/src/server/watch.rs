@@ -1,0 +1,129 @@
+//! Follows an identity folder: installs what is in it whenever it changes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use super::{Identity, Store};
+use crate::Error;
+
+/// Follows an identity folder until it is dropped.
+///
+/// Whoever renews should write a new folder and rename it, or a symbolic link to it, into place; a reader
+/// then sees the old unit or the new one. Files that are replaced one by one work too: nothing is
+/// installed until the folder has looked the same twice, and a mix does not pass the checks.
+#[derive(Debug)]
+pub struct Watch {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    pub(super) fn start(
+        store: Arc<Store>,
+        folder: PathBuf,
+        interval: Duration,
+        mut report: impl FnMut(Result<(), Error>) + Send + 'static,
+    ) -> Result<Self, Error> {
+        let (stop, stopped) = channel();
+        let mut follower = Follower::new(folder);
+        let run = move || {
+            while {
+                if let Some(news) = follower.look(&store) {
+                    report(news);
+                }
+                stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout)
+            } {}
+        };
+        let thread = thread::Builder::new()
+            .name("identity watch".to_owned())
+            .spawn(run)
+            .map_err(Error::Io)?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // A report that panicked has been seen already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Installs what a folder holds once it has come to rest, and what could not be installed again later:
+/// a clock may have been wrong.
+struct Follower {
+    folder: PathBuf,
+    seen: Option<Fingerprint>,
+    installed: Option<Fingerprint>,
+    /// The last failure that was told, so that it is told once.
+    complaint: Option<String>,
+}
+
+impl Follower {
+    fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            seen: None,
+            installed: None,
+            complaint: None,
+        }
+    }
+
+    /// What there is to report, if anything.
+    fn look(&mut self, store: &Store) -> Option<Result<(), Error>> {
+        let now = Fingerprint::of(&self.folder);
+        let before = self.seen.replace(now.clone());
+        let is_at_rest = before.is_none_or(|before| before == now);
+        if !is_at_rest || self.installed.as_ref() == Some(&now) {
+            return None;
+        }
+        match Identity::load(&self.folder).and_then(|identity| store.install(identity)) {
+            Ok(()) => {
+                self.installed = Some(now);
+                self.complaint = None;
+                Some(Ok(()))
+            }
+            Err(error) => {
+                let complaint = Some(error.to_string());
+                let is_news = self.complaint != complaint;
+                self.complaint = complaint;
+                is_news.then_some(Err(error))
+            }
+        }
+    }
+}
+
+/// When each file of an identity was written, how long it is, and which file it is; `None` for one that
+/// is not there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Fingerprint([Option<(SystemTime, u64, u64)>; 3]);
+
+impl Fingerprint {
+    fn of(folder: &Path) -> Self {
+        Self(["chain.pem", "credential.pem", "key.pem"].map(|file| {
+            let metadata = fs::metadata(folder.join(file)).ok()?;
+            Some((metadata.modified().ok()?, metadata.len(), number(&metadata)))
+        }))
+    }
+}
+
+/// Two files that replace each other within one tick of the file system's clock differ in this.
+#[cfg(unix)]
+fn number(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn number(_: &fs::Metadata) -> u64 {
+    0
+}
