@@ -105,6 +105,9 @@ fn roots(path: &PathBuf) -> Result<RootCertStore, String> {
             .add(certificate.map_err(|e| explain(&e))?)
             .map_err(|e| explain(&e))?;
     }
+    if roots.is_empty() {
+        return Err(format!("roots {}: no certificate in it", path.display()));
+    }
     Ok(roots)
 }
 

@@ -63,7 +63,10 @@ fn serve(args: &Args) -> Result<(), Box<dyn Error>> {
     println!("listening on {}", listener.local_addr()?);
     for tcp in listener.incoming() {
         let acceptor = acceptor.clone();
-        let tcp = tcp?;
+        // That one connection was lost, or too many are open, is no reason to stop.
+        let Ok(tcp) = tcp.inspect_err(|error| eprintln!("not accepted: {error}")) else {
+            continue;
+        };
         thread::spawn(move || match answer(&acceptor, tcp) {
             Ok(served) => eprintln!("served with {}", describe(&served)),
             Err(error) => eprintln!("not served: {error}"),
