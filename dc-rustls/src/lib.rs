@@ -25,7 +25,7 @@
 
 #[cfg(feature = "client")]
 pub mod client;
-mod decompress;
+mod compress;
 mod error;
 mod handover;
 mod handshake;

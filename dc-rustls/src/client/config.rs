@@ -17,7 +17,7 @@ use super::sessions::{ConnectionSessions, Sessions};
 use super::verifier::CredentialVerifier;
 use super::{Peer, Stream, UniqueName, offer};
 use crate::provider::{Side, intern_offer, wrap};
-use crate::{Error, decompress};
+use crate::{Error, compress};
 
 /// A client's configuration, for any number of connections.
 ///
@@ -273,7 +273,7 @@ impl Builder {
             .with_no_client_auth();
         rustls.alpn_protocols = self.alpn_protocols;
         rustls.key_log = self.key_log;
-        rustls.cert_decompressors = decompress::wrap(&rustls.cert_decompressors);
+        rustls.cert_decompressors = compress::decompressors(&rustls.cert_decompressors);
         Ok(Config {
             rustls: Arc::new(rustls),
             offer: extensions,

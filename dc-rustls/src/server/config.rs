@@ -16,9 +16,9 @@ use super::Served;
 use super::selection::Entry;
 use super::sessions::CredentialSessions;
 use super::signing::CredentialKey;
-use crate::Error;
 use crate::provider::{Side, wrap};
 use crate::view::certificate::pack;
+use crate::{Error, compress};
 
 /// What every connection that is served with a credential has in common.
 #[derive(Debug)]
@@ -136,8 +136,7 @@ impl Settings {
             clock,
             expiry,
         });
-        // A compressed Certificate would leave in the rustls view.
-        config.cert_compressors = Vec::new();
+        config.cert_compressors = compress::compressors(&config.cert_compressors);
         Ok(Arc::new(config))
     }
 }

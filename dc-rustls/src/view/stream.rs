@@ -51,6 +51,15 @@ pub(crate) fn certificate_body_to_rustls(body: &mut [u8]) {
     ToRustls::at(Entries::in_certificate(body.len())).apply(body);
 }
 
+/// Maps the body of one Certificate message in place, rustls → wire, before it is compressed.
+pub(crate) fn certificate_body_to_wire(body: &mut [u8]) {
+    let mut to_wire = ToWire {
+        entries: Entries::in_certificate(body.len()),
+    };
+    // A whole body straddles nothing.
+    let _ = to_wire.apply(body);
+}
+
 /// Server, outbound: the handshake bytes of one connection before encryption, rustls → wire.
 #[derive(Debug)]
 pub(crate) struct ToWire {

@@ -1,0 +1,156 @@
+//! `rustls::compress::{CertCompressor, CertDecompressor}`: the two views inside CompressedCertificate
+//! (RFC 8879).
+//!
+//! The transcript covers the compressed message, so nothing else changes.
+
+use std::sync::{Mutex, PoisonError};
+
+use rustls::CertificateCompressionAlgorithm;
+use rustls::compress::{
+    CertCompressor, CertDecompressor, CompressionFailed, CompressionLevel, DecompressionFailed,
+};
+
+use crate::view::stream::{certificate_body_to_rustls, certificate_body_to_wire};
+
+/// The same compressors, which are given the wire view.
+pub(crate) fn compressors(
+    base: &[&'static dyn CertCompressor],
+) -> Vec<&'static dyn CertCompressor> {
+    let wrap = |base| -> &'static dyn CertCompressor { Box::leak(Box::new(Compressor(base))) };
+    COMPRESSORS.wrapped(base, CertCompressor::algorithm, wrap)
+}
+
+/// The same decompressors, whose output is in the rustls view.
+pub(crate) fn decompressors(
+    base: &[&'static dyn CertDecompressor],
+) -> Vec<&'static dyn CertDecompressor> {
+    let wrap = |base| -> &'static dyn CertDecompressor { Box::leak(Box::new(Decompressor(base))) };
+    DECOMPRESSORS.wrapped(base, CertDecompressor::algorithm, wrap)
+}
+
+#[derive(Debug)]
+struct Compressor(&'static dyn CertCompressor);
+
+impl CertCompressor for Compressor {
+    fn compress(
+        &self,
+        mut input: Vec<u8>,
+        level: CompressionLevel,
+    ) -> Result<Vec<u8>, CompressionFailed> {
+        certificate_body_to_wire(&mut input);
+        self.0.compress(input, level)
+    }
+
+    fn algorithm(&self) -> CertificateCompressionAlgorithm {
+        self.0.algorithm()
+    }
+}
+
+#[derive(Debug)]
+struct Decompressor(&'static dyn CertDecompressor);
+
+impl CertDecompressor for Decompressor {
+    fn decompress(&self, input: &[u8], output: &mut [u8]) -> Result<(), DecompressionFailed> {
+        self.0.decompress(input, output)?;
+        certificate_body_to_rustls(output);
+        Ok(())
+    }
+
+    fn algorithm(&self) -> CertificateCompressionAlgorithm {
+        self.0.algorithm()
+    }
+}
+
+/// What was wrapped, with what it became: rustls wants both `&'static`, so each is made once. There are as
+/// many as the application has, not as configurations or connections.
+struct Table<T: ?Sized + 'static>(Mutex<Vec<(&'static T, &'static T)>>);
+
+impl<T: ?Sized> Table<T> {
+    fn wrapped(
+        &self,
+        base: &[&'static T],
+        algorithm: fn(&T) -> CertificateCompressionAlgorithm,
+        wrap: impl Fn(&'static T) -> &'static T,
+    ) -> Vec<&'static T> {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut find = |&base: &&'static T| {
+            // Two without any data may have one address.
+            let is_it = |(known, _): &&(&'static T, _)| {
+                std::ptr::addr_eq(*known, base) && algorithm(known) == algorithm(base)
+            };
+            if let Some((_, wrapped)) = table.iter().find(is_it) {
+                return *wrapped;
+            }
+            let wrapped = wrap(base);
+            table.push((base, wrapped));
+            wrapped
+        };
+        base.iter().map(&mut find).collect()
+    }
+}
+
+static COMPRESSORS: Table<dyn CertCompressor> = Table(Mutex::new(Vec::new()));
+static DECOMPRESSORS: Table<dyn CertDecompressor> = Table(Mutex::new(Vec::new()));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Copies: what is tested is what happens behind it.
+    #[derive(Debug)]
+    struct Identity;
+
+    impl CertDecompressor for Identity {
+        fn decompress(&self, input: &[u8], output: &mut [u8]) -> Result<(), DecompressionFailed> {
+            output.copy_from_slice(input);
+            Ok(())
+        }
+
+        fn algorithm(&self) -> CertificateCompressionAlgorithm {
+            CertificateCompressionAlgorithm::Zlib
+        }
+    }
+
+    impl CertCompressor for Identity {
+        fn compress(
+            &self,
+            input: Vec<u8>,
+            _: CompressionLevel,
+        ) -> Result<Vec<u8>, CompressionFailed> {
+            Ok(input)
+        }
+
+        fn algorithm(&self) -> CertificateCompressionAlgorithm {
+            CertificateCompressionAlgorithm::Zlib
+        }
+    }
+
+    /// An empty context, one entry: the certificate `c` and a credential with a two-byte key.
+    const WIRE: &[u8] = b"\0\0\0\x1c\0\0\x01c\0\x16\
+        \0\x22\0\x12\0\0\0\x01\x08\x07\0\0\x04\x30\x02kk\x08\x07\0\x01s";
+    const RUSTLS: &[u8] = b"\0\0\0\x1c\0\0\x01c\0\x16\
+        \0\x05\0\x12\x01\0\0\x0e\x22\0\0\0\x01\x08\x07\x30\x02kk\x08\x07s";
+
+    #[test]
+    fn what_is_decompressed_is_in_the_rustls_view() {
+        let mut output = vec![0; WIRE.len()];
+        decompressors(&[&Identity])[0]
+            .decompress(WIRE, &mut output)
+            .unwrap();
+        assert_eq!(output, RUSTLS);
+    }
+
+    #[test]
+    fn what_is_compressed_is_in_the_wire_view() {
+        let output = compressors(&[&Identity])[0]
+            .compress(RUSTLS.to_vec(), CompressionLevel::Interactive)
+            .unwrap();
+        assert_eq!(output, WIRE);
+    }
+
+    #[test]
+    fn each_is_wrapped_once() {
+        let [a, b] = [(); 2].map(|()| decompressors(&[&Identity])[0]);
+        assert!(std::ptr::addr_eq(a, b));
+    }
+}
