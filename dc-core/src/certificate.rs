@@ -320,8 +320,7 @@ mod tests {
         }
     }
 
-    /// Cases 53 to 55, a DelegationUsage on the intermediate only, a wrong name and an unknown
-    /// issuer, are the chain's, but for this: the certificate itself has to have it.
+    /// That an intermediate has the extension is of no use to the end-entity certificate.
     #[test]
     fn case_53_rejects_an_end_entity_without_its_issuers_delegation_usage() {
         let intermediate = CertificateTemplate {

@@ -16,6 +16,7 @@ use crate::testing::{
 mod algorithms;
 mod names;
 mod outside;
+mod second;
 mod signature;
 mod time;
 
@@ -179,6 +180,23 @@ fn cases_66_and_67_reject_a_certificate_verify_that_the_credential_key_did_not_m
             let error = check(bad).unwrap_err();
             assert_eq!(error, Error::BadCertificateVerify);
             assert_eq!(error.alert(), Alert::DecryptError);
+        }
+    }
+}
+
+/// A wrong name of the certificate and an issuer nobody trusts are the chain's to refuse, before any
+/// credential is looked at. Without a chain, a credential without a name says nothing of either.
+#[test]
+fn cases_54_and_55_leave_names_and_trust_of_the_certificate_to_the_chain() {
+    for scene in Scene::all().filter(|scene| scene.form == Form::Rfc9345) {
+        let bytes = scene.sign(|_| {});
+        let credential = DelegatedCredential::decode(scene.form, &bytes).unwrap();
+        let offer = full_offer();
+        let verifier = Verifier::new(scene.role, &offer, algorithms());
+        let elsewhere = "elsewhere.example".try_into().unwrap();
+        for wanted in [None, Some(&elsewhere)] {
+            let verified = verifier.verify(&credential, &scene.certificate(), wanted, at(NOW));
+            assert!(verified.is_ok());
         }
     }
 }
