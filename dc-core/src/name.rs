@@ -111,10 +111,16 @@ fn first_bad_octet(octets: &[u8]) -> Option<usize> {
         start += label.len() + 1;
         last = label;
     }
-    // No top-level domain is numeric (RFC 3696 §2), so a name whose last label is would be read as
-    // an IPv4 address by some resolvers.
-    let numeric = last.iter().all(u8::is_ascii_digit);
-    numeric.then(|| octets.len() - last.len())
+    is_number(last).then(|| octets.len() - last.len())
+}
+
+/// Whether some resolvers read a name that ends in this label as an IPv4 address: a number in decimal,
+/// which no top-level domain is (RFC 3696 §2), or in hexadecimal.
+fn is_number(label: &[u8]) -> bool {
+    match label {
+        [b'0', b'x', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
+        digits => digits.iter().all(u8::is_ascii_digit),
+    }
 }
 
 fn first_bad_octet_of_label(label: &[u8]) -> Option<usize> {
@@ -153,6 +159,8 @@ mod tests {
         let long = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
         assert_eq!(long.len(), 253);
         for name in [
+            "a.0xg",
+            "0x1f.example",
             "a",
             "k3v.cpe.example.com",
             "xn--bcher-kva.example",
@@ -185,6 +193,8 @@ mod tests {
             ("192.0.2.1", 8),
             ("::1", 0),
             ("1", 0),
+            ("a.0x7f000001", 2),
+            ("a.0x", 2),
             (&long_label, 63),
             (&long, 253),
         ] {
