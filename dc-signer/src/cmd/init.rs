@@ -34,12 +34,12 @@ impl Args {
         let written = vendor::write(&self.folder, &root, &delegation)?;
         // What was written is only good if `issue` takes it.
         Delegation::load(&self.folder)?;
-        Ok(print(&Made {
+        print(&Made {
             zone,
             folder: self.folder,
             written,
             now,
-        })?)
+        })
     }
 }
 
