@@ -51,6 +51,8 @@ pub enum Error {
     NothingToOffer,
     /// Neither a credential nor a fallback certificate suits what the client offered.
     NothingSuits,
+    /// The client changed what it offers in its second ClientHello (RFC 8446 §4.1.2).
+    OfferChanged,
     /// The handshake ended without anybody having been verified, which is a bug.
     PeerUnknown,
     /// The peer's credential, or the lack of one, was not acceptable.
@@ -93,6 +95,9 @@ impl fmt::Display for Error {
             Self::NothingToOffer => f.write_str(
                 "the verifier knows no signature scheme that the key of a credential may use: use a provider with ECDSA or Ed25519",
             ),
+            Self::OfferChanged => {
+                f.write_str("the client changed what it offers in its second ClientHello")
+            }
             Self::PeerUnknown => f.write_str("the handshake ended without a verified peer"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
             Self::Roots(error) => write!(f, "the roots cannot be used: {error}"),
@@ -119,6 +124,7 @@ impl StdError for Error {
             | Self::MissingCredential
             | Self::NothingSuits
             | Self::NothingToOffer
+            | Self::OfferChanged
             | Self::PeerUnknown => None,
         }
     }
@@ -134,9 +140,13 @@ impl From<rustls::Error> for Error {
 }
 
 impl From<io::Error> for Error {
-    /// An I/O error may carry one of rustls's, which may carry a refusal.
+    /// An I/O error may carry one of ours, or one of rustls's, which may carry a refusal.
     fn from(error: io::Error) -> Self {
-        match error.downcast::<rustls::Error>() {
+        let other = match error.downcast::<Self>() {
+            Ok(error) => return error,
+            Err(other) => other,
+        };
+        match other.downcast::<rustls::Error>() {
             Ok(error) => error.into(),
             Err(error) => Self::Io(error),
         }

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use rustls::{ConnectionCommon, SideData};
 
 use crate::Error;
+use crate::io::is_gone;
 
 /// Does the whole handshake; `step` lets rustls process what has been read.
 ///
@@ -15,21 +16,38 @@ pub(crate) fn complete<D: SideData>(
     mut step: impl FnMut(&mut ConnectionCommon<D>) -> Result<(), rustls::Error>,
 ) -> Result<(), Error> {
     while connection.is_handshaking() {
-        send(connection, io)?;
-        if !connection.wants_read() {
+        let sent = send(connection, io);
+        if !connection.wants_read() && sent.is_ok() {
             break;
         }
-        if connection.read_tls(io)? == 0 {
-            return Err(Error::Io(io::ErrorKind::UnexpectedEof.into()));
-        }
-        if let Err(error) = step(connection) {
-            // What went wrong matters more than whether the peer could be told.
-            let _ = send(connection, io);
-            return Err(error.into());
+        match sent {
+            Err(error) if !is_gone(&error) => return Err(error.into()),
+            // A peer that is gone may have sent an alert before it went.
+            Err(error) => receive(connection, io, &mut step).map_err(|last| match last {
+                Error::Io(_) => error.into(),
+                last => last,
+            })?,
+            Ok(()) => receive(connection, io, &mut step)?,
         }
     }
     send(connection, io)?;
     Ok(())
+}
+
+fn receive<D: SideData>(
+    connection: &mut ConnectionCommon<D>,
+    io: &mut (impl Read + Write),
+    step: &mut impl FnMut(&mut ConnectionCommon<D>) -> Result<(), rustls::Error>,
+) -> Result<(), Error> {
+    let received = match connection.read_tls(io) {
+        Ok(0) => return Err(Error::Io(io::ErrorKind::UnexpectedEof.into())),
+        Ok(_) => step(connection).map_err(Error::from),
+        Err(error) => Err(error.into()),
+    };
+    received.inspect_err(|_| {
+        // What went wrong matters more than whether the peer could be told.
+        let _ = send(connection, io);
+    })
 }
 
 fn send<D: SideData>(connection: &mut ConnectionCommon<D>, io: &mut impl Write) -> io::Result<()> {

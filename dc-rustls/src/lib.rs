@@ -27,6 +27,9 @@
 pub mod client;
 mod compress;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handover;
 mod handshake;
 mod hash;

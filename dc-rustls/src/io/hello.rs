@@ -9,20 +9,44 @@ pub(super) enum Edit {
     /// Client: adds these extensions.
     Insert(&'static [u8]),
     /// Server: makes the offer of a credential something that rustls understands.
-    Relabel,
+    Relabel(Offers),
 }
 
 impl Edit {
-    fn apply(&self, mut hello: Vec<u8>) -> Vec<u8> {
+    fn apply(&mut self, mut hello: Vec<u8>) -> Vec<u8> {
         match self {
             // A hello that has no room for the extensions is one that rustls never makes; without
             // them the transcripts differ, and the handshake fails.
             Self::Insert(offer) => client_hello::insert_extensions(&hello, offer).unwrap_or(hello),
-            Self::Relabel => {
+            Self::Relabel(offers) => {
+                offers.see(&hello);
                 client_hello::offer_to_rustls(&mut hello);
                 hello
             }
         }
+    }
+}
+
+/// What the ClientHellos of one client offer, which has to be the same in each: after a HelloRetryRequest
+/// the credential that suited the first is sent (RFC 8446 §4.1.2, RFC 9345 §4.1.1).
+#[derive(Debug, Default)]
+pub(super) struct Offers {
+    first: Option<Vec<Option<Vec<u8>>>>,
+    changed: bool,
+}
+
+impl Offers {
+    fn see(&mut self, hello: &[u8]) {
+        let offer = client_hello::Offer::read(hello).unwrap_or_default();
+        let seen: Vec<_> = [
+            offer.rfc9345,
+            offer.named,
+            offer.signature_algorithms,
+            offer.status_request,
+        ]
+        .map(|body| body.map(<[u8]>::to_vec))
+        .into();
+        self.changed |= *self.first.get_or_insert_with(|| seen.clone()) != seen;
     }
 }
 
@@ -49,7 +73,10 @@ impl HelloEditor {
     pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.records.push(bytes);
         while let Some(record) = self.records.next_record() {
-            if !record.is_handshake() {
+            // rustls refuses records without content, and others in the middle of a message; so neither
+            // is put right here.
+            if !record.is_handshake() || record.payload().is_empty() {
+                write_message(self.version, &self.messages.take_rest(), out);
                 out.extend_from_slice(record.bytes());
                 continue;
             }
@@ -57,6 +84,11 @@ impl HelloEditor {
             self.messages.push(record.payload());
             self.pass_messages(out);
         }
+    }
+
+    /// Whether the client's second ClientHello offers something else than its first.
+    pub(super) fn is_offer_changed(&self) -> bool {
+        matches!(&self.edit, Edit::Relabel(offers) if offers.changed)
     }
 
     /// Passes on all that is left: no ClientHello will come any more.

@@ -7,10 +7,11 @@ mod tokio;
 
 use std::io::{self, Read, Write};
 
-use self::hello::{Edit, HelloEditor, ServerHelloWatch};
+use self::hello::{Edit, HelloEditor, Offers, ServerHelloWatch};
 use self::records::{Messages, Records};
 #[cfg(feature = "tokio")]
 pub(crate) use self::tokio::finish;
+use crate::Error;
 
 /// A byte stream between rustls and the network, in the rustls view on one side and the wire view on
 /// the other.
@@ -49,7 +50,7 @@ impl<T> Adapter<T> {
 
     /// For a server with a credential; `received` is what was read from the network already.
     pub(crate) fn server(io: T, received: &[u8]) -> Self {
-        let mut editor = HelloEditor::new(Edit::Relabel);
+        let mut editor = HelloEditor::new(Edit::Relabel(Offers::default()));
         let mut inbound = Queue::default();
         editor.push(received, &mut inbound.bytes);
         let hellos = Hellos::Inbound(editor, ServerHelloWatch::default());
@@ -122,11 +123,22 @@ impl<T> Adapter<T> {
     }
 
     /// Takes what the peer sent and queues what rustls shall see.
-    fn edit_inbound(&mut self, bytes: &[u8]) {
-        match &mut self.hellos {
-            Hellos::Inbound(editor, _) => editor.push(bytes, &mut self.inbound.bytes),
-            Hellos::Outbound(..) | Hellos::Over => self.inbound.bytes.extend_from_slice(bytes),
+    ///
+    /// Fails with [`Error::OfferChanged`], and then has an alert to flush, which rustls has no reason
+    /// to send.
+    fn edit_inbound(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Hellos::Inbound(editor, _) = &mut self.hellos else {
+            self.inbound.bytes.extend_from_slice(bytes);
+            return Ok(());
+        };
+        editor.push(bytes, &mut self.inbound.bytes);
+        if editor.is_offer_changed() {
+            self.outbound.bytes.extend_from_slice(&ILLEGAL_PARAMETER);
+            self.hellos = Hellos::Over;
+            let error = Error::OfferChanged;
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
+        Ok(())
     }
 
     /// Whether what the peer sends has to go through [`edit_inbound`](Self::edit_inbound).
@@ -172,7 +184,7 @@ impl<T: Read> Read for Adapter<T> {
             if read == 0 {
                 return Ok(0);
             }
-            self.edit_inbound(chunk.get(..read).unwrap_or_default());
+            self.edit_inbound(chunk.get(..read).unwrap_or_default())?;
         }
     }
 }
@@ -209,6 +221,15 @@ impl<T: Write> Write for Adapter<T> {
         self.drain()?;
         self.io.flush()
     }
+}
+
+/// Whether the peer takes no more; what it sent before may still be there to read.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(
+        error.kind(),
+        BrokenPipe | ConnectionAborted | ConnectionReset
+    )
 }
 
 /// The first handshake message of a plaintext byte stream; empty if it is not there whole.
@@ -255,6 +276,8 @@ impl Queue {
     }
 }
 
+/// A fatal alert in plaintext (RFC 8446 §6).
+const ILLEGAL_PARAMETER: [u8; 7] = [21, 3, 3, 0, 2, 2, 47];
 /// A ClientHello with room to spare.
 const CHUNK: usize = 4096;
 

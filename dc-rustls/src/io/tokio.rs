@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Adapter, CHUNK};
+use super::{Adapter, CHUNK, Queue, is_gone};
 use crate::Error;
 
 /// The result of a handshake; the alert of one that failed has been sent by then.
@@ -53,7 +53,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Adapter<T> {
             if chunk.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            self.edit_inbound(chunk.filled());
+            self.edit_inbound(chunk.filled())?;
         }
     }
 }
@@ -61,9 +61,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Adapter<T> {
 impl<T: AsyncWrite + Unpin> Adapter<T> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.outbound.is_empty() {
-            match ready!(Pin::new(&mut self.io).poll_write(cx, self.outbound.unread()))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                written => self.outbound.advance(written),
+            match ready!(Pin::new(&mut self.io).poll_write(cx, self.outbound.unread())) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(written) => self.outbound.advance(written),
+                // The handshake fails at the end of what there is to read, an alert perhaps.
+                Err(error) if self.holds_writes && is_gone(&error) => {
+                    self.outbound = Queue::default();
+                }
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
         Poll::Ready(Ok(()))

@@ -1,0 +1,81 @@
+//! What the targets in `fuzz/` need of what is private; it is only there for them.
+
+use dc_core::Form;
+
+use crate::io::Adapter;
+use crate::view::certificate::unpack;
+use crate::view::client_hello::{self, Relabelling};
+use crate::view::stream;
+
+/// A client's inbound mapping of Certificate.
+#[derive(Debug)]
+pub struct ToRustls(stream::ToRustls);
+
+impl ToRustls {
+    /// Starts at the header of a handshake message.
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "as the type it wraps")]
+    pub fn new() -> Self {
+        Self(stream::ToRustls::new())
+    }
+
+    /// Maps the next bytes in place.
+    pub fn apply(&mut self, handshake: &mut [u8]) {
+        self.0.apply(handshake);
+    }
+}
+
+/// Maps the body of a Certificate message in place.
+pub fn certificate_body_to_rustls(body: &mut [u8]) {
+    stream::certificate_body_to_rustls(body);
+}
+
+/// What the transcript hashes of these messages.
+#[must_use]
+pub fn certificates_to_wire(messages: &[u8]) -> Vec<u8> {
+    stream::certificates_to_wire(messages).into_owned()
+}
+
+/// The OCSP response and the credential in a blob, if the verifier does not refuse it.
+#[must_use]
+#[allow(clippy::type_complexity, reason = "for tests alone")]
+pub fn unpack_blob(blob: &[u8]) -> Option<(Vec<u8>, Option<(Form, Vec<u8>)>)> {
+    let unpacked = unpack(blob).ok()?;
+    Some((unpacked.ocsp.to_vec(), unpacked.credential))
+}
+
+/// A ClientHello with these extensions first.
+#[must_use]
+pub fn insert_extensions(hello: &[u8], extensions: &[u8]) -> Option<Vec<u8>> {
+    client_hello::insert_extensions(hello, extensions)
+}
+
+/// What a client's transcript hashes of these messages.
+#[must_use]
+pub fn hellos_to_wire(messages: &[u8], extensions: &[u8]) -> Vec<u8> {
+    client_hello::hellos_to_wire(messages, extensions).into_owned()
+}
+
+/// Relabels one ClientHello; which form's offer, and whether it could.
+pub fn offer_to_rustls(hello: &mut [u8]) -> Result<Option<Form>, ()> {
+    match client_hello::offer_to_rustls(hello) {
+        Relabelling::Done(form) => Ok(Some(form)),
+        Relabelling::Impossible => Err(()),
+        Relabelling::Unneeded => Ok(None),
+    }
+}
+
+/// What a server's transcript hashes of these messages.
+pub fn offer_to_wire(messages: &mut [u8]) {
+    client_hello::offer_to_wire(messages);
+}
+
+/// A client's socket.
+pub fn client_adapter<T>(io: T, offer: &'static [u8]) -> Adapter<T> {
+    Adapter::client(io, offer)
+}
+
+/// A server's socket, of which these bytes were read before.
+pub fn server_adapter<T>(io: T, received: &[u8]) -> Adapter<T> {
+    Adapter::server(io, received)
+}
