@@ -1,5 +1,8 @@
 //! What the tests with two endpoints share: vendors, devices, and ways to connect them.
 
+pub mod backend;
+pub mod message;
+pub mod mutant;
 pub mod pair;
 pub mod pipe;
 pub mod vendor;

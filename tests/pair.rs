@@ -1,10 +1,11 @@
 //! A client and a server, connected.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::thread;
 
 use dc_rustls::{Error, client, server};
 use rustls::pki_types::ServerName;
+use rustls::{ConnectionCommon, SideData};
 
 use crate::pipe::{End, pipe};
 
@@ -87,4 +88,23 @@ pub fn connect(
             server: server.join().unwrap(),
         }
     })
+}
+
+/// Why a stock connection failed, as far as rustls knows.
+///
+/// rustls gives up when it cannot write, though what the peer said before it went may be there to read.
+pub fn last_words<D: SideData>(
+    connection: &mut ConnectionCommon<D>,
+    io: &mut impl Read,
+    error: io::Error,
+) -> Option<rustls::Error> {
+    if let Ok(error) = error.downcast() {
+        return Some(error);
+    }
+    while connection.read_tls(io).is_ok_and(|read| read > 0) {
+        if let Err(error) = connection.process_new_packets() {
+            return Some(error);
+        }
+    }
+    None
 }

@@ -1,7 +1,8 @@
 //! A connection between two threads that cuts what passes into pieces of any size.
 
 use std::io::{self, Read, Write};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 /// One end of a pipe.
 #[derive(Debug)]
@@ -9,6 +10,8 @@ pub struct End {
     send: Option<Sender<Vec<u8>>>,
     receive: Receiver<Vec<u8>>,
     unread: Vec<u8>,
+    /// How much of `unread` is read.
+    taken: usize,
     /// The most that one read or write moves.
     chunk: usize,
     /// Everything that was sent.
@@ -24,6 +27,7 @@ pub fn pipe(chunk: usize) -> (End, End) {
         send: Some(send),
         receive,
         unread: Vec::new(),
+        taken: 0,
         chunk,
         sent: Vec::new(),
     };
@@ -40,14 +44,19 @@ impl End {
 
 impl Read for End {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.unread.is_empty() {
-            // The other end is gone: that is the end of the stream.
-            self.unread = self.receive.recv().unwrap_or_default();
+        if self.taken == self.unread.len() {
+            self.unread = match self.receive.recv_timeout(PATIENCE) {
+                Ok(bytes) => bytes,
+                // The other end is gone: that is the end of the stream.
+                Err(RecvTimeoutError::Disconnected) => Vec::new(),
+                Err(RecvTimeoutError::Timeout) => return Err(io::ErrorKind::TimedOut.into()),
+            };
+            self.taken = 0;
         }
-        let length = buf.len().min(self.unread.len()).min(self.chunk);
-        let rest = self.unread.split_off(length);
-        buf[..length].copy_from_slice(&self.unread);
-        self.unread = rest;
+        let unread = &self.unread[self.taken..];
+        let length = buf.len().min(unread.len()).min(self.chunk);
+        buf[..length].copy_from_slice(&unread[..length]);
+        self.taken += length;
         Ok(length)
     }
 }
@@ -67,3 +76,6 @@ impl Write for End {
         Ok(())
     }
 }
+
+/// No test waits longer: one that hangs fails.
+const PATIENCE: Duration = Duration::from_secs(30);

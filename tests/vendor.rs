@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use base64ct::{Base64, Encoding};
 use dc_core::pem::StoredCredential;
 use dc_core::{DelegationCertificate, Form, IssuingPolicy, Request, Role, SignatureScheme, Signer};
 use dc_rustls::server::Identity;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, KeyPair,
-    KeyUsagePurpose, PublicKeyData, SigningKey,
+    KeyUsagePurpose, PublicKeyData, SigningKey as _,
 };
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, ring};
@@ -28,7 +32,8 @@ pub fn provider() -> Arc<CryptoProvider> {
 #[derive(Debug)]
 pub struct Vendor {
     root: CertificateDer<'static>,
-    certificate: CertificateDer<'static>,
+    /// The delegation certificate and the intermediates behind it.
+    chain: Vec<CertificateDer<'static>>,
     key: Key,
 }
 
@@ -42,24 +47,46 @@ impl Vendor {
     /// A vendor whose delegation certificate has this key.
     #[must_use]
     pub fn new(key: Key) -> Self {
-        let mut root = CertificateParams::default();
-        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        root.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        Self::make(key, ZONE, 0, 0)
+    }
+
+    /// A vendor whose devices have names in another zone.
+    #[must_use]
+    pub fn in_zone(zone: &str) -> Self {
+        Self::make(Key::p256(), zone, 0, 0)
+    }
+
+    /// A vendor with so many certificates between root and delegation certificate, each of which has
+    /// a comment of `size` bytes.
+    #[must_use]
+    pub fn with_intermediates(key: Key, intermediates: usize, size: usize) -> Self {
+        Self::make(key, ZONE, intermediates, size)
+    }
+
+    fn make(key: Key, zone: &str, intermediates: usize, size: usize) -> Self {
         // Verifiers find issuers by name, so no two vendors may share one.
         let number = VENDORS.fetch_add(1, Ordering::Relaxed);
-        root.distinguished_name
-            .push(DnType::CommonName, format!("root of vendor {number}"));
-        let root = CertifiedIssuer::self_signed(root, Key::p256().0).unwrap();
-        let mut leaf = CertificateParams::new([format!("*.{ZONE}")]).unwrap();
+        let name = format!("root of vendor {number}");
+        let root = CertifiedIssuer::self_signed(authority(&name, 0), new_pair(P256)).unwrap();
+        let root_der = root.der().clone();
+        let mut chain = Vec::new();
+        let mut issuer = root;
+        for level in 0..intermediates {
+            let params = authority(&format!("intermediate {level} of vendor {number}"), size);
+            issuer = CertifiedIssuer::signed_by(params, new_pair(P256), &issuer).unwrap();
+            chain.insert(0, issuer.der().clone());
+        }
+        let mut leaf = CertificateParams::new([format!("*.{zone}")]).unwrap();
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.custom_extensions = vec![CustomExtension::from_oid_content(
             &[1, 3, 6, 1, 4, 1, 44363, 44],
             vec![5, 0],
         )];
-        let certificate = leaf.signed_by(&key.0, &root).unwrap().der().clone();
+        let leaf = leaf.signed_by(key.pair(), &issuer).unwrap();
+        chain.insert(0, leaf.der().clone());
         Self {
-            root: root.der().clone(),
-            certificate,
+            root: root_der,
+            chain,
             key,
         }
     }
@@ -75,7 +102,17 @@ impl Vendor {
     /// The chain that a device sends.
     #[must_use]
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
-        vec![self.certificate.clone()]
+        self.chain.clone()
+    }
+
+    /// The same in PEM.
+    #[must_use]
+    pub fn chain_pem(&self) -> String {
+        let blocks = self.chain.iter().map(|der| {
+            let body = Base64::encode_string(der);
+            format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+        });
+        blocks.collect()
     }
 
     /// The private key of the delegation certificate, for an ordinary server.
@@ -93,15 +130,18 @@ impl Vendor {
     /// A credential with this lifetime.
     #[must_use]
     pub fn issue_for(&self, device: &Device, form: Form, lifetime: Duration) -> StoredCredential {
-        let certificate = DelegationCertificate::parse(self.certificate.clone()).unwrap();
+        let certificate = DelegationCertificate::parse(self.chain[0].clone()).unwrap();
         let policy = IssuingPolicy::new(certificate, Role::Server);
-        let spki = device.key.0.subject_public_key_info();
+        let spki = device.key.spki();
         let request = Request::new(&spki).lifetime(lifetime);
         let request = match form {
             Form::Rfc9345 => request,
             Form::Named => request.unique_name(device.name.as_str().try_into().unwrap()),
         };
-        let algorithms = provider().signature_verification_algorithms.all;
+        // ring knows no P-521.
+        let algorithms = rustls::crypto::aws_lc_rs::default_provider()
+            .signature_verification_algorithms
+            .all;
         let issued = policy
             .approve(&request, UnixTime::now())
             .unwrap()
@@ -148,31 +188,81 @@ impl Device {
 
 /// A key pair.
 #[derive(Debug)]
-pub struct Key(KeyPair);
+pub struct Key(Pair);
+
+#[derive(Debug)]
+enum Pair {
+    Any(Box<KeyPair>),
+    /// In PKCS#8, because rcgen has none on ring.
+    P521 {
+        private: Vec<u8>,
+        spki: Vec<u8>,
+    },
+}
 
 impl Key {
     /// ECDSA with P-256.
     #[must_use]
     pub fn p256() -> Self {
-        Self(KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap())
+        Self(Pair::Any(Box::new(new_pair(P256))))
     }
 
     /// ECDSA with P-384.
     #[must_use]
     pub fn p384() -> Self {
-        Self(KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap())
+        Self(Pair::Any(Box::new(new_pair(
+            &rcgen::PKCS_ECDSA_P384_SHA384,
+        ))))
+    }
+
+    /// ECDSA with P-521, for a device alone, and only where aws-lc-rs verifies.
+    #[must_use]
+    pub fn p521() -> Self {
+        let algorithm = &ECDSA_P521_SHA512_ASN1_SIGNING;
+        let private = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, private.as_ref()).unwrap();
+        Self(Pair::P521 {
+            private: private.as_ref().to_vec(),
+            spki: pair.public_key().as_der().unwrap().as_ref().to_vec(),
+        })
     }
 
     /// Ed25519.
     #[must_use]
     pub fn ed25519() -> Self {
-        Self(KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap())
+        Self(Pair::Any(Box::new(new_pair(&rcgen::PKCS_ED25519))))
     }
 
     /// The private key, in PKCS#8.
     #[must_use]
     pub fn private_key(&self) -> PrivateKeyDer<'static> {
-        PrivateKeyDer::Pkcs8(self.0.serialize_der().into())
+        PrivateKeyDer::Pkcs8(match &self.0 {
+            Pair::Any(pair) => pair.serialize_der().into(),
+            Pair::P521 { private, .. } => private.clone().into(),
+        })
+    }
+
+    /// The private key, in PEM.
+    #[must_use]
+    pub fn private_key_pem(&self) -> String {
+        self.pair().serialize_pem()
+    }
+
+    /// The public key, as a SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn spki(&self) -> Vec<u8> {
+        match &self.0 {
+            Pair::Any(pair) => pair.subject_public_key_info(),
+            Pair::P521 { spki, .. } => spki.clone(),
+        }
+    }
+
+    #[track_caller]
+    fn pair(&self) -> &KeyPair {
+        match &self.0 {
+            Pair::Any(pair) => pair,
+            Pair::P521 { .. } => panic!("only devices have P-521 keys"),
+        }
     }
 }
 
@@ -180,7 +270,7 @@ impl Signer for Key {
     type Error = rcgen::Error;
 
     fn scheme(&self) -> SignatureScheme {
-        match self.0.algorithm() {
+        match self.pair().algorithm() {
             a if a == &rcgen::PKCS_ECDSA_P256_SHA256 => SignatureScheme::ECDSA_SECP256R1_SHA256,
             a if a == &rcgen::PKCS_ECDSA_P384_SHA384 => SignatureScheme::ECDSA_SECP384R1_SHA384,
             _ => SignatureScheme::ED25519,
@@ -188,8 +278,26 @@ impl Signer for Key {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        self.0.sign(message)
+        self.pair().sign(message)
     }
 }
 
+fn authority(name: &str, size: usize) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.distinguished_name.push(DnType::CommonName, name);
+    if size > 0 {
+        // Of the arc for examples; not critical, so that nobody looks.
+        let comment = CustomExtension::from_oid_content(&[2, 999, 1], vec![7; size]);
+        params.custom_extensions = vec![comment];
+    }
+    params
+}
+
+fn new_pair(algorithm: &'static rcgen::SignatureAlgorithm) -> KeyPair {
+    KeyPair::generate_for(algorithm).unwrap()
+}
+
+static P256: &rcgen::SignatureAlgorithm = &rcgen::PKCS_ECDSA_P256_SHA256;
 static VENDORS: AtomicU32 = AtomicU32::new(0);

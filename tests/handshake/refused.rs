@@ -1,6 +1,7 @@
 //! What is refused, with the alert that arrives at the other end, at one byte a time too.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dc_core::pem::StoredCredential;
 use dc_core::{Error, Form, UniqueName as Name};
@@ -195,9 +196,17 @@ fn a_handshake_by_another_key() {
 fn a_name_that_the_certificate_does_not_have() {
     let vendor = Vendor::default();
     let device = Device::new("router");
-    let acceptor = acceptor(&vendor, &device, &[Form::Named]);
     let client = client(&vendor, UniqueName::Required);
+    // A server that looks has nothing for another zone.
+    let acceptor = acceptor(&vendor, &device, &[Form::Named]);
     let outcome = connect(&client, "router.example.com", &acceptor, ALL);
+    assert_eq!(
+        outcome.alert_at_client(),
+        AlertDescription::HandshakeFailure
+    );
+    // From one that does not look, the client takes no such certificate.
+    let careless = careless_acceptor(vendor.enrol(&device, &[Form::Named]));
+    let outcome = connect(&client, "router.example.com", &careless, ALL);
     assert!(matches!(
         outcome.client,
         Err(TlsError::Tls(rustls::Error::InvalidCertificate(_)))
@@ -250,4 +259,39 @@ fn an_update_of_what_no_client_would_accept_keeps_the_last_good_one() {
     let client = client(&vendor, UniqueName::Required);
     let outcome = connect(&client, &device.name, &acceptor, ALL);
     assert!(matches!(outcome.peer(), Peer::Delegated { .. }));
+}
+
+#[test]
+fn a_peer_that_the_application_does_not_want_full_or_resumed() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let acceptor = acceptor(&vendor, &device, &[Form::Named]);
+    let stolen = Arc::new(AtomicBool::new(false));
+    let is_stolen = Arc::clone(&stolen);
+    let spki = vendor.issue(&device, Form::Named).bytes[9..].to_vec();
+    let client = Config::builder(provider())
+        .roots(vendor.roots())
+        .authorize(move |wanted, peer| {
+            let Peer::Delegated { spki: key, .. } = peer else {
+                return false;
+            };
+            assert!(spki.starts_with(key));
+            assert_eq!(wanted.to_str(), "router.cpe.example.com");
+            !is_stolen.load(Ordering::Relaxed)
+        })
+        .build()
+        .unwrap();
+    for chunk in CHUNKS {
+        stolen.store(false, Ordering::Relaxed);
+        assert!(
+            connect(&client, &device.name, &acceptor, chunk)
+                .client
+                .is_ok()
+        );
+        stolen.store(true, Ordering::Relaxed);
+        // The session is not resumed, and the full handshake is refused.
+        let outcome = connect(&client, &device.name, &acceptor, chunk);
+        assert_eq!(*outcome.refusal(), Refusal::NotAuthorized);
+        assert_eq!(outcome.alert_at_server(), AlertDescription::AccessDenied);
+    }
 }

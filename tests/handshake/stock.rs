@@ -8,7 +8,7 @@ use dc_core::Form;
 use dc_rustls::client::{Config, Peer, UniqueName};
 use dc_rustls::server::{Acceptor, Served, Store};
 use dc_rustls::{Error, Refusal};
-use dc_tests::pair::connect;
+use dc_tests::pair::{connect, last_words};
 use dc_tests::pipe::pipe;
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::pki_types::ServerName;
@@ -46,7 +46,7 @@ fn stock_client(
         let mut tls = StreamOwned::new(connection, near);
         let client = match tls.read_exact(&mut [0; 4]) {
             Ok(()) => Ok(()),
-            Err(error) => Err(error.downcast::<rustls::Error>().unwrap()),
+            Err(error) => Err(last_words(&mut tls.conn, &mut tls.sock, error).unwrap()),
         };
         drop(tls);
         (client, server.join().unwrap())
@@ -66,7 +66,7 @@ fn stock_serves(
                 .write_all(b"pong")
                 .and_then(|()| tls.read(&mut [0]))
                 .err();
-            error.and_then(|error| error.downcast::<rustls::Error>().ok())
+            last_words(&mut tls.conn, &mut tls.sock, error?)
         });
         let name = ServerName::try_from(NAME).unwrap();
         let result = client.connect(name, near).and_then(|mut tls| {

@@ -2,9 +2,9 @@
 
 use dc_core::{Error, Form};
 use dc_rustls::client::{Config, Peer, UniqueName};
-use dc_rustls::server::{Acceptor, Served};
+use dc_rustls::server::{Acceptor, Served, Settings, Store};
 use dc_rustls::{Error as TlsError, Refusal};
-use dc_tests::vendor::{Device, Vendor};
+use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::AlertDescription;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -85,6 +85,30 @@ async fn a_client_that_nothing_suits_gets_handshake_failure() {
     let alert = rustls::Error::AlertReceived(AlertDescription::HandshakeFailure);
     assert!(matches!(peer, Err(TlsError::Tls(error)) if error == alert));
     assert!(matches!(served, Err(TlsError::NothingSuits)));
+}
+
+/// The server says so behind its ServerHello, and is gone when the client answers that.
+#[tokio::test]
+async fn a_client_with_no_application_protocol_in_common_gets_the_alert() {
+    let vendor = Vendor::default();
+    let settings = Settings::new(provider()).alpn_protocols([b"h2".to_vec()]);
+    let store = Store::with_settings(settings);
+    let identity = vendor.enrol(&Device::new("router"), &[Form::Named]);
+    store.install(identity).unwrap();
+    let acceptor = Acceptor::new(store);
+    let client = Config::builder(provider())
+        .roots(vendor.roots())
+        .alpn_protocols([b"dot".to_vec()])
+        .build()
+        .unwrap();
+    for capacity in CAPACITIES {
+        let (peer, _) = connect(&client, "router.cpe.example.com", &acceptor, capacity).await;
+        let alert = rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol);
+        assert!(
+            matches!(&peer, Err(TlsError::Tls(error)) if *error == alert),
+            "{peer:?}"
+        );
+    }
 }
 
 const ALL: usize = 1 << 16;

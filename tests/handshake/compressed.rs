@@ -1,0 +1,165 @@
+//! CompressedCertificate (RFC 8879), both ways.
+
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use dc_core::Form;
+use dc_rustls::Refusal;
+use dc_rustls::client::{Peer, UniqueName};
+use dc_rustls::server::{Acceptor, Store};
+use dc_tests::message::{
+    CERTIFICATE, COMPRESSED_CERTIFICATE, edit_body, message, number, status, vector,
+};
+use dc_tests::mutant::{self, Cut, Framing, Rewrite, Wire};
+use dc_tests::pair::connect;
+use dc_tests::pipe::pipe;
+use dc_tests::vendor::{Device, Key, Vendor, provider};
+use rustls::compress::{
+    BROTLI_COMPRESSOR, BROTLI_DECOMPRESSOR, CertCompressor, CertDecompressor, CompressionLevel,
+    ZLIB_COMPRESSOR, ZLIB_DECOMPRESSOR,
+};
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription as Alert, ServerConfig};
+
+use crate::rogue::{NAME, Rogue, credential};
+use crate::setup::{ALL, client, stock_server};
+
+/// What the server compresses with.
+#[derive(Clone, Copy)]
+struct Algorithm {
+    compressor: &'static dyn CertCompressor,
+    decompressor: &'static dyn CertDecompressor,
+    alone: fn(&mut ServerConfig),
+}
+
+const ALGORITHMS: [Algorithm; 2] = [
+    Algorithm {
+        compressor: ZLIB_COMPRESSOR,
+        decompressor: ZLIB_DECOMPRESSOR,
+        alone: |config| config.cert_compressors = vec![ZLIB_COMPRESSOR],
+    },
+    Algorithm {
+        compressor: BROTLI_COMPRESSOR,
+        decompressor: BROTLI_DECOMPRESSOR,
+        alone: |config| config.cert_compressors = vec![BROTLI_COMPRESSOR],
+    },
+];
+
+impl Algorithm {
+    /// Puts `block` next to the end-entity certificate, inside.
+    fn block(self, block: Vec<u8>) -> Rewrite {
+        mutant::only(COMPRESSED_CERTIFICATE, move |old| {
+            let (algorithm, rest) = old[4..].split_at(2);
+            let (length, rest) = rest.split_at(3);
+            let mut body = vec![0; number(length)];
+            let compressed = &rest[3..];
+            self.decompressor.decompress(compressed, &mut body).unwrap();
+            let body = edit_body(&body, |index, old| match index {
+                0 => block.clone(),
+                _ => old.to_vec(),
+            });
+            let length = vector(3, &body)[..3].to_vec();
+            let compressed = self
+                .compressor
+                .compress(body, CompressionLevel::Interactive)
+                .unwrap();
+            let body = [algorithm, &length, &vector(3, &compressed)].concat();
+            message(COMPRESSED_CERTIFICATE, &body)
+        })
+    }
+}
+
+#[test]
+fn a_credential_inside_is_accepted() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let client = client(&vendor, UniqueName::Preferred);
+    for algorithm in ALGORITHMS {
+        for form in Form::ALL {
+            let own = credential(&vendor, &device, form);
+            let ocsp = status(&[0x30, 3, 0x0a, 1, 3]);
+            for block in [
+                own.clone(),
+                [own.clone(), ocsp.clone()].concat(),
+                [ocsp.clone(), own].concat(),
+            ] {
+                for cut in [Cut::Coalesced, Cut::Every(1)] {
+                    let verdict = Rogue::new(&vendor, device.key.private_key())
+                        .rewrite(algorithm.block(block.clone()))
+                        .change(algorithm.alone)
+                        .framing(Framing { cut, padding: 0 })
+                        .meet(&client, ALL);
+                    let found = verdict.accepted();
+                    assert!(matches!(found, Peer::Delegated { form: found, .. } if *found == form));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_malformed_credential_inside_is_refused() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let client = client(&vendor, UniqueName::Preferred);
+    for algorithm in ALGORITHMS {
+        let mut block = credential(&vendor, &device, Form::Named);
+        block[12] ^= 1;
+        let verdict = Rogue::new(&vendor, device.key.private_key())
+            .rewrite(algorithm.block(block))
+            .change(algorithm.alone)
+            .meet(&client, ALL);
+        let malformed = (&Refusal::MalformedExtensions, Alert::DecodeError);
+        assert_eq!(verdict.refused(), malformed);
+    }
+}
+
+#[test]
+fn a_compressed_certificate_without_credential_is_one() {
+    let vendor = Vendor::default();
+    for algorithm in ALGORITHMS {
+        let mut config = ServerConfig::clone(&stock_server(&vendor));
+        (algorithm.alone)(&mut config);
+        let acceptor = Acceptor::new(Store::new(provider())).fallback(Arc::new(config));
+        let client = client(&vendor, UniqueName::Preferred);
+        let outcome = connect(&client, NAME, &acceptor, ALL);
+        assert_eq!(*outcome.peer(), Peer::Certificate);
+    }
+}
+
+#[test]
+fn a_credential_of_our_server() {
+    let vendor = Vendor::with_intermediates(Key::p256(), 2, 2000);
+    let device = Device::new("router");
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&sent);
+    let rewrite: Rewrite = Arc::new(move |message| {
+        seen.lock().unwrap().push(message[0]);
+        message.to_vec()
+    });
+    let store = Store::new(mutant::provider(&provider(), &rewrite));
+    let forms = [Form::Named, Form::Rfc9345];
+    store.install(vendor.enrol(&device, &forms)).unwrap();
+    let acceptor = Acceptor::new(store);
+    for policy in [UniqueName::Required, UniqueName::Ignored] {
+        // The second time from the cache of what was compressed.
+        for _ in 0..2 {
+            let client = client(&vendor, policy);
+            let (near, far) = pipe(ALL);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    let far = Wire::new(far, &rewrite, Framing::default());
+                    acceptor.accept(far).unwrap().write_all(b"pong").unwrap();
+                });
+                let name = ServerName::try_from(NAME).unwrap();
+                let mut tls = client.connect(name, near).unwrap();
+                tls.read_exact(&mut [0; 4]).unwrap();
+                assert!(matches!(tls.peer(), Peer::Delegated { .. }));
+            });
+        }
+    }
+    let sent = sent.lock().unwrap();
+    assert!(sent.contains(&COMPRESSED_CERTIFICATE));
+    assert!(!sent.contains(&CERTIFICATE));
+}

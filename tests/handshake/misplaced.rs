@@ -1,0 +1,334 @@
+//! Credentials that are malformed, or where they may not be.
+
+use dc_core::Form;
+use dc_rustls::Refusal;
+use dc_rustls::client::{Peer, UniqueName};
+use dc_tests::message::{
+    ENCRYPTED_EXTENSIONS, NEW_SESSION_TICKET, SERVER_HELLO, extension, extensions, message,
+    split_vector, status, vector,
+};
+use dc_tests::mutant;
+use rustls::AlertDescription as Alert;
+
+use crate::rogue::{CHUNKS, Scene, Verdict};
+use crate::setup::ALL;
+
+/// An OCSPResponse that says tryLater.
+const OCSP: [u8; 5] = [0x30, 3, 0x0a, 1, 3];
+/// `signed_certificate_timestamp`, which nobody here asks for.
+const SCT: [u8; 6] = [0, 18, 0, 2, 0, 0];
+
+/// The credential without its extension header.
+fn body(extension: &[u8]) -> &[u8] {
+    &extension[4..]
+}
+
+#[test]
+fn what_fits_is_accepted() {
+    let scene = Scene::new();
+    for form in Form::ALL {
+        let own = scene.credential(form);
+        let blocks = [
+            own.clone(),
+            [own.clone(), status(&OCSP)].concat(),
+            [status(&OCSP), own].concat(),
+        ];
+        for block in blocks {
+            scene.meet(UniqueName::Preferred, &block, |verdict| {
+                assert!(
+                    matches!(verdict.accepted(), Peer::Delegated { form: found, .. } if *found == form)
+                );
+            });
+        }
+    }
+}
+
+#[test]
+fn a_form_that_was_not_offered() {
+    let scene = Scene::new();
+    for (policy, form) in [
+        (UniqueName::Required, Form::Rfc9345),
+        (UniqueName::Ignored, Form::Named),
+    ] {
+        let refusal = Refusal::Credential(dc_core::Error::FormNotOffered { form });
+        let own = scene.credential(form);
+        for block in [
+            own.clone(),
+            [own.clone(), status(&OCSP)].concat(),
+            [status(&OCSP), own].concat(),
+        ] {
+            scene.refuses(policy, &block, &refusal, Alert::UnexpectedMessage);
+        }
+    }
+}
+
+#[test]
+fn two_in_one_entry() {
+    let scene = Scene::new();
+    let [named, rfc9345] = [Form::Named, Form::Rfc9345].map(|form| scene.credential(form));
+    for block in [
+        [named.clone(), named.clone()].concat(),
+        [named.clone(), rfc9345.clone()].concat(),
+        [rfc9345.clone(), named.clone()].concat(),
+        [status(&OCSP), named.clone(), rfc9345.clone()].concat(),
+        [named.clone(), status(&OCSP), rfc9345].concat(),
+        [named.clone(), status(&OCSP), status(&OCSP)].concat(),
+        [status(&OCSP), status(&OCSP), named].concat(),
+    ] {
+        let alert = Alert::IllegalParameter;
+        scene.refuses(
+            UniqueName::Preferred,
+            &block,
+            &Refusal::DuplicateExtension,
+            alert,
+        );
+    }
+}
+
+#[test]
+fn an_extension_that_nobody_asked_for() {
+    let scene = Scene::new();
+    let own = scene.credential(Form::Named);
+    for block in [
+        [own.clone(), SCT.to_vec()].concat(),
+        [own.clone(), status(&OCSP), SCT.to_vec()].concat(),
+        [status(&OCSP), own.clone(), SCT.to_vec()].concat(),
+        [status(&OCSP), SCT.to_vec(), own.clone()].concat(),
+        [status(&OCSP), SCT.to_vec()].concat(),
+    ] {
+        let alert = Alert::UnsupportedExtension;
+        scene.refuses(
+            UniqueName::Preferred,
+            &block,
+            &Refusal::UnexpectedExtension,
+            alert,
+        );
+    }
+    // In front of ours it is rustls that sees it.
+    scene.meet(
+        UniqueName::Preferred,
+        &[SCT.to_vec(), own].concat(),
+        |verdict| {
+            let (error, alert) = verdict.failed();
+            assert!(
+                matches!(error, rustls::Error::InvalidMessage(_)),
+                "{error:?}"
+            );
+            assert_eq!(alert, Alert::DecodeError);
+        },
+    );
+}
+
+#[test]
+fn one_that_is_cut_at_any_length() {
+    let scene = Scene::new();
+    for form in Form::ALL {
+        let own = scene.credential(form);
+        let client = scene.client(UniqueName::Preferred);
+        for length in 0..body(&own).len() {
+            let block = extension(form.extension_type(), &body(&own)[..length]);
+            let verdict = scene.device().block(0, block).meet(&client, ALL);
+            assert_decode_error(&verdict, length);
+        }
+    }
+}
+
+/// Refused by us, or by rustls where nothing of a credential is left.
+#[track_caller]
+fn assert_decode_error(verdict: &Verdict, length: usize) {
+    match &verdict.client {
+        Err(dc_rustls::Error::Refused(_)) => {
+            let refused = verdict.refused();
+            assert_eq!(
+                refused,
+                (&Refusal::MalformedExtensions, Alert::DecodeError),
+                "{length}"
+            );
+        }
+        _ => assert_eq!(verdict.failed().1, Alert::DecodeError, "{length}"),
+    }
+}
+
+#[test]
+fn lengths_that_disagree() {
+    let scene = Scene::new();
+    for form in Form::ALL {
+        let own = scene.credential(form);
+        let good = body(&own);
+        let spki_len = u32::from_be_bytes([0, good[6], good[7], good[8]]) as usize;
+        let signature_at = match form {
+            Form::Rfc9345 => 9 + spki_len + 2,
+            Form::Named => 9 + spki_len + 1 + usize::from(good[9 + spki_len]) + 2,
+        };
+        let set = |at: usize, bytes: &[u8]| {
+            let mut bad = good.to_vec();
+            bad[at..at + bytes.len()].copy_from_slice(bytes);
+            bad
+        };
+        let signature_len = u16::from_be_bytes([good[signature_at], good[signature_at + 1]]);
+        let spki = |bytes: &[u8]| [&good[..6], &vector(3, bytes), &good[9 + spki_len..]].concat();
+        let bodies = [
+            [good, &[0]].concat(),
+            [good, &[0x30, 0]].concat(),
+            set(6, &[0xff, 0xff, 0xff]),
+            set(6, &[0, 0xff, 0xff]),
+            set(6, &[0, 0, 0]),
+            set(8, &[good[8] - 1]),
+            set(8, &[good[8] + 1]),
+            set(10, &[good[10] - 1]),
+            set(10, &[good[10] + 1]),
+            set(9, &[0x31]),
+            set(10, &[0x80]),
+            set(signature_at, &[0xff, 0xff]),
+            set(signature_at, &[0, 0]),
+            set(signature_at, &(signature_len - 1).to_be_bytes()),
+            set(signature_at, &(signature_len + 1).to_be_bytes()),
+            [&good[..signature_at], &[0, 0]].concat(),
+            spki(&[]),
+            spki(&[0x30, 0x80, 0, 0]),
+            spki(&[&good[9..9 + spki_len], &[0]].concat()),
+            vec![0xff; good.len()],
+            vec![0; good.len()],
+        ];
+        for bad in bodies {
+            let alone = extension(form.extension_type(), &bad);
+            for block in [alone.clone(), [alone.clone(), status(&OCSP)].concat()] {
+                scene.meet(UniqueName::Preferred, &block, |verdict| {
+                    let (refusal, alert) = verdict.refused();
+                    assert_eq!(alert, Alert::DecodeError, "{refusal:?}: {block:x?}");
+                });
+            }
+            // Here it is dc-core that sees it, for which a bad SPKI is not bad framing.
+            let behind = [status(&OCSP), alone].concat();
+            scene.meet(UniqueName::Preferred, &behind, |verdict| {
+                let (refusal, alert) = verdict.refused();
+                match refusal {
+                    Refusal::Credential(dc_core::Error::BadPublicKey) => {
+                        assert_eq!(alert, Alert::IllegalParameter);
+                    }
+                    _ => assert_eq!(alert, Alert::DecodeError, "{refusal:?}: {behind:x?}"),
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn a_block_whose_own_lengths_disagree() {
+    let scene = Scene::new();
+    let own = scene.credential(Form::Named);
+    let mut long = own.clone();
+    long[3] += 1;
+    let mut short = own.clone();
+    short[3] -= 1;
+    let cut_status = [own.clone(), status(&OCSP)].concat();
+    let cut_status = &cut_status[..cut_status.len() - 1];
+    let response_of = |bytes: &[u8]| [own.as_slice(), &status(bytes)].concat();
+    for block in [
+        long,
+        short,
+        cut_status.to_vec(),
+        own[..2].to_vec(),
+        own[..4].to_vec(),
+        [own.as_slice(), &[0]].concat(),
+        [own.as_slice(), &[0, 5]].concat(),
+        [own.as_slice(), &[0, 5, 0, 0]].concat(),
+        response_of(&[]),
+        response_of(&[0x22]),
+        response_of(&[0x30, 4, 0x0a, 1, 3]),
+        response_of(&[0x30, 2, 0x0a, 1, 3]),
+    ] {
+        scene.meet(UniqueName::Preferred, &block, |verdict| {
+            assert_decode_error(verdict, block.len());
+        });
+    }
+}
+
+#[test]
+fn one_next_to_an_intermediate_is_ignored() {
+    let scene = Scene::with_intermediate();
+    let good = scene.credential(Form::Named);
+    let client = scene.client(UniqueName::Preferred);
+    for block in [
+        good.clone(),
+        [good.clone(), status(&OCSP)].concat(),
+        [status(&OCSP), good.clone()].concat(),
+        scene.credential(Form::Rfc9345),
+    ] {
+        for chunk in CHUNKS {
+            let verdict = scene.owner().block(1, block.clone()).meet(&client, chunk);
+            assert_eq!(*verdict.accepted(), Peer::Certificate);
+        }
+        // It does not make up for one that is missing.
+        let device = scene.device().block(1, block);
+        let verdict = device.meet(&client, ALL);
+        assert_eq!(verdict.failed().1, Alert::DecryptError);
+        let verdict = device.meet(&scene.client(UniqueName::Required), ALL);
+        let refused = (&Refusal::CredentialRequired, Alert::HandshakeFailure);
+        assert_eq!(verdict.refused(), refused);
+    }
+}
+
+/// RFC 9345 would have them ignored too, but what does not fit the mapping cannot be hashed.
+#[test]
+fn a_malformed_one_next_to_an_intermediate_fails() {
+    let scene = Scene::with_intermediate();
+    let good = scene.credential(Form::Named);
+    let mut malformed = good.clone();
+    malformed[10..13].copy_from_slice(&[0xff; 3]);
+    let client = scene.client(UniqueName::Preferred);
+    for block in [
+        malformed,
+        [good.clone(), good].concat(),
+        extension(0xff22, &[]),
+        extension(34, &[1]),
+        extension(34, b"none of this is a credential"),
+    ] {
+        for chunk in CHUNKS {
+            let verdict = scene.owner().block(1, block.clone()).meet(&client, chunk);
+            let (_, alert) = verdict.failed();
+            let expected = [Alert::DecodeError, Alert::DecryptError];
+            assert!(expected.contains(&alert), "{alert:?}: {block:x?}");
+        }
+    }
+}
+
+#[test]
+fn one_in_a_message_that_has_no_place_for_it() {
+    let scene = Scene::new();
+    let own = scene.credential(Form::Named);
+    let client = scene.client(UniqueName::Preferred);
+    let insert = |kind: u8| {
+        let own = own.clone();
+        move |old: &[u8]| {
+            let at = match kind {
+                ENCRYPTED_EXTENSIONS => 4,
+                // Behind the version, the random, the session, the suite and the compression.
+                SERVER_HELLO => 4 + 2 + 32 + 1 + usize::from(old[38]) + 2 + 1,
+                // Behind the lifetime, the age, the nonce and the ticket.
+                _ => {
+                    let ticket = 4 + 4 + 4 + 1 + usize::from(old[12]);
+                    ticket + 2 + usize::from(old[ticket]) * 256 + usize::from(old[ticket + 1])
+                }
+            };
+            let (block, rest) = split_vector(&old[at..], 2);
+            assert_eq!(rest, []);
+            assert!(extensions(block).len() < 9);
+            let block = vector(2, &[own.as_slice(), block].concat());
+            message(kind, &[&old[4..at], &block].concat())
+        }
+    };
+    for (kind, alert) in [
+        (SERVER_HELLO, Alert::UnsupportedExtension),
+        (ENCRYPTED_EXTENSIONS, Alert::UnsupportedExtension),
+    ] {
+        let rogue = scene.owner().rewrite(mutant::only(kind, insert(kind)));
+        for chunk in CHUNKS {
+            assert_eq!(rogue.meet(&client, chunk).failed().1, alert);
+        }
+    }
+    // What rustls does not know in a ticket it skips (RFC 8446 §4.6.1).
+    let rewrite = mutant::only(NEW_SESSION_TICKET, insert(NEW_SESSION_TICKET));
+    let verdict = scene.owner().rewrite(rewrite).meet(&client, ALL);
+    assert_eq!(*verdict.accepted(), Peer::Certificate);
+}

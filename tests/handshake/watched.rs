@@ -1,0 +1,114 @@
+//! A store that follows an identity folder.
+
+use std::fs;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use dc_core::Form;
+use dc_core::pem::write;
+use dc_rustls::Error;
+use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::server::{Acceptor, Store, Watch};
+use dc_tests::pair::connect;
+use dc_tests::vendor::{Device, Vendor, provider};
+
+use crate::setup::{ALL, client};
+
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// Writes an identity and renames it into place, as a renewal should.
+fn put(folder: &Path, vendor: &Vendor, device: &Device) {
+    let next = folder.with_extension("next");
+    fs::create_dir(&next).unwrap();
+    let stored = vendor.issue(device, Form::Named);
+    fs::write(next.join("chain.pem"), vendor.chain_pem()).unwrap();
+    fs::write(
+        next.join("credential.pem"),
+        write(stored.form, &stored.bytes),
+    )
+    .unwrap();
+    fs::write(next.join("key.pem"), device.key.private_key_pem()).unwrap();
+    let old = folder.with_extension("old");
+    if folder.exists() {
+        fs::rename(folder, &old).unwrap();
+    }
+    fs::rename(next, folder).unwrap();
+    let _ = fs::remove_dir_all(old);
+}
+
+fn follow(folder: &Path) -> (Watch, Acceptor, Receiver<Result<(), Error>>) {
+    let store = Store::new(provider());
+    let (report, reports) = channel();
+    let watch = store
+        .watch(folder, INTERVAL, move |news| report.send(news).unwrap())
+        .unwrap();
+    (watch, Acceptor::new(store), reports)
+}
+
+fn next(reports: &Receiver<Result<(), Error>>) -> Result<(), Error> {
+    reports.recv_timeout(Duration::from_secs(20)).unwrap()
+}
+
+#[test]
+fn installs_what_is_there_and_what_is_renamed_into_place() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().join("identity");
+    let vendor = Vendor::default();
+    let [first, second] = ["first", "second"].map(Device::new);
+    put(&folder, &vendor, &first);
+    let (_watch, acceptor, reports) = follow(&folder);
+    next(&reports).unwrap();
+    let client = Config::builder(provider())
+        .roots(vendor.roots())
+        .without_resumption()
+        .build()
+        .unwrap();
+    let accepts = |device: &Device| {
+        let outcome = connect(&client, &device.name, &acceptor, ALL);
+        matches!(
+            outcome.client.map(|s| s.peer().clone()),
+            Ok(Peer::Delegated { .. })
+        )
+    };
+    assert!(accepts(&first));
+    put(&folder, &vendor, &second);
+    next(&reports).unwrap();
+    assert!(accepts(&second) && !accepts(&first));
+}
+
+#[test]
+fn a_bad_update_is_told_once_and_the_last_good_one_stays() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().join("identity");
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    put(&folder, &vendor, &device);
+    let (_watch, acceptor, reports) = follow(&folder);
+    next(&reports).unwrap();
+    fs::write(folder.join("credential.pem"), "-----BEGIN DELEGATED").unwrap();
+    let told = next(&reports).unwrap_err().to_string();
+    assert!(told.contains("credential.pem"), "{told}");
+    assert!(reports.recv_timeout(5 * INTERVAL).is_err());
+    let client = client(&vendor, UniqueName::Required);
+    assert!(
+        connect(&client, &device.name, &acceptor, ALL)
+            .client
+            .is_ok()
+    );
+    put(&folder, &vendor, &device);
+    next(&reports).unwrap();
+}
+
+#[test]
+fn a_folder_that_comes_later_is_found() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().join("identity");
+    let (watch, _, reports) = follow(&folder);
+    assert!(matches!(next(&reports), Err(Error::File { .. })));
+    put(&folder, &Vendor::default(), &Device::new("router"));
+    next(&reports).unwrap();
+    drop(watch);
+    // The thread is gone, and with it the sender.
+    assert!(reports.recv().is_err());
+}
