@@ -1,0 +1,45 @@
+//! What the house style asks of every file, and that the requirements have their tests.
+
+mod imports;
+mod requirements;
+mod source;
+
+use source::files;
+
+const MAX_LINES: usize = 400;
+
+#[test]
+fn no_file_has_more_than_400_lines_before_its_tests() {
+    let long: Vec<String> = files()
+        .iter()
+        .filter(|file| file.production().lines().count() > MAX_LINES)
+        .map(|file| format!("{}: {}", file.path, file.production().lines().count()))
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn no_file_gives_up_outside_its_tests() {
+    let mut found = Vec::new();
+    for file in &files() {
+        for (number, line) in file.production().lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            for macro_or_call in ["todo!(", "unimplemented!(", "dbg!(", ".unwrap()"] {
+                if code.contains(macro_or_call) {
+                    found.push(format!("{}:{}: {macro_or_call}", file.path, number + 1));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let silent: Vec<String> = files()
+        .into_iter()
+        .filter(|file| !file.is_test() && !file.text.starts_with("//!"))
+        .map(|file| file.path)
+        .collect();
+    assert!(silent.is_empty(), "{silent:#?}");
+}
