@@ -12,6 +12,8 @@ use rustls::{AlertDescription, CertificateError, OtherError};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
+    /// A client certificate cannot be used where TLS 1.2 is allowed too.
+    ClientAuthBelowTls13,
     /// The delegation certificate leaves no room for the credential in one TLS record.
     CertificateTooLong {
         /// The length of the certificate and the credential, in bytes.
@@ -71,6 +73,9 @@ impl fmt::Display for Error {
                 "the delegation certificate and the credential have {length} bytes together; {max} fit one TLS record"
             ),
             Self::Credential(error) => write!(f, "the credential is of no use: {error}"),
+            Self::ClientAuthBelowTls13 => f.write_str(
+                "a client certificate can only be presented in TLS 1.3: do not allow TLS 1.2",
+            ),
             Self::CredentialDoesNotFit => f.write_str(
                 "the credential cannot be sent: a length in it is wrong, or its key is not DER",
             ),
@@ -117,6 +122,7 @@ impl StdError for Error {
             Self::Roots(error) => Some(error),
             Self::Tls(error) => Some(error),
             Self::CertificateTooLong { .. }
+            | Self::ClientAuthBelowTls13
             | Self::CredentialDoesNotFit
             | Self::KeyMismatch
             | Self::MalformedOffer
@@ -174,7 +180,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The alert that the server gets.
+    /// The alert that a server gets in TLS 1.3. Below it, rustls sends certificate_unknown for all of
+    /// these.
     #[must_use]
     pub fn alert(&self) -> AlertDescription {
         match self {

@@ -48,7 +48,7 @@ fn sent_by_client(stream: &[u8], lengths: &[usize]) -> Vec<u8> {
         adapter.write_all(piece).expect("the network has no errors");
     }
     adapter.flush().expect("the network has no errors");
-    adapter.into_inner().sent
+    std::mem::take(&mut adapter.get_mut().sent)
 }
 
 /// `None` if the adapter refused it.

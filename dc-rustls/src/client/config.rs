@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use dc_core::MAX_VALIDITY;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::client::{Resumption, Tls12Resumption, WebPkiServerVerifier};
+use rustls::client::{ResolvesClientCert, Resumption, Tls12Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
-use rustls::{ClientConfig, KeyLog, NoKeyLog, RootCertStore};
+use rustls::{ClientConfig, KeyLog, NoKeyLog, RootCertStore, SignatureScheme};
 
 use super::authorization::Authorization;
 use super::sessions::{ConnectionSessions, Sessions};
@@ -137,6 +138,8 @@ pub struct Builder {
     max_validity: Duration,
     resumes: bool,
     authorization: Authorization,
+    client_auth: Arc<dyn ResolvesClientCert>,
+    secret_extraction: bool,
     alpn_protocols: Vec<Vec<u8>>,
     time_provider: Arc<dyn TimeProvider>,
     key_log: Arc<dyn KeyLog>,
@@ -153,6 +156,8 @@ impl Builder {
             max_validity: MAX_VALIDITY,
             resumes: true,
             authorization: Authorization::default(),
+            client_auth: Arc::new(NoClientCert),
+            secret_extraction: false,
             alpn_protocols: Vec::new(),
             time_provider: Arc::new(DefaultTimeProvider),
             key_log: Arc::new(NoKeyLog),
@@ -207,6 +212,22 @@ impl Builder {
         self
     }
 
+    /// The certificate to present to servers that ask for one, in TLS 1.3.
+    ///
+    /// [`build`](Self::build) fails if [`allow_tls12`](Self::allow_tls12) is called too.
+    #[must_use]
+    pub fn client_auth(mut self, resolver: Arc<dyn ResolvesClientCert>) -> Self {
+        self.client_auth = resolver;
+        self
+    }
+
+    /// Lets [`Stream::into_parts`] give connections whose traffic secrets can be extracted, for kTLS.
+    #[must_use]
+    pub fn enable_secret_extraction(mut self) -> Self {
+        self.secret_extraction = true;
+        self
+    }
+
     /// Does a full handshake for every connection, so that connections cannot be linked by a session.
     #[must_use]
     pub fn without_resumption(mut self) -> Self {
@@ -239,8 +260,13 @@ impl Builder {
     ///
     /// Fails with [`Error::Roots`] if there are no roots, with [`Error::NothingToOffer`] if the verifier
     /// knows no scheme that credentials may use, with [`Error::Credential`] if the maximum validity is
-    /// above 7 days, and with [`Error::Tls`] if the provider lacks what TLS 1.3 needs.
+    /// above 7 days, with [`Error::ClientAuthBelowTls13`] if there is a client certificate and TLS 1.2 is
+    /// allowed, and with [`Error::Tls`] if the provider lacks what TLS 1.3 needs.
     pub fn build(self) -> Result<Config, Error> {
+        // rustls signs its own view of the transcript there, which is not what the server hashed.
+        if self.tls12 && self.client_auth.has_certs() {
+            return Err(Error::ClientAuthBelowTls13);
+        }
         let inner = match self.trust {
             Trust::Verifier(verifier) => verifier,
             Trust::Roots(roots) => {
@@ -270,7 +296,8 @@ impl Builder {
             .with_protocol_versions(versions)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
+            .with_client_cert_resolver(self.client_auth);
+        rustls.enable_secret_extraction = self.secret_extraction;
         rustls.alpn_protocols = self.alpn_protocols;
         rustls.key_log = self.key_log;
         rustls.cert_decompressors = compress::decompressors(&rustls.cert_decompressors);
@@ -291,5 +318,19 @@ fn check_max_validity(max: Duration) -> Result<Duration, Error> {
             wanted: max,
             max: MAX_VALIDITY,
         })),
+    }
+}
+
+/// Presents no certificate to anybody.
+#[derive(Debug)]
+struct NoClientCert;
+
+impl ResolvesClientCert for NoClientCert {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }

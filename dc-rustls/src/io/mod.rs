@@ -102,10 +102,10 @@ impl<T> Adapter<T> {
         &mut self.io
     }
 
-    /// The network side, when the connection is done.
-    #[must_use]
-    pub fn into_inner(self) -> T {
-        self.io
+    /// The network side, unless something still waits here for one end to take it.
+    pub(crate) fn into_transparent(self) -> Option<T> {
+        let is_empty = self.inbound.is_empty() && self.outbound.is_empty();
+        (is_empty && matches!(self.hellos, Hellos::Over)).then_some(self.io)
     }
 
     /// Takes what rustls wants to send and queues what the peer shall see. Returns `false`, with

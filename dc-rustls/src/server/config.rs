@@ -7,7 +7,8 @@ use dc_core::pem::StoredCredential;
 use dc_core::{DelegatedCredential, UniqueName};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoClientAuth, ServerSessionMemoryCache, StoresServerSessions};
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{KeyLog, NoKeyLog, ServerConfig};
@@ -28,6 +29,8 @@ pub struct Settings {
     alpn_protocols: Vec<Vec<u8>>,
     key_log: Arc<dyn KeyLog>,
     pub(super) expiry_margin: Duration,
+    client_auth: Arc<dyn ClientCertVerifier>,
+    secret_extraction: bool,
     sessions: Arc<dyn StoresServerSessions>,
 }
 
@@ -42,6 +45,8 @@ impl Settings {
             alpn_protocols: Vec::new(),
             key_log: Arc::new(NoKeyLog),
             expiry_margin: EXPIRY_MARGIN,
+            client_auth: Arc::new(NoClientAuth),
+            secret_extraction: false,
             sessions: ServerSessionMemoryCache::new(256),
         }
     }
@@ -75,11 +80,43 @@ impl Settings {
         self
     }
 
+    /// Asks clients for a certificate, which this verifies.
+    ///
+    /// The names of the roots that it announces take room that the delegation certificate and the
+    /// credential need in the same record.
+    #[must_use]
+    pub fn client_auth(mut self, verifier: Arc<dyn ClientCertVerifier>) -> Self {
+        self.client_auth = verifier;
+        self
+    }
+
+    /// Lets [`Stream::into_parts`](super::Stream::into_parts) give connections whose traffic secrets can be
+    /// extracted, for kTLS.
+    #[must_use]
+    pub fn enable_secret_extraction(mut self) -> Self {
+        self.secret_extraction = true;
+        self
+    }
+
     /// Another place for sessions; a session ends with the credential it was made under.
     #[must_use]
     pub fn session_storage(mut self, sessions: Arc<dyn StoresServerSessions>) -> Self {
         self.sessions = sessions;
         self
+    }
+
+    /// The most bytes that the delegation certificate and a credential may have together.
+    ///
+    /// The end-entity's extensions must be in the first record of the server's flight: what is in a record
+    /// that was sent cannot be changed any more.
+    pub(super) fn max_length(&self) -> usize {
+        // rustls's `NoClientAuth` panics when it is asked for its roots.
+        if !self.client_auth.offer_client_auth() {
+            return FIRST_RECORD;
+        }
+        let roots = self.client_auth.root_hint_subjects();
+        let announced = roots.iter().map(|name| name.as_ref().len() + 2).sum();
+        FIRST_RECORD.saturating_sub(announced)
     }
 
     /// The configuration for one credential, which parses and belongs to `chain` and `key`.
@@ -127,9 +164,10 @@ impl Settings {
         let clock = Arc::clone(&self.time_provider);
         let mut config = ServerConfig::builder_with_details(provider, Arc::clone(&clock))
             .with_protocol_versions(&[&rustls::version::TLS13])?
-            .with_no_client_auth()
+            .with_client_cert_verifier(Arc::clone(&self.client_auth))
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
         config.alpn_protocols = self.alpn_protocols.clone();
+        config.enable_secret_extraction = self.secret_extraction;
         config.key_log = Arc::clone(&self.key_log);
         config.session_storage = Arc::new(CredentialSessions {
             shared: Arc::clone(&self.sessions),
@@ -141,4 +179,6 @@ impl Settings {
     }
 }
 
+/// 2^14 bytes, less 1 KiB for EncryptedExtensions, an otherwise empty CertificateRequest, and headers.
+const FIRST_RECORD: usize = 15 * 1024;
 const EXPIRY_MARGIN: Duration = Duration::from_secs(300);

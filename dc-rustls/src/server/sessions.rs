@@ -18,7 +18,7 @@ pub(super) struct CredentialSessions {
 impl CredentialSessions {
     /// The session, if the credential it was made under is still valid.
     fn open(&self, stored: &[u8]) -> Option<Vec<u8>> {
-        let (expiry, session) = stored.split_first_chunk()?;
+        let (expiry, session) = stored.strip_prefix(MARK)?.split_first_chunk()?;
         let now = self.clock.current_time()?.as_secs();
         (now <= u64::from_be_bytes(*expiry)).then(|| session.to_vec())
     }
@@ -26,7 +26,8 @@ impl CredentialSessions {
 
 impl StoresServerSessions for CredentialSessions {
     fn put(&self, key: Vec<u8>, session: Vec<u8>) -> bool {
-        let stored = [&self.expiry.as_secs().to_be_bytes(), &session[..]].concat();
+        let expiry = self.expiry.as_secs().to_be_bytes();
+        let stored = [MARK, &expiry, &session].concat();
         self.shared.put(key, stored)
     }
 
@@ -42,6 +43,9 @@ impl StoresServerSessions for CredentialSessions {
         self.shared.can_cache()
     }
 }
+
+/// Tells our sessions from those of others, should an application keep both in one place.
+const MARK: &[u8] = b"dc\x01";
 
 #[cfg(test)]
 mod tests {
@@ -63,6 +67,18 @@ mod tests {
 
     fn at(seconds: u64) -> UnixTime {
         UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_session_of_somebody_else_is_not_taken_for_one_of_ours() {
+        let shared = ServerSessionMemoryCache::new(8);
+        shared.put(b"key".to_vec(), vec![0xff; 64]);
+        let sessions = CredentialSessions {
+            shared,
+            clock: Arc::new(Clock(AtomicU64::new(0))),
+            expiry: at(1),
+        };
+        assert_eq!(sessions.get(b"key"), None);
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Store {
         for stored in &credentials {
             check_key(key.as_ref(), stored)?;
             let expires = self.verify(&certificate, stored, now)?;
-            check_size(end_entity, stored)?;
+            self.check_size(end_entity, stored)?;
             let zone = Some(certificate.dns_names().to_vec());
             let entry = self.settings.serve(&chain, stored, expires, &key, zone)?;
             entries.push(Arc::new(entry));
@@ -158,6 +158,19 @@ impl Store {
             .ok_or(rustls::Error::FailedToGetCurrentTime)?)
     }
 
+    fn check_size(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        stored: &StoredCredential,
+    ) -> Result<(), Error> {
+        let length = end_entity.len() + stored.bytes.len();
+        let max = self.settings.max_length();
+        match length <= max {
+            true => Ok(()),
+            false => Err(Error::CertificateTooLong { length, max }),
+        }
+    }
+
     /// Verifies as a client would that takes whatever this credential is and wants its name.
     fn verify(
         &self,
@@ -194,19 +207,3 @@ fn check_key(key: &dyn SigningKey, stored: &StoredCredential) -> Result<(), Erro
         _ => Ok(()),
     }
 }
-
-/// The end-entity's extensions must be in the first record of the server's flight, behind
-/// EncryptedExtensions: what is in a record that was sent cannot be changed any more.
-fn check_size(end_entity: &CertificateDer<'_>, stored: &StoredCredential) -> Result<(), Error> {
-    let length = end_entity.len() + stored.bytes.len();
-    match length <= MAX_LENGTH {
-        true => Ok(()),
-        false => Err(Error::CertificateTooLong {
-            length,
-            max: MAX_LENGTH,
-        }),
-    }
-}
-
-/// One record of 2^14 bytes, less 1 KiB for EncryptedExtensions and headers.
-const MAX_LENGTH: usize = 15 * 1024;

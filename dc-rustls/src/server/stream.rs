@@ -56,6 +56,16 @@ impl<T: Read + Write> Stream<T> {
         &mut self.tls.conn
     }
 
+    /// The rustls connection and the network side, for whoever goes on without this stream.
+    ///
+    /// Nothing of this crate is needed once the handshake is over. `None`, and the connection is lost, if
+    /// bytes were read that rustls has not seen yet.
+    #[must_use]
+    pub fn into_parts(self) -> Option<(ServerConnection, T)> {
+        let (connection, io) = self.tls.into_parts();
+        Some((connection, io.into_transparent()?))
+    }
+
     /// The network side.
     #[must_use]
     pub fn get_ref(&self) -> &T {
