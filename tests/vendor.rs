@@ -12,12 +12,13 @@ use dc_core::pem::StoredCredential;
 use dc_core::{DelegationCertificate, Form, IssuingPolicy, Request, Role, SignatureScheme, Signer};
 use dc_rustls::server::Identity;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, KeyPair,
-    KeyUsagePurpose, PublicKeyData, SigningKey as _,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    CustomExtension, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData,
+    RevokedCertParams, SerialNumber, SigningKey as _, date_time_ymd,
 };
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 
 /// The zone that every vendor's delegation certificate covers.
 pub const ZONE: &str = "cpe.example.com";
@@ -35,6 +36,8 @@ pub struct Vendor {
     /// The delegation certificate and the intermediates behind it.
     chain: Vec<CertificateDer<'static>>,
     key: Key,
+    /// Who signed the delegation certificate.
+    issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Default for Vendor {
@@ -78,6 +81,7 @@ impl Vendor {
         }
         let mut leaf = CertificateParams::new([format!("*.{zone}")]).unwrap();
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        leaf.serial_number = Some(SerialNumber::from(DELEGATION_SERIAL));
         leaf.custom_extensions = vec![CustomExtension::from_oid_content(
             &[1, 3, 6, 1, 4, 1, 44363, 44],
             vec![5, 0],
@@ -88,7 +92,28 @@ impl Vendor {
             root: root_der,
             chain,
             key,
+            issuer,
         }
+    }
+
+    /// A list of the CA's that revokes the delegation certificate, or nothing.
+    #[must_use]
+    pub fn revocation_list(&self, revokes: bool) -> CertificateRevocationListDer<'static> {
+        let revoked = RevokedCertParams {
+            serial_number: SerialNumber::from(DELEGATION_SERIAL),
+            revocation_time: date_time_ymd(2026, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2026, 1, 1),
+            next_update: date_time_ymd(4000, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revokes.then_some(revoked).into_iter().collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).unwrap().der().clone()
     }
 
     /// The roots that a client of this vendor trusts.
@@ -285,7 +310,7 @@ impl Signer for Key {
 fn authority(name: &str, size: usize) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.distinguished_name.push(DnType::CommonName, name);
     if size > 0 {
         // Of the arc for examples; not critical, so that nobody looks.
@@ -301,3 +326,4 @@ fn new_pair(algorithm: &'static rcgen::SignatureAlgorithm) -> KeyPair {
 
 static P256: &rcgen::SignatureAlgorithm = &rcgen::PKCS_ECDSA_P256_SHA256;
 static VENDORS: AtomicU32 = AtomicU32::new(0);
+const DELEGATION_SERIAL: u64 = 7;

@@ -8,6 +8,7 @@ mod ends;
 mod framing;
 mod matrix;
 mod misplaced;
+mod mutual;
 mod offers;
 mod paths;
 mod refused;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dc_core::Form;
-use dc_rustls::client::{Config, UniqueName};
+use dc_rustls::client::{Builder, Config, UniqueName};
 use dc_rustls::server::{Acceptor, Identity, Store, danger};
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::ServerConfig;
@@ -18,6 +18,11 @@ pub(crate) fn client(vendor: &Vendor, policy: UniqueName) -> Config {
         .unique_name(policy)
         .build()
         .unwrap()
+}
+
+/// A client of this vendor, to be built.
+pub(crate) fn client_of(vendor: &Vendor) -> Builder {
+    Config::builder(provider()).roots(vendor.roots())
 }
 
 pub(crate) fn client_at(vendor: &Vendor, clock: &Clock) -> Config {
