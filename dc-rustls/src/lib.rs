@@ -16,7 +16,7 @@
 // What only the other side needs is not worth a cfg of its own; the linker drops it.
 #![cfg_attr(
     not(all(feature = "client", feature = "server")),
-    allow(dead_code, unused_imports)
+    allow(dead_code, unreachable_pub, unused_imports)
 )]
 #![cfg_attr(
     not(test),
