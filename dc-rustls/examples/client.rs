@@ -126,7 +126,8 @@ fn connect(address: &str) -> io::Result<TcpStream> {
 }
 
 fn request(stream: &mut Stream<TcpStream>, host: &str) -> io::Result<String> {
-    write!(stream, "GET / HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
+    // One buffer is one record; a server may answer the first and close.
+    stream.write_all(format!("GET / HTTP/1.0\r\nHost: {host}\r\n\r\n").as_bytes())?;
     let mut reply = Vec::new();
     match stream.take(MAX_REPLY).read_to_end(&mut reply) {
         // A server that closes without close_notify may have cut the reply, which is all we print.
