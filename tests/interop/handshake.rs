@@ -22,6 +22,13 @@ impl<'a> Client<'a> {
     }
 }
 
+impl Client<'_> {
+    /// Connects, and leaves the judgement to the caller.
+    pub(crate) fn run(self, port: u16) -> Outcome {
+        (self.connect)(port)
+    }
+}
+
 impl fmt::Debug for Client<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)

@@ -2,15 +2,23 @@
 //! `mint_dc.py` and NSS. Root, intermediate, delegation certificates, and credentials right and wrong.
 
 use std::{
+    collections::HashMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{nss, process::run_ok, setup, tlslite};
 
+/// The kinds of key that credentials of the lab are for.
+pub(crate) const CREDENTIAL_KEYS: [&str; 4] = ["P-256", "P-384", "P-521", "Ed25519"];
+/// The kinds of key that its delegation certificates have.
+pub(crate) const DELEGATION_KEYS: [&str; 4] = ["P-256", "P-384", "RSA", "Ed25519"];
 /// A server name that all certificates of the lab cover.
 pub(crate) const NAME: &str = "host.cpe.example.com";
 
@@ -61,7 +69,12 @@ impl Wrong {
         self.certificate != "wrong_key_usage"
     }
 
-    /// tlslite-ng does not sign a SHA-384 digest with a P-256 key.
+    /// Our server's cryptography does not sign a SHA-384 digest with a P-256 key.
+    pub(crate) fn our_server_signs(&self) -> bool {
+        self.tlslite_serves()
+    }
+
+    /// Nor does tlslite-ng.
     pub(crate) fn tlslite_serves(&self) -> bool {
         !self.mint.contains(&"--scheme=0x0503")
     }
@@ -104,12 +117,14 @@ pub(crate) const WRONG: [Wrong; 9] = [
 #[derive(Debug)]
 pub(crate) struct Lab {
     folder: PathBuf,
+    made: Mutex<HashMap<(&'static str, &'static str), Served>>,
 }
 
 impl Lab {
     pub(crate) fn make(folder: &Path) -> Self {
         let lab = Self {
             folder: folder.to_owned(),
+            made: Mutex::default(),
         };
         create(folder);
         write(&folder.join("index.txt"), "");
@@ -118,12 +133,11 @@ impl Lab {
         let start = SystemTime::now() - 2 * DAY;
         lab.certificate("root", "P-256", "root", None, start);
         lab.certificate("intermediate", "P-256", "intermediate", Some("root"), start);
-        for extensions in [
-            "delegation",
-            "no_delegation_usage",
-            "no_key_usage",
-            "wrong_key_usage",
-        ] {
+        for kind in DELEGATION_KEYS {
+            let name = delegation_certificate(kind);
+            lab.certificate(name, kind, "delegation", Some("intermediate"), start);
+        }
+        for extensions in ["no_delegation_usage", "no_key_usage", "wrong_key_usage"] {
             lab.certificate(extensions, "P-256", extensions, Some("intermediate"), start);
         }
         // An ordinary certificate. Its curve shows in a handshake that no credential was used.
@@ -134,9 +148,10 @@ impl Lab {
             Some("intermediate"),
             start,
         );
-        for kind in ["P-256", "P-384"] {
+        for kind in CREDENTIAL_KEYS {
             lab.key_pair(&format!("credential-{kind}"), kind);
         }
+        lab.key_pair("another", "P-256");
         nss::make_database(&lab.nss_database(), &[lab.root()]);
         lab
     }
@@ -160,7 +175,29 @@ impl Lab {
 
     /// A correct credential for a key of this kind, minted by `mint_dc.py`.
     pub(crate) fn minted(&self, kind: &str) -> Served {
-        self.mint(&format!("right-{kind}"), "delegation", kind, &[])
+        self.minted_under("P-256", kind)
+    }
+
+    /// The same, under a delegation certificate with a key of the first kind.
+    pub(crate) fn minted_under(&self, delegation: &str, kind: &str) -> Served {
+        let name = format!("right-{kind}-under-{delegation}");
+        self.mint(&name, delegation_certificate(delegation), kind, &[])
+    }
+
+    /// The same, made only once: for many servers that differ in other ways.
+    pub(crate) fn minted_once(&self, delegation: &'static str, kind: &'static str) -> Served {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.entry((delegation, kind))
+            .or_insert_with(|| self.minted_under(delegation, kind))
+            .clone()
+    }
+
+    /// A correct credential, for another key than the one that comes with it.
+    pub(crate) fn with_another_key(&self) -> Served {
+        Served {
+            credential_key: self.folder.join("another.key"),
+            ..self.minted("P-256")
+        }
     }
 
     /// A credential that no strict client accepts, minted by `mint_dc.py`.
@@ -300,14 +337,30 @@ impl Lab {
     }
 }
 
-/// Makes a private key (`P-256` or `P-384`) in PKCS#8 PEM, readable by its owner only.
+/// Makes a private key of one of these kinds in PKCS#8 PEM, readable by its owner only.
 pub(crate) fn make_key(path: &Path, kind: &str) {
     let curve = format!("ec_paramgen_curve:{kind}");
+    let algorithm = match kind {
+        "RSA" => &["RSA", "-pkeyopt", "rsa_keygen_bits:2048"][..],
+        "Ed25519" => &["ED25519"],
+        _ => &["EC", "-pkeyopt", &curve],
+    };
     run_ok(
         Command::new("openssl")
-            .args(["genpkey", "-algorithm", "EC", "-pkeyopt", &curve, "-out"])
+            .args(["genpkey", "-algorithm"])
+            .args(algorithm)
+            .arg("-out")
             .arg(path),
     );
+}
+
+fn delegation_certificate(kind: &str) -> &'static str {
+    match kind {
+        "P-384" => "delegation_p384",
+        "RSA" => "delegation_rsa",
+        "Ed25519" => "delegation_ed25519",
+        _ => "delegation",
+    }
 }
 
 /// Creates a folder and all above it.

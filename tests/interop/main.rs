@@ -1,11 +1,16 @@
-//! Peers nobody here wrote: NSS and tlslite-ng against the `server` and `client` examples.
+//! Peers nobody here wrote: NSS, Firefox, tlslite-ng and BoringSSL against our server and our client.
 //!
-//! Every row of these tests is one real TLS handshake between two processes on the loopback interface, judged by
-//! what *both* sides say. `setup.sh` installs the peers when they are missing; a peer that cannot be had is a failure,
-//! unless `DC_INTEROP=skip` is set. All rows, with the peers' versions, end up in `target/interop/report.txt`.
+//! Every row of these tests is one real TLS handshake on the loopback interface, judged by what *both* sides say.
+//! `setup.sh` installs the peers when they are missing; a peer that cannot be had is a failure, unless
+//! `DC_INTEROP=skip` is set. What was tried, with the peers' versions, ends up in `report.txt` and `matrix.json`, in
+//! `target/interop`.
 
+mod boring;
+mod firefox;
 mod handshake;
 mod lab;
+mod matrix;
+mod middle;
 mod nss;
 mod our_client;
 mod our_server;

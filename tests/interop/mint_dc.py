@@ -21,8 +21,16 @@ SCHEME_OF_KEY = (
     (bytes.fromhex("06032b6570"), 0x0807),  # Ed25519
     (bytes.fromhex("06082a8648ce3d030107"), 0x0403),  # P-256
     (bytes.fromhex("06052b81040022"), 0x0503),  # P-384
+    (bytes.fromhex("06052b81040023"), 0x0603),  # P-521
+    (bytes.fromhex("06092a864886f70d010101"), 0x0804),  # rsaEncryption, for certificates only
 )
-DIGEST_OF_SCHEME = {0x0403: "-sha256", 0x0503: "-sha384"}
+PSS = ("-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest")
+HOW_TO_SIGN = {
+    0x0403: ("-sha256",),
+    0x0503: ("-sha384",),
+    0x0603: ("-sha512",),
+    0x0804: ("-sha256", *PSS),
+}
 
 
 def openssl(*arguments):
@@ -51,7 +59,7 @@ def scheme_of(spki):
     for oid, scheme in SCHEME_OF_KEY:
         if oid in spki[:40]:
             return scheme
-    sys.exit("mint_dc.py: only P-256, P-384 and Ed25519 keys are known")
+    sys.exit("mint_dc.py: this kind of key is not known")
 
 
 def not_before(certificate):
@@ -66,7 +74,7 @@ def sign(key, scheme, message):
         file.flush()
         if scheme == 0x0807:
             return openssl("pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", file.name)
-        return openssl("dgst", DIGEST_OF_SCHEME[scheme], "-sign", key, file.name)
+        return openssl("dgst", *HOW_TO_SIGN[scheme], "-sign", key, file.name)
 
 
 def valid_time(arguments):

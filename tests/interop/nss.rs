@@ -8,7 +8,7 @@ use std::{
 use crate::{
     handshake::{Client, Expect},
     lab::{self, Served},
-    process::{Server, run, run_ok},
+    process::{Outcome, Server, run, run_ok},
     setup,
 };
 
@@ -30,6 +30,11 @@ pub(crate) fn not_used<'a>() -> Expect<'a> {
 /// tstclnt has failed with this error.
 pub(crate) fn refused(error: &str) -> Expect<'_> {
     Expect::exit(254).client(error)
+}
+
+/// Whether tstclnt says that it has used a credential.
+pub(crate) fn says_used(outcome: &Outcome) -> bool {
+    outcome.stdout.contains(USED) || outcome.stderr.contains(USED)
 }
 
 pub(crate) fn version() -> String {
@@ -84,17 +89,23 @@ pub(crate) fn client<'a>(database: &Path, name: &'a str, arguments: &'a [&'a str
 
 /// A server that sends this credential, unchecked, to whoever offers its scheme.
 pub(crate) fn server(served: &Served) -> Server {
-    Server::start(
-        SERVER,
-        Command::new(setup::cache().join("nss_server"))
-            .arg("serve")
-            .args([
-                &served.chain,
-                &served.key,
-                &served.credential,
-                &served.credential_key,
-            ]),
-    )
+    Server::start(SERVER, &mut serve(served, &[]))
+}
+
+/// The same, or nothing if NSS cannot use these keys.
+pub(crate) fn try_server(served: &Served, arguments: &[&str]) -> Option<Server> {
+    Server::try_start(SERVER, &mut serve(served, arguments)).ok()
+}
+
+fn serve(served: &Served, arguments: &[&str]) -> Command {
+    let mut command = Command::new(setup::cache().join("nss_server"));
+    command.arg("serve").args(arguments).args([
+        &served.chain,
+        &served.key,
+        &served.credential,
+        &served.credential_key,
+    ]);
+    command
 }
 
 /// A server without any credential.

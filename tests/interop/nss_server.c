@@ -2,12 +2,12 @@
  * NSS as an RFC 9345 server and as an issuer of credentials.
  *
  *   nss_server version
- *   nss_server serve CHAIN.pem KEY.pem [CREDENTIAL.pem CREDENTIAL_KEY.pem]
+ *   nss_server serve [--only-p384] CHAIN.pem KEY.pem [CREDENTIAL.pem CREDENTIAL_KEY.pem]
  *   nss_server issue CHAIN.pem KEY.pem CREDENTIAL_PUBLIC_KEY.pem p256|p384 OUT.pem
  *
  * `serve` listens on a free port of 127.0.0.1, takes one connection after the other and says in one line
  * each how the handshake ended. NSS sends whatever credential it is given, unchecked: that makes it a good
- * judge of a client's strictness.
+ * judge of a client's strictness. With --only-p384 clients that begin with another group get a HelloRetryRequest.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,7 @@
 #include <sslproto.h>
 
 #define MAX_CHAIN 8
+#define MAX_WAITING 256
 #define MAX_FILE (1 << 20)
 #define ISSUED_FOR_SECONDS (24 * 3600)
 
@@ -42,6 +43,13 @@ static void fail(const char *what, const char *name)
 {
     fprintf(stderr, "nss_server: %s %s: %s\n", what, name, PORT_ErrorToName(PORT_GetError()));
     exit(1);
+}
+
+static void usage(void)
+{
+    fprintf(stderr, "usage: nss_server version | serve [--only-p384] CHAIN KEY [CREDENTIAL CREDENTIAL_KEY] |"
+                    " issue CHAIN KEY PUBLIC_KEY p256|p384 OUT\n");
+    exit(2);
 }
 
 static char *read_file(const char *path)
@@ -111,14 +119,16 @@ static void load_identity(struct identity *identity, const char *chain_path, con
     identity->key = load_key(key_path);
 }
 
-static PRFileDesc *configured_socket(struct identity *identity, SECItem *credential, SECKEYPrivateKey *credential_key)
+static PRFileDesc *configured_socket(struct identity *identity, SECItem *credential, SECKEYPrivateKey *credential_key,
+                                     int only_p384)
 {
+    static const SSLNamedGroup p384 = ssl_grp_ec_secp384r1;
     PRFileDesc *socket = SSL_ImportFD(NULL, PR_NewTCPSocket());
     SSLVersionRange tls13 = { SSL_LIBRARY_VERSION_TLS_1_3, SSL_LIBRARY_VERSION_TLS_1_3 };
     SSL_VersionRangeSet(socket, &tls13);
     SSL_OptionSet(socket, SSL_SECURITY, PR_TRUE);
-    SSL_OptionSet(socket, SSL_NO_CACHE, PR_TRUE);
-    SSL_OptionSet(socket, SSL_ENABLE_SESSION_TICKETS, PR_FALSE);
+    SSL_OptionSet(socket, SSL_ENABLE_SESSION_TICKETS, PR_TRUE);
+    if (only_p384 && SSL_NamedGroupConfig(socket, &p384, 1) != SECSuccess) fail("cannot use", "P-384");
 
     SSLExtraServerCertData extra;
     memset(&extra, 0, sizeof extra);
@@ -136,7 +146,7 @@ static PRFileDesc *listen_on_loopback(void)
     PRFileDesc *listener = PR_NewTCPSocket();
     PRNetAddr address;
     PR_InitializeNetAddr(PR_IpAddrLoopback, 0, &address);
-    if (PR_Bind(listener, &address) != PR_SUCCESS || PR_Listen(listener, 16) != PR_SUCCESS)
+    if (PR_Bind(listener, &address) != PR_SUCCESS || PR_Listen(listener, MAX_WAITING) != PR_SUCCESS)
         fail("cannot listen on", "127.0.0.1");
     return listener;
 }
@@ -151,12 +161,25 @@ static void answer(PRFileDesc *socket)
     SSLChannelInfo info;
     SSL_GetChannelInfo(socket, &info, sizeof info);
     printf("handshake ok version=%x scheme=0x%04x\n", info.protocolVersion, info.signatureScheme);
-    if (PR_Recv(socket, request, sizeof request, 0, PR_SecondsToInterval(3)) > 0)
-        PR_Send(socket, REPLY, sizeof REPLY - 1, 0, PR_SecondsToInterval(3));
+    /* What is not application data, such as a change_cipher_spec, also ends a call. */
+    int length;
+    do length = PR_Recv(socket, request, sizeof request, 0, PR_SecondsToInterval(3));
+    while (length < 0 && PORT_GetError() == PR_WOULD_BLOCK_ERROR);
+    if (length <= 0) return;
+    PR_Send(socket, REPLY, sizeof REPLY - 1, 0, PR_SecondsToInterval(3));
+    PR_Shutdown(socket, PR_SHUTDOWN_SEND);
+    /* Until the client has closed too: a reset would take the reply from it. */
+    while (PR_Recv(socket, request, sizeof request, 0, PR_SecondsToInterval(1)) > 0) continue;
 }
 
 static void serve(int count, char **arguments)
 {
+    int only_p384 = count > 0 && strcmp(arguments[0], "--only-p384") == 0;
+    arguments += only_p384;
+    count -= only_p384;
+    if (count != 2 && count != 4) usage();
+    if (SSL_ConfigServerSessionIDCache(0, 0, 0, NULL) != SECSuccess) fail("cannot make", "the session cache");
+
     struct identity identity;
     SECItem credential;
     SECKEYPrivateKey *credential_key = NULL;
@@ -165,7 +188,7 @@ static void serve(int count, char **arguments)
         credential = one_pem(arguments[2], "DELEGATED CREDENTIAL");
         credential_key = load_key(arguments[3]);
     }
-    PRFileDesc *model = configured_socket(&identity, credential_key ? &credential : NULL, credential_key);
+    PRFileDesc *model = configured_socket(&identity, credential_key ? &credential : NULL, credential_key, only_p384);
     PRFileDesc *listener = listen_on_loopback();
     for (;;) { /* until killed */
         PRFileDesc *tcp = PR_Accept(listener, NULL, PR_INTERVAL_NO_TIMEOUT);
@@ -213,9 +236,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc == 2 && strcmp(argv[1], "version") == 0) return puts(NSS_GetVersion()) < 0;
     if (NSS_NoDB_Init(NULL) != SECSuccess) fail("cannot start", "NSS");
-    if ((argc == 4 || argc == 6) && strcmp(argv[1], "serve") == 0) serve(argc - 2, argv + 2);
+    if (argc > 2 && strcmp(argv[1], "serve") == 0) serve(argc - 2, argv + 2);
     if (argc == 7 && strcmp(argv[1], "issue") == 0) return issue(argv + 2);
-    fprintf(stderr, "usage: nss_server version | serve CHAIN KEY [CREDENTIAL CREDENTIAL_KEY] |"
-                    " issue CHAIN KEY PUBLIC_KEY p256|p384 OUT\n");
-    return 2;
+    usage();
 }

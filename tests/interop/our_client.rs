@@ -1,6 +1,7 @@
 //! Our client against other people's servers.
 
 use crate::{
+    boring,
     handshake::{Expect, Handshakes},
     lab::{Lab, NAME, WRONG, Wrong},
     nss, ours,
@@ -131,6 +132,19 @@ fn accepts_our_signers_credential_from_other_servers() {
             );
             handshakes.check(&what, tlslite::client(name, &[]), &server, &tlslite::used());
         }
+        let server = boring::server(&vendor.served_bare(&device), &[]);
+        handshakes.check(
+            &format!("{what}, bare file"),
+            ours::client(&vendor.root(), &device.name, "ignored"),
+            &server,
+            &boring::with_credential(delegated()),
+        );
+        handshakes.check(
+            "named form only",
+            ours::client(&vendor.root(), &device.name, "required"),
+            &server,
+            &boring::with_certificate(refused()),
+        );
     }
     handshakes.finish();
 }

@@ -1,6 +1,7 @@
 //! Other people's clients against our server.
 
 use crate::{
+    firefox,
     handshake::{Expect, Handshakes},
     lab::NAME,
     nss, ours, setup, tlslite,
@@ -131,5 +132,52 @@ fn serves_credentials_of_every_issuer() {
         );
         handshakes.check(what, tlslite::client(name, &[]), &server, &tlslite::used());
     }
+    handshakes.finish();
+}
+
+/// One server, one key, both forms: a browser is served what it knows, our client what it asks for.
+#[test]
+fn firefox_uses_our_credential_or_falls_back() {
+    let Some(lab) = setup::lab() else { return };
+    let vendor = setup::vendor();
+    let mut handshakes = Handshakes::new("firefox_uses_our_credential_or_falls_back");
+    let device = vendor.enrol("firefox", "P-256", "both");
+    let server = ours::server(&device.identity, Some(&lab.ordinary()));
+
+    let screenshot = firefox::screenshot();
+    let keep = ["--screenshot", &screenshot];
+    let root = vendor.root();
+    let used = firefox::used()
+        .client("ECDSA-P256-SHA256")
+        .client("body: served with an RFC 9345 credential")
+        .server("served with an RFC 9345 credential");
+    handshakes.check(
+        "credential",
+        firefox::client(&root, &device.name, &keep),
+        &server,
+        &used,
+    );
+    let picture = std::fs::read(&screenshot).unwrap_or_default();
+    assert!(picture.starts_with(b"\x89PNG"), "no picture: {screenshot}");
+
+    // The fallback certificate is of the lab's, with a P-384 key.
+    let root = lab.root();
+    let fallback = firefox::not_used()
+        .client("ECDSA-P384-SHA384")
+        .server("served with the fallback certificate");
+    handshakes.check(
+        "preference off: fallback",
+        firefox::client(&root, &device.name, &["--without-credentials"]),
+        &server,
+        &fallback,
+    );
+
+    let served = format!("served with a credential for {}", device.name);
+    handshakes.check(
+        "named, same server",
+        ours::client(&vendor.root(), &device.name, "required"),
+        &server,
+        &Expect::exit(0).client("form: named").server(&served),
+    );
     handshakes.finish();
 }

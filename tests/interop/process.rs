@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     process::{Child, Command, Stdio},
-    sync::{Arc, Condvar, Mutex, MutexGuard},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -60,6 +60,13 @@ impl Server {
     /// Starts the program and waits until its process listens. It is never connected to for that: servers would
     /// count it as a failed handshake.
     pub(crate) fn start(name: &'static str, command: &mut Command) -> Self {
+        Self::try_start(name, command).unwrap_or_else(|said| {
+            panic!("{command:?}\ndoes not listen; it said:\n{said}");
+        })
+    }
+
+    /// The same; what the program has said if it ends instead of listening.
+    pub(crate) fn try_start(name: &'static str, command: &mut Command) -> Result<Self, String> {
         let mut child = spawn(command);
         let said = Arc::new(Said::default());
         follow(child.stdout.take(), &said);
@@ -70,8 +77,8 @@ impl Server {
             port: 0,
             said,
         };
-        server.port = server.wait_for_port(command);
-        server
+        server.port = server.wait_for_port()?;
+        Ok(server)
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -85,25 +92,38 @@ impl Server {
 
     /// Whether the server says this, now or very soon, behind the first `mark` bytes of its output.
     pub(crate) fn says(&self, text: &str, mark: usize) -> bool {
-        let silent = |said: &mut String| !said[mark..].contains(text);
+        self.read(mark, |said| said.contains(text).then_some(()))
+            .is_some()
+    }
+
+    /// What can be read from what the server says, now or very soon, behind the first `mark` bytes of its output.
+    pub(crate) fn read<T>(&self, mark: usize, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let silent = |said: &mut String| read(&said[mark..]).is_none();
         let waited = self
             .said
             .more
             .wait_timeout_while(self.said.lock(), LONGEST_SILENCE, silent);
-        waited.is_ok_and(|(_guard, timeout)| !timeout.timed_out())
+        let (said, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        read(&said[mark..])
     }
 
-    fn wait_for_port(&mut self, command: &Command) -> u16 {
+    /// How many files and sockets its process has open.
+    pub(crate) fn open_files(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(folder).map_or(0, Iterator::count)
+    }
+
+    fn wait_for_port(&mut self) -> Result<u16, String> {
         let deadline = Instant::now() + LONGEST_RUN;
         while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
             if let Some(port) = listening_port(self.child.id()) {
-                return port;
+                return Ok(port);
             }
             thread::sleep(POLL);
         }
         // What it said last may still be in the pipe.
         thread::sleep(10 * POLL);
-        panic!("{command:?}\ndoes not listen; it said:\n{}", self.text());
+        Err(self.text())
     }
 }
 
@@ -124,9 +144,7 @@ struct Said {
 
 impl Said {
     fn lock(&self) -> MutexGuard<'_, String> {
-        self.text
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -200,5 +218,6 @@ fn listening_port(pid: u32) -> Option<u16> {
 }
 
 const POLL: Duration = Duration::from_millis(4);
-const LONGEST_RUN: Duration = Duration::from_secs(30);
+/// A Firefox on a machine that has other things to do takes a minute.
+const LONGEST_RUN: Duration = Duration::from_secs(180);
 const LONGEST_SILENCE: Duration = Duration::from_secs(3);

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     process::Command,
-    sync::LazyLock,
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{lab::Lab, vendor::Vendor};
@@ -23,6 +23,11 @@ pub(crate) fn lab() -> Option<&'static Lab> {
 /// The vendor that `dc-signer` makes, once.
 pub(crate) fn vendor() -> &'static Vendor {
     &VENDOR
+}
+
+/// For as long as the guard lives, nobody else has one.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The folder of this test program's files that outlive a run.
@@ -89,4 +94,5 @@ static LAB: LazyLock<Lab> = LazyLock::new(|| {
     Lab::make(&RUN.join("lab"))
 });
 static VENDOR: LazyLock<Vendor> = LazyLock::new(|| Vendor::make(&RUN.join("vendor"), &LAB));
+static ALONE: Mutex<()> = Mutex::new(());
 static RUN: LazyLock<PathBuf> = LazyLock::new(fresh_folder);

@@ -12,6 +12,11 @@ use crate::{
 /// What both tlslite-ng servers say when the client has sent this alert.
 pub(crate) const ILLEGAL_PARAMETER: &str = "illegal_parameter";
 
+/// Everything that a client may offer for credentials, and what RSA certificates delegate with: our server sends a
+/// credential only to clients that have both schemes in this list, because NSS would abort otherwise.
+pub(crate) const ALL_SCHEMES: &str = "ecdsa_secp256r1_sha256,ecdsa_secp384r1_sha384,ecdsa_secp521r1_sha512,ed25519,\
+                                      rsa_pss_pss_sha256,rsa_pss_rsae_sha256";
+
 /// The client has verified a credential and got a reply.
 pub(crate) fn used<'a>() -> Expect<'a> {
     Expect::exit(0).client("credential: ecdsa").client("200 OK")
@@ -40,7 +45,7 @@ pub(crate) fn python(program: &str) -> Command {
 pub(crate) fn client<'a>(name: &'a str, arguments: &'a [&'a str]) -> Client<'a> {
     Client::new("tlslite-ng client", move |port| {
         run(python("tlslite_client.py")
-            .args([&port.to_string(), name])
+            .args([name, &port.to_string()])
             .args(arguments))
     })
 }
@@ -73,6 +78,11 @@ pub(crate) fn server(served: &Served, arguments: &[&str]) -> Server {
 
 /// A server that sends this credential unchecked and misuses it in the way that `tlslite_misuse.py --help` explains.
 pub(crate) fn misuse_server(served: &Served, mode: &str) -> Server {
+    misuse_server_with(served, mode, &[])
+}
+
+/// The same, with more arguments.
+pub(crate) fn misuse_server_with(served: &Served, mode: &str, arguments: &[&str]) -> Server {
     Server::start(
         "tlslite-ng misuse",
         python("tlslite_misuse.py")
@@ -84,7 +94,8 @@ pub(crate) fn misuse_server(served: &Served, mode: &str) -> Server {
             .arg(&served.credential)
             .arg("--credential-key")
             .arg(&served.credential_key)
-            .args(["--mode", mode]),
+            .args(["--mode", mode])
+            .args(arguments),
     )
 }
 

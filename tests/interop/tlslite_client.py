@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """tlslite-ng as an RFC 9345 client of 127.0.0.1.
 
-Exit status: 0 the server presented a credential and its signatures verify, 3 it presented none, 1 no handshake.
+Exit status: 0 the server presented a credential and its signatures verify, 3 it presented none, 1 no handshake;
+of several the worst.
 tlslite-ng 0.9.0b2 is lax: it checks neither the chain nor valid_time, DelegationUsage or keyUsage.
 """
 
 import argparse
+import concurrent.futures
 import socket
 import sys
 
@@ -13,22 +15,25 @@ from tlslite.api import HandshakeSettings, TLSConnection
 from tlslite.constants import SignatureScheme
 from tlslite.errors import BaseTLSException, TLSAbruptCloseError
 
+TIMEOUT = 60
 DEFAULT_SCHEMES = "ecdsa_secp256r1_sha256,ecdsa_secp384r1_sha384,ecdsa_secp521r1_sha512,ed25519,rsa_pss_pss_sha256"
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("port", type=int)
     parser.add_argument("name", help="server name to ask for")
+    parser.add_argument("ports", type=int, nargs="+", metavar="port", help="one handshake with each")
     parser.add_argument("--schemes", default=DEFAULT_SCHEMES, help="content of extension 34, or 'none' to leave it out")
+    parser.add_argument("--at-once", type=int, default=1, help="so many handshakes with each port at the same time")
+    parser.add_argument("--again", action="store_true", help="and a second one, with the ticket of the first")
     return parser.parse_args()
 
 
-def handshake(connection, name, schemes):
+def handshake(connection, name, schemes, session):
     settings = HandshakeSettings()
     settings.minVersion = settings.maxVersion = (3, 4)
     settings.dc_sig_algs = [getattr(SignatureScheme, scheme) for scheme in schemes.split(",") if scheme != "none"]
-    connection.handshakeClientCert(settings=settings, serverName=name)
+    connection.handshakeClientCert(settings=settings, serverName=name, session=session)
 
 
 def request(connection, name):
@@ -42,19 +47,39 @@ def request(connection, name):
     return reply
 
 
-def main():
-    arguments = parse_arguments()
-    connection = TLSConnection(socket.create_connection(("127.0.0.1", arguments.port), 10))
+def connect(port, arguments, session=None):
+    """One connection; returns its exit status and its session."""
+    print("port %d" % port)
+    connection = TLSConnection(socket.create_connection(("127.0.0.1", port), TIMEOUT))
     try:
-        handshake(connection, arguments.name, arguments.schemes)
+        handshake(connection, arguments.name, arguments.schemes, session)
     except (BaseTLSException, OSError) as error:
         print("refused: %s %s" % (type(error).__name__, error))
-        return 1
+        return 1, None
     print("handshake ok, CertificateVerify by %s" % SignatureScheme.toRepr(connection.serverSigAlg))
     delegated = connection.session.delegated_credential
     print("credential: %s" % (SignatureScheme.toRepr(delegated.cred.dc_cert_verify_algorithm) if delegated else "none"))
     print("reply:", request(connection, arguments.name).decode(errors="replace"), sep="\n")
-    return 0 if delegated else 3
+    return 0 if delegated else 3, connection.session
+
+
+def connect_at_once(port, arguments):
+    with concurrent.futures.ThreadPoolExecutor(arguments.at_once) as pool:
+        return list(pool.map(lambda _: connect(port, arguments)[0], range(arguments.at_once)))
+
+
+def main():
+    arguments = parse_arguments()
+    statuses = []
+    for port in arguments.ports:
+        if arguments.at_once > 1:
+            statuses += connect_at_once(port, arguments)
+            continue
+        status, session = connect(port, arguments)
+        statuses.append(status)
+        if arguments.again and session:
+            connect(port, arguments, session)
+    return 1 if 1 in statuses else max(statuses)
 
 
 if __name__ == "__main__":

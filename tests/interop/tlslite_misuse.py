@@ -6,6 +6,8 @@ It listens on a free port of 127.0.0.1 and says for each connection whether the 
 
 import argparse
 import base64
+import contextlib
+import os
 import re
 import socket
 import threading
@@ -16,6 +18,7 @@ from tlslite.extensions import TLSExtension
 from tlslite.utils.codec import Parser
 from tlslite.x509 import DelegatedCredential
 
+TICKET_KEY = os.urandom(32)
 REPLY = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\nConnection: close\r\n\r\nmisuse\n"
 
 # mode: (what, credential extensions of the end-entity's entry, of the intermediate's entry, key that signs)
@@ -44,6 +47,7 @@ def parse_arguments():
     parser.add_argument("--credential", required=True)
     parser.add_argument("--credential-key", required=True)
     parser.add_argument("--mode", choices=MODES, default="none")
+    parser.add_argument("--only-p384", action="store_true", help="send HelloRetryRequest to who begins with another group")
     return parser.parse_args()
 
 
@@ -92,22 +96,36 @@ def signing_keys(arguments, signer, raw):
     return {"privateKey": certificate_key, "dc_key": credential_key, "del_cred": credential}
 
 
-def settings():
+def settings(only_p384):
     chosen = HandshakeSettings()
     chosen.minVersion = chosen.maxVersion = (3, 4)
-    chosen.ticket_count = 0
+    chosen.ticketKeys = [TICKET_KEY]
+    chosen.ticket_count = 1
+    if only_p384:
+        chosen.eccCurves = chosen.keyShares = ["secp384r1"]
+        chosen.dhGroups = []
     return chosen
 
 
-def serve(accepted, chain, keys):
-    accepted.settimeout(5)
+def close(connection, socket_as_well):
+    """Close TLS, and TCP when the client does too: a reset would take the reply from it."""
+    connection.close()
+    with socket_as_well, contextlib.suppress(OSError):
+        socket_as_well.shutdown(socket.SHUT_WR)
+        socket_as_well.settimeout(1)
+        while socket_as_well.recv(4096):
+            pass
+
+
+def serve(accepted, chain, keys, only_p384):
+    accepted.settimeout(60)
     connection = TLSConnection(accepted)
     try:
-        connection.handshakeServer(certChain=chain, settings=settings(), **keys)
-        print("accepted by the client", flush=True)
+        connection.handshakeServer(certChain=chain, settings=settings(only_p384), alpn=[b"http/1.1"], **keys)
+        print("accepted by the client%s" % (", resumed" if connection.resumed else ""), flush=True)
         connection.read(max=65536)
         connection.write(REPLY)
-        connection.close()
+        close(connection, accepted.dup())
     except (BaseTLSException, OSError) as error:
         print("rejected: %s %s" % (type(error).__name__, error), flush=True)
     finally:
@@ -120,11 +138,12 @@ def main():
     raw = load_credential(arguments.credential)
     chain = load_chain(arguments.chain)
     keys = signing_keys(arguments, signer, raw)
-    send_these_extensions(entries(raw))
-    listener = socket.create_server(("127.0.0.1", 0))
+    if arguments.mode != "none":
+        send_these_extensions(entries(raw))
+    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     while True:
         accepted, _ = listener.accept()
-        threading.Thread(target=serve, args=(accepted, chain, keys), daemon=True).start()
+        threading.Thread(target=serve, args=(accepted, chain, keys, arguments.only_p384), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -92,6 +92,22 @@ impl Vendor {
             credential_key: device.identity.join("key.pem"),
         }
     }
+
+    /// The same, with the bare structure in a file of its own: what BoringSSL's own functions take.
+    pub(crate) fn served_bare(&self, device: &Device) -> Served {
+        let served = self.served(device);
+        let pem = fs::read(&served.credential)
+            .unwrap_or_else(|error| panic!("{}: {error}", served.credential.display()));
+        let stored = dc_core::pem::read(&pem)
+            .unwrap_or_else(|error| panic!("{}: {error}", served.credential.display()));
+        let bare = device.identity.join("credential.bin");
+        fs::write(&bare, &stored[0].bytes)
+            .unwrap_or_else(|error| panic!("{}: {error}", bare.display()));
+        Served {
+            credential: bare,
+            ..served
+        }
+    }
 }
 
 /// Makes an identity folder of a credential that another issuer has signed.

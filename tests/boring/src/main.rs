@@ -1,0 +1,157 @@
+//! BoringSSL as an RFC 9345 server, for the interop tests.
+//!
+//! ```text
+//! boring-server version
+//! boring-server [--group GROUP] CHAIN.pem KEY.pem [CREDENTIAL CREDENTIAL_KEY.pem]
+//! ```
+//!
+//! Listens on a free port of 127.0.0.1 and says in one line how each handshake ended. BoringSSL knows credentials as a
+//! server only. It checks that the key fits the credential, but neither its time nor its signature nor the
+//! certificate: that makes it a good judge of a client's strictness.
+//!
+//! CREDENTIAL is PEM, or the bare structure, which is what BoringSSL itself takes.
+
+mod credential;
+
+use std::{
+    env, fs,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    process::ExitCode,
+    thread,
+};
+
+use boring::{
+    error::ErrorStack,
+    pkey::{PKey, Private},
+    ssl::{HandshakeError, Ssl, SslContext, SslContextBuilder, SslMethod, SslStream, SslVersion},
+    x509::X509,
+};
+
+use credential::Selected;
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("boring-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<()> {
+    match *arguments {
+        ["version"] => println!("{}", boring::version::version()),
+        ["--group", group, ref files @ ..] => serve(Some(group), files)?,
+        ref files => serve(None, files)?,
+    }
+    Ok(())
+}
+
+fn serve(group: Option<&str>, files: &[&str]) -> Result<()> {
+    let mut context = SslContextBuilder::new(SslMethod::tls())?;
+    context.set_min_proto_version(Some(SslVersion::TLS1_3))?;
+    context.set_session_id_context(b"interop")?;
+    if let Some(group) = group {
+        context.set_curves_list(group)?;
+    }
+    let (chain, key, rest) = match *files {
+        [chain, key, ref rest @ ..] => (read_chain(chain)?, read_key(key)?, rest),
+        _ => return Err("a chain and its key are missing".into()),
+    };
+    let selected = match *rest {
+        [] => Selected::default(),
+        [file, key] => credential::add_delegated(
+            &mut context,
+            &chain,
+            &read_credential(file)?,
+            &read_key(key)?,
+        )?,
+        _ => return Err("give a credential and its key, or neither".into()),
+    };
+    credential::add_certificate(&mut context, &chain, &key)?;
+    selected.announce(&mut context);
+
+    let context = context.build();
+    for tcp in TcpListener::bind("127.0.0.1:0")?.incoming() {
+        let (tcp, context) = (tcp?, context.clone());
+        thread::spawn(move || println!("{}", answer(&context, tcp)));
+    }
+    Ok(())
+}
+
+fn answer(context: &SslContext, tcp: TcpStream) -> String {
+    let handshake = || Ok::<_, Failure>(Ssl::new(context)?.accept(tcp)?);
+    let mut tls = match handshake() {
+        Ok(tls) => tls,
+        Err(Failure(reason)) => return format!("handshake failed: {reason}"),
+    };
+    let how = if tls.ssl().session_reused() {
+        "resumed"
+    } else {
+        "full"
+    };
+    reply(&mut tls);
+    format!("handshake ok, {how}")
+}
+
+/// Why there was no handshake.
+struct Failure(String);
+
+impl From<ErrorStack> for Failure {
+    fn from(error: ErrorStack) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<HandshakeError<TcpStream>> for Failure {
+    fn from(error: HandshakeError<TcpStream>) -> Self {
+        Self(error.to_string())
+    }
+}
+
+fn reply(tls: &mut SslStream<TcpStream>) {
+    let mut request = [0; 4096];
+    if tls.read(&mut request).is_ok_and(|length| length > 0) {
+        // A client that has left already is no concern of this program.
+        let _ = tls.write_all(REPLY);
+    }
+    let _ = tls.shutdown();
+    // Until the client has closed too: a reset would take the reply from it.
+    while tls.ssl_read(&mut request).is_ok_and(|length| length > 0) {}
+}
+
+fn read(path: &str) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| format!("{path}: {error}").into())
+}
+
+fn read_chain(path: &str) -> Result<Vec<Vec<u8>>> {
+    let chain = X509::stack_from_pem(&read(path)?)?;
+    Ok(chain
+        .iter()
+        .map(|certificate| certificate.to_der())
+        .collect::<std::result::Result<_, _>>()?)
+}
+
+fn read_key(path: &str) -> Result<PKey<Private>> {
+    Ok(PKey::private_key_from_pem(&read(path)?)?)
+}
+
+fn read_credential(path: &str) -> Result<Vec<u8>> {
+    let file = read(path)?;
+    let text = String::from_utf8_lossy(&file);
+    let Some((_, body)) = text.split_once("-----BEGIN DELEGATED CREDENTIAL-----") else {
+        return Ok(file);
+    };
+    let (body, _) = body
+        .split_once("-----END")
+        .ok_or_else(|| format!("{path}: the PEM block has no end"))?;
+    let body: String = body.split_whitespace().collect();
+    Ok(boring::base64::decode_block(&body)?)
+}
+
+const REPLY: &[u8] = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 10\r\nConnection: close\r\n\r\nboringssl\n";

@@ -1,0 +1,215 @@
+//! The peers, as the matrix needs them: what each says about a connection, as a verdict.
+
+use super::cell::{Said, Verdict};
+use crate::{
+    boring, firefox,
+    lab::{Lab, NAME, Served},
+    nss,
+    process::{Outcome, Server, run},
+    tlslite,
+};
+
+/// A client program: connects to each of these ports so many times, taking up sessions, with or without offering
+/// credentials. What it says, for each port and each time.
+pub(crate) type Connect = fn(&Lab, &[u16], usize, Offers) -> Vec<Vec<Said>>;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Offers {
+    Credentials,
+    Nothing,
+}
+
+pub(crate) fn nss_client(lab: &Lab, ports: &[u16], times: usize, offers: Offers) -> Vec<Vec<Said>> {
+    let times_text = times.to_string();
+    let mut arguments = vec!["-L", &times_text];
+    if offers == Offers::Credentials {
+        arguments.push("-B");
+    }
+    let database = lab.nss_database();
+    let connect = |&port: &u16| {
+        let outcome = nss::client(&database, NAME, &arguments).run(port);
+        vec![nss_said(&outcome); times]
+    };
+    ports.iter().map(connect).collect()
+}
+
+fn nss_said(outcome: &Outcome) -> Said {
+    let words = outcome
+        .stderr
+        .lines()
+        .find(|line| line.contains(": SSL_ERROR"));
+    match outcome.exit {
+        // It says so of the first connection only, which the others continue.
+        Some(0) if nss::says_used(outcome) => Said::new(Verdict::Credential, ""),
+        Some(0) => Said::new(Verdict::Certificate, ""),
+        _ => Said::new(Verdict::Refused, words.unwrap_or(&outcome.stderr).trim()),
+    }
+}
+
+pub(crate) fn tlslite_client(
+    _: &Lab,
+    ports: &[u16],
+    times: usize,
+    offers: Offers,
+) -> Vec<Vec<Said>> {
+    let mut client = tlslite::python("tlslite_client.py");
+    client.arg(NAME).args(ports.iter().map(u16::to_string));
+    if times == 2 {
+        client.arg("--again");
+    }
+    match offers {
+        Offers::Credentials => client.args(["--schemes", tlslite::ALL_SCHEMES]),
+        Offers::Nothing => client.args(["--schemes", "none"]),
+    };
+    let outcome = run(&mut client);
+    let said_of = |port: &u16| -> Vec<Said> {
+        let start = format!("port {port}\n");
+        let connections = outcome.stdout.split(&start).skip(1).map(tlslite_said);
+        with_sessions_of_the_first(connections.collect())
+    };
+    let said: Vec<Vec<Said>> = ports.iter().map(said_of).collect();
+    assert!(said.iter().all(|said| !said.is_empty()), "{outcome:?}");
+    said
+}
+
+/// These clients know nothing any more of the credential when they take up the session that was made with it.
+fn with_sessions_of_the_first(mut said: Vec<Said>) -> Vec<Said> {
+    let first = said[0].verdict.clone();
+    for again in &mut said[1..] {
+        if again.verdict == Verdict::Certificate {
+            again.verdict = first.clone();
+        }
+    }
+    said
+}
+
+/// What it says of one connection, up to the next one.
+fn tlslite_said(text: &str) -> Said {
+    let text = text.split("port ").next().unwrap_or_default();
+    let line = |start: &str| text.lines().find(|line| line.starts_with(start));
+    match (line("credential: "), line("refused: ")) {
+        (Some("credential: none"), _) => Said::new(Verdict::Certificate, ""),
+        (Some(used), _) => Said::new(Verdict::Credential, used),
+        (None, Some(refused)) => Said::new(Verdict::Refused, refused),
+        (None, None) => Said::new(Verdict::Refused, text),
+    }
+}
+
+pub(crate) fn firefox_client(
+    lab: &Lab,
+    ports: &[u16],
+    times: usize,
+    offers: Offers,
+) -> Vec<Vec<Said>> {
+    let url = |port: &u16| format!("https://{NAME}:{port}/");
+    let urls: Vec<String> = ports
+        .iter()
+        .flat_map(|port| vec![url(port); times])
+        .collect();
+    let arguments = match offers {
+        Offers::Credentials => &[][..],
+        Offers::Nothing => &["--without-credentials"],
+    };
+    let pages = firefox::pages(&[&lab.root()], arguments, &urls);
+    let said = |pages: &[firefox::Page]| -> Vec<Said> {
+        with_sessions_of_the_first(pages.iter().map(firefox_said).collect())
+    };
+    pages.chunks(times).map(said).collect()
+}
+
+fn firefox_said(page: &firefox::Page) -> Said {
+    match (page.delegated(), page.error()) {
+        (Some(true), _) => Said::new(Verdict::Credential, ""),
+        (Some(false), _) => Said::new(Verdict::Certificate, ""),
+        (None, error) => Said::new(Verdict::Refused, error.unwrap_or_default()),
+    }
+}
+
+/// A server program: how to start it, with groups that make for a HelloRetryRequest or without, and how to read what it
+/// says of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServerProgram {
+    pub(crate) start: fn(&Served, bool) -> Option<Server>,
+    pub(crate) read: fn(&str) -> Option<Said>,
+}
+
+pub(crate) const NSS_SERVER: ServerProgram = ServerProgram {
+    start: |served, only_p384| {
+        let arguments = if only_p384 { &["--only-p384"][..] } else { &[] };
+        nss::try_server(served, arguments)
+    },
+    read: |text| {
+        let line = text.lines().find(|line| line.starts_with("handshake "))?;
+        Some(match line.strip_prefix("handshake failed: ") {
+            Some(error) => Said::new(nss_alert(error), error),
+            None => Said::new(Verdict::Accepted, line),
+        })
+    },
+};
+
+fn nss_alert(error: &str) -> Verdict {
+    let name = error
+        .strip_prefix("SSL_ERROR_")
+        .and_then(|rest| rest.strip_suffix("_ALERT"));
+    match name {
+        Some("HANDSHAKE_UNEXPECTED") => Verdict::alert("unexpected_message"),
+        Some(name) => Verdict::alert(&name.to_lowercase()),
+        None if error.starts_with("PR_") => Verdict::Closed,
+        None => Verdict::Refused,
+    }
+}
+
+pub(crate) const TLSLITE_SERVER: ServerProgram = ServerProgram {
+    start: |served, only_p384| {
+        let arguments = if only_p384 { &["--only-p384"][..] } else { &[] };
+        Some(tlslite::misuse_server_with(served, "none", arguments))
+    },
+    read: tlslite_server_said,
+};
+
+/// What `tlslite_misuse.py` says, in any mode.
+pub(crate) fn tlslite_server_said(text: &str) -> Option<Said> {
+    let said = |line: &str| {
+        if line.starts_with("accepted") {
+            return Some(Said::new(Verdict::Accepted, line));
+        }
+        let mut words = line.strip_prefix("rejected: ")?.split_whitespace();
+        Some(match (words.next(), words.next()) {
+            (Some("TLSRemoteAlert"), Some(alert)) => Said::new(Verdict::alert(alert), line),
+            _ => Said::new(Verdict::Closed, line),
+        })
+    };
+    text.lines().find_map(said)
+}
+
+pub(crate) const BORING_SERVER: ServerProgram = ServerProgram {
+    start: |served, only_p384| {
+        let arguments = if only_p384 {
+            &["--group", "P-384"][..]
+        } else {
+            &[]
+        };
+        boring::try_server(served, arguments)
+    },
+    read: |text| {
+        let line = text.lines().find(|line| line.starts_with("handshake "))?;
+        let selected = |what: &str| text.contains(&format!("selected: {what}"));
+        let verdict = match line.strip_prefix("handshake failed: ") {
+            Some(error) => boring_alert(error),
+            None if selected("delegated") => Verdict::Credential,
+            None if selected("certificate") => Verdict::Certificate,
+            None => Verdict::Accepted,
+        };
+        Some(Said::new(verdict, line))
+    },
+};
+
+/// Such as `[SSLV3_ALERT_ILLEGAL_PARAMETER]` or `[TLSV1_ALERT_DECODE_ERROR]`.
+fn boring_alert(error: &str) -> Verdict {
+    let name = error.split("_ALERT_").nth(1);
+    let name = name.and_then(|rest| {
+        rest.split(|c: char| !c.is_ascii_uppercase() && c != '_')
+            .next()
+    });
+    name.map_or(Verdict::Closed, |name| Verdict::alert(&name.to_lowercase()))
+}
