@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs, ring};
+#[cfg(feature = "aws-lc-rs")]
+use rustls::crypto::aws_lc_rs;
+#[cfg(feature = "ring")]
+use rustls::crypto::ring;
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 
 /// A provider and the key exchange groups that make a HelloRetryRequest.
 #[derive(Clone, Copy, Debug)]
@@ -14,14 +18,16 @@ pub struct Backend {
     secp384r1: &'static dyn SupportedKxGroup,
 }
 
-/// Both providers that rustls comes with.
-pub const BACKENDS: [Backend; 2] = [
+/// The providers that rustls comes with, as far as they are built in.
+pub const BACKENDS: &[Backend] = &[
+    #[cfg(feature = "ring")]
     Backend {
         name: "ring",
         provider: ring::default_provider,
         x25519: ring::kx_group::X25519,
         secp384r1: ring::kx_group::SECP384R1,
     },
+    #[cfg(feature = "aws-lc-rs")]
     Backend {
         name: "aws-lc-rs",
         provider: aws_lc_rs::default_provider,

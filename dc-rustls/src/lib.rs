@@ -27,6 +27,7 @@
 pub mod client;
 mod compress;
 mod error;
+mod events;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -39,6 +40,9 @@ mod provider;
 mod record;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(test)]
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod testing;
 mod view;
 
 // The public interface is:

@@ -123,15 +123,15 @@ static TLS12: Table<Tls12CipherSuite> = Table(Mutex::new(Vec::new()));
 static TLS13: Table<Tls13CipherSuite> = Table(Mutex::new(Vec::new()));
 static OFFERS: Mutex<Vec<&'static [u8]>> = Mutex::new(Vec::new());
 
-#[cfg(all(test, feature = "ring"))]
+#[cfg(test)]
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 mod tests {
-    use rustls::crypto::ring;
-
     use super::*;
+    use crate::testing::backend;
 
     #[test]
     fn a_suite_is_wrapped_once_for_each_side_and_offer() {
-        let base = ring::default_provider();
+        let base = backend::default_provider();
         let offer = intern_offer(b"one".to_vec());
         assert!(std::ptr::eq(offer, intern_offer(b"one".to_vec())));
         let sides = [Side::Server, Side::Client { offer }];
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_server_keeps_the_suites_of_tls13_only_and_a_client_all() {
-        let base = ring::default_provider();
+        let base = backend::default_provider();
         let server = wrap(&base, Side::Server).cipher_suites;
         assert!(server.iter().all(|suite| suite.tls13().is_some()));
         let client = wrap(&base, Side::Client { offer: &[] }).cipher_suites;

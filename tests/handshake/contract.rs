@@ -1,27 +1,20 @@
 //! What this project relies on in rustls and no documentation promises: ARCHITECTURE.md lists it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dc_core::Form;
 use dc_rustls::client::{Config, Peer, UniqueName};
 use dc_rustls::server::{Acceptor, Store};
+use dc_tests::backend::BACKENDS;
 use dc_tests::pair::connect;
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::HandshakeKind;
-use rustls::crypto::{CryptoProvider, SupportedKxGroup, ring};
 
 use crate::setup::{ALL, acceptor, client};
 
 /// The client offers a key share that the server does not want.
 fn retrying_client(vendor: &Vendor, policy: UniqueName) -> Config {
-    let groups: Vec<&'static dyn SupportedKxGroup> =
-        vec![ring::kx_group::SECP384R1, ring::kx_group::X25519];
-    let provider = CryptoProvider {
-        kx_groups: groups,
-        ..ring::default_provider()
-    };
-    Config::builder(Arc::new(provider))
+    Config::builder(BACKENDS[0].prefers_p384())
         .roots(vendor.roots())
         .unique_name(policy)
         .build()
@@ -29,11 +22,7 @@ fn retrying_client(vendor: &Vendor, policy: UniqueName) -> Config {
 }
 
 fn retrying_acceptor(vendor: &Vendor, device: &Device) -> Acceptor {
-    let provider = CryptoProvider {
-        kx_groups: vec![ring::kx_group::X25519],
-        ..ring::default_provider()
-    };
-    let store = Store::new(Arc::new(provider));
+    let store = Store::new(BACKENDS[0].x25519_only());
     let forms = [Form::Named, Form::Rfc9345];
     store.install(vendor.enrol(device, &forms)).unwrap();
     Acceptor::new(store)

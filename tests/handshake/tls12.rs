@@ -48,7 +48,7 @@ fn old_server(vendor: &Vendor, backend: Backend) -> Arc<ServerConfig> {
 #[test]
 fn an_old_server_is_accepted_unless_a_credential_is_required() {
     let vendor = Vendor::default();
-    for backend in BACKENDS {
+    for &backend in BACKENDS {
         let acceptor =
             Acceptor::new(Store::new(backend.provider())).fallback(old_server(&vendor, backend));
         for policy in POLICIES {
@@ -100,7 +100,7 @@ fn a_new_server_answers_such_a_client_in_tls13() {
 #[test]
 fn both_ends_export_the_same() {
     let vendor = Vendor::default();
-    for backend in BACKENDS {
+    for &backend in BACKENDS {
         let server = ServerConnection::new(old_server(&vendor, backend)).unwrap();
         let client = client(&vendor, UniqueName::Preferred, backend);
         let (near, far) = pipe(ALL);

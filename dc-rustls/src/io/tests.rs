@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::view::client_hello;
 
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 mod early_data;
 
 /// A network that gives and takes as much as it is told, and keeps what was written.

@@ -104,4 +104,5 @@ impl Wanted<'_> {
 }
 
 #[cfg(test)]
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 mod tests;

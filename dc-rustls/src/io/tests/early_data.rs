@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use rustls::crypto::{CryptoProvider, SupportedKxGroup, ring};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::server::ServerSessionMemoryCache;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -14,6 +14,7 @@ use rustls::{
 use super::OFFER;
 use crate::io::Adapter;
 use crate::provider::{Side, wrap};
+use crate::testing::backend;
 
 /// Both directions of a connection that is driven by hand.
 #[derive(Debug, Default)]
@@ -52,12 +53,13 @@ enum Server {
     Ours,
 }
 
-const GROUPS: [&dyn SupportedKxGroup; 2] = [ring::kx_group::SECP384R1, ring::kx_group::X25519];
+const GROUPS: [&dyn SupportedKxGroup; 2] =
+    [backend::kx_group::SECP384R1, backend::kx_group::X25519];
 
 fn provider(groups: &[&'static dyn SupportedKxGroup]) -> CryptoProvider {
     CryptoProvider {
         kx_groups: groups.to_vec(),
-        ..ring::default_provider()
+        ..backend::default_provider()
     }
 }
 
@@ -236,7 +238,7 @@ fn early_data_is_refused() {
 #[test]
 fn early_data_is_refused_with_a_retry() {
     for server in [Server::Stock, Server::Ours] {
-        let reports = resumed(server, &[ring::kx_group::X25519], 1000);
+        let reports = resumed(server, &[backend::kx_group::X25519], 1000);
         assert_eq!(reports, [REFUSED; 2], "{server:?}");
     }
 }

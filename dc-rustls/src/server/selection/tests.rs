@@ -1,8 +1,8 @@
 use dc_core::{SchemeList, SignatureScheme};
-use rustls::crypto::ring;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::*;
+use crate::testing::backend;
 
 const P256: SignatureScheme = SignatureScheme::ECDSA_SECP256R1_SHA256;
 const RSA: SignatureScheme = SignatureScheme::RSA_PSS_RSAE_SHA256;
@@ -41,7 +41,7 @@ fn entry(name: Option<&str>, algorithm: SignatureScheme, expires: u64) -> Arc<En
 
 /// It is never used, only carried.
 fn config() -> Arc<ServerConfig> {
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(backend::default_provider());
     let key = rcgen::KeyPair::generate().unwrap().serialize_der();
     let key = provider
         .key_provider

@@ -1,0 +1,48 @@
+//! What an operator sees in the log, as `tracing` events: refusals and reloads. Without the feature `tracing`,
+//! nothing.
+//!
+//! Names, reasons and numbers; no keys and no bytes of messages. A peer can cause events at will, so those of
+//! a server that is open to the world are at the level debug.
+
+#![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
+
+use std::path::Path;
+
+use rustls::pki_types::{ServerName, UnixTime};
+
+use crate::Error;
+
+/// A client did not connect, because of what the server presented.
+pub(crate) fn not_connected(wanted: &ServerName<'_>, error: &Error) {
+    #[cfg(feature = "tracing")]
+    if let Error::Refused(refusal) = error {
+        tracing::warn!(
+            server = %wanted.to_str(),
+            alert = ?refusal.alert(),
+            reason = %refusal,
+            "refused a server"
+        );
+    }
+}
+
+/// A server did not serve a client.
+pub(crate) fn not_served(error: &Error) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(reason = %error, "did not serve a client");
+}
+
+/// A store serves with these credentials from now on.
+pub(crate) fn installed(credentials: usize, expires: Option<UnixTime>) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(
+        credentials,
+        expires = expires.map(|time| time.as_secs()),
+        "installed an identity"
+    );
+}
+
+/// An identity folder changed, and what is in it cannot be served; what was there before still is.
+pub(crate) fn not_installed(folder: &Path, error: &Error) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(folder = %folder.display(), reason = %error, "did not install an identity");
+}
