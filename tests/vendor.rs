@@ -4,9 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64ct::{Base64, Encoding};
 use dc_core::pem::StoredCredential;
 use dc_core::{DelegationCertificate, Form, IssuingPolicy, Request, Role, SignatureScheme, Signer};
@@ -17,8 +14,10 @@ use rcgen::{
     RevokedCertParams, SerialNumber, SigningKey as _, date_time_ymd,
 };
 use rustls::RootCertStore;
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
+
+use crate::backend::BACKENDS;
 
 /// The zone that every vendor's delegation certificate covers.
 pub const ZONE: &str = "cpe.example.com";
@@ -26,7 +25,7 @@ pub const ZONE: &str = "cpe.example.com";
 /// The provider that the tests use unless they say otherwise.
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
+    BACKENDS[0].provider()
 }
 
 /// A root and a delegation certificate for `*.cpe.example.com` under it.
@@ -50,23 +49,35 @@ impl Vendor {
     /// A vendor whose delegation certificate has this key.
     #[must_use]
     pub fn new(key: Key) -> Self {
-        Self::make(key, ZONE, 0, 0)
+        Self::make(key, ZONE, 0, 0, None)
     }
 
     /// A vendor whose devices have names in another zone.
     #[must_use]
     pub fn in_zone(zone: &str) -> Self {
-        Self::make(Key::p256(), zone, 0, 0)
+        Self::make(Key::p256(), zone, 0, 0, None)
     }
 
     /// A vendor with so many certificates between root and delegation certificate, each of which has
     /// a comment of `size` bytes.
     #[must_use]
     pub fn with_intermediates(key: Key, intermediates: usize, size: usize) -> Self {
-        Self::make(key, ZONE, intermediates, size)
+        Self::make(key, ZONE, intermediates, size, None)
     }
 
-    fn make(key: Key, zone: &str, intermediates: usize, size: usize) -> Self {
+    /// A vendor whose certificates are not as they should be, which issues nothing.
+    #[must_use]
+    pub fn odd(oddity: Oddity) -> Self {
+        Self::make(Key::p256(), ZONE, 1, 0, Some(oddity))
+    }
+
+    fn make(
+        key: Key,
+        zone: &str,
+        intermediates: usize,
+        size: usize,
+        oddity: Option<Oddity>,
+    ) -> Self {
         // Verifiers find issuers by name, so no two vendors may share one.
         let number = VENDORS.fetch_add(1, Ordering::Relaxed);
         let name = format!("root of vendor {number}");
@@ -75,18 +86,22 @@ impl Vendor {
         let mut chain = Vec::new();
         let mut issuer = root;
         for level in 0..intermediates {
-            let params = authority(&format!("intermediate {level} of vendor {number}"), size);
+            let mut params = authority(&format!("intermediate {level} of vendor {number}"), size);
+            if oddity == Some(Oddity::UsageOnIntermediate) {
+                params.custom_extensions.push(delegation_usage());
+            }
             issuer = CertifiedIssuer::signed_by(params, new_pair(P256), &issuer).unwrap();
             chain.insert(0, issuer.der().clone());
         }
         let mut leaf = CertificateParams::new([format!("*.{zone}")]).unwrap();
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.serial_number = Some(SerialNumber::from(DELEGATION_SERIAL));
-        leaf.custom_extensions = vec![CustomExtension::from_oid_content(
-            &[1, 3, 6, 1, 4, 1, 44363, 44],
-            vec![5, 0],
-        )];
-        let leaf = leaf.signed_by(key.pair(), &issuer).unwrap();
+        match oddity {
+            Some(Oddity::CaLeaf) => leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
+            Some(Oddity::UsageOnIntermediate) => {}
+            None => leaf.custom_extensions = vec![delegation_usage()],
+        }
+        let leaf = leaf.signed_by(&key.0, &issuer).unwrap();
         chain.insert(0, leaf.der().clone());
         Self {
             root: root_der,
@@ -163,10 +178,9 @@ impl Vendor {
             Form::Rfc9345 => request,
             Form::Named => request.unique_name(device.name.as_str().try_into().unwrap()),
         };
-        // ring knows no P-521.
-        let algorithms = rustls::crypto::aws_lc_rs::default_provider()
-            .signature_verification_algorithms
-            .all;
+        // ring, the first where both are built in, knows no P-521.
+        let provider = BACKENDS[BACKENDS.len() - 1].provider();
+        let algorithms = provider.signature_verification_algorithms.all;
         let issued = policy
             .approve(&request, UnixTime::now())
             .unwrap()
@@ -183,6 +197,15 @@ impl Vendor {
         let credentials = forms.iter().map(|&form| self.issue(device, form)).collect();
         Identity::new(self.chain(), credentials, device.key.private_key())
     }
+}
+
+/// What is wrong with a vendor's certificates.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Oddity {
+    /// The delegation certificate is that of a CA.
+    CaLeaf,
+    /// The certificate above has the DelegationUsage that the delegation certificate lacks.
+    UsageOnIntermediate,
 }
 
 /// A device with a name and a key of its own.
@@ -213,81 +236,50 @@ impl Device {
 
 /// A key pair.
 #[derive(Debug)]
-pub struct Key(Pair);
-
-#[derive(Debug)]
-enum Pair {
-    Any(Box<KeyPair>),
-    /// In PKCS#8, because rcgen has none on ring.
-    P521 {
-        private: Vec<u8>,
-        spki: Vec<u8>,
-    },
-}
+pub struct Key(KeyPair);
 
 impl Key {
     /// ECDSA with P-256.
     #[must_use]
     pub fn p256() -> Self {
-        Self(Pair::Any(Box::new(new_pair(P256))))
+        Self(new_pair(P256))
     }
 
     /// ECDSA with P-384.
     #[must_use]
     pub fn p384() -> Self {
-        Self(Pair::Any(Box::new(new_pair(
-            &rcgen::PKCS_ECDSA_P384_SHA384,
-        ))))
+        Self(new_pair(&rcgen::PKCS_ECDSA_P384_SHA384))
     }
 
-    /// ECDSA with P-521, for a device alone, and only where aws-lc-rs verifies.
+    /// ECDSA with P-521, which ring has not.
+    #[cfg(feature = "aws-lc-rs")]
     #[must_use]
     pub fn p521() -> Self {
-        let algorithm = &ECDSA_P521_SHA512_ASN1_SIGNING;
-        let private = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).unwrap();
-        let pair = EcdsaKeyPair::from_pkcs8(algorithm, private.as_ref()).unwrap();
-        Self(Pair::P521 {
-            private: private.as_ref().to_vec(),
-            spki: pair.public_key().as_der().unwrap().as_ref().to_vec(),
-        })
+        Self(new_pair(&rcgen::PKCS_ECDSA_P521_SHA512))
     }
 
     /// Ed25519.
     #[must_use]
     pub fn ed25519() -> Self {
-        Self(Pair::Any(Box::new(new_pair(&rcgen::PKCS_ED25519))))
+        Self(new_pair(&rcgen::PKCS_ED25519))
     }
 
     /// The private key, in PKCS#8.
     #[must_use]
     pub fn private_key(&self) -> PrivateKeyDer<'static> {
-        PrivateKeyDer::Pkcs8(match &self.0 {
-            Pair::Any(pair) => pair.serialize_der().into(),
-            Pair::P521 { private, .. } => private.clone().into(),
-        })
+        PrivateKeyDer::Pkcs8(self.0.serialize_der().into())
     }
 
     /// The private key, in PEM.
     #[must_use]
     pub fn private_key_pem(&self) -> String {
-        self.pair().serialize_pem()
+        self.0.serialize_pem()
     }
 
     /// The public key, as a SubjectPublicKeyInfo.
     #[must_use]
     pub fn spki(&self) -> Vec<u8> {
-        match &self.0 {
-            Pair::Any(pair) => pair.subject_public_key_info(),
-            Pair::P521 { spki, .. } => spki.clone(),
-        }
-    }
-
-    #[track_caller]
-    fn pair(&self) -> &KeyPair {
-        match &self.0 {
-            Pair::Any(pair) => pair,
-            Pair::P521 { .. } => panic!("only devices have P-521 keys"),
-        }
+        self.0.subject_public_key_info()
     }
 }
 
@@ -295,7 +287,7 @@ impl Signer for Key {
     type Error = rcgen::Error;
 
     fn scheme(&self) -> SignatureScheme {
-        match self.pair().algorithm() {
+        match self.0.algorithm() {
             a if a == &rcgen::PKCS_ECDSA_P256_SHA256 => SignatureScheme::ECDSA_SECP256R1_SHA256,
             a if a == &rcgen::PKCS_ECDSA_P384_SHA384 => SignatureScheme::ECDSA_SECP384R1_SHA384,
             _ => SignatureScheme::ED25519,
@@ -303,7 +295,7 @@ impl Signer for Key {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        self.pair().sign(message)
+        self.0.sign(message)
     }
 }
 
@@ -318,6 +310,11 @@ fn authority(name: &str, size: usize) -> CertificateParams {
         params.custom_extensions = vec![comment];
     }
     params
+}
+
+/// The DelegationUsage extension (RFC 9345 §4.2).
+fn delegation_usage() -> CustomExtension {
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 44363, 44], vec![5, 0])
 }
 
 fn new_pair(algorithm: &'static rcgen::SignatureAlgorithm) -> KeyPair {

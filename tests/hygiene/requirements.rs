@@ -68,7 +68,7 @@ fn every_test_of_a_row_exists_and_every_cell_has_one_or_says_why_not() {
     for row in rows() {
         for cell in &row[2..] {
             let names: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
-            let excused = cell.starts_with("planned in ") || cell.starts_with("none: ");
+            let excused = cell.starts_with("none: ");
             if names.is_empty() != excused {
                 wrong.push(format!("{}: {cell}", row[0]));
             }
@@ -77,6 +77,34 @@ fn every_test_of_a_row_exists_and_every_cell_has_one_or_says_why_not() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What ARCHITECTURE.md says we rely on in rustls: `module::test` in the last column.
+#[test]
+fn every_behaviour_of_rustls_we_rely_on_has_a_test() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, table) = text.split_once("| behaviour of rustls").unwrap();
+    let rows: Vec<&str> = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    assert!(rows.len() >= 8, "{rows:?}");
+    let tests = tests();
+    for row in rows {
+        let cell = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let names: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "{row}");
+        for name in names {
+            let (module, test) = name.split_once("::").unwrap();
+            let file = root().join(format!("tests/handshake/{module}.rs"));
+            let source = std::fs::read_to_string(file).unwrap();
+            assert!(
+                tests.contains(test) && source.contains(&format!("fn {test}(")),
+                "{name}"
+            );
+        }
+    }
 }
 
 /// The numbers in a name such as `case_7_…`, `cases_6_and_7_…` or `cases_22_to_24_…`.
