@@ -18,7 +18,7 @@ use super::sessions::{ConnectionSessions, Sessions};
 use super::verifier::CredentialVerifier;
 use super::{Peer, Stream, UniqueName, offer};
 use crate::provider::{Side, intern_offer, wrap};
-use crate::{Error, compress};
+use crate::{Error, compress, events};
 
 /// A client's configuration, for any number of connections.
 ///
@@ -71,7 +71,9 @@ impl Config {
         io: T,
     ) -> Result<Stream<T>, Error> {
         let (rustls, sessions) = self.for_connection();
+        let wanted = name.clone();
         Stream::handshake(rustls, sessions, name, io, self.offer)
+            .inspect_err(|error| events::not_connected(&wanted, error))
     }
 
     /// The rustls configuration for one connection, which keeps its sessions with its peer.

@@ -1,8 +1,9 @@
 //! A connection to a server over `AsyncRead + AsyncWrite`.
 
 use std::future::{Future, poll_fn};
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustls::ClientConnection;
@@ -13,12 +14,26 @@ use tokio_rustls::client::TlsStream;
 
 use super::{Config, Peer};
 use crate::Error;
+use crate::events;
 use crate::handover;
 use crate::io::{Adapter, finish};
 
 impl Config {
     /// Connects over an asynchronous stream, as [`connect`](Self::connect) does over a blocking one.
     pub async fn connect_async<T>(
+        &self,
+        name: ServerName<'static>,
+        io: T,
+    ) -> Result<AsyncStream<T>, Error>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        let wanted = name.clone();
+        let connected = self.handshake_async(name, io).await;
+        connected.inspect_err(|error| events::not_connected(&wanted, error))
+    }
+
+    async fn handshake_async<T>(
         &self,
         name: ServerName<'static>,
         io: T,
@@ -47,7 +62,7 @@ impl Config {
 #[derive(Debug)]
 pub struct AsyncStream<T> {
     tls: TlsStream<Adapter<T>>,
-    peer: Peer,
+    peer: Arc<Peer>,
 }
 
 impl<T> AsyncStream<T> {
@@ -87,6 +102,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AsyncStream<T> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.tls).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tls).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tls.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

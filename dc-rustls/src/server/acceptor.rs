@@ -11,6 +11,7 @@ use rustls::{AlertDescription, ServerConfig};
 use super::selection::Entry;
 use super::{Served, Store, Stream, offer};
 use crate::Error;
+use crate::events;
 use crate::io::first_message;
 
 /// Makes TLS connections with clients: with a credential where one suits, else with the fallback.
@@ -89,7 +90,11 @@ impl Acceptor {
     /// Fails with [`Error::NothingSuits`] if neither a credential nor a fallback answers the client, who
     /// gets handshake_failure, and with [`Error::Tls`] or [`Error::Io`] for all other reasons. The
     /// client has got its alert by then.
-    pub fn accept<T: Read + Write>(&self, mut io: T) -> Result<Stream<T>, Error> {
+    pub fn accept<T: Read + Write>(&self, io: T) -> Result<Stream<T>, Error> {
+        self.serve(io).inspect_err(events::not_served)
+    }
+
+    fn serve<T: Read + Write>(&self, mut io: T) -> Result<Stream<T>, Error> {
         let mut greeting = Greeting::default();
         let mut chunk = [0; CHUNK];
         let accepted = loop {

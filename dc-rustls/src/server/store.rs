@@ -17,7 +17,7 @@ use super::config::Settings;
 use super::identity::Identity;
 use super::selection::{Entry, Wanted};
 use super::watch::Watch;
-use crate::Error;
+use crate::{Error, events};
 
 /// The credentials that a server has now.
 ///
@@ -147,6 +147,8 @@ impl Store {
         if entries.is_empty() {
             return Err(Error::MissingCredential);
         }
+        let first_end = entries.iter().map(|entry| entry.expires).min();
+        events::installed(entries.len(), first_end);
         self.entries.store(Arc::new(entries));
         Ok(())
     }

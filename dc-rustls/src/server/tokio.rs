@@ -1,6 +1,6 @@
 //! A connection to a client over `AsyncRead + AsyncWrite`.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,11 +12,20 @@ use tokio_rustls::server::{StartHandshake, TlsStream};
 use super::acceptor::{Answer, Greeting, Rejection};
 use super::{Acceptor, Served};
 use crate::Error;
+use crate::events;
 use crate::io::{Adapter, finish};
 
 impl Acceptor {
     /// Accepts over an asynchronous stream, as [`accept`](Self::accept) does over a blocking one.
-    pub async fn accept_async<T>(&self, mut io: T) -> Result<AsyncStream<T>, Error>
+    pub async fn accept_async<T>(&self, io: T) -> Result<AsyncStream<T>, Error>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        let accepted = self.serve_async(io).await;
+        accepted.inspect_err(events::not_served)
+    }
+
+    async fn serve_async<T>(&self, mut io: T) -> Result<AsyncStream<T>, Error>
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
@@ -112,6 +121,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AsyncStream<T> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.tls).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tls).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tls.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

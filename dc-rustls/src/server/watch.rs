@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use super::{Identity, Store};
-use crate::Error;
+use crate::{Error, events};
 
 /// Follows an identity folder until it is dropped.
 ///
@@ -95,9 +95,12 @@ impl Follower {
             }
             Err(error) => {
                 let complaint = Some(error.to_string());
-                let is_news = self.complaint != complaint;
+                if self.complaint == complaint {
+                    return None;
+                }
                 self.complaint = complaint;
-                is_news.then_some(Err(error))
+                events::not_installed(&self.folder, &error);
+                Some(Err(error))
             }
         }
     }
