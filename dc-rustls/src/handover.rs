@@ -8,6 +8,7 @@
 //! second; there this file goes away.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use dc_core::VerifiedCredential;
 use rustls::AlertDescription;
@@ -19,7 +20,7 @@ use crate::peer::Peer;
 struct Handover {
     /// The accepted credential and the certificate that it was accepted under.
     credential: Option<(VerifiedCredential, CertificateDer<'static>)>,
-    peer: Option<Peer>,
+    peer: Option<Arc<Peer>>,
     alert: Option<AlertDescription>,
 }
 
@@ -30,7 +31,7 @@ thread_local! {
 /// Runs one step of rustls with an empty cell, and returns who the step found the peer to be.
 ///
 /// What an outer step on this thread left, should there be one, is kept for it.
-pub(crate) fn scope<T>(step: impl FnOnce() -> T) -> (T, Option<Peer>) {
+pub(crate) fn scope<T>(step: impl FnOnce() -> T) -> (T, Option<Arc<Peer>>) {
     let outer = Outer(CELL.take());
     let result = step();
     let peer = CELL.take().peer;
@@ -53,13 +54,13 @@ pub(crate) fn leave_peer(
     credential: Option<(VerifiedCredential, CertificateDer<'static>)>,
 ) {
     CELL.with_borrow_mut(|cell| {
-        cell.peer = Some(peer);
+        cell.peer = Some(Arc::new(peer));
         cell.credential = credential;
     });
 }
 
 /// Who the current step found the peer to be, if it did.
-pub(crate) fn peer() -> Option<Peer> {
+pub(crate) fn peer() -> Option<Arc<Peer>> {
     CELL.with_borrow(|cell| cell.peer.clone())
 }
 
@@ -95,7 +96,7 @@ mod tests {
             alert
         });
         assert_eq!(alert, None);
-        assert_eq!(peer, Some(Peer::Certificate));
+        assert_eq!(peer.as_deref(), Some(&Peer::Certificate));
         assert_eq!(take_alert(), Some(AlertDescription::DecodeError));
     }
 

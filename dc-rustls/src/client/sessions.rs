@@ -28,7 +28,7 @@ struct Names {
 #[derive(Default)]
 struct Server {
     group: Option<NamedGroup>,
-    tickets: VecDeque<(Tls13ClientSessionValue, Peer)>,
+    tickets: VecDeque<(Tls13ClientSessionValue, Arc<Peer>)>,
 }
 
 impl Names {
@@ -51,7 +51,10 @@ impl Sessions {
     }
 
     /// The newest ticket for this server, once.
-    fn pop_ticket(&self, name: &ServerName<'static>) -> Option<(Tls13ClientSessionValue, Peer)> {
+    fn pop_ticket(
+        &self,
+        name: &ServerName<'static>,
+    ) -> Option<(Tls13ClientSessionValue, Arc<Peer>)> {
         self.names().servers.get_mut(name)?.tickets.pop_back()
     }
 }
@@ -67,7 +70,7 @@ pub(super) struct ConnectionSessions {
     shared: Arc<Sessions>,
     clock: Arc<dyn TimeProvider>,
     authorization: Authorization,
-    peer: Mutex<Option<Peer>>,
+    peer: Mutex<Option<Arc<Peer>>>,
 }
 
 impl ConnectionSessions {
@@ -85,18 +88,18 @@ impl ConnectionSessions {
     }
 
     /// Remembers what a step of the handshake found out.
-    pub(super) fn found(&self, peer: Option<Peer>) {
+    pub(super) fn found(&self, peer: Option<Arc<Peer>>) {
         if peer.is_some() {
             *self.own_peer() = peer;
         }
     }
 
     /// Whom the connection is with: who was verified, or with whom the resumed session was made.
-    pub(super) fn peer(&self) -> Option<Peer> {
+    pub(super) fn peer(&self) -> Option<Arc<Peer>> {
         self.own_peer().clone()
     }
 
-    fn own_peer(&self) -> MutexGuard<'_, Option<Peer>> {
+    fn own_peer(&self) -> MutexGuard<'_, Option<Arc<Peer>>> {
         self.peer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
 //! A blocking connection to a server.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
@@ -17,7 +17,7 @@ use crate::io::Adapter;
 #[derive(Debug)]
 pub struct Stream<T: Read + Write> {
     tls: StreamOwned<ClientConnection, Adapter<T>>,
-    peer: Peer,
+    peer: Arc<Peer>,
 }
 
 impl<T: Read + Write> Stream<T> {
@@ -90,6 +90,10 @@ impl<T: Read + Write> Read for Stream<T> {
 impl<T: Read + Write> Write for Stream<T> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.tls.write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.tls.write_vectored(bufs)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -31,12 +31,14 @@ pub struct Adapter<T> {
 }
 
 /// Which direction has hellos to edit; the ServerHello passes in the other.
+///
+/// In boxes, because a connection lives much longer than its hellos.
 #[derive(Debug)]
 enum Hellos {
     /// A client's: ClientHellos leave.
-    Outbound(HelloEditor, ServerHelloWatch),
+    Outbound(Box<(HelloEditor, ServerHelloWatch)>),
     /// A server's: ClientHellos arrive.
-    Inbound(HelloEditor, ServerHelloWatch),
+    Inbound(Box<(HelloEditor, ServerHelloWatch)>),
     /// There are no more.
     Over,
 }
@@ -45,7 +47,8 @@ impl<T> Adapter<T> {
     /// For a client, which adds `offer` to every ClientHello.
     pub(crate) fn client(io: T, offer: &'static [u8]) -> Self {
         let editor = HelloEditor::new(Edit::Insert(offer));
-        Self::new(io, Hellos::Outbound(editor, ServerHelloWatch::default()))
+        let hellos = Box::new((editor, ServerHelloWatch::default()));
+        Self::new(io, Hellos::Outbound(hellos))
     }
 
     /// For a server with a credential; `received` is what was read from the network already.
@@ -53,10 +56,10 @@ impl<T> Adapter<T> {
         let mut editor = HelloEditor::new(Edit::Relabel(Offers::default()));
         let mut inbound = Queue::default();
         editor.push(received, &mut inbound.bytes);
-        let hellos = Hellos::Inbound(editor, ServerHelloWatch::default());
+        let hellos = Box::new((editor, ServerHelloWatch::default()));
         Self {
             inbound,
-            ..Self::new(io, hellos)
+            ..Self::new(io, Hellos::Inbound(hellos))
         }
     }
 
@@ -111,7 +114,8 @@ impl<T> Adapter<T> {
     /// Takes what rustls wants to send and queues what the peer shall see. Returns `false`, with
     /// nothing taken, when it would be the same and need not wait.
     fn queue_outbound(&mut self, bytes: &[u8]) -> bool {
-        if let Hellos::Outbound(editor, _) = &mut self.hellos {
+        if let Hellos::Outbound(hellos) = &mut self.hellos {
+            let (editor, _) = &mut **hellos;
             editor.push(bytes, &mut self.outbound.bytes);
             return true;
         }
@@ -127,10 +131,11 @@ impl<T> Adapter<T> {
     /// Fails with [`Error::OfferChanged`], and then has an alert to flush, which rustls has no reason
     /// to send.
     fn edit_inbound(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Hellos::Inbound(editor, _) = &mut self.hellos else {
+        let Hellos::Inbound(hellos) = &mut self.hellos else {
             self.inbound.bytes.extend_from_slice(bytes);
             return Ok(());
         };
+        let (editor, _) = &mut **hellos;
         editor.push(bytes, &mut self.inbound.bytes);
         if editor.is_offer_changed() {
             self.outbound.bytes.extend_from_slice(&ILLEGAL_PARAMETER);
@@ -143,12 +148,13 @@ impl<T> Adapter<T> {
 
     /// Whether what the peer sends has to go through [`edit_inbound`](Self::edit_inbound).
     fn edits_inbound(&self) -> bool {
-        matches!(self.hellos, Hellos::Inbound(..))
+        matches!(self.hellos, Hellos::Inbound(_))
     }
 
     /// Looks at what the peer sent to a client.
     fn watch_inbound(&mut self, bytes: &[u8]) {
-        if let Hellos::Outbound(editor, watch) = &mut self.hellos
+        if let Hellos::Outbound(hellos) = &mut self.hellos
+            && let (editor, watch) = &mut **hellos
             && watch.push(bytes)
         {
             editor.finish(&mut self.outbound.bytes);
@@ -158,7 +164,8 @@ impl<T> Adapter<T> {
 
     /// Looks at what a server has sent to its peer.
     fn watch_outbound(&mut self, bytes: &[u8]) {
-        if let Hellos::Inbound(editor, watch) = &mut self.hellos
+        if let Hellos::Inbound(hellos) = &mut self.hellos
+            && let (editor, watch) = &mut **hellos
             && watch.push(bytes)
         {
             editor.finish(&mut self.inbound.bytes);

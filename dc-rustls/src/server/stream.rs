@@ -1,6 +1,6 @@
 //! A blocking connection to a client.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 
 use rustls::{ServerConnection, StreamOwned};
 
@@ -87,6 +87,10 @@ impl<T: Read + Write> Read for Stream<T> {
 impl<T: Read + Write> Write for Stream<T> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.tls.write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.tls.write_vectored(bufs)
     }
 
     fn flush(&mut self) -> io::Result<()> {
