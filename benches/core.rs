@@ -8,9 +8,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use dc_benches::compare;
 use dc_core::{
     Credential, DelegatedCredential, DelegationCertificate, Form, IssuingPolicy, Offer, Request,
     Role, SchemeList, SignatureScheme, Signer, Verifier, signed_bytes,
@@ -23,6 +24,8 @@ use ring::signature::RsaKeyPair;
 const NAME: &str = "k3v.cpe.example.com";
 const NOW: u64 = 1_767_225_600;
 const TARGET: f64 = 1.05;
+/// In one turn.
+const CALLS: u32 = 8;
 
 /// A delegation key that signs the way its provider does.
 enum Key {
@@ -196,37 +199,6 @@ fn codec(criterion: &mut Criterion) {
     });
 }
 
-/// Takes turns and returns the medians of both and of their ratio.
-fn compare(mut ours: impl FnMut(), mut raw: impl FnMut()) -> (Duration, Duration, f64) {
-    const TURNS: usize = 400;
-    let calls = 8;
-    let time = |run: &mut dyn FnMut()| {
-        let start = Instant::now();
-        (0..calls).for_each(|_| run());
-        start.elapsed() / calls
-    };
-    let (mut all_ours, mut all_raw, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for turn in 0..TURNS + 20 {
-        // Who goes first alternates too.
-        let (a, b) = if turn % 2 == 0 {
-            let a = time(&mut ours);
-            (a, time(&mut raw))
-        } else {
-            let b = time(&mut raw);
-            (time(&mut ours), b)
-        };
-        if turn >= 20 {
-            all_ours.push(a);
-            all_raw.push(b);
-            ratios.push(a.as_secs_f64() / b.as_secs_f64());
-        }
-    }
-    all_ours.sort();
-    all_raw.sort();
-    ratios.sort_by(f64::total_cmp);
-    (all_ours[TURNS / 2], all_raw[TURNS / 2], ratios[TURNS / 2])
-}
-
 fn report(what: &str, algorithm: &str, form: Form, result: (Duration, Duration, f64)) {
     let (ours, raw, ratio) = result;
     let verdict = if ratio <= TARGET {
@@ -271,11 +243,11 @@ fn ratios() {
                 );
                 black_box(verified.unwrap());
             };
-            let result = compare(verify, || verify_raw(credential.signature()));
+            let result = compare(CALLS, verify, || verify_raw(credential.signature()));
             report("verify", scene.algorithm, form, result);
             let issue = || drop(black_box(scene.issue(&policy, &request)));
             let sign_and_verify = || verify_raw(&scene.key.sign_message(black_box(&message)));
-            let result = compare(issue, sign_and_verify);
+            let result = compare(CALLS, issue, sign_and_verify);
             report("issue", scene.algorithm, form, result);
         }
     }
