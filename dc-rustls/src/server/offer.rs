@@ -30,7 +30,6 @@ pub(super) fn read(hello: &[u8]) -> Result<Option<Offer>, AlertDescription> {
             offer = offer.with(form, decode(list)?);
         }
     }
-    let fits =
-        client_hello::offer_to_rustls(&mut hello.to_vec()) != client_hello::Relabelling::Impossible;
+    let fits = extensions.relabelling() != client_hello::Relabelling::Impossible;
     Ok(fits.then_some(offer))
 }

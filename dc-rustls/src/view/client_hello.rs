@@ -83,6 +83,22 @@ impl<'a> Offer<'a> {
             .is_some_and(|(_, versions)| versions.chunks_exact(2).any(|v| v == TLS13))
     }
 
+    /// What [`offer_to_rustls`] makes of it.
+    pub(crate) fn relabelling(&self) -> Relabelling {
+        if let Some(request) = self.status_request {
+            return match marked_form(request) {
+                Some(_) => Relabelling::Impossible,
+                None => Relabelling::Unneeded,
+            };
+        }
+        let offered = |form| self.credential(form).map(|list| (form, list));
+        match Form::ALL.into_iter().find_map(offered) {
+            Some((form, [0, ..])) => Relabelling::Done(form),
+            Some(_) => Relabelling::Impossible,
+            None => Relabelling::Unneeded,
+        }
+    }
+
     fn add(&mut self, kind: u16, body: &'a [u8]) -> Result<(), BrokenHello> {
         let credential = match form_of_extension(kind) {
             Some(Form::Rfc9345) => &mut self.rfc9345,
@@ -125,7 +141,8 @@ pub(crate) struct BrokenHello;
 /// credential, the named form first, gets the type of `status_request`, and its first byte, the high
 /// byte of the list's length, becomes a marker: rustls sees a request for a status of unknown type.
 pub(crate) fn offer_to_rustls(message: &mut [u8]) -> Relabelling {
-    let relabelling = relabelling(message);
+    let offer = Offer::read(message);
+    let relabelling = offer.map_or(Relabelling::Impossible, |offer| offer.relabelling());
     if let Relabelling::Done(form) = relabelling {
         replace_extension(
             message,
@@ -162,24 +179,6 @@ pub(crate) enum Relabelling {
     Impossible,
     /// Nothing: the client asks for a status itself, or offers no credential.
     Unneeded,
-}
-
-fn relabelling(message: &[u8]) -> Relabelling {
-    let Ok(offer) = Offer::read(message) else {
-        return Relabelling::Impossible;
-    };
-    if let Some(request) = offer.status_request {
-        return match marked_form(request) {
-            Some(_) => Relabelling::Impossible,
-            None => Relabelling::Unneeded,
-        };
-    }
-    let offered = |form| offer.credential(form).map(|list| (form, list));
-    match Form::ALL.into_iter().find_map(offered) {
-        Some((form, [0, ..])) => Relabelling::Done(form),
-        Some(_) => Relabelling::Impossible,
-        None => Relabelling::Unneeded,
-    }
 }
 
 /// The form whose offer stands in the place of `status_request`, if one does.
