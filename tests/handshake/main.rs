@@ -1,11 +1,15 @@
 //! A client and a server of this project, or one of them and stock rustls, in one process.
 
 mod accepted;
+mod chain;
 mod compressed;
 mod contract;
 mod crowd;
 mod ends;
+mod events;
+mod footprint;
 mod framing;
+mod http;
 mod matrix;
 mod misplaced;
 mod mutual;

@@ -8,6 +8,7 @@
 mod boring;
 mod firefox;
 mod handshake;
+mod http;
 mod lab;
 mod matrix;
 mod middle;

@@ -1,4 +1,4 @@
-//! Our own programs: the `dc-signer` binary and the `server` and `client` examples.
+//! Our own programs: the `dc-signer` binary and the examples.
 
 use std::{
     env,
@@ -20,7 +20,16 @@ pub(crate) fn dc_signer() -> PathBuf {
 
 /// The example server with this identity folder.
 pub(crate) fn server(identity: &Path, fallback: Option<&(PathBuf, PathBuf)>) -> Server {
-    let mut command = Command::new(FOLDER.join("examples/server"));
+    example("server", identity, fallback)
+}
+
+/// An example of a server with this identity folder.
+pub(crate) fn example(
+    name: &'static str,
+    identity: &Path,
+    fallback: Option<&(PathBuf, PathBuf)>,
+) -> Server {
+    let mut command = Command::new(FOLDER.join("examples").join(name));
     command
         .arg("--identity")
         .arg(identity)
@@ -73,7 +82,7 @@ fn as_lines(json: &str) -> String {
     lines.collect()
 }
 
-/// Builds the three programs as `cargo test --workspace` does, so that they are compiled once for both.
+/// Builds the programs as `cargo test --workspace` does, so that they are compiled once for both.
 fn build() {
     let mut cargo = Command::new(env!("CARGO"));
     // What Cargo says to a test about its package would make build scripts run again.
@@ -93,6 +102,10 @@ fn build() {
         "server",
         "--example",
         "client",
+        "--example",
+        "hyper_server",
+        "--example",
+        "axum_server",
     ]);
     cargo.arg("--target-dir").arg(setup::target());
     cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
