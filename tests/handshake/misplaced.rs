@@ -312,7 +312,7 @@ fn one_in_a_message_that_has_no_place_for_it() {
                 }
             };
             let (block, rest) = split_vector(&old[at..], 2);
-            assert_eq!(rest, []);
+            assert!(rest.is_empty());
             assert!(extensions(block).len() < 9);
             let block = vector(2, &[own.as_slice(), block].concat());
             message(kind, &[&old[4..at], &block].concat())

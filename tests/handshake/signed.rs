@@ -7,8 +7,8 @@ use dc_rustls::Refusal;
 use dc_rustls::client::{Config, UniqueName};
 use dc_tests::message::{CERTIFICATE, CERTIFICATE_VERIFY, edit_blocks, message, vector};
 use dc_tests::mutant::Change;
-use dc_tests::vendor::{Device, Key, Vendor};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
+use dc_tests::vendor::{Device, Key, Vendor, provider};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::{AlertDescription as Alert, SignatureScheme};
 
 use crate::rogue::{CHUNKS, Rogue, Scene, credential};
@@ -44,7 +44,7 @@ fn schemes_that_the_client_did_not_offer() {
     let client = |vendor: &Vendor| {
         let base = CryptoProvider {
             signature_verification_algorithms: p256_only(),
-            ..ring::default_provider()
+            ..CryptoProvider::clone(&provider())
         };
         let builder = Config::builder(Arc::new(base)).roots(vendor.roots());
         builder.build().unwrap()
@@ -73,7 +73,7 @@ fn schemes_that_the_client_did_not_offer() {
 }
 
 fn p256_only() -> WebPkiSupportedAlgorithms {
-    let all = ring::default_provider().signature_verification_algorithms;
+    let all = provider().signature_verification_algorithms;
     let p256 =
         |(scheme, _): &&(SignatureScheme, _)| *scheme == SignatureScheme::ECDSA_NISTP256_SHA256;
     let mapping: Vec<_> = all.mapping.iter().filter(p256).copied().collect();
