@@ -1,12 +1,13 @@
 //! What a credential costs in a handshake, against stock rustls in the same run.
 //!
 //! Both ends run on one thread over a pipe in memory, so a time is the processor time of client and
-//! server together.
+//! server together. The last lines are measured in turns with stock rustls.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion};
+use dc_benches::compare;
 use dc_core::Form;
 use dc_rustls::client::{Config, UniqueName};
 use dc_rustls::server::{Acceptor, Store};
@@ -18,42 +19,71 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::runtime::{Builder, Runtime};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-fn handshakes(c: &mut Criterion) {
-    let runtime = Builder::new_current_thread().build().unwrap();
-    let vendor = Vendor::default();
-    let device = Device::new("router");
-    let mut group = c.benchmark_group("handshake");
-    let mut measure = |name: &str, scene: &Scene| {
-        group.bench_function(BenchmarkId::from_parameter(name), |b| {
-            b.iter(|| scene.connect(&runtime, &device.name));
-        });
-    };
-    measure("stock client, stock server", &Scene::stock(&vendor));
-    let fallback = Acceptor::new(Store::new(provider())).fallback(stock_server(&vendor));
-    measure(
-        "stock client, our server falls back",
-        &Scene::new(Client::Stock(stock_client(&vendor)), Server::Ours(fallback)),
-    );
-    measure(
-        "our client, stock server",
-        &Scene::new(
-            Client::Ours(our_client(&vendor, UniqueName::Ignored)),
-            Server::Stock(stock_server(&vendor)),
+/// Every kind of handshake, the stock one first.
+fn scenes(vendor: &Vendor, device: &Device) -> Vec<(&'static str, Scene)> {
+    let fallback = Acceptor::new(Store::new(provider())).fallback(stock_server(vendor));
+    let mut scenes = vec![
+        ("stock client, stock server", Scene::stock(vendor)),
+        (
+            "stock client, our server falls back",
+            Scene::new(Client::Stock(stock_client(vendor)), Server::Ours(fallback)),
         ),
-    );
+        (
+            "our client, stock server",
+            Scene::new(
+                Client::Ours(our_client(vendor, UniqueName::Ignored)),
+                Server::Stock(stock_server(vendor)),
+            ),
+        ),
+    ];
     for (name, form, policy) in [
         ("RFC 9345 credential", Form::Rfc9345, UniqueName::Ignored),
         ("named credential", Form::Named, UniqueName::Required),
     ] {
         let store = Store::new(provider());
-        store.install(vendor.enrol(&device, &[form])).unwrap();
-        let client = Client::Ours(our_client(&vendor, policy));
-        measure(
-            name,
-            &Scene::new(client, Server::Ours(Acceptor::new(store))),
-        );
+        store.install(vendor.enrol(device, &[form])).unwrap();
+        let client = Client::Ours(our_client(vendor, policy));
+        let server = Server::Ours(Acceptor::new(store));
+        scenes.push((name, Scene::new(client, server)));
+    }
+    scenes
+}
+
+fn handshakes(criterion: &mut Criterion) {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let (vendor, device) = (Vendor::default(), Device::new("router"));
+    let mut group = criterion.benchmark_group("handshake");
+    for (name, scene) in scenes(&vendor, &device) {
+        group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
+            bencher.iter(|| scene.connect(&runtime, &device.name));
+        });
     }
     group.finish();
+}
+
+fn ratios() {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let (vendor, device) = (Vendor::default(), Device::new("router"));
+    let stock = Scene::stock(&vendor);
+    for (name, scene) in scenes(&vendor, &device) {
+        let (ours, theirs, ratio) = compare(
+            1,
+            || scene.connect(&runtime, &device.name),
+            || stock.connect(&runtime, &device.name),
+        );
+        let [ours, theirs] = [ours, theirs].map(|time| time.as_secs_f64() * 1e6);
+        println!("{name:36} {ours:7.1} µs  stock {theirs:7.1} µs  ratio {ratio:.3}");
+    }
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    handshakes(&mut criterion);
+    criterion.final_summary();
+    // `cargo test --benches` only wants to know whether it runs.
+    if !std::env::args().any(|argument| argument == "--test") {
+        ratios();
+    }
 }
 
 /// A client and a server that meet again and again.
@@ -159,6 +189,3 @@ fn stock_server(vendor: &Vendor) -> Arc<ServerConfig> {
         .unwrap();
     Arc::new(config)
 }
-
-criterion_group!(benches, handshakes);
-criterion_main!(benches);
