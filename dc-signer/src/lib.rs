@@ -35,6 +35,10 @@ mod issuer;
 pub mod keys;
 pub mod names;
 mod pem;
+#[cfg(feature = "service")]
+pub mod registry;
+#[cfg(feature = "service")]
+pub mod store;
 pub mod vendor;
 mod warning;
 
