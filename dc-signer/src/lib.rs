@@ -35,6 +35,8 @@ mod issuer;
 pub mod keys;
 pub mod names;
 mod pem;
+#[cfg(feature = "protocol")]
+pub mod protocol;
 #[cfg(feature = "service")]
 pub mod registry;
 #[cfg(feature = "service")]
