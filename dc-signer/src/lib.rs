@@ -23,6 +23,8 @@
 //! With the feature `demo`, module `demo` shows the whole of it with TLS connections. [`vendor`] makes a root and a delegation certificate for trying all this out.
 
 pub mod clock;
+#[cfg(feature = "service")]
+pub mod config;
 mod csr;
 mod delegation;
 #[cfg(feature = "demo")]
