@@ -35,6 +35,8 @@ pub mod human;
 mod identity;
 mod issuer;
 pub mod keys;
+#[cfg(feature = "service")]
+pub mod listener;
 pub mod names;
 mod pem;
 #[cfg(feature = "protocol")]
@@ -43,6 +45,8 @@ pub mod protocol;
 pub mod registry;
 #[cfg(feature = "service")]
 pub mod store;
+#[cfg(feature = "service")]
+pub mod telemetry;
 pub mod vendor;
 mod warning;
 
