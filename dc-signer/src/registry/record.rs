@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use pki_types::UnixTime;
 use ring::digest;
@@ -190,8 +191,10 @@ impl Head {
         hash: Sha256::ZERO,
     };
 
-    /// Puts an entry at the end of the log.
-    pub fn append(&mut self, entry: Entry) -> Record {
+    /// Puts an entry at the end of the log. A time that no database can hold is the last one that it can.
+    pub fn append(&mut self, mut entry: Entry) -> Record {
+        entry.time = entry.time.min(LAST);
+        entry.expires = entry.expires.map(|time| time.min(LAST));
         let record = Record {
             seq: self.seq + 1,
             entry,
@@ -217,6 +220,9 @@ impl Head {
         Ok(())
     }
 }
+
+/// Databases count seconds in 63 bits.
+const LAST: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX >> 1));
 
 struct Hasher(digest::Context);
 
@@ -247,8 +253,6 @@ impl Hasher {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
