@@ -131,6 +131,18 @@ impl fmt::Display for Error {
 }
 
 impl Error {
+    /// What an error that no database reported means.
+    pub(super) fn without_code(source: Arc<sqlx::Error>) -> Self {
+        match &*source {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::WorkerCrashed => Self::Unavailable { source },
+            _ => Self::Database { source },
+        }
+    }
+
     /// Whether the same call may work later, with nothing done about the call itself.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {

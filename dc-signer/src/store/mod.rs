@@ -16,10 +16,22 @@ use crate::registry::{
     PendingCode, Record, Sha256, SlotState,
 };
 
+mod engine;
 mod error;
+mod location;
+mod postgres;
+mod schema;
+mod sql;
+mod sqlite;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use error::Error;
+pub use location::{Location, look, migrate, open};
+pub use schema::Schema;
 pub use types::{
     Act, Added, Answer, Conflict, Filter, Find, Fleet, History, Idempotency, Issuance, Issue,
     Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Retention, Tidied,
