@@ -9,6 +9,7 @@ mod framing;
 mod matrix;
 mod misplaced;
 mod mutual;
+mod observed;
 mod offers;
 mod paths;
 mod refused;
