@@ -38,7 +38,9 @@ macro_rules! on_both {
 
 mod audit;
 mod codes;
+mod crash;
 mod devices;
+mod disk;
 mod fleet;
 mod issuing;
 mod schema;
