@@ -71,6 +71,15 @@ pub struct Manufactured {
     pub serial: String,
 }
 
+impl Manufactured {
+    /// Whether every database takes it: PostgreSQL has no text with a zero in it, and a certificate that
+    /// somebody made may say anything.
+    #[must_use]
+    pub fn can_be_stored(&self) -> bool {
+        !self.manufacturer.contains('\0') && !self.serial.contains('\0')
+    }
+}
+
 /// The second enrolment key of a device during a switch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NextKey {

@@ -69,14 +69,28 @@ impl Database {
         }
     }
 
+    /// Runs a statement on the PostgreSQL server, with the name of this database for `current`.
+    pub(crate) async fn administer(&self, sql: &str) {
+        let Location::Postgres(url) = &self.location else {
+            panic!("SQLite has no server");
+        };
+        let sql = AssertSqlSafe(sql.replace("current", database_name(url)));
+        let mut connection = PgConnection::connect(server_url().unwrap()).await.unwrap();
+        connection.execute(sql).await.unwrap();
+    }
+
+    /// Ends all connections to this database, as a server does that restarts.
+    pub(crate) async fn disconnect(&self) {
+        let sql =
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'current'";
+        self.administer(sql).await;
+    }
+
     /// Closes the store, and removes the database from a server that is not ours.
     pub(crate) async fn end(self) {
         self.store.close().await;
-        if let (Location::Postgres(url), Server::Given(server)) = (&self.location, server()) {
-            let name = url.rsplit_once('/').unwrap().1.split('?').next().unwrap();
-            let drop = AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"));
-            let mut connection = PgConnection::connect(server).await.unwrap();
-            connection.execute(drop).await.unwrap();
+        if let (Location::Postgres(_), Server::Given(_)) = (&self.location, server()) {
+            self.administer("DROP DATABASE current WITH (FORCE)").await;
         }
     }
 }
@@ -86,10 +100,7 @@ pub(crate) async fn postgres() -> Option<Location> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
     let name = format!("dc_signer_test_{}_{number}", std::process::id());
-    let url = match server() {
-        Server::Skipped => return None,
-        Server::Given(url) | Server::Own { url, .. } => url,
-    };
+    let url = server_url()?;
     let mut connection = PgConnection::connect(url).await.unwrap();
     let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
     connection.execute(create).await.unwrap();
@@ -97,6 +108,23 @@ pub(crate) async fn postgres() -> Option<Location> {
     let (host, _) = address.rsplit_once('/').unwrap();
     let url = format!("{host}/{name}?{parameters}");
     Some(url.parse().unwrap())
+}
+
+fn database_name(url: &str) -> &str {
+    let (_, name) = url
+        .rsplit('?')
+        .next_back()
+        .unwrap()
+        .rsplit_once('/')
+        .unwrap();
+    name
+}
+
+fn server_url() -> Option<&'static str> {
+    match server() {
+        Server::Skipped => None,
+        Server::Given(url) | Server::Own { url, .. } => Some(url),
+    }
 }
 
 enum Server {

@@ -63,7 +63,7 @@ pub enum Conflict {
     Key,
     /// Another device has or had its name: derive it with the next epoch.
     Name,
-    /// Another device is expected to have this serial number.
+    /// Another device is expected to have this serial number, or no certificate has such a one.
     Serial,
     /// There is no such zone.
     Zone,

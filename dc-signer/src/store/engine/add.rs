@@ -102,7 +102,7 @@ impl Taken {
             Conflict::Name
         } else if key_taken {
             Conflict::Key
-        } else if serial.is_some_and(|serial| self.serials.contains(serial)) {
+        } else if serial.is_some_and(|by| !by.can_be_stored() || self.serials.contains(by)) {
             Conflict::Serial
         } else {
             return Added::New;
@@ -181,7 +181,10 @@ async fn serials<S: Session>(
     session: &mut S,
     new: &[NewDevice],
 ) -> Result<HashSet<Manufactured>, Error> {
-    let serials = new.iter().filter_map(|device| device.manufactured.as_ref());
+    let serials = new
+        .iter()
+        .filter_map(|device| device.manufactured.as_ref())
+        .filter(|by| by.can_be_stored());
     let batch = Batch {
         columns: &[("maker", Kind::Text), ("wanted", Kind::Text)],
         rows: serials

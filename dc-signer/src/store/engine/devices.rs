@@ -13,6 +13,11 @@ use super::withdrawn;
 use super::work::Work;
 
 pub(super) async fn find<S: Session>(session: &mut S, by: &Find) -> Result<Option<Device>, Error> {
+    if let Find::Manufactured(by) = by
+        && !by.can_be_stored()
+    {
+        return Ok(None);
+    }
     let (sql, values): (&str, Vec<Value>) = match by {
         Find::Id(id) => (
             "SELECT * FROM devices WHERE id = $1",
@@ -45,6 +50,14 @@ pub(super) async fn list<S: Session>(
     filter: &Filter,
     page: &Page,
 ) -> Result<Listed, Error> {
+    let prefix = filter.external_id_prefix.as_deref();
+    if prefix.is_some_and(|prefix| prefix.contains('\0')) {
+        // PostgreSQL takes no such text, and no external id begins so.
+        return Ok(Listed {
+            devices: Vec::new(),
+            next: None,
+        });
+    }
     let limit = page.limit.clamp(1, Page::MAX);
     let (sql, values) = query(filter, page, limit);
     let rows = session.fetch(sql, values).await?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::names::Zone;
 use crate::registry::{self, Action, Device, DeviceId, Held, KeyUse, Sha256};
 use crate::store::sql::{Batch, Kind, Row, Session, Value};
 use crate::store::{Answer, Error, Issuance, Recorded};
@@ -27,12 +28,12 @@ pub(super) async fn record<S: Session>(
             outcomes.push(Ok(Recorded::Before(answer)));
             continue;
         }
-        let outcome = judge(&mut devices, issuance).map(|key_use| {
+        let outcome = judge(&mut devices, issuance).map(|(key_use, zone)| {
             if key_use == KeyUse::Next {
                 switched.push(issuance.device);
             }
             Recorded::Now {
-                seq: log(work, issuance, key_use),
+                seq: log(work, issuance, key_use, &zone),
             }
         });
         if outcome.is_ok() {
@@ -75,7 +76,7 @@ fn answer_expires(issuance: &Issuance) -> u64 {
 fn judge(
     devices: &mut HashMap<DeviceId, Device>,
     issuance: &Issuance,
-) -> Result<KeyUse, registry::Error> {
+) -> Result<(KeyUse, Zone), registry::Error> {
     let Issuance { name, key, by, .. } = issuance;
     let device = devices.get_mut(&issuance.device);
     let device = device.ok_or(registry::Error::UnknownDevice)?;
@@ -91,13 +92,14 @@ fn judge(
             expires: issuance.expires,
         });
     }
-    Ok(key_use)
+    Ok((key_use, device.zone.clone()))
 }
 
-fn log<S: Session>(work: &mut Work<S>, issuance: &Issuance, key_use: KeyUse) -> u64 {
+fn log<S: Session>(work: &mut Work<S>, issuance: &Issuance, key_use: KeyUse, zone: &Zone) -> u64 {
     let entry = |action, work: &Work<S>| {
         let mut entry = work.entry(action, &issuance.by);
         entry.name = Some(issuance.name.to_string());
+        entry.zone = Some(zone.to_string());
         entry
     };
     if key_use == KeyUse::Next {

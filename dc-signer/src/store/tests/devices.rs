@@ -16,6 +16,7 @@ on_both! {
     lists_come_in_pages,
     many_devices_are_added_at_once,
     the_history_says_what_was_done,
+    text_that_no_database_takes_is_nobodys,
     the_new_key_of_a_switch_is_no_other_devices,
     what_is_not_there_is_not_changed,
 }
@@ -261,6 +262,34 @@ async fn a_key_is_one_devices_only(db: &Database) {
         .await;
     assert_eq!(refused(error.unwrap_err()), registry::Error::KeyTaken);
     assert_eq!(by_id(store, new_device(2).id).await.key, None);
+}
+
+async fn text_that_no_database_takes_is_nobodys(db: &Database) {
+    let store = &*db.store;
+    add_zone(store).await;
+    let manufactured = Manufactured {
+        manufacturer: "acme".into(),
+        serial: "SN\0".into(),
+    };
+    let new = NewDevice {
+        manufactured: Some(manufactured.clone()),
+        ..new_device(1)
+    };
+    let added = store.add_devices(&[new, new_device(2)], &by(NOW)).await;
+    let expected = [Added::Conflict(Conflict::Serial), Added::New];
+    assert_eq!(added.unwrap(), expected);
+    let find = Find::Manufactured(manufactured);
+    assert_eq!(store.find_device(&find).await.unwrap(), None);
+    let filter = Filter {
+        external_id_prefix: Some("cust\0".into()),
+        ..Filter::default()
+    };
+    let page = Page {
+        after: None,
+        limit: 9,
+    };
+    let listed = store.list_devices(&filter, &page).await.unwrap();
+    assert_eq!(listed.devices, []);
 }
 
 async fn the_new_key_of_a_switch_is_no_other_devices(db: &Database) {

@@ -142,3 +142,39 @@ impl Said {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_only_reads_refuses_and_recovers_by_itself() {
+    let Some(db) = Database::postgres().await else {
+        return;
+    };
+    let device = active(&*db.store, 1).await;
+    // What a failover to a standby looks like.
+    let read_only = async |on: &str| {
+        let set = "ALTER DATABASE current SET default_transaction_read_only =";
+        db.administer(&format!("{set} {on}")).await;
+        db.disconnect().await;
+    };
+    read_only("on").await;
+    let error = until_connected(&db, &device).await.unwrap_err();
+    assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
+    let error = db.store.ping().await.unwrap_err();
+    assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
+    assert_eq!(by_id(&*db.store, device.id).await, device);
+    read_only("off").await;
+    until_connected(&db, &device).await.unwrap();
+    db.store.ping().await.unwrap();
+    db.store.check().await.unwrap();
+    db.end().await;
+}
+
+/// Records, again if the connection was lost; says what came of it at last.
+async fn until_connected(db: &Database, device: &Device) -> Result<Recorded, Error> {
+    for number in 0..50 {
+        match db.store.record(issuance(device, number)).await {
+            Err(Error::Unavailable { .. }) => {}
+            result => return result,
+        }
+    }
+    panic!("it never connected again");
+}

@@ -52,6 +52,7 @@ async fn the_device_is_said_to_hold_what_was_recorded(db: &Database) {
         (Action::Issue, "node-1", "device")
     );
     assert_eq!(entry.name.as_deref(), Some(device.name.as_str()));
+    assert_eq!(entry.zone.as_deref(), Some("cpe.example.com"));
     assert_eq!(entry.credential_sha256, Some(issuance.credentials[0]));
     assert_eq!(entry.spki_sha256, Some(issuance.spki_sha256));
     assert_eq!(entry.expires, Some(issuance.expires));
