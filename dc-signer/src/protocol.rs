@@ -8,11 +8,14 @@
 mod device;
 mod operator;
 mod problem;
+#[cfg(feature = "service")]
+mod registry;
 
 pub use device::{Credential, Credentials, EnrollRequest, RenewRequest, RenewalInfo};
 pub use operator::{
-    AddLine, AddedDevice, Code, Device, DevicePage, HeldCredential, NewDevice, NewZone,
-    PullRenewals, RefusedLine, Replace, Replaced, Slot, Zone,
+    AddLine, AddedDevice, Code, Device, DeviceHistory, DevicePage, HeldCredential, HistoryEntry,
+    IssuedCredential, NewDevice, NewZone, PullRenewals, RefusedLine, Replace, Replaced, Slot, Zone,
+    ZoneForms,
 };
 pub use problem::{Kind, Problem};
 

@@ -13,7 +13,6 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
-pub use database::Database;
 pub use devices::{
     Credentials, Enrolment, Limits, Manufacturer, NameMode, Names, Retention, Serials,
 };
@@ -23,6 +22,7 @@ pub use problem::{Problem, Wrong};
 
 use crate::error::Error;
 use crate::files;
+use crate::store::Location;
 use reader::{Report, Section};
 
 /// The sample file, which is the documentation of all keys.
@@ -40,7 +40,7 @@ pub struct Config {
     /// Where the service is reached.
     pub listen: Listen,
     /// Where it keeps what it knows.
-    pub database: Database,
+    pub database: Location,
     /// How unique names are made.
     pub names: Names,
     /// What is issued.
@@ -93,7 +93,7 @@ impl Config {
         let node = root.optional("node", values::word);
         let listen = Listen::read(root.section("listen"), base);
         let data_folder = data.clone().unwrap_or_default();
-        let database = Database::read(root.section("database"), &data_folder);
+        let database = database::read(root.section("database"), &data_folder);
         let names = Names::read(root.section("names"));
         let credentials = Credentials::read(root.section("credentials"));
         let enrolment = Enrolment::read(root.section("enrolment"));
@@ -108,7 +108,7 @@ impl Config {
             tenant: tenant.unwrap_or_else(|| "default".to_owned()),
             node: node.unwrap_or_else(|| "signer".to_owned()),
             listen: listen?,
-            database: database?,
+            database,
             names,
             credentials,
             enrolment,

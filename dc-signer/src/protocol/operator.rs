@@ -159,6 +159,48 @@ pub struct DevicePage {
     pub next: Option<String>,
 }
 
+/// What happened to a device, newest first.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct DeviceHistory {
+    /// What was issued to it, as long as that is kept.
+    pub issued: Vec<IssuedCredential>,
+    /// What was done to it, from the audit log.
+    pub acts: Vec<HistoryEntry>,
+}
+
+/// A credential that was issued.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct IssuedCredential {
+    /// The SHA-256 of the credential.
+    pub credential_sha256: String,
+    /// The SHA-256 of the SubjectPublicKeyInfo in it.
+    pub spki_sha256: String,
+    /// The SHA-256 of the delegation certificate that it is under.
+    pub delegation_sha256: String,
+    /// The name that it was issued for.
+    pub name: String,
+    /// When it was issued.
+    pub issued: u64,
+    /// When it ends.
+    pub expires: u64,
+}
+
+/// Something that was done to a device.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct HistoryEntry {
+    /// Its place in the audit log.
+    pub seq: u64,
+    /// When.
+    pub time: u64,
+    /// By whom.
+    pub actor: String,
+    /// What.
+    pub action: String,
+}
+
 /// How to replace a device.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -201,6 +243,15 @@ pub struct NewZone {
 
 fn named() -> String {
     "named".to_owned()
+}
+
+/// Which forms a zone is to issue.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct ZoneForms {
+    /// `named`, `both` or `rfc9345`.
+    pub forms: String,
 }
 
 /// A zone with its delegation certificates.
