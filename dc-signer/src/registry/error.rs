@@ -43,6 +43,8 @@ pub enum Error {
     BadSha256,
     /// A state is none of the known ones.
     BadState,
+    /// Another activation code has this public part.
+    CodeTaken,
     /// A new name must come with a higher epoch.
     EpochNotHigher {
         /// The device's epoch now.
@@ -178,6 +180,7 @@ impl Error {
             Self::BadRole => "a role is one of viewer, operator, admin",
             Self::BadSha256 => "a SHA-256 is 64 hexadecimal digits in lower case",
             Self::BadState => "this is none of the states there are",
+            Self::CodeTaken => "another activation code has this public part: make another one",
             Self::KeyEnded => {
                 "a newer enrolment key took over more than 24 h ago: use that key, or enrol again"
             }

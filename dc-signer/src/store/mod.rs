@@ -50,7 +50,8 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Adds devices, all in one transaction; says for each, in order, what became of it.
     ///
-    /// Adding the same ones again changes nothing, so a bulk load that broke off can be started over.
+    /// Adding the same ones again changes nothing, so a bulk load that broke off can be started over. Others
+    /// wait meanwhile: hand over a thousand at a time, not a million.
     async fn add_devices(&self, devices: &[NewDevice], by: &Act) -> Result<Vec<Added>, Error>;
 
     /// The one device that fits.
@@ -78,8 +79,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Keeps an activation code. An unused one of the same device stops being good.
     ///
-    /// Fails with [`UnknownDevice`](crate::registry::Error::UnknownDevice), or
-    /// [`NotInState`](crate::registry::Error::NotInState) if the device is not preregistered.
+    /// Fails with [`UnknownDevice`](crate::registry::Error::UnknownDevice),
+    /// [`NotInState`](crate::registry::Error::NotInState) if the device is not preregistered, and
+    /// [`CodeTaken`](crate::registry::Error::CodeTaken), after which another code is worth a try.
     async fn put_code(&self, code: &PendingCode, by: &Act) -> Result<(), Error>;
 
     /// The code with this public part.
@@ -219,7 +221,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Reads every page of the database, then does what [`Self::verify_audit`] does.
     async fn check(&self) -> Result<Head, Error>;
 
-    /// Whether the database answers, and lets this process write.
+    /// Whether the database answers and lets this process write, and credentials are recorded.
     async fn ping(&self) -> Result<(), Error>;
 
     /// Waits for what is being written and closes all connections.

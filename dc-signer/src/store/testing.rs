@@ -11,9 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use super::{Location, Store, migrate, open};
 
@@ -65,6 +68,31 @@ impl Database {
             Location::Postgres(url) => {
                 let mut connection = PgConnection::connect(url).await.unwrap();
                 connection.execute(sql).await.unwrap();
+            }
+        }
+    }
+
+    /// Keeps everybody from writing for a while, as the command line does that writes meanwhile.
+    pub(crate) async fn write_for(&self, time: Duration) -> JoinHandle<()> {
+        match &self.location {
+            Location::File(path) => {
+                let url = format!("sqlite:{}", path.display());
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                connection.execute("BEGIN IMMEDIATE").await.unwrap();
+                tokio::spawn(async move {
+                    sleep(time).await;
+                    connection.execute("COMMIT").await.unwrap();
+                })
+            }
+            Location::Postgres(url) => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                connection.execute("BEGIN").await.unwrap();
+                let lock = "SELECT * FROM audit_head FOR UPDATE";
+                connection.execute(lock).await.unwrap();
+                tokio::spawn(async move {
+                    sleep(time).await;
+                    connection.execute("COMMIT").await.unwrap();
+                })
             }
         }
     }

@@ -19,6 +19,9 @@ pub(super) async fn put<S: Session>(
         }
         .into());
     }
+    if find(&mut work.session, code.id).await?.is_some() {
+        return Err(registry::Error::CodeTaken.into());
+    }
     // A code that got lost is worth nothing once there is a new one.
     let sql = "DELETE FROM codes WHERE device = $1 AND used_by IS NULL";
     let id = device.id.as_bytes()[..].into();

@@ -2,9 +2,9 @@
 //!
 //! A commit waits for the disk, and the disk takes as long for one credential as for a hundred.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::store::sql::Database;
@@ -19,6 +19,11 @@ pub(super) struct Group {
     /// Gone once the store is closed.
     queue: Mutex<Option<mpsc::Sender<Job>>>,
     task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Nothing that can panic is done while the value is locked.
+fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Job {
@@ -40,16 +45,25 @@ impl Group {
     /// waits or not.
     pub(super) async fn record(&self, issuance: Issuance) -> Result<Recorded, Error> {
         let (done, recorded) = oneshot::channel();
-        let queue = self.queue.lock().await.clone().ok_or_else(closed)?;
+        let queue = lock(&self.queue).clone().ok_or_else(closed)?;
         let job = Job { issuance, done };
         queue.send(job).await.map_err(|_| closed())?;
         recorded.await.map_err(|_| closed())?
     }
 
+    /// Fails with [`Error::Unavailable`] if nothing is recorded any more.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match &*lock(&self.queue) {
+            Some(queue) if !queue.is_closed() => Ok(()),
+            _ => Err(closed()),
+        }
+    }
+
     /// Records what is in the queue, and stops.
     pub(super) async fn stop(&self) {
-        self.queue.lock().await.take();
-        if let Some(task) = self.task.lock().await.take() {
+        lock(&self.queue).take();
+        let task = lock(&self.task).take();
+        if let Some(task) = task {
             // It only fails if it panicked, and then there is nothing to wait for.
             let _ = task.await;
         }

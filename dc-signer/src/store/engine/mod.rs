@@ -233,6 +233,7 @@ impl<D: Database> Store for Engine<D> {
     }
 
     async fn ping(&self) -> Result<(), Error> {
+        self.group.check()?;
         let mut work = self.begin().await?;
         // Only a write that is committed shows that writing works.
         let sql = "UPDATE audit_head SET seq = seq WHERE one = 1";

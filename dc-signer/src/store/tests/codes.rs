@@ -12,6 +12,7 @@ on_both! {
     replicas_count_tries_together,
     the_same_attempt_again_gets_the_same_device,
     tries_are_counted_and_then_the_right_code_is_refused_too,
+    two_codes_do_not_share_a_public_part,
     unknown_and_old_codes_are_refused,
 }
 
@@ -114,6 +115,18 @@ async fn replicas_count_tries_together(db: &Database) {
     }
     assert_eq!(wrong, PendingCode::MAX_TRIES);
     other.close().await;
+}
+
+async fn two_codes_do_not_share_a_public_part(db: &Database) {
+    let store = &*db.store;
+    with_code(store).await;
+    let same = PendingCode {
+        device: new_device(2).id,
+        ..code(1)
+    };
+    let error = store.put_code(&same, &by(NOW)).await.unwrap_err();
+    assert_eq!(refused(error), registry::Error::CodeTaken);
+    assert_eq!(store.find_code(code(1).id).await.unwrap(), Some(code(1)));
 }
 
 async fn unknown_and_old_codes_are_refused(db: &Database) {

@@ -10,6 +10,7 @@ on_both! {
     migrating_again_changes_nothing,
     no_error_or_debug_output_has_the_password,
     ping_says_whether_it_works,
+    two_processes_write_one_after_the_other,
     what_was_never_written_is_an_error,
 }
 
@@ -115,6 +116,21 @@ async fn a_backup_is_a_database_of_its_own(db: &Database) {
     let nowhere = db.folder.path().join("missing").join("backup.db");
     let error = db.store.backup(&nowhere).await.unwrap_err();
     assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
+}
+
+async fn two_processes_write_one_after_the_other(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    let writing = db.write_for(Duration::from_millis(300)).await;
+    store.record(issuance(&device, 0)).await.unwrap();
+    writing.await.unwrap();
+    let writing = db.write_for(Duration::from_millis(300)).await;
+    store
+        .change_device(device.id, &Change::Suspend, &by(NOW))
+        .await
+        .unwrap();
+    writing.await.unwrap();
+    assert_eq!(store.verify_audit().await.unwrap().seq, 4);
 }
 
 async fn what_was_never_written_is_an_error(db: &Database) {
