@@ -26,13 +26,13 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use pki_types::{DnsName, ServerName, SignatureVerificationAlgorithm, UnixTime};
+use pki_types::{SignatureVerificationAlgorithm, UnixTime};
 
 use crate::certificate::DelegationCertificate;
 use crate::credential::{Credential, DelegatedCredential, Form};
 use crate::error::Error;
 use crate::name::UniqueName;
-use crate::offer::{Offer, SchemeList};
+use crate::offer::Offer;
 use crate::scheme::SignatureScheme;
 use crate::spki::PublicKey;
 use crate::tbs::{Role, signed_bytes};
@@ -308,18 +308,10 @@ fn verify_own(
     algorithms: &[&'static dyn SignatureVerificationAlgorithm],
     now: UnixTime,
 ) -> Result<UnixTime, Error> {
-    let claim = credential.credential();
-    let offer = Offer::new(SchemeList::new([credential.algorithm()])?).with(
-        credential.form(),
-        SchemeList::new([claim.dc_cert_verify_algorithm])?,
-    );
-    let wanted = claim.unique_name.as_ref().and_then(|name| {
-        let name = DnsName::try_from(name.as_str()).ok()?;
-        Some(ServerName::DnsName(name))
-    });
+    let offer = Offer::suiting(credential);
     let verified = Verifier::new(policy.role, &offer, algorithms)
         .with_strict_expiry()
-        .verify(credential, &policy.certificate, wanted.as_ref(), now)?;
+        .verify_own_name(credential, &policy.certificate, now)?;
     Ok(verified.expiry())
 }
 

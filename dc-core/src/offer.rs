@@ -87,6 +87,16 @@ impl Offer {
         }
     }
 
+    /// The offer that suits this credential and nothing else: its form and its two schemes.
+    ///
+    /// For whoever holds a credential and asks what a peer would make of it.
+    #[must_use]
+    pub fn suiting(credential: &DelegatedCredential<'_>) -> Self {
+        let only = |scheme| SchemeList([scheme].into());
+        let scheme = credential.credential().dc_cert_verify_algorithm;
+        Self::new(only(credential.algorithm())).with(credential.form(), only(scheme))
+    }
+
     /// The same offer with this form offered too.
     #[must_use]
     pub fn with(mut self, form: Form, schemes: SchemeList) -> Self {
@@ -196,6 +206,17 @@ mod tests {
     fn the_two_lists_are_independent() {
         let offer = Offer::new(list(&[RSA])).with(Form::Rfc9345, list(&[P256]));
         assert_eq!(suits(&offer), Ok(()));
+    }
+
+    #[test]
+    fn the_suiting_offer_suits_and_offers_nothing_else() {
+        let credential = DelegatedCredential::decode(Form::Rfc9345, CREDENTIAL).unwrap();
+        let offer = Offer::suiting(&credential);
+        assert_eq!(offer.suits(&credential), Ok(()));
+        assert_eq!(
+            offer,
+            Offer::new(list(&[RSA])).with(Form::Rfc9345, list(&[P256]))
+        );
     }
 
     #[test]

@@ -20,11 +20,21 @@ pub struct StoredCredential {
     pub form: Form,
     /// The role, where the label says it; [`find_role`](Self::find_role) knows for certain.
     pub role: Option<Role>,
-    /// The encoding, which parses.
+    /// The encoding, which parses if it was read from a file.
     pub bytes: Vec<u8>,
 }
 
 impl StoredCredential {
+    /// A credential that came in another way than from a file; its bytes may be anything.
+    #[must_use]
+    pub fn new(form: Form, bytes: &[u8]) -> Self {
+        Self {
+            form,
+            role: None,
+            bytes: bytes.into(),
+        }
+    }
+
     /// Which end the credential authenticates, as only the certificate's signature proves.
     ///
     /// Fails with [`Error::RoleMismatch`] if the label says the other role, and as
@@ -87,11 +97,7 @@ fn read_bare(file: &[u8]) -> Result<StoredCredential, Error> {
     if file.is_empty() {
         return Err(Error::MissingCredential);
     }
-    let stored = |form| StoredCredential {
-        form,
-        role: None,
-        bytes: file.into(),
-    };
+    let stored = |form| StoredCredential::new(form, file);
     // Both layouts are self-delimiting, so at most one of them ends where the file does but for a
     // coincidence that no signature would cover.
     DelegatedCredential::decode(Form::Rfc9345, file)

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use pki_types::{ServerName, SignatureVerificationAlgorithm, UnixTime};
+use pki_types::{DnsName, ServerName, SignatureVerificationAlgorithm, UnixTime};
 
 use crate::MAX_VALIDITY;
 use crate::certificate::DelegationCertificate;
@@ -111,6 +111,26 @@ impl<'a> Verifier<'a> {
             spki: claim.spki.to_owned(),
             key,
         })
+    }
+
+    /// Verifies as the peer that connects to the very name in the credential: what an issuer, or a
+    /// holder, checks of its own.
+    ///
+    /// Together with [`Offer::suiting`], only what is wrong with the credential itself is left to fail.
+    /// Fails as [`verify`](Self::verify) does, but never with [`Error::MissingReferenceIdentity`] or
+    /// [`Error::NameMismatch`].
+    pub fn verify_own_name(
+        &self,
+        credential: &DelegatedCredential<'_>,
+        certificate: &DelegationCertificate<'_>,
+        now: UnixTime,
+    ) -> Result<VerifiedCredential, Error> {
+        let name = credential.credential().unique_name.as_ref();
+        let wanted = name.and_then(|name| {
+            let name = DnsName::try_from(name.as_str()).ok()?;
+            Some(ServerName::DnsName(name))
+        });
+        self.verify(credential, certificate, wanted.as_ref(), now)
     }
 
     fn check_time(

@@ -19,6 +19,14 @@ pub enum Error {
         /// What is wrong with it.
         source: dc_core::Error,
     },
+    /// A configuration file says something that cannot be done.
+    #[cfg(feature = "service")]
+    BadConfig {
+        /// The file.
+        path: PathBuf,
+        /// All that is wrong in it, at least one thing.
+        problems: Vec<crate::config::Problem>,
+    },
     /// A file is not a certificate signing request (PKCS#10, RFC 2986).
     BadCsr {
         /// The file.
@@ -38,6 +46,14 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         source: dc_core::Error,
+    },
+    /// What to log cannot be understood.
+    #[cfg(feature = "service")]
+    BadLogFilter {
+        /// What was given.
+        filter: String,
+        /// What is wrong with it.
+        source: tracing_subscriber::filter::ParseError,
     },
     /// A name is no unique name in any spelling.
     BadName {
@@ -98,6 +114,17 @@ pub enum Error {
         /// The most that is allowed.
         max: Duration,
     },
+    /// The service cannot be reached at an address.
+    #[cfg(feature = "service")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something in this process logs already.
+    #[cfg(feature = "service")]
+    LogStarted,
     /// Which unique name a device has had can no longer be read from its identity folder.
     LostName {
         /// The file that should say it.
@@ -165,6 +192,12 @@ pub enum Error {
         /// Which rule.
         source: dc_core::Error,
     },
+    /// The service's own certificate is one that signs credentials.
+    #[cfg(feature = "service")]
+    ServesWithDelegation {
+        /// The file with the certificate.
+        path: PathBuf,
+    },
     /// The delegation certificate's key could not sign.
     Sign {
         /// Why.
@@ -174,6 +207,12 @@ pub enum Error {
     TestCertificate {
         /// Why.
         source: rcgen::Error,
+    },
+    /// The TLS stack cannot do what the configuration asks for.
+    #[cfg(feature = "service")]
+    Tls {
+        /// Why.
+        source: rustls::Error,
     },
     /// A file is longer than any such file.
     TooLarge {
@@ -227,6 +266,14 @@ impl std::error::Error for Error {
             Self::Demo { source, .. } => Some(&**source),
             #[cfg(feature = "demo")]
             Self::DemoFailed { .. } => None,
+            #[cfg(feature = "service")]
+            Self::BadConfig { .. } | Self::LogStarted | Self::ServesWithDelegation { .. } => None,
+            #[cfg(feature = "service")]
+            Self::BadLogFilter { source, .. } => Some(source),
+            #[cfg(feature = "service")]
+            Self::Listen { source, .. } => Some(source),
+            #[cfg(feature = "service")]
+            Self::Tls { source } => Some(source),
             Self::Sign { source } => Some(source),
             Self::TestCertificate { source } => Some(source),
             Self::BadCsrSignature { .. }

@@ -23,6 +23,8 @@
 //! With the feature `demo`, module `demo` shows the whole of it with TLS connections. [`vendor`] makes a root and a delegation certificate for trying all this out.
 
 pub mod clock;
+#[cfg(feature = "service")]
+pub mod config;
 mod csr;
 mod delegation;
 #[cfg(feature = "demo")]
@@ -33,8 +35,18 @@ pub mod human;
 mod identity;
 mod issuer;
 pub mod keys;
+#[cfg(feature = "service")]
+pub mod listener;
 pub mod names;
 mod pem;
+#[cfg(feature = "protocol")]
+pub mod protocol;
+#[cfg(feature = "service")]
+pub mod registry;
+#[cfg(feature = "service")]
+pub mod store;
+#[cfg(feature = "service")]
+pub mod telemetry;
 pub mod vendor;
 mod warning;
 

@@ -13,6 +13,7 @@ mod http;
 mod matrix;
 mod misplaced;
 mod mutual;
+mod observed;
 mod offers;
 mod paths;
 mod refused;

@@ -456,7 +456,7 @@ proptest! {
     #[test]
     fn every_unique_name_can_be_wanted(name in "[a-z0-9-]{1,63}(\\.[a-z0-9-]{1,20}){0,4}") {
         if UniqueName::try_from(&*name).is_ok() {
-            prop_assert!(DnsName::try_from(&*name).is_ok(), "{}", name);
+            prop_assert!(pki_types::DnsName::try_from(&*name).is_ok(), "{}", name);
         }
     }
 }

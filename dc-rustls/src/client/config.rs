@@ -14,9 +14,10 @@ use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{ClientConfig, KeyLog, NoKeyLog, RootCertStore, SignatureScheme};
 
 use super::authorization::Authorization;
+use super::observer::Observer;
 use super::sessions::{ConnectionSessions, Sessions};
 use super::verifier::CredentialVerifier;
-use super::{Peer, Stream, UniqueName, offer};
+use super::{Peer, Presented, Stream, UniqueName, offer};
 use crate::provider::{Side, intern_offer, wrap};
 use crate::{Error, compress, events};
 
@@ -140,6 +141,7 @@ pub struct Builder {
     max_validity: Duration,
     resumes: bool,
     authorization: Authorization,
+    observer: Observer,
     client_auth: Arc<dyn ResolvesClientCert>,
     secret_extraction: bool,
     alpn_protocols: Vec<Vec<u8>>,
@@ -158,6 +160,7 @@ impl Builder {
             max_validity: MAX_VALIDITY,
             resumes: true,
             authorization: Authorization::default(),
+            observer: Observer::default(),
             client_auth: Arc::new(NoClientCert),
             secret_extraction: false,
             alpn_protocols: Vec::new(),
@@ -211,6 +214,18 @@ impl Builder {
         allows: impl Fn(&ServerName<'_>, &Peer) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.authorization = Authorization::new(allows);
+        self
+    }
+
+    /// Shows the application what a server presents, before anything of it is judged: for tools that
+    /// explain a refusal, and for logs.
+    ///
+    /// Called once in every full handshake in which a certificate arrives, and not when a session is
+    /// resumed or when what came next to the certificate is malformed. It runs inside the handshake, so
+    /// it should be quick.
+    #[must_use]
+    pub fn observe(mut self, observe: impl Fn(&Presented<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Observer::new(observe);
         self
     }
 
@@ -288,6 +303,7 @@ impl Builder {
             algorithms: self.provider.signature_verification_algorithms.all,
             max_validity: check_max_validity(self.max_validity)?,
             authorization: self.authorization.clone(),
+            observer: self.observer,
         };
         let provider = wrap(&self.provider, Side::Client { offer: extensions });
         let versions: &[_] = match self.tls12 {

@@ -2,6 +2,7 @@
 
 mod authorization;
 mod config;
+mod observer;
 mod offer;
 mod sessions;
 mod stream;
@@ -12,6 +13,7 @@ mod verifier;
 use dc_core::Form;
 
 pub use self::config::{Builder, Config, WantsVerifier};
+pub use self::observer::Presented;
 pub use self::stream::Stream;
 #[cfg(feature = "tokio")]
 pub use self::tokio::AsyncStream;

@@ -13,8 +13,9 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error};
 
-use super::Peer;
 use super::authorization::Authorization;
+use super::observer::Observer;
+use super::{Peer, Presented};
 use crate::error::Refusal;
 use crate::handover;
 use crate::view::certificate::{UnpackError, unpack};
@@ -26,6 +27,7 @@ pub(super) struct CredentialVerifier {
     pub(super) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
     pub(super) max_validity: Duration,
     pub(super) authorization: Authorization,
+    pub(super) observer: Observer,
 }
 
 impl CredentialVerifier {
@@ -72,6 +74,13 @@ impl ServerCertVerifier for CredentialVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let unpacked = unpack(blob).map_err(|error| refuse(error.into()))?;
+        let credential = unpacked.credential.as_ref();
+        self.observer.show(&Presented {
+            offer: &self.offer,
+            end_entity,
+            intermediates,
+            credential: credential.map(|(form, bytes)| (*form, &**bytes)),
+        });
         let verified = self.inner.verify_server_cert(
             end_entity,
             intermediates,
@@ -165,6 +174,7 @@ impl fmt::Debug for CredentialVerifier {
             algorithms: _,
             max_validity,
             authorization: _,
+            observer: _,
         } = self;
         f.debug_struct("CredentialVerifier")
             .field("inner", inner)

@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dc_core::pem::StoredCredential;
-use dc_core::{
-    Credential, DelegatedCredential, DelegationCertificate, Offer, Role, SchemeList, Verifier,
-};
+use dc_core::{DelegatedCredential, DelegationCertificate, Offer, Role, Verifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::SigningKey;
 
 use super::config::Settings;
@@ -182,22 +180,14 @@ impl Store {
     ) -> Result<UnixTime, Error> {
         let verify = || {
             let credential = DelegatedCredential::decode(stored.form, &stored.bytes)?;
-            let claim = credential.credential();
-            let list = |scheme| SchemeList::new([scheme]);
-            let offer = Offer::new(list(credential.algorithm())?)
-                .with(stored.form, list(claim.dc_cert_verify_algorithm)?);
+            let offer = Offer::suiting(&credential);
             let algorithms = self.settings.provider.signature_verification_algorithms.all;
             Verifier::new(Role::Server, &offer, algorithms)
-                .verify(&credential, certificate, own_name(claim).as_ref(), now)
+                .verify_own_name(&credential, certificate, now)
                 .map(|verified| verified.expiry())
         };
         verify().map_err(Error::Credential)
     }
-}
-
-fn own_name(claim: &Credential<'_>) -> Option<ServerName<'static>> {
-    let name = claim.unique_name.as_ref()?;
-    ServerName::try_from(name.as_str().to_owned()).ok()
 }
 
 fn check_key(key: &dyn SigningKey, stored: &StoredCredential) -> Result<(), Error> {

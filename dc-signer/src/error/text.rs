@@ -14,6 +14,8 @@ impl fmt::Display for Error {
             Self::BadCertificate { path, source } => {
                 write!(f, "{}, first certificate: {source}", path.display())
             }
+            #[cfg(feature = "service")]
+            Self::BadConfig { path, problems } => write_problems(f, path, problems),
             Self::BadCsr { path, source } => write!(
                 f,
                 "{} is not a certificate signing request (PKCS#10): {source}; make one with 'openssl req -new -key key.pem -subj / -out device.csr'",
@@ -25,6 +27,11 @@ impl fmt::Display for Error {
                 path.display()
             ),
             Self::BadDeviceKey { path, source } => write!(f, "{}: {source}", path.display()),
+            #[cfg(feature = "service")]
+            Self::BadLogFilter { filter, source } => write!(
+                f,
+                "{filter:?} says nothing about what to log: {source}: use a level such as info, or one for each part, as in info,sqlx=warn"
+            ),
             Self::BadName { given, source } => write!(f, "{given:?}: {source}"),
             Self::BadPem { path, source } => {
                 write!(
@@ -69,6 +76,15 @@ impl fmt::Display for Error {
                 Span::new(*wanted),
                 Span::new(*max)
             ),
+            #[cfg(feature = "service")]
+            Self::Listen { address, source } => write!(
+                f,
+                "cannot listen at {address}: {source}: see what else does with 'ss -ltnp', or change listen.address"
+            ),
+            #[cfg(feature = "service")]
+            Self::LogStarted => {
+                f.write_str("something in this process logs already: start it once only")
+            }
             Self::LostName { path } => write!(
                 f,
                 "{} does not say any more which name the device has had: give it with --name",
@@ -118,12 +134,20 @@ impl fmt::Display for Error {
                 write!(f, "cannot read {}: {source}{}", path.display(), fix(source))
             }
             Self::Refused { source } => write!(f, "not issued: {source}"),
+            #[cfg(feature = "service")]
+            Self::ServesWithDelegation { path } => write!(
+                f,
+                "{} may delegate, and a key that signs credentials must never serve TLS: get another certificate for the service",
+                path.display()
+            ),
             Self::Sign { source } => {
                 write!(f, "the delegation certificate's key did not sign: {source}")
             }
             Self::TestCertificate { source } => {
                 write!(f, "cannot make a certificate for trying out: {source}")
             }
+            #[cfg(feature = "service")]
+            Self::Tls { source } => write!(f, "TLS cannot be set up as configured: {source}"),
             Self::TooLarge { path, max } => write!(
                 f,
                 "{} is longer than {max} bytes: check that it is the right file",
@@ -155,6 +179,28 @@ impl fmt::Display for Error {
                 "the zone {zone} has one label, and clients take no wildcard for a whole top-level domain: use two or more, as in cpe.example.com"
             ),
         }
+    }
+}
+
+/// The first problem, and where to see the others: errors are one line.
+#[cfg(feature = "service")]
+fn write_problems(
+    f: &mut fmt::Formatter<'_>,
+    path: &std::path::Path,
+    problems: &[crate::config::Problem],
+) -> fmt::Result {
+    write!(f, "{}, ", path.display())?;
+    if let Some(first) = problems.first() {
+        write!(f, "{first}")?;
+    }
+    match problems.len() {
+        0 | 1 => Ok(()),
+        count => write!(
+            f,
+            "; and {} more: see all with 'dc-signer check --config {}'",
+            count - 1,
+            path.display()
+        ),
     }
 }
 

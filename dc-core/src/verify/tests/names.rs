@@ -34,6 +34,30 @@ fn accepts_the_wanted_name_in_any_case() {
 }
 
 #[test]
+fn its_own_name_is_wanted_of_every_kind_and_has_to_be_covered() {
+    let verify = |scene: &Scene, bytes: &[u8]| {
+        let credential = DelegatedCredential::decode(scene.form, bytes)?;
+        Verifier::new(scene.role, &Offer::suiting(&credential), algorithms()).verify_own_name(
+            &credential,
+            &scene.certificate(),
+            at(NOW),
+        )
+    };
+    for scene in Scene::all() {
+        let verified = verify(&scene, &scene.sign(|_| {})).unwrap();
+        assert_eq!(verified.form(), scene.form);
+    }
+    let name = "k3v.other.example";
+    let scene = named(Role::Server);
+    assert_refused(
+        verify(&scene, &scene.sign(|claim| claim.name = Some(name))),
+        Error::NameNotCovered {
+            name: name.try_into().unwrap(),
+        },
+    );
+}
+
+#[test]
 fn rejects_the_evil_twin() {
     for role in [Role::Server, Role::Client] {
         let got = UniqueName::try_from("twin.cpe.example.com").unwrap();

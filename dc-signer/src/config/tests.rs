@@ -1,0 +1,153 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SMALLEST: &str =
+    "data = 'data'\n[listen]\naddress = '[::]:1'\ncertificate = 'c'\nkey = 'k'\n";
+
+fn problems(text: &str) -> Vec<String> {
+    let problems = Config::parse(text, "/etc".as_ref()).unwrap_err();
+    problems.iter().map(ToString::to_string).collect()
+}
+
+/// The sample with each line `#key = value` as a line that counts, but for the one that
+/// excludes another.
+fn whole_sample() -> String {
+    let line = |line: &'static str| match line.strip_prefix('#') {
+        Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) && key.contains(" = ") => {
+            match line.starts_with("#postgres") {
+                true => line,
+                false => key,
+            }
+        }
+        _ => line,
+    };
+    SAMPLE.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_sample_is_loaded_as_it_stands_and_with_every_key() {
+    let short = Config::parse(SAMPLE, "/etc".as_ref()).unwrap();
+    let whole = Config::parse(&whole_sample(), "/etc".as_ref()).unwrap();
+    assert_ne!(SAMPLE, whole_sample());
+    let strip = |mut config: Config| {
+        // Its default is to have none.
+        config.manufacturers[0].zone = None;
+        format!("{config:?}")
+    };
+    // What the comments call defaults are the defaults.
+    assert_eq!(strip(short), strip(whole));
+}
+
+#[test]
+fn every_key_is_in_the_sample() {
+    let (report, table) = Report::open(SAMPLE);
+    Config::read(Section::root(&report, table), "".as_ref());
+    let asked: BTreeSet<_> = report.asked().into_iter().collect();
+    assert!(asked.len() > 30, "{asked:?}");
+    let missing: Vec<_> = asked
+        .iter()
+        .filter(|key| {
+            let last = key.rsplit('.').next().unwrap();
+            let lines = [
+                format!("\n{last} = "),
+                format!("\n#{last} = "),
+                format!("\n[{key}]"),
+                format!("\n[[{key}]]"),
+            ];
+            !lines.iter().any(|line| SAMPLE.contains(line.as_str()))
+        })
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn what_is_left_out_has_the_documented_default() {
+    let config = Config::parse(SMALLEST, "/etc".as_ref()).unwrap();
+    assert_eq!(config.data, Path::new("/etc/data"));
+    let database = format!("{:?}", config.database);
+    assert_eq!(database, "File(/etc/data/dc-signer.db)");
+    assert_eq!(config.listen.max_handshakes, 512);
+    assert_eq!(config.credentials.lifetime.as_secs(), 164 * 3600);
+    assert_eq!(config.metrics.access, MetricsAccess::Operators);
+    assert!(!config.listen.tls12);
+}
+
+#[test]
+fn an_empty_file_is_told_all_that_it_needs() {
+    let said = problems("").join("\n");
+    for key in ["data", "listen.address", "listen.certificate", "listen.key"] {
+        assert!(
+            said.contains(&format!("{key} is missing: add a line such as")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_with_line_and_key() {
+    let text = format!(
+        "{SMALLEST}adress = '[::]:2'\nmax_handshakes = 0\n[names]\nmode = 'md5'\n\
+         [[manufacturers]]\nname = 'a b'\n[lmits]\n[database]\nsqlite = 'a'\npostgres = 'postgres://b'\n"
+    );
+    assert_eq!(
+        problems(&text),
+        [
+            "line 6: listen.adress does not exist: do you mean address?",
+            "line 7: listen.max_handshakes is 0: use 1 to 1000000",
+            "line 9: names.mode is \"md5\": it has to be \"hmac\" or \"random\"",
+            "line 10: manufacturers.anchors is missing: add a line such as 'anchors = \"acme.pem\"'",
+            "line 11: manufacturers.name is \"a b\": it has to be 1 to 64 letters, digits, '-', '.' and '_'",
+            "line 12: lmits does not exist: do you mean limits?",
+            "line 13: database needs either sqlite or postgres: give exactly one of them",
+        ]
+    );
+}
+
+#[test]
+fn a_manufacturer_cannot_have_the_name_of_another() {
+    let manufacturer = "[[manufacturers]]\nname = 'a'\nanchors = 'b'\n";
+    let said = problems(&format!("{SMALLEST}{manufacturer}{manufacturer}"));
+    assert!(
+        said[0].contains("manufacturers.name is \"a\", which stands there before"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_password_in_the_database_url_is_never_shown() {
+    for (url, fine) in [
+        ("postgres://a:hunter2@b/c", true),
+        ("mysql://a:hunter2@b/c", false),
+    ] {
+        let text = format!("{SMALLEST}[database]\npostgres = '{url}'\n");
+        let shown = match Config::parse(&text, "".as_ref()) {
+            Ok(config) => format!("{config:?}"),
+            Err(problems) => format!("{problems:?}{}", problems[0]),
+        };
+        assert_eq!(Config::parse(&text, "".as_ref()).is_ok(), fine);
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_told_where() {
+    let file = [&b"data = 'x'\n"[..], &[0xff, b'\n']].concat();
+    let error = str::from_utf8(&file).unwrap_err();
+    assert_eq!(
+        not_utf8(&file, error).to_string(),
+        "line 2: not TOML: this line is not UTF-8"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in "\\PC{0,200}", cut in 0..SAMPLE.len()) {
+        let _ = Config::parse(&text, "".as_ref());
+        if let Some(start) = SAMPLE.get(..cut) {
+            let _ = Config::parse(&format!("{start}{text}"), "".as_ref());
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tower::ServiceExt;
+
+use super::client::ClientCertificate;
+use super::identity::H2;
+use super::idle::Idle;
+use super::{Permits, Settings};
+use crate::telemetry::{Handshake, Metrics};
+
+/// What a connection needs of its listener.
+pub(super) struct Connection {
+    pub(super) settings: Arc<Settings>,
+    pub(super) router: Router,
+    pub(super) stopped: watch::Receiver<bool>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Connection {
+    /// Shakes hands and answers requests until either side has had enough.
+    pub(super) async fn serve(self, tcp: TcpStream, permits: Permits) {
+        let Permits {
+            connection,
+            handshake,
+        } = permits;
+        let _open = self.metrics.connection();
+        let tls = self.shake_hands(tcp).await;
+        drop(handshake);
+        if let Some(tls) = tls {
+            self.serve_http(tls).await;
+        }
+        drop(connection);
+    }
+
+    async fn shake_hands(&self, tcp: TcpStream) -> Option<TlsStream<TcpStream>> {
+        let _in_progress = self.metrics.handshake();
+        // Answers are single writes, and nobody should wait for an acknowledgement between them.
+        let _ = tcp.set_nodelay(true);
+        let accepting = TlsAcceptor::from(self.settings.tls.clone()).accept(tcp);
+        let limit = self.settings.listen.handshake_timeout;
+        match tokio::time::timeout(limit, accepting).await {
+            Ok(Ok(tls)) => {
+                self.metrics.handshake_ended(Handshake::Done);
+                Some(tls)
+            }
+            Ok(Err(error)) => {
+                self.metrics.handshake_ended(Handshake::Failed);
+                tracing::debug!(%error, "a handshake failed");
+                None
+            }
+            Err(_) => {
+                self.metrics.handshake_ended(Handshake::TimedOut);
+                None
+            }
+        }
+    }
+
+    async fn serve_http(mut self, tls: TlsStream<TcpStream>) {
+        let (_, session) = tls.get_ref();
+        let client = ClientCertificate::of(session);
+        let builder = self.http(session.alpn_protocol() == Some(H2));
+        let idle = Idle::new(tls, self.settings.listen.idle_timeout);
+        let router = self.router.clone();
+        let service = service_fn(move |request| answer(router.clone(), client.clone(), request));
+        let connection = builder.serve_connection(TokioIo::new(idle), service);
+        let mut connection = pin!(connection);
+        let max_age = self.settings.listen.max_age;
+        let ended = tokio::select! {
+            ended = connection.as_mut() => Some(ended),
+            () = sleep(max_age) => None,
+            _ = self.stopped.wait_for(|stopped| *stopped) => None,
+        };
+        if ended.is_none() {
+            connection.as_mut().graceful_shutdown();
+            let limit = self.settings.listen.shutdown_timeout;
+            let _ = tokio::time::timeout(limit, connection).await;
+        }
+    }
+
+    fn http(&self, h2: bool) -> auto::Builder<TokioExecutor> {
+        let builder = auto::Builder::new(TokioExecutor::new());
+        // ALPN has decided already, so nobody can stall between the two.
+        let mut builder = match h2 {
+            true => builder.http2_only(),
+            false => builder.http1_only(),
+        };
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.settings.listen.header_timeout)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEAD);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEADER_LIST);
+        builder
+    }
+}
+
+async fn answer(
+    router: Router,
+    client: Option<ClientCertificate>,
+    request: hyper::Request<Incoming>,
+) -> Result<Response, Infallible> {
+    let mut request: Request = request.map(Body::new);
+    if let Some(client) = client {
+        request.extensions_mut().insert(client);
+    }
+    router.oneshot(request).await
+}
+
+/// Many more than any client of this API sends.
+const MAX_HEADERS: usize = 64;
+/// Bytes of an HTTP/1.1 head; beyond, hyper answers 431.
+const MAX_HEAD: usize = 32 * 1024;
+/// Bytes of an HTTP/2 head, unpacked.
+const MAX_HEADER_LIST: u32 = 32 * 1024;
+/// Requests at once on an HTTP/2 connection.
+const MAX_STREAMS: u32 = 32;

@@ -1,0 +1,125 @@
+//! A stream that fails once nothing has moved on it for too long.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Fails with [`io::ErrorKind::TimedOut`] when neither a read nor a write has got anywhere for the
+/// limit.
+#[derive(Debug)]
+pub(super) struct Idle<S> {
+    stream: S,
+    limit: Duration,
+    moved: Instant,
+    // Set once for each limit that passes, not for each byte that moves.
+    timer: Pin<Box<Sleep>>,
+}
+
+impl<S> Idle<S> {
+    pub(super) fn new(stream: S, limit: Duration) -> Self {
+        let moved = Instant::now();
+        Self {
+            stream,
+            limit,
+            moved,
+            timer: Box::pin(sleep_until(moved + limit)),
+        }
+    }
+
+    /// Passes on what the stream did, and gives up if it has done nothing for too long.
+    fn watch<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        done: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if done.is_ready() {
+            self.moved = Instant::now();
+            return done;
+        }
+        loop {
+            ready!(self.timer.as_mut().poll(context));
+            let deadline = self.moved + self.limit;
+            if deadline <= Instant::now() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            self.timer.as_mut().reset(deadline);
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Idle<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let done = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.watch(context, done)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Idle<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let done = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watch(context, done)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Not a movement: it is ready whenever there is nothing to flush.
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Pending => self.watch(context, Poll::Pending),
+            done => done,
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.stream).poll_shutdown(context) {
+            Poll::Pending => self.watch(context, Poll::Pending),
+            done => done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(600);
+
+    #[tokio::test]
+    async fn silence_ends_the_stream_after_the_limit() {
+        let (near, _far) = duplex(16);
+        let began = Instant::now();
+        let error = Idle::new(near, LIMIT).read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() >= LIMIT);
+    }
+
+    #[tokio::test]
+    async fn a_byte_now_and_then_keeps_it_open() {
+        let (near, mut far) = duplex(16);
+        let mut near = Idle::new(near, LIMIT);
+        for _ in 0..6 {
+            tokio::time::sleep(LIMIT / 4).await;
+            far.write_u8(7).await.unwrap();
+            assert_eq!(near.read_u8().await.unwrap(), 7);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_reads_nothing_ends_it_too() {
+        let (near, _far) = duplex(1);
+        let error = Idle::new(near, LIMIT).write_all(b"two").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}

@@ -1,0 +1,162 @@
+//! TLS connections in, HTTP requests out: the accept loop, and what bounds the cost of strangers.
+//!
+//! A connection passes three gates: the number of connections, the number of handshakes in
+//! progress, and time limits on the handshake, on each request's head, and on silence. Behind them
+//! each request carries the [`ClientCertificate`] of its connection, if there is one.
+
+mod client;
+mod connection;
+mod identity;
+mod idle;
+mod possession;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+pub use client::{ClientCertificate, spki_sha256};
+pub use identity::{Identity, tls_config};
+
+use crate::config::Listen;
+use crate::error::Error;
+use crate::telemetry::{Metrics, Shed};
+use connection::Connection;
+
+/// What a reload may change, for the connections that come after it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The service's certificate and the verifier of clients.
+    pub tls: Arc<rustls::ServerConfig>,
+    /// The limits.
+    pub listen: Listen,
+}
+
+/// A socket that listens.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    settings: Arc<ArcSwap<Settings>>,
+    connections: Arc<Semaphore>,
+    handshakes: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+}
+
+impl Listener {
+    /// Listens at the address of the settings; nothing is accepted yet.
+    ///
+    /// Fails with [`Error::Listen`].
+    pub async fn bind(
+        settings: Arc<ArcSwap<Settings>>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Error> {
+        let listen = settings.load().listen.clone();
+        let address = listen.address;
+        let tcp = TcpListener::bind(address)
+            .await
+            .map_err(|source| Error::Listen { address, source })?;
+        Ok(Self {
+            tcp,
+            settings,
+            connections: Arc::new(Semaphore::new(listen.max_connections)),
+            handshakes: Arc::new(Semaphore::new(listen.max_handshakes)),
+            metrics,
+        })
+    }
+
+    /// Where it really listens, if the port was left to the system.
+    ///
+    /// Fails with [`Error::Listen`].
+    pub fn address(&self) -> Result<SocketAddr, Error> {
+        self.tcp.local_addr().map_err(|source| Error::Listen {
+            address: self.settings.load().listen.address,
+            source,
+        })
+    }
+
+    /// Serves until `stop` is ready; then takes no more connections, and returns when the requests
+    /// in progress are answered, or their time is up.
+    pub async fn serve(self, router: Router, stop: impl Future<Output = ()>) {
+        let (stopping, stopped) = watch::channel(false);
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                accepted = self.accept() => accepted,
+            };
+            if let Some((tcp, permits)) = accepted {
+                self.spawn(tcp, permits, &router, &stopped);
+            }
+        }
+        drop(stopped);
+        let Self { tcp, settings, .. } = self;
+        // Refused from now on, rather than left waiting for nobody.
+        drop(tcp);
+        let _ = stopping.send(true);
+        let limit = settings.load().listen.shutdown_timeout;
+        if tokio::time::timeout(limit, stopping.closed())
+            .await
+            .is_err()
+        {
+            tracing::warn!("some requests were not answered within shutdown_timeout");
+        }
+    }
+
+    /// The next connection that there is room for, or none if it had to be turned away.
+    async fn accept(&self) -> Option<(TcpStream, Permits)> {
+        let connection = self.connections.clone().acquire_owned().await.ok()?;
+        let tcp = match self.tcp.accept().await {
+            Ok((tcp, _)) => tcp,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection; is the limit of open files too low?");
+                tokio::time::sleep(AFTER_FAILURE).await;
+                return None;
+            }
+        };
+        match self.handshakes.clone().try_acquire_owned() {
+            Ok(handshake) => Some((
+                tcp,
+                Permits {
+                    connection,
+                    handshake,
+                },
+            )),
+            Err(_) => {
+                // A reset costs nothing here, and tells the client at once to come back later.
+                let _ = tcp.set_zero_linger();
+                self.metrics.shed(Shed::Handshakes);
+                None
+            }
+        }
+    }
+
+    fn spawn(
+        &self,
+        tcp: TcpStream,
+        permits: Permits,
+        router: &Router,
+        stopped: &watch::Receiver<bool>,
+    ) {
+        let connection = Connection {
+            settings: self.settings.load_full(),
+            router: router.clone(),
+            stopped: stopped.clone(),
+            metrics: self.metrics.clone(),
+        };
+        tokio::spawn(connection.serve(tcp, permits));
+    }
+}
+
+/// The room that a connection takes.
+#[derive(Debug)]
+struct Permits {
+    connection: OwnedSemaphorePermit,
+    handshake: OwnedSemaphorePermit,
+}
+
+/// Without a pause a lack of file descriptors would keep a core busy.
+const AFTER_FAILURE: Duration = Duration::from_millis(100);

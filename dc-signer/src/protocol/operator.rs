@@ -1,0 +1,295 @@
+//! What operators send and get.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::problem::Problem;
+
+/// A device to be known before it first connects; one a line when many are added.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct NewDevice {
+    /// What the operator knows it by: 1 to 128 printable ASCII characters, unique, no space at either
+    /// end. Adding the same one again changes nothing and says so.
+    #[cfg_attr(feature = "service", schema(pattern = "^[!-~]([ -~]{0,126}[!-~])?$"))]
+    pub external_id: String,
+    /// The zone of its name, for life; may be left out when there is one zone only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Tells several devices of one customer apart.
+    #[serde(default)]
+    pub slot: u32,
+    /// The manufacturer, as the configuration calls it, whose certificate it will enrol with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "service", schema(pattern = "^[!-~]{1,64}$"))]
+    pub manufacturer: Option<String>,
+    /// The serial number in that certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "service", schema(pattern = "^[ -~]{1,128}$"))]
+    pub serial: Option<String>,
+    /// The SHA-256 of its enrolment key's SubjectPublicKeyInfo, if that is known: then it needs not
+    /// enrol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "service", schema(pattern = "^[0-9a-f]{64}$"))]
+    pub enrolment_key: Option<String>,
+    /// Whether to make an activation code, which is in the answer and nowhere else.
+    #[serde(default)]
+    pub code: bool,
+}
+
+/// One line of the answer to a bulk addition, in the order of the request's lines.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(untagged)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub enum AddLine {
+    /// The device is known now.
+    Added(AddedDevice),
+    /// It is not.
+    Refused(RefusedLine),
+}
+
+/// A device that is known now.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct AddedDevice {
+    /// Which line of the request, from 1 on.
+    pub line: usize,
+    /// Its id here.
+    pub id: String,
+    /// What the operator knows it by.
+    pub external_id: String,
+    /// Its unique name.
+    pub name: String,
+    /// Whether this request made it; else it was known already, and nothing changed.
+    pub created: bool,
+    /// Its activation code, if one was asked for and the device has not enrolled yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+}
+
+/// A device that is not known, and why.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct RefusedLine {
+    /// Which line of the request, from 1 on.
+    pub line: usize,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// An activation code: good once, for a week.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct Code {
+    /// The code. The service keeps only a keyed hash of it.
+    pub code: String,
+    /// Until when it is good.
+    pub expires: u64,
+}
+
+/// The code lets anybody enrol, so it is not shown.
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code: _, expires } = self;
+        f.debug_struct("Code")
+            .field("expires", expires)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the service knows of a device.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct Device {
+    /// Its id here.
+    pub id: String,
+    /// What the operator knows it by.
+    pub external_id: String,
+    /// `preregistered`, `active`, `suspended` or `retired`.
+    pub state: String,
+    /// The zone of its name.
+    pub zone: String,
+    /// Its unique name.
+    pub name: String,
+    /// Tells several devices of one customer apart.
+    pub slot: u32,
+    /// How many names the device had before this one.
+    pub epoch: u32,
+    /// The SHA-256 of its enrolment key's SubjectPublicKeyInfo.
+    pub enrolment_key: Option<String>,
+    /// The same of the key that it is changing to.
+    pub next_enrolment_key: Option<String>,
+    /// The manufacturer whose certificate it enrols with.
+    pub manufacturer: Option<String>,
+    /// The serial number in that certificate.
+    pub serial: Option<String>,
+    /// The credential that it holds.
+    pub credential: Option<HeldCredential>,
+    /// Whether two devices seem to use its key or its name.
+    pub possible_clone: bool,
+    /// When it became known.
+    pub created: u64,
+    /// When anything but its credential last changed.
+    pub changed: u64,
+}
+
+/// The credential that a device holds.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct HeldCredential {
+    /// The SHA-256 of the first credential.
+    pub sha256: String,
+    /// The SHA-256 of the SubjectPublicKeyInfo in it.
+    pub spki_sha256: String,
+    /// When it was issued.
+    pub issued: u64,
+    /// When it ends.
+    pub expires: u64,
+}
+
+/// Some of the devices, in the order of their external ids.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct DevicePage {
+    /// The devices.
+    pub devices: Vec<Device>,
+    /// What to give as `after` for the next page; none on the last.
+    pub next: Option<String>,
+}
+
+/// What happened to a device, newest first.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct DeviceHistory {
+    /// What was issued to it, as long as that is kept.
+    pub issued: Vec<IssuedCredential>,
+    /// What was done to it, from the audit log.
+    pub acts: Vec<HistoryEntry>,
+}
+
+/// A credential that was issued.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct IssuedCredential {
+    /// The SHA-256 of the credential.
+    pub credential_sha256: String,
+    /// The SHA-256 of the SubjectPublicKeyInfo in it.
+    pub spki_sha256: String,
+    /// The SHA-256 of the delegation certificate that it is under.
+    pub delegation_sha256: String,
+    /// The name that it was issued for.
+    pub name: String,
+    /// When it was issued.
+    pub issued: u64,
+    /// When it ends.
+    pub expires: u64,
+}
+
+/// Something that was done to a device.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct HistoryEntry {
+    /// Its place in the audit log.
+    pub seq: u64,
+    /// When.
+    pub time: u64,
+    /// By whom.
+    pub actor: String,
+    /// What.
+    pub action: String,
+}
+
+/// How to replace a device.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct Replace {
+    /// Whether another customer has it now: then it gets a new name, and the old one is withdrawn.
+    #[serde(default)]
+    pub new_name: bool,
+    /// The SHA-256 of the new box's enrolment key, if that is known: then both boxes may renew until
+    /// the new one first does, for a day at most. Not together with `new_name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "service", schema(pattern = "^[0-9a-f]{64}$"))]
+    pub enrolment_key: Option<String>,
+}
+
+/// A device that was replaced.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct Replaced {
+    /// The device as it is now.
+    pub device: Device,
+    /// What the new box enrols with, unless its key is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+}
+
+/// A zone to issue names in.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct NewZone {
+    /// The zone, such as `cpe.example.com`.
+    #[cfg_attr(feature = "service", schema(max_length = 226))]
+    pub zone: String,
+    /// Which forms it issues: `named`, `both` or `rfc9345`. The last two let every device pose as
+    /// every other of the zone to clients that do not know the unique name, such as Firefox.
+    #[serde(default = "named")]
+    pub forms: String,
+}
+
+fn named() -> String {
+    "named".to_owned()
+}
+
+/// Which forms a zone is to issue.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct ZoneForms {
+    /// `named`, `both` or `rfc9345`.
+    pub forms: String,
+}
+
+/// A zone with its delegation certificates.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct Zone {
+    /// The zone.
+    pub zone: String,
+    /// Which forms it issues.
+    pub forms: String,
+    /// Devices whose credential was issued before this are to renew now.
+    pub renew_issued_before: Option<u64>,
+    /// The delegation certificates that it has or had.
+    pub slots: Vec<Slot>,
+}
+
+/// A delegation certificate of a zone.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct Slot {
+    /// Counts up from 1 in each zone.
+    pub slot: u32,
+    /// `next`, `active`, `draining` or `gone`.
+    pub state: String,
+    /// The SHA-256 of the certificate.
+    pub certificate_sha256: String,
+    /// When the certificate begins.
+    pub not_before: u64,
+    /// When the certificate ends.
+    pub not_after: u64,
+}
+
+/// Asks a zone's devices to renew before their time.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+pub struct PullRenewals {
+    /// Those whose credential was issued before this; none takes it back.
+    #[serde(default)]
+    pub issued_before: Option<u64>,
+}

@@ -1,0 +1,119 @@
+//! What the registry holds, as operators see it.
+
+use pki_types::UnixTime;
+
+use super::{
+    Device, DeviceHistory, DevicePage, HeldCredential, HistoryEntry, IssuedCredential, Slot, Zone,
+};
+use crate::registry::{self, ManagedZone, Sha256};
+use crate::store::{History, Listed};
+
+impl From<&registry::Device> for Device {
+    fn from(device: &registry::Device) -> Self {
+        let registry::Device {
+            id,
+            external_id,
+            state,
+            zone,
+            name,
+            slot,
+            epoch,
+            key,
+            next_key,
+            manufactured,
+            credential,
+            possible_clone,
+            created,
+            changed,
+        } = device;
+        Self {
+            id: id.to_string(),
+            external_id: external_id.to_string(),
+            state: state.to_string(),
+            zone: zone.to_string(),
+            name: name.to_string(),
+            slot: *slot,
+            epoch: *epoch,
+            enrolment_key: key.as_ref().map(Sha256::to_string),
+            next_enrolment_key: next_key.map(|next| next.spki_sha256.to_string()),
+            manufacturer: manufactured.as_ref().map(|m| m.manufacturer.clone()),
+            serial: manufactured.as_ref().map(|m| m.serial.clone()),
+            credential: credential.as_ref().map(HeldCredential::from),
+            possible_clone: *possible_clone,
+            created: created.as_secs(),
+            changed: changed.as_secs(),
+        }
+    }
+}
+
+impl From<&registry::Held> for HeldCredential {
+    fn from(held: &registry::Held) -> Self {
+        let registry::Held {
+            sha256,
+            spki_sha256,
+            issued,
+            expires,
+        } = held;
+        Self {
+            sha256: sha256.to_string(),
+            spki_sha256: spki_sha256.to_string(),
+            issued: issued.as_secs(),
+            expires: expires.as_secs(),
+        }
+    }
+}
+
+impl From<&Listed> for DevicePage {
+    fn from(Listed { devices, next }: &Listed) -> Self {
+        Self {
+            devices: devices.iter().map(Device::from).collect(),
+            next: next.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl From<&History> for DeviceHistory {
+    fn from(history: &History) -> Self {
+        let issued = history.issues.iter().map(|issue| IssuedCredential {
+            credential_sha256: issue.credential_sha256.to_string(),
+            spki_sha256: issue.spki_sha256.to_string(),
+            delegation_sha256: issue.delegation_sha256.to_string(),
+            name: issue.name.to_string(),
+            issued: issue.issued.as_secs(),
+            expires: issue.expires.as_secs(),
+        });
+        let acts = history.acts.iter().map(|record| HistoryEntry {
+            seq: record.seq,
+            time: record.entry.time.as_secs(),
+            actor: record.entry.actor.clone(),
+            action: record.entry.action.to_string(),
+        });
+        Self {
+            issued: issued.collect(),
+            acts: acts.collect(),
+        }
+    }
+}
+
+impl From<&ManagedZone> for Zone {
+    fn from(zone: &ManagedZone) -> Self {
+        Self {
+            zone: zone.zone.to_string(),
+            forms: zone.forms.as_str().to_owned(),
+            renew_issued_before: zone.renew_issued_before.as_ref().map(UnixTime::as_secs),
+            slots: zone.slots.iter().map(Slot::from).collect(),
+        }
+    }
+}
+
+impl From<&registry::Slot> for Slot {
+    fn from(slot: &registry::Slot) -> Self {
+        Self {
+            slot: slot.number,
+            state: slot.state.to_string(),
+            certificate_sha256: slot.certificate_sha256.to_string(),
+            not_before: slot.not_before.as_secs(),
+            not_after: slot.not_after.as_secs(),
+        }
+    }
+}

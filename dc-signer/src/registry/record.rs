@@ -1,0 +1,380 @@
+//! The audit log: one record for each act, chained by hashes.
+//!
+//! Each record has the SHA-256 of the one before it, so none can be changed, removed or put in between
+//! without all later ones changing. Times say what the clock said and are not part of the order: a clock
+//! that jumps does not break the chain.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use pki_types::UnixTime;
+use ring::digest;
+
+use super::{Error, Sha256};
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $action:ident = $text:literal,)*) => {
+        /// What was done.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        #[non_exhaustive]
+        pub enum Action { $($(#[$doc])* $action,)* }
+
+        impl Action {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$action,)*];
+
+            /// As it is written everywhere.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$action => $text,)* }
+            }
+        }
+    };
+}
+
+actions! {
+    /// A slot began to be used for new credentials.
+    ActivateSlot = "activate-slot",
+    /// A device was added.
+    Add = "add",
+    /// An operator was added or changed.
+    ChangeOperator = "change-operator",
+    /// A zone's forms, or when to renew, changed.
+    ChangeZone = "change-zone",
+    /// A device's suspected clone is none.
+    ClearClone = "clear-clone",
+    /// An operator may do nothing from now on.
+    DisableOperator = "disable-operator",
+    /// A slot is not used for new credentials any more.
+    DrainSlot = "drain-slot",
+    /// A slot's key can be destroyed.
+    EndSlot = "end-slot",
+    /// A device's enrolment key was pinned.
+    Enrol = "enrol",
+    /// The new key of a switch was used, and the old one is gone.
+    FinishSwitch = "finish-switch",
+    /// Two devices seem to use one name.
+    FlagClone = "flag-clone",
+    /// A delegation certificate was imported.
+    ImportSlot = "import-slot",
+    /// A credential was issued.
+    Issue = "issue",
+    /// An activation code was made.
+    NewCode = "new-code",
+    /// A zone was added.
+    NewZone = "new-zone",
+    /// A device was replaced.
+    Replace = "replace",
+    /// A newer log was applied to a restored database.
+    Replay = "replay",
+    /// A device got a new name.
+    NewName = "new-name",
+    /// A device gets credentials again.
+    Resume = "resume",
+    /// A device never gets credentials again.
+    Retire = "retire",
+    /// A device gets no credentials.
+    Suspend = "suspend",
+    /// A device began to use another enrolment key.
+    SwitchKey = "switch-key",
+}
+
+impl FromStr for Action {
+    type Err = Error;
+
+    /// Fails with [`Error::BadAction`].
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|action| action.as_str() == text)
+            .ok_or(Error::BadAction)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What goes into the log, before it has its place there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Entry {
+    /// When, by the clock of whoever did it.
+    pub time: UnixTime,
+    /// Which signer it was done at.
+    pub node: String,
+    /// Who did it, such as `operator:alice`, `cli:root` or `device`.
+    pub actor: String,
+    /// What was done.
+    pub action: Action,
+    /// To which unique name, or to which operator.
+    pub name: Option<String>,
+    /// SHA-256 of the SubjectPublicKeyInfo it is about: of the credential, or an enrolment key.
+    pub spki_sha256: Option<Sha256>,
+    /// SHA-256 of the credential, or of a slot's delegation certificate.
+    pub credential_sha256: Option<Sha256>,
+    /// In which zone.
+    pub zone: Option<String>,
+    /// When what it is about ends.
+    pub expires: Option<UnixTime>,
+}
+
+/// One record of the audit log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Record {
+    /// Its place, counted from 1.
+    pub seq: u64,
+    /// What it says.
+    pub entry: Entry,
+    /// The hash of the record before it, [`Sha256::ZERO`] for the first.
+    pub prev_hash: Sha256,
+}
+
+impl Record {
+    /// SHA-256 over all fields, each with its length in front.
+    #[must_use]
+    pub fn hash(&self) -> Sha256 {
+        let Self {
+            seq,
+            entry,
+            prev_hash,
+        } = self;
+        let Entry {
+            time,
+            node,
+            actor,
+            action,
+            name,
+            spki_sha256,
+            credential_sha256,
+            zone,
+            expires,
+        } = entry;
+        let mut hasher = Hasher(digest::Context::new(&digest::SHA256));
+        hasher.field(b"dc-audit-v1");
+        hasher.field(&seq.to_be_bytes());
+        hasher.field(&time.as_secs().to_be_bytes());
+        hasher.field(node.as_bytes());
+        hasher.field(actor.as_bytes());
+        hasher.field(action.as_str().as_bytes());
+        hasher.option(name.as_ref().map(String::as_bytes));
+        hasher.option(spki_sha256.as_ref().map(|hash| &hash.as_bytes()[..]));
+        hasher.option(credential_sha256.as_ref().map(|hash| &hash.as_bytes()[..]));
+        hasher.option(zone.as_ref().map(String::as_bytes));
+        hasher.option(
+            expires
+                .map(|time| time.as_secs().to_be_bytes())
+                .as_ref()
+                .map(|secs| &secs[..]),
+        );
+        hasher.field(prev_hash.as_bytes());
+        hasher.finish()
+    }
+}
+
+/// The end of an audit log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Head {
+    /// The place of the last record; 0 if there is none.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: Sha256,
+}
+
+impl Head {
+    /// Of a log with no records.
+    pub const EMPTY: Self = Self {
+        seq: 0,
+        hash: Sha256::ZERO,
+    };
+
+    /// Puts an entry at the end of the log. A time that no database can hold is the last one that it can.
+    pub fn append(&mut self, mut entry: Entry) -> Record {
+        entry.time = entry.time.min(LAST);
+        entry.expires = entry.expires.map(|time| time.min(LAST));
+        let record = Record {
+            seq: self.seq + 1,
+            entry,
+            prev_hash: self.hash,
+        };
+        (self.seq, self.hash) = (record.seq, record.hash());
+        record
+    }
+
+    /// Checks that a record is the next one of the log, and moves on to it.
+    ///
+    /// Fails with [`Error::AuditSequence`] and [`Error::AuditLink`].
+    pub fn follow(&mut self, record: &Record) -> Result<(), Error> {
+        let expected = self.seq.saturating_add(1);
+        if record.seq != expected {
+            let found = record.seq;
+            return Err(Error::AuditSequence { expected, found });
+        }
+        if record.prev_hash != self.hash {
+            return Err(Error::AuditLink { seq: self.seq });
+        }
+        (self.seq, self.hash) = (record.seq, record.hash());
+        Ok(())
+    }
+}
+
+/// Databases count seconds in 63 bits.
+const LAST: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX >> 1));
+
+struct Hasher(digest::Context);
+
+impl Hasher {
+    fn field(&mut self, bytes: &[u8]) {
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.0.update(&len.to_be_bytes());
+        self.0.update(bytes);
+    }
+
+    /// Nothing and an empty field differ.
+    fn option(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => {
+                self.0.update(&[1]);
+                self.field(bytes);
+            }
+            None => self.0.update(&[0]),
+        }
+    }
+
+    fn finish(self) -> Sha256 {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(self.0.finish().as_ref());
+        Sha256::from_bytes(hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let hash = || proptest::option::of(any::<[u8; 32]>().prop_map(Sha256::from_bytes));
+        let text = || proptest::option::of("[a-z.]{0,8}");
+        let action = proptest::sample::select(Action::ALL);
+        let time = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let about = (
+            text(),
+            hash(),
+            hash(),
+            text(),
+            proptest::option::of(any::<u64>()),
+        );
+        (any::<u64>(), "[a-z]{0,4}", "[a-z:]{0,9}", action, about).prop_map(
+            move |(seconds, node, actor, action, (name, spki, credential, zone, expires))| Entry {
+                time: time(seconds),
+                node,
+                actor,
+                action,
+                name,
+                spki_sha256: spki,
+                credential_sha256: credential,
+                zone,
+                expires: expires.map(time),
+            },
+        )
+    }
+
+    fn log(entries: Vec<Entry>) -> (Vec<Record>, Head) {
+        let mut head = Head::EMPTY;
+        let records = entries.into_iter().map(|entry| head.append(entry));
+        (records.collect(), head)
+    }
+
+    /// Walks a log as a verifier does who knows where it must end.
+    fn walk(records: &[Record], end: Head) -> Result<(), Error> {
+        let mut head = Head::EMPTY;
+        for record in records {
+            head.follow(record)?;
+        }
+        match head == end {
+            true => Ok(()),
+            false => Err(Error::AuditLink { seq: head.seq }),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_appended_is_what_is_followed(entries in proptest::collection::vec(entry(), 0..9)) {
+            let (records, head) = log(entries);
+            prop_assert_eq!(walk(&records, head), Ok(()));
+        }
+
+        #[test]
+        fn a_record_that_was_changed_breaks_the_chain(
+            entries in proptest::collection::vec(entry(), 1..9),
+            other in entry(),
+            place: proptest::sample::Index,
+        ) {
+            let (mut records, head) = log(entries);
+            let record = place.get_mut(&mut records);
+            prop_assume!(record.entry != other);
+            record.entry = other;
+            prop_assert!(walk(&records, head).is_err());
+        }
+
+        #[test]
+        fn a_record_that_was_removed_breaks_the_chain(
+            entries in proptest::collection::vec(entry(), 1..9),
+            place: proptest::sample::Index,
+        ) {
+            let (mut records, head) = log(entries);
+            records.remove(place.index(records.len()));
+            prop_assert!(walk(&records, head).is_err());
+        }
+
+        #[test]
+        fn records_that_changed_places_break_the_chain(
+            entries in proptest::collection::vec(entry(), 2..9),
+            place: proptest::sample::Index,
+        ) {
+            let (mut records, head) = log(entries);
+            let first = place.index(records.len() - 1);
+            records.swap(first, first + 1);
+            prop_assert!(walk(&records, head).is_err());
+        }
+
+        #[test]
+        fn entries_that_differ_have_other_hashes(a in entry(), b in entry()) {
+            prop_assume!(a != b);
+            prop_assert_ne!(Head::EMPTY.clone().append(a).hash(), Head::EMPTY.clone().append(b).hash());
+        }
+    }
+
+    #[test]
+    fn an_empty_field_is_not_a_missing_one() {
+        let mut record = log(vec![Entry {
+            time: UnixTime::since_unix_epoch(Duration::ZERO),
+            node: String::new(),
+            actor: String::new(),
+            action: Action::Add,
+            name: None,
+            spki_sha256: None,
+            credential_sha256: None,
+            zone: None,
+            expires: None,
+        }])
+        .0
+        .remove(0);
+        let missing = record.hash();
+        record.entry.name = Some(String::new());
+        assert_ne!(record.hash(), missing);
+    }
+
+    #[test]
+    fn actions_are_read_as_they_are_written() {
+        for action in Action::ALL {
+            assert_eq!(action.as_str().parse::<Action>(), Ok(*action));
+        }
+        assert_eq!("".parse::<Action>(), Err(Error::BadAction));
+    }
+}

@@ -1,0 +1,100 @@
+//! Activation codes: kept, tried, used up.
+
+use crate::registry::{self, Action, Change, CodeId, CodeRefusal, CodeUse, PendingCode, State};
+use crate::store::sql::Session;
+use crate::store::{Act, Error, Redeemed, Redemption};
+
+use super::work::Work;
+use super::{devices, rows};
+
+pub(super) async fn put<S: Session>(
+    work: &mut Work<S>,
+    code: &PendingCode,
+    by: &Act,
+) -> Result<(), Error> {
+    let device = devices::by_id(work, code.device).await?;
+    if device.state != State::Preregistered {
+        return Err(registry::Error::NotInState {
+            state: device.state,
+        }
+        .into());
+    }
+    if find(&mut work.session, code.id).await?.is_some() {
+        return Err(registry::Error::CodeTaken.into());
+    }
+    // A code that got lost is worth nothing once there is a new one.
+    let sql = "DELETE FROM codes WHERE device = $1 AND used_by IS NULL";
+    let id = device.id.as_bytes()[..].into();
+    work.session.execute(sql, vec![id]).await?;
+    let sql = "INSERT INTO codes (id, device, mac, expires, tries, used_by) \
+               VALUES ($1, $2, $3, $4, $5, $6)";
+    let values = vec![
+        code.id.as_bytes()[..].into(),
+        code.device.as_bytes()[..].into(),
+        (&code.mac).into(),
+        code.expires.into(),
+        code.tries.into(),
+        code.used_by.as_ref().into(),
+    ];
+    work.session.execute(sql, values).await?;
+    let mut entry = work.entry(Action::NewCode, by);
+    entry.name = Some(device.name.to_string());
+    entry.zone = Some(device.zone.to_string());
+    entry.expires = Some(code.expires);
+    work.log(entry);
+    Ok(())
+}
+
+pub(super) async fn find<S: Session>(
+    session: &mut S,
+    code: CodeId,
+) -> Result<Option<PendingCode>, Error> {
+    let sql = "SELECT * FROM codes WHERE id = $1";
+    let row = session.fetch_one(sql, vec![code.as_bytes()[..].into()]);
+    row.await?.as_ref().map(rows::code).transpose()
+}
+
+pub(super) async fn redeem<S: Session>(
+    work: &mut Work<S>,
+    redemption: &Redemption,
+    by: &Act,
+) -> Result<Redeemed, Error> {
+    let Redemption { code, mac, key } = redemption;
+    let Some(pending) = find(&mut work.session, *code).await? else {
+        return Ok(Redeemed::Refused(CodeRefusal::Unknown));
+    };
+    match pending.check(mac, key, by.at) {
+        Ok(CodeUse::First) => {
+            let change = Change::Enrol { key: *key };
+            let device = devices::change(work, pending.device, &change, by).await?;
+            let sql = "UPDATE codes SET used_by = $2 WHERE id = $1";
+            let values = vec![code.as_bytes()[..].into(), key.into()];
+            work.session.execute(sql, values).await?;
+            Ok(Redeemed::Enrolled(Box::new(device)))
+        }
+        Ok(CodeUse::Again) => enrolled_before(work, &pending, redemption).await,
+        Err(refusal) => {
+            if matches!(refusal, CodeRefusal::Wrong { .. }) {
+                let sql = "UPDATE codes SET tries = tries + 1 WHERE id = $1";
+                let values = vec![code.as_bytes()[..].into()];
+                work.session.execute(sql, values).await?;
+            }
+            Ok(Redeemed::Refused(refusal))
+        }
+    }
+}
+
+/// The device may have been suspended or replaced since.
+async fn enrolled_before<S: Session>(
+    work: &mut Work<S>,
+    pending: &PendingCode,
+    redemption: &Redemption,
+) -> Result<Redeemed, Error> {
+    let device = devices::by_id(work, pending.device).await?;
+    let state = device.state;
+    match (state, device.key == Some(redemption.key)) {
+        (State::Active, true) => Ok(Redeemed::Enrolled(Box::new(device))),
+        (State::Active | State::Preregistered, _) => Ok(Redeemed::Refused(CodeRefusal::Used)),
+        _ => Err(registry::Error::NotInState { state }.into()),
+    }
+}

@@ -1,0 +1,233 @@
+//! Finding, listing and changing devices.
+
+use std::fmt::Write;
+
+use crate::registry::{
+    self, Action, Change, Changed, Device, DeviceId, NameChange, Replacement, Sha256,
+};
+use crate::store::sql::{Session, Value};
+use crate::store::{Act, Error, Filter, Find, Listed, Page};
+
+use super::rows;
+use super::withdrawn;
+use super::work::Work;
+
+pub(super) async fn find<S: Session>(session: &mut S, by: &Find) -> Result<Option<Device>, Error> {
+    if let Find::Manufactured(by) = by
+        && !by.can_be_stored()
+    {
+        return Ok(None);
+    }
+    let (sql, values): (&str, Vec<Value>) = match by {
+        Find::Id(id) => (
+            "SELECT * FROM devices WHERE id = $1",
+            vec![id.as_bytes()[..].into()],
+        ),
+        Find::ExternalId(id) => (
+            "SELECT * FROM devices WHERE external_id = $1",
+            vec![id.as_str().into()],
+        ),
+        Find::Key(key) => (
+            "SELECT * FROM devices WHERE enrolment_key = $1 OR next_key = $1",
+            vec![key.into()],
+        ),
+        Find::Name(name) => (
+            "SELECT devices.* FROM names JOIN devices ON devices.id = names.device \
+             WHERE names.name = $1",
+            vec![name.as_str().into()],
+        ),
+        Find::Manufactured(by) => (
+            "SELECT * FROM devices WHERE manufacturer = $1 AND serial = $2",
+            vec![by.manufacturer.as_str().into(), by.serial.as_str().into()],
+        ),
+    };
+    let row = session.fetch_one(sql, values).await?;
+    row.as_ref().map(rows::device).transpose()
+}
+
+pub(super) async fn list<S: Session>(
+    session: &mut S,
+    filter: &Filter,
+    page: &Page,
+) -> Result<Listed, Error> {
+    let prefix = filter.external_id_prefix.as_deref();
+    if prefix.is_some_and(|prefix| prefix.contains('\0')) {
+        // PostgreSQL takes no such text, and no external id begins so.
+        return Ok(Listed {
+            devices: Vec::new(),
+            next: None,
+        });
+    }
+    let limit = page.limit.clamp(1, Page::MAX);
+    let (sql, values) = query(filter, page, limit);
+    let rows = session.fetch(sql, values).await?;
+    let mut devices = rows
+        .iter()
+        .map(rows::device)
+        .collect::<Result<Vec<_>, _>>()?;
+    // One more than wanted says whether there are more.
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = devices.len() > wanted;
+    devices.truncate(wanted);
+    let last = devices.last().map(|device| device.external_id.clone());
+    let next = last.filter(|_| more);
+    Ok(Listed { devices, next })
+}
+
+fn query(filter: &Filter, page: &Page, limit: u32) -> (String, Vec<Value>) {
+    let mut wanted = Where::default();
+    if let Some(after) = &page.after {
+        wanted.and("external_id >", after.as_str().into());
+    }
+    if let Some(prefix) = &filter.external_id_prefix {
+        wanted.and("external_id >=", prefix.as_str().into());
+        // Behind every printable character.
+        wanted.and("external_id <", format!("{prefix}\x7f").as_str().into());
+    }
+    if let Some(state) = filter.state {
+        wanted.and("state =", state.as_str().into());
+    }
+    if let Some(zone) = &filter.zone {
+        wanted.and("zone =", zone.to_string().as_str().into());
+    }
+    if let Some(flag) = filter.possible_clone {
+        wanted.and("possible_clone =", i64::from(flag).into());
+    }
+    if let Some(end) = filter.expires_before {
+        wanted.and("expires <", end.into());
+    }
+    let Where { mut sql, values } = wanted;
+    // Written out, because a parameter would hide from the planner how few are wanted.
+    let _ = write!(sql, " ORDER BY external_id LIMIT {}", limit + 1);
+    (sql, values)
+}
+
+/// A query whose conditions are put together; what was asked for goes into parameters only.
+struct Where {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Default for Where {
+    fn default() -> Self {
+        Self {
+            sql: "SELECT * FROM devices WHERE 1 = 1".to_owned(),
+            values: Vec::new(),
+        }
+    }
+}
+
+impl Where {
+    fn and(&mut self, condition: &'static str, value: Value) {
+        self.values.push(value);
+        // Writing to a string does not fail.
+        let _ = write!(self.sql, " AND {condition} ${}", self.values.len());
+    }
+}
+
+pub(super) async fn change<S: Session>(
+    work: &mut Work<S>,
+    id: DeviceId,
+    change: &Change,
+    by: &Act,
+) -> Result<Device, Error> {
+    let device = by_id(work, id).await?;
+    let Some(changed) = device.apply(change, by.at)? else {
+        return Ok(device);
+    };
+    if let Some(key) = new_key(change) {
+        check_key(work, &key, id).await?;
+    }
+    if changed.action == Action::Replace {
+        // A code that was made for the device before is not for the one after.
+        let sql = "DELETE FROM codes WHERE device = $1 AND used_by IS NULL";
+        let device = id.as_bytes()[..].into();
+        work.session.execute(sql, vec![device]).await?;
+    }
+    write_change(work, &changed, by).await?;
+    let mut entry = work.entry(changed.action, by);
+    entry.name = Some(match &changed.name {
+        NameChange::Renamed { old } => old.to_string(),
+        _ => changed.device.name.to_string(),
+    });
+    entry.spki_sha256 = new_key(change);
+    entry.zone = Some(changed.device.zone.to_string());
+    work.log(entry);
+    if matches!(changed.name, NameChange::Renamed { .. }) {
+        let mut entry = work.entry(Action::NewName, by);
+        entry.name = Some(changed.device.name.to_string());
+        entry.zone = Some(changed.device.zone.to_string());
+        work.log(entry);
+    }
+    Ok(changed.device)
+}
+
+/// Writes a change, but for its audit record.
+pub(super) async fn write_change<S: Session>(
+    work: &mut Work<S>,
+    changed: &Changed,
+    by: &Act,
+) -> Result<(), Error> {
+    let Changed { device, name, .. } = changed;
+    match name {
+        NameChange::Kept => {}
+        NameChange::Withdrawn => withdrawn::withdraw(work, &device.name, device, by.at).await?,
+        NameChange::Restored => withdrawn::restore(work, device).await?,
+        NameChange::Renamed { old } => {
+            withdrawn::give(work, device, by.at).await?;
+            withdrawn::withdraw(work, old, device, by.at).await?;
+        }
+    }
+    update(&mut work.session, device).await
+}
+
+fn new_key(change: &Change) -> Option<Sha256> {
+    match change {
+        Change::Enrol { key }
+        | Change::SwitchKey { key }
+        | Change::Replace(Replacement::KeepNameWithKey { key }) => Some(*key),
+        _ => None,
+    }
+}
+
+/// A key tells devices apart, so no two may have the same.
+async fn check_key<S: Session>(
+    work: &mut Work<S>,
+    key: &Sha256,
+    device: DeviceId,
+) -> Result<(), Error> {
+    match find(&mut work.session, &Find::Key(*key)).await? {
+        Some(other) if other.id != device => Err(registry::Error::KeyTaken.into()),
+        _ => Ok(()),
+    }
+}
+
+pub(super) async fn by_id<S: Session>(work: &mut Work<S>, id: DeviceId) -> Result<Device, Error> {
+    let device = find(&mut work.session, &Find::Id(id)).await?;
+    device.ok_or_else(|| registry::Error::UnknownDevice.into())
+}
+
+/// Writes all that can change of a device.
+pub(super) async fn update<S: Session>(session: &mut S, device: &Device) -> Result<(), Error> {
+    let sql = "UPDATE devices SET state = $2, name = $3, epoch = $4, enrolment_key = $5, \
+               next_key = $6, next_key_since = $7, credential_sha256 = $8, credential_spki = $9, \
+               issued = $10, expires = $11, possible_clone = $12, changed = $13 WHERE id = $1";
+    let next = device.next_key.as_ref();
+    let held = device.credential.as_ref();
+    let values = vec![
+        device.id.as_bytes()[..].into(),
+        device.state.as_str().into(),
+        device.name.as_str().into(),
+        device.epoch.into(),
+        device.key.as_ref().into(),
+        next.map(|next| &next.spki_sha256).into(),
+        next.map(|next| next.since).into(),
+        held.map(|held| &held.sha256).into(),
+        held.map(|held| &held.spki_sha256).into(),
+        held.map(|held| held.issued).into(),
+        held.map(|held| held.expires).into(),
+        i64::from(device.possible_clone).into(),
+        device.changed.into(),
+    ];
+    session.execute(sql, values).await.map(|_| ())
+}

@@ -1,0 +1,248 @@
+//! The store over any database that speaks SQL: what each operation does, once for all of them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pki_types::UnixTime;
+
+use super::sql::{Database, Session};
+use super::{
+    Act, Added, Answer, Error, Filter, Find, Fleet, History, Issuance, Listed, NewDevice, NewSlot,
+    NewZone, Page, Recorded, Redeemed, Redemption, Retention, Store, Tidied, WithdrawnNames,
+    schema,
+};
+use crate::names::Zone;
+use crate::registry::{
+    Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator, OperatorName,
+    PendingCode, Record, Sha256, SlotState,
+};
+
+mod add;
+mod audit;
+mod codes;
+mod devices;
+mod fleet;
+mod group;
+mod issues;
+mod operators;
+mod record;
+mod rows;
+mod withdrawn;
+mod work;
+mod zones;
+
+use group::Group;
+use work::Work;
+
+/// The store over one kind of database.
+#[derive(Debug)]
+pub(super) struct Engine<D: Database> {
+    database: Arc<D>,
+    /// How the audit log calls this signer.
+    node: Arc<str>,
+    group: Group,
+}
+
+impl<D: Database> Engine<D> {
+    /// Fails with [`Error::SchemaTooOld`] and [`Error::SchemaUnknown`].
+    pub(super) async fn open(database: D, node: &str) -> Result<Self, Error> {
+        schema::check(&database).await?;
+        let database = Arc::new(database);
+        let node: Arc<str> = node.into();
+        Ok(Self {
+            group: Group::start(Arc::clone(&database), Arc::clone(&node)),
+            database,
+            node,
+        })
+    }
+
+    async fn begin(&self) -> Result<Work<D::Session>, Error> {
+        Work::begin(&*self.database, &self.node).await
+    }
+}
+
+#[async_trait]
+impl<D: Database> Store for Engine<D> {
+    async fn add_devices(&self, new: &[NewDevice], by: &Act) -> Result<Vec<Added>, Error> {
+        let mut work = self.begin().await?;
+        let added = add::add(&mut work, new, by).await;
+        work.end(added).await
+    }
+
+    async fn find_device(&self, by: &Find) -> Result<Option<Device>, Error> {
+        devices::find(&mut self.database.read().await?, by).await
+    }
+
+    async fn list_devices(&self, filter: &Filter, page: &Page) -> Result<Listed, Error> {
+        devices::list(&mut self.database.read().await?, filter, page).await
+    }
+
+    async fn change_device(
+        &self,
+        device: DeviceId,
+        change: &Change,
+        by: &Act,
+    ) -> Result<Device, Error> {
+        let mut work = self.begin().await?;
+        let changed = devices::change(&mut work, device, change, by).await;
+        work.end(changed).await
+    }
+
+    async fn history(&self, device: DeviceId, limit: u32) -> Result<History, Error> {
+        issues::history(&mut self.database.snapshot().await?, device, limit).await
+    }
+
+    async fn put_code(&self, code: &PendingCode, by: &Act) -> Result<(), Error> {
+        let mut work = self.begin().await?;
+        let put = codes::put(&mut work, code, by).await;
+        work.end(put).await
+    }
+
+    async fn find_code(&self, code: CodeId) -> Result<Option<PendingCode>, Error> {
+        codes::find(&mut self.database.read().await?, code).await
+    }
+
+    async fn redeem_code(&self, redemption: &Redemption, by: &Act) -> Result<Redeemed, Error> {
+        let mut work = self.begin().await?;
+        let redeemed = codes::redeem(&mut work, redemption, by).await;
+        work.end(redeemed).await
+    }
+
+    async fn record(&self, issuance: Issuance) -> Result<Recorded, Error> {
+        self.group.record(issuance).await
+    }
+
+    async fn find_answer(
+        &self,
+        device: DeviceId,
+        key: &Sha256,
+        now: UnixTime,
+    ) -> Result<Option<Answer>, Error> {
+        record::find_answer(&mut self.database.read().await?, device, key, now).await
+    }
+
+    async fn add_zone(&self, zone: &NewZone, by: &Act) -> Result<(), Error> {
+        let mut work = self.begin().await?;
+        let added = zones::add(&mut work, zone, by).await;
+        work.end(added).await
+    }
+
+    async fn zones(&self) -> Result<Vec<ManagedZone>, Error> {
+        zones::all(&mut self.database.snapshot().await?).await
+    }
+
+    async fn set_forms(&self, zone: &Zone, forms: Forms, by: &Act) -> Result<(), Error> {
+        let mut work = self.begin().await?;
+        let set = zones::set_forms(&mut work, zone, forms, by).await;
+        work.end(set).await
+    }
+
+    async fn pull_renewals(
+        &self,
+        zone: &Zone,
+        issued_before: Option<UnixTime>,
+        by: &Act,
+    ) -> Result<(), Error> {
+        let mut work = self.begin().await?;
+        let pulled = zones::pull_renewals(&mut work, zone, issued_before, by).await;
+        work.end(pulled).await
+    }
+
+    async fn import_slot(&self, slot: &NewSlot, by: &Act) -> Result<u32, Error> {
+        let mut work = self.begin().await?;
+        let imported = zones::import_slot(&mut work, slot, by).await;
+        work.end(imported).await
+    }
+
+    async fn move_slot(
+        &self,
+        zone: &Zone,
+        number: u32,
+        to: SlotState,
+        by: &Act,
+    ) -> Result<ManagedZone, Error> {
+        let mut work = self.begin().await?;
+        let moved = zones::move_slot(&mut work, zone, number, to, by).await;
+        work.end(moved).await
+    }
+
+    async fn withdrawn(&self, zone: &Zone, now: UnixTime) -> Result<WithdrawnNames, Error> {
+        withdrawn::list(&mut self.database.snapshot().await?, zone, now).await
+    }
+
+    async fn fleet(&self, now: UnixTime) -> Result<Fleet, Error> {
+        fleet::count(&mut self.database.snapshot().await?, now).await
+    }
+
+    async fn count_refused(&self, refused: &[(&str, u64)], now: UnixTime) -> Result<(), Error> {
+        let mut work = self.begin().await?;
+        let counted = fleet::count_refused(&mut work, refused, now).await;
+        work.end(counted).await
+    }
+
+    async fn put_operator(&self, operator: &Operator, by: &Act) -> Result<(), Error> {
+        let mut work = self.begin().await?;
+        let put = operators::put(&mut work, operator, by).await;
+        work.end(put).await
+    }
+
+    async fn disable_operator(&self, name: &OperatorName, by: &Act) -> Result<(), Error> {
+        let mut work = self.begin().await?;
+        let disabled = operators::disable(&mut work, name, by).await;
+        work.end(disabled).await
+    }
+
+    async fn find_operator(&self, access: &Access) -> Result<Option<Operator>, Error> {
+        operators::find(&mut self.database.read().await?, access).await
+    }
+
+    async fn operators(&self) -> Result<Vec<Operator>, Error> {
+        operators::all(&mut self.database.read().await?).await
+    }
+
+    async fn audit_head(&self) -> Result<Head, Error> {
+        audit::end(&mut self.database.read().await?).await
+    }
+
+    async fn audit_from(&self, seq: u64, limit: u32) -> Result<Vec<Record>, Error> {
+        audit::from(&mut self.database.read().await?, seq, limit).await
+    }
+
+    async fn verify_audit(&self) -> Result<Head, Error> {
+        audit::verify(&mut self.database.snapshot().await?).await
+    }
+
+    async fn replay(&self, newer: &[Record], by: &Act) -> Result<u64, Error> {
+        let mut work = self.begin().await?;
+        let replayed = audit::replay(&mut work, newer, by).await;
+        work.end(replayed).await
+    }
+
+    async fn tidy(&self, now: UnixTime, retention: &Retention) -> Result<Tidied, Error> {
+        fleet::tidy(&*self.database, &self.node, now, retention).await
+    }
+
+    async fn backup(&self, to: &Path) -> Result<(), Error> {
+        self.database.back_up(to).await
+    }
+
+    async fn check(&self) -> Result<Head, Error> {
+        self.database.check_pages().await?;
+        self.verify_audit().await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.group.check()?;
+        let mut work = self.begin().await?;
+        // Only a write that is committed shows that writing works.
+        let sql = "UPDATE audit_head SET seq = seq WHERE one = 1";
+        let written = work.session.execute(sql, Vec::new()).await.map(|_| ());
+        work.end(written).await
+    }
+
+    async fn close(&self) {
+        self.group.stop().await;
+        self.database.close().await;
+    }
+}

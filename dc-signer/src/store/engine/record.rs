@@ -1,0 +1,273 @@
+//! Recording credentials, many with a few statements.
+
+use std::collections::HashMap;
+
+use crate::names::Zone;
+use crate::registry::{self, Action, Device, DeviceId, Held, KeyUse, Sha256};
+use crate::store::sql::{Batch, Kind, Row, Session, Value};
+use crate::store::{Answer, Error, Issuance, Recorded};
+
+use super::work::Work;
+use super::{devices, issues, rows};
+
+/// What became of one issuance; a refusal of one says nothing about the others.
+pub(super) type Outcome = Result<Recorded, registry::Error>;
+
+/// Records what may be recorded, in order.
+pub(super) async fn record<S: Session>(
+    work: &mut Work<S>,
+    issuances: &[Issuance],
+) -> Result<Vec<Outcome>, Error> {
+    let mut devices = load_devices(&mut work.session, issuances).await?;
+    let mut answers = load_answers(&mut work.session, issuances).await?;
+    let mut outcomes = Vec::with_capacity(issuances.len());
+    let mut good = Vec::with_capacity(issuances.len());
+    let mut switched = Vec::new();
+    for issuance in issuances {
+        if let Some(answer) = answered_before(&answers, issuance) {
+            outcomes.push(Ok(Recorded::Before(answer)));
+            continue;
+        }
+        let outcome = judge(&mut devices, issuance).map(|(key_use, zone)| {
+            if key_use == KeyUse::Next {
+                switched.push(issuance.device);
+            }
+            Recorded::Now {
+                seq: log(work, issuance, key_use, &zone),
+            }
+        });
+        if outcome.is_ok() {
+            good.push(issuance);
+            answers.extend(keep(issuance));
+        }
+        outcomes.push(outcome);
+    }
+    if !good.is_empty() {
+        write(work, &devices, &good, &switched).await?;
+    }
+    Ok(outcomes)
+}
+
+/// By device and idempotency key: until when, and the answer.
+type Answers = HashMap<(DeviceId, Sha256), (u64, Answer)>;
+
+fn answered_before(answers: &Answers, issuance: &Issuance) -> Option<Answer> {
+    let key = issuance.idempotency?.key;
+    let (expires, answer) = answers.get(&(issuance.device, key))?;
+    (*expires > issuance.by.at.as_secs()).then(|| answer.clone())
+}
+
+fn keep(issuance: &Issuance) -> Option<((DeviceId, Sha256), (u64, Answer))> {
+    let idempotency = issuance.idempotency?;
+    let answer = Answer {
+        request: idempotency.request,
+        bytes: issuance.answer.clone(),
+    };
+    let key = (issuance.device, idempotency.key);
+    Some((key, (answer_expires(issuance), answer)))
+}
+
+fn answer_expires(issuance: &Issuance) -> u64 {
+    let now = issuance.by.at.as_secs();
+    now.saturating_add(Answer::KEPT.as_secs())
+}
+
+/// Checks an issuance against the device as it is after the ones before, and changes it.
+fn judge(
+    devices: &mut HashMap<DeviceId, Device>,
+    issuance: &Issuance,
+) -> Result<(KeyUse, Zone), registry::Error> {
+    let Issuance { name, key, by, .. } = issuance;
+    let device = devices.get_mut(&issuance.device);
+    let device = device.ok_or(registry::Error::UnknownDevice)?;
+    let key_use = device.may_issue(name, key, by.at)?;
+    if key_use == KeyUse::Next {
+        *device = device.switch_finished(by.at);
+    }
+    if let Some(sha256) = issuance.credentials.first() {
+        device.credential = Some(Held {
+            sha256: *sha256,
+            spki_sha256: issuance.spki_sha256,
+            issued: issuance.issued,
+            expires: issuance.expires,
+        });
+    }
+    Ok((key_use, device.zone.clone()))
+}
+
+fn log<S: Session>(work: &mut Work<S>, issuance: &Issuance, key_use: KeyUse, zone: &Zone) -> u64 {
+    let entry = |action, work: &Work<S>| {
+        let mut entry = work.entry(action, &issuance.by);
+        entry.name = Some(issuance.name.to_string());
+        entry.zone = Some(zone.to_string());
+        entry
+    };
+    if key_use == KeyUse::Next {
+        let mut entry = entry(Action::FinishSwitch, work);
+        entry.spki_sha256 = Some(issuance.key);
+        work.log(entry);
+    }
+    for credential in &issuance.credentials {
+        let mut entry = entry(Action::Issue, work);
+        entry.spki_sha256 = Some(issuance.spki_sha256);
+        entry.credential_sha256 = Some(*credential);
+        entry.expires = Some(issuance.expires);
+        work.log(entry);
+    }
+    work.head.seq
+}
+
+async fn write<S: Session>(
+    work: &mut Work<S>,
+    devices: &HashMap<DeviceId, Device>,
+    issuances: &[&Issuance],
+    switched: &[DeviceId],
+) -> Result<(), Error> {
+    let session = &mut work.session;
+    write_held(session, devices, issuances).await?;
+    for device in switched.iter().filter_map(|id| devices.get(id)) {
+        devices::update(session, device).await?;
+    }
+    issues::insert(session, issuances).await?;
+    write_answers(session, issuances).await
+}
+
+async fn write_held<S: Session>(
+    session: &mut S,
+    devices: &HashMap<DeviceId, Device>,
+    issuances: &[&Issuance],
+) -> Result<(), Error> {
+    let mut changed: Vec<&Device> = issuances
+        .iter()
+        .filter_map(|issuance| devices.get(&issuance.device))
+        .collect();
+    changed.sort_by_key(|device| device.id);
+    changed.dedup_by_key(|device| device.id);
+    let row = |device: &Device| -> Option<Vec<Value>> {
+        let held = device.credential.as_ref()?;
+        Some(vec![
+            device.id.as_bytes()[..].into(),
+            (&held.sha256).into(),
+            (&held.spki_sha256).into(),
+            held.issued.into(),
+            held.expires.into(),
+        ])
+    };
+    let batch = Batch {
+        columns: &[
+            ("device", Kind::Blob),
+            ("sha256", Kind::Blob),
+            ("spki", Kind::Blob),
+            ("since", Kind::Int),
+            ("until", Kind::Int),
+        ],
+        rows: changed.into_iter().filter_map(row).collect(),
+    };
+    let sql = "UPDATE devices SET credential_sha256 = r.sha256, credential_spki = r.spki, \
+               issued = r.since, expires = r.until FROM {rows} WHERE devices.id = r.device";
+    session.execute_batch(sql, batch).await.map(|_| ())
+}
+
+async fn write_answers<S: Session>(session: &mut S, issuances: &[&Issuance]) -> Result<(), Error> {
+    // One batch must not write a row twice; of two equal keys the second was answered with the first.
+    let row = |issuance: &&Issuance| -> Option<Vec<Value>> {
+        let idempotency = issuance.idempotency?;
+        Some(vec![
+            issuance.device.as_bytes()[..].into(),
+            (&idempotency.key).into(),
+            (&idempotency.request).into(),
+            issuance.answer.as_slice().into(),
+            answer_expires(issuance).into(),
+        ])
+    };
+    let batch = Batch {
+        columns: &[
+            ("device", Kind::Blob),
+            ("key", Kind::Blob),
+            ("request", Kind::Blob),
+            ("answer", Kind::Blob),
+            ("expires", Kind::Int),
+        ],
+        rows: issuances.iter().filter_map(row).collect(),
+    };
+    if batch.rows.is_empty() {
+        return Ok(());
+    }
+    // SQLite reads ON CONFLICT behind FROM as part of a join, unless WHERE stands between.
+    let sql = "INSERT INTO answers (device, key, request, answer, expires) \
+               SELECT device, key, request, answer, expires FROM {rows} WHERE 1 = 1 \
+               ON CONFLICT (device, key) DO UPDATE SET request = excluded.request, \
+               answer = excluded.answer, expires = excluded.expires";
+    session.execute_batch(sql, batch).await.map(|_| ())
+}
+
+async fn load_devices<S: Session>(
+    session: &mut S,
+    issuances: &[Issuance],
+) -> Result<HashMap<DeviceId, Device>, Error> {
+    let mut ids: Vec<DeviceId> = issuances.iter().map(|issuance| issuance.device).collect();
+    ids.sort();
+    ids.dedup();
+    let batch = Batch {
+        columns: &[("wanted", Kind::Blob)],
+        rows: ids
+            .iter()
+            .map(|id| vec![id.as_bytes()[..].into()])
+            .collect(),
+    };
+    let sql = "SELECT devices.* FROM {rows} CROSS JOIN devices WHERE devices.id = r.wanted";
+    let mut devices = HashMap::new();
+    for row in session.fetch_batch(sql, batch).await? {
+        let device = rows::device(&row)?;
+        devices.insert(device.id, device);
+    }
+    Ok(devices)
+}
+
+async fn load_answers<S: Session>(
+    session: &mut S,
+    issuances: &[Issuance],
+) -> Result<Answers, Error> {
+    let row = |issuance: &Issuance| -> Option<Vec<Value>> {
+        let idempotency = issuance.idempotency?;
+        Some(vec![
+            issuance.device.as_bytes()[..].into(),
+            (&idempotency.key).into(),
+        ])
+    };
+    let batch = Batch {
+        columns: &[("wanted", Kind::Blob), ("wanted_key", Kind::Blob)],
+        rows: issuances.iter().filter_map(row).collect(),
+    };
+    if batch.rows.is_empty() {
+        return Ok(Answers::new());
+    }
+    let sql = "SELECT answers.* FROM {rows} CROSS JOIN answers \
+               WHERE answers.device = r.wanted AND answers.key = r.wanted_key";
+    let mut answers = Answers::new();
+    for row in session.fetch_batch(sql, batch).await? {
+        let key = (rows::device_id(&row, "device")?, row.hash("key")?);
+        answers.insert(key, (row.time("expires")?.as_secs(), answer(&row)?));
+    }
+    Ok(answers)
+}
+
+pub(super) fn answer(row: &impl Row) -> Result<Answer, Error> {
+    Ok(Answer {
+        request: row.hash("request")?,
+        bytes: row.blob("answer")?,
+    })
+}
+
+/// The answer that was given to a request, if it is still kept.
+pub(super) async fn find_answer<S: Session>(
+    session: &mut S,
+    device: DeviceId,
+    key: &Sha256,
+    now: pki_types::UnixTime,
+) -> Result<Option<Answer>, Error> {
+    let sql = "SELECT request, answer FROM answers WHERE device = $1 AND key = $2 AND expires > $3";
+    let values = vec![device.as_bytes()[..].into(), key.into(), now.into()];
+    let row = session.fetch_one(sql, values).await?;
+    row.as_ref().map(answer).transpose()
+}

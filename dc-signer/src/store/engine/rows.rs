@@ -1,0 +1,135 @@
+//! Rows to what they stand for.
+
+use dc_core::UniqueName;
+
+use crate::names::{self, Zone};
+use crate::registry::{
+    Access, CodeId, Device, DeviceId, Entry, Held, Manufactured, NextKey, Operator, PendingCode,
+    Record, Slot,
+};
+use crate::store::sql::{Row, corrupt};
+use crate::store::{Error, Issue};
+
+pub(super) fn name(row: &impl Row, column: &'static str) -> Result<UniqueName<'static>, Error> {
+    names::parse(&row.text(column)?).map_err(|_| corrupt(column))
+}
+
+pub(super) fn zone(row: &impl Row, column: &'static str) -> Result<Zone, Error> {
+    Zone::parse(&row.text(column)?).map_err(|_| corrupt(column))
+}
+
+pub(super) fn device_id(row: &impl Row, column: &'static str) -> Result<DeviceId, Error> {
+    row.bytes(column).map(DeviceId::from_bytes)
+}
+
+pub(super) fn device(row: &impl Row) -> Result<Device, Error> {
+    Ok(Device {
+        id: device_id(row, "id")?,
+        external_id: row.parse("external_id")?,
+        state: row.parse("state")?,
+        zone: zone(row, "zone")?,
+        name: name(row, "name")?,
+        slot: row.number("slot")?,
+        epoch: row.number("epoch")?,
+        key: row.maybe_hash("enrolment_key")?,
+        next_key: next_key(row)?,
+        manufactured: manufactured(row)?,
+        credential: held(row)?,
+        possible_clone: row.flag("possible_clone")?,
+        created: row.time("created")?,
+        changed: row.time("changed")?,
+    })
+}
+
+fn next_key(row: &impl Row) -> Result<Option<NextKey>, Error> {
+    let Some(spki_sha256) = row.maybe_hash("next_key")? else {
+        return Ok(None);
+    };
+    let since = row.time("next_key_since")?;
+    Ok(Some(NextKey { spki_sha256, since }))
+}
+
+fn manufactured(row: &impl Row) -> Result<Option<Manufactured>, Error> {
+    let Some(serial) = row.maybe_text("serial")? else {
+        return Ok(None);
+    };
+    let manufacturer = row.text("manufacturer")?;
+    Ok(Some(Manufactured {
+        manufacturer,
+        serial,
+    }))
+}
+
+fn held(row: &impl Row) -> Result<Option<Held>, Error> {
+    let Some(sha256) = row.maybe_hash("credential_sha256")? else {
+        return Ok(None);
+    };
+    Ok(Some(Held {
+        sha256,
+        spki_sha256: row.hash("credential_spki")?,
+        issued: row.time("issued")?,
+        expires: row.time("expires")?,
+    }))
+}
+
+pub(super) fn code(row: &impl Row) -> Result<PendingCode, Error> {
+    Ok(PendingCode {
+        id: CodeId::from_bytes(row.bytes("id")?),
+        device: device_id(row, "device")?,
+        mac: row.hash("mac")?,
+        expires: row.time("expires")?,
+        tries: row.number("tries")?,
+        used_by: row.maybe_hash("used_by")?,
+    })
+}
+
+pub(super) fn slot(row: &impl Row) -> Result<Slot, Error> {
+    Ok(Slot {
+        number: row.number("number")?,
+        state: row.parse("state")?,
+        certificate_sha256: row.hash("certificate_sha256")?,
+        not_before: row.time("not_before")?,
+        not_after: row.time("not_after")?,
+        since: row.time("since")?,
+    })
+}
+
+pub(super) fn operator(row: &impl Row) -> Result<Operator, Error> {
+    let token = row.maybe_hash("token_sha256")?.map(Access::Token);
+    let key = row.maybe_hash("key_sha256")?.map(Access::Key);
+    Ok(Operator {
+        name: row.parse("name")?,
+        role: row.parse("role")?,
+        access: token.or(key).ok_or(corrupt("operators"))?,
+        disabled: row.flag("disabled")?,
+    })
+}
+
+pub(super) fn issue(row: &impl Row) -> Result<Issue, Error> {
+    Ok(Issue {
+        credential_sha256: row.hash("credential_sha256")?,
+        spki_sha256: row.hash("spki_sha256")?,
+        delegation_sha256: row.hash("delegation_sha256")?,
+        name: name(row, "name")?,
+        issued: row.time("issued")?,
+        expires: row.time("expires")?,
+    })
+}
+
+pub(super) fn record(row: &impl Row) -> Result<Record, Error> {
+    Ok(Record {
+        seq: row.number("seq")?,
+        entry: Entry {
+            time: row.time("time")?,
+            node: row.text("node")?,
+            actor: row.text("actor")?,
+            action: row.parse("action")?,
+            name: row.maybe_text("name")?,
+            spki_sha256: row.maybe_hash("spki_sha256")?,
+            credential_sha256: row.maybe_hash("credential_sha256")?,
+            zone: row.maybe_text("zone")?,
+            expires: row.maybe_time("expires")?,
+        },
+        prev_hash: row.hash("prev_hash")?,
+    })
+}

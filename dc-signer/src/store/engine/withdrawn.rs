@@ -1,0 +1,107 @@
+//! Names: given, withdrawn, restored.
+
+use std::time::Duration;
+
+use dc_core::UniqueName;
+use pki_types::UnixTime;
+
+use crate::names::Zone;
+use crate::registry::{self, Device};
+use crate::store::sql::{Row, Session};
+use crate::store::{Error, Withdrawn, WithdrawnNames};
+
+use super::rows;
+use super::work::Work;
+
+/// Gives a device its name, which nobody may have had before.
+pub(super) async fn give<S: Session>(
+    work: &mut Work<S>,
+    device: &Device,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let name = device.name.as_str();
+    let sql = "SELECT name FROM names WHERE name = $1";
+    if work
+        .session
+        .fetch_one(sql, vec![name.into()])
+        .await?
+        .is_some()
+    {
+        return Err(registry::Error::NameTaken.into());
+    }
+    let sql = "INSERT INTO names (name, device, zone, given) VALUES ($1, $2, $3, $4)";
+    let values = vec![
+        name.into(),
+        device.id.as_bytes()[..].into(),
+        device.zone.to_string().as_str().into(),
+        now.into(),
+    ];
+    work.session.execute(sql, values).await.map(|_| ())
+}
+
+/// Withdraws a name, once.
+pub(super) async fn withdraw<S: Session>(
+    work: &mut Work<S>,
+    name: &UniqueName<'_>,
+    device: &Device,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let sql = "UPDATE names SET withdrawn = $2, withdrawn_until = $3 \
+               WHERE name = $1 AND withdrawn IS NULL";
+    let until = now.as_secs().saturating_add(LONGEST.as_secs());
+    let values = vec![name.as_str().into(), now.into(), until.into()];
+    match work.session.execute(sql, values).await? {
+        0 => Ok(()),
+        _ => count(work, &device.zone).await,
+    }
+}
+
+/// Takes a device's name out of the list again.
+pub(super) async fn restore<S: Session>(work: &mut Work<S>, device: &Device) -> Result<(), Error> {
+    let sql = "UPDATE names SET withdrawn = NULL, withdrawn_until = NULL \
+               WHERE name = $1 AND withdrawn IS NOT NULL";
+    let values = vec![device.name.as_str().into()];
+    match work.session.execute(sql, values).await? {
+        0 => Ok(()),
+        _ => count(work, &device.zone).await,
+    }
+}
+
+async fn count<S: Session>(work: &mut Work<S>, zone: &Zone) -> Result<(), Error> {
+    let sql = "UPDATE zones SET withdrawn_sequence = withdrawn_sequence + 1 WHERE zone = $1";
+    let values = vec![zone.to_string().as_str().into()];
+    work.session.execute(sql, values).await.map(|_| ())
+}
+
+pub(super) async fn list<S: Session>(
+    session: &mut S,
+    zone: &Zone,
+    now: UnixTime,
+) -> Result<WithdrawnNames, Error> {
+    let zone = zone.to_string();
+    let sql = "SELECT withdrawn_sequence FROM zones WHERE zone = $1";
+    let row = session.fetch_one(sql, vec![zone.as_str().into()]).await?;
+    let row = row.ok_or(registry::Error::UnknownZone)?;
+    let sequence = row.number("withdrawn_sequence")?;
+    let sql = "SELECT name, withdrawn, withdrawn_until FROM names \
+               WHERE zone = $1 AND withdrawn IS NOT NULL AND withdrawn_until > $2 ORDER BY name";
+    let found = session.fetch(sql, vec![zone.as_str().into(), now.into()]);
+    let names = found
+        .await?
+        .iter()
+        .map(withdrawn)
+        .collect::<Result<_, _>>()?;
+    Ok(WithdrawnNames { sequence, names })
+}
+
+fn withdrawn(row: &impl Row) -> Result<Withdrawn, Error> {
+    Ok(Withdrawn {
+        name: rows::name(row, "name")?,
+        since: row.time("withdrawn")?,
+        until: row.time("withdrawn_until")?,
+    })
+}
+
+/// RFC 9345 §4.1.3 (2): no client takes a credential that ends later than this from now. The one a device
+/// was last given may not be the one that ends last.
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);

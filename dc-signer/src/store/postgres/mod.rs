@@ -1,0 +1,282 @@
+//! PostgreSQL: one database for many signers.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Executor, Row as _, Transaction};
+
+use super::Error;
+use super::sql::{Batch, Database, Kind, Row, Session, Value, corrupt};
+
+mod error;
+
+use error::classify;
+
+static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+
+/// A database on a server.
+pub(super) struct Postgres {
+    pool: PgPool,
+}
+
+impl Postgres {
+    /// Opens a database by its URL; connects when it is first used.
+    pub(super) fn open(url: &str) -> Result<Self, Error> {
+        let options: PgConnectOptions = url.parse().map_err(classify)?;
+        // A signer that hangs must not keep the others from writing for long.
+        let options = options
+            .application_name("dc-signer")
+            .options([
+                ("lock_timeout", "10s"),
+                ("idle_in_transaction_session_timeout", "30s"),
+            ])
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .after_connect(|connection, _| Box::pin(make_durable(connection)))
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+}
+
+/// Each commit is on the disk before anybody gets an answer, whatever the server's default is; an even
+/// stronger default stays.
+async fn make_durable(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let sql = "SELECT set_config('synchronous_commit', 'on', false) \
+               WHERE current_setting('synchronous_commit') = 'off'";
+    connection.execute(sql).await.map(|_| ())
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL may have a password in it.
+        f.write_str("Postgres(..)")
+    }
+}
+
+impl Database for Postgres {
+    type Session = PostgresSession;
+
+    async fn write(&self) -> Result<PostgresSession, Error> {
+        let transaction = self.pool.begin().await.map_err(classify)?;
+        Ok(PostgresSession::Transaction(transaction))
+    }
+
+    async fn read(&self) -> Result<PostgresSession, Error> {
+        let connection = self.pool.acquire().await.map_err(classify)?;
+        Ok(PostgresSession::Read(connection))
+    }
+
+    async fn snapshot(&self) -> Result<PostgresSession, Error> {
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        let transaction = self.pool.begin_with(begin).await.map_err(classify)?;
+        Ok(PostgresSession::Transaction(transaction))
+    }
+
+    fn migrator() -> &'static Migrator {
+        &MIGRATOR
+    }
+
+    async fn migrate(&self) -> Result<(), Error> {
+        let done = MIGRATOR.run(&self.pool).await;
+        done.map_err(|error| classify(error.into()))
+    }
+
+    async fn back_up(&self, _to: &Path) -> Result<(), Error> {
+        Err(Error::BackupElsewhere)
+    }
+
+    /// The server does so itself, if its data folder was made with checksums.
+    async fn check_pages(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// A connection to the server.
+pub(super) enum PostgresSession {
+    Read(PoolConnection<sqlx::Postgres>),
+    Transaction(Transaction<'static, sqlx::Postgres>),
+}
+
+impl PostgresSession {
+    fn connection(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Read(connection) => connection,
+            Self::Transaction(transaction) => transaction,
+        }
+    }
+}
+
+impl Session for PostgresSession {
+    type Row = PgRow;
+
+    const BLOB: &'static str = "BYTEA";
+
+    const FOR_UPDATE: &'static str = " FOR UPDATE";
+
+    const IS_MIGRATED: &'static str =
+        "SELECT 1 FROM pg_catalog.pg_class WHERE oid = to_regclass('_sqlx_migrations')";
+
+    async fn fetch(
+        &mut self,
+        sql: impl Into<Cow<'static, str>> + Send,
+        values: Vec<Value>,
+    ) -> Result<Vec<PgRow>, Error> {
+        let arguments = arguments(values)?;
+        sqlx::query_with(AssertSqlSafe(sql.into()), arguments)
+            .fetch_all(self.connection())
+            .await
+            .map_err(classify)
+    }
+
+    async fn execute(
+        &mut self,
+        sql: impl Into<Cow<'static, str>> + Send,
+        values: Vec<Value>,
+    ) -> Result<u64, Error> {
+        let arguments = arguments(values)?;
+        sqlx::query_with(AssertSqlSafe(sql.into()), arguments)
+            .execute(self.connection())
+            .await
+            .map(|done| done.rows_affected())
+            .map_err(classify)
+    }
+
+    async fn fetch_batch(&mut self, sql: &str, batch: Batch) -> Result<Vec<PgRow>, Error> {
+        let (sql, arguments) = expand(sql, batch)?;
+        sqlx::query_with(AssertSqlSafe(sql), arguments)
+            .fetch_all(self.connection())
+            .await
+            .map_err(classify)
+    }
+
+    async fn execute_batch(&mut self, sql: &str, batch: Batch) -> Result<u64, Error> {
+        let (sql, arguments) = expand(sql, batch)?;
+        sqlx::query_with(AssertSqlSafe(sql), arguments)
+            .execute(self.connection())
+            .await
+            .map(|done| done.rows_affected())
+            .map_err(classify)
+    }
+
+    async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Read(_) => Ok(()),
+            Self::Transaction(transaction) => transaction.commit().await.map_err(classify),
+        }
+    }
+
+    async fn roll_back(self) {
+        if let Self::Transaction(transaction) = self {
+            // If it fails, the connection is broken, and the server rolls back.
+            let _ = transaction.rollback().await;
+        }
+    }
+}
+
+impl Row for PgRow {
+    fn maybe_blob(&self, column: &'static str) -> Result<Option<Vec<u8>>, Error> {
+        self.try_get(column).map_err(|_| corrupt(column))
+    }
+
+    fn maybe_int(&self, column: &'static str) -> Result<Option<i64>, Error> {
+        self.try_get(column).map_err(|_| corrupt(column))
+    }
+
+    fn maybe_text(&self, column: &'static str) -> Result<Option<String>, Error> {
+        self.try_get(column).map_err(|_| corrupt(column))
+    }
+}
+
+fn arguments(values: Vec<Value>) -> Result<PgArguments, Error> {
+    let mut arguments = PgArguments::default();
+    for value in values {
+        let added = match value {
+            Value::Blob(blob) => Arguments::add(&mut arguments, blob),
+            Value::Int(int) => Arguments::add(&mut arguments, int),
+            Value::Text(text) => Arguments::add(&mut arguments, text),
+        };
+        added.map_err(|error| classify(sqlx::Error::Encode(error)))?;
+    }
+    Ok(arguments)
+}
+
+/// Hands rows over as one array for each column.
+fn expand(sql: &str, batch: Batch) -> Result<(String, PgArguments), Error> {
+    let Batch { columns, rows } = batch;
+    let mut arrays: Vec<Array> = columns.iter().map(|(_, kind)| Array::of(*kind)).collect();
+    for row in rows {
+        for (array, value) in arrays.iter_mut().zip(row) {
+            array.push(value);
+        }
+    }
+    let mut arguments = PgArguments::default();
+    let mut types = Vec::new();
+    for (number, array) in arrays.into_iter().enumerate() {
+        types.push(format!("${}::{}", number + 1, array.sql_type()));
+        let added = array.bind(&mut arguments);
+        added.map_err(|error| classify(sqlx::Error::Encode(error)))?;
+    }
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    let rows = format!("UNNEST({}) AS r({})", types.join(", "), names.join(", "));
+    Ok((sql.replace("{rows}", &rows), arguments))
+}
+
+/// A column of a batch.
+enum Array {
+    Blobs(Vec<Option<Vec<u8>>>),
+    Ints(Vec<Option<i64>>),
+    Texts(Vec<Option<String>>),
+}
+
+impl Array {
+    const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Blob => Self::Blobs(Vec::new()),
+            Kind::Int => Self::Ints(Vec::new()),
+            Kind::Text => Self::Texts(Vec::new()),
+        }
+    }
+
+    /// A value of another kind than its column is a bug, and NULL is what the tables refuse.
+    fn push(&mut self, value: Value) {
+        match (self, value) {
+            (Self::Blobs(blobs), Value::Blob(blob)) => blobs.push(blob),
+            (Self::Ints(ints), Value::Int(int)) => ints.push(int),
+            (Self::Texts(texts), Value::Text(text)) => texts.push(text),
+            (Self::Blobs(blobs), _) => blobs.push(None),
+            (Self::Ints(ints), _) => ints.push(None),
+            (Self::Texts(texts), _) => texts.push(None),
+        }
+    }
+
+    const fn sql_type(&self) -> &'static str {
+        match self {
+            Self::Blobs(_) => "bytea[]",
+            Self::Ints(_) => "bigint[]",
+            Self::Texts(_) => "text[]",
+        }
+    }
+
+    fn bind(self, arguments: &mut PgArguments) -> Result<(), sqlx::error::BoxDynError> {
+        match self {
+            Self::Blobs(blobs) => Arguments::add(arguments, blobs),
+            Self::Ints(ints) => Arguments::add(arguments, ints),
+            Self::Texts(texts) => Arguments::add(arguments, texts),
+        }
+    }
+}
+
+const CONNECTIONS: u32 = 16;
+/// How long to wait for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);

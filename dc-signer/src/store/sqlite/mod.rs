@@ -1,0 +1,306 @@
+//! SQLite: a file beside the signer. One connection writes, others read.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::Error;
+use super::sql::{Batch, Database, Kind, Row, Session, Value, corrupt};
+
+mod error;
+mod file;
+
+use error::classify;
+pub(in crate::store) use file::create;
+
+static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+
+/// A database file.
+pub(super) struct Sqlite {
+    path: PathBuf,
+    options: SqliteConnectOptions,
+    readers: SqlitePool,
+    /// Empty while nobody has written, and after a write that failed: SQLite may then have rolled back by
+    /// itself or not, and only a new connection is sure to be in no transaction.
+    writer: Arc<Mutex<Option<SqliteConnection>>>,
+}
+
+impl Sqlite {
+    /// Opens a file that exists.
+    pub(super) fn open(path: &Path) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            // Each commit is on the disk before anybody gets an answer.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .pragma("cache_size", "-65536")
+            .pragma("journal_size_limit", "67108864")
+            .disable_statement_logging();
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(BUSY)
+            // A thread of this process is there or it is not.
+            .test_before_acquire(false)
+            .connect_lazy_with(options.clone().pragma("query_only", "on"));
+        Self {
+            path: path.into(),
+            options,
+            readers,
+            writer: Arc::default(),
+        }
+    }
+
+    /// A connection of its own.
+    async fn connect(&self) -> Result<SqliteConnection, Error> {
+        self.options.connect().await.map_err(classify)
+    }
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sqlite({})", self.path.display())
+    }
+}
+
+impl Database for Sqlite {
+    type Session = SqliteSession;
+
+    async fn write(&self) -> Result<SqliteSession, Error> {
+        let mut home = Arc::clone(&self.writer).lock_owned().await;
+        let mut connection = match home.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        // The command line writes to the same file: whoever begins has the only lock there is.
+        let begun = connection.execute("BEGIN IMMEDIATE").await;
+        begun.map_err(classify)?;
+        Ok(SqliteSession::Write { home, connection })
+    }
+
+    async fn read(&self) -> Result<SqliteSession, Error> {
+        let connection = self.readers.acquire().await.map_err(classify)?;
+        Ok(SqliteSession::Read(connection))
+    }
+
+    async fn snapshot(&self) -> Result<SqliteSession, Error> {
+        let transaction = self.readers.begin().await.map_err(classify)?;
+        Ok(SqliteSession::Snapshot(transaction))
+    }
+
+    fn migrator() -> &'static Migrator {
+        &MIGRATOR
+    }
+
+    async fn migrate(&self) -> Result<(), Error> {
+        let options = SqlitePoolOptions::new().max_connections(1);
+        let pool = options.connect_lazy_with(self.options.clone());
+        let done = MIGRATOR.run(&pool).await;
+        pool.close().await;
+        done.map_err(|error| classify(error.into()))
+    }
+
+    async fn back_up(&self, to: &Path) -> Result<(), Error> {
+        file::back_up(self.connect().await?, to).await
+    }
+
+    async fn check_pages(&self) -> Result<(), Error> {
+        file::check_pages(self.connect().await?).await
+    }
+
+    async fn close(&self) {
+        if let Some(connection) = self.writer.lock().await.take() {
+            // What is committed is on the disk, whether closing works or not.
+            let _ = connection.close().await;
+        }
+        self.readers.close().await;
+    }
+}
+
+/// A connection to the file.
+pub(super) enum SqliteSession {
+    Read(PoolConnection<sqlx::Sqlite>),
+    Snapshot(Transaction<'static, sqlx::Sqlite>),
+    Write {
+        home: OwnedMutexGuard<Option<SqliteConnection>>,
+        connection: SqliteConnection,
+    },
+}
+
+impl SqliteSession {
+    fn connection(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Read(connection) => connection,
+            Self::Snapshot(transaction) => transaction,
+            Self::Write { connection, .. } => connection,
+        }
+    }
+
+    /// Ends a transaction that writes; the connection is used again only if that worked.
+    async fn end(self, how: &'static str) -> Result<(), Error> {
+        match self {
+            Self::Read(_) => Ok(()),
+            Self::Snapshot(transaction) => transaction.rollback().await.map_err(classify),
+            Self::Write {
+                mut home,
+                mut connection,
+            } => {
+                connection.execute(how).await.map_err(classify)?;
+                *home = Some(connection);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Session for SqliteSession {
+    type Row = SqliteRow;
+
+    const BLOB: &'static str = "BLOB";
+
+    const IS_MIGRATED: &'static str =
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'";
+
+    /// A transaction that writes has locked everything.
+    const FOR_UPDATE: &'static str = "";
+
+    async fn fetch(
+        &mut self,
+        sql: impl Into<Cow<'static, str>> + Send,
+        values: Vec<Value>,
+    ) -> Result<Vec<SqliteRow>, Error> {
+        let arguments = arguments(values)?;
+        sqlx::query_with(AssertSqlSafe(sql.into()), arguments)
+            .fetch_all(self.connection())
+            .await
+            .map_err(classify)
+    }
+
+    async fn execute(
+        &mut self,
+        sql: impl Into<Cow<'static, str>> + Send,
+        values: Vec<Value>,
+    ) -> Result<u64, Error> {
+        let arguments = arguments(values)?;
+        sqlx::query_with(AssertSqlSafe(sql.into()), arguments)
+            .execute(self.connection())
+            .await
+            .map(|done| done.rows_affected())
+            .map_err(classify)
+    }
+
+    async fn fetch_batch(&mut self, sql: &str, batch: Batch) -> Result<Vec<SqliteRow>, Error> {
+        let (sql, values) = expand(sql, batch);
+        self.fetch(sql, values).await
+    }
+
+    async fn execute_batch(&mut self, sql: &str, batch: Batch) -> Result<u64, Error> {
+        let (sql, values) = expand(sql, batch);
+        self.execute(sql, values).await
+    }
+
+    async fn commit(self) -> Result<(), Error> {
+        self.end("COMMIT").await
+    }
+
+    async fn roll_back(self) {
+        // If it fails, the connection is dropped, which does the same.
+        let _ = self.end("ROLLBACK").await;
+    }
+}
+
+impl Row for SqliteRow {
+    fn maybe_blob(&self, column: &'static str) -> Result<Option<Vec<u8>>, Error> {
+        self.try_get(column).map_err(|_| corrupt(column))
+    }
+
+    fn maybe_int(&self, column: &'static str) -> Result<Option<i64>, Error> {
+        self.try_get(column).map_err(|_| corrupt(column))
+    }
+
+    fn maybe_text(&self, column: &'static str) -> Result<Option<String>, Error> {
+        self.try_get(column).map_err(|_| corrupt(column))
+    }
+}
+
+fn arguments(values: Vec<Value>) -> Result<SqliteArguments, Error> {
+    let mut arguments = SqliteArguments::default();
+    for value in values {
+        let added = match value {
+            Value::Blob(blob) => Arguments::add(&mut arguments, blob),
+            Value::Int(int) => Arguments::add(&mut arguments, int),
+            Value::Text(text) => Arguments::add(&mut arguments, text),
+        };
+        added.map_err(|error| classify(sqlx::Error::Encode(error)))?;
+    }
+    Ok(arguments)
+}
+
+/// Hands rows over as one JSON array of arrays, `$1`, and all their blobs in one, `$2`, of which JSON has
+/// the positions: a statement for each row would cost a change of threads each.
+fn expand(sql: &str, batch: Batch) -> (String, Vec<Value>) {
+    let mut columns = Vec::new();
+    let mut next = 0;
+    for (name, kind) in batch.columns {
+        match kind {
+            Kind::Blob => {
+                let len = next + 1;
+                columns.push(format!(
+                    "substr($2, value ->> {next}, value ->> {len}) AS {name}"
+                ));
+                next += 2;
+            }
+            Kind::Int | Kind::Text => {
+                columns.push(format!("value ->> {next} AS {name}"));
+                next += 1;
+            }
+        }
+    }
+    let rows = format!("(SELECT {} FROM json_each($1)) AS r", columns.join(", "));
+    let (json, blobs) = pack(batch.rows);
+    (
+        sql.replace("{rows}", &rows),
+        vec![Value::Text(Some(json)), Value::Blob(Some(blobs))],
+    )
+}
+
+fn pack(rows: Vec<Vec<Value>>) -> (String, Vec<u8>) {
+    let mut blobs = Vec::new();
+    let rows: Vec<Vec<serde_json::Value>> = rows
+        .into_iter()
+        .map(|row| {
+            let mut cells = Vec::with_capacity(row.len() * 2);
+            for value in row {
+                match value {
+                    Value::Blob(Some(blob)) => {
+                        // SQL counts from 1.
+                        cells.push((blobs.len() + 1).into());
+                        cells.push(blob.len().into());
+                        blobs.extend_from_slice(&blob);
+                    }
+                    Value::Blob(None) => cells.extend([serde_json::Value::Null, 0.into()]),
+                    Value::Int(int) => cells.push(int.into()),
+                    Value::Text(text) => cells.push(text.into()),
+                }
+            }
+            cells
+        })
+        .collect();
+    (serde_json::Value::from(rows).to_string(), blobs)
+}
+
+/// How long to wait for another process's transaction.
+const BUSY: Duration = Duration::from_secs(5);
+const READERS: u32 = 4;

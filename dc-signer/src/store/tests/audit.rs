@@ -1,0 +1,254 @@
+//! The audit log: what it shows, and what restoring a backup cannot undo.
+
+use super::*;
+use crate::registry::{Action, Replacement, State};
+
+on_both! {
+    a_backup_cannot_let_anybody_back_in,
+    a_device_that_was_let_in_by_hand_is_found,
+    a_device_that_was_replaced_since_the_backup_is_suspended,
+    a_log_with_another_past_is_not_replayed,
+    a_record_that_was_changed_by_hand_is_found,
+    a_record_that_was_removed_by_hand_is_found,
+    every_change_of_state_verifies,
+    records_come_from_a_place_on,
+    the_end_that_was_moved_by_hand_is_found,
+}
+
+async fn some_acts(store: &dyn Store) -> Device {
+    let device = active(store, 1).await;
+    for number in 0..5 {
+        store.record(issuance(&device, number)).await.unwrap();
+    }
+    device
+}
+
+async fn records_come_from_a_place_on(db: &Database) {
+    let store = &*db.store;
+    some_acts(store).await;
+    let all = store.audit_from(0, 99).await.unwrap();
+    assert_eq!(
+        all.iter().map(|record| record.seq).collect::<Vec<_>>(),
+        (1..=7).collect::<Vec<_>>()
+    );
+    assert_eq!(store.audit_from(3, 2).await.unwrap(), all[2..4]);
+    assert_eq!(store.audit_from(8, 2).await.unwrap(), []);
+    let head = store.audit_head().await.unwrap();
+    assert_eq!((head.seq, head.hash), (7, all[6].hash()));
+    assert_eq!(store.verify_audit().await.unwrap(), head);
+}
+
+async fn a_record_that_was_changed_by_hand_is_found(db: &Database) {
+    some_acts(&*db.store).await;
+    db.tamper("UPDATE audit SET actor = 'nobody' WHERE seq = 4")
+        .await;
+    let error = db.store.verify_audit().await.unwrap_err();
+    assert_eq!(refused(error), registry::Error::AuditLink { seq: 4 });
+}
+
+async fn a_record_that_was_removed_by_hand_is_found(db: &Database) {
+    some_acts(&*db.store).await;
+    db.tamper("DELETE FROM audit WHERE seq = 4").await;
+    let error = db.store.verify_audit().await.unwrap_err();
+    let (expected, found) = (4, 5);
+    assert_eq!(
+        refused(error),
+        registry::Error::AuditSequence { expected, found }
+    );
+}
+
+async fn the_end_that_was_moved_by_hand_is_found(db: &Database) {
+    some_acts(&*db.store).await;
+    db.tamper("DELETE FROM audit WHERE seq = 7").await;
+    let error = db.store.verify_audit().await.unwrap_err();
+    let (expected, found) = (7, 6);
+    assert_eq!(
+        refused(error),
+        registry::Error::AuditSequence { expected, found }
+    );
+    db.tamper("UPDATE audit_head SET seq = 6").await;
+    let error = db.store.verify_audit().await.unwrap_err();
+    assert_eq!(refused(error), registry::Error::AuditLink { seq: 6 });
+}
+
+async fn every_change_of_state_verifies(db: &Database) {
+    let store = &*db.store;
+    let name = |text: &str| crate::names::parse(text).unwrap();
+    let new_name = |text: &str, epoch| {
+        Change::Replace(Replacement::NewName {
+            name: name(text),
+            epoch,
+        })
+    };
+    let keep = || Change::Replace(Replacement::KeepName);
+    let ways: [&[Change]; 7] = [
+        &[Change::Suspend],
+        &[Change::Suspend, Change::Resume],
+        &[Change::Suspend, Change::Retire],
+        &[Change::Suspend, keep()],
+        &[
+            Change::Suspend,
+            new_name("a.cpe.example.com", 1),
+            Change::Suspend,
+        ],
+        &[keep(), Change::Suspend, Change::Resume],
+        &[Change::Retire],
+    ];
+    for (number, way) in (0..).zip(ways) {
+        let device = active(store, number).await;
+        for change in way {
+            store
+                .change_device(device.id, change, &by(NOW))
+                .await
+                .unwrap();
+            store.verify_audit().await.unwrap();
+        }
+    }
+}
+
+async fn a_device_that_was_let_in_by_hand_is_found(db: &Database) {
+    let device = some_acts(&*db.store).await;
+    db.store
+        .change_device(device.id, &Change::Suspend, &by(NOW))
+        .await
+        .unwrap();
+    db.tamper("UPDATE devices SET state = 'active'").await;
+    let error = db.store.verify_audit().await.unwrap_err();
+    assert!(
+        matches!(&error, Error::StateNotInAudit { name, state: State::Active } if *name == device.name),
+        "{error:?}"
+    );
+    db.tamper("UPDATE devices SET state = 'retired'").await;
+    let error = db.store.check().await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::StateNotInAudit {
+                state: State::Retired,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+}
+
+/// Two databases with one past: the second is the backup.
+async fn with_backup(db: &Database, devices: u32) -> Database {
+    let backup = match db.location {
+        Location::File(_) => Database::sqlite().await,
+        Location::Postgres(_) => Database::postgres().await.unwrap(),
+    };
+    for store in [&*db.store, &*backup.store] {
+        for number in 0..devices {
+            active(store, number).await;
+        }
+    }
+    assert_eq!(
+        db.store.audit_head().await.unwrap(),
+        backup.store.audit_head().await.unwrap()
+    );
+    backup
+}
+
+async fn a_backup_cannot_let_anybody_back_in(db: &Database) {
+    let backup = with_backup(db, 4).await;
+    let devices: Vec<DeviceId> = (0..4).map(|number| new_device(number).id).collect();
+    let store = &*db.store;
+    store
+        .change_device(devices[0], &Change::Suspend, &by(NOW))
+        .await
+        .unwrap();
+    store
+        .change_device(devices[1], &Change::Retire, &by(NOW))
+        .await
+        .unwrap();
+    store
+        .change_device(devices[2], &Change::Suspend, &by(NOW))
+        .await
+        .unwrap();
+    store
+        .change_device(devices[2], &Change::Resume, &by(NOW))
+        .await
+        .unwrap();
+    // One that the backup never heard of.
+    let unheard = active(store, 9).await;
+    store
+        .change_device(unheard.id, &Change::Suspend, &by(NOW))
+        .await
+        .unwrap();
+    let log = store.audit_from(1, 999).await.unwrap();
+
+    let restored = &*backup.store;
+    assert_eq!(restored.replay(&log, &by(NOW + 9)).await.unwrap(), 4);
+    let mut states = Vec::new();
+    for id in devices {
+        states.push(by_id(restored, id).await.state);
+    }
+    assert_eq!(
+        states,
+        [
+            State::Suspended,
+            State::Retired,
+            State::Active,
+            State::Active
+        ]
+    );
+    let head = restored.verify_audit().await.unwrap();
+    let last = restored.audit_from(head.seq, 1).await.unwrap().remove(0);
+    assert_eq!(last.entry.action, Action::Replay);
+    assert_eq!(restored.audit_from(1, 999).await.unwrap()[..log.len()], log);
+    let names = restored.withdrawn(&zone(), at(NOW)).await.unwrap().names;
+    assert_eq!(names.len(), 2);
+    backup.end().await;
+}
+
+async fn a_device_that_was_replaced_since_the_backup_is_suspended(db: &Database) {
+    let backup = with_backup(db, 1).await;
+    let id = new_device(0).id;
+    let name = crate::names::parse("new.cpe.example.com").unwrap();
+    let change = Change::Replace(Replacement::NewName { name, epoch: 1 });
+    db.store.change_device(id, &change, &by(NOW)).await.unwrap();
+    let log = db.store.audit_from(1, 999).await.unwrap();
+    assert_eq!(backup.store.replay(&log, &by(NOW + 9)).await.unwrap(), 1);
+    assert_eq!(by_id(&*backup.store, id).await.state, State::Suspended);
+    backup.store.verify_audit().await.unwrap();
+    backup.end().await;
+}
+
+async fn a_log_with_another_past_is_not_replayed(db: &Database) {
+    let backup = with_backup(db, 1).await;
+    let id = new_device(0).id;
+    db.store
+        .change_device(id, &Change::Suspend, &by(NOW))
+        .await
+        .unwrap();
+    let log = db.store.audit_from(1, 999).await.unwrap();
+    backup
+        .store
+        .change_device(id, &Change::FlagClone, &by(NOW))
+        .await
+        .unwrap();
+    let head = backup.store.audit_head().await.unwrap();
+    for part in [&log[..], &log[2..]] {
+        let error = backup.store.replay(part, &by(NOW)).await.unwrap_err();
+        assert_eq!(refused(error), registry::Error::AuditLink { seq: 3 });
+    }
+    assert_eq!(backup.store.audit_head().await.unwrap(), head);
+    // Nor one that leaves something out.
+    db.store
+        .change_device(id, &Change::Resume, &by(NOW))
+        .await
+        .unwrap();
+    db.store
+        .change_device(id, &Change::Retire, &by(NOW))
+        .await
+        .unwrap();
+    let late = db.store.audit_from(5, 999).await.unwrap();
+    let error = backup.store.replay(&late, &by(NOW)).await.unwrap_err();
+    let (expected, found) = (4, 5);
+    assert_eq!(
+        refused(error),
+        registry::Error::AuditSequence { expected, found }
+    );
+    backup.end().await;
+}

@@ -1,0 +1,427 @@
+//! Recording credentials before they are released.
+
+use super::*;
+use crate::registry::{Action, Held, KeyUse, State};
+
+on_both! {
+    a_clock_that_jumps_changes_no_order,
+    a_second_attempt_gets_the_first_answer_byte_for_byte,
+    an_answer_is_forgotten_after_an_hour,
+    attempts_at_the_same_time_get_one_answer,
+    both_forms_are_in_the_log,
+    many_callers_share_commits_and_all_is_recorded,
+    one_that_is_refused_does_not_hurt_the_others,
+    replicas_record_into_one_chain,
+    the_device_is_said_to_hold_what_was_recorded,
+    the_first_use_of_a_new_key_ends_the_old_one,
+    the_old_key_of_a_switch_ends_after_a_day,
+    what_is_in_the_queue_is_recorded_before_the_store_closes,
+    what_may_not_be_issued_is_not_recorded,
+    what_no_database_takes_does_not_hurt_the_others,
+    nothing_is_recorded_after_the_store_is_closed,
+}
+
+async fn the_device_is_said_to_hold_what_was_recorded(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    let issuance = issuance(&device, 5);
+    let head = store.audit_head().await.unwrap();
+    let recorded = store.record(issuance.clone()).await.unwrap();
+    assert_eq!(recorded, Recorded::Now { seq: head.seq + 1 });
+    let held = Held {
+        sha256: issuance.credentials[0],
+        spki_sha256: issuance.spki_sha256,
+        issued: issuance.issued,
+        expires: issuance.expires,
+    };
+    let after = by_id(store, device.id).await;
+    assert_eq!(
+        after,
+        Device {
+            credential: Some(held),
+            ..device.clone()
+        }
+    );
+    let entry = store
+        .audit_from(head.seq + 1, 9)
+        .await
+        .unwrap()
+        .remove(0)
+        .entry;
+    assert_eq!(
+        (entry.action, entry.node.as_str(), entry.actor.as_str()),
+        (Action::Issue, "node-1", "device")
+    );
+    assert_eq!(entry.name.as_deref(), Some(device.name.as_str()));
+    assert_eq!(entry.zone.as_deref(), Some("cpe.example.com"));
+    assert_eq!(entry.credential_sha256, Some(issuance.credentials[0]));
+    assert_eq!(entry.spki_sha256, Some(issuance.spki_sha256));
+    assert_eq!(entry.expires, Some(issuance.expires));
+}
+
+async fn both_forms_are_in_the_log(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    let credentials = vec![key("named"), key("rfc9345")];
+    let issuance = Issuance {
+        credentials: credentials.clone(),
+        ..issuance(&device, 0)
+    };
+    store.record(issuance).await.unwrap();
+    let logged = store.audit_from(3, 9).await.unwrap();
+    let logged: Vec<_> = logged
+        .iter()
+        .filter_map(|record| record.entry.credential_sha256)
+        .collect();
+    assert_eq!(logged, credentials);
+    assert_eq!(store.history(device.id, 9).await.unwrap().issues.len(), 2);
+    assert_eq!(
+        by_id(store, device.id).await.credential.unwrap().sha256,
+        credentials[0]
+    );
+}
+
+async fn a_second_attempt_gets_the_first_answer_byte_for_byte(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    let answer: Vec<u8> = (0..=255).cycle().take(9000).collect();
+    let first = Issuance {
+        answer: answer.clone(),
+        ..issuance(&device, 0)
+    };
+    store.record(first.clone()).await.unwrap();
+    let idempotency = first.idempotency.unwrap();
+    let expected = Answer {
+        request: idempotency.request,
+        bytes: answer,
+    };
+    let found = store
+        .find_answer(device.id, &idempotency.key, at(NOW + 1))
+        .await
+        .unwrap();
+    assert_eq!(found.as_ref(), Some(&expected));
+    let head = store.audit_head().await.unwrap();
+    let second = Issuance {
+        idempotency: first.idempotency,
+        ..issuance(&device, 1)
+    };
+    assert_eq!(
+        store.record(second).await.unwrap(),
+        Recorded::Before(expected)
+    );
+    assert_eq!(store.audit_head().await.unwrap(), head);
+    let held = by_id(store, device.id).await.credential.unwrap();
+    assert_eq!(held.sha256, first.credentials[0]);
+    // Another device's key is another key.
+    let other = active(store, 2).await;
+    assert_eq!(
+        store
+            .find_answer(other.id, &idempotency.key, at(NOW))
+            .await
+            .unwrap(),
+        None
+    );
+    let same_key = Issuance {
+        idempotency: first.idempotency,
+        ..issuance(&other, 1)
+    };
+    assert!(matches!(
+        store.record(same_key).await.unwrap(),
+        Recorded::Now { .. }
+    ));
+}
+
+async fn an_answer_is_forgotten_after_an_hour(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    let first = issuance(&device, 0);
+    store.record(first.clone()).await.unwrap();
+    let key = first.idempotency.unwrap().key;
+    let hour = 3600;
+    assert!(
+        store
+            .find_answer(device.id, &key, at(NOW + hour - 1))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert_eq!(
+        store
+            .find_answer(device.id, &key, at(NOW + hour))
+            .await
+            .unwrap(),
+        None
+    );
+    let late = Issuance {
+        idempotency: first.idempotency,
+        ..issuance(&device, hour)
+    };
+    assert!(matches!(
+        store.record(late.clone()).await.unwrap(),
+        Recorded::Now { .. }
+    ));
+    let found = store
+        .find_answer(device.id, &key, at(NOW + hour))
+        .await
+        .unwrap();
+    assert_eq!(found.unwrap().bytes, late.answer);
+}
+
+async fn attempts_at_the_same_time_get_one_answer(db: &Database) {
+    let device = active(&*db.store, 1).await;
+    let idempotency = issuance(&device, 0).idempotency;
+    let attempts: Vec<_> = (0..20)
+        .map(|number| {
+            let store = Arc::clone(&db.store);
+            let issuance = Issuance {
+                idempotency,
+                ..issuance(&device, number)
+            };
+            tokio::spawn(async move {
+                let own = issuance.answer.clone();
+                match store.record(issuance).await.unwrap() {
+                    Recorded::Now { .. } => (true, own),
+                    Recorded::Before(answer) => (false, answer.bytes),
+                }
+            })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for attempt in attempts {
+        answers.push(attempt.await.unwrap());
+    }
+    assert_eq!(answers.iter().filter(|(recorded, _)| *recorded).count(), 1);
+    assert!(answers.iter().all(|(_, answer)| *answer == answers[0].1));
+    assert_eq!(
+        db.store.history(device.id, 99).await.unwrap().issues.len(),
+        1
+    );
+}
+
+async fn many_callers_share_commits_and_all_is_recorded(db: &Database) {
+    let store = &*db.store;
+    add_zone(store).await;
+    let new: Vec<NewDevice> = (0..300).map(with_key).collect();
+    store.add_devices(&new, &by(NOW)).await.unwrap();
+    let mut callers = Vec::new();
+    for new in &new {
+        let issuance = issuance(&by_id(store, new.id).await, 1);
+        let store = Arc::clone(&db.store);
+        callers.push(tokio::spawn(async move {
+            store.record(issuance).await.unwrap()
+        }));
+    }
+    let mut places = Vec::new();
+    for caller in callers {
+        match caller.await.unwrap() {
+            Recorded::Now { seq } => places.push(seq),
+            Recorded::Before(_) => panic!("nobody asked before"),
+        }
+    }
+    places.sort_unstable();
+    assert_eq!(places, (302..602).collect::<Vec<_>>());
+    assert_eq!(store.verify_audit().await.unwrap().seq, 601);
+    for new in new {
+        assert!(by_id(store, new.id).await.credential.is_some());
+    }
+}
+
+async fn replicas_record_into_one_chain(db: &Database) {
+    let other = db.other().await;
+    let mut callers = Vec::new();
+    for number in 0..10 {
+        let device = active(&*db.store, number).await;
+        for (time, store) in [(1, &db.store), (2, &other)] {
+            let (store, issuance) = (Arc::clone(store), issuance(&device, time));
+            callers.push(tokio::spawn(async move {
+                store.record(issuance).await.unwrap()
+            }));
+        }
+    }
+    for caller in callers {
+        assert!(matches!(caller.await.unwrap(), Recorded::Now { .. }));
+    }
+    assert_eq!(other.verify_audit().await.unwrap().seq, 31);
+    let records = other.audit_from(1, 99).await.unwrap();
+    for node in ["node-1", "node-2"] {
+        assert!(records.iter().any(|record| record.entry.node == node));
+    }
+    other.close().await;
+}
+
+async fn what_is_in_the_queue_is_recorded_before_the_store_closes(db: &Database) {
+    let device = active(&*db.store, 1).await;
+    let other = db.other().await;
+    let mut callers = tokio::task::JoinSet::new();
+    for number in 0..50 {
+        let (store, issuance) = (Arc::clone(&other), issuance(&device, number));
+        callers.spawn(async move { store.record(issuance).await.is_ok() });
+    }
+    tokio::task::yield_now().await;
+    other.close().await;
+    let recorded = callers.join_all().await.into_iter().filter(|ok| *ok);
+    let issues = db.store.history(device.id, 99).await.unwrap().issues;
+    assert_eq!(recorded.count(), issues.len());
+}
+
+async fn what_may_not_be_issued_is_not_recorded(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    let head = store.audit_head().await.unwrap();
+    let good = issuance(&device, 0);
+    let unknown = Issuance {
+        device: DeviceId::from_bytes([9; 16]),
+        ..good.clone()
+    };
+    let other_key = Issuance {
+        key: key("other"),
+        ..good.clone()
+    };
+    let other_name = Issuance {
+        name: crate::names::parse("other.cpe.example.com").unwrap(),
+        ..good.clone()
+    };
+    for (issuance, error) in [
+        (unknown, registry::Error::UnknownDevice),
+        (other_key, registry::Error::UnknownKey),
+        (other_name, registry::Error::OtherName),
+    ] {
+        assert_eq!(refused(store.record(issuance).await.unwrap_err()), error);
+    }
+    assert_eq!(store.audit_head().await.unwrap(), head);
+    // Whatever was approved before, a suspension is in time until the record is made.
+    store
+        .change_device(device.id, &Change::Suspend, &by(NOW))
+        .await
+        .unwrap();
+    let state = State::Suspended;
+    let error = store.record(good).await.unwrap_err();
+    assert_eq!(refused(error), registry::Error::NotActive { state });
+    assert_eq!(by_id(store, device.id).await.credential, None);
+    assert_eq!(store.history(device.id, 9).await.unwrap().issues, []);
+}
+
+async fn one_that_is_refused_does_not_hurt_the_others(db: &Database) {
+    let (good, bad) = (active(&*db.store, 1).await, active(&*db.store, 2).await);
+    db.store
+        .change_device(bad.id, &Change::Retire, &by(NOW))
+        .await
+        .unwrap();
+    let callers: Vec<_> = (0..40)
+        .map(|number| {
+            let device = if number % 2 == 0 { &good } else { &bad };
+            let (store, issuance) = (Arc::clone(&db.store), issuance(device, number));
+            tokio::spawn(async move { store.record(issuance).await })
+        })
+        .collect();
+    for (number, caller) in callers.into_iter().enumerate() {
+        assert_eq!(caller.await.unwrap().is_ok(), number % 2 == 0);
+    }
+    assert_eq!(
+        db.store.history(good.id, 99).await.unwrap().issues.len(),
+        20
+    );
+    db.store.verify_audit().await.unwrap();
+}
+
+async fn what_no_database_takes_does_not_hurt_the_others(db: &Database) {
+    let device = active(&*db.store, 1).await;
+    // As if somebody had broken the week's table: only issuances of that week fail.
+    db.store.record(issuance(&device, 0)).await.unwrap();
+    let week = NOW / (7 * 86_400);
+    db.tamper(&format!("DROP TABLE issues_{week}")).await;
+    let callers: Vec<_> = (0..20)
+        .map(|number| {
+            let issued = if number % 2 == 0 {
+                at(NOW + number)
+            } else {
+                at(NOW + 7 * 86_400)
+            };
+            let issuance = Issuance {
+                issued,
+                ..issuance(&device, 100 + number)
+            };
+            let store = Arc::clone(&db.store);
+            tokio::spawn(async move { store.record(issuance).await })
+        })
+        .collect();
+    for (number, caller) in callers.into_iter().enumerate() {
+        match (number % 2, caller.await.unwrap()) {
+            (0, Err(Error::Database { .. })) | (1, Ok(Recorded::Now { .. })) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    db.store.verify_audit().await.unwrap();
+}
+
+async fn the_first_use_of_a_new_key_ends_the_old_one(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    let to = Change::SwitchKey { key: key("new") };
+    store.change_device(device.id, &to, &by(NOW)).await.unwrap();
+    store.record(issuance(&device, 1)).await.unwrap();
+    let with_new = Issuance {
+        key: key("new"),
+        ..issuance(&device, 2)
+    };
+    store.record(with_new).await.unwrap();
+    let after = by_id(store, device.id).await;
+    assert_eq!((after.key, after.next_key), (Some(key("new")), None));
+    assert!(
+        after
+            .credential
+            .is_some_and(|held| held.issued == at(NOW + 2))
+    );
+    let error = store.record(issuance(&device, 3)).await.unwrap_err();
+    assert_eq!(refused(error), registry::Error::UnknownKey);
+    let acts = store.history(device.id, 9).await.unwrap().acts;
+    assert_eq!(acts[0].entry.action, Action::FinishSwitch);
+    assert_eq!(acts[0].entry.spki_sha256, Some(key("new")));
+}
+
+async fn the_old_key_of_a_switch_ends_after_a_day(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    let to = Change::SwitchKey { key: key("new") };
+    store.change_device(device.id, &to, &by(NOW)).await.unwrap();
+    let day = 24 * 3600;
+    store.record(issuance(&device, day - 1)).await.unwrap();
+    let error = store.record(issuance(&device, day)).await.unwrap_err();
+    assert_eq!(refused(error), registry::Error::KeyEnded);
+    let device = by_id(store, device.id).await;
+    assert_eq!(device.key_use(&key("new"), at(NOW + day)), KeyUse::Next);
+}
+
+async fn a_clock_that_jumps_changes_no_order(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    let years = 10 * 365 * 86_400;
+    for seconds in [NOW, 0, NOW + years, 1, u64::MAX, NOW + 1] {
+        let issued = at(seconds);
+        let by = Act {
+            actor: "device".into(),
+            at: issued,
+        };
+        let issuance = Issuance {
+            issued,
+            by,
+            idempotency: None,
+            ..issuance(&device, 0)
+        };
+        store.record(issuance).await.unwrap();
+    }
+    assert_eq!(store.verify_audit().await.unwrap().seq, 8);
+    let records = store.audit_from(3, 9).await.unwrap();
+    assert_eq!(records[1].entry.time, at(0));
+    assert_eq!(store.history(device.id, 99).await.unwrap().issues.len(), 6);
+}
+
+async fn nothing_is_recorded_after_the_store_is_closed(db: &Database) {
+    let store = db.other().await;
+    let device = active(&*store, 1).await;
+    store.close().await;
+    let error = store.record(issuance(&device, 0)).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    let error = store.ping().await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+}

@@ -1,0 +1,148 @@
+//! What every store must do, whatever database is under it.
+//!
+//! A test is a function over a [`Database`], named once in the list of its file: so it runs on SQLite and on
+//! PostgreSQL, and never on one alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pki_types::UnixTime;
+
+use super::testing::Database;
+use super::*;
+use crate::registry::{self, Sha256};
+
+/// Makes a test for each database out of each function.
+macro_rules! on_both {
+    ($($test:ident,)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let database = crate::store::testing::Database::sqlite().await;
+                super::$test(&database).await;
+                database.end().await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let Some(database) = crate::store::testing::Database::postgres().await else {
+                    return;
+                };
+                super::$test(&database).await;
+                database.end().await;
+            })*
+        }
+    };
+}
+
+mod audit;
+mod codes;
+mod crash;
+mod devices;
+mod disk;
+mod fleet;
+mod issuing;
+mod schema;
+mod zones;
+
+const NOW: u64 = 1_800_000_000;
+
+fn at(seconds: u64) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+}
+
+fn by(seconds: u64) -> Act {
+    Act {
+        actor: "cli:tester".into(),
+        at: at(seconds),
+    }
+}
+
+fn key(text: &str) -> Sha256 {
+    Sha256::of(text.as_bytes())
+}
+
+fn zone() -> Zone {
+    Zone::parse("cpe.example.com").unwrap()
+}
+
+/// A device whose names and ids all come from its number.
+fn new_device(number: u32) -> NewDevice {
+    let mut id = [0; 16];
+    id[..4].copy_from_slice(&number.to_be_bytes());
+    NewDevice {
+        id: DeviceId::from_bytes(id),
+        external_id: format!("customer-{number:04}").parse().unwrap(),
+        zone: zone(),
+        name: crate::names::parse(&format!("d{number}.cpe.example.com")).unwrap(),
+        slot: 0,
+        epoch: 0,
+        key: None,
+        manufactured: None,
+    }
+}
+
+fn with_key(number: u32) -> NewDevice {
+    NewDevice {
+        key: Some(key(&format!("enrolment {number}"))),
+        ..new_device(number)
+    }
+}
+
+async fn add_zone(store: &dyn Store) {
+    let new = NewZone {
+        zone: zone(),
+        forms: Forms::Named,
+    };
+    store.add_zone(&new, &by(NOW)).await.unwrap();
+}
+
+/// Adds an active device with its zone.
+async fn active(store: &dyn Store, number: u32) -> Device {
+    if store.zones().await.unwrap().is_empty() {
+        add_zone(store).await;
+    }
+    let new = with_key(number);
+    let added = store
+        .add_devices(std::slice::from_ref(&new), &by(NOW))
+        .await
+        .unwrap();
+    assert_eq!(added, [Added::New]);
+    by_id(store, new.id).await
+}
+
+async fn by_id(store: &dyn Store, id: DeviceId) -> Device {
+    store.find_device(&Find::Id(id)).await.unwrap().unwrap()
+}
+
+/// Credentials for a device, the `number`th that it asks for.
+fn issuance(device: &Device, number: u64) -> Issuance {
+    let now = NOW + number;
+    Issuance {
+        device: device.id,
+        name: device.name.clone(),
+        key: device.key.unwrap(),
+        spki_sha256: key(&format!("key {number} of {}", device.id)),
+        credentials: vec![key(&format!("credential {number} of {}", device.id))],
+        delegation_sha256: key("delegation"),
+        issued: at(now),
+        expires: at(now + 164 * 3600),
+        idempotency: Some(Idempotency {
+            key: key(&format!("idempotency {number}")),
+            request: key(&format!("request {number}")),
+        }),
+        answer: format!("answer {number}").into_bytes(),
+        by: Act {
+            actor: "device".into(),
+            at: at(now),
+        },
+    }
+}
+
+fn refused(error: Error) -> registry::Error {
+    match error {
+        Error::Refused { source } => source,
+        other => panic!("{other:?}"),
+    }
+}

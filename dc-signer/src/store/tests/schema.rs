@@ -1,0 +1,181 @@
+//! Opening, migrating, backing up.
+
+use super::*;
+
+on_both! {
+    a_backup_is_a_database_of_its_own,
+    a_database_of_a_newer_version_is_refused,
+    a_database_that_was_changed_by_another_program_is_refused,
+    a_database_without_tables_must_be_migrated,
+    migrating_again_changes_nothing,
+    no_error_or_debug_output_has_the_password,
+    ping_says_whether_it_works,
+    two_processes_write_one_after_the_other,
+    what_was_never_written_is_an_error,
+}
+
+async fn a_database_without_tables_must_be_migrated(db: &Database) {
+    let empty = match db.location {
+        Location::File(_) => Location::File(db.folder.path().join("empty.db")),
+        Location::Postgres(_) => testing::postgres().await.unwrap(),
+    };
+    let error = open(&empty, "node").await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::SchemaTooOld {
+                found: 0,
+                needed: 1
+            }
+        ),
+        "{error:?}"
+    );
+    let schema = Schema {
+        found: 0,
+        needed: 1,
+    };
+    assert_eq!(look(&empty).await.unwrap(), schema);
+    assert_eq!(migrate(&empty).await.unwrap(), schema);
+    open(&empty, "node").await.unwrap().close().await;
+}
+
+async fn migrating_again_changes_nothing(db: &Database) {
+    active(&*db.store, 1).await;
+    let schema = Schema {
+        found: 1,
+        needed: 1,
+    };
+    assert_eq!(migrate(&db.location).await.unwrap(), schema);
+    assert_eq!(look(&db.location).await.unwrap(), schema);
+    assert_eq!(db.store.verify_audit().await.unwrap().seq, 2);
+}
+
+async fn a_database_of_a_newer_version_is_refused(db: &Database) {
+    db.tamper(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         SELECT 99, 'later', success, checksum, 0 FROM _sqlx_migrations",
+    )
+    .await;
+    for error in [
+        open(&db.location, "node").await.unwrap_err(),
+        migrate(&db.location).await.unwrap_err(),
+        look(&db.location).await.unwrap_err(),
+    ] {
+        assert!(
+            matches!(
+                error,
+                Error::SchemaUnknown {
+                    found: 99,
+                    known: 1
+                }
+            ),
+            "{error:?}"
+        );
+    }
+}
+
+async fn a_database_that_was_changed_by_another_program_is_refused(db: &Database) {
+    let zero = match db.location {
+        Location::File(_) => "zeroblob(48)",
+        Location::Postgres(_) => "'\\x00'::bytea",
+    };
+    db.tamper(&format!("UPDATE _sqlx_migrations SET checksum = {zero}"))
+        .await;
+    let error = open(&db.location, "node").await.unwrap_err();
+    assert!(
+        matches!(error, Error::SchemaUnknown { found: 1, known: 1 }),
+        "{error:?}"
+    );
+}
+
+async fn a_backup_is_a_database_of_its_own(db: &Database) {
+    use std::os::unix::fs::PermissionsExt;
+    let device = active(&*db.store, 1).await;
+    let copy = db.folder.path().join("backup.db");
+    let backed_up = db.store.backup(&copy).await;
+    if let Location::Postgres(_) = db.location {
+        let error = backed_up.unwrap_err();
+        assert!(matches!(error, Error::BackupElsewhere));
+        assert!(error.to_string().contains("pg_dump"));
+        return;
+    }
+    backed_up.unwrap();
+    for path in [copy.clone(), db.folder.path().join("signer.db-wal")] {
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+    }
+    db.store
+        .change_device(device.id, &Change::Suspend, &by(NOW))
+        .await
+        .unwrap();
+    let restored = open(&Location::File(copy.clone()), "node-2").await.unwrap();
+    assert_eq!(restored.check().await.unwrap().seq, 2);
+    assert_eq!(by_id(&*restored, device.id).await, device);
+    let error = db.store.backup(&copy).await.unwrap_err();
+    assert!(matches!(error, Error::BackupExists { path } if path == copy));
+    let nowhere = db.folder.path().join("missing").join("backup.db");
+    let error = db.store.backup(&nowhere).await.unwrap_err();
+    assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
+}
+
+async fn two_processes_write_one_after_the_other(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    let writing = db.write_for(Duration::from_millis(300)).await;
+    store.record(issuance(&device, 0)).await.unwrap();
+    writing.await.unwrap();
+    let writing = db.write_for(Duration::from_millis(300)).await;
+    store
+        .change_device(device.id, &Change::Suspend, &by(NOW))
+        .await
+        .unwrap();
+    writing.await.unwrap();
+    assert_eq!(store.verify_audit().await.unwrap().seq, 4);
+}
+
+async fn what_was_never_written_is_an_error(db: &Database) {
+    let device = active(&*db.store, 1).await;
+    db.tamper("UPDATE devices SET epoch = -1").await;
+    let error = db
+        .store
+        .find_device(&Find::Id(device.id))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::Corrupt { place: "epoch" }),
+        "{error:?}"
+    );
+    db.tamper("UPDATE devices SET epoch = 0, state = 'lost'")
+        .await;
+    let error = db.store.record(issuance(&device, 0)).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Corrupt { place: "state" }),
+        "{error:?}"
+    );
+    assert_eq!(db.store.audit_head().await.unwrap().seq, 2);
+}
+
+async fn ping_says_whether_it_works(db: &Database) {
+    db.store.ping().await.unwrap();
+    let head = db.store.audit_head().await.unwrap();
+    db.tamper("DROP TABLE audit_head").await;
+    assert!(db.store.ping().await.is_err());
+    assert_eq!(head, Head::EMPTY);
+}
+
+async fn no_error_or_debug_output_has_the_password(db: &Database) {
+    let mut shown = format!("{:?} {:?}", db.location, db.store);
+    if let Location::Postgres(_) = db.location {
+        let secret: Location = "postgres://user:hunter2@127.0.0.1:1/nothing"
+            .parse()
+            .unwrap();
+        let error = open(&secret, "node").await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+        shown += &format!("{secret:?} {error} {error:?}");
+        let error = open(&"postgres://user:hunter2@:x/".parse().unwrap(), "node")
+            .await
+            .unwrap_err();
+        shown += &format!("{error} {error:?}");
+    }
+    assert!(!shown.contains("hunter2"), "{shown}");
+}

@@ -1,0 +1,290 @@
+//! Zones and their slots.
+
+use super::*;
+use crate::registry::{Action, Slot};
+
+on_both! {
+    a_certificate_is_imported_once,
+    a_zone_is_added_once,
+    only_one_slot_is_active_whatever_replicas_do,
+    operators_are_put_found_and_kept_out,
+    rollover_is_one_step_and_logged,
+    two_operators_do_not_share_a_token,
+    what_is_not_there_is_not_changed,
+    what_the_zone_wants_is_kept,
+}
+
+const DAY: u64 = 86_400;
+
+fn new_slot(number: u64) -> NewSlot {
+    NewSlot {
+        zone: zone(),
+        certificate_sha256: key(&format!("certificate {number}")),
+        not_before: at(NOW - DAY),
+        not_after: at(NOW + 60 * DAY),
+    }
+}
+
+async fn managed(store: &dyn Store) -> ManagedZone {
+    store.zones().await.unwrap().remove(0)
+}
+
+async fn a_zone_is_added_once(db: &Database) {
+    let store = &*db.store;
+    add_zone(store).await;
+    let new = NewZone {
+        zone: zone(),
+        forms: Forms::Both,
+    };
+    let error = store.add_zone(&new, &by(NOW)).await.unwrap_err();
+    assert_eq!(refused(error), registry::Error::ZoneExists);
+    let second = NewZone {
+        zone: Zone::parse("a.example.com").unwrap(),
+        ..new
+    };
+    store.add_zone(&second, &by(NOW)).await.unwrap();
+    let zones: Vec<String> = store
+        .zones()
+        .await
+        .unwrap()
+        .iter()
+        .map(|zone| zone.zone.to_string())
+        .collect();
+    assert_eq!(zones, ["a.example.com", "cpe.example.com"]);
+}
+
+async fn what_the_zone_wants_is_kept(db: &Database) {
+    let store = &*db.store;
+    add_zone(store).await;
+    store
+        .set_forms(&zone(), Forms::Both, &by(NOW))
+        .await
+        .unwrap();
+    store
+        .pull_renewals(&zone(), Some(at(NOW)), &by(NOW))
+        .await
+        .unwrap();
+    let found = managed(store).await;
+    assert_eq!(
+        (found.forms, found.renew_issued_before),
+        (Forms::Both, Some(at(NOW)))
+    );
+    store.pull_renewals(&zone(), None, &by(NOW)).await.unwrap();
+    assert_eq!(managed(store).await.renew_issued_before, None);
+    assert_eq!(store.audit_head().await.unwrap().seq, 4);
+}
+
+async fn a_certificate_is_imported_once(db: &Database) {
+    let store = &*db.store;
+    add_zone(store).await;
+    assert_eq!(store.import_slot(&new_slot(1), &by(NOW)).await.unwrap(), 1);
+    assert_eq!(store.import_slot(&new_slot(2), &by(NOW)).await.unwrap(), 2);
+    let error = store.import_slot(&new_slot(1), &by(NOW)).await.unwrap_err();
+    assert_eq!(refused(error), registry::Error::SlotExists { number: 1 });
+    let expected = |number: u32| Slot {
+        number,
+        state: SlotState::Next,
+        certificate_sha256: new_slot(number.into()).certificate_sha256,
+        not_before: new_slot(1).not_before,
+        not_after: new_slot(1).not_after,
+        since: at(NOW),
+    };
+    assert_eq!(managed(store).await.slots, [expected(1), expected(2)]);
+}
+
+async fn rollover_is_one_step_and_logged(db: &Database) {
+    let store = &*db.store;
+    add_zone(store).await;
+    for number in [1, 2] {
+        store
+            .import_slot(&new_slot(number), &by(NOW))
+            .await
+            .unwrap();
+    }
+    store
+        .move_slot(&zone(), 1, SlotState::Active, &by(NOW))
+        .await
+        .unwrap();
+    let after = store
+        .move_slot(&zone(), 2, SlotState::Active, &by(NOW + 1))
+        .await
+        .unwrap();
+    assert_eq!(after, managed(store).await);
+    let states: Vec<SlotState> = after.slots.iter().map(|slot| slot.state).collect();
+    assert_eq!(states, [SlotState::Draining, SlotState::Active]);
+    let head = store.audit_head().await.unwrap();
+    let again = store
+        .move_slot(&zone(), 2, SlotState::Active, &by(NOW + 2))
+        .await
+        .unwrap();
+    assert_eq!((again, store.audit_head().await.unwrap()), (after, head));
+    store
+        .move_slot(&zone(), 1, SlotState::Gone, &by(NOW + 3))
+        .await
+        .unwrap();
+    let actions: Vec<Action> = store
+        .audit_from(1, 99)
+        .await
+        .unwrap()
+        .iter()
+        .map(|record| record.entry.action)
+        .collect();
+    let expected = [
+        Action::NewZone,
+        Action::ImportSlot,
+        Action::ImportSlot,
+        Action::ActivateSlot,
+        Action::DrainSlot,
+        Action::ActivateSlot,
+        Action::EndSlot,
+    ];
+    assert_eq!(actions, expected);
+}
+
+async fn only_one_slot_is_active_whatever_replicas_do(db: &Database) {
+    add_zone(&*db.store).await;
+    let other = db.other().await;
+    for number in 1..=10 {
+        db.store
+            .import_slot(&new_slot(number), &by(NOW))
+            .await
+            .unwrap();
+    }
+    let moves: Vec<_> = (1..=10)
+        .map(|number| {
+            let store = Arc::clone(if number % 2 == 0 { &db.store } else { &other });
+            tokio::spawn(async move {
+                store
+                    .move_slot(&zone(), number, SlotState::Active, &by(NOW))
+                    .await
+                    .unwrap()
+            })
+        })
+        .collect();
+    for moved in moves {
+        let active = |slot: &&Slot| slot.state == SlotState::Active;
+        assert_eq!(moved.await.unwrap().slots.iter().filter(active).count(), 1);
+    }
+    assert_eq!(managed(&*db.store).await, managed(&*other).await);
+    let draining = managed(&*other)
+        .await
+        .slots
+        .into_iter()
+        .filter(|slot| slot.state == SlotState::Draining);
+    assert_eq!(draining.count(), 9);
+    other.close().await;
+}
+
+async fn what_is_not_there_is_not_changed(db: &Database) {
+    let store = &*db.store;
+    for error in [
+        store
+            .set_forms(&zone(), Forms::Both, &by(NOW))
+            .await
+            .unwrap_err(),
+        store
+            .pull_renewals(&zone(), None, &by(NOW))
+            .await
+            .unwrap_err(),
+        store.import_slot(&new_slot(1), &by(NOW)).await.unwrap_err(),
+        store
+            .move_slot(&zone(), 1, SlotState::Active, &by(NOW))
+            .await
+            .unwrap_err(),
+        store.withdrawn(&zone(), at(NOW)).await.unwrap_err(),
+    ] {
+        assert_eq!(refused(error), registry::Error::UnknownZone);
+    }
+    add_zone(store).await;
+    let error = store
+        .move_slot(&zone(), 1, SlotState::Active, &by(NOW))
+        .await
+        .unwrap_err();
+    assert_eq!(refused(error), registry::Error::UnknownSlot { number: 1 });
+    let short = NewSlot {
+        not_after: at(NOW + 8 * DAY - 1),
+        ..new_slot(1)
+    };
+    store.import_slot(&short, &by(NOW)).await.unwrap();
+    let error = store
+        .move_slot(&zone(), 1, SlotState::Active, &by(NOW))
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        refused(error),
+        registry::Error::TooLittleLeft { .. }
+    ));
+    let nobody = "nobody".parse().unwrap();
+    let error = store.disable_operator(&nobody, &by(NOW)).await.unwrap_err();
+    assert_eq!(refused(error), registry::Error::UnknownOperator);
+    assert_eq!(store.audit_head().await.unwrap().seq, 2);
+}
+
+fn operator(name: &str, access: Access) -> Operator {
+    Operator {
+        name: name.parse().unwrap(),
+        role: registry::Role::Operator,
+        access,
+        disabled: false,
+    }
+}
+
+async fn operators_are_put_found_and_kept_out(db: &Database) {
+    let store = &*db.store;
+    let alice = operator("alice", Access::Token(key("token")));
+    let bob = operator("bob", Access::Key(key("spki")));
+    for operator in [&bob, &alice] {
+        store.put_operator(operator, &by(NOW)).await.unwrap();
+        assert_eq!(
+            store
+                .find_operator(&operator.access)
+                .await
+                .unwrap()
+                .as_ref(),
+            Some(operator)
+        );
+    }
+    // A token's hash is no key, nor the other way round.
+    assert_eq!(
+        store
+            .find_operator(&Access::Key(key("token")))
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(
+        store
+            .find_operator(&Access::Token(key("spki")))
+            .await
+            .unwrap(),
+        None
+    );
+    store.disable_operator(&alice.name, &by(NOW)).await.unwrap();
+    let alice = Operator {
+        disabled: true,
+        ..alice
+    };
+    assert_eq!(store.operators().await.unwrap(), [alice.clone(), bob]);
+    let with_key = Operator {
+        access: Access::Key(key("new")),
+        ..alice.clone()
+    };
+    store.put_operator(&with_key, &by(NOW)).await.unwrap();
+    assert_eq!(store.find_operator(&alice.access).await.unwrap(), None);
+    assert_eq!(
+        store.find_operator(&with_key.access).await.unwrap(),
+        Some(with_key)
+    );
+}
+
+async fn two_operators_do_not_share_a_token(db: &Database) {
+    let store = &*db.store;
+    store
+        .put_operator(&operator("alice", Access::Token(key("token"))), &by(NOW))
+        .await
+        .unwrap();
+    let bob = operator("bob", Access::Token(key("token")));
+    let error = store.put_operator(&bob, &by(NOW)).await.unwrap_err();
+    assert_eq!(refused(error), registry::Error::KeyTaken);
+    assert_eq!(store.operators().await.unwrap().len(), 1);
+}
