@@ -3,7 +3,7 @@
 use crate::{
     boring,
     handshake::{Expect, Handshakes},
-    lab::{Lab, NAME, WRONG, Wrong},
+    lab::{Lab, NAME, WRONG},
     nss, ours,
     process::Server,
     setup, tlslite,
@@ -46,8 +46,8 @@ fn accepts_credentials_of_tlslite_server() {
 fn refuses_wrong_credentials_of_nss_server() {
     let Some(lab) = setup::lab() else { return };
     let mut handshakes = Handshakes::new("refuses_wrong_credentials_of_nss_server");
-    for wrong in WRONG.iter().filter(|wrong| wrong.nss_serves()) {
-        let server = nss::server(&lab.wrong(wrong));
+    for wrong in WRONG.iter().filter(|wrong| wrong.is_configurable()) {
+        let server = nss::server(&lab.wrong(wrong, "P-256", "P-256"));
         let refused = refused().server(nss::ILLEGAL_PARAMETER);
         handshakes.check(
             wrong.what,
@@ -63,8 +63,8 @@ fn refuses_wrong_credentials_of_nss_server() {
 fn refuses_wrong_credentials_of_tlslite_server() {
     let Some(lab) = setup::lab() else { return };
     let mut handshakes = Handshakes::new("refuses_wrong_credentials_of_tlslite_server");
-    for wrong in WRONG.into_iter().filter(Wrong::tlslite_serves) {
-        let server = tlslite::misuse_server(&lab.wrong(&wrong), "none");
+    for wrong in WRONG {
+        let server = tlslite::misuse_server(&lab.wrong(&wrong, "P-256", "P-256"), "none");
         let refused = refused().server(tlslite::ILLEGAL_PARAMETER);
         handshakes.check(
             wrong.what,

@@ -73,9 +73,20 @@ mod tests {
 
     use super::*;
     use crate::matrix::{
-        cell::{Case, Role, Said, Verdict},
+        cell::{Backend, Case, Handshake, Role, Said, Verdict},
         expected,
     };
+
+    fn expired() -> Case {
+        Case {
+            credential_key: "P-256",
+            delegation_key: "P-256",
+            both_forms: false,
+            handshake: Handshake::Full,
+            backend: Backend::Ring,
+            wrong: Some("expired"),
+        }
+    }
 
     fn exception(wrong: Value) -> Exception {
         Exception {
@@ -87,7 +98,7 @@ mod tests {
 
     fn cell(client: Verdict, server: Verdict) -> Cell {
         Cell {
-            case: Case::wrong("expired"),
+            case: expired(),
             expected: expected::refusal("illegal_parameter"),
             client: Said::new(client, ""),
             server: Said::new(server, ""),
@@ -96,7 +107,7 @@ mod tests {
 
     #[test]
     fn an_exception_is_about_the_cells_that_it_names() {
-        let key = Case::wrong("expired").to_json("lax", Role::Client);
+        let key = expired().to_json("lax", Role::Client);
         assert!(exception(json!("expired")).is_about(&key));
         assert!(exception(json!(["twice", "expired"])).is_about(&key));
         assert!(!exception(json!("twice")).is_about(&key));

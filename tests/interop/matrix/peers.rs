@@ -1,11 +1,16 @@
 //! The peers, as the matrix needs them: what each says about a connection, as a verdict.
 
-use super::cell::{Said, Verdict};
+use super::{
+    cell::{Said, Verdict},
+    two_at_a_time,
+};
 use crate::{
-    boring, firefox,
+    boring,
+    endpoint::Endpoint,
+    firefox,
     lab::{Lab, NAME, Served},
     nss,
-    process::{Outcome, Server, run},
+    process::{Outcome, run},
     tlslite,
 };
 
@@ -30,7 +35,7 @@ pub(crate) fn nss_client(lab: &Lab, ports: &[u16], times: usize, offers: Offers)
         let outcome = nss::client(&database, NAME, &arguments).run(port);
         vec![nss_said(&outcome); times]
     };
-    ports.iter().map(connect).collect()
+    two_at_a_time(ports, connect)
 }
 
 fn nss_said(outcome: &Outcome) -> Said {
@@ -52,6 +57,12 @@ pub(crate) fn tlslite_client(
     times: usize,
     offers: Offers,
 ) -> Vec<Vec<Said>> {
+    let some: Vec<&[u16]> = ports.chunks(TLSLITE_PORTS).collect();
+    let said = two_at_a_time(&some, |ports| tlslite_clients(ports, times, offers));
+    said.into_iter().flatten().collect()
+}
+
+fn tlslite_clients(ports: &[u16], times: usize, offers: Offers) -> Vec<Vec<Said>> {
     let mut client = tlslite::python("tlslite_client.py");
     client.arg(NAME).args(ports.iter().map(u16::to_string));
     if times == 2 {
@@ -65,11 +76,11 @@ pub(crate) fn tlslite_client(
     let said_of = |port: &u16| -> Vec<Said> {
         let start = format!("port {port}\n");
         let connections = outcome.stdout.split(&start).skip(1).map(tlslite_said);
-        with_sessions_of_the_first(connections.collect())
+        connections.collect()
     };
     let said: Vec<Vec<Said>> = ports.iter().map(said_of).collect();
-    assert!(said.iter().all(|said| !said.is_empty()), "{outcome:?}");
-    said
+    assert!(said.iter().all(|said| said.len() == times), "{outcome:?}");
+    said.into_iter().map(with_sessions_of_the_first).collect()
 }
 
 /// These clients know nothing any more of the credential when they take up the session that was made with it.
@@ -125,18 +136,35 @@ fn firefox_said(page: &firefox::Page) -> Said {
     }
 }
 
-/// A server program: how to start it, with groups that make for a HelloRetryRequest or without, and how to read what it
-/// says of a connection.
+/// What a server program is started for.
+#[derive(Clone, Debug)]
+pub(crate) struct Serve {
+    pub(crate) served: Served,
+    /// Makes for a HelloRetryRequest with whoever begins with another group.
+    pub(crate) only_p384: bool,
+    /// What `tlslite_misuse.py` does with the credential; other programs use it.
+    pub(crate) mode: &'static str,
+}
+
+/// A server program: how to start it for each of these, where it can serve that, and how to read what it says of a
+/// connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ServerProgram {
-    pub(crate) start: fn(&Served, bool) -> Option<Server>,
+    pub(crate) start: fn(&[Serve]) -> Vec<Option<Endpoint>>,
     pub(crate) read: fn(&str) -> Option<Said>,
 }
 
 pub(crate) const NSS_SERVER: ServerProgram = ServerProgram {
-    start: |served, only_p384| {
-        let arguments = if only_p384 { &["--only-p384"][..] } else { &[] };
-        nss::try_server(served, arguments)
+    start: |all| {
+        let start = |serve: &Serve| {
+            let arguments = if serve.only_p384 {
+                &["--only-p384"][..]
+            } else {
+                &[]
+            };
+            nss::try_server(&serve.served, arguments).map(Endpoint::only)
+        };
+        all.iter().map(start).collect()
     },
     read: |text| {
         let line = text.lines().find(|line| line.starts_with("handshake "))?;
@@ -160,18 +188,23 @@ fn nss_alert(error: &str) -> Verdict {
 }
 
 pub(crate) const TLSLITE_SERVER: ServerProgram = ServerProgram {
-    start: |served, only_p384| {
-        let arguments = if only_p384 { &["--only-p384"][..] } else { &[] };
-        Some(tlslite::misuse_server_with(served, "none", arguments))
+    start: |all| {
+        let words = |serve: &Serve| (serve.served.clone(), serve.mode, serve.only_p384);
+        let all: Vec<_> = all.iter().map(words).collect();
+        let endpoints = tlslite::misuse_servers(&all);
+        endpoints.into_iter().map(Some).collect()
     },
-    read: tlslite_server_said,
+    read: |text| tlslite_server_said(text, 0),
 };
 
-/// What `tlslite_misuse.py` says, in any mode.
-pub(crate) fn tlslite_server_said(text: &str) -> Option<Said> {
+/// What `tlslite_misuse.py` says, in any mode, of the connection with this number.
+pub(crate) fn tlslite_server_said(text: &str, number: usize) -> Option<Said> {
     let said = |line: &str| {
         if line.starts_with("accepted") {
             return Some(Said::new(Verdict::Accepted, line));
+        }
+        if line.starts_with("failed: ") {
+            return Some(Said::new(Verdict::Refused, line));
         }
         let mut words = line.strip_prefix("rejected: ")?.split_whitespace();
         Some(match (words.next(), words.next()) {
@@ -179,17 +212,20 @@ pub(crate) fn tlslite_server_said(text: &str) -> Option<Said> {
             _ => Said::new(Verdict::Closed, line),
         })
     };
-    text.lines().find_map(said)
+    text.lines().filter_map(said).nth(number)
 }
 
 pub(crate) const BORING_SERVER: ServerProgram = ServerProgram {
-    start: |served, only_p384| {
-        let arguments = if only_p384 {
-            &["--group", "P-384"][..]
-        } else {
-            &[]
+    start: |all| {
+        let start = |serve: &Serve| {
+            let arguments = if serve.only_p384 {
+                &["--group", "P-384"][..]
+            } else {
+                &[]
+            };
+            boring::try_server(&serve.served, arguments).map(Endpoint::only)
         };
-        boring::try_server(served, arguments)
+        all.iter().map(start).collect()
     },
     read: |text| {
         let line = text.lines().find(|line| line.starts_with("handshake "))?;
@@ -213,3 +249,6 @@ fn boring_alert(error: &str) -> Verdict {
     });
     name.map_or(Verdict::Closed, |name| Verdict::alert(&name.to_lowercase()))
 }
+
+/// So many for each process: starting one takes longer than a handshake.
+const TLSLITE_PORTS: usize = 64;

@@ -42,6 +42,10 @@ impl Matrix {
         });
     }
 
+    pub(crate) fn extend(&mut self, cells: Vec<Cell>) {
+        self.cells.extend(cells);
+    }
+
     /// Files all cells in the table; panics with every one that is not as it should be.
     pub(crate) fn finish(self) {
         let exceptions = exceptions::of(self.peer, self.role.name());
