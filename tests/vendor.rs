@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64ct::{Base64, Encoding};
 use dc_core::pem::StoredCredential;
@@ -258,6 +259,16 @@ impl Key {
         Self(Pair::Any(Box::new(new_pair(&rcgen::PKCS_ED25519))))
     }
 
+    /// RSA with 2048 bits, for a vendor alone.
+    #[must_use]
+    pub fn rsa() -> Self {
+        let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
+        let private = pair.as_der().unwrap().as_ref().to_vec();
+        let algorithm = &rcgen::PKCS_RSA_SHA256;
+        let pair = KeyPair::from_pkcs8_der_and_sign_algo(&private.into(), algorithm).unwrap();
+        Self(Pair::Any(Box::new(pair)))
+    }
+
     /// The private key, in PKCS#8.
     #[must_use]
     pub fn private_key(&self) -> PrivateKeyDer<'static> {
@@ -298,12 +309,21 @@ impl Signer for Key {
         match self.pair().algorithm() {
             a if a == &rcgen::PKCS_ECDSA_P256_SHA256 => SignatureScheme::ECDSA_SECP256R1_SHA256,
             a if a == &rcgen::PKCS_ECDSA_P384_SHA384 => SignatureScheme::ECDSA_SECP384R1_SHA384,
+            a if a == &rcgen::PKCS_RSA_SHA256 => SignatureScheme::RSA_PSS_RSAE_SHA256,
             _ => SignatureScheme::ED25519,
         }
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        self.pair().sign(message)
+        match self.scheme() {
+            // rcgen signs with PKCS #1 v1.5.
+            SignatureScheme::RSA_PSS_RSAE_SHA256 => {
+                let key = ring::sign::any_supported_type(&self.private_key()).unwrap();
+                let signer = key.choose_scheme(&[rustls::SignatureScheme::RSA_PSS_SHA256]);
+                Ok(signer.unwrap().sign(message).unwrap())
+            }
+            _ => self.pair().sign(message),
+        }
     }
 }
 
