@@ -81,22 +81,25 @@ class MarionetteError(Exception):
 class Marionette:
     """A session with a running Firefox."""
 
-    def __init__(self, process, port):
-        self.connection = self.connect(process, port)
+    def __init__(self, process, profile):
+        self.connection = self.connect(process, profile)
         self.received = b""
         self.number = 0
         self.receive()
         self.call("WebDriver:NewSession", capabilities={"alwaysMatch": {"acceptInsecureCerts": False}})
 
     @staticmethod
-    def connect(process, port):
+    def connect(process, profile):
+        """Firefox chooses a port that is free, and writes it into a file."""
         end = time.monotonic() + START_TIMEOUT
         while True:
             try:
+                with open(os.path.join(profile, "MarionetteActivePort")) as file:
+                    port = int(file.read())
                 connection = socket.create_connection(("127.0.0.1", port), ANSWER_TIMEOUT)
                 connection.settimeout(ANSWER_TIMEOUT)
                 return connection
-            except OSError:
+            except (OSError, ValueError):
                 if time.monotonic() > end or process.poll() is not None:
                     raise
                 time.sleep(0.05)
@@ -164,11 +167,6 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def write_preferences(profile, preferences):
     with open(os.path.join(profile, "user.js"), "w") as file:
         for name, value in preferences.items():
@@ -179,8 +177,7 @@ def write_preferences(profile, preferences):
 def firefox(preferences):
     """A session with a Firefox that has a new profile, which is deleted afterwards."""
     profile = tempfile.mkdtemp(prefix="interop-firefox-")
-    port = free_port()
-    write_preferences(profile, {**QUIET, **preferences, "marionette.port": port})
+    write_preferences(profile, {**QUIET, **preferences, "marionette.port": 0})
     command = ["firefox-esr", "--headless", "--no-remote", "--marionette", "--remote-allow-system-access"]
     environment = dict(os.environ, HOME=profile, MOZ_HEADLESS="1", MOZ_CRASHREPORTER_DISABLE="1")
     with open(os.path.join(profile, "log"), "w") as log:
@@ -193,7 +190,7 @@ def firefox(preferences):
             start_new_session=True,
         )
     try:
-        session = Marionette(process, port)
+        session = Marionette(process, profile)
         yield session
         with contextlib.suppress(MarionetteError, EOFError, OSError):
             session.call("Marionette:Quit", flags=["eForceQuit"])

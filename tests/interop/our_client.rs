@@ -149,6 +149,27 @@ fn accepts_our_signers_credential_from_other_servers() {
     handshakes.finish();
 }
 
+/// NSS has no Ed25519.
+#[test]
+fn accepts_our_signers_ed25519_credential_from_other_servers() {
+    let Some(_) = setup::lab() else { return };
+    let vendor = setup::vendor();
+    let mut handshakes =
+        Handshakes::new("accepts_our_signers_ed25519_credential_from_other_servers");
+    let device = vendor.enrol("ed25519-elsewhere", "Ed25519", "rfc9345");
+    let (root, name) = (vendor.root(), &device.name);
+    let used = Expect::exit(0).client("credential: ed25519");
+    let by_tlslite = tlslite::server(&vendor.served(&device), &[]);
+    let by_boring = boring::server(&vendor.served_bare(&device), &[]);
+    for server in [by_tlslite, by_boring] {
+        let ours = ours::client(&root, name, "ignored");
+        handshakes.check("Ed25519 by dc-signer", ours, &server, &delegated());
+        let theirs = tlslite::client(name, &[]);
+        handshakes.check("Ed25519 by dc-signer", theirs, &server, &used);
+    }
+    handshakes.finish();
+}
+
 /// The named form between our own programs, as a reference for everything above.
 #[test]
 fn accepts_only_the_named_device_from_our_server() {

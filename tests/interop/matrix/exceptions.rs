@@ -50,6 +50,13 @@ impl Exception {
 
 /// The exceptions of this peer in this role.
 pub(crate) fn of(peer: &str, role: &str) -> Vec<Exception> {
+    all()
+        .into_iter()
+        .filter(|entry| entry.cells["peer"] == peer && entry.cells["role"] == role)
+        .collect()
+}
+
+fn all() -> Vec<Exception> {
     let path = setup::source().join("exceptions.json");
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let file: Value =
@@ -58,7 +65,6 @@ pub(crate) fn of(peer: &str, role: &str) -> Vec<Exception> {
         panic!("{}: not an array", path.display());
     };
     all.into_iter()
-        .filter(|entry| entry["cells"]["peer"] == peer && entry["cells"]["role"] == role)
         .map(|entry| Exception {
             cells: entry["cells"].clone(),
             got: entry["got"].clone(),
@@ -73,6 +79,7 @@ mod tests {
 
     use super::*;
     use crate::matrix::{
+        PEERS, Peer,
         cell::{Backend, Case, Handshake, Role, Said, Verdict},
         expected,
     };
@@ -111,6 +118,17 @@ mod tests {
         assert!(exception(json!("expired")).is_about(&key));
         assert!(exception(json!(["twice", "expired"])).is_about(&key));
         assert!(!exception(json!("twice")).is_about(&key));
+    }
+
+    /// Or nobody would ask whether it is still true.
+    #[test]
+    fn every_exception_is_about_a_peer_of_the_matrix_and_has_a_reason() {
+        for exception in all() {
+            let (peer, role) = (&exception.cells["peer"], &exception.cells["role"]);
+            let is_of = |(p, r): &Peer| peer == p && *role == r.name();
+            assert!(PEERS.iter().any(is_of), "{exception:?}");
+            assert!(!exception.reason.is_empty(), "{exception:?}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ use table::Matrix;
 #[test]
 fn matrix_of_nss_clients() {
     let Some(lab) = setup::lab() else { return };
-    let mut matrix = Matrix::new("NSS tstclnt", Role::Client);
+    let mut matrix = Matrix::of(NSS_CLIENTS);
     right_with_our_server(&mut matrix, lab, Library::Nss, peers::nss_client);
     // It ends at the first refusal.
     wrong::with_client(
@@ -56,7 +56,7 @@ fn matrix_of_nss_clients() {
 #[test]
 fn matrix_of_firefox() {
     let Some(lab) = setup::lab() else { return };
-    let mut matrix = Matrix::new("Firefox", Role::Client);
+    let mut matrix = Matrix::of(FIREFOX);
     right_with_our_server(&mut matrix, lab, Library::Nss, peers::firefox_client);
     wrong::with_client(
         &mut matrix,
@@ -72,7 +72,7 @@ fn matrix_of_firefox() {
 #[test]
 fn matrix_of_tlslite_clients() {
     let Some(lab) = setup::lab() else { return };
-    let mut matrix = Matrix::new("tlslite-ng", Role::Client);
+    let mut matrix = Matrix::of(TLSLITE_CLIENTS);
     right_with_our_server(&mut matrix, lab, Library::Tlslite, peers::tlslite_client);
     wrong::with_client(
         &mut matrix,
@@ -87,7 +87,7 @@ fn matrix_of_tlslite_clients() {
 #[test]
 fn matrix_of_nss_servers() {
     let Some(lab) = setup::lab() else { return };
-    let mut matrix = Matrix::new("NSS", Role::Server);
+    let mut matrix = Matrix::of(NSS_SERVERS);
     right_with_our_client(&mut matrix, lab, Library::Nss, peers::NSS_SERVER);
     wrong::with_server(&mut matrix, lab, Library::Nss, peers::NSS_SERVER);
     matrix.finish();
@@ -96,7 +96,7 @@ fn matrix_of_nss_servers() {
 #[test]
 fn matrix_of_tlslite_servers() {
     let Some(lab) = setup::lab() else { return };
-    let mut matrix = Matrix::new("tlslite-ng", Role::Server);
+    let mut matrix = Matrix::of(TLSLITE_SERVERS);
     right_with_our_client(&mut matrix, lab, Library::Tlslite, peers::TLSLITE_SERVER);
     wrong::with_server(&mut matrix, lab, Library::Tlslite, peers::TLSLITE_SERVER);
     matrix.finish();
@@ -105,7 +105,7 @@ fn matrix_of_tlslite_servers() {
 #[test]
 fn matrix_of_boring_servers() {
     let Some(lab) = setup::lab() else { return };
-    let mut matrix = Matrix::new("BoringSSL", Role::Server);
+    let mut matrix = Matrix::of(BORING_SERVERS);
     right_with_our_client(&mut matrix, lab, Library::BoringSsl, peers::BORING_SERVER);
     wrong::with_server(&mut matrix, lab, Library::BoringSsl, peers::BORING_SERVER);
     matrix.finish();
@@ -295,3 +295,20 @@ fn two_at_a_time<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> 
 }
 
 const AGAIN: [Handshake; 2] = [Handshake::Full, Handshake::Again];
+/// Whom cells are about.
+type Peer = (&'static str, Role);
+
+const NSS_CLIENTS: Peer = ("NSS tstclnt", Role::Client);
+const FIREFOX: Peer = ("Firefox", Role::Client);
+const TLSLITE_CLIENTS: Peer = ("tlslite-ng", Role::Client);
+const NSS_SERVERS: Peer = ("NSS", Role::Server);
+const TLSLITE_SERVERS: Peer = ("tlslite-ng", Role::Server);
+const BORING_SERVERS: Peer = ("BoringSSL", Role::Server);
+const PEERS: [Peer; 6] = [
+    NSS_CLIENTS,
+    FIREFOX,
+    TLSLITE_CLIENTS,
+    NSS_SERVERS,
+    TLSLITE_SERVERS,
+    BORING_SERVERS,
+];

@@ -11,6 +11,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
+    Peer,
     cell::{Case, Cell, Expected, Role, Said},
     exceptions,
 };
@@ -25,7 +26,7 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
-    pub(crate) fn new(peer: &'static str, role: Role) -> Self {
+    pub(crate) fn of((peer, role): Peer) -> Self {
         Self {
             peer,
             role,

@@ -99,6 +99,11 @@ fn our_client_survives_what_is_in_the_way() {
                 let done =
                     client_in(mischief, lab).connect(proxy.port).verdict == Verdict::Credential;
                 judge("our client", &proxy, mischief, seed, done, &server);
+                assert_eq!(
+                    open_connections_to(proxy.port),
+                    0,
+                    "{mischief:?}, seed {seed}"
+                );
             }
         }
     }
