@@ -22,10 +22,9 @@ DEFAULT_SCHEMES = "ecdsa_secp256r1_sha256,ecdsa_secp384r1_sha384,ecdsa_secp521r1
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", help="server name to ask for")
-    parser.add_argument("ports", type=int, nargs="+", metavar="port", help="one handshake with each")
+    parser.add_argument("ports", type=int, nargs="+", metavar="port", help="one handshake with each; one that comes again, with the session")
     parser.add_argument("--schemes", default=DEFAULT_SCHEMES, help="content of extension 34, or 'none' to leave it out")
     parser.add_argument("--at-once", type=int, default=1, help="so many handshakes with each port at the same time")
-    parser.add_argument("--again", action="store_true", help="and a second one, with the session of the first, if any")
     return parser.parse_args()
 
 
@@ -71,15 +70,14 @@ def connect_at_once(port, arguments):
 
 def main():
     arguments = parse_arguments()
-    statuses = []
+    statuses, sessions = [], {}
     for port in arguments.ports:
         if arguments.at_once > 1:
             statuses += connect_at_once(port, arguments)
             continue
-        status, session = connect(port, arguments)
+        status, session = connect(port, arguments, sessions.get(port))
+        sessions.setdefault(port, session)
         statuses.append(status)
-        if arguments.again:
-            connect(port, arguments, session)
     return 1 if 1 in statuses else max(statuses)
 
 

@@ -35,6 +35,7 @@ pub(crate) use our_end::OurClient;
 use our_end::{OurServer, identity, provider};
 use peers::{Connect, Offers, Serve, ServerProgram};
 use table::Matrix;
+use wrong::Again;
 
 #[test]
 fn matrix_of_nss_clients() {
@@ -42,13 +43,7 @@ fn matrix_of_nss_clients() {
     let mut matrix = Matrix::of(NSS_CLIENTS);
     right_with_our_server(&mut matrix, lab, Library::Nss, peers::nss_client);
     // It ends at the first refusal.
-    wrong::with_client(
-        &mut matrix,
-        lab,
-        Library::Nss,
-        peers::nss_client,
-        &[Handshake::Full],
-    );
+    wrong::with_client(&mut matrix, lab, Library::Nss, peers::nss_client, Again::No);
     right_against_its_rules(&mut matrix, lab, peers::nss_client);
     matrix.finish();
 }
@@ -63,7 +58,7 @@ fn matrix_of_firefox() {
         lab,
         Library::Nss,
         peers::firefox_client,
-        &AGAIN,
+        Again::Yes,
     );
     right_against_its_rules(&mut matrix, lab, peers::firefox_client);
     matrix.finish();
@@ -79,7 +74,7 @@ fn matrix_of_tlslite_clients() {
         lab,
         Library::Tlslite,
         peers::tlslite_client,
-        &AGAIN,
+        Again::Yes,
     );
     matrix.finish();
 }
@@ -114,26 +109,27 @@ fn matrix_of_boring_servers() {
 /// A client of other people's, and our server with every right credential.
 fn right_with_our_server(matrix: &mut Matrix, lab: &Lab, library: Library, connect: Connect) {
     let cases = cases();
-    for (handshakes, retry) in [
-        (&[Handshake::Full, Handshake::Resumed][..], false),
-        (&[Handshake::Retry], true),
-    ] {
-        let servers: Vec<OurServer> = cases
-            .iter()
-            .map(|case| our_server(lab, case, retry))
-            .collect();
-        let ports: Vec<u16> = servers.iter().map(|server| server.port).collect();
-        let said = connect(lab, &ports, handshakes.len(), Offers::Credentials);
-        for ((case, server), said) in cases.iter().zip(&servers).zip(said) {
-            for (&handshake, client) in handshakes.iter().zip(said) {
-                let case = Case {
-                    handshake,
-                    ..case.clone()
-                };
-                let expected = expected::of_our_server(library, &case);
-                matrix.add(case, expected, client, server.said());
-            }
+    let start = |case| [false, true].map(|only_p384| our_server(lab, case, only_p384));
+    let servers: Vec<[OurServer; 2]> = cases.iter().map(start).collect();
+    let mut attempts = Vec::new();
+    for (case, [server, retrying]) in cases.iter().zip(&servers) {
+        for (handshake, server) in [
+            (Handshake::Full, server),
+            (Handshake::Resumed, server),
+            (Handshake::Retry, retrying),
+        ] {
+            let case = Case {
+                handshake,
+                ..case.clone()
+            };
+            attempts.push((case, server));
         }
+    }
+    let ports: Vec<u16> = attempts.iter().map(|(_, server)| server.port).collect();
+    let said = connect(lab, &ports, Offers::Credentials);
+    for ((case, server), client) in attempts.into_iter().zip(said) {
+        let expected = expected::of_our_server(library, &case);
+        matrix.add(case, expected, client, server.said());
     }
 }
 
@@ -146,20 +142,12 @@ fn our_server(lab: &Lab, case: &Case, only_p384: bool) -> OurServer {
 
 /// What RFC 9345 allows, NSS aborts at, and our server sends only if it is told to.
 fn right_against_its_rules(matrix: &mut Matrix, lab: &Lab, connect: Connect) {
-    let keys = ["P-256", "P-384", "P-521"];
-    for (handshake, retry) in [(Handshake::Full, false), (Handshake::Retry, true)] {
-        let servers = keys.map(|key| {
-            let provider = provider(Backend::AwsLc, retry);
-            let identity = identity(&lab.right("RSA", key), None);
-            OurServer::without_nss_workaround(lab, &provider, identity)
-        });
-        let said = connect(
-            lab,
-            &servers.each_ref().map(|s| s.port),
-            1,
-            Offers::Credentials,
-        );
-        for ((credential_key, server), mut client) in keys.iter().zip(&servers).zip(said) {
+    let mut attempts = Vec::new();
+    for credential_key in ["P-256", "P-384", "P-521"] {
+        for (handshake, only_p384) in [(Handshake::Full, false), (Handshake::Retry, true)] {
+            let provider = provider(Backend::AwsLc, only_p384);
+            let identity = identity(&lab.right("RSA", credential_key), None);
+            let server = OurServer::without_nss_workaround(lab, &provider, identity);
             let case = Case {
                 credential_key,
                 delegation_key: "RSA",
@@ -168,9 +156,13 @@ fn right_against_its_rules(matrix: &mut Matrix, lab: &Lab, connect: Connect) {
                 backend: Backend::AwsLc,
                 wrong: Some("nothing, but against NSS's rules"),
             };
-            let expected = expected::credential();
-            matrix.add(case, expected, client.remove(0), server.said());
+            attempts.push((case, server));
         }
+    }
+    let ports: Vec<u16> = attempts.iter().map(|(_, server)| server.port).collect();
+    let said = connect(lab, &ports, Offers::Credentials);
+    for ((case, server), client) in attempts.into_iter().zip(said) {
+        matrix.add(case, expected::credential(), client, server.said());
     }
 }
 
@@ -294,7 +286,6 @@ fn two_at_a_time<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> 
     done.into_values().collect()
 }
 
-const AGAIN: [Handshake; 2] = [Handshake::Full, Handshake::Again];
 /// Whom cells are about.
 type Peer = (&'static str, Role);
 

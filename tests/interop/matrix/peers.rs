@@ -14,9 +14,9 @@ use crate::{
     tlslite,
 };
 
-/// A client program: connects to each of these ports so many times, taking up sessions, with or without offering
-/// credentials. What it says, for each port and each time.
-pub(crate) type Connect = fn(&Lab, &[u16], usize, Offers) -> Vec<Vec<Said>>;
+/// A client program: connects to these ports, with or without offering credentials, and says how each connection ended.
+/// It connects twice to a port that comes twice, one right behind the other, and takes up the session if there is one.
+pub(crate) type Connect = fn(&Lab, &[u16], Offers) -> Vec<Said>;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Offers {
@@ -24,18 +24,22 @@ pub(crate) enum Offers {
     Nothing,
 }
 
-pub(crate) fn nss_client(lab: &Lab, ports: &[u16], times: usize, offers: Offers) -> Vec<Vec<Said>> {
-    let times_text = times.to_string();
-    let mut arguments = vec!["-L", &times_text];
-    if offers == Offers::Credentials {
-        arguments.push("-B");
-    }
+pub(crate) fn nss_client(lab: &Lab, ports: &[u16], offers: Offers) -> Vec<Said> {
     let database = lab.nss_database();
-    let connect = |&port: &u16| {
-        let outcome = nss::client(&database, NAME, &arguments).run(port);
-        vec![nss_said(&outcome); times]
+    let connect = |same: &&[u16]| {
+        let times = same.len().to_string();
+        let mut arguments = vec!["-L", &times];
+        if offers == Offers::Credentials {
+            arguments.push("-B");
+        }
+        let outcome = nss::client(&database, NAME, &arguments).run(same[0]);
+        vec![nss_said(&outcome); same.len()]
     };
-    two_at_a_time(ports, connect)
+    two_at_a_time(&by_port(ports), connect).concat()
+}
+
+fn by_port(ports: &[u16]) -> Vec<&[u16]> {
+    ports.chunk_by(u16::eq).collect()
 }
 
 fn nss_said(outcome: &Outcome) -> Said {
@@ -51,52 +55,41 @@ fn nss_said(outcome: &Outcome) -> Said {
     }
 }
 
-pub(crate) fn tlslite_client(
-    _: &Lab,
-    ports: &[u16],
-    times: usize,
-    offers: Offers,
-) -> Vec<Vec<Said>> {
-    let some: Vec<&[u16]> = ports.chunks(TLSLITE_PORTS).collect();
-    let said = two_at_a_time(&some, |ports| tlslite_clients(ports, times, offers));
-    said.into_iter().flatten().collect()
+pub(crate) fn tlslite_client(_: &Lab, ports: &[u16], offers: Offers) -> Vec<Said> {
+    let some: Vec<Vec<u16>> = by_port(ports)
+        .chunks(TLSLITE_PORTS)
+        .map(<[_]>::concat)
+        .collect();
+    two_at_a_time(&some, |ports| tlslite_clients(ports, offers)).concat()
 }
 
-fn tlslite_clients(ports: &[u16], times: usize, offers: Offers) -> Vec<Vec<Said>> {
+fn tlslite_clients(ports: &[u16], offers: Offers) -> Vec<Said> {
     let mut client = tlslite::python("tlslite_client.py");
     client.arg(NAME).args(ports.iter().map(u16::to_string));
-    if times == 2 {
-        client.arg("--again");
-    }
     match offers {
         Offers::Credentials => client.args(["--schemes", tlslite::ALL_SCHEMES]),
         Offers::Nothing => client.args(["--schemes", "none"]),
     };
     let outcome = run(&mut client);
-    let said_of = |port: &u16| -> Vec<Said> {
-        let start = format!("port {port}\n");
-        let connections = outcome.stdout.split(&start).skip(1).map(tlslite_said);
-        connections.collect()
-    };
-    let said: Vec<Vec<Said>> = ports.iter().map(said_of).collect();
-    assert!(said.iter().all(|said| said.len() == times), "{outcome:?}");
-    said.into_iter().map(with_sessions_of_the_first).collect()
+    let stdout = format!("\n{}", outcome.stdout);
+    let said: Vec<Said> = stdout.split("\nport ").skip(1).map(tlslite_said).collect();
+    assert!(said.len() == ports.len(), "{outcome:?}");
+    with_sessions_of_the_first(ports, said)
 }
 
 /// These clients know nothing any more of the credential when they take up the session that was made with it.
-fn with_sessions_of_the_first(mut said: Vec<Said>) -> Vec<Said> {
-    let first = said[0].verdict.clone();
-    for again in &mut said[1..] {
-        if again.verdict == Verdict::Certificate {
-            again.verdict = first.clone();
+fn with_sessions_of_the_first(ports: &[u16], mut said: Vec<Said>) -> Vec<Said> {
+    for again in 1..said.len() {
+        let first = again - 1;
+        if ports[again] == ports[first] && said[again].verdict == Verdict::Certificate {
+            said[again].verdict = said[first].verdict.clone();
         }
     }
     said
 }
 
-/// What it says of one connection, up to the next one.
+/// What it says of one connection.
 fn tlslite_said(text: &str) -> Said {
-    let text = text.split("port ").next().unwrap_or_default();
     let line = |start: &str| text.lines().find(|line| line.starts_with(start));
     match (line("credential: "), line("refused: ")) {
         (Some("credential: none"), _) => Said::new(Verdict::Certificate, ""),
@@ -106,26 +99,15 @@ fn tlslite_said(text: &str) -> Said {
     }
 }
 
-pub(crate) fn firefox_client(
-    lab: &Lab,
-    ports: &[u16],
-    times: usize,
-    offers: Offers,
-) -> Vec<Vec<Said>> {
+pub(crate) fn firefox_client(lab: &Lab, ports: &[u16], offers: Offers) -> Vec<Said> {
     let url = |port: &u16| format!("https://{NAME}:{port}/");
-    let urls: Vec<String> = ports
-        .iter()
-        .flat_map(|port| vec![url(port); times])
-        .collect();
+    let urls: Vec<String> = ports.iter().map(url).collect();
     let arguments = match offers {
         Offers::Credentials => &[][..],
         Offers::Nothing => &["--without-credentials"],
     };
     let pages = firefox::pages(&[&lab.root()], arguments, &urls);
-    let said = |pages: &[firefox::Page]| -> Vec<Said> {
-        with_sessions_of_the_first(pages.iter().map(firefox_said).collect())
-    };
-    pages.chunks(times).map(said).collect()
+    with_sessions_of_the_first(ports, pages.iter().map(firefox_said).collect())
 }
 
 fn firefox_said(page: &firefox::Page) -> Said {
@@ -251,4 +233,4 @@ fn boring_alert(error: &str) -> Verdict {
 }
 
 /// So many for each process: starting one takes longer than a handshake.
-const TLSLITE_PORTS: usize = 64;
+const TLSLITE_PORTS: usize = 50;

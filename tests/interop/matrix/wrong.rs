@@ -3,7 +3,7 @@
 use dc_rustls::client::UniqueName;
 
 use super::{
-    AGAIN, KeyPair,
+    KeyPair,
     cell::{Backend, Case, Cell, Expected, Handshake, Said, Verdict},
     expected::{self, Library},
     key_pairs, meet,
@@ -113,39 +113,49 @@ impl Flaw {
     }
 }
 
+/// Whether a client can be made to connect again, right behind a refusal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Again {
+    No,
+    Yes,
+}
+
 /// A client of other people's has to refuse all of it. Our server sends what it can be made to send.
 pub(super) fn with_client(
     matrix: &mut Matrix,
     lab: &Lab,
     library: Library,
     connect: Connect,
-    handshakes: &[Handshake],
+    again: Again,
 ) {
-    let all: Vec<(Flaw, KeyPair)> = Flaw::all()
-        .flat_map(|flaw| key_pairs().into_iter().map(move |keys| (flaw, keys)))
-        .filter(|&(flaw, keys)| flaw.is_sent_to(library, keys))
-        .collect();
+    let sent = |&(flaw, keys): &(Flaw, KeyPair)| flaw.is_sent_to(library, keys);
+    let all = Flaw::all().flat_map(|flaw| key_pairs().into_iter().map(move |keys| (flaw, keys)));
     let (unsolicited, asked): (Vec<_>, Vec<_>) = all
-        .into_iter()
+        .filter(sent)
         .partition(|(flaw, _)| matches!(flaw.kind, Kind::Unsolicited));
-    for (handshakes, retry) in [(handshakes, false), (&[Handshake::Retry], true)] {
-        for (flaws, offers) in [
-            (&asked, Offers::Credentials),
-            (&unsolicited, Offers::Nothing),
-        ] {
-            let senders = Sender::start(lab, flaws, retry);
-            let ports: Vec<u16> = senders.iter().map(Sender::port).collect();
-            let said = connect(lab, &ports, handshakes.len(), offers);
-            for ((&(flaw, keys), sender), said) in flaws.iter().zip(&senders).zip(said) {
-                for ((number, &handshake), client) in handshakes.iter().enumerate().zip(said) {
-                    let case = Case {
-                        handshake,
-                        ..flaw.case(keys, false)
-                    };
-                    let expected = expected::refusal(flaw.alert(Some(library), keys));
-                    matrix.add(case, expected, client, sender.said(number));
-                }
+    for (flaws, offers) in [(asked, Offers::Credentials), (unsolicited, Offers::Nothing)] {
+        let once = Sender::start(lab, &flaws, false);
+        let retrying = Sender::start(lab, &flaws, true);
+        let mut attempts = Vec::new();
+        for ((flaw, once), retrying) in flaws.iter().zip(&once).zip(&retrying) {
+            attempts.push((flaw, Handshake::Full, once, 0));
+            if again == Again::Yes {
+                attempts.push((flaw, Handshake::Again, once, 1));
             }
+            attempts.push((flaw, Handshake::Retry, retrying, 0));
+        }
+        let ports: Vec<u16> = attempts
+            .iter()
+            .map(|(.., sender, _)| sender.port())
+            .collect();
+        let said = connect(lab, &ports, offers);
+        for ((&(flaw, keys), handshake, sender, number), client) in attempts.into_iter().zip(said) {
+            let case = Case {
+                handshake,
+                ..flaw.case(keys, false)
+            };
+            let expected = expected::refusal(flaw.alert(Some(library), keys));
+            matrix.add(case, expected, client, sender.said(number));
         }
     }
 }
@@ -244,9 +254,12 @@ fn refusals(
             server,
         }
     };
-    let [first, again] = AGAIN.map(|handshake| (handshake, once));
-    let retry = (Handshake::Retry, retried);
-    [first, again, retry].map(cell).into()
+    let handshakes = [
+        (Handshake::Full, once),
+        (Handshake::Again, once),
+        (Handshake::Retry, retried),
+    ];
+    handshakes.map(cell).into()
 }
 
 fn client(lab: &Lab, flaw: Flaw, keys: KeyPair) -> OurClient {
