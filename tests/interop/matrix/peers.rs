@@ -103,8 +103,8 @@ pub(crate) fn firefox_client(lab: &Lab, ports: &[u16], offers: Offers) -> Vec<Sa
     let url = |port: &u16| format!("https://{NAME}:{port}/");
     let urls: Vec<String> = ports.iter().map(url).collect();
     let arguments = match offers {
-        Offers::Credentials => &[][..],
-        Offers::Nothing => &["--without-credentials"],
+        Offers::Credentials => &["--hidden"][..],
+        Offers::Nothing => &["--hidden", "--without-credentials"],
     };
     let pages = firefox::pages(&[&lab.root()], arguments, &urls);
     with_sessions_of_the_first(ports, pages.iter().map(firefox_said).collect())
