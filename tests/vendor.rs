@@ -264,6 +264,13 @@ impl Key {
         Self(new_pair(&rcgen::PKCS_ED25519))
     }
 
+    /// RSA with 2048 bits, for a vendor alone; ring makes none.
+    #[cfg(feature = "aws-lc-rs")]
+    #[must_use]
+    pub fn rsa() -> Self {
+        Self(new_pair(&rcgen::PKCS_RSA_SHA256))
+    }
+
     /// The private key, in PKCS#8.
     #[must_use]
     pub fn private_key(&self) -> PrivateKeyDer<'static> {
@@ -290,12 +297,22 @@ impl Signer for Key {
         match self.0.algorithm() {
             a if a == &rcgen::PKCS_ECDSA_P256_SHA256 => SignatureScheme::ECDSA_SECP256R1_SHA256,
             a if a == &rcgen::PKCS_ECDSA_P384_SHA384 => SignatureScheme::ECDSA_SECP384R1_SHA384,
+            a if a == &rcgen::PKCS_RSA_SHA256 => SignatureScheme::RSA_PSS_RSAE_SHA256,
             _ => SignatureScheme::ED25519,
         }
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        self.0.sign(message)
+        match self.scheme() {
+            // rcgen signs with PKCS #1 v1.5.
+            SignatureScheme::RSA_PSS_RSAE_SHA256 => {
+                let keys = provider().key_provider;
+                let key = keys.load_private_key(self.private_key()).unwrap();
+                let signer = key.choose_scheme(&[rustls::SignatureScheme::RSA_PSS_SHA256]);
+                Ok(signer.unwrap().sign(message).unwrap())
+            }
+            _ => self.0.sign(message),
+        }
     }
 }
 

@@ -34,6 +34,11 @@ impl Page {
         self.0["delegated"].as_bool()
     }
 
+    /// What a user reads.
+    pub(crate) fn body(&self) -> Option<&str> {
+        self.0["body"].as_str()
+    }
+
     /// Firefox's name for what went wrong.
     pub(crate) fn error(&self) -> Option<&str> {
         self.0["error"].as_str()

@@ -1,19 +1,22 @@
-//! A public-key infrastructure and issuers that share no code with this project: the openssl command line,
-//! `mint_dc.py` and NSS. Root, intermediate, delegation certificates, and credentials right and wrong.
+//! A public-key infrastructure that shares no code with this project: root, intermediate and delegation certificates,
+//! right and wrong, by the openssl command line.
+
+mod credentials;
 
 use std::{
-    collections::HashMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
     sync::{
-        Mutex, PoisonError,
+        OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use crate::{nss, process::run_ok, setup, tlslite};
+use crate::{nss, process::run_ok, setup};
+use credentials::{Made, delegation_certificate};
+pub(crate) use credentials::{Served, WRONG, Wrong};
 
 /// The kinds of key that credentials of the lab are for.
 pub(crate) const CREDENTIAL_KEYS: [&str; 4] = ["P-256", "P-384", "P-521", "Ed25519"];
@@ -22,136 +25,56 @@ pub(crate) const DELEGATION_KEYS: [&str; 4] = ["P-256", "P-384", "RSA", "Ed25519
 /// A server name that all certificates of the lab cover.
 pub(crate) const NAME: &str = "host.cpe.example.com";
 
-/// A credential together with all that a server needs to use it.
-#[derive(Clone, Debug)]
-pub(crate) struct Served {
-    pub(crate) chain: PathBuf,
-    pub(crate) key: PathBuf,
-    pub(crate) credential: PathBuf,
-    pub(crate) credential_key: PathBuf,
-}
-
-/// What is wrong with a credential that every strict client refuses.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wrong {
-    pub(crate) what: &'static str,
-    /// How NSS calls it.
-    pub(crate) nss_error: &'static str,
-    certificate: &'static str,
-    mint: &'static [&'static str],
-}
-
-impl Wrong {
-    const fn credential(
-        what: &'static str,
-        nss_error: &'static str,
-        mint: &'static [&'static str],
-    ) -> Self {
-        Self {
-            what,
-            nss_error,
-            certificate: "delegation",
-            mint,
-        }
-    }
-
-    const fn certificate(what: &'static str, certificate: &'static str) -> Self {
-        Self {
-            what,
-            nss_error: "SSL_ERROR_DC_INVALID_KEY_USAGE",
-            certificate,
-            mint: &[],
-        }
-    }
-
-    /// Whether the NSS server can be made to send it.
-    pub(crate) fn nss_serves(&self) -> bool {
-        self.certificate != "wrong_key_usage"
-    }
-
-    /// Our server's cryptography does not sign a SHA-384 digest with a P-256 key.
-    pub(crate) fn our_server_signs(&self) -> bool {
-        self.tlslite_serves()
-    }
-
-    /// Nor does tlslite-ng.
-    pub(crate) fn tlslite_serves(&self) -> bool {
-        !self.mint.contains(&"--scheme=0x0503")
-    }
-}
-
-/// One for every check of RFC 9345 §4.1.3 and §4.2.
-pub(crate) const WRONG: [Wrong; 9] = [
-    Wrong::credential("expired", "SSL_ERROR_DC_EXPIRED", &["--seconds=-3600"]),
-    Wrong::credential(
-        "valid for eight days",
-        "SSL_ERROR_DC_INAPPROPRIATE_VALIDITY_PERIOD",
-        &["--seconds=691200"],
-    ),
-    Wrong::credential(
-        "absolute valid_time",
-        "SSL_ERROR_DC_INAPPROPRIATE_VALIDITY_PERIOD",
-        &["--absolute-time"],
-    ),
-    Wrong::credential(
-        "corrupt signature",
-        "SSL_ERROR_DC_BAD_SIGNATURE",
-        &["--corrupt"],
-    ),
-    Wrong::credential(
-        "client context",
-        "SSL_ERROR_DC_BAD_SIGNATURE",
-        &["--context=client"],
-    ),
-    Wrong::credential(
-        "P-256 key declared 0x0503",
-        "SSL_ERROR_INCORRECT_SIGNATURE_ALGORITHM",
-        &["--scheme=0x0503"],
-    ),
-    Wrong::certificate("no DelegationUsage", "no_delegation_usage"),
-    Wrong::certificate("no keyUsage", "no_key_usage"),
-    Wrong::certificate("keyUsage keyAgreement", "wrong_key_usage"),
-];
-
 /// The folder with all of it.
 #[derive(Debug)]
 pub(crate) struct Lab {
     folder: PathBuf,
-    made: Mutex<HashMap<(&'static str, &'static str), Served>>,
+    made: OnceLock<Made>,
 }
 
 impl Lab {
     pub(crate) fn make(folder: &Path) -> Self {
         let lab = Self {
             folder: folder.to_owned(),
-            made: Mutex::default(),
+            made: OnceLock::new(),
         };
         create(folder);
         write(&folder.join("index.txt"), "");
         write(&folder.join("serial"), "1000");
-        // Two days back, so that mistaking valid_time for a lifetime shows.
-        let start = SystemTime::now() - 2 * DAY;
-        lab.certificate("root", "P-256", "root", None, start);
-        lab.certificate("intermediate", "P-256", "intermediate", Some("root"), start);
+        let validity = Validity::of_the_lab();
+        lab.key_pair("root", "P-256");
+        lab.certificate("root", "root", "root", None, &validity);
+        lab.key_pair("intermediate", "P-256");
+        let root = Some("root");
+        lab.certificate(
+            "intermediate",
+            "intermediate",
+            "intermediate",
+            root,
+            &validity,
+        );
+        let issuer = Some("intermediate");
         for kind in DELEGATION_KEYS {
-            let name = delegation_certificate(kind);
-            lab.certificate(name, kind, "delegation", Some("intermediate"), start);
+            let key = delegation_certificate("delegation", kind);
+            lab.key_pair(&key, kind);
+            for extensions in EXTENSIONS {
+                let name = delegation_certificate(extensions, kind);
+                lab.certificate(&name, &key, extensions, issuer, &validity);
+            }
         }
-        for extensions in ["no_delegation_usage", "no_key_usage", "wrong_key_usage"] {
-            lab.certificate(extensions, "P-256", extensions, Some("intermediate"), start);
-        }
-        // An ordinary certificate. Its curve shows in a handshake that no credential was used.
+        // Its curve shows in a handshake that no credential was used.
+        lab.key_pair("ordinary", "P-384");
         lab.certificate(
             "ordinary",
-            "P-384",
+            "ordinary",
             "no_delegation_usage",
-            Some("intermediate"),
-            start,
+            issuer,
+            &validity,
         );
         for kind in CREDENTIAL_KEYS {
             lab.key_pair(&format!("credential-{kind}"), kind);
+            lab.key_pair(&format!("another-{kind}"), kind);
         }
-        lab.key_pair("another", "P-256");
         nss::make_database(&lab.nss_database(), &[lab.root()]);
         lab
     }
@@ -173,133 +96,32 @@ impl Lab {
         )
     }
 
-    /// A correct credential for a key of this kind, minted by `mint_dc.py`.
-    pub(crate) fn minted(&self, kind: &str) -> Served {
-        self.minted_under("P-256", kind)
-    }
-
-    /// The same, under a delegation certificate with a key of the first kind.
-    pub(crate) fn minted_under(&self, delegation: &str, kind: &str) -> Served {
-        let name = format!("right-{kind}-under-{delegation}");
-        self.mint(&name, delegation_certificate(delegation), kind, &[])
-    }
-
-    /// The same, made only once: for many servers that differ in other ways.
-    pub(crate) fn minted_once(&self, delegation: &'static str, kind: &'static str) -> Served {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.entry((delegation, kind))
-            .or_insert_with(|| self.minted_under(delegation, kind))
-            .clone()
-    }
-
-    /// A correct credential, for another key than the one that comes with it.
-    pub(crate) fn with_another_key(&self) -> Served {
-        Served {
-            credential_key: self.folder.join("another.key"),
-            ..self.minted("P-256")
-        }
-    }
-
-    /// A credential that no strict client accepts, minted by `mint_dc.py`.
-    pub(crate) fn wrong(&self, wrong: &Wrong) -> Served {
-        self.mint(wrong.what, wrong.certificate, "P-256", wrong.mint)
-    }
-
-    /// A correct credential for a key of this kind, issued by NSS.
-    pub(crate) fn issued_by_nss(&self, kind: &str) -> Served {
-        let served = self.served(&format!("nss-{kind}"), "delegation", kind);
-        let scheme = if kind == "P-384" { "p384" } else { "p256" };
-        run_ok(
-            Command::new(setup::cache().join("nss_server"))
-                .arg("issue")
-                .args([
-                    &served.chain,
-                    &served.key,
-                    &self.folder.join(format!("credential-{kind}.pub")),
-                ])
-                .arg(scheme)
-                .arg(&served.credential),
-        );
-        served
-    }
-
-    fn mint(&self, name: &str, certificate: &str, kind: &str, arguments: &[&str]) -> Served {
-        let served = self.served(name, certificate, kind);
-        run_ok(
-            tlslite::python("mint_dc.py")
-                .arg("--certificate")
-                .arg(&served.chain)
-                .arg("--key")
-                .arg(&served.key)
-                .arg("--public-key")
-                .arg(self.folder.join(format!("credential-{kind}.pub")))
-                .arg("--out")
-                .arg(&served.credential)
-                .args(arguments),
-        );
-        served
-    }
-
-    fn served(&self, name: &str, certificate: &str, kind: &str) -> Served {
-        // Tests run at the same time and must not write the same file.
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Served {
-            chain: self.folder.join(format!("{certificate}.chain.pem")),
-            key: self.folder.join(format!("{certificate}.key")),
-            credential: self.folder.join(format!(
-                "{number}-{}.credential.pem",
-                name.replace(' ', "-")
-            )),
-            credential_key: self.folder.join(format!("credential-{kind}.key")),
-        }
-    }
-
-    /// Makes `name.key`, `name.pem` and `name.chain.pem`, signed by itself or by `issuer`.
+    /// Makes `name.pem` and `name.chain.pem` for this key, signed by itself or by `issuer`.
     fn certificate(
         &self,
         name: &str,
-        kind: &str,
+        key: &str,
         extensions: &str,
         issuer: Option<&str>,
-        start: SystemTime,
+        validity: &Validity,
     ) {
-        self.key_pair(name, kind);
         let file = |suffix: &str| format!("{name}.{suffix}");
+        let key = format!("{key}.key");
         let config = setup::source().join("lab.cnf");
         run_ok(
             self.openssl("req")
-                .args([
-                    "-new",
-                    "-key",
-                    &file("key"),
-                    "-subj",
-                    &format!("/CN=interop lab {name}"),
-                    "-out",
-                    &file("csr"),
-                ])
+                .args(["-new", "-key", &key, "-out", &file("csr"), "-subj"])
+                .arg(format!("/CN=interop lab {name}"))
                 .arg("-config")
                 .arg(&config),
         );
         let mut sign = self.openssl("ca");
-        sign.args([
-            "-batch",
-            "-notext",
-            "-in",
-            &file("csr"),
-            "-out",
-            &file("pem"),
-            "-extensions",
-            extensions,
-        ]);
-        sign.args([
-            "-startdate",
-            &asn1_time(start),
-            "-enddate",
-            &asn1_time(start + 90 * DAY),
-        ]);
+        sign.args(["-batch", "-notext", "-in", &file("csr")]);
+        sign.args(["-out", &file("pem"), "-extensions", extensions]);
+        sign.args(["-startdate", &validity.start, "-enddate", &validity.end]);
         sign.arg("-config").arg(&config);
         match issuer {
-            None => sign.args(["-selfsign", "-keyfile", &file("key")]),
+            None => sign.args(["-selfsign", "-keyfile", &key]),
             Some(issuer) => sign.args([
                 "-cert",
                 &format!("{issuer}.pem"),
@@ -354,13 +176,27 @@ pub(crate) fn make_key(path: &Path, kind: &str) {
     );
 }
 
-fn delegation_certificate(kind: &str) -> &'static str {
-    match kind {
-        "P-384" => "delegation_p384",
-        "RSA" => "delegation_rsa",
-        "Ed25519" => "delegation_ed25519",
-        _ => "delegation",
+/// From when and until when certificates are valid, as openssl wants it.
+struct Validity {
+    start: String,
+    end: String,
+}
+
+impl Validity {
+    fn of_the_lab() -> Self {
+        // Two days back, so that mistaking valid_time for a lifetime shows.
+        let start = SystemTime::now() - 2 * DAY;
+        Self {
+            start: asn1_time(start),
+            end: asn1_time(start + 90 * DAY),
+        }
     }
+}
+
+/// The path of a file for the caller alone, which is not there yet.
+pub(crate) fn new_file(name: &str) -> PathBuf {
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    setup::run().join(format!("{number}-{name}"))
 }
 
 /// Creates a folder and all above it.
@@ -387,5 +223,12 @@ fn asn1_time(time: SystemTime) -> String {
     date.trim().to_owned()
 }
 
-static NUMBER: AtomicU32 = AtomicU32::new(1);
+/// What delegation certificates have: sections of `lab.cnf`, the right one first.
+const EXTENSIONS: [&str; 4] = [
+    "delegation",
+    "no_delegation_usage",
+    "no_key_usage",
+    "wrong_key_usage",
+];
 const DAY: Duration = Duration::from_secs(86_400);
+static NUMBER: AtomicU32 = AtomicU32::new(1);

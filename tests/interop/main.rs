@@ -6,6 +6,7 @@
 //! `target/interop`.
 
 mod boring;
+mod endpoint;
 mod firefox;
 mod handshake;
 mod http;

@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
-"""Issue an RFC 9345 credential, right or deliberately wrong.
+"""Issue RFC 9345 credentials, right or deliberately wrong.
 
+With `--batch FILE` each line of the file has the arguments of one credential: so many are made in a second or two.
 Needs the standard library and the openssl command line only: an issuer that shares no code with this project.
 """
 
 import argparse
 import base64
+import concurrent.futures
 import datetime
+import functools
+import os
 import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -62,10 +67,16 @@ def scheme_of(spki):
     sys.exit("mint_dc.py: this kind of key is not known")
 
 
+@functools.lru_cache(maxsize=None)
 def not_before(certificate):
     line = openssl("x509", "-in", certificate, "-noout", "-startdate").decode().strip()
     moment = datetime.datetime.strptime(line.split("=")[1], "%b %d %H:%M:%S %Y GMT")
     return int(moment.replace(tzinfo=datetime.timezone.utc).timestamp())
+
+
+@functools.lru_cache(maxsize=None)
+def scheme_of_private(key):
+    return scheme_of(openssl("pkey", "-in", key, "-pubout", "-outform", "DER"))
 
 
 def sign(key, scheme, message):
@@ -86,8 +97,10 @@ def valid_time(arguments):
 
 def mint(arguments):
     spki = read_pem(arguments.public_key, "PUBLIC KEY")
-    credential_scheme = arguments.scheme or scheme_of(spki)
-    signed_with = scheme_of(openssl("pkey", "-in", arguments.key, "-pubout", "-outform", "DER"))
+    credential_scheme = scheme_of(spki)
+    if arguments.another_scheme:
+        credential_scheme = 0x0503 if credential_scheme == 0x0403 else 0x0403
+    signed_with = scheme_of_private(arguments.key)
 
     credential = struct.pack(">IH", valid_time(arguments), credential_scheme)
     credential += len(spki).to_bytes(3, "big") + spki
@@ -102,7 +115,7 @@ def mint(arguments):
     return credential + algorithm + struct.pack(">H", len(signature)) + signature
 
 
-def parse_arguments():
+def parse_arguments(words):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--certificate", required=True, help="delegation certificate, PEM")
     parser.add_argument("--key", required=True, help="its private key, PEM")
@@ -110,12 +123,27 @@ def parse_arguments():
     parser.add_argument("--out", required=True, help="the credential, PEM")
     parser.add_argument("--seconds", type=int, default=86400, help="how long it lives from now")
     parser.add_argument("--absolute-time", action="store_true", help="wrong: valid_time counts from 1970")
-    parser.add_argument("--scheme", type=lambda text: int(text, 0), help="wrong: declare this dc_cert_verify_algorithm")
+    parser.add_argument("--another-scheme", action="store_true", help="wrong: dc_cert_verify_algorithm of another key")
     parser.add_argument("--context", default="server", help="wrong: 'client' signs for the other role")
     parser.add_argument("--corrupt", action="store_true", help="wrong: flip a bit of the signature")
-    return parser.parse_args()
+    return parser.parse_args(words)
+
+
+def mint_to_file(words):
+    arguments = parse_arguments(words)
+    write_pem(arguments.out, "DELEGATED CREDENTIAL", mint(arguments))
+
+
+def mint_all(path):
+    with open(path) as file:
+        lines = [shlex.split(line) for line in file]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        # A failure of one shows here.
+        list(pool.map(mint_to_file, lines))
 
 
 if __name__ == "__main__":
-    ARGUMENTS = parse_arguments()
-    write_pem(ARGUMENTS.out, "DELEGATED CREDENTIAL", mint(ARGUMENTS))
+    if len(sys.argv) == 3 and sys.argv[1] == "--batch":
+        mint_all(sys.argv[2])
+    else:
+        mint_to_file(sys.argv[1:])

@@ -3,7 +3,7 @@
 use crate::{
     boring,
     handshake::{Expect, Handshakes},
-    lab::{Lab, NAME, WRONG, Wrong},
+    lab::{Lab, NAME, WRONG},
     nss, ours,
     process::Server,
     setup, tlslite,
@@ -46,8 +46,8 @@ fn accepts_credentials_of_tlslite_server() {
 fn refuses_wrong_credentials_of_nss_server() {
     let Some(lab) = setup::lab() else { return };
     let mut handshakes = Handshakes::new("refuses_wrong_credentials_of_nss_server");
-    for wrong in WRONG.iter().filter(|wrong| wrong.nss_serves()) {
-        let server = nss::server(&lab.wrong(wrong));
+    for wrong in WRONG.iter().filter(|wrong| wrong.is_configurable()) {
+        let server = nss::server(&lab.wrong(wrong, "P-256", "P-256"));
         let refused = refused().server(nss::ILLEGAL_PARAMETER);
         handshakes.check(
             wrong.what,
@@ -63,8 +63,8 @@ fn refuses_wrong_credentials_of_nss_server() {
 fn refuses_wrong_credentials_of_tlslite_server() {
     let Some(lab) = setup::lab() else { return };
     let mut handshakes = Handshakes::new("refuses_wrong_credentials_of_tlslite_server");
-    for wrong in WRONG.into_iter().filter(Wrong::tlslite_serves) {
-        let server = tlslite::misuse_server(&lab.wrong(&wrong), "none");
+    for wrong in WRONG {
+        let server = tlslite::misuse_server(&lab.wrong(&wrong, "P-256", "P-256"), "none");
         let refused = refused().server(tlslite::ILLEGAL_PARAMETER);
         handshakes.check(
             wrong.what,
@@ -145,6 +145,27 @@ fn accepts_our_signers_credential_from_other_servers() {
             &server,
             &boring::with_certificate(refused()),
         );
+    }
+    handshakes.finish();
+}
+
+/// NSS has no Ed25519.
+#[test]
+fn accepts_our_signers_ed25519_credential_from_other_servers() {
+    let Some(_) = setup::lab() else { return };
+    let vendor = setup::vendor();
+    let mut handshakes =
+        Handshakes::new("accepts_our_signers_ed25519_credential_from_other_servers");
+    let device = vendor.enrol("ed25519-elsewhere", "Ed25519", "rfc9345");
+    let (root, name) = (vendor.root(), &device.name);
+    let used = Expect::exit(0).client("credential: ed25519");
+    let by_tlslite = tlslite::server(&vendor.served(&device), &[]);
+    let by_boring = boring::server(&vendor.served_bare(&device), &[]);
+    for server in [by_tlslite, by_boring] {
+        let ours = ours::client(&root, name, "ignored");
+        handshakes.check("Ed25519 by dc-signer", ours, &server, &delegated());
+        let theirs = tlslite::client(name, &[]);
+        handshakes.check("Ed25519 by dc-signer", theirs, &server, &used);
     }
     handshakes.finish();
 }

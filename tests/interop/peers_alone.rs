@@ -41,8 +41,8 @@ fn nss_refuses_wrong_credentials() {
     let Some(lab) = setup::lab() else { return };
     let mut handshakes = Handshakes::new("nss_refuses_wrong_credentials");
     for wrong in WRONG {
-        let served = lab.wrong(&wrong);
-        let (server, alert) = if wrong.nss_serves() {
+        let served = lab.wrong(&wrong, "P-256", "P-256");
+        let (server, alert) = if wrong.is_configurable() {
             (nss::server(&served), nss::ILLEGAL_PARAMETER)
         } else {
             (

@@ -35,6 +35,11 @@ pub(crate) fn cache() -> PathBuf {
     target().join("interop")
 }
 
+/// The folder of this run.
+pub(crate) fn run() -> &'static Path {
+    &RUN
+}
+
 /// The folder of the build profile, such as `target/debug`.
 pub(crate) fn profile() -> PathBuf {
     // target/debug/deps/interop-0123456789abcdef

@@ -35,10 +35,12 @@ missing_packages() {
     elif ! pkg-config --exists nss; then
         echo libnss3-dev
     fi
-    # Only needed to build BoringSSL; libclang is where bindgen looks for it.
+    # Only needed to build BoringSSL, which its package patches with git; libclang is where bindgen looks for it.
     if ! boring_server_is_there; then
         command -v cmake >/dev/null || echo cmake
+        command -v make >/dev/null || echo make
         command -v g++ >/dev/null || echo g++
+        command -v git >/dev/null || echo git
         compgen -G '/usr/lib/llvm-*/lib/libclang.so*' >/dev/null || [ -n "${LIBCLANG_PATH-}" ] || echo libclang-dev
     fi
     # Only needed to make the virtual environment, and slow to ask for.
@@ -83,7 +85,7 @@ build_boring_server() {
     env -u CARGO_MANIFEST_DIR -u CARGO_MANIFEST_PATH -u CARGO_TARGET_DIR \
         "${CARGO:-cargo}" build --release --locked --manifest-path "$boring/Cargo.toml" --target-dir "$cache/boring" \
         >"$cache/boring.log" 2>&1 ||
-        fail "tests/boring does not compile, see $cache/boring.log; it needs cmake, g++, libclang and a package index"
+        fail "tests/boring does not compile, see $cache/boring.log; it needs cmake, make, g++, git, libclang and a package index"
     touch "$boring_done"
 }
 

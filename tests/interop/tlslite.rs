@@ -1,8 +1,9 @@
 //! tlslite-ng: its own command-line server, a client, and a server that misuses credentials.
 
-use std::{path::PathBuf, process::Command};
+use std::{path::PathBuf, process::Command, sync::Arc};
 
 use crate::{
+    endpoint::Endpoint,
     handshake::{Client, Expect},
     lab::{self, Served},
     process::{Server, run, run_ok},
@@ -78,27 +79,46 @@ pub(crate) fn server(served: &Served, arguments: &[&str]) -> Server {
 
 /// A server that sends this credential unchecked and misuses it in the way that `tlslite_misuse.py --help` explains.
 pub(crate) fn misuse_server(served: &Served, mode: &str) -> Server {
-    misuse_server_with(served, mode, &[])
+    let arguments = misuse_arguments(served, mode, false);
+    Server::start(MISUSE, python("tlslite_misuse.py").args(arguments))
 }
 
-/// The same, with more arguments.
-pub(crate) fn misuse_server_with(served: &Served, mode: &str, arguments: &[&str]) -> Server {
-    Server::start(
-        "tlslite-ng misuse",
-        python("tlslite_misuse.py")
-            .arg("--chain")
-            .arg(&served.chain)
-            .arg("--key")
-            .arg(&served.key)
-            .arg("--credential")
-            .arg(&served.credential)
-            .arg("--credential-key")
-            .arg(&served.credential_key)
-            .args(["--mode", mode])
-            .args(arguments),
-    )
+/// One program that does so on several ports: for each a credential, the mode, and whether only P-384 is taken.
+pub(crate) fn misuse_servers(all: &[(Served, &str, bool)]) -> Vec<Endpoint> {
+    let line = |(served, mode, only_p384): &(Served, &str, bool)| {
+        let arguments = misuse_arguments(served, mode, *only_p384);
+        arguments.map(|word| format!("'{word}'")).join(" ") + "\n"
+    };
+    let list = lab::new_file("misuse");
+    lab::write(&list, &all.iter().map(line).collect::<String>());
+    let mut command = python("tlslite_misuse.py");
+    let server = Arc::new(Server::start(MISUSE, command.arg("--batch").arg(&list)));
+    let ports = server.read(0, |said| {
+        let ports = said.lines().next()?.strip_prefix("listening on ")?;
+        Some(ports.split(' ').map(str::parse).collect())
+    });
+    let ports: Result<Vec<u16>, _> = ports.unwrap_or_else(|| panic!("{}", server.text()));
+    let ports = ports.unwrap_or_else(|error| panic!("{error}: {}", server.text()));
+    ports
+        .into_iter()
+        .map(|port| Endpoint::one_of(&server, port))
+        .collect()
+}
+
+fn misuse_arguments(served: &Served, mode: &str, only_p384: bool) -> [String; 6] {
+    let option = |name: &str, path: &PathBuf| format!("--{name}={}", path.display());
+    [
+        option("chain", &served.chain),
+        option("key", &served.key),
+        option("credential", &served.credential),
+        option("credential-key", &served.credential_key),
+        format!("--mode={mode}"),
+        format!("--groups={}", if only_p384 { "P-384" } else { "all" }),
+    ]
 }
 
 fn interpreter() -> PathBuf {
     setup::cache().join("venv/bin/python")
 }
+
+const MISUSE: &str = "tlslite-ng misuse";

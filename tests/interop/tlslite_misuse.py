@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A tlslite-ng server that puts any bytes at all into extension 34, in ways no ordinary server can.
 
-It listens on a free port of 127.0.0.1 and says for each connection whether the client accepted.
+It listens on a free port of 127.0.0.1 and says for each connection whether the client accepted. With `--batch FILE`
+it listens on several ports, and each line of the file has the arguments of one.
 """
 
 import argparse
@@ -9,16 +10,18 @@ import base64
 import contextlib
 import os
 import re
+import shlex
 import socket
+import sys
 import threading
 
+from ecdsa.util import sigencode_der
 from tlslite.api import HandshakeSettings, TLSConnection, X509CertChain, parsePEMKey
 from tlslite.errors import BaseTLSException
 from tlslite.extensions import TLSExtension
 from tlslite.utils.codec import Parser
 from tlslite.x509 import DelegatedCredential
 
-TICKET_KEY = os.urandom(32)
 REPLY = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\nConnection: close\r\n\r\nmisuse\n"
 
 # mode: (what, credential extensions of the end-entity's entry, of the intermediate's entry, key that signs)
@@ -36,7 +39,7 @@ MODES = {
 }
 
 
-def parse_arguments():
+def parse_arguments(words):
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -47,8 +50,8 @@ def parse_arguments():
     parser.add_argument("--credential", required=True)
     parser.add_argument("--credential-key", required=True)
     parser.add_argument("--mode", choices=MODES, default="none")
-    parser.add_argument("--only-p384", action="store_true", help="send HelloRetryRequest to who begins with another group")
-    return parser.parse_args()
+    parser.add_argument("--groups", choices=["all", "P-384"], default="all", help="P-384: HelloRetryRequest for others")
+    return parser.parse_args(words)
 
 
 def read_text(path):
@@ -73,33 +76,56 @@ def load_credential(path):
     return base64.b64decode(block.group(1))
 
 
-def send_these_extensions(entries):
-    """Make tlslite-ng's Certificate message carry `entries` instead of what it would have sent."""
-    original = TLSConnection._create_cert_msg
-    extensions = [[TLSExtension(extType=34).create(34, bytearray(body)) for body in entry] for entry in entries]
+class AsDeclared:
+    """A key that signs whatever the scheme is, also with one that is another key's."""
 
-    def create(self, peer, hello, compression, chain, kind, context, version, _extensions):
+    def __init__(self, key):
+        self.key = key
+
+    def sign(self, message, *_):
+        if self.key.key_type == "Ed25519":
+            return self.key.hashAndSign(message)
+        return self.key.private_key.sign_digest_deterministic(
+            bytes(message), sigencode=sigencode_der, allow_truncate=True
+        )
+
+    def verify(self, *_):
+        return True
+
+    hashAndSign, hashAndVerify = sign, verify
+
+    def __getattr__(self, name):
+        return getattr(self.key, name)
+
+
+class Connection(TLSConnection):
+    """A connection whose Certificate message has these extensions, if there are any, instead of what it would have."""
+
+    entries = None
+
+    def _create_cert_msg(self, peer, hello, compression, chain, kind, context, version, extensions):
+        if self.entries is None:
+            return super()._create_cert_msg(peer, hello, compression, chain, kind, context, version, extensions)
+        extensions = [[TLSExtension(extType=34).create(34, bytearray(body)) for body in entry] for entry in self.entries]
         # Without compression: the client must see the bytes as they are.
-        return original(self, peer, hello, [], chain, kind, context, version, extensions)
-
-    TLSConnection._create_cert_msg = create
+        return super()._create_cert_msg(peer, hello, [], chain, kind, context, version, extensions)
 
 
 def signing_keys(arguments, signer, raw):
     certificate_key = load_key(arguments.key)
     if signer == "certificate":
         return {"privateKey": certificate_key}
-    credential_key = load_key(arguments.credential_key)
+    credential_key = AsDeclared(load_key(arguments.credential_key))
     if signer == "always credential":
         return {"privateKey": credential_key}
     credential = DelegatedCredential().parse(Parser(bytearray(raw)))
     return {"privateKey": certificate_key, "dc_key": credential_key, "del_cred": credential}
 
 
-def settings(only_p384):
+def settings(ticket_key, only_p384):
     chosen = HandshakeSettings()
     chosen.minVersion = chosen.maxVersion = (3, 4)
-    chosen.ticketKeys = [TICKET_KEY]
+    chosen.ticketKeys = [ticket_key]
     chosen.ticket_count = 1
     if only_p384:
         chosen.eccCurves = chosen.keyShares = ["secp384r1"]
@@ -117,33 +143,60 @@ def close(connection, socket_as_well):
             pass
 
 
-def serve(accepted, chain, keys, only_p384):
-    accepted.settimeout(60)
-    connection = TLSConnection(accepted)
-    try:
-        connection.handshakeServer(certChain=chain, settings=settings(only_p384), alpn=[b"http/1.1"], **keys)
-        print("accepted by the client%s" % (", resumed" if connection.resumed else ""), flush=True)
-        connection.read(max=65536)
-        connection.write(REPLY)
-        close(connection, accepted.dup())
-    except (BaseTLSException, OSError) as error:
-        print("rejected: %s %s" % (type(error).__name__, error), flush=True)
-    finally:
-        accepted.close()
+class Listener:
+    """One port, and what it serves."""
+
+    def __init__(self, arguments):
+        _, entries, signer = MODES[arguments.mode]
+        raw = load_credential(arguments.credential)
+        self.entries = entries(raw) if arguments.mode != "none" else None
+        self.chain = load_chain(arguments.chain)
+        self.keys = signing_keys(arguments, signer, raw)
+        self.settings = settings(os.urandom(32), arguments.groups == "P-384")
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port = self.socket.getsockname()[1]
+
+    def say(self, text):
+        # In one piece: other threads speak too.
+        sys.stdout.write("port %d: %s\n" % (self.port, text))
+
+    def listen(self):
+        while True:
+            accepted, _ = self.socket.accept()
+            threading.Thread(target=self.serve, args=(accepted,), daemon=True).start()
+
+    def serve(self, accepted):
+        accepted.settimeout(60)
+        connection = Connection(accepted)
+        connection.entries = self.entries
+        try:
+            connection.handshakeServer(
+                certChain=self.chain, settings=self.settings, alpn=[b"http/1.1"], **self.keys
+            )
+            self.say("accepted by the client%s" % (", resumed" if connection.resumed else ""))
+            connection.read(max=65536)
+            connection.write(REPLY)
+            close(connection, accepted.dup())
+        except (BaseTLSException, OSError) as error:
+            self.say("rejected: %s %s" % (type(error).__name__, error))
+        except Exception as error:
+            self.say("failed: %s %s" % (type(error).__name__, error))
+            raise
+        finally:
+            accepted.close()
 
 
 def main():
-    arguments = parse_arguments()
-    _, entries, signer = MODES[arguments.mode]
-    raw = load_credential(arguments.credential)
-    chain = load_chain(arguments.chain)
-    keys = signing_keys(arguments, signer, raw)
-    if arguments.mode != "none":
-        send_these_extensions(entries(raw))
-    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-    while True:
-        accepted, _ = listener.accept()
-        threading.Thread(target=serve, args=(accepted, chain, keys, arguments.only_p384), daemon=True).start()
+    if len(sys.argv) == 3 and sys.argv[1] == "--batch":
+        with open(sys.argv[2]) as file:
+            lines = [shlex.split(line) for line in file]
+    else:
+        lines = [sys.argv[1:]]
+    listeners = [Listener(parse_arguments(words)) for words in lines]
+    print("listening on", *(listener.port for listener in listeners), flush=True)
+    threads = [threading.Thread(target=listener.listen) for listener in listeners]
+    for thread in threads:
+        thread.start()
 
 
 if __name__ == "__main__":

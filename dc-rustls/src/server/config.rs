@@ -29,6 +29,7 @@ pub struct Settings {
     alpn_protocols: Vec<Vec<u8>>,
     key_log: Arc<dyn KeyLog>,
     pub(super) expiry_margin: Duration,
+    pub(super) spares_nss: bool,
     client_auth: Arc<dyn ClientCertVerifier>,
     secret_extraction: bool,
     sessions: Arc<dyn StoresServerSessions>,
@@ -45,6 +46,7 @@ impl Settings {
             alpn_protocols: Vec::new(),
             key_log: Arc::new(NoKeyLog),
             expiry_margin: EXPIRY_MARGIN,
+            spares_nss: true,
             client_auth: Arc::new(NoClientAuth),
             secret_extraction: false,
             sessions: ServerSessionMemoryCache::new(256),
@@ -77,6 +79,17 @@ impl Settings {
     #[must_use]
     pub fn expiry_margin(mut self, margin: Duration) -> Self {
         self.expiry_margin = margin;
+        self
+    }
+
+    /// Follows RFC 9345 also where NSS, and so Firefox, does not: **they abort the handshake then.**
+    ///
+    /// That is where an RFC 9345 credential is signed with a scheme that the client has in signature_algorithms
+    /// but not in extension 34: one that an RSA certificate delegates, as a rule. Without this, such a client
+    /// is served as if it had not offered to take a credential. Named credentials are not concerned.
+    #[must_use]
+    pub fn without_nss_workaround(mut self) -> Self {
+        self.spares_nss = false;
         self
     }
 

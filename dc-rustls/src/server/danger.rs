@@ -7,5 +7,15 @@ use crate::Error;
 ///
 /// Lost: everything that [`Store::install`] promises. The structures still have to parse.
 pub fn install_unchecked(store: &Store, identity: Identity) -> Result<(), Error> {
-    store.install_unchecked(identity)
+    install_all_unchecked(store, [identity])
+}
+
+/// Installs several identities as [`install_unchecked`] does.
+///
+/// A client is served as by [`Store::install_all`], but whatever zone it names.
+pub fn install_all_unchecked(
+    store: &Store,
+    identities: impl IntoIterator<Item = Identity>,
+) -> Result<(), Error> {
+    store.install_all_unchecked(identities)
 }

@@ -29,6 +29,8 @@ pub(super) struct Wanted<'a> {
     pub(super) server_name: Option<&'a str>,
     pub(super) now: UnixTime,
     pub(super) margin: Duration,
+    /// Whether a client with NSS's rules is kept from what it would abort at.
+    pub(super) spares_nss: bool,
 }
 
 impl Wanted<'_> {
@@ -90,7 +92,8 @@ impl Wanted<'_> {
     fn takes(&self, entry: &Entry) -> bool {
         let StoredCredential { form, bytes, .. } = &entry.credential;
         DelegatedCredential::decode(*form, bytes).is_ok_and(|credential| {
-            self.offer.suits(&credential).is_ok() && !self.is_fatal_for_nss(&credential)
+            self.offer.suits(&credential).is_ok()
+                && !(self.spares_nss && self.is_fatal_for_nss(&credential))
         })
     }
 

@@ -111,22 +111,24 @@ impl Store {
     }
 
     /// Installs without looking: for tests of clients.
-    pub(super) fn install_unchecked(&self, identity: Identity) -> Result<(), Error> {
-        let Identity {
+    pub(super) fn install_all_unchecked(
+        &self,
+        identities: impl IntoIterator<Item = Identity>,
+    ) -> Result<(), Error> {
+        let forever = UnixTime::since_unix_epoch(Duration::MAX);
+        let mut entries = Vec::new();
+        for Identity {
             chain,
             credentials,
             key,
-        } = identity;
-        let key = self.settings.provider.key_provider.load_private_key(key)?;
-        let forever = UnixTime::since_unix_epoch(Duration::MAX);
-        let serve = |stored| {
-            let entry = self.settings.serve(&chain, stored, forever, &key, None)?;
-            Ok(Arc::new(entry))
-        };
-        let entries = credentials
-            .iter()
-            .map(serve)
-            .collect::<Result<_, Error>>()?;
+        } in identities
+        {
+            let key = self.settings.provider.key_provider.load_private_key(key)?;
+            for stored in &credentials {
+                let entry = self.settings.serve(&chain, stored, forever, &key, None)?;
+                entries.push(Arc::new(entry));
+            }
+        }
         self.swap(entries)
     }
 
@@ -137,6 +139,7 @@ impl Store {
             server_name,
             now: self.now().ok()?,
             margin: self.settings.expiry_margin,
+            spares_nss: self.settings.spares_nss,
         };
         wanted.pick(&self.entries.load()).cloned()
     }

@@ -2,9 +2,9 @@
 //!
 //! The runner starts this program, which connects to it, and plays the client. See the README.
 
-mod candidate;
 mod options;
-mod trial;
+mod server;
+mod signer;
 
 use std::fmt::Display;
 use std::io::{self, Read, Write};
@@ -15,9 +15,8 @@ use dc_rustls::Error;
 use dc_rustls::server::Stream;
 use rustls::PeerIncompatible;
 
-use candidate::Candidate;
 use options::Options;
-use trial::Rewound;
+use server::Server;
 
 /// Why the test did not pass.
 #[derive(Debug)]
@@ -58,24 +57,18 @@ fn main() -> ExitCode {
 
 fn run(arguments: Vec<String>) -> Result<(), Failure> {
     let options = Options::parse(arguments.into_iter())?;
-    let candidates = candidate::all(&options)?;
+    let server = Server::new(&options)?;
     for _ in 0..=options.resume_count {
-        serve(&options, &candidates)?;
+        serve(&options, &server)?;
     }
     Ok(())
 }
 
 /// One connection.
-fn serve(options: &Options, candidates: &[Candidate]) -> Result<(), Failure> {
-    let mut tcp = Rewound::new(connect(options).map_err(Failure::because)?);
-    let selected = candidates
-        .iter()
-        .find(|candidate| tcp.suits(&candidate.acceptor));
-    // If none suits, one has to tell the client.
-    let answering = selected.or_else(|| candidates.first());
-    let answering = answering.ok_or_else(|| Failure::because(":NO_CERTIFICATE_SET:"))?;
-    let mut tls = answering.acceptor.accept(tcp).map_err(explain)?;
-    check(options, answering, &tls)?;
+fn serve(options: &Options, server: &Server) -> Result<(), Failure> {
+    let tcp = connect(options).map_err(Failure::because)?;
+    let mut tls = server.acceptor.accept(tcp).map_err(explain)?;
+    check(options, server, &tls)?;
     exchange(options, &mut tls)
 }
 
@@ -95,17 +88,14 @@ fn explain(error: Error) -> Failure {
         // The second is what rustls misses first in an old hello.
         Error::Tls(rustls::Error::PeerIncompatible(
             PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled
             | PeerIncompatible::SignatureAlgorithmsExtensionRequired,
         )) => Failure::Unimplemented("TLS below 1.2".to_owned()),
         error => Failure::because(error),
     }
 }
 
-fn check<T: Read + Write>(
-    options: &Options,
-    selected: &Candidate,
-    tls: &Stream<T>,
-) -> Result<(), Failure> {
+fn check(options: &Options, server: &Server, tls: &Stream<TcpStream>) -> Result<(), Failure> {
     let version = tls.connection().protocol_version().map(u16::from);
     if options
         .expect_version
@@ -113,19 +103,19 @@ fn check<T: Read + Write>(
     {
         return Err(Failure::Failed(format!("the version is {version:x?}")));
     }
-    match options.expect_selected_credential {
-        Some(wanted) if wanted != selected.number => {
-            let number = selected.number;
-            Err(Failure::Failed(format!(
-                "credential {number} was selected, not {wanted}"
-            )))
-        }
+    match (options.expect_selected_credential, server.selected()) {
+        (Some(wanted), Some(selected)) if wanted != selected => Err(Failure::Failed(format!(
+            "credential {selected} was selected, not {wanted}"
+        ))),
+        (Some(wanted), None) => Err(Failure::Failed(format!(
+            "no credential was selected, not even {wanted}"
+        ))),
         _ => Ok(()),
     }
 }
 
 /// Sends back everything inverted, until the runner has had enough.
-fn exchange<T: Read + Write>(options: &Options, tls: &mut Stream<T>) -> Result<(), Failure> {
+fn exchange(options: &Options, tls: &mut Stream<TcpStream>) -> Result<(), Failure> {
     if options.shim_writes_first {
         tls.write_all(b"hello").map_err(Failure::because)?;
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use base64ct::{Base64, Encoding};
-use rustls::ProtocolVersion;
+use rustls::{ProtocolVersion, SignatureScheme};
 
 use crate::Failure;
 
@@ -37,6 +37,8 @@ pub(crate) struct Credential {
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
     pub(crate) delegated: Option<Vec<u8>>,
+    /// What its key signs with, the favourite first; everything if it is empty.
+    pub(crate) signing_prefs: Vec<SignatureScheme>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -95,6 +97,10 @@ impl Options {
             }
             "-cert-file" => self.current().certificate = Some(value()?.into()),
             "-key-file" => self.current().key = Some(value()?.into()),
+            "-signing-prefs" => {
+                let scheme: u16 = number(&value()?)?;
+                self.current().signing_prefs.push(scheme.into());
+            }
             "-delegated-credential" => self.current().delegated = Some(base64(&value()?)?),
             _ => return Err(Failure::Unimplemented(flag.to_owned())),
         }

@@ -107,6 +107,8 @@ pub(crate) struct Case {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Handshake {
+    /// Right behind one that was refused, by the same program: it must have kept no session.
+    Again,
     Full,
     Resumed,
     Retry,
@@ -115,6 +117,7 @@ pub(crate) enum Handshake {
 impl Handshake {
     fn name(self) -> &'static str {
         match self {
+            Self::Again => "again",
             Self::Full => "full",
             Self::Resumed => "resumed",
             Self::Retry => "HelloRetryRequest",
@@ -122,26 +125,17 @@ impl Handshake {
     }
 
     fn is(self, kind: HandshakeKind) -> bool {
-        kind == match self {
-            Self::Full => HandshakeKind::Full,
-            Self::Resumed => HandshakeKind::Resumed,
-            Self::Retry => HandshakeKind::FullWithHelloRetryRequest,
+        match self {
+            // Where nothing was refused, there is a session.
+            Self::Again => true,
+            Self::Full => kind == HandshakeKind::Full,
+            Self::Resumed => kind == HandshakeKind::Resumed,
+            Self::Retry => kind == HandshakeKind::FullWithHelloRetryRequest,
         }
     }
 }
 
 impl Case {
-    pub(crate) fn wrong(what: &'static str) -> Self {
-        Self {
-            credential_key: "P-256",
-            delegation_key: "P-256",
-            both_forms: false,
-            handshake: Handshake::Full,
-            backend: Backend::Ring,
-            wrong: Some(what),
-        }
-    }
-
     pub(crate) fn to_json(&self, peer: &str, role: Role) -> Value {
         json!({
             "peer": peer,

@@ -50,6 +50,13 @@ impl Exception {
 
 /// The exceptions of this peer in this role.
 pub(crate) fn of(peer: &str, role: &str) -> Vec<Exception> {
+    all()
+        .into_iter()
+        .filter(|entry| entry.cells["peer"] == peer && entry.cells["role"] == role)
+        .collect()
+}
+
+fn all() -> Vec<Exception> {
     let path = setup::source().join("exceptions.json");
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let file: Value =
@@ -58,7 +65,6 @@ pub(crate) fn of(peer: &str, role: &str) -> Vec<Exception> {
         panic!("{}: not an array", path.display());
     };
     all.into_iter()
-        .filter(|entry| entry["cells"]["peer"] == peer && entry["cells"]["role"] == role)
         .map(|entry| Exception {
             cells: entry["cells"].clone(),
             got: entry["got"].clone(),
@@ -73,9 +79,21 @@ mod tests {
 
     use super::*;
     use crate::matrix::{
-        cell::{Case, Role, Said, Verdict},
+        PEERS, Peer,
+        cell::{Backend, Case, Handshake, Role, Said, Verdict},
         expected,
     };
+
+    fn expired() -> Case {
+        Case {
+            credential_key: "P-256",
+            delegation_key: "P-256",
+            both_forms: false,
+            handshake: Handshake::Full,
+            backend: Backend::Ring,
+            wrong: Some("expired"),
+        }
+    }
 
     fn exception(wrong: Value) -> Exception {
         Exception {
@@ -87,7 +105,7 @@ mod tests {
 
     fn cell(client: Verdict, server: Verdict) -> Cell {
         Cell {
-            case: Case::wrong("expired"),
+            case: expired(),
             expected: expected::refusal("illegal_parameter"),
             client: Said::new(client, ""),
             server: Said::new(server, ""),
@@ -96,10 +114,21 @@ mod tests {
 
     #[test]
     fn an_exception_is_about_the_cells_that_it_names() {
-        let key = Case::wrong("expired").to_json("lax", Role::Client);
+        let key = expired().to_json("lax", Role::Client);
         assert!(exception(json!("expired")).is_about(&key));
         assert!(exception(json!(["twice", "expired"])).is_about(&key));
         assert!(!exception(json!("twice")).is_about(&key));
+    }
+
+    /// Or nobody would ask whether it is still true.
+    #[test]
+    fn every_exception_is_about_a_peer_of_the_matrix_and_has_a_reason() {
+        for exception in all() {
+            let (peer, role) = (&exception.cells["peer"], &exception.cells["role"]);
+            let is_of = |(p, r): &Peer| peer == p && *role == r.name();
+            assert!(PEERS.iter().any(is_of), "{exception:?}");
+            assert!(!exception.reason.is_empty(), "{exception:?}");
+        }
     }
 
     #[test]

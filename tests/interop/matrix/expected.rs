@@ -11,22 +11,28 @@ pub(crate) enum Library {
 }
 
 impl Library {
-    /// Why our server cannot use this credential with a client of this library.
-    fn why_no_credential(self, case: &Case) -> Option<&'static str> {
-        let keys = (case.credential_key, case.delegation_key);
-        match (self, keys) {
-            _ if case.backend == Backend::Ring && keys.0 == "P-521" => Some(NO_P521),
-            (Self::Nss, ("Ed25519", _) | (_, "Ed25519")) => Some("NSS has no Ed25519"),
-            (Self::Nss, (_, "RSA")) => {
+    /// Whether our server sends such a credential to a client of this library.
+    pub(crate) fn takes(self, delegation: &str, credential: &str) -> bool {
+        self.why_no_credential(delegation, credential).is_none()
+    }
+
+    /// Whether a server of this library starts with such a credential.
+    pub(crate) fn serves(self, delegation: &str, credential: &str) -> bool {
+        self.why_not_served(delegation, credential).is_none()
+    }
+
+    fn why_no_credential(self, delegation: &str, credential: &str) -> Option<&'static str> {
+        match (self, delegation, credential) {
+            (Self::Nss, "Ed25519", _) | (Self::Nss, _, "Ed25519") => Some("NSS has no Ed25519"),
+            (Self::Nss, "RSA", _) => {
                 Some("NSS would abort: it has no rsa_pss_rsae in extension 34")
             }
             _ => None,
         }
     }
 
-    /// Why a server of this library does not start with this.
-    fn why_not_served(self, case: &Case) -> Option<&'static str> {
-        match (self, case.credential_key, case.delegation_key) {
+    fn why_not_served(self, delegation: &str, credential: &str) -> Option<&'static str> {
+        match (self, delegation, credential) {
             (Self::Nss, "Ed25519", _) | (Self::Nss, _, "Ed25519") => Some("NSS has no Ed25519"),
             _ => None,
         }
@@ -35,15 +41,20 @@ impl Library {
 
 /// When a client of this library meets our server.
 pub(crate) fn of_our_server(library: Library, case: &Case) -> Expected {
-    match library.why_no_credential(case) {
+    let without = case.backend == Backend::Ring && case.credential_key == "P-521";
+    let why = match without {
+        true => Some(NO_P521),
+        false => library.why_no_credential(case.delegation_key, case.credential_key),
+    };
+    match why {
         Some(because) => both(Verdict::Certificate, Verdict::Certificate, because),
-        None => both(Verdict::Credential, Verdict::Credential, ""),
+        None => credential(),
     }
 }
 
 /// When our client meets a server of this library.
 pub(crate) fn of_our_client(library: Library, case: &Case) -> Expected {
-    if let Some(because) = library.why_not_served(case) {
+    if let Some(because) = library.why_not_served(case.delegation_key, case.credential_key) {
         return both(Verdict::NotServed, Verdict::NotServed, because);
     }
     let without = case.backend == Backend::Ring && case.credential_key == "P-521";
@@ -64,14 +75,14 @@ pub(crate) fn refusal(alert: &str) -> Expected {
     both(Verdict::Refused, Verdict::alert(alert), "")
 }
 
+/// Nothing stands in the way of the credential.
+pub(crate) fn credential() -> Expected {
+    both(Verdict::Credential, Verdict::Credential, "")
+}
+
 /// It does not come to that: the server serves its certificate instead.
 pub(crate) fn certificate(because: &'static str) -> Expected {
     both(Verdict::Certificate, Verdict::Certificate, because)
-}
-
-/// It does not come to that: the server gives up, without a word.
-pub(crate) fn gives_up(because: &'static str) -> Expected {
-    both(Verdict::Closed, Verdict::Closed, because)
 }
 
 /// The server's library refuses to start with it.

@@ -65,12 +65,25 @@ impl OurServer {
     }
 
     /// A server that does not look at what it serves.
-    pub(crate) fn unchecked(lab: &Lab, identity: Identity) -> Self {
-        let provider = provider(Backend::Ring, false);
+    pub(crate) fn unchecked(lab: &Lab, provider: &Arc<CryptoProvider>, identity: Identity) -> Self {
         let store = Store::new(provider.clone());
         install_unchecked(&store, identity)
             .unwrap_or_else(|error| panic!("not installed: {error}"));
-        Self::with(lab, &provider, store)
+        Self::with(lab, provider, store)
+    }
+
+    /// A server that sends what RFC 9345 allows, also where NSS aborts.
+    pub(crate) fn without_nss_workaround(
+        lab: &Lab,
+        provider: &Arc<CryptoProvider>,
+        identity: Identity,
+    ) -> Self {
+        let settings = Settings::new(provider.clone()).without_nss_workaround();
+        let store = Store::with_settings(settings);
+        store
+            .install(identity)
+            .unwrap_or_else(|error| panic!("not installed: {error}"));
+        Self::with(lab, provider, store)
     }
 
     fn with(lab: &Lab, provider: &Arc<CryptoProvider>, store: Arc<Store>) -> Self {

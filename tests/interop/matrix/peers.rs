@@ -1,17 +1,22 @@
 //! The peers, as the matrix needs them: what each says about a connection, as a verdict.
 
-use super::cell::{Said, Verdict};
+use super::{
+    cell::{Said, Verdict},
+    two_at_a_time,
+};
 use crate::{
-    boring, firefox,
+    boring,
+    endpoint::Endpoint,
+    firefox,
     lab::{Lab, NAME, Served},
     nss,
-    process::{Outcome, Server, run},
+    process::{Outcome, run},
     tlslite,
 };
 
-/// A client program: connects to each of these ports so many times, taking up sessions, with or without offering
-/// credentials. What it says, for each port and each time.
-pub(crate) type Connect = fn(&Lab, &[u16], usize, Offers) -> Vec<Vec<Said>>;
+/// A client program: connects to these ports, with or without offering credentials, and says how each connection ended.
+/// It connects twice to a port that comes twice, one right behind the other, and takes up the session if there is one.
+pub(crate) type Connect = fn(&Lab, &[u16], Offers) -> Vec<Said>;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Offers {
@@ -19,18 +24,22 @@ pub(crate) enum Offers {
     Nothing,
 }
 
-pub(crate) fn nss_client(lab: &Lab, ports: &[u16], times: usize, offers: Offers) -> Vec<Vec<Said>> {
-    let times_text = times.to_string();
-    let mut arguments = vec!["-L", &times_text];
-    if offers == Offers::Credentials {
-        arguments.push("-B");
-    }
+pub(crate) fn nss_client(lab: &Lab, ports: &[u16], offers: Offers) -> Vec<Said> {
     let database = lab.nss_database();
-    let connect = |&port: &u16| {
-        let outcome = nss::client(&database, NAME, &arguments).run(port);
-        vec![nss_said(&outcome); times]
+    let connect = |same: &&[u16]| {
+        let times = same.len().to_string();
+        let mut arguments = vec!["-L", &times];
+        if offers == Offers::Credentials {
+            arguments.push("-B");
+        }
+        let outcome = nss::client(&database, NAME, &arguments).run(same[0]);
+        vec![nss_said(&outcome); same.len()]
     };
-    ports.iter().map(connect).collect()
+    two_at_a_time(&by_port(ports), connect).concat()
+}
+
+fn by_port(ports: &[u16]) -> Vec<&[u16]> {
+    ports.chunk_by(u16::eq).collect()
 }
 
 fn nss_said(outcome: &Outcome) -> Said {
@@ -46,46 +55,41 @@ fn nss_said(outcome: &Outcome) -> Said {
     }
 }
 
-pub(crate) fn tlslite_client(
-    _: &Lab,
-    ports: &[u16],
-    times: usize,
-    offers: Offers,
-) -> Vec<Vec<Said>> {
+pub(crate) fn tlslite_client(_: &Lab, ports: &[u16], offers: Offers) -> Vec<Said> {
+    let some: Vec<Vec<u16>> = by_port(ports)
+        .chunks(TLSLITE_PORTS)
+        .map(<[_]>::concat)
+        .collect();
+    two_at_a_time(&some, |ports| tlslite_clients(ports, offers)).concat()
+}
+
+fn tlslite_clients(ports: &[u16], offers: Offers) -> Vec<Said> {
     let mut client = tlslite::python("tlslite_client.py");
     client.arg(NAME).args(ports.iter().map(u16::to_string));
-    if times == 2 {
-        client.arg("--again");
-    }
     match offers {
         Offers::Credentials => client.args(["--schemes", tlslite::ALL_SCHEMES]),
         Offers::Nothing => client.args(["--schemes", "none"]),
     };
     let outcome = run(&mut client);
-    let said_of = |port: &u16| -> Vec<Said> {
-        let start = format!("port {port}\n");
-        let connections = outcome.stdout.split(&start).skip(1).map(tlslite_said);
-        with_sessions_of_the_first(connections.collect())
-    };
-    let said: Vec<Vec<Said>> = ports.iter().map(said_of).collect();
-    assert!(said.iter().all(|said| !said.is_empty()), "{outcome:?}");
-    said
+    let stdout = format!("\n{}", outcome.stdout);
+    let said: Vec<Said> = stdout.split("\nport ").skip(1).map(tlslite_said).collect();
+    assert!(said.len() == ports.len(), "{outcome:?}");
+    with_sessions_of_the_first(ports, said)
 }
 
 /// These clients know nothing any more of the credential when they take up the session that was made with it.
-fn with_sessions_of_the_first(mut said: Vec<Said>) -> Vec<Said> {
-    let first = said[0].verdict.clone();
-    for again in &mut said[1..] {
-        if again.verdict == Verdict::Certificate {
-            again.verdict = first.clone();
+fn with_sessions_of_the_first(ports: &[u16], mut said: Vec<Said>) -> Vec<Said> {
+    for again in 1..said.len() {
+        let first = again - 1;
+        if ports[again] == ports[first] && said[again].verdict == Verdict::Certificate {
+            said[again].verdict = said[first].verdict.clone();
         }
     }
     said
 }
 
-/// What it says of one connection, up to the next one.
+/// What it says of one connection.
 fn tlslite_said(text: &str) -> Said {
-    let text = text.split("port ").next().unwrap_or_default();
     let line = |start: &str| text.lines().find(|line| line.starts_with(start));
     match (line("credential: "), line("refused: ")) {
         (Some("credential: none"), _) => Said::new(Verdict::Certificate, ""),
@@ -95,26 +99,15 @@ fn tlslite_said(text: &str) -> Said {
     }
 }
 
-pub(crate) fn firefox_client(
-    lab: &Lab,
-    ports: &[u16],
-    times: usize,
-    offers: Offers,
-) -> Vec<Vec<Said>> {
+pub(crate) fn firefox_client(lab: &Lab, ports: &[u16], offers: Offers) -> Vec<Said> {
     let url = |port: &u16| format!("https://{NAME}:{port}/");
-    let urls: Vec<String> = ports
-        .iter()
-        .flat_map(|port| vec![url(port); times])
-        .collect();
+    let urls: Vec<String> = ports.iter().map(url).collect();
     let arguments = match offers {
-        Offers::Credentials => &[][..],
-        Offers::Nothing => &["--without-credentials"],
+        Offers::Credentials => &["--hidden"][..],
+        Offers::Nothing => &["--hidden", "--without-credentials"],
     };
     let pages = firefox::pages(&[&lab.root()], arguments, &urls);
-    let said = |pages: &[firefox::Page]| -> Vec<Said> {
-        with_sessions_of_the_first(pages.iter().map(firefox_said).collect())
-    };
-    pages.chunks(times).map(said).collect()
+    with_sessions_of_the_first(ports, pages.iter().map(firefox_said).collect())
 }
 
 fn firefox_said(page: &firefox::Page) -> Said {
@@ -125,18 +118,35 @@ fn firefox_said(page: &firefox::Page) -> Said {
     }
 }
 
-/// A server program: how to start it, with groups that make for a HelloRetryRequest or without, and how to read what it
-/// says of a connection.
+/// What a server program is started for.
+#[derive(Clone, Debug)]
+pub(crate) struct Serve {
+    pub(crate) served: Served,
+    /// Makes for a HelloRetryRequest with whoever begins with another group.
+    pub(crate) only_p384: bool,
+    /// What `tlslite_misuse.py` does with the credential; other programs use it.
+    pub(crate) mode: &'static str,
+}
+
+/// A server program: how to start it for each of these, where it can serve that, and how to read what it says of a
+/// connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ServerProgram {
-    pub(crate) start: fn(&Served, bool) -> Option<Server>,
+    pub(crate) start: fn(&[Serve]) -> Vec<Option<Endpoint>>,
     pub(crate) read: fn(&str) -> Option<Said>,
 }
 
 pub(crate) const NSS_SERVER: ServerProgram = ServerProgram {
-    start: |served, only_p384| {
-        let arguments = if only_p384 { &["--only-p384"][..] } else { &[] };
-        nss::try_server(served, arguments)
+    start: |all| {
+        let start = |serve: &Serve| {
+            let arguments = if serve.only_p384 {
+                &["--only-p384"][..]
+            } else {
+                &[]
+            };
+            nss::try_server(&serve.served, arguments).map(Endpoint::only)
+        };
+        all.iter().map(start).collect()
     },
     read: |text| {
         let line = text.lines().find(|line| line.starts_with("handshake "))?;
@@ -160,18 +170,23 @@ fn nss_alert(error: &str) -> Verdict {
 }
 
 pub(crate) const TLSLITE_SERVER: ServerProgram = ServerProgram {
-    start: |served, only_p384| {
-        let arguments = if only_p384 { &["--only-p384"][..] } else { &[] };
-        Some(tlslite::misuse_server_with(served, "none", arguments))
+    start: |all| {
+        let words = |serve: &Serve| (serve.served.clone(), serve.mode, serve.only_p384);
+        let all: Vec<_> = all.iter().map(words).collect();
+        let endpoints = tlslite::misuse_servers(&all);
+        endpoints.into_iter().map(Some).collect()
     },
-    read: tlslite_server_said,
+    read: |text| tlslite_server_said(text, 0),
 };
 
-/// What `tlslite_misuse.py` says, in any mode.
-pub(crate) fn tlslite_server_said(text: &str) -> Option<Said> {
+/// What `tlslite_misuse.py` says, in any mode, of the connection with this number.
+pub(crate) fn tlslite_server_said(text: &str, number: usize) -> Option<Said> {
     let said = |line: &str| {
         if line.starts_with("accepted") {
             return Some(Said::new(Verdict::Accepted, line));
+        }
+        if line.starts_with("failed: ") {
+            return Some(Said::new(Verdict::Refused, line));
         }
         let mut words = line.strip_prefix("rejected: ")?.split_whitespace();
         Some(match (words.next(), words.next()) {
@@ -179,17 +194,20 @@ pub(crate) fn tlslite_server_said(text: &str) -> Option<Said> {
             _ => Said::new(Verdict::Closed, line),
         })
     };
-    text.lines().find_map(said)
+    text.lines().filter_map(said).nth(number)
 }
 
 pub(crate) const BORING_SERVER: ServerProgram = ServerProgram {
-    start: |served, only_p384| {
-        let arguments = if only_p384 {
-            &["--group", "P-384"][..]
-        } else {
-            &[]
+    start: |all| {
+        let start = |serve: &Serve| {
+            let arguments = if serve.only_p384 {
+                &["--group", "P-384"][..]
+            } else {
+                &[]
+            };
+            boring::try_server(&serve.served, arguments).map(Endpoint::only)
         };
-        boring::try_server(served, arguments)
+        all.iter().map(start).collect()
     },
     read: |text| {
         let line = text.lines().find(|line| line.starts_with("handshake "))?;
@@ -213,3 +231,6 @@ fn boring_alert(error: &str) -> Verdict {
     });
     name.map_or(Verdict::Closed, |name| Verdict::alert(&name.to_lowercase()))
 }
+
+/// So many for each process: starting one takes longer than a handshake.
+const TLSLITE_PORTS: usize = 50;

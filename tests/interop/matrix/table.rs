@@ -11,6 +11,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
+    Peer,
     cell::{Case, Cell, Expected, Role, Said},
     exceptions,
 };
@@ -25,7 +26,7 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
-    pub(crate) fn new(peer: &'static str, role: Role) -> Self {
+    pub(crate) fn of((peer, role): Peer) -> Self {
         Self {
             peer,
             role,
@@ -40,6 +41,10 @@ impl Matrix {
             client,
             server,
         });
+    }
+
+    pub(crate) fn extend(&mut self, cells: Vec<Cell>) {
+        self.cells.extend(cells);
     }
 
     /// Files all cells in the table; panics with every one that is not as it should be.

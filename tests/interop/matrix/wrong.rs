@@ -1,104 +1,206 @@
-//! Everything that can be wrong with a credential, and who has to notice.
+//! Everything that can be wrong with a credential, with every pair of keys, and who has to notice.
 
-use super::{
-    cell::{Backend, Case, Expected, Said, Verdict},
-    expected::{self, Library},
-    meet,
-    our_end::{OurClient, OurServer, identity},
-    peers::{Connect, Offers, ServerProgram, tlslite_server_said},
-    table::Matrix,
-};
-use crate::{
-    lab::{Lab, WRONG, Wrong},
-    nss,
-    process::Server,
-    tlslite,
-};
 use dc_rustls::client::UniqueName;
 
-const WRONG_KEY: &str = "CertificateVerify by another key";
-const TRAILING: &str = "trailing byte";
-const ILLEGAL: &str = "illegal_parameter";
+use super::{
+    KeyPair,
+    cell::{Backend, Case, Cell, Expected, Handshake, Said, Verdict},
+    expected::{self, Library},
+    key_pairs, meet,
+    our_end::{OurClient, OurServer, identity, provider},
+    peers::{Connect, Offers, Serve, ServerProgram, tlslite_server_said},
+    table::Matrix,
+    two_at_a_time,
+};
+use crate::{
+    endpoint::Endpoint,
+    lab::{Lab, Served, WRONG, Wrong},
+    tlslite,
+};
 
-/// What `tlslite_misuse.py` does wrong: its mode, our name for it, and the alert that it deserves.
-const MISUSE: [(&str, &str, &str); 6] = [
-    ("trailing", TRAILING, "decode_error"),
-    ("trunc", "truncated", "decode_error"),
-    ("empty", "empty", "decode_error"),
-    ("dup", "twice", ILLEGAL),
-    (
-        "leafkey",
-        "CertificateVerify by the certificate's key",
-        "decrypt_error",
-    ),
-    ("dcnosend", "not sent but used", "decrypt_error"),
-];
+/// Something to refuse.
+#[derive(Clone, Copy, Debug)]
+struct Flaw {
+    what: &'static str,
+    /// What it deserves.
+    alert: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// The credential is right, but CertificateVerify is not by its key.
+    AnotherKey,
+    /// The credential is right, but `tlslite_misuse.py` does this with it.
+    Misuse(&'static str),
+    /// It comes though nobody asked.
+    Unsolicited,
+    /// The credential or its certificate is wrong.
+    Wrong(&'static Wrong),
+}
+
+impl Flaw {
+    fn all() -> impl Iterator<Item = Self> {
+        let wrong = WRONG.iter().map(|wrong| Self {
+            what: wrong.what,
+            alert: ILLEGAL,
+            kind: Kind::Wrong(wrong),
+        });
+        let others = OTHERS.map(|(what, alert, kind)| Self { what, alert, kind });
+        wrong.chain(others)
+    }
+
+    fn serve(self, lab: &Lab, keys: KeyPair, only_p384: bool) -> Serve {
+        Serve {
+            served: self.served(lab, keys),
+            only_p384,
+            mode: match self.kind {
+                Kind::Misuse(mode) => mode,
+                Kind::Unsolicited => "unsolicited",
+                Kind::AnotherKey | Kind::Wrong(_) => "none",
+            },
+        }
+    }
+
+    fn served(self, lab: &Lab, (delegation, credential): KeyPair) -> Served {
+        match self.kind {
+            Kind::AnotherKey => lab.with_another_key(delegation, credential),
+            Kind::Wrong(wrong) => lab.wrong(wrong, delegation, credential),
+            Kind::Misuse(_) | Kind::Unsolicited => lab.right(delegation, credential),
+        }
+    }
+
+    fn case(self, (delegation_key, credential_key): KeyPair, both_forms: bool) -> Case {
+        Case {
+            credential_key,
+            delegation_key,
+            both_forms,
+            handshake: Handshake::Full,
+            backend: backend(credential_key),
+            wrong: Some(self.what),
+        }
+    }
+
+    fn is_of_another_scheme(self) -> bool {
+        matches!(self.kind, Kind::Wrong(wrong) if wrong.is_of_another_scheme())
+    }
+
+    /// The alert that a client of this library owes; `None`: of ours.
+    fn alert(self, client: Option<Library>, (delegation, credential): KeyPair) -> &'static str {
+        let are_alike = delegation == credential;
+        match (self.kind, client) {
+            // RFC 9345 §4.1.3: the scheme of CertificateVerify is compared before the signature is verified.
+            (Kind::Misuse("leafkey"), _) if !are_alike => ILLEGAL,
+            // With the certificate's key both are the same check in rustls; RFC 8446 §4.4.3 leaves it open.
+            (Kind::Misuse("dcnosend"), Some(Library::Nss)) if !are_alike => ILLEGAL,
+            _ => self.alert,
+        }
+    }
+
+    /// Whether no ordinary server can be made to send it.
+    fn needs_misuse(self) -> bool {
+        matches!(self.kind, Kind::Misuse(_) | Kind::Unsolicited)
+    }
+
+    /// What is not sent cannot be refused; that it is not sent show the right cells.
+    fn is_sent_to(self, library: Library, (delegation, credential): KeyPair) -> bool {
+        let credential = match self.is_of_another_scheme() {
+            // It declares one that everybody knows.
+            true => "P-256",
+            false => credential,
+        };
+        library.takes(delegation, credential)
+    }
+}
+
+/// Whether a client can be made to connect again, right behind a refusal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Again {
+    No,
+    Yes,
+}
 
 /// A client of other people's has to refuse all of it. Our server sends what it can be made to send.
-pub(super) fn with_client(matrix: &mut Matrix, lab: &Lab, connect: Connect) {
-    let mut senders: Vec<(&'static str, &str, Sender)> = Vec::new();
-    for wrong in &WRONG {
-        let served = lab.wrong(wrong);
-        let sender = match wrong.our_server_signs() {
-            true => Sender::Ours(OurServer::unchecked(lab, identity(&served, None))),
-            false => Sender::Nss(nss::server(&served)),
-        };
-        senders.push((wrong.what, ILLEGAL, sender));
+pub(super) fn with_client(
+    matrix: &mut Matrix,
+    lab: &Lab,
+    library: Library,
+    connect: Connect,
+    again: Again,
+) {
+    let sent = |&(flaw, keys): &(Flaw, KeyPair)| flaw.is_sent_to(library, keys);
+    let all = Flaw::all().flat_map(|flaw| key_pairs().into_iter().map(move |keys| (flaw, keys)));
+    let (unsolicited, asked): (Vec<_>, Vec<_>) = all
+        .filter(sent)
+        .partition(|(flaw, _)| matches!(flaw.kind, Kind::Unsolicited));
+    for (flaws, offers) in [(asked, Offers::Credentials), (unsolicited, Offers::Nothing)] {
+        let once = Sender::start(lab, &flaws, false);
+        let retrying = Sender::start(lab, &flaws, true);
+        let mut attempts = Vec::new();
+        for ((flaw, once), retrying) in flaws.iter().zip(&once).zip(&retrying) {
+            attempts.push((flaw, Handshake::Full, once, 0));
+            if again == Again::Yes {
+                attempts.push((flaw, Handshake::Again, once, 1));
+            }
+            attempts.push((flaw, Handshake::Retry, retrying, 0));
+        }
+        let ports: Vec<u16> = attempts
+            .iter()
+            .map(|(.., sender, _)| sender.port())
+            .collect();
+        let said = connect(lab, &ports, offers);
+        for ((&(flaw, keys), handshake, sender, number), client) in attempts.into_iter().zip(said) {
+            let case = Case {
+                handshake,
+                ..flaw.case(keys, false)
+            };
+            let expected = expected::refusal(flaw.alert(Some(library), keys));
+            matrix.add(case, expected, client, sender.said(number));
+        }
     }
-    let other = OurServer::unchecked(lab, identity(&lab.with_another_key(), None));
-    senders.push((WRONG_KEY, "decrypt_error", Sender::Ours(other)));
-    for (mode, what, alert) in MISUSE {
-        senders.push((
-            what,
-            alert,
-            Sender::Tlslite(tlslite::misuse_server(&lab.minted("P-256"), mode)),
-        ));
-    }
-    let ports: Vec<u16> = senders.iter().map(|(.., sender)| sender.port()).collect();
-    let said = connect(lab, &ports, 1, Offers::Credentials);
-    for ((what, alert, sender), mut client) in senders.into_iter().zip(said) {
-        matrix.add(
-            Case::wrong(what),
-            expected::refusal(alert),
-            client.remove(0),
-            sender.said(),
-        );
-    }
-
-    let sender = Sender::Tlslite(tlslite::misuse_server(&lab.minted("P-256"), "unsolicited"));
-    let mut said = connect(lab, &[sender.port()], 1, Offers::Nothing);
-    let expected = expected::refusal("unexpected_message");
-    matrix.add(
-        Case::wrong("unsolicited"),
-        expected,
-        said.remove(0).remove(0),
-        sender.said(),
-    );
 }
 
 /// Who sends what a client has to refuse.
 enum Sender {
-    Nss(Server),
     Ours(OurServer),
-    Tlslite(Server),
+    Tlslite(Endpoint),
 }
 
 impl Sender {
+    fn start(lab: &Lab, flaws: &[(Flaw, KeyPair)], only_p384: bool) -> Vec<Self> {
+        let is_ours = |flaw: Flaw| !flaw.needs_misuse() && !flaw.is_of_another_scheme();
+        let misused: Vec<_> = flaws
+            .iter()
+            .filter(|(flaw, _)| !is_ours(*flaw))
+            .map(|&(flaw, keys)| flaw.serve(lab, keys, only_p384))
+            .map(|serve| (serve.served, serve.mode, only_p384))
+            .collect();
+        let mut endpoints = tlslite::misuse_servers(&misused).into_iter();
+        let sender = |&(flaw, keys): &(Flaw, KeyPair)| match is_ours(flaw) {
+            false => endpoints.next().map(Self::Tlslite),
+            true => {
+                let provider = provider(backend(keys.1), only_p384);
+                let identity = identity(&flaw.served(lab, keys), None);
+                Some(Self::Ours(OurServer::unchecked(lab, &provider, identity)))
+            }
+        };
+        flaws.iter().filter_map(sender).collect()
+    }
+
     fn port(&self) -> u16 {
         match self {
-            Self::Nss(server) | Self::Tlslite(server) => server.port(),
+            Self::Tlslite(endpoint) => endpoint.port,
             Self::Ours(server) => server.port,
         }
     }
 
-    fn said(&self) -> Said {
-        let silent = || Said::new(Verdict::Closed, "says nothing");
+    /// What it says of the connection with this number, after those with smaller ones.
+    fn said(&self, number: usize) -> Said {
         match self {
-            Self::Nss(server) => server
-                .read(0, super::peers::NSS_SERVER.read)
-                .unwrap_or_else(silent),
             Self::Ours(server) => server.said(),
-            Self::Tlslite(server) => server.read(0, tlslite_server_said).unwrap_or_else(silent),
+            Self::Tlslite(endpoint) => endpoint
+                .read(0, |text| tlslite_server_said(text, number))
+                .unwrap_or_else(|| Said::new(Verdict::Closed, "says nothing")),
         }
     }
 }
@@ -110,93 +212,114 @@ pub(super) fn with_server(
     library: Library,
     program: ServerProgram,
 ) {
-    let client = client(lab, UniqueName::Preferred);
-    for wrong in &WRONG {
-        let expected = with_server_expected(library, wrong);
-        check(
-            matrix,
-            Case::wrong(wrong.what),
-            expected,
-            &client,
-            (program.start)(&lab.wrong(wrong), false),
-            program,
-        );
-    }
-    let expected = match library {
-        Library::BoringSsl => {
-            expected::not_served("BoringSSL compares the key with the credential")
-        }
-        _ => expected::refusal("decrypt_error"),
+    let flaws: Vec<Flaw> = Flaw::all()
+        .filter(|flaw| library == Library::Tlslite || !flaw.needs_misuse())
+        .collect();
+    let mut pairs = key_pairs();
+    pairs.retain(|&(delegation, credential)| library.serves(delegation, credential));
+    let cells = |&keys: &KeyPair| {
+        let serve = |only_p384| {
+            flaws
+                .iter()
+                .map(move |flaw| flaw.serve(lab, keys, only_p384))
+        };
+        let all: Vec<Serve> = [false, true].into_iter().flat_map(serve).collect();
+        let endpoints = (program.start)(&all);
+        let (once, retried) = endpoints.split_at(flaws.len());
+        let endpoints = once.iter().zip(retried);
+        let cells = |(&flaw, endpoints)| refusals(lab, library, program, flaw, keys, endpoints);
+        flaws.iter().zip(endpoints).flat_map(cells).collect()
     };
-    let server = (program.start)(&lab.with_another_key(), false);
-    check(
-        matrix,
-        Case::wrong(WRONG_KEY),
-        expected,
-        &client,
-        server,
-        program,
-    );
+    let all: Vec<Vec<Cell>> = two_at_a_time(&pairs, cells);
+    all.into_iter().for_each(|cells| matrix.extend(cells));
 }
 
-/// And everything that no ordinary server can be made to send.
-pub(super) fn misuse(matrix: &mut Matrix, lab: &Lab) {
-    let program = super::peers::TLSLITE_SERVER;
-    for (mode, what, alert) in MISUSE {
-        let server = tlslite::misuse_server(&lab.minted("P-256"), mode);
-        let client = client(lab, UniqueName::Preferred);
-        check(
-            matrix,
-            Case::wrong(what),
-            expected::refusal(alert),
-            &client,
-            Some(server),
-            program,
-        );
-    }
-    let server = tlslite::misuse_server(&lab.minted("P-256"), "unsolicited");
-    // This policy offers the named form only, so the credential comes unasked.
-    let client = client(lab, UniqueName::Required);
-    let expected = expected::refusal("unexpected_message");
-    check(
-        matrix,
-        Case::wrong("unsolicited"),
-        expected,
-        &client,
-        Some(server),
-        program,
-    );
-}
-
-fn check(
-    matrix: &mut Matrix,
-    case: Case,
-    expected: Expected,
-    client: &OurClient,
-    server: Option<Server>,
+/// The cells of one flaw and one pair of keys, with a server for most and one for the HelloRetryRequest.
+fn refusals(
+    lab: &Lab,
+    library: Library,
     program: ServerProgram,
-) {
-    let (client, server) = meet(client, server.as_ref(), program);
-    matrix.add(case, expected, client, server);
+    flaw: Flaw,
+    keys: KeyPair,
+    (once, retried): (&Option<Endpoint>, &Option<Endpoint>),
+) -> Vec<Cell> {
+    let client = client(lab, flaw, keys);
+    let cell = |(handshake, endpoint): (_, &Option<Endpoint>)| {
+        let (client, server) = meet(&client, endpoint.as_ref(), program);
+        let case = flaw.case(keys, true);
+        Cell {
+            case: Case { handshake, ..case },
+            expected: with_server_expected(library, flaw, keys),
+            client,
+            server,
+        }
+    };
+    let handshakes = [
+        (Handshake::Full, once),
+        (Handshake::Again, once),
+        (Handshake::Retry, retried),
+    ];
+    handshakes.map(cell).into()
 }
 
-fn client(lab: &Lab, policy: UniqueName) -> OurClient {
-    OurClient::new(&lab.root(), Backend::Ring, policy)
+fn client(lab: &Lab, flaw: Flaw, keys: KeyPair) -> OurClient {
+    let policy = match flaw.kind {
+        // It offers the named form only, so the credential comes unasked.
+        Kind::Unsolicited => UniqueName::Required,
+        _ => UniqueName::Preferred,
+    };
+    OurClient::new(&lab.root(), backend(keys.1), policy)
 }
 
-fn with_server_expected(library: Library, wrong: &Wrong) -> Expected {
-    let wrong_scheme = !wrong.tlslite_serves();
-    match library {
-        Library::Nss if !wrong.nss_serves() => expected::not_served("NSS wants digitalSignature"),
-        Library::BoringSsl if !wrong.nss_serves() => {
+fn with_server_expected(library: Library, flaw: Flaw, keys: KeyPair) -> Expected {
+    match (library, flaw.kind) {
+        (Library::Nss, Kind::Wrong(wrong)) if !wrong.is_configurable() => {
+            expected::not_served("NSS wants digitalSignature")
+        }
+        // BoringSSL looks at the keyUsage of ECDSA certificates only.
+        (Library::BoringSsl, Kind::Wrong(wrong))
+            if !wrong.is_configurable() && keys.0.starts_with("P-") =>
+        {
             expected::not_served("BoringSSL wants digitalSignature")
         }
-        Library::BoringSsl if wrong_scheme => {
+        (Library::BoringSsl, Kind::Wrong(wrong)) if wrong.is_of_another_scheme() => {
             expected::certificate("BoringSSL sees that the key has no such scheme")
         }
-        Library::Tlslite if wrong_scheme => {
-            expected::gives_up("tlslite-ng does not sign SHA-384 with P-256")
+        (Library::BoringSsl, Kind::AnotherKey) => {
+            expected::not_served("BoringSSL compares the key with the credential")
         }
-        _ => expected::refusal(ILLEGAL),
+        _ => expected::refusal(flaw.alert(None, keys)),
     }
 }
+
+/// Our cryptography for such a credential.
+fn backend(credential_key: &str) -> Backend {
+    match credential_key {
+        "P-521" => Backend::AwsLc,
+        _ => Backend::Ring,
+    }
+}
+
+const ILLEGAL: &str = "illegal_parameter";
+const OTHERS: [(&str, &str, Kind); 8] = [
+    (
+        "CertificateVerify by another key",
+        "decrypt_error",
+        Kind::AnotherKey,
+    ),
+    (
+        "CertificateVerify by the certificate's key",
+        "decrypt_error",
+        Kind::Misuse("leafkey"),
+    ),
+    (
+        "not sent but used",
+        "decrypt_error",
+        Kind::Misuse("dcnosend"),
+    ),
+    ("trailing byte", "decode_error", Kind::Misuse("trailing")),
+    ("truncated", "decode_error", Kind::Misuse("trunc")),
+    ("empty", "decode_error", Kind::Misuse("empty")),
+    ("twice", ILLEGAL, Kind::Misuse("dup")),
+    ("unsolicited", "unexpected_message", Kind::Unsolicited),
+];

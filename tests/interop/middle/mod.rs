@@ -12,7 +12,7 @@ use std::{
 use dc_rustls::client::UniqueName;
 
 use crate::{
-    boring,
+    boring, firefox,
     lab::{Lab, NAME},
     matrix::{Backend, OurClient, Verdict},
     nss, ours,
@@ -68,6 +68,27 @@ fn our_server_survives_what_is_in_the_way() {
     check_files(&server, open);
 }
 
+/// No byte is lost here, so a user sees nothing of it.
+#[test]
+fn firefox_survives_what_is_in_the_way() {
+    let Some(lab) = setup::lab() else { return };
+    let server = our_server(lab);
+    let open = server.open_files();
+    let proxies: Vec<(Mischief, Proxy)> = (200..206)
+        .flat_map(|seed| [(Mischief::Cut, seed), (Mischief::Stall, seed)])
+        .map(|(mischief, seed)| (mischief, Proxy::start(server.port(), mischief, seed)))
+        .collect();
+    let url = |(_, proxy): &(_, Proxy)| format!("https://{NAME}:{}/", proxy.port);
+    let urls: Vec<String> = proxies.iter().map(url).collect();
+    let pages = firefox::pages(&[&lab.root()], &[], &urls);
+    for ((mischief, proxy), page) in proxies.iter().zip(pages) {
+        assert_eq!(page.delegated(), Some(true), "{mischief:?}: {page:?}");
+        assert_eq!(page.body(), Some("served with an RFC 9345 credential"));
+        assert!(!proxy.sent().is_empty());
+    }
+    check_files(&server, open);
+}
+
 #[test]
 fn our_client_survives_what_is_in_the_way() {
     let Some(lab) = setup::lab() else { return };
@@ -78,6 +99,11 @@ fn our_client_survives_what_is_in_the_way() {
                 let done =
                     client_in(mischief, lab).connect(proxy.port).verdict == Verdict::Credential;
                 judge("our client", &proxy, mischief, seed, done, &server);
+                assert_eq!(
+                    open_connections_to(proxy.port),
+                    0,
+                    "{mischief:?}, seed {seed}"
+                );
             }
         }
     }

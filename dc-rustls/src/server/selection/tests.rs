@@ -60,6 +60,15 @@ fn config() -> Arc<ServerConfig> {
 
 /// The position of what is picked for a client that offers both forms.
 fn pick(entries: &[Arc<Entry>], schemes: &[SignatureScheme], name: Option<&str>) -> Option<usize> {
+    pick_with(true, entries, schemes, name)
+}
+
+fn pick_with(
+    spares_nss: bool,
+    entries: &[Arc<Entry>],
+    schemes: &[SignatureScheme],
+    name: Option<&str>,
+) -> Option<usize> {
     let offer = Offer::new(list(&[P256, RSA]))
         .with(Form::Rfc9345, list(schemes))
         .with(Form::Named, list(schemes));
@@ -68,6 +77,7 @@ fn pick(entries: &[Arc<Entry>], schemes: &[SignatureScheme], name: Option<&str>)
         server_name: name,
         now: at(NOW),
         margin: Duration::from_secs(10),
+        spares_nss,
     };
     let picked = wanted.pick(entries)?;
     entries.iter().position(|entry| Arc::ptr_eq(entry, picked))
@@ -119,4 +129,12 @@ fn nothing_delegated_by_rsa_in_the_form_that_nss_refuses() {
     // NSS does not know the named form.
     let named = [entry(Some("a.cpe.example.com"), RSA, 2000)];
     assert_eq!(pick(&named, &[P256], None), Some(0));
+}
+
+#[test]
+fn only_the_rules_of_rfc_9345_without_the_workaround_for_nss() {
+    let rsa = [entry(None, RSA, 2000)];
+    assert_eq!(pick_with(false, &rsa, &[P256], None), Some(0));
+    // The credential's own scheme still has to be in extension 34.
+    assert_eq!(pick_with(false, &rsa, &[RSA], None), None);
 }

@@ -1,7 +1,7 @@
 //! The flows of the runner's `DelegatedCredentials-*` tests, with our own client in the runner's place.
 //!
-//! The runner's delegation certificates are RSA; here they are ECDSA, because the shim's server serves a credential only
-//! to clients that have the certificate's scheme in extension 34 as well.
+//! As with the runner, delegation certificates are RSA, the client does not have their scheme in extension 34, and flags
+//! come in the same order.
 
 #![expect(
     clippy::unwrap_used,
@@ -29,8 +29,8 @@ struct Setup {
 }
 
 impl Setup {
-    fn new(certificate: Key, credential: Key) -> Self {
-        let vendor = Vendor::new(certificate);
+    fn new(credential: Key) -> Self {
+        let vendor = Vendor::new(Key::rsa());
         let device = Device::with_key("bogo", credential);
         let credentials = vec![
             Credential::delegated(&vendor, &device),
@@ -71,7 +71,7 @@ impl Setup {
 
 #[test]
 fn no_client_support() {
-    let setup = Setup::new(Key::p256(), Key::p256());
+    let setup = Setup::new(Key::p256());
     let shim = setup.shim(&["-expect-selected-credential", "1"]);
     stock_client(&setup, &rustls::version::TLS13, &shim);
     shim.passes();
@@ -79,15 +79,17 @@ fn no_client_support() {
 
 #[test]
 fn basic() {
-    let setup = Setup::new(Key::p256(), Key::p256());
+    let setup = Setup::new(Key::p256());
     let peer = setup.selects(every_scheme(), "0", &[]);
     assert!(matches!(peer, Peer::Delegated { .. }), "{peer:?}");
 }
 
+/// The certificate's scheme counts in signature_algorithms, the credential's in extension 34.
 #[test]
 fn exact_algorithm_match() {
-    let setup = Setup::new(Key::p384(), Key::p256());
-    let peer = setup.selects(every_scheme(), "0", &[]);
+    let setup = Setup::new(Key::p256());
+    let both = [P256, SignatureScheme::RSA_PSS_SHA256];
+    let peer = setup.selects(only(&both), "0", &[]);
     let Peer::Delegated { scheme, .. } = peer else {
         panic!("{peer:?}");
     };
@@ -96,26 +98,24 @@ fn exact_algorithm_match() {
 
 #[test]
 fn sig_algo_missing() {
-    let mut setup = Setup::new(Key::p384(), Key::p256());
-    // A certificate that the client can do something with.
-    let other = Setup::new(Key::p256(), Key::p256());
-    setup.credentials[1] = Credential::x509(&other.vendor);
-    setup.vendor = other.vendor;
-    let peer = setup.selects(only(SignatureScheme::ECDSA_NISTP256_SHA256), "1", &[]);
+    let setup = Setup::new(Key::p256());
+    let without = [P256, SignatureScheme::RSA_PSS_SHA384];
+    let peer = setup.selects(only(&without), "1", &[]);
     assert_eq!(peer, Peer::Certificate);
 }
 
 #[test]
 fn cert_verify_sig_algo_missing() {
-    let setup = Setup::new(Key::p256(), Key::p384());
-    let peer = setup.selects(only(SignatureScheme::ECDSA_NISTP256_SHA256), "1", &[]);
+    let setup = Setup::new(Key::p256());
+    let without = [P384, SignatureScheme::RSA_PSS_SHA256];
+    let peer = setup.selects(only(&without), "1", &[]);
     assert_eq!(peer, Peer::Certificate);
 }
 
 /// rustls has no TLS 1.1, which the runner is told.
 #[test]
 fn tls11_forbidden() {
-    let setup = Setup::new(Key::p256(), Key::p256());
+    let setup = Setup::new(Key::p256());
     let shim = setup.shim(&["-expect-selected-credential", "1"]);
     shim.accept().write_all(&TLS11_HELLO).unwrap();
     shim.leaves_out();
@@ -123,7 +123,7 @@ fn tls11_forbidden() {
 
 #[test]
 fn tls12_forbidden() {
-    let setup = Setup::new(Key::p256(), Key::p256());
+    let setup = Setup::new(Key::p256());
     let shim = setup.shim(&["-expect-selected-credential", "1"]);
     stock_client(&setup, &rustls::version::TLS12, &shim);
     shim.passes();
@@ -137,7 +137,7 @@ fn tls12_forbidden() {
 
 #[test]
 fn key_mismatch() {
-    let mut setup = Setup::new(Key::p256(), Key::p256());
+    let mut setup = Setup::new(Key::p256());
     setup.credentials[0].key = Key::p256().private_key_pem();
     assert_eq!(
         refused(&setup.credentials, &[]),
@@ -147,7 +147,7 @@ fn key_mismatch() {
 
 #[test]
 fn no_rsa() {
-    let mut setup = Setup::new(Key::p256(), Key::p256());
+    let mut setup = Setup::new(Key::p256());
     let delegated = setup.credentials[0].delegated.as_mut().unwrap();
     // dc_cert_verify_algorithm comes behind valid_time.
     delegated[4..6].copy_from_slice(&Scheme::RSA_PSS_RSAE_SHA256.0.to_be_bytes());
@@ -157,10 +157,11 @@ fn no_rsa() {
 
 #[test]
 fn multiple() {
-    let mut setup = Setup::new(Key::p384(), Key::p256());
+    let mut setup = Setup::new(Key::p256());
     let device = Device::with_key("bogo", Key::p384());
     setup.credentials[1] = Credential::delegated(&setup.vendor, &device);
-    let peer = setup.selects(only(SignatureScheme::ECDSA_NISTP384_SHA384), "1", &[]);
+    let without = [P384, SignatureScheme::RSA_PSS_SHA256];
+    let peer = setup.selects(only(&without), "1", &[]);
     assert!(matches!(peer, Peer::Delegated { .. }), "{peer:?}");
     let peer = setup.selects(every_scheme(), "0", &[]);
     assert!(matches!(peer, Peer::Delegated { .. }), "{peer:?}");
@@ -168,7 +169,7 @@ fn multiple() {
 
 #[test]
 fn match_issuer_and_trust_anchor_ids_are_not_implemented() {
-    let setup = Setup::new(Key::p256(), Key::p256());
+    let setup = Setup::new(Key::p256());
     for flags in [&["-must-match-issuer"][..], &["-trust-anchor-id", "AQE="]] {
         assert_eq!(refused(&setup.credentials, flags).0, 89);
     }
@@ -177,7 +178,7 @@ fn match_issuer_and_trust_anchor_ids_are_not_implemented() {
 /// The runner signs with the fields in the order that draft-02 had.
 #[test]
 fn a_credential_with_a_wrong_signature_is_served_all_the_same() {
-    let mut setup = Setup::new(Key::p256(), Key::p256());
+    let mut setup = Setup::new(Key::p256());
     let delegated = setup.credentials[0].delegated.as_mut().unwrap();
     *delegated.last_mut().unwrap() ^= 1;
     let shim = setup.shim(&[]);
@@ -194,7 +195,7 @@ fn a_credential_with_a_wrong_signature_is_served_all_the_same() {
 
 #[test]
 fn a_wrong_expectation_fails() {
-    let setup = Setup::new(Key::p256(), Key::p256());
+    let setup = Setup::new(Key::p256());
     let shim = setup.shim(&["-expect-selected-credential", "1"]);
     let client = setup.client(every_scheme());
     // The shim leaves once the handshake is over.
@@ -209,7 +210,7 @@ fn a_wrong_expectation_fails() {
 
 #[test]
 fn sessions_are_resumed() {
-    let setup = Setup::new(Key::p256(), Key::p256());
+    let setup = Setup::new(Key::p256());
     let shim = setup.shim(&["-resume-count", "1"]);
     let client = setup.client(every_scheme());
     for kind in [rustls::HandshakeKind::Full, rustls::HandshakeKind::Resumed] {
@@ -224,15 +225,35 @@ fn sessions_are_resumed() {
     shim.passes();
 }
 
+/// Two certificates with one key, which differ in what the first is to sign with.
+#[test]
+fn a_certificate_signs_only_with_what_it_is_told() {
+    let mut setup = Setup::new(Key::p256());
+    let [mut first, second] = [0, 1].map(|_| Credential::x509(&setup.vendor));
+    first.signing_prefs = vec![SignatureScheme::RSA_PSS_SHA384.into()];
+    setup.credentials = vec![first, second];
+    for (scheme, number) in [
+        (SignatureScheme::RSA_PSS_SHA384, "0"),
+        (SignatureScheme::RSA_PSS_SHA256, "1"),
+    ] {
+        let peer = setup.selects(only(&[P256, scheme]), number, &[]);
+        assert_eq!(peer, Peer::Certificate);
+    }
+}
+
 #[test]
 fn what_is_not_known_is_not_implemented() {
-    let setup = Setup::new(Key::p256(), Key::p256());
+    let mut setup = Setup::new(Key::p256());
+    assert_eq!(refused(&setup.credentials, &["-max-version", "770"]).0, 89);
     assert_eq!(refused(&setup.credentials, &["-handshake-hints"]).0, 89);
     assert_eq!(runner::run(&["-port", "1"]).0, 89, "a client");
     assert_eq!(
         runner::run(&["-is-handshaker-supported"]),
         (0, "No".to_owned())
     );
+    setup.credentials.reverse();
+    let certificate_first = refused(&setup.credentials, &[]);
+    assert_eq!(certificate_first.0, 89, "{}", certificate_first.1);
 }
 
 fn stock_client(setup: &Setup, version: &'static rustls::SupportedProtocolVersion, shim: &Shim) {
@@ -265,16 +286,12 @@ fn every_scheme() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// Verifies, and so offers, this scheme alone; certificates may still be signed with any.
-fn only(scheme: SignatureScheme) -> Arc<CryptoProvider> {
+/// Verifies, and so offers, these schemes alone; certificates may still be signed with any.
+fn only(schemes: &[SignatureScheme]) -> Arc<CryptoProvider> {
     let mut provider = ring::default_provider();
     let all = provider.signature_verification_algorithms;
-    let mapping: Vec<_> = all
-        .mapping
-        .iter()
-        .copied()
-        .filter(|(s, _)| *s == scheme)
-        .collect();
+    let mapping = all.mapping.iter().copied();
+    let mapping: Vec<_> = mapping.filter(|(s, _)| schemes.contains(s)).collect();
     provider.signature_verification_algorithms = WebPkiSupportedAlgorithms {
         mapping: mapping.leak(),
         ..all
@@ -282,6 +299,8 @@ fn only(scheme: SignatureScheme) -> Arc<CryptoProvider> {
     Arc::new(provider)
 }
 
+const P256: SignatureScheme = SignatureScheme::ECDSA_NISTP256_SHA256;
+const P384: SignatureScheme = SignatureScheme::ECDSA_NISTP384_SHA384;
 const NAME: &str = "bogo.cpe.example.com";
 /// One record with a ClientHello of TLS 1.1: a random of zeros, no session, one cipher suite, no compression.
 const TLS11_HELLO: [u8; 50] = {

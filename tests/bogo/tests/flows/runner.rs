@@ -19,6 +19,7 @@ pub(crate) struct Credential {
     pub(crate) chain: String,
     pub(crate) key: String,
     pub(crate) delegated: Option<Vec<u8>>,
+    pub(crate) signing_prefs: Vec<u16>,
 }
 
 impl Credential {
@@ -27,6 +28,7 @@ impl Credential {
             chain: vendor.chain_pem(),
             key: pem(&vendor.private_key()),
             delegated: None,
+            signing_prefs: Vec::new(),
         }
     }
 
@@ -35,6 +37,7 @@ impl Credential {
             chain: vendor.chain_pem(),
             key: device.key.private_key_pem(),
             delegated: Some(vendor.issue(device, Form::Rfc9345).bytes),
+            signing_prefs: Vec::new(),
         }
     }
 
@@ -57,6 +60,9 @@ impl Credential {
         ]
         .map(str::to_owned)
         .to_vec();
+        for scheme in &self.signing_prefs {
+            flags.extend(["-signing-prefs".to_owned(), scheme.to_string()]);
+        }
         if let Some(bytes) = &self.delegated {
             flags.extend([
                 "-delegated-credential".to_owned(),
