@@ -167,8 +167,8 @@ impl Replayed {
         Ok(())
     }
 
-    /// Keys and names of a replacement are not in the log. So the devices that were replaced get nothing
-    /// until an operator has looked at them.
+    /// Keys and names of a replacement are not in the log. So the devices that were replaced get
+    /// nothing until an operator has looked at them.
     async fn suspend_replaced<S: Session>(
         &mut self,
         work: &mut Work<S>,

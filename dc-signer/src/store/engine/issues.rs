@@ -1,6 +1,7 @@
 //! Issue rows: what each device got, in one table a week.
 //!
-//! Deleting millions of rows one by one takes longer than writing them did; a table is dropped at once.
+//! Deleting millions of rows one by one takes longer than writing them did; a table is dropped at
+//! once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -45,8 +45,8 @@ impl Postgres {
     }
 }
 
-/// Each commit is on the disk before anybody gets an answer, whatever the server's default is; an even
-/// stronger default stays.
+/// Each commit is on the disk before anybody gets an answer, whatever the server's default is; an
+/// even stronger default stays.
 async fn make_durable(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let sql = "SELECT set_config('synchronous_commit', 'on', false) \
                WHERE current_setting('synchronous_commit') = 'off'";
