@@ -35,7 +35,16 @@ impl DeviceKey {
             true => pem::first(path, &file, "CERTIFICATE REQUEST")?,
             false => CertificateSigningRequestDer::from(file),
         };
-        let csr = Csr::parse(&der).map_err(|source| Error::BadCsr {
+        Self::from_csr_der(path, &der, algorithms)
+    }
+
+    /// The same of a request that was read already.
+    pub(crate) fn from_csr_der(
+        path: &Path,
+        der: &[u8],
+        algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+    ) -> Result<Self, Error> {
+        let csr = Csr::parse(der).map_err(|source| Error::BadCsr {
             path: path.into(),
             source,
         })?;

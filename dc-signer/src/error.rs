@@ -27,6 +27,13 @@ pub enum Error {
         /// All that is wrong in it, at least one thing.
         problems: Vec<crate::config::Problem>,
     },
+    /// A file that says it has a credential has none that can be read.
+    BadCredential {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: dc_core::Error,
+    },
     /// A file is not a certificate signing request (PKCS#10, RFC 2986).
     BadCsr {
         /// The file.
@@ -68,6 +75,13 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         source: pki_types::pem::Error,
+    },
+    /// A certificate cannot be trusted as a root.
+    BadRoot {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: rustls::Error,
     },
     /// The clock is wrong.
     ClockBefore1970,
@@ -161,6 +175,13 @@ pub enum Error {
         /// What it should be.
         valid: UniqueName<'static>,
     },
+    /// A server was not accepted, or there was no handshake.
+    NotAccepted {
+        /// The server, as it was given.
+        target: String,
+        /// Why.
+        reason: String,
+    },
     /// The key that lies in an identity folder is not the one that the credential would be for.
     OtherKeyInFolder {
         /// The private key in the folder.
@@ -178,6 +199,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The client that should probe a server could not be made.
+    #[cfg(feature = "tools")]
+    ProbeNotMade {
+        /// Why.
+        source: dc_rustls::Error,
+    },
     /// The system has no random numbers.
     Randomness,
     /// A file cannot be read.
@@ -191,6 +218,11 @@ pub enum Error {
     Refused {
         /// Which rule.
         source: dc_core::Error,
+    },
+    /// A request to a CA could not be made.
+    RequestNotMade {
+        /// Why.
+        source: rcgen::Error,
     },
     /// The service's own certificate is one that signs credentials.
     #[cfg(feature = "service")]
@@ -221,6 +253,23 @@ pub enum Error {
         /// The most bytes that are read.
         max: usize,
     },
+    /// A file holds nothing that is known here.
+    UnknownFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder holds nothing that is known here.
+    UnknownFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is no connection to a server.
+    Unreachable {
+        /// The server, as it was given.
+        target: String,
+        /// Why.
+        source: io::Error,
+    },
     /// A certificate signing request is signed in a way that cannot be checked.
     UnsupportedCsrSignature {
         /// The file.
@@ -230,6 +279,13 @@ pub enum Error {
     UnsupportedKey {
         /// The file.
         path: PathBuf,
+    },
+    /// Of what was looked at, a client would refuse something, or it could not be read.
+    WouldBeRefused {
+        /// How much of it.
+        refused: usize,
+        /// How much was looked at.
+        of: usize,
     },
     /// A file or folder cannot be written.
     Write {
@@ -254,14 +310,18 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::BadCertificate { source, .. }
+            | Self::BadCredential { source, .. }
             | Self::BadDeviceKey { source, .. }
             | Self::BadName { source, .. }
             | Self::Refused { source } => Some(source),
             Self::BadCsr { source, .. } => Some(source),
             Self::BadPem { source, .. } => Some(source),
-            Self::Output { source } | Self::Read { source, .. } | Self::Write { source, .. } => {
-                Some(source)
-            }
+            Self::Output { source }
+            | Self::Read { source, .. }
+            | Self::Unreachable { source, .. }
+            | Self::Write { source, .. } => Some(source),
+            #[cfg(feature = "tools")]
+            Self::ProbeNotMade { source } => Some(source),
             #[cfg(feature = "demo")]
             Self::Demo { source, .. } => Some(&**source),
             #[cfg(feature = "demo")]
@@ -274,8 +334,8 @@ impl std::error::Error for Error {
             Self::Listen { source, .. } => Some(source),
             #[cfg(feature = "service")]
             Self::Tls { source } => Some(source),
-            Self::Sign { source } => Some(source),
-            Self::TestCertificate { source } => Some(source),
+            Self::BadRoot { source, .. } | Self::Sign { source } => Some(source),
+            Self::RequestNotMade { source } | Self::TestCertificate { source } => Some(source),
             Self::BadCsrSignature { .. }
             | Self::ClockBefore1970
             | Self::DelegationKeyOnDevice { .. }
@@ -289,12 +349,16 @@ impl std::error::Error for Error {
             | Self::MissingZone { .. }
             | Self::NameOutsideZone { .. }
             | Self::NameSpelling { .. }
+            | Self::NotAccepted { .. }
             | Self::OtherKeyInFolder { .. }
             | Self::PrivateKeyGiven { .. }
             | Self::Randomness
             | Self::TooLarge { .. }
+            | Self::UnknownFile { .. }
+            | Self::UnknownFolder { .. }
             | Self::UnsupportedCsrSignature { .. }
             | Self::UnsupportedKey { .. }
+            | Self::WouldBeRefused { .. }
             | Self::ZoneTooLong { .. }
             | Self::ZoneTooShort { .. } => None,
         }

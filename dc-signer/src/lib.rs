@@ -29,11 +29,13 @@ mod csr;
 mod delegation;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod describe;
 mod error;
 pub mod files;
 pub mod human;
 mod identity;
 mod issuer;
+pub mod judge;
 pub mod keys;
 #[cfg(feature = "service")]
 pub mod listener;
@@ -47,6 +49,7 @@ pub mod registry;
 pub mod store;
 #[cfg(feature = "service")]
 pub mod telemetry;
+pub mod trust;
 pub mod vendor;
 mod warning;
 
