@@ -45,6 +45,7 @@ mod pem;
 pub mod protocol;
 #[cfg(feature = "service")]
 pub mod registry;
+pub mod request;
 #[cfg(feature = "service")]
 pub mod store;
 #[cfg(feature = "service")]

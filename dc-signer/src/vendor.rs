@@ -52,12 +52,10 @@ impl TestRoot {
     ///
     /// Fails with [`Error::Randomness`] and [`Error::TestCertificate`].
     pub fn delegate(&self, zone: &Zone, now: UnixTime) -> Result<TestCertificate, Error> {
-        // Not critical, which is the default, as RFC 9345 §4.2 wants it.
-        let usage = CustomExtension::from_oid_content(&DELEGATION_USAGE, DER_NULL.into());
         self.certify(
             "dc-signer test delegation certificate",
             zone.wildcard(),
-            vec![usage],
+            vec![delegation_usage()],
             now,
         )
     }
@@ -144,6 +142,11 @@ impl fmt::Debug for TestCertificate {
         } = self;
         f.debug_struct("TestCertificate").finish_non_exhaustive()
     }
+}
+
+/// DelegationUsage as RFC 9345 §4.2 wants it: `NULL`, and not critical, which is the default.
+pub(crate) fn delegation_usage() -> CustomExtension {
+    CustomExtension::from_oid_content(&DELEGATION_USAGE, DER_NULL.into())
 }
 
 /// Writes `root.pem`, `root-key.pem`, `chain.pem` and `key.pem` into a folder, the keys readable by

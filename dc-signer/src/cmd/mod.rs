@@ -1,5 +1,6 @@
 //! The subcommands, one a file.
 
+mod csr;
 #[cfg(feature = "demo")]
 mod demo;
 mod init;
@@ -7,9 +8,11 @@ mod issue;
 
 use std::fmt;
 use std::io::Write;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use dc_signer::{Error, Warning};
+use rustls::crypto::CryptoProvider;
 
 /// Issues delegated credentials for TLS (RFC 9345), each with a name that only one device has.
 #[derive(Debug, Parser)]
@@ -22,6 +25,7 @@ pub(crate) struct Cli {
 impl Cli {
     pub(crate) fn run(self) -> Result<(), Error> {
         match self.command {
+            Command::Csr(args) => args.run(),
             #[cfg(feature = "demo")]
             Command::Demo(args) => args.run(),
             Command::Init(args) => args.run(),
@@ -32,10 +36,16 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Csr(csr::Args),
     #[cfg(feature = "demo")]
     Demo(demo::Args),
     Init(init::Args),
     Issue(issue::Args),
+}
+
+/// The cryptography of every command.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 /// Shows a result; unlike `println!` it does not panic when nobody reads it.
