@@ -34,6 +34,7 @@ mod error;
 pub mod files;
 pub mod human;
 mod identity;
+pub mod inspect;
 mod issuer;
 pub mod judge;
 pub mod keys;

@@ -4,6 +4,7 @@ mod csr;
 #[cfg(feature = "demo")]
 mod demo;
 mod init;
+mod inspect;
 mod issue;
 
 use std::fmt;
@@ -29,6 +30,7 @@ impl Cli {
             #[cfg(feature = "demo")]
             Command::Demo(args) => args.run(),
             Command::Init(args) => args.run(),
+            Command::Inspect(args) => args.run(),
             Command::Issue(args) => args.run(),
         }
     }
@@ -40,6 +42,7 @@ enum Command {
     #[cfg(feature = "demo")]
     Demo(demo::Args),
     Init(init::Args),
+    Inspect(inspect::Args),
     Issue(issue::Args),
 }
 

@@ -7,8 +7,10 @@
 
 mod bad_files;
 mod bad_values;
+mod csr;
 #[cfg(feature = "demo")]
 mod demo;
 mod init;
+mod inspect;
 mod issue;
 mod sandbox;
