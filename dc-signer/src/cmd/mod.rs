@@ -6,6 +6,7 @@ mod demo;
 mod init;
 mod inspect;
 mod issue;
+mod verify;
 
 use std::fmt;
 use std::io::Write;
@@ -32,6 +33,7 @@ impl Cli {
             Command::Init(args) => args.run(),
             Command::Inspect(args) => args.run(),
             Command::Issue(args) => args.run(),
+            Command::Verify(args) => args.run(),
         }
     }
 }
@@ -44,6 +46,7 @@ enum Command {
     Init(init::Args),
     Inspect(inspect::Args),
     Issue(issue::Args),
+    Verify(verify::Args),
 }
 
 /// The cryptography of every command.

@@ -14,3 +14,4 @@ mod init;
 mod inspect;
 mod issue;
 mod sandbox;
+mod verify;
