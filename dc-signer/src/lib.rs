@@ -42,6 +42,8 @@ pub mod keys;
 pub mod listener;
 pub mod names;
 mod pem;
+#[cfg(feature = "tools")]
+pub mod probe;
 #[cfg(feature = "protocol")]
 pub mod protocol;
 #[cfg(feature = "service")]

@@ -6,6 +6,8 @@ mod demo;
 mod init;
 mod inspect;
 mod issue;
+#[cfg(feature = "tools")]
+mod probe;
 mod verify;
 
 use std::fmt;
@@ -33,6 +35,8 @@ impl Cli {
             Command::Init(args) => args.run(),
             Command::Inspect(args) => args.run(),
             Command::Issue(args) => args.run(),
+            #[cfg(feature = "tools")]
+            Command::Probe(args) => args.run(),
             Command::Verify(args) => args.run(),
         }
     }
@@ -46,6 +50,8 @@ enum Command {
     Init(init::Args),
     Inspect(inspect::Args),
     Issue(issue::Args),
+    #[cfg(feature = "tools")]
+    Probe(probe::Args),
     Verify(verify::Args),
 }
 

@@ -13,5 +13,7 @@ mod demo;
 mod init;
 mod inspect;
 mod issue;
+#[cfg(feature = "tools")]
+mod probe;
 mod sandbox;
 mod verify;
