@@ -224,6 +224,12 @@ pub enum Error {
         /// Why.
         source: rcgen::Error,
     },
+    /// The process cannot have the threads that the service needs.
+    #[cfg(feature = "service")]
+    Runtime {
+        /// Why.
+        source: io::Error,
+    },
     /// The service's own certificate is one that signs credentials.
     #[cfg(feature = "service")]
     ServesWithDelegation {
@@ -234,6 +240,18 @@ pub enum Error {
     Sign {
         /// Why.
         source: rustls::Error,
+    },
+    /// The process cannot be told to stop.
+    #[cfg(feature = "service")]
+    Signals {
+        /// Why.
+        source: io::Error,
+    },
+    /// The database does not do what it should.
+    #[cfg(feature = "service")]
+    Store {
+        /// Why.
+        source: crate::store::Error,
     },
     /// A certificate for trying out could not be made.
     TestCertificate {
@@ -306,6 +324,13 @@ pub enum Error {
     },
 }
 
+#[cfg(feature = "service")]
+impl From<crate::store::Error> for Error {
+    fn from(source: crate::store::Error) -> Self {
+        Self::Store { source }
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -331,7 +356,11 @@ impl std::error::Error for Error {
             #[cfg(feature = "service")]
             Self::BadLogFilter { source, .. } => Some(source),
             #[cfg(feature = "service")]
-            Self::Listen { source, .. } => Some(source),
+            Self::Listen { source, .. } | Self::Runtime { source } | Self::Signals { source } => {
+                Some(source)
+            }
+            #[cfg(feature = "service")]
+            Self::Store { source } => Some(source),
             #[cfg(feature = "service")]
             Self::Tls { source } => Some(source),
             Self::BadRoot { source, .. } | Self::Sign { source } => Some(source),

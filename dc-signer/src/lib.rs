@@ -22,10 +22,14 @@
 //!
 //! With the feature `demo`, module `demo` shows the whole of it with TLS connections. [`vendor`] makes a root and a delegation certificate for trying all this out.
 
+#[cfg(feature = "service")]
+pub mod check;
 pub mod clock;
 #[cfg(feature = "service")]
 pub mod config;
 mod csr;
+#[cfg(feature = "service")]
+pub mod database;
 mod delegation;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -41,6 +45,8 @@ pub mod keys;
 #[cfg(feature = "service")]
 pub mod listener;
 pub mod names;
+#[cfg(feature = "service")]
+pub mod operators;
 mod pem;
 #[cfg(feature = "tools")]
 pub mod probe;

@@ -185,6 +185,31 @@ pub fn write(
     Ok(FILES.map(|name| folder.join(name)))
 }
 
+/// Makes a folder with `chain.pem` and `key.pem` of a server.
+///
+/// Fails with [`Error::Exists`] if the folder is there, and with [`Error::Write`].
+pub fn write_server(folder: &Path, server: &TestCertificate) -> Result<(), Error> {
+    if files::exists(folder) {
+        return Err(Error::Exists {
+            path: folder.into(),
+        });
+    }
+    let (chain, key) = (certificate_pem(server.certificate()), key_pem(&server.key));
+    let new = |name, contents, access| NewFile {
+        name,
+        contents,
+        access,
+    };
+    files::create_folder(
+        folder,
+        Access::Owner,
+        &[
+            new(CHAIN, chain.as_bytes(), Access::Everyone),
+            new(KEY, key.as_bytes(), Access::Owner),
+        ],
+    )
+}
+
 /// Adds files to a folder that is there already, none of which may be.
 fn fill(folder: &Path, new: &[NewFile<'_>]) -> Result<(), Error> {
     if let Some(path) = FILES

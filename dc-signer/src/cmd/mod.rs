@@ -1,11 +1,15 @@
 //! The subcommands, one a file.
 
+#[cfg(feature = "service")]
+mod check;
 mod csr;
 #[cfg(feature = "demo")]
 mod demo;
 mod init;
 mod inspect;
 mod issue;
+#[cfg(feature = "service")]
+mod operators;
 #[cfg(feature = "tools")]
 mod probe;
 mod verify;
@@ -29,12 +33,16 @@ pub(crate) struct Cli {
 impl Cli {
     pub(crate) fn run(self) -> Result<(), Error> {
         match self.command {
+            #[cfg(feature = "service")]
+            Command::Check(args) => args.run(),
             Command::Csr(args) => args.run(),
             #[cfg(feature = "demo")]
             Command::Demo(args) => args.run(),
             Command::Init(args) => args.run(),
             Command::Inspect(args) => args.run(),
             Command::Issue(args) => args.run(),
+            #[cfg(feature = "service")]
+            Command::Operators(args) => args.run(),
             #[cfg(feature = "tools")]
             Command::Probe(args) => args.run(),
             Command::Verify(args) => args.run(),
@@ -44,12 +52,16 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "service")]
+    Check(check::Args),
     Csr(csr::Args),
     #[cfg(feature = "demo")]
     Demo(demo::Args),
     Init(init::Args),
     Inspect(inspect::Args),
     Issue(issue::Args),
+    #[cfg(feature = "service")]
+    Operators(operators::Args),
     #[cfg(feature = "tools")]
     Probe(probe::Args),
     Verify(verify::Args),

@@ -151,6 +151,8 @@ impl fmt::Display for Error {
                 write!(f, "cannot make a certificate signing request: {source}")
             }
             #[cfg(feature = "service")]
+            Self::Runtime { source } => write!(f, "cannot start threads: {source}"),
+            #[cfg(feature = "service")]
             Self::ServesWithDelegation { path } => write!(
                 f,
                 "{} may delegate, and a key that signs credentials must never serve TLS: get another certificate for the service",
@@ -159,6 +161,10 @@ impl fmt::Display for Error {
             Self::Sign { source } => {
                 write!(f, "the delegation certificate's key did not sign: {source}")
             }
+            #[cfg(feature = "service")]
+            Self::Signals { source } => write!(f, "cannot listen for signals: {source}"),
+            #[cfg(feature = "service")]
+            Self::Store { source } => fmt::Display::fmt(source, f),
             Self::TestCertificate { source } => {
                 write!(f, "cannot make a certificate for trying out: {source}")
             }
