@@ -175,12 +175,13 @@ pub enum Error {
         /// What it should be.
         valid: UniqueName<'static>,
     },
-    /// A server was not accepted, or there was no handshake.
-    NotAccepted {
-        /// The server, as it was given.
-        target: String,
+    /// A server did not get as far as a handshake.
+    #[cfg(feature = "tools")]
+    NoHandshake {
+        /// The server.
+        target: crate::probe::Target,
         /// Why.
-        reason: String,
+        source: crate::probe::Failure,
     },
     /// The key that lies in an identity folder is not the one that the credential would be for.
     OtherKeyInFolder {
@@ -282,9 +283,10 @@ pub enum Error {
         path: PathBuf,
     },
     /// There is no connection to a server.
+    #[cfg(feature = "tools")]
     Unreachable {
-        /// The server, as it was given.
-        target: String,
+        /// The server.
+        target: crate::probe::Target,
         /// Why.
         source: io::Error,
     },
@@ -341,12 +343,15 @@ impl std::error::Error for Error {
             | Self::Refused { source } => Some(source),
             Self::BadCsr { source, .. } => Some(source),
             Self::BadPem { source, .. } => Some(source),
-            Self::Output { source }
-            | Self::Read { source, .. }
-            | Self::Unreachable { source, .. }
-            | Self::Write { source, .. } => Some(source),
+            Self::Output { source } | Self::Read { source, .. } | Self::Write { source, .. } => {
+                Some(source)
+            }
+            #[cfg(feature = "tools")]
+            Self::NoHandshake { source, .. } => Some(source),
             #[cfg(feature = "tools")]
             Self::ProbeNotMade { source } => Some(source),
+            #[cfg(feature = "tools")]
+            Self::Unreachable { source, .. } => Some(source),
             #[cfg(feature = "demo")]
             Self::Demo { source, .. } => Some(&**source),
             #[cfg(feature = "demo")]
@@ -378,7 +383,6 @@ impl std::error::Error for Error {
             | Self::MissingZone { .. }
             | Self::NameOutsideZone { .. }
             | Self::NameSpelling { .. }
-            | Self::NotAccepted { .. }
             | Self::OtherKeyInFolder { .. }
             | Self::PrivateKeyGiven { .. }
             | Self::Randomness

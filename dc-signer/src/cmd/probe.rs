@@ -88,21 +88,21 @@ impl Args {
             now,
         };
         let report = Report::new(&self.target, &probe, &peer);
-        let refusal = report.refusal();
-        let was_shown = self.json || probe.seen.is_some() || probe.chosen.is_some();
+        let is_refused = report.refusal().is_some();
+        let has_answered = probe.seen.is_some() || probe.chosen.is_some();
         match self.json {
             true => print(&report.to_json())?,
-            false if was_shown => print(&report)?,
+            false if has_answered => print(&report)?,
             // There is nothing to show of who said nothing.
             false => {}
         }
-        match refusal {
-            None => Ok(()),
-            Some(_) if was_shown => Err(Error::WouldBeRefused { refused: 1, of: 1 }),
-            Some(reason) => Err(Error::NotAccepted {
-                target: self.target.to_string(),
-                reason,
+        match probe.result {
+            Err(source) if !has_answered => Err(Error::NoHandshake {
+                target: self.target,
+                source,
             }),
+            _ if is_refused => Err(Error::WouldBeRefused { refused: 1, of: 1 }),
+            _ => Ok(()),
         }
     }
 }

@@ -124,7 +124,8 @@ impl fmt::Display for Error {
                 f,
                 "{given:?} is not how a unique name is written: use {valid}"
             ),
-            Self::NotAccepted { target, reason } => write!(f, "{target}: {reason}"),
+            #[cfg(feature = "tools")]
+            Self::NoHandshake { target, source } => write!(f, "{target}: {source}"),
             Self::OtherKeyInFolder { key, request } => write!(
                 f,
                 "{} is not the key of {}, so the device could not use the credential: check --out, or remove the old key",
@@ -185,6 +186,7 @@ impl fmt::Display for Error {
                 "{} has no chain.pem, credential.pem, key.pem, request.csr or root.pem: name the files themselves",
                 path.display()
             ),
+            #[cfg(feature = "tools")]
             Self::Unreachable { target, source } => {
                 write!(f, "no connection to {target}: {source}")
             }

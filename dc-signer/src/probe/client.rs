@@ -76,17 +76,19 @@ impl Client {
             .map_err(not_made)
     }
 
+    /// Does a handshake, and waits so long for what comes behind it.
     pub(super) fn connect(
         &self,
         name: ServerName<'static>,
         io: Recorder,
+        linger: Duration,
     ) -> Result<Accepted, dc_rustls::Error> {
         let begin = Instant::now();
         match self {
             Self::Ours(config) => {
                 let mut stream = config.connect(name, io)?;
                 let handshake_in = begin.elapsed();
-                stream.get_mut().shorten(TICKETS);
+                stream.get_mut().shorten(linger);
                 wait_for_tickets(&mut stream);
                 let peer = stream.peer().clone();
                 Ok(Accepted::new(handshake_in, stream.connection(), peer))
@@ -98,7 +100,7 @@ impl Client {
                     stream.conn.complete_io(&mut stream.sock)?;
                 }
                 let handshake_in = begin.elapsed();
-                stream.sock.shorten(TICKETS);
+                stream.sock.shorten(linger);
                 wait_for_tickets(&mut stream);
                 Ok(Accepted::new(handshake_in, &stream.conn, Peer::Certificate))
             }
@@ -153,6 +155,3 @@ fn stock(
 fn not_made(source: dc_rustls::Error) -> Error {
     Error::ProbeNotMade { source }
 }
-
-/// How long a server that has tickets may take to send them.
-const TICKETS: Duration = Duration::from_millis(300);

@@ -141,6 +141,18 @@ impl fmt::Display for Failure {
     }
 }
 
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Refused { refusal, .. } => Some(refusal),
+            Self::Tls(error) => Some(error),
+            Self::Other(error) => Some(error),
+            Self::Closed { .. } | Self::NotTls { .. } | Self::Silent { .. } => None,
+        }
+    }
+}
+
 /// An alert by the name that RFC 8446 §6 has for it, and its code.
 #[must_use]
 pub fn alert_name(alert: AlertDescription) -> String {

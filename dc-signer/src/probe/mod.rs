@@ -66,8 +66,7 @@ pub struct Probe {
 /// Connects once, and once more to see whether the session is resumed.
 ///
 /// Whatever the server does is an outcome. Fails with [`Error::Unreachable`] if there is no TCP
-/// connection, and with [`Error::Sign`] never; with [`Error::ProbeNotMade`] if the settings make no
-/// client.
+/// connection, and with [`Error::ProbeNotMade`] if the settings make no client.
 pub fn probe(target: &Target, settings: &Settings) -> Result<Probe, Error> {
     let seen = seen::Shared::default();
     let client = Client::new(settings, &seen)?;
@@ -76,7 +75,7 @@ pub fn probe(target: &Target, settings: &Settings) -> Result<Probe, Error> {
     let connected_in = begin.elapsed();
     let log = Log::default();
     let io = Recorder::new(tcp, settings.timeout, log.clone());
-    let result = client.connect(settings.name.clone(), io);
+    let result = client.connect(settings.name.clone(), io, TICKETS);
     let result = result.map_err(|error| Failure::new(error, &log, settings.timeout));
     let resumed = match result {
         Ok(_) => resumes(&client, address, settings),
@@ -96,14 +95,16 @@ pub fn probe(target: &Target, settings: &Settings) -> Result<Probe, Error> {
 fn resumes(client: &Client, address: SocketAddr, settings: &Settings) -> Option<bool> {
     let tcp = TcpStream::connect_timeout(&address, settings.timeout).ok()?;
     let io = Recorder::new(tcp, settings.timeout, Log::default());
-    let again = client.connect(settings.name.clone(), io).ok()?;
+    let again = client
+        .connect(settings.name.clone(), io, Duration::ZERO)
+        .ok()?;
     Some(again.is_resumed)
 }
 
 /// The first address of the target that answers.
 fn connect(target: &Target, timeout: Duration) -> Result<(TcpStream, SocketAddr), Error> {
     let unreachable = |source| Error::Unreachable {
-        target: target.to_string(),
+        target: target.clone(),
         source,
     };
     let mut last = std::io::ErrorKind::NotFound.into();
@@ -115,3 +116,6 @@ fn connect(target: &Target, timeout: Duration) -> Result<(TcpStream, SocketAddr)
     }
     Err(unreachable(last))
 }
+
+/// How long a server that has tickets may take to send them.
+const TICKETS: Duration = Duration::from_millis(300);
