@@ -125,7 +125,7 @@ impl Inspector {
             true => self.peer.judge_delegation(&chain),
             false => self.peer.judge_chain(&chain),
         };
-        Part::certificate(place, certificate, &verdict)
+        Part::certificate(place, certificate, &verdict, self.peer.now)
     }
 
     fn first_of_file<'p>(

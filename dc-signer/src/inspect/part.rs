@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::Place;
 use super::piece::Key;
-use crate::describe::{self, Sheet};
+use crate::delegation::SOON;
+use crate::describe::{self, DelegationUsage, Sheet};
 use crate::error::Error;
 use crate::judge::Verdict;
 use crate::warning::Warning;
@@ -47,8 +48,23 @@ impl Part {
         place: Place,
         certificate: describe::Certificate,
         verdict: &Verdict,
+        now: UnixTime,
     ) -> Self {
-        Self::new(place, Thing::Certificate(certificate)).with_faults(verdict.faults())
+        let not_after = certificate.not_after;
+        let left = not_after.as_secs().saturating_sub(now.as_secs());
+        let delegates = certificate.extensions.delegation_usage != DelegationUsage::Absent;
+        let ends_soon = (delegates && left > 0 && left < SOON.as_secs()).then(|| {
+            let path = place.file.clone();
+            let warning = Warning::CertificateEndsSoon {
+                path,
+                now,
+                not_after,
+            };
+            warning.to_string()
+        });
+        let mut part = Self::new(place, Thing::Certificate(certificate));
+        part.notes.extend(ends_soon);
+        part.with_faults(verdict.faults())
     }
 
     pub(super) fn credential(
@@ -162,7 +178,7 @@ impl Part {
             Thing::Certificate(certificate) if certificate.extensions.is_ca => None,
             Thing::Certificate(certificate) => {
                 let delegates = certificate.extensions.delegation_usage;
-                (delegates == describe::DelegationUsage::Present)
+                (delegates == DelegationUsage::Present)
                     .then_some("clients that trust it accept credentials under it")
             }
             Thing::Credential { under: Some(_), .. } => {

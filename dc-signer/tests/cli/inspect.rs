@@ -230,6 +230,17 @@ fn a_certificate_that_has_ended_is_refused() {
 }
 
 #[test]
+fn a_certificate_that_ends_within_the_week_is_noted() {
+    let sandbox = Sandbox::with_vendor();
+    sandbox.put_certificate(CertificateTemplate {
+        ends_in_days: 7,
+        ..CertificateTemplate::default()
+    });
+    let said = sandbox.run(&["inspect", "vendor/chain.pem"]).succeeded();
+    says(&said, &["note:", "get a new delegation certificate"]);
+}
+
+#[test]
 fn a_request_that_was_changed_is_refused() {
     let sandbox = with_identity();
     use pki_types::pem::PemObject;
