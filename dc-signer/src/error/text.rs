@@ -134,7 +134,7 @@ impl fmt::Display for Error {
             ),
             Self::Output { source } => write!(
                 f,
-                "the files are written, but standard output failed: {source}"
+                "standard output failed: {source}; what belongs in files is written"
             ),
             Self::PrivateKeyGiven { path } => write!(
                 f,
