@@ -47,6 +47,8 @@ impl Sqlite {
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .pragma("cache_size", "-65536")
+            // A page that is written again before the log is copied back is copied once.
+            .pragma("wal_autocheckpoint", "4000")
             .pragma("journal_size_limit", "67108864")
             .disable_statement_logging();
         let readers = SqlitePoolOptions::new()
