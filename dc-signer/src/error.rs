@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use dc_core::UniqueName;
 
+#[cfg(feature = "service")]
+mod from;
+mod source;
 mod text;
 
 /// Why nothing was issued, or nothing was made.
@@ -104,6 +107,12 @@ pub enum Error {
         /// How many rows of its table.
         failed: usize,
     },
+    /// The signer cannot work as it is set up.
+    #[cfg(feature = "service")]
+    Desk {
+        /// Why.
+        source: crate::desk::Fault,
+    },
     /// A private key is protected by a passphrase.
     EncryptedKey {
         /// The file.
@@ -182,6 +191,12 @@ pub enum Error {
         target: crate::probe::Target,
         /// Why.
         source: crate::probe::Failure,
+    },
+    /// The signer did not do what it was asked.
+    #[cfg(feature = "service")]
+    NotDone {
+        /// Why.
+        source: Box<crate::desk::Refusal>,
     },
     /// The key that lies in an identity folder is not the one that the credential would be for.
     OtherKeyInFolder {
@@ -324,76 +339,4 @@ pub enum Error {
         /// The zone.
         zone: UniqueName<'static>,
     },
-}
-
-#[cfg(feature = "service")]
-impl From<crate::store::Error> for Error {
-    fn from(source: crate::store::Error) -> Self {
-        Self::Store { source }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::BadCertificate { source, .. }
-            | Self::BadCredential { source, .. }
-            | Self::BadDeviceKey { source, .. }
-            | Self::BadName { source, .. }
-            | Self::Refused { source } => Some(source),
-            Self::BadCsr { source, .. } => Some(source),
-            Self::BadPem { source, .. } => Some(source),
-            Self::Output { source } | Self::Read { source, .. } | Self::Write { source, .. } => {
-                Some(source)
-            }
-            #[cfg(feature = "tools")]
-            Self::NoHandshake { source, .. } => Some(source),
-            #[cfg(feature = "tools")]
-            Self::ProbeNotMade { source } => Some(source),
-            #[cfg(feature = "tools")]
-            Self::Unreachable { source, .. } => Some(source),
-            #[cfg(feature = "demo")]
-            Self::Demo { source, .. } => Some(&**source),
-            #[cfg(feature = "demo")]
-            Self::DemoFailed { .. } => None,
-            #[cfg(feature = "service")]
-            Self::BadConfig { .. } | Self::LogStarted | Self::ServesWithDelegation { .. } => None,
-            #[cfg(feature = "service")]
-            Self::BadLogFilter { source, .. } => Some(source),
-            #[cfg(feature = "service")]
-            Self::Listen { source, .. } | Self::Runtime { source } | Self::Signals { source } => {
-                Some(source)
-            }
-            #[cfg(feature = "service")]
-            Self::Store { source } => Some(source),
-            #[cfg(feature = "service")]
-            Self::Tls { source } => Some(source),
-            Self::BadRoot { source, .. } | Self::Sign { source } => Some(source),
-            Self::RequestNotMade { source } | Self::TestCertificate { source } => Some(source),
-            Self::BadCsrSignature { .. }
-            | Self::ClockBefore1970
-            | Self::DelegationKeyOnDevice { .. }
-            | Self::EncryptedKey { .. }
-            | Self::Exists { .. }
-            | Self::KeyMismatch { .. }
-            | Self::LifetimeTooLong { .. }
-            | Self::LostName { .. }
-            | Self::MissingDelegation { .. }
-            | Self::MissingPem { .. }
-            | Self::MissingZone { .. }
-            | Self::NameOutsideZone { .. }
-            | Self::NameSpelling { .. }
-            | Self::OtherKeyInFolder { .. }
-            | Self::PrivateKeyGiven { .. }
-            | Self::Randomness
-            | Self::TooLarge { .. }
-            | Self::UnknownFile { .. }
-            | Self::UnknownFolder { .. }
-            | Self::UnsupportedCsrSignature { .. }
-            | Self::UnsupportedKey { .. }
-            | Self::WouldBeRefused { .. }
-            | Self::ZoneTooLong { .. }
-            | Self::ZoneTooShort { .. } => None,
-        }
-    }
 }

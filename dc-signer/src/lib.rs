@@ -34,6 +34,8 @@ mod delegation;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod describe;
+#[cfg(feature = "service")]
+pub mod desk;
 mod error;
 pub mod files;
 pub mod human;
@@ -48,6 +50,8 @@ pub mod names;
 #[cfg(feature = "service")]
 pub mod operators;
 mod pem;
+#[cfg(feature = "service")]
+pub mod policy;
 #[cfg(feature = "tools")]
 pub mod probe;
 #[cfg(feature = "protocol")]
@@ -63,7 +67,7 @@ pub mod trust;
 pub mod vendor;
 mod warning;
 
-pub use csr::DeviceKey;
+pub use csr::{CsrError, DeviceKey, public_key};
 pub use delegation::Delegation;
 pub use error::Error;
 pub use identity::IdentityFolder;

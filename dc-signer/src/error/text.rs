@@ -64,6 +64,8 @@ impl fmt::Display for Error {
                 f,
                 "{failed} rows of the demo did not come out as expected: please report them with the output of 'dc-signer demo --json'"
             ),
+            #[cfg(feature = "service")]
+            Self::Desk { source } => fmt::Display::fmt(source, f),
             Self::EncryptedKey { path } => write!(
                 f,
                 "{} needs a passphrase: decrypt it with 'openssl pkey -in {0} -out key.pem' to a file that only you can read",
@@ -126,6 +128,8 @@ impl fmt::Display for Error {
             ),
             #[cfg(feature = "tools")]
             Self::NoHandshake { target, source } => write!(f, "{target}: {source}"),
+            #[cfg(feature = "service")]
+            Self::NotDone { source } => fmt::Display::fmt(source, f),
             Self::OtherKeyInFolder { key, request } => write!(
                 f,
                 "{} is not the key of {}, so the device could not use the credential: check --out, or remove the old key",
