@@ -1,9 +1,11 @@
 //! A device's public key, from a certificate signing request or bare.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use der::asn1::{AnyRef, BitStringRef};
 use der::{Decode, Encode, Reader, SliceReader};
+use pki_types::pem::PemObject;
 use pki_types::{
     CertificateSigningRequestDer, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer,
 };
@@ -35,13 +37,18 @@ impl DeviceKey {
             true => pem::first(path, &file, "CERTIFICATE REQUEST")?,
             false => CertificateSigningRequestDer::from(file),
         };
-        let csr = Csr::parse(&der).map_err(|source| Error::BadCsr {
-            path: path.into(),
-            source,
-        })?;
-        csr.verify(path, algorithms)?;
+        Self::from_csr_der(path, &der, algorithms)
+    }
+
+    /// The same of a request that was read already.
+    pub(crate) fn from_csr_der(
+        path: &Path,
+        der: &[u8],
+        algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+    ) -> Result<Self, Error> {
+        let spki = checked(der, algorithms).map_err(|error| error.at(path))?;
         Ok(Self {
-            spki: csr.spki,
+            spki,
             path: path.into(),
         })
     }
@@ -74,6 +81,100 @@ impl DeviceKey {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Takes the public key, and nothing else, of a PKCS#10 request in PEM or DER that came over the network: a
+/// DER SubjectPublicKeyInfo.
+///
+/// Its signature shows that whoever made it holds the private key; `algorithms` check it. Fails with
+/// [`CsrError`].
+pub fn public_key(
+    request: &[u8],
+    algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+) -> Result<Vec<u8>, CsrError> {
+    if pem::has_private_key(request) {
+        return Err(CsrError::PrivateKey);
+    }
+    match pem::is_pem(request) {
+        true => {
+            let der = CertificateSigningRequestDer::from_pem_slice(request);
+            checked(&der.map_err(|_| CsrError::BadPem)?, algorithms)
+        }
+        false => checked(request, algorithms),
+    }
+}
+
+fn checked(
+    der: &[u8],
+    algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+) -> Result<Vec<u8>, CsrError> {
+    let csr = Csr::parse(der).map_err(CsrError::Malformed)?;
+    csr.verify(algorithms)?;
+    Ok(csr.spki)
+}
+
+/// Why a certificate signing request proves nothing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CsrError {
+    /// It is PEM without a whole block `CERTIFICATE REQUEST`.
+    BadPem,
+    /// It is not signed by the key in it.
+    BadSignature,
+    /// It is no PKCS#10 request (RFC 2986).
+    Malformed(der::Error),
+    /// There is a private key with it, which is not secret any more.
+    PrivateKey,
+    /// It is signed in a way that cannot be checked.
+    Unsupported,
+}
+
+impl CsrError {
+    fn at(self, path: &Path) -> Error {
+        let path = path.into();
+        match self {
+            Self::BadSignature => Error::BadCsrSignature { path },
+            Self::Malformed(source) => Error::BadCsr { path, source },
+            Self::PrivateKey => Error::PrivateKeyGiven { path },
+            Self::Unsupported => Error::UnsupportedCsrSignature { path },
+            Self::BadPem => Error::MissingPem {
+                path,
+                label: "CERTIFICATE REQUEST",
+            },
+        }
+    }
+}
+
+impl std::error::Error for CsrError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Malformed(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for CsrError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadPem => f.write_str(
+                "the certificate signing request has no whole PEM block CERTIFICATE REQUEST: send all of it",
+            ),
+            Self::BadSignature => f.write_str(
+                "the certificate signing request is not signed by the key in it: make a new one on the device",
+            ),
+            Self::Malformed(source) => write!(
+                f,
+                "this is not a certificate signing request (PKCS#10): {source}"
+            ),
+            Self::PrivateKey => f.write_str(
+                "a private key came with the certificate signing request, so it is not secret any more: make a new one and send only the request",
+            ),
+            Self::Unsupported => f.write_str(
+                "the certificate signing request is signed with an algorithm that does not fit its key or is not supported: use ECDSA P-256 with SHA-256, P-384 with SHA-384, or Ed25519",
+            ),
+        }
     }
 }
 
@@ -118,9 +219,8 @@ impl<'a> Csr<'a> {
 
     fn verify(
         &self,
-        path: &Path,
         algorithms: &[&'static dyn SignatureVerificationAlgorithm],
-    ) -> Result<(), Error> {
+    ) -> Result<(), CsrError> {
         let (key_type, key) = &self.key;
         let (signature_type, signature) = &self.signature;
         algorithms
@@ -129,9 +229,9 @@ impl<'a> Csr<'a> {
                 algorithm.public_key_alg_id().as_ref() == key_type
                     && algorithm.signature_alg_id().as_ref() == signature_type
             })
-            .ok_or_else(|| Error::UnsupportedCsrSignature { path: path.into() })?
+            .ok_or(CsrError::Unsupported)?
             .verify_signature(key, self.signed, signature)
-            .map_err(|_| Error::BadCsrSignature { path: path.into() })
+            .map_err(|_| CsrError::BadSignature)
     }
 }
 

@@ -118,4 +118,4 @@ pub(crate) const CHAIN: &str = "chain.pem";
 /// A private key in PKCS#8.
 pub(crate) const KEY: &str = "key.pem";
 /// A day more than the longest credential: from then on lifetimes are cut.
-const SOON: Duration = Duration::from_secs(8 * 24 * 3600);
+pub(crate) const SOON: Duration = Duration::from_secs(8 * 24 * 3600);

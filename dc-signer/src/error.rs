@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use dc_core::UniqueName;
 
+#[cfg(feature = "service")]
+mod from;
+mod source;
 mod text;
 
 /// Why nothing was issued, or nothing was made.
@@ -26,6 +29,13 @@ pub enum Error {
         path: PathBuf,
         /// All that is wrong in it, at least one thing.
         problems: Vec<crate::config::Problem>,
+    },
+    /// A file that says it has a credential has none that can be read.
+    BadCredential {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: dc_core::Error,
     },
     /// A file is not a certificate signing request (PKCS#10, RFC 2986).
     BadCsr {
@@ -69,6 +79,13 @@ pub enum Error {
         /// What is wrong with it.
         source: pki_types::pem::Error,
     },
+    /// A certificate cannot be trusted as a root.
+    BadRoot {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: rustls::Error,
+    },
     /// The clock is wrong.
     ClockBefore1970,
     /// A device brought the delegation certificate's own key, which no device may hold.
@@ -89,6 +106,12 @@ pub enum Error {
     DemoFailed {
         /// How many rows of its table.
         failed: usize,
+    },
+    /// The signer cannot work as it is set up.
+    #[cfg(feature = "service")]
+    Desk {
+        /// Why.
+        source: crate::desk::Fault,
     },
     /// A private key is protected by a passphrase.
     EncryptedKey {
@@ -161,6 +184,20 @@ pub enum Error {
         /// What it should be.
         valid: UniqueName<'static>,
     },
+    /// A server did not get as far as a handshake.
+    #[cfg(feature = "tools")]
+    NoHandshake {
+        /// The server.
+        target: crate::probe::Target,
+        /// Why.
+        source: crate::probe::Failure,
+    },
+    /// The signer did not do what it was asked.
+    #[cfg(feature = "service")]
+    NotDone {
+        /// Why.
+        source: Box<crate::desk::Refusal>,
+    },
     /// The key that lies in an identity folder is not the one that the credential would be for.
     OtherKeyInFolder {
         /// The private key in the folder.
@@ -178,6 +215,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The client that should probe a server could not be made.
+    #[cfg(feature = "tools")]
+    ProbeNotMade {
+        /// Why.
+        source: dc_rustls::Error,
+    },
     /// The system has no random numbers.
     Randomness,
     /// A file cannot be read.
@@ -192,6 +235,17 @@ pub enum Error {
         /// Which rule.
         source: dc_core::Error,
     },
+    /// A request to a CA could not be made.
+    RequestNotMade {
+        /// Why.
+        source: rcgen::Error,
+    },
+    /// The process cannot have the threads that the service needs.
+    #[cfg(feature = "service")]
+    Runtime {
+        /// Why.
+        source: io::Error,
+    },
     /// The service's own certificate is one that signs credentials.
     #[cfg(feature = "service")]
     ServesWithDelegation {
@@ -202,6 +256,18 @@ pub enum Error {
     Sign {
         /// Why.
         source: rustls::Error,
+    },
+    /// The process cannot be told to stop.
+    #[cfg(feature = "service")]
+    Signals {
+        /// Why.
+        source: io::Error,
+    },
+    /// The database does not do what it should.
+    #[cfg(feature = "service")]
+    Store {
+        /// Why.
+        source: crate::store::Error,
     },
     /// A certificate for trying out could not be made.
     TestCertificate {
@@ -221,6 +287,24 @@ pub enum Error {
         /// The most bytes that are read.
         max: usize,
     },
+    /// A file holds nothing that is known here.
+    UnknownFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder holds nothing that is known here.
+    UnknownFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is no connection to a server.
+    #[cfg(feature = "tools")]
+    Unreachable {
+        /// The server.
+        target: crate::probe::Target,
+        /// Why.
+        source: io::Error,
+    },
     /// A certificate signing request is signed in a way that cannot be checked.
     UnsupportedCsrSignature {
         /// The file.
@@ -230,6 +314,13 @@ pub enum Error {
     UnsupportedKey {
         /// The file.
         path: PathBuf,
+    },
+    /// Of what was looked at, a client would refuse something, or it could not be read.
+    WouldBeRefused {
+        /// How much of it.
+        refused: usize,
+        /// How much was looked at.
+        of: usize,
     },
     /// A file or folder cannot be written.
     Write {
@@ -248,55 +339,4 @@ pub enum Error {
         /// The zone.
         zone: UniqueName<'static>,
     },
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::BadCertificate { source, .. }
-            | Self::BadDeviceKey { source, .. }
-            | Self::BadName { source, .. }
-            | Self::Refused { source } => Some(source),
-            Self::BadCsr { source, .. } => Some(source),
-            Self::BadPem { source, .. } => Some(source),
-            Self::Output { source } | Self::Read { source, .. } | Self::Write { source, .. } => {
-                Some(source)
-            }
-            #[cfg(feature = "demo")]
-            Self::Demo { source, .. } => Some(&**source),
-            #[cfg(feature = "demo")]
-            Self::DemoFailed { .. } => None,
-            #[cfg(feature = "service")]
-            Self::BadConfig { .. } | Self::LogStarted | Self::ServesWithDelegation { .. } => None,
-            #[cfg(feature = "service")]
-            Self::BadLogFilter { source, .. } => Some(source),
-            #[cfg(feature = "service")]
-            Self::Listen { source, .. } => Some(source),
-            #[cfg(feature = "service")]
-            Self::Tls { source } => Some(source),
-            Self::Sign { source } => Some(source),
-            Self::TestCertificate { source } => Some(source),
-            Self::BadCsrSignature { .. }
-            | Self::ClockBefore1970
-            | Self::DelegationKeyOnDevice { .. }
-            | Self::EncryptedKey { .. }
-            | Self::Exists { .. }
-            | Self::KeyMismatch { .. }
-            | Self::LifetimeTooLong { .. }
-            | Self::LostName { .. }
-            | Self::MissingDelegation { .. }
-            | Self::MissingPem { .. }
-            | Self::MissingZone { .. }
-            | Self::NameOutsideZone { .. }
-            | Self::NameSpelling { .. }
-            | Self::OtherKeyInFolder { .. }
-            | Self::PrivateKeyGiven { .. }
-            | Self::Randomness
-            | Self::TooLarge { .. }
-            | Self::UnsupportedCsrSignature { .. }
-            | Self::UnsupportedKey { .. }
-            | Self::ZoneTooLong { .. }
-            | Self::ZoneTooShort { .. } => None,
-        }
-    }
 }

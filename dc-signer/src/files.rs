@@ -15,21 +15,26 @@ use crate::warning::Warning;
 ///
 /// Fails with [`Error::Read`], and with [`Error::TooLarge`] before more than the limit is read.
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    read_up_to(path, MAX_LEN)
+}
+
+/// Reads a file of at most `max` bytes, as [`read`] does.
+pub(crate) fn read_up_to(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
     let failed = |source| Error::Read {
         path: path.into(),
         source,
     };
     // Room for everything at once: a vector that grows leaves copies of a key behind.
-    let mut contents = Zeroizing::new(Vec::with_capacity(MAX_LEN + 1));
+    let mut contents = Zeroizing::new(Vec::with_capacity(max + 1));
     let file = File::open(path).map_err(failed)?;
-    let limit = u64::try_from(MAX_LEN + 1).unwrap_or(u64::MAX);
+    let limit = u64::try_from(max + 1).unwrap_or(u64::MAX);
     file.take(limit)
         .read_to_end(&mut contents)
         .map_err(failed)?;
-    if contents.len() > MAX_LEN {
+    if contents.len() > max {
         return Err(Error::TooLarge {
             path: path.into(),
-            max: MAX_LEN,
+            max,
         });
     }
     Ok(contents)

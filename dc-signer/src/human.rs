@@ -1,8 +1,10 @@
-//! Times as people read them.
+//! Times as people read and write them, and text from strangers.
 
 use std::fmt;
-use std::time::Duration;
+use std::str::FromStr;
+use std::time::{Duration, UNIX_EPOCH};
 
+use dc_core::SignatureScheme;
 use der::DateTime;
 use pki_types::UnixTime;
 
@@ -69,8 +71,104 @@ impl fmt::Display for Moment {
     }
 }
 
+impl FromStr for Moment {
+    type Err = BadMoment;
+
+    /// Reads RFC 3339 (`2026-11-24T08:00:00Z`, `2026-11-24 10:00:00+02:00`) or seconds since 1970.
+    ///
+    /// Fails with [`BadMoment`] for anything else, and before 1970.
+    fn from_str(text: &str) -> Result<Self, BadMoment> {
+        let at = |seconds| Self(UnixTime::since_unix_epoch(Duration::from_secs(seconds)));
+        if let Ok(seconds) = text.parse() {
+            return Ok(at(seconds));
+        }
+        let (local, offset) = split_offset(text).ok_or(BadMoment)?;
+        let local = humantime::parse_rfc3339_weak(local).map_err(|_| BadMoment)?;
+        let local = local.duration_since(UNIX_EPOCH).map_err(|_| BadMoment)?;
+        let seconds = local.as_secs().checked_add_signed(-offset);
+        seconds.map(at).ok_or(BadMoment)
+    }
+}
+
+/// The date and time, and how many seconds it is ahead of UTC.
+fn split_offset(text: &str) -> Option<(&str, i64)> {
+    if text.ends_with(['Z', 'z']) {
+        return Some((text.trim_end_matches(['Z', 'z']), 0));
+    }
+    // The hyphens of the date come first.
+    let sign_at = text.len().checked_sub("+00:00".len())?;
+    let (local, offset) = text.split_at_checked(sign_at)?;
+    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(hours) || !digits(minutes) {
+        return None;
+    }
+    let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let seconds = (hours < 24 && minutes < 60).then_some(hours * 3600 + minutes * 60)?;
+    match offset.as_bytes().first()? {
+        b'+' => Some((local, seconds)),
+        b'-' => Some((local, -seconds)),
+        _ => None,
+    }
+}
+
+/// A text is no moment after 1970.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct BadMoment;
+
+impl fmt::Display for BadMoment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("give a moment after 1970 as 2026-11-24T08:00:00Z, with an offset in place of Z, or as seconds since 1970")
+    }
+}
+
+impl std::error::Error for BadMoment {}
+
+/// Text that a stranger wrote, such as a certificate's names, without what would move a terminal's
+/// cursor or add a line.
+#[derive(Clone, Copy, Debug)]
+pub struct Foreign<'a>(pub &'a str);
+
+impl fmt::Display for Foreign<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match is_plain(character) {
+                true => write!(f, "{character}")?,
+                false => write!(f, "{}", character.escape_unicode())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Neither a control character nor one that changes the direction of writing.
+fn is_plain(character: char) -> bool {
+    let changes_direction = matches!(character, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !character.is_control() && !changes_direction
+}
+
+/// The name of a signature scheme alone, without the code point in parentheses.
+#[must_use]
+pub fn scheme_name(scheme: SignatureScheme) -> String {
+    let text = scheme.to_string();
+    text.split(" (").take(1).collect()
+}
+
+/// Bytes in lower-case hexadecimal.
+#[derive(Clone, Copy, Debug)]
+pub struct Hex<'a>(pub &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(seconds: u64) -> UnixTime {
@@ -108,5 +206,59 @@ mod tests {
             "2026-01-01T00:00:00Z"
         );
         assert!(Moment(at(u64::MAX)).to_string().ends_with("after 1970"));
+    }
+
+    #[test]
+    fn a_moment_is_read_as_rfc_3339_or_in_seconds() {
+        for (text, seconds) in [
+            ("1767225600", 1_767_225_600),
+            ("2026-01-01T00:00:00Z", 1_767_225_600),
+            ("2026-01-01 00:00:00z", 1_767_225_600),
+            ("2026-01-01T02:30:00+02:30", 1_767_225_600),
+            ("2025-12-31T23:00:00-01:00", 1_767_225_600),
+            ("0", 0),
+        ] {
+            let moment: Moment = text.parse().unwrap();
+            assert_eq!(moment.0, at(seconds), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_moment_is_refused() {
+        for text in [
+            "",
+            "soon",
+            "-1",
+            "2026-01-01",
+            "2026-13-01T00:00:00Z",
+            "1970-01-01T00:00:00+01:00",
+            "2026-01-01T00:00:00+24:00",
+            "2026-01-01T00:00:00++1:00",
+            "99999999999999999999",
+        ] {
+            assert_eq!(text.parse::<Moment>().unwrap_err(), BadMoment, "{text}");
+        }
+    }
+
+    #[test]
+    fn foreign_text_moves_no_cursor() {
+        assert_eq!(Foreign("*.example.com").to_string(), "*.example.com");
+        assert_eq!(Foreign("B\u{fc}cher").to_string(), "B\u{fc}cher");
+        assert_eq!(
+            Foreign("a\u{1b}[2J\n\u{202e}").to_string(),
+            "a\\u{1b}[2J\\u{a}\\u{202e}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_moment_or_not(text: String) {
+            let _ = text.parse::<Moment>();
+        }
+
+        #[test]
+        fn a_moment_that_is_shown_can_be_read(seconds in 0u64..=4_102_444_800) {
+            prop_assert_eq!(Moment(at(seconds)).to_string().parse::<Moment>().unwrap().0, at(seconds));
+        }
     }
 }

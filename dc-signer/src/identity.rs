@@ -179,4 +179,4 @@ fn check_key(path: PathBuf, device_key: &DeviceKey) -> Result<Option<Warning>, E
 }
 
 /// One or more credentials for the same key, the named form first.
-const CREDENTIAL: &str = "credential.pem";
+pub(crate) const CREDENTIAL: &str = "credential.pem";

@@ -64,32 +64,74 @@ pub fn issue(
     algorithms: &[&'static dyn SignatureVerificationAlgorithm],
     now: UnixTime,
 ) -> Result<Vec<Issued>, Error> {
-    if device_key.spki() == delegation.certificate().spki() {
-        let path = device_key.path().into();
-        return Err(Error::DelegationKeyOnDevice { path });
+    sign(
+        delegation,
+        device_key.spki(),
+        wanted,
+        lifetime,
+        algorithms,
+        now,
+    )
+    .map_err(|unissued| refusal(unissued, delegation, device_key))
+}
+
+/// As [`issue`], for a DER SubjectPublicKeyInfo that came from no file.
+///
+/// Fails with [`Unissued`].
+pub(crate) fn sign(
+    delegation: &Delegation,
+    spki: &[u8],
+    wanted: &Wanted,
+    lifetime: Option<Duration>,
+    algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+    now: UnixTime,
+) -> Result<Vec<Issued>, Unissued> {
+    if spki == delegation.certificate().spki() {
+        return Err(Unissued::DelegationKey);
     }
     wanted
         .credentials()
         .into_iter()
         .map(|name| {
-            let request = request(device_key, name, lifetime);
-            let approved = delegation
-                .policy()
-                .approve(&request, now)
-                .map_err(|source| refusal(source, delegation, device_key))?;
-            approved
-                .sign(delegation.key(), algorithms)
-                .map_err(not_signed)
+            let request = request(spki, name, lifetime);
+            let approved = delegation.policy().approve(&request, now)?;
+            Ok(approved.sign(delegation.key(), algorithms)?)
         })
         .collect()
 }
 
+/// Why nothing was issued.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Unissued {
+    /// The key is the delegation certificate's own, which no device may hold.
+    DelegationKey,
+    /// RFC 9345 or the rules of the unique name forbid it.
+    Refused(dc_core::Error),
+    /// The delegation certificate's key could not sign.
+    Signer(rustls::Error),
+}
+
+impl From<dc_core::Error> for Unissued {
+    fn from(error: dc_core::Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<SignError<rustls::Error>> for Unissued {
+    fn from(error: SignError<rustls::Error>) -> Self {
+        match error {
+            SignError::Refused(source) => Self::Refused(source),
+            SignError::Signer(source) => Self::Signer(source),
+        }
+    }
+}
+
 fn request<'a>(
-    device_key: &'a DeviceKey,
+    spki: &'a [u8],
     name: Option<&UniqueName<'static>>,
     lifetime: Option<Duration>,
 ) -> Request<'a> {
-    let mut request = Request::new(device_key.spki());
+    let mut request = Request::new(spki);
     if let Some(name) = name {
         request = request.unique_name(name.clone());
     }
@@ -100,7 +142,15 @@ fn request<'a>(
 }
 
 /// The rule that was broken, with the file or the value that broke it.
-fn refusal(source: dc_core::Error, delegation: &Delegation, device_key: &DeviceKey) -> Error {
+fn refusal(unissued: Unissued, delegation: &Delegation, device_key: &DeviceKey) -> Error {
+    let source = match unissued {
+        Unissued::DelegationKey => {
+            let path = device_key.path().into();
+            return Error::DelegationKeyOnDevice { path };
+        }
+        Unissued::Signer(source) => return Error::Sign { source },
+        Unissued::Refused(source) => source,
+    };
     match source {
         dc_core::Error::BadPublicKey | dc_core::Error::UnusableKey => Error::BadDeviceKey {
             path: device_key.path().into(),
@@ -119,12 +169,5 @@ fn refusal(source: dc_core::Error, delegation: &Delegation, device_key: &DeviceK
             max,
         },
         source => Error::Refused { source },
-    }
-}
-
-fn not_signed(error: SignError<rustls::Error>) -> Error {
-    match error {
-        SignError::Refused(source) => Error::Refused { source },
-        SignError::Signer(source) => Error::Sign { source },
     }
 }

@@ -22,35 +22,52 @@
 //!
 //! With the feature `demo`, module `demo` shows the whole of it with TLS connections. [`vendor`] makes a root and a delegation certificate for trying all this out.
 
+#[cfg(feature = "service")]
+pub mod check;
 pub mod clock;
 #[cfg(feature = "service")]
 pub mod config;
 mod csr;
+#[cfg(feature = "service")]
+pub mod database;
 mod delegation;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod describe;
+#[cfg(feature = "service")]
+pub mod desk;
 mod error;
 pub mod files;
 pub mod human;
 mod identity;
+pub mod inspect;
 mod issuer;
+pub mod judge;
 pub mod keys;
 #[cfg(feature = "service")]
 pub mod listener;
 pub mod names;
+#[cfg(feature = "service")]
+pub mod operators;
 mod pem;
+#[cfg(feature = "service")]
+pub mod policy;
+#[cfg(feature = "tools")]
+pub mod probe;
 #[cfg(feature = "protocol")]
 pub mod protocol;
 #[cfg(feature = "service")]
 pub mod registry;
+pub mod request;
 #[cfg(feature = "service")]
 pub mod store;
 #[cfg(feature = "service")]
 pub mod telemetry;
+pub mod trust;
 pub mod vendor;
 mod warning;
 
-pub use csr::DeviceKey;
+pub use csr::{CsrError, DeviceKey, public_key};
 pub use delegation::Delegation;
 pub use error::Error;
 pub use identity::IdentityFolder;

@@ -52,12 +52,10 @@ impl TestRoot {
     ///
     /// Fails with [`Error::Randomness`] and [`Error::TestCertificate`].
     pub fn delegate(&self, zone: &Zone, now: UnixTime) -> Result<TestCertificate, Error> {
-        // Not critical, which is the default, as RFC 9345 §4.2 wants it.
-        let usage = CustomExtension::from_oid_content(&DELEGATION_USAGE, DER_NULL.into());
         self.certify(
             "dc-signer test delegation certificate",
             zone.wildcard(),
-            vec![usage],
+            vec![delegation_usage()],
             now,
         )
     }
@@ -146,6 +144,11 @@ impl fmt::Debug for TestCertificate {
     }
 }
 
+/// DelegationUsage as RFC 9345 §4.2 wants it: `NULL`, and not critical, which is the default.
+pub(crate) fn delegation_usage() -> CustomExtension {
+    CustomExtension::from_oid_content(&DELEGATION_USAGE, DER_NULL.into())
+}
+
 /// Writes `root.pem`, `root-key.pem`, `chain.pem` and `key.pem` into a folder, the keys readable by
 /// their owner only, and returns their paths in this order.
 ///
@@ -180,6 +183,31 @@ pub fn write(
         true => fill(folder, &new)?,
     }
     Ok(FILES.map(|name| folder.join(name)))
+}
+
+/// Makes a folder with `chain.pem` and `key.pem` of a server.
+///
+/// Fails with [`Error::Exists`] if the folder is there, and with [`Error::Write`].
+pub fn write_server(folder: &Path, server: &TestCertificate) -> Result<(), Error> {
+    if files::exists(folder) {
+        return Err(Error::Exists {
+            path: folder.into(),
+        });
+    }
+    let (chain, key) = (certificate_pem(server.certificate()), key_pem(&server.key));
+    let new = |name, contents, access| NewFile {
+        name,
+        contents,
+        access,
+    };
+    files::create_folder(
+        folder,
+        Access::Owner,
+        &[
+            new(CHAIN, chain.as_bytes(), Access::Everyone),
+            new(KEY, key.as_bytes(), Access::Owner),
+        ],
+    )
 }
 
 /// Adds files to a folder that is there already, none of which may be.

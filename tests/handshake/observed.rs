@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use dc_core::Form;
-use dc_rustls::client::{Config, UniqueName};
+use dc_rustls::Refusal;
+use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::server::{Acceptor, Identity, Store};
 use dc_tests::pair::connect;
-use dc_tests::vendor::{Device, Vendor};
+use dc_tests::vendor::{Device, Vendor, provider};
 
 use crate::setup::{ALL, Clock, HOUR, acceptor, careless_acceptor, client_of, stock_server};
-use dc_rustls::server::{Acceptor, Identity, Store};
 
 type Seen = Arc<Mutex<Vec<Option<(Form, Vec<u8>)>>>>;
 
@@ -39,7 +40,8 @@ fn an_observer_sees_the_credential_that_is_accepted_once() {
     let device = Device::new("router");
     let acceptor = acceptor(&vendor, &device, &[Form::Named]);
     let (client, seen) = observing(&vendor, UniqueName::Required, &Clock::now());
-    connect(&client, &device.name, &acceptor, ALL).peer();
+    let outcome = connect(&client, &device.name, &acceptor, ALL);
+    assert!(matches!(outcome.peer(), Peer::Delegated { .. }));
     let seen = seen.lock().unwrap();
     assert!(matches!(&seen[..], [Some((Form::Named, _))]), "{seen:?}");
 }
@@ -57,16 +59,17 @@ fn an_observer_sees_the_credential_that_is_refused() {
     let clock = Clock::now();
     clock.forward(2 * HOUR);
     let (client, seen) = observing(&vendor, UniqueName::Required, &clock);
-    connect(&client, &device.name, &careless_acceptor(identity), ALL).refusal();
+    let outcome = connect(&client, &device.name, &careless_acceptor(identity), ALL);
+    assert!(matches!(outcome.refusal(), Refusal::Credential(_)));
     assert_eq!(*seen.lock().unwrap(), [Some((Form::Named, stored.bytes))]);
 }
 
 #[test]
 fn an_observer_sees_that_there_is_no_credential() {
     let vendor = Vendor::default();
-    let acceptor =
-        Acceptor::new(Store::new(dc_tests::vendor::provider())).fallback(stock_server(&vendor));
+    let acceptor = Acceptor::new(Store::new(provider())).fallback(stock_server(&vendor));
     let (client, seen) = observing(&vendor, UniqueName::Preferred, &Clock::now());
-    connect(&client, "router.cpe.example.com", &acceptor, ALL).peer();
+    let outcome = connect(&client, "router.cpe.example.com", &acceptor, ALL);
+    assert_eq!(*outcome.peer(), Peer::Certificate);
     assert_eq!(*seen.lock().unwrap(), [None]);
 }

@@ -1,15 +1,26 @@
 //! The subcommands, one a file.
 
+#[cfg(feature = "service")]
+mod check;
+mod csr;
 #[cfg(feature = "demo")]
 mod demo;
 mod init;
+mod inspect;
 mod issue;
+#[cfg(feature = "service")]
+mod operators;
+#[cfg(feature = "tools")]
+mod probe;
+mod verify;
 
 use std::fmt;
 use std::io::Write;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use dc_signer::{Error, Warning};
+use rustls::crypto::CryptoProvider;
 
 /// Issues delegated credentials for TLS (RFC 9345), each with a name that only one device has.
 #[derive(Debug, Parser)]
@@ -22,20 +33,43 @@ pub(crate) struct Cli {
 impl Cli {
     pub(crate) fn run(self) -> Result<(), Error> {
         match self.command {
+            #[cfg(feature = "service")]
+            Command::Check(args) => args.run(),
+            Command::Csr(args) => args.run(),
             #[cfg(feature = "demo")]
             Command::Demo(args) => args.run(),
             Command::Init(args) => args.run(),
+            Command::Inspect(args) => args.run(),
             Command::Issue(args) => args.run(),
+            #[cfg(feature = "service")]
+            Command::Operators(args) => args.run(),
+            #[cfg(feature = "tools")]
+            Command::Probe(args) => args.run(),
+            Command::Verify(args) => args.run(),
         }
     }
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "service")]
+    Check(check::Args),
+    Csr(csr::Args),
     #[cfg(feature = "demo")]
     Demo(demo::Args),
     Init(init::Args),
+    Inspect(inspect::Args),
     Issue(issue::Args),
+    #[cfg(feature = "service")]
+    Operators(operators::Args),
+    #[cfg(feature = "tools")]
+    Probe(probe::Args),
+    Verify(verify::Args),
+}
+
+/// The cryptography of every command.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 /// Shows a result; unlike `println!` it does not panic when nobody reads it.

@@ -121,6 +121,11 @@ impl Config {
     }
 }
 
+/// The line of a key such as `["manufacturers", "0", "anchors"]` in the text of a file.
+pub(crate) fn line_of(text: &str, key: &[&str]) -> usize {
+    reader::line_of(text, key)
+}
+
 fn not_utf8(file: &[u8], error: std::str::Utf8Error) -> Problem {
     let before = file.get(..error.valid_up_to()).unwrap_or_default();
     Problem {

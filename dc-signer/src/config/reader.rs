@@ -205,6 +205,24 @@ pub(super) fn type_of(value: &DeValue<'_>) -> &'static str {
     }
 }
 
+/// The line of a key, given as tables, places in lists and the key itself; that of the last table that
+/// is there if it is not.
+pub(super) fn line_of(text: &str, path: &[&str]) -> usize {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let root = DeValue::Table(table.into_inner());
+    let (mut value, mut at) = (&root, 0);
+    for part in path {
+        let next = match value {
+            DeValue::Table(table) => table.get(*part),
+            DeValue::Array(array) => part.parse().ok().and_then(|place: usize| array.get(place)),
+            _ => None,
+        };
+        let Some(next) = next else { break };
+        (value, at) = (next.get_ref(), next.span().start);
+    }
+    text.get(..at).unwrap_or_default().matches('\n').count() + 1
+}
+
 /// The known key that needs the fewest changes, if that is at most a third of its letters.
 fn nearest(given: &str, known: &[&'static str]) -> Option<&'static str> {
     known
@@ -272,6 +290,20 @@ mod tests {
                 "line 5: two.four is a list: it has to be a text",
             ]
         );
+    }
+
+    #[test]
+    fn a_key_is_found_again_in_tables_and_lists() {
+        let text = "a = 1\n[b]\nc = 2\n[[d]]\ne = 3\n[[d]]\ne = 4\n";
+        for (path, line) in [
+            (&["a"][..], 1),
+            (&["b", "c"], 3),
+            (&["d", "1", "e"], 7),
+            (&["b", "z"], 2),
+            (&["z"], 1),
+        ] {
+            assert_eq!(line_of(text, path), line, "{path:?}");
+        }
     }
 
     #[test]

@@ -16,6 +16,11 @@ impl fmt::Display for Error {
             }
             #[cfg(feature = "service")]
             Self::BadConfig { path, problems } => write_problems(f, path, problems),
+            Self::BadCredential { path, source } => write!(
+                f,
+                "{}: the credential in it cannot be read: {source}",
+                path.display()
+            ),
             Self::BadCsr { path, source } => write!(
                 f,
                 "{} is not a certificate signing request (PKCS#10): {source}; make one with 'openssl req -new -key key.pem -subj / -out device.csr'",
@@ -41,6 +46,11 @@ impl fmt::Display for Error {
                     Pem(source)
                 )
             }
+            Self::BadRoot { path, source } => write!(
+                f,
+                "{}: a certificate in it cannot be a root: {source}",
+                path.display()
+            ),
             Self::ClockBefore1970 => f.write_str("the clock says that it is before 1970: set it"),
             Self::DelegationKeyOnDevice { path } => write!(
                 f,
@@ -54,6 +64,8 @@ impl fmt::Display for Error {
                 f,
                 "{failed} rows of the demo did not come out as expected: please report them with the output of 'dc-signer demo --json'"
             ),
+            #[cfg(feature = "service")]
+            Self::Desk { source } => fmt::Display::fmt(source, f),
             Self::EncryptedKey { path } => write!(
                 f,
                 "{} needs a passphrase: decrypt it with 'openssl pkey -in {0} -out key.pem' to a file that only you can read",
@@ -114,6 +126,10 @@ impl fmt::Display for Error {
                 f,
                 "{given:?} is not how a unique name is written: use {valid}"
             ),
+            #[cfg(feature = "tools")]
+            Self::NoHandshake { target, source } => write!(f, "{target}: {source}"),
+            #[cfg(feature = "service")]
+            Self::NotDone { source } => fmt::Display::fmt(source, f),
             Self::OtherKeyInFolder { key, request } => write!(
                 f,
                 "{} is not the key of {}, so the device could not use the credential: check --out, or remove the old key",
@@ -122,18 +138,25 @@ impl fmt::Display for Error {
             ),
             Self::Output { source } => write!(
                 f,
-                "the files are written, but standard output failed: {source}"
+                "standard output failed: {source}; what belongs in files is written"
             ),
             Self::PrivateKeyGiven { path } => write!(
                 f,
                 "{} has a private key in it, which must not leave the device: give its public key, made with 'openssl pkey -in {0} -pubout'",
                 path.display()
             ),
+            #[cfg(feature = "tools")]
+            Self::ProbeNotMade { source } => write!(f, "cannot make a TLS client: {source}"),
             Self::Randomness => f.write_str("the system has no random numbers: check /dev/urandom"),
             Self::Read { path, source } => {
                 write!(f, "cannot read {}: {source}{}", path.display(), fix(source))
             }
             Self::Refused { source } => write!(f, "not issued: {source}"),
+            Self::RequestNotMade { source } => {
+                write!(f, "cannot make a certificate signing request: {source}")
+            }
+            #[cfg(feature = "service")]
+            Self::Runtime { source } => write!(f, "cannot start threads: {source}"),
             #[cfg(feature = "service")]
             Self::ServesWithDelegation { path } => write!(
                 f,
@@ -143,6 +166,10 @@ impl fmt::Display for Error {
             Self::Sign { source } => {
                 write!(f, "the delegation certificate's key did not sign: {source}")
             }
+            #[cfg(feature = "service")]
+            Self::Signals { source } => write!(f, "cannot listen for signals: {source}"),
+            #[cfg(feature = "service")]
+            Self::Store { source } => fmt::Display::fmt(source, f),
             Self::TestCertificate { source } => {
                 write!(f, "cannot make a certificate for trying out: {source}")
             }
@@ -153,6 +180,20 @@ impl fmt::Display for Error {
                 "{} is longer than {max} bytes: check that it is the right file",
                 path.display()
             ),
+            Self::UnknownFile { path } => write!(
+                f,
+                "{} is no certificate, credential, request or key that can be recognised, in PEM or bare: check that it is the right file, and whole",
+                path.display()
+            ),
+            Self::UnknownFolder { path } => write!(
+                f,
+                "{} has no chain.pem, credential.pem, key.pem, request.csr or root.pem: name the files themselves",
+                path.display()
+            ),
+            #[cfg(feature = "tools")]
+            Self::Unreachable { target, source } => {
+                write!(f, "no connection to {target}: {source}")
+            }
             Self::UnsupportedCsrSignature { path } => write!(
                 f,
                 "{} is signed with an algorithm that does not fit its key or is not supported: use ECDSA P-256 with SHA-256, P-384 with SHA-384, or Ed25519",
@@ -163,6 +204,12 @@ impl fmt::Display for Error {
                 "{} has no key that can sign here: use ECDSA P-256 or P-384, Ed25519, or RSA of 2048 bits or more, as PKCS#8 or SEC1",
                 path.display()
             ),
+            Self::WouldBeRefused { refused: 1, of: 1 } => {
+                f.write_str("it would be refused or cannot be read")
+            }
+            Self::WouldBeRefused { refused, of } => {
+                write!(f, "{refused} of {of} would be refused or cannot be read")
+            }
             Self::Write { path, source } => write!(
                 f,
                 "cannot write {}: {source}{}",

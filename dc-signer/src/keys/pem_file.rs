@@ -34,7 +34,8 @@ impl PemKey {
         Self::from_der(&key).ok_or_else(|| Error::UnsupportedKey { path: path.into() })
     }
 
-    fn from_der(key: &PrivateKeyDer<'_>) -> Option<Self> {
+    /// A key that was read already; `None` if it cannot sign here.
+    pub(crate) fn from_der(key: &PrivateKeyDer<'_>) -> Option<Self> {
         let key = any_supported_type(key).ok()?;
         Some(Self {
             signer: key.choose_scheme(&SCHEMES)?,

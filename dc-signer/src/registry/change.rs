@@ -221,7 +221,7 @@ impl Device {
 mod tests {
     use super::*;
     use crate::registry::KeyUse;
-    use crate::registry::device::testing::{at, device, key};
+    use crate::registry::testing::{at, device, key};
 
     fn name(text: &str) -> UniqueName<'static> {
         crate::names::parse(text).unwrap()

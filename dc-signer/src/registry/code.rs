@@ -91,8 +91,8 @@ impl ActivationCode {
 impl FromStr for ActivationCode {
     type Err = Error;
 
-    /// Reads what a person typed: in upper or lower case, with or without hyphens and spaces. Fails with
-    /// [`Error::BadCode`].
+    /// Reads what a person typed: in upper or lower case, with or without hyphens and spaces. Fails
+    /// with [`Error::BadCode`].
     fn from_str(text: &str) -> Result<Self, Error> {
         let mut letters = Zeroizing::new(Vec::with_capacity(ID_LETTERS + SECRET_LETTERS));
         for byte in text.bytes().filter(|byte| !matches!(byte, b'-' | b' ')) {
@@ -196,8 +196,8 @@ impl PendingCode {
     /// How many wrong secrets may come with its public part.
     pub const MAX_TRIES: u32 = 5;
 
-    /// Whether a code whose [`CodeKey::mac`] is this enrols a device with this enrolment key. Compares in
-    /// constant time.
+    /// Whether a code whose [`CodeKey::mac`] is this enrols a device with this enrolment key.
+    /// Compares in constant time.
     ///
     /// The store counts a try for [`CodeRefusal::Wrong`], before it answers.
     pub fn check(&self, mac: &Sha256, key: &Sha256, now: UnixTime) -> Result<CodeUse, CodeRefusal> {

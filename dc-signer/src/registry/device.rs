@@ -72,8 +72,8 @@ pub struct Manufactured {
 }
 
 impl Manufactured {
-    /// Whether every database takes it: PostgreSQL has no text with a zero in it, and a certificate that
-    /// somebody made may say anything.
+    /// Whether every database takes it: PostgreSQL has no text with a zero in it, and a certificate
+    /// that somebody made may say anything.
     #[must_use]
     pub fn can_be_stored(&self) -> bool {
         !self.manufacturer.contains('\0') && !self.serial.contains('\0')
@@ -193,43 +193,10 @@ impl Device {
     }
 }
 
-/// A device to test with.
-#[cfg(test)]
-pub(crate) mod testing {
-    use super::*;
-
-    pub(crate) fn at(seconds: u64) -> UnixTime {
-        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
-    }
-
-    pub(crate) fn key(number: u8) -> Sha256 {
-        Sha256::from_bytes([number; 32])
-    }
-
-    pub(crate) fn device() -> Device {
-        Device {
-            id: DeviceId::from_bytes([7; 16]),
-            external_id: "customer-1".parse().unwrap(),
-            state: State::Preregistered,
-            zone: Zone::parse("cpe.example.com").unwrap(),
-            name: crate::names::parse("k3v.cpe.example.com").unwrap(),
-            slot: 0,
-            epoch: 0,
-            key: None,
-            next_key: None,
-            manufactured: None,
-            credential: None,
-            possible_clone: false,
-            created: at(1),
-            changed: at(1),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::testing::{at, device, key};
     use super::*;
+    use crate::registry::testing::{at, device, key};
 
     #[test]
     fn only_an_active_device_gets_credentials_for_its_own_name_with_its_own_key() {

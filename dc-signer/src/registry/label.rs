@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn the_label_is_what_anybody_with_the_key_computes() {
-        // python3: hmac.new(bytes(32), b''.join(len(f).to_bytes(8,'big')+f for f in fields), 'sha256')
+        // python3: hmac.new(bytes(32), b''.join(len(f).to_bytes(8,'big')+f for f in fields),
+        // 'sha256')
         let id = "customer-1".parse().unwrap();
         let label = NameKey::new(&[0; 32]).label(&input("default", &id));
         assert_eq!(label, "hpqndsjaalrcdtjtduvzbtegnm");

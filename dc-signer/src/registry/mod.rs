@@ -10,6 +10,8 @@ mod ids;
 mod label;
 mod operator;
 mod record;
+#[cfg(test)]
+pub(crate) mod testing;
 mod zone;
 
 pub use change::{Change, Changed, NameChange, Replacement};

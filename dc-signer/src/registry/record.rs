@@ -1,8 +1,8 @@
 //! The audit log: one record for each act, chained by hashes.
 //!
-//! Each record has the SHA-256 of the one before it, so none can be changed, removed or put in between
-//! without all later ones changing. Times say what the clock said and are not part of the order: a clock
-//! that jumps does not break the chain.
+//! Each record has the SHA-256 of the one before it, so none can be changed, removed or put in
+//! between without all later ones changing. Times say what the clock said and are not part of the
+//! order: a clock that jumps does not break the chain.
 
 use std::fmt;
 use std::str::FromStr;
@@ -191,7 +191,8 @@ impl Head {
         hash: Sha256::ZERO,
     };
 
-    /// Puts an entry at the end of the log. A time that no database can hold is the last one that it can.
+    /// Puts an entry at the end of the log. A time that no database can hold is the last one that
+    /// it can.
     pub fn append(&mut self, mut entry: Entry) -> Record {
         entry.time = entry.time.min(LAST);
         entry.expires = entry.expires.map(|time| time.min(LAST));

@@ -128,8 +128,8 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// What an active certificate must have left: no credential may end after it, and none lives longer
-    /// than seven days.
+    /// What an active certificate must have left: no credential may end after it, and none lives
+    /// longer than seven days.
     pub const MIN_LEFT: Duration = Duration::from_secs(8 * 86_400);
 
     /// Whether enough is left of the certificate to issue under it.
@@ -151,10 +151,10 @@ impl ManagedZone {
 
     /// Moves a slot on. What was active starts draining when another becomes active.
     ///
-    /// Says which slots changed; none, if the slot is in that state already, so two replicas may both ask.
-    /// Fails with [`Error::UnknownSlot`], [`Error::SlotOrder`] for a step back or one left out (a
-    /// slot that was never used may go at once), and [`Error::TooLittleLeft`] if the certificate
-    /// cannot be active, or if it begins later.
+    /// Says which slots changed; none, if the slot is in that state already, so two replicas may
+    /// both ask. Fails with [`Error::UnknownSlot`], [`Error::SlotOrder`] for a step back or one
+    /// left out (a slot that was never used may go at once), and [`Error::TooLittleLeft`] if the
+    /// certificate cannot be active, or if it begins later.
     pub fn move_slot(
         &mut self,
         number: u32,

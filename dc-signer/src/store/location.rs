@@ -46,10 +46,11 @@ impl fmt::Debug for Location {
     }
 }
 
-/// Opens a database whose tables are those of this version. `node` is how the audit log calls this signer.
+/// Opens a database whose tables are those of this version. `node` is how the audit log calls this
+/// signer.
 ///
-/// Fails with [`Error::SchemaTooOld`], [`Error::SchemaUnknown`], and with [`Error::Unavailable`] if it does
-/// not answer. Needs a tokio runtime, as long as the store is used.
+/// Fails with [`Error::SchemaTooOld`], [`Error::SchemaUnknown`], and with [`Error::Unavailable`] if
+/// it does not answer. Needs a tokio runtime, as long as the store is used.
 pub async fn open(location: &Location, node: &str) -> Result<Arc<dyn Store>, Error> {
     Ok(match location {
         Location::File(path) if !path.exists() => {
@@ -77,8 +78,8 @@ pub async fn look(location: &Location) -> Result<Schema, Error> {
     }
 }
 
-/// Brings a database's tables to what this version needs; makes them, and an SQLite file, if there are
-/// none. Says which version they had.
+/// Brings a database's tables to what this version needs; makes them, and an SQLite file, if there
+/// are none. Says which version they had.
 ///
 /// Fails with [`Error::SchemaUnknown`], [`Error::CannotWrite`] and [`Error::Unavailable`].
 pub async fn migrate(location: &Location) -> Result<Schema, Error> {

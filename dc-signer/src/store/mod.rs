@@ -1,8 +1,8 @@
 //! What the signer remembers: one trait in domain operations, for SQLite and for PostgreSQL.
 //!
-//! Each operation is one transaction: all of it is durable when it returns, or nothing of it is there.
-//! Writes that change anything put their audit records into the same transaction. Replicas and the command
-//! line may work on one database at the same time.
+//! Each operation is one transaction: all of it is durable when it returns, or nothing of it is
+//! there. Writes that change anything put their audit records into the same transaction. Replicas
+//! and the command line may work on one database at the same time.
 
 use std::fmt;
 use std::path::Path;
@@ -40,18 +40,18 @@ pub use types::{
 
 /// The signer's database.
 ///
-/// Every call fails with [`Error::Unavailable`] or [`Error::CannotWrite`] if the database cannot do its work
-/// now, which a later call may find mended, and with [`Error::Database`] or [`Error::Corrupt`] if it
-/// holds what this version did not write. What the domain forbids is [`Error::Refused`]; then nothing
-/// was changed.
+/// Every call fails with [`Error::Unavailable`] or [`Error::CannotWrite`] if the database cannot do
+/// its work now, which a later call may find mended, and with [`Error::Database`] or
+/// [`Error::Corrupt`] if it holds what this version did not write. What the domain forbids is
+/// [`Error::Refused`]; then nothing was changed.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync {
     // Devices.
 
     /// Adds devices, all in one transaction; says for each, in order, what became of it.
     ///
-    /// Adding the same ones again changes nothing, so a bulk load that broke off can be started over. Others
-    /// wait meanwhile: hand over a thousand at a time, not a million.
+    /// Adding the same ones again changes nothing, so a bulk load that broke off can be started
+    /// over. Others wait meanwhile: hand over a thousand at a time, not a million.
     async fn add_devices(&self, devices: &[NewDevice], by: &Act) -> Result<Vec<Added>, Error>;
 
     /// The one device that fits.
@@ -63,8 +63,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Changes a device, its names and the list of withdrawn ones, and says how it is now.
     ///
     /// What is so already is left alone. Fails with what [`Device::apply`] fails with, and with
-    /// [`UnknownDevice`](crate::registry::Error::UnknownDevice), [`NameTaken`](crate::registry::Error::NameTaken)
-    /// and [`KeyTaken`](crate::registry::Error::KeyTaken).
+    /// [`UnknownDevice`](crate::registry::Error::UnknownDevice),
+    /// [`NameTaken`](crate::registry::Error::NameTaken) and
+    /// [`KeyTaken`](crate::registry::Error::KeyTaken).
     async fn change_device(
         &self,
         device: DeviceId,
@@ -89,13 +90,14 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Uses a code up and pins the device's enrolment key, or counts the try, in one transaction.
     ///
-    /// The same key may redeem its code again until it expires. Fails as [`Self::change_device`] does.
+    /// The same key may redeem its code again until it expires. Fails as [`Self::change_device`]
+    /// does.
     async fn redeem_code(&self, redemption: &Redemption, by: &Act) -> Result<Redeemed, Error>;
 
     // Issuing.
 
-    /// Records credentials before they are released: what the device holds, the issue rows, the answer
-    /// for whoever asks again, and the audit records. Many callers share one commit.
+    /// Records credentials before they are released: what the device holds, the issue rows, the
+    /// answer for whoever asks again, and the audit records. Many callers share one commit.
     ///
     /// Checks in the same transaction that the device may still get them, and finishes a switch of
     /// enrolment keys. Fails as [`Device::may_issue`] does, and with
@@ -126,8 +128,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
     async fn set_forms(&self, zone: &Zone, forms: Forms, by: &Act) -> Result<(), Error>;
 
-    /// Asks the devices of a zone whose credential was issued before a time to renew now; `None` takes
-    /// that back.
+    /// Asks the devices of a zone whose credential was issued before a time to renew now; `None`
+    /// takes that back.
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
     async fn pull_renewals(
@@ -172,7 +174,8 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Adds an operator, or changes the one with this name.
     ///
-    /// Fails with [`KeyTaken`](crate::registry::Error::KeyTaken) if another one has this token or key.
+    /// Fails with [`KeyTaken`](crate::registry::Error::KeyTaken) if another one has this token or
+    /// key.
     async fn put_operator(&self, operator: &Operator, by: &Act) -> Result<(), Error>;
 
     /// Keeps an operator out from now on.
@@ -194,8 +197,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Records from a sequence number on, at most `limit`.
     async fn audit_from(&self, seq: u64, limit: u32) -> Result<Vec<Record>, Error>;
 
-    /// Walks the whole audit log, and checks that suspended and retired devices are those that the log
-    /// says are.
+    /// Walks the whole audit log, and checks that suspended and retired devices are those that the
+    /// log says are.
     ///
     /// Returns the end of the log. Fails with [`Error::Refused`] and
     /// [`AuditLink`](crate::registry::Error::AuditLink) or
@@ -205,7 +208,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Puts the records that a newer copy of the log has behind this one's end, and suspends, resumes
     /// and retires accordingly: so that a restored backup lets nobody back in.
     ///
-    /// Returns how many devices changed. Fails with [`Error::Refused`] if the records do not continue this log.
+    /// Returns how many devices changed. Fails with [`Error::Refused`] if the records do not
+    /// continue this log.
     async fn replay(&self, newer: &[Record], by: &Act) -> Result<u64, Error>;
 
     // Keeping house.

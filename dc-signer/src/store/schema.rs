@@ -14,8 +14,8 @@ pub struct Schema {
 
 /// Looks at the versions.
 ///
-/// Fails with [`Error::SchemaUnknown`] if the database has a migration that this program does not know, or
-/// knows otherwise.
+/// Fails with [`Error::SchemaUnknown`] if the database has a migration that this program does not
+/// know, or knows otherwise.
 pub(super) async fn look<D: Database>(database: &D) -> Result<Schema, Error> {
     let known: Vec<(i64, Vec<u8>)> = D::migrator()
         .iter()
@@ -55,7 +55,8 @@ async fn applied<D: Database>(database: &D) -> Result<Vec<(i64, Vec<u8>)>, Error
         .collect()
 }
 
-/// Fails with [`Error::SchemaTooOld`] and [`Error::SchemaUnknown`] if this program cannot work with the tables.
+/// Fails with [`Error::SchemaTooOld`] and [`Error::SchemaUnknown`] if this program cannot work with
+/// the tables.
 pub(super) async fn check<D: Database>(database: &D) -> Result<(), Error> {
     let Schema { found, needed } = look(database).await?;
     match found == needed {

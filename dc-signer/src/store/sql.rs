@@ -1,5 +1,5 @@
-//! The little that SQL needs of a database: bind, run, read a column. The statements themselves are the
-//! same for SQLite and PostgreSQL, but for where the rows of a batch come from.
+//! The little that SQL needs of a database: bind, run, read a column. The statements themselves are
+//! the same for SQLite and PostgreSQL, but for where the rows of a batch come from.
 
 use std::borrow::Cow;
 use std::fmt;

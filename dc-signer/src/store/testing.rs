@@ -1,8 +1,8 @@
 //! Databases to test with: an SQLite file, and PostgreSQL on a server of the test's own.
 //!
-//! `DC_SIGNER_TEST_POSTGRES` is the URL of a server to use instead, or `skip`. Without it the server is
-//! Debian's (package `postgresql`), which runs in a temporary folder, listens on a Unix socket there, and
-//! ends with the process that started it. Where there is none, tests fail.
+//! `DC_SIGNER_TEST_POSTGRES` is the URL of a server to use instead, or `skip`. Without it the
+//! server is Debian's (package `postgresql`), which runs in a temporary folder, listens on a Unix
+//! socket there, and ends with the process that started it. Where there is none, tests fail.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::chown;
@@ -173,7 +173,8 @@ fn server() -> &'static Server {
     })
 }
 
-/// Starts a server that ends, and whose folder is removed, when this process has ended in whatever way.
+/// Starts a server that ends, and whose folder is removed, when this process has ended in whatever
+/// way.
 fn start() -> Server {
     let programs = programs().expect(
         "PostgreSQL's initdb and postgres: install Debian's package postgresql, \
@@ -211,8 +212,8 @@ fn start() -> Server {
     }
 }
 
-/// Its standard input ends with the process that started it. What is written in tests need not survive
-/// this machine's power.
+/// Its standard input ends with the process that started it. What is written in tests need not
+/// survive this machine's power.
 const WATCH: &str = r#"
 folder=$1 programs=$2
 trap '' INT TERM

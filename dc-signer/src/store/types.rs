@@ -36,7 +36,8 @@ pub struct NewDevice {
     pub slot: u32,
     /// What its name was derived with.
     pub epoch: u32,
-    /// SHA-256 of the SubjectPublicKeyInfo of its enrolment key, if it is known: then it is active at once.
+    /// SHA-256 of the SubjectPublicKeyInfo of its enrolment key, if it is known: then it is active
+    /// at once.
     pub key: Option<Sha256>,
     /// Which manufacturer's certificate may enrol it.
     pub manufactured: Option<Manufactured>,
@@ -47,8 +48,8 @@ pub struct NewDevice {
 pub enum Added {
     /// It was added.
     New,
-    /// A device with its external id is there, and zone, slot, serial and key do not differ. Its id and
-    /// name are the old ones, and so is its state.
+    /// A device with its external id is there, and zone, slot, serial and key do not differ. Its id
+    /// and name are the old ones, and so is its state.
     Same(Box<Device>),
     /// It cannot be added; the others were.
     Conflict(Conflict),
@@ -222,7 +223,8 @@ pub enum Recorded {
         /// The place of the last audit record about it.
         seq: u64,
     },
-    /// Another attempt of the same request was faster: its answer, and what was handed in is forgotten.
+    /// Another attempt of the same request was faster: its answer, and what was handed in is
+    /// forgotten.
     Before(Answer),
 }
 

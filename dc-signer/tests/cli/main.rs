@@ -7,8 +7,13 @@
 
 mod bad_files;
 mod bad_values;
+mod csr;
 #[cfg(feature = "demo")]
 mod demo;
 mod init;
+mod inspect;
 mod issue;
+#[cfg(feature = "tools")]
+mod probe;
 mod sandbox;
+mod verify;

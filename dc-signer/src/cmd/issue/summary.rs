@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use dc_core::{DelegatedCredential, Form, Issued, SignatureScheme, UniqueName};
 use dc_signer::Warning;
-use dc_signer::human::{Moment, Span};
+use dc_signer::human::{Moment, Span, scheme_name};
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 
@@ -27,8 +27,8 @@ impl Summary<'_> {
         json!({
             "name": self.name.map(UniqueName::as_str),
             "forms": self.forms(),
-            "algorithm": algorithm.map(name),
-            "signed_with": signed_with.map(name),
+            "algorithm": algorithm.map(scheme_name),
+            "signed_with": signed_with.map(scheme_name),
             "expires": Moment(self.expiry()).to_string(),
             "expires_in": self.expiry().as_secs().saturating_sub(self.now.as_secs()),
             "files": self.files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>(),
@@ -54,12 +54,6 @@ impl Summary<'_> {
         let scheme = credential.credential().dc_cert_verify_algorithm;
         Some((scheme, credential.algorithm()))
     }
-}
-
-/// The name alone, without the code point in parentheses.
-fn name(scheme: SignatureScheme) -> String {
-    let text = scheme.to_string();
-    text.split(" (").take(1).collect()
 }
 
 impl fmt::Display for Summary<'_> {

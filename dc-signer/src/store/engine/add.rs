@@ -137,10 +137,12 @@ async fn devices<S: Session>(
             .map(|device| vec![device.external_id.as_str().into()])
             .collect(),
     };
-    let sql =
-        "SELECT devices.* FROM {rows} CROSS JOIN devices WHERE devices.external_id = r.wanted";
+    let sql = format!(
+        "SELECT {} FROM {{rows}} CROSS JOIN devices WHERE devices.external_id = r.wanted",
+        rows::DEVICE
+    );
     let mut found = HashMap::new();
-    for row in session.fetch_batch(sql, batch).await? {
+    for row in session.fetch_batch(&sql, batch).await? {
         let device = rows::device(&row)?;
         found.insert(device.external_id.clone(), device);
     }

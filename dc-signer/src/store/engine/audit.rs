@@ -14,7 +14,8 @@ pub(super) async fn from<S: Session>(
     seq: u64,
     limit: u32,
 ) -> Result<Vec<Record>, Error> {
-    let sql = "SELECT * FROM audit WHERE seq >= $1 ORDER BY seq LIMIT $2";
+    let record = rows::RECORD;
+    let sql = format!("SELECT {record} FROM audit WHERE seq >= $1 ORDER BY seq LIMIT $2");
     let rows = session.fetch(sql, vec![seq.into(), limit.into()]).await?;
     rows.iter().map(rows::record).collect()
 }
@@ -69,8 +70,11 @@ async fn check_states<S: Session>(
 ) -> Result<(), Error> {
     let mut after = String::new();
     loop {
-        let sql = "SELECT * FROM devices WHERE state IN ('suspended', 'retired') AND name > $1 \
-                   ORDER BY name LIMIT 1000";
+        let sql = format!(
+            "SELECT {} FROM devices WHERE state IN ('suspended', 'retired') AND name > $1 \
+             ORDER BY name LIMIT 1000",
+            rows::DEVICE
+        );
         let rows = session.fetch(sql, vec![after.as_str().into()]).await?;
         if rows.is_empty() {
             break;
@@ -167,8 +171,8 @@ impl Replayed {
         Ok(())
     }
 
-    /// Keys and names of a replacement are not in the log. So the devices that were replaced get nothing
-    /// until an operator has looked at them.
+    /// Keys and names of a replacement are not in the log. So the devices that were replaced get
+    /// nothing until an operator has looked at them.
     async fn suspend_replaced<S: Session>(
         &mut self,
         work: &mut Work<S>,

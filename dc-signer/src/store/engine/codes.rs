@@ -49,7 +49,7 @@ pub(super) async fn find<S: Session>(
     session: &mut S,
     code: CodeId,
 ) -> Result<Option<PendingCode>, Error> {
-    let sql = "SELECT * FROM codes WHERE id = $1";
+    let sql = format!("SELECT {} FROM codes WHERE id = $1", rows::CODE);
     let row = session.fetch_one(sql, vec![code.as_bytes()[..].into()]);
     row.await?.as_ref().map(rows::code).transpose()
 }

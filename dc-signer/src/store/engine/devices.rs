@@ -18,29 +18,23 @@ pub(super) async fn find<S: Session>(session: &mut S, by: &Find) -> Result<Optio
     {
         return Ok(None);
     }
-    let (sql, values): (&str, Vec<Value>) = match by {
-        Find::Id(id) => (
-            "SELECT * FROM devices WHERE id = $1",
-            vec![id.as_bytes()[..].into()],
-        ),
-        Find::ExternalId(id) => (
-            "SELECT * FROM devices WHERE external_id = $1",
-            vec![id.as_str().into()],
-        ),
+    let (from, values): (&str, Vec<Value>) = match by {
+        Find::Id(id) => ("devices WHERE id = $1", vec![id.as_bytes()[..].into()]),
+        Find::ExternalId(id) => ("devices WHERE external_id = $1", vec![id.as_str().into()]),
         Find::Key(key) => (
-            "SELECT * FROM devices WHERE enrolment_key = $1 OR next_key = $1",
+            "devices WHERE enrolment_key = $1 OR next_key = $1",
             vec![key.into()],
         ),
         Find::Name(name) => (
-            "SELECT devices.* FROM names JOIN devices ON devices.id = names.device \
-             WHERE names.name = $1",
+            "names JOIN devices ON devices.id = names.device WHERE names.name = $1",
             vec![name.as_str().into()],
         ),
         Find::Manufactured(by) => (
-            "SELECT * FROM devices WHERE manufacturer = $1 AND serial = $2",
+            "devices WHERE manufacturer = $1 AND serial = $2",
             vec![by.manufacturer.as_str().into(), by.serial.as_str().into()],
         ),
     };
+    let sql = format!("SELECT {} FROM {from}", rows::DEVICE);
     let row = session.fetch_one(sql, values).await?;
     row.as_ref().map(rows::device).transpose()
 }
@@ -111,7 +105,7 @@ struct Where {
 impl Default for Where {
     fn default() -> Self {
         Self {
-            sql: "SELECT * FROM devices WHERE 1 = 1".to_owned(),
+            sql: format!("SELECT {} FROM devices WHERE 1 = 1", rows::DEVICE),
             values: Vec::new(),
         }
     }

@@ -41,8 +41,8 @@ impl Group {
         }
     }
 
-    /// Waits until the issuance is on the disk. Once it is in the queue it may be recorded whether anybody
-    /// waits or not.
+    /// Waits until the issuance is on the disk. Once it is in the queue it may be recorded whether
+    /// anybody waits or not.
     pub(super) async fn record(&self, issuance: Issuance) -> Result<Recorded, Error> {
         let (done, recorded) = oneshot::channel();
         let queue = lock(&self.queue).clone().ok_or_else(closed)?;

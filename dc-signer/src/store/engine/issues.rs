@@ -1,6 +1,7 @@
 //! Issue rows: what each device got, in one table a week.
 //!
-//! Deleting millions of rows one by one takes longer than writing them did; a table is dropped at once.
+//! Deleting millions of rows one by one takes longer than writing them did; a table is dropped at
+//! once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -88,8 +89,11 @@ pub(super) async fn history<S: Session>(
     device: DeviceId,
     limit: u32,
 ) -> Result<History, Error> {
-    let sql = "SELECT audit.* FROM names JOIN audit ON audit.name = names.name \
-               WHERE names.device = $1 AND audit.action <> 'issue' ORDER BY audit.seq DESC LIMIT $2";
+    let sql = format!(
+        "SELECT {} FROM names JOIN audit ON audit.name = names.name \
+         WHERE names.device = $1 AND audit.action <> 'issue' ORDER BY audit.seq DESC LIMIT $2",
+        rows::RECORD
+    );
     let values = vec![device.as_bytes()[..].into(), limit.into()];
     let acts = session.fetch(sql, values).await?;
     Ok(History {
@@ -108,8 +112,10 @@ async fn of<S: Session>(
     let mut weeks = weeks(session, "SELECT week FROM issue_weeks ORDER BY week DESC").await?;
     weeks.truncate(MOST_WEEKS);
     for week in weeks {
-        let sql =
-            format!("SELECT * FROM issues_{week} WHERE device = $1 ORDER BY issued DESC LIMIT $2");
+        let sql = format!(
+            "SELECT {} FROM issues_{week} WHERE device = $1 ORDER BY issued DESC LIMIT $2",
+            rows::ISSUE
+        );
         let values = vec![device.as_bytes()[..].into(), limit.into()];
         for row in session.fetch(sql, values).await? {
             issues.push(rows::issue(&row)?);

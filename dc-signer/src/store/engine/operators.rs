@@ -62,16 +62,18 @@ pub(super) async fn find<S: Session>(
     session: &mut S,
     access: &Access,
 ) -> Result<Option<Operator>, Error> {
-    let sql = match access {
-        Access::Token(_) => "SELECT * FROM operators WHERE token_sha256 = $1",
-        Access::Key(_) => "SELECT * FROM operators WHERE key_sha256 = $1",
+    let column = match access {
+        Access::Token(_) => "token_sha256",
+        Access::Key(_) => "key_sha256",
     };
+    let operator = rows::OPERATOR;
+    let sql = format!("SELECT {operator} FROM operators WHERE {column} = $1");
     let row = session.fetch_one(sql, vec![access.sha256().into()]).await?;
     row.as_ref().map(rows::operator).transpose()
 }
 
 pub(super) async fn all<S: Session>(session: &mut S) -> Result<Vec<Operator>, Error> {
-    let sql = "SELECT * FROM operators ORDER BY name";
+    let sql = format!("SELECT {} FROM operators ORDER BY name", rows::OPERATOR);
     let rows = session.fetch(sql, Vec::new()).await?;
     rows.iter().map(rows::operator).collect()
 }

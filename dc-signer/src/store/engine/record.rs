@@ -215,9 +215,12 @@ async fn load_devices<S: Session>(
             .map(|id| vec![id.as_bytes()[..].into()])
             .collect(),
     };
-    let sql = "SELECT devices.* FROM {rows} CROSS JOIN devices WHERE devices.id = r.wanted";
+    let sql = format!(
+        "SELECT {} FROM {{rows}} CROSS JOIN devices WHERE devices.id = r.wanted",
+        rows::DEVICE
+    );
     let mut devices = HashMap::new();
-    for row in session.fetch_batch(sql, batch).await? {
+    for row in session.fetch_batch(&sql, batch).await? {
         let device = rows::device(&row)?;
         devices.insert(device.id, device);
     }
@@ -242,7 +245,8 @@ async fn load_answers<S: Session>(
     if batch.rows.is_empty() {
         return Ok(Answers::new());
     }
-    let sql = "SELECT answers.* FROM {rows} CROSS JOIN answers \
+    let sql = "SELECT answers.device, answers.key, answers.request, answers.answer, answers.expires \
+               FROM {rows} CROSS JOIN answers \
                WHERE answers.device = r.wanted AND answers.key = r.wanted_key";
     let mut answers = Answers::new();
     for row in session.fetch_batch(sql, batch).await? {

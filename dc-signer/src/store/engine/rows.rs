@@ -10,6 +10,25 @@ use crate::registry::{
 use crate::store::sql::{Row, corrupt};
 use crate::store::{Error, Issue};
 
+// Columns are named one by one: a newer version may add some while this one runs, and PostgreSQL
+// lets no statement that was prepared before return more than it did.
+
+pub(super) const DEVICE: &str = "devices.id, devices.external_id, devices.state, devices.zone, \
+    devices.name, devices.slot, devices.epoch, devices.enrolment_key, devices.next_key, \
+    devices.next_key_since, devices.manufacturer, devices.serial, devices.credential_sha256, \
+    devices.credential_spki, devices.issued, devices.expires, devices.possible_clone, \
+    devices.created, devices.changed";
+pub(super) const CODE: &str = "id, device, mac, expires, tries, used_by";
+pub(super) const ZONE: &str = "zone, forms, renew_issued_before, withdrawn_sequence";
+pub(super) const SLOT: &str =
+    "zone, number, state, certificate_sha256, not_before, not_after, since";
+pub(super) const OPERATOR: &str = "name, role, token_sha256, key_sha256, disabled";
+pub(super) const ISSUE: &str =
+    "name, credential_sha256, spki_sha256, delegation_sha256, issued, expires";
+pub(super) const RECORD: &str = "audit.seq, audit.time, audit.node, audit.actor, audit.action, \
+    audit.name, audit.spki_sha256, audit.credential_sha256, audit.zone, audit.expires, \
+    audit.prev_hash";
+
 pub(super) fn name(row: &impl Row, column: &'static str) -> Result<UniqueName<'static>, Error> {
     names::parse(&row.text(column)?).map_err(|_| corrupt(column))
 }

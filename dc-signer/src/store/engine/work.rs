@@ -6,8 +6,8 @@ use crate::registry::{Action, Entry, Head, Record};
 use crate::store::sql::{Batch, Database, Kind, Row, Session, Value};
 use crate::store::{Act, Error};
 
-/// A transaction that has locked the end of the audit log. So all writes of all processes have one order, and
-/// a row that is read here stays as it is until the end.
+/// A transaction that has locked the end of the audit log. So all writes of all processes have one
+/// order, and a row that is read here stays as it is until the end.
 pub(super) struct Work<S> {
     pub(super) session: S,
     pub(super) head: Head,

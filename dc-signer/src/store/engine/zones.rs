@@ -29,10 +29,10 @@ pub(super) async fn add<S: Session>(
 }
 
 pub(super) async fn all<S: Session>(session: &mut S) -> Result<Vec<ManagedZone>, Error> {
-    let sql = "SELECT * FROM zones ORDER BY zone";
+    let sql = format!("SELECT {} FROM zones ORDER BY zone", rows::ZONE);
     let zones = session.fetch(sql, Vec::new()).await?;
     let mut slots: BTreeMap<String, Vec<Slot>> = BTreeMap::new();
-    let sql = "SELECT * FROM slots ORDER BY zone, number";
+    let sql = format!("SELECT {} FROM slots ORDER BY zone, number", rows::SLOT);
     for row in session.fetch(sql, Vec::new()).await? {
         let of_zone = slots.entry(row.text("zone")?).or_default();
         of_zone.push(rows::slot(&row)?);
@@ -47,12 +47,13 @@ pub(super) async fn all<S: Session>(session: &mut S) -> Result<Vec<ManagedZone>,
 
 async fn load<S: Session>(session: &mut S, zone: &Zone) -> Result<Option<ManagedZone>, Error> {
     let name: Value = zone.to_string().as_str().into();
-    let sql = "SELECT * FROM zones WHERE zone = $1";
+    let sql = format!("SELECT {} FROM zones WHERE zone = $1", rows::ZONE);
     let Some(row) = session.fetch_one(sql, vec![name.clone()]).await? else {
         return Ok(None);
     };
     let mut zone = managed(&row)?;
-    let sql = "SELECT * FROM slots WHERE zone = $1 ORDER BY number";
+    let slot = rows::SLOT;
+    let sql = format!("SELECT {slot} FROM slots WHERE zone = $1 ORDER BY number");
     let slots = session.fetch(sql, vec![name]).await?;
     zone.slots = slots.iter().map(rows::slot).collect::<Result<_, _>>()?;
     Ok(Some(zone))

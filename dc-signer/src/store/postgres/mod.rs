@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
-use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Executor, Row as _, Transaction};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _, Transaction};
 
 use super::Error;
 use super::sql::{Batch, Database, Kind, Row, Session, Value, corrupt};
@@ -40,13 +40,27 @@ impl Postgres {
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
             .after_connect(|connection, _| Box::pin(make_durable(connection)))
+            // A round trip for each use is too much; a connection that was just used is most likely
+            // there, and what was idle may have lost its server.
+            .test_before_acquire(false)
+            .before_acquire(|connection, metadata| {
+                Box::pin(is_there(connection, metadata.idle_for))
+            })
             .connect_lazy_with(options);
         Ok(Self { pool })
     }
 }
 
-/// Each commit is on the disk before anybody gets an answer, whatever the server's default is; an even
-/// stronger default stays.
+/// Asks a connection that was idle whether its server is still there; if not, another one is opened.
+async fn is_there(connection: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
+    match idle < TRUSTED {
+        true => Ok(true),
+        false => Ok(connection.ping().await.is_ok()),
+    }
+}
+
+/// Each commit is on the disk before anybody gets an answer, whatever the server's default is; an
+/// even stronger default stays.
 async fn make_durable(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let sql = "SELECT set_config('synchronous_commit', 'on', false) \
                WHERE current_setting('synchronous_commit') = 'off'";
@@ -278,5 +292,7 @@ impl Array {
 }
 
 const CONNECTIONS: u32 = 16;
+/// How long an idle connection is believed to be there.
+const TRUSTED: Duration = Duration::from_secs(1);
 /// How long to wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -12,8 +12,8 @@ use sqlx::{Connection, Row as _};
 use super::error::classify;
 use crate::store::Error;
 
-/// Makes an empty database that only the owner can read, if there is none. SQLite gives the files beside it
-/// the same permissions.
+/// Makes an empty database that only the owner can read, if there is none. SQLite gives the files
+/// beside it the same permissions.
 pub(in crate::store) fn create(path: &Path) -> Result<(), Error> {
     match new_file(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

@@ -31,8 +31,8 @@ pub(super) struct Sqlite {
     path: PathBuf,
     options: SqliteConnectOptions,
     readers: SqlitePool,
-    /// Empty while nobody has written, and after a write that failed: SQLite may then have rolled back by
-    /// itself or not, and only a new connection is sure to be in no transaction.
+    /// Empty while nobody has written, and after a write that failed: SQLite may then have rolled
+    /// back by itself or not, and only a new connection is sure to be in no transaction.
     writer: Arc<Mutex<Option<SqliteConnection>>>,
 }
 
@@ -47,6 +47,8 @@ impl Sqlite {
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .pragma("cache_size", "-65536")
+            // A page that is written again before the log is copied back is copied once.
+            .pragma("wal_autocheckpoint", "4000")
             .pragma("journal_size_limit", "67108864")
             .disable_statement_logging();
         let readers = SqlitePoolOptions::new()
@@ -248,8 +250,8 @@ fn arguments(values: Vec<Value>) -> Result<SqliteArguments, Error> {
     Ok(arguments)
 }
 
-/// Hands rows over as one JSON array of arrays, `$1`, and all their blobs in one, `$2`, of which JSON has
-/// the positions: a statement for each row would cost a change of threads each.
+/// Hands rows over as one JSON array of arrays, `$1`, and all their blobs in one, `$2`, of which
+/// JSON has the positions: a statement for each row would cost a change of threads each.
 fn expand(sql: &str, batch: Batch) -> (String, Vec<Value>) {
     let mut columns = Vec::new();
     let mut next = 0;

@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use super::*;
 
-/// Tells a process that it is the one to be killed, where its database is, and with which number to begin.
+/// Tells a process that it is the one to be killed, where its database is, and with which number to
+/// begin.
 const DATABASE: &str = "DC_SIGNER_TEST_CRASH_DATABASE";
 const FIRST: &str = "DC_SIGNER_TEST_CRASH_FIRST";
 

@@ -1,4 +1,5 @@
-//! A disk that fills up: nothing is recorded that is not there, and all goes on when there is room again.
+//! A disk that fills up: nothing is recorded that is not there, and all goes on when there is room
+//! again.
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -1,7 +1,7 @@
 //! What every store must do, whatever database is under it.
 //!
-//! A test is a function over a [`Database`], named once in the list of its file: so it runs on SQLite and on
-//! PostgreSQL, and never on one alone.
+//! A test is a function over a [`Database`], named once in the list of its file: so it runs on
+//! SQLite and on PostgreSQL, and never on one alone.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,6 +7,7 @@ on_both! {
     a_database_of_a_newer_version_is_refused,
     a_database_that_was_changed_by_another_program_is_refused,
     a_database_without_tables_must_be_migrated,
+    a_newer_version_may_add_columns_while_this_one_runs,
     migrating_again_changes_nothing,
     no_error_or_debug_output_has_the_password,
     ping_says_whether_it_works,
@@ -37,6 +38,58 @@ async fn a_database_without_tables_must_be_migrated(db: &Database) {
     assert_eq!(look(&empty).await.unwrap(), schema);
     assert_eq!(migrate(&empty).await.unwrap(), schema);
     open(&empty, "node").await.unwrap().close().await;
+}
+
+async fn a_newer_version_may_add_columns_while_this_one_runs(db: &Database) {
+    let store = &*db.store;
+    let tables = [
+        "devices",
+        "names",
+        "codes",
+        "zones",
+        "slots",
+        "operators",
+        "answers",
+        "audit",
+        "issue_weeks",
+    ];
+    let device = active(store, 1).await;
+    use_everything(store, &device, 0).await;
+    for table in tables {
+        db.tamper(&format!("ALTER TABLE {table} ADD COLUMN later BIGINT"))
+            .await;
+    }
+    use_everything(store, &device, 1).await;
+}
+
+async fn use_everything(store: &dyn Store, device: &Device, number: u64) {
+    store.record(issuance(device, number)).await.unwrap();
+    let key = issuance(device, number).idempotency.unwrap().key;
+    store
+        .find_answer(device.id, &key, at(NOW))
+        .await
+        .unwrap()
+        .unwrap();
+    let page = Page {
+        after: None,
+        limit: 9,
+    };
+    store.list_devices(&Filter::default(), &page).await.unwrap();
+    store
+        .find_device(&Find::Name(device.name.clone()))
+        .await
+        .unwrap();
+    store.history(device.id, 9).await.unwrap();
+    store.find_code(CodeId::from_bytes([1; 6])).await.unwrap();
+    store.zones().await.unwrap();
+    store.withdrawn(&zone(), at(NOW)).await.unwrap();
+    store.fleet(at(NOW)).await.unwrap();
+    store.operators().await.unwrap();
+    store.verify_audit().await.unwrap();
+    store.tidy(at(NOW), &Retention::default()).await.unwrap();
+    store.ping().await.unwrap();
+    let new = new_device(50 + u32::try_from(number).unwrap());
+    store.add_devices(&[new], &by(NOW)).await.unwrap();
 }
 
 async fn migrating_again_changes_nothing(db: &Database) {

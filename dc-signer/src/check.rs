@@ -1,0 +1,89 @@
+//! Whether a configuration can be served with: the file itself, and the files that it names.
+
+use std::path::Path;
+
+use rustls::crypto::CryptoProvider;
+
+use crate::config::{self, Config, Problem, Wrong};
+use crate::error::Error;
+use crate::files;
+use crate::listener::{Identity, tls_config};
+use crate::operators::read_certificates;
+use crate::telemetry::check_filter;
+use crate::warning::Warning;
+
+/// Reads a configuration and everything that it names; starts nothing.
+///
+/// Returns the configuration, and what somebody should look at. Fails with [`Error::BadConfig`],
+/// which has everything that is wrong, and with what reading the file itself fails with.
+pub fn check(path: &Path, provider: &CryptoProvider) -> Result<(Config, Vec<Warning>), Error> {
+    let config = Config::load(path)?;
+    let text = files::read(path)?;
+    let mut found = Findings {
+        text: str::from_utf8(&text).unwrap_or_default(),
+        problems: Vec::new(),
+    };
+    let warnings = check_identity(&config, provider, &mut found);
+    for (place, manufacturer) in config.manufacturers.iter().enumerate() {
+        let key = ["manufacturers", &place.to_string(), "anchors"];
+        found.keep(&key, read_certificates(&manufacturer.anchors));
+    }
+    found.keep(&["log", "filter"], check_filter(&config.log.filter));
+    if files::exists(&config.data) && !config.data.is_dir() {
+        found.add(&["data"], "it is a file, and has to be a folder".to_owned());
+    }
+    match found.problems.is_empty() {
+        true => Ok((config, warnings)),
+        false => Err(Error::BadConfig {
+            path: path.into(),
+            problems: found.problems,
+        }),
+    }
+}
+
+fn check_identity(
+    config: &Config,
+    provider: &CryptoProvider,
+    found: &mut Findings<'_>,
+) -> Vec<Warning> {
+    let listen = &config.listen;
+    let identity = Identity::load(&listen.certificate, &listen.key, provider);
+    let key = match &identity {
+        Err(Error::Read { path, .. } | Error::MissingPem { path, .. }) if *path == listen.key => {
+            "key"
+        }
+        Err(
+            Error::KeyMismatch { .. } | Error::UnsupportedKey { .. } | Error::EncryptedKey { .. },
+        ) => "key",
+        _ => "certificate",
+    };
+    let Some(identity) = found.keep(&["listen", key], identity) else {
+        return Vec::new();
+    };
+    let tls = tls_config(&identity, listen, provider.clone().into());
+    found.keep(&["listen", "tls12"], tls);
+    identity.warning().cloned().into_iter().collect()
+}
+
+/// What is wrong so far.
+struct Findings<'a> {
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl Findings<'_> {
+    fn keep<T>(&mut self, key: &[&str], result: Result<T, Error>) -> Option<T> {
+        result
+            .map_err(|error| self.add(key, error.to_string()))
+            .ok()
+    }
+
+    fn add(&mut self, key: &[&str], reason: String) {
+        let named = key.iter().filter(|part| part.parse::<usize>().is_err());
+        self.problems.push(Problem {
+            line: config::line_of(self.text, key),
+            key: named.copied().collect::<Vec<_>>().join("."),
+            wrong: Wrong::Unusable { reason },
+        });
+    }
+}

@@ -1,0 +1,191 @@
+//! `dc-signer operators`: who may manage devices over HTTP.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Subcommand;
+use dc_signer::config::Config;
+use dc_signer::listener::spki_sha256;
+use dc_signer::operators::{new_token, read_certificates};
+use dc_signer::registry::{Access, Operator, OperatorName, Role, Sha256};
+use dc_signer::store::{Act, Store};
+use dc_signer::{Error, clock, database};
+use zeroize::Zeroizing;
+
+use super::print;
+
+/// Manage the operators who manage devices over HTTP
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Add an operator, or change one; prints a new token unless a certificate is given
+    Add(Add),
+    /// List the operators
+    List(Where),
+    /// Keep an operator out from now on
+    Disable(Disable),
+}
+
+#[derive(Debug, clap::Args)]
+struct Where {
+    /// The configuration of the service, which says where the database is
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// What the audit log calls them: a-z, 0-9, '.', '_' and '-'
+    name: OperatorName,
+    /// viewer looks, operator also manages devices, admin also manages zones
+    #[arg(long)]
+    role: Role,
+    /// Their client certificate (PEM): its key lets them in, and no token is made
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    #[command(flatten)]
+    place: Where,
+}
+
+#[derive(Debug, clap::Args)]
+struct Disable {
+    /// What the audit log calls them
+    name: OperatorName,
+    #[command(flatten)]
+    place: Where,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| Error::Runtime { source })?;
+        runtime.block_on(async {
+            match self.what {
+                What::Add(add) => add.run().await,
+                What::List(place) => list(&place).await,
+                What::Disable(disable) => disable.run().await,
+            }
+        })
+    }
+}
+
+impl Where {
+    async fn open(&self) -> Result<Arc<dyn Store>, Error> {
+        let config = Config::load(&self.config)?;
+        database::open(&config).await
+    }
+}
+
+impl Add {
+    async fn run(self) -> Result<(), Error> {
+        let (access, token) = self.access()?;
+        let store = self.place.open().await?;
+        let operator = Operator {
+            name: self.name.clone(),
+            role: self.role,
+            access,
+            disabled: false,
+        };
+        store.put_operator(&operator, &act()?).await?;
+        store.close().await;
+        print(&Added { operator, token })
+    }
+
+    fn access(&self) -> Result<(Access, Option<Zeroizing<String>>), Error> {
+        let Some(path) = &self.certificate else {
+            let token = new_token()?;
+            let sha256 = Sha256::of(token.as_bytes());
+            return Ok((Access::Token(sha256), Some(token)));
+        };
+        let chain = read_certificates(path)?;
+        let hash = chain.first().and_then(spki_sha256);
+        let hash = hash.ok_or_else(|| Error::MissingPem {
+            path: path.clone(),
+            label: "CERTIFICATE",
+        })?;
+        Ok((Access::Key(Sha256::from_bytes(hash)), None))
+    }
+}
+
+impl Disable {
+    async fn run(self) -> Result<(), Error> {
+        let store = self.place.open().await?;
+        store.disable_operator(&self.name, &act()?).await?;
+        store.close().await;
+        print(&format!("{} is kept out from now on", self.name))
+    }
+}
+
+async fn list(place: &Where) -> Result<(), Error> {
+    let store = place.open().await?;
+    let operators = store.operators().await?;
+    store.close().await;
+    print(&Listed(operators))
+}
+
+/// The command line acts in the name of whoever runs it.
+fn act() -> Result<Act, Error> {
+    let user = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
+    Ok(Act {
+        actor: format!("cli:{user}"),
+        at: clock::now()?,
+    })
+}
+
+/// An operator who was added, and the one time that the token is shown.
+struct Added {
+    operator: Operator,
+    token: Option<Zeroizing<String>>,
+}
+
+impl fmt::Display for Added {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operator, token } = self;
+        write!(f, "{} may do what a {} may", operator.name, operator.role)?;
+        match token {
+            None => write!(f, ", with the key of the certificate"),
+            Some(token) => write!(
+                f,
+                ", with this token, which is shown once and kept nowhere:\n{}",
+                token.as_str()
+            ),
+        }
+    }
+}
+
+struct Listed(Vec<Operator>);
+
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<24} {:<9} {:<12} STATE", "NAME", "ROLE", "ACCESS")?;
+        for operator in &self.0 {
+            let access = match operator.access {
+                Access::Token(_) => "token",
+                Access::Key(_) => "certificate",
+            };
+            let state = if operator.disabled {
+                "disabled"
+            } else {
+                "enabled"
+            };
+            let (name, role) = (operator.name.as_str(), operator.role.as_str());
+            write!(f, "\n{name:<24} {role:<9} {access:<12} {state}")?;
+        }
+        Ok(())
+    }
+}
+
+const HELP: &str = "\
+Examples:
+  dc-signer operators add noc --role operator --config /etc/dc-signer/config.toml
+  dc-signer operators add alice --role admin --certificate alice.pem --config /etc/dc-signer/config.toml
+  dc-signer operators list --config /etc/dc-signer/config.toml";

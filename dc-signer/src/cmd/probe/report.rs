@@ -1,0 +1,249 @@
+//! What a probe found, for people and for programs.
+
+use std::fmt;
+use std::time::Duration;
+
+use dc_core::pem::StoredCredential;
+use dc_core::{DelegationCertificate, Form, SchemeList};
+use dc_signer::describe::{Certificate, Credential, Sheet};
+use dc_signer::human::{Foreign, scheme_name};
+use dc_signer::judge::{Fault, Outcome, Peer, Rule, Verdict};
+use dc_signer::probe::{Accepted, Chosen, Offered, Probe, Seen, SentBy, Target, alert_name};
+use pki_types::UnixTime;
+use serde_json::{Value, json};
+
+pub(super) struct Report<'a> {
+    target: &'a Target,
+    probe: &'a Probe,
+    name: String,
+    now: UnixTime,
+    chain: Vec<Certificate>,
+    credential: Option<Credential>,
+    /// Why the credential that was sent cannot be read.
+    malformed: Option<dc_core::Error>,
+    /// What the certificates and the credential are worth, as far as they were seen.
+    verdict: Verdict,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn new(target: &'a Target, probe: &'a Probe, peer: &Peer) -> Self {
+        let mut report = Self {
+            target,
+            probe,
+            name: match &peer.wanted {
+                Some(name) => name.to_str().into_owned(),
+                None => String::new(),
+            },
+            now: peer.now,
+            chain: Vec::new(),
+            credential: None,
+            malformed: None,
+            verdict: Verdict::default(),
+        };
+        if let Some(seen) = &probe.seen {
+            report.look_at(seen, peer);
+        }
+        report
+    }
+
+    fn look_at(&mut self, seen: &Seen, peer: &Peer) {
+        let all = seen.chain.iter();
+        self.chain = all.filter_map(|der| Certificate::read(der).ok()).collect();
+        self.verdict = peer.judge_chain(&seen.chain);
+        let Some((form, bytes)) = &seen.credential else {
+            return;
+        };
+        let first = seen.chain.first().cloned();
+        let certificate = first.and_then(|first| DelegationCertificate::parse(first).ok());
+        let stored = StoredCredential::new(*form, bytes);
+        let algorithms = peer.provider.signature_verification_algorithms.all;
+        let role = |certificate| stored.find_role(certificate, algorithms).ok();
+        let role = certificate.as_ref().and_then(role);
+        match Credential::read(*form, bytes, certificate.as_ref()) {
+            Ok(credential) => self.credential = Some(credential.with_role(role)),
+            Err(error) => self.malformed = Some(error),
+        }
+        self.verdict = peer.judge(&seen.chain, &stored);
+    }
+
+    /// Why a client refuses: what the connection said, else what is wrong with what was seen, which
+    /// without roots the connection did not look at.
+    pub(super) fn refusal(&self) -> Option<String> {
+        match &self.probe.result {
+            Err(failure) => Some(failure.to_string()),
+            Ok(_) => self.verdict.fault().map(Fault::to_string),
+        }
+    }
+
+    fn accepted(&self) -> String {
+        let what = match &self.credential {
+            Some(credential) => format!("{} credential", credential.form),
+            None => "certificate".to_owned(),
+        };
+        let chain = match self.is_chain_known() {
+            true => "",
+            false => "; whether its chain is trusted is unknown, as no --root was given",
+        };
+        format!("accepted: {what} for {}{chain}", Foreign(&self.name))
+    }
+
+    fn is_chain_known(&self) -> bool {
+        let mut checks = self.verdict.checks().iter();
+        checks.any(|check| check.rule == Rule::Chain && matches!(check.outcome, Outcome::Passed(_)))
+    }
+
+    /// The alert that ended the handshake, and whose it was.
+    fn alert(&self) -> Option<(String, &'static str)> {
+        let failure = self.probe.result.as_ref().err()?;
+        let (alert, by) = failure.alert()?;
+        let by = match by {
+            SentBy::Client => "client",
+            SentBy::Server => "server",
+        };
+        Some((alert_name(alert), by))
+    }
+
+    fn connection(&self) -> Sheet {
+        let Probe {
+            address,
+            connected_in,
+            offered,
+            chosen,
+            result,
+            resumed,
+            ..
+        } = self.probe;
+        let accepted = result.as_ref().ok();
+        Sheet::new(format!(
+            "{} at {} ({address})",
+            Foreign(&self.name),
+            self.target
+        ))
+        .row_if("offered", offered.as_ref().map(offer_text))
+        .row_if("version", chosen.as_ref().map(version))
+        .row_if("cipher", chosen.as_ref().map(suite))
+        .row_if("group", chosen.as_ref().and_then(group))
+        .row_if("ALPN", accepted.and_then(alpn))
+        .row("connected", format_args!("in {:.1} ms", ms(*connected_in)))
+        .row_if(
+            "handshake",
+            accepted.map(|done| format!("{:.1} ms", ms(done.handshake_in))),
+        )
+        .row_if("resumes", resumed.map(|yes| if yes { "yes" } else { "no" }))
+        .row_if(
+            "alert",
+            self.alert()
+                .map(|(name, by)| format!("{name}, sent by the {by}")),
+        )
+    }
+
+    /// `{target, address, name, connected_ms, offered, version, cipher_suite, group, alpn,
+    /// handshake_ms, resumed, chain, credential, checks, accepted, chain_known, reason, alert}`; what
+    /// was not reached is null.
+    pub(super) fn to_json(&self) -> Value {
+        let Probe {
+            address,
+            connected_in,
+            offered,
+            chosen,
+            result,
+            resumed,
+            ..
+        } = self.probe;
+        let accepted = result.as_ref().ok();
+        let checks = self.verdict.to_json();
+        json!({
+            "target": self.target.to_string(),
+            "address": address.to_string(),
+            "name": self.name,
+            "connected_ms": ms(*connected_in),
+            "offered": offered.as_ref().map(offer_json),
+            "version": chosen.as_ref().map(version),
+            "cipher_suite": chosen.as_ref().map(suite),
+            "group": chosen.as_ref().and_then(group),
+            "alpn": accepted.and_then(alpn),
+            "handshake_ms": accepted.map(|done| ms(done.handshake_in)),
+            "resumed": resumed,
+            "chain": self.chain.iter().map(|one| one.to_json(self.now)).collect::<Vec<_>>(),
+            "credential": self.credential.as_ref().map(|one| one.to_json(self.now)),
+            "checks": checks["checks"],
+            "accepted": self.refusal().is_none(),
+            "chain_known": self.is_chain_known(),
+            "reason": self.refusal(),
+            "alert": self.alert().map(|(name, by)| json!({"name": name, "sent_by": by})),
+        })
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.connection())?;
+        for (at, certificate) in self.chain.iter().enumerate() {
+            let title = format!("certificate {}", at + 1);
+            writeln!(f, "\n{}", certificate.sheet(title, self.now))?;
+        }
+        if let Some(credential) = &self.credential {
+            writeln!(f, "\n{}", credential.sheet("credential", self.now))?;
+        }
+        if let Some(error) = &self.malformed {
+            writeln!(f, "\ncredential\n  malformed: {error}")?;
+        }
+        if !self.verdict.checks().is_empty() {
+            writeln!(f, "\nchecks\n{}", self.verdict)?;
+        }
+        match self.refusal() {
+            None => write!(f, "\n{}", self.accepted()),
+            Some(reason) => write!(f, "\nrefused: {reason}"),
+        }
+    }
+}
+
+fn ms(time: Duration) -> f64 {
+    // To the microsecond, as anything finer is noise.
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn offer_text(offered: &Offered) -> String {
+    let form = |(form, schemes): &(Form, SchemeList)| {
+        let schemes: Vec<_> = schemes.iter().map(scheme_name).collect();
+        format!("{form} credentials ({})", schemes.join(", "))
+    };
+    match offered.credentials.is_empty() {
+        true => "no credentials".to_owned(),
+        false => offered
+            .credentials
+            .iter()
+            .map(form)
+            .collect::<Vec<_>>()
+            .join("\n"),
+    }
+}
+
+fn offer_json(offered: &Offered) -> Value {
+    let forms = offered.credentials.iter();
+    forms
+        .map(|(form, schemes)| {
+            let schemes: Vec<_> = schemes.iter().map(scheme_name).collect();
+            json!({"form": form.to_string(), "schemes": schemes})
+        })
+        .collect()
+}
+
+fn version(chosen: &Chosen) -> String {
+    // rustls writes TLSv1_3.
+    let name = format!("{:?}", chosen.version);
+    name.replace("TLSv", "TLS ").replace('_', ".")
+}
+
+fn suite(chosen: &Chosen) -> String {
+    format!("{:?}", chosen.cipher_suite)
+}
+
+fn group(chosen: &Chosen) -> Option<String> {
+    Some(format!("{:?}", chosen.group?))
+}
+
+fn alpn(accepted: &Accepted) -> Option<String> {
+    let name = accepted.alpn.as_deref()?;
+    Some(Foreign(&String::from_utf8_lossy(name)).to_string())
+}

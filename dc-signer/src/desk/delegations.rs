@@ -1,0 +1,268 @@
+//! Which zones there are, which slot of each is active, and the loaded keys: a view of the database that is
+//! never older than a few seconds while the database answers.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use pki_types::UnixTime;
+use tokio::sync::Mutex;
+
+use super::{Fault, Refusal, rollover};
+use crate::delegation::Delegation;
+use crate::error::Error;
+use crate::names::Zone;
+use crate::pem;
+use crate::registry::{self, ManagedZone, Sha256, SlotState};
+use crate::store::{self, Act, Store};
+
+/// All zones with their keys.
+#[derive(Debug)]
+pub(super) struct Delegations {
+    data: PathBuf,
+    view: ArcSwap<View>,
+    /// Whoever has it reads the database; the others go on with what they have.
+    refreshing: Mutex<()>,
+}
+
+/// The zones as they were at one time.
+#[derive(Debug)]
+pub(super) struct View {
+    zones: Vec<ZoneView>,
+    missing: Vec<Missing>,
+    taken: Option<Instant>,
+}
+
+/// A zone with the keys of its slots.
+#[derive(Debug)]
+pub(super) struct ZoneView {
+    pub(super) managed: ManagedZone,
+    loaded: Vec<Arc<Loaded>>,
+}
+
+/// A delegation certificate with its key, ready to sign.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) certificate_sha256: Sha256,
+    pub(super) delegation: Delegation,
+    /// The chain as it is answered.
+    pub(super) chain_pem: String,
+}
+
+/// A slot whose key cannot be used on this machine.
+#[derive(Clone, Debug)]
+pub struct Missing {
+    /// The zone.
+    pub zone: Zone,
+    /// The slot's number.
+    pub slot: u32,
+    /// Its state.
+    pub state: SlotState,
+    /// Why the key cannot be used.
+    pub reason: String,
+}
+
+impl Delegations {
+    pub(super) fn new(data: &Path) -> Self {
+        Self {
+            data: data.into(),
+            view: ArcSwap::from_pointee(View {
+                zones: Vec::new(),
+                missing: Vec::new(),
+                taken: None,
+            }),
+            refreshing: Mutex::new(()),
+        }
+    }
+
+    /// The zones as they are, or were a few seconds ago. Moves slots on whose time has come.
+    ///
+    /// Fails with [`Refusal::Store`] if the database has not answered for a minute.
+    pub(super) async fn current(
+        &self,
+        store: &dyn Store,
+        now: UnixTime,
+    ) -> Result<Arc<View>, Refusal> {
+        let view = self.view.load_full();
+        let age = view.taken.map(|taken| taken.elapsed());
+        if age.is_some_and(|age| age < FRESH) {
+            return Ok(view);
+        }
+        let busy = self.refreshing.try_lock();
+        let _mine = match busy {
+            Ok(mine) => mine,
+            Err(_) if age.is_some_and(|age| age < STALE) => return Ok(view),
+            Err(_) => self.refreshing.lock().await,
+        };
+        match self.read(store, Some(now)).await {
+            // What is signed must be recorded before it leaves, so a database that is down refuses later.
+            Err(error) if error.is_temporary() && age.is_some_and(|age| age < STALE) => Ok(view),
+            read => Ok(read?),
+        }
+    }
+
+    /// Reads the zones now; moves no slot.
+    ///
+    /// Fails as the store does.
+    pub(super) async fn refresh(&self, store: &dyn Store) -> Result<Arc<View>, store::Error> {
+        let _mine = self.refreshing.lock().await;
+        self.read(store, None).await
+    }
+
+    /// Reads the zones now, and moves on the slots whose time has come.
+    ///
+    /// Fails as the store does.
+    pub(super) async fn keep(
+        &self,
+        store: &dyn Store,
+        now: UnixTime,
+    ) -> Result<Arc<View>, store::Error> {
+        let _mine = self.refreshing.lock().await;
+        self.read(store, Some(now)).await
+    }
+
+    async fn read(
+        &self,
+        store: &dyn Store,
+        now: Option<UnixTime>,
+    ) -> Result<Arc<View>, store::Error> {
+        let mut view = self.load(store.zones().await?);
+        if let Some(now) = now
+            && move_on(store, &view, now).await?
+        {
+            view = self.load(store.zones().await?);
+        }
+        let view = Arc::new(view);
+        self.view.store(view.clone());
+        Ok(view)
+    }
+
+    /// Loads the keys that are not loaded yet.
+    fn load(&self, zones: Vec<ManagedZone>) -> View {
+        let old = self.view.load();
+        let mut missing = Vec::new();
+        let zones = zones.into_iter().map(|managed| {
+            let mut loaded = Vec::new();
+            let used = managed.slots.iter();
+            let used = used.filter(|s| matches!(s.state, SlotState::Next | SlotState::Active));
+            for slot in used {
+                let sha256 = slot.certificate_sha256;
+                let known = old.loaded(&sha256).cloned();
+                match known.map_or_else(|| self.read_key(sha256), Ok) {
+                    Ok(key) => loaded.push(key),
+                    Err(error) => missing.push(Missing {
+                        zone: managed.zone.clone(),
+                        slot: slot.number,
+                        state: slot.state,
+                        reason: error.to_string(),
+                    }),
+                }
+            }
+            ZoneView { managed, loaded }
+        });
+        View {
+            zones: zones.collect(),
+            missing,
+            taken: Some(Instant::now()),
+        }
+    }
+
+    fn read_key(&self, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
+        let delegation = Delegation::load(&self.folder(&certificate_sha256))?;
+        if Sha256::of(delegation.certificate().der()) != certificate_sha256 {
+            let path = delegation.chain_path().into();
+            return Err(Fault::OtherCertificate { path }.into());
+        }
+        let chain = delegation.chain().iter();
+        Ok(Arc::new(Loaded {
+            certificate_sha256,
+            chain_pem: chain.map(|c| pem::encode("CERTIFICATE", c)).collect(),
+            delegation,
+        }))
+    }
+
+    /// Where the key of a delegation certificate is kept.
+    pub(super) fn folder(&self, certificate_sha256: &Sha256) -> PathBuf {
+        folder(&self.data).join(certificate_sha256.to_string())
+    }
+
+    pub(super) fn missing(&self) -> Vec<Missing> {
+        self.view.load().missing.clone()
+    }
+
+    pub(super) fn seen(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+}
+
+/// Where a data folder has its delegation certificates and keys, each in a folder named after the certificate's
+/// SHA-256.
+pub(super) fn folder(data: &Path) -> PathBuf {
+    data.join("delegations")
+}
+
+/// Whether any slot was moved.
+async fn move_on(store: &dyn Store, view: &View, now: UnixTime) -> Result<bool, store::Error> {
+    let by = Act {
+        actor: "signer".to_owned(),
+        at: now,
+    };
+    let mut moved = false;
+    for zone in &view.zones {
+        for step in rollover::due(zone, now) {
+            let (number, to) = step.target();
+            match store.move_slot(&zone.managed.zone, number, to, &by).await {
+                Ok(_) => {
+                    tracing::info!(zone = %zone.managed.zone, slot = number, state = %to, "a slot moved on");
+                    moved = true;
+                }
+                // Another signer was faster.
+                Err(store::Error::Refused { .. }) => moved = true,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(moved)
+}
+
+impl View {
+    pub(super) fn zones(&self) -> &[ZoneView] {
+        &self.zones
+    }
+
+    /// Fails with [`UnknownZone`](registry::Error::UnknownZone).
+    pub(super) fn zone(&self, zone: &Zone) -> Result<&ZoneView, registry::Error> {
+        let found = self.zones.iter().find(|view| view.managed.zone == *zone);
+        found.ok_or(registry::Error::UnknownZone)
+    }
+
+    fn loaded(&self, certificate_sha256: &Sha256) -> Option<&Arc<Loaded>> {
+        let all = self.zones.iter().flat_map(|zone| &zone.loaded);
+        find(all, certificate_sha256)
+    }
+}
+
+impl ZoneView {
+    /// All keys that can be used.
+    pub(super) fn all_loaded(&self) -> &[Arc<Loaded>] {
+        &self.loaded
+    }
+
+    /// The key of a slot.
+    pub(super) fn loaded(&self, certificate_sha256: &Sha256) -> Option<&Arc<Loaded>> {
+        find(self.loaded.iter(), certificate_sha256)
+    }
+}
+
+fn find<'a>(
+    mut all: impl Iterator<Item = &'a Arc<Loaded>>,
+    certificate_sha256: &Sha256,
+) -> Option<&'a Arc<Loaded>> {
+    all.find(|loaded| loaded.certificate_sha256 == *certificate_sha256)
+}
+
+/// How old a view may be. A slot that drains may still sign for as long, and has more than a week left.
+const FRESH: Duration = Duration::from_secs(2);
+/// How old it may be while the database does not answer.
+const STALE: Duration = Duration::from_secs(60);

@@ -1,0 +1,115 @@
+//! The serial number in a manufacturer's certificate (IEEE 802.1AR).
+
+use der::asn1::{
+    AnyRef, Ia5StringRef, ObjectIdentifier, OctetString, PrintableStringRef, Utf8StringRef,
+};
+use der::{Decode, Encode, Sequence};
+use pki_types::CertificateDer;
+use x509_cert::Certificate;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+
+/// serialNumber of the certificate's subject, or else the hwSerialNum of a hardwareModuleName (RFC 4108
+/// §5) among its subjectAltNames: as text if it is printable, else in hexadecimal.
+///
+/// None if it has neither, more than one of a kind, or an empty one: then it is not clear which device it is.
+pub(super) fn serial(certificate: &CertificateDer<'_>) -> Option<String> {
+    let certificate = Certificate::from_der(certificate).ok()?;
+    let found = match of_subject(&certificate) {
+        Found::None => of_module(&certificate),
+        found => found,
+    };
+    match found {
+        Found::One(serial) if !serial.is_empty() && serial.len() <= MAX_LEN => Some(serial),
+        _ => None,
+    }
+}
+
+/// What was found in one place.
+enum Found {
+    None,
+    One(String),
+    /// More than one, or one that cannot be read.
+    Unclear,
+}
+
+impl Found {
+    fn and(self, next: Option<String>) -> Self {
+        match (self, next) {
+            (Self::None, Some(serial)) => Self::One(serial),
+            _ => Self::Unclear,
+        }
+    }
+}
+
+fn of_subject(certificate: &Certificate) -> Found {
+    let subject = certificate.tbs_certificate().subject();
+    let serials = subject.iter().filter(|a| a.oid == SERIAL_NUMBER);
+    serials.fold(Found::None, |found, attribute| {
+        let text = attribute.value.to_der().ok();
+        found.and(text.and_then(|der| text_of(&der)))
+    })
+}
+
+fn text_of(der: &[u8]) -> Option<String> {
+    let any = AnyRef::from_der(der).ok()?;
+    let printable = any.decode_as::<PrintableStringRef<'_>>();
+    let text = printable.map(|text| text.as_str().to_owned());
+    let utf8 = || any.decode_as::<Utf8StringRef<'_>>();
+    let ia5 = || any.decode_as::<Ia5StringRef<'_>>();
+    text.or_else(|_| utf8().map(|text| text.as_str().to_owned()))
+        .or_else(|_| ia5().map(|text| text.as_str().to_owned()))
+        .ok()
+}
+
+/// RFC 4108 §5.
+#[derive(Sequence)]
+struct HardwareModuleName {
+    hw_type: ObjectIdentifier,
+    hw_serial_num: OctetString,
+}
+
+fn of_module(certificate: &Certificate) -> Found {
+    let extensions = certificate.tbs_certificate().extensions();
+    let names = extensions
+        .into_iter()
+        .flatten()
+        .filter(|extension| extension.extn_id == SUBJECT_ALT_NAME);
+    let mut found = Found::None;
+    for extension in names {
+        let Ok(SubjectAltName(names)) = SubjectAltName::from_der(extension.extn_value.as_bytes())
+        else {
+            return Found::Unclear;
+        };
+        for name in names {
+            if let GeneralName::OtherName(other) = name
+                && other.type_id == HARDWARE_MODULE_NAME
+            {
+                found = found.and(
+                    other
+                        .value
+                        .to_der()
+                        .ok()
+                        .and_then(|der| module_serial(&der)),
+                );
+            }
+        }
+    }
+    found
+}
+
+fn module_serial(der: &[u8]) -> Option<String> {
+    let module = HardwareModuleName::from_der(der).ok()?;
+    let serial = module.hw_serial_num.as_bytes();
+    let printable = serial.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    match (printable, str::from_utf8(serial)) {
+        (true, Ok(text)) => Some(text.to_owned()),
+        _ => Some(data_encoding::HEXLOWER.encode(serial)),
+    }
+}
+
+/// The most characters of a serial number.
+const MAX_LEN: usize = 128;
+const SERIAL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.5");
+const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+const HARDWARE_MODULE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.4");

@@ -1,0 +1,137 @@
+//! Taking a delegation certificate with its key into the data folder, and into a zone as its next slot.
+
+use std::path::Path;
+
+use pki_types::UnixTime;
+use zeroize::Zeroizing;
+
+use super::delegations::Loaded;
+use super::zones::try_key;
+use super::{Desk, Refusal};
+use crate::delegation::{CHAIN, Delegation, KEY};
+use crate::error::Error;
+use crate::files::{self, Access, NewFile};
+use crate::names::{self, Zone};
+use crate::registry::{self, Sha256, Slot};
+use crate::store::{Act, NewSlot};
+use crate::warning::Warning;
+
+/// A delegation certificate that is in a zone now.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The slot that it has.
+    pub slot: u32,
+    /// Whether it was in the zone before, and only its key was brought to this machine.
+    pub known: bool,
+    /// What somebody should look at.
+    pub warnings: Vec<Warning>,
+}
+
+impl Desk {
+    /// Takes `chain.pem` and `key.pem` of a folder as the next delegation certificate of a zone, and keeps a copy
+    /// that only the signer's user can read. The folder is not needed afterwards.
+    ///
+    /// Fails with what [`Delegation::load`] fails with, with [`Error::NameOutsideZone`] if the certificate does not
+    /// cover the zone, with [`Fault::SelfTest`] if the key does not sign, with [`Error::Write`], and with
+    /// [`TooLittleLeft`](registry::Error::TooLittleLeft), [`UnknownZone`](registry::Error::UnknownZone) and
+    /// [`SlotExists`](registry::Error::SlotExists); then nothing has changed.
+    pub async fn import_slot(
+        &self,
+        zone: &Zone,
+        folder: &Path,
+        by: &Act,
+    ) -> Result<Imported, Refusal> {
+        let delegation = Delegation::load(folder)?;
+        let warnings = delegation.warnings(by.at)?;
+        let slot = check(zone, &delegation, by.at)?;
+        let view = self.delegations.refresh(&*self.store).await?;
+        view.zone(zone)?;
+        let to = self.delegations.folder(&slot.certificate_sha256);
+        let key_was_here = files::exists(&to.join(KEY));
+        try_once(zone, delegation, slot.certificate_sha256, by.at)?;
+        if !key_was_here {
+            copy(folder, &to)?;
+        }
+        let imported = self.store.import_slot(&slot, by).await;
+        let (number, known) = match imported {
+            Ok(number) => (number, false),
+            Err(crate::store::Error::Refused {
+                source: registry::Error::SlotExists { number },
+            }) if !key_was_here => (number, true),
+            Err(error) => return Err(error.into()),
+        };
+        self.delegations.refresh(&*self.store).await?;
+        Ok(Imported {
+            slot: number,
+            known,
+            warnings,
+        })
+    }
+}
+
+/// What would go into the zone.
+fn check(zone: &Zone, delegation: &Delegation, now: UnixTime) -> Result<NewSlot, Refusal> {
+    let certificate = delegation.certificate();
+    // The certificate covers every name of the zone if it covers one that nobody knows.
+    let any = zone.fresh_name()?;
+    if certificate.covers(&any).is_err() {
+        let name = names::parse(&zone.to_string())?;
+        let covered = certificate.dns_names().to_vec();
+        return Err(Error::NameOutsideZone { name, covered }.into());
+    }
+    let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
+    let left = not_after.as_secs().saturating_sub(now.as_secs());
+    if left < Slot::MIN_LEFT.as_secs() {
+        return Err(registry::Error::TooLittleLeft {
+            not_before,
+            not_after,
+        }
+        .into());
+    }
+    Ok(NewSlot {
+        zone: zone.clone(),
+        certificate_sha256: Sha256::of(certificate.der()),
+        not_before,
+        not_after,
+    })
+}
+
+/// Shows that the key signs, if the certificate has begun.
+fn try_once(
+    zone: &Zone,
+    delegation: Delegation,
+    certificate_sha256: Sha256,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let begun = delegation.certificate().not_before() <= now;
+    let loaded = Loaded {
+        certificate_sha256,
+        delegation,
+        chain_pem: String::new(),
+    };
+    match begun {
+        true => try_key(zone, &loaded, now),
+        false => Ok(()),
+    }
+}
+
+/// All of the copy is there or none of it, whenever the machine stops.
+fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    let chain = files::read(&from.join(CHAIN))?;
+    let key: Zeroizing<Vec<u8>> = files::read(&from.join(KEY))?;
+    let [chain, key] = [(CHAIN, &chain), (KEY, &key)].map(|(name, contents)| NewFile {
+        name,
+        contents,
+        access: Access::Owner,
+    });
+    match files::exists(to) {
+        false => files::create_folder(to, Access::Owner, &[chain, key]),
+        // A slot that was gone, or a copy without its key.
+        true => {
+            for file in [chain, key] {
+                files::stage(to, &file)?.replace()?;
+            }
+            files::sync(to)
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The last steps to credentials: sign, verify, record, and only then return them.
+
+use pki_types::UnixTime;
+
+use super::delegations::{Loaded, View};
+use super::{Desk, Refusal, answer};
+use crate::error::Error;
+use crate::issuer::{self, Unissued};
+use crate::policy::{self, Approved, Ask, Denied};
+use crate::registry::{Device, Sha256};
+use crate::store::{Act, Idempotency, Issuance, Recorded};
+
+impl Desk {
+    /// Issues to a device, if the policy approves.
+    pub(super) async fn issue(
+        &self,
+        device: &Device,
+        enrolment_key: Sha256,
+        spki: &[u8],
+        idempotency: Option<Idempotency>,
+        now: UnixTime,
+    ) -> Result<Vec<u8>, Refusal> {
+        let view = self.delegations.current(&*self.store, now).await?;
+        let approved = approve(&view, device, enrolment_key, spki, now)?;
+        let issuance = self.sign(&view, approved, idempotency)?;
+        self.record(issuance).await
+    }
+
+    /// Signs and verifies, using up the approval.
+    fn sign(
+        &self,
+        view: &View,
+        approved: Approved<'_>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Issuance, Refusal> {
+        let loaded = key_of(view, &approved)?;
+        let now = approved.now();
+        let issued = issuer::sign(
+            &loaded.delegation,
+            approved.spki(),
+            approved.wanted(),
+            Some(self.settings.load().lifetime),
+            algorithms(),
+            now,
+        )
+        .map_err(not_signed)?;
+        let ends = issued.iter().map(dc_core::Issued::expiry).min();
+        let answer = answer::write(&approved, loaded, &issued);
+        let hashes = issued.iter().map(|one| Sha256::of(one.bytes()));
+        Ok(Issuance {
+            device: approved.device(),
+            name: approved.name().clone(),
+            key: approved.enrolment_key(),
+            spki_sha256: Sha256::of(approved.spki()),
+            credentials: hashes.collect(),
+            delegation_sha256: loaded.certificate_sha256,
+            issued: now,
+            expires: ends.unwrap_or(now),
+            idempotency,
+            answer,
+            by: by_device(now),
+        })
+    }
+
+    /// What is returned is on record, or was returned before.
+    async fn record(&self, issuance: Issuance) -> Result<Vec<u8>, Refusal> {
+        let request = issuance.idempotency.map(|idempotency| idempotency.request);
+        let answer = issuance.answer.clone();
+        match self.store.record(issuance).await? {
+            Recorded::Now { .. } => Ok(answer),
+            Recorded::Before(before) if Some(before.request) == request => Ok(before.bytes),
+            Recorded::Before(_) => Err(Refusal::KeyOfOtherRequest),
+        }
+    }
+}
+
+/// Asks the policy.
+pub(super) fn approve<'a>(
+    view: &'a View,
+    device: &'a Device,
+    enrolment_key: Sha256,
+    spki: &'a [u8],
+    now: UnixTime,
+) -> Result<Approved<'a>, Refusal> {
+    let zone = &view.zone(&device.zone)?.managed;
+    let ask = Ask {
+        device,
+        zone,
+        enrolment_key,
+        spki,
+    };
+    Ok(policy::approve(&ask, now)?)
+}
+
+/// The key to sign with.
+pub(super) fn key_of<'v>(view: &'v View, approved: &Approved<'_>) -> Result<&'v Loaded, Refusal> {
+    let zone = view.zone(approved.zone())?;
+    let loaded = zone.loaded(&approved.slot().certificate_sha256);
+    loaded
+        .map(|loaded| &**loaded)
+        .ok_or_else(|| Refusal::KeyNotHere {
+            zone: approved.zone().clone(),
+        })
+}
+
+fn not_signed(unissued: Unissued) -> Refusal {
+    match unissued {
+        Unissued::DelegationKey => Denied::DelegationKey.into(),
+        Unissued::Refused(
+            source @ (dc_core::Error::BadPublicKey | dc_core::Error::UnusableKey),
+        ) => Denied::KeyType(source).into(),
+        Unissued::Refused(source) => Refusal::Internal(Error::Refused { source }),
+        Unissued::Signer(source) => Refusal::Internal(Error::Sign { source }),
+    }
+}
+
+/// What a device does, for the audit log, which has its name beside it.
+pub(super) fn by_device(now: UnixTime) -> Act {
+    Act {
+        actor: "device".to_owned(),
+        at: now,
+    }
+}
+
+/// All that can be verified here.
+pub(super) fn algorithms() -> &'static [&'static dyn pki_types::SignatureVerificationAlgorithm] {
+    rustls::crypto::ring::default_provider()
+        .signature_verification_algorithms
+        .all
+}

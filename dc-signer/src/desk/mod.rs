@@ -1,0 +1,121 @@
+//! What the signer does for devices and operators, over its database and without HTTP.
+//!
+//! Each use case has its file. A credential is approved, signed, verified and on record before it is returned.
+
+mod answer;
+mod clones;
+mod codes;
+mod delegations;
+mod devices;
+mod enrol;
+mod fault;
+mod guard;
+mod hardware;
+mod import;
+mod issue;
+mod manufacturers;
+mod refusal;
+mod renew;
+mod rollover;
+mod secrets;
+mod settings;
+mod withdrawn;
+mod zones;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use pki_types::UnixTime;
+
+pub use delegations::Missing;
+pub use fault::Fault;
+pub use guard::Clock;
+pub use import::Imported;
+pub use refusal::Refusal;
+pub use rollover::Step;
+pub use secrets::Secrets;
+pub use withdrawn::{SignedList, WithdrawnList, WithdrawnName};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::store::Store;
+use delegations::Delegations;
+use guard::Guard;
+use settings::Settings;
+use withdrawn::Lists;
+
+/// The signer's use cases.
+pub struct Desk {
+    store: Arc<dyn Store>,
+    settings: ArcSwap<Settings>,
+    delegations: Delegations,
+    guard: Guard,
+    lists: Lists,
+    secrets: Secrets,
+}
+
+impl Desk {
+    /// Opens a signer: reads its secrets, or makes them if its database is new, and loads the keys of its zones.
+    ///
+    /// A slot whose key is not on this machine stops nobody else; [`Self::missing`] has it. Fails with
+    /// [`Fault::MissingSecrets`] if the database has seen devices and the secrets are gone, with
+    /// [`Error::Store`], and with what reading files fails with.
+    pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Self, Error> {
+        let latest = guard::latest(&*store).await?;
+        let desk = Self {
+            settings: ArcSwap::from_pointee(Settings::new(config)?),
+            delegations: Delegations::new(&config.data),
+            guard: Guard::new(latest, crate::clock::now()?),
+            lists: Lists::default(),
+            secrets: Secrets::open(&config.data, latest.is_none())?,
+            store,
+        };
+        desk.delegations.refresh(&*desk.store).await?;
+        Ok(desk)
+    }
+
+    /// Takes what may change from another configuration, reads zones and keys again, and accepts the clock as it is now.
+    ///
+    /// Fails with what reading files fails with, and with [`Error::Store`]; then nothing has changed.
+    pub async fn reload(&self, config: &Config) -> Result<(), Error> {
+        let settings = Settings::new(config)?;
+        self.delegations.refresh(&*self.store).await?;
+        self.settings.store(Arc::new(settings));
+        self.accept_clock(crate::clock::now()?);
+        Ok(())
+    }
+
+    /// Takes this time for right, although it is not what was expected: for whoever has just set the clock.
+    pub fn accept_clock(&self, now: UnixTime) {
+        self.guard.accept(now);
+    }
+
+    /// The database behind it, for what needs no decision.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Slots that are to be used and whose key is not on this machine.
+    #[must_use]
+    pub fn missing(&self) -> Vec<Missing> {
+        self.delegations.missing()
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            store,
+            settings: _,
+            delegations: _,
+            guard: _,
+            lists: _,
+            secrets: _,
+        } = self;
+        f.debug_struct("Desk")
+            .field("store", store)
+            .finish_non_exhaustive()
+    }
+}

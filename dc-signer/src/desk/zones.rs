@@ -1,0 +1,122 @@
+//! Zones: moving on to the next certificate, telling devices about it, and showing that each key can sign.
+
+use pki_types::UnixTime;
+
+use super::delegations::{Loaded, ZoneView};
+use super::issue::algorithms;
+use super::{Desk, Fault, Refusal, rollover};
+use crate::error::Error;
+use crate::issuer::{self, Unissued, Wanted};
+use crate::names::Zone;
+use crate::protocol::RenewalInfo;
+use crate::registry::{ManagedZone, SlotState};
+use crate::store::Act;
+
+impl Desk {
+    /// Issues from the zone's next delegation certificate from now on, whether or not it has soaked; the one before drains.
+    ///
+    /// Of several it takes the one that lasts longest. Fails with [`Refusal::NoNextSlot`] if none has begun, has eight
+    /// days left and has its key on this machine, and as
+    /// [`Store::move_slot`](crate::store::Store::move_slot) does.
+    pub async fn rollover(&self, zone: &Zone, by: &Act) -> Result<ManagedZone, Refusal> {
+        let view = self.delegations.refresh(&*self.store).await?;
+        let found = view.zone(zone)?;
+        let here = |slot: &crate::registry::Slot| found.loaded(&slot.certificate_sha256).is_some();
+        let next = rollover::next(&found.managed, here, by.at);
+        let number = next
+            .map(|slot| slot.number)
+            .ok_or_else(|| Refusal::NoNextSlot { zone: zone.clone() })?;
+        let active = SlotState::Active;
+        let moved = self.store.move_slot(zone, number, active, by).await?;
+        self.delegations.refresh(&*self.store).await?;
+        Ok(moved)
+    }
+
+    /// Moves on the slots whose time has come: to be called once a minute, for zones that nobody asks about.
+    ///
+    /// Fails with [`Refusal::Clock`] and [`Refusal::Store`].
+    pub async fn keep_zones(&self, now: UnixTime) -> Result<(), Refusal> {
+        self.guard.check(now)?;
+        let view = self.delegations.keep(&*self.store, now).await?;
+        for zone in view.zones() {
+            self.forget_ended(zone)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the keys of slots that are gone: what is not there cannot be stolen.
+    fn forget_ended(&self, zone: &ZoneView) -> Result<(), Error> {
+        let gone = |slot: &&crate::registry::Slot| slot.state == SlotState::Gone;
+        for slot in zone.managed.slots.iter().filter(gone) {
+            let folder = self.delegations.folder(&slot.certificate_sha256);
+            crate::files::remove(&folder.join(crate::delegation::KEY))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a zone's devices should renew before their time.
+    ///
+    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
+    pub async fn renewal_info(&self, zone: &Zone) -> Result<RenewalInfo, Refusal> {
+        let now = crate::clock::now()?;
+        let view = self.delegations.current(&*self.store, now).await?;
+        let managed = &view.zone(zone)?.managed;
+        let active = managed.active().filter(|slot| slot.may_issue(now));
+        let pulled = managed.renew_issued_before;
+        Ok(RenewalInfo {
+            zone: zone.to_string(),
+            certificate_sha256: active.map(|slot| slot.certificate_sha256.to_string()),
+            renew_issued_before: pulled.map_or(0, |before| before.as_secs()),
+            spread: SPREAD,
+            poll_after: POLL_AFTER,
+        })
+    }
+
+    /// Signs and verifies a credential with each key that is loaded, and says how many there are. Nothing of it leaves.
+    ///
+    /// Fails with [`Fault::SelfTest`].
+    pub fn self_test(&self, now: UnixTime) -> Result<usize, Error> {
+        let view = self.delegations.seen();
+        let mut tested = 0;
+        for zone in view.zones() {
+            for loaded in zone.all_loaded() {
+                // One that has not begun cannot sign anything that verifies yet.
+                if loaded.delegation.certificate().not_before() <= now {
+                    try_key(&zone.managed.zone, loaded, now)?;
+                    tested += 1;
+                }
+            }
+        }
+        Ok(tested)
+    }
+}
+
+/// Issues a credential for a key that is forgotten at once.
+pub(super) fn try_key(zone: &Zone, loaded: &Loaded, now: UnixTime) -> Result<(), Error> {
+    let wanted = Wanted::Both(zone.fresh_name()?);
+    let spki = throwaway_key()?;
+    issuer::sign(&loaded.delegation, &spki, &wanted, None, algorithms(), now)
+        .map(|_| ())
+        .map_err(|unissued| {
+            Fault::SelfTest {
+                zone: zone.clone(),
+                certificate: loaded.certificate_sha256,
+                source: match unissued {
+                    Unissued::DelegationKey => dc_core::Error::UnusableKey.into(),
+                    Unissued::Refused(source) => source.into(),
+                    Unissued::Signer(source) => source.into(),
+                },
+            }
+            .into()
+        })
+}
+
+fn throwaway_key() -> Result<Vec<u8>, Error> {
+    let key = rcgen::KeyPair::generate().map_err(|source| Error::TestCertificate { source })?;
+    Ok(rcgen::PublicKeyData::subject_public_key_info(&key))
+}
+
+/// Devices that are asked to renew spread that over so many seconds: a fleet that comes at once is an outage.
+const SPREAD: u64 = 6 * 3600;
+/// How often devices ask, in seconds.
+const POLL_AFTER: u64 = 12 * 3600;

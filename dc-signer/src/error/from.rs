@@ -1,0 +1,28 @@
+//! The errors of the service's rooms, as errors of the crate.
+
+use super::Error;
+use crate::{desk, store};
+
+impl From<desk::Fault> for Error {
+    fn from(source: desk::Fault) -> Self {
+        Self::Desk { source }
+    }
+}
+
+impl From<desk::Refusal> for Error {
+    fn from(refusal: desk::Refusal) -> Self {
+        match refusal {
+            desk::Refusal::Internal(error) => error,
+            desk::Refusal::Store(source) => Self::Store { source },
+            refusal => Self::NotDone {
+                source: Box::new(refusal),
+            },
+        }
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(source: store::Error) -> Self {
+        Self::Store { source }
+    }
+}

@@ -1,0 +1,72 @@
+//! What is behind each error.
+
+use super::Error;
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::BadCertificate { source, .. }
+            | Self::BadCredential { source, .. }
+            | Self::BadDeviceKey { source, .. }
+            | Self::BadName { source, .. }
+            | Self::Refused { source } => Some(source),
+            Self::BadCsr { source, .. } => Some(source),
+            Self::BadPem { source, .. } => Some(source),
+            Self::Output { source } | Self::Read { source, .. } | Self::Write { source, .. } => {
+                Some(source)
+            }
+            #[cfg(feature = "tools")]
+            Self::NoHandshake { source, .. } => Some(source),
+            #[cfg(feature = "tools")]
+            Self::ProbeNotMade { source } => Some(source),
+            #[cfg(feature = "tools")]
+            Self::Unreachable { source, .. } => Some(source),
+            #[cfg(feature = "demo")]
+            Self::Demo { source, .. } => Some(&**source),
+            #[cfg(feature = "demo")]
+            Self::DemoFailed { .. } => None,
+            #[cfg(feature = "service")]
+            Self::BadConfig { .. } | Self::LogStarted | Self::ServesWithDelegation { .. } => None,
+            #[cfg(feature = "service")]
+            Self::BadLogFilter { source, .. } => Some(source),
+            #[cfg(feature = "service")]
+            Self::Listen { source, .. } | Self::Runtime { source } | Self::Signals { source } => {
+                Some(source)
+            }
+            #[cfg(feature = "service")]
+            Self::Desk { source } => Some(source),
+            #[cfg(feature = "service")]
+            Self::NotDone { source } => Some(&**source),
+            #[cfg(feature = "service")]
+            Self::Store { source } => Some(source),
+            #[cfg(feature = "service")]
+            Self::Tls { source } => Some(source),
+            Self::BadRoot { source, .. } | Self::Sign { source } => Some(source),
+            Self::RequestNotMade { source } | Self::TestCertificate { source } => Some(source),
+            Self::BadCsrSignature { .. }
+            | Self::ClockBefore1970
+            | Self::DelegationKeyOnDevice { .. }
+            | Self::EncryptedKey { .. }
+            | Self::Exists { .. }
+            | Self::KeyMismatch { .. }
+            | Self::LifetimeTooLong { .. }
+            | Self::LostName { .. }
+            | Self::MissingDelegation { .. }
+            | Self::MissingPem { .. }
+            | Self::MissingZone { .. }
+            | Self::NameOutsideZone { .. }
+            | Self::NameSpelling { .. }
+            | Self::OtherKeyInFolder { .. }
+            | Self::PrivateKeyGiven { .. }
+            | Self::Randomness
+            | Self::TooLarge { .. }
+            | Self::UnknownFile { .. }
+            | Self::UnknownFolder { .. }
+            | Self::UnsupportedCsrSignature { .. }
+            | Self::UnsupportedKey { .. }
+            | Self::WouldBeRefused { .. }
+            | Self::ZoneTooLong { .. }
+            | Self::ZoneTooShort { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What files hold, and what a client would refuse of it.
+//!
+//! All files that are named together are looked at together: a credential is judged under the
+//! certificate that signed it, whichever file that is in, and a private key is matched with all of them.
+
+mod part;
+mod piece;
+mod read;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dc_core::pem::StoredCredential;
+use dc_core::{DelegationCertificate, Role};
+use pki_types::{CertificateDer, UnixTime};
+use rustls::crypto::CryptoProvider;
+use serde_json::{Value, json};
+
+pub use part::Part;
+
+use self::piece::{Key, Piece, What};
+use self::read::Argument;
+use crate::delegation::{CHAIN, read_chain};
+use crate::describe;
+use crate::error::Error;
+use crate::judge::Peer;
+
+/// A file or folder, and what is in it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Inspected {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What kind of folder or file it is.
+    pub kind: &'static str,
+    /// What is in it.
+    pub parts: Vec<Part>,
+}
+
+impl Inspected {
+    /// Whether a client would refuse any of it.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.parts.iter().any(Part::is_refused)
+    }
+
+    /// `{path, kind, refused, parts}`.
+    #[must_use]
+    pub fn to_json(&self, now: UnixTime) -> Value {
+        json!({
+            "path": self.path.display().to_string(),
+            "kind": self.kind,
+            "refused": self.is_refused(),
+            "parts": self.parts.iter().map(|part| part.to_json(now)).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Looks into files and folders; one result for each, in their order.
+///
+/// Each fails with what reading it fails with, and with [`Error::UnknownFile`] or
+/// [`Error::UnknownFolder`] if there is nothing in it that this knows.
+pub fn inspect(
+    paths: &[PathBuf],
+    provider: &Arc<CryptoProvider>,
+    now: UnixTime,
+) -> Vec<Result<Inspected, Error>> {
+    let read: Vec<_> = paths.iter().map(|path| read::argument(path)).collect();
+    let inspector = Inspector {
+        peer: Peer {
+            provider: Arc::clone(provider),
+            role: Role::Server,
+            wanted: None,
+            roots: None,
+            now,
+        },
+        known: read
+            .iter()
+            .flatten()
+            .flat_map(|argument| argument.pieces.clone())
+            .collect(),
+    };
+    read.into_iter()
+        .map(|argument| argument.map(|argument| inspector.inspect(argument)))
+        .collect()
+}
+
+struct Inspector {
+    peer: Peer,
+    /// Everything that was named, in whichever file.
+    known: Vec<Piece>,
+}
+
+impl Inspector {
+    fn inspect(&self, argument: Argument) -> Inspected {
+        let Argument { path, kind, pieces } = argument;
+        let parts = pieces.iter().map(|piece| self.part(piece, &pieces));
+        Inspected {
+            parts: parts.collect(),
+            path,
+            kind,
+        }
+    }
+
+    fn part(&self, piece: &Piece, own: &[Piece]) -> Part {
+        let place = Place::new(piece, own);
+        match &piece.what {
+            What::Certificate(der) => self.certificate(place, der, own),
+            What::Credential(stored) => self.credential(place, stored, own),
+            What::Request(der) => self.request(place, der),
+            What::PublicKey(spki) => Part::public_key(place, spki),
+            What::PrivateKey(key) => self.private_key(place, key, own),
+        }
+    }
+
+    fn certificate(&self, place: Place, der: &CertificateDer<'static>, own: &[Piece]) -> Part {
+        let chain = [der.clone()];
+        let certificate = match describe::Certificate::read(der) {
+            Ok(certificate) => certificate,
+            Err(error) => return Part::unreadable(place, "certificate", &error),
+        };
+        let is_first = self.first_of_file(&place.file, own) == Some(der);
+        // What is not a CA's and comes first is what credentials would be issued under.
+        let verdict = match is_first && !certificate.extensions.is_ca {
+            true => self.peer.judge_delegation(&chain),
+            false => self.peer.judge_chain(&chain),
+        };
+        Part::certificate(place, certificate, &verdict, self.peer.now)
+    }
+
+    fn first_of_file<'p>(
+        &self,
+        file: &Path,
+        pieces: &'p [Piece],
+    ) -> Option<&'p CertificateDer<'static>> {
+        pieces
+            .iter()
+            .filter(|piece| piece.file == file)
+            .find_map(Piece::certificate)
+    }
+
+    fn credential(&self, place: Place, stored: &StoredCredential, own: &[Piece]) -> Part {
+        let found = self.find_certificate(stored, own, &place.file);
+        let certificate = found
+            .as_ref()
+            .and_then(|(_, certificate)| DelegationCertificate::parse(certificate.clone()).ok());
+        let described =
+            describe::Credential::read(stored.form, &stored.bytes, certificate.as_ref());
+        let credential = match described {
+            Ok(credential) => credential,
+            Err(error) => return Part::unreadable(place, "credential", &error),
+        };
+        let algorithms = self.peer.provider.signature_verification_algorithms.all;
+        let role = certificate
+            .as_ref()
+            .and_then(|certificate| stored.find_role(certificate, algorithms).ok());
+        let peer = Peer {
+            role: role.or(stored.role).unwrap_or(Role::Server),
+            ..self.peer.clone()
+        };
+        let verdict = found
+            .as_ref()
+            .map(|(_, certificate)| peer.judge(std::slice::from_ref(certificate), stored));
+        let under = found.map(|(file, _)| file);
+        Part::credential(place, credential.with_role(role), under, verdict.as_ref())
+    }
+
+    /// The certificate that signed a credential, else one that might have, and the file it is in.
+    fn find_certificate(
+        &self,
+        stored: &StoredCredential,
+        own: &[Piece],
+        file: &Path,
+    ) -> Option<(PathBuf, CertificateDer<'static>)> {
+        let beside = read_beside(file);
+        let candidates = || {
+            let all = own.iter().chain(&self.known).chain(&beside);
+            all.filter_map(|piece| Some((&piece.file, piece.certificate()?)))
+        };
+        let algorithms = self.peer.provider.signature_verification_algorithms.all;
+        let signed = candidates().find(|(_, certificate)| {
+            DelegationCertificate::parse(CertificateDer::clone(certificate))
+                .is_ok_and(|certificate| stored.find_role(&certificate, algorithms).is_ok())
+        });
+        let ordinary = || {
+            candidates().find(|(_, certificate)| {
+                describe::Certificate::read(certificate)
+                    .is_ok_and(|certificate| !certificate.extensions.is_ca)
+            })
+        };
+        let (file, certificate) = signed.or_else(ordinary)?;
+        Some((file.clone(), certificate.clone()))
+    }
+
+    fn request(&self, place: Place, der: &[u8]) -> Part {
+        let algorithms = self.peer.provider.signature_verification_algorithms.all;
+        let checked = crate::DeviceKey::from_csr_der(&place.file, der, algorithms);
+        match describe::Request::read(der) {
+            Ok(request) => Part::request(place, request, checked.err()),
+            Err(error) => Part::unreadable(place, "request", &error),
+        }
+    }
+
+    fn private_key(&self, place: Place, key: &Key, own: &[Piece]) -> Part {
+        let Some(spki) = &key.spki else {
+            return Part::opaque_key(place, key);
+        };
+        let has_key = |piece: &&Piece| piece.spki().as_ref() == Some(spki);
+        // In one folder a key belongs to the credential; a vendor's, to the certificate.
+        let owners = ["credential", "certificate", "request"];
+        let owner = owners.into_iter().find_map(|name| {
+            let all = own.iter().filter(|piece| piece.what.name() == name);
+            let all: Vec<&Piece> = all.collect();
+            (!all.is_empty()).then_some((name, all.into_iter().any(|piece| has_key(&piece))))
+        });
+        let elsewhere = || {
+            let found = self.known.iter().find(has_key)?;
+            Some(format!(
+                "the {} in {}",
+                found.what.name(),
+                found.file.display()
+            ))
+        };
+        match owner {
+            Some((name, true)) => Part::private_key(place, key, Some(format!("the {name} here"))),
+            Some((name, false)) => Part::wrong_key(place, key, name),
+            None => Part::private_key(place, key, elsewhere()),
+        }
+    }
+}
+
+/// The delegation certificate that lies beside a credential, if there is one.
+fn read_beside(file: &Path) -> Option<Piece> {
+    let file = file.with_file_name(CHAIN);
+    let first = read_chain(&file).ok()?.into_iter().next()?;
+    let what = What::Certificate(first);
+    Some(Piece { file, what })
+}
+
+/// Where a part was found: its file, and which of its kind it is there, if there are several.
+#[derive(Debug)]
+pub(crate) struct Place {
+    file: PathBuf,
+    number: Option<usize>,
+}
+
+impl Place {
+    fn new(piece: &Piece, own: &[Piece]) -> Self {
+        let same =
+            |other: &&Piece| other.file == piece.file && other.what.name() == piece.what.name();
+        let count = own.iter().filter(same).count();
+        let before = own
+            .iter()
+            .filter(same)
+            .take_while(|other| !std::ptr::eq(*other, piece));
+        Self {
+            file: piece.file.clone(),
+            number: (count > 1).then_some(before.count() + 1),
+        }
+    }
+
+    fn title(&self, name: &str) -> String {
+        let file = self.file.display();
+        match self.number {
+            Some(number) => format!("{name} {number} in {file}"),
+            None => format!("{name} in {file}"),
+        }
+    }
+}

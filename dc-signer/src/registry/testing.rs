@@ -1,0 +1,35 @@
+//! A device to test with.
+
+use std::time::Duration;
+
+use pki_types::UnixTime;
+
+use super::{Device, DeviceId, Sha256, State};
+use crate::names::{self, Zone};
+
+pub(crate) fn at(seconds: u64) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+}
+
+pub(crate) fn key(number: u8) -> Sha256 {
+    Sha256::from_bytes([number; 32])
+}
+
+pub(crate) fn device() -> Device {
+    Device {
+        id: DeviceId::from_bytes([7; 16]),
+        external_id: "customer-1".parse().unwrap(),
+        state: State::Preregistered,
+        zone: Zone::parse("cpe.example.com").unwrap(),
+        name: names::parse("k3v.cpe.example.com").unwrap(),
+        slot: 0,
+        epoch: 0,
+        key: None,
+        next_key: None,
+        manufactured: None,
+        credential: None,
+        possible_clone: false,
+        created: at(1),
+        changed: at(1),
+    }
+}
