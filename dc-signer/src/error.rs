@@ -15,6 +15,30 @@ mod text;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
+    /// Another agent is at work on the same folder.
+    #[cfg(feature = "agent")]
+    AgentRunning {
+        /// The file that it holds.
+        path: PathBuf,
+    },
+    /// An agent's configuration says something that cannot be done.
+    #[cfg(feature = "agent")]
+    BadAgentConfig {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1 on; 0 for the file as a whole.
+        line: usize,
+        /// What is wrong with it.
+        wrong: crate::agent::Wrong,
+    },
+    /// A file that an agent keeps for itself is not the JSON that it should be.
+    #[cfg(feature = "agent")]
+    BadAgentFile {
+        /// The file.
+        path: PathBuf,
+        /// Where reading it stopped.
+        source: serde_json::Error,
+    },
     /// A delegation certificate cannot be used, or not now.
     BadCertificate {
         /// The file whose first certificate it is.
@@ -258,7 +282,7 @@ pub enum Error {
         source: rustls::Error,
     },
     /// The process cannot be told to stop.
-    #[cfg(feature = "service")]
+    #[cfg(any(feature = "agent", feature = "service"))]
     Signals {
         /// Why.
         source: io::Error,
@@ -277,6 +301,12 @@ pub enum Error {
     /// The TLS stack cannot do what the configuration asks for.
     #[cfg(feature = "service")]
     Tls {
+        /// Why.
+        source: rustls::Error,
+    },
+    /// An agent's connections cannot be set up.
+    #[cfg(feature = "agent")]
+    TlsSetup {
         /// Why.
         source: rustls::Error,
     },

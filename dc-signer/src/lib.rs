@@ -22,6 +22,8 @@
 //!
 //! With the feature `demo`, module `demo` shows the whole of it with TLS connections. [`vendor`] makes a root and a delegation certificate for trying all this out.
 
+#[cfg(feature = "agent")]
+pub mod agent;
 #[cfg(feature = "service")]
 pub mod check;
 pub mod clock;

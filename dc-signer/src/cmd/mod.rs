@@ -1,5 +1,7 @@
 //! The subcommands, one a file.
 
+#[cfg(feature = "agent")]
+mod agent;
 #[cfg(feature = "service")]
 mod check;
 mod csr;
@@ -16,6 +18,7 @@ mod verify;
 
 use std::fmt;
 use std::io::Write;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
@@ -31,8 +34,10 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    pub(crate) fn run(self) -> Result<(), Error> {
+    pub(crate) fn run(self) -> Result<ExitCode, Error> {
         match self.command {
+            #[cfg(feature = "agent")]
+            Command::Agent(args) => return args.run(),
             #[cfg(feature = "service")]
             Command::Check(args) => args.run(),
             Command::Csr(args) => args.run(),
@@ -47,11 +52,14 @@ impl Cli {
             Command::Probe(args) => args.run(),
             Command::Verify(args) => args.run(),
         }
+        .map(|()| ExitCode::SUCCESS)
     }
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "agent")]
+    Agent(agent::Args),
     #[cfg(feature = "service")]
     Check(check::Args),
     Csr(csr::Args),
