@@ -19,6 +19,8 @@ mod renew;
 mod rollover;
 mod secrets;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod withdrawn;
 mod zones;
 
