@@ -216,6 +216,12 @@ pub enum Error {
         /// Why.
         source: crate::probe::Failure,
     },
+    /// A folder is no backup, or not a whole one.
+    #[cfg(feature = "service")]
+    NoBackup {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The signer did not do what it was asked.
     #[cfg(feature = "service")]
     NotDone {
@@ -286,6 +292,14 @@ pub enum Error {
     Signals {
         /// Why.
         source: io::Error,
+    },
+    /// Some devices of many were not added.
+    #[cfg(feature = "service")]
+    SomeRefused {
+        /// How many.
+        refused: usize,
+        /// Of how many.
+        of: usize,
     },
     /// The database does not do what it should.
     #[cfg(feature = "service")]

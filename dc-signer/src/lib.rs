@@ -25,6 +25,8 @@
 #[cfg(feature = "agent")]
 pub mod agent;
 #[cfg(feature = "service")]
+pub mod backup;
+#[cfg(feature = "service")]
 pub mod check;
 pub mod clock;
 #[cfg(feature = "service")]

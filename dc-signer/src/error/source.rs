@@ -36,7 +36,11 @@ impl std::error::Error for Error {
             #[cfg(feature = "demo")]
             Self::DemoFailed { .. } => None,
             #[cfg(feature = "service")]
-            Self::BadConfig { .. } | Self::LogStarted | Self::ServesWithDelegation { .. } => None,
+            Self::BadConfig { .. }
+            | Self::LogStarted
+            | Self::NoBackup { .. }
+            | Self::ServesWithDelegation { .. }
+            | Self::SomeRefused { .. } => None,
             #[cfg(feature = "service")]
             Self::BadLogFilter { source, .. } => Some(source),
             #[cfg(feature = "service")]

@@ -153,6 +153,12 @@ impl fmt::Display for Error {
             #[cfg(feature = "tools")]
             Self::NoHandshake { target, source } => write!(f, "{target}: {source}"),
             #[cfg(feature = "service")]
+            Self::NoBackup { folder } => write!(
+                f,
+                "{} is no whole backup: give a folder that 'dc-signer backup' made",
+                folder.display()
+            ),
+            #[cfg(feature = "service")]
             Self::NotDone { source } => fmt::Display::fmt(source, f),
             Self::OtherKeyInFolder { key, request } => write!(
                 f,
@@ -192,6 +198,11 @@ impl fmt::Display for Error {
             }
             #[cfg(any(feature = "agent", feature = "service"))]
             Self::Signals { source } => write!(f, "cannot listen for signals: {source}"),
+            #[cfg(feature = "service")]
+            Self::SomeRefused { refused, of } => write!(
+                f,
+                "{refused} of {of} devices were not added: correct these and add them again"
+            ),
             #[cfg(feature = "service")]
             Self::Store { source } => fmt::Display::fmt(source, f),
             Self::TestCertificate { source } => {
