@@ -104,7 +104,7 @@ impl Desk {
         let key = asking.enrolment_key;
         let enrolled = device.apply(&Change::Enrol { key }, asking.now)?;
         let enrolled = enrolled.map_or(device, |changed| changed.device);
-        let view = self.delegations.current(&*self.store, asking.now).await?;
+        let view = self.view(asking.now).await?;
         check(&view, &enrolled, asking)
     }
 

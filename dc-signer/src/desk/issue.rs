@@ -20,7 +20,7 @@ impl Desk {
         idempotency: Option<Idempotency>,
         now: UnixTime,
     ) -> Result<Vec<u8>, Refusal> {
-        let view = self.delegations.current(&*self.store, now).await?;
+        let view = self.view(now).await?;
         let approved = approve(&view, device, enrolment_key, spki, now)?;
         let issuance = self.sign(&view, approved, idempotency)?;
         self.record(issuance).await

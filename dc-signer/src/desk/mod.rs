@@ -42,7 +42,7 @@ pub use withdrawn::{SignedList, WithdrawnList, WithdrawnName};
 use crate::config::Config;
 use crate::error::Error;
 use crate::store::Store;
-use delegations::Delegations;
+use delegations::{Delegations, View};
 use guard::Guard;
 use settings::Settings;
 use withdrawn::Lists;
@@ -91,6 +91,12 @@ impl Desk {
     /// Takes this time for right, although it is not what was expected: for whoever has just set the clock.
     pub fn accept_clock(&self, now: UnixTime) {
         self.guard.accept(now);
+    }
+
+    /// The zones as they are, or were a few seconds ago. A clock that cannot be right moves no slot.
+    async fn view(&self, now: UnixTime) -> Result<Arc<View>, Refusal> {
+        let now = self.guard.check(now).is_ok().then_some(now);
+        self.delegations.current(&*self.store, now).await
     }
 
     /// The database behind it, for what needs no decision.
