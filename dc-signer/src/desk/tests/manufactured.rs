@@ -13,7 +13,7 @@ use super::bench::Bench;
 use super::device::{Cpe, csr, renewal};
 use crate::desk::Refusal;
 use crate::policy::Denied;
-use crate::protocol::NewDevice;
+use crate::protocol::{NewDevice, Replace};
 use crate::registry::{Forms, State};
 use crate::store::testing::Database;
 
@@ -21,6 +21,7 @@ on_both! {
     a_registered_serial_enrols_and_no_other_does,
     any_serial_enrols_where_the_configuration_says_so,
     another_key_with_the_same_serial_is_a_clone,
+    a_replaced_box_does_not_take_its_name_back,
     a_certificate_of_somebody_else_enrols_nobody,
     a_certificate_without_a_serial_enrols_nobody,
 }
@@ -149,6 +150,34 @@ async fn another_key_with_the_same_serial_is_a_clone(database: &Database) {
     cpe.renew(&bench.desk, &renewal(&first, "1"), bench.now)
         .await
         .unwrap();
+}
+
+async fn a_replaced_box_does_not_take_its_name_back(database: &Database) {
+    let maker = Maker::new();
+    let bench = bench(database, &maker, "registered").await;
+    add(&bench, "SN-0001").await;
+    let old = maker.make(Some("SN-0001"));
+    let first = old
+        .enrol(&bench.desk, &csr(), None, bench.now)
+        .await
+        .unwrap();
+    let device = bench.find("customer-1").await;
+    let by = bench.by(bench.now);
+    let replaced = bench
+        .desk
+        .replace(device.id, &Replace::default(), &by)
+        .await;
+    let code = replaced.unwrap().code.unwrap().code;
+    let refusal = old.enrol(&bench.desk, &csr(), None, bench.now).await;
+    assert!(
+        matches!(refusal, Err(Refusal::UnknownSerial)),
+        "{refusal:?}"
+    );
+    let new = Cpe::new()
+        .enrol_with(&bench.desk, &code, bench.now)
+        .await
+        .unwrap();
+    assert_eq!(new.name, first.name);
 }
 
 async fn a_certificate_of_somebody_else_enrols_nobody(database: &Database) {
