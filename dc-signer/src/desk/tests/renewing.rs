@@ -162,9 +162,12 @@ async fn a_switch_to_another_devices_key_is_refused(database: &Database) {
         next_enrolment_csr: Some(other.enrolment_csr()),
         ..renewal(&first, "1")
     };
+    let records = bench.records().await;
     let refusal = cpe.renew(&bench.desk, &switch, bench.now).await;
     let taken = Refusal::from(registry::Error::KeyTaken).to_string();
     assert_eq!(refusal.unwrap_err().to_string(), taken);
+    // Nor was anything issued that the device does not know of.
+    assert_eq!(bench.records().await, records);
     let one = csr();
     let same = RenewRequest {
         csr: one.clone(),
