@@ -37,7 +37,7 @@ pub use import::Imported;
 pub use refusal::Refusal;
 pub use rollover::Step;
 pub use secrets::Secrets;
-pub use withdrawn::{SignedList, WithdrawnList, WithdrawnName};
+pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
 
 use crate::config::Config;
 use crate::error::Error;

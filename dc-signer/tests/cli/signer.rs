@@ -260,6 +260,24 @@ fn a_backup_brings_a_signer_back_on_a_new_machine() {
 }
 
 #[test]
+fn a_database_that_cannot_be_read_is_given_up_only_when_told_so() {
+    let signer = Signer::new();
+    signer.run(&["devices", "add", "customer-1"]).succeeded();
+    signer.run(&["backup", "monday"]).succeeded();
+    signer.0.write("data/dc-signer.db", "nonsense".repeat(1000));
+    assert_eq!(signer.run(&["restore", "monday"]).code, Some(1));
+    let restored = signer
+        .run(&["restore", "monday", "--lose-newer"])
+        .succeeded();
+    assert!(restored.contains("do that anew"), "{restored}");
+    assert!(restored.contains("dc-signer.db.before-"), "{restored}");
+    assert_eq!(
+        signer.show("customer-1")["device"]["state"],
+        "preregistered"
+    );
+}
+
+#[test]
 fn what_is_no_backup_changes_nothing() {
     let signer = Signer::new();
     signer.run(&["devices", "add", "customer-1"]).succeeded();
