@@ -27,6 +27,8 @@ pub mod agent;
 #[cfg(feature = "service")]
 pub mod backup;
 #[cfg(feature = "service")]
+pub mod api;
+#[cfg(feature = "service")]
 pub mod check;
 pub mod clock;
 #[cfg(feature = "service")]
@@ -63,6 +65,8 @@ pub mod protocol;
 #[cfg(feature = "service")]
 pub mod registry;
 pub mod request;
+#[cfg(feature = "service")]
+pub mod service;
 #[cfg(feature = "service")]
 pub mod store;
 #[cfg(feature = "service")]
