@@ -25,9 +25,9 @@
 #[cfg(feature = "agent")]
 pub mod agent;
 #[cfg(feature = "service")]
-pub mod backup;
-#[cfg(feature = "service")]
 pub mod api;
+#[cfg(feature = "service")]
+pub mod backup;
 #[cfg(feature = "service")]
 pub mod check;
 pub mod clock;
@@ -42,6 +42,8 @@ pub mod demo;
 pub mod describe;
 #[cfg(feature = "service")]
 pub mod desk;
+#[cfg(all(feature = "demo", feature = "service"))]
+pub mod dev;
 mod error;
 pub mod files;
 pub mod human;

@@ -29,6 +29,8 @@ mod probe;
 #[cfg(feature = "service")]
 mod restore;
 #[cfg(feature = "service")]
+mod serve;
+#[cfg(feature = "service")]
 mod table;
 mod verify;
 #[cfg(feature = "service")]
@@ -80,6 +82,8 @@ impl Cli {
             Command::Probe(args) => args.run(),
             #[cfg(feature = "service")]
             Command::Restore(args) => args.run(),
+            #[cfg(feature = "service")]
+            Command::Serve(args) => args.run(),
             Command::Verify(args) => args.run(),
             #[cfg(feature = "service")]
             Command::Zones(args) => args.run(),
@@ -116,6 +120,8 @@ enum Command {
     Probe(probe::Args),
     #[cfg(feature = "service")]
     Restore(restore::Args),
+    #[cfg(feature = "service")]
+    Serve(serve::Args),
     Verify(verify::Args),
     #[cfg(feature = "service")]
     Zones(zones::Args),

@@ -1,0 +1,16 @@
+//! The service as its clients meet it: a process of its own on loopback, with SQLite, over TLS.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in tests, but clippy does not see that helpers in a file of their own are"
+)]
+
+mod access;
+mod client;
+mod commands;
+mod devices;
+mod floods;
+mod lifecycle;
+mod operators;
+mod rig;
+mod router;
