@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::App;
 use super::access::{Manager, Viewer};
 use super::body::{MAX_BODY, Params, broken_off, media_type, parse, too_large, too_slow};
-use super::devices::Wanted;
+use super::devices::Which;
 use super::problem::Refused;
 use crate::protocol::{AddLine, AddedDevice, Device, NDJSON, NewDevice, Problem, RefusedLine};
 use crate::registry::ExternalId;
@@ -158,7 +158,7 @@ impl Lines {
 }
 
 /// Get all devices that fit, one a line.
-#[utoipa::path(get, path = "/v1/admin/devices/export", tag = "operators", security(("token" = [])), params(Wanted),
+#[utoipa::path(get, path = "/v1/admin/devices/export", tag = "operators", security(("token" = [])), params(Which),
     responses(
         (status = 200, description = "One `Device` a line", body = String, content_type = "application/x-ndjson"),
         (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
@@ -166,9 +166,9 @@ impl Lines {
 pub(super) async fn export(
     State(app): State<Arc<App>>,
     _viewer: Viewer,
-    Params(wanted): Params<Wanted>,
+    Params(which): Params<Which>,
 ) -> Result<Response, Refused> {
-    let filter = wanted.filter()?;
+    let filter = which.filter()?;
     // The first page comes before the head of the answer, so that a broken database is a problem.
     let (first, after) = page(&app, &filter, None).await?;
     let (sender, pages) = mpsc::channel(1);

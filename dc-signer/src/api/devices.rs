@@ -18,7 +18,37 @@ use crate::protocol::{
 use crate::registry::{Change, DeviceId};
 use crate::store::{Filter, Find, Page};
 
-/// Which devices, and which part of them.
+/// Which devices.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// Only those in this state: `preregistered`, `active`, `suspended` or `retired`.
+    state: Option<String>,
+    /// Only those of this zone.
+    zone: Option<String>,
+    /// Only those whose external id begins so.
+    prefix: Option<String>,
+    /// Only those that two devices seem to be, or only the others.
+    possible_clone: Option<bool>,
+    /// Only those whose credential ends before this time.
+    #[param(maximum = 253402300799i64)]
+    expires_before: Option<u64>,
+}
+
+impl Which {
+    pub(super) fn filter(&self) -> Result<Filter, Refused> {
+        Ok(Filter {
+            state: self.state.as_deref().map(str::parse).transpose()?,
+            zone: self.zone.as_deref().map(super::zones::parse).transpose()?,
+            possible_clone: self.possible_clone,
+            external_id_prefix: self.prefix.clone(),
+            expires_before: self.expires_before.map(super::at).transpose()?,
+        })
+    }
+}
+
+/// Which devices, and which part of them. (serde cannot both flatten and refuse unknown fields.)
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -32,6 +62,7 @@ pub(super) struct Wanted {
     /// Only those that two devices seem to be, or only the others.
     possible_clone: Option<bool>,
     /// Only those whose credential ends before this time.
+    #[param(maximum = 253402300799i64)]
     expires_before: Option<u64>,
     /// Only those behind this external id: what `next` was on the page before.
     after: Option<String>,
@@ -41,14 +72,15 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn filter(&self) -> Result<Filter, Refused> {
-        Ok(Filter {
-            state: self.state.as_deref().map(str::parse).transpose()?,
-            zone: self.zone.as_deref().map(super::zones::parse).transpose()?,
+    fn filter(&self) -> Result<Filter, Refused> {
+        let which = Which {
+            state: self.state.clone(),
+            zone: self.zone.clone(),
+            prefix: self.prefix.clone(),
             possible_clone: self.possible_clone,
-            external_id_prefix: self.prefix.clone(),
-            expires_before: self.expires_before.map(super::at),
-        })
+            expires_before: self.expires_before,
+        };
+        which.filter()
     }
 
     fn page(&self) -> Result<Page, Refused> {
@@ -210,7 +242,7 @@ async fn change(
 
 /// Replace a device: another box takes its name over, or another customer the box.
 #[utoipa::path(post, path = "/v1/admin/devices/{id}/replace", tag = "operators", security(("token" = [])),
-    params(("id" = String, Path, description = "The device's id")), request_body = Replace,
+    params(("id" = String, Path, description = "The device's id")), request_body = Option<Replace>,
     responses(
         (status = 200, body = Replaced),
         (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),

@@ -30,6 +30,7 @@ pub use openapi::openapi_json;
 use crate::clock;
 use crate::config::{Config, MetricsAccess};
 use crate::desk::Desk;
+use crate::protocol::{Kind, MAX_TIME};
 use crate::store::{self, Act};
 use crate::telemetry::Metrics;
 use limits::RateLimits;
@@ -163,8 +164,16 @@ fn act(actor: String) -> Result<Act, Refused> {
 }
 
 /// A time on the wire.
-fn at(seconds: u64) -> UnixTime {
-    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+///
+/// Fails with a problem if it is beyond what dates can be written.
+fn at(seconds: u64) -> Result<UnixTime, Refused> {
+    match seconds <= MAX_TIME {
+        true => Ok(UnixTime::since_unix_epoch(Duration::from_secs(seconds))),
+        false => Err(Refused::new(
+            Kind::BadRequest,
+            format!("{seconds} is no time: times are in seconds since 1970, up to {MAX_TIME}"),
+        )),
+    }
 }
 
 const BULK: &str = "/v1/admin/devices/bulk";

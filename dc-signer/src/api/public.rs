@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::App;
 use super::problem::Refused;
 use crate::clock;
+use crate::desk::SignedList;
 use crate::protocol::{Problem, RenewalInfo};
 
 /// Whether a zone's devices should renew before their time.
@@ -32,7 +33,7 @@ pub(super) async fn renewal_info(
 #[utoipa::path(get, path = "/v1/withdrawn/{zone}", tag = "public", security(()),
     params(("zone" = String, Path, description = "The zone")),
     responses(
-        (status = 200, description = "The signed list", body = String, content_type = "application/json"),
+        (status = 200, body = SignedList),
         (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn withdrawn(

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 
 use super::App;
 use super::access::{Admin, Viewer};
-use super::body::{Json, OptionalJson};
+use super::body::Json;
 use super::problem::Refused;
 use crate::names;
 use crate::protocol::{Kind, NewZone, Problem, PullRenewals, Zone, ZoneForms};
@@ -101,11 +101,11 @@ pub(super) async fn pull(
     State(app): State<Arc<App>>,
     admin: Admin,
     Path(zone): Path<String>,
-    OptionalJson(wanted): OptionalJson<PullRenewals>,
+    Json(wanted): Json<PullRenewals>,
 ) -> Result<Answer<Zone>, Refused> {
     let zone = parse(&zone)?;
     let act = super::act(admin.actor())?;
-    let before = wanted.issued_before.map(super::at);
+    let before = wanted.issued_before.map(super::at).transpose()?;
     app.desk.store().pull_renewals(&zone, before, &act).await?;
     one(&app, &zone).await
 }
