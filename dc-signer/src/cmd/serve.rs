@@ -1,6 +1,7 @@
 //! `dc-signer serve`: the service itself.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use dc_signer::Error;
 use dc_signer::check::check;
@@ -51,11 +52,15 @@ impl Args {
         #[cfg(feature = "demo")]
         if self.from.dev {
             let dev = Dev::open(&self.data, dc_signer::clock::now()?)?;
-            return runtime.block_on(serve_dev(&dev));
+            let served = runtime.block_on(serve_dev(&dev));
+            runtime.shutdown_timeout(LEFT_OVER);
+            return served;
         }
         // clap's group wants one of the two.
         let config = self.from.config.unwrap_or_default();
-        runtime.block_on(serve(&config))
+        let served = runtime.block_on(serve(&config));
+        runtime.shutdown_timeout(LEFT_OVER);
+        served
     }
 }
 
@@ -81,6 +86,8 @@ async fn serve_dev(dev: &Dev) -> Result<(), Error> {
     service::serve(service, dev.config(), Some(log)).await
 }
 
+/// How long a thread that hangs may keep the process from ending.
+const LEFT_OVER: Duration = Duration::from_secs(2);
 const HELP: &str = "\
 Signals: SIGTERM and SIGINT stop it once the requests in progress are answered; SIGHUP makes it read the
 configuration, its certificate and the delegation certificates again, without dropping connections.

@@ -22,14 +22,14 @@ pub async fn serve(service: Service, config: &Path, log: Option<LogControl>) -> 
     let hangup = listen(SignalKind::hangup())?;
     let reloading = tokio::spawn(reload(service.reloader(log), config.to_owned(), hangup));
     let watchdog = tokio::spawn(watchdog());
-    tell(&[NotifyState::Ready]);
+    tell(vec![NotifyState::Ready]).await;
     tracing::info!(address = %service.address()?, "ready");
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tell(&[NotifyState::Stopping]);
+        tell(vec![NotifyState::Stopping]).await;
         tracing::info!("stopping: requests in progress are finished");
     };
     service.run(stop).await;
@@ -45,12 +45,12 @@ async fn reload(reloader: Reloader, config: std::path::PathBuf, mut hangup: Sign
         let began = NotifyState::monotonic_usec_now();
         let mut news = vec![NotifyState::Reloading];
         news.extend(began);
-        tell(&news);
+        tell(news).await;
         match reloader.reload(&config).await {
             Ok(()) => tracing::info!("configuration, certificate and zones are read again"),
             Err(error) => tracing::error!(%error, "not reloaded: everything stays as it was"),
         }
-        tell(&[NotifyState::Ready]);
+        tell(vec![NotifyState::Ready]).await;
     }
 }
 
@@ -62,13 +62,18 @@ async fn watchdog() {
     let mut interval = tokio::time::interval((period / 2).max(Duration::from_millis(100)));
     loop {
         interval.tick().await;
-        tell(&[NotifyState::Watchdog]);
+        tell(vec![NotifyState::Watchdog]).await;
     }
 }
 
-/// Says nothing if nobody listens.
-fn tell(news: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(news) {
-        tracing::warn!(%error, "the service manager cannot be told");
+/// Says nothing if nobody listens, and waits no longer than a moment for one who listens but does not read.
+async fn tell(news: Vec<NotifyState<'static>>) {
+    let telling = tokio::task::spawn_blocking(move || sd_notify::notify(&news));
+    match tokio::time::timeout(MOMENT, telling).await {
+        Ok(Ok(Err(error))) => tracing::warn!(%error, "the service manager cannot be told"),
+        Err(_) => tracing::warn!("the service manager does not read what it is told"),
+        Ok(_) => {}
     }
 }
+
+const MOMENT: Duration = Duration::from_secs(1);

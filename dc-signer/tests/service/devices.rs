@@ -1,10 +1,10 @@
 //! What devices get, and what they are refused.
 
-use rcgen::KeyPair;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 
 use crate::rig::Rig;
-use crate::router::{Router, csr, csr_of};
+use crate::router::{Router, csr, csr_of, manufactured};
 
 #[test]
 fn a_device_enrols_and_renews_under_one_name_that_is_not_of_its_choosing() {
@@ -210,4 +210,46 @@ fn what_anyone_may_ask_needs_nothing_and_may_be_cached() {
     rig.client()
         .get("/v1/renew")
         .refused(405, "method-not-allowed");
+}
+
+#[test]
+fn a_device_may_change_its_enrolment_key_and_the_old_one_ends_when_the_new_one_is_used() {
+    let rig = Rig::start();
+    let (router, first) = Router::enrolled(&rig, "one");
+    let new = Router::new(&rig);
+    let request = json!({
+        "csr": csr(),
+        "idempotency_key": "k1",
+        "previous_sha256": first["credentials"][0]["sha256"],
+        "next_enrolment_csr": csr_of(&new.enrolment_key),
+    });
+    router.client.post("/v1/renew", &request).ok();
+    router.renew(&csr(), "k2").ok();
+    assert_eq!(new.renew(&csr(), "k3").ok()["name"], first["name"]);
+    let refused = router.renew(&csr(), "k4");
+    assert!((400..500).contains(&refused.status), "{refused:?}");
+}
+
+#[test]
+fn a_device_enrols_with_the_certificate_that_it_was_made_with() {
+    let rig = Rig::start();
+    let ca = |name: &str| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let (acme, other) = (ca("acme"), ca("other"));
+    std::fs::write(rig.data().join("acme.pem"), acme.pem()).unwrap();
+    rig.configure("[[manufacturers]]\nname = \"acme\"\nanchors = \"acme.pem\"");
+    let new = json!({"external_id": "one", "manufacturer": "acme", "serial": "SN1"});
+    let added = rig.admin().post("/v1/admin/devices", &new).ok();
+    let enroll = |router: &Router| router.client.post("/v1/enroll", &json!({"csr": csr()}));
+    enroll(&manufactured(&rig, &other, "SN1")).refused(403, "unknown-device");
+    enroll(&manufactured(&rig, &acme, "SN2")).refused(403, "unknown-device");
+    enroll(&Router::new(&rig)).refused(403, "unknown-device");
+    let router = manufactured(&rig, &acme, "SN1");
+    let first = enroll(&router).ok();
+    assert_eq!(first["name"], added["name"]);
+    assert_eq!(router.renew(&csr(), "k").ok()["name"], added["name"]);
 }

@@ -158,3 +158,57 @@ fn a_second_service_on_the_same_port_says_what_to_do() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("listen.address"), "{said}");
 }
+
+#[test]
+fn the_service_manager_is_told_what_happens() {
+    let mut rig = Rig::start();
+    rig.told("READY=1");
+    rig.told("WATCHDOG=1");
+    rig.signal("HUP");
+    rig.told("RELOADING=1");
+    rig.told("READY=1");
+    rig.signal("TERM");
+    rig.told("STOPPING=1");
+    assert!(rig.ended());
+}
+
+#[test]
+fn devices_renew_while_a_zone_moves_on_to_its_next_certificate() {
+    let rig = Rig::start();
+    let (router, _) = Router::enrolled(&rig, "one");
+    let before = router.renew(&csr(), "k1").ok();
+    rig.import_next_certificate();
+    let zone = "/v1/admin/zones/cpe.example.com";
+    let rolled = rig
+        .admin()
+        .post(&format!("{zone}/rollover"), &serde_json::json!({}))
+        .ok();
+    let states: Vec<&str> = rolled["slots"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|slot| slot["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(states, ["draining", "active"]);
+    let after = router.renew(&csr(), "k2").ok();
+    assert_ne!(after["chain"], before["chain"]);
+    assert_eq!(after["name"], before["name"]);
+    let metrics = rig.client().get("/metrics").body;
+    assert!(
+        metrics
+            .contains("dc_issued_total{zone=\"cpe.example.com\",path=\"renew\",result=\"ok\"} 2"),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn a_service_manager_that_does_not_read_stops_nobody() {
+    let mut rig = Rig::start_unheard();
+    // A dozen messages fill the socket.
+    rig.wait_until("it complains", || rig.log().contains("does not read"));
+    for _ in 0..20 {
+        rig.client().get("/healthz").ok();
+    }
+    rig.signal("TERM");
+    assert!(rig.ended());
+}

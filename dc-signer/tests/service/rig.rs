@@ -2,9 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use dc_signer::dev::Dev;
@@ -20,6 +21,8 @@ pub(crate) struct Rig {
     folder: TempDir,
     process: Child,
     pub(crate) port: u16,
+    /// What it has told its service manager and nobody has waited for yet.
+    told: Arc<Mutex<Vec<String>>>,
     /// What it printed to get started with.
     pub(crate) welcome: String,
     secrets: Mutex<Vec<String>>,
@@ -30,8 +33,17 @@ impl Rig {
         Self::start_with("")
     }
 
+    /// With a service manager that listens and never reads.
+    pub(crate) fn start_unheard() -> Self {
+        Self::serve(Self::prepare(""), Manager::Deaf)
+    }
+
     /// With lines for the table `[listen]` of its configuration.
     pub(crate) fn start_with(listen: &str) -> Self {
+        Self::serve(Self::prepare(listen), Manager::Reads)
+    }
+
+    fn prepare(listen: &str) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("it's here");
         let dev = Dev::open(&data, now()).unwrap();
@@ -41,19 +53,38 @@ impl Rig {
             .replace("[limits]", &format!("{listen}\n[limits]"));
         let config = format!("{config}\n[log]\nformat = \"json\"\nfilter = \"debug\"\n");
         fs::write(dev.config(), config).unwrap();
-        Self::serve(folder)
+        folder
     }
 
-    fn serve(folder: TempDir) -> Self {
+    fn serve(folder: TempDir, listens: Manager) -> Self {
         let log = File::options()
             .append(true)
             .create(true)
             .open(folder.path().join("log"))
             .unwrap();
+        let socket = folder.path().join("notify");
+        let _ = fs::remove_file(&socket);
+        let manager = UnixDatagram::bind(&socket).unwrap();
+        let told = Arc::<Mutex<Vec<String>>>::default();
+        let telling = told.clone();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            if listens == Manager::Deaf {
+                std::thread::park();
+            }
+            while let Ok(length) = manager.recv(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..length]);
+                telling
+                    .lock()
+                    .unwrap()
+                    .extend(text.lines().map(ToOwned::to_owned));
+            }
+        });
         let mut process = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
             .args(["serve", "--dev", "--data"])
             .arg(folder.path().join("it's here"))
-            .env_remove("NOTIFY_SOCKET")
+            .env("NOTIFY_SOCKET", socket)
+            .env("WATCHDOG_USEC", "400000")
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -71,6 +102,7 @@ impl Rig {
             folder,
             process,
             port,
+            told,
             welcome,
             secrets: Mutex::default(),
         };
@@ -84,7 +116,7 @@ impl Rig {
         self.stop();
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
         let secrets = std::mem::take(&mut *self.secrets.lock().unwrap());
-        let rig = Self::serve(folder);
+        let rig = Self::serve(folder, Manager::Reads);
         rig.secrets.lock().unwrap().extend(secrets);
         rig
     }
@@ -127,6 +159,15 @@ impl Rig {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
+    /// Waits until it has told its service manager this, after what was waited for before.
+    pub(crate) fn told(&self, news: &str) {
+        self.wait_until(news, || {
+            let mut told = self.told.lock().unwrap();
+            let place = told.iter().position(|line| line.starts_with(news));
+            place.is_some_and(|place| told.drain(..=place).count() > 0)
+        });
+    }
+
     pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
         let began = Instant::now();
         while !is_so() {
@@ -147,6 +188,38 @@ impl Rig {
     /// Whether the process ended well.
     pub(crate) fn ended(&mut self) -> bool {
         self.process.wait().unwrap().success()
+    }
+
+    /// Makes another delegation certificate for the zone, and imports it on the command line.
+    pub(crate) fn import_next_certificate(&self) {
+        let next = self.data().join("next");
+        let run = |arguments: &[&std::ffi::OsStr]| {
+            let output = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+                .args(arguments)
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{output:?}");
+        };
+        let config = self.data().join("config.toml");
+        let [init, zone, zone_flag] = ["init", "cpe.example.com", "--zone"].map(AsRef::as_ref);
+        run(&[init, next.as_ref(), zone_flag, zone]);
+        let [zones, rollover, import, flag] =
+            ["zones", "rollover", "--import", "--config"].map(AsRef::as_ref);
+        run(&[
+            zones,
+            rollover,
+            zone,
+            import,
+            next.as_ref(),
+            flag,
+            config.as_ref(),
+        ]);
+    }
+
+    /// Adds tables to the configuration, and reads it again.
+    pub(crate) fn configure(&self, tables: &str) {
+        self.edit_config("[limits]", &format!("{tables}\n[limits]"));
+        self.reload();
     }
 
     pub(crate) fn edit_config(&self, from: &str, to: &str) {
@@ -201,6 +274,13 @@ impl Drop for Rig {
             self.check_secrets();
         }
     }
+}
+
+/// What stands for systemd.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Manager {
+    Reads,
+    Deaf,
 }
 
 /// Another process that writes to the database and does not finish.

@@ -1,7 +1,7 @@
 //! A device: its keys, and what it asks the service for.
 
 use pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rcgen::{CertificateParams, DnType, KeyPair};
+use rcgen::{CertificateParams, CertifiedIssuer, DnType, KeyPair};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
@@ -40,6 +40,22 @@ impl Router {
     pub(crate) fn renew(&self, csr: &str, idempotency_key: &str) -> Answer {
         let request = json!({"csr": csr, "idempotency_key": idempotency_key});
         self.client.post("/v1/renew", &request)
+    }
+}
+
+/// One with a certificate of its manufacturer.
+pub(crate) fn manufactured(rig: &Rig, ca: &CertifiedIssuer<'_, KeyPair>, serial: &str) -> Router {
+    let enrolment_key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    let serial_number = DnType::CustomDnType(vec![2, 5, 4, 5]);
+    params.distinguished_name.push(serial_number, serial);
+    let certificate = params.signed_by(&enrolment_key, ca).unwrap();
+    let key: PrivateKeyDer<'static> =
+        PrivatePkcs8KeyDer::from(enrolment_key.serialize_der()).into();
+    let client = Client::with(rig.port, &rig.root(), Some((certificate.into(), key)));
+    Router {
+        client,
+        enrolment_key,
     }
 }
 
