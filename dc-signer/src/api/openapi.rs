@@ -67,6 +67,45 @@ pub(super) async fn document() -> Response {
 mod tests {
     use super::*;
 
+    /// `.route("/path", get(…).post(…))` in the router, as `GET /path`.
+    fn routes() -> Vec<String> {
+        let source = include_str!("mod.rs");
+        let constants = [
+            ("crate::protocol::ENROLL", crate::protocol::ENROLL),
+            ("crate::protocol::RENEW", crate::protocol::RENEW),
+            ("BULK", super::super::BULK),
+            ("EXPORT", super::super::EXPORT),
+        ];
+        let mut found = Vec::new();
+        for route in source.split(".route(").skip(1) {
+            let (path, handlers) = route.split_once(',').unwrap();
+            let path = constants.iter().find(|(name, _)| *name == path.trim());
+            let quoted = route.split('"').nth(1).unwrap_or_default();
+            let path = path.map_or(quoted, |(_, path)| path);
+            let handlers = handlers.split(".route(").next().unwrap();
+            let handlers = handlers.split(".fallback(").next().unwrap();
+            for method in ["get", "post", "put", "delete"] {
+                if handlers.contains(&format!("{method}(")) {
+                    found.push(format!("{method} {path}"));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn every_route_is_described_and_nothing_else_is() {
+        let document: serde_json::Value = serde_json::from_str(&openapi_json()).unwrap();
+        let mut described = Vec::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            let methods = methods.as_object().unwrap().keys();
+            described.extend(methods.map(|method| format!("{method} {path}")));
+        }
+        described.sort();
+        assert_eq!(described, routes());
+    }
+
     #[test]
     fn what_is_checked_in_is_what_the_handlers_say() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");

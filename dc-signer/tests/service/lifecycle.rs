@@ -90,7 +90,7 @@ fn nobody_who_was_heard_goes_without_an_answer_when_the_service_stops_under_load
 
 #[test]
 fn a_reload_takes_a_new_certificate_and_drops_no_connection() {
-    let rig = Rig::start();
+    let mut rig = Rig::start();
     let client = rig.client();
     let mut before = client.tls().unwrap();
     let old = before.conn.peer_certificates().unwrap()[0].clone();
@@ -120,6 +120,8 @@ fn a_reload_takes_a_new_certificate_and_drops_no_connection() {
     before.write_all(b"\r\n").unwrap();
     before.flush().unwrap();
     assert_eq!(read(&mut before).status, 200);
+    rig.signal("TERM");
+    assert!(rig.ended());
 }
 
 #[test]

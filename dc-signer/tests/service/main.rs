@@ -8,6 +8,7 @@
 mod access;
 mod client;
 mod commands;
+mod configuration;
 mod devices;
 mod floods;
 mod lifecycle;

@@ -249,19 +249,32 @@ impl Rig {
         }
     }
 
-    /// Every test ends with this look at all that the service has said.
-    fn check_secrets(&self) {
+    /// Every test ends with this look at all that the service has said and stored: the log, which also has the
+    /// detail of every problem, the metrics, and the database.
+    fn check_secrets(&self, metrics: &str) {
         // One that was restarted has given its folder away.
-        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        assert!(!log.contains("PRIVATE KEY"), "{log}");
-        for secret in self.secrets.lock().unwrap().iter() {
-            assert!(secret.len() > 20);
-            for form in [
-                secret.clone(),
-                secret.replace('-', ""),
-                secret.to_uppercase(),
-            ] {
-                assert!(!log.contains(&form), "a secret is in the log");
+        let read = |name: &str| fs::read(self.folder.path().join(name)).unwrap_or_default();
+        let mut seen = vec![String::from_utf8(read("log")).unwrap(), metrics.to_owned()];
+        for name in ["dc-signer.db", "dc-signer.db-wal"] {
+            let bytes = read(&format!("it's here/data/{name}"));
+            seen.push(String::from_utf8_lossy(&bytes).into_owned());
+        }
+        let mut secrets = self.secrets.lock().unwrap().clone();
+        for key in ["tls", "vendor"] {
+            let pem = String::from_utf8(read(&format!("it's here/{key}/key.pem"))).unwrap();
+            secrets.extend(pem.lines().nth(1).map(ToOwned::to_owned));
+        }
+        for text in seen {
+            assert!(!text.contains("PRIVATE KEY"), "{text}");
+            for secret in &secrets {
+                assert!(secret.len() > 20);
+                for form in [
+                    secret.clone(),
+                    secret.replace('-', ""),
+                    secret.to_uppercase(),
+                ] {
+                    assert!(!text.contains(&form), "a secret was told");
+                }
             }
         }
     }
@@ -269,9 +282,14 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
+        let running = matches!(self.process.try_wait(), Ok(None));
+        let metrics = match running && !std::thread::panicking() {
+            true => self.admin().get("/metrics").body,
+            false => String::new(),
+        };
         self.stop();
         if !std::thread::panicking() {
-            self.check_secrets();
+            self.check_secrets(&metrics);
         }
     }
 }
