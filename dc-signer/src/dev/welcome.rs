@@ -73,11 +73,11 @@ impl Commands<'_> {
         let code = code.map_or("", |code| code.code.as_str());
         let body = format!("printf '{{\"csr\":\"%s\",\"code\":\"{code}\"}}' {CSR}");
         [
-            format!("cd {folder} && mkdir -p device && umask 077"),
+            format!("(cd {folder} && mkdir -p device && umask 077"),
             format!("{NEW_CERTIFICATE} -keyout enrolment-key.pem -out enrolment.pem 2>/dev/null"),
             format!("{NEW_KEY} -out device/key.pem"),
             "openssl req -new -key device/key.pem -subj / -out device.csr".to_owned(),
-            format!("{body} | {CURL} https://localhost:{port}/v1/enroll > answer.json"),
+            format!("{body} | {CURL} https://localhost:{port}/v1/enroll > answer.json)"),
         ]
         .join(AND)
     }
@@ -86,10 +86,10 @@ impl Commands<'_> {
         let members = r#"{"csr":"%s","idempotency_key":"%s"}"#;
         let body = format!("printf '{members}' {CSR} \"$(date +%s)\"");
         [
-            format!("cd {folder} && umask 077"),
+            format!("(cd {folder} && umask 077"),
             format!("{body} | {CURL} https://localhost:{port}/v1/renew > answer.json"),
             unpack("chain", "chain.pem"),
-            unpack("pem", "credential.pem"),
+            unpack("pem", "credential.pem") + ")",
         ]
         .join(AND)
     }
