@@ -18,7 +18,8 @@ finish() {
     if [ -n "$service" ]; then
         kill "$service" && wait "$service" || true
     fi
-    rm -rf "$folder"
+    # What it leaves where it was started, to show failures again.
+    rm -rf "$folder" .schemathesis
 }
 trap finish EXIT
 

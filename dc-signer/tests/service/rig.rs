@@ -19,7 +19,7 @@ use crate::client::Client;
 #[derive(Debug)]
 pub(crate) struct Rig {
     folder: TempDir,
-    process: Child,
+    process: Process,
     pub(crate) port: u16,
     /// What it has told its service manager and nobody has waited for yet.
     told: Arc<Mutex<Vec<String>>>,
@@ -100,7 +100,7 @@ impl Rig {
         let port = port.split(['.', '/']).next().unwrap().parse().unwrap();
         let rig = Self {
             folder,
-            process,
+            process: Process(process),
             port,
             told,
             welcome,
@@ -179,7 +179,7 @@ impl Rig {
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("kill")
-            .args([format!("-{signal}"), self.process.id().to_string()])
+            .args([format!("-{signal}"), self.process.0.id().to_string()])
             .status()
             .unwrap();
         assert!(status.success());
@@ -187,7 +187,7 @@ impl Rig {
 
     /// Whether the process ended well.
     pub(crate) fn ended(&mut self) -> bool {
-        self.process.wait().unwrap().success()
+        self.process.0.wait().unwrap().success()
     }
 
     /// Makes another delegation certificate for the zone, and imports it on the command line.
@@ -243,9 +243,9 @@ impl Rig {
     }
 
     fn stop(&mut self) {
-        if self.process.try_wait().unwrap().is_none() {
+        if self.process.0.try_wait().unwrap().is_none() {
             self.signal("TERM");
-            self.process.wait().unwrap();
+            self.process.0.wait().unwrap();
         }
     }
 
@@ -282,7 +282,7 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        let running = matches!(self.process.try_wait(), Ok(None));
+        let running = matches!(self.process.0.try_wait(), Ok(None));
         let metrics = match running && !std::thread::panicking() {
             true => self.admin().get("/metrics").body,
             false => String::new(),
@@ -291,6 +291,17 @@ impl Drop for Rig {
         if !std::thread::panicking() {
             self.check_secrets(&metrics);
         }
+    }
+}
+
+/// Ends with its owner, whatever happens to the test.
+#[derive(Debug)]
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
