@@ -76,6 +76,8 @@ pub mod telemetry;
 pub mod trust;
 pub mod vendor;
 mod warning;
+#[cfg(feature = "service")]
+pub mod web;
 
 pub use csr::{CsrError, DeviceKey, public_key};
 pub use delegation::Delegation;
