@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::listener::{Identity, Listener, Settings, tls_config};
 use crate::store::Store;
 use crate::telemetry::{LogControl, Metrics};
+use crate::web::{self, Web};
 use housekeeping::Housekeeping;
 use measured::Measured;
 
@@ -33,6 +34,7 @@ pub struct Service {
     store: Arc<dyn Store>,
     desk: Arc<Desk>,
     app: Arc<App>,
+    web: Arc<Web>,
     listener: Listener,
     settings: Arc<ArcSwap<Settings>>,
     provider: Arc<CryptoProvider>,
@@ -57,6 +59,7 @@ impl Service {
             "a credential of each was signed and verified"
         );
         let app = App::new(&config, desk.clone(), metrics.clone());
+        let web = Web::new(store.clone())?;
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let listener = Listener::bind(settings.clone(), metrics.clone()).await?;
         Ok(Self {
@@ -64,6 +67,7 @@ impl Service {
             store,
             desk,
             app,
+            web,
             listener,
             settings,
             provider,
@@ -100,6 +104,7 @@ impl Service {
             store,
             desk,
             app,
+            web,
             listener,
             metrics,
             ..
@@ -118,7 +123,8 @@ impl Service {
             stop.await;
             stopping.readiness().stopping();
         };
-        listener.serve(api::router(app), stop).await;
+        let router = api::router(app, web::router(web));
+        listener.serve(router, stop).await;
         housekeeping.abort();
         store.close().await;
     }

@@ -122,8 +122,8 @@ impl App {
     }
 }
 
-/// All routes.
-pub fn router(app: Arc<App>) -> Router {
+/// All routes, and pages for people beside them.
+pub fn router(app: Arc<App>, pages: Router<Arc<App>>) -> Router {
     Router::new()
         .route(crate::protocol::ENROLL, post(device::enroll))
         .route(crate::protocol::RENEW, post(device::renew))
@@ -153,6 +153,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/openapi.json", get(openapi::document))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::no_such_method)
+        .merge(pages)
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .with_state(app)
 }

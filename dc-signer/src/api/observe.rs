@@ -33,7 +33,8 @@ pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     let span = tracing::info_span!("request", %id, method, route, caller = field::Empty);
     let limit = app.request_time(&route);
     let http1 = request.version() < Version::HTTP_2;
-    let (request, body) = track(request);
+    let (mut request, body) = track(request);
+    request.extensions_mut().insert(id);
     let answering = tokio::time::timeout(limit, next.run(request)).instrument(span.clone());
     let response = answering
         .await

@@ -48,7 +48,10 @@ impl fmt::Display for Commands<'_> {
         let port = self.service.port();
         let folder = quoted(&self.welcome.folder);
         writeln!(f, "The service listens at https://localhost:{port}.")?;
-        writeln!(f, "An administrator's token is in {folder}/operator.token.")?;
+        writeln!(
+            f,
+            "A browser there wants an administrator's token: {folder}/operator.token has one."
+        )?;
         writeln!(
             f,
             "\n# 1. A device makes its keys and enrols with its activation code:"

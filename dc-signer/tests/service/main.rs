@@ -13,5 +13,6 @@ mod devices;
 mod floods;
 mod lifecycle;
 mod operators;
+mod pages;
 mod rig;
 mod router;
