@@ -93,7 +93,7 @@ pub fn who(enrolment: &Enrolment, key: &Key) -> Result<Who, Error> {
     let key: PrivateKeyDer<'static> = pem::first(key, &files::read(key)?, "PRIVATE KEY")?;
     Ok(Who {
         chain: certificates,
-        key,
+        key: Zeroizing::new(key),
     })
 }
 

@@ -78,8 +78,8 @@ impl Key {
 
     /// The key for a TLS connection.
     #[must_use]
-    pub fn private_key(&self) -> PrivateKeyDer<'static> {
-        PrivatePkcs8KeyDer::from(self.0.serialize_der()).into()
+    pub fn private_key(&self) -> Zeroizing<PrivateKeyDer<'static>> {
+        Zeroizing::new(PrivatePkcs8KeyDer::from(self.0.serialize_der()).into())
     }
 
     /// The public half: a DER SubjectPublicKeyInfo.

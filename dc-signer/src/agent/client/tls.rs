@@ -6,10 +6,13 @@ use std::time::Duration;
 use pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore,
     SignatureScheme,
 };
+use zeroize::Zeroizing;
 
 use crate::agent::clock::Reading;
 use crate::error::Error;
@@ -31,7 +34,17 @@ pub struct Who {
     /// Its certificate, with whatever is above it.
     pub chain: Vec<CertificateDer<'static>>,
     /// The key of the certificate.
-    pub key: PrivateKeyDer<'static>,
+    pub key: Zeroizing<PrivateKeyDer<'static>>,
+}
+
+impl Who {
+    /// Reads the key where it is, so that no copy of it is left but the one that signs.
+    fn certified(self) -> Result<SingleCertAndKey, TlsError> {
+        let Self { chain, key } = self;
+        let certified = CertifiedKey::new(chain, any_supported_type(&key)?);
+        certified.keys_match()?;
+        Ok(certified.into())
+    }
 }
 
 /// TLS 1.3 only: below it, the device's certificate would go over the line in the clear.
@@ -51,8 +64,7 @@ pub(super) fn config(trust: Trust, who: Who) -> Result<ClientConfig, Error> {
         .map_err(failed)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_client_auth_cert(who.chain, who.key)
-        .map_err(failed)?;
+        .with_client_cert_resolver(Arc::new(who.certified().map_err(failed)?));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = rustls::client::Resumption::disabled();
     Ok(config)
