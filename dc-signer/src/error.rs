@@ -15,6 +15,30 @@ mod text;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
+    /// Another agent is at work on the same folder.
+    #[cfg(feature = "agent")]
+    AgentRunning {
+        /// The file that it holds.
+        path: PathBuf,
+    },
+    /// An agent's configuration says something that cannot be done.
+    #[cfg(feature = "agent")]
+    BadAgentConfig {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1 on; 0 for the file as a whole.
+        line: usize,
+        /// What is wrong with it.
+        wrong: crate::agent::Wrong,
+    },
+    /// A file that an agent keeps for itself is not the JSON that it should be.
+    #[cfg(feature = "agent")]
+    BadAgentFile {
+        /// The file.
+        path: PathBuf,
+        /// Where reading it stopped.
+        source: serde_json::Error,
+    },
     /// A delegation certificate cannot be used, or not now.
     BadCertificate {
         /// The file whose first certificate it is.
@@ -192,6 +216,12 @@ pub enum Error {
         /// Why.
         source: crate::probe::Failure,
     },
+    /// A folder is no backup, or not a whole one.
+    #[cfg(feature = "service")]
+    NoBackup {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The signer did not do what it was asked.
     #[cfg(feature = "service")]
     NotDone {
@@ -258,10 +288,18 @@ pub enum Error {
         source: rustls::Error,
     },
     /// The process cannot be told to stop.
-    #[cfg(feature = "service")]
+    #[cfg(any(feature = "agent", feature = "service"))]
     Signals {
         /// Why.
         source: io::Error,
+    },
+    /// Some devices of many were not added.
+    #[cfg(feature = "service")]
+    SomeRefused {
+        /// How many.
+        refused: usize,
+        /// Of how many.
+        of: usize,
     },
     /// The database does not do what it should.
     #[cfg(feature = "service")]
@@ -277,6 +315,12 @@ pub enum Error {
     /// The TLS stack cannot do what the configuration asks for.
     #[cfg(feature = "service")]
     Tls {
+        /// Why.
+        source: rustls::Error,
+    },
+    /// An agent's connections cannot be set up.
+    #[cfg(feature = "agent")]
+    TlsSetup {
         /// Why.
         source: rustls::Error,
     },

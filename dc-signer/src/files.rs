@@ -24,9 +24,12 @@ pub(crate) fn read_up_to(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, 
         path: path.into(),
         source,
     };
-    // Room for everything at once: a vector that grows leaves copies of a key behind.
-    let mut contents = Zeroizing::new(Vec::with_capacity(max + 1));
     let file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    // Room for everything at once, which for a key is so from a pipe as well: a vector that grows leaves
+    // copies behind. Not for `max` at once: wiping it would make a router keep all of it in memory.
+    let room = usize::try_from(length).map_or(max, |length| length.max(MAX_LEN).min(max));
+    let mut contents = Zeroizing::new(Vec::with_capacity(room + 1));
     let limit = u64::try_from(max + 1).unwrap_or(u64::MAX);
     file.take(limit)
         .read_to_end(&mut contents)

@@ -22,6 +22,12 @@
 //!
 //! With the feature `demo`, module `demo` shows the whole of it with TLS connections. [`vendor`] makes a root and a delegation certificate for trying all this out.
 
+#[cfg(feature = "agent")]
+pub mod agent;
+#[cfg(feature = "service")]
+pub mod api;
+#[cfg(feature = "service")]
+pub mod backup;
 #[cfg(feature = "service")]
 pub mod check;
 pub mod clock;
@@ -36,6 +42,8 @@ pub mod demo;
 pub mod describe;
 #[cfg(feature = "service")]
 pub mod desk;
+#[cfg(all(feature = "demo", feature = "service"))]
+pub mod dev;
 mod error;
 pub mod files;
 pub mod human;
@@ -60,12 +68,16 @@ pub mod protocol;
 pub mod registry;
 pub mod request;
 #[cfg(feature = "service")]
+pub mod service;
+#[cfg(feature = "service")]
 pub mod store;
 #[cfg(feature = "service")]
 pub mod telemetry;
 pub mod trust;
 pub mod vendor;
 mod warning;
+#[cfg(feature = "service")]
+pub mod web;
 
 pub use csr::{CsrError, DeviceKey, public_key};
 pub use delegation::Delegation;

@@ -1,21 +1,44 @@
 //! The subcommands, one a file.
 
+#[cfg(feature = "agent")]
+mod agent;
+#[cfg(feature = "service")]
+mod audit;
+#[cfg(feature = "service")]
+mod backup;
 #[cfg(feature = "service")]
 mod check;
+#[cfg(feature = "service")]
+mod codes;
 mod csr;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(feature = "service")]
+mod devices;
 mod init;
 mod inspect;
 mod issue;
 #[cfg(feature = "service")]
+mod migrate;
+#[cfg(feature = "service")]
 mod operators;
+#[cfg(feature = "service")]
+mod place;
 #[cfg(feature = "tools")]
 mod probe;
+#[cfg(feature = "service")]
+mod restore;
+#[cfg(feature = "service")]
+mod serve;
+#[cfg(feature = "service")]
+mod table;
 mod verify;
+#[cfg(feature = "service")]
+mod zones;
 
 use std::fmt;
 use std::io::Write;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
@@ -31,40 +54,77 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    pub(crate) fn run(self) -> Result<(), Error> {
+    pub(crate) fn run(self) -> Result<ExitCode, Error> {
         match self.command {
+            #[cfg(feature = "agent")]
+            Command::Agent(args) => return args.run(),
+            #[cfg(feature = "service")]
+            Command::Audit(args) => args.run(),
+            #[cfg(feature = "service")]
+            Command::Backup(args) => args.run(),
             #[cfg(feature = "service")]
             Command::Check(args) => args.run(),
+            #[cfg(feature = "service")]
+            Command::Codes(args) => args.run(),
             Command::Csr(args) => args.run(),
             #[cfg(feature = "demo")]
             Command::Demo(args) => args.run(),
+            #[cfg(feature = "service")]
+            Command::Devices(args) => args.run(),
             Command::Init(args) => args.run(),
             Command::Inspect(args) => args.run(),
             Command::Issue(args) => args.run(),
             #[cfg(feature = "service")]
+            Command::Migrate(args) => args.run(),
+            #[cfg(feature = "service")]
             Command::Operators(args) => args.run(),
             #[cfg(feature = "tools")]
             Command::Probe(args) => args.run(),
+            #[cfg(feature = "service")]
+            Command::Restore(args) => args.run(),
+            #[cfg(feature = "service")]
+            Command::Serve(args) => args.run(),
             Command::Verify(args) => args.run(),
+            #[cfg(feature = "service")]
+            Command::Zones(args) => args.run(),
         }
+        .map(|()| ExitCode::SUCCESS)
     }
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "agent")]
+    Agent(agent::Args),
+    #[cfg(feature = "service")]
+    Audit(audit::Args),
+    #[cfg(feature = "service")]
+    Backup(backup::Args),
     #[cfg(feature = "service")]
     Check(check::Args),
+    #[cfg(feature = "service")]
+    Codes(codes::Args),
     Csr(csr::Args),
     #[cfg(feature = "demo")]
     Demo(demo::Args),
+    #[cfg(feature = "service")]
+    Devices(devices::Args),
     Init(init::Args),
     Inspect(inspect::Args),
     Issue(issue::Args),
     #[cfg(feature = "service")]
+    Migrate(migrate::Args),
+    #[cfg(feature = "service")]
     Operators(operators::Args),
     #[cfg(feature = "tools")]
     Probe(probe::Args),
+    #[cfg(feature = "service")]
+    Restore(restore::Args),
+    #[cfg(feature = "service")]
+    Serve(serve::Args),
     Verify(verify::Args),
+    #[cfg(feature = "service")]
+    Zones(zones::Args),
 }
 
 /// The cryptography of every command.

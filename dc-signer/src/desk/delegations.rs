@@ -76,13 +76,14 @@ impl Delegations {
         }
     }
 
-    /// The zones as they are, or were a few seconds ago. Moves slots on whose time has come.
+    /// The zones as they are, or were a few seconds ago. Moves slots on whose time has come, if there is a time that can be
+    /// relied on.
     ///
     /// Fails with [`Refusal::Store`] if the database has not answered for a minute.
     pub(super) async fn current(
         &self,
         store: &dyn Store,
-        now: UnixTime,
+        now: Option<UnixTime>,
     ) -> Result<Arc<View>, Refusal> {
         let view = self.view.load_full();
         let age = view.taken.map(|taken| taken.elapsed());
@@ -95,7 +96,7 @@ impl Delegations {
             Err(_) if age.is_some_and(|age| age < STALE) => return Ok(view),
             Err(_) => self.refreshing.lock().await,
         };
-        match self.read(store, Some(now)).await {
+        match self.read(store, now).await {
             // What is signed must be recorded before it leaves, so a database that is down refuses later.
             Err(error) if error.is_temporary() && age.is_some_and(|age| age < STALE) => Ok(view),
             read => Ok(read?),

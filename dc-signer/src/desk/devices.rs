@@ -22,7 +22,7 @@ impl Desk {
         new: &[&protocol::NewDevice],
         by: &Act,
     ) -> Result<Vec<Result<AddedDevice, Refusal>>, Refusal> {
-        let view = self.delegations.current(&*self.store, by.at).await?;
+        let view = self.view(by.at).await?;
         let mut outcomes = Vec::with_capacity(new.len());
         let mut good = Vec::new();
         for new in new {
@@ -124,7 +124,7 @@ impl Desk {
         manufactured: &Manufactured,
         by: &Act,
     ) -> Result<(), Refusal> {
-        let view = self.delegations.current(&*self.store, by.at).await?;
+        let view = self.view(by.at).await?;
         let zone = zone_or_only(&view, zone)?;
         let new = NewDevice {
             id: DeviceId::random()?,

@@ -3,8 +3,7 @@
 use pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
 
-use super::delegations::View;
-use super::issue::{algorithms, approve, by_device, key_of};
+use super::issue::{algorithms, by_device, check};
 use super::manufacturers::Made;
 use super::{Desk, Refusal};
 use crate::csr;
@@ -104,8 +103,8 @@ impl Desk {
         let key = asking.enrolment_key;
         let enrolled = device.apply(&Change::Enrol { key }, asking.now)?;
         let enrolled = enrolled.map_or(device, |changed| changed.device);
-        let view = self.delegations.current(&*self.store, asking.now).await?;
-        check(&view, &enrolled, asking)
+        let view = self.view(asking.now).await?;
+        check(&view, &enrolled, key, &asking.spki, asking.now)
     }
 
     /// Somebody has the code of a device that enrolled: two devices may be meant to be one. Only the right secret
@@ -173,26 +172,6 @@ impl Desk {
             .await?;
         let found = self.store.find_device(&find).await?;
         Ok(found.ok_or(registry::Error::UnknownDevice)?)
-    }
-}
-
-/// Checks that a device would get credentials, without making any.
-fn check(view: &View, device: &Device, asking: &Asking<'_>) -> Result<(), Refusal> {
-    let Asking {
-        enrolment_key,
-        spki,
-        now,
-        ..
-    } = asking;
-    let approved = approve(view, device, *enrolment_key, spki, *now)?;
-    let delegation = &key_of(view, &approved)?.delegation;
-    let request = dc_core::Request::new(spki);
-    match delegation.policy().approve(&request, *now) {
-        Err(error @ (dc_core::Error::BadPublicKey | dc_core::Error::UnusableKey)) => {
-            Err(Denied::KeyType(error).into())
-        }
-        _ if spki == delegation.certificate().spki() => Err(Denied::DelegationKey.into()),
-        _ => Ok(()),
     }
 }
 

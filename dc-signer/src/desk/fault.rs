@@ -30,6 +30,11 @@ pub enum Fault {
         /// The file with the certificate.
         path: PathBuf,
     },
+    /// A backup was made with other secrets than are here.
+    OtherSecrets {
+        /// The file here that differs.
+        path: PathBuf,
+    },
     /// A delegation certificate's key did not sign a credential that verifies.
     SelfTest {
         /// The zone.
@@ -71,6 +76,11 @@ impl fmt::Display for Fault {
             Self::OtherCertificate { path } => write!(
                 f,
                 "{} has another certificate than its folder's name says: import the right one again",
+                path.display()
+            ),
+            Self::OtherSecrets { path } => write!(
+                f,
+                "{} is another signer's than the backup's: restore into a data folder of its own",
                 path.display()
             ),
             Self::SelfTest {

@@ -113,3 +113,90 @@ const MAX_LEN: usize = 128;
 const SERIAL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.5");
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 const HARDWARE_MODULE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.4");
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, SanType};
+
+    use super::*;
+
+    fn certificate(numbers: &[DnValue], modules: &[&[u8]]) -> CertificateDer<'static> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        for number in numbers {
+            let kind = DnType::CustomDnType(vec![2, 5, 4, 5]);
+            params.distinguished_name.push(kind, number.clone());
+        }
+        let others = modules.iter().map(|value| {
+            let oid = vec![1, 3, 6, 1, 5, 5, 7, 8, 4];
+            let value = String::from_utf8_lossy(value).into_owned();
+            SanType::OtherName((oid, value.into()))
+        });
+        params.subject_alt_names = others.collect();
+        let key = KeyPair::generate().unwrap();
+        params.self_signed(&key).unwrap().into()
+    }
+
+    fn text(text: &str) -> DnValue {
+        DnValue::Utf8String(text.to_owned())
+    }
+
+    /// `SEQUENCE { hwType 1.3.6, hwSerialNum serial }`.
+    fn module(serial: &[u8]) -> Vec<u8> {
+        let len = |len: usize| u8::try_from(len).unwrap();
+        let mut der = vec![0x30, len(serial.len() + 6), 0x06, 0x02, 0x2b, 0x06, 0x04];
+        der.push(len(serial.len()));
+        der.extend_from_slice(serial);
+        der
+    }
+
+    #[test]
+    fn reads_the_subjects_serial_number() {
+        assert_eq!(serial(&certificate(&[text("SN-1")], &[])).unwrap(), "SN-1");
+        let printable = DnValue::PrintableString("SN-2".try_into().unwrap());
+        assert_eq!(serial(&certificate(&[printable], &[])).unwrap(), "SN-2");
+    }
+
+    #[test]
+    fn reads_the_serial_number_of_a_hardware_module() {
+        assert_eq!(module_serial(&module(b"SN-3")).unwrap(), "SN-3");
+        assert_eq!(module_serial(&module(&[0, 255])).unwrap(), "00ff");
+        assert_eq!(module_serial(b"SN-3"), None);
+    }
+
+    #[test]
+    fn what_is_not_clear_is_none() {
+        let none = [
+            certificate(&[], &[]),
+            certificate(&[text("")], &[]),
+            certificate(&[text(&"9".repeat(MAX_LEN + 1))], &[]),
+            // A module that is none: it is a text, not a sequence.
+            certificate(&[], &[b"SN-4"]),
+            CertificateDer::from(vec![0x30, 0]),
+        ];
+        for certificate in none {
+            assert_eq!(serial(&certificate), None);
+        }
+    }
+
+    #[test]
+    fn two_of_a_kind_are_not_clear() {
+        let one = Found::None.and(Some("SN-1".to_owned()));
+        assert!(matches!(one, Found::One(_)));
+        assert!(matches!(one.and(Some("SN-1".to_owned())), Found::Unclear));
+        assert!(matches!(Found::None.and(None), Found::Unclear));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>, at: proptest::sample::Index, to: u8) {
+            let _ = serial(&CertificateDer::from(bytes.clone()));
+            let _ = module_serial(&bytes);
+            let _ = text_of(&bytes);
+            let mut changed = certificate(&[text("SN-1")], &[]).to_vec();
+            *at.get_mut(&mut changed) = to;
+            let _ = serial(&CertificateDer::from(changed));
+        }
+    }
+}

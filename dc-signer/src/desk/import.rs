@@ -32,7 +32,7 @@ impl Desk {
     /// that only the signer's user can read. The folder is not needed afterwards.
     ///
     /// Fails with what [`Delegation::load`] fails with, with [`Error::NameOutsideZone`] if the certificate does not
-    /// cover the zone, with [`Fault::SelfTest`] if the key does not sign, with [`Error::Write`], and with
+    /// cover the zone, with [`Fault::SelfTest`](super::Fault::SelfTest) if the key does not sign, with [`Error::Write`], and with
     /// [`TooLittleLeft`](registry::Error::TooLittleLeft), [`UnknownZone`](registry::Error::UnknownZone) and
     /// [`SlotExists`](registry::Error::SlotExists); then nothing has changed.
     pub async fn import_slot(

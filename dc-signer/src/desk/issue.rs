@@ -20,7 +20,7 @@ impl Desk {
         idempotency: Option<Idempotency>,
         now: UnixTime,
     ) -> Result<Vec<u8>, Refusal> {
-        let view = self.delegations.current(&*self.store, now).await?;
+        let view = self.view(now).await?;
         let approved = approve(&view, device, enrolment_key, spki, now)?;
         let issuance = self.sign(&view, approved, idempotency)?;
         self.record(issuance).await
@@ -75,7 +75,7 @@ impl Desk {
 }
 
 /// Asks the policy.
-pub(super) fn approve<'a>(
+fn approve<'a>(
     view: &'a View,
     device: &'a Device,
     enrolment_key: Sha256,
@@ -92,8 +92,28 @@ pub(super) fn approve<'a>(
     Ok(policy::approve(&ask, now)?)
 }
 
+/// Checks that a device would get credentials, without making any: before something is changed for it.
+pub(super) fn check(
+    view: &View,
+    device: &Device,
+    enrolment_key: Sha256,
+    spki: &[u8],
+    now: UnixTime,
+) -> Result<(), Refusal> {
+    let approved = approve(view, device, enrolment_key, spki, now)?;
+    let delegation = &key_of(view, &approved)?.delegation;
+    let request = dc_core::Request::new(spki);
+    match delegation.policy().approve(&request, now) {
+        Err(error @ (dc_core::Error::BadPublicKey | dc_core::Error::UnusableKey)) => {
+            Err(Denied::KeyType(error).into())
+        }
+        _ if spki == delegation.certificate().spki() => Err(Denied::DelegationKey.into()),
+        _ => Ok(()),
+    }
+}
+
 /// The key to sign with.
-pub(super) fn key_of<'v>(view: &'v View, approved: &Approved<'_>) -> Result<&'v Loaded, Refusal> {
+fn key_of<'v>(view: &'v View, approved: &Approved<'_>) -> Result<&'v Loaded, Refusal> {
     let zone = view.zone(approved.zone())?;
     let loaded = zone.loaded(&approved.slot().certificate_sha256);
     loaded

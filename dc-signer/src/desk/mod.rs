@@ -19,6 +19,8 @@ mod renew;
 mod rollover;
 mod secrets;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod withdrawn;
 mod zones;
 
@@ -35,12 +37,12 @@ pub use import::Imported;
 pub use refusal::Refusal;
 pub use rollover::Step;
 pub use secrets::Secrets;
-pub use withdrawn::{SignedList, WithdrawnList, WithdrawnName};
+pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::store::Store;
-use delegations::Delegations;
+use delegations::{Delegations, View};
 use guard::Guard;
 use settings::Settings;
 use withdrawn::Lists;
@@ -89,6 +91,12 @@ impl Desk {
     /// Takes this time for right, although it is not what was expected: for whoever has just set the clock.
     pub fn accept_clock(&self, now: UnixTime) {
         self.guard.accept(now);
+    }
+
+    /// The zones as they are, or were a few seconds ago. A clock that cannot be right moves no slot.
+    async fn view(&self, now: UnixTime) -> Result<Arc<View>, Refusal> {
+        let now = self.guard.check(now).is_ok().then_some(now);
+        self.delegations.current(&*self.store, now).await
     }
 
     /// The database behind it, for what needs no decision.

@@ -2,7 +2,7 @@
 
 use pki_types::UnixTime;
 
-use super::issue::{algorithms, by_device};
+use super::issue::{algorithms, by_device, check};
 use super::{Desk, Refusal};
 use crate::csr;
 use crate::policy::Denied;
@@ -32,22 +32,17 @@ impl Desk {
         if let Some(answer) = self.again(&device, &renewal, now).await? {
             return Ok(answer);
         }
+        let spki = csr::public_key(request.csr.as_bytes(), algorithms())?;
         self.watch_for_clones(&device, renewal.previous.as_ref(), now)
             .await?;
-        let spki = csr::public_key(request.csr.as_bytes(), algorithms())?;
-        let next = renewal.next_key(request, &spki)?;
-        let answer = self.issue(
-            &device,
-            enrolment_key,
-            &spki,
-            Some(renewal.idempotency),
-            now,
-        );
-        let answer = answer.await?;
-        match next {
-            None => Ok(answer),
-            Some(key) => self.switch(&device, key, now).await.map(|()| answer),
+        if let Some(next) = renewal.next_key(request, &spki)? {
+            let view = self.view(now).await?;
+            check(&view, &device, enrolment_key, &spki, now)?;
+            self.switch(&device, next, now).await?;
         }
+        let idempotency = Some(renewal.idempotency);
+        self.issue(&device, enrolment_key, &spki, idempotency, now)
+            .await
     }
 
     /// What was answered to this request before.

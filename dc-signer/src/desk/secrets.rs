@@ -25,6 +25,9 @@ pub struct Secrets {
 }
 
 impl Secrets {
+    /// The files in the folder.
+    pub const FILES: [&str; 3] = [NAMES, CODES, LISTS];
+
     /// Reads the secrets in a data folder; makes them if they are not there and `may_make` allows it.
     ///
     /// Fails with [`Fault::MissingSecrets`] if they are not there and must not be made, with

@@ -16,7 +16,7 @@ use super::{Desk, Refusal};
 use crate::names::Zone;
 
 /// What is published.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SignedList {
     /// A [`WithdrawnList`] as JSON: these very bytes are signed.
     pub list: String,

@@ -59,7 +59,7 @@ impl Desk {
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
     pub async fn renewal_info(&self, zone: &Zone) -> Result<RenewalInfo, Refusal> {
         let now = crate::clock::now()?;
-        let view = self.delegations.current(&*self.store, now).await?;
+        let view = self.view(now).await?;
         let managed = &view.zone(zone)?.managed;
         let active = managed.active().filter(|slot| slot.may_issue(now));
         let pulled = managed.renew_issued_before;

@@ -5,6 +5,16 @@ use super::Error;
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            #[cfg(feature = "agent")]
+            Self::AgentRunning { .. } => None,
+            #[cfg(feature = "agent")]
+            Self::BadAgentConfig { wrong, .. } => Some(wrong),
+            #[cfg(feature = "agent")]
+            Self::BadAgentFile { source, .. } => Some(source),
+            #[cfg(feature = "agent")]
+            Self::TlsSetup { source } => Some(source),
+            #[cfg(any(feature = "agent", feature = "service"))]
+            Self::Signals { source } => Some(source),
             Self::BadCertificate { source, .. }
             | Self::BadCredential { source, .. }
             | Self::BadDeviceKey { source, .. }
@@ -26,13 +36,15 @@ impl std::error::Error for Error {
             #[cfg(feature = "demo")]
             Self::DemoFailed { .. } => None,
             #[cfg(feature = "service")]
-            Self::BadConfig { .. } | Self::LogStarted | Self::ServesWithDelegation { .. } => None,
+            Self::BadConfig { .. }
+            | Self::LogStarted
+            | Self::NoBackup { .. }
+            | Self::ServesWithDelegation { .. }
+            | Self::SomeRefused { .. } => None,
             #[cfg(feature = "service")]
             Self::BadLogFilter { source, .. } => Some(source),
             #[cfg(feature = "service")]
-            Self::Listen { source, .. } | Self::Runtime { source } | Self::Signals { source } => {
-                Some(source)
-            }
+            Self::Listen { source, .. } | Self::Runtime { source } => Some(source),
             #[cfg(feature = "service")]
             Self::Desk { source } => Some(source),
             #[cfg(feature = "service")]

@@ -11,6 +11,30 @@ use crate::names::Zone;
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            #[cfg(feature = "agent")]
+            Self::AgentRunning { path } => write!(
+                f,
+                "another agent holds {}: end it, or give this one folders of its own",
+                path.display()
+            ),
+            #[cfg(feature = "agent")]
+            Self::BadAgentConfig {
+                path,
+                line: 0,
+                wrong,
+            } => write!(f, "{}: {wrong}", path.display()),
+            #[cfg(feature = "agent")]
+            Self::BadAgentConfig { path, line, wrong } => {
+                write!(f, "{}, line {line}: {wrong}", path.display())
+            }
+            #[cfg(feature = "agent")]
+            Self::BadAgentFile { path, source } => {
+                write!(
+                    f,
+                    "{} is not as the agent wrote it: {source}",
+                    path.display()
+                )
+            }
             Self::BadCertificate { path, source } => {
                 write!(f, "{}, first certificate: {source}", path.display())
             }
@@ -129,6 +153,12 @@ impl fmt::Display for Error {
             #[cfg(feature = "tools")]
             Self::NoHandshake { target, source } => write!(f, "{target}: {source}"),
             #[cfg(feature = "service")]
+            Self::NoBackup { folder } => write!(
+                f,
+                "{} is no whole backup: give a folder that 'dc-signer backup' made",
+                folder.display()
+            ),
+            #[cfg(feature = "service")]
             Self::NotDone { source } => fmt::Display::fmt(source, f),
             Self::OtherKeyInFolder { key, request } => write!(
                 f,
@@ -166,8 +196,13 @@ impl fmt::Display for Error {
             Self::Sign { source } => {
                 write!(f, "the delegation certificate's key did not sign: {source}")
             }
-            #[cfg(feature = "service")]
+            #[cfg(any(feature = "agent", feature = "service"))]
             Self::Signals { source } => write!(f, "cannot listen for signals: {source}"),
+            #[cfg(feature = "service")]
+            Self::SomeRefused { refused, of } => write!(
+                f,
+                "{refused} of {of} devices were not added: correct these and add them again"
+            ),
             #[cfg(feature = "service")]
             Self::Store { source } => fmt::Display::fmt(source, f),
             Self::TestCertificate { source } => {
@@ -175,6 +210,11 @@ impl fmt::Display for Error {
             }
             #[cfg(feature = "service")]
             Self::Tls { source } => write!(f, "TLS cannot be set up as configured: {source}"),
+            #[cfg(feature = "agent")]
+            Self::TlsSetup { source } => write!(
+                f,
+                "TLS with this certificate and key is not possible: {source}: check that they belong together"
+            ),
             Self::TooLarge { path, max } => write!(
                 f,
                 "{} is longer than {max} bytes: check that it is the right file",

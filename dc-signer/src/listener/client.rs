@@ -55,3 +55,14 @@ pub fn spki_sha256(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
     let spki = parsed.subject_public_key_info();
     digest(&SHA256, &spki).as_ref().try_into().ok()
 }
+
+#[cfg(test)]
+impl ClientCertificate {
+    /// As if somebody had shown in a handshake that they hold this key.
+    pub(crate) fn shown(spki_sha256: [u8; 32]) -> Self {
+        Self(Arc::new(Inner {
+            spki_sha256,
+            chain: Vec::new(),
+        }))
+    }
+}

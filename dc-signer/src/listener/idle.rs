@@ -1,4 +1,4 @@
-//! A stream that fails once nothing has moved on it for too long.
+//! A stream that fails once nothing has moved on it for too long, and that ends so that its last answer arrives.
 
 use std::io;
 use std::pin::Pin;
@@ -17,6 +17,17 @@ pub(super) struct Idle<S> {
     moved: Instant,
     // Set once for each limit that passes, not for each byte that moves.
     timer: Pin<Box<Sleep>>,
+    ending: Ending,
+}
+
+/// How far the end of a stream is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ending {
+    Open,
+    /// Nothing more is sent. What the peer still sends is thrown away for a while: closing a socket with
+    /// something unread in it resets the connection, and the peer might lose the answer.
+    Draining,
+    Over,
 }
 
 impl<S> Idle<S> {
@@ -27,6 +38,7 @@ impl<S> Idle<S> {
             limit,
             moved,
             timer: Box::pin(sleep_until(moved + limit)),
+            ending: Ending::Open,
         }
     }
 
@@ -62,7 +74,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Idle<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Idle<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Idle<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -81,12 +93,36 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Idle<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.stream).poll_shutdown(context) {
-            Poll::Pending => self.watch(context, Poll::Pending),
-            done => done,
+        if self.ending == Ending::Open {
+            match Pin::new(&mut self.stream).poll_shutdown(context) {
+                Poll::Pending => return self.watch(context, Poll::Pending),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(())) => {
+                    self.ending = Ending::Draining;
+                    self.timer.as_mut().reset(Instant::now() + LINGER);
+                }
+            }
         }
+        while self.ending == Ending::Draining {
+            let mut scratch = [0; 4096];
+            let mut buffer = ReadBuf::new(&mut scratch);
+            let read = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
+            let ended = match &read {
+                Poll::Ready(read) => read.is_err() || buffer.filled().is_empty(),
+                Poll::Pending => false,
+            };
+            if ended || self.timer.as_mut().poll(context).is_ready() {
+                self.ending = Ending::Over;
+            } else if read.is_pending() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
+
+/// How long what a peer still sends is thrown away.
+const LINGER: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
@@ -114,6 +150,25 @@ mod tests {
             far.write_u8(7).await.unwrap();
             assert_eq!(near.read_u8().await.unwrap(), 7);
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_peer_still_sends_is_thrown_away_until_it_ends_too() {
+        let (near, mut far) = duplex(16);
+        let mut near = Idle::new(near, LIMIT);
+        let (shut, ()) = tokio::join!(near.shutdown(), async {
+            far.write_all(&[7; 100_000]).await.unwrap();
+            drop(far);
+        });
+        shut.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_end_is_left_after_a_while() {
+        let (near, _far) = duplex(16);
+        let began = Instant::now();
+        Idle::new(near, LIMIT).shutdown().await.unwrap();
+        assert!(began.elapsed() >= LINGER);
     }
 
     #[tokio::test]

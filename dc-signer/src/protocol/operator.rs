@@ -291,5 +291,6 @@ pub struct Slot {
 pub struct PullRenewals {
     /// Those whose credential was issued before this; none takes it back.
     #[serde(default)]
+    #[cfg_attr(feature = "service", schema(maximum = 253402300799i64))]
     pub issued_before: Option<u64>,
 }

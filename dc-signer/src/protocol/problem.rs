@@ -51,6 +51,10 @@ pub enum Kind {
     BadCsr,
     /// The connection has no client certificate.
     CertificateRequired,
+    /// The signer's clock cannot be right.
+    ClockWrong,
+    /// Another box than the one that is enrolled wants to be this device.
+    CloneSuspected,
     /// The activation code is unknown, used, too old, or was guessed at too often.
     CodeRefused,
     /// It contradicts what is there.
@@ -89,10 +93,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::BadRequest,
         Self::BadCsr,
         Self::CertificateRequired,
+        Self::ClockWrong,
+        Self::CloneSuspected,
         Self::CodeRefused,
         Self::Conflict,
         Self::DeviceRetired,
@@ -151,6 +157,8 @@ impl Kind {
                 401,
                 "A client certificate is needed",
             ),
+            Self::ClockWrong => ("clock-wrong", 503, "The service's clock is wrong"),
+            Self::CloneSuspected => ("clone-suspected", 403, "The device may have been copied"),
             Self::CodeRefused => ("code-refused", 403, "The activation code is not accepted"),
             Self::Conflict => ("conflict", 409, "It contradicts what is there"),
             Self::DeviceRetired => ("device-retired", 410, "The device is retired"),

@@ -37,7 +37,7 @@ pub enum Change {
 /// What stays when a device is replaced.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Replacement {
-    /// The name stays, the enrolment key does not: the new device must enrol.
+    /// The name stays, the enrolment key and the manufacturer's serial number do not: the new device must enrol.
     KeepName,
     /// The name stays, and the new device's key is known: both keys work as in [`Change::SwitchKey`].
     KeepNameWithKey {
@@ -187,6 +187,10 @@ impl Device {
         let device = &mut changed.device;
         (device.state, device.key, device.next_key) = (State::Preregistered, None, None);
         device.possible_clone = false;
+        if *by == Replacement::KeepName {
+            // It is the old box's, whose certificate must not enrol it again.
+            device.manufactured = None;
+        }
         Ok(Some(changed))
     }
 

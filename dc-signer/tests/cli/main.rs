@@ -16,4 +16,6 @@ mod issue;
 #[cfg(feature = "tools")]
 mod probe;
 mod sandbox;
+#[cfg(feature = "service")]
+mod signer;
 mod verify;

@@ -205,9 +205,11 @@ pub(super) async fn by_id<S: Session>(work: &mut Work<S>, id: DeviceId) -> Resul
 pub(super) async fn update<S: Session>(session: &mut S, device: &Device) -> Result<(), Error> {
     let sql = "UPDATE devices SET state = $2, name = $3, epoch = $4, enrolment_key = $5, \
                next_key = $6, next_key_since = $7, credential_sha256 = $8, credential_spki = $9, \
-               issued = $10, expires = $11, possible_clone = $12, changed = $13 WHERE id = $1";
+               issued = $10, expires = $11, possible_clone = $12, changed = $13, \
+               manufacturer = $14, serial = $15 WHERE id = $1";
     let next = device.next_key.as_ref();
     let held = device.credential.as_ref();
+    let made = device.manufactured.as_ref();
     let values = vec![
         device.id.as_bytes()[..].into(),
         device.state.as_str().into(),
@@ -222,6 +224,8 @@ pub(super) async fn update<S: Session>(session: &mut S, device: &Device) -> Resu
         held.map(|held| held.expires).into(),
         i64::from(device.possible_clone).into(),
         device.changed.into(),
+        made.map(|made| made.manufacturer.as_str()).into(),
+        made.map(|made| made.serial.as_str()).into(),
     ];
     session.execute(sql, values).await.map(|_| ())
 }

@@ -11,6 +11,7 @@ on_both! {
     both_forms_are_in_the_log,
     many_callers_share_commits_and_all_is_recorded,
     one_that_is_refused_does_not_hurt_the_others,
+    another_process_gets_its_turn_under_load,
     replicas_record_into_one_chain,
     the_device_is_said_to_hold_what_was_recorded,
     the_first_use_of_a_new_key_ends_the_old_one,
@@ -224,6 +225,43 @@ async fn many_callers_share_commits_and_all_is_recorded(db: &Database) {
     for new in new {
         assert!(by_id(store, new.id).await.credential.is_some());
     }
+}
+
+async fn another_process_gets_its_turn_under_load(db: &Database) {
+    let device = active(&*db.store, 1).await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut callers = tokio::task::JoinSet::new();
+    // More than share a commit, so that the next ones are always waiting.
+    for _ in 0..600 {
+        let (store, stopped) = (Arc::clone(&db.store), stopped.clone());
+        let again = Issuance {
+            idempotency: None,
+            ..issuance(&device, 0)
+        };
+        callers.spawn(async move {
+            loop {
+                store.record(again.clone()).await.unwrap();
+                if *stopped.borrow() {
+                    return;
+                }
+            }
+        });
+    }
+    let other = db.other().await;
+    for change in [Change::FlagClone, Change::ClearClone]
+        .iter()
+        .cycle()
+        .take(10)
+    {
+        let changed = other.change_device(device.id, change, &by(NOW)).await;
+        changed.unwrap();
+    }
+    stop.send(true).unwrap();
+    while let Some(done) = callers.join_next().await {
+        done.unwrap();
+    }
+    other.close().await;
+    db.store.verify_audit().await.unwrap();
 }
 
 async fn replicas_record_into_one_chain(db: &Database) {

@@ -1,0 +1,278 @@
+//! What came back: what was asked for, or why not; and the signer's time.
+
+use std::fmt;
+use std::time::UNIX_EPOCH;
+
+use serde::de::DeserializeOwned;
+use ureq::Body;
+use ureq::http::Response;
+use ureq::http::header::{DATE, RETRY_AFTER};
+
+use crate::agent::schedule::Failure;
+use crate::agent::verify::Untrusted;
+use crate::error::Error;
+use crate::protocol::Problem;
+
+/// The answer to a request.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// What the authenticated signer says the time is.
+    pub date: Option<u64>,
+    /// What was asked for, or why not.
+    pub result: Result<T, Trouble>,
+}
+
+impl<T: DeserializeOwned> Answer<T> {
+    pub(super) fn read(response: Response<Body>, max_body: u64) -> Self {
+        let (head, body) = response.into_parts();
+        let header = |name| head.headers.get(name)?.to_str().ok();
+        let date = header(DATE).and_then(seconds);
+        let retry_after = header(RETRY_AFTER).and_then(|text| wait(text, date));
+        let status = head.status;
+        let result = body
+            .into_with_config()
+            .limit(max_body)
+            .read_to_vec()
+            .map_err(|source| Trouble::Unreachable { source })
+            .and_then(|body| match status.is_success() {
+                true => serde_json::from_slice(&body)
+                    .map_err(|source| Trouble::NotUnderstood { source }),
+                false => Err(Trouble::refused(&body, status.as_u16(), retry_after)),
+            });
+        Self { date, result }
+    }
+
+    pub(super) fn unreachable(source: ureq::Error) -> Self {
+        Self {
+            date: None,
+            result: Err(Trouble::Unreachable { source }),
+        }
+    }
+
+    pub(super) fn not_understood(source: serde_json::Error) -> Self {
+        Self {
+            date: None,
+            result: Err(Trouble::NotUnderstood { source }),
+        }
+    }
+}
+
+fn seconds(date: &str) -> Option<u64> {
+    let date = httpdate::parse_http_date(date).ok()?;
+    Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
+}
+
+/// Retry-After is in seconds, or a date, which the answer's own date makes seconds.
+fn wait(text: &str, date: Option<u64>) -> Option<u64> {
+    let text = text.trim();
+    text.parse()
+        .ok()
+        .or_else(|| Some(seconds(text)?.saturating_sub(date?)))
+}
+
+/// Why a device did not get what it asked for.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// The device itself cannot do its part.
+    Local {
+        /// What fails.
+        source: Error,
+    },
+    /// The answer is not what the API has.
+    NotUnderstood {
+        /// Where reading it stopped.
+        source: serde_json::Error,
+    },
+    /// The signer says no.
+    Refused {
+        /// Why.
+        problem: Box<Problem>,
+        /// When to come back, in seconds.
+        retry_after: Option<u64>,
+    },
+    /// Something else than the signer's API says no, or the signer without saying why.
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// When to come back, in seconds.
+        retry_after: Option<u64>,
+    },
+    /// There is no answer.
+    Unreachable {
+        /// What happened instead.
+        source: ureq::Error,
+    },
+    /// The answer must not be installed.
+    Untrusted {
+        /// Why.
+        source: Untrusted,
+    },
+}
+
+impl Trouble {
+    fn refused(body: &[u8], status: u16, retry_after: Option<u64>) -> Self {
+        match serde_json::from_slice::<Problem>(body) {
+            Ok(problem) if problem.status == status => Self::Refused {
+                problem: problem.into(),
+                retry_after,
+            },
+            _ => Self::Status {
+                status,
+                retry_after,
+            },
+        }
+    }
+
+    /// What it means for the next request.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Refused {
+                problem,
+                retry_after,
+            } => match is_transient(problem) {
+                true => Failure::Transient {
+                    retry_after: *retry_after,
+                },
+                false => Failure::Permanent,
+            },
+            // Without the API's own word for it, it may be a proxy that is set up wrong for an hour.
+            Self::Status { retry_after, .. } => Failure::Transient {
+                retry_after: *retry_after,
+            },
+            Self::Local { .. }
+            | Self::NotUnderstood { .. }
+            | Self::Unreachable { .. }
+            | Self::Untrusted { .. } => Failure::Transient { retry_after: None },
+        }
+    }
+
+    /// Whether the same request would get the same again: then a new one is made.
+    #[must_use]
+    pub fn wants_a_new_request(&self) -> bool {
+        match self {
+            Self::Untrusted { .. } | Self::NotUnderstood { .. } => true,
+            Self::Refused { problem, .. } => !is_transient(problem),
+            Self::Local { .. } | Self::Status { .. } | Self::Unreachable { .. } => false,
+        }
+    }
+
+    /// A word that does not change its meaning, for programs.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::Local { .. } => "local",
+            Self::NotUnderstood { .. } => "not-understood",
+            Self::Refused { problem, .. } => problem
+                .kind()
+                .map_or("refused", crate::protocol::Kind::name),
+            Self::Status { .. } => "status",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Untrusted { .. } => "untrusted",
+        }
+    }
+}
+
+fn is_transient(problem: &Problem) -> bool {
+    match problem.kind() {
+        Some(kind) => kind.is_transient(),
+        None => matches!(problem.status, 408 | 425 | 429 | 500..),
+    }
+}
+
+impl std::error::Error for Trouble {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Local { source } => Some(source),
+            Self::NotUnderstood { source } => Some(source),
+            Self::Unreachable { source } => Some(source),
+            Self::Untrusted { source } => Some(source),
+            Self::Refused { .. } | Self::Status { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local { source } => fmt::Display::fmt(source, f),
+            Self::NotUnderstood { source } => {
+                write!(f, "the signer's answer is not what it should be: {source}")
+            }
+            // What a peer sends may have control characters in it.
+            Self::Refused { problem, .. } => write!(
+                f,
+                "the signer refuses: {}: {}",
+                problem.title.escape_debug(),
+                problem.detail.escape_debug()
+            ),
+            Self::Status { status, .. } => {
+                write!(
+                    f,
+                    "the signer answers with HTTP status {status} and no reason"
+                )
+            }
+            Self::Unreachable { source } => write!(f, "the signer cannot be reached: {source}"),
+            Self::Untrusted { source } => write!(f, "the signer's answer is not used: {source}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Kind;
+
+    fn refused(kind: Kind, status: u16) -> Trouble {
+        let problem = serde_json::to_vec(&Problem::new(kind, "do this")).unwrap();
+        Trouble::refused(&problem, status, Some(9))
+    }
+
+    #[test]
+    fn a_refusal_is_permanent_unless_its_kind_passes_by_itself() {
+        for kind in Kind::ALL {
+            let trouble = refused(kind, kind.status());
+            let permanent = trouble.failure() == Failure::Permanent;
+            assert_eq!(permanent, !kind.is_transient(), "{kind:?}");
+            assert_eq!(trouble.kind(), kind.name());
+            assert_eq!(trouble.wants_a_new_request(), permanent, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_in_nobodys_words_is_transient() {
+        for trouble in [
+            Trouble::refused(b"<html>", 403, Some(9)),
+            refused(Kind::DeviceRetired, 502),
+        ] {
+            let retry_after = Some(9);
+            assert_eq!(trouble.failure(), Failure::Transient { retry_after });
+        }
+    }
+
+    #[test]
+    fn a_kind_of_a_later_version_is_judged_by_its_status() {
+        let mut problem = Problem::new(Kind::NotFound, "");
+        problem.kind.push('x');
+        for (status, transient) in [(403, false), (422, false), (429, true), (503, true)] {
+            problem.status = status;
+            assert_eq!(is_transient(&problem), transient, "{status}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = seconds("Sun, 06 Nov 1994 08:49:37 GMT");
+        for (text, expected) in [
+            ("120", Some(120)),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
+            ("Sun, 06 Nov 1994 08:40:37 GMT", Some(0)),
+            ("soon", None),
+            ("-5", None),
+        ] {
+            assert_eq!(wait(text, now), expected, "{text}");
+        }
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:37 GMT", None), None);
+    }
+}

@@ -1,0 +1,328 @@
+//! The agent's configuration: every key is known or refused.
+//!
+//! `sample.toml` beside this file documents every key; a test loads it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::RootCertStore;
+use serde::Deserialize;
+
+use super::hook::Hook;
+use crate::error::Error;
+use crate::files;
+use crate::trust::read_roots;
+
+/// The sample file, which is the documentation of all keys.
+pub const SAMPLE: &str = include_str!("sample.toml");
+
+/// All that an agent is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The signer's address.
+    pub signer: String,
+    /// The roots that the signer's own certificate has to lead to.
+    pub signer_roots: Arc<RootCertStore>,
+    /// The roots that the device's clients have for its credentials.
+    pub roots: Arc<RootCertStore>,
+    /// The identity folder, whose `current` servers follow.
+    pub identity: PathBuf,
+    /// The folder of what the agent keeps for itself.
+    pub state: PathBuf,
+    /// How the device gets in.
+    pub enrolment: Enrolment,
+    /// What to run after each renewal.
+    pub hook: Option<Hook>,
+    /// Over how long to spread what is due when the device starts.
+    pub start_delay: Duration,
+    /// How long a request may take, from the name's lookup to the answer's last byte.
+    pub timeout: Duration,
+}
+
+/// How a device gets in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Enrolment {
+    /// With an activation code, which is in this file.
+    Code(PathBuf),
+    /// With the manufacturer's certificate and its key, for renewals too.
+    Manufacturer {
+        /// The file with the certificate, and whatever is above it.
+        chain: PathBuf,
+        /// The file with the key.
+        key: PathBuf,
+    },
+    /// The signer knows the device's enrolment key already.
+    Known,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    signer: String,
+    signer_roots: PathBuf,
+    roots: PathBuf,
+    identity: PathBuf,
+    state: PathBuf,
+    start_delay: Option<String>,
+    timeout: Option<String>,
+    code_file: Option<PathBuf>,
+    manufacturer: Option<Manufacturer>,
+    hook: Option<HookTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manufacturer {
+    chain: PathBuf,
+    key: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HookTable {
+    command: Vec<String>,
+    timeout: Option<String>,
+}
+
+impl Config {
+    /// Reads a file, and the roots that it names; paths in it are relative to its folder.
+    ///
+    /// Fails with [`Error::BadAgentConfig`], and with what reading the files fails with.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let text = files::read(path)?;
+        let base = path.parent().unwrap_or_else(|| Path::new(""));
+        let file = parse(&text).map_err(|(line, wrong)| bad(path, line, wrong))?;
+        file.check().map_err(|wrong| bad(path, 0, wrong))?;
+        file.load(path, base)
+    }
+}
+
+fn bad(path: &Path, line: usize, wrong: Wrong) -> Error {
+    Error::BadAgentConfig {
+        path: path.into(),
+        line,
+        wrong,
+    }
+}
+
+fn parse(text: &[u8]) -> Result<File, (usize, Wrong)> {
+    let text = str::from_utf8(text).map_err(|_| (0, Wrong::NotUtf8))?;
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let before = text.get(..start).unwrap_or_default();
+        (before.matches('\n').count() + 1, Wrong::Toml(error.into()))
+    })
+}
+
+impl File {
+    /// What is not a matter of one key's type.
+    fn check(&self) -> Result<(), Wrong> {
+        if !self.signer.starts_with("https://") {
+            return Err(Wrong::NotHttps);
+        }
+        if self.code_file.is_some() && self.manufacturer.is_some() {
+            return Err(Wrong::TwoWaysIn);
+        }
+        match &self.hook {
+            Some(hook) if hook.command.is_empty() => Err(Wrong::EmptyHook),
+            _ => Ok(()),
+        }
+    }
+
+    fn load(self, path: &Path, base: &Path) -> Result<Config, Error> {
+        let time = |key, text: Option<String>, default| match text {
+            None => Ok(default),
+            Some(text) => time(key, &text).map_err(|wrong| bad(path, 0, wrong)),
+        };
+        let start_delay = time("start_delay", self.start_delay, START_DELAY)?;
+        let timeout = time("timeout", self.timeout, TIMEOUT)?;
+        let hook = match self.hook {
+            None => None,
+            Some(HookTable { command, timeout }) => {
+                let timeout = time("hook.timeout", timeout, HOOK_TIMEOUT)?;
+                let mut words = command.into_iter();
+                words
+                    .next()
+                    .map(|program| Hook::new(program, words.collect(), timeout))
+            }
+        };
+        Ok(Config {
+            signer: self.signer,
+            signer_roots: read_roots(&base.join(self.signer_roots))?.into(),
+            roots: read_roots(&base.join(self.roots))?.into(),
+            identity: base.join(self.identity),
+            state: base.join(self.state),
+            enrolment: match (self.code_file, self.manufacturer) {
+                (_, Some(Manufacturer { chain, key })) => Enrolment::Manufacturer {
+                    chain: base.join(chain),
+                    key: base.join(key),
+                },
+                (Some(code), None) => Enrolment::Code(base.join(code)),
+                (None, None) => Enrolment::Known,
+            },
+            hook,
+            start_delay,
+            timeout,
+        })
+    }
+}
+
+fn time(key: &'static str, text: &str) -> Result<Duration, Wrong> {
+    match humantime::parse_duration(text) {
+        Ok(time) if time <= LONGEST => Ok(time),
+        _ => Err(Wrong::Time {
+            key,
+            given: text.to_owned(),
+        }),
+    }
+}
+
+/// What is wrong in a configuration.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Wrong {
+    /// The hook has no program.
+    EmptyHook,
+    /// The signer is not on HTTPS.
+    NotHttps,
+    /// It is no text.
+    NotUtf8,
+    /// A time is none, or longer than an hour.
+    Time {
+        /// Which one.
+        key: &'static str,
+        /// What stands there.
+        given: String,
+    },
+    /// It is not TOML, or not these keys.
+    Toml(Box<toml::de::Error>),
+    /// There is both a code and a manufacturer's certificate.
+    TwoWaysIn,
+}
+
+impl std::error::Error for Wrong {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Toml(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EmptyHook => f.write_str(
+                "hook.command is empty: give a program and its arguments, as in [\"/etc/init.d/uhttpd\", \"reload\"]",
+            ),
+            Self::NotHttps => f.write_str(
+                "signer has to begin with https://, as in \"https://signer.example.com:8443\"",
+            ),
+            Self::NotUtf8 => f.write_str("it is not UTF-8: write it as plain text"),
+            Self::Time { key, given } => write!(
+                f,
+                "{key} is {given:?}: it has to be a time of an hour at most, such as \"30s\" or \"5m\""
+            ),
+            // One line, whatever the parser says.
+            Self::Toml(error) => f.write_str(&error.message().replace('\n', ", ")),
+            Self::TwoWaysIn => {
+                f.write_str("there are both code_file and [manufacturer]: remove one of them")
+            }
+        }
+    }
+}
+
+const START_DELAY: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_secs(60);
+const HOOK_TIMEOUT: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Without a comment sign, a line of the sample that shows a key.
+    fn everything() -> String {
+        let shown = |line: &str| match line.strip_prefix("#: ") {
+            Some(key) => key.to_owned(),
+            None => line.to_owned(),
+        };
+        SAMPLE.lines().map(|line| shown(line) + "\n").collect()
+    }
+
+    fn wrong(text: &str) -> String {
+        match parse(text.as_bytes()) {
+            Err((line, wrong)) => format!("line {line}: {wrong}"),
+            Ok(file) => file.check().unwrap_err().to_string(),
+        }
+    }
+
+    #[test]
+    fn the_sample_is_a_configuration_and_so_is_all_of_it() {
+        let file = parse(SAMPLE.as_bytes()).map_err(|(line, wrong)| format!("{line}: {wrong}"));
+        file.unwrap().check().unwrap();
+        let File {
+            signer: _,
+            signer_roots: _,
+            roots: _,
+            identity: _,
+            state: _,
+            start_delay,
+            timeout,
+            code_file,
+            manufacturer,
+            hook,
+        } = parse(everything().as_bytes())
+            .map_err(|(line, wrong)| format!("{line}: {wrong}"))
+            .unwrap();
+        assert!(start_delay.is_some() && timeout.is_some());
+        assert!(code_file.is_some() && manufacturer.is_some());
+        assert!(hook.is_some_and(|hook| hook.timeout.is_some()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let text = wrong(&SAMPLE.replace("identity = ", "identify = "));
+        assert!(text.contains("identify"), "{text}");
+        assert!(!text.contains('\n'), "{text}");
+        assert!(wrong(&SAMPLE.replace("https:", "http:")).contains("https://"));
+        assert!(wrong(&everything()).contains("remove one"));
+        assert!(wrong("signer = 5").starts_with("line 1: "));
+    }
+
+    #[test]
+    fn paths_begin_at_the_file_and_roots_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = rcgen::generate_simple_self_signed(["root".to_owned()]).unwrap();
+        fs::write(folder.path().join("root.pem"), root.cert.pem()).unwrap();
+        let text = "signer = 'https://s'\nsigner_roots = 'root.pem'\nroots = 'root.pem'\nidentity = 'i'\nstate = '/s'\n";
+        let path = folder.path().join("agent.toml");
+        fs::write(&path, text).unwrap();
+        let config = Config::load(&path).unwrap();
+        assert_eq!(config.identity, folder.path().join("i"));
+        assert_eq!(config.state, Path::new("/s"));
+        assert_eq!(
+            (config.roots.len(), config.enrolment),
+            (1, Enrolment::Known)
+        );
+        fs::write(&path, format!("{text}start_delay = '2h'\n")).unwrap();
+        let error = Config::load(&path).unwrap_err().to_string();
+        assert!(error.contains("an hour at most"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_panics(text: Vec<u8>, cut in 0..2000_usize, letter: char) {
+            let _ = parse(&text);
+            let mut sample: String = SAMPLE.chars().take(cut).collect();
+            sample.push(letter);
+            let _ = parse(sample.as_bytes());
+        }
+    }
+}

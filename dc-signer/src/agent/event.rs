@@ -1,0 +1,108 @@
+//! What an agent tells whoever reads its log.
+
+use std::fmt;
+
+use super::client::Trouble;
+use super::clock::Verdict;
+use super::hook::HookError;
+use super::status::moment;
+use crate::error::Error;
+
+/// Something that happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// What is thought of the clock has changed.
+    Clock(Verdict),
+    /// A request failed.
+    Failed {
+        /// Why.
+        trouble: Trouble,
+        /// When to try again.
+        next: u64,
+    },
+    /// The hook failed; the renewal stands.
+    HookFailed {
+        /// Why.
+        error: HookError,
+        /// When to run it again.
+        next: u64,
+    },
+    /// The hook did its work.
+    HookRan,
+    /// A new unit is being served.
+    Installed {
+        /// Its number.
+        number: u64,
+        /// The device's name.
+        name: String,
+        /// When the credentials end.
+        expires: u64,
+        /// When to renew.
+        renew_at: u64,
+    },
+    /// The operator wants it renewed before its time.
+    Pulled {
+        /// When it will be.
+        at: u64,
+    },
+    /// What `current` led to was broken, and it leads to an older unit now.
+    Recovered {
+        /// The older unit.
+        number: u64,
+    },
+    /// Something of the agent's own could not be read or written. It goes on without.
+    Setback {
+        /// What.
+        error: Error,
+    },
+}
+
+impl Event {
+    /// Whether somebody has to do something, or else this goes on.
+    #[must_use]
+    pub fn is_alarm(&self) -> bool {
+        match self {
+            Self::Clock(verdict) => !verdict.is_good(),
+            Self::Failed { trouble, .. } => {
+                trouble.failure() == super::schedule::Failure::Permanent
+            }
+            Self::HookFailed { .. } | Self::Recovered { .. } | Self::Setback { .. } => true,
+            Self::HookRan | Self::Installed { .. } | Self::Pulled { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clock(verdict) => fmt::Display::fmt(verdict, f),
+            Self::Failed { trouble, next } => {
+                write!(f, "{trouble}; next try at {}", moment(*next))
+            }
+            Self::HookFailed { error, next } => write!(f, "{error}; again at {}", moment(*next)),
+            Self::HookRan => f.write_str("the hook ran"),
+            Self::Installed {
+                number,
+                name,
+                expires,
+                renew_at,
+            } => write!(
+                f,
+                "dc-{number} is current: {name} until {}, to be renewed at {}",
+                moment(*expires),
+                moment(*renew_at)
+            ),
+            Self::Pulled { at } => write!(
+                f,
+                "the operator wants this zone renewed: at {}",
+                moment(*at)
+            ),
+            Self::Recovered { number } => write!(
+                f,
+                "the current unit was broken, and dc-{number} is current now: check the storage"
+            ),
+            Self::Setback { error } => fmt::Display::fmt(error, f),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The command that tells a server about a new identity. It gets its arguments as they are: no shell.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// A command and its arguments.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Hook {
+    program: String,
+    arguments: Vec<String>,
+    timeout: Duration,
+}
+
+impl Hook {
+    /// A command that gets this long.
+    #[must_use]
+    pub fn new(program: String, arguments: Vec<String>, timeout: Duration) -> Self {
+        Self {
+            program,
+            arguments,
+            timeout,
+        }
+    }
+
+    /// Runs it, with the identity folder in `DC_IDENTITY`.
+    ///
+    /// Fails with [`HookError::Start`], [`HookError::Failed`] or [`HookError::TooLong`].
+    pub fn run(&self, identity: &Path) -> Result<(), HookError> {
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .env("DC_IDENTITY", identity)
+            .stdin(Stdio::null())
+            .spawn()
+            .map_err(|source| HookError::Start {
+                program: self.program.clone(),
+                source,
+            })?;
+        match wait(&mut child, self.timeout) {
+            Ok(Some(status)) if status.success() => Ok(()),
+            Ok(Some(status)) => Err(HookError::Failed { status }),
+            Ok(None) => Err(HookError::TooLong {
+                timeout: self.timeout,
+            }),
+            Err(source) => Err(HookError::Start {
+                program: self.program.clone(),
+                source,
+            }),
+        }
+    }
+}
+
+/// Its status; none if it had to be ended.
+fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+    let started = Instant::now();
+    while started.elapsed() < timeout {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        sleep(POLL);
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
+/// When to run a hook again that has failed so often.
+#[must_use]
+pub fn again_at(now: u64, failures: u32) -> u64 {
+    now + (60_u64 << failures.saturating_sub(1).min(6)).min(3600)
+}
+
+/// Why a hook did not do its work.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum HookError {
+    /// It says so.
+    Failed {
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// It cannot be started.
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It was ended because it did not end by itself.
+    TooLong {
+        /// How long it had.
+        timeout: Duration,
+    },
+}
+
+impl std::error::Error for HookError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Start { source, .. } => Some(source),
+            Self::Failed { .. } | Self::TooLong { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for HookError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed { status } => write!(f, "the hook failed with {status}"),
+            Self::Start { program, source } => write!(
+                f,
+                "the hook {program:?} cannot be run ({source}): the first entry of 'hook.command' is a program, without a shell"
+            ),
+            Self::TooLong { timeout } => write!(
+                f,
+                "the hook ran for more than {} s and was ended: let it start the work and return, or raise 'hook.timeout'",
+                timeout.as_secs()
+            ),
+        }
+    }
+}
+
+/// Hooks are rare and short, so nobody notices the wait.
+const POLL: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hook(program: &str, arguments: &[&str], timeout: Duration) -> Result<(), HookError> {
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        Hook::new(program.to_owned(), arguments, timeout).run(Path::new("/identity"))
+    }
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn arguments_reach_the_program_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a b; $(c)");
+        hook("touch", &[path.to_str().unwrap()], LONG).unwrap();
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn the_hook_knows_where_the_identity_is() {
+        hook("sh", &["-c", "test \"$DC_IDENTITY\" = /identity"], LONG).unwrap();
+    }
+
+    #[test]
+    fn what_a_hook_does_wrong_is_told() {
+        let error = hook("false", &[], LONG).unwrap_err();
+        assert!(matches!(error, HookError::Failed { .. }), "{error}");
+        let error = hook("/nowhere/at all", &[], LONG).unwrap_err();
+        assert!(matches!(error, HookError::Start { .. }), "{error}");
+        let error = hook("sleep", &["600"], Duration::from_millis(50)).unwrap_err();
+        assert!(matches!(error, HookError::TooLong { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_hook_is_tried_again_within_an_hour_for_ever() {
+        let waits: Vec<u64> = [1, 2, 3, 6, 7, u32::MAX].map(|n| again_at(0, n)).into();
+        assert_eq!(waits, [60, 120, 240, 1920, 3600, 3600]);
+    }
+}

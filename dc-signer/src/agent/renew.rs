@@ -1,0 +1,246 @@
+//! One request to the signer, from the key to the installed unit.
+
+use super::client::{Answer, Client, Trouble, Trust};
+use super::config::Config;
+use super::device::{Agent, algorithms};
+use super::enrol::{self, Ask, Code};
+use super::event::Event;
+use super::folder::Meta;
+use super::keys::{self, Key};
+use super::request;
+use super::schedule::{self, Failure, Life};
+use super::state::{LastFailure, Pending, Pulled};
+use super::verify::Checker;
+use crate::error::Error;
+use crate::files;
+use crate::protocol::{Credentials, RenewalInfo};
+
+impl Agent {
+    /// Asks for credentials, and installs them; whatever fails is remembered and told.
+    pub(super) fn renew(&mut self) {
+        if let Err(trouble) = self.request() {
+            self.failed(trouble);
+        }
+    }
+
+    /// Whether there is an activation code that has not been used.
+    pub(super) fn wants_to_enrol(&self) -> bool {
+        let ask = enrol::what_to_ask(&self.config.enrolment, &self.state);
+        matches!(ask, Ok(Ask::Enrol(_)))
+    }
+
+    /// Asks whether renewals are pulled forward, and what time it is.
+    pub(super) fn poll(&mut self) {
+        let Some(zone) = self.unit.as_ref().map(|unit| unit.meta.zone.clone()) else {
+            return;
+        };
+        let info = match self.client() {
+            Ok(client) => {
+                let Answer { date, result } = client.renewal_info(&zone);
+                self.hear(date);
+                result.ok()
+            }
+            Err(error) => {
+                self.tell(&Event::Setback { error });
+                None
+            }
+        };
+        let now = self.reading().now;
+        let after = info.as_ref().map(|info| info.poll_after);
+        self.state.next_poll = keys::draw()
+            .ok()
+            .map(|draw| schedule::poll_again_at(now, after, draw));
+        if let Some(info) = info {
+            self.pull(&info, now);
+        }
+    }
+
+    fn pull(&mut self, info: &RenewalInfo, now: u64) {
+        let Some(unit) = &self.unit else {
+            return;
+        };
+        let issued_before = info.renew_issued_before;
+        let known = self.state.pulled.map(|pulled| pulled.issued_before);
+        if unit.meta.issued >= issued_before {
+            self.state.pulled = None;
+        } else if known != Some(issued_before)
+            && let Ok(draw) = keys::draw()
+        {
+            let at = schedule::pulled_to(now, info.spread, unit.meta.expires, draw);
+            self.state.pulled = Some(Pulled { issued_before, at });
+            self.tell(&Event::Pulled { at });
+        }
+    }
+
+    fn request(&mut self) -> Result<(), Trouble> {
+        let local = |source| Trouble::Local { source };
+        let (key, pending) = self.prepare().map_err(local)?;
+        let ask = enrol::what_to_ask(&self.config.enrolment, &self.state).map_err(local)?;
+        let client = self.client().map_err(local)?;
+        let (credentials, code) = self.ask(&client, &pending, &ask)?;
+        self.install(&credentials, &key)?;
+        self.state.device = Some(credentials.device);
+        if let Some(code) = code {
+            self.state.used_code = Some(code.sha256());
+        }
+        Ok(())
+    }
+
+    /// Sends it, and what comes back; with the code that is used up now, if there was one.
+    fn ask<'a>(
+        &mut self,
+        client: &Client,
+        pending: &Pending,
+        ask: &'a Ask,
+    ) -> Result<(Credentials, Option<&'a Code>), Trouble> {
+        let Ask::Enrol(code) = ask else {
+            return Ok((self.heard(client.renew(&request::renew(pending)))?, None));
+        };
+        let code = code.as_ref();
+        let enrol = request::enroll(pending, code.map(Code::as_str));
+        let refused = match self.heard(client.enroll(&enrol)) {
+            Ok(credentials) => return Ok((credentials, code)),
+            Err(trouble) => trouble,
+        };
+        let Trouble::Refused { problem, .. } = &refused else {
+            return Err(refused);
+        };
+        if !enrol::may_be_in_already(problem.kind()) {
+            return Err(refused);
+        }
+        match self.heard(client.renew(&request::renew(pending))) {
+            Ok(credentials) => Ok((credentials, code)),
+            // What is wrong with the code says more than that the device is not in.
+            Err(Trouble::Refused { .. }) => Err(refused),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// The key and the request for it, both on the disk before anything is sent.
+    fn prepare(&mut self) -> Result<(Key, Pending), Error> {
+        let held = self.unit.as_ref().map(|unit| unit.meta.sha256.clone());
+        let path = self.config.state.join(NEXT_KEY);
+        if let (Some(pending), Ok(key)) = (&self.state.pending, Key::read(&path))
+            && pending.is_for(&key, held.as_deref())
+        {
+            return Ok((key, pending.clone()));
+        }
+        let key = Key::generate()?;
+        key.save(&self.config.state, NEXT_KEY)?;
+        let pending = request::pending(&key, held)?;
+        self.state.pending = Some(pending.clone());
+        self.save_state()?;
+        Ok((key, pending))
+    }
+
+    fn client(&self) -> Result<Client, Error> {
+        let trust = Trust {
+            roots: self.config.signer_roots.clone(),
+            reading: self.reading(),
+            earliest: self.judge.earliest(),
+        };
+        let who = enrol::who(&self.config.enrolment, &self.enrolment_key)?;
+        let Config {
+            signer, timeout, ..
+        } = &self.config;
+        Client::new(signer, *timeout, trust, who)
+    }
+
+    fn heard<T>(&mut self, answer: Answer<T>) -> Result<T, Trouble> {
+        self.hear(answer.date);
+        answer.result
+    }
+
+    fn hear(&mut self, date: Option<u64>) {
+        if let Some(date) = date {
+            self.judge.learn_from_signer(date, &*self.clock);
+        }
+    }
+
+    fn install(&mut self, credentials: &Credentials, key: &Key) -> Result<(), Trouble> {
+        let local = |source| Trouble::Local { source };
+        let reading = self.reading();
+        let checker = Checker {
+            roots: &self.config.roots,
+            algorithms: algorithms(),
+            now: reading.unix_time(),
+        };
+        let checked = checker
+            .check_answer(credentials, &key.spki())
+            .map_err(|source| Trouble::Untrusted { source })?;
+        let life = Life {
+            // Only the end is signed.
+            issued: credentials.issued.min(reading.now),
+            expires: checked.expires().as_secs(),
+            window: (credentials.renew_from, credentials.renew_until),
+        };
+        let meta = Meta {
+            device: credentials.device.clone(),
+            name: credentials.name.clone(),
+            zone: credentials.zone.clone(),
+            issued: life.issued,
+            expires: life.expires,
+            renew_at: life.renew_at(keys::draw().map_err(local)?),
+            sha256: checked.sha256(),
+        };
+        let number = self.folder.install(&checked, key, &meta).map_err(local)?;
+        self.judge.learn(checked.not_before());
+        self.unit = Some(self.folder.load(number).map_err(local)?);
+        self.succeeded(number, meta);
+        Ok(())
+    }
+
+    fn succeeded(&mut self, number: u64, meta: Meta) {
+        self.state.failures = 0;
+        self.state.next_attempt = None;
+        self.state.last_failure = None;
+        self.state.pending = None;
+        self.state.pulled = None;
+        self.state.hook_failure = None;
+        // The unit has it now.
+        let _ = files::remove(&self.config.state.join(NEXT_KEY));
+        self.tell(&Event::Installed {
+            number,
+            name: meta.name,
+            expires: meta.expires,
+            renew_at: meta.renew_at,
+        });
+    }
+
+    fn failed(&mut self, trouble: Trouble) {
+        let now = self.reading().now;
+        let expires = self.unit.as_ref().map(|unit| unit.meta.expires);
+        self.state.failures = self.state.failures.saturating_add(1);
+        let next = match keys::draw() {
+            Ok(draw) => {
+                let failures = self.state.failures;
+                schedule::try_again_at(now, expires, failures, trouble.failure(), draw)
+            }
+            Err(_) => now.saturating_add(WITHOUT_RANDOMNESS),
+        };
+        self.state.next_attempt = Some(next);
+        self.state.last_failure = Some(LastFailure {
+            at: now,
+            kind: trouble.kind().to_owned(),
+            detail: trouble.to_string(),
+            permanent: trouble.failure() == Failure::Permanent,
+        });
+        if trouble.wants_a_new_request() {
+            self.state.pending = None;
+        }
+        self.tell(&Event::Failed { trouble, next });
+    }
+}
+
+impl Pending {
+    /// Whether this is the request for a key, to follow the credential that is held.
+    fn is_for(&self, key: &Key, held: Option<&str>) -> bool {
+        self.previous_sha256.as_deref() == held
+            && self.idempotency_key == request::idempotency_key(&key.spki(), held)
+    }
+}
+
+/// The key of the request that may be under way.
+const NEXT_KEY: &str = "next-key.pem";
+/// An hour, in seconds.
+const WITHOUT_RANDOMNESS: u64 = 3600;

@@ -1,0 +1,100 @@
+//! A device's agent as a daemon, or once from cron; ended by SIGTERM and SIGINT.
+
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::low_level::pipe;
+
+use super::clock::{Clock, Judge};
+use super::config::Config;
+use super::device::{Agent, ENROLMENT_KEY};
+use super::folder::Folder;
+use super::keys::Key;
+use super::request::sha256;
+use super::state::StateFile;
+use super::status::Status;
+use crate::error::Error;
+
+/// Whether somebody wants the process to end.
+#[derive(Debug)]
+pub struct Stop {
+    told: UnixStream,
+}
+
+impl Stop {
+    /// On SIGTERM and SIGINT, which end the process in no other way from now on.
+    ///
+    /// Fails if the system has no socket, or does not let signals be taken.
+    pub fn on_signals() -> io::Result<Self> {
+        let (told, tell) = UnixStream::pair()?;
+        for signal in [SIGTERM, SIGINT] {
+            pipe::register(signal, tell.try_clone()?)?;
+        }
+        Ok(Self { told })
+    }
+
+    /// On whatever is written to the other end, or when that is dropped.
+    #[must_use]
+    pub fn on(told: UnixStream) -> Self {
+        Self { told }
+    }
+
+    /// Waits this long, or until somebody wants the process to end: then it is true.
+    #[must_use]
+    pub fn wait(&mut self, time: Duration) -> bool {
+        // Zero would mean for ever.
+        let time = time.max(Duration::from_millis(1));
+        if self.told.set_read_timeout(Some(time)).is_err() {
+            return true;
+        }
+        match self.told.read_exact(&mut [0]) {
+            Ok(()) => true,
+            Err(error) => !matches!(
+                error.kind(),
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+            ),
+        }
+    }
+}
+
+/// Works until somebody wants the process to end. Returns how the device stands then.
+pub fn run(agent: &mut Agent, stop: &mut Stop) -> Status {
+    loop {
+        let nap = agent.turn();
+        if stop.wait(nap) {
+            return agent.status();
+        }
+    }
+}
+
+/// Does what is due now, if anything, and returns how the device stands.
+///
+/// As often as cron likes: nothing is due but at the moments that were drawn. What is due is put off by
+/// the start's delay, because cron starts everybody at once.
+pub fn once(agent: &mut Agent, stop: &mut Stop) -> Status {
+    let delay = agent.start_delay();
+    if delay.is_zero() || !stop.wait(delay) {
+        agent.turn();
+    }
+    agent.status()
+}
+
+/// How a device stands, from what is on its disk, while its agent runs or does not. Changes nothing.
+///
+/// Fails with [`Error::Read`] for whoever may not read the device's files, and as
+/// [`Folder::load`] does.
+pub fn look(config: &Config, clock: &dyn Clock) -> Result<Status, Error> {
+    let (_, state, error) = StateFile::open(&config.state);
+    if let Some(error @ Error::Read { .. }) = error {
+        return Err(error);
+    }
+    let folder = Folder::new(&config.identity);
+    let number = folder.current_number();
+    let unit = number.map(|number| folder.load(number)).transpose()?;
+    let key = Key::read(&config.state.join(ENROLMENT_KEY));
+    let reading = Judge::new(state.seen).read(clock);
+    Ok(Status::new(unit.as_ref(), &state, &reading)
+        .with_enrolment_key(key.ok().map(|key| sha256(&key.spki()))))
+}

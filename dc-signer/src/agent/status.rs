@@ -1,0 +1,283 @@
+//! How a device stands, for its log, its status file and its exit status.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pki_types::UnixTime;
+use serde::{Deserialize, Serialize};
+
+use super::clock::Reading;
+use super::folder::{Meta, Unit};
+use super::state::{LastFailure, State};
+use crate::error::Error;
+use crate::files::{self, Access, NewFile};
+use crate::human::{Moment, Span};
+
+/// How it stands, in one word.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Nobody has to do anything.
+    Fine,
+    /// Clients still accept the device, but will not for long if nobody does anything.
+    AtRisk,
+    /// Clients do not accept the device.
+    Lost,
+}
+
+impl Level {
+    /// The exit status: 0, 3 or 4. 1 and 2 are for what could not even be looked at.
+    #[must_use]
+    pub fn exit_status(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::AtRisk => 3,
+            Self::Lost => 4,
+        }
+    }
+}
+
+/// How a device stands. Moments are seconds since 1970.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Status {
+    /// In one word.
+    pub level: Level,
+    /// Why it is not fine, or what failed last.
+    pub reason: Option<String>,
+    /// The unit that is served; none if there is none.
+    pub unit: Option<u64>,
+    /// What it says about itself.
+    pub identity: Option<Meta>,
+    /// How many requests have failed in a row.
+    pub failures: u32,
+    /// What failed last.
+    pub last_failure: Option<LastFailure>,
+    /// When to try again after a failure.
+    pub next_attempt: Option<u64>,
+    /// What is wrong with the hook.
+    pub hook: Option<String>,
+    /// What is wrong with the clock.
+    pub clock: Option<String>,
+    /// The SHA-256 of the enrolment key's SubjectPublicKeyInfo.
+    pub enrolment_key: Option<String>,
+    #[serde(skip)]
+    now: u64,
+}
+
+impl Status {
+    /// Judges what there is at a time.
+    #[must_use]
+    pub fn new(unit: Option<&Unit>, state: &State, reading: &Reading) -> Self {
+        let identity = unit.map(|unit| unit.meta.clone());
+        let (level, reason) = judge(identity.as_ref(), state, reading);
+        Self {
+            level,
+            reason,
+            unit: unit.map(|unit| unit.number),
+            identity,
+            failures: state.failures,
+            last_failure: state.last_failure.clone(),
+            next_attempt: state.next_attempt,
+            hook: state.hook_failure.as_ref().map(|hook| hook.detail.clone()),
+            clock: (!reading.verdict.is_good()).then(|| reading.verdict.to_string()),
+            enrolment_key: None,
+            now: reading.now,
+        }
+    }
+
+    /// With the SHA-256 of the enrolment key.
+    #[must_use]
+    pub fn with_enrolment_key(self, sha256: Option<String>) -> Self {
+        Self {
+            enrolment_key: sha256,
+            ..self
+        }
+    }
+}
+
+fn judge(identity: Option<&Meta>, state: &State, reading: &Reading) -> (Level, Option<String>) {
+    let failure = state.last_failure.as_ref();
+    let detail = failure.map(|failure| failure.detail.clone());
+    let Some(identity) = identity else {
+        let reason = detail.unwrap_or_else(|| "the device has not enrolled yet".to_owned());
+        return (Level::Lost, Some(reason));
+    };
+    let left = identity.expires.saturating_sub(reading.now);
+    let refused = failure.is_some_and(|failure| failure.permanent);
+    let level = match (left, refused) {
+        (0, _) => Level::Lost,
+        (_, true) => Level::AtRisk,
+        (left, false) if left < AT_RISK => Level::AtRisk,
+        _ => Level::Fine,
+    };
+    let nothing = || match level {
+        Level::Fine => None,
+        Level::AtRisk => Some("the credential ends soon".to_owned()),
+        Level::Lost => Some("the credential has ended".to_owned()),
+    };
+    (level, detail.or_else(nothing))
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.level {
+            Level::Fine => "fine",
+            Level::AtRisk => "AT RISK",
+            Level::Lost => "LOST",
+        };
+        write!(f, "{word}")?;
+        if let Some(reason) = &self.reason {
+            write!(f, ": {reason}")?;
+        }
+        if let (Some(number), Some(identity)) = (self.unit, &self.identity) {
+            write!(f, "\nname       {}", identity.name)?;
+            write!(f, "\ndevice     {}", identity.device)?;
+            write!(f, "\nunit       dc-{number}")?;
+            let [now, expires] = [self.now, identity.expires].map(unix);
+            write!(f, "\nexpires    {}", Moment(expires))?;
+            if now < expires {
+                write!(f, ", in {}", Span::about(now, expires))?;
+            }
+            write!(f, "\nrenew at   {}", moment(identity.renew_at))?;
+        }
+        if let Some(next) = self.next_attempt {
+            write!(
+                f,
+                "\nnext try   {}, after {} failures",
+                moment(next),
+                self.failures
+            )?;
+        }
+        for (what, wrong) in [("hook  ", &self.hook), ("clock ", &self.clock)] {
+            if let Some(wrong) = wrong {
+                write!(f, "\n{what}     {wrong}")?;
+            }
+        }
+        match &self.enrolment_key {
+            Some(sha256) => write!(f, "\nenrolment key (SHA-256)  {sha256}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The status file, which anybody may read.
+#[derive(Debug)]
+pub struct StatusFile {
+    folder: PathBuf,
+    written: Option<String>,
+}
+
+impl StatusFile {
+    /// In this folder.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.into(),
+            written: None,
+        }
+    }
+
+    /// Writes the status, if it is another one than last time.
+    ///
+    /// Fails with [`Error::Write`].
+    pub fn save(&mut self, status: &Status) -> Result<(), Error> {
+        let path = self.folder.join(NAME);
+        let json = serde_json::to_string_pretty(status)
+            .map_err(|source| Error::BadAgentFile { path, source })?;
+        if self.written.as_ref() == Some(&json) {
+            return Ok(());
+        }
+        let file = NewFile {
+            name: NAME,
+            contents: json.as_bytes(),
+            access: Access::Everyone,
+        };
+        files::stage(&self.folder, &file)?.replace()?;
+        self.written = Some(json);
+        Ok(())
+    }
+}
+
+/// A moment as people read it.
+pub(super) fn moment(seconds: u64) -> Moment {
+    Moment(unix(seconds))
+}
+
+fn unix(seconds: u64) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+}
+
+const NAME: &str = "status.json";
+/// A working day for somebody to look: renewals begin with three days left.
+const AT_RISK: u64 = 24 * 3600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::clock::Verdict;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn meta(left: u64) -> Meta {
+        Meta {
+            device: "d".to_owned(),
+            name: "k3v.cpe.example.com".to_owned(),
+            zone: "cpe.example.com".to_owned(),
+            issued: NOW,
+            expires: NOW + left,
+            renew_at: NOW + 5,
+            sha256: String::new(),
+        }
+    }
+
+    fn failed(permanent: bool) -> State {
+        State {
+            failures: 2,
+            last_failure: Some(LastFailure {
+                at: NOW,
+                kind: "unreachable".to_owned(),
+                detail: "no route".to_owned(),
+                permanent,
+            }),
+            ..State::default()
+        }
+    }
+
+    fn level(meta: Option<&Meta>, state: &State) -> Level {
+        let reading = Reading {
+            now: NOW,
+            verdict: Verdict::Plausible,
+        };
+        judge(meta, state, &reading).0
+    }
+
+    #[test]
+    fn a_device_is_lost_without_a_credential_or_after_its_end() {
+        assert_eq!(level(None, &State::default()), Level::Lost);
+        assert_eq!(level(Some(&meta(0)), &State::default()), Level::Lost);
+    }
+
+    #[test]
+    fn it_is_at_risk_on_the_last_day_and_when_it_is_refused() {
+        assert_eq!(
+            level(Some(&meta(AT_RISK - 1)), &failed(false)),
+            Level::AtRisk
+        );
+        assert_eq!(
+            level(Some(&meta(6 * AT_RISK)), &failed(true)),
+            Level::AtRisk
+        );
+    }
+
+    #[test]
+    fn it_is_fine_while_failures_can_pass() {
+        assert_eq!(level(Some(&meta(AT_RISK)), &failed(false)), Level::Fine);
+    }
+
+    #[test]
+    fn each_level_has_an_exit_status_that_is_no_failure_of_the_program() {
+        let all = [Level::Fine, Level::AtRisk, Level::Lost].map(Level::exit_status);
+        assert_eq!(all, [0, 3, 4]);
+    }
+}

@@ -1,0 +1,191 @@
+//! Bodies and queries: bounded in length and time, and strict.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::problem::Refused;
+use crate::protocol::Kind;
+
+/// A JSON body of at most [`MAX_BODY`] bytes.
+#[derive(Debug)]
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Refused> {
+        media_type(request.headers(), "application/json")?;
+        parse(&whole(request.into_body()).await?).map(Self)
+    }
+}
+
+/// The same, but no body at all is as good as `{}`.
+#[derive(Debug)]
+pub(super) struct OptionalJson<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Refused> {
+        let typed = media_type(request.headers(), "application/json");
+        let body = whole(request.into_body()).await?;
+        match body.is_empty() {
+            true => Ok(Self(T::default())),
+            false => typed.and_then(|()| parse(&body)).map(Self),
+        }
+    }
+}
+
+/// The part of a URL behind `?`.
+#[derive(Debug)]
+pub(super) struct Params<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let query = Query::from_request_parts(parts, state).await;
+        query.map(|Query(params)| Self(params)).map_err(|error| {
+            let detail = format!(
+                "the part of the URL behind '?' is wrong: {}",
+                error.body_text()
+            );
+            Refused::new(Kind::BadRequest, detail)
+        })
+    }
+}
+
+/// Checks the header `content-type`.
+pub(super) fn media_type(headers: &HeaderMap, wanted: &str) -> Result<(), Refused> {
+    let given = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let given = given.unwrap_or_default().split(';').next();
+    match given.is_some_and(|given| given.trim().eq_ignore_ascii_case(wanted)) {
+        true => Ok(()),
+        false => Err(Refused::new(
+            Kind::UnsupportedMediaType,
+            format!("send the body as {wanted}, and say so in the header 'content-type'"),
+        )),
+    }
+}
+
+/// One JSON value of a body or of a line; what is wrong names the place, never the contents.
+pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refused> {
+    // serde would take a list for a struct, by the order of its fields.
+    if json.trim_ascii_start().first() == Some(&b'[') {
+        let detail = "the JSON is wrong at line 1: expected an object, in braces";
+        return Err(Refused::new(Kind::BadRequest, detail));
+    }
+    serde_json::from_slice(json).map_err(|error| {
+        let detail = format!(
+            "the JSON is wrong at line {}, column {}: {}",
+            error.line(),
+            error.column(),
+            what_is_wrong(&error)
+        );
+        Refused::new(Kind::BadRequest, detail)
+    })
+}
+
+/// serde's own text quotes values, and a value may be a code.
+fn what_is_wrong(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if !error.is_data() {
+        return "it is not JSON".to_owned();
+    }
+    let of_a_field = ["missing field `", "unknown field `", "duplicate field `"];
+    match of_a_field.iter().find(|start| text.starts_with(**start)) {
+        Some(start) if *start != "unknown field `" => {
+            text.split(" at line").take(1).collect::<String>()
+        }
+        // What is expected comes from us, what was found does not.
+        Some(_) => match text.split_once(", expected ") {
+            Some((_, rest)) => format!("unknown field, expected {}", without_place(rest)),
+            None => "unknown field".to_owned(),
+        },
+        None => match text.split_once(", expected ") {
+            Some((_, rest)) => format!("expected {}", without_place(rest)),
+            None => "a value is of the wrong type".to_owned(),
+        },
+    }
+}
+
+fn without_place(text: &str) -> &str {
+    text.split(" at line").next().unwrap_or(text)
+}
+
+async fn whole(body: Body) -> Result<Bytes, Refused> {
+    let reading = Limited::new(body, MAX_BODY).collect();
+    let read = tokio::time::timeout(BODY_TIME, reading).await;
+    let read = read.map_err(|_| too_slow())?;
+    read.map(http_body_util::Collected::to_bytes)
+        .map_err(|error| match error.is::<LengthLimitError>() {
+            true => too_large(MAX_BODY),
+            false => broken_off(),
+        })
+}
+
+pub(super) fn too_large(limit: usize) -> Refused {
+    let detail = format!("send {limit} bytes at most");
+    Refused::new(Kind::TooLarge, detail)
+}
+
+pub(super) fn too_slow() -> Refused {
+    Refused::new(Kind::Timeout, "send the whole body sooner")
+}
+
+pub(super) fn broken_off() -> Refused {
+    Refused::new(Kind::BadRequest, "the body broke off: send it again")
+}
+
+/// Several times the largest request of a device.
+pub(super) const MAX_BODY: usize = 64 * 1024;
+/// Enough for [`MAX_BODY`] over the slowest line.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{EnrollRequest, NewDevice};
+
+    fn said<T: DeserializeOwned + std::fmt::Debug>(json: &str) -> String {
+        parse::<T>(json.as_bytes())
+            .unwrap_err()
+            .into_problem()
+            .detail
+    }
+
+    #[test]
+    fn what_is_wrong_with_json_is_said_without_its_contents() {
+        for (json, words) in [
+            ("{\"csr\": 5, \"code\": \"secret\"}", "expected a string"),
+            ("{\"code\": \"secret\"}", "missing field `csr`"),
+            ("{\"csr\": \"a\", \"code\": \"secret", "it is not JSON"),
+            ("[\"secret\"]", "expected an object"),
+            ("\"secret\"", "expected struct EnrollRequest"),
+        ] {
+            let said = said::<EnrollRequest>(json);
+            assert!(said.contains(words) && !said.contains("secret"), "{said}");
+        }
+        let said = said::<NewDevice>("{\"external_id\": \"a\", \"secret\": 1}");
+        assert!(
+            said.contains("unknown field, expected one of `external_id`"),
+            "{said}"
+        );
+        assert!(!said.contains("secret"), "{said}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_panics(body: Vec<u8>, text in "[\\[\\]{}\":a-z0-9, ]{0,40}") {
+            let _ = parse::<NewDevice>(&body);
+            let _ = parse::<NewDevice>(text.as_bytes());
+        }
+    }
+}

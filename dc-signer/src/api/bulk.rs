@@ -1,0 +1,302 @@
+//! Many devices at once, one JSON value a line (NDJSON): added in batches, and streamed out.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Frame;
+use tokio::sync::mpsc;
+
+use super::App;
+use super::access::{Manager, Viewer};
+use super::body::{MAX_BODY, Params, broken_off, media_type, parse, too_large, too_slow};
+use super::devices::Which;
+use super::problem::Refused;
+use crate::protocol::{AddLine, AddedDevice, Device, NDJSON, NewDevice, Problem, RefusedLine};
+use crate::registry::ExternalId;
+use crate::store::{Act, Filter, Page};
+
+/// A line's number, and the device in it or what is wrong with it.
+type Line = (usize, Result<NewDevice, Refused>);
+/// What became of a line.
+type Outcome = Result<AddedDevice, (usize, Refused)>;
+
+/// Add many devices: one JSON object a line, one line of answer for each, in the same order.
+///
+/// A line that is wrong is answered with a problem, and the others count. Sending all of it again
+/// changes nothing, so a load that broke off can be started over.
+#[utoipa::path(post, path = "/v1/admin/devices/bulk", tag = "operators", security(("token" = [])),
+    request_body(content = String, content_type = "application/x-ndjson", description = "One `NewDevice` a line"),
+    responses(
+        (status = 200, description = "One `AddLine` a line", body = String, content_type = "application/x-ndjson"),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn add(
+    State(app): State<Arc<App>>,
+    manager: Manager,
+    request: Request,
+) -> Result<Response, Refused> {
+    media_type(request.headers(), NDJSON)?;
+    let act = super::act(manager.actor())?;
+    let mut body = Limited::new(request.into_body(), MAX_BULK);
+    let mut lines = Lines::default();
+    // Answered at the end: a client that sends everything before it reads would wait for us while
+    // we wait for it.
+    let mut answer = Vec::new();
+    loop {
+        let data = next(&mut body).await?;
+        let ended = data.is_none();
+        lines.push(&data.unwrap_or_default(), ended)?;
+        if ended || lines.whole.len() >= BATCH {
+            let batch = std::mem::take(&mut lines.whole);
+            write(&mut answer, add_lines(&app, batch, &act).await?);
+        }
+        if ended {
+            return Ok(([(CONTENT_TYPE, NDJSON)], answer).into_response());
+        }
+    }
+}
+
+/// Adds devices, and makes the codes that are asked for.
+pub(super) async fn add_lines(
+    app: &App,
+    lines: Vec<Line>,
+    act: &Act,
+) -> Result<Vec<Outcome>, Refused> {
+    let good: Vec<&NewDevice> = lines
+        .iter()
+        .filter_map(|(_, new)| new.as_ref().ok())
+        .collect();
+    let mut added = app.desk.add_devices(&good, act).await?.into_iter();
+    let outcomes = lines.into_iter().map(|(line, new)| {
+        new.map_err(|refused| (line, refused)).and_then(|_| {
+            // One for each good line, in order.
+            let added = added.next().ok_or_else(|| (line, broken_off()))?;
+            let mut added = added.map_err(|refusal| (line, refusal.into()))?;
+            added.line = line;
+            Ok(added)
+        })
+    });
+    Ok(outcomes.collect())
+}
+
+fn write(answer: &mut Vec<u8>, outcomes: Vec<Outcome>) {
+    for outcome in outcomes {
+        let line = match outcome {
+            Ok(added) => AddLine::Added(added),
+            Err((line, refused)) => AddLine::Refused(RefusedLine {
+                line,
+                problem: refused.into_problem(),
+            }),
+        };
+        push_line(answer, &line);
+    }
+}
+
+fn push_line(text: &mut Vec<u8>, value: &impl serde::Serialize) {
+    // Writing to a vector does not fail, and our types are all JSON.
+    let _ = serde_json::to_writer(&mut *text, value);
+    text.push(b'\n');
+}
+
+async fn next(body: &mut Limited<Body>) -> Result<Option<Bytes>, Refused> {
+    let frame = tokio::time::timeout(SILENCE, body.frame()).await;
+    match frame.map_err(|_| too_slow())? {
+        None => Ok(None),
+        Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
+        Some(Err(error)) => Err(match error.is::<LengthLimitError>() {
+            true => too_large(MAX_BULK),
+            false => broken_off(),
+        }),
+    }
+}
+
+/// Cuts what arrives into lines, however it arrives.
+#[derive(Debug, Default)]
+struct Lines {
+    number: usize,
+    rest: Vec<u8>,
+    whole: Vec<Line>,
+}
+
+impl Lines {
+    fn push(&mut self, data: &[u8], ended: bool) -> Result<(), Refused> {
+        self.rest.extend_from_slice(data);
+        let end = match ended {
+            true => self.rest.len(),
+            false => self
+                .rest
+                .iter()
+                .rposition(|b| *b == b'\n')
+                .map_or(0, |at| at + 1),
+        };
+        let rest = self.rest.split_off(end);
+        for line in std::mem::replace(&mut self.rest, rest).split_inclusive(|b| *b == b'\n') {
+            self.line(line);
+        }
+        match self.rest.len() > MAX_BODY {
+            true => Err(too_large(MAX_BODY)),
+            false => Ok(()),
+        }
+    }
+
+    /// Lines are numbered as an editor does; empty ones are skipped.
+    fn line(&mut self, line: &[u8]) {
+        self.number += 1;
+        let line = line.trim_ascii();
+        if !line.is_empty() {
+            self.whole.push((self.number, parse(line)));
+        }
+    }
+}
+
+/// Get all devices that fit, one a line.
+#[utoipa::path(get, path = "/v1/admin/devices/export", tag = "operators", security(("token" = [])), params(Which),
+    responses(
+        (status = 200, description = "One `Device` a line", body = String, content_type = "application/x-ndjson"),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn export(
+    State(app): State<Arc<App>>,
+    _viewer: Viewer,
+    Params(which): Params<Which>,
+) -> Result<Response, Refused> {
+    let filter = which.filter()?;
+    // The first page comes before the head of the answer, so that a broken database is a problem.
+    let (first, after) = page(&app, &filter, None).await?;
+    let (sender, pages) = mpsc::channel(1);
+    tokio::spawn(send_pages(app, filter, after, sender));
+    let first = Some(first);
+    let body = Body::new(Pages { first, pages });
+    Ok(([(CONTENT_TYPE, NDJSON)], body).into_response())
+}
+
+/// A page as text, and where the next one begins.
+async fn page(
+    app: &App,
+    filter: &Filter,
+    after: Option<ExternalId>,
+) -> Result<(Bytes, Option<ExternalId>), Refused> {
+    let limit = Page::MAX;
+    let listed = app
+        .desk
+        .store()
+        .list_devices(filter, &Page { after, limit })
+        .await?;
+    let mut text = Vec::new();
+    for device in &listed.devices {
+        push_line(&mut text, &Device::from(device));
+    }
+    Ok((text.into(), listed.next))
+}
+
+/// Reads a page when the one before is on its way, and stops when nobody wants it.
+async fn send_pages(
+    app: Arc<App>,
+    filter: Filter,
+    mut after: Option<ExternalId>,
+    sender: mpsc::Sender<Result<Bytes, Broken>>,
+) {
+    while after.is_some() {
+        let sent = match page(&app, &filter, after.take()).await {
+            Ok((text, next)) => {
+                after = next;
+                sender.send(Ok(text)).await
+            }
+            Err(_) => sender.send(Err(Broken)).await,
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+/// The database failed in the middle: the answer breaks off, so that nobody takes it for whole.
+#[derive(Debug)]
+struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the database failed in the middle of an export")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// A body made of pages.
+#[derive(Debug)]
+struct Pages {
+    first: Option<Bytes>,
+    pages: mpsc::Receiver<Result<Bytes, Broken>>,
+}
+
+impl HttpBody for Pages {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        let page = self.pages.poll_recv(context);
+        page.map(|page| page.map(|page| page.map(Frame::data)))
+    }
+}
+
+/// Bytes of a bulk request.
+const MAX_BULK: usize = 16 * 1024 * 1024;
+/// Devices that are added in one transaction.
+const BATCH: usize = 1000;
+/// How long nothing may arrive.
+const SILENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cut(parts: &[&[u8]]) -> Vec<(usize, bool)> {
+        let mut lines = Lines::default();
+        for part in parts {
+            lines.push(part, false).unwrap();
+        }
+        lines.push(b"", true).unwrap();
+        lines
+            .whole
+            .iter()
+            .map(|(number, new)| (*number, new.is_ok()))
+            .collect()
+    }
+
+    #[test]
+    fn lines_have_the_numbers_that_an_editor_shows() {
+        let text = b"{\"external_id\":\"a\"}\n\n garbage \r\n{\"external_id\":\"b\"}";
+        assert_eq!(cut(&[text]), [(1, true), (3, false), (4, true)]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_collected_for_ever() {
+        let mut lines = Lines::default();
+        let error = lines.push(&vec![b' '; MAX_BODY + 1], false).unwrap_err();
+        assert_eq!(error.into_problem().status, 413);
+    }
+
+    proptest! {
+        #[test]
+        fn lines_do_not_depend_on_how_they_arrive(text in "[a{}\":\n]{0,80}", at in 0usize..80) {
+            let (one, two) = text.as_bytes().split_at(at.min(text.len()));
+            prop_assert_eq!(cut(&[one, two]), cut(&[text.as_bytes()]));
+        }
+    }
+}

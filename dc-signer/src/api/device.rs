@@ -1,0 +1,96 @@
+//! What devices ask for. The answer leaves only after the desk has it on record.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::App;
+use super::access::KeyHolder;
+use super::body::Json;
+use super::problem::Refused;
+use crate::clock;
+use crate::desk::Refusal;
+use crate::protocol::{Credentials, EnrollRequest, Problem, RenewRequest};
+use crate::telemetry::Path;
+
+/// Enrol: get a name and the first credentials.
+///
+/// The client certificate is the manufacturer's, or one that the device has signed itself; with the
+/// latter the request has an activation code. The certificate's key renews from then on.
+#[utoipa::path(post, path = "/v1/enroll", tag = "devices", security(("device" = [])),
+    request_body = EnrollRequest,
+    responses(
+        (status = 200, body = Credentials),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn enroll(
+    State(app): State<Arc<App>>,
+    holder: KeyHolder,
+    Json(request): Json<EnrollRequest>,
+) -> Result<Response, Refused> {
+    let now = clock::now()?;
+    let began = Instant::now();
+    let chain = holder.certificate.chain();
+    let done = app.desk.enrol(&request, chain, now).await;
+    answer(&app, Path::Enroll, began, done)
+}
+
+/// Renew: get new credentials for the same name.
+///
+/// The same request with the same idempotency key gets the same answer for an hour.
+#[utoipa::path(post, path = "/v1/renew", tag = "devices", security(("device" = [])),
+    request_body = RenewRequest,
+    responses(
+        (status = 200, body = Credentials),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn renew(
+    State(app): State<Arc<App>>,
+    holder: KeyHolder,
+    Json(request): Json<RenewRequest>,
+) -> Result<Response, Refused> {
+    let now = clock::now()?;
+    let began = Instant::now();
+    let done = app.desk.renew(&request, holder.key(), now).await;
+    answer(&app, Path::Renew, began, done)
+}
+
+fn answer(
+    app: &App,
+    path: Path,
+    began: Instant,
+    done: Result<Vec<u8>, Refusal>,
+) -> Result<Response, Refused> {
+    let took = began.elapsed();
+    match done {
+        Ok(json) => {
+            app.metrics.issued(zone_in(&json), path, "ok", took);
+            // The bytes as they are on record: a second attempt gets them unchanged.
+            let headers = [
+                (CONTENT_TYPE, "application/json"),
+                (CACHE_CONTROL, "no-store"),
+            ];
+            Ok((headers, json).into_response())
+        }
+        Err(refusal) => {
+            let refused = Refused::from(refusal).for_device();
+            let reason = refused.kind().name();
+            app.metrics.issued("", path, reason, took);
+            app.refused.add(reason);
+            Err(refused)
+        }
+    }
+}
+
+/// The zone that an answer says, for the metrics.
+fn zone_in(json: &[u8]) -> &str {
+    #[derive(Deserialize)]
+    struct Zone<'a> {
+        zone: &'a str,
+    }
+    serde_json::from_slice(json).map_or("", |Zone { zone }| zone)
+}

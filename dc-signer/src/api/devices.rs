@@ -1,0 +1,277 @@
+//! Operators' requests about one device, or about a page of them.
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::App;
+use super::access::{Manager, Viewer};
+use super::body::{Json, OptionalJson, Params};
+use super::problem::Refused;
+use crate::protocol::{
+    AddedDevice, Code, Device, DeviceHistory, DevicePage, Kind, NewDevice, Problem, Replace,
+    Replaced,
+};
+use crate::registry::{Change, DeviceId};
+use crate::store::{Filter, Find, Page};
+
+/// Which devices.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// Only those in this state: `preregistered`, `active`, `suspended` or `retired`.
+    state: Option<String>,
+    /// Only those of this zone.
+    zone: Option<String>,
+    /// Only those whose external id begins so.
+    prefix: Option<String>,
+    /// Only those that two devices seem to be, or only the others.
+    possible_clone: Option<bool>,
+    /// Only those whose credential ends before this time.
+    #[param(maximum = 253402300799i64)]
+    expires_before: Option<u64>,
+}
+
+impl Which {
+    pub(super) fn filter(&self) -> Result<Filter, Refused> {
+        Ok(Filter {
+            state: self.state.as_deref().map(str::parse).transpose()?,
+            zone: self.zone.as_deref().map(super::zones::parse).transpose()?,
+            possible_clone: self.possible_clone,
+            external_id_prefix: self.prefix.clone(),
+            expires_before: self.expires_before.map(super::at).transpose()?,
+        })
+    }
+}
+
+/// Which devices, and which part of them. (serde cannot both flatten and refuse unknown fields.)
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Only those in this state: `preregistered`, `active`, `suspended` or `retired`.
+    state: Option<String>,
+    /// Only those of this zone.
+    zone: Option<String>,
+    /// Only those whose external id begins so.
+    prefix: Option<String>,
+    /// Only those that two devices seem to be, or only the others.
+    possible_clone: Option<bool>,
+    /// Only those whose credential ends before this time.
+    #[param(maximum = 253402300799i64)]
+    expires_before: Option<u64>,
+    /// Only those behind this external id: what `next` was on the page before.
+    after: Option<String>,
+    /// At most so many, 100 unless given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
+impl Wanted {
+    fn filter(&self) -> Result<Filter, Refused> {
+        let which = Which {
+            state: self.state.clone(),
+            zone: self.zone.clone(),
+            prefix: self.prefix.clone(),
+            possible_clone: self.possible_clone,
+            expires_before: self.expires_before,
+        };
+        which.filter()
+    }
+
+    fn page(&self) -> Result<Page, Refused> {
+        let limit = self.limit.unwrap_or(100);
+        if !(1..=Page::MAX).contains(&limit) {
+            let detail = format!("limit is {limit}: use 1 to {}", Page::MAX);
+            return Err(Refused::new(Kind::BadRequest, detail));
+        }
+        let after = self.after.as_deref().map(str::parse).transpose()?;
+        Ok(Page { after, limit })
+    }
+}
+
+/// List devices, a page at a time, in the order of their external ids.
+#[utoipa::path(get, path = "/v1/admin/devices", tag = "operators", security(("token" = [])), params(Wanted),
+    responses(
+        (status = 200, body = DevicePage),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    _viewer: Viewer,
+    Params(wanted): Params<Wanted>,
+) -> Result<Answer<DevicePage>, Refused> {
+    let (filter, page) = (wanted.filter()?, wanted.page()?);
+    let listed = app.desk.store().list_devices(&filter, &page).await?;
+    Ok(Answer(DevicePage::from(&listed)))
+}
+
+/// Add one device. Adding the same one again changes nothing.
+#[utoipa::path(post, path = "/v1/admin/devices", tag = "operators", security(("token" = [])), request_body = NewDevice,
+    responses(
+        (status = 200, description = "It was known already", body = AddedDevice),
+        (status = 201, description = "It is known now", body = AddedDevice),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn add(
+    State(app): State<Arc<App>>,
+    manager: Manager,
+    Json(new): Json<NewDevice>,
+) -> Result<(StatusCode, Answer<AddedDevice>), Refused> {
+    let act = super::act(manager.actor())?;
+    let mut answers = super::bulk::add_lines(&app, vec![(1, Ok(new))], &act).await?;
+    match answers.pop() {
+        Some(Ok(added)) if added.created => Ok((StatusCode::CREATED, Answer(added))),
+        Some(Ok(added)) => Ok((StatusCode::OK, Answer(added))),
+        Some(Err((_, refused))) => Err(refused),
+        None => Err(Refused::new(Kind::BadRequest, "there is no device in it")),
+    }
+}
+
+/// Show one device.
+#[utoipa::path(get, path = "/v1/admin/devices/{id}", tag = "operators", security(("token" = [])),
+    params(("id" = String, Path, description = "The device's id")),
+    responses(
+        (status = 200, body = Device),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    _viewer: Viewer,
+    Path(id): Path<String>,
+) -> Result<Answer<Device>, Refused> {
+    let find = Find::Id(id.parse::<DeviceId>()?);
+    let found = app.desk.store().find_device(&find).await?;
+    let device = found.ok_or(crate::registry::Error::UnknownDevice)?;
+    Ok(Answer(Device::from(&device)))
+}
+
+/// Show what was issued to a device and what was done to it, newest first.
+#[utoipa::path(get, path = "/v1/admin/devices/{id}/history", tag = "operators", security(("token" = [])),
+    params(("id" = String, Path, description = "The device's id")),
+    responses(
+        (status = 200, body = DeviceHistory),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn history(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+    Path(id): Path<String>,
+) -> Result<Answer<DeviceHistory>, Refused> {
+    let Answer(device) = show(State(app.clone()), viewer, Path(id)).await?;
+    let id = device.id.parse()?;
+    let history = app.desk.store().history(id, HISTORY).await?;
+    Ok(Answer(DeviceHistory::from(&history)))
+}
+
+/// Suspend a device: it gets no credentials from now on, and its name is withdrawn.
+#[utoipa::path(post, path = "/v1/admin/devices/{id}/suspend", tag = "operators", security(("token" = [])),
+    params(("id" = String, Path, description = "The device's id")),
+    responses(
+        (status = 200, body = Device),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn suspend(
+    State(app): State<Arc<App>>,
+    manager: Manager,
+    Path(id): Path<String>,
+) -> Result<Answer<Device>, Refused> {
+    change(&app, &manager, &id, Change::Suspend).await
+}
+
+/// Resume a suspended device.
+#[utoipa::path(post, path = "/v1/admin/devices/{id}/resume", tag = "operators", security(("token" = [])),
+    params(("id" = String, Path, description = "The device's id")),
+    responses(
+        (status = 200, body = Device),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn resume(
+    State(app): State<Arc<App>>,
+    manager: Manager,
+    Path(id): Path<String>,
+) -> Result<Answer<Device>, Refused> {
+    change(&app, &manager, &id, Change::Resume).await
+}
+
+/// Retire a device for good. Nobody ever gets its name.
+#[utoipa::path(post, path = "/v1/admin/devices/{id}/retire", tag = "operators", security(("token" = [])),
+    params(("id" = String, Path, description = "The device's id")),
+    responses(
+        (status = 200, body = Device),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn retire(
+    State(app): State<Arc<App>>,
+    manager: Manager,
+    Path(id): Path<String>,
+) -> Result<Answer<Device>, Refused> {
+    change(&app, &manager, &id, Change::Retire).await
+}
+
+/// Say that a suspected clone is none.
+#[utoipa::path(post, path = "/v1/admin/devices/{id}/clear-clone", tag = "operators", security(("token" = [])),
+    params(("id" = String, Path, description = "The device's id")),
+    responses(
+        (status = 200, body = Device),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn clear_clone(
+    State(app): State<Arc<App>>,
+    manager: Manager,
+    Path(id): Path<String>,
+) -> Result<Answer<Device>, Refused> {
+    change(&app, &manager, &id, Change::ClearClone).await
+}
+
+async fn change(
+    app: &App,
+    manager: &Manager,
+    id: &str,
+    change: Change,
+) -> Result<Answer<Device>, Refused> {
+    let act = super::act(manager.actor())?;
+    let store = app.desk.store();
+    let device = store.change_device(id.parse()?, &change, &act).await?;
+    Ok(Answer(Device::from(&device)))
+}
+
+/// Replace a device: another box takes its name over, or another customer the box.
+#[utoipa::path(post, path = "/v1/admin/devices/{id}/replace", tag = "operators", security(("token" = [])),
+    params(("id" = String, Path, description = "The device's id")), request_body = Option<Replace>,
+    responses(
+        (status = 200, body = Replaced),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn replace(
+    State(app): State<Arc<App>>,
+    manager: Manager,
+    Path(id): Path<String>,
+    OptionalJson(how): OptionalJson<Replace>,
+) -> Result<Answer<Replaced>, Refused> {
+    let act = super::act(manager.actor())?;
+    Ok(Answer(app.desk.replace(id.parse()?, &how, &act).await?))
+}
+
+/// Make an activation code for a device that has not enrolled; one made before stops being good.
+#[utoipa::path(post, path = "/v1/admin/devices/{id}/code", tag = "operators", security(("token" = [])),
+    params(("id" = String, Path, description = "The device's id")),
+    responses(
+        (status = 200, body = Code),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn code(
+    State(app): State<Arc<App>>,
+    manager: Manager,
+    Path(id): Path<String>,
+) -> Result<Answer<Code>, Refused> {
+    let act = super::act(manager.actor())?;
+    Ok(Answer(app.desk.new_code(id.parse()?, &act).await?))
+}
+
+/// The most entries of each kind in a history.
+const HISTORY: u32 = 100;

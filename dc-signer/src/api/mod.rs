@@ -1,0 +1,181 @@
+//! The HTTP API: parse, ask, answer. What is decided is decided behind it, in the desk and the store.
+
+mod access;
+mod body;
+mod bulk;
+mod device;
+mod devices;
+mod health;
+mod limits;
+mod observe;
+mod openapi;
+mod problem;
+mod public;
+mod refusal;
+mod refused;
+mod zones;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use pki_types::UnixTime;
+
+pub use health::Readiness;
+pub use openapi::openapi_json;
+
+use crate::clock;
+use crate::config::{Config, MetricsAccess};
+use crate::desk::Desk;
+use crate::protocol::{Kind, MAX_TIME};
+use crate::store::{self, Act};
+use crate::telemetry::Metrics;
+use limits::RateLimits;
+use problem::Refused;
+use refused::RefusedCounts;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub struct App {
+    desk: Arc<Desk>,
+    metrics: Arc<Metrics>,
+    readiness: Readiness,
+    refused: RefusedCounts,
+    limits: ArcSwap<RateLimits>,
+    settings: ArcSwap<Settings>,
+}
+
+/// What a reload may change.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    request_timeout: Duration,
+    bulk_timeout: Duration,
+    metrics: MetricsAccess,
+}
+
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        Self {
+            request_timeout: config.listen.request_timeout,
+            bulk_timeout: config.listen.bulk_timeout,
+            metrics: config.metrics.access,
+        }
+    }
+}
+
+impl App {
+    /// Answers with the help of a desk; not ready until `readiness` says so.
+    #[must_use]
+    pub fn new(config: &Config, desk: Arc<Desk>, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
+            readiness: Readiness::new(metrics.clone()),
+            refused: RefusedCounts::default(),
+            limits: ArcSwap::from_pointee(RateLimits::new(&config.limits)),
+            settings: ArcSwap::from_pointee(config.into()),
+            desk,
+            metrics,
+        })
+    }
+
+    /// Takes what may change from another configuration. Those who have come too often are let in
+    /// again if the limits have changed.
+    pub fn reload(&self, config: &Config) {
+        self.settings.store(Arc::new(config.into()));
+        if *self.limits.load().configured() != config.limits {
+            let limits = RateLimits::new(&config.limits);
+            self.limits.store(limits.into());
+        }
+    }
+
+    /// Whether the service can do its work.
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    /// Forgets limits that do not bind anybody any more, and stores how many devices were refused.
+    ///
+    /// Fails with what the database fails with; then the numbers are kept for the next time.
+    pub async fn tidy(&self, now: UnixTime) -> Result<(), store::Error> {
+        self.limits.load().tidy();
+        let refused = self.refused.take();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let stored = self.desk.store().count_refused(&refused, now).await;
+        stored.inspect_err(|_| {
+            for (reason, count) in refused {
+                self.refused.add_many(reason, count);
+            }
+        })
+    }
+
+    fn request_time(&self, route: &str) -> Duration {
+        let settings = self.settings.load();
+        match route {
+            BULK | EXPORT => settings.bulk_timeout,
+            _ => settings.request_timeout,
+        }
+    }
+}
+
+/// All routes, and pages for people beside them.
+pub fn router(app: Arc<App>, pages: Router<Arc<App>>) -> Router {
+    Router::new()
+        .route(crate::protocol::ENROLL, post(device::enroll))
+        .route(crate::protocol::RENEW, post(device::renew))
+        .route("/v1/renewal-info/{zone}", get(public::renewal_info))
+        .route("/v1/withdrawn/{zone}", get(public::withdrawn))
+        .route("/v1/admin/devices", get(devices::list).post(devices::add))
+        .route(BULK, post(bulk::add))
+        .route(EXPORT, get(bulk::export))
+        .route("/v1/admin/devices/{id}", get(devices::show))
+        .route("/v1/admin/devices/{id}/history", get(devices::history))
+        .route("/v1/admin/devices/{id}/suspend", post(devices::suspend))
+        .route("/v1/admin/devices/{id}/resume", post(devices::resume))
+        .route("/v1/admin/devices/{id}/retire", post(devices::retire))
+        .route("/v1/admin/devices/{id}/replace", post(devices::replace))
+        .route("/v1/admin/devices/{id}/code", post(devices::code))
+        .route(
+            "/v1/admin/devices/{id}/clear-clone",
+            post(devices::clear_clone),
+        )
+        .route("/v1/admin/zones", get(zones::list).post(zones::add))
+        .route("/v1/admin/zones/{zone}/forms", post(zones::forms))
+        .route("/v1/admin/zones/{zone}/rollover", post(zones::rollover))
+        .route("/v1/admin/zones/{zone}/pull-renewals", post(zones::pull))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::document))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .merge(pages)
+        .layer(from_fn_with_state(app.clone(), observe::observe))
+        .with_state(app)
+}
+
+/// An act of somebody, now.
+fn act(actor: String) -> Result<Act, Refused> {
+    let at = clock::now()?;
+    Ok(Act { actor, at })
+}
+
+/// A time on the wire.
+///
+/// Fails with a problem if it is beyond what dates can be written.
+fn at(seconds: u64) -> Result<UnixTime, Refused> {
+    match seconds <= MAX_TIME {
+        true => Ok(UnixTime::since_unix_epoch(Duration::from_secs(seconds))),
+        false => Err(Refused::new(
+            Kind::BadRequest,
+            format!("{seconds} is no time: times are in seconds since 1970, up to {MAX_TIME}"),
+        )),
+    }
+}
+
+const BULK: &str = "/v1/admin/devices/bulk";
+const EXPORT: &str = "/v1/admin/devices/export";

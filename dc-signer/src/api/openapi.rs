@@ -1,0 +1,122 @@
+//! The API's description, made from the handlers and checked in as `openapi.json`.
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{bulk, device, devices, health, public, zones};
+use crate::protocol::{AddLine, NewDevice};
+
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(
+        title = "dc-signer",
+        description = "Issues delegated credentials (RFC 9345), each with a name that only one device has. Times are seconds since 1970, hashes are SHA-256 in lower-case hexadecimal, certificates and requests are PEM. Every refusal is a problem (RFC 9457) with a type that stays.",
+    ),
+    paths(
+        device::enroll, device::renew,
+        public::renewal_info, public::withdrawn,
+        devices::list, devices::add, devices::show, devices::history, devices::suspend, devices::resume,
+        devices::retire, devices::replace, devices::code, devices::clear_clone,
+        bulk::add, bulk::export,
+        zones::list, zones::add, zones::forms, zones::rollover, zones::pull,
+        health::alive, health::ready, health::metrics, document,
+    ),
+    components(schemas(AddLine, NewDevice)),
+    modifiers(&Security),
+)]
+struct Document;
+
+/// How callers show who they are.
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("token", SecurityScheme::Http(token));
+        let device = SecurityScheme::MutualTls {
+            description: Some(
+                "The device's enrolment key or its manufacturer's certificate".into(),
+            ),
+            extensions: None,
+            deprecated: None,
+        };
+        components.add_security_scheme("device", device);
+    }
+}
+
+/// The description as it is checked in.
+#[must_use]
+pub fn openapi_json() -> String {
+    // It is made of text and maps, which are always JSON.
+    let mut json = Document::openapi().to_pretty_json().unwrap_or_default();
+    json.push('\n');
+    json
+}
+
+/// This description.
+#[utoipa::path(get, path = "/openapi.json", tag = "health", security(()),
+    responses((status = 200, body = Object)))]
+pub(super) async fn document() -> Response {
+    ([(CONTENT_TYPE, "application/json")], openapi_json()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `.route("/path", get(…).post(…))` in the router, as `GET /path`.
+    fn routes() -> Vec<String> {
+        let source = include_str!("mod.rs");
+        let constants = [
+            ("crate::protocol::ENROLL", crate::protocol::ENROLL),
+            ("crate::protocol::RENEW", crate::protocol::RENEW),
+            ("BULK", super::super::BULK),
+            ("EXPORT", super::super::EXPORT),
+        ];
+        let mut found = Vec::new();
+        for route in source.split(".route(").skip(1) {
+            let (path, handlers) = route.split_once(',').unwrap();
+            let path = constants.iter().find(|(name, _)| *name == path.trim());
+            let quoted = route.split('"').nth(1).unwrap_or_default();
+            let path = path.map_or(quoted, |(_, path)| path);
+            let handlers = handlers.split(".route(").next().unwrap();
+            let handlers = handlers.split(".fallback(").next().unwrap();
+            for method in ["get", "post", "put", "delete"] {
+                if handlers.contains(&format!("{method}(")) {
+                    found.push(format!("{method} {path}"));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn every_route_is_described_and_nothing_else_is() {
+        let document: serde_json::Value = serde_json::from_str(&openapi_json()).unwrap();
+        let mut described = Vec::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            let methods = methods.as_object().unwrap().keys();
+            described.extend(methods.map(|method| format!("{method} {path}")));
+        }
+        described.sort();
+        assert_eq!(described, routes());
+    }
+
+    #[test]
+    fn what_is_checked_in_is_what_the_handlers_say() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        let checked_in = std::fs::read_to_string(path).unwrap_or_default();
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(path, openapi_json()).unwrap();
+            return;
+        }
+        assert!(
+            checked_in == openapi_json(),
+            "openapi.json differs: look at what changed for clients, then run this test with UPDATE_OPENAPI=1"
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! Problems as answers: the only place that knows both [`Problem`] and HTTP.
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use crate::protocol::{Kind, PROBLEM_JSON, Problem};
+
+/// A problem that is to be answered, and after how many seconds to come again.
+#[derive(Clone, Debug)]
+pub(crate) struct Refused {
+    kind: Kind,
+    detail: String,
+    retry_after: Option<u64>,
+}
+
+impl Refused {
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        let retry_after = match kind {
+            Kind::ClockWrong | Kind::StorageUnavailable | Kind::ZoneNotReady => Some(60),
+            Kind::Internal => Some(600),
+            _ => None,
+        };
+        Self {
+            kind,
+            detail: detail.into(),
+            retry_after,
+        }
+    }
+
+    pub(super) fn after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Which kind of problem it is.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The same, said to a device: what is not found for an operator is a device that is not known.
+    pub(super) fn for_device(mut self) -> Self {
+        if self.kind == Kind::NotFound {
+            self.kind = Kind::UnknownDevice;
+        }
+        self
+    }
+
+    /// The problem alone, for one line of many.
+    pub(super) fn into_problem(self) -> Problem {
+        Problem::new(self.kind, self.detail)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let Self {
+            kind,
+            detail,
+            retry_after,
+        } = self;
+        let status = StatusCode::from_u16(kind.status());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let problem = Problem::new(kind, detail);
+        let mut response = (status, Json(&problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if kind == Kind::TokenRequired {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        // The layer around all routes counts it, and adds the id of the request.
+        response.extensions_mut().insert(Answered(problem));
+        response
+    }
+}
+
+/// The problem of an answer, for the layer around all routes.
+#[derive(Clone, Debug)]
+pub(super) struct Answered(pub(super) Problem);
+
+/// What no route was made for.
+pub(super) async fn not_found() -> Refused {
+    Refused::new(
+        Kind::NotFound,
+        "there is no such path: /openapi.json has all there are",
+    )
+}
+
+/// A path that is there, with a method that is not.
+pub(super) async fn no_such_method() -> Refused {
+    Refused::new(
+        Kind::MethodNotAllowed,
+        "this path has other methods: the header 'allow' and /openapi.json have them",
+    )
+}

@@ -1,0 +1,123 @@
+//! Operators' requests about zones. Delegation certificates and their keys are imported on the
+//! machine itself: keys do not travel.
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+
+use super::App;
+use super::access::{Admin, Viewer};
+use super::body::Json;
+use super::problem::Refused;
+use crate::names;
+use crate::protocol::{Kind, NewZone, Problem, PullRenewals, Zone, ZoneForms};
+use crate::registry::Forms;
+use crate::store;
+
+/// List the zones with their delegation certificates.
+#[utoipa::path(get, path = "/v1/admin/zones", tag = "operators", security(("token" = [])),
+    responses(
+        (status = 200, body = [Zone]),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    _viewer: Viewer,
+) -> Result<Answer<Vec<Zone>>, Refused> {
+    let zones = app.desk.store().zones().await?;
+    Ok(Answer(zones.iter().map(Zone::from).collect()))
+}
+
+/// Add a zone. It issues nothing until it has a delegation certificate.
+#[utoipa::path(post, path = "/v1/admin/zones", tag = "operators", security(("token" = [])), request_body = NewZone,
+    responses(
+        (status = 201, body = Zone),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn add(
+    State(app): State<Arc<App>>,
+    admin: Admin,
+    Json(new): Json<NewZone>,
+) -> Result<(StatusCode, Answer<Zone>), Refused> {
+    let zone = parse(&new.zone)?;
+    let forms: Forms = new.forms.parse()?;
+    let act = super::act(admin.actor())?;
+    let new = store::NewZone {
+        zone: zone.clone(),
+        forms,
+    };
+    app.desk.store().add_zone(&new, &act).await?;
+    Ok((StatusCode::CREATED, one(&app, &zone).await?))
+}
+
+/// Change which forms a zone issues.
+#[utoipa::path(post, path = "/v1/admin/zones/{zone}/forms", tag = "operators", security(("token" = [])),
+    params(("zone" = String, Path, description = "The zone")), request_body = ZoneForms,
+    responses(
+        (status = 200, body = Zone),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn forms(
+    State(app): State<Arc<App>>,
+    admin: Admin,
+    Path(zone): Path<String>,
+    Json(wanted): Json<ZoneForms>,
+) -> Result<Answer<Zone>, Refused> {
+    let zone = parse(&zone)?;
+    let act = super::act(admin.actor())?;
+    let forms: Forms = wanted.forms.parse()?;
+    app.desk.store().set_forms(&zone, forms, &act).await?;
+    one(&app, &zone).await
+}
+
+/// Issue from the zone's next delegation certificate from now on; the one before drains.
+#[utoipa::path(post, path = "/v1/admin/zones/{zone}/rollover", tag = "operators", security(("token" = [])),
+    params(("zone" = String, Path, description = "The zone")),
+    responses(
+        (status = 200, body = Zone),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn rollover(
+    State(app): State<Arc<App>>,
+    admin: Admin,
+    Path(zone): Path<String>,
+) -> Result<Answer<Zone>, Refused> {
+    let zone = parse(&zone)?;
+    let act = super::act(admin.actor())?;
+    let managed = app.desk.rollover(&zone, &act).await?;
+    Ok(Answer(Zone::from(&managed)))
+}
+
+/// Ask a zone's devices to renew before their time, or take that back.
+#[utoipa::path(post, path = "/v1/admin/zones/{zone}/pull-renewals", tag = "operators", security(("token" = [])),
+    params(("zone" = String, Path, description = "The zone")), request_body = PullRenewals,
+    responses(
+        (status = 200, body = Zone),
+        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn pull(
+    State(app): State<Arc<App>>,
+    admin: Admin,
+    Path(zone): Path<String>,
+    Json(wanted): Json<PullRenewals>,
+) -> Result<Answer<Zone>, Refused> {
+    let zone = parse(&zone)?;
+    let act = super::act(admin.actor())?;
+    let before = wanted.issued_before.map(super::at).transpose()?;
+    app.desk.store().pull_renewals(&zone, before, &act).await?;
+    one(&app, &zone).await
+}
+
+async fn one(app: &App, zone: &names::Zone) -> Result<Answer<Zone>, Refused> {
+    let zones = app.desk.store().zones().await?;
+    let found = zones.iter().find(|managed| managed.zone == *zone);
+    let found = found.ok_or(crate::registry::Error::UnknownZone)?;
+    Ok(Answer(Zone::from(found)))
+}
+
+/// A zone that somebody wrote.
+pub(super) fn parse(zone: &str) -> Result<names::Zone, Refused> {
+    names::Zone::parse(zone).map_err(|error| Refused::new(Kind::BadRequest, error.to_string()))
+}

@@ -1,0 +1,83 @@
+//! Where a command works: the configuration, its database, and whoever runs it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dc_signer::config::Config;
+use dc_signer::desk::Desk;
+use dc_signer::registry::{Device, Error as Registry};
+use dc_signer::store::{self, Act, Find, Store};
+use dc_signer::{Error, clock, database};
+
+/// The configuration that a command takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Place {
+    /// The configuration of the service, which says where the database is
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+}
+
+/// What a command works with.
+pub(super) struct Open {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) desk: Desk,
+}
+
+impl Place {
+    /// Runs a command that needs the signer's keys and decisions.
+    pub(super) fn with_desk(
+        &self,
+        work: impl AsyncFnOnce(&Open) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        block_on(async {
+            let config = Config::load(&self.config)?;
+            let store = database::open(&config).await?;
+            let desk = Desk::open(&config, store.clone()).await?;
+            let open = Open { store, desk };
+            let done = work(&open).await;
+            open.store.close().await;
+            done
+        })
+    }
+
+    /// Runs a command that needs the configuration alone.
+    pub(super) fn with_config(
+        &self,
+        work: impl AsyncFnOnce(Config) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        block_on(async { work(Config::load(&self.config)?).await })
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Runtime { source })?
+        .block_on(work)
+}
+
+impl Open {
+    /// The device that somebody named by its external id, its id or its unique name.
+    pub(super) async fn device(&self, text: &str) -> Result<Device, Error> {
+        let external_id = text.parse().map(Find::ExternalId).ok();
+        let id = text.parse().map(Find::Id).ok();
+        let name = dc_signer::names::parse(text).map(Find::Name).ok();
+        for find in [external_id, id, name].into_iter().flatten() {
+            if let Some(device) = self.store.find_device(&find).await? {
+                return Ok(device);
+            }
+        }
+        let source = Registry::UnknownDevice;
+        Err(store::Error::Refused { source }.into())
+    }
+}
+
+/// The command line acts in the name of whoever runs it.
+pub(super) fn act() -> Result<Act, Error> {
+    let user = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
+    Ok(Act {
+        actor: format!("cli:{user}"),
+        at: clock::now()?,
+    })
+}

@@ -1,0 +1,176 @@
+//! `dc-signer zones`: what names are issued under, and the certificates that sign them.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use dc_signer::human::Moment;
+use dc_signer::names::Zone;
+use dc_signer::registry::{Forms, ManagedZone};
+use dc_signer::store::NewZone;
+use dc_signer::{Error, protocol};
+
+use super::place::{Open, Place, act};
+use super::table::Table;
+use super::{print, warn};
+
+/// Manage zones and their delegation certificates
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Add a zone, with its first delegation certificate
+    Add(Add),
+    /// List the zones with their delegation certificates
+    List(List),
+    /// Move a zone on to its next delegation certificate
+    Rollover(Rollover),
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// The zone, such as cpe.example.com
+    #[arg(value_parser = Zone::parse)]
+    zone: Zone,
+    /// What its devices get: named, both or rfc9345. With the last two every device can pose as every other
+    /// to clients that do not know the unique name
+    #[arg(long, default_value = "named")]
+    forms: Forms,
+    /// A folder with the delegation certificate's chain.pem and key.pem; a copy is kept in the data folder
+    #[arg(long, value_name = "DIR")]
+    import: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    place: Place,
+    /// Print the zones as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Rollover {
+    /// The zone
+    #[arg(value_parser = Zone::parse)]
+    zone: Zone,
+    /// A folder with the next delegation certificate's chain.pem and key.pem. It becomes active by itself 48 h after
+    /// its notBefore, or at once when the active one has under 8 days left
+    #[arg(long, value_name = "DIR")]
+    import: Option<PathBuf>,
+    /// Issue from the next certificate at once
+    #[arg(long)]
+    now: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Error> {
+        match self.what {
+            What::Add(add) => add.run(),
+            What::List(List { place, json }) => place.with_desk(async |open| {
+                let zones = open.store.zones().await?;
+                match json {
+                    true => {
+                        let zones: Vec<protocol::Zone> = zones.iter().map(Into::into).collect();
+                        print(&serde_json::json!(zones))
+                    }
+                    false => print(&table(&zones)),
+                }
+            }),
+            What::Rollover(rollover) => rollover.run(),
+        }
+    }
+}
+
+impl Add {
+    fn run(self) -> Result<(), Error> {
+        self.place.with_desk(async |open| {
+            let new = NewZone {
+                zone: self.zone.clone(),
+                forms: self.forms,
+            };
+            open.store.add_zone(&new, &act()?).await?;
+            if let Some(folder) = &self.import {
+                import(open, &self.zone, folder).await?;
+                open.desk.rollover(&self.zone, &act()?).await?;
+            }
+            show(open, &self.zone).await
+        })
+    }
+}
+
+impl Rollover {
+    fn run(self) -> Result<(), Error> {
+        self.place.with_desk(async |open| {
+            if let Some(folder) = &self.import {
+                import(open, &self.zone, folder).await?;
+            }
+            if self.now || self.import.is_none() {
+                open.desk.rollover(&self.zone, &act()?).await?;
+            } else {
+                open.desk.keep_zones(act()?.at).await?;
+            }
+            show(open, &self.zone).await
+        })
+    }
+}
+
+async fn import(open: &Open, zone: &Zone, folder: &Path) -> Result<(), Error> {
+    let imported = open.desk.import_slot(zone, folder, &act()?).await?;
+    warn(&imported.warnings);
+    if imported.known {
+        eprintln!(
+            "note: slot {} had this certificate already; its key is on this machine now",
+            imported.slot
+        );
+    }
+    Ok(())
+}
+
+async fn show(open: &Open, zone: &Zone) -> Result<(), Error> {
+    let mut zones = open.store.zones().await?;
+    zones.retain(|managed| managed.zone == *zone);
+    print(&table(&zones))
+}
+
+fn table(zones: &[ManagedZone]) -> Table<6> {
+    let mut table = Table::new(["ZONE", "FORMS", "SLOT", "STATE", "BEGINS", "ENDS"]);
+    for managed in zones {
+        let (zone, forms) = (managed.zone.to_string(), managed.forms.as_str().to_owned());
+        if managed.slots.is_empty() {
+            let none = || "-".to_owned();
+            table.row([zone.clone(), forms.clone(), none(), none(), none(), none()]);
+        }
+        for slot in &managed.slots {
+            table.row([
+                zone.clone(),
+                forms.clone(),
+                slot.number.to_string(),
+                slot.state.to_string(),
+                Moment(slot.not_before).to_string(),
+                Moment(slot.not_after).to_string(),
+            ]);
+        }
+    }
+    table
+}
+
+const HELP: &str = "\
+A zone's certificates go from next to active to draining to gone. Import the next one some weeks before the active
+one ends: it becomes active by itself, and no device notices. Nothing is issued under a certificate with less
+than 8 days left. With several signers, import it on each of them.
+
+Examples:
+  dc-signer zones add cpe.example.com --import vendor --config /etc/dc-signer/config.toml
+  dc-signer zones rollover cpe.example.com --import vendor-2027 --config /etc/dc-signer/config.toml
+  dc-signer zones rollover cpe.example.com --config /etc/dc-signer/config.toml
+  dc-signer zones list --config /etc/dc-signer/config.toml";

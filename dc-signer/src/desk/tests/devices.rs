@@ -1,0 +1,215 @@
+//! Adding devices and replacing them.
+
+use std::collections::BTreeSet;
+
+use super::bench::Bench;
+use super::device::{Cpe, renewal};
+use crate::config::NameMode;
+use crate::desk::Refusal;
+use crate::protocol::{NewDevice, Replace};
+use crate::registry::{Forms, State};
+use crate::store::Conflict;
+use crate::store::testing::Database;
+
+on_both! {
+    adding_twice_changes_nothing,
+    a_bad_line_stops_no_other,
+    names_follow_from_the_external_id_unless_they_are_random,
+    a_zone_must_be_named_when_there_are_two,
+    a_sold_box_gets_a_new_name_and_the_old_one_is_refused,
+    a_broken_box_keeps_its_name_and_its_key_is_forgotten,
+    a_new_box_with_a_known_key_takes_over,
+    a_new_name_and_a_key_exclude_each_other,
+}
+
+fn new(external_id: &str) -> NewDevice {
+    NewDevice {
+        external_id: external_id.to_owned(),
+        ..NewDevice::default()
+    }
+}
+
+async fn adding_twice_changes_nothing(database: &Database) {
+    let bench = Bench::new(database).await;
+    let first = bench.add(new("customer-1")).await.unwrap();
+    let records = bench.records().await;
+    let again = bench.add(new("customer-1")).await.unwrap();
+    assert!(first.created && !again.created);
+    assert_eq!((first.id, first.name), (again.id, again.name));
+    assert_eq!(bench.records().await, records);
+    let other = NewDevice {
+        slot: 1,
+        ..new("customer-1")
+    };
+    let conflict = bench.add(other).await;
+    assert!(
+        matches!(conflict, Err(Refusal::Conflict(Conflict::ExternalId))),
+        "{conflict:?}"
+    );
+}
+
+async fn a_bad_line_stops_no_other(database: &Database) {
+    let bench = Bench::new(database).await;
+    let lines = [
+        new(""),
+        new("customer-1"),
+        NewDevice {
+            zone: Some("nowhere.example.com".to_owned()),
+            ..new("customer-2")
+        },
+        NewDevice {
+            zone: Some("no zone".to_owned()),
+            ..new("customer-3")
+        },
+        NewDevice {
+            enrolment_key: Some("key".to_owned()),
+            ..new("customer-4")
+        },
+        NewDevice {
+            serial: Some("1".to_owned()),
+            ..new("customer-5")
+        },
+        NewDevice {
+            manufacturer: Some("nobody".to_owned()),
+            serial: Some("1".to_owned()),
+            ..new("customer-6")
+        },
+        new("customer-7"),
+    ];
+    let lines: Vec<&NewDevice> = lines.iter().collect();
+    let by = bench.by(bench.now);
+    let added = bench.desk.add_devices(&lines, &by).await.unwrap();
+    let good: Vec<bool> = added.iter().map(Result::is_ok).collect();
+    let expected = [false, true, false, false, false, false, false, true];
+    assert_eq!(good, expected, "{added:#?}");
+    assert_eq!(added[7].as_ref().unwrap().external_id, "customer-7");
+}
+
+async fn names_follow_from_the_external_id_unless_they_are_random(database: &Database) {
+    let bench = Bench::new(database).await;
+    let slots = (0..4).map(|slot| NewDevice {
+        slot,
+        ..new(&format!("customer-{slot}"))
+    });
+    let mut names = BTreeSet::new();
+    for device in slots {
+        let name = bench.add(device).await.unwrap().name;
+        let (label, zone) = name.split_once('.').unwrap();
+        assert_eq!((label.len(), zone), (26, "cpe.example.com"));
+        names.insert(name);
+    }
+    assert_eq!(names.len(), 4);
+    let mut config = bench.config.clone();
+    config.names.mode = NameMode::Random;
+    bench.desk.reload(&config).await.unwrap();
+    let name = bench.add(new("customer-9")).await.unwrap().name;
+    assert!(names.insert(name));
+}
+
+async fn a_zone_must_be_named_when_there_are_two(database: &Database) {
+    let bench = Bench::new(database).await;
+    bench.add_zone("s02.example.com", Forms::Named).await;
+    let refusal = bench.add(new("customer-1")).await;
+    assert!(matches!(refusal, Err(Refusal::WhichZone)), "{refusal:?}");
+    let named = NewDevice {
+        zone: Some("s02.example.com".to_owned()),
+        ..new("customer-1")
+    };
+    let name = bench.add(named).await.unwrap().name;
+    assert!(name.ends_with(".s02.example.com"), "{name}");
+}
+
+async fn a_sold_box_gets_a_new_name_and_the_old_one_is_refused(database: &Database) {
+    let bench = Bench::new(database).await;
+    let added = bench.add_with_code("customer-1").await;
+    let cpe = Cpe::new();
+    let code = added.code.unwrap().code;
+    let first = cpe.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    let device = bench.find("customer-1").await;
+    let how = Replace {
+        new_name: true,
+        enrolment_key: None,
+    };
+    let by = bench.by(bench.now);
+    let replaced = bench.desk.replace(device.id, &how, &by).await.unwrap();
+    assert_ne!(replaced.device.name, first.name);
+    assert_eq!(
+        (replaced.device.epoch, replaced.device.state.as_str()),
+        (1, "preregistered")
+    );
+    let refusal = cpe
+        .renew(&bench.desk, &renewal(&first, "1"), bench.now)
+        .await;
+    assert!(refusal.is_err(), "{refusal:?}");
+    let code = replaced.code.unwrap().code;
+    let second = cpe.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    assert_eq!(second.name, replaced.device.name);
+    // And a third owner gets a third name.
+    let again = bench.desk.replace(device.id, &how, &by).await.unwrap();
+    assert!(![first.name, second.name].contains(&again.device.name));
+}
+
+async fn a_broken_box_keeps_its_name_and_its_key_is_forgotten(database: &Database) {
+    let bench = Bench::new(database).await;
+    let added = bench.add_with_code("customer-1").await;
+    let (old, new) = (Cpe::new(), Cpe::new());
+    let code = added.code.unwrap().code;
+    let first = old.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    let device = bench.find("customer-1").await;
+    let by = bench.by(bench.now);
+    let replaced = bench
+        .desk
+        .replace(device.id, &Replace::default(), &by)
+        .await;
+    let code = replaced.unwrap().code.unwrap().code;
+    let refusal = old
+        .renew(&bench.desk, &renewal(&first, "1"), bench.now)
+        .await;
+    assert!(refusal.is_err(), "{refusal:?}");
+    let second = new.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    assert_eq!(second.name, first.name);
+}
+
+async fn a_new_box_with_a_known_key_takes_over(database: &Database) {
+    let bench = Bench::new(database).await;
+    let added = bench.add_with_code("customer-1").await;
+    let (old, new) = (Cpe::new(), Cpe::new());
+    let code = added.code.unwrap().code;
+    let first = old.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    let device = bench.find("customer-1").await;
+    let how = Replace {
+        new_name: false,
+        enrolment_key: Some(new.key().to_string()),
+    };
+    let by = bench.by(bench.now);
+    let replaced = bench.desk.replace(device.id, &how, &by).await.unwrap();
+    assert!(replaced.code.is_none());
+    let second = old
+        .renew(&bench.desk, &renewal(&first, "1"), bench.now)
+        .await
+        .unwrap();
+    let third = new
+        .renew(&bench.desk, &renewal(&second, "2"), bench.now)
+        .await;
+    assert_eq!(third.unwrap().name, first.name);
+    let refusal = old
+        .renew(&bench.desk, &renewal(&second, "3"), bench.now)
+        .await;
+    assert!(refusal.is_err(), "{refusal:?}");
+    assert_eq!(bench.find("customer-1").await.state, State::Active);
+}
+
+async fn a_new_name_and_a_key_exclude_each_other(database: &Database) {
+    let bench = Bench::new(database).await;
+    bench.add(new("customer-1")).await.unwrap();
+    let device = bench.find("customer-1").await;
+    let how = Replace {
+        new_name: true,
+        enrolment_key: Some(Cpe::new().key().to_string()),
+    };
+    let refusal = bench
+        .desk
+        .replace(device.id, &how, &bench.by(bench.now))
+        .await;
+    assert!(matches!(refusal, Err(Refusal::TwoWays)), "{refusal:?}");
+}

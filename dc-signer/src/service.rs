@@ -1,0 +1,178 @@
+//! The whole service: put together from a configuration, started only when it can issue, reloaded and
+//! stopped without losing a request.
+
+mod housekeeping;
+mod lifecycle;
+mod measured;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::crypto::CryptoProvider;
+
+use crate::api::{self, App};
+use crate::clock;
+use crate::config::Config;
+use crate::database;
+use crate::desk::Desk;
+use crate::error::Error;
+use crate::listener::{Identity, Listener, Settings, tls_config};
+use crate::store::Store;
+use crate::telemetry::{LogControl, Metrics};
+use crate::web::{self, Web};
+use housekeeping::Housekeeping;
+use measured::Measured;
+
+pub use lifecycle::serve;
+
+/// A service that listens, and has shown that it can issue.
+#[derive(Debug)]
+pub struct Service {
+    config: Config,
+    store: Arc<dyn Store>,
+    desk: Arc<Desk>,
+    app: Arc<App>,
+    web: Arc<Web>,
+    listener: Listener,
+    settings: Arc<ArcSwap<Settings>>,
+    provider: Arc<CryptoProvider>,
+    metrics: Arc<Metrics>,
+}
+
+impl Service {
+    /// Opens the database, loads all keys, signs and verifies one credential for each active
+    /// delegation certificate, and listens.
+    ///
+    /// An SQLite file that is not there is made; older tables are left to `dc-signer migrate`. Fails
+    /// with what any of these steps fails with.
+    pub async fn start(config: Config, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
+        let metrics = Metrics::new();
+        let settings = settings(&config, &provider)?;
+        let store = database::open(&config).await?;
+        let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone()));
+        let desk = Arc::new(Desk::open(&config, store.clone()).await?);
+        let tested = desk.self_test(clock::now()?)?;
+        tracing::info!(
+            delegations = tested,
+            "a credential of each was signed and verified"
+        );
+        let app = App::new(&config, desk.clone(), metrics.clone());
+        let web = Web::new(store.clone())?;
+        let settings = Arc::new(ArcSwap::from_pointee(settings));
+        let listener = Listener::bind(settings.clone(), metrics.clone()).await?;
+        Ok(Self {
+            config,
+            store,
+            desk,
+            app,
+            web,
+            listener,
+            settings,
+            provider,
+            metrics,
+        })
+    }
+
+    /// Where it listens.
+    ///
+    /// Fails with [`Error::Listen`].
+    pub fn address(&self) -> Result<SocketAddr, Error> {
+        self.listener.address()
+    }
+
+    /// Takes its configuration, certificate and zones anew, for the connections that come from now
+    /// on.
+    #[must_use]
+    pub fn reloader(&self, log: Option<LogControl>) -> Reloader {
+        Reloader {
+            database: format!("{:?}", self.config.database),
+            address: self.config.listen.address,
+            desk: self.desk.clone(),
+            app: self.app.clone(),
+            settings: self.settings.clone(),
+            provider: self.provider.clone(),
+            log,
+        }
+    }
+
+    /// Serves until `stop` is ready, then until the requests in progress are answered.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self {
+            config,
+            store,
+            desk,
+            app,
+            web,
+            listener,
+            metrics,
+            ..
+        } = self;
+        let housekeeping = Housekeeping {
+            store: store.clone(),
+            app: app.clone(),
+            desk,
+            metrics,
+            retention: config.retention,
+        };
+        let housekeeping = tokio::spawn(housekeeping.run());
+        app.readiness().started();
+        let stopping = app.clone();
+        let stop = async move {
+            stop.await;
+            stopping.readiness().stopping();
+        };
+        let router = api::router(app, web::router(web));
+        listener.serve(router, stop).await;
+        housekeeping.abort();
+        store.close().await;
+    }
+}
+
+/// Takes a changed configuration while the service runs.
+#[derive(Debug)]
+pub struct Reloader {
+    database: String,
+    address: SocketAddr,
+    desk: Arc<Desk>,
+    app: Arc<App>,
+    settings: Arc<ArcSwap<Settings>>,
+    provider: Arc<CryptoProvider>,
+    log: Option<LogControl>,
+}
+
+impl Reloader {
+    /// Reads the file again: all of it counts from now on, or nothing.
+    ///
+    /// Fails with what reading the file, the certificate and the delegation certificates fails with.
+    pub async fn reload(&self, path: &Path) -> Result<(), Error> {
+        let config = Config::load(path)?;
+        let settings = settings(&config, &self.provider)?;
+        self.desk.reload(&config).await?;
+        if let Some(log) = &self.log {
+            log.set(&config.log.filter)?;
+        }
+        if config.listen.address != self.address {
+            tracing::warn!("listen.address has changed: that takes a restart");
+        }
+        if format!("{:?}", config.database) != self.database {
+            tracing::warn!("database has changed: that takes a restart");
+        }
+        self.app.reload(&config);
+        self.settings.store(settings.into());
+        Ok(())
+    }
+}
+
+fn settings(config: &Config, provider: &Arc<CryptoProvider>) -> Result<Settings, Error> {
+    let listen = &config.listen;
+    let identity = Identity::load(&listen.certificate, &listen.key, provider)?;
+    if let Some(warning) = identity.warning() {
+        tracing::warn!("{warning}");
+    }
+    Ok(Settings {
+        tls: tls_config(&identity, listen, provider.clone())?,
+        listen: listen.clone(),
+    })
+}

@@ -1,0 +1,156 @@
+//! What the service does besides answering: it looks after its database and counts its fleet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::api::App;
+use crate::clock;
+use crate::config::Retention;
+use crate::desk::Desk;
+use crate::registry::{ManagedZone, SlotState, State};
+use crate::store::{self, Fleet, Store};
+use crate::telemetry::{self, Metrics, SlotExpiry};
+
+/// The work beside the requests. Nothing of it stops the service when it fails.
+#[derive(Debug)]
+pub(super) struct Housekeeping {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) app: Arc<App>,
+    pub(super) desk: Arc<Desk>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) retention: Retention,
+}
+
+impl Housekeeping {
+    /// Goes on for ever.
+    pub(super) async fn run(self) {
+        let [mut often, mut each_minute, mut each_hour] = [OFTEN, MINUTE, HOUR].map(|period| {
+            let mut interval = interval(period);
+            // A machine that slept has nothing to catch up on.
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            interval
+        });
+        loop {
+            tokio::select! {
+                _ = often.tick() => self.ask_database().await,
+                _ = each_minute.tick() => self.each_minute().await,
+                _ = each_hour.tick() => self.tidy().await,
+            }
+        }
+    }
+
+    async fn ask_database(&self) {
+        let answer = self.store.ping().await;
+        self.app.readiness().storage(answer.is_ok());
+    }
+
+    async fn each_minute(&self) {
+        let Ok(now) = clock::now() else { return };
+        if let Err(error) = self.desk.keep_zones(now).await {
+            tracing::warn!(%error, "the zones cannot be looked after");
+        }
+        for missing in self.desk.missing() {
+            tracing::warn!(
+                ?missing,
+                "a delegation certificate's key is not on this machine"
+            );
+        }
+        if let Err(error) = self.app.tidy(now).await {
+            tracing::warn!(%error, "the refused requests cannot be counted");
+        }
+        if let Err(error) = self.count_fleet().await {
+            tracing::warn!(%error, "the fleet cannot be counted");
+        }
+    }
+
+    async fn count_fleet(&self) -> Result<(), crate::Error> {
+        let fleet = self.store.fleet(clock::now()?).await?;
+        self.metrics.set_fleet(&summary(&fleet));
+        let zones = self.store.zones().await?;
+        self.metrics.set_certificates(&slots(&zones));
+        Ok(())
+    }
+
+    async fn tidy(&self) {
+        let retention = store::Retention {
+            issues: self.retention.issues,
+            refused: self.retention.refused,
+        };
+        let Ok(now) = clock::now() else { return };
+        match self.store.tidy(now, &retention).await {
+            Ok(tidied) => tracing::debug!(?tidied, "removed what had its time"),
+            Err(error) => tracing::warn!(%error, "what had its time cannot be removed"),
+        }
+    }
+}
+
+/// All zones together.
+fn summary(fleet: &Fleet) -> telemetry::Fleet {
+    let zones = || fleet.zones.values();
+    let states = State::ALL.map(|state| {
+        let counts = zones().map(|zone| zone.states.get(&state).copied().unwrap_or(0));
+        (state.to_string(), counts.sum())
+    });
+    let expired = (0, zones().map(|zone| zone.expired).sum());
+    let within = Fleet::WITHIN.iter().enumerate().map(|(place, within)| {
+        let counts = zones().map(|zone| zone.expiring.get(place).copied().unwrap_or(0));
+        (within.as_secs() / 3600, counts.sum())
+    });
+    telemetry::Fleet {
+        states: states.into(),
+        expiring: std::iter::once(expired).chain(within).collect(),
+        clones: zones().map(|zone| zone.possible_clones).sum(),
+    }
+}
+
+fn slots(zones: &[ManagedZone]) -> Vec<SlotExpiry> {
+    let mut found = Vec::new();
+    for zone in zones {
+        let used = zone
+            .slots
+            .iter()
+            .filter(|slot| slot.state != SlotState::Gone);
+        found.extend(used.map(|slot| SlotExpiry {
+            zone: zone.zone.to_string(),
+            slot: slot.number,
+            state: slot.state.to_string(),
+            not_after: slot.not_after.as_secs(),
+        }));
+    }
+    found
+}
+
+const OFTEN: Duration = Duration::from_secs(5);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::ZoneCount;
+
+    #[test]
+    fn the_metrics_of_the_fleet_are_those_of_all_zones() {
+        let count = ZoneCount {
+            states: [(State::Active, 10)].into(),
+            possible_clones: 1,
+            expiring: [1, 2, 3, 4],
+            expired: 5,
+        };
+        let mut fleet = Fleet::default();
+        fleet
+            .zones
+            .insert("a.example.com".to_owned(), count.clone());
+        fleet.zones.insert("b.example.com".to_owned(), count);
+        let summary = summary(&fleet);
+        assert!(summary.states.contains(&("active".to_owned(), 20)));
+        assert!(summary.states.contains(&("retired".to_owned(), 0)));
+        assert_eq!(
+            summary.expiring,
+            [(0, 10), (6, 2), (12, 4), (24, 6), (48, 8)]
+        );
+        assert_eq!(summary.clones, 2);
+    }
+}

@@ -1,0 +1,155 @@
+//! Searching devices, and one device with its history.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use pki_types::UnixTime;
+use serde::Deserialize;
+
+use super::Web;
+use super::access::Visitor;
+use super::acts::Act;
+use super::fault::{Fault, see_other};
+use super::page::{self, DevicePage, DevicesPage, Search};
+use super::parts::{Asked, At};
+use crate::clock;
+use crate::names::{self, Zone};
+use crate::registry::{Device, DeviceId, Error, Sha256};
+use crate::store::{Filter, Find, Page};
+
+/// What the form of the search sends; what is empty does not count.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Fields {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    zone: String,
+    #[serde(default)]
+    ends: String,
+    #[serde(default)]
+    clone: String,
+    #[serde(default)]
+    after: String,
+}
+
+impl Fields {
+    fn search(self) -> Result<Search, Error> {
+        Ok(Search {
+            state: given(&self.state).map(str::parse).transpose()?,
+            zone: given(&self.zone).map(str::to_owned),
+            ends_within: given(&self.ends).and_then(|hours| hours.parse().ok()),
+            possible_clone: self.clone == "1",
+            after: given(&self.after).map(str::parse).transpose()?,
+            text: self.q.trim().to_owned(),
+        })
+    }
+}
+
+fn given(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|text| !text.is_empty())
+}
+
+fn filter(search: &Search, now: UnixTime) -> Result<Filter, Error> {
+    let zone = search.zone.as_deref().map(Zone::parse).transpose();
+    Ok(Filter {
+        state: search.state,
+        zone: zone.map_err(|_| Error::UnknownZone)?,
+        possible_clone: search.possible_clone.then_some(true),
+        external_id_prefix: Some(search.text.clone()).filter(|text| !text.is_empty()),
+        expires_before: search.ends_within.map(|hours| later(now, hours)),
+    })
+}
+
+fn later(now: UnixTime, hours: u32) -> UnixTime {
+    // Those that end in this very second count too.
+    let seconds = now.as_secs() + u64::from(hours) * 3600 + 1;
+    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+}
+
+/// Devices that fit a search. What names exactly one device leads to it.
+pub(super) async fn list(
+    State(web): State<Arc<Web>>,
+    visitor: Visitor,
+    Asked(fields): Asked<Fields>,
+) -> Result<Response, Fault> {
+    let now = clock::now()?;
+    let bad = |source| Fault::BadSearch { source };
+    let search = fields.search().map_err(bad)?;
+    if let Some(device) = exact(&web, &search.text).await? {
+        return Ok(see_other(&format!("/devices/{}", device.id)));
+    }
+    let filter = filter(&search, now).map_err(bad)?;
+    let page = Page {
+        after: search.after.clone(),
+        limit: PAGE,
+    };
+    let listed = web.store.list_devices(&filter, &page).await?;
+    let zones = web.store.zones().await?;
+    let page = DevicesPage {
+        search: &search,
+        listed: &listed,
+        zones: &zones,
+        now,
+    };
+    Ok(page::respond(StatusCode::OK, page.render(&visitor.who())))
+}
+
+/// The device with this id, name or enrolment key.
+async fn exact(web: &Web, text: &str) -> Result<Option<Device>, Fault> {
+    let finds = [
+        text.parse::<DeviceId>().ok().map(Find::Id),
+        text.parse::<Sha256>().ok().map(Find::Key),
+        names::parse(text).ok().map(Find::Name),
+    ];
+    for find in finds.into_iter().flatten() {
+        if let Some(device) = web.store.find_device(&find).await? {
+            return Ok(Some(device));
+        }
+    }
+    Ok(None)
+}
+
+/// What was just done, to be confirmed.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Shown {
+    #[serde(default)]
+    done: String,
+}
+
+/// One device.
+pub(super) async fn show(
+    State(web): State<Arc<Web>>,
+    visitor: Visitor,
+    At(id): At<String>,
+    Asked(shown): Asked<Shown>,
+) -> Result<Response, Fault> {
+    let device = find(&web, &id).await?;
+    let history = web.store.history(device.id, HISTORY).await?;
+    let page = DevicePage {
+        device: &device,
+        history: &history,
+        done: Act::of(&shown.done),
+        limit: HISTORY,
+        now: clock::now()?,
+    };
+    Ok(page::respond(StatusCode::OK, page.render(&visitor.who())))
+}
+
+/// The device with this id.
+///
+/// Fails with [`Fault::NotFound`].
+pub(super) async fn find(web: &Web, id: &str) -> Result<Device, Fault> {
+    let find = Find::Id(id.parse::<DeviceId>()?);
+    let found = web.store.find_device(&find).await?;
+    found.ok_or(Fault::NotFound)
+}
+
+/// Devices on one page.
+const PAGE: u32 = 50;
+/// Rows of each table of a history.
+const HISTORY: u32 = 50;

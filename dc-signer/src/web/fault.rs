@@ -1,0 +1,208 @@
+//! What can go wrong, as a page for people with the id of the request.
+
+use axum::http::StatusCode;
+use axum::http::header::{ALLOW, HeaderValue, LOCATION, RETRY_AFTER};
+use axum::response::{IntoResponse, Response};
+
+use super::page::{self, encoded};
+use crate::registry::{self, Role};
+use crate::store;
+use crate::telemetry::RequestId;
+
+/// Why there is no such page now.
+#[derive(Clone, Debug)]
+pub(super) enum Fault {
+    /// The form is not one of ours, or was changed.
+    BadForm,
+    /// A search for what cannot be.
+    BadSearch {
+        /// What is wrong with it.
+        source: registry::Error,
+    },
+    /// What was sent was not sent by a page of ours, for this operator.
+    Forged,
+    /// It is a bug of ours. The log has it.
+    Internal,
+    /// The path has pages, but not with this method.
+    Method,
+    /// There is nothing of this name.
+    NotFound,
+    /// What was asked for cannot be done now.
+    Refused {
+        /// Why.
+        source: registry::Error,
+    },
+    /// The operator may look only.
+    Role {
+        /// The operator's role.
+        role: Role,
+    },
+    /// Nobody is signed in.
+    SignedOut {
+        /// The path that was asked for, to go there afterwards.
+        wanted: Option<String>,
+    },
+    /// The database does not work now.
+    Storage,
+}
+
+impl Fault {
+    /// The page, once it is known which request it answers.
+    pub(super) fn respond(self, id: RequestId) -> Response {
+        if let Self::SignedOut {
+            wanted: Some(wanted),
+        } = &self
+        {
+            return sign_in_first(wanted);
+        }
+        let (status, title) = self.row();
+        let body = page::fault(status.as_u16(), title, &self.detail(), &id.to_string());
+        let mut response = page::respond(status, body);
+        match self {
+            Self::Storage => {
+                let headers = response.headers_mut();
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
+            }
+            Self::Method => {
+                let headers = response.headers_mut();
+                headers
+                    .entry(ALLOW)
+                    .or_insert(HeaderValue::from_static("GET"));
+            }
+            _ => {}
+        }
+        response
+    }
+
+    fn row(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::BadForm => (StatusCode::BAD_REQUEST, "This form cannot be read"),
+            Self::BadSearch { .. } => (StatusCode::BAD_REQUEST, "Nothing can be found this way"),
+            Self::Forged => (StatusCode::FORBIDDEN, "This form is not accepted"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong"),
+            Self::Method => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "This is not how to come here",
+            ),
+            Self::NotFound => (StatusCode::NOT_FOUND, "There is nothing here"),
+            Self::Refused { .. } => (StatusCode::CONFLICT, "This cannot be done"),
+            Self::Role { .. } => (StatusCode::FORBIDDEN, "Your role does not allow this"),
+            Self::SignedOut { .. } => (StatusCode::FORBIDDEN, "You are not signed in"),
+            Self::Storage => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The database does not answer",
+            ),
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::BadForm => "Go back, load the page again, and send the form once more.".into(),
+            Self::BadSearch { source } => sentence(source),
+            Self::Forged => "It was not sent from a page that this service made for you, or the service was started anew since. Nothing was changed. Go back, load the page again, and send it once more.".into(),
+            Self::Internal => "That is a bug of the service, and its log has the cause under the request's id.".into(),
+            Self::Method => "Start from the fleet, and follow the links.".into(),
+            Self::NotFound => "The address is mistyped, or leads to a device that this service does not know.".into(),
+            Self::Refused { source } => format!("{} Nothing was changed.", sentence(source)),
+            Self::Role { role } => format!("You are {role}, and it takes operator or admin. Ask an admin. Nothing was changed."),
+            Self::SignedOut { .. } => "Your session has ended. Nothing was changed. Sign in again.".into(),
+            Self::Storage => "Nothing was changed. The service goes on by itself as soon as its database does; try again in a minute.".into(),
+        }
+    }
+}
+
+/// Our errors are clauses in lower case.
+fn sentence(error: &registry::Error) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
+}
+
+fn sign_in_first(wanted: &str) -> Response {
+    let to = match wanted {
+        "/" => "/sign-in".to_owned(),
+        wanted => format!("/sign-in?next={}", encoded(wanted)),
+    };
+    see_other(&to)
+}
+
+/// Sends the browser to another page with GET.
+pub(super) fn see_other(to: &str) -> Response {
+    // It is made of our own paths and of what is encoded, so it is always a header's value.
+    let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response()
+}
+
+impl IntoResponse for Fault {
+    /// Nearly empty: [`finish`](super::headers::finish) makes the page, because it knows the request's id.
+    fn into_response(self) -> Response {
+        let mut response = self.row().0.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<store::Error> for Fault {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Refused { source } => source.into(),
+            error if error.is_temporary() => {
+                tracing::warn!(%error, "the database does not work");
+                Self::Storage
+            }
+            error => bug(&error),
+        }
+    }
+}
+
+impl From<registry::Error> for Fault {
+    fn from(source: registry::Error) -> Self {
+        match source {
+            registry::Error::UnknownDevice | registry::Error::BadDeviceId => Self::NotFound,
+            source => Self::Refused { source },
+        }
+    }
+}
+
+impl From<crate::Error> for Fault {
+    fn from(error: crate::Error) -> Self {
+        bug(&error)
+    }
+}
+
+fn bug(error: &dyn std::error::Error) -> Fault {
+    tracing::error!(%error, "this should not happen");
+    Fault::Internal
+}
+
+/// A path of ours with a method that it does not have.
+pub(super) async fn no_such_method() -> Fault {
+    Fault::Method
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_before_signing_in_is_encoded() {
+        let fault = Fault::SignedOut {
+            wanted: Some("/devices?q=a&state=active".into()),
+        };
+        let response = fault.respond(RequestId::next());
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        assert_eq!(
+            response.headers()[LOCATION],
+            "/sign-in?next=%2Fdevices%3Fq%3Da%26state%3Dactive"
+        );
+    }
+
+    #[test]
+    fn an_error_becomes_a_sentence() {
+        assert_eq!(
+            sentence(&registry::Error::BadRole),
+            "A role is one of viewer, operator, admin."
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! Whether it is meant, and what it means.
+
+use maud::{Markup, html};
+use pki_types::UnixTime;
+
+use super::device::label;
+use super::layout::{Place, Who, page, token};
+use super::show::{distance, name, state};
+use crate::registry::Device;
+use crate::web::acts::Act;
+
+/// What the page shows.
+pub(in crate::web) struct ConfirmPage<'a> {
+    /// The device.
+    pub(in crate::web) device: &'a Device,
+    /// What is to be done to it.
+    pub(in crate::web) act: Act,
+    /// Whether the box was not ticked.
+    pub(in crate::web) unsure: bool,
+    /// The time of the page.
+    pub(in crate::web) now: UnixTime,
+}
+
+impl ConfirmPage<'_> {
+    /// The page.
+    pub(in crate::web) fn render(&self, who: &Who) -> Markup {
+        let device = self.device;
+        let address = format!("/devices/{}", device.id);
+        let main = html! {
+            div.narrow.card {
+                h1 { (question(self.act)) }
+                dl {
+                    dt { "External id" } dd { span.id { (device.external_id.as_str()) } }
+                    dt { "Name" } dd { (name(&device.name)) }
+                    dt { "State" } dd { (state(device.state)) }
+                }
+                ul.means { @for line in self.means() { li { (line) } } }
+                form action={ (address) "/" (self.act.path()) } method="post" {
+                    (token(who))
+                    @if self.act == Act::Retire { (self.sure()) }
+                    div.acts {
+                        button.primary[self.act != Act::Retire].danger[self.act == Act::Retire] type="submit" { (label(self.act)) }
+                        a.button href=(address) { "Cancel" }
+                    }
+                }
+            }
+        };
+        page(question(self.act), who, Place::Device, main)
+    }
+
+    /// For what cannot be undone.
+    fn sure(&self) -> Markup {
+        html! {
+            @if self.unsure {
+                p.notice.severe role="alert" { "Nothing was changed: tick the box first." }
+            }
+            div.tick {
+                input #sure type="checkbox" name="sure" value="yes" required;
+                label for="sure" { "I know that this cannot be undone" }
+            }
+        }
+    }
+
+    fn means(&self) -> Vec<String> {
+        match self.act {
+            Act::ClearClone => vec![
+                "The device is in order as far as you know.".into(),
+                "The flag comes back if two boxes use its key or its name again.".into(),
+            ],
+            Act::Resume => vec![
+                "It gets credentials again, with the name and the enrolment key that it had."
+                    .into(),
+                "Its name is taken off the list of withdrawn ones.".into(),
+            ],
+            Act::Suspend => vec![
+                "It gets no credentials until somebody resumes it.".into(),
+                self.held(),
+            ],
+            Act::Retire => vec![
+                "It never gets credentials again, and nobody can resume it.".into(),
+                "Its name stays taken: no other device ever gets it.".into(),
+                self.held(),
+            ],
+        }
+    }
+
+    fn held(&self) -> String {
+        match self
+            .device
+            .credential
+            .filter(|held| held.expires > self.now)
+        {
+            Some(held) => format!(
+                "Its name is withdrawn: clients that load the list refuse it at once. For all others the credential that it holds ends {}.",
+                distance(held.expires, self.now)
+            ),
+            None => "It holds no credential now.".into(),
+        }
+    }
+}
+
+fn question(act: Act) -> &'static str {
+    match act {
+        Act::ClearClone => "Clear the clone flag?",
+        Act::Resume => "Resume this device?",
+        Act::Retire => "Retire this device for good?",
+        Act::Suspend => "Suspend this device?",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Role;
+    use crate::registry::testing::at;
+    use crate::web::page::testing::{NOW, device, who};
+
+    fn rendered(act: Act, unsure: bool) -> String {
+        let page = ConfirmPage {
+            device: &device(),
+            act,
+            unsure,
+            now: at(NOW),
+        };
+        page.render(&who(Role::Operator)).into_string()
+    }
+
+    #[test]
+    fn a_form_posts_the_act_with_its_token() {
+        let id = device().id;
+        for act in Act::ALL {
+            let page = rendered(act, false);
+            let action = format!("action=\"/devices/{id}/{}\" method=\"post\"", act.path());
+            assert!(page.contains(&action), "{page}");
+            assert!(page.contains("name=\"form_token\" value=\"form token\""));
+        }
+    }
+
+    #[test]
+    fn only_what_cannot_be_undone_has_a_box_to_tick() {
+        for act in Act::ALL {
+            let page = rendered(act, false);
+            assert_eq!(page.contains("name=\"sure\""), act == Act::Retire);
+            assert!(!page.contains("role=\"alert\""));
+        }
+        assert!(rendered(Act::Retire, true).contains("tick the box first"));
+    }
+
+    #[test]
+    fn it_says_until_when_the_credential_is_good() {
+        assert!(rendered(Act::Suspend, false).contains("ends in 5 d 20 h"));
+    }
+}

@@ -1,0 +1,39 @@
+//! The form for an operator's token.
+
+use maud::{Markup, html};
+
+use super::layout::bare;
+
+/// The form; `next` is where it leads, `failed` whether a token was not accepted.
+pub(in crate::web) fn sign_in(next: &str, failed: bool) -> Markup {
+    let main = html! {
+        div.narrow.card {
+            h1 { "Sign in" }
+            @if failed {
+                p.notice.severe role="alert" { "No operator has this token, or they are kept out for now." }
+            }
+            form action="/sign-in" method="post" {
+                input type="hidden" name="next" value=(next);
+                label for="token" { "Your operator's token" }
+                input #token type="password" name="token" required maxlength="256" autocomplete="current-password"
+                    autocapitalize="none" spellcheck="false" autofocus aria-describedby="token-help";
+                p #token-help.small { "It begins with " code { "dcs_" } ". An operator's certificate in your browser needs no token." }
+                button.primary type="submit" { "Sign in" }
+            }
+        }
+    };
+    bare("Sign in", &main)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_when_a_token_is_not_accepted_and_keeps_where_to_go() {
+        let page = sign_in("/devices?q=\"><script>", true).into_string();
+        assert!(page.contains("role=\"alert\"") && !page.contains("<script>"));
+        assert!(page.contains("value=\"/devices?q=&quot;&gt;&lt;script&gt;\""));
+        assert!(!sign_in("/", false).into_string().contains("role=\"alert\""));
+    }
+}

@@ -1,0 +1,228 @@
+//! A fleet to look at: two zones, and a few hundred devices in every state there is.
+
+use std::time::Duration;
+
+use pki_types::UnixTime;
+
+use crate::names::{self, Zone};
+use crate::registry::{
+    Access, Change, Device, DeviceId, Forms, Manufactured, Operator, Role, Sha256, SlotState,
+};
+use crate::store::{Act, Find, Issuance, NewDevice, NewSlot, NewZone, Store};
+
+pub(super) const TOKEN: &str = "dcs_token-of-alice";
+pub(super) const VIEWER: &str = "dcs_token-of-victor";
+pub(super) const HOSTILE: &str =
+    "\"><script>alert(document.domain)</script><img src=x onerror='x'>&amp;";
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+const LIFE: u64 = 164 * HOUR;
+
+/// Alice manages devices, Victor may look, and Dora is kept out.
+pub(super) async fn operators(store: &dyn Store, now: UnixTime) {
+    for (name, role, token, disabled) in [
+        ("alice", Role::Operator, TOKEN, false),
+        ("victor", Role::Viewer, VIEWER, false),
+        ("dora", Role::Admin, "dcs_token-of-dora", true),
+    ] {
+        let operator = Operator {
+            name: name.parse().unwrap(),
+            role,
+            access: Access::Token(Sha256::of(token.as_bytes())),
+            disabled,
+        };
+        store
+            .put_operator(&operator, &by("cli:root", now))
+            .await
+            .unwrap();
+    }
+}
+
+/// One active device under one zone.
+pub(super) async fn one(store: &dyn Store, external_id: &str, now: UnixTime) -> Device {
+    zone(store, "cpe.example.com", &[(SlotState::Active, 60)], now).await;
+    let new = new_device(1, external_id, "cpe.example.com", true);
+    store
+        .add_devices(std::slice::from_ref(&new), &by("operator:alice", now))
+        .await
+        .unwrap();
+    by_id(store, new.id).await
+}
+
+/// Three hundred of them.
+pub(super) async fn many(store: &dyn Store, now: UnixTime) {
+    operators(store, now).await;
+    let slots = [
+        (SlotState::Gone, 1),
+        (SlotState::Draining, 9),
+        (SlotState::Active, 74),
+        (SlotState::Next, 164),
+    ];
+    zone(store, "cpe.example.com", &slots, now).await;
+    zone(
+        store,
+        "s07.lab.example.net",
+        &[(SlotState::Active, 21)],
+        now,
+    )
+    .await;
+    let devices: Vec<NewDevice> = (0..300).map(some_device).collect();
+    store
+        .add_devices(&devices, &by("operator:alice", before(now, 40 * DAY)))
+        .await
+        .unwrap();
+    for (number, new) in (0..).zip(&devices) {
+        if new.key.is_some() {
+            issued(store, number, new.id, now).await;
+        }
+        changed(store, number, new.id, now).await;
+    }
+    let refused = [
+        ("device-suspended", 41),
+        ("code-refused", 7),
+        ("rate-limited", 1203),
+        ("bad-csr", 2),
+    ];
+    store.count_refused(&refused, now).await.unwrap();
+}
+
+fn some_device(number: u32) -> NewDevice {
+    let external_id = match number {
+        3 => HOSTILE.to_owned(),
+        number => format!("customer-{:05}/{}", 10_000 + number * 37, number % 2),
+    };
+    let zone = match number % 7 {
+        6 => "s07.lab.example.net",
+        _ => "cpe.example.com",
+    };
+    let mut new = new_device(number, &external_id, zone, !number.is_multiple_of(5));
+    new.manufactured = number.is_multiple_of(3).then(|| Manufactured {
+        manufacturer: "acme".into(),
+        serial: format!("SN-{number:06}"),
+    });
+    new
+}
+
+/// Most renewed in the last days; some have not for a week.
+async fn issued(store: &dyn Store, number: u32, id: DeviceId, now: UnixTime) {
+    let device = by_id(store, id).await;
+    let number = u64::from(number);
+    let age = match number % 29 {
+        0 => LIFE + 5 * HOUR,
+        1 => LIFE - 3 * HOUR,
+        2 => LIFE - 10 * HOUR,
+        3 => LIFE - 20 * HOUR,
+        4 => LIFE - 40 * HOUR,
+        _ => number * 977 % (88 * HOUR),
+    };
+    // Every tenth has a history.
+    let rounds = if number % 10 == 1 { 6 } else { 1 };
+    for round in (0..rounds).rev() {
+        let issued = before(now, age + round * 83 * HOUR);
+        let name = format!("credential {round} of {id}");
+        let issuance = Issuance {
+            device: id,
+            name: device.name.clone(),
+            key: device.key.unwrap(),
+            spki_sha256: Sha256::of(format!("key {name}").as_bytes()),
+            credentials: vec![Sha256::of(name.as_bytes())],
+            delegation_sha256: Sha256::of(b"delegation"),
+            issued,
+            expires: later(issued, LIFE),
+            idempotency: None,
+            answer: vec![],
+            by: by("device", issued),
+        };
+        store.record(issuance).await.unwrap();
+    }
+}
+
+async fn changed(store: &dyn Store, number: u32, id: DeviceId, now: UnixTime) {
+    let changes: &[Change] = match number {
+        1 | 51 | 101 => &[Change::FlagClone],
+        2 => &[Change::FlagClone, Change::Suspend],
+        21 => &[
+            Change::FlagClone,
+            Change::ClearClone,
+            Change::Suspend,
+            Change::Resume,
+        ],
+        number if number % 23 == 7 => &[Change::Suspend],
+        number if number % 31 == 9 => &[Change::Suspend, Change::Retire],
+        _ => &[],
+    };
+    for (change, hours) in changes.iter().zip([30, 20, 5, 1]) {
+        let actor = match change {
+            Change::FlagClone => "device",
+            _ => "operator:alice",
+        };
+        store
+            .change_device(id, change, &by(actor, before(now, hours * HOUR)))
+            .await
+            .unwrap();
+    }
+}
+
+fn new_device(number: u32, external_id: &str, zone: &str, enrolled: bool) -> NewDevice {
+    let mut id = [0; 16];
+    id.copy_from_slice(&Sha256::of(&number.to_be_bytes()).as_bytes()[..16]);
+    let id = DeviceId::from_bytes(id);
+    NewDevice {
+        id,
+        external_id: external_id.parse().unwrap(),
+        zone: Zone::parse(zone).unwrap(),
+        name: names::parse(&format!("{id}.{zone}")).unwrap(),
+        slot: number % 2,
+        epoch: 0,
+        key: enrolled.then(|| Sha256::of(format!("enrolment {number}").as_bytes())),
+        manufactured: None,
+    }
+}
+
+/// A zone whose slots are in these states and have so many days left.
+async fn zone(store: &dyn Store, name: &str, slots: &[(SlotState, u64)], now: UnixTime) {
+    let zone = Zone::parse(name).unwrap();
+    let (new, by) = (
+        NewZone {
+            zone: zone.clone(),
+            forms: Forms::Named,
+        },
+        by("cli:root", before(now, 45 * DAY)),
+    );
+    store.add_zone(&new, &by).await.unwrap();
+    for (number, (state, days)) in (1..).zip(slots) {
+        let slot = NewSlot {
+            zone: zone.clone(),
+            certificate_sha256: Sha256::of(format!("{name} {number}").as_bytes()),
+            not_before: before(now, 60 * DAY),
+            not_after: later(now, days * DAY + 7 * HOUR),
+        };
+        store.import_slot(&slot, &by).await.unwrap();
+        for step in [SlotState::Active, SlotState::Draining, SlotState::Gone] {
+            if step <= *state {
+                let moved = store.move_slot(&zone, number, step, &by).await;
+                moved.unwrap_or_else(|error| panic!("{name} {number} {step}: {error}"));
+            }
+        }
+    }
+}
+
+pub(super) async fn by_id(store: &dyn Store, id: DeviceId) -> Device {
+    store.find_device(&Find::Id(id)).await.unwrap().unwrap()
+}
+
+fn by(actor: &str, at: UnixTime) -> Act {
+    Act {
+        actor: actor.into(),
+        at,
+    }
+}
+
+fn before(now: UnixTime, seconds: u64) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs() - seconds))
+}
+
+fn later(now: UnixTime, seconds: u64) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs() + seconds))
+}

@@ -1,0 +1,6 @@
+//! The pages over a database: who sees what, and who may do what.
+
+mod browser;
+mod driver;
+mod fleet;
+mod requests;

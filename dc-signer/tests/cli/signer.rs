@@ -1,0 +1,316 @@
+//! The operator's commands over a signer's database: what they say, store and refuse.
+
+use serde_json::Value;
+
+use crate::sandbox::{Outcome, Sandbox};
+
+/// A signer with a zone that can issue.
+struct Signer(Sandbox);
+
+impl Signer {
+    fn new() -> Self {
+        let sandbox = Sandbox::with_vendor();
+        sandbox.write(
+            "config.toml",
+            "data = 'data'\n[listen]\naddress = '127.0.0.1:0'\ncertificate = 'c'\nkey = 'k'\n",
+        );
+        std::fs::create_dir(sandbox.path("data")).unwrap();
+        let signer = Self(sandbox);
+        let add = ["zones", "add", "cpe.example.com", "--import", "vendor"];
+        let added = signer.run(&add).succeeded();
+        assert!(added.contains("active"), "{}", added);
+        signer
+    }
+
+    fn run(&self, arguments: &[&str]) -> Outcome {
+        self.0
+            .run(&[arguments, &["--config", "config.toml"]].concat())
+    }
+
+    /// Each line of the output as JSON.
+    fn json(&self, arguments: &[&str]) -> Vec<Value> {
+        let outcome = self.run(&[arguments, &["--json"]].concat()).succeeded();
+        let lines = outcome.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    fn show(&self, device: &str) -> Value {
+        self.json(&["devices", "show", device]).remove(0)
+    }
+}
+
+#[test]
+fn a_device_is_added_once_and_shown_by_each_of_its_names() {
+    let signer = Signer::new();
+    let first = signer.json(&["devices", "add", "customer-1"]).remove(0);
+    let again = signer.json(&["devices", "add", "customer-1"]).remove(0);
+    assert_eq!(
+        (&first["created"], &again["created"]),
+        (&true.into(), &false.into())
+    );
+    assert_eq!(first["name"], again["name"]);
+    for key in ["external_id", "id", "name"] {
+        let shown = signer.show(first[key].as_str().unwrap());
+        assert_eq!(shown["device"]["external_id"], "customer-1");
+    }
+    let shown = signer.run(&["devices", "show", "customer-1"]).succeeded();
+    assert!(shown.contains("preregistered"), "{}", shown);
+    signer
+        .run(&["devices", "show", "customer-2"])
+        .refused(&["no such device"]);
+}
+
+#[test]
+fn states_change_and_the_log_has_every_step() {
+    let signer = Signer::new();
+    signer.run(&["devices", "add", "customer-1"]).succeeded();
+    for (command, state) in [
+        ("suspend", "suspended"),
+        ("resume", "preregistered"),
+        ("retire", "retired"),
+    ] {
+        let changed = signer.run(&["devices", command, "customer-1"]).succeeded();
+        assert!(changed.contains(state), "{}", changed);
+    }
+    signer
+        .run(&["devices", "resume", "customer-1"])
+        .refused(&["retired"]);
+    let shown = signer.show("customer-1");
+    let acts = shown["history"].to_string();
+    for action in ["suspend", "resume", "retire"] {
+        assert!(acts.contains(action), "{acts}");
+    }
+    assert!(acts.contains("cli:"), "{acts}");
+    let verified = signer.run(&["audit", "verify"]).succeeded();
+    assert!(verified.contains("none missing or changed"), "{}", verified);
+}
+
+#[test]
+fn a_file_is_added_line_by_line_and_a_bad_line_stops_no_other() {
+    let signer = Signer::new();
+    signer.0.write(
+        "fleet.ndjson",
+        "{\"external_id\":\"a\",\"code\":true}\nnonsense\n\n{\"external_id\":\"\"}\n{\"external_id\":\"b\",\"colour\":1}\n{\"external_id\":\"c\"}",
+    );
+    let add = ["devices", "add", "--file", "fleet.ndjson"];
+    let outcome = signer.run(&[&add[..], &["--json"]].concat());
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("3 of 5 devices were not added"),
+        "{}",
+        outcome.stderr
+    );
+    let lines: Vec<Value> = outcome
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let numbers: Vec<u64> = lines.iter().map(|l| l["line"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [1, 2, 4, 5, 6]);
+    assert!(lines[0]["code"]["code"].is_string() && lines[1]["problem"].is_object());
+    let again = signer.run(&add);
+    assert!(
+        again.stdout.contains("0 added, 2 known before, 3 refused"),
+        "{}",
+        again.stdout
+    );
+}
+
+#[test]
+fn lists_are_cut_and_exports_are_whole() {
+    let signer = Signer::new();
+    let lines: String = (0..1500)
+        .map(|number| format!("{{\"external_id\":\"customer-{number:04}\"}}\n"))
+        .collect();
+    signer.0.write("fleet.ndjson", lines);
+    signer
+        .run(&["devices", "add", "--file", "fleet.ndjson"])
+        .succeeded();
+    let list = signer.run(&["devices", "list", "--limit", "3"]);
+    assert_eq!(list.code, Some(0));
+    assert_eq!(list.stdout.lines().count(), 4, "{}", list.stdout);
+    assert!(list.stderr.contains("there are more"), "{}", list.stderr);
+    let export = signer.run(&["devices", "export"]).succeeded();
+    assert_eq!(export.lines().count(), 1500);
+    let some = signer.json(&["devices", "list", "--prefix", "customer-001"]);
+    assert_eq!(some.len(), 10);
+    assert!(
+        signer
+            .json(&["devices", "list", "--state", "active"])
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_code_is_printed_with_a_qr_code_and_again_only_as_another() {
+    let signer = Signer::new();
+    signer.run(&["devices", "add", "customer-1"]).succeeded();
+    let first = signer.run(&["codes", "new", "customer-1"]).succeeded();
+    assert!(first.contains('█'), "{}", first);
+    let code = signer.json(&["codes", "new", "customer-1"]).remove(0);
+    let code = code["code"].as_str().unwrap().to_owned();
+    assert!(!first.contains(&code));
+    assert_eq!(code.split('-').count(), 6);
+    signer.run(&["devices", "retire", "customer-1"]).succeeded();
+    signer
+        .run(&["codes", "new", "customer-1"])
+        .refused(&["retired"]);
+}
+
+#[test]
+fn a_replaced_device_has_another_name_and_a_code() {
+    let signer = Signer::new();
+    let before = signer.json(&["devices", "add", "customer-1"]).remove(0);
+    let after = signer
+        .json(&["devices", "replace", "customer-1", "--new-name"])
+        .remove(0);
+    assert_ne!(before["name"], after["device"]["name"]);
+    assert!(after["code"]["code"].is_string());
+}
+
+#[test]
+fn a_zone_moves_on_and_keeps_its_keys_to_itself() {
+    let signer = Signer::new();
+    signer
+        .0
+        .run(&["init", "vendor-2", "--zone", "cpe.example.com"])
+        .succeeded();
+    let roll = ["zones", "rollover", "cpe.example.com"];
+    signer
+        .run(&roll)
+        .refused(&["no other delegation certificate"]);
+    signer
+        .run(&[&roll[..], &["--import", "vendor-2", "--now"]].concat())
+        .succeeded();
+    let zones = signer.json(&["zones", "list"]).remove(0);
+    let states: Vec<&str> = zones[0]["slots"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|slot| slot["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(states, ["draining", "active"]);
+    let folders = signer.0.names("data/delegations");
+    assert_eq!(folders.len(), 2);
+    for folder in folders {
+        assert_eq!(
+            signer.0.mode(&format!("data/delegations/{folder}/key.pem")),
+            0o600
+        );
+    }
+    signer
+        .run(&["zones", "add", "cpe.example.com"])
+        .refused(&["there already"]);
+    signer
+        .0
+        .run(&["init", "other", "--zone", "other.example.com"])
+        .succeeded();
+    signer
+        .run(&[&roll[..], &["--import", "other"]].concat())
+        .refused(&["does not cover"]);
+}
+
+#[test]
+fn a_restored_backup_lets_nobody_back_in() {
+    let signer = Signer::new();
+    for device in ["kept", "suspended", "retired"] {
+        signer.run(&["devices", "add", device]).succeeded();
+    }
+    signer.run(&["backup", "monday"]).succeeded();
+    signer
+        .run(&["backup", "monday"])
+        .refused(&["monday exists"]);
+    signer.run(&["devices", "suspend", "suspended"]).succeeded();
+    signer.run(&["devices", "retire", "retired"]).succeeded();
+    let restored = signer.run(&["restore", "monday"]).succeeded();
+    assert!(
+        restored.contains("2 newer records: 2 devices were suspended, resumed or retired again"),
+        "{}",
+        restored
+    );
+    for (device, state) in [
+        ("kept", "preregistered"),
+        ("suspended", "suspended"),
+        ("retired", "retired"),
+    ] {
+        assert_eq!(signer.show(device)["device"]["state"], state);
+    }
+    signer.run(&["restore", "--check"]).succeeded();
+    signer.run(&["audit", "verify"]).succeeded();
+}
+
+#[test]
+fn a_backup_brings_a_signer_back_on_a_new_machine() {
+    let signer = Signer::new();
+    let added = signer.json(&["devices", "add", "customer-1"]).remove(0);
+    signer.run(&["backup", "monday"]).succeeded();
+    std::fs::rename(signer.0.path("data"), signer.0.path("lost")).unwrap();
+    std::fs::create_dir(signer.0.path("data")).unwrap();
+    let restored = signer.run(&["restore", "monday"]).succeeded();
+    assert!(
+        restored.contains("no newer records were read"),
+        "{}",
+        restored
+    );
+    assert_eq!(signer.show("customer-1")["device"]["name"], added["name"]);
+    let zones = signer.json(&["zones", "list"]).remove(0);
+    assert_eq!(zones[0]["slots"][0]["state"], "active");
+}
+
+#[test]
+fn a_database_that_cannot_be_read_is_given_up_only_when_told_so() {
+    let signer = Signer::new();
+    signer.run(&["devices", "add", "customer-1"]).succeeded();
+    signer.run(&["backup", "monday"]).succeeded();
+    signer.0.write("data/dc-signer.db", "nonsense".repeat(1000));
+    assert_eq!(signer.run(&["restore", "monday"]).code, Some(1));
+    let restored = signer
+        .run(&["restore", "monday", "--lose-newer"])
+        .succeeded();
+    assert!(restored.contains("do that anew"), "{restored}");
+    assert!(restored.contains("dc-signer.db.before-"), "{restored}");
+    assert_eq!(
+        signer.show("customer-1")["device"]["state"],
+        "preregistered"
+    );
+}
+
+#[test]
+fn what_is_no_backup_changes_nothing() {
+    let signer = Signer::new();
+    signer.run(&["devices", "add", "customer-1"]).succeeded();
+    signer
+        .run(&["restore", "vendor"])
+        .refused(&["no whole backup"]);
+    signer.run(&["backup", "monday"]).succeeded();
+    signer.0.write("monday/dc-signer.db", "nonsense");
+    let before = signer.0.names("data");
+    assert_eq!(signer.run(&["restore", "monday"]).code, Some(1));
+    assert_eq!(signer.0.names("data"), before);
+    assert_eq!(
+        signer.show("customer-1")["device"]["state"],
+        "preregistered"
+    );
+}
+
+#[test]
+fn a_database_without_its_secrets_is_not_used() {
+    let signer = Signer::new();
+    std::fs::remove_dir_all(signer.0.path("data/secrets")).unwrap();
+    signer
+        .run(&["devices", "add", "customer-1"])
+        .refused(&["secrets is not there", "restore it from a backup"]);
+}
+
+#[test]
+fn tables_of_an_older_version_are_brought_up_when_asked() {
+    let signer = Signer::new();
+    signer.run(&["migrate", "--check"]).succeeded();
+    signer.run(&["migrate"]).succeeded();
+    std::fs::remove_file(signer.0.path("data/dc-signer.db")).unwrap();
+    assert_eq!(signer.run(&["migrate", "--check"]).code, Some(1));
+    signer.run(&["migrate"]).succeeded();
+    signer.run(&["migrate", "--check"]).succeeded();
+}

@@ -1,0 +1,153 @@
+//! The device's agent with the service that it is made for.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dc_rustls::server::{Identity, Store};
+use dc_signer::agent::{Agent, Clock, Config, Level, SystemClock};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::rig::Rig;
+
+/// The system's clock, so many days ahead: then renewals are due.
+struct Ahead(SystemClock, u64);
+
+impl Clock for Ahead {
+    fn wall(&self) -> u64 {
+        self.0.wall() + self.1 * 86_400
+    }
+
+    fn uptime(&self) -> Duration {
+        self.0.uptime()
+    }
+}
+
+struct Device(TempDir);
+
+impl Device {
+    /// With lines that say how it gets in.
+    fn new(rig: &Rig, more: &str) -> Self {
+        let device = Self(tempfile::tempdir().unwrap());
+        fs::copy(rig.root(), device.path("root.pem")).unwrap();
+        let text = format!(
+            "signer = 'https://localhost:{}'\nsigner_roots = 'root.pem'\nroots = 'root.pem'\n\
+             identity = 'identity'\nstate = 'state'\nstart_delay = '0s'\n{more}",
+            rig.port
+        );
+        fs::write(device.path("agent.toml"), text).unwrap();
+        device
+    }
+
+    fn with_code(rig: &Rig) -> Self {
+        let device = Self::new(rig, "code_file = 'code'\n");
+        let added = rig.add("one");
+        fs::write(device.path("code"), added["code"]["code"].as_str().unwrap()).unwrap();
+        device
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn boot(&self, days_ahead: u64) -> Agent {
+        let config = Config::load(&self.path("agent.toml")).unwrap();
+        let clock = Box::new(Ahead(SystemClock::new(), days_ahead));
+        Agent::open(config, clock, Box::new(|event| eprintln!("{event}"))).unwrap()
+    }
+
+    /// Its chain and its credential, after a server has installed them.
+    fn served(&self) -> [Vec<u8>; 2] {
+        let current = self.path("identity/current");
+        let store = Store::new(Arc::new(rustls::crypto::ring::default_provider()));
+        store.install(Identity::load(&current).unwrap()).unwrap();
+        ["chain.pem", "credential.pem"].map(|name| fs::read(current.join(name)).unwrap())
+    }
+}
+
+#[test]
+fn the_agent_enrols_and_renews_and_follows_a_rollover() {
+    let rig = Rig::start();
+    let device = Device::with_code(&rig);
+    let mut agent = device.boot(0);
+    agent.turn();
+    assert_eq!(agent.status().level, Level::Fine);
+    let first = device.served();
+    drop(agent);
+    device.boot(4).turn();
+    let second = device.served();
+    assert!(first[0] == second[0] && first[1] != second[1]);
+    rig.import_next_certificate();
+    // The new root is another one, which this device's clients have to know first.
+    let mut roots = fs::read(device.path("root.pem")).unwrap();
+    roots.extend(fs::read(rig.data().join("next/root.pem")).unwrap());
+    fs::write(device.path("root.pem"), roots).unwrap();
+    let rollover = "/v1/admin/zones/cpe.example.com/rollover";
+    rig.admin().post(rollover, &json!({})).ok();
+    device.boot(4).turn();
+    assert!(device.served()[0] != second[0]);
+}
+
+#[test]
+fn the_agent_enrols_with_what_its_manufacturer_gave_it() {
+    let rig = Rig::start();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "acme");
+    let acme = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    fs::write(rig.data().join("acme.pem"), acme.pem()).unwrap();
+    rig.configure("[[manufacturers]]\nname = \"acme\"\nanchors = \"acme.pem\"");
+    let new = json!({"external_id": "one", "manufacturer": "acme", "serial": "SN1"});
+    rig.admin().post("/v1/admin/devices", &new).ok();
+    let device = Device::new(
+        &rig,
+        "[manufacturer]\nchain = 'made.pem'\nkey = 'made-key.pem'\n",
+    );
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    let serial = DnType::CustomDnType(vec![2, 5, 4, 5]);
+    params.distinguished_name.push(serial, "SN1");
+    let made = params.signed_by(&key, &acme).unwrap();
+    fs::write(device.path("made.pem"), made.pem()).unwrap();
+    fs::write(device.path("made-key.pem"), key.serialize_pem()).unwrap();
+    device.boot(0).turn();
+    let first = device.served();
+    device.boot(4).turn();
+    assert!(device.served() != first);
+}
+
+#[test]
+fn the_agent_of_a_device_that_the_operator_knows_needs_no_code() {
+    let rig = Rig::start();
+    let device = Device::new(&rig, "");
+    let mut agent = device.boot(0);
+    let enrolment_key = agent.status().enrolment_key.unwrap();
+    let new = json!({"external_id": "one", "enrolment_key": enrolment_key});
+    rig.admin().post("/v1/admin/devices", &new).ok();
+    agent.turn();
+    assert_eq!(agent.status().level, Level::Fine);
+    device.served();
+}
+
+#[test]
+fn the_agent_of_a_suspended_device_is_at_risk_and_serves_on() {
+    let rig = Rig::start();
+    let device = Device::with_code(&rig);
+    let mut agent = device.boot(0);
+    agent.turn();
+    let id = agent.status().identity.unwrap().device;
+    drop(agent);
+    let before = device.served();
+    rig.admin()
+        .post(&format!("/v1/admin/devices/{id}/suspend"), &json!({}))
+        .ok();
+    let mut agent = device.boot(4);
+    agent.turn();
+    let status = agent.status();
+    assert_eq!(status.level, Level::AtRisk);
+    assert_eq!(status.last_failure.unwrap().kind, "device-suspended");
+    assert!(device.served() == before);
+}

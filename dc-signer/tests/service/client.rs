@@ -1,0 +1,192 @@
+//! An HTTPS client that shows all of what comes back, and can misbehave.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pki_types::pem::PemObject;
+use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::Value;
+
+pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
+
+/// Makes connections to one service.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    port: u16,
+    config: Arc<ClientConfig>,
+    token: Option<String>,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Client {
+    /// Without a certificate and a token.
+    pub(crate) fn new(port: u16, root: &std::path::Path) -> Self {
+        Self::with(port, root, None)
+    }
+
+    /// With a client certificate and its key.
+    pub(crate) fn with(
+        port: u16,
+        root: &std::path::Path,
+        identity: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
+    ) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_file(root).unwrap())
+            .unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = match identity {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => builder
+                .with_client_auth_cert(vec![certificate], key)
+                .unwrap(),
+        };
+        Self {
+            port,
+            config: config.into(),
+            token: None,
+        }
+    }
+
+    pub(crate) fn token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
+    pub(crate) fn tcp(&self) -> TcpStream {
+        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
+        tcp.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        tcp
+    }
+
+    /// A connection over which nothing has been sent yet but the handshake, which may have failed.
+    pub(crate) fn tls(&self) -> std::io::Result<Tls> {
+        let name = ServerName::try_from("localhost").unwrap();
+        let connection = ClientConnection::new(self.config.clone(), name).unwrap();
+        let mut tls = StreamOwned::new(connection, self.tcp());
+        while tls.conn.is_handshaking() {
+            tls.conn.complete_io(&mut tls.sock)?;
+        }
+        Ok(tls)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[], b"")
+    }
+
+    pub(crate) fn post(&self, path: &str, json: &Value) -> Answer {
+        let headers = [("content-type", "application/json")];
+        self.request("POST", path, &headers, json.to_string().as_bytes())
+    }
+
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let mut tls = self.tls().unwrap();
+        let mut head = self.head(method, path);
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+        // Whoever is refused early may not have read everything.
+        let _ = tls
+            .write_all(head.as_bytes())
+            .and_then(|()| tls.write_all(body))
+            .and_then(|()| tls.flush());
+        read(&mut tls)
+    }
+
+    /// The beginning of a head, without its end.
+    pub(crate) fn head(&self, method: &str, path: &str) -> String {
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
+        if let Some(token) = &self.token {
+            head.push_str(&format!("authorization: Bearer {token}\r\n"));
+        }
+        head
+    }
+}
+
+/// Reads an answer up to the end of the connection.
+pub(crate) fn read(tls: &mut Tls) -> Answer {
+    let mut bytes = Vec::new();
+    // An end without close_notify is an end too.
+    let _ = tls.read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok());
+    Answer {
+        status: status.unwrap_or(0),
+        head: head.to_ascii_lowercase(),
+        body: match head
+            .to_ascii_lowercase()
+            .contains("transfer-encoding: chunked")
+        {
+            true => unchunk(body),
+            false => body.to_owned(),
+        },
+    }
+}
+
+fn unchunk(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((length, rest)) = body.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap();
+        whole.push_str(&rest[..length]);
+        body = &rest[length + 2..];
+    }
+    whole
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
+    /// The JSON of a success.
+    pub(crate) fn ok(&self) -> Value {
+        assert!((200..300).contains(&self.status), "{self:?}");
+        self.json()
+    }
+
+    /// A problem of this kind, as RFC 9457 has it, with words that help.
+    pub(crate) fn refused(&self, status: u16, kind: &str) -> Value {
+        assert_eq!(self.status, status, "{self:?}");
+        assert!(
+            self.head.contains("content-type: application/problem+json"),
+            "{self:?}"
+        );
+        let problem = self.json();
+        assert_eq!(
+            problem["type"],
+            format!("urn:dc-signer:problem:{kind}"),
+            "{self:?}"
+        );
+        assert_eq!(problem["status"], status);
+        assert!(problem["detail"].as_str().unwrap().len() > 10, "{self:?}");
+        let id = problem["request_id"].as_str().unwrap();
+        assert!(
+            self.head.contains(&format!("x-request-id: {id}")),
+            "{self:?}"
+        );
+        problem
+    }
+}

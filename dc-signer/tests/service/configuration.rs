@@ -1,0 +1,74 @@
+//! `check`: what it says about a configuration, and how it exits.
+
+use std::process::Command;
+
+use crate::rig::Rig;
+
+fn check(path: &std::path::Path) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+        .args(["check", "--config"])
+        .arg(path)
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn a_good_configuration_is_called_good() {
+    let rig = Rig::start();
+    let (code, said) = check(&rig.data().join("config.toml"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("can be served with"), "{said}");
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_one_line_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    let text = "data = 'd'\n[listen]\naddress = '127.0.0.1:0'\ncertificate = 'c.pem'\nkey = 'k.pem'\n\
+                [[manufacturers]]\nname = 'acme'\nanchors = 'a.pem'\n[log]\nfilter = 'x=loud'\n";
+    std::fs::write(&path, text).unwrap();
+    let (code, said) = check(&path);
+    assert_eq!(code, Some(1));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 3, "{said}");
+    for (line, words) in lines.iter().zip([
+        [
+            "line 4: listen.certificate cannot be used",
+            "check the path",
+        ],
+        [
+            "line 8: manufacturers.anchors cannot be used",
+            "check the path",
+        ],
+        ["line 10: log.filter cannot be used", "use a level"],
+    ]) {
+        assert!(line.starts_with("error: "), "{said}");
+        assert!(words.iter().all(|word| line.contains(word)), "{line}");
+    }
+}
+
+#[test]
+fn a_delegation_certificate_must_not_serve_https() {
+    let rig = Rig::start();
+    rig.edit_config("tls/chain.pem", "vendor/chain.pem");
+    rig.edit_config("tls/key.pem", "vendor/key.pem");
+    let (code, said) = check(&rig.data().join("config.toml"));
+    assert_eq!(code, Some(1));
+    assert!(said.contains("must never serve TLS"), "{said}");
+}
+
+#[test]
+fn a_key_that_others_can_read_is_worth_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+    let rig = Rig::start();
+    let key = rig.data().join("tls/key.pem");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (code, said) = check(&rig.data().join("config.toml"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("warning: ") && said.contains("chmod 600"),
+        "{said}"
+    );
+}

@@ -1,0 +1,255 @@
+//! What devices get, and what they are refused.
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use serde_json::{Value, json};
+
+use crate::rig::Rig;
+use crate::router::{Router, csr, csr_of, manufactured};
+
+#[test]
+fn a_device_enrols_and_renews_under_one_name_that_is_not_of_its_choosing() {
+    let rig = Rig::start();
+    let (router, first) = Router::enrolled(&rig, "one");
+    let name = first["name"].as_str().unwrap();
+    assert!(
+        name.ends_with(".cpe.example.com") && !name.starts_with("admin"),
+        "{name}"
+    );
+    let second = router.renew(&csr(), "k1").ok();
+    assert_eq!(second["name"], name);
+    assert_eq!(second["device"], first["device"]);
+    assert_eq!(second["credentials"][0]["form"], "named");
+    assert_ne!(
+        second["credentials"][0]["sha256"],
+        first["credentials"][0]["sha256"]
+    );
+    let [from, until, expires] =
+        ["renew_from", "renew_until", "expires"].map(|key| second[key].as_u64().unwrap());
+    assert!(from < until && until < expires);
+    let shown = rig.admin().get(&format!(
+        "/v1/admin/devices/{}",
+        first["device"].as_str().unwrap()
+    ));
+    assert_eq!(
+        shown.ok()["credential"]["sha256"],
+        second["credentials"][0]["sha256"]
+    );
+}
+
+#[test]
+fn the_same_renewal_gets_the_same_bytes() {
+    let rig = Rig::start();
+    let (router, _) = Router::enrolled(&rig, "one");
+    let request = csr();
+    let one = router.renew(&request, "k1");
+    assert_eq!(router.renew(&request, "k1").body, one.body);
+    assert_ne!(router.renew(&request, "k2").body, one.body);
+    router.renew(&csr(), "k1").refused(409, "conflict");
+}
+
+#[test]
+fn a_code_is_good_once_and_only_for_one_key() {
+    let rig = Rig::start();
+    let added = rig.add("one");
+    let code = added["code"]["code"].as_str().unwrap();
+    Router::new(&rig).enroll(&csr(), code).ok();
+    Router::new(&rig)
+        .enroll(&csr(), code)
+        .refused(403, "code-refused");
+    let wrong = format!("{}aaaaaa", &code[..code.len() - 6]);
+    rig.keep_secret(&wrong);
+    Router::new(&rig)
+        .enroll(&csr(), &wrong)
+        .refused(403, "code-refused");
+    Router::new(&rig)
+        .enroll(&csr(), "no code")
+        .refused(400, "bad-request");
+}
+
+#[test]
+fn a_request_that_proves_nothing_is_refused_and_nothing_is_stored() {
+    let rig = Rig::start();
+    let (router, first) = Router::enrolled(&rig, "one");
+    let whole = csr();
+    let other = csr();
+    let line = |pem: &str, number| pem.lines().nth(number).map(ToOwned::to_owned).unwrap();
+    let broken = whole.replace(&line(&whole, 2), &line(&other, 2));
+    for bad in [
+        broken.as_str(),
+        "",
+        "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
+        &KeyPair::generate().unwrap().public_key_pem(),
+        &KeyPair::generate().unwrap().serialize_pem(),
+    ] {
+        router.renew(bad, "k").refused(422, "bad-csr");
+    }
+    // RFC 9345 §4.1.3 has no scheme for such a key.
+    let rsa = include_str!("../keys/rsa-2048.pem");
+    let rsa = KeyPair::from_pem_and_sign_algo(rsa, &rcgen::PKCS_RSA_SHA256).unwrap();
+    router.renew(&csr_of(&rsa), "k").refused(422, "key-refused");
+    let shown = rig.admin().get(&format!(
+        "/v1/admin/devices/{}",
+        first["device"].as_str().unwrap()
+    ));
+    assert_eq!(
+        shown.ok()["credential"]["sha256"],
+        first["credentials"][0]["sha256"]
+    );
+}
+
+#[test]
+fn the_enrolment_key_gets_no_credential() {
+    let rig = Rig::start();
+    let (router, _) = Router::enrolled(&rig, "one");
+    router
+        .renew(&csr_of(&router.enrolment_key), "k")
+        .refused(422, "key-refused");
+}
+
+#[test]
+fn malformed_json_is_told_where_but_never_what() {
+    let rig = Rig::start();
+    let router = Router::new(&rig);
+    rig.keep_secret("this-is-very-secret-indeed");
+    let json = [("content-type", "application/json")];
+    for body in [
+        "",
+        "{",
+        "[]",
+        "{\"csr\": 5, \"code\": \"this-is-very-secret-indeed\"}",
+        "{\"code\": \"this-is-very-secret-indeed\"}",
+        "{\"csr\": \"a\", \"csr\": \"b\"}",
+        &"[".repeat(10_000),
+        "\u{0}",
+    ] {
+        let answer = router
+            .client
+            .request("POST", "/v1/enroll", &json, body.as_bytes());
+        let problem = answer.refused(400, "bad-request");
+        assert!(!answer.body.contains("very-secret"), "{answer:?}");
+        assert!(
+            problem["detail"].as_str().unwrap().contains("line"),
+            "{problem}"
+        );
+    }
+    let text = [("content-type", "text/plain")];
+    let answer = router.client.request("POST", "/v1/enroll", &text, b"{}");
+    answer.refused(415, "unsupported-media-type");
+}
+
+#[test]
+fn a_device_that_is_unknown_suspended_or_retired_gets_nothing() {
+    let rig = Rig::start();
+    Router::new(&rig)
+        .renew(&csr(), "k")
+        .refused(403, "unknown-device");
+    let (router, first) = Router::enrolled(&rig, "one");
+    let device = format!("/v1/admin/devices/{}", first["device"].as_str().unwrap());
+    let does = |what: &str| {
+        rig.admin()
+            .post(&format!("{device}/{what}"), &json!({}))
+            .ok()
+    };
+    assert_eq!(does("suspend")["state"], "suspended");
+    router.renew(&csr(), "k").refused(403, "device-suspended");
+    assert_eq!(does("resume")["state"], "active");
+    router.renew(&csr(), "k").ok();
+    assert_eq!(does("retire")["state"], "retired");
+    router.renew(&csr(), "k2").refused(410, "device-retired");
+    let history = rig.admin().get(&format!("{device}/history")).ok();
+    let acts: Vec<&str> = history["acts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|act| act["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(&acts[..3], ["retire", "resume", "suspend"], "{history}");
+    assert_eq!(history["acts"][0]["actor"], "operator:dev");
+}
+
+#[test]
+fn a_device_can_only_have_its_own_name() {
+    let rig = Rig::start();
+    let (one, first) = Router::enrolled(&rig, "one");
+    let (_, second) = Router::enrolled(&rig, "two");
+    let request = json!({
+        "csr": csr(), "idempotency_key": "k",
+        "name": second["name"], "device": second["device"],
+    });
+    let renewed = one.client.post("/v1/renew", &request).ok();
+    assert_eq!(renewed["name"], first["name"]);
+    // Another device's idempotency key is nobody's.
+    let (two, _) = Router::enrolled(&rig, "three");
+    let other: Value = two.renew(&csr(), "k").ok();
+    assert_ne!(other["name"], first["name"]);
+}
+
+#[test]
+fn what_anyone_may_ask_needs_nothing_and_may_be_cached() {
+    let rig = Rig::start();
+    let info = rig.client().get("/v1/renewal-info/cpe.example.com");
+    assert!(
+        info.head.contains("cache-control: public, max-age="),
+        "{info:?}"
+    );
+    assert_eq!(info.ok()["renew_issued_before"], 0);
+    let list = rig.client().get("/v1/withdrawn/cpe.example.com").ok();
+    assert!(list["signature"].as_str().unwrap().len() > 80, "{list}");
+    for path in [
+        "renewal-info/other.example.com",
+        "withdrawn/other.example.com",
+    ] {
+        rig.client()
+            .get(&format!("/v1/{path}"))
+            .refused(404, "not-found");
+    }
+    rig.client()
+        .get("/v1/withdrawn/%00")
+        .refused(400, "bad-request");
+    rig.client().get("/v1/nothing").refused(404, "not-found");
+    rig.client()
+        .get("/v1/renew")
+        .refused(405, "method-not-allowed");
+}
+
+#[test]
+fn a_device_may_change_its_enrolment_key_and_the_old_one_ends_when_the_new_one_is_used() {
+    let rig = Rig::start();
+    let (router, first) = Router::enrolled(&rig, "one");
+    let new = Router::new(&rig);
+    let request = json!({
+        "csr": csr(),
+        "idempotency_key": "k1",
+        "previous_sha256": first["credentials"][0]["sha256"],
+        "next_enrolment_csr": csr_of(&new.enrolment_key),
+    });
+    router.client.post("/v1/renew", &request).ok();
+    router.renew(&csr(), "k2").ok();
+    assert_eq!(new.renew(&csr(), "k3").ok()["name"], first["name"]);
+    let refused = router.renew(&csr(), "k4");
+    assert!((400..500).contains(&refused.status), "{refused:?}");
+}
+
+#[test]
+fn a_device_enrols_with_the_certificate_that_it_was_made_with() {
+    let rig = Rig::start();
+    let ca = |name: &str| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let (acme, other) = (ca("acme"), ca("other"));
+    std::fs::write(rig.data().join("acme.pem"), acme.pem()).unwrap();
+    rig.configure("[[manufacturers]]\nname = \"acme\"\nanchors = \"acme.pem\"");
+    let new = json!({"external_id": "one", "manufacturer": "acme", "serial": "SN1"});
+    let added = rig.admin().post("/v1/admin/devices", &new).ok();
+    let enroll = |router: &Router| router.client.post("/v1/enroll", &json!({"csr": csr()}));
+    enroll(&manufactured(&rig, &other, "SN1")).refused(403, "unknown-device");
+    enroll(&manufactured(&rig, &acme, "SN2")).refused(403, "unknown-device");
+    enroll(&Router::new(&rig)).refused(403, "unknown-device");
+    let router = manufactured(&rig, &acme, "SN1");
+    let first = enroll(&router).ok();
+    assert_eq!(first["name"], added["name"]);
+    assert_eq!(router.renew(&csr(), "k").ok()["name"], added["name"]);
+}

@@ -1,0 +1,21 @@
+//! The service as its clients meet it: a process of its own on loopback, with SQLite, over TLS.
+
+#![cfg(all(feature = "demo", feature = "service"))]
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in tests, but clippy does not see that helpers in a file of their own are"
+)]
+
+mod access;
+#[cfg(feature = "agent")]
+mod agent;
+mod client;
+mod commands;
+mod configuration;
+mod devices;
+mod floods;
+mod lifecycle;
+mod operators;
+mod pages;
+mod rig;
+mod router;

@@ -1,0 +1,80 @@
+//! A device: its keys, and what it asks the service for.
+
+use pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rcgen::{CertificateParams, CertifiedIssuer, DnType, KeyPair};
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Client};
+use crate::rig::Rig;
+
+/// A device with an enrolment key.
+#[derive(Debug)]
+pub(crate) struct Router {
+    pub(crate) client: Client,
+    pub(crate) enrolment_key: KeyPair,
+}
+
+impl Router {
+    /// One that nobody knows.
+    pub(crate) fn new(rig: &Rig) -> Self {
+        let enrolment_key = KeyPair::generate().unwrap();
+        Self {
+            client: client(rig, &enrolment_key),
+            enrolment_key,
+        }
+    }
+
+    /// One that has enrolled with a code.
+    pub(crate) fn enrolled(rig: &Rig, external_id: &str) -> (Self, Value) {
+        let added = rig.add(external_id);
+        let router = Self::new(rig);
+        let answer = router.enroll(&csr(), added["code"]["code"].as_str().unwrap());
+        (router, answer.ok())
+    }
+
+    pub(crate) fn enroll(&self, csr: &str, code: &str) -> Answer {
+        let request = json!({"csr": csr, "code": code});
+        self.client.post("/v1/enroll", &request)
+    }
+
+    pub(crate) fn renew(&self, csr: &str, idempotency_key: &str) -> Answer {
+        let request = json!({"csr": csr, "idempotency_key": idempotency_key});
+        self.client.post("/v1/renew", &request)
+    }
+}
+
+/// One with a certificate of its manufacturer.
+pub(crate) fn manufactured(rig: &Rig, ca: &CertifiedIssuer<'_, KeyPair>, serial: &str) -> Router {
+    let enrolment_key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    let serial_number = DnType::CustomDnType(vec![2, 5, 4, 5]);
+    params.distinguished_name.push(serial_number, serial);
+    let certificate = params.signed_by(&enrolment_key, ca).unwrap();
+    let key: PrivateKeyDer<'static> =
+        PrivatePkcs8KeyDer::from(enrolment_key.serialize_der()).into();
+    let client = Client::with(rig.port, &rig.root(), Some((certificate.into(), key)));
+    Router {
+        client,
+        enrolment_key,
+    }
+}
+
+pub(crate) fn client(rig: &Rig, key: &KeyPair) -> Client {
+    let params = CertificateParams::default();
+    let certificate = params.self_signed(key).unwrap();
+    let key: PrivateKeyDer<'static> = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    Client::with(rig.port, &rig.root(), Some((certificate.into(), key)))
+}
+
+/// A request for a new key, which also asks for a name that it must not get.
+pub(crate) fn csr() -> String {
+    csr_of(&KeyPair::generate().unwrap())
+}
+
+pub(crate) fn csr_of(key: &KeyPair) -> String {
+    let mut params = CertificateParams::new(["admin.cpe.example.com".to_owned()]).unwrap();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "admin.cpe.example.com");
+    params.serialize_request(key).unwrap().pem().unwrap()
+}
