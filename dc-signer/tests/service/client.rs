@@ -67,17 +67,18 @@ impl Client {
         self
     }
 
-    pub(crate) fn tcp(&self) -> TcpStream {
-        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).unwrap();
-        tcp.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        tcp
+    /// A connection that says nothing; a service with too many may reset it at once.
+    pub(crate) fn tcp(&self) -> std::io::Result<TcpStream> {
+        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        tcp.set_read_timeout(Some(Duration::from_secs(60)))?;
+        Ok(tcp)
     }
 
     /// A connection over which nothing has been sent yet but the handshake, which may have failed.
     pub(crate) fn tls(&self) -> std::io::Result<Tls> {
         let name = ServerName::try_from("localhost").unwrap();
         let connection = ClientConnection::new(self.config.clone(), name).unwrap();
-        let mut tls = StreamOwned::new(connection, self.tcp());
+        let mut tls = StreamOwned::new(connection, self.tcp()?);
         while tls.conn.is_handshaking() {
             tls.conn.complete_io(&mut tls.sock)?;
         }

@@ -13,7 +13,8 @@ const SHORT: &str = "handshake_timeout = \"2s\"\nheader_timeout = \"1s\"\nidle_t
 fn a_thousand_connections_that_never_finish_a_handshake_do_not_stop_the_others() {
     let rig = Rig::start_with(SHORT);
     let client = rig.client();
-    let idle: Vec<_> = (0..1000).map(|_| client.tcp()).collect();
+    // Some are reset so early that they never were connections.
+    let idle: Vec<_> = (0..1000).filter_map(|_| client.tcp().ok()).collect();
     // Those beyond the limit are reset, those within run out of time.
     rig.wait_until("the service answers again and says what it did", || {
         let Ok(mut tls) = client.tls() else {
