@@ -14,7 +14,7 @@ use super::body::Json;
 use super::problem::Refused;
 use crate::clock;
 use crate::desk::Refusal;
-use crate::protocol::{Credentials, EnrollRequest, Problem, RenewRequest};
+use crate::protocol::{Credentials, EnrollRequest, Kind, Problem, RenewRequest};
 use crate::telemetry::Path;
 
 /// Enrol: get a name and the first credentials.
@@ -79,6 +79,9 @@ fn answer(
         Err(refusal) => {
             let refused = Refused::from(refusal).for_device();
             let reason = refused.kind().name();
+            if refused.kind() == Kind::StorageUnavailable {
+                app.readiness.storage(false);
+            }
             app.metrics.issued("", path, reason, took);
             app.refused.add(reason);
             Err(refused)

@@ -1,7 +1,8 @@
 //! Whether the service lives, whether it can work, and its metrics.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
@@ -24,6 +25,8 @@ pub struct Readiness {
     started: AtomicBool,
     stopping: AtomicBool,
     storage: AtomicBool,
+    /// When the database was last asked.
+    asked: Mutex<Option<Instant>>,
     metrics: Arc<Metrics>,
 }
 
@@ -33,6 +36,7 @@ impl Readiness {
             started: false.into(),
             stopping: false.into(),
             storage: true.into(),
+            asked: Mutex::default(),
             metrics,
         }
     }
@@ -49,7 +53,7 @@ impl Readiness {
         self.publish();
     }
 
-    /// Whether the database could write when it was last asked.
+    /// Whether the database could write when it last had to.
     pub fn storage(&self, works: bool) {
         if self.storage.swap(works, Ordering::Relaxed) != works {
             match works {
@@ -83,8 +87,34 @@ impl Readiness {
         first.map(|(_, text)| text)
     }
 
+    /// Whether it is time to ask the database again: anybody may want to know whether the service is ready, and each
+    /// time costs a commit.
+    fn should_ask(&self) -> bool {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.is_none_or(|asked| asked.elapsed() >= FRESH)
+    }
+
     fn publish(&self) {
         self.metrics.set_ready(self.fault().is_none());
+    }
+}
+
+impl App {
+    /// Looks whether the database can write. Once it could not, it needs room for some devices' records to be
+    /// called well again: a disk that is full has room for a little now and then.
+    pub async fn try_storage(&self) {
+        let now = Some(Instant::now());
+        let readiness = &self.readiness;
+        *readiness
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = now;
+        let room = match readiness.storage.load(Ordering::Relaxed) {
+            true => 0,
+            false => ROOM,
+        };
+        let works = self.desk.store().ping(room).await.is_ok();
+        readiness.storage(works);
     }
 }
 
@@ -109,8 +139,9 @@ pub(super) async fn alive() -> Json<Status> {
     (status = "default", description = "A problem", body = crate::protocol::Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Status>, Refused> {
-    let works = app.desk.store().ping().await.is_ok();
-    app.readiness.storage(works);
+    if app.readiness.should_ask() {
+        app.try_storage().await;
+    }
     match app.readiness.fault() {
         None => Ok(OK),
         Some(fault) => Err(Refused::new(Kind::StorageUnavailable, fault)),
@@ -132,3 +163,8 @@ pub(super) async fn metrics(
     }
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], app.metrics.encode()).into_response())
 }
+
+/// How long an answer of the database counts.
+const FRESH: Duration = Duration::from_secs(1);
+/// Bytes that some dozens of devices' records take.
+const ROOM: usize = 256 * 1024;

@@ -34,16 +34,11 @@ impl Housekeeping {
         });
         loop {
             tokio::select! {
-                _ = often.tick() => self.ask_database().await,
+                _ = often.tick() => self.app.try_storage().await,
                 _ = each_minute.tick() => self.each_minute().await,
                 _ = each_hour.tick() => self.tidy().await,
             }
         }
-    }
-
-    async fn ask_database(&self) {
-        let answer = self.store.ping().await;
-        self.app.readiness().storage(answer.is_ok());
     }
 
     async fn each_minute(&self) {

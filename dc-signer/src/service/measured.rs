@@ -207,8 +207,8 @@ impl Store for Measured {
         self.measure("check", self.store.check()).await
     }
 
-    async fn ping(&self) -> Result<(), Error> {
-        self.measure("ping", self.store.ping()).await
+    async fn ping(&self, room: usize) -> Result<(), Error> {
+        self.measure("ping", self.store.ping(room)).await
     }
 
     async fn close(&self) {

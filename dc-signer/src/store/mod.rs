@@ -226,7 +226,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn check(&self) -> Result<Head, Error>;
 
     /// Whether the database answers and lets this process write, and credentials are recorded.
-    async fn ping(&self) -> Result<(), Error>;
+    ///
+    /// With `room`, also whether there is room for so many bytes: what a write that failed has left of its
+    /// space is enough for a small one.
+    async fn ping(&self, room: usize) -> Result<(), Error>;
 
     /// Waits for what is being written and closes all connections.
     async fn close(&self);

@@ -4,11 +4,6 @@
 //! server is Debian's (package `postgresql`), which runs in a temporary folder, listens on a Unix
 //! socket there, and ends with the process that started it. Where there is none, tests fail.
 
-use std::io::{BufRead, BufReader};
-use std::os::unix::fs::chown;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -19,6 +14,10 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::{Location, Store, migrate, open};
+
+mod server;
+
+pub(crate) use server::Own;
 
 /// A fresh database, and the store over it.
 pub(crate) struct Database {
@@ -151,13 +150,14 @@ fn database_name(url: &str) -> &str {
 fn server_url() -> Option<&'static str> {
     match server() {
         Server::Skipped => None,
-        Server::Given(url) | Server::Own { url, .. } => Some(url),
+        Server::Given(url) => Some(url),
+        Server::Own(own) => Some(&own.url),
     }
 }
 
 enum Server {
     Given(String),
-    Own { url: String, _watch: Child },
+    Own(Own),
     Skipped,
 }
 
@@ -169,104 +169,6 @@ fn server() -> &'static Server {
             Server::Skipped
         }
         Ok(url) => Server::Given(url),
-        Err(_) => start(),
+        Err(_) => Server::Own(Own::start()),
     })
-}
-
-/// Starts a server that ends, and whose folder is removed, when this process has ended in whatever
-/// way.
-fn start() -> Server {
-    let programs = programs().expect(
-        "PostgreSQL's initdb and postgres: install Debian's package postgresql, \
-         or set DC_SIGNER_TEST_POSTGRES to the URL of a server, or to skip",
-    );
-    // The socket's path has to be short.
-    let folder = tempfile::Builder::new()
-        .prefix("dcpg")
-        .tempdir_in("/tmp")
-        .unwrap()
-        .keep();
-    let user = user();
-    if let Some((user, group)) = user {
-        chown(&folder, Some(user), Some(group)).unwrap();
-    }
-    let mut watch = Command::new("sh");
-    watch.args(["-c", WATCH, "sh"]).arg(&folder).arg(programs);
-    watch.stdin(Stdio::piped()).stdout(Stdio::piped());
-    watch.stderr(Stdio::inherit()).current_dir("/");
-    if let Some((user, group)) = user {
-        watch.uid(user).gid(group);
-    }
-    let mut watch = watch.spawn().unwrap();
-    // Until the server is ready.
-    let mut ready = String::new();
-    let mut output = BufReader::new(watch.stdout.take().unwrap());
-    output.read_line(&mut ready).unwrap();
-    assert_eq!(ready, "ready\n", "PostgreSQL did not start");
-    Server::Own {
-        url: format!(
-            "postgres://postgres@localhost/postgres?host={}",
-            folder.display()
-        ),
-        _watch: watch,
-    }
-}
-
-/// Its standard input ends with the process that started it. What is written in tests need not
-/// survive this machine's power.
-const WATCH: &str = r#"
-folder=$1 programs=$2
-trap '' INT TERM
-"$programs/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
-"$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c max_connections=200 >>"$folder/log" 2>&1 </dev/null &
-server=$!
-tries=0
-until "$programs/psql" -h "$folder" -U postgres -c 'SELECT 1' postgres >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    if [ $tries -gt 300 ]; then cat "$folder/log" >&2; kill -QUIT $server; exit 1; fi
-    sleep 0.1
-done
-echo ready
-cat >/dev/null
-kill -QUIT $server
-wait $server
-rm -rf "$folder"
-"#;
-
-fn programs() -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten();
-    let mut folders: Vec<PathBuf> = versions
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
-        .collect();
-    folders.sort();
-    folders.reverse();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    folders.extend(std::env::split_paths(&path));
-    let has_all = |folder: &PathBuf| {
-        ["initdb", "postgres", "psql"]
-            .iter()
-            .all(|program| folder.join(program).exists())
-    };
-    folders.into_iter().find(has_all)
-}
-
-/// Who the server runs as, if this process is root, which PostgreSQL refuses.
-fn user() -> Option<(u32, u32)> {
-    use std::os::unix::fs::MetadataExt;
-    if Path::new("/proc/self").metadata().ok()?.uid() != 0 {
-        return None;
-    }
-    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let ids = |name: &str| {
-        let line = users
-            .lines()
-            .find(|line| line.split(':').next() == Some(name));
-        let mut fields = line?.split(':').skip(2);
-        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-    };
-    ids("postgres")
-        .or_else(|| ids("nobody"))
-        .or(Some((65534, 65534)))
 }

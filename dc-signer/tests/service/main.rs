@@ -13,9 +13,12 @@ mod client;
 mod commands;
 mod configuration;
 mod devices;
+mod disk;
 mod floods;
 mod lifecycle;
 mod operators;
 mod pages;
+#[path = "../../src/store/testing/server.rs"]
+mod postgres;
 mod rig;
 mod router;

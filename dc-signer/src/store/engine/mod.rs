@@ -27,6 +27,7 @@ mod group;
 mod issues;
 mod operators;
 mod record;
+mod room;
 mod rows;
 mod withdrawn;
 mod work;
@@ -232,8 +233,11 @@ impl<D: Database> Store for Engine<D> {
         self.verify_audit().await
     }
 
-    async fn ping(&self) -> Result<(), Error> {
+    async fn ping(&self, room: usize) -> Result<(), Error> {
         self.group.check()?;
+        if room > 0 {
+            room::try_out(&*self.database, &self.node, room).await?;
+        }
         let mut work = self.begin().await?;
         // Only a write that is committed shows that writing works.
         let sql = "UPDATE audit_head SET seq = seq WHERE one = 1";

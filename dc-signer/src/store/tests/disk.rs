@@ -8,6 +8,10 @@ use std::path::Path;
 use std::process::Command;
 
 use super::*;
+use crate::store::testing::Own;
+
+/// More than the records of a few devices.
+const ROOM: usize = 256 * 1024;
 
 /// A file system of a few megabytes, for root only.
 struct SmallDisk(tempfile::TempDir);
@@ -62,13 +66,15 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
         disk.fill();
         said.until_it_fails(&store, &device).await;
         // Little ones may still find room in pages that are free.
-        assert_works_or_cannot_write(store.ping().await);
+        assert_works_or_cannot_write(store.ping(0).await);
+        let error = store.ping(ROOM).await.unwrap_err();
+        assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
         assert_works_or_cannot_write(store.change_device(device.id, &flag, &by(NOW)).await);
         assert_eq!(recorded(&*store, &device).await, said.recorded);
         store.check().await.unwrap();
 
         disk.make_room();
-        store.ping().await.unwrap();
+        store.ping(ROOM).await.unwrap();
         said.record(&store, &device).await.unwrap();
         assert_eq!(recorded(&*store, &device).await, said.recorded);
         store.check().await.unwrap();
@@ -159,12 +165,12 @@ async fn a_server_that_only_reads_refuses_and_recovers_by_itself() {
     read_only("on").await;
     let error = until_connected(&db, &device).await.unwrap_err();
     assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
-    let error = db.store.ping().await.unwrap_err();
+    let error = db.store.ping(0).await.unwrap_err();
     assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
     assert_eq!(by_id(&*db.store, device.id).await, device);
     read_only("off").await;
     until_connected(&db, &device).await.unwrap();
-    db.store.ping().await.unwrap();
+    db.store.ping(ROOM).await.unwrap();
     db.store.check().await.unwrap();
     db.end().await;
 }
@@ -178,4 +184,28 @@ async fn until_connected(db: &Database, device: &Device) -> Result<Recorded, Err
         }
     }
     panic!("it never connected again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_killed_is_unavailable_and_recovers_by_itself() {
+    if testing::postgres().await.is_none() {
+        return;
+    }
+    let server = Own::start();
+    let location = server.url.parse().unwrap();
+    migrate(&location).await.unwrap();
+    let store = open(&location, "node-1").await.unwrap();
+    let device = active(&*store, 1).await;
+    let mut said = Said::default();
+    said.record(&store, &device).await.unwrap();
+    server.kill();
+    let error = said.record(&store, &device).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    let error = store.ping(0).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    server.start_again();
+    store.ping(ROOM).await.unwrap();
+    said.record(&store, &device).await.unwrap();
+    assert_eq!(recorded(&*store, &device).await, said.recorded);
+    store.close().await;
 }

@@ -460,6 +460,6 @@ async fn nothing_is_recorded_after_the_store_is_closed(db: &Database) {
     store.close().await;
     let error = store.record(issuance(&device, 0)).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
-    let error = store.ping().await.unwrap_err();
+    let error = store.ping(0).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
 }

@@ -87,7 +87,7 @@ async fn use_everything(store: &dyn Store, device: &Device, number: u64) {
     store.operators().await.unwrap();
     store.verify_audit().await.unwrap();
     store.tidy(at(NOW), &Retention::default()).await.unwrap();
-    store.ping().await.unwrap();
+    store.ping(0).await.unwrap();
     let new = new_device(50 + u32::try_from(number).unwrap());
     store.add_devices(&[new], &by(NOW)).await.unwrap();
 }
@@ -209,10 +209,10 @@ async fn what_was_never_written_is_an_error(db: &Database) {
 }
 
 async fn ping_says_whether_it_works(db: &Database) {
-    db.store.ping().await.unwrap();
+    db.store.ping(0).await.unwrap();
     let head = db.store.audit_head().await.unwrap();
     db.tamper("DROP TABLE audit_head").await;
-    assert!(db.store.ping().await.is_err());
+    assert!(db.store.ping(0).await.is_err());
     assert_eq!(head, Head::EMPTY);
 }
 

@@ -1,0 +1,160 @@
+//! A PostgreSQL server for tests, which ends with the process that started it.
+//!
+//! The tests of the whole service have this file too, so it uses nothing of the crate.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
+
+/// A server of our own.
+pub(crate) struct Own {
+    /// Its database `postgres`.
+    pub(crate) url: String,
+    watch: Mutex<Watch>,
+}
+
+/// Who starts the server, and ends it when nobody listens any more.
+struct Watch {
+    _process: Child,
+    orders: ChildStdin,
+    reports: BufReader<ChildStdout>,
+}
+
+impl Own {
+    /// Starts a server that ends, and whose folder is removed, when this process has ended in whatever
+    /// way.
+    pub(crate) fn start() -> Self {
+        // The socket's path has to be short.
+        let folder = tempfile::Builder::new().prefix("dcpg").tempdir_in("/tmp");
+        Self::start_in(&folder.unwrap().keep())
+    }
+
+    /// Starts one in a folder that exists.
+    pub(crate) fn start_in(folder: &Path) -> Self {
+        let programs = programs().expect(
+            "PostgreSQL's initdb and postgres: install Debian's package postgresql, \
+             or set DC_SIGNER_TEST_POSTGRES to the URL of a server, or to skip",
+        );
+        let user = user();
+        if let Some((user, group)) = user {
+            chown(folder, Some(user), Some(group)).unwrap();
+        }
+        let mut watch = Command::new("sh");
+        watch.args(["-c", WATCH, "sh"]).arg(folder).arg(programs);
+        watch.stdin(Stdio::piped()).stdout(Stdio::piped());
+        watch.stderr(Stdio::inherit()).current_dir("/");
+        if let Some((user, group)) = user {
+            watch.uid(user).gid(group);
+        }
+        let mut process = watch.spawn().unwrap();
+        let mut watch = Watch {
+            orders: process.stdin.take().unwrap(),
+            reports: BufReader::new(process.stdout.take().unwrap()),
+            _process: process,
+        };
+        watch.wait_for("ready");
+        let folder = folder.display();
+        Self {
+            url: format!("postgres://postgres@localhost/postgres?host={folder}"),
+            watch: watch.into(),
+        }
+    }
+
+    /// Ends the server as a lack of memory does, with no time to say anything to anybody.
+    pub(crate) fn kill(&self) {
+        self.watch.lock().unwrap().order("kill", "killed");
+    }
+
+    /// Starts it again after that.
+    pub(crate) fn start_again(&self) {
+        self.watch.lock().unwrap().order("start", "ready");
+    }
+}
+
+impl Watch {
+    fn order(&mut self, order: &str, report: &str) {
+        writeln!(self.orders, "{order}").unwrap();
+        self.wait_for(report);
+    }
+
+    fn wait_for(&mut self, report: &str) {
+        let mut line = String::new();
+        self.reports.read_line(&mut line).unwrap();
+        assert_eq!(line.trim_end(), report, "PostgreSQL does not do as told");
+    }
+}
+
+/// Its standard input ends with the process that started it. What is written in tests need not
+/// survive this machine's power.
+const WATCH: &str = r#"
+folder=$1 programs=$2
+trap '' INT TERM
+launch() {
+    "$programs/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c fsync=off -c max_connections=200 >>"$folder/log" 2>&1 </dev/null &
+    server=$!
+}
+start() {
+    launch
+    tries=0
+    until "$programs/psql" -h "$folder" -U postgres -c 'SELECT 1' postgres >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        if [ $tries -gt 300 ]; then cat "$folder/log" >&2; kill -QUIT $server; exit 1; fi
+        sleep 0.1
+        # After a kill it does not start before the last process of the old one has ended.
+        kill -0 $server 2>/dev/null || launch
+    done
+    echo ready
+}
+"$programs/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
+start
+while read -r order; do
+    case $order in
+    kill) kill -KILL $server; wait $server 2>/dev/null; echo killed ;;
+    start) start ;;
+    esac
+done
+kill -QUIT $server
+wait $server
+rm -rf "$folder"
+"#;
+
+fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    let mut folders: Vec<PathBuf> = versions
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .collect();
+    folders.sort();
+    folders.reverse();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    folders.extend(std::env::split_paths(&path));
+    let has_all = |folder: &PathBuf| {
+        ["initdb", "postgres", "psql"]
+            .iter()
+            .all(|program| folder.join(program).exists())
+    };
+    folders.into_iter().find(has_all)
+}
+
+/// Who the server runs as, if this process is root, which PostgreSQL refuses.
+fn user() -> Option<(u32, u32)> {
+    use std::os::unix::fs::MetadataExt;
+    if Path::new("/proc/self").metadata().ok()?.uid() != 0 {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let ids = |name: &str| {
+        let line = users
+            .lines()
+            .find(|line| line.split(':').next() == Some(name));
+        let mut fields = line?.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    ids("postgres")
+        .or_else(|| ids("nobody"))
+        .or(Some((65534, 65534)))
+}

@@ -1,0 +1,223 @@
+//! A full disk, and a database server that dies: nothing leaves that is not stored, and all goes on by itself.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use dc_signer::store::Location;
+use sqlx::{Connection, PgConnection, SqliteConnection};
+use tempfile::TempDir;
+
+use crate::client::Answer;
+use crate::postgres::Own;
+use crate::rig::Rig;
+use crate::router::{Router, csr};
+
+/// A file system of a few megabytes, for root only.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn mount(size: &str) -> Option<Self> {
+        // The path of a server's socket has to be short.
+        let folder = tempfile::Builder::new()
+            .prefix("dcsd")
+            .tempdir_in("/tmp")
+            .unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]);
+        let mounted = mount.arg(folder.path()).status();
+        let mounted = mounted.is_ok_and(|status| status.success());
+        if !mounted {
+            eprintln!("skipped: only root can mount a small disk to fill up");
+        }
+        mounted.then_some(Self(folder))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn fill(&self) {
+        let mut file = File::create(self.path().join("ballast")).unwrap();
+        // Down to the last byte.
+        for size in [65_536, 1] {
+            while file.write_all(&vec![0; size]).is_ok() {}
+        }
+    }
+
+    fn make_room(&self) {
+        std::fs::remove_file(self.path().join("ballast")).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let mut unmount = Command::new("umount");
+        let _ = unmount.arg("--lazy").arg(self.path()).status();
+    }
+}
+
+/// A refusal that says when to come again, and of which kind it is.
+fn unavailable(answer: &Answer) {
+    answer.refused(503, "storage-unavailable");
+    let after = answer.head.split("retry-after: ").nth(1).unwrap();
+    let after: u64 = after.split('\r').next().unwrap().parse().unwrap();
+    assert!((1..=3600).contains(&after), "{answer:?}");
+}
+
+/// How many credentials the audit log has.
+fn recorded(url: &str) -> usize {
+    const COUNT: &str = "SELECT count(*) FROM audit WHERE action = 'issue'";
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().unwrap();
+    let count: i64 = runtime.block_on(async {
+        let count = sqlx::query_scalar(COUNT);
+        if url.starts_with("postgres:") {
+            let mut connection = PgConnection::connect(url).await.unwrap();
+            return count.fetch_one(&mut connection).await.unwrap();
+        }
+        let count = sqlx::query_scalar(COUNT);
+        let mut connection = SqliteConnection::connect(url).await.unwrap();
+        count.fetch_one(&mut connection).await.unwrap()
+    });
+    usize::try_from(count).unwrap()
+}
+
+#[test]
+fn a_full_disk_refuses_everybody_stores_nothing_and_recovers_by_itself() {
+    let Some(disk) = SmallDisk::mount("6m") else {
+        return;
+    };
+    let database = disk.path().join("signer.db");
+    let url = format!("sqlite:{}", database.display());
+    let rig = Rig::start_with(&format!("[database]\nsqlite = {database:?}\n"));
+    let (router, _) = Router::enrolled(&rig, "one");
+    let code = rig.add("two")["code"]["code"].as_str().unwrap().to_owned();
+    for round in 0..2 {
+        disk.fill();
+        renew_until_it_is_full(&router, round);
+        let before = recorded(&url);
+        for n in 0..10 {
+            unavailable(&router.renew(&csr(), &format!("{round}-full-{n}")));
+        }
+        unavailable(&Router::new(&rig).enroll(&csr(), &code));
+        assert_eq!(recorded(&url), before);
+        is_not_ready(&rig);
+        disk.make_room();
+        becomes_ready(&rig);
+        router.renew(&csr(), &format!("{round}-full-0")).ok();
+        assert_eq!(recorded(&url), before + 1);
+    }
+    Router::new(&rig).enroll(&csr(), &code).ok();
+}
+
+#[test]
+fn a_database_server_with_a_full_disk_is_waited_for() {
+    let Some(disk) = SmallDisk::mount("160m") else {
+        return;
+    };
+    let Some((server, rig)) = with_postgres(|| Own::start_in(disk.path())) else {
+        return;
+    };
+    let (router, _) = Router::enrolled(&rig, "one");
+    for round in 0..2 {
+        disk.fill();
+        renew_until_it_is_full(&router, round);
+        is_not_ready(&rig);
+        disk.make_room();
+        becomes_ready(&rig);
+        let before = recorded(&server.url);
+        router.renew(&csr(), &format!("{round}-full-0")).ok();
+        assert_eq!(recorded(&server.url), before + 1);
+    }
+}
+
+fn renew_until_it_is_full(router: &Router, round: usize) {
+    let last = (0..5000)
+        .map(|n| router.renew(&csr(), &format!("{round}-{n}")))
+        .find(|answer| answer.status != 200);
+    unavailable(&last.expect("the disk is full, and all is recorded"));
+}
+
+fn is_not_ready(rig: &Rig) {
+    let readiness = rig.client().get("/readyz");
+    readiness.refused(503, "storage-unavailable");
+    rig.client().get("/healthz").ok();
+    assert!(rig.client().get("/metrics").body.contains("dc_ready 0"));
+}
+
+fn becomes_ready(rig: &Rig) {
+    rig.wait_until("it is ready again", || {
+        rig.client().get("/readyz").status == 200
+    });
+}
+
+/// A server of this test alone, unless tests with PostgreSQL are skipped, and a service that uses it.
+fn with_postgres(start: impl FnOnce() -> Own) -> Option<(Own, Rig)> {
+    if std::env::var("DC_SIGNER_TEST_POSTGRES").is_ok_and(|text| text == "skip") {
+        eprintln!("skipped: tests with PostgreSQL, as DC_SIGNER_TEST_POSTGRES says");
+        return None;
+    }
+    let server = start();
+    let location: Location = server.url.parse().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let migrated = runtime.block_on(dc_signer::store::migrate(&location));
+    migrated.unwrap();
+    let rig = Rig::start_with(&format!("[database]\npostgres = {:?}\n", server.url));
+    Some((server, rig))
+}
+
+#[test]
+fn a_database_server_that_is_killed_under_load_is_waited_for() {
+    let Some((server, rig)) = with_postgres(Own::start) else {
+        return;
+    };
+    let routers: Vec<_> = (0..4)
+        .map(|n| Router::enrolled(&rig, &format!("r{n}")).0)
+        .collect();
+    let enough = AtomicBool::new(false);
+    let [renewed, refused] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+    std::thread::scope(|scope| {
+        for router in &routers {
+            scope.spawn(|| {
+                for number in 0.. {
+                    if enough.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    // Whoever gets no answer asks the same again.
+                    let request = (csr(), number.to_string());
+                    while !enough.load(Ordering::Relaxed) {
+                        let answer = router.renew(&request.0, &request.1);
+                        if answer.status == 200 {
+                            renewed.fetch_add(1, Ordering::Relaxed);
+                            break;
+                        }
+                        unavailable(&answer);
+                        refused.fetch_add(1, Ordering::Relaxed);
+                        std::thread::sleep(Duration::from_millis(50));
+                    }
+                }
+            });
+        }
+        let more_than = |count: &AtomicUsize, least: usize| {
+            let least = count.load(Ordering::Relaxed) + least;
+            rig.wait_until("requests go on", || count.load(Ordering::Relaxed) > least);
+        };
+        for _ in 0..2 {
+            more_than(&renewed, 20);
+            server.kill();
+            more_than(&refused, 2);
+            is_not_ready(&rig);
+            server.start_again();
+            more_than(&renewed, 20);
+        }
+        enough.store(true, Ordering::Relaxed);
+    });
+    becomes_ready(&rig);
+    // Those of enrolments too; what was recorded and not answered is no harm.
+    assert!(recorded(&server.url) >= renewed.load(Ordering::Relaxed) + routers.len());
+    rig.admin().get("/v1/admin/devices").ok();
+}
