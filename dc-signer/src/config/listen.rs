@@ -18,7 +18,7 @@ pub struct Listen {
     pub key: PathBuf,
     /// Whether TLS 1.2 is allowed beside TLS 1.3.
     pub tls12: bool,
-    /// The most handshakes in progress.
+    /// The most handshakes in progress; one more, and the oldest is reset.
     pub max_handshakes: usize,
     /// The most connections.
     pub max_connections: usize,

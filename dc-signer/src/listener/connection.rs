@@ -20,9 +20,10 @@ use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 use super::client::ClientCertificate;
+use super::handshakes::Turn;
 use super::identity::H2;
 use super::idle::Idle;
-use super::{Permits, Settings};
+use super::{Place, Settings};
 use crate::telemetry::{Handshake, Metrics};
 
 /// What a connection needs of its listener.
@@ -35,40 +36,44 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Shakes hands and answers requests until either side has had enough.
-    pub(super) async fn serve(self, tcp: TcpStream, permits: Permits) {
-        let Permits {
-            connection,
-            handshake,
-        } = permits;
+    pub(super) async fn serve(self, tcp: TcpStream, place: Place) {
+        let Place { open, turn } = place;
         let _open = self.metrics.connection();
-        let tls = self.shake_hands(tcp).await;
-        drop(handshake);
+        let tls = self.shake_hands(tcp, &turn).await;
+        drop(turn);
         if let Some(tls) = tls {
             self.serve_http(tls).await;
         }
-        drop(connection);
+        drop(open);
     }
 
-    async fn shake_hands(&self, tcp: TcpStream) -> Option<TlsStream<TcpStream>> {
+    async fn shake_hands(&self, tcp: TcpStream, turn: &Turn) -> Option<TlsStream<TcpStream>> {
         let _in_progress = self.metrics.handshake();
         // Answers are single writes, and nobody should wait for an acknowledgement between them.
         let _ = tcp.set_nodelay(true);
-        let accepting = TlsAcceptor::from(self.settings.tls.clone()).accept(tcp);
         let limit = self.settings.listen.handshake_timeout;
-        match tokio::time::timeout(limit, accepting).await {
-            Ok(Ok(tls)) => {
-                self.metrics.handshake_ended(Handshake::Done);
-                Some(tls)
-            }
-            Ok(Err(error)) => {
-                self.metrics.handshake_ended(Handshake::Failed);
-                tracing::debug!(%error, "a handshake failed");
-                None
-            }
-            Err(_) => {
-                self.metrics.handshake_ended(Handshake::TimedOut);
-                None
-            }
+        let ended = tokio::time::timeout(limit, self.accept(tcp, turn)).await;
+        let ended = ended.unwrap_or(Err(Handshake::TimedOut));
+        let how = *ended.as_ref().err().unwrap_or(&Handshake::Done);
+        self.metrics.handshake_ended(how);
+        ended.ok()
+    }
+
+    /// Shakes hands, unless others need the room.
+    async fn accept(&self, tcp: TcpStream, turn: &Turn) -> Result<TlsStream<TcpStream>, Handshake> {
+        let failed = |error| {
+            tracing::debug!(%error, "a handshake failed");
+            Handshake::Failed
+        };
+        tokio::select! {
+            heard = tcp.readable() => heard.map_err(failed)?,
+            () = turn.over() => return Err(evict(Some(&tcp))),
+        }
+        turn.spoke();
+        let mut accepting = TlsAcceptor::from(self.settings.tls.clone()).accept(tcp);
+        tokio::select! {
+            ended = &mut accepting => ended.map_err(failed),
+            () = turn.over() => Err(evict(accepting.get_ref())),
         }
     }
 
@@ -114,6 +119,14 @@ impl Connection {
             .max_header_list_size(MAX_HEADER_LIST);
         builder
     }
+}
+
+/// A reset costs nothing here, and tells the client at once to come back later.
+fn evict(tcp: Option<&TcpStream>) -> Handshake {
+    if let Some(tcp) = tcp {
+        let _ = tcp.set_zero_linger();
+    }
+    Handshake::Evicted
 }
 
 async fn answer(

@@ -1,13 +1,15 @@
 //! TLS connections in, HTTP requests out: the accept loop, and what bounds the cost of strangers.
 //!
 //! A connection passes three gates: the number of connections, the number of handshakes in
-//! progress, and time limits on the handshake, on each request's head, and on silence. Behind them
-//! each request carries the [`ClientCertificate`] of its connection, if there is one.
+//! progress, at which the oldest makes room, and time limits on the handshake, on each request's head, and on silence.
+//! Behind them each request carries the [`ClientCertificate`] of its connection, if there is one.
 
 mod client;
 mod connection;
+mod handshakes;
 mod identity;
 mod idle;
+mod open;
 mod possession;
 
 use std::net::SocketAddr;
@@ -17,7 +19,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 pub use client::{ClientCertificate, spki_sha256};
 pub use identity::{Identity, tls_config};
@@ -26,6 +28,8 @@ use crate::config::Listen;
 use crate::error::Error;
 use crate::telemetry::{Metrics, Shed};
 use connection::Connection;
+use handshakes::{Handshakes, Turn};
+use open::{Connections, Open};
 
 /// What a reload may change, for the connections that come after it.
 #[derive(Clone, Debug)]
@@ -41,8 +45,8 @@ pub struct Settings {
 pub struct Listener {
     tcp: TcpListener,
     settings: Arc<ArcSwap<Settings>>,
-    connections: Arc<Semaphore>,
-    handshakes: Arc<Semaphore>,
+    connections: Arc<Connections>,
+    handshakes: Arc<Handshakes>,
     metrics: Arc<Metrics>,
 }
 
@@ -54,16 +58,15 @@ impl Listener {
         settings: Arc<ArcSwap<Settings>>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, Error> {
-        let listen = settings.load().listen.clone();
-        let address = listen.address;
+        let address = settings.load().listen.address;
         let tcp = TcpListener::bind(address)
             .await
             .map_err(|source| Error::Listen { address, source })?;
         Ok(Self {
             tcp,
             settings,
-            connections: Arc::new(Semaphore::new(listen.max_connections)),
-            handshakes: Arc::new(Semaphore::new(listen.max_handshakes)),
+            connections: Arc::default(),
+            handshakes: Arc::default(),
             metrics,
         })
     }
@@ -88,8 +91,8 @@ impl Listener {
                 () = &mut stop => break,
                 accepted = self.accept() => accepted,
             };
-            if let Some((tcp, permits)) = accepted {
-                self.spawn(tcp, permits, &router, &stopped);
+            if let Some((tcp, place)) = accepted {
+                self.spawn(tcp, place, &router, &stopped);
             }
         }
         drop(stopped);
@@ -106,9 +109,10 @@ impl Listener {
         }
     }
 
-    /// The next connection that there is room for, or none if it had to be turned away.
-    async fn accept(&self) -> Option<(TcpStream, Permits)> {
-        let connection = self.connections.clone().acquire_owned().await.ok()?;
+    /// The next connection, once there is room for one; none if there was one that could not be taken.
+    async fn accept(&self) -> Option<(TcpStream, Place)> {
+        let most = || self.settings.load().listen.max_connections;
+        let open = self.connections.enter(most).await;
         let tcp = match self.tcp.accept().await {
             Ok((tcp, _)) => tcp,
             Err(error) => {
@@ -117,27 +121,18 @@ impl Listener {
                 return None;
             }
         };
-        match self.handshakes.clone().try_acquire_owned() {
-            Ok(handshake) => Some((
-                tcp,
-                Permits {
-                    connection,
-                    handshake,
-                },
-            )),
-            Err(_) => {
-                // A reset costs nothing here, and tells the client at once to come back later.
-                let _ = tcp.set_zero_linger();
-                self.metrics.shed(Shed::Handshakes);
-                None
-            }
+        let most = self.settings.load().listen.max_handshakes;
+        let (turn, evicted) = self.handshakes.enter(most);
+        for _ in 0..evicted {
+            self.metrics.shed(Shed::Handshakes);
         }
+        Some((tcp, Place { open, turn }))
     }
 
     fn spawn(
         &self,
         tcp: TcpStream,
-        permits: Permits,
+        place: Place,
         router: &Router,
         stopped: &watch::Receiver<bool>,
     ) {
@@ -147,15 +142,15 @@ impl Listener {
             stopped: stopped.clone(),
             metrics: self.metrics.clone(),
         };
-        tokio::spawn(connection.serve(tcp, permits));
+        tokio::spawn(connection.serve(tcp, place));
     }
 }
 
-/// The room that a connection takes.
+/// What a connection takes.
 #[derive(Debug)]
-struct Permits {
-    connection: OwnedSemaphorePermit,
-    handshake: OwnedSemaphorePermit,
+struct Place {
+    open: Open,
+    turn: Turn,
 }
 
 /// Without a pause a lack of file descriptors would keep a core busy.

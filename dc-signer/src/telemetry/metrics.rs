@@ -98,7 +98,7 @@ struct Within {
 /// Why something was turned away to protect the service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Shed {
-    /// Too many handshakes were in progress.
+    /// Too many handshakes were in progress, and one of them had to go.
     Handshakes,
     /// A device came too often.
     DeviceRate,
@@ -111,6 +111,8 @@ pub enum Shed {
 pub enum Handshake {
     /// Well.
     Done,
+    /// It had to make room for others.
+    Evicted,
     /// With an alert, or with the end of the connection.
     Failed,
     /// Not within its time.
@@ -299,6 +301,7 @@ impl Metrics {
     pub fn handshake_ended(&self, outcome: Handshake) {
         let result = match outcome {
             Handshake::Done => "done",
+            Handshake::Evicted => "evicted",
             Handshake::Failed => "failed",
             Handshake::TimedOut => "timed_out",
         };

@@ -1,11 +1,15 @@
 //! Those who cost much and bring nothing.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::client::read;
+use crate::client::{Client, read};
 use crate::rig::Rig;
-use crate::router::Router;
+use crate::router::{Router, csr};
 
 const SHORT: &str = "handshake_timeout = \"2s\"\nheader_timeout = \"1s\"\nidle_timeout = \"2s\"\nmax_handshakes = 64";
 
@@ -15,7 +19,7 @@ fn a_thousand_connections_that_never_finish_a_handshake_do_not_stop_the_others()
     let client = rig.client();
     // Some are reset so early that they never were connections.
     let idle: Vec<_> = (0..1000).filter_map(|_| client.tcp().ok()).collect();
-    // Those beyond the limit are reset, those within run out of time.
+    // The oldest are reset, the others run out of time.
     rig.wait_until("the service answers again and says what it did", || {
         let Ok(mut tls) = client.tls() else {
             return false;
@@ -27,6 +31,60 @@ fn a_thousand_connections_that_never_finish_a_handshake_do_not_stop_the_others()
             .contains("dc_shed_total{reason=\"handshakes\"}")
     });
     drop(idle);
+}
+
+/// Opens connections, a thousand in a second, that say no more than this, until it is dropped.
+struct Flood(Arc<AtomicBool>, Option<JoinHandle<()>>);
+
+impl Flood {
+    fn start(client: Client, say: &'static [u8]) -> Self {
+        let stop = Arc::<AtomicBool>::default();
+        let stopping = stop.clone();
+        let flooding = std::thread::spawn(move || {
+            let mut open = VecDeque::new();
+            while !stopping.load(Ordering::Relaxed) {
+                if let Ok(mut tcp) = client.tcp() {
+                    let _ = tcp.write_all(say);
+                    open.push_back(tcp);
+                }
+                // Many more than the service keeps.
+                open.drain(..open.len().saturating_sub(200));
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        Self(stop, Some(flooding))
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+        self.1.take().unwrap().join().unwrap();
+    }
+}
+
+fn evicted(rig: &Rig) -> u64 {
+    let metrics = rig.client().get("/metrics").body;
+    let count = metrics
+        .split("dc_handshakes_total{result=\"evicted\"} ")
+        .nth(1);
+    count.map_or(0, |rest| rest.lines().next().unwrap().parse().unwrap())
+}
+
+#[test]
+fn a_device_gets_in_through_a_flood_of_handshakes_that_never_end() {
+    let rig = Rig::start_with("handshake_timeout = \"10m\"\nmax_handshakes = 64");
+    let (router, _) = Router::enrolled(&rig, "one");
+    // Nothing, and the beginning of a ClientHello.
+    for say in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
+        let before = evicted(&rig);
+        let flood = Flood::start(rig.client(), say);
+        rig.wait_until("the service is full", || evicted(&rig) > before + 100);
+        for number in 0..20 {
+            router.renew(&csr(), &format!("{say:?} {number}")).ok();
+        }
+        drop(flood);
+    }
 }
 
 #[test]
