@@ -14,7 +14,7 @@ use rustls::crypto::CryptoProvider;
 
 use crate::api::{self, App};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Retention};
 use crate::database;
 use crate::desk::Desk;
 use crate::error::Error;
@@ -37,6 +37,7 @@ pub struct Service {
     web: Arc<Web>,
     listener: Listener,
     settings: Arc<ArcSwap<Settings>>,
+    retention: Arc<ArcSwap<Retention>>,
     provider: Arc<CryptoProvider>,
     metrics: Arc<Metrics>,
 }
@@ -63,6 +64,7 @@ impl Service {
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let listener = Listener::bind(settings.clone(), metrics.clone()).await?;
         Ok(Self {
+            retention: Arc::new(ArcSwap::from_pointee(config.retention)),
             config,
             store,
             desk,
@@ -87,8 +89,8 @@ impl Service {
     #[must_use]
     pub fn reloader(&self, log: Option<LogControl>) -> Reloader {
         Reloader {
-            database: format!("{:?}", self.config.database),
-            address: self.config.listen.address,
+            started: self.config.clone(),
+            retention: self.retention.clone(),
             desk: self.desk.clone(),
             app: self.app.clone(),
             settings: self.settings.clone(),
@@ -100,7 +102,7 @@ impl Service {
     /// Serves until `stop` is ready, then until the requests in progress are answered.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self {
-            config,
+            retention,
             store,
             desk,
             app,
@@ -114,7 +116,7 @@ impl Service {
             app: app.clone(),
             desk,
             metrics,
-            retention: config.retention,
+            retention,
         };
         let housekeeping = tokio::spawn(housekeeping.run());
         app.readiness().started();
@@ -133,8 +135,8 @@ impl Service {
 /// Takes a changed configuration while the service runs.
 #[derive(Debug)]
 pub struct Reloader {
-    database: String,
-    address: SocketAddr,
+    started: Config,
+    retention: Arc<ArcSwap<Retention>>,
     desk: Arc<Desk>,
     app: Arc<App>,
     settings: Arc<ArcSwap<Settings>>,
@@ -153,12 +155,10 @@ impl Reloader {
         if let Some(log) = &self.log {
             log.set(&config.log.filter)?;
         }
-        if config.listen.address != self.address {
-            tracing::warn!("listen.address has changed: that takes a restart");
+        for key in config.needs_restart(&self.started) {
+            tracing::warn!("{key} has changed: that takes a restart");
         }
-        if format!("{:?}", config.database) != self.database {
-            tracing::warn!("database has changed: that takes a restart");
-        }
+        self.retention.store(config.retention.into());
         self.app.reload(&config);
         self.settings.store(settings.into());
         Ok(())

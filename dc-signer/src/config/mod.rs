@@ -9,6 +9,7 @@ mod listen;
 mod log;
 mod problem;
 mod reader;
+mod restart;
 mod values;
 
 use std::path::{Path, PathBuf};

@@ -77,11 +77,12 @@ impl Desk {
         Ok(desk)
     }
 
-    /// Takes what may change from another configuration, reads zones and keys again, and accepts the clock as it is now.
+    /// Takes what may change from another configuration, which the tenant may not, reads zones and keys again, and accepts the clock as it is now.
     ///
     /// Fails with what reading files fails with, and with [`Error::Store`]; then nothing has changed.
     pub async fn reload(&self, config: &Config) -> Result<(), Error> {
-        let settings = Settings::new(config)?;
+        let mut settings = Settings::new(config)?;
+        settings.tenant.clone_from(&self.settings.load().tenant);
         self.delegations.refresh(&*self.store).await?;
         self.settings.store(Arc::new(settings));
         self.accept_clock(crate::clock::now()?);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api::App;
@@ -20,7 +21,8 @@ pub(super) struct Housekeeping {
     pub(super) app: Arc<App>,
     pub(super) desk: Arc<Desk>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) retention: Retention,
+    /// A reload may change it.
+    pub(super) retention: Arc<ArcSwap<Retention>>,
 }
 
 impl Housekeeping {
@@ -69,10 +71,8 @@ impl Housekeeping {
     }
 
     async fn tidy(&self) {
-        let retention = store::Retention {
-            issues: self.retention.issues,
-            refused: self.retention.refused,
-        };
+        let Retention { issues, refused } = **self.retention.load();
+        let retention = store::Retention { issues, refused };
         let Ok(now) = clock::now() else { return };
         match self.store.tidy(now, &retention).await {
             Ok(tidied) => tracing::debug!(?tidied, "removed what had its time"),

@@ -125,6 +125,35 @@ fn a_reload_takes_a_new_certificate_and_drops_no_connection() {
 }
 
 #[test]
+fn a_reload_says_what_takes_a_restart_and_changes_the_rest() {
+    let rig = Rig::start_with("max_connections = 1000");
+    rig.edit_config("format = \"json\"", "format = \"human\"");
+    rig.edit_config("node = \"dev\"", "node = \"other\"");
+    rig.edit_config("max_connections = 1000", "max_connections = 2");
+    rig.reload();
+    let warned = |rig: &Rig, key: &str| rig.log().contains(&format!("{key} has changed"));
+    for (key, has_changed) in [
+        ("log.format", true),
+        ("node", true),
+        ("tenant", false),
+        ("listen.max_connections", false),
+    ] {
+        assert_eq!(warned(&rig, key), has_changed, "{key}");
+    }
+    let open: Vec<_> = (0..2).map(|_| rig.client().tls().unwrap()).collect();
+    // The third waits in the kernel's queue until one of the two has been idle for too long, or there may be more.
+    std::thread::scope(|scope| {
+        let third = scope.spawn(|| rig.client().tls().unwrap());
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(!third.is_finished());
+        rig.edit_config("max_connections = 2", "max_connections = 3");
+        rig.reload();
+        third.join().unwrap();
+    });
+    drop(open);
+}
+
+#[test]
 fn a_database_that_cannot_be_written_is_not_ready_and_recovers_by_itself() {
     let rig = Rig::start();
     let (router, _) = Router::enrolled(&rig, "one");

@@ -1,0 +1,106 @@
+//! What a reload cannot change.
+
+use super::Config;
+use crate::store::Location;
+
+impl Config {
+    /// The keys that differ from those of the configuration that the service was started with, and count only after a
+    /// restart.
+    #[must_use]
+    pub fn needs_restart(&self, started: &Self) -> Vec<&'static str> {
+        let same = [
+            self.data == started.data,
+            self.tenant == started.tenant,
+            self.node == started.node,
+            self.listen.address == started.listen.address,
+            same_place(&self.database, &started.database),
+            self.log.format == started.log.format,
+        ];
+        let keys = KEYS.into_iter().zip(same);
+        keys.filter_map(|(key, same)| (!same).then_some(key))
+            .collect()
+    }
+}
+
+fn same_place(one: &Location, other: &Location) -> bool {
+    match (one, other) {
+        (Location::File(one), Location::File(other)) => one == other,
+        (Location::Postgres(one), Location::Postgres(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// As they are written in the file.
+const KEYS: [&str; 6] = [
+    "data",
+    "tenant",
+    "node",
+    "listen.address",
+    "database",
+    "log.format",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SAMPLE;
+
+    const LOCAL: &str = "[database]\n#sqlite = \"dc-signer.db\"";
+    const SERVER: &str = "[database]\npostgres = \"postgres://a@b/c\"";
+
+    fn parse(text: &str) -> Config {
+        Config::parse(text, "/etc".as_ref()).unwrap()
+    }
+
+    fn changed(from: &str, to: &str) -> Vec<&'static str> {
+        assert!(SAMPLE.contains(from), "{from}");
+        parse(&SAMPLE.replace(from, to)).needs_restart(&parse(SAMPLE))
+    }
+
+    #[test]
+    fn each_key_is_told_apart() {
+        assert!(changed(LOCAL, LOCAL).is_empty());
+        for (key, from, to) in [
+            ("tenant", "#tenant = \"default\"", "tenant = \"other\""),
+            ("node", "#node = \"signer\"", "node = \"other\""),
+            ("listen.address", "[::]:8443", "[::]:8444"),
+            (
+                "database",
+                "#sqlite = \"dc-signer.db\"",
+                "sqlite = \"o.db\"",
+            ),
+            ("database", LOCAL, SERVER),
+            ("log.format", "#format = \"human\"", "format = \"json\""),
+        ] {
+            assert_eq!(changed(from, to), [key]);
+        }
+        // The database is in it.
+        assert_eq!(
+            changed("/var/lib/dc-signer", "/srv/dc-signer"),
+            ["data", "database"]
+        );
+    }
+
+    #[test]
+    fn another_server_is_another_database() {
+        let one = parse(&SAMPLE.replace(LOCAL, SERVER));
+        let other = parse(&SAMPLE.replace(LOCAL, &SERVER.replace("a@b", "a@d")));
+        assert_eq!(other.needs_restart(&one), ["database"]);
+        assert!(one.needs_restart(&one).is_empty());
+    }
+
+    #[test]
+    fn the_sample_says_so_of_each_of_them_and_of_no_other() {
+        let quoted = KEYS.map(|key| format!("'{key}'"));
+        let (last, others) = quoted.split_last().unwrap();
+        let sentence = format!(
+            "all but {} and {last} changes without a restart",
+            others.join(", ")
+        );
+        let words: Vec<&str> = SAMPLE
+            .split_whitespace()
+            .filter(|word| *word != "#")
+            .collect();
+        assert!(words.join(" ").contains(&sentence), "{sentence}");
+    }
+}
