@@ -1,17 +1,23 @@
 //! The only place that reads the clock; everything else is given the time.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pki_types::UnixTime;
 
 use crate::error::Error;
 
+/// The time now, to parts of a second, since 1970.
+///
+/// Fails with [`Error::ClockBefore1970`].
+pub fn precise() -> Result<Duration, Error> {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_err(|_| Error::ClockBefore1970)
+}
+
 /// The time now.
 ///
 /// Fails with [`Error::ClockBefore1970`].
 pub fn now() -> Result<UnixTime, Error> {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map(UnixTime::since_unix_epoch)
-        .map_err(|_| Error::ClockBefore1970)
+    precise().map(UnixTime::since_unix_epoch)
 }

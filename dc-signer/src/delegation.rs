@@ -7,7 +7,7 @@ use dc_core::{DelegationCertificate, IssuingPolicy, Role};
 use pki_types::{CertificateDer, UnixTime};
 
 use crate::error::Error;
-use crate::keys::PemKey;
+use crate::keys::{PemKey, Timing};
 use crate::warning::Warning;
 use crate::{files, pem};
 
@@ -50,6 +50,13 @@ impl Delegation {
             key,
             key_path,
         })
+    }
+
+    /// Tells how long each signature of its key takes.
+    #[must_use]
+    pub fn timed(self, timing: &Timing) -> Self {
+        let key = self.key.timed(timing);
+        Self { key, ..self }
     }
 
     /// What somebody should look at, although it stops nothing yet.

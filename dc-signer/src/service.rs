@@ -54,6 +54,8 @@ impl Service {
         let store = database::open(&config).await?;
         let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone()));
         let desk = Arc::new(Desk::open(&config, store.clone()).await?);
+        let signed = metrics.clone();
+        desk.time_signatures(move |took| signed.signed(took));
         let tested = desk.self_test(clock::now()?)?;
         tracing::info!(
             delegations = tested,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs by apt what the tests of dc-signer need beside Rust: a PostgreSQL server, which they start themselves, and a
-# browser with its driver. When everything is there it does nothing.
+# Installs by apt what the tests of dc-signer need beside Rust: a PostgreSQL server, which they start themselves, a browser
+# with its driver, and promtool, which checks the alert rules. When everything is there it does nothing.
 set -euo pipefail
 
 missing_packages() {
@@ -10,10 +10,20 @@ missing_packages() {
 }
 
 packages=$(missing_packages | xargs)
-[ -n "$packages" ] || exit 0
+promtool=$(command -v promtool || true)
+[ -z "$packages" ] && [ -n "$promtool" ] && exit 0
 root=()
 [ "$(id -u)" = 0 ] || root=(sudo -n)
 export DEBIAN_FRONTEND=noninteractive
 "${root[@]}" apt-get update -q
-# shellcheck disable=SC2086 # a list of words
-"${root[@]}" apt-get install -y -q --no-install-recommends $packages
+if [ -n "$packages" ]; then
+    # shellcheck disable=SC2086 # a list of words
+    "${root[@]}" apt-get install -y -q --no-install-recommends $packages
+fi
+if [ -z "$promtool" ]; then
+    # Its package would also start a server, so only the one program is taken out of it.
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    (cd "$folder" && apt-get download -q prometheus && dpkg-deb -x prometheus_*.deb .)
+    "${root[@]}" install -m 755 "$folder/usr/bin/promtool" /usr/local/bin/
+fi

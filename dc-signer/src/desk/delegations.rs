@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use super::{Fault, Refusal, rollover};
 use crate::delegation::Delegation;
 use crate::error::Error;
+use crate::keys::Timing;
 use crate::names::Zone;
 use crate::pem;
 use crate::registry::{self, ManagedZone, Sha256, SlotState};
@@ -24,6 +25,7 @@ pub(super) struct Delegations {
     view: ArcSwap<View>,
     /// Whoever has it reads the database; the others go on with what they have.
     refreshing: Mutex<()>,
+    timing: Timing,
 }
 
 /// The zones as they were at one time.
@@ -73,7 +75,13 @@ impl Delegations {
                 taken: None,
             }),
             refreshing: Mutex::new(()),
+            timing: Timing::default(),
         }
+    }
+
+    /// Whom its keys tell how long signatures take.
+    pub(super) fn timing(&self) -> &Timing {
+        &self.timing
     }
 
     /// The zones as they are, or were a few seconds ago. Moves slots on whose time has come, if there is a time that can be
@@ -175,6 +183,7 @@ impl Delegations {
             let path = delegation.chain_path().into();
             return Err(Fault::OtherCertificate { path }.into());
         }
+        let delegation = delegation.timed(&self.timing);
         let chain = delegation.chain().iter();
         Ok(Arc::new(Loaded {
             certificate_sha256,

@@ -35,16 +35,44 @@ impl Guard {
         *accepted = (now, Instant::now());
     }
 
+    /// How far a time is from what was to be expected.
+    pub(super) fn skew(&self, now: UnixTime) -> Skew {
+        let latest = self.latest.load(Ordering::Relaxed);
+        skew(now.as_secs(), self.expected(), latest)
+    }
+
+    /// What the clock would say if nobody had set it.
+    fn expected(&self) -> u64 {
+        let accepted = *self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        accepted.0.as_secs() + accepted.1.elapsed().as_secs()
+    }
+
     /// Checks a time of the clock.
     ///
     /// Fails with [`Clock`].
     pub(super) fn check(&self, now: UnixTime) -> Result<(), Clock> {
-        let accepted = *self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        let expected = accepted.0.as_secs() + accepted.1.elapsed().as_secs();
         let latest = self.latest.load(Ordering::Relaxed);
-        judge(now.as_secs(), expected, latest)?;
+        judge(now.as_secs(), self.expected(), latest)?;
         self.latest.fetch_max(now.as_secs(), Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// How many seconds the clock is ahead, or, below 0, behind.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Skew {
+    /// Of what it would say if nobody had set it since the signer was started or reloaded.
+    pub since_start: i64,
+    /// Of the latest time that is on record; never ahead of it.
+    pub records: i64,
+}
+
+/// Times in seconds since 1970.
+fn skew(now: u64, expected: u64, latest: u64) -> Skew {
+    let ahead = |of: u64| i64::try_from(i128::from(now) - i128::from(of)).unwrap_or_default();
+    Skew {
+        since_start: ahead(expected),
+        records: ahead(latest).min(0),
     }
 }
 
@@ -166,6 +194,18 @@ mod tests {
         assert_eq!(judge(NOW + 3600, NOW, NOW), Ok(()));
         let jumped = judge(NOW + 3601, NOW, NOW);
         assert!(matches!(jumped, Err(Clock::Jumped { .. })), "{jumped:?}");
+    }
+
+    #[test]
+    fn skew_has_a_sign_and_no_record_is_too_old() {
+        let of = |since_start, records| Skew {
+            since_start,
+            records,
+        };
+        assert_eq!(skew(NOW, NOW, NOW - 86_400), of(0, 0));
+        assert_eq!(skew(NOW, NOW + 30, NOW + 5), of(-30, -5));
+        assert_eq!(skew(NOW, NOW - 7, 0), of(7, 0));
+        assert_eq!(skew(0, u64::MAX, NOW).since_start, 0);
     }
 
     #[test]

@@ -26,13 +26,14 @@ mod zones;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use pki_types::UnixTime;
 
 pub use delegations::Missing;
 pub use fault::Fault;
-pub use guard::Clock;
+pub use guard::{Clock, Skew};
 pub use import::Imported;
 pub use refusal::Refusal;
 pub use rollover::Step;
@@ -92,6 +93,17 @@ impl Desk {
     /// Takes this time for right, although it is not what was expected: for whoever has just set the clock.
     pub fn accept_clock(&self, now: UnixTime) {
         self.guard.accept(now);
+    }
+
+    /// Tells how long each signature of a delegation key takes, from now on; whoever was named first stays.
+    pub fn time_signatures(&self, listener: impl Fn(Duration) + Send + Sync + 'static) {
+        self.delegations.timing().tell(listener);
+    }
+
+    /// How far the clock is off, by what can be known of it here.
+    #[must_use]
+    pub fn clock_skew(&self, now: UnixTime) -> Skew {
+        self.guard.skew(now)
     }
 
     /// The zones as they are, or were a few seconds ago. A clock that cannot be right moves no slot.

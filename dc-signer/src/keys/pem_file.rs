@@ -8,6 +8,7 @@ use pki_types::PrivateKeyDer;
 use rustls::crypto::ring::sign::any_supported_type;
 use zeroize::Zeroizing;
 
+use super::timing::Timing;
 use crate::error::Error;
 use crate::{files, pem};
 
@@ -17,6 +18,7 @@ use crate::{files, pem};
 pub struct PemKey {
     signer: Box<dyn rustls::sign::Signer>,
     spki: Vec<u8>,
+    timing: Timing,
 }
 
 impl PemKey {
@@ -40,7 +42,15 @@ impl PemKey {
         Some(Self {
             signer: key.choose_scheme(&SCHEMES)?,
             spki: key.public_key()?.to_vec(),
+            timing: Timing::default(),
         })
+    }
+
+    /// Tells how long each signature takes.
+    #[must_use]
+    pub fn timed(mut self, timing: &Timing) -> Self {
+        self.timing = timing.clone();
+        self
     }
 
     /// The public half: a DER SubjectPublicKeyInfo.
@@ -58,13 +68,17 @@ impl Signer for PemKey {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
-        self.signer.sign(message)
+        self.timing.time(|| self.signer.sign(message))
     }
 }
 
 impl fmt::Debug for PemKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { signer: _, spki: _ } = self;
+        let Self {
+            signer: _,
+            spki: _,
+            timing: _,
+        } = self;
         f.debug_struct("PemKey").finish_non_exhaustive()
     }
 }
@@ -81,6 +95,9 @@ const SCHEMES: [rustls::SignatureScheme; 4] = [
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use super::*;
 
@@ -109,6 +126,25 @@ mod tests {
             );
             assert_eq!(format!("{key:?}"), "PemKey { .. }");
         }
+    }
+
+    #[test]
+    fn whoever_wants_to_know_is_told_how_long_each_signature_took() {
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let der = PrivateKeyDer::try_from(pair.serialize_der()).unwrap();
+        let timing = Timing::default();
+        let key = PemKey::from_der(&der).unwrap().timed(&timing);
+        key.sign(b"nobody listens").unwrap();
+        let told = Arc::<AtomicUsize>::default();
+        let telling = told.clone();
+        timing.tell(move |took| {
+            assert!(took > Duration::ZERO);
+            telling.fetch_add(1, Ordering::Relaxed);
+        });
+        for _ in 0..3 {
+            key.sign(b"somebody listens").unwrap();
+        }
+        assert_eq!(told.load(Ordering::Relaxed), 3);
     }
 
     #[test]

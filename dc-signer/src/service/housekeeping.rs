@@ -37,7 +37,10 @@ impl Housekeeping {
         loop {
             tokio::select! {
                 _ = often.tick() => self.app.try_storage().await,
-                _ = each_minute.tick() => self.each_minute().await,
+                _ = each_minute.tick() => {
+                    self.each_minute().await;
+                    self.compare_clocks().await;
+                }
                 _ = each_hour.tick() => self.tidy().await,
             }
         }
@@ -60,6 +63,29 @@ impl Housekeeping {
         if let Err(error) = self.count_fleet().await {
             tracing::warn!(%error, "the fleet cannot be counted");
         }
+    }
+
+    async fn compare_clocks(&self) {
+        let Ok(now) = clock::now() else { return };
+        let skew = self.desk.clock_skew(now);
+        self.metrics
+            .set_clock_skew("start", seconds(skew.since_start));
+        self.metrics
+            .set_clock_skew("records", seconds(skew.records));
+        match self.database_skew().await {
+            Ok(Some(skew)) => self.metrics.set_clock_skew("database", skew),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the database does not say what time it is"),
+        }
+    }
+
+    /// How many seconds this clock is ahead of the database's, if that is another.
+    async fn database_skew(&self) -> Result<Option<f64>, crate::Error> {
+        let before = clock::precise()?;
+        let there = self.store.clock().await?;
+        // The answer was made at some time between.
+        let here = (before + clock::precise()?) / 2;
+        Ok(there.map(|there| here.as_secs_f64() - there.as_secs_f64()))
     }
 
     async fn count_fleet(&self) -> Result<(), crate::Error> {
@@ -98,6 +124,14 @@ fn summary(fleet: &Fleet) -> telemetry::Fleet {
         expiring: std::iter::once(expired).chain(within).collect(),
         clones: zones().map(|zone| zone.possible_clones).sum(),
     }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a clock that is off by 2^53 seconds may be off by one more"
+)]
+fn seconds(seconds: i64) -> f64 {
+    seconds as f64
 }
 
 fn slots(zones: &[ManagedZone]) -> Vec<SlotExpiry> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use pki_types::UnixTime;
@@ -209,6 +209,10 @@ impl Store for Measured {
 
     async fn ping(&self, room: usize) -> Result<(), Error> {
         self.measure("ping", self.store.ping(room)).await
+    }
+
+    async fn clock(&self) -> Result<Option<Duration>, Error> {
+        self.measure("clock", self.store.clock()).await
     }
 
     async fn close(&self) {

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pki_types::UnixTime;
@@ -230,6 +231,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// With `room`, also whether there is room for so many bytes: what a write that failed has left of its
     /// space is enough for a small one.
     async fn ping(&self, room: usize) -> Result<(), Error>;
+
+    /// What the database's own clock says, since 1970; none if it has no other than this machine's.
+    async fn clock(&self) -> Result<Option<Duration>, Error>;
 
     /// Waits for what is being written and closes all connections.
     async fn close(&self);

@@ -69,6 +69,9 @@ pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
 pub(super) trait Session: Send + Sized {
     type Row: Row;
 
+    /// A query for the server's clock, in microseconds since 1970, if there is a server.
+    const CLOCK: Option<&'static str>;
+
     /// The type of a column of bytes.
     const BLOB: &'static str;
 

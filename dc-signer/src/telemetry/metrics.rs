@@ -1,15 +1,23 @@
 //! What Prometheus scrapes. `ops/` has a dashboard and alert rules for these.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+mod labels;
+
+use labels::{
+    Against, Certificate, InState, Issued, OfPath, OfRoute, Operation, Outcome, Problem, Reason,
+    Request, Within,
+};
 
 /// All metrics of a service.
 #[derive(Debug)]
@@ -25,6 +33,8 @@ pub struct Metrics {
     handshakes: Gauge,
     handshakes_ended: Family<Outcome, Counter>,
     store_seconds: Histograms<Operation>,
+    sign_seconds: Histogram,
+    clock_skew: Family<Against, Gauge<f64, AtomicU64>>,
     certificates: Family<Certificate, Gauge>,
     devices: Family<InState, Gauge>,
     expiring: Family<Within, Gauge>,
@@ -33,67 +43,6 @@ pub struct Metrics {
 }
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Issued {
-    zone: String,
-    path: &'static str,
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct OfPath {
-    path: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Request {
-    route: String,
-    method: &'static str,
-    status: u16,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct OfRoute {
-    route: String,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Problem {
-    kind: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Reason {
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Outcome {
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Operation {
-    operation: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Certificate {
-    zone: String,
-    slot: u32,
-    state: String,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct InState {
-    state: String,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Within {
-    within: String,
-}
 
 /// Why something was turned away to protect the service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -189,6 +138,8 @@ impl Metrics {
             handshakes: Gauge::default(),
             handshakes_ended: Family::default(),
             store_seconds: Family::new_with_constructor(fast),
+            sign_seconds: very_fast(),
+            clock_skew: Family::default(),
             certificates: Family::default(),
             devices: Family::default(),
             expiring: Family::default(),
@@ -222,6 +173,8 @@ impl Metrics {
         r.register("handshakes", text, self.handshakes_ended.clone());
         let text = "How long the store took, with the wait for a commit";
         r.register("store_seconds", text, self.store_seconds.clone());
+        let text = "How long the signatures of delegation keys took";
+        r.register("sign_seconds", text, self.sign_seconds.clone());
     }
 
     fn register_state(&mut self) {
@@ -235,6 +188,8 @@ impl Metrics {
         r.register("fleet_expiring_devices", text, self.expiring.clone());
         let text = "Devices that two keys wanted to be";
         r.register("fleet_possible_clones", text, self.clones.clone());
+        let text = "How far the clock is ahead, or below 0 behind";
+        r.register("clock_skew_seconds", text, self.clock_skew.clone());
         let text = "Whether the service is ready";
         r.register("ready", text, self.ready.clone());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -316,6 +271,17 @@ impl Metrics {
         seconds.observe(took.as_secs_f64());
     }
 
+    /// A delegation key has signed.
+    pub fn signed(&self, took: Duration) {
+        self.sign_seconds.observe(took.as_secs_f64());
+    }
+
+    /// How many seconds the clock is ahead of something else.
+    pub fn set_clock_skew(&self, against: &'static str, seconds: f64) {
+        let gauge = self.clock_skew.get_or_create(&Against { against });
+        gauge.set(seconds);
+    }
+
     /// The delegation certificates that are loaded now.
     pub fn set_certificates(&self, slots: &[SlotExpiry]) {
         self.certificates.clear();
@@ -372,6 +338,14 @@ fn fast() -> Histogram {
     ])
 }
 
+/// From ten microseconds, which is less than a key in memory takes, to the patience of whoever waits for a key elsewhere.
+fn very_fast() -> Histogram {
+    Histogram::new([
+        0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+        0.05, 0.1, 0.25, 1.0,
+    ])
+}
+
 /// How OpenMetrics text is called.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -389,6 +363,8 @@ mod tests {
         metrics.shed(Shed::DeviceRate);
         metrics.handshake_ended(Handshake::TimedOut);
         metrics.stored("issue", took);
+        metrics.signed(took);
+        metrics.set_clock_skew("database", -0.25);
         metrics.set_certificates(&[SlotExpiry {
             zone: "cpe.example.com".to_owned(),
             slot: 1,
@@ -418,6 +394,8 @@ mod tests {
             "dc_connections_open 1",
             "dc_handshakes_total{result=\"timed_out\"} 1",
             "dc_store_seconds_count{operation=\"issue\"} 1",
+            "dc_sign_seconds_count 1",
+            "dc_clock_skew_seconds{against=\"database\"} -0.25",
             "dc_fleet_devices{state=\"active\"} 7",
             "dc_fleet_expiring_devices{within=\"6h\"} 2",
             "dc_fleet_possible_clones 3",
@@ -448,7 +426,7 @@ mod tests {
             assert!(names.len() > 5, "{names:?}");
             for name in names {
                 let there = |end| text.contains(&format!("\n{name}{end}"));
-                let there = ["{", " ", "_count{"].into_iter().any(there);
+                let there = ["{", " ", "_count{", "_count "].into_iter().any(there);
                 assert!(there, "{name} is not in {text}");
             }
         }

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pki_types::UnixTime;
 
-use super::sql::{Database, Session};
+use super::sql::{Database, Row, Session};
 use super::{
     Act, Added, Answer, Error, Filter, Find, Fleet, History, Issuance, Listed, NewDevice, NewSlot,
     NewZone, Page, Recorded, Redeemed, Redemption, Retention, Store, Tidied, WithdrawnNames,
@@ -243,6 +244,16 @@ impl<D: Database> Store for Engine<D> {
         let sql = "UPDATE audit_head SET seq = seq WHERE one = 1";
         let written = work.session.execute(sql, Vec::new()).await.map(|_| ());
         work.end(written).await
+    }
+
+    async fn clock(&self) -> Result<Option<Duration>, Error> {
+        let Some(sql) = <D::Session as Session>::CLOCK else {
+            return Ok(None);
+        };
+        let mut session = self.database.read().await?;
+        let row = session.fetch_one(sql, Vec::new()).await?;
+        let micros: Option<u64> = row.map(|row| row.number("clock")).transpose()?;
+        Ok(micros.map(Duration::from_micros))
     }
 
     async fn close(&self) {

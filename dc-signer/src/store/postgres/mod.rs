@@ -134,6 +134,9 @@ impl PostgresSession {
 impl Session for PostgresSession {
     type Row = PgRow;
 
+    const CLOCK: Option<&'static str> =
+        Some("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS clock");
+
     const BLOB: &'static str = "BYTEA";
 
     const FOR_UPDATE: &'static str = " FOR UPDATE";

@@ -170,6 +170,8 @@ impl SqliteSession {
 impl Session for SqliteSession {
     type Row = SqliteRow;
 
+    const CLOCK: Option<&'static str> = None;
+
     const BLOB: &'static str = "BLOB";
 
     const IS_MIGRATED: &'static str =
