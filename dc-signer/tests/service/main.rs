@@ -17,8 +17,10 @@ mod disk;
 mod floods;
 mod lifecycle;
 mod operators;
+mod ops;
 mod pages;
 #[path = "../../src/store/testing/server.rs"]
 mod postgres;
 mod rig;
 mod router;
+mod secrets;
