@@ -2,17 +2,15 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Subcommand;
-use dc_signer::config::Config;
+use dc_signer::Error;
 use dc_signer::listener::spki_sha256;
 use dc_signer::operators::{new_token, read_certificates};
 use dc_signer::registry::{Access, Operator, OperatorName, Role, Sha256};
-use dc_signer::store::{Act, Store};
-use dc_signer::{Error, clock, database};
 use zeroize::Zeroizing;
 
+use super::place::{Place, act};
 use super::print;
 
 /// Manage the operators who manage devices over HTTP
@@ -28,16 +26,9 @@ enum What {
     /// Add an operator, or change one; prints a new token unless a certificate is given
     Add(Add),
     /// List the operators
-    List(Where),
+    List(Place),
     /// Keep an operator out from now on
     Disable(Disable),
-}
-
-#[derive(Debug, clap::Args)]
-struct Where {
-    /// The configuration of the service, which says where the database is
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -51,7 +42,7 @@ struct Add {
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
     #[command(flatten)]
-    place: Where,
+    place: Place,
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,45 +50,32 @@ struct Disable {
     /// What the audit log calls them
     name: OperatorName,
     #[command(flatten)]
-    place: Where,
+    place: Place,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|source| Error::Runtime { source })?;
-        runtime.block_on(async {
-            match self.what {
-                What::Add(add) => add.run().await,
-                What::List(place) => list(&place).await,
-                What::Disable(disable) => disable.run().await,
-            }
-        })
-    }
-}
-
-impl Where {
-    async fn open(&self) -> Result<Arc<dyn Store>, Error> {
-        let config = Config::load(&self.config)?;
-        database::open(&config).await
+        match self.what {
+            What::Add(add) => add.run(),
+            What::List(place) => list(&place),
+            What::Disable(disable) => disable.run(),
+        }
     }
 }
 
 impl Add {
-    async fn run(self) -> Result<(), Error> {
+    fn run(self) -> Result<(), Error> {
         let (access, token) = self.access()?;
-        let store = self.place.open().await?;
         let operator = Operator {
             name: self.name.clone(),
             role: self.role,
             access,
             disabled: false,
         };
-        store.put_operator(&operator, &act()?).await?;
-        store.close().await;
-        print(&Added { operator, token })
+        self.place.with_store(async |store| {
+            store.put_operator(&operator, &act()?).await?;
+            print(&Added { operator, token })
+        })
     }
 
     fn access(&self) -> Result<(Access, Option<Zeroizing<String>>), Error> {
@@ -117,28 +95,16 @@ impl Add {
 }
 
 impl Disable {
-    async fn run(self) -> Result<(), Error> {
-        let store = self.place.open().await?;
-        store.disable_operator(&self.name, &act()?).await?;
-        store.close().await;
-        print(&format!("{} is kept out from now on", self.name))
+    fn run(self) -> Result<(), Error> {
+        self.place.with_store(async |store| {
+            store.disable_operator(&self.name, &act()?).await?;
+            print(&format!("{} is kept out from now on", self.name))
+        })
     }
 }
 
-async fn list(place: &Where) -> Result<(), Error> {
-    let store = place.open().await?;
-    let operators = store.operators().await?;
-    store.close().await;
-    print(&Listed(operators))
-}
-
-/// The command line acts in the name of whoever runs it.
-fn act() -> Result<Act, Error> {
-    let user = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
-    Ok(Act {
-        actor: format!("cli:{user}"),
-        at: clock::now()?,
-    })
+fn list(place: &Place) -> Result<(), Error> {
+    place.with_store(async |store| print(&Listed(store.operators().await?)))
 }
 
 /// An operator who was added, and the one time that the token is shown.

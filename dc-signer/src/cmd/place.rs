@@ -40,6 +40,19 @@ impl Place {
         })
     }
 
+    /// Runs a command that needs the database alone.
+    pub(super) fn with_store(
+        &self,
+        work: impl AsyncFnOnce(&dyn Store) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.with_config(async |config| {
+            let store = database::open(&config).await?;
+            let done = work(&*store).await;
+            store.close().await;
+            done
+        })
+    }
+
     /// Runs a command that needs the configuration alone.
     pub(super) fn with_config(
         &self,
