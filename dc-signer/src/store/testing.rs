@@ -19,6 +19,31 @@ mod server;
 
 pub(crate) use server::Own;
 
+/// Makes a test for each database out of each function.
+macro_rules! on_both {
+    ($($test:ident,)*) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let database = crate::store::testing::Database::sqlite().await;
+                super::$test(&database).await;
+                database.end().await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let Some(database) = crate::store::testing::Database::postgres().await else {
+                    return;
+                };
+                super::$test(&database).await;
+                database.end().await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
 /// A fresh database, and the store over it.
 pub(crate) struct Database {
     pub(crate) location: Location,

@@ -3,7 +3,7 @@
 use super::bench::Bench;
 use super::device::{Cpe, renewal};
 use crate::desk::{Clock, Desk, Refusal};
-use crate::store::testing::Database;
+use crate::store::testing::{Database, on_both};
 
 on_both! {
     a_clock_that_jumps_issues_nothing,

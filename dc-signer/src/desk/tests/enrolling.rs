@@ -8,7 +8,7 @@ use crate::desk::Refusal;
 use crate::policy::Denied;
 use crate::protocol::NewDevice;
 use crate::registry::{self, Change, CodeRefusal, Forms, State};
-use crate::store::testing::Database;
+use crate::store::testing::{Database, on_both};
 
 on_both! {
     a_code_enrols_a_device_and_its_key_renews,

@@ -6,7 +6,7 @@ use crate::desk::{Desk, Refusal};
 use crate::policy::Denied;
 use crate::protocol::{Credentials, RenewRequest};
 use crate::registry::{self, Change, State};
-use crate::store::testing::Database;
+use crate::store::testing::{Database, on_both};
 
 on_both! {
     a_device_renews_for_its_own_name_whatever_the_request_says,

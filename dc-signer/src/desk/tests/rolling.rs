@@ -7,7 +7,7 @@ use crate::names::Zone;
 use crate::policy::Denied;
 use crate::protocol::Credentials;
 use crate::registry::{self, SlotState};
-use crate::store::testing::Database;
+use crate::store::testing::{Database, on_both};
 
 on_both! {
     nobody_is_refused_while_a_zone_moves_on_for_a_year,

@@ -5,7 +5,7 @@ use super::device::Cpe;
 use crate::desk::{SignedList, WithdrawnList};
 use crate::names::Zone;
 use crate::registry::Change;
-use crate::store::testing::Database;
+use crate::store::testing::{Database, on_both};
 
 on_both! {
     a_suspended_device_is_on_the_list_until_it_is_resumed,

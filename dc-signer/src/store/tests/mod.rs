@@ -8,33 +8,9 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::testing::Database;
+use super::testing::{Database, on_both};
 use super::*;
 use crate::registry::{self, Sha256};
-
-/// Makes a test for each database out of each function.
-macro_rules! on_both {
-    ($($test:ident,)*) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                let database = crate::store::testing::Database::sqlite().await;
-                super::$test(&database).await;
-                database.end().await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                let Some(database) = crate::store::testing::Database::postgres().await else {
-                    return;
-                };
-                super::$test(&database).await;
-                database.end().await;
-            })*
-        }
-    };
-}
 
 mod audit;
 mod codes;
