@@ -63,6 +63,12 @@ struct Replace {
     /// The SHA-256 of the new box's enrolment key: both boxes renew until the new one first does
     #[arg(long, value_name = "SHA256", conflicts_with = "new_name")]
     enrolment_key: Option<Sha256>,
+    /// The manufacturer whose certificate the new box enrols with
+    #[arg(long, requires = "serial", conflicts_with_all = ["new_name", "enrolment_key"])]
+    manufacturer: Option<String>,
+    /// The serial number in that certificate
+    #[arg(long, requires = "manufacturer")]
+    serial: Option<String>,
     #[command(flatten)]
     place: Place,
     /// Print the result as JSON
@@ -111,6 +117,8 @@ impl Replace {
             let how = protocol::Replace {
                 new_name: self.new_name,
                 enrolment_key: self.enrolment_key.as_ref().map(Sha256::to_string),
+                manufacturer: self.manufacturer.clone(),
+                serial: self.serial.clone(),
             };
             let replaced = open.desk.replace(device.id, &how, &act()?).await?;
             if self.json {
@@ -133,4 +141,5 @@ Examples:
   dc-signer devices list --expires-within 24h --config /etc/dc-signer/config.toml
   dc-signer devices show customer-1 --config /etc/dc-signer/config.toml
   dc-signer devices suspend customer-1 --config /etc/dc-signer/config.toml
+  dc-signer devices replace customer-1 --manufacturer acme --serial SN-7 --config /etc/dc-signer/config.toml
   dc-signer devices replace customer-1 --new-name --config /etc/dc-signer/config.toml";

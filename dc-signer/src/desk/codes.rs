@@ -6,33 +6,54 @@ use pki_types::UnixTime;
 
 use super::{Desk, Refusal};
 use crate::protocol::Code;
-use crate::registry::{ActivationCode, DeviceId, PendingCode};
+use crate::registry::{self, ActivationCode, DeviceId, PendingCode};
 use crate::store::Act;
 
 impl Desk {
     /// Makes an activation code for a device that has not enrolled; one made before stops being good.
     ///
-    /// Fails with [`Refusal::CodesOff`], and as [`Store::put_code`](crate::store::Store::put_code) does.
+    /// Fails with [`Refusal::CodesOff`], and with what [`Store::put_codes`](crate::store::Store::put_codes) says.
     pub async fn new_code(&self, device: DeviceId, by: &Act) -> Result<Code, Refusal> {
+        let made = self.new_codes(&[device], by).await?.pop();
+        // One device was given, so one answer comes back.
+        Ok(made.unwrap_or(Err(registry::Error::UnknownDevice))?)
+    }
+
+    /// The same for many devices in one transaction; says for each, in order, what came of it.
+    ///
+    /// Fails with [`Refusal::CodesOff`], and with [`Refusal::Store`]; then none was made.
+    pub async fn new_codes(
+        &self,
+        devices: &[DeviceId],
+        by: &Act,
+    ) -> Result<Vec<Result<Code, registry::Error>>, Refusal> {
         let settings = self.settings.load();
         if !settings.codes {
             return Err(Refusal::CodesOff);
         }
-        let code = ActivationCode::random()?;
         let expires = after(by.at, settings.code_lifetime);
-        let pending = PendingCode {
-            id: code.id(),
-            device,
-            mac: self.secrets.codes.mac(&code),
-            expires,
-            tries: 0,
-            used_by: None,
-        };
-        self.store.put_code(&pending, by).await?;
-        Ok(Code {
+        let (mut codes, mut pending) = (Vec::new(), Vec::new());
+        for device in devices {
+            let code = ActivationCode::random()?;
+            pending.push(PendingCode {
+                id: code.id(),
+                device: *device,
+                mac: self.secrets.codes.mac(&code),
+                expires,
+                tries: 0,
+                used_by: None,
+            });
+            codes.push(code);
+        }
+        let kept = self.store.put_codes(&pending, by).await?;
+        let told = |code: &ActivationCode| Code {
             code: code.expose().to_string(),
             expires: expires.as_secs(),
-        })
+        };
+        let codes = codes.iter().zip(kept);
+        Ok(codes
+            .map(|(code, kept)| kept.map(|()| told(code)))
+            .collect())
     }
 }
 

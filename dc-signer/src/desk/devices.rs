@@ -53,13 +53,17 @@ impl Desk {
             slot: new.slot,
             epoch: 0,
             key: new.enrolment_key.as_deref().map(str::parse).transpose()?,
-            manufactured: self.manufactured(new)?,
+            manufactured: self.manufactured(new.manufacturer.as_ref(), new.serial.as_ref())?,
         })
     }
 
-    fn manufactured(&self, new: &protocol::NewDevice) -> Result<Option<Manufactured>, Refusal> {
-        let (Some(manufacturer), Some(serial)) = (&new.manufacturer, &new.serial) else {
-            return match new.manufacturer.is_none() && new.serial.is_none() {
+    fn manufactured(
+        &self,
+        manufacturer: Option<&String>,
+        serial: Option<&String>,
+    ) -> Result<Option<Manufactured>, Refusal> {
+        let (Some(manufacturer), Some(serial)) = (manufacturer, serial) else {
+            return match manufacturer.is_none() && serial.is_none() {
                 true => Ok(None),
                 false => Err(Refusal::SerialAlone),
             };
@@ -140,24 +144,39 @@ impl Desk {
         outcome.map_or(Ok(()), |added| added.map(|_| ()))
     }
 
-    /// Makes the codes that are asked for, many at once, because they share commits.
+    /// Makes the codes that are asked for, in one transaction.
     async fn with_codes(
         &self,
         outcomes: &mut [Result<AddedDevice, Refusal>],
         wanted: &[bool],
         by: &Act,
     ) -> Result<(), Refusal> {
-        for (outcome, wanted) in outcomes.iter_mut().zip(wanted) {
-            let Ok(added) = outcome else { continue };
-            if *wanted {
-                match self.new_code(added.id.parse()?, by).await {
-                    Ok(code) => added.code = Some(code),
-                    // It has enrolled, and needs none.
-                    Err(Refusal::Store(store::Error::Refused {
-                        source: registry::Error::NotInState { .. },
-                    })) => {}
-                    Err(refusal) => *outcome = Err(refusal),
+        let (mut devices, mut places) = (Vec::new(), Vec::new());
+        for (place, (outcome, wanted)) in outcomes.iter_mut().zip(wanted).enumerate() {
+            if let (Ok(added), true) = (&outcome, wanted) {
+                match self.settings.load().codes {
+                    true => {
+                        devices.push(added.id.parse()?);
+                        places.push(place);
+                    }
+                    false => *outcome = Err(Refusal::CodesOff),
                 }
+            }
+        }
+        if devices.is_empty() {
+            return Ok(());
+        }
+        let codes = self.new_codes(&devices, by).await?;
+        for (place, code) in places.into_iter().zip(codes) {
+            let Some(outcome) = outcomes.get_mut(place) else {
+                continue;
+            };
+            match (code, outcome) {
+                (Ok(code), Ok(added)) => added.code = Some(code),
+                // It has enrolled, and needs none.
+                (Err(registry::Error::NotInState { .. }), _) => {}
+                (Err(error), outcome) => *outcome = Err(error.into()),
+                (Ok(_), Err(_)) => {}
             }
         }
         Ok(())
@@ -165,27 +184,33 @@ impl Desk {
 
     /// Replaces a device: another box takes its name over, or another customer the box.
     ///
-    /// Whoever must enrol afterwards gets an activation code, if codes are taken here. Fails with
-    /// [`Refusal::TwoWays`], and as [`Store::change_device`](crate::store::Store::change_device) does.
+    /// Whoever must enrol afterwards gets an activation code, if codes are taken here, unless the manufacturer's
+    /// certificate says who it is. Fails with [`Refusal::TwoWays`], [`Refusal::SerialAlone`] and
+    /// [`Refusal::NoManufacturer`], and as [`Store::change_device`](crate::store::Store::change_device) does.
     pub async fn replace(
         &self,
         device: DeviceId,
         how: &Replace,
         by: &Act,
     ) -> Result<Replaced, Refusal> {
-        let replaced = match (how.new_name, how.enrolment_key.as_deref()) {
-            (true, Some(_)) => return Err(Refusal::TwoWays),
-            (true, None) => self.rename(device, by).await?,
+        let made = self.manufactured(how.manufacturer.as_ref(), how.serial.as_ref())?;
+        let key = how.enrolment_key.as_deref().map(str::parse).transpose()?;
+        let ways = [how.new_name, made.is_some(), key.is_some()];
+        if ways.iter().filter(|way| **way).count() > 1 {
+            return Err(Refusal::TwoWays);
+        }
+        let replaced = match (how.new_name, key) {
+            (true, _) => self.rename(device, by).await?,
             (false, key) => {
-                let replacement = match key.map(str::parse).transpose()? {
+                let replacement = match key {
                     Some(key) => Replacement::KeepNameWithKey { key },
-                    None => Replacement::KeepName,
+                    None => Replacement::KeepName { manufactured: made },
                 };
                 let change = Change::Replace(replacement);
                 self.store.change_device(device, &change, by).await?
             }
         };
-        let must_enrol = replaced.state == State::Preregistered;
+        let must_enrol = replaced.state == State::Preregistered && how.serial.is_none();
         let code = match must_enrol && self.settings.load().codes {
             true => Some(self.new_code(device, by).await?),
             false => None,

@@ -1,9 +1,9 @@
 //! The serial number in a manufacturer's certificate (IEEE 802.1AR).
 
 use der::asn1::{
-    AnyRef, Ia5StringRef, ObjectIdentifier, OctetString, PrintableStringRef, Utf8StringRef,
+    Any, AnyRef, Ia5StringRef, ObjectIdentifier, OctetString, PrintableStringRef, Utf8StringRef,
 };
-use der::{Decode, Encode, Sequence};
+use der::{Decode, Encode, Sequence, Tag, Tagged};
 use pki_types::CertificateDer;
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::SubjectAltName;
@@ -65,7 +65,8 @@ fn text_of(der: &[u8]) -> Option<String> {
 /// RFC 4108 §5.
 #[derive(Sequence)]
 struct HardwareModuleName {
-    hw_type: ObjectIdentifier,
+    /// An object identifier. Whatever it is, and not all there are fit into [`ObjectIdentifier`].
+    hw_type: Any,
     hw_serial_num: OctetString,
 }
 
@@ -100,6 +101,9 @@ fn of_module(certificate: &Certificate) -> Found {
 
 fn module_serial(der: &[u8]) -> Option<String> {
     let module = HardwareModuleName::from_der(der).ok()?;
+    if module.hw_type.tag() != Tag::ObjectIdentifier {
+        return None;
+    }
     let serial = module.hw_serial_num.as_bytes();
     let printable = serial.iter().all(|byte| matches!(byte, b' '..=b'~'));
     match (printable, str::from_utf8(serial)) {
@@ -163,6 +167,36 @@ mod tests {
         assert_eq!(module_serial(&module(b"SN-3")).unwrap(), "SN-3");
         assert_eq!(module_serial(&module(&[0, 255])).unwrap(), "00ff");
         assert_eq!(module_serial(b"SN-3"), None);
+    }
+
+    /// Tag, length and contents of something short.
+    fn tagged(tag: u8, contents: &[u8]) -> Vec<u8> {
+        [&[tag, u8::try_from(contents.len()).unwrap()], contents].concat()
+    }
+
+    /// A certificate without a subject, with a hardwareModuleName as IEEE 802.1AR §8.6 has it.
+    fn with_module(module: &[u8]) -> CertificateDer<'static> {
+        let kind = tagged(0x06, &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x08, 0x04]);
+        let name = tagged(0xa0, &[kind, tagged(0xa0, module)].concat());
+        let names = tagged(0x30, &name);
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        let extension = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 17], names);
+        params.custom_extensions.push(extension);
+        let key = KeyPair::generate().unwrap();
+        params.self_signed(&key).unwrap().into()
+    }
+
+    #[test]
+    fn reads_the_serial_number_of_a_certificate_with_a_hardware_module() {
+        let certificate = with_module(&module(b"SN-5"));
+        assert_eq!(serial(&certificate).unwrap(), "SN-5");
+        // Of a type in the arc for examples, 2.999.
+        let example = tagged(0x06, &[0x88, 0x37]);
+        let of = |kind: Vec<u8>| tagged(0x30, &[kind, tagged(0x04, b"SN-6")].concat());
+        assert_eq!(serial(&with_module(&of(example))).unwrap(), "SN-6");
+        assert_eq!(serial(&with_module(&of(tagged(0x0c, b"1.3.6")))), None);
+        assert_eq!(serial(&with_module(b"\x04\x04SN-5")), None);
     }
 
     #[test]

@@ -185,7 +185,7 @@ impl Refusal {
                 "the client certificate is no known device's and no manufacturer's: send an activation code, or have the device added"
             }
             Self::TwoWays => {
-                "a new name and an enrolment key exclude each other: whoever gets a new name enrols anew"
+                "a new name, an enrolment key and a serial number exclude each other: give one of them"
             }
             Self::UnknownSerial => {
                 "nobody has registered a device with this serial number: add it first"

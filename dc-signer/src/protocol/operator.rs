@@ -214,6 +214,13 @@ pub struct Replace {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "service", schema(pattern = "^[0-9a-f]{64}$"))]
     pub enrolment_key: Option<String>,
+    /// The manufacturer whose certificate the new box enrols with; without it the new box has none that counts, and gets
+    /// an activation code. Not together with `new_name` or `enrolment_key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manufacturer: Option<String>,
+    /// The serial number in that certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
 }
 
 /// A device that was replaced.
@@ -222,7 +229,7 @@ pub struct Replace {
 pub struct Replaced {
     /// The device as it is now.
     pub device: Device,
-    /// What the new box enrols with, unless its key is known.
+    /// What the new box enrols with, unless its key or its serial number is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
 }

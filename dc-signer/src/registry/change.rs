@@ -3,7 +3,7 @@
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use super::{Action, Device, Error, NextKey, Sha256, State};
+use super::{Action, Device, Error, Manufactured, NextKey, Sha256, State};
 
 /// What is done to a device.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -38,7 +38,10 @@ pub enum Change {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Replacement {
     /// The name stays, the enrolment key and the manufacturer's serial number do not: the new device must enrol.
-    KeepName,
+    KeepName {
+        /// The serial number of the new device, if it is to enrol with its manufacturer's certificate.
+        manufactured: Option<Manufactured>,
+    },
     /// The name stays, and the new device's key is known: both keys work as in [`Change::SwitchKey`].
     KeepNameWithKey {
         /// SHA-256 of the new key's SubjectPublicKeyInfo.
@@ -178,18 +181,18 @@ impl Device {
             Replacement::KeepNameWithKey { key } => {
                 return self.switched(*key, Action::Replace, now);
             }
-            Replacement::KeepName if was_withdrawn => {
+            Replacement::KeepName { .. } if was_withdrawn => {
                 self.changed_by(Action::Replace, NameChange::Restored, now)
             }
-            Replacement::KeepName => self.changed_by(Action::Replace, NameChange::Kept, now),
+            Replacement::KeepName { .. } => self.changed_by(Action::Replace, NameChange::Kept, now),
             Replacement::NewName { name, epoch } => self.renamed(name, *epoch, now)?,
         };
         let device = &mut changed.device;
         (device.state, device.key, device.next_key) = (State::Preregistered, None, None);
         device.possible_clone = false;
-        if *by == Replacement::KeepName {
-            // It is the old box's, whose certificate must not enrol it again.
-            device.manufactured = None;
+        if let Replacement::KeepName { manufactured } = by {
+            // The old one is the old box's, whose certificate must not enrol it again.
+            device.manufactured.clone_from(manufactured);
         }
         Ok(Some(changed))
     }
@@ -268,7 +271,7 @@ mod tests {
             epoch: 1,
         });
         let with_key = Change::Replace(Replacement::KeepNameWithKey { key: key(2) });
-        let keep = Change::Replace(Replacement::KeepName);
+        let keep = Change::Replace(Replacement::KeepName { manufactured: None });
         let switch = Change::SwitchKey { key: key(2) };
         // What becomes of a device that is preregistered, active, suspended, retired.
         let table = [
@@ -344,7 +347,7 @@ mod tests {
             NameChange::Restored
         );
         assert_eq!(after(&active, &Change::Retire).name, NameChange::Withdrawn);
-        let keep = Change::Replace(Replacement::KeepName);
+        let keep = Change::Replace(Replacement::KeepName { manufactured: None });
         assert_eq!(after(&active, &keep).name, NameChange::Kept);
         assert_eq!(after(&suspended.device, &keep).name, NameChange::Restored);
     }

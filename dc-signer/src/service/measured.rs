@@ -9,8 +9,8 @@ use pki_types::UnixTime;
 
 use crate::names::Zone;
 use crate::registry::{
-    Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator, OperatorName,
-    PendingCode, Record, Sha256, SlotState,
+    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
+    OperatorName, PendingCode, Record, Sha256, SlotState,
 };
 use crate::store::{
     Act, Added, Answer, Error, Filter, Find, Fleet, History, Issuance, Listed, NewDevice, NewSlot,
@@ -73,8 +73,12 @@ impl Store for Measured {
             .await
     }
 
-    async fn put_code(&self, code: &PendingCode, by: &Act) -> Result<(), Error> {
-        self.measure("put_code", self.store.put_code(code, by))
+    async fn put_codes(
+        &self,
+        codes: &[PendingCode],
+        by: &Act,
+    ) -> Result<Vec<Result<(), registry::Error>>, Error> {
+        self.measure("put_codes", self.store.put_codes(codes, by))
             .await
     }
 

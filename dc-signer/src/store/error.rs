@@ -19,6 +19,11 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A backup is being put in the place of the database.
+    BeingReplaced {
+        /// The file.
+        path: PathBuf,
+    },
     /// The database is there and cannot write: its disk is full, broken or read-only. Nothing was
     /// changed; it goes on by itself when it can.
     CannotWrite {
@@ -34,6 +39,13 @@ pub enum Error {
     Database {
         /// What it said.
         source: Arc<sqlx::Error>,
+    },
+    /// A service, or somebody else, works with the database.
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// The process, if it is known.
+        pid: Option<u32>,
     },
     /// The domain forbids it.
     Refused {
@@ -84,7 +96,9 @@ impl std::error::Error for Error {
             Self::Refused { source } => Some(source),
             Self::BackupElsewhere
             | Self::BackupExists { .. }
+            | Self::BeingReplaced { .. }
             | Self::Corrupt { .. }
+            | Self::InUse { .. }
             | Self::SchemaTooOld { .. }
             | Self::SchemaUnknown { .. }
             | Self::StateNotInAudit { .. } => None,
@@ -103,6 +117,11 @@ impl fmt::Display for Error {
                 "{} exists, and a backup overwrites nothing: give another file",
                 path.display()
             ),
+            Self::BeingReplaced { path } => write!(
+                f,
+                "a backup is being put in the place of {}: wait until 'dc-signer restore' is done",
+                path.display()
+            ),
             Self::CannotWrite { source } => write!(
                 f,
                 "the database cannot write, and nothing was changed: {source}: check its disk"
@@ -112,6 +131,13 @@ impl fmt::Display for Error {
                 "the database holds something in {place} that was never written there: restore a backup"
             ),
             Self::Database { source } => write!(f, "the database failed: {source}"),
+            Self::InUse { path, pid } => {
+                write!(f, "{} is in use", path.display())?;
+                match pid {
+                    Some(pid) => write!(f, " by process {pid}: stop the service first"),
+                    None => f.write_str(": stop the service first"),
+                }
+            }
             Self::Refused { source } => fmt::Display::fmt(source, f),
             Self::SchemaTooOld { found, needed } => write!(
                 f,

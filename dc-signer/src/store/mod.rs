@@ -13,12 +13,13 @@ use pki_types::UnixTime;
 
 use crate::names::Zone;
 use crate::registry::{
-    Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator, OperatorName,
-    PendingCode, Record, Sha256, SlotState,
+    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
+    OperatorName, PendingCode, Record, Sha256, SlotState,
 };
 
 mod engine;
 mod error;
+mod in_use;
 mod location;
 mod postgres;
 mod schema;
@@ -31,6 +32,7 @@ mod tests;
 mod types;
 
 pub use error::Error;
+pub use in_use::InUse;
 pub use location::{Location, look, migrate, open};
 pub use schema::Schema;
 pub use types::{
@@ -65,8 +67,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///
     /// What is so already is left alone. Fails with what [`Device::apply`] fails with, and with
     /// [`UnknownDevice`](crate::registry::Error::UnknownDevice),
-    /// [`NameTaken`](crate::registry::Error::NameTaken) and
-    /// [`KeyTaken`](crate::registry::Error::KeyTaken).
+    /// [`NameTaken`](crate::registry::Error::NameTaken), [`KeyTaken`](crate::registry::Error::KeyTaken) and
+    /// [`SerialTaken`](crate::registry::Error::SerialTaken).
     async fn change_device(
         &self,
         device: DeviceId,
@@ -79,12 +81,18 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     // Activation codes.
 
-    /// Keeps an activation code. An unused one of the same device stops being good.
+    /// Keeps activation codes, all in one transaction; says for each, in order, whether it is kept. An unused one of the
+    /// same device stops being good.
     ///
-    /// Fails with [`UnknownDevice`](crate::registry::Error::UnknownDevice),
+    /// Others wait meanwhile, as with [`Self::add_devices`]. One is not kept because of
+    /// [`UnknownDevice`](crate::registry::Error::UnknownDevice),
     /// [`NotInState`](crate::registry::Error::NotInState) if the device is not preregistered, and
     /// [`CodeTaken`](crate::registry::Error::CodeTaken), after which another code is worth a try.
-    async fn put_code(&self, code: &PendingCode, by: &Act) -> Result<(), Error>;
+    async fn put_codes(
+        &self,
+        codes: &[PendingCode],
+        by: &Act,
+    ) -> Result<Vec<Result<(), registry::Error>>, Error>;
 
     /// The code with this public part.
     async fn find_code(&self, code: CodeId) -> Result<Option<PendingCode>, Error>;

@@ -4,7 +4,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use serde_json::{Value, json};
 
 use crate::rig::Rig;
-use crate::router::{Router, csr, csr_of, manufactured};
+use crate::router::{Router, csr, csr_of, hardware_module, manufactured};
 
 #[test]
 fn a_device_enrols_and_renews_under_one_name_that_is_not_of_its_choosing() {
@@ -252,4 +252,32 @@ fn a_device_enrols_with_the_certificate_that_it_was_made_with() {
     let first = enroll(&router).ok();
     assert_eq!(first["name"], added["name"]);
     assert_eq!(router.renew(&csr(), "k").ok()["name"], added["name"]);
+}
+
+#[test]
+fn a_replacement_enrols_with_the_serial_number_of_its_hardware_module() {
+    let rig = Rig::start();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "acme");
+    let acme = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    std::fs::write(rig.data().join("acme.pem"), acme.pem()).unwrap();
+    rig.configure("[[manufacturers]]\nname = \"acme\"\nanchors = \"acme.pem\"");
+    let new = json!({"external_id": "one", "manufacturer": "acme", "serial": "HW1"});
+    let added = rig.admin().post("/v1/admin/devices", &new).ok();
+    let enroll = |router: &Router| router.client.post("/v1/enroll", &json!({"csr": csr()}));
+    let [old, replacement] = ["HW1", "HW2"].map(|serial| hardware_module(&rig, &acme, serial));
+    assert_eq!(enroll(&old).ok()["name"], added["name"]);
+    enroll(&replacement).refused(403, "unknown-device");
+    let path = format!(
+        "/v1/admin/devices/{}/replace",
+        added["id"].as_str().unwrap()
+    );
+    let how = json!({"manufacturer": "acme", "serial": "HW2"});
+    let replaced = rig.admin().post(&path, &how).ok();
+    assert_eq!(replaced["device"]["serial"], "HW2");
+    assert!(replaced.get("code").is_none());
+    assert_eq!(enroll(&replacement).ok()["name"], added["name"]);
+    assert_eq!(replacement.renew(&csr(), "k").ok()["name"], added["name"]);
+    enroll(&old).refused(403, "unknown-device");
 }

@@ -1,7 +1,9 @@
 //! A device: its keys, and what it asks the service for.
 
 use pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rcgen::{CertificateParams, CertifiedIssuer, DnType, KeyPair};
+use rcgen::{
+    CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName, DnType, KeyPair,
+};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
@@ -43,12 +45,42 @@ impl Router {
     }
 }
 
-/// One with a certificate of its manufacturer.
+/// One with a certificate of its manufacturer, whose subject has a serial number.
 pub(crate) fn manufactured(rig: &Rig, ca: &CertifiedIssuer<'_, KeyPair>, serial: &str) -> Router {
-    let enrolment_key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     let serial_number = DnType::CustomDnType(vec![2, 5, 4, 5]);
     params.distinguished_name.push(serial_number, serial);
+    certified(rig, ca, &params)
+}
+
+/// One whose serial number is that of a hardwareModuleName (RFC 4108 §5), as IEEE 802.1AR has it.
+pub(crate) fn hardware_module(
+    rig: &Rig,
+    ca: &CertifiedIssuer<'_, KeyPair>,
+    serial: &str,
+) -> Router {
+    // The type, of an arc for examples (2.999), and the number.
+    let module = [&der(0x06, &[0x88, 0x37])[..], &der(0x04, serial.as_bytes())].concat();
+    let module = der(0xa0, &der(0x30, &module));
+    let kind = der(0x06, &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x08, 0x04]);
+    let name = der(0xa0, &[kind, module].concat());
+    let names = der(0x30, &name);
+    let extension = CustomExtension::from_oid_content(&[2, 5, 29, 17], names);
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.custom_extensions.push(extension);
+    certified(rig, ca, &params)
+}
+
+/// Tag, length and contents of something short.
+fn der(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(contents.len()).unwrap();
+    assert!(length < 128);
+    [&[tag, length], contents].concat()
+}
+
+fn certified(rig: &Rig, ca: &CertifiedIssuer<'_, KeyPair>, params: &CertificateParams) -> Router {
+    let enrolment_key = KeyPair::generate().unwrap();
     let certificate = params.signed_by(&enrolment_key, ca).unwrap();
     let key: PrivateKeyDer<'static> =
         PrivatePkcs8KeyDer::from(enrolment_key.serialize_der()).into();

@@ -9,7 +9,7 @@ use crate::desk::Refusal;
 use crate::protocol::{NewDevice, Replace};
 use crate::registry::{Forms, State};
 use crate::store::Conflict;
-use crate::store::testing::Database;
+use crate::store::testing::{Database, on_both};
 
 on_both! {
     adding_twice_changes_nothing,
@@ -128,7 +128,7 @@ async fn a_sold_box_gets_a_new_name_and_the_old_one_is_refused(database: &Databa
     let device = bench.find("customer-1").await;
     let how = Replace {
         new_name: true,
-        enrolment_key: None,
+        ..Replace::default()
     };
     let by = bench.by(bench.now);
     let replaced = bench.desk.replace(device.id, &how, &by).await.unwrap();
@@ -178,8 +178,8 @@ async fn a_new_box_with_a_known_key_takes_over(database: &Database) {
     let first = old.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
     let device = bench.find("customer-1").await;
     let how = Replace {
-        new_name: false,
         enrolment_key: Some(new.key().to_string()),
+        ..Replace::default()
     };
     let by = bench.by(bench.now);
     let replaced = bench.desk.replace(device.id, &how, &by).await.unwrap();
@@ -206,10 +206,9 @@ async fn a_new_name_and_a_key_exclude_each_other(database: &Database) {
     let how = Replace {
         new_name: true,
         enrolment_key: Some(Cpe::new().key().to_string()),
+        ..Replace::default()
     };
-    let refusal = bench
-        .desk
-        .replace(device.id, &how, &bench.by(bench.now))
-        .await;
+    let by = bench.by(bench.now);
+    let refusal = bench.desk.replace(device.id, &how, &by).await;
     assert!(matches!(refusal, Err(Refusal::TwoWays)), "{refusal:?}");
 }

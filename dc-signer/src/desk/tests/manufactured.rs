@@ -14,14 +14,16 @@ use super::device::{Cpe, csr, renewal};
 use crate::desk::Refusal;
 use crate::policy::Denied;
 use crate::protocol::{NewDevice, Replace};
-use crate::registry::{Forms, State};
-use crate::store::testing::Database;
+use crate::registry::{self, Forms, State};
+use crate::store::testing::{Database, on_both};
 
 on_both! {
     a_registered_serial_enrols_and_no_other_does,
     any_serial_enrols_where_the_configuration_says_so,
     another_key_with_the_same_serial_is_a_clone,
     a_replaced_box_does_not_take_its_name_back,
+    a_replacement_with_a_serial_enrols_with_its_certificate,
+    a_serial_is_one_devices_alone,
     a_certificate_of_somebody_else_enrols_nobody,
     a_certificate_without_a_serial_enrols_nobody,
 }
@@ -178,6 +180,73 @@ async fn a_replaced_box_does_not_take_its_name_back(database: &Database) {
         .await
         .unwrap();
     assert_eq!(new.name, first.name);
+}
+
+fn with_serial(serial: &str) -> Replace {
+    Replace {
+        manufacturer: Some("acme".to_owned()),
+        serial: Some(serial.to_owned()),
+        ..Replace::default()
+    }
+}
+
+async fn a_replacement_with_a_serial_enrols_with_its_certificate(database: &Database) {
+    let maker = Maker::new();
+    let bench = bench(database, &maker, "registered").await;
+    add(&bench, "SN-0001").await;
+    let [old, new] = ["SN-0001", "SN-0002"].map(|serial| maker.make(Some(serial)));
+    let first = old.enrol(&bench.desk, &csr(), None, bench.now).await;
+    let device = bench.find("customer-1").await;
+    let (how, by) = (with_serial("SN-0002"), bench.by(bench.now));
+    let replaced = bench.desk.replace(device.id, &how, &by).await.unwrap();
+    assert!(replaced.code.is_none());
+    assert_eq!(replaced.device.serial.as_deref(), Some("SN-0002"));
+    let refusal = old.enrol(&bench.desk, &csr(), None, bench.now).await;
+    assert!(
+        matches!(refusal, Err(Refusal::UnknownSerial)),
+        "{refusal:?}"
+    );
+    let second = new.enrol(&bench.desk, &csr(), None, bench.now).await;
+    assert_eq!(second.unwrap().name, first.unwrap().name);
+}
+
+async fn a_serial_is_one_devices_alone(database: &Database) {
+    let maker = Maker::new();
+    let bench = bench(database, &maker, "registered").await;
+    add(&bench, "SN-0001").await;
+    let other = NewDevice {
+        external_id: "customer-2".to_owned(),
+        ..NewDevice::default()
+    };
+    bench.add(other).await.unwrap();
+    let device = bench.find("customer-2").await;
+    let replace = async |how| {
+        let by = bench.by(bench.now);
+        let replaced = bench.desk.replace(device.id, &how, &by).await;
+        replaced.unwrap_err()
+    };
+    for serial in ["SN-0001", "SN-\0"] {
+        let refusal = replace(with_serial(serial)).await;
+        let taken = registry::Error::SerialTaken;
+        assert_eq!(refusal.to_string(), taken.to_string());
+    }
+    let alone = Replace {
+        manufacturer: None,
+        ..with_serial("SN-0002")
+    };
+    assert!(matches!(replace(alone).await, Refusal::SerialAlone));
+    let sold = Replace {
+        new_name: true,
+        ..with_serial("SN-0002")
+    };
+    assert!(matches!(replace(sold).await, Refusal::TwoWays));
+    let nobody = Replace {
+        manufacturer: Some("nobody".to_owned()),
+        ..with_serial("SN-0002")
+    };
+    let refusal = replace(nobody).await;
+    assert!(matches!(refusal, Refusal::NoManufacturer { .. }));
+    assert_eq!(bench.find("customer-2").await, device);
 }
 
 async fn a_certificate_of_somebody_else_enrols_nobody(database: &Database) {

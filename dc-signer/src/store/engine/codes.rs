@@ -7,7 +7,24 @@ use crate::store::{Act, Error, Redeemed, Redemption};
 use super::work::Work;
 use super::{devices, rows};
 
+/// What the domain refuses of one leaves the others as they are: it is refused before anything is written.
 pub(super) async fn put<S: Session>(
+    work: &mut Work<S>,
+    codes: &[PendingCode],
+    by: &Act,
+) -> Result<Vec<Result<(), registry::Error>>, Error> {
+    let mut outcomes = Vec::with_capacity(codes.len());
+    for code in codes {
+        outcomes.push(match put_one(work, code, by).await {
+            Ok(()) => Ok(()),
+            Err(Error::Refused { source }) => Err(source),
+            Err(error) => return Err(error),
+        });
+    }
+    Ok(outcomes)
+}
+
+async fn put_one<S: Session>(
     work: &mut Work<S>,
     code: &PendingCode,
     by: &Act,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::registry::{
-    self, Action, Change, Changed, Device, DeviceId, NameChange, Replacement, Sha256,
+    self, Action, Change, Changed, Device, DeviceId, Manufactured, NameChange, Replacement, Sha256,
 };
 use crate::store::sql::{Session, Value};
 use crate::store::{Act, Error, Filter, Find, Listed, Page};
@@ -132,6 +132,12 @@ pub(super) async fn change<S: Session>(
     if let Some(key) = new_key(change) {
         check_key(work, &key, id).await?;
     }
+    if let Change::Replace(Replacement::KeepName {
+        manufactured: Some(made),
+    }) = change
+    {
+        check_serial(work, made, id).await?;
+    }
     if changed.action == Action::Replace {
         // A code that was made for the device before is not for the one after.
         let sql = "DELETE FROM codes WHERE device = $1 AND used_by IS NULL";
@@ -193,6 +199,22 @@ async fn check_key<S: Session>(
     match find(&mut work.session, &Find::Key(*key)).await? {
         Some(other) if other.id != device => Err(registry::Error::KeyTaken.into()),
         _ => Ok(()),
+    }
+}
+
+/// So does a serial number.
+async fn check_serial<S: Session>(
+    work: &mut Work<S>,
+    made: &Manufactured,
+    device: DeviceId,
+) -> Result<(), Error> {
+    let taken = match find(&mut work.session, &Find::Manufactured(made.clone())).await? {
+        Some(other) => other.id != device,
+        None => !made.can_be_stored(),
+    };
+    match taken {
+        true => Err(registry::Error::SerialTaken.into()),
+        false => Ok(()),
     }
 }
 

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::names::Zone;
 use crate::registry::{
-    Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator, OperatorName,
-    PendingCode, Record, Sha256, SlotState,
+    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
+    OperatorName, PendingCode, Record, Sha256, SlotState,
 };
 
 mod add;
@@ -95,9 +95,13 @@ impl<D: Database> Store for Engine<D> {
         issues::history(&mut self.database.snapshot().await?, device, limit).await
     }
 
-    async fn put_code(&self, code: &PendingCode, by: &Act) -> Result<(), Error> {
+    async fn put_codes(
+        &self,
+        codes: &[PendingCode],
+        by: &Act,
+    ) -> Result<Vec<Result<(), registry::Error>>, Error> {
         let mut work = self.begin().await?;
-        let put = codes::put(&mut work, code, by).await;
+        let put = codes::put(&mut work, codes, by).await;
         work.end(put).await
     }
 

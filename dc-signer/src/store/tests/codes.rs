@@ -8,6 +8,7 @@ on_both! {
     a_code_of_before_is_nothing_after_a_replacement,
     a_new_code_ends_the_one_before,
     a_suspended_device_does_not_enrol,
+    many_codes_are_one_transaction_and_one_that_is_refused_stops_no_other,
     no_code_for_a_device_that_has_a_key,
     replicas_count_tries_together,
     the_same_attempt_again_gets_the_same_device,
@@ -41,7 +42,15 @@ async fn with_code(store: &dyn Store) {
         .add_devices(&[new_device(1), new_device(2)], &by(NOW))
         .await
         .unwrap();
-    store.put_code(&code(1), &by(NOW)).await.unwrap();
+    put(store, &code(1)).await.unwrap();
+}
+
+async fn put(store: &dyn Store, code: &PendingCode) -> Result<(), registry::Error> {
+    let mut outcomes = store
+        .put_codes(std::slice::from_ref(code), &by(NOW))
+        .await
+        .unwrap();
+    outcomes.pop().unwrap()
 }
 
 async fn redeem(store: &dyn Store, redemption: Redemption) -> Redeemed {
@@ -124,8 +133,8 @@ async fn two_codes_do_not_share_a_public_part(db: &Database) {
         device: new_device(2).id,
         ..code(1)
     };
-    let error = store.put_code(&same, &by(NOW)).await.unwrap_err();
-    assert_eq!(refused(error), registry::Error::CodeTaken);
+    let error = put(store, &same).await.unwrap_err();
+    assert_eq!(error, registry::Error::CodeTaken);
     assert_eq!(store.find_code(code(1).id).await.unwrap(), Some(code(1)));
 }
 
@@ -148,7 +157,7 @@ async fn a_new_code_ends_the_one_before(db: &Database) {
         id: CodeId::from_bytes([9; 6]),
         ..code(1)
     };
-    store.put_code(&second, &by(NOW)).await.unwrap();
+    put(store, &second).await.unwrap();
     let refused = redeem(store, attempt(1, "right", "box")).await;
     assert_eq!(refused, Redeemed::Refused(CodeRefusal::Unknown));
     let attempt = Redemption {
@@ -164,11 +173,28 @@ async fn a_new_code_ends_the_one_before(db: &Database) {
 async fn no_code_for_a_device_that_has_a_key(db: &Database) {
     let store = &*db.store;
     active(store, 1).await;
-    let error = store.put_code(&code(1), &by(NOW)).await.unwrap_err();
+    let error = put(store, &code(1)).await.unwrap_err();
     let state = State::Active;
-    assert_eq!(refused(error), registry::Error::NotInState { state });
-    let error = store.put_code(&code(2), &by(NOW)).await.unwrap_err();
-    assert_eq!(refused(error), registry::Error::UnknownDevice);
+    assert_eq!(error, registry::Error::NotInState { state });
+    let error = put(store, &code(2)).await.unwrap_err();
+    assert_eq!(error, registry::Error::UnknownDevice);
+}
+
+async fn many_codes_are_one_transaction_and_one_that_is_refused_stops_no_other(db: &Database) {
+    let store = &*db.store;
+    active(store, 1).await;
+    let new: Vec<NewDevice> = (2..40).map(new_device).collect();
+    store.add_devices(&new, &by(NOW)).await.unwrap();
+    let codes: Vec<PendingCode> = (1..40).map(code).collect();
+    let outcomes = store.put_codes(&codes, &by(NOW)).await.unwrap();
+    let state = State::Active;
+    assert_eq!(outcomes[0], Err(registry::Error::NotInState { state }));
+    assert_eq!(outcomes[1..], vec![Ok(()); 38]);
+    for code in &codes[1..] {
+        assert_eq!(store.find_code(code.id).await.unwrap().as_ref(), Some(code));
+    }
+    assert_eq!(store.find_code(codes[0].id).await.unwrap(), None);
+    store.verify_audit().await.unwrap();
 }
 
 async fn a_suspended_device_does_not_enrol(db: &Database) {
@@ -198,7 +224,7 @@ async fn a_code_of_before_is_nothing_after_a_replacement(db: &Database) {
     let store = &*db.store;
     with_code(store).await;
     let id = new_device(1).id;
-    let keep = Change::Replace(Replacement::KeepName);
+    let keep = Change::Replace(Replacement::KeepName { manufactured: None });
     store.change_device(id, &keep, &by(NOW)).await.unwrap();
     let refused = redeem(store, attempt(1, "right", "box")).await;
     assert_eq!(refused, Redeemed::Refused(CodeRefusal::Unknown));

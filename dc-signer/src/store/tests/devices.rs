@@ -402,7 +402,7 @@ async fn a_replaced_device_must_enrol_again(db: &Database) {
     let store = &*db.store;
     let device = active(store, 1).await;
     store.record(issuance(&device, 0)).await.unwrap();
-    let keep = Change::Replace(Replacement::KeepName);
+    let keep = Change::Replace(Replacement::KeepName { manufactured: None });
     let kept = store
         .change_device(device.id, &keep, &by(NOW + 1))
         .await

@@ -113,7 +113,8 @@ async fn answers_and_codes_are_removed_when_they_are_too_old(db: &Database) {
         tries: 0,
         used_by: None,
     };
-    store.put_code(&code, &by(NOW)).await.unwrap();
+    let codes = std::slice::from_ref(&code);
+    store.put_codes(codes, &by(NOW)).await.unwrap();
     let tidy = async |time| store.tidy(at(time), &Retention::default()).await.unwrap();
     let answers = |answers| Tidied {
         answers,
