@@ -12,7 +12,7 @@ use crate::desk::{Fault, Secrets};
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
 use crate::registry::{Head, Record};
-use crate::store::{self, Act, Location, Store};
+use crate::store::{self, Act, InUse, Location, Store};
 
 /// What a backup says about itself; written last, so a backup without it is not whole.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -86,10 +86,11 @@ pub struct Restored {
     pub moved_to: Option<PathBuf>,
 }
 
-/// Puts a backup in the place of an SQLite database. The service must be stopped.
+/// Puts a backup in the place of an SQLite database. The service must be stopped, and cannot start meanwhile.
 ///
 /// What the replaced database's audit log has behind the backup's end is applied to the backup, so that whoever was
-/// suspended or retired since stays so. Fails with [`Error::NoBackup`], with [`Error::Store`] if the replaced database cannot
+/// suspended or retired since stays so. Fails with [`Error::NoBackup`], with
+/// [`InUse`](store::Error::InUse) while a service runs, with [`Error::Store`] if the replaced database cannot
 /// be read, or its log does not continue the backup's, unless `lose_newer`; then nothing has changed.
 pub async fn restore(
     config: &Config,
@@ -101,6 +102,10 @@ pub async fn restore(
         return Err(store::Error::BackupElsewhere.into());
     };
     let manifest = read_manifest(from)?;
+    if let Some(folder) = database.parent().filter(|folder| !files::exists(folder)) {
+        files::create_folder(folder, Access::Owner, &[])?;
+    }
+    let _alone = InUse::alone(&config.database)?;
     check_secrets(config, from)?;
     let newer = match lose_newer || !files::exists(database) {
         true => None,

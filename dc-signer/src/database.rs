@@ -5,16 +5,35 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::error::Error;
 use crate::files::{self, Access};
-use crate::store::{self, Location, Store};
+use crate::store::{self, InUse, Location, Store};
 
 /// Opens the database of a configuration; makes the data folder and an SQLite file if they are not there.
 ///
 /// Older tables are left to `dc-signer migrate`. Needs a tokio runtime as long as the store is used.
 /// Fails with [`Error::Write`] and [`Error::Store`].
 pub async fn open(config: &Config) -> Result<Arc<dyn Store>, Error> {
-    if !files::exists(&config.data) {
-        files::create_folder(&config.data, Access::Owner, &[])?;
+    make_folder(config)?;
+    open_there(config).await
+}
+
+/// The same for a service: as long as the second value is there, nobody puts a backup in its place.
+///
+/// Fails also while somebody does.
+pub async fn open_to_serve(config: &Config) -> Result<(Arc<dyn Store>, InUse), Error> {
+    make_folder(config)?;
+    // Before it is opened: it might be another one afterwards.
+    let in_use = InUse::with_others(&config.database)?;
+    Ok((open_there(config).await?, in_use))
+}
+
+fn make_folder(config: &Config) -> Result<(), Error> {
+    match files::exists(&config.data) {
+        true => Ok(()),
+        false => files::create_folder(&config.data, Access::Owner, &[]),
     }
+}
+
+async fn open_there(config: &Config) -> Result<Arc<dyn Store>, Error> {
     let location = &config.database;
     if let Location::File(path) = location
         && !path.exists()

@@ -19,7 +19,7 @@ use crate::database;
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::listener::{Identity, Listener, Settings, tls_config};
-use crate::store::Store;
+use crate::store::{InUse, Store};
 use crate::telemetry::{LogControl, Metrics};
 use crate::web::{self, Web};
 use housekeeping::Housekeeping;
@@ -40,6 +40,7 @@ pub struct Service {
     retention: Arc<ArcSwap<Retention>>,
     provider: Arc<CryptoProvider>,
     metrics: Arc<Metrics>,
+    in_use: InUse,
 }
 
 impl Service {
@@ -51,7 +52,7 @@ impl Service {
     pub async fn start(config: Config, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
         let metrics = Metrics::new();
         let settings = settings(&config, &provider)?;
-        let store = database::open(&config).await?;
+        let (store, in_use) = database::open_to_serve(&config).await?;
         let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone()));
         let desk = Arc::new(Desk::open(&config, store.clone()).await?);
         let signed = metrics.clone();
@@ -62,10 +63,13 @@ impl Service {
             "a credential of each was signed and verified"
         );
         let app = App::new(&config, desk.clone(), metrics.clone());
-        let web = Web::new(store.clone())?;
+        let gate = app.clone();
+        let gate = Box::new(move |operator: &str| gate.operator_may_come(operator));
+        let web = Web::new(store.clone(), gate)?;
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let listener = Listener::bind(settings.clone(), metrics.clone()).await?;
         Ok(Self {
+            in_use,
             retention: Arc::new(ArcSwap::from_pointee(config.retention)),
             config,
             store,
@@ -111,6 +115,7 @@ impl Service {
             web,
             listener,
             metrics,
+            in_use,
             ..
         } = self;
         let housekeeping = Housekeeping {
@@ -127,10 +132,11 @@ impl Service {
             stop.await;
             stopping.readiness().stopping();
         };
-        let router = api::router(app, web::router(web));
+        let router = api::router(app, web::router(web), web::stray);
         listener.serve(router, stop).await;
         housekeeping.abort();
         store.close().await;
+        drop(in_use);
     }
 }
 

@@ -12,7 +12,7 @@ use pki_types::UnixTime;
 use super::place::{Place, act};
 use super::print;
 
-/// Put a backup in the place of the database; stop the service first
+/// Put a backup in the place of the database; the service has to be stopped
 ///
 /// Devices that were suspended or retired after the backup stay so, as far as the audit log of the replaced database
 /// can be read. That database is kept beside the restored one.

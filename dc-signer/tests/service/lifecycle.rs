@@ -243,3 +243,36 @@ fn a_service_manager_that_does_not_read_stops_nobody() {
     rig.signal("TERM");
     assert!(rig.ended());
 }
+
+#[test]
+fn nobody_puts_a_backup_in_the_place_of_a_database_that_a_service_uses() {
+    let mut rig = Rig::start();
+    let run = |rig: &Rig, command: &str| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+            .arg(command)
+            .arg(rig.data().join("backup"))
+            .arg("--config")
+            .arg(rig.data().join("config.toml"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.success(), said)
+    };
+    let backup = run(&rig, "backup");
+    assert!(backup.0, "{}", backup.1);
+    Router::enrolled(&rig, "one");
+    let (done, said) = run(&rig, "restore");
+    assert!(
+        !done && said.contains(&format!("in use by process {}", rig.pid())),
+        "{said}"
+    );
+    rig.client().get("/readyz").ok();
+    // However it ends.
+    rig.signal("KILL");
+    assert!(!rig.ended());
+    let (done, said) = run(&rig, "restore");
+    assert!(done, "{said}");
+    let rig = rig.restart();
+    let devices = rig.admin().get("/v1/admin/devices?prefix=one").ok();
+    assert_eq!(devices["devices"], serde_json::json!([]));
+}

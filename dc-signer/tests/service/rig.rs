@@ -187,6 +187,10 @@ impl Rig {
         assert!(status.success());
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
     /// Whether the process ended well.
     pub(crate) fn ended(&mut self) -> bool {
         self.process.0.wait().unwrap().success()
