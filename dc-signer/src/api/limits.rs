@@ -38,12 +38,19 @@ impl RateLimits {
 
     /// Lets the holder of an enrolment key through, or says when to come again.
     pub(super) fn device(&self, key: &Sha256) -> Result<(), Refused> {
-        check(&self.devices, key, "this device has come too often")
+        check(&self.devices, key)
+            .map_err(|seconds| too_often("this device has come too often", seconds))
     }
 
     /// The same for an operator.
     pub(super) fn operator(&self, name: &str) -> Result<(), Refused> {
-        check(&self.operators, &name.to_owned(), "you have come too often")
+        self.operator_wait(name)
+            .map_err(|seconds| too_often("you have come too often", seconds))
+    }
+
+    /// The same; says after how many seconds to come again.
+    pub(super) fn operator_wait(&self, name: &str) -> Result<(), u64> {
+        check(&self.operators, &name.to_owned())
     }
 
     /// Forgets those who may come anyway.
@@ -53,21 +60,21 @@ impl RateLimits {
     }
 }
 
-fn check<K: Clone + Eq + Hash>(
-    limiter: &DefaultKeyedRateLimiter<K>,
-    key: &K,
-    said: &str,
-) -> Result<(), Refused> {
+/// Says after how many seconds to come again.
+fn check<K: Clone + Eq + Hash>(limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), u64> {
     // Whoever invents keys must not fill the memory.
     if limiter.len() > MAX_KEYS {
         return Ok(());
     }
     limiter.check_key(key).map_err(|not_until| {
         let wait = not_until.wait_time_from(DefaultClock::default().now());
-        let seconds = wait.as_secs() + 1;
-        let detail = format!("{said}: come again in {seconds} s");
-        Refused::new(Kind::RateLimited, detail).after(seconds)
+        wait.as_secs() + 1
     })
+}
+
+fn too_often(said: &str, seconds: u64) -> Refused {
+    let detail = format!("{said}: come again in {seconds} s");
+    Refused::new(Kind::RateLimited, detail).after(seconds)
 }
 
 /// About 100 MB.

@@ -20,7 +20,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
+use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use pki_types::UnixTime;
 
@@ -32,7 +34,7 @@ use crate::config::{Config, MetricsAccess};
 use crate::desk::Desk;
 use crate::protocol::{Kind, MAX_TIME};
 use crate::store::{self, Act};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Shed};
 use limits::RateLimits;
 use problem::Refused;
 use refused::RefusedCounts;
@@ -90,6 +92,12 @@ impl App {
         }
     }
 
+    /// Lets an operator through, or says after how many seconds to come again: pages and API count together.
+    pub fn operator_may_come(&self, name: &str) -> Result<(), u64> {
+        let limited = self.limits.load().operator_wait(name);
+        limited.inspect_err(|_| self.metrics.shed(Shed::OperatorRate))
+    }
+
     /// Whether the service can do its work.
     #[must_use]
     pub fn readiness(&self) -> &Readiness {
@@ -122,8 +130,11 @@ impl App {
     }
 }
 
+/// Makes a page of a request for what is not there, if a browser has sent it.
+pub type Stray = fn(&Request) -> Option<Response>;
+
 /// All routes, and pages for people beside them.
-pub fn router(app: Arc<App>, pages: Router<Arc<App>>) -> Router {
+pub fn router(app: Arc<App>, pages: Router<Arc<App>>, stray: Stray) -> Router {
     Router::new()
         .route(crate::protocol::ENROLL, post(device::enroll))
         .route(crate::protocol::RENEW, post(device::renew))
@@ -151,7 +162,9 @@ pub fn router(app: Arc<App>, pages: Router<Arc<App>>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(openapi::document))
-        .fallback(problem::not_found)
+        .fallback(async move |request: Request| {
+            stray(&request).unwrap_or_else(|| problem::not_found().into_response())
+        })
         .method_not_allowed_fallback(problem::no_such_method)
         .merge(pages)
         .layer(from_fn_with_state(app.clone(), observe::observe))

@@ -83,7 +83,7 @@ impl IntoResponse for Refused {
 pub(super) struct Answered(pub(super) Problem);
 
 /// What no route was made for.
-pub(super) async fn not_found() -> Refused {
+pub(super) fn not_found() -> Refused {
     Refused::new(
         Kind::NotFound,
         "there is no such path: /openapi.json has all there are",

@@ -156,23 +156,27 @@ async fn find(parts: &Parts, web: &Web) -> Result<Option<Visitor>, Fault> {
     if let Some((id, access)) = session
         && let Some(operator) = operator(web, &access).await?
     {
-        return Ok(Some(visitor(web, operator, Some(id))));
+        return visitor(web, operator, Some(id)).map(Some);
     }
     let Some(certificate) = parts.extensions.get::<ClientCertificate>() else {
         return Ok(None);
     };
     let access = Access::Key(Sha256::from_bytes(*certificate.spki_sha256()));
     let operator = operator(web, &access).await?;
-    Ok(operator.map(|operator| visitor(web, operator, None)))
+    operator
+        .map(|operator| visitor(web, operator, None))
+        .transpose()
 }
 
-fn visitor(web: &Web, operator: Operator, session: Option<SessionId>) -> Visitor {
+/// Unless the operator comes too often.
+fn visitor(web: &Web, operator: Operator, session: Option<SessionId>) -> Result<Visitor, Fault> {
     tracing::Span::current().record("caller", operator.name.as_str());
-    Visitor {
+    (web.gate)(operator.name.as_str()).map_err(|seconds| Fault::TooOften { seconds })?;
+    Ok(Visitor {
         form_token: web.forgery.token(&whose(&operator, session)),
         operator,
         session,
-    }
+    })
 }
 
 /// Who proves themselves in this way, unless they are kept out.

@@ -44,6 +44,11 @@ pub(super) enum Fault {
     },
     /// The database does not work now.
     Storage,
+    /// The operator has asked for too much in a short time.
+    TooOften {
+        /// After how many seconds to come again.
+        seconds: u64,
+    },
 }
 
 impl Fault {
@@ -62,6 +67,10 @@ impl Fault {
             Self::Storage => {
                 let headers = response.headers_mut();
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
+            }
+            Self::TooOften { seconds } => {
+                let headers = response.headers_mut();
+                headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
             }
             Self::Method => {
                 let headers = response.headers_mut();
@@ -92,6 +101,7 @@ impl Fault {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The database does not answer",
             ),
+            Self::TooOften { .. } => (StatusCode::TOO_MANY_REQUESTS, "That was too fast"),
         }
     }
 
@@ -107,6 +117,7 @@ impl Fault {
             Self::Role { role } => format!("You are {role}, and it takes operator or admin. Ask an admin. Nothing was changed."),
             Self::SignedOut { .. } => "Your session has ended. Nothing was changed. Sign in again.".into(),
             Self::Storage => "Nothing was changed. The service goes on by itself as soon as its database does; try again in a minute.".into(),
+            Self::TooOften { seconds } => format!("You, or programs with your token, have asked for more than this service lets one operator have. Nothing was changed. Load the page again in {seconds} s."),
         }
     }
 }

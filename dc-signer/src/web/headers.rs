@@ -26,6 +26,14 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
     response
 }
 
+/// The page that says so.
+pub(super) fn not_found(request: &Request) -> Response {
+    let id = request.extensions().get::<RequestId>().copied();
+    let mut response = Fault::NotFound.respond(id.unwrap_or_else(RequestId::next));
+    protect(response.headers_mut());
+    response
+}
+
 fn protect(headers: &mut HeaderMap) {
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),

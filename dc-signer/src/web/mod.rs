@@ -22,8 +22,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::header::ACCEPT;
 use axum::middleware::from_fn;
+use axum::response::Response;
 use axum::routing::{get, post};
 
 use crate::error::Error;
@@ -37,18 +39,23 @@ pub struct Web {
     sessions: Sessions,
     forgery: Forgery,
     fleet: fleet::Counted,
+    gate: Gate,
 }
+
+/// Lets an operator through, by name, or says after how many seconds to come again.
+pub type Gate = Box<dyn Fn(&str) -> Result<(), u64> + Send + Sync>;
 
 impl Web {
     /// Pages over a store. Nobody is signed in yet.
     ///
     /// Fails with [`Error::Randomness`].
-    pub fn new(store: Arc<dyn Store>) -> Result<Arc<Self>, Error> {
+    pub fn new(store: Arc<dyn Store>, gate: Gate) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Self {
             store,
             sessions: Sessions::default(),
             forgery: Forgery::new()?,
             fleet: fleet::Counted::default(),
+            gate,
         }))
     }
 }
@@ -60,6 +67,7 @@ impl fmt::Debug for Web {
             sessions: _,
             forgery: _,
             fleet: _,
+            gate: _,
         } = self;
         f.debug_struct("Web")
             .field("store", store)
@@ -82,6 +90,21 @@ pub fn router<S: Clone + Send + Sync + 'static>(web: Arc<Web>) -> Router<S> {
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(from_fn(headers::finish))
         .with_state(web)
+}
+
+/// The page for a browser that asked for what is not there; none for a program, which is told so by the API.
+#[must_use]
+pub fn stray(request: &Request) -> Option<Response> {
+    let accept = request.headers().get_all(ACCEPT).iter();
+    let mut types = accept
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    let html = |kind: &str| {
+        let name = kind.split(';').next().unwrap_or_default();
+        name.trim().eq_ignore_ascii_case("text/html")
+    };
+    let is_api = request.uri().path().starts_with("/v1/");
+    (!is_api && types.any(html)).then(|| headers::not_found(request))
 }
 
 /// Bytes of a form: many more than the longest.

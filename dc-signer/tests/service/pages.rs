@@ -74,3 +74,42 @@ fn an_error_is_a_page_whose_id_is_in_the_log_and_json_for_programs() {
     let answer = rig.client().get("/v1/nothing");
     assert_eq!(header(&answer, "content-type"), "application/problem+json");
 }
+
+#[test]
+fn a_browser_that_goes_astray_gets_a_page_and_a_program_json() {
+    let rig = Rig::start();
+    let browser = [("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")];
+    for path in ["/nothing", "/favicon.ico", "/devices/a/b/c"] {
+        let answer = rig.client().request("GET", path, &browser, b"");
+        assert_eq!(answer.status, 404);
+        assert_eq!(header(&answer, "content-type"), "text/html; charset=utf-8");
+        assert!(header(&answer, "content-security-policy").contains("default-src 'none'"));
+        let id = between(&answer.body, "Request <code>", "</code>");
+        assert_eq!(header(&answer, "x-request-id"), id);
+        rig.client().get(path).refused(404, "not-found");
+    }
+    let answer = rig.client().request("GET", "/v1/nothing", &browser, b"");
+    answer.refused(404, "not-found");
+}
+
+#[test]
+fn an_operators_pages_and_requests_are_limited_together() {
+    let rig = Rig::start();
+    let answer = post(&rig, "/sign-in", "", &format!("token={}", rig.token()));
+    let cookie = header(&answer, "set-cookie").split(';').next().unwrap();
+    let cookie = cookie.replace("__host-", "__Host-");
+    rig.keep_secret(cookie.split_once('=').unwrap().1);
+    rig.edit_config("[limits]", "[limits]\noperator_rate = 1");
+    rig.reload();
+    assert_eq!(get(&rig, "/", &cookie).status, 200);
+    let answer = get(&rig, "/", &cookie);
+    assert_eq!(answer.status, 429, "{answer:?}");
+    assert_eq!(header(&answer, "retry-after"), "1");
+    assert!(answer.body.contains("That was too fast"), "{answer:?}");
+    rig.admin()
+        .get("/v1/admin/devices")
+        .refused(429, "rate-limited");
+    let metrics = rig.client().get("/metrics").body;
+    let shed = "dc_shed_total{reason=\"operator_rate\"} 2";
+    assert!(metrics.contains(shed), "{metrics}");
+}

@@ -29,7 +29,7 @@ const WINDOWS: [Window; 4] = [
 async fn an_operator_signs_in_searches_and_suspends_a_device() {
     let database = Database::sqlite().await;
     fleet::many(&*database.store, clock::now().unwrap()).await;
-    let web = Web::new(database.store.clone()).unwrap();
+    let web = Web::new(database.store.clone(), Box::new(|_| Ok(()))).unwrap();
     let (address, folder) = serve(web).await;
     let profile = folder.path().join("profile");
     let driven = tokio::task::spawn_blocking(move || match Browser::start(&profile) {

@@ -36,7 +36,7 @@ impl Site {
         let now = clock::now().unwrap();
         fleet::operators(&*database.store, now).await;
         let device = fleet::one(&*database.store, external_id, now).await;
-        let web = Web::new(database.store.clone()).unwrap();
+        let web = Web::new(database.store.clone(), Box::new(|_| Ok(()))).unwrap();
         Self {
             router: web::router(web),
             database,
