@@ -15,8 +15,8 @@ pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
 /// Makes connections to one service.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    port: u16,
-    config: Arc<ClientConfig>,
+    pub(crate) port: u16,
+    pub(crate) config: Arc<ClientConfig>,
     token: Option<String>,
 }
 

@@ -15,6 +15,7 @@ mod configuration;
 mod devices;
 mod disk;
 mod floods;
+mod http2;
 mod lifecycle;
 mod operators;
 mod ops;
