@@ -21,7 +21,7 @@ pub(crate) struct File {
 impl File {
     /// Whether nothing of it is in a library or a program that anybody ships.
     pub(crate) fn is_test(&self) -> bool {
-        let folders = ["/tests/", "/fuzz_targets/"];
+        let folders = ["/tests/", "/testing/", "/fuzz_targets/"];
         ["tests/", "benches/"]
             .iter()
             .any(|package| self.path.starts_with(package))
