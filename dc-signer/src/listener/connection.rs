@@ -23,6 +23,7 @@ use super::client::ClientCertificate;
 use super::handshakes::Turn;
 use super::identity::H2;
 use super::idle::Idle;
+use super::requests::{InProgress, Requests};
 use super::{Place, Settings};
 use crate::telemetry::{Handshake, Metrics};
 
@@ -80,16 +81,20 @@ impl Connection {
     async fn serve_http(mut self, tls: TlsStream<TcpStream>) {
         let (_, session) = tls.get_ref();
         let client = ClientCertificate::of(session);
-        let builder = self.http(session.alpn_protocol() == Some(H2));
+        let h2 = session.alpn_protocol() == Some(H2);
+        let builder = self.http(h2);
         let idle = Idle::new(tls, self.settings.listen.idle_timeout);
         let router = self.router.clone();
-        let service = service_fn(move |request| answer(router.clone(), client.clone(), request));
+        let requests = Requests::default();
+        let service =
+            service_fn(|request| answer(router.clone(), client.clone(), requests.begin(), request));
         let connection = builder.serve_connection(TokioIo::new(idle), service);
         let mut connection = pin!(connection);
         let max_age = self.settings.listen.max_age;
         let ended = tokio::select! {
             ended = connection.as_mut() => Some(ended),
             () = sleep(max_age) => None,
+            () = requests.quiet_for(self.settings.listen.idle_timeout), if h2 => None,
             _ = self.stopped.wait_for(|stopped| *stopped) => None,
         };
         if ended.is_none() {
@@ -132,13 +137,15 @@ fn evict(tcp: Option<&TcpStream>) -> Handshake {
 async fn answer(
     router: Router,
     client: Option<ClientCertificate>,
+    in_progress: InProgress,
     request: hyper::Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let mut request: Request = request.map(Body::new);
     if let Some(client) = client {
         request.extensions_mut().insert(client);
     }
-    router.oneshot(request).await
+    let response = router.oneshot(request).await?;
+    Ok(in_progress.last_as(response))
 }
 
 /// Many more than any client of this API sends.

@@ -11,6 +11,7 @@ mod identity;
 mod idle;
 mod open;
 mod possession;
+mod requests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -22,6 +22,7 @@ use crate::router::{Router, csr};
 /// A connection, and what became of it in the end.
 struct Connection {
     send: SendRequest<Bytes>,
+    ping: h2::PingPong,
     ended: JoinHandle<Result<(), h2::Error>>,
 }
 
@@ -34,9 +35,10 @@ impl Connection {
         let connector = TlsConnector::from(Arc::new(config));
         let tls = connector.connect(name, tcp.unwrap()).await.unwrap();
         assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-        let (send, connection) = h2::client::handshake(tls).await.unwrap();
+        let (send, mut connection) = h2::client::handshake(tls).await.unwrap();
         Self {
             send,
+            ping: connection.ping_pong().unwrap(),
             ended: tokio::spawn(connection),
         }
     }
@@ -196,4 +198,20 @@ fn requests_that_are_taken_back_again_and_again_end_the_connection() {
         );
     });
     rig.client().get("/healthz").ok();
+}
+
+#[test]
+fn pings_alone_do_not_keep_a_connection_and_requests_do() {
+    let rig = Rig::start_with("idle_timeout = \"1s\"");
+    block_on(async {
+        let mut connection = Connection::new(&rig.client()).await;
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            assert_eq!(connection.get("/healthz").await.unwrap(), StatusCode::OK);
+        }
+        while connection.ping.ping(h2::Ping::opaque()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let _ = connection.ended.await.unwrap();
+    });
 }
