@@ -105,8 +105,8 @@ pub async fn restore(
     if let Some(folder) = database.parent().filter(|folder| !files::exists(folder)) {
         files::create_folder(folder, Access::Owner, &[])?;
     }
-    let _alone = InUse::alone(&config.database)?;
     check_secrets(config, from)?;
+    let _alone = InUse::alone(&config.database)?;
     let newer = match lose_newer || !files::exists(database) {
         true => None,
         false => Some(records(config, manifest.records + 1).await?),

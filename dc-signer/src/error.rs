@@ -293,7 +293,7 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// Some devices of many were not added.
+    /// Some devices of many were refused.
     #[cfg(feature = "service")]
     SomeRefused {
         /// How many.

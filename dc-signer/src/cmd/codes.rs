@@ -6,11 +6,13 @@ use clap::Subcommand;
 use dc_signer::Error;
 use dc_signer::human::Moment;
 use dc_signer::protocol::Code;
+use dc_signer::registry::DeviceId;
 use pki_types::UnixTime;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
+use serde_json::json;
 
-use super::place::{Place, act};
+use super::place::{Open, Place, act};
 use super::print;
 
 /// Make activation codes
@@ -23,17 +25,18 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Make a code for a device that has not enrolled; one made before stops being good
+    /// Make codes for devices that have not enrolled; one made before stops being good
     New(New),
 }
 
 #[derive(Debug, clap::Args)]
 struct New {
-    /// The device: its external id, its id or its name
-    device: String,
+    /// The devices, each by its external id, its id or its name
+    #[arg(required = true, value_name = "DEVICE")]
+    devices: Vec<String>,
     #[command(flatten)]
     place: Place,
-    /// Print the code as JSON
+    /// Print the codes as JSON, one a line
     #[arg(long)]
     json: bool,
     /// Print no QR code
@@ -44,17 +47,55 @@ struct New {
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         let What::New(new) = self.what;
-        new.place.with_desk(async |open| {
-            let device = open.device(&new.device).await?;
-            let code = open.desk.new_code(device.id, &act()?).await?;
-            match new.json {
-                true => print(&serde_json::json!(code)),
-                false => print(&Shown {
-                    code: &code,
-                    qr: !new.no_qr,
-                }),
-            }
+        new.place.with_desk(async |open| match &new.devices[..] {
+            [device] => new.one(open, device).await,
+            devices => new.many(open, devices).await,
         })
+    }
+}
+
+impl New {
+    async fn one(&self, open: &Open, device: &str) -> Result<(), Error> {
+        let device = open.device(device).await?;
+        let code = open.desk.new_code(device.id, &act()?).await?;
+        match self.json {
+            true => print(&json!(code)),
+            false => print(&Shown {
+                code: &code,
+                qr: !self.no_qr,
+            }),
+        }
+    }
+
+    /// All in one transaction; QR codes of many would be a mess.
+    async fn many(&self, open: &Open, devices: &[String]) -> Result<(), Error> {
+        let mut found = Vec::with_capacity(devices.len());
+        for device in devices {
+            found.push(open.device(device).await?);
+        }
+        let ids: Vec<DeviceId> = found.iter().map(|device| device.id).collect();
+        let codes = open.desk.new_codes(&ids, &act()?).await?;
+        let mut refused = 0;
+        for (device, code) in found.iter().zip(codes) {
+            let external_id = device.external_id.as_str();
+            match code {
+                Ok(Code { code, expires }) if self.json => {
+                    print(&json!({"external_id": external_id, "code": code, "expires": expires}))?;
+                }
+                Ok(code) => print(&format!("{external_id} {}", code.code))?,
+                Err(error) => {
+                    refused += 1;
+                    eprintln!("{external_id}: {error}");
+                }
+            }
+        }
+        match refused {
+            0 => Ok(()),
+            refused => Err(Error::SomeRefused {
+                refused,
+                of: found.len(),
+            }),
+        }
     }
 }
 
@@ -83,5 +124,6 @@ impl fmt::Display for Shown<'_> {
 }
 
 const HELP: &str = "\
-Example:
-  dc-signer codes new customer-1 --config /etc/dc-signer/config.toml";
+Examples:
+  dc-signer codes new customer-1 --config /etc/dc-signer/config.toml
+  dc-signer codes new customer-1 customer-2 --json --config /etc/dc-signer/config.toml";

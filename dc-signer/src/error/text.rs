@@ -201,7 +201,7 @@ impl fmt::Display for Error {
             #[cfg(feature = "service")]
             Self::SomeRefused { refused, of } => write!(
                 f,
-                "{refused} of {of} devices were not added: correct these and add them again"
+                "{refused} of {of} devices were refused: correct these, and give them again"
             ),
             #[cfg(feature = "service")]
             Self::Store { source } => fmt::Display::fmt(source, f),

@@ -98,7 +98,7 @@ fn a_file_is_added_line_by_line_and_a_bad_line_stops_no_other() {
     let outcome = signer.run(&[&add[..], &["--json"]].concat());
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     assert!(
-        outcome.stderr.contains("3 of 5 devices were not added"),
+        outcome.stderr.contains("3 of 5 devices were refused"),
         "{}",
         outcome.stderr
     );
@@ -157,6 +157,30 @@ fn a_code_is_printed_with_a_qr_code_and_again_only_as_another() {
     signer
         .run(&["codes", "new", "customer-1"])
         .refused(&["retired"]);
+}
+
+#[test]
+fn many_devices_get_a_code_each_and_one_that_gets_none_stops_no_other() {
+    let signer = Signer::new();
+    for device in ["customer-1", "customer-2", "customer-3"] {
+        signer.run(&["devices", "add", device]).succeeded();
+    }
+    let both = ["codes", "new", "customer-1", "customer-2"];
+    let codes = signer.json(&both);
+    assert_eq!(codes[1]["external_id"], "customer-2");
+    assert_ne!(codes[0]["code"], codes[1]["code"]);
+    signer
+        .run(&["devices", "suspend", "customer-2"])
+        .succeeded();
+    let outcome = signer.run(&[&both[..], &["customer-3"]].concat());
+    assert_eq!(outcome.code, Some(1));
+    assert_eq!(outcome.stdout.lines().count(), 2);
+    for words in ["customer-2: ", "1 of 3 devices were refused"] {
+        assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+    }
+    signer
+        .run(&["codes", "new", "customer-1", "nobody"])
+        .refused(&["no such device"]);
 }
 
 #[test]
