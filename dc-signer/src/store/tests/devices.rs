@@ -1,15 +1,12 @@
 //! Adding, finding, listing and changing devices.
 
+use super::names::renamed;
 use super::*;
-use crate::registry::{KeyUse, Manufactured, Replacement, State};
+use crate::registry::{KeyUse, Manufactured, State};
 
 on_both! {
     a_device_is_found_by_everything_that_names_it,
     a_key_is_one_devices_only,
-    a_name_is_never_given_out_again,
-    a_replaced_device_must_enrol_again,
-    a_retired_device_keeps_its_name,
-    a_suspension_is_in_the_list_of_withdrawn_names_until_it_is_lifted,
     adding_again_changes_nothing,
     devices_that_clash_are_not_added_and_the_others_are,
     lists_are_filtered,
@@ -309,141 +306,6 @@ async fn the_new_key_of_a_switch_is_no_other_devices(db: &Database) {
         let found = store.find_device(&find).await.unwrap();
         assert_eq!(found, Some(device.clone()));
     }
-}
-
-async fn a_suspension_is_in_the_list_of_withdrawn_names_until_it_is_lifted(db: &Database) {
-    let store = &*db.store;
-    let device = active(store, 1).await;
-    let before = store.withdrawn(&zone(), at(NOW)).await.unwrap();
-    assert!(before.names.is_empty());
-    store
-        .change_device(device.id, &Change::Suspend, &by(NOW))
-        .await
-        .unwrap();
-    let suspended = store.withdrawn(&zone(), at(NOW)).await.unwrap();
-    assert_eq!(suspended.names[0].name, device.name);
-    assert_eq!(suspended.names[0].since, at(NOW));
-    assert!(suspended.sequence > before.sequence);
-    // No credential can live longer than seven days.
-    let week = 7 * 86_400;
-    let later = store.withdrawn(&zone(), at(NOW + week - 1)).await.unwrap();
-    assert_eq!(later.names.len(), 1);
-    let later = store.withdrawn(&zone(), at(NOW + week)).await.unwrap();
-    assert!(later.names.is_empty());
-    store
-        .change_device(device.id, &Change::Resume, &by(NOW + 1))
-        .await
-        .unwrap();
-    let resumed = store.withdrawn(&zone(), at(NOW + 1)).await.unwrap();
-    assert!(resumed.names.is_empty() && resumed.sequence > suspended.sequence);
-    // Asking for what is so already changes nothing.
-    store
-        .change_device(device.id, &Change::Resume, &by(NOW + 2))
-        .await
-        .unwrap();
-    let again = store.withdrawn(&zone(), at(NOW + 2)).await.unwrap();
-    assert_eq!(again.sequence, resumed.sequence);
-}
-
-async fn a_retired_device_keeps_its_name(db: &Database) {
-    let store = &*db.store;
-    let device = active(store, 1).await;
-    let retired = store
-        .change_device(device.id, &Change::Retire, &by(NOW))
-        .await
-        .unwrap();
-    assert_eq!(
-        (retired.state, &retired.name),
-        (State::Retired, &device.name)
-    );
-    let error = store
-        .change_device(device.id, &Change::Resume, &by(NOW))
-        .await;
-    let state = State::Retired;
-    assert_eq!(
-        refused(error.unwrap_err()),
-        registry::Error::NotInState { state }
-    );
-    let names = store.withdrawn(&zone(), at(NOW)).await.unwrap().names;
-    assert_eq!(names.len(), 1);
-}
-
-fn renamed(number: u32, epoch: u32) -> Change {
-    let name = crate::names::parse(&format!("d{number}.cpe.example.com")).unwrap();
-    Change::Replace(Replacement::NewName { name, epoch })
-}
-
-async fn a_name_is_never_given_out_again(db: &Database) {
-    let store = &*db.store;
-    let (first, second) = (active(store, 1).await, active(store, 2).await);
-    let change = store
-        .change_device(first.id, &renamed(10, 1), &by(NOW))
-        .await;
-    assert_eq!(change.unwrap().name.as_str(), "d10.cpe.example.com");
-    // Neither the name it has, nor the one it had, nor its own old one.
-    for (device, number) in [(second.id, 10), (second.id, 1), (first.id, 1)] {
-        let error = store
-            .change_device(device, &renamed(number, 5), &by(NOW))
-            .await;
-        assert_eq!(refused(error.unwrap_err()), registry::Error::NameTaken);
-    }
-    let same = NewDevice {
-        name: first.name.clone(),
-        ..new_device(3)
-    };
-    let added = store.add_devices(&[same], &by(NOW)).await.unwrap();
-    assert_eq!(added, [Added::Conflict(Conflict::Name)]);
-    // The old name still leads to the device that had it.
-    let found = store.find_device(&Find::Name(first.name)).await.unwrap();
-    assert_eq!(found.unwrap().id, first.id);
-}
-
-async fn a_replaced_device_must_enrol_again(db: &Database) {
-    let store = &*db.store;
-    let device = active(store, 1).await;
-    store.record(issuance(&device, 0)).await.unwrap();
-    let keep = Change::Replace(Replacement::KeepName { manufactured: None });
-    let kept = store
-        .change_device(device.id, &keep, &by(NOW + 1))
-        .await
-        .unwrap();
-    assert_eq!((kept.state, kept.key), (State::Preregistered, None));
-    assert_eq!(
-        store
-            .find_device(&Find::Key(device.key.unwrap()))
-            .await
-            .unwrap(),
-        None
-    );
-    let error = store.record(issuance(&device, 1)).await.unwrap_err();
-    let state = State::Preregistered;
-    assert_eq!(refused(error), registry::Error::NotActive { state });
-    assert!(
-        store
-            .withdrawn(&zone(), at(NOW + 1))
-            .await
-            .unwrap()
-            .names
-            .is_empty()
-    );
-
-    let enrol = Change::Enrol {
-        key: key("second box"),
-    };
-    store
-        .change_device(device.id, &enrol, &by(NOW + 2))
-        .await
-        .unwrap();
-    let renamed = store
-        .change_device(device.id, &renamed(10, 1), &by(NOW + 3))
-        .await
-        .unwrap();
-    assert_eq!(
-        (renamed.credential, renamed.key, renamed.epoch),
-        (None, None, 1)
-    );
-    let names = store.withdrawn(&zone(), at(NOW + 3)).await.unwrap().names;
-    assert_eq!(names[0].name, device.name);
 }
 
 async fn the_history_says_what_was_done(db: &Database) {

@@ -7,19 +7,11 @@ on_both! {
     a_clock_that_jumps_changes_no_order,
     a_second_attempt_gets_the_first_answer_byte_for_byte,
     an_answer_is_forgotten_after_an_hour,
-    attempts_at_the_same_time_get_one_answer,
     both_forms_are_in_the_log,
-    many_callers_share_commits_and_all_is_recorded,
-    one_that_is_refused_does_not_hurt_the_others,
-    another_process_gets_its_turn_under_load,
-    replicas_record_into_one_chain,
     the_device_is_said_to_hold_what_was_recorded,
     the_first_use_of_a_new_key_ends_the_old_one,
     the_old_key_of_a_switch_ends_after_a_day,
-    what_is_in_the_queue_is_recorded_before_the_store_closes,
     what_may_not_be_issued_is_not_recorded,
-    what_no_database_takes_does_not_hurt_the_others,
-    nothing_is_recorded_after_the_store_is_closed,
 }
 
 async fn the_device_is_said_to_hold_what_was_recorded(db: &Database) {
@@ -168,140 +160,6 @@ async fn an_answer_is_forgotten_after_an_hour(db: &Database) {
     assert_eq!(found.unwrap().bytes, late.answer);
 }
 
-async fn attempts_at_the_same_time_get_one_answer(db: &Database) {
-    let device = active(&*db.store, 1).await;
-    let idempotency = issuance(&device, 0).idempotency;
-    let attempts: Vec<_> = (0..20)
-        .map(|number| {
-            let store = Arc::clone(&db.store);
-            let issuance = Issuance {
-                idempotency,
-                ..issuance(&device, number)
-            };
-            tokio::spawn(async move {
-                let own = issuance.answer.clone();
-                match store.record(issuance).await.unwrap() {
-                    Recorded::Now { .. } => (true, own),
-                    Recorded::Before(answer) => (false, answer.bytes),
-                }
-            })
-        })
-        .collect();
-    let mut answers = Vec::new();
-    for attempt in attempts {
-        answers.push(attempt.await.unwrap());
-    }
-    assert_eq!(answers.iter().filter(|(recorded, _)| *recorded).count(), 1);
-    assert!(answers.iter().all(|(_, answer)| *answer == answers[0].1));
-    assert_eq!(
-        db.store.history(device.id, 99).await.unwrap().issues.len(),
-        1
-    );
-}
-
-async fn many_callers_share_commits_and_all_is_recorded(db: &Database) {
-    let store = &*db.store;
-    add_zone(store).await;
-    let new: Vec<NewDevice> = (0..300).map(with_key).collect();
-    store.add_devices(&new, &by(NOW)).await.unwrap();
-    let mut callers = Vec::new();
-    for new in &new {
-        let issuance = issuance(&by_id(store, new.id).await, 1);
-        let store = Arc::clone(&db.store);
-        callers.push(tokio::spawn(async move {
-            store.record(issuance).await.unwrap()
-        }));
-    }
-    let mut places = Vec::new();
-    for caller in callers {
-        match caller.await.unwrap() {
-            Recorded::Now { seq } => places.push(seq),
-            Recorded::Before(_) => panic!("nobody asked before"),
-        }
-    }
-    places.sort_unstable();
-    assert_eq!(places, (302..602).collect::<Vec<_>>());
-    assert_eq!(store.verify_audit().await.unwrap().seq, 601);
-    for new in new {
-        assert!(by_id(store, new.id).await.credential.is_some());
-    }
-}
-
-async fn another_process_gets_its_turn_under_load(db: &Database) {
-    let device = active(&*db.store, 1).await;
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let mut callers = tokio::task::JoinSet::new();
-    // More than share a commit, so that the next ones are always waiting.
-    for _ in 0..600 {
-        let (store, stopped) = (Arc::clone(&db.store), stopped.clone());
-        let again = Issuance {
-            idempotency: None,
-            ..issuance(&device, 0)
-        };
-        callers.spawn(async move {
-            loop {
-                store.record(again.clone()).await.unwrap();
-                if *stopped.borrow() {
-                    return;
-                }
-            }
-        });
-    }
-    let other = db.other().await;
-    for change in [Change::FlagClone, Change::ClearClone]
-        .iter()
-        .cycle()
-        .take(10)
-    {
-        let changed = other.change_device(device.id, change, &by(NOW)).await;
-        changed.unwrap();
-    }
-    stop.send(true).unwrap();
-    while let Some(done) = callers.join_next().await {
-        done.unwrap();
-    }
-    other.close().await;
-    db.store.verify_audit().await.unwrap();
-}
-
-async fn replicas_record_into_one_chain(db: &Database) {
-    let other = db.other().await;
-    let mut callers = Vec::new();
-    for number in 0..10 {
-        let device = active(&*db.store, number).await;
-        for (time, store) in [(1, &db.store), (2, &other)] {
-            let (store, issuance) = (Arc::clone(store), issuance(&device, time));
-            callers.push(tokio::spawn(async move {
-                store.record(issuance).await.unwrap()
-            }));
-        }
-    }
-    for caller in callers {
-        assert!(matches!(caller.await.unwrap(), Recorded::Now { .. }));
-    }
-    assert_eq!(other.verify_audit().await.unwrap().seq, 31);
-    let records = other.audit_from(1, 99).await.unwrap();
-    for node in ["node-1", "node-2"] {
-        assert!(records.iter().any(|record| record.entry.node == node));
-    }
-    other.close().await;
-}
-
-async fn what_is_in_the_queue_is_recorded_before_the_store_closes(db: &Database) {
-    let device = active(&*db.store, 1).await;
-    let other = db.other().await;
-    let mut callers = tokio::task::JoinSet::new();
-    for number in 0..50 {
-        let (store, issuance) = (Arc::clone(&other), issuance(&device, number));
-        callers.spawn(async move { store.record(issuance).await.is_ok() });
-    }
-    tokio::task::yield_now().await;
-    other.close().await;
-    let recorded = callers.join_all().await.into_iter().filter(|ok| *ok);
-    let issues = db.store.history(device.id, 99).await.unwrap().issues;
-    assert_eq!(recorded.count(), issues.len());
-}
-
 async fn what_may_not_be_issued_is_not_recorded(db: &Database) {
     let store = &*db.store;
     let device = active(store, 1).await;
@@ -337,59 +195,6 @@ async fn what_may_not_be_issued_is_not_recorded(db: &Database) {
     assert_eq!(refused(error), registry::Error::NotActive { state });
     assert_eq!(by_id(store, device.id).await.credential, None);
     assert_eq!(store.history(device.id, 9).await.unwrap().issues, []);
-}
-
-async fn one_that_is_refused_does_not_hurt_the_others(db: &Database) {
-    let (good, bad) = (active(&*db.store, 1).await, active(&*db.store, 2).await);
-    db.store
-        .change_device(bad.id, &Change::Retire, &by(NOW))
-        .await
-        .unwrap();
-    let callers: Vec<_> = (0..40)
-        .map(|number| {
-            let device = if number % 2 == 0 { &good } else { &bad };
-            let (store, issuance) = (Arc::clone(&db.store), issuance(device, number));
-            tokio::spawn(async move { store.record(issuance).await })
-        })
-        .collect();
-    for (number, caller) in callers.into_iter().enumerate() {
-        assert_eq!(caller.await.unwrap().is_ok(), number % 2 == 0);
-    }
-    assert_eq!(
-        db.store.history(good.id, 99).await.unwrap().issues.len(),
-        20
-    );
-    db.store.verify_audit().await.unwrap();
-}
-
-async fn what_no_database_takes_does_not_hurt_the_others(db: &Database) {
-    let device = active(&*db.store, 1).await;
-    // As if somebody had broken the week's table: only issuances of that week fail.
-    db.store.record(issuance(&device, 0)).await.unwrap();
-    let week = NOW / (7 * 86_400);
-    db.tamper(&format!("DROP TABLE issues_{week}")).await;
-    let callers: Vec<_> = (0..20)
-        .map(|number| {
-            let issued = if number % 2 == 0 {
-                at(NOW + number)
-            } else {
-                at(NOW + 7 * 86_400)
-            };
-            let issuance = Issuance {
-                issued,
-                ..issuance(&device, 100 + number)
-            };
-            let store = Arc::clone(&db.store);
-            tokio::spawn(async move { store.record(issuance).await })
-        })
-        .collect();
-    for (number, caller) in callers.into_iter().enumerate() {
-        match (number % 2, caller.await.unwrap()) {
-            (0, Err(Error::Database { .. })) | (1, Ok(Recorded::Now { .. })) => {}
-            other => panic!("{other:?}"),
-        }
-    }
-    db.store.verify_audit().await.unwrap();
 }
 
 async fn the_first_use_of_a_new_key_ends_the_old_one(db: &Database) {
@@ -452,14 +257,4 @@ async fn a_clock_that_jumps_changes_no_order(db: &Database) {
     let records = store.audit_from(3, 9).await.unwrap();
     assert_eq!(records[1].entry.time, at(0));
     assert_eq!(store.history(device.id, 99).await.unwrap().issues.len(), 6);
-}
-
-async fn nothing_is_recorded_after_the_store_is_closed(db: &Database) {
-    let store = db.other().await;
-    let device = active(&*store, 1).await;
-    store.close().await;
-    let error = store.record(issuance(&device, 0)).await.unwrap_err();
-    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
-    let error = store.ping(0).await.unwrap_err();
-    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
 }

@@ -19,7 +19,9 @@ mod devices;
 mod disk;
 mod fleet;
 mod issuing;
+mod names;
 mod schema;
+mod together;
 mod zones;
 
 const NOW: u64 = 1_800_000_000;

@@ -4,3 +4,5 @@ mod browser;
 mod driver;
 mod fleet;
 mod requests;
+mod signing_in;
+mod site;
