@@ -117,9 +117,9 @@ mod tests {
             }
         };
         tokio::select! {
-            () = requests.quiet_for(2 * SHORT) => panic!("it was not quiet"),
+            () = requests.quiet_for(10 * SHORT) => panic!("it was not quiet"),
             () = busy => {}
-            () = sleep(6 * SHORT) => {}
+            () = sleep(15 * SHORT) => {}
         }
     }
 

@@ -168,10 +168,14 @@ async fn find(parts: &Parts, web: &Web) -> Result<Option<Visitor>, Fault> {
         .transpose()
 }
 
-/// Unless the operator comes too often.
+/// Lets an operator through who does not come too often.
+pub(super) fn admit(web: &Web, operator: &Operator) -> Result<(), Fault> {
+    (web.gate)(operator.name.as_str()).map_err(|seconds| Fault::TooOften { seconds })
+}
+
 fn visitor(web: &Web, operator: Operator, session: Option<SessionId>) -> Result<Visitor, Fault> {
     tracing::Span::current().record("caller", operator.name.as_str());
-    (web.gate)(operator.name.as_str()).map_err(|seconds| Fault::TooOften { seconds })?;
+    admit(web, &operator)?;
     Ok(Visitor {
         form_token: web.forgery.token(&whose(&operator, session)),
         operator,

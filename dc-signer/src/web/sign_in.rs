@@ -58,6 +58,7 @@ pub(super) async fn sign_in(
             page::sign_in(next, true),
         ));
     };
+    access::admit(&web, &operator)?;
     let secret = web.sessions.begin(shown, Instant::now())?;
     tracing::info!(operator = operator.name.as_str(), "signed in");
     Ok(with_cookie(

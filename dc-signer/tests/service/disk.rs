@@ -178,6 +178,12 @@ fn a_database_server_that_is_killed_under_load_is_waited_for() {
     let routers: Vec<_> = (0..4)
         .map(|n| Router::enrolled(&rig, &format!("r{n}")).0)
         .collect();
+    rig.wait_until("the clocks are compared", || {
+        let metrics = rig.client().get("/metrics").body;
+        let against =
+            |what| metrics.contains(&format!("dc_clock_skew_seconds{{against=\"{what}\"}}"));
+        ["database", "records", "start"].into_iter().all(against)
+    });
     let enough = AtomicBool::new(false);
     let [renewed, refused] = [AtomicUsize::new(0), AtomicUsize::new(0)];
     std::thread::scope(|scope| {

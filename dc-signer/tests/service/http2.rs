@@ -202,10 +202,10 @@ fn requests_that_are_taken_back_again_and_again_end_the_connection() {
 
 #[test]
 fn pings_alone_do_not_keep_a_connection_and_requests_do() {
-    let rig = Rig::start_with("idle_timeout = \"1s\"");
+    let rig = Rig::start_with("idle_timeout = \"3s\"");
     block_on(async {
         let mut connection = Connection::new(&rig.client()).await;
-        for _ in 0..5 {
+        for _ in 0..8 {
             tokio::time::sleep(Duration::from_millis(500)).await;
             assert_eq!(connection.get("/healthz").await.unwrap(), StatusCode::OK);
         }

@@ -10,6 +10,7 @@ on_both! {
     a_newer_version_may_add_columns_while_this_one_runs,
     migrating_again_changes_nothing,
     no_error_or_debug_output_has_the_password,
+    only_a_server_has_a_clock_of_its_own,
     ping_says_whether_it_works,
     two_processes_write_one_after_the_other,
     what_was_never_written_is_an_error,
@@ -206,6 +207,16 @@ async fn what_was_never_written_is_an_error(db: &Database) {
         "{error:?}"
     );
     assert_eq!(db.store.audit_head().await.unwrap().seq, 2);
+}
+
+async fn only_a_server_has_a_clock_of_its_own(db: &Database) {
+    let there = db.store.clock().await.unwrap();
+    let here = crate::clock::precise().unwrap();
+    match &db.location {
+        Location::File(_) => assert_eq!(there, None),
+        // Of this machine, but in this test only.
+        Location::Postgres(_) => assert!(here.abs_diff(there.unwrap()) < Duration::from_secs(5)),
+    }
 }
 
 async fn ping_says_whether_it_works(db: &Database) {
