@@ -92,26 +92,48 @@ fn a_full_disk_refuses_everybody_stores_nothing_and_recovers_by_itself() {
         return;
     };
     let database = disk.path().join("signer.db");
-    let url = format!("sqlite:{}", database.display());
     let rig = Rig::start_with(&format!("[database]\nsqlite = {database:?}\n"));
-    let (router, _) = Router::enrolled(&rig, "one");
+    refuses_and_recovers(&rig, &database, || disk.fill(), || disk.make_room());
+}
+
+/// What whoever is not root can have instead of a full disk.
+#[test]
+fn files_that_may_not_grow_are_a_full_disk() {
+    let rig = Rig::start();
+    let limit = |bytes: &str| {
+        // The soft one, which may be raised again.
+        let limit = format!("--fsize={bytes}:");
+        let mut prlimit = Command::new("prlimit");
+        let status = prlimit.args(["--pid", &rig.pid().to_string(), &limit]);
+        assert!(status.status().unwrap().success());
+    };
+    let database = rig.data().join("data/dc-signer.db");
+    // The log is shorter.
+    let fill = || limit("1500000");
+    refuses_and_recovers(&rig, &database, fill, || limit("unlimited"));
+}
+
+fn refuses_and_recovers(rig: &Rig, database: &Path, fill: impl Fn(), make_room: impl Fn()) {
+    let url = format!("sqlite:{}", database.display());
+    let (router, _) = Router::enrolled(rig, "one");
+    let newcomer = Router::new(rig);
     let code = rig.add("two")["code"]["code"].as_str().unwrap().to_owned();
     for round in 0..2 {
-        disk.fill();
+        fill();
         renew_until_it_is_full(&router, round);
         let before = recorded(&url);
         for n in 0..10 {
             unavailable(&router.renew(&csr(), &format!("{round}-full-{n}")));
         }
-        unavailable(&Router::new(&rig).enroll(&csr(), &code));
+        unavailable(&newcomer.enroll(&csr(), &code));
         assert_eq!(recorded(&url), before);
-        is_not_ready(&rig);
-        disk.make_room();
-        becomes_ready(&rig);
+        is_not_ready(rig);
+        make_room();
+        becomes_ready(rig);
         router.renew(&csr(), &format!("{round}-full-0")).ok();
         assert_eq!(recorded(&url), before + 1);
     }
-    Router::new(&rig).enroll(&csr(), &code).ok();
+    newcomer.enroll(&csr(), &code).ok();
 }
 
 #[test]

@@ -82,7 +82,10 @@ impl Rig {
                     .extend(text.lines().map(ToOwned::to_owned));
             }
         });
-        let mut process = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+        // So that a limit on the size of files is an error, as on a full disk, rather than the end.
+        let mut process = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+            .arg(env!("CARGO_BIN_EXE_dc-signer"))
             .args(["serve", "--dev", "--data"])
             .arg(folder.path().join("it's here"))
             .env("NOTIFY_SOCKET", socket)
