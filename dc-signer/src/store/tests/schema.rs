@@ -230,9 +230,12 @@ async fn ping_says_whether_it_works(db: &Database) {
 async fn no_error_or_debug_output_has_the_password(db: &Database) {
     let mut shown = format!("{:?} {:?}", db.location, db.store);
     if let Location::Postgres(_) = db.location {
-        let secret: Location = "postgres://user:hunter2@127.0.0.1:1/nothing"
-            .parse()
-            .unwrap();
+        // A port that nobody listens on: it was free a moment ago.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let url = format!("postgres://user:hunter2@127.0.0.1:{port}/nothing");
+        let secret: Location = url.parse().unwrap();
         let error = open(&secret, "node").await.unwrap_err();
         assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
         shown += &format!("{secret:?} {error} {error:?}");
