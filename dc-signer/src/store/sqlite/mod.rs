@@ -16,8 +16,9 @@ use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor, Row a
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::Error;
-use super::sql::{Batch, Database, Kind, Row, Session, Value, corrupt};
+use super::sql::{Batch, Database, Row, Session, Value, corrupt};
 
+mod batch;
 mod error;
 mod file;
 
@@ -50,6 +51,8 @@ impl Sqlite {
             // A page that is written again before the log is copied back is copied once.
             .pragma("wal_autocheckpoint", "4000")
             .pragma("journal_size_limit", "67108864")
+            // What a statement sets aside is small: no file for it.
+            .pragma("temp_store", "memory")
             .disable_statement_logging();
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -204,13 +207,19 @@ impl Session for SqliteSession {
     }
 
     async fn fetch_batch(&mut self, sql: &str, batch: Batch) -> Result<Vec<SqliteRow>, Error> {
-        let (sql, values) = expand(sql, batch);
-        self.fetch(sql, values).await
+        let mut found = Vec::new();
+        for (sql, values) in batch::expand(sql, batch) {
+            found.extend(self.fetch(sql, values).await?);
+        }
+        Ok(found)
     }
 
     async fn execute_batch(&mut self, sql: &str, batch: Batch) -> Result<u64, Error> {
-        let (sql, values) = expand(sql, batch);
-        self.execute(sql, values).await
+        let mut written = 0;
+        for (sql, values) in batch::expand(sql, batch) {
+            written += self.execute(sql, values).await?;
+        }
+        Ok(written)
     }
 
     async fn commit(self) -> Result<(), Error> {
@@ -248,59 +257,6 @@ fn arguments(values: Vec<Value>) -> Result<SqliteArguments, Error> {
         added.map_err(|error| classify(sqlx::Error::Encode(error)))?;
     }
     Ok(arguments)
-}
-
-/// Hands rows over as one JSON array of arrays, `$1`, and all their blobs in one, `$2`, of which
-/// JSON has the positions: a statement for each row would cost a change of threads each.
-fn expand(sql: &str, batch: Batch) -> (String, Vec<Value>) {
-    let mut columns = Vec::new();
-    let mut next = 0;
-    for (name, kind) in batch.columns {
-        match kind {
-            Kind::Blob => {
-                let len = next + 1;
-                columns.push(format!(
-                    "substr($2, value ->> {next}, value ->> {len}) AS {name}"
-                ));
-                next += 2;
-            }
-            Kind::Int | Kind::Text => {
-                columns.push(format!("value ->> {next} AS {name}"));
-                next += 1;
-            }
-        }
-    }
-    let rows = format!("(SELECT {} FROM json_each($1)) AS r", columns.join(", "));
-    let (json, blobs) = pack(batch.rows);
-    (
-        sql.replace("{rows}", &rows),
-        vec![Value::Text(Some(json)), Value::Blob(Some(blobs))],
-    )
-}
-
-fn pack(rows: Vec<Vec<Value>>) -> (String, Vec<u8>) {
-    let mut blobs = Vec::new();
-    let rows: Vec<Vec<serde_json::Value>> = rows
-        .into_iter()
-        .map(|row| {
-            let mut cells = Vec::with_capacity(row.len() * 2);
-            for value in row {
-                match value {
-                    Value::Blob(Some(blob)) => {
-                        // SQL counts from 1.
-                        cells.push((blobs.len() + 1).into());
-                        cells.push(blob.len().into());
-                        blobs.extend_from_slice(&blob);
-                    }
-                    Value::Blob(None) => cells.extend([serde_json::Value::Null, 0.into()]),
-                    Value::Int(int) => cells.push(int.into()),
-                    Value::Text(text) => cells.push(text.into()),
-                }
-            }
-            cells
-        })
-        .collect();
-    (serde_json::Value::from(rows).to_string(), blobs)
 }
 
 /// How long to wait for another process's transaction.
