@@ -79,7 +79,7 @@ async fn find_by_keys<D: Database>(
     database: &D,
     keys: &[Sha256],
 ) -> Result<HashMap<Sha256, Result<Device, Error>>, Error> {
-    devices::find_by_keys(&mut database.read().await?, keys).await
+    devices::find_by_keys(&mut database.look().await?, keys).await
 }
 
 fn finder<D: Database>(database: Arc<D>) -> Queue<Sha256, Option<Device>> {

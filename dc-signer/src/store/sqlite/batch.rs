@@ -1,6 +1,6 @@
 //! Many rows in one statement: a statement for each would cost a change of threads each.
 
-use std::fmt::Write as _;
+use std::iter::repeat_n;
 
 use crate::store::sql::{Batch, Value};
 
@@ -14,10 +14,12 @@ pub(super) fn expand(sql: &str, batch: Batch) -> Vec<(String, Vec<Value>)> {
     loop {
         let rest = rows.split_off(rows.len().min(MOST));
         let count = rows.len().next_power_of_two();
-        let table = table(columns.iter().map(|(name, _)| *name), columns.len(), count);
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
         let mut values: Vec<Value> = rows.into_iter().flatten().collect();
-        values.resize(columns.len() * count, Value::Int(None));
-        statements.push((sql.replace("{rows}", &table), values));
+        values.resize(names.len() * count, Value::Int(None));
+        let times = sql.matches("{rows}").count();
+        let sql = sql.replace("{rows}", &table(&names, count));
+        statements.push((sql, repeat_n(values, times).flatten().collect()));
         if rest.is_empty() {
             return statements;
         }
@@ -25,25 +27,19 @@ pub(super) fn expand(sql: &str, batch: Batch) -> Vec<(String, Vec<Value>)> {
     }
 }
 
-/// What stands for `{rows}`.
-fn table(names: impl Iterator<Item = &'static str>, width: usize, count: usize) -> String {
-    let mut sql = String::from("(SELECT ");
-    for (at, name) in names.enumerate() {
-        let comma = if at == 0 { "" } else { ", " };
-        // Writing to a string does not fail.
-        let _ = write!(sql, "{comma}column{} AS {name}", at + 1);
-    }
-    sql.push_str(" FROM (VALUES ");
-    for number in 1..=width * count {
-        let before = match (number - 1) % width {
-            0 if number == 1 => "(",
-            0 => "),(",
-            _ => ",",
-        };
-        let _ = write!(sql, "{before}?{number}");
-    }
-    sql.push_str(")) WHERE column1 IS NOT NULL) AS r");
-    sql
+/// What stands for `{rows}`. Its parameters have no numbers: SQLite keeps those as names, in a list that is searched for
+/// each value.
+fn table(names: &[&str], count: usize) -> String {
+    let columns: Vec<String> = (1..)
+        .zip(names)
+        .map(|(number, name)| format!("column{number} AS {name}"))
+        .collect();
+    let row = format!("({})", vec!["?"; names.len()].join(","));
+    format!(
+        "(SELECT {} FROM (VALUES {}) WHERE column1 IS NOT NULL) AS r",
+        columns.join(", "),
+        vec![row.as_str(); count].join(",")
+    )
 }
 
 /// Rows of a statement: all that share a commit, and with the widest table far fewer parameters than SQLite takes
@@ -74,8 +70,15 @@ mod tests {
         assert_eq!(
             sql,
             "SELECT one, two FROM (SELECT column1 AS one, column2 AS two \
-             FROM (VALUES (?1,?2),(?3,?4)) WHERE column1 IS NOT NULL) AS r"
+             FROM (VALUES (?,?),(?,?)) WHERE column1 IS NOT NULL) AS r"
         );
+        assert_eq!(values.len(), 4);
+    }
+
+    #[test]
+    fn rows_that_stand_twice_are_bound_twice() {
+        let sql = "SELECT one FROM {rows} UNION ALL SELECT two FROM {rows}";
+        let (_, values) = expand(sql, batch(1)).remove(0);
         assert_eq!(values.len(), 4);
     }
 

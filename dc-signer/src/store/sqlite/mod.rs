@@ -13,7 +13,7 @@ use sqlx::sqlite::{
     SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _, Transaction};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 
 use super::Error;
 use super::sql::{Batch, Database, Row, Session, Value, corrupt};
@@ -31,7 +31,10 @@ static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 pub(super) struct Sqlite {
     path: PathBuf,
     options: SqliteConnectOptions,
+    reading: SqliteConnectOptions,
     readers: SqlitePool,
+    /// For lookups; empty before the first.
+    looker: Arc<Mutex<Option<SqliteConnection>>>,
     /// Empty while nobody has written, and after a write that failed: SQLite may then have rolled
     /// back by itself or not, and only a new connection is sure to be in no transaction.
     writer: Arc<Mutex<Option<SqliteConnection>>>,
@@ -54,16 +57,23 @@ impl Sqlite {
             // What a statement sets aside is small: no file for it.
             .pragma("temp_store", "memory")
             .disable_statement_logging();
+        let reading = options
+            .clone()
+            .pragma("query_only", "on")
+            // Each commit empties it.
+            .pragma("cache_size", "-2048");
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(BUSY)
             // A thread of this process is there or it is not.
             .test_before_acquire(false)
-            .connect_lazy_with(options.clone().pragma("query_only", "on"));
+            .connect_lazy_with(reading.clone());
         Self {
             path: path.into(),
             options,
+            reading,
             readers,
+            looker: Arc::default(),
             writer: Arc::default(),
         }
     }
@@ -100,6 +110,17 @@ impl Database for Sqlite {
         Ok(SqliteSession::Read(connection))
     }
 
+    /// The pool asks a connection that comes back whether it still works, which costs as much as a lookup.
+    async fn look(&self) -> Result<SqliteSession, Error> {
+        let mut home = Arc::clone(&self.looker).lock_owned().await;
+        let connection = match home.take() {
+            Some(connection) => connection,
+            None => self.reading.connect().await.map_err(classify)?,
+        };
+        let lent = OwnedMutexGuard::map(home, |home| home.insert(connection));
+        Ok(SqliteSession::Look(lent))
+    }
+
     async fn snapshot(&self) -> Result<SqliteSession, Error> {
         let transaction = self.readers.begin().await.map_err(classify)?;
         Ok(SqliteSession::Snapshot(transaction))
@@ -126,9 +147,11 @@ impl Database for Sqlite {
     }
 
     async fn close(&self) {
-        if let Some(connection) = self.writer.lock().await.take() {
-            // What is committed is on the disk, whether closing works or not.
-            let _ = connection.close().await;
+        for home in [&self.looker, &self.writer] {
+            if let Some(connection) = home.lock().await.take() {
+                // What is committed is on the disk, whether closing works or not.
+                let _ = connection.close().await;
+            }
         }
         self.readers.close().await;
     }
@@ -136,6 +159,7 @@ impl Database for Sqlite {
 
 /// A connection to the file.
 pub(super) enum SqliteSession {
+    Look(OwnedMappedMutexGuard<Option<SqliteConnection>, SqliteConnection>),
     Read(PoolConnection<sqlx::Sqlite>),
     Snapshot(Transaction<'static, sqlx::Sqlite>),
     Write {
@@ -147,6 +171,7 @@ pub(super) enum SqliteSession {
 impl SqliteSession {
     fn connection(&mut self) -> &mut SqliteConnection {
         match self {
+            Self::Look(connection) => connection,
             Self::Read(connection) => connection,
             Self::Snapshot(transaction) => transaction,
             Self::Write { connection, .. } => connection,
@@ -156,7 +181,7 @@ impl SqliteSession {
     /// Ends a transaction that writes; the connection is used again only if that worked.
     async fn end(self, how: &'static str) -> Result<(), Error> {
         match self {
-            Self::Read(_) => Ok(()),
+            Self::Look(_) | Self::Read(_) => Ok(()),
             Self::Snapshot(transaction) => transaction.rollback().await.map_err(classify),
             Self::Write {
                 mut home,
