@@ -17,6 +17,7 @@ use dc_signer::listener::{self, Identity};
 use dc_signer::protocol::NewDevice;
 use dc_signer::service::Service;
 use dc_signer::store::{Act, migrate};
+use dc_signer::telemetry::start_log;
 use dc_signer::{clock, database};
 use rustls::ServerConfig;
 use tempfile::TempDir;
@@ -54,7 +55,7 @@ impl fmt::Display for Database {
 /// What a process of this program serves.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(crate) enum What {
-    /// What `dc-signer serve` does, without a log.
+    /// What `dc-signer serve` does, with its log in a file.
     Everything,
     /// Handshakes with the same settings, and nothing after them.
     Handshakes,
@@ -92,6 +93,7 @@ impl Running {
             .args(["--serve", what.get_name(), "--config"])
             .arg(prepared.file())
             .stdout(Stdio::piped())
+            .stderr(fs::File::create(prepared.0.path().join("log")).unwrap())
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -186,6 +188,7 @@ pub(crate) fn serve(what: What, config: &Path) {
 }
 
 async fn everything(config: Config) {
+    start_log(&config.log).unwrap();
     let service = Service::start(config, client::provider().clone())
         .await
         .unwrap();
