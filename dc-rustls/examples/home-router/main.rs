@@ -13,6 +13,7 @@ mod identity;
 mod listen;
 mod message;
 mod outlook;
+mod padding;
 mod page;
 mod resolver;
 mod upstream;

@@ -7,6 +7,7 @@ use hickory_net::proto::op::{DnsResponse, Query, ResponseCode};
 use crate::designated::{self, Ports};
 use crate::identity::Follower;
 use crate::message::{Asked, Refusal, encode};
+use crate::padding;
 use crate::upstream::Upstream;
 
 /// Answers queries, mostly with what the upstream says.
@@ -40,16 +41,21 @@ impl Resolver {
             Err(Refusal::NotDns) => return Err(NotDns),
         };
         let mut names = asked.message().queries.iter().map(Query::name);
-        if names.any(designated::is_about_the_resolver) {
-            return Ok(self.describe_itself(&asked, local));
+        let mut answer = match names.any(designated::is_about_the_resolver) {
+            true => self.describe_itself(&asked, local),
+            false => self.forward(&asked).await,
+        };
+        if padding::is_wanted(asked.message()) {
+            padding::pad(&mut answer.bytes);
         }
-        Ok(match self.upstream.ask(asked.message()).await {
+        Ok(answer)
+    }
+
+    async fn forward(&self, asked: &Asked) -> Answer {
+        match self.upstream.ask(asked.message()).await {
             Ok(response) => Answer::forward(asked.message().id, response),
-            Err(unanswered) => {
-                eprintln!("upstream: {unanswered}");
-                Answer::failure(asked.refuse(ResponseCode::ServFail))
-            }
-        })
+            Err(_) => Answer::failure(asked.refuse(ResponseCode::ServFail)),
+        }
     }
 
     fn describe_itself(&self, asked: &Asked, local: IpAddr) -> Answer {

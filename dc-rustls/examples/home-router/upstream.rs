@@ -13,6 +13,7 @@ use hickory_net::tcp::TcpClientStream;
 use hickory_net::udp::UdpClientStream;
 use hickory_net::xfer::{DnsHandle, DnsRequestSender};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::identity::seconds;
 
@@ -39,6 +40,8 @@ pub(crate) struct Outcome {
 pub(crate) enum Unanswered {
     /// It answered another question.
     AnotherQuestion,
+    /// Too many queries wait for it already.
+    Busy,
     /// It answered, but what it sent is no DNS message, or the network failed.
     Failed(NetError),
     /// It did not answer in time.
@@ -76,14 +79,28 @@ impl Upstream {
             at: seconds(SystemTime::now()),
             failure: answer.as_ref().err().map(ToString::to_string),
         };
-        let last = self.last.lock();
-        *last.unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        self.remember(outcome);
         answer
     }
 
+    /// Says so when it has changed, rather than for each query.
+    fn remember(&self, outcome: Outcome) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last.as_ref().and_then(|last| last.failure.as_ref());
+        match (before, &outcome.failure) {
+            (Some(_), None) => eprintln!("upstream {}: answers again", self.address),
+            (before, Some(failure)) if before != Some(failure) => {
+                eprintln!("upstream {}: {failure}", self.address);
+            }
+            _ => {}
+        }
+        *last = Some(outcome);
+    }
+
     async fn exchange(&self, query: &Message) -> Result<DnsResponse, Unanswered> {
-        // Each is a socket or a few, and a process may have so many. It is never closed.
-        let _permit = self.in_flight.acquire().await;
+        // Each is a socket or a few, and a process may have so many.
+        let permit = timeout(self.timeout, self.in_flight.acquire()).await;
+        let _permit = permit.map_err(|_| Unanswered::Busy)?;
         let answer = self.over_udp(request(query)).await?;
         let answer = match answer.truncation {
             true => self.over_tcp(request(query)).await?,
@@ -147,6 +164,7 @@ impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AnotherQuestion => f.write_str("it answered another question"),
+            Self::Busy => f.write_str("too many queries wait for it"),
             Self::Failed(error) => write!(f, "{error}"),
             Self::Timeout => f.write_str("it did not answer in time"),
         }

@@ -33,7 +33,7 @@ fn meaning(view: &View, outlook: Outlook) -> String {
                 .to_owned()
         }
         Outlook::AtRisk => format!(
-            "The credential ends in {left}, and is not renewed as it should be. When it has ended, \
+            "The credential ends in {left}, and has not been renewed in time. When it has ended, \
              devices that know this router by its name refuse it."
         ),
         Outlook::Ended => format!(
