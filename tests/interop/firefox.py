@@ -20,6 +20,8 @@ import tempfile
 import time
 import urllib.parse
 
+# Where a page is looked at: name, width and height. 450 is the least that Firefox takes.
+SCREENS = (("desktop", 1200, 1000), ("phone", 450, 1000))
 START_TIMEOUT = 120
 ANSWER_TIMEOUT = 60
 QUIT_TIMEOUT = 10
@@ -173,6 +175,16 @@ class Marionette:
             page["error"] = self.error_code() or str(error)
         return page
 
+    def picture(self, path, full=False):
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(self.call("WebDriver:TakeScreenshot", full=full)["value"]))
+
+    def pictures(self, folder, number):
+        """The page as it is on each screen."""
+        for screen, width, height in SCREENS:
+            self.call("WebDriver:SetWindowRect", width=width, height=height)
+            self.picture(os.path.join(folder, "%d-%s.png" % (number, screen)), full=True)
+
     def request(self, url):
         """The same without showing it, and in a tenth of the time."""
         return {"url": url, **self.in_browser(REQUEST, url, how="ExecuteAsyncScript")}
@@ -192,6 +204,7 @@ def parse_arguments():
     parser.add_argument("--without-credentials", action="store_true", help="turn Firefox's preference for them off")
     parser.add_argument("--hidden", action="store_true", help="request the pages without showing them, which is faster")
     parser.add_argument("--screenshot", metavar="PNG", help="where to keep a picture of the last page")
+    parser.add_argument("--pictures", metavar="FOLDER", help="keep pictures of all pages, for a desktop and a phone")
     return parser.parse_args()
 
 
@@ -262,10 +275,10 @@ def main():
         for url in arguments.urls:
             pages.append(session.request(url) if arguments.hidden else session.load(url))
             print(json.dumps(pages[-1]), flush=True)
+            if arguments.pictures:
+                session.pictures(arguments.pictures, len(pages))
         if arguments.screenshot:
-            picture = session.call("WebDriver:TakeScreenshot", full=False)["value"]
-            with open(arguments.screenshot, "wb") as file:
-                file.write(base64.b64decode(picture))
+            session.picture(arguments.screenshot)
     return exit_status(pages)
 
 
