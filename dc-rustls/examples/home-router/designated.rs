@@ -41,29 +41,28 @@ pub(crate) fn complete(answer: &mut Message, router: Option<&str>, local: IpAddr
     }
 }
 
-/// Both services; the smaller number is the one to prefer.
-fn designations(owner: &Name, router: &str, local: IpAddr, ports: Ports) -> Option<[Record; 2]> {
-    let target = Name::from_ascii(format!("{router}.")).ok()?;
-    let record = |priority, mut parameters: Vec<_>| {
-        parameters.push(hint(local));
-        // RFC 9460 §2.2: in the order of their numbers.
-        parameters.sort_by_key(|(key, _)| u16::from(*key));
-        let svcb = SVCB::new(priority, target.clone(), parameters);
+fn designations(owner: &Name, router: &str, local: IpAddr, ports: Ports) -> Option<Vec<Record>> {
+    let record = |svcb| {
+        let svcb = with_hints(svcb, &[local]);
         Record::from_rdata(owner.clone(), TTL, RData::SVCB(svcb))
     };
+    Some(services(router, ports)?.map(record).into())
+}
+
+/// Both services, without addresses; the smaller priority is the one to prefer.
+///
+/// `None` if the router's name is none that DNS knows.
+pub(crate) fn services(router: &str, ports: Ports) -> Option<[SVCB; 2]> {
+    let target = Name::from_ascii(format!("{router}.")).ok()?;
     let port = |port| (SvcParamKey::Port, SvcParamValue::Port(port));
     let path = SvcParamValue::Unknown(Unknown(DOHPATH.into()));
-    Some([
-        record(1, vec![alpn(&["dot"]), port(ports.dot)]),
-        record(
-            2,
-            vec![
-                alpn(&["h2", "http/1.1"]),
-                port(ports.https),
-                (SvcParamKey::Unknown(DOHPATH_KEY), path),
-            ],
-        ),
-    ])
+    let dot = vec![alpn(&["dot"]), port(ports.dot)];
+    let doh = vec![
+        alpn(&["h2", "http/1.1"]),
+        port(ports.https),
+        (SvcParamKey::Unknown(DOHPATH_KEY), path),
+    ];
+    Some([SVCB::new(1, target.clone(), dot), SVCB::new(2, target, doh)])
 }
 
 fn alpn(protocols: &[&str]) -> (SvcParamKey, SvcParamValue) {
@@ -71,17 +70,26 @@ fn alpn(protocols: &[&str]) -> (SvcParamKey, SvcParamValue) {
     (SvcParamKey::Alpn, SvcParamValue::Alpn(Alpn(protocols)))
 }
 
-fn hint(address: IpAddr) -> (SvcParamKey, SvcParamValue) {
-    match address {
-        IpAddr::V4(v4) => {
-            let hint = IpHint(vec![A(v4)]);
-            (SvcParamKey::Ipv4Hint, SvcParamValue::Ipv4Hint(hint))
-        }
-        IpAddr::V6(v6) => {
-            let hint = IpHint(vec![AAAA(v6)]);
-            (SvcParamKey::Ipv6Hint, SvcParamValue::Ipv6Hint(hint))
+/// A service with its addresses.
+pub(crate) fn with_hints(mut svcb: SVCB, addresses: &[IpAddr]) -> SVCB {
+    let (mut v4, mut v6) = (Vec::new(), Vec::new());
+    for address in addresses {
+        match address {
+            IpAddr::V4(address) => v4.push(A(*address)),
+            IpAddr::V6(address) => v6.push(AAAA(*address)),
         }
     }
+    if !v4.is_empty() {
+        let hint = SvcParamValue::Ipv4Hint(IpHint(v4));
+        svcb.svc_params.push((SvcParamKey::Ipv4Hint, hint));
+    }
+    if !v6.is_empty() {
+        let hint = SvcParamValue::Ipv6Hint(IpHint(v6));
+        svcb.svc_params.push((SvcParamKey::Ipv6Hint, hint));
+    }
+    // RFC 9460 §2.2: in the order of their numbers.
+    svcb.svc_params.sort_by_key(|(key, _)| u16::from(*key));
+    svcb
 }
 
 /// With the zone's SOA, clients may remember for a while that there is nothing (RFC 2308).
@@ -138,7 +146,8 @@ mod tests {
         let target = Name::from_ascii("k3v.cpe.example.com.").unwrap();
         assert_eq!((dot.svc_priority, &dot.target_name), (1, &target));
         assert_eq!((doh.svc_priority, &doh.target_name), (2, &target));
-        let here = hint([192, 0, 2, 1].into());
+        let here = IpHint(vec![A::new(192, 0, 2, 1)]);
+        let here = (SvcParamKey::Ipv4Hint, SvcParamValue::Ipv4Hint(here));
         let port = |port| (SvcParamKey::Port, SvcParamValue::Port(port));
         let path = SvcParamValue::Unknown(Unknown(b"/dns-query{?dns}".into()));
         assert_eq!(dot.svc_params, [alpn(&["dot"]), port(853), here.clone()]);

@@ -26,10 +26,10 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    /// Reads what a store has just checked.
+    /// Reads what a store has checked.
     ///
     /// Fails if a file cannot be read or is not what its name says.
-    fn read(folder: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(folder: &Path) -> Result<Self, Failure> {
         let chain = CertificateDer::from_pem_file(folder.join("chain.pem"))?;
         let certificate = DelegationCertificate::parse(chain)?;
         let path = folder.join("credential.pem");
@@ -125,7 +125,8 @@ impl Follower {
             Some(_) => eprintln!("kept the old identity: {error}"),
             None => eprintln!("no credential to serve: {error}"),
         }
-        standing.complaint = Some(error.to_string());
+        // Before the router is enrolled there is no folder, which says all.
+        standing.complaint = self.folder.exists().then(|| error.to_string());
     }
 
     fn lock(&self) -> MutexGuard<'_, Standing> {

@@ -6,6 +6,7 @@
 mod agent;
 mod clients;
 mod designated;
+mod dnr;
 mod doh;
 mod dot;
 mod human;
@@ -20,7 +21,7 @@ mod upstream;
 mod web;
 
 use std::error::Error;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,7 +33,8 @@ use tokio::net::TcpListener;
 
 use crate::clients::{Clients, Service};
 use crate::designated::Ports;
-use crate::identity::Follower;
+use crate::dnr::Handout;
+use crate::identity::{Credential, Follower};
 use crate::listen::{Door, acceptor, bind};
 use crate::resolver::Resolver;
 use crate::upstream::Upstream;
@@ -78,6 +80,10 @@ struct Args {
     /// Its private key.
     #[arg(long, value_name = "FILE", requires = "fallback_cert")]
     fallback_key: Option<PathBuf>,
+    /// Print what DHCP, router advertisements and DNS have to say, so that clients find this router by its name at
+    /// this address, and end; may be given several times.
+    #[arg(long, value_name = "IP")]
+    hand_out: Vec<IpAddr>,
 }
 
 /// What ends this program.
@@ -85,12 +91,51 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match serve(&Args::parse()).await {
+    let args = Args::parse();
+    let done = match args.hand_out.is_empty() {
+        true => serve(&args).await,
+        false => hand_out(&args),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("home-router: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn hand_out(args: &Args) -> Result<(), Failure> {
+    let credential = Credential::read(&args.identity).map_err(|error| {
+        format!(
+            "{}: {error}; enrol the router first",
+            args.identity.display()
+        )
+    })?;
+    let router = credential
+        .name
+        .ok_or("the credential has no name to hand out; issue one of the named form")?;
+    let handout = Handout {
+        router: &router,
+        addresses: &args.hand_out,
+        ports: Ports {
+            dot: port(&args.dot, "--dot")?,
+            https: port(&args.https, "--https")?,
+        },
+    };
+    for line in handout.lines()? {
+        println!("{line}");
+    }
+    Ok(())
+}
+
+fn port(address: &str, option: &str) -> Result<u16, Failure> {
+    let port = address
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok());
+    match port {
+        Some(port @ 1..) => Ok(port),
+        _ => Err(format!("{option} {address}: clients have to be told a port").into()),
     }
 }
 

@@ -81,8 +81,11 @@ fn renewals(view: &View, credential: &Credential) -> Markup {
             }
         }
         @if let Some(last) = last {
-            dt { "Next renewal" }
-            dd { (moment(last.renew_at)) " UTC" }
+            @if last.renew_at > view.now {
+                dt { "Next renewal" } dd { (moment(last.renew_at)) " UTC" }
+            } @else {
+                dt { "Renewal due" } dd { (moment(last.renew_at)) " UTC, " (ago(last.renew_at)) " ago" }
+            }
         }
         @if let Ok(report) = &view.report {
             @if report.failures > 0 {
