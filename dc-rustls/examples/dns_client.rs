@@ -189,13 +189,13 @@ fn show(query: &[u8], answer: &Message) -> Result<(), Failure> {
         .iter()
         .map(|record| record.data.to_string())
         .collect();
+    let data = match data.is_empty() {
+        true => "no records".to_owned(),
+        false => data.join(" "),
+    };
     for question in &query.queries {
         let (name, code) = (question.name(), answer.response_code);
-        println!(
-            "{name} {}: {code}, {}",
-            question.query_type(),
-            data.join(" ")
-        );
+        println!("{name} {}: {code}, {data}", question.query_type());
     }
     Ok(())
 }

@@ -91,9 +91,13 @@ async fn write_all(mut writer: impl AsyncWrite + Unpin, mut answers: Receiver<Ve
 /// One message, behind its length.
 async fn read(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let length = reader.read_u16().await?;
-    let mut message = vec![0; length.into()];
-    reader.read_exact(&mut message).await?;
-    Ok(message)
+    let mut message = Vec::new();
+    // Room is made for what comes, not for what is announced.
+    let read = reader.take(length.into()).read_to_end(&mut message).await?;
+    match read == usize::from(length) {
+        true => Ok(message),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
 }
 
 async fn write(writer: &mut (impl AsyncWrite + Unpin), message: &[u8]) -> io::Result<()> {

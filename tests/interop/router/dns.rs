@@ -1,6 +1,6 @@
 //! Names over TLS and HTTPS, asked for by our client, which wants the router's own name.
 
-use std::net::{TcpStream, UdpSocket};
+use std::net::UdpSocket;
 
 use super::{
     Options, Over,
@@ -192,9 +192,14 @@ async fn one_address_has_so_many_connections_and_no_more() {
     let device = vendor.enrol("router-crowd", "P-256", "named");
     let router = Options::new(&device.identity, &upstream).start();
     let root = vendor.root();
-    let silent: Vec<TcpStream> = (0..32)
-        .map(|_| TcpStream::connect(("127.0.0.1", router.https)).unwrap())
-        .collect();
+    let mut silent = Vec::new();
+    for _ in 0..32 {
+        silent.push(
+            connect(router.https, &root, &device.name, "h2")
+                .await
+                .unwrap(),
+        );
+    }
     assert!(Dot::connect(&router, &root, &device.name).await.is_err());
     drop(silent);
     // That they are gone takes the router a moment to see.

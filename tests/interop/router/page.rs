@@ -62,6 +62,26 @@ async fn firefox_shows_the_page_with_a_credential() {
     }
 }
 
+/// Firefox's own DNS client takes the router's credential, in the form that it knows.
+#[test]
+fn firefox_finds_names_over_https_with_a_credential() {
+    let Some(_) = setup::lab() else { return };
+    let (vendor, upstream) = (setup::vendor(), Upstream::start());
+    let device = vendor.enrol("router-trr", "P-256", "both");
+    let router = Options::new(&device.identity, &upstream).start();
+    let doh = format!("https://{}:{}/dns-query", device.name, router.https);
+    // A name of the certificate, which only the upstream knows.
+    let url = format!("https://loopback.cpe.example.com:{}/", router.https);
+    let pages = firefox::pages(&[&vendor.root()], &["--doh", &doh], &[url]);
+    assert_eq!(pages[0].delegated(), Some(true), "{pages:?}");
+    assert!(!upstream.asked("loopback.").is_empty());
+    let body = pages[0].body().unwrap();
+    for text in ["DNS over HTTPS", "a credential (RFC 9345)"] {
+        assert!(body.contains(text), "{text} in:\n{body}");
+    }
+    assert!(!body.contains("a plain certificate"), "{body}");
+}
+
 /// What an agent writes that has not reached its signer for two days.
 fn agent_that_fails(end: u64) -> String {
     const HOUR: u64 = 3600;

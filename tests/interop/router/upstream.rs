@@ -11,7 +11,7 @@ use std::{
 use hickory_proto::{
     op::{Message, ResponseCode},
     rr::{
-        Name, RData, Record,
+        Name, RData, Record, RecordType,
         rdata::{A, SOA, TXT},
     },
 };
@@ -138,6 +138,12 @@ fn answer(query: &Message, name: &str) -> Message {
             for number in 0..BIG {
                 let text = format!("{number:0200}");
                 answer.add_answer(record(300, RData::TXT(TXT::new(vec![text]))));
+            }
+        }
+        "loopback" => {
+            if query.queries[0].query_type() == RecordType::A {
+                let data = RData::A(A::new(127, 0, 0, 1));
+                answer.add_answer(record(300, data));
             }
         }
         _ => {
