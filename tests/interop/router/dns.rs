@@ -42,6 +42,11 @@ fn the_upstream_is_asked_with_fresh_ids_and_ports_and_forged_answers_are_not_tak
     let said = router.asked(Over::Dot, &vendor.root(), &device, &["forged.example"; 8]);
     assert!(!said.contains("192.0.2.66"), "{said}");
     assert_eq!(said.matches("192.0.2.1 192.0.2.2").count(), 8, "{said}");
+    let said = router.asked(Over::Dot, &vendor.root(), &device, &["swapped.example"]);
+    assert!(
+        said.contains("swapped.example. A: Server Failure, no records"),
+        "{said}"
+    );
     let asked = upstream.asked("forged.");
     assert!(asked.len() >= 8, "{asked:?}");
     let distinct = |of: &mut Vec<u16>| {

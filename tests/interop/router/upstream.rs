@@ -91,7 +91,11 @@ impl Upstream {
             stream.read_exact(&mut query).unwrap();
             let query = Message::from_vec(&query).unwrap();
             let name = self.note(&query, port);
-            let answer = answer(&query, &name).to_vec().unwrap();
+            let mut answer = answer(&query, &name);
+            if name.starts_with("swapped.") {
+                answer.queries[0].set_name(Name::from_ascii("other.example.").unwrap());
+            }
+            let answer = answer.to_vec().unwrap();
             let length = u16::try_from(answer.len()).unwrap().to_be_bytes();
             stream
                 .write_all(&[&length, answer.as_slice()].concat())
@@ -109,7 +113,7 @@ fn datagrams(query: &Message, name: &str) -> Vec<Message> {
             thread::sleep(SLOW);
             vec![right]
         }
-        "big" => vec![right.truncate()],
+        "big" | "swapped" => vec![right.truncate()],
         // Somebody guesses ids, and somebody answers what was not asked.
         "forged" => {
             let mut id = forged(&right);
