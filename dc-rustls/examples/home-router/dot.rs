@@ -19,11 +19,20 @@ use crate::resolver::Resolver;
 /// Serves a connection until the client closes it, is silent for too long, or sends what is not DNS.
 pub(crate) async fn serve(resolver: Arc<Resolver>, greeted: Greeted) {
     let Greeted { tls, client, local } = greeted;
-    let (reader, writer) = tokio::io::split(tls);
+    talk(resolver, tls, client.connection(), local).await;
+}
+
+async fn talk(
+    resolver: Arc<Resolver>,
+    stream: impl AsyncRead + AsyncWrite,
+    connection: &Arc<Connection>,
+    local: IpAddr,
+) {
+    let (reader, writer) = tokio::io::split(stream);
     let (send, answers) = channel(MAX_IN_FLIGHT);
     let asking = Asking {
         resolver,
-        connection: Arc::clone(client.connection()),
+        connection: Arc::clone(connection),
         local,
         send,
     };
@@ -119,10 +128,22 @@ const MIN_LENGTH: usize = 12;
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::path::Path;
+
+    use hickory_net::proto::op::{Message, Query};
+    use hickory_net::proto::rr::{Name, RecordType};
     use proptest::prelude::*;
+    use tokio::io::{DuplexStream, duplex};
     use tokio::runtime::Builder;
+    use tokio::task::JoinHandle;
+    use tokio::time::Instant;
 
     use super::*;
+    use crate::clients::{Clients, Service};
+    use crate::designated::Ports;
+    use crate::identity::Follower;
+    use crate::upstream::Upstream;
 
     proptest! {
         #[test]
@@ -155,5 +176,66 @@ mod tests {
         let long = vec![0; usize::from(u16::MAX) + 1];
         assert!(write(&mut wire, &long).await.is_err());
         assert!(wire.is_empty());
+    }
+
+    /// A client, and the other end of its connection as it is served. Nothing here asks the upstream.
+    fn client(buffer: usize) -> (DuplexStream, JoinHandle<()>) {
+        let resolver = Arc::new(Resolver {
+            upstream: Upstream::new(([127, 0, 0, 1], 9).into(), IDLE),
+            identity: Follower::new(Path::new("nowhere")),
+            ports: Ports { dot: 1, https: 2 },
+        });
+        let (ours, theirs) = duplex(buffer);
+        let served = tokio::spawn(async move {
+            let local = Ipv4Addr::LOCALHOST.into();
+            let admitted = Clients::default().admit(local, Service::Dot).unwrap();
+            talk(resolver, theirs, admitted.connection(), local).await;
+        });
+        (ours, served)
+    }
+
+    fn query(id: u16) -> Vec<u8> {
+        let mut query = Message::query();
+        query.metadata.id = id;
+        let name = Name::from_ascii("_dns.resolver.arpa.").unwrap();
+        query.add_query(Query::query(name, RecordType::SVCB));
+        query.to_vec().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_client_is_let_go() {
+        let (mut ours, served) = client(1024);
+        let begun = Instant::now();
+        // Half a query is no reason to wait for longer.
+        ours.write_all(&[0, 40, 1]).await.unwrap();
+        served.await.unwrap();
+        assert_eq!(begun.elapsed(), IDLE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_no_answers_is_let_go() {
+        let (mut ours, served) = client(64);
+        let asking = async {
+            // Until nobody reads it any more.
+            while write(&mut ours, &query(1)).await.is_ok() {}
+        };
+        let ended = timeout(3 * IDLE, async { tokio::join!(asking, served) });
+        ended.await.unwrap().1.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_asked_is_answered_after_the_client_has_said_goodbye() {
+        let (mut ours, served) = client(1 << 16);
+        for id in 1..=100 {
+            write(&mut ours, &query(id)).await.unwrap();
+        }
+        ours.shutdown().await.unwrap();
+        let mut ids = Vec::new();
+        while let Ok(answer) = read(&mut ours).await {
+            ids.push(u16::from_be_bytes([answer[0], answer[1]]));
+        }
+        served.await.unwrap();
+        ids.sort_unstable();
+        assert_eq!(ids, (1..=100).collect::<Vec<u16>>());
     }
 }

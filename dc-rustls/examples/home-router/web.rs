@@ -157,5 +157,5 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form
     base-uri 'none'; frame-ancestors 'none'";
 const IDLE: Duration = Duration::from_secs(60);
 const GOODBYE: Duration = Duration::from_secs(5);
-/// Browsers ask for some files at a time; DNS clients for as many names.
-const MAX_STREAMS: u32 = 64;
+/// RFC 9113 §6.5.2 wants no less: a client may have sent as many before it is told.
+const MAX_STREAMS: u32 = 100;

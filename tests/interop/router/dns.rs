@@ -34,6 +34,24 @@ fn names_are_found_and_answers_come_as_they_are_ready() {
 }
 
 #[test]
+fn hundreds_of_questions_at_once_are_all_answered() {
+    let Some(_) = setup::lab() else { return };
+    let (vendor, upstream) = (setup::vendor(), Upstream::start());
+    let device = vendor.enrol("router-busy", "P-256", "named");
+    let router = Options::new(&device.identity, &upstream).start();
+    let names: Vec<String> = (0..500).map(|n| format!("name{n}.example")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for over in BOTH {
+        let said = router.asked(over, &vendor.root(), &device, &names);
+        assert_eq!(
+            said.matches("A: No Error, 192.0.2.1").count(),
+            500,
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn the_upstream_is_asked_with_fresh_ids_and_ports_and_forged_answers_are_not_taken() {
     let Some(_) = setup::lab() else { return };
     let (vendor, upstream) = (setup::vendor(), Upstream::start());
