@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use dc_core::Form;
 use dc_rustls::server::Served;
+use tokio::time::Instant;
 
 /// A port that clients connect to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
