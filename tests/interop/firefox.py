@@ -20,6 +20,8 @@ import tempfile
 import time
 import urllib.parse
 
+# Where a page is looked at: name, width and height. 450 is the least that Firefox takes.
+SCREENS = (("desktop", 1200, 1000), ("phone", 450, 1000))
 START_TIMEOUT = 120
 ANSWER_TIMEOUT = 60
 QUIT_TIMEOUT = 10
@@ -56,6 +58,15 @@ QUIET = {
 TRUST = """
 const database = Cc["@mozilla.org/security/x509certdb;1"].getService(Ci.nsIX509CertDB);
 for (const certificate of arguments[0]) database.addCertFromBase64(certificate, "C,,");
+"""
+
+# Only now that the roots are trusted: after a failure Firefox does not ask for a while. What is found is on loopback too.
+OVER_HTTPS = """
+Services.prefs.setBoolPref("network.trr.allow-rfc1918", true);
+Services.prefs.setStringPref("network.trr.bootstrapAddr", "127.0.0.1");
+Services.prefs.setStringPref("network.trr.confirmationNS", "skip");
+Services.prefs.setStringPref("network.trr.uri", arguments[0]);
+Services.prefs.setIntPref("network.trr.mode", 3);
 """
 
 VERSION = """
@@ -173,6 +184,16 @@ class Marionette:
             page["error"] = self.error_code() or str(error)
         return page
 
+    def picture(self, path, full=False):
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(self.call("WebDriver:TakeScreenshot", full=full)["value"]))
+
+    def pictures(self, folder, number):
+        """The page as it is on each screen."""
+        for screen, width, height in SCREENS:
+            self.call("WebDriver:SetWindowRect", width=width, height=height)
+            self.picture(os.path.join(folder, "%d-%s.png" % (number, screen)), full=True)
+
     def request(self, url):
         """The same without showing it, and in a tenth of the time."""
         return {"url": url, **self.in_browser(REQUEST, url, how="ExecuteAsyncScript")}
@@ -191,7 +212,9 @@ def parse_arguments():
     parser.add_argument("--root", action="append", default=[], metavar="PEM", help="a root certificate to trust")
     parser.add_argument("--without-credentials", action="store_true", help="turn Firefox's preference for them off")
     parser.add_argument("--hidden", action="store_true", help="request the pages without showing them, which is faster")
+    parser.add_argument("--doh", metavar="URL", help="find all names over HTTPS, at a server on 127.0.0.1")
     parser.add_argument("--screenshot", metavar="PNG", help="where to keep a picture of the last page")
+    parser.add_argument("--pictures", metavar="FOLDER", help="keep pictures of all pages, for a desktop and a phone")
     return parser.parse_args()
 
 
@@ -252,20 +275,22 @@ def main():
     arguments = parse_arguments()
     hosts = {urllib.parse.urlsplit(url).hostname for url in arguments.urls}
     preferences = {
-        "network.dns.localDomains": ",".join(sorted(hosts)),
+        "network.dns.localDomains": "" if arguments.doh else ",".join(sorted(hosts)),
         "security.tls.enable_delegated_credentials": not arguments.without_credentials,
     }
     pages = []
     with firefox(preferences) as session:
         print("# %s" % session.in_browser(VERSION), flush=True)
         session.in_browser(TRUST, [read_root(path) for path in arguments.root])
+        if arguments.doh:
+            session.in_browser(OVER_HTTPS, arguments.doh)
         for url in arguments.urls:
             pages.append(session.request(url) if arguments.hidden else session.load(url))
             print(json.dumps(pages[-1]), flush=True)
+            if arguments.pictures:
+                session.pictures(arguments.pictures, len(pages))
         if arguments.screenshot:
-            picture = session.call("WebDriver:TakeScreenshot", full=False)["value"]
-            with open(arguments.screenshot, "wb") as file:
-                file.write(base64.b64decode(picture))
+            session.picture(arguments.screenshot)
     return exit_status(pages)
 
 

@@ -1,4 +1,4 @@
-//! Peers nobody here wrote: NSS, Firefox, tlslite-ng and BoringSSL against our server and our client.
+//! Peers nobody here wrote: NSS, Firefox, tlslite-ng, BoringSSL and kdig against our server and our client.
 //!
 //! Every row of these tests is one real TLS handshake on the loopback interface, judged by what *both* sides say.
 //! `setup.sh` installs the peers when they are missing; a peer that cannot be had is a failure, unless
@@ -20,6 +20,7 @@ mod ours;
 mod peers_alone;
 mod process;
 mod report;
+mod router;
 mod setup;
 mod tlslite;
 mod vendor;

@@ -18,6 +18,11 @@ pub(crate) fn dc_signer() -> PathBuf {
     FOLDER.join("dc-signer")
 }
 
+/// The path of an example.
+pub(crate) fn example_path(name: &str) -> PathBuf {
+    FOLDER.join("examples").join(name)
+}
+
 /// The example server with this identity folder.
 pub(crate) fn server(identity: &Path, fallback: Option<&(PathBuf, PathBuf)>) -> Server {
     example("server", identity, fallback)
@@ -29,7 +34,7 @@ pub(crate) fn example(
     identity: &Path,
     fallback: Option<&(PathBuf, PathBuf)>,
 ) -> Server {
-    let mut command = Command::new(FOLDER.join("examples").join(name));
+    let mut command = Command::new(example_path(name));
     command
         .arg("--identity")
         .arg(identity)
@@ -54,7 +59,7 @@ pub(crate) fn example(
 /// Does one handshake and a request with the example client. Its JSON becomes lines such as `form: rfc9345`.
 pub(crate) fn client<'a>(root: &'a Path, name: &'a str, policy: &'a str) -> Client<'a> {
     Client::new("our client", move |port| {
-        let mut outcome = run(Command::new(FOLDER.join("examples/client"))
+        let mut outcome = run(Command::new(example_path("client"))
             .arg("--root")
             .arg(root)
             .args([
@@ -106,6 +111,10 @@ fn build() {
         "hyper_server",
         "--example",
         "axum_server",
+        "--example",
+        "home-router",
+        "--example",
+        "dns_client",
     ]);
     cargo.arg("--target-dir").arg(setup::target());
     cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));

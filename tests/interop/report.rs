@@ -103,4 +103,4 @@ static SELECTED: LazyLock<usize> = LazyLock::new(|| {
 });
 
 /// Tests that print a table of their own, or none.
-const HAVE_THEIR_OWN: [&str; 2] = ["matrix::", "middle::"];
+const HAVE_THEIR_OWN: [&str; 4] = ["http::", "matrix::", "middle::", "router::"];

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the TLS peers of the interop tests: NSS, Firefox and openssl by apt, tlslite-ng into a virtual environment;
+# Installs the TLS peers of the interop tests: NSS, Firefox, kdig and openssl by apt, tlslite-ng into a virtual environment;
 # and builds our servers on NSS and BoringSSL. The tests run it by themselves; when everything is there it does nothing
 # and takes no time.
 # Everything built goes to interop/ in Cargo's target directory ($CARGO_TARGET_DIR, else target/).
@@ -27,6 +27,7 @@ boring_server_is_there() {
 missing_packages() {
     command -v tstclnt >/dev/null && command -v certutil >/dev/null || echo libnss3-tools
     command -v openssl >/dev/null || echo openssl
+    command -v kdig >/dev/null || echo knot-dnsutils
     # Not pinned: security updates move it. The report says which one it was.
     command -v firefox-esr >/dev/null || echo firefox-esr
     command -v gcc >/dev/null || echo gcc libc6-dev

@@ -55,8 +55,19 @@ impl Vendor {
     ///
     /// `form` is what `dc-signer issue --form` takes.
     pub(crate) fn enrol(&self, host: &str, kind: &str, form: &str) -> Device {
+        self.enrol_for(host, host, kind, &["--form", form])
+    }
+
+    /// The same with other options of `dc-signer issue`, in a folder of its own, so that a device can be enrolled again.
+    pub(crate) fn enrol_for(
+        &self,
+        folder: &str,
+        host: &str,
+        kind: &str,
+        options: &[&str],
+    ) -> Device {
         let name = format!("{host}.{ZONE}");
-        let private = self.folder.with_extension(host);
+        let private = self.folder.with_extension(folder);
         lab::create(&private);
         let (key, request) = (private.join("key.pem"), private.join("request.pem"));
         make_key(&key, kind);
@@ -75,7 +86,8 @@ impl Vendor {
                 .arg(&self.folder)
                 .arg("--csr")
                 .arg(&request)
-                .args(["--name", &name, "--form", form])
+                .args(["--name", &name])
+                .args(options)
                 .arg("--out")
                 .arg(&identity),
         );

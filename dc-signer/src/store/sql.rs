@@ -46,6 +46,11 @@ pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
     /// A connection to read from, each statement for itself.
     fn read(&self) -> impl Future<Output = Result<Self::Session, Error>> + Send;
 
+    /// A connection for a short read: there may be only one, for which the next waits.
+    fn look(&self) -> impl Future<Output = Result<Self::Session, Error>> + Send {
+        self.read()
+    }
+
     /// A transaction whose statements all see the database as it is now.
     fn snapshot(&self) -> impl Future<Output = Result<Self::Session, Error>> + Send;
 

@@ -1,11 +1,12 @@
 //! Finding, listing and changing devices.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use crate::registry::{
     self, Action, Change, Changed, Device, DeviceId, Manufactured, NameChange, Replacement, Sha256,
 };
-use crate::store::sql::{Session, Value};
+use crate::store::sql::{Batch, Kind, Row as _, Session, Value};
 use crate::store::{Act, Error, Filter, Find, Listed, Page};
 
 use super::rows;
@@ -37,6 +38,32 @@ pub(super) async fn find<S: Session>(session: &mut S, by: &Find) -> Result<Optio
     let sql = format!("SELECT {} FROM {from}", rows::DEVICE);
     let row = session.fetch_one(sql, values).await?;
     row.as_ref().map(rows::device).transpose()
+}
+
+/// The devices with these enrolment keys, as [`find`] finds them by [`Find::Key`]; one that cannot be read says nothing
+/// about the others.
+pub(super) async fn find_by_keys<S: Session>(
+    session: &mut S,
+    keys: &[Sha256],
+) -> Result<HashMap<Sha256, Result<Device, Error>>, Error> {
+    let batch = Batch {
+        columns: &[("wanted", Kind::Blob)],
+        rows: keys.iter().map(|key| vec![key.into()]).collect(),
+    };
+    let with = |column| {
+        let device = rows::DEVICE;
+        format!(
+            "SELECT r.wanted, {device} FROM {{rows}} CROSS JOIN devices WHERE {column} = r.wanted"
+        )
+    };
+    let sql = format!(
+        "{} UNION ALL {}",
+        with("devices.enrolment_key"),
+        with("devices.next_key")
+    );
+    let found = session.fetch_batch(&sql, batch).await?;
+    let device = |row: &S::Row| Ok((row.hash("wanted")?, rows::device(row)));
+    found.iter().map(device).collect()
 }
 
 pub(super) async fn list<S: Session>(

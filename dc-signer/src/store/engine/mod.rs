@@ -1,5 +1,6 @@
 //! The store over any database that speaks SQL: what each operation does, once for all of them.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ mod fleet;
 mod group;
 mod issues;
 mod operators;
+mod queue;
 mod record;
 mod room;
 mod rows;
@@ -34,7 +36,7 @@ mod withdrawn;
 mod work;
 mod zones;
 
-use group::Group;
+use queue::Queue;
 use work::Work;
 
 /// The store over one kind of database.
@@ -43,7 +45,10 @@ pub(super) struct Engine<D: Database> {
     database: Arc<D>,
     /// How the audit log calls this signer.
     node: Arc<str>,
-    group: Group,
+    /// Records credentials.
+    recorder: Queue<Issuance, Recorded>,
+    /// Finds devices by their enrolment keys.
+    finder: Queue<Sha256, Option<Device>>,
 }
 
 impl<D: Database> Engine<D> {
@@ -53,7 +58,8 @@ impl<D: Database> Engine<D> {
         let database = Arc::new(database);
         let node: Arc<str> = node.into();
         Ok(Self {
-            group: Group::start(Arc::clone(&database), Arc::clone(&node)),
+            recorder: recorder(Arc::clone(&database), Arc::clone(&node)),
+            finder: finder(Arc::clone(&database)),
             database,
             node,
         })
@@ -62,6 +68,35 @@ impl<D: Database> Engine<D> {
     async fn begin(&self) -> Result<Work<D::Session>, Error> {
         Work::begin(&*self.database, &self.node).await
     }
+}
+
+fn recorder<D: Database>(database: Arc<D>, node: Arc<str>) -> Queue<Issuance, Recorded> {
+    Queue::start(move |issuances: Vec<Issuance>| {
+        let (database, node) = (Arc::clone(&database), Arc::clone(&node));
+        async move { group::record_all(&*database, &node, &issuances).await }
+    })
+}
+
+async fn find_by_keys<D: Database>(
+    database: &D,
+    keys: &[Sha256],
+) -> Result<HashMap<Sha256, Result<Device, Error>>, Error> {
+    devices::find_by_keys(&mut database.look().await?, keys).await
+}
+
+fn finder<D: Database>(database: Arc<D>) -> Queue<Sha256, Option<Device>> {
+    Queue::start(move |keys: Vec<Sha256>| {
+        let database = Arc::clone(&database);
+        async move {
+            match find_by_keys(&*database, &keys).await {
+                Ok(found) => keys
+                    .iter()
+                    .map(|key| found.get(key).cloned().transpose())
+                    .collect(),
+                Err(error) => vec![Err(error); keys.len()],
+            }
+        }
+    })
 }
 
 #[async_trait]
@@ -73,7 +108,10 @@ impl<D: Database> Store for Engine<D> {
     }
 
     async fn find_device(&self, by: &Find) -> Result<Option<Device>, Error> {
-        devices::find(&mut self.database.read().await?, by).await
+        match by {
+            Find::Key(key) => self.finder.ask(*key).await,
+            by => devices::find(&mut self.database.read().await?, by).await,
+        }
     }
 
     async fn list_devices(&self, filter: &Filter, page: &Page) -> Result<Listed, Error> {
@@ -116,7 +154,7 @@ impl<D: Database> Store for Engine<D> {
     }
 
     async fn record(&self, issuance: Issuance) -> Result<Recorded, Error> {
-        self.group.record(issuance).await
+        self.recorder.ask(issuance).await
     }
 
     async fn find_answer(
@@ -239,7 +277,7 @@ impl<D: Database> Store for Engine<D> {
     }
 
     async fn ping(&self, room: usize) -> Result<(), Error> {
-        self.group.check()?;
+        self.recorder.check()?;
         if room > 0 {
             room::try_out(&*self.database, &self.node, room).await?;
         }
@@ -261,7 +299,8 @@ impl<D: Database> Store for Engine<D> {
     }
 
     async fn close(&self) {
-        self.group.stop().await;
+        self.recorder.stop().await;
+        self.finder.stop().await;
         self.database.close().await;
     }
 }

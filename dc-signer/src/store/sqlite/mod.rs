@@ -13,11 +13,12 @@ use sqlx::sqlite::{
     SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _, Transaction};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 
 use super::Error;
-use super::sql::{Batch, Database, Kind, Row, Session, Value, corrupt};
+use super::sql::{Batch, Database, Row, Session, Value, corrupt};
 
+mod batch;
 mod error;
 mod file;
 
@@ -30,7 +31,10 @@ static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 pub(super) struct Sqlite {
     path: PathBuf,
     options: SqliteConnectOptions,
+    reading: SqliteConnectOptions,
     readers: SqlitePool,
+    /// For lookups; empty before the first.
+    looker: Arc<Mutex<Option<SqliteConnection>>>,
     /// Empty while nobody has written, and after a write that failed: SQLite may then have rolled
     /// back by itself or not, and only a new connection is sure to be in no transaction.
     writer: Arc<Mutex<Option<SqliteConnection>>>,
@@ -50,17 +54,26 @@ impl Sqlite {
             // A page that is written again before the log is copied back is copied once.
             .pragma("wal_autocheckpoint", "4000")
             .pragma("journal_size_limit", "67108864")
+            // What a statement sets aside is small: no file for it.
+            .pragma("temp_store", "memory")
             .disable_statement_logging();
+        let reading = options
+            .clone()
+            .pragma("query_only", "on")
+            // Each commit empties it.
+            .pragma("cache_size", "-2048");
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(BUSY)
             // A thread of this process is there or it is not.
             .test_before_acquire(false)
-            .connect_lazy_with(options.clone().pragma("query_only", "on"));
+            .connect_lazy_with(reading.clone());
         Self {
             path: path.into(),
             options,
+            reading,
             readers,
+            looker: Arc::default(),
             writer: Arc::default(),
         }
     }
@@ -97,6 +110,17 @@ impl Database for Sqlite {
         Ok(SqliteSession::Read(connection))
     }
 
+    /// The pool asks a connection that comes back whether it still works, which costs as much as a lookup.
+    async fn look(&self) -> Result<SqliteSession, Error> {
+        let mut home = Arc::clone(&self.looker).lock_owned().await;
+        let connection = match home.take() {
+            Some(connection) => connection,
+            None => self.reading.connect().await.map_err(classify)?,
+        };
+        let lent = OwnedMutexGuard::map(home, |home| home.insert(connection));
+        Ok(SqliteSession::Look(lent))
+    }
+
     async fn snapshot(&self) -> Result<SqliteSession, Error> {
         let transaction = self.readers.begin().await.map_err(classify)?;
         Ok(SqliteSession::Snapshot(transaction))
@@ -123,9 +147,11 @@ impl Database for Sqlite {
     }
 
     async fn close(&self) {
-        if let Some(connection) = self.writer.lock().await.take() {
-            // What is committed is on the disk, whether closing works or not.
-            let _ = connection.close().await;
+        for home in [&self.looker, &self.writer] {
+            if let Some(connection) = home.lock().await.take() {
+                // What is committed is on the disk, whether closing works or not.
+                let _ = connection.close().await;
+            }
         }
         self.readers.close().await;
     }
@@ -133,6 +159,7 @@ impl Database for Sqlite {
 
 /// A connection to the file.
 pub(super) enum SqliteSession {
+    Look(OwnedMappedMutexGuard<Option<SqliteConnection>, SqliteConnection>),
     Read(PoolConnection<sqlx::Sqlite>),
     Snapshot(Transaction<'static, sqlx::Sqlite>),
     Write {
@@ -144,6 +171,7 @@ pub(super) enum SqliteSession {
 impl SqliteSession {
     fn connection(&mut self) -> &mut SqliteConnection {
         match self {
+            Self::Look(connection) => connection,
             Self::Read(connection) => connection,
             Self::Snapshot(transaction) => transaction,
             Self::Write { connection, .. } => connection,
@@ -153,7 +181,7 @@ impl SqliteSession {
     /// Ends a transaction that writes; the connection is used again only if that worked.
     async fn end(self, how: &'static str) -> Result<(), Error> {
         match self {
-            Self::Read(_) => Ok(()),
+            Self::Look(_) | Self::Read(_) => Ok(()),
             Self::Snapshot(transaction) => transaction.rollback().await.map_err(classify),
             Self::Write {
                 mut home,
@@ -206,13 +234,19 @@ impl Session for SqliteSession {
     }
 
     async fn fetch_batch(&mut self, sql: &str, batch: Batch) -> Result<Vec<SqliteRow>, Error> {
-        let (sql, values) = expand(sql, batch);
-        self.fetch(sql, values).await
+        let mut found = Vec::new();
+        for (sql, values) in batch::expand(sql, batch) {
+            found.extend(self.fetch(sql, values).await?);
+        }
+        Ok(found)
     }
 
     async fn execute_batch(&mut self, sql: &str, batch: Batch) -> Result<u64, Error> {
-        let (sql, values) = expand(sql, batch);
-        self.execute(sql, values).await
+        let mut written = 0;
+        for (sql, values) in batch::expand(sql, batch) {
+            written += self.execute(sql, values).await?;
+        }
+        Ok(written)
     }
 
     async fn commit(self) -> Result<(), Error> {
@@ -250,59 +284,6 @@ fn arguments(values: Vec<Value>) -> Result<SqliteArguments, Error> {
         added.map_err(|error| classify(sqlx::Error::Encode(error)))?;
     }
     Ok(arguments)
-}
-
-/// Hands rows over as one JSON array of arrays, `$1`, and all their blobs in one, `$2`, of which
-/// JSON has the positions: a statement for each row would cost a change of threads each.
-fn expand(sql: &str, batch: Batch) -> (String, Vec<Value>) {
-    let mut columns = Vec::new();
-    let mut next = 0;
-    for (name, kind) in batch.columns {
-        match kind {
-            Kind::Blob => {
-                let len = next + 1;
-                columns.push(format!(
-                    "substr($2, value ->> {next}, value ->> {len}) AS {name}"
-                ));
-                next += 2;
-            }
-            Kind::Int | Kind::Text => {
-                columns.push(format!("value ->> {next} AS {name}"));
-                next += 1;
-            }
-        }
-    }
-    let rows = format!("(SELECT {} FROM json_each($1)) AS r", columns.join(", "));
-    let (json, blobs) = pack(batch.rows);
-    (
-        sql.replace("{rows}", &rows),
-        vec![Value::Text(Some(json)), Value::Blob(Some(blobs))],
-    )
-}
-
-fn pack(rows: Vec<Vec<Value>>) -> (String, Vec<u8>) {
-    let mut blobs = Vec::new();
-    let rows: Vec<Vec<serde_json::Value>> = rows
-        .into_iter()
-        .map(|row| {
-            let mut cells = Vec::with_capacity(row.len() * 2);
-            for value in row {
-                match value {
-                    Value::Blob(Some(blob)) => {
-                        // SQL counts from 1.
-                        cells.push((blobs.len() + 1).into());
-                        cells.push(blob.len().into());
-                        blobs.extend_from_slice(&blob);
-                    }
-                    Value::Blob(None) => cells.extend([serde_json::Value::Null, 0.into()]),
-                    Value::Int(int) => cells.push(int.into()),
-                    Value::Text(text) => cells.push(text.into()),
-                }
-            }
-            cells
-        })
-        .collect();
-    (serde_json::Value::from(rows).to_string(), blobs)
 }
 
 /// How long to wait for another process's transaction.

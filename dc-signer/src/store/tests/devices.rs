@@ -12,6 +12,7 @@ on_both! {
     lists_are_filtered,
     lists_come_in_pages,
     many_devices_are_added_at_once,
+    many_look_for_their_devices_at_once_and_a_broken_one_hurts_itself_only,
     the_history_says_what_was_done,
     text_that_no_database_takes_is_nobodys,
     the_new_key_of_a_switch_is_no_other_devices,
@@ -57,6 +58,34 @@ async fn a_device_is_found_by_everything_that_names_it(db: &Database) {
     ] {
         assert_eq!(store.find_device(&find).await.unwrap(), None, "{find:?}");
     }
+}
+
+async fn many_look_for_their_devices_at_once_and_a_broken_one_hurts_itself_only(db: &Database) {
+    const COUNT: u32 = 600;
+    const BROKEN: u32 = 7;
+    add_zone(&*db.store).await;
+    let new: Vec<NewDevice> = (0..COUNT).map(with_key).collect();
+    db.store.add_devices(&new, &by(NOW)).await.unwrap();
+    let switch = Change::SwitchKey { key: key("next") };
+    let by_operator = by(NOW);
+    let switching = db.store.change_device(new[1].id, &switch, &by_operator);
+    switching.await.unwrap();
+    db.tamper("UPDATE devices SET epoch = -1 WHERE external_id = 'customer-0007'")
+        .await;
+    let ask = |by: Sha256| {
+        let store = Arc::clone(&db.store);
+        tokio::spawn(async move { store.find_device(&Find::Key(by)).await })
+    };
+    let known: Vec<_> = new.iter().map(|new| ask(new.key.unwrap())).collect();
+    let (next, unknown) = (ask(key("next")), ask(key("nobody's")));
+    for (number, asked) in (0..).zip(known) {
+        match asked.await.unwrap() {
+            Ok(found) => assert_eq!(found.unwrap().id, new_device(number).id),
+            Err(error) => assert_eq!(number, BROKEN, "{error:?}"),
+        }
+    }
+    assert_eq!(next.await.unwrap().unwrap().unwrap().id, new[1].id);
+    assert_eq!(unknown.await.unwrap().unwrap(), None);
 }
 
 async fn adding_again_changes_nothing(db: &Database) {
