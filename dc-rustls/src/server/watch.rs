@@ -13,8 +13,9 @@ use crate::{Error, events};
 /// Follows an identity folder until it is dropped.
 ///
 /// Whoever renews should write a new folder and rename it, or a symbolic link to it, into place; a reader
-/// then sees the old unit or the new one. Files that are replaced one by one work too: nothing is
-/// installed until the folder has looked the same twice, and a mix does not pass the checks.
+/// then sees the old unit or the new one. The link is resolved before anything is read, so all files are
+/// of one folder, however fast units follow each other. Files that are replaced one by one work too:
+/// nothing is installed until the folder has looked the same twice, and a mix does not pass the checks.
 #[derive(Debug)]
 pub struct Watch {
     stop: Option<Sender<()>>,
@@ -87,12 +88,15 @@ impl Follower {
         if !is_at_rest || self.installed.as_ref() == Some(&now) {
             return None;
         }
-        match Identity::load(&self.folder).and_then(|identity| store.install(identity)) {
+        let unit = now.unit.as_ref().unwrap_or(&self.folder);
+        match Identity::load(unit).and_then(|identity| store.install(identity)) {
             Ok(()) => {
                 self.installed = Some(now);
                 self.complaint = None;
                 Some(Ok(()))
             }
+            // It was replaced while it was read: the next look finds what is there instead.
+            Err(_) if Fingerprint::of(&self.folder) != now => None,
             Err(error) => {
                 let complaint = Some(error.to_string());
                 if self.complaint == complaint {
@@ -106,17 +110,24 @@ impl Follower {
     }
 }
 
-/// When each file of an identity was written, how long it is, and which file it is; `None` for one that
-/// is not there.
+/// What a folder looks like, as far as one look can tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Fingerprint([Option<(SystemTime, u64, u64)>; 3]);
+struct Fingerprint {
+    /// The folder behind all links; `None` if there is none.
+    unit: Option<PathBuf>,
+    /// When each file was written, how long it is, and which file it is; `None` for one that is not there.
+    files: [Option<(SystemTime, u64, u64)>; 3],
+}
 
 impl Fingerprint {
     fn of(folder: &Path) -> Self {
-        Self(["chain.pem", "credential.pem", "key.pem"].map(|file| {
-            let metadata = fs::metadata(folder.join(file)).ok()?;
+        // A unit that is removed leaves its files' numbers to the next one, but not its name.
+        let unit = fs::canonicalize(folder).ok();
+        let files = ["chain.pem", "credential.pem", "key.pem"].map(|file| {
+            let metadata = fs::metadata(unit.as_ref()?.join(file)).ok()?;
             Some((metadata.modified().ok()?, metadata.len(), number(&metadata)))
-        }))
+        });
+        Self { unit, files }
     }
 }
 
