@@ -26,7 +26,7 @@ impl Clock for Ahead {
     }
 }
 
-struct Device(TempDir);
+pub(crate) struct Device(TempDir);
 
 impl Device {
     /// With lines that say how it gets in.
@@ -42,18 +42,18 @@ impl Device {
         device
     }
 
-    fn with_code(rig: &Rig) -> Self {
+    pub(crate) fn with_code(rig: &Rig) -> Self {
         let device = Self::new(rig, "code_file = 'code'\n");
         let added = rig.add("one");
         fs::write(device.path("code"), added["code"]["code"].as_str().unwrap()).unwrap();
         device
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn boot(&self, days_ahead: u64) -> Agent {
+    pub(crate) fn boot(&self, days_ahead: u64) -> Agent {
         let config = Config::load(&self.path("agent.toml")).unwrap();
         let clock = Box::new(Ahead(SystemClock::new(), days_ahead));
         Agent::open(config, clock, Box::new(|event| eprintln!("{event}"))).unwrap()

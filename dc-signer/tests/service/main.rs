@@ -14,6 +14,8 @@ mod commands;
 mod configuration;
 mod devices;
 mod floods;
+#[cfg(feature = "agent")]
+mod following;
 mod lifecycle;
 mod operators;
 mod pages;
