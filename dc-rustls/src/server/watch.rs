@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
@@ -18,7 +18,7 @@ use crate::{Error, events};
 /// nothing is installed until the folder has looked the same twice, and a mix does not pass the checks.
 #[derive(Debug)]
 pub struct Watch {
-    stop: Option<Sender<()>>,
+    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -29,22 +29,24 @@ impl Watch {
         interval: Duration,
         mut report: impl FnMut(Result<(), Error>) + Send + 'static,
     ) -> Result<Self, Error> {
-        let (stop, stopped) = channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
         let mut follower = Follower::new(folder);
         let run = move || {
-            while {
+            while !stopped.load(Ordering::Acquire) {
                 if let Some(news) = follower.look(&store) {
                     report(news);
                 }
-                stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout)
-            } {}
+                // Whoever wakes it earlier makes it look earlier, or end.
+                thread::park_timeout(interval);
+            }
         };
         let thread = thread::Builder::new()
             .name("identity watch".to_owned())
             .spawn(run)
             .map_err(Error::Io)?;
         Ok(Self {
-            stop: Some(stop),
+            stop,
             thread: Some(thread),
         })
     }
@@ -52,8 +54,9 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.stop = None;
+        self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
             // A report that panicked has been seen already.
             let _ = thread.join();
         }
