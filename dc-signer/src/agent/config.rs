@@ -3,6 +3,7 @@
 //! `sample.toml` beside this file documents every key; a test loads it.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use rustls::RootCertStore;
 use serde::Deserialize;
 
+use super::group;
 use super::hook::Hook;
 use crate::error::Error;
 use crate::files;
@@ -33,8 +35,14 @@ pub struct Config {
     pub state: PathBuf,
     /// How the device gets in.
     pub enrolment: Enrolment,
+    /// After how long the device gets another enrolment key, with its next renewal; `None` for never.
+    pub enrolment_key_lifetime: Option<Duration>,
+    /// The number of the group that may read the credential's key.
+    pub key_group: Option<u32>,
     /// What to run after each renewal.
     pub hook: Option<Hook>,
+    /// Where to connect after each renewal, to see whether the new credential is served.
+    pub self_check: Option<SocketAddr>,
     /// Over how long to spread what is due when the device starts.
     pub start_delay: Duration,
     /// How long a request may take, from the name's lookup to the answer's last byte.
@@ -67,6 +75,9 @@ struct File {
     state: PathBuf,
     start_delay: Option<String>,
     timeout: Option<String>,
+    key_group: Option<String>,
+    self_check: Option<String>,
+    enrolment_key_lifetime: Option<String>,
     code_file: Option<PathBuf>,
     manufacturer: Option<Manufacturer>,
     hook: Option<HookTable>,
@@ -125,6 +136,12 @@ impl File {
         if self.code_file.is_some() && self.manufacturer.is_some() {
             return Err(Wrong::TwoWaysIn);
         }
+        if self.enrolment_key_lifetime.is_some() && self.manufacturer.is_some() {
+            return Err(Wrong::ManufacturersKeyStays);
+        }
+        if self.self_check.is_some() && !cfg!(feature = "self-check") {
+            return Err(Wrong::NoSelfCheck);
+        }
         match &self.hook {
             Some(hook) if hook.command.is_empty() => Err(Wrong::EmptyHook),
             _ => Ok(()),
@@ -136,6 +153,9 @@ impl File {
             None => Ok(default),
             Some(text) => time(key, &text).map_err(|wrong| bad(path, 0, wrong)),
         };
+        let rotates = self.enrolment_key_lifetime.as_deref().map(key_lifetime);
+        let checks = self.self_check.as_deref().map(address);
+        let group = self.key_group.as_deref().map(key_group).transpose()?;
         let start_delay = time("start_delay", self.start_delay, START_DELAY)?;
         let timeout = time("timeout", self.timeout, TIMEOUT)?;
         let hook = match self.hook {
@@ -162,11 +182,36 @@ impl File {
                 (Some(code), None) => Enrolment::Code(base.join(code)),
                 (None, None) => Enrolment::Known,
             },
+            enrolment_key_lifetime: rotates.transpose().map_err(|wrong| bad(path, 0, wrong))?,
+            key_group: group.transpose().map_err(|wrong| bad(path, 0, wrong))?,
             hook,
+            self_check: checks.transpose().map_err(|wrong| bad(path, 0, wrong))?,
             start_delay,
             timeout,
         })
     }
+}
+
+fn key_lifetime(text: &str) -> Result<Duration, Wrong> {
+    match humantime::parse_duration(text) {
+        Ok(time) if time >= SHORTEST_KEY_LIFETIME => Ok(time),
+        _ => Err(Wrong::KeyLifetime {
+            given: text.to_owned(),
+        }),
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, Wrong> {
+    text.parse().map_err(|_| Wrong::NotAnAddress {
+        given: text.to_owned(),
+    })
+}
+
+fn key_group(text: &str) -> Result<Result<u32, Wrong>, Error> {
+    let number = group::number(text)?;
+    Ok(number.ok_or_else(|| Wrong::NoSuchGroup {
+        given: text.to_owned(),
+    }))
 }
 
 fn time(key: &'static str, text: &str) -> Result<Duration, Wrong> {
@@ -185,6 +230,25 @@ fn time(key: &'static str, text: &str) -> Result<Duration, Wrong> {
 pub enum Wrong {
     /// The hook has no program.
     EmptyHook,
+    /// The enrolment key is to live less than a day.
+    KeyLifetime {
+        /// What stands there.
+        given: String,
+    },
+    /// The manufacturer's key is to be replaced.
+    ManufacturersKeyStays,
+    /// This build cannot check what is served.
+    NoSelfCheck,
+    /// There is no such group of users.
+    NoSuchGroup {
+        /// What stands there.
+        given: String,
+    },
+    /// It is no address with a port.
+    NotAnAddress {
+        /// What stands there.
+        given: String,
+    },
     /// The signer is not on HTTPS.
     NotHttps,
     /// It is no text.
@@ -217,6 +281,24 @@ impl fmt::Display for Wrong {
             Self::EmptyHook => f.write_str(
                 "hook.command is empty: give a program and its arguments, as in [\"/etc/init.d/uhttpd\", \"reload\"]",
             ),
+            Self::KeyLifetime { given } => write!(
+                f,
+                "enrolment_key_lifetime is {given:?}: it has to be a time of a day at least, such as \"180d\""
+            ),
+            Self::ManufacturersKeyStays => f.write_str(
+                "enrolment_key_lifetime is for keys that the agent makes: with [manufacturer] the device has its manufacturer's for good; remove one of them",
+            ),
+            Self::NoSelfCheck => f.write_str(
+                "self_check needs a build with the feature 'self-check'; remove it, or build with '--features agent,self-check'",
+            ),
+            Self::NoSuchGroup { given } => write!(
+                f,
+                "key_group is {given:?}, which is no group in /etc/group: make it, or give a number"
+            ),
+            Self::NotAnAddress { given } => write!(
+                f,
+                "self_check is {given:?}: it has to be an address and a port, such as \"127.0.0.1:443\""
+            ),
             Self::NotHttps => f.write_str(
                 "signer has to begin with https://, as in \"https://signer.example.com:8443\"",
             ),
@@ -237,6 +319,8 @@ impl fmt::Display for Wrong {
 const START_DELAY: Duration = Duration::from_secs(300);
 const TIMEOUT: Duration = Duration::from_secs(60);
 const HOOK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Each rotation is a change at the signer, and in its audit log.
+const SHORTEST_KEY_LIFETIME: Duration = Duration::from_secs(86_400);
 const LONGEST: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
@@ -275,6 +359,9 @@ mod tests {
             state: _,
             start_delay,
             timeout,
+            key_group,
+            self_check,
+            enrolment_key_lifetime,
             code_file,
             manufacturer,
             hook,
@@ -282,6 +369,9 @@ mod tests {
             .map_err(|(line, wrong)| format!("{line}: {wrong}"))
             .unwrap();
         assert!(start_delay.is_some() && timeout.is_some());
+        let address = address(&self_check.unwrap()).unwrap();
+        assert_eq!(address.port(), 443);
+        assert!(key_group.is_some() && key_lifetime(&enrolment_key_lifetime.unwrap()).is_ok());
         assert!(code_file.is_some() && manufacturer.is_some());
         assert!(hook.is_some_and(|hook| hook.timeout.is_some()));
     }
@@ -314,7 +404,26 @@ mod tests {
         fs::write(&path, format!("{text}start_delay = '2h'\n")).unwrap();
         let error = Config::load(&path).unwrap_err().to_string();
         assert!(error.contains("an hour at most"), "{error}");
+        for (line, words) in [
+            ("key_group = 'no such group'", "/etc/group"),
+            ("enrolment_key_lifetime = '1h'", "a day at least"),
+            ("self_check = 'localhost'", SELF_CHECK),
+            (
+                "enrolment_key_lifetime = '9d'\n[manufacturer]\nchain = 'c'\nkey = 'k'",
+                "for good",
+            ),
+        ] {
+            fs::write(&path, format!("{text}{line}\n")).unwrap();
+            let error = Config::load(&path).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
     }
+
+    /// What is wrong with an address that is none; in a build without the check, that there is any.
+    const SELF_CHECK: &str = match cfg!(feature = "self-check") {
+        true => "127.0.0.1:443",
+        false => "--features",
+    };
 
     proptest! {
         #[test]

@@ -43,7 +43,11 @@ impl Device {
     }
 
     pub(crate) fn with_code(rig: &Rig) -> Self {
-        let device = Self::new(rig, "code_file = 'code'\n");
+        Self::with_code_and(rig, "")
+    }
+
+    fn with_code_and(rig: &Rig, more: &str) -> Self {
+        let device = Self::new(rig, &format!("code_file = 'code'\n{more}"));
         let added = rig.add("one");
         fs::write(device.path("code"), added["code"]["code"].as_str().unwrap()).unwrap();
         device
@@ -89,6 +93,38 @@ fn the_agent_enrols_and_renews_and_follows_a_rollover() {
     rig.admin().post(rollover, &json!({})).ok();
     device.boot(4).turn();
     assert!(device.served()[0] != second[0]);
+}
+
+#[test]
+fn the_agent_changes_its_enrolment_key_and_the_old_one_is_refused() {
+    let rig = Rig::start();
+    let device = Device::with_code_and(&rig, "enrolment_key_lifetime = '1d'\n");
+    let key = |agent: &Agent| agent.status().enrolment_key.unwrap();
+    let mut agent = device.boot(0);
+    agent.turn();
+    let first = key(&agent);
+    drop(agent);
+    let old = fs::read(device.path("state/enrolment-key.pem")).unwrap();
+    // Offered, and then used.
+    for changed in [false, true] {
+        let mut agent = device.boot(4);
+        agent.turn();
+        assert_eq!(agent.status().level, Level::Fine);
+        assert_eq!(key(&agent) != first, changed);
+    }
+    let served = device.served();
+    // Whoever has a copy of the old key has nothing.
+    let new = fs::read(device.path("state/enrolment-key.pem")).unwrap();
+    fs::write(device.path("state/enrolment-key.pem"), old).unwrap();
+    let mut agent = device.boot(4);
+    agent.turn();
+    let failure = agent.status().last_failure.unwrap();
+    assert_eq!(failure.kind, "unknown-device");
+    drop(agent);
+    fs::write(device.path("state/enrolment-key.pem"), new).unwrap();
+    fs::remove_file(device.path("state/state.json")).unwrap();
+    device.boot(4).turn();
+    assert!(device.served() != served);
 }
 
 #[test]
