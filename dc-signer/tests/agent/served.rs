@@ -43,7 +43,7 @@ fn a_server_that_does_not_follow_is_shouted_about_and_one_that_does_is_seen_once
     let reload = || {
         store
             .install(Identity::load(device.current()).unwrap())
-            .unwrap()
+            .unwrap();
     };
     let acceptor = Acceptor::new(store.clone());
     // Until the test ends.

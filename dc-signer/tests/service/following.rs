@@ -77,7 +77,7 @@ fn fifty_renewals_by_the_agent_fail_no_handshake() {
         reports
             .recv_timeout(Duration::from_secs(20))
             .unwrap()
-            .unwrap()
+            .unwrap();
     };
     next();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
