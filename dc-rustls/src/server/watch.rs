@@ -32,13 +32,21 @@ impl Watch {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let mut follower = Follower::new(folder);
+        let mut look = move || {
+            if let Some(news) = follower.look(&store) {
+                report(news);
+            }
+        };
+        // Here, so that what is there is served from the start.
+        look();
         let run = move || {
-            while !stopped.load(Ordering::Acquire) {
-                if let Some(news) = follower.look(&store) {
-                    report(news);
-                }
+            loop {
                 // Whoever wakes it earlier makes it look earlier, or end.
                 thread::park_timeout(interval);
+                if stopped.load(Ordering::Acquire) {
+                    break;
+                }
+                look();
             }
         };
         let thread = thread::Builder::new()
