@@ -58,11 +58,20 @@ pub enum Enrolment {
     Manufacturer {
         /// The file with the certificate, and whatever is above it.
         chain: PathBuf,
-        /// The file with the key.
-        key: PathBuf,
+        /// Where the key is.
+        key: ManufacturerKey,
     },
     /// The signer knows the device's enrolment key already.
     Known,
+}
+
+/// Where the manufacturer's key is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ManufacturerKey {
+    /// In this file.
+    File(PathBuf),
+    /// Behind this program, with its arguments.
+    Program(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -87,7 +96,21 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Manufacturer {
     chain: PathBuf,
-    key: PathBuf,
+    key: Option<PathBuf>,
+    sign_command: Option<Vec<String>>,
+}
+
+impl Manufacturer {
+    /// With paths that begin at a folder; none if it is not clear where the key is.
+    fn enrolment(self, base: &Path) -> Option<Enrolment> {
+        let key = match (self.key, self.sign_command) {
+            (Some(key), None) => ManufacturerKey::File(base.join(key)),
+            (None, Some(command)) if !command.is_empty() => ManufacturerKey::Program(command),
+            _ => return None,
+        };
+        let chain = base.join(self.chain);
+        Some(Enrolment::Manufacturer { chain, key })
+    }
 }
 
 #[derive(Deserialize)]
@@ -168,20 +191,20 @@ impl File {
                     .map(|program| Hook::new(program, words.collect(), timeout))
             }
         };
+        let enrolment = match (self.code_file, self.manufacturer) {
+            (_, Some(manufacturer)) => manufacturer
+                .enrolment(base)
+                .ok_or_else(|| bad(path, 0, Wrong::ManufacturersKey))?,
+            (Some(code), None) => Enrolment::Code(base.join(code)),
+            (None, None) => Enrolment::Known,
+        };
         Ok(Config {
             signer: self.signer,
             signer_roots: read_roots(&base.join(self.signer_roots))?.into(),
             roots: read_roots(&base.join(self.roots))?.into(),
             identity: base.join(self.identity),
             state: base.join(self.state),
-            enrolment: match (self.code_file, self.manufacturer) {
-                (_, Some(Manufacturer { chain, key })) => Enrolment::Manufacturer {
-                    chain: base.join(chain),
-                    key: base.join(key),
-                },
-                (Some(code), None) => Enrolment::Code(base.join(code)),
-                (None, None) => Enrolment::Known,
-            },
+            enrolment,
             enrolment_key_lifetime: rotates.transpose().map_err(|wrong| bad(path, 0, wrong))?,
             key_group: group.transpose().map_err(|wrong| bad(path, 0, wrong))?,
             hook,
@@ -235,6 +258,8 @@ pub enum Wrong {
         /// What stands there.
         given: String,
     },
+    /// The manufacturer's key is in two places or in none.
+    ManufacturersKey,
     /// The manufacturer's key is to be replaced.
     ManufacturersKeyStays,
     /// This build cannot check what is served.
@@ -284,6 +309,9 @@ impl fmt::Display for Wrong {
             Self::KeyLifetime { given } => write!(
                 f,
                 "enrolment_key_lifetime is {given:?}: it has to be a time of a day at least, such as \"180d\""
+            ),
+            Self::ManufacturersKey => f.write_str(
+                "[manufacturer] needs either key or sign_command, which is a program and its arguments",
             ),
             Self::ManufacturersKeyStays => f.write_str(
                 "enrolment_key_lifetime is for keys that the agent makes: with [manufacturer] the device has its manufacturer's for good; remove one of them",
@@ -372,7 +400,13 @@ mod tests {
         let address = address(&self_check.unwrap()).unwrap();
         assert_eq!(address.port(), 443);
         assert!(key_group.is_some() && key_lifetime(&enrolment_key_lifetime.unwrap()).is_ok());
-        assert!(code_file.is_some() && manufacturer.is_some());
+        assert!(code_file.is_some());
+        let Manufacturer {
+            chain: _,
+            key,
+            sign_command,
+        } = manufacturer.unwrap();
+        assert!(key.is_some() && sign_command.is_some());
         assert!(hook.is_some_and(|hook| hook.timeout.is_some()));
     }
 
@@ -408,6 +442,15 @@ mod tests {
             ("key_group = 'no such group'", "/etc/group"),
             ("enrolment_key_lifetime = '1h'", "a day at least"),
             ("self_check = 'localhost'", SELF_CHECK),
+            ("[manufacturer]\nchain = 'c'", "sign_command"),
+            (
+                "[manufacturer]\nchain = 'c'\nsign_command = []",
+                "sign_command",
+            ),
+            (
+                "[manufacturer]\nchain = 'c'\nkey = 'k'\nsign_command = ['s']",
+                "either",
+            ),
             (
                 "enrolment_key_lifetime = '9d'\n[manufacturer]\nchain = 'c'\nkey = 'k'",
                 "for good",

@@ -54,7 +54,11 @@ impl Hook {
 }
 
 /// Its status; none if it had to be ended.
-fn wait(child: &mut Child, timeout: Duration, stop: &mut Stop) -> io::Result<Option<ExitStatus>> {
+pub(super) fn wait(
+    child: &mut Child,
+    timeout: Duration,
+    stop: &mut Stop,
+) -> io::Result<Option<ExitStatus>> {
     let started = Instant::now();
     while started.elapsed() < timeout {
         if let Some(status) = child.try_wait()? {

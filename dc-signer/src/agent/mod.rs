@@ -28,6 +28,7 @@ pub mod config;
 mod device;
 pub mod enrol;
 mod event;
+pub mod external;
 pub mod folder;
 pub mod group;
 pub mod hook;

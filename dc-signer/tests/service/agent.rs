@@ -1,7 +1,7 @@
 //! The device's agent with the service that it is made for.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,6 +129,19 @@ fn the_agent_changes_its_enrolment_key_and_the_old_one_is_refused() {
 
 #[test]
 fn the_agent_enrols_with_what_its_manufacturer_gave_it() {
+    enrols_with_manufacturers_key(|_| "key = 'made-key.pem'".to_owned());
+}
+
+#[test]
+fn the_agent_enrols_with_a_key_that_only_a_program_can_use() {
+    enrols_with_manufacturers_key(|key| {
+        let key = key.display();
+        format!("sign_command = ['openssl', 'dgst', '-sha256', '-sign', '{key}']")
+    });
+}
+
+/// With lines that say where the key is, which lies at the path.
+fn enrols_with_manufacturers_key(lines: impl FnOnce(&Path) -> String) {
     let rig = Rig::start();
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -138,17 +151,20 @@ fn the_agent_enrols_with_what_its_manufacturer_gave_it() {
     rig.configure("[[manufacturers]]\nname = \"acme\"\nanchors = \"acme.pem\"");
     let new = json!({"external_id": "one", "manufacturer": "acme", "serial": "SN1"});
     rig.admin().post("/v1/admin/devices", &new).ok();
-    let device = Device::new(
-        &rig,
-        "[manufacturer]\nchain = 'made.pem'\nkey = 'made-key.pem'\n",
-    );
+    let kept = tempfile::tempdir().unwrap();
+    let kept = kept.path().join("made-key.pem");
+    let lines = lines(&kept);
+    let more = format!("[manufacturer]\nchain = 'made.pem'\n{lines}\n");
+    let device = Device::new(&rig, &more);
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     let serial = DnType::CustomDnType(vec![2, 5, 4, 5]);
     params.distinguished_name.push(serial, "SN1");
     let made = params.signed_by(&key, &acme).unwrap();
     fs::write(device.path("made.pem"), made.pem()).unwrap();
-    fs::write(device.path("made-key.pem"), key.serialize_pem()).unwrap();
+    for path in [&kept, &device.path("made-key.pem")] {
+        fs::write(path, key.serialize_pem()).unwrap();
+    }
     device.boot(0).turn();
     let first = device.served();
     device.boot(4).turn();
