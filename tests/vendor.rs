@@ -161,6 +161,12 @@ impl Vendor {
         self.key.private_key()
     }
 
+    /// The same in PEM.
+    #[must_use]
+    pub fn private_key_pem(&self) -> String {
+        self.key.private_key_pem()
+    }
+
     /// A credential for this device, as the vendor's signer issues it now, for a day.
     #[must_use]
     pub fn issue(&self, device: &Device, form: Form) -> StoredCredential {

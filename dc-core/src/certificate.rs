@@ -4,16 +4,12 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use der::asn1::{BitString, ObjectIdentifier};
-use der::oid::AssociatedOid;
-use der::{Decode, Encode};
+use der::Decode;
+use der::asn1::{BitStringRef, ObjectIdentifier};
 use pki_types::{CertificateDer, UnixTime};
-use x509_cert::Certificate;
-use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{KeyUsage, SubjectAltName};
 
 use crate::error::{Error, Field};
+use crate::fields::{self, Extension, Fields};
 use crate::name::UniqueName;
 use crate::spki::PublicKey;
 
@@ -44,21 +40,19 @@ impl<'a> DelegationCertificate<'a> {
     }
 
     pub(crate) fn parse_with(der: CertificateDer<'a>, value: UsageValue) -> Result<Self, Error> {
-        let certificate = Certificate::from_der(&der).map_err(malformed(Field::Certificate))?;
-        let tbs = certificate.tbs_certificate();
-        let extensions = tbs.extensions().map_or(&[][..], Vec::as_slice);
-        value.check(extensions)?;
-        check_key_usage(extensions)?;
-        let spki = tbs
-            .subject_public_key_info()
-            .to_der()
-            .map_err(malformed(Field::SubjectPublicKeyInfo))?;
-        PublicKey::parse(&spki)?;
-        Ok(Self {
+        let Fields {
+            validity,
             spki,
-            not_before: UnixTime::since_unix_epoch(tbs.validity().not_before.to_unix_duration()),
-            not_after: UnixTime::since_unix_epoch(tbs.validity().not_after.to_unix_duration()),
-            dns_names: dns_names(extensions)?,
+            extensions,
+        } = Fields::read(&der).map_err(malformed(Field::Certificate))?;
+        value.check(&extensions)?;
+        check_key_usage(&extensions)?;
+        PublicKey::parse(spki)?;
+        Ok(Self {
+            spki: spki.to_vec(),
+            not_before: UnixTime::since_unix_epoch(validity.not_before.to_unix_duration()),
+            not_after: UnixTime::since_unix_epoch(validity.not_after.to_unix_duration()),
+            dns_names: dns_names(&extensions)?,
             der,
         })
     }
@@ -161,24 +155,23 @@ pub(crate) enum UsageValue {
 }
 
 impl UsageValue {
-    fn check(self, extensions: &[Extension]) -> Result<(), Error> {
+    fn check(self, extensions: &[Extension<'_>]) -> Result<(), Error> {
         let usage = only(extensions, DELEGATION_USAGE, Field::DelegationUsage)?
             .ok_or(Error::MissingDelegationUsage)?;
         if usage.critical {
             return Err(Error::CriticalDelegationUsage);
         }
-        match (self, usage.extn_value.as_bytes()) {
+        match (self, usage.value) {
             (_, [0x05, 0x00]) | (Self::NullOrEmpty, []) => Ok(()),
             _ => Err(Error::UnusableDelegationUsage),
         }
     }
 }
 
-fn check_key_usage(extensions: &[Extension]) -> Result<(), Error> {
+fn check_key_usage(extensions: &[Extension<'_>]) -> Result<(), Error> {
     let usage =
-        only(extensions, KeyUsage::OID, Field::KeyUsage)?.ok_or(Error::MissingDigitalSignature)?;
-    let bits =
-        BitString::from_der(usage.extn_value.as_bytes()).map_err(malformed(Field::KeyUsage))?;
+        only(extensions, KEY_USAGE, Field::KeyUsage)?.ok_or(Error::MissingDigitalSignature)?;
+    let bits = BitStringRef::from_der(usage.value).map_err(malformed(Field::KeyUsage))?;
     // Bit 0 is digitalSignature (RFC 5280 §4.2.1.3); bits nobody has defined yet do no harm.
     match bits.raw_bytes().first() {
         Some(first) if first & 0x80 != 0 => Ok(()),
@@ -186,29 +179,21 @@ fn check_key_usage(extensions: &[Extension]) -> Result<(), Error> {
     }
 }
 
-fn dns_names(extensions: &[Extension]) -> Result<Vec<String>, Error> {
-    let Some(extension) = only(extensions, SubjectAltName::OID, Field::SubjectAltName)? else {
+fn dns_names(extensions: &[Extension<'_>]) -> Result<Vec<String>, Error> {
+    let Some(extension) = only(extensions, SUBJECT_ALT_NAME, Field::SubjectAltName)? else {
         return Ok(Vec::new());
     };
-    let names = SubjectAltName::from_der(extension.extn_value.as_bytes())
-        .map_err(malformed(Field::SubjectAltName))?;
-    Ok(names
-        .0
-        .iter()
-        .filter_map(|name| match name {
-            GeneralName::DnsName(dns) => Some(dns.as_str().to_string()),
-            _ => None,
-        })
-        .collect())
+    let names = fields::dns_names(extension.value).map_err(malformed(Field::SubjectAltName))?;
+    Ok(names.into_iter().map(ToString::to_string).collect())
 }
 
 /// The extension of this type, which RFC 5280 §4.2 allows once.
-fn only(
-    extensions: &[Extension],
+fn only<'a>(
+    extensions: &'a [Extension<'a>],
     id: ObjectIdentifier,
     field: Field,
-) -> Result<Option<&Extension>, Error> {
-    let mut found = extensions.iter().filter(|e| e.extn_id == id);
+) -> Result<Option<&'a Extension<'a>>, Error> {
+    let mut found = extensions.iter().filter(|e| e.id == id);
     let first = found.next();
     match found.next() {
         None => Ok(first),
@@ -220,6 +205,10 @@ fn malformed(field: Field) -> impl FnOnce(der::Error) -> Error {
     move |_| Error::MalformedCertificate { field }
 }
 
+/// KeyUsage (RFC 5280 §4.2.1.3).
+const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+/// SubjectAltName (RFC 5280 §4.2.1.6).
+const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 /// DelegationUsage (RFC 9345 §4.2).
 const DELEGATION_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.44363.44");
 
@@ -228,6 +217,7 @@ mod tests {
     use std::vec;
     use std::vec::Vec;
 
+    use der::Encode;
     use proptest::prelude::*;
 
     use super::*;

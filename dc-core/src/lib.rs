@@ -63,6 +63,7 @@ mod codec;
 mod credential;
 pub mod danger;
 mod error;
+mod fields;
 pub mod issue;
 mod name;
 mod offer;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
@@ -64,11 +64,13 @@ pub fn check_private(path: &Path) -> Result<Option<Warning>, Error> {
     }))
 }
 
-/// Who may read a file or folder; the process's umask may take more away.
+/// Who may read a file or folder; the process's umask may take more away. A folder of a group is its owner's.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
     /// Everyone reads.
     Everyone,
+    /// The owner reads, and the group of this number, whatever the umask is.
+    Group(u32),
     /// Only the owner reads.
     Owner,
 }
@@ -77,15 +79,25 @@ impl Access {
     fn of_file(self) -> u32 {
         match self {
             Self::Everyone => 0o644,
-            Self::Owner => 0o600,
+            // Nobody but its owner before it is the right group's: see `hand_over`.
+            Self::Group(_) | Self::Owner => 0o600,
         }
     }
 
     fn of_folder(self) -> u32 {
         match self {
             Self::Everyone => 0o755,
-            Self::Owner => 0o700,
+            Self::Group(_) | Self::Owner => 0o700,
         }
+    }
+
+    /// Lets the group read a file that is still empty.
+    fn hand_over(self, file: &File) -> io::Result<()> {
+        let Self::Group(group) = self else {
+            return Ok(());
+        };
+        fchown(file, None, Some(group))?;
+        file.set_permissions(Permissions::from_mode(0o640))
     }
 }
 
@@ -143,6 +155,7 @@ fn write_new(path: &Path, file: &NewFile<'_>) -> io::Result<()> {
         .create_new(true)
         .mode(file.access.of_file())
         .open(path)?;
+    file.access.hand_over(&new)?;
     new.write_all(file.contents)?;
     new.sync_all()
 }
@@ -169,6 +182,7 @@ fn write_temporary(folder: &Path, file: &NewFile<'_>) -> io::Result<NamedTempFil
     let mut temporary = Builder::new()
         .permissions(Permissions::from_mode(file.access.of_file()))
         .tempfile_in(folder)?;
+    file.access.hand_over(temporary.as_file())?;
     temporary.write_all(file.contents)?;
     temporary.as_file().sync_all()?;
     Ok(temporary)
@@ -244,6 +258,8 @@ pub const MAX_LEN: usize = 0xffff;
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     const FILE: NewFile<'_> = NewFile {
@@ -284,6 +300,25 @@ mod tests {
         assert!(matches!(error, Error::Write { .. }), "{error}");
         assert_eq!(names(above.path()), ["taken"]);
         assert_eq!(names(&folder), ["theirs"]);
+    }
+
+    #[test]
+    fn a_group_reads_what_is_for_it_and_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = fs::metadata(folder.path()).unwrap().gid();
+        let file = NewFile {
+            access: Access::Group(own),
+            ..FILE
+        };
+        stage(folder.path(), &file).unwrap().create().unwrap();
+        create_folder(&folder.path().join("new"), Access::Everyone, &[file]).unwrap();
+        for path in ["key.pem", "new/key.pem"] {
+            let path = folder.path().join(path);
+            assert_eq!(
+                (mode(&path), fs::metadata(&path).unwrap().gid()),
+                (0o640, own)
+            );
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::thread;
 use dc_core::Form;
 use dc_rustls::Refusal;
 use dc_rustls::client::{Peer, UniqueName};
-use dc_rustls::server::{Acceptor, Store};
+use dc_rustls::server::{Acceptor, Settings, Store};
 use dc_tests::message::{
     CERTIFICATE, COMPRESSED_CERTIFICATE, edit_body, message, number, status, vector,
 };
@@ -128,8 +128,8 @@ fn a_compressed_certificate_without_credential_is_one() {
     }
 }
 
-#[test]
-fn a_credential_of_our_server() {
+/// The kinds of the messages that our server sends with these settings, in handshakes that succeed.
+fn sent(settings: impl FnOnce(Settings) -> Settings) -> Vec<u8> {
     let vendor = Vendor::with_intermediates(Key::p256(), 2, 2000);
     let device = Device::new("router");
     let sent = Arc::new(Mutex::new(Vec::new()));
@@ -138,7 +138,8 @@ fn a_credential_of_our_server() {
         seen.lock().unwrap().push(message[0]);
         message.to_vec()
     });
-    let store = Store::new(mutant::provider(&provider(), &rewrite));
+    let provider = mutant::provider(&provider(), &rewrite);
+    let store = Store::with_settings(settings(Settings::new(provider)));
     let forms = [Form::Named, Form::Rfc9345];
     store.install(vendor.enrol(&device, &forms)).unwrap();
     let acceptor = Acceptor::new(store);
@@ -159,7 +160,19 @@ fn a_credential_of_our_server() {
             });
         }
     }
-    let sent = sent.lock().unwrap();
+    std::mem::take(&mut *sent.lock().unwrap())
+}
+
+#[test]
+fn a_credential_of_our_server() {
+    let sent = sent(|settings| settings);
     assert!(sent.contains(&COMPRESSED_CERTIFICATE));
     assert!(!sent.contains(&CERTIFICATE));
+}
+
+#[test]
+fn our_server_compresses_nothing_if_it_is_told_so() {
+    let sent = sent(Settings::without_certificate_compression);
+    assert!(sent.contains(&CERTIFICATE));
+    assert!(!sent.contains(&COMPRESSED_CERTIFICATE));
 }

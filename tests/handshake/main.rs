@@ -17,6 +17,7 @@ mod observed;
 mod offers;
 mod paths;
 mod refused;
+mod renewed;
 mod resumed;
 mod rogue;
 mod selected;

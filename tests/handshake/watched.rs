@@ -78,6 +78,19 @@ fn installs_what_is_there_and_what_is_renamed_into_place() {
 }
 
 #[test]
+fn what_is_there_is_served_when_the_watch_has_begun() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().join("identity");
+    let (vendor, device) = (Vendor::default(), Device::new("router"));
+    put(&folder, &vendor, &device);
+    let (_watch, acceptor, reports) = follow(&folder);
+    reports.try_recv().unwrap().unwrap();
+    let client = client(&vendor, UniqueName::Required);
+    let outcome = connect(&client, &device.name, &acceptor, ALL);
+    assert!(outcome.client.is_ok());
+}
+
+#[test]
 fn a_bad_update_is_told_once_and_the_last_good_one_stays() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = temporary.path().join("identity");

@@ -186,13 +186,22 @@ impl<T: Read> Read for Adapter<T> {
                 self.watch_inbound(buf.get(..read).unwrap_or_default());
                 return Ok(read);
             }
-            let mut chunk = [0; CHUNK];
-            let read = self.io.read(&mut chunk)?;
-            if read == 0 {
+            if self.read_hello()? == 0 {
                 return Ok(0);
             }
-            self.edit_inbound(chunk.get(..read).unwrap_or_default())?;
         }
+    }
+}
+
+impl<T: Read> Adapter<T> {
+    /// Reads from the network and queues what rustls shall see.
+    ///
+    /// Not over the stack, of which a thread keeps every page that was ever written.
+    fn read_hello(&mut self) -> io::Result<usize> {
+        let mut chunk = vec![0; CHUNK];
+        let read = self.io.read(&mut chunk)?;
+        self.edit_inbound(chunk.get(..read).unwrap_or_default())?;
+        Ok(read)
     }
 }
 

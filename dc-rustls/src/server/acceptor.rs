@@ -95,18 +95,26 @@ impl Acceptor {
     }
 
     fn serve<T: Read + Write>(&self, mut io: T) -> Result<Stream<T>, Error> {
-        let mut greeting = Greeting::default();
-        let mut chunk = [0; CHUNK];
-        let accepted = loop {
-            match greeting.push(read_some(&mut io, &mut chunk)?) {
-                Ok(None) => {}
-                Ok(Some(accepted)) => break accepted,
-                Err(rejection) => return Err(rejection.send(&mut io)),
-            }
-        };
-        match self.answer(accepted, greeting.received) {
+        match self.answer(&mut io)? {
             Ok(answer) => Stream::handshake(answer, io),
             Err(rejection) => Err(rejection.send(&mut io)),
+        }
+    }
+
+    /// Reads a ClientHello, and decides how to answer it.
+    ///
+    /// With its buffers on the heap, and off the stack before the handshake begins: a thread keeps every page of
+    /// its stack that was ever written.
+    #[inline(never)]
+    fn answer(&self, io: &mut impl Read) -> Result<Result<Answer, Rejection>, Error> {
+        let mut greeting = Greeting::default();
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match greeting.push(read_some(io, &mut chunk)?) {
+                Ok(None) => {}
+                Ok(Some(accepted)) => return Ok(self.decide(accepted, greeting.received)),
+                Err(rejection) => return Ok(Err(rejection)),
+            }
         }
     }
 
@@ -124,9 +132,9 @@ impl Acceptor {
     }
 
     /// Decides how to answer a ClientHello that has arrived.
-    pub(super) fn answer(
+    pub(super) fn decide(
         &self,
-        accepted: Accepted,
+        accepted: Box<Accepted>,
         received: Vec<u8>,
     ) -> Result<Answer, Rejection> {
         let hello = first_message(&received);
@@ -160,7 +168,6 @@ fn read_some<'a>(io: &mut impl Read, chunk: &'a mut [u8]) -> Result<&'a [u8], Er
 }
 
 /// How a ClientHello is answered.
-#[allow(clippy::large_enum_variant, reason = "it lives for one function call")]
 pub(super) enum Answer {
     /// With a credential: rustls starts over with the hello in its own view.
     Credential {
@@ -169,7 +176,7 @@ pub(super) enum Answer {
     },
     /// As stock rustls does.
     Fallback {
-        accepted: Accepted,
+        accepted: Box<Accepted>,
         config: Arc<ServerConfig>,
     },
 }
@@ -192,8 +199,9 @@ pub(super) struct Greeting {
 }
 
 impl Greeting {
-    /// Takes what was read, and says whether the ClientHello is whole.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Option<Accepted>, Rejection> {
+    /// Takes what was read, and says whether the ClientHello is whole. rustls's copies of it stay in this call.
+    #[inline(never)]
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Option<Box<Accepted>>, Rejection> {
         self.received.extend_from_slice(bytes);
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -203,7 +211,7 @@ impl Greeting {
                 alert: Alert::Rustls(alert),
             })?;
             if accepted.is_some() || read.is_err() {
-                return Ok(accepted);
+                return Ok(accepted.map(Box::new));
             }
         }
         Ok(None)

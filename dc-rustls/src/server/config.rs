@@ -33,6 +33,7 @@ pub struct Settings {
     client_auth: Arc<dyn ClientCertVerifier>,
     secret_extraction: bool,
     sessions: Arc<dyn StoresServerSessions>,
+    compresses: bool,
 }
 
 impl Settings {
@@ -50,6 +51,7 @@ impl Settings {
             client_auth: Arc::new(NoClientAuth),
             secret_extraction: false,
             sessions: ServerSessionMemoryCache::new(256),
+            compresses: true,
         }
     }
 
@@ -115,6 +117,16 @@ impl Settings {
     #[must_use]
     pub fn session_storage(mut self, sessions: Arc<dyn StoresServerSessions>) -> Self {
         self.sessions = sessions;
+        self
+    }
+
+    /// Compresses no certificates (RFC 8879), whatever the features `brotli` and `zlib` of rustls compiled in.
+    ///
+    /// The first connections after each renewal compress the new credential, with brotli in several megabytes of
+    /// memory.
+    #[must_use]
+    pub fn without_certificate_compression(mut self) -> Self {
+        self.compresses = false;
         self
     }
 
@@ -187,7 +199,10 @@ impl Settings {
             clock,
             expiry,
         });
-        config.cert_compressors = compress::compressors(&config.cert_compressors);
+        config.cert_compressors = match self.compresses {
+            true => compress::compressors(&config.cert_compressors),
+            false => Vec::new(),
+        };
         Ok(Arc::new(config))
     }
 }

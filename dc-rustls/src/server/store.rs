@@ -71,8 +71,9 @@ impl Store {
 
     /// Reads an identity folder again whenever it changes, and installs it; see [`Watch`].
     ///
-    /// Looks at the folder's files every `interval`. `report` is told of every installation and of what
-    /// could not be installed; a folder that is bad from the start is reported, not an error.
+    /// Installs what is there before it returns, and looks at the folder's files every `interval` from then on.
+    /// `report` is told of every installation and of what could not be installed; a folder that is bad from the
+    /// start is reported, not an error.
     ///
     /// Fails with [`Error::Io`] if no thread can be started.
     pub fn watch(

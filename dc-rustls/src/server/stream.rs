@@ -13,30 +13,23 @@ use crate::io::Adapter;
 /// A TLS connection to a client.
 #[derive(Debug)]
 pub struct Stream<T: Read + Write> {
-    tls: StreamOwned<ServerConnection, Adapter<T>>,
+    /// On the heap, because a thread keeps every page of its stack that was ever written, and each function that
+    /// hands a connection on has a copy there.
+    tls: Box<Tls<T>>,
     served: Served,
 }
 
+type Tls<T> = StreamOwned<ServerConnection, Adapter<T>>;
+
 impl<T: Read + Write> Stream<T> {
-    pub(super) fn handshake(answer: Answer, mut io: T) -> Result<Self, Error> {
+    pub(super) fn handshake(answer: Answer, io: T) -> Result<Self, Error> {
         let served = answer.served();
-        let (mut connection, mut io) = match answer {
-            Answer::Credential { entry, received } => {
-                let connection = ServerConnection::new(entry.config.clone())?;
-                (connection, Adapter::server(io, &received))
-            }
-            Answer::Fallback { accepted, config } => match accepted.into_connection(config) {
-                Ok(connection) => (connection, Adapter::transparent(io)),
-                Err((error, alert)) => return Err(Rejection::rustls(error, alert).send(&mut io)),
-            },
-        };
-        handshake::complete(&mut connection, &mut io, |connection| {
+        let mut tls = start(answer, io)?;
+        let StreamOwned { conn, sock } = &mut *tls;
+        handshake::complete(conn, sock, |connection| {
             connection.process_new_packets().map(drop)
         })?;
-        Ok(Self {
-            tls: StreamOwned::new(connection, io),
-            served,
-        })
+        Ok(Self { tls, served })
     }
 
     /// What the client was served with.
@@ -76,6 +69,22 @@ impl<T: Read + Write> Stream<T> {
     pub fn get_mut(&mut self) -> &mut T {
         self.tls.sock.get_mut()
     }
+}
+
+/// A call of its own, so that its copies are off the stack before the handshake.
+#[inline(never)]
+fn start<T: Read + Write>(answer: Answer, mut io: T) -> Result<Box<Tls<T>>, Error> {
+    let (connection, io) = match answer {
+        Answer::Credential { entry, received } => {
+            let connection = ServerConnection::new(entry.config.clone())?;
+            (connection, Adapter::server(io, &received))
+        }
+        Answer::Fallback { accepted, config } => match accepted.into_connection(config) {
+            Ok(connection) => (connection, Adapter::transparent(io)),
+            Err((error, alert)) => return Err(Rejection::rustls(error, alert).send(&mut io)),
+        },
+    };
+    Ok(Box::new(StreamOwned::new(connection, io)))
 }
 
 impl<T: Read + Write> Read for Stream<T> {

@@ -30,7 +30,8 @@ impl Acceptor {
         T: AsyncRead + AsyncWrite + Unpin,
     {
         let mut greeting = Greeting::default();
-        let mut chunk = [0; CHUNK];
+        // Not in the future, whose room a task keeps as long as it lives.
+        let mut chunk = vec![0; CHUNK];
         let accepted = loop {
             let read = io.read(&mut chunk).await?;
             if read == 0 {
@@ -42,7 +43,8 @@ impl Acceptor {
                 Err(rejection) => return Err(send(rejection, &mut io).await),
             }
         };
-        match self.answer(accepted, greeting.received) {
+        drop(chunk);
+        match self.decide(accepted, greeting.received) {
             Ok(answer) => AsyncStream::handshake(answer, io).await,
             Err(rejection) => Err(send(rejection, &mut io).await),
         }
@@ -75,7 +77,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
             }
             Answer::Fallback { accepted, config } => {
                 let io = Adapter::transparent(io).holding_writes();
-                StartHandshake::from_parts(accepted, io).into_stream(config)
+                StartHandshake::from_parts(*accepted, io).into_stream(config)
             }
         };
         let mut tls = finish(accept.into_fallible().await).await?;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
@@ -13,11 +13,12 @@ use crate::{Error, events};
 /// Follows an identity folder until it is dropped.
 ///
 /// Whoever renews should write a new folder and rename it, or a symbolic link to it, into place; a reader
-/// then sees the old unit or the new one. Files that are replaced one by one work too: nothing is
-/// installed until the folder has looked the same twice, and a mix does not pass the checks.
+/// then sees the old unit or the new one. The link is resolved before anything is read, so all files are
+/// of one folder, however fast units follow each other. Files that are replaced one by one work too:
+/// nothing is installed until the folder has looked the same twice, and a mix does not pass the checks.
 #[derive(Debug)]
 pub struct Watch {
-    stop: Option<Sender<()>>,
+    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -28,22 +29,32 @@ impl Watch {
         interval: Duration,
         mut report: impl FnMut(Result<(), Error>) + Send + 'static,
     ) -> Result<Self, Error> {
-        let (stop, stopped) = channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
         let mut follower = Follower::new(folder);
+        let mut look = move || {
+            if let Some(news) = follower.look(&store) {
+                report(news);
+            }
+        };
+        // Here, so that what is there is served from the start.
+        look();
         let run = move || {
-            while {
-                if let Some(news) = follower.look(&store) {
-                    report(news);
+            loop {
+                // Whoever wakes it earlier makes it look earlier, or end.
+                thread::park_timeout(interval);
+                if stopped.load(Ordering::Acquire) {
+                    break;
                 }
-                stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout)
-            } {}
+                look();
+            }
         };
         let thread = thread::Builder::new()
             .name("identity watch".to_owned())
             .spawn(run)
             .map_err(Error::Io)?;
         Ok(Self {
-            stop: Some(stop),
+            stop,
             thread: Some(thread),
         })
     }
@@ -51,8 +62,9 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.stop = None;
+        self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
             // A report that panicked has been seen already.
             let _ = thread.join();
         }
@@ -87,12 +99,15 @@ impl Follower {
         if !is_at_rest || self.installed.as_ref() == Some(&now) {
             return None;
         }
-        match Identity::load(&self.folder).and_then(|identity| store.install(identity)) {
+        let unit = now.unit.as_ref().unwrap_or(&self.folder);
+        match Identity::load(unit).and_then(|identity| store.install(identity)) {
             Ok(()) => {
                 self.installed = Some(now);
                 self.complaint = None;
                 Some(Ok(()))
             }
+            // It was replaced while it was read: the next look finds what is there instead.
+            Err(_) if Fingerprint::of(&self.folder) != now => None,
             Err(error) => {
                 let complaint = Some(error.to_string());
                 if self.complaint == complaint {
@@ -106,17 +121,24 @@ impl Follower {
     }
 }
 
-/// When each file of an identity was written, how long it is, and which file it is; `None` for one that
-/// is not there.
+/// What a folder looks like, as far as one look can tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Fingerprint([Option<(SystemTime, u64, u64)>; 3]);
+struct Fingerprint {
+    /// The folder behind all links; `None` if there is none.
+    unit: Option<PathBuf>,
+    /// When each file was written, how long it is, and which file it is; `None` for one that is not there.
+    files: [Option<(SystemTime, u64, u64)>; 3],
+}
 
 impl Fingerprint {
     fn of(folder: &Path) -> Self {
-        Self(["chain.pem", "credential.pem", "key.pem"].map(|file| {
-            let metadata = fs::metadata(folder.join(file)).ok()?;
+        // A unit that is removed leaves its files' numbers to the next one, but not its name.
+        let unit = fs::canonicalize(folder).ok();
+        let files = ["chain.pem", "credential.pem", "key.pem"].map(|file| {
+            let metadata = fs::metadata(unit.as_ref()?.join(file)).ok()?;
             Some((metadata.modified().ok()?, metadata.len(), number(&metadata)))
-        }))
+        });
+        Self { unit, files }
     }
 }
 

@@ -3,6 +3,7 @@
 //! `sample.toml` beside this file documents every key; a test loads it.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use rustls::RootCertStore;
 use serde::Deserialize;
 
+use super::group;
 use super::hook::Hook;
 use crate::error::Error;
 use crate::files;
@@ -33,8 +35,14 @@ pub struct Config {
     pub state: PathBuf,
     /// How the device gets in.
     pub enrolment: Enrolment,
+    /// After how long the device gets another enrolment key, with its next renewal; `None` for never.
+    pub enrolment_key_lifetime: Option<Duration>,
+    /// The number of the group that may read the credential's key.
+    pub key_group: Option<u32>,
     /// What to run after each renewal.
     pub hook: Option<Hook>,
+    /// Where to connect after each renewal, to see whether the new credential is served.
+    pub self_check: Option<SocketAddr>,
     /// Over how long to spread what is due when the device starts.
     pub start_delay: Duration,
     /// How long a request may take, from the name's lookup to the answer's last byte.
@@ -50,11 +58,20 @@ pub enum Enrolment {
     Manufacturer {
         /// The file with the certificate, and whatever is above it.
         chain: PathBuf,
-        /// The file with the key.
-        key: PathBuf,
+        /// Where the key is.
+        key: ManufacturerKey,
     },
     /// The signer knows the device's enrolment key already.
     Known,
+}
+
+/// Where the manufacturer's key is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ManufacturerKey {
+    /// In this file.
+    File(PathBuf),
+    /// Behind this program, with its arguments.
+    Program(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -67,6 +84,9 @@ struct File {
     state: PathBuf,
     start_delay: Option<String>,
     timeout: Option<String>,
+    key_group: Option<String>,
+    self_check: Option<String>,
+    enrolment_key_lifetime: Option<String>,
     code_file: Option<PathBuf>,
     manufacturer: Option<Manufacturer>,
     hook: Option<HookTable>,
@@ -76,7 +96,21 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Manufacturer {
     chain: PathBuf,
-    key: PathBuf,
+    key: Option<PathBuf>,
+    sign_command: Option<Vec<String>>,
+}
+
+impl Manufacturer {
+    /// With paths that begin at a folder; none if it is not clear where the key is.
+    fn enrolment(self, base: &Path) -> Option<Enrolment> {
+        let key = match (self.key, self.sign_command) {
+            (Some(key), None) => ManufacturerKey::File(base.join(key)),
+            (None, Some(command)) if !command.is_empty() => ManufacturerKey::Program(command),
+            _ => return None,
+        };
+        let chain = base.join(self.chain);
+        Some(Enrolment::Manufacturer { chain, key })
+    }
 }
 
 #[derive(Deserialize)]
@@ -125,6 +159,12 @@ impl File {
         if self.code_file.is_some() && self.manufacturer.is_some() {
             return Err(Wrong::TwoWaysIn);
         }
+        if self.enrolment_key_lifetime.is_some() && self.manufacturer.is_some() {
+            return Err(Wrong::ManufacturersKeyStays);
+        }
+        if self.self_check.is_some() && !cfg!(feature = "self-check") {
+            return Err(Wrong::NoSelfCheck);
+        }
         match &self.hook {
             Some(hook) if hook.command.is_empty() => Err(Wrong::EmptyHook),
             _ => Ok(()),
@@ -136,6 +176,9 @@ impl File {
             None => Ok(default),
             Some(text) => time(key, &text).map_err(|wrong| bad(path, 0, wrong)),
         };
+        let rotates = self.enrolment_key_lifetime.as_deref().map(key_lifetime);
+        let checks = self.self_check.as_deref().map(address);
+        let group = self.key_group.as_deref().map(key_group).transpose()?;
         let start_delay = time("start_delay", self.start_delay, START_DELAY)?;
         let timeout = time("timeout", self.timeout, TIMEOUT)?;
         let hook = match self.hook {
@@ -148,25 +191,50 @@ impl File {
                     .map(|program| Hook::new(program, words.collect(), timeout))
             }
         };
+        let enrolment = match (self.code_file, self.manufacturer) {
+            (_, Some(manufacturer)) => manufacturer
+                .enrolment(base)
+                .ok_or_else(|| bad(path, 0, Wrong::ManufacturersKey))?,
+            (Some(code), None) => Enrolment::Code(base.join(code)),
+            (None, None) => Enrolment::Known,
+        };
         Ok(Config {
             signer: self.signer,
             signer_roots: read_roots(&base.join(self.signer_roots))?.into(),
             roots: read_roots(&base.join(self.roots))?.into(),
             identity: base.join(self.identity),
             state: base.join(self.state),
-            enrolment: match (self.code_file, self.manufacturer) {
-                (_, Some(Manufacturer { chain, key })) => Enrolment::Manufacturer {
-                    chain: base.join(chain),
-                    key: base.join(key),
-                },
-                (Some(code), None) => Enrolment::Code(base.join(code)),
-                (None, None) => Enrolment::Known,
-            },
+            enrolment,
+            enrolment_key_lifetime: rotates.transpose().map_err(|wrong| bad(path, 0, wrong))?,
+            key_group: group.transpose().map_err(|wrong| bad(path, 0, wrong))?,
             hook,
+            self_check: checks.transpose().map_err(|wrong| bad(path, 0, wrong))?,
             start_delay,
             timeout,
         })
     }
+}
+
+fn key_lifetime(text: &str) -> Result<Duration, Wrong> {
+    match humantime::parse_duration(text) {
+        Ok(time) if time >= SHORTEST_KEY_LIFETIME => Ok(time),
+        _ => Err(Wrong::KeyLifetime {
+            given: text.to_owned(),
+        }),
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, Wrong> {
+    text.parse().map_err(|_| Wrong::NotAnAddress {
+        given: text.to_owned(),
+    })
+}
+
+fn key_group(text: &str) -> Result<Result<u32, Wrong>, Error> {
+    let number = group::number(text)?;
+    Ok(number.ok_or_else(|| Wrong::NoSuchGroup {
+        given: text.to_owned(),
+    }))
 }
 
 fn time(key: &'static str, text: &str) -> Result<Duration, Wrong> {
@@ -185,6 +253,27 @@ fn time(key: &'static str, text: &str) -> Result<Duration, Wrong> {
 pub enum Wrong {
     /// The hook has no program.
     EmptyHook,
+    /// The enrolment key is to live less than a day.
+    KeyLifetime {
+        /// What stands there.
+        given: String,
+    },
+    /// The manufacturer's key is in two places or in none.
+    ManufacturersKey,
+    /// The manufacturer's key is to be replaced.
+    ManufacturersKeyStays,
+    /// This build cannot check what is served.
+    NoSelfCheck,
+    /// There is no such group of users.
+    NoSuchGroup {
+        /// What stands there.
+        given: String,
+    },
+    /// It is no address with a port.
+    NotAnAddress {
+        /// What stands there.
+        given: String,
+    },
     /// The signer is not on HTTPS.
     NotHttps,
     /// It is no text.
@@ -217,6 +306,27 @@ impl fmt::Display for Wrong {
             Self::EmptyHook => f.write_str(
                 "hook.command is empty: give a program and its arguments, as in [\"/etc/init.d/uhttpd\", \"reload\"]",
             ),
+            Self::KeyLifetime { given } => write!(
+                f,
+                "enrolment_key_lifetime is {given:?}: it has to be a time of a day at least, such as \"180d\""
+            ),
+            Self::ManufacturersKey => f.write_str(
+                "[manufacturer] needs either key or sign_command, which is a program and its arguments",
+            ),
+            Self::ManufacturersKeyStays => f.write_str(
+                "enrolment_key_lifetime is for keys that the agent makes: with [manufacturer] the device has its manufacturer's for good; remove one of them",
+            ),
+            Self::NoSelfCheck => f.write_str(
+                "self_check needs a build with the feature 'self-check'; remove it, or build with '--features agent,self-check'",
+            ),
+            Self::NoSuchGroup { given } => write!(
+                f,
+                "key_group is {given:?}, which is no group in /etc/group: make it, or give a number"
+            ),
+            Self::NotAnAddress { given } => write!(
+                f,
+                "self_check is {given:?}: it has to be an address and a port, such as \"127.0.0.1:443\""
+            ),
             Self::NotHttps => f.write_str(
                 "signer has to begin with https://, as in \"https://signer.example.com:8443\"",
             ),
@@ -237,6 +347,8 @@ impl fmt::Display for Wrong {
 const START_DELAY: Duration = Duration::from_secs(300);
 const TIMEOUT: Duration = Duration::from_secs(60);
 const HOOK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Each rotation is a change at the signer, and in its audit log.
+const SHORTEST_KEY_LIFETIME: Duration = Duration::from_secs(86_400);
 const LONGEST: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
@@ -275,6 +387,9 @@ mod tests {
             state: _,
             start_delay,
             timeout,
+            key_group,
+            self_check,
+            enrolment_key_lifetime,
             code_file,
             manufacturer,
             hook,
@@ -282,7 +397,16 @@ mod tests {
             .map_err(|(line, wrong)| format!("{line}: {wrong}"))
             .unwrap();
         assert!(start_delay.is_some() && timeout.is_some());
-        assert!(code_file.is_some() && manufacturer.is_some());
+        let address = address(&self_check.unwrap()).unwrap();
+        assert_eq!(address.port(), 443);
+        assert!(key_group.is_some() && key_lifetime(&enrolment_key_lifetime.unwrap()).is_ok());
+        assert!(code_file.is_some());
+        let Manufacturer {
+            chain: _,
+            key,
+            sign_command,
+        } = manufacturer.unwrap();
+        assert!(key.is_some() && sign_command.is_some());
         assert!(hook.is_some_and(|hook| hook.timeout.is_some()));
     }
 
@@ -314,7 +438,35 @@ mod tests {
         fs::write(&path, format!("{text}start_delay = '2h'\n")).unwrap();
         let error = Config::load(&path).unwrap_err().to_string();
         assert!(error.contains("an hour at most"), "{error}");
+        for (line, words) in [
+            ("key_group = 'no such group'", "/etc/group"),
+            ("enrolment_key_lifetime = '1h'", "a day at least"),
+            ("self_check = 'localhost'", SELF_CHECK),
+            ("[manufacturer]\nchain = 'c'", "sign_command"),
+            (
+                "[manufacturer]\nchain = 'c'\nsign_command = []",
+                "sign_command",
+            ),
+            (
+                "[manufacturer]\nchain = 'c'\nkey = 'k'\nsign_command = ['s']",
+                "either",
+            ),
+            (
+                "enrolment_key_lifetime = '9d'\n[manufacturer]\nchain = 'c'\nkey = 'k'",
+                "for good",
+            ),
+        ] {
+            fs::write(&path, format!("{text}{line}\n")).unwrap();
+            let error = Config::load(&path).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
     }
+
+    /// What is wrong with an address that is none; in a build without the check, that there is any.
+    const SELF_CHECK: &str = match cfg!(feature = "self-check") {
+        true => "127.0.0.1:443",
+        false => "--features",
+    };
 
     proptest! {
         #[test]

@@ -11,11 +11,11 @@ use super::clock::{Clock, Judge, Reading, Verdict};
 use super::config::Config;
 use super::event::Event;
 use super::folder::{Folder, Unit};
-use super::hook;
 use super::keys::{self, Key};
 use super::request::sha256;
+use super::run::Stop;
 use super::schedule;
-use super::state::{HookFailure, State, StateFile};
+use super::state::{State, StateFile};
 use super::status::{Status, StatusFile};
 use super::verify::{Checker, Untrusted};
 use crate::error::Error;
@@ -30,6 +30,8 @@ pub struct Agent {
     pub(super) state: State,
     pub(super) unit: Option<Unit>,
     pub(super) enrolment_key: Key,
+    /// The one that takes its place, while the signer takes both.
+    pub(super) next_enrolment_key: Option<Key>,
     report: Box<dyn FnMut(&Event)>,
     state_file: StateFile,
     status_file: StatusFile,
@@ -62,9 +64,10 @@ impl Agent {
         let quiet_until = schedule::after_start(uptime, 0, delay, keys::draw()?);
         let mut agent = Self {
             judge: Judge::new(state.seen),
-            folder: Folder::new(&config.identity),
+            folder: Folder::new(&config.identity).with_key_group(config.key_group),
             unit: None,
             enrolment_key: Key::read_or_make(&config.state, ENROLMENT_KEY)?,
+            next_enrolment_key: None,
             state_file,
             status_file: StatusFile::new(&config.state),
             verdict: Verdict::Plausible,
@@ -82,11 +85,17 @@ impl Agent {
             agent.tell(&Event::Setback { error });
         }
         agent.load();
+        agent.resume_switch();
         Ok(agent)
     }
 
     /// Does what is due now, and says how long nothing will be.
     pub fn turn(&mut self) -> Duration {
+        self.turn_until(&mut Stop::never())
+    }
+
+    /// The same, but waits for nothing of this device's any more once `stop` says that the process is to end.
+    pub fn turn_until(&mut self, stop: &mut Stop) -> Duration {
         self.look_at_clock();
         let now = self.reading().now;
         if now >= self.due(now) {
@@ -94,7 +103,7 @@ impl Agent {
         } else if now >= self.poll_at(now) {
             self.poll();
         }
-        self.run_hook();
+        self.after_renewal(stop);
         self.save();
         self.until_next()
     }
@@ -196,7 +205,8 @@ impl Agent {
     fn forget_what_was_answered(&mut self) {
         let held = self.unit.as_ref().map(|unit| unit.meta.sha256.clone());
         let pending = self.state.pending.as_ref();
-        if pending.is_some_and(|pending| pending.previous_sha256 != held) {
+        if let Some(pending) = pending.filter(|pending| pending.previous_sha256 != held) {
+            self.state.switching |= pending.next_enrolment_csr.is_some();
             self.state.pending = None;
             self.state.failures = 0;
             self.state.next_attempt = None;
@@ -274,43 +284,9 @@ impl Agent {
         }
     }
 
-    fn run_hook(&mut self) {
-        let (Some(hook), Some(unit)) = (self.config.hook.clone(), &self.unit) else {
-            return;
-        };
-        let (number, now) = (unit.number, self.reading().now);
-        let failed = self.state.hook_failure.as_ref();
-        let next = failed.map_or(0, |failed| schedule::believable(failed.next, now, 3600));
-        if self.state.hooked == Some(number) || now < next {
-            return;
-        }
-        let failures = failed.map_or(0, |failed| failed.failures).saturating_add(1);
-        match hook.run(&self.config.identity) {
-            Ok(()) => {
-                self.state.hooked = Some(number);
-                self.state.hook_failure = None;
-                self.tell(&Event::HookRan);
-            }
-            Err(error) => {
-                let next = hook::again_at(now, failures);
-                self.state.hook_failure = Some(HookFailure {
-                    failures,
-                    next,
-                    detail: error.to_string(),
-                });
-                self.tell(&Event::HookFailed { error, next });
-            }
-        }
-    }
-
     fn until_next(&self) -> Duration {
         let now = self.reading().now;
-        let hook = self.state.hook_failure.as_ref();
-        let next = [
-            self.due(now),
-            self.poll_at(now),
-            hook.map_or(u64::MAX, |failed| failed.next),
-        ];
+        let next = [self.due(now), self.poll_at(now), self.after_renewal_at()];
         let next = next.into_iter().min().unwrap_or_default();
         Duration::from_secs(next.saturating_sub(now)).clamp(SHORTEST_NAP, LONGEST_NAP)
     }

@@ -3,8 +3,8 @@
 use pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
-use super::client::Who;
-use super::config::Enrolment;
+use super::client::{Who, WhoseKey};
+use super::config::{Enrolment, ManufacturerKey};
 use super::keys::Key;
 use super::request::{self, sha256};
 use super::state::State;
@@ -85,15 +85,21 @@ pub fn who(enrolment: &Enrolment, key: &Key) -> Result<Who, Error> {
     let Enrolment::Manufacturer { chain, key } = enrolment else {
         return Ok(Who {
             chain: vec![request::self_signed(key)?],
-            key: key.private_key(),
+            key: WhoseKey::Here(key.private_key()),
         });
     };
     let certificates: Vec<CertificateDer<'static>> =
         pem::all(chain, &files::read(chain)?, "CERTIFICATE")?;
-    let key: PrivateKeyDer<'static> = pem::first(key, &files::read(key)?, "PRIVATE KEY")?;
+    let key = match key {
+        ManufacturerKey::File(path) => {
+            let key: PrivateKeyDer<'static> = pem::first(path, &files::read(path)?, "PRIVATE KEY")?;
+            WhoseKey::Here(Zeroizing::new(key))
+        }
+        ManufacturerKey::Program(command) => WhoseKey::Elsewhere(command.clone()),
+    };
     Ok(Who {
         chain: certificates,
-        key: Zeroizing::new(key),
+        key,
     })
 }
 
@@ -127,7 +133,7 @@ mod tests {
     fn a_manufacturers_device_enrols_once() {
         let enrolment = Enrolment::Manufacturer {
             chain: "c".into(),
-            key: "k".into(),
+            key: ManufacturerKey::File("k".into()),
         };
         let mut state = State::default();
         let ask = what_to_ask(&enrolment, &state).unwrap();

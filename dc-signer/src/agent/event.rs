@@ -41,6 +41,16 @@ pub enum Event {
         /// When to renew.
         renew_at: u64,
     },
+    /// The signer knows the device by another enrolment key from now on.
+    KeySwitched,
+    /// Clients do not get the current unit from the device's server. The renewal stands.
+    #[cfg(feature = "self-check")]
+    NotServed {
+        /// Why.
+        error: super::self_check::SelfCheckError,
+        /// When to look again.
+        next: u64,
+    },
     /// The operator wants it renewed before its time.
     Pulled {
         /// When it will be.
@@ -49,6 +59,12 @@ pub enum Event {
     /// What `current` led to was broken, and it leads to an older unit now.
     Recovered {
         /// The older unit.
+        number: u64,
+    },
+    /// The device's server serves the current unit.
+    #[cfg(feature = "self-check")]
+    Served {
+        /// Its number.
         number: u64,
     },
     /// Something of the agent's own could not be read or written. It goes on without.
@@ -68,7 +84,13 @@ impl Event {
                 trouble.failure() == super::schedule::Failure::Permanent
             }
             Self::HookFailed { .. } | Self::Recovered { .. } | Self::Setback { .. } => true,
-            Self::HookRan | Self::Installed { .. } | Self::Pulled { .. } => false,
+            #[cfg(feature = "self-check")]
+            Self::NotServed { .. } => true,
+            #[cfg(feature = "self-check")]
+            Self::Served { .. } => false,
+            Self::HookRan | Self::Installed { .. } | Self::KeySwitched | Self::Pulled { .. } => {
+                false
+            }
         }
     }
 }
@@ -93,6 +115,9 @@ impl fmt::Display for Event {
                 moment(*expires),
                 moment(*renew_at)
             ),
+            Self::KeySwitched => f.write_str("the device has another enrolment key"),
+            #[cfg(feature = "self-check")]
+            Self::NotServed { error, next } => write!(f, "{error}; again at {}", moment(*next)),
             Self::Pulled { at } => write!(
                 f,
                 "the operator wants this zone renewed: at {}",
@@ -102,6 +127,8 @@ impl fmt::Display for Event {
                 f,
                 "the current unit was broken, and dc-{number} is current now: check the storage"
             ),
+            #[cfg(feature = "self-check")]
+            Self::Served { number } => write!(f, "the server serves dc-{number}"),
             Self::Setback { error } => fmt::Display::fmt(error, f),
         }
     }

@@ -66,13 +66,26 @@ pub struct Unit {
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    key_access: Access,
 }
 
 impl Folder {
     /// Where the folder is; it need not be there yet.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            key_access: Access::Owner,
+        }
+    }
+
+    /// Lets a group read the keys of the units that are installed from now on.
+    #[must_use]
+    pub fn with_key_group(self, group: Option<u32>) -> Self {
+        Self {
+            key_access: group.map_or(Access::Owner, Access::Group),
+            ..self
+        }
     }
 
     /// What servers follow.
@@ -153,7 +166,7 @@ impl Folder {
         let files = [
             file(CHAIN, chain.as_bytes(), Access::Everyone),
             file(CREDENTIAL, credentials.as_bytes(), Access::Everyone),
-            file(KEY, key.as_bytes(), Access::Owner),
+            file(KEY, key.as_bytes(), self.key_access),
             file(META, &meta, Access::Everyone),
         ];
         files::create_folder(&self.unit(number), Access::Everyone, &files)

@@ -4,8 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use super::run::Stop;
 
 /// A command and its arguments.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,41 +27,46 @@ impl Hook {
         }
     }
 
-    /// Runs it, with the identity folder in `DC_IDENTITY`.
+    /// Runs it, with the identity folder in `DC_IDENTITY`, until `stop` says that the process is to end.
     ///
-    /// Fails with [`HookError::Start`], [`HookError::Failed`] or [`HookError::TooLong`].
-    pub fn run(&self, identity: &Path) -> Result<(), HookError> {
+    /// Fails with [`HookError::Start`], [`HookError::Failed`], [`HookError::Stopped`] or
+    /// [`HookError::TooLong`]. What the program has started itself is left alone: a server, as a rule.
+    pub fn run(&self, identity: &Path, stop: &mut Stop) -> Result<(), HookError> {
+        let failed = |source| HookError::Start {
+            program: self.program.clone(),
+            source,
+        };
         let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .env("DC_IDENTITY", identity)
             .stdin(Stdio::null())
             .spawn()
-            .map_err(|source| HookError::Start {
-                program: self.program.clone(),
-                source,
-            })?;
-        match wait(&mut child, self.timeout) {
-            Ok(Some(status)) if status.success() => Ok(()),
-            Ok(Some(status)) => Err(HookError::Failed { status }),
-            Ok(None) => Err(HookError::TooLong {
+            .map_err(failed)?;
+        match wait(&mut child, self.timeout, stop).map_err(failed)? {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(HookError::Failed { status }),
+            None if stop.is_told() => Err(HookError::Stopped),
+            None => Err(HookError::TooLong {
                 timeout: self.timeout,
-            }),
-            Err(source) => Err(HookError::Start {
-                program: self.program.clone(),
-                source,
             }),
         }
     }
 }
 
 /// Its status; none if it had to be ended.
-fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+pub(super) fn wait(
+    child: &mut Child,
+    timeout: Duration,
+    stop: &mut Stop,
+) -> io::Result<Option<ExitStatus>> {
     let started = Instant::now();
     while started.elapsed() < timeout {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        sleep(POLL);
+        if stop.wait(POLL) {
+            break;
+        }
     }
     child.kill()?;
     child.wait()?;
@@ -89,6 +95,8 @@ pub enum HookError {
         /// Why.
         source: io::Error,
     },
+    /// It was ended because the agent was told to end.
+    Stopped,
     /// It was ended because it did not end by itself.
     TooLong {
         /// How long it had.
@@ -100,7 +108,7 @@ impl std::error::Error for HookError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Start { source, .. } => Some(source),
-            Self::Failed { .. } | Self::TooLong { .. } => None,
+            Self::Failed { .. } | Self::Stopped | Self::TooLong { .. } => None,
         }
     }
 }
@@ -112,6 +120,9 @@ impl fmt::Display for HookError {
             Self::Start { program, source } => write!(
                 f,
                 "the hook {program:?} cannot be run ({source}): the first entry of 'hook.command' is a program, without a shell"
+            ),
+            Self::Stopped => f.write_str(
+                "the hook was ended because the agent was told to end: it runs when the agent is back",
             ),
             Self::TooLong { timeout } => write!(
                 f,
@@ -127,11 +138,15 @@ const POLL: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+
     use super::*;
 
     fn hook(program: &str, arguments: &[&str], timeout: Duration) -> Result<(), HookError> {
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        Hook::new(program.to_owned(), arguments, timeout).run(Path::new("/identity"))
+        Hook::new(program.to_owned(), arguments, timeout)
+            .run(Path::new("/identity"), &mut Stop::never())
     }
 
     const LONG: Duration = Duration::from_secs(30);
@@ -157,6 +172,20 @@ mod tests {
         assert!(matches!(error, HookError::Start { .. }), "{error}");
         let error = hook("sleep", &["600"], Duration::from_millis(50)).unwrap_err();
         assert!(matches!(error, HookError::TooLong { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_hook_ends_with_its_agent() {
+        let (told, tell) = UnixStream::pair().unwrap();
+        let started = Instant::now();
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            drop(tell);
+        });
+        let hook = Hook::new("sleep".to_owned(), vec!["600".to_owned()], 2 * LONG);
+        let error = hook.run(Path::new("/"), &mut Stop::on(told)).unwrap_err();
+        assert!(matches!(error, HookError::Stopped), "{error}");
+        assert!(started.elapsed() < LONG);
     }
 
     #[test]

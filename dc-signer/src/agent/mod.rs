@@ -21,19 +21,25 @@
 //! What is on the disk is written so that the power may go at any moment: see [`folder`] for what
 //! servers read, and [`state`] for what the agent remembers. When anything happens is in [`schedule`].
 
+mod after;
 pub mod client;
 pub mod clock;
 pub mod config;
 mod device;
 pub mod enrol;
 mod event;
+pub mod external;
 pub mod folder;
+pub mod group;
 pub mod hook;
 pub mod keys;
 mod renew;
 pub mod request;
+mod rotate;
 mod run;
 pub mod schedule;
+#[cfg(feature = "self-check")]
+pub mod self_check;
 pub mod state;
 pub mod status;
 pub mod verify;

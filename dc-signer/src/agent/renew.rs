@@ -1,13 +1,13 @@
 //! One request to the signer, from the key to the installed unit.
 
 use super::client::{Answer, Client, Trouble, Trust};
-use super::config::Config;
 use super::device::{Agent, algorithms};
 use super::enrol::{self, Ask, Code};
 use super::event::Event;
 use super::folder::Meta;
 use super::keys::{self, Key};
 use super::request;
+use super::rotate::With;
 use super::schedule::{self, Failure, Life};
 use super::state::{LastFailure, Pending, Pulled};
 use super::verify::Checker;
@@ -34,16 +34,17 @@ impl Agent {
         let Some(zone) = self.unit.as_ref().map(|unit| unit.meta.zone.clone()) else {
             return;
         };
-        let info = match self.client() {
+        let info = match self.client(With::Present) {
             Ok(client) => {
                 let Answer { date, result } = client.renewal_info(&zone);
                 self.hear(date);
                 result.ok()
             }
-            Err(error) => {
+            Err(Trouble::Local { source: error }) => {
                 self.tell(&Event::Setback { error });
                 None
             }
+            Err(_) => None,
         };
         let now = self.reading().now;
         let after = info.as_ref().map(|info| info.poll_after);
@@ -76,30 +77,33 @@ impl Agent {
         let local = |source| Trouble::Local { source };
         let (key, pending) = self.prepare().map_err(local)?;
         let ask = enrol::what_to_ask(&self.config.enrolment, &self.state).map_err(local)?;
-        let client = self.client().map_err(local)?;
-        let (credentials, code) = self.ask(&client, &pending, &ask)?;
-        self.install(&credentials, &key)?;
-        self.state.device = Some(credentials.device);
-        if let Some(code) = code {
+        let answer = self.ask(&pending, &ask)?;
+        self.install(&answer.credentials, &key)?;
+        self.state.device = Some(answer.credentials.device);
+        if let Some(code) = answer.code {
             self.state.used_code = Some(code.sha256());
         }
+        let offered = pending.next_enrolment_csr.is_some();
+        self.enrolment_key_worked(answer.with, offered);
         Ok(())
     }
 
-    /// Sends it, and what comes back; with the code that is used up now, if there was one.
-    fn ask<'a>(
-        &mut self,
-        client: &Client,
-        pending: &Pending,
-        ask: &'a Ask,
-    ) -> Result<(Credentials, Option<&'a Code>), Trouble> {
+    /// Sends it, and what comes back.
+    fn ask<'a>(&mut self, pending: &Pending, ask: &'a Ask) -> Result<Asked<'a>, Trouble> {
         let Ask::Enrol(code) = ask else {
-            return Ok((self.heard(client.renew(&request::renew(pending)))?, None));
+            return self.ask_to_renew(pending);
         };
         let code = code.as_ref();
+        let client = self.client(With::Enrolling)?;
         let enrol = request::enroll(pending, code.map(Code::as_str));
         let refused = match self.heard(client.enroll(&enrol)) {
-            Ok(credentials) => return Ok((credentials, code)),
+            Ok(credentials) => {
+                return Ok(Asked {
+                    credentials,
+                    code,
+                    with: With::Enrolling,
+                });
+            }
             Err(trouble) => trouble,
         };
         let Trouble::Refused { problem, .. } = &refused else {
@@ -108,12 +112,35 @@ impl Agent {
         if !enrol::may_be_in_already(problem.kind()) {
             return Err(refused);
         }
-        match self.heard(client.renew(&request::renew(pending))) {
-            Ok(credentials) => Ok((credentials, code)),
+        match self.ask_to_renew(pending) {
+            Ok(asked) => Ok(Asked { code, ..asked }),
             // What is wrong with the code says more than that the device is not in.
             Err(Trouble::Refused { .. }) => Err(refused),
             Err(trouble) => Err(trouble),
         }
+    }
+
+    /// Asks with the enrolment key that the signer should know, and, if it does not, with the other one of a
+    /// switch that the device may have lost count of.
+    fn ask_to_renew<'a>(&mut self, pending: &Pending) -> Result<Asked<'a>, Trouble> {
+        let (first, other) = self.enrolment_keys();
+        let refused = match self.renew_with(first, pending) {
+            Err(refused) if refused.is_about_the_key() => refused,
+            done => return done,
+        };
+        match other.map(|other| self.renew_with(other, pending)) {
+            None | Some(Err(Trouble::Refused { .. })) => Err(refused),
+            Some(done) => done,
+        }
+    }
+
+    fn renew_with<'a>(&mut self, with: With, pending: &Pending) -> Result<Asked<'a>, Trouble> {
+        let client = self.client(with)?;
+        Ok(Asked {
+            credentials: self.heard(client.renew(&request::renew(pending)))?,
+            code: None,
+            with,
+        })
     }
 
     /// The key and the request for it, both on the disk before anything is sent.
@@ -127,23 +154,23 @@ impl Agent {
         }
         let key = Key::generate()?;
         key.save(&self.config.state, NEXT_KEY)?;
-        let pending = request::pending(&key, held)?;
+        let next = self.next_enrolment_csr();
+        let pending = request::pending(&key, held, next)?;
         self.state.pending = Some(pending.clone());
         self.save_state()?;
         Ok((key, pending))
     }
 
-    fn client(&self) -> Result<Client, Error> {
+    fn client(&self, with: With) -> Result<Client, Trouble> {
         let trust = Trust {
             roots: self.config.signer_roots.clone(),
             reading: self.reading(),
             earliest: self.judge.earliest(),
         };
-        let who = enrol::who(&self.config.enrolment, &self.enrolment_key)?;
-        let Config {
-            signer, timeout, ..
-        } = &self.config;
-        Client::new(signer, *timeout, trust, who)
+        let key = self.enrolment_key(with);
+        enrol::who(&self.config.enrolment, key)
+            .and_then(|who| Client::new(&self.config.signer, self.config.timeout, trust, who))
+            .map_err(|source| Trouble::Local { source })
     }
 
     fn heard<T>(&mut self, answer: Answer<T>) -> Result<T, Trouble> {
@@ -230,6 +257,14 @@ impl Agent {
         }
         self.tell(&Event::Failed { trouble, next });
     }
+}
+
+/// An answer, and what it was got with.
+struct Asked<'a> {
+    credentials: Credentials,
+    /// The code that is used up now.
+    code: Option<&'a Code>,
+    with: With,
 }
 
 impl Pending {

@@ -20,14 +20,26 @@ pub fn self_signed(key: &Key) -> Result<CertificateDer<'static>, Error> {
 /// be sent again, the same to the byte, and the answer to the first one is not lost.
 ///
 /// Fails with [`Error::RequestNotMade`] if it cannot be made.
-pub fn pending(key: &Key, previous_sha256: Option<String>) -> Result<Pending, Error> {
-    let csr = key.with_params(|params, pair| params.serialize_request(pair)?.pem())?;
+pub fn pending(
+    key: &Key,
+    previous_sha256: Option<String>,
+    next_enrolment_csr: Option<String>,
+) -> Result<Pending, Error> {
+    let csr = csr(key)?;
     let idempotency_key = idempotency_key(&key.spki(), previous_sha256.as_deref());
     Ok(Pending {
         csr,
         idempotency_key,
         previous_sha256,
+        next_enrolment_csr,
     })
+}
+
+/// A request for this key, which shows that the device has it.
+///
+/// Fails with [`Error::RequestNotMade`] if it cannot be made.
+pub fn csr(key: &Key) -> Result<String, Error> {
+    key.with_params(|params, pair| params.serialize_request(pair)?.pem())
 }
 
 /// The same for the same key and predecessor, and for nothing else.
@@ -52,7 +64,7 @@ pub fn renew(pending: &Pending) -> RenewRequest {
         csr: pending.csr.clone(),
         previous_sha256: pending.previous_sha256.clone(),
         idempotency_key: pending.idempotency_key.clone(),
-        next_enrolment_csr: None,
+        next_enrolment_csr: pending.next_enrolment_csr.clone(),
     }
 }
 
@@ -77,7 +89,7 @@ mod tests {
     #[test]
     fn a_request_proves_possession_of_its_key_and_says_nothing_else() {
         let key = Key::generate().unwrap();
-        let pending = pending(&key, None).unwrap();
+        let pending = pending(&key, None, None).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("csr.pem");
         fs::write(&path, &pending.csr).unwrap();
@@ -92,7 +104,7 @@ mod tests {
     fn an_idempotency_key_is_of_one_key_and_one_predecessor() {
         let (one, other) = (Key::generate().unwrap(), Key::generate().unwrap());
         let key = |key: &Key, previous: Option<&str>| {
-            pending(key, previous.map(ToOwned::to_owned))
+            pending(key, previous.map(ToOwned::to_owned), None)
                 .unwrap()
                 .idempotency_key
         };

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::net::UnixStream;
+use std::thread::sleep;
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -20,7 +21,9 @@ use crate::error::Error;
 /// Whether somebody wants the process to end.
 #[derive(Debug)]
 pub struct Stop {
-    told: UnixStream,
+    /// Where it is told; nowhere if nobody does.
+    told: Option<UnixStream>,
+    is_told: bool,
 }
 
 impl Stop {
@@ -32,37 +35,68 @@ impl Stop {
         for signal in [SIGTERM, SIGINT] {
             pipe::register(signal, tell.try_clone()?)?;
         }
-        Ok(Self { told })
+        Ok(Self::on(told))
     }
 
     /// On whatever is written to the other end, or when that is dropped.
     #[must_use]
     pub fn on(told: UnixStream) -> Self {
-        Self { told }
+        Self {
+            told: Some(told),
+            is_told: false,
+        }
     }
 
-    /// Waits this long, or until somebody wants the process to end: then it is true.
+    /// Never.
+    #[must_use]
+    pub fn never() -> Self {
+        Self {
+            told: None,
+            is_told: false,
+        }
+    }
+
+    /// Whether somebody has wanted it by now, as far as [`wait`](Self::wait) has noticed.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.is_told
+    }
+
+    /// Waits this long, or until somebody wants the process to end: then it is true, and stays so.
     #[must_use]
     pub fn wait(&mut self, time: Duration) -> bool {
-        // Zero would mean for ever.
-        let time = time.max(Duration::from_millis(1));
-        if self.told.set_read_timeout(Some(time)).is_err() {
-            return true;
+        if !self.is_told {
+            self.is_told = match &mut self.told {
+                Some(told) => is_told(told, time),
+                None => {
+                    sleep(time);
+                    false
+                }
+            };
         }
-        match self.told.read_exact(&mut [0]) {
-            Ok(()) => true,
-            Err(error) => !matches!(
-                error.kind(),
-                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
-            ),
-        }
+        self.is_told
+    }
+}
+
+fn is_told(told: &mut UnixStream, time: Duration) -> bool {
+    // Zero would mean for ever.
+    let time = time.max(Duration::from_millis(1));
+    if told.set_read_timeout(Some(time)).is_err() {
+        return true;
+    }
+    match told.read_exact(&mut [0]) {
+        Ok(()) => true,
+        Err(error) => !matches!(
+            error.kind(),
+            ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+        ),
     }
 }
 
 /// Works until somebody wants the process to end. Returns how the device stands then.
 pub fn run(agent: &mut Agent, stop: &mut Stop) -> Status {
     loop {
-        let nap = agent.turn();
+        let nap = agent.turn_until(stop);
         if stop.wait(nap) {
             return agent.status();
         }
@@ -76,7 +110,7 @@ pub fn run(agent: &mut Agent, stop: &mut Stop) -> Status {
 pub fn once(agent: &mut Agent, stop: &mut Stop) -> Status {
     let delay = agent.start_delay();
     if delay.is_zero() || !stop.wait(delay) {
-        agent.turn();
+        agent.turn_until(stop);
     }
     agent.status()
 }

@@ -15,6 +15,10 @@ pub struct State {
     pub device: Option<String>,
     /// The SHA-256 of the activation code that was used, so that a new one is noticed.
     pub used_code: Option<String>,
+    /// When the enrolment key was first used; none before.
+    pub enrolment_key_since: Option<u64>,
+    /// Whether the signer knows the next enrolment key as well as this one.
+    pub switching: bool,
     /// How many requests have failed in a row.
     pub failures: u32,
     /// When to try again; none when nothing has failed.
@@ -33,6 +37,10 @@ pub struct State {
     pub hooked: Option<u64>,
     /// What the hook last failed with, and when to run it again.
     pub hook_failure: Option<HookFailure>,
+    /// The unit that was last seen to be served.
+    pub checked: Option<u64>,
+    /// The next look at what is served, and what was wrong with the last one.
+    pub self_check: Option<SelfCheck>,
 }
 
 /// What failed.
@@ -57,6 +65,8 @@ pub struct Pending {
     pub idempotency_key: String,
     /// The SHA-256 of the credential that is to be replaced.
     pub previous_sha256: Option<String>,
+    /// The request for the next enrolment key, in PEM, if the device is to get one.
+    pub next_enrolment_csr: Option<String>,
 }
 
 /// A renewal that the operator pulled forward.
@@ -77,6 +87,19 @@ pub struct HookFailure {
     pub next: u64,
     /// What is wrong with it.
     pub detail: String,
+}
+
+/// A look at what the device's own server serves.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct SelfCheck {
+    /// The unit that it should serve.
+    pub unit: u64,
+    /// How often it did not, in a row.
+    pub failures: u32,
+    /// When to look again.
+    pub next: u64,
+    /// What was wrong; none before the first look.
+    pub detail: Option<String>,
 }
 
 /// The file, and what is in it.

@@ -57,6 +57,8 @@ pub struct Status {
     pub next_attempt: Option<u64>,
     /// What is wrong with the hook.
     pub hook: Option<String>,
+    /// What is wrong with what the device's server serves.
+    pub served: Option<String>,
     /// What is wrong with the clock.
     pub clock: Option<String>,
     /// The SHA-256 of the enrolment key's SubjectPublicKeyInfo.
@@ -80,6 +82,10 @@ impl Status {
             last_failure: state.last_failure.clone(),
             next_attempt: state.next_attempt,
             hook: state.hook_failure.as_ref().map(|hook| hook.detail.clone()),
+            served: state
+                .self_check
+                .as_ref()
+                .and_then(|check| check.detail.clone()),
             clock: (!reading.verdict.is_good()).then(|| reading.verdict.to_string()),
             enrolment_key: None,
             now: reading.now,
@@ -149,7 +155,11 @@ impl fmt::Display for Status {
                 self.failures
             )?;
         }
-        for (what, wrong) in [("hook  ", &self.hook), ("clock ", &self.clock)] {
+        for (what, wrong) in [
+            ("hook  ", &self.hook),
+            ("server", &self.served),
+            ("clock ", &self.clock),
+        ] {
             if let Some(wrong) = wrong {
                 write!(f, "\n{what}     {wrong}")?;
             }

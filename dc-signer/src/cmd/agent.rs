@@ -52,10 +52,10 @@ impl Args {
         }
         let path = self.config.unwrap_or_default();
         let config = Config::load(&path)?;
-        if self.test_hook {
-            return test_hook(&config);
-        }
         let mut stop = Stop::on_signals().map_err(|source| Error::Signals { source })?;
+        if self.test_hook {
+            return test_hook(&config, &mut stop);
+        }
         let mut agent = Agent::open(config, Box::new(SystemClock::new()), Box::new(log))?;
         match self.once {
             true => Ok(code(once(&mut agent, &mut stop).level)),
@@ -80,12 +80,12 @@ impl StatusArgs {
     }
 }
 
-fn test_hook(config: &Config) -> Result<ExitCode, Error> {
+fn test_hook(config: &Config, stop: &mut Stop) -> Result<ExitCode, Error> {
     let Some(hook) = &config.hook else {
         eprintln!("there is no hook: add [hook] to the configuration");
         return Ok(ExitCode::FAILURE);
     };
-    match hook.run(&config.identity) {
+    match hook.run(&config.identity, stop) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
             eprintln!("error: {error}");

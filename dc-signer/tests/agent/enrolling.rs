@@ -1,7 +1,7 @@
 //! Getting in.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use dc_signer::agent::Level;
 use dc_signer::protocol::Kind;
@@ -36,6 +36,27 @@ fn keys_are_for_their_owner_alone_and_not_the_same() {
     assert_ne!(keys[0], keys[1]);
     // The request's key has become the unit's, and is nowhere else.
     assert!(!device.path("state/next-key.pem").exists());
+}
+
+#[test]
+fn a_group_can_read_the_key_that_a_server_needs_and_no_other() {
+    let signer = Signer::start();
+    let device = Device::new(&signer);
+    let own = fs::metadata(device.path(".")).unwrap();
+    // Only root can give files to a group that it is not in.
+    let group = if own.uid() == 0 { 4711 } else { own.gid() };
+    let more = format!("start_delay = '0s'\ncode_file = 'code'\nkey_group = '{group}'\n");
+    device.configure(&more);
+    device.boot().turn();
+    for (name, mode) in [
+        ("identity/current/key.pem", 0o640),
+        ("state/enrolment-key.pem", 0o600),
+    ] {
+        let metadata = fs::metadata(device.path(name)).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, mode, "{name}");
+        let is_for_group = metadata.gid() == group;
+        assert!(is_for_group || mode == 0o600, "{name}");
+    }
 }
 
 #[test]

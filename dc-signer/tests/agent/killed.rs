@@ -11,7 +11,7 @@ use crate::signer::Signer;
 const KILLS: u32 = 150;
 
 /// A number that changes from round to round, to spread the moments.
-fn spread(round: u32, longest: Duration) -> Duration {
+pub(crate) fn spread(round: u32, longest: Duration) -> Duration {
     longest * (round.wrapping_mul(2_654_435_761) >> 16) / 0xffff
 }
 

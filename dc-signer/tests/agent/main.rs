@@ -17,4 +17,7 @@ mod months;
 mod processes;
 mod refused;
 mod renewing;
+mod rotating;
+#[cfg(feature = "self-check")]
+mod served;
 mod signer;

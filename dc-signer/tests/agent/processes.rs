@@ -21,7 +21,7 @@ fn agent(device: &Device, arguments: &[&str]) -> Command {
     command
 }
 
-fn wait_until(what: impl Fn() -> bool) {
+fn wait_until(mut what: impl FnMut() -> bool) {
     let started = Instant::now();
     while !what() {
         assert!(started.elapsed() < Duration::from_secs(60));
@@ -52,6 +52,26 @@ fn a_daemon_enrols_stays_and_ends_on_sigterm() {
     assert!(output.status.success(), "{output:?}");
     installed(&device.current()).unwrap();
     assert_eq!(device.look_really().level, Level::Fine);
+}
+
+#[test]
+fn a_daemon_ends_on_sigterm_while_its_hook_runs_and_runs_it_again_later() {
+    let signer = Signer::start();
+    let device = Device::new(&signer);
+    let hook = |command: &str| {
+        let lines = "start_delay = '0s'\ncode_file = 'code'\n[hook]\ntimeout = '10m'\n";
+        device.configure(&format!("{lines}command = ['sh', '-c', '{command}']\n"));
+    };
+    hook("touch \"$DC_IDENTITY/../began\"; exec sleep 600");
+    let mut child = agent(&device, &[]).spawn().unwrap();
+    wait_until(|| device.path("began").exists());
+    terminate(&child);
+    wait_until(|| child.try_wait().unwrap().is_some());
+    assert!(child.wait().unwrap().success());
+    assert_eq!(device.look_really().hook, None);
+    hook("touch \"$DC_IDENTITY/../ran\"");
+    assert!(agent(&device, &["--once"]).status().unwrap().success());
+    assert!(device.path("ran").exists());
 }
 
 #[test]

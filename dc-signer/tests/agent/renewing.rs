@@ -8,7 +8,7 @@ use crate::device::Device;
 use crate::signer::{DAY, HOUR, Mood, Signer};
 
 /// Turns until the credential is another one. Returns after how many seconds.
-fn until_renewed(device: &Device, agent: &mut dc_signer::agent::Agent) -> u64 {
+pub(crate) fn until_renewed(device: &Device, agent: &mut dc_signer::agent::Agent) -> u64 {
     let (start, before) = (device.signer.now(), device.credential());
     while device.credential() == before {
         let nap = agent.turn().as_secs();

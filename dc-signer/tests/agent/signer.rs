@@ -62,6 +62,8 @@ struct Inner {
     answers: Mutex<Vec<(String, Vec<u8>)>>,
     codes: Mutex<Vec<String>>,
     keys: Mutex<Vec<Vec<u8>>>,
+    /// Which key takes which one's place when it is first used.
+    switches: Mutex<Vec<[Vec<u8>; 2]>>,
     requests: AtomicU32,
     issued: AtomicU32,
     polls: AtomicU32,
@@ -119,6 +121,7 @@ impl Signer {
             answers: Mutex::default(),
             codes: Mutex::default(),
             keys: Mutex::default(),
+            switches: Mutex::default(),
             requests: AtomicU32::new(0),
             issued: AtomicU32::new(0),
             polls: AtomicU32::new(0),
@@ -276,6 +279,7 @@ impl Signer {
             if !known {
                 return refuse(Kind::UnknownDevice, String::new());
             }
+            self.switch(&request, key);
             return (200, String::new(), self.renew(&request, mood));
         }
         assert!(head.starts_with("POST /v1/enroll "), "{head}");
@@ -290,6 +294,33 @@ impl Signer {
         codes[at].clear();
         lock(&self.inner.keys).push(key.to_vec());
         (200, String::new(), self.issue(&request.csr, mood))
+    }
+
+    /// Takes the device's next key beside the one it asks with, and forgets the one before that.
+    fn switch(&self, request: &RenewRequest, key: &[u8]) {
+        let mut switches = lock(&self.inner.switches);
+        let mut keys = lock(&self.inner.keys);
+        switches.retain(|[old, new]| {
+            if new == key {
+                keys.retain(|known| known != old);
+            }
+            new != key
+        });
+        if let Some(csr) = &request.next_enrolment_csr {
+            let new = public_key(csr);
+            if !keys.contains(&new) {
+                keys.push(new.clone());
+                switches.push([key.to_vec(), new]);
+            }
+        }
+    }
+
+    /// The SHA-256 of each enrolment key that it takes.
+    pub(crate) fn known_keys(&self) -> Vec<String> {
+        lock(&self.inner.keys)
+            .iter()
+            .map(|key| sha256(key))
+            .collect()
     }
 
     fn renew(&self, request: &RenewRequest, mood: &Mood) -> Vec<u8> {
@@ -366,6 +397,14 @@ impl Signer {
         })
         .unwrap()
     }
+}
+
+fn public_key(csr: &str) -> Vec<u8> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), csr).unwrap();
+    let algorithms = default_provider().signature_verification_algorithms.all;
+    let key = DeviceKey::from_csr(file.path(), algorithms).unwrap();
+    key.spki().to_vec()
 }
 
 fn pem(label: &'static str, der: &[u8]) -> String {

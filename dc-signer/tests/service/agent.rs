@@ -1,7 +1,7 @@
 //! The device's agent with the service that it is made for.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Clock for Ahead {
     }
 }
 
-struct Device(TempDir);
+pub(crate) struct Device(TempDir);
 
 impl Device {
     /// With lines that say how it gets in.
@@ -42,18 +42,22 @@ impl Device {
         device
     }
 
-    fn with_code(rig: &Rig) -> Self {
-        let device = Self::new(rig, "code_file = 'code'\n");
+    pub(crate) fn with_code(rig: &Rig) -> Self {
+        Self::with_code_and(rig, "")
+    }
+
+    fn with_code_and(rig: &Rig, more: &str) -> Self {
+        let device = Self::new(rig, &format!("code_file = 'code'\n{more}"));
         let added = rig.add("one");
         fs::write(device.path("code"), added["code"]["code"].as_str().unwrap()).unwrap();
         device
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn boot(&self, days_ahead: u64) -> Agent {
+    pub(crate) fn boot(&self, days_ahead: u64) -> Agent {
         let config = Config::load(&self.path("agent.toml")).unwrap();
         let clock = Box::new(Ahead(SystemClock::new(), days_ahead));
         Agent::open(config, clock, Box::new(|event| eprintln!("{event}"))).unwrap()
@@ -92,7 +96,52 @@ fn the_agent_enrols_and_renews_and_follows_a_rollover() {
 }
 
 #[test]
+fn the_agent_changes_its_enrolment_key_and_the_old_one_is_refused() {
+    let rig = Rig::start();
+    let device = Device::with_code_and(&rig, "enrolment_key_lifetime = '1d'\n");
+    let key = |agent: &Agent| agent.status().enrolment_key.unwrap();
+    let mut agent = device.boot(0);
+    agent.turn();
+    let first = key(&agent);
+    drop(agent);
+    let old = fs::read(device.path("state/enrolment-key.pem")).unwrap();
+    // Offered, and then used.
+    for changed in [false, true] {
+        let mut agent = device.boot(4);
+        agent.turn();
+        assert_eq!(agent.status().level, Level::Fine);
+        assert_eq!(key(&agent) != first, changed);
+    }
+    let served = device.served();
+    // Whoever has a copy of the old key has nothing.
+    let new = fs::read(device.path("state/enrolment-key.pem")).unwrap();
+    fs::write(device.path("state/enrolment-key.pem"), old).unwrap();
+    let mut agent = device.boot(4);
+    agent.turn();
+    let failure = agent.status().last_failure.unwrap();
+    assert_eq!(failure.kind, "unknown-device");
+    drop(agent);
+    fs::write(device.path("state/enrolment-key.pem"), new).unwrap();
+    fs::remove_file(device.path("state/state.json")).unwrap();
+    device.boot(4).turn();
+    assert!(device.served() != served);
+}
+
+#[test]
 fn the_agent_enrols_with_what_its_manufacturer_gave_it() {
+    enrols_with_manufacturers_key(|_| "key = 'made-key.pem'".to_owned());
+}
+
+#[test]
+fn the_agent_enrols_with_a_key_that_only_a_program_can_use() {
+    enrols_with_manufacturers_key(|key| {
+        let key = key.display();
+        format!("sign_command = ['openssl', 'dgst', '-sha256', '-sign', '{key}']")
+    });
+}
+
+/// With lines that say where the key is, which lies at the path.
+fn enrols_with_manufacturers_key(lines: impl FnOnce(&Path) -> String) {
     let rig = Rig::start();
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -102,17 +151,20 @@ fn the_agent_enrols_with_what_its_manufacturer_gave_it() {
     rig.configure("[[manufacturers]]\nname = \"acme\"\nanchors = \"acme.pem\"");
     let new = json!({"external_id": "one", "manufacturer": "acme", "serial": "SN1"});
     rig.admin().post("/v1/admin/devices", &new).ok();
-    let device = Device::new(
-        &rig,
-        "[manufacturer]\nchain = 'made.pem'\nkey = 'made-key.pem'\n",
-    );
+    let kept = tempfile::tempdir().unwrap();
+    let kept = kept.path().join("made-key.pem");
+    let lines = lines(&kept);
+    let more = format!("[manufacturer]\nchain = 'made.pem'\n{lines}\n");
+    let device = Device::new(&rig, &more);
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     let serial = DnType::CustomDnType(vec![2, 5, 4, 5]);
     params.distinguished_name.push(serial, "SN1");
     let made = params.signed_by(&key, &acme).unwrap();
     fs::write(device.path("made.pem"), made.pem()).unwrap();
-    fs::write(device.path("made-key.pem"), key.serialize_pem()).unwrap();
+    for path in [&kept, &device.path("made-key.pem")] {
+        fs::write(path, key.serialize_pem()).unwrap();
+    }
     device.boot(0).turn();
     let first = device.served();
     device.boot(4).turn();

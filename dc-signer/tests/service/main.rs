@@ -15,6 +15,8 @@ mod configuration;
 mod devices;
 mod disk;
 mod floods;
+#[cfg(feature = "agent")]
+mod following;
 mod http2;
 mod lifecycle;
 mod operators;

@@ -11,7 +11,7 @@ use ureq::http::header::{DATE, RETRY_AFTER};
 use crate::agent::schedule::Failure;
 use crate::agent::verify::Untrusted;
 use crate::error::Error;
-use crate::protocol::Problem;
+use crate::protocol::{Kind, Problem};
 
 /// The answer to a request.
 #[derive(Debug)]
@@ -158,15 +158,24 @@ impl Trouble {
         }
     }
 
+    /// Whether the signer does not know the key that it was asked with, or knows another one by now.
+    #[must_use]
+    pub fn is_about_the_key(&self) -> bool {
+        match self {
+            Self::Refused { problem, .. } => {
+                matches!(problem.kind(), Some(Kind::KeyRefused | Kind::UnknownDevice))
+            }
+            _ => false,
+        }
+    }
+
     /// A word that does not change its meaning, for programs.
     #[must_use]
     pub fn kind(&self) -> &str {
         match self {
             Self::Local { .. } => "local",
             Self::NotUnderstood { .. } => "not-understood",
-            Self::Refused { problem, .. } => problem
-                .kind()
-                .map_or("refused", crate::protocol::Kind::name),
+            Self::Refused { problem, .. } => problem.kind().map_or("refused", Kind::name),
             Self::Status { .. } => "status",
             Self::Unreachable { .. } => "unreachable",
             Self::Untrusted { .. } => "untrusted",
@@ -222,7 +231,6 @@ impl fmt::Display for Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Kind;
 
     fn refused(kind: Kind, status: u16) -> Trouble {
         let problem = serde_json::to_vec(&Problem::new(kind, "do this")).unwrap();

@@ -15,7 +15,7 @@ use ureq::unversioned::transport::{Connector, TcpConnector};
 use ureq::{Agent, Body};
 
 pub use answer::{Answer, Trouble};
-pub use tls::{Trust, Who};
+pub use tls::{Trust, Who, WhoseKey};
 
 use crate::error::Error;
 use crate::protocol::{

@@ -1,5 +1,6 @@
 //! TLS to the signer: a pinned root, the device's own certificate, and a time that may be a guess.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring::sign::any_supported_type;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::server::ParsedCertificate;
+use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore,
     SignatureScheme,
@@ -15,6 +17,7 @@ use rustls::{
 use zeroize::Zeroizing;
 
 use crate::agent::clock::Reading;
+use crate::agent::external::External;
 use crate::error::Error;
 
 /// Which signer is the right one.
@@ -34,17 +37,46 @@ pub struct Who {
     /// Its certificate, with whatever is above it.
     pub chain: Vec<CertificateDer<'static>>,
     /// The key of the certificate.
-    pub key: Zeroizing<PrivateKeyDer<'static>>,
+    pub key: WhoseKey,
+}
+
+/// A key, or what signs with it.
+pub enum WhoseKey {
+    /// The key itself.
+    Here(Zeroizing<PrivateKeyDer<'static>>),
+    /// A program and its arguments.
+    Elsewhere(Vec<String>),
+}
+
+impl fmt::Debug for WhoseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Here(_) => "Here(..)",
+            Self::Elsewhere(_) => "Elsewhere(..)",
+        })
+    }
 }
 
 impl Who {
     /// Reads the key where it is, so that no copy of it is left but the one that signs.
     fn certified(self) -> Result<SingleCertAndKey, TlsError> {
         let Self { chain, key } = self;
-        let certified = CertifiedKey::new(chain, any_supported_type(&key)?);
+        let key: Arc<dyn SigningKey> = match key {
+            WhoseKey::Here(key) => any_supported_type(&key)?,
+            WhoseKey::Elsewhere(command) => Arc::new(external(command, &chain)?),
+        };
+        let certified = CertifiedKey::new(chain, key);
         certified.keys_match()?;
         Ok(certified.into())
     }
+}
+
+fn external(command: Vec<String>, chain: &[CertificateDer<'static>]) -> Result<External, TlsError> {
+    let first = chain.first().ok_or(TlsError::NoCertificatesPresented)?;
+    let spki = ParsedCertificate::try_from(first)?.subject_public_key_info();
+    External::new(command, spki.into_owned()).ok_or_else(|| {
+        TlsError::General("sign_command cannot be used with the certificate's kind of key".into())
+    })
 }
 
 /// TLS 1.3 only: below it, the device's certificate would go over the line in the clear.

@@ -1,0 +1,187 @@
+//! A key that stays where it is, in a secure element or a TPM: a program of the maker's signs with it.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use der::Decode;
+use der::asn1::ObjectIdentifier;
+use pki_types::SubjectPublicKeyInfoDer;
+use rustls::sign::{Signer, SigningKey};
+use rustls::{Error as TlsError, SignatureAlgorithm, SignatureScheme};
+use x509_cert::spki::SubjectPublicKeyInfoRef;
+
+use super::hook;
+use super::run::Stop;
+
+/// A key behind a program, which gets a message on its standard input and writes the signature of it, as TLS has it,
+/// to its standard output.
+#[derive(Clone)]
+pub struct External {
+    command: Vec<String>,
+    scheme: SignatureScheme,
+    spki: SubjectPublicKeyInfoDer<'static>,
+}
+
+impl External {
+    /// The key of this public key, behind this program and its arguments.
+    ///
+    /// Signs with ECDSA on P-256 and P-384, with the hash that TLS 1.3 has for each, with Ed25519, or with RSA-PSS and
+    /// SHA-256. `None` for other keys.
+    #[must_use]
+    pub fn new(command: Vec<String>, spki: SubjectPublicKeyInfoDer<'static>) -> Option<Self> {
+        Some(Self {
+            command,
+            scheme: scheme(&spki)?,
+            spki,
+        })
+    }
+
+    fn run(&self, message: &[u8]) -> io::Result<Vec<u8>> {
+        let (program, arguments) = self.command.split_first().ok_or(io::ErrorKind::NotFound)?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        // It may have gone already; then its status says why.
+        let sent = child.stdin.take().map(|mut input| input.write_all(message));
+        let status = hook::wait(&mut child, TIMEOUT, &mut Stop::never())?;
+        match status {
+            Some(status) if !status.success() => {
+                return Err(io::Error::other(format!("it ended with {status}")));
+            }
+            Some(_) => sent.unwrap_or(Ok(()))?,
+            None => return Err(io::ErrorKind::TimedOut.into()),
+        }
+        let mut signature = Vec::new();
+        if let Some(output) = child.stdout.take() {
+            output.take(LONGEST).read_to_end(&mut signature)?;
+        }
+        Ok(signature)
+    }
+}
+
+impl SigningKey for External {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        offered
+            .contains(&self.scheme)
+            .then(|| Box::new(self.clone()) as Box<dyn Signer>)
+    }
+
+    fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
+        Some(self.spki.clone())
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        match self.scheme {
+            SignatureScheme::ED25519 => SignatureAlgorithm::ED25519,
+            SignatureScheme::RSA_PSS_SHA256 => SignatureAlgorithm::RSA,
+            _ => SignatureAlgorithm::ECDSA,
+        }
+    }
+}
+
+impl Signer for External {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, TlsError> {
+        let program = self.command.first().map_or("", String::as_str);
+        self.run(message).map_err(|error| {
+            TlsError::General(format!(
+                "the program {program:?} of 'manufacturer.sign_command' does not sign: {error}"
+            ))
+        })
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        self.scheme
+    }
+}
+
+impl fmt::Debug for External {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            command: _,
+            scheme,
+            spki: _,
+        } = self;
+        f.debug_struct("External")
+            .field("scheme", scheme)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a key signs with in TLS 1.3 (RFC 8446 §4.2.3).
+fn scheme(spki: &[u8]) -> Option<SignatureScheme> {
+    let algorithm = SubjectPublicKeyInfoRef::from_der(spki).ok()?.algorithm;
+    match algorithm.oid {
+        ED25519 => Some(SignatureScheme::ED25519),
+        RSA => Some(SignatureScheme::RSA_PSS_SHA256),
+        EC => match algorithm.parameters_oid().ok()? {
+            P256 => Some(SignatureScheme::ECDSA_NISTP256_SHA256),
+            P384 => Some(SignatureScheme::ECDSA_NISTP384_SHA384),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+/// Secure elements are slow, but not that slow.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Of a signature with RSA and 8192 bits.
+const LONGEST: u64 = 1024;
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{KeyPair, PublicKeyData};
+
+    use super::*;
+
+    fn external(command: &[&str], key: &KeyPair) -> Option<External> {
+        let command = command.iter().map(ToString::to_string).collect();
+        External::new(command, key.subject_public_key_info().into())
+    }
+
+    #[test]
+    fn what_the_program_writes_is_the_signature() {
+        let key = KeyPair::generate().unwrap();
+        let external = external(&["tr", "a-z", "A-Z"], &key).unwrap();
+        let schemes = [
+            SignatureScheme::ED25519,
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+        ];
+        let signer = external.choose_scheme(&schemes).unwrap();
+        assert_eq!(signer.scheme(), schemes[1]);
+        assert_eq!(signer.sign(b"message").unwrap(), b"MESSAGE");
+        assert!(external.choose_scheme(&schemes[..1]).is_none());
+    }
+
+    #[test]
+    fn each_kind_of_key_has_its_scheme() {
+        for (algorithm, expected) in [
+            (
+                &rcgen::PKCS_ECDSA_P384_SHA384,
+                SignatureScheme::ECDSA_NISTP384_SHA384,
+            ),
+            (&rcgen::PKCS_ED25519, SignatureScheme::ED25519),
+        ] {
+            let key = KeyPair::generate_for(algorithm).unwrap();
+            assert_eq!(external(&["x"], &key).unwrap().scheme, expected);
+        }
+        assert!(External::new(Vec::new(), vec![0x30, 0].into()).is_none());
+    }
+
+    #[test]
+    fn a_program_that_fails_is_named() {
+        let key = KeyPair::generate().unwrap();
+        for command in [&["false"][..], &["/nowhere/at all"]] {
+            let error = external(command, &key).unwrap().sign(b"m").unwrap_err();
+            assert!(error.to_string().contains(command[0]), "{error}");
+        }
+    }
+}

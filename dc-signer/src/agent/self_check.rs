@@ -1,0 +1,124 @@
+//! A look at this device's own server, as a client has it: does it serve the credential that was installed?
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dc_core::Form;
+use dc_rustls::client::{Config, Peer, UniqueName};
+use pki_types::{ServerName, UnixTime};
+use rustls::RootCertStore;
+use rustls::crypto::ring::default_provider;
+use rustls::time_provider::TimeProvider;
+
+use super::folder::Unit;
+
+/// Connects to a server and wants the unit's name and key, at the time that the agent believes in.
+///
+/// Fails with [`SelfCheckError`].
+pub fn run(
+    address: SocketAddr,
+    roots: &Arc<RootCertStore>,
+    unit: &Unit,
+    now: UnixTime,
+) -> Result<(), SelfCheckError> {
+    let unreachable = |source| SelfCheckError::Unreachable { address, source };
+    let refused = |source| SelfCheckError::Refused { address, source };
+    let name = ServerName::try_from(unit.meta.name.clone())
+        .map_err(|source| unreachable(io::Error::other(source)))?;
+    let named = unit
+        .credentials
+        .iter()
+        .any(|stored| stored.form == Form::Named);
+    let client = Config::builder(Arc::new(default_provider()))
+        .roots(roots.clone())
+        .unique_name(match named {
+            true => UniqueName::Required,
+            false => UniqueName::Ignored,
+        })
+        .time_provider(Arc::new(At(now)))
+        .without_resumption()
+        .build()
+        .map_err(refused)?;
+    let tcp = TcpStream::connect_timeout(&address, TIMEOUT).map_err(unreachable)?;
+    tcp.set_read_timeout(Some(TIMEOUT)).map_err(unreachable)?;
+    tcp.set_write_timeout(Some(TIMEOUT)).map_err(unreachable)?;
+    match client.connect(name, tcp).map_err(refused)?.peer() {
+        Peer::Delegated { spki, .. } if *spki == unit.spki => Ok(()),
+        _ => Err(SelfCheckError::NotTheCurrentOne {
+            address,
+            number: unit.number,
+        }),
+    }
+}
+
+/// The time that the agent believes in.
+#[derive(Debug)]
+struct At(UnixTime);
+
+impl TimeProvider for At {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(self.0)
+    }
+}
+
+/// Why clients do not get the new credential.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SelfCheckError {
+    /// The server has another one: an older one, as a rule.
+    NotTheCurrentOne {
+        /// The server.
+        address: SocketAddr,
+        /// The unit that it should serve.
+        number: u64,
+    },
+    /// A client would not accept what the server serves.
+    Refused {
+        /// The server.
+        address: SocketAddr,
+        /// Why.
+        source: dc_rustls::Error,
+    },
+    /// There is no connection.
+    Unreachable {
+        /// The server.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl std::error::Error for SelfCheckError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NotTheCurrentOne { .. } => None,
+            Self::Refused { source, .. } => Some(source),
+            Self::Unreachable { source, .. } => Some(source),
+        }
+    }
+}
+
+impl fmt::Display for SelfCheckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotTheCurrentOne { address, number } => write!(
+                f,
+                "the server at {address} does not serve dc-{number}: see that it follows 'current' or that the hook reloads it"
+            ),
+            Self::Refused { address, source } => write!(
+                f,
+                "clients do not accept what the server at {address} serves: {source}"
+            ),
+            Self::Unreachable { address, source } => write!(
+                f,
+                "the server at {address} cannot be reached: {source}: start it, or check 'self_check'"
+            ),
+        }
+    }
+}
+
+/// It is on the same machine.
+const TIMEOUT: Duration = Duration::from_secs(5);
