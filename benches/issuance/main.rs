@@ -7,7 +7,7 @@
 //! clients. The load shares the machine, so the processor time says more than the rate.
 //!
 //! ```text
-//! cargo bench -p dc-benches --bench issuance -- --seconds 20 --clients 64
+//! cargo bench -p dc-benches --bench issuance -- --seconds 20 --clients 128
 //! DC_SIGNER_TEST_POSTGRES=postgres://... cargo bench -p dc-benches --bench issuance -- --postgres
 //! ```
 
@@ -31,7 +31,7 @@ struct Args {
     #[arg(long, default_value_t = 10)]
     seconds: u64,
     /// How many devices connect at the same time
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 128)]
     clients: usize,
     /// How many devices there are; each renews a few times, so that limits per device are not what is measured
     #[arg(long, default_value_t = 4000)]
