@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
 
 use der::Decode;
@@ -45,6 +47,7 @@ impl External {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
+        let signature = read(child.stdout.take());
         // It may have gone already; then its status says why.
         let sent = child.stdin.take().map(|mut input| input.write_all(message));
         let status = hook::wait(&mut child, TIMEOUT, &mut Stop::never())?;
@@ -55,12 +58,23 @@ impl External {
             Some(_) => sent.unwrap_or(Ok(()))?,
             None => return Err(io::ErrorKind::TimedOut.into()),
         }
-        let mut signature = Vec::new();
-        if let Some(output) = child.stdout.take() {
-            output.take(LONGEST).read_to_end(&mut signature)?;
-        }
-        Ok(signature)
+        signature.recv_timeout(GRACE).unwrap_or_else(|_| {
+            let why = "what it has started keeps its standard output open";
+            Err(io::Error::other(why))
+        })
     }
+}
+
+/// Reads in a thread of its own: what a program has started may keep its output open for ever.
+fn read(output: Option<ChildStdout>) -> Receiver<io::Result<Vec<u8>>> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut signature = Vec::new();
+        let read = output.map_or(Ok(0), |it| it.take(LONGEST).read_to_end(&mut signature));
+        // Nobody waits any more if it took too long.
+        let _ = sender.send(read.map(|_| signature));
+    });
+    receiver
 }
 
 impl SigningKey for External {
@@ -133,11 +147,15 @@ const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 /// Secure elements are slow, but not that slow.
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the last bytes may take once the program has ended.
+const GRACE: Duration = Duration::from_secs(1);
 /// Of a signature with RSA and 8192 bits.
 const LONGEST: u64 = 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use rcgen::{KeyPair, PublicKeyData};
 
     use super::*;
@@ -174,6 +192,16 @@ mod tests {
             assert_eq!(external(&["x"], &key).unwrap().scheme, expected);
         }
         assert!(External::new(Vec::new(), vec![0x30, 0].into()).is_none());
+    }
+
+    #[test]
+    fn nobody_waits_for_what_the_program_has_started() {
+        let key = KeyPair::generate().unwrap();
+        let command = ["sh", "-c", "cat; sleep 15 & exit 0"];
+        let began = Instant::now();
+        let error = external(&command, &key).unwrap().sign(b"m").unwrap_err();
+        assert!(error.to_string().contains("keeps its standard output"));
+        assert!(began.elapsed() < Duration::from_secs(10));
     }
 
     #[test]
