@@ -70,8 +70,11 @@ impl<D: Database> Engine<D> {
     }
 }
 
+/// A lookup is much shorter than a commit, so without a pace hardly any two would share one.
+const LOOKUP_PACE: Duration = Duration::from_millis(3);
+
 fn recorder<D: Database>(database: Arc<D>, node: Arc<str>) -> Queue<Issuance, Recorded> {
-    Queue::start(move |issuances: Vec<Issuance>| {
+    Queue::start(Duration::ZERO, move |issuances: Vec<Issuance>| {
         let (database, node) = (Arc::clone(&database), Arc::clone(&node));
         async move { group::record_all(&*database, &node, &issuances).await }
     })
@@ -85,7 +88,7 @@ async fn find_by_keys<D: Database>(
 }
 
 fn finder<D: Database>(database: Arc<D>) -> Queue<Sha256, Option<Device>> {
-    Queue::start(move |keys: Vec<Sha256>| {
+    Queue::start(LOOKUP_PACE, move |keys: Vec<Sha256>| {
         let database = Arc::clone(&database);
         async move {
             match find_by_keys(&*database, &keys).await {

@@ -3,9 +3,11 @@
 //! A commit waits for the disk, and a query for another thread or a server, as long for one as for a hundred.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 
 use crate::store::Error;
 
@@ -29,14 +31,15 @@ fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Queue<Q, A> {
-    /// `answer` has an answer for each of its questions, in their order.
-    pub(super) fn start<F, R>(answer: F) -> Self
+    /// `answer` has an answer for each of its questions, in their order. It is called once in a `pace` at most, so that
+    /// more can come together where one call is short: who comes alone waits for nothing.
+    pub(super) fn start<F, R>(pace: Duration, answer: F) -> Self
     where
         F: Fn(Vec<Q>) -> R + Send + 'static,
         R: Future<Output = Vec<Result<A, Error>>> + Send + 'static,
     {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(receiver, answer));
+        let task = tokio::spawn(run(receiver, pace, answer));
         Self {
             sender: Mutex::new(Some(sender)),
             task: Mutex::new(Some(task)),
@@ -77,13 +80,14 @@ pub(super) fn closed() -> Error {
     }
 }
 
-async fn run<Q, A, F, R>(mut receiver: mpsc::Receiver<Job<Q, A>>, answer: F)
+async fn run<Q, A, F, R>(mut receiver: mpsc::Receiver<Job<Q, A>>, pace: Duration, answer: F)
 where
     F: Fn(Vec<Q>) -> R,
     R: Future<Output = Vec<Result<A, Error>>>,
 {
     let mut jobs = Vec::with_capacity(MOST);
     while receiver.recv_many(&mut jobs, MOST).await > 0 {
+        let next = Instant::now() + pace;
         let (questions, waiting): (Vec<_>, Vec<_>) = jobs
             .drain(..)
             .map(|job: Job<Q, A>| (job.question, job.done))
@@ -92,6 +96,9 @@ where
         for (done, answer) in waiting.into_iter().zip(answers) {
             // Whoever asked may have hung up.
             let _ = done.send(answer);
+        }
+        if Instant::now() < next {
+            sleep_until(next).await;
         }
     }
 }
@@ -114,14 +121,17 @@ mod tests {
             Arc::new(Mutex::new(Vec::new())),
         );
         let (theirs, counted) = (Arc::clone(&gate), Arc::clone(&batches));
-        let queue = Arc::new(Queue::start(move |questions: Vec<usize>| {
-            let (gate, batches) = (Arc::clone(&theirs), Arc::clone(&counted));
-            async move {
-                gate.acquire().await.unwrap().forget();
-                lock(&batches).push(questions.len());
-                questions.into_iter().map(|q| Ok(q * 2)).collect()
-            }
-        }));
+        let queue = Arc::new(Queue::start(
+            Duration::ZERO,
+            move |questions: Vec<usize>| {
+                let (gate, batches) = (Arc::clone(&theirs), Arc::clone(&counted));
+                async move {
+                    gate.acquire().await.unwrap().forget();
+                    lock(&batches).push(questions.len());
+                    questions.into_iter().map(|q| Ok(q * 2)).collect()
+                }
+            },
+        ));
         let ask = |question| {
             let queue = Arc::clone(&queue);
             tokio::spawn(async move { queue.ask(question).await.unwrap() })
@@ -139,10 +149,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_comes_soon_after_another_waits_for_more() {
+        let pace = Duration::from_millis(100);
+        let batches = Arc::new(Mutex::new(Vec::new()));
+        let counted = Arc::clone(&batches);
+        let queue = Queue::start(pace, move |questions: Vec<()>| {
+            lock(&counted).push(questions.len());
+            async move { questions.into_iter().map(Ok).collect() }
+        });
+        let began = Instant::now();
+        queue.ask(()).await.unwrap();
+        assert!(began.elapsed() < pace);
+        let (one, other) = tokio::join!(queue.ask(()), queue.ask(()));
+        assert!(one.is_ok() && other.is_ok());
+        assert!(began.elapsed() >= pace);
+        assert_eq!(*lock(&batches), [1, 2]);
+    }
+
+    #[tokio::test]
     async fn what_waits_is_answered_before_it_stops_and_nothing_after() {
-        let queue = Arc::new(Queue::start(|questions: Vec<()>| async move {
-            questions.into_iter().map(Ok).collect()
-        }));
+        let queue = Arc::new(Queue::start(
+            Duration::ZERO,
+            |questions: Vec<()>| async move { questions.into_iter().map(Ok).collect() },
+        ));
         queue.check().unwrap();
         let (asked, ()) = tokio::join!(queue.ask(()), queue.stop());
         asked.unwrap();
@@ -152,7 +181,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_that_died_is_an_error() {
-        let queue: Queue<(), ()> = Queue::start(|_| async { panic!("on purpose") });
+        let queue: Queue<(), ()> = Queue::start(Duration::ZERO, |_| async { panic!("on purpose") });
         assert!(queue.ask(()).await.is_err());
         assert!(queue.check().is_err());
     }
