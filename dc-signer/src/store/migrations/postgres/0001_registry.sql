@@ -82,7 +82,9 @@ CREATE TABLE answers (
     answer                BYTEA NOT NULL,
     expires               BIGINT NOT NULL,
     PRIMARY KEY (device, key)
-);
+)
+-- An answer is a little over 2 kB, beyond which rows are compressed; for an hour that is not worth it.
+WITH (toast_tuple_target = 8160);
 CREATE INDEX answers_expires ON answers (expires);
 
 -- Issue rows are in one table a week, issues_<week>, that is dropped whole.
