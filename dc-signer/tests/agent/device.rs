@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -73,6 +74,16 @@ impl Device {
             self.signer.port
         );
         fs::write(self.path("agent.toml"), text).unwrap();
+    }
+
+    /// The agent as a process, which looks once and ends.
+    pub(crate) fn once(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
+        command
+            .args(["agent", "--once", "--config"])
+            .arg(self.path("agent.toml"))
+            .stderr(Stdio::null());
+        command
     }
 
     pub(crate) fn give_code(&self, code: &str) {

@@ -1,7 +1,6 @@
 //! The agent as a real process that is killed at any moment.
 
 use std::fs;
-use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -19,22 +18,14 @@ pub(crate) fn spread(round: u32, longest: Duration) -> Duration {
 fn the_folder_is_whole_whenever_the_agent_is_killed() {
     let signer = Signer::start();
     let device = Device::new(&signer);
-    let once = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
-        command
-            .args(["agent", "--once", "--config"])
-            .arg(device.path("agent.toml"))
-            .stderr(Stdio::null());
-        command
-    };
     let started = Instant::now();
-    assert!(once().status().unwrap().success());
+    assert!(device.once().status().unwrap().success());
     let longest = started.elapsed() * 12 / 10;
     let (mut units, mut changed) = (fs::read_link(device.current()).unwrap(), 0);
     for round in 0..KILLS {
         // A new code makes every run enrol again, so that each has a unit to write.
         device.give_code(&signer.new_code());
-        let mut child = once().spawn().unwrap();
+        let mut child = device.once().spawn().unwrap();
         sleep(spread(round, longest));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -48,7 +39,7 @@ fn the_folder_is_whole_whenever_the_agent_is_killed() {
         "killed too early or too late: {changed}"
     );
     // A run that is left alone cleans up whatever the others left.
-    assert!(once().status().unwrap().success());
+    assert!(device.once().status().unwrap().success());
     let mut names: Vec<String> = fs::read_dir(device.path("identity"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

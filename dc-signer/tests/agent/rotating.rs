@@ -1,7 +1,6 @@
 //! Another enrolment key, without ever being locked out.
 
 use std::fs;
-use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Instant;
 
@@ -97,23 +96,15 @@ fn make_due(device: &Device) {
 fn an_agent_that_is_killed_at_any_moment_is_never_locked_out() {
     let signer = Signer::start();
     let device = rotating(&signer);
-    let once = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
-        command
-            .args(["agent", "--once", "--config"])
-            .arg(device.path("agent.toml"))
-            .stderr(Stdio::null());
-        command
-    };
-    assert!(once().status().unwrap().success());
+    assert!(device.once().status().unwrap().success());
     make_due(&device);
     let started = Instant::now();
-    assert!(once().status().unwrap().success());
+    assert!(device.once().status().unwrap().success());
     let longest = started.elapsed() * 12 / 10;
     let (mut now, mut switched) = (device.look_really().enrolment_key, 0);
     for round in 0..KILLS {
         make_due(&device);
-        let mut child = once().spawn().unwrap();
+        let mut child = device.once().spawn().unwrap();
         sleep(spread(round, longest));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -127,7 +118,7 @@ fn an_agent_that_is_killed_at_any_moment_is_never_locked_out() {
     for _ in 0..2 {
         make_due(&device);
         let before = device.credential();
-        assert!(once().status().unwrap().success());
+        assert!(device.once().status().unwrap().success());
         assert_ne!(device.credential(), before);
     }
     let status = device.look_really();
