@@ -16,8 +16,10 @@ use tokio::time::sleep;
 use super::{Location, Store, migrate, open};
 
 mod server;
+mod small_disk;
 
 pub(crate) use server::Own;
+pub(crate) use small_disk::SmallDisk;
 
 /// Makes a test for each database out of each function.
 macro_rules! on_both {

@@ -1,7 +1,5 @@
 //! A full disk, and a database server that dies: nothing leaves that is not stored, and all goes on by itself.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,56 +7,12 @@ use std::time::Duration;
 
 use dc_signer::store::Location;
 use sqlx::{Connection, PgConnection, SqliteConnection};
-use tempfile::TempDir;
 
 use crate::client::Answer;
 use crate::postgres::Own;
 use crate::rig::Rig;
 use crate::router::{Router, csr};
-
-/// A file system of a few megabytes, for root only.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn mount(size: &str) -> Option<Self> {
-        // The path of a server's socket has to be short.
-        let folder = tempfile::Builder::new()
-            .prefix("dcsd")
-            .tempdir_in("/tmp")
-            .unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]);
-        let mounted = mount.arg(folder.path()).status();
-        let mounted = mounted.is_ok_and(|status| status.success());
-        if !mounted {
-            eprintln!("skipped: only root can mount a small disk to fill up");
-        }
-        mounted.then_some(Self(folder))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn fill(&self) {
-        let mut file = File::create(self.path().join("ballast")).unwrap();
-        // Down to the last byte.
-        for size in [65_536, 1] {
-            while file.write_all(&vec![0; size]).is_ok() {}
-        }
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.path().join("ballast")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let mut unmount = Command::new("umount");
-        let _ = unmount.arg("--lazy").arg(self.path()).status();
-    }
-}
+use crate::small_disk::SmallDisk;
 
 /// A refusal that says when to come again, and of which kind it is.
 fn unavailable(answer: &Answer) {

@@ -27,3 +27,5 @@ mod postgres;
 mod rig;
 mod router;
 mod secrets;
+#[path = "../../src/store/testing/small_disk.rs"]
+mod small_disk;

@@ -2,59 +2,16 @@
 //! again.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
-use std::process::Command;
 
 use super::*;
-use crate::store::testing::Own;
+use crate::store::testing::{Own, SmallDisk};
 
 /// More than the records of a few devices.
 const ROOM: usize = 256 * 1024;
 
-/// A file system of a few megabytes, for root only.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let folder = tempfile::TempDir::new().unwrap();
-        let mut mount = Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", "size=6m", "tmpfs"])
-            .arg(folder.path());
-        let mounted = mount.status().is_ok_and(|status| status.success());
-        mounted.then_some(Self(folder))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn fill(&self) {
-        let mut file = File::create(self.path().join("ballast")).unwrap();
-        // Down to the last byte.
-        for size in [65_536, 1] {
-            while file.write_all(&vec![0; size]).is_ok() {}
-        }
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.path().join("ballast")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let mut unmount = Command::new("umount");
-        let _ = unmount.arg("--lazy").arg(self.path()).status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_and_recovers_by_itself() {
-    let Some(disk) = SmallDisk::mount() else {
-        eprintln!("skipped: only root can mount a small disk to fill up");
+    let Some(disk) = SmallDisk::mount("6m") else {
         return;
     };
     let location = Location::File(disk.path().join("signer.db"));
