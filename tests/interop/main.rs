@@ -6,6 +6,7 @@
 //! `target/interop`.
 
 mod boring;
+mod connection;
 mod endpoint;
 mod firefox;
 mod handshake;

@@ -1,19 +1,14 @@
 //! A connection over TLS that a test keeps open, with our client.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use dc_rustls::{
     Error,
-    client::{AsyncStream, Config, Peer},
+    client::{AsyncStream, Peer},
 };
 use hickory_proto::{
     op::{Message, Query},
     rr::{Name, RecordType},
-};
-use rustls::{
-    RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -21,26 +16,7 @@ use tokio::{
 };
 
 use super::Router;
-
-/// A connection to one of the router's ports, which has proved the name.
-pub(crate) async fn connect(
-    port: u16,
-    root: &Path,
-    name: &str,
-    alpn: &str,
-) -> Result<AsyncStream<TcpStream>, Error> {
-    let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_file(root).unwrap())
-        .unwrap();
-    let config = Config::builder(Arc::new(ring::default_provider()))
-        .roots(roots)
-        .alpn_protocols([alpn.as_bytes().to_vec()])
-        .build()?;
-    let tcp = TcpStream::connect(("127.0.0.1", port)).await?;
-    let name = ServerName::try_from(name.to_owned()).unwrap();
-    config.connect_async(name, tcp).await
-}
+use crate::connection::connect;
 
 /// A connection for DNS over TLS.
 #[derive(Debug)]

@@ -4,10 +4,10 @@ use std::net::UdpSocket;
 
 use super::{
     Options, Over,
-    client::{Dot, connect},
+    client::Dot,
     upstream::{BIG, Upstream},
 };
-use crate::setup;
+use crate::{connection::connect, setup};
 
 const BOTH: [Over; 2] = [Over::Dot, Over::Doh];
 

@@ -4,16 +4,11 @@ use std::path::Path;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use hickory_proto::op::Message;
-use http_body_util::{BodyExt, Full};
-use hyper::{
-    Request, Response,
-    body::Bytes,
-    client::conn::{http1, http2},
-};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use http_body_util::Full;
+use hyper::{Request, Response, body::Bytes};
 
 use super::{Options, Router, client, upstream::Upstream};
-use crate::{setup, vendor::Device};
+use crate::{connection, setup, vendor::Device};
 
 const DNS: &str = "application/dns-message";
 
@@ -25,20 +20,8 @@ async fn send(
     protocol: &str,
     request: Request<Full<Bytes>>,
 ) -> Response<Bytes> {
-    let tls = client::connect(router.https, root, &device.name, protocol);
-    let io = TokioIo::new(tls.await.unwrap());
-    let response = if protocol == "h2" {
-        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
-        tokio::spawn(connection);
-        sender.send_request(request).await.unwrap()
-    } else {
-        let (mut sender, connection) = http1::handshake(io).await.unwrap();
-        tokio::spawn(connection);
-        sender.send_request(request).await.unwrap()
-    };
-    let (head, body) = response.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    Response::from_parts(head, body)
+    let tls = connection::connect(router.https, root, &device.name, protocol);
+    connection::send(tls.await.unwrap(), request).await
 }
 
 fn get(device: &Device, path: &str) -> Request<Full<Bytes>> {
