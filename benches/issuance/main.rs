@@ -81,6 +81,7 @@ fn main() {
         &prepared.config(),
         &devices[0].client,
         handshakes.server_each(),
+        args.clients,
         args.test,
     );
     let report = report::Report {

@@ -53,6 +53,7 @@ pub(crate) fn measure(
     config: &Config,
     client: &Arc<ClientConfig>,
     handshake: Duration,
+    clients: usize,
     quick: bool,
 ) -> Parts {
     let times = if quick { 10 } else { 4000 };
@@ -62,7 +63,7 @@ pub(crate) fn measure(
         in_memory: in_memory(config, client, times),
         verify,
         sign,
-        commit: commit(config, if quick { 100 } else { 40_000 }),
+        commit: commit(config, clients, if quick { 100 } else { 40_000 }),
     }
 }
 
@@ -128,12 +129,12 @@ fn signatures(times: u32) -> (Duration, Duration) {
 }
 
 /// This process's time for one durable record, of many that share their commits, in the database that was loaded.
-fn commit(config: &Config, times: u32) -> Duration {
+fn commit(config: &Config, callers: usize, times: u32) -> Duration {
     Runtime::new().unwrap().block_on(async {
         let store = database::open(config).await.unwrap();
         let devices = devices(&store).await;
         let before = processor_time("self");
-        record(&store, devices, times).await;
+        record(&store, devices, callers, times).await;
         let spent = processor_time("self") - before;
         store.close().await;
         spent / times
@@ -165,10 +166,10 @@ fn this_thread() -> Duration {
     )
 }
 
-/// As many callers at once as the load has clients.
-async fn record(store: &Arc<dyn Store>, devices: Arc<[Device]>, times: u32) {
+/// As many callers at once as the load has clients, so that as many share a commit.
+async fn record(store: &Arc<dyn Store>, devices: Arc<[Device]>, callers: usize, times: u32) {
     let next = Arc::new(AtomicUsize::new(0));
-    let callers: Vec<_> = (0..CALLERS)
+    let callers: Vec<_> = (0..callers)
         .map(|_| {
             let (store, next, devices) = (store.clone(), next.clone(), devices.clone());
             tokio::spawn(async move {
@@ -212,6 +213,5 @@ fn issuance(device: &Device, number: usize) -> Issuance {
     }
 }
 
-const CALLERS: usize = 48;
 /// One credential and a chain of one certificate, in JSON.
 const ANSWER: usize = 2048;
