@@ -78,7 +78,8 @@ impl Desk {
         Ok(desk)
     }
 
-    /// Takes what may change from another configuration, which the tenant may not, reads zones and keys again, and accepts the clock as it is now.
+    /// Takes what may change from another configuration (the tenant may not), reads zones and keys again, and
+    /// accepts the clock as it is now.
     ///
     /// Fails with what reading files fails with, and with [`Error::Store`]; then nothing has changed.
     pub async fn reload(&self, config: &Config) -> Result<(), Error> {
