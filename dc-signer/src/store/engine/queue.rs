@@ -31,8 +31,8 @@ fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Queue<Q, A> {
-    /// `answer` has an answer for each of its questions, in their order. It is called once in a `pace` at most, so that
-    /// more can come together where one call is short: who comes alone waits for nothing.
+    /// `answer` has an answer for each of its questions, in their order. While several come
+    /// at once it is called once in a `pace` at most, so that more share a call; who comes alone waits for nothing.
     pub(super) fn start<F, R>(pace: Duration, answer: F) -> Self
     where
         F: Fn(Vec<Q>) -> R + Send + 'static,
@@ -92,12 +92,13 @@ where
             .drain(..)
             .map(|job: Job<Q, A>| (job.question, job.done))
             .unzip();
+        let are_several = questions.len() > 1;
         let answers = answer(questions).await;
         for (done, answer) in waiting.into_iter().zip(answers) {
             // Whoever asked may have hung up.
             let _ = done.send(answer);
         }
-        if Instant::now() < next {
+        if are_several && Instant::now() < next {
             sleep_until(next).await;
         }
     }
@@ -149,8 +150,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_soon_after_another_waits_for_more() {
-        let pace = Duration::from_millis(100);
+    async fn several_wait_for_more_and_one_alone_for_nothing() {
+        let pace = Duration::from_millis(500);
         let batches = Arc::new(Mutex::new(Vec::new()));
         let counted = Arc::clone(&batches);
         let queue = Queue::start(pace, move |questions: Vec<()>| {
@@ -159,11 +160,15 @@ mod tests {
         });
         let began = Instant::now();
         queue.ask(()).await.unwrap();
+        queue.ask(()).await.unwrap();
+        let two = async || tokio::join!(queue.ask(()), queue.ask(()));
+        let (one, other) = two().await;
+        assert!(one.is_ok() && other.is_ok());
         assert!(began.elapsed() < pace);
-        let (one, other) = tokio::join!(queue.ask(()), queue.ask(()));
+        let (one, other) = two().await;
         assert!(one.is_ok() && other.is_ok());
         assert!(began.elapsed() >= pace);
-        assert_eq!(*lock(&batches), [1, 2]);
+        assert_eq!(*lock(&batches), [1, 1, 2, 2]);
     }
 
     #[tokio::test]
