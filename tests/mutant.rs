@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -269,6 +269,8 @@ pub struct Wire<T> {
     pending: Vec<u8>,
     /// Handshake bytes under one key that are less than a message.
     handshake: Vec<u8>,
+    /// Whether a warning is still to come in front of the first encrypted handshake record.
+    warns: bool,
 }
 
 impl<T: Read + Write> Wire<T> {
@@ -280,7 +282,15 @@ impl<T: Read + Write> Wire<T> {
             framing,
             pending: Vec::new(),
             handshake: Vec::new(),
+            warns: false,
         }
+    }
+
+    /// Sends `user_canceled` (RFC 8446 §6.1) in front of the encrypted part of the handshake, and goes on.
+    #[must_use]
+    pub fn warning(mut self, warns: bool) -> Self {
+        self.warns = warns;
+        self
     }
 
     fn send(&mut self, record: &[u8]) -> io::Result<()> {
@@ -333,6 +343,9 @@ impl<T: Read + Write> Wire<T> {
             }
         }
         self.handshake.drain(..used);
+        if std::mem::take(&mut self.warns) {
+            self.io.write_all(&sealer.seal(ALERT, &USER_CANCELED, 0))?;
+        }
         for fragment in self.framing.cut.records(&flight) {
             let record = sealer.seal(HANDSHAKE, fragment, self.framing.padding);
             self.io.write_all(&record)?;
@@ -360,6 +373,16 @@ impl<T: Read + Write> Write for Wire<T> {
         Ok(buf.len())
     }
 
+    /// rustls tries to send an alert once, and may have another record in front of it.
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write(
+            &bufs
+                .iter()
+                .flat_map(|buf| buf.iter().copied())
+                .collect::<Vec<u8>>(),
+        )
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.io.flush()
     }
@@ -371,6 +394,8 @@ impl<T> fmt::Debug for Wire<T> {
     }
 }
 
+const ALERT: u8 = 21;
+const USER_CANCELED: [u8; 2] = [1, 90];
 const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 const MAX_FRAGMENT: usize = 1 << 14;

@@ -1,8 +1,15 @@
 //! What the targets in `fuzz/` need of what is private; it is only there for them.
 
 use dc_core::Form;
+use rustls::crypto::cipher::{
+    AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, MessageDecrypter, MessageEncrypter,
+    Tls13AeadAlgorithm, UnsupportedOperationError,
+};
+use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion};
 
 use crate::io::Adapter;
+use crate::provider::Side;
+use crate::record::RecordProtection;
 use crate::view::certificate::unpack;
 use crate::view::client_hello::{self, Relabelling};
 use crate::view::stream;
@@ -22,6 +29,69 @@ impl ToRustls {
     /// Maps the next bytes in place.
     pub fn apply(&mut self, handshake: &mut [u8]) {
         self.0.apply(handshake);
+    }
+}
+
+/// What a client's record layer makes of handshake bytes in records of this length, with a warning in front of each.
+#[must_use]
+pub fn behind_warnings(handshake: &[u8], length: usize) -> Vec<u8> {
+    let protection = RecordProtection {
+        inner: &Unprotected,
+        side: Side::Client { offer: &[] },
+    };
+    let mut decrypter = protection.decrypter(AeadKey::from([0; 32]), Iv::new([0; 12]));
+    let mut opened = Vec::new();
+    let mut open = |typ, payload: &[u8]| {
+        let mut payload = payload.to_vec();
+        let record = InboundOpaqueMessage::new(typ, ProtocolVersion::TLSv1_3, &mut payload);
+        if let Ok(plain) = decrypter.decrypt(record, 0)
+            && plain.typ == ContentType::Handshake
+        {
+            opened.extend_from_slice(plain.payload);
+        }
+    };
+    for record in handshake.chunks(length.max(1)) {
+        open(ContentType::Alert, &USER_CANCELED);
+        open(ContentType::Handshake, record);
+    }
+    opened
+}
+
+/// A warning that TLS 1.3 still has (RFC 8446 §6.1).
+const USER_CANCELED: [u8; 2] = [1, 90];
+
+/// No protection: what is fuzzed is what surrounds it.
+struct Unprotected;
+
+impl Tls13AeadAlgorithm for Unprotected {
+    fn encrypter(&self, _: AeadKey, _: Iv) -> Box<dyn MessageEncrypter> {
+        unreachable!("nothing is sent")
+    }
+
+    fn decrypter(&self, _: AeadKey, _: Iv) -> Box<dyn MessageDecrypter> {
+        Box::new(Self)
+    }
+
+    fn key_len(&self) -> usize {
+        32
+    }
+
+    fn extract_keys(
+        &self,
+        _: AeadKey,
+        _: Iv,
+    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        Err(UnsupportedOperationError)
+    }
+}
+
+impl MessageDecrypter for Unprotected {
+    fn decrypt<'a>(
+        &mut self,
+        message: InboundOpaqueMessage<'a>,
+        _: u64,
+    ) -> Result<InboundPlainMessage<'a>, Error> {
+        Ok(message.into_plain_message())
     }
 }
 

@@ -64,7 +64,8 @@ impl Tls13AeadAlgorithm for RecordProtection {
 /// A client's decrypter: Certificate from wire to rustls.
 struct CertificateDecrypter {
     inner: Box<dyn MessageDecrypter>,
-    /// Gone after the first record that is not of the handshake: bulk data passes untouched.
+    /// Gone after the first record of application data: bulk data passes untouched. Nothing else ends it, for a
+    /// warning may come in front of Certificate.
     handshake: Option<Handshake>,
 }
 
@@ -83,7 +84,7 @@ impl MessageDecrypter for CertificateDecrypter {
             return self.inner.decrypt(message, seq);
         };
         let plain = handshake.decrypt(self.inner.as_mut(), message, seq)?;
-        if plain.typ != ContentType::Handshake {
+        if plain.typ == ContentType::ApplicationData {
             self.handshake = None;
         }
         Ok(plain)
@@ -124,7 +125,7 @@ impl Handshake {
 /// A server's encrypter: Certificate from rustls to wire.
 struct CertificateEncrypter {
     inner: Box<dyn MessageEncrypter>,
-    /// Gone after the first record that is not of the handshake.
+    /// Gone after the first record of application data.
     to_wire: Option<ToWire>,
 }
 
@@ -134,13 +135,12 @@ impl MessageEncrypter for CertificateEncrypter {
         message: OutboundPlainMessage<'_>,
         seq: u64,
     ) -> Result<OutboundOpaqueMessage, Error> {
-        let Some(to_wire) = &mut self.to_wire else {
+        if message.typ == ContentType::ApplicationData {
+            self.to_wire = None;
+        }
+        let (Some(to_wire), ContentType::Handshake) = (&mut self.to_wire, message.typ) else {
             return self.inner.encrypt(message, seq);
         };
-        if message.typ != ContentType::Handshake {
-            self.to_wire = None;
-            return self.inner.encrypt(message, seq);
-        }
         let mut payload = message.payload.to_vec();
         // The store refuses credentials whose block could straddle two records, and rustls panics
         // when encryption fails. Were it to happen, the record goes out in the rustls view, which no
@@ -195,3 +195,7 @@ impl MessageEncrypter for AlertEncrypter {
 
 /// AlertLevel (RFC 8446 §6).
 const FATAL: u8 = 2;
+
+#[cfg(test)]
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+mod tests;

@@ -2,7 +2,9 @@
 #![no_main]
 
 use dc_core::{DelegatedCredential, Form};
-use dc_rustls::fuzzing::{ToRustls, certificate_body_to_rustls, certificates_to_wire, unpack_blob};
+use dc_rustls::fuzzing::{
+    ToRustls, behind_warnings, certificate_body_to_rustls, certificates_to_wire, unpack_blob,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -17,6 +19,8 @@ fuzz_target!(|input: &[u8]| {
     for length in [1, usize::from(cut), 1 + usize::from(mode)] {
         assert_eq!(to_rustls(&stream, length), mapped, "cut into {length}");
     }
+    // Nothing but application data ends the mapping.
+    assert_eq!(behind_warnings(&stream, 1 + usize::from(cut)), mapped);
     if mode % 4 != 0 {
         check_blocks(&stream, &mapped);
     }

@@ -12,6 +12,7 @@ use rustls::AlertDescription as Alert;
 
 use crate::rogue::{CHUNKS, Scene, Verdict};
 use crate::setup::ALL;
+use crate::stock::smuggled;
 
 /// An OCSPResponse that says tryLater.
 const OCSP: [u8; 5] = [0x30, 3, 0x0a, 1, 3];
@@ -40,6 +41,23 @@ fn what_fits_is_accepted() {
                 );
             });
         }
+    }
+}
+
+/// A warning is no reason to stop looking at what follows.
+#[test]
+fn behind_a_warning() {
+    let scene = Scene::new();
+    let client = scene.client(UniqueName::Required);
+    let smuggled = status(&smuggled(&scene.vendor, &scene.device));
+    for chunk in CHUNKS {
+        let rogue = |block| scene.device().block(0, block).warning();
+        let verdict = rogue(scene.credential(Form::Named)).meet(&client, chunk);
+        assert!(matches!(verdict.accepted(), Peer::Delegated { .. }));
+        let verdict = rogue(smuggled.clone()).meet(&client, chunk);
+        let (refusal, alert) = verdict.refused();
+        assert_eq!(*refusal, Refusal::MalformedExtensions);
+        assert_eq!(alert, Alert::DecodeError);
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) struct Rogue {
     key: PrivateKeyDer<'static>,
     rewrite: Rewrite,
     framing: Framing,
+    warns: bool,
     change: fn(&mut ServerConfig),
     /// Whose certificates it asks clients for, without insisting.
     asks: Option<RootCertStore>,
@@ -49,6 +50,7 @@ impl Rogue {
             key,
             rewrite: mutant::unchanged(),
             framing: Framing::default(),
+            warns: false,
             change: |config| config.cert_compressors.clear(),
             asks: None,
         }
@@ -71,6 +73,12 @@ impl Rogue {
 
     pub(crate) fn framing(mut self, framing: Framing) -> Self {
         self.framing = framing;
+        self
+    }
+
+    /// Sends a warning before it says who it is.
+    pub(crate) fn warning(mut self) -> Self {
+        self.warns = true;
         self
     }
 
@@ -103,7 +111,8 @@ impl Rogue {
 
     fn serve(&self, far: End) -> Option<rustls::Error> {
         let connection = ServerConnection::new(self.config()).unwrap();
-        let mut tls = StreamOwned::new(connection, Wire::new(far, &self.rewrite, self.framing));
+        let wire = Wire::new(far, &self.rewrite, self.framing).warning(self.warns);
+        let mut tls = StreamOwned::new(connection, wire);
         let served = tls.write_all(b"pong").and_then(|()| tls.read(&mut [0]));
         last_words(&mut tls.conn, &mut tls.sock, served.err()?)
     }

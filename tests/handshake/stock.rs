@@ -173,7 +173,7 @@ fn our_client_talks_tls12_only_when_it_is_allowed() {
 }
 
 /// A blob that stands for a good credential: what our own server gives rustls as OCSP response.
-fn smuggled(vendor: &Vendor, device: &Device) -> Vec<u8> {
+pub(crate) fn smuggled(vendor: &Vendor, device: &Device) -> Vec<u8> {
     let stored = vendor.issue(device, Form::Named);
     let [head, rest] = [&stored.bytes[..6], &stored.bytes[6..]];
     let spki_len = usize::from(rest[1]) << 8 | usize::from(rest[2]);

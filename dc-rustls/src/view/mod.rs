@@ -31,7 +31,7 @@ mod entries;
 mod handshake;
 pub(crate) mod stream;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod to_rustls;
 mod to_wire;
 

@@ -83,10 +83,10 @@ pub(super) struct WireBlock {
 
 /// A stream of handshake messages, one of them a Certificate.
 #[derive(Clone, Debug)]
-pub(super) struct Flight {
+pub(crate) struct Flight {
     pub(super) blocks: Vec<WireBlock>,
     pub(super) certificate: Vec<u8>,
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Any block that fits the mapping.
@@ -118,7 +118,7 @@ fn wire_block(form: Form, body: Vec<u8>, ocsp: Option<(Vec<u8>, bool)>) -> WireB
 }
 
 /// Messages around a Certificate of one to four entries.
-pub(super) fn any_flight() -> impl Strategy<Value = Flight> {
+pub(crate) fn any_flight() -> impl Strategy<Value = Flight> {
     let other = (
         prop_oneof![Just(2u8), Just(8), Just(13), Just(15), Just(20)],
         vec(any::<u8>(), 0..80),
