@@ -1,13 +1,18 @@
 //! Sessions: resumed within the life of the credential, not after it.
 
-use std::sync::Arc;
+use std::fmt;
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use dc_core::Form;
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, Peer, Stream, UniqueName};
 use dc_rustls::server::{Acceptor, Settings, Store};
 use dc_tests::pair::{Outcome, connect};
+use dc_tests::pipe::{End, pipe};
 use dc_tests::vendor::{Device, Vendor, provider};
-use rustls::HandshakeKind;
+use rustls::pki_types::ServerName;
+use rustls::{HandshakeKind, KeyLog};
 
 use crate::setup::{ALL, Clock, HOUR, acceptor, client, client_at, stock_server};
 
@@ -115,6 +120,55 @@ fn a_session_with_a_certificate_is_not_taken_for_one_with_a_credential() {
         (full.peer(), resumed.peer()),
         (&Peer::Certificate, &Peer::Certificate)
     );
+}
+
+/// Reads from a connection whenever a key is logged, which is in the middle of another one's handshake.
+struct ReadsMeanwhile(Mutex<Stream<End>>);
+
+impl KeyLog for ReadsMeanwhile {
+    fn log(&self, label: &str, _: &[u8], _: &[u8]) {
+        if label == "SERVER_TRAFFIC_SECRET_0" {
+            self.0.lock().unwrap().read_exact(&mut [0; 4]).unwrap();
+        }
+    }
+}
+
+impl fmt::Debug for ReadsMeanwhile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReadsMeanwhile")
+    }
+}
+
+#[test]
+fn a_ticket_that_comes_in_the_handshake_of_another_connection_is_for_its_own_peer() {
+    let vendor = Vendor::default();
+    let [router, camera] = ["router", "camera"].map(Device::new);
+    let [serves_router, serves_camera] =
+        [&router, &camera].map(|device| acceptor(&vendor, device, &[Form::Named]));
+    let asks_router = client(&vendor, UniqueName::Required);
+    let (near, far) = pipe(ALL);
+    let name = ServerName::try_from(router.name.clone()).unwrap();
+    let first = thread::scope(|scope| {
+        scope.spawn(|| {
+            serves_router
+                .accept(far)
+                .unwrap()
+                .write_all(b"pong")
+                .unwrap()
+        });
+        asks_router.connect(name, near).unwrap()
+    });
+    let full = first.peer().clone();
+    let asks_camera = Config::builder(provider())
+        .roots(vendor.roots())
+        .key_log(Arc::new(ReadsMeanwhile(Mutex::new(first))))
+        .build()
+        .unwrap();
+    let other = connect(&asks_camera, &camera.name, &serves_camera, ALL);
+    assert_ne!(*other.peer(), full);
+    let resumed = connect(&asks_router, &router.name, &serves_router, ALL);
+    assert_eq!(kind(&resumed), HandshakeKind::Resumed);
+    assert_eq!(*resumed.peer(), full);
 }
 
 #[test]

@@ -70,7 +70,15 @@ pub(super) struct ConnectionSessions {
     shared: Arc<Sessions>,
     clock: Arc<dyn TimeProvider>,
     authorization: Authorization,
-    peer: Mutex<Option<Arc<Peer>>>,
+    peer: Mutex<Known>,
+}
+
+/// Whom a connection is with, as far as it is known.
+#[derive(Default)]
+struct Known {
+    peer: Option<Arc<Peer>>,
+    /// Whether the handshake is over, so that this does not change any more.
+    is_final: bool,
 }
 
 impl ConnectionSessions {
@@ -90,16 +98,29 @@ impl ConnectionSessions {
     /// Remembers what a step of the handshake found out.
     pub(super) fn found(&self, peer: Option<Arc<Peer>>) {
         if peer.is_some() {
-            *self.own_peer() = peer;
+            self.known().peer = peer;
         }
     }
 
-    /// Whom the connection is with: who was verified, or with whom the resumed session was made.
-    pub(super) fn peer(&self) -> Option<Arc<Peer>> {
-        self.own_peer().clone()
+    /// Whom the connection is with, now that the handshake is over: who was verified, or with whom the resumed
+    /// session was made.
+    pub(super) fn settle(&self) -> Option<Arc<Peer>> {
+        let mut known = self.known();
+        known.is_final = true;
+        known.peer.clone()
     }
 
-    fn own_peer(&self) -> MutexGuard<'_, Option<Arc<Peer>>> {
+    /// Whom the connection is with. In the very step that verifies the peer only the cell knows; after the
+    /// handshake the cell is that of another connection, if this one is read from in a step of that.
+    fn peer(&self) -> Option<Arc<Peer>> {
+        let known = self.known();
+        match known.is_final {
+            true => known.peer.clone(),
+            false => handover::peer().or_else(|| known.peer.clone()),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.peer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -127,8 +148,7 @@ impl ClientSessionStore for ConnectionSessions {
         server_name: ServerName<'static>,
         value: Tls13ClientSessionValue,
     ) {
-        // A ticket may come in the very step that verified the peer.
-        let Some(peer) = handover::peer().or_else(|| self.peer()) else {
+        let Some(peer) = self.peer() else {
             return;
         };
         let mut names = self.shared.names();
@@ -150,7 +170,7 @@ impl ClientSessionStore for ConnectionSessions {
             // RFC 9345 §7.4: a session does not outlive the credential it was made under, nor what the
             // application thinks of the peer.
             if peer.is_valid_at(now) && self.authorization.allows(server_name, &peer) {
-                *self.own_peer() = Some(peer);
+                self.known().peer = Some(peer);
                 return Some(value);
             }
         }

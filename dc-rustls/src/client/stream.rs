@@ -35,7 +35,7 @@ impl<T: Read + Write> Stream<T> {
             sessions.found(peer);
             step.map(drop)
         })?;
-        let peer = sessions.peer().ok_or(Error::PeerUnknown)?;
+        let peer = sessions.settle().ok_or(Error::PeerUnknown)?;
         Ok(Self {
             tls: StreamOwned::new(connection, io),
             peer,

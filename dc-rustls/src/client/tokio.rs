@@ -53,7 +53,7 @@ impl Config {
         .await;
         let mut tls = finish(connected).await?;
         tls.get_mut().0.release_writes();
-        let peer = sessions.peer().ok_or(Error::PeerUnknown)?;
+        let peer = sessions.settle().ok_or(Error::PeerUnknown)?;
         Ok(AsyncStream { tls, peer })
     }
 }
