@@ -1,6 +1,6 @@
 //! A connection between two threads that cuts what passes into pieces of any size.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -70,6 +70,12 @@ impl Write for End {
             Some(Ok(())) => Ok(bytes.len()),
             _ => Err(io::ErrorKind::BrokenPipe.into()),
         }
+    }
+
+    /// As a socket does: what is handed over together arrives together.
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let gathered: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
+        self.write(&gathered)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -120,6 +120,8 @@ fn connect(address: &str) -> io::Result<TcpStream> {
         }
     }
     let tcp = result?;
+    // The request need not wait until the server has acknowledged the end of the handshake.
+    tcp.set_nodelay(true)?;
     tcp.set_read_timeout(Some(TIMEOUT))?;
     tcp.set_write_timeout(Some(TIMEOUT))?;
     Ok(tcp)

@@ -1,6 +1,7 @@
 //! A client and a server of this project, or one of them and stock rustls, in one process.
 
 mod accepted;
+mod calls;
 mod chain;
 mod compressed;
 mod contract;

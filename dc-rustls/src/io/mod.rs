@@ -5,7 +5,7 @@ mod records;
 #[cfg(feature = "tokio")]
 mod tokio;
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 
 use self::hello::{Edit, HelloEditor, Offers, ServerHelloWatch};
 use self::records::{Messages, Records};
@@ -111,8 +111,18 @@ impl<T> Adapter<T> {
         (is_empty && matches!(self.hellos, Hellos::Over)).then_some(self.io)
     }
 
-    /// Takes what rustls wants to send and queues what the peer shall see. Returns `false`, with
-    /// nothing taken, when it would be the same and need not wait.
+    /// Takes all that rustls wants to send and queues what the peer shall see. Returns 0, with nothing taken,
+    /// when it would be the same and need not wait.
+    fn queue_all(&mut self, bufs: &[IoSlice<'_>]) -> usize {
+        let mut queued = 0;
+        for buf in bufs {
+            if self.queue_outbound(buf) {
+                queued += buf.len();
+            }
+        }
+        queued
+    }
+
     fn queue_outbound(&mut self, bytes: &[u8]) -> bool {
         if let Hellos::Outbound(hellos) = &mut self.hellos {
             let (editor, _) = &mut **hellos;
@@ -162,7 +172,15 @@ impl<T> Adapter<T> {
         }
     }
 
-    /// Looks at what a server has sent to its peer.
+    /// Looks at the first `written` bytes, which a server has sent to its peer.
+    fn watch_written(&mut self, bufs: &[IoSlice<'_>], mut written: usize) {
+        for buf in bufs {
+            let sent = buf.get(..written).unwrap_or(buf);
+            self.watch_outbound(sent);
+            written -= sent.len();
+        }
+    }
+
     fn watch_outbound(&mut self, bytes: &[u8]) {
         if let Hellos::Inbound(hellos) = &mut self.hellos
             && let (editor, watch) = &mut **hellos
@@ -219,17 +237,24 @@ impl<T: Write> Adapter<T> {
 
 impl<T: Write> Write for Adapter<T> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(buf)])
+    }
+
+    /// rustls hands over all of its records at once. They leave together: a packet of its own for each would wait
+    /// until the peer acknowledges the one before, which takes it up to 40 ms (RFC 1122 §4.2.3.2 and §4.2.3.4).
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.drain()?;
-        if self.queue_outbound(buf) {
+        let queued = self.queue_all(bufs);
+        if queued > 0 {
             // The bytes are ours now, so that the network is not ready for them is for `flush` or the
             // next `write` to say.
             return match self.drain() {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-                _ => Ok(buf.len()),
+                _ => Ok(queued),
             };
         }
-        let written = self.io.write(buf)?;
-        self.watch_outbound(buf.get(..written).unwrap_or_default());
+        let written = self.io.write_vectored(bufs)?;
+        self.watch_written(bufs, written);
         Ok(written)
     }
 

@@ -89,19 +89,16 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Adapter<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut queued = 0;
-        for buf in bufs {
-            if self.queue_outbound(buf) {
-                queued += buf.len();
-            }
-        }
+        let queued = self.queue_all(bufs);
         let drained = self.poll_drain(cx)?;
         if queued > 0 {
             // The bytes are ours now; what the network does not take at once, `poll_flush` sends.
             return Poll::Ready(Ok(queued));
         }
         ready!(drained);
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
+        self.watch_written(bufs, written);
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
