@@ -3,7 +3,7 @@
 use rustls::crypto::hash::{Context, Hash, HashAlgorithm, Output};
 
 use crate::provider::Side;
-use crate::view::client_hello::{hellos_to_wire, offer_to_wire};
+use crate::view::client_hello::{has_relabelled_offer, hellos_to_wire, offer_to_wire};
 use crate::view::stream::certificates_to_wire;
 
 /// A hash whose contexts hash handshake messages as they are on the wire.
@@ -29,11 +29,12 @@ impl Mapping {
     fn update(self, hash: &mut dyn Context, data: &[u8]) {
         let hellos = match self.side {
             Side::Client { offer } => hellos_to_wire(data, offer),
-            Side::Server => {
+            Side::Server if has_relabelled_offer(data) => {
                 let mut messages = data.to_vec();
                 offer_to_wire(&mut messages);
                 messages.into()
             }
+            Side::Server => data.into(),
         };
         match self.certificates {
             true => hash.update(&certificates_to_wire(&hellos)),

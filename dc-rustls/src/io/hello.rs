@@ -1,6 +1,6 @@
 //! What happens to hellos on their way: ClientHellos are edited, a ServerHello ends it.
 
-use super::records::{Messages, Records, write_message};
+use super::records::{Messages, Piece, Records, is_oversized, split_message, write_message};
 use crate::view::client_hello;
 
 /// How ClientHellos are edited.
@@ -13,15 +13,20 @@ pub(super) enum Edit {
 }
 
 impl Edit {
-    fn apply(&mut self, mut hello: Vec<u8>) -> Vec<u8> {
+    /// Appends the hello in the other view.
+    fn apply(&mut self, hello: &[u8], out: &mut Vec<u8>) {
         match self {
             // A hello that has no room for the extensions is one that rustls never makes; without
             // them the transcripts differ, and the handshake fails.
-            Self::Insert(offer) => client_hello::insert_extensions(&hello, offer).unwrap_or(hello),
+            Self::Insert(offer) => match client_hello::insert_extensions(hello, offer) {
+                Some(edited) => out.extend_from_slice(&edited),
+                None => out.extend_from_slice(hello),
+            },
             Self::Relabel(offers) => {
-                offers.see(&hello);
-                client_hello::offer_to_rustls(&mut hello);
-                hello
+                offers.see(hello);
+                let at = out.len();
+                out.extend_from_slice(hello);
+                client_hello::offer_to_rustls(out.get_mut(at..).unwrap_or_default());
             }
         }
     }
@@ -37,7 +42,10 @@ pub(super) struct Offers {
 
 impl Offers {
     fn see(&mut self, hello: &[u8]) {
-        let offer = client_hello::Offer::read(hello).unwrap_or_default();
+        // What is broken is for rustls to refuse.
+        let Ok(offer) = client_hello::Offer::read(hello) else {
+            return;
+        };
         let seen: Vec<_> = [
             offer.rfc9345,
             offer.named,
@@ -55,7 +63,14 @@ impl Offers {
 pub(super) struct HelloEditor {
     edit: Edit,
     records: Records,
-    messages: Messages,
+    hello: Unfinished,
+}
+
+/// A ClientHello that is spread over records and not there whole.
+#[derive(Debug)]
+struct Unfinished {
+    bytes: Vec<u8>,
+    /// The `legacy_record_version` of its last record.
     version: [u8; 2],
 }
 
@@ -64,25 +79,28 @@ impl HelloEditor {
         Self {
             edit,
             records: Records::default(),
-            messages: Messages::default(),
-            version: [3, 3],
+            hello: Unfinished {
+                bytes: Vec::new(),
+                version: [3, 3],
+            },
         }
     }
 
     /// Takes any part of the stream and appends what can be passed on already.
     pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.records.push(bytes);
-        while let Some(record) = self.records.next_record() {
-            // rustls refuses records without content, and others in the middle of a message; so neither
-            // is put right here.
-            if !record.is_handshake() || record.payload().is_empty() {
-                write_message(self.version, &self.messages.take_rest(), out);
-                out.extend_from_slice(record.bytes());
-                continue;
+        while let Some(piece) = self.records.next_piece() {
+            match piece {
+                Piece::Handshake(record) => {
+                    self.hello.version = record.version();
+                    self.hello.push(record.payload(), &mut self.edit, out);
+                }
+                // rustls refuses it in the middle of a message; so that is not put right here.
+                Piece::Other(bytes) => {
+                    self.hello.pass(out);
+                    out.extend_from_slice(bytes);
+                }
             }
-            self.version = record.version();
-            self.messages.push(record.payload());
-            self.pass_messages(out);
         }
     }
 
@@ -93,21 +111,49 @@ impl HelloEditor {
 
     /// Passes on all that is left: no ClientHello will come any more.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
-        write_message(self.version, &self.messages.take_rest(), out);
+        self.hello.pass(out);
         out.extend_from_slice(&self.records.take_rest());
     }
+}
 
-    fn pass_messages(&mut self, out: &mut Vec<u8>) {
-        while self.messages.kind() == Some(CLIENT_HELLO) {
-            let Some(hello) = self.messages.next_message() else {
-                break;
-            };
-            write_message(self.version, &self.edit.apply(hello), out);
+impl Unfinished {
+    /// Takes what is in the next handshake record, and passes it on unless a ClientHello has to be waited for.
+    ///
+    /// rustls refuses a ClientHello with something behind it in its record, so what was in one record stays
+    /// in one.
+    fn push(&mut self, payload: &[u8], edit: &mut Edit, out: &mut Vec<u8>) {
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(payload);
+        if self.is_awaited() {
+            return;
         }
-        // Only a ClientHello is worth waiting for; what else comes is for rustls to judge.
-        if self.messages.kind() != Some(CLIENT_HELLO) || self.messages.is_oversized() {
-            write_message(self.version, &self.messages.take_rest(), out);
+        let bytes = std::mem::take(&mut self.bytes);
+        let (mut edited, mut rest) = (Vec::with_capacity(bytes.len()), bytes.as_slice());
+        while let Some((hello, behind)) = split_message(rest)
+            && hello.first() == Some(&CLIENT_HELLO)
+        {
+            edit.apply(hello, &mut edited);
+            rest = behind;
         }
+        let last_record = match rest {
+            [] => 0,
+            _ => before,
+        };
+        edited.extend_from_slice(rest);
+        let (earlier, last) = edited.split_at(last_record.min(edited.len()));
+        write_message(self.version, earlier, out);
+        write_message(self.version, last, out);
+    }
+
+    /// Only a ClientHello is worth waiting for; what else comes is for rustls to judge.
+    fn is_awaited(&self) -> bool {
+        self.bytes.first() == Some(&CLIENT_HELLO)
+            && split_message(&self.bytes).is_none()
+            && !is_oversized(&self.bytes)
+    }
+
+    fn pass(&mut self, out: &mut Vec<u8>) {
+        write_message(self.version, &std::mem::take(&mut self.bytes), out);
     }
 }
 
@@ -125,13 +171,13 @@ impl ServerHelloWatch {
     /// (RFC 8446 §4.1.3).
     pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
         self.records.push(bytes);
-        while let Some(record) = self.records.next_record() {
-            if record.is_handshake() {
+        while let Some(piece) = self.records.next_piece() {
+            if let Piece::Handshake(record) = piece {
                 self.messages.push(record.payload());
             }
         }
         while let Some(message) = self.messages.next_message() {
-            if is_final_server_hello(&message) {
+            if is_final_server_hello(message) {
                 return true;
             }
         }

@@ -8,7 +8,7 @@ mod tokio;
 use std::io::{self, IoSlice, Read, Write};
 
 use self::hello::{Edit, HelloEditor, Offers, ServerHelloWatch};
-use self::records::{Messages, Records};
+use self::records::{Messages, Piece, Records};
 #[cfg(feature = "tokio")]
 pub(crate) use self::tokio::finish;
 use crate::Error;
@@ -277,10 +277,13 @@ pub(crate) fn is_gone(error: &io::Error) -> bool {
 pub(crate) fn first_message(received: &[u8]) -> Vec<u8> {
     let (mut records, mut messages) = (Records::default(), Messages::default());
     records.push(received);
-    while let Some(record) = records.next_record() {
+    while let Some(Piece::Handshake(record)) = records.next_piece() {
         messages.push(record.payload());
     }
-    messages.next_message().unwrap_or_default()
+    messages
+        .next_message()
+        .map(<[u8]>::to_vec)
+        .unwrap_or_default()
 }
 
 /// Bytes that wait for one end to take them.

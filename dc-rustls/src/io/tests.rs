@@ -14,6 +14,8 @@ mod early_data;
 struct Network {
     arriving: VecDeque<Vec<u8>>,
     sent: Vec<u8>,
+    /// How often it was asked to send.
+    calls: usize,
     /// How many bytes each write takes; `WouldBlock` for 0, everything when there are no more.
     takes: VecDeque<usize>,
 }
@@ -34,6 +36,7 @@ impl Read for Network {
 
 impl Write for Network {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.calls += 1;
         let taken = match self.takes.pop_front() {
             Some(0) => return Err(io::ErrorKind::WouldBlock.into()),
             Some(most) => buf.len().min(most),
@@ -41,6 +44,15 @@ impl Write for Network {
         };
         self.sent.extend_from_slice(&buf[..taken]);
         Ok(taken)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write(
+            &bufs
+                .iter()
+                .flat_map(|buf| buf.iter().copied())
+                .collect::<Vec<u8>>(),
+        )
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -193,6 +205,50 @@ fn a_server_is_transparent_behind_its_server_hello() {
     assert_eq!(read, record(22, &hello));
 }
 
+/// What rustls hands over together leaves together, whatever the adapter has to do with it.
+#[test]
+fn records_leave_in_one_call() {
+    let hello = client_hello(OFFER);
+    let flight = [
+        record(22, &server_hello([9; 32])),
+        CCS.to_vec(),
+        record(23, b"secret"),
+    ];
+    let bufs = flight.each_ref().map(|record| IoSlice::new(record));
+    let whole = flight.concat();
+    let mut server = Adapter::server(Network::default(), &record(22, &hello));
+    server
+        .read_exact(&mut vec![0; rustls(&hello).len()])
+        .unwrap();
+    assert_eq!(server.write_vectored(&bufs).unwrap(), whole.len());
+    assert!(matches!(server.hellos, Hellos::Over));
+    let mut transparent = Adapter::transparent(Network::default());
+    assert_eq!(transparent.write_vectored(&bufs).unwrap(), whole.len());
+    assert_eq!(transparent.io.calls + server.io.calls, 2);
+    let mut client = Adapter::client(Network::default(), OFFER);
+    let first = [
+        record(22, &client_hello(&[])),
+        CCS.to_vec(),
+        record(23, b"early"),
+    ];
+    let bufs = first.each_ref().map(|record| IoSlice::new(record));
+    assert_eq!(client.write_vectored(&bufs).unwrap(), first.concat().len());
+    assert_eq!(client.io.calls, 1);
+}
+
+/// A send that stops in the middle of the ServerHello has not ended the plaintext yet.
+#[test]
+fn what_a_gathered_send_leaves_is_not_taken_for_sent() {
+    let flight = [record(22, &server_hello([9; 32])), CCS.to_vec()];
+    let bufs = flight.each_ref().map(|record| IoSlice::new(record));
+    let mut adapter = Adapter::server(Network::default(), &[]);
+    adapter.io.takes = [20].into();
+    assert_eq!(adapter.write_vectored(&bufs).unwrap(), 20);
+    assert!(matches!(adapter.hellos, Hellos::Inbound(_)));
+    adapter.write_all(&flight.concat()[20..]).unwrap();
+    assert!(matches!(adapter.hellos, Hellos::Over));
+}
+
 #[test]
 fn what_the_network_does_not_take_waits_in_order() {
     let hello = client_hello(&[]);
@@ -248,6 +304,40 @@ fn a_record_in_the_middle_of_a_message_stays_there() {
     let (first, rest) = hello.split_at(20);
     let stream = [record(22, first), CCS.to_vec(), record(22, rest)].concat();
     assert_eq!(read_by_server(&stream, &[1000]).unwrap(), stream);
+}
+
+/// rustls refuses it because it is there.
+#[test]
+fn what_is_behind_a_hello_in_its_record_stays_there() {
+    let hello = client_hello(OFFER);
+    let part = [20, 0, 0, 32, 7];
+    let stream = record(22, &[&hello[..], &part].concat());
+    let mut edited = hello.clone();
+    client_hello::offer_to_rustls(&mut edited);
+    let expected = record(22, &[&edited[..], &part].concat());
+    for length in [1, 1000] {
+        assert_eq!(read_by_server(&stream, &[length]).unwrap(), expected);
+    }
+    // Also where the hello fills a record of its own first.
+    let (first, rest) = hello.split_at(hello.len() - 1);
+    let stream = [record(22, first), record(22, &[rest, &part].concat())].concat();
+    let (first, rest) = edited.split_at(hello.len() - 1);
+    let expected = [record(22, first), record(22, &[rest, &part].concat())].concat();
+    assert_eq!(read_by_server(&stream, &[1000]).unwrap(), expected);
+}
+
+#[test]
+fn nonsense_arrives_without_waiting_for_what_it_announces() {
+    for nonsense in [
+        &b"GET / HTTP/1.1\r\n"[..],
+        &[22, 2, 9, 0x40, 0],
+        &[22, 3, 3, 0xff, 0xff],
+    ] {
+        let before = record(22, &client_hello(OFFER));
+        let stream = [&before[..], nonsense].concat();
+        let expected = [&rustls(&client_hello(OFFER))[..], nonsense].concat();
+        assert_eq!(read_by_server(&stream, &[1]).unwrap(), expected);
+    }
 }
 
 #[test]

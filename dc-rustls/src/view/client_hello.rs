@@ -169,6 +169,11 @@ pub(crate) fn offer_to_wire(data: &mut [u8]) {
     }
 }
 
+/// Whether [`offer_to_wire`] has anything to undo in `data`.
+pub(crate) fn has_relabelled_offer(data: &[u8]) -> bool {
+    messages(data).any(|message| relabelled_form(message).is_some())
+}
+
 /// What [`offer_to_rustls`] did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Relabelling {
