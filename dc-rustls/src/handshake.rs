@@ -42,6 +42,7 @@ fn receive<D: SideData>(
     let received = match connection.read_tls(io) {
         Ok(0) => return Err(Error::Io(io::ErrorKind::UnexpectedEof.into())),
         Ok(_) => step(connection).map_err(Error::from),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
         Err(error) => Err(error.into()),
     };
     received.inspect_err(|_| {

@@ -1,6 +1,7 @@
 //! A client and a server of this project, or one of them and stock rustls, in one process.
 
 mod accepted;
+mod alerts;
 mod calls;
 mod chain;
 mod compressed;
@@ -10,6 +11,7 @@ mod ends;
 mod events;
 mod footprint;
 mod framing;
+mod greeting;
 mod http;
 mod matrix;
 mod misplaced;

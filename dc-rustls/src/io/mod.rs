@@ -63,9 +63,12 @@ impl<T> Adapter<T> {
         }
     }
 
-    /// For a connection without credentials.
-    pub(crate) fn transparent(io: T) -> Self {
-        Self::new(io, Hellos::Over)
+    /// For a connection without credentials; `received` is what was read from the network already.
+    pub(crate) fn transparent(io: T, received: Vec<u8>) -> Self {
+        Self {
+            inbound: Queue::from(received),
+            ..Self::new(io, Hellos::Over)
+        }
     }
 
     fn new(io: T, hellos: Hellos) -> Self {
@@ -291,6 +294,12 @@ pub(crate) fn first_message(received: &[u8]) -> Vec<u8> {
 struct Queue {
     bytes: Vec<u8>,
     taken: usize,
+}
+
+impl From<Vec<u8>> for Queue {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, taken: 0 }
+    }
 }
 
 impl Queue {

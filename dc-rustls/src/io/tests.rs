@@ -222,7 +222,7 @@ fn records_leave_in_one_call() {
         .unwrap();
     assert_eq!(server.write_vectored(&bufs).unwrap(), whole.len());
     assert!(matches!(server.hellos, Hellos::Over));
-    let mut transparent = Adapter::transparent(Network::default());
+    let mut transparent = Adapter::transparent(Network::default(), Vec::new());
     assert_eq!(transparent.write_vectored(&bufs).unwrap(), whole.len());
     assert_eq!(transparent.io.calls + server.io.calls, 2);
     let mut client = Adapter::client(Network::default(), OFFER);
@@ -247,6 +247,17 @@ fn what_a_gathered_send_leaves_is_not_taken_for_sent() {
     assert!(matches!(adapter.hellos, Hellos::Inbound(_)));
     adapter.write_all(&flight.concat()[20..]).unwrap();
     assert!(matches!(adapter.hellos, Hellos::Over));
+}
+
+#[test]
+fn what_was_read_before_comes_first() {
+    let mut adapter = Adapter::transparent(Network::default(), b"before".to_vec());
+    adapter.io.arriving.push_back(b" and after".to_vec());
+    let mut read = String::new();
+    adapter.read_to_string(&mut read).unwrap();
+    assert_eq!(read, "before and after");
+    let adapter = Adapter::transparent(Network::default(), b"unread".to_vec());
+    assert!(adapter.into_transparent().is_none());
 }
 
 #[test]

@@ -1,18 +1,18 @@
 //! Reads a ClientHello, and picks the configuration that answers it.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 
 use dc_core::Offer;
-use rustls::server::{Accepted, AcceptedAlert, ClientHello};
+use rustls::server::{Accepted, ClientHello};
 use rustls::{AlertDescription, ServerConfig};
 
 use super::selection::Entry;
 use super::{Served, Store, Stream, offer};
 use crate::Error;
 use crate::events;
-use crate::io::first_message;
+use crate::io::{Adapter, first_message};
 
 /// Makes TLS connections with clients: with a credential where one suits, else with the fallback.
 ///
@@ -110,10 +110,8 @@ impl Acceptor {
         let mut greeting = Greeting::default();
         let mut chunk = vec![0; CHUNK];
         loop {
-            match greeting.push(read_some(io, &mut chunk)?) {
-                Ok(None) => {}
-                Ok(Some(accepted)) => return Ok(self.decide(accepted, greeting.received)),
-                Err(rejection) => return Ok(Err(rejection)),
+            if let Some(heard) = greeting.push(read_some(io, &mut chunk)?) {
+                return Ok(self.decide(heard, greeting.received));
             }
         }
     }
@@ -131,61 +129,80 @@ impl Acceptor {
         }
     }
 
-    /// Decides how to answer a ClientHello that has arrived.
-    pub(super) fn decide(
-        &self,
-        accepted: Box<Accepted>,
-        received: Vec<u8>,
-    ) -> Result<Answer, Rejection> {
-        let hello = first_message(&received);
-        let offer = match offer::read(&hello) {
+    /// Decides how to answer what has arrived.
+    pub(super) fn decide(&self, heard: Heard, received: Vec<u8>) -> Result<Answer, Rejection> {
+        let Heard::Hello(accepted) = heard else {
+            return self.refuse(received);
+        };
+        let offer = match offer::read(&first_message(&received)) {
             Ok(offer) => offer,
             Err(alert) => return Err(Rejection::new(Error::MalformedOffer, alert)),
         };
         if let Some(offer) = offer
             && let Some(entry) = self.pick(&accepted.client_hello(), &offer)
         {
-            return Ok(Answer::Credential { entry, received });
+            return Ok(Answer {
+                served: entry.served.clone(),
+                config: Arc::clone(&entry.config),
+                received,
+            });
         }
         match &self.fallback {
-            Some(config) => Ok(Answer::Fallback {
-                accepted,
-                config: Arc::clone(config),
-            }),
+            Some(config) => Ok(Answer::stock(config, received)),
             None => Err(Rejection::new(
                 Error::NothingSuits,
                 AlertDescription::HandshakeFailure,
             )),
         }
     }
-}
 
-fn read_some<'a>(io: &mut impl Read, chunk: &'a mut [u8]) -> Result<&'a [u8], Error> {
-    match io.read(chunk)? {
-        0 => Err(Error::Io(std::io::ErrorKind::UnexpectedEof.into())),
-        read => Ok(chunk.get(..read).unwrap_or_default()),
+    /// Lets stock rustls say what is wrong with what is no ClientHello.
+    fn refuse(&self, received: Vec<u8>) -> Result<Answer, Rejection> {
+        let config = match &self.fallback {
+            Some(config) => Ok(Arc::clone(config)),
+            None => self.store.empty_config(),
+        };
+        match config {
+            Ok(config) => Ok(Answer::stock(&config, received)),
+            Err(error) => Err(Rejection::new(error, AlertDescription::InternalError)),
+        }
     }
 }
 
-/// How a ClientHello is answered.
-pub(super) enum Answer {
-    /// With a credential: rustls starts over with the hello in its own view.
-    Credential {
-        entry: Arc<Entry>,
-        received: Vec<u8>,
-    },
-    /// As stock rustls does.
-    Fallback {
-        accepted: Box<Accepted>,
-        config: Arc<ServerConfig>,
-    },
+fn read_some<'a>(io: &mut impl Read, chunk: &'a mut [u8]) -> Result<&'a [u8], Error> {
+    loop {
+        match io.read(chunk) {
+            Ok(0) => return Err(Error::Io(ErrorKind::UnexpectedEof.into())),
+            Ok(read) => return Ok(chunk.get(..read).unwrap_or_default()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// How a ClientHello is answered: rustls starts over with all that was read.
+pub(super) struct Answer {
+    pub(super) served: Served,
+    pub(super) config: Arc<ServerConfig>,
+    received: Vec<u8>,
 }
 
 impl Answer {
-    pub(super) fn served(&self) -> Served {
-        match self {
-            Self::Credential { entry, .. } => entry.served.clone(),
-            Self::Fallback { .. } => Served::Certificate,
+    /// As stock rustls does.
+    fn stock(config: &Arc<ServerConfig>, received: Vec<u8>) -> Self {
+        Self {
+            served: Served::Certificate,
+            config: Arc::clone(config),
+            received,
+        }
+    }
+
+    /// The socket of the connection, which gives rustls what was read before.
+    pub(super) fn adapt<T>(&mut self, io: T) -> Adapter<T> {
+        let received = std::mem::take(&mut self.received);
+        match self.served {
+            Served::Delegated { .. } => Adapter::server(io, &received),
+            Served::Certificate => Adapter::transparent(io, received),
         }
     }
 }
@@ -198,70 +215,56 @@ pub(super) struct Greeting {
     pub(super) received: Vec<u8>,
 }
 
+/// What a client begins with.
+pub(super) enum Heard {
+    Hello(Box<Accepted>),
+    /// Something that rustls refuses.
+    Nonsense,
+}
+
 impl Greeting {
-    /// Takes what was read, and says whether the ClientHello is whole. rustls's copies of it stay in this call.
+    /// Takes what was read, and says what it is once it is whole. rustls's copies of it stay in this call.
     #[inline(never)]
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Option<Box<Accepted>>, Rejection> {
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Option<Heard> {
         self.received.extend_from_slice(bytes);
         let mut rest = bytes;
         while !rest.is_empty() {
-            let read = self.acceptor.read_tls(&mut rest);
-            let accepted = self.acceptor.accept().map_err(|(error, alert)| Rejection {
-                error: error.into(),
-                alert: Alert::Rustls(alert),
-            })?;
-            if accepted.is_some() || read.is_err() {
-                return Ok(accepted.map(Box::new));
+            if self.acceptor.read_tls(&mut rest).is_err() {
+                return Some(Heard::Nonsense);
+            }
+            match self.acceptor.accept() {
+                Ok(None) => {}
+                Ok(Some(accepted)) => return Some(Heard::Hello(Box::new(accepted))),
+                // Not all of its alerts are those of a connection.
+                Err(_) => return Some(Heard::Nonsense),
             }
         }
-        Ok(None)
+        None
     }
 }
 
 /// A connection that ends before it began, and what the client is to be told.
 pub(super) struct Rejection {
     error: Error,
-    alert: Alert,
-}
-
-enum Alert {
-    Rustls(AcceptedAlert),
-    Ours(AlertDescription),
+    alert: AlertDescription,
 }
 
 impl Rejection {
-    pub(super) fn new(error: Error, alert: AlertDescription) -> Self {
-        Self {
-            error,
-            alert: Alert::Ours(alert),
-        }
-    }
-
-    pub(super) fn rustls(error: rustls::Error, alert: AcceptedAlert) -> Self {
-        Self {
-            error: error.into(),
-            alert: Alert::Rustls(alert),
-        }
+    fn new(error: Error, alert: AlertDescription) -> Self {
+        Self { error, alert }
     }
 
     /// Tells the client, as far as the network lets us, and gives the reason.
-    pub(super) fn send(self, io: &mut impl Write) -> Error {
+    fn send(self, io: &mut impl Write) -> Error {
         let (error, record) = self.into_parts();
         let _ = io.write_all(&record).and_then(|()| io.flush());
         error
     }
 
     /// The reason, and the record with the alert.
-    pub(super) fn into_parts(self) -> (Error, Vec<u8>) {
-        let mut record = Vec::new();
-        match self.alert {
-            Alert::Rustls(mut alert) => {
-                let _ = alert.write_all(&mut record);
-            }
-            // A plaintext alert record (RFC 8446 §5.1): nothing is encrypted yet.
-            Alert::Ours(alert) => record.extend([21, 3, 3, 0, 2, 2, alert.into()]),
-        }
-        (self.error, record)
+    pub(super) fn into_parts(self) -> (Error, [u8; 7]) {
+        // A plaintext alert record (RFC 8446 §5.1): nothing is encrypted yet.
+        (self.error, [21, 3, 3, 0, 2, 2, self.alert.into()])
     }
 }
 

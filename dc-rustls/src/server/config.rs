@@ -8,7 +8,9 @@ use dc_core::{DelegatedCredential, UniqueName};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoClientAuth, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::server::{
+    NoClientAuth, ResolvesServerCertUsingSni, ServerSessionMemoryCache, StoresServerSessions,
+};
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{KeyLog, NoKeyLog, ServerConfig};
@@ -178,6 +180,17 @@ impl Settings {
             credential: stored.clone(),
             zone,
         })
+    }
+
+    /// A configuration that has nothing to serve, for peers that are no clients.
+    pub(super) fn empty(&self) -> Result<Arc<ServerConfig>, Error> {
+        let provider = Arc::clone(&self.provider);
+        let clock = Arc::clone(&self.time_provider);
+        let config = ServerConfig::builder_with_details(provider, clock)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
+        Ok(Arc::new(config))
     }
 
     fn rustls_config(

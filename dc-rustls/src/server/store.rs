@@ -1,12 +1,13 @@
 //! The credentials that a server has now: checked before they are installed, swapped as one.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dc_core::pem::StoredCredential;
 use dc_core::{DelegatedCredential, DelegationCertificate, Offer, Role, Verifier};
+use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::SigningKey;
@@ -25,6 +26,8 @@ use crate::{Error, events};
 pub struct Store {
     settings: Settings,
     entries: ArcSwap<Vec<Arc<Entry>>>,
+    /// Made when it is first needed.
+    empty: OnceLock<Arc<ServerConfig>>,
 }
 
 impl Store {
@@ -41,6 +44,7 @@ impl Store {
         Arc::new(Self {
             settings,
             entries: ArcSwap::default(),
+            empty: OnceLock::new(),
         })
     }
 
@@ -143,6 +147,15 @@ impl Store {
             spares_nss: self.settings.spares_nss,
         };
         wanted.pick(&self.entries.load()).cloned()
+    }
+
+    /// What answers a peer that is no client, where nothing else does.
+    pub(super) fn empty_config(&self) -> Result<Arc<ServerConfig>, Error> {
+        if let Some(config) = self.empty.get() {
+            return Ok(Arc::clone(config));
+        }
+        let config = self.settings.empty()?;
+        Ok(Arc::clone(self.empty.get_or_init(|| config)))
     }
 
     fn swap(&self, entries: Vec<Arc<Entry>>) -> Result<(), Error> {

@@ -1,11 +1,12 @@
 //! A blocking connection to a client.
 
 use std::io::{self, IoSlice, Read, Write};
+use std::sync::Arc;
 
-use rustls::{ServerConnection, StreamOwned};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::Served;
-use super::acceptor::{Answer, Rejection};
+use super::acceptor::Answer;
 use crate::Error;
 use crate::handshake;
 use crate::io::Adapter;
@@ -22,9 +23,10 @@ pub struct Stream<T: Read + Write> {
 type Tls<T> = StreamOwned<ServerConnection, Adapter<T>>;
 
 impl<T: Read + Write> Stream<T> {
-    pub(super) fn handshake(answer: Answer, io: T) -> Result<Self, Error> {
-        let served = answer.served();
-        let mut tls = start(answer, io)?;
+    pub(super) fn handshake(mut answer: Answer, io: T) -> Result<Self, Error> {
+        let io = answer.adapt(io);
+        let Answer { served, config, .. } = answer;
+        let mut tls = start(config, io)?;
         let StreamOwned { conn, sock } = &mut *tls;
         handshake::complete(conn, sock, |connection| {
             connection.process_new_packets().map(drop)
@@ -73,17 +75,8 @@ impl<T: Read + Write> Stream<T> {
 
 /// A call of its own, so that its copies are off the stack before the handshake.
 #[inline(never)]
-fn start<T: Read + Write>(answer: Answer, mut io: T) -> Result<Box<Tls<T>>, Error> {
-    let (connection, io) = match answer {
-        Answer::Credential { entry, received } => {
-            let connection = ServerConnection::new(entry.config.clone())?;
-            (connection, Adapter::server(io, &received))
-        }
-        Answer::Fallback { accepted, config } => match accepted.into_connection(config) {
-            Ok(connection) => (connection, Adapter::transparent(io)),
-            Err((error, alert)) => return Err(Rejection::rustls(error, alert).send(&mut io)),
-        },
-    };
+fn start<T: Read + Write>(config: Arc<ServerConfig>, io: Adapter<T>) -> Result<Box<Tls<T>>, Error> {
+    let connection = ServerConnection::new(config)?;
     Ok(Box::new(StreamOwned::new(connection, io)))
 }
 

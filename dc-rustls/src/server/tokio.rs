@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use rustls::ServerConnection;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::{StartHandshake, TlsStream};
+use tokio_rustls::server::TlsStream;
 
 use super::acceptor::{Answer, Greeting, Rejection};
 use super::{Acceptor, Served};
@@ -32,19 +32,17 @@ impl Acceptor {
         let mut greeting = Greeting::default();
         // Not in the future, whose room a task keeps as long as it lives.
         let mut chunk = vec![0; CHUNK];
-        let accepted = loop {
+        let heard = loop {
             let read = io.read(&mut chunk).await?;
             if read == 0 {
                 return Err(Error::Io(io::ErrorKind::UnexpectedEof.into()));
             }
-            match greeting.push(chunk.get(..read).unwrap_or_default()) {
-                Ok(None) => {}
-                Ok(Some(accepted)) => break accepted,
-                Err(rejection) => return Err(send(rejection, &mut io).await),
+            if let Some(heard) = greeting.push(chunk.get(..read).unwrap_or_default()) {
+                break heard;
             }
         };
         drop(chunk);
-        match self.decide(accepted, greeting.received) {
+        match self.decide(heard, greeting.received) {
             Ok(answer) => AsyncStream::handshake(answer, io).await,
             Err(rejection) => Err(send(rejection, &mut io).await),
         }
@@ -68,18 +66,10 @@ pub struct AsyncStream<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
-    async fn handshake(answer: Answer, io: T) -> Result<Self, Error> {
-        let served = answer.served();
-        let accept = match answer {
-            Answer::Credential { entry, received } => {
-                let io = Adapter::server(io, &received).holding_writes();
-                TlsAcceptor::from(entry.config.clone()).accept(io)
-            }
-            Answer::Fallback { accepted, config } => {
-                let io = Adapter::transparent(io).holding_writes();
-                StartHandshake::from_parts(*accepted, io).into_stream(config)
-            }
-        };
+    async fn handshake(mut answer: Answer, io: T) -> Result<Self, Error> {
+        let io = answer.adapt(io).holding_writes();
+        let Answer { served, config, .. } = answer;
+        let accept = TlsAcceptor::from(config).accept(io);
         let mut tls = finish(accept.into_fallible().await).await?;
         tls.get_mut().0.release_writes();
         Ok(Self { tls, served })

@@ -1,0 +1,159 @@
+//! What arrives before a server has decided how to answer: however it is cut, and with whatever behind it.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::thread;
+
+use allocation_counter::measure;
+use dc_core::Form;
+use dc_rustls::server::{Acceptor, Store};
+use dc_tests::message::{add_extensions, extension, vector};
+use dc_tests::pipe::pipe;
+use dc_tests::vendor::{Device, Vendor, provider};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
+
+use crate::setup::{ALL, acceptor, stock_server};
+
+/// A client that has said its hello and never says anything again.
+struct Mute {
+    hello: Vec<u8>,
+    read: usize,
+}
+
+impl Read for Mute {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = (&self.hello[self.read..]).read(buf)?;
+        self.read += read;
+        Ok(read)
+    }
+}
+
+impl Write for Mute {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn client_config(vendor: &Vendor) -> ClientConfig {
+    ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(vendor.roots())
+        .with_no_client_auth()
+}
+
+/// As much of a ClientHello in records of one byte as rustls takes, which is 64 KB; it offers to take a credential.
+fn hello_in_records_of_one_byte(vendor: &Vendor) -> Vec<u8> {
+    let name = ServerName::try_from(NAME).unwrap();
+    let mut client = ClientConnection::new(Arc::new(client_config(vendor)), name).unwrap();
+    let mut record = Vec::new();
+    client.write_tls(&mut record).unwrap();
+    let offer = extension(0xff22, &vector(2, &[4, 3]));
+    let padding = extension(21, &vec![0; 10_500 - record.len()]);
+    let hello = add_extensions(&record[5..], &[offer, padding].concat());
+    hello
+        .iter()
+        .flat_map(|&byte| [22, 3, 1, 0, 1, byte])
+        .collect()
+}
+
+/// Work that grows with the square of the length would show as bytes that are copied to a new place.
+#[test]
+fn a_hello_in_records_of_one_byte_is_copied_a_few_times() {
+    let vendor = Vendor::default();
+    let hello = hello_in_records_of_one_byte(&vendor);
+    assert!(hello.len() > 62_000);
+    let mute = || Mute {
+        hello: hello.clone(),
+        read: 0,
+    };
+    let credential = acceptor(&vendor, &Device::new("router"), &[Form::Named]);
+    let fallback = Acceptor::new(Store::new(provider())).fallback(stock_server(&vendor));
+    let [ours, falls_back] = [credential, fallback]
+        .map(|acceptor| measure(|| assert!(acceptor.accept(mute()).is_err())).bytes_total);
+    let stock = measure(|| {
+        let mut connection = ServerConnection::new(stock_server(&vendor)).unwrap();
+        assert!(connection.complete_io(&mut mute()).is_err());
+    });
+    let stock = stock.bytes_total;
+    println!("ours {ours} bytes, fallback {falls_back}, stock {stock}");
+    let more = 8 * hello.len() as u64;
+    assert!(ours < stock + more, "{ours}, stock {stock}");
+    assert!(falls_back < stock + more, "{falls_back}, stock {stock}");
+}
+
+/// A ClientHello of as many bytes as one record holds, and early data behind it that is read with its end.
+#[test]
+fn what_was_read_with_the_end_of_a_long_hello_is_not_lost() {
+    let vendor = Vendor::default();
+    let mut server = ServerConfig::clone(&stock_server(&vendor));
+    server.max_early_data_size = 1 << 16;
+    server.alpn_protocols = vec![b"h2".to_vec()];
+    let forms = [Form::Named];
+    let acceptor = acceptor(&vendor, &Device::new("router"), &forms).fallback(Arc::new(server));
+    let mut client = client_config(&vendor);
+    client.enable_early_data = true;
+    // The first connection gets a ticket, and the second says how long a hello with one is.
+    client.alpn_protocols = padding(2000);
+    let (_, _) = early(&acceptor, &client);
+    let (length, there) = early(&acceptor, &client);
+    assert_eq!(there, EARLY);
+    for missing in [0, 1, 4] {
+        client.alpn_protocols = padding(2000 + MAX_RECORD - missing - length);
+        let (length, there) = early(&acceptor, &client);
+        assert_eq!(length, MAX_RECORD - missing);
+        assert!(there == EARLY, "{missing}: {} bytes", there.len());
+    }
+}
+
+/// Application protocols that take so many bytes in a hello.
+fn padding(length: usize) -> Vec<Vec<u8>> {
+    let mut protocols = vec![b"h2".to_vec()];
+    let mut left = length;
+    while left > 0 {
+        // Each has a length of one byte in front, and none is empty.
+        let next = match left {
+            ..=256 => left,
+            257..=259 => 200,
+            _ => 256,
+        };
+        protocols.push(vec![b'x'; next - 1]);
+        left -= next;
+    }
+    protocols
+}
+
+/// The length of the ClientHello, and what early data arrived.
+fn early(acceptor: &Acceptor, client: &ClientConfig) -> (usize, Vec<u8>) {
+    let name = ServerName::try_from(NAME).unwrap();
+    let mut connection = ClientConnection::new(Arc::new(client.clone()), name).unwrap();
+    if let Some(mut data) = connection.early_data() {
+        data.write_all(EARLY).unwrap();
+    }
+    let (near, far) = pipe(ALL);
+    thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            let mut tls = acceptor.accept(far).unwrap();
+            let mut there = Vec::new();
+            if let Some(mut data) = tls.connection_mut().early_data() {
+                data.read_to_end(&mut there).unwrap();
+            }
+            tls.write_all(b"pong").unwrap();
+            there
+        });
+        let mut tls = StreamOwned::new(connection, near);
+        tls.read_exact(&mut [0; 4]).unwrap();
+        let sent = tls.sock.sent();
+        let length = usize::from(u16::from_be_bytes([sent[3], sent[4]]));
+        (length, server.join().unwrap())
+    })
+}
+
+const NAME: &str = "router.cpe.example.com";
+const MAX_RECORD: usize = 1 << 14;
+const EARLY: &[u8] = &[7; 9000];
