@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::crypto::ring;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 #[derive(Parser)]
@@ -60,9 +61,16 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
         )
     })?;
     println!("listening on {}", listener.local_addr()?);
-    loop {
+    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    while let Ok(permit) = Arc::clone(&connections).acquire_owned().await {
         match listener.accept().await {
-            Ok((tcp, _)) => drop(tokio::spawn(connection(acceptor.clone(), tcp))),
+            Ok((tcp, _)) => {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    connection(acceptor, tcp).await;
+                    drop(permit);
+                });
+            }
             // That one connection was lost, or too many are open, is no reason to stop.
             Err(error) => {
                 eprintln!("not accepted: {error}");
@@ -70,6 +78,7 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
             }
         }
     }
+    Ok(())
 }
 
 async fn connection(acceptor: Acceptor, tcp: TcpStream) {
@@ -105,3 +114,4 @@ fn describe(tls: &AsyncStream<TcpStream>) -> String {
 const RELOAD: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
+const MAX_CONNECTIONS: usize = 256;

@@ -4,13 +4,13 @@
 //! certificate, if there is one, or a handshake_failure alert.
 
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use dc_rustls::server::{Acceptor, Identity, Served, Store};
@@ -61,18 +61,88 @@ fn serve(args: &Args) -> Result<(), Box<dyn Error>> {
         )
     })?;
     println!("listening on {}", listener.local_addr()?);
-    for tcp in listener.incoming() {
-        let acceptor = acceptor.clone();
-        // That one connection was lost, or too many are open, is no reason to stop.
-        let Ok(tcp) = tcp.inspect_err(|error| eprintln!("not accepted: {error}")) else {
-            continue;
+    // Each worker has one connection at a time, so strangers cannot make it any number of threads.
+    thread::scope(|scope| {
+        for _ in 0..MAX_CONNECTIONS {
+            scope.spawn(|| work(&listener, &acceptor));
+        }
+    });
+    Ok(())
+}
+
+/// Accepts for ever.
+fn work(listener: &TcpListener, acceptor: &Acceptor) {
+    loop {
+        let served = match listener.accept() {
+            Ok((tcp, _)) => answer(acceptor, tcp),
+            // That one connection was lost, or too many are open, is no reason to stop.
+            Err(error) => {
+                eprintln!("not accepted: {error}");
+                thread::sleep(PAUSE);
+                continue;
+            }
         };
-        thread::spawn(move || match answer(&acceptor, tcp) {
+        match served {
             Ok(served) => eprintln!("served with {}", describe(&served)),
             Err(error) => eprintln!("not served: {error}"),
-        });
+        }
     }
-    Ok(())
+}
+
+/// A connection that ends at a given moment, however slowly its client goes on.
+struct Timed {
+    tcp: TcpStream,
+    end: Instant,
+}
+
+impl Timed {
+    fn new(tcp: TcpStream) -> io::Result<Self> {
+        // What is handed over to be sent is whole, so nothing is gained by waiting for more.
+        tcp.set_nodelay(true)?;
+        Ok(Self {
+            tcp,
+            end: Instant::now() + TIMEOUT,
+        })
+    }
+
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        match left.is_zero() {
+            true => Err(io::ErrorKind::TimedOut.into()),
+            false => Ok(Some(left)),
+        }
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.tcp.set_read_timeout(self.left()?)?;
+        self.tcp.read(buf).map_err(too_late)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(buf)])
+    }
+
+    /// TLS has several records at once, which leave in one packet.
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.tcp.set_write_timeout(self.left()?)?;
+        self.tcp.write_vectored(bufs).map_err(too_late)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
+    }
+}
+
+/// A socket says of its time-out that it would block.
+fn too_late(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
+        _ => error,
+    }
 }
 
 /// An ordinary rustls configuration, which knows nothing of credentials.
@@ -94,18 +164,18 @@ fn fallback(
 }
 
 fn answer(acceptor: &Acceptor, tcp: TcpStream) -> Result<Served, Box<dyn Error>> {
-    tcp.set_read_timeout(Some(TIMEOUT))?;
-    tcp.set_write_timeout(Some(TIMEOUT))?;
-    let mut tls = acceptor.accept(tcp)?;
+    let mut tls = acceptor.accept(Timed::new(tcp)?)?;
     let served = tls.served().clone();
     read_request(&mut tls)?;
     let body = format!("served with {}\n", describe(&served));
-    write!(
-        tls,
+    let reply = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len(),
-    )?;
-    tls.connection_mut().send_close_notify();
+    );
+    // One buffer is one record; `write!` would make one of each of its pieces. It leaves with the end in one packet.
+    let connection = tls.connection_mut();
+    connection.writer().write_all(reply.as_bytes())?;
+    connection.send_close_notify();
     tls.flush()?;
     Ok(served)
 }
@@ -131,5 +201,8 @@ fn describe(served: &Served) -> String {
     }
 }
 
+/// For a whole connection, from the first byte to the last.
 const TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_CONNECTIONS: usize = 64;
+const PAUSE: Duration = Duration::from_millis(100);
 const MAX_REQUEST: u64 = 16 * 1024;
