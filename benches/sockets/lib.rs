@@ -1,0 +1,1 @@
+//! The benchmark `sockets` is all that there is here.
