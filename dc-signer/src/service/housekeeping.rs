@@ -85,7 +85,7 @@ impl Housekeeping {
         let there = self.store.clock().await?;
         // The answer was made at some time between.
         let here = (before + clock::precise()?) / 2;
-        Ok(there.map(|there| here.as_secs_f64() - there.as_secs_f64()))
+        Ok(there.map(|there| here.as_secs_f64() - there.time.as_secs_f64()))
     }
 
     async fn count_fleet(&self) -> Result<(), crate::Error> {
