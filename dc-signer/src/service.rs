@@ -177,6 +177,7 @@ impl Reloader {
         self.retention.store(config.retention.into());
         self.app.reload(&config);
         self.app.serves_with(validity);
+        warn_of_missing(&self.desk);
         self.app.judge().await;
         self.settings.store(settings.into());
         Ok(())
@@ -189,17 +190,26 @@ async fn begin(desk: &Desk) -> Result<(), Error> {
     if let Err(error) = desk.keep_zones(now).await {
         tracing::warn!(%error, "the zones cannot be looked after");
     }
-    for missing in desk.missing() {
-        tracing::warn!("{missing}");
-    }
-    for fault in desk.judge(now).await?.faults() {
+    warn_of_missing(desk);
+    let judgement = desk.judge(now).await?;
+    for fault in judgement.faults() {
         tracing::warn!("nothing is issued: {fault}");
+    }
+    for ending in judgement.ending(now) {
+        tracing::warn!("{ending}");
     }
     tracing::info!(
         delegations = desk.tested(),
         "a credential of each was signed and verified"
     );
     Ok(())
+}
+
+/// Reading everything again is no success for a key that cannot be read.
+fn warn_of_missing(desk: &Desk) {
+    for missing in desk.missing() {
+        tracing::warn!("{missing}");
+    }
 }
 
 /// Says to the other signers that nobody needs to wait for this one; a database that does not answer keeps nobody from

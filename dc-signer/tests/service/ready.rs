@@ -150,6 +150,10 @@ fn a_zone_without_its_key_is_named_everywhere_and_comes_back_by_itself() {
         !fine && said.contains("error: zone cpe.example.com: "),
         "{said}"
     );
+    let missed = |service: &Service| service.log().matches("slot 1 of cpe.example.com").count();
+    let before = missed(&service);
+    service.hang_up();
+    service.wait_until("a reload says so too", |service| missed(service) > before);
 
     fs::rename(&away, &key).unwrap();
     service.wait_until("it is ready", |service| service.ready().status == 200);
@@ -157,6 +161,18 @@ fn a_zone_without_its_key_is_named_everywhere_and_comes_back_by_itself() {
     assert!(service.log().contains("ready again"));
     let (fine, said) = command(&["check"], &config);
     assert!(fine, "{said}");
+}
+
+/// Gives it another certificate to show.
+fn show(rig: &Rig, date: impl FnOnce(&mut rcgen::CertificateParams)) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    date(&mut params);
+    let certificate = params.self_signed(&key).unwrap();
+    let tls = rig.data().join("tls");
+    fs::write(tls.join("key.pem"), key.serialize_pem()).unwrap();
+    fs::write(tls.join("chain.pem"), certificate.pem()).unwrap();
+    rig.reload();
 }
 
 #[test]
@@ -167,18 +183,10 @@ fn the_end_of_its_own_certificate_is_seen() {
         (2020, 2021, "ended at 2021-01-01"),
         (2099, 2100, "not valid yet: it begins at 2099-01-01"),
     ] {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
-        params.not_before = rcgen::date_time_ymd(begin, 1, 1);
-        params.not_after = rcgen::date_time_ymd(end, 1, 1);
-        let tls = rig.data().join("tls");
-        fs::write(tls.join("key.pem"), key.serialize_pem()).unwrap();
-        fs::write(
-            tls.join("chain.pem"),
-            params.self_signed(&key).unwrap().pem(),
-        )
-        .unwrap();
-        rig.reload();
+        let date = |year| rcgen::date_time_ymd(year, 1, 1);
+        show(&rig, |params| {
+            (params.not_before, params.not_after) = (date(begin), date(end));
+        });
         let mut client = rig.client();
         client.config = anybody();
         let problem = client.get("/readyz").refused(503, "not-ready");
@@ -198,11 +206,27 @@ fn the_end_of_its_own_certificate_is_seen() {
         let (fine, said) = command(&["check"], &config);
         assert!(!fine && said.contains(year), "{said}");
     }
+    // One that ends soon is announced.
+    let now = crate::rig::now().as_secs();
+    let days = |days: u64| rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(days * 86_400);
+    show(&rig, |params| {
+        params.not_before = days(now / 86_400 - 80);
+        params.not_after = days(now / 86_400 + 10);
+    });
+    let mut client = rig.client();
+    client.config = anybody();
+    client.get("/readyz").ok();
+    let (fine, said) = command(&["check"], &config);
+    assert!(fine && said.contains("own certificate, ends at"), "{said}");
+    assert!(rig.log().contains("own certificate, ends at"));
     // What is over does not keep it from starting.
+    show(&rig, |params| {
+        (params.not_before, params.not_after) = (days(0), days(365));
+    });
     let mut rig = rig;
     let config = stop(&mut rig);
     let service = Service::start(&config, &rig.root());
-    assert!(service.log().contains("not valid yet"), "{}", service.log());
+    assert!(service.log().contains("ended at 1971-01-01"));
 }
 
 #[test]

@@ -43,17 +43,27 @@ async fn write<S: Session>(
         keys[..].into(),
     ];
     session.execute(sql, values).await?;
+    match report.clock {
+        Some(_) => forget(session, node, report, seen).await,
+        // Who does not know what time it is forgets nobody.
+        None => Ok(()),
+    }
+}
+
+async fn forget<S: Session>(
+    session: &mut S,
+    node: &str,
+    report: &Report,
+    seen: i64,
+) -> Result<(), Error> {
     let before = |time: Duration| Value::from(seen.saturating_sub(int(time.as_secs())));
     // Nobody asks any more about a process that is gone for so long.
     let sql = "DELETE FROM replicas WHERE seen < $1";
     session.execute(sql, vec![before(Replica::KEPT)]).await?;
-    if report.clock.is_some() {
-        // This one's memory is fresher than that of those which ran before it.
-        let sql =
-            "DELETE FROM replicas WHERE node = $1 AND id <> $2 AND (stopped = 1 OR seen < $3)";
-        let values = vec![node.into(), report.id[..].into(), before(Replica::SILENT)];
-        session.execute(sql, values).await?;
-    }
+    // This one's memory is fresher than that of those which ran before it.
+    let sql = "DELETE FROM replicas WHERE node = $1 AND id <> $2 AND (stopped = 1 OR seen < $3)";
+    let values = vec![node.into(), report.id[..].into(), before(Replica::SILENT)];
+    session.execute(sql, values).await?;
     Ok(())
 }
 
