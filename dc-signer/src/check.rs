@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
 use crate::config::{self, Config, Problem, Wrong};
+use crate::desk::{Desk, Judgement, Missing};
 use crate::error::Error;
 use crate::files;
 use crate::listener::{Identity, tls_config};
 use crate::operators::read_certificates;
+use crate::store::{self, Location};
 use crate::telemetry::check_filter;
 use crate::warning::Warning;
 
@@ -39,6 +42,57 @@ pub fn check(path: &Path, provider: &CryptoProvider) -> Result<(Config, Vec<Warn
             problems: found.problems,
         }),
     }
+}
+
+/// Why a service with this configuration would not be ready, and what will stop it soon: what readiness and the log of the
+/// service say too. Looks at the database if it is there, and changes nothing.
+///
+/// Fails with what reading the certificate and its key fails with.
+pub async fn readiness(
+    config: &Config,
+    provider: &CryptoProvider,
+    now: UnixTime,
+) -> Result<Readiness, Error> {
+    let listen = &config.listen;
+    let identity = Identity::load(&listen.certificate, &listen.key, provider)?;
+    let validity = identity.validity();
+    let mut found = Readiness::default();
+    match (validity.fault(now), validity.warning(now)) {
+        (Some(fault), _) => found.faults.push(fault.to_string()),
+        (None, warning) => found
+            .soon
+            .extend(warning.map(|warning| warning.to_string())),
+    }
+    if let Location::File(path) = &config.database
+        && !files::exists(path)
+    {
+        return Ok(found);
+    }
+    match zones(config).await {
+        Ok((judgement, missing)) => {
+            found.faults.extend(judgement.faults());
+            found.soon.extend(judgement.ending(now));
+            found.soon.extend(missing.iter().map(ToString::to_string));
+        }
+        Err(error) => found.faults.push(error.to_string()),
+    }
+    Ok(found)
+}
+
+async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
+    let store = store::open(&config.database, &config.node).await?;
+    let looked = Desk::look(config, &*store).await;
+    store.close().await;
+    looked
+}
+
+/// What [`readiness`] finds.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Readiness {
+    /// Why it would not be ready.
+    pub faults: Vec<String>,
+    /// What somebody should do something about.
+    pub soon: Vec<String>,
 }
 
 fn check_identity(

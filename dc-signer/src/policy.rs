@@ -72,13 +72,13 @@ pub fn approve<'a>(ask: &Ask<'a>, now: UnixTime) -> Result<Approved<'a>, Denied>
 }
 
 /// The slot that a zone issues from now.
-fn usable(zone: &ManagedZone, now: UnixTime) -> Result<&Slot, Denied> {
+pub(crate) fn usable(zone: &ManagedZone, now: UnixTime) -> Result<&Slot, Denied> {
     let slot = zone.active().ok_or(Denied::NoDelegation)?;
-    match slot.not_before <= now && slot.may_issue(now) {
+    let (not_before, not_after) = (slot.not_before, slot.not_after);
+    match slot.may_issue(now) {
+        _ if now < not_before => Err(Denied::NotBegun { not_before, now }),
         true => Ok(slot),
-        false => Err(Denied::TooLittleLeft {
-            not_after: slot.not_after,
-        }),
+        false => Err(Denied::TooLittleLeft { not_after }),
     }
 }
 
@@ -156,9 +156,16 @@ pub enum Denied {
     NoDelegation,
     /// The device is not in a state, or the enrolment key not in a use, in which it gets any.
     NotAllowed(registry::Error),
+    /// The zone's delegation certificate is not valid yet.
+    NotBegun {
+        /// When it begins.
+        not_before: UnixTime,
+        /// What the clock says.
+        now: UnixTime,
+    },
     /// The device's name is in another zone.
     OtherZone,
-    /// The zone's delegation certificate has too little left, or has not begun.
+    /// The zone's delegation certificate has too little left.
     TooLittleLeft {
         /// When it ends.
         not_after: UnixTime,
@@ -206,13 +213,19 @@ impl fmt::Display for Denied {
             ),
             Self::KeyType(source) => write!(f, "the key cannot have a credential: {source}"),
             Self::NoDelegation => f.write_str(
-                "the zone has no active delegation certificate: import one with 'dc-signer zones rollover'",
+                "the zone has no active delegation certificate: import one with 'dc-signer zones rollover --import DIR --config FILE'",
             ),
             Self::NotAllowed(source) => fmt::Display::fmt(source, f),
+            Self::NotBegun { not_before, now } => write!(
+                f,
+                "the zone's delegation certificate is not valid yet: it begins at {}, and the signer's clock says {}: wait, or set the clock",
+                Moment(*not_before),
+                Moment(*now)
+            ),
             Self::OtherZone => f.write_str("the device's name is in another zone"),
             Self::TooLittleLeft { not_after } => write!(
                 f,
-                "the zone's delegation certificate ends at {}, too early to issue under it: import a newer one with 'dc-signer zones rollover'",
+                "the zone's delegation certificate ends at {}, too early to issue under it: import a newer one with 'dc-signer zones rollover --import DIR --config FILE'",
                 Moment(*not_after)
             ),
         }

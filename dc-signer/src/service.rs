@@ -1,4 +1,4 @@
-//! The whole service: put together from a configuration, started only when it can issue, reloaded and
+//! The whole service: put together from a configuration, started with what works, reloaded and
 //! stopped without losing a request.
 
 mod housekeeping;
@@ -8,6 +8,7 @@ mod measured;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
@@ -18,7 +19,7 @@ use crate::config::{Config, Retention};
 use crate::database;
 use crate::desk::Desk;
 use crate::error::Error;
-use crate::listener::{Identity, Listener, Settings, tls_config};
+use crate::listener::{Identity, Listener, Settings, Validity, tls_config};
 use crate::store::{InUse, Store};
 use crate::telemetry::{LogControl, Metrics};
 use crate::web::{self, Web};
@@ -27,7 +28,7 @@ use measured::Measured;
 
 pub use lifecycle::serve;
 
-/// A service that listens, and has shown that it can issue.
+/// A service that listens, and says what it can issue.
 #[derive(Debug)]
 pub struct Service {
     config: Config,
@@ -44,25 +45,23 @@ pub struct Service {
 }
 
 impl Service {
-    /// Opens the database, loads all keys, signs and verifies one credential for each active
-    /// delegation certificate, and listens.
+    /// Opens the database, loads all keys, signs and verifies one credential with each, and listens.
     ///
+    /// What is over, or not on this machine, stops nothing else: the log, readiness and metrics say what cannot be issued.
     /// An SQLite file that is not there is made; older tables are left to `dc-signer migrate`. Fails
     /// with what any of these steps fails with.
     pub async fn start(config: Config, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
         let metrics = Metrics::new();
-        let settings = settings(&config, &provider)?;
+        let (settings, validity) = settings(&config, &provider)?;
         let (store, in_use) = database::open_to_serve(&config).await?;
         let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone()));
         let desk = Arc::new(Desk::open(&config, store.clone()).await?);
         let signed = metrics.clone();
         desk.time_signatures(move |took| signed.signed(took));
-        let tested = desk.self_test(clock::now()?)?;
-        tracing::info!(
-            delegations = tested,
-            "a credential of each was signed and verified"
-        );
+        desk.leave_alone();
+        begin(&desk).await?;
         let app = App::new(&config, desk.clone(), metrics.clone());
+        app.serves_with(validity);
         let gate = app.clone();
         let gate = Box::new(move |operator: &str| gate.operator_may_come(operator));
         let web = Web::new(store.clone(), gate)?;
@@ -88,6 +87,14 @@ impl Service {
     /// Fails with [`Error::Listen`].
     pub fn address(&self) -> Result<SocketAddr, Error> {
         self.listener.address()
+    }
+
+    /// Takes the clock for right: somebody sits before it.
+    ///
+    /// Fails with [`Error::ClockBefore1970`].
+    pub fn trust_clock(&self) -> Result<(), Error> {
+        self.desk.accept_clock(clock::now()?);
+        Ok(())
     }
 
     /// Takes its configuration, certificate and zones anew, for the connections that come from now
@@ -121,12 +128,12 @@ impl Service {
         let housekeeping = Housekeeping {
             store: store.clone(),
             app: app.clone(),
-            desk,
+            desk: desk.clone(),
             metrics,
             retention,
         };
-        let housekeeping = tokio::spawn(housekeeping.run());
         app.readiness().started();
+        let housekeeping = tokio::spawn(housekeeping.run());
         let stopping = app.clone();
         let stop = async move {
             stop.await;
@@ -135,6 +142,7 @@ impl Service {
         let router = api::router(app, web::router(web), web::stray);
         listener.serve(router, stop).await;
         housekeeping.abort();
+        leave(&desk).await;
         store.close().await;
         drop(in_use);
     }
@@ -158,7 +166,7 @@ impl Reloader {
     /// Fails with what reading the file, the certificate and the delegation certificates fails with.
     pub async fn reload(&self, path: &Path) -> Result<(), Error> {
         let config = Config::load(path)?;
-        let settings = settings(&config, &self.provider)?;
+        let (settings, validity) = settings(&config, &self.provider)?;
         self.desk.reload(&config).await?;
         if let Some(log) = &self.log {
             log.set(&config.log.filter)?;
@@ -168,19 +176,72 @@ impl Reloader {
         }
         self.retention.store(config.retention.into());
         self.app.reload(&config);
+        self.app.serves_with(validity);
+        warn_of_missing(&self.desk);
+        self.app.judge().await;
         self.settings.store(settings.into());
         Ok(())
     }
 }
 
-fn settings(config: &Config, provider: &Arc<CryptoProvider>) -> Result<Settings, Error> {
+/// Moves on what is due, and says what can be issued.
+async fn begin(desk: &Desk) -> Result<(), Error> {
+    let now = clock::now()?;
+    if let Err(error) = desk.keep_zones(now).await {
+        tracing::warn!(%error, "the zones cannot be looked after");
+    }
+    warn_of_missing(desk);
+    let judgement = desk.judge(now).await?;
+    for fault in judgement.faults() {
+        tracing::warn!("nothing is issued: {fault}");
+    }
+    for ending in judgement.ending(now) {
+        tracing::warn!("{ending}");
+    }
+    tracing::info!(
+        delegations = desk.tested(),
+        "a credential of each was signed and verified"
+    );
+    Ok(())
+}
+
+/// Reading everything again is no success for a key that cannot be read.
+fn warn_of_missing(desk: &Desk) {
+    for missing in desk.missing() {
+        tracing::warn!("{missing}");
+    }
+}
+
+/// Says to the other signers that nobody needs to wait for this one; a database that does not answer keeps nobody from
+/// stopping.
+async fn leave(desk: &Desk) {
+    let Ok(now) = clock::now() else { return };
+    match tokio::time::timeout(MOMENT, desk.leave(now)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the other signers are not told that this one stops");
+        }
+        Err(_) => tracing::warn!(
+            "the database does not answer: the other signers are not told that this one stops"
+        ),
+    }
+}
+
+fn settings(
+    config: &Config,
+    provider: &Arc<CryptoProvider>,
+) -> Result<(Settings, Validity), Error> {
     let listen = &config.listen;
     let identity = Identity::load(&listen.certificate, &listen.key, provider)?;
-    if let Some(warning) = identity.warning() {
+    let ends = identity.validity().warning(clock::now()?);
+    for warning in identity.warning().into_iter().chain(&ends) {
         tracing::warn!("{warning}");
     }
-    Ok(Settings {
+    let settings = Settings {
         tls: tls_config(&identity, listen, provider.clone())?,
         listen: listen.clone(),
-    })
+    };
+    Ok((settings, identity.validity().clone()))
 }
+
+const MOMENT: Duration = Duration::from_secs(2);

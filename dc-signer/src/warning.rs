@@ -50,6 +50,53 @@ pub enum Warning {
         /// The names that its holder can take.
         names: Vec<String>,
     },
+    /// A certificate that the service shows has ended.
+    OwnCertificateEnded {
+        /// The file.
+        path: PathBuf,
+        /// The time of the check.
+        now: UnixTime,
+        /// When it ended.
+        not_after: UnixTime,
+    },
+    /// A certificate that the service shows ends soon.
+    OwnCertificateEndsSoon {
+        /// The file.
+        path: PathBuf,
+        /// The time of the check.
+        now: UnixTime,
+        /// When it ends.
+        not_after: UnixTime,
+    },
+    /// A certificate that the service shows is not valid yet.
+    OwnCertificateNotBegun {
+        /// The file.
+        path: PathBuf,
+        /// The time of the check.
+        now: UnixTime,
+        /// When it begins.
+        not_before: UnixTime,
+    },
+}
+
+impl Warning {
+    /// The same for strangers, who need not know where files are.
+    #[cfg(feature = "service")]
+    pub(crate) fn without_path(self) -> String {
+        match self {
+            Self::OwnCertificateEnded { not_after, .. } => {
+                format!(
+                    "the service's own certificate ended at {}",
+                    Moment(not_after)
+                )
+            }
+            Self::OwnCertificateNotBegun { not_before, .. } => format!(
+                "the service's own certificate is not valid yet: it begins at {}",
+                Moment(not_before)
+            ),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Warning {
@@ -89,6 +136,39 @@ impl fmt::Display for Warning {
                 f,
                 "with the rfc9345 form this device can pose as every name of the certificate ({}) to clients that do not know the unique name",
                 names.join(", ")
+            ),
+            Self::OwnCertificateEnded {
+                path,
+                now,
+                not_after,
+            } => write!(
+                f,
+                "{}, the service's own certificate, ended at {}, {} ago, and no device connects: put a new one there and reload the service",
+                path.display(),
+                Moment(*not_after),
+                Span::about(*not_after, *now)
+            ),
+            Self::OwnCertificateEndsSoon {
+                path,
+                now,
+                not_after,
+            } => write!(
+                f,
+                "{}, the service's own certificate, ends at {}, in {}: put a new one there and reload the service",
+                path.display(),
+                Moment(*not_after),
+                Span::about(*now, *not_after)
+            ),
+            Self::OwnCertificateNotBegun {
+                path,
+                now,
+                not_before,
+            } => write!(
+                f,
+                "{}, the service's own certificate, is not valid yet, and no device connects: it begins at {}, and this machine's clock says {}",
+                path.display(),
+                Moment(*not_before),
+                Moment(*now)
             ),
         }
     }

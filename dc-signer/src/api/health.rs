@@ -8,15 +8,21 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use pki_types::UnixTime;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
 use super::access::Viewer;
 use super::problem::Refused;
+use crate::clock;
 use crate::config::MetricsAccess;
+use crate::desk::Judgement;
+use crate::error::Error;
+use crate::listener::Validity;
 use crate::protocol::Kind;
-use crate::telemetry::{CONTENT_TYPE as OPEN_METRICS, Metrics};
+use crate::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
+use crate::warning::Warning;
 
 /// Whether the service can work: only its own faults count, never how much there is to do, because a
 /// load balancer that takes a busy service away makes the others busier.
@@ -27,30 +33,36 @@ pub struct Readiness {
     storage: AtomicBool,
     /// When the database was last asked.
     asked: Mutex<Option<Instant>>,
-    metrics: Arc<Metrics>,
+    /// What was said last, so that the log has each change.
+    said: Mutex<Option<String>>,
+}
+
+/// Why the service is not ready, and how a problem calls the first reason.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct NotReady {
+    kind: Kind,
+    why: String,
 }
 
 impl Readiness {
-    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             started: false.into(),
             stopping: false.into(),
             storage: true.into(),
             asked: Mutex::default(),
-            metrics,
+            said: Mutex::default(),
         }
     }
 
-    /// The self-test has passed.
+    /// Everything is loaded, and connections are taken.
     pub fn started(&self) {
         self.started.store(true, Ordering::Relaxed);
-        self.publish();
     }
 
     /// It finishes what it has begun, and takes nothing new.
     pub fn stopping(&self) {
         self.stopping.store(true, Ordering::Relaxed);
-        self.publish();
     }
 
     /// Whether the database could write when it last had to.
@@ -63,28 +75,29 @@ impl Readiness {
                 }
             }
         }
-        self.publish();
     }
 
-    /// Why it is not ready, if it is not.
-    #[must_use]
-    pub fn fault(&self) -> Option<&'static str> {
+    /// Why it is not ready, whatever can be issued.
+    fn fault(&self) -> Option<(Kind, &'static str)> {
         let faults = [
             (
                 self.stopping.load(Ordering::Relaxed),
+                Kind::NotReady,
                 "the service is stopping",
             ),
             (
                 !self.started.load(Ordering::Relaxed),
+                Kind::NotReady,
                 "the service is starting",
             ),
             (
                 !self.storage.load(Ordering::Relaxed),
+                Kind::StorageUnavailable,
                 "the database cannot write: check its disk or its server",
             ),
         ];
-        let first = faults.into_iter().find(|(is_so, _)| *is_so);
-        first.map(|(_, text)| text)
+        let first = faults.into_iter().find(|(is_so, ..)| *is_so);
+        first.map(|(_, kind, text)| (kind, text))
     }
 
     /// Whether it is time to ask the database again: anybody may want to know whether the service is ready, and each
@@ -94,15 +107,121 @@ impl Readiness {
         asked.is_none_or(|asked| asked.elapsed() >= FRESH)
     }
 
-    fn publish(&self) {
-        self.metrics.set_ready(self.fault().is_none());
+    /// Tells the log when it is another answer than the last one.
+    fn say(&self, now: Option<&NotReady>) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let now_said = now.map(|now| without_numbers(&now.why));
+        if *said == now_said {
+            return;
+        }
+        match now {
+            Some(NotReady { why, .. }) => tracing::warn!(why, "not ready"),
+            None => tracing::info!("ready again"),
+        }
+        *said = now_said;
+    }
+}
+
+/// A clock that is wrong says another time whenever it is asked.
+fn without_numbers(why: &str) -> String {
+    why.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
+impl App {
+    /// The certificate that the service shows from now on.
+    pub fn serves_with(&self, validity: Validity) {
+        let (begins, ends) = (validity.not_before.as_secs(), validity.not_after.as_secs());
+        self.metrics.set_own_certificate(begins, ends);
+        self.certificate.store(Some(validity.into()));
+    }
+
+    /// What somebody should know of the certificate that the service shows.
+    #[must_use]
+    pub fn certificate_warning(&self, now: UnixTime) -> Option<Warning> {
+        self.certificate.load().as_ref()?.warning(now)
+    }
+
+    /// Whether the service can work; says so to log and metrics.
+    pub async fn judge(&self) -> bool {
+        self.not_ready().await.is_none()
+    }
+
+    /// Why it cannot, if it cannot.
+    async fn not_ready(&self) -> Option<NotReady> {
+        let found = self.faults().await;
+        let kind = found.first().map(|(kind, _)| *kind);
+        let not_ready = kind.map(|kind| {
+            let why: Vec<&str> = found.iter().map(|(_, why)| why.as_str()).collect();
+            let why = why.join("; ");
+            NotReady { kind, why }
+        });
+        self.readiness.say(not_ready.as_ref());
+        self.metrics.set_ready(not_ready.is_none());
+        not_ready
+    }
+
+    async fn faults(&self) -> Vec<(Kind, String)> {
+        let own = self.readiness.fault();
+        let mut found: Vec<_> = own
+            .map(|(kind, why)| (kind, why.to_owned()))
+            .into_iter()
+            .collect();
+        let Ok(now) = clock::now() else {
+            found.push((Kind::ClockWrong, Error::ClockBefore1970.to_string()));
+            return found;
+        };
+        // A database that does not work is not asked which zones there are.
+        let judged = match found.is_empty() {
+            true => self.desk.judge(now).await,
+            false => Ok(self.desk.judge_seen(now)),
+        };
+        match judged {
+            Ok(judgement) => {
+                self.publish(&judgement);
+                let kind = match judgement.clock {
+                    Some(_) => Kind::ClockWrong,
+                    None => Kind::ZoneNotReady,
+                };
+                let faults = judgement.faults().into_iter();
+                found.extend(faults.map(|why| (kind, why)));
+            }
+            Err(refusal) => {
+                tracing::debug!(%refusal, "the zones cannot be read");
+                let why =
+                    "the database does not say which zones there are: check its disk or its server";
+                found.push((Kind::StorageUnavailable, why.to_owned()));
+            }
+        }
+        let certificate = self.certificate.load();
+        let ended = certificate
+            .as_ref()
+            .and_then(|validity| validity.fault(now));
+        // Without the file: strangers read this.
+        found.extend(ended.map(|ended| (Kind::NotReady, ended.without_path())));
+        found
+    }
+
+    fn publish(&self, judgement: &Judgement) {
+        let zones = judgement.zones.iter().map(|zone| ZoneAble {
+            zone: zone.zone.to_string(),
+            can_issue: judgement.can_issue(zone),
+            until: zone.until.as_secs(),
+        });
+        let keys = judgement.keys.iter().map(|key| KeyUsable {
+            zone: key.zone.to_string(),
+            slot: key.slot,
+            state: key.state.to_string(),
+            usable: key.usable,
+        });
+        let (zones, keys): (Vec<_>, Vec<_>) = (zones.collect(), keys.collect());
+        self.metrics.set_zones(&zones, &keys);
     }
 }
 
 impl App {
     /// Looks whether the database can write. Once it could not, it needs room for some devices' records to be
-    /// called well again: a disk that is full has room for a little now and then.
-    pub async fn try_storage(&self) {
+    /// called well again: a disk that is full has room for a little now and then. Says whether it can.
+    pub async fn try_storage(&self) -> bool {
         let now = Some(Instant::now());
         let readiness = &self.readiness;
         *readiness
@@ -115,6 +234,7 @@ impl App {
         };
         let works = self.desk.store().ping(room).await.is_ok();
         readiness.storage(works);
+        works
     }
 }
 
@@ -133,7 +253,7 @@ pub(super) async fn alive() -> Json<Status> {
     OK
 }
 
-/// Whether the service can issue; 503 only for its own faults, never because there is much to do.
+/// Whether the service can issue in all its zones; 503 says why not, and only for its own faults, never for load.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
     (status = 200, body = Status),
     (status = "default", description = "A problem", body = crate::protocol::Problem, content_type = "application/problem+json"),
@@ -142,9 +262,9 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Status>, R
     if app.readiness.should_ask() {
         app.try_storage().await;
     }
-    match app.readiness.fault() {
+    match app.not_ready().await {
         None => Ok(OK),
-        Some(fault) => Err(Refused::new(Kind::StorageUnavailable, fault)),
+        Some(NotReady { kind, why }) => Err(Refused::new(kind, why)),
     }
 }
 
@@ -161,6 +281,7 @@ pub(super) async fn metrics(
         let (mut parts, _) = request.into_parts();
         Viewer::from_request_parts(&mut parts, &app).await?;
     }
+    app.judge().await;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], app.metrics.encode()).into_response())
 }
 

@@ -18,7 +18,7 @@ mod zones;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
@@ -32,6 +32,7 @@ pub use openapi::openapi_json;
 use crate::clock;
 use crate::config::{Config, MetricsAccess};
 use crate::desk::Desk;
+use crate::listener::Validity;
 use crate::protocol::{Kind, MAX_TIME};
 use crate::store::{self, Act};
 use crate::telemetry::{Metrics, Shed};
@@ -45,6 +46,8 @@ pub struct App {
     desk: Arc<Desk>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
+    /// When the certificate that the service shows can be used.
+    certificate: ArcSwapOption<Validity>,
     refused: RefusedCounts,
     limits: ArcSwap<RateLimits>,
     settings: ArcSwap<Settings>,
@@ -73,7 +76,8 @@ impl App {
     #[must_use]
     pub fn new(config: &Config, desk: Arc<Desk>, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
-            readiness: Readiness::new(metrics.clone()),
+            readiness: Readiness::new(),
+            certificate: ArcSwapOption::empty(),
             refused: RefusedCounts::default(),
             limits: ArcSwap::from_pointee(RateLimits::new(&config.limits)),
             settings: ArcSwap::from_pointee(config.into()),

@@ -118,7 +118,12 @@ fn log(status: u16, took: Duration, problem: Option<&Answered>) {
                 Some(Kind::Internal) => {
                     tracing::error!(status, milliseconds, kind, why, "failed");
                 }
-                Some(Kind::ClockWrong | Kind::StorageUnavailable | Kind::ZoneNotReady) => {
+                Some(
+                    Kind::ClockWrong
+                    | Kind::NotReady
+                    | Kind::StorageUnavailable
+                    | Kind::ZoneNotReady,
+                ) => {
                     tracing::warn!(status, milliseconds, kind, why, "unavailable");
                 }
                 _ => tracing::info!(status, milliseconds, kind, why, "refused"),

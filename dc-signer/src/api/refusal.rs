@@ -83,9 +83,10 @@ impl From<Refusal> for Refused {
             Refusal::BadCsr(_) => Kind::BadCsr,
             Refusal::Clock(_) => Kind::ClockWrong,
             Refusal::Code(_) | Refusal::CodesOff => Kind::CodeRefused,
-            Refusal::Conflict(_) | Refusal::KeyOfOtherRequest | Refusal::NoNextSlot { .. } => {
-                Kind::Conflict
-            }
+            Refusal::Conflict(_)
+            | Refusal::KeyNotEverywhere { .. }
+            | Refusal::KeyOfOtherRequest
+            | Refusal::NoNextSlot { .. } => Kind::Conflict,
             Refusal::KeyNotHere { .. } => Kind::ZoneNotReady,
             Refusal::Stranger | Refusal::UnknownSerial | Refusal::WithoutSerial => {
                 Kind::UnknownDevice
@@ -102,7 +103,9 @@ impl From<Denied> for Refused {
             Denied::NotAllowed(source) => return source.into(),
             Denied::CloneSuspected => Kind::CloneSuspected,
             Denied::DelegationKey | Denied::EnrolmentKey | Denied::KeyType(_) => Kind::KeyRefused,
-            Denied::NoDelegation | Denied::TooLittleLeft { .. } => Kind::ZoneNotReady,
+            Denied::NoDelegation | Denied::NotBegun { .. } | Denied::TooLittleLeft { .. } => {
+                Kind::ZoneNotReady
+            }
             _ => Kind::Conflict,
         };
         Self::new(kind, denied.to_string())

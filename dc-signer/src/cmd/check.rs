@@ -2,14 +2,18 @@
 
 use std::path::PathBuf;
 
-use dc_signer::Error;
-use dc_signer::check::check;
+use dc_signer::check::{check, readiness};
+use dc_signer::config::Config;
+use dc_signer::desk::Fault;
+use dc_signer::{Error, clock};
+use rustls::crypto::CryptoProvider;
 
 use super::{print, provider, warn};
 
-/// Check a configuration file, and the files that it names
+/// Check a configuration file, the files that it names, and what could be issued with them
 ///
-/// Says everything that is wrong at once, with the line and the key. Starts nothing, changes nothing.
+/// Says everything that is wrong at once, in the file with the line and the key: also a certificate that has ended, and each
+/// zone in which nothing could be issued now. Starts nothing, changes nothing.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The configuration of 'dc-signer serve'
@@ -21,9 +25,9 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         let provider = provider();
         match check(&self.config, &provider) {
-            Ok((_, warnings)) => {
+            Ok((config, warnings)) => {
                 warn(&warnings);
-                print(&format!("{} can be served with", self.config.display()))
+                self.look(&config, &provider)
             }
             Err(Error::BadConfig { path, mut problems }) => {
                 // One line each: the last is what the command fails with.
@@ -37,6 +41,28 @@ impl Args {
                 })
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a service with this configuration would be ready.
+    fn look(&self, config: &Config, provider: &CryptoProvider) -> Result<(), Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| Error::Runtime { source })?;
+        let found = runtime.block_on(readiness(config, provider, clock::now()?))?;
+        for soon in &found.soon {
+            eprintln!("warning: {soon}");
+        }
+        let mut faults = found.faults;
+        let last = faults.pop();
+        for fault in &faults {
+            eprintln!("error: {fault}");
+        }
+        match last {
+            None => print(&format!("{} can be served with", self.config.display())),
+            // One line each: the last is what the command fails with.
+            Some(why) => Err(Fault::NotReady { why }.into()),
         }
     }
 }

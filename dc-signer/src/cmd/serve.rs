@@ -82,6 +82,7 @@ async fn serve_dev(dev: &Dev) -> Result<(), Error> {
     let welcome = dev.fill(&config).await?;
     let device = dev.start_device()?;
     let service = Service::start(config, provider).await?;
+    service.trust_clock()?;
     print(&welcome.commands(service.address()?, device))?;
     service::serve(service, dev.config(), Some(log)).await
 }

@@ -118,6 +118,9 @@ impl Rollover {
                 open.desk.rollover(&self.zone, &act()?).await?;
             } else {
                 open.desk.keep_zones(act()?.at).await?;
+                for waiting in open.desk.waiting() {
+                    eprintln!("note: {waiting}");
+                }
             }
             show(open, &self.zone).await
         })
@@ -167,7 +170,7 @@ fn table(zones: &[ManagedZone]) -> Table<6> {
 const HELP: &str = "\
 A zone's certificates go from next to active to draining to gone. Import the next one some weeks before the active
 one ends: it becomes active by itself, and no device notices. Nothing is issued under a certificate with less
-than 8 days left. With several signers, import it on each of them.
+than 8 days left. With several signers, import it on each of them: it becomes active when all that run have its key.
 
 Examples:
   dc-signer zones add cpe.example.com --import vendor --config /etc/dc-signer/config.toml

@@ -1,6 +1,8 @@
 //! Which zones there are, which slot of each is active, and the loaded keys: a view of the database that is
 //! never older than a few seconds while the database answers.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,8 +11,11 @@ use arc_swap::ArcSwap;
 use pki_types::UnixTime;
 use tokio::sync::Mutex;
 
+use super::missing::{Missing, Waiting};
+use super::replicas::{self, Me};
+use super::zones::try_key;
 use super::{Fault, Refusal, rollover};
-use crate::delegation::Delegation;
+use crate::delegation::{CHAIN, Delegation, KEY};
 use crate::error::Error;
 use crate::keys::Timing;
 use crate::names::Zone;
@@ -26,13 +31,14 @@ pub(super) struct Delegations {
     /// Whoever has it reads the database; the others go on with what they have.
     refreshing: Mutex<()>,
     timing: Timing,
+    me: Me,
 }
 
 /// The zones as they were at one time.
 #[derive(Debug)]
 pub(super) struct View {
     zones: Vec<ZoneView>,
-    missing: Vec<Missing>,
+    waiting: Vec<Waiting>,
     taken: Option<Instant>,
 }
 
@@ -41,6 +47,7 @@ pub(super) struct View {
 pub(super) struct ZoneView {
     pub(super) managed: ManagedZone,
     loaded: Vec<Arc<Loaded>>,
+    missing: Vec<Missing>,
 }
 
 /// A delegation certificate with its key, ready to sign.
@@ -52,30 +59,18 @@ pub(super) struct Loaded {
     pub(super) chain_pem: String,
 }
 
-/// A slot whose key cannot be used on this machine.
-#[derive(Clone, Debug)]
-pub struct Missing {
-    /// The zone.
-    pub zone: Zone,
-    /// The slot's number.
-    pub slot: u32,
-    /// Its state.
-    pub state: SlotState,
-    /// Why the key cannot be used.
-    pub reason: String,
-}
-
 impl Delegations {
-    pub(super) fn new(data: &Path) -> Self {
+    pub(super) fn new(data: &Path, me: Me) -> Self {
         Self {
             data: data.into(),
             view: ArcSwap::from_pointee(View {
                 zones: Vec::new(),
-                missing: Vec::new(),
+                waiting: Vec::new(),
                 taken: None,
             }),
             refreshing: Mutex::new(()),
             timing: Timing::default(),
+            me,
         }
     }
 
@@ -137,11 +132,17 @@ impl Delegations {
         now: Option<UnixTime>,
     ) -> Result<Arc<View>, store::Error> {
         let mut view = self.load(store.zones().await?);
-        if let Some(now) = now
-            && move_on(store, &view, now).await?
-        {
+        let moved = match now {
+            Some(now) => self.move_on(store, &view, now).await?,
+            None => Moved::default(),
+        };
+        if moved.some {
             view = self.load(store.zones().await?);
         }
+        view.waiting = match now {
+            Some(_) => moved.waiting,
+            None => self.view.load().waiting.clone(),
+        };
         let view = Arc::new(view);
         self.view.store(view.clone());
         Ok(view)
@@ -150,46 +151,50 @@ impl Delegations {
     /// Loads the keys that are not loaded yet.
     fn load(&self, zones: Vec<ManagedZone>) -> View {
         let old = self.view.load();
-        let mut missing = Vec::new();
         let zones = zones.into_iter().map(|managed| {
-            let mut loaded = Vec::new();
+            let (mut loaded, mut missing) = (Vec::new(), Vec::new());
             let used = managed.slots.iter();
             let used = used.filter(|s| matches!(s.state, SlotState::Next | SlotState::Active));
             for slot in used {
                 let sha256 = slot.certificate_sha256;
                 let known = old.loaded(&sha256).cloned();
-                match known.map_or_else(|| self.read_key(sha256), Ok) {
+                match known.map_or_else(|| self.read_key(&managed.zone, sha256), Ok) {
                     Ok(key) => loaded.push(key),
-                    Err(error) => missing.push(Missing {
-                        zone: managed.zone.clone(),
-                        slot: slot.number,
-                        state: slot.state,
-                        reason: error.to_string(),
-                    }),
+                    Err(error) => missing.push(Missing::new(&managed.zone, slot, &error)),
                 }
             }
-            ZoneView { managed, loaded }
+            ZoneView {
+                managed,
+                loaded,
+                missing,
+            }
         });
         View {
             zones: zones.collect(),
-            missing,
+            waiting: Vec::new(),
             taken: Some(Instant::now()),
         }
     }
 
-    fn read_key(&self, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
-        let delegation = Delegation::load(&self.folder(&certificate_sha256))?;
+    /// A key that is read signs and verifies one credential.
+    fn read_key(&self, zone: &Zone, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
+        let folder = self.folder(&certificate_sha256);
+        let delegation = load(&folder)?;
         if Sha256::of(delegation.certificate().der()) != certificate_sha256 {
             let path = delegation.chain_path().into();
             return Err(Fault::OtherCertificate { path }.into());
         }
         let delegation = delegation.timed(&self.timing);
         let chain = delegation.chain().iter();
-        Ok(Arc::new(Loaded {
+        let loaded = Loaded {
             certificate_sha256,
             chain_pem: chain.map(|c| pem::encode("CERTIFICATE", c)).collect(),
             delegation,
-        }))
+        };
+        // When the certificate begins: whether it has, or is over, says nothing about the key.
+        let begin = loaded.delegation.certificate().not_before();
+        try_key(zone, &loaded, begin)?;
+        Ok(Arc::new(loaded))
     }
 
     /// Where the key of a delegation certificate is kept.
@@ -198,12 +203,75 @@ impl Delegations {
     }
 
     pub(super) fn missing(&self) -> Vec<Missing> {
-        self.view.load().missing.clone()
+        let view = self.view.load();
+        let zones = view.zones.iter();
+        zones
+            .flat_map(|zone| zone.missing.iter().cloned())
+            .collect()
+    }
+
+    pub(super) fn waiting(&self) -> Vec<Waiting> {
+        self.view.load().waiting.clone()
     }
 
     pub(super) fn seen(&self) -> Arc<View> {
         self.view.load_full()
     }
+
+    /// Moves on what is due, as far as the other signers can follow.
+    async fn move_on(
+        &self,
+        store: &dyn Store,
+        view: &View,
+        now: UnixTime,
+    ) -> Result<Moved, store::Error> {
+        let mut moved = Moved::default();
+        let due = |zone: &ZoneView| rollover::due(zone, now);
+        if view.zones.iter().all(|zone| due(zone).is_empty()) {
+            return Ok(moved);
+        }
+        let others = replicas::others(store, self.me, now).await?;
+        let by = Act {
+            actor: "signer".to_owned(),
+            at: now,
+        };
+        for zone in &view.zones {
+            for step in due(zone) {
+                let (number, to) = step.target();
+                let nodes = match zone.managed.slots.iter().find(|slot| slot.number == number) {
+                    Some(slot) if rollover::waits(&zone.managed, step, now) => {
+                        replicas::without(&others, slot)
+                    }
+                    _ => Vec::new(),
+                };
+                if !nodes.is_empty() {
+                    moved.waiting.push(Waiting {
+                        zone: zone.managed.zone.clone(),
+                        slot: number,
+                        nodes,
+                    });
+                    continue;
+                }
+                match store.move_slot(&zone.managed.zone, number, to, &by).await {
+                    Ok(_) => {
+                        tracing::info!(zone = %zone.managed.zone, slot = number, state = %to, "a slot moved on");
+                        moved.some = true;
+                    }
+                    // Another signer was faster.
+                    Err(store::Error::Refused { .. }) => moved.some = true,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(moved)
+    }
+}
+
+/// What became of the slots that were due.
+#[derive(Debug, Default)]
+struct Moved {
+    some: bool,
+    waiting: Vec<Waiting>,
 }
 
 /// Where a data folder has its delegation certificates and keys, each in a folder named after the certificate's
@@ -212,28 +280,17 @@ pub(super) fn folder(data: &Path) -> PathBuf {
     data.join("delegations")
 }
 
-/// Whether any slot was moved.
-async fn move_on(store: &dyn Store, view: &View, now: UnixTime) -> Result<bool, store::Error> {
-    let by = Act {
-        actor: "signer".to_owned(),
-        at: now,
-    };
-    let mut moved = false;
-    for zone in &view.zones {
-        for step in rollover::due(zone, now) {
-            let (number, to) = step.target();
-            match store.move_slot(&zone.managed.zone, number, to, &by).await {
-                Ok(_) => {
-                    tracing::info!(zone = %zone.managed.zone, slot = number, state = %to, "a slot moved on");
-                    moved = true;
-                }
-                // Another signer was faster.
-                Err(store::Error::Refused { .. }) => moved = true,
-                Err(error) => return Err(error),
+/// What cannot be read is not called missing.
+fn load(folder: &Path) -> Result<Delegation, Error> {
+    for path in [CHAIN, KEY].map(|name| folder.join(name)) {
+        match File::open(&path) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                return Err(Error::Read { path, source });
             }
+            _ => {}
         }
     }
-    Ok(moved)
+    Delegation::load(folder)
 }
 
 impl View {
@@ -254,6 +311,12 @@ impl View {
 }
 
 impl ZoneView {
+    /// Why the key of a slot cannot be used.
+    pub(super) fn why_missing(&self, slot: u32) -> &str {
+        let missing = self.missing.iter().find(|missing| missing.slot == slot);
+        missing.map_or("it is not loaded yet", |missing| &missing.brief)
+    }
+
     /// All keys that can be used.
     pub(super) fn all_loaded(&self) -> &[Arc<Loaded>] {
         &self.loaded

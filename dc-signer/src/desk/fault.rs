@@ -25,6 +25,11 @@ pub enum Fault {
         /// The folder where they belong.
         folder: PathBuf,
     },
+    /// Something cannot be issued, or nothing.
+    NotReady {
+        /// Why, with what to do.
+        why: String,
+    },
     /// A folder of the data folder holds another certificate than its name says.
     OtherCertificate {
         /// The file with the certificate.
@@ -73,6 +78,7 @@ impl fmt::Display for Fault {
                 "{} is not there, but the database was used with it, and other secrets would rename devices: restore it from a backup, or copy it from another signer of this database",
                 folder.display()
             ),
+            Self::NotReady { why } => f.write_str(why),
             Self::OtherCertificate { path } => write!(
                 f,
                 "{} has another certificate than its folder's name says: import the right one again",

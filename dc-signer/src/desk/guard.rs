@@ -1,61 +1,187 @@
 //! Whether the clock can be right: a signer that believes a wrong one issues credentials that nobody accepts,
 //! or that live too long.
+//!
+//! Where there is a database server, its clock decides: all signers of a database have it in common. Where there is none,
+//! or it is on this machine, the clock is compared with what it said before, and with how much time has really passed. Until
+//! something is issued a step of the clock costs nobody anything, so it is judged as if the signer had started then:
+//! machines start with wrong clocks, and NTP sets them a moment later.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pki_types::UnixTime;
 
 use crate::human::{Moment, Span};
-use crate::store::{self, Store};
+use crate::store::{self, ServerClock, Store};
 
-/// Compares the clock with what was recorded, and with how much time has really passed.
+/// Compares the clock with the database's, with what was recorded, and with how much time has really passed.
 #[derive(Debug)]
-pub(super) struct Guard {
-    /// Seconds of the latest time that anything was recorded at, or that was accepted.
-    latest: AtomicU64,
-    /// A time that was accepted, and when that was by a clock that nobody can set.
-    accepted: Mutex<(UnixTime, Instant)>,
+pub(super) struct Guard(Mutex<Beliefs>);
+
+/// Times in seconds since 1970.
+#[derive(Debug)]
+struct Beliefs {
+    /// What the clock said when it was last taken for right or the signer started, and when that was by a clock that nobody
+    /// can set.
+    from: (u64, Instant),
+    /// The latest time that anything was recorded at, or that was accepted.
+    latest: u64,
+    /// The latest time that was on record when the signer started.
+    trace: Option<u64>,
+    /// Whether anything was issued by this clock.
+    issued: bool,
+    /// Whether nobody is there who knows what time it is: a service, not somebody's command.
+    alone: bool,
+    server: Option<Server>,
+}
+
+/// What a database server's clock said, and when.
+#[derive(Debug)]
+struct Server {
+    said: ServerClock,
+    at: Instant,
 }
 
 impl Guard {
-    pub(super) fn new(latest: Option<UnixTime>, now: UnixTime) -> Self {
-        Self {
-            latest: latest.map_or(0, |latest| latest.as_secs()).into(),
-            accepted: Mutex::new((now, Instant::now())),
+    /// `trace` is the latest time that is on record.
+    pub(super) fn new(trace: Option<UnixTime>, now: UnixTime) -> Self {
+        let trace = trace.map(|trace| trace.as_secs());
+        Self(Mutex::new(Beliefs {
+            from: (now.as_secs(), Instant::now()),
+            latest: trace.unwrap_or(0),
+            trace,
+            issued: false,
+            alone: false,
+            server: None,
+        }))
+    }
+
+    /// From now on a start long after everything that is on record is doubted for some minutes.
+    pub(super) fn leave_alone(&self) {
+        self.beliefs().alone = true;
+    }
+
+    /// Takes a time for right, whoever says otherwise, until the database's clock is heard again.
+    pub(super) fn accept(&self, now: UnixTime) {
+        self.beliefs().accept(now.as_secs());
+        self.beliefs().server = None;
+    }
+
+    /// Takes a time for right for whoever has just looked at the clock, unless the database's says something else: services are
+    /// reloaded for many reasons.
+    pub(super) fn settle(&self, now: UnixTime) {
+        let (mut beliefs, now) = (self.beliefs(), now.as_secs());
+        let database = beliefs.database();
+        if database.is_none_or(|(there, _)| !is_apart(now, there)) {
+            beliefs.accept(now);
         }
     }
 
-    /// Takes a time for right.
-    pub(super) fn accept(&self, now: UnixTime) {
-        self.latest.store(now.as_secs(), Ordering::Relaxed);
-        let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        *accepted = (now, Instant::now());
+    /// Hears what the database server's clock says.
+    pub(super) fn hear(&self, said: Option<ServerClock>) {
+        let at = Instant::now();
+        self.beliefs().server = said.map(|said| Server { said, at });
+    }
+
+    /// Something is issued by this clock: from now on it may not be set far without somebody saying so.
+    pub(super) fn issued(&self) {
+        self.beliefs().issued = true;
     }
 
     /// How far a time is from what was to be expected.
     pub(super) fn skew(&self, now: UnixTime) -> Skew {
-        let latest = self.latest.load(Ordering::Relaxed);
-        skew(now.as_secs(), self.expected(), latest)
-    }
-
-    /// What the clock would say if nobody had set it.
-    fn expected(&self) -> u64 {
-        let accepted = *self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        accepted.0.as_secs() + accepted.1.elapsed().as_secs()
+        let beliefs = self.beliefs();
+        skew(now.as_secs(), beliefs.expected(), beliefs.latest)
     }
 
     /// Checks a time of the clock.
     ///
     /// Fails with [`Clock`].
     pub(super) fn check(&self, now: UnixTime) -> Result<(), Clock> {
-        let latest = self.latest.load(Ordering::Relaxed);
-        judge(now.as_secs(), self.expected(), latest)?;
-        self.latest.fetch_max(now.as_secs(), Ordering::Relaxed);
+        self.beliefs().check(now.as_secs())
+    }
+
+    fn beliefs(&self) -> MutexGuard<'_, Beliefs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Beliefs {
+    fn accept(&mut self, now: u64) {
+        self.from = (now, Instant::now());
+        self.latest = now;
+        self.trace = Some(now);
+    }
+
+    fn check(&mut self, now: u64) -> Result<(), Clock> {
+        if now < RELEASED {
+            return Err(Clock::BeforeRelease { now: at(now) });
+        }
+        if let Some((database, here)) = self.database() {
+            if is_apart(now, database) {
+                return Err(Clock::Apart {
+                    now: at(now),
+                    database: at(database),
+                });
+            }
+            // Two clocks agree, so what one of them has said before does not matter, and neither does a record of a
+            // third one that was wrong.
+            if !here {
+                self.accept(now);
+                return Ok(());
+            }
+        }
+        match self.issued {
+            true => judge(now, self.expected(), self.latest)?,
+            false => self.check_start(now)?,
+        }
+        self.latest = self.latest.max(now);
         Ok(())
     }
+
+    fn check_start(&mut self, now: u64) -> Result<(), Clock> {
+        if is_apart(now, self.expected()) {
+            self.from = (now, Instant::now());
+            self.latest = self.trace.unwrap_or(0);
+        }
+        let Some(latest) = self.trace else {
+            return Ok(());
+        };
+        if now.saturating_add(BACK.as_secs()) < latest {
+            return Err(Clock::Behind {
+                now: at(now),
+                latest: at(latest),
+            });
+        }
+        let is_late = now.saturating_sub(latest) > LONG.as_secs();
+        match is_late && self.alone && self.from.1.elapsed() < SETTLED {
+            true => Err(Clock::Unsure {
+                now: at(now),
+                latest: at(latest),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// What the clock would say if nobody had set it.
+    fn expected(&self) -> u64 {
+        let (from, since) = self.from;
+        from.saturating_add(since.elapsed().as_secs())
+    }
+
+    /// What the database server's clock says now, and whether it is this machine's.
+    fn database(&self) -> Option<(u64, bool)> {
+        let Server { said, at } = self.server.as_ref()?;
+        let age = at.elapsed();
+        let now = said.time.saturating_add(age).as_secs();
+        (age < HEARD).then_some((now, said.here))
+    }
+}
+
+/// Whether a time is further ahead or behind than clocks that are right can be.
+const fn is_apart(now: u64, other: u64) -> bool {
+    now.saturating_sub(other) > AHEAD.as_secs() || other.saturating_sub(now) > BACK.as_secs()
 }
 
 /// How many seconds the clock is ahead, or, below 0, behind.
@@ -76,11 +202,8 @@ fn skew(now: u64, expected: u64, latest: u64) -> Skew {
     }
 }
 
-/// Times in seconds since 1970.
+/// For a clock that was used. Times in seconds since 1970.
 fn judge(now: u64, expected: u64, latest: u64) -> Result<(), Clock> {
-    if now < RELEASED {
-        return Err(Clock::BeforeRelease { now: at(now) });
-    }
     if now.saturating_add(BACK.as_secs()) < latest {
         return Err(Clock::Behind {
             now: at(now),
@@ -96,17 +219,34 @@ fn judge(now: u64, expected: u64, latest: u64) -> Result<(), Clock> {
     }
 }
 
-/// When the last record of the audit log was made, if there is one.
-pub(super) async fn latest(store: &dyn Store) -> Result<Option<UnixTime>, store::Error> {
-    let head = store.audit_head().await?;
-    let last = store.audit_from(head.seq, 1).await?;
-    Ok(last.first().map(|record| record.entry.time))
+/// The latest time that this signer knows to be over: when it last believed its clock. Without that, and without a database
+/// server, whose clock is a better witness, when the last record of the audit log was made.
+pub(super) async fn trace(
+    store: &dyn Store,
+    node: &str,
+    last_record: Option<UnixTime>,
+    now: UnixTime,
+) -> Result<Option<UnixTime>, store::Error> {
+    let replicas = store.replicas(now).await?;
+    let mine = replicas.iter().filter(|replica| replica.node == node);
+    let believed = mine.filter_map(|replica| replica.clock).max();
+    match (believed, store.clock().await?) {
+        (None, None) => Ok(last_record),
+        (believed, _) => Ok(believed),
+    }
 }
 
 /// Why the clock cannot be right.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Clock {
+    /// The database server's clock says something else.
+    Apart {
+        /// What the clock says.
+        now: UnixTime,
+        /// What the database server's clock says.
+        database: UnixTime,
+    },
     /// Something was recorded much later than now.
     Behind {
         /// What the clock says.
@@ -126,6 +266,13 @@ pub enum Clock {
         /// What it would say if nobody had set it.
         expected: UnixTime,
     },
+    /// The signer started long after everything that is on record, a moment ago, and nothing says that the clock is right.
+    Unsure {
+        /// What the clock says.
+        now: UnixTime,
+        /// The latest time that is on record.
+        latest: UnixTime,
+    },
 }
 
 impl std::error::Error for Clock {}
@@ -133,9 +280,21 @@ impl std::error::Error for Clock {}
 impl fmt::Display for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Apart { now, database } => {
+                let (from, to, which) = match now > database {
+                    true => (database, now, "ahead of"),
+                    false => (now, database, "behind"),
+                };
+                write!(
+                    f,
+                    "the signer's clock says {}, {} {which} the database server's: set the one that is wrong, and it goes on by itself",
+                    Moment(*now),
+                    Span::about(*from, *to)
+                )
+            }
             Self::Behind { now, latest } => write!(
                 f,
-                "the signer's clock says {}, {} before something that is on record: set it, then reload the service",
+                "the signer's clock says {}, {} before something that is on record: set it, or, if it is right, reload the service",
                 Moment(*now),
                 Span::about(*now, *latest)
             ),
@@ -149,6 +308,13 @@ impl fmt::Display for Clock {
                 "the signer's clock jumped to {}, {} ahead: set it, or, if it is right now, reload the service",
                 Moment(*now),
                 Span::about(*expected, *now)
+            ),
+            Self::Unsure { now, latest } => write!(
+                f,
+                "the signer's clock says {}, {} after the last thing that is on record: if it is wrong, set it; if it is right, reload the service, or wait: {} after the start it is taken for right",
+                Moment(*now),
+                Span::about(*latest, *now),
+                Span::new(SETTLED)
             ),
         }
     }
@@ -164,6 +330,12 @@ const RELEASED: u64 = 1_793_491_200;
 const BACK: Duration = Duration::from_secs(600);
 /// Clients whose clocks are right take credentials from a clock that is four hours ahead.
 const AHEAD: Duration = Duration::from_secs(3600);
+/// A signer that starts longer after everything on record may have been off for so long, or have a wrong clock.
+const LONG: Duration = Duration::from_secs(24 * 3600);
+/// By then NTP has set the clock of a machine that starts, if anything does. A device loses nothing meanwhile.
+const SETTLED: Duration = Duration::from_secs(300);
+/// How long what the database said counts: it is asked every few seconds.
+const HEARD: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
@@ -171,15 +343,117 @@ mod tests {
 
     const NOW: u64 = 1_800_000_000;
 
+    const HOUR: u64 = 3600;
+
+    fn guard(trace: Option<u64>, now: u64) -> Guard {
+        let guard = Guard::new(trace.map(at), at(now));
+        guard.leave_alone();
+        guard
+    }
+
+    fn server(time: u64, here: bool) -> Option<ServerClock> {
+        let time = Duration::from_secs(time);
+        Some(ServerClock { time, here })
+    }
+
     #[test]
     fn a_clock_from_before_the_release_is_wrong() {
+        let guard = guard(None, RELEASED);
         assert_eq!(
-            judge(RELEASED - 1, 0, 0),
+            guard.check(at(RELEASED - 1)),
             Err(Clock::BeforeRelease {
                 now: at(RELEASED - 1)
             })
         );
-        assert_eq!(judge(RELEASED, RELEASED, 0), Ok(()));
+        assert_eq!(guard.check(at(RELEASED)), Ok(()));
+    }
+
+    #[test]
+    fn a_step_before_the_first_issuance_is_judged_as_a_start() {
+        // Machines start slow, with a record from then, or one from before they stopped.
+        for trace in [None, Some(NOW - 3 * HOUR), Some(NOW - 60)] {
+            let guard = guard(trace, NOW - 3 * HOUR);
+            let _ = guard.check(at(NOW - 3 * HOUR));
+            assert_eq!(guard.check(at(NOW)), Ok(()), "{trace:?}");
+            // And back, as far as that is not before what is on record.
+            assert_eq!(guard.check(at(NOW - 300)), Ok(()), "{trace:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_after_an_issuance_is_refused() {
+        let guard = guard(None, NOW);
+        guard.issued();
+        let jumped = guard.check(at(NOW + 3 * HOUR));
+        assert!(matches!(jumped, Err(Clock::Jumped { .. })), "{jumped:?}");
+        guard.check(at(NOW)).unwrap();
+        let behind = guard.check(at(NOW - 3 * HOUR));
+        assert!(matches!(behind, Err(Clock::Behind { .. })), "{behind:?}");
+    }
+
+    #[test]
+    fn a_start_long_after_the_last_record_is_doubted_for_some_minutes() {
+        let doubted = guard(Some(NOW - 25 * HOUR), NOW);
+        let unsure = doubted.check(at(NOW));
+        assert!(matches!(unsure, Err(Clock::Unsure { .. })), "{unsure:?}");
+        // NTP sets it right.
+        assert_eq!(doubted.check(at(NOW - 24 * HOUR)), Ok(()));
+        // Or nothing does: the signer was off.
+        let doubted = guard(Some(NOW - 25 * HOUR), NOW);
+        doubted.beliefs().from.1 = Instant::now().checked_sub(SETTLED).unwrap();
+        doubted.beliefs().from.0 = NOW - SETTLED.as_secs();
+        assert_eq!(doubted.check(at(NOW)), Ok(()));
+        // Somebody who runs a command knows what time it is.
+        let command = Guard::new(Some(at(NOW - 25 * HOUR)), at(NOW));
+        assert_eq!(command.check(at(NOW)), Ok(()));
+    }
+
+    #[test]
+    fn the_database_servers_clock_decides() {
+        let day = 24 * HOUR;
+        for (ours, theirs, right) in [
+            (NOW + 25 * HOUR, NOW, false),
+            (NOW - 11 * 60, NOW, false),
+            (NOW - 9 * 60, NOW, true),
+            (NOW + 59 * 60, NOW, true),
+        ] {
+            for here in [true, false] {
+                let guard = guard(Some(ours), ours);
+                guard.hear(server(theirs, here));
+                let checked = guard.check(at(ours));
+                assert_eq!(checked.is_ok(), right, "{checked:?}");
+            }
+        }
+        // What another one has put on record from a wrong clock, or this one before, does not matter beside it.
+        let guard = guard(Some(NOW + day), NOW);
+        guard.hear(server(NOW, false));
+        assert_eq!(guard.check(at(NOW)), Ok(()));
+        // Nor does a step after which both agree, whatever was issued.
+        guard.issued();
+        guard.hear(server(NOW + 3 * HOUR, false));
+        assert_eq!(guard.check(at(NOW + 3 * HOUR)), Ok(()));
+    }
+
+    #[test]
+    fn a_reload_does_not_overrule_the_database_server() {
+        for here in [true, false] {
+            let guard = guard(None, NOW + 25 * HOUR);
+            guard.hear(server(NOW, here));
+            guard.settle(at(NOW + 25 * HOUR));
+            assert!(guard.check(at(NOW + 25 * HOUR)).is_err());
+            assert_eq!(guard.check(at(NOW)), Ok(()), "it is set");
+        }
+        let guard = guard(Some(NOW + HOUR), NOW);
+        guard.settle(at(NOW));
+        assert_eq!(guard.check(at(NOW)), Ok(()));
+    }
+
+    #[test]
+    fn a_server_on_this_machine_is_no_second_witness() {
+        let guard = guard(Some(NOW + HOUR), NOW);
+        guard.hear(server(NOW, true));
+        let behind = guard.check(at(NOW));
+        assert!(matches!(behind, Err(Clock::Behind { .. })), "{behind:?}");
     }
 
     #[test]
@@ -218,20 +492,30 @@ mod tests {
 
     #[test]
     fn what_was_refused_is_not_remembered() {
-        let guard = Guard::new(None, at(NOW));
+        let guard = guard(None, NOW);
+        guard.issued();
         assert!(guard.check(at(NOW + 86_400)).is_err());
         assert_eq!(guard.check(at(NOW)), Ok(()));
     }
 
     #[test]
     fn a_clock_that_is_refused_says_what_to_do() {
+        let unsure = guard(Some(NOW), NOW + 30 * HOUR).check(at(NOW + 30 * HOUR));
+        let apart = guard(None, NOW);
+        apart.hear(server(NOW + 7200, false));
         for clock in [
-            judge(1, 0, 0),
+            guard(None, 1).check(at(1)),
             judge(NOW, NOW, NOW + 7200),
             judge(NOW + 7200, NOW, 0),
+            unsure,
+            apart.check(at(NOW)),
         ] {
             let text = clock.unwrap_err().to_string();
-            assert!(text.contains("set it"), "{text}");
+            assert!(
+                text.contains("set it") || text.contains("set the one"),
+                "{text}"
+            );
+            assert!(!text.contains("UnixTime"), "{text}");
         }
     }
 }

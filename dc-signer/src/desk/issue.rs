@@ -3,7 +3,7 @@
 use pki_types::UnixTime;
 
 use super::delegations::{Loaded, View};
-use super::{Desk, Refusal, answer};
+use super::{Desk, Refusal, able, answer};
 use crate::error::Error;
 use crate::issuer::{self, Unissued};
 use crate::policy::{self, Approved, Ask, Denied};
@@ -35,6 +35,7 @@ impl Desk {
     ) -> Result<Issuance, Refusal> {
         let loaded = key_of(view, &approved)?;
         let now = approved.now();
+        self.guard.issued();
         let issued = issuer::sign(
             &loaded.delegation,
             approved.spki(),
@@ -114,13 +115,7 @@ pub(super) fn check(
 
 /// The key to sign with.
 fn key_of<'v>(view: &'v View, approved: &Approved<'_>) -> Result<&'v Loaded, Refusal> {
-    let zone = view.zone(approved.zone())?;
-    let loaded = zone.loaded(&approved.slot().certificate_sha256);
-    loaded
-        .map(|loaded| &**loaded)
-        .ok_or_else(|| Refusal::KeyNotHere {
-            zone: approved.zone().clone(),
-        })
+    able::key(view.zone(approved.zone())?, approved.slot())
 }
 
 fn not_signed(unissued: Unissued) -> Refusal {

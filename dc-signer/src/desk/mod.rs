@@ -2,6 +2,7 @@
 //!
 //! Each use case has its file. A credential is approved, signed, verified and on record before it is returned.
 
+mod able;
 mod answer;
 mod clones;
 mod codes;
@@ -14,8 +15,10 @@ mod hardware;
 mod import;
 mod issue;
 mod manufacturers;
+mod missing;
 mod refusal;
 mod renew;
+mod replicas;
 mod rollover;
 mod secrets;
 mod settings;
@@ -31,10 +34,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use pki_types::UnixTime;
 
-pub use delegations::Missing;
+pub use able::{Judgement, KeyJudgement, ZoneJudgement};
 pub use fault::Fault;
 pub use guard::{Clock, Skew};
 pub use import::Imported;
+pub use missing::{Missing, Waiting};
 pub use refusal::Refusal;
 pub use rollover::Step;
 pub use secrets::Secrets;
@@ -42,9 +46,10 @@ pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::store::Store;
+use crate::store::{ServerClock, Store};
 use delegations::{Delegations, View};
 use guard::Guard;
+use replicas::Me;
 use settings::Settings;
 use withdrawn::Lists;
 
@@ -56,6 +61,7 @@ pub struct Desk {
     guard: Guard,
     lists: Lists,
     secrets: Secrets,
+    me: Me,
 }
 
 impl Desk {
@@ -65,21 +71,57 @@ impl Desk {
     /// [`Fault::MissingSecrets`] if the database has seen devices and the secrets are gone, with
     /// [`Error::Store`], and with what reading files fails with.
     pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Self, Error> {
-        let latest = guard::latest(&*store).await?;
+        let now = crate::clock::now()?;
+        let latest = last_record(&*store).await?;
+        let trace = guard::trace(&*store, &config.node, latest, now).await?;
+        let me = Me::new()?;
         let desk = Self {
             settings: ArcSwap::from_pointee(Settings::new(config)?),
-            delegations: Delegations::new(&config.data),
-            guard: Guard::new(latest, crate::clock::now()?),
+            delegations: Delegations::new(&config.data, me),
+            guard: Guard::new(trace, now),
             lists: Lists::default(),
             secrets: Secrets::open(&config.data, latest.is_none())?,
+            me,
             store,
         };
+        desk.hear_clock().await?;
         desk.delegations.refresh(&*desk.store).await?;
         Ok(desk)
     }
 
+    /// Looks at what could be issued with a configuration and its database, and changes nothing.
+    ///
+    /// Fails with [`Error::Store`].
+    pub async fn look(
+        config: &Config,
+        store: &dyn Store,
+    ) -> Result<(Judgement, Vec<Missing>), Error> {
+        let now = crate::clock::now()?;
+        let latest = last_record(store).await?;
+        let guard = Guard::new(guard::trace(store, &config.node, latest, now).await?, now);
+        guard.hear(store.clock().await?);
+        let delegations = Delegations::new(&config.data, Me::new()?);
+        let view = delegations.refresh(store).await?;
+        let judgement = Judgement::of(&view, guard.check(now), now);
+        Ok((judgement, delegations.missing()))
+    }
+
+    /// Asks the database's clock, if it has one, and believes it more than this machine's: to be called every few seconds.
+    ///
+    /// Fails with [`Error::Store`].
+    pub async fn hear_clock(&self) -> Result<Option<ServerClock>, Error> {
+        let said = self.store.clock().await?;
+        self.guard.hear(said);
+        Ok(said)
+    }
+
+    /// From now on nobody sits before it: a start long after everything that is on record is doubted for some minutes.
+    pub fn leave_alone(&self) {
+        self.guard.leave_alone();
+    }
+
     /// Takes what may change from another configuration (the tenant may not), reads zones and keys again, and
-    /// accepts the clock as it is now.
+    /// accepts the clock as it is now, unless the database server's says something else.
     ///
     /// Fails with what reading files fails with, and with [`Error::Store`]; then nothing has changed.
     pub async fn reload(&self, config: &Config) -> Result<(), Error> {
@@ -87,11 +129,13 @@ impl Desk {
         settings.tenant.clone_from(&self.settings.load().tenant);
         self.delegations.refresh(&*self.store).await?;
         self.settings.store(Arc::new(settings));
-        self.accept_clock(crate::clock::now()?);
+        self.hear_clock().await?;
+        self.guard.settle(crate::clock::now()?);
         Ok(())
     }
 
-    /// Takes this time for right, although it is not what was expected: for whoever has just set the clock.
+    /// Takes this time for right, although it is not what was expected: for whoever has just set the clock. A database server
+    /// whose clock says something else is heard again at the next [`Self::hear_clock`].
     pub fn accept_clock(&self, now: UnixTime) {
         self.guard.accept(now);
     }
@@ -124,6 +168,19 @@ impl Desk {
     pub fn missing(&self) -> Vec<Missing> {
         self.delegations.missing()
     }
+
+    /// Slots that would be active if every signer could sign with them.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.delegations.waiting()
+    }
+}
+
+/// When the last record of the audit log was made, if there is one.
+async fn last_record(store: &dyn Store) -> Result<Option<UnixTime>, Error> {
+    let head = store.audit_head().await?;
+    let last = store.audit_from(head.seq, 1).await?;
+    Ok(last.first().map(|record| record.entry.time))
 }
 
 impl fmt::Debug for Desk {
@@ -135,6 +192,7 @@ impl fmt::Debug for Desk {
             guard: _,
             lists: _,
             secrets: _,
+            me: _,
         } = self;
         f.debug_struct("Desk")
             .field("store", store)

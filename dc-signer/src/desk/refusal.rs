@@ -35,10 +35,21 @@ pub enum Refusal {
     Internal(Error),
     /// An idempotency key came with another request before.
     KeyOfOtherRequest,
-    /// The key of the zone's active delegation certificate is not on this machine.
+    /// Other signers of this database cannot sign with the next delegation certificate yet.
+    KeyNotEverywhere {
+        /// The zone.
+        zone: Zone,
+        /// The certificate's slot.
+        slot: u32,
+        /// Which signers.
+        nodes: Vec<String>,
+    },
+    /// The key of the zone's active delegation certificate cannot be used on this machine.
     KeyNotHere {
         /// The zone.
         zone: Zone,
+        /// Why.
+        why: String,
     },
     /// The manufacturer is none of the configuration.
     NoManufacturer {
@@ -120,7 +131,10 @@ impl Refusal {
             Self::Store(error) => error.is_temporary(),
             Self::Clock(_) | Self::KeyNotHere { .. } => true,
             Self::Denied(denied) => {
-                matches!(denied, Denied::NoDelegation | Denied::TooLittleLeft { .. })
+                matches!(
+                    denied,
+                    Denied::NoDelegation | Denied::NotBegun { .. } | Denied::TooLittleLeft { .. }
+                )
             }
             _ => false,
         }
@@ -152,9 +166,14 @@ impl fmt::Display for Refusal {
             Self::Conflict(conflict) => f.write_str(conflict_text(*conflict)),
             Self::Denied(denied) => fmt::Display::fmt(denied, f),
             Self::Internal(error) => fmt::Display::fmt(error, f),
-            Self::KeyNotHere { zone } => write!(
+            Self::KeyNotEverywhere { zone, slot, nodes } => write!(
                 f,
-                "the key of {zone}'s delegation certificate is not on this machine: run 'dc-signer zones rollover {zone} --import DIR' here too"
+                "slot {slot} of {zone} stays next, because signers would be left behind that cannot sign with it yet ({}): run 'dc-signer zones rollover {zone} --import DIR --config FILE' there too; one that was stopped counts for 3 min",
+                nodes.join(", ")
+            ),
+            Self::KeyNotHere { zone, why } => write!(
+                f,
+                "the key of {zone}'s delegation certificate cannot be used on this machine: {why}"
             ),
             Self::NoManufacturer { given } => write!(
                 f,
@@ -162,7 +181,7 @@ impl fmt::Display for Refusal {
             ),
             Self::NoNextSlot { zone } => write!(
                 f,
-                "{zone} has no other delegation certificate that has begun and has 8 d left: import one with 'dc-signer zones rollover {zone} --import DIR'"
+                "{zone} has no other delegation certificate that has begun and has 8 d left: import one with 'dc-signer zones rollover {zone} --import DIR --config FILE'"
             ),
             Self::Store(source) => fmt::Display::fmt(source, f),
             other => f.write_str(other.text()),

@@ -55,12 +55,29 @@ pub(super) fn next(
         .max_by_key(|slot| slot.not_after)
 }
 
+/// Whether a step waits for the signers that cannot follow yet. While the zone is issued from nothing that can be used, one
+/// signer that can issue is better than none.
+pub(super) fn waits(zone: &ManagedZone, step: Step, now: UnixTime) -> bool {
+    let Step::Activate(_) = step else {
+        return false;
+    };
+    match zone.active() {
+        Some(active) => may_be_active(active, now),
+        // Its first certificate: no device has anything to lose yet.
+        None => zone
+            .slots
+            .iter()
+            .all(|slot| slot.state != SlotState::Draining),
+    }
+}
+
 fn may_be_active(slot: &Slot, now: UnixTime) -> bool {
     slot.not_before <= now && slot.may_issue(now)
 }
 
 /// Without need a certificate becomes active only when clients with slow clocks take it, when every
-/// signer has had time to load it, and when it lasts longer than the one before.
+/// signer has had time to load it, and when it lasts longer than the one before. That every signer has loaded it is
+/// for [`waits`].
 fn is_due(zone: &ManagedZone, next: &Slot, now: UnixTime) -> bool {
     let Some(active) = zone.active().filter(|active| may_be_active(active, now)) else {
         return true;
@@ -183,6 +200,26 @@ mod tests {
     fn a_key_that_is_not_here_is_not_activated_from_here() {
         let zone = zone(vec![slot(1, SlotState::Next, 3, 90)]);
         assert_eq!(steps(&zone, |_| false, at(NOW)), []);
+    }
+
+    #[test]
+    fn a_certificate_waits_for_every_signer_unless_nothing_can_be_issued_meanwhile() {
+        let next = slot(2, SlotState::Next, 3, 90);
+        for (before, expected) in [
+            (None, true),
+            (Some((SlotState::Active, 30)), true),
+            (Some((SlotState::Active, 7)), false),
+            (Some((SlotState::Draining, 30)), false),
+        ] {
+            let before = before.map(|(state, left)| slot(1, state, 60, left));
+            let zone = zone(before.into_iter().chain([next.clone()]).collect());
+            assert_eq!(
+                waits(&zone, Step::Activate(2), at(NOW)),
+                expected,
+                "{zone:?}"
+            );
+            assert!(!waits(&zone, Step::End(1), at(NOW)));
+        }
     }
 
     #[test]

@@ -1,35 +1,63 @@
 //! Zones: moving on to the next certificate, telling devices about it, and showing that each key can sign.
 
+use std::time::{Duration, Instant};
+
 use pki_types::UnixTime;
 
 use super::delegations::{Loaded, ZoneView};
 use super::issue::algorithms;
-use super::{Desk, Fault, Refusal, rollover};
+use super::{Desk, Fault, Refusal, Step, replicas, rollover};
 use crate::error::Error;
 use crate::issuer::{self, Unissued, Wanted};
 use crate::names::Zone;
 use crate::protocol::RenewalInfo;
-use crate::registry::{ManagedZone, SlotState};
+use crate::registry::{ManagedZone, Slot, SlotState};
 use crate::store::Act;
 
 impl Desk {
     /// Issues from the zone's next delegation certificate from now on, whether or not it has soaked; the one before drains.
     ///
-    /// Of several it takes the one that lasts longest. Fails with [`Refusal::NoNextSlot`] if none has begun, has eight
-    /// days left and has its key on this machine, and as
-    /// [`Store::move_slot`](crate::store::Store::move_slot) does.
+    /// Of several it takes the one that lasts longest. Waits some seconds for signers that have just got its key. Fails with
+    /// [`Refusal::NoNextSlot`] if none has begun, has eight days left and has its key on this machine, with
+    /// [`Refusal::KeyNotEverywhere`], and as [`Store::move_slot`](crate::store::Store::move_slot) does.
     pub async fn rollover(&self, zone: &Zone, by: &Act) -> Result<ManagedZone, Refusal> {
         let view = self.delegations.refresh(&*self.store).await?;
         let found = view.zone(zone)?;
-        let here = |slot: &crate::registry::Slot| found.loaded(&slot.certificate_sha256).is_some();
+        let here = |slot: &Slot| found.loaded(&slot.certificate_sha256).is_some();
         let next = rollover::next(&found.managed, here, by.at);
-        let number = next
-            .map(|slot| slot.number)
-            .ok_or_else(|| Refusal::NoNextSlot { zone: zone.clone() })?;
+        let next = next.ok_or_else(|| Refusal::NoNextSlot { zone: zone.clone() })?;
+        if rollover::waits(&found.managed, Step::Activate(next.number), by.at) {
+            self.wait_for_others(zone, next, by.at).await?;
+        }
         let active = SlotState::Active;
-        let moved = self.store.move_slot(zone, number, active, by).await?;
+        let moved = self.store.move_slot(zone, next.number, active, by).await?;
         self.delegations.refresh(&*self.store).await?;
         Ok(moved)
+    }
+
+    /// Fails with [`Refusal::KeyNotEverywhere`] if other signers still lack the key of a slot after some seconds.
+    async fn wait_for_others(
+        &self,
+        zone: &Zone,
+        slot: &Slot,
+        now: UnixTime,
+    ) -> Result<(), Refusal> {
+        let began = Instant::now();
+        loop {
+            let others = replicas::others(&*self.store, self.me, now).await?;
+            let nodes = replicas::without(&others, slot);
+            if nodes.is_empty() {
+                return Ok(());
+            }
+            if began.elapsed() >= PATIENCE {
+                return Err(Refusal::KeyNotEverywhere {
+                    zone: zone.clone(),
+                    slot: slot.number,
+                    nodes,
+                });
+            }
+            tokio::time::sleep(PACE).await;
+        }
     }
 
     /// Moves on the slots whose time has come: to be called once a minute, for zones that nobody asks about.
@@ -46,7 +74,7 @@ impl Desk {
 
     /// Removes the keys of slots that are gone: what is not there cannot be stolen.
     fn forget_ended(&self, zone: &ZoneView) -> Result<(), Error> {
-        let gone = |slot: &&crate::registry::Slot| slot.state == SlotState::Gone;
+        let gone = |slot: &&Slot| slot.state == SlotState::Gone;
         for slot in zone.managed.slots.iter().filter(gone) {
             let folder = self.delegations.folder(&slot.certificate_sha256);
             crate::files::remove(&folder.join(crate::delegation::KEY))?;
@@ -72,22 +100,10 @@ impl Desk {
         })
     }
 
-    /// Signs and verifies a credential with each key that is loaded, and says how many there are. Nothing of it leaves.
-    ///
-    /// Fails with [`Fault::SelfTest`].
-    pub fn self_test(&self, now: UnixTime) -> Result<usize, Error> {
-        let view = self.delegations.seen();
-        let mut tested = 0;
-        for zone in view.zones() {
-            for loaded in zone.all_loaded() {
-                // One that has not begun cannot sign anything that verifies yet.
-                if loaded.delegation.certificate().not_before() <= now {
-                    try_key(&zone.managed.zone, loaded, now)?;
-                    tested += 1;
-                }
-            }
-        }
-        Ok(tested)
+    /// How many delegation certificates can be signed with here: each has signed a credential that verifies when it was loaded.
+    #[must_use]
+    pub fn tested(&self) -> usize {
+        self.keys().len()
     }
 }
 
@@ -118,5 +134,8 @@ fn throwaway_key() -> Result<Vec<u8>, Error> {
 
 /// Devices that are asked to renew spread that over so many seconds: a fleet that comes at once is an outage.
 const SPREAD: u64 = 6 * 3600;
+/// How long a rollover waits for the others: they say what keys they have every few seconds.
+const PATIENCE: Duration = Duration::from_secs(12);
+const PACE: Duration = Duration::from_millis(500);
 /// How often devices ask, in seconds.
 const POLL_AFTER: u64 = 12 * 3600;

@@ -1,10 +1,12 @@
 //! The service's own certificate and key, and the TLS configuration with them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use dc_core::DelegationCertificate;
-use pki_types::{CertificateDer, PrivateKeyDer};
+use der::Decode;
+use pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
@@ -21,7 +23,18 @@ use crate::{files, pem};
 #[derive(Debug)]
 pub struct Identity {
     key: Arc<CertifiedKey>,
+    validity: Validity,
     warning: Option<Warning>,
+}
+
+/// When the certificates that the service shows can be used: outside that no device connects.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Validity {
+    path: PathBuf,
+    /// The first second at which all of them are valid.
+    pub not_before: UnixTime,
+    /// The last one.
+    pub not_after: UnixTime,
 }
 
 impl Identity {
@@ -39,6 +52,7 @@ impl Identity {
             let path = certificate.into();
             return Err(Error::ServesWithDelegation { path });
         }
+        let validity = Validity::of(certificate, &chain);
         let certified = CertifiedKey::new(chain, signing_key(key, provider)?);
         certified.keys_match().map_err(|_| Error::KeyMismatch {
             key: key.into(),
@@ -46,14 +60,85 @@ impl Identity {
         })?;
         Ok(Self {
             key: certified.into(),
+            validity,
             warning: files::check_private(key)?,
         })
+    }
+
+    /// When its certificates can be used.
+    #[must_use]
+    pub fn validity(&self) -> &Validity {
+        &self.validity
     }
 
     /// What somebody should look at.
     #[must_use]
     pub fn warning(&self) -> Option<&Warning> {
         self.warning.as_ref()
+    }
+}
+
+impl Validity {
+    /// A chain is worth nothing any more when one of its certificates has ended. What cannot be read has no end that
+    /// anybody could know.
+    fn of(path: &Path, chain: &[CertificateDer<'_>]) -> Self {
+        let (mut not_before, mut not_after) = (0, u64::MAX);
+        for der in chain {
+            let Ok(certificate) = x509_cert::Certificate::from_der(der) else {
+                continue;
+            };
+            let validity = certificate.tbs_certificate().validity();
+            not_before = not_before.max(validity.not_before.to_unix_duration().as_secs());
+            not_after = not_after.min(validity.not_after.to_unix_duration().as_secs());
+        }
+        let [not_before, not_after] = [not_before, not_after]
+            .map(|seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds)));
+        Self {
+            path: path.into(),
+            not_before,
+            not_after,
+        }
+    }
+
+    /// Why no device connects at a time, if none does.
+    #[must_use]
+    pub fn fault(&self, now: UnixTime) -> Option<Warning> {
+        let Self {
+            path,
+            not_before,
+            not_after,
+        } = self.clone();
+        if now > not_after {
+            return Some(Warning::OwnCertificateEnded {
+                path,
+                now,
+                not_after,
+            });
+        }
+        (now < not_before).then_some(Warning::OwnCertificateNotBegun {
+            path,
+            now,
+            not_before,
+        })
+    }
+
+    /// The same, or that it is time for another one: in the last third of its life, and not before the last two weeks.
+    #[must_use]
+    pub fn warning(&self, now: UnixTime) -> Option<Warning> {
+        let Self {
+            path,
+            not_before,
+            not_after,
+        } = self.clone();
+        let left = not_after.as_secs().saturating_sub(now.as_secs());
+        let life = not_after.as_secs().saturating_sub(not_before.as_secs());
+        let ends_soon = left < SOON.as_secs().min(life / 3);
+        let soon = ends_soon.then_some(Warning::OwnCertificateEndsSoon {
+            path,
+            now,
+            not_after,
+        });
+        self.fault(now).or(soon)
     }
 }
 
@@ -105,5 +190,48 @@ pub fn tls_config(
     Ok(config.into())
 }
 
+/// How long before its end a certificate that lives long should be replaced.
+const SOON: Duration = Duration::from_secs(14 * 86_400);
 /// How ALPN calls HTTP/2.
 pub(super) const H2: &[u8] = b"h2";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 86_400;
+
+    fn at(days: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs((20_000 + days) * DAY))
+    }
+
+    fn validity(life: u64) -> Validity {
+        Validity {
+            path: "tls.pem".into(),
+            not_before: at(0),
+            not_after: at(life),
+        }
+    }
+
+    #[test]
+    fn the_end_is_announced_in_time_and_said_afterwards() {
+        for (life, day, expected) in [
+            (90, 75, None),
+            (90, 77, Some("ends at")),
+            // One of a week is replaced every few days.
+            (6, 3, None),
+            (6, 5, Some("ends at")),
+            (90, 91, Some("ended at")),
+        ] {
+            let said = validity(life).warning(at(day)).map(|w| w.to_string());
+            let has = said
+                .as_deref()
+                .map(|said| said.contains(expected.unwrap_or("nothing")));
+            assert_eq!(has, expected.map(|_| true), "{life} {day}: {said:?}");
+        }
+        let early = UnixTime::since_unix_epoch(Duration::from_secs(19_999 * DAY));
+        let said = validity(90).fault(early).unwrap().to_string();
+        assert!(said.contains("not valid yet"), "{said}");
+        assert_eq!(validity(90).fault(at(89)), None);
+    }
+}

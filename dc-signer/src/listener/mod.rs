@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 pub use client::{ClientCertificate, spki_sha256};
-pub use identity::{Identity, tls_config};
+pub use identity::{Identity, Validity, tls_config};
 
 use crate::config::Listen;
 use crate::error::Error;

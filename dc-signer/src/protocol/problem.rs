@@ -73,6 +73,8 @@ pub enum Kind {
     MethodNotAllowed,
     /// There is nothing of this name.
     NotFound,
+    /// The service is starting or stopping, or cannot be reached with its own certificate.
+    NotReady,
     /// Its own limit of requests is used up.
     RateLimited,
     /// The service cannot store anything now.
@@ -93,7 +95,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::BadRequest,
         Self::BadCsr,
         Self::CertificateRequired,
@@ -108,6 +110,7 @@ impl Kind {
         Self::Internal,
         Self::MethodNotAllowed,
         Self::NotFound,
+        Self::NotReady,
         Self::RateLimited,
         Self::StorageUnavailable,
         Self::Timeout,
@@ -168,6 +171,7 @@ impl Kind {
             Self::Internal => ("internal", 500, "The service has a bug"),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "There is no such method here"),
             Self::NotFound => ("not-found", 404, "There is nothing here"),
+            Self::NotReady => ("not-ready", 503, "The service is not ready"),
             Self::RateLimited => ("rate-limited", 429, "Too many requests"),
             Self::StorageUnavailable => ("storage-unavailable", 503, "Nothing can be stored now"),
             Self::Timeout => ("timeout", 408, "The request took too long to arrive"),

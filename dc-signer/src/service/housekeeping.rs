@@ -1,5 +1,6 @@
 //! What the service does besides answering: it looks after its database and counts its fleet.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::api::App;
 use crate::clock;
 use crate::config::Retention;
 use crate::desk::Desk;
-use crate::registry::{ManagedZone, SlotState, State};
+use crate::registry::{ManagedZone, Sha256, SlotState, State};
 use crate::store::{self, Fleet, Store};
 use crate::telemetry::{self, Metrics, SlotExpiry};
 
@@ -28,40 +29,91 @@ pub(super) struct Housekeeping {
 impl Housekeeping {
     /// Goes on for ever.
     pub(super) async fn run(self) {
-        let [mut often, mut each_minute, mut each_hour] = [OFTEN, MINUTE, HOUR].map(|period| {
-            let mut interval = interval(period);
-            // A machine that slept has nothing to catch up on.
-            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            interval
-        });
+        let [mut often, mut each_minute, mut each_hour, mut each_day] = [OFTEN, MINUTE, HOUR, DAY]
+            .map(|period| {
+                let mut interval = interval(period);
+                // A machine that slept has nothing to catch up on.
+                interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                interval
+            });
+        // The start has warned already.
+        each_day.reset();
+        let mut told = Told::default();
         loop {
             tokio::select! {
-                _ = often.tick() => self.app.try_storage().await,
+                _ = often.tick() => self.look_around(&mut told).await,
                 _ = each_minute.tick() => {
-                    self.each_minute().await;
+                    self.each_minute(&mut told).await;
                     self.compare_clocks().await;
                 }
-                _ = each_hour.tick() => self.tidy().await,
+                _ = each_hour.tick() => {
+                    told.missing.clear();
+                    self.tidy().await;
+                }
+                _ = each_day.tick() => self.warn_of_ends().await,
             }
         }
     }
 
-    async fn each_minute(&self) {
+    /// Whether the database works, the clock is right and what can be issued, for readiness, metrics and log; and the other
+    /// signers are told when this one has other keys than before.
+    async fn look_around(&self, told: &mut Told) {
+        let works = self.app.try_storage().await;
+        if works && let Err(error) = self.desk.hear_clock().await {
+            tracing::debug!(%error, "the database does not say what time it is");
+        }
+        self.app.judge().await;
+        if works && told.keys.as_ref() != Some(&self.desk.keys()) {
+            self.report(told).await;
+        }
+    }
+
+    async fn report(&self, told: &mut Told) {
+        let Ok(now) = clock::now() else { return };
+        let keys = self.desk.keys();
+        match self.desk.report(now).await {
+            Ok(()) => told.keys = Some(keys),
+            Err(error) => {
+                tracing::warn!(%error, "the other signers are not told what this one can do");
+            }
+        }
+    }
+
+    async fn each_minute(&self, told: &mut Told) {
         let Ok(now) = clock::now() else { return };
         if let Err(error) = self.desk.keep_zones(now).await {
             tracing::warn!(%error, "the zones cannot be looked after");
         }
-        for missing in self.desk.missing() {
-            tracing::warn!(
-                ?missing,
-                "a delegation certificate's key is not on this machine"
-            );
+        self.report(told).await;
+        let missing = self.desk.missing();
+        let missing = missing.iter().map(ToString::to_string);
+        let waiting = self.desk.waiting();
+        let lines: Vec<String> = missing
+            .chain(waiting.iter().map(ToString::to_string))
+            .collect();
+        // Once an hour, and whenever it is something else.
+        if told.missing != lines {
+            lines.iter().for_each(|line| tracing::warn!("{line}"));
+            told.missing = lines;
         }
         if let Err(error) = self.app.tidy(now).await {
             tracing::warn!(%error, "the refused requests cannot be counted");
         }
         if let Err(error) = self.count_fleet().await {
             tracing::warn!(%error, "the fleet cannot be counted");
+        }
+    }
+
+    /// Once a day, what will stop the service if nobody does anything.
+    async fn warn_of_ends(&self) {
+        let Ok(now) = clock::now() else { return };
+        if let Some(warning) = self.app.certificate_warning(now) {
+            tracing::warn!("{warning}");
+        }
+        if let Ok(judgement) = self.desk.judge(now).await {
+            for ending in judgement.ending(now) {
+                tracing::warn!("{ending}");
+            }
         }
     }
 
@@ -85,7 +137,7 @@ impl Housekeeping {
         let there = self.store.clock().await?;
         // The answer was made at some time between.
         let here = (before + clock::precise()?) / 2;
-        Ok(there.map(|there| here.as_secs_f64() - there.as_secs_f64()))
+        Ok(there.map(|there| here.as_secs_f64() - there.time.as_secs_f64()))
     }
 
     async fn count_fleet(&self) -> Result<(), crate::Error> {
@@ -100,11 +152,29 @@ impl Housekeeping {
         let Retention { issues, refused } = **self.retention.load();
         let retention = store::Retention { issues, refused };
         let Ok(now) = clock::now() else { return };
+        // By a wrong clock everything has had its time.
+        if let Some(clock) = self.desk.judge_seen(now).clock {
+            tracing::debug!(%clock, "nothing is removed");
+            return;
+        }
         match self.store.tidy(now, &retention).await {
-            Ok(tidied) => tracing::debug!(?tidied, "removed what had its time"),
+            Ok(store::Tidied {
+                answers,
+                codes,
+                partitions,
+            }) => tracing::debug!(answers, codes, partitions, "removed what had its time"),
             Err(error) => tracing::warn!(%error, "what had its time cannot be removed"),
         }
     }
+}
+
+/// What was said already.
+#[derive(Debug, Default)]
+struct Told {
+    /// The keys that the other signers know this one to have.
+    keys: Option<BTreeSet<Sha256>>,
+    /// What the log has on keys that are missing.
+    missing: Vec<String>,
 }
 
 /// All zones together.
@@ -154,6 +224,7 @@ fn slots(zones: &[ManagedZone]) -> Vec<SlotExpiry> {
 const OFTEN: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use pki_types::UnixTime;
@@ -14,7 +14,8 @@ use crate::registry::{
 };
 use crate::store::{
     Act, Added, Answer, Error, Filter, Find, Fleet, History, Issuance, Listed, NewDevice, NewSlot,
-    NewZone, Page, Recorded, Redeemed, Redemption, Retention, Store, Tidied, WithdrawnNames,
+    NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report, Retention, ServerClock, Store,
+    Tidied, WithdrawnNames,
 };
 use crate::telemetry::Metrics;
 
@@ -215,8 +216,16 @@ impl Store for Measured {
         self.measure("ping", self.store.ping(room)).await
     }
 
-    async fn clock(&self) -> Result<Option<Duration>, Error> {
+    async fn clock(&self) -> Result<Option<ServerClock>, Error> {
         self.measure("clock", self.store.clock()).await
+    }
+
+    async fn report(&self, report: &Report, now: UnixTime) -> Result<(), Error> {
+        self.measure("report", self.store.report(report, now)).await
+    }
+
+    async fn replicas(&self, now: UnixTime) -> Result<Vec<Replica>, Error> {
+        self.measure("replicas", self.store.replicas(now)).await
     }
 
     async fn close(&self) {

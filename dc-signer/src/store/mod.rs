@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use pki_types::UnixTime;
@@ -22,6 +21,7 @@ mod error;
 mod in_use;
 mod location;
 mod postgres;
+mod replica;
 mod schema;
 mod sql;
 mod sqlite;
@@ -34,6 +34,7 @@ mod types;
 pub use error::Error;
 pub use in_use::InUse;
 pub use location::{Location, look, migrate, open};
+pub use replica::{Replica, Report, ServerClock};
 pub use schema::Schema;
 pub use types::{
     Act, Added, Answer, Conflict, Filter, Find, Fleet, History, Idempotency, Issuance, Issue,
@@ -240,8 +241,16 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// space is enough for a small one.
     async fn ping(&self, room: usize) -> Result<(), Error>;
 
-    /// What the database's own clock says, since 1970; none if it has no other than this machine's.
-    async fn clock(&self) -> Result<Option<Duration>, Error>;
+    /// What the database's own clock says; none if it has no other than this machine's.
+    async fn clock(&self) -> Result<Option<ServerClock>, Error>;
+
+    // The signers themselves.
+
+    /// Says that a signer works on this database, and with which keys. It is not in the audit log.
+    async fn report(&self, report: &Report, now: UnixTime) -> Result<(), Error>;
+
+    /// The signers that have reported in the last week, by node.
+    async fn replicas(&self, now: UnixTime) -> Result<Vec<Replica>, Error>;
 
     /// Waits for what is being written and closes all connections.
     async fn close(&self);

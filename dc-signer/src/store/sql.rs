@@ -74,7 +74,7 @@ pub(super) trait Database: fmt::Debug + Send + Sync + 'static {
 pub(super) trait Session: Send + Sized {
     type Row: Row;
 
-    /// A query for the server's clock, in microseconds since 1970, if there is a server.
+    /// A query for the server's clock, in microseconds since 1970, and whether it is this machine's, if there is a server.
     const CLOCK: Option<&'static str>;
 
     /// The type of a column of bytes.

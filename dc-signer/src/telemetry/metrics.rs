@@ -13,11 +13,14 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 mod labels;
+mod zones;
 
 use labels::{
     Against, Certificate, InState, Issued, OfPath, OfRoute, Operation, Outcome, Problem, Reason,
     Request, Within,
 };
+use zones::ZoneGauges;
+pub use zones::{KeyUsable, ZoneAble};
 
 /// All metrics of a service.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub struct Metrics {
     expiring: Family<Within, Gauge>,
     clones: Gauge,
     ready: Gauge,
+    own_certificate: [Gauge; 2],
+    zones: ZoneGauges,
 }
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -86,7 +91,7 @@ impl Path {
     }
 }
 
-/// The delegation certificates that are loaded, and when they end.
+/// A delegation certificate that is in use, and when it ends.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SlotExpiry {
     /// The zone.
@@ -145,9 +150,12 @@ impl Metrics {
             expiring: Family::default(),
             clones: Gauge::default(),
             ready: Gauge::default(),
+            own_certificate: [Gauge::default(), Gauge::default()],
+            zones: ZoneGauges::default(),
         };
         new.register_requests();
         new.register_state();
+        new.zones.register(&mut new.registry);
         new.into()
     }
 
@@ -192,6 +200,15 @@ impl Metrics {
         r.register("clock_skew_seconds", text, self.clock_skew.clone());
         let text = "Whether the service is ready";
         r.register("ready", text, self.ready.clone());
+        let [begins, ends] = &self.own_certificate;
+        let text = "When the certificate that the service shows begins, in seconds since 1970";
+        r.register(
+            "server_certificate_not_before_seconds",
+            text,
+            begins.clone(),
+        );
+        let text = "When it ends, in seconds since 1970";
+        r.register("server_certificate_not_after_seconds", text, ends.clone());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         r.register("build", "Which version this is", version);
     }
@@ -282,7 +299,7 @@ impl Metrics {
         gauge.set(seconds);
     }
 
-    /// The delegation certificates that are loaded now.
+    /// The delegation certificates that are in use now.
     pub fn set_certificates(&self, slots: &[SlotExpiry]) {
         self.certificates.clear();
         for slot in slots {
@@ -314,6 +331,18 @@ impl Metrics {
     /// Whether the service is ready.
     pub fn set_ready(&self, ready: bool) {
         self.ready.set(i64::from(ready));
+    }
+
+    /// The certificate that the service shows, from when and until when, in seconds since 1970.
+    pub fn set_own_certificate(&self, not_before: u64, not_after: u64) {
+        let [begins, ends] = &self.own_certificate;
+        begins.set(signed(not_before));
+        ends.set(signed(not_after));
+    }
+
+    /// What can be issued now, and with what.
+    pub fn set_zones(&self, zones: &[ZoneAble], keys: &[KeyUsable]) {
+        self.zones.set(zones, keys);
     }
 
     /// All of it as OpenMetrics text.
@@ -377,6 +406,20 @@ mod tests {
             clones: 3,
         });
         metrics.set_ready(true);
+        metrics.set_own_certificate(1_900_000_000, 2_000_000_000);
+        let zone = || "cpe.example.com".to_owned();
+        let able = ZoneAble {
+            zone: zone(),
+            can_issue: true,
+            until: 1_999_000_000,
+        };
+        let key = KeyUsable {
+            zone: zone(),
+            slot: 1,
+            state: "active".to_owned(),
+            usable: false,
+        };
+        metrics.set_zones(&[able], &[key]);
         metrics
     }
 
@@ -400,6 +443,10 @@ mod tests {
             "dc_fleet_expiring_devices{within=\"6h\"} 2",
             "dc_fleet_possible_clones 3",
             "dc_ready 1",
+            "dc_zone_can_issue{zone=\"cpe.example.com\"} 1",
+            "dc_zone_can_issue_until_seconds{zone=\"cpe.example.com\"} 1999000000",
+            "dc_delegation_key_usable{zone=\"cpe.example.com\",slot=\"1\",state=\"active\"} 0",
+            "dc_server_certificate_not_after_seconds 2000000000",
         ] {
             assert!(text.contains(line), "{line} not in {text}");
         }

@@ -6,5 +6,7 @@ mod metrics;
 mod request_id;
 
 pub use log::{LogControl, check_filter, start_log};
-pub use metrics::{CONTENT_TYPE, Fleet, Gone, Handshake, Metrics, Path, Shed, SlotExpiry};
+pub use metrics::{
+    CONTENT_TYPE, Fleet, Gone, Handshake, KeyUsable, Metrics, Path, Shed, SlotExpiry, ZoneAble,
+};
 pub use request_id::RequestId;

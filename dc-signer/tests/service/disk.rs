@@ -132,7 +132,7 @@ fn becomes_ready(rig: &Rig) {
 }
 
 /// A server of this test alone, unless tests with PostgreSQL are skipped, and a service that uses it.
-fn with_postgres(start: impl FnOnce() -> Own) -> Option<(Own, Rig)> {
+pub(crate) fn with_postgres(start: impl FnOnce() -> Own) -> Option<(Own, Rig)> {
     if std::env::var("DC_SIGNER_TEST_POSTGRES").is_ok_and(|text| text == "skip") {
         eprintln!("skipped: tests with PostgreSQL, as DC_SIGNER_TEST_POSTGRES says");
         return None;

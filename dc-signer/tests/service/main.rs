@@ -24,6 +24,7 @@ mod ops;
 mod pages;
 #[path = "../../src/store/testing/server.rs"]
 mod postgres;
+mod ready;
 mod rig;
 mod router;
 mod secrets;

@@ -102,3 +102,17 @@ fn a_running_service_exports_every_metric_that_rules_and_dashboard_name() {
         wanted.iter().all(is_there)
     });
 }
+
+#[test]
+fn the_unit_waits_for_the_clock_and_nothing_that_is_over_keeps_it_from_starting() {
+    let unit = include_str!("../../ops/dc-signer.service");
+    for key in ["Wants=", "After="] {
+        let mut lines = unit.lines().filter(|line| line.starts_with(key));
+        assert!(lines.any(|line| line.contains("time-sync.target")), "{key}");
+    }
+    let check = unit.lines().find(|line| line.starts_with("ExecStartPre="));
+    assert!(
+        check.is_none_or(|line| line.starts_with("ExecStartPre=-")),
+        "{check:?}"
+    );
+}

@@ -133,7 +133,7 @@ pub(super) fn zone() -> Zone {
 
 fn config(folder: &TempDir, settings: &str) -> Config {
     let text = format!(
-        "data = 'data'\n{settings}\n[listen]\naddress = '[::]:1'\ncertificate = 'c'\nkey = 'k'\n"
+        "data = 'data'\nnode = 'node-1'\n{settings}\n[listen]\naddress = '[::]:1'\ncertificate = 'c'\nkey = 'k'\n"
     );
     Config::parse(&text, folder.path()).unwrap()
 }

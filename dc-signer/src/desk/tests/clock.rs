@@ -3,11 +3,15 @@
 use super::bench::Bench;
 use super::device::{Cpe, renewal};
 use crate::desk::{Clock, Desk, Refusal};
+use crate::registry::Forms;
+use crate::store::Location;
 use crate::store::testing::{Database, on_both};
 
 on_both! {
     a_clock_that_jumps_issues_nothing,
     a_restart_does_not_forget_what_the_clock_said,
+    a_wrong_record_of_another_stops_nobody_whose_own_past_is_in_order,
+    a_start_a_day_ahead_issues_nothing,
 }
 
 async fn a_clock_that_jumps_issues_nothing(database: &Database) {
@@ -18,7 +22,8 @@ async fn a_clock_that_jumps_issues_nothing(database: &Database) {
     let records = bench.records().await;
     let ahead = bench.after(7200);
     let refusal = cpe.renew(&bench.desk, &renewal(&first, "1"), ahead).await;
-    let Err(Refusal::Clock(Clock::Jumped { .. })) = refusal else {
+    // A server says what time it is.
+    let Err(Refusal::Clock(Clock::Jumped { .. } | Clock::Apart { .. })) = refusal else {
         panic!("{refusal:?}");
     };
     let long_ago = crate::registry::testing::at(1_000_000_000);
@@ -42,19 +47,79 @@ async fn a_clock_that_jumps_issues_nothing(database: &Database) {
     };
 }
 
-async fn a_restart_does_not_forget_what_the_clock_said(database: &Database) {
-    let bench = Bench::new(database).await;
-    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
-    let cpe = Cpe::new();
-    let later = bench.after(86_400);
-    bench.desk.accept_clock(later);
-    cpe.enrol_with(&bench.desk, &code, later).await.unwrap();
-    let desk = Desk::open(&bench.config, bench.store.clone())
+/// A record of a day from now, by another signer whose clock was wrong.
+async fn record_from_the_future(bench: &Bench) {
+    let act = bench.by(bench.after(86_400));
+    let zone = super::bench::zone();
+    bench
+        .store
+        .set_forms(&zone, Forms::Both, &act)
         .await
         .unwrap();
-    let refusal = cpe.enrol_with(&desk, &code, bench.now).await;
-    let Err(Refusal::Clock(Clock::Behind { latest, .. })) = refusal else {
-        panic!("{refusal:?}");
-    };
-    assert_eq!(latest, later);
+}
+
+async fn reopened(bench: &Bench) -> Desk {
+    Desk::open(&bench.config, bench.store.clone())
+        .await
+        .unwrap()
+}
+
+async fn a_restart_does_not_forget_what_the_clock_said(database: &Database) {
+    let bench = Bench::new(database).await;
+    record_from_the_future(&bench).await;
+    let judgement = reopened(&bench).await.judge(bench.now).await.unwrap();
+    match database.location {
+        // Nobody knows better.
+        Location::File(_) => {
+            let latest = bench.after(86_400);
+            let Some(Clock::Behind { latest: said, .. }) = judgement.clock else {
+                panic!("{judgement:?}");
+            };
+            assert_eq!(said, latest);
+        }
+        Location::Postgres(_) => assert_eq!(judgement.clock, None),
+    }
+}
+
+async fn a_wrong_record_of_another_stops_nobody_whose_own_past_is_in_order(database: &Database) {
+    let bench = Bench::new(database).await;
+    bench.desk.report(bench.now).await.unwrap();
+    record_from_the_future(&bench).await;
+    let desk = reopened(&bench).await;
+    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
+    Cpe::new()
+        .enrol_with(&desk, &code, bench.now)
+        .await
+        .unwrap();
+    // What it believed itself counts, unless there is another clock.
+    bench.desk.accept_clock(bench.after(86_400));
+    bench.desk.report(bench.after(86_400)).await.unwrap();
+    let judgement = reopened(&bench).await.judge(bench.now).await.unwrap();
+    assert!(
+        matches!(judgement.clock, Some(Clock::Behind { .. })),
+        "{judgement:?}"
+    );
+}
+
+async fn a_start_a_day_ahead_issues_nothing(database: &Database) {
+    let bench = Bench::new(database).await;
+    bench.desk.report(bench.now).await.unwrap();
+    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
+    let (cpe, records) = (Cpe::new(), bench.records().await);
+    let desk = reopened(&bench).await;
+    desk.leave_alone();
+    let ahead = bench.after(25 * 3600);
+    let refusal = cpe.enrol_with(&desk, &code, ahead).await;
+    match (&database.location, &refusal) {
+        (Location::File(_), Err(Refusal::Clock(Clock::Unsure { .. })))
+        | (Location::Postgres(_), Err(Refusal::Clock(Clock::Apart { .. }))) => {}
+        _ => panic!("{refusal:?}"),
+    }
+    assert!(desk.judge(ahead).await.unwrap().clock.is_some());
+    // It does not remember what it did not believe, and goes on when the clock is set.
+    desk.report(ahead).await.unwrap();
+    assert_eq!(bench.records().await, records);
+    cpe.enrol_with(&desk, &code, bench.now).await.unwrap();
+    let desk = reopened(&bench).await;
+    assert_eq!(desk.judge(bench.now).await.unwrap().clock, None);
 }

@@ -10,5 +10,6 @@ mod devices;
 mod enrolling;
 mod manufactured;
 mod renewing;
+mod replicas;
 mod rolling;
 mod withdrawing;

@@ -2,11 +2,11 @@
 
 use super::bench::{Bench, zone};
 use super::device::{Cpe, delegation, renewal};
-use crate::desk::Refusal;
+use crate::desk::{Desk, Refusal};
 use crate::names::Zone;
 use crate::policy::Denied;
 use crate::protocol::Credentials;
-use crate::registry::{self, SlotState};
+use crate::registry::{self, Forms, SlotState};
 use crate::store::testing::{Database, on_both};
 
 on_both! {
@@ -17,6 +17,10 @@ on_both! {
     a_certificate_for_other_names_is_not_imported,
     a_certificate_that_ends_soon_is_not_imported,
     the_self_test_tries_every_key,
+    a_certificate_that_is_over_stops_no_other_zone,
+    a_zone_is_missed_before_a_device_asks,
+    a_key_that_may_not_be_read_is_not_called_missing,
+    a_certificate_that_has_not_begun_is_said_to_be_so,
 }
 
 const DAY: u64 = 86_400;
@@ -191,7 +195,131 @@ async fn a_certificate_that_ends_soon_is_not_imported(database: &Database) {
 async fn the_self_test_tries_every_key(database: &Database) {
     let bench = Bench::new(database).await;
     bench.import(bench.now).await;
-    assert_eq!(bench.desk.self_test(bench.now).unwrap(), 2);
-    assert_eq!(bench.desk.self_test(bench.after(0)).unwrap(), 2);
-    assert!(bench.desk.self_test(bench.after(91 * DAY)).is_err());
+    assert_eq!(bench.desk.tested(), 2);
+    // Another certificate's key in the place of the second one: the first zone's certificate goes on.
+    let zones = bench.store.zones().await.unwrap();
+    let folders = bench.config.data.join("delegations");
+    let [first, second] = [0, 1].map(|place| {
+        let sha256 = zones[0].slots[place].certificate_sha256.to_string();
+        folders.join(sha256).join("key.pem")
+    });
+    std::fs::copy(first, second).unwrap();
+    let desk = Desk::open(&bench.config, bench.store.clone())
+        .await
+        .unwrap();
+    assert_eq!((desk.tested(), desk.missing().len()), (1, 1));
+    let text = desk.missing()[0].to_string();
+    assert!(text.contains("slot 2 of cpe.example.com"), "{text}");
+}
+
+async fn a_certificate_that_is_over_stops_no_other_zone(database: &Database) {
+    let bench = Bench::new(database).await;
+    bench.add_zone("b.example.com", Forms::Named).await;
+    let other = Zone::parse("b.example.com").unwrap();
+    let later = bench.after(91 * DAY);
+    let folder = bench.vendor(&other, bench.after(60 * DAY));
+    let by = bench.by(bench.after(60 * DAY));
+    bench.desk.import_slot(&other, &folder, &by).await.unwrap();
+    bench.desk.rollover(&other, &by).await.unwrap();
+
+    let desk = Desk::open(&bench.config, bench.store.clone())
+        .await
+        .unwrap();
+    desk.accept_clock(later);
+    desk.keep_zones(later).await.unwrap();
+    assert_eq!(desk.tested(), 2);
+    let judgement = desk.judge(later).await.unwrap();
+    let can: Vec<(String, bool)> = judgement
+        .zones
+        .iter()
+        .map(|zone| (zone.zone.to_string(), judgement.can_issue(zone)))
+        .collect();
+    let expected = [("b.example.com", true), ("cpe.example.com", false)];
+    assert_eq!(can, expected.map(|(zone, can)| (zone.to_owned(), can)));
+    let faults = judgement.faults().join("\n");
+    assert!(faults.starts_with("zone cpe.example.com: "), "{faults}");
+    // The next one is taken as soon as it is there.
+    bench.import(later).await;
+    desk.keep_zones(later).await.unwrap();
+    assert_eq!(
+        desk.judge(later).await.unwrap().faults(),
+        Vec::<String>::new()
+    );
+}
+
+async fn a_zone_is_missed_before_a_device_asks(database: &Database) {
+    let bench = Bench::new(database).await;
+    let judgement = bench.desk.judge(bench.now).await.unwrap();
+    assert_eq!(judgement.faults(), Vec::<String>::new());
+    assert_eq!(
+        judgement.ending(bench.after(60 * DAY)),
+        Vec::<String>::new()
+    );
+    // 82 days are to be issued from.
+    let text = judgement.ending(bench.after(62 * DAY)).join("\n");
+    assert!(text.contains("zone cpe.example.com"), "{text}");
+    let late = bench.after(82 * DAY + 1);
+    bench.desk.accept_clock(late);
+    let faults = bench.desk.judge(late).await.unwrap().faults().join("\n");
+    assert!(
+        faults.contains("zone cpe.example.com") && faults.contains("too early"),
+        "{faults}"
+    );
+}
+
+async fn a_key_that_may_not_be_read_is_not_called_missing(database: &Database) {
+    let bench = Bench::new(database).await;
+    let sha256 = bench.store.zones().await.unwrap()[0].slots[0].certificate_sha256;
+    let folder = bench
+        .config
+        .data
+        .join("delegations")
+        .join(sha256.to_string());
+    // Whoever runs as root may read everything, so the key is a folder: neither there nor missing.
+    std::fs::remove_file(folder.join("key.pem")).unwrap();
+    std::fs::create_dir(folder.join("key.pem")).unwrap();
+    let desk = Desk::open(&bench.config, bench.store.clone())
+        .await
+        .unwrap();
+    let missing = desk.missing()[0].to_string();
+    let said = desk.judge(bench.now).await.unwrap().faults().join("\n");
+    assert!(
+        missing.contains("cannot read") && missing.contains("key.pem"),
+        "{missing}"
+    );
+    assert!(said.contains("it cannot be read: "), "{said}");
+    assert!(
+        !said.contains("key.pem") && !missing.contains("Zone("),
+        "{said}"
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+    let desk = Desk::open(&bench.config, bench.store.clone())
+        .await
+        .unwrap();
+    let said = desk.judge(bench.now).await.unwrap().faults().join("\n");
+    assert!(
+        said.contains("zones rollover cpe.example.com --import DIR"),
+        "{said}"
+    );
+    assert!(!desk.missing()[0].to_string().contains("init"));
+}
+
+async fn a_certificate_that_has_not_begun_is_said_to_be_so(database: &Database) {
+    let bench = Bench::new(database).await;
+    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
+    // It begins a day before it was made.
+    let begin = bench.after(600);
+    bench.import(bench.after(600 + DAY)).await;
+    bench
+        .desk
+        .rollover(&zone(), &bench.by(begin))
+        .await
+        .unwrap();
+    let slow = bench.after(300);
+    let refusal = Cpe::new().enrol_with(&bench.desk, &code, slow).await;
+    let text = refusal.unwrap_err().to_string();
+    assert!(
+        text.contains("not valid yet") && !text.contains("too early"),
+        "{text}"
+    );
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pki_types::UnixTime;
 
-use super::sql::{Database, Row, Session};
+use super::sql::{Database, Session};
 use super::{
     Act, Added, Answer, Error, Filter, Find, Fleet, History, Issuance, Listed, NewDevice, NewSlot,
-    NewZone, Page, Recorded, Redeemed, Redemption, Retention, Store, Tidied, WithdrawnNames,
-    schema,
+    NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report, Retention, ServerClock, Store,
+    Tidied, WithdrawnNames, schema,
 };
 use crate::names::Zone;
 use crate::registry::{
@@ -30,6 +30,7 @@ mod issues;
 mod operators;
 mod queue;
 mod record;
+mod replicas;
 mod room;
 mod rows;
 mod withdrawn;
@@ -295,14 +296,16 @@ impl<D: Database> Store for Engine<D> {
         work.end(written).await
     }
 
-    async fn clock(&self) -> Result<Option<Duration>, Error> {
-        let Some(sql) = <D::Session as Session>::CLOCK else {
-            return Ok(None);
-        };
-        let mut session = self.database.read().await?;
-        let row = session.fetch_one(sql, Vec::new()).await?;
-        let micros: Option<u64> = row.map(|row| row.number("clock")).transpose()?;
-        Ok(micros.map(Duration::from_micros))
+    async fn clock(&self) -> Result<Option<ServerClock>, Error> {
+        replicas::clock(&mut self.database.read().await?).await
+    }
+
+    async fn report(&self, report: &Report, now: UnixTime) -> Result<(), Error> {
+        replicas::report(&*self.database, &self.node, report, now).await
+    }
+
+    async fn replicas(&self, now: UnixTime) -> Result<Vec<Replica>, Error> {
+        replicas::all(&mut self.database.read().await?, now).await
     }
 
     async fn close(&self) {

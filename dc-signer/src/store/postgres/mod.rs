@@ -134,8 +134,10 @@ impl PostgresSession {
 impl Session for PostgresSession {
     type Row = PgRow;
 
-    const CLOCK: Option<&'static str> =
-        Some("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS clock");
+    const CLOCK: Option<&'static str> = Some(
+        "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS clock, \
+         (inet_server_addr() IS NOT DISTINCT FROM inet_client_addr())::int::bigint AS here",
+    );
 
     const BLOB: &'static str = "BYTEA";
 

@@ -67,3 +67,8 @@ pub(super) struct InState {
 pub(super) struct Within {
     pub(super) within: String,
 }
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub(super) struct OfZone {
+    pub(super) zone: String,
+}
