@@ -154,7 +154,7 @@ impl fmt::Display for Refusal {
             Self::Internal(error) => fmt::Display::fmt(error, f),
             Self::KeyNotHere { zone } => write!(
                 f,
-                "the key of {zone}'s delegation certificate is not on this machine: run 'dc-signer zones rollover {zone} --import DIR' here too"
+                "the key of {zone}'s delegation certificate is not on this machine: run 'dc-signer zones rollover {zone} --import DIR --config FILE' here too"
             ),
             Self::NoManufacturer { given } => write!(
                 f,
@@ -162,7 +162,7 @@ impl fmt::Display for Refusal {
             ),
             Self::NoNextSlot { zone } => write!(
                 f,
-                "{zone} has no other delegation certificate that has begun and has 8 d left: import one with 'dc-signer zones rollover {zone} --import DIR'"
+                "{zone} has no other delegation certificate that has begun and has 8 d left: import one with 'dc-signer zones rollover {zone} --import DIR --config FILE'"
             ),
             Self::Store(source) => fmt::Display::fmt(source, f),
             other => f.write_str(other.text()),
