@@ -1,6 +1,7 @@
 //! What can be wrong with a credential, with the numbers that show it, and the alert each deserves.
 
 mod display;
+mod pem;
 
 use core::time::Duration;
 
@@ -10,6 +11,8 @@ use crate::credential::Form;
 use crate::name::UniqueName;
 use crate::scheme::SignatureScheme;
 use crate::tbs::Role;
+
+pub use pem::PemFault;
 
 /// Why a credential, a delegation certificate or a request was refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -97,10 +100,12 @@ pub enum Error {
         /// The first octet that does not belong, counted from 0.
         offset: usize,
     },
-    /// Text is not PEM, or the base64 in it is broken.
+    /// A PEM file is damaged, or has something in it that is not taken.
     MalformedPem {
         /// The line, counted from 1.
         line: usize,
+        /// What is wrong there.
+        fault: PemFault,
     },
     /// The certificate has no DelegationUsage (RFC 9345 §4.2).
     MissingDelegationUsage,
@@ -108,6 +113,11 @@ pub enum Error {
     MissingDigitalSignature,
     /// A file has no credential in it.
     MissingCredential,
+    /// A file has no PEM block of the kind that was looked for.
+    MissingPem {
+        /// Its label.
+        label: &'static str,
+    },
     /// No name to expect was given for a named credential of a server.
     MissingReferenceIdentity,
     /// The credential's unique name is not the name that was wanted.
@@ -217,6 +227,7 @@ impl Error {
             | Self::MissingCredential
             | Self::MissingDelegationUsage
             | Self::MissingDigitalSignature
+            | Self::MissingPem { .. }
             | Self::MissingReferenceIdentity
             | Self::NameMismatch { .. }
             | Self::NameNotCovered { .. }

@@ -78,7 +78,7 @@ mod verify;
 // The public interface is:
 pub use certificate::DelegationCertificate;
 pub use credential::{Credential, DelegatedCredential, Form};
-pub use error::{Alert, Error, Field};
+pub use error::{Alert, Error, Field, PemFault};
 pub use issue::{Approved, Issued, IssuingPolicy, Request, SignError, Signer};
 pub use name::UniqueName;
 pub use offer::{Offer, SchemeList};

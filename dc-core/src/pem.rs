@@ -1,4 +1,10 @@
-//! Credentials in files: PEM, or the bare structure; also what other implementations write.
+//! PEM files as people have them: credentials, certificates, keys and requests, also what other
+//! implementations write. One reader for all of them, which loses nothing without a word.
+
+mod block;
+mod find;
+mod label;
+mod line;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -6,6 +12,9 @@ use alloc::vec::Vec;
 use base64ct::{Base64, Encoding};
 use pki_types::SignatureVerificationAlgorithm;
 
+pub use self::block::{Block, blocks, is_pem};
+pub use self::find::{certificates, private_key, public_key, public_keys, request, requests};
+use self::label::Kind;
 use crate::certificate::DelegationCertificate;
 use crate::credential::{DelegatedCredential, Form};
 use crate::error::Error;
@@ -62,19 +71,16 @@ impl StoredCredential {
 /// Fails with [`Error::MalformedPem`], with [`Error::MissingCredential`] if there is none, and as
 /// [`DelegatedCredential::decode`] does.
 pub fn read(file: &[u8]) -> Result<Vec<StoredCredential>, Error> {
-    if !contains(file, BEGIN.as_bytes()) {
+    if !is_pem(file) {
         return Ok([read_bare(file)?].into());
     }
-    let text = core::str::from_utf8(file).map_err(|error| Error::MalformedPem {
-        line: line_at(file, error.valid_up_to()),
-    })?;
+    let blocks = find::matching(file, |kind| matches!(kind, Kind::Credential(..)))?;
     let mut found = Vec::new();
-    for section in sections(text) {
-        let section = section?;
-        let Some((form, role)) = meaning(section.label) else {
+    for (block, kind) in blocks {
+        let Kind::Credential(form, role) = kind else {
             continue;
         };
-        let bytes = section.decode()?;
+        let bytes = block.decode()?;
         DelegatedCredential::decode(form, &bytes)?;
         found.push(StoredCredential { form, role, bytes });
     }
@@ -82,15 +88,6 @@ pub fn read(file: &[u8]) -> Result<Vec<StoredCredential>, Error> {
         true => Err(Error::MissingCredential),
         false => Ok(found),
     }
-}
-
-fn contains(file: &[u8], text: &[u8]) -> bool {
-    file.windows(text.len()).any(|window| window == text)
-}
-
-/// The line of an offset, counted from 1.
-fn line_at(file: &[u8], offset: usize) -> usize {
-    1 + file.iter().take(offset).filter(|&&b| b == b'\n').count()
 }
 
 fn read_bare(file: &[u8]) -> Result<StoredCredential, Error> {
@@ -110,22 +107,12 @@ fn read_bare(file: &[u8]) -> Result<StoredCredential, Error> {
         )
 }
 
-fn meaning(label: &str) -> Option<(Form, Option<Role>)> {
-    Some(match label {
-        RFC9345_LABEL => (Form::Rfc9345, None),
-        NAMED_LABEL => (Form::Named, None),
-        "SERVER DELEGATED CREDENTIAL" => (Form::Rfc9345, Some(Role::Server)),
-        "CLIENT DELEGATED CREDENTIAL" => (Form::Rfc9345, Some(Role::Client)),
-        _ => return None,
-    })
-}
-
 /// A credential as a PEM block with lines of 64 columns, as RFC 7468 wants them.
 #[must_use]
 pub fn write(form: Form, bytes: &[u8]) -> String {
     let label = match form {
-        Form::Rfc9345 => RFC9345_LABEL,
-        Form::Named => NAMED_LABEL,
+        Form::Rfc9345 => label::RFC9345,
+        Form::Named => label::NAMED,
     };
     let body = Base64::encode_string(bytes);
     let mut pem = String::new();
@@ -144,54 +131,10 @@ pub fn write(form: Form, bytes: &[u8]) -> String {
     pem
 }
 
-/// One PEM block, not decoded: private keys stay as they are unless somebody asks.
-#[derive(Clone, Copy)]
-struct Section<'a> {
-    label: &'a str,
-    body: &'a str,
-    /// The line of the BEGIN boundary, counted from 1.
-    line: usize,
-}
-
-impl Section<'_> {
-    fn decode(&self) -> Result<Vec<u8>, Error> {
-        let body: String = self.body.split_ascii_whitespace().collect();
-        Base64::decode_vec(&body).map_err(|_| Error::MalformedPem {
-            line: self.line + 1,
-        })
-    }
-}
-
-/// The PEM blocks of a text, in their order. Text between blocks is skipped (RFC 7468 §2).
-fn sections(text: &str) -> impl Iterator<Item = Result<Section<'_>, Error>> {
-    let mut rest = text;
-    core::iter::from_fn(move || {
-        let begin = rest.find(BEGIN)?;
-        let line = line_at(text.as_bytes(), text.len() - rest.len() + begin);
-        let section = section_at(rest.get(begin..)?, line);
-        rest = section.as_ref().map_or("", |(_, behind)| behind);
-        Some(section.map(|(section, _)| section))
-    })
-}
-
-/// The block that `text` begins with, and what is behind it.
-fn section_at(text: &str, line: usize) -> Result<(Section<'_>, &str), Error> {
-    let malformed = Error::MalformedPem { line };
-    let parts = || {
-        let (label, rest) = text.strip_prefix(BEGIN)?.split_once(DASHES)?;
-        let (body, rest) = rest.split_once(END)?;
-        let rest = rest.strip_prefix(label)?.strip_prefix(DASHES)?;
-        (!label.contains('\n')).then_some((Section { label, body, line }, rest))
-    };
-    parts().ok_or(malformed)
-}
-
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
 const COLUMNS: usize = 64;
-const RFC9345_LABEL: &str = "DELEGATED CREDENTIAL";
-const NAMED_LABEL: &str = "NAMED DELEGATED CREDENTIAL";
 
 #[cfg(test)]
 mod tests {
@@ -201,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::error::Alert;
+    use crate::error::{Alert, PemFault};
     use crate::scheme::SignatureScheme;
     use crate::testing::{CertificateTemplate, Claim, NAME, TestKey, algorithms};
 
@@ -272,25 +215,38 @@ mod tests {
     #[test]
     fn says_which_line_is_broken() {
         let block = write(Form::Rfc9345, BARE);
-        for (file, line) in [
-            (format!("\n\n{}", block.replace("AAAB", "AA?B")), 4),
-            (format!("{block}-----BEGIN X-----\n"), 4),
-            (block.replace("-----END DEL", "-----END REL"), 1),
-            ("-----BEGIN ".to_string(), 1),
-            ("-----BEGIN A\nB-----\n-----END A\nB-----".to_string(), 1),
+        for (file, line, fault) in [
+            (
+                format!("\n\n{}", block.replace("AAAB", "AA?B")),
+                4,
+                PemFault::Base64,
+            ),
+            (
+                format!("{block}-----BEGIN X-----\n"),
+                4,
+                PemFault::MissingEnd,
+            ),
+            (
+                block.replace("-----END DEL", "-----END REL"),
+                3,
+                PemFault::WrongEnd,
+            ),
+            ("-----BEGIN ".to_string(), 1, PemFault::BadBoundary),
+            (
+                "-----BEGIN A\nB-----\n-----END A\nB-----".to_string(),
+                1,
+                PemFault::BadBoundary,
+            ),
         ] {
-            assert_eq!(
-                read(file.as_bytes()),
-                Err(Error::MalformedPem { line }),
-                "{file}"
-            );
+            assert_eq!(read(file.as_bytes()), Err(fault.at(line)), "{file}");
         }
     }
 
     #[test]
-    fn says_which_line_is_not_text() {
-        let file = [write(Form::Rfc9345, BARE).as_bytes(), b"# caf\xe9\n"].concat();
-        assert_eq!(read(&file), Err(Error::MalformedPem { line: 4 }));
+    fn text_around_credentials_is_in_any_encoding() {
+        let block = write(Form::Rfc9345, BARE);
+        let file = [b"# caf\xe9\n", block.as_bytes(), b"\xff\xfe\x00\n"].concat();
+        assert_eq!(read(&file).unwrap(), [stored(Form::Rfc9345, None, BARE)]);
     }
 
     #[test]
@@ -347,7 +303,6 @@ mod tests {
         for file in [
             &b""[..],
             b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
-            b"-----BEGIN -----\nAAAA\n-----END -----\n",
         ] {
             let error = read(file).unwrap_err();
             assert_eq!(error, Error::MissingCredential);

@@ -21,6 +21,13 @@ pub enum Error {
         /// The most that is sure to fit.
         max: usize,
     },
+    /// No client takes the delegation certificate, whatever it trusts.
+    CertificateUnusable(rustls::Error),
+    /// The delegation certificate is not the first of its chain.
+    ChainOrder {
+        /// Where it is, counted from 1.
+        at: usize,
+    },
     /// A credential in an identity is not one that a client would accept.
     Credential(dc_core::Error),
     /// The credential is not one that can be sent: a length in it is wrong, or its key is not DER.
@@ -72,6 +79,13 @@ impl fmt::Display for Error {
                 f,
                 "the delegation certificate and the credential have {length} bytes together; {max} fit one TLS record"
             ),
+            Self::CertificateUnusable(_) => f.write_str(
+                "the delegation certificate is malformed, or has a critical extension that clients do not know: ask the CA for another",
+            ),
+            Self::ChainOrder { at } => write!(
+                f,
+                "the order of the chain is wrong: the delegation certificate is number {at}: put it first, then the one that signed it, and so on"
+            ),
             Self::Credential(error) => write!(f, "the credential is of no use: {error}"),
             Self::ClientAuthBelowTls13 => f.write_str(
                 "a client certificate can only be presented in TLS 1.3: do not allow TLS 1.2",
@@ -114,6 +128,7 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
+            Self::CertificateUnusable(error) => Some(error),
             Self::Credential(error) => Some(error),
             Self::File { source, .. } => Some(source),
             Self::FileFormat { source, .. } => Some(source.as_ref()),
@@ -122,6 +137,7 @@ impl StdError for Error {
             Self::Roots(error) => Some(error),
             Self::Tls(error) => Some(error),
             Self::CertificateTooLong { .. }
+            | Self::ChainOrder { .. }
             | Self::ClientAuthBelowTls13
             | Self::CredentialDoesNotFit
             | Self::KeyMismatch

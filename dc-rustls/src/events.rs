@@ -18,7 +18,7 @@ pub(crate) fn not_connected(wanted: &ServerName<'_>, error: &Error) {
     if let Error::Refused(refusal) = error {
         tracing::warn!(
             server = %wanted.to_str(),
-            alert = ?refusal.alert(),
+            alert = refusal.alert().as_str(),
             reason = %refusal,
             "refused a server"
         );
@@ -45,4 +45,14 @@ pub(crate) fn installed(credentials: usize, expires: Option<UnixTime>) {
 pub(crate) fn not_installed(folder: &Path, error: &Error) {
     #[cfg(feature = "tracing")]
     tracing::warn!(folder = %folder.display(), reason = %error, "did not install an identity");
+}
+
+/// Others than its owner and group can read the key of an identity.
+pub(crate) fn key_readable(path: &Path, mode: u32) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        path = %path.display(),
+        mode = format_args!("{mode:04o}"),
+        "others can read a private key: do 'chmod g-w,o='"
+    );
 }

@@ -103,11 +103,14 @@ fn check_identity(
     let listen = &config.listen;
     let identity = Identity::load(&listen.certificate, &listen.key, provider);
     let key = match &identity {
-        Err(Error::Read { path, .. } | Error::MissingPem { path, .. }) if *path == listen.key => {
-            "key"
-        }
         Err(
-            Error::KeyMismatch { .. } | Error::UnsupportedKey { .. } | Error::EncryptedKey { .. },
+            Error::Read { path, .. } | Error::MissingPem { path, .. } | Error::BadPem { path, .. },
+        ) if *path == listen.key => "key",
+        Err(
+            Error::KeyMismatch { .. }
+            | Error::UnsupportedKey { .. }
+            | Error::UnusualKey { .. }
+            | Error::EncryptedKey { .. },
         ) => "key",
         _ => "certificate",
     };

@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 
 use der::asn1::{AnyRef, BitStringRef};
 use der::{Decode, Encode, Reader, SliceReader};
-use pki_types::pem::PemObject;
-use pki_types::{
-    CertificateSigningRequestDer, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer,
-};
+use pki_types::{CertificateSigningRequestDer, SignatureVerificationAlgorithm};
 use x509_cert::request::CertReq;
 
 use crate::error::Error;
+use crate::keys::KeyShape;
 use crate::{files, pem};
 
 /// The public key for which a device wants a credential.
@@ -26,15 +24,15 @@ impl DeviceKey {
     ///
     /// Its signature shows that whoever made it holds the private key; `algorithms` check it. Fails
     /// with [`Error::Read`], [`Error::TooLarge`], [`Error::BadPem`], [`Error::MissingPem`],
-    /// [`Error::PrivateKeyGiven`], [`Error::BadCsr`], [`Error::UnsupportedCsrSignature`] or
-    /// [`Error::BadCsrSignature`].
+    /// [`Error::PrivateKeyGiven`], [`Error::BadCsr`], [`Error::UnsupportedCsrSignature`],
+    /// [`Error::UnusualKey`] or [`Error::BadCsrSignature`].
     pub fn from_csr(
         path: &Path,
         algorithms: &[&'static dyn SignatureVerificationAlgorithm],
     ) -> Result<Self, Error> {
         let file = public_file(path)?;
         let der = match pem::is_pem(&file) {
-            true => pem::first(path, &file, "CERTIFICATE REQUEST")?,
+            true => pem::request(path, &file)?,
             false => CertificateSigningRequestDer::from(file),
         };
         Self::from_csr_der(path, &der, algorithms)
@@ -57,14 +55,18 @@ impl DeviceKey {
     /// device holds the private key.
     ///
     /// Whether it is a public key at all shows when a credential is issued. Fails with
-    /// [`Error::Read`], [`Error::TooLarge`], [`Error::BadPem`], [`Error::MissingPem`] or
-    /// [`Error::PrivateKeyGiven`].
+    /// [`Error::Read`], [`Error::TooLarge`], [`Error::BadPem`], [`Error::MissingPem`],
+    /// [`Error::UnusualKey`] or [`Error::PrivateKeyGiven`].
     pub fn from_spki(path: &Path) -> Result<Self, Error> {
         let file = public_file(path)?;
         let spki = match pem::is_pem(&file) {
-            true => pem::first::<SubjectPublicKeyInfoDer<'_>>(path, &file, "PUBLIC KEY")?.to_vec(),
+            true => pem::public_key(path, &file)?.to_vec(),
             false => file,
         };
+        if let Some(shape) = KeyShape::of_public(&spki) {
+            let path = path.into();
+            return Err(Error::UnusualKey { path, shape });
+        }
         Ok(Self {
             spki,
             path: path.into(),
@@ -98,8 +100,8 @@ pub fn public_key(
     }
     match pem::is_pem(request) {
         true => {
-            let der = CertificateSigningRequestDer::from_pem_slice(request);
-            checked(&der.map_err(|_| CsrError::BadPem)?, algorithms)
+            let der = dc_core::pem::request(request);
+            checked(&der.map_err(CsrError::BadPem)?, algorithms)
         }
         false => checked(request, algorithms),
     }
@@ -110,6 +112,9 @@ fn checked(
     algorithms: &[&'static dyn SignatureVerificationAlgorithm],
 ) -> Result<Vec<u8>, CsrError> {
     let csr = Csr::parse(der).map_err(CsrError::Malformed)?;
+    if let Some(shape) = KeyShape::of_public(&csr.spki) {
+        return Err(CsrError::Shape(shape));
+    }
     csr.verify(algorithms)?;
     Ok(csr.spki)
 }
@@ -118,30 +123,36 @@ fn checked(
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CsrError {
-    /// It is PEM without a whole block `CERTIFICATE REQUEST`.
-    BadPem,
+    /// It is PEM that is damaged, or has no block `CERTIFICATE REQUEST`.
+    BadPem(dc_core::Error),
     /// It is not signed by the key in it.
     BadSignature,
     /// It is no PKCS#10 request (RFC 2986).
     Malformed(der::Error),
     /// There is a private key with it, which is not secret any more.
     PrivateKey,
+    /// The key in it is written in a way that is not taken.
+    Shape(KeyShape),
     /// It is signed in a way that cannot be checked.
     Unsupported,
 }
 
 impl CsrError {
     fn at(self, path: &Path) -> Error {
-        let path = path.into();
+        let owned = || path.into();
         match self {
-            Self::BadSignature => Error::BadCsrSignature { path },
-            Self::Malformed(source) => Error::BadCsr { path, source },
-            Self::PrivateKey => Error::PrivateKeyGiven { path },
-            Self::Unsupported => Error::UnsupportedCsrSignature { path },
-            Self::BadPem => Error::MissingPem {
-                path,
-                label: "CERTIFICATE REQUEST",
+            Self::BadSignature => Error::BadCsrSignature { path: owned() },
+            Self::Malformed(source) => Error::BadCsr {
+                path: owned(),
+                source,
             },
+            Self::PrivateKey => Error::PrivateKeyGiven { path: owned() },
+            Self::Shape(shape) => Error::UnusualKey {
+                path: owned(),
+                shape,
+            },
+            Self::Unsupported => Error::UnsupportedCsrSignature { path: owned() },
+            Self::BadPem(source) => pem::at(path)(source),
         }
     }
 }
@@ -149,6 +160,7 @@ impl CsrError {
 impl std::error::Error for CsrError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::BadPem(source) => Some(source),
             Self::Malformed(source) => Some(source),
             _ => None,
         }
@@ -158,8 +170,9 @@ impl std::error::Error for CsrError {
 impl fmt::Display for CsrError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BadPem => f.write_str(
-                "the certificate signing request has no whole PEM block CERTIFICATE REQUEST: send all of it",
+            Self::BadPem(source) => write!(
+                f,
+                "the certificate signing request is not one whole PEM block CERTIFICATE REQUEST: {source}"
             ),
             Self::BadSignature => f.write_str(
                 "the certificate signing request is not signed by the key in it: make a new one on the device",
@@ -171,6 +184,7 @@ impl fmt::Display for CsrError {
             Self::PrivateKey => f.write_str(
                 "a private key came with the certificate signing request, so it is not secret any more: make a new one and send only the request",
             ),
+            Self::Shape(shape) => write!(f, "the certificate signing request: {shape}, and make a new request"),
             Self::Unsupported => f.write_str(
                 "the certificate signing request is signed with an algorithm that does not fit its key or is not supported: use ECDSA P-256 with SHA-256, P-384 with SHA-384, or Ed25519",
             ),
@@ -235,7 +249,8 @@ impl<'a> Csr<'a> {
     }
 }
 
-fn first_of_sequence(der: &[u8]) -> der::Result<&[u8]> {
+/// The DER of the first field of a SEQUENCE: what a signature in it covers.
+pub(crate) fn first_of_sequence(der: &[u8]) -> der::Result<&[u8]> {
     let mut outer = SliceReader::new(der)?;
     outer.sequence(|fields| {
         let first = fields.tlv_bytes()?;
@@ -245,13 +260,13 @@ fn first_of_sequence(der: &[u8]) -> der::Result<&[u8]> {
 }
 
 /// The contents of an AlgorithmIdentifier, as signature verifiers compare them.
-fn contents(algorithm: &impl Encode) -> der::Result<Vec<u8>> {
+pub(crate) fn contents(algorithm: &impl Encode) -> der::Result<Vec<u8>> {
     let der = algorithm.to_der()?;
     Ok(AnyRef::from_der(&der)?.value().to_vec())
 }
 
 /// Keys and signatures are whole octets in BIT STRINGs.
-fn whole_bytes(bits: BitStringRef<'_>) -> der::Result<Vec<u8>> {
+pub(crate) fn whole_bytes(bits: BitStringRef<'_>) -> der::Result<Vec<u8>> {
     bits.as_bytes()
         .map(<[u8]>::to_vec)
         .ok_or_else(|| der::Tag::BitString.value_error().into())

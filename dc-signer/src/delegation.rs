@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dc_core::{DelegationCertificate, IssuingPolicy, Role};
+use dc_core::{DelegationCertificate, IssuingPolicy, Role, SignatureScheme, Signer};
 use pki_types::{CertificateDer, UnixTime};
 
 use crate::error::Error;
@@ -26,7 +26,7 @@ impl Delegation {
     /// Reads `chain.pem`, whose first certificate is the delegation certificate, and `key.pem`.
     ///
     /// Fails with [`Error::MissingDelegation`] if neither is there, with [`Error::BadCertificate`]
-    /// if the certificate may not delegate, with [`Error::KeyMismatch`] if the key is another one's,
+    /// if the certificate may not delegate, with [`Error::ChainOrder`] if another one in the file may, with [`Error::KeyMismatch`] if the key is another one's,
     /// and with what reading the two files fails with.
     pub fn load(folder: &Path) -> Result<Self, Error> {
         let (chain_path, key_path) = (folder.join(CHAIN), folder.join(KEY));
@@ -80,6 +80,12 @@ impl Delegation {
         self.policy.certificate()
     }
 
+    /// What the certificate's key signs credentials with.
+    #[must_use]
+    pub fn algorithm(&self) -> SignatureScheme {
+        self.key.scheme()
+    }
+
     /// The file that the certificate came from.
     #[must_use]
     pub fn chain_path(&self) -> &Path {
@@ -103,7 +109,7 @@ impl Delegation {
 
 /// The certificates of a chain file, at least one.
 pub(crate) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    pem::all(path, &files::read(path)?, "CERTIFICATE")
+    pem::certificates(path, &files::read(path)?)
 }
 
 fn delegation_certificate(
@@ -114,9 +120,14 @@ fn delegation_certificate(
         path: path.into(),
         label: "CERTIFICATE",
     })?;
-    DelegationCertificate::parse(first).map_err(|source| Error::BadCertificate {
-        path: path.into(),
-        source,
+    DelegationCertificate::parse(first).map_err(|source| {
+        let path = path.into();
+        let delegates =
+            |der: &CertificateDer<'_>| DelegationCertificate::parse(der.clone()).is_ok();
+        match chain.iter().position(delegates) {
+            Some(at) => Error::ChainOrder { path, at: at + 1 },
+            None => Error::BadCertificate { path, source },
+        }
     })
 }
 

@@ -96,12 +96,12 @@ pub enum Error {
         /// What is wrong with it.
         source: dc_core::Error,
     },
-    /// A PEM file is cut off or garbled.
+    /// A PEM file is damaged, or has something in it that is not taken.
     BadPem {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        source: pki_types::pem::Error,
+        /// What is wrong with it, and in which line.
+        source: dc_core::Error,
     },
     /// A certificate cannot be trusted as a root.
     BadRoot {
@@ -109,6 +109,13 @@ pub enum Error {
         path: PathBuf,
         /// Why not.
         source: rustls::Error,
+    },
+    /// A chain does not begin with its delegation certificate.
+    ChainOrder {
+        /// The file.
+        path: PathBuf,
+        /// Where in it the delegation certificate is, counted from 1.
+        at: usize,
     },
     /// The clock is wrong.
     ClockBefore1970,
@@ -358,6 +365,13 @@ pub enum Error {
     UnsupportedKey {
         /// The file.
         path: PathBuf,
+    },
+    /// A key is written in a way that is not taken.
+    UnusualKey {
+        /// The file.
+        path: PathBuf,
+        /// How it is written.
+        shape: crate::keys::KeyShape,
     },
     /// Of what was looked at, a client would refuse something, or it could not be read.
     WouldBeRefused {

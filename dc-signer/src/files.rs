@@ -49,7 +49,10 @@ pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// Warns if others than the owner may read a private key.
+/// Warns if others than the owner, and the group that it was given to, may read a private key.
+///
+/// A group may: that is how a server reads a key that another user's agent renews, and how systemd hands out
+/// credentials. None but the owner may write.
 ///
 /// Fails with [`Error::Read`].
 pub fn check_private(path: &Path) -> Result<Option<Warning>, Error> {
@@ -58,7 +61,7 @@ pub fn check_private(path: &Path) -> Result<Option<Warning>, Error> {
         source,
     })?;
     let mode = metadata.permissions().mode() & 0o777;
-    Ok((mode & 0o077 != 0).then(|| Warning::KeyReadable {
+    Ok((mode & 0o027 != 0).then(|| Warning::KeyReadable {
         path: path.into(),
         mode,
     }))
@@ -353,10 +356,12 @@ mod tests {
         let path = folder.path().join("key.pem");
         stage(folder.path(), &FILE).unwrap().create().unwrap();
         assert!(check_private(&path).unwrap().is_none());
-        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(
-            check_private(&path).unwrap(),
-            Some(Warning::KeyReadable { mode: 0o640, .. })
-        ));
+        for (given, is_fault) in [(0o640, false), (0o440, false), (0o644, true), (0o660, true)] {
+            fs::set_permissions(&path, Permissions::from_mode(given)).unwrap();
+            let warning = check_private(&path).unwrap();
+            let faulty =
+                matches!(warning, Some(Warning::KeyReadable { mode, .. }) if mode == given);
+            assert_eq!(faulty, is_fault, "{given:o}");
+        }
     }
 }

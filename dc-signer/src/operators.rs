@@ -26,7 +26,7 @@ pub fn new_token() -> Result<Zeroizing<String>, Error> {
 ///
 /// Fails with [`Error::Read`], [`Error::TooLarge`], [`Error::BadPem`] and [`Error::MissingPem`].
 pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    pem::all(path, &files::read(path)?, "CERTIFICATE")
+    pem::certificates(path, &files::read(path)?)
 }
 
 #[cfg(test)]

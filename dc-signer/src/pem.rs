@@ -1,61 +1,73 @@
-//! PEM files in and out.
+//! PEM files in and out: dc-core's reader, with the path in its errors.
 
 use std::path::Path;
 
 use der::pem::LineEnding;
-use pki_types::pem::{self, PemObject};
+use pki_types::{
+    CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, SubjectPublicKeyInfoDer,
+};
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// Whether a file is PEM rather than DER.
-pub(crate) fn is_pem(file: &[u8]) -> bool {
-    contains(file, b"-----BEGIN ")
-}
+pub(crate) use dc_core::pem::is_pem;
 
 /// Whether a file has a private key in it, of whatever kind.
 pub(crate) fn has_private_key(file: &[u8]) -> bool {
-    contains(file, b"PRIVATE KEY-----")
+    let label = b"PRIVATE KEY-----";
+    file.windows(label.len()).any(|window| window == label)
 }
 
-/// Whether a file has a key in it that needs a passphrase: PKCS#8's way, or OpenSSL's older one.
-pub(crate) fn is_encrypted(file: &[u8]) -> bool {
-    contains(file, b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || contains(file, b"4,ENCRYPTED")
-}
-
-fn contains(file: &[u8], text: &[u8]) -> bool {
-    file.windows(text.len()).any(|window| window == text)
-}
-
-/// The first block of one kind; others are skipped.
+/// All certificates of a file, at least one.
 ///
 /// Fails with [`Error::BadPem`], and with [`Error::MissingPem`] if there is none.
-pub(crate) fn first<T: PemObject>(
+pub(crate) fn certificates(
     path: &Path,
     file: &[u8],
-    label: &'static str,
-) -> Result<T, Error> {
-    T::from_pem_slice(file).map_err(|source| explain(path, label, source))
+) -> Result<Vec<CertificateDer<'static>>, Error> {
+    dc_core::pem::certificates(file).map_err(at(path))
 }
 
-/// All blocks of one kind, at least one; fails as [`first`] does.
-pub(crate) fn all<T: PemObject>(
+/// The one private key of a file, whatever else is in it.
+///
+/// Fails with [`Error::BadPem`], [`Error::EncryptedKey`] and [`Error::MissingPem`].
+pub(crate) fn private_key(
     path: &Path,
     file: &[u8],
-    label: &'static str,
-) -> Result<Vec<T>, Error> {
-    let found: Result<Vec<T>, _> = T::pem_slice_iter(file).collect();
-    match found {
-        Ok(found) if found.is_empty() => Err(explain(path, label, pem::Error::NoItemsFound)),
-        Ok(found) => Ok(found),
-        Err(source) => Err(explain(path, label, source)),
-    }
+) -> Result<Zeroizing<PrivateKeyDer<'static>>, Error> {
+    dc_core::pem::private_key(file)
+        .map(Zeroizing::new)
+        .map_err(at(path))
 }
 
-fn explain(path: &Path, label: &'static str, source: pem::Error) -> Error {
-    let path = path.into();
-    match source {
-        pem::Error::NoItemsFound => Error::MissingPem { path, label },
-        source => Error::BadPem { path, source },
+/// The one certificate signing request of a file; fails as [`certificates`] does.
+pub(crate) fn request(
+    path: &Path,
+    file: &[u8],
+) -> Result<CertificateSigningRequestDer<'static>, Error> {
+    dc_core::pem::request(file).map_err(at(path))
+}
+
+/// The one public key of a file; fails as [`certificates`] does.
+pub(crate) fn public_key(
+    path: &Path,
+    file: &[u8],
+) -> Result<SubjectPublicKeyInfoDer<'static>, Error> {
+    dc_core::pem::public_key(file).map_err(at(path))
+}
+
+/// What is wrong with the PEM in the file at `path`.
+pub(crate) fn at(path: &Path) -> impl Fn(dc_core::Error) -> Error {
+    let encrypted = dc_core::PemFault::Encrypted;
+    move |source| {
+        let path = path.into();
+        match source {
+            dc_core::Error::MissingPem { label } => Error::MissingPem { path, label },
+            dc_core::Error::MalformedPem { fault, .. } if fault == encrypted => {
+                Error::EncryptedKey { path }
+            }
+            source => Error::BadPem { path, source },
+        }
     }
 }
 
@@ -67,12 +79,10 @@ pub(crate) fn encode(label: &'static str, der: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pki_types::CertificateDer;
-
     use super::*;
 
     fn certificates(file: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
-        all("chain.pem".as_ref(), file.as_bytes(), "CERTIFICATE")
+        super::certificates("chain.pem".as_ref(), file.as_bytes())
     }
 
     #[test]

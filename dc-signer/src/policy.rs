@@ -213,7 +213,7 @@ impl fmt::Display for Denied {
             ),
             Self::KeyType(source) => write!(f, "the key cannot have a credential: {source}"),
             Self::NoDelegation => f.write_str(
-                "the zone has no active delegation certificate: import one with 'dc-signer zones rollover --import DIR --config FILE'",
+                "the zone has no active delegation certificate: import one with 'dc-signer zones rollover ZONE --import DIR --config FILE'",
             ),
             Self::NotAllowed(source) => fmt::Display::fmt(source, f),
             Self::NotBegun { not_before, now } => write!(
@@ -225,7 +225,7 @@ impl fmt::Display for Denied {
             Self::OtherZone => f.write_str("the device's name is in another zone"),
             Self::TooLittleLeft { not_after } => write!(
                 f,
-                "the zone's delegation certificate ends at {}, too early to issue under it: import a newer one with 'dc-signer zones rollover --import DIR --config FILE'",
+                "the zone's delegation certificate ends at {}, too early to issue under it: import a newer one with 'dc-signer zones rollover ZONE --import DIR --config FILE'",
                 Moment(*not_after)
             ),
         }

@@ -17,8 +17,8 @@ use crate::delegation::KEY;
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
 use crate::names::Zone;
-use crate::pem;
 use crate::vendor::delegation_usage;
+use crate::{keys, pem};
 
 /// A type of key that can be made here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -173,12 +173,8 @@ struct ExistingKey {
 impl ExistingKey {
     fn read(path: &Path) -> Result<Self, Error> {
         let file = files::read(path)?;
-        if pem::is_encrypted(&file) {
-            return Err(Error::EncryptedKey { path: path.into() });
-        }
-        let key: PrivateKeyDer<'static> = pem::first(path, &file, "PRIVATE KEY")?;
-        Self::from_der(&Zeroizing::new(key))
-            .ok_or_else(|| Error::UnsupportedKey { path: path.into() })
+        let key = pem::private_key(path, &file)?;
+        Self::from_der(&key).ok_or_else(|| keys::unsupported(path, &key))
     }
 
     fn from_der(key: &PrivateKeyDer<'_>) -> Option<Self> {
@@ -251,7 +247,7 @@ mod tests {
         // Checks the signature too.
         DeviceKey::from_csr(path, algorithms).unwrap();
         let file = files::read(path).unwrap();
-        let der: pki_types::CertificateSigningRequestDer<'_> = pem::first(path, &file, "").unwrap();
+        let der = pem::request(path, &file).unwrap();
         describe::Request::read(&der).unwrap()
     }
 
@@ -275,7 +271,7 @@ mod tests {
                 extensions.delegation_usage,
                 describe::DelegationUsage::Present
             );
-            let key = crate::keys::PemKey::read(&written.key).unwrap();
+            let key = keys::PemKey::read(&written.key).unwrap();
             assert_eq!(key.spki(), request.spki);
         }
     }

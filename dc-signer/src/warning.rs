@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use dc_core::UniqueName;
+use dc_core::{Form, SignatureScheme, UniqueName};
 use pki_types::UnixTime;
 
 use crate::human::{Moment, Span};
@@ -33,7 +33,7 @@ pub enum Warning {
         /// The file.
         path: PathBuf,
     },
-    /// Others than its owner may read a private key.
+    /// Others than its owner and group may read a private key, or the group may write it.
     KeyReadable {
         /// The file.
         path: PathBuf,
@@ -44,6 +44,11 @@ pub enum Warning {
     NameNotUsed {
         /// The name.
         name: String,
+    },
+    /// A credential is for clients such as Firefox, and will not be sent to them.
+    NotForNss {
+        /// What the delegation certificate's key signs with.
+        algorithm: SignatureScheme,
     },
     /// A credential has no unique name.
     NoUniqueName {
@@ -99,6 +104,21 @@ impl Warning {
     }
 }
 
+impl Warning {
+    /// NSS looks the scheme of the delegation certificate's key up among those that it offers for the credential's,
+    /// where RFC 9345 does not; only ECDSA's are there.
+    #[must_use]
+    pub fn not_for_nss(form: Form, algorithm: SignatureScheme) -> Option<Self> {
+        let offered = [
+            SignatureScheme::ECDSA_SECP256R1_SHA256,
+            SignatureScheme::ECDSA_SECP384R1_SHA384,
+            SignatureScheme::ECDSA_SECP521R1_SHA512,
+        ];
+        (form == Form::Rfc9345 && !offered.contains(&algorithm))
+            .then_some(Self::NotForNss { algorithm })
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -125,12 +145,16 @@ impl fmt::Display for Warning {
             ),
             Self::KeyReadable { path, mode } => write!(
                 f,
-                "{} can be read by others than its owner (mode {mode:04o}): do 'chmod 600 {0}', and replace the key if others use this machine",
+                "{} can be read by others than its owner and group (mode {mode:04o}): do 'chmod g-w,o= {0}', and replace the key if others use this machine",
                 path.display()
             ),
             Self::NameNotUsed { name } => write!(
                 f,
                 "a credential of the rfc9345 form carries no unique name, so {name} is not in it: use '--form both' to have one that does"
+            ),
+            Self::NotForNss { algorithm } => write!(
+                f,
+                "a credential of the rfc9345 form that is signed with {algorithm} is never served to Firefox and other clients of NSS, which take it to be forbidden: get a delegation certificate with an ECDSA key"
             ),
             Self::NoUniqueName { names } => write!(
                 f,

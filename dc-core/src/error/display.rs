@@ -79,10 +79,11 @@ impl fmt::Display for Error {
                 f,
                 "not a unique name: octet {offset} does not belong; use lower-case letters, digits, hyphens and dots, as in k3v.cpe.example.com"
             ),
-            Self::MalformedPem { line } => write!(f, "line {line} is not valid PEM"),
+            Self::MalformedPem { line, fault } => write!(f, "line {line}: {fault}"),
             Self::MissingCredential => f.write_str(
                 "no credential in the file: a PEM block DELEGATED CREDENTIAL or NAMED DELEGATED CREDENTIAL, or the bare structure, is expected",
             ),
+            Self::MissingPem { label } => write!(f, "there is no PEM block {label}: is it the right file?"),
             Self::MissingDelegationUsage => f.write_str(
                 "the certificate has no DelegationUsage extension (1.3.6.1.4.1.44363.44): ask the CA for a delegation certificate",
             ),
@@ -130,7 +131,7 @@ impl fmt::Display for Error {
                 "the certificate's DelegationUsage extension does not have the value NULL (05 00)",
             ),
             Self::UnusableKey => f.write_str(
-                "no credential can be issued for this type of key: use ECDSA P-256, P-384 or P-521, or Ed25519",
+                "no credential can be issued for this type of key: use ECDSA P-256 or P-384, or Ed25519",
             ),
             Self::ValidTimeOverflow { expiry, not_before } => write!(
                 f,

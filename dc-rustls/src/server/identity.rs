@@ -1,15 +1,14 @@
 //! What makes a device what it is: a chain, credentials and a key, as one unit.
 
-use std::error::Error as StdError;
 use std::fmt;
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use dc_core::pem::{self, StoredCredential};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::Error;
+use crate::{Error, events};
 
 /// A delegation certificate's chain, credentials under it, and the private key they are for.
 ///
@@ -37,30 +36,26 @@ impl Identity {
 
     /// Reads an identity folder: `chain.pem`, `credential.pem` and `key.pem`.
     ///
-    /// Fails with [`Error::File`] if a file cannot be read, and with [`Error::FileFormat`] if it is not
-    /// what its name says.
+    /// A key that others than its owner and group can read is an event in the log. Fails with [`Error::File`] if
+    /// a file cannot be read or is longer than any of its kind, and with [`Error::FileFormat`] if it is not what
+    /// its name says.
     pub fn load(folder: impl AsRef<Path>) -> Result<Self, Error> {
         let folder = folder.as_ref();
+        let key = folder.join("key.pem");
+        check_private(&key);
         Ok(Self {
-            chain: load(&folder.join("chain.pem"), |file| {
-                let chain: Vec<_> =
-                    CertificateDer::pem_slice_iter(file).collect::<Result<_, _>>()?;
-                match chain.is_empty() {
-                    true => Err(rustls::pki_types::pem::Error::NoItemsFound),
-                    false => Ok(chain),
-                }
-            })?,
+            chain: load(&folder.join("chain.pem"), pem::certificates)?,
             credentials: load(&folder.join("credential.pem"), pem::read)?,
-            key: load(&folder.join("key.pem"), PrivateKeyDer::from_pem_slice)?,
+            key: load(&key, pem::private_key)?,
         })
     }
 }
 
-fn load<T, E>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, E>) -> Result<T, Error>
-where
-    E: StdError + Send + Sync + 'static,
-{
-    let file = fs::read(path).map_err(|source| Error::File {
+fn load<T>(
+    path: &Path,
+    parse: impl FnOnce(&[u8]) -> Result<T, dc_core::Error>,
+) -> Result<T, Error> {
+    let file = read(path).map_err(|source| Error::File {
         path: path.into(),
         source,
     })?;
@@ -68,6 +63,37 @@ where
         path: path.into(),
         source: source.into(),
     })
+}
+
+/// Reads no more than any such file has, whatever the path leads to.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let room = usize::try_from(file.metadata()?.len()).unwrap_or(MAX_LEN);
+    // All at once: a vector that grows leaves copies of a key behind.
+    let mut contents = Vec::with_capacity(room.min(MAX_LEN) + 1);
+    file.take(MAX_LEN as u64 + 1).read_to_end(&mut contents)?;
+    match contents.len() > MAX_LEN {
+        true => Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is longer than {MAX_LEN} bytes"),
+        )),
+        false => Ok(contents),
+    }
+}
+
+#[cfg(not(unix))]
+fn check_private(_: &Path) {}
+
+/// Says so if others than the owner and a group, which a server's key may be given to, can read a key.
+#[cfg(unix)]
+fn check_private(path: &Path) {
+    if let Ok(metadata) = path.metadata() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & OTHERS != 0 {
+            events::key_readable(path, mode);
+        }
+    }
 }
 
 impl fmt::Debug for Identity {
@@ -83,3 +109,9 @@ impl fmt::Debug for Identity {
             .finish_non_exhaustive()
     }
 }
+
+/// Several times what the longest chain has.
+const MAX_LEN: usize = 0xffff;
+/// Everybody who is neither the owner nor in the group; nor may a group write.
+#[cfg(unix)]
+const OTHERS: u32 = 0o027;

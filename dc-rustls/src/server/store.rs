@@ -10,6 +10,7 @@ use dc_core::{DelegatedCredential, DelegationCertificate, Offer, Role, Verifier}
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::sign::SigningKey;
 
 use super::config::Settings;
@@ -53,9 +54,10 @@ impl Store {
     ///
     /// Fails with [`Error::MissingCertificate`] or [`Error::MissingCredential`] if there is none, with
     /// [`Error::Credential`] if a credential is not valid now, not of this certificate, not for a server
-    /// or not for a name of the certificate, with [`Error::KeyMismatch`] if the key is another's, with
+    /// or not for a name of the certificate, with [`Error::ChainOrder`] if the delegation certificate is not the first, with [`Error::KeyMismatch`] if the key is another's, with
     /// [`Error::CertificateTooLong`] or [`Error::CredentialDoesNotFit`] if it cannot be sent, and with
-    /// [`Error::Tls`] if the provider cannot use the key.
+    /// [`Error::CertificateUnusable`] if no client takes the certificate, and with [`Error::Tls`] if the provider
+    /// cannot use the key.
     pub fn install(&self, identity: Identity) -> Result<(), Error> {
         self.install_all([identity])
     }
@@ -101,8 +103,10 @@ impl Store {
             key,
         } = identity;
         let end_entity = chain.first().ok_or(Error::MissingCertificate)?;
-        let certificate =
-            DelegationCertificate::parse(end_entity.clone()).map_err(Error::Credential)?;
+        let certificate = DelegationCertificate::parse(end_entity.clone())
+            .map_err(|error| cannot_delegate(error, &chain))?;
+        // Every client looks at it so, and takes no critical extension that it does not know.
+        ParsedCertificate::try_from(end_entity).map_err(Error::CertificateUnusable)?;
         let key = self.settings.provider.key_provider.load_private_key(key)?;
         for stored in &credentials {
             check_key(key.as_ref(), stored)?;
@@ -204,6 +208,15 @@ impl Store {
                 .map(|verified| verified.expiry())
         };
         verify().map_err(Error::Credential)
+    }
+}
+
+/// What is wrong with a chain whose first certificate may not delegate.
+fn cannot_delegate(error: dc_core::Error, chain: &[CertificateDer<'_>]) -> Error {
+    let delegates = |der: &CertificateDer<'_>| DelegationCertificate::parse(der.clone()).is_ok();
+    match chain.iter().position(delegates) {
+        Some(at) => Error::ChainOrder { at: at + 1 },
+        None => Error::Credential(error),
     }
 }
 

@@ -1,6 +1,5 @@
 //! How a device gets in, and who it is afterwards.
 
-use pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
 use super::client::{Who, WhoseKey};
@@ -88,13 +87,9 @@ pub fn who(enrolment: &Enrolment, key: &Key) -> Result<Who, Error> {
             key: WhoseKey::Here(key.private_key()),
         });
     };
-    let certificates: Vec<CertificateDer<'static>> =
-        pem::all(chain, &files::read(chain)?, "CERTIFICATE")?;
+    let certificates = pem::certificates(chain, &files::read(chain)?)?;
     let key = match key {
-        ManufacturerKey::File(path) => {
-            let key: PrivateKeyDer<'static> = pem::first(path, &files::read(path)?, "PRIVATE KEY")?;
-            WhoseKey::Here(Zeroizing::new(key))
-        }
+        ManufacturerKey::File(path) => WhoseKey::Here(pem::private_key(path, &files::read(path)?)?),
         ManufacturerKey::Program(command) => WhoseKey::Elsewhere(command.clone()),
     };
     Ok(Who {

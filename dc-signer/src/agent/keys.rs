@@ -31,8 +31,7 @@ impl Key {
     /// [`Error::UnsupportedKey`].
     pub fn read(path: &Path) -> Result<Self, Error> {
         let file = files::read(path)?;
-        let key: PrivatePkcs8KeyDer<'static> = pem::first(path, &file, "PRIVATE KEY")?;
-        let key = Zeroizing::new(PrivateKeyDer::from(key));
+        let key = pem::private_key(path, &file)?;
         let pair = KeyPair::try_from(key.secret_der());
         match pair.map_err(|_| Error::UnsupportedKey { path: path.into() })? {
             pair if pair.is_compatible(&rcgen::PKCS_ECDSA_P256_SHA256) => {

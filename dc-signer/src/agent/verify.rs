@@ -4,7 +4,6 @@ use std::fmt;
 
 use dc_core::pem::StoredCredential;
 use dc_core::{DelegatedCredential, DelegationCertificate, Offer, Role, Verifier};
-use pki_types::pem::PemObject;
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
@@ -95,9 +94,7 @@ impl Checker<'_> {
     /// Fails with [`Untrusted::Pem`], with [`Untrusted::OtherName`] if the answer names another device
     /// than its credentials do, and as [`check`](Self::check) does.
     pub fn check_answer(&self, answer: &Credentials, spki: &[u8]) -> Result<Checked, Untrusted> {
-        let chain = CertificateDer::pem_slice_iter(answer.chain.as_bytes())
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(Untrusted::Pem)?;
+        let chain = dc_core::pem::certificates(answer.chain.as_bytes()).map_err(Untrusted::Pem)?;
         let mut credentials = Vec::new();
         for credential in &answer.credentials {
             let read = dc_core::pem::read(credential.pem.as_bytes());
@@ -215,7 +212,7 @@ pub enum Untrusted {
         signed: String,
     },
     /// The chain is not PEM.
-    Pem(pki_types::pem::Error),
+    Pem(dc_core::Error),
 }
 
 impl std::error::Error for Untrusted {
@@ -243,7 +240,7 @@ impl fmt::Display for Untrusted {
             Self::OtherName { named, signed } => {
                 write!(f, "one name is {named} and another one {signed}")
             }
-            Self::Pem(source) => write!(f, "the chain is not PEM: {source}"),
+            Self::Pem(source) => write!(f, "the chain cannot be read: {source}"),
         }
     }
 }

@@ -165,6 +165,6 @@ fn same(kept: &Access, given: &Access) -> bool {
 fn who_are_you() -> Refused {
     Refused::new(
         Kind::TokenRequired,
-        "send an operator's token in the header 'authorization: Bearer dcs_…', or connect with an operator's certificate: 'dc-signer operators add' makes either known",
+        "send an operator's token in the header 'authorization: Bearer dcs_…', or connect with an operator's certificate: 'dc-signer operators add NAME --config FILE' makes either known",
     )
 }

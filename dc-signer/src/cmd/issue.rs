@@ -161,9 +161,14 @@ fn unusual(wanted: &Wanted, delegation: &Delegation, folder: &IdentityFolder) ->
     let no_name = wanted.rfc9345().then(|| Warning::NoUniqueName {
         names: delegation.certificate().dns_names().to_vec(),
     });
+    let rfc9345 = wanted.rfc9345().then_some(dc_core::Form::Rfc9345);
+    let not_for_nss = rfc9345.and_then(|form| Warning::not_for_nss(form, delegation.algorithm()));
     let renamed = folder.check_name(wanted.unique_name());
     let strange = folder.warning().cloned();
-    [no_name, renamed, strange].into_iter().flatten().collect()
+    [no_name, not_for_nss, renamed, strange]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Whole seconds, which is what a credential counts in.

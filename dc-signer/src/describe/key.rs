@@ -3,7 +3,7 @@
 use std::fmt;
 
 use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
-use der::{Decode, Reader, SliceReader};
+use der::{Decode, Reader, SliceReader, Tag, Tagged};
 use pki_types::{AlgorithmIdentifier, alg_id};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
@@ -23,6 +23,8 @@ enum Kind {
     Known(&'static str),
     /// RSA: what the identifier calls it, and the bits of its modulus.
     Rsa(&'static str, usize),
+    /// ECDSA as nobody takes it: what is unusual.
+    Unusual(&'static str),
     /// Something else: its object identifier.
     Other(String),
     /// Not a SubjectPublicKeyInfo.
@@ -63,6 +65,7 @@ impl fmt::Display for PublicKey {
         match &self.kind {
             Kind::Known(name) => f.write_str(name),
             Kind::Rsa(name, bits) => write!(f, "{name} {bits}"),
+            Kind::Unusual(how) => write!(f, "ECDSA with {how}"),
             Kind::Other(identifier) => write!(f, "unknown type {identifier}"),
             Kind::Malformed => f.write_str("malformed"),
         }
@@ -83,11 +86,19 @@ impl Kind {
 
     /// `algorithm` is the contents of the AlgorithmIdentifier.
     fn of_parts(algorithm: &[u8], bits: &[u8]) -> der::Result<Self> {
+        let is_compressed = matches!(bits, [0x02 | 0x03, ..]);
+        if is_compressed && CURVES.iter().any(|id| id.as_ref() == algorithm) {
+            return Ok(Self::Unusual("a compressed point"));
+        }
         if let Some((_, name)) = KNOWN.iter().find(|(id, _)| id.as_ref() == algorithm) {
             return Ok(Self::Known(name));
         }
         // Only the front of the algorithm matters here: parameters follow.
-        let identifier = ObjectIdentifier::decode(&mut SliceReader::new(algorithm)?)?;
+        let mut fields = SliceReader::new(algorithm)?;
+        let identifier = ObjectIdentifier::decode(&mut fields)?;
+        if identifier == EC_PUBLIC_KEY && AnyRef::decode(&mut fields)?.tag() == Tag::Sequence {
+            return Ok(Self::Unusual("an explicit curve"));
+        }
         let rsa = RSA.iter().find(|(id, _)| *id == identifier);
         match rsa {
             Some((_, name)) => Ok(Self::Rsa(name, modulus_bits(bits)?)),
@@ -115,6 +126,12 @@ const KNOWN: [(AlgorithmIdentifier, &str); 5] = [
     (alg_id::ED25519, "Ed25519"),
     (alg_id::ED448, "Ed448"),
 ];
+
+/// Those among them whose keys are points.
+const CURVES: [AlgorithmIdentifier; 3] =
+    [alg_id::ECDSA_P256, alg_id::ECDSA_P384, alg_id::ECDSA_P521];
+
+const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
 const RSA: [(ObjectIdentifier, &str); 2] = [
     (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1"), "RSA"),

@@ -89,7 +89,7 @@ impl Known {
         let path = &manufacturer.anchors;
         let bad = || Fault::BadAnchors { path: path.clone() };
         let mut roots = RootCertStore::empty();
-        for anchor in pem::all(path, &files::read(path)?, "CERTIFICATE")? {
+        for anchor in pem::certificates(path, &files::read(path)?)? {
             roots.add(anchor).map_err(|_| bad())?;
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -58,6 +58,7 @@ impl std::error::Error for Error {
             Self::BadCsrSignature { .. }
             | Self::ClockBefore1970
             | Self::DelegationKeyOnDevice { .. }
+            | Self::ChainOrder { .. }
             | Self::EncryptedKey { .. }
             | Self::Exists { .. }
             | Self::KeyMismatch { .. }
@@ -76,6 +77,7 @@ impl std::error::Error for Error {
             | Self::UnknownFolder { .. }
             | Self::UnsupportedCsrSignature { .. }
             | Self::UnsupportedKey { .. }
+            | Self::UnusualKey { .. }
             | Self::WouldBeRefused { .. }
             | Self::ZoneTooLong { .. }
             | Self::ZoneTooShort { .. } => None,

@@ -2,8 +2,6 @@
 
 use std::{fmt, io};
 
-use pki_types::pem;
-
 use super::Error;
 use crate::human::Span;
 use crate::names::Zone;
@@ -62,17 +60,15 @@ impl fmt::Display for Error {
                 "{filter:?} says nothing about what to log: {source}: use a level such as info, or one for each part, as in info,sqlx=warn"
             ),
             Self::BadName { given, source } => write!(f, "{given:?}: {source}"),
-            Self::BadPem { path, source } => {
-                write!(
-                    f,
-                    "{}: {}: get a whole copy of it",
-                    path.display(),
-                    Pem(source)
-                )
-            }
+            Self::BadPem { path, source } => write!(f, "{}, {source}", path.display()),
             Self::BadRoot { path, source } => write!(
                 f,
                 "{}: a certificate in it cannot be a root: {source}",
+                path.display()
+            ),
+            Self::ChainOrder { path, at } => write!(
+                f,
+                "{}: the order is wrong: the delegation certificate is number {at} in it: put it first, then the one that signed it, and so on",
                 path.display()
             ),
             Self::ClockBefore1970 => f.write_str("the clock says that it is before 1970: set it"),
@@ -128,7 +124,7 @@ impl fmt::Display for Error {
             ),
             Self::MissingDelegation { folder } => write!(
                 f,
-                "{} has no chain.pem and key.pem: put the delegation certificate's there, or make one to try out with 'dc-signer init {0} --zone cpe.example.com'",
+                "{} has no chain.pem and key.pem: put the delegation certificate's there; 'dc-signer csr' makes the request for one",
                 folder.display()
             ),
             Self::MissingPem { path, label } => write!(
@@ -241,9 +237,10 @@ impl fmt::Display for Error {
             ),
             Self::UnsupportedKey { path } => write!(
                 f,
-                "{} has no key that can sign here: use ECDSA P-256 or P-384, Ed25519, or RSA of 2048 bits or more, as PKCS#8 or SEC1",
+                "{} has no key that can sign here: use ECDSA P-256 or P-384, Ed25519, or RSA of 2048 bits or more, as PKCS#8, SEC1 or PKCS#1",
                 path.display()
             ),
+            Self::UnusualKey { path, shape } => write!(f, "{}: {shape}", path.display()),
             Self::WouldBeRefused { refused: 1, of: 1 } => {
                 f.write_str("it would be refused or cannot be read")
             }
@@ -303,19 +300,5 @@ fn fix(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => ": change its permissions, or run as its owner",
         io::ErrorKind::QuotaExceeded | io::ErrorKind::StorageFull => ": make room",
         _ => "",
-    }
-}
-
-/// A PEM error, whose own text prints the bytes of a line as numbers.
-struct Pem<'a>(&'a pem::Error);
-
-impl fmt::Display for Pem<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            pem::Error::MissingSectionEnd { .. } => "a PEM block has no END line",
-            pem::Error::IllegalSectionStart { .. } => "the BEGIN line of a PEM block is broken",
-            pem::Error::Base64Decode(_) => "the base64 of a PEM block is broken",
-            _ => "it is not PEM",
-        })
     }
 }

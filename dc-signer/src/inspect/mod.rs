@@ -114,29 +114,20 @@ impl Inspector {
     }
 
     fn certificate(&self, place: Place, der: &CertificateDer<'static>, own: &[Piece]) -> Part {
-        let chain = [der.clone()];
         let certificate = match describe::Certificate::read(der) {
             Ok(certificate) => certificate,
             Err(error) => return Part::unreadable(place, "certificate", &error),
         };
-        let is_first = self.first_of_file(&place.file, own) == Some(der);
-        // What is not a CA's and comes first is what credentials would be issued under.
-        let verdict = match is_first && !certificate.extensions.is_ca {
-            true => self.peer.judge_delegation(&chain),
-            false => self.peer.judge_chain(&chain),
+        // What a server presents, and what credentials would be issued under.
+        if place.is_first() && is_served(&place.file, own) {
+            let verdict = self.peer.judge_delegation(&chain_of(&place.file, own));
+            return Part::certificate(place, certificate, &verdict, self.peer.now).presented();
+        }
+        let verdict = match certificate.extensions.is_ca {
+            true => self.peer.judge_ca(der),
+            false => self.peer.judge_chain(std::slice::from_ref(der)),
         };
         Part::certificate(place, certificate, &verdict, self.peer.now)
-    }
-
-    fn first_of_file<'p>(
-        &self,
-        file: &Path,
-        pieces: &'p [Piece],
-    ) -> Option<&'p CertificateDer<'static>> {
-        pieces
-            .iter()
-            .filter(|piece| piece.file == file)
-            .find_map(Piece::certificate)
     }
 
     fn credential(&self, place: Place, stored: &StoredCredential, own: &[Piece]) -> Part {
@@ -158,9 +149,13 @@ impl Inspector {
             role: role.or(stored.role).unwrap_or(Role::Server),
             ..self.peer.clone()
         };
-        let verdict = found
-            .as_ref()
-            .map(|(_, certificate)| peer.judge(std::slice::from_ref(certificate), stored));
+        let verdict = found.as_ref().map(|(file, certificate)| {
+            match file.file_name() == Some(CHAIN.as_ref()) {
+                // As a server will send it, which presents the first certificate whichever signed.
+                true => peer.judge(&self.whole_chain(file, own), stored),
+                false => peer.judge(std::slice::from_ref(certificate), stored),
+            }
+        });
         let under = found.map(|(file, _)| file);
         Part::credential(place, credential.with_role(role), under, verdict.as_ref())
     }
@@ -190,6 +185,15 @@ impl Inspector {
         };
         let (file, certificate) = signed.or_else(ordinary)?;
         Some((file.clone(), certificate.clone()))
+    }
+
+    /// All certificates of a file that one was found in.
+    fn whole_chain(&self, file: &Path, own: &[Piece]) -> Vec<CertificateDer<'static>> {
+        [own, &self.known[..], &read_beside(file)]
+            .into_iter()
+            .map(|pieces| chain_of(file, pieces))
+            .find(|chain| !chain.is_empty())
+            .unwrap_or_default()
     }
 
     fn request(&self, place: Place, der: &[u8]) -> Part {
@@ -229,12 +233,37 @@ impl Inspector {
     }
 }
 
-/// The delegation certificate that lies beside a credential, if there is one.
-fn read_beside(file: &Path) -> Option<Piece> {
+/// The chain that lies beside a credential, if there is one.
+fn read_beside(file: &Path) -> Vec<Piece> {
     let file = file.with_file_name(CHAIN);
-    let first = read_chain(&file).ok()?.into_iter().next()?;
-    let what = What::Certificate(first);
-    Some(Piece { file, what })
+    let chain = read_chain(&file).unwrap_or_default();
+    chain
+        .into_iter()
+        .map(|certificate| Piece {
+            file: file.clone(),
+            what: What::Certificate(certificate),
+        })
+        .collect()
+}
+
+/// The certificates of a file, in their order.
+fn chain_of(file: &Path, pieces: &[Piece]) -> Vec<CertificateDer<'static>> {
+    pieces
+        .iter()
+        .filter(|piece| piece.file == file)
+        .filter_map(|piece| piece.certificate().cloned())
+        .collect()
+}
+
+/// Whether a server is to send what is in a file: it has more than CAs' certificates in it, or the name and the
+/// company of such a file.
+fn is_served(file: &Path, own: &[Piece]) -> bool {
+    let is_chain = file.file_name() == Some(CHAIN.as_ref());
+    let has_company = own.iter().any(|piece| piece.file != file);
+    let is_ca = |der: &CertificateDer<'_>| {
+        describe::Certificate::read(der).is_ok_and(|certificate| certificate.extensions.is_ca)
+    };
+    is_chain && has_company || !chain_of(file, own).iter().all(is_ca)
 }
 
 /// Where a part was found: its file, and which of its kind it is there, if there are several.
@@ -257,6 +286,11 @@ impl Place {
             file: piece.file.clone(),
             number: (count > 1).then_some(before.count() + 1),
         }
+    }
+
+    /// Whether nothing of its kind comes before it in its file.
+    fn is_first(&self) -> bool {
+        self.number.is_none_or(|number| number == 1)
     }
 
     fn title(&self, name: &str) -> String {

@@ -27,7 +27,11 @@ pub struct Part {
 
 #[derive(Debug)]
 enum Thing {
-    Certificate(describe::Certificate),
+    Certificate {
+        certificate: describe::Certificate,
+        /// Whether it is what a server presents that has its file.
+        presented: bool,
+    },
     Credential {
         credential: describe::Credential,
         /// The file with the certificate that it was judged under.
@@ -62,9 +66,22 @@ impl Part {
             };
             warning.to_string()
         });
-        let mut part = Self::new(place, Thing::Certificate(certificate));
+        let thing = Thing::Certificate {
+            certificate,
+            presented: false,
+        };
+        let mut part = Self::new(place, thing);
         part.notes.extend(ends_soon);
+        part.notes.extend(verdict.oddity().map(str::to_owned));
         part.with_faults(verdict.faults())
+    }
+
+    /// The same of a certificate that a server presents, and all that is accepted comes under.
+    pub(super) fn presented(mut self) -> Self {
+        if let Thing::Certificate { presented, .. } = &mut self.thing {
+            *presented = true;
+        }
+        self
     }
 
     pub(super) fn credential(
@@ -74,7 +91,11 @@ impl Part {
         verdict: Option<&Verdict>,
     ) -> Self {
         let faults = verdict.into_iter().flat_map(Verdict::faults);
-        Self::new(place, Thing::Credential { credential, under }).with_faults(faults)
+        let not_for_nss = Warning::not_for_nss(credential.form, credential.algorithm);
+        let mut part = Self::new(place, Thing::Credential { credential, under });
+        part.notes
+            .extend(not_for_nss.map(|warning| warning.to_string()));
+        part.with_faults(faults)
     }
 
     /// `error` is what is wrong with its signature.
@@ -106,11 +127,16 @@ impl Part {
         Self::private_key(place, key, None).with_faults([fault])
     }
 
-    /// A key that cannot be used here, which may be as it should be.
+    /// A key that cannot be used here; not to have it, or the means for it, may be as it should be.
     pub(super) fn opaque_key(place: Place, key: &Key) -> Self {
         let mut part = Self::private_key(place, key, None);
-        part.notes.extend(key.problem.clone());
-        part
+        match key.is_damaged {
+            true => part.with_faults(&key.problem),
+            false => {
+                part.notes.extend(key.problem.clone());
+                part
+            }
+        }
     }
 
     pub(super) fn unreadable(place: Place, what: &'static str, error: &impl fmt::Display) -> Self {
@@ -143,7 +169,7 @@ impl Part {
     pub fn sheet(&self, now: UnixTime) -> Sheet {
         let title = |name| self.place.title(name);
         let mut sheet = match &self.thing {
-            Thing::Certificate(certificate) => certificate.sheet(title("certificate"), now),
+            Thing::Certificate { certificate, .. } => certificate.sheet(title("certificate"), now),
             Thing::Credential { credential, under } => {
                 let under = under.as_ref().map(|path| path.display());
                 let sheet = credential.sheet(title("credential"), now);
@@ -175,10 +201,12 @@ impl Part {
     /// What it is good for, where nothing is wrong with it.
     fn accepted(&self) -> Option<&'static str> {
         match &self.thing {
-            Thing::Certificate(certificate) if certificate.extensions.is_ca => None,
-            Thing::Certificate(certificate) => {
+            Thing::Certificate {
+                certificate,
+                presented,
+            } => {
                 let delegates = certificate.extensions.delegation_usage;
-                (delegates == DelegationUsage::Present)
+                (*presented && delegates == DelegationUsage::Present)
                     .then_some("clients that trust it accept credentials under it")
             }
             Thing::Credential { under: Some(_), .. } => {
@@ -195,7 +223,7 @@ impl Part {
     /// For programs: what the thing says, and `{file, refused, reasons, notes}`.
     pub(super) fn to_json(&self, now: UnixTime) -> Value {
         let mut object = match &self.thing {
-            Thing::Certificate(certificate) => certificate.to_json(now),
+            Thing::Certificate { certificate, .. } => certificate.to_json(now),
             Thing::Credential { credential, under } => {
                 let mut object = credential.to_json(now);
                 let under = under.as_ref().map(|path| path.display().to_string());

@@ -2,10 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pki_types::pem::PemObject;
-use pki_types::{
-    CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, SubjectPublicKeyInfoDer,
-};
+use pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
 
 use super::piece::{Key, Piece, What};
@@ -97,25 +94,28 @@ fn piece(path: &Path, what: What) -> Piece {
 
 fn from_pem(path: &Path, file: &[u8]) -> Result<Vec<What>, Error> {
     let mut found = Vec::new();
-    let certificates = blocks::<CertificateDer<'static>>(path, file)?;
+    let at = pem::at(path);
+    let certificates = or_none(dc_core::pem::certificates(file)).map_err(&at)?;
     found.extend(certificates.into_iter().map(What::Certificate));
     match dc_core::pem::read(file) {
         Ok(credentials) => found.extend(credentials.into_iter().map(What::Credential)),
         Err(dc_core::Error::MissingCredential) => {}
+        Err(source @ dc_core::Error::MalformedPem { .. }) => return Err(at(source)),
         Err(source) => {
             let path = path.into();
             return Err(Error::BadCredential { path, source });
         }
     }
-    let requests = blocks::<CertificateSigningRequestDer<'static>>(path, file)?;
+    let requests = or_none(dc_core::pem::requests(file)).map_err(&at)?;
     found.extend(requests.iter().map(|der| What::Request(der.to_vec())));
-    let keys = blocks::<SubjectPublicKeyInfoDer<'static>>(path, file)?;
+    let keys = or_none(dc_core::pem::public_keys(file)).map_err(&at)?;
     found.extend(keys.iter().map(|der| What::PublicKey(der.to_vec())));
     if pem::has_private_key(file) {
         found.push(What::PrivateKey(match PemKey::read(path) {
             Ok(key) => Key {
                 spki: Some(key.spki().to_vec()),
                 problem: None,
+                is_damaged: false,
                 warning: files::check_private(path)?,
             },
             Err(error) => unusable(&error),
@@ -124,10 +124,10 @@ fn from_pem(path: &Path, file: &[u8]) -> Result<Vec<What>, Error> {
     Ok(found)
 }
 
-/// All blocks of one kind, or none.
-fn blocks<T: PemObject>(path: &Path, file: &[u8]) -> Result<Vec<T>, Error> {
-    match pem::all(path, file, "") {
-        Err(Error::MissingPem { .. }) => Ok(Vec::new()),
+/// A file need not have blocks of a kind.
+fn or_none<T>(found: Result<Vec<T>, dc_core::Error>) -> Result<Vec<T>, dc_core::Error> {
+    match found {
+        Err(dc_core::Error::MissingPem { .. }) => Ok(Vec::new()),
         found => found,
     }
 }
@@ -136,6 +136,10 @@ fn unusable(error: &Error) -> Key {
     Key {
         spki: None,
         problem: Some(error.to_string()),
+        is_damaged: matches!(
+            error,
+            Error::BadPem { .. } | Error::EncryptedKey { .. } | Error::MissingPem { .. }
+        ),
         warning: None,
     }
 }
@@ -163,6 +167,7 @@ fn private_der(path: &Path, key: PrivateKeyDer<'static>) -> Option<What> {
     Some(What::PrivateKey(Key {
         spki: Some(key.spki().to_vec()),
         problem: None,
+        is_damaged: false,
         warning: files::check_private(path).ok().flatten(),
     }))
 }

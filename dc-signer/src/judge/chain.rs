@@ -7,10 +7,11 @@ use pki_types::{CertificateDer, ServerName};
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 
 use super::Peer;
 use super::check::{Check, Fault, Rule};
+use super::order;
 use crate::describe::Certificate;
 use crate::human::{Foreign, Moment, Span};
 
@@ -22,6 +23,7 @@ pub(super) fn checks(peer: &Peer, chain: &[CertificateDer<'_>]) -> Vec<Check> {
     let certificate = Certificate::read(end_entity).ok();
     let certificate = certificate.as_ref();
     [
+        order::check(chain, peer.provider.signature_verification_algorithms.all),
         Some(leads_to_a_root(
             peer,
             end_entity,
@@ -36,6 +38,24 @@ pub(super) fn checks(peer: &Peer, chain: &[CertificateDer<'_>]) -> Vec<Check> {
     .collect()
 }
 
+/// That it can be read, and validity.
+pub(super) fn checks_of_ca(peer: &Peer, certificate: &CertificateDer<'_>) -> Vec<Check> {
+    let described = Certificate::read(certificate).ok();
+    vec![
+        can_be_read([certificate]),
+        is_valid(peer, described.as_ref()),
+    ]
+}
+
+/// What every client does first, whatever it trusts.
+fn can_be_read<'c>(chain: impl IntoIterator<Item = &'c CertificateDer<'c>>) -> Check {
+    let mut parsed = chain.into_iter().map(ParsedCertificate::try_from);
+    match parsed.find_map(Result::err) {
+        Some(error) => Check::failed(Rule::Chain, Fault::Chain(error)),
+        None => Check::not_checked(Rule::Chain, "no roots were given"),
+    }
+}
+
 fn leads_to_a_root(
     peer: &Peer,
     end_entity: &CertificateDer<'_>,
@@ -43,7 +63,7 @@ fn leads_to_a_root(
     certificate: Option<&Certificate>,
 ) -> Check {
     let Some(roots) = &peer.roots else {
-        return Check::not_checked(Rule::Chain, "no roots were given");
+        return can_be_read([end_entity].into_iter().chain(intermediates));
     };
     let verified = match peer.role {
         Role::Server => {

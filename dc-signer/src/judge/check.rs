@@ -2,13 +2,17 @@
 
 use std::fmt;
 
-use rustls::CertificateError;
+use rustls::{CertificateError, OtherError};
 use serde_json::{Value, json};
+
+use super::order::Disorder;
 
 /// What is checked. The numbers are those of RFC 9345 §4.1.3.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Rule {
+    /// The certificates are in the order in which they are to be sent.
+    Order,
     /// The chain leads to a root that is trusted.
     Chain,
     /// The certificate is valid now.
@@ -36,6 +40,7 @@ impl Rule {
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
+            Self::Order => "order",
             Self::Chain => "chain",
             Self::CertificateTime => "certificate-time",
             Self::CertificateName => "certificate-name",
@@ -53,6 +58,7 @@ impl Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Order => "server's own certificate comes first",
             Self::Chain => "chain leads to a trusted root",
             Self::CertificateTime => "certificate is valid now",
             Self::CertificateName => "certificate has the name",
@@ -75,6 +81,8 @@ pub enum Fault {
     Chain(rustls::Error),
     /// The credential or its certificate break a rule.
     Credential(dc_core::Error),
+    /// The chain begins with another certificate than the server's own.
+    Order(Disorder),
     /// The private key is another one's.
     PrivateKey,
 }
@@ -84,6 +92,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Chain(error) => fmt::Display::fmt(&Untrusted(error), f),
             Self::Credential(error) => fmt::Display::fmt(error, f),
+            Self::Order(disorder) => fmt::Display::fmt(disorder, f),
             Self::PrivateKey => f.write_str(
                 "the private key is not the one that the credential is for: enrol again with the device's own key",
             ),
@@ -120,9 +129,24 @@ impl fmt::Display for Untrusted<'_> {
             CertificateError::UnknownIssuer => {
                 "no root that is trusted has signed the chain: check the root, and that no intermediate is missing"
             }
-            other => return write!(f, "the chain is not acceptable: {other}"),
+            // Whatever else there is has no words of its own in rustls, but a name.
+            CertificateError::Other(OtherError(inner)) => return unnamed(&inner.to_string(), f),
+            other => return unnamed(&other.to_string(), f),
         })
     }
+}
+
+/// What webpki says by the name of a variant, as `UnsupportedCriticalExtension`.
+fn unnamed(variant: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if variant == "UnsupportedCriticalExtension" {
+        return f.write_str("a certificate of the chain has a critical extension that clients do not know: ask the CA for one without");
+    }
+    f.write_str("the chain is not acceptable:")?;
+    let mut name = variant.chars().take_while(char::is_ascii_alphanumeric);
+    name.try_for_each(|letter| match letter.is_ascii_uppercase() {
+        true => write!(f, " {}", letter.to_ascii_lowercase()),
+        false => write!(f, "{letter}"),
+    })
 }
 
 /// What came of a check.
@@ -205,6 +229,15 @@ impl Verdict {
     pub fn faults(&self) -> impl Iterator<Item = &Fault> {
         self.0.iter().filter_map(|check| match &check.outcome {
             Outcome::Failed(fault) => Some(fault),
+            _ => None,
+        })
+    }
+
+    /// What is strange about the order of a chain, although many clients take it.
+    #[must_use]
+    pub fn oddity(&self) -> Option<&str> {
+        self.0.iter().find_map(|check| match &check.outcome {
+            Outcome::Passed(about) if check.rule == Rule::Order => about.as_deref(),
             _ => None,
         })
     }

@@ -6,6 +6,7 @@
 mod chain;
 mod check;
 mod credential;
+mod order;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use rustls::crypto::CryptoProvider;
 
 pub use check::{Check, Fault, Outcome, Rule, Untrusted, Verdict};
 pub use credential::verify_key;
+pub use order::Disorder;
 
 /// What a peer wants, and knows.
 #[derive(Clone, Debug)]
@@ -37,6 +39,12 @@ impl Peer {
     #[must_use]
     pub fn judge_chain(&self, chain: &[CertificateDer<'_>]) -> Verdict {
         Verdict::new(chain::checks(self, chain))
+    }
+
+    /// What it makes of a CA's certificate, wherever in a chain that is to be.
+    #[must_use]
+    pub fn judge_ca(&self, certificate: &CertificateDer<'_>) -> Verdict {
+        Verdict::new(chain::checks_of_ca(self, certificate))
     }
 
     /// What it makes of a chain under which credentials are to come.

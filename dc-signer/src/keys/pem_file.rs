@@ -6,7 +6,6 @@ use std::path::Path;
 use dc_core::{SignatureScheme, Signer};
 use pki_types::PrivateKeyDer;
 use rustls::crypto::ring::sign::any_supported_type;
-use zeroize::Zeroizing;
 
 use super::timing::Timing;
 use crate::error::Error;
@@ -22,18 +21,14 @@ pub struct PemKey {
 }
 
 impl PemKey {
-    /// Reads the first private key of a PEM file.
+    /// Reads the private key of a PEM file.
     ///
     /// Fails with [`Error::Read`], [`Error::TooLarge`], [`Error::EncryptedKey`], [`Error::BadPem`],
-    /// [`Error::MissingPem`] or [`Error::UnsupportedKey`].
+    /// [`Error::MissingPem`], [`Error::UnsupportedKey`] or [`Error::UnusualKey`].
     pub fn read(path: &Path) -> Result<Self, Error> {
         let file = files::read(path)?;
-        if pem::is_encrypted(&file) {
-            return Err(Error::EncryptedKey { path: path.into() });
-        }
-        let key: PrivateKeyDer<'static> = pem::first(path, &file, "PRIVATE KEY")?;
-        let key = Zeroizing::new(key);
-        Self::from_der(&key).ok_or_else(|| Error::UnsupportedKey { path: path.into() })
+        let key = pem::private_key(path, &file)?;
+        Self::from_der(&key).ok_or_else(|| super::unsupported(path, &key))
     }
 
     /// A key that was read already; `None` if it cannot sign here.

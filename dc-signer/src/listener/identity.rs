@@ -11,13 +11,12 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use zeroize::Zeroizing;
 
 use super::possession::Possession;
 use crate::config::Listen;
 use crate::error::Error;
 use crate::warning::Warning;
-use crate::{files, pem};
+use crate::{files, keys, pem};
 
 /// A certificate, its chain, and its key.
 #[derive(Debug)]
@@ -41,11 +40,10 @@ impl Identity {
     /// Reads a chain and a key that belong together.
     ///
     /// Fails with [`Error::ServesWithDelegation`] if the certificate may delegate, with
-    /// [`Error::KeyMismatch`], with [`Error::UnsupportedKey`], and with what reading the two files
+    /// [`Error::KeyMismatch`], with [`Error::UnsupportedKey`] or [`Error::UnusualKey`], and with what reading the two files
     /// fails with.
     pub fn load(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<Self, Error> {
-        let chain: Vec<CertificateDer<'static>> =
-            pem::all(certificate, &files::read(certificate)?, "CERTIFICATE")?;
+        let chain = pem::certificates(certificate, &files::read(certificate)?)?;
         // RFC 9345 §7.6: a delegation key that also answers handshakes can be made to sign
         // credentials.
         if delegates(&chain) {
@@ -152,16 +150,11 @@ fn signing_key(
     path: &Path,
     provider: &CryptoProvider,
 ) -> Result<Arc<dyn rustls::sign::SigningKey>, Error> {
-    let file = files::read(path)?;
-    if pem::is_encrypted(&file) {
-        return Err(Error::EncryptedKey { path: path.into() });
-    }
-    let key: Zeroizing<PrivateKeyDer<'static>> =
-        Zeroizing::new(pem::first(path, &file, "PRIVATE KEY")?);
+    let key = pem::private_key(path, &files::read(path)?)?;
     provider
         .key_provider
         .load_private_key(key.clone_key())
-        .map_err(|_| Error::UnsupportedKey { path: path.into() })
+        .map_err(|_| keys::unsupported(path, &key))
 }
 
 /// TLS as the service speaks it: 1.3 unless 1.2 is allowed too, HTTP/2 and HTTP/1.1, client

@@ -110,7 +110,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BackupElsewhere => f.write_str(
-                "PostgreSQL makes its own backups: use pg_dump, and 'dc-signer restore --check' on what comes back",
+                "PostgreSQL makes its own backups: use pg_dump, and 'dc-signer restore --check --config FILE' on what comes back",
             ),
             Self::BackupExists { path } => write!(
                 f,
@@ -141,7 +141,7 @@ impl fmt::Display for Error {
             Self::Refused { source } => fmt::Display::fmt(source, f),
             Self::SchemaTooOld { found, needed } => write!(
                 f,
-                "the database has schema version {found} and this program needs {needed}: run 'dc-signer migrate'"
+                "the database has schema version {found} and this program needs {needed}: run 'dc-signer migrate --config FILE'"
             ),
             Self::SchemaUnknown { found, known } => write!(
                 f,

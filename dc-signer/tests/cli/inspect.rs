@@ -312,7 +312,7 @@ fn a_key_that_others_can_read_is_noted() {
     let sandbox = with_identity();
     sandbox.set_mode("out/key.pem", 0o644);
     let said = sandbox.run(&["inspect", "out"]).succeeded();
-    says(&said, &["note:", "can be read by others", "chmod 600"]);
+    says(&said, &["note:", "can be read by others", "chmod g-w,o="]);
 }
 
 #[test]

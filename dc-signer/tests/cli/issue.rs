@@ -325,7 +325,7 @@ fn warns_about_keys_that_others_can_read() {
         .warned(&[
             "vendor/key.pem can be read by others",
             "(mode 0644)",
-            "chmod 600",
+            "chmod g-w,o=",
         ]);
 }
 

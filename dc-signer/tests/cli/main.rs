@@ -13,9 +13,11 @@ mod demo;
 mod init;
 mod inspect;
 mod issue;
+mod pem;
 #[cfg(feature = "tools")]
 mod probe;
 mod sandbox;
+mod served;
 #[cfg(feature = "service")]
 mod signer;
 mod verify;

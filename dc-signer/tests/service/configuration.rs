@@ -68,7 +68,7 @@ fn a_key_that_others_can_read_is_worth_a_warning() {
     let (code, said) = check(&rig.data().join("config.toml"));
     assert_eq!(code, Some(0), "{said}");
     assert!(
-        said.contains("warning: ") && said.contains("chmod 600"),
+        said.contains("warning: ") && said.contains("chmod g-w,o="),
         "{said}"
     );
 }

@@ -231,16 +231,16 @@ fn offer_json(offered: &Offered) -> Value {
 
 fn version(chosen: &Chosen) -> String {
     // rustls writes TLSv1_3.
-    let name = format!("{:?}", chosen.version);
+    let name = chosen.version.as_str().unwrap_or("unknown");
     name.replace("TLSv", "TLS ").replace('_', ".")
 }
 
 fn suite(chosen: &Chosen) -> String {
-    format!("{:?}", chosen.cipher_suite)
+    chosen.cipher_suite.as_str().unwrap_or("unknown").to_owned()
 }
 
 fn group(chosen: &Chosen) -> Option<String> {
-    Some(format!("{:?}", chosen.group?))
+    Some(chosen.group?.as_str().unwrap_or("unknown").to_owned())
 }
 
 fn alpn(accepted: &Accepted) -> Option<String> {

@@ -146,7 +146,7 @@ impl DevicesPage<'_> {
             p.empty role="status" {
                 @if self.search.after.is_some() { "There are no more." }
                 @else if self.search.is_everything() {
-                    "There are no devices yet. Add some with " code { "dc-signer devices add" } "."
+                    "There are no devices yet. Add some with " code { "dc-signer devices add DEVICE --config FILE" } "."
                 } @else {
                     "No device fits. External ids are compared from their start, and capital letters count."
                 }

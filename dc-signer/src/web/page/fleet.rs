@@ -48,7 +48,7 @@ impl FleetPage<'_> {
         html! {
             section aria-label="What needs attention" {
                 @if self.zones.is_empty() {
-                    p.notice { "There is no zone yet. Add one with " code { "dc-signer zones add" } ", and import its delegation certificate." }
+                    p.notice { "There is no zone yet. Add one with " code { "dc-signer zones add ZONE --import DIR --config FILE" } ", and import its delegation certificate." }
                 } @else if notices.is_empty() {
                     p.notice.good { "Nothing needs attention." }
                 }

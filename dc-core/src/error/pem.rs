@@ -1,0 +1,110 @@
+//! What can be wrong with a PEM file, and what to do about it.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use super::Error;
+
+/// What is wrong with a line of a PEM file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum PemFault {
+    /// A second block of a kind of which there has to be one.
+    Another {
+        /// Its label.
+        label: &'static str,
+    },
+    /// A line was meant to begin or to end a block, and is not `-----BEGIN LABEL-----` or `-----END LABEL-----`.
+    BadBoundary,
+    /// Something else than base64 in a block.
+    Base64,
+    /// The base64 of a block is not whole.
+    CutOff,
+    /// The file is not text.
+    Der {
+        /// What was looked for in it.
+        label: &'static str,
+    },
+    /// A block has nothing in it.
+    Empty,
+    /// A private key that takes a passphrase.
+    Encrypted,
+    /// An END without a BEGIN.
+    MissingBegin,
+    /// A BEGIN without an END.
+    MissingEnd,
+    /// A block begins in the line in which another ends.
+    RunTogether,
+    /// A block of a kind that is not taken.
+    UnknownLabel {
+        /// What it says that it is.
+        label: Box<str>,
+    },
+    /// The file is text of two bytes a character.
+    Utf16,
+    /// An END that says another label than the BEGIN.
+    WrongEnd,
+}
+
+impl PemFault {
+    pub(crate) fn at(self, line: usize) -> Error {
+        Error::MalformedPem { line, fault: self }
+    }
+}
+
+impl fmt::Display for PemFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Another { label } => {
+                return write!(f, "a second block {label}: leave the one that is meant");
+            }
+            Self::BadBoundary => {
+                "the line is not whole: '-----BEGIN LABEL-----' or '-----END LABEL-----' is expected, on a line of its own"
+            }
+            Self::Base64 => "a character that is not base64: get a whole copy of the file",
+            Self::CutOff => "the base64 of the block ends too early: get a whole copy of the file",
+            Self::Der { label } => {
+                let tool = match *label {
+                    "CERTIFICATE" => "x509",
+                    _ => "pkey",
+                };
+                return write!(
+                    f,
+                    "the file is DER and not PEM: write it anew with 'openssl {tool} -inform DER'"
+                );
+            }
+            Self::Empty => "the block is empty: get a whole copy of the file",
+            Self::Encrypted => {
+                "the private key takes a passphrase: decrypt it with 'openssl pkey' to a file that only its owner can read"
+            }
+            Self::MissingBegin => "an END without a BEGIN: get a whole copy of the file",
+            Self::MissingEnd => "a BEGIN without an END: get a whole copy of the file",
+            Self::RunTogether => {
+                "a block begins in the line in which another ends: put a line break between the two"
+            }
+            Self::UnknownLabel { label } => return unknown(label, f),
+            Self::Utf16 => "the file is UTF-16: save it as UTF-8 or ASCII",
+            Self::WrongEnd => {
+                "the END says another label than the BEGIN: get a whole copy of the file"
+            }
+        })
+    }
+}
+
+/// What is known of others' labels.
+fn unknown(label: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let command = match label {
+        "TRUSTED CERTIFICATE" => "openssl x509",
+        "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => "openssl pkcs7 -print_certs",
+        _ => {
+            return write!(
+                f,
+                "a block '{label}' is not known here: take it out of the file"
+            );
+        }
+    };
+    write!(
+        f,
+        "a block {label} is not taken: make CERTIFICATE of it with '{command}'"
+    )
+}

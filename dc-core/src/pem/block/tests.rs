@@ -1,0 +1,283 @@
+use std::string::String;
+use std::{format, vec};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const ONE: &str = "-----BEGIN CERTIFICATE-----\nb25l\n-----END CERTIFICATE-----\n";
+const TWO: &str = "-----BEGIN CERTIFICATE-----\ndHdv\n-----END CERTIFICATE-----\n";
+
+fn read(file: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+    blocks(file)?.iter().map(Block::decode).collect()
+}
+
+fn both() -> Vec<Vec<u8>> {
+    vec![b"one".to_vec(), b"two".to_vec()]
+}
+
+#[test]
+fn takes_what_other_programs_and_editors_write() {
+    let chain = [ONE, TWO].concat();
+    let mark = "\u{feff}";
+    for file in [
+        chain.clone(),
+        format!("{mark}{chain}"),
+        format!("{mark}{ONE}{mark}{TWO}"),
+        format!("{mark}\n{mark} {chain}"),
+        chain.replace('\n', "\r\n"),
+        chain.replace('\n', "\r"),
+        chain.replace('\n', " \t\n"),
+        chain.replace('\n', "\n\n"),
+        chain.replace('\n', "\n    "),
+        chain.trim_end().into(),
+        chain.replace("b25l", "b2\n5l"),
+        chain.replace("b25l", "b2 5l"),
+        chain.replace("b25l\n", "b25l"),
+        chain.replace("-----\nb25l\n", "-----b25l"),
+        chain.replace("b25l", "Comment: nobody reads this\n\nb25l"),
+        chain.replace("CERTIFICATE-----\n", "CERTIFICATE ----- \n"),
+        format!(
+            "subject=/CN=x\nCopy from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----.\n{chain}"
+        ),
+        format!("-----BEGIN CERTIFICATE----- and\n-----END CERTIFICATE----- lines too\n{chain}"),
+        format!("-- begin of the list --\n{chain}--- end ---\n"),
+    ] {
+        assert_eq!(read(file.as_bytes()), Ok(both()), "{file}");
+    }
+    let bytes = [b"caf\xe9 \xff\x00\n", chain.as_bytes(), b"\xc3"].concat();
+    assert_eq!(read(&bytes), Ok(both()));
+}
+
+#[test]
+fn takes_a_block_whose_line_breaks_became_spaces() {
+    let bytes = b"one line of base64 has 48 bytes: so many, and no m";
+    let body = Base64::encode_string(bytes);
+    for between in [" ", "  ", "\t", ""] {
+        let parts = [
+            "-----BEGIN CERTIFICATE-----",
+            &body,
+            "-----END CERTIFICATE-----\n",
+        ];
+        let file = format!("{}{TWO}", parts.join(between));
+        assert_eq!(
+            read(file.as_bytes()),
+            Ok(vec![bytes.to_vec(), b"two".to_vec()]),
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn names_the_line_of_what_it_does_not_take() {
+    let chain = [ONE, TWO].concat();
+    let utf16: Vec<u8> = chain.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(read(&utf16), Err(PemFault::Utf16.at(1)));
+    let utf16: Vec<u8> = chain.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    assert_eq!(read(&utf16), Err(PemFault::Utf16.at(1)));
+    for (file, fault, line) in [
+        ([ONE.trim_end(), TWO].concat(), PemFault::RunTogether, 3),
+        (
+            format!("{} {TWO}", ONE.trim_end()),
+            PemFault::RunTogether,
+            3,
+        ),
+        (
+            chain.replacen("-----END CERTIFICATE-----\n", "", 1),
+            PemFault::MissingEnd,
+            1,
+        ),
+        (
+            chain.replacen("-----BEGIN CERTIFICATE-----\n", "", 1),
+            PemFault::MissingBegin,
+            2,
+        ),
+        (
+            chain.replacen("-----BEGIN", "----BEGIN", 1),
+            PemFault::BadBoundary,
+            1,
+        ),
+        (
+            chain.replacen("-----BEGIN", "------BEGIN", 1),
+            PemFault::BadBoundary,
+            1,
+        ),
+        (
+            chain.replacen("-----BEGIN", "----- BEGIN", 1),
+            PemFault::BadBoundary,
+            1,
+        ),
+        (
+            chain.replacen("-----BEGIN", "-----begin", 1),
+            PemFault::BadBoundary,
+            1,
+        ),
+        (
+            chain.replacen("-----BEGIN", "\u{2014}\u{2013}BEGIN", 1),
+            PemFault::BadBoundary,
+            1,
+        ),
+        (
+            chain.replacen("-----BEGIN ", "-----BEGIN", 1),
+            PemFault::BadBoundary,
+            1,
+        ),
+        (
+            chain.replacen("-----BEGIN", "> -----BEGIN", 1),
+            PemFault::BadBoundary,
+            1,
+        ),
+        (
+            chain.replacen("CERTIFICATE-----", "CERTIFICATE----", 1),
+            PemFault::BadBoundary,
+            1,
+        ),
+        (
+            chain.replacen("CERTIFICATE-----", "CERTIFICATE------", 1),
+            PemFault::BadBoundary,
+            1,
+        ),
+        (
+            chain.replacen("-----END", "----END", 1),
+            PemFault::BadBoundary,
+            3,
+        ),
+        (
+            chain.replacen("END CERTIFICATE", "END X509 CRL", 1),
+            PemFault::WrongEnd,
+            3,
+        ),
+        (chain.replace("dHdv", "d?dv"), PemFault::Base64, 5),
+        (chain.replace("dHdv", "d=dv"), PemFault::Base64, 5),
+        (chain.replace("dHdv", "dHdv\ndHd"), PemFault::CutOff, 6),
+        (chain.replace("dHdv", "dHdvA"), PemFault::CutOff, 5),
+        (chain.replace("dHdv\n", ""), PemFault::Empty, 4),
+        (chain.replace("dHdv", " \r"), PemFault::Empty, 4),
+        (chain.replace('\n', "\\n"), PemFault::RunTogether, 1),
+        (
+            format!(
+                "{{\"chain\": \"{}\"}}",
+                ONE.replace("b25l", &"b25l".repeat(9)).replace('\n', "\\n")
+            ),
+            PemFault::BadBoundary,
+            1,
+        ),
+        (
+            chain.replace(
+                "dHdv",
+                "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\ndHdv",
+            ),
+            PemFault::Encrypted,
+            4,
+        ),
+        (
+            TWO.replace("CERTIFICATE", "ENCRYPTED PRIVATE KEY"),
+            PemFault::Encrypted,
+            1,
+        ),
+    ] {
+        assert_eq!(read(file.as_bytes()), Err(fault.at(line)), "{file}");
+    }
+}
+
+#[test]
+fn line_ends_are_counted_once() {
+    for end in ["\n", "\r\n", "\r"] {
+        let file = format!("text\n\n{ONE}{}", TWO.replace("dHdv", "d?dv")).replace('\n', end);
+        assert_eq!(
+            read(file.as_bytes()),
+            Err(PemFault::Base64.at(7)),
+            "{end:?}"
+        );
+    }
+}
+
+/// How a file may be, that has the same in it.
+#[derive(Clone, Debug)]
+struct Dress {
+    mark: bool,
+    end: &'static str,
+    width: usize,
+    indent: &'static str,
+    before: &'static [u8],
+    finished: bool,
+}
+
+fn dress() -> impl Strategy<Value = Dress> {
+    let end = prop::sample::select(vec!["\n", "\r\n", "\r", " \n", "\n\n", "\t\r\n"]);
+    let indent = prop::sample::select(vec!["", " ", "\t"]);
+    let before: Vec<&'static [u8]> =
+        vec![b"", b"caf\xe9", b"subject=CN = x", b"\xff\xfe", b"-- x --"];
+    let parts = (
+        any::<bool>(),
+        end,
+        1_usize..200,
+        indent,
+        prop::sample::select(before),
+        any::<bool>(),
+    );
+    parts.prop_map(|(mark, end, width, indent, before, finished)| Dress {
+        mark,
+        end,
+        width,
+        indent,
+        before,
+        finished,
+    })
+}
+
+fn dressed(label: &str, bytes: &[u8], dress: &Dress) -> Vec<u8> {
+    let body = Base64::encode_string(bytes);
+    let mut lines = vec![format!("-----BEGIN {label}-----")];
+    lines.extend(
+        body.as_bytes()
+            .chunks(dress.width)
+            .map(|line| String::from_utf8_lossy(line).into_owned()),
+    );
+    lines.push(format!("-----END {label}-----"));
+    let mut file = [dress.before, dress.end.as_bytes()].concat();
+    if dress.mark {
+        file.extend(b"\xef\xbb\xbf");
+    }
+    for line in lines {
+        file.extend([dress.indent, &line, dress.end].concat().bytes());
+    }
+    file
+}
+
+proptest! {
+    #[test]
+    fn what_is_in_a_file_does_not_depend_on_how_it_is_written(
+        parts in prop::collection::vec((prop::sample::select(vec!["CERTIFICATE", "PRIVATE KEY", "X509 CRL"]), prop::collection::vec(any::<u8>(), 1..200), dress()), 1..5),
+    ) {
+        let mut file = Vec::new();
+        for (label, bytes, dress) in &parts {
+            file.extend(dressed(label, bytes, dress));
+        }
+        if !parts[parts.len() - 1].2.finished {
+            file.truncate(file.trim_ascii_end().len());
+        }
+        let found = blocks(&file).unwrap();
+        let found: Vec<_> = found.iter().map(|block| (block.label(), block.decode().unwrap())).collect();
+        let wanted: Vec<_> = parts.iter().map(|(label, bytes, _)| (*label, bytes.clone())).collect();
+        prop_assert_eq!(found, wanted);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "strategies from regular expressions take minutes")]
+    fn no_begin_line_is_lost(file in "(-----BEGIN |-----END |-----|----|A|b25l|CERTIFICATE|PRIVATE KEY|\\n|\\r|\u{feff}| |:|=|x){0,40}") {
+        let begins = file.split(['\n', '\r']).filter(|line| {
+            let label = line.trim_matches(['\u{feff}', ' ']).strip_prefix("-----BEGIN ");
+            let label = label.and_then(|label| label.strip_suffix("-----"));
+            label.is_some_and(|label| !label.contains("-----"))
+        });
+        if let Ok(found) = blocks(file.as_bytes()) {
+            prop_assert!(found.len() >= begins.count(), "{}", file);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(file: Vec<u8>) {
+        let _ = read(&file);
+    }
+}
