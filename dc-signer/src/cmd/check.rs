@@ -23,7 +23,7 @@ impl Args {
         match check(&self.config, &provider) {
             Ok((_, warnings)) => {
                 warn(&warnings);
-                print(&format!("{} can be served with", self.config.display()))
+                print(&format!("nothing is wrong with {}", self.config.display()))
             }
             Err(Error::BadConfig { path, mut problems }) => {
                 // One line each: the last is what the command fails with.

@@ -19,7 +19,7 @@ fn a_good_configuration_is_called_good() {
     let rig = Rig::start();
     let (code, said) = check(&rig.data().join("config.toml"));
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("can be served with"), "{said}");
+    assert!(said.contains("nothing is wrong with"), "{said}");
 }
 
 #[test]
