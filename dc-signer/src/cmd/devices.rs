@@ -119,6 +119,7 @@ impl Replace {
                 enrolment_key: self.enrolment_key.as_ref().map(Sha256::to_string),
                 manufacturer: self.manufacturer.clone(),
                 serial: self.serial.clone(),
+                at_once: false,
             };
             let replaced = open.desk.replace(device.id, &how, &act()?).await?;
             if self.json {
