@@ -22,6 +22,21 @@ fn a_good_configuration_is_called_good() {
     assert!(said.contains("nothing is wrong with"), "{said}");
 }
 
+/// With nothing but the files that its text says have to be there.
+#[test]
+fn the_sample_passes_as_it_stands() {
+    let rig = Rig::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, dc_signer::config::SAMPLE).unwrap();
+    std::fs::create_dir(folder.path().join("tls")).unwrap();
+    for name in ["tls/chain.pem", "tls/key.pem"] {
+        std::fs::copy(rig.data().join(name), folder.path().join(name)).unwrap();
+    }
+    let (code, said) = check(&path);
+    assert_eq!((code, said.lines().count()), (Some(0), 1), "{said}");
+}
+
 #[test]
 fn everything_that_is_wrong_is_said_at_once_one_line_each() {
     let folder = tempfile::tempdir().unwrap();
