@@ -160,6 +160,7 @@ fn issuance(number: u64) -> Issuance {
         delegation_sha256: hash(3),
         issued: NOW,
         expires: NOW,
+        shown: None,
         idempotency: Some(Idempotency {
             key: hash(4),
             request: hash(5),

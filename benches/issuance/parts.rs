@@ -201,6 +201,7 @@ fn issuance(device: &Device, number: usize) -> Issuance {
         delegation_sha256: hash(3),
         issued: now,
         expires: now,
+        shown: None,
         idempotency: Some(Idempotency {
             key: hash(4),
             request: hash(5),

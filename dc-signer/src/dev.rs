@@ -142,7 +142,12 @@ impl Dev {
         };
         let mut added = desk.add_devices(&[&new], act).await?;
         // One was given, so one comes back.
-        let added = added.pop().ok_or(Refusal::WhichZone)??;
+        let mut added = added.pop().ok_or(Refusal::WhichZone)??;
+        if added.code.is_none() {
+            // The one of the last start cannot be shown again.
+            let device = added.id.parse().map_err(store::Error::from)?;
+            added.code = Some(desk.new_code(device, act).await?);
+        }
         Ok(Welcome::new(&self.folder, added))
     }
 

@@ -229,6 +229,18 @@ pub enum Error {
         /// The folder.
         folder: PathBuf,
     },
+    /// A list of devices has none in it.
+    #[cfg(feature = "service")]
+    NoDevices {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What cannot be undone was not done, because nobody said that it is meant.
+    #[cfg(feature = "service")]
+    NotConfirmed {
+        /// Whether somebody was asked.
+        asked: bool,
+    },
     /// The signer did not do what it was asked.
     #[cfg(feature = "service")]
     NotDone {

@@ -54,6 +54,7 @@ pub fn enroll(pending: &Pending, code: Option<&str>) -> EnrollRequest {
     EnrollRequest {
         csr: pending.csr.clone(),
         code: code.map(ToOwned::to_owned),
+        previous_sha256: pending.previous_sha256.clone(),
     }
 }
 

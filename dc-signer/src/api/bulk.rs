@@ -31,7 +31,8 @@ type Outcome = Result<AddedDevice, (usize, Refused)>;
 /// Add many devices: one JSON object a line, one line of answer for each, in the same order.
 ///
 /// A line that is wrong is answered with a problem, and the others count. Sending all of it again
-/// changes nothing, so a load that broke off can be started over.
+/// changes nothing, so a load that broke off can be started over: activation codes that were made stay good, and are made for
+/// those devices that have none.
 #[utoipa::path(post, path = "/v1/admin/devices/bulk", tag = "operators", security(("token" = [])),
     request_body(content = String, content_type = "application/x-ndjson", description = "One `NewDevice` a line"),
     responses(

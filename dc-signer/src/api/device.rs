@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use pki_types::UnixTime;
 use serde::Deserialize;
 
 use super::App;
@@ -20,7 +21,8 @@ use crate::telemetry::Path;
 /// Enrol: get a name and the first credentials.
 ///
 /// The client certificate is the manufacturer's, or one that the device has signed itself; with the
-/// latter the request has an activation code. The certificate's key renews from then on.
+/// latter the request has an activation code. The certificate's key renews from then on. A box that replaces another one whose
+/// credentials are valid is refused with `name-held` until they are over; nothing is used up by that.
 #[utoipa::path(post, path = "/v1/enroll", tag = "devices", security(("device" = [])),
     request_body = EnrollRequest,
     responses(
@@ -36,7 +38,7 @@ pub(super) async fn enroll(
     let began = Instant::now();
     let chain = holder.certificate.chain();
     let done = app.desk.enrol(&request, chain, now).await;
-    answer(&app, Path::Enroll, began, done)
+    answer(&app, Path::Enroll, began, now, done)
 }
 
 /// Renew: get new credentials for the same name.
@@ -56,13 +58,14 @@ pub(super) async fn renew(
     let now = clock::now()?;
     let began = Instant::now();
     let done = app.desk.renew(&request, holder.key(), now).await;
-    answer(&app, Path::Renew, began, done)
+    answer(&app, Path::Renew, began, now, done)
 }
 
 fn answer(
     app: &App,
     path: Path,
     began: Instant,
+    now: UnixTime,
     done: Result<Vec<u8>, Refusal>,
 ) -> Result<Response, Refused> {
     let took = began.elapsed();
@@ -77,7 +80,11 @@ fn answer(
             Ok((headers, json).into_response())
         }
         Err(refusal) => {
-            let refused = Refused::from(refusal).for_device();
+            let from = refusal.available_from();
+            let mut refused = Refused::from(refusal).for_device();
+            if let Some(from) = from {
+                refused = refused.available_from(from.as_secs(), now.as_secs());
+            }
             let reason = refused.kind().name();
             if refused.kind() == Kind::StorageUnavailable {
                 app.readiness.storage(false);

@@ -110,7 +110,7 @@ pub(super) async fn list(
     Ok(Answer(DevicePage::from(&listed)))
 }
 
-/// Add one device. Adding the same one again changes nothing.
+/// Add one device. Adding the same one again changes nothing, and an activation code that was made before stays good.
 #[utoipa::path(post, path = "/v1/admin/devices", tag = "operators", security(("token" = [])), request_body = NewDevice,
     responses(
         (status = 200, description = "It was known already", body = AddedDevice),
@@ -183,7 +183,7 @@ pub(super) async fn suspend(
     change(&app, &manager, &id, Change::Suspend).await
 }
 
-/// Resume a suspended device.
+/// Resume a suspended device. Its name is off the list of withdrawn ones at once, unless it waits for another box's credentials.
 #[utoipa::path(post, path = "/v1/admin/devices/{id}/resume", tag = "operators", security(("token" = [])),
     params(("id" = String, Path, description = "The device's id")),
     responses(
@@ -241,6 +241,9 @@ async fn change(
 }
 
 /// Replace a device: another box takes its name over, or another customer the box.
+///
+/// The new box gets credentials when those of the old one are over, which `available_from` says; a device that was suspended stays
+/// on the list of withdrawn names until then.
 #[utoipa::path(post, path = "/v1/admin/devices/{id}/replace", tag = "operators", security(("token" = [])),
     params(("id" = String, Path, description = "The device's id")), request_body = Option<Replace>,
     responses(

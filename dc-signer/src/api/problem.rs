@@ -13,6 +13,7 @@ pub(crate) struct Refused {
     kind: Kind,
     detail: String,
     retry_after: Option<u64>,
+    available_from: Option<u64>,
 }
 
 impl Refused {
@@ -26,7 +27,14 @@ impl Refused {
             kind,
             detail: detail.into(),
             retry_after,
+            available_from: None,
         }
+    }
+
+    /// The same, with the time from when on it would succeed.
+    pub(super) fn available_from(mut self, from: u64, now: u64) -> Self {
+        self.available_from = Some(from);
+        self.after(from.saturating_sub(now).max(1))
     }
 
     pub(super) fn after(mut self, seconds: u64) -> Self {
@@ -49,7 +57,10 @@ impl Refused {
 
     /// The problem alone, for one line of many.
     pub(super) fn into_problem(self) -> Problem {
-        Problem::new(self.kind, self.detail)
+        Problem {
+            available_from: self.available_from,
+            ..Problem::new(self.kind, self.detail)
+        }
     }
 }
 
@@ -59,10 +70,14 @@ impl IntoResponse for Refused {
             kind,
             detail,
             retry_after,
+            available_from,
         } = self;
         let status = StatusCode::from_u16(kind.status());
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let problem = Problem::new(kind, detail);
+        let problem = Problem {
+            available_from,
+            ..Problem::new(kind, detail)
+        };
         let mut response = (status, Json(&problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));

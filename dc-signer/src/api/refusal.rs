@@ -30,6 +30,7 @@ impl From<registry::Error> for Refused {
             registry::Error::AlreadyEnrolled
             | registry::Error::EpochNotHigher { .. }
             | registry::Error::NameTaken
+            | registry::Error::NameWithdrawn { .. }
             | registry::Error::NotInState { .. }
             | registry::Error::OtherName
             | registry::Error::SerialTaken
@@ -37,6 +38,7 @@ impl From<registry::Error> for Refused {
             | registry::Error::SlotOrder { .. }
             | registry::Error::TooLittleLeft { .. }
             | registry::Error::ZoneExists => Kind::Conflict,
+            registry::Error::NameHeld { .. } => Kind::NameHeld,
             registry::Error::KeyEnded | registry::Error::KeyTaken | registry::Error::UnknownKey => {
                 Kind::KeyRefused
             }

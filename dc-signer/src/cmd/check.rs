@@ -60,7 +60,7 @@ impl Args {
             eprintln!("error: {fault}");
         }
         match last {
-            None => print(&format!("{} can be served with", self.config.display())),
+            None => print(&format!("nothing is wrong with {}", self.config.display())),
             // One line each: the last is what the command fails with.
             Some(why) => Err(Fault::NotReady { why }.into()),
         }

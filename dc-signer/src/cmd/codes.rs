@@ -7,11 +7,13 @@ use dc_signer::Error;
 use dc_signer::human::Moment;
 use dc_signer::protocol::Code;
 use dc_signer::registry::DeviceId;
+use dc_signer::store;
 use pki_types::UnixTime;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::json;
 
+use super::devices::several::{Rest, Which};
 use super::place::{Open, Place, act};
 use super::print;
 
@@ -31,12 +33,11 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct New {
-    /// The devices, each by its external id, its id or its name
-    #[arg(required = true, value_name = "DEVICE")]
-    devices: Vec<String>,
+    #[command(flatten)]
+    which: Which,
     #[command(flatten)]
     place: Place,
-    /// Print the codes as JSON, one a line
+    /// Print the codes as JSON, one a line, with a problem for each device that gets none
     #[arg(long)]
     json: bool,
     /// Print no QR code
@@ -47,7 +48,8 @@ struct New {
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         let What::New(new) = self.what;
-        new.place.with_desk(async |open| match &new.devices[..] {
+        let devices = new.which.read()?;
+        new.place.with_desk(async |open| match &devices[..] {
             [device] => new.one(open, device).await,
             devices => new.many(open, devices).await,
         })
@@ -69,33 +71,25 @@ impl New {
 
     /// All in one transaction; QR codes of many would be a mess.
     async fn many(&self, open: &Open, devices: &[String]) -> Result<(), Error> {
+        let mut rest = Rest::of(devices.len());
         let mut found = Vec::with_capacity(devices.len());
         for device in devices {
-            found.push(open.device(device).await?);
+            found.extend(rest.keep(device, open.device(device).await)?);
         }
         let ids: Vec<DeviceId> = found.iter().map(|device| device.id).collect();
         let codes = open.desk.new_codes(&ids, &act()?).await?;
-        let mut refused = 0;
         for (device, code) in found.iter().zip(codes) {
             let external_id = device.external_id.as_str();
-            match code {
-                Ok(Code { code, expires }) if self.json => {
+            let code = code.map_err(|source| store::Error::Refused { source }.into());
+            match rest.keep(external_id, code)? {
+                Some(Code { code, expires }) if self.json => {
                     print(&json!({"external_id": external_id, "code": code, "expires": expires}))?;
                 }
-                Ok(code) => print(&format!("{external_id} {}", code.code))?,
-                Err(error) => {
-                    refused += 1;
-                    eprintln!("{external_id}: {error}");
-                }
+                Some(code) => print(&format!("{external_id} {}", code.code))?,
+                None => {}
             }
         }
-        match refused {
-            0 => Ok(()),
-            refused => Err(Error::SomeRefused {
-                refused,
-                of: found.len(),
-            }),
-        }
+        rest.end(self.json)
     }
 }
 
@@ -126,4 +120,5 @@ impl fmt::Display for Shown<'_> {
 const HELP: &str = "\
 Examples:
   dc-signer codes new customer-1 --config /etc/dc-signer/config.toml
-  dc-signer codes new customer-1 customer-2 --json --config /etc/dc-signer/config.toml";
+  dc-signer codes new customer-1 customer-2 --json --config /etc/dc-signer/config.toml
+  dc-signer codes new --file customers.txt --config /etc/dc-signer/config.toml";

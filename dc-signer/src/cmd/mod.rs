@@ -10,6 +10,8 @@ mod backup;
 mod check;
 #[cfg(feature = "service")]
 mod codes;
+#[cfg(feature = "service")]
+mod confirm;
 mod csr;
 #[cfg(feature = "demo")]
 mod demo;

@@ -116,7 +116,12 @@ struct Added {
 impl fmt::Display for Added {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { operator, token } = self;
-        write!(f, "{} may do what a {} may", operator.name, operator.role)?;
+        let article = match operator.role {
+            Role::Viewer => "a",
+            Role::Operator | Role::Admin => "an",
+        };
+        let (name, role) = (&operator.name, operator.role);
+        write!(f, "{name} may do what {article} {role} may")?;
         match token {
             None => write!(f, ", with the key of the certificate"),
             Some(token) => write!(

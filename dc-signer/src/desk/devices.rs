@@ -2,6 +2,7 @@
 
 use dc_core::UniqueName;
 
+use super::codes::CodeMade;
 use super::delegations::View;
 use super::{Desk, Refusal};
 use crate::config::NameMode;
@@ -15,8 +16,8 @@ use crate::store::{self, Act, Added, Conflict, Find, NewDevice};
 impl Desk {
     /// Adds devices in one transaction; says for each, in order, what became of it.
     ///
-    /// Adding the same ones again changes nothing but for new activation codes. Lines are numbered from 1. Fails with
-    /// [`Refusal::Store`]; then nothing is known about any of them.
+    /// Adding the same ones again changes nothing: an activation code that was made before stays good, and only whoever has none
+    /// that is gets one. Lines are numbered from 1. Fails with [`Refusal::Store`]; then nothing is known about any of them.
     pub async fn add_devices(
         &self,
         new: &[&protocol::NewDevice],
@@ -166,13 +167,16 @@ impl Desk {
         if devices.is_empty() {
             return Ok(());
         }
-        let codes = self.new_codes(&devices, by).await?;
+        let codes = self.missing_codes(&devices, by).await?;
         for (place, code) in places.into_iter().zip(codes) {
             let Some(outcome) = outcomes.get_mut(place) else {
                 continue;
             };
             match (code, outcome) {
-                (Ok(code), Ok(added)) => added.code = Some(code),
+                (Ok(CodeMade::Now(code)), Ok(added)) => added.code = Some(code),
+                (Ok(CodeMade::Before(until)), Ok(added)) => {
+                    added.earlier_code_until = Some(until.as_secs());
+                }
                 // It has enrolled, and needs none.
                 (Err(registry::Error::NotInState { .. }), _) => {}
                 (Err(error), outcome) => *outcome = Err(error.into()),
@@ -182,7 +186,8 @@ impl Desk {
         Ok(())
     }
 
-    /// Replaces a device: another box takes its name over, or another customer the box.
+    /// Replaces a device: another box takes its name over, when the credentials of the one before are over or at once, or another
+    /// customer the box.
     ///
     /// Whoever must enrol afterwards gets an activation code, if codes are taken here, unless the manufacturer's
     /// certificate says who it is. Fails with [`Refusal::TwoWays`], [`Refusal::SerialAlone`] and
@@ -196,15 +201,19 @@ impl Desk {
         let made = self.manufactured(how.manufacturer.as_ref(), how.serial.as_ref())?;
         let key = how.enrolment_key.as_deref().map(str::parse).transpose()?;
         let ways = [how.new_name, made.is_some(), key.is_some()];
-        if ways.iter().filter(|way| **way).count() > 1 {
+        if ways.iter().filter(|way| **way).count() > 1 || (how.new_name && how.at_once) {
             return Err(Refusal::TwoWays);
         }
+        let at_once = how.at_once;
         let replaced = match (how.new_name, key) {
             (true, _) => self.rename(device, by).await?,
             (false, key) => {
                 let replacement = match key {
-                    Some(key) => Replacement::KeepNameWithKey { key },
-                    None => Replacement::KeepName { manufactured: made },
+                    Some(key) => Replacement::KeepNameWithKey { key, at_once },
+                    None => Replacement::KeepName {
+                        manufactured: made,
+                        at_once,
+                    },
                 };
                 let change = Change::Replace(replacement);
                 self.store.change_device(device, &change, by).await?
@@ -216,6 +225,8 @@ impl Desk {
             false => None,
         };
         Ok(Replaced {
+            available_from: replaced.waits_until(by.at).map(|from| from.as_secs()),
+            held_until: replaced.held_until(by.at).map(|until| until.as_secs()),
             device: (&replaced).into(),
             code,
         })
@@ -287,17 +298,22 @@ fn zone_or_only(view: &View, given: Option<&Zone>) -> Result<Zone, Refusal> {
 
 /// What became of a device, for whoever added it.
 fn told(new: &NewDevice, added: Added) -> Result<AddedDevice, Refusal> {
-    let told = |id: DeviceId, name: &UniqueName<'_>, created| AddedDevice {
+    let told = |id: DeviceId, name: &UniqueName<'_>, state: State, created| AddedDevice {
         line: 1,
         id: id.to_string(),
         external_id: new.external_id.to_string(),
         name: name.to_string(),
+        state: state.to_string(),
         created,
         code: None,
+        earlier_code_until: None,
     };
     match added {
-        Added::New => Ok(told(new.id, &new.name, true)),
-        Added::Same(old) => Ok(told(old.id, &old.name, false)),
+        Added::New => {
+            let state = new.key.map_or(State::Preregistered, |_| State::Active);
+            Ok(told(new.id, &new.name, state, true))
+        }
+        Added::Same(old) => Ok(told(old.id, &old.name, old.state, false)),
         Added::Conflict(conflict) => Err(Refusal::Conflict(conflict)),
     }
 }

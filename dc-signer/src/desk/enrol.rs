@@ -44,11 +44,18 @@ impl Desk {
             spki: csr::public_key(request.csr.as_bytes(), algorithms())?,
             now,
         };
+        let shown = request.previous_sha256.as_deref();
+        let shown = shown.map(str::parse).transpose()?;
         let device = match &request.code {
             Some(code) => self.enrol_by_code(&code.parse()?, &asking).await?,
             None => self.enrol_by_key(&asking).await?,
         };
-        self.issue(&device, asking.enrolment_key, &asking.spki, None, now)
+        let Asking {
+            enrolment_key,
+            spki,
+            ..
+        } = &asking;
+        self.issue(&device, *enrolment_key, spki, shown, None, now)
             .await
     }
 

@@ -3,7 +3,7 @@
 use pki_types::UnixTime;
 
 use super::delegations::{Loaded, View};
-use super::{Desk, Refusal, able, answer};
+use super::{Desk, Refusal, able, answer, clones};
 use crate::error::Error;
 use crate::issuer::{self, Unissued};
 use crate::policy::{self, Approved, Ask, Denied};
@@ -17,13 +17,14 @@ impl Desk {
         device: &Device,
         enrolment_key: Sha256,
         spki: &[u8],
+        shown: Option<Sha256>,
         idempotency: Option<Idempotency>,
         now: UnixTime,
     ) -> Result<Vec<u8>, Refusal> {
         let view = self.view(now).await?;
         let approved = approve(&view, device, enrolment_key, spki, now)?;
         let issuance = self.sign(&view, approved, idempotency)?;
-        self.record(issuance).await
+        self.record(Issuance { shown, ..issuance }).await
     }
 
     /// Signs and verifies, using up the approval.
@@ -57,6 +58,7 @@ impl Desk {
             delegation_sha256: loaded.certificate_sha256,
             issued: now,
             expires: ends.unwrap_or(now),
+            shown: None,
             idempotency,
             answer,
             by: by_device(now),
@@ -67,8 +69,14 @@ impl Desk {
     async fn record(&self, issuance: Issuance) -> Result<Vec<u8>, Refusal> {
         let request = issuance.idempotency.map(|idempotency| idempotency.request);
         let answer = issuance.answer.clone();
+        let (device, name) = (issuance.device, issuance.name.clone());
         match self.store.record(issuance).await? {
-            Recorded::Now { .. } => Ok(answer),
+            Recorded::Now { flagged, .. } => {
+                if flagged {
+                    clones::tell(device, name.as_str());
+                }
+                Ok(answer)
+            }
             Recorded::Before(before) if Some(before.request) == request => Ok(before.bytes),
             Recorded::Before(_) => Err(Refusal::KeyOfOtherRequest),
         }

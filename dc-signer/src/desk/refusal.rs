@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use pki_types::UnixTime;
+
 use super::guard::Clock;
 use crate::csr::CsrError;
 use crate::error::Error;
@@ -68,7 +70,7 @@ pub enum Refusal {
     Stranger,
     /// The database did not do it, or the domain forbids it.
     Store(store::Error),
-    /// A new name and a known key exclude each other: whoever gets a new name enrols anew.
+    /// A new name excludes a known key, because whoever gets one enrols anew, and needs nobody's name at once.
     TwoWays,
     /// The manufacturer's certificate names a device that nobody has registered.
     UnknownSerial,
@@ -128,6 +130,7 @@ impl Refusal {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
+            held if held.available_from().is_some() => true,
             Self::Store(error) => error.is_temporary(),
             Self::Clock(_) | Self::KeyNotHere { .. } => true,
             Self::Denied(denied) => {
@@ -137,6 +140,20 @@ impl Refusal {
                 )
             }
             _ => false,
+        }
+    }
+}
+
+impl Refusal {
+    /// From when on the device gets what it asked for, if that is all that is in its way.
+    #[must_use]
+    pub fn available_from(&self) -> Option<UnixTime> {
+        match self {
+            Self::Denied(Denied::NotAllowed(registry::Error::NameHeld { from }))
+            | Self::Store(store::Error::Refused {
+                source: registry::Error::NameHeld { from },
+            }) => Some(*from),
+            _ => None,
         }
     }
 }
@@ -204,7 +221,7 @@ impl Refusal {
                 "the client certificate is no known device's and no manufacturer's: send an activation code, or have the device added"
             }
             Self::TwoWays => {
-                "a new name, an enrolment key and a serial number exclude each other: give one of them"
+                "a new name, an enrolment key and a serial number exclude each other: give one of them; and a new name is nobody's, so it is there at once"
             }
             Self::UnknownSerial => {
                 "nobody has registered a device with this serial number: add it first"

@@ -33,15 +33,13 @@ impl Desk {
             return Ok(answer);
         }
         let spki = csr::public_key(request.csr.as_bytes(), algorithms())?;
-        self.watch_for_clones(&device, renewal.previous.as_ref(), now)
-            .await?;
         if let Some(next) = renewal.next_key(request, &spki)? {
             let view = self.view(now).await?;
             check(&view, &device, enrolment_key, &spki, now)?;
             self.switch(&device, next, now).await?;
         }
-        let idempotency = Some(renewal.idempotency);
-        self.issue(&device, enrolment_key, &spki, idempotency, now)
+        let (shown, idempotency) = (renewal.previous, Some(renewal.idempotency));
+        self.issue(&device, enrolment_key, &spki, shown, idempotency, now)
             .await
     }
 

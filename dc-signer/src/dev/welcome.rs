@@ -75,12 +75,22 @@ impl Commands<'_> {
         let code = self.welcome.device.code.as_ref();
         let code = code.map_or("", |code| code.code.as_str());
         let body = format!("printf '{{\"csr\":\"%s\",\"code\":\"{code}\"}}' {CSR}");
+        let (key, certificate) = (self.key(), self.certificate());
+        // Pasted again it is the same device, which asks again.
+        let keys = [
+            NEW_CERTIFICATE.to_owned(),
+            format!(
+                "-keyout {key} -out {certificate} 2>/dev/null && {NEW_KEY} -out device/key.pem"
+            ),
+        ];
         [
             format!("(cd {folder} && mkdir -p device && umask 077"),
-            format!("{NEW_CERTIFICATE} -keyout enrolment-key.pem -out enrolment.pem 2>/dev/null"),
-            format!("{NEW_KEY} -out device/key.pem"),
+            format!("([ -f {certificate} ] || ({}))", keys.join(" ")),
             "openssl req -new -key device/key.pem -subj / -out device.csr".to_owned(),
-            format!("{body} | {CURL} https://localhost:{port}/v1/enroll > answer.json)"),
+            format!(
+                "{body} | {})",
+                self.send(&format!("https://localhost:{port}/v1/enroll"))
+            ),
         ]
         .join(AND)
     }
@@ -90,11 +100,32 @@ impl Commands<'_> {
         let body = format!("printf '{members}' {CSR} \"$(date +%s)\"");
         [
             format!("(cd {folder} && umask 077"),
-            format!("{body} | {CURL} https://localhost:{port}/v1/renew > answer.json"),
+            format!(
+                "{body} | {}",
+                self.send(&format!("https://localhost:{port}/v1/renew"))
+            ),
             unpack("chain", "chain.pem"),
             unpack("pem", "credential.pem") + ")",
         ]
         .join(AND)
+    }
+
+    /// Each device has keys of its own.
+    fn key(&self) -> String {
+        format!("{}-key.pem", self.welcome.device.external_id)
+    }
+
+    fn certificate(&self) -> String {
+        format!("{}.pem", self.welcome.device.external_id)
+    }
+
+    /// Sends what comes from standard input, as the device; keeps an answer, and shows a problem.
+    fn send(&self, url: &str) -> String {
+        let (key, certificate) = (self.key(), self.certificate());
+        let tls = format!("--cacert vendor/root.pem --cert {certificate} --key {key}");
+        format!(
+            "{{ curl -sS --fail-with-body {tls} -H 'content-type: application/json' --data-binary @- {url} > answer.json || ! cat answer.json >&2; }}"
+        )
     }
 
     fn probe(&self, folder: &str) -> String {
@@ -127,8 +158,6 @@ fn quoted(path: &Path) -> String {
 const CSR: &str = r#""$(awk '{printf "%s\\n", $0}' device.csr)""#;
 const NEW_KEY: &str = "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256";
 const NEW_CERTIFICATE: &str = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=router";
-/// Sends what comes from standard input, as the device.
-const CURL: &str = "curl -sS --fail-with-body --cacert vendor/root.pem --cert enrolment.pem --key enrolment-key.pem -H 'content-type: application/json' --data-binary @-";
 const AND: &str = " &&\n  ";
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ impl std::error::Error for Error {
             Self::BadConfig { .. }
             | Self::LogStarted
             | Self::NoBackup { .. }
+            | Self::NoDevices { .. }
+            | Self::NotConfirmed { .. }
             | Self::ServesWithDelegation { .. }
             | Self::SomeRefused { .. } => None,
             #[cfg(feature = "service")]

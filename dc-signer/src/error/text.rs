@@ -195,6 +195,19 @@ impl fmt::Display for Error {
             #[cfg(any(feature = "agent", feature = "service"))]
             Self::Signals { source } => write!(f, "cannot listen for signals: {source}"),
             #[cfg(feature = "service")]
+            Self::NoDevices { path } => write!(
+                f,
+                "{} names no device: write one a line, by its external id, its id or its name",
+                path.display()
+            ),
+            #[cfg(feature = "service")]
+            Self::NotConfirmed { asked } => f.write_str(match asked {
+                true => "nothing was changed, because it was not confirmed",
+                false => {
+                    "nothing was changed: this wants to be confirmed, and there is no terminal to ask at: add --yes if it is meant"
+                }
+            }),
+            #[cfg(feature = "service")]
             Self::SomeRefused { refused, of } => write!(
                 f,
                 "{refused} of {of} devices were refused: correct these, and give them again"

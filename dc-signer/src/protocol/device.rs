@@ -19,14 +19,23 @@ pub struct EnrollRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "service", schema(max_length = 128))]
     pub code: Option<String>,
+    /// The SHA-256 of the first credential that the device holds now, if it has been in before; none if it holds none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "service", schema(pattern = "^[0-9a-f]{64}$"))]
+    pub previous_sha256: Option<String>,
 }
 
 /// The code lets anybody enrol, so it is not shown.
 impl fmt::Debug for EnrollRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { csr, code: _ } = self;
+        let Self {
+            csr,
+            code: _,
+            previous_sha256,
+        } = self;
         f.debug_struct("EnrollRequest")
             .field("csr", csr)
+            .field("previous_sha256", previous_sha256)
             .finish_non_exhaustive()
     }
 }

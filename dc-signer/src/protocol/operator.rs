@@ -34,7 +34,8 @@ pub struct NewDevice {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "service", schema(pattern = "^[0-9a-f]{64}$"))]
     pub enrolment_key: Option<String>,
-    /// Whether to make an activation code, which is in the answer and nowhere else.
+    /// Whether to make an activation code, which is in the answer and nowhere else. If the device has one that is good, that
+    /// one stays, and none is made: `POST /v1/admin/devices/{id}/code` makes another in its place.
     #[serde(default)]
     pub code: bool,
 }
@@ -62,11 +63,17 @@ pub struct AddedDevice {
     pub external_id: String,
     /// Its unique name.
     pub name: String,
+    /// `preregistered`, `active`, `suspended` or `retired`.
+    #[serde(default)]
+    pub state: String,
     /// Whether this request made it; else it was known already, and nothing changed.
     pub created: bool,
-    /// Its activation code, if one was asked for and the device has not enrolled yet.
+    /// Its activation code, if one was asked for, the device has not enrolled yet, and has no other code that is good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
+    /// Until when the code is good that was made for it before. It is kept nowhere and cannot be shown again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_code_until: Option<u64>,
 }
 
 /// A device that is not known, and why.
@@ -127,6 +134,12 @@ pub struct Device {
     pub serial: Option<String>,
     /// The credential that it holds.
     pub credential: Option<HeldCredential>,
+    /// Until when credentials for its name are valid, those of the boxes before it included; none if none was issued.
+    #[serde(default)]
+    pub name_held_until: Option<u64>,
+    /// From when on it gets credentials: it replaces a box whose credentials are valid until then. None if it waits for nobody's.
+    #[serde(default)]
+    pub available_from: Option<u64>,
     /// Whether two devices seem to use its key or its name.
     pub possible_clone: bool,
     /// When it became known.
@@ -202,6 +215,9 @@ pub struct HistoryEntry {
 }
 
 /// How to replace a device.
+///
+/// A name is one box's alone: as long as a credential of the box before is valid, the new one is refused with `name-held` and
+/// told from when on it gets its own, unless it gets a `new_name`, or the name `at_once`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
@@ -209,8 +225,8 @@ pub struct Replace {
     /// Whether another customer has it now: then it gets a new name, and the old one is withdrawn.
     #[serde(default)]
     pub new_name: bool,
-    /// The SHA-256 of the new box's enrolment key, if that is known: then both boxes may renew until
-    /// the new one first does, for a day at most. Not together with `new_name`.
+    /// The SHA-256 of the new box's enrolment key, if that is known: then it needs not enrol. The old one gets nothing from now
+    /// on. Not together with `new_name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "service", schema(pattern = "^[0-9a-f]{64}$"))]
     pub enrolment_key: Option<String>,
@@ -221,6 +237,11 @@ pub struct Replace {
     /// The serial number in that certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serial: Option<String>,
+    /// Whether the new box gets credentials while those of the old one are valid: until `held_until` of the answer two boxes
+    /// have one name, and whoever has the old one can pose as the new one. The audit log says so. Refused for a device whose
+    /// name is withdrawn, and not together with `new_name`.
+    #[serde(default)]
+    pub at_once: bool,
 }
 
 /// A device that was replaced.
@@ -229,6 +250,12 @@ pub struct Replace {
 pub struct Replaced {
     /// The device as it is now.
     pub device: Device,
+    /// From when on the new box gets credentials; none if that is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available_from: Option<u64>,
+    /// Until when credentials of the old box for the same name are valid; none if none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<u64>,
     /// What the new box enrols with, unless its key or its serial number is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,

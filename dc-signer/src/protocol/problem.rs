@@ -15,6 +15,9 @@ pub struct Problem {
     pub status: u16,
     /// What is wrong with this request, and what to do.
     pub detail: String,
+    /// From when on the same request succeeds, in seconds since 1970, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available_from: Option<u64>,
     /// Which request it was, to be found in the logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -29,6 +32,7 @@ impl Problem {
             title: kind.title().to_owned(),
             status: kind.status(),
             detail: detail.into(),
+            available_from: None,
             request_id: None,
         }
     }
@@ -71,6 +75,8 @@ pub enum Kind {
     Internal,
     /// This path has no such method.
     MethodNotAllowed,
+    /// Another box has a valid credential for the device's name; `available_from` says until when.
+    NameHeld,
     /// There is nothing of this name.
     NotFound,
     /// The service is starting or stopping, or cannot be reached with its own certificate.
@@ -109,6 +115,7 @@ impl Kind {
         Self::Forbidden,
         Self::Internal,
         Self::MethodNotAllowed,
+        Self::NameHeld,
         Self::NotFound,
         Self::NotReady,
         Self::RateLimited,
@@ -170,6 +177,7 @@ impl Kind {
             Self::Forbidden => ("forbidden", 403, "The role does not allow it"),
             Self::Internal => ("internal", 500, "The service has a bug"),
             Self::MethodNotAllowed => ("method-not-allowed", 405, "There is no such method here"),
+            Self::NameHeld => ("name-held", 503, "Another box still has the name"),
             Self::NotFound => ("not-found", 404, "There is nothing here"),
             Self::NotReady => ("not-ready", 503, "The service is not ready"),
             Self::RateLimited => ("rate-limited", 429, "Too many requests"),

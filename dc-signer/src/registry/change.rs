@@ -3,7 +3,7 @@
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use super::{Action, Device, Error, Manufactured, NextKey, Sha256, State};
+use super::{Action, Device, Error, Hold, Manufactured, NextKey, Sha256, Shown, State};
 
 /// What is done to a device.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,15 +37,20 @@ pub enum Change {
 /// What stays when a device is replaced.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Replacement {
-    /// The name stays, the enrolment key and the manufacturer's serial number do not: the new device must enrol.
+    /// The name stays, the enrolment key and the manufacturer's serial number do not: the new device must enrol, which it can
+    /// when the credentials of the old one are over.
     KeepName {
         /// The serial number of the new device, if it is to enrol with its manufacturer's certificate.
         manufactured: Option<Manufactured>,
+        /// That it need not wait for that: until then two devices have the name.
+        at_once: bool,
     },
-    /// The name stays, and the new device's key is known: both keys work as in [`Change::SwitchKey`].
+    /// The name stays, and the new device's key is known: it gets credentials when those of the old one are over.
     KeepNameWithKey {
         /// SHA-256 of the new key's SubjectPublicKeyInfo.
         key: Sha256,
+        /// That it need not wait for that: until then two devices have the name.
+        at_once: bool,
     },
     /// Nothing stays: somebody else has it now. It must enrol, and the old name is withdrawn.
     NewName {
@@ -70,6 +75,11 @@ pub enum NameChange {
     Restored,
     /// It is withdrawn: clients that load the list refuse it.
     Withdrawn,
+    /// It stays withdrawn until the credentials that were are over; the next one that is issued for it restores it.
+    WithdrawnUntil {
+        /// When they are over.
+        until: UnixTime,
+    },
 }
 
 /// A device after a change.
@@ -86,8 +96,8 @@ pub struct Changed {
 impl Device {
     /// The device after a change, or `None` if that is what it is already.
     ///
-    /// Fails with [`Error::NotInState`], and with [`Error::AlreadyEnrolled`] or
-    /// [`Error::EpochNotHigher`]. Whether a key or name is another device's is for the store to see.
+    /// Fails with [`Error::NotInState`], and with [`Error::AlreadyEnrolled`], [`Error::EpochNotHigher`],
+    /// [`Error::NameHeld`] or [`Error::NameWithdrawn`]. Whether a key or name is another device's is for the store to see.
     pub fn apply(&self, change: &Change, now: UnixTime) -> Result<Option<Changed>, Error> {
         match change {
             Change::ClearClone => Ok(self.flagged(false, Action::ClearClone, now)),
@@ -96,7 +106,7 @@ impl Device {
             Change::Suspend => self.moved(State::Suspended, Action::Suspend, now),
             Change::Resume => self.moved(State::Active, Action::Resume, now),
             Change::Retire => self.moved(State::Retired, Action::Retire, now),
-            Change::SwitchKey { key } => self.switched(*key, Action::SwitchKey, now),
+            Change::SwitchKey { key } => self.switched(*key, now),
             Change::Replace(replacement) => self.replaced(replacement, now),
         }
     }
@@ -122,6 +132,7 @@ impl Device {
     fn enrolled(&self, key: Sha256, now: UnixTime) -> Result<Option<Changed>, Error> {
         match self.state {
             State::Preregistered => {
+                self.name_is_free(now)?;
                 let mut changed = self.changed_by(Action::Enrol, NameChange::Kept, now);
                 changed.device.state = State::Active;
                 changed.device.key = Some(key);
@@ -137,34 +148,41 @@ impl Device {
         let (to, name) = match (self.state, to) {
             (from, to) if from == to => return Ok(None),
             // What never enrolled has no key to be active with.
-            (State::Suspended, State::Active) if self.key.is_none() => {
-                (State::Preregistered, NameChange::Restored)
-            }
-            (State::Suspended, State::Active) => (State::Active, NameChange::Restored),
+            (State::Suspended, State::Active) => match self.key {
+                None => (State::Preregistered, self.restored(now)),
+                Some(_) => (State::Active, self.restored(now)),
+            },
             (State::Preregistered | State::Active, State::Suspended)
             | (State::Preregistered | State::Active | State::Suspended, State::Retired) => {
                 (to, NameChange::Withdrawn)
             }
             (state, _) => return Err(Error::NotInState { state }),
         };
+        let is_resumed = action == Action::Resume;
         let mut changed = self.changed_by(action, name, now);
+        if is_resumed {
+            changed.device.hold.withdrawn = changed.name == NameChange::Kept;
+        }
         changed.device.state = to;
         Ok(Some(changed))
     }
 
-    fn switched(
-        &self,
-        key: Sha256,
-        action: Action,
-        now: UnixTime,
-    ) -> Result<Option<Changed>, Error> {
+    /// A resumed box has its own name back at once. What another one was given before stays withdrawn until it is over.
+    fn restored(&self, now: UnixTime) -> NameChange {
+        match self.waits_until(now) {
+            Some(_) => NameChange::Kept,
+            None => NameChange::Restored,
+        }
+    }
+
+    fn switched(&self, key: Sha256, now: UnixTime) -> Result<Option<Changed>, Error> {
         if self.state != State::Active {
             return Err(Error::NotInState { state: self.state });
         }
         if self.key == Some(key) || self.next_key.is_some_and(|next| next.spki_sha256 == key) {
             return Ok(None);
         }
-        let mut changed = self.changed_by(action, NameChange::Kept, now);
+        let mut changed = self.changed_by(Action::SwitchKey, NameChange::Kept, now);
         changed.device.next_key = Some(NextKey {
             spki_sha256: key,
             since: now,
@@ -176,23 +194,31 @@ impl Device {
         if self.state == State::Retired {
             return Err(Error::NotInState { state: self.state });
         }
-        let was_withdrawn = self.state == State::Suspended;
-        let mut changed = match by {
-            Replacement::KeepNameWithKey { key } => {
-                return self.switched(*key, Action::Replace, now);
+        let at_once = match by {
+            Replacement::NewName { name, epoch } => {
+                return self.renamed(name, *epoch, now).map(Some);
             }
-            Replacement::KeepName { .. } if was_withdrawn => {
-                self.changed_by(Action::Replace, NameChange::Restored, now)
+            // The box that it has already.
+            Replacement::KeepNameWithKey { key, .. } if self.key == Some(*key) => {
+                return match self.state {
+                    State::Active => Ok(None),
+                    state => Err(Error::NotInState { state }),
+                };
             }
-            Replacement::KeepName { .. } => self.changed_by(Action::Replace, NameChange::Kept, now),
-            Replacement::NewName { name, epoch } => self.renamed(name, *epoch, now)?,
+            Replacement::KeepName { at_once, .. }
+            | Replacement::KeepNameWithKey { at_once, .. } => *at_once,
         };
-        let device = &mut changed.device;
-        (device.state, device.key, device.next_key) = (State::Preregistered, None, None);
-        device.possible_clone = false;
-        if let Replacement::KeepName { manufactured } = by {
+        let mut changed = self.changed_by(Action::Replace, NameChange::Kept, now);
+        changed.name = changed.device.hand_over(at_once, now)?;
+        match by {
+            Replacement::KeepNameWithKey { key, .. } => {
+                (changed.device.state, changed.device.key) = (State::Active, Some(*key));
+            }
             // The old one is the old box's, whose certificate must not enrol it again.
-            device.manufactured.clone_from(manufactured);
+            Replacement::KeepName { manufactured, .. } => {
+                changed.device.manufactured.clone_from(manufactured);
+            }
+            Replacement::NewName { .. } => {}
         }
         Ok(Some(changed))
     }
@@ -209,7 +235,11 @@ impl Device {
         let old = self.name.clone();
         let mut changed = self.changed_by(Action::Replace, NameChange::Renamed { old }, now);
         let device = &mut changed.device;
-        (device.name, device.epoch, device.credential) = (name.clone(), epoch, None);
+        (device.name, device.epoch) = (name.clone(), epoch);
+        (device.state, device.key, device.next_key) = (State::Preregistered, None, None);
+        // Nothing was issued for this name, and the old one is nobody's any more.
+        (device.credential, device.hold) = (None, Hold::default());
+        (device.shown, device.possible_clone) = (Shown::Unknown, false);
         Ok(changed)
     }
 
@@ -270,8 +300,14 @@ mod tests {
             name: name("new.cpe.example.com"),
             epoch: 1,
         });
-        let with_key = Change::Replace(Replacement::KeepNameWithKey { key: key(2) });
-        let keep = Change::Replace(Replacement::KeepName { manufactured: None });
+        let with_key = Change::Replace(Replacement::KeepNameWithKey {
+            key: key(2),
+            at_once: false,
+        });
+        let keep = Change::Replace(Replacement::KeepName {
+            manufactured: None,
+            at_once: false,
+        });
         let switch = Change::SwitchKey { key: key(2) };
         // What becomes of a device that is preregistered, active, suspended, retired.
         let table = [
@@ -299,7 +335,7 @@ mod tests {
                     None,
                 ],
             ),
-            (with_key, [None, Some(Active), None, None]),
+            (with_key, [Some(Active), Some(Active), Some(Active), None]),
             (switch, [None, Some(Active), None, None]),
             (
                 Change::Enrol { key: key(1) },
@@ -347,7 +383,10 @@ mod tests {
             NameChange::Restored
         );
         assert_eq!(after(&active, &Change::Retire).name, NameChange::Withdrawn);
-        let keep = Change::Replace(Replacement::KeepName { manufactured: None });
+        let keep = Change::Replace(Replacement::KeepName {
+            manufactured: None,
+            at_once: false,
+        });
         assert_eq!(after(&active, &keep).name, NameChange::Kept);
         assert_eq!(after(&suspended.device, &keep).name, NameChange::Restored);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use super::{DeviceId, Error, ExternalId, Sha256};
+use super::{DeviceId, Error, ExternalId, Hold, Sha256, Shown};
 use crate::names::Zone;
 
 /// Where a device is in its life: `preregistered → active → suspended → retired`.
@@ -140,6 +140,10 @@ pub struct Device {
     pub manufactured: Option<Manufactured>,
     /// What it now holds.
     pub credential: Option<Held>,
+    /// What is still valid of its name, of this box and of those before.
+    pub hold: Hold,
+    /// What it showed when it was given that.
+    pub shown: Shown,
     /// Whether two devices seem to use its key or its name.
     pub possible_clone: bool,
     /// When it was added.
@@ -171,8 +175,8 @@ impl Device {
 
     /// Checks that a credential may be issued for this name, asked for with this enrolment key.
     ///
-    /// Fails with [`Error::NotActive`], [`Error::OtherName`], [`Error::KeyEnded`] and
-    /// [`Error::UnknownKey`].
+    /// Whatever issues asks this first. Fails with [`Error::NotActive`], [`Error::OtherName`], [`Error::KeyEnded`],
+    /// [`Error::UnknownKey`], and [`Error::NameHeld`] while another box's credential for the name is valid.
     pub fn may_issue(
         &self,
         name: &UniqueName<'_>,
@@ -185,11 +189,13 @@ impl Device {
         if self.name != *name {
             return Err(Error::OtherName);
         }
-        match self.key_use(key, now) {
-            KeyUse::Ended => Err(Error::KeyEnded),
-            KeyUse::Unknown => Err(Error::UnknownKey),
-            good => Ok(good),
-        }
+        let good = match self.key_use(key, now) {
+            KeyUse::Ended => return Err(Error::KeyEnded),
+            KeyUse::Unknown => return Err(Error::UnknownKey),
+            good => good,
+        };
+        self.name_is_free(now)?;
+        Ok(good)
     }
 }
 

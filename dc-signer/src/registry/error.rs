@@ -54,8 +54,18 @@ pub enum Error {
     KeyEnded,
     /// Another device has this enrolment key.
     KeyTaken,
+    /// Another box has a valid credential for the name of the device.
+    NameHeld {
+        /// From when on it has not.
+        from: UnixTime,
+    },
     /// Another device has or had this unique name.
     NameTaken,
+    /// The name is withdrawn, and a credential that was issued for it before is valid.
+    NameWithdrawn {
+        /// From when on none is.
+        from: UnixTime,
+    },
     /// No device can get credentials in this state.
     NotActive {
         /// The state.
@@ -127,6 +137,16 @@ impl fmt::Display for Error {
             Self::EpochNotHigher { epoch } => write!(
                 f,
                 "a new name needs an epoch above {epoch}: read the device again"
+            ),
+            Self::NameHeld { from } => write!(
+                f,
+                "the box that had this name before has a credential for it until {0}: this one gets its own from {0} on, so try again then",
+                Moment(*from)
+            ),
+            Self::NameWithdrawn { from } => write!(
+                f,
+                "the name is withdrawn, and the box that had it has a credential until {}: give a new name, wait until then, or resume the device first if its box is in good hands",
+                Moment(*from)
             ),
             Self::NotActive { state } => write!(
                 f,

@@ -6,10 +6,12 @@ mod code;
 mod device;
 mod digest;
 mod error;
+mod hold;
 mod ids;
 mod label;
 mod operator;
 mod record;
+mod shown;
 #[cfg(test)]
 pub(crate) mod testing;
 mod zone;
@@ -19,8 +21,10 @@ pub use code::{ActivationCode, CodeId, CodeKey, CodeRefusal, CodeUse, PendingCod
 pub use device::{Device, Held, KeyUse, Manufactured, NextKey, State};
 pub use digest::Sha256;
 pub use error::Error;
+pub use hold::Hold;
 pub use ids::{DeviceId, ExternalId};
 pub use label::{NameInput, NameKey};
 pub use operator::{Access, Operator, OperatorName, Role};
 pub use record::{Action, Entry, Head, Record};
+pub use shown::Shown;
 pub use zone::{Forms, ManagedZone, Slot, SlotState};

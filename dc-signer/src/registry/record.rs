@@ -78,6 +78,8 @@ actions! {
     Suspend = "suspend",
     /// A device began to use another enrolment key.
     SwitchKey = "switch-key",
+    /// A replacement got a name before the credentials of the box that had it were over.
+    TakeName = "take-name",
 }
 
 impl FromStr for Action {

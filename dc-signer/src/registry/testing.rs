@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::{Device, DeviceId, Sha256, State};
+use super::{Device, DeviceId, Hold, Sha256, Shown, State};
 use crate::names::{self, Zone};
 
 pub(crate) fn at(seconds: u64) -> UnixTime {
@@ -28,6 +28,8 @@ pub(crate) fn device() -> Device {
         next_key: None,
         manufactured: None,
         credential: None,
+        hold: Hold::default(),
+        shown: Shown::Unknown,
         possible_clone: false,
         created: at(1),
         changed: at(1),

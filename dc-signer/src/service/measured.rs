@@ -13,9 +13,9 @@ use crate::registry::{
     OperatorName, PendingCode, Record, Sha256, SlotState,
 };
 use crate::store::{
-    Act, Added, Answer, Error, Filter, Find, Fleet, History, Issuance, Listed, NewDevice, NewSlot,
-    NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report, Retention, ServerClock, Store,
-    Tidied, WithdrawnNames,
+    Act, Added, Answer, Error, Filter, Find, Fleet, History, Issuance, Keep, Kept, Listed,
+    NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report, Retention,
+    ServerClock, Store, Tidied, WithdrawnNames,
 };
 use crate::telemetry::Metrics;
 
@@ -77,9 +77,10 @@ impl Store for Measured {
     async fn put_codes(
         &self,
         codes: &[PendingCode],
+        keep: Keep,
         by: &Act,
-    ) -> Result<Vec<Result<(), registry::Error>>, Error> {
-        self.measure("put_codes", self.store.put_codes(codes, by))
+    ) -> Result<Vec<Result<Kept, registry::Error>>, Error> {
+        self.measure("put_codes", self.store.put_codes(codes, keep, by))
             .await
     }
 

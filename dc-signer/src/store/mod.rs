@@ -37,9 +37,9 @@ pub use location::{Location, look, migrate, open};
 pub use replica::{Replica, Report, ServerClock};
 pub use schema::Schema;
 pub use types::{
-    Act, Added, Answer, Conflict, Filter, Find, Fleet, History, Idempotency, Issuance, Issue,
-    Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Retention, Tidied,
-    Withdrawn, WithdrawnNames, ZoneCount,
+    Act, Added, Answer, Conflict, Filter, Find, Fleet, History, Idempotency, Issuance, Issue, Keep,
+    Kept, Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Retention,
+    Tidied, Withdrawn, WithdrawnNames, ZoneCount,
 };
 
 /// The signer's database.
@@ -82,8 +82,8 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     // Activation codes.
 
-    /// Keeps activation codes, all in one transaction; says for each, in order, whether it is kept. An unused one of the
-    /// same device stops being good.
+    /// Keeps activation codes, all in one transaction; says for each, in order, whether it is kept, and until when it is good: a
+    /// device that has to wait for its name gets that time on top.
     ///
     /// Others wait meanwhile, as with [`Self::add_devices`]. One is not kept because of
     /// [`UnknownDevice`](crate::registry::Error::UnknownDevice),
@@ -92,8 +92,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn put_codes(
         &self,
         codes: &[PendingCode],
+        keep: Keep,
         by: &Act,
-    ) -> Result<Vec<Result<(), registry::Error>>, Error>;
+    ) -> Result<Vec<Result<Kept, registry::Error>>, Error>;
 
     /// The code with this public part.
     async fn find_code(&self, code: CodeId) -> Result<Option<PendingCode>, Error>;

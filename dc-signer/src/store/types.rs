@@ -178,6 +178,24 @@ pub struct Idempotency {
     pub request: Sha256,
 }
 
+/// What became of an activation code.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kept {
+    /// It is kept, and good until then.
+    Now(UnixTime),
+    /// It is not, because one that was made before is still good, until then.
+    Before(UnixTime),
+}
+
+/// Which codes to keep.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Keep {
+    /// Those of devices that have none: one that is in somebody's hands stays good.
+    Missing,
+    /// All: an unused one of the same device stops being good.
+    New,
+}
+
 /// Credentials that were made for a device and have not left yet.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Issuance {
@@ -197,6 +215,8 @@ pub struct Issuance {
     pub issued: UnixTime,
     /// When they end.
     pub expires: UnixTime,
+    /// SHA-256 of the credential that the device showed when it asked; none if it showed none.
+    pub shown: Option<Sha256>,
     /// By what a second attempt is known.
     pub idempotency: Option<Idempotency>,
     /// What is answered, byte for byte.
@@ -222,6 +242,8 @@ pub enum Recorded {
     Now {
         /// The place of the last audit record about it.
         seq: u64,
+        /// Whether it is what shows that two boxes seem to use the device's key.
+        flagged: bool,
     },
     /// Another attempt of the same request was faster: its answer, and what was handed in is
     /// forgotten.

@@ -71,7 +71,9 @@ fn states_change_and_the_log_has_every_step() {
         ("resume", "preregistered"),
         ("retire", "retired"),
     ] {
-        let changed = signer.run(&["devices", command, "customer-1"]).succeeded();
+        let yes: &[&str] = if command == "retire" { &["--yes"] } else { &[] };
+        let change = [&["devices", command, "customer-1"], yes].concat();
+        let changed = signer.run(&change).succeeded();
         assert!(changed.contains(state), "{}", changed);
     }
     signer
@@ -153,7 +155,9 @@ fn a_code_is_printed_with_a_qr_code_and_again_only_as_another() {
     let code = code["code"].as_str().unwrap().to_owned();
     assert!(!first.contains(&code));
     assert_eq!(code.split('-').count(), 6);
-    signer.run(&["devices", "retire", "customer-1"]).succeeded();
+    signer
+        .run(&["devices", "retire", "customer-1", "--yes"])
+        .succeeded();
     signer
         .run(&["codes", "new", "customer-1"])
         .refused(&["retired"]);
@@ -175,12 +179,139 @@ fn many_devices_get_a_code_each_and_one_that_gets_none_stops_no_other() {
     let outcome = signer.run(&[&both[..], &["customer-3"]].concat());
     assert_eq!(outcome.code, Some(1));
     assert_eq!(outcome.stdout.lines().count(), 2);
-    for words in ["customer-2: ", "1 of 3 devices were refused"] {
+    for words in ["customer-2  ", "suspended", "1 of 3 devices were refused"] {
         assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
     }
+    // Somebody who is not there keeps nobody from a code.
     signer
-        .run(&["codes", "new", "customer-1", "nobody"])
-        .refused(&["no such device"]);
+        .0
+        .write("customers.txt", "customer-1\n\n nobody \r\n");
+    let outcome = signer.run(&["codes", "new", "--file", "customers.txt"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stdout.starts_with("customer-1 "), "{outcome:?}");
+    for words in ["nobody", "no such device", "1 of 2 devices"] {
+        assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn what_can_be_done_to_many_is_done_and_the_rest_is_listed() {
+    let signer = Signer::new();
+    for device in ["a", "b", "c"] {
+        signer.run(&["devices", "add", device]).succeeded();
+    }
+    signer.run(&["devices", "retire", "b", "--yes"]).succeeded();
+    let all = ["devices", "suspend", "a", "nobody", "b", "c", "a"];
+    let outcome = signer.run(&all);
+    assert_eq!(outcome.code, Some(1));
+    let done: Vec<&str> = outcome.stdout.lines().collect();
+    assert_eq!(done.len(), 2, "{outcome:?}");
+    assert!(done[0].starts_with("a (") && done[1].starts_with("c ("));
+    let said: Vec<&str> = outcome.stderr.lines().collect();
+    assert_eq!(said.len(), 4, "{outcome:?}");
+    assert!(said[0].starts_with("NOT DONE"));
+    assert!(said[1].starts_with("nobody ") && said[1].contains("no such device"));
+    assert!(said[2].starts_with("b ") && said[2].contains("retired for good"));
+    assert!(said[3].contains("2 of 4 devices were refused"));
+    // From a file, and for programs.
+    signer.0.write("list", "a\nnobody\nb\nc");
+    let outcome = signer.run(&["devices", "resume", "--file", "list", "--json"]);
+    assert_eq!(outcome.code, Some(1));
+    let lines = outcome.stdout.lines();
+    let lines: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of = |line: &Value| (line["external_id"].clone(), line["device"].clone());
+    let expected = [
+        ("a", None),
+        ("c", None),
+        ("", Some("nobody")),
+        ("", Some("b")),
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:?}");
+    for (line, (external_id, device)) in lines.iter().zip(expected) {
+        let name = Some(external_id).filter(|id| !id.is_empty());
+        assert_eq!(of(line), (name.into(), device.into()));
+    }
+    assert_eq!(lines[2]["problem"]["status"], 404);
+    assert_eq!(lines[0]["state"], "preregistered");
+    signer.0.write("empty", "\n \n");
+    signer
+        .run(&["devices", "suspend", "--file", "empty"])
+        .refused(&["empty names no device"]);
+    signer.run(&["devices", "suspend"]).wrong_usage(&["DEVICE"]);
+}
+
+#[test]
+fn nobody_is_retired_who_was_not_meant() {
+    let signer = Signer::new();
+    signer.run(&["devices", "add", "customer-1"]).succeeded();
+    let retire = ["devices", "retire", "customer-1"];
+    signer.run(&retire).refused(&["add --yes if it is meant"]);
+    assert_eq!(
+        signer.show("customer-1")["device"]["state"],
+        "preregistered"
+    );
+    // At a terminal it asks.
+    let asked = |answer: &str| {
+        let program = env!("CARGO_BIN_EXE_dc-signer");
+        let command = format!("{program} {} --config config.toml", retire.join(" "));
+        let mut script = std::process::Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .current_dir(signer.0.path("."))
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        use std::io::Write as _;
+        let mut stdin = script.stdin.take().unwrap();
+        stdin.write_all(answer.as_bytes()).unwrap();
+        let output = script.wait_with_output().unwrap();
+        drop(stdin);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = asked("no\n");
+    for words in ["Retire customer-1 for good?", "nothing was changed"] {
+        assert!(said.contains(words), "{said}");
+    }
+    assert_eq!(
+        signer.show("customer-1")["device"]["state"],
+        "preregistered"
+    );
+    asked("yes\n");
+    assert_eq!(signer.show("customer-1")["device"]["state"], "retired");
+    // And whoever adds it again is told.
+    let added = signer
+        .run(&["devices", "add", "customer-1", "--code"])
+        .succeeded();
+    for words in ["was added before, and is retired", "it gets no code"] {
+        assert!(added.contains(words), "{added}");
+    }
+}
+
+#[test]
+fn a_load_that_is_sent_again_keeps_the_codes_that_were_printed() {
+    let signer = Signer::new();
+    signer.0.write(
+        "fleet.ndjson",
+        "{\"external_id\":\"a\",\"code\":true}\n{\"external_id\":\"b\",\"code\":true}",
+    );
+    let add = ["devices", "add", "--file", "fleet.ndjson"];
+    let first = signer.json(&add);
+    let again = signer.run(&[&add[..], &["--json"]].concat());
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert!(
+        again.stderr.contains("2 have codes from before"),
+        "{again:?}"
+    );
+    for (line, before) in again.stdout.lines().zip(&first) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["earlier_code_until"], before["code"]["expires"]);
+        assert_eq!(line.get("code"), None);
+    }
+    let one = signer.run(&["devices", "add", "a", "--code"]).succeeded();
+    let command = "dc-signer codes new a --config config.toml";
+    assert!(one.contains(command), "{one}");
 }
 
 #[test]
@@ -247,7 +378,9 @@ fn a_restored_backup_lets_nobody_back_in() {
         .run(&["backup", "monday"])
         .refused(&["monday exists"]);
     signer.run(&["devices", "suspend", "suspended"]).succeeded();
-    signer.run(&["devices", "retire", "retired"]).succeeded();
+    signer
+        .run(&["devices", "retire", "retired", "--yes"])
+        .succeeded();
     let restored = signer.run(&["restore", "monday"]).succeeded();
     assert!(
         restored.contains("2 newer records: 2 devices were suspended, resumed or retired again"),

@@ -203,3 +203,40 @@ fn the_agent_of_a_suspended_device_is_at_risk_and_serves_on() {
     assert_eq!(status.last_failure.unwrap().kind, "device-suspended");
     assert!(device.served() == before);
 }
+
+#[test]
+fn the_agent_of_a_replacement_waits_for_its_name_and_says_until_when() {
+    let rig = Rig::start();
+    let (_, first) = crate::router::Router::enrolled(&rig, "two");
+    let id = first["device"].as_str().unwrap();
+    let path = format!("/v1/admin/devices/{id}/replace");
+    let replaced = rig.admin().post(&path, &json!({})).ok();
+    let code = replaced["code"]["code"].as_str().unwrap();
+    rig.keep_secret(code);
+    let device = Device::with_code(&rig);
+    fs::write(device.path("code"), code).unwrap();
+    let mut agent = device.boot(0);
+    agent.turn();
+    let failure = agent.status().last_failure.unwrap();
+    assert_eq!(
+        (failure.kind.as_str(), failure.permanent),
+        ("name-held", false)
+    );
+    assert!(
+        failure.detail.contains("this one gets its own from"),
+        "{failure:?}"
+    );
+    drop(agent);
+    // Nothing was used up by that.
+    let how = json!({"at_once": true});
+    let replaced = rig.admin().post(&path, &how).ok();
+    let code = replaced["code"]["code"].as_str().unwrap();
+    rig.keep_secret(code);
+    fs::write(device.path("code"), code).unwrap();
+    let mut agent = device.boot(2);
+    agent.turn();
+    assert_eq!(
+        agent.status().identity.unwrap().name,
+        first["name"].as_str().unwrap()
+    );
+}

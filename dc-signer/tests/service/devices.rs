@@ -277,7 +277,48 @@ fn a_replacement_enrols_with_the_serial_number_of_its_hardware_module() {
     let replaced = rig.admin().post(&path, &how).ok();
     assert_eq!(replaced["device"]["serial"], "HW2");
     assert!(replaced.get("code").is_none());
+    enroll(&old).refused(403, "unknown-device");
+    // It waits for the credential of the old one, unless an operator says otherwise.
+    let from = replaced["available_from"].as_u64().unwrap();
+    let held = enroll(&replacement);
+    let problem = held.refused(503, "name-held");
+    assert_eq!(problem["available_from"], from);
+    let wait = from - crate::rig::now().as_secs();
+    let after = held.head.split("retry-after: ").nth(1).unwrap();
+    let after: u64 = after.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(after.abs_diff(wait) < 60, "{after} {wait}");
+    let shown = rig.admin().get(path.trim_end_matches("/replace")).ok();
+    assert_eq!(shown["available_from"], from);
+    assert_eq!(shown["state"], "preregistered");
+    let how = json!({"manufacturer": "acme", "serial": "HW2", "at_once": true});
+    let replaced = rig.admin().post(&path, &how).ok();
+    assert_eq!(replaced["held_until"].as_u64(), Some(from - 1));
     assert_eq!(enroll(&replacement).ok()["name"], added["name"]);
     assert_eq!(replacement.renew(&csr(), "k").ok()["name"], added["name"]);
-    enroll(&old).refused(403, "unknown-device");
+    let history = rig.admin().get(&path.replace("/replace", "/history")).ok();
+    assert!(history.to_string().contains("take-name"), "{history}");
+}
+
+#[test]
+fn a_stolen_box_that_is_replaced_stays_on_the_list_of_withdrawn_names() {
+    let rig = Rig::start();
+    let (_, first) = Router::enrolled(&rig, "one");
+    let device = format!("/v1/admin/devices/{}", first["device"].as_str().unwrap());
+    let does = |what: &str, how: Value| rig.admin().post(&format!("{device}/{what}"), &how);
+    does("suspend", json!({})).ok();
+    let code = does("replace", json!({})).ok()["code"]["code"].clone();
+    rig.keep_secret(code.as_str().unwrap());
+    does("replace", json!({"at_once": true})).refused(409, "conflict");
+    does("resume", json!({})).refused(409, "conflict");
+    let list = rig.client().get("/v1/withdrawn/cpe.example.com").ok();
+    let name = first["name"].as_str().unwrap();
+    assert!(list["list"].as_str().unwrap().contains(name), "{list}");
+    let refused = Router::new(&rig).enroll(&csr(), code.as_str().unwrap());
+    refused.refused(503, "name-held");
+    // Who cannot wait gets another name.
+    let renamed = does("replace", json!({"new_name": true})).ok();
+    let code = renamed["code"]["code"].as_str().unwrap();
+    rig.keep_secret(code);
+    let second = Router::new(&rig).enroll(&csr(), code).ok();
+    assert_ne!(second["name"], first["name"]);
 }

@@ -3,12 +3,15 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Read, stdin};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use dc_signer::Error;
 use dc_signer::desk::Refusal;
+use dc_signer::human::Moment;
 use dc_signer::protocol::{AddLine, AddedDevice, Kind, NewDevice, Problem, RefusedLine};
 use dc_signer::registry::Sha256;
 use indicatif::{ProgressBar, ProgressStyle};
+use pki_types::UnixTime;
 use serde_json::json;
 
 use crate::cmd::codes::Shown;
@@ -82,14 +85,36 @@ impl Args {
         if self.json {
             return print(&json!(added));
         }
-        let note = if added.created {
-            ""
-        } else {
-            ", and was so before"
+        let AddedDevice {
+            external_id,
+            name,
+            state,
+            ..
+        } = &added;
+        let note = match added.created {
+            true => String::new(),
+            false => format!(", was added before, and is {state}"),
         };
-        print(&format!("{} is {}{note}", added.external_id, added.name))?;
+        print(&format!("{external_id} is {name}{note}"))?;
         match &added.code {
             Some(code) => print(&Shown { code, qr: true }),
+            None => self.why_no_code(&added),
+        }
+    }
+
+    /// Somebody who asked for a code and sees none has to know what to do.
+    fn why_no_code(&self, added: &AddedDevice) -> Result<(), Error> {
+        let config = self.place.config.display();
+        let name = &added.external_id;
+        match added.earlier_code_until {
+            Some(until) => print(&format!(
+                "the code that was made for it before is good until {}; it is kept nowhere, so if it is lost make another with \
+                 'dc-signer codes new {name} --config {config}'",
+                moment(until)
+            )),
+            None if self.code => {
+                print(&"it gets no code: only a device that is preregistered does")
+            }
             None => Ok(()),
         }
     }
@@ -123,6 +148,15 @@ impl Args {
             return print(&json!(line));
         }
         match line {
+            AddLine::Added(
+                added @ AddedDevice {
+                    earlier_code_until: Some(_),
+                    ..
+                },
+            ) => {
+                bar.suspend(|| eprintln!("{}: has a code from before", added.external_id));
+                Ok(())
+            }
             AddLine::Added(AddedDevice { code: None, .. }) => Ok(()),
             AddLine::Added(AddedDevice {
                 external_id,
@@ -210,10 +244,19 @@ struct Total {
     added: usize,
     known: usize,
     refused: usize,
+    /// That have a code which was shown before.
+    with_earlier_code: usize,
 }
 
 impl Total {
     fn count(&mut self, line: &AddLine) {
+        if let AddLine::Added(AddedDevice {
+            earlier_code_until: Some(_),
+            ..
+        }) = line
+        {
+            self.with_earlier_code += 1;
+        }
         match line {
             AddLine::Added(added) if added.created => self.added += 1,
             AddLine::Added(_) => self.known += 1,
@@ -226,11 +269,18 @@ impl Total {
             added,
             known,
             refused,
+            with_earlier_code,
         } = *self;
         if !json {
             print(&format!(
                 "{added} added, {known} known before, {refused} refused"
             ))?;
+        }
+        if with_earlier_code > 0 {
+            eprintln!(
+                "note: {with_earlier_code} have codes from before that are good and cannot be shown again; make others with \
+                 'dc-signer codes new' if those are lost"
+            );
         }
         match refused {
             0 => Ok(()),
@@ -240,6 +290,10 @@ impl Total {
             }),
         }
     }
+}
+
+fn moment(seconds: u64) -> Moment {
+    Moment(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
 }
 
 fn input(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Error> {

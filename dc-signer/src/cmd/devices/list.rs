@@ -149,16 +149,18 @@ fn row(device: &Device, now: UnixTime) -> [String; 5] {
         true => Span::about(now, held.expires).to_string(),
         false => "ended".to_owned(),
     });
-    let note = if device.possible_clone {
-        "possible clone"
-    } else {
-        ""
+    let waits = device
+        .waits_until(now)
+        .map(|from| format!("available in {}", Span::about(now, from)));
+    let note = match device.possible_clone {
+        true => "possible clone".to_owned(),
+        false => waits.unwrap_or_default(),
     };
     [
         device.external_id.to_string(),
         device.name.to_string(),
         device.state.to_string(),
         expires.unwrap_or_else(|| "-".to_owned()),
-        note.to_owned(),
+        note,
     ]
 }

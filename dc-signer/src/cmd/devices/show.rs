@@ -84,6 +84,21 @@ impl fmt::Display for Shown {
             };
             writeln!(f, "credential:    until {}, {left}", Moment(held.expires))?;
         }
+        match (device.waits_until(self.now), device.held_until(self.now)) {
+            (Some(from), _) => writeln!(
+                f,
+                "available:     from {}, when another box's credentials for the name are over",
+                Moment(from)
+            )?,
+            (None, Some(until)) if device.credential.is_none_or(|held| held.expires < until) => {
+                writeln!(
+                    f,
+                    "note:          another credential for its name is valid until {}",
+                    Moment(until)
+                )?;
+            }
+            _ => {}
+        }
         writeln!(f)?;
         fmt::Display::fmt(&acts(&self.history), f)
     }

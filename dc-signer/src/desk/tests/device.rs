@@ -51,6 +51,7 @@ impl Cpe {
         let request = EnrollRequest {
             csr: csr.to_owned(),
             code: code.map(str::to_owned),
+            previous_sha256: None,
         };
         let answer = desk.enrol(&request, &self.chain, now).await?;
         Ok(parse(&answer))

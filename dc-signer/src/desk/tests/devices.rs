@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::bench::Bench;
-use super::device::{Cpe, renewal};
+use super::device::{Cpe, csr, renewal};
 use crate::config::NameMode;
 use crate::desk::Refusal;
 use crate::protocol::{NewDevice, Replace};
@@ -18,7 +18,10 @@ on_both! {
     a_zone_must_be_named_when_there_are_two,
     a_sold_box_gets_a_new_name_and_the_old_one_is_refused,
     a_broken_box_keeps_its_name_and_its_key_is_forgotten,
+    a_load_that_is_sent_again_voids_no_code,
     a_new_box_with_a_known_key_takes_over,
+    a_new_name_waits_for_nobody,
+    whoever_takes_a_name_at_once_is_told_what_it_costs,
     a_new_name_and_a_key_exclude_each_other,
 }
 
@@ -161,13 +164,106 @@ async fn a_broken_box_keeps_its_name_and_its_key_is_forgotten(database: &Databas
         .desk
         .replace(device.id, &Replace::default(), &by)
         .await;
-    let code = replaced.unwrap().code.unwrap().code;
+    let replaced = replaced.unwrap();
+    let over = first.expires - bench.now.as_secs() + 1;
+    assert_eq!(replaced.available_from, Some(bench.after(over).as_secs()));
+    let code = replaced.code.unwrap().code;
     let refusal = old
         .renew(&bench.desk, &renewal(&first, "1"), bench.now)
         .await;
     assert!(refusal.is_err(), "{refusal:?}");
-    let second = new.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    let enrol = async |after| {
+        bench.desk.accept_clock(bench.after(after));
+        new.enrol_with(&bench.desk, &code, bench.after(after)).await
+    };
+    let held = enrol(over - 1).await.unwrap_err();
+    assert_eq!(held.available_from(), Some(bench.after(over)));
+    assert!(held.is_temporary(), "{held}");
+    assert_eq!(bench.find("customer-1").await.state, State::Preregistered);
+    assert_eq!(enrol(over).await.unwrap().name, first.name);
+}
+
+async fn a_load_that_is_sent_again_voids_no_code(database: &Database) {
+    let bench = Bench::new(database).await;
+    let first = bench.add_with_code("customer-1").await;
+    let records = bench.records().await;
+    let again = bench.add_with_code("customer-1").await;
+    assert_eq!(bench.records().await, records);
+    let code = first.code.unwrap();
+    assert_eq!(
+        (again.code, again.earlier_code_until),
+        (None, Some(code.expires))
+    );
+    let enrolled = Cpe::new()
+        .enrol_with(&bench.desk, &code.code, bench.now)
+        .await;
+    assert_eq!(enrolled.unwrap().name, first.name);
+    // A load that broke off before its codes were made gets them.
+    bench.add(new("customer-2")).await.unwrap();
+    let again = bench.add_with_code("customer-2").await;
+    assert!(again.code.is_some() && !again.created);
+}
+
+async fn a_new_name_waits_for_nobody(database: &Database) {
+    let bench = Bench::new(database).await;
+    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
+    let first = Cpe::new()
+        .enrol_with(&bench.desk, &code, bench.now)
+        .await
+        .unwrap();
+    let device = bench.find("customer-1").await;
+    let how = Replace {
+        new_name: true,
+        ..Replace::default()
+    };
+    let by = bench.by(bench.now);
+    let replaced = bench.desk.replace(device.id, &how, &by).await.unwrap();
+    assert_eq!((replaced.available_from, replaced.held_until), (None, None));
+    let code = replaced.code.unwrap().code;
+    let second = Cpe::new()
+        .enrol_with(&bench.desk, &code, bench.now)
+        .await
+        .unwrap();
+    assert_ne!(second.name, first.name);
+    let both = Replace {
+        at_once: true,
+        ..how
+    };
+    let refusal = bench.desk.replace(device.id, &both, &by).await;
+    assert!(matches!(refusal, Err(Refusal::TwoWays)), "{refusal:?}");
+}
+
+async fn whoever_takes_a_name_at_once_is_told_what_it_costs(database: &Database) {
+    let bench = Bench::new(database).await;
+    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
+    let first = Cpe::new()
+        .enrol_with(&bench.desk, &code, bench.now)
+        .await
+        .unwrap();
+    let device = bench.find("customer-1").await;
+    let at_once = Replace {
+        at_once: true,
+        ..Replace::default()
+    };
+    let by = bench.by(bench.now);
+    let replaced = bench.desk.replace(device.id, &at_once, &by).await.unwrap();
+    let held = (None, Some(first.expires));
+    assert_eq!((replaced.available_from, replaced.held_until), held);
+    let code = replaced.code.unwrap().code;
+    let second = Cpe::new()
+        .enrol_with(&bench.desk, &code, bench.now)
+        .await
+        .unwrap();
     assert_eq!(second.name, first.name);
+    // Nobody can say so of a name that is withdrawn.
+    let suspend = crate::registry::Change::Suspend;
+    bench
+        .store
+        .change_device(device.id, &suspend, &by)
+        .await
+        .unwrap();
+    let refusal = bench.desk.replace(device.id, &at_once, &by).await;
+    assert!(refusal.unwrap_err().to_string().contains("is withdrawn"));
 }
 
 async fn a_new_box_with_a_known_key_takes_over(database: &Database) {
@@ -184,18 +280,20 @@ async fn a_new_box_with_a_known_key_takes_over(database: &Database) {
     let by = bench.by(bench.now);
     let replaced = bench.desk.replace(device.id, &how, &by).await.unwrap();
     assert!(replaced.code.is_none());
-    let second = old
-        .renew(&bench.desk, &renewal(&first, "1"), bench.now)
-        .await
-        .unwrap();
-    let third = new
-        .renew(&bench.desk, &renewal(&second, "2"), bench.now)
-        .await;
-    assert_eq!(third.unwrap().name, first.name);
+    // The old box gets nothing from now on, and the new one something when that box's credential is over.
     let refusal = old
-        .renew(&bench.desk, &renewal(&second, "3"), bench.now)
+        .renew(&bench.desk, &renewal(&first, "1"), bench.now)
         .await;
     assert!(refusal.is_err(), "{refusal:?}");
+    let over = first.expires - bench.now.as_secs() + 1;
+    let ask = async |after| {
+        let now = bench.after(after);
+        bench.desk.accept_clock(now);
+        new.enrol(&bench.desk, &csr(), None, now).await
+    };
+    let held = ask(over - 1).await.unwrap_err();
+    assert_eq!(held.available_from(), Some(bench.after(over)));
+    assert_eq!(ask(over).await.unwrap().name, first.name);
     assert_eq!(bench.find("customer-1").await.state, State::Active);
 }
 

@@ -9,6 +9,7 @@ mod device;
 mod devices;
 mod enrolling;
 mod manufactured;
+mod one_name;
 mod renewing;
 mod replicas;
 mod rolling;

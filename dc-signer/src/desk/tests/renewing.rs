@@ -18,6 +18,8 @@ on_both! {
     both_keys_work_until_the_new_one_renews,
     a_switch_to_another_devices_key_is_refused,
     an_older_credential_flags_a_clone_after_hours,
+    a_copy_that_renews_often_and_shows_nothing_is_flagged,
+    a_copy_that_enrols_again_and_again_is_flagged,
     a_lost_answer_is_no_clone,
     malformed_requests_store_nothing,
 }
@@ -188,6 +190,44 @@ async fn an_older_credential_flags_a_clone_after_hours(database: &Database) {
     raw(&bench.desk, &cpe, &renewal(&first, "1"), &bench, 280_000).await;
     assert!(!bench.find("customer-1").await.possible_clone);
     raw(&bench.desk, &cpe, &renewal(&first, "2"), &bench, 366_000).await;
+    assert!(bench.find("customer-1").await.possible_clone);
+}
+
+async fn a_copy_that_renews_often_and_shows_nothing_is_flagged(database: &Database) {
+    let bench = Bench::new(database).await;
+    let (cpe, first) = enrolled(&bench, "customer-1").await;
+    let second = raw(&bench.desk, &cpe, &renewal(&first, "1"), &bench, 10).await;
+    let second: Credentials = serde_json::from_slice(&second).unwrap();
+    for number in 1..20 {
+        let copy = RenewRequest {
+            previous_sha256: None,
+            ..renewal(&second, &format!("copy {number}"))
+        };
+        raw(&bench.desk, &cpe, &copy, &bench, number * 5 * 3600).await;
+        assert!(!bench.find("customer-1").await.possible_clone);
+    }
+    raw(&bench.desk, &cpe, &renewal(&second, "2"), &bench, 360_000).await;
+    assert!(bench.find("customer-1").await.possible_clone);
+    let history = bench
+        .store
+        .history(bench.find("customer-1").await.id, 1)
+        .await;
+    let last = &history.unwrap().acts[0].entry;
+    assert_eq!(last.action, registry::Action::FlagClone);
+    bench.store.verify_audit().await.unwrap();
+}
+
+async fn a_copy_that_enrols_again_and_again_is_flagged(database: &Database) {
+    let bench = Bench::new(database).await;
+    let (cpe, first) = enrolled(&bench, "customer-1").await;
+    let again = async |number: u64| {
+        let now = bench.after(number * 5 * 3600);
+        bench.desk.accept_clock(now);
+        cpe.enrol(&bench.desk, &csr(), None, now).await.unwrap()
+    };
+    again(1).await;
+    again(2).await;
+    raw(&bench.desk, &cpe, &renewal(&first, "1"), &bench, 40_000).await;
     assert!(bench.find("customer-1").await.possible_clone);
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::registry::{Action, Device, ExternalId, Manufactured, Sha256, State};
+use crate::registry::{Action, Device, ExternalId, Hold, Manufactured, Sha256, Shown, State};
 use crate::store::sql::{Batch, Kind, Row, Session, Value};
 use crate::store::{Act, Added, Conflict, Error, NewDevice};
 
@@ -61,6 +61,8 @@ fn fresh(device: &NewDevice, by: &Act) -> Device {
         next_key: None,
         manufactured: device.manufactured.clone(),
         credential: None,
+        hold: Hold::default(),
+        shown: Shown::Unknown,
         possible_clone: false,
         created: by.at,
         changed: by.at,

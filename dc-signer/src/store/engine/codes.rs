@@ -1,8 +1,14 @@
 //! Activation codes: kept, tried, used up.
 
-use crate::registry::{self, Action, Change, CodeId, CodeRefusal, CodeUse, PendingCode, State};
-use crate::store::sql::Session;
-use crate::store::{Act, Error, Redeemed, Redemption};
+use std::time::Duration;
+
+use pki_types::UnixTime;
+
+use crate::registry::{
+    self, Action, Change, CodeId, CodeRefusal, CodeUse, Device, PendingCode, State,
+};
+use crate::store::sql::{Row, Session};
+use crate::store::{Act, Error, Keep, Kept, Redeemed, Redemption};
 
 use super::work::Work;
 use super::{devices, rows};
@@ -11,12 +17,13 @@ use super::{devices, rows};
 pub(super) async fn put<S: Session>(
     work: &mut Work<S>,
     codes: &[PendingCode],
+    keep: Keep,
     by: &Act,
-) -> Result<Vec<Result<(), registry::Error>>, Error> {
+) -> Result<Vec<Result<Kept, registry::Error>>, Error> {
     let mut outcomes = Vec::with_capacity(codes.len());
     for code in codes {
-        outcomes.push(match put_one(work, code, by).await {
-            Ok(()) => Ok(()),
+        outcomes.push(match put_one(work, code, keep, by).await {
+            Ok(kept) => Ok(kept),
             Err(Error::Refused { source }) => Err(source),
             Err(error) => return Err(error),
         });
@@ -27,8 +34,9 @@ pub(super) async fn put<S: Session>(
 async fn put_one<S: Session>(
     work: &mut Work<S>,
     code: &PendingCode,
+    keep: Keep,
     by: &Act,
-) -> Result<(), Error> {
+) -> Result<Kept, Error> {
     let device = devices::by_id(work, code.device).await?;
     if device.state != State::Preregistered {
         return Err(registry::Error::NotInState {
@@ -39,17 +47,29 @@ async fn put_one<S: Session>(
     if find(&mut work.session, code.id).await?.is_some() {
         return Err(registry::Error::CodeTaken.into());
     }
+    if keep == Keep::Missing
+        && let Some(until) = good_until(work, &device, by.at).await?
+    {
+        return Ok(Kept::Before(until));
+    }
     // A code that got lost is worth nothing once there is a new one.
     let sql = "DELETE FROM codes WHERE device = $1 AND used_by IS NULL";
     let id = device.id.as_bytes()[..].into();
     work.session.execute(sql, vec![id]).await?;
+    // It is of no use before.
+    let wait = device
+        .waits_until(by.at)
+        .map_or(0, |from| from.as_secs() - by.at.as_secs());
+    let expires = UnixTime::since_unix_epoch(Duration::from_secs(
+        code.expires.as_secs().saturating_add(wait),
+    ));
     let sql = "INSERT INTO codes (id, device, mac, expires, tries, used_by) \
                VALUES ($1, $2, $3, $4, $5, $6)";
     let values = vec![
         code.id.as_bytes()[..].into(),
         code.device.as_bytes()[..].into(),
         (&code.mac).into(),
-        code.expires.into(),
+        expires.into(),
         code.tries.into(),
         code.used_by.as_ref().into(),
     ];
@@ -57,9 +77,24 @@ async fn put_one<S: Session>(
     let mut entry = work.entry(Action::NewCode, by);
     entry.name = Some(device.name.to_string());
     entry.zone = Some(device.zone.to_string());
-    entry.expires = Some(code.expires);
+    entry.expires = Some(expires);
     work.log(entry);
-    Ok(())
+    Ok(Kept::Now(expires))
+}
+
+/// Until when a device's unused code is good, if it has one that is.
+async fn good_until<S: Session>(
+    work: &mut Work<S>,
+    device: &Device,
+    now: UnixTime,
+) -> Result<Option<UnixTime>, Error> {
+    let sql = "SELECT expires FROM codes \
+               WHERE device = $1 AND used_by IS NULL AND tries < $2 AND expires > $3 \
+               ORDER BY expires DESC LIMIT 1";
+    let tries = PendingCode::MAX_TRIES;
+    let values = vec![device.id.as_bytes()[..].into(), tries.into(), now.into()];
+    let row = work.session.fetch_one(sql, values).await?;
+    row.map(|row| row.time("expires")).transpose()
 }
 
 pub(super) async fn find<S: Session>(

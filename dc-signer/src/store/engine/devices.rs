@@ -161,6 +161,7 @@ pub(super) async fn change<S: Session>(
     }
     if let Change::Replace(Replacement::KeepName {
         manufactured: Some(made),
+        ..
     }) = change
     {
         check_serial(work, made, id).await?;
@@ -179,7 +180,9 @@ pub(super) async fn change<S: Session>(
     });
     entry.spki_sha256 = new_key(change);
     entry.zone = Some(changed.device.zone.to_string());
+    entry.expires = changed.device.waits_until(by.at);
     work.log(entry);
+    log_taken(work, change, &changed.device, by);
     if matches!(changed.name, NameChange::Renamed { .. }) {
         let mut entry = work.entry(Action::NewName, by);
         entry.name = Some(changed.device.name.to_string());
@@ -187,6 +190,23 @@ pub(super) async fn change<S: Session>(
         work.log(entry);
     }
     Ok(changed.device)
+}
+
+/// A name that two boxes have for a while is an act of its own.
+fn log_taken<S: Session>(work: &mut Work<S>, change: &Change, device: &Device, by: &Act) {
+    let (Change::Replace(replacement), Some(until)) = (change, device.held_until(by.at)) else {
+        return;
+    };
+    if let Replacement::KeepName { at_once: true, .. }
+    | Replacement::KeepNameWithKey { at_once: true, .. } = replacement
+    {
+        let mut entry = work.entry(Action::TakeName, by);
+        entry.name = Some(device.name.to_string());
+        entry.spki_sha256 = new_key(change);
+        entry.zone = Some(device.zone.to_string());
+        entry.expires = Some(until);
+        work.log(entry);
+    }
 }
 
 /// Writes a change, but for its audit record.
@@ -200,6 +220,7 @@ pub(super) async fn write_change<S: Session>(
         NameChange::Kept => {}
         NameChange::Withdrawn => withdrawn::withdraw(work, &device.name, device, by.at).await?,
         NameChange::Restored => withdrawn::restore(work, device).await?,
+        NameChange::WithdrawnUntil { until } => withdrawn::end(work, device, *until).await?,
         NameChange::Renamed { old } => {
             withdrawn::give(work, device, by.at).await?;
             withdrawn::withdraw(work, old, device, by.at).await?;
@@ -212,7 +233,7 @@ fn new_key(change: &Change) -> Option<Sha256> {
     match change {
         Change::Enrol { key }
         | Change::SwitchKey { key }
-        | Change::Replace(Replacement::KeepNameWithKey { key }) => Some(*key),
+        | Change::Replace(Replacement::KeepNameWithKey { key, .. }) => Some(*key),
         _ => None,
     }
 }
@@ -255,7 +276,8 @@ pub(super) async fn update<S: Session>(session: &mut S, device: &Device) -> Resu
     let sql = "UPDATE devices SET state = $2, name = $3, epoch = $4, enrolment_key = $5, \
                next_key = $6, next_key_since = $7, credential_sha256 = $8, credential_spki = $9, \
                issued = $10, expires = $11, possible_clone = $12, changed = $13, \
-               manufacturer = $14, serial = $15 WHERE id = $1";
+               manufacturer = $14, serial = $15, held_until = $16, free_from = $17, \
+               stays_withdrawn = $18, shown_sha256 = $19 WHERE id = $1";
     let next = device.next_key.as_ref();
     let held = device.credential.as_ref();
     let made = device.manufactured.as_ref();
@@ -275,6 +297,10 @@ pub(super) async fn update<S: Session>(session: &mut S, device: &Device) -> Resu
         device.changed.into(),
         made.map(|made| made.manufacturer.as_str()).into(),
         made.map(|made| made.serial.as_str()).into(),
+        device.hold.until.into(),
+        device.hold.free_from.into(),
+        i64::from(device.hold.withdrawn).into(),
+        rows::shown_hash(device.shown).as_ref().into(),
     ];
     session.execute(sql, values).await.map(|_| ())
 }

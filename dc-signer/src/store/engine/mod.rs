@@ -10,9 +10,9 @@ use pki_types::UnixTime;
 
 use super::sql::{Database, Session};
 use super::{
-    Act, Added, Answer, Error, Filter, Find, Fleet, History, Issuance, Listed, NewDevice, NewSlot,
-    NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report, Retention, ServerClock, Store,
-    Tidied, WithdrawnNames, schema,
+    Act, Added, Answer, Error, Filter, Find, Fleet, History, Issuance, Keep, Kept, Listed,
+    NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report, Retention,
+    ServerClock, Store, Tidied, WithdrawnNames, schema,
 };
 use crate::names::Zone;
 use crate::registry::{
@@ -144,10 +144,11 @@ impl<D: Database> Store for Engine<D> {
     async fn put_codes(
         &self,
         codes: &[PendingCode],
+        keep: Keep,
         by: &Act,
-    ) -> Result<Vec<Result<(), registry::Error>>, Error> {
+    ) -> Result<Vec<Result<Kept, registry::Error>>, Error> {
         let mut work = self.begin().await?;
-        let put = codes::put(&mut work, codes, by).await;
+        let put = codes::put(&mut work, codes, keep, by).await;
         work.end(put).await
     }
 

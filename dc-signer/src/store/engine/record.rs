@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use crate::names::Zone;
-use crate::registry::{self, Action, Device, DeviceId, Held, KeyUse, Sha256};
+use crate::registry::{self, Action, Device, DeviceId, Held, KeyUse, NameChange, Sha256};
 use crate::store::sql::{Batch, Kind, Row, Session, Value};
 use crate::store::{Answer, Error, Issuance, Recorded};
 
 use super::work::Work;
-use super::{devices, issues, rows};
+use super::{devices, issues, rows, withdrawn};
 
 /// What became of one issuance; a refusal of one says nothing about the others.
 pub(super) type Outcome = Result<Recorded, registry::Error>;
@@ -22,18 +22,17 @@ pub(super) async fn record<S: Session>(
     let mut answers = load_answers(&mut work.session, issuances).await?;
     let mut outcomes = Vec::with_capacity(issuances.len());
     let mut good = Vec::with_capacity(issuances.len());
-    let mut switched = Vec::new();
+    let mut touched = Touched::default();
     for issuance in issuances {
         if let Some(answer) = answered_before(&answers, issuance) {
             outcomes.push(Ok(Recorded::Before(answer)));
             continue;
         }
-        let outcome = judge(&mut devices, issuance).map(|(key_use, zone)| {
-            if key_use == KeyUse::Next {
-                switched.push(issuance.device);
-            }
+        let outcome = judge(&mut devices, issuance).map(|judged| {
+            touched.note(issuance.device, &judged);
             Recorded::Now {
-                seq: log(work, issuance, key_use, &zone),
+                seq: log(work, issuance, &judged),
+                flagged: judged.flagged,
             }
         });
         if outcome.is_ok() {
@@ -43,9 +42,38 @@ pub(super) async fn record<S: Session>(
         outcomes.push(outcome);
     }
     if !good.is_empty() {
-        write(work, &devices, &good, &switched).await?;
+        write(work, &devices, &good, &touched).await?;
     }
     Ok(outcomes)
+}
+
+/// What else an issuance does to its device.
+struct Judged {
+    key_use: KeyUse,
+    zone: Zone,
+    /// That two boxes seem to use it, which nobody had noticed.
+    flagged: bool,
+    name: NameChange,
+}
+
+/// Devices of which more changed than the credential that they hold.
+#[derive(Default)]
+struct Touched {
+    all: Vec<DeviceId>,
+    /// Whose names are not withdrawn any more.
+    restored: Vec<DeviceId>,
+}
+
+impl Touched {
+    fn note(&mut self, device: DeviceId, judged: &Judged) {
+        let is_restored = judged.name == NameChange::Restored;
+        if judged.key_use == KeyUse::Next || judged.flagged || is_restored {
+            self.all.push(device);
+        }
+        if is_restored {
+            self.restored.push(device);
+        }
+    }
 }
 
 /// By device and idempotency key: until when, and the answer.
@@ -76,7 +104,7 @@ fn answer_expires(issuance: &Issuance) -> u64 {
 fn judge(
     devices: &mut HashMap<DeviceId, Device>,
     issuance: &Issuance,
-) -> Result<(KeyUse, Zone), registry::Error> {
+) -> Result<Judged, registry::Error> {
     let Issuance { name, key, by, .. } = issuance;
     let device = devices.get_mut(&issuance.device);
     let device = device.ok_or(registry::Error::UnknownDevice)?;
@@ -84,25 +112,40 @@ fn judge(
     if key_use == KeyUse::Next {
         *device = device.switch_finished(by.at);
     }
-    if let Some(sha256) = issuance.credentials.first() {
-        device.credential = Some(Held {
-            sha256: *sha256,
-            spki_sha256: issuance.spki_sha256,
-            issued: issuance.issued,
-            expires: issuance.expires,
-        });
+    let (shown, spki) = (issuance.shown.as_ref(), &issuance.spki_sha256);
+    let flagged = !device.possible_clone && device.looks_cloned(shown, spki, by.at);
+    if flagged {
+        (device.possible_clone, device.changed) = (true, by.at);
     }
-    Ok((key_use, device.zone.clone()))
+    let held = issuance.credentials.first().map(|sha256| Held {
+        sha256: *sha256,
+        spki_sha256: issuance.spki_sha256,
+        issued: issuance.issued,
+        expires: issuance.expires,
+    });
+    let name = held.map_or(NameChange::Kept, |held| {
+        device.hand_out(held, issuance.shown)
+    });
+    Ok(Judged {
+        key_use,
+        zone: device.zone.clone(),
+        flagged,
+        name,
+    })
 }
 
-fn log<S: Session>(work: &mut Work<S>, issuance: &Issuance, key_use: KeyUse, zone: &Zone) -> u64 {
+fn log<S: Session>(work: &mut Work<S>, issuance: &Issuance, judged: &Judged) -> u64 {
     let entry = |action, work: &Work<S>| {
         let mut entry = work.entry(action, &issuance.by);
         entry.name = Some(issuance.name.to_string());
-        entry.zone = Some(zone.to_string());
+        entry.zone = Some(judged.zone.to_string());
         entry
     };
-    if key_use == KeyUse::Next {
+    if judged.flagged {
+        let entry = entry(Action::FlagClone, work);
+        work.log(entry);
+    }
+    if judged.key_use == KeyUse::Next {
         let mut entry = entry(Action::FinishSwitch, work);
         entry.spki_sha256 = Some(issuance.key);
         work.log(entry);
@@ -121,11 +164,14 @@ async fn write<S: Session>(
     work: &mut Work<S>,
     devices: &HashMap<DeviceId, Device>,
     issuances: &[&Issuance],
-    switched: &[DeviceId],
+    touched: &Touched,
 ) -> Result<(), Error> {
+    for device in touched.restored.iter().filter_map(|id| devices.get(id)) {
+        withdrawn::restore(work, device).await?;
+    }
     let session = &mut work.session;
     write_held(session, devices, issuances).await?;
-    for device in switched.iter().filter_map(|id| devices.get(id)) {
+    for device in touched.all.iter().filter_map(|id| devices.get(id)) {
         devices::update(session, device).await?;
     }
     issues::insert(session, issuances).await?;
@@ -151,6 +197,8 @@ async fn write_held<S: Session>(
             (&held.spki_sha256).into(),
             held.issued.into(),
             held.expires.into(),
+            device.hold.until.into(),
+            rows::shown_hash(device.shown).as_ref().into(),
         ])
     };
     let batch = Batch {
@@ -160,11 +208,14 @@ async fn write_held<S: Session>(
             ("spki", Kind::Blob),
             ("since", Kind::Int),
             ("until", Kind::Int),
+            ("held", Kind::Int),
+            ("shown", Kind::Blob),
         ],
         rows: changed.into_iter().filter_map(row).collect(),
     };
     let sql = "UPDATE devices SET credential_sha256 = r.sha256, credential_spki = r.spki, \
-               issued = r.since, expires = r.until FROM {rows} WHERE devices.id = r.device";
+               issued = r.since, expires = r.until, held_until = r.held, free_from = NULL, \
+               shown_sha256 = r.shown FROM {rows} WHERE devices.id = r.device";
     session.execute_batch(sql, batch).await.map(|_| ())
 }
 

@@ -4,8 +4,8 @@ use dc_core::UniqueName;
 
 use crate::names::{self, Zone};
 use crate::registry::{
-    Access, CodeId, Device, DeviceId, Entry, Held, Manufactured, NextKey, Operator, PendingCode,
-    Record, Slot,
+    Access, CodeId, Device, DeviceId, Entry, Held, Hold, Manufactured, NextKey, Operator,
+    PendingCode, Record, Sha256, Shown, Slot,
 };
 use crate::store::sql::{Row, corrupt};
 use crate::store::{Error, Issue};
@@ -17,7 +17,8 @@ pub(super) const DEVICE: &str = "devices.id, devices.external_id, devices.state,
     devices.name, devices.slot, devices.epoch, devices.enrolment_key, devices.next_key, \
     devices.next_key_since, devices.manufacturer, devices.serial, devices.credential_sha256, \
     devices.credential_spki, devices.issued, devices.expires, devices.possible_clone, \
-    devices.created, devices.changed";
+    devices.created, devices.changed, devices.held_until, devices.free_from, devices.stays_withdrawn, \
+    devices.shown_sha256";
 pub(super) const CODE: &str = "id, device, mac, expires, tries, used_by";
 pub(super) const ZONE: &str = "zone, forms, renew_issued_before, withdrawn_sequence";
 pub(super) const SLOT: &str =
@@ -54,10 +55,33 @@ pub(super) fn device(row: &impl Row) -> Result<Device, Error> {
         next_key: next_key(row)?,
         manufactured: manufactured(row)?,
         credential: held(row)?,
+        hold: Hold {
+            until: row.maybe_time("held_until")?,
+            free_from: row.maybe_time("free_from")?,
+            withdrawn: row.flag("stays_withdrawn")?,
+        },
+        shown: shown(row.maybe_hash("shown_sha256")?),
         possible_clone: row.flag("possible_clone")?,
         created: row.time("created")?,
         changed: row.time("changed")?,
     })
+}
+
+fn shown(hash: Option<Sha256>) -> Shown {
+    match hash {
+        None => Shown::Unknown,
+        Some(Sha256::ZERO) => Shown::Nothing,
+        Some(hash) => Shown::Credential(hash),
+    }
+}
+
+/// As [`shown`] reads it.
+pub(super) fn shown_hash(shown: Shown) -> Option<Sha256> {
+    match shown {
+        Shown::Unknown => None,
+        Shown::Nothing => Some(Sha256::ZERO),
+        Shown::Credential(hash) => Some(hash),
+    }
 }
 
 fn next_key(row: &impl Row) -> Result<Option<NextKey>, Error> {

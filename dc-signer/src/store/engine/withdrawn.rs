@@ -67,6 +67,20 @@ pub(super) async fn restore<S: Session>(work: &mut Work<S>, device: &Device) -> 
     }
 }
 
+/// Says more closely until when a withdrawn name is in the list.
+pub(super) async fn end<S: Session>(
+    work: &mut Work<S>,
+    device: &Device,
+    until: UnixTime,
+) -> Result<(), Error> {
+    let sql = "UPDATE names SET withdrawn_until = $2 WHERE name = $1 AND withdrawn IS NOT NULL";
+    let values = vec![device.name.as_str().into(), until.into()];
+    match work.session.execute(sql, values).await? {
+        0 => Ok(()),
+        _ => count(work, &device.zone).await,
+    }
+}
+
 async fn count<S: Session>(work: &mut Work<S>, zone: &Zone) -> Result<(), Error> {
     let sql = "UPDATE zones SET withdrawn_sequence = withdrawn_sequence + 1 WHERE zone = $1";
     let values = vec![zone.to_string().as_str().into()];

@@ -80,7 +80,12 @@ async fn every_change_of_state_verifies(db: &Database) {
             epoch,
         })
     };
-    let keep = || Change::Replace(Replacement::KeepName { manufactured: None });
+    let keep = || {
+        Change::Replace(Replacement::KeepName {
+            manufactured: None,
+            at_once: false,
+        })
+    };
     let ways: [&[Change]; 7] = [
         &[Change::Suspend],
         &[Change::Suspend, Change::Resume],

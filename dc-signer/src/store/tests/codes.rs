@@ -5,7 +5,9 @@ use crate::registry::{CodeRefusal, Replacement, State};
 
 on_both! {
     a_code_enrols_one_device_once,
+    a_code_for_a_name_that_is_not_free_is_good_for_longer,
     a_code_of_before_is_nothing_after_a_replacement,
+    a_code_that_is_good_stays_so_when_only_missing_ones_are_made,
     a_new_code_ends_the_one_before,
     a_suspended_device_does_not_enrol,
     many_codes_are_one_transaction_and_one_that_is_refused_stops_no_other,
@@ -47,10 +49,12 @@ async fn with_code(store: &dyn Store) {
 
 async fn put(store: &dyn Store, code: &PendingCode) -> Result<(), registry::Error> {
     let mut outcomes = store
-        .put_codes(std::slice::from_ref(code), &by(NOW))
+        .put_codes(std::slice::from_ref(code), Keep::New, &by(NOW))
         .await
         .unwrap();
-    outcomes.pop().unwrap()
+    outcomes.pop().unwrap().map(|kept| {
+        assert_eq!(kept, Kept::Now(code.expires));
+    })
 }
 
 async fn redeem(store: &dyn Store, redemption: Redemption) -> Redeemed {
@@ -186,15 +190,78 @@ async fn many_codes_are_one_transaction_and_one_that_is_refused_stops_no_other(d
     let new: Vec<NewDevice> = (2..40).map(new_device).collect();
     store.add_devices(&new, &by(NOW)).await.unwrap();
     let codes: Vec<PendingCode> = (1..40).map(code).collect();
-    let outcomes = store.put_codes(&codes, &by(NOW)).await.unwrap();
+    let outcomes = store.put_codes(&codes, Keep::New, &by(NOW)).await.unwrap();
     let state = State::Active;
     assert_eq!(outcomes[0], Err(registry::Error::NotInState { state }));
-    assert_eq!(outcomes[1..], vec![Ok(()); 38]);
+    assert_eq!(outcomes[1..], vec![Ok(Kept::Now(codes[1].expires)); 38]);
     for code in &codes[1..] {
         assert_eq!(store.find_code(code.id).await.unwrap().as_ref(), Some(code));
     }
     assert_eq!(store.find_code(codes[0].id).await.unwrap(), None);
     store.verify_audit().await.unwrap();
+}
+
+async fn a_code_that_is_good_stays_so_when_only_missing_ones_are_made(db: &Database) {
+    let store = &*db.store;
+    with_code(store).await;
+    let other = |number: u32, device: u32| PendingCode {
+        device: new_device(device).id,
+        ..code(number)
+    };
+    let head = store.audit_head().await.unwrap();
+    let missing = async |codes: &[PendingCode], now| {
+        let put = store.put_codes(codes, Keep::Missing, &by(now)).await;
+        put.unwrap()
+    };
+    let codes = [other(3, 1), other(4, 2)];
+    let (before, now) = (Kept::Before(code(1).expires), Kept::Now(codes[1].expires));
+    assert_eq!(missing(&codes, NOW).await, [Ok(before), Ok(now)]);
+    assert_eq!(store.find_code(codes[0].id).await.unwrap(), None);
+    assert_eq!(store.audit_head().await.unwrap().seq, head.seq + 1);
+    let enrolled = redeem(store, attempt(1, "right", "box")).await;
+    assert!(matches!(enrolled, Redeemed::Enrolled(_)));
+    // One that is too old, or was guessed at, is none.
+    for _ in 0..PendingCode::MAX_TRIES {
+        let tried = redeem(store, attempt(4, "wrong", "box 2")).await;
+        assert!(matches!(tried, Redeemed::Refused(_)));
+    }
+    let made = missing(&[other(5, 2)], NOW).await;
+    assert_eq!(made, [Ok(Kept::Now(code(5).expires))]);
+    let late = NOW + 8 * 86_400;
+    let made = missing(&[other(6, 2)], late).await;
+    assert_eq!(made, [Ok(Kept::Now(code(6).expires))]);
+}
+
+async fn a_code_for_a_name_that_is_not_free_is_good_for_longer(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    store.record(issuance(&device, 0)).await.unwrap();
+    let keep = Change::Replace(Replacement::KeepName {
+        manufactured: None,
+        at_once: false,
+    });
+    store
+        .change_device(device.id, &keep, &by(NOW))
+        .await
+        .unwrap();
+    let put = store.put_codes(&[code(1)], Keep::New, &by(NOW)).await;
+    let wait = 164 * 3600 + 1;
+    let expires = at(code(1).expires.as_secs() + wait);
+    assert_eq!(put.unwrap(), [Ok(Kept::Now(expires))]);
+    let redeem = async |after| {
+        let redemption = attempt(1, "right", "new box");
+        store.redeem_code(&redemption, &by(NOW + after)).await
+    };
+    // And it is not used up by coming early.
+    let early = refused(redeem(wait - 1).await.unwrap_err());
+    assert_eq!(
+        early,
+        registry::Error::NameHeld {
+            from: at(NOW + wait)
+        }
+    );
+    let enrolled = redeem(wait).await.unwrap();
+    assert!(matches!(enrolled, Redeemed::Enrolled(_)));
 }
 
 async fn a_suspended_device_does_not_enrol(db: &Database) {
@@ -224,7 +291,10 @@ async fn a_code_of_before_is_nothing_after_a_replacement(db: &Database) {
     let store = &*db.store;
     with_code(store).await;
     let id = new_device(1).id;
-    let keep = Change::Replace(Replacement::KeepName { manufactured: None });
+    let keep = Change::Replace(Replacement::KeepName {
+        manufactured: None,
+        at_once: false,
+    });
     store.change_device(id, &keep, &by(NOW)).await.unwrap();
     let refused = redeem(store, attempt(1, "right", "box")).await;
     assert_eq!(refused, Redeemed::Refused(CodeRefusal::Unknown));

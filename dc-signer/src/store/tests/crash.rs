@@ -187,6 +187,7 @@ fn crash_issuance(caller: u32, number: u64) -> Issuance {
         delegation_sha256: key("delegation"),
         issued: at(NOW),
         expires: at(NOW + 164 * 3600),
+        shown: None,
         idempotency: Some(Idempotency {
             key: name("idempotency"),
             request: name("request"),

@@ -114,7 +114,7 @@ async fn answers_and_codes_are_removed_when_they_are_too_old(db: &Database) {
         used_by: None,
     };
     let codes = std::slice::from_ref(&code);
-    store.put_codes(codes, &by(NOW)).await.unwrap();
+    store.put_codes(codes, Keep::New, &by(NOW)).await.unwrap();
     let tidy = async |time| store.tidy(at(time), &Retention::default()).await.unwrap();
     let answers = |answers| Tidied {
         answers,

@@ -1,7 +1,7 @@
 //! Recording credentials before they are released.
 
 use super::*;
-use crate::registry::{Action, Held, KeyUse, State};
+use crate::registry::{Action, Held, Hold, KeyUse, Shown, State};
 
 on_both! {
     a_clock_that_jumps_changes_no_order,
@@ -20,7 +20,13 @@ async fn the_device_is_said_to_hold_what_was_recorded(db: &Database) {
     let issuance = issuance(&device, 5);
     let head = store.audit_head().await.unwrap();
     let recorded = store.record(issuance.clone()).await.unwrap();
-    assert_eq!(recorded, Recorded::Now { seq: head.seq + 1 });
+    assert_eq!(
+        recorded,
+        Recorded::Now {
+            seq: head.seq + 1,
+            flagged: false,
+        }
+    );
     let held = Held {
         sha256: issuance.credentials[0],
         spki_sha256: issuance.spki_sha256,
@@ -32,6 +38,11 @@ async fn the_device_is_said_to_hold_what_was_recorded(db: &Database) {
         after,
         Device {
             credential: Some(held),
+            hold: Hold {
+                until: Some(held.expires),
+                ..Hold::default()
+            },
+            shown: Shown::Nothing,
             ..device.clone()
         }
     );

@@ -107,6 +107,7 @@ fn issuance(device: &Device, number: u64) -> Issuance {
         delegation_sha256: key("delegation"),
         issued: at(now),
         expires: at(now + 164 * 3600),
+        shown: None,
         idempotency: Some(Idempotency {
             key: key(&format!("idempotency {number}")),
             request: key(&format!("request {number}")),

@@ -1,11 +1,13 @@
 //! Names: withdrawn, kept, and never given out again.
 
 use super::*;
-use crate::registry::{Replacement, State};
+use crate::registry::{Action, Replacement, State};
 
 on_both! {
     a_name_is_never_given_out_again,
     a_replaced_device_must_enrol_again,
+    a_stolen_box_stays_withdrawn_until_its_credential_is_over,
+    a_name_that_two_boxes_have_is_in_the_log,
     a_retired_device_keeps_its_name,
     a_suspension_is_in_the_list_of_withdrawn_names_until_it_is_lifted,
 }
@@ -101,7 +103,10 @@ async fn a_replaced_device_must_enrol_again(db: &Database) {
     let store = &*db.store;
     let device = active(store, 1).await;
     store.record(issuance(&device, 0)).await.unwrap();
-    let keep = Change::Replace(Replacement::KeepName { manufactured: None });
+    let keep = Change::Replace(Replacement::KeepName {
+        manufactured: None,
+        at_once: false,
+    });
     let kept = store
         .change_device(device.id, &keep, &by(NOW + 1))
         .await
@@ -129,18 +134,98 @@ async fn a_replaced_device_must_enrol_again(db: &Database) {
     let enrol = Change::Enrol {
         key: key("second box"),
     };
-    store
-        .change_device(device.id, &enrol, &by(NOW + 2))
-        .await
-        .unwrap();
+    let enrolled = async |now| store.change_device(device.id, &enrol, &by(now)).await;
+    let over = NOW + 164 * 3600;
+    let early = refused(enrolled(over).await.unwrap_err());
+    assert_eq!(early, registry::Error::NameHeld { from: at(over + 1) });
+    enrolled(over + 1).await.unwrap();
     let renamed = store
-        .change_device(device.id, &renamed(10, 1), &by(NOW + 3))
+        .change_device(device.id, &renamed(10, 1), &by(over + 3))
         .await
         .unwrap();
     assert_eq!(
         (renamed.credential, renamed.key, renamed.epoch),
         (None, None, 1)
     );
-    let names = store.withdrawn(&zone(), at(NOW + 3)).await.unwrap().names;
+    let names = store.withdrawn(&zone(), at(over + 3)).await.unwrap().names;
     assert_eq!(names[0].name, device.name);
+}
+
+fn with_key_of(text: &str, at_once: bool) -> Change {
+    let key = key(text);
+    Change::Replace(Replacement::KeepNameWithKey { key, at_once })
+}
+
+async fn a_stolen_box_stays_withdrawn_until_its_credential_is_over(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    store.record(issuance(&device, 0)).await.unwrap();
+    let suspend = Change::Suspend;
+    let suspended = async |now| store.change_device(device.id, &suspend, &by(now)).await;
+    suspended(NOW + 1).await.unwrap();
+    let before = store.withdrawn(&zone(), at(NOW + 1)).await.unwrap();
+    let change = with_key_of("new box", false);
+    let replaced = store.change_device(device.id, &change, &by(NOW + 2)).await;
+    let replaced = replaced.unwrap();
+    assert_eq!(
+        (replaced.state, replaced.is_withdrawn()),
+        (State::Active, true)
+    );
+    let over = NOW + 164 * 3600 + 1;
+    let listed = async |now| store.withdrawn(&zone(), at(now)).await.unwrap();
+    let after = listed(NOW + 2).await;
+    assert!(after.sequence > before.sequence);
+    assert_eq!((after.names.len(), after.names[0].until), (1, at(over)));
+    assert_eq!(listed(over - 1).await.names.len(), 1);
+    assert_eq!(listed(over).await.names, []);
+    let ask = |now: u64| Issuance {
+        key: key("new box"),
+        issued: at(now),
+        expires: at(now + 164 * 3600),
+        by: by(now),
+        ..issuance(&device, 1)
+    };
+    let early = refused(store.record(ask(over - 1)).await.unwrap_err());
+    assert_eq!(early, registry::Error::NameHeld { from: at(over) });
+    store.record(ask(over)).await.unwrap();
+    let device = by_id(store, device.id).await;
+    assert_eq!(
+        (device.is_withdrawn(), device.hold.free_from),
+        (false, None)
+    );
+    // And it can be withdrawn again.
+    suspended(over + 1).await.unwrap();
+    assert_eq!(listed(over + 1).await.names.len(), 1);
+    store.verify_audit().await.unwrap();
+}
+
+async fn a_name_that_two_boxes_have_is_in_the_log(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    store.record(issuance(&device, 0)).await.unwrap();
+    let change = with_key_of("new box", true);
+    store
+        .change_device(device.id, &change, &by(NOW + 1))
+        .await
+        .unwrap();
+    let history = store.history(device.id, 2).await.unwrap();
+    let acts: Vec<_> = history.acts.iter().map(|act| &act.entry).collect();
+    let actions = acts.iter().map(|entry| entry.action);
+    assert!(actions.eq([Action::TakeName, Action::Replace]));
+    assert_eq!(acts[0].expires, Some(at(NOW + 164 * 3600)));
+    assert_eq!(acts[0].spki_sha256, Some(key("new box")));
+    let at_once = Issuance {
+        key: key("new box"),
+        ..issuance(&device, 2)
+    };
+    store.record(at_once).await.unwrap();
+    // What waits for nobody is no such act.
+    let change = with_key_of("third box", true);
+    let late = NOW + 8 * 86_400;
+    store
+        .change_device(device.id, &change, &by(late))
+        .await
+        .unwrap();
+    let history = store.history(device.id, 1).await.unwrap();
+    assert_eq!(history.acts[0].entry.action, Action::Replace);
 }

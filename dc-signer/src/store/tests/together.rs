@@ -60,7 +60,7 @@ async fn many_callers_share_commits_and_all_is_recorded(db: &Database) {
     let mut places = Vec::new();
     for caller in callers {
         match caller.await.unwrap() {
-            Recorded::Now { seq } => places.push(seq),
+            Recorded::Now { seq, .. } => places.push(seq),
             Recorded::Before(_) => panic!("nobody asked before"),
         }
     }

@@ -70,7 +70,7 @@ impl ConfirmPage<'_> {
             Act::Resume => vec![
                 "It gets credentials again, with the name and the enrolment key that it had."
                     .into(),
-                "Its name is taken off the list of withdrawn ones.".into(),
+                self.restored(),
             ],
             Act::Suspend => vec![
                 "It gets no credentials until somebody resumes it.".into(),
@@ -84,15 +84,21 @@ impl ConfirmPage<'_> {
         }
     }
 
+    fn restored(&self) -> String {
+        match self.device.waits_until(self.now) {
+            Some(from) => format!(
+                "Its name stays on the list of withdrawn ones until the credential of the box that had it before is over, {}.",
+                distance(from, self.now)
+            ),
+            None => "Its name is taken off the list of withdrawn ones.".into(),
+        }
+    }
+
     fn held(&self) -> String {
-        match self
-            .device
-            .credential
-            .filter(|held| held.expires > self.now)
-        {
-            Some(held) => format!(
-                "Its name is withdrawn: clients that load the list refuse it at once. For all others the credential that it holds ends {}.",
-                distance(held.expires, self.now)
+        match self.device.held_until(self.now) {
+            Some(until) => format!(
+                "Its name is withdrawn: clients that load the list refuse it at once. For all others the credential for it ends {}.",
+                distance(until, self.now)
             ),
             None => "It holds no credential now.".into(),
         }
@@ -144,6 +150,25 @@ mod tests {
             assert!(!page.contains("role=\"alert\""));
         }
         assert!(rendered(Act::Retire, true).contains("tick the box first"));
+    }
+
+    #[test]
+    fn a_name_that_stays_withdrawn_is_not_said_to_be_restored() {
+        let mut device = device();
+        for (from, words) in [
+            (None, "taken off the list"),
+            (Some(at(NOW + 3600)), "stays on the list"),
+        ] {
+            device.hold.free_from = from;
+            let page = ConfirmPage {
+                device: &device,
+                act: Act::Resume,
+                unsure: false,
+                now: at(NOW),
+            };
+            let page = page.render(&who(Role::Operator)).into_string();
+            assert!(page.contains(words), "{page}");
+        }
     }
 
     #[test]

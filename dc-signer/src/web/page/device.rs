@@ -6,7 +6,7 @@ use pki_types::UnixTime;
 use super::bar::{Part, stacked};
 use super::history::{acts, issues};
 use super::layout::{Place, Who, page};
-use super::show::{distance, hash, name, state, urgency, when};
+use super::show::{distance, hash, moment, name, state, urgency, when};
 use crate::human::Span;
 use crate::registry::{Device, Held, State};
 use crate::store::History;
@@ -80,6 +80,10 @@ impl DevicePage<'_> {
                         (distance(held.expires, self.now)) "."
                     }
                 }
+                Act::Resume if self.device.is_withdrawn() => {
+                    "It can enrol when the credential of the box that had its name is over. "
+                    "Until then the name stays on the list of withdrawn ones."
+                }
                 Act::Resume if self.device.state == State::Preregistered => "It can enrol again.",
                 Act::Resume => "It gets credentials again, and its name is off the list of withdrawn ones.",
                 Act::ClearClone => "The flag comes back if two boxes use its key or its name again.",
@@ -121,6 +125,29 @@ impl DevicePage<'_> {
                     Some(held) => (self.held(held)),
                     None => p.empty { (why_none(self.device.state)) },
                 }
+                (self.other_boxes())
+            }
+        }
+    }
+
+    /// What boxes before it have of its name.
+    fn other_boxes(&self) -> Markup {
+        let own = self.device.credential.map(|held| held.expires);
+        let other = self
+            .device
+            .held_until(self.now)
+            .filter(|until| own.is_none_or(|own| own < *until));
+        html! {
+            @match (self.device.waits_until(self.now), other) {
+                (Some(from), _) => p.notice.mild {
+                    "The box that had this name before has a credential for it. This one gets its own when that is over, "
+                    (distance(from, self.now)) " (" (moment(from)) ")."
+                },
+                (None, Some(until)) => p.notice.mild {
+                    "A box that had this name before has a credential for it that ends " (distance(until, self.now))
+                    " (" (moment(until)) "). Whoever has that box can pose as this one until then."
+                },
+                (None, None) => {}
             }
         }
     }
@@ -322,6 +349,33 @@ mod tests {
         ] {
             assert!(page.contains(words), "{words}");
         }
+    }
+
+    #[test]
+    fn it_says_what_boxes_before_it_have_of_its_name() {
+        let mut device = device();
+        let words = [
+            "gets its own when that is over",
+            "can pose as this one until then",
+        ];
+        let shows = |device: &Device| {
+            let page = rendered(device, &History::default(), None, Role::Viewer);
+            words.map(|words| page.contains(words))
+        };
+        assert_eq!(shows(&device), [false, false]);
+        device.hold.until = Some(at(NOW + 150 * 3600));
+        assert_eq!(shows(&device), [false, true]);
+        device.hold.free_from = Some(at(NOW + 150 * 3600 + 1));
+        assert_eq!(shows(&device), [true, false]);
+        device.hold.withdrawn = true;
+        device.state = State::Preregistered;
+        let mut history = suspended_by_alice();
+        history.acts[0].entry.action = Action::Resume;
+        let page = rendered(&device, &history, Some(Act::Resume), Role::Viewer);
+        assert!(
+            page.contains("stays on the list of withdrawn ones"),
+            "{page}"
+        );
     }
 
     #[test]

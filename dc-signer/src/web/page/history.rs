@@ -109,6 +109,7 @@ fn words(action: Action) -> &'static str {
         Action::Resume => "Resumed",
         Action::Retire => "Retired",
         Action::Suspend => "Suspended",
+        Action::TakeName => "Took the name before the old box's credentials were over",
         Action::SwitchKey => "Began to change its enrolment key",
         // Of zones, slots and operators.
         other => other.as_str(),

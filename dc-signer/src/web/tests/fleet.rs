@@ -130,6 +130,7 @@ async fn issued(store: &dyn Store, number: u32, id: DeviceId, now: UnixTime) {
             delegation_sha256: Sha256::of(b"delegation"),
             issued,
             expires: later(issued, LIFE),
+            shown: None,
             idempotency: None,
             answer: vec![],
             by: by("device", issued),

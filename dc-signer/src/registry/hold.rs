@@ -1,0 +1,234 @@
+//! One name, one device: until when credentials for a name may be valid, and from when on another box gets any.
+//!
+//! An issuer must not sign a name for a second device while a credential for the first is valid (the unique-name extension,
+//! §3), and a box that may be stolen must not come off the list of withdrawn names before its credentials are over. A device of
+//! the registry is what stays when boxes change, so whatever puts another box behind it goes through `hand_over`, and
+//! whatever issues asks `may_issue`, which asks `name_is_free`. A box that changes its own enrolment key stays one box: its old key
+//! vouches for the new one.
+
+use std::time::Duration;
+
+use pki_types::UnixTime;
+
+use super::{Device, Error, Held, NameChange, Sha256, Shown, State};
+
+/// What is still valid of a name.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Hold {
+    /// When the last credential ends that was issued for the name, whichever box has it; none if there was none.
+    pub until: Option<UnixTime>,
+    /// From when on the box that took over gets credentials; none if it waits for nobody's.
+    pub free_from: Option<UnixTime>,
+    /// Whether the name stays withdrawn until then, because it was when the box took over.
+    pub withdrawn: bool,
+}
+
+impl Device {
+    /// Until when a credential for its name is valid; none if none is now.
+    #[must_use]
+    pub fn held_until(&self, now: UnixTime) -> Option<UnixTime> {
+        // A signer of an earlier version writes the credential and does not know of the hold.
+        let last = self.credential.map(|held| held.expires);
+        // RFC 9345 §4.1.3: its last second belongs to a credential.
+        self.hold.until.max(last).filter(|until| now <= *until)
+    }
+
+    /// From when on it gets credentials, if another box's are valid until then.
+    #[must_use]
+    pub fn waits_until(&self, now: UnixTime) -> Option<UnixTime> {
+        self.hold.free_from.filter(|from| now < *from)
+    }
+
+    /// Whether its name is withdrawn, or stays so until another box's credentials are over.
+    #[must_use]
+    pub fn is_withdrawn(&self) -> bool {
+        self.hold.withdrawn || matches!(self.state, State::Suspended | State::Retired)
+    }
+
+    /// Checks that no other box has a valid credential for its name, as far as anybody has to wait for that.
+    ///
+    /// Fails with [`Error::NameHeld`].
+    pub(super) fn name_is_free(&self, now: UnixTime) -> Result<(), Error> {
+        match self.waits_until(now) {
+            Some(from) => Err(Error::NameHeld { from }),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts another box behind the device, which keeps its name and has to make itself known: it gets credentials when
+    /// those of the boxes before are over, or `at_once`, which is an operator's word for it that they may not be.
+    ///
+    /// Fails with [`Error::NameWithdrawn`]: nobody's word takes a name off the list while what was withdrawn is valid.
+    pub(super) fn hand_over(&mut self, at_once: bool, now: UnixTime) -> Result<NameChange, Error> {
+        let (until, was_withdrawn) = (self.held_until(now), self.is_withdrawn());
+        let over = until.map(after);
+        if let (true, true, Some(from)) = (at_once, was_withdrawn, over) {
+            return Err(Error::NameWithdrawn { from });
+        }
+        self.hold = Hold {
+            until,
+            free_from: over.filter(|_| !at_once),
+            withdrawn: was_withdrawn && over.is_some(),
+        };
+        (self.state, self.key, self.next_key) = (State::Preregistered, None, None);
+        (self.credential, self.shown) = (None, Shown::Unknown);
+        self.possible_clone = false;
+        Ok(match (was_withdrawn, over) {
+            (false, _) => NameChange::Kept,
+            (true, None) => NameChange::Restored,
+            (true, Some(until)) => NameChange::WithdrawnUntil { until },
+        })
+    }
+
+    /// Gives it a credential, which it asked for with `shown`. [`Self::may_issue`] has allowed it.
+    pub fn hand_out(&mut self, held: Held, shown: Option<Sha256>) -> NameChange {
+        let last = self.credential.map(|held| held.expires);
+        self.hold.until = self.hold.until.max(last).max(Some(held.expires));
+        self.hold.free_from = None;
+        self.credential = Some(held);
+        self.shown = shown.map_or(Shown::Nothing, Shown::Credential);
+        match std::mem::take(&mut self.hold.withdrawn) {
+            true => NameChange::Restored,
+            false => NameChange::Kept,
+        }
+    }
+}
+
+/// The first second in which a credential is not valid any more.
+fn after(end: UnixTime) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(end.as_secs().saturating_add(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::testing::{at, device, key};
+    use crate::registry::{Change, Replacement};
+
+    const END: u64 = 1000;
+
+    /// An active device with the key 1, whose credential ends at [`END`].
+    fn holding() -> Device {
+        let mut device = Device {
+            state: State::Active,
+            key: Some(key(1)),
+            ..device()
+        };
+        let held = Held {
+            sha256: key(11),
+            spki_sha256: key(21),
+            issued: at(1),
+            expires: at(END),
+        };
+        assert_eq!(device.hand_out(held, None), NameChange::Kept);
+        device
+    }
+
+    fn after(device: &Device, change: &Change, now: u64) -> Result<Device, Error> {
+        let changed = device.apply(change, at(now))?;
+        Ok(changed.map_or(device.clone(), |changed| changed.device))
+    }
+
+    fn keep(at_once: bool) -> Change {
+        Change::Replace(Replacement::KeepName {
+            manufactured: None,
+            at_once,
+        })
+    }
+
+    fn with_key(at_once: bool) -> Change {
+        Change::Replace(Replacement::KeepNameWithKey {
+            key: key(2),
+            at_once,
+        })
+    }
+
+    #[test]
+    fn another_box_waits_for_the_last_second_of_the_credential_before() {
+        let enrol = Change::Enrol { key: key(2) };
+        let waiting = after(&holding(), &keep(false), 10).unwrap();
+        let held = Error::NameHeld { from: at(END + 1) };
+        assert_eq!(after(&waiting, &enrol, END), Err(held));
+        assert_eq!(
+            after(&waiting, &enrol, END + 1).unwrap().state,
+            State::Active
+        );
+        let known = after(&holding(), &with_key(false), 10).unwrap();
+        let name = known.name.clone();
+        assert_eq!(known.may_issue(&name, &key(2), at(END)), Err(held));
+        assert!(known.may_issue(&name, &key(2), at(END + 1)).is_ok());
+        let old = known.may_issue(&name, &key(1), at(END + 1));
+        assert_eq!(old, Err(Error::UnknownKey));
+    }
+
+    #[test]
+    fn a_second_replacement_does_not_shorten_the_wait_of_the_first() {
+        let waiting = after(&holding(), &keep(false), 10).unwrap();
+        let again = after(&waiting, &with_key(false), 20).unwrap();
+        assert_eq!(again.waits_until(at(20)), Some(at(END + 1)));
+        // Nor does one that did not wait make the next one blind for what was valid before.
+        let taken = after(&holding(), &keep(true), 10).unwrap();
+        assert_eq!(taken.waits_until(at(10)), None);
+        let again = after(&taken, &keep(false), 20).unwrap();
+        assert_eq!(again.waits_until(at(20)), Some(at(END + 1)));
+    }
+
+    #[test]
+    fn nobody_waits_for_what_is_over_or_never_was() {
+        for (before, now) in [(holding(), END + 1), (device(), 10)] {
+            let replaced = after(&before, &keep(false), now).unwrap();
+            assert_eq!(replaced.waits_until(at(now)), None);
+        }
+    }
+
+    #[test]
+    fn the_longest_of_all_lives_counts_not_the_last_one() {
+        let mut device = holding();
+        let short = Held {
+            expires: at(END - 500),
+            ..device.credential.unwrap()
+        };
+        device.hand_out(short, Some(key(11)));
+        assert_eq!(device.held_until(at(10)), Some(at(END)));
+        // What a signer of an earlier version has written.
+        device.hold = Hold::default();
+        assert_eq!(device.held_until(at(10)), Some(at(END - 500)));
+    }
+
+    #[test]
+    fn what_was_withdrawn_stays_so_whatever_is_done_to_the_device() {
+        let suspended = after(&holding(), &Change::Suspend, 10).unwrap();
+        for change in [keep(false), with_key(false)] {
+            let changed = suspended.apply(&change, at(20)).unwrap().unwrap();
+            let until = at(END + 1);
+            assert_eq!(changed.name, NameChange::WithdrawnUntil { until });
+            let waiting = changed.device;
+            // Nor by a detour.
+            let suspended = after(&waiting, &Change::Suspend, 30).unwrap();
+            let resumed = suspended.apply(&Change::Resume, at(40)).unwrap().unwrap();
+            assert_eq!(resumed.name, NameChange::Kept);
+            assert!(resumed.device.is_withdrawn());
+            for device in [suspended, waiting, resumed.device] {
+                let withdrawn = Error::NameWithdrawn { from: at(END + 1) };
+                assert_eq!(after(&device, &keep(true), 50), Err(withdrawn));
+            }
+        }
+        let later = suspended.apply(&keep(false), at(END + 1)).unwrap().unwrap();
+        assert_eq!(later.name, NameChange::Restored);
+    }
+
+    #[test]
+    fn the_first_credential_after_the_wait_ends_the_withdrawal() {
+        let suspended = after(&holding(), &Change::Suspend, 10).unwrap();
+        let mut waiting = after(&suspended, &with_key(false), 20).unwrap();
+        let held = Held {
+            sha256: key(12),
+            spki_sha256: key(22),
+            issued: at(END + 1),
+            expires: at(2 * END),
+        };
+        assert_eq!(waiting.hand_out(held, None), NameChange::Restored);
+        assert!(!waiting.is_withdrawn());
+        assert_eq!(waiting.hand_out(held, None), NameChange::Kept);
+    }
+}
