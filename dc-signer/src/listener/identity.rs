@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dc_core::DelegationCertificate;
 use der::Decode;
-use pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use pki_types::{CertificateDer, UnixTime};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
