@@ -6,7 +6,7 @@ use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
 use crate::config::{self, Config, Problem, Wrong};
-use crate::desk::{Desk, Judgement, Missing};
+use crate::desk::{Clock, Desk, Judgement, Missing};
 use crate::error::Error;
 use crate::files;
 use crate::listener::{Identity, tls_config};
@@ -69,7 +69,12 @@ pub async fn readiness(
         return Ok(found);
     }
     match zones(config).await {
-        Ok((judgement, missing)) => {
+        Ok((mut judgement, missing)) => {
+            // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.
+            if let Some(clock @ Clock::Unsure { .. }) = judgement.clock {
+                found.soon.push(clock.to_string());
+                judgement.clock = None;
+            }
             found.faults.extend(judgement.faults());
             found.soon.extend(judgement.ending(now));
             found.soon.extend(missing.iter().map(ToString::to_string));

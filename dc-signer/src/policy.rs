@@ -78,7 +78,7 @@ pub(crate) fn usable(zone: &ManagedZone, now: UnixTime) -> Result<&Slot, Denied>
     match slot.may_issue(now) {
         _ if now < not_before => Err(Denied::NotBegun { not_before, now }),
         true => Ok(slot),
-        false => Err(Denied::TooLittleLeft { not_after }),
+        false => Err(Denied::TooLittleLeft { not_after, now }),
     }
 }
 
@@ -169,6 +169,8 @@ pub enum Denied {
     TooLittleLeft {
         /// When it ends.
         not_after: UnixTime,
+        /// What the clock says.
+        now: UnixTime,
     },
 }
 
@@ -223,11 +225,17 @@ impl fmt::Display for Denied {
                 Moment(*now)
             ),
             Self::OtherZone => f.write_str("the device's name is in another zone"),
-            Self::TooLittleLeft { not_after } => write!(
-                f,
-                "the zone's delegation certificate ends at {}, too early to issue under it: import a newer one with 'dc-signer zones rollover ZONE --import DIR --config FILE'",
-                Moment(*not_after)
-            ),
+            Self::TooLittleLeft { not_after, now } => {
+                let ends = match now > not_after {
+                    true => "ended",
+                    false => "ends",
+                };
+                write!(
+                    f,
+                    "the zone's delegation certificate {ends} at {}, too early to issue under it: import a newer one with 'dc-signer zones rollover ZONE --import DIR --config FILE'",
+                    Moment(*not_after)
+                )
+            }
         }
     }
 }

@@ -100,6 +100,7 @@ impl Desk {
         let latest = last_record(store).await?;
         let guard = Guard::new(guard::trace(store, &config.node, latest, now).await?, now);
         guard.hear(store.clock().await?);
+        guard.leave_alone();
         let delegations = Delegations::new(&config.data, Me::new()?);
         let view = delegations.refresh(store).await?;
         let judgement = Judgement::of(&view, guard.check(now), now);
@@ -128,8 +129,8 @@ impl Desk {
         let mut settings = Settings::new(config)?;
         settings.tenant.clone_from(&self.settings.load().tenant);
         self.delegations.refresh(&*self.store).await?;
-        self.settings.store(Arc::new(settings));
         self.hear_clock().await?;
+        self.settings.store(Arc::new(settings));
         self.guard.settle(crate::clock::now()?);
         Ok(())
     }

@@ -185,7 +185,7 @@ impl fmt::Display for Refusal {
             Self::Internal(error) => fmt::Display::fmt(error, f),
             Self::KeyNotEverywhere { zone, slot, nodes } => write!(
                 f,
-                "slot {slot} of {zone} stays next, because signers would be left behind that cannot sign with it yet ({}): run 'dc-signer zones rollover {zone} --import DIR --config FILE' there too; one that was stopped counts for 3 min",
+                "slot {slot} of {zone} stays next, because signers would be left behind that cannot sign with it yet ({}): run 'dc-signer zones rollover {zone} --import DIR --config FILE' there too, or, if that was done, look at the log there; one that was killed counts for 3 min",
                 nodes.join(", ")
             ),
             Self::KeyNotHere { zone, why } => write!(

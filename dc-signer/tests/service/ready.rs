@@ -247,6 +247,11 @@ fn a_start_long_after_everything_on_record_is_doubted_until_somebody_says_that_i
         "{detail}"
     );
     assert!(service.metric("dc_zone_can_issue{zone=\"cpe.example.com\"} 0"));
+    let (fine, said) = command(&["check"], &config);
+    assert!(
+        fine && said.contains("warning: the signer's clock says"),
+        "{said}"
+    );
     service.hang_up();
     service.wait_until("it is ready", |service| service.ready().status == 200);
     assert!(service.metric("dc_zone_can_issue{zone=\"cpe.example.com\"} 1"));

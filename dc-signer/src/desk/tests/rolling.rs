@@ -238,6 +238,7 @@ async fn a_certificate_that_is_over_stops_no_other_zone(database: &Database) {
     assert_eq!(can, expected.map(|(zone, can)| (zone.to_owned(), can)));
     let faults = judgement.faults().join("\n");
     assert!(faults.starts_with("zone cpe.example.com: "), "{faults}");
+    assert!(faults.contains("ended at"), "{faults}");
     // The next one is taken as soon as it is there.
     bench.import(later).await;
     desk.keep_zones(later).await.unwrap();
