@@ -268,3 +268,17 @@ fn a_second_client_hello_with_something_behind_it_in_its_record() {
         });
     }
 }
+
+/// Here the alert is encrypted, and what is before it is random: only the reason is the same.
+#[test]
+fn whatever_follows_a_client_hello() {
+    let scene = Scene::new();
+    for (what, bytes) in nonsense() {
+        let second = |hello: &[u8]| [record(22, hello), bytes.clone()].concat();
+        let (_, expected) = after_retry(&scene, |far| stock(&scene.stock, far), &second);
+        for ours in &scene.ours {
+            let (_, reason) = after_retry(&scene, |far| serve(ours, far), &second);
+            assert_eq!(reason, expected, "{what}");
+        }
+    }
+}

@@ -239,8 +239,9 @@ fn blocking(near: &Near, far: &Far) -> (Calls, Calls) {
         scope.spawn(|| far.answer(far_io));
         near.ask(near_io);
     });
-    let calls = (*near_calls.lock().unwrap(), *far_calls.lock().unwrap());
-    calls
+    [near_calls, far_calls]
+        .map(|calls| *calls.lock().unwrap())
+        .into()
 }
 
 /// The same over asynchronous streams, on one thread.
@@ -251,8 +252,9 @@ fn asynchronous(near: &Near, far: &Far) -> (Calls, Calls) {
     on_one_thread(async {
         tokio::join!(near.ask_async(near_io), far.answer_async(far_io));
     });
-    let calls = (*near_calls.lock().unwrap(), *far_calls.lock().unwrap());
-    calls
+    [near_calls, far_calls]
+        .map(|calls| *calls.lock().unwrap())
+        .into()
 }
 
 fn on_one_thread(both: impl Future<Output = ()>) {

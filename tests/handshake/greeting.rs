@@ -6,14 +6,15 @@ use std::thread;
 
 use allocation_counter::measure;
 use dc_core::Form;
+use dc_rustls::client::UniqueName;
 use dc_rustls::server::{Acceptor, Store};
 use dc_tests::message::{add_extensions, extension, vector};
-use dc_tests::pipe::pipe;
+use dc_tests::pipe::{End, pipe};
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 
-use crate::setup::{ALL, acceptor, stock_server};
+use crate::setup::{ALL, acceptor, client, stock_server};
 
 /// A client that has said its hello and never says anything again.
 struct Mute {
@@ -109,6 +110,48 @@ fn what_was_read_with_the_end_of_a_long_hello_is_not_lost() {
         assert_eq!(length, MAX_RECORD - missing);
         assert!(there == EARLY, "{missing}: {} bytes", there.len());
     }
+}
+
+/// A network that a signal interrupts before each read.
+struct Interrupted {
+    io: End,
+    is_next: bool,
+}
+
+impl Read for Interrupted {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.is_next = !self.is_next;
+        match self.is_next {
+            true => Err(io::ErrorKind::Interrupted.into()),
+            false => self.io.read(buf),
+        }
+    }
+}
+
+impl Write for Interrupted {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.io.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.io.flush()
+    }
+}
+
+#[test]
+fn a_read_that_is_interrupted_is_tried_again() {
+    let vendor = Vendor::default();
+    let acceptor = acceptor(&vendor, &Device::new("router"), &[Form::Named]);
+    let client = client(&vendor, UniqueName::Required);
+    let (near, far) = pipe(ALL);
+    let interrupted = |io| Interrupted { io, is_next: false };
+    thread::scope(|scope| {
+        let server = scope.spawn(|| acceptor.accept(interrupted(far)).map(drop));
+        let name = ServerName::try_from(NAME).unwrap();
+        let tls = client.connect(name, interrupted(near)).unwrap();
+        server.join().unwrap().unwrap();
+        drop(tls);
+    });
 }
 
 /// Application protocols that take so many bytes in a hello.

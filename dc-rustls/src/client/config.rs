@@ -63,6 +63,9 @@ impl Config {
     ///
     /// `name` is the name that the caller wants to reach, not one that it was redirected to.
     ///
+    /// As with all of TLS, set `TCP_NODELAY`: else the first request may wait for 40 ms until a server that has
+    /// nothing to say has acknowledged the end of the handshake.
+    ///
     /// Fails with [`Error::Refused`] if the server's credential is not acceptable, or if it has none and
     /// the policy asks for one; the server has got the alert by then. Fails with [`Error::Tls`] or
     /// [`Error::Io`] for all other reasons.

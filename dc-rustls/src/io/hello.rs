@@ -129,14 +129,15 @@ impl Unfinished {
         }
         let bytes = std::mem::take(&mut self.bytes);
         let (mut edited, mut rest) = (Vec::with_capacity(bytes.len()), bytes.as_slice());
+        let mut hellos = 0;
         while let Some((hello, behind)) = split_message(rest)
             && hello.first() == Some(&CLIENT_HELLO)
         {
             edit.apply(hello, &mut edited);
-            rest = behind;
+            (hellos, rest) = (hellos + 1, behind);
         }
-        let last_record = match rest {
-            [] => 0,
+        let last_record = match (hellos, rest) {
+            (1, []) => 0,
             _ => before,
         };
         edited.extend_from_slice(rest);
