@@ -238,7 +238,8 @@ pub struct Replace {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serial: Option<String>,
     /// Whether the new box gets credentials while those of the old one are valid: until `held_until` of the answer two boxes
-    /// have one name, and whoever has the old one can pose as the new one. The audit log says so. Refused for a device whose
+    /// have one name, and whoever has the old one can pose as the new one; if it is the same box, which has only lost its keys,
+    /// nobody can. The audit log says so. Refused for a device whose
     /// name is withdrawn, and not together with `new_name`.
     #[serde(default)]
     pub at_once: bool,

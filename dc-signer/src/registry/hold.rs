@@ -126,7 +126,7 @@ mod tests {
 
     fn after(device: &Device, change: &Change, now: u64) -> Result<Device, Error> {
         let changed = device.apply(change, at(now))?;
-        Ok(changed.map_or(device.clone(), |changed| changed.device))
+        Ok(changed.map_or_else(|| device.clone(), |changed| changed.device))
     }
 
     fn keep(at_once: bool) -> Change {

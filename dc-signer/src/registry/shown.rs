@@ -208,14 +208,12 @@ mod tests {
                 agent.ask(&mut signer);
             }
             let mut got: Vec<Option<Sha256>> = vec![None, agent.holds];
-            let mut keys = 500_000;
-            for (show, lost) in shows {
+            for (key, (show, lost)) in (500_000..).zip(shows) {
                 // Often enough that nothing is ever old.
                 signer.now += 5 * 3600;
-                keys += 1;
                 let request = Request {
                     shown: got[got.len() - 1 - show.min(got.len() - 1)],
-                    key: keys,
+                    key,
                 };
                 got.push(Some(signer.issue(&request)));
                 signer.now += 60;

@@ -123,4 +123,5 @@ Replace a device: another box takes its name over, or another customer the box
 
 A name is one box's alone. The old box gets nothing from now on, but the credential that it holds is valid for up to a week. So the new \
 box gets credentials when that is over; a device that was suspended stays on the list of withdrawn names until then. Two ways \
-do not wait: --new-name gives the box a name that nobody has had, and --at-once the old name while the old box can still use it.";
+do not wait: --new-name gives the box a name that nobody has had, and --at-once the old name while the old box can still use it. \
+If the box is the same one and has only lost its keys, nobody else has them, and --at-once costs nothing.";

@@ -33,9 +33,9 @@ enum Does {
 /// How the next box is known.
 #[derive(Clone, Copy, Debug)]
 enum Successor {
-    ByCode,
-    ByKey(usize),
-    BySerial(usize),
+    Code,
+    Key(usize),
+    Serial(usize),
 }
 
 const BOXES: usize = 3;
@@ -43,9 +43,9 @@ const BOXES: usize = 3;
 fn does() -> impl Strategy<Value = Does> {
     let who = || 0..BOXES;
     let by = prop_oneof![
-        Just(Successor::ByCode),
-        who().prop_map(Successor::ByKey),
-        who().prop_map(Successor::BySerial),
+        Just(Successor::Code),
+        who().prop_map(Successor::Key),
+        who().prop_map(Successor::Serial),
     ];
     let hours = proptest::sample::select(vec![1, 30, 70, 163, 165]);
     prop_oneof![
@@ -67,9 +67,9 @@ fn takes_over() -> impl Strategy<Value = Vec<Does>> {
     (0..3_usize, 0..BOXES, wait, any::<bool>(), suspends).prop_map(
         |(way, who, hours, at_once, suspends)| {
             let (by, with_code) = match way {
-                0 => (Successor::ByCode, true),
-                1 => (Successor::ByKey(who), false),
-                _ => (Successor::BySerial(who), false),
+                0 => (Successor::Code, true),
+                1 => (Successor::Key(who), false),
+                _ => (Successor::Serial(who), false),
             };
             let suspend = suspends.then_some(Does::Suspend);
             let then = [
@@ -147,7 +147,7 @@ impl World<'_> {
             Does::NewCode => {
                 let by = self.bench.by(self.now());
                 let code = self.bench.desk.new_code(self.device().await.id, &by).await;
-                self.code = code.ok().map(|code| code.code).or(self.code.take());
+                self.code = code.ok().map(|code| code.code).or_else(|| self.code.take());
             }
             Does::NewName => self.replace(None, false).await,
             Does::Replace { by, at_once } => self.replace(Some(*by), *at_once).await,
@@ -246,12 +246,12 @@ impl World<'_> {
         let how = Replace {
             new_name: by.is_none(),
             enrolment_key: match by {
-                Some(Successor::ByKey(who)) => Some(self.boxes[who].keys[0].key().to_string()),
+                Some(Successor::Key(who)) => Some(self.boxes[who].keys[0].key().to_string()),
                 _ => None,
             },
-            manufacturer: matches!(by, Some(Successor::BySerial(_))).then(|| "acme".to_owned()),
+            manufacturer: matches!(by, Some(Successor::Serial(_))).then(|| "acme".to_owned()),
             serial: match by {
-                Some(Successor::BySerial(who)) => Some(self.serial(who)),
+                Some(Successor::Serial(who)) => Some(self.serial(who)),
                 _ => None,
             },
             at_once,
@@ -261,7 +261,10 @@ impl World<'_> {
         let Ok(replaced) = replaced else {
             return;
         };
-        self.code = replaced.code.map(|code| code.code).or(self.code.take());
+        self.code = replaced
+            .code
+            .map(|code| code.code)
+            .or_else(|| self.code.take());
         let name = before.name.to_string();
         match by {
             None => self.of_name(&name).for_each(|one| one.withdrawn = true),

@@ -1,12 +1,12 @@
-//! Reading, checking and continuing the audit log.
+//! Reading and checking the audit log.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use crate::registry::{self, Action, Change, Device, Head, Record, State};
+use crate::registry::{self, Action, Device, Head, Record, State};
 use crate::store::sql::{Session, corrupt};
-use crate::store::{Act, Error, Find};
+use crate::store::{Error, Find};
 
-use super::work::{HEAD, Work, head};
+use super::work::{HEAD, head};
 use super::{devices, rows};
 
 pub(super) async fn from<S: Session>(
@@ -102,102 +102,6 @@ fn not_in_audit(device: Device) -> Error {
         name: device.name,
         state: device.state,
     }
-}
-
-/// Continues the log with the records of a newer copy, and keeps out who was kept out since.
-pub(super) async fn replay<S: Session>(
-    work: &mut Work<S>,
-    newer: &[Record],
-    by: &Act,
-) -> Result<u64, Error> {
-    let here = work.head;
-    let mut replayed = Replayed::default();
-    for record in newer {
-        if record.seq < here.seq {
-            continue;
-        }
-        if record.seq == here.seq {
-            // The copy must have had the same past.
-            if record.hash() != here.hash {
-                return Err(registry::Error::AuditLink { seq: here.seq }.into());
-            }
-            continue;
-        }
-        work.follow(record)?;
-        replayed.apply(work, record, by).await?;
-    }
-    replayed.suspend_replaced(work, by).await?;
-    let entry = work.entry(Action::Replay, by);
-    work.log(entry);
-    Ok(replayed.changed)
-}
-
-#[derive(Default)]
-struct Replayed {
-    changed: u64,
-    /// Which device is behind these names now is not in the log.
-    replaced: BTreeSet<String>,
-}
-
-impl Replayed {
-    async fn apply<S: Session>(
-        &mut self,
-        work: &mut Work<S>,
-        record: &Record,
-        by: &Act,
-    ) -> Result<(), Error> {
-        let Some(name) = &record.entry.name else {
-            return Ok(());
-        };
-        let change = match record.entry.action {
-            Action::Suspend => Change::Suspend,
-            Action::Resume => Change::Resume,
-            Action::Retire => Change::Retire,
-            Action::Replace => {
-                self.replaced.insert(name.clone());
-                // As the log has it from here on; what may be done is decided at the end.
-                Change::Resume
-            }
-            _ => return Ok(()),
-        };
-        let Some(device) = named(work, name).await? else {
-            return Ok(());
-        };
-        // What the log says was done may already be so, or be of no meaning for an older state.
-        if let Ok(Some(changed)) = device.apply(&change, record.entry.time) {
-            devices::write_change(work, &changed, by).await?;
-            self.changed += 1;
-        }
-        Ok(())
-    }
-
-    /// Keys and names of a replacement are not in the log. So the devices that were replaced get
-    /// nothing until an operator has looked at them.
-    async fn suspend_replaced<S: Session>(
-        &mut self,
-        work: &mut Work<S>,
-        by: &Act,
-    ) -> Result<(), Error> {
-        for name in std::mem::take(&mut self.replaced) {
-            let Some(device) = named(work, &name).await? else {
-                continue;
-            };
-            if matches!(device.state, State::Preregistered | State::Active) {
-                devices::change(work, device.id, &Change::Suspend, by).await?;
-                self.changed += 1;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The device that has this name now.
-async fn named<S: Session>(work: &mut Work<S>, name: &str) -> Result<Option<Device>, Error> {
-    let Ok(name) = crate::names::parse(name) else {
-        return Ok(None);
-    };
-    let device = devices::find(&mut work.session, &Find::Name(name.clone())).await?;
-    Ok(device.filter(|device| device.name == name))
 }
 
 const AT_ONCE: u32 = 10_000;

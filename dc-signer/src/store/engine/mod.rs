@@ -31,6 +31,7 @@ mod operators;
 mod queue;
 mod record;
 mod replicas;
+mod replay;
 mod room;
 mod rows;
 mod withdrawn;
@@ -268,7 +269,7 @@ impl<D: Database> Store for Engine<D> {
 
     async fn replay(&self, newer: &[Record], by: &Act) -> Result<u64, Error> {
         let mut work = self.begin().await?;
-        let replayed = audit::replay(&mut work, newer, by).await;
+        let replayed = replay::replay(&mut work, newer, by).await;
         work.end(replayed).await
     }
 

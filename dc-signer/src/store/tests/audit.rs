@@ -6,6 +6,8 @@ use crate::registry::{Action, Replacement, State};
 on_both! {
     a_backup_cannot_let_anybody_back_in,
     a_device_that_was_let_in_by_hand_is_found,
+    a_backup_gives_no_name_to_a_second_box,
+    a_backup_takes_nobody_for_a_copy,
     a_device_that_was_replaced_since_the_backup_is_suspended,
     a_log_with_another_past_is_not_replayed,
     a_record_that_was_changed_by_hand_is_found,
@@ -255,5 +257,89 @@ async fn a_log_with_another_past_is_not_replayed(db: &Database) {
         refused(error),
         registry::Error::AuditSequence { expected, found }
     );
+    backup.end().await;
+}
+
+async fn a_backup_gives_no_name_to_a_second_box(db: &Database) {
+    let backup = with_backup(db, 2).await;
+    let [kept, renamed] = [new_device(0).id, new_device(1).id];
+    let store = &*db.store;
+    for id in [kept, renamed] {
+        let device = by_id(store, id).await;
+        store.record(issuance(&device, 5)).await.unwrap();
+    }
+    let keep = Change::Replace(Replacement::KeepName {
+        manufactured: None,
+        at_once: false,
+    });
+    store
+        .change_device(kept, &keep, &by(NOW + 6))
+        .await
+        .unwrap();
+    let change = names::renamed(10, 1);
+    store
+        .change_device(renamed, &change, &by(NOW + 6))
+        .await
+        .unwrap();
+    let log = store.audit_from(1, 999).await.unwrap();
+    let restored = &*backup.store;
+    assert_eq!(restored.replay(&log, &by(NOW + 9)).await.unwrap(), 2);
+    let over = NOW + 5 + 164 * 3600 + 1;
+    let device = by_id(restored, kept).await;
+    assert_eq!((device.state, device.key), (State::Suspended, None));
+    assert_eq!(device.waits_until(at(NOW + 9)), Some(at(over)));
+    // Nor is it off the list when somebody has looked at it.
+    let resume = Change::Resume;
+    restored
+        .change_device(kept, &resume, &by(NOW + 10))
+        .await
+        .unwrap();
+    let names = restored
+        .withdrawn(&zone(), at(over - 1))
+        .await
+        .unwrap()
+        .names;
+    assert_eq!(names.len(), 3, "{names:?}");
+    let device = by_id(restored, renamed).await;
+    assert_eq!(device.name.as_str(), "d10.cpe.example.com");
+    assert_eq!((device.state, device.key), (State::Suspended, None));
+    restored.verify_audit().await.unwrap();
+    backup.end().await;
+}
+
+async fn a_backup_takes_nobody_for_a_copy(db: &Database) {
+    let backup = with_backup(db, 1).await;
+    let store = &*db.store;
+    let device = by_id(store, new_device(0).id).await;
+    let switch = Change::SwitchKey { key: key("next") };
+    store.record(issuance(&device, 1)).await.unwrap();
+    store
+        .change_device(device.id, &switch, &by(NOW + 2))
+        .await
+        .unwrap();
+    let last = Issuance {
+        key: key("next"),
+        credentials: vec![key("named"), key("rfc9345")],
+        shown: Some(issuance(&device, 1).credentials[0]),
+        ..issuance(&device, 3)
+    };
+    store.record(last).await.unwrap();
+    let log = store.audit_from(1, 999).await.unwrap();
+    let restored = &*backup.store;
+    assert_eq!(restored.replay(&log, &by(NOW + 9)).await.unwrap(), 0);
+    let there = by_id(store, device.id).await;
+    let here = by_id(restored, device.id).await;
+    assert_eq!(
+        (here.key, here.credential, here.hold),
+        (there.key, there.credential, there.hold)
+    );
+    let next = Issuance {
+        key: key("next"),
+        shown: Some(key("named")),
+        ..issuance(&device, 300_000)
+    };
+    let recorded = restored.record(next).await.unwrap();
+    assert!(matches!(recorded, Recorded::Now { flagged: false, .. }));
+    restored.verify_audit().await.unwrap();
     backup.end().await;
 }

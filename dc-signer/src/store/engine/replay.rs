@@ -1,0 +1,262 @@
+//! Continuing the audit log with the records of a newer copy, and doing again what they say was done: so that a restored backup
+//! lets nobody back in, and gives no name to a second box.
+
+use std::collections::{BTreeSet, HashMap};
+
+use pki_types::UnixTime;
+
+use crate::registry::{
+    self, Action, Change, Device, DeviceId, Held, NameChange, Record, Replacement, Shown, State,
+};
+use crate::store::sql::Session;
+use crate::store::{Act, Error, Find};
+
+use super::work::Work;
+use super::{devices, withdrawn};
+
+/// Continues the log with the records of a newer copy, and keeps out who was kept out since.
+pub(super) async fn replay<S: Session>(
+    work: &mut Work<S>,
+    newer: &[Record],
+    by: &Act,
+) -> Result<u64, Error> {
+    let here = work.head;
+    let mut replayed = Replayed::default();
+    for record in newer {
+        if record.seq < here.seq {
+            continue;
+        }
+        if record.seq == here.seq {
+            // The copy must have had the same past.
+            if record.hash() != here.hash {
+                return Err(registry::Error::AuditLink { seq: here.seq }.into());
+            }
+            continue;
+        }
+        work.follow(record)?;
+        replayed.apply(work, record).await?;
+    }
+    replayed.finish(work, by).await?;
+    let entry = work.entry(Action::Replay, by);
+    work.log(entry);
+    Ok(replayed.changed)
+}
+
+#[derive(Default)]
+struct Replayed {
+    changed: u64,
+    /// By name, what was issued and is not written yet: only the last one and the longest count.
+    issued: HashMap<String, Issued>,
+    /// Which box is behind these names now is not all in the log.
+    replaced: BTreeSet<String>,
+    /// What was replaced last, and when: the record behind it may say more.
+    replacing: Option<(DeviceId, UnixTime)>,
+}
+
+struct Issued {
+    held: Held,
+    until: UnixTime,
+}
+
+impl Replayed {
+    async fn apply<S: Session>(
+        &mut self,
+        work: &mut Work<S>,
+        record: &Record,
+    ) -> Result<(), Error> {
+        let Some(name) = &record.entry.name else {
+            return Ok(());
+        };
+        if record.entry.action == Action::Issue {
+            self.end_replacement(work, record).await?;
+            self.note(name, record);
+            return Ok(());
+        }
+        self.catch_up(work, name).await?;
+        self.end_replacement(work, record).await?;
+        let Some(device) = named(work, name).await? else {
+            return Ok(());
+        };
+        let time = record.entry.time;
+        match (record.entry.action, record.entry.spki_sha256) {
+            (Action::Suspend, _) => self.move_to(work, &device, &Change::Suspend, time).await,
+            (Action::Resume, _) => self.move_to(work, &device, &Change::Resume, time).await,
+            (Action::Retire, _) => self.move_to(work, &device, &Change::Retire, time).await,
+            (Action::Replace, _) => {
+                self.replacing = Some((device.id, time));
+                Ok(())
+            }
+            (Action::Enrol, Some(key)) => {
+                change(work, &device, &Change::Enrol { key }, time).await?;
+                Ok(())
+            }
+            (Action::SwitchKey, Some(key)) => {
+                change(work, &device, &Change::SwitchKey { key }, time).await?;
+                Ok(())
+            }
+            (Action::FinishSwitch, Some(_)) => {
+                devices::update(&mut work.session, &device.switch_finished(time)).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Of one issuance in two forms, the first is what the device is said to hold.
+    fn note(&mut self, name: &str, record: &Record) {
+        let entry = &record.entry;
+        let (Some(spki_sha256), Some(sha256), Some(expires)) =
+            (entry.spki_sha256, entry.credential_sha256, entry.expires)
+        else {
+            return;
+        };
+        let held = Held {
+            sha256,
+            spki_sha256,
+            issued: entry.time,
+            expires,
+        };
+        let is_second = |before: &Issued| {
+            (before.held.spki_sha256, before.held.issued) == (spki_sha256, entry.time)
+        };
+        match self.issued.get_mut(name) {
+            Some(before) if is_second(before) => {}
+            Some(before) => {
+                (before.held, before.until) = (held, before.until.max(expires));
+            }
+            None => {
+                let until = expires;
+                self.issued.insert(name.to_owned(), Issued { held, until });
+            }
+        }
+    }
+
+    /// Writes what was issued for a name before anything else happens to it.
+    async fn catch_up<S: Session>(&mut self, work: &mut Work<S>, name: &str) -> Result<(), Error> {
+        let Some(issued) = self.issued.remove(name) else {
+            return Ok(());
+        };
+        let Some(mut device) = named(work, name).await? else {
+            return Ok(());
+        };
+        if device.hand_out(issued.held, None) == NameChange::Restored {
+            withdrawn::restore(work, &device).await?;
+        }
+        device.hold.until = device.hold.until.max(Some(issued.until));
+        // What it showed is not in the log.
+        device.shown = Shown::Unknown;
+        devices::update(&mut work.session, &device).await
+    }
+
+    async fn move_to<S: Session>(
+        &mut self,
+        work: &mut Work<S>,
+        device: &Device,
+        to: &Change,
+        time: UnixTime,
+    ) -> Result<(), Error> {
+        self.changed += u64::from(change(work, device, to, time).await?);
+        Ok(())
+    }
+
+    /// Does what was begun by the record before.
+    async fn end_replacement<S: Session>(
+        &mut self,
+        work: &mut Work<S>,
+        record: &Record,
+    ) -> Result<(), Error> {
+        let Some((id, time)) = self.replacing.take() else {
+            return Ok(());
+        };
+        let device = devices::by_id(work, id).await?;
+        let new_name = match (record.entry.action, &record.entry.name) {
+            (Action::NewName, Some(name)) => crate::names::parse(name).ok(),
+            _ => None,
+        };
+        let replacement = match new_name {
+            Some(name) if find(work, &name).await?.is_none() => Replacement::NewName {
+                epoch: device.epoch.saturating_add(1),
+                name,
+            },
+            _ => Replacement::KeepName {
+                manufactured: None,
+                at_once: record.entry.action == Action::TakeName,
+            },
+        };
+        change(work, &device, &Change::Replace(replacement), time).await?;
+        let device = devices::by_id(work, id).await?;
+        self.replaced.insert(device.name.to_string());
+        Ok(())
+    }
+
+    /// Whoever was replaced gets nothing until an operator has looked at it, because a manufacturer's serial number is not in the log.
+    async fn finish<S: Session>(&mut self, work: &mut Work<S>, by: &Act) -> Result<(), Error> {
+        if let Some((id, time)) = self.replacing.take() {
+            let device = devices::by_id(work, id).await?;
+            let keep = Change::Replace(Replacement::KeepName {
+                manufactured: None,
+                at_once: false,
+            });
+            change(work, &device, &keep, time).await?;
+            self.replaced.insert(device.name.to_string());
+        }
+        let names: Vec<String> = self.issued.keys().cloned().collect();
+        for name in names {
+            self.catch_up(work, &name).await?;
+        }
+        for name in std::mem::take(&mut self.replaced) {
+            let Some(device) = named(work, &name).await? else {
+                continue;
+            };
+            if matches!(device.state, State::Preregistered | State::Active) {
+                devices::change(work, device.id, &Change::Suspend, by).await?;
+                self.changed += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether it changed anything: what the log says was done may already be so, or be of no meaning for an older state.
+async fn change<S: Session>(
+    work: &mut Work<S>,
+    device: &Device,
+    change: &Change,
+    time: UnixTime,
+) -> Result<bool, Error> {
+    let Ok(Some(changed)) = device.apply(change, time) else {
+        return Ok(false);
+    };
+    let keys = [
+        changed.device.key,
+        changed.device.next_key.map(|next| next.spki_sha256),
+    ];
+    for key in keys.into_iter().flatten() {
+        let other = devices::find(&mut work.session, &Find::Key(key)).await?;
+        if other.is_some_and(|other| other.id != device.id) {
+            return Ok(false);
+        }
+    }
+    let by = Act {
+        actor: String::new(),
+        at: time,
+    };
+    devices::write_change(work, &changed, &by).await?;
+    Ok(true)
+}
+
+/// The device that has this name now.
+async fn named<S: Session>(work: &mut Work<S>, name: &str) -> Result<Option<Device>, Error> {
+    let Ok(name) = crate::names::parse(name) else {
+        return Ok(None);
+    };
+    let device = find(work, &name).await?;
+    Ok(device.filter(|device| device.name == name))
+}
+
+/// The device that has or had this name.
+async fn find<S: Session>(
+    work: &mut Work<S>,
+    name: &dc_core::UniqueName<'static>,
+) -> Result<Option<Device>, Error> {
+    devices::find(&mut work.session, &Find::Name(name.clone())).await
+}
