@@ -3,6 +3,7 @@
 //! Each use case has its file. A credential is approved, signed, verified and on record before it is returned.
 
 mod answer;
+mod checks;
 mod clones;
 mod codes;
 mod delegations;
@@ -43,6 +44,7 @@ pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
 use crate::config::Config;
 use crate::error::Error;
 use crate::store::Store;
+use checks::Checks;
 use delegations::{Delegations, View};
 use guard::Guard;
 use settings::Settings;
@@ -53,6 +55,7 @@ pub struct Desk {
     store: Arc<dyn Store>,
     settings: ArcSwap<Settings>,
     delegations: Delegations,
+    checks: Checks,
     guard: Guard,
     lists: Lists,
     secrets: Secrets,
@@ -69,6 +72,7 @@ impl Desk {
         let desk = Self {
             settings: ArcSwap::from_pointee(Settings::new(config)?),
             delegations: Delegations::new(&config.data),
+            checks: Checks::new(),
             guard: Guard::new(latest, crate::clock::now()?),
             lists: Lists::default(),
             secrets: Secrets::open(&config.data, latest.is_none())?,
@@ -132,6 +136,7 @@ impl fmt::Debug for Desk {
             store,
             settings: _,
             delegations: _,
+            checks: _,
             guard: _,
             lists: _,
             secrets: _,
