@@ -36,7 +36,7 @@ pub(super) async fn enroll(
     let began = Instant::now();
     let chain = holder.certificate.chain();
     let done = app.desk.enrol(&request, chain, now).await;
-    answer(&app, Path::Enroll, began, done)
+    answer(&app, &holder, Path::Enroll, began, done)
 }
 
 /// Renew: get new credentials for the same name.
@@ -56,11 +56,12 @@ pub(super) async fn renew(
     let now = clock::now()?;
     let began = Instant::now();
     let done = app.desk.renew(&request, holder.key(), now).await;
-    answer(&app, Path::Renew, began, done)
+    answer(&app, &holder, Path::Renew, began, done)
 }
 
 fn answer(
     app: &App,
+    holder: &KeyHolder,
     path: Path,
     began: Instant,
     done: Result<Vec<u8>, Refusal>,
@@ -68,6 +69,7 @@ fn answer(
     let took = began.elapsed();
     match done {
         Ok(json) => {
+            holder.is_device(app);
             app.metrics.issued(zone_in(&json), path, "ok", took);
             // The bytes as they are on record: a second attempt gets them unchanged.
             let headers = [
