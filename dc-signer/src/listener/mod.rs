@@ -150,7 +150,9 @@ impl Listener {
                 return None;
             }
         };
-        let most = self.settings.load().listen.max_handshakes;
+        let listen = &self.settings.load().listen;
+        // Else handshakes alone could take all places, and none of them has to go for a connection.
+        let most = listen.max_handshakes.min(listen.max_connections / 2);
         let (turn, evicted) = self.handshakes.enter(from, most);
         self.shed(Shed::Handshakes, evicted);
         Some((tcp, Place { from, open, turn }))

@@ -92,6 +92,17 @@ fn devices_and_new_ones_get_in_while_one_host_keeps_idle_connections() {
 }
 
 #[test]
+fn devices_get_in_while_one_host_opens_connections_and_says_nothing() {
+    let rig = Rig::start_with("max_connections = 40\nhandshake_timeout = \"10m\"");
+    let (router, _) = Router::enrolled(&rig, "one");
+    let client = rig.client().from(2);
+    let _silent: Vec<_> = (0..200).filter_map(|_| client.tcp().ok()).collect();
+    for number in 0..5 {
+        router.renew(&csr(), &format!("{number}")).ok();
+    }
+}
+
+#[test]
 fn a_full_house_leaves_a_known_device_its_connection_and_a_slow_ones_of_another_host() {
     let limits = "max_connections = 20\nmax_connections_per_address = 1000\nidle_timeout = \"10m\"\nheader_timeout = \"10m\"";
     let rig = Rig::start_with(limits);
