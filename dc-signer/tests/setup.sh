@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Installs by apt what the tests of dc-signer need beside Rust: a PostgreSQL server, which they start themselves, a browser
-# with its driver, and promtool, which checks the alert rules. When everything is there it does nothing.
+# with its driver and what gives it a certificate, and promtool, which checks the alert rules. When everything is there it does nothing.
 set -euo pipefail
 
 missing_packages() {
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null || echo postgresql
     command -v chromium >/dev/null || echo chromium
     command -v chromedriver >/dev/null || echo chromium-driver
+    command -v openssl >/dev/null || echo openssl
+    command -v certutil >/dev/null && command -v pk12util >/dev/null || echo libnss3-tools
 }
 
 packages=$(missing_packages | xargs)

@@ -1,5 +1,6 @@
 //! Bodies and queries: bounded in length and time, and strict.
 
+use std::error::Error;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -11,6 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::problem::Refused;
+use crate::listener::TooSlow;
 use crate::protocol::Kind;
 
 /// A JSON body of at most [`MAX_BODY`] bytes.
@@ -121,14 +123,33 @@ fn without_place(text: &str) -> &str {
 }
 
 async fn whole(body: Body) -> Result<Bytes, Refused> {
-    let reading = Limited::new(body, MAX_BODY).collect();
+    let mut body = Limited::new(body, MAX_BODY);
+    let reading = async {
+        // Copied together: pieces that are kept as they come may be of one byte each.
+        let mut read = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| failed(&*error, MAX_BODY))?;
+            read.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+        }
+        Ok(read.into())
+    };
     let read = tokio::time::timeout(BODY_TIME, reading).await;
-    let read = read.map_err(|_| too_slow())?;
-    read.map(http_body_util::Collected::to_bytes)
-        .map_err(|error| match error.is::<LengthLimitError>() {
-            true => too_large(MAX_BODY),
-            false => broken_off(),
-        })
+    read.unwrap_or_else(|_| Err(too_slow()))
+}
+
+/// Why a body cannot be read.
+pub(super) fn failed(error: &(dyn Error + 'static), limit: usize) -> Refused {
+    if error.is::<LengthLimitError>() {
+        return too_large(limit);
+    }
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<TooSlow>() {
+            return too_slow();
+        }
+        cause = error.source();
+    }
+    broken_off()
 }
 
 pub(super) fn too_large(limit: usize) -> Refused {

@@ -10,13 +10,13 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Frame;
 use tokio::sync::mpsc;
 
 use super::App;
 use super::access::{Manager, Viewer};
-use super::body::{MAX_BODY, Params, broken_off, media_type, parse, too_large, too_slow};
+use super::body::{MAX_BODY, Params, broken_off, failed, media_type, parse, too_large, too_slow};
 use super::devices::Which;
 use super::problem::Refused;
 use crate::protocol::{AddLine, AddedDevice, Device, NDJSON, NewDevice, Problem, RefusedLine};
@@ -112,10 +112,7 @@ async fn next(body: &mut Limited<Body>) -> Result<Option<Bytes>, Refused> {
     match frame.map_err(|_| too_slow())? {
         None => Ok(None),
         Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
-        Some(Err(error)) => Err(match error.is::<LengthLimitError>() {
-            true => too_large(MAX_BULK),
-            false => broken_off(),
-        }),
+        Some(Err(error)) => Err(failed(&*error, MAX_BULK)),
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn enroll(
     let began = Instant::now();
     let chain = holder.certificate.chain();
     let done = app.desk.enrol(&request, chain, now).await;
-    answer(&app, Path::Enroll, began, now, done)
+    answer(&app, &holder, Path::Enroll, began, now, done)
 }
 
 /// Renew: get new credentials for the same name.
@@ -58,11 +58,12 @@ pub(super) async fn renew(
     let now = clock::now()?;
     let began = Instant::now();
     let done = app.desk.renew(&request, holder.key(), now).await;
-    answer(&app, Path::Renew, began, now, done)
+    answer(&app, &holder, Path::Renew, began, now, done)
 }
 
 fn answer(
     app: &App,
+    holder: &KeyHolder,
     path: Path,
     began: Instant,
     now: UnixTime,
@@ -71,6 +72,7 @@ fn answer(
     let took = began.elapsed();
     match done {
         Ok(json) => {
+            holder.is_device(app);
             app.metrics.issued(zone_in(&json), path, "ok", took);
             // The bytes as they are on record: a second attempt gets them unchanged.
             let headers = [

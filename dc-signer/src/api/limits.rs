@@ -1,33 +1,44 @@
-//! How often a device or an operator may come: GCRA, one bucket each.
+//! How often a device or an operator may come.
 
-use std::hash::Hash;
+use std::time::{Duration, Instant};
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota};
-
+use super::buckets::{Buckets, Passing, Quota};
 use super::problem::Refused;
 use crate::config::Limits;
 use crate::protocol::Kind;
 use crate::registry::Sha256;
 
-/// The buckets. A limiter that cannot tell lets through: it protects the service, not its secrets.
+/// The buckets. Devices that are known here have theirs apart from those of keys that anybody can invent.
 #[derive(Debug)]
 pub(super) struct RateLimits {
     configured: Limits,
-    devices: DefaultKeyedRateLimiter<Sha256>,
-    operators: DefaultKeyedRateLimiter<String>,
+    devices: Buckets<Sha256>,
+    strangers: Passing<Sha256>,
+    operators: Buckets<String>,
+}
+
+/// Whether a key's bucket is that of a device.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Counted {
+    AsDevice,
+    AsStranger,
 }
 
 impl RateLimits {
     pub(super) fn new(limits: &Limits) -> Self {
-        // A period of zero does not get through the configuration.
-        let device = Quota::with_period(limits.device_period)
-            .unwrap_or_else(|| Quota::per_hour(limits.device_burst))
-            .allow_burst(limits.device_burst);
+        let device = Quota {
+            period: limits.device_period,
+            burst: limits.device_burst.get(),
+        };
+        let operator = Quota {
+            period: Duration::from_secs(1) / limits.operator_rate.get(),
+            burst: limits.operator_rate.get(),
+        };
         Self {
             configured: *limits,
-            devices: DefaultKeyedRateLimiter::keyed(device),
-            operators: DefaultKeyedRateLimiter::keyed(Quota::per_second(limits.operator_rate)),
+            devices: Buckets::new(device),
+            strangers: Passing::new(device, MAX_STRANGERS),
+            operators: Buckets::new(operator),
         }
     }
 
@@ -37,39 +48,45 @@ impl RateLimits {
     }
 
     /// Lets the holder of an enrolment key through, or says when to come again.
-    pub(super) fn device(&self, key: &Sha256) -> Result<(), Refused> {
-        check(&self.devices, key)
-            .map_err(|seconds| too_often("this device has come too often", seconds))
+    pub(super) fn device(&self, key: &Sha256, now: Instant) -> Result<Counted, Refused> {
+        let counted = match self.devices.count_if_here(key, now) {
+            Some(counted) => counted.map(|()| Counted::AsDevice),
+            None => self
+                .strangers
+                .count(*key, now)
+                .map(|()| Counted::AsStranger),
+        };
+        counted.map_err(|wait| too_often("this device has come too often", seconds(wait)))
+    }
+
+    /// The holder of a key that was counted as a stranger's is a device.
+    pub(super) fn is_device(&self, key: &Sha256, now: Instant) {
+        // It was let through, so whether it may come once more is for the next time.
+        let _ = self.devices.count(*key, now);
     }
 
     /// The same for an operator.
-    pub(super) fn operator(&self, name: &str) -> Result<(), Refused> {
-        self.operator_wait(name)
+    pub(super) fn operator(&self, name: &str, now: Instant) -> Result<(), Refused> {
+        self.operator_wait(name, now)
             .map_err(|seconds| too_often("you have come too often", seconds))
     }
 
     /// The same; says after how many seconds to come again.
-    pub(super) fn operator_wait(&self, name: &str) -> Result<(), u64> {
-        check(&self.operators, &name.to_owned())
+    pub(super) fn operator_wait(&self, name: &str, now: Instant) -> Result<(), u64> {
+        self.operators.count(name.to_owned(), now).map_err(seconds)
     }
 
     /// Forgets those who may come anyway.
-    pub(super) fn tidy(&self) {
-        self.devices.retain_recent();
-        self.operators.retain_recent();
+    pub(super) fn tidy(&self, now: Instant) {
+        self.devices.tidy(now);
+        self.strangers.tidy(now);
+        self.operators.tidy(now);
     }
 }
 
-/// Says after how many seconds to come again.
-fn check<K: Clone + Eq + Hash>(limiter: &DefaultKeyedRateLimiter<K>, key: &K) -> Result<(), u64> {
-    // Whoever invents keys must not fill the memory.
-    if limiter.len() > MAX_KEYS {
-        return Ok(());
-    }
-    limiter.check_key(key).map_err(|not_until| {
-        let wait = not_until.wait_time_from(DefaultClock::default().now());
-        wait.as_secs() + 1
-    })
+/// Rounded up, because whoever comes too early is told to wait again.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 fn too_often(said: &str, seconds: u64) -> Refused {
@@ -77,13 +94,12 @@ fn too_often(said: &str, seconds: u64) -> Refused {
     Refused::new(Kind::RateLimited, detail).after(seconds)
 }
 
-/// About 100 MB.
-const MAX_KEYS: usize = 1_000_000;
+/// About 10 MB.
+const MAX_STRANGERS: usize = 100_000;
 
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
-    use std::time::Duration;
 
     use super::*;
 
@@ -97,24 +113,49 @@ mod tests {
 
     #[test]
     fn a_device_may_come_as_often_as_the_burst_and_then_once_in_a_period() {
-        let limits = limits(3);
+        let (limits, now) = (limits(3), Instant::now());
         let (one, other) = (Sha256::of(b"one"), Sha256::of(b"other"));
         for _ in 0..3 {
-            limits.device(&one).unwrap();
+            limits.device(&one, now).unwrap();
         }
-        let problem = limits.device(&one).unwrap_err().into_problem();
+        let problem = limits.device(&one, now).unwrap_err().into_problem();
         assert_eq!(problem.kind(), Some(Kind::RateLimited));
-        assert!(problem.detail.contains("come again in 3"), "{problem:?}");
-        limits.device(&other).unwrap();
-        limits.tidy();
-        assert!(limits.device(&one).is_err());
+        assert!(
+            problem.detail.contains("come again in 3600 s"),
+            "{problem:?}"
+        );
+        limits.device(&other, now).unwrap();
+        limits.tidy(now);
+        assert!(limits.device(&one, now).is_err());
+    }
+
+    #[test]
+    fn a_million_invented_keys_take_neither_a_devices_limit_away_nor_their_own_nor_much_memory() {
+        let (limits, now) = (limits(3), Instant::now());
+        let device = Sha256::of(b"device");
+        assert_eq!(limits.device(&device, now).unwrap(), Counted::AsStranger);
+        limits.is_device(&device, now);
+        for _ in 0..2 {
+            assert_eq!(limits.device(&device, now).unwrap(), Counted::AsDevice);
+        }
+        for number in 0..1_100_000_u32 {
+            let invented = Sha256::of(&number.to_be_bytes());
+            limits.device(&invented, now).unwrap();
+        }
+        limits.tidy(now);
+        assert!(limits.device(&device, now).is_err());
+        let last = Sha256::of(&1_099_999_u32.to_be_bytes());
+        limits.device(&last, now).unwrap();
+        limits.device(&last, now).unwrap();
+        assert!(limits.device(&last, now).is_err());
+        assert!(limits.strangers.len() <= MAX_STRANGERS);
     }
 
     #[test]
     fn an_operator_has_a_bucket_of_its_own() {
-        let limits = limits(1);
-        limits.operator("alice").unwrap();
-        assert!(limits.operator("alice").is_err());
-        limits.operator("bob").unwrap();
+        let (limits, now) = (limits(1), Instant::now());
+        limits.operator("alice", now).unwrap();
+        assert!(limits.operator("alice", now).is_err());
+        limits.operator("bob", now).unwrap();
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod body;
+mod buckets;
 mod bulk;
 mod device;
 mod devices;
@@ -16,7 +17,7 @@ mod refused;
 mod zones;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::Router;
@@ -98,7 +99,7 @@ impl App {
 
     /// Lets an operator through, or says after how many seconds to come again: pages and API count together.
     pub fn operator_may_come(&self, name: &str) -> Result<(), u64> {
-        let limited = self.limits.load().operator_wait(name);
+        let limited = self.limits.load().operator_wait(name, Instant::now());
         limited.inspect_err(|_| self.metrics.shed(Shed::OperatorRate))
     }
 
@@ -112,7 +113,7 @@ impl App {
     ///
     /// Fails with what the database fails with; then the numbers are kept for the next time.
     pub async fn tidy(&self, now: UnixTime) -> Result<(), store::Error> {
-        self.limits.load().tidy();
+        self.limits.load().tidy(Instant::now());
         let refused = self.refused.take();
         if refused.is_empty() {
             return Ok(());

@@ -1,18 +1,14 @@
 //! The layer around all routes: request ids, the log, metrics, and a limit on time.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CONNECTION, CONTENT_LENGTH};
-use axum::http::{HeaderName, HeaderValue, Method, Version};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use hyper::body::{Frame, SizeHint};
 use tracing::{Instrument, field};
 
 use super::App;
@@ -21,7 +17,11 @@ use crate::protocol::Kind;
 use crate::telemetry::RequestId;
 
 /// Answers a request within its time, and says in answer, log and metrics how.
-pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(super) async fn observe(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = RequestId::next();
     let began = Instant::now();
     let method = method(request.method());
@@ -32,19 +32,12 @@ pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next:
         .to_owned();
     let span = tracing::info_span!("request", %id, method, route, caller = field::Empty);
     let limit = app.request_time(&route);
-    let http1 = request.version() < Version::HTTP_2;
-    let (mut request, body) = track(request);
     request.extensions_mut().insert(id);
     let answering = tokio::time::timeout(limit, next.run(request)).instrument(span.clone());
     let response = answering
         .await
         .unwrap_or_else(|_| too_late().into_response());
-    let mut response = identify(response, id);
-    if http1 && !body.was_read() {
-        // hyper closes such a connection, so nobody should send a second request over it.
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(CONNECTION, close);
-    }
+    let response = identify(response, id);
     let took = began.elapsed();
     let status = response.status().as_u16();
     app.metrics.answered(&route, method, status, took);
@@ -55,56 +48,6 @@ pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     }
     span.in_scope(|| log(status, took, problem));
     response
-}
-
-/// Whether a body has been read to its end.
-#[derive(Clone, Debug, Default)]
-struct Progress(Arc<AtomicBool>);
-
-impl Progress {
-    fn was_read(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-fn track(request: Request) -> (Request, Progress) {
-    let progress = Progress::default();
-    let ended = progress.0.clone();
-    let request = request.map(|body| {
-        ended.store(body.is_end_stream(), Ordering::Relaxed);
-        Body::new(Tracked { body, ended })
-    });
-    (request, progress)
-}
-
-/// A body that says when it has been read.
-#[derive(Debug)]
-struct Tracked {
-    body: Body,
-    ended: Arc<AtomicBool>,
-}
-
-impl HttpBody for Tracked {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(context);
-        let ended = matches!(frame, Poll::Ready(None)) || self.body.is_end_stream();
-        self.ended.fetch_or(ended, Ordering::Relaxed);
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
 fn log(status: u16, took: Duration, problem: Option<&Answered>) {

@@ -1,8 +1,13 @@
 //! The API's description, made from the handlers and checked in as `openapi.json`.
 
+use std::sync::LazyLock;
+
+use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Object, Required, Type};
 use utoipa::{Modify, OpenApi};
 
 use super::{bulk, device, devices, health, public, zones};
@@ -44,8 +49,51 @@ impl Modify for Security {
             deprecated: None,
         };
         components.add_security_scheme("device", device);
+        let certificate = SecurityScheme::MutualTls {
+            description: Some(CERTIFICATE.into()),
+            extensions: None,
+            deprecated: None,
+        };
+        components.add_security_scheme("certificate", certificate);
+        for path in document.paths.paths.values_mut() {
+            if let Some(get) = &mut path.get {
+                or_certificate(get);
+            }
+            if let Some(post) = &mut path.post
+                && or_certificate(post)
+            {
+                let parameters = post.parameters.get_or_insert_default();
+                parameters.push(requested_with().into());
+            }
+        }
     }
 }
+
+/// Where a token lets an operator in, a certificate does too.
+fn or_certificate(operation: &mut Operation) -> bool {
+    let token = SecurityRequirement::new("token", [""; 0]);
+    let security = operation.security.get_or_insert_default();
+    let is_operators = security.contains(&token);
+    if is_operators {
+        security.push(SecurityRequirement::new("certificate", [""; 0]));
+    }
+    is_operators
+}
+
+/// What a request that changes something has beside a certificate.
+fn requested_with() -> Parameter {
+    ParameterBuilder::new()
+        .name("X-Requested-With")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Needed with an operator's certificate: any value. No page of another site can make a browser send it.",
+        ))
+        .schema(Some(Object::with_type(Type::String)))
+        .build()
+}
+
+const CERTIFICATE: &str = "An operator's certificate, as it was added with 'dc-signer operators add --certificate', while it is valid. Requests that change something also have the header X-Requested-With";
 
 /// The description as it is checked in.
 #[must_use]
@@ -60,7 +108,9 @@ pub fn openapi_json() -> String {
 #[utoipa::path(get, path = "/openapi.json", tag = "health", security(()),
     responses((status = 200, body = Object)))]
 pub(super) async fn document() -> Response {
-    ([(CONTENT_TYPE, "application/json")], openapi_json()).into_response()
+    // Made once, and shared by all answers: anybody may ask for it, as often as they like.
+    static JSON: LazyLock<Bytes> = LazyLock::new(|| openapi_json().into());
+    ([(CONTENT_TYPE, "application/json")], JSON.clone()).into_response()
 }
 
 #[cfg(test)]

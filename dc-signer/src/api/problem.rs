@@ -19,13 +19,18 @@ pub(crate) struct Refused {
 impl Refused {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let retry_after = match kind {
-            Kind::ClockWrong | Kind::StorageUnavailable | Kind::ZoneNotReady => Some(60),
+            Kind::Busy | Kind::ClockWrong | Kind::StorageUnavailable | Kind::ZoneNotReady => {
+                Some(60)
+            }
             Kind::Internal => Some(600),
             _ => None,
         };
+        let mut detail = detail.into();
+        // What was given may stand in it, and many answers may wait for somebody who does not read.
+        detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
         Self {
             kind,
-            detail: detail.into(),
+            detail,
             retry_after,
             available_from: None,
         }
@@ -92,6 +97,9 @@ impl IntoResponse for Refused {
         response
     }
 }
+
+/// Bytes of a sentence, however much was given.
+const MAX_DETAIL: usize = 1024;
 
 /// The problem of an answer, for the layer around all routes.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json as Answer;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -43,7 +44,8 @@ pub(super) async fn withdrawn(
     let zone = super::zones::parse(&zone)?;
     let list = app.desk.withdrawn(&zone, clock::now()?).await?;
     let headers = [(CACHE_CONTROL, CACHED), (CONTENT_TYPE, "application/json")];
-    Ok((headers, list).into_response())
+    // Shared by all answers, however many wait for somebody to read them.
+    Ok((headers, Bytes::from_owner(list)).into_response())
 }
 
 /// Short enough that a stolen device's name is withdrawn soon, long enough that a crowd costs nothing.

@@ -83,6 +83,7 @@ impl From<Refusal> for Refused {
             Refusal::Internal(error) => return bug(&error),
             Refusal::Denied(denied) => return denied.into(),
             Refusal::BadCsr(_) => Kind::BadCsr,
+            Refusal::Busy => Kind::Busy,
             Refusal::Clock(_) => Kind::ClockWrong,
             Refusal::Code(_) | Refusal::CodesOff => Kind::CodeRefused,
             Refusal::Conflict(_)

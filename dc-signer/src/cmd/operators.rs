@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use dc_signer::Error;
-use dc_signer::listener::spki_sha256;
+use dc_signer::listener::{certificate_sha256, spki_sha256};
 use dc_signer::operators::{new_token, read_certificates};
 use dc_signer::registry::{Access, Operator, OperatorName, Role, Sha256};
 use zeroize::Zeroizing;
@@ -38,7 +38,8 @@ struct Add {
     /// viewer looks, operator also manages devices, admin also manages zones
     #[arg(long)]
     role: Role,
-    /// Their client certificate (PEM): its key lets them in, and no token is made
+    /// Their client certificate (PEM): it lets them in until it ends, and no token is made. The next one has to be
+    /// added too; requests that change something also have the header X-Requested-With
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
     #[command(flatten)]
@@ -85,12 +86,13 @@ impl Add {
             return Ok((Access::Token(sha256), Some(token)));
         };
         let chain = read_certificates(path)?;
-        let hash = chain.first().and_then(spki_sha256);
-        let hash = hash.ok_or_else(|| Error::MissingPem {
+        let first = chain.first().filter(|first| spki_sha256(first).is_some());
+        let first = first.ok_or_else(|| Error::MissingPem {
             path: path.clone(),
             label: "CERTIFICATE",
         })?;
-        Ok((Access::Key(Sha256::from_bytes(hash)), None))
+        let hash = Sha256::from_bytes(certificate_sha256(first));
+        Ok((Access::Certificate(hash), None))
     }
 }
 
@@ -123,7 +125,7 @@ impl fmt::Display for Added {
         let (name, role) = (&operator.name, operator.role);
         write!(f, "{name} may do what {article} {role} may")?;
         match token {
-            None => write!(f, ", with the key of the certificate"),
+            None => write!(f, ", with the certificate, until it ends"),
             Some(token) => write!(
                 f,
                 ", with this token, which is shown once and kept nowhere:\n{}",
@@ -141,7 +143,7 @@ impl fmt::Display for Listed {
         for operator in &self.0 {
             let access = match operator.access {
                 Access::Token(_) => "token",
-                Access::Key(_) => "certificate",
+                Access::Certificate(_) => "certificate",
             };
             let state = if operator.disabled {
                 "disabled"

@@ -22,6 +22,10 @@ pub struct Listen {
     pub max_handshakes: usize,
     /// The most connections.
     pub max_connections: usize,
+    /// The most connections of one IPv4 address or IPv6 network of 64 bits.
+    pub max_connections_per_address: usize,
+    /// The most requests in progress.
+    pub max_requests: usize,
     /// How long a handshake may take.
     pub handshake_timeout: Duration,
     /// How long the head of a request may take, and how long a connection may wait for one.
@@ -50,7 +54,9 @@ impl Listen {
             read.unwrap_or(default)
         };
         let max_handshakes = number("max_handshakes", 512);
-        let max_connections = number("max_connections", 10_000);
+        let max_connections = number("max_connections", 7000);
+        let max_connections_per_address = number("max_connections_per_address", 1000);
+        let max_requests = number("max_requests", 2000);
         let mut seconds = |key, default| {
             let read = section.optional(key, duration(SHORTEST..=LONGEST));
             read.unwrap_or_else(|| Duration::from_secs(default))
@@ -62,6 +68,8 @@ impl Listen {
             tls12,
             max_handshakes,
             max_connections,
+            max_connections_per_address,
+            max_requests,
             handshake_timeout: seconds("handshake_timeout", 5),
             header_timeout: seconds("header_timeout", 10),
             idle_timeout: seconds("idle_timeout", 30),

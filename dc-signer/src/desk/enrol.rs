@@ -15,6 +15,15 @@ use crate::registry::{
 };
 use crate::store::{Find, Redeemed, Redemption};
 
+/// How a device gets in.
+enum Way {
+    Code(ActivationCode),
+    /// An operator has said which device has this key, or it enrolled before.
+    Known(Box<Device>),
+    /// Its certificate may say which device it is.
+    Made,
+}
+
 /// Who asks, and for which key.
 struct Asking<'a> {
     chain: &'a [CertificateDer<'a>],
@@ -38,17 +47,25 @@ impl Desk {
         now: UnixTime,
     ) -> Result<Vec<u8>, Refusal> {
         self.guard.check(now)?;
+        let enrolment_key = enrolment_key(chain)?;
+        let way = match &request.code {
+            Some(code) => Way::Code(code.parse()?),
+            None => self.way_by_key(chain, enrolment_key).await?,
+        };
+        let csr = request.csr.clone();
+        let check = move || csr::public_key(csr.as_bytes(), algorithms());
         let asking = Asking {
             chain,
-            enrolment_key: enrolment_key(chain)?,
-            spki: csr::public_key(request.csr.as_bytes(), algorithms())?,
+            enrolment_key,
+            spki: self.checks.run(check).await??,
             now,
         };
         let shown = request.previous_sha256.as_deref();
         let shown = shown.map(str::parse).transpose()?;
-        let device = match &request.code {
-            Some(code) => self.enrol_by_code(&code.parse()?, &asking).await?,
-            None => self.enrol_by_key(&asking).await?,
+        let device = match way {
+            Way::Code(code) => self.enrol_by_code(&code, &asking).await?,
+            Way::Known(device) => *device,
+            Way::Made => self.enrol_made(&asking).await?,
         };
         let Asking {
             enrolment_key,
@@ -139,20 +156,33 @@ impl Desk {
         Ok(())
     }
 
-    /// An operator has said which device has this key, or it enrolled before, or its certificate says which
-    /// device it is.
-    async fn enrol_by_key(&self, asking: &Asking<'_>) -> Result<Device, Refusal> {
-        let by_key = Find::Key(asking.enrolment_key);
+    /// No signature is checked for whoever can be no device.
+    async fn way_by_key(
+        &self,
+        chain: &[CertificateDer<'_>],
+        enrolment_key: Sha256,
+    ) -> Result<Way, Refusal> {
+        let by_key = Find::Key(enrolment_key);
         if let Some(device) = self.store.find_device(&by_key).await? {
-            return Ok(device);
+            return Ok(Way::Known(device.into()));
         }
-        let made = self
-            .settings
-            .load()
-            .manufacturers
-            .made(asking.chain, asking.now)?;
+        let settings = self.settings.load();
+        match settings.manufacturers.may_have_made(chain) {
+            true => Ok(Way::Made),
+            false => Err(Refusal::Stranger),
+        }
+    }
+
+    /// Its certificate says which device it is.
+    async fn enrol_made(&self, asking: &Asking<'_>) -> Result<Device, Refusal> {
+        let settings = self.settings.load_full();
+        let chain = asking.chain.iter();
+        let chain: Vec<_> = chain.map(|one| one.clone().into_owned()).collect();
+        let now = asking.now;
+        let check = move || settings.manufacturers.made(&chain, now);
+        let made = self.checks.run(check).await??;
         let device = self.made_device(&made, asking.now).await?;
-        // It has a key, and by_key would have found it.
+        // It has a key, and would have been found by it.
         if matches!(device.state, State::Active) {
             self.flag(&device, asking.now).await?;
             return Err(Denied::CloneSuspected.into());

@@ -10,7 +10,8 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 /// serialNumber of the certificate's subject, or else the hwSerialNum of a hardwareModuleName (RFC 4108
-/// §5) among its subjectAltNames: as text if it is printable, else in hexadecimal.
+/// §5) among its subjectAltNames: as text if it is printable, else `hex:` and its octets in hexadecimal, so that no two
+/// serial numbers are written alike.
 ///
 /// None if it has neither, more than one of a kind, or an empty one: then it is not clear which device it is.
 pub(super) fn serial(certificate: &CertificateDer<'_>) -> Option<String> {
@@ -60,6 +61,7 @@ fn text_of(der: &[u8]) -> Option<String> {
     text.or_else(|_| utf8().map(|text| text.as_str().to_owned()))
         .or_else(|_| ia5().map(|text| text.as_str().to_owned()))
         .ok()
+        .map(|text| written(&text))
 }
 
 /// RFC 4108 §5.
@@ -105,13 +107,28 @@ fn module_serial(der: &[u8]) -> Option<String> {
         return None;
     }
     let serial = module.hw_serial_num.as_bytes();
-    let printable = serial.iter().all(|byte| matches!(byte, b' '..=b'~'));
-    match (printable, str::from_utf8(serial)) {
-        (true, Ok(text)) => Some(text.to_owned()),
-        _ => Some(data_encoding::HEXLOWER.encode(serial)),
+    match str::from_utf8(serial) {
+        // An empty one is none, however it is written.
+        Ok("") => Some(String::new()),
+        Ok(text) if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) => Some(written(text)),
+        _ => Some(in_hex(serial)),
     }
 }
 
+/// A text as it is, unless it looks like something else in hexadecimal.
+fn written(text: &str) -> String {
+    match text.starts_with(HEX) {
+        true => in_hex(text.as_bytes()),
+        false => text.to_owned(),
+    }
+}
+
+fn in_hex(octets: &[u8]) -> String {
+    format!("{HEX}{}", data_encoding::HEXLOWER.encode(octets))
+}
+
+/// What stands before a serial number in hexadecimal.
+const HEX: &str = "hex:";
 /// The most characters of a serial number.
 const MAX_LEN: usize = 128;
 const SERIAL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.5");
@@ -165,7 +182,7 @@ mod tests {
     #[test]
     fn reads_the_serial_number_of_a_hardware_module() {
         assert_eq!(module_serial(&module(b"SN-3")).unwrap(), "SN-3");
-        assert_eq!(module_serial(&module(&[0, 255])).unwrap(), "00ff");
+        assert_eq!(module_serial(&module(&[0, 255])).unwrap(), "hex:00ff");
         assert_eq!(module_serial(b"SN-3"), None);
     }
 
@@ -200,6 +217,16 @@ mod tests {
     }
 
     #[test]
+    fn octets_and_the_text_that_shows_them_are_two_serial_numbers() {
+        let of = |serial: &[u8]| module_serial(&module(serial)).unwrap();
+        assert_eq!(of(b"00ff"), "00ff");
+        assert_eq!(of(b"hex:00ff"), "hex:6865783a30306666");
+        let subject = certificate(&[text("hex:00ff")], &[]);
+        assert_eq!(serial(&subject).unwrap(), of(b"hex:00ff"));
+        assert_eq!(serial(&with_module(&module(b""))), None);
+    }
+
+    #[test]
     fn what_is_not_clear_is_none() {
         let none = [
             certificate(&[], &[]),
@@ -223,6 +250,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_two_serial_numbers_are_written_alike(one in "(hex:)?[0-9a-f]{0,4}", other: Vec<u8>) {
+            prop_assume!(other.len() < 100 && one.as_bytes() != other);
+            let of = |serial: &[u8]| module_serial(&module(serial)).unwrap();
+            prop_assert_ne!(of(one.as_bytes()), of(&other));
+            let octets = data_encoding::HEXLOWER.decode(one.trim_start_matches("hex:").as_bytes());
+            if let Ok(octets) = octets && !octets.is_empty() {
+                prop_assert_ne!(of(one.as_bytes()), of(&octets));
+            }
+        }
+
         #[test]
         fn no_bytes_make_it_panic(bytes: Vec<u8>, at: proptest::sample::Index, to: u8) {
             let _ = serial(&CertificateDer::from(bytes.clone()));

@@ -4,6 +4,7 @@
 
 mod able;
 mod answer;
+mod checks;
 mod clones;
 mod codes;
 mod delegations;
@@ -47,6 +48,7 @@ pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
 use crate::config::Config;
 use crate::error::Error;
 use crate::store::{ServerClock, Store};
+use checks::Checks;
 use delegations::{Delegations, View};
 use guard::Guard;
 use replicas::Me;
@@ -58,6 +60,7 @@ pub struct Desk {
     store: Arc<dyn Store>,
     settings: ArcSwap<Settings>,
     delegations: Delegations,
+    checks: Checks,
     guard: Guard,
     lists: Lists,
     secrets: Secrets,
@@ -78,6 +81,7 @@ impl Desk {
         let desk = Self {
             settings: ArcSwap::from_pointee(Settings::new(config)?),
             delegations: Delegations::new(&config.data, me),
+            checks: Checks::new(),
             guard: Guard::new(trace, now),
             lists: Lists::default(),
             secrets: Secrets::open(&config.data, latest.is_none())?,
@@ -190,6 +194,7 @@ impl fmt::Debug for Desk {
             store,
             settings: _,
             delegations: _,
+            checks: _,
             guard: _,
             lists: _,
             secrets: _,

@@ -23,6 +23,8 @@ pub enum Refusal {
         /// The most characters.
         max: usize,
     },
+    /// Too many callers whom nobody knows want something checked.
+    Busy,
     /// The clock cannot be right.
     Clock(Clock),
     /// The activation code enrols nobody.
@@ -132,7 +134,7 @@ impl Refusal {
         match self {
             held if held.available_from().is_some() => true,
             Self::Store(error) => error.is_temporary(),
-            Self::Clock(_) | Self::KeyNotHere { .. } => true,
+            Self::Busy | Self::Clock(_) | Self::KeyNotHere { .. } => true,
             Self::Denied(denied) => {
                 matches!(
                     denied,
@@ -177,6 +179,9 @@ impl fmt::Display for Refusal {
             Self::BadCsr(source) => fmt::Display::fmt(source, f),
             Self::BadIdempotencyKey { max } => {
                 write!(f, "an idempotency key has 1 to {max} characters")
+            }
+            Self::Busy => {
+                f.write_str("too much has to be checked now: send the same request again later")
             }
             Self::Clock(clock) => fmt::Display::fmt(clock, f),
             Self::Code(refusal) => fmt::Display::fmt(refusal, f),

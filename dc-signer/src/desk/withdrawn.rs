@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use data_encoding::BASE64;
@@ -95,18 +95,18 @@ pub(super) struct Lists(Mutex<HashMap<String, Recent>>);
 #[derive(Debug)]
 struct Recent {
     signed: UnixTime,
-    list: Vec<u8>,
+    list: Arc<[u8]>,
 }
 
 impl Lists {
-    fn recent(&self, zone: &str, now: UnixTime) -> Option<Vec<u8>> {
+    fn recent(&self, zone: &str, now: UnixTime) -> Option<Arc<[u8]>> {
         let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Recent { signed, list } = lists.get(zone)?;
         let age = now.as_secs().checked_sub(signed.as_secs())?;
         (age < RECENT.as_secs()).then(|| list.clone())
     }
 
-    fn keep(&self, zone: String, now: UnixTime, list: Vec<u8>) {
+    fn keep(&self, zone: String, now: UnixTime, list: Arc<[u8]>) {
         let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lists.insert(zone, Recent { signed: now, list });
     }
@@ -117,7 +117,7 @@ impl Desk {
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone), [`Refusal::Clock`] and
     /// [`Refusal::Store`].
-    pub async fn withdrawn(&self, zone: &Zone, now: UnixTime) -> Result<Vec<u8>, Refusal> {
+    pub async fn withdrawn(&self, zone: &Zone, now: UnixTime) -> Result<Arc<[u8]>, Refusal> {
         self.guard.check(now)?;
         let key = zone.to_string();
         if let Some(list) = self.lists.recent(&key, now) {
@@ -136,6 +136,7 @@ impl Desk {
             expires: now.as_secs().saturating_add(USABLE.as_secs()),
             names: names.collect(),
         });
+        let list: Arc<[u8]> = list.into();
         self.lists.keep(key, now, list.clone());
         Ok(list)
     }

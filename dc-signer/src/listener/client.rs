@@ -3,9 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pki_types::CertificateDer;
+use der::Decode;
+use pki_types::{CertificateDer, UnixTime};
 use ring::digest::{SHA256, digest};
 use rustls::server::ParsedCertificate;
+use x509_cert::Certificate;
 
 /// The certificate of a client that has shown, in the handshake, that it holds the private key.
 ///
@@ -34,6 +36,25 @@ impl ClientCertificate {
         &self.0.spki_sha256
     }
 
+    /// The SHA-256 of the certificate itself.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        let first = self.0.chain.first();
+        certificate_sha256(first.map(AsRef::as_ref).unwrap_or_default())
+    }
+
+    /// Whether a moment lies within the time that the certificate itself says.
+    #[must_use]
+    pub fn is_valid_at(&self, now: UnixTime) -> bool {
+        let first = self.0.chain.first();
+        let parsed = first.and_then(|first| Certificate::from_der(first).ok());
+        parsed.is_some_and(|parsed| {
+            let validity = parsed.tbs_certificate().validity();
+            let time = |time: &x509_cert::time::Time| time.to_unix_duration().as_secs();
+            (time(&validity.not_before)..=time(&validity.not_after)).contains(&now.as_secs())
+        })
+    }
+
     /// The certificate and what was sent with it.
     #[must_use]
     pub fn chain(&self) -> &[CertificateDer<'static>] {
@@ -56,13 +77,21 @@ pub fn spki_sha256(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
     digest(&SHA256, &spki).as_ref().try_into().ok()
 }
 
+/// The SHA-256 of a certificate.
+#[must_use]
+pub fn certificate_sha256(certificate: &[u8]) -> [u8; 32] {
+    // SHA-256 has 32 bytes.
+    let hash = digest(&SHA256, certificate);
+    hash.as_ref().try_into().unwrap_or_default()
+}
+
 #[cfg(test)]
 impl ClientCertificate {
-    /// As if somebody had shown in a handshake that they hold this key.
-    pub(crate) fn shown(spki_sha256: [u8; 32]) -> Self {
+    /// As if somebody had shown in a handshake that they hold its key.
+    pub(crate) fn shown(certificate: CertificateDer<'static>) -> Self {
         Self(Arc::new(Inner {
-            spki_sha256,
-            chain: Vec::new(),
+            spki_sha256: spki_sha256(&certificate).unwrap_or_default(),
+            chain: vec![certificate],
         }))
     }
 }

@@ -1,14 +1,9 @@
 //! One connection, from its first byte to its last.
 
-use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::Request;
-use axum::response::Response;
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -17,13 +12,17 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tower::ServiceExt;
 
+use super::address::Prefix;
+use super::answering::Answering;
 use super::client::ClientCertificate;
 use super::handshakes::Turn;
 use super::identity::H2;
 use super::idle::Idle;
-use super::requests::{InProgress, Requests};
+use super::intake::Intake;
+use super::memory::{MAX_HEAD, MAX_HEADER_LIST, MAX_STREAMS, SEND_BUFFER, WINDOW};
+use super::open::Open;
+use super::requests::Requests;
 use super::{Place, Settings};
 use crate::telemetry::{Handshake, Metrics};
 
@@ -32,20 +31,20 @@ pub(super) struct Connection {
     pub(super) settings: Arc<Settings>,
     pub(super) router: Router,
     pub(super) stopped: watch::Receiver<bool>,
+    pub(super) intake: Arc<Intake>,
     pub(super) metrics: Arc<Metrics>,
 }
 
 impl Connection {
     /// Shakes hands and answers requests until either side has had enough.
     pub(super) async fn serve(self, tcp: TcpStream, place: Place) {
-        let Place { open, turn } = place;
+        let Place { from, open, turn } = place;
         let _open = self.metrics.connection();
         let tls = self.shake_hands(tcp, &turn).await;
         drop(turn);
         if let Some(tls) = tls {
-            self.serve_http(tls).await;
+            self.serve_http(tls, from, open.into()).await;
         }
-        drop(open);
     }
 
     async fn shake_hands(&self, tcp: TcpStream, turn: &Turn) -> Option<TlsStream<TcpStream>> {
@@ -78,21 +77,31 @@ impl Connection {
         }
     }
 
-    async fn serve_http(mut self, tls: TlsStream<TcpStream>) {
-        let (_, session) = tls.get_ref();
-        let client = ClientCertificate::of(session);
+    async fn serve_http(mut self, mut tls: TlsStream<TcpStream>, from: Prefix, open: Arc<Open>) {
+        let (_, session) = tls.get_mut();
+        // Else whoever does not read makes us keep four times as much.
+        session.set_buffer_limit(Some(SEND_BUFFER));
         let h2 = session.alpn_protocol() == Some(H2);
-        let builder = self.http(h2);
+        let requests = Requests::of(open.clone());
+        let answering = Arc::new(Answering {
+            router: self.router.clone(),
+            client: ClientCertificate::of(session),
+            peer: open.peer(),
+            from,
+            intake: self.intake.clone(),
+            most: self.settings.listen.max_requests,
+            metrics: self.metrics.clone(),
+        });
         let idle = Idle::new(tls, self.settings.listen.idle_timeout);
-        let router = self.router.clone();
-        let requests = Requests::default();
-        let service =
-            service_fn(|request| answer(router.clone(), client.clone(), requests.begin(), request));
+        let service = service_fn(|request| answering.clone().answer(requests.begin(), request));
+        let builder = self.http(h2);
         let connection = builder.serve_connection(TokioIo::new(idle), service);
         let mut connection = pin!(connection);
         let max_age = self.settings.listen.max_age;
         let ended = tokio::select! {
             ended = connection.as_mut() => Some(ended),
+            // Others need the room, and nothing is lost: it has no request in progress.
+            () = open.over() => return,
             () = sleep(max_age) => None,
             () = requests.quiet_for(self.settings.listen.idle_timeout), if h2 => None,
             _ = self.stopped.wait_for(|stopped| *stopped) => None,
@@ -121,7 +130,10 @@ impl Connection {
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
-            .max_header_list_size(MAX_HEADER_LIST);
+            .max_header_list_size(MAX_HEADER_LIST)
+            .initial_connection_window_size(WINDOW)
+            .initial_stream_window_size(WINDOW)
+            .max_send_buf_size(SEND_BUFFER);
         builder
     }
 }
@@ -134,25 +146,5 @@ fn evict(tcp: Option<&TcpStream>) -> Handshake {
     Handshake::Evicted
 }
 
-async fn answer(
-    router: Router,
-    client: Option<ClientCertificate>,
-    in_progress: InProgress,
-    request: hyper::Request<Incoming>,
-) -> Result<Response, Infallible> {
-    let mut request: Request = request.map(Body::new);
-    if let Some(client) = client {
-        request.extensions_mut().insert(client);
-    }
-    let response = router.oneshot(request).await?;
-    Ok(in_progress.last_as(response))
-}
-
 /// Many more than any client of this API sends.
 const MAX_HEADERS: usize = 64;
-/// Bytes of an HTTP/1.1 head; beyond, hyper answers 431.
-const MAX_HEAD: usize = 32 * 1024;
-/// Bytes of an HTTP/2 head, unpacked.
-const MAX_HEADER_LIST: u32 = 32 * 1024;
-/// Requests at once on an HTTP/2 connection.
-const MAX_STREAMS: u32 = 32;

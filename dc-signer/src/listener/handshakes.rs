@@ -1,10 +1,12 @@
-//! The handshakes in progress: when there are too many the oldest has to go, so that a flood of those that never end
-//! locks nobody out.
+//! The handshakes in progress: when there are too many the oldest of the address with the most has to go, so that a flood
+//! of those that never end locks nobody out.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+
+use super::address::Prefix;
+use super::crowd::Crowd;
 
 /// All handshakes in progress.
 #[derive(Debug, Default)]
@@ -13,19 +15,16 @@ pub(super) struct Handshakes(Mutex<InProgress>);
 #[derive(Debug, Default)]
 struct InProgress {
     next: u64,
-    /// Those of whom nothing was heard yet, by age.
-    silent: Group,
-    speaking: Group,
+    /// Those of whom nothing was heard yet, each with the bell that tells it to go.
+    silent: Crowd<Arc<Notify>>,
+    speaking: Crowd<Arc<Notify>>,
 }
-
-/// Each with the bell that tells it to go.
-type Group = BTreeMap<u64, Arc<Notify>>;
 
 impl Handshakes {
     /// Lets one more in. Whatever is too many then is told to go.
     ///
     /// Returns how many that were.
-    pub(super) fn enter(self: &Arc<Self>, most: usize) -> (Turn, usize) {
+    pub(super) fn enter(self: &Arc<Self>, prefix: Prefix, most: usize) -> (Turn, usize) {
         let mut all = self.lock();
         let mut evicted = 0;
         while all.silent.len() + all.speaking.len() >= most.max(1) {
@@ -34,9 +33,14 @@ impl Handshakes {
         let number = all.next;
         all.next += 1;
         let over = Arc::<Notify>::default();
-        all.silent.insert(number, over.clone());
-        let home = self.clone();
-        (Turn { number, over, home }, evicted)
+        all.silent.insert(prefix, number, over.clone());
+        let turn = Turn {
+            prefix,
+            number,
+            over,
+            home: self.clone(),
+        };
+        (turn, evicted)
     }
 
     /// Nothing that can panic is done while it is locked.
@@ -46,14 +50,16 @@ impl Handshakes {
 }
 
 impl InProgress {
-    /// Takes from the larger group: a flood of one kind costs those of the other kind nothing.
+    /// Takes from the address with the most, and among equals from the larger group: a flood of one kind costs those of
+    /// the other kind nothing.
     fn evict(&mut self) -> usize {
-        let group = match self.silent.len() > self.speaking.len() {
+        let size = |group: &Crowd<_>| (group.fullest(), group.len());
+        let group = match size(&self.silent) > size(&self.speaking) {
             true => &mut self.silent,
             false => &mut self.speaking,
         };
-        let oldest = group.pop_first();
-        oldest.map_or(0, |(_, over)| {
+        let oldest = group.oldest_of_fullest();
+        oldest.map_or(0, |over| {
             over.notify_one();
             1
         })
@@ -63,6 +69,7 @@ impl InProgress {
 /// A handshake in progress, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Turn {
+    prefix: Prefix,
     number: u64,
     over: Arc<Notify>,
     home: Arc<Handshakes>,
@@ -72,8 +79,8 @@ impl Turn {
     /// Something was heard of it.
     pub(super) fn spoke(&self) {
         let mut all = self.home.lock();
-        if let Some(over) = all.silent.remove(&self.number) {
-            all.speaking.insert(self.number, over);
+        if let Some(over) = all.silent.remove(self.prefix, self.number) {
+            all.speaking.insert(self.prefix, self.number, over);
         }
     }
 
@@ -86,13 +93,15 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut all = self.home.lock();
-        all.silent.remove(&self.number);
-        all.speaking.remove(&self.number);
+        all.silent.remove(self.prefix, self.number);
+        all.speaking.remove(self.prefix, self.number);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use tokio::time::{Duration, timeout};
 
     use super::*;
@@ -109,8 +118,12 @@ mod tests {
         over
     }
 
+    fn host(number: u8) -> Prefix {
+        SocketAddr::from(([127, 0, 0, number], 1)).into()
+    }
+
     fn enter(all: &Arc<Handshakes>, speaks: bool) -> Turn {
-        let (turn, _) = all.enter(4);
+        let (turn, _) = all.enter(host(1), 4);
         if speaks {
             turn.spoke();
         }
@@ -143,11 +156,26 @@ mod tests {
         assert!(!is_over(&real).await);
     }
 
+    #[tokio::test]
+    async fn a_flood_from_one_host_leaves_the_slow_ones_of_others_alone() {
+        for speaks in [false, true] {
+            let all = Arc::default();
+            let slow = enter(&all, speaks);
+            let mut flood = Vec::new();
+            for _ in 0..100 {
+                let (turn, _) = all.enter(host(2), 4);
+                turn.spoke();
+                flood.push(turn);
+            }
+            assert!(!is_over(&slow).await, "{speaks}");
+        }
+    }
+
     #[test]
     fn those_that_ended_make_room() {
         let all = Arc::<Handshakes>::default();
         for _ in 0..100 {
-            let (turn, evicted) = all.enter(1);
+            let (turn, evicted) = all.enter(host(1), 1);
             turn.spoke();
             assert_eq!(evicted, 0);
         }
@@ -157,7 +185,7 @@ mod tests {
     fn a_lower_limit_counts_from_the_next_one_on() {
         let all = Arc::default();
         let _turns: Vec<Turn> = (0..4).map(|_| enter(&all, false)).collect();
-        assert_eq!(all.enter(2).1, 3);
-        assert_eq!(all.enter(0).1, 1);
+        assert_eq!(all.enter(host(1), 2).1, 3);
+        assert_eq!(all.enter(host(1), 0).1, 1);
     }
 }

@@ -1,15 +1,24 @@
 //! TLS connections in, HTTP requests out: the accept loop, and what bounds the cost of strangers.
 //!
-//! A connection passes three gates: the number of connections, the number of handshakes in
-//! progress, at which the oldest makes room, and time limits on the handshake, on each request's head, and on silence.
-//! Behind them each request carries the [`ClientCertificate`] of its connection, if there is one.
+//! A connection passes three gates: the number of connections, of one address and in all, the number of handshakes in
+//! progress, and time limits on the handshake, on each request's head, and on silence. A request passes one more: how many
+//! are in progress over all connections. Where there are too many somebody makes room: the oldest that has nothing to show
+//! for itself, of the address that has most of them. Behind the gates each request carries the [`ClientCertificate`] of
+//! its connection, if there is one, and the [`Peer`] that whoever recognises it tells so.
 
+mod address;
+mod answering;
+mod arriving;
 mod client;
 mod connection;
+mod crowd;
 mod handshakes;
 mod identity;
 mod idle;
+mod intake;
+mod memory;
 mod open;
+mod origin;
 mod possession;
 mod requests;
 
@@ -22,15 +31,21 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-pub use client::{ClientCertificate, spki_sha256};
+pub use arriving::TooSlow;
+pub use client::{ClientCertificate, certificate_sha256, spki_sha256};
 pub use identity::{Identity, Validity, tls_config};
+pub use memory::most_memory;
+pub use open::Peer;
+pub use origin::Origin;
 
 use crate::config::Listen;
 use crate::error::Error;
 use crate::telemetry::{Metrics, Shed};
+use address::Prefix;
 use connection::Connection;
 use handshakes::{Handshakes, Turn};
-use open::{Connections, Open};
+use intake::Intake;
+use open::{Connections, Entered, Most, Open};
 
 /// What a reload may change, for the connections that come after it.
 #[derive(Clone, Debug)]
@@ -48,6 +63,7 @@ pub struct Listener {
     settings: Arc<ArcSwap<Settings>>,
     connections: Arc<Connections>,
     handshakes: Arc<Handshakes>,
+    intake: Arc<Intake>,
     metrics: Arc<Metrics>,
 }
 
@@ -68,6 +84,7 @@ impl Listener {
             settings,
             connections: Arc::default(),
             handshakes: Arc::default(),
+            intake: Arc::default(),
             metrics,
         })
     }
@@ -112,22 +129,47 @@ impl Listener {
 
     /// The next connection, once there is room for one; none if there was one that could not be taken.
     async fn accept(&self) -> Option<(TcpStream, Place)> {
-        let most = || self.settings.load().listen.max_connections;
-        let open = self.connections.enter(most).await;
-        let tcp = match self.tcp.accept().await {
-            Ok((tcp, _)) => tcp,
+        let (tcp, from) = match self.tcp.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; is the limit of open files too low?");
                 tokio::time::sleep(AFTER_FAILURE).await;
                 return None;
             }
         };
-        let most = self.settings.load().listen.max_handshakes;
-        let (turn, evicted) = self.handshakes.enter(most);
-        for _ in 0..evicted {
-            self.metrics.shed(Shed::Handshakes);
+        let from = Prefix::from(from);
+        let open = match self.connections.enter(from, || self.most()).await {
+            Entered::In(open, evicted) => {
+                self.shed(Shed::Connections, evicted);
+                open
+            }
+            Entered::TooMany => {
+                self.shed(Shed::Connections, 1);
+                // So that the client knows at once.
+                let _ = tcp.set_zero_linger();
+                return None;
+            }
+        };
+        let listen = &self.settings.load().listen;
+        // Else handshakes alone could take all places, and none of them has to go for a connection.
+        let most = listen.max_handshakes.min(listen.max_connections / 2);
+        let (turn, evicted) = self.handshakes.enter(from, most);
+        self.shed(Shed::Handshakes, evicted);
+        Some((tcp, Place { from, open, turn }))
+    }
+
+    fn most(&self) -> Most {
+        let settings = self.settings.load();
+        Most {
+            all: settings.listen.max_connections,
+            of_one: settings.listen.max_connections_per_address,
         }
-        Some((tcp, Place { open, turn }))
+    }
+
+    fn shed(&self, reason: Shed, times: usize) {
+        for _ in 0..times {
+            self.metrics.shed(reason);
+        }
     }
 
     fn spawn(
@@ -141,6 +183,7 @@ impl Listener {
             settings: self.settings.load_full(),
             router: router.clone(),
             stopped: stopped.clone(),
+            intake: self.intake.clone(),
             metrics: self.metrics.clone(),
         };
         tokio::spawn(connection.serve(tcp, place));
@@ -150,6 +193,7 @@ impl Listener {
 /// What a connection takes.
 #[derive(Debug)]
 struct Place {
+    from: Prefix,
     open: Open,
     turn: Turn,
 }

@@ -1,6 +1,7 @@
 //! The requests in progress on a connection, and how long there have been none: frames alone keep HTTP/2 open for ever.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,20 +10,38 @@ use axum::response::Response;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::watch;
 
-/// The requests of one connection.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Requests(watch::Sender<usize>);
+use super::open::Open;
+
+/// The requests of one connection, which is busy as long as there is one.
+#[derive(Clone, Debug)]
+pub(super) struct Requests {
+    count: watch::Sender<usize>,
+    open: Arc<Open>,
+}
 
 impl Requests {
+    /// None yet.
+    pub(super) fn of(open: Arc<Open>) -> Self {
+        open.idle();
+        let count = watch::Sender::default();
+        Self { count, open }
+    }
+
     /// One more is in progress until the result is dropped.
     pub(super) fn begin(&self) -> InProgress {
-        self.0.send_modify(|count| *count += 1);
-        InProgress(self.0.clone())
+        // Both are changed in one step: the count is locked meanwhile.
+        self.count.send_modify(|count| {
+            if *count == 0 {
+                self.open.busy();
+            }
+            *count += 1;
+        });
+        InProgress(self.clone())
     }
 
     /// Waits until there has been none for so long.
     pub(super) async fn quiet_for(&self, limit: Duration) {
-        let mut seen = self.0.subscribe();
+        let mut seen = self.count.subscribe();
         // It fails only when nobody can begin any more, and then it is quiet.
         while seen.wait_for(|count| *count == 0).await.is_ok() {
             // One that began and ended meanwhile is a change too.
@@ -35,11 +54,17 @@ impl Requests {
 
 /// A request in progress.
 #[derive(Debug)]
-pub(super) struct InProgress(watch::Sender<usize>);
+pub(super) struct InProgress(Requests);
 
 impl Drop for InProgress {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        let Requests { count, open } = &self.0;
+        count.send_modify(|count| {
+            *count -= 1;
+            if *count == 0 {
+                open.idle();
+            }
+        });
     }
 }
 
@@ -87,12 +112,24 @@ impl HttpBody for Lasting {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use http_body_util::BodyExt;
     use tokio::time::{sleep, timeout};
 
     use super::*;
+    use crate::listener::open::{Connections, Entered, Most};
 
     const SHORT: Duration = Duration::from_millis(100);
+
+    async fn none_yet() -> Requests {
+        let most = || Most { all: 1, of_one: 1 };
+        let from = SocketAddr::from(([127, 0, 0, 1], 1)).into();
+        match Arc::<Connections>::default().enter(from, most).await {
+            Entered::In(open, _) => Requests::of(open.into()),
+            Entered::TooMany => panic!("too many"),
+        }
+    }
 
     async fn is_quiet(requests: &Requests) -> bool {
         timeout(3 * SHORT, requests.quiet_for(SHORT)).await.is_ok()
@@ -100,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_quiet_once_no_request_is_in_progress() {
-        let requests = Requests::default();
+        let requests = none_yet().await;
         let one = requests.begin();
         assert!(!is_quiet(&requests).await);
         drop(one);
@@ -109,7 +146,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_that_are_answered_at_once_are_requests() {
-        let requests = Requests::default();
+        let requests = none_yet().await;
         let busy = async {
             loop {
                 sleep(SHORT / 4).await;
@@ -125,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_of_unknown_length_lasts_until_it_has_been_read() {
-        let requests = Requests::default();
+        let requests = none_yet().await;
         let known = requests.begin().last_as(Response::new(Body::from("known")));
         assert!(is_quiet(&requests).await);
         let body = Body::new(known.into_body().map_frame(|frame| frame));

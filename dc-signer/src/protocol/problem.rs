@@ -49,6 +49,8 @@ impl Problem {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Kind {
+    /// The service has too much to do.
+    Busy,
     /// The request is not the JSON that it should be.
     BadRequest,
     /// The certificate signing request cannot be read, or its signature is wrong.
@@ -101,7 +103,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
+        Self::Busy,
         Self::BadRequest,
         Self::BadCsr,
         Self::CertificateRequired,
@@ -160,6 +163,7 @@ impl Kind {
 
     fn row(self) -> (&'static str, u16, &'static str) {
         match self {
+            Self::Busy => ("busy", 503, "The service has too much to do"),
             Self::BadRequest => ("bad-request", 400, "The request cannot be read"),
             Self::BadCsr => ("bad-csr", 422, "The certificate signing request is no good"),
             Self::CertificateRequired => (

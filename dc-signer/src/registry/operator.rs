@@ -54,8 +54,8 @@ impl fmt::Display for Role {
 pub enum Access {
     /// A bearer token, of which this is the SHA-256.
     Token(Sha256),
-    /// A client certificate whose SubjectPublicKeyInfo has this SHA-256.
-    Key(Sha256),
+    /// A client certificate that has this SHA-256, with its end in it: its key alone could be in another one.
+    Certificate(Sha256),
 }
 
 impl Access {
@@ -63,7 +63,7 @@ impl Access {
     #[must_use]
     pub const fn sha256(&self) -> &Sha256 {
         match self {
-            Self::Token(sha256) | Self::Key(sha256) => sha256,
+            Self::Token(sha256) | Self::Certificate(sha256) => sha256,
         }
     }
 }

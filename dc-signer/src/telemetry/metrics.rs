@@ -52,8 +52,12 @@ type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 /// Why something was turned away to protect the service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Shed {
+    /// Too many connections were open, and one of them had to go.
+    Connections,
     /// Too many handshakes were in progress, and one of them had to go.
     Handshakes,
+    /// Too many requests were in progress, and one of them had to go.
+    Requests,
     /// A device came too often.
     DeviceRate,
     /// An operator came too often.
@@ -250,7 +254,9 @@ impl Metrics {
     /// Something was turned away.
     pub fn shed(&self, reason: Shed) {
         let reason = match reason {
+            Shed::Connections => "connections",
             Shed::Handshakes => "handshakes",
+            Shed::Requests => "requests",
             Shed::DeviceRate => "device_rate",
             Shed::OperatorRate => "operator_rate",
         };

@@ -15,10 +15,10 @@ use subtle::ConstantTimeEq;
 
 use super::Web;
 use super::fault::Fault;
-use super::forgery::same_origin;
 use super::page::Who;
 use super::session::SessionId;
-use crate::listener::ClientCertificate;
+use crate::clock;
+use crate::listener::{ClientCertificate, Origin, Peer};
 use crate::registry::{Access, Operator, Role, Sha256};
 
 /// An operator, by a session or by the certificate of the connection.
@@ -125,7 +125,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Web>> for SameOrigin<T> {
 
     async fn from_request(request: Request, web: &Arc<Web>) -> Result<Self, Fault> {
         let (parts, body) = request.into_parts();
-        if !same_origin(&parts) {
+        if Origin::of(&parts) != Origin::Ours {
             return Err(Fault::Forged);
         }
         let request = Request::from_parts(parts, body);
@@ -156,15 +156,19 @@ async fn find(parts: &Parts, web: &Web) -> Result<Option<Visitor>, Fault> {
     if let Some((id, access)) = session
         && let Some(operator) = operator(web, &access).await?
     {
-        return visitor(web, operator, Some(id)).map(Some);
+        return visitor(web, parts, operator, Some(id)).map(Some);
     }
     let Some(certificate) = parts.extensions.get::<ClientCertificate>() else {
         return Ok(None);
     };
-    let access = Access::Key(Sha256::from_bytes(*certificate.spki_sha256()));
+    // It was added with its end in it.
+    if !certificate.is_valid_at(clock::now()?) {
+        return Ok(None);
+    }
+    let access = Access::Certificate(Sha256::from_bytes(certificate.sha256()));
     let operator = operator(web, &access).await?;
     operator
-        .map(|operator| visitor(web, operator, None))
+        .map(|operator| visitor(web, parts, operator, None))
         .transpose()
 }
 
@@ -173,9 +177,17 @@ pub(super) fn admit(web: &Web, operator: &Operator) -> Result<(), Fault> {
     (web.gate)(operator.name.as_str()).map_err(|seconds| Fault::TooOften { seconds })
 }
 
-fn visitor(web: &Web, operator: Operator, session: Option<SessionId>) -> Result<Visitor, Fault> {
+fn visitor(
+    web: &Web,
+    parts: &Parts,
+    operator: Operator,
+    session: Option<SessionId>,
+) -> Result<Visitor, Fault> {
     tracing::Span::current().record("caller", operator.name.as_str());
     admit(web, &operator)?;
+    if let Some(peer) = parts.extensions.get::<Peer>() {
+        peer.is_known_here();
+    }
     Ok(Visitor {
         form_token: web.forgery.token(&whose(&operator, session)),
         operator,

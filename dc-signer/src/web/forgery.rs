@@ -1,8 +1,5 @@
-//! Whether a form was sent by a page of ours: its token, and what the browser says about where it came from.
+//! Whether a form was made by a page of ours: its token.
 
-use axum::http::header::{HOST, ORIGIN};
-use axum::http::request::Parts;
-use axum::http::uri::Authority;
 use data_encoding::HEXLOWER;
 use ring::hmac::{HMAC_SHA256, Key, sign, verify};
 use ring::rand::{SystemRandom, generate};
@@ -34,73 +31,9 @@ impl Forgery {
     }
 }
 
-/// Whether the browser says that a page of this very origin has sent the request.
-///
-/// All browsers that get TLS 1.3 right also send `Sec-Fetch-Site`. `Origin` stands in for it; it is `null`
-/// where a page, as ours do, tells the browser to send no referrer.
-pub(super) fn same_origin(parts: &Parts) -> bool {
-    let header = |name: &str| {
-        parts
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
-    match header(SEC_FETCH_SITE) {
-        Some(site) => site == "same-origin",
-        None => {
-            let origin = header(ORIGIN.as_str()).and_then(|origin| origin.strip_prefix("https://"));
-            let authority = parts.uri.authority().map(Authority::as_str);
-            let host = authority.or_else(|| header(HOST.as_str()));
-            origin.is_some() && origin == host
-        }
-    }
-}
-
-const SEC_FETCH_SITE: &str = "sec-fetch-site";
-
 #[cfg(test)]
 mod tests {
-    use axum::http::Request;
-
     use super::*;
-
-    fn parts(uri: &str, headers: &[(&str, &str)]) -> Parts {
-        let mut request = Request::post(uri);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request.body(()).unwrap().into_parts().0
-    }
-
-    #[test]
-    fn a_request_comes_from_here_only_if_the_browser_says_so() {
-        let host = ("host", "signer.example:8443");
-        let own = ("origin", "https://signer.example:8443");
-        let site = |value| ("sec-fetch-site", value);
-        for (headers, ours) in [
-            (vec![host, site("same-origin")], true),
-            (vec![host, site("same-origin"), ("origin", "null")], true),
-            (vec![host, own], true),
-            (vec![host], false),
-            (vec![host, ("origin", "null")], false),
-            (vec![host, ("origin", "http://signer.example:8443")], false),
-            (vec![host, ("origin", "https://signer.example")], false),
-            (vec![host, ("origin", "https://evil.example")], false),
-            (vec![host, own, site("same-site")], false),
-            (vec![host, own, site("cross-site")], false),
-            (vec![host, own, site("none")], false),
-            (vec![own], false),
-        ] {
-            assert_eq!(
-                same_origin(&parts("/sign-in", &headers)),
-                ours,
-                "{headers:?}"
-            );
-        }
-        // HTTP/2 has the host elsewhere.
-        let parts = parts("https://signer.example:8443/sign-in", &[own]);
-        assert!(same_origin(&parts));
-    }
 
     #[test]
     fn a_token_is_good_for_its_owner_and_its_process_alone() {

@@ -108,10 +108,18 @@ fn ours(next: Option<&str>) -> &str {
         let plain = next
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-        plain && next.starts_with('/') && !next.starts_with("//") && !next.starts_with("/sign-")
+        // It stands in the answer, and many answers may wait for somebody who does not read.
+        plain
+            && next.len() <= MAX_NEXT
+            && next.starts_with('/')
+            && !next.starts_with("//")
+            && !next.starts_with("/sign-")
     };
     next.filter(path).unwrap_or("/")
 }
+
+/// The longest path that is come back to.
+const MAX_NEXT: usize = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -2,11 +2,13 @@
 
 use std::process::Command;
 
+use pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::json;
 
+use crate::client::Client;
 use crate::rig::Rig;
-use crate::router::{self, Router, csr};
+use crate::router::{Router, csr};
 
 fn operators(rig: &Rig, arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
@@ -96,7 +98,9 @@ fn an_operator_may_come_with_a_certificate_instead() {
     let certificate = CertificateParams::default().self_signed(&key).unwrap();
     let path = rig.data().join("alice.pem");
     std::fs::write(&path, certificate.pem()).unwrap();
-    let client = router::client(&rig, &key);
+    let key: PrivateKeyDer<'static> = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    let identity = Some((certificate.into(), key));
+    let client = Client::with(rig.port, &rig.root(), identity);
     client
         .get("/v1/admin/devices")
         .refused(401, "token-required");

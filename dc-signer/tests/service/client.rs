@@ -18,6 +18,8 @@ pub(crate) struct Client {
     pub(crate) port: u16,
     pub(crate) config: Arc<ClientConfig>,
     token: Option<String>,
+    /// The address of this machine that it comes from.
+    from: Ipv4Addr,
 }
 
 /// What came back.
@@ -40,6 +42,16 @@ impl Client {
         root: &std::path::Path,
         identity: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
     ) -> Self {
+        let identity = identity.map(|(certificate, key)| (vec![certificate], key));
+        Self::with_chain(port, root, identity)
+    }
+
+    /// With a whole chain of client certificates.
+    pub(crate) fn with_chain(
+        port: u16,
+        root: &std::path::Path,
+        identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    ) -> Self {
         let mut roots = RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_file(root).unwrap())
@@ -51,15 +63,20 @@ impl Client {
             .with_root_certificates(roots);
         let config = match identity {
             None => builder.with_no_client_auth(),
-            Some((certificate, key)) => builder
-                .with_client_auth_cert(vec![certificate], key)
-                .unwrap(),
+            Some((chain, key)) => builder.with_client_auth_cert(chain, key).unwrap(),
         };
         Self {
             port,
             config: config.into(),
             token: None,
+            from: Ipv4Addr::LOCALHOST,
         }
+    }
+
+    /// The same from another address: all that begin with 127 are this machine.
+    pub(crate) fn from(mut self, host: u8) -> Self {
+        self.from = Ipv4Addr::new(127, 0, 0, host);
+        self
     }
 
     pub(crate) fn token(mut self, token: &str) -> Self {
@@ -69,7 +86,7 @@ impl Client {
 
     /// A connection that says nothing; a service with too many may reset it at once.
     pub(crate) fn tcp(&self) -> std::io::Result<TcpStream> {
-        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        let tcp = connect(self.from, self.port)?;
         tcp.set_read_timeout(Some(Duration::from_secs(60)))?;
         Ok(tcp)
     }
@@ -124,6 +141,24 @@ impl Client {
         }
         head
     }
+}
+
+/// std cannot say where a connection comes from.
+fn connect(from: Ipv4Addr, port: u16) -> std::io::Result<TcpStream> {
+    if from == Ipv4Addr::LOCALHOST {
+        return TcpStream::connect((Ipv4Addr::LOCALHOST, port));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let tcp = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.bind((from, 0).into())?;
+        let tcp = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await?;
+        tcp.into_std()
+    })?;
+    tcp.set_nonblocking(false)?;
+    Ok(tcp)
 }
 
 /// Reads an answer up to the end of the connection.

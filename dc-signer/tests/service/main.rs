@@ -14,13 +14,22 @@ mod commands;
 mod configuration;
 mod devices;
 mod disk;
+#[expect(
+    dead_code,
+    reason = "its other half is for the tests of the pages alone"
+)]
+#[path = "../../src/web/tests/driver.rs"]
+mod driver;
+mod fairness;
 mod floods;
 #[cfg(feature = "agent")]
 mod following;
 mod http2;
 mod lifecycle;
+mod memory;
 mod operators;
 mod ops;
+mod other_sites;
 mod pages;
 #[path = "../../src/store/testing/server.rs"]
 mod postgres;

@@ -38,7 +38,8 @@ pub(super) async fn put<S: Session>(
 fn columns(access: &Access) -> (Value, Value) {
     match access {
         Access::Token(sha256) => (sha256.into(), Value::Blob(None)),
-        Access::Key(sha256) => (Value::Blob(None), sha256.into()),
+        // The column had the hash of its key once, which lets nobody in any more.
+        Access::Certificate(sha256) => (Value::Blob(None), sha256.into()),
     }
 }
 
@@ -64,7 +65,7 @@ pub(super) async fn find<S: Session>(
 ) -> Result<Option<Operator>, Error> {
     let column = match access {
         Access::Token(_) => "token_sha256",
-        Access::Key(_) => "key_sha256",
+        Access::Certificate(_) => "key_sha256",
     };
     let operator = rows::OPERATOR;
     let sql = format!("SELECT {operator} FROM operators WHERE {column} = $1");

@@ -139,7 +139,7 @@ pub(super) fn slot(row: &impl Row) -> Result<Slot, Error> {
 
 pub(super) fn operator(row: &impl Row) -> Result<Operator, Error> {
     let token = row.maybe_hash("token_sha256")?.map(Access::Token);
-    let key = row.maybe_hash("key_sha256")?.map(Access::Key);
+    let key = row.maybe_hash("key_sha256")?.map(Access::Certificate);
     Ok(Operator {
         name: row.parse("name")?,
         role: row.parse("role")?,

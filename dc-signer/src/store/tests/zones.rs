@@ -232,7 +232,7 @@ fn operator(name: &str, access: Access) -> Operator {
 async fn operators_are_put_found_and_kept_out(db: &Database) {
     let store = &*db.store;
     let alice = operator("alice", Access::Token(key("token")));
-    let bob = operator("bob", Access::Key(key("spki")));
+    let bob = operator("bob", Access::Certificate(key("spki")));
     for operator in [&bob, &alice] {
         store.put_operator(operator, &by(NOW)).await.unwrap();
         assert_eq!(
@@ -247,7 +247,7 @@ async fn operators_are_put_found_and_kept_out(db: &Database) {
     // A token's hash is no key, nor the other way round.
     assert_eq!(
         store
-            .find_operator(&Access::Key(key("token")))
+            .find_operator(&Access::Certificate(key("token")))
             .await
             .unwrap(),
         None
@@ -266,7 +266,7 @@ async fn operators_are_put_found_and_kept_out(db: &Database) {
     };
     assert_eq!(store.operators().await.unwrap(), [alice.clone(), bob]);
     let with_key = Operator {
-        access: Access::Key(key("new")),
+        access: Access::Certificate(key("new")),
         ..alice.clone()
     };
     store.put_operator(&with_key, &by(NOW)).await.unwrap();

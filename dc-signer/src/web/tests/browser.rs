@@ -249,6 +249,8 @@ fn listen(certificate: PathBuf, key: PathBuf) -> Listen {
         tls12: false,
         max_handshakes: 100,
         max_connections: 100,
+        max_connections_per_address: 100,
+        max_requests: 100,
         handshake_timeout: time,
         header_timeout: time,
         idle_timeout: time,

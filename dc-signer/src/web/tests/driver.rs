@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,7 @@ impl Browser {
     pub(super) fn start(profile: &Path) -> Option<Self> {
         let mut driver = match Command::new("chromedriver")
             .arg("--port=0")
+            .env("HOME", home(profile))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -218,6 +219,11 @@ fn answer(mut tcp: BufReader<TcpStream>) -> Value {
     answer["value"].take()
 }
 
+/// What the browser takes for the home folder: client certificates are below `.pki/nssdb` there.
+pub(super) fn home(profile: &Path) -> PathBuf {
+    profile.with_file_name("home")
+}
+
 fn port(line: &str) -> Option<u16> {
     let (_, port) = line.split_once("started successfully on port ")?;
     port.trim_end_matches('.').parse().ok()
@@ -227,7 +233,10 @@ fn wanted(profile: &Path) -> Value {
     let profile = format!("--user-data-dir={}", profile.display());
     json!({ "capabilities": { "alwaysMatch": {
         "acceptInsecureCerts": true,
-        "goog:chromeOptions": { "args": [
+        // A person would choose the certificate once for each site.
+        "goog:chromeOptions": {
+            "prefs": { "profile": { "managed_auto_select_certificate_for_urls": [r#"{"pattern":"*","filter":{}}"#] } },
+            "args": [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
             "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
             "--disable-sync", profile,

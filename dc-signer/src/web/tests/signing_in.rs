@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use rcgen::{CertificateParams, KeyPair};
 
 use super::fleet::{TOKEN, VIEWER};
 use super::site::{Site, posted};
@@ -164,8 +165,10 @@ async fn what_no_page_of_ours_has_sent_changes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_is_as_good_as_a_token_and_its_forms_have_tokens_too() {
     let site = Site::new("customer-1").await;
-    let certificate = ClientCertificate::shown([7; 32]);
-    let access = Access::Key(Sha256::from_bytes([7; 32]));
+    let key = KeyPair::generate().unwrap();
+    let signed = CertificateParams::default().self_signed(&key).unwrap();
+    let certificate = ClientCertificate::shown(signed.into());
+    let access = Access::Certificate(Sha256::from_bytes(certificate.sha256()));
     let operator = Operator {
         name: "carol".parse().unwrap(),
         role: Role::Operator,
