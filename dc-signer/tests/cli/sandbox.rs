@@ -29,6 +29,7 @@ pub(crate) struct Sandbox(TempDir);
 
 impl Sandbox {
     pub(crate) fn empty() -> Self {
+        dc_setup::prepare(dc_setup::Part::Tools);
         Self(tempfile::tempdir().unwrap())
     }
 

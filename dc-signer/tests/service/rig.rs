@@ -59,6 +59,7 @@ impl Rig {
     }
 
     fn serve(folder: TempDir, listens: Manager) -> Self {
+        dc_setup::prepare(dc_setup::Part::Tools);
         let log = File::options()
             .append(true)
             .create(true)

@@ -1,0 +1,31 @@
+//! What tests start is installed by the set-up.
+
+use std::collections::BTreeSet;
+
+use crate::source::files;
+
+/// Every Debian has them, however small.
+const ALWAYS: [&str; 4] = ["bash", "date", "sh", "sleep"];
+const START: &str = "Command::new(\"";
+
+#[test]
+fn every_program_that_a_test_starts_is_installed_by_the_set_up() {
+    let known: BTreeSet<&str> = dc_setup::programs().chain(ALWAYS).collect();
+    let mut unknown = Vec::new();
+    let mut count = 0;
+    for file in files() {
+        // What is no test may start what its user names, and nothing else.
+        for started in file.text.split(START).skip(1) {
+            let program = started.split('"').next().unwrap_or_default();
+            count += 1;
+            if !known.contains(program) {
+                unknown.push(format!("{}: {program}", file.path));
+            }
+        }
+    }
+    assert!(count > 10, "{count}");
+    assert!(
+        unknown.is_empty(),
+        "to be put into tests/setup/programs: {unknown:#?}"
+    );
+}
