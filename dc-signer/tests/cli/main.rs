@@ -8,14 +8,12 @@
 mod bad_files;
 mod bad_values;
 mod csr;
-#[cfg(feature = "demo")]
 mod demo;
+mod graph;
 mod init;
 mod inspect;
 mod issue;
-#[cfg(feature = "tools")]
 mod probe;
 mod sandbox;
-#[cfg(feature = "service")]
 mod signer;
 mod verify;
