@@ -10,7 +10,7 @@ const START: &str = "Command::new(\"";
 
 #[test]
 fn every_program_that_a_test_starts_is_installed_by_the_set_up() {
-    let known: BTreeSet<&str> = dc_setup::programs().chain(ALWAYS).collect();
+    let known: BTreeSet<&str> = dc_apparatus::programs().chain(ALWAYS).collect();
     let mut unknown = Vec::new();
     let mut count = 0;
     for file in files() {

@@ -6,7 +6,7 @@ use std::{
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
-use dc_setup::{Part, have};
+use dc_apparatus::{Part, have};
 
 use crate::{lab::Lab, vendor::Vendor};
 

@@ -37,9 +37,8 @@ pub enum Part {
 #[must_use = "a test that must not have it has to end"]
 pub fn have(part: Part) -> bool {
     let Setting { word, what, .. } = part.setting();
-    let variable = variable(word);
-    if env::var_os(variable).is_some_and(|value| value == "skip") {
-        left_out(what, &format!("{variable}=skip"));
+    if part.is_left_out() {
+        left_out(what, &format!("{}=skip", variable(word)));
         return false;
     }
     if let Err(said) = part.install() {
@@ -48,11 +47,25 @@ pub fn have(part: Part) -> bool {
     true
 }
 
+/// Installs every part that is missing, for a run of all tests: so that nothing is installed beside tests that measure time,
+/// and what cannot be had is known before the first of them.
+///
+/// # Errors
+///
+/// What was said of each part that cannot be had, unless its variable leaves it out.
+pub fn everything() -> Result<(), String> {
+    let wanted = Part::ALL.into_iter().filter(|part| !part.is_left_out());
+    let failed: Vec<String> = wanted.filter_map(|part| part.install().err()).collect();
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(failed.concat()),
+    }
+}
+
 /// The same for the helper that all tests of a program start with: without a word about tests that need none of it, and
 /// what cannot be had is left to the tests that do.
 pub fn prepare(part: Part) {
-    let variable = variable(part.setting().word);
-    if env::var_os(variable).is_none_or(|value| value != "skip") {
+    if !part.is_left_out() {
         let _ = part.install();
     }
 }
@@ -99,6 +112,19 @@ struct Setting {
 }
 
 impl Part {
+    const ALL: [Self; 5] = [
+        Self::Tools,
+        Self::Postgres,
+        Self::Browser,
+        Self::Promtool,
+        Self::Peers,
+    ];
+
+    fn is_left_out(self) -> bool {
+        let value = env::var_os(variable(self.setting().word));
+        value.is_some_and(|value| value == "skip")
+    }
+
     fn setting(self) -> Setting {
         static DONE: [OnceLock<Result<(), String>>; 5] = [const { OnceLock::new() }; 5];
         let (at, word, what) = match self {
@@ -170,13 +196,7 @@ mod tests {
 
     #[test]
     fn every_part_has_a_variable_and_programs() {
-        for part in [
-            Part::Browser,
-            Part::Peers,
-            Part::Postgres,
-            Part::Promtool,
-            Part::Tools,
-        ] {
+        for part in Part::ALL {
             let word = part.setting().word;
             assert!(variable(word).starts_with("DC_"), "{word}");
             assert!(rows().any(|row| row.first() == Some(&word)), "{word}");
