@@ -47,10 +47,7 @@ pub(crate) fn profile() -> PathBuf {
 
 /// Cargo's target directory.
 pub(crate) fn target() -> PathBuf {
-    profile().parent().map_or_else(
-        || panic!("the target directory has no parent"),
-        Path::to_owned,
-    )
+    dc_apparatus::target()
 }
 
 /// This folder of the source tree, with the peers' programs.
