@@ -1,4 +1,4 @@
-//! What tests start is installed by the set-up.
+//! What tests start is installed by the set-up, and what they leave out is noted.
 
 use std::collections::BTreeSet;
 
@@ -27,5 +27,20 @@ fn every_program_that_a_test_starts_is_installed_by_the_set_up() {
     assert!(
         unknown.is_empty(),
         "to be put into tests/setup/programs: {unknown:#?}"
+    );
+}
+
+/// libtest shows what a test prints only if it fails, so a test that says it this way is left out in silence.
+#[test]
+fn what_is_left_out_is_noted_rather_than_printed() {
+    let printed = concat!("println!(\"", "skip");
+    let silent: Vec<String> = files()
+        .into_iter()
+        .filter(|file| file.text.contains(printed))
+        .map(|file| file.path)
+        .collect();
+    assert!(
+        silent.is_empty(),
+        "to call dc_apparatus::left_out: {silent:#?}"
     );
 }

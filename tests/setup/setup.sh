@@ -126,7 +126,7 @@ install_promtool() {
     fresh_lists || true
     (cd "$folder" && apt-get download -q "${apt_options[@]}" prometheus && dpkg-deb -x prometheus_*.deb .) >"$log" 2>&1 || {
         reason
-        fail "Debian's package prometheus cannot be had, see $log; is this machine offline? promtool in PATH will do"
+        fail "Debian's package prometheus cannot be had, see $log; is this machine offline? Run first: sudo apt-get update; or put promtool into PATH"
     }
     mv "$folder/usr/bin/promtool" "$target/setup/bin/"
     rm -rf "$folder"

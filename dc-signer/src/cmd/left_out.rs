@@ -26,7 +26,7 @@ impl LeftOut {
         let Some(ContextValue::String(given)) = error.get(kind) else {
             return None;
         };
-        let (feature, wanted) = NEED.iter().find_map(|(feature, names)| {
+        let (feature, wanted) = NEED.iter().find_map(|(feature, _, names)| {
             let name = names.iter().find(|name| *name == given)?;
             Some((*feature, *name))
         })?;
@@ -55,8 +55,8 @@ pub(crate) fn help() -> String {
 
 fn help_of(is_built: impl Fn(&str) -> bool) -> String {
     let mut text = String::new();
-    let left_out = NEED.iter().filter(|(feature, _)| !is_built(feature));
-    for (feature, names) in left_out.filter(|(_, names)| **names != [DEV]) {
+    let left_out = NEED.iter().filter(|(feature, _, _)| !is_built(feature));
+    for (feature, _, names) in left_out.filter(|(_, _, names)| **names != [DEV]) {
         let heading = match text.is_empty() {
             true => "\n\nNot in this build:\n",
             false => "\n",
@@ -72,26 +72,25 @@ fn help_of(is_built: impl Fn(&str) -> bool) -> String {
 }
 
 fn is_built(feature: &str) -> bool {
-    match feature {
-        "agent" => cfg!(feature = "agent"),
-        "demo" => cfg!(feature = "demo"),
-        "demo,service" => cfg!(all(feature = "demo", feature = "service")),
-        "service" => cfg!(feature = "service"),
-        "tools" => cfg!(feature = "tools"),
-        _ => false,
-    }
+    let mut built = NEED.iter().filter(|(_, is_built, _)| *is_built);
+    built.any(|(name, _, _)| *name == feature)
 }
 
 /// Of `serve`.
 const DEV: &str = "--dev";
 
-/// Features, and the commands and options that are there with them alone.
-const NEED: [(&str, &[&str]); 5] = [
-    ("agent", &["agent"]),
-    ("demo", &["demo"]),
-    ("demo,service", &[DEV]),
+/// Features, whether this build has them, and the commands and options that are there with them alone.
+const NEED: [(&str, bool, &[&str]); 5] = [
+    ("agent", cfg!(feature = "agent"), &["agent"]),
+    ("demo", cfg!(feature = "demo"), &["demo"]),
+    (
+        "demo,service",
+        cfg!(all(feature = "demo", feature = "service")),
+        &[DEV],
+    ),
     (
         "service",
+        cfg!(feature = "service"),
         &[
             "audit",
             "backup",
@@ -105,7 +104,7 @@ const NEED: [(&str, &[&str]); 5] = [
             "zones",
         ],
     ),
-    ("tools", &["probe"]),
+    ("tools", cfg!(feature = "tools"), &["probe"]),
 ];
 
 #[cfg(test)]
@@ -126,7 +125,7 @@ mod tests {
             .get_subcommands()
             .map(clap::Command::get_name)
             .collect();
-        let needing = NEED.iter().flat_map(|(_, names)| names.iter().copied());
+        let needing = NEED.iter().flat_map(|(_, _, names)| names.iter().copied());
         let mut known: Vec<&str> = needing.filter(|name| *name != DEV).collect();
         known.extend(ALWAYS);
         known.sort_unstable();
