@@ -46,7 +46,7 @@ find_in() {
     return 1
 }
 
-cargo build --locked -p dc-signer
+cargo build --locked -p dc-signer --features service
 target/debug/dc-signer serve --dev --data "$folder/signer" >"$folder/signer.log" 2>&1 &
 name=$(find_in "$folder/signer.log" ' probe .* --name ([^ ]+) ')
 port=$(find_in "$folder/signer.log" 'https://localhost:([0-9]+)')

@@ -7,7 +7,17 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    match cmd::Cli::parse().run() {
+    let cli = match cmd::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let Some(left_out) = cmd::LeftOut::in_error(&error) else {
+                error.exit();
+            };
+            eprintln!("error: {left_out}");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    match cli.run() {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
@@ -15,3 +25,6 @@ fn main() -> ExitCode {
         }
     }
 }
+
+/// As clap has it.
+const WRONG_USAGE: u8 = 2;

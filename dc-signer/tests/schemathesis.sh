@@ -12,7 +12,7 @@ if [ ! -x "$venv/bin/schemathesis" ]; then
     "$venv/bin/pip" install --quiet "schemathesis==4.32.5"
 fi
 if [ -z "${DC_SIGNER:-}" ]; then
-    cargo build --quiet -p dc-signer
+    cargo build --quiet -p dc-signer --features service
 fi
 
 folder=$(mktemp -d)

@@ -13,9 +13,7 @@ struct Rule {
 }
 
 fn rules() -> Vec<Rule> {
-    let Ok(text) = std::fs::read_to_string(root().join("ARCHITECTURE.md")) else {
-        return Vec::new();
-    };
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let (mut package, mut inside, mut rules) = ("", false, Vec::new());
     for line in text.lines() {
         if let Some(heading) = line.strip_prefix("### ") {
@@ -93,10 +91,7 @@ fn head(path: &str) -> String {
 #[test]
 fn imports_follow_the_tables_in_architecture() {
     let rules = rules();
-    if rules.is_empty() {
-        eprintln!("skipped: ARCHITECTURE.md has no table that ends in `| may import |` yet");
-        return;
-    }
+    assert!(rules.len() > 40, "tables that end in `| may import |`");
     let files = files();
     let mut wrong = Vec::new();
     for rule in &rules {

@@ -1,7 +1,7 @@
 //! Peers nobody here wrote: NSS, Firefox, tlslite-ng, BoringSSL and kdig against our server and our client.
 //!
 //! Every row of these tests is one real TLS handshake on the loopback interface, judged by what *both* sides say.
-//! `setup.sh` installs the peers when they are missing; a peer that cannot be had is a failure, unless
+//! They are installed when they are missing (`tests/setup`); a peer that cannot be had is a failure, unless
 //! `DC_INTEROP=skip` is set. What was tried, with the peers' versions, ends up in `report.txt` and `matrix.json`, in
 //! `target/interop`.
 

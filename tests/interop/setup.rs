@@ -2,22 +2,17 @@
 
 use std::{
     env, fs,
-    io::{self, Write as _},
     path::{Path, PathBuf},
-    process::Command,
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
+
+use dc_apparatus::{Part, have};
 
 use crate::{lab::Lab, vendor::Vendor};
 
 /// Installs the peers and makes the lab, once; `None` only if the tests are to be skipped.
 pub(crate) fn lab() -> Option<&'static Lab> {
-    if env::var_os("DC_INTEROP").is_some_and(|value| value == "skip") {
-        // Not `eprintln!`: libtest shows that only for tests that fail.
-        let _ = io::stderr().write_all(b"interop test skipped: DC_INTEROP=skip\n");
-        return None;
-    }
-    Some(&LAB)
+    have(Part::Peers).then(|| &*LAB)
 }
 
 /// The vendor that `dc-signer` makes, once.
@@ -52,32 +47,12 @@ pub(crate) fn profile() -> PathBuf {
 
 /// Cargo's target directory.
 pub(crate) fn target() -> PathBuf {
-    profile().parent().map_or_else(
-        || panic!("the target directory has no parent"),
-        Path::to_owned,
-    )
+    dc_apparatus::target()
 }
 
 /// This folder of the source tree, with the peers' programs.
 pub(crate) fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("interop")
-}
-
-fn install_peers() {
-    let script = source().join("setup.sh");
-    // Not captured: it says what it installs and how long that takes.
-    let status = Command::new("bash")
-        .arg(&script)
-        .env("CARGO_TARGET_DIR", target())
-        .status();
-    match status {
-        Ok(status) if status.success() => {}
-        Ok(status) => panic!(
-            "{} ended with {status}; see what it says above",
-            script.display()
-        ),
-        Err(error) => panic!("bash {}: {error}", script.display()),
-    }
 }
 
 /// An empty folder for this run, in place of the last one's; two runs at the same time do not share it.
@@ -94,10 +69,7 @@ fn fresh_folder() -> PathBuf {
     run
 }
 
-static LAB: LazyLock<Lab> = LazyLock::new(|| {
-    install_peers();
-    Lab::make(&RUN.join("lab"))
-});
+static LAB: LazyLock<Lab> = LazyLock::new(|| Lab::make(&RUN.join("lab")));
 static VENDOR: LazyLock<Vendor> = LazyLock::new(|| Vendor::make(&RUN.join("vendor"), &LAB));
 static ALONE: Mutex<()> = Mutex::new(());
 static RUN: LazyLock<PathBuf> = LazyLock::new(fresh_folder);

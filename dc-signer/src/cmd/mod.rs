@@ -20,6 +20,7 @@ mod devices;
 mod init;
 mod inspect;
 mod issue;
+mod left_out;
 #[cfg(feature = "service")]
 mod migrate;
 #[cfg(feature = "service")]
@@ -47,9 +48,11 @@ use clap::{Parser, Subcommand};
 use dc_signer::{Error, Warning};
 use rustls::crypto::CryptoProvider;
 
+pub(crate) use left_out::LeftOut;
+
 /// Issues delegated credentials for TLS (RFC 9345), each with a name that only one device has.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES)]
+#[command(version, after_help = format!("{EXAMPLES}{}", left_out::help()))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,

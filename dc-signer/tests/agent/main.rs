@@ -1,7 +1,6 @@
 //! The agent against a signer that does what a test tells it, with clocks that do as well; and as a real
 //! process, killed and on disks that are full.
 
-#![cfg(feature = "agent")]
 #![expect(
     clippy::unwrap_used,
     reason = "clippy.toml allows it in tests, but clippy does not see that helpers in a file of their own are"
@@ -18,6 +17,5 @@ mod processes;
 mod refused;
 mod renewing;
 mod rotating;
-#[cfg(feature = "self-check")]
 mod served;
 mod signer;

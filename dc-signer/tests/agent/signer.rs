@@ -95,6 +95,7 @@ pub(crate) fn unix(seconds: u64) -> UnixTime {
 
 impl Signer {
     pub(crate) fn start() -> Self {
+        dc_apparatus::prepare(dc_apparatus::Part::Tools);
         let now = real_now();
         let folder = tempfile::tempdir().unwrap();
         let root = TestRoot::generate(unix(now)).unwrap();

@@ -8,16 +8,14 @@
 mod bad_files;
 mod bad_values;
 mod csr;
-#[cfg(feature = "demo")]
 mod demo;
+mod graph;
 mod init;
 mod inspect;
 mod issue;
 mod pem;
-#[cfg(feature = "tools")]
 mod probe;
 mod sandbox;
 mod served;
-#[cfg(feature = "service")]
 mod signer;
 mod verify;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dc_apparatus::{Part, have};
 use dc_rustls::server::{Identity, Store};
 use dc_signer::agent::{Agent, Clock, Config, Level, SystemClock};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -134,6 +135,9 @@ fn the_agent_enrols_with_what_its_manufacturer_gave_it() {
 
 #[test]
 fn the_agent_enrols_with_a_key_that_only_a_program_can_use() {
+    if !have(Part::Tools) {
+        return;
+    }
     enrols_with_manufacturers_key(|key| {
         let key = key.display();
         format!("sign_command = ['openssl', 'dgst', '-sha256', '-sign', '{key}']")

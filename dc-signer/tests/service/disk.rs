@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use dc_apparatus::{Part, have};
 use dc_signer::store::Location;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
@@ -53,6 +54,9 @@ fn a_full_disk_refuses_everybody_stores_nothing_and_recovers_by_itself() {
 /// What whoever is not root can have instead of a full disk.
 #[test]
 fn files_that_may_not_grow_are_a_full_disk() {
+    if !have(Part::Tools) {
+        return;
+    }
     let rig = Rig::start();
     let limit = |bytes: &str| {
         // The soft one, which may be raised again.
@@ -133,8 +137,7 @@ fn becomes_ready(rig: &Rig) {
 
 /// A server of this test alone, unless tests with PostgreSQL are skipped, and a service that uses it.
 pub(crate) fn with_postgres(start: impl FnOnce() -> Own) -> Option<(Own, Rig)> {
-    if std::env::var("DC_SIGNER_TEST_POSTGRES").is_ok_and(|text| text == "skip") {
-        eprintln!("skipped: tests with PostgreSQL, as DC_SIGNER_TEST_POSTGRES says");
+    if !have(Part::Postgres) {
         return None;
     }
     let server = start();

@@ -1,13 +1,11 @@
 //! The service as its clients meet it: a process of its own on loopback, with SQLite, over TLS.
 
-#![cfg(all(feature = "demo", feature = "service"))]
 #![expect(
     clippy::unwrap_used,
     reason = "clippy.toml allows it in tests, but clippy does not see that helpers in a file of their own are"
 )]
 
 mod access;
-#[cfg(feature = "agent")]
 mod agent;
 mod client;
 mod commands;
@@ -22,7 +20,6 @@ mod disk;
 mod driver;
 mod fairness;
 mod floods;
-#[cfg(feature = "agent")]
 mod following;
 mod http2;
 mod lifecycle;

@@ -1,7 +1,6 @@
 //! The alert rules and the dashboard: Prometheus takes them, and the service exports what they name.
 //!
-//! `promtool` is Prometheus's own tool, which `tests/setup.sh` installs; without it these tests fail, unless
-//! `DC_SIGNER_TEST_PROMTOOL` is `skip`.
+//! `promtool` is Prometheus's own tool.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -15,19 +14,17 @@ const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ops/prometheus-alerts.
 const DASHBOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ops/grafana-dashboard.json");
 const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ops/alerts.yaml");
 
-/// What it says; it has to be content.
-fn promtool(arguments: &[&str]) -> String {
-    if std::env::var("DC_SIGNER_TEST_PROMTOOL").is_ok_and(|text| text == "skip") {
-        eprintln!("skipped: promtool, as DC_SIGNER_TEST_PROMTOOL says");
-        return "skipped".to_owned();
+/// It has to be content.
+fn promtool(arguments: &[&str]) {
+    if !dc_apparatus::have(dc_apparatus::Part::Promtool) {
+        return;
     }
-    let output = Command::new("promtool")
+    let output = Command::new(dc_apparatus::program("promtool"))
         .args(arguments)
         .output()
-        .expect("promtool: run dc-signer/tests/setup.sh, or set DC_SIGNER_TEST_PROMTOOL to skip");
+        .unwrap();
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert!(output.status.success(), "{said}");
-    said
 }
 
 /// All expressions of the dashboard, as Prometheus gets them from Grafana.

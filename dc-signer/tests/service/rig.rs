@@ -59,6 +59,7 @@ impl Rig {
     }
 
     fn serve(folder: TempDir, listens: Manager) -> Self {
+        dc_apparatus::prepare(dc_apparatus::Part::Tools);
         let log = File::options()
             .append(true)
             .create(true)

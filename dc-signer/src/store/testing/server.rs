@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 
+use dc_apparatus::{Part, have};
+
 /// A server of our own.
 pub(crate) struct Own {
     /// Its database `postgres`.
@@ -25,7 +27,7 @@ struct Watch {
 
 impl Own {
     /// Starts a server that ends, and whose folder is removed, when this process has ended in whatever
-    /// way.
+    /// way. Whoever calls it has asked whether tests with PostgreSQL are left out.
     pub(crate) fn start() -> Self {
         // The socket's path has to be short.
         let folder = tempfile::Builder::new().prefix("dcpg").tempdir_in("/tmp");
@@ -34,10 +36,8 @@ impl Own {
 
     /// Starts one in a folder that exists.
     pub(crate) fn start_in(folder: &Path) -> Self {
-        let programs = programs().expect(
-            "PostgreSQL's initdb and postgres: install Debian's package postgresql, \
-             or set DC_SIGNER_TEST_POSTGRES to the URL of a server, or to skip",
-        );
+        assert!(have(Part::Postgres), "no test should get here");
+        let programs = programs().expect("initdb, postgres and psql in one folder");
         let user = user();
         if let Some((user, group)) = user {
             chown(folder, Some(user), Some(group)).unwrap();

@@ -27,25 +27,19 @@ pub(super) struct Window {
 }
 
 impl Browser {
-    /// None where there is no browser, which is a failure where CI says that there must be one.
+    /// None only if tests with a browser are left out.
     pub(super) fn start(profile: &Path) -> Option<Self> {
-        let mut driver = match Command::new("chromedriver")
+        if !dc_apparatus::have(dc_apparatus::Part::Browser) {
+            return None;
+        }
+        let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .env("HOME", home(profile))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-        {
-            Ok(driver) => driver,
-            Err(error) => {
-                assert!(
-                    std::env::var_os("CI").is_none(),
-                    "no chromedriver ({error}): install Debian's packages chromium and chromium-driver"
-                );
-                return None;
-            }
-        };
+            .unwrap();
         let output = BufReader::new(driver.stdout.take().unwrap());
         let port = output
             .lines()

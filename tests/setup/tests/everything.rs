@@ -1,0 +1,8 @@
+//! The first test of `cargo test --workspace`: installs what all others need, before any of them runs.
+
+#[test]
+fn what_all_tests_need_is_here() {
+    if let Err(said) = dc_apparatus::everything() {
+        panic!("{said}");
+    }
+}
