@@ -140,7 +140,7 @@ impl Args {
             bar.inc(read);
         }
         bar.finish_and_clear();
-        total.end(self.json)
+        total.end(self)
     }
 
     fn show(&self, bar: &ProgressBar, line: &AddLine) -> Result<(), Error> {
@@ -264,14 +264,14 @@ impl Total {
         }
     }
 
-    fn end(&self, json: bool) -> Result<(), Error> {
+    fn end(&self, args: &Args) -> Result<(), Error> {
         let Self {
             added,
             known,
             refused,
             with_earlier_code,
         } = *self;
-        if !json {
+        if !args.json {
             print(&format!(
                 "{added} added, {known} known before, {refused} refused"
             ))?;
@@ -279,7 +279,8 @@ impl Total {
         if with_earlier_code > 0 {
             eprintln!(
                 "note: {with_earlier_code} have codes from before that are good and cannot be shown again; make others with \
-                 'dc-signer codes new' if those are lost"
+                 'dc-signer codes new --config {}' if those are lost",
+                args.place.config.display()
             );
         }
         match refused {
