@@ -101,7 +101,11 @@ impl Housekeeping {
         let retention = store::Retention { issues, refused };
         let Ok(now) = clock::now() else { return };
         match self.store.tidy(now, &retention).await {
-            Ok(tidied) => tracing::debug!(?tidied, "removed what had its time"),
+            Ok(store::Tidied {
+                answers,
+                codes,
+                partitions,
+            }) => tracing::debug!(answers, codes, partitions, "removed what had its time"),
             Err(error) => tracing::warn!(%error, "what had its time cannot be removed"),
         }
     }
