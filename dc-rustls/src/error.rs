@@ -22,7 +22,7 @@ pub enum Error {
         max: usize,
     },
     /// No client takes the delegation certificate, whatever it trusts.
-    CertificateUnusable(rustls::Error),
+    CertificateUnusable,
     /// The delegation certificate is not the first of its chain.
     ChainOrder {
         /// Where it is, counted from 1.
@@ -79,7 +79,7 @@ impl fmt::Display for Error {
                 f,
                 "the delegation certificate and the credential have {length} bytes together; {max} fit one TLS record"
             ),
-            Self::CertificateUnusable(_) => f.write_str(
+            Self::CertificateUnusable => f.write_str(
                 "the delegation certificate is malformed, or has a critical extension that clients do not know: ask the CA for another",
             ),
             Self::ChainOrder { at } => write!(
@@ -128,7 +128,6 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::CertificateUnusable(error) => Some(error),
             Self::Credential(error) => Some(error),
             Self::File { source, .. } => Some(source),
             Self::FileFormat { source, .. } => Some(source.as_ref()),
@@ -137,6 +136,7 @@ impl StdError for Error {
             Self::Roots(error) => Some(error),
             Self::Tls(error) => Some(error),
             Self::CertificateTooLong { .. }
+            | Self::CertificateUnusable
             | Self::ChainOrder { .. }
             | Self::ClientAuthBelowTls13
             | Self::CredentialDoesNotFit

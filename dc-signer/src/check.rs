@@ -112,10 +112,7 @@ fn check_identity(
             Error::Read { path, .. } | Error::MissingPem { path, .. } | Error::BadPem { path, .. },
         ) if *path == listen.key => "key",
         Err(
-            Error::KeyMismatch { .. }
-            | Error::UnsupportedKey { .. }
-            | Error::UnusualKey { .. }
-            | Error::EncryptedKey { .. },
+            Error::KeyMismatch { .. } | Error::UnsupportedKey { .. } | Error::EncryptedKey { .. },
         ) => "key",
         _ => "certificate",
     };

@@ -9,7 +9,7 @@ use pki_types::{CertificateSigningRequestDer, SignatureVerificationAlgorithm};
 use x509_cert::request::CertReq;
 
 use crate::error::Error;
-use crate::keys::KeyShape;
+use crate::keys::KeyFault;
 use crate::{files, pem};
 
 /// The public key for which a device wants a credential.
@@ -25,7 +25,7 @@ impl DeviceKey {
     /// Its signature shows that whoever made it holds the private key; `algorithms` check it. Fails
     /// with [`Error::Read`], [`Error::TooLarge`], [`Error::BadPem`], [`Error::MissingPem`],
     /// [`Error::PrivateKeyGiven`], [`Error::BadCsr`], [`Error::UnsupportedCsrSignature`],
-    /// [`Error::UnusualKey`] or [`Error::BadCsrSignature`].
+    /// [`Error::UnsupportedKey`] or [`Error::BadCsrSignature`].
     pub fn from_csr(
         path: &Path,
         algorithms: &[&'static dyn SignatureVerificationAlgorithm],
@@ -56,16 +56,16 @@ impl DeviceKey {
     ///
     /// Whether it is a public key at all shows when a credential is issued. Fails with
     /// [`Error::Read`], [`Error::TooLarge`], [`Error::BadPem`], [`Error::MissingPem`],
-    /// [`Error::UnusualKey`] or [`Error::PrivateKeyGiven`].
+    /// [`Error::UnsupportedKey`] or [`Error::PrivateKeyGiven`].
     pub fn from_spki(path: &Path) -> Result<Self, Error> {
         let file = public_file(path)?;
         let spki = match pem::is_pem(&file) {
             true => pem::public_key(path, &file)?.to_vec(),
             false => file,
         };
-        if let Some(shape) = KeyShape::of_public(&spki) {
+        if let Some(fault) = KeyFault::of_public(&spki) {
             let path = path.into();
-            return Err(Error::UnusualKey { path, shape });
+            return Err(Error::UnsupportedKey { path, fault });
         }
         Ok(Self {
             spki,
@@ -112,8 +112,8 @@ fn checked(
     algorithms: &[&'static dyn SignatureVerificationAlgorithm],
 ) -> Result<Vec<u8>, CsrError> {
     let csr = Csr::parse(der).map_err(CsrError::Malformed)?;
-    if let Some(shape) = KeyShape::of_public(&csr.spki) {
-        return Err(CsrError::Shape(shape));
+    if let Some(fault) = KeyFault::of_public(&csr.spki) {
+        return Err(CsrError::Key(fault));
     }
     csr.verify(algorithms)?;
     Ok(csr.spki)
@@ -131,8 +131,8 @@ pub enum CsrError {
     Malformed(der::Error),
     /// There is a private key with it, which is not secret any more.
     PrivateKey,
-    /// The key in it is written in a way that is not taken.
-    Shape(KeyShape),
+    /// The key in it is not taken.
+    Key(KeyFault),
     /// It is signed in a way that cannot be checked.
     Unsupported,
 }
@@ -147,9 +147,9 @@ impl CsrError {
                 source,
             },
             Self::PrivateKey => Error::PrivateKeyGiven { path: owned() },
-            Self::Shape(shape) => Error::UnusualKey {
+            Self::Key(fault) => Error::UnsupportedKey {
                 path: owned(),
-                shape,
+                fault,
             },
             Self::Unsupported => Error::UnsupportedCsrSignature { path: owned() },
             Self::BadPem(source) => pem::at(path)(source),
@@ -184,7 +184,7 @@ impl fmt::Display for CsrError {
             Self::PrivateKey => f.write_str(
                 "a private key came with the certificate signing request, so it is not secret any more: make a new one and send only the request",
             ),
-            Self::Shape(shape) => write!(f, "the certificate signing request: {shape}, and make a new request"),
+            Self::Key(fault) => write!(f, "the certificate signing request: {fault}, and make a new request"),
             Self::Unsupported => f.write_str(
                 "the certificate signing request is signed with an algorithm that does not fit its key or is not supported: use ECDSA P-256 with SHA-256, P-384 with SHA-384, or Ed25519",
             ),

@@ -377,13 +377,8 @@ pub enum Error {
     UnsupportedKey {
         /// The file.
         path: PathBuf,
-    },
-    /// A key is written in a way that is not taken.
-    UnusualKey {
-        /// The file.
-        path: PathBuf,
-        /// How it is written.
-        shape: crate::keys::KeyShape,
+        /// Why.
+        fault: crate::keys::KeyFault,
     },
     /// Of what was looked at, a client would refuse something, or it could not be read.
     WouldBeRefused {

@@ -1,6 +1,7 @@
 //! What the house style asks of every file, and that the requirements have their tests.
 
 mod imports;
+mod messages;
 mod programs;
 mod requirements;
 mod source;

@@ -115,3 +115,21 @@ const MAX_LEN: usize = 0xffff;
 /// Everybody who is neither the owner nor in the group; nor may a group write.
 #[cfg(unix)]
 const OTHERS: u32 = 0o027;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endless_files_are_refused_before_they_are_read() {
+        let error = load(Path::new("/dev/zero"), pem::private_key).unwrap_err();
+        let Error::File { source, .. } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(source.kind(), io::ErrorKind::FileTooLarge);
+        assert!(
+            error.to_string().contains("longer than 65535 bytes"),
+            "{error}"
+        );
+    }
+}

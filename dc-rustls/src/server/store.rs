@@ -53,11 +53,12 @@ impl Store {
     /// from now on.
     ///
     /// Fails with [`Error::MissingCertificate`] or [`Error::MissingCredential`] if there is none, with
-    /// [`Error::Credential`] if a credential is not valid now, not of this certificate, not for a server
-    /// or not for a name of the certificate, with [`Error::ChainOrder`] if the delegation certificate is not the first, with [`Error::KeyMismatch`] if the key is another's, with
-    /// [`Error::CertificateTooLong`] or [`Error::CredentialDoesNotFit`] if it cannot be sent, and with
-    /// [`Error::CertificateUnusable`] if no client takes the certificate, and with [`Error::Tls`] if the provider
-    /// cannot use the key.
+    /// [`Error::ChainOrder`] if the delegation certificate is not the first, with
+    /// [`Error::CertificateUnusable`] if no client takes it, with [`Error::Credential`] if a credential is not
+    /// valid now, not of this certificate, not for a server or not for a name of the certificate, with
+    /// [`Error::KeyMismatch`] if the key is another's, with [`Error::CertificateTooLong`] or
+    /// [`Error::CredentialDoesNotFit`] if it cannot be sent, and with [`Error::Tls`] if the provider cannot use
+    /// the key.
     pub fn install(&self, identity: Identity) -> Result<(), Error> {
         self.install_all([identity])
     }
@@ -106,7 +107,7 @@ impl Store {
         let certificate = DelegationCertificate::parse(end_entity.clone())
             .map_err(|error| cannot_delegate(error, &chain))?;
         // Every client looks at it so, and takes no critical extension that it does not know.
-        ParsedCertificate::try_from(end_entity).map_err(Error::CertificateUnusable)?;
+        ParsedCertificate::try_from(end_entity).map_err(|_| Error::CertificateUnusable)?;
         let key = self.settings.provider.key_provider.load_private_key(key)?;
         for stored in &credentials {
             check_key(key.as_ref(), stored)?;

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::schedule::Draw;
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
+use crate::keys::KeyFault;
 use crate::pem;
 
 /// A P-256 key of the device. Our copy is wiped when it is dropped.
@@ -33,11 +34,11 @@ impl Key {
         let file = files::read(path)?;
         let key = pem::private_key(path, &file)?;
         let pair = KeyPair::try_from(key.secret_der());
-        match pair.map_err(|_| Error::UnsupportedKey { path: path.into() })? {
+        match pair.map_err(|_| not_ours(path))? {
             pair if pair.is_compatible(&rcgen::PKCS_ECDSA_P256_SHA256) => {
                 Ok(Self(Zeroizing::new(pair)))
             }
-            _ => Err(Error::UnsupportedKey { path: path.into() }),
+            _ => Err(not_ours(path)),
         }
     }
 
@@ -96,6 +97,12 @@ impl Key {
         params.distinguished_name = rcgen::DistinguishedName::new();
         write(params, &self.0).map_err(|source| Error::RequestNotMade { source })
     }
+}
+
+/// Nobody else writes there: to sign with another's key would lose the device.
+fn not_ours(path: &Path) -> Error {
+    let (path, fault) = (path.into(), KeyFault::NotOfTheAgent);
+    Error::UnsupportedKey { path, fault }
 }
 
 impl fmt::Debug for Key {

@@ -90,9 +90,10 @@ impl fmt::Display for Table {
 
 const HELP: &str = "\
 Files that are named together are looked at together: a credential is judged with the certificate
-that signed it, whichever FILE that is in, or with a chain.pem beside it. A certificate that comes
-first in its file and is not a CA's is judged as a delegation certificate. Whether its chain is
-trusted is for 'verify --roots' to say.
+that signed it, whichever FILE that is in, or with a chain.pem beside it. The first certificate of
+a file in which not all are CAs', and of a folder's chain.pem, is judged as a delegation certificate,
+as a server presents it; the others have to follow, each behind the one that it signed. Whether the
+chain is trusted is for 'verify --roots' to say.
 
 Examples:
   dc-signer inspect device

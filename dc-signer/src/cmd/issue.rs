@@ -22,7 +22,7 @@ use summary::Summary;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The folder with the delegation certificate's chain.pem and key.pem (PKCS#8 or SEC1)
+    /// The folder with the delegation certificate's chain.pem and key.pem (PKCS#8, SEC1 or PKCS#1)
     #[arg(long, value_name = "DIR")]
     delegation: PathBuf,
     #[command(flatten)]

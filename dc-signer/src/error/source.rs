@@ -79,7 +79,6 @@ impl std::error::Error for Error {
             | Self::UnknownFolder { .. }
             | Self::UnsupportedCsrSignature { .. }
             | Self::UnsupportedKey { .. }
-            | Self::UnusualKey { .. }
             | Self::WouldBeRefused { .. }
             | Self::ZoneTooLong { .. }
             | Self::ZoneTooShort { .. } => None,

@@ -248,12 +248,7 @@ impl fmt::Display for Error {
                 "{} is signed with an algorithm that does not fit its key or is not supported: use ECDSA P-256 with SHA-256, P-384 with SHA-384, or Ed25519",
                 path.display()
             ),
-            Self::UnsupportedKey { path } => write!(
-                f,
-                "{} has no key that can sign here: use ECDSA P-256 or P-384, Ed25519, or RSA of 2048 bits or more, as PKCS#8, SEC1 or PKCS#1",
-                path.display()
-            ),
-            Self::UnusualKey { path, shape } => write!(f, "{}: {shape}", path.display()),
+            Self::UnsupportedKey { path, fault } => write!(f, "{}: {fault}", path.display()),
             Self::WouldBeRefused { refused: 1, of: 1 } => {
                 f.write_str("it would be refused or cannot be read")
             }

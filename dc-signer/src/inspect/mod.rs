@@ -132,6 +132,7 @@ impl Inspector {
 
     fn credential(&self, place: Place, stored: &StoredCredential, own: &[Piece]) -> Part {
         let found = self.find_certificate(stored, own, &place.file);
+        let found = own_chain(&place.file, own, found);
         let certificate = found
             .as_ref()
             .and_then(|(_, certificate)| DelegationCertificate::parse(certificate.clone()).ok());
@@ -244,6 +245,21 @@ fn read_beside(file: &Path) -> Vec<Piece> {
             what: What::Certificate(certificate),
         })
         .collect()
+}
+
+/// What a server takes of a folder with a chain: that chain, although another file may have the certificate that
+/// signed.
+fn own_chain(
+    file: &Path,
+    own: &[Piece],
+    found: Option<(PathBuf, CertificateDer<'static>)>,
+) -> Option<(PathBuf, CertificateDer<'static>)> {
+    let chain = file.with_file_name(CHAIN);
+    let first = chain_of(&chain, own).into_iter().next();
+    match (found, first) {
+        (Some((file, _)), Some(first)) if file != chain => Some((chain, first)),
+        (found, _) => found,
+    }
 }
 
 /// The certificates of a file, in their order.

@@ -127,10 +127,10 @@ impl Part {
         Self::private_key(place, key, None).with_faults([fault])
     }
 
-    /// A key that cannot be used here; not to have it, or the means for it, may be as it should be.
+    /// A key that cannot be used here; not to be able to read it may be as it should be.
     pub(super) fn opaque_key(place: Place, key: &Key) -> Self {
         let mut part = Self::private_key(place, key, None);
-        match key.is_damaged {
+        match key.is_fault {
             true => part.with_faults(&key.problem),
             false => {
                 part.notes.extend(key.problem.clone());

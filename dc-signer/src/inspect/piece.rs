@@ -34,8 +34,8 @@ pub(super) struct Key {
     pub(super) spki: Option<Vec<u8>>,
     /// Why it cannot.
     pub(super) problem: Option<String>,
-    /// Whether no server could use it.
-    pub(super) is_damaged: bool,
+    /// Whether that would stop a server.
+    pub(super) is_fault: bool,
     pub(super) warning: Option<Warning>,
 }
 

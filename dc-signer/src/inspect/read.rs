@@ -115,7 +115,7 @@ fn from_pem(path: &Path, file: &[u8]) -> Result<Vec<What>, Error> {
             Ok(key) => Key {
                 spki: Some(key.spki().to_vec()),
                 problem: None,
-                is_damaged: false,
+                is_fault: false,
                 warning: files::check_private(path)?,
             },
             Err(error) => unusable(&error),
@@ -136,10 +136,8 @@ fn unusable(error: &Error) -> Key {
     Key {
         spki: None,
         problem: Some(error.to_string()),
-        is_damaged: matches!(
-            error,
-            Error::BadPem { .. } | Error::EncryptedKey { .. } | Error::MissingPem { .. }
-        ),
+        // One that only its owner may read is as it should be.
+        is_fault: !matches!(error, Error::Read { .. }),
         warning: None,
     }
 }
@@ -167,7 +165,7 @@ fn private_der(path: &Path, key: PrivateKeyDer<'static>) -> Option<What> {
     Some(What::PrivateKey(Key {
         spki: Some(key.spki().to_vec()),
         problem: None,
-        is_damaged: false,
+        is_fault: false,
         warning: files::check_private(path).ok().flatten(),
     }))
 }

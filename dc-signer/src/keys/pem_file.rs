@@ -24,7 +24,7 @@ impl PemKey {
     /// Reads the private key of a PEM file.
     ///
     /// Fails with [`Error::Read`], [`Error::TooLarge`], [`Error::EncryptedKey`], [`Error::BadPem`],
-    /// [`Error::MissingPem`], [`Error::UnsupportedKey`] or [`Error::UnusualKey`].
+    /// [`Error::MissingPem`] or [`Error::UnsupportedKey`].
     pub fn read(path: &Path) -> Result<Self, Error> {
         let file = files::read(path)?;
         let key = pem::private_key(path, &file)?;

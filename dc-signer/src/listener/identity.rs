@@ -40,7 +40,7 @@ impl Identity {
     /// Reads a chain and a key that belong together.
     ///
     /// Fails with [`Error::ServesWithDelegation`] if the certificate may delegate, with
-    /// [`Error::KeyMismatch`], with [`Error::UnsupportedKey`] or [`Error::UnusualKey`], and with what reading the two files
+    /// [`Error::KeyMismatch`], with [`Error::UnsupportedKey`], and with what reading the two files
     /// fails with.
     pub fn load(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<Self, Error> {
         let chain = pem::certificates(certificate, &files::read(certificate)?)?;

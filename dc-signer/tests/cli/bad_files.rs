@@ -132,7 +132,10 @@ fn a_key_that_cannot_sign_is_refused() {
     let pem = "-----BEGIN PRIVATE KEY-----\nMAMCAQA=\n-----END PRIVATE KEY-----\n";
     with("vendor/key.pem", pem).issue_refused(
         &GOOD,
-        &["vendor/key.pem has no key that can sign here", "P-256"],
+        &[
+            "vendor/key.pem: there is no key that can sign here",
+            "P-256",
+        ],
     );
 }
 

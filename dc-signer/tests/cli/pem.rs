@@ -393,7 +393,7 @@ fn a_devices_key_that_no_client_takes_is_refused_for_what_it_is() {
             );
             let said = sandbox.run(&["inspect", &file]).stdout;
             assert!(
-                said.contains(&format!("ECDSA with a")) && said.contains(shape),
+                said.contains("ECDSA with a") && said.contains(shape),
                 "{said}"
             );
         }

@@ -1,4 +1,4 @@
-//! Elliptic-curve keys that OpenSSL can make and TLS does not take, told from those of an unknown type.
+//! Why a key is not taken: elliptic-curve keys that OpenSSL can make and TLS does not know, told from other types.
 
 use std::fmt;
 
@@ -6,19 +6,23 @@ use der::asn1::{AnyRef, BitStringRef};
 use der::{Reader, SliceReader};
 use pki_types::PrivateKeyDer;
 
-/// How a key is written, where that is why it is not taken.
+/// Why a key is not taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum KeyShape {
+pub enum KeyFault {
     /// Its public point is compressed (RFC 5480 §2.2).
     CompressedPoint,
     /// It has its curve's numbers in it, not the curve's name (RFC 5480 §2.1.1).
     ExplicitCurve,
     /// A private key without its public half.
     NoPublicHalf,
+    /// A key among the agent's that it has not made.
+    NotOfTheAgent,
+    /// A private key of a type or size that cannot sign here.
+    Type,
 }
 
-impl KeyShape {
+impl KeyFault {
     /// What is unusual about a DER SubjectPublicKeyInfo.
     pub(crate) fn of_public(spki: &[u8]) -> Option<Self> {
         let read = || {
@@ -64,7 +68,7 @@ impl KeyShape {
     }
 }
 
-impl fmt::Display for KeyShape {
+impl fmt::Display for KeyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::CompressedPoint => {
@@ -75,6 +79,12 @@ impl fmt::Display for KeyShape {
             }
             Self::NoPublicHalf => {
                 "the private key has no public half with it: write it anew with 'openssl ec -conv_form uncompressed'"
+            }
+            Self::NotOfTheAgent => {
+                "it is no key that the agent has made (ECDSA P-256 in PKCS#8): put that one back"
+            }
+            Self::Type => {
+                "there is no key that can sign here: use ECDSA P-256 or P-384, Ed25519, or RSA of 2048 bits or more, as PKCS#8, SEC1 or PKCS#1"
             }
         })
     }
