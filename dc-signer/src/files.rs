@@ -362,7 +362,10 @@ mod tests {
         for umask in ["000", "022", "027", "077"] {
             let folder = tempfile::tempdir().unwrap();
             let status = std::process::Command::new("sh")
-                .args(["-c", &format!("umask {umask}; exec \"$0\" {name} --exact --quiet")])
+                .args([
+                    "-c",
+                    &format!("umask {umask}; exec \"$0\" {name} --exact --quiet"),
+                ])
                 .arg(&this)
                 .env("DC_FILES_UNDER_UMASK", folder.path())
                 .stdout(std::process::Stdio::null())

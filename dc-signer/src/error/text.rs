@@ -131,6 +131,12 @@ impl fmt::Display for Error {
                 "{} has no chain.pem and key.pem: put the delegation certificate's there, or make one to try out with 'dc-signer init {0} --zone cpe.example.com'",
                 folder.display()
             ),
+            #[cfg(feature = "agent")]
+            Self::NoLinks { path } => write!(
+                f,
+                "{} is on a file system without symbolic links, which servers follow: put 'identity' on another one",
+                path.display()
+            ),
             Self::MissingPem { path, label } => write!(
                 f,
                 "{} has no PEM block {label}: check that it is the right file",

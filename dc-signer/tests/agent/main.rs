@@ -13,6 +13,7 @@ mod disks;
 mod enrolling;
 mod graph;
 mod killed;
+mod law;
 mod months;
 mod processes;
 mod refused;
@@ -21,3 +22,4 @@ mod rotating;
 #[cfg(feature = "self-check")]
 mod served;
 mod signer;
+mod standing;
