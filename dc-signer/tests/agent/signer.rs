@@ -192,7 +192,8 @@ impl Signer {
 
     /// Gets new certificates, for its connections and to issue under, by its own clock.
     pub(crate) fn certify(&self) {
-        let papers = self.papers(self.clock());
+        // Nobody can write a certificate of before 1970.
+        let papers = self.papers(self.clock().max(365 * DAY));
         *lock(&self.inner.tls) = papers.tls;
         *lock(&self.inner.delegation) = papers.delegation;
     }
