@@ -215,6 +215,12 @@ pub enum Error {
         /// What it should be.
         valid: UniqueName<'static>,
     },
+    /// A device's identity folder is on a file system that has no symbolic links.
+    #[cfg(feature = "agent")]
+    NoLinks {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A server did not get as far as a handshake.
     #[cfg(feature = "tools")]
     NoHandshake {

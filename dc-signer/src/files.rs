@@ -1,8 +1,8 @@
 //! Files as a whole: read with a limit, written under a temporary name first, owner-only from the start.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
@@ -67,40 +67,43 @@ pub fn check_private(path: &Path) -> Result<Option<Warning>, Error> {
     }))
 }
 
-/// Who may read a file or folder; the process's umask may take more away. A folder of a group is its owner's.
+/// Who may read a file or folder, whatever the process's umask is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
     /// Everyone reads.
     Everyone,
-    /// The owner reads, and the group of this number, whatever the umask is.
+    /// The owner reads, and the group of this number.
     Group(u32),
     /// Only the owner reads.
     Owner,
 }
 
 impl Access {
-    fn of_file(self) -> u32 {
+    const fn of_file(self) -> u32 {
         match self {
             Self::Everyone => 0o644,
-            // Nobody but its owner before it is the right group's: see `hand_over`.
-            Self::Group(_) | Self::Owner => 0o600,
+            Self::Group(_) => 0o640,
+            Self::Owner => PRIVATE_FILE,
         }
     }
 
-    fn of_folder(self) -> u32 {
+    const fn of_folder(self) -> u32 {
         match self {
             Self::Everyone => 0o755,
-            Self::Group(_) | Self::Owner => 0o700,
+            Self::Group(_) => 0o750,
+            Self::Owner => PRIVATE_FOLDER,
         }
     }
 
-    /// Lets the group read a file that is still empty.
-    fn hand_over(self, file: &File) -> io::Result<()> {
-        let Self::Group(group) = self else {
-            return Ok(());
-        };
-        fchown(file, None, Some(group))?;
-        file.set_permissions(Permissions::from_mode(0o640))
+    /// Lets others read a file that is still empty, or a folder that still is.
+    ///
+    /// It was made for its owner alone: so nobody reads it before it is the right group's, and what the umask leaves
+    /// of a mode counts for nothing.
+    fn hand_over(self, file: &File, mode: u32) -> io::Result<()> {
+        if let Self::Group(group) = self {
+            fchown(file, None, Some(group))?;
+        }
+        file.set_permissions(Permissions::from_mode(mode))
     }
 }
 
@@ -131,14 +134,17 @@ impl std::fmt::Debug for NewFile<'_> {
 
 /// Makes a folder that does not exist yet, with all of its files or not at all.
 ///
-/// Makes the folders above it as well. Fails with [`Error::Write`].
+/// Makes the folders above it as well, for everyone. Fails with [`Error::Write`].
 pub fn create_folder(folder: &Path, access: Access, files: &[NewFile<'_>]) -> Result<(), Error> {
     let failed = write_failed(folder);
     let above = parent(folder);
-    fs::create_dir_all(above).map_err(&failed)?;
+    make_folder(above, Access::Everyone)?;
     let temporary = Builder::new()
-        .permissions(Permissions::from_mode(access.of_folder()))
+        .permissions(Permissions::from_mode(PRIVATE_FOLDER))
         .tempdir_in(above)
+        .map_err(&failed)?;
+    File::open(temporary.path())
+        .and_then(|folder| access.hand_over(&folder, access.of_folder()))
         .map_err(&failed)?;
     for file in files {
         write_new(&temporary.path().join(file.name), file)
@@ -152,13 +158,33 @@ pub fn create_folder(folder: &Path, access: Access, files: &[NewFile<'_>]) -> Re
     sync(above)
 }
 
+/// Makes a folder, and those above it, for whoever may read it; those that are there stay as they are.
+///
+/// Fails with [`Error::Write`].
+pub fn make_folder(folder: &Path, access: Access) -> Result<(), Error> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    make_folder(parent(folder), access)?;
+    let made = DirBuilder::new()
+        .mode(PRIVATE_FOLDER)
+        .create(folder)
+        .and_then(|()| File::open(folder))
+        .and_then(|made| access.hand_over(&made, access.of_folder()));
+    match made {
+        // Somebody else was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        made => made.map_err(write_failed(folder)),
+    }
+}
+
 fn write_new(path: &Path, file: &NewFile<'_>) -> io::Result<()> {
     let mut new = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(file.access.of_file())
+        .mode(PRIVATE_FILE)
         .open(path)?;
-    file.access.hand_over(&new)?;
+    file.access.hand_over(&new, file.access.of_file())?;
     new.write_all(file.contents)?;
     new.sync_all()
 }
@@ -183,9 +209,10 @@ pub fn stage(folder: &Path, file: &NewFile<'_>) -> Result<Staged, Error> {
 
 fn write_temporary(folder: &Path, file: &NewFile<'_>) -> io::Result<NamedTempFile> {
     let mut temporary = Builder::new()
-        .permissions(Permissions::from_mode(file.access.of_file()))
+        .permissions(Permissions::from_mode(PRIVATE_FILE))
         .tempfile_in(folder)?;
-    file.access.hand_over(temporary.as_file())?;
+    file.access
+        .hand_over(temporary.as_file(), file.access.of_file())?;
     temporary.write_all(file.contents)?;
     temporary.as_file().sync_all()?;
     Ok(temporary)
@@ -258,6 +285,9 @@ fn write_failed(path: &Path) -> impl Fn(io::Error) -> Error {
 /// The longest file that is read: TLS has no room for longer chains or credentials, and a CSR or key
 /// is much shorter.
 pub const MAX_LEN: usize = 0xffff;
+/// What files and folders are made with.
+const PRIVATE_FILE: u32 = 0o600;
+const PRIVATE_FOLDER: u32 = 0o700;
 
 #[cfg(test)]
 mod tests {
@@ -322,6 +352,64 @@ mod tests {
                 (0o640, own)
             );
         }
+    }
+
+    /// In a process of its own: a umask is the process's.
+    #[test]
+    fn modes_are_what_they_should_be_under_every_umask() {
+        if let Some(folder) = std::env::var_os("DC_FILES_UNDER_UMASK") {
+            return write_all_kinds(Path::new(&folder));
+        }
+        let this = std::env::current_exe().unwrap();
+        let name = "files::tests::modes_are_what_they_should_be_under_every_umask";
+        for umask in ["000", "022", "027", "077"] {
+            let folder = tempfile::tempdir().unwrap();
+            let status = std::process::Command::new("sh")
+                .args([
+                    "-c",
+                    &format!("umask {umask}; exec \"$0\" {name} --exact --quiet"),
+                ])
+                .arg(&this)
+                .env("DC_FILES_UNDER_UMASK", folder.path())
+                .stdout(std::process::Stdio::null())
+                .status()
+                .unwrap();
+            assert!(status.success(), "{umask}");
+            for (path, expected) in [
+                ("above", 0o755),
+                ("above/everyone", 0o755),
+                ("above/everyone/file", 0o644),
+                ("above/group", 0o750),
+                ("above/group/file", 0o640),
+                ("above/owner", 0o700),
+                ("above/owner/file", 0o600),
+                ("staged", 0o644),
+            ] {
+                assert_eq!(mode(&folder.path().join(path)), expected, "{umask} {path}");
+            }
+        }
+    }
+
+    fn write_all_kinds(folder: &Path) {
+        let own = fs::metadata(folder).unwrap().gid();
+        for (name, access) in [
+            ("everyone", Access::Everyone),
+            ("group", Access::Group(own)),
+            ("owner", Access::Owner),
+        ] {
+            let file = NewFile {
+                name: "file",
+                access,
+                ..FILE
+            };
+            create_folder(&folder.join("above").join(name), access, &[file]).unwrap();
+        }
+        let staged = NewFile {
+            name: "staged",
+            access: Access::Everyone,
+            ..FILE
+        };
+        stage(folder, &staged).unwrap().create().unwrap();
     }
 
     #[test]

@@ -2,11 +2,19 @@
 //!
 //! A device without a battery starts in 1970, or where its files say it stopped, and may stay there for
 //! hours. What is judged here is only the agent's: nobody sets the system's clock.
+//!
+//! Three things are known about the time, and each is worth something else. The program's build and the chain
+//! that is installed are past for certain: that is the *floor*. What the signer said last is believed, whatever
+//! the device's own clock says, and moves on with the machine's uptime; but the signer's clock may have been
+//! wrong, or whoever said it may hold an old certificate of the signer. So it is never a reason not to listen to
+//! the signer's next word. The device's own clock counts where nothing is known that is better.
 
 use std::fmt;
+use std::fs;
 use std::time::{Duration, Instant};
 
 use pki_types::UnixTime;
+use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::human::{Moment, Span};
@@ -16,24 +24,42 @@ pub trait Clock {
     /// Seconds since 1970, as the system has it.
     fn wall(&self) -> u64;
 
-    /// Time since some moment, which no setting of the clock changes.
+    /// Time since some moment, which no setting of the clock changes: since the machine's start, if
+    /// [`boot`](Self::boot) says which one that was.
     fn uptime(&self) -> Duration;
+
+    /// What this start of the machine is called, so that its uptime can be compared after the agent has been
+    /// started again; none if that is not known.
+    fn boot(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The system's clocks.
 #[derive(Debug)]
 pub struct SystemClock {
     started: Instant,
+    /// The name of the machine's start, and the time from then to `started`.
+    boot: Option<(String, Duration)>,
 }
 
 impl SystemClock {
-    /// Whose uptime begins now.
+    /// Whose uptime is the machine's, or begins now if the system does not tell.
     #[must_use]
     pub fn new() -> Self {
         Self {
             started: Instant::now(),
+            boot: boot(),
         }
     }
+}
+
+fn boot() -> Option<(String, Duration)> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let uptime = fs::read_to_string("/proc/uptime").ok()?;
+    let seconds = uptime.split(' ').next()?.parse().ok()?;
+    let uptime = Duration::try_from_secs_f64(seconds).ok()?;
+    Some((id.trim().to_owned(), uptime))
 }
 
 impl Default for SystemClock {
@@ -49,110 +75,163 @@ impl Clock for SystemClock {
     }
 
     fn uptime(&self) -> Duration {
-        self.started.elapsed()
+        let before = self.boot.as_ref().map(|(_, before)| *before);
+        before.unwrap_or_default() + self.started.elapsed()
+    }
+
+    fn boot(&self) -> Option<&str> {
+        self.boot.as_ref().map(|(id, _)| id.as_str())
+    }
+}
+
+/// The signer's last word about the time, and what the device's clocks said then. In seconds.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Told {
+    /// The signer's time.
+    pub signer: u64,
+    /// The system's clock.
+    pub wall: u64,
+    /// The uptime.
+    pub uptime: u64,
+    /// In which start of the machine.
+    pub boot: Option<String>,
+}
+
+impl Told {
+    /// Whether both were told in one start of the machine and make the same of its clocks.
+    #[must_use]
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let Self {
+            signer,
+            wall,
+            uptime,
+            boot,
+        } = self;
+        let later = other.uptime.saturating_sub(*uptime);
+        boot.is_some()
+            && *boot == other.boot
+            && *uptime <= other.uptime
+            && other.signer.abs_diff(signer.saturating_add(later)) <= A_MINUTE
+            && other.wall.abs_diff(wall.saturating_add(later)) <= A_MINUTE
+    }
+
+    /// The time, in the same start of the machine.
+    fn read(&self, wall: u64, uptime: u64) -> Reading {
+        let elapsed = uptime.saturating_sub(self.uptime);
+        let signers = self.signer.saturating_add(elapsed);
+        let jump = wall.abs_diff(self.wall.saturating_add(elapsed));
+        let agrees = wall.abs_diff(signers) <= MAX_SKEW;
+        let (now, verdict) = match (agrees, jump) {
+            (true, ..=LITTLE) => (wall, Verdict::Confirmed),
+            // Somebody has set it since.
+            (true, _) => (wall, Verdict::Plausible),
+            (false, ..=MAX_SKEW) => (signers, Verdict::Wrong { wall, signers }),
+            (false, _) => (signers, Verdict::Jumped { wall, signers }),
+        };
+        Reading { now, verdict }
     }
 }
 
 /// What is known about the time, apart from the clock.
 #[derive(Clone, Debug)]
 pub struct Judge {
-    /// It is later than this for certain: the program was built, the chain had begun.
-    floor: u64,
-    /// What the signer said last, in an earlier run perhaps.
-    seen: u64,
-    anchor: Option<Anchor>,
-}
-
-/// What all clocks said when the signer last told the time.
-#[derive(Clone, Copy, Debug)]
-struct Anchor {
-    signer: u64,
-    wall: u64,
-    uptime: Duration,
+    /// When the installed chain began; 0 for none.
+    chain: u64,
+    told: Option<Told>,
+    /// Whether that was told in this start of the machine.
+    is_fresh: bool,
 }
 
 impl Judge {
-    /// Knows when this program was built, and what the signer said in an earlier run; 0 for nothing.
+    /// Knows when this program was built, and what the signer said in an earlier run, if anything.
     #[must_use]
-    pub fn new(seen: u64) -> Self {
+    pub fn new(told: Option<Told>, clock: &dyn Clock) -> Self {
+        let is_fresh = told.as_ref().is_some_and(|told| {
+            told.boot.is_some()
+                && told.boot.as_deref() == clock.boot()
+                && told.uptime <= clock.uptime().as_secs()
+        });
         Self {
-            floor: BUILT,
-            seen,
-            anchor: None,
+            chain: 0,
+            told,
+            is_fresh,
         }
     }
 
-    /// Learns that it is `moment` or later, as a chain's notBefore shows.
+    /// Learns when the chain began that is installed now.
     pub fn learn(&mut self, moment: UnixTime) {
-        self.floor = self.floor.max(moment.as_secs());
+        self.chain = moment.as_secs();
     }
 
-    /// Learns what an authenticated signer says. Not believed, and false, if that is before what is
-    /// known for certain.
+    /// Learns what an authenticated signer says, whose certificate is valid then. Not believed, and false, if
+    /// that is before the floor; but a chain can be of a signer whose clock was wrong, and counts for nothing if
+    /// the device's own clock agrees with the signer's.
     pub fn learn_from_signer(&mut self, signer: u64, clock: &dyn Clock) -> bool {
-        if signer < self.floor {
+        let wall = clock.wall();
+        let agrees = signer >= BUILT && signer.abs_diff(wall) <= MAX_SKEW;
+        if signer < self.floor() && !agrees {
             return false;
         }
-        self.seen = signer;
-        self.anchor = Some(Anchor {
+        self.told = Some(Told {
             signer,
-            wall: clock.wall(),
-            uptime: clock.uptime(),
+            wall,
+            uptime: clock.uptime().as_secs(),
+            boot: clock.boot().map(ToOwned::to_owned),
         });
+        self.is_fresh = true;
         true
     }
 
-    /// What the signer said last; 0 for nothing.
+    /// What the signer said last.
     #[must_use]
-    pub fn seen(&self) -> u64 {
-        self.seen
+    pub fn told(&self) -> Option<&Told> {
+        self.told.as_ref()
     }
 
-    /// The earliest that it can be.
+    /// It is later than this, whoever says otherwise.
     #[must_use]
-    pub fn earliest(&self) -> u64 {
-        self.floor.max(self.seen)
+    pub fn floor(&self) -> u64 {
+        self.chain.max(BUILT)
+    }
+
+    /// What the system's clock says, unless it cannot be.
+    #[must_use]
+    pub fn possible(&self, clock: &dyn Clock) -> Option<u64> {
+        Some(clock.wall()).filter(|wall| wall.saturating_add(MAX_SKEW) >= BUILT)
     }
 
     /// What time it is, as well as is known.
     #[must_use]
     pub fn read(&self, clock: &dyn Clock) -> Reading {
-        let wall = clock.wall();
-        match self.anchor {
-            Some(anchor) => anchor.read(wall, clock.uptime()),
-            None => self.read_alone(wall),
+        let (wall, uptime) = (clock.wall(), clock.uptime().as_secs());
+        match &self.told {
+            Some(told) if self.is_fresh => told.read(wall, uptime),
+            _ => self.read_alone(wall, uptime),
         }
     }
 
-    fn read_alone(&self, wall: u64) -> Reading {
-        let earliest = self.earliest();
+    fn read_alone(&self, wall: u64, uptime: u64) -> Reading {
+        let told = self.told.as_ref();
+        let earliest = told.map_or(0, |told| told.signer).max(self.floor());
         // Clocks differ by minutes; the signer's last word is no reason to doubt one that is behind.
-        if wall + MAX_SKEW < earliest {
+        if wall.saturating_add(MAX_SKEW) < earliest {
             return Reading {
-                now: earliest,
+                now: earliest.saturating_add(uptime),
                 verdict: Verdict::Behind { wall, earliest },
             };
         }
-        let verdict = match wall > earliest.saturating_add(LONG_AWAY) {
-            true => Verdict::FarAhead { wall, earliest },
-            false => Verdict::Plausible,
-        };
-        Reading { now: wall, verdict }
-    }
-}
-
-impl Anchor {
-    fn read(&self, wall: u64, uptime: Duration) -> Reading {
-        let elapsed = uptime.saturating_sub(self.uptime).as_secs();
-        let signers = self.signer.saturating_add(elapsed);
-        let jumped = wall.abs_diff(self.wall.saturating_add(elapsed)) > MAX_SKEW;
-        let agrees = wall.abs_diff(signers) <= MAX_SKEW;
-        let (now, verdict) = match (agrees, jumped) {
-            (true, _) => (wall, Verdict::Confirmed),
-            (false, true) => (signers, Verdict::Jumped { wall, signers }),
-            (false, false) => (signers, Verdict::Wrong { wall, signers }),
-        };
-        Reading { now, verdict }
+        if wall <= earliest.saturating_add(LONG_AWAY) {
+            return Reading {
+                now: wall,
+                verdict: Verdict::Plausible,
+            };
+        }
+        // It was ahead before, and has gone on since.
+        let known = told.filter(|told| wall >= told.wall && told.wall > told.signer + MAX_SKEW);
+        Reading {
+            now: known.map_or(wall, |told| wall - (told.wall - told.signer)),
+            verdict: Verdict::FarAhead { wall, earliest },
+        }
     }
 }
 
@@ -177,11 +256,11 @@ impl Reading {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It is before a moment that is certainly past. The earliest possible moment is used.
+    /// It is before a moment that should be past. That moment is used, and how long the machine has been up.
     Behind {
         /// What it says.
         wall: u64,
-        /// The earliest that it can be.
+        /// The latest that is known to be past.
         earliest: u64,
     },
     /// The signer's time is less than four hours away.
@@ -200,7 +279,8 @@ pub enum Verdict {
         /// The signer's time.
         signers: u64,
     },
-    /// Nothing speaks against it.
+    /// Nothing speaks against it, but since it was last set or the machine was started, the signer has not told the
+    /// time.
     Plausible,
     /// It was more than four hours off when the signer told the time. The signer's time is used.
     Wrong {
@@ -240,7 +320,7 @@ impl fmt::Display for Verdict {
         match *self {
             Self::Behind { wall, earliest } => write!(
                 f,
-                "the clock says {}, but it is {} at least: set it, or check NTP",
+                "the clock says {}, but it should be {} at least: set it, or check NTP",
                 moment(wall),
                 moment(earliest)
             ),
@@ -276,6 +356,9 @@ const BUILT: u64 = match option_env!("SOURCE_DATE_EPOCH") {
 const WRITTEN: u64 = 1_793_491_200;
 /// What issuing 164 hours leaves of the seven days for clocks that are wrong.
 const MAX_SKEW: u64 = 4 * 3600;
+/// A clock that is set by more than this has been set by somebody who may be wrong.
+const LITTLE: u64 = 600;
+const A_MINUTE: u64 = 60;
 /// Devices lie in stores for long, but most clocks that are wrong by this are wrong by years.
 const LONG_AWAY: u64 = 366 * 86_400;
 
@@ -289,6 +372,7 @@ mod tests {
     struct Set {
         wall: Cell<u64>,
         uptime: Cell<u64>,
+        boot: Option<&'static str>,
     }
 
     impl Set {
@@ -296,6 +380,7 @@ mod tests {
             Self {
                 wall: Cell::new(wall),
                 uptime: Cell::new(1000),
+                boot: None,
             }
         }
 
@@ -313,44 +398,56 @@ mod tests {
         fn uptime(&self) -> Duration {
             Duration::from_secs(self.uptime.get())
         }
+
+        fn boot(&self) -> Option<&str> {
+            self.boot
+        }
     }
 
     const NOW: u64 = WRITTEN + 100 * DAY;
     const DAY: u64 = 86_400;
 
     #[test]
-    fn a_clock_before_the_build_or_the_chain_is_behind() {
-        let mut judge = Judge::new(0);
-        let reading = judge.read(&Set::at(0));
-        assert_eq!(reading.now, WRITTEN);
+    fn a_clock_before_the_build_or_the_chain_is_behind_and_time_goes_on() {
+        let clock = Set::at(0);
+        let mut judge = Judge::new(None, &clock);
+        let reading = judge.read(&clock);
+        assert_eq!(reading.now, WRITTEN + 1000);
         assert!(reading.verdict.is_doubtful());
+        clock.pass(DAY);
+        assert_eq!(judge.read(&clock).now, WRITTEN + 1000 + DAY);
         assert_eq!(judge.read(&Set::at(NOW)).verdict, Verdict::Plausible);
         judge.learn(UnixTime::since_unix_epoch(Duration::from_secs(NOW + DAY)));
         let reading = judge.read(&Set::at(NOW));
-        assert_eq!(reading.now, NOW + DAY);
+        assert_eq!(reading.now, NOW + DAY + 1000);
         assert!(matches!(reading.verdict, Verdict::Behind { .. }));
     }
 
     #[test]
     fn a_clock_ten_years_ahead_is_doubted_and_used_until_the_signer_speaks() {
-        let mut judge = Judge::new(NOW);
         let clock = Set::at(NOW + 3650 * DAY);
+        let mut judge = Judge::new(Some(told(NOW, NOW)), &clock);
         let reading = judge.read(&clock);
         assert!(matches!(reading.verdict, Verdict::FarAhead { .. }));
+        assert_eq!(reading.now, NOW + 3650 * DAY);
         assert!(judge.learn_from_signer(NOW + 5, &clock));
         clock.pass(60);
         let reading = judge.read(&clock);
         assert_eq!(reading.now, NOW + 65);
         assert!(matches!(reading.verdict, Verdict::Wrong { .. }));
         assert!(!reading.verdict.is_doubtful());
+        // The same in the next run, which asks nevertheless.
+        let next = Judge::new(judge.told().cloned(), &clock).read(&clock);
+        assert_eq!(next.now, NOW + 65);
+        assert!(next.verdict.is_doubtful());
     }
 
     #[test]
     fn within_four_hours_of_the_signer_the_clock_is_right() {
-        let mut judge = Judge::new(0);
         for (off, right) in [(MAX_SKEW, true), (MAX_SKEW + 1, false)] {
             for wall in [NOW - off, NOW + off] {
                 let clock = Set::at(wall);
+                let mut judge = Judge::new(None, &clock);
                 assert!(judge.learn_from_signer(NOW, &clock));
                 let reading = judge.read(&clock);
                 assert_eq!(reading.verdict.is_good(), right);
@@ -361,8 +458,8 @@ mod tests {
 
     #[test]
     fn a_jump_is_noticed_and_one_that_corrects_the_clock_is_believed() {
-        let mut judge = Judge::new(0);
         let clock = Set::at(NOW);
+        let mut judge = Judge::new(None, &clock);
         judge.learn_from_signer(NOW, &clock);
         clock.pass(DAY);
         assert_eq!(judge.read(&clock).verdict, Verdict::Confirmed);
@@ -376,23 +473,67 @@ mod tests {
             (reading.now, reading.verdict),
             (NOW + DAY + 60, Verdict::Confirmed)
         );
+        clock.wall.set(NOW + DAY + 3600);
+        let reading = judge.read(&clock);
+        assert_eq!(
+            (reading.now, reading.verdict),
+            (NOW + DAY + 3600, Verdict::Plausible)
+        );
     }
 
     #[test]
     fn a_signer_that_lives_in_the_past_is_not_believed() {
-        let mut judge = Judge::new(0);
-        assert!(!judge.learn_from_signer(WRITTEN - 1, &Set::at(NOW)));
-        assert_eq!(judge.read(&Set::at(NOW)).verdict, Verdict::Plausible);
+        let clock = Set::at(NOW);
+        let mut judge = Judge::new(None, &clock);
+        assert!(!judge.learn_from_signer(WRITTEN - 1, &clock));
+        assert_eq!(judge.read(&clock).verdict, Verdict::Plausible);
+    }
+
+    #[test]
+    fn a_chain_from_the_future_is_overruled_by_two_clocks_that_agree_and_by_no_single_one() {
+        let clock = Set::at(NOW);
+        let mut judge = Judge::new(None, &clock);
+        judge.learn(UnixTime::since_unix_epoch(Duration::from_secs(
+            NOW + 700 * DAY,
+        )));
+        assert!(!judge.learn_from_signer(NOW, &Set::at(0)));
+        assert!(judge.learn_from_signer(NOW, &clock));
+        assert_eq!(judge.read(&clock).verdict, Verdict::Confirmed);
     }
 
     #[test]
     fn a_signer_that_was_wrong_once_is_corrected_by_its_next_word() {
-        let mut judge = Judge::new(0);
         let clock = Set::at(NOW);
+        let mut judge = Judge::new(None, &clock);
         judge.learn_from_signer(NOW + 9000 * DAY, &clock);
         assert!(matches!(judge.read(&clock).verdict, Verdict::Wrong { .. }));
+        assert!(judge.floor() < NOW);
         judge.learn_from_signer(NOW, &clock);
         assert_eq!(judge.read(&clock).verdict, Verdict::Confirmed);
-        assert_eq!(judge.earliest(), NOW);
+    }
+
+    #[test]
+    fn what_was_told_since_the_machine_started_is_good_for_every_run_until_the_next_start() {
+        let mut clock = Set::at(NOW);
+        clock.boot = Some("one");
+        let mut judge = Judge::new(None, &clock);
+        judge.learn_from_signer(NOW, &clock);
+        clock.pass(DAY);
+        let read = |clock: &Set| Judge::new(judge.told().cloned(), clock).read(clock);
+        assert_eq!(read(&clock).verdict, Verdict::Confirmed);
+        clock.wall.set(0);
+        assert_eq!(read(&clock).now, NOW + DAY);
+        clock.wall.set(NOW + DAY);
+        clock.boot = Some("two");
+        assert_eq!(read(&clock).verdict, Verdict::Plausible);
+    }
+
+    fn told(signer: u64, wall: u64) -> Told {
+        Told {
+            signer,
+            wall,
+            uptime: 0,
+            boot: None,
+        }
     }
 }

@@ -1,14 +1,15 @@
 //! One device: what it has, what is due, and one turn of work.
 
-use std::fs::{DirBuilder, File, TryLockError};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
 use pki_types::{SignatureVerificationAlgorithm, UnixTime};
 
-use super::clock::{Clock, Judge, Reading, Verdict};
+use super::client::Word;
+use super::clock::{Clock, Judge, Reading, Told, Verdict};
 use super::config::Config;
+use super::enrol;
 use super::event::Event;
 use super::folder::{Folder, Unit};
 use super::keys::{self, Key};
@@ -16,10 +17,10 @@ use super::request::sha256;
 use super::run::Stop;
 use super::schedule;
 use super::state::{State, StateFile};
-use super::status::{Status, StatusFile};
+use super::status::{Facts, Level, Status, StatusFile};
 use super::verify::{Checker, Untrusted};
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, Access, NewFile};
 
 /// An agent, which holds its folders for itself until it is dropped.
 pub struct Agent {
@@ -28,19 +29,27 @@ pub struct Agent {
     pub(super) judge: Judge,
     pub(super) folder: Folder,
     pub(super) state: State,
+    /// What is behind `current`.
     pub(super) unit: Option<Unit>,
+    /// What is wrong with `current` and cannot be mended.
+    pub(super) fault: Option<String>,
+    /// What the signer showed with its last answer.
+    pub(super) word: Option<Word>,
     pub(super) enrolment_key: Key,
     /// The one that takes its place, while the signer takes both.
     pub(super) next_enrolment_key: Option<Key>,
     report: Box<dyn FnMut(&Event)>,
     state_file: StateFile,
     status_file: StatusFile,
-    verdict: Verdict,
+    pub(super) verdict: Verdict,
+    /// What was told last about how the device stands.
+    level: Level,
+    /// What the device was to get in with, at the end of the last turn.
+    tried_with: String,
     /// Up to which uptime nothing is done that is due because the device started.
     quiet_until: u64,
-    /// At which uptime the signer may be asked for the time again, and how often it was in vain.
-    ask_at: u64,
-    asked: u32,
+    /// Up to which uptime nothing is asked because a request has just failed.
+    pub(super) paused_until: u64,
     lock: File,
 }
 
@@ -55,26 +64,29 @@ impl Agent {
         clock: Box<dyn Clock>,
         report: Box<dyn FnMut(&Event)>,
     ) -> Result<Self, Error> {
-        make_folder(&config.state, 0o755)?;
-        make_folder(&config.identity, 0o755)?;
+        files::make_folder(&config.state, Access::Everyone)?;
+        files::make_folder(&config.identity, Access::Everyone)?;
         let lock = lock(&config.state)?;
         let (state_file, state, error) = StateFile::open(&config.state);
         let delay = config.start_delay.as_secs();
         let uptime = clock.uptime().as_secs();
         let quiet_until = schedule::after_start(uptime, 0, delay, keys::draw()?);
         let mut agent = Self {
-            judge: Judge::new(state.seen),
+            judge: Judge::new(state.told.clone(), &*clock),
             folder: Folder::new(&config.identity).with_key_group(config.key_group),
             unit: None,
+            fault: None,
+            word: None,
             enrolment_key: Key::read_or_make(&config.state, ENROLMENT_KEY)?,
             next_enrolment_key: None,
             state_file,
             status_file: StatusFile::new(&config.state),
             verdict: Verdict::Plausible,
-            quiet_until,
+            level: Level::Fine,
+            tried_with: String::new(),
             // Without a battery, a whole town's clocks are wrong when its power comes back.
-            ask_at: quiet_until,
-            asked: 0,
+            quiet_until,
+            paused_until: 0,
             config,
             clock,
             state,
@@ -84,7 +96,15 @@ impl Agent {
         if let Some(error) = error {
             agent.tell(&Event::Setback { error });
         }
-        agent.load();
+        agent.look_at_folder();
+        agent.forget_what_was_answered();
+        let prepared = agent
+            .folder
+            .clean()
+            .and_then(|()| agent.folder.admit_group());
+        if let Err(error) = prepared {
+            agent.tell(&Event::Setback { error });
+        }
         agent.resume_switch();
         Ok(agent)
     }
@@ -96,22 +116,37 @@ impl Agent {
 
     /// The same, but waits for nothing of this device's any more once `stop` says that the process is to end.
     pub fn turn_until(&mut self, stop: &mut Stop) -> Duration {
+        self.look_at_folder();
         self.look_at_clock();
-        let now = self.reading().now;
-        if now >= self.due(now) {
-            self.renew();
-        } else if now >= self.poll_at(now) {
-            self.poll();
+        if self.due_in() > 0 && (self.poll_in() == 0 || self.asks_in() == Some(0)) {
+            self.ask_for_time();
         }
+        if self.due_in() == 0 {
+            self.renew();
+        }
+        self.announce_clock();
         self.after_renewal(stop);
         self.save();
+        self.tried_with = self.way_in();
         self.until_next()
+    }
+
+    /// Whether what the device is to get in with is another one since the last turn, so that somebody waits.
+    #[must_use]
+    pub fn is_called(&self) -> bool {
+        self.way_in() != self.tried_with
     }
 
     /// How it stands.
     #[must_use]
     pub fn status(&self) -> Status {
-        Status::new(self.unit.as_ref(), &self.state, &self.reading())
+        let found = Facts {
+            unit: self.unit.as_ref(),
+            fault: self.fault.as_deref(),
+            state: &self.state,
+            reading: self.reading(),
+        };
+        Status::new(&found, |unit| self.refusal(unit, self.reading().now))
             .with_enrolment_key(Some(sha256(&self.enrolment_key.spki())))
     }
 
@@ -124,11 +159,8 @@ impl Agent {
     /// How long to wait before what is due already, because the device has just started.
     #[must_use]
     pub fn start_delay(&self) -> Duration {
-        let Reading { now, verdict } = self.reading();
-        let due = self
-            .due_but_for_start(now)
-            .min(self.poll_but_for_start(now));
-        match due <= now || verdict.is_doubtful() {
+        let due = self.due_but_for_start().min(self.poll_but_for_start());
+        match due == 0 || self.asks_but_for_start() == Some(0) {
             true => Duration::from_secs(self.quiet_for()),
             false => Duration::ZERO,
         }
@@ -139,12 +171,42 @@ impl Agent {
     }
 
     pub(super) fn save_state(&mut self) -> Result<(), Error> {
-        self.state.seen = self.judge.seen();
+        self.remember_time();
         self.state_file.save(&self.state)
+    }
+
+    /// What was told is kept with what the clock said then; with what it says now, if that has been set since: then
+    /// whoever looks at the status from elsewhere judges by the same.
+    fn remember_time(&mut self) {
+        let Some(told) = self.judge.told() else {
+            return;
+        };
+        let told = match self.reading().verdict {
+            Verdict::Jumped { wall, signers } => Told {
+                signer: signers,
+                wall,
+                uptime: self.clock.uptime().as_secs(),
+                boot: told.boot.clone(),
+            },
+            _ => told.clone(),
+        };
+        let known = self.state.told.as_ref();
+        // Flash memory wears out.
+        if !known.is_some_and(|known| known.says_the_same_as(&told)) {
+            self.state.told = Some(told);
+        }
     }
 
     fn save(&mut self) {
         let status = self.status();
+        if status.level != self.level {
+            self.level = status.level;
+            let reason = status.reason.clone();
+            self.tell(&Event::Stands {
+                level: status.level,
+                reason,
+            });
+        }
         let saved = [self.save_state(), self.status_file.save(&status)];
         // One line is enough: both are on one file system.
         if let Some(error) = saved.into_iter().find_map(Result::err) {
@@ -152,53 +214,24 @@ impl Agent {
         }
     }
 
-    pub(super) fn check(&self, unit: &Unit) -> Result<UnixTime, Untrusted> {
-        let checker = Checker {
+    /// What clients check with, at a time.
+    pub(super) fn checker(&self, now: u64) -> Checker<'_> {
+        Checker {
             roots: &self.config.roots,
             algorithms: algorithms(),
-            now: self.reading().unix_time(),
-        };
-        let (chain, credentials) = (unit.chain.clone(), unit.credentials.clone());
-        let checked = checker.check(chain, credentials, &unit.spki)?;
-        Ok(checked.not_before())
-    }
-
-    /// Takes what `current` leads to, or the newest older unit if that is broken.
-    fn load(&mut self) {
-        let current = self.folder.current_number();
-        let loaded = current.and_then(|number| match self.folder.load(number) {
-            Ok(unit) => Some(unit),
-            Err(error) => {
-                self.tell(&Event::Setback { error });
-                None
-            }
-        });
-        self.unit = loaded.or_else(|| self.recover(current));
-        if let Some(unit) = &self.unit {
-            if let Ok(not_before) = self.check(unit) {
-                self.judge.learn(not_before);
-            }
-            self.forget_what_was_answered();
-        }
-        if let Err(error) = self.folder.clean() {
-            self.tell(&Event::Setback { error });
+            now: UnixTime::since_unix_epoch(Duration::from_secs(now)),
         }
     }
 
-    fn recover(&mut self, broken: Option<u64>) -> Option<Unit> {
-        let others = self.folder.numbers().into_iter();
-        let unit = others
-            .filter(|number| Some(*number) != broken)
-            .find_map(|number| {
-                let unit = self.folder.load(number).ok()?;
-                self.check(&unit).ok().map(|_| unit)
-            })?;
-        let number = unit.number;
-        match self.folder.point_to(number) {
-            Ok(()) => self.tell(&Event::Recovered { number }),
-            Err(error) => self.tell(&Event::Setback { error }),
-        }
-        Some(unit)
+    /// Why clients do not accept a unit at a time; none if they do.
+    pub(super) fn refusal(&self, unit: &Unit, now: u64) -> Option<Untrusted> {
+        self.checker(now).check_unit(unit).err()
+    }
+
+    /// Whether clients accept the current unit at a time.
+    pub(super) fn is_accepted_at(&self, now: u64) -> bool {
+        let unit = self.unit.as_ref();
+        unit.is_some_and(|unit| self.refusal(unit, now).is_none())
     }
 
     /// A stop right after an installation leaves the request that was answered, and older failures.
@@ -209,86 +242,86 @@ impl Agent {
             self.state.switching |= pending.next_enrolment_csr.is_some();
             self.state.pending = None;
             self.state.failures = 0;
-            self.state.next_attempt = None;
+            self.state.retry = None;
             self.state.last_failure = None;
         }
     }
 
-    /// Says what is new about the clock, and asks the signer if it is in doubt.
-    fn look_at_clock(&mut self) {
-        let uptime = self.clock.uptime().as_secs();
-        if self.reading().verdict.is_doubtful() && self.unit.is_some() && uptime >= self.ask_at {
-            self.announce_clock();
-            self.poll();
-            self.asked = self.asked.saturating_add(1);
-            self.ask_at = uptime + (60_u64 << self.asked.min(6));
-        }
-        self.announce_clock();
-    }
-
-    fn announce_clock(&mut self) {
-        let verdict = self.reading().verdict;
-        if !verdict.is_like(&self.verdict) {
-            let is_news = !(verdict.is_good() && self.verdict.is_good());
-            self.verdict = verdict;
-            if is_news {
-                self.tell(&Event::Clock(verdict));
-            }
-        }
-        if !verdict.is_doubtful() {
-            self.asked = 0;
-            self.ask_at = 0;
-        }
-    }
-
-    fn due(&self, now: u64) -> u64 {
-        let due = self.due_but_for_start(now);
+    /// In how many seconds a renewal is due.
+    fn due_in(&self) -> u64 {
+        let due = self.due_but_for_start();
         // A device that has never been in is waited for by somebody.
         match self.unit {
-            Some(_) => due.max(now.saturating_add(self.quiet_for())),
+            Some(_) => due.max(self.quiet_for()),
             None => due,
         }
     }
 
-    fn due_but_for_start(&self, now: u64) -> u64 {
-        let renew_at = match (&self.unit, self.wants_to_enrol()) {
-            (Some(unit), false) => {
-                let drawn = schedule::believable(unit.meta.renew_at, now, LONGEST_LIFE);
-                let pulled = self
-                    .state
-                    .pulled
-                    .filter(|pulled| unit.meta.issued < pulled.issued_before);
-                pulled.map_or(drawn, |pulled| drawn.min(pulled.at))
+    fn due_but_for_start(&self) -> u64 {
+        let now = self.reading().now;
+        let is_needed = self.wants_to_enrol() || !self.is_accepted_at(now);
+        let due = match is_needed {
+            true => 0,
+            false => self.renewal_in(now),
+        };
+        due.max(self.retry_in())
+    }
+
+    /// In how many seconds it is time to renew what clients accept now.
+    pub(super) fn renewal_in(&self, now: u64) -> u64 {
+        let Some(unit) = &self.unit else {
+            return 0;
+        };
+        let drawn = schedule::believable(unit.meta.renew_at, now, LONGEST_LIFE);
+        let pulled = self.state.pulled;
+        let pulled = pulled.filter(|pulled| unit.meta.issued < pulled.issued_before);
+        let at = pulled.map_or(drawn, |pulled| drawn.min(pulled.at));
+        at.saturating_sub(now)
+    }
+
+    fn retry_in(&self) -> u64 {
+        let waits = match &self.state.retry {
+            // Who has put something right is not kept waiting.
+            Some(wait) if self.state.tried_with == Some(self.way_in()) => {
+                wait.left(self.clock.wall())
             }
             _ => 0,
         };
-        let next = self.state.next_attempt.unwrap_or_default();
-        renew_at.max(schedule::believable(next, now, schedule::LONGEST_WAIT))
+        waits.max(self.pause())
     }
 
-    fn quiet_for(&self) -> u64 {
+    pub(super) fn way_in(&self) -> String {
+        enrol::fingerprint(&self.config)
+    }
+
+    pub(super) fn pause(&self) -> u64 {
+        self.paused_until
+            .saturating_sub(self.clock.uptime().as_secs())
+    }
+
+    pub(super) fn quiet_for(&self) -> u64 {
         self.quiet_until
             .saturating_sub(self.clock.uptime().as_secs())
     }
 
-    fn poll_at(&self, now: u64) -> u64 {
-        let at = self.poll_but_for_start(now);
-        at.max(now.saturating_add(self.quiet_for()))
+    fn poll_in(&self) -> u64 {
+        self.poll_but_for_start().max(self.quiet_for())
     }
 
-    fn poll_but_for_start(&self, now: u64) -> u64 {
-        let next = self.state.next_poll.unwrap_or_default();
-        match self.unit {
-            Some(_) => schedule::believable(next, now, schedule::LONGEST_WAIT),
-            None => u64::MAX,
+    fn poll_but_for_start(&self) -> u64 {
+        match (&self.unit, &self.state.poll) {
+            (None, _) => u64::MAX,
+            (Some(_), None) => 0,
+            (Some(_), Some(wait)) => wait.left(self.clock.wall()),
         }
     }
 
     fn until_next(&self) -> Duration {
         let now = self.reading().now;
-        let next = [self.due(now), self.poll_at(now), self.after_renewal_at()];
-        let next = next.into_iter().min().unwrap_or_default();
-        Duration::from_secs(next.saturating_sub(now)).clamp(SHORTEST_NAP, LONGEST_NAP)
+        let after_renewal = self.after_renewal_at().saturating_sub(now);
+        let next = [self.due_in(), self.poll_in(), after_renewal];
+        let next = next.into_iter().chain(self.asks_in()).min();
+        Duration::from_secs(next.unwrap_or_default()).clamp(SHORTEST_NAP, LONGEST_NAP)
     }
 }
 
@@ -308,20 +341,6 @@ impl std::fmt::Debug for Agent {
     }
 }
 
-fn make_folder(path: &Path, mode: u32) -> Result<(), Error> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(mode)
-        .create(path)
-        .map_err(|source| Error::Write {
-            path: path.into(),
-            source,
-        })
-}
-
 /// At most one agent works on a folder, so at most one request is under way.
 fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join(LOCK);
@@ -330,7 +349,16 @@ fn lock(folder: &Path) -> Result<File, Error> {
         source,
     };
     if !files::exists(&path) {
-        File::create(&path).map_err(failed)?;
+        // Nobody else can open it, so nobody else can hold it.
+        let file = NewFile {
+            name: LOCK,
+            contents: &[],
+            access: Access::Owner,
+        };
+        match files::stage(folder, &file)?.create() {
+            Ok(()) | Err(Error::Exists { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
     // Only for reading, so that it does not keep a file system from being made read-only.
     let file = File::open(&path).map_err(failed)?;

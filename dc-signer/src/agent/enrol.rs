@@ -1,9 +1,11 @@
 //! How a device gets in, and who it is afterwards.
 
+use std::path::Path;
+
 use zeroize::Zeroizing;
 
 use super::client::{Who, WhoseKey};
-use super::config::{Enrolment, ManufacturerKey};
+use super::config::{Config, Enrolment, ManufacturerKey};
 use super::keys::Key;
 use super::request::{self, sha256};
 use super::state::State;
@@ -59,15 +61,56 @@ pub fn what_to_ask(enrolment: &Enrolment, state: &State) -> Result<Ask, Error> {
         // A device that is in needs its code no more.
         Enrolment::Code(path) if !files::exists(path) => Ask::Renew,
         Enrolment::Code(path) => {
-            let file = files::read(path)?;
-            let text = String::from_utf8_lossy(&file);
-            let code = Code(Zeroizing::new(text.trim().to_owned()));
+            let code = Code(read_code(path)?);
             match state.used_code == Some(code.sha256()) {
                 true => Ask::Renew,
                 false => Ask::Enrol(Some(code)),
             }
         }
     })
+}
+
+/// Reads a code as editors write it: with white space around it, and what some put in front of all text.
+fn read_code(path: &Path) -> Result<Zeroizing<String>, Error> {
+    let file = files::read(path)?;
+    let text = Zeroizing::new(match file.as_slice() {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        text => String::from_utf8_lossy(text).into_owned(),
+    });
+    let code = text.trim_start_matches('\u{feff}').trim();
+    Ok(Zeroizing::new(code.to_owned()))
+}
+
+fn utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> String {
+    let units: Zeroizing<Vec<u16>> = Zeroizing::new(
+        bytes
+            .chunks_exact(2)
+            .filter_map(|two| Some(unit(two.try_into().ok()?)))
+            .collect(),
+    );
+    String::from_utf16_lossy(&units)
+}
+
+/// The SHA-256 of what the device is to get in with: another one means that somebody has corrected it.
+#[must_use]
+pub fn fingerprint(config: &Config) -> String {
+    let mut all = Zeroizing::new(config.signer.clone().into_bytes());
+    for root in config.signer_roots.roots.iter().chain(&config.roots.roots) {
+        all.extend_from_slice(&root.subject_public_key_info);
+    }
+    match &config.enrolment {
+        Enrolment::Known => {}
+        Enrolment::Code(path) => {
+            let code = read_code(path).unwrap_or_default();
+            all.extend_from_slice(code.as_bytes());
+        }
+        Enrolment::Manufacturer { chain, key: _ } => {
+            let chain = files::read(chain).unwrap_or_default();
+            all.extend_from_slice(&chain);
+        }
+    }
+    sha256(&all)
 }
 
 /// Whether an enrolment that is refused like this may have gone through before: then its answer was
@@ -122,6 +165,22 @@ mod tests {
         assert!(matches!(ask(&state), Ask::Renew));
         fs::write(&path, "OTHER").unwrap();
         assert!(matches!(ask(&state), Ask::Enrol(Some(_))));
+    }
+
+    #[test]
+    fn a_code_is_the_same_whichever_editor_wrote_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("code");
+        let text = "\u{feff}ABCD-EFGH\r\n";
+        let units = || text.encode_utf16();
+        for bytes in [
+            text.as_bytes().to_vec(),
+            units().flat_map(u16::to_le_bytes).collect(),
+            units().flat_map(u16::to_be_bytes).collect(),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            assert_eq!(read_code(&path).unwrap().as_str(), "ABCD-EFGH");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use super::client::Trouble;
 use super::clock::Verdict;
 use super::hook::HookError;
-use super::status::moment;
+use super::status::{Level, moment};
 use crate::error::Error;
 
 /// Something that happened.
@@ -51,21 +51,42 @@ pub enum Event {
         /// When to look again.
         next: u64,
     },
+    /// What is behind `current` is not as it should be, and cannot be mended.
+    NotMended {
+        /// What is wrong.
+        fault: String,
+        /// Why it stays so.
+        why: String,
+    },
     /// The operator wants it renewed before its time.
     Pulled {
         /// When it will be.
         at: u64,
     },
-    /// What `current` led to was broken, and it leads to an older unit now.
+    /// What is behind `current` was not as it should be, and it leads to a unit again.
     Recovered {
-        /// The older unit.
+        /// The unit.
         number: u64,
+        /// What was wrong.
+        why: String,
     },
     /// The device's server serves the current unit.
     #[cfg(feature = "self-check")]
     Served {
         /// Its number.
         number: u64,
+    },
+    /// The signer's clock, or its certificate, is wrong for certain.
+    SignersClock {
+        /// How that is known.
+        why: String,
+    },
+    /// How the device stands has changed.
+    Stands {
+        /// In one word.
+        level: Level,
+        /// Why it is not fine, or what failed last.
+        reason: Option<String>,
     },
     /// Something of the agent's own could not be read or written. It goes on without.
     Setback {
@@ -83,7 +104,12 @@ impl Event {
             Self::Failed { trouble, .. } => {
                 trouble.failure() == super::schedule::Failure::Permanent
             }
-            Self::HookFailed { .. } | Self::Recovered { .. } | Self::Setback { .. } => true,
+            Self::HookFailed { .. }
+            | Self::NotMended { .. }
+            | Self::Recovered { .. }
+            | Self::Setback { .. }
+            | Self::SignersClock { .. } => true,
+            Self::Stands { level, .. } => *level != Level::Fine,
             #[cfg(feature = "self-check")]
             Self::NotServed { .. } => true,
             #[cfg(feature = "self-check")]
@@ -123,12 +149,25 @@ impl fmt::Display for Event {
                 "the operator wants this zone renewed: at {}",
                 moment(*at)
             ),
-            Self::Recovered { number } => write!(
-                f,
-                "the current unit was broken, and dc-{number} is current now: check the storage"
-            ),
+            Self::NotMended { fault, why } => {
+                write!(f, "{fault}, and it cannot be mended: {why}")
+            }
+            Self::Recovered { number, why } => {
+                write!(
+                    f,
+                    "{why}, and dc-{number} is current now: check the storage"
+                )
+            }
             #[cfg(feature = "self-check")]
             Self::Served { number } => write!(f, "the server serves dc-{number}"),
+            Self::SignersClock { why } => f.write_str(why),
+            Self::Stands { level, reason } => {
+                write!(f, "the device is {level}")?;
+                match reason {
+                    Some(reason) => write!(f, ": {reason}"),
+                    None => Ok(()),
+                }
+            }
             Self::Setback { error } => fmt::Display::fmt(error, f),
         }
     }

@@ -10,9 +10,9 @@
 //! link is swapped in one step. So whoever reads through `current` sees one unit, whenever the power
 //! goes.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use dc_core::pem::StoredCredential;
@@ -65,7 +65,7 @@ pub struct Unit {
 /// The folder. Only one process may write to it.
 #[derive(Debug)]
 pub struct Folder {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     key_access: Access,
 }
 
@@ -88,17 +88,28 @@ impl Folder {
         }
     }
 
+    /// Lets the group of the keys enter the folder, if there is such a group and it is kept out.
+    ///
+    /// Fails with [`Error::Write`].
+    pub fn admit_group(&self) -> Result<(), Error> {
+        let Access::Group(group) = self.key_access else {
+            return Ok(());
+        };
+        let failed = |source| write_failed(&self.path, source);
+        let metadata = fs::metadata(&self.path).map_err(failed)?;
+        let mode = metadata.mode();
+        if mode & 0o005 == 0o005 || metadata.gid() == group && mode & 0o050 == 0o050 {
+            return Ok(());
+        }
+        chown(&self.path, None, Some(group))
+            .and_then(|()| fs::set_permissions(&self.path, Permissions::from_mode(mode | 0o050)))
+            .map_err(failed)
+    }
+
     /// What servers follow.
     #[must_use]
     pub fn current(&self) -> PathBuf {
         self.path.join(CURRENT)
-    }
-
-    /// The number of the unit that `current` leads to; none if it leads to none.
-    #[must_use]
-    pub fn current_number(&self) -> Option<u64> {
-        let target = fs::read_link(self.current()).ok()?;
-        number(target.file_name()?.to_str()?)
     }
 
     /// The numbers of all units, the newest first.
@@ -114,7 +125,10 @@ impl Folder {
     /// Fails as reading its files does, and with [`Error::BadAgentFile`] or
     /// [`Error::BadCredential`] if one is not what its name says.
     pub fn load(&self, number: u64) -> Result<Unit, Error> {
-        let folder = self.unit(number);
+        self.read(&self.unit(number), number)
+    }
+
+    pub(super) fn read(&self, folder: &Path, number: u64) -> Result<Unit, Error> {
         let path = folder.join(CREDENTIAL);
         let credentials = dc_core::pem::read(&files::read(&path)?)
             .map_err(|source| Error::BadCredential { path, source })?;
@@ -158,33 +172,28 @@ impl Folder {
         let path = self.path.join(META);
         let meta = serde_json::to_vec_pretty(meta)
             .map_err(|source| Error::BadAgentFile { path, source })?;
-        let file = |name, contents, access| NewFile {
-            name,
-            contents,
-            access,
-        };
-        let files = [
-            file(CHAIN, chain.as_bytes(), Access::Everyone),
-            file(CREDENTIAL, credentials.as_bytes(), Access::Everyone),
-            file(KEY, key.as_bytes(), self.key_access),
-            file(META, &meta, Access::Everyone),
+        let contents = [
+            chain.as_bytes(),
+            credentials.as_bytes(),
+            key.as_bytes(),
+            &meta,
         ];
+        let mut contents = contents.into_iter();
+        let files = self.files().map(|(name, access)| NewFile {
+            name,
+            contents: contents.next().unwrap_or_default(),
+            access,
+        });
         files::create_folder(&self.unit(number), Access::Everyone, &files)
     }
 
-    /// Makes a unit the current one, in one step.
-    ///
-    /// Fails with [`Error::Write`].
-    pub fn point_to(&self, number: u64) -> Result<(), Error> {
-        let (new, current) = (self.path.join(NEW_LINK), self.current());
-        files::remove(&new)?;
-        symlink(unit_name(number), &new)
-            .and_then(|()| fs::rename(&new, &current))
-            .map_err(|source| Error::Write {
-                path: current,
-                source,
-            })?;
-        files::sync(&self.path)
+    pub(super) fn files(&self) -> [(&'static str, Access); 4] {
+        [
+            (CHAIN, Access::Everyone),
+            (CREDENTIAL, Access::Everyone),
+            (KEY, self.key_access),
+            (META, Access::Everyone),
+        ]
     }
 
     /// Removes what was never finished, a unit that never became current, and all but two of those
@@ -196,7 +205,7 @@ impl Folder {
         let older = |n: &u64| current.is_none_or(|current| *n < current);
         let kept: Vec<u64> = self.numbers().into_iter().filter(older).take(2).collect();
         for name in self.entries() {
-            let unfinished = name.starts_with(TEMPORARY) || name == NEW_LINK;
+            let unfinished = name.starts_with(TEMPORARY) || name == NEW_LINK || name == ASIDE;
             let number = number(&name);
             let unused = number.is_some_and(|n| Some(n) != current && !kept.contains(&n));
             if unfinished || unused {
@@ -206,7 +215,7 @@ impl Folder {
         Ok(())
     }
 
-    fn unit(&self, number: u64) -> PathBuf {
+    pub(super) fn unit(&self, number: u64) -> PathBuf {
         self.path.join(unit_name(number))
     }
 
@@ -218,32 +227,38 @@ impl Folder {
     }
 }
 
-fn unit_name(number: u64) -> String {
+pub(super) fn unit_name(number: u64) -> String {
     format!("{UNIT}{number}")
 }
 
 /// Only the name that [`unit_name`] gives: not `dc-007`, not `dc-+7`.
-fn number(name: &str) -> Option<u64> {
+pub(super) fn number(name: &str) -> Option<u64> {
     let number = name.strip_prefix(UNIT)?.parse().ok()?;
     (unit_name(number) == name).then_some(number)
 }
 
-fn remove_all(path: &Path) -> Result<(), Error> {
+pub(super) fn remove_all(path: &Path) -> Result<(), Error> {
     let removed = match path.symlink_metadata() {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         _ => fs::remove_file(path),
     };
     match removed {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Write {
-            path: path.into(),
-            source,
-        }),
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(write_failed(path, source)),
         _ => Ok(()),
     }
 }
 
+pub(super) fn write_failed(path: &Path, source: io::Error) -> Error {
+    Error::Write {
+        path: path.into(),
+        source,
+    }
+}
+
 const CURRENT: &str = "current";
-const NEW_LINK: &str = "current.new";
+pub(super) const NEW_LINK: &str = "current.new";
+/// A folder that was in the link's place.
+pub(super) const ASIDE: &str = "current.old";
 const META: &str = "meta.json";
 const UNIT: &str = "dc-";
 /// How the names of folders begin that are not finished yet.

@@ -1,23 +1,23 @@
 //! One request to the signer, from the key to the installed unit.
 
-use super::client::{Answer, Client, Trouble, Trust};
-use super::device::{Agent, algorithms};
+use super::client::Trouble;
+use super::device::Agent;
 use super::enrol::{self, Ask, Code};
 use super::event::Event;
 use super::folder::Meta;
 use super::keys::{self, Key};
 use super::request;
 use super::rotate::With;
-use super::schedule::{self, Failure, Life};
-use super::state::{LastFailure, Pending, Pulled};
-use super::verify::Checker;
+use super::schedule::{self, Failure, Life, Wait};
+use super::state::{LastFailure, Pending};
 use crate::error::Error;
 use crate::files;
-use crate::protocol::{Credentials, RenewalInfo};
+use crate::protocol::Credentials;
 
 impl Agent {
     /// Asks for credentials, and installs them; whatever fails is remembered and told.
     pub(super) fn renew(&mut self) {
+        self.word = None;
         if let Err(trouble) = self.request() {
             self.failed(trouble);
         }
@@ -27,50 +27,6 @@ impl Agent {
     pub(super) fn wants_to_enrol(&self) -> bool {
         let ask = enrol::what_to_ask(&self.config.enrolment, &self.state);
         matches!(ask, Ok(Ask::Enrol(_)))
-    }
-
-    /// Asks whether renewals are pulled forward, and what time it is.
-    pub(super) fn poll(&mut self) {
-        let Some(zone) = self.unit.as_ref().map(|unit| unit.meta.zone.clone()) else {
-            return;
-        };
-        let info = match self.client(With::Present) {
-            Ok(client) => {
-                let Answer { date, result } = client.renewal_info(&zone);
-                self.hear(date);
-                result.ok()
-            }
-            Err(Trouble::Local { source: error }) => {
-                self.tell(&Event::Setback { error });
-                None
-            }
-            Err(_) => None,
-        };
-        let now = self.reading().now;
-        let after = info.as_ref().map(|info| info.poll_after);
-        self.state.next_poll = keys::draw()
-            .ok()
-            .map(|draw| schedule::poll_again_at(now, after, draw));
-        if let Some(info) = info {
-            self.pull(&info, now);
-        }
-    }
-
-    fn pull(&mut self, info: &RenewalInfo, now: u64) {
-        let Some(unit) = &self.unit else {
-            return;
-        };
-        let issued_before = info.renew_issued_before;
-        let known = self.state.pulled.map(|pulled| pulled.issued_before);
-        if unit.meta.issued >= issued_before {
-            self.state.pulled = None;
-        } else if known != Some(issued_before)
-            && let Ok(draw) = keys::draw()
-        {
-            let at = schedule::pulled_to(now, info.spread, unit.meta.expires, draw);
-            self.state.pulled = Some(Pulled { issued_before, at });
-            self.tell(&Event::Pulled { at });
-        }
     }
 
     fn request(&mut self) -> Result<(), Trouble> {
@@ -161,38 +117,11 @@ impl Agent {
         Ok((key, pending))
     }
 
-    fn client(&self, with: With) -> Result<Client, Trouble> {
-        let trust = Trust {
-            roots: self.config.signer_roots.clone(),
-            reading: self.reading(),
-            earliest: self.judge.earliest(),
-        };
-        let key = self.enrolment_key(with);
-        enrol::who(&self.config.enrolment, key)
-            .and_then(|who| Client::new(&self.config.signer, self.config.timeout, trust, who))
-            .map_err(|source| Trouble::Local { source })
-    }
-
-    fn heard<T>(&mut self, answer: Answer<T>) -> Result<T, Trouble> {
-        self.hear(answer.date);
-        answer.result
-    }
-
-    fn hear(&mut self, date: Option<u64>) {
-        if let Some(date) = date {
-            self.judge.learn_from_signer(date, &*self.clock);
-        }
-    }
-
     fn install(&mut self, credentials: &Credentials, key: &Key) -> Result<(), Trouble> {
         let local = |source| Trouble::Local { source };
         let reading = self.reading();
-        let checker = Checker {
-            roots: &self.config.roots,
-            algorithms: algorithms(),
-            now: reading.unix_time(),
-        };
-        let checked = checker
+        let checked = self
+            .checker(reading.now)
             .check_answer(credentials, &key.spki())
             .map_err(|source| Trouble::Untrusted { source })?;
         let life = Life {
@@ -213,13 +142,14 @@ impl Agent {
         let number = self.folder.install(&checked, key, &meta).map_err(local)?;
         self.judge.learn(checked.not_before());
         self.unit = Some(self.folder.load(number).map_err(local)?);
+        self.fault = None;
         self.succeeded(number, meta);
         Ok(())
     }
 
     fn succeeded(&mut self, number: u64, meta: Meta) {
         self.state.failures = 0;
-        self.state.next_attempt = None;
+        self.state.retry = None;
         self.state.last_failure = None;
         self.state.pending = None;
         self.state.pulled = None;
@@ -238,14 +168,22 @@ impl Agent {
         let now = self.reading().now;
         let expires = self.unit.as_ref().map(|unit| unit.meta.expires);
         self.state.failures = self.state.failures.saturating_add(1);
+        let failure = self.binding(&trouble);
         let next = match keys::draw() {
             Ok(draw) => {
                 let failures = self.state.failures;
-                schedule::try_again_at(now, expires, failures, trouble.failure(), draw)
+                schedule::try_again_at(now, expires, failures, failure, draw)
             }
             Err(_) => now.saturating_add(WITHOUT_RANDOMNESS),
         };
-        self.state.next_attempt = Some(next);
+        let seconds = next.saturating_sub(now);
+        let next = match failure {
+            Failure::Transient { retry_after: None } => next,
+            _ => now.saturating_add(self.bounded(seconds)),
+        };
+        self.state.retry = Some(Wait::new(now, next, self.clock.wall()));
+        self.state.tried_with = Some(self.way_in());
+        self.paused_until = self.clock.uptime().as_secs() + A_MINUTE;
         self.state.last_failure = Some(LastFailure {
             at: now,
             kind: trouble.kind().to_owned(),
@@ -279,3 +217,5 @@ impl Pending {
 const NEXT_KEY: &str = "next-key.pem";
 /// An hour, in seconds.
 const WITHOUT_RANDOMNESS: u64 = 3600;
+/// No failure is followed by another request within it.
+const A_MINUTE: u64 = 60;

@@ -10,12 +10,14 @@ use signal_hook::low_level::pipe;
 
 use super::clock::{Clock, Judge};
 use super::config::Config;
-use super::device::{Agent, ENROLMENT_KEY};
+use super::current::Found;
+use super::device::{Agent, ENROLMENT_KEY, algorithms};
 use super::folder::Folder;
 use super::keys::Key;
 use super::request::sha256;
 use super::state::StateFile;
-use super::status::Status;
+use super::status::{Facts, Status};
+use super::verify::Checker;
 use crate::error::Error;
 
 /// Whether somebody wants the process to end.
@@ -96,9 +98,16 @@ fn is_told(told: &mut UnixStream, time: Duration) -> bool {
 /// Works until somebody wants the process to end. Returns how the device stands then.
 pub fn run(agent: &mut Agent, stop: &mut Stop) -> Status {
     loop {
-        let nap = agent.turn_until(stop);
-        if stop.wait(nap) {
-            return agent.status();
+        let mut nap = agent.turn_until(stop);
+        while !nap.is_zero() {
+            let part = nap.min(LOOK);
+            if stop.wait(part) {
+                return agent.status();
+            }
+            nap = match agent.is_called() {
+                true => Duration::ZERO,
+                false => nap - part,
+            };
         }
     }
 }
@@ -117,18 +126,38 @@ pub fn once(agent: &mut Agent, stop: &mut Stop) -> Status {
 
 /// How a device stands, from what is on its disk, while its agent runs or does not. Changes nothing.
 ///
-/// Fails with [`Error::Read`] for whoever may not read the device's files, and as
-/// [`Folder::load`] does.
+/// Fails with [`Error::Read`] for whoever may not read the device's files.
 pub fn look(config: &Config, clock: &dyn Clock) -> Result<Status, Error> {
     let (_, state, error) = StateFile::open(&config.state);
     if let Some(error @ Error::Read { .. }) = error {
         return Err(error);
     }
-    let folder = Folder::new(&config.identity);
-    let number = folder.current_number();
-    let unit = number.map(|number| folder.load(number)).transpose()?;
+    let Found { unit, fault } = Folder::new(&config.identity).look()?;
     let key = Key::read(&config.state.join(ENROLMENT_KEY));
-    let reading = Judge::new(state.seen).read(clock);
-    Ok(Status::new(unit.as_ref(), &state, &reading)
-        .with_enrolment_key(key.ok().map(|key| sha256(&key.spki()))))
+    let checker = |now| Checker {
+        roots: &config.roots,
+        algorithms: algorithms(),
+        now,
+    };
+    let mut judge = Judge::new(state.told.clone(), clock);
+    let began = unit.as_ref().and_then(|unit| {
+        let now = judge.read(clock).unix_time();
+        checker(now).began(&unit.chain)
+    });
+    if let Some(began) = began {
+        judge.learn(began);
+    }
+    let reading = judge.read(clock);
+    let fault = fault.map(|fault| fault.to_string());
+    let facts = Facts {
+        unit: unit.as_ref(),
+        fault: fault.as_deref(),
+        state: &state,
+        reading,
+    };
+    let refusal = |unit: &_| checker(reading.unix_time()).check_unit(unit).err();
+    Ok(Status::new(&facts, refusal).with_enrolment_key(key.ok().map(|key| sha256(&key.spki()))))
 }
+
+/// How often a daemon looks whether somebody has put right what the device is to get in with.
+const LOOK: Duration = Duration::from_secs(25);

@@ -2,6 +2,45 @@
 //!
 //! Moments are whole seconds since 1970, and as far as known the signer's time.
 
+use serde::{Deserialize, Serialize};
+
+/// A wait, measured with the device's own clock.
+///
+/// It is over when that clock is set to before its beginning or after its end, so no wrong clock makes it longer: not
+/// the one by which it was begun, and none after it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Wait {
+    /// When it is over, as far as the time is known.
+    pub at: u64,
+    /// What the device's own clock says at its beginning.
+    from: u64,
+    /// And at its end.
+    until: u64,
+}
+
+impl Wait {
+    /// From `now` until `at`, while the device's own clock says `wall`.
+    #[must_use]
+    pub fn new(now: u64, at: u64, wall: u64) -> Self {
+        let until = wall.saturating_add(at.saturating_sub(now));
+        Self {
+            at,
+            from: wall,
+            until,
+        }
+    }
+
+    /// How long it still is, in seconds.
+    #[must_use]
+    pub fn left(&self, wall: u64) -> u64 {
+        // A clock that is kept right goes back by a little now and then.
+        match wall.saturating_add(10 * MINUTE) < self.from {
+            true => 0,
+            false => self.until.saturating_sub(wall.max(self.from)),
+        }
+    }
+}
+
 /// A number that is drawn once: the part of a span that a moment is at, from 0 to just below 1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Draw(pub u32);
@@ -100,8 +139,8 @@ pub fn try_again_at(
 /// The most by which a minute is exceeded.
 fn cap(remaining: Option<u64>) -> u64 {
     match remaining {
-        None => LAST_CAP,
-        Some(0) => EXPIRED_CAP,
+        // Who has never been in is as lost as who has been put out.
+        None | Some(0) => EXPIRED_CAP,
         Some(remaining) => (remaining / 12).clamp(FIRST_CAP, LAST_CAP),
     }
 }
@@ -151,7 +190,7 @@ pub fn pulled_to(now: u64, spread: u64, expires: u64, draw: Draw) -> u64 {
     draw.between(now, now.saturating_add(spread))
 }
 
-/// The longest wait for anything but a renewal: what [`believable`] is asked with.
+/// The longest wait for anything but a renewal.
 pub const LONGEST_WAIT: u64 = 30 * HOUR;
 
 const MINUTE: u64 = 60;

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::Told;
+use super::schedule::Wait;
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
 
@@ -21,18 +23,25 @@ pub struct State {
     pub switching: bool,
     /// How many requests have failed in a row.
     pub failures: u32,
-    /// When to try again; none when nothing has failed.
-    pub next_attempt: Option<u64>,
+    /// How long to wait before the next request; none when nothing has failed.
+    pub retry: Option<Wait>,
+    /// The SHA-256 of what the device was to get in with when a request failed, so that a correction is noticed.
+    pub tried_with: Option<String>,
     /// What failed last; none when nothing has since the last success.
     pub last_failure: Option<LastFailure>,
     /// The request whose answer has not arrived, or has not been installed.
     pub pending: Option<Pending>,
     /// A renewal that the operator pulled forward.
     pub pulled: Option<Pulled>,
-    /// When to ask again whether renewals are pulled forward.
-    pub next_poll: Option<u64>,
-    /// The last time that an authenticated signer told; 0 for none.
-    pub seen: u64,
+    /// How long not to ask whether renewals are pulled forward.
+    pub poll: Option<Wait>,
+    /// The last time that an authenticated signer told. What earlier versions kept as `seen` may be any time that a
+    /// signer ever said, so it counts for nothing.
+    pub told: Option<Told>,
+    /// How long not to ask for the time again; none while the clock is not in question.
+    pub asking: Option<Asking>,
+    /// What is wrong with the signer's own clock or certificate; none if nothing is.
+    pub signer_clock: Option<String>,
     /// The unit that the hook was last run for with success.
     pub hooked: Option<u64>,
     /// What the hook last failed with, and when to run it again.
@@ -67,6 +76,15 @@ pub struct Pending {
     pub previous_sha256: Option<String>,
     /// The request for the next enrolment key, in PEM, if the device is to get one.
     pub next_enrolment_csr: Option<String>,
+}
+
+/// The signer was asked for the time in vain.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Asking {
+    /// How often in a row.
+    pub times: u32,
+    /// When to ask again.
+    pub wait: Wait,
 }
 
 /// A renewal that the operator pulled forward.
@@ -171,7 +189,7 @@ mod tests {
         State {
             device: Some("abc".to_owned()),
             failures: 3,
-            next_attempt: Some(1_800_000_000),
+            retry: Some(Wait::new(1_800_000_000, 1_800_000_060, 5)),
             pulled: Some(Pulled {
                 issued_before: 1,
                 at: 2,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Reading;
 use super::folder::{Meta, Unit};
 use super::state::{LastFailure, State};
+use super::verify::Untrusted;
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
 use crate::human::{Moment, Span};
@@ -38,6 +39,30 @@ impl Level {
     }
 }
 
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fine => "fine",
+            Self::AtRisk => "AT RISK",
+            Self::Lost => "LOST",
+        })
+    }
+}
+
+/// What is known about a device, of which its log, its status file, its exit status and whoever looks from elsewhere
+/// make one judgement.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// What is behind `current`.
+    pub unit: Option<&'a Unit>,
+    /// What is wrong with that.
+    pub fault: Option<&'a str>,
+    /// What the agent remembers.
+    pub state: &'a State,
+    /// The time.
+    pub reading: Reading,
+}
+
 /// How a device stands. Moments are seconds since 1970.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Status {
@@ -59,7 +84,7 @@ pub struct Status {
     pub hook: Option<String>,
     /// What is wrong with what the device's server serves.
     pub served: Option<String>,
-    /// What is wrong with the clock.
+    /// What is wrong with the clock, or with the signer's.
     pub clock: Option<String>,
     /// The SHA-256 of the enrolment key's SubjectPublicKeyInfo.
     pub enrolment_key: Option<String>,
@@ -68,25 +93,34 @@ pub struct Status {
 }
 
 impl Status {
-    /// Judges what there is at a time.
+    /// Judges what there is; `refusal` says why clients do not accept a unit now.
     #[must_use]
-    pub fn new(unit: Option<&Unit>, state: &State, reading: &Reading) -> Self {
+    pub fn new(facts: &Facts<'_>, refusal: impl Fn(&Unit) -> Option<Untrusted>) -> Self {
+        let Facts {
+            unit,
+            fault,
+            state,
+            reading,
+        } = *facts;
         let identity = unit.map(|unit| unit.meta.clone());
-        let (level, reason) = judge(identity.as_ref(), state, reading);
+        let refusal = unit.and_then(refusal).map(|why| why.to_string());
+        let (level, reason) = judge(identity.as_ref(), refusal, fault, state, &reading);
+        let clock = (!reading.verdict.is_good()).then(|| reading.verdict.to_string());
         Self {
             level,
             reason,
-            unit: unit.map(|unit| unit.number),
+            // What is no unit has no number.
+            unit: unit.map(|unit| unit.number).filter(|number| *number > 0),
             identity,
             failures: state.failures,
             last_failure: state.last_failure.clone(),
-            next_attempt: state.next_attempt,
+            next_attempt: state.retry.map(|wait| wait.at),
             hook: state.hook_failure.as_ref().map(|hook| hook.detail.clone()),
             served: state
                 .self_check
                 .as_ref()
                 .and_then(|check| check.detail.clone()),
-            clock: (!reading.verdict.is_good()).then(|| reading.verdict.to_string()),
+            clock: clock.or_else(|| state.signer_clock.clone()),
             enrolment_key: None,
             now: reading.now,
         }
@@ -102,44 +136,55 @@ impl Status {
     }
 }
 
-fn judge(identity: Option<&Meta>, state: &State, reading: &Reading) -> (Level, Option<String>) {
+fn judge(
+    identity: Option<&Meta>,
+    refusal: Option<String>,
+    fault: Option<&str>,
+    state: &State,
+    reading: &Reading,
+) -> (Level, Option<String>) {
     let failure = state.last_failure.as_ref();
-    let detail = failure.map(|failure| failure.detail.clone());
-    let Some(identity) = identity else {
-        let reason = detail.unwrap_or_else(|| "the device has not enrolled yet".to_owned());
-        return (Level::Lost, Some(reason));
+    let left = identity.map(|identity| identity.expires.saturating_sub(reading.now));
+    let is_refused = failure.is_some_and(|failure| failure.permanent);
+    let level = match left {
+        None | Some(0) => Level::Lost,
+        Some(_) if refusal.is_some() => Level::Lost,
+        Some(left) if left < AT_RISK || is_refused || fault.is_some() => Level::AtRisk,
+        Some(_) => Level::Fine,
     };
-    let left = identity.expires.saturating_sub(reading.now);
-    let refused = failure.is_some_and(|failure| failure.permanent);
-    let level = match (left, refused) {
-        (0, _) => Level::Lost,
-        (_, true) => Level::AtRisk,
-        (left, false) if left < AT_RISK => Level::AtRisk,
-        _ => Level::Fine,
+    let own = match (identity, left, refusal) {
+        (Some(identity), Some(0), _) => Some(format!(
+            "the credential ended at {}",
+            moment(identity.expires)
+        )),
+        (_, _, Some(refusal)) => Some(format!("clients do not accept the device: {refusal}")),
+        (Some(identity), Some(left), None) if left < AT_RISK => Some(format!(
+            "the credential ends soon, at {}",
+            moment(identity.expires)
+        )),
+        (None, ..) if failure.is_none() && fault.is_none() => {
+            Some("the device has not enrolled yet".to_owned())
+        }
+        _ => None,
     };
-    let nothing = || match level {
-        Level::Fine => None,
-        Level::AtRisk => Some("the credential ends soon".to_owned()),
-        Level::Lost => Some("the credential has ended".to_owned()),
-    };
-    (level, detail.or_else(nothing))
+    let failure = failure.map(|failure| failure.detail.clone());
+    let all = [own, fault.map(ToOwned::to_owned), failure];
+    let reasons: Vec<String> = all.into_iter().flatten().collect();
+    (level, (!reasons.is_empty()).then(|| reasons.join("; ")))
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = match self.level {
-            Level::Fine => "fine",
-            Level::AtRisk => "AT RISK",
-            Level::Lost => "LOST",
-        };
-        write!(f, "{word}")?;
+        write!(f, "{}", self.level)?;
         if let Some(reason) = &self.reason {
             write!(f, ": {reason}")?;
         }
-        if let (Some(number), Some(identity)) = (self.unit, &self.identity) {
+        if let Some(identity) = &self.identity {
             write!(f, "\nname       {}", identity.name)?;
             write!(f, "\ndevice     {}", identity.device)?;
-            write!(f, "\nunit       dc-{number}")?;
+            if let Some(number) = self.unit {
+                write!(f, "\nunit       dc-{number}")?;
+            }
             let [now, expires] = [self.now, identity.expires].map(unix);
             write!(f, "\nexpires    {}", Moment(expires))?;
             if now < expires {
@@ -259,7 +304,7 @@ mod tests {
             now: NOW,
             verdict: Verdict::Plausible,
         };
-        judge(meta, state, &reading).0
+        judge(meta, None, None, state, &reading).0
     }
 
     #[test]

@@ -9,6 +9,7 @@ use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::server::ParsedCertificate;
 
+use super::folder::Unit;
 use super::request::sha256;
 use crate::protocol::Credentials;
 
@@ -145,6 +146,25 @@ impl Checker<'_> {
             chain,
             credentials,
         })
+    }
+
+    /// The same for a unit as it is on the disk.
+    ///
+    /// Fails as [`check`](Self::check) does.
+    pub fn check_unit(&self, unit: &Unit) -> Result<Checked, Untrusted> {
+        self.check(unit.chain.clone(), unit.credentials.clone(), &unit.spki)
+    }
+
+    /// When the first certificate of a chain that leads to a root began, whatever the time is now; none if there is
+    /// no such chain.
+    #[must_use]
+    pub fn began(&self, chain: &[CertificateDer<'static>]) -> Option<UnixTime> {
+        let first = DelegationCertificate::parse(chain.first()?.clone()).ok()?;
+        let then = Checker {
+            now: first.not_before(),
+            ..*self
+        };
+        Some(then.check_chain(chain).ok()?.not_before())
     }
 
     fn check_chain(

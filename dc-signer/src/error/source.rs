@@ -6,7 +6,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             #[cfg(feature = "agent")]
-            Self::AgentRunning { .. } => None,
+            Self::AgentRunning { .. } | Self::NoLinks { .. } => None,
             #[cfg(feature = "agent")]
             Self::BadAgentConfig { wrong, .. } => Some(wrong),
             #[cfg(feature = "agent")]

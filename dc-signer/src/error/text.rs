@@ -127,6 +127,12 @@ impl fmt::Display for Error {
                 "{} has no chain.pem and key.pem: put the delegation certificate's there; 'dc-signer csr' makes the request for one",
                 folder.display()
             ),
+            #[cfg(feature = "agent")]
+            Self::NoLinks { path } => write!(
+                f,
+                "{} is on a file system without symbolic links, which servers follow: put 'identity' on another one",
+                path.display()
+            ),
             Self::MissingPem { path, label } => write!(
                 f,
                 "{} has no PEM block {label}: check that it is the right file",

@@ -1,9 +1,11 @@
 //! Devices whose clocks are wrong.
 
+use std::fs;
+
 use dc_signer::agent::{Agent, Level};
 
 use crate::device::Device;
-use crate::signer::{DAY, HOUR, Mood, Signer};
+use crate::signer::{DAY, HOUR, Lie, Mood, Signer, real_now};
 
 const YEAR: u64 = 365 * DAY;
 
@@ -136,4 +138,247 @@ fn a_signer_whose_certificate_has_ended_is_refused_by_a_clock_that_is_right() {
         "{:?}",
         device.log
     );
+}
+
+/// Signers of the future: their program was built long before.
+fn later() -> Signer {
+    Signer::start_at(real_now() + 500 * DAY)
+}
+
+#[test]
+fn a_signer_two_years_ahead_is_not_believed_whatever_its_answer() {
+    for mood in [Mood::Good, Mood::Busy(60)] {
+        let signer = Signer::start();
+        let device = Device::new(&signer);
+        device.boot().turn();
+        signer.pass(DAY);
+        signer.set_clock(off(2 * YEAR, true));
+        signer.set(mood);
+        let mut agent = device.boot();
+        agent.turn();
+        assert!(device.said("the signer's clock says"), "{:?}", device.log);
+        assert!(agent.status().clock.unwrap().contains("the signer's clock"));
+        assert_eq!(agent.status().level, Level::Fine);
+        assert_eq!(agent.reading().now, signer.now());
+        drop(agent);
+        signer.set_clock(0);
+        signer.set(Mood::Good);
+        signer.pass(3 * DAY);
+        let mut agent = device.boot();
+        agent.turn();
+        assert_eq!(signer.issued(), 2, "{:?}", device.log);
+        assert_eq!(agent.status().clock, None);
+        device.accepted();
+    }
+}
+
+#[test]
+fn a_signer_that_is_wrong_while_its_certificate_is_valid_is_forgotten_when_it_is_right() {
+    let signer = Signer::start();
+    let device = Device::new(&signer);
+    let mut agent = device.boot();
+    agent.turn();
+    signer.set_clock(off(30 * DAY, true));
+    live(&device, &mut agent, 0);
+    let end = signer.now() + DAY;
+    while signer.now() < end {
+        signer.pass(agent.turn().as_secs());
+    }
+    // What it issued is of the future, and no client accepts it.
+    assert!(signer.issued() > 1);
+    signer.set_clock(0);
+    signer.pass(agent.turn().as_secs());
+    agent.turn();
+    device.accepted();
+    assert_eq!(agent.status().clock, None, "{:?}", device.log);
+}
+
+#[test]
+fn what_an_earlier_version_believed_for_ever_is_forgotten() {
+    for clock in [0, -off(real_now(), true)] {
+        let signer = Signer::start();
+        let device = Device::new(&signer);
+        device.boot().turn();
+        let path = device.path("state/state.json");
+        let text = fs::read_to_string(&path).unwrap();
+        let mut state: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let fields = state.as_object_mut().unwrap();
+        fields.remove("told");
+        let poison = signer.now() + 2 * YEAR;
+        for field in ["seen", "next_attempt", "next_poll"] {
+            fields.insert(field.to_owned(), poison.into());
+        }
+        fs::write(&path, state.to_string()).unwrap();
+        signer.pass(10 * DAY);
+        device.set_clock(clock);
+        let mut agent = device.boot();
+        agent.turn();
+        assert_eq!(signer.issued(), 2, "{clock}: {:?}", device.log);
+        assert_eq!(agent.status().level, Level::Fine);
+        device.accepted();
+    }
+}
+
+#[test]
+fn a_clock_that_restarts_where_it_stopped_is_noticed_at_the_start() {
+    for (behind, certified) in [
+        (70 * DAY, true),
+        (70 * DAY, false),
+        (69 * DAY - HOUR, true),
+        (8 * DAY, false),
+    ] {
+        let signer = later();
+        let device = Device::new(&signer);
+        device.boot().turn();
+        signer.pass(70 * DAY);
+        if certified {
+            signer.certify();
+        }
+        device.set_clock(off(behind, false));
+        let mut agent = device.boot();
+        agent.turn();
+        assert_eq!(agent.status().level, Level::Fine, "{:?}", device.log);
+        device.accepted();
+        assert!(device.said("which is used instead"), "{:?}", device.log);
+    }
+}
+
+#[test]
+fn a_device_that_was_never_in_enrols_with_a_clock_half_a_year_ahead_or_behind() {
+    for ahead in [true, false] {
+        let signer = later();
+        let device = Device::new(&signer);
+        device.set_clock(off(182 * DAY, ahead));
+        let mut agent = device.boot();
+        agent.turn();
+        assert_eq!(agent.status().level, Level::Fine, "{:?}", device.log);
+        device.accepted();
+    }
+}
+
+#[test]
+fn a_signer_whose_certificate_has_ended_is_named_with_both_clocks() {
+    let signer = later();
+    let device = Device::new(&signer);
+    let mut agent = device.boot();
+    agent.turn();
+    // Its clock is right, and it can still issue.
+    signer.is_robbed(91);
+    let date = signer.now();
+    signer.set(Mood::Stolen(date, Lie::Refuses));
+    signer.pass(4 * DAY);
+    agent.turn();
+    let status = agent.status();
+    let detail = status.last_failure.unwrap().detail;
+    assert!(detail.contains("it ended at 20"), "{detail}");
+    assert!(detail.contains("and it is 20"), "{detail}");
+    assert_eq!(signer.requests(), 1, "nothing was sent");
+}
+
+#[test]
+fn with_a_clock_in_1970_a_thief_moves_nobody_beyond_the_end_of_what_was_stolen() {
+    let signer = later();
+    let device = Device::new(&signer);
+    device.boot().turn();
+    // It has ended five days ago.
+    signer.is_robbed(94);
+    signer.pass(DAY);
+    device.set_clock(-off(signer.now(), true));
+    let ten_years = signer.now() + 10 * YEAR;
+    for (says, lie) in [
+        (ten_years, Lie::Garbage),
+        (signer.now(), Lie::Busy),
+        (signer.now() - 20 * DAY, Lie::Refuses),
+        (signer.now() - 20 * DAY, Lie::Issues),
+    ] {
+        signer.set(Mood::Stolen(says, lie));
+        let mut agent = device.boot();
+        agent.turn();
+        assert!(agent.reading().now <= signer.now(), "{:?}", device.log);
+        drop(agent);
+        signer.set(Mood::Good);
+        signer.pass(1000);
+        let mut agent = device.boot();
+        agent.turn();
+        assert!(agent.reading().now.abs_diff(signer.now()) < 60);
+        device.accepted();
+    }
+}
+
+#[test]
+fn a_thief_makes_nobody_wait_whose_clock_is_right() {
+    for lie in [Lie::Busy, Lie::Refuses] {
+        let signer = later();
+        let device = Device::new(&signer);
+        device.boot().turn();
+        signer.pass(10 * DAY);
+        signer.is_robbed(94);
+        // Twenty days ago it was valid.
+        let then = signer.now() - 20 * DAY;
+        signer.set(Mood::Stolen(then, lie));
+        device.set_clock(off(20 * DAY, false));
+        let mut agent = device.boot();
+        agent.turn();
+        agent.turn();
+        device.set_clock(0);
+        signer.set(Mood::Good);
+        signer.pass(61);
+        agent.turn();
+        device.accepted();
+    }
+}
+
+#[test]
+fn a_thief_is_not_even_asked_while_clients_accept_the_device() {
+    let signer = later();
+    let device = Device::new(&signer);
+    device.boot().turn();
+    signer.is_robbed(94);
+    signer.set(Mood::Stolen(signer.now() - 20 * DAY, Lie::Issues));
+    let requests = signer.requests();
+    live(&device, &mut device.boot(), 2 * DAY);
+    assert_eq!(signer.requests(), requests);
+}
+
+#[test]
+fn time_goes_on_while_the_device_runs() {
+    let signer = later();
+    let device = Device::new(&signer);
+    device.boot().turn();
+    signer.set(Mood::Down);
+    device.set_clock(-off(signer.now(), true));
+    let mut agent = device.boot();
+    let end = signer.now() + 8 * DAY;
+    while signer.now() < end {
+        signer.pass(agent.turn().as_secs());
+    }
+    assert_eq!(agent.status().level, Level::Lost);
+    assert!(device.said("the device is AT RISK"), "{:?}", device.log);
+    assert!(
+        device.said("the device is LOST: the credential ended at"),
+        "{:?}",
+        device.log
+    );
+}
+
+#[test]
+fn whoever_looks_from_elsewhere_judges_as_the_agent_does() {
+    for jump in [off(10 * YEAR, true), off(10 * YEAR, false)] {
+        for up in [true, false] {
+            let signer = Signer::start();
+            let device = Device::new(&signer);
+            let mut agent = device.boot();
+            agent.turn();
+            if !up {
+                signer.set(Mood::Down);
+            }
+            device.set_clock(jump);
+            agent.turn();
+            signer.pass(600);
+            agent.turn();
+            assert_eq!(agent.status().level, Level::Fine, "{:?}", device.log);
+            assert_eq!(device.look().level, Level::Fine, "{jump} {up}");
+            assert!(device.look().clock.is_some());
+        }
+    }
 }

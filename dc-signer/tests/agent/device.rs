@@ -86,6 +86,16 @@ impl Device {
         command
     }
 
+    /// The agent as a process that stays.
+    pub(crate) fn daemon(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
+        command
+            .args(["agent", "--config"])
+            .arg(self.path("agent.toml"))
+            .stderr(Stdio::null());
+        command
+    }
+
     pub(crate) fn give_code(&self, code: &str) {
         fs::write(self.path("code"), code).unwrap();
     }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -47,12 +47,34 @@ pub(crate) enum Mood {
     Refuses(Kind),
     /// 503 with Retry-After.
     Busy(u64),
+    /// It is not the signer who answers, but who has stolen what it had before, and says that it is this time.
+    Stolen(u64, Lie),
+}
+
+/// What a thief answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lie {
+    Refuses,
+    Busy,
+    Issues,
+    Garbage,
+}
+
+/// What a signer shows and issues with.
+struct Papers {
+    tls: Arc<ServerConfig>,
+    delegation: Delegation,
 }
 
 struct Inner {
     folder: TempDir,
     /// The true time.
     now: AtomicU64,
+    /// How far the signer's clock is off.
+    off: AtomicI64,
+    /// What it is served with.
+    tls: Mutex<Arc<ServerConfig>>,
+    stolen: Mutex<Option<Papers>>,
     mood: Mutex<Mood>,
     /// The delegation to issue under; the second one is of another root.
     delegation: Mutex<Delegation>,
@@ -95,10 +117,13 @@ pub(crate) fn unix(seconds: u64) -> UnixTime {
 
 impl Signer {
     pub(crate) fn start() -> Self {
+        Self::start_at(real_now())
+    }
+
+    pub(crate) fn start_at(now: u64) -> Self {
         dc_apparatus::prepare(dc_apparatus::Part::Tools);
-        let now = real_now();
         let folder = tempfile::tempdir().unwrap();
-        let root = TestRoot::generate(unix(now)).unwrap();
+        let root = TestRoot::generate(unix(now - 400 * DAY)).unwrap();
         let delegation = delegate(&root, &folder.path().join("vendor"), now);
         let strange = TestRoot::generate(unix(now)).unwrap();
         let strange = delegate(&strange, &folder.path().join("strange"), now);
@@ -108,6 +133,9 @@ impl Signer {
         let inner = Arc::new(Inner {
             folder,
             now: AtomicU64::new(now),
+            off: AtomicI64::new(0),
+            tls: Mutex::new(config),
+            stolen: Mutex::new(None),
             mood: Mutex::new(Mood::Good),
             delegation: Mutex::new(delegation),
             strange,
@@ -133,8 +161,8 @@ impl Signer {
         let serving = signer.clone();
         thread::spawn(move || {
             for tcp in listener.incoming().map(Result::unwrap) {
-                let (signer, config) = (serving.clone(), config.clone());
-                thread::spawn(move || signer.serve(tcp, config));
+                let signer = serving.clone();
+                thread::spawn(move || signer.serve(tcp));
             }
         });
         signer
@@ -150,6 +178,39 @@ impl Signer {
 
     pub(crate) fn pass(&self, seconds: u64) {
         self.inner.now.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// What its own clock says.
+    pub(crate) fn clock(&self) -> u64 {
+        let off = self.inner.off.load(Ordering::SeqCst);
+        self.now().saturating_add_signed(off)
+    }
+
+    /// Sets its clock so many seconds off the truth.
+    pub(crate) fn set_clock(&self, off: i64) {
+        self.inner.off.store(off, Ordering::SeqCst);
+    }
+
+    /// Gets new certificates, for its connections and to issue under, by its own clock.
+    pub(crate) fn certify(&self) {
+        // Nobody can write a certificate of before 1970.
+        let papers = self.papers(self.clock().max(365 * DAY));
+        *lock(&self.inner.tls) = papers.tls;
+        *lock(&self.inner.delegation) = papers.delegation;
+    }
+
+    fn papers(&self, at: u64) -> Papers {
+        let folder = tempfile::tempdir_in(self.inner.folder.path()).unwrap();
+        Papers {
+            tls: tls(&self.inner.root, at),
+            delegation: delegate(&self.inner.root, &folder.path().join("papers"), at),
+        }
+    }
+
+    /// Somebody has what it had so many days ago: certificates that live for 90 days, with their keys.
+    pub(crate) fn is_robbed(&self, days_ago: u64) {
+        let papers = self.papers(self.now() - days_ago * DAY);
+        *lock(&self.inner.stolen) = Some(papers);
     }
 
     pub(crate) fn set(&self, mood: Mood) {
@@ -191,11 +252,15 @@ impl Signer {
         self.inner.most_at_once.load(Ordering::SeqCst)
     }
 
-    fn serve(&self, tcp: TcpStream, config: Arc<ServerConfig>) {
+    fn serve(&self, tcp: TcpStream) {
         let inner = &self.inner;
         let at_once = inner.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         inner.most_at_once.fetch_max(at_once, Ordering::SeqCst);
         let mood = lock(&inner.mood).clone();
+        let config = match &mood {
+            Mood::Stolen(..) => lock(&inner.stolen).as_ref().unwrap().tls.clone(),
+            _ => lock(&inner.tls).clone(),
+        };
         match mood {
             Mood::Down => drop(tcp),
             // Until the other end gives up.
@@ -243,7 +308,11 @@ impl Signer {
         if matches!(mood, Mood::LosesAnswers) {
             return Ok(());
         }
-        let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(self.now()));
+        let date = match mood {
+            Mood::Stolen(date, _) => *date,
+            _ => self.clock(),
+        };
+        let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(date));
         let head = format!(
             "HTTP/1.1 {status} X\r\ndate: {date}\r\ncontent-length: {}\r\n{extra}\r\n",
             body.len()
@@ -267,6 +336,12 @@ impl Signer {
                 let extra = format!("retry-after: {seconds}\r\n");
                 return refuse(Kind::StorageUnavailable, extra);
             }
+            Mood::Stolen(_, Lie::Refuses) => return refuse(Kind::DeviceRetired, String::new()),
+            Mood::Stolen(_, Lie::Busy) => {
+                let extra = "retry-after: 9999999\r\n".to_owned();
+                return refuse(Kind::StorageUnavailable, extra);
+            }
+            Mood::Stolen(_, Lie::Garbage) => return (200, String::new(), b"{}".to_vec()),
             _ => {}
         }
         if head.starts_with("GET /v1/renewal-info/cpe.example.com ") {
@@ -281,7 +356,10 @@ impl Signer {
                 return refuse(Kind::UnknownDevice, String::new());
             }
             self.switch(&request, key);
-            return (200, String::new(), self.renew(&request, mood));
+            return match self.renew(&request, mood) {
+                Some(body) => (200, String::new(), body),
+                None => refuse(Kind::StorageUnavailable, String::new()),
+            };
         }
         assert!(head.starts_with("POST /v1/enroll "), "{head}");
         let request: EnrollRequest = serde_json::from_slice(body).unwrap();
@@ -292,9 +370,12 @@ impl Signer {
         else {
             return refuse(Kind::CodeRefused, String::new());
         };
+        let Some(body) = self.issue(&request.csr, mood) else {
+            return refuse(Kind::StorageUnavailable, String::new());
+        };
         codes[at].clear();
         lock(&self.inner.keys).push(key.to_vec());
-        (200, String::new(), self.issue(&request.csr, mood))
+        (200, String::new(), body)
     }
 
     /// Takes the device's next key beside the one it asks with, and forgets the one before that.
@@ -324,24 +405,24 @@ impl Signer {
             .collect()
     }
 
-    fn renew(&self, request: &RenewRequest, mood: &Mood) -> Vec<u8> {
+    fn renew(&self, request: &RenewRequest, mood: &Mood) -> Option<Vec<u8>> {
         let mut answers = lock(&self.inner.answers);
         let before = answers
             .iter()
             .find(|(key, _)| *key == request.idempotency_key);
         if let Some((_, answer)) = before {
-            return answer.clone();
+            return Some(answer.clone());
         }
-        let answer = self.issue(&request.csr, mood);
+        let answer = self.issue(&request.csr, mood)?;
         if matches!(mood, Mood::Good | Mood::LosesAnswers) {
             answers.push((request.idempotency_key.clone(), answer.clone()));
         }
-        answer
+        Some(answer)
     }
 
-    fn issue(&self, csr: &str, mood: &Mood) -> Vec<u8> {
+    /// None if its certificate is not valid by its own clock.
+    fn issue(&self, csr: &str, mood: &Mood) -> Option<Vec<u8>> {
         let inner = &self.inner;
-        inner.issued.fetch_add(1, Ordering::SeqCst);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("csr.pem");
         let csr = match mood {
@@ -356,13 +437,16 @@ impl Signer {
         let algorithms = default_provider().signature_verification_algorithms.all;
         let device_key = DeviceKey::from_csr(&path, algorithms).unwrap();
         let own = lock(&inner.delegation);
+        let stolen = lock(&inner.stolen);
         let delegation = match mood {
             Mood::WrongRoot => &inner.strange,
+            Mood::Stolen(..) => &stolen.as_ref()?.delegation,
             _ => &*own,
         };
         let now = match mood {
             Mood::Ahead(seconds) => self.now() + seconds,
-            _ => self.now(),
+            Mood::Stolen(date, _) => *date,
+            _ => self.clock(),
         };
         let wanted = Wanted::Named(names::parse(NAME).unwrap());
         let issued = issue(
@@ -373,7 +457,8 @@ impl Signer {
             algorithms,
             unix(now),
         )
-        .unwrap();
+        .ok()?;
+        inner.issued.fetch_add(1, Ordering::SeqCst);
         let chain: String = delegation
             .chain()
             .iter()
@@ -385,7 +470,7 @@ impl Signer {
             sha256: sha256(one.bytes()),
         });
         let life = 164 * HOUR;
-        serde_json::to_vec(&Credentials {
+        let answer = serde_json::to_vec(&Credentials {
             device: "device-1".to_owned(),
             name: NAME.to_owned(),
             zone: ZONE.to_owned(),
@@ -395,8 +480,8 @@ impl Signer {
             expires: now + life,
             renew_from: now + life * 40 / 100,
             renew_until: now + life * 55 / 100,
-        })
-        .unwrap()
+        });
+        Some(answer.unwrap())
     }
 }
 

@@ -3,14 +3,17 @@
 use std::fmt;
 use std::time::UNIX_EPOCH;
 
+use rustls::{CertificateError, Error as TlsError};
 use serde::de::DeserializeOwned;
 use ureq::Body;
 use ureq::http::Response;
 use ureq::http::header::{DATE, RETRY_AFTER};
 
+use super::tls::Word;
 use crate::agent::schedule::Failure;
 use crate::agent::verify::Untrusted;
 use crate::error::Error;
+use crate::human::Moment;
 use crate::protocol::{Kind, Problem};
 
 /// The answer to a request.
@@ -18,6 +21,8 @@ use crate::protocol::{Kind, Problem};
 pub struct Answer<T> {
     /// What the authenticated signer says the time is.
     pub date: Option<u64>,
+    /// What it showed to authenticate itself; none without an answer.
+    pub word: Option<Word>,
     /// What was asked for, or why not.
     pub result: Result<T, Trouble>,
 }
@@ -39,12 +44,17 @@ impl<T: DeserializeOwned> Answer<T> {
                     .map_err(|source| Trouble::NotUnderstood { source }),
                 false => Err(Trouble::refused(&body, status.as_u16(), retry_after)),
             });
-        Self { date, result }
+        Self {
+            date,
+            word: None,
+            result,
+        }
     }
 
     pub(super) fn unreachable(source: ureq::Error) -> Self {
         Self {
             date: None,
+            word: None,
             result: Err(Trouble::Unreachable { source }),
         }
     }
@@ -52,6 +62,7 @@ impl<T: DeserializeOwned> Answer<T> {
     pub(super) fn not_understood(source: serde_json::Error) -> Self {
         Self {
             date: None,
+            word: None,
             result: Err(Trouble::NotUnderstood { source }),
         }
     }
@@ -222,9 +233,42 @@ impl fmt::Display for Trouble {
                     "the signer answers with HTTP status {status} and no reason"
                 )
             }
-            Self::Unreachable { source } => write!(f, "the signer cannot be reached: {source}"),
+            Self::Unreachable { source } => {
+                f.write_str("the signer cannot be reached: ")?;
+                write_reason(f, source)
+            }
             Self::Untrusted { source } => write!(f, "the signer's answer is not used: {source}"),
         }
+    }
+}
+
+/// A certificate that is not valid now is a matter of two clocks, so both are named.
+fn write_reason(f: &mut fmt::Formatter<'_>, source: &ureq::Error) -> fmt::Result {
+    let inner = match source {
+        ureq::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref()),
+        ureq::Error::Other(error) => error.downcast_ref(),
+        _ => None,
+    };
+    match inner {
+        Some(TlsError::InvalidCertificate(CertificateError::ExpiredContext {
+            time,
+            not_after,
+        })) => write!(
+            f,
+            "its certificate has expired: it ended at {}, and it is {} here: renew it, or set this device's clock",
+            Moment(*not_after),
+            Moment(*time)
+        ),
+        Some(TlsError::InvalidCertificate(CertificateError::NotValidYetContext {
+            time,
+            not_before,
+        })) => write!(
+            f,
+            "its certificate is not valid yet: it begins at {}, and it is {} here: set the clock that is wrong",
+            Moment(*not_before),
+            Moment(*time)
+        ),
+        _ => fmt::Display::fmt(source, f),
     }
 }
 

@@ -4,6 +4,7 @@ mod answer;
 mod connector;
 mod tls;
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,19 +16,21 @@ use ureq::unversioned::transport::{Connector, TcpConnector};
 use ureq::{Agent, Body};
 
 pub use answer::{Answer, Trouble};
-pub use tls::{Trust, Who, WhoseKey};
+pub use tls::{Trust, Who, WhoseKey, Word};
 
 use crate::error::Error;
 use crate::protocol::{
     Credentials, ENROLL, EnrollRequest, RENEW, RENEWAL_INFO, RenewRequest, RenewalInfo,
 };
 use connector::Tls;
+use tls::Shown;
 
 /// A connection's worth of the signer's API.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
     base: String,
+    shown: Shown,
 }
 
 impl Client {
@@ -47,11 +50,13 @@ impl Client {
             .timeout_global(Some(timeout))
             .user_agent(concat!("dc-signer-agent/", env!("CARGO_PKG_VERSION")))
             .build();
-        let tls = Tls::new(tls::config(trust, who)?);
+        let shown = Shown::default();
+        let tls = Tls::new(tls::config(trust, who, shown.clone())?);
         let connector = ().chain(TcpConnector::default()).chain(tls);
         Ok(Self {
             agent: Agent::with_parts(config, connector, DefaultResolver::default()),
             base: base.trim_end_matches('/').to_owned(),
+            shown,
         })
     }
 
@@ -71,12 +76,12 @@ impl Client {
     #[must_use]
     pub fn renewal_info(&self, zone: &str) -> Answer<RenewalInfo> {
         let url = format!("{}{RENEWAL_INFO}{zone}", self.base);
-        read(self.agent.get(url).call())
+        self.read(self.agent.get(url).call())
     }
 
     fn post<T: DeserializeOwned>(&self, path: &str, request: &impl Serialize) -> Answer<T> {
         match serde_json::to_vec(request) {
-            Ok(json) => read(
+            Ok(json) => self.read(
                 self.agent
                     .post(format!("{}{path}", self.base))
                     .content_type("application/json")
@@ -85,12 +90,24 @@ impl Client {
             Err(source) => Answer::not_understood(source),
         }
     }
-}
 
-fn read<T: DeserializeOwned>(response: Result<Response<Body>, ureq::Error>) -> Answer<T> {
-    match response {
-        Ok(response) => Answer::read(response, MAX_BODY),
-        Err(source) => Answer::unreachable(source),
+    fn read<T: DeserializeOwned>(
+        &self,
+        response: Result<Response<Body>, ureq::Error>,
+    ) -> Answer<T> {
+        let word = self.shown.lock();
+        let word = word.unwrap_or_else(PoisonError::into_inner).take();
+        match response {
+            Ok(response) => Answer {
+                word,
+                ..Answer::read(response, MAX_BODY)
+            },
+            // A certificate that is in doubt is more of a reason than a connection that broke.
+            Err(source) => Answer::unreachable(match word.and_then(|word| word.doubt) {
+                Some(doubt) => ureq::Error::Other(doubt.into()),
+                None => source,
+            }),
+        }
     }
 }
 

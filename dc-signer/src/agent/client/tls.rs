@@ -1,7 +1,7 @@
 //! TLS to the signer: a pinned root, the device's own certificate, and a time that may be a guess.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -16,7 +16,6 @@ use rustls::{
 };
 use zeroize::Zeroizing;
 
-use crate::agent::clock::Reading;
 use crate::agent::external::External;
 use crate::error::Error;
 
@@ -25,10 +24,14 @@ use crate::error::Error;
 pub struct Trust {
     /// Where its chain has to lead.
     pub roots: Arc<RootCertStore>,
-    /// What time it is, and how sure that is.
-    pub reading: Reading,
-    /// The earliest that it can be.
-    pub earliest: u64,
+    /// What time it is, as well as is known.
+    pub now: u64,
+    /// What the device's own clock says, unless it cannot be.
+    pub wall: Option<u64>,
+    /// It is later than this for certain.
+    pub floor: u64,
+    /// Whether `now` may be too late, so that a certificate that has ended then may be the right one.
+    pub may_be_late: bool,
 }
 
 /// Who the device is.
@@ -79,17 +82,20 @@ fn external(command: Vec<String>, chain: &[CertificateDer<'static>]) -> Result<E
     })
 }
 
+/// What a signer showed, and where it is put by the handshake.
+pub(super) type Shown = Arc<Mutex<Option<Word>>>;
+
 /// TLS 1.3 only: below it, the device's certificate would go over the line in the clear.
-pub(super) fn config(trust: Trust, who: Who) -> Result<ClientConfig, Error> {
+pub(super) fn config(trust: Trust, who: Who, shown: Shown) -> Result<ClientConfig, Error> {
     let failed = |source| Error::TlsSetup { source };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let inner = WebPkiServerVerifier::builder_with_provider(trust.roots, provider.clone())
+    let inner = WebPkiServerVerifier::builder_with_provider(trust.roots.clone(), provider.clone())
         .build()
         .map_err(|error| failed(TlsError::General(error.to_string())))?;
     let verifier = Verifier {
         inner,
-        reading: trust.reading,
-        earliest: trust.earliest,
+        trust,
+        shown,
     };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -102,31 +108,98 @@ pub(super) fn config(trust: Trust, who: Who) -> Result<ClientConfig, Error> {
     Ok(config)
 }
 
-/// rustls's verifier, at the time that the agent believes in.
+/// The chain of certificates that a signer showed, to which all of its answer is held.
+pub struct Word {
+    verifier: Arc<WebPkiServerVerifier>,
+    chain: Vec<CertificateDer<'static>>,
+    name: ServerName<'static>,
+    /// Why it is not valid at the time that the device believes in, if so. Then nothing of the answer counts unless
+    /// the signer tells a time that is believed.
+    pub doubt: Option<TlsError>,
+}
+
+impl Word {
+    /// Whether the chain is valid at a moment, in seconds since 1970.
+    #[must_use]
+    pub fn is_valid(&self, at: u64) -> bool {
+        self.check(at).is_ok()
+    }
+
+    /// The moment at which it is valid that is next to this one; none if it never is.
+    #[must_use]
+    pub fn nearest(&self, at: u64) -> Option<u64> {
+        let mut moment = at;
+        // Each certificate of a chain can move it once.
+        for _ in 0..=self.chain.len() {
+            moment = match self.check(moment) {
+                Ok(()) => return Some(moment),
+                Err(TlsError::InvalidCertificate(CertificateError::NotValidYetContext {
+                    not_before,
+                    ..
+                })) => not_before.as_secs(),
+                Err(TlsError::InvalidCertificate(CertificateError::ExpiredContext {
+                    not_after,
+                    ..
+                })) => not_after.as_secs(),
+                Err(_) => return None,
+            };
+        }
+        None
+    }
+
+    fn check(&self, at: u64) -> Result<(), TlsError> {
+        let (first, above) = self
+            .chain
+            .split_first()
+            .ok_or(TlsError::NoCertificatesPresented)?;
+        let at = UnixTime::since_unix_epoch(Duration::from_secs(at));
+        self.verifier
+            .verify_server_cert(first, above, &self.name, &[], at)
+            .map(|_| ())
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            verifier: _,
+            chain,
+            name,
+            doubt,
+        } = self;
+        f.debug_struct("Word")
+            .field("chain", &chain.len())
+            .field("name", name)
+            .field("doubt", doubt)
+            .finish_non_exhaustive()
+    }
+}
+
+/// rustls's verifier, at the time that the agent believes in, or at another one that it may be.
 ///
-/// With a clock that is obviously wrong, the signer's certificate may be valid at any moment that it can
-/// be now. Else a device whose clock is wrong could never ask what time it is. What such a signer can do
-/// is little: what it issues is checked against other roots, at the time that it says itself.
+/// Else a device whose clock is wrong could never ask what time it is. A certificate that begins later than the time
+/// that is believed in shows that it is later: no old one can. One that is valid by the device's own clock may be the
+/// right one, and while the time may be too late, so may one that has ended, but not before the floor. What such a
+/// signer says counts only with a time at which its certificate is valid; what it issues is checked against other
+/// roots, at that time.
 #[derive(Debug)]
 struct Verifier {
     inner: Arc<WebPkiServerVerifier>,
-    reading: Reading,
-    earliest: u64,
+    trust: Trust,
+    shown: Shown,
 }
 
 impl Verifier {
-    /// Another moment at which a certificate is valid, if it may be that moment now.
-    fn other_moment(&self, error: &TlsError) -> Option<UnixTime> {
-        let TlsError::InvalidCertificate(error) = error else {
-            return None;
-        };
-        let moment = match error {
-            CertificateError::NotValidYetContext { not_before, .. } => *not_before,
-            CertificateError::ExpiredContext { not_after, .. } => *not_after,
-            _ => return None,
-        };
-        let earliest = UnixTime::since_unix_epoch(Duration::from_secs(self.earliest));
-        (self.reading.verdict.is_doubtful() && moment >= earliest).then_some(moment)
+    fn may_be_valid(&self, word: &Word) -> bool {
+        let Trust {
+            roots: _,
+            now,
+            wall,
+            floor,
+            may_be_late,
+        } = self.trust;
+        let other = |moment: u64| moment >= floor && (moment > now || may_be_late);
+        wall.is_some_and(|wall| word.is_valid(wall)) || word.nearest(now).is_some_and(other)
     }
 }
 
@@ -136,22 +209,23 @@ impl ServerCertVerifier for Verifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
+        _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        let at = |now| {
-            self.inner.verify_server_cert(
-                end_entity,
-                intermediates,
-                server_name,
-                ocsp_response,
-                now,
-            )
+        let chain = std::iter::once(end_entity).chain(intermediates);
+        let mut word = Word {
+            verifier: self.inner.clone(),
+            chain: chain.map(|one| one.clone().into_owned()).collect(),
+            name: server_name.to_owned(),
+            doubt: None,
         };
-        at(self.reading.unix_time()).or_else(|error| match self.other_moment(&error) {
-            Some(moment) => at(moment),
-            None => Err(error),
-        })
+        word.doubt = word.check(self.trust.now).err();
+        match &word.doubt {
+            Some(error) if !self.may_be_valid(&word) => return Err(error.clone()),
+            _ => {}
+        }
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(word);
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -121,6 +121,23 @@ fn waits_double_from_five_minutes_to_four_hours() {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_wait_is_as_long_as_it_should_be_and_no_longer_when_the_clock_is_set(
+        now in 0..u64::MAX / 4,
+        long in 0..LONGEST_WAIT,
+        wall in 0..u64::MAX / 4,
+        later in 0..u64::MAX / 4,
+    ) {
+        let wait = Wait::new(now, now + long, wall);
+        prop_assert_eq!(wait.left(wall), long);
+        prop_assert_eq!(wait.left(wall + long / 2), long - long / 2);
+        prop_assert!(wait.left(later) <= long);
+        prop_assert_eq!(wait.left(wall + long), 0);
+        prop_assert_eq!(wait.left(wall.saturating_sub(601)), if wall > 600 { 0 } else { long });
+    }
+}
+
 #[test]
 fn a_moment_that_a_wrong_clock_wrote_is_due_now() {
     let ten_years = 10 * 365 * DAY;

@@ -1,0 +1,100 @@
+//! What is behind `current`, and putting it right.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use super::current::{Fault, Found};
+use super::device::Agent;
+use super::event::Event;
+use super::folder::Unit;
+
+impl Agent {
+    /// Reads what servers read, and mends it if it is not what the agent wrote: by hand, by a copy without links, by
+    /// a disk. What cannot be mended is told once, and stays in the status.
+    pub(super) fn look_at_folder(&mut self) {
+        let found = match self.folder.look() {
+            Ok(found) => found,
+            Err(error) => {
+                return self.cannot_be_mended("'current' cannot be looked at".to_owned(), error);
+            }
+        };
+        let Found { unit, fault } = found;
+        self.take(unit);
+        match fault {
+            None => self.fault = None,
+            Some(fault) => self.mend(&fault),
+        }
+    }
+
+    fn take(&mut self, unit: Option<Unit>) {
+        self.unit = unit;
+        if let Some(unit) = &self.unit
+            && let Some(began) = self.checker(self.reading().now).began(&unit.chain)
+        {
+            self.judge.learn(began);
+        }
+    }
+
+    fn mend(&mut self, fault: &Fault) {
+        let Some(number) = self.best(fault) else {
+            return match fault {
+                // Units that never became current are no fault.
+                Fault::Missing => self.fault = None,
+                _ => self.cannot_be_mended(fault.to_string(), "there is no unit to lead to"),
+            };
+        };
+        let mended = match number {
+            0 => self.folder.adopt(),
+            number => Ok(number),
+        };
+        let mended = mended.and_then(|number| {
+            self.folder.point_to(number)?;
+            self.folder.load(number)
+        });
+        match mended {
+            Ok(unit) => {
+                let number = unit.number;
+                self.take(Some(unit));
+                self.fault = None;
+                let why = fault.to_string();
+                self.tell(&Event::Recovered { number, why });
+            }
+            Err(error) => self.cannot_be_mended(fault.to_string(), error),
+        }
+    }
+
+    /// The number of the unit that should be current: the one that clients accept and that ends last; 0 for what is in
+    /// `current` itself, if no unit is the same.
+    fn best(&self, fault: &Fault) -> Option<u64> {
+        let numbers = self.folder.numbers();
+        let units: Vec<Unit> = numbers
+            .into_iter()
+            .filter_map(|number| self.folder.load(number).ok())
+            .collect();
+        let known: BTreeSet<&str> = units.iter().map(|unit| unit.meta.sha256.as_str()).collect();
+        let own = self.unit.as_ref().filter(|unit| {
+            let is_known = known.contains(unit.meta.sha256.as_str());
+            !is_known && matches!(fault, Fault::IsFolder | Fault::Elsewhere)
+        });
+        let now = self.reading().now;
+        let accepted = |unit: &Unit| self.refusal(unit, now).is_none();
+        let best = units
+            .iter()
+            .map(|unit| (unit.number, unit))
+            .chain(own.map(|own| (0, own)))
+            .map(|(number, unit)| (accepted(unit), unit.meta.expires, number))
+            .max()?;
+        Some(best.2)
+    }
+
+    /// The fault is what others see as well, so the status has that alone.
+    fn cannot_be_mended(&mut self, fault: String, why: impl Display) {
+        if self.fault.as_ref() != Some(&fault) {
+            self.tell(&Event::NotMended {
+                fault: fault.clone(),
+                why: why.to_string(),
+            });
+        }
+        self.fault = Some(fault);
+    }
+}
