@@ -3,6 +3,7 @@
 mod access;
 mod body;
 mod bulk;
+mod cut_off;
 mod device;
 mod devices;
 mod health;

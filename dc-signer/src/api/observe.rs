@@ -16,6 +16,7 @@ use hyper::body::{Frame, SizeHint};
 use tracing::{Instrument, field};
 
 use super::App;
+use super::cut_off::Unanswered;
 use super::problem::{Answered, Refused};
 use crate::protocol::Kind;
 use crate::telemetry::RequestId;
@@ -31,6 +32,7 @@ pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next:
         .map_or(NO_ROUTE, MatchedPath::as_str)
         .to_owned();
     let span = tracing::info_span!("request", %id, method, route, caller = field::Empty);
+    let unanswered = Unanswered::new(span.clone(), began);
     let limit = app.request_time(&route);
     let http1 = request.version() < Version::HTTP_2;
     let (mut request, body) = track(request);
@@ -53,6 +55,7 @@ pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next:
         app.metrics
             .problem(problem.kind().map_or("other", Kind::name));
     }
+    unanswered.answered();
     span.in_scope(|| log(status, took, problem));
     response
 }

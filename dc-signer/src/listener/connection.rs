@@ -83,9 +83,9 @@ impl Connection {
         let client = ClientCertificate::of(session);
         let h2 = session.alpn_protocol() == Some(H2);
         let builder = self.http(h2);
-        let idle = Idle::new(tls, self.settings.listen.idle_timeout);
-        let router = self.router.clone();
         let requests = Requests::default();
+        let idle = Idle::new(tls, self.settings.listen.idle_timeout, requests.clone());
+        let router = self.router.clone();
         let service =
             service_fn(|request| answer(router.clone(), client.clone(), requests.begin(), request));
         let connection = builder.serve_connection(TokioIo::new(idle), service);

@@ -20,6 +20,11 @@ impl Requests {
         InProgress(self.0.clone())
     }
 
+    /// Whether there is one.
+    pub(super) fn are_in_progress(&self) -> bool {
+        *self.0.borrow() > 0
+    }
+
     /// Waits until there has been none for so long.
     pub(super) async fn quiet_for(&self, limit: Duration) {
         let mut seen = self.0.subscribe();
