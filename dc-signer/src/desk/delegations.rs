@@ -1,6 +1,7 @@
 //! Which zones there are, which slot of each is active, and the loaded keys: a view of the database that is
 //! never older than a few seconds while the database answers.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,6 +64,21 @@ pub struct Missing {
     pub state: SlotState,
     /// Why the key cannot be used.
     pub reason: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            zone,
+            slot,
+            state,
+            reason,
+        } = self;
+        write!(
+            f,
+            "{zone} cannot use the key of its {state} delegation certificate (slot {slot}): {reason}"
+        )
+    }
 }
 
 impl Delegations {
@@ -178,7 +194,12 @@ impl Delegations {
     }
 
     fn read_key(&self, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
-        let delegation = Delegation::load(&self.folder(&certificate_sha256))?;
+        let folder = self.folder(&certificate_sha256);
+        let delegation = Delegation::load(&folder).map_err(|error| match error {
+            // What helps whoever begins is of no use to a signer that is in use.
+            Error::MissingDelegation { folder } => Fault::NoKey { folder }.into(),
+            error => error,
+        })?;
         if Sha256::of(delegation.certificate().der()) != certificate_sha256 {
             let path = delegation.chain_path().into();
             return Err(Fault::OtherCertificate { path }.into());
@@ -208,7 +229,7 @@ impl Delegations {
 
 /// Where a data folder has its delegation certificates and keys, each in a folder named after the certificate's
 /// SHA-256.
-pub(super) fn folder(data: &Path) -> PathBuf {
+pub(crate) fn folder(data: &Path) -> PathBuf {
     data.join("delegations")
 }
 

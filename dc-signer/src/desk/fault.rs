@@ -25,6 +25,11 @@ pub enum Fault {
         /// The folder where they belong.
         folder: PathBuf,
     },
+    /// A delegation certificate's key was never brought to this machine, or is gone.
+    NoKey {
+        /// The folder where it belongs.
+        folder: PathBuf,
+    },
     /// A folder of the data folder holds another certificate than its name says.
     OtherCertificate {
         /// The file with the certificate.
@@ -71,6 +76,11 @@ impl fmt::Display for Fault {
             Self::MissingSecrets { folder } => write!(
                 f,
                 "{} is not there, but the database was used with it, and other secrets would rename devices: restore it from a backup, or copy it from another signer of this database",
+                folder.display()
+            ),
+            Self::NoKey { folder } => write!(
+                f,
+                "{} is not there: import the certificate with its key on this machine too, with 'dc-signer zones rollover ZONE --import DIR --config FILE'",
                 folder.display()
             ),
             Self::OtherCertificate { path } => write!(

@@ -32,9 +32,10 @@ use arc_swap::ArcSwap;
 use pki_types::UnixTime;
 
 pub use delegations::Missing;
+pub(crate) use delegations::folder as delegations_folder;
 pub use fault::Fault;
 pub use guard::{Clock, Skew};
-pub use import::Imported;
+pub use import::{Import, Imported};
 pub use refusal::Refusal;
 pub use rollover::Step;
 pub use secrets::Secrets;

@@ -154,7 +154,7 @@ impl fmt::Display for Refusal {
             Self::Internal(error) => fmt::Display::fmt(error, f),
             Self::KeyNotHere { zone } => write!(
                 f,
-                "the key of {zone}'s delegation certificate is not on this machine: run 'dc-signer zones rollover {zone} --import DIR' here too"
+                "the key of {zone}'s delegation certificate cannot be used on this machine: the service's log says why"
             ),
             Self::NoManufacturer { given } => write!(
                 f,

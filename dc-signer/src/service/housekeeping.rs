@@ -52,10 +52,7 @@ impl Housekeeping {
             tracing::warn!(%error, "the zones cannot be looked after");
         }
         for missing in self.desk.missing() {
-            tracing::warn!(
-                ?missing,
-                "a delegation certificate's key is not on this machine"
-            );
+            tracing::warn!("{missing}");
         }
         if let Err(error) = self.app.tidy(now).await {
             tracing::warn!(%error, "the refused requests cannot be counted");

@@ -13,6 +13,13 @@ mod demo;
 mod init;
 mod inspect;
 mod issue;
+#[cfg(feature = "service")]
+mod older_copy;
+#[cfg(feature = "service")]
+mod owner;
+#[cfg(feature = "service")]
+#[path = "../../src/store/testing/server.rs"]
+mod postgres;
 #[cfg(feature = "tools")]
 mod probe;
 mod sandbox;

@@ -12,6 +12,7 @@ mod agent;
 mod client;
 mod commands;
 mod configuration;
+mod cut_off;
 mod devices;
 mod disk;
 mod floods;
@@ -21,6 +22,7 @@ mod http2;
 mod lifecycle;
 mod operators;
 mod ops;
+mod owner;
 mod pages;
 #[path = "../../src/store/testing/server.rs"]
 mod postgres;
@@ -29,3 +31,4 @@ mod router;
 mod secrets;
 #[path = "../../src/store/testing/small_disk.rs"]
 mod small_disk;
+mod waiting;

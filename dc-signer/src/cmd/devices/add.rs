@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, Read, stdin};
 use std::path::{Path, PathBuf};
 
-use dc_signer::Error;
 use dc_signer::desk::Refusal;
 use dc_signer::protocol::{AddLine, AddedDevice, Kind, NewDevice, Problem, RefusedLine};
 use dc_signer::registry::Sha256;
+use dc_signer::{Error, owner};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -246,6 +246,8 @@ fn input(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Error> {
     if path == Path::new("-") {
         return Ok((Box::new(stdin()), None));
     }
+    // It is whoever's runs this, not the signer's.
+    let _invoker = owner::as_invoker()?;
     let file = File::open(path).map_err(|source| Error::Read {
         path: path.into(),
         source,
