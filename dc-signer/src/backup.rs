@@ -1,18 +1,21 @@
 //! Backups of a signer, and coming back from one without letting anybody back in.
 
+mod copy;
+
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::database;
 use crate::desk::{Fault, Secrets};
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
 use crate::registry::{Head, Record};
 use crate::store::{self, Act, InUse, Location, Store};
+use copy::{Side, copy, copy_file, make_new_folder};
 
 /// What a backup says about itself; written last, so a backup without it is not whole.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -26,10 +29,18 @@ pub struct Manifest {
     pub head: String,
     /// Whether the delegation keys are in it.
     pub delegations: bool,
+    /// Whether the database is in it: a server's has tools of its own.
+    #[serde(default = "yes")]
+    pub database: bool,
+}
+
+/// Backups of SQLite did not always say so.
+fn yes() -> bool {
+    true
 }
 
 /// Copies the database, the secrets and, if wanted, the delegation keys into a new folder that only its owner can read,
-/// while others work.
+/// while others work. A database on a server is not copied: what there is says how far its audit log was.
 ///
 /// Fails with [`Error::Exists`], [`Error::Read`], [`Error::Write`] and [`Error::Store`].
 pub async fn make(
@@ -39,26 +50,25 @@ pub async fn make(
     delegations: bool,
     now: UnixTime,
 ) -> Result<Manifest, Error> {
-    if files::exists(to) {
-        return Err(Error::Exists { path: to.into() });
-    }
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(to);
-    made.map_err(|source| Error::Write {
-        path: to.into(),
-        source,
-    })?;
+    let (here, outside) = (Side::Data, Side::Outside);
+    outside.act(|| make_new_folder(to))?;
     let head = store.audit_head().await?;
-    store.backup(&to.join(DATABASE)).await?;
-    copy(&Secrets::folder(&config.data), &to.join("secrets"))?;
+    let database = matches!(config.database, Location::File(_));
+    if database {
+        store.backup(&to.join(DATABASE)).await?;
+    }
+    let secrets = Secrets::folder(&config.data);
+    copy((here, &secrets), (outside, &to.join("secrets")))?;
     let keys = config.data.join(DELEGATIONS);
-    if delegations && files::exists(&keys) {
-        copy(&keys, &to.join(DELEGATIONS))?;
+    if delegations && files::is_there(&keys)? {
+        copy((here, &keys), (outside, &to.join(DELEGATIONS)))?;
     }
     let manifest = Manifest {
         made: now.as_secs(),
         records: head.seq,
         head: head.hash.to_string(),
         delegations,
+        database,
     };
     let json = serde_json::to_vec(&manifest).expect("texts and numbers are JSON");
     let file = NewFile {
@@ -66,8 +76,10 @@ pub async fn make(
         contents: &json,
         access: Access::Owner,
     };
-    files::stage(to, &file)?.create()?;
-    files::sync(to)?;
+    outside.act(|| {
+        files::stage(to, &file)?.create()?;
+        files::sync(to)
+    })?;
     Ok(manifest)
 }
 
@@ -84,13 +96,17 @@ pub struct Restored {
     pub changed: u64,
     /// Where the replaced database is now.
     pub moved_to: Option<PathBuf>,
+    /// Whether it is the database that came back, or only what belongs to it.
+    pub database: bool,
 }
 
-/// Puts a backup in the place of an SQLite database. The service must be stopped, and cannot start meanwhile.
+/// Puts a backup in the place of an SQLite database. The service must be stopped, and cannot start meanwhile. Of a
+/// database on a server, which its own tools have brought back, it brings back what belongs to it, once its audit log
+/// has come as far as when the backup was made.
 ///
 /// What the replaced database's audit log has behind the backup's end is applied to the backup, so that whoever was
 /// suspended or retired since stays so. Fails with [`Error::NoBackup`], with
-/// [`InUse`](store::Error::InUse) while a service runs, with [`Error::Store`] if the replaced database cannot
+/// [`OlderThanSeen`](store::Error::OlderThanSeen), with [`InUse`](store::Error::InUse) while a service runs, with [`Error::Store`] if the replaced database cannot
 /// be read, or its log does not continue the backup's, unless `lose_newer`; then nothing has changed.
 pub async fn restore(
     config: &Config,
@@ -98,27 +114,37 @@ pub async fn restore(
     lose_newer: bool,
     by: &Act,
 ) -> Result<Restored, Error> {
-    let Location::File(database) = &config.database else {
-        return Err(store::Error::BackupElsewhere.into());
+    let manifest = Side::Outside.act(|| read_manifest(from))?;
+    let database = match &config.database {
+        Location::File(database) if manifest.database => database,
+        Location::File(_) => {
+            let folder = from.into();
+            return Err(Error::NoBackup { folder });
+        }
+        Location::Postgres(_) => return restore_files(config, from, manifest).await,
     };
-    let manifest = read_manifest(from)?;
-    if let Some(folder) = database.parent().filter(|folder| !files::exists(folder)) {
+    if let Some(folder) = database.parent()
+        && !files::is_there(folder)?
+    {
         files::create_folder(folder, Access::Owner, &[])?;
     }
     check_secrets(config, from)?;
     let _alone = InUse::alone(&config.database)?;
-    let newer = match lose_newer || !files::exists(database) {
+    let newer = match lose_newer || !files::is_there(database)? {
         true => None,
-        false => Some(records(config, manifest.records + 1).await?),
+        false => Some(records(&config.database, &config.node, manifest.records + 1).await?),
     };
     let staged = beside(database, "restoring");
     files::remove(&staged)?;
-    copy_file(&from.join(DATABASE), &staged)?;
-    let done = finish(config, &staged, newer.as_deref(), by).await;
+    let backup = from.join(DATABASE);
+    copy_file((Side::Outside, &backup), (Side::Data, &staged))?;
+    let done = finish(config, &staged, newer.as_deref(), lose_newer, by).await;
     let (head, changed) = done.inspect_err(|_| remove_all(&staged))?;
     bring_missing(config, from)?;
     let moved_to = swap(&staged, database, by.at)?;
+    store::accept_in(&config.data, head)?;
     Ok(Restored {
+        database: true,
         made: manifest.made,
         head,
         newer: newer.map(|newer| u64::try_from(newer.len()).unwrap_or(u64::MAX)),
@@ -127,9 +153,72 @@ pub async fn restore(
     })
 }
 
-/// All records of the database that is to be replaced, from one on.
-async fn records(config: &Config, from: u64) -> Result<Vec<Record>, Error> {
-    let store = store::open(&config.database, &config.node).await?;
+/// Brings back what belongs to a database on a server.
+async fn restore_files(
+    config: &Config,
+    from: &Path,
+    manifest: Manifest,
+) -> Result<Restored, Error> {
+    check_secrets(config, from)?;
+    let (store, _in_use) = database::open(config).await?;
+    let checked = async {
+        let head = store.check().await?;
+        store.is_newest().await?;
+        let last = store.audit_from(manifest.records, 1).await?;
+        let hash = last.first().map(|record| record.hash().to_string());
+        match manifest.records == 0 || hash == Some(manifest.head) {
+            true => Ok(head),
+            false => Err(store::Error::OlderThanSeen {
+                known: manifest.records,
+                found: head.seq,
+            }),
+        }
+    };
+    let checked = checked.await;
+    store.close().await;
+    let head = checked?;
+    bring_missing(config, from)?;
+    Ok(Restored {
+        made: manifest.made,
+        head,
+        newer: Some(head.seq.saturating_sub(manifest.records)),
+        changed: 0,
+        moved_to: None,
+        database: false,
+    })
+}
+
+/// Brings the database up to the newer copy of its audit log that another database has; says where the log ends, and
+/// how many devices changed.
+///
+/// Fails with what opening either fails with, and with [`Error::Store`] if the other log does not continue this one.
+pub async fn bring_up(config: &Config, newer: &Location, by: &Act) -> Result<(Head, u64), Error> {
+    let (store, _in_use) = database::open(config).await?;
+    let brought = async {
+        let end = store.audit_head().await?;
+        let records = records(newer, &config.node, end.seq.max(1)).await?;
+        let changed = store.replay(&records, by).await?;
+        store.is_newest().await?;
+        Ok((store.verify_audit().await?, changed))
+    };
+    let brought = brought.await;
+    store.close().await;
+    brought
+}
+
+/// Goes on with a database that is an older copy, and records that; says where its log ends.
+///
+/// Fails with what opening it fails with.
+pub async fn accept_older(config: &Config, by: &Act) -> Result<Head, Error> {
+    let (store, _in_use) = database::open(config).await?;
+    let accepted = store.accept_older(by).await;
+    store.close().await;
+    Ok(accepted?)
+}
+
+/// All records of a database's audit log, from one on.
+async fn records(database: &Location, node: &str, from: u64) -> Result<Vec<Record>, Error> {
+    let store = store::open(database, node).await?;
     let mut records: Vec<Record> = Vec::new();
     loop {
         let seq = from + u64::try_from(records.len()).unwrap_or(u64::MAX);
@@ -147,6 +236,7 @@ async fn finish(
     config: &Config,
     staged: &Path,
     newer: Option<&[Record]>,
+    lose_newer: bool,
     by: &Act,
 ) -> Result<(Head, u64), Error> {
     let location = Location::File(staged.into());
@@ -157,6 +247,23 @@ async fn finish(
         Some(newer) if !newer.is_empty() => store.replay(newer, by).await?,
         _ => 0,
     };
+    if let Some(known) = store::seen_in(&config.data)?
+        && known != Head::EMPTY
+    {
+        let there = store.audit_from(known.seq, 1).await?;
+        let has_it = there
+            .first()
+            .is_some_and(|record| record.hash() == known.hash);
+        match (has_it, lose_newer) {
+            (true, _) => {}
+            (false, true) => drop(store.accept_older(by).await?),
+            (false, false) => {
+                let found = store.audit_head().await?.seq;
+                let known = known.seq;
+                return Err(store::Error::OlderThanSeen { known, found }.into());
+            }
+        }
+    }
     let head = store.verify_audit().await?;
     store.close().await;
     Ok((head, changed))
@@ -167,7 +274,7 @@ fn read_manifest(from: &Path) -> Result<Manifest, Error> {
     let bad = || Error::NoBackup {
         folder: from.into(),
     };
-    if !files::exists(&path) {
+    if !files::is_there(&path)? {
         return Err(bad());
     }
     serde_json::from_slice(&files::read(&path)?).map_err(|_| bad())
@@ -176,12 +283,14 @@ fn read_manifest(from: &Path) -> Result<Manifest, Error> {
 /// A database and secrets of two signers would rename devices.
 fn check_secrets(config: &Config, from: &Path) -> Result<(), Error> {
     let here = Secrets::folder(&config.data);
-    if !files::exists(&here) {
+    if !files::is_there(&here)? {
         return Ok(());
     }
     for name in Secrets::FILES {
         let path = here.join(name);
-        if *files::read(&path)? != *files::read(&from.join("secrets").join(name))? {
+        let theirs = from.join("secrets").join(name);
+        let theirs = Side::Outside.act(|| files::read(&theirs))?;
+        if *files::read(&path)? != *theirs {
             return Err(Fault::OtherSecrets { path }.into());
         }
     }
@@ -191,8 +300,9 @@ fn check_secrets(config: &Config, from: &Path) -> Result<(), Error> {
 fn bring_missing(config: &Config, from: &Path) -> Result<(), Error> {
     for name in ["secrets", DELEGATIONS] {
         let (source, target) = (from.join(name), config.data.join(name));
-        if files::exists(&source) && !files::exists(&target) {
-            copy(&source, &target)?;
+        let has = Side::Outside.act(|| files::is_there(&source))?;
+        if has && !files::is_there(&target)? {
+            copy((Side::Outside, &source), (Side::Data, &target))?;
         }
     }
     Ok(())
@@ -205,11 +315,11 @@ fn swap(staged: &Path, database: &Path, now: UnixTime) -> Result<Option<PathBuf>
         source,
     };
     let moved =
-        files::exists(database).then(|| beside(database, &format!("before-{}", now.as_secs())));
+        files::is_there(database)?.then(|| beside(database, &format!("before-{}", now.as_secs())));
     if let Some(moved) = &moved {
         for suffix in SUFFIXES {
             let (from, to) = (with(database, suffix), with(moved, suffix));
-            if files::exists(&from) {
+            if files::is_there(&from)? {
                 fs::rename(from, to).map_err(failed)?;
             }
         }
@@ -234,53 +344,6 @@ fn with(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
-}
-
-/// Copies a folder with its folders; only its owner can read the copy.
-fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    let failed = |source| Error::Write {
-        path: to.into(),
-        source,
-    };
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(to)
-        .map_err(failed)?;
-    let entries = fs::read_dir(from).map_err(|source| Error::Read {
-        path: from.into(),
-        source,
-    })?;
-    for entry in entries {
-        let entry = entry.map_err(failed)?;
-        let target = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &target)?,
-            false => copy_file(&entry.path(), &target)?,
-        }
-    }
-    files::sync(to)
-}
-
-fn copy_file(from: &Path, to: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let read = |source| Error::Read {
-        path: from.into(),
-        source,
-    };
-    let write = |source| Error::Write {
-        path: to.into(),
-        source,
-    };
-    let mut source = fs::File::open(from).map_err(read)?;
-    let mut target = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(to)
-        .map_err(write)?;
-    std::io::copy(&mut source, &mut target).map_err(write)?;
-    target.sync_all().map_err(write)
 }
 
 const DATABASE: &str = "dc-signer.db";

@@ -1,5 +1,7 @@
 //! Whether a configuration can be served with: the file itself, and the files that it names.
 
+mod data;
+
 use std::path::Path;
 
 use pki_types::UnixTime;
@@ -15,11 +17,30 @@ use crate::store::{self, Location};
 use crate::telemetry::check_filter;
 use crate::warning::Warning;
 
+/// Reads a configuration and everything that it names, and looks at what is in its data folder, with the rights of this
+/// process; starts nothing.
+///
+/// Returns and fails as [`check`] does. A service does without this: what it cannot read there stops nothing else.
+pub fn check_with_data(
+    path: &Path,
+    provider: &CryptoProvider,
+) -> Result<(Config, Vec<Warning>), Error> {
+    check_and(path, provider, data::look)
+}
+
 /// Reads a configuration and everything that it names; starts nothing.
 ///
 /// Returns the configuration, and what somebody should look at. Fails with [`Error::BadConfig`],
 /// which has everything that is wrong, and with what reading the file itself fails with.
 pub fn check(path: &Path, provider: &CryptoProvider) -> Result<(Config, Vec<Warning>), Error> {
+    check_and(path, provider, data::is_folder)
+}
+
+fn check_and(
+    path: &Path,
+    provider: &CryptoProvider,
+    data: impl FnOnce(&Config, &mut Findings<'_>),
+) -> Result<(Config, Vec<Warning>), Error> {
     let config = Config::load(path)?;
     let text = files::read(path)?;
     let mut found = Findings {
@@ -32,9 +53,7 @@ pub fn check(path: &Path, provider: &CryptoProvider) -> Result<(Config, Vec<Warn
         found.keep(&key, read_certificates(&manufacturer.anchors));
     }
     found.keep(&["log", "filter"], check_filter(&config.log.filter));
-    if files::exists(&config.data) && !config.data.is_dir() {
-        found.add(&["data"], "it is a file, and has to be a folder".to_owned());
-    }
+    data(&config, &mut found);
     match found.problems.is_empty() {
         true => Ok((config, warnings)),
         false => Err(Error::BadConfig {

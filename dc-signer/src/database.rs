@@ -9,25 +9,27 @@ use crate::store::{self, InUse, Location, Store};
 
 /// Opens the database of a configuration; makes the data folder and an SQLite file if they are not there.
 ///
+/// As long as the second value is there, nobody puts a backup in its place.
 /// Older tables are left to `dc-signer migrate`. Needs a tokio runtime as long as the store is used.
-/// Fails with [`Error::Write`] and [`Error::Store`].
-pub async fn open(config: &Config) -> Result<Arc<dyn Store>, Error> {
-    make_folder(config)?;
-    open_there(config).await
-}
-
-/// The same for a service: as long as the second value is there, nobody puts a backup in its place.
-///
-/// Fails also while somebody does.
-pub async fn open_to_serve(config: &Config) -> Result<(Arc<dyn Store>, InUse), Error> {
+/// Fails with [`Error::Write`] and [`Error::Store`], also while somebody restores a backup.
+pub async fn open(config: &Config) -> Result<(Arc<dyn Store>, InUse), Error> {
     make_folder(config)?;
     // Before it is opened: it might be another one afterwards.
-    let in_use = InUse::with_others(&config.database)?;
+    let in_use = InUse::briefly(&config.database)?;
+    Ok((open_there(config).await?, in_use))
+}
+
+/// The same for a service, whose process others are told of.
+///
+/// Fails as [`open`] does.
+pub async fn open_to_serve(config: &Config) -> Result<(Arc<dyn Store>, InUse), Error> {
+    make_folder(config)?;
+    let in_use = InUse::to_serve(&config.database)?;
     Ok((open_there(config).await?, in_use))
 }
 
 fn make_folder(config: &Config) -> Result<(), Error> {
-    match files::exists(&config.data) {
+    match files::is_there(&config.data)? {
         true => Ok(()),
         false => files::create_folder(&config.data, Access::Owner, &[]),
     }
@@ -36,10 +38,10 @@ fn make_folder(config: &Config) -> Result<(), Error> {
 async fn open_there(config: &Config) -> Result<Arc<dyn Store>, Error> {
     let location = &config.database;
     if let Location::File(path) = location
-        && !path.exists()
+        && !files::is_there(path)?
     {
         tracing::info!(path = %path.display(), "the database is made");
         store::migrate(location).await?;
     }
-    Ok(store::open(location, &config.node).await?)
+    Ok(store::open_knowing(location, &config.node, &config.data).await?)
 }

@@ -30,7 +30,7 @@ impl Delegation {
     /// and with what reading the two files fails with.
     pub fn load(folder: &Path) -> Result<Self, Error> {
         let (chain_path, key_path) = (folder.join(CHAIN), folder.join(KEY));
-        if !files::exists(&chain_path) && !files::exists(&key_path) {
+        if !files::is_there(&chain_path)? && !files::is_there(&key_path)? {
             let folder = folder.into();
             return Err(Error::MissingDelegation { folder });
         }

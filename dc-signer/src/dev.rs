@@ -76,7 +76,7 @@ impl Dev {
     ///
     /// Fails with what the database and the desk fail with.
     pub async fn fill(&self, config: &Config) -> Result<Welcome, Error> {
-        let store = crate::database::open(config).await?;
+        let (store, _in_use) = crate::database::open(config).await?;
         let desk = Desk::open(config, store.clone()).await?;
         let act = Act {
             actor: "cli:dev".to_owned(),

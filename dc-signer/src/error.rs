@@ -265,6 +265,12 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A command cannot work for the user whose folder it is.
+    #[cfg(feature = "service")]
+    Owner {
+        /// Why not.
+        source: crate::owner::Problem,
+    },
     /// A private key was given where a public key belongs.
     PrivateKeyGiven {
         /// The file.

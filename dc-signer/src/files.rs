@@ -11,6 +11,10 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::warning::Warning;
 
+mod denied;
+
+pub(crate) use denied::explain;
+
 /// Reads a file of at most [`MAX_LEN`] bytes; what was read is wiped when it is dropped.
 ///
 /// Fails with [`Error::Read`], and with [`Error::TooLarge`] before more than the limit is read.
@@ -20,10 +24,7 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
 
 /// Reads a file of at most `max` bytes, as [`read`] does.
 pub(crate) fn read_up_to(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let failed = |source| Error::Read {
-        path: path.into(),
-        source,
-    };
+    let failed = |source| read_failed(path, source);
     let file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     // Room for everything at once, which for a key is so from a pipe as well: a vector that grows leaves
@@ -49,6 +50,25 @@ pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
+/// The same for what may be closed to this process: that it cannot be looked at does not mean that it is not there.
+///
+/// Fails with [`Error::Read`].
+pub fn is_there(path: &Path) -> Result<bool, Error> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(read_failed(path, source)),
+    }
+}
+
+/// A file that cannot be read; says whose it is if that is why.
+pub(crate) fn read_failed(path: &Path, source: io::Error) -> Error {
+    Error::Read {
+        path: path.into(),
+        source: explain(path, source),
+    }
+}
+
 /// Warns if others than the owner, and the group that it was given to, may read a private key.
 ///
 /// A group may: that is how a server reads a key that another user's agent renews, and how systemd hands out
@@ -56,10 +76,7 @@ pub fn exists(path: &Path) -> bool {
 ///
 /// Fails with [`Error::Read`].
 pub fn check_private(path: &Path) -> Result<Option<Warning>, Error> {
-    let metadata = fs::metadata(path).map_err(|source| Error::Read {
-        path: path.into(),
-        source,
-    })?;
+    let metadata = fs::metadata(path).map_err(|source| read_failed(path, source))?;
     let mode = metadata.permissions().mode() & 0o777;
     Ok((mode & 0o027 != 0).then(|| Warning::KeyReadable {
         path: path.into(),
@@ -271,14 +288,17 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-fn write_failed(path: &Path) -> impl Fn(io::Error) -> Error {
-    move |source| Error::Write {
-        path: path.into(),
-        source: match source.raw_os_error() {
+pub(crate) fn write_failed(path: &Path) -> impl Fn(io::Error) -> Error {
+    move |source| {
+        let source = match source.raw_os_error() {
             Some(_) => source,
             // tempfile adds its temporary path, which says nothing to the user.
             None => source.kind().into(),
-        },
+        };
+        Error::Write {
+            path: path.into(),
+            source: explain(path, source),
+        }
     }
 }
 

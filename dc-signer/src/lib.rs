@@ -57,6 +57,8 @@ pub mod listener;
 pub mod names;
 #[cfg(feature = "service")]
 pub mod operators;
+#[cfg(feature = "service")]
+pub mod owner;
 mod pem;
 #[cfg(feature = "service")]
 pub mod policy;

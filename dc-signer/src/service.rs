@@ -4,6 +4,7 @@
 mod housekeeping;
 mod lifecycle;
 mod measured;
+mod waiting;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -16,8 +17,7 @@ use rustls::crypto::CryptoProvider;
 use crate::api::{self, App};
 use crate::clock;
 use crate::config::{Config, Retention};
-use crate::database;
-use crate::desk::Desk;
+use crate::desk::{Desk, Missing};
 use crate::error::Error;
 use crate::listener::{Identity, Listener, Settings, Validity, tls_config};
 use crate::store::{InUse, Store};
@@ -26,7 +26,7 @@ use crate::web::{self, Web};
 use housekeeping::Housekeeping;
 use measured::Measured;
 
-pub use lifecycle::serve;
+pub use lifecycle::{Signals, serve, start};
 
 /// A service that listens, and says what it can issue.
 #[derive(Debug)]
@@ -48,12 +48,12 @@ impl Service {
     /// Opens the database, loads all keys, signs and verifies one credential with each, and listens.
     ///
     /// What is over, or not on this machine, stops nothing else: the log, readiness and metrics say what cannot be issued.
-    /// An SQLite file that is not there is made; older tables are left to `dc-signer migrate`. Fails
-    /// with what any of these steps fails with.
+    /// An SQLite file that is not there is made, and a server that does not answer is waited for; older tables are left
+    /// to `dc-signer migrate`. Fails with what any of these steps fails with.
     pub async fn start(config: Config, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
         let metrics = Metrics::new();
         let (settings, validity) = settings(&config, &provider)?;
-        let (store, in_use) = database::open_to_serve(&config).await?;
+        let (store, in_use) = waiting::open(&config).await?;
         let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone()));
         let desk = Arc::new(Desk::open(&config, store.clone()).await?);
         let signed = metrics.clone();
@@ -161,6 +161,12 @@ pub struct Reloader {
 }
 
 impl Reloader {
+    /// The keys that could not be read.
+    #[must_use]
+    pub fn missing(&self) -> Vec<Missing> {
+        self.desk.missing()
+    }
+
     /// Reads the file again: all of it counts from now on, or nothing.
     ///
     /// Fails with what reading the file, the certificate and the delegation certificates fails with.

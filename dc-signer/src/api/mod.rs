@@ -4,6 +4,7 @@ mod access;
 mod body;
 mod buckets;
 mod bulk;
+mod cut_off;
 mod device;
 mod devices;
 mod health;

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use tracing::{Instrument, field};
 
 use super::App;
+use super::cut_off::Unanswered;
 use super::problem::{Answered, Refused};
 use crate::protocol::Kind;
 use crate::telemetry::RequestId;
@@ -31,6 +32,7 @@ pub(super) async fn observe(
         .map_or(NO_ROUTE, MatchedPath::as_str)
         .to_owned();
     let span = tracing::info_span!("request", %id, method, route, caller = field::Empty);
+    let unanswered = Unanswered::new(span.clone(), began);
     let limit = app.request_time(&route);
     request.extensions_mut().insert(id);
     let answering = tokio::time::timeout(limit, next.run(request)).instrument(span.clone());
@@ -46,6 +48,7 @@ pub(super) async fn observe(
         app.metrics
             .problem(problem.kind().map_or("other", Kind::name));
     }
+    unanswered.answered();
     span.in_scope(|| log(status, took, problem));
     response
 }

@@ -11,7 +11,9 @@ impl From<store::Error> for Refused {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Refused { source } => source.into(),
-            store::Error::CannotWrite { .. } | store::Error::Unavailable { .. } => {
+            store::Error::CannotWrite { .. }
+            | store::Error::OlderThanSeen { .. }
+            | store::Error::Unavailable { .. } => {
                 // What the database said is for whoever runs it, not for who asks.
                 tracing::warn!(%error, "the database does not work");
                 Self::new(

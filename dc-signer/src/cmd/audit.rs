@@ -34,7 +34,7 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         let What::Verify(Verify { place, json }) = self.what;
         place.with_config(async |config| {
-            let store = database::open(&config).await?;
+            let (store, _in_use) = database::open(&config).await?;
             let verified = store.verify_audit().await;
             store.close().await;
             let head = verified?;

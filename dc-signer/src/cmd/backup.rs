@@ -10,7 +10,7 @@ use super::print;
 /// Back up the database, the secrets and the delegation keys, while the service works
 ///
 /// Whoever has the backup can issue credentials: keep it like the keys. PostgreSQL has its own tools for the
-/// database; the data folder is still yours to copy.
+/// database, such as pg_dump: use them right after this, and what comes back is compared with what the backup says of it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Args {
@@ -27,20 +27,25 @@ pub(crate) struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         self.place.with_config(async |config| {
-            let store = database::open(&config).await?;
+            let (store, _in_use) = database::open(&config).await?;
             let now = clock::now()?;
             let made = backup::make(&config, &*store, &self.to, !self.without_keys, now).await;
             store.close().await;
             let made = made?;
-            print(&format!(
-                "{} has the database up to record {} of the audit log at least",
-                self.to.display(),
-                made.records
-            ))
+            let (to, records) = (self.to.display(), made.records);
+            print(&match made.database {
+                true => format!(
+                    "{to} has the database up to record {records} of the audit log at least"
+                ),
+                false => format!(
+                    "{to} has the secrets and keys, but not the database, which has {records} records in its audit log: make a copy of it now with pg_dump"
+                ),
+            })
         })
     }
 }
 
 const HELP: &str = "\
 Example:
-  dc-signer backup /var/backups/dc-signer-monday --config /etc/dc-signer/config.toml";
+  dc-signer backup /var/backups/dc-signer-monday --config /etc/dc-signer/config.toml
+  pg_dump --format=custom --file=/var/backups/dc-signer-monday/database signer   # with PostgreSQL";

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use dc_signer::check::{check, readiness};
+use dc_signer::check::{check_with_data, readiness};
 use dc_signer::config::Config;
 use dc_signer::desk::Fault;
+use dc_signer::owner::{self, Account};
 use dc_signer::{Error, clock};
 use rustls::crypto::CryptoProvider;
 
@@ -19,33 +20,33 @@ pub(crate) struct Args {
     /// The configuration of 'dc-signer serve'
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Judge as this user, by name or number: what the service's user may not read is a fault. For root, who may read
+    /// everything, it is the owner of the data folder unless another is named
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         let provider = provider();
-        match check(&self.config, &provider) {
+        let judge = self.become_the_service()?;
+        let by = judge.as_ref().map(|by| format!(" by {by}"));
+        match check_with_data(&self.config, &provider) {
             Ok((config, warnings)) => {
                 warn(&warnings);
-                self.look(&config, &provider)
+                self.look(&config, &provider, &by.unwrap_or_default())
             }
-            Err(Error::BadConfig { path, mut problems }) => {
-                // One line each: the last is what the command fails with.
-                let last = problems.split_off(problems.len().saturating_sub(1));
-                for problem in &problems {
-                    eprintln!("error: {}, {problem}", path.display());
+            Err(error) => {
+                if let Some(judge) = judge {
+                    eprintln!("note: this is what {judge} finds; --user names another user");
                 }
-                Err(Error::BadConfig {
-                    path,
-                    problems: last,
-                })
+                Err(one_by_one(error))
             }
-            Err(error) => Err(error),
         }
     }
 
     /// Whether a service with this configuration would be ready.
-    fn look(&self, config: &Config, provider: &CryptoProvider) -> Result<(), Error> {
+    fn look(&self, config: &Config, provider: &CryptoProvider, by: &str) -> Result<(), Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -60,9 +61,40 @@ impl Args {
             eprintln!("error: {fault}");
         }
         match last {
-            None => print(&format!("nothing is wrong with {}", self.config.display())),
+            None => print(&format!("nothing is wrong with {}{by}", self.config.display())),
             // One line each: the last is what the command fails with.
             Some(why) => Err(Fault::NotReady { why }.into()),
         }
+    }
+
+    /// Gives up what the service may not; says whom for.
+    fn become_the_service(&self) -> Result<Option<Account>, Error> {
+        let me = Account::me();
+        let service = match (&self.user, Config::load(&self.config)) {
+            (Some(user), _) => Some(Account::named(user)?),
+            // What is wrong with it is said later.
+            (None, Ok(config)) if me.is_root() => Account::owning(&config.data)?,
+            _ => None,
+        };
+        let Some(service) = service.filter(|service| !service.is_same_user(&me)) else {
+            return Ok(None);
+        };
+        owner::become_for_good(&service)?;
+        Ok(Some(service))
+    }
+}
+
+/// One line each: the last is what the command fails with.
+fn one_by_one(error: Error) -> Error {
+    let Error::BadConfig { path, mut problems } = error else {
+        return error;
+    };
+    let last = problems.split_off(problems.len().saturating_sub(1));
+    for problem in &problems {
+        eprintln!("error: {}, {problem}", path.display());
+    }
+    Error::BadConfig {
+        path,
+        problems: last,
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use dc_signer::human::Moment;
 use dc_signer::names::Zone;
+#[cfg(feature = "service")]
+use dc_signer::owner::{self, Account};
 use dc_signer::vendor::{self, CERTIFICATE_LIFETIME, ROOT_LIFETIME, TestRoot};
 use dc_signer::{Delegation, Error, clock};
 use pki_types::UnixTime;
@@ -31,6 +33,10 @@ impl Args {
         let now = clock::now()?;
         let root = TestRoot::generate(now)?;
         let delegation = root.delegate(&zone, now)?;
+        #[cfg(feature = "service")]
+        if Account::me().is_root() {
+            owner::work_as_owner(&self.folder)?;
+        }
         let written = vendor::write(&self.folder, &root, &delegation)?;
         // What was written is only good if `issue` takes it.
         Delegation::load(&self.folder)?;

@@ -1,7 +1,7 @@
 //! `dc-signer migrate`: the tables of the database.
 
 use dc_signer::Error;
-use dc_signer::store::{self, Schema};
+use dc_signer::store::{self, InUse, Schema};
 
 use super::place::Place;
 use super::print;
@@ -29,6 +29,7 @@ impl Args {
             if self.check {
                 return Err(store::Error::SchemaTooOld { found, needed }.into());
             }
+            let _in_use = InUse::briefly(&config.database)?;
             store::migrate(&config.database).await?;
             print(&format!(
                 "the database had version {found}, and has {needed} now"

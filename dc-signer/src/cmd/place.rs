@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use dc_signer::config::Config;
 use dc_signer::desk::Desk;
+use dc_signer::owner::{self, Account};
 use dc_signer::registry::{Device, Error as Registry};
 use dc_signer::store::{self, Act, Find, Store};
-use dc_signer::{Error, clock, database};
+use dc_signer::{Error, clock, database, files};
 
 /// The configuration that a command takes.
 #[derive(Debug, clap::Args)]
@@ -30,8 +31,8 @@ impl Place {
         work: impl AsyncFnOnce(&Open) -> Result<(), Error>,
     ) -> Result<(), Error> {
         block_on(async {
-            let config = Config::load(&self.config)?;
-            let store = database::open(&config).await?;
+            let config = self.enter()?;
+            let (store, _in_use) = database::open(&config).await?;
             let desk = Desk::open(&config, store.clone()).await?;
             let open = Open { store, desk };
             let done = work(&open).await;
@@ -46,7 +47,7 @@ impl Place {
         work: impl AsyncFnOnce(&dyn Store) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.with_config(async |config| {
-            let store = database::open(&config).await?;
+            let (store, _in_use) = database::open(&config).await?;
             let done = work(&*store).await;
             store.close().await;
             done
@@ -58,7 +59,21 @@ impl Place {
         &self,
         work: impl AsyncFnOnce(Config) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        block_on(async { work(Config::load(&self.config)?).await })
+        block_on(async { work(self.enter()?).await })
+    }
+
+    /// Reads the configuration, and does from now on what is done in its data folder as the folder's owner.
+    fn enter(&self) -> Result<Config, Error> {
+        let config = Config::load(&self.config)?;
+        let data = &config.data;
+        owner::work_as_owner(data)?;
+        if Account::me().is_root() && !files::is_there(data)? {
+            eprintln!(
+                "note: {0} will be root's, because root makes it: if the service runs as another user, do 'chown -R USER: {0}' then",
+                data.display()
+            );
+        }
+        Ok(config)
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dc_signer::backup::{self, Restored};
+use dc_signer::config::Config;
 use dc_signer::human::Moment;
+use dc_signer::store::Location;
 use dc_signer::{Error, database};
 use pki_types::UnixTime;
 
@@ -15,43 +17,88 @@ use super::print;
 /// Put a backup in the place of the database; the service has to be stopped
 ///
 /// Devices that were suspended or retired after the backup stay so, as far as the audit log of the replaced database
-/// can be read. That database is kept beside the restored one.
+/// can be read. That database is kept beside the restored one. PostgreSQL brings its database back with its own tools,
+/// such as pg_restore: then this brings back what belongs to it, and checks that it is not older than the backup.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Args {
-    /// The folder of the backup
-    #[arg(value_name = "DIR", required_unless_present = "check")]
-    from: Option<PathBuf>,
-    /// Only check the database that is there, as after a restore by other tools
-    #[arg(long, conflicts_with = "from")]
-    check: bool,
+    #[command(flatten)]
+    what: What,
     /// Do not read the database that is there, because it cannot be read: devices that were suspended or retired after the
     /// backup get credentials again
-    #[arg(long, conflicts_with = "check")]
+    #[arg(long, requires = "from")]
     lose_newer: bool,
     #[command(flatten)]
     place: Place,
 }
 
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// The folder of the backup
+    #[arg(value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// Only check the database that is there, as after a restore by other tools: that it is whole, and no older copy than
+    /// this machine has worked with
+    #[arg(long)]
+    check: bool,
+    /// Bring the database that is there up to the audit log of another one, whose copy it is: a file of SQLite, or the URL
+    /// of a database of PostgreSQL
+    #[arg(long, value_name = "DATABASE")]
+    newer_log: Option<Location>,
+    /// Go on with the database that is there although it is an older copy: devices that were suspended or retired since
+    /// get credentials again. The audit log has who said so
+    #[arg(long)]
+    accept_older: bool,
+}
+
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.place.with_config(async |config| match &self.from {
-            Some(from) => {
+        self.place.with_config(async |config| match &self.what {
+            What {
+                from: Some(from), ..
+            } => {
                 let by = act()?;
                 let restored = backup::restore(&config, from, self.lose_newer, &by).await?;
                 print(&Shown(restored))
             }
-            None => {
-                let store = database::open(&config).await?;
-                let checked = store.check().await;
-                store.close().await;
+            What {
+                newer_log: Some(newer),
+                ..
+            } => {
+                let (head, changed) = backup::bring_up(&config, newer, &act()?).await?;
                 print(&format!(
-                    "the database is whole, and so is its audit log of {} records",
-                    checked?.seq
+                    "the audit log has {} records now: {changed} devices were suspended, resumed or retired again",
+                    head.seq
                 ))
             }
+            What {
+                accept_older: true, ..
+            } => {
+                let head = backup::accept_older(&config, &act()?).await?;
+                print(&format!(
+                    "accepted, as record {} of the audit log says: devices that were suspended or retired since may get credentials again, so do that anew",
+                    head.seq
+                ))
+            }
+            _ => check(&config).await,
         })
     }
+}
+
+async fn check(config: &Config) -> Result<(), Error> {
+    let (store, _in_use) = database::open(config).await?;
+    let checked = async {
+        let head = store.check().await?;
+        store.is_newest().await?;
+        Ok::<_, Error>(head)
+    };
+    let checked = checked.await;
+    store.close().await;
+    print(&format!(
+        "the database is whole, and so is its audit log of {} records",
+        checked?.seq
+    ))
 }
 
 struct Shown(Restored);
@@ -64,9 +111,17 @@ impl fmt::Display for Shown {
             newer,
             changed,
             moved_to,
+            database,
         } = &self.0;
         let made = Moment(UnixTime::since_unix_epoch(Duration::from_secs(*made)));
         writeln!(f, "restored the backup of {made}")?;
+        if !database {
+            return write!(
+                f,
+                "the secrets and keys are there; the database has all that it had then, and {} records since",
+                newer.unwrap_or_default()
+            );
+        }
         match newer {
             Some(newer) => writeln!(
                 f,
@@ -87,4 +142,5 @@ impl fmt::Display for Shown {
 const HELP: &str = "\
 Examples:
   dc-signer restore /var/backups/dc-signer-monday --config /etc/dc-signer/config.toml
-  dc-signer restore --check --config /etc/dc-signer/config.toml";
+  dc-signer restore --check --config /etc/dc-signer/config.toml
+  dc-signer restore --newer-log postgres://signer@localhost/signer_before --config /etc/dc-signer/config.toml";

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dc_signer::Error;
 use dc_signer::check::check;
+use dc_signer::config::Config;
 #[cfg(feature = "demo")]
 use dc_signer::dev::Dev;
-use dc_signer::service::{self, Service};
+use dc_signer::service::{self, Signals};
 use dc_signer::telemetry::start_log;
+use dc_signer::{Error, owner};
 
 #[cfg(feature = "demo")]
 use super::print;
@@ -51,6 +52,7 @@ impl Args {
             .map_err(|source| Error::Runtime { source })?;
         #[cfg(feature = "demo")]
         if self.from.dev {
+            owner::must_be_owner(&self.data)?;
             let dev = Dev::open(&self.data, dc_signer::clock::now()?)?;
             let served = runtime.block_on(serve_dev(&dev));
             runtime.shutdown_timeout(LEFT_OVER);
@@ -66,11 +68,18 @@ impl Args {
 
 async fn serve(path: &Path) -> Result<(), Error> {
     let provider = provider();
+    // First of all: what somebody else may not read is not a fault of the configuration.
+    if let Ok(config) = Config::load(path) {
+        owner::must_be_owner(&config.data)?;
+    }
     let (config, warnings) = check(path, &provider)?;
     warn(&warnings);
     let log = start_log(&config.log)?;
-    let service = Service::start(config, provider).await?;
-    service::serve(service, path, Some(log)).await
+    let mut signals = Signals::listen()?;
+    match service::start(config, provider, &mut signals).await? {
+        Some(service) => service::serve(service, path, Some(log), signals).await,
+        None => Ok(()),
+    }
 }
 
 #[cfg(feature = "demo")]
@@ -81,10 +90,13 @@ async fn serve_dev(dev: &Dev) -> Result<(), Error> {
     let log = start_log(&config.log)?;
     let welcome = dev.fill(&config).await?;
     let device = dev.start_device()?;
-    let service = Service::start(config, provider).await?;
+    let mut signals = Signals::listen()?;
+    let Some(service) = service::start(config, provider, &mut signals).await? else {
+        return Ok(());
+    };
     service.trust_clock()?;
     print(&welcome.commands(service.address()?, device))?;
-    service::serve(service, dev.config(), Some(log)).await
+    service::serve(service, dev.config(), Some(log), signals).await
 }
 
 /// How long a thread that hangs may keep the process from ending.

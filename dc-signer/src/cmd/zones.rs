@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use dc_signer::desk::Import;
 use dc_signer::human::Moment;
 use dc_signer::names::Zone;
 use dc_signer::registry::{Forms, ManagedZone};
 use dc_signer::store::NewZone;
-use dc_signer::{Error, protocol};
+use dc_signer::{Error, owner, protocol};
 
 use super::place::{Open, Place, act};
 use super::table::Table;
@@ -98,9 +99,11 @@ impl Add {
                 zone: self.zone.clone(),
                 forms: self.forms,
             };
+            // Before anything is changed.
+            let first = self.import.as_deref().map(read).transpose()?;
             open.store.add_zone(&new, &act()?).await?;
-            if let Some(folder) = &self.import {
-                import(open, &self.zone, folder).await?;
+            if let Some(first) = first {
+                import(open, &self.zone, first).await?;
                 open.desk.rollover(&self.zone, &act()?).await?;
             }
             show(open, &self.zone).await
@@ -112,7 +115,7 @@ impl Rollover {
     fn run(self) -> Result<(), Error> {
         self.place.with_desk(async |open| {
             if let Some(folder) = &self.import {
-                import(open, &self.zone, folder).await?;
+                import(open, &self.zone, read(folder)?).await?;
             }
             if self.now || self.import.is_none() {
                 open.desk.rollover(&self.zone, &act()?).await?;
@@ -127,8 +130,15 @@ impl Rollover {
     }
 }
 
-async fn import(open: &Open, zone: &Zone, folder: &Path) -> Result<(), Error> {
-    let imported = open.desk.import_slot(zone, folder, &act()?).await?;
+/// The folder is whoever's runs this, not the signer's.
+fn read(folder: &Path) -> Result<Import, Error> {
+    let now = act()?.at;
+    let _invoker = owner::as_invoker()?;
+    Import::read(folder, now)
+}
+
+async fn import(open: &Open, zone: &Zone, import: Import) -> Result<(), Error> {
+    let imported = open.desk.take_slot(zone, import, &act()?).await?;
     warn(&imported.warnings);
     if imported.known {
         eprintln!(

@@ -17,6 +17,7 @@ use super::zones::try_key;
 use super::{Fault, Refusal, rollover};
 use crate::delegation::{CHAIN, Delegation, KEY};
 use crate::error::Error;
+use crate::files;
 use crate::keys::Timing;
 use crate::names::Zone;
 use crate::pem;
@@ -276,7 +277,7 @@ struct Moved {
 
 /// Where a data folder has its delegation certificates and keys, each in a folder named after the certificate's
 /// SHA-256.
-pub(super) fn folder(data: &Path) -> PathBuf {
+pub(crate) fn folder(data: &Path) -> PathBuf {
     data.join("delegations")
 }
 
@@ -285,7 +286,7 @@ fn load(folder: &Path) -> Result<Delegation, Error> {
     for path in [CHAIN, KEY].map(|name| folder.join(name)) {
         match File::open(&path) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
-                return Err(Error::Read { path, source });
+                return Err(files::read_failed(&path, source));
             }
             _ => {}
         }

@@ -27,37 +27,78 @@ pub struct Imported {
     pub warnings: Vec<Warning>,
 }
 
-impl Desk {
-    /// Takes `chain.pem` and `key.pem` of a folder as the next delegation certificate of a zone, and keeps a copy
-    /// that only the signer's user can read. The folder is not needed afterwards.
+/// A delegation certificate with its key that was read from a folder, to be taken into a zone.
+#[derive(Debug)]
+pub struct Import {
+    delegation: Delegation,
+    chain: Zeroizing<Vec<u8>>,
+    key: Zeroizing<Vec<u8>>,
+    warnings: Vec<Warning>,
+}
+
+impl Import {
+    /// Reads `chain.pem` and `key.pem` of a folder, which is not needed afterwards.
     ///
-    /// Fails with what [`Delegation::load`] fails with, with [`Error::NameOutsideZone`] if the certificate does not
-    /// cover the zone, with [`Fault::SelfTest`](super::Fault::SelfTest) if the key does not sign, with [`Error::Write`], and with
-    /// [`TooLittleLeft`](registry::Error::TooLittleLeft), [`UnknownZone`](registry::Error::UnknownZone) and
-    /// [`SlotExists`](registry::Error::SlotExists); then nothing has changed.
+    /// Fails with what [`Delegation::load`] fails with.
+    pub fn read(folder: &Path, now: UnixTime) -> Result<Self, Error> {
+        let delegation = Delegation::load(folder)?;
+        Ok(Self {
+            warnings: delegation.warnings(now)?,
+            chain: files::read(&folder.join(CHAIN))?,
+            key: files::read(&folder.join(KEY))?,
+            delegation,
+        })
+    }
+}
+
+impl Desk {
+    /// Takes `chain.pem` and `key.pem` of a folder that this process can read into a zone.
+    ///
+    /// Fails as [`Import::read`] and [`Self::take_slot`] do.
     pub async fn import_slot(
         &self,
         zone: &Zone,
         folder: &Path,
         by: &Act,
     ) -> Result<Imported, Refusal> {
-        let delegation = Delegation::load(folder)?;
-        let warnings = delegation.warnings(by.at)?;
+        let import = Import::read(folder, by.at)?;
+        self.take_slot(zone, import, by).await
+    }
+
+    /// Takes a delegation certificate as the next one of a zone, and keeps a copy that only the signer's user can
+    /// read. One that is there and cannot be used is written anew.
+    ///
+    /// Fails with [`Error::NameOutsideZone`] if the certificate does not
+    /// cover the zone, with [`Fault::SelfTest`](super::Fault::SelfTest) if the key does not sign, with [`Error::Write`], and with
+    /// [`TooLittleLeft`](registry::Error::TooLittleLeft), [`UnknownZone`](registry::Error::UnknownZone) and
+    /// [`SlotExists`](registry::Error::SlotExists); then nothing has changed.
+    pub async fn take_slot(
+        &self,
+        zone: &Zone,
+        import: Import,
+        by: &Act,
+    ) -> Result<Imported, Refusal> {
+        let Import {
+            delegation,
+            chain,
+            key,
+            warnings,
+        } = import;
         let slot = check(zone, &delegation, by.at)?;
         let view = self.delegations.refresh(&*self.store).await?;
         view.zone(zone)?;
         let to = self.delegations.folder(&slot.certificate_sha256);
-        let key_was_here = files::exists(&to.join(KEY));
+        let was_here = is_here(&to, &slot.certificate_sha256)?;
         try_once(zone, delegation, slot.certificate_sha256, by.at)?;
-        if !key_was_here {
-            copy(folder, &to)?;
+        if !was_here {
+            keep(&chain, &key, &to)?;
         }
         let imported = self.store.import_slot(&slot, by).await;
         let (number, known) = match imported {
             Ok(number) => (number, false),
             Err(crate::store::Error::Refused {
                 source: registry::Error::SlotExists { number },
-            }) if !key_was_here => (number, true),
+            }) if !was_here => (number, true),
             Err(error) => return Err(error.into()),
         };
         self.delegations.refresh(&*self.store).await?;
@@ -66,6 +107,17 @@ impl Desk {
             known,
             warnings,
         })
+    }
+}
+
+/// Whether the certificate and its key are in a folder of the data folder, and can be used.
+///
+/// Fails with [`Error::Read`] if that is closed to this process: then a copy could not be written either.
+fn is_here(folder: &Path, certificate_sha256: &Sha256) -> Result<bool, Error> {
+    match Delegation::load(folder) {
+        Ok(here) => Ok(Sha256::of(here.certificate().der()) == *certificate_sha256),
+        Err(error @ Error::Read { .. }) if files::is_there(&folder.join(KEY))? => Err(error),
+        Err(_) => Ok(false),
     }
 }
 
@@ -116,16 +168,21 @@ fn try_once(
 }
 
 /// All of the copy is there or none of it, whenever the machine stops.
-fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    let chain = files::read(&from.join(CHAIN))?;
-    let key: Zeroizing<Vec<u8>> = files::read(&from.join(KEY))?;
-    let [chain, key] = [(CHAIN, &chain), (KEY, &key)].map(|(name, contents)| NewFile {
+fn keep(chain: &[u8], key: &[u8], to: &Path) -> Result<(), Error> {
+    let [chain, key] = [(CHAIN, chain), (KEY, key)].map(|(name, contents)| NewFile {
         name,
         contents,
         access: Access::Owner,
     });
-    match files::exists(to) {
-        false => files::create_folder(to, Access::Owner, &[chain, key]),
+    match files::is_there(to)? {
+        false => {
+            if let Some(all) = to.parent()
+                && !files::is_there(all)?
+            {
+                files::create_folder(all, Access::Owner, &[])?;
+            }
+            files::create_folder(to, Access::Owner, &[chain, key])
+        }
         // A slot that was gone, or a copy without its key.
         true => {
             for file in [chain, key] {

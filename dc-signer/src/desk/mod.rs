@@ -36,9 +36,10 @@ use arc_swap::ArcSwap;
 use pki_types::UnixTime;
 
 pub use able::{Judgement, KeyJudgement, ZoneJudgement};
+pub(crate) use delegations::folder as delegations_folder;
 pub use fault::Fault;
 pub use guard::{Clock, Skew};
-pub use import::Imported;
+pub use import::{Import, Imported};
 pub use missing::{Missing, Waiting};
 pub use refusal::Refusal;
 pub use rollover::Step;

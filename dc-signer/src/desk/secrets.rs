@@ -35,7 +35,7 @@ impl Secrets {
     /// [`Error::Randomness`].
     pub fn open(data: &Path, may_make: bool) -> Result<Self, Error> {
         let folder = Self::folder(data);
-        if !files::exists(&folder) {
+        if !files::is_there(&folder)? {
             if !may_make {
                 return Err(Fault::MissingSecrets { folder }.into());
             }

@@ -1,7 +1,7 @@
 //! The errors of the service's rooms, as errors of the crate.
 
 use super::Error;
-use crate::{desk, store};
+use crate::{desk, owner, store};
 
 impl From<desk::Fault> for Error {
     fn from(source: desk::Fault) -> Self {
@@ -24,5 +24,11 @@ impl From<desk::Refusal> for Error {
 impl From<store::Error> for Error {
     fn from(source: store::Error) -> Self {
         Self::Store { source }
+    }
+}
+
+impl From<owner::Problem> for Error {
+    fn from(source: owner::Problem) -> Self {
+        Self::Owner { source }
     }
 }

@@ -44,6 +44,8 @@ impl std::error::Error for Error {
             | Self::ServesWithDelegation { .. }
             | Self::SomeRefused { .. } => None,
             #[cfg(feature = "service")]
+            Self::Owner { source } => Some(source),
+            #[cfg(feature = "service")]
             Self::BadLogFilter { source, .. } => Some(source),
             #[cfg(feature = "service")]
             Self::Listen { source, .. } | Self::Runtime { source } => Some(source),

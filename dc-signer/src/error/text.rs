@@ -172,6 +172,8 @@ impl fmt::Display for Error {
                 f,
                 "standard output failed: {source}; what belongs in files is written"
             ),
+            #[cfg(feature = "service")]
+            Self::Owner { source } => fmt::Display::fmt(source, f),
             Self::PrivateKeyGiven { path } => write!(
                 f,
                 "{} has a private key in it, which must not leave the device: give its public key, made with 'openssl pkey -in {0} -pubout'",

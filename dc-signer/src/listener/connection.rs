@@ -92,7 +92,7 @@ impl Connection {
             most: self.settings.listen.max_requests,
             metrics: self.metrics.clone(),
         });
-        let idle = Idle::new(tls, self.settings.listen.idle_timeout);
+        let idle = Idle::new(tls, self.settings.listen.idle_timeout, requests.clone());
         let service = service_fn(|request| answering.clone().answer(requests.begin(), request));
         let builder = self.http(h2);
         let connection = builder.serve_connection(TokioIo::new(idle), service);

@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::requests::Requests;
+
 /// Fails with [`io::ErrorKind::TimedOut`] when neither a read nor a write has got anywhere for the
 /// limit.
 #[derive(Debug)]
@@ -15,9 +17,13 @@ pub(super) struct Idle<S> {
     stream: S,
     limit: Duration,
     moved: Instant,
+    /// Since when the peer has not read what is to be written.
+    stuck: Option<Instant>,
     // Set once for each limit that passes, not for each byte that moves.
     timer: Pin<Box<Sleep>>,
     ending: Ending,
+    /// While one is being answered, it is its own limit that counts and not that its client says nothing.
+    requests: Requests,
 }
 
 /// How far the end of a stream is.
@@ -31,14 +37,16 @@ enum Ending {
 }
 
 impl<S> Idle<S> {
-    pub(super) fn new(stream: S, limit: Duration) -> Self {
+    pub(super) fn new(stream: S, limit: Duration, requests: Requests) -> Self {
         let moved = Instant::now();
         Self {
             stream,
             limit,
             moved,
+            stuck: None,
             timer: Box::pin(sleep_until(moved + limit)),
             ending: Ending::Open,
+            requests,
         }
     }
 
@@ -47,19 +55,37 @@ impl<S> Idle<S> {
         &mut self,
         context: &mut Context<'_>,
         done: Poll<io::Result<T>>,
+        since: Instant,
     ) -> Poll<io::Result<T>> {
         if done.is_ready() {
             self.moved = Instant::now();
             return done;
         }
         loop {
-            ready!(self.timer.as_mut().poll(context));
-            let deadline = self.moved + self.limit;
-            if deadline <= Instant::now() {
+            let now = Instant::now();
+            let deadline = since + self.limit;
+            if deadline <= now {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
-            self.timer.as_mut().reset(deadline);
+            ready!(self.timer.as_mut().poll(context));
+            self.timer.as_mut().reset(deadline.max(now));
         }
+    }
+
+    /// The same for a write, which waits for a peer that reads: that counts from the moment that it does not.
+    fn watch_write<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        done: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if done.is_ready() {
+            self.stuck = None;
+        }
+        let since = match done.is_pending() {
+            true => *self.stuck.get_or_insert_with(Instant::now),
+            false => self.moved,
+        };
+        self.watch(context, done, since)
     }
 }
 
@@ -70,7 +96,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Idle<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let done = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.watch(context, done)
+        if self.requests.are_in_progress() {
+            self.moved = Instant::now();
+        }
+        let since = self.moved;
+        self.watch(context, done, since)
     }
 }
 
@@ -81,21 +111,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Idle<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let done = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.watch(context, done)
+        self.watch_write(context, done)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Not a movement: it is ready whenever there is nothing to flush.
         match Pin::new(&mut self.stream).poll_flush(context) {
-            Poll::Pending => self.watch(context, Poll::Pending),
-            done => done,
+            Poll::Pending => self.watch_write(context, Poll::Pending),
+            Poll::Ready(done) => {
+                self.stuck = None;
+                Poll::Ready(done)
+            }
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.ending == Ending::Open {
             match Pin::new(&mut self.stream).poll_shutdown(context) {
-                Poll::Pending => return self.watch(context, Poll::Pending),
+                Poll::Pending => return self.watch_write(context, Poll::Pending),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Ready(Ok(())) => {
                     self.ending = Ending::Draining;
@@ -133,10 +166,31 @@ mod tests {
     const LIMIT: Duration = Duration::from_millis(600);
 
     #[tokio::test]
+    async fn a_client_that_waits_for_its_answer_is_not_silent() {
+        let (near, mut far) = duplex(64);
+        let requests = Requests::default();
+        let mut near = Idle::new(near, LIMIT, requests.clone());
+        let answering = requests.begin();
+        let late = async {
+            tokio::time::sleep(3 * LIMIT).await;
+            drop(answering);
+            far.write_all(b"x").await.unwrap();
+            far
+        };
+        let (read, _far) = tokio::join!(near.read_u8(), late);
+        assert_eq!(read.unwrap(), b'x');
+        let error = near.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
     async fn silence_ends_the_stream_after_the_limit() {
         let (near, _far) = duplex(16);
         let began = Instant::now();
-        let error = Idle::new(near, LIMIT).read_u8().await.unwrap_err();
+        let error = Idle::new(near, LIMIT, Requests::default())
+            .read_u8()
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(began.elapsed() >= LIMIT);
     }
@@ -144,7 +198,7 @@ mod tests {
     #[tokio::test]
     async fn a_byte_now_and_then_keeps_it_open() {
         let (near, mut far) = duplex(16);
-        let mut near = Idle::new(near, LIMIT);
+        let mut near = Idle::new(near, LIMIT, Requests::default());
         for _ in 0..6 {
             tokio::time::sleep(LIMIT / 4).await;
             far.write_u8(7).await.unwrap();
@@ -155,7 +209,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_peer_still_sends_is_thrown_away_until_it_ends_too() {
         let (near, mut far) = duplex(16);
-        let mut near = Idle::new(near, LIMIT);
+        let mut near = Idle::new(near, LIMIT, Requests::default());
         let (shut, ()) = tokio::join!(near.shutdown(), async {
             far.write_all(&[7; 100_000]).await.unwrap();
             drop(far);
@@ -167,14 +221,20 @@ mod tests {
     async fn a_peer_that_does_not_end_is_left_after_a_while() {
         let (near, _far) = duplex(16);
         let began = Instant::now();
-        Idle::new(near, LIMIT).shutdown().await.unwrap();
+        Idle::new(near, LIMIT, Requests::default())
+            .shutdown()
+            .await
+            .unwrap();
         assert!(began.elapsed() >= LINGER);
     }
 
     #[tokio::test]
     async fn a_peer_that_reads_nothing_ends_it_too() {
         let (near, _far) = duplex(1);
-        let error = Idle::new(near, LIMIT).write_all(b"two").await.unwrap_err();
+        let error = Idle::new(near, LIMIT, Requests::default())
+            .write_all(b"two")
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -39,6 +39,11 @@ impl Requests {
         InProgress(self.clone())
     }
 
+    /// Whether there is one.
+    pub(super) fn are_in_progress(&self) -> bool {
+        *self.count.borrow() > 0
+    }
+
     /// Waits until there has been none for so long.
     pub(super) async fn quiet_for(&self, limit: Duration) {
         let mut seen = self.count.subscribe();

@@ -34,6 +34,8 @@ macro_rules! actions {
 }
 
 actions! {
+    /// An older copy of the database was accepted, with what is not in it.
+    AcceptOlder = "accept-older",
     /// A slot began to be used for new credentials.
     ActivateSlot = "activate-slot",
     /// A device was added.

@@ -1,28 +1,83 @@
 //! The process around a service: signals, and what the service manager is told.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::crypto::CryptoProvider;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Reloader, Service};
+use crate::config::Config;
+use crate::desk::Missing;
 use crate::error::Error;
 use crate::telemetry::LogControl;
 
+/// The signals that a service listens to, from before it starts: a start may have to wait for others.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Nothing that comes from now on is lost.
+    ///
+    /// Fails with [`Error::Signals`]. Needs a tokio runtime.
+    pub fn listen() -> Result<Self, Error> {
+        let listen = |kind| signal(kind).map_err(|source| Error::Signals { source });
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits until somebody wants it to stop.
+    pub async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Starts a service; none if somebody stops it before it is ready.
+///
+/// Fails as [`Service::start`] does.
+pub async fn start(
+    config: Config,
+    provider: Arc<CryptoProvider>,
+    signals: &mut Signals,
+) -> Result<Option<Service>, Error> {
+    tokio::select! {
+        started = Service::start(config, provider) => started.map(Some),
+        () = signals.stop() => {
+            tracing::info!("stopped before it was ready");
+            Ok(None)
+        }
+    }
+}
+
 /// Serves until SIGTERM or SIGINT, and reads the configuration again at SIGHUP.
 ///
-/// Fails with [`Error::Signals`].
-pub async fn serve(service: Service, config: &Path, log: Option<LogControl>) -> Result<(), Error> {
-    let listen = |kind| signal(kind).map_err(|source| Error::Signals { source });
-    let (mut terminate, mut interrupt) = (
-        listen(SignalKind::terminate())?,
-        listen(SignalKind::interrupt())?,
-    );
-    let hangup = listen(SignalKind::hangup())?;
+/// Fails with [`Error::Listen`].
+pub async fn serve(
+    service: Service,
+    config: &Path,
+    log: Option<LogControl>,
+    signals: Signals,
+) -> Result<(), Error> {
+    let Signals {
+        mut terminate,
+        mut interrupt,
+        hangup,
+    } = signals;
     let reloading = tokio::spawn(reload(service.reloader(log), config.to_owned(), hangup));
     let watchdog = tokio::spawn(watchdog());
-    tell(vec![NotifyState::Ready]).await;
+    tell(vec![NotifyState::Ready, NotifyState::Status("")]).await;
     tracing::info!(address = %service.address()?, "ready");
     let stop = async {
         tokio::select! {
@@ -47,10 +102,23 @@ async fn reload(reloader: Reloader, config: std::path::PathBuf, mut hangup: Sign
         news.extend(began);
         tell(news).await;
         match reloader.reload(&config).await {
-            Ok(()) => tracing::info!("configuration, certificate and zones are read again"),
+            Ok(()) => tell_what_is_missing(&reloader.missing()),
             Err(error) => tracing::error!(%error, "not reloaded: everything stays as it was"),
         }
         tell(vec![NotifyState::Ready]).await;
+    }
+}
+
+/// A reload is not done while a key is missing that somebody may just have brought.
+fn tell_what_is_missing(missing: &[Missing]) {
+    for missing in missing {
+        tracing::error!("{missing}");
+    }
+    match missing.len() {
+        0 => tracing::info!("configuration, certificate and zones are read again"),
+        count => tracing::error!(
+            "configuration and certificate were read anew, but {count} of the zones' keys could not be"
+        ),
     }
 }
 
@@ -67,7 +135,7 @@ async fn watchdog() {
 }
 
 /// Says nothing if nobody listens, and waits no longer than a moment for one who listens but does not read.
-async fn tell(news: Vec<NotifyState<'static>>) {
+pub(super) async fn tell(news: Vec<NotifyState<'static>>) {
     let telling = tokio::task::spawn_blocking(move || sd_notify::notify(&news));
     match tokio::time::timeout(MOMENT, telling).await {
         Ok(Ok(Err(error))) => tracing::warn!(%error, "the service manager cannot be told"),

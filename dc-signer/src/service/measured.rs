@@ -197,6 +197,15 @@ impl Store for Measured {
             .await
     }
 
+    async fn accept_older(&self, by: &Act) -> Result<Head, Error> {
+        self.measure("accept_older", self.store.accept_older(by))
+            .await
+    }
+
+    async fn is_newest(&self) -> Result<(), Error> {
+        self.measure("is_newest", self.store.is_newest()).await
+    }
+
     async fn replay(&self, newer: &[Record], by: &Act) -> Result<u64, Error> {
         self.measure("replay", self.store.replay(newer, by)).await
     }

@@ -1,8 +1,8 @@
 //! Why the database did not do what it was asked.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use dc_core::UniqueName;
 
@@ -46,6 +46,21 @@ pub enum Error {
         path: PathBuf,
         /// The process, if it is known.
         pid: Option<u32>,
+    },
+    /// A file of the database is closed to this process.
+    NotPermitted {
+        /// The file or folder.
+        path: PathBuf,
+        /// Whose it is.
+        source: Arc<io::Error>,
+    },
+    /// The database is an older copy than this signer has worked with: devices may be active in it that were suspended
+    /// since.
+    OlderThanSeen {
+        /// The record of the audit log that was seen, or that a backup says there was.
+        known: u64,
+        /// Where the log of the database ends.
+        found: u64,
     },
     /// The domain forbids it.
     Refused {
@@ -93,12 +108,14 @@ impl std::error::Error for Error {
             Self::CannotWrite { source }
             | Self::Database { source }
             | Self::Unavailable { source } => Some(&**source),
+            Self::NotPermitted { source, .. } => Some(&**source),
             Self::Refused { source } => Some(source),
             Self::BackupElsewhere
             | Self::BackupExists { .. }
             | Self::BeingReplaced { .. }
             | Self::Corrupt { .. }
             | Self::InUse { .. }
+            | Self::OlderThanSeen { .. }
             | Self::SchemaTooOld { .. }
             | Self::SchemaUnknown { .. }
             | Self::StateNotInAudit { .. } => None,
@@ -138,6 +155,24 @@ impl fmt::Display for Error {
                     None => f.write_str(": stop the service first"),
                 }
             }
+            Self::NotPermitted { path, source } => write!(
+                f,
+                "the database cannot use {}: {source}: give it to the service's user with 'chown', or run as its owner",
+                path.display()
+            ),
+            Self::OlderThanSeen { known, found } => {
+                write!(
+                    f,
+                    "the database is an older copy, in which withdrawn devices may be active: record {known} of the audit log was seen here, and it "
+                )?;
+                match found < known {
+                    true => write!(f, "ends with {found}")?,
+                    false => f.write_str("has another one there")?,
+                }
+                f.write_str(
+                    ": put a newer copy there, or bring this one up with 'dc-signer restore --newer-log DATABASE --config FILE', or accept the loss with 'dc-signer restore --accept-older --config FILE'",
+                )
+            }
             Self::Refused { source } => fmt::Display::fmt(source, f),
             Self::SchemaTooOld { found, needed } => write!(
                 f,
@@ -169,9 +204,25 @@ impl Error {
         }
     }
 
+    /// Whether it says that there is no server, or not yet: it is starting, or the network is.
+    #[must_use]
+    pub fn is_of_a_server_that_may_come_up(&self) -> bool {
+        let Self::Unavailable { source } = self else {
+            return false;
+        };
+        match &**source {
+            sqlx::Error::Io(error) => error.kind() != io::ErrorKind::PermissionDenied,
+            sqlx::Error::Tls(_) => false,
+            _ => true,
+        }
+    }
+
     /// Whether the same call may work later, with nothing done about the call itself.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
-        matches!(self, Self::CannotWrite { .. } | Self::Unavailable { .. })
+        matches!(
+            self,
+            Self::CannotWrite { .. } | Self::OlderThanSeen { .. } | Self::Unavailable { .. }
+        )
     }
 }

@@ -20,15 +20,28 @@ pub struct InUse {
 }
 
 impl InUse {
-    /// Uses a database together with others who do.
+    /// Uses a database together with others who do, for as long as this process serves.
     ///
     /// Fails with [`Error::BeingReplaced`], and with [`Error::CannotWrite`] if there can be no file beside it.
-    pub fn with_others(location: &Location) -> Result<Self, Error> {
-        Self::lock(location, |mut lock| {
-            lock.try_lock_shared()?;
+    pub fn to_serve(location: &Location) -> Result<Self, Error> {
+        Self::with_others(location, |mut lock| {
             // So that whoever wants it alone can say whom to stop. It works without.
             let _ = lock.set_len(0);
             let _ = write!(lock, "{}", std::process::id());
+        })
+    }
+
+    /// The same for a command, which ends by itself and of which nobody needs to be told.
+    ///
+    /// Fails as [`Self::to_serve`] does.
+    pub fn briefly(location: &Location) -> Result<Self, Error> {
+        Self::with_others(location, |_| ())
+    }
+
+    fn with_others(location: &Location, tell: impl FnOnce(&File)) -> Result<Self, Error> {
+        Self::lock(location, |lock| {
+            lock.try_lock_shared()?;
+            tell(lock);
             Ok(())
         })
         .map_err(|refused| match refused {
@@ -59,7 +72,10 @@ impl InUse {
         };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).mode(0o600);
-        let file = options.open(beside(path)).map_err(Refused::failed)?;
+        let file = options.open(beside(path)).map_err(|error| {
+            let path = beside(path);
+            Refused::Failed(super::sqlite::not_opened(&path, error))
+        })?;
         match lock(&file) {
             Ok(()) => Ok(Self { _lock: Some(file) }),
             Err(TryLockError::WouldBlock) => Err(Refused::Taken(path.clone())),
@@ -90,7 +106,9 @@ fn pid(path: &Path) -> Option<u32> {
     let mut text = String::new();
     let file = File::open(path).ok()?;
     file.take(16).read_to_string(&mut text).ok()?;
-    text.parse().ok()
+    // It may have ended long ago, with the file left behind.
+    let pid = text.parse().ok()?;
+    Path::new(&format!("/proc/{pid}")).exists().then_some(pid)
 }
 
 fn beside(database: &Path) -> PathBuf {
@@ -108,7 +126,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("signer.db");
         let location = Location::File(path.clone());
-        let together = [(); 2].map(|()| InUse::with_others(&location).unwrap());
+        let together = [(); 2].map(|()| InUse::to_serve(&location).unwrap());
         match InUse::alone(&location).unwrap_err() {
             Error::InUse { path: named, pid } => {
                 assert_eq!((named, pid), (path, Some(std::process::id())));
@@ -117,24 +135,24 @@ mod tests {
         }
         drop(together);
         let alone = InUse::alone(&location).unwrap();
-        let error = InUse::with_others(&location).unwrap_err();
+        let error = InUse::to_serve(&location).unwrap_err();
         assert!(matches!(error, Error::BeingReplaced { .. }), "{error:?}");
         assert!(matches!(InUse::alone(&location), Err(Error::InUse { .. })));
         drop(alone);
-        drop(InUse::with_others(&location).unwrap());
+        drop(InUse::to_serve(&location).unwrap());
     }
 
     #[test]
     fn a_server_knows_its_users_itself() {
         let location = "postgres://nobody@localhost/none".parse().unwrap();
         let _one = InUse::alone(&location).unwrap();
-        let _other = InUse::with_others(&location).unwrap();
+        let _other = InUse::to_serve(&location).unwrap();
     }
 
     #[test]
     fn a_folder_that_is_not_there_is_an_error() {
         let location = Location::File("/nowhere/at/all.db".into());
-        let error = InUse::with_others(&location).unwrap_err();
+        let error = InUse::to_serve(&location).unwrap_err();
         assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
     }
 }

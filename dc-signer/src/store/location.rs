@@ -1,7 +1,7 @@
 //! Where a database is, and opening it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::engine::Engine;
 use super::postgres::Postgres;
 use super::schema::{self, Schema};
+use super::seen::Seen;
 use super::sqlite::Sqlite;
 use super::{Error, Store};
 
@@ -52,16 +53,49 @@ impl fmt::Debug for Location {
 /// Fails with [`Error::SchemaTooOld`], [`Error::SchemaUnknown`], and with [`Error::Unavailable`] if
 /// it does not answer. Needs a tokio runtime, as long as the store is used.
 pub async fn open(location: &Location, node: &str) -> Result<Arc<dyn Store>, Error> {
+    open_with(location, node, None).await
+}
+
+/// The same for a signer that keeps in a folder how far the audit log has been, so that it notices when the database
+/// is an older copy: then nothing can be written until that is dealt with, and whoever opens it is not refused.
+///
+/// Fails as [`open`] does, and with [`Error::NotPermitted`] and [`Error::Corrupt`] if what is in the folder cannot be read.
+pub async fn open_knowing(
+    location: &Location,
+    node: &str,
+    folder: &Path,
+) -> Result<Arc<dyn Store>, Error> {
+    open_with(location, node, Some(Seen::open(folder)?)).await
+}
+
+async fn open_with(
+    location: &Location,
+    node: &str,
+    seen: Option<Seen>,
+) -> Result<Arc<dyn Store>, Error> {
     Ok(match location {
-        Location::File(path) if !path.exists() => {
+        Location::File(path) if !super::sqlite::is_there(path)? => {
             return Err(Error::SchemaTooOld {
                 found: 0,
                 needed: schema::newest::<Sqlite>(),
             });
         }
-        Location::File(path) => Arc::new(Engine::open(Sqlite::open(path), node).await?),
-        Location::Postgres(url) => Arc::new(Engine::open(Postgres::open(url)?, node).await?),
+        Location::File(path) => {
+            super::sqlite::check_permissions(path)?;
+            Arc::new(Engine::open(Sqlite::open(path), node, seen).await?)
+        }
+        Location::Postgres(url) => Arc::new(Engine::open(server(url).await?, node, seen).await?),
     })
+}
+
+/// Whether this process may read and write the files of a database, if it has any.
+///
+/// Fails with [`Error::NotPermitted`].
+pub(crate) fn check_permissions(location: &Location) -> Result<(), Error> {
+    match location {
+        Location::File(path) => super::sqlite::check_permissions(path),
+        Location::Postgres(_) => Ok(()),
+    }
 }
 
 /// Looks at the versions of a database's tables.
@@ -69,12 +103,12 @@ pub async fn open(location: &Location, node: &str) -> Result<Arc<dyn Store>, Err
 /// Fails with [`Error::SchemaUnknown`], and with [`Error::Unavailable`] if it does not answer.
 pub async fn look(location: &Location) -> Result<Schema, Error> {
     match location {
-        Location::File(path) if !path.exists() => Ok(Schema {
+        Location::File(path) if !super::sqlite::is_there(path)? => Ok(Schema {
             found: 0,
             needed: schema::newest::<Sqlite>(),
         }),
         Location::File(path) => schema::look(&Sqlite::open(path)).await,
-        Location::Postgres(url) => schema::look(&Postgres::open(url)?).await,
+        Location::Postgres(url) => schema::look(&server(url).await?).await,
     }
 }
 
@@ -88,6 +122,13 @@ pub async fn migrate(location: &Location) -> Result<Schema, Error> {
             super::sqlite::create(path)?;
             schema::migrate(&Sqlite::open(path)).await
         }
-        Location::Postgres(url) => schema::migrate(&Postgres::open(url)?).await,
+        Location::Postgres(url) => schema::migrate(&server(url).await?).await,
     }
+}
+
+/// A server that answers.
+async fn server(url: &str) -> Result<Postgres, Error> {
+    let server = Postgres::open(url)?;
+    server.reach().await?;
+    Ok(server)
 }

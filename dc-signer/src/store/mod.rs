@@ -23,6 +23,7 @@ mod location;
 mod postgres;
 mod replica;
 mod schema;
+mod seen;
 mod sql;
 mod sqlite;
 #[cfg(test)]
@@ -33,9 +34,11 @@ mod types;
 
 pub use error::Error;
 pub use in_use::InUse;
-pub use location::{Location, look, migrate, open};
+pub(crate) use location::check_permissions;
+pub use location::{Location, look, migrate, open, open_knowing};
 pub use replica::{Replica, Report, ServerClock};
 pub use schema::Schema;
+pub use seen::{accept_in, seen_in};
 pub use types::{
     Act, Added, Answer, Conflict, Filter, Find, Fleet, History, Idempotency, Issuance, Issue, Keep,
     Kept, Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Retention,
@@ -215,6 +218,14 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`AuditLink`](crate::registry::Error::AuditLink) or
     /// [`AuditSequence`](crate::registry::Error::AuditSequence), and with [`Error::StateNotInAudit`].
     async fn verify_audit(&self) -> Result<Head, Error>;
+
+    /// Goes on with this database although it is an older copy than was seen before, and records that.
+    ///
+    /// Returns the end of the log.
+    async fn accept_older(&self, by: &Act) -> Result<Head, Error>;
+
+    /// Fails with [`Error::OlderThanSeen`] if the database is an older copy than was seen before.
+    async fn is_newest(&self) -> Result<(), Error>;
 
     /// Puts the records that a newer copy of the log has behind this one's end, and suspends, resumes
     /// and retires accordingly: so that a restored backup lets nobody back in.

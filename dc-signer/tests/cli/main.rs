@@ -13,7 +13,11 @@ mod graph;
 mod init;
 mod inspect;
 mod issue;
+mod older_copy;
+mod owner;
 mod pem;
+#[path = "../../src/store/testing/server.rs"]
+mod postgres;
 mod probe;
 mod sandbox;
 mod served;

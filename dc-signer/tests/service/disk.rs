@@ -137,6 +137,11 @@ fn becomes_ready(rig: &Rig) {
 
 /// A server of this test alone, unless tests with PostgreSQL are skipped, and a service that uses it.
 pub(crate) fn with_postgres(start: impl FnOnce() -> Own) -> Option<(Own, Rig)> {
+    with_postgres_and(start, "")
+}
+
+/// The same with lines for the table `[listen]`.
+pub(crate) fn with_postgres_and(start: impl FnOnce() -> Own, listen: &str) -> Option<(Own, Rig)> {
     if !have(Part::Postgres) {
         return None;
     }
@@ -145,7 +150,10 @@ pub(crate) fn with_postgres(start: impl FnOnce() -> Own) -> Option<(Own, Rig)> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let migrated = runtime.block_on(dc_signer::store::migrate(&location));
     migrated.unwrap();
-    let rig = Rig::start_with(&format!("[database]\npostgres = {:?}\n", server.url));
+    let rig = Rig::start_with(&format!(
+        "{listen}\n[database]\npostgres = {:?}\n",
+        server.url
+    ));
     Some((server, rig))
 }
 

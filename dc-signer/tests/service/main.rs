@@ -10,6 +10,7 @@ mod agent;
 mod client;
 mod commands;
 mod configuration;
+mod cut_off;
 mod devices;
 mod disk;
 #[expect(
@@ -27,6 +28,7 @@ mod memory;
 mod operators;
 mod ops;
 mod other_sites;
+mod owner;
 mod pages;
 #[path = "../../src/store/testing/server.rs"]
 mod postgres;
@@ -36,3 +38,4 @@ mod router;
 mod secrets;
 #[path = "../../src/store/testing/small_disk.rs"]
 mod small_disk;
+mod waiting;

@@ -1,10 +1,12 @@
 //! A running service with its folder, and what must never be seen of it.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -45,6 +47,13 @@ impl Rig {
         Self::serve(Self::prepare(listen), Manager::Reads)
     }
 
+    /// As another user than this test, from a program that every user can reach: for root alone.
+    pub(crate) fn start_as(user: (u32, u32), program: PathBuf) -> Self {
+        let folder = Self::prepare("");
+        give(folder.path(), user);
+        Self::serve_as(folder, Manager::Reads, Some((user, program)))
+    }
+
     fn prepare(listen: &str) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("it's here");
@@ -59,6 +68,10 @@ impl Rig {
     }
 
     fn serve(folder: TempDir, listens: Manager) -> Self {
+        Self::serve_as(folder, listens, None)
+    }
+
+    fn serve_as(folder: TempDir, listens: Manager, other: Option<((u32, u32), PathBuf)>) -> Self {
         dc_apparatus::prepare(dc_apparatus::Part::Tools);
         let log = File::options()
             .append(true)
@@ -84,9 +97,16 @@ impl Rig {
             }
         });
         // So that a limit on the size of files is an error, as on a full disk, rather than the end.
-        let mut process = Command::new("sh")
+        let mut command = Command::new("sh");
+        let mut program = PathBuf::from(env!("CARGO_BIN_EXE_dc-signer"));
+        if let Some(((uid, gid), theirs)) = other {
+            fs::set_permissions(&socket, Permissions::from_mode(0o777)).unwrap();
+            command.uid(uid).gid(gid);
+            program = theirs;
+        }
+        let mut process = command
             .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
-            .arg(env!("CARGO_BIN_EXE_dc-signer"))
+            .arg(program)
             .args(["serve", "--dev", "--data"])
             .arg(folder.path().join("it's here"))
             .env("NOTIFY_SOCKET", socket)
@@ -123,6 +143,16 @@ impl Rig {
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
         let secrets = std::mem::take(&mut *self.secrets.lock().unwrap());
         let rig = Self::serve(folder, Manager::Reads);
+        rig.secrets.lock().unwrap().extend(secrets);
+        rig
+    }
+
+    /// The same as another user.
+    pub(crate) fn restart_as(mut self, user: (u32, u32), program: PathBuf) -> Self {
+        self.stop();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        let secrets = std::mem::take(&mut *self.secrets.lock().unwrap());
+        let rig = Self::serve_as(folder, Manager::Reads, Some((user, program)));
         rig.secrets.lock().unwrap().extend(secrets);
         rig
     }
@@ -330,7 +360,7 @@ enum Manager {
 struct Locked(tokio::runtime::Runtime, Option<sqlx::SqliteConnection>);
 
 impl Locked {
-    fn new(path: &std::path::Path) -> Self {
+    fn new(path: &Path) -> Self {
         use sqlx::{ConnectOptions, Executor};
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -351,6 +381,16 @@ impl Drop for Locked {
         use sqlx::Connection;
         if let Some(connection) = self.1.take() {
             let _ = self.0.block_on(connection.close());
+        }
+    }
+}
+
+/// Gives a folder and all in it to another user.
+fn give(path: &Path, (uid, gid): (u32, u32)) {
+    chown(path, Some(uid), Some(gid)).unwrap();
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            give(&entry.unwrap().path(), (uid, gid));
         }
     }
 }

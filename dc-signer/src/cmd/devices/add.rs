@@ -5,11 +5,11 @@ use std::io::{BufRead, BufReader, IsTerminal, Read, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dc_signer::Error;
 use dc_signer::desk::Refusal;
 use dc_signer::human::Moment;
 use dc_signer::protocol::{AddLine, AddedDevice, Kind, NewDevice, Problem, RefusedLine};
 use dc_signer::registry::Sha256;
+use dc_signer::{Error, owner};
 use indicatif::{ProgressBar, ProgressStyle};
 use pki_types::UnixTime;
 use serde_json::json;
@@ -301,6 +301,8 @@ fn input(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Error> {
     if path == Path::new("-") {
         return Ok((Box::new(stdin()), None));
     }
+    // It is whoever's runs this, not the signer's.
+    let _invoker = owner::as_invoker()?;
     let file = File::open(path).map_err(|source| Error::Read {
         path: path.into(),
         source,

@@ -24,6 +24,16 @@ pub(super) async fn end<S: Session>(session: &mut S) -> Result<Head, Error> {
     head(session.fetch_one(HEAD, Vec::new()).await?)
 }
 
+/// Whether the log has come as far as this, and has not changed up to there.
+pub(super) async fn has<S: Session>(session: &mut S, known: &Head) -> Result<bool, Error> {
+    if *known == Head::EMPTY {
+        return Ok(true);
+    }
+    let records = from(session, known.seq, 1).await?;
+    let there = records.first().filter(|record| record.seq == known.seq);
+    Ok(there.is_some_and(|record| record.hash() == known.hash))
+}
+
 /// Walks the log from its first record to its end, within one snapshot.
 pub(super) async fn verify<S: Session>(session: &mut S) -> Result<Head, Error> {
     let end = end(session).await?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pki_types::UnixTime;
 
+use super::seen::Seen;
 use super::sql::{Database, Session};
 use super::{
     Act, Added, Answer, Error, Filter, Find, Fleet, History, Issuance, Keep, Kept, Listed,
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::names::Zone;
 use crate::registry::{
-    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
+    self, Access, Action, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
     OperatorName, PendingCode, Record, Sha256, SlotState,
 };
 
@@ -27,6 +28,7 @@ mod devices;
 mod fleet;
 mod group;
 mod issues;
+mod known;
 mod operators;
 mod queue;
 mod record;
@@ -47,6 +49,8 @@ pub(super) struct Engine<D: Database> {
     database: Arc<D>,
     /// How the audit log calls this signer.
     node: Arc<str>,
+    /// How far the log has been, for whoever keeps that.
+    seen: Option<Arc<Seen>>,
     /// Records credentials.
     recorder: Queue<Issuance, Recorded>,
     /// Finds devices by their enrolment keys.
@@ -55,20 +59,22 @@ pub(super) struct Engine<D: Database> {
 
 impl<D: Database> Engine<D> {
     /// Fails with [`Error::SchemaTooOld`] and [`Error::SchemaUnknown`].
-    pub(super) async fn open(database: D, node: &str) -> Result<Self, Error> {
+    pub(super) async fn open(database: D, node: &str, seen: Option<Seen>) -> Result<Self, Error> {
         schema::check(&database).await?;
         let database = Arc::new(database);
         let node: Arc<str> = node.into();
-        Ok(Self {
+        let engine = Self {
             recorder: recorder(Arc::clone(&database), Arc::clone(&node)),
             finder: finder(Arc::clone(&database)),
             database,
             node,
-        })
-    }
-
-    async fn begin(&self) -> Result<Work<D::Session>, Error> {
-        Work::begin(&*self.database, &self.node).await
+            seen: seen.map(Arc::new),
+        };
+        match engine.compare().await {
+            // It can be looked at, and brought up.
+            Ok(()) | Err(Error::OlderThanSeen { .. }) => Ok(engine),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -164,7 +170,11 @@ impl<D: Database> Store for Engine<D> {
     }
 
     async fn record(&self, issuance: Issuance) -> Result<Recorded, Error> {
-        self.recorder.ask(issuance).await
+        self.check_seen()?;
+        let before = self.seen.as_ref().and_then(|seen| seen.newest());
+        let recorded = self.recorder.ask(issuance).await?;
+        self.check_recorded(before, &recorded).await?;
+        Ok(recorded)
     }
 
     async fn find_answer(
@@ -222,6 +232,8 @@ impl<D: Database> Store for Engine<D> {
     }
 
     async fn withdrawn(&self, zone: &Zone, now: UnixTime) -> Result<WithdrawnNames, Error> {
+        // Whoever believes an older list believes names that were withdrawn.
+        self.check_seen()?;
         withdrawn::list(&mut self.database.snapshot().await?, zone, now).await
     }
 
@@ -267,13 +279,30 @@ impl<D: Database> Store for Engine<D> {
         audit::verify(&mut self.database.snapshot().await?).await
     }
 
+    async fn accept_older(&self, by: &Act) -> Result<Head, Error> {
+        let mut work = Work::begin(&*self.database, &self.node).await?;
+        let entry = work.entry(Action::AcceptOlder, by);
+        work.log(entry);
+        let head = work.head;
+        work.end(Ok(())).await?;
+        if let Some(seen) = &self.seen {
+            seen.accept(head)?;
+        }
+        Ok(head)
+    }
+
+    async fn is_newest(&self) -> Result<(), Error> {
+        self.compare().await
+    }
+
     async fn replay(&self, newer: &[Record], by: &Act) -> Result<u64, Error> {
-        let mut work = self.begin().await?;
+        let mut work = Work::begin(&*self.database, &self.node).await?;
         let replayed = replay::replay(&mut work, newer, by).await;
         work.end(replayed).await
     }
 
     async fn tidy(&self, now: UnixTime, retention: &Retention) -> Result<Tidied, Error> {
+        self.check_seen()?;
         fleet::tidy(&*self.database, &self.node, now, retention).await
     }
 
@@ -288,6 +317,7 @@ impl<D: Database> Store for Engine<D> {
 
     async fn ping(&self, room: usize) -> Result<(), Error> {
         self.recorder.check()?;
+        self.compare().await?;
         if room > 0 {
             room::try_out(&*self.database, &self.node, room).await?;
         }
@@ -295,7 +325,9 @@ impl<D: Database> Store for Engine<D> {
         // Only a write that is committed shows that writing works.
         let sql = "UPDATE audit_head SET seq = seq WHERE one = 1";
         let written = work.session.execute(sql, Vec::new()).await.map(|_| ());
-        work.end(written).await
+        work.end(written).await?;
+        self.keep_seen().await;
+        Ok(())
     }
 
     async fn clock(&self) -> Result<Option<ServerClock>, Error> {
@@ -313,6 +345,9 @@ impl<D: Database> Store for Engine<D> {
     async fn close(&self) {
         self.recorder.stop().await;
         self.finder.stop().await;
+        // What cannot be asked any more is as it was when it was last seen.
+        let _ = self.compare().await;
+        self.keep_seen().await;
         self.database.close().await;
     }
 }

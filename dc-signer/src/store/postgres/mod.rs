@@ -1,14 +1,16 @@
 //! PostgreSQL: one database for many signers.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::path::Path;
 use std::time::Duration;
+use std::{fmt, io};
 
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
-use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _, Transaction};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::Error;
 use super::sql::{Batch, Database, Kind, Row, Session, Value, corrupt};
@@ -22,6 +24,9 @@ static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 /// A database on a server.
 pub(super) struct Postgres {
     pool: PgPool,
+    options: PgConnectOptions,
+    /// Whoever has it finds out why there is no connection; the others need not ask as well.
+    asking: Mutex<()>,
 }
 
 impl Postgres {
@@ -46,16 +51,68 @@ impl Postgres {
             .before_acquire(|connection, metadata| {
                 Box::pin(is_there(connection, metadata.idle_for))
             })
-            .connect_lazy_with(options);
-        Ok(Self { pool })
+            .connect_lazy_with(options.clone());
+        Ok(Self {
+            pool,
+            options,
+            asking: Mutex::default(),
+        })
     }
+
+    /// Connects once, because the pool tries again and again and then says only that it took too long.
+    ///
+    /// Fails with what keeps the server from answering.
+    pub(super) async fn reach(&self) -> Result<(), Error> {
+        self.connect_within(PATIENCE).await
+    }
+
+    async fn connect_within(&self, limit: Duration) -> Result<(), Error> {
+        match timeout(limit, self.options.connect()).await {
+            // It hears that we are gone, now or when it answers again.
+            Ok(connected) => connected.map(drop).map_err(classify),
+            Err(_) => Err(no_answer(limit)),
+        }
+    }
+
+    async fn acquire(&self) -> Result<PoolConnection<sqlx::Postgres>, Error> {
+        match self.pool.acquire().await {
+            Err(error @ sqlx::Error::PoolTimedOut) => {
+                if let Ok(_mine) = self.asking.try_lock() {
+                    self.connect_within(MOMENT).await?;
+                }
+                Err(classify(error))
+            }
+            acquired => acquired.map_err(classify),
+        }
+    }
+
+    async fn begin(&self, how: &'static str) -> Result<PostgresSession, Error> {
+        let mut session = PostgresSession {
+            connection: Some(self.acquire().await?),
+            in_transaction: true,
+        };
+        session.tell(how).await?;
+        Ok(session)
+    }
+}
+
+/// The server has not answered in time.
+fn no_answer(limit: Duration) -> Error {
+    let text = format!("no answer within {} s", limit.as_secs());
+    classify(sqlx::Error::Io(io::Error::new(
+        io::ErrorKind::TimedOut,
+        text,
+    )))
 }
 
 /// Asks a connection that was idle whether its server is still there; if not, another one is opened.
 async fn is_there(connection: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
     match idle < TRUSTED {
         true => Ok(true),
-        false => Ok(connection.ping().await.is_ok()),
+        false => Ok(matches!(
+            timeout(MOMENT, connection.ping()).await,
+            Ok(Ok(()))
+        )),
     }
 }
 
@@ -78,19 +135,19 @@ impl Database for Postgres {
     type Session = PostgresSession;
 
     async fn write(&self) -> Result<PostgresSession, Error> {
-        let transaction = self.pool.begin().await.map_err(classify)?;
-        Ok(PostgresSession::Transaction(transaction))
+        self.begin("BEGIN").await
     }
 
     async fn read(&self) -> Result<PostgresSession, Error> {
-        let connection = self.pool.acquire().await.map_err(classify)?;
-        Ok(PostgresSession::Read(connection))
+        Ok(PostgresSession {
+            connection: Some(self.acquire().await?),
+            in_transaction: false,
+        })
     }
 
     async fn snapshot(&self) -> Result<PostgresSession, Error> {
-        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        let transaction = self.pool.begin_with(begin).await.map_err(classify)?;
-        Ok(PostgresSession::Transaction(transaction))
+        self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await
     }
 
     fn migrator() -> &'static Migrator {
@@ -116,19 +173,62 @@ impl Database for Postgres {
     }
 }
 
-/// A connection to the server.
-pub(super) enum PostgresSession {
-    Read(PoolConnection<sqlx::Postgres>),
-    Transaction(Transaction<'static, sqlx::Postgres>),
+/// A connection to the server, and whether it is in a transaction.
+pub(super) struct PostgresSession {
+    /// Gone once the server did not answer in time: nobody knows what it would answer next.
+    connection: Option<PoolConnection<sqlx::Postgres>>,
+    in_transaction: bool,
 }
 
 impl PostgresSession {
-    fn connection(&mut self) -> &mut PgConnection {
-        match self {
-            Self::Read(connection) => connection,
-            Self::Transaction(transaction) => transaction,
+    fn connection(&mut self) -> Result<&mut PgConnection, Error> {
+        let connection = self.connection.as_deref_mut();
+        connection.ok_or_else(|| classify(sqlx::Error::PoolClosed))
+    }
+
+    /// A statement without an answer that anybody needs.
+    async fn tell(&mut self, sql: &'static str) -> Result<(), Error> {
+        let answer = in_time(self.connection()?.execute(sql)).await;
+        self.settle(answer).map(|_| ())
+    }
+
+    fn settle<T>(&mut self, answer: Option<Result<T, sqlx::Error>>) -> Result<T, Error> {
+        match answer {
+            Some(answer) => answer.map_err(classify),
+            None => {
+                self.hang_up();
+                Err(no_answer(ANSWER))
+            }
         }
     }
+
+    /// Closes the connection; the server then rolls back what was not committed.
+    fn hang_up(&mut self) {
+        drop(self.connection.take().map(PoolConnection::detach));
+    }
+
+    async fn end(mut self, how: &'static str) -> Result<(), Error> {
+        if self.in_transaction {
+            self.tell(how).await?;
+            self.in_transaction = false;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for PostgresSession {
+    /// Whoever asked may have hung up in the middle of a transaction.
+    fn drop(&mut self) {
+        if self.in_transaction {
+            self.hang_up();
+        }
+    }
+}
+
+/// What a statement answers, if it does so in time: a server that has stopped, or a network that swallows everything,
+/// never does.
+async fn in_time<T>(answer: impl Future<Output = T>) -> Option<T> {
+    timeout(ANSWER, answer).await.ok()
 }
 
 impl Session for PostgresSession {
@@ -152,10 +252,9 @@ impl Session for PostgresSession {
         values: Vec<Value>,
     ) -> Result<Vec<PgRow>, Error> {
         let arguments = arguments(values)?;
-        sqlx::query_with(AssertSqlSafe(sql.into()), arguments)
-            .fetch_all(self.connection())
-            .await
-            .map_err(classify)
+        let query = sqlx::query_with(AssertSqlSafe(sql.into()), arguments);
+        let answer = in_time(query.fetch_all(self.connection()?)).await;
+        self.settle(answer)
     }
 
     async fn execute(
@@ -164,42 +263,32 @@ impl Session for PostgresSession {
         values: Vec<Value>,
     ) -> Result<u64, Error> {
         let arguments = arguments(values)?;
-        sqlx::query_with(AssertSqlSafe(sql.into()), arguments)
-            .execute(self.connection())
-            .await
-            .map(|done| done.rows_affected())
-            .map_err(classify)
+        let query = sqlx::query_with(AssertSqlSafe(sql.into()), arguments);
+        let answer = in_time(query.execute(self.connection()?)).await;
+        self.settle(answer).map(|done| done.rows_affected())
     }
 
     async fn fetch_batch(&mut self, sql: &str, batch: Batch) -> Result<Vec<PgRow>, Error> {
         let (sql, arguments) = expand(sql, batch)?;
-        sqlx::query_with(AssertSqlSafe(sql), arguments)
-            .fetch_all(self.connection())
-            .await
-            .map_err(classify)
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
+        let answer = in_time(query.fetch_all(self.connection()?)).await;
+        self.settle(answer)
     }
 
     async fn execute_batch(&mut self, sql: &str, batch: Batch) -> Result<u64, Error> {
         let (sql, arguments) = expand(sql, batch)?;
-        sqlx::query_with(AssertSqlSafe(sql), arguments)
-            .execute(self.connection())
-            .await
-            .map(|done| done.rows_affected())
-            .map_err(classify)
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
+        let answer = in_time(query.execute(self.connection()?)).await;
+        self.settle(answer).map(|done| done.rows_affected())
     }
 
     async fn commit(self) -> Result<(), Error> {
-        match self {
-            Self::Read(_) => Ok(()),
-            Self::Transaction(transaction) => transaction.commit().await.map_err(classify),
-        }
+        self.end("COMMIT").await
     }
 
     async fn roll_back(self) {
-        if let Self::Transaction(transaction) = self {
-            // If it fails, the connection is broken, and the server rolls back.
-            let _ = transaction.rollback().await;
-        }
+        // If it fails, the connection is closed, and the server rolls back.
+        let _ = self.end("ROLLBACK").await;
     }
 }
 
@@ -301,3 +390,8 @@ const CONNECTIONS: u32 = 16;
 const TRUSTED: Duration = Duration::from_secs(1);
 /// How long to wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for what a server that works answers at once.
+const MOMENT: Duration = Duration::from_secs(1);
+/// How long a statement may take. It is longer than the server lets one wait for a lock, and shorter than devices wait
+/// for an answer.
+const ANSWER: Duration = Duration::from_secs(20);

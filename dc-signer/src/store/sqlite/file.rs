@@ -6,34 +6,85 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::errno::Errno;
+use nix::unistd::{self, AccessFlags};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row as _};
 
 use super::error::classify;
 use crate::store::Error;
+use crate::{files, owner};
 
 /// Makes an empty database that only the owner can read, if there is none. SQLite gives the files
 /// beside it the same permissions.
 pub(in crate::store) fn create(path: &Path) -> Result<(), Error> {
     match new_file(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(cannot_write(error)),
+        Err(error) => Err(not_opened(path, error)),
         Ok(_) => Ok(()),
     }
 }
 
+/// Whether there is a database.
+///
+/// Fails with [`Error::NotPermitted`] if nobody can tell.
+pub(in crate::store) fn is_there(path: &Path) -> Result<bool, Error> {
+    path.try_exists().map_err(|error| not_opened(path, error))
+}
+
+/// SQLite says of a file that is closed to it only that it cannot be opened. Opening it here would take SQLite's locks
+/// away when it is closed again.
+///
+/// Fails with [`Error::NotPermitted`].
+pub(in crate::store) fn check_permissions(path: &Path) -> Result<(), Error> {
+    let may = |path: &Path, how| match unistd::eaccess(path, how) {
+        Err(Errno::EACCES) => Err(not_opened(path, Errno::EACCES.into())),
+        // Everything else is told when it is opened.
+        _ => Ok(()),
+    };
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let enter = AccessFlags::W_OK | AccessFlags::X_OK;
+    may(folder.unwrap_or_else(|| Path::new(".")), enter)?;
+    for end in ["", "-wal", "-shm", ".lock"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        may(Path::new(&name), AccessFlags::R_OK | AccessFlags::W_OK)?;
+    }
+    Ok(())
+}
+
+/// A file that cannot be opened; says whose it is if that is why.
+pub(in crate::store) fn not_opened(path: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Error::NotPermitted {
+            path: path.into(),
+            source: Arc::new(files::explain(path, error)),
+        },
+        _ => cannot_write(error),
+    }
+}
+
 /// Copies the database as it is at one moment, without its free pages.
+///
+/// The copy is whoever's runs this: it need not be where the database's owner can write. So nothing of the database
+/// itself may be opened any more when that begins.
 pub(super) async fn back_up(mut connection: SqliteConnection, to: &Path) -> Result<(), Error> {
+    let open_all = "SELECT count(*) FROM sqlite_master";
+    let opened = sqlx::query(open_all).execute(&mut connection).await;
+    opened.map_err(classify)?;
+    let invoker = owner::as_invoker().map_err(|error| cannot_write(io::Error::other(error)))?;
     let path = to.to_owned();
     new_file(to).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Error::BackupExists { path },
-        _ => cannot_write(error),
+        _ => not_opened(to, error),
     })?;
     let copied = copy(&mut connection, to).await;
+    drop(invoker);
     // Whether closing works or not, the copy is what it is.
     let _ = connection.close().await;
     if copied.is_err() {
         // What there is of it is of no use; the first error is the one to report.
+        let _invoker = owner::as_invoker();
         let _ = std::fs::remove_file(to);
     }
     copied

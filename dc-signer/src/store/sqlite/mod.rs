@@ -23,7 +23,7 @@ mod error;
 mod file;
 
 use error::classify;
-pub(in crate::store) use file::create;
+pub(in crate::store) use file::{check_permissions, create, is_there, not_opened};
 
 static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 

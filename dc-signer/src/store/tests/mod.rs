@@ -20,6 +20,7 @@ mod disk;
 mod fleet;
 mod issuing;
 mod names;
+mod older;
 mod replicas;
 mod schema;
 mod together;

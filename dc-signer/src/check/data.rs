@@ -1,0 +1,71 @@
+//! The data folder as the service will find it: whether whoever runs this can read and write what is there.
+
+use std::fs;
+use std::path::Path;
+
+use nix::unistd::{AccessFlags, eaccess};
+
+use super::Findings;
+use crate::config::Config;
+use crate::delegation::KEY;
+use crate::desk::{Secrets, delegations_folder};
+use crate::error::Error;
+use crate::{Delegation, files, store};
+
+/// Whether it is no file.
+pub(super) fn is_folder(config: &Config, found: &mut Findings<'_>) {
+    if config.data.exists() && !config.data.is_dir() {
+        found.add(&["data"], "it is a file, and has to be a folder".to_owned());
+    }
+}
+
+/// What is not there yet is made when the service starts.
+pub(super) fn look(config: &Config, found: &mut Findings<'_>) {
+    let data = &config.data;
+    let there = found.keep(&["data"], files::is_there(data));
+    is_folder(config, found);
+    if there != Some(true) || !data.is_dir() {
+        return;
+    }
+    found.keep(&["data"], may_write(data));
+    let database = store::check_permissions(&config.database);
+    found.keep(&["data"], database.map_err(Error::from));
+    found.keep(&["data"], look_at_secrets(data));
+    let delegations = delegations_folder(data);
+    let folders = found.keep(&["data"], folders(&delegations));
+    for folder in folders.unwrap_or_default() {
+        let key = delegations.join(folder);
+        found.keep(&["data"], look_at_key(&key));
+    }
+}
+
+fn may_write(folder: &Path) -> Result<(), Error> {
+    let all = AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK;
+    eaccess(folder, all).map_err(|error| files::write_failed(folder)(error.into()))
+}
+
+fn look_at_secrets(data: &Path) -> Result<(), Error> {
+    match files::is_there(&Secrets::folder(data))? {
+        true => Secrets::open(data, false).map(|_| ()),
+        false => Ok(()),
+    }
+}
+
+fn folders(delegations: &Path) -> Result<Vec<std::ffi::OsString>, Error> {
+    if !files::is_there(delegations)? {
+        return Ok(Vec::new());
+    }
+    let failed = |source| files::read_failed(delegations, source);
+    let entries = fs::read_dir(delegations).map_err(failed)?;
+    entries
+        .map(|entry| entry.map(|entry| entry.file_name()).map_err(failed))
+        .collect()
+}
+
+/// The key of a certificate that is over is not there any more.
+fn look_at_key(folder: &Path) -> Result<(), Error> {
+    match files::is_there(&folder.join(KEY))? {
+        true => Delegation::load(folder).map(|_| ()),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,247 @@
+//! How far the audit log has been: what a signer knows of its database without asking it.
+//!
+//! It is in a small file of the data folder, so that a database that somebody has put back to an older copy is noticed,
+//! in which devices are active that were suspended since. The file is written every few seconds and when a process ends,
+//! not for each record: what was recorded in the last seconds before a signer is killed, it does not know.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::error::Error as Failed;
+use crate::files::{self, Access, NewFile};
+use crate::registry::{Head, Sha256};
+
+/// The newest end of the log that was seen.
+#[derive(Debug)]
+pub(super) struct Seen {
+    folder: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    newest: Option<Head>,
+    written: Option<Head>,
+    /// Where the log of the database ends, if it is an older one.
+    older: Option<u64>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Stored {
+    seq: u64,
+    hash: String,
+}
+
+/// How far the audit log has been by what is in a data folder.
+///
+/// Fails with [`Error::NotPermitted`] and [`Error::Corrupt`].
+pub fn seen_in(folder: &Path) -> Result<Option<Head>, Error> {
+    let file = match files::is_there(&folder.join(FILE)) {
+        Ok(false) => return Ok(None),
+        Ok(true) => files::read(&folder.join(FILE)),
+        Err(error) => Err(error),
+    };
+    let stored = serde_json::from_slice(&file.map_err(store_error)?);
+    let Stored { seq, hash } = stored.map_err(|_| BAD)?;
+    let hash: Sha256 = hash.parse().map_err(|_| BAD)?;
+    Ok(Some(Head { seq, hash }))
+}
+
+/// Takes this end of the log for the newest one, for whoever has put another database in the place.
+///
+/// Fails with [`Error::NotPermitted`] and [`Error::CannotWrite`].
+pub fn accept_in(folder: &Path, head: Head) -> Result<(), Error> {
+    let stored = Stored {
+        seq: head.seq,
+        hash: head.hash.to_string(),
+    };
+    let json = serde_json::to_vec(&stored).expect("a number and a text are JSON");
+    let file = NewFile {
+        name: FILE,
+        contents: &json,
+        access: Access::Owner,
+    };
+    let written = files::stage(folder, &file).and_then(|staged| {
+        staged.replace()?;
+        files::sync(folder)
+    });
+    written.map_err(store_error)
+}
+
+impl Seen {
+    pub(super) fn open(folder: &Path) -> Result<Self, Error> {
+        let newest = seen_in(folder)?;
+        let state = State {
+            newest,
+            written: newest,
+            older: None,
+        };
+        Ok(Self {
+            folder: folder.into(),
+            state: state.into(),
+        })
+    }
+
+    pub(super) fn newest(&self) -> Option<Head> {
+        self.lock().newest
+    }
+
+    /// Fails with [`Error::OlderThanSeen`] if the database was last found to be an older copy.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let State { newest, older, .. } = *self.lock();
+        match (newest, older) {
+            (Some(newest), Some(found)) => Err(Error::OlderThanSeen {
+                known: newest.seq,
+                found,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// This is the end of the log now, and it continues what was seen.
+    pub(super) fn follow(&self, head: Head) {
+        let mut state = self.lock();
+        state.older = None;
+        if state.newest.is_none_or(|newest| newest.seq <= head.seq) {
+            state.newest = Some(head);
+        }
+    }
+
+    /// The database is an older copy, whose log ends here. What is known is kept before anything else happens.
+    pub(super) fn is_older(&self, found: u64) {
+        let before = self.lock().older.replace(found);
+        if before.is_none() {
+            if let Err(error) = self.check() {
+                tracing::error!("{error}");
+            }
+            self.write_what(State::unwritten);
+        }
+    }
+
+    /// While the database is an older copy, somebody may have accepted that in another process.
+    pub(super) fn look_again(&self) -> Result<(), Error> {
+        if self.lock().older.is_some() {
+            let newest = seen_in(&self.folder)?;
+            let mut state = self.lock();
+            (state.newest, state.written) = (newest, newest);
+        }
+        Ok(())
+    }
+
+    /// Accepts an end, whatever was seen before.
+    pub(super) fn accept(&self, head: Head) -> Result<(), Error> {
+        accept_in(&self.folder, head)?;
+        *self.lock() = State {
+            newest: Some(head),
+            written: Some(head),
+            older: None,
+        };
+        Ok(())
+    }
+
+    /// Writes the file if there is something new. A signer whose folder is full goes on.
+    pub(super) fn write(&self) {
+        self.write_what(|state| state.unwritten().filter(|_| state.older.is_none()));
+    }
+
+    fn write_what(&self, what: impl FnOnce(&State) -> Option<Head>) {
+        let Some(head) = what(&self.lock()) else {
+            return;
+        };
+        match accept_in(&self.folder, head) {
+            Ok(()) => self.lock().written = Some(head),
+            Err(error) => {
+                tracing::warn!(%error, "how far the audit log is cannot be kept in the data folder");
+            }
+        }
+    }
+
+    /// Nothing that can panic is done while it is locked.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn unwritten(&self) -> Option<Head> {
+        self.newest.filter(|head| self.written != Some(*head))
+    }
+}
+
+fn store_error(error: Failed) -> Error {
+    match error {
+        Failed::Read { path, source } | Failed::Write { path, source } => match source.kind() {
+            io::ErrorKind::PermissionDenied => Error::NotPermitted {
+                path,
+                source: Arc::new(source),
+            },
+            _ => Error::CannotWrite {
+                source: Arc::new(sqlx::Error::Io(source)),
+            },
+        },
+        _ => BAD,
+    }
+}
+
+const FILE: &str = "audit-head.json";
+const BAD: Error = Error::Corrupt {
+    place: "audit-head.json of the data folder",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(seq: u64) -> Head {
+        let hash = Sha256::of(&seq.to_be_bytes());
+        Head { seq, hash }
+    }
+
+    #[test]
+    fn what_was_seen_is_there_after_a_restart_and_only_the_owner_reads_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let seen = Seen::open(folder.path()).unwrap();
+        assert_eq!(seen.newest(), None);
+        seen.follow(head(7));
+        seen.follow(head(6));
+        seen.write();
+        let again = Seen::open(folder.path()).unwrap();
+        assert_eq!(again.newest(), Some(head(7)));
+        let mode = std::fs::metadata(folder.path().join(FILE)).unwrap();
+        assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn an_older_copy_is_refused_until_somebody_accepts_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let seen = Seen::open(folder.path()).unwrap();
+        seen.follow(head(7));
+        seen.is_older(3);
+        // Although nobody has asked for it to be written.
+        assert_eq!(seen_in(folder.path()).unwrap(), Some(head(7)));
+        let error = seen.check().unwrap_err();
+        assert!(matches!(error, Error::OlderThanSeen { known: 7, found: 3 }));
+        seen.look_again().unwrap();
+        assert_eq!(seen.newest(), Some(head(7)));
+        accept_in(folder.path(), head(3)).unwrap();
+        seen.look_again().unwrap();
+        assert_eq!(seen.newest(), Some(head(3)));
+        seen.follow(head(4));
+        seen.check().unwrap();
+    }
+
+    #[test]
+    fn a_file_that_nobody_wrote_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        for text in ["", "{}", "{\"seq\":1,\"hash\":\"00\"}"] {
+            std::fs::write(folder.path().join(FILE), text).unwrap();
+            let error = Seen::open(folder.path()).unwrap_err();
+            assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! A database that somebody has put back to an older copy.
+
+use super::*;
+use crate::registry::Action;
+
+on_both! {
+    an_older_copy_is_noticed_at_the_start_and_nothing_is_written_to_it,
+    an_older_copy_that_is_put_there_while_others_work_is_noticed,
+    an_older_copy_that_went_on_by_itself_is_noticed,
+    what_was_accepted_is_in_the_log_and_goes_on,
+}
+
+/// Like [`Database::other`], but it keeps how far the log was.
+async fn knowing(db: &Database) -> Arc<dyn Store> {
+    let folder = db.folder.path();
+    open_knowing(&db.location, "node-3", folder).await.unwrap()
+}
+
+/// Takes the last records away, as an older copy does not have them.
+async fn put_back(db: &Database, to: u64) {
+    db.tamper(&format!(
+        "UPDATE audit_head SET seq = {to}, hash = (SELECT prev_hash FROM audit WHERE seq = {})",
+        to + 1
+    ))
+    .await;
+    db.tamper(&format!("DELETE FROM audit WHERE seq > {to}"))
+        .await;
+}
+
+fn is_older<T: fmt::Debug>(result: Result<T, Error>, seq: u64) {
+    let error = result.unwrap_err();
+    assert!(error.is_temporary());
+    match error {
+        Error::OlderThanSeen { known, .. } => assert_eq!(known, seq),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn an_older_copy_is_noticed_at_the_start_and_nothing_is_written_to_it(db: &Database) {
+    let first = knowing(db).await;
+    let device = active(&*first, 1).await;
+    let suspend = Change::Suspend;
+    let suspended = first.change_device(device.id, &suspend, &by(NOW)).await;
+    suspended.unwrap();
+    let known = first.audit_head().await.unwrap().seq;
+    first.close().await;
+    put_back(db, known - 1).await;
+    let store = knowing(db).await;
+    is_older(store.is_newest().await, known);
+    is_older(store.ping(0).await, known);
+    is_older(store.record(issuance(&device, 1)).await, known);
+    let by = by(NOW);
+    let resumed = store.change_device(device.id, &Change::Resume, &by);
+    is_older(resumed.await, known);
+    is_older(store.withdrawn(&zone(), at(NOW)).await, known);
+    // It can be looked at.
+    store.verify_audit().await.unwrap_err();
+    assert_eq!(store.audit_head().await.unwrap().seq, known - 1);
+    // Whoever knows nothing of it is not kept from working.
+    db.store.ping(0).await.unwrap();
+    store.close().await;
+}
+
+async fn an_older_copy_that_is_put_there_while_others_work_is_noticed(db: &Database) {
+    let store = knowing(db).await;
+    let device = active(&*store, 1).await;
+    for number in 0..3 {
+        store.record(issuance(&device, number)).await.unwrap();
+    }
+    store.ping(0).await.unwrap();
+    let known = store.audit_head().await.unwrap().seq;
+    put_back(db, known - 2).await;
+    // The credential is made, and does not leave.
+    is_older(store.record(issuance(&device, 7)).await, known);
+    is_older(store.ping(0).await, known);
+    store.close().await;
+}
+
+async fn an_older_copy_that_went_on_by_itself_is_noticed(db: &Database) {
+    let store = knowing(db).await;
+    let device = active(&*store, 1).await;
+    store.record(issuance(&device, 1)).await.unwrap();
+    store.close().await;
+    let known = db.store.audit_head().await.unwrap().seq;
+    put_back(db, known - 1).await;
+    for number in 10..13 {
+        db.store.record(issuance(&device, number)).await.unwrap();
+    }
+    let store = knowing(db).await;
+    is_older(store.is_newest().await, known);
+    store.close().await;
+}
+
+async fn what_was_accepted_is_in_the_log_and_goes_on(db: &Database) {
+    let store = knowing(db).await;
+    let device = active(&*store, 1).await;
+    store.record(issuance(&device, 1)).await.unwrap();
+    store.ping(0).await.unwrap();
+    let known = store.audit_head().await.unwrap().seq;
+    put_back(db, known - 1).await;
+    is_older(store.ping(0).await, known);
+    // In another process.
+    let command = knowing(db).await;
+    let head = command.accept_older(&by(NOW)).await.unwrap();
+    command.close().await;
+    let last = db.store.audit_from(head.seq, 1).await.unwrap().remove(0);
+    assert_eq!(
+        (last.entry.action, last.entry.actor.as_str()),
+        (Action::AcceptOlder, "cli:tester")
+    );
+    store.ping(0).await.unwrap();
+    store.record(issuance(&device, 2)).await.unwrap();
+    store.close().await;
+}
