@@ -131,7 +131,7 @@ fn signatures(times: u32) -> (Duration, Duration) {
 /// This process's time for one durable record, of many that share their commits, in the database that was loaded.
 fn commit(config: &Config, callers: usize, times: u32) -> Duration {
     Runtime::new().unwrap().block_on(async {
-        let store = database::open(config).await.unwrap();
+        let (store, _in_use) = database::open(config).await.unwrap();
         let devices = devices(&store).await;
         let before = processor_time("self");
         record(&store, devices, callers, times).await;

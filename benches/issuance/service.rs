@@ -151,7 +151,7 @@ fn prepare(folder: &Path, database: &Database, devices: &[Device]) {
             migrate(&url.parse().unwrap()).await.unwrap();
         }
         dev.fill(&config).await.unwrap();
-        let store = database::open(&config).await.unwrap();
+        let (store, _in_use) = database::open(&config).await.unwrap();
         let desk = Desk::open(&config, Arc::clone(&store)).await.unwrap();
         let act = Act {
             actor: "cli:bench".to_owned(),
