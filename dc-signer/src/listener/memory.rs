@@ -22,11 +22,11 @@ pub fn most_memory(listen: &Listen) -> usize {
 /// The service itself, with its database and its tables of limits.
 const BASE: usize = 192 * 1024 * 1024;
 /// A connection: TLS and HTTP, a window of unread bodies, and answers that nobody reads.
-const CONNECTION: usize = 200 * 1024;
+const CONNECTION: usize = 216 * 1024;
 /// A request in progress, with its body.
 const REQUEST: usize = 96 * 1024;
 /// A handshake in progress: the longest message that TLS allows here, whole and in its records.
-const HANDSHAKE: usize = 160 * 1024;
+const HANDSHAKE: usize = 128 * 1024;
 
 /// Bytes of an HTTP/1.1 head; beyond, hyper answers 431.
 pub(super) const MAX_HEAD: usize = 16 * 1024;
