@@ -61,7 +61,10 @@ impl Args {
             eprintln!("error: {fault}");
         }
         match last {
-            None => print(&format!("nothing is wrong with {}{by}", self.config.display())),
+            None => print(&format!(
+                "nothing is wrong with {}{by}",
+                self.config.display()
+            )),
             // One line each: the last is what the command fails with.
             Some(why) => Err(Fault::NotReady { why }.into()),
         }

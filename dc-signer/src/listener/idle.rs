@@ -168,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_waits_for_its_answer_is_not_silent() {
         let (near, mut far) = duplex(64);
-        let requests = Requests::default();
+        let requests = Requests::none_yet().await;
         let mut near = Idle::new(near, LIMIT, requests.clone());
         let answering = requests.begin();
         let late = async {
@@ -187,7 +187,7 @@ mod tests {
     async fn silence_ends_the_stream_after_the_limit() {
         let (near, _far) = duplex(16);
         let began = Instant::now();
-        let error = Idle::new(near, LIMIT, Requests::default())
+        let error = Idle::new(near, LIMIT, Requests::none_yet().await)
             .read_u8()
             .await
             .unwrap_err();
@@ -198,7 +198,7 @@ mod tests {
     #[tokio::test]
     async fn a_byte_now_and_then_keeps_it_open() {
         let (near, mut far) = duplex(16);
-        let mut near = Idle::new(near, LIMIT, Requests::default());
+        let mut near = Idle::new(near, LIMIT, Requests::none_yet().await);
         for _ in 0..6 {
             tokio::time::sleep(LIMIT / 4).await;
             far.write_u8(7).await.unwrap();
@@ -209,7 +209,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_peer_still_sends_is_thrown_away_until_it_ends_too() {
         let (near, mut far) = duplex(16);
-        let mut near = Idle::new(near, LIMIT, Requests::default());
+        let mut near = Idle::new(near, LIMIT, Requests::none_yet().await);
         let (shut, ()) = tokio::join!(near.shutdown(), async {
             far.write_all(&[7; 100_000]).await.unwrap();
             drop(far);
@@ -221,7 +221,7 @@ mod tests {
     async fn a_peer_that_does_not_end_is_left_after_a_while() {
         let (near, _far) = duplex(16);
         let began = Instant::now();
-        Idle::new(near, LIMIT, Requests::default())
+        Idle::new(near, LIMIT, Requests::none_yet().await)
             .shutdown()
             .await
             .unwrap();
@@ -231,7 +231,7 @@ mod tests {
     #[tokio::test]
     async fn a_peer_that_reads_nothing_ends_it_too() {
         let (near, _far) = duplex(1);
-        let error = Idle::new(near, LIMIT, Requests::default())
+        let error = Idle::new(near, LIMIT, Requests::none_yet().await)
             .write_all(b"two")
             .await
             .unwrap_err();

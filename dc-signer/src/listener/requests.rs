@@ -116,25 +116,27 @@ impl HttpBody for Lasting {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::SocketAddr;
+impl Requests {
+    /// Those of a connection that nobody else has anything to do with.
+    pub(super) async fn none_yet() -> Self {
+        use super::open::{Connections, Entered, Most};
+        let most = || Most { all: 1, of_one: 1 };
+        let from = std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into();
+        match Arc::<Connections>::default().enter(from, most).await {
+            Entered::In(open, _) => Self::of(open.into()),
+            Entered::TooMany => panic!("there is no other"),
+        }
+    }
+}
 
+#[cfg(test)]
+mod tests {
     use http_body_util::BodyExt;
     use tokio::time::{sleep, timeout};
 
     use super::*;
-    use crate::listener::open::{Connections, Entered, Most};
 
     const SHORT: Duration = Duration::from_millis(100);
-
-    async fn none_yet() -> Requests {
-        let most = || Most { all: 1, of_one: 1 };
-        let from = SocketAddr::from(([127, 0, 0, 1], 1)).into();
-        match Arc::<Connections>::default().enter(from, most).await {
-            Entered::In(open, _) => Requests::of(open.into()),
-            Entered::TooMany => panic!("too many"),
-        }
-    }
 
     async fn is_quiet(requests: &Requests) -> bool {
         timeout(3 * SHORT, requests.quiet_for(SHORT)).await.is_ok()
@@ -142,7 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_quiet_once_no_request_is_in_progress() {
-        let requests = none_yet().await;
+        let requests = Requests::none_yet().await;
         let one = requests.begin();
         assert!(!is_quiet(&requests).await);
         drop(one);
@@ -151,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_that_are_answered_at_once_are_requests() {
-        let requests = none_yet().await;
+        let requests = Requests::none_yet().await;
         let busy = async {
             loop {
                 sleep(SHORT / 4).await;
@@ -167,7 +169,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_of_unknown_length_lasts_until_it_has_been_read() {
-        let requests = none_yet().await;
+        let requests = Requests::none_yet().await;
         let known = requests.begin().last_as(Response::new(Body::from("known")));
         assert!(is_quiet(&requests).await);
         let body = Body::new(known.into_body().map_frame(|frame| frame));

@@ -69,7 +69,7 @@ impl<D: Database> Engine<D> {
         recorded: &Recorded,
     ) -> Result<(), Error> {
         match (before, recorded) {
-            (Some(before), Recorded::Now { seq }) if *seq <= before.seq => self.compare().await,
+            (Some(before), Recorded::Now { seq, .. }) if *seq <= before.seq => self.compare().await,
             _ => Ok(()),
         }
     }
