@@ -77,7 +77,7 @@ impl Args {
             } => {
                 let head = backup::accept_older(&config, &act()?).await?;
                 print(&format!(
-                    "accepted, as record {} of the audit log says: devices that were suspended or retired since may get credentials again, so do that anew",
+                    "accepted, as record {} of the audit log says: devices that were suspended or retired since may get credentials again, so do that anew; devices that have not enrolled here wait for 7 days, because they may have enrolled since",
                     head.seq
                 ))
             }

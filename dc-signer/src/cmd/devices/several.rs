@@ -3,9 +3,9 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use dc_signer::Error;
 use dc_signer::protocol::{self, Kind, Problem};
 use dc_signer::registry::{Change, Device};
-use dc_signer::{Error, files};
 use serde_json::json;
 
 use crate::cmd::confirm::confirm;
@@ -127,7 +127,7 @@ fn lines(path: &Path) -> Result<Vec<String>, Error> {
             std::io::stdin().read_to_end(&mut text).map_err(read)?;
             text
         }
-        false => files::read(path)?.to_vec(),
+        false => std::fs::read(path).map_err(read)?,
     };
     let text = String::from_utf8_lossy(&text);
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::names::Zone;
 use crate::registry::{
-    self, Access, Action, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
+    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
     OperatorName, PendingCode, Record, Sha256, SlotState,
 };
 
@@ -29,6 +29,7 @@ mod fleet;
 mod group;
 mod issues;
 mod known;
+mod older;
 mod operators;
 mod queue;
 mod record;
@@ -281,10 +282,8 @@ impl<D: Database> Store for Engine<D> {
 
     async fn accept_older(&self, by: &Act) -> Result<Head, Error> {
         let mut work = Work::begin(&*self.database, &self.node).await?;
-        let entry = work.entry(Action::AcceptOlder, by);
-        work.log(entry);
-        let head = work.head;
-        work.end(Ok(())).await?;
+        let accepted = older::accept(&mut work, by).await;
+        let head = work.end(accepted).await?;
         if let Some(seen) = &self.seen {
             seen.accept(head)?;
         }

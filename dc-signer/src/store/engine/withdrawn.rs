@@ -118,4 +118,4 @@ fn withdrawn(row: &impl Row) -> Result<Withdrawn, Error> {
 
 /// RFC 9345 §4.1.3 (2): no client takes a credential that ends later than this from now. The one a
 /// device was last given may not be the one that ends last.
-const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+pub(super) const LONGEST: Duration = Duration::from_secs(7 * 86_400);

@@ -8,6 +8,7 @@ on_both! {
     an_older_copy_that_is_put_there_while_others_work_is_noticed,
     an_older_copy_that_went_on_by_itself_is_noticed,
     what_was_accepted_is_in_the_log_and_goes_on,
+    what_may_have_been_issued_since_an_older_copy_is_taken_for_valid,
 }
 
 /// Like [`Database::other`], but it keeps how far the log was.
@@ -111,4 +112,26 @@ async fn what_was_accepted_is_in_the_log_and_goes_on(db: &Database) {
     store.ping(0).await.unwrap();
     store.record(issuance(&device, 2)).await.unwrap();
     store.close().await;
+}
+
+async fn what_may_have_been_issued_since_an_older_copy_is_taken_for_valid(db: &Database) {
+    let holding = active(&*db.store, 1).await;
+    db.store.record(issuance(&holding, 1)).await.unwrap();
+    let new = new_device(2);
+    let (news, who) = (std::slice::from_ref(&new), by(NOW));
+    let added = db.store.add_devices(news, &who);
+    assert_eq!(added.await.unwrap(), [Added::New]);
+    db.store.accept_older(&by(NOW)).await.unwrap();
+    let over = NOW + 7 * 86_400;
+    let holding = by_id(&*db.store, holding.id).await;
+    assert_eq!(holding.held_until(at(NOW)), Some(at(over)));
+    assert_eq!(holding.waits_until(at(NOW)), None);
+    // It shows what it was given since, which nobody here knows.
+    let newer = key("a credential since");
+    let its = key("its key");
+    assert!(!holding.looks_cloned(Some(&newer), &its, at(NOW + 86_400)));
+    let waiting = by_id(&*db.store, new.id).await;
+    let enrol = Change::Enrol { key: key("it") };
+    assert!(waiting.apply(&enrol, at(over)).is_err());
+    assert!(waiting.apply(&enrol, at(over + 1)).is_ok());
 }
