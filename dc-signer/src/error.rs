@@ -15,29 +15,11 @@ mod text;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// Another agent is at work on the same folder.
+    /// An agent cannot work with its configuration or its folders.
     #[cfg(feature = "agent")]
-    AgentRunning {
-        /// The file that it holds.
-        path: PathBuf,
-    },
-    /// An agent's configuration says something that cannot be done.
-    #[cfg(feature = "agent")]
-    BadAgentConfig {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1 on; 0 for the file as a whole.
-        line: usize,
-        /// What is wrong with it.
-        wrong: crate::agent::Wrong,
-    },
-    /// A file that an agent keeps for itself is not the JSON that it should be.
-    #[cfg(feature = "agent")]
-    BadAgentFile {
-        /// The file.
-        path: PathBuf,
-        /// Where reading it stopped.
-        source: serde_json::Error,
+    Agent {
+        /// Why not.
+        source: crate::agent::AgentError,
     },
     /// A delegation certificate cannot be used, or not now.
     BadCertificate {
@@ -214,12 +196,6 @@ pub enum Error {
         given: String,
         /// What it should be.
         valid: UniqueName<'static>,
-    },
-    /// A device's identity folder is on a file system that has no symbolic links.
-    #[cfg(feature = "agent")]
-    NoLinks {
-        /// The folder.
-        path: PathBuf,
     },
     /// A server did not get as far as a handshake.
     #[cfg(feature = "tools")]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustls::RootCertStore;
 use serde::Deserialize;
 
+use super::AgentError;
 use super::group;
 use super::hook::Hook;
 use crate::error::Error;
@@ -123,7 +124,7 @@ struct HookTable {
 impl Config {
     /// Reads a file, and the roots that it names; paths in it are relative to its folder.
     ///
-    /// Fails with [`Error::BadAgentConfig`], and with what reading the files fails with.
+    /// Fails with [`AgentError::BadConfig`], and with what reading the files fails with.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let text = files::read(path)?;
         let base = path.parent().unwrap_or_else(|| Path::new(""));
@@ -134,11 +135,8 @@ impl Config {
 }
 
 fn bad(path: &Path, line: usize, wrong: Wrong) -> Error {
-    Error::BadAgentConfig {
-        path: path.into(),
-        line,
-        wrong,
-    }
+    let path = path.into();
+    AgentError::BadConfig { path, line, wrong }.into()
 }
 
 fn parse(text: &[u8]) -> Result<File, (usize, Wrong)> {

@@ -9,6 +9,7 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use super::AgentError;
 use super::folder::{ASIDE, Folder, NEW_LINK, Unit, number, remove_all, unit_name, write_failed};
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
@@ -128,15 +129,14 @@ impl Folder {
 
     /// Makes a unit the current one, in one step, whatever `current` is.
     ///
-    /// Fails with [`Error::NoLinks`] on a file system that has no links, and with [`Error::Write`].
+    /// Fails with [`AgentError::NoLinks`] on a file system that has no links, and with [`Error::Write`].
     pub fn point_to(&self, number: u64) -> Result<(), Error> {
         let (new, current) = (self.path.join(NEW_LINK), self.current());
         remove_all(&new)?;
         symlink(unit_name(number), &new).map_err(|source| match source.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported if self.has_no_links() => {
-                Error::NoLinks {
-                    path: self.path.clone(),
-                }
+                let path = self.path.clone();
+                AgentError::NoLinks { path }.into()
             }
             _ => write_failed(&current, source),
         })?;

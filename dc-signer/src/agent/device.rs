@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pki_types::{SignatureVerificationAlgorithm, UnixTime};
 
+use super::AgentError;
 use super::client::Word;
 use super::clock::{Clock, Judge, Reading, Told, Verdict};
 use super::config::Config;
@@ -57,7 +58,7 @@ impl Agent {
     /// Takes over a device's folders, which it makes if they are not there, and the enrolment key in
     /// them.
     ///
-    /// `report` is told what happens. Fails with [`Error::AgentRunning`], and if the folders or the key
+    /// `report` is told what happens. Fails with [`AgentError::Running`], and if the folders or the key
     /// can neither be read nor made.
     pub fn open(
         config: Config,
@@ -364,7 +365,7 @@ fn lock(folder: &Path) -> Result<File, Error> {
     let file = File::open(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::AgentRunning { path }),
+        Err(TryLockError::WouldBlock) => Err(AgentError::Running { path }.into()),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }

@@ -19,6 +19,7 @@ use dc_core::pem::StoredCredential;
 use pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 
+use super::AgentError;
 use super::keys::Key;
 use super::verify::Checked;
 use crate::delegation::{CHAIN, KEY, read_chain};
@@ -122,7 +123,7 @@ impl Folder {
 
     /// Reads a unit.
     ///
-    /// Fails as reading its files does, and with [`Error::BadAgentFile`] or
+    /// Fails as reading its files does, and with [`AgentError::BadFile`] or
     /// [`Error::BadCredential`] if one is not what its name says.
     pub fn load(&self, number: u64) -> Result<Unit, Error> {
         self.read(&self.unit(number), number)
@@ -134,7 +135,7 @@ impl Folder {
             .map_err(|source| Error::BadCredential { path, source })?;
         let path = folder.join(META);
         let meta = serde_json::from_slice(&files::read(&path)?)
-            .map_err(|source| Error::BadAgentFile { path, source })?;
+            .map_err(|source| AgentError::BadFile { path, source })?;
         Ok(Unit {
             number,
             chain: read_chain(&folder.join(CHAIN))?,
@@ -171,7 +172,7 @@ impl Folder {
         let key = key.pem();
         let path = self.path.join(META);
         let meta = serde_json::to_vec_pretty(meta)
-            .map_err(|source| Error::BadAgentFile { path, source })?;
+            .map_err(|source| AgentError::BadFile { path, source })?;
         let contents = [
             chain.as_bytes(),
             credentials.as_bytes(),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::AgentError;
 use super::clock::Told;
 use super::schedule::Wait;
 use crate::error::Error;
@@ -142,7 +143,7 @@ impl StateFile {
         }
         let read = files::read(&path).and_then(|text| {
             serde_json::from_slice::<State>(&text)
-                .map_err(|source| Error::BadAgentFile { path, source })
+                .map_err(|source| AgentError::BadFile { path, source }.into())
         });
         match read {
             Ok(state) => {
@@ -162,7 +163,7 @@ impl StateFile {
         }
         let path = self.folder.join(NAME);
         let json = serde_json::to_vec_pretty(state)
-            .map_err(|source| Error::BadAgentFile { path, source })?;
+            .map_err(|source| AgentError::BadFile { path, source })?;
         let file = NewFile {
             name: NAME,
             contents: &json,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
+use super::AgentError;
 use super::clock::Reading;
 use super::folder::{Meta, Unit};
 use super::state::{LastFailure, State};
@@ -239,7 +240,7 @@ impl StatusFile {
     pub fn save(&mut self, status: &Status) -> Result<(), Error> {
         let path = self.folder.join(NAME);
         let json = serde_json::to_string_pretty(status)
-            .map_err(|source| Error::BadAgentFile { path, source })?;
+            .map_err(|source| AgentError::BadFile { path, source })?;
         if self.written.as_ref() == Some(&json) {
             return Ok(());
         }

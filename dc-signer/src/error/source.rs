@@ -6,11 +6,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             #[cfg(feature = "agent")]
-            Self::AgentRunning { .. } | Self::NoLinks { .. } => None,
-            #[cfg(feature = "agent")]
-            Self::BadAgentConfig { wrong, .. } => Some(wrong),
-            #[cfg(feature = "agent")]
-            Self::BadAgentFile { source, .. } => Some(source),
+            Self::Agent { source } => Some(source),
             #[cfg(feature = "agent")]
             Self::TlsSetup { source } => Some(source),
             #[cfg(any(feature = "agent", feature = "service"))]

@@ -10,29 +10,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             #[cfg(feature = "agent")]
-            Self::AgentRunning { path } => write!(
-                f,
-                "another agent holds {}: end it, or give this one folders of its own",
-                path.display()
-            ),
-            #[cfg(feature = "agent")]
-            Self::BadAgentConfig {
-                path,
-                line: 0,
-                wrong,
-            } => write!(f, "{}: {wrong}", path.display()),
-            #[cfg(feature = "agent")]
-            Self::BadAgentConfig { path, line, wrong } => {
-                write!(f, "{}, line {line}: {wrong}", path.display())
-            }
-            #[cfg(feature = "agent")]
-            Self::BadAgentFile { path, source } => {
-                write!(
-                    f,
-                    "{} is not as the agent wrote it: {source}",
-                    path.display()
-                )
-            }
+            Self::Agent { source } => fmt::Display::fmt(source, f),
             Self::BadCertificate { path, source } => {
                 write!(f, "{}, first certificate: {source}", path.display())
             }
@@ -126,12 +104,6 @@ impl fmt::Display for Error {
                 f,
                 "{} has no chain.pem and key.pem: put the delegation certificate's there; 'dc-signer csr' makes the request for one",
                 folder.display()
-            ),
-            #[cfg(feature = "agent")]
-            Self::NoLinks { path } => write!(
-                f,
-                "{} is on a file system without symbolic links, which servers follow: put 'identity' on another one",
-                path.display()
             ),
             Self::MissingPem { path, label } => write!(
                 f,
