@@ -44,8 +44,9 @@ impl Owned {
     fn new() -> Option<Self> {
         let (service, stranger) = (user("www-data"), user("nobody"));
         let (Some(service), Some(stranger), 0) = (service, stranger, me()) else {
-            eprintln!(
-                "left out: only root can run commands as others, with the users www-data and nobody"
+            dc_apparatus::left_out(
+                "commands of other users",
+                "only root can run them, with the users www-data and nobody",
             );
             return None;
         };

@@ -14,7 +14,10 @@ fn user() -> Option<(u32, u32)> {
     let mut number = || fields.next()?.parse().ok();
     let found = number().zip(number());
     if found.is_none() || Path::new("/proc/self").metadata().unwrap().uid() != 0 {
-        eprintln!("left out: only root can run a service as another user, www-data");
+        dc_apparatus::left_out(
+            "a service of another user",
+            "only root can run it, with the user www-data",
+        );
         return None;
     }
     found
@@ -51,7 +54,7 @@ fn a_reload_says_which_key_is_closed_and_whose_it_is() {
     let words = [
         "permission denied, because it belongs to root:root with mode 0600",
         "key.pem",
-        "cpe.example.com cannot use the key of its next delegation certificate (slot 2)",
+        "slot 2 of cpe.example.com, which is next, cannot be used",
     ];
     rig.wait_until("it is missed at the start", || {
         words.iter().all(|words| rig.log().contains(words))

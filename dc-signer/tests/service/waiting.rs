@@ -5,6 +5,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use dc_apparatus::{Part, have};
 use dc_signer::dev::Dev;
 use tempfile::TempDir;
 
@@ -116,8 +117,7 @@ fn a_server_that_says_nothing_is_waited_for() {
 
 #[test]
 fn a_server_that_comes_up_is_used_and_what_waiting_does_not_mend_is_an_error_at_once() {
-    if std::env::var("DC_SIGNER_TEST_POSTGRES").is_ok_and(|text| text == "skip") {
-        eprintln!("skipped: tests with PostgreSQL, as DC_SIGNER_TEST_POSTGRES says");
+    if !have(Part::Postgres) {
         return;
     }
     let server = Own::start();
