@@ -69,7 +69,7 @@ proptest! {
         prop_assert!(info.bytes_max as usize <= input.len());
         let file = pem::write(Form::Rfc9345, &input);
         let info = measure(|| drop(pem::read(file.as_bytes())));
-        // The base64 without its line ends may grow by doubling, next to what is in it.
-        prop_assert!(info.bytes_max as usize <= 4 * file.len());
+        // The base64 without its line ends next to what is in it, and two lists of blocks, with room for four each at first.
+        prop_assert!(info.bytes_max as usize <= 4 * file.len() + 1024);
     }
 }

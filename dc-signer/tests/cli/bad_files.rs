@@ -308,7 +308,11 @@ fn a_folder_that_cannot_be_written_is_named() {
     let sandbox = Sandbox::with_vendor();
     sandbox.write("file", "mine");
     // Permissions would not do: tests may run as root.
-    for out in ["file", "file/out", "/proc/out"] {
+    for (out, named) in [
+        ("file", "file"),
+        ("file/out", "file: "),
+        ("/proc/out", "/proc/out"),
+    ] {
         let before = sandbox.names(".");
         let arguments = [
             "issue",
@@ -321,7 +325,7 @@ fn a_folder_that_cannot_be_written_is_named() {
         ];
         sandbox
             .run(&arguments)
-            .refused(&[&format!("cannot write {out}")]);
+            .refused(&[&format!("cannot write {named}")]);
         assert_eq!(sandbox.names("."), before);
     }
     assert_eq!(sandbox.read("file"), "mine");

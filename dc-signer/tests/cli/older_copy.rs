@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use dc_apparatus::{Part, have};
+
 use crate::postgres::Own;
 use crate::sandbox::{Outcome, Sandbox};
 
@@ -18,8 +20,7 @@ impl Signer {
 
     /// None, and it says so, if tests with PostgreSQL are skipped.
     fn postgres() -> Option<Self> {
-        if std::env::var("DC_SIGNER_TEST_POSTGRES").is_ok_and(|text| text == "skip") {
-            eprintln!("skipped: tests with PostgreSQL, as DC_SIGNER_TEST_POSTGRES says");
+        if !have(Part::Postgres) {
             return None;
         }
         let signer = Self::new(Some(Own::start()));
@@ -85,7 +86,8 @@ impl Signer {
     /// Keeps a copy, retires the device, keeps that too, and puts the older one back.
     fn put_back(&self) {
         self.copy("postgres", "older");
-        self.run(&["devices", "retire", "stolen"]).succeeded();
+        self.run(&["devices", "retire", "stolen", "--yes"])
+            .succeeded();
         self.copy("postgres", "newer");
         self.copy("older", "postgres");
         assert_eq!(self.state(), "preregistered");
@@ -121,7 +123,8 @@ impl Signer {
         let accepted = self.run(&["restore", "--accept-older"]).succeeded();
         assert!(accepted.contains("do that anew"), "{accepted}");
         self.run(&["restore", "--check"]).succeeded();
-        self.run(&["devices", "retire", "stolen"]).succeeded();
+        self.run(&["devices", "retire", "stolen", "--yes"])
+            .succeeded();
         self.run(&["audit", "verify"]).succeeded();
     }
 }
@@ -172,7 +175,9 @@ fn an_older_database_on_a_server_is_accepted_when_told_so() {
 fn restore_takes_no_older_backup_for_a_file_that_is_gone() {
     let signer = Signer::sqlite();
     signer.run(&["backup", "monday"]).succeeded();
-    signer.run(&["devices", "retire", "stolen"]).succeeded();
+    signer
+        .run(&["devices", "retire", "stolen", "--yes"])
+        .succeeded();
     fs::remove_file(signer.sandbox.path("data/dc-signer.db")).unwrap();
     signer
         .run(&["restore", "monday"])
@@ -181,7 +186,9 @@ fn restore_takes_no_older_backup_for_a_file_that_is_gone() {
         .run(&["restore", "monday", "--lose-newer"])
         .succeeded();
     signer.run(&["restore", "--check"]).succeeded();
-    signer.run(&["devices", "retire", "stolen"]).succeeded();
+    signer
+        .run(&["devices", "retire", "stolen", "--yes"])
+        .succeeded();
 }
 
 #[test]
@@ -194,7 +201,9 @@ fn a_backup_beside_a_server_has_the_secrets_and_keys() {
         assert!(said.contains(words), "{said}");
     }
     signer.copy("postgres", "monday");
-    signer.run(&["devices", "retire", "stolen"]).succeeded();
+    signer
+        .run(&["devices", "retire", "stolen", "--yes"])
+        .succeeded();
     let folder = signer.sandbox.names("monday/delegations").remove(0);
     let key = format!("data/delegations/{folder}/key.pem");
     let key = signer.sandbox.read(&key);
