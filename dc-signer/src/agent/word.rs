@@ -7,6 +7,7 @@
 
 use super::client::{Answer, Client, Trouble, Trust, Word};
 use super::clock::Verdict;
+use super::config::Enrolment;
 use super::device::Agent;
 use super::enrol;
 use super::event::Event;
@@ -151,6 +152,8 @@ impl Agent {
             // Who has nothing to lose by it asks a signer whose certificate has ended what time it is.
             may_be_late: !reading.verdict.is_good()
                 || !wall.is_some_and(|wall| self.is_accepted_at(wall)),
+            sends_code: with == With::Enrolling
+                && matches!(self.config.enrolment, Enrolment::Code(_)),
         };
         let key = self.enrolment_key(with);
         enrol::who(&self.config.enrolment, key)

@@ -36,6 +36,12 @@ fn a_device_enrols_whatever_its_clock_says() {
         device.set_clock(jump);
         let mut agent = device.boot();
         agent.turn();
+        if jump == off(10 * YEAR, true) {
+            refuses_to_send_its_code(&device, &agent);
+            device.set_clock(0);
+            signer.pass(60);
+            agent.turn();
+        }
         assert_eq!(
             agent.status().level,
             Level::Fine,
@@ -43,11 +49,19 @@ fn a_device_enrols_whatever_its_clock_says() {
             device.log
         );
         device.accepted();
-        assert_eq!(
-            agent.status().clock.is_some(),
-            jump.unsigned_abs() > 4 * HOUR,
-            "{jump}"
-        );
+        let is_off = device.clock_is_off_by() > 4 * HOUR;
+        assert_eq!(agent.status().clock.is_some(), is_off, "{jump}");
+    }
+}
+
+/// By the device's clock the signer's certificate has ended: that is told, with both times and what to do.
+fn refuses_to_send_its_code(device: &Device, agent: &Agent) {
+    let status = agent.status();
+    assert_eq!(device.signer.requests(), 0, "nothing was sent");
+    assert_eq!(status.level, Level::Lost);
+    let reason = status.reason.unwrap();
+    for said in ["it ended at 20", "and it is 20", "set the clock"] {
+        assert!(reason.contains(said), "{reason}");
     }
 }
 
@@ -251,9 +265,63 @@ fn a_device_that_was_never_in_enrols_with_a_clock_half_a_year_ahead_or_behind() 
         device.set_clock(off(182 * DAY, ahead));
         let mut agent = device.boot();
         agent.turn();
+        if ahead {
+            refuses_to_send_its_code(&device, &agent);
+            device.set_clock(0);
+            signer.pass(60);
+            agent.turn();
+        }
         assert_eq!(agent.status().level, Level::Fine, "{:?}", device.log);
         device.accepted();
     }
+}
+
+#[test]
+fn a_thief_with_an_ended_certificate_gets_no_code_of_a_device_whose_clock_is_right() {
+    // Within a year of the build, and after it.
+    for signer in [Signer::start(), later()] {
+        let device = Device::new(&signer);
+        signer.is_robbed(91);
+        let mut agent = device.boot();
+        for (says, lie) in [
+            (signer.now(), Lie::Issues),
+            (signer.now() - 20 * DAY, Lie::Issues),
+            (signer.now() - 20 * DAY, Lie::Refuses),
+        ] {
+            signer.set(Mood::Stolen(says, lie));
+            agent.turn();
+            refuses_to_send_its_code(&device, &agent);
+            signer.pass(HOUR);
+        }
+        signer.set(Mood::Good);
+        signer.pass(HOUR);
+        agent.turn();
+        device.accepted();
+    }
+}
+
+/// It listens to what such a thief says about the time, because nothing can be lost by that; but whatever was said.
+#[test]
+fn a_thief_with_an_ended_certificate_gets_no_code_of_a_device_that_enrols_again() {
+    let signer = later();
+    let device = Device::new(&signer);
+    device.boot().turn();
+    signer.pass(20 * DAY);
+    signer.is_robbed(94);
+    device.give_code(&signer.new_code());
+    let enrolled = signer.enrolments();
+    signer.set(Mood::Stolen(signer.now() - 20 * DAY, Lie::Issues));
+    let mut agent = device.boot();
+    let end = signer.now() + DAY;
+    while signer.now() < end {
+        signer.pass(agent.turn().as_secs());
+    }
+    assert_eq!(signer.enrolments(), enrolled, "{:?}", device.log);
+    signer.set(Mood::Good);
+    signer.pass(HOUR);
+    agent.turn();
+    device.accepted();
+    assert_eq!(signer.enrolments(), enrolled + 1, "{:?}", device.log);
 }
 
 #[test]

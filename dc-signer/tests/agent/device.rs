@@ -109,6 +109,10 @@ impl Device {
         self.off.store(off, Ordering::SeqCst);
     }
 
+    pub(crate) fn clock_is_off_by(&self) -> u64 {
+        self.off.load(Ordering::SeqCst).unsigned_abs()
+    }
+
     fn clock(&self) -> TestClock {
         TestClock {
             signer: self.signer.clone(),

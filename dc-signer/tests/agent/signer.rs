@@ -89,6 +89,7 @@ struct Inner {
     requests: AtomicU32,
     issued: AtomicU32,
     polls: AtomicU32,
+    enrolments: AtomicU32,
     at_once: AtomicU32,
     most_at_once: AtomicU32,
 }
@@ -154,6 +155,7 @@ impl Signer {
             requests: AtomicU32::new(0),
             issued: AtomicU32::new(0),
             polls: AtomicU32::new(0),
+            enrolments: AtomicU32::new(0),
             at_once: AtomicU32::new(0),
             most_at_once: AtomicU32::new(0),
         });
@@ -244,6 +246,11 @@ impl Signer {
         self.inner.issued.load(Ordering::SeqCst)
     }
 
+    /// How often somebody has asked to be let in, whatever came of it.
+    pub(crate) fn enrolments(&self) -> u32 {
+        self.inner.enrolments.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn polls(&self) -> u32 {
         self.inner.polls.load(Ordering::SeqCst)
     }
@@ -304,6 +311,9 @@ impl Signer {
             .subject_public_key_info()
             .to_vec();
         self.inner.requests.fetch_add(1, Ordering::SeqCst);
+        if head.starts_with("POST /v1/enroll ") {
+            self.inner.enrolments.fetch_add(1, Ordering::SeqCst);
+        }
         let (status, extra, body) = self.answer(&head, &body, &key, mood);
         if matches!(mood, Mood::LosesAnswers) {
             return Ok(());

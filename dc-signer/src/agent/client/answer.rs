@@ -255,7 +255,7 @@ fn write_reason(f: &mut fmt::Formatter<'_>, source: &ureq::Error) -> fmt::Result
             not_after,
         })) => write!(
             f,
-            "its certificate has expired: it ended at {}, and it is {} here: renew it, or set this device's clock",
+            "its certificate has expired: it ended at {}, and it is {} here: set the clock of this device if that is wrong, or else renew the certificate",
             Moment(*not_after),
             Moment(*time)
         ),

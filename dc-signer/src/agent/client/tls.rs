@@ -32,6 +32,9 @@ pub struct Trust {
     pub floor: u64,
     /// Whether `now` may be too late, so that a certificate that has ended then may be the right one.
     pub may_be_late: bool,
+    /// Whether what is sent lets in whoever gets it. Then no certificate is taken that has ended by the device's own
+    /// clock, whatever anybody has said since.
+    pub sends_code: bool,
 }
 
 /// Who the device is.
@@ -181,7 +184,7 @@ impl fmt::Debug for Word {
 /// that is believed in shows that it is later: no old one can. One that is valid by the device's own clock may be the
 /// right one, and while the time may be too late, so may one that has ended, but not before the floor. What such a
 /// signer says counts only with a time at which its certificate is valid; what it issues is checked against other
-/// roots, at that time.
+/// roots, at that time. Only an activation code cannot be taken back: whoever has it is the device.
 #[derive(Debug)]
 struct Verifier {
     inner: Arc<WebPkiServerVerifier>,
@@ -190,6 +193,15 @@ struct Verifier {
 }
 
 impl Verifier {
+    /// Fails if a code would be sent to somebody whose certificate is over, unless the device's clock cannot be right.
+    fn guard_code(&self, word: &Word) -> Result<(), TlsError> {
+        let wall = self.trust.wall.filter(|_| self.trust.sends_code);
+        match wall.map(|wall| word.check(wall)) {
+            Some(Err(error)) if has_ended(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     fn may_be_valid(&self, word: &Word) -> bool {
         let Trust {
             roots: _,
@@ -197,10 +209,21 @@ impl Verifier {
             wall,
             floor,
             may_be_late,
+            sends_code: _,
         } = self.trust;
         let other = |moment: u64| moment >= floor && (moment > now || may_be_late);
         wall.is_some_and(|wall| word.is_valid(wall)) || word.nearest(now).is_some_and(other)
     }
+}
+
+/// Whether a chain is refused because one of its certificates has ended.
+pub(super) fn has_ended(error: &TlsError) -> bool {
+    matches!(
+        error,
+        TlsError::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. }
+        )
+    )
 }
 
 impl ServerCertVerifier for Verifier {
@@ -219,6 +242,7 @@ impl ServerCertVerifier for Verifier {
             name: server_name.to_owned(),
             doubt: None,
         };
+        self.guard_code(&word)?;
         word.doubt = word.check(self.trust.now).err();
         match &word.doubt {
             Some(error) if !self.may_be_valid(&word) => return Err(error.clone()),
