@@ -118,6 +118,7 @@ impl Agent {
     /// The same, but waits for nothing of this device's any more once `stop` says that the process is to end.
     pub fn turn_until(&mut self, stop: &mut Stop) -> Duration {
         self.look_at_folder();
+        self.look_at_code();
         self.look_at_clock();
         if self.due_in() > 0 && (self.poll_in() == 0 || self.asks_in() == Some(0)) {
             self.ask_for_time();

@@ -58,16 +58,23 @@ pub fn what_to_ask(enrolment: &Enrolment, state: &State) -> Result<Ask, Error> {
             None => Ask::Enrol(None),
             Some(_) => Ask::Renew,
         },
-        // A device that is in needs its code no more.
-        Enrolment::Code(path) if !files::exists(path) => Ask::Renew,
-        Enrolment::Code(path) => {
-            let code = Code(read_code(path)?);
-            match state.used_code == Some(code.sha256()) {
-                true => Ask::Renew,
-                false => Ask::Enrol(Some(code)),
-            }
-        }
+        Enrolment::Code(path) => match code(path)? {
+            Some(code) if state.used_code != Some(code.sha256()) => Ask::Enrol(Some(code)),
+            // A device that is in needs its code no more.
+            _ => Ask::Renew,
+        },
     })
+}
+
+/// The code in a file; none if the file is not there, or has been emptied.
+///
+/// Fails with [`Error::Read`] and [`Error::TooLarge`].
+pub fn code(path: &Path) -> Result<Option<Code>, Error> {
+    if !files::is_there(path)? {
+        return Ok(None);
+    }
+    let text = read_code(path)?;
+    Ok((!text.is_empty()).then_some(Code(text)))
 }
 
 /// Reads a code as editors write it: with white space around it, and what some put in front of all text.
@@ -102,15 +109,27 @@ pub fn fingerprint(config: &Config) -> String {
     match &config.enrolment {
         Enrolment::Known => {}
         Enrolment::Code(path) => {
-            let code = read_code(path).unwrap_or_default();
-            all.extend_from_slice(code.as_bytes());
+            add(
+                &mut all,
+                path,
+                read_code(path).map(|code| code.as_bytes().to_vec().into()),
+            );
         }
-        Enrolment::Manufacturer { chain, key: _ } => {
-            let chain = files::read(chain).unwrap_or_default();
-            all.extend_from_slice(&chain);
-        }
+        Enrolment::Manufacturer { chain, key: _ } => add(&mut all, chain, files::read(chain)),
     }
     sha256(&all)
+}
+
+/// What is not there, what cannot be read and what is empty are not the same.
+fn add(all: &mut Vec<u8>, path: &Path, read: Result<Zeroizing<Vec<u8>>, Error>) {
+    match read {
+        Ok(contents) => {
+            all.push(b'+');
+            all.extend_from_slice(&contents);
+        }
+        Err(_) if files::exists(path) => all.push(b'?'),
+        Err(_) => all.push(b'-'),
+    }
 }
 
 /// Whether an enrolment that is refused like this may have gone through before: then its answer was
@@ -181,6 +200,30 @@ mod tests {
             fs::write(&path, bytes).unwrap();
             assert_eq!(read_code(&path).unwrap().as_str(), "ABCD-EFGH");
         }
+    }
+
+    #[test]
+    fn a_code_that_is_gone_empty_or_closed_is_not_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("code");
+        let hash = || {
+            let mut all = Vec::new();
+            add(&mut all, &path, files::read(&path));
+            all
+        };
+        let mut seen = vec![hash()];
+        fs::write(&path, "").unwrap();
+        assert!(code(&path).unwrap().is_none());
+        seen.push(hash());
+        fs::write(&path, "?").unwrap();
+        seen.push(hash());
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(code(&path).is_err());
+        seen.push(hash());
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 4);
     }
 
     #[test]

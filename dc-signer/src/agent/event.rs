@@ -14,6 +14,11 @@ use crate::error::Error;
 pub enum Event {
     /// What is thought of the clock has changed.
     Clock(Verdict),
+    /// The device renews without its activation code, which is good for nothing.
+    Code {
+        /// Why.
+        why: String,
+    },
     /// A request failed.
     Failed {
         /// Why.
@@ -104,7 +109,8 @@ impl Event {
             Self::Failed { trouble, .. } => {
                 trouble.failure() == super::schedule::Failure::Permanent
             }
-            Self::HookFailed { .. }
+            Self::Code { .. }
+            | Self::HookFailed { .. }
             | Self::NotMended { .. }
             | Self::Recovered { .. }
             | Self::Setback { .. }
@@ -160,7 +166,7 @@ impl fmt::Display for Event {
             }
             #[cfg(feature = "self-check")]
             Self::Served { number } => write!(f, "the server serves dc-{number}"),
-            Self::SignersClock { why } => f.write_str(why),
+            Self::Code { why } | Self::SignersClock { why } => f.write_str(why),
             Self::Stands { level, reason } => {
                 write!(f, "the device is {level}")?;
                 match reason {

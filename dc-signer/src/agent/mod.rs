@@ -24,6 +24,7 @@
 mod after;
 pub mod client;
 pub mod clock;
+mod code;
 pub mod config;
 pub mod current;
 mod device;

@@ -2,7 +2,7 @@
 
 use super::client::Trouble;
 use super::device::Agent;
-use super::enrol::{self, Ask, Code};
+use super::enrol::{Ask, Code};
 use super::event::Event;
 use super::folder::Meta;
 use super::keys::{self, Key};
@@ -23,16 +23,10 @@ impl Agent {
         }
     }
 
-    /// Whether there is an activation code that has not been used.
-    pub(super) fn wants_to_enrol(&self) -> bool {
-        let ask = enrol::what_to_ask(&self.config.enrolment, &self.state);
-        matches!(ask, Ok(Ask::Enrol(_)))
-    }
-
     fn request(&mut self) -> Result<(), Trouble> {
         let local = |source| Trouble::Local { source };
         let (key, pending) = self.prepare().map_err(local)?;
-        let ask = enrol::what_to_ask(&self.config.enrolment, &self.state).map_err(local)?;
+        let ask = self.what_to_ask().map_err(local)?;
         let answer = self.ask(&pending, &ask)?;
         self.install(&answer.credentials, &key)?;
         self.state.device = Some(answer.credentials.device);
@@ -52,7 +46,7 @@ impl Agent {
         let code = code.as_ref();
         let client = self.client(With::Enrolling)?;
         let enrol = request::enroll(pending, code.map(Code::as_str));
-        let refused = match self.heard(client.enroll(&enrol)) {
+        let trouble = match self.heard(client.enroll(&enrol)) {
             Ok(credentials) => {
                 return Ok(Asked {
                     credentials,
@@ -62,16 +56,16 @@ impl Agent {
             }
             Err(trouble) => trouble,
         };
-        let Trouble::Refused { problem, .. } = &refused else {
-            return Err(refused);
-        };
-        if !enrol::may_be_in_already(problem.kind()) {
-            return Err(refused);
+        if !self.renews_instead(&trouble) {
+            return Err(trouble);
         }
         match self.ask_to_renew(pending) {
-            Ok(asked) => Ok(Asked { code, ..asked }),
+            Ok(asked) => Ok(Asked {
+                code: self.set_aside(code, &trouble),
+                ..asked
+            }),
             // What is wrong with the code says more than that the device is not in.
-            Err(Trouble::Refused { .. }) => Err(refused),
+            Err(Trouble::Refused { .. }) => Err(trouble),
             Err(trouble) => Err(trouble),
         }
     }

@@ -18,6 +18,8 @@ pub struct State {
     pub device: Option<String>,
     /// The SHA-256 of the activation code that was used, so that a new one is noticed.
     pub used_code: Option<String>,
+    /// What is wrong with the activation code of a device that is in; none if nothing is.
+    pub code_trouble: Option<CodeTrouble>,
     /// When the enrolment key was first used; none before.
     pub enrolment_key_since: Option<u64>,
     /// Whether the signer knows the next enrolment key as well as this one.
@@ -51,6 +53,15 @@ pub struct State {
     pub checked: Option<u64>,
     /// The next look at what is served, and what was wrong with the last one.
     pub self_check: Option<SelfCheck>,
+}
+
+/// An activation code that is good for nothing.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct CodeTrouble {
+    /// The SHA-256 of the code; none if it cannot even be read.
+    pub sha256: Option<String>,
+    /// What is wrong with it, for people.
+    pub detail: String,
 }
 
 /// What failed.

@@ -169,7 +169,8 @@ fn judge(
         _ => None,
     };
     let failure = failure.map(|failure| failure.detail.clone());
-    let all = [own, fault.map(ToOwned::to_owned), failure];
+    let code = state.code_trouble.as_ref().map(|code| code.detail.clone());
+    let all = [own, fault.map(ToOwned::to_owned), code, failure];
     let reasons: Vec<String> = all.into_iter().flatten().collect();
     (level, (!reasons.is_empty()).then(|| reasons.join("; ")))
 }

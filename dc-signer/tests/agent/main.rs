@@ -7,6 +7,7 @@
 )]
 
 mod clocks;
+mod codes;
 mod device;
 mod disks;
 mod enrolling;

@@ -45,6 +45,8 @@ pub(crate) enum Mood {
     /// Issues, and closes the connection before the answer.
     LosesAnswers,
     Refuses(Kind),
+    /// Lets nobody in, and renews.
+    RefusesToEnrol(Kind),
     /// 503 with Retry-After.
     Busy(u64),
     /// It is not the signer who answers, but who has stolen what it had before, and says that it is this time.
@@ -372,6 +374,9 @@ impl Signer {
             };
         }
         assert!(head.starts_with("POST /v1/enroll "), "{head}");
+        if let Mood::RefusesToEnrol(kind) = mood {
+            return refuse(*kind, String::new());
+        }
         let request: EnrollRequest = serde_json::from_slice(body).unwrap();
         let mut codes = lock(&self.inner.codes);
         let Some(at) = codes

@@ -9,7 +9,7 @@ use ureq::Body;
 use ureq::http::Response;
 use ureq::http::header::{DATE, RETRY_AFTER};
 
-use super::tls::Word;
+use super::tls::{Word, has_ended};
 use crate::agent::schedule::Failure;
 use crate::agent::verify::Untrusted;
 use crate::error::Error;
@@ -169,6 +169,15 @@ impl Trouble {
         }
     }
 
+    /// Whether nothing was sent because a certificate of the signer's has ended.
+    #[must_use]
+    pub fn is_about_an_ended_certificate(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => tls_error(source).is_some_and(has_ended),
+            _ => false,
+        }
+    }
+
     /// Whether the signer does not know the key that it was asked with, or knows another one by now.
     #[must_use]
     pub fn is_about_the_key(&self) -> bool {
@@ -242,14 +251,17 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// A certificate that is not valid now is a matter of two clocks, so both are named.
-fn write_reason(f: &mut fmt::Formatter<'_>, source: &ureq::Error) -> fmt::Result {
-    let inner = match source {
-        ureq::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref()),
+fn tls_error(source: &ureq::Error) -> Option<&TlsError> {
+    match source {
+        ureq::Error::Io(error) => error.get_ref()?.downcast_ref(),
         ureq::Error::Other(error) => error.downcast_ref(),
         _ => None,
-    };
-    match inner {
+    }
+}
+
+/// A certificate that is not valid now is a matter of two clocks, so both are named.
+fn write_reason(f: &mut fmt::Formatter<'_>, source: &ureq::Error) -> fmt::Result {
+    match tls_error(source) {
         Some(TlsError::InvalidCertificate(CertificateError::ExpiredContext {
             time,
             not_after,
