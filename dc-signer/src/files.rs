@@ -13,7 +13,7 @@ use crate::warning::Warning;
 
 mod denied;
 
-pub(crate) use denied::explain;
+pub(crate) use denied::{explain, explain_group, group_name, user_name};
 
 /// Reads a file of at most [`MAX_LEN`] bytes; what was read is wiped when it is dropped.
 ///
@@ -118,7 +118,7 @@ impl Access {
     /// of a mode counts for nothing.
     fn hand_over(self, file: &File, mode: u32) -> io::Result<()> {
         if let Self::Group(group) = self {
-            fchown(file, None, Some(group))?;
+            fchown(file, None, Some(group)).map_err(|source| explain_group(group, source))?;
         }
         file.set_permissions(Permissions::from_mode(mode))
     }
@@ -292,6 +292,7 @@ pub(crate) fn write_failed(path: &Path) -> impl Fn(io::Error) -> Error {
     move |source| {
         let source = match source.raw_os_error() {
             Some(_) => source,
+            None if denied::is_explained(&source) => source,
             // tempfile adds its temporary path, which says nothing to the user.
             None => source.kind().into(),
         };

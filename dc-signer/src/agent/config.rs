@@ -319,7 +319,7 @@ impl fmt::Display for Wrong {
             ),
             Self::NoSuchGroup { given } => write!(
                 f,
-                "key_group is {given:?}, which is no group in /etc/group: make it, or give a number"
+                "key_group is {given:?}, which is no group in /etc/group, and no number of one: make it, or give another one"
             ),
             Self::NotAnAddress { given } => write!(
                 f,

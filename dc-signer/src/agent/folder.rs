@@ -103,6 +103,7 @@ impl Folder {
             return Ok(());
         }
         chown(&self.path, None, Some(group))
+            .map_err(|source| files::explain_group(group, source))
             .and_then(|()| fs::set_permissions(&self.path, Permissions::from_mode(mode | 0o050)))
             .map_err(failed)
     }
@@ -250,10 +251,7 @@ pub(super) fn remove_all(path: &Path) -> Result<(), Error> {
 }
 
 pub(super) fn write_failed(path: &Path, source: io::Error) -> Error {
-    Error::Write {
-        path: path.into(),
-        source,
-    }
+    files::write_failed(path)(source)
 }
 
 const CURRENT: &str = "current";

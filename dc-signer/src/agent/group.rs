@@ -8,7 +8,7 @@ use crate::files;
 /// `None` if there is no such group. Fails as [`files::read`] does.
 pub fn number(given: &str) -> Result<Option<u32>, Error> {
     if let Ok(number) = given.parse() {
-        return Ok(Some(number));
+        return Ok(Some(number).filter(|number| *number != NOBODYS));
     }
     let file = files::read(GROUPS.as_ref())?;
     Ok(find(&String::from_utf8_lossy(&file), given))
@@ -23,6 +23,8 @@ fn find(groups: &str, name: &str) -> Option<u32> {
     })
 }
 
+/// To the system it means that the group stays as it is.
+const NOBODYS: u32 = u32::MAX;
 const GROUPS: &str = "/etc/group";
 
 #[cfg(test)]
@@ -43,6 +45,7 @@ mod tests {
         }
         assert_eq!(number("4711").unwrap(), Some(4711));
         assert_eq!(number("root").unwrap(), Some(0));
+        assert_eq!(number("4294967295").unwrap(), None);
         assert_eq!(number("no such group").unwrap(), None);
     }
 

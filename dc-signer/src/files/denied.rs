@@ -6,16 +6,60 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{error, fmt};
 
-/// Says what is closed, if it was a lack of permission; every other error stays as it is.
+/// Says what is closed, if it was a lack of permission; every other error stays as it is. What is not permitted to
+/// the owner either (EPERM) is no matter of whose it is.
 pub(crate) fn explain(path: &Path, source: io::Error) -> io::Error {
-    match source.kind() {
-        io::ErrorKind::PermissionDenied => match Denied::find(path) {
-            Some(denied) => io::Error::new(io::ErrorKind::PermissionDenied, denied),
-            None => source,
-        },
+    let is_closed = source.kind() == io::ErrorKind::PermissionDenied
+        && source.raw_os_error() != Some(EPERM)
+        && !is_explained(&source);
+    match Denied::find(path).filter(|_| is_closed) {
+        Some(denied) => io::Error::new(io::ErrorKind::PermissionDenied, denied),
+        None => source,
+    }
+}
+
+/// Says why a file of one's own cannot be given to a group, if that is why; every other error stays as it is.
+pub(crate) fn explain_group(group: u32, source: io::Error) -> io::Error {
+    match source.raw_os_error() {
+        Some(EPERM) => io::Error::new(io::ErrorKind::PermissionDenied, NotInGroup { group }),
         _ => source,
     }
 }
+
+/// Whether an error says already why something is not permitted.
+pub(crate) fn is_explained(source: &io::Error) -> bool {
+    let inner = source.get_ref();
+    inner.is_some_and(|inner| inner.is::<Denied>() || inner.is::<NotInGroup>())
+}
+
+/// What people call a user, or the number.
+pub(crate) fn user_name(uid: u32) -> String {
+    name(USERS, uid)
+}
+
+/// The same for a group.
+pub(crate) fn group_name(gid: u32) -> String {
+    name(GROUPS, gid)
+}
+
+/// Only root gives files to a group that its user is not in.
+#[derive(Debug)]
+struct NotInGroup {
+    group: u32,
+}
+
+impl fmt::Display for NotInGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { group } = self;
+        write!(
+            f,
+            "the user who runs this is not in the group {}, which is to read it: add the user to the group and start this again, or name another group",
+            group_name(*group)
+        )
+    }
+}
+
+impl error::Error for NotInGroup {}
 
 /// The first thing on the way to a file that may be what keeps this process out.
 #[derive(Debug)]
@@ -56,7 +100,7 @@ impl fmt::Display for Denied {
             gid,
             mode,
         } = self;
-        let (user, group) = (name(USERS, *uid), name(GROUPS, *gid));
+        let (user, group) = (user_name(*uid), group_name(*gid));
         f.write_str("permission denied, because ")?;
         match on_the_way {
             Some(path) => write!(f, "{}", path.display())?,
@@ -83,6 +127,8 @@ fn find(text: &str, number: u32) -> Option<String> {
     })
 }
 
+/// The same number on every Unix.
+const EPERM: i32 = 1;
 const USERS: &str = "/etc/passwd";
 const GROUPS: &str = "/etc/group";
 
@@ -111,5 +157,17 @@ mod tests {
         assert!(denied.to_string().ends_with("with mode 0700"), "{denied}");
         let other = explain(&path, io::ErrorKind::NotFound.into());
         assert_eq!(other.kind(), io::ErrorKind::NotFound);
+        let closed = explain(&path, io::Error::from_raw_os_error(13));
+        assert!(is_explained(&closed), "{closed}");
+    }
+
+    #[test]
+    fn what_the_owner_may_not_either_is_not_blamed_on_the_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let not_permitted = || io::Error::from_raw_os_error(EPERM);
+        assert!(!is_explained(&explain(folder.path(), not_permitted())));
+        let error = explain_group(0, not_permitted());
+        let error = explain(folder.path(), error).to_string();
+        assert!(error.contains("is not in the group root"), "{error}");
     }
 }
