@@ -77,10 +77,7 @@ impl Folder {
         let kind = match current.symlink_metadata() {
             Ok(metadata) => metadata.file_type(),
             Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
-                return Err(Error::Read {
-                    path: current,
-                    source,
-                });
+                return Err(files::read_failed(&current, source));
             }
             Err(_) => {
                 let fault = (!self.numbers().is_empty()).then_some(Fault::Missing);

@@ -20,6 +20,7 @@ use super::schedule;
 use super::state::{State, StateFile};
 use super::status::{Facts, Level, Status, StatusFile};
 use super::verify::{Checker, Untrusted};
+use super::whose;
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
 
@@ -58,13 +59,14 @@ impl Agent {
     /// Takes over a device's folders, which it makes if they are not there, and the enrolment key in
     /// them.
     ///
-    /// `report` is told what happens. Fails with [`AgentError::Running`], and if the folders or the key
+    /// `report` is told what happens. Fails with [`AgentError::NotRoots`] and [`AgentError::Running`], and if the folders or the key
     /// can neither be read nor made.
     pub fn open(
         config: Config,
         clock: Box<dyn Clock>,
         report: Box<dyn FnMut(&Event)>,
     ) -> Result<Self, Error> {
+        whose::check(&config.state)?;
         files::make_folder(&config.state, Access::Everyone)?;
         files::make_folder(&config.identity, Access::Everyone)?;
         let lock = lock(&config.state)?;
@@ -346,10 +348,7 @@ impl std::fmt::Debug for Agent {
 /// At most one agent works on a folder, so at most one request is under way.
 fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join(LOCK);
-    let failed = |source| Error::Write {
-        path: path.clone(),
-        source,
-    };
+    let failed = files::write_failed(&path);
     if !files::exists(&path) {
         // Nobody else can open it, so nobody else can hold it.
         let file = NewFile {
@@ -363,10 +362,13 @@ fn lock(folder: &Path) -> Result<File, Error> {
         }
     }
     // Only for reading, so that it does not keep a file system from being made read-only.
-    let file = File::open(&path).map_err(failed)?;
+    let file = File::open(&path).map_err(&failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(AgentError::Running { path }.into()),
+        Err(TryLockError::WouldBlock) => {
+            let path = path.clone();
+            Err(AgentError::Running { path }.into())
+        }
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }
@@ -380,7 +382,7 @@ pub(super) fn algorithms() -> &'static [&'static dyn SignatureVerificationAlgori
 
 /// The key that the signer knows the device by.
 pub(super) const ENROLMENT_KEY: &str = "enrolment-key.pem";
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 /// What no credential lives longer than.
 const LONGEST_LIFE: u64 = 7 * 86_400;
 const SHORTEST_NAP: Duration = Duration::from_secs(1);

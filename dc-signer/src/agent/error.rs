@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::config::Wrong;
 use crate::error::Error;
+use crate::files;
 
 /// Why an agent cannot work with its configuration or its folders.
 #[derive(Debug)]
@@ -31,6 +32,15 @@ pub enum AgentError {
         /// The folder.
         path: PathBuf,
     },
+    /// Root is at work in the folder of somebody who could not use what root writes there.
+    NotRoots {
+        /// The state folder.
+        folder: PathBuf,
+        /// Whose it is.
+        uid: u32,
+        /// The group that it belongs to.
+        gid: u32,
+    },
     /// Another agent is at work on the same folder.
     Running {
         /// The file that it holds.
@@ -43,7 +53,7 @@ impl std::error::Error for AgentError {
         match self {
             Self::BadConfig { wrong, .. } => Some(wrong),
             Self::BadFile { source, .. } => Some(source),
-            Self::NoLinks { .. } | Self::Running { .. } => None,
+            Self::NoLinks { .. } | Self::NotRoots { .. } | Self::Running { .. } => None,
         }
     }
 }
@@ -69,6 +79,14 @@ impl fmt::Display for AgentError {
                 "{} is on a file system without symbolic links, which servers follow: put 'identity' on another one",
                 path.display()
             ),
+            Self::NotRoots { folder, uid, gid } => {
+                let (user, group) = (files::user_name(*uid), files::group_name(*gid));
+                write!(
+                    f,
+                    "{} belongs to {user} ({uid}), who could not use what root writes there: run this as that user, with 'setpriv --reuid={user} --regid={group} --init-groups dc-signer agent …', or give the folder to root, with 'chown -R root'",
+                    folder.display()
+                )
+            }
             Self::Running { path } => write!(
                 f,
                 "another agent holds {}: end it, or give this one folders of its own",

@@ -47,6 +47,7 @@ pub mod self_check;
 pub mod state;
 pub mod status;
 pub mod verify;
+mod whose;
 mod word;
 
 pub use clock::{Clock, SystemClock};

@@ -112,10 +112,7 @@ impl Agent {
     fn use_next_key(&mut self) {
         let folder = &self.config.state;
         let renamed = fs::rename(folder.join(NEXT_ENROLMENT_KEY), folder.join(ENROLMENT_KEY))
-            .map_err(|source| Error::Write {
-                path: folder.join(ENROLMENT_KEY),
-                source,
-            })
+            .map_err(files::write_failed(&folder.join(ENROLMENT_KEY)))
             .and_then(|()| files::sync(folder));
         if let Err(error) = renamed {
             // The signer knows only the next key from now on, so it stays the first to be asked with.

@@ -15,6 +15,7 @@ mod graph;
 mod killed;
 mod law;
 mod months;
+mod owners;
 mod processes;
 mod refused;
 mod renewing;
