@@ -15,7 +15,7 @@ use super::event::Event;
 use super::folder::{Folder, Unit};
 use super::keys::{self, Key};
 use super::request::sha256;
-use super::run::Stop;
+use super::run::{Stop, key_fault};
 use super::schedule;
 use super::state::{State, StateFile};
 use super::status::{Facts, Level, Status, StatusFile};
@@ -144,9 +144,13 @@ impl Agent {
     /// How it stands.
     #[must_use]
     pub fn status(&self) -> Status {
+        // It is in memory, but the next start takes it from the disk.
+        let key = Key::read(&self.config.state.join(ENROLMENT_KEY));
+        let key_fault = key_fault(&key, self.unit.is_some());
         let found = Facts {
             unit: self.unit.as_ref(),
             fault: self.fault.as_deref(),
+            key_fault: key_fault.as_deref(),
             state: &self.state,
             reading: self.reading(),
         };

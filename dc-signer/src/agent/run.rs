@@ -134,6 +134,7 @@ pub fn look(config: &Config, clock: &dyn Clock) -> Result<Status, Error> {
     }
     let Found { unit, fault } = Folder::new(&config.identity).look()?;
     let key = Key::read(&config.state.join(ENROLMENT_KEY));
+    let key_fault = key_fault(&key, unit.is_some());
     let checker = |now| Checker {
         roots: &config.roots,
         algorithms: algorithms(),
@@ -152,11 +153,26 @@ pub fn look(config: &Config, clock: &dyn Clock) -> Result<Status, Error> {
     let facts = Facts {
         unit: unit.as_ref(),
         fault: fault.as_deref(),
+        key_fault: key_fault.as_deref(),
         state: &state,
         reading,
     };
     let refusal = |unit: &_| checker(reading.unix_time()).check_unit(unit).err();
     Ok(Status::new(&facts, refusal).with_enrolment_key(key.ok().map(|key| sha256(&key.spki()))))
+}
+
+/// What is wrong with the enrolment key of a device, which has made it if it `is_in`.
+pub(super) fn key_fault(key: &Result<Key, Error>, is_in: bool) -> Option<String> {
+    let error = match key {
+        Err(Error::Read { source, .. }) if source.kind() == ErrorKind::NotFound && !is_in => {
+            return None;
+        }
+        Err(error) => error,
+        Ok(_) => return None,
+    };
+    Some(format!(
+        "the key that the signer knows the device by cannot be used, so the device cannot renew: {error}: bring it back from a copy, or remove it and enrol again with another code"
+    ))
 }
 
 /// How often a daemon looks whether somebody has put right what the device is to get in with.

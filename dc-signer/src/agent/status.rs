@@ -58,6 +58,8 @@ pub struct Facts<'a> {
     pub unit: Option<&'a Unit>,
     /// What is wrong with that.
     pub fault: Option<&'a str>,
+    /// Why the agent cannot start with its enrolment key, or is unknown with it, if so.
+    pub key_fault: Option<&'a str>,
     /// What the agent remembers.
     pub state: &'a State,
     /// The time.
@@ -100,9 +102,14 @@ impl Status {
         let Facts {
             unit,
             fault,
+            key_fault,
             state,
             reading,
         } = *facts;
+        let faults = [fault, key_fault].map(|fault| fault.map(ToOwned::to_owned));
+        let faults: Vec<String> = faults.into_iter().flatten().collect();
+        let fault = (!faults.is_empty()).then(|| faults.join("; "));
+        let fault = fault.as_deref();
         let identity = unit.map(|unit| unit.meta.clone());
         let refusal = unit.and_then(refusal).map(|why| why.to_string());
         let (level, reason) = judge(identity.as_ref(), refusal, fault, state, &reading);

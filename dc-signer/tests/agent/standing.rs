@@ -207,6 +207,44 @@ fn enrolled_while(signer: &Signer) -> Device {
     enrolled(signer)
 }
 
+#[test]
+fn an_enrolment_key_that_is_damaged_is_a_risk_whoever_looks() {
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 3] = [
+        ("empty", |key| fs::write(key, "").unwrap()),
+        ("garbage", |key| fs::write(key, "\0\x01").unwrap()),
+        ("gone", |key| fs::remove_file(key).unwrap()),
+    ];
+    let signer = Signer::start();
+    for (what, damage) in damages {
+        let device = enrolled(&signer);
+        let mut agent = device.boot();
+        damage(&device.path("state/enrolment-key.pem"));
+        agent.turn();
+        for status in [agent.status(), device.look()] {
+            assert_eq!(status.level, Level::AtRisk, "{what}");
+            let reason = status.reason.unwrap();
+            assert!(reason.contains("enrolment-key.pem"), "{what}: {reason}");
+        }
+        drop(agent);
+        let status = run(&device, &["status"], &[]);
+        assert_eq!(status.status.code(), Some(3), "{what}");
+        if what != "gone" {
+            assert_eq!(
+                run(&device, &["--once"], &[]).status.code(),
+                Some(1),
+                "{what}"
+            );
+        }
+    }
+    // Who has never started has none.
+    let device = Device::new(&signer);
+    assert_eq!(
+        device.look().reason.unwrap(),
+        "the device has not enrolled yet"
+    );
+}
+
 /// While the agent runs, at each of its turns.
 #[test]
 fn a_folder_that_is_damaged_while_the_agent_runs_is_put_right() {
