@@ -182,6 +182,12 @@ impl Judge {
         true
     }
 
+    /// Whether the signer has spoken since the machine was started.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
     /// What the signer said last.
     #[must_use]
     pub fn told(&self) -> Option<&Told> {
@@ -220,17 +226,18 @@ impl Judge {
                 verdict: Verdict::Behind { wall, earliest },
             };
         }
-        if wall <= earliest.saturating_add(LONG_AWAY) {
-            return Reading {
-                now: wall,
-                verdict: Verdict::Plausible,
-            };
-        }
         // It was ahead before, and has gone on since.
-        let known = told.filter(|told| wall >= told.wall && told.wall > told.signer + MAX_SKEW);
+        let known = told
+            .filter(|told| wall >= told.wall && told.wall > told.signer.saturating_add(MAX_SKEW));
+        let signers = known.map(|told| earliest.max(wall - (told.wall - told.signer)));
+        let verdict = match signers {
+            _ if wall > earliest.saturating_add(LONG_AWAY) => Verdict::FarAhead { wall, earliest },
+            Some(signers) => Verdict::Jumped { wall, signers },
+            None => Verdict::Plausible,
+        };
         Reading {
-            now: known.map_or(wall, |told| wall - (told.wall - told.signer)),
-            verdict: Verdict::FarAhead { wall, earliest },
+            now: signers.unwrap_or(wall),
+            verdict,
         }
     }
 }
@@ -272,7 +279,8 @@ pub enum Verdict {
         /// The latest that is known to be past.
         earliest: u64,
     },
-    /// It was set since the signer told the time, and away from it. The signer's time is used.
+    /// It was set since the signer told the time, and away from it; or it was ahead of it before the machine was started,
+    /// and may still be. The signer's time is used.
     Jumped {
         /// What it says.
         wall: u64,
@@ -440,6 +448,26 @@ mod tests {
         let next = Judge::new(judge.told().cloned(), &clock).read(&clock);
         assert_eq!(next.now, NOW + 65);
         assert!(next.verdict.is_doubtful());
+    }
+
+    #[test]
+    fn a_clock_that_was_days_ahead_before_the_start_is_still_ahead_until_the_signer_speaks() {
+        let clock = Set::at(NOW + 5 * DAY);
+        let mut judge = Judge::new(None, &clock);
+        assert!(judge.learn_from_signer(NOW, &clock));
+        clock.pass(DAY);
+        let read = |clock: &Set| Judge::new(judge.told().cloned(), clock).read(clock);
+        let reading = read(&clock);
+        assert_eq!(reading.now, NOW + DAY);
+        assert!(reading.verdict.is_doubtful());
+        let told = reading.verdict.to_string();
+        assert!(told.contains("5 d") && told.contains("set it"), "{told}");
+        // One that has been set back since is taken at its word.
+        let reading = read(&Set::at(NOW + DAY));
+        assert_eq!(
+            (reading.now, reading.verdict),
+            (NOW + DAY, Verdict::Plausible)
+        );
     }
 
     #[test]

@@ -190,7 +190,8 @@ impl Agent {
             return;
         };
         let told = match self.reading().verdict {
-            Verdict::Jumped { wall, signers } => Told {
+            // An estimate over a start of the machine is not something that was told.
+            Verdict::Jumped { wall, signers } if self.judge.is_fresh() => Told {
                 signer: signers,
                 wall,
                 uptime: self.clock.uptime().as_secs(),

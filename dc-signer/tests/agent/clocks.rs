@@ -120,6 +120,30 @@ fn a_clock_in_1970_is_told_and_does_not_lose_the_device_while_the_signer_is_down
 }
 
 #[test]
+fn a_clock_that_is_known_to_be_days_ahead_loses_nobody_at_a_start_while_the_signer_is_down() {
+    for ahead in [5 * DAY, 8 * DAY, 40 * DAY] {
+        let signer = Signer::start();
+        let device = Device::new(&signer);
+        device.set_clock(off(ahead, true));
+        device.boot().turn();
+        signer.set(Mood::Down);
+        signer.pass(DAY);
+        let mut agent = device.boot();
+        agent.turn();
+        for status in [agent.status(), device.look()] {
+            assert_eq!(status.level, Level::Fine, "{ahead}: {:?}", device.log);
+            assert!(status.clock.unwrap().contains("set it"), "{ahead}");
+        }
+        assert_eq!(agent.reading().now, signer.now());
+        signer.set(Mood::Good);
+        device.set_clock(0);
+        signer.pass(HOUR);
+        agent.turn();
+        assert_eq!(agent.status().clock, None, "{ahead}: {:?}", device.log);
+    }
+}
+
+#[test]
 fn what_a_wrong_clock_put_off_is_not_put_off_when_it_is_right() {
     let signer = Signer::start();
     let device = Device::new(&signer);
