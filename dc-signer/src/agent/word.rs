@@ -174,9 +174,8 @@ impl Agent {
             Some(error) if !is_believed => {
                 // The signer would give the same answer to the same request again.
                 self.state.pending = None;
-                Err(Trouble::Unreachable {
-                    source: ureq::Error::Other(error.into()),
-                })
+                let error = ureq::Error::Other(error.into());
+                Err(Trouble::unreachable(&self.config.signer, error))
             }
             _ => result,
         }

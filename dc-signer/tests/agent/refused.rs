@@ -44,6 +44,20 @@ fn a_signer_that_is_down() {
 }
 
 #[test]
+fn where_the_signer_should_be_is_said_whatever_the_connection_fails_with() {
+    for mood in [Mood::Down, Mood::Garbage(vec![b' '; 9_000_000])] {
+        let signer = Signer::start();
+        let device = Device::new(&signer);
+        signer.set(mood);
+        let mut agent = device.boot();
+        agent.turn();
+        let detail = agent.status().last_failure.unwrap().detail;
+        let address = format!("the signer at https://localhost:{} ", signer.port);
+        assert!(detail.starts_with(&address), "{detail}");
+    }
+}
+
+#[test]
 fn a_signer_that_stalls() {
     survives(Mood::Stalls, "unreachable");
 }

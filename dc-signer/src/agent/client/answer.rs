@@ -13,7 +13,7 @@ use super::tls::{Word, has_ended};
 use crate::agent::schedule::Failure;
 use crate::agent::verify::Untrusted;
 use crate::error::Error;
-use crate::human::Moment;
+use crate::human::{Foreign, Moment};
 use crate::protocol::{Kind, Problem};
 
 /// The answer to a request.
@@ -28,7 +28,7 @@ pub struct Answer<T> {
 }
 
 impl<T: DeserializeOwned> Answer<T> {
-    pub(super) fn read(response: Response<Body>, max_body: u64) -> Self {
+    pub(super) fn read(signer: &str, response: Response<Body>, max_body: u64) -> Self {
         let (head, body) = response.into_parts();
         let header = |name| head.headers.get(name)?.to_str().ok();
         let date = header(DATE).and_then(seconds);
@@ -38,7 +38,7 @@ impl<T: DeserializeOwned> Answer<T> {
             .into_with_config()
             .limit(max_body)
             .read_to_vec()
-            .map_err(|source| Trouble::Unreachable { source })
+            .map_err(|source| Trouble::unreachable(signer, source))
             .and_then(|body| match status.is_success() {
                 true => serde_json::from_slice(&body)
                     .map_err(|source| Trouble::NotUnderstood { source }),
@@ -51,11 +51,11 @@ impl<T: DeserializeOwned> Answer<T> {
         }
     }
 
-    pub(super) fn unreachable(source: ureq::Error) -> Self {
+    pub(super) fn unreachable(signer: &str, source: ureq::Error) -> Self {
         Self {
             date: None,
             word: None,
-            result: Err(Trouble::Unreachable { source }),
+            result: Err(Trouble::unreachable(signer, source)),
         }
     }
 
@@ -111,6 +111,8 @@ pub enum Trouble {
     },
     /// There is no answer.
     Unreachable {
+        /// Where the signer should be.
+        signer: String,
         /// What happened instead.
         source: ureq::Error,
     },
@@ -122,6 +124,11 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    pub(in crate::agent) fn unreachable(signer: &str, source: ureq::Error) -> Self {
+        let signer = signer.to_owned();
+        Self::Unreachable { signer, source }
+    }
+
     fn refused(body: &[u8], status: u16, retry_after: Option<u64>) -> Self {
         match serde_json::from_slice::<Problem>(body) {
             Ok(problem) if problem.status == status => Self::Refused {
@@ -215,7 +222,7 @@ impl std::error::Error for Trouble {
         match self {
             Self::Local { source } => Some(source),
             Self::NotUnderstood { source } => Some(source),
-            Self::Unreachable { source } => Some(source),
+            Self::Unreachable { source, .. } => Some(source),
             Self::Untrusted { source } => Some(source),
             Self::Refused { .. } | Self::Status { .. } => None,
         }
@@ -229,12 +236,11 @@ impl fmt::Display for Trouble {
             Self::NotUnderstood { source } => {
                 write!(f, "the signer's answer is not what it should be: {source}")
             }
-            // What a peer sends may have control characters in it.
             Self::Refused { problem, .. } => write!(
                 f,
                 "the signer refuses: {}: {}",
-                problem.title.escape_debug(),
-                problem.detail.escape_debug()
+                Foreign(&problem.title),
+                Foreign(&problem.detail)
             ),
             Self::Status { status, .. } => {
                 write!(
@@ -242,8 +248,8 @@ impl fmt::Display for Trouble {
                     "the signer answers with HTTP status {status} and no reason"
                 )
             }
-            Self::Unreachable { source } => {
-                f.write_str("the signer cannot be reached: ")?;
+            Self::Unreachable { signer, source } => {
+                write!(f, "the signer at {signer} cannot be reached: ")?;
                 write_reason(f, source)
             }
             Self::Untrusted { source } => write!(f, "the signer's answer is not used: {source}"),
@@ -302,6 +308,19 @@ mod tests {
             assert_eq!(trouble.kind(), kind.name());
             assert_eq!(trouble.wants_a_new_request(), permanent, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_its_words_on_one_line() {
+        let problem = Problem::new(Kind::ClockWrong, "set \"NTP\" right\u{1b}[2J\nnow");
+        let problem = Box::new(problem);
+        let told = Trouble::Refused {
+            problem,
+            retry_after: None,
+        }
+        .to_string();
+        let expected = "the signer refuses: The service's clock is wrong: set \"NTP\" right\\u{1b}[2J\\u{a}now";
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -100,13 +100,14 @@ impl Client {
         match response {
             Ok(response) => Answer {
                 word,
-                ..Answer::read(response, MAX_BODY)
+                ..Answer::read(&self.base, response, MAX_BODY)
             },
             // A certificate that is in doubt is more of a reason than a connection that broke.
-            Err(source) => Answer::unreachable(match word.and_then(|word| word.doubt) {
-                Some(doubt) => ureq::Error::Other(doubt.into()),
-                None => source,
-            }),
+            Err(source) => {
+                let doubt = word.and_then(|word| word.doubt);
+                let source = doubt.map_or(source, |doubt| ureq::Error::Other(doubt.into()));
+                Answer::unreachable(&self.base, source)
+            }
         }
     }
 }
