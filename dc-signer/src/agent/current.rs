@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::AgentError;
 use super::folder::{ASIDE, Folder, NEW_LINK, Unit, number, remove_all, unit_name, write_failed};
+use super::verify::Untrusted;
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
 
@@ -37,12 +38,17 @@ pub enum Fault {
     IsFile,
     /// It is not there, but units are.
     Missing,
+    /// It leads to a unit that no client accepts at any time.
+    Refused(Untrusted),
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Broken(error) => return write!(f, "the current unit was broken ({error})"),
+            Self::Refused(why) => {
+                return write!(f, "clients did not accept the current unit ({why})");
+            }
             Self::Elsewhere => "'current' led to no unit of the identity folder",
             Self::IsFolder => {
                 "'current' was a folder and not a link, as after a copy without links"

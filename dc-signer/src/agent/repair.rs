@@ -20,7 +20,7 @@ impl Agent {
         };
         let Found { unit, fault } = found;
         self.take(unit);
-        match fault {
+        match fault.or_else(|| self.unusable()) {
             None => self.fault = None,
             Some(fault) => self.mend(&fault),
         }
@@ -33,6 +33,19 @@ impl Agent {
         {
             self.judge.learn(began);
         }
+    }
+
+    /// Whether what is current is whole, but no client ever took it, and there is another unit that clients take. When
+    /// a unit is only over, or not valid yet, that is a matter of clocks, and of the next renewal.
+    fn unusable(&self) -> Option<Fault> {
+        let unit = self.unit.as_ref()?;
+        let now = self.reading().now;
+        self.refusal(unit, now)?;
+        let why = self.refusal(unit, unit.meta.issued)?;
+        let numbers = self.folder.numbers().into_iter();
+        let mut others = numbers.filter_map(|number| self.folder.load(number).ok());
+        let is_replaceable = others.any(|other| self.refusal(&other, now).is_none());
+        is_replaceable.then_some(Fault::Refused(why))
     }
 
     fn mend(&mut self, fault: &Fault) {

@@ -188,6 +188,34 @@ fn whatever_has_become_of_the_folder_it_is_put_right_and_renewals_are_served() {
     }
 }
 
+/// Each file is as it should be, but they do not belong together.
+#[test]
+fn a_unit_with_the_key_of_another_gives_way_to_one_that_clients_accept() {
+    let signer = Signer::start();
+    let device = enrolled(&signer);
+    make_due(&device);
+    stands(&device);
+    assert_eq!(leads_to(&device), "dc-2");
+    let key = fs::read(device.path("state/enrolment-key.pem")).unwrap();
+    fs::write(device.current().join("key.pem"), &key).unwrap();
+    // What is not due is not asked for, so nothing but the folder can help.
+    signer.set(Mood::Down);
+    let (level, log) = stands(&device);
+    assert!(
+        log.contains("clients did not accept the current unit"),
+        "{log}"
+    );
+    assert_eq!(
+        (leads_to(&device).as_str(), level),
+        ("dc-1", Level::Fine),
+        "{log}"
+    );
+    // With nothing better, it stays as it is and is told.
+    fs::write(device.current().join("key.pem"), &key).unwrap();
+    assert_eq!(stands(&device).0, Level::Lost);
+    assert_eq!(leads_to(&device), "dc-1");
+}
+
 #[test]
 fn a_signer_that_is_down_or_refuses_is_the_same_everywhere() {
     let signer = Signer::start();
