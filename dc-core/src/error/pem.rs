@@ -18,6 +18,8 @@ pub enum PemFault {
     BadBoundary,
     /// Something else than base64 in a block.
     Base64,
+    /// A line has a boundary in it, and something besides that is no sentence about it.
+    BesideBoundary,
     /// The base64 of a block is not whole.
     CutOff,
     /// The file is not text.
@@ -62,6 +64,9 @@ impl fmt::Display for PemFault {
                 "the line is not whole: '-----BEGIN LABEL-----' or '-----END LABEL-----' is expected, on a line of its own"
             }
             Self::Base64 => "a character that is not base64: get a whole copy of the file",
+            Self::BesideBoundary => {
+                "something stands beside '-----BEGIN LABEL-----' or '-----END LABEL-----', as a comment, a line number or quotes do: leave that alone in its line, or take a block out that is commented out"
+            }
             Self::CutOff => "the base64 of the block ends too early: get a whole copy of the file",
             Self::Der { label } => {
                 let tool = match *label {

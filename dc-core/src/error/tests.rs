@@ -48,6 +48,7 @@ fn all() -> impl Iterator<Item = (Error, u8, &'static str)> {
         (PemFault::Base64.at(4), 50, "line 4: a character that is not base64"),
         (PemFault::Another { label: "PRIVATE KEY" }.at(4), 50, "a second block PRIVATE KEY"),
         (PemFault::BadBoundary.at(1), 50, "line 1: the line is not whole"),
+        (PemFault::BesideBoundary.at(1), 50, "line 1: something stands beside"),
         (PemFault::CutOff.at(1), 50, "ends too early"),
         (PemFault::Der { label: "CERTIFICATE" }.at(1), 50, "openssl x509 -inform DER"),
         (PemFault::Der { label: "PRIVATE KEY" }.at(1), 50, "openssl pkey -inform DER"),
