@@ -41,7 +41,7 @@ fn an_identity_folder_is_described_and_accepted() {
             NAME,
             "form:        named",
             "form:        rfc9345",
-            "in 6 d 20 h",
+            "in 6 d ",
             "for a:       server",
             "belongs to: the credential here",
             "clients that trust its certificate accept it",
