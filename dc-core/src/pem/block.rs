@@ -48,6 +48,10 @@ pub fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, Error> {
                 blocks.push(block(line, label, rest, &mut lines)?);
             }
             Some(Boundary::End) => return Err(PemFault::MissingBegin.at(line.number)),
+            // A file that is DER as a whole has no blocks.
+            None if Line::is_der(line.text) && is_pem(file) => {
+                return Err(PemFault::DerBesides.at(line.number));
+            }
             None => speech.hear(line)?,
         }
     }
@@ -249,6 +253,7 @@ fn check_end(label: Label<'_>, end: &[u8], number: usize) -> Result<(), Error> {
     match rest {
         _ if begins => Err(PemFault::RunTogether.at(number)),
         [b'-', ..] => Err(PemFault::BadBoundary.at(number)),
+        rest if Line::is_der(rest) => Err(PemFault::DerBesides.at(number)),
         _ => Ok(()),
     }
 }

@@ -155,6 +155,8 @@ fn names_the_line_of_what_it_does_not_take() {
         ),
         (chain.replace("dHdv", "d?dv"), PemFault::Base64, 5),
         (chain.replace("dHdv", "d=dv"), PemFault::Base64, 5),
+        (chain.replace("dHdv", "d:Hdv\ndHdv"), PemFault::Base64, 5),
+        (chain.replace("dHdv", "dHdvA:\ndHdv"), PemFault::Base64, 5),
         (chain.replace("dHdv", "dHdv\ndHd"), PemFault::CutOff, 6),
         (chain.replace("dHdv", "dHdvA"), PemFault::CutOff, 5),
         (chain.replace("dHdv\n", ""), PemFault::Empty, 4),
@@ -243,6 +245,24 @@ fn beside(block: &str, before: &str, behind: &str) -> String {
         false => format!("{line}\n"),
     });
     lines.collect()
+}
+
+#[test]
+fn der_besides_pem_is_named() {
+    let [certificate, sec1, ed25519, spki]: [&[u8]; 4] = [
+        b"\x30\x82\x0a\x0d\x30\x82\x01",
+        b"\x30\x77\x02\x01\x01\x04\x20\xff",
+        b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70",
+        b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70",
+    ];
+    for der in [certificate, sec1, ed25519, spki] {
+        let behind = [ONE.as_bytes(), der].concat();
+        assert_eq!(read(&behind), Err(PemFault::DerBesides.at(4)), "{der:x?}");
+        let unfinished = [ONE.trim_end().as_bytes(), der].concat();
+        assert_eq!(read(&unfinished), Err(PemFault::DerBesides.at(3)));
+        let before = [der, b"\n", ONE.as_bytes()].concat();
+        assert_eq!(read(&before), Err(PemFault::DerBesides.at(1)));
+    }
 }
 
 #[test]
