@@ -38,8 +38,7 @@ impl Delegation {
         let chain = read_chain(&chain_path)?;
         let certificate = delegation_certificate(&chain_path, &chain)?;
         if let Some(fault) = judge::unfit(&chain) {
-            let path = chain_path;
-            return Err(Error::UnfitCertificate { path, fault });
+            return Err(Error::UnfitCertificate(chain_path, fault));
         }
         let key = PemKey::read(&key_path)?;
         if key.spki() != certificate.spki() {

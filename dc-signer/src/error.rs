@@ -338,13 +338,8 @@ pub enum Error {
         /// The most bytes that are read.
         max: usize,
     },
-    /// A delegation certificate may delegate, and no client accepts it.
-    UnfitCertificate {
-        /// The file whose first certificate it is.
-        path: PathBuf,
-        /// What is wrong with its chain.
-        fault: crate::judge::Fault,
-    },
+    /// No client accepts the delegation certificate that is the first one of this file, for this reason.
+    UnfitCertificate(PathBuf, crate::judge::Fault),
     /// A file holds nothing that is known here.
     UnknownFile {
         /// The file.

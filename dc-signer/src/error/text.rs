@@ -209,7 +209,7 @@ impl fmt::Display for Error {
                 "{} is longer than {max} bytes: check that it is the right file",
                 path.display()
             ),
-            Self::UnfitCertificate { path, fault } => write!(
+            Self::UnfitCertificate(path, fault) => write!(
                 f,
                 "{}: every client refuses this delegation certificate: {fault}",
                 path.display()
