@@ -5,6 +5,7 @@ mod block;
 mod find;
 mod label;
 mod line;
+mod speech;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -116,7 +117,7 @@ pub fn write(form: Form, bytes: &[u8]) -> String {
     };
     let body = Base64::encode_string(bytes);
     let mut pem = String::new();
-    for part in [BEGIN, label, DASHES, "\n"] {
+    for part in ["-----BEGIN ", label, "-----\n"] {
         pem.push_str(part);
     }
     for (column, character) in body.chars().enumerate() {
@@ -125,16 +126,17 @@ pub fn write(form: Form, bytes: &[u8]) -> String {
         }
         pem.push(character);
     }
-    for part in ["\n", END, label, DASHES, "\n"] {
+    for part in ["\n-----END ", label, "-----\n"] {
         pem.push_str(part);
     }
     pem
 }
 
-const BEGIN: &str = "-----BEGIN ";
-const END: &str = "-----END ";
-const DASHES: &str = "-----";
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
 const COLUMNS: usize = 64;
+/// Half a line of base64.
+const LONG_WORD: usize = 32;
 
 #[cfg(test)]
 mod tests {

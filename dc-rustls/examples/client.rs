@@ -4,6 +4,7 @@
 //! 2 wrong usage.
 
 use std::error::Error;
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
@@ -12,11 +13,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use clap::{Parser, ValueEnum};
+use dc_core::pem;
 use dc_rustls::client::{Config, Peer, Stream, UniqueName};
 use rustls::RootCertStore;
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
 
 #[derive(Parser)]
@@ -99,14 +100,10 @@ fn talk(args: &Args) -> Result<(Peer, String), Box<dyn Error>> {
 
 fn roots(path: &PathBuf) -> Result<RootCertStore, String> {
     let explain = |error: &dyn Error| format!("roots {}: {error}", path.display());
+    let file = fs::read(path).map_err(|e| explain(&e))?;
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|e| explain(&e))? {
-        roots
-            .add(certificate.map_err(|e| explain(&e))?)
-            .map_err(|e| explain(&e))?;
-    }
-    if roots.is_empty() {
-        return Err(format!("roots {}: no certificate in it", path.display()));
+    for certificate in pem::certificates(&file).map_err(|e| explain(&e))? {
+        roots.add(certificate).map_err(|e| explain(&e))?;
     }
     Ok(roots)
 }

@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use dc_core::pem;
 use dc_rustls::client::{AsyncStream, Config, Peer};
 use hickory_net::proto::op::{Message, Query};
 use hickory_net::proto::rr::{Name, RecordType};
@@ -21,8 +23,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::RootCertStore;
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -123,10 +124,11 @@ async fn connect(args: &Args, address: &str, protocol: &[u8]) -> Result<Tls, Fai
 }
 
 fn roots(path: &Path) -> Result<RootCertStore, Failure> {
-    let explain = |error| format!("roots {}: {error}", path.display());
+    let explain = |error: &dyn Error| format!("roots {}: {error}", path.display());
+    let file = fs::read(path).map_err(|e| explain(&e))?;
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(explain)? {
-        roots.add(certificate.map_err(explain)?)?;
+    for certificate in pem::certificates(&file).map_err(|e| explain(&e))? {
+        roots.add(certificate).map_err(|e| explain(&e))?;
     }
     Ok(roots)
 }

@@ -4,6 +4,7 @@
 //! certificate, if there is one, or a handshake_failure alert.
 
 use std::error::Error;
+use std::fs;
 use std::io::{self, BufRead, BufReader, IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -13,11 +14,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use dc_core::pem;
 use dc_rustls::server::{Acceptor, Identity, Served, Store};
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 #[derive(Parser)]
 #[command(about = "Serves HTTPS with a delegated credential")]
@@ -151,11 +151,10 @@ fn fallback(
     chain: &PathBuf,
     key: &PathBuf,
 ) -> Result<Arc<ServerConfig>, Box<dyn Error>> {
-    let explain = |path: &PathBuf, error| format!("fallback {}: {error}", path.display());
-    let certificates = CertificateDer::pem_file_iter(chain)
-        .and_then(Iterator::collect)
-        .map_err(|error| explain(chain, error))?;
-    let private_key = PrivateKeyDer::from_pem_file(key).map_err(|error| explain(key, error))?;
+    let explain = |path: &PathBuf, e: &dyn Error| format!("fallback {}: {e}", path.display());
+    let read = |path: &PathBuf| fs::read(path).map_err(|e| explain(path, &e));
+    let certificates = pem::certificates(&read(chain)?).map_err(|e| explain(chain, &e))?;
+    let private_key = pem::private_key(&read(key)?).map_err(|e| explain(key, &e))?;
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()

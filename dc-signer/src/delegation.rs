@@ -9,7 +9,7 @@ use pki_types::{CertificateDer, UnixTime};
 use crate::error::Error;
 use crate::keys::{PemKey, Timing};
 use crate::warning::Warning;
-use crate::{files, pem};
+use crate::{files, judge, pem};
 
 /// All that it takes to issue: a certificate that may delegate, the chain to send with it, and the
 /// certificate's key.
@@ -26,7 +26,8 @@ impl Delegation {
     /// Reads `chain.pem`, whose first certificate is the delegation certificate, and `key.pem`.
     ///
     /// Fails with [`Error::MissingDelegation`] if neither is there, with [`Error::BadCertificate`]
-    /// if the certificate may not delegate, with [`Error::ChainOrder`] if another one in the file may, with [`Error::KeyMismatch`] if the key is another one's,
+    /// if the certificate may not delegate, with [`Error::ChainOrder`] if another one in the file may, with [`Error::UnfitCertificate`] if
+    /// every client would refuse it, whenever that is, with [`Error::KeyMismatch`] if the key is another one's,
     /// and with what reading the two files fails with.
     pub fn load(folder: &Path) -> Result<Self, Error> {
         let (chain_path, key_path) = (folder.join(CHAIN), folder.join(KEY));
@@ -36,6 +37,9 @@ impl Delegation {
         }
         let chain = read_chain(&chain_path)?;
         let certificate = delegation_certificate(&chain_path, &chain)?;
+        if let Some(fault) = judge::unfit(&chain) {
+            return Err(Error::UnfitCertificate(chain_path, fault));
+        }
         let key = PemKey::read(&key_path)?;
         if key.spki() != certificate.spki() {
             return Err(Error::KeyMismatch {

@@ -338,6 +338,8 @@ pub enum Error {
         /// The most bytes that are read.
         max: usize,
     },
+    /// No client accepts the delegation certificate that is the first one of this file, for this reason.
+    UnfitCertificate(PathBuf, crate::judge::Fault),
     /// A file holds nothing that is known here.
     UnknownFile {
         /// The file.

@@ -49,7 +49,7 @@ fn is_whole(der: &[u8]) -> bool {
 }
 
 /// Several times what operating systems trust.
-const MAX_ROOTS_LEN: usize = 1 << 22;
+pub(crate) const MAX_ROOTS_LEN: usize = 1 << 22;
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|input: &[u8]| {
     account(input);
     dress(input);
+    beside(input);
     let Ok(found) = pem::read(input) else {
         return;
     };
@@ -68,5 +69,30 @@ fn dress(input: &[u8]) {
     assert_eq!(blocks.len(), 2);
     for block in blocks {
         assert_eq!(block.decode().expect("whole"), bytes);
+    }
+}
+
+/// What stands beside the boundaries of a block costs neither it nor another one.
+fn beside(input: &[u8]) {
+    let parts: Vec<_> = input.splitn(3, |b| *b == 0).collect();
+    let [before, behind, bytes] = parts[..] else {
+        return;
+    };
+    let breaks = |text: &[u8]| text.iter().any(|b| matches!(b, b'\r' | b'\n'));
+    if bytes.len() < 30 || breaks(before) || breaks(behind) {
+        return;
+    }
+    let block = pem::write(Form::Rfc9345, bytes);
+    let mut dressed = Vec::new();
+    for line in block.lines() {
+        dressed.extend(match line.starts_with("-----") {
+            true => [before, line.as_bytes(), behind, b"\n"].concat(),
+            false => [line.as_bytes(), b"\n"].concat(),
+        });
+    }
+    for file in [[&dressed[..], block.as_bytes()].concat(), [block.as_bytes(), &dressed[..]].concat()] {
+        if let Ok(blocks) = pem::blocks(&file) {
+            assert!(blocks.len() >= 2);
+        }
     }
 }

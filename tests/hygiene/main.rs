@@ -36,6 +36,17 @@ fn no_file_gives_up_outside_its_tests() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
+/// Other readers drop a block that stands behind a byte order mark; and examples are copied.
+#[test]
+fn pem_is_read_by_one_reader() {
+    let others: Vec<String> = files()
+        .into_iter()
+        .filter(|file| file.production().contains("PemObject"))
+        .map(|file| file.path)
+        .collect();
+    assert!(others.is_empty(), "{others:#?}");
+}
+
 #[test]
 fn every_file_says_what_it_is_for() {
     let silent: Vec<String> = files()

@@ -18,6 +18,8 @@ pub enum PemFault {
     BadBoundary,
     /// Something else than base64 in a block.
     Base64,
+    /// A line has a boundary in it, and something besides that is no sentence about it.
+    BesideBoundary,
     /// The base64 of a block is not whole.
     CutOff,
     /// The file is not text.
@@ -25,6 +27,8 @@ pub enum PemFault {
         /// What was looked for in it.
         label: &'static str,
     },
+    /// There is DER before, between or behind the blocks.
+    DerBesides,
     /// A block has nothing in it.
     Empty,
     /// A private key that takes a passphrase.
@@ -62,16 +66,23 @@ impl fmt::Display for PemFault {
                 "the line is not whole: '-----BEGIN LABEL-----' or '-----END LABEL-----' is expected, on a line of its own"
             }
             Self::Base64 => "a character that is not base64: get a whole copy of the file",
+            Self::BesideBoundary => {
+                "something stands beside '-----BEGIN LABEL-----' or '-----END LABEL-----', as a comment, a line number or quotes do: leave that alone in its line, or take a block out that is commented out"
+            }
             Self::CutOff => "the base64 of the block ends too early: get a whole copy of the file",
             Self::Der { label } => {
                 let tool = match *label {
                     "CERTIFICATE" => "x509",
+                    "CERTIFICATE REQUEST" => "req",
                     _ => "pkey",
                 };
                 return write!(
                     f,
                     "the file is DER and not PEM: write it anew with 'openssl {tool} -inform DER'"
                 );
+            }
+            Self::DerBesides => {
+                "DER begins there, which would be passed over: write that as PEM too, with 'openssl x509 -inform DER' if it is a certificate"
             }
             Self::Empty => "the block is empty: get a whole copy of the file",
             Self::Encrypted => {
@@ -93,9 +104,16 @@ impl fmt::Display for PemFault {
 
 /// What is known of others' labels.
 fn unknown(label: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let command = match label {
-        "TRUSTED CERTIFICATE" => "openssl x509",
-        "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => "openssl pkcs7 -print_certs",
+    let (wanted, command) = match label {
+        "OPENSSH PRIVATE KEY" => ("PRIVATE KEY", "ssh-keygen -p -m PKCS8 -f FILE"),
+        "TRUSTED CERTIFICATE" => ("CERTIFICATE", "openssl x509"),
+        "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => ("CERTIFICATE", "openssl pkcs7 -print_certs"),
+        _ if label.ends_with("PRIVATE KEY") => {
+            return write!(
+                f,
+                "a private key '{label}' is not taken: use PKCS#8, SEC1 or PKCS#1"
+            );
+        }
         _ => {
             return write!(
                 f,
@@ -105,6 +123,6 @@ fn unknown(label: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     };
     write!(
         f,
-        "a block {label} is not taken: make CERTIFICATE of it with '{command}'"
+        "a block {label} is not taken: make {wanted} of it with '{command}'"
     )
 }

@@ -10,6 +10,8 @@ use base64ct::{Base64, Encoding as _};
 
 use super::label::{Encoding, Kind, Label};
 use super::line::{Line, Lines, find};
+use super::speech::{Mention, Speech};
+use super::{BEGIN, END, LONG_WORD};
 use crate::error::{Error, PemFault};
 
 /// One PEM block, not decoded: private keys stay as they are unless somebody asks.
@@ -38,13 +40,19 @@ pub fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, Error> {
     }
     let mut lines = Lines::new(file);
     let mut blocks = Vec::new();
+    let mut speech = Speech::default();
     while let Some(line) = lines.next() {
         match Boundary::of(line)? {
             Some(Boundary::Begin { label, rest }) => {
+                speech.end();
                 blocks.push(block(line, label, rest, &mut lines)?);
             }
             Some(Boundary::End) => return Err(PemFault::MissingBegin.at(line.number)),
-            None => {}
+            // A file that is DER as a whole has no blocks.
+            None if Line::is_der(line.text) && is_pem(file) => {
+                return Err(PemFault::DerBesides.at(line.number));
+            }
+            None => speech.hear(line)?,
         }
     }
     Ok(blocks)
@@ -152,7 +160,7 @@ enum Boundary<'a> {
 }
 
 impl<'a> Boundary<'a> {
-    /// What a line outside of blocks is; `None` if it is text, which may speak of boundaries.
+    /// What a line outside of blocks is; `None` if it begins with something else.
     ///
     /// Fails if it was meant as one and is none.
     fn of(line: Line<'a>) -> Result<Option<Self>, Error> {
@@ -160,37 +168,25 @@ impl<'a> Boundary<'a> {
         let (behind, is_begin) = match (text.strip_prefix(BEGIN), text.strip_prefix(END)) {
             (Some(behind), _) => (behind, true),
             (_, Some(behind)) => (behind, false),
-            _ => return not_at_the_start(line).map(|()| None),
+            _ => return Ok(None),
         };
         let bad = || PemFault::BadBoundary.at(number);
         let (label, rest) = Label::split(behind).ok_or_else(bad)?;
         match rest {
             [b'-', ..] => Err(bad()),
-            // As in a letter that says between which lines to copy.
-            [b' ' | b'\t', ..] if !has_long_word(rest) => Ok(None),
-            rest if is_begin => Ok(Some(Self::Begin { label, rest })),
-            _ => Ok(Some(Self::End)),
+            _ if !is_begin => Ok(Some(Self::End)),
+            rest if is_data(rest) => Ok(Some(Self::Begin { label, rest })),
+            _ => Err(PemFault::BesideBoundary.at(number)),
         }
     }
 }
 
-/// Text that speaks of boundaries is text; a boundary with something before it is an error.
-fn not_at_the_start(line: Line<'_>) -> Result<(), Error> {
-    let Line { text, number, .. } = line;
-    let quoted = find(text, BEGIN).or_else(|| find(text, END));
-    let is_block = quoted
-        .and_then(|at| text.get(at..))
-        .is_some_and(has_long_word);
-    // Too few dashes, or those that a word processor makes of them.
-    let is_dashed = matches!(text, [b'-' | 0x80.., ..]) || quoted.is_some();
-    let is_damaged = is_dashed && Label::is_boundary_without_dashes(text)
-        || [BEGIN, END]
-            .map(<[u8]>::trim_ascii_end)
-            .iter()
-            .any(|start| text.starts_with(start));
-    match is_block || is_damaged {
-        true => Err(PemFault::BadBoundary.at(number)),
-        false => Ok(()),
+/// Whether what follows a BEGIN in its line is of the block, and no comment.
+fn is_data(rest: &[u8]) -> bool {
+    let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
+    match rest {
+        [b' ' | b'\t', ..] => has_long_word(rest),
+        _ => rest.iter().all(is_base64) || has_long_word(rest) || find(rest, END).is_some(),
     }
 }
 
@@ -240,9 +236,9 @@ fn check_inside(line: Line<'_>, begin: Line<'_>) -> Result<(), Error> {
     if find(line.text, BEGIN).is_some() {
         return Err(PemFault::MissingEnd.at(begin.number));
     }
-    match Label::is_boundary_without_dashes(line.text) {
-        true => Err(PemFault::BadBoundary.at(line.number)),
-        false => Ok(()),
+    match Mention::all(line.text).is_empty() {
+        true => Ok(()),
+        false => Err(PemFault::BadBoundary.at(line.number)),
     }
 }
 
@@ -253,10 +249,12 @@ fn check_end(label: Label<'_>, end: &[u8], number: usize) -> Result<(), Error> {
     if ended != label {
         return Err(PemFault::WrongEnd.at(number));
     }
-    match (find(rest, BEGIN), rest) {
-        (Some(_), _) => Err(PemFault::RunTogether.at(number)),
-        (None, [b'-', ..]) => Err(PemFault::BadBoundary.at(number)),
-        (None, _) => Ok(()),
+    let begins = find(rest, BEGIN).is_some() || Mention::all(rest).iter().any(|next| next.is_begin);
+    match rest {
+        _ if begins => Err(PemFault::RunTogether.at(number)),
+        [b'-', ..] => Err(PemFault::BadBoundary.at(number)),
+        rest if Line::is_der(rest) => Err(PemFault::DerBesides.at(number)),
+        _ => Ok(()),
     }
 }
 
@@ -265,10 +263,6 @@ fn is_utf16(file: &[u8]) -> bool {
     find(file, b"B\0E\0G\0I\0N\0").is_some() || find(file, b"\0B\0E\0G\0I\0N").is_some()
 }
 
-const BEGIN: &[u8] = b"-----BEGIN ";
-const END: &[u8] = b"-----END ";
-/// Half a line of base64.
-const LONG_WORD: usize = 32;
 /// What everything in DER that has a PEM label begins with.
 const SEQUENCE: u8 = 0x30;
 

@@ -55,14 +55,28 @@ pub fn public_key(file: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, Error
 /// The one private key of a file: `PRIVATE KEY` (PKCS#8), `EC PRIVATE KEY` (SEC1) with or without its
 /// `EC PARAMETERS`, or `RSA PRIVATE KEY` (PKCS#1).
 ///
-/// Fails with [`Error::MalformedPem`] and [`Error::MissingPem`].
+/// Fails with [`Error::MalformedPem`], also if the key in it is of another program's kind, and with
+/// [`Error::MissingPem`].
 pub fn private_key(file: &[u8]) -> Result<PrivateKeyDer<'static>, Error> {
-    let (der, kind) = one(file, |kind| matches!(kind, Kind::Key(_)), "PRIVATE KEY")?;
+    let found = one(file, |kind| matches!(kind, Kind::Key(_)), "PRIVATE KEY");
+    let (der, kind) = found.map_err(|error| match error {
+        Error::MissingPem { .. } => other_key(file).unwrap_or(error),
+        error => error,
+    })?;
     Ok(match kind {
         Kind::Key(Encoding::Pkcs1) => PrivateKeyDer::Pkcs1(der.into()),
         Kind::Key(Encoding::Sec1) => PrivateKeyDer::Sec1(der.into()),
         _ => PrivateKeyDer::Pkcs8(der.into()),
     })
+}
+
+/// A private key that nobody here takes, as OpenSSH's.
+fn other_key(file: &[u8]) -> Option<Error> {
+    let blocks = blocks(file).ok()?;
+    let is_key = |block: &&Block<'_>| block.label().ends_with(" PRIVATE KEY");
+    let block = blocks.iter().find(is_key)?;
+    let label = block.label().into();
+    Some(PemFault::UnknownLabel { label }.at(block.line()))
 }
 
 /// The blocks of the kinds that are wanted, none of which is looked into.
@@ -121,7 +135,16 @@ fn one(
 fn some<T>(found: Vec<T>, file: &[u8], label: &'static str) -> Result<Vec<T>, Error> {
     match (found.is_empty(), file) {
         (false, _) => Ok(found),
-        (true, [0x30, 0x80..=0x84, ..]) if !is_pem(file) => Err(PemFault::Der { label }.at(1)),
+        (true, _) if !is_pem(file) && is_der(file) => Err(PemFault::Der { label }.at(1)),
         (true, _) => Err(Error::MissingPem { label }),
+    }
+}
+
+/// A SEQUENCE whose length is in several bytes, which no text begins with, or one that is as long as it says.
+fn is_der(file: &[u8]) -> bool {
+    match file {
+        [0x30, 0x80..=0x84, ..] => true,
+        [0x30, length, contents @ ..] => usize::from(*length) == contents.len(),
+        _ => false,
     }
 }

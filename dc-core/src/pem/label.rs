@@ -39,25 +39,28 @@ impl<'a> Label<'a> {
         is_plain.then_some((Self(label), rest.strip_prefix(DASHES)?))
     }
 
-    /// Whether a line, dashes and whatever is in their place aside, is a boundary of a block that is known.
-    pub(super) fn is_boundary_without_dashes(line: &[u8]) -> bool {
-        let is_word = |b: &u8| b.is_ascii_alphanumeric();
-        let (first, last) = (
-            line.iter().position(is_word),
-            line.iter().rposition(is_word),
-        );
-        let words = first
-            .zip(last)
-            .and_then(|(first, last)| line.get(first..=last));
-        let Some(words) = words.and_then(|words| core::str::from_utf8(words).ok()) else {
-            return false;
-        };
-        ["BEGIN ", "END "].into_iter().any(|which| {
-            words
-                .split_at_checked(which.len())
-                .filter(|(word, _)| word.eq_ignore_ascii_case(which))
-                .is_some_and(|(_, label)| Label(&label.to_ascii_uppercase()).kind().is_some())
-        })
+    /// Whether it looks like a label wherever it stands, known or not: words in capitals.
+    pub(super) fn is_written_as_one(self) -> bool {
+        let is_small = |b: u8| b.is_ascii_lowercase();
+        self.0.starts_with(|first: char| first.is_ascii_uppercase())
+            && !self.0.bytes().any(is_small)
+    }
+
+    /// How long the label is that a text begins with, in capitals or not: all of the words there, or, if
+    /// `more` may follow, the first of them.
+    pub(super) fn known_at(text: &[u8], more: bool) -> Option<usize> {
+        let is_label = |b: &u8| b.is_ascii_alphanumeric() || *b == b' ';
+        let near = text.get(..2 * MAX_LEN).unwrap_or(text);
+        let end = near.iter().position(|b| !is_label(b)).unwrap_or(near.len());
+        let mut words = near.get(..end)?.trim_ascii_end();
+        loop {
+            let label = core::str::from_utf8(words).ok()?.trim_ascii();
+            if label.len() <= MAX_LEN && Label(&label.to_ascii_uppercase()).kind().is_some() {
+                return Some(words.len());
+            }
+            let last = words.iter().rposition(|b| *b == b' ')?;
+            words = words.get(..last).filter(|_| more)?.trim_ascii_end();
+        }
     }
 
     pub(super) fn as_str(self) -> &'a str {

@@ -11,9 +11,23 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Whether it is an RFC 1421 header in a block, as OpenSSL writes them: base64 has no colon.
+    /// Whether it is an RFC 1421 header in a block, as OpenSSL writes them: a word, a colon, a space.
     pub(super) fn is_header(&self) -> bool {
-        self.text.contains(&b':')
+        let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
+        let end = self.text.iter().position(|b| !is_word(b)).unwrap_or(0);
+        let rest = self.text.get(end..).unwrap_or_default();
+        end > 0 && matches!(rest, [b':', b' ' | b'\t', ..])
+    }
+
+    /// Whether DER begins with it, as no text does.
+    pub(super) fn is_der(text: &[u8]) -> bool {
+        matches!(
+            text,
+            // A SEQUENCE whose length is in several bytes; a short one with a version, or an algorithm.
+            [0x30, 0x81..=0x84, ..]
+                | [0x30, _, 0x02, 0x01, ..]
+                | [0x30, _, 0x30, 0x03..=0x13, 0x06, ..]
+        )
     }
 
     /// The last part of it.

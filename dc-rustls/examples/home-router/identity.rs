@@ -8,8 +8,6 @@ use std::time::{Duration, SystemTime};
 use dc_core::{DelegatedCredential, DelegationCertificate, Form, pem};
 use dc_rustls::server::{Identity, Settings, Store, Watch};
 use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
 use crate::Failure;
 
@@ -30,8 +28,9 @@ impl Credential {
     ///
     /// Fails if a file cannot be read or is not what its name says.
     pub(crate) fn read(folder: &Path) -> Result<Self, Failure> {
-        let chain = CertificateDer::from_pem_file(folder.join("chain.pem"))?;
-        let certificate = DelegationCertificate::parse(chain)?;
+        let chain = pem::certificates(&fs::read(folder.join("chain.pem"))?)?;
+        let first = chain.into_iter().next().ok_or("chain.pem is empty")?;
+        let certificate = DelegationCertificate::parse(first)?;
         let path = folder.join("credential.pem");
         let mut read = Self {
             name: None,

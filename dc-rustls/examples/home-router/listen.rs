@@ -1,16 +1,17 @@
 //! From a port to TLS connections: who may connect, for how long a handshake may take, and with what it is served.
 
+use std::error::Error;
+use std::fs;
 use std::future::Future;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dc_core::pem;
 use dc_rustls::server::{Acceptor, AsyncStream, Store};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
@@ -101,11 +102,10 @@ pub(crate) fn fallback(
     key: &Path,
     alpn_protocols: &[&[u8]],
 ) -> Result<Arc<ServerConfig>, Failure> {
-    let explain = |path: &Path, error| format!("fallback {}: {error}", path.display());
-    let certificates = CertificateDer::pem_file_iter(chain)
-        .and_then(Iterator::collect)
-        .map_err(|error| explain(chain, error))?;
-    let private_key = PrivateKeyDer::from_pem_file(key).map_err(|error| explain(key, error))?;
+    let explain = |path: &Path, e: &dyn Error| format!("fallback {}: {e}", path.display());
+    let read = |path: &Path| fs::read(path).map_err(|e| explain(path, &e));
+    let certificates = pem::certificates(&read(chain)?).map_err(|e| explain(chain, &e))?;
+    let private_key = pem::private_key(&read(key)?).map_err(|e| explain(key, &e))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
@@ -116,3 +116,31 @@ pub(crate) fn fallback(
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    #[test]
+    fn an_ordinary_chain_is_read_however_an_editor_saved_it() {
+        let folder = std::env::temp_dir().join(format!("home-router-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (chain, path) = (folder.join("chain.pem"), folder.join("key.pem"));
+        let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let signed = |key| CertificateParams::default().self_signed(key).unwrap();
+        let (own, issuer) = (signed(&key).pem(), signed(&other).pem());
+        fs::write(&path, format!("\u{feff}{}", key.serialize_pem())).unwrap();
+        fs::write(&chain, format!("\u{feff}{own}{issuer}")).unwrap();
+        let read = fallback(&chain, &path, &[]).map(drop);
+        fs::write(&chain, own.replace("-----\r\n", "----- x\r\n") + &issuer).unwrap();
+        let refused = fallback(&chain, &path, &[]).unwrap_err().to_string();
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(read.is_ok(), "{read:?}");
+        assert!(
+            refused.contains("chain.pem: ") && refused.contains("line 1"),
+            "{refused}"
+        );
+    }
+}

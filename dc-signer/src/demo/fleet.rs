@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dc_core::{Issued, UniqueName};
+use dc_core::{Issued, UniqueName, pem};
 use dc_rustls::server::Identity;
-use pki_types::pem::PemObject;
 use pki_types::{PrivateKeyDer, SignatureVerificationAlgorithm, UnixTime};
 use rcgen::{CertificateParams, KeyPair, SignatureAlgorithm};
 use rustls::RootCertStore;
@@ -132,8 +131,8 @@ impl Device {
     }
 
     pub(super) fn private_key(&self) -> Result<PrivateKeyDer<'static>, Error> {
-        PrivateKeyDer::from_pem_file(self.identity.join("key.pem"))
-            .map_err(cannot("read a device's key"))
+        let file = read(&self.identity.join("key.pem"))?;
+        pem::private_key(&file).map_err(cannot("read a device's key"))
     }
 
     pub(super) fn credential_file(&self) -> Result<Vec<u8>, Error> {
@@ -142,5 +141,5 @@ impl Device {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(cannot("read a credential"))
+    fs::read(path).map_err(cannot("read a device's file"))
 }

@@ -20,7 +20,7 @@ pub struct Extensions {
     pub dns_names: Vec<String>,
     /// The bits of keyUsage.
     pub key_usage: Vec<&'static str>,
-    /// The purposes of extKeyUsage: their names, or object identifiers.
+    /// The purposes of extKeyUsage: their names, object identifiers, or `unreadable`; none if it is absent.
     pub extended_key_usage: Vec<String>,
     /// Whether basicConstraints says that it is a CA's.
     pub is_ca: bool,
@@ -162,7 +162,11 @@ fn key_usage(value: &[u8]) -> Vec<&'static str> {
 
 fn purposes(value: &[u8]) -> Vec<String> {
     let purposes = ExtendedKeyUsage::from_der(value).map(|usage| usage.0);
-    let purposes = purposes.unwrap_or_default().into_iter();
+    let Some(purposes) = purposes.ok().filter(|purposes| !purposes.is_empty()) else {
+        // Nothing would say that everything is allowed.
+        return vec!["unreadable".to_owned()];
+    };
+    let purposes = purposes.into_iter();
     purposes
         .map(|id| match id {
             SERVER_AUTH => "serverAuth".to_owned(),

@@ -73,6 +73,7 @@ impl std::error::Error for Error {
             | Self::PrivateKeyGiven { .. }
             | Self::Randomness
             | Self::TooLarge { .. }
+            | Self::UnfitCertificate(..)
             | Self::UnknownFile { .. }
             | Self::UnknownFolder { .. }
             | Self::UnsupportedCsrSignature { .. }

@@ -209,6 +209,11 @@ impl fmt::Display for Error {
                 "{} is longer than {max} bytes: check that it is the right file",
                 path.display()
             ),
+            Self::UnfitCertificate(path, fault) => write!(
+                f,
+                "{}: every client refuses this delegation certificate: {fault}",
+                path.display()
+            ),
             Self::UnknownFile { path } => write!(
                 f,
                 "{} is no certificate, credential, request or key that can be recognised, in PEM or bare: check that it is the right file, and whole",

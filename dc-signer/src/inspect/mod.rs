@@ -21,7 +21,7 @@ pub use part::Part;
 use self::piece::{Key, Piece, What};
 use self::read::Argument;
 use crate::delegation::{CHAIN, read_chain};
-use crate::describe;
+use crate::describe::{self, DelegationUsage};
 use crate::error::Error;
 use crate::judge::Peer;
 
@@ -120,7 +120,11 @@ impl Inspector {
         };
         // What a server presents, and what credentials would be issued under.
         if place.is_first() && is_served(&place.file, own) {
-            let verdict = self.peer.judge_delegation(&chain_of(&place.file, own));
+            let peer = Peer {
+                role: self.role_beside(der, own),
+                ..self.peer.clone()
+            };
+            let verdict = peer.judge_delegation(&chain_of(&place.file, own));
             return Part::certificate(place, certificate, &verdict, self.peer.now).presented();
         }
         let verdict = match certificate.extensions.is_ca {
@@ -159,6 +163,26 @@ impl Inspector {
         });
         let under = found.map(|(file, _)| file);
         Part::credential(place, credential.with_role(role), under, verdict.as_ref())
+    }
+
+    /// Whom a certificate is to authenticate: a client if there is a client's credential with it, and no server's.
+    fn role_beside(&self, der: &CertificateDer<'_>, own: &[Piece]) -> Role {
+        let certificate = DelegationCertificate::parse(der.clone()).ok();
+        let algorithms = self.peer.provider.signature_verification_algorithms.all;
+        let role = |stored: &StoredCredential| {
+            let proven = certificate
+                .as_ref()
+                .and_then(|certificate| stored.find_role(certificate, algorithms).ok());
+            proven.or(stored.role)
+        };
+        let mut roles = own.iter().filter_map(|piece| match &piece.what {
+            What::Credential(stored) => role(stored),
+            _ => None,
+        });
+        match (roles.next(), roles.all(|role| role == Role::Client)) {
+            (Some(Role::Client), true) => Role::Client,
+            _ => Role::Server,
+        }
     }
 
     /// The certificate that signed a credential, else one that might have, and the file it is in.
@@ -271,13 +295,16 @@ fn chain_of(file: &Path, pieces: &[Piece]) -> Vec<CertificateDer<'static>> {
         .collect()
 }
 
-/// Whether a server is to send what is in a file: it has more than CAs' certificates in it, or the name and the
-/// company of such a file.
+/// Whether a server is to send what is in a file: it has more than CAs' certificates in it, or one that may delegate, or
+/// the name and the company of such a file.
 fn is_served(file: &Path, own: &[Piece]) -> bool {
     let is_chain = file.file_name() == Some(CHAIN.as_ref());
     let has_company = own.iter().any(|piece| piece.file != file);
     let is_ca = |der: &CertificateDer<'_>| {
-        describe::Certificate::read(der).is_ok_and(|certificate| certificate.extensions.is_ca)
+        describe::Certificate::read(der).is_ok_and(|certificate| {
+            let extensions = certificate.extensions;
+            extensions.is_ca && extensions.delegation_usage == DelegationUsage::Absent
+        })
     };
     is_chain && has_company || !chain_of(file, own).iter().all(is_ca)
 }

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::identity::CREDENTIAL;
 use crate::keys::PemKey;
 use crate::request::REQUEST;
+use crate::trust::MAX_ROOTS_LEN;
 use crate::{files, pem};
 
 /// One file or folder that was named.
@@ -55,7 +56,7 @@ fn folder(path: &Path) -> Result<(&'static str, Vec<Piece>), Error> {
     for name in [ROOT, CHAIN, CREDENTIAL, REQUEST, KEY] {
         let path = path.join(name);
         if files::exists(&path) {
-            pieces.extend(file(&path)?);
+            pieces.extend(member(&path, name)?);
         }
     }
     let has = |name| files::exists(&path.join(name));
@@ -69,8 +70,31 @@ fn folder(path: &Path) -> Result<(&'static str, Vec<Piece>), Error> {
     Ok((kind, pieces))
 }
 
+/// A file by whose name servers and signers take it out of its folder, and only as PEM.
+///
+/// Fails as they do; what is wrong with a key is said beside the rest.
+fn member(path: &Path, name: &str) -> Result<Vec<Piece>, Error> {
+    match name {
+        KEY => {
+            let key = files::read(path).and_then(|file| pem::private_key(path, &file));
+            if let Err(error) = key {
+                return Ok(vec![piece(path, What::PrivateKey(unusable(&error)))]);
+            }
+        }
+        CHAIN => drop(pem::certificates(path, &files::read(path)?)?),
+        ROOT => drop(pem::certificates(path, &read(path)?)?),
+        _ => {}
+    }
+    file(path)
+}
+
+/// As much as a list of roots may have.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    files::read_up_to(path, MAX_ROOTS_LEN)
+}
+
 fn file(path: &Path) -> Result<Vec<Piece>, Error> {
-    let contents = match files::read(path) {
+    let contents = match read(path) {
         // A key that others cannot read is as it should be; the rest of the folder is worth a look.
         Err(error) if path.file_name() == Some(KEY.as_ref()) => {
             return Ok(vec![piece(path, What::PrivateKey(unusable(&error)))]);

@@ -4,32 +4,27 @@ use std::sync::Arc;
 
 use dc_core::{Role, UniqueName};
 use pki_types::{CertificateDer, ServerName};
-use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{CertificateError, RootCertStore};
 
 use super::Peer;
 use super::check::{Check, Fault, Rule};
-use super::order;
+use super::{fit, order};
 use crate::describe::Certificate;
 use crate::human::{Foreign, Moment, Span};
 
 /// Root, validity and name of the first certificate.
 pub(super) fn checks(peer: &Peer, chain: &[CertificateDer<'_>]) -> Vec<Check> {
-    let Some((end_entity, intermediates)) = chain.split_first() else {
+    let Some(end_entity) = chain.first() else {
         return vec![Check::not_checked(Rule::Chain, "there is no certificate")];
     };
     let certificate = Certificate::read(end_entity).ok();
     let certificate = certificate.as_ref();
     [
         order::check(chain, peer.provider.signature_verification_algorithms.all),
-        Some(leads_to_a_root(
-            peer,
-            end_entity,
-            intermediates,
-            certificate,
-        )),
+        Some(leads_to_a_root(peer, chain, certificate)),
         Some(is_valid(peer, certificate)),
         has_name(peer, certificate),
     ]
@@ -42,28 +37,32 @@ pub(super) fn checks(peer: &Peer, chain: &[CertificateDer<'_>]) -> Vec<Check> {
 pub(super) fn checks_of_ca(peer: &Peer, certificate: &CertificateDer<'_>) -> Vec<Check> {
     let described = Certificate::read(certificate).ok();
     vec![
-        can_be_read([certificate]),
+        can_be_accepted(fit::unreadable([certificate])),
         is_valid(peer, described.as_ref()),
     ]
 }
 
-/// What every client does first, whatever it trusts.
-fn can_be_read<'c>(chain: impl IntoIterator<Item = &'c CertificateDer<'c>>) -> Check {
-    let mut parsed = chain.into_iter().map(ParsedCertificate::try_from);
-    match parsed.find_map(Result::err) {
-        Some(error) => Check::failed(Rule::Chain, Fault::Chain(error)),
+/// As far as that can be said without roots.
+fn can_be_accepted(fault: Option<Fault>) -> Check {
+    match fault {
+        Some(fault) => Check::failed(Rule::Chain, fault),
         None => Check::not_checked(Rule::Chain, "no roots were given"),
     }
 }
 
 fn leads_to_a_root(
     peer: &Peer,
-    end_entity: &CertificateDer<'_>,
-    intermediates: &[CertificateDer<'_>],
+    chain: &[CertificateDer<'_>],
     certificate: Option<&Certificate>,
 ) -> Check {
-    let Some(roots) = &peer.roots else {
-        return can_be_read([end_entity].into_iter().chain(intermediates));
+    let misuse = match peer.role {
+        Role::Server => fit::misuse(chain).map(Fault::Misuse),
+        // What a server wants of its clients' certificates is its own affair.
+        Role::Client => None,
+    };
+    let (Some(roots), Some((end_entity, intermediates))) = (&peer.roots, chain.split_first())
+    else {
+        return can_be_accepted(fit::unreadable(chain).or(misuse));
     };
     let verified = match peer.role {
         Role::Server => {
@@ -76,8 +75,19 @@ fn leads_to_a_root(
     };
     match verified {
         Ok(()) => Check::passed(Rule::Chain, None),
-        Err(error) => Check::failed(Rule::Chain, Fault::Chain(error)),
+        Err(error) => {
+            let purpose = is_about_purpose(&error).then_some(misuse).flatten();
+            Check::failed(Rule::Chain, purpose.unwrap_or(Fault::Chain(error)))
+        }
     }
+}
+
+fn is_about_purpose(error: &rustls::Error) -> bool {
+    use CertificateError::{InvalidPurpose, InvalidPurposeContext};
+    matches!(
+        error,
+        rustls::Error::InvalidCertificate(InvalidPurpose | InvalidPurposeContext { .. })
+    )
 }
 
 fn verify_server(

@@ -5,6 +5,7 @@ use std::fmt;
 use rustls::{CertificateError, OtherError};
 use serde_json::{Value, json};
 
+use super::fit::Misuse;
 use super::order::Disorder;
 
 /// What is checked. The numbers are those of RFC 9345 §4.1.3.
@@ -81,6 +82,8 @@ pub enum Fault {
     Chain(rustls::Error),
     /// The credential or its certificate break a rule.
     Credential(dc_core::Error),
+    /// A certificate of the chain is not for what it is used for.
+    Misuse(Misuse),
     /// The chain begins with another certificate than the server's own.
     Order(Disorder),
     /// The private key is another one's.
@@ -92,6 +95,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Chain(error) => fmt::Display::fmt(&Untrusted(error), f),
             Self::Credential(error) => fmt::Display::fmt(error, f),
+            Self::Misuse(misuse) => fmt::Display::fmt(misuse, f),
             Self::Order(disorder) => fmt::Display::fmt(disorder, f),
             Self::PrivateKey => f.write_str(
                 "the private key is not the one that the credential is for: enrol again with the device's own key",

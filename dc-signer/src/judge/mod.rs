@@ -6,6 +6,7 @@
 mod chain;
 mod check;
 mod credential;
+mod fit;
 mod order;
 
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use rustls::crypto::CryptoProvider;
 
 pub use check::{Check, Fault, Outcome, Rule, Untrusted, Verdict};
 pub use credential::verify_key;
+pub use fit::Misuse;
+pub(crate) use fit::unfit;
 pub use order::Disorder;
 
 /// What a peer wants, and knows.

@@ -7,11 +7,14 @@ use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
 use super::check::{Check, Fault, Rule};
 use crate::csr::{contents, first_of_sequence, whole_bytes};
+use crate::describe::{Certificate, DelegationUsage, Extensions};
 
 /// A chain that its server cannot use as it lies: what it presents is a CA's certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Disorder {
+    /// It says that it may delegate, and that it is a CA's.
+    DelegationByCa,
     /// The end-entity certificate is further down.
     EndEntityIsNotFirst {
         /// Where it is, counted from 1.
@@ -24,6 +27,9 @@ pub enum Disorder {
 impl fmt::Display for Disorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::DelegationByCa => f.write_str(
+                "the delegation certificate is a CA's (basicConstraints CA:TRUE), which is refused as a server's own: ask the CA for one with CA:FALSE"
+            ),
             Self::EndEntityIsNotFirst { at } => write!(
                 f,
                 "the order is wrong: the server's own certificate is number {at}, and the first one, which would be presented, is a CA's: put the server's own first, then the one that signed it, and so on"
@@ -42,19 +48,29 @@ pub(super) fn check(
     chain: &[CertificateDer<'_>],
     algorithms: &[&'static dyn SignatureVerificationAlgorithm],
 ) -> Option<Check> {
-    let links: Vec<Option<Link>> = chain.iter().map(|der| Link::read(der).ok()).collect();
-    let is_ca = |link: &Option<Link>| link.as_ref().is_some_and(|link| link.is_ca);
-    if links.first().is_some_and(is_ca) {
-        let disorder = match links.iter().position(|link| !is_ca(link)) {
-            Some(at) => Disorder::EndEntityIsNotFirst { at: at + 1 },
-            None => Disorder::NoEndEntity,
-        };
+    if let Some(disorder) = disorder(chain) {
         return Some(Check::failed(Rule::Order, Fault::Order(disorder)));
     }
+    let links: Vec<Option<Link>> = chain.iter().map(|der| Link::read(der).ok()).collect();
     (chain.len() > 1).then(|| {
         let oddities = oddities(chain, &links, algorithms);
         let about = (!oddities.is_empty()).then(|| oddities.join("; "));
         Check::passed(Rule::Order, about)
+    })
+}
+
+/// Whether the first certificate is a CA's.
+pub(super) fn disorder(chain: &[CertificateDer<'_>]) -> Option<Disorder> {
+    let is_ca = |extensions: &Extensions| extensions.is_ca;
+    let extensions = |der: &CertificateDer<'_>| Some(Certificate::read(der).ok()?.extensions);
+    let first = extensions(chain.first()?).filter(is_ca)?;
+    if first.delegation_usage == DelegationUsage::Present {
+        return Some(Disorder::DelegationByCa);
+    }
+    let is_other = |der| !extensions(der).as_ref().is_some_and(is_ca);
+    Some(match chain.iter().position(is_other) {
+        Some(at) => Disorder::EndEntityIsNotFirst { at: at + 1 },
+        None => Disorder::NoEndEntity,
     })
 }
 
@@ -93,7 +109,6 @@ fn oddities(
 
 /// What of a certificate links it to others.
 struct Link<'a> {
-    is_ca: bool,
     subject: x509_cert::name::Name,
     issuer: x509_cert::name::Name,
     /// What the signature covers, as it was received.
@@ -110,7 +125,6 @@ impl<'a> Link<'a> {
         let tbs = certificate.tbs_certificate();
         let spki = tbs.subject_public_key_info();
         Ok(Self {
-            is_ca: crate::describe::Certificate::read(der)?.extensions.is_ca,
             subject: tbs.subject().clone(),
             issuer: tbs.issuer().clone(),
             signed: first_of_sequence(der)?,

@@ -1,8 +1,9 @@
 //! Why a key is not taken: elliptic-curve keys that OpenSSL can make and TLS does not know, told from other types.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
-use der::asn1::{AnyRef, BitStringRef};
+use der::asn1::{AnyRef, BitStringRef, UintRef};
 use der::{Reader, SliceReader};
 use pki_types::PrivateKeyDer;
 
@@ -18,6 +19,11 @@ pub enum KeyFault {
     NoPublicHalf,
     /// A key among the agent's that it has not made.
     NotOfTheAgent,
+    /// An RSA key that is too short, or too long, for signatures to be verified with it.
+    RsaSize {
+        /// The bits of its modulus.
+        bits: usize,
+    },
     /// A private key of a type or size that cannot sign here.
     Type,
 }
@@ -29,6 +35,10 @@ impl KeyFault {
             SliceReader::new(spki)?.sequence(|fields| {
                 let algorithm = fields.decode::<AnyRef<'_>>()?.value();
                 let point = fields.decode::<BitStringRef<'_>>()?.raw_bytes();
+                if algorithm.starts_with(RSA) {
+                    let bits = modulus_bits(point)?;
+                    return Ok((!RSA_BITS.contains(&bits)).then_some(Self::RsaSize { bits }));
+                }
                 let is_compressed = matches!(point, [0x02 | 0x03, ..]);
                 let is_curve = algorithm.starts_with(EC_PUBLIC_KEY);
                 Ok::<_, der::Error>(match contains(algorithm, PRIME_FIELD) {
@@ -83,11 +93,29 @@ impl fmt::Display for KeyFault {
             Self::NotOfTheAgent => {
                 "it is no key that the agent has made (ECDSA P-256 in PKCS#8): put that one back"
             }
+            Self::RsaSize { bits } => {
+                return write!(
+                    f,
+                    "the key is RSA of {bits} bits, and {} to {} are taken: make an ECDSA P-256 key",
+                    RSA_BITS.start(),
+                    RSA_BITS.end()
+                );
+            }
             Self::Type => {
                 "there is no key that can sign here: use ECDSA P-256 or P-384, Ed25519, or RSA of 2048 bits or more, as PKCS#8, SEC1 or PKCS#1"
             }
         })
     }
+}
+
+/// Of an RSAPublicKey (RFC 8017 §A.1.1).
+fn modulus_bits(key: &[u8]) -> der::Result<usize> {
+    SliceReader::new(key)?.sequence(|fields| {
+        let modulus = fields.decode::<UintRef<'_>>()?.as_bytes();
+        fields.decode::<UintRef<'_>>()?;
+        let unused = modulus.first().map_or(0, |first| first.leading_zeros());
+        Ok(modulus.len() * 8 - usize::try_from(unused).unwrap_or(0))
+    })
 }
 
 fn contains(der: &[u8], part: &[u8]) -> bool {
@@ -96,6 +124,10 @@ fn contains(der: &[u8], part: &[u8]) -> bool {
 
 /// id-ecPublicKey (RFC 5480 §2.1.1), in DER.
 const EC_PUBLIC_KEY: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01";
+/// rsaEncryption (RFC 8017 §A.1), in DER.
+const RSA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
+/// What ring verifies with.
+const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 /// prime-field, which explicit curves begin with (RFC 3279 §2.3.5).
 const PRIME_FIELD: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x01\x01";
 /// secp256r1 and secp384r1.

@@ -41,7 +41,7 @@ fn an_identity_folder_is_described_and_accepted() {
             NAME,
             "form:        named",
             "form:        rfc9345",
-            "in 6 d 20 h",
+            "in 6 d ",
             "for a:       server",
             "belongs to: the credential here",
             "clients that trust its certificate accept it",
@@ -142,6 +142,60 @@ fn der_is_recognised_as_pem_is() {
         &[
             "chain.der: certificate\n",
             "csr.der: certificate signing request\n",
+        ],
+    );
+}
+
+#[test]
+fn what_a_folder_is_taken_by_is_pem() {
+    let sandbox = with_identity();
+    sandbox.write("out/key.pem", sandbox.read("device.key"));
+    for (folder, file, words) in [
+        (
+            "out",
+            "chain.pem",
+            "error: out/chain.pem, line 1: the file is DER and not PEM",
+        ),
+        (
+            "vendor",
+            "chain.pem",
+            "error: vendor/chain.pem, line 1: the file is DER and not PEM",
+        ),
+        (
+            "vendor",
+            "root.pem",
+            "error: vendor/root.pem, line 1: the file is DER and not PEM",
+        ),
+        ("out", "key.pem", "the file is DER and not PEM"),
+        ("vendor", "key.pem", "the file is DER and not PEM"),
+    ] {
+        sandbox.run(&["inspect", folder]).succeeded();
+        let path = format!("{folder}/{file}");
+        let before = sandbox.read(&path);
+        let (_, der) = der::pem::decode_vec(before.as_bytes()).unwrap();
+        sandbox.write(&path, der);
+        let said = sandbox.run(&["inspect", folder]);
+        assert_eq!(said.code, Some(1), "{path}: {said:?}");
+        says(&(said.stdout + &said.stderr), &[words]);
+        sandbox.write(&path, before);
+    }
+    // Nor is a public key a private one, or a key a chain.
+    sandbox.write("out/key.pem", sandbox.read("device.pub"));
+    let said = sandbox.run(&["inspect", "out"]);
+    refuses(&said, &["no PEM block PRIVATE KEY"]);
+}
+
+#[test]
+fn all_that_a_system_trusts_is_looked_into() {
+    let sandbox = with_identity();
+    sandbox.write("roots.pem", sandbox.read("vendor/root.pem").repeat(150));
+    assert!(sandbox.read("roots.pem").len() > 0xffff);
+    let said = sandbox.run(&["inspect", "roots.pem"]).succeeded();
+    says(
+        &said,
+        &[
+            "roots.pem: certificate chain",
+            "certificate 150 in roots.pem",
         ],
     );
 }
@@ -291,7 +345,7 @@ fn what_is_nothing_known_is_refused_on_one_line() {
         .refused(&["cannot read missing", "check the path"]);
     sandbox
         .run(&["inspect", "/dev/zero"])
-        .refused(&["is longer than 65535 bytes"]);
+        .refused(&["is longer than 4194304 bytes"]);
 }
 
 #[test]

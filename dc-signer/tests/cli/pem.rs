@@ -210,6 +210,71 @@ fn no_trust_file_that_lost_a_block_or_a_part_of_one_is_taken() {
 }
 
 #[test]
+fn a_root_with_something_beside_its_boundaries_is_never_lost() {
+    let sandbox = Sandbox::empty();
+    let two = two_roots();
+    let is_end = |line: &str| line.starts_with("-----END");
+    let half = two.lines().position(is_end).unwrap() + 1;
+    let one: String = two
+        .lines()
+        .take(half)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let other: String = two
+        .lines()
+        .skip(half)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let every = |change: &dyn Fn((usize, &str)) -> String| -> String {
+        other.lines().enumerate().map(change).collect()
+    };
+    let boundaries = |before: &str, behind: &str| {
+        every(&|(_, line)| match line.starts_with('-') {
+            true => format!("{before}{line}{behind}\n"),
+            false => format!("{line}\n"),
+        })
+    };
+    for dressed in [
+        boundaries("", " (one)"),
+        boundaries("", " # my root"),
+        boundaries("root: ", ""),
+        boundaries("my ", " root"),
+        every(&|(at, line)| format!("{at:6}\t{line}\n")),
+        every(&|(at, line)| format!("{at}:{line}\n")),
+        every(&|(_, line)| format!("\"{line}\\n\"\n")),
+        every(&|(_, line)| format!("# {line}\n")),
+    ] {
+        for (roots, line) in [
+            (format!("{one}{dressed}"), half + 1),
+            (format!("{dressed}{one}"), 1),
+        ] {
+            sandbox.write("roots.pem", &roots);
+            for read in [
+                read_roots(&sandbox.path("roots.pem")).map(drop),
+                read_chain(&sandbox.path("roots.pem")).map(drop),
+            ] {
+                let error = read.expect_err(&roots).to_string();
+                let words = format!("roots.pem, line {line}: something stands beside");
+                assert!(error.contains(&words), "{error}: {roots}");
+            }
+        }
+    }
+    made(
+        &sandbox,
+        "req -x509 -newkey rsa:2048 -nodes -keyout k.pem -subj /CN=x -outform DER -out x.der",
+    );
+    let der = std::fs::read(sandbox.path("x.der")).unwrap();
+    sandbox.write("roots.pem", [one.as_bytes(), &der].concat());
+    let error = read_roots(&sandbox.path("roots.pem"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains(&format!("line {}: DER begins there", half + 1)),
+        "{error}"
+    );
+}
+
+#[test]
 fn damage_is_named_with_its_line_and_der_as_what_it_is() {
     let sandbox = Sandbox::with_vendor();
     let chain = sandbox.read("vendor/chain.pem").replace('\r', "");
@@ -315,7 +380,22 @@ fn keys_that_are_not_taken_are_named_with_what_mends_them() {
         &sandbox,
         "ecparam -name secp521r1 -genkey -noout -out p521.pem",
     );
+    made(&sandbox, "ec -in good.pem -outform DER -out der.pem");
+    made(
+        &sandbox,
+        "genpkey -algorithm ED25519 -outform DER -out short.pem",
+    );
+    let openssh = sandbox
+        .read("good.pem")
+        .replace("EC PRIVATE", "OPENSSH PRIVATE");
+    sandbox.write("openssh.pem", openssh);
     for (name, words) in [
+        ("der.pem", "the file is DER and not PEM"),
+        ("short.pem", "the file is DER and not PEM"),
+        (
+            "openssh.pem",
+            "a block OPENSSH PRIVATE KEY is not taken: make PRIVATE KEY of it with 'ssh-keygen",
+        ),
         ("compressed.pem", "compressed point"),
         ("half.pem", "no public half"),
         ("explicit.pem", "explicit curve"),
@@ -398,4 +478,22 @@ fn a_devices_key_that_no_client_takes_is_refused_for_what_it_is() {
             );
         }
     }
+}
+
+#[test]
+fn a_request_of_an_rsa_key_that_is_too_short_is_named_so() {
+    let sandbox = Sandbox::with_vendor();
+    made(
+        &sandbox,
+        "req -new -newkey rsa:1024 -nodes -keyout small.key -subj /CN=x -out small.csr",
+    );
+    made(&sandbox, "rsa -in small.key -pubout -out small.pub");
+    let words = ["the key is RSA of 1024 bits, and 2048 to 8192 are taken"];
+    sandbox.issue_refused(&["--csr", "small.csr", "--name", NAME], &words);
+    sandbox.issue_refused(&["--spki", "small.pub", "--name", NAME], &words);
+    let said = sandbox.run(&["inspect", "small.csr"]);
+    assert!(
+        said.code == Some(1) && said.stdout.contains(words[0]),
+        "{said:?}"
+    );
 }

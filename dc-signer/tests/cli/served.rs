@@ -263,16 +263,134 @@ fn no_way_to_write_the_files_is_accepted_here_and_refused_there() {
     }
 }
 
+/// As [`identity`], by a signer that does not look at the certificate.
+fn identity_from_before(pki: &Pki) -> Sandbox {
+    let sandbox = Sandbox::with_vendor();
+    let chain = pki.leaf.clone() + &pki.intermediate;
+    for (file, contents) in [
+        ("vendor/chain.pem", &chain),
+        ("vendor/key.pem", &pki.key.serialize_pem()),
+        ("roots.pem", &pki.root),
+    ] {
+        sandbox.write(file, contents);
+    }
+    std::fs::create_dir(sandbox.path("out")).unwrap();
+    let leaf = CertificateDer::from_pem_slice(pki.leaf.as_bytes()).unwrap();
+    let certificate = dc_core::DelegationCertificate::parse(leaf).unwrap();
+    let device = KeyPair::from_pem(&sandbox.read("device.key")).unwrap();
+    let spki = rcgen::PublicKeyData::subject_public_key_info(&device);
+    let request = dc_core::Request::new(&spki).unique_name(NAME.try_into().unwrap());
+    let policy = dc_core::IssuingPolicy::new(certificate, dc_core::Role::Server);
+    let key = dc_signer::keys::PemKey::read(&sandbox.path("vendor/key.pem")).unwrap();
+    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
+    let approved = policy.approve(&request, now()).unwrap();
+    let issued = approved.sign(&key, algorithms.all).unwrap();
+    let credential = dc_core::pem::write(issued.form(), issued.bytes());
+    sandbox.write("out/credential.pem", credential);
+    sandbox.write("out/chain.pem", chain);
+    sandbox.write("out/key.pem", sandbox.read("device.key"));
+    sandbox
+}
+
+#[test]
+fn nothing_is_issued_under_a_certificate_that_every_client_refuses() {
+    let ca = |leaf: &mut CertificateParams| leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let purposes = |purposes: &[ExtendedKeyUsagePurpose]| {
+        let purposes = purposes.to_vec();
+        move |leaf: &mut CertificateParams| leaf.extended_key_usages = purposes
+    };
+    let (server, client) = (
+        ExtendedKeyUsagePurpose::ServerAuth,
+        ExtendedKeyUsagePurpose::ClientAuth,
+    );
+    let key = || KeyPair::generate().unwrap();
+    for (pki, words) in [
+        (
+            Pki::new(key(), unknown_extension),
+            "a critical extension that clients do not know: ask the CA",
+        ),
+        (
+            Pki::new(key(), ca),
+            "a CA's (basicConstraints CA:TRUE), which is refused as a server's own: ask the CA",
+        ),
+        (
+            Pki::new(key(), purposes(std::slice::from_ref(&client))),
+            "certificate 1 of the chain has the extKeyUsage clientAuth alone, and it is refused without serverAuth",
+        ),
+        (
+            Pki::new(key(), purposes(&[ExtendedKeyUsagePurpose::Any])),
+            "2.5.29.37.0 alone, and it is refused without serverAuth",
+        ),
+    ] {
+        let sandbox = identity_from_before(&pki);
+        let refused = sandbox.run(&[
+            "issue",
+            "--delegation",
+            "vendor",
+            "--csr",
+            "device.csr",
+            "--name",
+            NAME,
+            "--out",
+            "new",
+        ]);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.stderr.contains(words), "{words}: {refused:?}");
+        for folder in ["vendor", "out", "vendor/chain.pem"] {
+            let said = sandbox.run(&["inspect", folder]);
+            assert_eq!(said.code, Some(1), "{said:?}");
+            assert!(said.stdout.contains(words), "{words}: {said:?}");
+        }
+        check(&sandbox, &pki, false, false, words);
+        assert!(serve(&sandbox, &[&pki.root]).is_err());
+    }
+    for good in [vec![], vec![server.clone()], vec![client, server]] {
+        identity(&Pki::new(key(), purposes(&good)));
+    }
+}
+
+#[test]
+fn an_intermediate_that_is_for_something_else_is_refused_where_it_has_signed() {
+    let (root, root_key) = (ca("root"), KeyPair::generate().unwrap());
+    let root = Issuer::new(root, root_key);
+    let (mut narrow, narrow_key) = (ca("narrow"), KeyPair::generate().unwrap());
+    narrow.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let narrow_pem = narrow.signed_by(&narrow_key, &root).unwrap().pem();
+    let mut pki = Pki::good();
+    let sandbox = identity(&pki);
+    sandbox.write(
+        "out/chain.pem",
+        [&*pki.leaf, &narrow_pem, &pki.intermediate].concat(),
+    );
+    assert!(accepts(&sandbox, &["inspect", "out"]));
+    let mut leaf = CertificateParams::new(vec!["*.cpe.example.com".to_owned()]).unwrap();
+    leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let usage = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 44363, 44], vec![5, 0]);
+    leaf.custom_extensions = vec![usage];
+    pki.leaf = leaf
+        .signed_by(&pki.key, &Issuer::new(narrow, narrow_key))
+        .unwrap()
+        .pem();
+    sandbox.write("vendor/chain.pem", pki.leaf.clone() + &narrow_pem);
+    let said = sandbox.run(&["inspect", "vendor"]);
+    let words = "certificate 2 of the chain has the extKeyUsage clientAuth alone";
+    assert!(
+        said.code == Some(1) && said.stdout.contains(words),
+        "{said:?}"
+    );
+}
+
+fn unknown_extension(leaf: &mut CertificateParams) {
+    let id = [1, 3, 6, 1, 4, 1, 99999, 1];
+    let mut extension = CustomExtension::from_oid_content(&id, vec![5, 0]);
+    extension.set_criticality(true);
+    leaf.custom_extensions.push(extension);
+}
+
 #[test]
 fn certificates_that_no_client_takes_are_not_accepted() {
-    let unknown = |leaf: &mut CertificateParams| {
-        let mut extension =
-            CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
-        extension.set_criticality(true);
-        leaf.custom_extensions.push(extension);
-    };
-    let pki = Pki::new(KeyPair::generate().unwrap(), unknown);
-    let sandbox = identity(&pki);
+    let pki = Pki::new(KeyPair::generate().unwrap(), unknown_extension);
+    let sandbox = identity_from_before(&pki);
     check(
         &sandbox,
         &pki,

@@ -40,7 +40,13 @@ fn takes_what_other_programs_and_editors_write() {
         format!(
             "subject=/CN=x\nCopy from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----.\n{chain}"
         ),
-        format!("-----BEGIN CERTIFICATE----- and\n-----END CERTIFICATE----- lines too\n{chain}"),
+        format!(
+            "Copy all from the line -----BEGIN CERTIFICATE----- on\nand with the \"-----END CERTIFICATE-----\", and no more\n{chain}"
+        ),
+        format!("Behind -----BEGIN CERTIFICATE-----, as you see,\n\nthere is one.\n{chain}"),
+        format!("Between -----BEGIN ... to -----END ... is a certificate.\n{chain}"),
+        format!("to begin certificate issuance -- and end certificate use\n{chain}"),
+        format!("{}: {TWO}", ONE.trim_end()).replace(": -----BEGIN", " (one)\n-----BEGIN"),
         format!("-- begin of the list --\n{chain}--- end ---\n"),
     ] {
         assert_eq!(read(file.as_bytes()), Ok(both()), "{file}");
@@ -124,7 +130,7 @@ fn names_the_line_of_what_it_does_not_take() {
         ),
         (
             chain.replacen("-----BEGIN", "> -----BEGIN", 1),
-            PemFault::BadBoundary,
+            PemFault::BesideBoundary,
             1,
         ),
         (
@@ -149,6 +155,8 @@ fn names_the_line_of_what_it_does_not_take() {
         ),
         (chain.replace("dHdv", "d?dv"), PemFault::Base64, 5),
         (chain.replace("dHdv", "d=dv"), PemFault::Base64, 5),
+        (chain.replace("dHdv", "d:Hdv\ndHdv"), PemFault::Base64, 5),
+        (chain.replace("dHdv", "dHdvA:\ndHdv"), PemFault::Base64, 5),
         (chain.replace("dHdv", "dHdv\ndHd"), PemFault::CutOff, 6),
         (chain.replace("dHdv", "dHdvA"), PemFault::CutOff, 5),
         (chain.replace("dHdv\n", ""), PemFault::Empty, 4),
@@ -159,7 +167,7 @@ fn names_the_line_of_what_it_does_not_take() {
                 "{{\"chain\": \"{}\"}}",
                 ONE.replace("b25l", &"b25l".repeat(9)).replace('\n', "\\n")
             ),
-            PemFault::BadBoundary,
+            PemFault::BesideBoundary,
             1,
         ),
         (
@@ -177,6 +185,83 @@ fn names_the_line_of_what_it_does_not_take() {
         ),
     ] {
         assert_eq!(read(file.as_bytes()), Err(fault.at(line)), "{file}");
+    }
+}
+
+#[test]
+fn a_block_whose_boundaries_have_something_beside_them_is_no_text() {
+    let long = TWO.replace("dHdv", &"dHdv".repeat(16));
+    for (dressed, fault) in [
+        (beside(TWO, "", " # my root"), PemFault::BesideBoundary),
+        (beside(TWO, "", " (one)"), PemFault::BesideBoundary),
+        (beside(TWO, "", " and"), PemFault::BesideBoundary),
+        (beside(TWO, "", "</p>"), PemFault::BesideBoundary),
+        (beside(TWO, "# ", ""), PemFault::BesideBoundary),
+        (beside(TWO, "     1\t", ""), PemFault::BesideBoundary),
+        (beside(TWO, "12:", ""), PemFault::BesideBoundary),
+        (beside(TWO, "root: ", ""), PemFault::BesideBoundary),
+        (beside(TWO, "the root ", ""), PemFault::BesideBoundary),
+        (beside(TWO, "root: ", " (one)"), PemFault::BesideBoundary),
+        (beside(TWO, "\"", "\\n\""), PemFault::BesideBoundary),
+        (
+            beside(TWO, "s = \"", "\\n\" // root"),
+            PemFault::BesideBoundary,
+        ),
+        (beside(TWO, "the ", " root"), PemFault::BesideBoundary),
+        (beside(&long, "the ", " root"), PemFault::BesideBoundary),
+        (
+            beside(&TWO.replace("CERTIFICATE", "FOO BAR"), "# ", ""),
+            PemFault::BesideBoundary,
+        ),
+        (beside(TWO, "# -", ""), PemFault::BadBoundary),
+        (
+            beside(&TWO.replace("-----BEGIN", "----BEGIN"), "", " # x"),
+            PemFault::BadBoundary,
+        ),
+        (
+            beside(&TWO.replace("-----BEGIN", "----BEGIN"), "# ", ""),
+            PemFault::BadBoundary,
+        ),
+        (
+            beside(&TWO.replace("CATE-----", "CATE"), "# ", ""),
+            PemFault::BadBoundary,
+        ),
+        (
+            beside(&TWO.replace("CATE-----", "CATE"), "# ", " one"),
+            PemFault::BadBoundary,
+        ),
+    ] {
+        let alone = read(dressed.as_bytes());
+        assert_eq!(alone, Err(fault.clone().at(1)), "{dressed}");
+        let file = [ONE, &dressed].concat();
+        assert_eq!(read(file.as_bytes()), Err(fault.at(4)), "{file}");
+    }
+}
+
+/// A block with something before and behind both of its boundaries.
+fn beside(block: &str, before: &str, behind: &str) -> String {
+    let lines = block.lines().map(|line| match line.contains("---") {
+        true => format!("{before}{line}{behind}\n"),
+        false => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+#[test]
+fn der_besides_pem_is_named() {
+    let [certificate, sec1, ed25519, spki]: [&[u8]; 4] = [
+        b"\x30\x82\x0a\x0d\x30\x82\x01",
+        b"\x30\x77\x02\x01\x01\x04\x20\xff",
+        b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70",
+        b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70",
+    ];
+    for der in [certificate, sec1, ed25519, spki] {
+        let behind = [ONE.as_bytes(), der].concat();
+        assert_eq!(read(&behind), Err(PemFault::DerBesides.at(4)), "{der:x?}");
+        let unfinished = [ONE.trim_end().as_bytes(), der].concat();
+        assert_eq!(read(&unfinished), Err(PemFault::DerBesides.at(3)));
+        let before = [der, b"\n", ONE.as_bytes()].concat();
+        assert_eq!(read(&before), Err(PemFault::DerBesides.at(1)));
     }
 }
 
@@ -261,6 +346,26 @@ proptest! {
         let found: Vec<_> = found.iter().map(|block| (block.label(), block.decode().unwrap())).collect();
         let wanted: Vec<_> = parts.iter().map(|(label, bytes, _)| (*label, bytes.clone())).collect();
         prop_assert_eq!(found, wanted);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "strategies from regular expressions take minutes")]
+    fn what_stands_beside_boundaries_costs_no_block(
+        before in "[#>\"'0-9: \ta-z<(.,-]{0,12}",
+        behind in "[#\"'0-9: \ta-z\\\\>).,-]{0,12}",
+        is_first: bool,
+        width in 3_usize..90,
+    ) {
+        let body: Vec<_> = "dHdv".repeat(30).into_bytes();
+        let body: Vec<_> = body.chunks(width).map(String::from_utf8_lossy).collect();
+        let dressed = beside(&TWO.replace("dHdv", &body.join("\n")), &before, &behind);
+        let file = match is_first {
+            true => [&dressed, ONE].concat(),
+            false => [ONE, &dressed].concat(),
+        };
+        if let Ok(found) = blocks(file.as_bytes()) {
+            prop_assert_eq!(found.len(), 2, "{}", file);
+        }
     }
 
     #[test]

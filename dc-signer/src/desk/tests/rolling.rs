@@ -6,7 +6,8 @@ use crate::desk::{Desk, Refusal};
 use crate::names::Zone;
 use crate::policy::Denied;
 use crate::protocol::Credentials;
-use crate::registry::{self, Forms, SlotState};
+use crate::registry::{self, Forms, Sha256, SlotState};
+use crate::store::NewSlot;
 use crate::store::testing::{Database, on_both};
 
 on_both! {
@@ -16,6 +17,7 @@ on_both! {
     a_key_that_is_not_on_this_machine_is_missed_and_brought,
     a_certificate_for_other_names_is_not_imported,
     a_certificate_that_ends_soon_is_not_imported,
+    a_certificate_that_every_client_refuses_is_not_imported_and_stops_no_start,
     the_self_test_tries_every_key,
     a_certificate_that_is_over_stops_no_other_zone,
     a_zone_is_missed_before_a_device_asks,
@@ -181,6 +183,51 @@ async fn a_certificate_for_other_names_is_not_imported(database: &Database) {
     assert_eq!(refusal.unwrap_err().to_string(), unknown);
     let kept = std::fs::read_dir(bench.config.data.join("delegations")).unwrap();
     assert_eq!(kept.count(), 1);
+}
+
+async fn a_certificate_that_every_client_refuses_is_not_imported_and_stops_no_start(
+    database: &Database,
+) {
+    let bench = Bench::new(database).await;
+    let (folder, sha256) = for_clients_alone(&bench);
+    let by = bench.by(bench.now);
+    let refusal = bench.desk.import_slot(&zone(), &folder, &by).await;
+    let text = refusal.unwrap_err().to_string();
+    let words = "extKeyUsage clientAuth alone, and it is refused without serverAuth: ask the CA";
+    assert!(text.contains(words), "{text}");
+    // As an earlier version took it.
+    let kept = bench.config.data.join("delegations");
+    std::fs::rename(&folder, kept.join(sha256.to_string())).unwrap();
+    let slot = NewSlot {
+        zone: zone(),
+        certificate_sha256: sha256,
+        not_before: bench.now,
+        not_after: bench.after(90 * DAY),
+    };
+    bench.store.import_slot(&slot, &by).await.unwrap();
+    let desk = Desk::open(&bench.config, bench.store.clone())
+        .await
+        .unwrap();
+    assert_eq!((desk.tested(), desk.missing().len()), (1, 1));
+    let text = desk.missing()[0].to_string();
+    assert!(text.contains(words), "{text}");
+}
+
+/// A folder with a certificate that may delegate, and whose extKeyUsage has no serverAuth.
+fn for_clients_alone(bench: &Bench) -> (std::path::PathBuf, Sha256) {
+    let folder = bench.vendor(&zone(), bench.now);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(["*.cpe.example.com".to_owned()]).unwrap();
+    let begin = std::time::Duration::from_secs(bench.now.as_secs());
+    params.not_before = rcgen::date_time_ymd(1970, 1, 1) + begin;
+    params.not_after = params.not_before + std::time::Duration::from_secs(90 * DAY);
+    params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    params.custom_extensions = vec![crate::vendor::delegation_usage()];
+    let certificate = params.self_signed(&key).unwrap();
+    std::fs::write(folder.join("chain.pem"), certificate.pem()).unwrap();
+    std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
+    (folder, Sha256::of(certificate.der()))
 }
 
 async fn a_certificate_that_ends_soon_is_not_imported(database: &Database) {
