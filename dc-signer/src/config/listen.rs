@@ -43,6 +43,18 @@ pub struct Listen {
 }
 
 impl Listen {
+    /// The most handshakes in progress that there really are: half of the places are for others.
+    #[must_use]
+    pub fn most_handshakes(&self) -> usize {
+        self.max_handshakes.min(self.max_connections / 2)
+    }
+
+    /// The most requests in progress that there really are: else those that wait could take all places.
+    #[must_use]
+    pub fn most_requests(&self) -> usize {
+        self.max_requests.min(self.max_connections / 2)
+    }
+
     pub(super) fn read(mut section: Section<'_, '_>, base: &Path) -> Option<Self> {
         let listen = section.required("address", "address = \"[::]:8443\"", address);
         let example = "certificate = \"/etc/dc-signer/tls/chain.pem\"";
