@@ -136,7 +136,7 @@ impl InProgress {
         let mut leaving = self.0.requests.leaving.subscribe();
         let told = leaving.wait_for(|leaving| *leaving).await.is_ok();
         if !told || *self.0.phase() != Phase::Awaiting {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
