@@ -7,7 +7,7 @@ use std::path::Path;
 use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
-use crate::config::{self, Config, Problem, Wrong};
+use crate::config::{self, Config, Listen, Problem, Wrong};
 use crate::desk::{Clock, Desk, Judgement, Missing};
 use crate::error::Error;
 use crate::files;
@@ -47,7 +47,8 @@ fn check_and(
         text: str::from_utf8(&text).unwrap_or_default(),
         problems: Vec::new(),
     };
-    let warnings = check_identity(&config, provider, &mut found);
+    let mut warnings = check_identity(&config, provider, &mut found);
+    warnings.extend(limits_not_reached(&config.listen));
     for (place, manufacturer) in config.manufacturers.iter().enumerate() {
         let key = ["manufacturers", &place.to_string(), "anchors"];
         found.keep(&key, read_certificates(&manufacturer.anchors));
@@ -141,6 +142,30 @@ fn check_identity(
     let tls = tls_config(&identity, listen, provider.clone().into());
     found.keep(&["listen", "tls12"], tls);
     identity.warning().cloned().into_iter().collect()
+}
+
+fn limits_not_reached(listen: &Listen) -> impl Iterator<Item = Warning> {
+    let connections = listen.max_connections;
+    let limits = [
+        (
+            "max_handshakes",
+            listen.max_handshakes,
+            listen.most_handshakes(),
+        ),
+        (
+            "max_connections_per_address",
+            listen.max_connections_per_address,
+            connections,
+        ),
+        ("max_requests", listen.max_requests, listen.most_requests()),
+    ];
+    let unreached = limits.into_iter().filter(|(_, limit, most)| limit > most);
+    unreached.map(move |(key, limit, most)| Warning::LimitNotReached {
+        key,
+        limit,
+        most,
+        connections,
+    })
 }
 
 /// What is wrong so far.

@@ -40,6 +40,17 @@ pub enum Warning {
         /// Its permission bits.
         mode: u32,
     },
+    /// A limit is higher than another lets it be.
+    LimitNotReached {
+        /// Its key in the configuration.
+        key: &'static str,
+        /// What it is.
+        limit: usize,
+        /// How many there really are at most.
+        most: usize,
+        /// All connections that there may be.
+        connections: usize,
+    },
     /// A name was given for a credential that cannot carry one.
     NameNotUsed {
         /// The name.
@@ -147,6 +158,15 @@ impl fmt::Display for Warning {
                 f,
                 "{} can be read by others than its owner and group (mode {mode:04o}): do 'chmod g-w,o= {0}', and replace the key if others use this machine",
                 path.display()
+            ),
+            Self::LimitNotReached {
+                key,
+                limit,
+                most,
+                connections,
+            } => write!(
+                f,
+                "listen.{key} is {limit}, but listen.max_connections = {connections} allows {most}: set {key} to {most} at most, or raise max_connections"
             ),
             Self::NameNotUsed { name } => write!(
                 f,

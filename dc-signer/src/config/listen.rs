@@ -43,6 +43,22 @@ pub struct Listen {
 }
 
 impl Listen {
+    /// The most handshakes in progress that there really are: half of the places are for others.
+    #[must_use]
+    pub fn most_handshakes(&self) -> usize {
+        self.max_handshakes.min(self.half())
+    }
+
+    /// The most requests in progress that there really are: else those that wait could take all places.
+    #[must_use]
+    pub fn most_requests(&self) -> usize {
+        self.max_requests.min(self.half())
+    }
+
+    fn half(&self) -> usize {
+        (self.max_connections / 2).max(1)
+    }
+
     pub(super) fn read(mut section: Section<'_, '_>, base: &Path) -> Option<Self> {
         let listen = section.required("address", "address = \"[::]:8443\"", address);
         let example = "certificate = \"/etc/dc-signer/tls/chain.pem\"";
@@ -53,10 +69,12 @@ impl Listen {
             let read = section.optional(key, count(1..=1_000_000));
             read.unwrap_or(default)
         };
-        let max_handshakes = number("max_handshakes", 512);
         let max_connections = number("max_connections", 7000);
-        let max_connections_per_address = number("max_connections_per_address", 1000);
-        let max_requests = number("max_requests", 2000);
+        let half = (max_connections / 2).max(1);
+        let max_handshakes = number("max_handshakes", half.min(512));
+        let of_one = max_connections.min(1000);
+        let max_connections_per_address = number("max_connections_per_address", of_one);
+        let max_requests = number("max_requests", half.min(2000));
         let mut seconds = |key, default| {
             let read = section.optional(key, duration(SHORTEST..=LONGEST));
             read.unwrap_or_else(|| Duration::from_secs(default))

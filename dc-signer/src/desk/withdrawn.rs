@@ -90,7 +90,11 @@ impl SignedList {
 
 /// Lists that were signed a moment ago: strangers ask for them, so asking must cost nothing.
 #[derive(Debug, Default)]
-pub(super) struct Lists(Mutex<HashMap<String, Recent>>);
+pub(super) struct Lists {
+    recent: Mutex<HashMap<String, Recent>>,
+    /// Whoever makes one: else all who ask while it is made would have one each.
+    making: tokio::sync::Mutex<()>,
+}
 
 #[derive(Debug)]
 struct Recent {
@@ -100,14 +104,14 @@ struct Recent {
 
 impl Lists {
     fn recent(&self, zone: &str, now: UnixTime) -> Option<Arc<[u8]>> {
-        let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lists = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let Recent { signed, list } = lists.get(zone)?;
         let age = now.as_secs().checked_sub(signed.as_secs())?;
         (age < RECENT.as_secs()).then(|| list.clone())
     }
 
     fn keep(&self, zone: String, now: UnixTime, list: Arc<[u8]>) {
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lists = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         lists.insert(zone, Recent { signed: now, list });
     }
 }
@@ -123,6 +127,16 @@ impl Desk {
         if let Some(list) = self.lists.recent(&key, now) {
             return Ok(list);
         }
+        let _making = self.lists.making.lock().await;
+        if let Some(list) = self.lists.recent(&key, now) {
+            return Ok(list);
+        }
+        let list = self.make_list(zone, now).await?;
+        self.lists.keep(key, now, list.clone());
+        Ok(list)
+    }
+
+    async fn make_list(&self, zone: &Zone, now: UnixTime) -> Result<Arc<[u8]>, Refusal> {
         let withdrawn = self.store.withdrawn(zone, now).await?;
         let names = withdrawn.names.iter().map(|one| WithdrawnName {
             name: one.name.to_string(),
@@ -130,15 +144,13 @@ impl Desk {
             until: one.until.as_secs(),
         });
         let list = self.sign_list(&WithdrawnList {
-            zone: key.clone(),
+            zone: zone.to_string(),
             sequence: withdrawn.sequence,
             issued: now.as_secs(),
             expires: now.as_secs().saturating_add(USABLE.as_secs()),
             names: names.collect(),
         });
-        let list: Arc<[u8]> = list.into();
-        self.lists.keep(key, now, list.clone());
-        Ok(list)
+        Ok(list.into())
     }
 
     fn sign_list(&self, list: &WithdrawnList) -> Vec<u8> {

@@ -45,8 +45,8 @@ impl Answering {
         let ticket = self.intake.enter(self.from, &self.peer, self.most);
         let mut response = match ticket {
             Some(ticket) => {
-                self.answer_with(ticket.into(), request.map(Body::new))
-                    .await
+                let request = request.map(Body::new);
+                self.answer_with(ticket.into(), &in_progress, request).await
             }
             None => self.full(),
         };
@@ -54,13 +54,23 @@ impl Answering {
         Ok(in_progress.last_as(response))
     }
 
-    async fn answer_with(&self, ticket: Arc<Ticket>, mut request: Request) -> Response {
+    async fn answer_with(
+        &self,
+        ticket: Arc<Ticket>,
+        in_progress: &InProgress,
+        mut request: Request,
+    ) -> Response {
         let http1 = request.version() < Version::HTTP_2;
         if let Some(client) = &self.client {
             request.extensions_mut().insert(client.clone());
         }
         request.extensions_mut().insert(self.peer.clone());
-        let (request, arrival) = arriving::watch(request, ticket.clone(), self.peer.clone());
+        let (request, arrival) = arriving::watch(
+            request,
+            ticket.clone(),
+            in_progress.clone(),
+            self.peer.clone(),
+        );
         let answered = async {
             let Ok(response) = self.router.clone().oneshot(request).await;
             (response, arrival.finish().await)
@@ -68,6 +78,7 @@ impl Answering {
         let (mut response, whole) = tokio::select! {
             answered = answered => answered,
             () = ticket.over() => (self.full(), false),
+            () = in_progress.over() => (self.full(), false),
         };
         if http1 && !whole {
             // hyper closes such a connection, so nobody should send a second request over it.

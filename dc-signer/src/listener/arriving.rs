@@ -16,6 +16,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::intake::Ticket;
 use super::open::Peer;
+use super::requests::InProgress;
 
 /// What has to be known of a body after its request was answered.
 #[derive(Debug)]
@@ -29,7 +30,12 @@ pub(super) struct Arrival {
 type Left = Arc<Mutex<Option<(Body, bool)>>>;
 
 /// Watches over the body of a request.
-pub(super) fn watch(request: Request, ticket: Arc<Ticket>, peer: Peer) -> (Request, Arrival) {
+pub(super) fn watch(
+    request: Request,
+    ticket: Arc<Ticket>,
+    in_progress: InProgress,
+    peer: Peer,
+) -> (Request, Arrival) {
     let asks_first = request.headers().contains_key(EXPECT);
     let left = Left::default();
     let request = request.map(|body| {
@@ -39,6 +45,7 @@ pub(super) fn watch(request: Request, ticket: Arc<Ticket>, peer: Peer) -> (Reque
         Body::new(Arriving {
             body,
             ticket,
+            in_progress,
             peer,
             left: left.clone(),
             deadline: None,
@@ -84,6 +91,7 @@ impl Arrival {
 struct Arriving {
     body: Body,
     ticket: Arc<Ticket>,
+    in_progress: InProgress,
     peer: Peer,
     left: Left,
     /// Set once it has to be waited for.
@@ -104,6 +112,7 @@ impl HttpBody for Arriving {
         };
         if frame.is_none() || self.body.is_end_stream() {
             self.ticket.arrived();
+            self.in_progress.arrived();
         }
         Poll::Ready(frame)
     }

@@ -2,14 +2,17 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::task::yield_now;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -21,8 +24,8 @@ use super::identity::H2;
 use super::idle::Idle;
 use super::intake::Intake;
 use super::memory::{MAX_HEAD, MAX_HEADER_LIST, MAX_STREAMS, SEND_BUFFER, WINDOW};
-use super::open::Open;
-use super::requests::Requests;
+use super::open::{Open, State};
+use super::requests::{Phase, Requests};
 use super::{Place, Settings};
 use crate::telemetry::{Handshake, Metrics};
 
@@ -40,19 +43,27 @@ impl Connection {
     pub(super) async fn serve(self, tcp: TcpStream, place: Place) {
         let Place { from, open, turn } = place;
         let _open = self.metrics.connection();
-        let tls = self.shake_hands(tcp, &turn).await;
+        let open = Arc::new(open);
+        let tls = self.shake_hands(tcp, &turn, &open).await;
         drop(turn);
         if let Some(tls) = tls {
-            self.serve_http(tls, from, open.into()).await;
+            self.serve_http(tls, from, open.clone()).await;
         }
+        // Answers that are still being made have limits of their own.
+        open.leave();
     }
 
-    async fn shake_hands(&self, tcp: TcpStream, turn: &Turn) -> Option<TlsStream<TcpStream>> {
+    async fn shake_hands(
+        &self,
+        tcp: TcpStream,
+        turn: &Turn,
+        open: &Open,
+    ) -> Option<TlsStream<TcpStream>> {
         let _in_progress = self.metrics.handshake();
         // Answers are single writes, and nobody should wait for an acknowledgement between them.
         let _ = tcp.set_nodelay(true);
         let limit = self.settings.listen.handshake_timeout;
-        let ended = tokio::time::timeout(limit, self.accept(tcp, turn)).await;
+        let ended = timeout(limit, self.accept(tcp, turn, open)).await;
         let ended = ended.unwrap_or(Err(Handshake::TimedOut));
         let how = *ended.as_ref().err().unwrap_or(&Handshake::Done);
         self.metrics.handshake_ended(how);
@@ -60,7 +71,12 @@ impl Connection {
     }
 
     /// Shakes hands, unless others need the room.
-    async fn accept(&self, tcp: TcpStream, turn: &Turn) -> Result<TlsStream<TcpStream>, Handshake> {
+    async fn accept(
+        &self,
+        tcp: TcpStream,
+        turn: &Turn,
+        open: &Open,
+    ) -> Result<TlsStream<TcpStream>, Handshake> {
         let failed = |error| {
             tracing::debug!(%error, "a handshake failed");
             Handshake::Failed
@@ -68,12 +84,15 @@ impl Connection {
         tokio::select! {
             heard = tcp.readable() => heard.map_err(failed)?,
             () = turn.over() => return Err(evict(Some(&tcp))),
+            () = open.over() => return Err(evict(Some(&tcp))),
         }
         turn.spoke();
+        open.does(State::Speaking);
         let mut accepting = TlsAcceptor::from(self.settings.tls.clone()).accept(tcp);
         tokio::select! {
             ended = &mut accepting => ended.map_err(failed),
             () = turn.over() => Err(evict(accepting.get_ref())),
+            () = open.over() => Err(evict(accepting.get_ref())),
         }
     }
 
@@ -82,34 +101,57 @@ impl Connection {
         // Else whoever does not read makes us keep four times as much.
         session.set_buffer_limit(Some(SEND_BUFFER));
         let h2 = session.alpn_protocol() == Some(H2);
-        let requests = Requests::of(open.clone());
+        let idle_timeout = self.settings.listen.idle_timeout;
+        let requests = Requests::of(open.clone(), idle_timeout);
         let answering = Arc::new(Answering {
             router: self.router.clone(),
             client: ClientCertificate::of(session),
             peer: open.peer(),
             from,
             intake: self.intake.clone(),
-            most: self.settings.listen.max_requests,
+            most: self.settings.listen.most_requests(),
             metrics: self.metrics.clone(),
         });
-        let idle = Idle::new(tls, self.settings.listen.idle_timeout, requests.clone());
-        let service = service_fn(|request| answering.clone().answer(requests.begin(), request));
+        let idle = Idle::new(tls, idle_timeout, requests.clone());
+        let service = service_fn(|request: hyper::Request<Incoming>| {
+            let phase = match request.body().is_end_stream() {
+                true => Phase::Answering,
+                false => Phase::Awaiting,
+            };
+            answering.clone().answer(requests.begin(phase), request)
+        });
         let builder = self.http(h2);
         let connection = builder.serve_connection(TokioIo::new(idle), service);
         let mut connection = pin!(connection);
         let max_age = self.settings.listen.max_age;
-        let ended = tokio::select! {
-            ended = connection.as_mut() => Some(ended),
-            // Others need the room, and nothing is lost: it has no request in progress.
-            () = open.over() => return,
-            () = sleep(max_age) => None,
-            () = requests.quiet_for(self.settings.listen.idle_timeout), if h2 => None,
-            _ = self.stopped.wait_for(|stopped| *stopped) => None,
+        let why = tokio::select! {
+            _ = connection.as_mut() => return,
+            () = open.over() => End::RoomIsNeeded,
+            () = sleep(max_age) => End::Enough,
+            () = requests.quiet_for(idle_timeout), if h2 => End::Enough,
+            _ = self.stopped.wait_for(|stopped| *stopped) => End::Enough,
+            () = requests.end_unread() => End::Enough,
         };
-        if ended.is_none() {
-            connection.as_mut().graceful_shutdown();
+        connection.as_mut().graceful_shutdown();
+        if why == End::Enough {
             let limit = self.settings.listen.shutdown_timeout;
-            let _ = tokio::time::timeout(limit, connection).await;
+            tokio::select! {
+                _ = timeout(limit, connection.as_mut()) => return,
+                () = open.over() => {}
+                () = requests.end_unread() => {}
+            }
+        }
+        requests.send_away();
+        tokio::select! {
+            _ = timeout(LEAVING_TIME, connection.as_mut()) => return,
+            () = open.cut() => {}
+        }
+        // What is ready is written all the same.
+        for _ in 0..2 {
+            if timeout(Duration::ZERO, connection.as_mut()).await.is_ok() {
+                return;
+            }
+            yield_now().await;
         }
     }
 
@@ -138,6 +180,15 @@ impl Connection {
     }
 }
 
+/// Why a connection is ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    /// It is old or quiet, or the service stops.
+    Enough,
+    /// Others need its place.
+    RoomIsNeeded,
+}
+
 /// A reset costs nothing here, and tells the client at once to come back later.
 fn evict(tcp: Option<&TcpStream>) -> Handshake {
     if let Some(tcp) = tcp {
@@ -146,5 +197,7 @@ fn evict(tcp: Option<&TcpStream>) -> Handshake {
     Handshake::Evicted
 }
 
+/// How long whoever has to make room may take to end what it has begun.
+const LEAVING_TIME: Duration = Duration::from_secs(1);
 /// Many more than any client of this API sends.
 const MAX_HEADERS: usize = 64;

@@ -57,6 +57,14 @@ impl<V> Crowd<V> {
         self.order.last().map_or(0, |(len, _, _)| *len)
     }
 
+    /// How many there are of one address, or else of the fullest.
+    pub(super) fn most(&self, prefix: Option<Prefix>) -> usize {
+        match prefix {
+            Some(prefix) => self.places.get(&prefix).map_or(0, BTreeMap::len),
+            None => self.fullest(),
+        }
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.len

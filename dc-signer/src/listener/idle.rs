@@ -170,7 +170,7 @@ mod tests {
         let (near, mut far) = duplex(64);
         let requests = Requests::none_yet().await;
         let mut near = Idle::new(near, LIMIT, requests.clone());
-        let answering = requests.begin();
+        let answering = requests.begin(super::super::requests::Phase::Answering);
         let late = async {
             tokio::time::sleep(3 * LIMIT).await;
             drop(answering);

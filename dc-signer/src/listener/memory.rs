@@ -11,8 +11,8 @@ pub fn most_memory(listen: &Listen) -> usize {
     let parts = [
         (1, BASE),
         (listen.max_connections, CONNECTION),
-        (listen.max_requests, REQUEST),
-        (listen.max_handshakes, HANDSHAKE),
+        (listen.most_requests(), REQUEST),
+        (listen.most_handshakes(), HANDSHAKE),
     ];
     let sum =
         |sum: usize, (count, each): (usize, usize)| sum.saturating_add(count.saturating_mul(each));

@@ -12,6 +12,7 @@ mod arriving;
 mod client;
 mod connection;
 mod crowd;
+mod groups;
 mod handshakes;
 mod identity;
 mod idle;
@@ -21,6 +22,7 @@ mod open;
 mod origin;
 mod possession;
 mod requests;
+mod unread;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -152,7 +154,7 @@ impl Listener {
         };
         let listen = &self.settings.load().listen;
         // Else handshakes alone could take all places, and none of them has to go for a connection.
-        let most = listen.max_handshakes.min(listen.max_connections / 2);
+        let most = listen.most_handshakes();
         let (turn, evicted) = self.handshakes.enter(from, most);
         self.shed(Shed::Handshakes, evicted);
         Some((tcp, Place { from, open, turn }))

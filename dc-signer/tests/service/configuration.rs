@@ -87,3 +87,19 @@ fn a_key_that_others_can_read_is_worth_a_warning() {
         "{said}"
     );
 }
+
+#[test]
+fn a_limit_that_another_does_not_let_it_reach_is_worth_a_warning() {
+    let rig = Rig::start_with("max_connections = 100");
+    let config = rig.data().join("config.toml");
+    let (code, said) = check(&config);
+    assert_eq!((code, said.lines().count()), (Some(0), 1), "{said}");
+    rig.edit_config(
+        "max_connections = 100",
+        "max_connections = 100\nmax_requests = 80",
+    );
+    let (code, said) = check(&config);
+    assert_eq!(code, Some(0), "{said}");
+    let words = "listen.max_requests is 80, but listen.max_connections = 100 allows 50: set max_requests to 50 at most";
+    assert!(said.contains(words), "{said}");
+}

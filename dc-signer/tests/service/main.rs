@@ -34,6 +34,8 @@ mod pages;
 mod postgres;
 mod ready;
 mod rig;
+mod room;
+
 mod router;
 mod secrets;
 #[path = "../../src/store/testing/small_disk.rs"]

@@ -1,5 +1,7 @@
 //! The signed list of withdrawn names.
 
+use std::sync::Arc;
+
 use super::bench::{Bench, zone};
 use super::device::Cpe;
 use crate::desk::{SignedList, WithdrawnList};
@@ -11,6 +13,7 @@ on_both! {
     a_suspended_device_is_on_the_list_until_it_is_resumed,
     a_list_that_was_changed_is_refused,
     an_unknown_zone_has_no_list,
+    all_who_ask_while_a_list_is_made_get_the_same,
     devices_are_told_when_to_renew_early,
 }
 
@@ -74,6 +77,18 @@ async fn a_list_that_was_changed_is_refused(database: &Database) {
         ..signed
     };
     assert!(unsigned.verify(&key).is_err());
+}
+
+async fn all_who_ask_while_a_list_is_made_get_the_same(database: &Database) {
+    let bench = Arc::new(Bench::new(database).await);
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let bench = bench.clone();
+        asking.spawn(async move { bench.desk.withdrawn(&zone(), bench.now).await.unwrap() });
+    }
+    let lists = asking.join_all().await;
+    let same = |list: &Arc<[u8]>| Arc::ptr_eq(list, &lists[0]);
+    assert!(lists.iter().all(same), "each copy is memory of its own");
 }
 
 async fn an_unknown_zone_has_no_list(database: &Database) {
