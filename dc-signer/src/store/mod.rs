@@ -231,7 +231,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// and retires accordingly: so that a restored backup lets nobody back in.
     ///
     /// Returns how many devices changed. Fails with [`Error::Refused`] if the records do not
-    /// continue this log.
+    /// continue this log, and with [`Error::OlderThanSeen`] if it is older than was seen with them too; then nothing has
+    /// changed.
     async fn replay(&self, newer: &[Record], by: &Act) -> Result<u64, Error>;
 
     // Keeping house.

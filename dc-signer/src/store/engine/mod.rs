@@ -296,7 +296,10 @@ impl<D: Database> Store for Engine<D> {
 
     async fn replay(&self, newer: &[Record], by: &Act) -> Result<u64, Error> {
         let mut work = Work::begin(&*self.database, &self.node).await?;
-        let replayed = replay::replay(&mut work, newer, by).await;
+        let replayed = match replay::replay(&mut work, newer, by).await {
+            Ok(replayed) => self.check_reached(&mut work, newer).await.map(|()| replayed),
+            Err(error) => Err(error),
+        };
         work.end(replayed).await
     }
 

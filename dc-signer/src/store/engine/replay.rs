@@ -14,7 +14,8 @@ use crate::store::{Act, Error, Find};
 use super::work::Work;
 use super::{devices, withdrawn};
 
-/// Continues the log with the records of a newer copy, and keeps out who was kept out since.
+/// Continues the log with the records of a newer copy, and keeps out who was kept out since. Where there is nothing behind the
+/// end, it writes nothing.
 pub(super) async fn replay<S: Session>(
     work: &mut Work<S>,
     newer: &[Record],
@@ -35,6 +36,9 @@ pub(super) async fn replay<S: Session>(
         }
         work.follow(record)?;
         replayed.apply(work, record).await?;
+    }
+    if work.head == here {
+        return Ok(0);
     }
     replayed.finish(work, by).await?;
     let entry = work.entry(Action::Replay, by);
