@@ -23,6 +23,18 @@ pub struct Hold {
     pub withdrawn: bool,
 }
 
+impl Hold {
+    /// What a box has to wait for that gets a name for which something is valid.
+    pub(crate) fn before(free_from: UnixTime, withdrawn: bool) -> Self {
+        let until = Duration::from_secs(free_from.as_secs().saturating_sub(1));
+        Self {
+            until: Some(UnixTime::since_unix_epoch(until)),
+            free_from: Some(free_from),
+            withdrawn,
+        }
+    }
+}
+
 impl Device {
     /// Until when a credential for its name is valid; none if none is now.
     #[must_use]
@@ -95,7 +107,7 @@ impl Device {
 }
 
 /// The first second in which a credential is not valid any more.
-fn after(end: UnixTime) -> UnixTime {
+pub(crate) fn after(end: UnixTime) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(end.as_secs().saturating_add(1)))
 }
 

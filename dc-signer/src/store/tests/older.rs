@@ -106,7 +106,11 @@ async fn a_log_that_does_not_reach_what_was_seen_leaves_the_way_back_open(db: &D
     let store = knowing(db).await;
     let head = store.audit_head().await.unwrap();
     // The end itself, a log that stops too early, and one that does not even come as far.
-    for wrong in [&newest[..newest.len() - 4], &newest[..newest.len() - 2], &[]] {
+    for wrong in [
+        &newest[..newest.len() - 4],
+        &newest[..newest.len() - 2],
+        &[],
+    ] {
         is_older(store.replay(wrong, &by(NOW + 9)).await, known);
         assert_eq!(store.audit_head().await.unwrap(), head);
     }
