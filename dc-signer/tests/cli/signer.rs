@@ -304,6 +304,10 @@ fn a_load_that_is_sent_again_keeps_the_codes_that_were_printed() {
         again.stderr.contains("2 have codes from before"),
         "{again:?}"
     );
+    // What it recommends is a command that works.
+    let file = ["codes", "new", "--file", "fleet.ndjson"];
+    let command = format!("dc-signer {} --config config.toml", file.join(" "));
+    assert!(again.stderr.contains(&command), "{again:?}");
     for (line, before) in again.stdout.lines().zip(&first) {
         let line: Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["earlier_code_until"], before["code"]["expires"]);
@@ -312,6 +316,7 @@ fn a_load_that_is_sent_again_keeps_the_codes_that_were_printed() {
     let one = signer.run(&["devices", "add", "a", "--code"]).succeeded();
     let command = "dc-signer codes new a --config config.toml";
     assert!(one.contains(command), "{one}");
+    assert_eq!(signer.json(&file).len(), 2);
 }
 
 #[test]
