@@ -288,17 +288,8 @@ async fn finish(
         None => BroughtUp::default(),
     };
     let end = store.audit_head().await?;
-    if let (Some(known), false) = (store::seen_in(&config.data)?, lose_newer)
-        && known != Head::EMPTY
-    {
-        let there = store.audit_from(known.seq, 1).await?;
-        let has_it = there
-            .first()
-            .is_some_and(|record| record.hash() == known.hash);
-        if !has_it {
-            let (known, found) = (known.seq, end.seq);
-            return Err(store::Error::OlderThanSeen { known, found }.into());
-        }
+    if !lose_newer {
+        store::check_newest(&config.data, &*store).await?;
     }
     if newer.is_none() && end != Head::EMPTY {
         store.accept_older(by).await?;

@@ -38,7 +38,7 @@ pub(crate) use location::check_permissions;
 pub use location::{Location, look, migrate, open, open_knowing};
 pub use replica::{Replica, Report, ServerClock};
 pub use schema::Schema;
-pub use seen::{accept_in, seen_in};
+pub use seen::{accept_in, check_newest, seen_in};
 pub use types::{
     Act, Added, Answer, BroughtUp, Conflict, Filter, Find, Fleet, History, Idempotency, Issuance,
     Issue, Keep, Kept, Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption,
