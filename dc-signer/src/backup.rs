@@ -14,7 +14,7 @@ use crate::desk::{Fault, Secrets};
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
 use crate::registry::{Head, Record};
-use crate::store::{self, Act, InUse, Location, Store};
+use crate::store::{self, Act, BroughtUp, InUse, Location, Store};
 use copy::{Side, copy, copy_file, make_new_folder};
 
 /// What a backup says about itself; written last, so a backup without it is not whole.
@@ -92,12 +92,14 @@ pub struct Restored {
     pub head: Head,
     /// How many records the replaced database had that the backup did not; none if there was no database.
     pub newer: Option<u64>,
-    /// How many devices were suspended, resumed or retired again because of them.
-    pub changed: u64,
+    /// What has changed because of them.
+    pub brought: BroughtUp,
     /// Where the replaced database is now.
     pub moved_to: Option<PathBuf>,
     /// Whether it is the database that came back, or only what belongs to it.
     pub database: bool,
+    /// Whether it was taken for an older copy, because nobody knows what was done since.
+    pub accepted: bool,
 }
 
 /// Puts a backup in the place of an SQLite database. The service must be stopped, and cannot start meanwhile. Of a
@@ -121,7 +123,9 @@ pub async fn restore(
             let folder = from.into();
             return Err(Error::NoBackup { folder });
         }
-        Location::Postgres(_) => return restore_files(config, from, manifest).await,
+        Location::Postgres(_) => {
+            return restore_files(config, from, manifest, lose_newer, by).await;
+        }
     };
     if let Some(folder) = database.parent()
         && !files::is_there(folder)?
@@ -139,16 +143,17 @@ pub async fn restore(
     let backup = from.join(DATABASE);
     copy_file((Side::Outside, &backup), (Side::Data, &staged))?;
     let done = finish(config, &staged, newer.as_deref(), lose_newer, by).await;
-    let (head, changed) = done.inspect_err(|_| remove_all(&staged))?;
+    let (head, brought) = done.inspect_err(|_| remove_all(&staged))?;
     bring_missing(config, from)?;
     let moved_to = swap(&staged, database, by.at)?;
     store::accept_in(&config.data, head)?;
     Ok(Restored {
         database: true,
+        accepted: newer.is_none() && head != Head::EMPTY,
         made: manifest.made,
         head,
         newer: newer.map(|newer| u64::try_from(newer.len()).unwrap_or(u64::MAX)),
-        changed,
+        brought,
         moved_to,
     })
 }
@@ -158,15 +163,21 @@ async fn restore_files(
     config: &Config,
     from: &Path,
     manifest: Manifest,
+    lose_newer: bool,
+    by: &Act,
 ) -> Result<Restored, Error> {
     check_secrets(config, from)?;
     let (store, _in_use) = database::open(config).await?;
     let checked = async {
         let head = store.check().await?;
-        store.is_newest().await?;
+        match store.is_newest().await {
+            Err(store::Error::OlderThanSeen { .. }) if lose_newer => {}
+            other => other?,
+        }
         let last = store.audit_from(manifest.records, 1).await?;
         let hash = last.first().map(|record| record.hash().to_string());
         match manifest.records == 0 || hash == Some(manifest.head) {
+            true if lose_newer && head != Head::EMPTY => store.accept_older(by).await,
             true => Ok(head),
             false => Err(store::Error::OlderThanSeen {
                 known: manifest.records,
@@ -182,24 +193,29 @@ async fn restore_files(
         made: manifest.made,
         head,
         newer: Some(head.seq.saturating_sub(manifest.records)),
-        changed: 0,
+        brought: BroughtUp::default(),
         moved_to: None,
         database: false,
+        accepted: lose_newer && head != Head::EMPTY,
     })
 }
 
 /// Brings the database up to the newer copy of its audit log that another database has; says where the log ends, and
-/// how many devices changed.
+/// what has changed.
 ///
 /// Fails with what opening either fails with, and with [`Error::Store`] if the other log does not continue this one.
-pub async fn bring_up(config: &Config, newer: &Location, by: &Act) -> Result<(Head, u64), Error> {
+pub async fn bring_up(
+    config: &Config,
+    newer: &Location,
+    by: &Act,
+) -> Result<(Head, BroughtUp), Error> {
     let (store, _in_use) = database::open(config).await?;
     let brought = async {
         let end = store.audit_head().await?;
         let records = records(newer, &config.node, end.seq.max(1)).await?;
-        let changed = store.replay(&records, by).await?;
+        let brought = store.replay(&records, by).await?;
         store.is_newest().await?;
-        Ok((store.verify_audit().await?, changed))
+        Ok((store.verify_audit().await?, brought))
     };
     let brought = brought.await;
     store.close().await;
@@ -208,12 +224,35 @@ pub async fn bring_up(config: &Config, newer: &Location, by: &Act) -> Result<(He
 
 /// Goes on with a database that is an older copy, and records that; says where its log ends.
 ///
-/// Fails with what opening it fails with.
+/// Fails with what opening it fails with, and with [`NoOlderCopy`](store::Error::NoOlderCopy).
 pub async fn accept_older(config: &Config, by: &Act) -> Result<Head, Error> {
     let (store, _in_use) = database::open(config).await?;
-    let accepted = store.accept_older(by).await;
+    let accepted = async {
+        is_older_copy(&*store).await?;
+        store.accept_older(by).await
+    };
+    let accepted = accepted.await;
     store.close().await;
     Ok(accepted?)
+}
+
+async fn is_older_copy(store: &dyn Store) -> Result<(), store::Error> {
+    match store.is_newest().await {
+        Ok(()) => Err(store::Error::NoOlderCopy { empty: false }),
+        Err(store::Error::OlderThanSeen { .. }) => match store.audit_head().await? {
+            Head::EMPTY => Err(store::Error::NoOlderCopy { empty: true }),
+            _ => Ok(()),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// Fails with [`NoOlderCopy`](store::Error::NoOlderCopy) if there is nothing that [`accept_older`] could accept.
+pub async fn look_for_older(config: &Config) -> Result<(), Error> {
+    let (store, _in_use) = database::open(config).await?;
+    let is_older = is_older_copy(&*store).await;
+    store.close().await;
+    Ok(is_older?)
 }
 
 /// All records of a database's audit log, from one on.
@@ -231,42 +270,33 @@ async fn records(database: &Location, node: &str, from: u64) -> Result<Vec<Recor
     }
 }
 
-/// Checks the copy, and applies what it does not know.
+/// Checks the copy, and applies what it does not know. Where nobody can say what that is, it takes for valid what may have been
+/// issued since.
 async fn finish(
     config: &Config,
     staged: &Path,
     newer: Option<&[Record]>,
     lose_newer: bool,
     by: &Act,
-) -> Result<(Head, u64), Error> {
+) -> Result<(Head, BroughtUp), Error> {
     let location = Location::File(staged.into());
     store::migrate(&location).await?;
     let store = store::open(&location, &config.node).await?;
     store.check().await?;
-    let changed = match newer {
-        Some(newer) if !newer.is_empty() => store.replay(newer, by).await?,
-        _ => 0,
+    let brought = match newer {
+        Some(newer) => store.replay(newer, by).await?,
+        None => BroughtUp::default(),
     };
-    if let Some(known) = store::seen_in(&config.data)?
-        && known != Head::EMPTY
-    {
-        let there = store.audit_from(known.seq, 1).await?;
-        let has_it = there
-            .first()
-            .is_some_and(|record| record.hash() == known.hash);
-        match (has_it, lose_newer) {
-            (true, _) => {}
-            (false, true) => drop(store.accept_older(by).await?),
-            (false, false) => {
-                let found = store.audit_head().await?.seq;
-                let known = known.seq;
-                return Err(store::Error::OlderThanSeen { known, found }.into());
-            }
-        }
+    let end = store.audit_head().await?;
+    if !lose_newer {
+        store::check_newest(&config.data, &*store).await?;
+    }
+    if newer.is_none() && end != Head::EMPTY {
+        store.accept_older(by).await?;
     }
     let head = store.verify_audit().await?;
     store.close().await;
-    Ok((head, changed))
+    Ok((head, brought))
 }
 
 fn read_manifest(from: &Path) -> Result<Manifest, Error> {

@@ -8,12 +8,14 @@ use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
 use crate::config::{self, Config, Listen, Problem, Wrong};
-use crate::desk::{Clock, Desk, Judgement, Missing};
+use crate::database;
+use crate::desk::{Clock, Desk, Fault, Judgement, Missing, Secrets};
 use crate::error::Error;
 use crate::files;
 use crate::listener::{Identity, tls_config};
 use crate::operators::read_certificates;
-use crate::store::{self, Location};
+use crate::registry::Head;
+use crate::store::{self, Location, Store};
 use crate::telemetry::check_filter;
 use crate::warning::Warning;
 
@@ -86,6 +88,8 @@ pub async fn readiness(
     if let Location::File(path) = &config.database
         && !files::exists(path)
     {
+        let gone = database::check_unseen(config).err();
+        found.faults.extend(gone.map(|gone| gone.to_string()));
         return Ok(found);
     }
     match zones(config).await {
@@ -96,6 +100,7 @@ pub async fn readiness(
                 judgement.clock = None;
             }
             found.faults.extend(judgement.faults());
+            found.soon.extend(judgement.moving());
             found.soon.extend(judgement.ending(now));
             found.soon.extend(missing.iter().map(ToString::to_string));
         }
@@ -106,9 +111,23 @@ pub async fn readiness(
 
 async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
     let store = store::open(&config.database, &config.node).await?;
-    let looked = Desk::look(config, &*store).await;
+    let looked = async {
+        belongs_here(config, &*store).await?;
+        Desk::look(config, &*store).await
+    };
+    let looked = looked.await;
     store.close().await;
     looked
+}
+
+/// Whether the database is the newest that was seen here, and its secrets are here too.
+async fn belongs_here(config: &Config, store: &dyn Store) -> Result<(), Error> {
+    store::check_newest(&config.data, store).await?;
+    let folder = Secrets::folder(&config.data);
+    match store.audit_head().await? == Head::EMPTY || files::is_there(&folder)? {
+        true => Ok(()),
+        false => Err(Fault::MissingSecrets { folder }.into()),
+    }
 }
 
 /// What [`readiness`] finds.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::error::Error;
 use crate::files::{self, Access};
+use crate::registry::Head;
 use crate::store::{self, InUse, Location, Store};
 
 /// Opens the database of a configuration; makes the data folder and an SQLite file if they are not there.
 ///
 /// As long as the second value is there, nobody puts a backup in its place.
 /// Older tables are left to `dc-signer migrate`. Needs a tokio runtime as long as the store is used.
-/// Fails with [`Error::Write`] and [`Error::Store`], also while somebody restores a backup.
+/// Fails with [`Error::Write`] and [`Error::Store`], with [`Gone`](store::Error::Gone) if the file was there before, and while somebody restores a backup.
 pub async fn open(config: &Config) -> Result<(Arc<dyn Store>, InUse), Error> {
     make_folder(config)?;
     // Before it is opened: it might be another one afterwards.
@@ -40,8 +41,26 @@ async fn open_there(config: &Config) -> Result<Arc<dyn Store>, Error> {
     if let Location::File(path) = location
         && !files::is_there(path)?
     {
+        check_unseen(config)?;
         tracing::info!(path = %path.display(), "the database is made");
         store::migrate(location).await?;
     }
     Ok(store::open_knowing(location, &config.node, &config.data).await?)
+}
+
+/// An empty database is not made where one was: it would be taken for an older copy.
+///
+/// Fails with [`Gone`](store::Error::Gone).
+pub fn check_unseen(config: &Config) -> Result<(), Error> {
+    let Location::File(path) = &config.database else {
+        return Ok(());
+    };
+    match store::seen_in(&config.data)? {
+        Some(known) if known != Head::EMPTY && !files::is_there(path)? => Err(store::Error::Gone {
+            path: path.clone(),
+            known: known.seq,
+        }
+        .into()),
+        _ => Ok(()),
+    }
 }

@@ -21,6 +21,7 @@ use crate::desk::Judgement;
 use crate::error::Error;
 use crate::listener::Validity;
 use crate::protocol::Kind;
+use crate::store;
 use crate::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
 use crate::warning::Warning;
 
@@ -31,6 +32,8 @@ pub struct Readiness {
     started: AtomicBool,
     stopping: AtomicBool,
     storage: AtomicBool,
+    /// Why the database cannot be used, if it is not that it cannot write.
+    unusable: Mutex<Option<String>>,
     /// When the database was last asked.
     asked: Mutex<Option<Instant>>,
     /// What was said last, so that the log has each change.
@@ -50,6 +53,7 @@ impl Readiness {
             started: false.into(),
             stopping: false.into(),
             storage: true.into(),
+            unusable: Mutex::default(),
             asked: Mutex::default(),
             said: Mutex::default(),
         }
@@ -69,16 +73,22 @@ impl Readiness {
     pub fn storage(&self, works: bool) {
         if self.storage.swap(works, Ordering::Relaxed) != works {
             match works {
-                true => tracing::info!("the database can write again"),
+                true => tracing::info!("the database can be used again"),
                 false => {
-                    tracing::error!("the database cannot write: nothing is issued until it can");
+                    // Whoever found that out does not know all: it is asked again.
+                    let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+                    *asked = None;
+                    let why = self
+                        .unusable()
+                        .unwrap_or_else(|| "it cannot write".to_owned());
+                    tracing::error!(why, "nothing is issued until the database can be used");
                 }
             }
         }
     }
 
     /// Why it is not ready, whatever can be issued.
-    fn fault(&self) -> Option<(Kind, &'static str)> {
+    fn fault(&self) -> Option<(Kind, String)> {
         let faults = [
             (
                 self.stopping.load(Ordering::Relaxed),
@@ -97,7 +107,15 @@ impl Readiness {
             ),
         ];
         let first = faults.into_iter().find(|(is_so, ..)| *is_so);
-        first.map(|(_, kind, text)| (kind, text))
+        first.map(|(_, kind, text)| match kind {
+            Kind::StorageUnavailable => (kind, self.unusable().unwrap_or_else(|| text.to_owned())),
+            kind => (kind, text.to_owned()),
+        })
+    }
+
+    fn unusable(&self) -> Option<String> {
+        let unusable = self.unusable.lock();
+        unusable.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether it is time to ask the database again: anybody may want to know whether the service is ready, and each
@@ -162,10 +180,7 @@ impl App {
 
     async fn faults(&self) -> Vec<(Kind, String)> {
         let own = self.readiness.fault();
-        let mut found: Vec<_> = own
-            .map(|(kind, why)| (kind, why.to_owned()))
-            .into_iter()
-            .collect();
+        let mut found: Vec<_> = own.into_iter().collect();
         let Ok(now) = clock::now() else {
             found.push((Kind::ClockWrong, Error::ClockBefore1970.to_string()));
             return found;
@@ -232,7 +247,15 @@ impl App {
             true => 0,
             false => ROOM,
         };
-        let works = self.desk.store().ping(room).await.is_ok();
+        let pinged = self.desk.store().ping(room).await;
+        let works = pinged.is_ok();
+        // Neither a disk nor a server is to blame for it, and it says what to do.
+        let older = |error: &store::Error| matches!(error, store::Error::OlderThanSeen { .. });
+        let why = pinged.err().filter(older).map(|error| error.to_string());
+        *readiness
+            .unusable
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = why;
         readiness.storage(works);
         works
     }

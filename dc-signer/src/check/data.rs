@@ -14,6 +14,13 @@ use crate::{Delegation, files, store};
 
 /// Whether it is no file.
 pub(super) fn is_folder(config: &Config, found: &mut Findings<'_>) {
+    let is_link = fs::symlink_metadata(&config.data).is_ok();
+    if is_link && matches!(fs::exists(&config.data), Ok(false)) {
+        found.add(
+            &["data"],
+            "it is a link to a folder that is not there: make that, or remove the link".to_owned(),
+        );
+    }
     if config.data.exists() && !config.data.is_dir() {
         found.add(&["data"], "it is a file, and has to be a folder".to_owned());
     }

@@ -1,7 +1,7 @@
 //! `dc-signer migrate`: the tables of the database.
 
-use dc_signer::Error;
 use dc_signer::store::{self, InUse, Schema};
+use dc_signer::{Error, database};
 
 use super::place::Place;
 use super::print;
@@ -22,6 +22,7 @@ pub(crate) struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         self.place.with_config(async |config| {
+            database::check_unseen(&config)?;
             let Schema { found, needed } = store::look(&config.database).await?;
             if found == needed {
                 return print(&format!("the database has version {needed}, as it should"));

@@ -7,10 +7,11 @@ use std::time::Duration;
 use dc_signer::backup::{self, Restored};
 use dc_signer::config::Config;
 use dc_signer::human::Moment;
-use dc_signer::store::Location;
+use dc_signer::store::{BroughtUp, Location};
 use dc_signer::{Error, database};
 use pki_types::UnixTime;
 
+use super::confirm::confirm;
 use super::place::{Place, act};
 use super::print;
 
@@ -24,10 +25,14 @@ use super::print;
 pub(crate) struct Args {
     #[command(flatten)]
     what: What,
-    /// Do not read the database that is there, because it cannot be read: devices that were suspended or retired after the
-    /// backup get credentials again
+    /// Do not read the database that is there, because it cannot be read or is gone: devices that were suspended or retired
+    /// after the backup get credentials again, and those that have not enrolled wait for 7 days. With PostgreSQL: what its
+    /// tools have brought back is an older copy, and nothing newer is known
     #[arg(long, requires = "from")]
     lose_newer: bool,
+    /// Do not ask before '--accept-older'
+    #[arg(long, requires = "accept_older")]
+    yes: bool,
     #[command(flatten)]
     place: Place,
 }
@@ -66,18 +71,24 @@ impl Args {
                 newer_log: Some(newer),
                 ..
             } => {
-                let (head, changed) = backup::bring_up(&config, newer, &act()?).await?;
+                let (head, brought) = backup::bring_up(&config, newer, &act()?).await?;
                 print(&format!(
-                    "the audit log has {} records now: {changed} devices were suspended, resumed or retired again",
-                    head.seq
+                    "the audit log has {} records now: {}",
+                    head.seq,
+                    Brought(&brought)
                 ))
             }
             What {
                 accept_older: true, ..
             } => {
+                backup::look_for_older(&config).await?;
+                confirm(
+                    &format!("This goes on with an older copy: {UNKNOWN}."),
+                    self.yes,
+                )?;
                 let head = backup::accept_older(&config, &act()?).await?;
                 print(&format!(
-                    "accepted, as record {} of the audit log says: devices that were suspended or retired since may get credentials again, so do that anew; devices that have not enrolled here wait for 7 days, because they may have enrolled since",
+                    "accepted, as record {} of the audit log says: {UNKNOWN}",
                     head.seq
                 ))
             }
@@ -109,27 +120,33 @@ impl fmt::Display for Shown {
             made,
             head,
             newer,
-            changed,
+            brought,
             moved_to,
             database,
+            accepted,
         } = &self.0;
         let made = Moment(UnixTime::since_unix_epoch(Duration::from_secs(*made)));
         writeln!(f, "restored the backup of {made}")?;
         if !database {
-            return write!(
+            write!(
                 f,
                 "the secrets and keys are there; the database has all that it had then, and {} records since",
                 newer.unwrap_or_default()
-            );
+            )?;
+            return match accepted {
+                true => write!(f, "; it is taken for an older copy: {UNKNOWN}"),
+                false => Ok(()),
+            };
         }
         match newer {
             Some(newer) => writeln!(
                 f,
-                "the replaced database had {newer} newer records: {changed} devices were suspended, resumed or retired again"
+                "the replaced database had {newer} newer records: {}",
+                Brought(brought)
             )?,
             None => writeln!(
                 f,
-                "no newer records were read: devices that were suspended or retired since may get credentials again, so do that anew"
+                "no newer records were read: {UNKNOWN}; devices that were added since are lost: what they hold is valid for up to 7 days, so add no other box under the same id before"
             )?,
         }
         if let Some(moved_to) = moved_to {
@@ -138,6 +155,43 @@ impl fmt::Display for Shown {
         write!(f, "the audit log has {} records", head.seq)
     }
 }
+
+/// What a newer log has changed, in words.
+struct Brought<'a>(&'a BroughtUp);
+
+impl fmt::Display for Brought<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BroughtUp { changed, lost } = self.0;
+        write!(
+            f,
+            "{changed} devices were suspended, resumed or retired again"
+        )?;
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let some = lost.iter().take(NAMED).map(String::as_str);
+        let some = some.collect::<Vec<_>>().join(", ");
+        write!(
+            f,
+            "\n{} devices were added since and are lost: {some}",
+            lost.len()
+        )?;
+        match lost.len().saturating_sub(NAMED) {
+            0 => {}
+            more => write!(f, " and {more} more")?,
+        }
+        f.write_str(
+            "; add them again: a box that then enrols waits until what was issued for its name is over",
+        )
+    }
+}
+
+/// How many names a line has.
+const NAMED: usize = 10;
+
+/// What follows when nobody knows what was done since the copy.
+const UNKNOWN: &str = "devices that were suspended or retired since may get credentials again, so do that anew; \
+    devices that have not enrolled here wait for 7 days, because they may have enrolled since";
 
 const HELP: &str = "\
 Examples:

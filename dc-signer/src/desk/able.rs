@@ -7,6 +7,7 @@ use pki_types::UnixTime;
 
 use super::delegations::{Loaded, View, ZoneView};
 use super::guard::Clock;
+use super::rollover::{self, Step};
 use super::{Desk, Refusal};
 use crate::human::Moment;
 use crate::names::Zone;
@@ -31,6 +32,8 @@ pub struct ZoneJudgement {
     pub zone: Zone,
     /// Why nothing can be issued, with what to do, if nothing can; the clock's fault is not repeated here.
     pub fault: Option<Refusal>,
+    /// The slot that this process issues from as soon as it has moved on, if nothing can be issued before that.
+    pub moves_on: Option<u32>,
     /// Until when this process can go on with the certificates whose keys it has.
     pub until: UnixTime,
 }
@@ -85,10 +88,22 @@ impl Judgement {
         zones.map(text).collect()
     }
 
+    /// Zones whose certificate is over, and that a service moves on by itself.
+    #[must_use]
+    pub fn moving(&self) -> Vec<String> {
+        let moving = self.zones.iter().filter_map(|zone| {
+            let (zone, slot) = (&zone.zone, zone.moves_on?);
+            Some(format!(
+                "the certificate that zone {zone} is issued from is over: it moves on to slot {slot} when the service runs"
+            ))
+        });
+        moving.collect()
+    }
+
     /// Whether a zone's devices can be issued to.
     #[must_use]
     pub fn can_issue(&self, zone: &ZoneJudgement) -> bool {
-        self.clock.is_none() && zone.fault.is_none()
+        self.clock.is_none() && zone.fault.is_none() && zone.moves_on.is_none()
     }
 }
 
@@ -137,11 +152,24 @@ fn is_in_service(zone: &ZoneView) -> bool {
 }
 
 fn judge(zone: &ZoneView, now: UnixTime) -> ZoneJudgement {
+    let fault = signer(zone, now).err();
+    let moves_on = fault.as_ref().and_then(|_| moves_on(zone, now));
     ZoneJudgement {
         zone: zone.managed.zone.clone(),
-        fault: signer(zone, now).err(),
+        fault: fault.filter(|_| moves_on.is_none()),
+        moves_on,
         until: until(zone),
     }
+}
+
+/// The slot that is used next, if that waits for nobody.
+fn moves_on(zone: &ZoneView, now: UnixTime) -> Option<u32> {
+    let steps = rollover::due(zone, now).into_iter();
+    let mut free = steps.filter(|step| !rollover::waits(&zone.managed, *step, now));
+    free.find_map(|step| match step {
+        Step::Activate(slot) => Some(slot),
+        Step::End(_) => None,
+    })
 }
 
 fn until(zone: &ZoneView) -> UnixTime {

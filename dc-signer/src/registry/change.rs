@@ -199,8 +199,9 @@ impl Device {
                 return self.renamed(name, *epoch, now).map(Some);
             }
             // The box that it has already.
-            Replacement::KeepNameWithKey { key, .. } if self.key == Some(*key) => {
+            Replacement::KeepNameWithKey { key, at_once } if self.key == Some(*key) => {
                 return match self.state {
+                    State::Active if *at_once => self.taken(now),
                     State::Active => Ok(None),
                     state => Err(Error::NotInState { state }),
                 };
@@ -221,6 +222,19 @@ impl Device {
             Replacement::NewName { .. } => {}
         }
         Ok(Some(changed))
+    }
+
+    /// The box that it has already need not wait any more.
+    fn taken(&self, now: UnixTime) -> Result<Option<Changed>, Error> {
+        match self.waits_until(now) {
+            None => Ok(None),
+            Some(from) if self.is_withdrawn() => Err(Error::NameWithdrawn { from }),
+            Some(_) => {
+                let mut changed = self.changed_by(Action::TakeName, NameChange::Kept, now);
+                changed.device.hold.free_from = None;
+                Ok(Some(changed))
+            }
+        }
     }
 
     fn renamed(

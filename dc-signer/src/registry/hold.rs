@@ -23,6 +23,18 @@ pub struct Hold {
     pub withdrawn: bool,
 }
 
+impl Hold {
+    /// What a box has to wait for that gets a name for which something is valid.
+    pub(crate) fn before(free_from: UnixTime, withdrawn: bool) -> Self {
+        let until = Duration::from_secs(free_from.as_secs().saturating_sub(1));
+        Self {
+            until: Some(UnixTime::since_unix_epoch(until)),
+            free_from: Some(free_from),
+            withdrawn,
+        }
+    }
+}
+
 impl Device {
     /// Until when a credential for its name is valid; none if none is now.
     #[must_use]
@@ -36,7 +48,10 @@ impl Device {
     /// From when on it gets credentials, if another box's are valid until then.
     #[must_use]
     pub fn waits_until(&self, now: UnixTime) -> Option<UnixTime> {
-        self.hold.free_from.filter(|from| now < *from)
+        // A signer of an earlier version that puts another box behind it leaves the credential of the one before.
+        let others = self.credential.filter(|_| self.key.is_none());
+        let over = others.and_then(|_| self.held_until(now)).map(after);
+        self.hold.free_from.max(over).filter(|from| now < *from)
     }
 
     /// Whether its name is withdrawn, or stays so until another box's credentials are over.
@@ -95,7 +110,7 @@ impl Device {
 }
 
 /// The first second in which a credential is not valid any more.
-fn after(end: UnixTime) -> UnixTime {
+pub(crate) fn after(end: UnixTime) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(end.as_secs().saturating_add(1)))
 }
 
@@ -103,7 +118,7 @@ fn after(end: UnixTime) -> UnixTime {
 mod tests {
     use super::*;
     use crate::registry::testing::{at, device, key};
-    use crate::registry::{Change, Replacement};
+    use crate::registry::{Action, Change, Replacement};
 
     const END: u64 = 1000;
 
@@ -159,6 +174,38 @@ mod tests {
         assert!(known.may_issue(&name, &key(2), at(END + 1)).is_ok());
         let old = known.may_issue(&name, &key(1), at(END + 1));
         assert_eq!(old, Err(Error::UnknownKey));
+    }
+
+    #[test]
+    fn another_box_waits_also_where_an_earlier_version_replaced_the_one_before() {
+        let mut replaced = holding();
+        // All that it writes.
+        (replaced.state, replaced.key) = (State::Preregistered, None);
+        let enrol = Change::Enrol { key: key(2) };
+        let held = Error::NameHeld { from: at(END + 1) };
+        assert_eq!(after(&replaced, &enrol, END), Err(held));
+        let enrolled = after(&replaced, &enrol, END + 1).unwrap();
+        assert_eq!(enrolled.state, State::Active);
+    }
+
+    #[test]
+    fn the_box_that_waits_can_be_given_the_name_at_once() {
+        let waiting = after(&holding(), &with_key(false), 10).unwrap();
+        assert_eq!(waiting.apply(&with_key(false), at(20)), Ok(None));
+        let taken = waiting.apply(&with_key(true), at(20)).unwrap().unwrap();
+        assert_eq!(
+            (taken.action, taken.name),
+            (Action::TakeName, NameChange::Kept)
+        );
+        let taken = taken.device;
+        assert!(taken.may_issue(&taken.name, &key(2), at(20)).is_ok());
+        assert_eq!(taken.held_until(at(20)), Some(at(END)));
+        assert_eq!(taken.apply(&with_key(true), at(20)), Ok(None));
+        // But not one that is withdrawn.
+        let suspended = after(&holding(), &Change::Suspend, 10).unwrap();
+        let waiting = after(&suspended, &with_key(false), 20).unwrap();
+        let withdrawn = Error::NameWithdrawn { from: at(END + 1) };
+        assert_eq!(after(&waiting, &with_key(true), 30), Err(withdrawn));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub use device::{Device, Held, KeyUse, Manufactured, NextKey, State};
 pub use digest::Sha256;
 pub use error::Error;
 pub use hold::Hold;
+pub(crate) use hold::after;
 pub use ids::{DeviceId, ExternalId};
 pub use label::{NameInput, NameKey};
 pub use operator::{Access, Operator, OperatorName, Role};

@@ -13,9 +13,9 @@ use crate::registry::{
     OperatorName, PendingCode, Record, Sha256, SlotState,
 };
 use crate::store::{
-    Act, Added, Answer, Error, Filter, Find, Fleet, History, Issuance, Keep, Kept, Listed,
-    NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report, Retention,
-    ServerClock, Store, Tidied, WithdrawnNames,
+    Act, Added, Answer, BroughtUp, Error, Filter, Find, Fleet, History, Issuance, Keep, Kept,
+    Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report,
+    Retention, ServerClock, Store, Tidied, WithdrawnNames,
 };
 use crate::telemetry::Metrics;
 
@@ -206,7 +206,7 @@ impl Store for Measured {
         self.measure("is_newest", self.store.is_newest()).await
     }
 
-    async fn replay(&self, newer: &[Record], by: &Act) -> Result<u64, Error> {
+    async fn replay(&self, newer: &[Record], by: &Act) -> Result<BroughtUp, Error> {
         self.measure("replay", self.store.replay(newer, by)).await
     }
 

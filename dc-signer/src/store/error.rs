@@ -47,6 +47,18 @@ pub enum Error {
         /// The process, if it is known.
         pid: Option<u32>,
     },
+    /// The database is not there, although this signer has worked with it.
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// The last record of its audit log that was seen.
+        known: u64,
+    },
+    /// An older copy was to be accepted, and the database has no records at all.
+    NoOlderCopy {
+        /// Whether it has no records; if it has, it is the newest copy.
+        empty: bool,
+    },
     /// A file of the database is closed to this process.
     NotPermitted {
         /// The file or folder.
@@ -114,7 +126,9 @@ impl std::error::Error for Error {
             | Self::BackupExists { .. }
             | Self::BeingReplaced { .. }
             | Self::Corrupt { .. }
+            | Self::Gone { .. }
             | Self::InUse { .. }
+            | Self::NoOlderCopy { .. }
             | Self::OlderThanSeen { .. }
             | Self::SchemaTooOld { .. }
             | Self::SchemaUnknown { .. }
@@ -148,6 +162,17 @@ impl fmt::Display for Error {
                 "the database holds something in {place} that was never written there: restore a backup"
             ),
             Self::Database { source } => write!(f, "the database failed: {source}"),
+            Self::Gone { path, known } => write!(
+                f,
+                "{} is not there, and record {known} of its audit log was seen here: put the file back, or bring a backup back with 'dc-signer restore DIR --config FILE'; if that is older, with 'dc-signer restore DIR --lose-newer --config FILE'",
+                path.display()
+            ),
+            Self::NoOlderCopy { empty: true } => f.write_str(
+                "the database is empty, and no older copy: bring a backup back with 'dc-signer restore DIR --lose-newer --config FILE'",
+            ),
+            Self::NoOlderCopy { empty: false } => {
+                f.write_str("the database is no older copy: there is nothing to accept")
+            }
             Self::InUse { path, pid } => {
                 write!(f, "{} is in use", path.display())?;
                 match pid {
@@ -170,7 +195,7 @@ impl fmt::Display for Error {
                     false => f.write_str("has another one there")?,
                 }
                 f.write_str(
-                    ": put a newer copy there, or bring this one up with 'dc-signer restore --newer-log DATABASE --config FILE', or accept the loss with 'dc-signer restore --accept-older --config FILE'",
+                    ": put a newer copy there, or bring this one up with 'dc-signer restore --newer-log DATABASE --config FILE', or accept the loss with 'dc-signer restore --accept-older --config FILE', or, to bring back a backup although it is older, use 'dc-signer restore DIR --lose-newer --config FILE'",
                 )
             }
             Self::Refused { source } => fmt::Display::fmt(source, f),

@@ -38,11 +38,11 @@ pub(crate) use location::check_permissions;
 pub use location::{Location, look, migrate, open, open_knowing};
 pub use replica::{Replica, Report, ServerClock};
 pub use schema::Schema;
-pub use seen::{accept_in, seen_in};
+pub use seen::{accept_in, check_newest, seen_in};
 pub use types::{
-    Act, Added, Answer, Conflict, Filter, Find, Fleet, History, Idempotency, Issuance, Issue, Keep,
-    Kept, Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Retention,
-    Tidied, Withdrawn, WithdrawnNames, ZoneCount,
+    Act, Added, Answer, BroughtUp, Conflict, Filter, Find, Fleet, History, Idempotency, Issuance,
+    Issue, Keep, Kept, Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption,
+    Retention, Tidied, Withdrawn, WithdrawnNames, ZoneCount,
 };
 
 /// The signer's database.
@@ -230,9 +230,11 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Puts the records that a newer copy of the log has behind this one's end, and suspends, resumes
     /// and retires accordingly: so that a restored backup lets nobody back in.
     ///
-    /// Returns how many devices changed. Fails with [`Error::Refused`] if the records do not
-    /// continue this log.
-    async fn replay(&self, newer: &[Record], by: &Act) -> Result<u64, Error>;
+    /// A device that is not here stays lost; its name is held, and withdrawn if it was, until what was issued for it is over.
+    ///
+    /// Fails with [`Error::Refused`] if the records do not continue this log, and with [`Error::OlderThanSeen`] if it is older than was seen with them too; then nothing has
+    /// changed.
+    async fn replay(&self, newer: &[Record], by: &Act) -> Result<BroughtUp, Error>;
 
     // Keeping house.
 

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Error, Store};
 use crate::error::Error as Failed;
 use crate::files::{self, Access, NewFile};
-use crate::registry::{Head, Sha256};
+use crate::registry::{Head, Record, Sha256};
 
 /// The newest end of the log that was seen.
 #[derive(Debug)]
@@ -49,6 +49,23 @@ pub fn seen_in(folder: &Path) -> Result<Option<Head>, Error> {
     let Stored { seq, hash } = stored.map_err(|_| BAD)?;
     let hash: Sha256 = hash.parse().map_err(|_| BAD)?;
     Ok(Some(Head { seq, hash }))
+}
+
+/// Checks that a database is no older copy than the one of which a data folder knows.
+///
+/// Fails with [`Error::OlderThanSeen`], and as [`seen_in`] does.
+pub async fn check_newest(folder: &Path, store: &dyn Store) -> Result<(), Error> {
+    let Some(known) = seen_in(folder)?.filter(|known| *known != Head::EMPTY) else {
+        return Ok(());
+    };
+    let there = store.audit_from(known.seq, 1).await?;
+    match there.first().map(Record::hash) == Some(known.hash) {
+        true => Ok(()),
+        false => Err(Error::OlderThanSeen {
+            known: known.seq,
+            found: store.audit_head().await?.seq,
+        }),
+    }
 }
 
 /// Takes this end of the log for the newest one, for whoever has put another database in the place.

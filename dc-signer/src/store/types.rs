@@ -55,6 +55,15 @@ pub enum Added {
     Conflict(Conflict),
 }
 
+/// What a newer copy of the audit log has changed.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct BroughtUp {
+    /// How many devices were suspended, resumed or retired again.
+    pub changed: u64,
+    /// The names of those that were added since, and are lost.
+    pub lost: Vec<String>,
+}
+
 /// Why a device was not added.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Conflict {

@@ -120,9 +120,17 @@ impl Signer {
     fn is_accepted(&self) {
         self.put_back();
         self.is_refused();
-        let accepted = self.run(&["restore", "--accept-older"]).succeeded();
+        let accept = ["restore", "--accept-older", "--yes"];
+        self.run(&accept[..2]).refused(&["--yes"]);
+        self.is_refused();
+        let accepted = self.run(&accept).succeeded();
         assert!(accepted.contains("do that anew"), "{accepted}");
         self.run(&["restore", "--check"]).succeeded();
+        // It is none any more.
+        let head = self.run(&["audit", "verify"]).succeeded();
+        self.run(&accept)
+            .refused(&["no older copy", "nothing to accept"]);
+        assert_eq!(self.run(&["audit", "verify"]).succeeded(), head);
         self.run(&["devices", "retire", "stolen", "--yes"])
             .succeeded();
         self.run(&["audit", "verify"]).succeeded();
@@ -179,9 +187,25 @@ fn restore_takes_no_older_backup_for_a_file_that_is_gone() {
         .run(&["devices", "retire", "stolen", "--yes"])
         .succeeded();
     fs::remove_file(signer.sandbox.path("data/dc-signer.db")).unwrap();
-    signer
-        .run(&["restore", "monday"])
-        .refused(&["an older copy", "record 5"]);
+    let gone = [
+        "dc-signer.db is not there",
+        "record 5",
+        "restore DIR --lose-newer",
+    ];
+    for command in [
+        &["devices", "list"][..],
+        &["migrate"],
+        &["restore", "--accept-older", "--yes"],
+        &["restore", "--check"],
+    ] {
+        signer.run(command).refused(&gone);
+    }
+    assert!(!signer.sandbox.path("data/dc-signer.db").exists());
+    signer.run(&["restore", "monday"]).refused(&[
+        "an older copy",
+        "record 5",
+        "restore DIR --lose-newer",
+    ]);
     signer
         .run(&["restore", "monday", "--lose-newer"])
         .succeeded();

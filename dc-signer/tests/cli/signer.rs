@@ -304,6 +304,10 @@ fn a_load_that_is_sent_again_keeps_the_codes_that_were_printed() {
         again.stderr.contains("2 have codes from before"),
         "{again:?}"
     );
+    // What it recommends is a command that works.
+    let file = ["codes", "new", "--file", "fleet.ndjson"];
+    let command = format!("dc-signer {} --config config.toml", file.join(" "));
+    assert!(again.stderr.contains(&command), "{again:?}");
     for (line, before) in again.stdout.lines().zip(&first) {
         let line: Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["earlier_code_until"], before["code"]["expires"]);
@@ -312,6 +316,7 @@ fn a_load_that_is_sent_again_keeps_the_codes_that_were_printed() {
     let one = signer.run(&["devices", "add", "a", "--code"]).succeeded();
     let command = "dc-signer codes new a --config config.toml";
     assert!(one.contains(command), "{one}");
+    assert_eq!(signer.json(&file).len(), 2);
 }
 
 #[test]
@@ -381,9 +386,15 @@ fn a_restored_backup_lets_nobody_back_in() {
     signer
         .run(&["devices", "retire", "retired", "--yes"])
         .succeeded();
+    let late = signer.json(&["devices", "add", "late"]).remove(0);
     let restored = signer.run(&["restore", "monday"]).succeeded();
+    let lost = format!(
+        "1 devices were added since and are lost: {}",
+        late["name"].as_str().unwrap()
+    );
+    assert!(restored.contains(&lost), "{restored}");
     assert!(
-        restored.contains("2 newer records: 2 devices were suspended, resumed or retired again"),
+        restored.contains("3 newer records: 2 devices were suspended, resumed or retired again"),
         "{}",
         restored
     );
@@ -411,6 +422,10 @@ fn a_backup_brings_a_signer_back_on_a_new_machine() {
         "{}",
         restored
     );
+    assert!(restored.contains("wait for 7 days"), "{restored}");
+    // It may have enrolled since.
+    let device = &signer.show("customer-1")["device"];
+    assert!(device["available_from"].is_u64(), "{device}");
     assert_eq!(signer.show("customer-1")["device"]["name"], added["name"]);
     let zones = signer.json(&["zones", "list"]).remove(0);
     assert_eq!(zones[0]["slots"][0]["state"], "active");

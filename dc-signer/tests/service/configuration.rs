@@ -22,6 +22,62 @@ fn a_good_configuration_is_called_good() {
     assert!(said.contains("nothing is wrong with"), "{said}");
 }
 
+#[test]
+fn what_does_not_belong_to_the_database_is_not_called_good() {
+    let rig = Rig::start();
+    let folder = tempfile::tempdir().unwrap();
+    let (path, data) = (
+        folder.path().join("config.toml"),
+        folder.path().join("data"),
+    );
+    std::fs::create_dir(folder.path().join("tls")).unwrap();
+    for name in ["tls/chain.pem", "tls/key.pem"] {
+        std::fs::copy(rig.data().join(name), folder.path().join(name)).unwrap();
+    }
+    let text = "data = 'data'\n[listen]\naddress = '127.0.0.1:0'\n\
+                certificate = 'tls/chain.pem'\nkey = 'tls/key.pem'\n";
+    std::fs::write(&path, text).unwrap();
+    let added = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+        .args(["operators", "add", "alice", "--role", "admin", "--config"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(added.status.success(), "{added:?}");
+    let is_good = || {
+        let (code, said) = check(&path);
+        assert_eq!(code, Some(0), "{said}");
+    };
+    let is_bad = |words: &str| {
+        let (code, said) = check(&path);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(words), "{said}");
+    };
+    std::fs::create_dir_all(data.join("secrets")).unwrap();
+    std::fs::remove_dir_all(data.join("secrets")).unwrap();
+    is_bad("secrets");
+    std::fs::create_dir(data.join("secrets")).unwrap();
+    for name in ["names.key", "codes.key", "lists.key"] {
+        let from = rig.data().join("data/secrets").join(name);
+        std::fs::copy(from, data.join("secrets").join(name)).unwrap();
+    }
+    is_good();
+    let seen = std::fs::read(data.join("audit-head.json")).unwrap();
+    let newer = format!("{{\"seq\":99,\"hash\":\"{}\"}}", "07".repeat(32));
+    std::fs::write(data.join("audit-head.json"), newer).unwrap();
+    is_bad("an older copy");
+    std::fs::write(data.join("audit-head.json"), seen).unwrap();
+    is_good();
+    let database = data.join("dc-signer.db");
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", database.display()));
+    }
+    std::fs::remove_file(&database).unwrap();
+    is_bad("dc-signer.db is not there");
+    std::fs::remove_dir_all(&data).unwrap();
+    std::os::unix::fs::symlink("nowhere", &data).unwrap();
+    is_bad("a link to a folder that is not there");
+}
+
 /// With nothing but the files that its text says have to be there.
 #[test]
 fn the_sample_passes_as_it_stands() {

@@ -172,12 +172,15 @@ fn a_database_that_is_put_back_while_the_service_runs_lets_nobody_in() {
         let log = rig.log();
         log.contains("an older copy") && log.contains("restore --accept-older")
     });
-    rig.client()
-        .get("/readyz")
-        .refused(503, "storage-unavailable");
+    let ready = rig.client().get("/readyz");
+    ready.refused(503, "storage-unavailable");
+    for words in ["an older copy", "restore --accept-older"] {
+        assert!(ready.body.contains(words), "{}", ready.body);
+    }
+    assert!(!ready.body.contains("check its disk"), "{}", ready.body);
     let config = rig.data().join("config.toml");
     let accepted = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
-        .args(["restore", "--accept-older", "--config"])
+        .args(["restore", "--accept-older", "--yes", "--config"])
         .arg(config)
         .status()
         .unwrap();

@@ -279,7 +279,8 @@ impl Total {
         if with_earlier_code > 0 {
             eprintln!(
                 "note: {with_earlier_code} have codes from before that are good and cannot be shown again; make others with \
-                 'dc-signer codes new --config {}' if those are lost",
+                 'dc-signer codes new --file {} --config {}' if those are lost",
+                args.file.as_deref().unwrap_or(Path::new("FILE")).display(),
                 args.place.config.display()
             );
         }

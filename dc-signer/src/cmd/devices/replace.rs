@@ -59,7 +59,8 @@ impl Replace {
             if self.json {
                 return print(&json!(replaced));
             }
-            print(&Done(&replaced))?;
+            let can_rename = self.enrolment_key.is_none() && self.manufacturer.is_none();
+            print(&Done(&replaced, can_rename))?;
             match &replaced.code {
                 Some(code) => print(&Shown { code, qr: true }),
                 None => Ok(()),
@@ -85,11 +86,11 @@ impl Replace {
 }
 
 /// What was done, and what it means.
-struct Done<'a>(&'a protocol::Replaced);
+struct Done<'a>(&'a protocol::Replaced, bool);
 
 impl fmt::Display for Done<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(replaced) = self;
+        let Self(replaced, can_rename) = self;
         let protocol::Device {
             external_id,
             name,
@@ -101,8 +102,12 @@ impl fmt::Display for Done<'_> {
             (Some(from), _) => write!(
                 f,
                 "\nit gets credentials from {} on, when those of the old box are over; its agent waits for that by itself\n\
-                 to have it work before: --new-name gives it another name, and --at-once the same one while the old box has it too",
-                moment(from)
+                 to have it work before: {}--at-once gives it the same name while the old box has it too",
+                moment(from),
+                match can_rename {
+                    true => "--new-name gives it another name, and ",
+                    false => "the same again with ",
+                }
             ),
             (None, Some(until)) => write!(
                 f,

@@ -19,7 +19,7 @@ pub(in crate::cmd) struct Which {
     /// The devices, each by its external id, its id or its name
     #[arg(required_unless_present = "file", value_name = "DEVICE")]
     devices: Vec<String>,
-    /// A file with one device a line, besides those that are named; - is standard input
+    /// A file with one device a line, besides those that are named, or that of 'devices add --file'; - is standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -132,7 +132,19 @@ fn lines(path: &Path) -> Result<Vec<String>, Error> {
     let text = String::from_utf8_lossy(&text);
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
     let named = lines.filter(|line| !line.is_empty());
-    Ok(named.map(ToOwned::to_owned).collect())
+    Ok(named.map(name).collect())
+}
+
+/// The file that devices were added from says more of each than its name.
+fn name(line: &str) -> String {
+    let added = match line.starts_with('{') {
+        true => serde_json::from_str::<serde_json::Value>(line).ok(),
+        false => None,
+    };
+    let name = added
+        .as_ref()
+        .and_then(|added| added["external_id"].as_str());
+    name.unwrap_or(line).to_owned()
 }
 
 /// What was not done.

@@ -288,7 +288,18 @@ async fn a_certificate_that_is_over_stops_no_other_zone(database: &Database) {
     assert!(faults.contains("ended at"), "{faults}");
     // The next one is taken as soon as it is there.
     bench.import(later).await;
+    let fresh = Desk::open(&bench.config, bench.store.clone());
+    let fresh = fresh.await.unwrap();
+    fresh.accept_clock(later);
+    let judgement = fresh.judge(later).await.unwrap();
+    assert_eq!(judgement.faults(), Vec::<String>::new());
+    let moving = judgement.moving().join("\n");
+    assert!(moving.contains("moves on to slot 2"), "{moving}");
     desk.keep_zones(later).await.unwrap();
+    assert_eq!(
+        desk.judge(later).await.unwrap().moving(),
+        Vec::<String>::new()
+    );
     assert_eq!(
         desk.judge(later).await.unwrap().faults(),
         Vec::<String>::new()

@@ -6,6 +6,7 @@ use crate::registry::{Action, Device, ExternalId, Hold, Manufactured, Sha256, Sh
 use crate::store::sql::{Batch, Kind, Row, Session, Value};
 use crate::store::{Act, Added, Conflict, Error, NewDevice};
 
+use super::lost::{self, Left};
 use super::rows;
 use super::work::Work;
 
@@ -16,12 +17,14 @@ pub(super) async fn add<S: Session>(
     by: &Act,
 ) -> Result<Vec<Added>, Error> {
     let mut taken = Taken::load(&mut work.session, devices).await?;
+    let lost = lost::left(&mut work.session, wanted_names(devices), by.at).await?;
     let mut new = Vec::new();
     let mut added = Vec::with_capacity(devices.len());
     for device in devices {
         let outcome = taken.judge(device);
         if outcome == Added::New {
-            let device = fresh(device, by);
+            let left = lost.get(device.name.as_str());
+            let device = fresh(device, left.map(Left::hold).unwrap_or_default(), by);
             taken.take(&device);
             new.push(device);
         }
@@ -31,6 +34,9 @@ pub(super) async fn add<S: Session>(
         insert(&mut work.session, &new).await?;
     }
     for device in &new {
+        if let Some(left) = lost.get(device.name.as_str()) {
+            lost::give(&mut work.session, device, left).await?;
+        }
         log(work, device, by);
     }
     Ok(added)
@@ -44,7 +50,7 @@ fn log<S: Session>(work: &mut Work<S>, device: &Device, by: &Act) {
     work.log(entry);
 }
 
-fn fresh(device: &NewDevice, by: &Act) -> Device {
+fn fresh(device: &NewDevice, hold: Hold, by: &Act) -> Device {
     let state = match device.key {
         Some(_) => State::Active,
         None => State::Preregistered,
@@ -61,7 +67,7 @@ fn fresh(device: &NewDevice, by: &Act) -> Device {
         next_key: None,
         manufactured: device.manufactured.clone(),
         credential: None,
-        hold: Hold::default(),
+        hold,
         shown: Shown::Unknown,
         possible_clone: false,
         created: by.at,
@@ -159,14 +165,16 @@ async fn zones<S: Session>(session: &mut S) -> Result<HashSet<String>, Error> {
 async fn names<S: Session>(session: &mut S, new: &[NewDevice]) -> Result<HashSet<String>, Error> {
     let batch = Batch {
         columns: &[("wanted", Kind::Text)],
-        rows: new
-            .iter()
-            .map(|device| vec![device.name.as_str().into()])
-            .collect(),
+        rows: wanted_names(new),
     };
     let sql = "SELECT names.name FROM {rows} CROSS JOIN names WHERE names.name = r.wanted";
     let rows = session.fetch_batch(sql, batch).await?;
     rows.iter().map(|row| row.text("name")).collect()
+}
+
+fn wanted_names(new: &[NewDevice]) -> Vec<Vec<Value>> {
+    let names = new.iter().map(|device| device.name.as_str());
+    names.map(|name| vec![name.into()]).collect()
 }
 
 async fn keys<S: Session>(session: &mut S, new: &[NewDevice]) -> Result<HashSet<Sha256>, Error> {
@@ -213,9 +221,9 @@ async fn insert<S: Session>(session: &mut S, new: &[Device]) -> Result<(), Error
         rows: new.iter().map(row).collect(),
     };
     let sql = "INSERT INTO devices (id, external_id, state, zone, name, slot, epoch, enrolment_key, \
-               manufacturer, serial, created, changed) \
+               manufacturer, serial, created, changed, held_until, free_from, stays_withdrawn) \
                SELECT id, external_id, state, zone, name, slot, epoch, enrolment_key, \
-               manufacturer, serial, created, created FROM {rows}";
+               manufacturer, serial, created, created, held, free, stays FROM {rows}";
     session.execute_batch(sql, batch).await?;
     let names = Batch {
         columns: COLUMNS,
@@ -238,6 +246,9 @@ const COLUMNS: &[(&str, Kind)] = &[
     ("manufacturer", Kind::Text),
     ("serial", Kind::Text),
     ("created", Kind::Int),
+    ("held", Kind::Int),
+    ("free", Kind::Int),
+    ("stays", Kind::Int),
 ];
 
 fn row(device: &Device) -> Vec<Value> {
@@ -254,5 +265,8 @@ fn row(device: &Device) -> Vec<Value> {
         by.map(|by| by.manufacturer.as_str()).into(),
         by.map(|by| by.serial.as_str()).into(),
         device.created.into(),
+        device.hold.until.into(),
+        device.hold.free_from.into(),
+        i64::from(device.hold.withdrawn).into(),
     ]
 }

@@ -180,9 +180,15 @@ pub(super) async fn change<S: Session>(
     });
     entry.spki_sha256 = new_key(change);
     entry.zone = Some(changed.device.zone.to_string());
-    entry.expires = changed.device.waits_until(by.at);
+    let is_taken = changed.action == Action::TakeName;
+    entry.expires = match is_taken {
+        true => changed.device.held_until(by.at),
+        false => changed.device.waits_until(by.at),
+    };
     work.log(entry);
-    log_taken(work, change, &changed.device, by);
+    if !is_taken {
+        log_taken(work, change, &changed.device, by);
+    }
     if matches!(changed.name, NameChange::Renamed { .. }) {
         let mut entry = work.entry(Action::NewName, by);
         entry.name = Some(changed.device.name.to_string());

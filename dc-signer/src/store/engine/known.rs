@@ -1,6 +1,6 @@
 //! Whether the database is as new as this signer knows it: what keeps an older copy from being used.
 
-use crate::registry::Head;
+use crate::registry::{Head, Record};
 use crate::store::sql::{Database, Session};
 use crate::store::{Error, Recorded};
 
@@ -52,6 +52,26 @@ impl<D: Database> Engine<D> {
                 Ok(())
             }
         }
+    }
+
+    /// Whether the log has come to what was seen with these records behind its end. If not, it is an older copy still, and
+    /// what it would be brought up to next no longer continues it.
+    pub(super) async fn check_reached(
+        &self,
+        work: &mut Work<D::Session>,
+        newer: &[Record],
+    ) -> Result<(), Error> {
+        let Some(known) = self.seen.as_ref().and_then(|seen| seen.newest()) else {
+            return Ok(());
+        };
+        let is_it = |record: &Record| record.seq == known.seq && record.hash() == known.hash;
+        if newer.iter().any(is_it) || audit::has(&mut work.session, &known).await? {
+            return Ok(());
+        }
+        Err(Error::OlderThanSeen {
+            known: known.seq,
+            found: newer.last().map_or(work.head.seq, |record| record.seq),
+        })
     }
 
     /// Keeps how far the log is.

@@ -11,9 +11,9 @@ use pki_types::UnixTime;
 use super::seen::Seen;
 use super::sql::{Database, Session};
 use super::{
-    Act, Added, Answer, Error, Filter, Find, Fleet, History, Issuance, Keep, Kept, Listed,
-    NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report, Retention,
-    ServerClock, Store, Tidied, WithdrawnNames, schema,
+    Act, Added, Answer, BroughtUp, Error, Filter, Find, Fleet, History, Issuance, Keep, Kept,
+    Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report,
+    Retention, ServerClock, Store, Tidied, WithdrawnNames, schema,
 };
 use crate::names::Zone;
 use crate::registry::{
@@ -29,6 +29,7 @@ mod fleet;
 mod group;
 mod issues;
 mod known;
+mod lost;
 mod older;
 mod operators;
 mod queue;
@@ -294,9 +295,15 @@ impl<D: Database> Store for Engine<D> {
         self.compare().await
     }
 
-    async fn replay(&self, newer: &[Record], by: &Act) -> Result<u64, Error> {
+    async fn replay(&self, newer: &[Record], by: &Act) -> Result<BroughtUp, Error> {
         let mut work = Work::begin(&*self.database, &self.node).await?;
-        let replayed = replay::replay(&mut work, newer, by).await;
+        let replayed = match replay::replay(&mut work, newer, by).await {
+            Ok(replayed) => self
+                .check_reached(&mut work, newer)
+                .await
+                .map(|()| replayed),
+            Err(error) => Err(error),
+        };
         work.end(replayed).await
     }
 

@@ -9,19 +9,21 @@ use crate::registry::{
     self, Action, Change, Device, DeviceId, Held, NameChange, Record, Replacement, Shown, State,
 };
 use crate::store::sql::Session;
-use crate::store::{Act, Error, Find};
+use crate::store::{Act, BroughtUp, Error, Find};
 
+use super::lost::{self, Lost};
 use super::work::Work;
 use super::{devices, withdrawn};
 
-/// Continues the log with the records of a newer copy, and keeps out who was kept out since.
+/// Continues the log with the records of a newer copy, and keeps out who was kept out since. Where there is nothing behind the
+/// end, it writes nothing.
 pub(super) async fn replay<S: Session>(
     work: &mut Work<S>,
     newer: &[Record],
     by: &Act,
-) -> Result<u64, Error> {
+) -> Result<BroughtUp, Error> {
     let here = work.head;
-    let mut replayed = Replayed::default();
+    let mut replayed = Replaying::default();
     for record in newer {
         if record.seq < here.seq {
             continue;
@@ -36,14 +38,20 @@ pub(super) async fn replay<S: Session>(
         work.follow(record)?;
         replayed.apply(work, record).await?;
     }
+    if work.head == here {
+        return Ok(BroughtUp::default());
+    }
     replayed.finish(work, by).await?;
     let entry = work.entry(Action::Replay, by);
     work.log(entry);
-    Ok(replayed.changed)
+    Ok(BroughtUp {
+        changed: replayed.changed,
+        lost: replayed.lost.keep(work).await?,
+    })
 }
 
 #[derive(Default)]
-struct Replayed {
+struct Replaying {
     changed: u64,
     /// By name, what was issued and is not written yet: only the last one and the longest count.
     issued: HashMap<String, Issued>,
@@ -51,14 +59,17 @@ struct Replayed {
     replaced: BTreeSet<String>,
     /// What was replaced last, and when: the record behind it may say more.
     replacing: Option<(DeviceId, UnixTime)>,
+    /// Who is not here.
+    lost: Lost,
 }
 
 struct Issued {
     held: Held,
+    zone: Option<String>,
     until: UnixTime,
 }
 
-impl Replayed {
+impl Replaying {
     async fn apply<S: Session>(
         &mut self,
         work: &mut Work<S>,
@@ -74,8 +85,13 @@ impl Replayed {
         }
         self.catch_up(work, name).await?;
         self.end_replacement(work, record).await?;
-        let Some(device) = named(work, name).await? else {
-            return Ok(());
+        let device = match find(work, name).await? {
+            Some(device) if device.name.as_str() == name => device,
+            Some(_) => return Ok(()),
+            None => {
+                self.lost.note(name, record);
+                return Ok(());
+            }
         };
         let time = record.entry.time;
         match (record.entry.action, record.entry.spki_sha256) {
@@ -124,8 +140,12 @@ impl Replayed {
                 (before.held, before.until) = (held, before.until.max(expires));
             }
             None => {
-                let until = expires;
-                self.issued.insert(name.to_owned(), Issued { held, until });
+                let issued = Issued {
+                    held,
+                    zone: entry.zone.clone(),
+                    until: expires,
+                };
+                self.issued.insert(name.to_owned(), issued);
             }
         }
     }
@@ -135,8 +155,13 @@ impl Replayed {
         let Some(issued) = self.issued.remove(name) else {
             return Ok(());
         };
-        let Some(mut device) = named(work, name).await? else {
-            return Ok(());
+        let mut device = match find(work, name).await? {
+            Some(device) if device.name.as_str() == name => device,
+            Some(_) => return Ok(()),
+            None => {
+                self.lost.issued(name, issued.zone, issued.until);
+                return Ok(());
+            }
         };
         if device.hand_out(issued.held, None) == NameChange::Restored {
             withdrawn::restore(work, &device).await?;
@@ -173,7 +198,7 @@ impl Replayed {
             _ => None,
         };
         let replacement = match new_name {
-            Some(name) if find(work, &name).await?.is_none() => Replacement::NewName {
+            Some(name) if is_free(work, name.as_str(), time).await? => Replacement::NewName {
                 epoch: device.epoch.saturating_add(1),
                 name,
             },
@@ -204,7 +229,8 @@ impl Replayed {
             self.catch_up(work, &name).await?;
         }
         for name in std::mem::take(&mut self.replaced) {
-            let Some(device) = named(work, &name).await? else {
+            let device = find(work, &name).await?;
+            let Some(device) = device.filter(|device| device.name.as_str() == name) else {
                 continue;
             };
             if matches!(device.state, State::Preregistered | State::Active) {
@@ -244,19 +270,16 @@ async fn change<S: Session>(
     Ok(true)
 }
 
-/// The device that has this name now.
-async fn named<S: Session>(work: &mut Work<S>, name: &str) -> Result<Option<Device>, Error> {
-    let Ok(name) = crate::names::parse(name) else {
-        return Ok(None);
-    };
-    let device = find(work, &name).await?;
-    Ok(device.filter(|device| device.name == name))
+/// Whether nobody has or had a name.
+async fn is_free<S: Session>(work: &mut Work<S>, name: &str, now: UnixTime) -> Result<bool, Error> {
+    let is_known = find(work, name).await?.is_some();
+    Ok(!is_known && !lost::is_held(&mut work.session, name, now).await?)
 }
 
-/// The device that has or had this name.
-async fn find<S: Session>(
-    work: &mut Work<S>,
-    name: &dc_core::UniqueName<'static>,
-) -> Result<Option<Device>, Error> {
-    devices::find(&mut work.session, &Find::Name(name.clone())).await
+/// The device that has or had this name; none has one that is none.
+async fn find<S: Session>(work: &mut Work<S>, name: &str) -> Result<Option<Device>, Error> {
+    match crate::names::parse(name) {
+        Ok(name) => devices::find(&mut work.session, &Find::Name(name)).await,
+        Err(_) => Ok(None),
+    }
 }

@@ -10,6 +10,7 @@ use crate::registry::{self, Device};
 use crate::store::sql::{Row, Session};
 use crate::store::{Error, Withdrawn, WithdrawnNames};
 
+use super::lost;
 use super::rows;
 use super::work::Work;
 
@@ -21,12 +22,8 @@ pub(super) async fn give<S: Session>(
 ) -> Result<(), Error> {
     let name = device.name.as_str();
     let sql = "SELECT name FROM names WHERE name = $1";
-    if work
-        .session
-        .fetch_one(sql, vec![name.into()])
-        .await?
-        .is_some()
-    {
+    let given = work.session.fetch_one(sql, vec![name.into()]).await?;
+    if given.is_some() || lost::is_held(&mut work.session, name, now).await? {
         return Err(registry::Error::NameTaken.into());
     }
     let sql = "INSERT INTO names (name, device, zone, given) VALUES ($1, $2, $3, $4)";
@@ -52,7 +49,7 @@ pub(super) async fn withdraw<S: Session>(
     let values = vec![name.as_str().into(), now.into(), until.into()];
     match work.session.execute(sql, values).await? {
         0 => Ok(()),
-        _ => count(work, &device.zone).await,
+        _ => count(work, &device.zone.to_string()).await,
     }
 }
 
@@ -63,7 +60,7 @@ pub(super) async fn restore<S: Session>(work: &mut Work<S>, device: &Device) -> 
     let values = vec![device.name.as_str().into()];
     match work.session.execute(sql, values).await? {
         0 => Ok(()),
-        _ => count(work, &device.zone).await,
+        _ => count(work, &device.zone.to_string()).await,
     }
 }
 
@@ -77,14 +74,15 @@ pub(super) async fn end<S: Session>(
     let values = vec![device.name.as_str().into(), until.into()];
     match work.session.execute(sql, values).await? {
         0 => Ok(()),
-        _ => count(work, &device.zone).await,
+        _ => count(work, &device.zone.to_string()).await,
     }
 }
 
-async fn count<S: Session>(work: &mut Work<S>, zone: &Zone) -> Result<(), Error> {
+/// The list of a zone has changed.
+pub(super) async fn count<S: Session>(work: &mut Work<S>, zone: &str) -> Result<(), Error> {
     let sql = "UPDATE zones SET withdrawn_sequence = withdrawn_sequence + 1 WHERE zone = $1";
-    let values = vec![zone.to_string().as_str().into()];
-    work.session.execute(sql, values).await.map(|_| ())
+    let counted = work.session.execute(sql, vec![zone.into()]);
+    counted.await.map(|_| ())
 }
 
 pub(super) async fn list<S: Session>(
@@ -98,7 +96,9 @@ pub(super) async fn list<S: Session>(
     let row = row.ok_or(registry::Error::UnknownZone)?;
     let sequence = row.number("withdrawn_sequence")?;
     let sql = "SELECT name, withdrawn, withdrawn_until FROM names \
-               WHERE zone = $1 AND withdrawn IS NOT NULL AND withdrawn_until > $2 ORDER BY name";
+               WHERE zone = $1 AND withdrawn IS NOT NULL AND withdrawn_until > $2 \
+               UNION ALL SELECT name, withdrawn, free_from AS withdrawn_until FROM lost_names \
+               WHERE zone = $1 AND withdrawn IS NOT NULL AND free_from > $2 ORDER BY name";
     let found = session.fetch(sql, vec![zone.as_str().into(), now.into()]);
     let names = found
         .await?

@@ -8,6 +8,8 @@ on_both! {
     a_device_that_was_let_in_by_hand_is_found,
     a_backup_gives_no_name_to_a_second_box,
     a_backup_takes_nobody_for_a_copy,
+    a_device_that_a_backup_lost_keeps_its_name_from_another_box,
+    a_device_that_a_backup_lost_stays_withdrawn,
     a_device_that_was_replaced_since_the_backup_is_suspended,
     a_log_with_another_past_is_not_replayed,
     a_record_that_was_changed_by_hand_is_found,
@@ -186,7 +188,10 @@ async fn a_backup_cannot_let_anybody_back_in(db: &Database) {
     let log = store.audit_from(1, 999).await.unwrap();
 
     let restored = &*backup.store;
-    assert_eq!(restored.replay(&log, &by(NOW + 9)).await.unwrap(), 4);
+    assert_eq!(
+        restored.replay(&log, &by(NOW + 9)).await.unwrap().changed,
+        4
+    );
     let mut states = Vec::new();
     for id in devices {
         states.push(by_id(restored, id).await.state);
@@ -216,7 +221,15 @@ async fn a_device_that_was_replaced_since_the_backup_is_suspended(db: &Database)
     let change = Change::Replace(Replacement::NewName { name, epoch: 1 });
     db.store.change_device(id, &change, &by(NOW)).await.unwrap();
     let log = db.store.audit_from(1, 999).await.unwrap();
-    assert_eq!(backup.store.replay(&log, &by(NOW + 9)).await.unwrap(), 1);
+    assert_eq!(
+        backup
+            .store
+            .replay(&log, &by(NOW + 9))
+            .await
+            .unwrap()
+            .changed,
+        1
+    );
     assert_eq!(by_id(&*backup.store, id).await.state, State::Suspended);
     backup.store.verify_audit().await.unwrap();
     backup.end().await;
@@ -283,7 +296,10 @@ async fn a_backup_gives_no_name_to_a_second_box(db: &Database) {
         .unwrap();
     let log = store.audit_from(1, 999).await.unwrap();
     let restored = &*backup.store;
-    assert_eq!(restored.replay(&log, &by(NOW + 9)).await.unwrap(), 2);
+    assert_eq!(
+        restored.replay(&log, &by(NOW + 9)).await.unwrap().changed,
+        2
+    );
     let over = NOW + 5 + 164 * 3600 + 1;
     let device = by_id(restored, kept).await;
     assert_eq!((device.state, device.key), (State::Suspended, None));
@@ -326,7 +342,10 @@ async fn a_backup_takes_nobody_for_a_copy(db: &Database) {
     store.record(last).await.unwrap();
     let log = store.audit_from(1, 999).await.unwrap();
     let restored = &*backup.store;
-    assert_eq!(restored.replay(&log, &by(NOW + 9)).await.unwrap(), 0);
+    assert_eq!(
+        restored.replay(&log, &by(NOW + 9)).await.unwrap().changed,
+        0
+    );
     let there = by_id(store, device.id).await;
     let here = by_id(restored, device.id).await;
     assert_eq!(
@@ -341,5 +360,98 @@ async fn a_backup_takes_nobody_for_a_copy(db: &Database) {
     let recorded = restored.record(next).await.unwrap();
     assert!(matches!(recorded, Recorded::Now { flagged: false, .. }));
     restored.verify_audit().await.unwrap();
+    backup.end().await;
+}
+
+/// Adds a device after the backup, with a credential, and does what is to be done to it; the restored backup.
+async fn lose(db: &Database, changes: &[Change]) -> Database {
+    let backup = with_backup(db, 1).await;
+    let lost = active(&*db.store, 9).await;
+    db.store.record(issuance(&lost, 5)).await.unwrap();
+    for change in changes {
+        let changed = db.store.change_device(lost.id, change, &by(NOW + 6)).await;
+        changed.unwrap();
+    }
+    let log = db.store.audit_from(1, 999).await.unwrap();
+    let brought = backup.store.replay(&log, &by(NOW + 9)).await.unwrap();
+    assert_eq!(brought.lost, ["d9.cpe.example.com"]);
+    backup.store.verify_audit().await.unwrap();
+    backup
+}
+
+/// The last second in which what [`lose`] lets be issued is valid.
+const LOST_UNTIL: u64 = NOW + 5 + 164 * 3600;
+
+async fn withdrawn_at(store: &dyn Store, now: u64) -> Vec<String> {
+    let names = store.withdrawn(&zone(), at(now)).await.unwrap().names;
+    names.iter().map(|name| name.name.to_string()).collect()
+}
+
+async fn a_device_that_a_backup_lost_keeps_its_name_from_another_box(db: &Database) {
+    let backup = lose(db, &[]).await;
+    let store = &*backup.store;
+    assert_eq!(withdrawn_at(store, NOW + 9).await, [""; 0]);
+    // Neither a device that is there gets it, nor one that is added.
+    let other = new_device(0).id;
+    let rename = store
+        .change_device(other, &names::renamed(9, 1), &by(NOW + 10))
+        .await;
+    assert_eq!(refused(rename.unwrap_err()), registry::Error::NameTaken);
+    for (number, known) in [(9, false), (8, true)] {
+        let new = NewDevice {
+            key: known.then(|| key("another box")),
+            ..new_device(number)
+        };
+        let added = store
+            .add_devices(std::slice::from_ref(&new), &by(NOW + 10))
+            .await;
+        assert_eq!(added.unwrap(), [Added::New]);
+        let added = by_id(store, new.id).await;
+        let waits = (!known).then(|| at(LOST_UNTIL + 1));
+        assert_eq!(added.waits_until(at(NOW + 10)), waits);
+    }
+    let enrol = |box_: &str| Change::Enrol { key: key(box_) };
+    let id = new_device(9).id;
+    let early = store.change_device(id, &enrol("it"), &by(LOST_UNTIL)).await;
+    let from = at(LOST_UNTIL + 1);
+    assert_eq!(
+        refused(early.unwrap_err()),
+        registry::Error::NameHeld { from }
+    );
+    let late = store
+        .change_device(id, &enrol("it"), &by(LOST_UNTIL + 1))
+        .await;
+    late.unwrap();
+    store.verify_audit().await.unwrap();
+    backup.end().await;
+}
+
+async fn a_device_that_a_backup_lost_stays_withdrawn(db: &Database) {
+    let backup = lose(db, &[Change::Suspend]).await;
+    let store = &*backup.store;
+    let name = ["d9.cpe.example.com"];
+    assert_eq!(withdrawn_at(store, LOST_UNTIL).await, name);
+    assert_eq!(withdrawn_at(store, LOST_UNTIL + 1).await, [""; 0]);
+    // Also with a device that has it again.
+    let new = NewDevice {
+        key: Some(key("another box")),
+        ..new_device(9)
+    };
+    let added = store
+        .add_devices(std::slice::from_ref(&new), &by(NOW + 10))
+        .await;
+    assert_eq!(added.unwrap(), [Added::New]);
+    assert_eq!(withdrawn_at(store, LOST_UNTIL).await, name);
+    let device = by_id(store, new.id).await;
+    let early = store.record(issuance(&device, 11)).await;
+    let from = at(LOST_UNTIL + 1);
+    assert_eq!(
+        refused(early.unwrap_err()),
+        registry::Error::NameHeld { from }
+    );
+    let late = issuance(&device, LOST_UNTIL + 1 - NOW);
+    store.record(late).await.unwrap();
+    assert_eq!(withdrawn_at(store, LOST_UNTIL + 1).await, [""; 0]);
+    store.verify_audit().await.unwrap();
     backup.end().await;
 }

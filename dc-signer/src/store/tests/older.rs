@@ -4,6 +4,7 @@ use super::*;
 use crate::registry::Action;
 
 on_both! {
+    a_log_that_does_not_reach_what_was_seen_leaves_the_way_back_open,
     an_older_copy_is_noticed_at_the_start_and_nothing_is_written_to_it,
     an_older_copy_that_is_put_there_while_others_work_is_noticed,
     an_older_copy_that_went_on_by_itself_is_noticed,
@@ -89,6 +90,38 @@ async fn an_older_copy_that_went_on_by_itself_is_noticed(db: &Database) {
     }
     let store = knowing(db).await;
     is_older(store.is_newest().await, known);
+    store.close().await;
+}
+
+async fn a_log_that_does_not_reach_what_was_seen_leaves_the_way_back_open(db: &Database) {
+    let store = knowing(db).await;
+    let device = active(&*store, 1).await;
+    for number in 0..5 {
+        store.record(issuance(&device, number)).await.unwrap();
+    }
+    let known = store.audit_head().await.unwrap().seq;
+    let newest = store.audit_from(1, 999).await.unwrap();
+    store.close().await;
+    put_back(db, known - 4).await;
+    let store = knowing(db).await;
+    let head = store.audit_head().await.unwrap();
+    // The end itself, a log that stops too early, and one that does not even come as far.
+    for wrong in [
+        &newest[..newest.len() - 4],
+        &newest[..newest.len() - 2],
+        &[],
+    ] {
+        is_older(store.replay(wrong, &by(NOW + 9)).await, known);
+        assert_eq!(store.audit_head().await.unwrap(), head);
+    }
+    store.replay(&newest, &by(NOW + 9)).await.unwrap();
+    store.is_newest().await.unwrap();
+    let head = store.audit_head().await.unwrap();
+    assert_eq!(head.seq, known + 1);
+    // There is nothing behind the end now.
+    let all = store.audit_from(1, 999).await.unwrap();
+    store.replay(&all, &by(NOW + 9)).await.unwrap();
+    assert_eq!(store.audit_head().await.unwrap(), head);
     store.close().await;
 }
 
