@@ -47,7 +47,8 @@ struct What {
     #[arg(long, value_name = "DATABASE")]
     newer_log: Option<Location>,
     /// Go on with the database that is there although it is an older copy: devices that were suspended or retired since
-    /// get credentials again. The audit log has who said so
+    /// get credentials again, and so do boxes that were replaced since, for the name that another box has by now, until they
+    /// are suspended or replaced anew. The audit log has who said so
     #[arg(long)]
     accept_older: bool,
 }
@@ -77,7 +78,9 @@ impl Args {
             } => {
                 let head = backup::accept_older(&config, &act()?).await?;
                 print(&format!(
-                    "accepted, as record {} of the audit log says: devices that were suspended or retired since may get credentials again, so do that anew; devices that have not enrolled here wait for 7 days, because they may have enrolled since",
+                    "accepted, as record {} of the audit log says: devices that were suspended or retired since may get credentials again, so do that anew\n\
+                     boxes that were replaced since get credentials again too, while the new box's are valid for the same name: suspend those devices now, before the service starts, and replace them anew\n\
+                     devices that have not enrolled here wait for 7 days, because they may have enrolled since",
                     head.seq
                 ))
             }
