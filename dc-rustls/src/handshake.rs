@@ -53,7 +53,17 @@ fn receive<D: SideData>(
 
 fn send<D: SideData>(connection: &mut ConnectionCommon<D>, io: &mut impl Write) -> io::Result<()> {
     while connection.wants_write() {
-        connection.write_tls(io)?;
+        match connection.write_tls(io) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
-    io.flush()
+    loop {
+        match io.flush() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            flushed => return flushed,
+        }
+    }
 }

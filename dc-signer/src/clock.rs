@@ -15,6 +15,19 @@ pub fn precise() -> Result<Duration, Error> {
         .map_err(|_| Error::ClockBefore1970)
 }
 
+/// How long the machine has been running, the time that it was suspended included: by a clock that nobody can set.
+#[cfg(feature = "service")]
+pub(crate) fn uptime() -> Duration {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Ok(time) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME) {
+        return time.into();
+    }
+    // It stands still while the machine is suspended.
+    static FIRST: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    FIRST.elapsed()
+}
+
 /// The time now.
 ///
 /// Fails with [`Error::ClockBefore1970`].

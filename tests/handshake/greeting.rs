@@ -6,6 +6,7 @@ use std::thread;
 
 use allocation_counter::measure;
 use dc_core::Form;
+use dc_rustls::Error;
 use dc_rustls::client::UniqueName;
 use dc_rustls::server::{Acceptor, Store};
 use dc_tests::message::{add_extensions, extension, vector};
@@ -112,39 +113,91 @@ fn what_was_read_with_the_end_of_a_long_hello_is_not_lost() {
     }
 }
 
-/// A network that a signal interrupts before each read.
+/// A network that a signal interrupts before each read, write and flush.
 struct Interrupted {
     io: End,
-    is_next: bool,
+    reads: bool,
+    writes: bool,
+}
+
+/// Fails each other time.
+fn interrupt(is_next: &mut bool) -> io::Result<()> {
+    *is_next = !*is_next;
+    match *is_next {
+        true => Err(io::ErrorKind::Interrupted.into()),
+        false => Ok(()),
+    }
 }
 
 impl Read for Interrupted {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.is_next = !self.is_next;
-        match self.is_next {
-            true => Err(io::ErrorKind::Interrupted.into()),
-            false => self.io.read(buf),
-        }
+        interrupt(&mut self.reads)?;
+        self.io.read(buf)
     }
 }
 
 impl Write for Interrupted {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        interrupt(&mut self.writes)?;
         self.io.write(buf)
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        interrupt(&mut self.writes)?;
         self.io.flush()
     }
 }
 
+/// A network that takes nothing.
+struct Full {
+    hello: Mute,
+    writes: usize,
+}
+
+impl Read for Full {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.hello.read(buf)
+    }
+}
+
+impl Write for Full {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        self.writes += 1;
+        assert!(self.writes < 100, "it is tried again and again");
+        Ok(0)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[test]
-fn a_read_that_is_interrupted_is_tried_again() {
+fn a_network_that_takes_nothing_ends_the_handshake() {
+    let vendor = Vendor::default();
+    let credential = acceptor(&vendor, &Device::new("router"), &[Form::Named]);
+    let fallback = Acceptor::new(Store::new(provider())).fallback(stock_server(&vendor));
+    for acceptor in [credential, fallback] {
+        let hello = hello_in_records_of_one_byte(&vendor);
+        let hello = Mute { hello, read: 0 };
+        let served = acceptor.accept(Full { hello, writes: 0 });
+        let is_zero = |error: &Error| matches!(error, Error::Io(error) if error.kind() == io::ErrorKind::WriteZero);
+        let error = served.map(drop).unwrap_err();
+        assert!(is_zero(&error), "{error}");
+    }
+}
+
+#[test]
+fn what_is_interrupted_is_tried_again() {
     let vendor = Vendor::default();
     let acceptor = acceptor(&vendor, &Device::new("router"), &[Form::Named]);
     let client = client(&vendor, UniqueName::Required);
     let (near, far) = pipe(ALL);
-    let interrupted = |io| Interrupted { io, is_next: false };
+    let interrupted = |io| Interrupted {
+        io,
+        reads: false,
+        writes: false,
+    };
     thread::scope(|scope| {
         let server = scope.spawn(|| acceptor.accept(interrupted(far)).map(drop));
         let name = ServerName::try_from(NAME).unwrap();

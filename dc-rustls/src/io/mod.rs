@@ -229,9 +229,12 @@ impl<T: Read> Adapter<T> {
 impl<T: Write> Adapter<T> {
     fn drain(&mut self) -> io::Result<()> {
         while !self.outbound.is_empty() {
-            match self.io.write(self.outbound.unread())? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                written => self.outbound.advance(written),
+            match self.io.write(self.outbound.unread()) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => self.outbound.advance(written),
+                // A caller would try again with what is in the queue already.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())

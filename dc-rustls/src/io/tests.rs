@@ -277,6 +277,32 @@ fn what_the_network_does_not_take_waits_in_order() {
 }
 
 #[test]
+fn a_write_that_is_interrupted_sends_the_hello_once() {
+    struct Signals(Vec<u8>, usize);
+    impl Write for Signals {
+        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+            self.1 += 1;
+            match self.1 % 3 {
+                0 => {
+                    self.0.extend_from_slice(&buf[..1]);
+                    Ok(1)
+                }
+                _ => Err(io::ErrorKind::Interrupted.into()),
+            }
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let hello = client_hello(&[]);
+    let mut adapter = Adapter::client(Signals(Vec::new(), 0), OFFER);
+    // It tries again when it was interrupted.
+    adapter.write_all(&record(22, &hello)).unwrap();
+    adapter.flush().unwrap();
+    assert_eq!(adapter.io.0, wire(&hello));
+}
+
+#[test]
 fn a_network_that_takes_nothing_is_an_error() {
     struct Full;
     impl Write for Full {

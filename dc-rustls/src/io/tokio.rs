@@ -68,6 +68,7 @@ impl<T: AsyncWrite + Unpin> Adapter<T> {
                 Err(error) if self.holds_writes && is_gone(&error) => {
                     self.outbound = Queue::default();
                 }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }

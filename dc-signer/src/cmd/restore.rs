@@ -52,7 +52,8 @@ struct What {
     #[arg(long, value_name = "DATABASE")]
     newer_log: Option<Location>,
     /// Go on with the database that is there although it is an older copy: devices that were suspended or retired since
-    /// get credentials again. The audit log has who said so
+    /// get credentials again, and so do boxes that were replaced since, for the name that another box has by now, until they
+    /// are suspended or replaced anew. The audit log has who said so
     #[arg(long)]
     accept_older: bool,
 }
@@ -191,6 +192,7 @@ const NAMED: usize = 10;
 
 /// What follows when nobody knows what was done since the copy.
 const UNKNOWN: &str = "devices that were suspended or retired since may get credentials again, so do that anew; \
+    boxes that were replaced since get credentials again too, beside the new ones: suspend those devices before the service starts; \
     devices that have not enrolled here wait for 7 days, because they may have enrolled since";
 
 const HELP: &str = "\

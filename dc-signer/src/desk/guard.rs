@@ -4,15 +4,18 @@
 //! Where there is a database server, its clock decides: all signers of a database have it in common. Where there is none,
 //! or it is on this machine, the clock is compared with what it said before, and with how much time has really passed. Until
 //! something is issued a step of the clock costs nobody anything, so it is judged as if the signer had started then:
-//! machines start with wrong clocks, and NTP sets them a moment later.
+//! machines start with wrong clocks, and NTP sets them a moment later. A virtual machine that was stopped and goes on cannot know
+//! how much time has passed, so a clock that has jumped ahead is believed once it has gone on from there for some minutes.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pki_types::UnixTime;
 
+use crate::clock;
 use crate::human::{Moment, Span};
+use crate::registry::AHEAD;
 use crate::store::{self, ServerClock, Store};
 
 /// Compares the clock with the database's, with what was recorded, and with how much time has really passed.
@@ -22,9 +25,11 @@ pub(super) struct Guard(Mutex<Beliefs>);
 /// Times in seconds since 1970.
 #[derive(Debug)]
 struct Beliefs {
-    /// What the clock said when it was last taken for right or the signer started, and when that was by a clock that nobody
-    /// can set.
-    from: (u64, Instant),
+    uptime: Uptime,
+    /// What the clock said when it was last taken for right or the signer started, and the uptime then.
+    from: (u64, Duration),
+    /// The same of when it was found to have jumped ahead.
+    jumped: Option<(u64, Duration)>,
     /// The latest time that anything was recorded at, or that was accepted.
     latest: u64,
     /// The latest time that was on record when the signer started.
@@ -36,19 +41,48 @@ struct Beliefs {
     server: Option<Server>,
 }
 
-/// What a database server's clock said, and when.
+/// Says how long the machine has been running, by a clock that nobody can set.
+struct Uptime(Box<dyn Fn() -> Duration + Send>);
+
+impl Uptime {
+    fn now(&self) -> Duration {
+        (self.0)()
+    }
+
+    fn since(&self, then: Duration) -> Duration {
+        self.now().saturating_sub(then)
+    }
+}
+
+impl fmt::Debug for Uptime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Uptime").field(&self.now()).finish()
+    }
+}
+
+/// What a database server's clock said, and at which uptime.
 #[derive(Debug)]
 struct Server {
     said: ServerClock,
-    at: Instant,
+    at: Duration,
 }
 
 impl Guard {
     /// `trace` is the latest time that is on record.
     pub(super) fn new(trace: Option<UnixTime>, now: UnixTime) -> Self {
+        Self::with_uptime(trace, now, clock::uptime)
+    }
+
+    fn with_uptime(
+        trace: Option<UnixTime>,
+        now: UnixTime,
+        uptime: impl Fn() -> Duration + Send + 'static,
+    ) -> Self {
         let trace = trace.map(|trace| trace.as_secs());
         Self(Mutex::new(Beliefs {
-            from: (now.as_secs(), Instant::now()),
+            from: (now.as_secs(), uptime()),
+            jumped: None,
+            uptime: Uptime(Box::new(uptime)),
             latest: trace.unwrap_or(0),
             trace,
             issued: false,
@@ -80,8 +114,9 @@ impl Guard {
 
     /// Hears what the database server's clock says.
     pub(super) fn hear(&self, said: Option<ServerClock>) {
-        let at = Instant::now();
-        self.beliefs().server = said.map(|said| Server { said, at });
+        let mut beliefs = self.beliefs();
+        let at = beliefs.uptime.now();
+        beliefs.server = said.map(|said| Server { said, at });
     }
 
     /// Something is issued by this clock: from now on it may not be set far without somebody saying so.
@@ -109,7 +144,7 @@ impl Guard {
 
 impl Beliefs {
     fn accept(&mut self, now: u64) {
-        self.from = (now, Instant::now());
+        (self.from, self.jumped) = ((now, self.uptime.now()), None);
         self.latest = now;
         self.trace = Some(now);
     }
@@ -133,16 +168,41 @@ impl Beliefs {
             }
         }
         match self.issued {
-            true => judge(now, self.expected(), self.latest)?,
+            true => self.check_used(now)?,
             false => self.check_start(now)?,
         }
         self.latest = self.latest.max(now);
         Ok(())
     }
 
+    /// For a clock that was used: a jump is doubted as a start is, because the machine may have been stopped for so long.
+    fn check_used(&mut self, now: u64) -> Result<(), Clock> {
+        let judged = judge(now, self.expected(), self.latest);
+        match judged {
+            Err(Clock::Jumped { .. }) if self.has_settled(now) => self.accept(now),
+            Err(Clock::Jumped { .. }) => return judged,
+            judged => {
+                self.jumped = None;
+                judged?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the clock has gone on for long enough from where it jumped to.
+    fn has_settled(&mut self, now: u64) -> bool {
+        let (to, at) = *self.jumped.get_or_insert((now, self.uptime.now()));
+        let passed = self.uptime.since(at);
+        if is_apart(now, to.saturating_add(passed.as_secs())) {
+            self.jumped = Some((now, self.uptime.now()));
+            return false;
+        }
+        passed >= SETTLED
+    }
+
     fn check_start(&mut self, now: u64) -> Result<(), Clock> {
         if is_apart(now, self.expected()) {
-            self.from = (now, Instant::now());
+            self.from = (now, self.uptime.now());
             self.latest = self.trace.unwrap_or(0);
         }
         let Some(latest) = self.trace else {
@@ -155,7 +215,7 @@ impl Beliefs {
             });
         }
         let is_late = now.saturating_sub(latest) > LONG.as_secs();
-        match is_late && self.alone && self.from.1.elapsed() < SETTLED {
+        match is_late && self.alone && self.uptime.since(self.from.1) < SETTLED {
             true => Err(Clock::Unsure {
                 now: at(now),
                 latest: at(latest),
@@ -167,13 +227,13 @@ impl Beliefs {
     /// What the clock would say if nobody had set it.
     fn expected(&self) -> u64 {
         let (from, since) = self.from;
-        from.saturating_add(since.elapsed().as_secs())
+        from.saturating_add(self.uptime.since(since).as_secs())
     }
 
     /// What the database server's clock says now, and whether it is this machine's.
     fn database(&self) -> Option<(u64, bool)> {
         let Server { said, at } = self.server.as_ref()?;
-        let age = at.elapsed();
+        let age = self.uptime.since(*at);
         let now = said.time.saturating_add(age).as_secs();
         (age < HEARD).then_some((now, said.here))
     }
@@ -305,9 +365,10 @@ impl fmt::Display for Clock {
             ),
             Self::Jumped { now, expected } => write!(
                 f,
-                "the signer's clock jumped to {}, {} ahead: set it, or, if it is right now, reload the service",
+                "the signer's clock jumped to {}, {} ahead: set it, or, if it is right now, reload the service, or wait: {} after the jump it is taken for right",
                 Moment(*now),
-                Span::about(*expected, *now)
+                Span::about(*expected, *now),
+                Span::new(SETTLED)
             ),
             Self::Unsure { now, latest } => write!(
                 f,
@@ -328,8 +389,6 @@ const fn at(seconds: u64) -> UnixTime {
 const RELEASED: u64 = 1_793_491_200;
 /// How far apart the clocks of several signers, or one clock before and after it was adjusted, may be.
 const BACK: Duration = Duration::from_secs(600);
-/// Clients whose clocks are right take credentials from a clock that is four hours ahead.
-const AHEAD: Duration = Duration::from_secs(3600);
 /// A signer that starts longer after everything on record may have been off for so long, or have a wrong clock.
 const LONG: Duration = Duration::from_secs(24 * 3600);
 /// By then NTP has set the clock of a machine that starts, if anything does. A device loses nothing meanwhile.
@@ -339,6 +398,9 @@ const HEARD: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
     use super::*;
 
     const NOW: u64 = 1_800_000_000;
@@ -349,6 +411,27 @@ mod tests {
         let guard = Guard::new(trace.map(at), at(now));
         guard.leave_alone();
         guard
+    }
+
+    /// A guard on a machine of which the test says how long it has been running.
+    fn running(trace: Option<u64>, now: u64) -> (Guard, Runs) {
+        let runs = Runs::default();
+        let uptime = {
+            let runs = runs.0.clone();
+            move || Duration::from_secs(runs.load(Relaxed))
+        };
+        let guard = Guard::with_uptime(trace.map(at), at(now), uptime);
+        guard.leave_alone();
+        (guard, runs)
+    }
+
+    #[derive(Default)]
+    struct Runs(Arc<AtomicU64>);
+
+    impl Runs {
+        fn add(&self, time: Duration) {
+            self.0.fetch_add(time.as_secs(), Relaxed);
+        }
     }
 
     fn server(time: u64, here: bool) -> Option<ServerClock> {
@@ -392,6 +475,63 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_was_suspended_goes_on() {
+        let (guard, runs) = running(None, NOW);
+        guard.issued();
+        runs.add(Duration::from_secs(30 * HOUR));
+        assert_eq!(guard.check(at(NOW + 30 * HOUR)), Ok(()));
+    }
+
+    #[test]
+    fn uptime_goes_on_as_real_time_does() {
+        let before = (clock::uptime(), std::time::Instant::now());
+        std::thread::sleep(Duration::from_millis(20));
+        let passed = clock::uptime() - before.0;
+        assert!(passed >= Duration::from_millis(20), "{passed:?}");
+        assert!(passed <= before.1.elapsed() + Duration::from_secs(5));
+        #[cfg(target_os = "linux")]
+        {
+            let text = std::fs::read_to_string("/proc/uptime").unwrap();
+            let boot: f64 = text.split(' ').next().unwrap().parse().unwrap();
+            let ours = clock::uptime().as_secs_f64();
+            assert!((ours - boot).abs() < 5.0, "{ours} {boot}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_jumped_is_believed_when_it_has_gone_on_for_some_minutes() {
+        let to = NOW + 30 * HOUR;
+        let jump = || {
+            let (guard, runs) = running(None, NOW);
+            guard.issued();
+            let jumped = guard.check(at(to));
+            assert!(matches!(jumped, Err(Clock::Jumped { .. })), "{jumped:?}");
+            (guard, runs)
+        };
+        let minutes = SETTLED.as_secs();
+        let (guard, runs) = jump();
+        runs.add(SETTLED - Duration::from_secs(1));
+        assert!(guard.check(at(to + minutes - 1)).is_err());
+        runs.add(Duration::from_secs(1));
+        assert_eq!(guard.check(at(to + minutes)), Ok(()));
+        assert_eq!(guard.check(at(to + minutes)), Ok(()));
+        // Set right meanwhile, and wrong again.
+        let (guard, runs) = jump();
+        assert_eq!(guard.check(at(NOW)), Ok(()));
+        runs.add(SETTLED);
+        assert!(guard.check(at(to + minutes)).is_err());
+        // Jumping on.
+        let (guard, runs) = jump();
+        runs.add(SETTLED);
+        assert!(guard.check(at(to + 30 * HOUR)).is_err());
+        // Beside a database server, nothing but its clock counts.
+        let (guard, runs) = jump();
+        runs.add(SETTLED);
+        guard.hear(server(NOW + minutes, false));
+        assert!(guard.check(at(to + minutes)).is_err());
+    }
+
+    #[test]
     fn a_start_long_after_the_last_record_is_doubted_for_some_minutes() {
         let doubted = guard(Some(NOW - 25 * HOUR), NOW);
         let unsure = doubted.check(at(NOW));
@@ -399,10 +539,9 @@ mod tests {
         // NTP sets it right.
         assert_eq!(doubted.check(at(NOW - 24 * HOUR)), Ok(()));
         // Or nothing does: the signer was off.
-        let doubted = guard(Some(NOW - 25 * HOUR), NOW);
-        doubted.beliefs().from.1 = Instant::now().checked_sub(SETTLED).unwrap();
-        doubted.beliefs().from.0 = NOW - SETTLED.as_secs();
-        assert_eq!(doubted.check(at(NOW)), Ok(()));
+        let (doubted, runs) = running(Some(NOW - 25 * HOUR), NOW);
+        runs.add(SETTLED);
+        assert_eq!(doubted.check(at(NOW + SETTLED.as_secs())), Ok(()));
         // Somebody who runs a command knows what time it is.
         let command = Guard::new(Some(at(NOW - 25 * HOUR)), at(NOW));
         assert_eq!(command.check(at(NOW)), Ok(()));

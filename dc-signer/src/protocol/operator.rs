@@ -134,10 +134,11 @@ pub struct Device {
     pub serial: Option<String>,
     /// The credential that it holds.
     pub credential: Option<HeldCredential>,
-    /// Until when credentials for its name are valid, those of the boxes before it included; none if none was issued.
+    /// When the last credential for its name ends or ended, those of the boxes before it included; none if none was issued.
     #[serde(default)]
     pub name_held_until: Option<u64>,
-    /// From when on it gets credentials: it replaces a box whose credentials are valid until then. None if it waits for nobody's.
+    /// From when on it gets credentials, as long as it has got none: it replaces a box whose credentials are over by then, whichever
+    /// signer's clock says so; that may have been long ago. None if it waits for nobody's.
     #[serde(default)]
     pub available_from: Option<u64>,
     /// Whether two devices seem to use its key or its name.

@@ -70,6 +70,8 @@ pub enum NameChange {
     Renamed {
         /// The name it had.
         old: UniqueName<'static>,
+        /// From when on all credentials for that are over.
+        over: Option<UnixTime>,
     },
     /// It is not withdrawn any more.
     Restored,
@@ -149,8 +151,8 @@ impl Device {
             (from, to) if from == to => return Ok(None),
             // What never enrolled has no key to be active with.
             (State::Suspended, State::Active) => match self.key {
-                None => (State::Preregistered, self.restored(now)),
-                Some(_) => (State::Active, self.restored(now)),
+                None => (State::Preregistered, self.restored()),
+                Some(_) => (State::Active, self.restored()),
             },
             (State::Preregistered | State::Active, State::Suspended)
             | (State::Preregistered | State::Active | State::Suspended, State::Retired) => {
@@ -167,9 +169,10 @@ impl Device {
         Ok(Some(changed))
     }
 
-    /// A resumed box has its own name back at once. What another one was given before stays withdrawn until it is over.
-    fn restored(&self, now: UnixTime) -> NameChange {
-        match self.waits_until(now) {
+    /// A resumed box has its own name back at once. What another one was given before stays withdrawn until this one gets
+    /// credentials, which it does when that is over.
+    fn restored(&self) -> NameChange {
+        match self.hold.free_from {
             Some(_) => NameChange::Kept,
             None => NameChange::Restored,
         }
@@ -246,8 +249,8 @@ impl Device {
         if epoch <= self.epoch || *name == self.name {
             return Err(Error::EpochNotHigher { epoch: self.epoch });
         }
-        let old = self.name.clone();
-        let mut changed = self.changed_by(Action::Replace, NameChange::Renamed { old }, now);
+        let (old, over) = (self.name.clone(), self.over_from());
+        let mut changed = self.changed_by(Action::Replace, NameChange::Renamed { old, over }, now);
         let device = &mut changed.device;
         (device.name, device.epoch) = (name.clone(), epoch);
         (device.state, device.key, device.next_key) = (State::Preregistered, None, None);
@@ -422,7 +425,13 @@ mod tests {
             (None, None, None)
         );
         assert_eq!((device.epoch, device.possible_clone), (4, false));
-        assert_eq!(changed.name, NameChange::Renamed { old: old.name });
+        assert_eq!(
+            changed.name,
+            NameChange::Renamed {
+                old: old.name,
+                over: None
+            }
+        );
     }
 
     #[test]

@@ -140,12 +140,12 @@ impl fmt::Display for Error {
             ),
             Self::NameHeld { from } => write!(
                 f,
-                "the box that had this name before has a credential for it until {0}: this one gets its own from {0} on, so try again then",
+                "the box that had this name before may have a valid credential for it until {0}, clocks that differ included: this one gets its own from {0} on, so try again then",
                 Moment(*from)
             ),
             Self::NameWithdrawn { from } => write!(
                 f,
-                "the name is withdrawn, and the box that had it has a credential until {}: give a new name, wait until then, or resume the device first if its box is in good hands",
+                "the name is withdrawn, and the box that had it may have a valid credential until {}: give a new name, wait until then, or resume the device first if its box is in good hands",
                 Moment(*from)
             ),
             Self::NotActive { state } => write!(

@@ -5,6 +5,9 @@
 //! the registry is what stays when boxes change, so whatever puts another box behind it goes through `hand_over`, and
 //! whatever issues asks `may_issue`, which asks `name_is_free`. A box that changes its own enrolment key stays one box: its old key
 //! vouches for the new one.
+//!
+//! Operators work at machines whose clocks may be wrong by days, so what they do writes down when credentials end, and never that
+//! they are over: that is judged by who issues, whose clock is checked first.
 
 use std::time::Duration;
 
@@ -17,7 +20,7 @@ use super::{Device, Error, Held, NameChange, Sha256, Shown, State};
 pub struct Hold {
     /// When the last credential ends that was issued for the name, whichever box has it; none if there was none.
     pub until: Option<UnixTime>,
-    /// From when on the box that took over gets credentials; none if it waits for nobody's.
+    /// From when on the box that took over gets credentials, for as long as it has got none; none if it waits for nobody's.
     pub free_from: Option<UnixTime>,
     /// Whether the name stays withdrawn until then, because it was when the box took over.
     pub withdrawn: bool,
@@ -39,10 +42,20 @@ impl Device {
     /// Until when a credential for its name is valid; none if none is now.
     #[must_use]
     pub fn held_until(&self, now: UnixTime) -> Option<UnixTime> {
+        // RFC 9345 §4.1.3: its last second belongs to a credential.
+        self.last_end().filter(|until| now <= *until)
+    }
+
+    /// When the last credential for its name ends or ended, whatever time it is; none if there was none.
+    fn last_end(&self) -> Option<UnixTime> {
         // A signer of an earlier version writes the credential and does not know of the hold.
         let last = self.credential.map(|held| held.expires);
-        // RFC 9345 §4.1.3: its last second belongs to a credential.
-        self.hold.until.max(last).filter(|until| now <= *until)
+        self.hold.until.max(last)
+    }
+
+    /// From when on all credentials for its name are over, whatever time it is; none if there was none.
+    pub(crate) fn over_from(&self) -> Option<UnixTime> {
+        self.last_end().map(after)
     }
 
     /// From when on it gets credentials, if another box's are valid until then.
@@ -73,16 +86,19 @@ impl Device {
     /// Puts another box behind the device, which keeps its name and has to make itself known: it gets credentials when
     /// those of the boxes before are over, or `at_once`, which is an operator's word for it that they may not be.
     ///
+    /// `now` may be wrong, so it decides nothing but whether somebody's word for it is needed: where it is not, because all is
+    /// over, the box waits for what is over, which costs nothing by a clock that is right.
+    ///
     /// Fails with [`Error::NameWithdrawn`]: nobody's word takes a name off the list while what was withdrawn is valid.
     pub(super) fn hand_over(&mut self, at_once: bool, now: UnixTime) -> Result<NameChange, Error> {
-        let (until, was_withdrawn) = (self.held_until(now), self.is_withdrawn());
-        let over = until.map(after);
-        if let (true, true, Some(from)) = (at_once, was_withdrawn, over) {
+        let (over, was_withdrawn) = (self.over_from(), self.is_withdrawn());
+        let taken = over.filter(|from| at_once && now < *from);
+        if let (Some(from), true) = (taken, was_withdrawn) {
             return Err(Error::NameWithdrawn { from });
         }
         self.hold = Hold {
-            until,
-            free_from: over.filter(|_| !at_once),
+            until: self.last_end(),
+            free_from: over.filter(|_| taken.is_none()),
             withdrawn: was_withdrawn && over.is_some(),
         };
         (self.state, self.key, self.next_key) = (State::Preregistered, None, None);
@@ -97,8 +113,7 @@ impl Device {
 
     /// Gives it a credential, which it asked for with `shown`. [`Self::may_issue`] has allowed it.
     pub fn hand_out(&mut self, held: Held, shown: Option<Sha256>) -> NameChange {
-        let last = self.credential.map(|held| held.expires);
-        self.hold.until = self.hold.until.max(last).max(Some(held.expires));
+        self.hold.until = self.last_end().max(Some(held.expires));
         self.hold.free_from = None;
         self.credential = Some(held);
         self.shown = shown.map_or(Shown::Nothing, Shown::Credential);
@@ -109,10 +124,15 @@ impl Device {
     }
 }
 
-/// The first second in which a credential is not valid any more.
+/// The first second in which a credential is not valid any more, by every signer's clock that counts as right.
 pub(crate) fn after(end: UnixTime) -> UnixTime {
-    UnixTime::since_unix_epoch(Duration::from_secs(end.as_secs().saturating_add(1)))
+    let over = end.as_secs().saturating_add(1);
+    UnixTime::since_unix_epoch(Duration::from_secs(over.saturating_add(AHEAD.as_secs())))
 }
+
+/// How far ahead a signer's clock may be and count as right. Clients whose clocks are right take credentials from a clock that
+/// is four hours ahead.
+pub(crate) const AHEAD: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {
@@ -120,7 +140,10 @@ mod tests {
     use crate::registry::testing::{at, device, key};
     use crate::registry::{Action, Change, Replacement};
 
-    const END: u64 = 1000;
+    const END: u64 = 1_000_000;
+    /// When it is over by every signer's clock.
+    const OVER: u64 = END + 1 + AHEAD.as_secs();
+    const DAYS: u64 = 30 * 86_400;
 
     /// An active device with the key 1, whose credential ends at [`END`].
     fn holding() -> Device {
@@ -162,17 +185,14 @@ mod tests {
     fn another_box_waits_for_the_last_second_of_the_credential_before() {
         let enrol = Change::Enrol { key: key(2) };
         let waiting = after(&holding(), &keep(false), 10).unwrap();
-        let held = Error::NameHeld { from: at(END + 1) };
-        assert_eq!(after(&waiting, &enrol, END), Err(held));
-        assert_eq!(
-            after(&waiting, &enrol, END + 1).unwrap().state,
-            State::Active
-        );
+        let held = Error::NameHeld { from: at(OVER) };
+        assert_eq!(after(&waiting, &enrol, OVER - 1), Err(held));
+        assert_eq!(after(&waiting, &enrol, OVER).unwrap().state, State::Active);
         let known = after(&holding(), &with_key(false), 10).unwrap();
         let name = known.name.clone();
-        assert_eq!(known.may_issue(&name, &key(2), at(END)), Err(held));
-        assert!(known.may_issue(&name, &key(2), at(END + 1)).is_ok());
-        let old = known.may_issue(&name, &key(1), at(END + 1));
+        assert_eq!(known.may_issue(&name, &key(2), at(OVER - 1)), Err(held));
+        assert!(known.may_issue(&name, &key(2), at(OVER)).is_ok());
+        let old = known.may_issue(&name, &key(1), at(OVER));
         assert_eq!(old, Err(Error::UnknownKey));
     }
 
@@ -212,17 +232,17 @@ mod tests {
     fn a_second_replacement_does_not_shorten_the_wait_of_the_first() {
         let waiting = after(&holding(), &keep(false), 10).unwrap();
         let again = after(&waiting, &with_key(false), 20).unwrap();
-        assert_eq!(again.waits_until(at(20)), Some(at(END + 1)));
+        assert_eq!(again.waits_until(at(20)), Some(at(OVER)));
         // Nor does one that did not wait make the next one blind for what was valid before.
         let taken = after(&holding(), &keep(true), 10).unwrap();
         assert_eq!(taken.waits_until(at(10)), None);
         let again = after(&taken, &keep(false), 20).unwrap();
-        assert_eq!(again.waits_until(at(20)), Some(at(END + 1)));
+        assert_eq!(again.waits_until(at(20)), Some(at(OVER)));
     }
 
     #[test]
     fn nobody_waits_for_what_is_over_or_never_was() {
-        for (before, now) in [(holding(), END + 1), (device(), 10)] {
+        for (before, now) in [(holding(), OVER), (device(), 10)] {
             let replaced = after(&before, &keep(false), now).unwrap();
             assert_eq!(replaced.waits_until(at(now)), None);
         }
@@ -247,7 +267,7 @@ mod tests {
         let suspended = after(&holding(), &Change::Suspend, 10).unwrap();
         for change in [keep(false), with_key(false)] {
             let changed = suspended.apply(&change, at(20)).unwrap().unwrap();
-            let until = at(END + 1);
+            let until = at(OVER);
             assert_eq!(changed.name, NameChange::WithdrawnUntil { until });
             let waiting = changed.device;
             // Nor by a detour.
@@ -256,12 +276,49 @@ mod tests {
             assert_eq!(resumed.name, NameChange::Kept);
             assert!(resumed.device.is_withdrawn());
             for device in [suspended, waiting, resumed.device] {
-                let withdrawn = Error::NameWithdrawn { from: at(END + 1) };
+                let withdrawn = Error::NameWithdrawn { from: at(OVER) };
                 assert_eq!(after(&device, &keep(true), 50), Err(withdrawn));
             }
         }
-        let later = suspended.apply(&keep(false), at(END + 1)).unwrap().unwrap();
-        assert_eq!(later.name, NameChange::Restored);
+        // By the first credential that is issued afterwards.
+        let later = suspended.apply(&keep(false), at(OVER)).unwrap().unwrap();
+        assert!(later.device.is_withdrawn());
+    }
+
+    #[test]
+    fn an_operators_clock_that_is_days_ahead_gives_a_name_to_nobody_early() {
+        let suspended = after(&holding(), &Change::Suspend, 10).unwrap();
+        let withdrawn = NameChange::WithdrawnUntil { until: at(OVER) };
+        for (before, name) in [(holding(), NameChange::Kept), (suspended, withdrawn)] {
+            for change in [keep(false), keep(true), with_key(false), with_key(true)] {
+                let changed = before.apply(&change, at(10 + DAYS)).unwrap().unwrap();
+                assert_eq!(changed.name, name, "{change:?}");
+                assert_eq!(changed.device.waits_until(at(10)), Some(at(OVER)));
+                assert_eq!(changed.device.waits_until(at(OVER)), None);
+                assert_eq!(changed.device.is_withdrawn(), before.is_withdrawn());
+            }
+        }
+    }
+
+    #[test]
+    fn a_box_that_waits_is_not_restored_by_a_clock_that_is_ahead() {
+        let suspended = after(&holding(), &Change::Suspend, 10).unwrap();
+        let waiting = after(&suspended, &with_key(false), 20).unwrap();
+        let suspended = after(&waiting, &Change::Suspend, 30).unwrap();
+        let late = at(30 + DAYS);
+        let resumed = suspended.apply(&Change::Resume, late).unwrap().unwrap();
+        assert_eq!(resumed.name, NameChange::Kept);
+        assert!(resumed.device.is_withdrawn());
+    }
+
+    #[test]
+    fn a_withdrawn_name_is_given_at_once_when_what_was_withdrawn_is_over() {
+        let suspended = after(&holding(), &Change::Suspend, 10).unwrap();
+        let replaced = after(&suspended, &with_key(true), OVER).unwrap();
+        let name = replaced.name.clone();
+        assert!(replaced.may_issue(&name, &key(2), at(OVER)).is_ok());
+        let early = after(&suspended, &with_key(true), OVER - 1);
+        assert_eq!(early, Err(Error::NameWithdrawn { from: at(OVER) }));
     }
 
     #[test]
@@ -271,7 +328,7 @@ mod tests {
         let held = Held {
             sha256: key(12),
             spki_sha256: key(22),
-            issued: at(END + 1),
+            issued: at(OVER),
             expires: at(2 * END),
         };
         assert_eq!(waiting.hand_out(held, None), NameChange::Restored);

@@ -21,6 +21,8 @@ pub use code::{ActivationCode, CodeId, CodeKey, CodeRefusal, CodeUse, PendingCod
 pub use device::{Device, Held, KeyUse, Manufactured, NextKey, State};
 pub use digest::Sha256;
 pub use error::Error;
+#[cfg(feature = "service")]
+pub(crate) use hold::AHEAD;
 pub use hold::Hold;
 pub(crate) use hold::after;
 pub use ids::{DeviceId, ExternalId};

@@ -1,5 +1,7 @@
 //! One name, one device: whatever operators and boxes do, in whatever order.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -10,6 +12,7 @@ use super::manufactured::Maker;
 use crate::desk::Refusal;
 use crate::protocol::{Credentials, NewDevice, RenewRequest, Replace};
 use crate::registry::{Change, Device, Forms};
+use crate::store::Act;
 use crate::store::testing::{Database, on_both};
 
 on_both! {
@@ -19,15 +22,30 @@ on_both! {
 /// What operators and boxes do.
 #[derive(Clone, Debug)]
 enum Does {
-    Enrols { with_code: bool, who: usize },
-    Renews { who: usize, rotates: bool },
+    Enrols {
+        with_code: bool,
+        who: usize,
+    },
+    Renews {
+        who: usize,
+        rotates: bool,
+    },
     Suspend,
     Resume,
     Retire,
     NewCode,
     NewName,
-    Replace { by: Successor, at_once: bool },
-    Wait { hours: u64 },
+    Replace {
+        by: Successor,
+        at_once: bool,
+    },
+    Wait {
+        hours: u64,
+    },
+    /// From now on, operators' clocks are wrong by so much.
+    Strays {
+        days: i64,
+    },
 }
 
 /// How the next box is known.
@@ -48,7 +66,9 @@ fn does() -> impl Strategy<Value = Does> {
         who().prop_map(Successor::Serial),
     ];
     let hours = proptest::sample::select(vec![1, 30, 70, 163, 165]);
+    let days = proptest::sample::select(vec![-30, -8, -2, 0, 0, 2, 8, 30]);
     prop_oneof![
+        3 => days.prop_map(|days| Does::Strays { days }),
         6 => (any::<bool>(), who()).prop_map(|(with_code, who)| Does::Enrols { with_code, who }),
         6 => (any::<bool>(), who()).prop_map(|(rotates, who)| Does::Renews { who, rotates }),
         2 => Just(Does::Suspend),
@@ -64,8 +84,9 @@ fn does() -> impl Strategy<Value = Does> {
 fn takes_over() -> impl Strategy<Value = Vec<Does>> {
     let wait = proptest::sample::select(vec![0, 1, 100, 163, 165]);
     let suspends = proptest::bool::weighted(0.3);
-    (0..3_usize, 0..BOXES, wait, any::<bool>(), suspends).prop_map(
-        |(way, who, hours, at_once, suspends)| {
+    let days = proptest::sample::select(vec![-8, 0, 0, 0, 8]);
+    (0..3_usize, 0..BOXES, wait, any::<bool>(), suspends, days).prop_map(
+        |(way, who, hours, at_once, suspends, days)| {
             let (by, with_code) = match way {
                 0 => (Successor::Code, true),
                 1 => (Successor::Key(who), false),
@@ -77,7 +98,10 @@ fn takes_over() -> impl Strategy<Value = Vec<Does>> {
                 Does::Wait { hours },
                 Does::Enrols { with_code, who },
             ];
-            suspend.into_iter().chain(then).collect()
+            let strays = [Does::Strays { days }];
+            let right = [Does::Strays { days: 0 }];
+            let acts = strays.into_iter().chain(suspend).chain(then);
+            acts.chain(right).collect()
         },
     )
 }
@@ -124,12 +148,25 @@ struct World<'a> {
     code: Option<String>,
     issued: Vec<Issued>,
     seconds: u64,
+    /// How many days operators' clocks are ahead, or, below 0, behind.
+    strays: i64,
     requests: u64,
 }
 
 impl World<'_> {
     fn now(&self) -> pki_types::UnixTime {
         self.bench.after(self.seconds)
+    }
+
+    /// An operator, with the time of the clock there.
+    fn operator(&self) -> Act {
+        let days = Duration::from_secs(self.strays.unsigned_abs() * 86_400);
+        let now = Duration::from_secs(self.now().as_secs());
+        let there = match self.strays < 0 {
+            true => now - days,
+            false => now + days,
+        };
+        self.bench.by(pki_types::UnixTime::since_unix_epoch(there))
     }
 
     async fn device(&self) -> Device {
@@ -145,13 +182,14 @@ impl World<'_> {
             Does::Resume => self.change(Change::Resume).await,
             Does::Retire => self.change(Change::Retire).await,
             Does::NewCode => {
-                let by = self.bench.by(self.now());
+                let by = self.operator();
                 let code = self.bench.desk.new_code(self.device().await.id, &by).await;
                 self.code = code.ok().map(|code| code.code).or_else(|| self.code.take());
             }
             Does::NewName => self.replace(None, false).await,
             Does::Replace { by, at_once } => self.replace(Some(*by), *at_once).await,
             Does::Wait { hours } => self.seconds += hours * 3600,
+            Does::Strays { days } => self.strays = *days,
         }
     }
 
@@ -217,7 +255,7 @@ impl World<'_> {
 
     async fn change(&mut self, change: Change) {
         let before = self.device().await;
-        let by = self.bench.by(self.now());
+        let by = self.operator();
         let changed = self
             .bench
             .store
@@ -232,7 +270,7 @@ impl World<'_> {
         } else if let Some(key) = device.key.filter(|_| before.state != device.state) {
             let is_its = |it: &Box| it.keys.iter().any(|cpe| cpe.key() == key);
             let whose = self.boxes.iter().position(is_its);
-            if device.waits_until(self.now()).is_none() {
+            if device.hold.free_from.is_none() {
                 // What it has is good again, and what somebody knew of is as good as before.
                 self.of_name(&name)
                     .filter(|one| Some(one.to) == whose || one.known)
@@ -256,7 +294,7 @@ impl World<'_> {
             },
             at_once,
         };
-        let act = self.bench.by(self.now());
+        let act = self.operator();
         let replaced = self.bench.desk.replace(before.id, &how, &act).await;
         let Ok(replaced) = replaced else {
             return;
@@ -268,7 +306,10 @@ impl World<'_> {
         let name = before.name.to_string();
         match by {
             None => self.of_name(&name).for_each(|one| one.withdrawn = true),
-            Some(_) if at_once => self.of_name(&name).for_each(|one| one.known = true),
+            // Where nobody's word was needed by the operator's clock, the box waits.
+            Some(_) if replaced.device.available_from.is_none() => {
+                self.of_name(&name).for_each(|one| one.known = true)
+            }
             Some(_) => {}
         }
     }
@@ -325,6 +366,7 @@ async fn no_two_boxes_have_valid_credentials_for_one_name_and_none_is_restored_t
             code: None,
             issued: Vec::new(),
             seconds: 0,
+            strays: 0,
             requests: 0,
         };
         world.make_boxes();

@@ -175,7 +175,7 @@ pub(super) async fn change<S: Session>(
     write_change(work, &changed, by).await?;
     let mut entry = work.entry(changed.action, by);
     entry.name = Some(match &changed.name {
-        NameChange::Renamed { old } => old.to_string(),
+        NameChange::Renamed { old, .. } => old.to_string(),
         _ => changed.device.name.to_string(),
     });
     entry.spki_sha256 = new_key(change);
@@ -200,7 +200,9 @@ pub(super) async fn change<S: Session>(
 
 /// A name that two boxes have for a while is an act of its own.
 fn log_taken<S: Session>(work: &mut Work<S>, change: &Change, device: &Device, by: &Act) {
-    let (Change::Replace(replacement), Some(until)) = (change, device.held_until(by.at)) else {
+    let (Change::Replace(replacement), Some(until), None) =
+        (change, device.hold.until, device.hold.free_from)
+    else {
         return;
     };
     if let Replacement::KeepName { at_once: true, .. }
@@ -224,12 +226,15 @@ pub(super) async fn write_change<S: Session>(
     let Changed { device, name, .. } = changed;
     match name {
         NameChange::Kept => {}
-        NameChange::Withdrawn => withdrawn::withdraw(work, &device.name, device, by.at).await?,
+        NameChange::Withdrawn => {
+            let over = device.over_from();
+            withdrawn::withdraw(work, &device.name, device, over, by.at).await?;
+        }
         NameChange::Restored => withdrawn::restore(work, device).await?,
         NameChange::WithdrawnUntil { until } => withdrawn::end(work, device, *until).await?,
-        NameChange::Renamed { old } => {
+        NameChange::Renamed { old, over } => {
             withdrawn::give(work, device, by.at).await?;
-            withdrawn::withdraw(work, old, device, by.at).await?;
+            withdrawn::withdraw(work, old, device, *over, by.at).await?;
         }
     }
     update(&mut work.session, device).await

@@ -1,8 +1,11 @@
 //! Whether the database is as new as this signer knows it: what keeps an older copy from being used.
 
+use std::sync::Arc;
+
 use crate::registry::{Head, Record};
+use crate::store::Error;
+use crate::store::seen::Seen;
 use crate::store::sql::{Database, Session};
-use crate::store::{Error, Recorded};
 
 use super::work::Work;
 use super::{Engine, audit};
@@ -10,21 +13,7 @@ use super::{Engine, audit};
 impl<D: Database> Engine<D> {
     /// A transaction that writes, unless the database is an older copy.
     pub(super) async fn begin(&self) -> Result<Work<D::Session>, Error> {
-        self.check_seen()?;
-        let known = self.seen.as_ref().and_then(|seen| seen.newest());
-        let work = Work::begin(&*self.database, &self.node).await?;
-        match known {
-            // It was put there since: nothing is added to it.
-            Some(known) if work.head.seq < known.seq => {
-                work.session.roll_back().await;
-                self.compare().await?;
-                Err(Error::OlderThanSeen {
-                    known: known.seq,
-                    found: work.head.seq,
-                })
-            }
-            _ => Ok(work),
-        }
+        begin(&*self.database, &self.node, self.seen.as_deref()).await
     }
 
     /// Fails with [`Error::OlderThanSeen`] if the database was last found to be an older copy.
@@ -34,23 +23,9 @@ impl<D: Database> Engine<D> {
 
     /// Compares the log with what was seen of it.
     pub(super) async fn compare(&self) -> Result<(), Error> {
-        let Some(seen) = &self.seen else {
-            return Ok(());
-        };
-        seen.look_again()?;
-        // Before the end is read, which may only be a later one.
-        let known = seen.newest();
-        let mut session = self.database.read().await?;
-        let end = audit::end(&mut session).await?;
-        match known {
-            Some(known) if !audit::has(&mut session, &known).await? => {
-                seen.is_older(end.seq);
-                seen.check()
-            }
-            _ => {
-                seen.follow(end);
-                Ok(())
-            }
+        match &self.seen {
+            Some(seen) => compare(&*self.database, seen).await,
+            None => Ok(()),
         }
     }
 
@@ -81,16 +56,58 @@ impl<D: Database> Engine<D> {
             let _ = tokio::task::spawn_blocking(move || seen.write()).await;
         }
     }
+}
 
-    /// A record that is not behind what was seen before it was made is in an older copy, which was put there since.
-    pub(super) async fn check_recorded(
-        &self,
-        before: Option<Head>,
-        recorded: &Recorded,
-    ) -> Result<(), Error> {
-        match (before, recorded) {
-            (Some(before), Recorded::Now { seq, .. }) if *seq <= before.seq => self.compare().await,
-            _ => Ok(()),
+/// A transaction that writes, unless the database is an older copy than was seen.
+pub(super) async fn begin<D: Database>(
+    database: &D,
+    node: &Arc<str>,
+    seen: Option<&Seen>,
+) -> Result<Work<D::Session>, Error> {
+    let Some(seen) = seen else {
+        return Work::begin(database, node).await;
+    };
+    seen.check()?;
+    let known = seen.newest();
+    let mut work = Work::begin(database, node).await?;
+    let is_newest = match known {
+        // The end itself, or else a record before it, which the log must still have.
+        Some(known) if known.seq == work.head.seq => Ok(known == work.head),
+        Some(known) if work.head.seq > known.seq => audit::has(&mut work.session, &known).await,
+        Some(_) => Ok(false),
+        None => Ok(true),
+    };
+    match is_newest {
+        Ok(true) => Ok(work),
+        // It was put there since: nothing is added to it.
+        Ok(false) => {
+            let found = work.head.seq;
+            work.session.roll_back().await;
+            compare(database, seen).await?;
+            let known = known.map_or(0, |known| known.seq);
+            Err(Error::OlderThanSeen { known, found })
+        }
+        Err(error) => {
+            work.session.roll_back().await;
+            Err(error)
+        }
+    }
+}
+
+async fn compare<D: Database>(database: &D, seen: &Seen) -> Result<(), Error> {
+    seen.look_again()?;
+    // Before the end is read, which may only be a later one.
+    let known = seen.newest();
+    let mut session = database.read().await?;
+    let end = audit::end(&mut session).await?;
+    match known {
+        Some(known) if !audit::has(&mut session, &known).await? => {
+            seen.is_older(end.seq);
+            seen.check()
+        }
+        _ => {
+            seen.follow(end);
+            Ok(())
         }
     }
 }

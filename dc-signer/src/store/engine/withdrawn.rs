@@ -36,16 +36,19 @@ pub(super) async fn give<S: Session>(
     work.session.execute(sql, values).await.map(|_| ())
 }
 
-/// Withdraws a name, once.
+/// Withdraws a name, once, for as long as a credential may be valid: until all that are known are `over`, and for as long as one
+/// may live from now, which the clock of whoever withdraws it may be wrong about.
 pub(super) async fn withdraw<S: Session>(
     work: &mut Work<S>,
     name: &UniqueName<'_>,
     device: &Device,
+    over: Option<UnixTime>,
     now: UnixTime,
 ) -> Result<(), Error> {
     let sql = "UPDATE names SET withdrawn = $2, withdrawn_until = $3 \
                WHERE name = $1 AND withdrawn IS NULL";
-    let until = now.as_secs().saturating_add(LONGEST.as_secs());
+    let longest = now.as_secs().saturating_add(LONGEST.as_secs());
+    let until = longest.max(over.map_or(0, |over| over.as_secs()));
     let values = vec![name.as_str().into(), now.into(), until.into()];
     match work.session.execute(sql, values).await? {
         0 => Ok(()),

@@ -300,7 +300,7 @@ async fn a_backup_gives_no_name_to_a_second_box(db: &Database) {
         restored.replay(&log, &by(NOW + 9)).await.unwrap().changed,
         2
     );
-    let over = NOW + 5 + 164 * 3600 + 1;
+    let over = NOW + 5 + 165 * 3600 + 1;
     let device = by_id(restored, kept).await;
     assert_eq!((device.state, device.key), (State::Suspended, None));
     assert_eq!(device.waits_until(at(NOW + 9)), Some(at(over)));

@@ -7,6 +7,7 @@ on_both! {
     a_name_is_never_given_out_again,
     a_replaced_device_must_enrol_again,
     a_stolen_box_stays_withdrawn_until_its_credential_is_over,
+    a_withdrawn_name_is_listed_as_long_as_its_credential_is_valid_whatever_the_clock_said,
     a_name_that_two_boxes_have_is_in_the_log,
     a_retired_device_keeps_its_name,
     a_suspension_is_in_the_list_of_withdrawn_names_until_it_is_lifted,
@@ -136,6 +137,8 @@ async fn a_replaced_device_must_enrol_again(db: &Database) {
     };
     let enrolled = async |now| store.change_device(device.id, &enrol, &by(now)).await;
     let over = NOW + 164 * 3600;
+    // A signer's clock may be an hour ahead.
+    let over = over + 3600;
     let early = refused(enrolled(over).await.unwrap_err());
     assert_eq!(early, registry::Error::NameHeld { from: at(over + 1) });
     enrolled(over + 1).await.unwrap();
@@ -171,7 +174,7 @@ async fn a_stolen_box_stays_withdrawn_until_its_credential_is_over(db: &Database
         (replaced.state, replaced.is_withdrawn()),
         (State::Active, true)
     );
-    let over = NOW + 164 * 3600 + 1;
+    let over = NOW + 165 * 3600 + 1;
     let listed = async |now| store.withdrawn(&zone(), at(now)).await.unwrap();
     let after = listed(NOW + 2).await;
     assert!(after.sequence > before.sequence);
@@ -196,6 +199,33 @@ async fn a_stolen_box_stays_withdrawn_until_its_credential_is_over(db: &Database
     // And it can be withdrawn again.
     suspended(over + 1).await.unwrap();
     assert_eq!(listed(over + 1).await.names.len(), 1);
+    store.verify_audit().await.unwrap();
+}
+
+async fn a_withdrawn_name_is_listed_as_long_as_its_credential_is_valid_whatever_the_clock_said(
+    db: &Database,
+) {
+    let store = &*db.store;
+    let over = NOW + 165 * 3600 + 1;
+    let listed = async |now| {
+        let list = store.withdrawn(&zone(), at(now)).await.unwrap();
+        list.names.into_iter().map(|name| name.name)
+    };
+    let new_name = renamed(11, 1);
+    for (number, change) in [(1, Change::Suspend), (2, Change::Retire), (3, new_name)] {
+        let device = active(store, number).await;
+        store.record(issuance(&device, 0)).await.unwrap();
+        for days in [8, 365] {
+            let long_ago = by(NOW - days * 86_400);
+            // The second time it is so already, or refused.
+            let _ = store.change_device(device.id, &change, &long_ago).await;
+            for now in [NOW, over - 1] {
+                let mut names = listed(now).await;
+                assert!(names.any(|name| name == device.name), "{change:?}");
+            }
+        }
+        assert!(!listed(over).await.any(|name| name == device.name));
+    }
     store.verify_audit().await.unwrap();
 }
 

@@ -8,6 +8,7 @@ on_both! {
     an_older_copy_is_noticed_at_the_start_and_nothing_is_written_to_it,
     an_older_copy_that_is_put_there_while_others_work_is_noticed,
     an_older_copy_that_went_on_by_itself_is_noticed,
+    nothing_is_added_to_a_copy_that_went_on_by_itself_while_others_work,
     what_was_accepted_is_in_the_log_and_goes_on,
     what_may_have_been_issued_since_an_older_copy_is_taken_for_valid,
 }
@@ -72,8 +73,10 @@ async fn an_older_copy_that_is_put_there_while_others_work_is_noticed(db: &Datab
     store.ping(0).await.unwrap();
     let known = store.audit_head().await.unwrap().seq;
     put_back(db, known - 2).await;
-    // The credential is made, and does not leave.
+    // The credential is made, and does not leave; nor does anything of it stay.
     is_older(store.record(issuance(&device, 7)).await, known);
+    let head = db.store.audit_head().await.unwrap();
+    assert_eq!(head.seq, known - 2, "a record was added");
     is_older(store.ping(0).await, known);
     store.close().await;
 }
@@ -125,6 +128,25 @@ async fn a_log_that_does_not_reach_what_was_seen_leaves_the_way_back_open(db: &D
     store.close().await;
 }
 
+async fn nothing_is_added_to_a_copy_that_went_on_by_itself_while_others_work(db: &Database) {
+    let store = knowing(db).await;
+    let device = active(&*store, 1).await;
+    store.record(issuance(&device, 1)).await.unwrap();
+    store.ping(0).await.unwrap();
+    let known = store.audit_head().await.unwrap().seq;
+    for others in 1..3 {
+        put_back(db, known - 1).await;
+        for number in 0..others {
+            let other = issuance(&device, 10 * others + number);
+            db.store.record(other).await.unwrap();
+        }
+        let before = db.store.audit_head().await.unwrap();
+        is_older(store.record(issuance(&device, 7)).await, known);
+        assert_eq!(db.store.audit_head().await.unwrap(), before);
+    }
+    store.close().await;
+}
+
 async fn what_was_accepted_is_in_the_log_and_goes_on(db: &Database) {
     let store = knowing(db).await;
     let device = active(&*store, 1).await;
@@ -165,6 +187,12 @@ async fn what_may_have_been_issued_since_an_older_copy_is_taken_for_valid(db: &D
     assert!(!holding.looks_cloned(Some(&newer), &its, at(NOW + 86_400)));
     let waiting = by_id(&*db.store, new.id).await;
     let enrol = Change::Enrol { key: key("it") };
-    assert!(waiting.apply(&enrol, at(over)).is_err());
-    assert!(waiting.apply(&enrol, at(over + 1)).is_ok());
+    assert!(waiting.apply(&enrol, at(over + 3600)).is_err());
+    assert!(waiting.apply(&enrol, at(over + 3601)).is_ok());
+    // A clock that is behind makes nothing end earlier.
+    db.store.accept_older(&by(NOW - 30 * 86_400)).await.unwrap();
+    let device = by_id(&*db.store, holding.id).await;
+    assert_eq!(device.held_until(at(NOW)), Some(at(over)));
+    let waiting = by_id(&*db.store, new.id).await;
+    assert_eq!(waiting.waits_until(at(NOW)), Some(at(over + 3601)));
 }
