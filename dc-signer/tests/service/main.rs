@@ -35,7 +35,6 @@ mod postgres;
 mod ready;
 mod rig;
 mod room;
-
 mod router;
 mod secrets;
 #[path = "../../src/store/testing/small_disk.rs"]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::registry::{Head, Record};
+use crate::registry::Record;
 use crate::store::Error;
 use crate::store::seen::Seen;
 use crate::store::sql::{Database, Session};

@@ -39,7 +39,7 @@ impl Lost {
         let entry = &record.entry;
         let replaced = self.replacing.take();
         let lost = self.names.entry(name.to_owned()).or_default();
-        lost.zone = entry.zone.clone().or(lost.zone.take());
+        lost.zone = entry.zone.clone().or_else(|| lost.zone.take());
         match entry.action {
             Action::Add | Action::NewName => lost.is_used = true,
             Action::Suspend | Action::Retire => {
@@ -62,7 +62,7 @@ impl Lost {
     /// Notes what was issued for a name whose device is not here: then it was not withdrawn any more.
     pub(super) fn issued(&mut self, name: &str, zone: Option<String>, until: UnixTime) {
         let lost = self.names.entry(name.to_owned()).or_default();
-        lost.zone = zone.or(lost.zone.take());
+        lost.zone = zone.or_else(|| lost.zone.take());
         lost.until = lost.until.max(Some(until));
         (lost.withdrawn, lost.stays, lost.is_used) = (None, false, true);
     }
