@@ -134,7 +134,11 @@ mod tests {
         fs::write(&path, format!("\u{feff}{}", key.serialize_pem())).unwrap();
         fs::write(&chain, format!("\u{feff}{own}{issuer}")).unwrap();
         let read = fallback(&chain, &path, &[]).map(drop);
-        fs::write(&chain, own.replace("-----\r\n", "----- x\r\n") + &issuer).unwrap();
+        fs::write(
+            &chain,
+            own.replacen("CERTIFICATE-----", "CERTIFICATE----- x", 1) + &issuer,
+        )
+        .unwrap();
         let refused = fallback(&chain, &path, &[]).unwrap_err().to_string();
         fs::remove_dir_all(&folder).unwrap();
         assert!(read.is_ok(), "{read:?}");
