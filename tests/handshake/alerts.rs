@@ -6,7 +6,8 @@ use std::thread;
 
 use dc_core::Form;
 use dc_rustls::Error;
-use dc_rustls::server::{Acceptor, Settings, Store};
+use dc_rustls::client::UniqueName;
+use dc_rustls::server::{Acceptor, Served, Settings, Store};
 use dc_tests::backend::BACKENDS;
 use dc_tests::message::{CLIENT_HELLO, add_extensions, extension, message, vector};
 use dc_tests::pipe::{End, pipe};
@@ -16,7 +17,7 @@ use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::runtime;
 
-use crate::setup::ALL;
+use crate::setup::{ALL, acceptor, client, stock_server};
 
 /// A vendor's servers, which all want another group than the client's first.
 struct Scene {
@@ -145,6 +146,11 @@ fn talk_async(acceptor: &Acceptor, bytes: &[u8]) -> (Vec<u8>, String) {
     })
 }
 
+/// user_canceled, as often as that.
+fn warnings(number: usize) -> Vec<u8> {
+    record(21, &[1, 90]).repeat(number)
+}
+
 /// What is no message that may come next, whatever came before.
 fn nonsense() -> Vec<(&'static str, Vec<u8>)> {
     let finished = message(20, &[7; 32]);
@@ -169,6 +175,19 @@ fn nonsense() -> Vec<(&'static str, Vec<u8>)> {
         (
             "a hello of nothing",
             record(22, &message(CLIENT_HELLO, &[])),
+        ),
+        ("five warnings", warnings(5)),
+        (
+            "four warnings and nonsense",
+            [&warnings(4)[..], b"G"].concat(),
+        ),
+        (
+            "a warning and a fatal alert",
+            [warnings(1), record(21, &[2, 40])].concat(),
+        ),
+        (
+            "a warning with something behind it",
+            record(21, &[1, 90, 0]),
         ),
         (
             "an alert in the middle of a hello",
@@ -212,6 +231,37 @@ fn a_client_hello_that_is_wrong() {
         ("pre_shared_key first", with(&extension(41, &[0, 0, 0, 0]))),
     ] {
         scene.compare(what, &record(22, &hello));
+        let warned = [warnings(4), record(22, &hello)].concat();
+        scene.compare(what, &warned);
+    }
+}
+
+/// As with stock rustls, four warnings change nothing: nobody is served a certificate who takes a credential.
+#[test]
+fn warnings_in_front_of_a_client_hello() {
+    let (vendor, device) = (Vendor::default(), Device::new("router"));
+    let alone = acceptor(&vendor, &device, &[Form::Named]);
+    let both = alone.clone().fallback(stock_server(&vendor));
+    let name = || ServerName::try_from("router.cpe.example.com").unwrap();
+    let handshake = |acceptor: &Acceptor, warnings: &[u8], length| {
+        let (mut near, far) = pipe(length);
+        thread::scope(|scope| {
+            let server = scope.spawn(|| acceptor.accept(far).map(|tls| tls.served().clone()));
+            near.write_all(warnings).unwrap();
+            let tls = client(&vendor, UniqueName::Required).connect(name(), near);
+            let served = server.join().unwrap();
+            assert_eq!(served.is_ok(), tls.is_ok());
+            served
+        })
+    };
+    for acceptor in [&alone, &both] {
+        for number in 1..=4 {
+            for length in [1, 5, ALL] {
+                let served = handshake(acceptor, &warnings(number), length).unwrap();
+                assert!(matches!(served, Served::Delegated { .. }), "{served:?}");
+            }
+        }
+        assert!(handshake(acceptor, &warnings(5), ALL).is_err());
     }
 }
 

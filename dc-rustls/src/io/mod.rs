@@ -279,12 +279,15 @@ pub(crate) fn is_gone(error: &io::Error) -> bool {
     )
 }
 
-/// The first handshake message of a plaintext byte stream; empty if it is not there whole.
+/// The first handshake message of a plaintext byte stream, whatever other records are in front of it; empty if it is not there
+/// whole.
 pub(crate) fn first_message(received: &[u8]) -> Vec<u8> {
     let (mut records, mut messages) = (Records::default(), Messages::default());
     records.push(received);
-    while let Some(Piece::Handshake(record)) = records.next_piece() {
-        messages.push(record.payload());
+    while let Some(piece) = records.next_piece() {
+        if let Piece::Handshake(record) = piece {
+            messages.push(record.payload());
+        }
     }
     messages
         .next_message()

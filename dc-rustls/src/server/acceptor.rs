@@ -157,12 +157,10 @@ impl Acceptor {
     }
 
     /// Lets stock rustls say what is wrong with what is no ClientHello.
+    ///
+    /// With no certificate: whatever it may make of these bytes, nobody has looked at what they offer.
     fn refuse(&self, received: Vec<u8>) -> Result<Answer, Rejection> {
-        let config = match &self.fallback {
-            Some(config) => Ok(Arc::clone(config)),
-            None => self.store.empty_config(),
-        };
-        match config {
+        match self.store.empty_config() {
             Ok(config) => Ok(Answer::stock(&config, received)),
             Err(error) => Err(Rejection::new(error, AlertDescription::InternalError)),
         }
@@ -213,6 +211,10 @@ pub(super) struct Greeting {
     acceptor: rustls::server::Acceptor,
     /// All that was read, for a server that has to read it again.
     pub(super) received: Vec<u8>,
+    /// How much of it was heard or skipped.
+    heard: usize,
+    /// How many warnings were skipped; none is once anything else was heard.
+    skipped: usize,
 }
 
 /// What a client begins with.
@@ -227,7 +229,11 @@ impl Greeting {
     #[inline(never)]
     pub(super) fn push(&mut self, bytes: &[u8]) -> Option<Heard> {
         self.received.extend_from_slice(bytes);
-        let mut rest = bytes;
+        if !self.skip_warnings() {
+            return None;
+        }
+        let mut rest = self.received.get(self.heard..).unwrap_or_default();
+        self.heard = self.received.len();
         while !rest.is_empty() {
             if self.acceptor.read_tls(&mut rest).is_err() {
                 return Some(Heard::Nonsense);
@@ -240,6 +246,21 @@ impl Greeting {
             }
         }
         None
+    }
+
+    /// Skips the warnings in front of a ClientHello, which a connection of rustls ignores and its `Acceptor` does not. Says whether
+    /// the first of something else is there.
+    fn skip_warnings(&mut self) -> bool {
+        while self.heard == self.skipped * WARNING.len() && self.skipped < WARNINGS {
+            let next = self.received.get(self.heard..).unwrap_or_default();
+            let fits = |(byte, expected): (&u8, &Option<u8>)| expected.is_none_or(|it| it == *byte);
+            match next.iter().zip(&WARNING).all(fits) {
+                true if next.len() < WARNING.len() => return false,
+                true => (self.heard, self.skipped) = (self.heard + WARNING.len(), self.skipped + 1),
+                false => return true,
+            }
+        }
+        true
     }
 }
 
@@ -269,3 +290,7 @@ impl Rejection {
 }
 
 const CHUNK: usize = 4096;
+/// The record of an alert whose level is warning (RFC 8446 §5.1 and §6), of any version that rustls takes.
+const WARNING: [Option<u8>; 7] = [Some(21), Some(3), None, Some(0), Some(2), Some(1), None];
+/// How many of them rustls ignores.
+const WARNINGS: usize = 4;
