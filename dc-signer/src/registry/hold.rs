@@ -29,7 +29,8 @@ pub struct Hold {
 impl Hold {
     /// What a box has to wait for that gets a name for which something is valid.
     pub(crate) fn before(free_from: UnixTime, withdrawn: bool) -> Self {
-        let until = Duration::from_secs(free_from.as_secs().saturating_sub(1));
+        let after_end = AHEAD.as_secs().saturating_add(1);
+        let until = Duration::from_secs(free_from.as_secs().saturating_sub(after_end));
         Self {
             until: Some(UnixTime::since_unix_epoch(until)),
             free_from: Some(free_from),
@@ -63,7 +64,7 @@ impl Device {
     pub fn waits_until(&self, now: UnixTime) -> Option<UnixTime> {
         // A signer of an earlier version that puts another box behind it leaves the credential of the one before.
         let others = self.credential.filter(|_| self.key.is_none());
-        let over = others.and_then(|_| self.held_until(now)).map(after);
+        let over = others.and_then(|_| self.over_from());
         self.hold.free_from.max(over).filter(|from| now < *from)
     }
 
@@ -202,9 +203,9 @@ mod tests {
         // All that it writes.
         (replaced.state, replaced.key) = (State::Preregistered, None);
         let enrol = Change::Enrol { key: key(2) };
-        let held = Error::NameHeld { from: at(END + 1) };
-        assert_eq!(after(&replaced, &enrol, END), Err(held));
-        let enrolled = after(&replaced, &enrol, END + 1).unwrap();
+        let held = Error::NameHeld { from: at(OVER) };
+        assert_eq!(after(&replaced, &enrol, OVER - 1), Err(held));
+        let enrolled = after(&replaced, &enrol, OVER).unwrap();
         assert_eq!(enrolled.state, State::Active);
     }
 
@@ -224,7 +225,7 @@ mod tests {
         // But not one that is withdrawn.
         let suspended = after(&holding(), &Change::Suspend, 10).unwrap();
         let waiting = after(&suspended, &with_key(false), 20).unwrap();
-        let withdrawn = Error::NameWithdrawn { from: at(END + 1) };
+        let withdrawn = Error::NameWithdrawn { from: at(OVER) };
         assert_eq!(after(&waiting, &with_key(true), 30), Err(withdrawn));
     }
 

@@ -280,7 +280,10 @@ impl Total {
             eprintln!(
                 "note: {with_earlier_code} have codes from before that are good and cannot be shown again; make others with \
                  'dc-signer codes new --file {} --config {}' if those are lost",
-                args.file.as_deref().unwrap_or_else(|| Path::new("FILE")).display(),
+                args.file
+                    .as_deref()
+                    .unwrap_or_else(|| Path::new("FILE"))
+                    .display(),
                 args.place.config.display()
             );
         }

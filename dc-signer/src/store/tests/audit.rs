@@ -381,6 +381,8 @@ async fn lose(db: &Database, changes: &[Change]) -> Database {
 
 /// The last second in which what [`lose`] lets be issued is valid.
 const LOST_UNTIL: u64 = NOW + 5 + 164 * 3600;
+/// When it is over by every signer's clock.
+const LOST_OVER: u64 = LOST_UNTIL + 1 + 3600;
 
 async fn withdrawn_at(store: &dyn Store, now: u64) -> Vec<String> {
     let names = store.withdrawn(&zone(), at(now)).await.unwrap().names;
@@ -407,20 +409,18 @@ async fn a_device_that_a_backup_lost_keeps_its_name_from_another_box(db: &Databa
             .await;
         assert_eq!(added.unwrap(), [Added::New]);
         let added = by_id(store, new.id).await;
-        let waits = (!known).then(|| at(LOST_UNTIL + 1));
+        let waits = (!known).then(|| at(LOST_OVER));
         assert_eq!(added.waits_until(at(NOW + 10)), waits);
     }
     let enrol = |box_: &str| Change::Enrol { key: key(box_) };
     let id = new_device(9).id;
     let early = store.change_device(id, &enrol("it"), &by(LOST_UNTIL)).await;
-    let from = at(LOST_UNTIL + 1);
+    let from = at(LOST_OVER);
     assert_eq!(
         refused(early.unwrap_err()),
         registry::Error::NameHeld { from }
     );
-    let late = store
-        .change_device(id, &enrol("it"), &by(LOST_UNTIL + 1))
-        .await;
+    let late = store.change_device(id, &enrol("it"), &by(LOST_OVER)).await;
     late.unwrap();
     store.verify_audit().await.unwrap();
     backup.end().await;
@@ -431,7 +431,7 @@ async fn a_device_that_a_backup_lost_stays_withdrawn(db: &Database) {
     let store = &*backup.store;
     let name = ["d9.cpe.example.com"];
     assert_eq!(withdrawn_at(store, LOST_UNTIL).await, name);
-    assert_eq!(withdrawn_at(store, LOST_UNTIL + 1).await, [""; 0]);
+    assert_eq!(withdrawn_at(store, LOST_OVER).await, [""; 0]);
     // Also with a device that has it again.
     let new = NewDevice {
         key: Some(key("another box")),
@@ -444,14 +444,14 @@ async fn a_device_that_a_backup_lost_stays_withdrawn(db: &Database) {
     assert_eq!(withdrawn_at(store, LOST_UNTIL).await, name);
     let device = by_id(store, new.id).await;
     let early = store.record(issuance(&device, 11)).await;
-    let from = at(LOST_UNTIL + 1);
+    let from = at(LOST_OVER);
     assert_eq!(
         refused(early.unwrap_err()),
         registry::Error::NameHeld { from }
     );
-    let late = issuance(&device, LOST_UNTIL + 1 - NOW);
+    let late = issuance(&device, LOST_OVER - NOW);
     store.record(late).await.unwrap();
-    assert_eq!(withdrawn_at(store, LOST_UNTIL + 1).await, [""; 0]);
+    assert_eq!(withdrawn_at(store, LOST_OVER).await, [""; 0]);
     store.verify_audit().await.unwrap();
     backup.end().await;
 }
