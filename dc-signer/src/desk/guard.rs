@@ -191,7 +191,7 @@ impl Beliefs {
 
     /// Whether the clock has gone on for long enough from where it jumped to.
     fn has_settled(&mut self, now: u64) -> bool {
-        let (to, at) = *self.jumped.get_or_insert((now, self.uptime.now()));
+        let (to, at) = *self.jumped.get_or_insert_with(|| (now, self.uptime.now()));
         let passed = self.uptime.since(at);
         if is_apart(now, to.saturating_add(passed.as_secs())) {
             self.jumped = Some((now, self.uptime.now()));

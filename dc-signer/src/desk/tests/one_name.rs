@@ -308,7 +308,7 @@ impl World<'_> {
             None => self.of_name(&name).for_each(|one| one.withdrawn = true),
             // Where nobody's word was needed by the operator's clock, the box waits.
             Some(_) if replaced.device.available_from.is_none() => {
-                self.of_name(&name).for_each(|one| one.known = true)
+                self.of_name(&name).for_each(|one| one.known = true);
             }
             Some(_) => {}
         }
