@@ -65,7 +65,7 @@ fn does() -> impl Strategy<Value = Does> {
         who().prop_map(Successor::Key),
         who().prop_map(Successor::Serial),
     ];
-    let hours = proptest::sample::select(vec![1, 30, 70, 163, 165]);
+    let hours = proptest::sample::select(vec![1, 30, 70, 163, 166]);
     let days = proptest::sample::select(vec![-30, -8, -2, 0, 0, 2, 8, 30]);
     prop_oneof![
         3 => days.prop_map(|days| Does::Strays { days }),
@@ -82,7 +82,7 @@ fn does() -> impl Strategy<Value = Does> {
 
 /// A box takes over from another one, sooner or later.
 fn takes_over() -> impl Strategy<Value = Vec<Does>> {
-    let wait = proptest::sample::select(vec![0, 1, 100, 163, 165]);
+    let wait = proptest::sample::select(vec![0, 1, 100, 163, 166]);
     let suspends = proptest::bool::weighted(0.3);
     let days = proptest::sample::select(vec![-8, 0, 0, 0, 8]);
     (0..3_usize, 0..BOXES, wait, any::<bool>(), suspends, days).prop_map(
@@ -267,15 +267,13 @@ impl World<'_> {
         let name = device.name.to_string();
         if change != Change::Resume {
             self.of_name(&name).for_each(|one| one.withdrawn = true);
-        } else if let Some(key) = device.key.filter(|_| before.state != device.state) {
-            let is_its = |it: &Box| it.keys.iter().any(|cpe| cpe.key() == key);
+        } else if before.state != device.state && device.hold.free_from.is_none() {
+            let is_its = |it: &Box| it.keys.iter().any(|cpe| Some(cpe.key()) == device.key);
             let whose = self.boxes.iter().position(is_its);
-            if device.hold.free_from.is_none() {
-                // What it has is good again, and what somebody knew of is as good as before.
-                self.of_name(&name)
-                    .filter(|one| Some(one.to) == whose || one.known)
-                    .for_each(|one| one.withdrawn = false);
-            }
+            // What it has is good again, and what somebody knew of is as good as before.
+            self.of_name(&name)
+                .filter(|one| Some(one.to) == whose || one.known)
+                .for_each(|one| one.withdrawn = false);
         }
     }
 
