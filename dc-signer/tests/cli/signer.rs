@@ -487,7 +487,9 @@ fn tables_of_an_older_version_are_brought_up_when_asked() {
     let signer = Signer::new();
     signer.run(&["migrate", "--check"]).succeeded();
     signer.run(&["migrate"]).succeeded();
-    std::fs::remove_file(signer.0.path("data/dc-signer.db")).unwrap();
+    for file in ["data/dc-signer.db", "data/audit-head.json"] {
+        std::fs::remove_file(signer.0.path(file)).unwrap();
+    }
     assert_eq!(signer.run(&["migrate", "--check"]).code, Some(1));
     signer.run(&["migrate"]).succeeded();
     signer.run(&["migrate", "--check"]).succeeded();

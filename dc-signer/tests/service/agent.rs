@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::rig::Rig;
 
-/// The system's clock, so many days ahead: then renewals are due.
+/// The system's clock, so many days ahead.
 struct Ahead(SystemClock, u64);
 
 impl Clock for Ahead {
@@ -58,10 +58,22 @@ impl Device {
         self.0.path().join(name)
     }
 
+    /// With a clock so many days ahead; then a renewal is due, also for an agent that knows better what time it is.
     pub(crate) fn boot(&self, days_ahead: u64) -> Agent {
+        if days_ahead > 0 {
+            self.let_renewal_be_due();
+        }
         let config = Config::load(&self.path("agent.toml")).unwrap();
         let clock = Box::new(Ahead(SystemClock::new(), days_ahead));
         Agent::open(config, clock, Box::new(|event| eprintln!("{event}"))).unwrap()
+    }
+
+    fn let_renewal_be_due(&self) {
+        let place = self.path("identity/current/meta.json");
+        let Ok(text) = fs::read(&place) else { return };
+        let mut meta: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        meta["renew_at"] = 0.into();
+        fs::write(&place, meta.to_string()).unwrap();
     }
 
     /// Its chain and its credential, after a server has installed them.
