@@ -13,7 +13,9 @@ use crate::warning::Warning;
 
 mod denied;
 
-pub(crate) use denied::{explain, explain_group, group_name, user_name};
+pub(crate) use denied::{explain, explain_group};
+#[cfg(feature = "agent")]
+pub(crate) use denied::{group_name, user_name};
 
 /// Reads a file of at most [`MAX_LEN`] bytes; what was read is wiped when it is dropped.
 ///
