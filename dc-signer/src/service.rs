@@ -15,7 +15,6 @@ use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
 
 use crate::api::{self, App};
-use crate::clock;
 use crate::config::{Config, Retention};
 use crate::desk::{Desk, Missing};
 use crate::error::Error;
@@ -23,6 +22,7 @@ use crate::listener::{Identity, Listener, Settings, Validity, tls_config};
 use crate::store::{InUse, Store};
 use crate::telemetry::{LogControl, Metrics};
 use crate::web::{self, Web};
+use dc_pki::clock;
 use housekeeping::Housekeeping;
 use measured::Measured;
 

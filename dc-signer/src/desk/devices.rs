@@ -6,12 +6,12 @@ use super::codes::CodeMade;
 use super::delegations::View;
 use super::{Desk, Refusal};
 use crate::config::NameMode;
-use crate::names::Zone;
 use crate::protocol::{self, AddedDevice, Replace, Replaced};
 use crate::registry::{
     self, Change, Device, DeviceId, ExternalId, Manufactured, NameInput, Replacement, State,
 };
 use crate::store::{self, Act, Added, Conflict, Find, NewDevice};
+use dc_pki::names::Zone;
 
 impl Desk {
     /// Adds devices in one transaction; says for each, in order, what became of it.
