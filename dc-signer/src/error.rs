@@ -122,9 +122,9 @@ pub enum Error {
     },
     /// The signer cannot work as it is set up.
     #[cfg(feature = "service")]
-    Desk {
+    Authority {
         /// Why.
-        source: crate::desk::Fault,
+        source: crate::authority::Fault,
     },
     /// A private key is protected by a passphrase.
     EncryptedKey {
@@ -227,7 +227,7 @@ pub enum Error {
     #[cfg(feature = "service")]
     NotDone {
         /// Why.
-        source: Box<crate::desk::Refusal>,
+        source: Box<crate::authority::Refusal>,
     },
     /// The key that lies in an identity folder is not the one that the credential would be for.
     OtherKeyInFolder {

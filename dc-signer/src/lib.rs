@@ -27,6 +27,8 @@ pub mod agent;
 #[cfg(feature = "service")]
 pub mod api;
 #[cfg(feature = "service")]
+pub mod authority;
+#[cfg(feature = "service")]
 pub mod backup;
 #[cfg(feature = "service")]
 pub mod check;
@@ -40,8 +42,6 @@ mod delegation;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod describe;
-#[cfg(feature = "service")]
-pub mod desk;
 #[cfg(all(feature = "demo", feature = "service"))]
 pub mod dev;
 mod error;
@@ -60,8 +60,6 @@ pub mod operators;
 #[cfg(feature = "service")]
 pub mod owner;
 mod pem;
-#[cfg(feature = "service")]
-pub mod policy;
 #[cfg(feature = "tools")]
 pub mod probe;
 #[cfg(feature = "protocol")]

@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::problem::Refused;
+use crate::authority::SignedList;
 use crate::clock;
-use crate::desk::SignedList;
 use crate::protocol::{Problem, RenewalInfo};
 
 /// Whether a zone's devices should renew before their time.
@@ -26,7 +26,7 @@ pub(super) async fn renewal_info(
     Path(zone): Path<String>,
 ) -> Result<Response, Refused> {
     let zone = super::zones::parse(&zone)?;
-    let info: RenewalInfo = app.desk.renewal_info(&zone).await?;
+    let info: RenewalInfo = app.authority.renewal_info(&zone).await?;
     Ok(([(CACHE_CONTROL, CACHED)], Answer(info)).into_response())
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn withdrawn(
     Path(zone): Path<String>,
 ) -> Result<Response, Refused> {
     let zone = super::zones::parse(&zone)?;
-    let list = app.desk.withdrawn(&zone, clock::now()?).await?;
+    let list = app.authority.withdrawn(&zone, clock::now()?).await?;
     let headers = [(CACHE_CONTROL, CACHED), (CONTENT_TYPE, "application/json")];
     // Shared by all answers, however many wait for somebody to read them.
     Ok((headers, Bytes::from_owner(list)).into_response())

@@ -6,9 +6,9 @@ use std::path::Path;
 use nix::unistd::{AccessFlags, eaccess};
 
 use super::Findings;
+use crate::authority::{Secrets, delegations_folder};
 use crate::config::Config;
 use crate::delegation::KEY;
-use crate::desk::{Secrets, delegations_folder};
 use crate::error::Error;
 use crate::{Delegation, files, store};
 

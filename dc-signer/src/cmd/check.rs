@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use dc_signer::authority::Fault;
 use dc_signer::check::{check_with_data, readiness};
 use dc_signer::config::Config;
-use dc_signer::desk::Fault;
 use dc_signer::owner::{self, Account};
 use dc_signer::{Error, clock};
 use rustls::crypto::CryptoProvider;

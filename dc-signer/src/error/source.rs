@@ -46,7 +46,7 @@ impl std::error::Error for Error {
             #[cfg(feature = "service")]
             Self::Listen { source, .. } | Self::Runtime { source } => Some(source),
             #[cfg(feature = "service")]
-            Self::Desk { source } => Some(source),
+            Self::Authority { source } => Some(source),
             #[cfg(feature = "service")]
             Self::NotDone { source } => Some(&**source),
             #[cfg(feature = "service")]

@@ -63,7 +63,7 @@ impl fmt::Display for Error {
                 "{failed} rows of the demo did not come out as expected: please report them with the output of 'dc-signer demo --json'"
             ),
             #[cfg(feature = "service")]
-            Self::Desk { source } => fmt::Display::fmt(source, f),
+            Self::Authority { source } => fmt::Display::fmt(source, f),
             Self::EncryptedKey { path } => write!(
                 f,
                 "{} needs a passphrase: decrypt it with 'openssl pkey -in {0} -out key.pem' to a file that only you can read",
