@@ -143,7 +143,7 @@ impl FromRequestParts<Arc<App>> for Admin {
 
 async fn operator(parts: &Parts, app: &App, needed: Role) -> Result<Operator, Refused> {
     let given = given(parts)?.ok_or_else(who_are_you)?;
-    let found = app.desk.store().find_operator(&given).await?;
+    let found = app.authority.store().find_operator(&given).await?;
     let operator = found
         .filter(|operator| !operator.disabled && same(&operator.access, &given))
         .ok_or_else(who_are_you)?;

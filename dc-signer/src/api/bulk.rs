@@ -75,7 +75,7 @@ pub(super) async fn add_lines(
         .iter()
         .filter_map(|(_, new)| new.as_ref().ok())
         .collect();
-    let mut added = app.desk.add_devices(&good, act).await?.into_iter();
+    let mut added = app.authority.add_devices(&good, act).await?.into_iter();
     let outcomes = lines.into_iter().map(|(line, new)| {
         new.map_err(|refused| (line, refused)).and_then(|_| {
             // One for each good line, in order.
@@ -184,7 +184,7 @@ async fn page(
 ) -> Result<(Bytes, Option<ExternalId>), Refused> {
     let limit = Page::MAX;
     let listed = app
-        .desk
+        .authority
         .store()
         .list_devices(filter, &Page { after, limit })
         .await?;

@@ -1,4 +1,4 @@
-//! What devices ask for. The answer leaves only after the desk has it on record.
+//! What devices ask for. The answer leaves only after the authority has it on record.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use super::App;
 use super::access::KeyHolder;
 use super::body::Json;
 use super::problem::Refused;
-use crate::desk::Refusal;
+use crate::authority::Refusal;
 use crate::protocol::{Credentials, EnrollRequest, Kind, Problem, RenewRequest};
 use crate::telemetry::Path;
 use dc_pki::clock;
@@ -37,7 +37,7 @@ pub(super) async fn enroll(
     let now = clock::now()?;
     let began = Instant::now();
     let chain = holder.certificate.chain();
-    let done = app.desk.enrol(&request, chain, now).await;
+    let done = app.authority.enrol(&request, chain, now).await;
     answer(&app, &holder, Path::Enroll, began, now, done)
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn renew(
 ) -> Result<Response, Refused> {
     let now = clock::now()?;
     let began = Instant::now();
-    let done = app.desk.renew(&request, holder.key(), now).await;
+    let done = app.authority.renew(&request, holder.key(), now).await;
     answer(&app, &holder, Path::Renew, began, now, done)
 }
 

@@ -106,7 +106,7 @@ pub(super) async fn list(
     Params(wanted): Params<Wanted>,
 ) -> Result<Answer<DevicePage>, Refused> {
     let (filter, page) = (wanted.filter()?, wanted.page()?);
-    let listed = app.desk.store().list_devices(&filter, &page).await?;
+    let listed = app.authority.store().list_devices(&filter, &page).await?;
     Ok(Answer(DevicePage::from(&listed)))
 }
 
@@ -145,7 +145,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Answer<Device>, Refused> {
     let find = Find::Id(id.parse::<DeviceId>()?);
-    let found = app.desk.store().find_device(&find).await?;
+    let found = app.authority.store().find_device(&find).await?;
     let device = found.ok_or(crate::registry::Error::UnknownDevice)?;
     Ok(Answer(Device::from(&device)))
 }
@@ -164,7 +164,7 @@ pub(super) async fn history(
 ) -> Result<Answer<DeviceHistory>, Refused> {
     let Answer(device) = show(State(app.clone()), viewer, Path(id)).await?;
     let id = device.id.parse()?;
-    let history = app.desk.store().history(id, HISTORY).await?;
+    let history = app.authority.store().history(id, HISTORY).await?;
     Ok(Answer(DeviceHistory::from(&history)))
 }
 
@@ -235,7 +235,7 @@ async fn change(
     change: Change,
 ) -> Result<Answer<Device>, Refused> {
     let act = super::act(manager.actor())?;
-    let store = app.desk.store();
+    let store = app.authority.store();
     let device = store.change_device(id.parse()?, &change, &act).await?;
     Ok(Answer(Device::from(&device)))
 }
@@ -257,7 +257,9 @@ pub(super) async fn replace(
     OptionalJson(how): OptionalJson<Replace>,
 ) -> Result<Answer<Replaced>, Refused> {
     let act = super::act(manager.actor())?;
-    Ok(Answer(app.desk.replace(id.parse()?, &how, &act).await?))
+    Ok(Answer(
+        app.authority.replace(id.parse()?, &how, &act).await?,
+    ))
 }
 
 /// Make an activation code for a device that has not enrolled; one made before stops being good.
@@ -273,7 +275,7 @@ pub(super) async fn code(
     Path(id): Path<String>,
 ) -> Result<Answer<Code>, Refused> {
     let act = super::act(manager.actor())?;
-    Ok(Answer(app.desk.new_code(id.parse()?, &act).await?))
+    Ok(Answer(app.authority.new_code(id.parse()?, &act).await?))
 }
 
 /// The most entries of each kind in a history.

@@ -15,8 +15,9 @@ use utoipa::ToSchema;
 use super::App;
 use super::access::Viewer;
 use super::problem::Refused;
+use crate::authority::Judgement;
 use crate::config::MetricsAccess;
-use crate::desk::Judgement;
+
 use crate::listener::Validity;
 use crate::protocol::Kind;
 use crate::store;
@@ -186,8 +187,8 @@ impl App {
         };
         // A database that does not work is not asked which zones there are.
         let judged = match found.is_empty() {
-            true => self.desk.judge(now).await,
-            false => Ok(self.desk.judge_seen(now)),
+            true => self.authority.judge(now).await,
+            false => Ok(self.authority.judge_seen(now)),
         };
         match judged {
             Ok(judgement) => {
@@ -246,7 +247,7 @@ impl App {
             true => 0,
             false => ROOM,
         };
-        let pinged = self.desk.store().ping(room).await;
+        let pinged = self.authority.store().ping(room).await;
         let works = pinged.is_ok();
         // Neither a disk nor a server is to blame for it, and it says what to do.
         let older = |error: &store::Error| matches!(error, store::Error::OlderThanSeen { .. });

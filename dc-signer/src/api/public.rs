@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::problem::Refused;
-use crate::desk::SignedList;
+use crate::authority::SignedList;
 use crate::protocol::{Problem, RenewalInfo};
 use dc_pki::clock;
 
@@ -26,7 +26,7 @@ pub(super) async fn renewal_info(
     Path(zone): Path<String>,
 ) -> Result<Response, Refused> {
     let zone = super::zones::parse(&zone)?;
-    let info: RenewalInfo = app.desk.renewal_info(&zone).await?;
+    let info: RenewalInfo = app.authority.renewal_info(&zone).await?;
     Ok(([(CACHE_CONTROL, CACHED)], Answer(info)).into_response())
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn withdrawn(
     Path(zone): Path<String>,
 ) -> Result<Response, Refused> {
     let zone = super::zones::parse(&zone)?;
-    let list = app.desk.withdrawn(&zone, clock::now()?).await?;
+    let list = app.authority.withdrawn(&zone, clock::now()?).await?;
     let headers = [(CACHE_CONTROL, CACHED), (CONTENT_TYPE, "application/json")];
     // Shared by all answers, however many wait for somebody to read them.
     Ok((headers, Bytes::from_owner(list)).into_response())

@@ -1,8 +1,8 @@
-//! What the desk and the store refuse, as problems.
+//! What the authority and the store refuse, as problems.
 
 use super::problem::Refused;
-use crate::desk::Refusal;
-use crate::policy::Denied;
+use crate::authority::Refusal;
+use crate::authority::policy::Denied;
 use crate::protocol::Kind;
 use crate::registry;
 use crate::store;

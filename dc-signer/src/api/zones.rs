@@ -26,7 +26,7 @@ pub(super) async fn list(
     State(app): State<Arc<App>>,
     _viewer: Viewer,
 ) -> Result<Answer<Vec<Zone>>, Refused> {
-    let zones = app.desk.store().zones().await?;
+    let zones = app.authority.store().zones().await?;
     Ok(Answer(zones.iter().map(Zone::from).collect()))
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn add(
         zone: zone.clone(),
         forms,
     };
-    app.desk.store().add_zone(&new, &act).await?;
+    app.authority.store().add_zone(&new, &act).await?;
     Ok((StatusCode::CREATED, one(&app, &zone).await?))
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn forms(
     let zone = parse(&zone)?;
     let act = super::act(admin.actor())?;
     let forms: Forms = wanted.forms.parse()?;
-    app.desk.store().set_forms(&zone, forms, &act).await?;
+    app.authority.store().set_forms(&zone, forms, &act).await?;
     one(&app, &zone).await
 }
 
@@ -86,7 +86,7 @@ pub(super) async fn rollover(
 ) -> Result<Answer<Zone>, Refused> {
     let zone = parse(&zone)?;
     let act = super::act(admin.actor())?;
-    let managed = app.desk.rollover(&zone, &act).await?;
+    let managed = app.authority.rollover(&zone, &act).await?;
     Ok(Answer(Zone::from(&managed)))
 }
 
@@ -106,12 +106,15 @@ pub(super) async fn pull(
     let zone = parse(&zone)?;
     let act = super::act(admin.actor())?;
     let before = wanted.issued_before.map(super::at).transpose()?;
-    app.desk.store().pull_renewals(&zone, before, &act).await?;
+    app.authority
+        .store()
+        .pull_renewals(&zone, before, &act)
+        .await?;
     one(&app, &zone).await
 }
 
 async fn one(app: &App, zone: &names::Zone) -> Result<Answer<Zone>, Refused> {
-    let zones = app.desk.store().zones().await?;
+    let zones = app.authority.store().zones().await?;
     let found = zones.iter().find(|managed| managed.zone == *zone);
     let found = found.ok_or(crate::registry::Error::UnknownZone)?;
     Ok(Answer(Zone::from(found)))

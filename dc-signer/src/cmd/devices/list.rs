@@ -77,7 +77,7 @@ impl Which {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.which.place.with_desk(async |open| {
+        self.which.place.with_authority(async |open| {
             let now = clock::now()?;
             let mut table = Table::new(["EXTERNAL ID", "NAME", "STATE", "EXPIRES IN", "NOTE"]);
             let filter = self.which.filter(now);
@@ -103,7 +103,7 @@ impl Args {
 
 impl Export {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.which.place.with_desk(async |open| {
+        self.which.place.with_authority(async |open| {
             let bar = match std::io::stderr().is_terminal() && !std::io::stdout().is_terminal() {
                 true => ProgressBar::new_spinner().with_message("devices"),
                 false => ProgressBar::hidden(),

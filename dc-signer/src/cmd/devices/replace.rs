@@ -46,7 +46,7 @@ pub(super) struct Replace {
 
 impl Replace {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.place.with_desk(async |open| {
+        self.place.with_authority(async |open| {
             let device = open.device(&self.device).await?;
             self.ask(&device)?;
             let how = protocol::Replace {
@@ -56,7 +56,7 @@ impl Replace {
                 serial: self.serial.clone(),
                 at_once: self.at_once,
             };
-            let replaced = open.desk.replace(device.id, &how, &act()?).await?;
+            let replaced = open.authority.replace(device.id, &how, &act()?).await?;
             if self.json {
                 return print(&json!(replaced));
             }

@@ -66,7 +66,7 @@ impl Several {
     }
 
     fn change_all(&self, devices: &[String], change: &Change) -> Result<(), Error> {
-        self.place.with_desk(async |open| {
+        self.place.with_authority(async |open| {
             let mut rest = Rest::of(devices.len());
             for text in devices {
                 if let Some(device) = rest.keep(text, change_one(open, text, change).await)? {
@@ -202,7 +202,7 @@ impl Rest {
 fn is_about_one(error: &Error) -> bool {
     match error {
         Error::Store { source } => matches!(source, dc_signer::store::Error::Refused { .. }),
-        Error::Desk { .. } => true,
+        Error::Authority { .. } => true,
         _ => false,
     }
 }

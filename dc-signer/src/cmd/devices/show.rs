@@ -28,7 +28,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.place.with_desk(async |open| {
+        self.place.with_authority(async |open| {
             let device = open.device(&self.device).await?;
             let history = open.store.history(device.id, HISTORY).await?;
             match self.json {

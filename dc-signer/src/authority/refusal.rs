@@ -1,18 +1,19 @@
-//! Why the desk did not do what it was asked, for whoever asked.
+//! Why the authority did not do what it was asked, for whoever asked.
 
 use std::fmt;
 
 use pki_types::UnixTime;
 
 use super::guard::Clock;
+use crate::authority::policy::Denied;
 use crate::error::Error;
-use crate::policy::Denied;
+
 use crate::registry::{self, CodeRefusal};
 use crate::store::{self, Conflict};
 use dc_pki::device_csr::CsrError;
 use dc_pki::names::Zone;
 
-/// Why the desk did not do what it was asked.
+/// Why the authority did not do what it was asked.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Refusal {

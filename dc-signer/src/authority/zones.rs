@@ -6,7 +6,7 @@ use pki_types::UnixTime;
 
 use super::delegations::{Loaded, ZoneView};
 use super::issue::algorithms;
-use super::{Desk, Fault, Refusal, Step, replicas, rollover};
+use super::{Authority, Fault, Refusal, Step, replicas, rollover};
 use crate::error::Error;
 use crate::protocol::RenewalInfo;
 use crate::registry::{ManagedZone, Slot, SlotState};
@@ -14,7 +14,7 @@ use crate::store::Act;
 use dc_pki::names::Zone;
 use dc_pki::{self, Unissued, Wanted};
 
-impl Desk {
+impl Authority {
     /// Issues from the zone's next delegation certificate from now on, whether or not it has soaked; the one before drains.
     ///
     /// Of several it takes the one that lasts longest. Waits some seconds for signers that have just got its key. Fails with

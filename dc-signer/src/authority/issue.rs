@@ -3,13 +3,13 @@
 use pki_types::UnixTime;
 
 use super::delegations::{Loaded, View};
-use super::{Desk, Refusal, able, answer, clones};
-use crate::policy::{self, Approved, Ask, Denied};
+use super::{Authority, Refusal, able, answer, clones};
+use crate::authority::policy::{self, Approved, Ask, Denied};
 use crate::registry::{Device, Sha256};
 use crate::store::{Act, Idempotency, Issuance, Recorded};
 use dc_pki::{self, Unissued};
 
-impl Desk {
+impl Authority {
     /// Issues to a device, if the policy approves.
     pub(super) async fn issue(
         &self,

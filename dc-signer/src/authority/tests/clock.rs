@@ -2,7 +2,7 @@
 
 use super::bench::Bench;
 use super::device::{Cpe, renewal};
-use crate::desk::{Clock, Desk, Refusal};
+use crate::authority::{Authority, Clock, Refusal};
 use crate::registry::Forms;
 use crate::store::Location;
 use crate::store::testing::{Database, on_both};
@@ -18,29 +18,34 @@ async fn a_clock_that_jumps_issues_nothing(database: &Database) {
     let bench = Bench::new(database).await;
     let code = bench.add_with_code("customer-1").await.code.unwrap().code;
     let cpe = Cpe::new();
-    let first = cpe.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    let first = cpe
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
     let records = bench.records().await;
     let ahead = bench.after(7200);
-    let refusal = cpe.renew(&bench.desk, &renewal(&first, "1"), ahead).await;
+    let refusal = cpe
+        .renew(&bench.authority, &renewal(&first, "1"), ahead)
+        .await;
     // A server says what time it is.
     let Err(Refusal::Clock(Clock::Jumped { .. } | Clock::Apart { .. })) = refusal else {
         panic!("{refusal:?}");
     };
     let long_ago = crate::registry::testing::at(1_000_000_000);
     let refusal = cpe
-        .renew(&bench.desk, &renewal(&first, "1"), long_ago)
+        .renew(&bench.authority, &renewal(&first, "1"), long_ago)
         .await;
     let Err(Refusal::Clock(Clock::BeforeRelease { .. })) = refusal else {
         panic!("{refusal:?}");
     };
     assert_eq!(bench.records().await, records);
     // Somebody says that it is right.
-    bench.desk.accept_clock(ahead);
-    cpe.renew(&bench.desk, &renewal(&first, "1"), ahead)
+    bench.authority.accept_clock(ahead);
+    cpe.renew(&bench.authority, &renewal(&first, "1"), ahead)
         .await
         .unwrap();
     let refusal = cpe
-        .renew(&bench.desk, &renewal(&first, "2"), bench.now)
+        .renew(&bench.authority, &renewal(&first, "2"), bench.now)
         .await;
     let Err(Refusal::Clock(Clock::Behind { .. })) = refusal else {
         panic!("{refusal:?}");
@@ -58,8 +63,8 @@ async fn record_from_the_future(bench: &Bench) {
         .unwrap();
 }
 
-async fn reopened(bench: &Bench) -> Desk {
-    Desk::open(&bench.config, bench.store.clone())
+async fn reopened(bench: &Bench) -> Authority {
+    Authority::open(&bench.config, bench.store.clone())
         .await
         .unwrap()
 }
@@ -83,17 +88,17 @@ async fn a_restart_does_not_forget_what_the_clock_said(database: &Database) {
 
 async fn a_wrong_record_of_another_stops_nobody_whose_own_past_is_in_order(database: &Database) {
     let bench = Bench::new(database).await;
-    bench.desk.report(bench.now).await.unwrap();
+    bench.authority.report(bench.now).await.unwrap();
     record_from_the_future(&bench).await;
-    let desk = reopened(&bench).await;
+    let authority = reopened(&bench).await;
     let code = bench.add_with_code("customer-1").await.code.unwrap().code;
     Cpe::new()
-        .enrol_with(&desk, &code, bench.now)
+        .enrol_with(&authority, &code, bench.now)
         .await
         .unwrap();
     // What it believed itself counts, unless there is another clock.
-    bench.desk.accept_clock(bench.after(86_400));
-    bench.desk.report(bench.after(86_400)).await.unwrap();
+    bench.authority.accept_clock(bench.after(86_400));
+    bench.authority.report(bench.after(86_400)).await.unwrap();
     let judgement = reopened(&bench).await.judge(bench.now).await.unwrap();
     assert!(
         matches!(judgement.clock, Some(Clock::Behind { .. })),
@@ -103,23 +108,23 @@ async fn a_wrong_record_of_another_stops_nobody_whose_own_past_is_in_order(datab
 
 async fn a_start_a_day_ahead_issues_nothing(database: &Database) {
     let bench = Bench::new(database).await;
-    bench.desk.report(bench.now).await.unwrap();
+    bench.authority.report(bench.now).await.unwrap();
     let code = bench.add_with_code("customer-1").await.code.unwrap().code;
     let (cpe, records) = (Cpe::new(), bench.records().await);
-    let desk = reopened(&bench).await;
-    desk.leave_alone();
+    let authority = reopened(&bench).await;
+    authority.leave_alone();
     let ahead = bench.after(25 * 3600);
-    let refusal = cpe.enrol_with(&desk, &code, ahead).await;
+    let refusal = cpe.enrol_with(&authority, &code, ahead).await;
     match (&database.location, &refusal) {
         (Location::File(_), Err(Refusal::Clock(Clock::Unsure { .. })))
         | (Location::Postgres(_), Err(Refusal::Clock(Clock::Apart { .. }))) => {}
         _ => panic!("{refusal:?}"),
     }
-    assert!(desk.judge(ahead).await.unwrap().clock.is_some());
+    assert!(authority.judge(ahead).await.unwrap().clock.is_some());
     // It does not remember what it did not believe, and goes on when the clock is set.
-    desk.report(ahead).await.unwrap();
+    authority.report(ahead).await.unwrap();
     assert_eq!(bench.records().await, records);
-    cpe.enrol_with(&desk, &code, bench.now).await.unwrap();
-    let desk = reopened(&bench).await;
-    assert_eq!(desk.judge(bench.now).await.unwrap().clock, None);
+    cpe.enrol_with(&authority, &code, bench.now).await.unwrap();
+    let authority = reopened(&bench).await;
+    assert_eq!(authority.judge(bench.now).await.unwrap().clock, None);
 }

@@ -7,7 +7,7 @@ use pki_types::UnixTime;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::delegations::ZoneView;
-use super::{Desk, Refusal};
+use super::{Authority, Refusal};
 use crate::registry::{Sha256, Slot};
 use crate::store::{self, Replica, Report, Store};
 use dc_pki::Error;
@@ -26,7 +26,7 @@ impl Me {
     }
 }
 
-impl Desk {
+impl Authority {
     /// Tells the other signers of the database that this one works, and with which keys; to be called once a minute, and when
     /// the keys have changed.
     ///

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::bench::{Bench, zone};
 use super::device::Cpe;
-use crate::desk::{SignedList, WithdrawnList};
+use crate::authority::{SignedList, WithdrawnList};
 use crate::registry::Change;
 use crate::store::testing::{Database, on_both};
 use dc_pki::names::Zone;
@@ -19,7 +19,7 @@ on_both! {
 
 async fn list(bench: &Bench, after: u64) -> (SignedList, WithdrawnList) {
     let now = bench.after(after);
-    let bytes = bench.desk.withdrawn(&zone(), now).await.unwrap();
+    let bytes = bench.authority.withdrawn(&zone(), now).await.unwrap();
     let signed: SignedList = serde_json::from_slice(&bytes).unwrap();
     let key = data_encoding::BASE64.decode(signed.key.as_bytes()).unwrap();
     let list = signed.verify(&key).unwrap();
@@ -31,7 +31,7 @@ async fn a_suspended_device_is_on_the_list_until_it_is_resumed(database: &Databa
     let added = bench.add_with_code("customer-1").await;
     let code = added.code.unwrap().code;
     let answer = Cpe::new()
-        .enrol_with(&bench.desk, &code, bench.now)
+        .enrol_with(&bench.authority, &code, bench.now)
         .await
         .unwrap();
     let (_, empty) = list(&bench, 0).await;
@@ -84,7 +84,7 @@ async fn all_who_ask_while_a_list_is_made_get_the_same(database: &Database) {
     let mut asking = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let bench = bench.clone();
-        asking.spawn(async move { bench.desk.withdrawn(&zone(), bench.now).await.unwrap() });
+        asking.spawn(async move { bench.authority.withdrawn(&zone(), bench.now).await.unwrap() });
     }
     let lists = asking.join_all().await;
     let same = |list: &Arc<[u8]>| Arc::ptr_eq(list, &lists[0]);
@@ -94,13 +94,13 @@ async fn all_who_ask_while_a_list_is_made_get_the_same(database: &Database) {
 async fn an_unknown_zone_has_no_list(database: &Database) {
     let bench = Bench::new(database).await;
     let other = Zone::parse("other.example.com").unwrap();
-    assert!(bench.desk.withdrawn(&other, bench.now).await.is_err());
-    assert!(bench.desk.renewal_info(&other).await.is_err());
+    assert!(bench.authority.withdrawn(&other, bench.now).await.is_err());
+    assert!(bench.authority.renewal_info(&other).await.is_err());
 }
 
 async fn devices_are_told_when_to_renew_early(database: &Database) {
     let bench = Bench::new(database).await;
-    let info = bench.desk.renewal_info(&zone()).await.unwrap();
+    let info = bench.authority.renewal_info(&zone()).await.unwrap();
     assert_eq!(info.renew_issued_before, 0);
     assert!(info.certificate_sha256.is_some());
     let by = bench.by(bench.now);
@@ -110,7 +110,7 @@ async fn devices_are_told_when_to_renew_early(database: &Database) {
         .pull_renewals(&zone(), before, &by)
         .await
         .unwrap();
-    bench.desk.keep_zones(bench.now).await.unwrap();
-    let info = bench.desk.renewal_info(&zone()).await.unwrap();
+    bench.authority.keep_zones(bench.now).await.unwrap();
+    let info = bench.authority.renewal_info(&zone()).await.unwrap();
     assert_eq!(info.renew_issued_before, bench.now.as_secs());
 }

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 
 use super::bench::Bench;
 use super::device::{Cpe, csr, renewal};
-use crate::desk::Refusal;
-use crate::policy::Denied;
+use crate::authority::Refusal;
+use crate::authority::policy::Denied;
 use crate::protocol::{NewDevice, Replace};
 use crate::registry::{self, Forms, State};
 use crate::store::testing::{Database, on_both};
@@ -79,7 +79,7 @@ async fn bench(database: &Database, maker: &Maker, serials: &str) -> Bench {
     let bench = Bench::empty(database, &maker.settings(serials)).await;
     bench.add_zone("cpe.example.com", Forms::Named).await;
     bench.import(bench.now).await;
-    bench.desk.keep_zones(bench.now).await.unwrap();
+    bench.authority.keep_zones(bench.now).await.unwrap();
     bench
 }
 
@@ -99,20 +99,20 @@ async fn a_registered_serial_enrols_and_no_other_does(database: &Database) {
     add(&bench, "SN-0001").await;
     let cpe = maker.make(Some("SN-0001"));
     let first = cpe
-        .enrol(&bench.desk, &csr(), None, bench.now)
+        .enrol(&bench.authority, &csr(), None, bench.now)
         .await
         .unwrap();
     // Again, because the answer got lost; and then it renews with the same key.
     let again = cpe
-        .enrol(&bench.desk, &csr(), None, bench.now)
+        .enrol(&bench.authority, &csr(), None, bench.now)
         .await
         .unwrap();
     assert_eq!(again.name, first.name);
-    cpe.renew(&bench.desk, &renewal(&again, "1"), bench.now)
+    cpe.renew(&bench.authority, &renewal(&again, "1"), bench.now)
         .await
         .unwrap();
     let other = maker.make(Some("SN-0002"));
-    let refusal = other.enrol(&bench.desk, &csr(), None, bench.now).await;
+    let refusal = other.enrol(&bench.authority, &csr(), None, bench.now).await;
     assert!(
         matches!(refusal, Err(Refusal::UnknownSerial)),
         "{refusal:?}"
@@ -124,7 +124,7 @@ async fn any_serial_enrols_where_the_configuration_says_so(database: &Database) 
     let bench = bench(database, &maker, "any").await;
     let cpe = maker.make(Some("SN-0001"));
     let answer = cpe
-        .enrol(&bench.desk, &csr(), None, bench.now)
+        .enrol(&bench.authority, &csr(), None, bench.now)
         .await
         .unwrap();
     let device = bench.find("SN-0001").await;
@@ -139,17 +139,17 @@ async fn another_key_with_the_same_serial_is_a_clone(database: &Database) {
     let bench = bench(database, &maker, "any").await;
     let (cpe, copy) = (maker.make(Some("SN-0001")), maker.make(Some("SN-0001")));
     let first = cpe
-        .enrol(&bench.desk, &csr(), None, bench.now)
+        .enrol(&bench.authority, &csr(), None, bench.now)
         .await
         .unwrap();
-    let refusal = copy.enrol(&bench.desk, &csr(), None, bench.now).await;
+    let refusal = copy.enrol(&bench.authority, &csr(), None, bench.now).await;
     assert!(
         matches!(refusal, Err(Refusal::Denied(Denied::CloneSuspected))),
         "{refusal:?}"
     );
     assert!(bench.find("SN-0001").await.possible_clone);
     // The first one is not locked out by the other.
-    cpe.renew(&bench.desk, &renewal(&first, "1"), bench.now)
+    cpe.renew(&bench.authority, &renewal(&first, "1"), bench.now)
         .await
         .unwrap();
 }
@@ -160,25 +160,25 @@ async fn a_replaced_box_does_not_take_its_name_back(database: &Database) {
     add(&bench, "SN-0001").await;
     let old = maker.make(Some("SN-0001"));
     let first = old
-        .enrol(&bench.desk, &csr(), None, bench.now)
+        .enrol(&bench.authority, &csr(), None, bench.now)
         .await
         .unwrap();
     let device = bench.find("customer-1").await;
     let by = bench.by(bench.now);
     let replaced = bench
-        .desk
+        .authority
         .replace(device.id, &Replace::default(), &by)
         .await;
     let code = replaced.unwrap().code.unwrap().code;
-    let refusal = old.enrol(&bench.desk, &csr(), None, bench.now).await;
+    let refusal = old.enrol(&bench.authority, &csr(), None, bench.now).await;
     assert!(
         matches!(refusal, Err(Refusal::UnknownSerial)),
         "{refusal:?}"
     );
     let over = bench.after(first.expires - bench.now.as_secs() + 3601);
-    bench.desk.accept_clock(over);
+    bench.authority.accept_clock(over);
     let new = Cpe::new()
-        .enrol_with(&bench.desk, &code, over)
+        .enrol_with(&bench.authority, &code, over)
         .await
         .unwrap();
     assert_eq!(new.name, first.name);
@@ -197,21 +197,21 @@ async fn a_replacement_with_a_serial_enrols_with_its_certificate(database: &Data
     let bench = bench(database, &maker, "registered").await;
     add(&bench, "SN-0001").await;
     let [old, new] = ["SN-0001", "SN-0002"].map(|serial| maker.make(Some(serial)));
-    let first = old.enrol(&bench.desk, &csr(), None, bench.now).await;
+    let first = old.enrol(&bench.authority, &csr(), None, bench.now).await;
     let device = bench.find("customer-1").await;
     let (how, by) = (with_serial("SN-0002"), bench.by(bench.now));
-    let replaced = bench.desk.replace(device.id, &how, &by).await.unwrap();
+    let replaced = bench.authority.replace(device.id, &how, &by).await.unwrap();
     assert!(replaced.code.is_none());
     assert_eq!(replaced.device.serial.as_deref(), Some("SN-0002"));
-    let refusal = old.enrol(&bench.desk, &csr(), None, bench.now).await;
+    let refusal = old.enrol(&bench.authority, &csr(), None, bench.now).await;
     assert!(
         matches!(refusal, Err(Refusal::UnknownSerial)),
         "{refusal:?}"
     );
-    let held = new.enrol(&bench.desk, &csr(), None, bench.now).await;
+    let held = new.enrol(&bench.authority, &csr(), None, bench.now).await;
     let from = held.unwrap_err().available_from().unwrap();
-    bench.desk.accept_clock(from);
-    let second = new.enrol(&bench.desk, &csr(), None, from).await;
+    bench.authority.accept_clock(from);
+    let second = new.enrol(&bench.authority, &csr(), None, from).await;
     assert_eq!(second.unwrap().name, first.unwrap().name);
 }
 
@@ -227,7 +227,7 @@ async fn a_serial_is_one_devices_alone(database: &Database) {
     let device = bench.find("customer-2").await;
     let replace = async |how| {
         let by = bench.by(bench.now);
-        let replaced = bench.desk.replace(device.id, &how, &by).await;
+        let replaced = bench.authority.replace(device.id, &how, &by).await;
         replaced.unwrap_err()
     };
     for serial in ["SN-0001", "SN-\0"] {
@@ -259,7 +259,9 @@ async fn a_certificate_of_somebody_else_enrols_nobody(database: &Database) {
     let bench = bench(database, &maker, "any").await;
     let records = bench.records().await;
     let stranger = Maker::new().make(Some("SN-0001"));
-    let refusal = stranger.enrol(&bench.desk, &csr(), None, bench.now).await;
+    let refusal = stranger
+        .enrol(&bench.authority, &csr(), None, bench.now)
+        .await;
     assert!(matches!(refusal, Err(Refusal::Stranger)), "{refusal:?}");
     assert_eq!(bench.records().await, records);
 }
@@ -268,7 +270,7 @@ async fn a_certificate_without_a_serial_enrols_nobody(database: &Database) {
     let maker = Maker::new();
     let bench = bench(database, &maker, "any").await;
     let cpe = maker.make(None);
-    let refusal = cpe.enrol(&bench.desk, &csr(), None, bench.now).await;
+    let refusal = cpe.enrol(&bench.authority, &csr(), None, bench.now).await;
     assert!(
         matches!(refusal, Err(Refusal::WithoutSerial)),
         "{refusal:?}"

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::{Desk, Refusal};
+use super::{Authority, Refusal};
 use crate::protocol::Code;
 use crate::registry::{self, ActivationCode, DeviceId, PendingCode};
 use crate::store::{Act, Keep, Kept};
@@ -17,7 +17,7 @@ pub(super) enum CodeMade {
     Before(UnixTime),
 }
 
-impl Desk {
+impl Authority {
     /// Makes an activation code for a device that has not enrolled; one made before stops being good.
     ///
     /// Fails with [`Refusal::CodesOff`], and with what [`Store::put_codes`](crate::store::Store::put_codes) says.

@@ -3,7 +3,7 @@
 use dc_core::Issued;
 
 use super::delegations::Loaded;
-use crate::policy::Approved;
+use crate::authority::policy::Approved;
 use crate::protocol::{Credential, Credentials};
 use crate::registry::Sha256;
 

@@ -5,7 +5,7 @@ use pki_types::pem::PemObject;
 use pki_types::{CertificateDer, UnixTime};
 use rcgen::{CertificateParams, KeyPair, PublicKeyData};
 
-use crate::desk::{Desk, Refusal};
+use crate::authority::{Authority, Refusal};
 use crate::protocol::{Credentials, EnrollRequest, RenewRequest};
 use crate::registry::Sha256;
 
@@ -43,7 +43,7 @@ impl Cpe {
 
     pub(super) async fn enrol(
         &self,
-        desk: &Desk,
+        authority: &Authority,
         csr: &str,
         code: Option<&str>,
         now: UnixTime,
@@ -53,27 +53,27 @@ impl Cpe {
             code: code.map(str::to_owned),
             previous_sha256: None,
         };
-        let answer = desk.enrol(&request, &self.chain, now).await?;
+        let answer = authority.enrol(&request, &self.chain, now).await?;
         Ok(parse(&answer))
     }
 
     /// Enrols with a code and a fresh credential key.
     pub(super) async fn enrol_with(
         &self,
-        desk: &Desk,
+        authority: &Authority,
         code: &str,
         now: UnixTime,
     ) -> Result<Credentials, Refusal> {
-        self.enrol(desk, &csr(), Some(code), now).await
+        self.enrol(authority, &csr(), Some(code), now).await
     }
 
     pub(super) async fn renew(
         &self,
-        desk: &Desk,
+        authority: &Authority,
         request: &RenewRequest,
         now: UnixTime,
     ) -> Result<Credentials, Refusal> {
-        let answer = desk.renew(request, self.key(), now).await?;
+        let answer = authority.renew(request, self.key(), now).await?;
         Ok(parse(&answer))
     }
 }

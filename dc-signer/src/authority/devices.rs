@@ -4,7 +4,7 @@ use dc_core::UniqueName;
 
 use super::codes::CodeMade;
 use super::delegations::View;
-use super::{Desk, Refusal};
+use super::{Authority, Refusal};
 use crate::config::NameMode;
 use crate::protocol::{self, AddedDevice, Replace, Replaced};
 use crate::registry::{
@@ -13,7 +13,7 @@ use crate::registry::{
 use crate::store::{self, Act, Added, Conflict, Find, NewDevice};
 use dc_pki::names::Zone;
 
-impl Desk {
+impl Authority {
     /// Adds devices in one transaction; says for each, in order, what became of it.
     ///
     /// Adding the same ones again changes nothing: an activation code that was made before stays good, and only whoever has none

@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 use super::bench::{Bench, zone};
 use super::device::{Cpe, csr, renewal};
 use super::manufactured::Maker;
-use crate::desk::Refusal;
+use crate::authority::Refusal;
 use crate::protocol::{Credentials, NewDevice, RenewRequest, Replace};
 use crate::registry::{Change, Device, Forms};
 use crate::store::Act;
@@ -174,7 +174,7 @@ impl World<'_> {
     }
 
     async fn does(&mut self, does: &Does) {
-        self.bench.desk.accept_clock(self.now());
+        self.bench.authority.accept_clock(self.now());
         match does {
             Does::Enrols { with_code, who } => self.enrols(*with_code, *who).await,
             Does::Renews { who, rotates } => self.renews(*who, *rotates).await,
@@ -183,7 +183,11 @@ impl World<'_> {
             Does::Retire => self.change(Change::Retire).await,
             Does::NewCode => {
                 let by = self.operator();
-                let code = self.bench.desk.new_code(self.device().await.id, &by).await;
+                let code = self
+                    .bench
+                    .authority
+                    .new_code(self.device().await.id, &by)
+                    .await;
                 self.code = code.ok().map(|code| code.code).or_else(|| self.code.take());
             }
             Does::NewName => self.replace(None, false).await,
@@ -197,7 +201,7 @@ impl World<'_> {
         let code = self.code.clone().filter(|_| with_code);
         let cpe = &self.boxes[who].keys[0];
         let answer = cpe
-            .enrol(&self.bench.desk, &csr(), code.as_deref(), self.now())
+            .enrol(&self.bench.authority, &csr(), code.as_deref(), self.now())
             .await;
         self.got(who, 0, answer);
     }
@@ -215,7 +219,7 @@ impl World<'_> {
                 ..renewal(held, &format!("{} {}", self.external_id, self.requests))
             };
             let cpe = &self.boxes[who].keys[key];
-            let answer = cpe.renew(&self.bench.desk, &request, self.now()).await;
+            let answer = cpe.renew(&self.bench.authority, &request, self.now()).await;
             let is_done = answer.is_ok();
             self.got(who, key, answer);
             if is_done {
@@ -293,7 +297,7 @@ impl World<'_> {
             at_once,
         };
         let act = self.operator();
-        let replaced = self.bench.desk.replace(before.id, &how, &act).await;
+        let replaced = self.bench.authority.replace(before.id, &how, &act).await;
         let Ok(replaced) = replaced else {
             return;
         };
@@ -350,12 +354,12 @@ async fn no_two_boxes_have_valid_credentials_for_one_name_and_none_is_restored_t
     let bench = Bench::empty(database, &maker.settings("registered")).await;
     bench.add_zone("cpe.example.com", Forms::Named).await;
     bench.import(bench.now).await;
-    bench.desk.keep_zones(bench.now).await.unwrap();
+    bench.authority.keep_zones(bench.now).await.unwrap();
     let mut runner = TestRunner::default();
     let mut taken_over = 0;
     for number in 0..STORIES {
         let story = story().new_tree(&mut runner).unwrap().current();
-        bench.desk.accept_clock(bench.now);
+        bench.authority.accept_clock(bench.now);
         let mut world = World {
             bench: &bench,
             maker: &maker,

@@ -12,7 +12,7 @@ use pki_types::UnixTime;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, Refusal};
+use super::{Authority, Refusal};
 use dc_pki::names::Zone;
 
 /// What is published.
@@ -116,7 +116,7 @@ impl Lists {
     }
 }
 
-impl Desk {
+impl Authority {
     /// The signed list of a zone's withdrawn names, at most ten seconds old: the JSON of [`SignedList`].
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone), [`Refusal::Clock`] and

@@ -4,10 +4,10 @@
 use pki_types::UnixTime;
 
 use super::issue::by_device;
-use super::{Desk, Refusal};
+use super::{Authority, Refusal};
 use crate::registry::{Change, Device, DeviceId};
 
-impl Desk {
+impl Authority {
     /// Flags a device as possibly cloned.
     pub(super) async fn flag(&self, device: &Device, now: UnixTime) -> Result<(), Refusal> {
         if !device.possible_clone {

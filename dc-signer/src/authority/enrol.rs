@@ -5,8 +5,8 @@ use rustls::server::ParsedCertificate;
 
 use super::issue::{algorithms, by_device, check};
 use super::manufacturers::Made;
-use super::{Desk, Refusal};
-use crate::policy::Denied;
+use super::{Authority, Refusal};
+use crate::authority::policy::Denied;
 use crate::protocol::EnrollRequest;
 use crate::registry::{
     self, ActivationCode, Change, CodeRefusal, Device, ExternalId, Sha256, State,
@@ -32,7 +32,7 @@ struct Asking<'a> {
     now: UnixTime,
 }
 
-impl Desk {
+impl Authority {
     /// Makes a device known by the key of its client certificate, `chain[0]`, which the handshake has shown that the
     /// caller holds, and issues its first credentials. Returns the JSON of
     /// [`Credentials`](crate::protocol::Credentials).

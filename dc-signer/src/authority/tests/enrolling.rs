@@ -4,8 +4,8 @@ use dc_core::Form;
 
 use super::bench::{Bench, zone};
 use super::device::{Cpe, csr, csr_of, forms};
-use crate::desk::Refusal;
-use crate::policy::Denied;
+use crate::authority::Refusal;
+use crate::authority::policy::Denied;
 use crate::protocol::NewDevice;
 use crate::registry::{self, Change, CodeRefusal, Forms, State};
 use crate::store::testing::{Database, on_both};
@@ -26,7 +26,10 @@ async fn a_code_enrols_a_device_and_its_key_renews(database: &Database) {
     let added = bench.add_with_code("customer-1").await;
     let code = added.code.unwrap().code;
     let cpe = Cpe::new();
-    let answer = cpe.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    let answer = cpe
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
     assert_eq!(answer.name, added.name);
     assert_eq!(
         (answer.device, answer.zone.as_str()),
@@ -48,8 +51,11 @@ async fn a_code_that_was_used_enrols_no_other_key(database: &Database) {
     let bench = Bench::new(database).await;
     let code = bench.add_with_code("customer-1").await.code.unwrap().code;
     let (cpe, thief) = (Cpe::new(), Cpe::new());
-    let first = cpe.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
-    let refusal = thief.enrol_with(&bench.desk, &code, bench.now).await;
+    let first = cpe
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
+    let refusal = thief.enrol_with(&bench.authority, &code, bench.now).await;
     assert!(
         matches!(refusal, Err(Refusal::Code(CodeRefusal::Used))),
         "{refusal:?}"
@@ -57,7 +63,10 @@ async fn a_code_that_was_used_enrols_no_other_key(database: &Database) {
     // Somebody else has the code, so an operator should look.
     assert!(bench.find("customer-1").await.possible_clone);
     // The device whose answer got lost gets in again.
-    let again = cpe.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    let again = cpe
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
     assert_eq!(again.name, first.name);
 }
 
@@ -76,13 +85,13 @@ async fn a_wrong_code_is_counted_and_the_right_one_ends_with_it(database: &Datab
     assert_ne!(wrong, code);
     let cpe = Cpe::new();
     for left in (0..5).rev() {
-        let refusal = cpe.enrol_with(&bench.desk, &wrong, bench.now).await;
+        let refusal = cpe.enrol_with(&bench.authority, &wrong, bench.now).await;
         let Err(Refusal::Code(CodeRefusal::Wrong { left: said })) = refusal else {
             panic!("{refusal:?}");
         };
         assert_eq!(said, left);
     }
-    let refusal = cpe.enrol_with(&bench.desk, &code, bench.now).await;
+    let refusal = cpe.enrol_with(&bench.authority, &code, bench.now).await;
     assert!(
         matches!(refusal, Err(Refusal::Code(CodeRefusal::TooManyTries))),
         "{refusal:?}"
@@ -100,7 +109,7 @@ async fn a_registered_key_needs_no_code(database: &Database) {
     };
     bench.add(new).await.unwrap();
     let answer = cpe
-        .enrol(&bench.desk, &csr(), None, bench.now)
+        .enrol(&bench.authority, &csr(), None, bench.now)
         .await
         .unwrap();
     assert_eq!(forms(&answer), [Form::Named, Form::Rfc9345]);
@@ -110,10 +119,14 @@ async fn a_stranger_gets_nothing(database: &Database) {
     let bench = Bench::new(database).await;
     let records = bench.records().await;
     let stranger = Cpe::new();
-    let refusal = stranger.enrol(&bench.desk, &csr(), None, bench.now).await;
+    let refusal = stranger
+        .enrol(&bench.authority, &csr(), None, bench.now)
+        .await;
     assert!(matches!(refusal, Err(Refusal::Stranger)), "{refusal:?}");
     let unknown = "aaaaaa-aaaaaa-aaaaaa-aaaaaa-aaaaaa-aaaaaa";
-    let refusal = stranger.enrol_with(&bench.desk, unknown, bench.now).await;
+    let refusal = stranger
+        .enrol_with(&bench.authority, unknown, bench.now)
+        .await;
     assert!(
         matches!(refusal, Err(Refusal::Code(CodeRefusal::Unknown))),
         "{refusal:?}"
@@ -131,14 +144,16 @@ async fn what_would_fail_afterwards_does_not_use_a_code_up(database: &Database) 
     ));
     let rsa = rcgen::KeyPair::from_pem_and_sign_algo(rsa, &rcgen::PKCS_RSA_SHA256).unwrap();
     let refusal = cpe
-        .enrol(&bench.desk, &csr_of(&rsa), Some(&code), bench.now)
+        .enrol(&bench.authority, &csr_of(&rsa), Some(&code), bench.now)
         .await;
     assert!(
         matches!(refusal, Err(Refusal::Denied(Denied::KeyType(_)))),
         "{refusal:?}"
     );
     let own = cpe.enrolment_csr();
-    let refusal = cpe.enrol(&bench.desk, &own, Some(&code), bench.now).await;
+    let refusal = cpe
+        .enrol(&bench.authority, &own, Some(&code), bench.now)
+        .await;
     assert!(
         matches!(refusal, Err(Refusal::Denied(Denied::EnrolmentKey))),
         "{refusal:?}"
@@ -147,11 +162,13 @@ async fn what_would_fail_afterwards_does_not_use_a_code_up(database: &Database) 
     let changed = if broken[150..151] == *"A" { "B" } else { "A" };
     broken.replace_range(150..151, changed);
     let refusal = cpe
-        .enrol(&bench.desk, &broken, Some(&code), bench.now)
+        .enrol(&bench.authority, &broken, Some(&code), bench.now)
         .await;
     assert!(matches!(refusal, Err(Refusal::BadCsr(_))), "{refusal:?}");
     assert_eq!(bench.find("customer-1").await.state, State::Preregistered);
-    cpe.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    cpe.enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
 }
 
 async fn nothing_is_issued_without_a_zone_that_can_sign(database: &Database) {
@@ -160,7 +177,7 @@ async fn nothing_is_issued_without_a_zone_that_can_sign(database: &Database) {
     let code = bench.add_with_code("customer-1").await.code.unwrap().code;
     let cpe = Cpe::new();
     let refusal = cpe
-        .enrol_with(&bench.desk, &code, bench.now)
+        .enrol_with(&bench.authority, &code, bench.now)
         .await
         .unwrap_err();
     assert!(
@@ -170,11 +187,14 @@ async fn nothing_is_issued_without_a_zone_that_can_sign(database: &Database) {
     assert!(refusal.is_temporary());
     bench.import(bench.now).await;
     bench
-        .desk
+        .authority
         .rollover(&zone(), &bench.by(bench.now))
         .await
         .unwrap();
-    let answer = cpe.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    let answer = cpe
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
     assert_eq!(forms(&answer), [Form::Named]);
 }
 
@@ -189,7 +209,9 @@ async fn a_suspended_device_does_not_enrol(database: &Database) {
         .change_device(device.id, &suspend, &by)
         .await
         .unwrap();
-    let refusal = Cpe::new().enrol_with(&bench.desk, &code, bench.now).await;
+    let refusal = Cpe::new()
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await;
     let suspended = registry::Error::NotActive {
         state: State::Suspended,
     };

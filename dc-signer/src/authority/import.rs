@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::delegations::Loaded;
 use super::zones::try_key;
-use super::{Desk, Refusal};
+use super::{Authority, Refusal};
 use crate::error::Error;
 use crate::registry::{self, Sha256, Slot};
 use crate::store::{Act, NewSlot};
@@ -51,7 +51,7 @@ impl Import {
     }
 }
 
-impl Desk {
+impl Authority {
     /// Takes `chain.pem` and `key.pem` of a folder that this process can read into a zone.
     ///
     /// Fails as [`Import::read`] and [`Self::take_slot`] do.

@@ -8,8 +8,8 @@ use pki_types::UnixTime;
 use super::delegations::{Loaded, View, ZoneView};
 use super::guard::Clock;
 use super::rollover::{self, Step};
-use super::{Desk, Refusal};
-use crate::policy;
+use super::{Authority, Refusal};
+use crate::authority::policy;
 use crate::registry::{Slot, SlotState};
 use dc_pki::human::Moment;
 use dc_pki::names::Zone;
@@ -107,7 +107,7 @@ impl Judgement {
     }
 }
 
-impl Desk {
+impl Authority {
     /// Whether this process can issue now, and if not why. Looks at the database if that was not done a moment ago.
     ///
     /// Fails with [`Refusal::Store`] if the database has not answered for a minute.

@@ -2,8 +2,8 @@
 
 use super::bench::{Bench, zone};
 use super::device::{Cpe, delegation, renewal};
-use crate::desk::{Desk, Refusal};
-use crate::policy::Denied;
+use crate::authority::policy::Denied;
+use crate::authority::{Authority, Refusal};
 use crate::protocol::Credentials;
 use crate::registry::{self, Forms, Sha256, SlotState};
 use crate::store::NewSlot;
@@ -43,32 +43,36 @@ async fn nobody_is_refused_while_a_zone_moves_on_for_a_year(database: &Database)
     for number in 0..3 {
         let code = bench.add_with_code(&format!("customer-{number}")).await;
         let (cpe, code) = (Cpe::new(), code.code.unwrap().code);
-        let held = cpe.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+        let held = cpe
+            .enrol_with(&bench.authority, &code, bench.now)
+            .await
+            .unwrap();
         cpes.push((cpe, held));
     }
     let mut used = std::collections::BTreeSet::new();
     for half_day in 1..730 {
         let now = bench.after(half_day * DAY / 2);
-        for desk in [&bench.desk, &other] {
-            desk.accept_clock(now);
+        for authority in [&bench.authority, &other] {
+            authority.accept_clock(now);
         }
         // A certificate every 60 days, brought to both machines, each valid for 90.
         if half_day % 120 == 0 {
             let folder = bench.vendor(&zone(), now);
-            for desk in [&bench.desk, &other] {
-                desk.import_slot(&zone(), &folder, &bench.by(now))
+            for authority in [&bench.authority, &other] {
+                authority
+                    .import_slot(&zone(), &folder, &bench.by(now))
                     .await
                     .unwrap();
             }
         }
-        bench.desk.keep_zones(now).await.unwrap();
+        bench.authority.keep_zones(now).await.unwrap();
         other.keep_zones(now).await.unwrap();
         let place = usize::try_from(half_day).unwrap() % cpes.len();
         let (cpe, held) = &mut cpes[place];
         let mut certificates = Vec::new();
-        for desk in [&bench.desk, &other] {
+        for authority in [&bench.authority, &other] {
             let request = renewal(held, &format!("{half_day}-{}", certificates.len()));
-            *held = cpe.renew(desk, &request, now).await.unwrap();
+            *held = cpe.renew(authority, &request, now).await.unwrap();
             check(held);
             certificates.push(held.chain.clone());
         }
@@ -97,17 +101,20 @@ async fn without_a_newer_certificate_nothing_is_issued_under_the_last_eight_days
     let bench = Bench::new(database).await;
     let code = bench.add_with_code("customer-1").await.code.unwrap().code;
     let cpe = Cpe::new();
-    let held = cpe.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
-    let last = bench.after(82 * DAY);
-    bench.desk.accept_clock(last);
     let held = cpe
-        .renew(&bench.desk, &renewal(&held, "1"), last)
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
+    let last = bench.after(82 * DAY);
+    bench.authority.accept_clock(last);
+    let held = cpe
+        .renew(&bench.authority, &renewal(&held, "1"), last)
         .await
         .unwrap();
     check(&held);
     let late = bench.after(82 * DAY + 1);
     let refusal = cpe
-        .renew(&bench.desk, &renewal(&held, "2"), late)
+        .renew(&bench.authority, &renewal(&held, "2"), late)
         .await
         .unwrap_err();
     assert!(
@@ -117,9 +124,9 @@ async fn without_a_newer_certificate_nothing_is_issued_under_the_last_eight_days
     assert!(refusal.is_temporary());
     // A new certificate mends it at once, soaked or not.
     bench.import(late).await;
-    bench.desk.keep_zones(late).await.unwrap();
+    bench.authority.keep_zones(late).await.unwrap();
     let held = cpe
-        .renew(&bench.desk, &renewal(&held, "3"), late)
+        .renew(&bench.authority, &renewal(&held, "3"), late)
         .await
         .unwrap();
     check(&held);
@@ -128,16 +135,16 @@ async fn without_a_newer_certificate_nothing_is_issued_under_the_last_eight_days
 async fn an_operator_moves_a_zone_on_at_once(database: &Database) {
     let bench = Bench::new(database).await;
     let by = bench.by(bench.now);
-    let refusal = bench.desk.rollover(&zone(), &by).await;
+    let refusal = bench.authority.rollover(&zone(), &by).await;
     assert!(
         matches!(refusal, Err(Refusal::NoNextSlot { .. })),
         "{refusal:?}"
     );
     let next = bench.import(bench.now).await;
-    bench.desk.keep_zones(bench.now).await.unwrap();
+    bench.authority.keep_zones(bench.now).await.unwrap();
     let waiting = bench.store.zones().await.unwrap();
     assert_eq!(waiting[0].active().unwrap().number, 1);
-    let moved = bench.desk.rollover(&zone(), &by).await.unwrap();
+    let moved = bench.authority.rollover(&zone(), &by).await.unwrap();
     assert_eq!(moved.active().unwrap().number, next);
     assert_eq!(moved.slots[0].state, SlotState::Draining);
 }
@@ -147,8 +154,12 @@ async fn a_key_that_is_not_on_this_machine_is_missed_and_brought(database: &Data
     let other = bench.other(database).await;
     let folder = bench.vendor(&zone(), bench.now);
     let by = bench.by(bench.now);
-    bench.desk.import_slot(&zone(), &folder, &by).await.unwrap();
-    bench.desk.rollover(&zone(), &by).await.unwrap();
+    bench
+        .authority
+        .import_slot(&zone(), &folder, &by)
+        .await
+        .unwrap();
+    bench.authority.rollover(&zone(), &by).await.unwrap();
     other.keep_zones(bench.now).await.unwrap();
     let missing = other.missing();
     assert_eq!((missing.len(), missing[0].slot), (1, 2));
@@ -170,7 +181,7 @@ async fn a_certificate_for_other_names_is_not_imported(database: &Database) {
     let other = Zone::parse("other.example.com").unwrap();
     let folder = bench.vendor(&other, bench.now);
     let by = bench.by(bench.now);
-    let refusal = bench.desk.import_slot(&zone(), &folder, &by).await;
+    let refusal = bench.authority.import_slot(&zone(), &folder, &by).await;
     assert!(
         matches!(
             refusal,
@@ -180,7 +191,7 @@ async fn a_certificate_for_other_names_is_not_imported(database: &Database) {
         ),
         "{refusal:?}"
     );
-    let refusal = bench.desk.import_slot(&other, &folder, &by).await;
+    let refusal = bench.authority.import_slot(&other, &folder, &by).await;
     let unknown = Refusal::from(registry::Error::UnknownZone).to_string();
     assert_eq!(refusal.unwrap_err().to_string(), unknown);
     let kept = std::fs::read_dir(bench.config.data.join("delegations")).unwrap();
@@ -193,7 +204,7 @@ async fn a_certificate_that_every_client_refuses_is_not_imported_and_stops_no_st
     let bench = Bench::new(database).await;
     let (folder, sha256) = for_clients_alone(&bench);
     let by = bench.by(bench.now);
-    let refusal = bench.desk.import_slot(&zone(), &folder, &by).await;
+    let refusal = bench.authority.import_slot(&zone(), &folder, &by).await;
     let text = refusal.unwrap_err().to_string();
     let words = "extKeyUsage clientAuth alone, and it is refused without serverAuth: ask the CA";
     assert!(text.contains(words), "{text}");
@@ -207,11 +218,11 @@ async fn a_certificate_that_every_client_refuses_is_not_imported_and_stops_no_st
         not_after: bench.after(90 * DAY),
     };
     bench.store.import_slot(&slot, &by).await.unwrap();
-    let desk = Desk::open(&bench.config, bench.store.clone())
+    let authority = Authority::open(&bench.config, bench.store.clone())
         .await
         .unwrap();
-    assert_eq!((desk.tested(), desk.missing().len()), (1, 1));
-    let text = desk.missing()[0].to_string();
+    assert_eq!((authority.tested(), authority.missing().len()), (1, 1));
+    let text = authority.missing()[0].to_string();
     assert!(text.contains(words), "{text}");
 }
 
@@ -236,7 +247,7 @@ async fn a_certificate_that_ends_soon_is_not_imported(database: &Database) {
     let bench = Bench::new(database).await;
     let folder = bench.vendor(&zone(), bench.now);
     let late = bench.by(bench.after(83 * DAY));
-    let refusal = bench.desk.import_slot(&zone(), &folder, &late).await;
+    let refusal = bench.authority.import_slot(&zone(), &folder, &late).await;
     let text = refusal.unwrap_err().to_string();
     assert!(text.contains("must have begun and have 8 d left"), "{text}");
 }
@@ -244,7 +255,7 @@ async fn a_certificate_that_ends_soon_is_not_imported(database: &Database) {
 async fn the_self_test_tries_every_key(database: &Database) {
     let bench = Bench::new(database).await;
     bench.import(bench.now).await;
-    assert_eq!(bench.desk.tested(), 2);
+    assert_eq!(bench.authority.tested(), 2);
     // Another certificate's key in the place of the second one: the first zone's certificate goes on.
     let zones = bench.store.zones().await.unwrap();
     let folders = bench.config.data.join("delegations");
@@ -253,11 +264,11 @@ async fn the_self_test_tries_every_key(database: &Database) {
         folders.join(sha256).join("key.pem")
     });
     std::fs::copy(first, second).unwrap();
-    let desk = Desk::open(&bench.config, bench.store.clone())
+    let authority = Authority::open(&bench.config, bench.store.clone())
         .await
         .unwrap();
-    assert_eq!((desk.tested(), desk.missing().len()), (1, 1));
-    let text = desk.missing()[0].to_string();
+    assert_eq!((authority.tested(), authority.missing().len()), (1, 1));
+    let text = authority.missing()[0].to_string();
     assert!(text.contains("slot 2 of cpe.example.com"), "{text}");
 }
 
@@ -268,16 +279,20 @@ async fn a_certificate_that_is_over_stops_no_other_zone(database: &Database) {
     let later = bench.after(91 * DAY);
     let folder = bench.vendor(&other, bench.after(60 * DAY));
     let by = bench.by(bench.after(60 * DAY));
-    bench.desk.import_slot(&other, &folder, &by).await.unwrap();
-    bench.desk.rollover(&other, &by).await.unwrap();
-
-    let desk = Desk::open(&bench.config, bench.store.clone())
+    bench
+        .authority
+        .import_slot(&other, &folder, &by)
         .await
         .unwrap();
-    desk.accept_clock(later);
-    desk.keep_zones(later).await.unwrap();
-    assert_eq!(desk.tested(), 2);
-    let judgement = desk.judge(later).await.unwrap();
+    bench.authority.rollover(&other, &by).await.unwrap();
+
+    let authority = Authority::open(&bench.config, bench.store.clone())
+        .await
+        .unwrap();
+    authority.accept_clock(later);
+    authority.keep_zones(later).await.unwrap();
+    assert_eq!(authority.tested(), 2);
+    let judgement = authority.judge(later).await.unwrap();
     let can: Vec<(String, bool)> = judgement
         .zones
         .iter()
@@ -290,27 +305,27 @@ async fn a_certificate_that_is_over_stops_no_other_zone(database: &Database) {
     assert!(faults.contains("ended at"), "{faults}");
     // The next one is taken as soon as it is there.
     bench.import(later).await;
-    let fresh = Desk::open(&bench.config, bench.store.clone());
+    let fresh = Authority::open(&bench.config, bench.store.clone());
     let fresh = fresh.await.unwrap();
     fresh.accept_clock(later);
     let judgement = fresh.judge(later).await.unwrap();
     assert_eq!(judgement.faults(), Vec::<String>::new());
     let moving = judgement.moving().join("\n");
     assert!(moving.contains("moves on to slot 2"), "{moving}");
-    desk.keep_zones(later).await.unwrap();
+    authority.keep_zones(later).await.unwrap();
     assert_eq!(
-        desk.judge(later).await.unwrap().moving(),
+        authority.judge(later).await.unwrap().moving(),
         Vec::<String>::new()
     );
     assert_eq!(
-        desk.judge(later).await.unwrap().faults(),
+        authority.judge(later).await.unwrap().faults(),
         Vec::<String>::new()
     );
 }
 
 async fn a_zone_is_missed_before_a_device_asks(database: &Database) {
     let bench = Bench::new(database).await;
-    let judgement = bench.desk.judge(bench.now).await.unwrap();
+    let judgement = bench.authority.judge(bench.now).await.unwrap();
     assert_eq!(judgement.faults(), Vec::<String>::new());
     assert_eq!(
         judgement.ending(bench.after(60 * DAY)),
@@ -320,8 +335,14 @@ async fn a_zone_is_missed_before_a_device_asks(database: &Database) {
     let text = judgement.ending(bench.after(62 * DAY)).join("\n");
     assert!(text.contains("zone cpe.example.com"), "{text}");
     let late = bench.after(82 * DAY + 1);
-    bench.desk.accept_clock(late);
-    let faults = bench.desk.judge(late).await.unwrap().faults().join("\n");
+    bench.authority.accept_clock(late);
+    let faults = bench
+        .authority
+        .judge(late)
+        .await
+        .unwrap()
+        .faults()
+        .join("\n");
     assert!(
         faults.contains("zone cpe.example.com") && faults.contains("too early"),
         "{faults}"
@@ -339,11 +360,16 @@ async fn a_key_that_may_not_be_read_is_not_called_missing(database: &Database) {
     // Whoever runs as root may read everything, so the key is a folder: neither there nor missing.
     std::fs::remove_file(folder.join("key.pem")).unwrap();
     std::fs::create_dir(folder.join("key.pem")).unwrap();
-    let desk = Desk::open(&bench.config, bench.store.clone())
+    let authority = Authority::open(&bench.config, bench.store.clone())
         .await
         .unwrap();
-    let missing = desk.missing()[0].to_string();
-    let said = desk.judge(bench.now).await.unwrap().faults().join("\n");
+    let missing = authority.missing()[0].to_string();
+    let said = authority
+        .judge(bench.now)
+        .await
+        .unwrap()
+        .faults()
+        .join("\n");
     assert!(
         missing.contains("cannot read") && missing.contains("key.pem"),
         "{missing}"
@@ -354,15 +380,20 @@ async fn a_key_that_may_not_be_read_is_not_called_missing(database: &Database) {
         "{said}"
     );
     std::fs::remove_dir_all(&folder).unwrap();
-    let desk = Desk::open(&bench.config, bench.store.clone())
+    let authority = Authority::open(&bench.config, bench.store.clone())
         .await
         .unwrap();
-    let said = desk.judge(bench.now).await.unwrap().faults().join("\n");
+    let said = authority
+        .judge(bench.now)
+        .await
+        .unwrap()
+        .faults()
+        .join("\n");
     assert!(
         said.contains("zones rollover cpe.example.com --import DIR"),
         "{said}"
     );
-    assert!(!desk.missing()[0].to_string().contains("init"));
+    assert!(!authority.missing()[0].to_string().contains("init"));
 }
 
 async fn a_certificate_that_has_not_begun_is_said_to_be_so(database: &Database) {
@@ -372,12 +403,12 @@ async fn a_certificate_that_has_not_begun_is_said_to_be_so(database: &Database) 
     let begin = bench.after(600);
     bench.import(bench.after(600 + DAY)).await;
     bench
-        .desk
+        .authority
         .rollover(&zone(), &bench.by(begin))
         .await
         .unwrap();
     let slow = bench.after(300);
-    let refusal = Cpe::new().enrol_with(&bench.desk, &code, slow).await;
+    let refusal = Cpe::new().enrol_with(&bench.authority, &code, slow).await;
     let text = refusal.unwrap_err().to_string();
     assert!(
         text.contains("not valid yet") && !text.contains("too early"),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::bench::Bench;
 use super::device::{Cpe, csr, renewal};
+use crate::authority::Refusal;
 use crate::config::NameMode;
-use crate::desk::Refusal;
 use crate::protocol::{NewDevice, Replace};
 use crate::registry::{Forms, State};
 use crate::store::Conflict;
@@ -81,7 +81,7 @@ async fn a_bad_line_stops_no_other(database: &Database) {
     ];
     let lines: Vec<&NewDevice> = lines.iter().collect();
     let by = bench.by(bench.now);
-    let added = bench.desk.add_devices(&lines, &by).await.unwrap();
+    let added = bench.authority.add_devices(&lines, &by).await.unwrap();
     let good: Vec<bool> = added.iter().map(Result::is_ok).collect();
     let expected = [false, true, false, false, false, false, false, true];
     assert_eq!(good, expected, "{added:#?}");
@@ -104,7 +104,7 @@ async fn names_follow_from_the_external_id_unless_they_are_random(database: &Dat
     assert_eq!(names.len(), 4);
     let mut config = bench.config.clone();
     config.names.mode = NameMode::Random;
-    bench.desk.reload(&config).await.unwrap();
+    bench.authority.reload(&config).await.unwrap();
     let name = bench.add(new("customer-9")).await.unwrap().name;
     assert!(names.insert(name));
 }
@@ -127,28 +127,34 @@ async fn a_sold_box_gets_a_new_name_and_the_old_one_is_refused(database: &Databa
     let added = bench.add_with_code("customer-1").await;
     let cpe = Cpe::new();
     let code = added.code.unwrap().code;
-    let first = cpe.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    let first = cpe
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
     let device = bench.find("customer-1").await;
     let how = Replace {
         new_name: true,
         ..Replace::default()
     };
     let by = bench.by(bench.now);
-    let replaced = bench.desk.replace(device.id, &how, &by).await.unwrap();
+    let replaced = bench.authority.replace(device.id, &how, &by).await.unwrap();
     assert_ne!(replaced.device.name, first.name);
     assert_eq!(
         (replaced.device.epoch, replaced.device.state.as_str()),
         (1, "preregistered")
     );
     let refusal = cpe
-        .renew(&bench.desk, &renewal(&first, "1"), bench.now)
+        .renew(&bench.authority, &renewal(&first, "1"), bench.now)
         .await;
     assert!(refusal.is_err(), "{refusal:?}");
     let code = replaced.code.unwrap().code;
-    let second = cpe.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    let second = cpe
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
     assert_eq!(second.name, replaced.device.name);
     // And a third owner gets a third name.
-    let again = bench.desk.replace(device.id, &how, &by).await.unwrap();
+    let again = bench.authority.replace(device.id, &how, &by).await.unwrap();
     assert!(![first.name, second.name].contains(&again.device.name));
 }
 
@@ -157,11 +163,14 @@ async fn a_broken_box_keeps_its_name_and_its_key_is_forgotten(database: &Databas
     let added = bench.add_with_code("customer-1").await;
     let (old, new) = (Cpe::new(), Cpe::new());
     let code = added.code.unwrap().code;
-    let first = old.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    let first = old
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
     let device = bench.find("customer-1").await;
     let by = bench.by(bench.now);
     let replaced = bench
-        .desk
+        .authority
         .replace(device.id, &Replace::default(), &by)
         .await;
     let replaced = replaced.unwrap();
@@ -169,12 +178,13 @@ async fn a_broken_box_keeps_its_name_and_its_key_is_forgotten(database: &Databas
     assert_eq!(replaced.available_from, Some(bench.after(over).as_secs()));
     let code = replaced.code.unwrap().code;
     let refusal = old
-        .renew(&bench.desk, &renewal(&first, "1"), bench.now)
+        .renew(&bench.authority, &renewal(&first, "1"), bench.now)
         .await;
     assert!(refusal.is_err(), "{refusal:?}");
     let enrol = async |after| {
-        bench.desk.accept_clock(bench.after(after));
-        new.enrol_with(&bench.desk, &code, bench.after(after)).await
+        bench.authority.accept_clock(bench.after(after));
+        new.enrol_with(&bench.authority, &code, bench.after(after))
+            .await
     };
     let held = enrol(over - 1).await.unwrap_err();
     assert_eq!(held.available_from(), Some(bench.after(over)));
@@ -195,7 +205,7 @@ async fn a_load_that_is_sent_again_voids_no_code(database: &Database) {
         (None, Some(code.expires))
     );
     let enrolled = Cpe::new()
-        .enrol_with(&bench.desk, &code.code, bench.now)
+        .enrol_with(&bench.authority, &code.code, bench.now)
         .await;
     assert_eq!(enrolled.unwrap().name, first.name);
     // A load that broke off before its codes were made gets them.
@@ -208,7 +218,7 @@ async fn a_new_name_waits_for_nobody(database: &Database) {
     let bench = Bench::new(database).await;
     let code = bench.add_with_code("customer-1").await.code.unwrap().code;
     let first = Cpe::new()
-        .enrol_with(&bench.desk, &code, bench.now)
+        .enrol_with(&bench.authority, &code, bench.now)
         .await
         .unwrap();
     let device = bench.find("customer-1").await;
@@ -217,11 +227,11 @@ async fn a_new_name_waits_for_nobody(database: &Database) {
         ..Replace::default()
     };
     let by = bench.by(bench.now);
-    let replaced = bench.desk.replace(device.id, &how, &by).await.unwrap();
+    let replaced = bench.authority.replace(device.id, &how, &by).await.unwrap();
     assert_eq!((replaced.available_from, replaced.held_until), (None, None));
     let code = replaced.code.unwrap().code;
     let second = Cpe::new()
-        .enrol_with(&bench.desk, &code, bench.now)
+        .enrol_with(&bench.authority, &code, bench.now)
         .await
         .unwrap();
     assert_ne!(second.name, first.name);
@@ -229,7 +239,7 @@ async fn a_new_name_waits_for_nobody(database: &Database) {
         at_once: true,
         ..how
     };
-    let refusal = bench.desk.replace(device.id, &both, &by).await;
+    let refusal = bench.authority.replace(device.id, &both, &by).await;
     assert!(matches!(refusal, Err(Refusal::TwoWays)), "{refusal:?}");
 }
 
@@ -237,7 +247,7 @@ async fn whoever_takes_a_name_at_once_is_told_what_it_costs(database: &Database)
     let bench = Bench::new(database).await;
     let code = bench.add_with_code("customer-1").await.code.unwrap().code;
     let first = Cpe::new()
-        .enrol_with(&bench.desk, &code, bench.now)
+        .enrol_with(&bench.authority, &code, bench.now)
         .await
         .unwrap();
     let device = bench.find("customer-1").await;
@@ -246,12 +256,16 @@ async fn whoever_takes_a_name_at_once_is_told_what_it_costs(database: &Database)
         ..Replace::default()
     };
     let by = bench.by(bench.now);
-    let replaced = bench.desk.replace(device.id, &at_once, &by).await.unwrap();
+    let replaced = bench
+        .authority
+        .replace(device.id, &at_once, &by)
+        .await
+        .unwrap();
     let held = (None, Some(first.expires));
     assert_eq!((replaced.available_from, replaced.held_until), held);
     let code = replaced.code.unwrap().code;
     let second = Cpe::new()
-        .enrol_with(&bench.desk, &code, bench.now)
+        .enrol_with(&bench.authority, &code, bench.now)
         .await
         .unwrap();
     assert_eq!(second.name, first.name);
@@ -262,7 +276,7 @@ async fn whoever_takes_a_name_at_once_is_told_what_it_costs(database: &Database)
         .change_device(device.id, &suspend, &by)
         .await
         .unwrap();
-    let refusal = bench.desk.replace(device.id, &at_once, &by).await;
+    let refusal = bench.authority.replace(device.id, &at_once, &by).await;
     assert!(refusal.unwrap_err().to_string().contains("is withdrawn"));
 }
 
@@ -271,25 +285,28 @@ async fn a_new_box_with_a_known_key_takes_over(database: &Database) {
     let added = bench.add_with_code("customer-1").await;
     let (old, new) = (Cpe::new(), Cpe::new());
     let code = added.code.unwrap().code;
-    let first = old.enrol_with(&bench.desk, &code, bench.now).await.unwrap();
+    let first = old
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
     let device = bench.find("customer-1").await;
     let how = Replace {
         enrolment_key: Some(new.key().to_string()),
         ..Replace::default()
     };
     let by = bench.by(bench.now);
-    let replaced = bench.desk.replace(device.id, &how, &by).await.unwrap();
+    let replaced = bench.authority.replace(device.id, &how, &by).await.unwrap();
     assert!(replaced.code.is_none());
     // The old box gets nothing from now on, and the new one something when that box's credential is over.
     let refusal = old
-        .renew(&bench.desk, &renewal(&first, "1"), bench.now)
+        .renew(&bench.authority, &renewal(&first, "1"), bench.now)
         .await;
     assert!(refusal.is_err(), "{refusal:?}");
     let over = first.expires - bench.now.as_secs() + 3601;
     let ask = async |after| {
         let now = bench.after(after);
-        bench.desk.accept_clock(now);
-        new.enrol(&bench.desk, &csr(), None, now).await
+        bench.authority.accept_clock(now);
+        new.enrol(&bench.authority, &csr(), None, now).await
     };
     let held = ask(over - 1).await.unwrap_err();
     assert_eq!(held.available_from(), Some(bench.after(over)));
@@ -307,6 +324,6 @@ async fn a_new_name_and_a_key_exclude_each_other(database: &Database) {
         ..Replace::default()
     };
     let by = bench.by(bench.now);
-    let refusal = bench.desk.replace(device.id, &how, &by).await;
+    let refusal = bench.authority.replace(device.id, &how, &by).await;
     assert!(matches!(refusal, Err(Refusal::TwoWays)), "{refusal:?}");
 }

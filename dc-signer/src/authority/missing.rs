@@ -92,7 +92,7 @@ fn brief(zone: &Zone, error: &Error) -> String {
             format!("a file of it is not there: {}", import(zone))
         }
         Error::Pki(dc_pki::Error::Read { source, .. }) => format!("it cannot be read: {source}"),
-        Error::Desk {
+        Error::Authority {
             source: Fault::SelfTest { .. },
         } => "it does not sign: the log says more".to_owned(),
         _ => "its files are not as they were imported: the log says more".to_owned(),

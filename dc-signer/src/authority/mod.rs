@@ -17,6 +17,7 @@ mod import;
 mod issue;
 mod manufacturers;
 mod missing;
+pub mod policy;
 mod refusal;
 mod renew;
 mod replicas;
@@ -57,7 +58,7 @@ use settings::Settings;
 use withdrawn::Lists;
 
 /// The signer's use cases.
-pub struct Desk {
+pub struct Authority {
     store: Arc<dyn Store>,
     settings: ArcSwap<Settings>,
     delegations: Delegations,
@@ -68,7 +69,7 @@ pub struct Desk {
     me: Me,
 }
 
-impl Desk {
+impl Authority {
     /// Opens a signer: reads its secrets, or makes them if its database is new, and loads the keys of its zones.
     ///
     /// A slot whose key is not on this machine stops nobody else; [`Self::missing`] has it. Fails with
@@ -79,7 +80,7 @@ impl Desk {
         let latest = last_record(&*store).await?;
         let trace = guard::trace(&*store, &config.node, latest, now).await?;
         let me = Me::new()?;
-        let desk = Self {
+        let authority = Self {
             settings: ArcSwap::from_pointee(Settings::new(config)?),
             delegations: Delegations::new(&config.data, me),
             checks: Checks::new(),
@@ -89,9 +90,9 @@ impl Desk {
             me,
             store,
         };
-        desk.hear_clock().await?;
-        desk.delegations.refresh(&*desk.store).await?;
-        Ok(desk)
+        authority.hear_clock().await?;
+        authority.delegations.refresh(&*authority.store).await?;
+        Ok(authority)
     }
 
     /// Looks at what could be issued with a configuration and its database, and changes nothing.
@@ -189,7 +190,7 @@ async fn last_record(store: &dyn Store) -> Result<Option<UnixTime>, Error> {
     Ok(last.first().map(|record| record.entry.time))
 }
 
-impl fmt::Debug for Desk {
+impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             store,
@@ -201,7 +202,7 @@ impl fmt::Debug for Desk {
             secrets: _,
             me: _,
         } = self;
-        f.debug_struct("Desk")
+        f.debug_struct("Authority")
             .field("store", store)
             .finish_non_exhaustive()
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use pki_types::UnixTime;
 use tempfile::TempDir;
 
+use crate::authority::{Authority, Refusal};
 use crate::config::Config;
-use crate::desk::{Desk, Refusal};
+
 use crate::protocol::{AddedDevice, NewDevice};
 use crate::registry::{Device, Forms};
 use crate::store::testing::Database;
@@ -18,7 +19,7 @@ use dc_pki::test_ca::{self, TestRoot};
 
 /// A signer over a database, with a data folder of its own.
 pub(super) struct Bench {
-    pub(super) desk: Desk,
+    pub(super) authority: Authority,
     pub(super) store: Arc<dyn Store>,
     pub(super) config: Config,
     /// When the test begins.
@@ -33,7 +34,7 @@ impl Bench {
         let bench = Self::empty(database, "").await;
         bench.add_zone("cpe.example.com", Forms::Both).await;
         bench.import(bench.now).await;
-        bench.desk.keep_zones(bench.now).await.unwrap();
+        bench.authority.keep_zones(bench.now).await.unwrap();
         bench
     }
 
@@ -44,7 +45,9 @@ impl Bench {
         let folder = TempDir::new().unwrap();
         let config = config(&folder, settings);
         Self {
-            desk: Desk::open(&config, database.store.clone()).await.unwrap(),
+            authority: Authority::open(&config, database.store.clone())
+                .await
+                .unwrap(),
             store: database.store.clone(),
             config,
             now,
@@ -54,27 +57,29 @@ impl Bench {
     }
 
     /// Another signer over the same database, with a copy of this one's data folder.
-    pub(super) async fn other(&self, database: &Database) -> Desk {
+    pub(super) async fn other(&self, database: &Database) -> Authority {
         let data = self.folder.path().join("other");
         copy(&self.config.data, &data);
         let config = Config {
             data,
             ..self.config.clone()
         };
-        Desk::open(&config, database.other().await).await.unwrap()
+        Authority::open(&config, database.other().await)
+            .await
+            .unwrap()
     }
 
     pub(super) async fn add_zone(&self, zone: &str, forms: Forms) {
         let zone = Zone::parse(zone).unwrap();
         let new = NewZone { zone, forms };
         self.store.add_zone(&new, &self.by(self.now)).await.unwrap();
-        self.desk.keep_zones(self.now).await.unwrap();
+        self.authority.keep_zones(self.now).await.unwrap();
     }
 
     /// Imports a certificate that was made at a time, 90 days long, then; says its slot.
     pub(super) async fn import(&self, made: UnixTime) -> u32 {
         let folder = self.vendor(&zone(), made);
-        self.desk
+        self.authority
             .import_slot(&zone(), &folder, &self.by(made))
             .await
             .unwrap()
@@ -102,7 +107,10 @@ impl Bench {
     }
 
     pub(super) async fn add(&self, new: NewDevice) -> Result<AddedDevice, Refusal> {
-        let added = self.desk.add_devices(&[&new], &self.by(self.now)).await;
+        let added = self
+            .authority
+            .add_devices(&[&new], &self.by(self.now))
+            .await;
         added.unwrap().pop().unwrap()
     }
 

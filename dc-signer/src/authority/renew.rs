@@ -3,14 +3,14 @@
 use pki_types::UnixTime;
 
 use super::issue::{algorithms, by_device, check};
-use super::{Desk, Refusal};
-use crate::policy::Denied;
+use super::{Authority, Refusal};
+use crate::authority::policy::Denied;
 use crate::protocol::RenewRequest;
 use crate::registry::{self, Change, Device, Sha256};
 use crate::store::{Find, Idempotency};
 use dc_pki::device_csr as csr;
 
-impl Desk {
+impl Authority {
     /// Issues new credentials to the device with this enrolment key, which the handshake has shown that the caller holds.
     /// Returns the JSON of [`Credentials`](crate::protocol::Credentials).
     ///

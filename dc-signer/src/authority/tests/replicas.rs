@@ -1,7 +1,7 @@
 //! Several signers on one database: a zone moves on when all of them can follow.
 
 use super::bench::{Bench, zone};
-use crate::desk::Refusal;
+use crate::authority::Refusal;
 use crate::registry::SlotState;
 use crate::store::testing::{Database, on_both};
 
@@ -25,25 +25,29 @@ async fn a_zone_moves_on_when_every_signer_has_the_key(database: &Database) {
     let other = bench.other(database).await;
     let folder = bench.vendor(&zone(), bench.after(DAY));
     let by = bench.by(bench.after(DAY));
-    bench.desk.import_slot(&zone(), &folder, &by).await.unwrap();
+    bench
+        .authority
+        .import_slot(&zone(), &folder, &by)
+        .await
+        .unwrap();
     let later = bench.after(3 * DAY);
-    for desk in [&bench.desk, &other] {
-        desk.accept_clock(later);
-        desk.report(later).await.unwrap();
+    for authority in [&bench.authority, &other] {
+        authority.accept_clock(later);
+        authority.report(later).await.unwrap();
     }
-    for desk in [&bench.desk, &other] {
-        desk.keep_zones(later).await.unwrap();
+    for authority in [&bench.authority, &other] {
+        authority.keep_zones(later).await.unwrap();
     }
     assert_eq!(state(&bench, 2).await, SlotState::Next);
-    let waiting = bench.desk.waiting();
+    let waiting = bench.authority.waiting();
     assert_eq!(waiting[0].nodes, ["node-2"]);
     assert!(waiting[0].to_string().contains("node-2"), "{}", waiting[0]);
     // The key is brought there too.
     other.import_slot(&zone(), &folder, &by).await.unwrap();
     other.report(later).await.unwrap();
-    bench.desk.keep_zones(later).await.unwrap();
+    bench.authority.keep_zones(later).await.unwrap();
     assert_eq!(state(&bench, 2).await, SlotState::Active);
-    assert!(bench.desk.waiting().is_empty());
+    assert!(bench.authority.waiting().is_empty());
 }
 
 async fn a_signer_that_is_gone_is_not_waited_for(database: &Database) {
@@ -61,7 +65,7 @@ async fn a_signer_that_is_gone_is_not_waited_for(database: &Database) {
             }
         }
         bench
-            .desk
+            .authority
             .rollover(&zone(), &bench.by(bench.now))
             .await
             .unwrap();
@@ -74,7 +78,10 @@ async fn an_operator_is_told_who_would_be_left_behind(database: &Database) {
     let other = bench.other(database).await;
     other.report(bench.now).await.unwrap();
     let next = bench.import(bench.now).await;
-    let refusal = bench.desk.rollover(&zone(), &bench.by(bench.now)).await;
+    let refusal = bench
+        .authority
+        .rollover(&zone(), &bench.by(bench.now))
+        .await;
     let Err(Refusal::KeyNotEverywhere { nodes, .. }) = &refusal else {
         panic!("{refusal:?}");
     };
@@ -86,9 +93,9 @@ async fn nobody_is_waited_for_while_nothing_can_be_issued(database: &Database) {
     let bench = Bench::new(database).await;
     let other = bench.other(database).await;
     let late = bench.after(83 * DAY);
-    bench.desk.accept_clock(late);
+    bench.authority.accept_clock(late);
     other.report(late).await.unwrap();
     bench.import(late).await;
-    bench.desk.keep_zones(late).await.unwrap();
+    bench.authority.keep_zones(late).await.unwrap();
     assert_eq!(state(&bench, 2).await, SlotState::Active);
 }

@@ -156,7 +156,7 @@ mod tests {
     fn are_not_made_anew_for_a_database_that_has_seen_devices() {
         let data = tempfile::tempdir().unwrap();
         let error = Secrets::open(data.path(), false).unwrap_err();
-        let Error::Desk { source } = error else {
+        let Error::Authority { source } = error else {
             panic!("{error}")
         };
         assert!(matches!(source, Fault::MissingSecrets { .. }), "{source}");
@@ -171,7 +171,7 @@ mod tests {
             let whole = fs::read(&path).unwrap();
             fs::write(&path, &whole[1..]).unwrap();
             let error = Secrets::open(data.path(), true).unwrap_err();
-            let Error::Desk { source } = error else {
+            let Error::Authority { source } = error else {
                 panic!("{error}")
             };
             assert!(matches!(source, Fault::BadSecret { .. }), "{source}");

@@ -1,4 +1,4 @@
-//! What the desk takes from the configuration.
+//! What the authority takes from the configuration.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::manufacturers::Manufacturers;
 use crate::config::{Config, NameMode};
 use crate::error::Error;
 
-/// What the desk takes from the configuration.
+/// What the authority takes from the configuration.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) tenant: String,
