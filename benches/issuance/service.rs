@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use clap::ValueEnum as _;
 use dc_signer::authority::Authority;
+use dc_signer::authority::json::NewDevice;
 use dc_signer::config::{Config, Listen};
 use dc_signer::dev::Dev;
 use dc_signer::listener::{self, Identity};
-use dc_signer::protocol::NewDevice;
 use dc_signer::service::Service;
 use dc_signer::store::{Act, migrate};
 use dc_signer::telemetry::start_log;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use pki_types::UnixTime;
 
+use crate::authority::json::NewDevice;
 use crate::authority::{Authority, Refusal};
 use crate::clock;
 use crate::config::Config;
@@ -15,7 +16,6 @@ use crate::error::Error;
 use crate::files::{self, Access, NewFile};
 use crate::names::{self, Zone};
 use crate::operators::new_token;
-use crate::protocol::NewDevice;
 use crate::registry::{self, Forms, Operator, Role, Sha256, State};
 use crate::store::{self, Act, Filter, NewZone, Page};
 use crate::vendor::{self, TestRoot};

@@ -173,7 +173,8 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{EnrollRequest, NewDevice};
+    use crate::authority::json::NewDevice;
+    use crate::protocol::EnrollRequest;
 
     fn said<T: DeserializeOwned + std::fmt::Debug>(json: &str) -> String {
         parse::<T>(json.as_bytes())

@@ -32,10 +32,11 @@ pub use health::Readiness;
 pub use openapi::openapi_json;
 
 use crate::authority::Authority;
+use crate::authority::json::MAX_TIME;
 use crate::clock;
 use crate::config::{Config, MetricsAccess};
 use crate::listener::Validity;
-use crate::protocol::{Kind, MAX_TIME};
+use crate::protocol::Kind;
 use crate::store::{self, Act};
 use crate::telemetry::{Metrics, Shed};
 use limits::RateLimits;

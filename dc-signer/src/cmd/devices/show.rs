@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use dc_signer::authority::json;
 use dc_signer::human::{Moment, Span};
 use dc_signer::registry::Device;
 use dc_signer::store::History;
-use dc_signer::{Error, clock, protocol};
+use dc_signer::{Error, clock};
 use pki_types::UnixTime;
 use serde_json::json;
 
@@ -32,8 +33,8 @@ impl Args {
             let history = open.store.history(device.id, HISTORY).await?;
             match self.json {
                 true => print(&json!({
-                    "device": protocol::Device::from(&device),
-                    "history": protocol::DeviceHistory::from(&history),
+                    "device": json::Device::from(&device),
+                    "history": json::DeviceHistory::from(&history),
                 })),
                 false => print(&Shown {
                     device,
