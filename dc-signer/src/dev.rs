@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use pki_types::UnixTime;
 
+use crate::authority::json::NewDevice;
 use crate::authority::{Authority, Refusal};
 use crate::config::Config;
 use crate::error::Error;
 use crate::operators::new_token;
-use crate::protocol::NewDevice;
 use crate::registry::{self, Forms, Operator, Role, Sha256, State};
 use crate::store::{self, Act, Filter, NewZone, Page};
 use dc_pki::clock;

@@ -30,8 +30,6 @@ pub mod operators;
 pub mod owner;
 pub mod probe;
 #[cfg(feature = "service")]
-pub mod protocol;
-#[cfg(feature = "service")]
 pub mod registry;
 pub mod request;
 #[cfg(feature = "service")]

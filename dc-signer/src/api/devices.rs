@@ -11,12 +11,12 @@ use super::App;
 use super::access::{Manager, Viewer};
 use super::body::{Json, OptionalJson, Params};
 use super::problem::Refused;
-use crate::protocol::{
-    AddedDevice, Code, Device, DeviceHistory, DevicePage, Kind, NewDevice, Problem, Replace,
-    Replaced,
+use crate::authority::json::{
+    AddedDevice, Code, Device, DeviceHistory, DevicePage, NewDevice, Replace, Replaced,
 };
 use crate::registry::{Change, DeviceId};
 use crate::store::{Filter, Find, Page};
+use dc_protocol::Kind;
 
 /// Which devices.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -98,7 +98,7 @@ impl Wanted {
 #[utoipa::path(get, path = "/v1/admin/devices", tag = "operators", security(("token" = [])), params(Wanted),
     responses(
         (status = 200, body = DevicePage),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -115,7 +115,7 @@ pub(super) async fn list(
     responses(
         (status = 200, description = "It was known already", body = AddedDevice),
         (status = 201, description = "It is known now", body = AddedDevice),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn add(
     State(app): State<Arc<App>>,
@@ -137,7 +137,7 @@ pub(super) async fn add(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = Device),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn show(
     State(app): State<Arc<App>>,
@@ -155,7 +155,7 @@ pub(super) async fn show(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = DeviceHistory),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn history(
     State(app): State<Arc<App>>,
@@ -173,7 +173,7 @@ pub(super) async fn history(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = Device),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn suspend(
     State(app): State<Arc<App>>,
@@ -188,7 +188,7 @@ pub(super) async fn suspend(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = Device),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn resume(
     State(app): State<Arc<App>>,
@@ -203,7 +203,7 @@ pub(super) async fn resume(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = Device),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn retire(
     State(app): State<Arc<App>>,
@@ -218,7 +218,7 @@ pub(super) async fn retire(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = Device),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn clear_clone(
     State(app): State<Arc<App>>,
@@ -248,7 +248,7 @@ async fn change(
     params(("id" = String, Path, description = "The device's id")), request_body = Option<Replace>,
     responses(
         (status = 200, body = Replaced),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn replace(
     State(app): State<Arc<App>>,
@@ -267,7 +267,7 @@ pub(super) async fn replace(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = Code),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn code(
     State(app): State<Arc<App>>,

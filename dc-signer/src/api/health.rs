@@ -19,11 +19,11 @@ use crate::authority::Judgement;
 use crate::config::MetricsAccess;
 
 use crate::listener::Validity;
-use crate::protocol::Kind;
 use crate::store;
 use crate::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
 use crate::warning::Warning;
 use dc_pki::clock;
+use dc_protocol::Kind;
 
 /// Whether the service can work: only its own faults count, never how much there is to do, because a
 /// load balancer that takes a busy service away makes the others busier.
@@ -279,7 +279,7 @@ pub(super) async fn alive() -> Json<Status> {
 /// Whether the service can issue in all its zones; 503 says why not, and only for its own faults, never for load.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
     (status = 200, body = Status),
-    (status = "default", description = "A problem", body = crate::protocol::Problem, content_type = "application/problem+json"),
+    (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
 ))]
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Status>, Refused> {
     if app.readiness.should_ask() {
@@ -294,7 +294,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Status>, R
 /// The metrics, as OpenMetrics text.
 #[utoipa::path(get, path = "/metrics", tag = "health", security((), ("token" = [])), responses(
     (status = 200, body = String, content_type = "application/openmetrics-text"),
-    (status = "default", description = "A problem", body = crate::protocol::Problem, content_type = "application/problem+json"),
+    (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
 ))]
 pub(super) async fn metrics(
     State(app): State<Arc<App>>,

@@ -32,12 +32,13 @@ pub use health::Readiness;
 pub use openapi::openapi_json;
 
 use crate::authority::Authority;
+use crate::authority::json::MAX_TIME;
 use crate::config::{Config, MetricsAccess};
 use crate::listener::Validity;
-use crate::protocol::{Kind, MAX_TIME};
 use crate::store::{self, Act};
 use crate::telemetry::{Metrics, Shed};
 use dc_pki::clock;
+use dc_protocol::Kind;
 use limits::RateLimits;
 use problem::Refused;
 use refused::RefusedCounts;
@@ -142,8 +143,8 @@ pub type Stray = fn(&Request) -> Option<Response>;
 /// All routes, and pages for people beside them.
 pub fn router(app: Arc<App>, pages: Router<Arc<App>>, stray: Stray) -> Router {
     Router::new()
-        .route(crate::protocol::ENROLL, post(device::enroll))
-        .route(crate::protocol::RENEW, post(device::renew))
+        .route(dc_protocol::ENROLL, post(device::enroll))
+        .route(dc_protocol::RENEW, post(device::renew))
         .route("/v1/renewal-info/{zone}", get(public::renewal_info))
         .route("/v1/withdrawn/{zone}", get(public::withdrawn))
         .route("/v1/admin/devices", get(devices::list).post(devices::add))

@@ -11,15 +11,15 @@ use axum::response::{IntoResponse, Response};
 use super::App;
 use super::problem::Refused;
 use crate::authority::SignedList;
-use crate::protocol::{Problem, RenewalInfo};
 use dc_pki::clock;
+use dc_protocol::RenewalInfo;
 
 /// Whether a zone's devices should renew before their time.
 #[utoipa::path(get, path = "/v1/renewal-info/{zone}", tag = "public", security(()),
     params(("zone" = String, Path, description = "The zone")),
     responses(
-        (status = 200, body = RenewalInfo),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = ref("#/components/schemas/RenewalInfo")),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn renewal_info(
     State(app): State<Arc<App>>,
@@ -35,7 +35,7 @@ pub(super) async fn renewal_info(
     params(("zone" = String, Path, description = "The zone")),
     responses(
         (status = 200, body = SignedList),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn withdrawn(
     State(app): State<Arc<App>>,

@@ -3,9 +3,9 @@
 use super::problem::Refused;
 use crate::authority::Refusal;
 use crate::authority::policy::Denied;
-use crate::protocol::Kind;
 use crate::registry;
 use crate::store;
+use dc_protocol::Kind;
 
 impl From<store::Error> for Refused {
     fn from(error: store::Error) -> Self {

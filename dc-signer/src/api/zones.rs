@@ -11,16 +11,17 @@ use super::App;
 use super::access::{Admin, Viewer};
 use super::body::Json;
 use super::problem::Refused;
-use crate::protocol::{Kind, NewZone, Problem, PullRenewals, Zone, ZoneForms};
+use crate::authority::json::{NewZone, PullRenewals, Zone, ZoneForms};
 use crate::registry::Forms;
 use crate::store;
 use dc_pki::names;
+use dc_protocol::Kind;
 
 /// List the zones with their delegation certificates.
 #[utoipa::path(get, path = "/v1/admin/zones", tag = "operators", security(("token" = [])),
     responses(
         (status = 200, body = [Zone]),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -34,7 +35,7 @@ pub(super) async fn list(
 #[utoipa::path(post, path = "/v1/admin/zones", tag = "operators", security(("token" = [])), request_body = NewZone,
     responses(
         (status = 201, body = Zone),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn add(
     State(app): State<Arc<App>>,
@@ -57,7 +58,7 @@ pub(super) async fn add(
     params(("zone" = String, Path, description = "The zone")), request_body = ZoneForms,
     responses(
         (status = 200, body = Zone),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn forms(
     State(app): State<Arc<App>>,
@@ -77,7 +78,7 @@ pub(super) async fn forms(
     params(("zone" = String, Path, description = "The zone")),
     responses(
         (status = 200, body = Zone),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn rollover(
     State(app): State<Arc<App>>,
@@ -95,7 +96,7 @@ pub(super) async fn rollover(
     params(("zone" = String, Path, description = "The zone")), request_body = PullRenewals,
     responses(
         (status = 200, body = Zone),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn pull(
     State(app): State<Arc<App>>,

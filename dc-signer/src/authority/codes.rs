@@ -5,7 +5,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::{Authority, Refusal};
-use crate::protocol::Code;
+use crate::authority::json::Code;
 use crate::registry::{self, ActivationCode, DeviceId, PendingCode};
 use crate::store::{Act, Keep, Kept};
 

@@ -5,8 +5,9 @@ use dc_core::UniqueName;
 use super::codes::CodeMade;
 use super::delegations::View;
 use super::{Authority, Refusal};
+use crate::authority::json::{self, AddedDevice, Replace, Replaced};
 use crate::config::NameMode;
-use crate::protocol::{self, AddedDevice, Replace, Replaced};
+
 use crate::registry::{
     self, Change, Device, DeviceId, ExternalId, Manufactured, NameInput, Replacement, State,
 };
@@ -20,7 +21,7 @@ impl Authority {
     /// that is gets one. Lines are numbered from 1. Fails with [`Refusal::Store`]; then nothing is known about any of them.
     pub async fn add_devices(
         &self,
-        new: &[&protocol::NewDevice],
+        new: &[&json::NewDevice],
         by: &Act,
     ) -> Result<Vec<Result<AddedDevice, Refusal>>, Refusal> {
         let view = self.view(by.at).await?;
@@ -41,7 +42,7 @@ impl Authority {
         Ok(outcomes)
     }
 
-    fn parse(&self, view: &View, new: &protocol::NewDevice) -> Result<NewDevice, Refusal> {
+    fn parse(&self, view: &View, new: &json::NewDevice) -> Result<NewDevice, Refusal> {
         let external_id: ExternalId = new.external_id.parse()?;
         let given = new.zone.as_deref().map(Zone::parse).transpose();
         let given = given.map_err(|_| Refusal::Conflict(Conflict::Zone))?;

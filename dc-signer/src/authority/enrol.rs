@@ -7,13 +7,13 @@ use super::issue::{algorithms, by_device, check};
 use super::manufacturers::Made;
 use super::{Authority, Refusal};
 use crate::authority::policy::Denied;
-use crate::protocol::EnrollRequest;
 use crate::registry::{
     self, ActivationCode, Change, CodeRefusal, Device, ExternalId, Sha256, State,
 };
 use crate::store::{Find, Redeemed, Redemption};
 use dc_pki::device_csr as csr;
 use dc_pki::names::Zone;
+use dc_protocol::EnrollRequest;
 
 /// How a device gets in.
 enum Way {
@@ -35,7 +35,7 @@ struct Asking<'a> {
 impl Authority {
     /// Makes a device known by the key of its client certificate, `chain[0]`, which the handshake has shown that the
     /// caller holds, and issues its first credentials. Returns the JSON of
-    /// [`Credentials`](crate::protocol::Credentials).
+    /// [`Credentials`](dc_protocol::Credentials).
     ///
     /// With an activation code, that says which device it is; else an operator has said which device has
     /// this key; else a manufacturer's certificate says it. A device that has enrolled with this key gets credentials

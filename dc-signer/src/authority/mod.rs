@@ -15,6 +15,7 @@ mod guard;
 mod hardware;
 mod import;
 mod issue;
+pub mod json;
 mod manufacturers;
 mod missing;
 pub mod policy;

@@ -5,14 +5,14 @@ use pki_types::UnixTime;
 use super::issue::{algorithms, by_device, check};
 use super::{Authority, Refusal};
 use crate::authority::policy::Denied;
-use crate::protocol::RenewRequest;
 use crate::registry::{self, Change, Device, Sha256};
 use crate::store::{Find, Idempotency};
 use dc_pki::device_csr as csr;
+use dc_protocol::RenewRequest;
 
 impl Authority {
     /// Issues new credentials to the device with this enrolment key, which the handshake has shown that the caller holds.
-    /// Returns the JSON of [`Credentials`](crate::protocol::Credentials).
+    /// Returns the JSON of [`Credentials`](dc_protocol::Credentials).
     ///
     /// The same request with the same idempotency key gets the same bytes for an hour. Fails with
     /// [`Refusal`]; then nothing was issued.

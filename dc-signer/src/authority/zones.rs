@@ -8,11 +8,11 @@ use super::delegations::{Loaded, ZoneView};
 use super::issue::algorithms;
 use super::{Authority, Fault, Refusal, Step, replicas, rollover};
 use crate::error::Error;
-use crate::protocol::RenewalInfo;
 use crate::registry::{ManagedZone, Slot, SlotState};
 use crate::store::Act;
 use dc_pki::names::Zone;
 use dc_pki::{self, Unissued, Wanted};
+use dc_protocol::RenewalInfo;
 
 impl Authority {
     /// Issues from the zone's next delegation certificate from now on, whether or not it has soaked; the one before drains.

@@ -6,9 +6,10 @@ use clap::Subcommand;
 use dc_pki::human::Moment;
 use dc_pki::names::Zone;
 use dc_signer::authority::Import;
+use dc_signer::authority::json;
 use dc_signer::registry::{Forms, ManagedZone};
 use dc_signer::store::NewZone;
-use dc_signer::{Error, owner, protocol};
+use dc_signer::{Error, owner};
 
 use super::place::{Open, Place, act};
 use super::table::Table;
@@ -81,7 +82,7 @@ impl Args {
                 let zones = open.store.zones().await?;
                 match json {
                     true => {
-                        let zones: Vec<protocol::Zone> = zones.iter().map(Into::into).collect();
+                        let zones: Vec<json::Zone> = zones.iter().map(Into::into).collect();
                         print(&serde_json::json!(zones))
                     }
                     false => print(&table(&zones)),

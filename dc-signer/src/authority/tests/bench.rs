@@ -7,10 +7,10 @@ use std::time::Duration;
 use pki_types::UnixTime;
 use tempfile::TempDir;
 
+use crate::authority::json::{AddedDevice, NewDevice};
 use crate::authority::{Authority, Refusal};
 use crate::config::Config;
 
-use crate::protocol::{AddedDevice, NewDevice};
 use crate::registry::{Device, Forms};
 use crate::store::testing::Database;
 use crate::store::{Act, Find, NewZone, Store};

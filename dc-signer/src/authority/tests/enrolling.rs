@@ -5,8 +5,8 @@ use dc_core::Form;
 use super::bench::{Bench, zone};
 use super::device::{Cpe, csr, csr_of, forms};
 use crate::authority::Refusal;
+use crate::authority::json::NewDevice;
 use crate::authority::policy::Denied;
-use crate::protocol::NewDevice;
 use crate::registry::{self, Change, CodeRefusal, Forms, State};
 use crate::store::testing::{Database, on_both};
 

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use super::bench::Bench;
 use super::device::{Cpe, csr, renewal};
 use crate::authority::Refusal;
+use crate::authority::json::{NewDevice, Replace};
 use crate::authority::policy::Denied;
-use crate::protocol::{NewDevice, Replace};
 use crate::registry::{self, Forms, State};
 use crate::store::testing::{Database, on_both};
 

@@ -4,11 +4,11 @@ use super::bench::{Bench, zone};
 use super::device::{Cpe, delegation, renewal};
 use crate::authority::policy::Denied;
 use crate::authority::{Authority, Refusal};
-use crate::protocol::Credentials;
 use crate::registry::{self, Forms, Sha256, SlotState};
 use crate::store::NewSlot;
 use crate::store::testing::{Database, on_both};
 use dc_pki::names::Zone;
+use dc_protocol::Credentials;
 
 on_both! {
     nobody_is_refused_while_a_zone_moves_on_for_a_year,

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dc_pki::human::Moment;
+use dc_protocol::{Kind, Problem};
 use dc_signer::authority::Refusal;
-use dc_signer::protocol::{AddLine, AddedDevice, Kind, NewDevice, Problem, RefusedLine};
+use dc_signer::authority::json::{AddLine, AddedDevice, NewDevice, RefusedLine};
 use dc_signer::registry::Sha256;
 use dc_signer::{Error, owner};
 use indicatif::{ProgressBar, ProgressStyle};

@@ -3,8 +3,9 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use dc_protocol::{Kind, Problem};
 use dc_signer::Error;
-use dc_signer::protocol::{self, Kind, Problem};
+use dc_signer::authority::json;
 use dc_signer::registry::{Change, Device};
 use serde_json::json;
 
@@ -79,7 +80,7 @@ impl Several {
 
     fn show(&self, device: &Device) -> Result<(), Error> {
         match self.json {
-            true => print(&json!(protocol::Device::from(device))),
+            true => print(&json!(json::Device::from(device))),
             false => print(&format!(
                 "{} ({}) is {}",
                 device.external_id, device.name, device.state

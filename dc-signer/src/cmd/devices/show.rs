@@ -4,9 +4,10 @@ use std::fmt;
 
 use dc_pki::clock;
 use dc_pki::human::{Moment, Span};
+use dc_signer::Error;
+use dc_signer::authority::json;
 use dc_signer::registry::Device;
 use dc_signer::store::History;
-use dc_signer::{Error, protocol};
 use pki_types::UnixTime;
 use serde_json::json;
 
@@ -33,8 +34,8 @@ impl Args {
             let history = open.store.history(device.id, HISTORY).await?;
             match self.json {
                 true => print(&json!({
-                    "device": protocol::Device::from(&device),
-                    "history": protocol::DeviceHistory::from(&history),
+                    "device": json::Device::from(&device),
+                    "history": json::DeviceHistory::from(&history),
                 })),
                 false => print(&Shown {
                     device,

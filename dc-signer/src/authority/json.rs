@@ -1,4 +1,9 @@
-//! What operators send and get.
+//! Operators' requests and answers as JSON, for the API and the command line alike.
+//!
+//! Times are whole seconds since 1970-01-01T00:00:00Z, hashes are SHA-256 in lower-case hexadecimal. A field that this version
+//! does not know is refused, because one that is silently ignored is a typing error.
+
+mod registry;
 
 use std::fmt;
 
@@ -7,13 +12,12 @@ use serde::{Deserialize, Serialize};
 use dc_protocol::Problem;
 
 /// A device to be known before it first connects; one a line when many are added.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub struct NewDevice {
     /// What the operator knows it by: 1 to 128 printable ASCII characters, unique, no space at either
     /// end. Adding the same one again changes nothing and says so.
-    #[cfg_attr(feature = "service", schema(pattern = "^[!-~]([ -~]{0,126}[!-~])?$"))]
+    #[schema(pattern = "^[!-~]([ -~]{0,126}[!-~])?$")]
     pub external_id: String,
     /// The zone of its name, for life; may be left out when there is one zone only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,16 +27,16 @@ pub struct NewDevice {
     pub slot: u32,
     /// The manufacturer, as the configuration calls it, whose certificate it will enrol with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "service", schema(pattern = "^[!-~]{1,64}$"))]
+    #[schema(pattern = "^[!-~]{1,64}$")]
     pub manufacturer: Option<String>,
     /// The serial number in that certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "service", schema(pattern = "^[ -~]{1,128}$"))]
+    #[schema(pattern = "^[ -~]{1,128}$")]
     pub serial: Option<String>,
     /// The SHA-256 of its enrolment key's SubjectPublicKeyInfo, if that is known: then it needs not
     /// enrol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "service", schema(pattern = "^[0-9a-f]{64}$"))]
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     pub enrolment_key: Option<String>,
     /// Whether to make an activation code, which is in the answer and nowhere else. If the device has one that is good, that
     /// one stays, and none is made: `POST /v1/admin/devices/{id}/code` makes another in its place.
@@ -41,9 +45,8 @@ pub struct NewDevice {
 }
 
 /// One line of the answer to a bulk addition, in the order of the request's lines.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub enum AddLine {
     /// The device is known now.
     Added(AddedDevice),
@@ -52,8 +55,7 @@ pub enum AddLine {
 }
 
 /// A device that is known now.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AddedDevice {
     /// Which line of the request, from 1 on.
     pub line: usize,
@@ -77,18 +79,25 @@ pub struct AddedDevice {
 }
 
 /// A device that is not known, and why.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct RefusedLine {
     /// Which line of the request, from 1 on.
     pub line: usize,
     /// What is wrong with it.
+    #[schema(schema_with = problem)]
     pub problem: Problem,
 }
 
+/// Problems go to devices too, so their schema is kept with those of devices.
+fn problem() -> utoipa::openapi::Ref {
+    utoipa::openapi::schema::RefBuilder::new()
+        .ref_location_from_schema_name("Problem")
+        .description(Some("What is wrong with it."))
+        .build()
+}
+
 /// An activation code: good once, for a week.
-#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Code {
     /// The code. The service keeps only a keyed hash of it.
     pub code: String,
@@ -107,8 +116,7 @@ impl fmt::Debug for Code {
 }
 
 /// What the service knows of a device.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Device {
     /// Its id here.
     pub id: String,
@@ -150,8 +158,7 @@ pub struct Device {
 }
 
 /// The credential that a device holds.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct HeldCredential {
     /// The SHA-256 of the first credential.
     pub sha256: String,
@@ -164,8 +171,7 @@ pub struct HeldCredential {
 }
 
 /// Some of the devices, in the order of their external ids.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct DevicePage {
     /// The devices.
     pub devices: Vec<Device>,
@@ -174,8 +180,7 @@ pub struct DevicePage {
 }
 
 /// What happened to a device, newest first.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct DeviceHistory {
     /// What was issued to it, as long as that is kept.
     pub issued: Vec<IssuedCredential>,
@@ -184,8 +189,7 @@ pub struct DeviceHistory {
 }
 
 /// A credential that was issued.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct IssuedCredential {
     /// The SHA-256 of the credential.
     pub credential_sha256: String,
@@ -202,8 +206,7 @@ pub struct IssuedCredential {
 }
 
 /// Something that was done to a device.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct HistoryEntry {
     /// Its place in the audit log.
     pub seq: u64,
@@ -219,9 +222,8 @@ pub struct HistoryEntry {
 ///
 /// A name is one box's alone: as long as a credential of the box before is valid, the new one is refused with `name-held` and
 /// told from when on it gets its own, unless it gets a `new_name`, or the name `at_once`.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub struct Replace {
     /// Whether another customer has it now: then it gets a new name, and the old one is withdrawn.
     #[serde(default)]
@@ -229,7 +231,7 @@ pub struct Replace {
     /// The SHA-256 of the new box's enrolment key, if that is known: then it needs not enrol. The old one gets nothing from now
     /// on. Not together with `new_name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "service", schema(pattern = "^[0-9a-f]{64}$"))]
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     pub enrolment_key: Option<String>,
     /// The manufacturer whose certificate the new box enrols with; without it the new box has none that counts, and gets
     /// an activation code. Not together with `new_name` or `enrolment_key`.
@@ -247,8 +249,7 @@ pub struct Replace {
 }
 
 /// A device that was replaced.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Replaced {
     /// The device as it is now.
     pub device: Device,
@@ -264,12 +265,11 @@ pub struct Replaced {
 }
 
 /// A zone to issue names in.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub struct NewZone {
     /// The zone, such as `cpe.example.com`.
-    #[cfg_attr(feature = "service", schema(max_length = 226))]
+    #[schema(max_length = 226)]
     pub zone: String,
     /// Which forms it issues: `named`, `both` or `rfc9345`. The last two let every device pose as
     /// every other of the zone to clients that do not know the unique name, such as Firefox.
@@ -282,17 +282,15 @@ fn named() -> String {
 }
 
 /// Which forms a zone is to issue.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub struct ZoneForms {
     /// `named`, `both` or `rfc9345`.
     pub forms: String,
 }
 
 /// A zone with its delegation certificates.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Zone {
     /// The zone.
     pub zone: String,
@@ -305,8 +303,7 @@ pub struct Zone {
 }
 
 /// A delegation certificate of a zone.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Slot {
     /// Counts up from 1 in each zone.
     pub slot: u32,
@@ -321,12 +318,16 @@ pub struct Slot {
 }
 
 /// Asks a zone's devices to renew before their time.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "service", derive(utoipa::ToSchema))]
 pub struct PullRenewals {
     /// Those whose credential was issued before this; none takes it back.
     #[serde(default)]
-    #[cfg_attr(feature = "service", schema(maximum = 253402300799i64))]
+    #[schema(maximum = 253402300799i64)]
     pub issued_before: Option<u64>,
 }
+
+/// The last second of the year 9999, after which no certificate can end.
+pub const MAX_TIME: u64 = 253_402_300_799;
+/// The media type of one JSON value a line.
+pub const NDJSON: &str = "application/x-ndjson";
