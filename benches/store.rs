@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
-use dc_signer::names::{self, Zone};
+use dc_signer::names::{self, ZoneName};
 use dc_signer::registry::{DeviceId, Forms, Sha256};
 use dc_signer::store::{
     Act, Find, Idempotency, Issuance, Location, NewDevice, NewZone, Store, migrate, open,
@@ -125,8 +125,8 @@ fn by() -> Act {
     }
 }
 
-fn zone() -> Zone {
-    Zone::parse("cpe.example.com").unwrap()
+fn zone() -> ZoneName {
+    ZoneName::parse("cpe.example.com").unwrap()
 }
 
 fn key(number: u32) -> Sha256 {

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::desk::{Desk, Refusal};
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
-use crate::names::{self, Zone};
+use crate::names::{self, ZoneName};
 use crate::operators::new_token;
 use crate::protocol::NewDevice;
 use crate::registry::{self, Forms, Operator, Role, Sha256, State};
@@ -53,7 +53,7 @@ impl Dev {
 
     fn make(&self, now: UnixTime) -> Result<(), Error> {
         let root = TestRoot::generate(now)?;
-        let delegation = root.delegate(&Zone::parse(ZONE)?, now)?;
+        let delegation = root.delegate(&ZoneName::parse(ZONE)?, now)?;
         vendor::write(&self.folder.join(VENDOR), &root, &delegation)?;
         let server = root.certify_server(&names::parse("localhost")?, now)?;
         vendor::write_server(&self.folder.join("tls"), &server)?;
@@ -83,7 +83,7 @@ impl Dev {
             at: clock::now()?,
         };
         if store.zones().await?.is_empty() {
-            let zone = Zone::parse(ZONE)?;
+            let zone = ZoneName::parse(ZONE)?;
             store
                 .add_zone(
                     &NewZone {

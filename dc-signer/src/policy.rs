@@ -7,7 +7,7 @@ use pki_types::UnixTime;
 
 use crate::human::Moment;
 use crate::issuer::Wanted;
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::registry::{self, Device, DeviceId, Forms, ManagedZone, Sha256, Slot, State};
 
 /// A request for credentials, with all that is known about whom it came from.
@@ -28,7 +28,7 @@ pub struct Ask<'a> {
 #[must_use]
 pub struct Approved<'a> {
     device: DeviceId,
-    zone: &'a Zone,
+    zone: &'a ZoneName,
     slot: &'a Slot,
     wanted: Wanted,
     name: UniqueName<'static>,
@@ -99,7 +99,7 @@ impl<'a> Approved<'a> {
 
     /// The zone of its name.
     #[must_use]
-    pub fn zone(&self) -> &'a Zone {
+    pub fn zone(&self) -> &'a ZoneName {
         self.zone
     }
 
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn denies_a_device_of_another_zone() {
         let zone = ManagedZone {
-            zone: Zone::parse("other.example.com").unwrap(),
+            zone: ZoneName::parse("other.example.com").unwrap(),
             ..zone()
         };
         assert_eq!(denied(&active(), &zone, 1), Denied::OtherZone);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use dc_signer::human::Moment;
-use dc_signer::names::Zone;
+use dc_signer::names::ZoneName;
 #[cfg(feature = "service")]
 use dc_signer::owner::{self, Account};
 use dc_signer::vendor::{self, CERTIFICATE_LIFETIME, ROOT_LIFETIME, TestRoot};
@@ -29,7 +29,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        let zone = Zone::parse(&self.zone)?;
+        let zone = ZoneName::parse(&self.zone)?;
         let now = clock::now()?;
         let root = TestRoot::generate(now)?;
         let delegation = root.delegate(&zone, now)?;
@@ -51,7 +51,7 @@ impl Args {
 
 /// What was made.
 struct Made {
-    zone: Zone,
+    zone: ZoneName,
     folder: PathBuf,
     written: [PathBuf; 4],
     now: UnixTime,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use dc_core::UniqueName;
-use dc_signer::names::{self, Zone};
+use dc_signer::names::{self, ZoneName};
 use dc_signer::{Delegation, DeviceKey, Error, IdentityFolder, Wanted, Warning, clock, issue};
 use pki_types::SignatureVerificationAlgorithm;
 
@@ -132,7 +132,7 @@ impl Args {
         if let Some(name) = folder.unique_name()? {
             return Ok(name.clone());
         }
-        Zone::of(delegation.certificate())
+        ZoneName::of(delegation.certificate())
             .ok_or_else(|| Error::MissingZone {
                 path: delegation.chain_path().into(),
             })?

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use dc_signer::desk::Import;
 use dc_signer::human::Moment;
-use dc_signer::names::Zone;
+use dc_signer::names::ZoneName;
 use dc_signer::registry::{Forms, ManagedZone};
 use dc_signer::store::NewZone;
 use dc_signer::{Error, owner, protocol};
@@ -35,8 +35,8 @@ enum What {
 #[derive(Debug, clap::Args)]
 struct Add {
     /// The zone, such as cpe.example.com
-    #[arg(value_parser = Zone::parse)]
-    zone: Zone,
+    #[arg(value_parser = ZoneName::parse)]
+    zone: ZoneName,
     /// What its devices get: named, both or rfc9345. With the last two every device can pose as every other
     /// to clients that do not know the unique name
     #[arg(long, default_value = "named")]
@@ -60,8 +60,8 @@ struct List {
 #[derive(Debug, clap::Args)]
 struct Rollover {
     /// The zone
-    #[arg(value_parser = Zone::parse)]
-    zone: Zone,
+    #[arg(value_parser = ZoneName::parse)]
+    zone: ZoneName,
     /// A folder with the next delegation certificate's chain.pem and key.pem. It becomes active by itself 48 h after
     /// its notBefore, or at once when the active one has under 8 days left
     #[arg(long, value_name = "DIR")]
@@ -137,7 +137,7 @@ fn read(folder: &Path) -> Result<Import, Error> {
     Import::read(folder, now)
 }
 
-async fn import(open: &Open, zone: &Zone, import: Import) -> Result<(), Error> {
+async fn import(open: &Open, zone: &ZoneName, import: Import) -> Result<(), Error> {
     let imported = open.desk.take_slot(zone, import, &act()?).await?;
     warn(&imported.warnings);
     if imported.known {
@@ -149,7 +149,7 @@ async fn import(open: &Open, zone: &Zone, import: Import) -> Result<(), Error> {
     Ok(())
 }
 
-async fn show(open: &Open, zone: &Zone) -> Result<(), Error> {
+async fn show(open: &Open, zone: &ZoneName) -> Result<(), Error> {
     let mut zones = open.store.zones().await?;
     zones.retain(|managed| managed.zone == *zone);
     print(&table(&zones))

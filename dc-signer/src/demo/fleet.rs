@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::cannot;
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::vendor::{self, TestRoot};
 use crate::{Delegation, DeviceKey, IdentityFolder, Wanted, issue};
 
@@ -26,14 +26,14 @@ pub(super) struct Fleet {
     pub(super) now: UnixTime,
     pub(super) provider: Arc<CryptoProvider>,
     pub(super) root: TestRoot,
-    zone: Zone,
+    zone: ZoneName,
     pub(super) delegation: Delegation,
 }
 
 impl Fleet {
     pub(super) fn found(now: UnixTime) -> Result<Self, Error> {
         let folder = tempfile::tempdir().map_err(cannot("make a temporary folder"))?;
-        let zone = Zone::parse("cpe.example.com")?;
+        let zone = ZoneName::parse("cpe.example.com")?;
         let root = TestRoot::generate(now)?;
         let vendor = folder.path().join("vendor");
         vendor::write(&vendor, &root, &root.delegate(&zone, now)?)?;

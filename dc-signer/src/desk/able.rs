@@ -10,7 +10,7 @@ use super::guard::Clock;
 use super::rollover::{self, Step};
 use super::{Desk, Refusal};
 use crate::human::Moment;
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::policy;
 use crate::registry::{Slot, SlotState};
 
@@ -29,7 +29,7 @@ pub struct Judgement {
 #[derive(Debug)]
 pub struct ZoneJudgement {
     /// The zone.
-    pub zone: Zone,
+    pub zone: ZoneName,
     /// Why nothing can be issued, with what to do, if nothing can; the clock's fault is not repeated here.
     pub fault: Option<Refusal>,
     /// The slot that this process issues from as soon as it has moved on, if nothing can be issued before that.
@@ -42,7 +42,7 @@ pub struct ZoneJudgement {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeyJudgement {
     /// The zone.
-    pub zone: Zone,
+    pub zone: ZoneName,
     /// The certificate's slot.
     pub slot: u32,
     /// `next` or `active`.

@@ -19,7 +19,7 @@ use crate::delegation::{CHAIN, Delegation, KEY};
 use crate::error::Error;
 use crate::files;
 use crate::keys::Timing;
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::pem;
 use crate::registry::{self, ManagedZone, Sha256, SlotState};
 use crate::store::{self, Act, Store};
@@ -178,7 +178,7 @@ impl Delegations {
     }
 
     /// A key that is read signs and verifies one credential.
-    fn read_key(&self, zone: &Zone, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
+    fn read_key(&self, zone: &ZoneName, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
         let folder = self.folder(&certificate_sha256);
         let delegation = load(&folder)?;
         if Sha256::of(delegation.certificate().der()) != certificate_sha256 {
@@ -300,7 +300,7 @@ impl View {
     }
 
     /// Fails with [`UnknownZone`](registry::Error::UnknownZone).
-    pub(super) fn zone(&self, zone: &Zone) -> Result<&ZoneView, registry::Error> {
+    pub(super) fn zone(&self, zone: &ZoneName) -> Result<&ZoneView, registry::Error> {
         let found = self.zones.iter().find(|view| view.managed.zone == *zone);
         found.ok_or(registry::Error::UnknownZone)
     }

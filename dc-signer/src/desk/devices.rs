@@ -6,7 +6,7 @@ use super::codes::CodeMade;
 use super::delegations::View;
 use super::{Desk, Refusal};
 use crate::config::NameMode;
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::protocol::{self, AddedDevice, Replace, Replaced};
 use crate::registry::{
     self, Change, Device, DeviceId, ExternalId, Manufactured, NameInput, Replacement, State,
@@ -43,7 +43,7 @@ impl Desk {
 
     fn parse(&self, view: &View, new: &protocol::NewDevice) -> Result<NewDevice, Refusal> {
         let external_id: ExternalId = new.external_id.parse()?;
-        let given = new.zone.as_deref().map(Zone::parse).transpose();
+        let given = new.zone.as_deref().map(ZoneName::parse).transpose();
         let given = given.map_err(|_| Refusal::Conflict(Conflict::Zone))?;
         let zone = zone_or_only(view, given.as_ref())?;
         Ok(NewDevice {
@@ -125,7 +125,7 @@ impl Desk {
     pub(super) async fn add_made(
         &self,
         external_id: ExternalId,
-        zone: Option<&Zone>,
+        zone: Option<&ZoneName>,
         manufactured: &Manufactured,
         by: &Act,
     ) -> Result<(), Refusal> {
@@ -252,7 +252,7 @@ impl Desk {
 
     fn name(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         external_id: &ExternalId,
         slot: u32,
         epoch: u32,
@@ -288,7 +288,7 @@ fn merge<T>(good: Vec<Result<T, Refusal>>, bad: Vec<(usize, Refusal)>) -> Vec<Re
 }
 
 /// The zone that is meant: the one that is named, or else the only one.
-fn zone_or_only(view: &View, given: Option<&Zone>) -> Result<Zone, Refusal> {
+fn zone_or_only(view: &View, given: Option<&ZoneName>) -> Result<ZoneName, Refusal> {
     match (given, view.zones()) {
         (Some(zone), _) => Ok(zone.clone()),
         (None, [only]) => Ok(only.managed.zone.clone()),

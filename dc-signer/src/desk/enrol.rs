@@ -7,7 +7,7 @@ use super::issue::{algorithms, by_device, check};
 use super::manufacturers::Made;
 use super::{Desk, Refusal};
 use crate::csr;
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::policy::Denied;
 use crate::protocol::EnrollRequest;
 use crate::registry::{
@@ -204,7 +204,7 @@ impl Desk {
             return Err(Refusal::UnknownSerial);
         }
         let external_id: ExternalId = made.manufactured.serial.parse()?;
-        let zone: Option<&Zone> = made.zone.as_ref();
+        let zone: Option<&ZoneName> = made.zone.as_ref();
         self.add_made(external_id, zone, &made.manufactured, &by_device(now))
             .await?;
         let found = self.store.find_device(&find).await?;

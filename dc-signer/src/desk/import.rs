@@ -11,7 +11,7 @@ use super::{Desk, Refusal};
 use crate::delegation::{CHAIN, Delegation, KEY};
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
-use crate::names::{self, Zone};
+use crate::names::{self, ZoneName};
 use crate::registry::{self, Sha256, Slot};
 use crate::store::{Act, NewSlot};
 use crate::warning::Warning;
@@ -57,7 +57,7 @@ impl Desk {
     /// Fails as [`Import::read`] and [`Self::take_slot`] do.
     pub async fn import_slot(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         folder: &Path,
         by: &Act,
     ) -> Result<Imported, Refusal> {
@@ -74,7 +74,7 @@ impl Desk {
     /// [`SlotExists`](registry::Error::SlotExists); then nothing has changed.
     pub async fn take_slot(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         import: Import,
         by: &Act,
     ) -> Result<Imported, Refusal> {
@@ -122,7 +122,7 @@ fn is_here(folder: &Path, certificate_sha256: &Sha256) -> Result<bool, Error> {
 }
 
 /// What would go into the zone.
-fn check(zone: &Zone, delegation: &Delegation, now: UnixTime) -> Result<NewSlot, Refusal> {
+fn check(zone: &ZoneName, delegation: &Delegation, now: UnixTime) -> Result<NewSlot, Refusal> {
     let certificate = delegation.certificate();
     // The certificate covers every name of the zone if it covers one that nobody knows.
     let any = zone.fresh_name()?;
@@ -150,7 +150,7 @@ fn check(zone: &Zone, delegation: &Delegation, now: UnixTime) -> Result<NewSlot,
 
 /// Shows that the key signs, if the certificate has begun.
 fn try_once(
-    zone: &Zone,
+    zone: &ZoneName,
     delegation: Delegation,
     certificate_sha256: Sha256,
     now: UnixTime,

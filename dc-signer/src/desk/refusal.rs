@@ -7,7 +7,7 @@ use pki_types::UnixTime;
 use super::guard::Clock;
 use crate::csr::CsrError;
 use crate::error::Error;
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::policy::Denied;
 use crate::registry::{self, CodeRefusal};
 use crate::store::{self, Conflict};
@@ -42,7 +42,7 @@ pub enum Refusal {
     /// Other signers of this database cannot sign with the next delegation certificate yet.
     KeyNotEverywhere {
         /// The zone.
-        zone: Zone,
+        zone: ZoneName,
         /// The certificate's slot.
         slot: u32,
         /// Which signers.
@@ -51,7 +51,7 @@ pub enum Refusal {
     /// The key of the zone's active delegation certificate cannot be used on this machine.
     KeyNotHere {
         /// The zone.
-        zone: Zone,
+        zone: ZoneName,
         /// Why.
         why: String,
     },
@@ -63,7 +63,7 @@ pub enum Refusal {
     /// The zone has no other delegation certificate that could be used now.
     NoNextSlot {
         /// The zone.
-        zone: Zone,
+        zone: ZoneName,
     },
     /// A new device got a serial number without its manufacturer, or the other way round.
     SerialAlone,

@@ -112,7 +112,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::names::Zone;
+    use crate::names::ZoneName;
     use crate::registry::{Forms, Sha256};
 
     const NOW: u64 = 1_800_000_000;
@@ -135,7 +135,7 @@ mod tests {
 
     fn zone(slots: Vec<Slot>) -> ManagedZone {
         ManagedZone {
-            zone: Zone::parse("cpe.example.com").unwrap(),
+            zone: ZoneName::parse("cpe.example.com").unwrap(),
             forms: Forms::Named,
             renew_issued_before: None,
             withdrawn_sequence: 0,

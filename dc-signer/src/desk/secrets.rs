@@ -115,7 +115,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::names::Zone;
+    use crate::names::ZoneName;
     use crate::registry::NameInput;
 
     fn name(secrets: &Secrets) -> String {
@@ -125,7 +125,7 @@ mod tests {
             slot: 0,
             epoch: 0,
         };
-        let zone = Zone::parse("cpe.example.com").unwrap();
+        let zone = ZoneName::parse("cpe.example.com").unwrap();
         secrets.names.name(&zone, &input).unwrap().to_string()
     }
 

@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use super::Error;
 use crate::human::Span;
-use crate::names::Zone;
+use crate::names::ZoneName;
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -249,7 +249,7 @@ impl fmt::Display for Error {
             Self::ZoneTooLong { zone } => write!(
                 f,
                 "the zone {zone} leaves no room for names under it: use {} characters at most",
-                Zone::MAX_LEN
+                ZoneName::MAX_LEN
             ),
             Self::ZoneTooShort { zone } => write!(
                 f,

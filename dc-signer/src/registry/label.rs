@@ -7,7 +7,7 @@ use dc_core::UniqueName;
 use ring::hmac;
 
 use super::ExternalId;
-use crate::names::{self, Zone};
+use crate::names::{self, ZoneName};
 
 /// The key that names are derived with. Whoever has it can link names to external ids.
 pub struct NameKey(hmac::Key);
@@ -37,7 +37,7 @@ impl NameKey {
     /// Fails with [`crate::Error::BadName`] never in practice: a zone leaves room for the label.
     pub fn name(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         input: &NameInput<'_>,
     ) -> Result<UniqueName<'static>, crate::Error> {
         names::parse(&format!("{}.{zone}", self.label(input)))
@@ -101,7 +101,7 @@ mod tests {
     fn a_name_is_the_same_every_time_and_another_one_for_each_field() {
         let key = NameKey::new(&[1; 32]);
         let (id, other_id) = ("c-1".parse().unwrap(), "c-2".parse().unwrap());
-        let zone = Zone::parse("cpe.example.com").unwrap();
+        let zone = ZoneName::parse("cpe.example.com").unwrap();
         let base = input("default", &id);
         let name = |key: &NameKey, input| key.name(&zone, &input).unwrap();
         let first = name(&key, base);

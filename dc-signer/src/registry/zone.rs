@@ -7,7 +7,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::{Error, Sha256};
-use crate::names::Zone;
+use crate::names::ZoneName;
 
 /// Which forms of credentials a zone's devices get.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -52,7 +52,7 @@ impl FromStr for Forms {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ManagedZone {
     /// What all its names end in.
-    pub zone: Zone,
+    pub zone: ZoneName,
     /// What its devices get.
     pub forms: Forms,
     /// Devices whose credential was issued before this are to renew now, not when it is due.
@@ -221,7 +221,7 @@ mod tests {
 
     fn zone(slots: Vec<Slot>) -> ManagedZone {
         ManagedZone {
-            zone: Zone::parse("cpe.example.com").unwrap(),
+            zone: ZoneName::parse("cpe.example.com").unwrap(),
             forms: Forms::Named,
             renew_issued_before: None,
             withdrawn_sequence: 0,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use pki_types::UnixTime;
 
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::registry::{
     self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
     OperatorName, PendingCode, Record, Sha256, SlotState,
@@ -116,14 +116,14 @@ impl Store for Measured {
         self.measure("zones", self.store.zones()).await
     }
 
-    async fn set_forms(&self, zone: &Zone, forms: Forms, by: &Act) -> Result<(), Error> {
+    async fn set_forms(&self, zone: &ZoneName, forms: Forms, by: &Act) -> Result<(), Error> {
         self.measure("set_forms", self.store.set_forms(zone, forms, by))
             .await
     }
 
     async fn pull_renewals(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         issued_before: Option<UnixTime>,
         by: &Act,
     ) -> Result<(), Error> {
@@ -141,7 +141,7 @@ impl Store for Measured {
 
     async fn move_slot(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         number: u32,
         to: SlotState,
         by: &Act,
@@ -150,7 +150,7 @@ impl Store for Measured {
             .await
     }
 
-    async fn withdrawn(&self, zone: &Zone, now: UnixTime) -> Result<WithdrawnNames, Error> {
+    async fn withdrawn(&self, zone: &ZoneName, now: UnixTime) -> Result<WithdrawnNames, Error> {
         self.measure("withdrawn", self.store.withdrawn(zone, now))
             .await
     }

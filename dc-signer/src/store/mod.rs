@@ -10,7 +10,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use pki_types::UnixTime;
 
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::registry::{
     self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
     OperatorName, PendingCode, Record, Sha256, SlotState,
@@ -140,7 +140,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Changes which forms a zone's devices get.
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
-    async fn set_forms(&self, zone: &Zone, forms: Forms, by: &Act) -> Result<(), Error>;
+    async fn set_forms(&self, zone: &ZoneName, forms: Forms, by: &Act) -> Result<(), Error>;
 
     /// Asks the devices of a zone whose credential was issued before a time to renew now; `None`
     /// takes that back.
@@ -148,7 +148,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
     async fn pull_renewals(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         issued_before: Option<UnixTime>,
         by: &Act,
     ) -> Result<(), Error>;
@@ -165,7 +165,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`UnknownZone`](crate::registry::Error::UnknownZone).
     async fn move_slot(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         number: u32,
         to: SlotState,
         by: &Act,
@@ -174,7 +174,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The withdrawn names of a zone under which a credential may still live.
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
-    async fn withdrawn(&self, zone: &Zone, now: UnixTime) -> Result<WithdrawnNames, Error>;
+    async fn withdrawn(&self, zone: &ZoneName, now: UnixTime) -> Result<WithdrawnNames, Error>;
 
     // The fleet.
 

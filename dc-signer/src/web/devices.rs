@@ -16,7 +16,7 @@ use super::fault::{Fault, see_other};
 use super::page::{self, DevicePage, DevicesPage, Search};
 use super::parts::{Asked, At};
 use crate::clock;
-use crate::names::{self, Zone};
+use crate::names::{self, ZoneName};
 use crate::registry::{Device, DeviceId, Error, Sha256};
 use crate::store::{Filter, Find, Page};
 
@@ -55,7 +55,7 @@ fn given(text: &str) -> Option<&str> {
 }
 
 fn filter(search: &Search, now: UnixTime) -> Result<Filter, Error> {
-    let zone = search.zone.as_deref().map(Zone::parse).transpose();
+    let zone = search.zone.as_deref().map(ZoneName::parse).transpose();
     Ok(Filter {
         state: search.state,
         zone: zone.map_err(|_| Error::UnknownZone)?,

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dc_signer::agent::request::sha256;
-use dc_signer::names::{self, Zone};
+use dc_signer::names::{self, ZoneName};
 use dc_signer::protocol::{
     Credential, Credentials, EnrollRequest, Kind, Problem, RenewRequest, RenewalInfo,
 };
@@ -514,7 +514,7 @@ fn pem(label: &'static str, der: &[u8]) -> String {
 
 fn delegate(root: &TestRoot, folder: &Path, now: u64) -> Delegation {
     let certificate = root
-        .delegate(&Zone::parse(ZONE).unwrap(), unix(now))
+        .delegate(&ZoneName::parse(ZONE).unwrap(), unix(now))
         .unwrap();
     vendor::write(folder, root, &certificate).unwrap();
     Delegation::load(folder).unwrap()

@@ -4,7 +4,7 @@ use std::io::{BufWriter, IsTerminal, Write};
 use std::time::Duration;
 
 use dc_signer::human::Span;
-use dc_signer::names::Zone;
+use dc_signer::names::ZoneName;
 use dc_signer::registry::{Device, State};
 use dc_signer::store::{Filter, Page};
 use dc_signer::{Error, clock, protocol};
@@ -23,8 +23,8 @@ struct Which {
     #[arg(long)]
     state: Option<State>,
     /// Only those of this zone
-    #[arg(long, value_parser = Zone::parse)]
-    zone: Option<Zone>,
+    #[arg(long, value_parser = ZoneName::parse)]
+    zone: Option<ZoneName>,
     /// Only those whose external id begins so
     #[arg(long)]
     prefix: Option<String>,

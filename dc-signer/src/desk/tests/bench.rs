@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::config::Config;
 use crate::desk::{Desk, Refusal};
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::protocol::{AddedDevice, NewDevice};
 use crate::registry::{Device, Forms};
 use crate::store::testing::Database;
@@ -65,7 +65,7 @@ impl Bench {
     }
 
     pub(super) async fn add_zone(&self, zone: &str, forms: Forms) {
-        let zone = Zone::parse(zone).unwrap();
+        let zone = ZoneName::parse(zone).unwrap();
         let new = NewZone { zone, forms };
         self.store.add_zone(&new, &self.by(self.now)).await.unwrap();
         self.desk.keep_zones(self.now).await.unwrap();
@@ -82,7 +82,7 @@ impl Bench {
     }
 
     /// A vendor's folder with a certificate that was made at a time.
-    pub(super) fn vendor(&self, zone: &Zone, made: UnixTime) -> PathBuf {
+    pub(super) fn vendor(&self, zone: &ZoneName, made: UnixTime) -> PathBuf {
         let delegation = self.root.delegate(zone, made).unwrap();
         let folder = TempDir::new_in(self.folder.path()).unwrap().keep();
         vendor::write(&folder, &self.root, &delegation).unwrap();
@@ -127,8 +127,8 @@ impl Bench {
     }
 }
 
-pub(super) fn zone() -> Zone {
-    Zone::parse("cpe.example.com").unwrap()
+pub(super) fn zone() -> ZoneName {
+    ZoneName::parse("cpe.example.com").unwrap()
 }
 
 fn config(folder: &TempDir, settings: &str) -> Config {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bench::{Bench, zone};
 use super::device::Cpe;
 use crate::desk::{SignedList, WithdrawnList};
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::registry::Change;
 use crate::store::testing::{Database, on_both};
 
@@ -93,7 +93,7 @@ async fn all_who_ask_while_a_list_is_made_get_the_same(database: &Database) {
 
 async fn an_unknown_zone_has_no_list(database: &Database) {
     let bench = Bench::new(database).await;
-    let other = Zone::parse("other.example.com").unwrap();
+    let other = ZoneName::parse("other.example.com").unwrap();
     assert!(bench.desk.withdrawn(&other, bench.now).await.is_err());
     assert!(bench.desk.renewal_info(&other).await.is_err());
 }

@@ -15,7 +15,7 @@ use super::{
     Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report,
     Retention, ServerClock, Store, Tidied, WithdrawnNames, schema,
 };
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::registry::{
     self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
     OperatorName, PendingCode, Record, Sha256, SlotState,
@@ -198,7 +198,7 @@ impl<D: Database> Store for Engine<D> {
         zones::all(&mut self.database.snapshot().await?).await
     }
 
-    async fn set_forms(&self, zone: &Zone, forms: Forms, by: &Act) -> Result<(), Error> {
+    async fn set_forms(&self, zone: &ZoneName, forms: Forms, by: &Act) -> Result<(), Error> {
         let mut work = self.begin().await?;
         let set = zones::set_forms(&mut work, zone, forms, by).await;
         work.end(set).await
@@ -206,7 +206,7 @@ impl<D: Database> Store for Engine<D> {
 
     async fn pull_renewals(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         issued_before: Option<UnixTime>,
         by: &Act,
     ) -> Result<(), Error> {
@@ -223,7 +223,7 @@ impl<D: Database> Store for Engine<D> {
 
     async fn move_slot(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         number: u32,
         to: SlotState,
         by: &Act,
@@ -233,7 +233,7 @@ impl<D: Database> Store for Engine<D> {
         work.end(moved).await
     }
 
-    async fn withdrawn(&self, zone: &Zone, now: UnixTime) -> Result<WithdrawnNames, Error> {
+    async fn withdrawn(&self, zone: &ZoneName, now: UnixTime) -> Result<WithdrawnNames, Error> {
         // Whoever believes an older list believes names that were withdrawn.
         self.check_seen()?;
         withdrawn::list(&mut self.database.snapshot().await?, zone, now).await

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::registry::{self, Action, Device, DeviceId, Held, KeyUse, NameChange, Sha256};
 use crate::store::sql::{Batch, Kind, Row, Session, Value};
 use crate::store::{Answer, Error, Issuance, Recorded};
@@ -50,7 +50,7 @@ pub(super) async fn record<S: Session>(
 /// What else an issuance does to its device.
 struct Judged {
     key_use: KeyUse,
-    zone: Zone,
+    zone: ZoneName,
     /// That two boxes seem to use it, which nobody had noticed.
     flagged: bool,
     name: NameChange,

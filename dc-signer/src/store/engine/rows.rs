@@ -2,7 +2,7 @@
 
 use dc_core::UniqueName;
 
-use crate::names::{self, Zone};
+use crate::names::{self, ZoneName};
 use crate::registry::{
     Access, CodeId, Device, DeviceId, Entry, Held, Hold, Manufactured, NextKey, Operator,
     PendingCode, Record, Sha256, Shown, Slot,
@@ -34,8 +34,8 @@ pub(super) fn name(row: &impl Row, column: &'static str) -> Result<UniqueName<'s
     names::parse(&row.text(column)?).map_err(|_| corrupt(column))
 }
 
-pub(super) fn zone(row: &impl Row, column: &'static str) -> Result<Zone, Error> {
-    Zone::parse(&row.text(column)?).map_err(|_| corrupt(column))
+pub(super) fn zone(row: &impl Row, column: &'static str) -> Result<ZoneName, Error> {
+    ZoneName::parse(&row.text(column)?).map_err(|_| corrupt(column))
 }
 
 pub(super) fn device_id(row: &impl Row, column: &'static str) -> Result<DeviceId, Error> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::registry::{self, Device};
 use crate::store::sql::{Row, Session};
 use crate::store::{Error, Withdrawn, WithdrawnNames};
@@ -90,7 +90,7 @@ pub(super) async fn count<S: Session>(work: &mut Work<S>, zone: &str) -> Result<
 
 pub(super) async fn list<S: Session>(
     session: &mut S,
-    zone: &Zone,
+    zone: &ZoneName,
     now: UnixTime,
 ) -> Result<WithdrawnNames, Error> {
     let zone = zone.to_string();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pki_types::UnixTime;
 
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::registry::{self, Action, Forms, ManagedZone, Slot, SlotState};
 use crate::store::sql::{Row, Session, Value};
 use crate::store::{Act, Error, NewSlot, NewZone};
@@ -45,7 +45,7 @@ pub(super) async fn all<S: Session>(session: &mut S) -> Result<Vec<ManagedZone>,
     zones.iter().map(with_slots).collect()
 }
 
-async fn load<S: Session>(session: &mut S, zone: &Zone) -> Result<Option<ManagedZone>, Error> {
+async fn load<S: Session>(session: &mut S, zone: &ZoneName) -> Result<Option<ManagedZone>, Error> {
     let name: Value = zone.to_string().as_str().into();
     let sql = format!("SELECT {} FROM zones WHERE zone = $1", rows::ZONE);
     let Some(row) = session.fetch_one(sql, vec![name.clone()]).await? else {
@@ -71,7 +71,7 @@ fn managed(row: &impl Row) -> Result<ManagedZone, Error> {
 
 pub(super) async fn set_forms<S: Session>(
     work: &mut Work<S>,
-    zone: &Zone,
+    zone: &ZoneName,
     forms: Forms,
     by: &Act,
 ) -> Result<(), Error> {
@@ -81,7 +81,7 @@ pub(super) async fn set_forms<S: Session>(
 
 pub(super) async fn pull_renewals<S: Session>(
     work: &mut Work<S>,
-    zone: &Zone,
+    zone: &ZoneName,
     issued_before: Option<UnixTime>,
     by: &Act,
 ) -> Result<(), Error> {
@@ -91,7 +91,7 @@ pub(super) async fn pull_renewals<S: Session>(
 
 async fn set<S: Session>(
     work: &mut Work<S>,
-    zone: &Zone,
+    zone: &ZoneName,
     sql: &'static str,
     value: Value,
     by: &Act,
@@ -143,7 +143,7 @@ pub(super) async fn import_slot<S: Session>(
 
 pub(super) async fn move_slot<S: Session>(
     work: &mut Work<S>,
-    zone: &Zone,
+    zone: &ZoneName,
     number: u32,
     to: SlotState,
     by: &Act,
@@ -167,7 +167,7 @@ pub(super) async fn move_slot<S: Session>(
     Ok(managed)
 }
 
-fn log_slot<S: Session>(work: &mut Work<S>, zone: &Zone, slot: &Slot, by: &Act) {
+fn log_slot<S: Session>(work: &mut Work<S>, zone: &ZoneName, slot: &Slot, by: &Act) {
     let action = match slot.state {
         SlotState::Next => Action::ImportSlot,
         SlotState::Active => Action::ActivateSlot,
@@ -181,7 +181,7 @@ fn log_slot<S: Session>(work: &mut Work<S>, zone: &Zone, slot: &Slot, by: &Act) 
     work.log(entry);
 }
 
-fn log<S: Session>(work: &mut Work<S>, action: Action, zone: &Zone, by: &Act) {
+fn log<S: Session>(work: &mut Work<S>, action: Action, zone: &ZoneName, by: &Act) {
     let mut entry = work.entry(action, by);
     entry.zone = Some(zone.to_string());
     work.log(entry);

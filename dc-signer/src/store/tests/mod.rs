@@ -43,8 +43,8 @@ fn key(text: &str) -> Sha256 {
     Sha256::of(text.as_bytes())
 }
 
-fn zone() -> Zone {
-    Zone::parse("cpe.example.com").unwrap()
+fn zone() -> ZoneName {
+    ZoneName::parse("cpe.example.com").unwrap()
 }
 
 /// A device whose names and ids all come from its number.

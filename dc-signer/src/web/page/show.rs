@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use pki_types::UnixTime;
 
 use crate::human::{Moment, Span};
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::registry::{Sha256, State};
 use crate::store::Fleet;
 
@@ -69,7 +69,7 @@ pub(super) fn name(name: &UniqueName<'_>) -> Markup {
 }
 
 /// A zone, which may be broken behind its dots.
-pub(super) fn zone(zone: &Zone) -> Markup {
+pub(super) fn zone(zone: &ZoneName) -> Markup {
     html! { span.name { @for part in zone.to_string().split_inclusive('.') { (part) wbr; } } }
 }
 

@@ -1,7 +1,7 @@
 //! What pages are tested with.
 
 use super::Who;
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::registry::testing::{at, key};
 use crate::registry::{Device, Forms, Held, ManagedZone, Role, Slot, SlotState, State};
 use crate::store::{Fleet, ZoneCount};
@@ -34,7 +34,7 @@ pub(super) fn device() -> Device {
 
 pub(super) fn zone(slots: Vec<Slot>) -> ManagedZone {
     ManagedZone {
-        zone: Zone::parse("cpe.example.com").unwrap(),
+        zone: ZoneName::parse("cpe.example.com").unwrap(),
         forms: Forms::Named,
         renew_issued_before: None,
         withdrawn_sequence: 0,

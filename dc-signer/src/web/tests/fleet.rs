@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use crate::names::{self, Zone};
+use crate::names::{self, ZoneName};
 use crate::registry::{
     Access, Change, Device, DeviceId, Forms, Manufactured, Operator, Role, Sha256, SlotState,
 };
@@ -172,7 +172,7 @@ fn new_device(number: u32, external_id: &str, zone: &str, enrolled: bool) -> New
     NewDevice {
         id,
         external_id: external_id.parse().unwrap(),
-        zone: Zone::parse(zone).unwrap(),
+        zone: ZoneName::parse(zone).unwrap(),
         name: names::parse(&format!("{id}.{zone}")).unwrap(),
         slot: number % 2,
         epoch: 0,
@@ -183,7 +183,7 @@ fn new_device(number: u32, external_id: &str, zone: &str, enrolled: bool) -> New
 
 /// A zone whose slots are in these states and have so many days left.
 async fn zone(store: &dyn Store, name: &str, slots: &[(SlotState, u64)], now: UnixTime) {
-    let zone = Zone::parse(name).unwrap();
+    let zone = ZoneName::parse(name).unwrap();
     let (new, by) = (
         NewZone {
             zone: zone.clone(),
