@@ -6,7 +6,7 @@ use clap::Subcommand;
 use dc_signer::desk::Import;
 use dc_signer::human::Moment;
 use dc_signer::names::ZoneName;
-use dc_signer::registry::{Forms, ManagedZone};
+use dc_signer::registry::{Forms, Zone};
 use dc_signer::store::NewZone;
 use dc_signer::{Error, owner, protocol};
 
@@ -155,7 +155,7 @@ async fn show(open: &Open, zone: &ZoneName) -> Result<(), Error> {
     print(&table(&zones))
 }
 
-fn table(zones: &[ManagedZone]) -> Table<6> {
+fn table(zones: &[Zone]) -> Table<6> {
     let mut table = Table::new(["ZONE", "FORMS", "SLOT", "STATE", "BEGINS", "ENDS"]);
     for managed in zones {
         let (zone, forms) = (managed.zone.to_string(), managed.forms.as_str().to_owned());

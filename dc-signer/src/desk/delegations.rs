@@ -21,7 +21,7 @@ use crate::files;
 use crate::keys::Timing;
 use crate::names::ZoneName;
 use crate::pem;
-use crate::registry::{self, ManagedZone, Sha256, SlotState};
+use crate::registry::{self, Sha256, SlotState, Zone};
 use crate::store::{self, Act, Store};
 
 /// All zones with their keys.
@@ -46,7 +46,7 @@ pub(super) struct View {
 /// A zone with the keys of its slots.
 #[derive(Debug)]
 pub(super) struct ZoneView {
-    pub(super) managed: ManagedZone,
+    pub(super) managed: Zone,
     loaded: Vec<Arc<Loaded>>,
     missing: Vec<Missing>,
 }
@@ -150,7 +150,7 @@ impl Delegations {
     }
 
     /// Loads the keys that are not loaded yet.
-    fn load(&self, zones: Vec<ManagedZone>) -> View {
+    fn load(&self, zones: Vec<Zone>) -> View {
         let old = self.view.load();
         let zones = zones.into_iter().map(|managed| {
             let (mut loaded, mut missing) = (Vec::new(), Vec::new());

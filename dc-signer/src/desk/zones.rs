@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::issuer::{self, Unissued, Wanted};
 use crate::names::ZoneName;
 use crate::protocol::RenewalInfo;
-use crate::registry::{ManagedZone, Slot, SlotState};
+use crate::registry::{Slot, SlotState, Zone};
 use crate::store::Act;
 
 impl Desk {
@@ -20,7 +20,7 @@ impl Desk {
     /// Of several it takes the one that lasts longest. Waits some seconds for signers that have just got its key. Fails with
     /// [`Refusal::NoNextSlot`] if none has begun, has eight days left and has its key on this machine, with
     /// [`Refusal::KeyNotEverywhere`], and as [`Store::move_slot`](crate::store::Store::move_slot) does.
-    pub async fn rollover(&self, zone: &ZoneName, by: &Act) -> Result<ManagedZone, Refusal> {
+    pub async fn rollover(&self, zone: &ZoneName, by: &Act) -> Result<Zone, Refusal> {
         let view = self.delegations.refresh(&*self.store).await?;
         let found = view.zone(zone)?;
         let here = |slot: &Slot| found.loaded(&slot.certificate_sha256).is_some();

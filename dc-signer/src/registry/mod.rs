@@ -30,4 +30,4 @@ pub use label::{NameInput, NameKey};
 pub use operator::{Access, Operator, OperatorName, Role};
 pub use record::{Action, Entry, Head, Record};
 pub use shown::Shown;
-pub use zone::{Forms, ManagedZone, Slot, SlotState};
+pub use zone::{Forms, Slot, SlotState, Zone};

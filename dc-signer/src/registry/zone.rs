@@ -50,7 +50,7 @@ impl FromStr for Forms {
 
 /// A zone that the signer issues under.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ManagedZone {
+pub struct Zone {
     /// What all its names end in.
     pub zone: ZoneName,
     /// What its devices get.
@@ -140,7 +140,7 @@ impl Slot {
     }
 }
 
-impl ManagedZone {
+impl Zone {
     /// The slot that new credentials are signed with.
     #[must_use]
     pub fn active(&self) -> Option<&Slot> {
@@ -219,8 +219,8 @@ mod tests {
         }
     }
 
-    fn zone(slots: Vec<Slot>) -> ManagedZone {
-        ManagedZone {
+    fn zone(slots: Vec<Slot>) -> Zone {
+        Zone {
             zone: ZoneName::parse("cpe.example.com").unwrap(),
             forms: Forms::Named,
             renew_issued_before: None,

@@ -11,7 +11,7 @@ use crate::api::App;
 use crate::clock;
 use crate::config::Retention;
 use crate::desk::Desk;
-use crate::registry::{ManagedZone, Sha256, SlotState, State};
+use crate::registry::{Sha256, SlotState, State, Zone};
 use crate::store::{self, Fleet, Store};
 use crate::telemetry::{self, Metrics, SlotExpiry};
 
@@ -204,7 +204,7 @@ fn seconds(seconds: i64) -> f64 {
     seconds as f64
 }
 
-fn slots(zones: &[ManagedZone]) -> Vec<SlotExpiry> {
+fn slots(zones: &[Zone]) -> Vec<SlotExpiry> {
     let mut found = Vec::new();
     for zone in zones {
         let used = zone

@@ -9,8 +9,8 @@ use pki_types::UnixTime;
 
 use crate::names::ZoneName;
 use crate::registry::{
-    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
-    OperatorName, PendingCode, Record, Sha256, SlotState,
+    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, Operator, OperatorName,
+    PendingCode, Record, Sha256, SlotState, Zone,
 };
 use crate::store::{
     Act, Added, Answer, BroughtUp, Error, Filter, Find, Fleet, History, Issuance, Keep, Kept,
@@ -112,7 +112,7 @@ impl Store for Measured {
             .await
     }
 
-    async fn zones(&self) -> Result<Vec<ManagedZone>, Error> {
+    async fn zones(&self) -> Result<Vec<Zone>, Error> {
         self.measure("zones", self.store.zones()).await
     }
 
@@ -145,7 +145,7 @@ impl Store for Measured {
         number: u32,
         to: SlotState,
         by: &Act,
-    ) -> Result<ManagedZone, Error> {
+    ) -> Result<Zone, Error> {
         self.measure("move_slot", self.store.move_slot(zone, number, to, by))
             .await
     }

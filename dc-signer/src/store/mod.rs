@@ -12,8 +12,8 @@ use pki_types::UnixTime;
 
 use crate::names::ZoneName;
 use crate::registry::{
-    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
-    OperatorName, PendingCode, Record, Sha256, SlotState,
+    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, Operator, OperatorName,
+    PendingCode, Record, Sha256, SlotState, Zone,
 };
 
 mod engine;
@@ -135,7 +135,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn add_zone(&self, zone: &NewZone, by: &Act) -> Result<(), Error>;
 
     /// All zones with their slots, by name.
-    async fn zones(&self) -> Result<Vec<ManagedZone>, Error>;
+    async fn zones(&self) -> Result<Vec<Zone>, Error>;
 
     /// Changes which forms a zone's devices get.
     ///
@@ -159,7 +159,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`SlotExists`](crate::registry::Error::SlotExists).
     async fn import_slot(&self, slot: &NewSlot, by: &Act) -> Result<u32, Error>;
 
-    /// Moves a slot on, as [`ManagedZone::move_slot`] does, and says how the zone is now.
+    /// Moves a slot on, as [`Zone::move_slot`] does, and says how the zone is now.
     ///
     /// Replicas that ask at the same time get the same answer. Fails as `move_slot` does, and with
     /// [`UnknownZone`](crate::registry::Error::UnknownZone).
@@ -169,7 +169,7 @@ pub trait Store: fmt::Debug + Send + Sync {
         number: u32,
         to: SlotState,
         by: &Act,
-    ) -> Result<ManagedZone, Error>;
+    ) -> Result<Zone, Error>;
 
     /// The withdrawn names of a zone under which a credential may still live.
     ///

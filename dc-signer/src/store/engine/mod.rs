@@ -17,8 +17,8 @@ use super::{
 };
 use crate::names::ZoneName;
 use crate::registry::{
-    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
-    OperatorName, PendingCode, Record, Sha256, SlotState,
+    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, Operator, OperatorName,
+    PendingCode, Record, Sha256, SlotState, Zone,
 };
 
 mod add;
@@ -194,7 +194,7 @@ impl<D: Database> Store for Engine<D> {
         work.end(added).await
     }
 
-    async fn zones(&self) -> Result<Vec<ManagedZone>, Error> {
+    async fn zones(&self) -> Result<Vec<Zone>, Error> {
         zones::all(&mut self.database.snapshot().await?).await
     }
 
@@ -227,7 +227,7 @@ impl<D: Database> Store for Engine<D> {
         number: u32,
         to: SlotState,
         by: &Act,
-    ) -> Result<ManagedZone, Error> {
+    ) -> Result<Zone, Error> {
         let mut work = self.begin().await?;
         let moved = zones::move_slot(&mut work, zone, number, to, by).await;
         work.end(moved).await

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pki_types::UnixTime;
 
 use crate::names::ZoneName;
-use crate::registry::{self, Action, Forms, ManagedZone, Slot, SlotState};
+use crate::registry::{self, Action, Forms, Slot, SlotState, Zone};
 use crate::store::sql::{Row, Session, Value};
 use crate::store::{Act, Error, NewSlot, NewZone};
 
@@ -28,7 +28,7 @@ pub(super) async fn add<S: Session>(
     Ok(())
 }
 
-pub(super) async fn all<S: Session>(session: &mut S) -> Result<Vec<ManagedZone>, Error> {
+pub(super) async fn all<S: Session>(session: &mut S) -> Result<Vec<Zone>, Error> {
     let sql = format!("SELECT {} FROM zones ORDER BY zone", rows::ZONE);
     let zones = session.fetch(sql, Vec::new()).await?;
     let mut slots: BTreeMap<String, Vec<Slot>> = BTreeMap::new();
@@ -45,7 +45,7 @@ pub(super) async fn all<S: Session>(session: &mut S) -> Result<Vec<ManagedZone>,
     zones.iter().map(with_slots).collect()
 }
 
-async fn load<S: Session>(session: &mut S, zone: &ZoneName) -> Result<Option<ManagedZone>, Error> {
+async fn load<S: Session>(session: &mut S, zone: &ZoneName) -> Result<Option<Zone>, Error> {
     let name: Value = zone.to_string().as_str().into();
     let sql = format!("SELECT {} FROM zones WHERE zone = $1", rows::ZONE);
     let Some(row) = session.fetch_one(sql, vec![name.clone()]).await? else {
@@ -59,8 +59,8 @@ async fn load<S: Session>(session: &mut S, zone: &ZoneName) -> Result<Option<Man
     Ok(Some(zone))
 }
 
-fn managed(row: &impl Row) -> Result<ManagedZone, Error> {
-    Ok(ManagedZone {
+fn managed(row: &impl Row) -> Result<Zone, Error> {
+    Ok(Zone {
         zone: rows::zone(row, "zone")?,
         forms: row.parse("forms")?,
         renew_issued_before: row.maybe_time("renew_issued_before")?,
@@ -147,7 +147,7 @@ pub(super) async fn move_slot<S: Session>(
     number: u32,
     to: SlotState,
     by: &Act,
-) -> Result<ManagedZone, Error> {
+) -> Result<Zone, Error> {
     let found = load(&mut work.session, zone).await?;
     let mut managed = found.ok_or(registry::Error::UnknownZone)?;
     let mut changed = managed.move_slot(number, to, by.at)?;

@@ -3,7 +3,7 @@
 use super::Who;
 use crate::names::ZoneName;
 use crate::registry::testing::{at, key};
-use crate::registry::{Device, Forms, Held, ManagedZone, Role, Slot, SlotState, State};
+use crate::registry::{Device, Forms, Held, Role, Slot, SlotState, State, Zone};
 use crate::store::{Fleet, ZoneCount};
 
 /// In 2026.
@@ -32,8 +32,8 @@ pub(super) fn device() -> Device {
     }
 }
 
-pub(super) fn zone(slots: Vec<Slot>) -> ManagedZone {
-    ManagedZone {
+pub(super) fn zone(slots: Vec<Slot>) -> Zone {
+    Zone {
         zone: ZoneName::parse("cpe.example.com").unwrap(),
         forms: Forms::Named,
         renew_issued_before: None,
