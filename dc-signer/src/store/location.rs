@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::engine::Engine;
+use super::operations::Engine;
 use super::postgres::Postgres;
 use super::schema::{self, Schema};
 use super::seen::Seen;

@@ -16,7 +16,7 @@ use crate::registry::{
     PendingCode, Record, Sha256, SlotState, Zone,
 };
 
-mod engine;
+mod operations;
 mod error;
 mod in_use;
 mod location;
