@@ -86,7 +86,7 @@ impl Delegations {
     /// Fails with [`Refusal::Store`] if the database has not answered for a minute.
     pub(super) async fn current(
         &self,
-        store: &dyn Store,
+        store: &Store,
         now: Option<UnixTime>,
     ) -> Result<Arc<View>, Refusal> {
         let view = self.view.load_full();
@@ -110,7 +110,7 @@ impl Delegations {
     /// Reads the zones now; moves no slot.
     ///
     /// Fails as the store does.
-    pub(super) async fn refresh(&self, store: &dyn Store) -> Result<Arc<View>, store::Error> {
+    pub(super) async fn refresh(&self, store: &Store) -> Result<Arc<View>, store::Error> {
         let _mine = self.refreshing.lock().await;
         self.read(store, None).await
     }
@@ -120,18 +120,14 @@ impl Delegations {
     /// Fails as the store does.
     pub(super) async fn keep(
         &self,
-        store: &dyn Store,
+        store: &Store,
         now: UnixTime,
     ) -> Result<Arc<View>, store::Error> {
         let _mine = self.refreshing.lock().await;
         self.read(store, Some(now)).await
     }
 
-    async fn read(
-        &self,
-        store: &dyn Store,
-        now: Option<UnixTime>,
-    ) -> Result<Arc<View>, store::Error> {
+    async fn read(&self, store: &Store, now: Option<UnixTime>) -> Result<Arc<View>, store::Error> {
         let mut view = self.load(store.zones().await?);
         let moved = match now {
             Some(now) => self.move_on(store, &view, now).await?,
@@ -222,7 +218,7 @@ impl Delegations {
     /// Moves on what is due, as far as the other signers can follow.
     async fn move_on(
         &self,
-        store: &dyn Store,
+        store: &Store,
         view: &View,
         now: UnixTime,
     ) -> Result<Moved, store::Error> {

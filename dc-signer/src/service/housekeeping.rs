@@ -18,7 +18,7 @@ use crate::telemetry::{self, Metrics, SlotExpiry};
 /// The work beside the requests. Nothing of it stops the service when it fails.
 #[derive(Debug)]
 pub(super) struct Housekeeping {
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<Store>,
     pub(super) app: Arc<App>,
     pub(super) desk: Arc<Desk>,
     pub(super) metrics: Arc<Metrics>,

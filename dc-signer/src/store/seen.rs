@@ -54,7 +54,7 @@ pub fn seen_in(folder: &Path) -> Result<Option<Head>, Error> {
 /// Checks that a database is no older copy than the one of which a data folder knows.
 ///
 /// Fails with [`Error::OlderThanSeen`], and as [`seen_in`] does.
-pub async fn check_newest(folder: &Path, store: &dyn Store) -> Result<(), Error> {
+pub async fn check_newest(folder: &Path, store: &Store) -> Result<(), Error> {
     let Some(known) = seen_in(folder)?.filter(|known| *known != Head::EMPTY) else {
         return Ok(());
     };

@@ -19,7 +19,7 @@ use crate::vendor::{self, TestRoot};
 /// A signer over a database, with a data folder of its own.
 pub(super) struct Bench {
     pub(super) desk: Desk,
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<Store>,
     pub(super) config: Config,
     /// When the test begins.
     pub(super) now: UnixTime,

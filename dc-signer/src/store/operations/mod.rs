@@ -1,25 +1,14 @@
-//! The store over any database that speaks SQL: what each operation does, once for all of them.
+//! The operations, each with its statements, and the store that runs and times them.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use pki_types::UnixTime;
-
+use super::connection::{Database, Session};
 use super::seen::Seen;
-use super::sql::{Database, Session};
-use super::{
-    Act, Added, Answer, BroughtUp, Error, Filter, Find, Fleet, History, Issuance, Keep, Kept,
-    Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report,
-    Retention, ServerClock, Store, Tidied, WithdrawnNames, schema,
-};
-use crate::names::ZoneName;
-use crate::registry::{
-    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, Operator, OperatorName,
-    PendingCode, Record, Sha256, SlotState, Zone,
-};
+use super::{Error, Issuance, Recorded, schema};
+use crate::registry::{Device, Head, Sha256};
 
 mod add;
 mod audit;
@@ -28,7 +17,6 @@ mod devices;
 mod fleet;
 mod group;
 mod issues;
-mod known;
 mod lost;
 mod older;
 mod operators;
@@ -38,45 +26,154 @@ mod replay;
 mod replicas;
 mod room;
 mod rows;
+mod shared;
 mod withdrawn;
 mod work;
 mod zones;
 
 use queue::Queue;
+use shared::Shared;
 use work::Work;
 
-/// The store over one kind of database.
+/// Is told how long each operation of a [`Store`] took, by the name of its method.
+pub trait Observer: std::fmt::Debug + Send + Sync {
+    /// An operation has ended, in whatever way.
+    fn done(&self, operation: &'static str, took: Duration);
+}
+
+/// The signer's database.
+///
+/// Every call fails with [`Error::Unavailable`] or [`Error::CannotWrite`] if the database cannot do
+/// its work now, which a later call may find mended, and with [`Error::Database`] or
+/// [`Error::Corrupt`] if it holds what this version did not write. What the domain forbids is
+/// [`Error::Refused`]; then nothing was changed.
 #[derive(Debug)]
-pub(super) struct Engine<D: Database> {
-    database: Arc<D>,
-    /// How the audit log calls this signer.
-    node: Arc<str>,
-    /// How far the log has been, for whoever keeps that.
-    seen: Option<Arc<Seen>>,
+pub struct Store {
+    shared: Arc<Shared>,
     /// Records credentials.
     recorder: Queue<Issuance, Recorded>,
     /// Finds devices by their enrolment keys.
     finder: Queue<Sha256, Option<Device>>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
-impl<D: Database> Engine<D> {
+impl Store {
     /// Fails with [`Error::SchemaTooOld`] and [`Error::SchemaUnknown`].
-    pub(super) async fn open(database: D, node: &str, seen: Option<Seen>) -> Result<Self, Error> {
+    pub(super) async fn open(
+        database: Database,
+        node: &str,
+        seen: Option<Seen>,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Result<Self, Error> {
         schema::check(&database).await?;
-        let database = Arc::new(database);
-        let (node, seen): (Arc<str>, _) = (node.into(), seen.map(Arc::new));
-        let engine = Self {
-            recorder: recorder(Arc::clone(&database), Arc::clone(&node), seen.clone()),
-            finder: finder(Arc::clone(&database)),
+        let shared = Arc::new(Shared {
             database,
-            node,
-            seen,
+            node: node.into(),
+            seen: seen.map(Arc::new),
+        });
+        let store = Self {
+            recorder: recorder(Arc::clone(&shared)),
+            finder: finder(Arc::clone(&shared)),
+            shared,
+            observer,
         };
-        match engine.compare().await {
+        match store.shared.compare().await {
             // It can be looked at, and brought up.
-            Ok(()) | Err(Error::OlderThanSeen { .. }) => Ok(engine),
+            Ok(()) | Err(Error::OlderThanSeen { .. }) => Ok(store),
             Err(error) => Err(error),
         }
+    }
+
+    /// Runs an operation in a transaction that writes, unless the database is an older copy; commits if it succeeds, and
+    /// rolls back if it fails.
+    async fn write<T>(
+        &self,
+        operation: &'static str,
+        work: impl AsyncFnOnce(&mut Work) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.timed(operation, self.shared.write(work)).await
+    }
+
+    /// Runs an operation that reads, each statement for itself.
+    async fn read<T>(
+        &self,
+        operation: &'static str,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let read = async { work(&mut self.shared.database.read().await?).await };
+        self.timed(operation, read).await
+    }
+
+    /// Runs an operation that reads, all its statements from the database as it is now.
+    async fn snapshot<T>(
+        &self,
+        operation: &'static str,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let read = async { work(&mut self.shared.database.snapshot().await?).await };
+        self.timed(operation, read).await
+    }
+
+    async fn timed<T>(&self, operation: &'static str, work: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        let done = work.await;
+        if let Some(observer) = &self.observer {
+            observer.done(operation, began.elapsed());
+        }
+        done
+    }
+
+    /// Writes a consistent copy of the database to a file that does not exist yet, while others work.
+    ///
+    /// Fails with [`Error::BackupElsewhere`] on PostgreSQL, and with [`Error::BackupExists`].
+    pub async fn backup(&self, to: &Path) -> Result<(), Error> {
+        self.timed("backup", self.shared.database.back_up(to)).await
+    }
+
+    /// Reads every page of the database, then does what [`Self::verify_audit`] does.
+    pub async fn check(&self) -> Result<Head, Error> {
+        let checked = async {
+            self.shared.database.check_pages().await?;
+            audit::verify(&mut self.shared.database.snapshot().await?).await
+        };
+        self.timed("check", checked).await
+    }
+
+    /// Whether the database answers and lets this process write, and credentials are recorded.
+    ///
+    /// With `room`, also whether there is room for so many bytes: what a write that failed has left of its
+    /// space is enough for a small one.
+    pub async fn ping(&self, room: usize) -> Result<(), Error> {
+        self.timed("ping", self.try_to_write(room)).await
+    }
+
+    async fn try_to_write(&self, room: usize) -> Result<(), Error> {
+        self.recorder.check()?;
+        self.shared.compare().await?;
+        if room > 0 {
+            room::try_out(&self.shared, room).await?;
+        }
+        // Only a write that is committed shows that writing works.
+        let sql = "UPDATE audit_head SET seq = seq WHERE one = 1";
+        let written = self
+            .shared
+            .write(async |work| work.session.execute(sql, Vec::new()).await);
+        written.await?;
+        self.shared.keep_seen().await;
+        Ok(())
+    }
+
+    /// Waits for what is being written and closes all connections.
+    pub async fn close(&self) {
+        let closed = async {
+            self.recorder.stop().await;
+            self.finder.stop().await;
+            // What cannot be asked any more is as it was when it was last seen.
+            let _ = self.shared.compare().await;
+            self.shared.keep_seen().await;
+            self.shared.database.close().await;
+        };
+        self.timed("close", closed).await;
     }
 }
 
@@ -87,29 +184,18 @@ const LOOKUP_PACE: Duration = Duration::from_millis(3);
 /// one; devices that renew once in days do not notice.
 const RECORD_PACE: Duration = Duration::from_millis(20);
 
-fn recorder<D: Database>(
-    database: Arc<D>,
-    node: Arc<str>,
-    seen: Option<Arc<Seen>>,
-) -> Queue<Issuance, Recorded> {
+fn recorder(shared: Arc<Shared>) -> Queue<Issuance, Recorded> {
     Queue::start(RECORD_PACE, move |issuances: Vec<Issuance>| {
-        let (database, node, seen) = (Arc::clone(&database), Arc::clone(&node), seen.clone());
-        async move { group::record_all(&*database, &node, seen.as_deref(), &issuances).await }
+        let shared = Arc::clone(&shared);
+        async move { group::record_all(&shared, &issuances).await }
     })
 }
 
-async fn find_by_keys<D: Database>(
-    database: &D,
-    keys: &[Sha256],
-) -> Result<HashMap<Sha256, Result<Device, Error>>, Error> {
-    devices::find_by_keys(&mut database.look().await?, keys).await
-}
-
-fn finder<D: Database>(database: Arc<D>) -> Queue<Sha256, Option<Device>> {
+fn finder(shared: Arc<Shared>) -> Queue<Sha256, Option<Device>> {
     Queue::start(LOOKUP_PACE, move |keys: Vec<Sha256>| {
-        let database = Arc::clone(&database);
+        let shared = Arc::clone(&shared);
         async move {
-            match find_by_keys(&*database, &keys).await {
+            match find_by_keys(&shared, &keys).await {
                 Ok(found) => keys
                     .iter()
                     .map(|key| found.get(key).cloned().transpose())
@@ -120,240 +206,9 @@ fn finder<D: Database>(database: Arc<D>) -> Queue<Sha256, Option<Device>> {
     })
 }
 
-#[async_trait]
-impl<D: Database> Store for Engine<D> {
-    async fn add_devices(&self, new: &[NewDevice], by: &Act) -> Result<Vec<Added>, Error> {
-        let mut work = self.begin().await?;
-        let added = add::add(&mut work, new, by).await;
-        work.end(added).await
-    }
-
-    async fn find_device(&self, by: &Find) -> Result<Option<Device>, Error> {
-        match by {
-            Find::Key(key) => self.finder.ask(*key).await,
-            by => devices::find(&mut self.database.read().await?, by).await,
-        }
-    }
-
-    async fn list_devices(&self, filter: &Filter, page: &Page) -> Result<Listed, Error> {
-        devices::list(&mut self.database.read().await?, filter, page).await
-    }
-
-    async fn change_device(
-        &self,
-        device: DeviceId,
-        change: &Change,
-        by: &Act,
-    ) -> Result<Device, Error> {
-        let mut work = self.begin().await?;
-        let changed = devices::change(&mut work, device, change, by).await;
-        work.end(changed).await
-    }
-
-    async fn history(&self, device: DeviceId, limit: u32) -> Result<History, Error> {
-        issues::history(&mut self.database.snapshot().await?, device, limit).await
-    }
-
-    async fn put_codes(
-        &self,
-        codes: &[PendingCode],
-        keep: Keep,
-        by: &Act,
-    ) -> Result<Vec<Result<Kept, registry::Error>>, Error> {
-        let mut work = self.begin().await?;
-        let put = codes::put(&mut work, codes, keep, by).await;
-        work.end(put).await
-    }
-
-    async fn find_code(&self, code: CodeId) -> Result<Option<PendingCode>, Error> {
-        codes::find(&mut self.database.read().await?, code).await
-    }
-
-    async fn redeem_code(&self, redemption: &Redemption, by: &Act) -> Result<Redeemed, Error> {
-        let mut work = self.begin().await?;
-        let redeemed = codes::redeem(&mut work, redemption, by).await;
-        work.end(redeemed).await
-    }
-
-    async fn record(&self, issuance: Issuance) -> Result<Recorded, Error> {
-        self.recorder.ask(issuance).await
-    }
-
-    async fn find_answer(
-        &self,
-        device: DeviceId,
-        key: &Sha256,
-        now: UnixTime,
-    ) -> Result<Option<Answer>, Error> {
-        record::find_answer(&mut self.database.read().await?, device, key, now).await
-    }
-
-    async fn add_zone(&self, zone: &NewZone, by: &Act) -> Result<(), Error> {
-        let mut work = self.begin().await?;
-        let added = zones::add(&mut work, zone, by).await;
-        work.end(added).await
-    }
-
-    async fn zones(&self) -> Result<Vec<Zone>, Error> {
-        zones::all(&mut self.database.snapshot().await?).await
-    }
-
-    async fn set_forms(&self, zone: &ZoneName, forms: Forms, by: &Act) -> Result<(), Error> {
-        let mut work = self.begin().await?;
-        let set = zones::set_forms(&mut work, zone, forms, by).await;
-        work.end(set).await
-    }
-
-    async fn pull_renewals(
-        &self,
-        zone: &ZoneName,
-        issued_before: Option<UnixTime>,
-        by: &Act,
-    ) -> Result<(), Error> {
-        let mut work = self.begin().await?;
-        let pulled = zones::pull_renewals(&mut work, zone, issued_before, by).await;
-        work.end(pulled).await
-    }
-
-    async fn import_slot(&self, slot: &NewSlot, by: &Act) -> Result<u32, Error> {
-        let mut work = self.begin().await?;
-        let imported = zones::import_slot(&mut work, slot, by).await;
-        work.end(imported).await
-    }
-
-    async fn move_slot(
-        &self,
-        zone: &ZoneName,
-        number: u32,
-        to: SlotState,
-        by: &Act,
-    ) -> Result<Zone, Error> {
-        let mut work = self.begin().await?;
-        let moved = zones::move_slot(&mut work, zone, number, to, by).await;
-        work.end(moved).await
-    }
-
-    async fn withdrawn(&self, zone: &ZoneName, now: UnixTime) -> Result<WithdrawnNames, Error> {
-        // Whoever believes an older list believes names that were withdrawn.
-        self.check_seen()?;
-        withdrawn::list(&mut self.database.snapshot().await?, zone, now).await
-    }
-
-    async fn fleet(&self, now: UnixTime) -> Result<Fleet, Error> {
-        fleet::count(&mut self.database.snapshot().await?, now).await
-    }
-
-    async fn count_refused(&self, refused: &[(&str, u64)], now: UnixTime) -> Result<(), Error> {
-        let mut work = self.begin().await?;
-        let counted = fleet::count_refused(&mut work, refused, now).await;
-        work.end(counted).await
-    }
-
-    async fn put_operator(&self, operator: &Operator, by: &Act) -> Result<(), Error> {
-        let mut work = self.begin().await?;
-        let put = operators::put(&mut work, operator, by).await;
-        work.end(put).await
-    }
-
-    async fn disable_operator(&self, name: &OperatorName, by: &Act) -> Result<(), Error> {
-        let mut work = self.begin().await?;
-        let disabled = operators::disable(&mut work, name, by).await;
-        work.end(disabled).await
-    }
-
-    async fn find_operator(&self, access: &Access) -> Result<Option<Operator>, Error> {
-        operators::find(&mut self.database.read().await?, access).await
-    }
-
-    async fn operators(&self) -> Result<Vec<Operator>, Error> {
-        operators::all(&mut self.database.read().await?).await
-    }
-
-    async fn audit_head(&self) -> Result<Head, Error> {
-        audit::end(&mut self.database.read().await?).await
-    }
-
-    async fn audit_from(&self, seq: u64, limit: u32) -> Result<Vec<Record>, Error> {
-        audit::from(&mut self.database.read().await?, seq, limit).await
-    }
-
-    async fn verify_audit(&self) -> Result<Head, Error> {
-        audit::verify(&mut self.database.snapshot().await?).await
-    }
-
-    async fn accept_older(&self, by: &Act) -> Result<Head, Error> {
-        let mut work = Work::begin(&*self.database, &self.node).await?;
-        let accepted = older::accept(&mut work, by).await;
-        let head = work.end(accepted).await?;
-        if let Some(seen) = &self.seen {
-            seen.accept(head)?;
-        }
-        Ok(head)
-    }
-
-    async fn is_newest(&self) -> Result<(), Error> {
-        self.compare().await
-    }
-
-    async fn replay(&self, newer: &[Record], by: &Act) -> Result<BroughtUp, Error> {
-        let mut work = Work::begin(&*self.database, &self.node).await?;
-        let replayed = match replay::replay(&mut work, newer, by).await {
-            Ok(replayed) => self
-                .check_reached(&mut work, newer)
-                .await
-                .map(|()| replayed),
-            Err(error) => Err(error),
-        };
-        work.end(replayed).await
-    }
-
-    async fn tidy(&self, now: UnixTime, retention: &Retention) -> Result<Tidied, Error> {
-        self.check_seen()?;
-        fleet::tidy(&*self.database, &self.node, now, retention).await
-    }
-
-    async fn backup(&self, to: &Path) -> Result<(), Error> {
-        self.database.back_up(to).await
-    }
-
-    async fn check(&self) -> Result<Head, Error> {
-        self.database.check_pages().await?;
-        self.verify_audit().await
-    }
-
-    async fn ping(&self, room: usize) -> Result<(), Error> {
-        self.recorder.check()?;
-        self.compare().await?;
-        if room > 0 {
-            room::try_out(&*self.database, &self.node, room).await?;
-        }
-        let mut work = self.begin().await?;
-        // Only a write that is committed shows that writing works.
-        let sql = "UPDATE audit_head SET seq = seq WHERE one = 1";
-        let written = work.session.execute(sql, Vec::new()).await.map(|_| ());
-        work.end(written).await?;
-        self.keep_seen().await;
-        Ok(())
-    }
-
-    async fn clock(&self) -> Result<Option<ServerClock>, Error> {
-        replicas::clock(&mut self.database.read().await?).await
-    }
-
-    async fn report(&self, report: &Report, now: UnixTime) -> Result<(), Error> {
-        replicas::report(&*self.database, &self.node, report, now).await
-    }
-
-    async fn replicas(&self, now: UnixTime) -> Result<Vec<Replica>, Error> {
-        replicas::all(&mut self.database.read().await?, now).await
-    }
-
-    async fn close(&self) {
-        self.recorder.stop().await;
-        self.finder.stop().await;
-        // What cannot be asked any more is as it was when it was last seen.
-        let _ = self.compare().await;
-        self.keep_seen().await;
-        self.database.close().await;
-    }
+async fn find_by_keys(
+    shared: &Shared,
+    keys: &[Sha256],
+) -> Result<HashMap<Sha256, Result<Device, Error>>, Error> {
+    devices::find_by_keys(&mut shared.database.look().await?, keys).await
 }

@@ -25,7 +25,7 @@ fn new_slot(number: u64) -> NewSlot {
     }
 }
 
-async fn managed(store: &dyn Store) -> Zone {
+async fn managed(store: &Store) -> Zone {
     store.zones().await.unwrap().remove(0)
 }
 
