@@ -245,7 +245,7 @@ pub enum Error {
     #[cfg(feature = "service")]
     Owner {
         /// Why not.
-        source: crate::owner::Problem,
+        source: crate::owner::Error,
     },
     /// A private key was given where a public key belongs.
     PrivateKeyGiven {

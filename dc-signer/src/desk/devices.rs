@@ -6,6 +6,7 @@ use super::codes::CodeMade;
 use super::delegations::View;
 use super::{Desk, Refusal};
 use crate::config::NameMode;
+use crate::error::Error;
 use crate::names::ZoneName;
 use crate::protocol::{self, AddedDevice, Replace, Replaced};
 use crate::registry::{
@@ -267,7 +268,11 @@ impl Desk {
                     slot,
                     epoch,
                 };
-                self.secrets.names.name(zone, &input)?
+                let named = self.secrets.names.name(zone, &input);
+                named.map_err(|source| Error::BadName {
+                    given: zone.to_string(),
+                    source,
+                })?
             }
         })
     }

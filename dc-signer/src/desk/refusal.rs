@@ -88,6 +88,12 @@ impl From<store::Error> for Refusal {
     }
 }
 
+impl From<registry::NoRandomness> for Refusal {
+    fn from(error: registry::NoRandomness) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
 impl From<registry::Error> for Refusal {
     fn from(source: registry::Error) -> Self {
         Self::Store(store::Error::Refused { source })

@@ -7,7 +7,7 @@ use dc_core::UniqueName;
 use ring::hmac;
 
 use super::ExternalId;
-use crate::names::{self, ZoneName};
+use crate::names::ZoneName;
 
 /// The key that names are derived with. Whoever has it can link names to external ids.
 pub struct NameKey(hmac::Key);
@@ -34,13 +34,14 @@ impl NameKey {
 
     /// The name under a zone: 130 bits of HMAC-SHA-256 as its first label.
     ///
-    /// Fails with [`crate::Error::BadName`] never in practice: a zone leaves room for the label.
+    /// Never fails in practice: a zone leaves room for the label.
     pub fn name(
         &self,
         zone: &ZoneName,
         input: &NameInput<'_>,
-    ) -> Result<UniqueName<'static>, crate::Error> {
-        names::parse(&format!("{}.{zone}", self.label(input)))
+    ) -> Result<UniqueName<'static>, dc_core::Error> {
+        let name = format!("{}.{zone}", self.label(input));
+        UniqueName::try_from(name.as_str()).map(UniqueName::into_owned)
     }
 
     fn label(&self, input: &NameInput<'_>) -> String {

@@ -20,7 +20,7 @@ pub use change::{Change, Changed, NameChange, Replacement};
 pub use code::{ActivationCode, CodeId, CodeKey, CodeRefusal, CodeUse, PendingCode};
 pub use device::{Device, Held, KeyUse, Manufactured, NextKey, State};
 pub use digest::Sha256;
-pub use error::Error;
+pub use error::{Error, NoRandomness};
 #[cfg(feature = "service")]
 pub(crate) use hold::AHEAD;
 pub use hold::Hold;
