@@ -1,7 +1,7 @@
 //! The errors of the service's rooms, as errors of the crate.
 
 use super::Error;
-use crate::{authority, owner, store};
+use crate::{authority, owner, registry, store};
 
 impl From<authority::Fault> for Error {
     fn from(source: authority::Fault) -> Self {
@@ -21,14 +21,20 @@ impl From<authority::Refusal> for Error {
     }
 }
 
+impl From<registry::NoRandomness> for Error {
+    fn from(_: registry::NoRandomness) -> Self {
+        dc_pki::Error::Randomness.into()
+    }
+}
+
 impl From<store::Error> for Error {
     fn from(source: store::Error) -> Self {
         Self::Store { source }
     }
 }
 
-impl From<owner::Problem> for Error {
-    fn from(source: owner::Problem) -> Self {
+impl From<owner::Error> for Error {
+    fn from(source: owner::Error) -> Self {
         Self::Owner { source }
     }
 }
