@@ -7,7 +7,7 @@ use std::path::Path;
 use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
-use crate::config::{self, Config, Listen, Problem, Wrong};
+use crate::config::{self, Config, KeyError, KeyErrorKind, Listen, Step};
 use crate::database;
 use crate::desk::{Clock, Desk, Fault, Judgement, Missing, Secrets};
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub fn check_with_data(
 
 /// Reads a configuration and everything that it names; starts nothing.
 ///
-/// Returns the configuration, and what somebody should look at. Fails with [`Error::BadConfig`],
+/// Returns the configuration, and what somebody should look at. Fails with [`config::Error::Invalid`],
 /// which has everything that is wrong, and with what reading the file itself fails with.
 pub fn check(path: &Path, provider: &CryptoProvider) -> Result<(Config, Vec<Warning>), Error> {
     check_and(path, provider, data::is_folder)
@@ -47,22 +47,25 @@ fn check_and(
     let text = files::read(path)?;
     let mut found = Findings {
         text: str::from_utf8(&text).unwrap_or_default(),
-        problems: Vec::new(),
+        errors: Vec::new(),
     };
     let mut warnings = check_identity(&config, provider, &mut found);
     warnings.extend(limits_not_reached(&config.listen));
     for (place, manufacturer) in config.manufacturers.iter().enumerate() {
-        let key = ["manufacturers", &place.to_string(), "anchors"];
+        let key = ["manufacturers".into(), place.into(), "anchors".into()];
         found.keep(&key, read_certificates(&manufacturer.anchors));
     }
-    found.keep(&["log", "filter"], check_filter(&config.log.filter));
+    found.keep(
+        &["log".into(), "filter".into()],
+        check_filter(&config.log.filter),
+    );
     data(&config, &mut found);
-    match found.problems.is_empty() {
+    match found.errors.is_empty() {
         true => Ok((config, warnings)),
-        false => Err(Error::BadConfig {
-            path: path.into(),
-            problems: found.problems,
-        }),
+        false => {
+            let (path, errors) = (path.into(), found.errors);
+            Err(config::Error::Invalid { path, errors }.into())
+        }
     }
 }
 
@@ -155,11 +158,11 @@ fn check_identity(
         ) => "key",
         _ => "certificate",
     };
-    let Some(identity) = found.keep(&["listen", key], identity) else {
+    let Some(identity) = found.keep(&["listen".into(), key.into()], identity) else {
         return Vec::new();
     };
     let tls = tls_config(&identity, listen, provider.clone().into());
-    found.keep(&["listen", "tls12"], tls);
+    found.keep(&["listen".into(), "tls12".into()], tls);
     identity.warning().cloned().into_iter().collect()
 }
 
@@ -190,22 +193,21 @@ fn limits_not_reached(listen: &Listen) -> impl Iterator<Item = Warning> {
 /// What is wrong so far.
 struct Findings<'a> {
     text: &'a str,
-    problems: Vec<Problem>,
+    errors: Vec<KeyError>,
 }
 
 impl Findings<'_> {
-    fn keep<T>(&mut self, key: &[&str], result: Result<T, Error>) -> Option<T> {
+    fn keep<T>(&mut self, key: &[Step], result: Result<T, Error>) -> Option<T> {
         result
             .map_err(|error| self.add(key, error.to_string()))
             .ok()
     }
 
-    fn add(&mut self, key: &[&str], reason: String) {
-        let named = key.iter().filter(|part| part.parse::<usize>().is_err());
-        self.problems.push(Problem {
-            line: config::line_of(self.text, key),
-            key: named.copied().collect::<Vec<_>>().join("."),
-            wrong: Wrong::Unusable { reason },
+    fn add(&mut self, key: &[Step], reason: String) {
+        self.errors.push(KeyError {
+            line: Step::line(self.text, key),
+            key: Step::name(key),
+            kind: KeyErrorKind::Unusable { reason },
         });
     }
 }

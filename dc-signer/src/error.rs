@@ -28,14 +28,6 @@ pub enum Error {
         /// What is wrong with it.
         source: dc_core::Error,
     },
-    /// A configuration file says something that cannot be done.
-    #[cfg(feature = "service")]
-    BadConfig {
-        /// The file.
-        path: PathBuf,
-        /// All that is wrong in it, at least one thing.
-        problems: Vec<crate::config::Problem>,
-    },
     /// A file that says it has a credential has none that can be read.
     BadCredential {
         /// The file.
@@ -101,6 +93,12 @@ pub enum Error {
     },
     /// The clock is wrong.
     ClockBefore1970,
+    /// There is no configuration.
+    #[cfg(feature = "service")]
+    Config {
+        /// Why not.
+        source: crate::config::Error,
+    },
     /// A device brought the delegation certificate's own key, which no device may hold.
     DelegationKeyOnDevice {
         /// The file with the device's public key.

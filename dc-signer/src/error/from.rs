@@ -1,7 +1,13 @@
 //! The errors of the service's rooms, as errors of the crate.
 
 use super::Error;
-use crate::{desk, owner, store};
+use crate::{config, desk, owner, store};
+
+impl From<config::Error> for Error {
+    fn from(source: config::Error) -> Self {
+        Self::Config { source }
+    }
+}
 
 impl From<desk::Fault> for Error {
     fn from(source: desk::Fault) -> Self {

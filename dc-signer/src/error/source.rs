@@ -32,8 +32,9 @@ impl std::error::Error for Error {
             #[cfg(feature = "demo")]
             Self::DemoFailed { .. } => None,
             #[cfg(feature = "service")]
-            Self::BadConfig { .. }
-            | Self::LogStarted
+            Self::Config { source } => Some(source),
+            #[cfg(feature = "service")]
+            Self::LogStarted
             | Self::NoBackup { .. }
             | Self::NoDevices { .. }
             | Self::NotConfirmed { .. }

@@ -11,11 +11,11 @@ impl fmt::Display for Error {
         match self {
             #[cfg(feature = "agent")]
             Self::Agent { source } => fmt::Display::fmt(source, f),
+            #[cfg(feature = "service")]
+            Self::Config { source } => fmt::Display::fmt(source, f),
             Self::BadCertificate { path, source } => {
                 write!(f, "{}, first certificate: {source}", path.display())
             }
-            #[cfg(feature = "service")]
-            Self::BadConfig { path, problems } => write_problems(f, path, problems),
             Self::BadCredential { path, source } => write!(
                 f,
                 "{}: the credential in it cannot be read: {source}",
@@ -256,28 +256,6 @@ impl fmt::Display for Error {
                 "the zone {zone} has one label, and clients take no wildcard for a whole top-level domain: use two or more, as in cpe.example.com"
             ),
         }
-    }
-}
-
-/// The first problem, and where to see the others: errors are one line.
-#[cfg(feature = "service")]
-fn write_problems(
-    f: &mut fmt::Formatter<'_>,
-    path: &std::path::Path,
-    problems: &[crate::config::Problem],
-) -> fmt::Result {
-    write!(f, "{}, ", path.display())?;
-    if let Some(first) = problems.first() {
-        write!(f, "{first}")?;
-    }
-    match problems.len() {
-        0 | 1 => Ok(()),
-        count => write!(
-            f,
-            "; and {} more: see all with 'dc-signer check --config {}'",
-            count - 1,
-            path.display()
-        ),
     }
 }
 
