@@ -12,11 +12,11 @@ use crate::database;
 use crate::desk::{Clock, Desk, Fault, Judgement, Missing, Secrets};
 use crate::error::Error;
 use crate::files;
-use crate::listener::{Identity, tls_config};
 use crate::operators::read_certificates;
 use crate::registry::Head;
+use crate::server::listener::{Identity, tls_config};
+use crate::server::telemetry::check_filter;
 use crate::store::{self, Location, Store};
-use crate::telemetry::check_filter;
 use crate::warning::Warning;
 
 /// Reads a configuration and everything that it names, and looks at what is in its data folder, with the rights of this

@@ -52,8 +52,6 @@ pub mod inspect;
 mod issuer;
 pub mod judge;
 pub mod keys;
-#[cfg(feature = "service")]
-pub mod listener;
 pub mod names;
 #[cfg(feature = "service")]
 pub mod operators;
@@ -70,11 +68,9 @@ pub mod protocol;
 pub mod registry;
 pub mod request;
 #[cfg(feature = "service")]
-pub mod service;
+pub mod server;
 #[cfg(feature = "service")]
 pub mod store;
-#[cfg(feature = "service")]
-pub mod telemetry;
 pub mod trust;
 pub mod vendor;
 mod warning;

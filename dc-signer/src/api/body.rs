@@ -12,8 +12,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::problem::Refused;
-use crate::listener::TooSlow;
 use crate::protocol::Kind;
+use crate::server::listener::TooSlow;
 
 /// A JSON body of at most [`MAX_BODY`] bytes.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use super::problem::Refused;
 use crate::clock;
 use crate::desk::Refusal;
 use crate::protocol::{Credentials, EnrollRequest, Kind, Problem, RenewRequest};
-use crate::telemetry::Path;
+use crate::server::telemetry::Path;
 
 /// Enrol: get a name and the first credentials.
 ///

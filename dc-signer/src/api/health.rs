@@ -19,10 +19,10 @@ use crate::clock;
 use crate::config::MetricsAccess;
 use crate::desk::Judgement;
 use crate::error::Error;
-use crate::listener::Validity;
 use crate::protocol::Kind;
+use crate::server::listener::Validity;
+use crate::server::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
 use crate::store;
-use crate::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
 use crate::warning::Warning;
 
 /// Whether the service can work: only its own faults count, never how much there is to do, because a

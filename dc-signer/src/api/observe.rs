@@ -15,7 +15,7 @@ use super::App;
 use super::cut_off::Unanswered;
 use super::problem::{Answered, Refused};
 use crate::protocol::Kind;
-use crate::telemetry::RequestId;
+use crate::server::telemetry::RequestId;
 
 /// Answers a request within its time, and says in answer, log and metrics how.
 pub(super) async fn observe(

@@ -13,9 +13,9 @@ use super::driver::{Browser, Window};
 use super::fleet::{self, HOSTILE, TOKEN, VIEWER};
 use crate::clock;
 use crate::config::Listen;
-use crate::listener::{Identity, Listener, Settings, tls_config};
+use crate::server::listener::{Identity, Listener, Settings, tls_config};
+use crate::server::telemetry::Metrics;
 use crate::store::testing::Database;
-use crate::telemetry::Metrics;
 use crate::web::{self, Web};
 
 const WINDOWS: [Window; 4] = [

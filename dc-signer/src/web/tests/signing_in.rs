@@ -7,8 +7,8 @@ use rcgen::{CertificateParams, KeyPair};
 use super::fleet::{TOKEN, VIEWER};
 use super::site::{Site, posted};
 use crate::clock;
-use crate::listener::ClientCertificate;
 use crate::registry::{Access, Operator, Role, Sha256, State};
+use crate::server::listener::ClientCertificate;
 use crate::store::Act;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,7 +27,7 @@ use super::memory::{MAX_HEAD, MAX_HEADER_LIST, MAX_STREAMS, SEND_BUFFER, WINDOW}
 use super::open::{Open, State};
 use super::requests::{Phase, Requests};
 use super::{Place, Settings};
-use crate::telemetry::{Handshake, Metrics};
+use crate::server::telemetry::{Handshake, Metrics};
 
 /// What a connection needs of its listener.
 pub(super) struct Connection {

@@ -12,7 +12,7 @@ use super::{Reloader, Service};
 use crate::config::Config;
 use crate::desk::Missing;
 use crate::error::Error;
-use crate::telemetry::LogControl;
+use crate::server::telemetry::LogControl;
 
 /// The signals that a service listens to, from before it starts: a start may have to wait for others.
 #[derive(Debug)]

@@ -12,12 +12,12 @@ use crate::registry::{
     self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
     OperatorName, PendingCode, Record, Sha256, SlotState,
 };
+use crate::server::telemetry::Metrics;
 use crate::store::{
     Act, Added, Answer, BroughtUp, Error, Filter, Find, Fleet, History, Issuance, Keep, Kept,
     Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report,
     Retention, ServerClock, Store, Tidied, WithdrawnNames,
 };
-use crate::telemetry::Metrics;
 
 /// Passes everything on, and measures it.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use crate::clock;
 use crate::config::Retention;
 use crate::desk::Desk;
 use crate::registry::{ManagedZone, Sha256, SlotState, State};
+use crate::server::telemetry::{self, Metrics, SlotExpiry};
 use crate::store::{self, Fleet, Store};
-use crate::telemetry::{self, Metrics, SlotExpiry};
 
 /// The work beside the requests. Nothing of it stops the service when it fails.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ use super::intake::{Intake, Ticket};
 use super::open::Peer;
 use super::requests::InProgress;
 use crate::protocol::{Kind, PROBLEM_JSON, Problem};
-use crate::telemetry::{Metrics, Shed};
+use crate::server::telemetry::{Metrics, Shed};
 
 /// What the requests of a connection share.
 pub(super) struct Answering {

@@ -471,8 +471,8 @@ mod tests {
     fn every_metric_that_dashboard_and_alerts_name_exists() {
         let text = used().encode();
         let files = [
-            include_str!("../../ops/grafana-dashboard.json"),
-            include_str!("../../ops/prometheus-alerts.yaml"),
+            include_str!("../../../ops/grafana-dashboard.json"),
+            include_str!("../../../ops/prometheus-alerts.yaml"),
         ];
         for file in files {
             let names = named_in(file);
@@ -489,8 +489,8 @@ mod tests {
     fn every_metric_is_on_the_dashboard_or_in_an_alert() {
         let text = used().encode();
         let files = [
-            include_str!("../../ops/grafana-dashboard.json"),
-            include_str!("../../ops/prometheus-alerts.yaml"),
+            include_str!("../../../ops/grafana-dashboard.json"),
+            include_str!("../../../ops/prometheus-alerts.yaml"),
         ];
         let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
         let unused: Vec<&str> = types

@@ -42,7 +42,7 @@ pub use origin::Origin;
 
 use crate::config::Listen;
 use crate::error::Error;
-use crate::telemetry::{Metrics, Shed};
+use crate::server::telemetry::{Metrics, Shed};
 use address::Prefix;
 use connection::Connection;
 use handshakes::{Handshakes, Turn};

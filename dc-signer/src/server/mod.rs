@@ -1,0 +1,7 @@
+//! The vendor's server: TLS connections in, HTTP requests out, the life of the service around them, and its telemetry.
+
+pub mod listener;
+mod service;
+pub mod telemetry;
+
+pub use service::{Reloader, Service, Signals, serve, start};
