@@ -15,7 +15,7 @@ use dc_signer::desk::Desk;
 use dc_signer::dev::Dev;
 use dc_signer::protocol::NewDevice;
 use dc_signer::server::Service;
-use dc_signer::server::listener::{self, Identity};
+use dc_signer::server::listener::{self, ServiceCertificate};
 use dc_signer::server::telemetry::start_log;
 use dc_signer::store::{Act, migrate};
 use dc_signer::{clock, database};
@@ -216,7 +216,7 @@ async fn handshakes(listen: &Listen) {
 /// As the service is configured.
 pub(crate) fn tls_config(listen: &Listen) -> Arc<ServerConfig> {
     let provider = client::provider();
-    let identity = Identity::load(&listen.certificate, &listen.key, provider).unwrap();
+    let identity = ServiceCertificate::load(&listen.certificate, &listen.key, provider).unwrap();
     listener::tls_config(&identity, listen, provider.clone()).unwrap()
 }
 

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::files;
 use crate::operators::read_certificates;
 use crate::registry::Head;
-use crate::server::listener::{Identity, tls_config};
+use crate::server::listener::{ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::store::{self, Location, Store};
 use crate::warning::Warning;
@@ -49,7 +49,7 @@ fn check_and(
         text: str::from_utf8(&text).unwrap_or_default(),
         errors: Vec::new(),
     };
-    let mut warnings = check_identity(&config, provider, &mut found);
+    let mut warnings = check_certificate(&config, provider, &mut found);
     warnings.extend(limits_not_reached(&config.listen));
     for (place, manufacturer) in config.manufacturers.iter().enumerate() {
         let key = ["manufacturers".into(), place.into(), "anchors".into()];
@@ -79,8 +79,8 @@ pub async fn readiness(
     now: UnixTime,
 ) -> Result<Readiness, Error> {
     let listen = &config.listen;
-    let identity = Identity::load(&listen.certificate, &listen.key, provider)?;
-    let validity = identity.validity();
+    let certificate = ServiceCertificate::load(&listen.certificate, &listen.key, provider)?;
+    let validity = certificate.validity();
     let mut found = Readiness::default();
     match (validity.fault(now), validity.warning(now)) {
         (Some(fault), _) => found.faults.push(fault.to_string()),
@@ -142,14 +142,14 @@ pub struct Readiness {
     pub soon: Vec<String>,
 }
 
-fn check_identity(
+fn check_certificate(
     config: &Config,
     provider: &CryptoProvider,
     found: &mut Findings<'_>,
 ) -> Vec<Warning> {
     let listen = &config.listen;
-    let identity = Identity::load(&listen.certificate, &listen.key, provider);
-    let key = match &identity {
+    let certificate = ServiceCertificate::load(&listen.certificate, &listen.key, provider);
+    let key = match &certificate {
         Err(
             Error::Read { path, .. } | Error::MissingPem { path, .. } | Error::BadPem { path, .. },
         ) if *path == listen.key => "key",
@@ -158,12 +158,12 @@ fn check_identity(
         ) => "key",
         _ => "certificate",
     };
-    let Some(identity) = found.keep(&["listen".into(), key.into()], identity) else {
+    let Some(certificate) = found.keep(&["listen".into(), key.into()], certificate) else {
         return Vec::new();
     };
-    let tls = tls_config(&identity, listen, provider.clone().into());
+    let tls = tls_config(&certificate, listen, provider.clone().into());
     found.keep(&["listen".into(), "tls12".into()], tls);
-    identity.warning().cloned().into_iter().collect()
+    certificate.warning().cloned().into_iter().collect()
 }
 
 fn limits_not_reached(listen: &Listen) -> impl Iterator<Item = Warning> {

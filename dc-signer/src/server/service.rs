@@ -19,7 +19,7 @@ use crate::clock;
 use crate::config::{Config, Retention};
 use crate::desk::{Desk, Missing};
 use crate::error::Error;
-use crate::server::listener::{Identity, Listener, Settings, Validity, tls_config};
+use crate::server::listener::{Listener, ServiceCertificate, Settings, Validity, tls_config};
 use crate::server::telemetry::{LogControl, Metrics};
 use crate::store::{InUse, Store};
 use crate::web::{self, Web};
@@ -238,16 +238,16 @@ fn settings(
     provider: &Arc<CryptoProvider>,
 ) -> Result<(Settings, Validity), Error> {
     let listen = &config.listen;
-    let identity = Identity::load(&listen.certificate, &listen.key, provider)?;
-    let ends = identity.validity().warning(clock::now()?);
-    for warning in identity.warning().into_iter().chain(&ends) {
+    let certificate = ServiceCertificate::load(&listen.certificate, &listen.key, provider)?;
+    let ends = certificate.validity().warning(clock::now()?);
+    for warning in certificate.warning().into_iter().chain(&ends) {
         tracing::warn!("{warning}");
     }
     let settings = Settings {
-        tls: tls_config(&identity, listen, provider.clone())?,
+        tls: tls_config(&certificate, listen, provider.clone())?,
         listen: listen.clone(),
     };
-    Ok((settings, identity.validity().clone()))
+    Ok((settings, certificate.validity().clone()))
 }
 
 const MOMENT: Duration = Duration::from_secs(2);

@@ -18,9 +18,9 @@ use tokio_rustls::server::TlsStream;
 
 use super::address::Prefix;
 use super::answering::Answering;
+use super::certificate::H2;
 use super::client::ClientCertificate;
 use super::handshakes::Turn;
-use super::identity::H2;
 use super::idle::Idle;
 use super::intake::Intake;
 use super::memory::{MAX_HEAD, MAX_HEADER_LIST, MAX_STREAMS, SEND_BUFFER, WINDOW};

@@ -9,12 +9,12 @@
 mod address;
 mod answering;
 mod arriving;
+mod certificate;
 mod client;
 mod connection;
 mod crowd;
 mod groups;
 mod handshakes;
-mod identity;
 mod idle;
 mod intake;
 mod memory;
@@ -34,8 +34,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 pub use arriving::TooSlow;
+pub use certificate::{ServiceCertificate, Validity, tls_config};
 pub use client::{ClientCertificate, certificate_sha256, spki_sha256};
-pub use identity::{Identity, Validity, tls_config};
 pub use memory::most_memory;
 pub use open::Peer;
 pub use origin::Origin;

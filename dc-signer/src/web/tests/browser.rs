@@ -13,7 +13,7 @@ use super::driver::{Browser, Window};
 use super::fleet::{self, HOSTILE, TOKEN, VIEWER};
 use crate::clock;
 use crate::config::Listen;
-use crate::server::listener::{Identity, Listener, Settings, tls_config};
+use crate::server::listener::{Listener, ServiceCertificate, Settings, tls_config};
 use crate::server::telemetry::Metrics;
 use crate::store::testing::Database;
 use crate::web::{self, Web};
@@ -228,10 +228,10 @@ async fn serve(web: Arc<Web>) -> (SocketAddr, TempDir) {
     std::fs::write(&certificate, signed.pem()).unwrap();
     std::fs::write(&key, own.serialize_pem()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let identity = Identity::load(&certificate, &key, &provider).unwrap();
+    let own = ServiceCertificate::load(&certificate, &key, &provider).unwrap();
     let listen = listen(certificate, key);
     let settings = Settings {
-        tls: tls_config(&identity, &listen, provider).unwrap(),
+        tls: tls_config(&own, &listen, provider).unwrap(),
         listen,
     };
     let settings = Arc::new(ArcSwap::from_pointee(settings));

@@ -20,7 +20,7 @@ use crate::{files, keys, pem};
 
 /// A certificate, its chain, and its key.
 #[derive(Debug)]
-pub struct Identity {
+pub struct ServiceCertificate {
     key: Arc<CertifiedKey>,
     validity: Validity,
     warning: Option<Warning>,
@@ -36,7 +36,7 @@ pub struct Validity {
     pub not_after: UnixTime,
 }
 
-impl Identity {
+impl ServiceCertificate {
     /// Reads a chain and a key that belong together.
     ///
     /// Fails with [`Error::ServesWithDelegation`] if the certificate may delegate, with
@@ -162,7 +162,7 @@ fn signing_key(
 ///
 /// Fails with [`Error::Tls`] if the provider cannot do that.
 pub fn tls_config(
-    identity: &Identity,
+    certificate: &ServiceCertificate,
     listen: &Listen,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<ServerConfig>, Error> {
@@ -171,7 +171,7 @@ pub fn tls_config(
         false => &[&rustls::version::TLS13],
     };
     let verifier = Possession(provider.signature_verification_algorithms);
-    let resolver = SingleCertAndKey::from(identity.key.clone());
+    let resolver = SingleCertAndKey::from(certificate.key.clone());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .map_err(|source| Error::Tls { source })?
