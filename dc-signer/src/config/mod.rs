@@ -6,6 +6,7 @@
 mod devices;
 mod error;
 mod listen;
+mod live;
 mod log;
 mod node;
 mod path;
@@ -21,6 +22,7 @@ pub use devices::{
 };
 pub use error::{Error, KeyError, KeyErrorKind};
 pub use listen::Listen;
+pub use live::Live;
 pub use log::{Log, LogFormat, Metrics, MetricsAccess};
 pub(crate) use path::Step;
 

@@ -4,6 +4,7 @@
 mod housekeeping;
 mod lifecycle;
 mod measured;
+mod settings;
 mod waiting;
 
 use std::net::SocketAddr;
@@ -11,37 +12,43 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
 
 use crate::api::{self, App};
 use crate::clock;
-use crate::config::{Config, Retention};
+use crate::config::Config;
 use crate::desk::{Desk, Missing};
 use crate::error::Error;
-use crate::server::listener::{Listener, ServiceCertificate, Settings, Validity, tls_config};
+use crate::server::listener::{Limits, Listener};
 use crate::server::telemetry::{LogControl, Metrics};
 use crate::store::{InUse, Store};
 use crate::web::{self, Web};
 use housekeeping::Housekeeping;
 use measured::Measured;
+use settings::{Current, Settings};
 
 pub use lifecycle::{Signals, serve, start};
 
 /// A service that listens, and says what it can issue.
 #[derive(Debug)]
 pub struct Service {
-    config: Config,
+    shared: Arc<Shared>,
     store: Arc<dyn Store>,
-    desk: Arc<Desk>,
-    app: Arc<App>,
     web: Arc<Web>,
     listener: Listener,
-    settings: Arc<ArcSwap<Settings>>,
-    retention: Arc<ArcSwap<Retention>>,
-    provider: Arc<CryptoProvider>,
-    metrics: Arc<Metrics>,
     in_use: InUse,
+}
+
+/// What a service and its reloader share.
+#[derive(Debug)]
+struct Shared {
+    /// The configuration that the service was started with.
+    started: Config,
+    settings: Current,
+    desk: Arc<Desk>,
+    app: Arc<App>,
+    metrics: Arc<Metrics>,
+    provider: Arc<CryptoProvider>,
 }
 
 impl Service {
@@ -52,33 +59,37 @@ impl Service {
     /// to `dc-signer migrate`. Fails with what any of these steps fails with.
     pub async fn start(config: Config, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
         let metrics = Metrics::new();
-        let (settings, validity) = settings(&config, &provider)?;
+        let settings = Current::new(Settings::load(&config, &provider, None)?);
         let (store, in_use) = waiting::open(&config).await?;
         let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone()));
-        let desk = Arc::new(Desk::open(&config, store.clone()).await?);
+        let part = settings.part(|settings| &settings.desk);
+        let desk = Arc::new(Desk::open_with(&config, part, store.clone()).await?);
         let signed = metrics.clone();
         desk.time_signatures(move |took| signed.signed(took));
         desk.leave_alone();
         begin(&desk).await?;
-        let app = App::new(&config, desk.clone(), metrics.clone());
-        app.serves_with(validity);
+        let part = settings.part(|settings| &settings.api);
+        let app = App::new(part, desk.clone(), metrics.clone());
+        app.measure_certificate();
         let gate = app.clone();
         let gate = Box::new(move |operator: &str| gate.operator_may_come(operator));
         let web = Web::new(store.clone(), gate)?;
-        let settings = Arc::new(ArcSwap::from_pointee(settings));
-        let listener = Listener::bind(settings.clone(), metrics.clone()).await?;
-        Ok(Self {
-            in_use,
-            retention: Arc::new(ArcSwap::from_pointee(config.retention)),
-            config,
-            store,
+        let part = settings.part(|settings| &settings.listener);
+        let listener = Listener::bind(part, metrics.clone()).await?;
+        let shared = Shared {
+            started: config,
+            settings,
             desk,
             app,
+            metrics,
+            provider,
+        };
+        Ok(Self {
+            shared: shared.into(),
+            store,
             web,
             listener,
-            settings,
-            provider,
-            metrics,
+            in_use,
         })
     }
 
@@ -93,7 +104,7 @@ impl Service {
     ///
     /// Fails with [`Error::ClockBefore1970`].
     pub fn trust_clock(&self) -> Result<(), Error> {
-        self.desk.accept_clock(clock::now()?);
+        self.shared.desk.accept_clock(clock::now()?);
         Ok(())
     }
 
@@ -102,12 +113,8 @@ impl Service {
     #[must_use]
     pub fn reloader(&self, log: Option<LogControl>) -> Reloader {
         Reloader {
-            started: self.config.clone(),
-            retention: self.retention.clone(),
-            desk: self.desk.clone(),
-            app: self.app.clone(),
-            settings: self.settings.clone(),
-            provider: self.provider.clone(),
+            shared: self.shared.clone(),
+            changed: self.listener.limits(),
             log,
         }
     }
@@ -115,22 +122,19 @@ impl Service {
     /// Serves until `stop` is ready, then until the requests in progress are answered.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self {
-            retention,
+            shared,
             store,
-            desk,
-            app,
             web,
             listener,
-            metrics,
             in_use,
-            ..
         } = self;
+        let (app, desk) = (&shared.app, &shared.desk);
         let housekeeping = Housekeeping {
             store: store.clone(),
             app: app.clone(),
             desk: desk.clone(),
-            metrics,
-            retention,
+            metrics: shared.metrics.clone(),
+            settings: shared.settings.clone(),
         };
         app.readiness().started();
         let housekeeping = tokio::spawn(housekeeping.run());
@@ -139,10 +143,10 @@ impl Service {
             stop.await;
             stopping.readiness().stopping();
         };
-        let router = api::router(app, web::router(web), web::stray);
+        let router = api::router(app.clone(), web::router(web), web::stray);
         listener.serve(router, stop).await;
         housekeeping.abort();
-        leave(&desk).await;
+        leave(desk).await;
         store.close().await;
         drop(in_use);
     }
@@ -151,12 +155,8 @@ impl Service {
 /// Takes a changed configuration while the service runs.
 #[derive(Debug)]
 pub struct Reloader {
-    started: Config,
-    retention: Arc<ArcSwap<Retention>>,
-    desk: Arc<Desk>,
-    app: Arc<App>,
-    settings: Arc<ArcSwap<Settings>>,
-    provider: Arc<CryptoProvider>,
+    shared: Arc<Shared>,
+    changed: Limits,
     log: Option<LogControl>,
 }
 
@@ -164,28 +164,38 @@ impl Reloader {
     /// The keys that could not be read.
     #[must_use]
     pub fn missing(&self) -> Vec<Missing> {
-        self.desk.missing()
+        self.shared.desk.missing()
     }
 
     /// Reads the file again: all of it counts from now on, or nothing.
     ///
     /// Fails with what reading the file, the certificate and the delegation certificates fails with.
     pub async fn reload(&self, path: &Path) -> Result<(), Error> {
-        let config = Config::load(path)?;
-        let (settings, validity) = settings(&config, &self.provider)?;
-        self.desk.reload(&config).await?;
+        let Shared {
+            started,
+            settings,
+            desk,
+            app,
+            provider,
+            ..
+        } = &*self.shared;
+        let mut config = Config::load(path)?;
+        let restart = config.needs_restart(started);
+        // Names follow from it.
+        config.tenant.clone_from(&started.tenant);
+        let new = Settings::load(&config, provider, Some(&settings.load()))?;
+        desk.reload().await?;
         if let Some(log) = &self.log {
             log.set(&config.log.filter)?;
         }
-        for key in config.needs_restart(&self.started) {
+        for key in restart {
             tracing::warn!("{key} has changed: that takes a restart");
         }
-        self.retention.store(config.retention.into());
-        self.app.reload(&config);
-        self.app.serves_with(validity);
-        warn_of_missing(&self.desk);
-        self.app.judge().await;
-        self.settings.store(settings.into());
+        settings.swap(new);
+        self.changed.tell();
+        app.measure_certificate();
+        warn_of_missing(desk);
+        app.judge().await;
         Ok(())
     }
 }
@@ -231,23 +241,6 @@ async fn leave(desk: &Desk) {
             "the database does not answer: the other signers are not told that this one stops"
         ),
     }
-}
-
-fn settings(
-    config: &Config,
-    provider: &Arc<CryptoProvider>,
-) -> Result<(Settings, Validity), Error> {
-    let listen = &config.listen;
-    let certificate = ServiceCertificate::load(&listen.certificate, &listen.key, provider)?;
-    let ends = certificate.validity().warning(clock::now()?);
-    for warning in certificate.warning().into_iter().chain(&ends) {
-        tracing::warn!("{warning}");
-    }
-    let settings = Settings {
-        tls: tls_config(&certificate, listen, provider.clone())?,
-        listen: listen.clone(),
-    };
-    Ok((settings, certificate.validity().clone()))
 }
 
 const MOMENT: Duration = Duration::from_secs(2);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::bench::Bench;
 use super::device::{Cpe, csr, renewal};
 use crate::config::NameMode;
-use crate::desk::Refusal;
+use crate::desk::{Desk, Refusal};
 use crate::protocol::{NewDevice, Replace};
 use crate::registry::{Forms, State};
 use crate::store::Conflict;
@@ -89,7 +89,7 @@ async fn a_bad_line_stops_no_other(database: &Database) {
 }
 
 async fn names_follow_from_the_external_id_unless_they_are_random(database: &Database) {
-    let bench = Bench::new(database).await;
+    let mut bench = Bench::new(database).await;
     let slots = (0..4).map(|slot| NewDevice {
         slot,
         ..new(&format!("customer-{slot}"))
@@ -104,7 +104,7 @@ async fn names_follow_from_the_external_id_unless_they_are_random(database: &Dat
     assert_eq!(names.len(), 4);
     let mut config = bench.config.clone();
     config.names.mode = NameMode::Random;
-    bench.desk.reload(&config).await.unwrap();
+    bench.desk = Desk::open(&config, bench.store.clone()).await.unwrap();
     let name = bench.add(new("customer-9")).await.unwrap().name;
     assert!(names.insert(name));
 }

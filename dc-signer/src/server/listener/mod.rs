@@ -28,7 +28,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -40,7 +39,7 @@ pub use memory::most_memory;
 pub use open::Peer;
 pub use origin::Origin;
 
-use crate::config::Listen;
+use crate::config::{Listen, Live};
 use crate::error::Error;
 use crate::server::telemetry::{Metrics, Shed};
 use address::Prefix;
@@ -49,7 +48,7 @@ use handshakes::{Handshakes, Turn};
 use intake::Intake;
 use open::{Connections, Entered, Most, Open};
 
-/// What a reload may change, for the connections that come after it.
+/// The part of the settings that is the listener's: it counts for the connections that come from then on.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The service's certificate and the verifier of clients.
@@ -62,7 +61,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
-    settings: Arc<ArcSwap<Settings>>,
+    settings: Live<Settings>,
     connections: Arc<Connections>,
     handshakes: Arc<Handshakes>,
     intake: Arc<Intake>,
@@ -73,10 +72,7 @@ impl Listener {
     /// Listens at the address of the settings; nothing is accepted yet.
     ///
     /// Fails with [`Error::Listen`].
-    pub async fn bind(
-        settings: Arc<ArcSwap<Settings>>,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, Error> {
+    pub async fn bind(settings: Live<Settings>, metrics: Arc<Metrics>) -> Result<Self, Error> {
         let address = settings.load().listen.address;
         let tcp = TcpListener::bind(address)
             .await
@@ -89,6 +85,12 @@ impl Listener {
             intake: Arc::default(),
             metrics,
         })
+    }
+
+    /// For telling that the limits have changed.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits(self.connections.clone())
     }
 
     /// Where it really listens, if the port was left to the system.
@@ -152,9 +154,9 @@ impl Listener {
                 return None;
             }
         };
-        let listen = &self.settings.load().listen;
+        let settings = self.settings.load();
         // Else handshakes alone could take all places, and none of them has to go for a connection.
-        let most = listen.most_handshakes();
+        let most = settings.listen.most_handshakes();
         let (turn, evicted) = self.handshakes.enter(from, most);
         self.shed(Shed::Handshakes, evicted);
         Some((tcp, Place { from, open, turn }))
@@ -182,13 +184,24 @@ impl Listener {
         stopped: &watch::Receiver<bool>,
     ) {
         let connection = Connection {
-            settings: self.settings.load_full(),
+            settings: self.settings.load(),
             router: router.clone(),
             stopped: stopped.clone(),
             intake: self.intake.clone(),
             metrics: self.metrics.clone(),
         };
         tokio::spawn(connection.serve(tcp, place));
+    }
+}
+
+/// The limits of a listener, which waits for a place while too many connections are open.
+#[derive(Clone, Debug)]
+pub struct Limits(Arc<Connections>);
+
+impl Limits {
+    /// They have changed: whoever waits may have a place now.
+    pub fn tell(&self) {
+        self.0.look_again();
     }
 }
 

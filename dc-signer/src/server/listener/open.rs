@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -18,7 +17,7 @@ pub(super) struct Connections {
     ended: Notify,
 }
 
-/// How many there may be.
+/// The most connections that there may be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Most {
     /// From everywhere.
@@ -35,7 +34,7 @@ struct All {
     of_one: HashMap<Prefix, usize>,
     groups: Groups,
     sent_away: usize,
-    /// How many of them nobody has been told of yet.
+    /// Those of them of which nobody has been told yet.
     untold: usize,
 }
 
@@ -49,7 +48,7 @@ struct Seat {
     bells: Arc<Bells>,
 }
 
-/// What a connection does.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum State {
     /// Nothing was heard of it yet.
@@ -68,14 +67,14 @@ pub(super) enum State {
     Cut,
 }
 
-/// How it is told to go.
+/// The bells that tell it to go.
 #[derive(Debug, Default)]
 struct Bells {
     over: Notify,
     cut: Notify,
 }
 
-/// Whether there was room.
+/// The answer to a connection that wants a place.
 pub(super) enum Entered {
     /// There is a place, for which so many had to go.
     In(Open, usize),
@@ -91,9 +90,13 @@ impl Connections {
             if let Some(entered) = self.try_enter(from, most()) {
                 return entered;
             }
-            // A reload may raise the limit meanwhile, and rings no bell.
-            let _ = tokio::time::timeout(LOOK_AGAIN, self.ended.notified()).await;
+            self.ended.notified().await;
         }
+    }
+
+    /// The limits are others: whoever waits may have a place now.
+    pub(super) fn look_again(&self) {
+        self.ended.notify_one();
     }
 
     /// None if it has to wait.
@@ -341,13 +344,12 @@ impl Peer {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody has said so.
+    /// Nobody has said that it is known.
     pub(super) fn is_stranger(&self) -> bool {
         !self.0.load(Ordering::Relaxed)
     }
 }
 
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// One of so many places is for those who were sent away and end what they have begun.
 const FOR_LEAVING: usize = 16;
 
@@ -355,6 +357,7 @@ const FOR_LEAVING: usize = 16;
 mod tests {
     use std::net::SocketAddr;
     use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
 
     use tokio::time::timeout;
 
@@ -428,6 +431,7 @@ mod tests {
         let (_second, ()) = tokio::join!(connections.enter(host(2), limit), async {
             tokio::time::sleep(SHORT).await;
             all.store(2, Ordering::Relaxed);
+            connections.look_again();
         });
     }
 

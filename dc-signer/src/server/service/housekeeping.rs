@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::settings::Current;
 use crate::api::App;
 use crate::clock;
 use crate::config::Retention;
@@ -22,8 +22,7 @@ pub(super) struct Housekeeping {
     pub(super) app: Arc<App>,
     pub(super) desk: Arc<Desk>,
     pub(super) metrics: Arc<Metrics>,
-    /// A reload may change it.
-    pub(super) retention: Arc<ArcSwap<Retention>>,
+    pub(super) settings: Current,
 }
 
 impl Housekeeping {
@@ -149,7 +148,7 @@ impl Housekeeping {
     }
 
     async fn tidy(&self) {
-        let Retention { issues, refused } = **self.retention.load();
+        let Retention { issues, refused } = self.settings.load().retention;
         let retention = store::Retention { issues, refused };
         let Ok(now) = clock::now() else { return };
         // By a wrong clock everything has had its time.

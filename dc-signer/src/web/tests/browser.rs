@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
 use super::driver::{Browser, Window};
 use super::fleet::{self, HOSTILE, TOKEN, VIEWER};
 use crate::clock;
-use crate::config::Listen;
+use crate::config::{Listen, Live};
 use crate::server::listener::{Listener, ServiceCertificate, Settings, tls_config};
 use crate::server::telemetry::Metrics;
 use crate::store::testing::Database;
@@ -234,8 +233,9 @@ async fn serve(web: Arc<Web>) -> (SocketAddr, TempDir) {
         tls: tls_config(&own, &listen, provider).unwrap(),
         listen,
     };
-    let settings = Arc::new(ArcSwap::from_pointee(settings));
-    let listener = Listener::bind(settings, Metrics::new()).await.unwrap();
+    let listener = Listener::bind(Live::fixed(settings), Metrics::new())
+        .await
+        .unwrap();
     let address = listener.address().unwrap();
     tokio::spawn(listener.serve(web::router(web), std::future::pending()));
     (address, folder)
