@@ -1,7 +1,8 @@
-//! Whether a configuration can be served with: the file itself, and the files that it names.
+//! The check of a configuration: the file itself, and the files that it names.
 
 mod data;
 
+use std::fmt::Display;
 use std::path::Path;
 
 use pki_types::UnixTime;
@@ -69,7 +70,7 @@ fn check_and(
     }
 }
 
-/// Why a service with this configuration would not be ready, and what will stop it soon: what readiness and the log of the
+/// Finds why a service with this configuration would not be ready, and what will stop it soon: what readiness and the log of the
 /// service say too. Looks at the database if it is there, and changes nothing.
 ///
 /// Fails with what reading the certificate and its key fails with.
@@ -123,7 +124,7 @@ async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
     looked
 }
 
-/// Whether the database is the newest that was seen here, and its secrets are here too.
+/// Checks that the database is the newest that was seen here, and that its secrets are here too.
 async fn belongs_here(config: &Config, store: &dyn Store) -> Result<(), Error> {
     store::check_newest(&config.data, store).await?;
     let folder = Secrets::folder(&config.data);
@@ -133,12 +134,12 @@ async fn belongs_here(config: &Config, store: &dyn Store) -> Result<(), Error> {
     }
 }
 
-/// What [`readiness`] finds.
+/// The findings of [`readiness`].
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Readiness {
-    /// Why it would not be ready.
+    /// Reasons that it would not be ready.
     pub faults: Vec<String>,
-    /// What somebody should do something about.
+    /// Things that somebody should do something about.
     pub soon: Vec<String>,
 }
 
@@ -190,14 +191,14 @@ fn limits_not_reached(listen: &Listen) -> impl Iterator<Item = Warning> {
     })
 }
 
-/// What is wrong so far.
+/// The mistakes so far.
 struct Findings<'a> {
     text: &'a str,
     errors: Vec<KeyError>,
 }
 
 impl Findings<'_> {
-    fn keep<T>(&mut self, key: &[Step], result: Result<T, Error>) -> Option<T> {
+    fn keep<T>(&mut self, key: &[Step], result: Result<T, impl Display>) -> Option<T> {
         result
             .map_err(|error| self.add(key, error.to_string()))
             .ok()

@@ -55,14 +55,6 @@ pub enum Error {
         /// What is wrong with it.
         source: dc_core::Error,
     },
-    /// What to log cannot be understood.
-    #[cfg(feature = "service")]
-    BadLogFilter {
-        /// What was given.
-        filter: String,
-        /// What is wrong with it.
-        source: tracing_subscriber::filter::ParseError,
-    },
     /// A name is no unique name in any spelling.
     BadName {
         /// What was given.
@@ -148,17 +140,6 @@ pub enum Error {
         /// The most that is allowed.
         max: Duration,
     },
-    /// The service cannot be reached at an address.
-    #[cfg(feature = "service")]
-    Listen {
-        /// The address.
-        address: std::net::SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// Something in this process logs already.
-    #[cfg(feature = "service")]
-    LogStarted,
     /// Which unique name a device has had can no longer be read from its identity folder.
     LostName {
         /// The file that should say it.
@@ -281,11 +262,11 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// The service's own certificate is one that signs credentials.
+    /// The server cannot work.
     #[cfg(feature = "service")]
-    ServesWithDelegation {
-        /// The file with the certificate.
-        path: PathBuf,
+    Server {
+        /// Why not.
+        source: crate::server::Error,
     },
     /// The delegation certificate's key could not sign.
     Sign {
@@ -316,12 +297,6 @@ pub enum Error {
     TestCertificate {
         /// Why.
         source: rcgen::Error,
-    },
-    /// The TLS stack cannot do what the configuration asks for.
-    #[cfg(feature = "service")]
-    Tls {
-        /// Why.
-        source: rustls::Error,
     },
     /// An agent's connections cannot be set up.
     #[cfg(feature = "agent")]

@@ -1,7 +1,7 @@
 //! The errors of the service's rooms, as errors of the crate.
 
 use super::Error;
-use crate::{config, desk, owner, store};
+use crate::{config, desk, owner, server, store};
 
 impl From<config::Error> for Error {
     fn from(source: config::Error) -> Self {
@@ -24,6 +24,12 @@ impl From<desk::Refusal> for Error {
                 source: Box::new(refusal),
             },
         }
+    }
+}
+
+impl From<server::Error> for Error {
+    fn from(source: server::Error) -> Self {
+        Self::Server { source }
     }
 }
 

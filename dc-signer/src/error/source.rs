@@ -34,26 +34,22 @@ impl std::error::Error for Error {
             #[cfg(feature = "service")]
             Self::Config { source } => Some(source),
             #[cfg(feature = "service")]
-            Self::LogStarted
-            | Self::NoBackup { .. }
+            Self::NoBackup { .. }
             | Self::NoDevices { .. }
             | Self::NotConfirmed { .. }
-            | Self::ServesWithDelegation { .. }
             | Self::SomeRefused { .. } => None,
             #[cfg(feature = "service")]
             Self::Owner { source } => Some(source),
             #[cfg(feature = "service")]
-            Self::BadLogFilter { source, .. } => Some(source),
+            Self::Server { source } => Some(source),
             #[cfg(feature = "service")]
-            Self::Listen { source, .. } | Self::Runtime { source } => Some(source),
+            Self::Runtime { source } => Some(source),
             #[cfg(feature = "service")]
             Self::Desk { source } => Some(source),
             #[cfg(feature = "service")]
             Self::NotDone { source } => Some(&**source),
             #[cfg(feature = "service")]
             Self::Store { source } => Some(source),
-            #[cfg(feature = "service")]
-            Self::Tls { source } => Some(source),
             Self::BadRoot { source, .. } | Self::Sign { source } => Some(source),
             Self::RequestNotMade { source } | Self::TestCertificate { source } => Some(source),
             Self::BadCsrSignature { .. }

@@ -32,11 +32,6 @@ impl fmt::Display for Error {
                 path.display()
             ),
             Self::BadDeviceKey { path, source } => write!(f, "{}: {source}", path.display()),
-            #[cfg(feature = "service")]
-            Self::BadLogFilter { filter, source } => write!(
-                f,
-                "{filter:?} says nothing about what to log: {source}: use a level such as info, or one for each part, as in info,sqlx=warn"
-            ),
             Self::BadName { given, source } => write!(f, "{given:?}: {source}"),
             Self::BadPem { path, source } => write!(f, "{}, {source}", path.display()),
             Self::BadRoot { path, source } => write!(
@@ -86,15 +81,6 @@ impl fmt::Display for Error {
                 Span::new(*wanted),
                 Span::new(*max)
             ),
-            #[cfg(feature = "service")]
-            Self::Listen { address, source } => write!(
-                f,
-                "cannot listen at {address}: {source}: see what else does with 'ss -ltnp', or change listen.address"
-            ),
-            #[cfg(feature = "service")]
-            Self::LogStarted => {
-                f.write_str("something in this process logs already: start it once only")
-            }
             Self::LostName { path } => write!(
                 f,
                 "{} does not say any more which name the device has had: give it with --name",
@@ -164,11 +150,7 @@ impl fmt::Display for Error {
             #[cfg(feature = "service")]
             Self::Runtime { source } => write!(f, "cannot start threads: {source}"),
             #[cfg(feature = "service")]
-            Self::ServesWithDelegation { path } => write!(
-                f,
-                "{} may delegate, and a key that signs credentials must never serve TLS: get another certificate for the service",
-                path.display()
-            ),
+            Self::Server { source } => fmt::Display::fmt(source, f),
             Self::Sign { source } => {
                 write!(f, "the delegation certificate's key did not sign: {source}")
             }
@@ -197,8 +179,6 @@ impl fmt::Display for Error {
             Self::TestCertificate { source } => {
                 write!(f, "cannot make a certificate for trying out: {source}")
             }
-            #[cfg(feature = "service")]
-            Self::Tls { source } => write!(f, "TLS cannot be set up as configured: {source}"),
             #[cfg(feature = "agent")]
             Self::TlsSetup { source } => write!(
                 f,

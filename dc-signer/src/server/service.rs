@@ -1,5 +1,4 @@
-//! The whole service: put together from a configuration, started with what works, reloaded and
-//! stopped without losing a request.
+//! The service: built from a configuration, started with what works, reloaded and stopped without losing a request.
 
 mod housekeeping;
 mod lifecycle;
@@ -19,6 +18,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::desk::{Desk, Missing};
 use crate::error::Error;
+use crate::server;
 use crate::server::listener::{Limits, Listener};
 use crate::server::telemetry::{LogControl, Metrics};
 use crate::store::{InUse, Store};
@@ -39,7 +39,7 @@ pub struct Service {
     in_use: InUse,
 }
 
-/// What a service and its reloader share.
+/// The state that a service and its reloader share.
 #[derive(Debug)]
 struct Shared {
     /// The configuration that the service was started with.
@@ -93,10 +93,10 @@ impl Service {
         })
     }
 
-    /// Where it listens.
+    /// The address that it listens at.
     ///
-    /// Fails with [`Error::Listen`].
-    pub fn address(&self) -> Result<SocketAddr, Error> {
+    /// Fails with [`crate::server::Error::Listen`].
+    pub fn address(&self) -> Result<SocketAddr, server::Error> {
         self.listener.address()
     }
 

@@ -16,7 +16,7 @@ use super::possession::Possession;
 use crate::config::Listen;
 use crate::error::Error;
 use crate::warning::Warning;
-use crate::{files, keys, pem};
+use crate::{files, keys, pem, server};
 
 /// A certificate, its chain, and its key.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub struct Validity {
 impl ServiceCertificate {
     /// Reads a chain and a key that belong together.
     ///
-    /// Fails with [`Error::ServesWithDelegation`] if the certificate may delegate, with
+    /// Fails with [`server::Error::ServesWithDelegation`] if the certificate may delegate, with
     /// [`Error::KeyMismatch`], with [`Error::UnsupportedKey`], and with what reading the two files
     /// fails with.
     pub fn load(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<Self, Error> {
@@ -48,7 +48,7 @@ impl ServiceCertificate {
         // credentials.
         if delegates(&chain) {
             let path = certificate.into();
-            return Err(Error::ServesWithDelegation { path });
+            return Err(server::Error::ServesWithDelegation { path }.into());
         }
         let validity = Validity::of(certificate, &chain);
         let certified = CertifiedKey::new(chain, signing_key(key, provider)?);
@@ -69,7 +69,7 @@ impl ServiceCertificate {
         &self.validity
     }
 
-    /// What somebody should look at.
+    /// A warning about the key's file.
     #[must_use]
     pub fn warning(&self) -> Option<&Warning> {
         self.warning.as_ref()
@@ -98,7 +98,7 @@ impl Validity {
         }
     }
 
-    /// Why no device connects at a time, if none does.
+    /// The reason that no device connects at a time, if none does.
     #[must_use]
     pub fn fault(&self, now: UnixTime) -> Option<Warning> {
         let Self {
@@ -160,12 +160,12 @@ fn signing_key(
 /// TLS as the service speaks it: 1.3 unless 1.2 is allowed too, HTTP/2 and HTTP/1.1, client
 /// certificates wanted but not required, and no sessions, because devices come once in days.
 ///
-/// Fails with [`Error::Tls`] if the provider cannot do that.
+/// Fails with [`server::Error::Tls`] if the provider cannot do that.
 pub fn tls_config(
     certificate: &ServiceCertificate,
     listen: &Listen,
     provider: Arc<CryptoProvider>,
-) -> Result<Arc<ServerConfig>, Error> {
+) -> Result<Arc<ServerConfig>, server::Error> {
     let versions: &[&rustls::SupportedProtocolVersion] = match listen.tls12 {
         true => &[&rustls::version::TLS13, &rustls::version::TLS12],
         false => &[&rustls::version::TLS13],
@@ -174,7 +174,7 @@ pub fn tls_config(
     let resolver = SingleCertAndKey::from(certificate.key.clone());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
-        .map_err(|source| Error::Tls { source })?
+        .map_err(|source| server::Error::Tls { source })?
         .with_client_cert_verifier(Arc::new(verifier))
         .with_cert_resolver(Arc::new(resolver));
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -183,9 +183,9 @@ pub fn tls_config(
     Ok(config.into())
 }
 
-/// How long before its end a certificate that lives long should be replaced.
+/// The time before its end at which a certificate that lives long should be replaced.
 const SOON: Duration = Duration::from_secs(14 * 86_400);
-/// How ALPN calls HTTP/2.
+/// ALPN's name of HTTP/2.
 pub(super) const H2: &[u8] = b"h2";
 
 #[cfg(test)]

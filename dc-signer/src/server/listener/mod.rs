@@ -40,7 +40,7 @@ pub use open::Peer;
 pub use origin::Origin;
 
 use crate::config::{Listen, Live};
-use crate::error::Error;
+use crate::server::Error;
 use crate::server::telemetry::{Metrics, Shed};
 use address::Prefix;
 use connection::Connection;
@@ -93,7 +93,7 @@ impl Listener {
         Limits(self.connections.clone())
     }
 
-    /// Where it really listens, if the port was left to the system.
+    /// The address, with the port that the system chose if it was left to it.
     ///
     /// Fails with [`Error::Listen`].
     pub fn address(&self) -> Result<SocketAddr, Error> {
@@ -205,7 +205,7 @@ impl Limits {
     }
 }
 
-/// What a connection takes.
+/// The places that a connection takes.
 #[derive(Debug)]
 struct Place {
     from: Prefix,

@@ -63,7 +63,7 @@ pub async fn start(
 
 /// Serves until SIGTERM or SIGINT, and reads the configuration again at SIGHUP.
 ///
-/// Fails with [`Error::Listen`].
+/// Fails with [`crate::server::Error::Listen`].
 pub async fn serve(
     service: Service,
     config: &Path,

@@ -11,7 +11,7 @@ use crate::server::listener::{self, ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::{api, clock, desk};
 
-/// What the parts of a service are set to. It is checked as a whole, and replaced as a whole.
+/// The settings of all parts of a service. They are checked and replaced as a whole.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) api: Arc<api::Settings>,

@@ -6,7 +6,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use crate::config::{Log, LogFormat};
-use crate::error::Error;
+use crate::server::Error;
 
 /// Changes what is logged while the service runs.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ pub fn start_log(log: &Log) -> Result<LogControl, Error> {
     Ok(LogControl(handle))
 }
 
-/// Whether a filter can be used.
+/// Checks a filter.
 ///
 /// Fails with [`Error::BadLogFilter`].
 pub fn check_filter(filter: &str) -> Result<(), Error> {
