@@ -12,7 +12,7 @@ use crate::desk::{Secrets, delegations_folder};
 use crate::error::Error;
 use crate::{Delegation, files, store};
 
-/// Whether it is no file.
+/// Checks that it is no file.
 pub(super) fn is_folder(config: &Config, found: &mut Findings<'_>) {
     let is_link = fs::symlink_metadata(&config.data).is_ok();
     if is_link && matches!(fs::exists(&config.data), Ok(false)) {
@@ -29,7 +29,7 @@ pub(super) fn is_folder(config: &Config, found: &mut Findings<'_>) {
     }
 }
 
-/// What is not there yet is made when the service starts.
+/// Looks at the folder; missing parts are made when the service starts.
 pub(super) fn look(config: &Config, found: &mut Findings<'_>) {
     let data = &config.data;
     let there = found.keep(&["data".into()], files::is_there(data));

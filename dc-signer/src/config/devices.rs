@@ -33,7 +33,7 @@ pub enum NameMode {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Credentials {
-    /// How long credentials are valid.
+    /// The lifetime of credentials.
     #[serde(deserialize_with = "values::time::<_, HOUR, { MAX_VALIDITY.as_secs() * 1000 }>")]
     pub lifetime: Duration,
 }
@@ -50,9 +50,9 @@ impl Default for Credentials {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Enrolment {
-    /// Whether activation codes are taken.
+    /// Activation codes are taken.
     pub codes: bool,
-    /// How long a code is good.
+    /// The lifetime of a code.
     #[serde(deserialize_with = "values::time::<_, MINUTE, { 366 * DAY }>")]
     pub code_lifetime: Duration,
 }
@@ -70,7 +70,7 @@ impl Default for Enrolment {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct Manufacturer {
-    /// What the audit log calls it.
+    /// Its name in the audit log.
     #[serde(deserialize_with = "values::word")]
     pub name: String,
     /// The certificates that its devices' certificates lead to, in PEM.
@@ -99,10 +99,10 @@ pub enum Serials {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Retention {
-    /// What was issued to whom.
+    /// Of what was issued to whom.
     #[serde(deserialize_with = "values::time::<_, { 7 * DAY }, { 3660 * DAY }>")]
     pub issues: Duration,
-    /// How many requests were refused, and why.
+    /// Of the counts of refused requests.
     #[serde(deserialize_with = "values::time::<_, { 7 * DAY }, { 3660 * DAY }>")]
     pub refused: Duration,
 }
@@ -124,10 +124,10 @@ pub struct Limits {
     /// After how long a device may come once more.
     #[serde(deserialize_with = "values::time::<_, 1, DAY>")]
     pub device_period: Duration,
-    /// How often it may come at once.
+    /// The most requests of a device at once.
     #[serde(deserialize_with = "values::rate")]
     pub device_burst: NonZeroU32,
-    /// How many requests an operator may make in a second.
+    /// The most requests of an operator in a second.
     #[serde(deserialize_with = "values::rate")]
     pub operator_rate: NonZeroU32,
 }

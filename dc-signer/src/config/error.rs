@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// Why there is no configuration.
+/// A reason that there is no configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -40,7 +40,7 @@ pub struct KeyError {
     pub line: usize,
     /// The key with its tables, such as `listen.address`; empty for the file as a whole.
     pub key: String,
-    /// What is wrong with it.
+    /// The kind of mistake.
     pub kind: KeyErrorKind,
 }
 
@@ -56,14 +56,14 @@ impl fmt::Display for KeyError {
 
 impl std::error::Error for KeyError {}
 
-/// What can be wrong with a key.
+/// A kind of mistake.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyErrorKind {
     /// It stands there twice, in different entries that must differ.
     #[error("is {given:?}, which stands there before: give each its own")]
     Duplicate {
-        /// What stands there twice.
+        /// The value.
         given: String,
     },
     /// A required key is not there.
@@ -71,27 +71,27 @@ pub enum KeyErrorKind {
     Missing {
         /// The key, without its tables.
         key: &'static str,
-        /// What could stand there.
+        /// A line that could stand there.
         example: &'static str,
     },
     /// The file is not TOML.
     #[error("not TOML: {message}")]
     Syntax {
-        /// What the parser says.
+        /// The parser's word on it.
         message: String,
     },
     /// It is of another type.
     #[error("is {found}: it has to be {wanted}")]
     Type {
-        /// What it has to be.
+        /// The type or values that are allowed.
         wanted: String,
-        /// What it is.
+        /// The type that it is of.
         found: &'static str,
     },
     /// It is too small or too large, or not as something else wants it.
     #[error("{reason}")]
     Unfit {
-        /// What it is and has to be.
+        /// The value and its limits.
         reason: String,
     },
     /// There is no such key.
@@ -105,15 +105,15 @@ pub enum KeyErrorKind {
     /// A file that it names is no good.
     #[error("cannot be used: {reason}")]
     Unusable {
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The text there means nothing.
     #[error("is {given:?}: it has to be {wanted}")]
     Value {
-        /// What stands there.
+        /// The value.
         given: String,
-        /// What it has to be.
+        /// The type or values that are allowed.
         wanted: String,
     },
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::values;
 
-/// Where the service is reached, and what its connections may cost.
+/// `[listen]`: address, certificate, and limits of connections.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct Listen {
@@ -21,7 +21,7 @@ pub struct Listen {
     /// Its private key.
     #[serde(deserialize_with = "values::path")]
     pub key: PathBuf,
-    /// Whether TLS 1.2 is allowed beside TLS 1.3.
+    /// TLS 1.2 is allowed beside TLS 1.3.
     #[serde(default)]
     pub tls12: bool,
     /// The most handshakes in progress; one more, and the oldest is reset.
@@ -36,25 +36,25 @@ pub struct Listen {
     /// The most requests in progress.
     #[serde(default = "as_many_as_fit", deserialize_with = "number")]
     pub max_requests: usize,
-    /// How long a handshake may take.
+    /// The longest time of a handshake.
     #[serde(default = "seconds::<5>", deserialize_with = "time")]
     pub handshake_timeout: Duration,
-    /// How long the head of a request may take, and how long a connection may wait for one.
+    /// The longest time that the head of a request may take, and that a connection may wait for one.
     #[serde(default = "seconds::<10>", deserialize_with = "time")]
     pub header_timeout: Duration,
-    /// How long nothing may move on a connection.
+    /// The longest time in which nothing moves on a connection.
     #[serde(default = "seconds::<30>", deserialize_with = "time")]
     pub idle_timeout: Duration,
-    /// How long a request may take from its head to its answer.
+    /// The longest time of a request, from its head to its answer.
     #[serde(default = "seconds::<30>", deserialize_with = "time")]
     pub request_timeout: Duration,
-    /// How long a bulk request may take.
+    /// The same of a bulk request.
     #[serde(default = "seconds::<600>", deserialize_with = "time")]
     pub bulk_timeout: Duration,
     /// After how long a connection is asked to end.
     #[serde(default = "seconds::<3600>", deserialize_with = "time")]
     pub max_age: Duration,
-    /// How long requests in progress get when the service stops.
+    /// The time that requests in progress get when the service stops.
     #[serde(default = "seconds::<30>", deserialize_with = "time")]
     pub shutdown_timeout: Duration,
 }

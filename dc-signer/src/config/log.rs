@@ -4,13 +4,13 @@ use serde::Deserialize;
 
 use super::values;
 
-/// What is logged to standard error, and how.
+/// `[log]`: the log on standard error.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Log {
     /// For people or for programs.
     pub format: LogFormat,
-    /// What is logged, as `tracing_subscriber`'s `EnvFilter` takes it.
+    /// The filter, as `tracing_subscriber`'s `EnvFilter` takes it.
     #[serde(deserialize_with = "values::text")]
     pub filter: String,
 }

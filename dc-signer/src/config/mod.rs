@@ -37,7 +37,7 @@ use reader::Reading;
 /// The sample file, which is the documentation of all keys.
 pub const SAMPLE: &str = include_str!("sample.toml");
 
-/// All that the service is told.
+/// The configuration of the service.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -47,36 +47,36 @@ pub struct Config {
     /// Goes into the derivation of names, so it never changes.
     #[serde(default = "tenant", deserialize_with = "values::word")]
     pub tenant: String,
-    /// What the audit log calls this machine.
+    /// This machine's name in the audit log.
     #[serde(default = "node", deserialize_with = "values::word")]
     pub node: String,
-    /// Where the service is reached.
+    /// The address and limits of the service.
     pub listen: Listen,
-    /// Where it keeps what it knows.
+    /// The database.
     #[serde(default = "sqlite", deserialize_with = "location")]
     pub database: Location,
-    /// How unique names are made.
+    /// The source of unique names.
     #[serde(default)]
     pub names: Names,
-    /// What is issued.
+    /// The credentials that are issued.
     #[serde(default)]
     pub credentials: Credentials,
-    /// How devices get in.
+    /// Ways of enrolment.
     #[serde(default)]
     pub enrolment: Enrolment,
     /// Whose certificates devices may enrol with.
     #[serde(default)]
     pub manufacturers: Vec<Manufacturer>,
-    /// How long history is kept.
+    /// The time that history is kept.
     #[serde(default)]
     pub retention: Retention,
-    /// How often a device may come.
+    /// Rates of requests.
     #[serde(default)]
     pub limits: Limits,
-    /// What is logged, and how.
+    /// The log.
     #[serde(default)]
     pub log: Log,
-    /// Who may read the metrics.
+    /// Access to the metrics.
     #[serde(default)]
     pub metrics: Metrics,
 }

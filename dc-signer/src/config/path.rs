@@ -60,7 +60,7 @@ impl Step {
         before.matches('\n').count() + 1
     }
 
-    /// What is there, to be changed.
+    /// The value there, to be changed.
     pub(super) fn child<'v, 'i>(&self, value: &'v mut DeValue<'i>) -> Option<&'v mut DeValue<'i>> {
         let child = match (self, value) {
             (Self::Key(key), DeValue::Table(table)) => table.get_mut(key.as_str()),

@@ -10,12 +10,12 @@ use super::error::{KeyError, KeyErrorKind};
 use super::node::{EXAMPLES, Node};
 use super::path::Step;
 
-/// What a file says, and what is wrong with it.
+/// A file that was read, and its mistakes.
 pub(super) struct Reading<T> {
     /// With an example in the place of each required key that is wrong.
     pub(super) value: T,
     pub(super) errors: Vec<KeyError>,
-    /// Where something was mended.
+    /// The places of what was mended.
     pub(super) mended: Vec<Vec<Step>>,
 }
 
@@ -65,7 +65,7 @@ fn not_toml(text: &str, error: &toml::de::Error) -> KeyError {
     }
 }
 
-/// What can be read in the place of a mistake; none for what can be left out.
+/// A value that can be read in the place of a mistake; none for a key that can be left out.
 fn instead(kind: &KeyErrorKind, path: &[Step]) -> Option<DeValue<'static>> {
     let key = match (kind, path.last()?) {
         (KeyErrorKind::Missing { example: "", .. }, _) => {

@@ -1,4 +1,4 @@
-//! Where a connection comes from, as far as one customer can be told from another.
+//! The address of a connection, as far as one customer can be told from another.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 

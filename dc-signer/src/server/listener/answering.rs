@@ -23,14 +23,14 @@ use super::requests::InProgress;
 use crate::protocol::{Kind, PROBLEM_JSON, Problem};
 use crate::server::telemetry::{Metrics, Shed};
 
-/// What the requests of a connection share.
+/// The state that the requests of a connection share.
 pub(super) struct Answering {
     pub(super) router: Router,
     pub(super) client: Option<ClientCertificate>,
     pub(super) peer: Peer,
     pub(super) from: Prefix,
     pub(super) intake: Arc<Intake>,
-    /// How many requests may be in progress, over all connections.
+    /// The most requests in progress, over all connections.
     pub(super) most: usize,
     pub(super) metrics: Arc<Metrics>,
 }

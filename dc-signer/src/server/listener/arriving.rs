@@ -18,7 +18,7 @@ use super::intake::Ticket;
 use super::open::Peer;
 use super::requests::InProgress;
 
-/// What has to be known of a body after its request was answered.
+/// The rest of a body, after its request was answered.
 #[derive(Debug)]
 pub(super) struct Arrival {
     left: Left,
@@ -26,7 +26,7 @@ pub(super) struct Arrival {
     asks_first: bool,
 }
 
-/// What is left of a body, and whether it was too slow; nothing while somebody has it, and when all of it is here.
+/// The rest of a body, and whether it was too slow; nothing while somebody has it, and when all of it is here.
 type Left = Arc<Mutex<Option<(Body, bool)>>>;
 
 /// Watches over the body of a request.
@@ -170,9 +170,9 @@ fn size(data: &Bytes) -> u64 {
     u64::try_from(data.len()).unwrap_or(u64::MAX)
 }
 
-/// How long the body of a stranger's request may take: enough for 64 KiB over a slow line.
+/// The longest time of the body of a stranger's request: enough for 64 KiB over a slow line.
 const BODY_TIME: Duration = Duration::from_secs(5);
 /// Bytes of a body that are read although nobody wants them. Only what is read costs anything, and nothing of it is kept.
 const MAX_DRAIN: u64 = 1024 * 1024;
-/// How long that may take.
+/// The longest time that this may take.
 const DRAIN_TIME: Duration = Duration::from_secs(2);

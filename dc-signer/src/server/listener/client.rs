@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection.
+//! The client's certificate.
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl ClientCertificate {
         certificate_sha256(first.map(AsRef::as_ref).unwrap_or_default())
     }
 
-    /// Whether a moment lies within the time that the certificate itself says.
+    /// A moment lies within the certificate's validity.
     #[must_use]
     pub fn is_valid_at(&self, now: UnixTime) -> bool {
         let first = self.0.chain.first();

@@ -29,7 +29,7 @@ use super::requests::{Phase, Requests};
 use super::{Place, Settings};
 use crate::server::telemetry::{Handshake, Metrics};
 
-/// What a connection needs of its listener.
+/// A connection's share of its listener.
 pub(super) struct Connection {
     pub(super) settings: Arc<Settings>,
     pub(super) router: Router,
@@ -180,7 +180,7 @@ impl Connection {
     }
 }
 
-/// Why a connection is ended.
+/// The reason that a connection is ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum End {
     /// It is old or quiet, or the service stops.
@@ -197,7 +197,7 @@ fn evict(tcp: Option<&TcpStream>) -> Handshake {
     Handshake::Evicted
 }
 
-/// How long whoever has to make room may take to end what it has begun.
+/// The time for whoever has to make room to end what it has begun.
 const LEAVING_TIME: Duration = Duration::from_secs(1);
 /// Many more than any client of this API sends.
 const MAX_HEADERS: usize = 64;

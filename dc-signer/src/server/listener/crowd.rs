@@ -52,12 +52,12 @@ impl<V> Crowd<V> {
         self.oldest_of(prefix)
     }
 
-    /// How many there are of the fullest address.
+    /// The number of the fullest address.
     pub(super) fn fullest(&self) -> usize {
         self.order.last().map_or(0, |(len, _, _)| *len)
     }
 
-    /// How many there are of one address, or else of the fullest.
+    /// The number of one address, or else of the fullest.
     pub(super) fn most(&self, prefix: Option<Prefix>) -> usize {
         match prefix {
             Some(prefix) => self.places.get(&prefix).map_or(0, BTreeMap::len),
@@ -65,7 +65,7 @@ impl<V> Crowd<V> {
         }
     }
 
-    /// How many there are.
+    /// The number of all.
     pub(super) fn len(&self) -> usize {
         self.len
     }

@@ -3,7 +3,7 @@
 use super::address::Prefix;
 use super::crowd::Crowd;
 
-/// Why a connection can be sent away.
+/// The reason that a connection can be sent away.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Group {
     /// Nothing was heard of it yet.

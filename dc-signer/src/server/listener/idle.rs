@@ -26,7 +26,7 @@ pub(super) struct Idle<S> {
     requests: Requests,
 }
 
-/// How far the end of a stream is.
+/// The progress of a stream's end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Ending {
     Open,
@@ -154,7 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Idle<S> {
     }
 }
 
-/// How long what a peer still sends is thrown away.
+/// The time for which what a peer still sends is thrown away.
 const LINGER: Duration = Duration::from_secs(2);
 
 #[cfg(test)]

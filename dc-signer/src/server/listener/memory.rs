@@ -1,4 +1,4 @@
-//! What strangers can make the service keep in memory at most, and the limits that this follows from.
+//! The most memory that strangers can make the service take, and the limits that this follows from.
 
 use crate::config::Listen;
 

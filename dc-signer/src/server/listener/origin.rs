@@ -1,4 +1,4 @@
-//! What a browser says about which page has sent a request.
+//! The origin of a request, as a browser tells it.
 
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::request::Parts;
@@ -16,7 +16,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// What the head of a request says.
+    /// The origin in the head of a request.
     ///
     /// All browsers that get TLS 1.3 right also send `Sec-Fetch-Site`. `Origin` stands in for it; it is `null`
     /// where a page, as ours do, tells the browser to send no referrer.

@@ -77,7 +77,7 @@ struct TooMuch {
 
 impl std::error::Error for TooMuch {}
 
-/// What rustls shows of it in its own error.
+/// The part of it that rustls shows in its own error.
 impl fmt::Debug for TooMuch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -46,7 +46,7 @@ impl Count {
     }
 }
 
-/// How far a request is.
+/// The progress of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Phase {
     /// Its body is not all here.
@@ -80,7 +80,7 @@ impl Requests {
         one
     }
 
-    /// Whether there is one.
+    /// There is at least one.
     pub(super) fn are_in_progress(&self) -> bool {
         self.count.borrow().all() > 0
     }

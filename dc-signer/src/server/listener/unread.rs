@@ -160,5 +160,5 @@ impl Drop for Lasting {
     }
 }
 
-/// How long an answer that is ready as a whole may wait for its client, before its connection may be sent away.
+/// The time that an answer that is ready as a whole may wait for its client, before its connection may be sent away.
 const AT_ONCE: Duration = Duration::from_secs(1);

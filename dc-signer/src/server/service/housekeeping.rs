@@ -1,4 +1,4 @@
-//! What the service does besides answering: it looks after its database and counts its fleet.
+//! Periodic work besides answering: looking after the database and counting the fleet.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Housekeeping {
         }
     }
 
-    /// Whether the database works, the clock is right and what can be issued, for readiness, metrics and log; and the other
+    /// Checks the database, the clock and what can be issued, for readiness, metrics and log; and the other
     /// signers are told when this one has other keys than before.
     async fn look_around(&self, told: &mut Told) {
         let works = self.app.try_storage().await;
@@ -130,7 +130,7 @@ impl Housekeeping {
         }
     }
 
-    /// How many seconds this clock is ahead of the database's, if that is another.
+    /// The seconds that this clock is ahead of the database's, if that is another.
     async fn database_skew(&self) -> Result<Option<f64>, crate::Error> {
         let before = clock::precise()?;
         let there = self.store.clock().await?;
@@ -167,12 +167,12 @@ impl Housekeeping {
     }
 }
 
-/// What was said already.
+/// News that were told already.
 #[derive(Debug, Default)]
 struct Told {
     /// The keys that the other signers know this one to have.
     keys: Option<BTreeSet<Sha256>>,
-    /// What the log has on keys that are missing.
+    /// The log's lines on keys that are missing.
     missing: Vec<String>,
 }
 

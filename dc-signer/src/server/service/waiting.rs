@@ -42,5 +42,5 @@ fn may_come_up(location: &Location, error: &store::Error) -> bool {
 
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 const SAY_AGAIN: Duration = Duration::from_secs(10);
-/// How long the service manager is asked to wait beyond the last try.
+/// The time that the service manager is asked to wait beyond the last try.
 const LONGER: Duration = Duration::from_secs(30);

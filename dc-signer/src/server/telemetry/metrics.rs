@@ -1,4 +1,4 @@
-//! What Prometheus scrapes. `ops/` has a dashboard and alert rules for these.
+//! Metrics for Prometheus. `ops/` has a dashboard and alert rules for these.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -49,7 +49,7 @@ pub struct Metrics {
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
-/// Why something was turned away to protect the service.
+/// A reason to turn something away to protect the service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Shed {
     /// Too many connections were open, and one of them had to go.
@@ -64,7 +64,7 @@ pub enum Shed {
     OperatorRate,
 }
 
-/// How a handshake ended.
+/// The end of a handshake.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Handshake {
     /// Well.
@@ -77,7 +77,7 @@ pub enum Handshake {
     TimedOut,
 }
 
-/// What credentials were issued for.
+/// The request that credentials were issued for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Path {
     /// An enrolment.
@@ -108,15 +108,15 @@ pub struct SlotExpiry {
     pub not_after: u64,
 }
 
-/// How the devices are doing.
+/// Counts of devices.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Fleet {
-    /// How many are in each state.
+    /// Devices in each state.
     pub states: Vec<(String, u64)>,
-    /// How many active devices hold a credential that ends within so many hours, each with those
+    /// Active devices that hold a credential that ends within so many hours, each with those
     /// before it. Those whose credential has ended are counted under 0.
     pub expiring: Vec<(u64, u64)>,
-    /// How many are possible clones.
+    /// Possible clones.
     pub clones: u64,
 }
 
@@ -299,7 +299,7 @@ impl Metrics {
         self.sign_seconds.observe(took.as_secs_f64());
     }
 
-    /// How many seconds the clock is ahead of something else.
+    /// Sets the seconds that the clock is ahead of something else.
     pub fn set_clock_skew(&self, against: &'static str, seconds: f64) {
         let gauge = self.clock_skew.get_or_create(&Against { against });
         gauge.set(seconds);
@@ -319,7 +319,7 @@ impl Metrics {
         }
     }
 
-    /// How the devices are doing now.
+    /// Sets the counts of devices.
     pub fn set_fleet(&self, fleet: &Fleet) {
         for (state, count) in &fleet.states {
             let state = state.clone();
@@ -334,7 +334,7 @@ impl Metrics {
         self.clones.set(signed(fleet.clones));
     }
 
-    /// Whether the service is ready.
+    /// Sets readiness.
     pub fn set_ready(&self, ready: bool) {
         self.ready.set(i64::from(ready));
     }
@@ -346,7 +346,7 @@ impl Metrics {
         ends.set(signed(not_after));
     }
 
-    /// What can be issued now, and with what.
+    /// Sets which zones can be issued in, and with which keys.
     pub fn set_zones(&self, zones: &[ZoneAble], keys: &[KeyUsable]) {
         self.zones.set(zones, keys);
     }
@@ -381,7 +381,7 @@ fn very_fast() -> Histogram {
     ])
 }
 
-/// How OpenMetrics text is called.
+/// The content type of OpenMetrics text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the service tells about itself: logs, request ids and metrics. No key, code or token is ever
+//! Logs, request ids and metrics. No key, code or token is ever
 //! in any of them.
 
 mod log;

@@ -1,4 +1,4 @@
-//! What metrics are told apart by.
+//! Labels of the metrics.
 
 use prometheus_client::encoding::EncodeLabelSet;
 

@@ -9,18 +9,18 @@ use prometheus_client::registry::Registry;
 use super::labels::{Certificate, OfZone};
 use super::signed;
 
-/// Whether a zone can be issued in by this process.
+/// A zone, and this process's ability to issue in it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ZoneAble {
     /// The zone.
     pub zone: String,
-    /// Whether it can now.
+    /// It can issue now.
     pub can_issue: bool,
     /// Until when it can with the certificates whose keys are there.
     pub until: u64,
 }
 
-/// Whether this process can sign with a delegation certificate.
+/// A delegation certificate, and this process's ability to sign with its key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeyUsable {
     /// The zone.
@@ -29,17 +29,17 @@ pub struct KeyUsable {
     pub slot: u32,
     /// `next` or `active`.
     pub state: String,
-    /// Whether it can.
+    /// It can sign.
     pub usable: bool,
 }
 
-/// Whether zones can be issued in, and which keys are there.
+/// Gauges of zones and keys.
 #[derive(Debug, Default)]
 pub(super) struct ZoneGauges {
     can_issue: Family<OfZone, Gauge>,
     until: Family<OfZone, Gauge>,
     keys: Family<Certificate, Gauge>,
-    /// What was set last: a gauge stays as long as what it is about.
+    /// The labels that were set last: a gauge stays as long as what it is about.
     known: Mutex<(Vec<String>, Vec<Certificate>)>,
 }
 
