@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Parser, ValueEnum};
 use dc_core::pem;
-use dc_rustls::client::{Config, Peer, Stream, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer, Stream};
 use rustls::RootCertStore;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
@@ -54,7 +54,7 @@ enum Policy {
     Ignored,
 }
 
-impl From<Policy> for UniqueName {
+impl From<Policy> for NamePolicy {
     fn from(policy: Policy) -> Self {
         match policy {
             Policy::Required => Self::Required,
