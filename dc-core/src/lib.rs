@@ -81,7 +81,7 @@ pub use credential::{Credential, DelegatedCredential, Form};
 pub use error::{Alert, Error, Field, PemFault};
 pub use issue::{Approved, Issued, IssuingPolicy, Request, SignError, Signer};
 pub use name::UniqueName;
-pub use offer::{Offer, SchemeList};
+pub use offer::{Offer, Requirements, SchemeList};
 pub use scheme::SignatureScheme;
 pub use tbs::{Role, signed_bytes};
 pub use verify::{VerifiedCredential, Verifier, find_role};
