@@ -9,6 +9,12 @@ use der::asn1::{AnyRef, BitStringRef, Ia5StringRef, ObjectIdentifier, OctetStrin
 use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use x509_cert::time::Validity;
 
+/// The object identifier of the DelegationUsage extension (RFC 9345 §4.2), in dotted form.
+pub const DELEGATION_USAGE_OID: &str = "1.3.6.1.4.1.44363.44";
+
+/// [`DELEGATION_USAGE_OID`] as numbers, for whoever builds certificates from such.
+pub const DELEGATION_USAGE_ARCS: [u64; 8] = [1, 3, 6, 1, 4, 1, 44363, 44];
+
 /// Fields of a certificate (RFC 5280 §4.1).
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {

@@ -79,6 +79,7 @@ mod verify;
 pub use certificate::DelegationCertificate;
 pub use credential::{Credential, DelegatedCredential, Form};
 pub use error::{Alert, Error, Field, PemFault};
+pub use fields::{DELEGATION_USAGE_ARCS, DELEGATION_USAGE_OID};
 pub use issue::{Approved, Issued, IssuingPolicy, Request, SignError, Signer};
 pub use name::UniqueName;
 pub use offer::{Offer, Requirements, SchemeList};

@@ -18,8 +18,8 @@ use ring::rand::SystemRandom;
 use ring::signature::RsaKeyPair;
 
 use crate::{
-    Credential, DelegatedCredential, DelegationCertificate, Form, Offer, Role, SchemeList,
-    SignatureScheme, Signer, UniqueName, signed_bytes,
+    Credential, DELEGATION_USAGE_ARCS, DelegatedCredential, DelegationCertificate, Form, Offer,
+    Role, SchemeList, SignatureScheme, Signer, UniqueName, signed_bytes,
 };
 
 /// 2026-01-01 00:00:00 UTC: no test reads a clock.
@@ -28,7 +28,6 @@ pub(crate) const DAY: u64 = 86_400;
 /// 300 days before [`NOW`], so that a `valid_time` taken for a lifetime shows.
 pub(crate) const NOT_BEFORE: u64 = NOW - 300 * DAY;
 pub(crate) const NOT_AFTER: u64 = NOW + 60 * DAY;
-pub(crate) const DELEGATION_USAGE_OID: [u64; 8] = [1, 3, 6, 1, 4, 1, 44363, 44];
 pub(crate) const NAME: &str = "k3v.cpe.example.com";
 /// What holds of a credential holds for each of these.
 pub(crate) const KINDS: [(Role, Form); 4] = [
@@ -161,7 +160,7 @@ impl CertificateTemplate {
             params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         }
         let usage = self.usage.into_iter().map(|(critical, value)| {
-            let mut extension = CustomExtension::from_oid_content(&DELEGATION_USAGE_OID, value);
+            let mut extension = CustomExtension::from_oid_content(&DELEGATION_USAGE_ARCS, value);
             extension.set_criticality(critical);
             extension
         });

@@ -8,6 +8,7 @@ use pki_types::{IpAddr, ServerName, UnixTime};
 
 use super::{Error, Field};
 use crate::credential::Form;
+use crate::fields::DELEGATION_USAGE_OID;
 use crate::tbs::Role;
 
 impl fmt::Display for Error {
@@ -84,8 +85,9 @@ impl fmt::Display for Error {
                 "no credential in the file: a PEM block DELEGATED CREDENTIAL or NAMED DELEGATED CREDENTIAL, or the bare structure, is expected",
             ),
             Self::MissingPem { label } => write!(f, "there is no PEM block {label}: is it the right file?"),
-            Self::MissingDelegationUsage => f.write_str(
-                "the certificate has no DelegationUsage extension (1.3.6.1.4.1.44363.44): ask the CA for a delegation certificate",
+            Self::MissingDelegationUsage => write!(
+                f,
+                "the certificate has no DelegationUsage extension ({DELEGATION_USAGE_OID}): ask the CA for a delegation certificate"
             ),
             Self::MissingDigitalSignature => f.write_str(
                 "the certificate's keyUsage does not have digitalSignature, which a delegation certificate needs",
