@@ -10,7 +10,7 @@ use std::io::{self, IoSlice, Read, Write};
 use self::hello::{Edit, HelloEditor, Offers, ServerHelloWatch};
 use self::records::{Messages, Piece, Records};
 #[cfg(feature = "tokio")]
-pub(crate) use self::tokio::finish;
+pub(crate) use self::tokio::{delegate_to_tls, finish};
 use crate::Error;
 
 /// A byte stream between rustls and the network, in the rustls view on one side and the wire view on
