@@ -1,4 +1,4 @@
-//! What makes a device what it is: a chain, credentials and a key, as one unit.
+//! A device's identity: one generation of chain, credentials and key.
 
 use std::fmt;
 use std::fs::File;
