@@ -1,26 +1,5 @@
 //! Issuing: a policy that is checked once, an approval that is used once, a result that is verified
 //! before it leaves.
-//!
-//! ```
-//! use core::time::Duration;
-//! use dc_core::{DelegationCertificate, IssuingPolicy, Request, Role, SignError, Signer};
-//! use pki_types::{SignatureVerificationAlgorithm, UnixTime};
-//!
-//! fn issue<S: Signer>(
-//!     certificate: DelegationCertificate<'static>,
-//!     key: &S,
-//!     device_spki: &[u8],
-//!     algorithms: &[&'static dyn SignatureVerificationAlgorithm],
-//!     now: UnixTime,
-//! ) -> Result<Vec<u8>, SignError<S::Error>> {
-//!     let policy = IssuingPolicy::new(certificate, Role::Server);
-//!     let request = Request::new(device_spki)
-//!         .unique_name("k3v.cpe.example.com".try_into()?)
-//!         .lifetime(Duration::from_secs(24 * 3600));
-//!     let issued = policy.approve(&request, now)?.sign(key, algorithms)?;
-//!     Ok(issued.into_bytes())
-//! }
-//! ```
 
 use alloc::vec::Vec;
 use core::fmt;
