@@ -1,4 +1,4 @@
-//! What a certificate must be to delegate (RFC 9345 §4.2), and what of it the checks need.
+//! Delegation certificates: the requirements of RFC 9345 §4.2, and the fields that the checks need.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -16,8 +16,8 @@ use crate::spki::PublicKey;
 /// An end-entity certificate that may delegate: it has a non-critical DelegationUsage and
 /// digitalSignature.
 ///
-/// Whether the certificate is trusted, valid now and has the right names is for the caller to check,
-/// exactly as without credentials (RFC 9345 §4.1.3).
+/// The caller checks that the certificate is trusted, valid now and has the right names, exactly as
+/// without credentials (RFC 9345 §4.1.3).
 #[derive(Clone)]
 pub struct DelegationCertificate<'a> {
     der: CertificateDer<'a>,
@@ -116,7 +116,7 @@ impl<'a> DelegationCertificate<'a> {
         Err(Error::NameNotCovered { name: name.into() })
     }
 
-    /// When a credential with this `valid_time` ends.
+    /// The end of a credential with this `valid_time`.
     #[must_use]
     pub fn expiry(&self, valid_time: u32) -> UnixTime {
         let seconds = self.not_before.as_secs().saturating_add(valid_time.into());
@@ -145,7 +145,7 @@ impl fmt::Debug for DelegationCertificate<'_> {
     }
 }
 
-/// Which values of DelegationUsage are taken.
+/// The values of DelegationUsage that are taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum UsageValue {
     /// `NULL`, as RFC 9345 §4.2 defines.

@@ -1,4 +1,4 @@
-//! What can be wrong with a credential, with the numbers that show it, and the alert each deserves.
+//! Errors of credentials, with the numbers that show them, and the alert for each.
 
 mod display;
 mod pem;
@@ -14,7 +14,7 @@ use crate::tbs::Role;
 
 pub use pem::PemFault;
 
-/// Why a credential, a delegation certificate or a request was refused.
+/// A fault for which a credential, a delegation certificate or a request is refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
@@ -104,7 +104,7 @@ pub enum Error {
     MalformedPem {
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong there.
+        /// The fault there.
         fault: PemFault,
     },
     /// The certificate has no DelegationUsage (RFC 9345 §4.2).
@@ -158,7 +158,7 @@ pub enum Error {
     },
     /// A structure ends too early.
     Truncated {
-        /// What was being read.
+        /// The field that was being read.
         field: Field,
         /// The bytes it needs.
         needed: usize,
@@ -176,7 +176,7 @@ pub enum Error {
     UnusableDelegationUsage,
     /// A maximum validity above 7 days was asked for without `danger`.
     ValidityLimitTooLong {
-        /// What was asked for.
+        /// The limit that was asked for.
         wanted: Duration,
         /// The most that RFC 9345 allows.
         max: Duration,

@@ -1,4 +1,4 @@
-//! What of a certificate the checks need, borrowed from its DER.
+//! The fields of a certificate that the checks need, borrowed from its DER.
 //!
 //! Names, serial number and signature are for whoever verifies the chain; here they are only passed over. A reader of
 //! all of it would be the largest part of a router's program that is there for credentials.
@@ -127,7 +127,7 @@ fn skip(reader: &mut SliceReader<'_>, tag: Tag) -> der::Result<()> {
     Ok(())
 }
 
-/// What is in a field that need not be there.
+/// The contents of a field that need not be there.
 fn optional<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> der::Result<Option<&'a [u8]>> {
     match !reader.is_finished() && Tag::peek(reader)? == tag {
         true => Ok(Some(AnyRef::decode(reader)?.value())),
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
     use crate::testing::CertificateTemplate;
 
-    /// What a reader of all of it makes of a certificate.
+    /// Compares with a reader of whole certificates.
     fn is_as_x509_cert_reads_it(der: &[u8]) {
         let Ok(theirs) = Certificate::from_der(der) else {
             return;

@@ -1,4 +1,4 @@
-//! What a peer offered to verify: the lists of a ClientHello or CertificateRequest.
+//! A peer's offer: the lists of a ClientHello or CertificateRequest.
 
 use alloc::vec::Vec;
 
@@ -48,7 +48,7 @@ impl SchemeList {
         Vector::SCHEME_LIST.write(&items, out)
     }
 
-    /// Whether the list has this scheme.
+    /// True if the list has this scheme.
     #[must_use]
     pub fn contains(&self, scheme: SignatureScheme) -> bool {
         self.0.contains(&scheme)
@@ -60,7 +60,7 @@ impl SchemeList {
     }
 }
 
-/// What one peer said it would verify: a list for each form of credential it offered, and its
+/// One peer's offer: a list of schemes for each form of credential that it takes, and its
 /// signature_algorithms.
 ///
 /// The two kinds of list are independent (RFC 9345 §4.1.1): `dc_cert_verify_algorithm` is looked up

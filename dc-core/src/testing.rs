@@ -29,7 +29,7 @@ pub(crate) const DAY: u64 = 86_400;
 pub(crate) const NOT_BEFORE: u64 = NOW - 300 * DAY;
 pub(crate) const NOT_AFTER: u64 = NOW + 60 * DAY;
 pub(crate) const NAME: &str = "k3v.cpe.example.com";
-/// What holds of a credential holds for each of these.
+/// Every kind of credential: what holds of one holds for each.
 pub(crate) const KINDS: [(Role, Form); 4] = [
     (Role::Server, Form::Rfc9345),
     (Role::Server, Form::Named),
@@ -41,7 +41,7 @@ pub(crate) fn at(seconds: u64) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(seconds))
 }
 
-/// What ring verifies: no P-521, no RSASSA-PSS keys.
+/// ring's algorithms: no P-521, no RSASSA-PSS keys.
 pub(crate) fn algorithms() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
     rustls::crypto::ring::default_provider()
         .signature_verification_algorithms

@@ -36,7 +36,7 @@ struct Args {
     /// Where it is, for example 127.0.0.1:4433.
     #[arg(long, value_name = "ADDR")]
     connect: String,
-    /// What to want of the unique name.
+    /// The policy for the unique name.
     #[arg(long, value_enum, default_value = "required")]
     policy: Policy,
     /// Print one JSON object.

@@ -194,7 +194,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// What a client wanted to reach.
+/// The server that a client wanted to reach.
 struct Wanted<'a>(&'a ServerName<'static>);
 
 impl fmt::Display for Wanted<'_> {

@@ -243,7 +243,7 @@ fn credentials() -> Value {
     Value::Object(all)
 }
 
-/// What can be wrong with a credential of any kind.
+/// Errors of credentials of any kind.
 fn of_every_kind(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
     let bytes = good.signed();
     let bad = |note, error, alert| good.clone().bad(note, error, alert);
@@ -397,7 +397,7 @@ fn of_certificates(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
     add("certificate-empty-usage-leniently", &draft, &draft.signed());
 }
 
-/// What can be wrong with a name.
+/// Errors of names.
 fn of_names(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
     for (id, name) in [
         ("upper-case", "K3V.cpe.example.com"),
@@ -437,7 +437,7 @@ fn of_names(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
     }
 }
 
-/// What the client wanted is not what it got.
+/// A client that wanted another name than it got.
 fn of_reference_identities(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
     for (id, wanted) in [
         ("evil-twin", "neighbour.cpe.example.com"),

@@ -1,4 +1,4 @@
-//! What a client wants, checked once.
+//! A client's configuration, checked once.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -182,7 +182,7 @@ impl Builder {
     /// Under [`NamePolicy::Required`], also accepts a server that has a plain certificate for the wanted
     /// name and its key; the other policies always do.
     ///
-    /// Whoever holds the key of a certificate for many names can then pose as each of them.
+    /// The holder of a key whose certificate has many names can then pose as each of them.
     #[must_use]
     pub fn or_certificate(mut self) -> Self {
         self.or_certificate = true;

@@ -64,7 +64,7 @@ pub struct AsyncStream<T> {
 }
 
 impl<T> AsyncStream<T> {
-    /// Who answered. On a resumed connection, whom the session was made with.
+    /// The server that answered; on a resumed connection, the one that the session was made with.
     #[must_use]
     pub fn peer(&self) -> &Peer {
         &self.peer

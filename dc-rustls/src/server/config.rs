@@ -23,7 +23,7 @@ use crate::provider::{Side, wrap};
 use crate::view::certificate::pack;
 use crate::{Error, compress};
 
-/// What every connection that is served with a credential has in common.
+/// Settings of all connections that are served with a credential.
 #[derive(Debug)]
 pub struct Settings {
     pub(super) provider: Arc<CryptoProvider>,
@@ -78,7 +78,7 @@ impl Settings {
         self
     }
 
-    /// How long before its end a credential is not sent any more, 5 minutes unless this is called:
+    /// The time before its end in which a credential is not sent any more, 5 minutes unless this is called:
     /// clients whose clock is fast would refuse it.
     #[must_use]
     pub fn expiry_margin(mut self, margin: Duration) -> Self {

@@ -1,4 +1,4 @@
-//! A device's identity: one generation of chain, credentials and key.
+//! A device's identity: a chain, credentials and a key, one generation of them.
 
 use std::fmt;
 use std::fs::File;

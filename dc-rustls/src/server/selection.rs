@@ -1,4 +1,4 @@
-//! Which credential answers which client.
+//! Selection of a credential for a client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(super) struct Entry {
     pub(super) zone: Option<Vec<String>>,
 }
 
-/// What is known of a client when a credential has to be picked.
+/// A client, as far as it is known when a credential has to be picked.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) offer: &'a Offer,
@@ -29,7 +29,7 @@ pub(super) struct Wanted<'a> {
     pub(super) server_name: Option<&'a str>,
     pub(super) now: UnixTime,
     pub(super) margin: Duration,
-    /// Whether a client with NSS's rules is kept from what it would abort at.
+    /// True if a client with NSS's rules is kept from what it would abort at.
     pub(super) spares_nss: bool,
 }
 

@@ -143,7 +143,7 @@ impl Store {
         self.swap(entries)
     }
 
-    /// What suits this client now.
+    /// The credential that suits this client now.
     pub(super) fn pick(&self, offer: &Offer, server_name: Option<&str>) -> Option<Arc<Entry>> {
         let wanted = Wanted {
             offer,
@@ -155,7 +155,7 @@ impl Store {
         wanted.pick(&self.entries.load()).cloned()
     }
 
-    /// What answers a peer that is no client, where nothing else does.
+    /// The configuration for a peer that is no client, where there is no other.
     pub(super) fn empty_config(&self) -> Result<Arc<ServerConfig>, Error> {
         if let Some(config) = self.empty.get() {
             return Ok(Arc::clone(config));
@@ -206,7 +206,7 @@ impl Store {
     }
 }
 
-/// What is wrong with a chain whose first certificate may not delegate.
+/// The error of a chain whose first certificate may not delegate.
 fn cannot_delegate(error: dc_core::Error, chain: &[CertificateDer<'_>]) -> Error {
     let delegates = |der: &CertificateDer<'_>| DelegationCertificate::parse(der.clone()).is_ok();
     match chain.iter().position(delegates) {

@@ -75,7 +75,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
 }
 
 impl<T> AsyncStream<T> {
-    /// What the client was served with.
+    /// The credential or certificate of this connection.
     #[must_use]
     pub fn served(&self) -> &Served {
         &self.served
