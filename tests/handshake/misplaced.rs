@@ -172,43 +172,7 @@ fn lengths_that_disagree() {
     let scene = Scene::new();
     for form in Form::ALL {
         let own = scene.credential(form);
-        let good = body(&own);
-        let spki_len = u32::from_be_bytes([0, good[6], good[7], good[8]]) as usize;
-        let signature_at = match form {
-            Form::Rfc9345 => 9 + spki_len + 2,
-            Form::Named => 9 + spki_len + 1 + usize::from(good[9 + spki_len]) + 2,
-        };
-        let set = |at: usize, bytes: &[u8]| {
-            let mut bad = good.to_vec();
-            bad[at..at + bytes.len()].copy_from_slice(bytes);
-            bad
-        };
-        let signature_len = u16::from_be_bytes([good[signature_at], good[signature_at + 1]]);
-        let spki = |bytes: &[u8]| [&good[..6], &vector(3, bytes), &good[9 + spki_len..]].concat();
-        let bodies = [
-            [good, &[0]].concat(),
-            [good, &[0x30, 0]].concat(),
-            set(6, &[0xff, 0xff, 0xff]),
-            set(6, &[0, 0xff, 0xff]),
-            set(6, &[0, 0, 0]),
-            set(8, &[good[8] - 1]),
-            set(8, &[good[8] + 1]),
-            set(10, &[good[10] - 1]),
-            set(10, &[good[10] + 1]),
-            set(9, &[0x31]),
-            set(10, &[0x80]),
-            set(signature_at, &[0xff, 0xff]),
-            set(signature_at, &[0, 0]),
-            set(signature_at, &(signature_len - 1).to_be_bytes()),
-            set(signature_at, &(signature_len + 1).to_be_bytes()),
-            [&good[..signature_at], &[0, 0]].concat(),
-            spki(&[]),
-            spki(&[0x30, 0x80, 0, 0]),
-            spki(&[&good[9..9 + spki_len], &[0]].concat()),
-            vec![0xff; good.len()],
-            vec![0; good.len()],
-        ];
-        for bad in bodies {
+        for bad in with_a_wrong_length(form, body(&own)) {
             let alone = extension(form.extension_type(), &bad);
             for block in [alone.clone(), [alone.clone(), status(&OCSP)].concat()] {
                 scene.meet(NamePolicy::Preferred, &block, |verdict| {
@@ -229,6 +193,45 @@ fn lengths_that_disagree() {
             });
         }
     }
+}
+
+/// A good body, each time with another length that disagrees with what it is for.
+fn with_a_wrong_length(form: Form, good: &[u8]) -> Vec<Vec<u8>> {
+    let spki_len = u32::from_be_bytes([0, good[6], good[7], good[8]]) as usize;
+    let signature_at = match form {
+        Form::Rfc9345 => 9 + spki_len + 2,
+        Form::Named => 9 + spki_len + 1 + usize::from(good[9 + spki_len]) + 2,
+    };
+    let set = |at: usize, bytes: &[u8]| {
+        let mut bad = good.to_vec();
+        bad[at..at + bytes.len()].copy_from_slice(bytes);
+        bad
+    };
+    let signature_len = u16::from_be_bytes([good[signature_at], good[signature_at + 1]]);
+    let spki = |bytes: &[u8]| [&good[..6], &vector(3, bytes), &good[9 + spki_len..]].concat();
+    vec![
+        [good, &[0]].concat(),
+        [good, &[0x30, 0]].concat(),
+        set(6, &[0xff, 0xff, 0xff]),
+        set(6, &[0, 0xff, 0xff]),
+        set(6, &[0, 0, 0]),
+        set(8, &[good[8] - 1]),
+        set(8, &[good[8] + 1]),
+        set(10, &[good[10] - 1]),
+        set(10, &[good[10] + 1]),
+        set(9, &[0x31]),
+        set(10, &[0x80]),
+        set(signature_at, &[0xff, 0xff]),
+        set(signature_at, &[0, 0]),
+        set(signature_at, &(signature_len - 1).to_be_bytes()),
+        set(signature_at, &(signature_len + 1).to_be_bytes()),
+        [&good[..signature_at], &[0, 0]].concat(),
+        spki(&[]),
+        spki(&[0x30, 0x80, 0, 0]),
+        spki(&[&good[9..9 + spki_len], &[0]].concat()),
+        vec![0xff; good.len()],
+        vec![0; good.len()],
+    ]
 }
 
 #[test]
