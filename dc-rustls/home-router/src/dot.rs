@@ -44,7 +44,7 @@ async fn talk(
     }
 }
 
-/// What answering a client's queries takes.
+/// The parts that answer a client's queries.
 struct Asking {
     resolver: Arc<Resolver>,
     connection: Arc<Connection>,

@@ -1,4 +1,4 @@
-//! What the router serves: a store for each service, and what there is to say about the credential in them.
+//! The router's identity: a store for each service, and what there is to say about the credential in them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use rustls::crypto::ring;
 
 use crate::Failure;
 
-/// What is served. Moments are seconds since 1970.
+/// The credential that is served. Moments are seconds since 1970.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Credential {
     /// The router's name; none if no credential has one.
@@ -51,12 +51,12 @@ impl Credential {
     }
 }
 
-/// How it stands with the identity folder.
+/// The state of the identity folder.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standing {
-    /// What is served; it may have ended.
+    /// The credential that is served; it may have ended.
     pub(crate) credential: Option<Credential>,
-    /// Why what is in the folder now is not served.
+    /// The error of contents of the folder that are not served.
     pub(crate) complaint: Option<String>,
 }
 
@@ -75,7 +75,7 @@ impl Follower {
         }
     }
 
-    /// How it stands now.
+    /// The state now.
     pub(crate) fn standing(&self) -> Standing {
         self.lock().clone()
     }
@@ -103,7 +103,7 @@ impl Follower {
         Ok(store.watch(&self.folder, interval, report)?)
     }
 
-    /// What one store has taken goes into the other. If the folder changes in between, the watch comes again.
+    /// Installs in the other store what one has taken. If the folder changes in between, the watch comes again.
     fn install(&self, other: &Store) -> Result<Credential, Failure> {
         other.install(Identity::load(&self.folder)?)?;
         Credential::read(&self.folder)

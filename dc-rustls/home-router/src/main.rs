@@ -86,7 +86,7 @@ struct Args {
     hand_out: Vec<IpAddr>,
 }
 
-/// What ends this program.
+/// An error that ends this program.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]

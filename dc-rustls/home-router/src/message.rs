@@ -8,7 +8,7 @@ use hickory_net::proto::serialize::binary::{BinDecodable, BinDecoder};
 #[derive(Clone, Debug)]
 pub(crate) struct Asked(Message);
 
-/// What is wrong with a query.
+/// A fault of a query.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// Too short to have an id: there is nothing to answer.

@@ -9,14 +9,14 @@ use hickory_net::proto::rr::rdata::svcb::{
 use hickory_net::proto::rr::rdata::{A, AAAA, SOA};
 use hickory_net::proto::rr::{Name, RData, Record, RecordType};
 
-/// Where the router's encrypted resolvers are.
+/// The ports of the router's encrypted resolvers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
     pub(crate) dot: u16,
     pub(crate) https: u16,
 }
 
-/// Whether a question is about the resolver itself. Such a question is never forwarded: what came back would be
+/// True if a question is about the resolver itself. Such a question is never forwarded: what came back would be
 /// about another resolver.
 pub(crate) fn is_about_the_resolver(name: &Name) -> bool {
     zone().is_some_and(|zone| zone.zone_of(name))

@@ -30,7 +30,7 @@ use crate::listen::Greeted;
 use crate::page::{Dns, View, page};
 use crate::resolver::Resolver;
 
-/// What the handlers need.
+/// The state of the handlers.
 #[derive(Debug)]
 pub(crate) struct Web {
     pub(crate) resolver: Arc<Resolver>,

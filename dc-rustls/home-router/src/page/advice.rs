@@ -1,4 +1,4 @@
-//! What the state means, and what to do about it.
+//! The meaning of the state, and advice what to do about it.
 
 use maud::{Markup, html};
 
@@ -47,7 +47,7 @@ fn meaning(view: &View, outlook: Outlook) -> String {
     }
 }
 
-/// What went wrong, as whoever noticed it says.
+/// The errors, in the words of whoever noticed them.
 fn notices(view: &View) -> Vec<String> {
     let mut notices = Vec::new();
     let complaint = view.standing.complaint.as_ref();

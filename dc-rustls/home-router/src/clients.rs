@@ -1,4 +1,4 @@
-//! Who is connected now, and how many may be.
+//! The connected clients, and limits for their number.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ pub(crate) enum Service {
     Dot,
 }
 
-/// What a client was sent to authenticate the router.
+/// The proof that a client was sent to authenticate the router.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Proof {
     /// A credential with the router's name in it.
@@ -140,7 +140,7 @@ impl Connection {
         self.queries.fetch_add(1, Relaxed);
     }
 
-    /// What the router was authenticated with; `None` before the end of the handshake.
+    /// The proof that authenticated the router; `None` before the end of the handshake.
     pub(crate) fn proof(&self) -> Option<Proof> {
         self.proof.get().copied()
     }

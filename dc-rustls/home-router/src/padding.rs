@@ -5,7 +5,7 @@ use hickory_net::proto::rr::Record;
 use hickory_net::proto::rr::rdata::opt::EdnsCode;
 use hickory_net::proto::serialize::binary::{BinDecodable, BinDecoder};
 
-/// Whether a client has to be answered with padding: RFC 7830 §4, if it pads itself.
+/// True if a client has to be answered with padding: RFC 7830 §4, if it pads itself.
 pub(crate) fn is_wanted(query: &Message) -> bool {
     let edns = query.edns.as_ref();
     edns.is_some_and(|edns| edns.option(EdnsCode::Padding).is_some())

@@ -1,4 +1,4 @@
-//! How clients get to know the router's name from the network (DNR, RFC 9463), as DHCP and router advertisements
+//! The router's name as the network tells it to clients (DNR, RFC 9463): as DHCP and router advertisements
 //! carry it; and what a plain resolver answers about it (DDR, RFC 9462).
 
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use hickory_net::proto::serialize::binary::BinEncodable;
 use crate::Failure;
 use crate::designated::{Ports, services, with_hints};
 
-/// What is handed out.
+/// The data that is handed out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handout<'a> {
     /// The router's unique name, which clients hold it to: the authentication-domain-name.

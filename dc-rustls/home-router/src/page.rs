@@ -27,7 +27,7 @@ pub(crate) struct View {
     pub(crate) report: Result<Report, Silence>,
     pub(crate) dns: Dns,
     pub(crate) clients: Vec<Arc<Connection>>,
-    /// What whoever looks at the page was sent.
+    /// The proof that the visitor of the page was sent.
     pub(crate) visitor: Option<Proof>,
 }
 
@@ -101,7 +101,7 @@ fn word(outlook: Outlook) -> &'static str {
     }
 }
 
-/// What colours it.
+/// The CSS class that colours the state.
 fn class(outlook: Outlook) -> &'static str {
     match outlook {
         Outlook::Fresh => "fine",

@@ -1,10 +1,10 @@
-//! How it stands: what is served and what the agent says, judged at one moment.
+//! The outlook: the served credential and the agent's report, judged at one moment.
 
 use crate::agent::{Level, Renewal, Report, Silence};
 use crate::human::{DAY, HOUR};
 use crate::identity::{Credential, Standing};
 
-/// How it stands, in one word.
+/// The outlook in one word.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Outlook {
     /// Nobody has to do anything.

@@ -26,16 +26,16 @@ pub(crate) struct Upstream {
     last: Mutex<Option<Outcome>>,
 }
 
-/// How the last exchange ended.
+/// The outcome of the last exchange.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     /// Seconds since 1970.
     pub(crate) at: u64,
-    /// Why there was no answer.
+    /// The cause of a missing answer.
     pub(crate) failure: Option<String>,
 }
 
-/// Why there is no answer.
+/// The cause of a missing answer.
 #[derive(Debug)]
 pub(crate) enum Unanswered {
     /// It answered another question.
@@ -64,7 +64,7 @@ impl Upstream {
         self.address
     }
 
-    /// How the last exchange ended; none if there was none.
+    /// The outcome of the last exchange; none if there was none.
     pub(crate) fn last(&self) -> Option<Outcome> {
         let last = self.last.lock();
         last.unwrap_or_else(PoisonError::into_inner).clone()

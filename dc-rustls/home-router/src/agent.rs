@@ -1,4 +1,4 @@
-//! What the agent says about its renewals, in its status file (`dc-signer agent`).
+//! The agent's report on its renewals, in its status file (`dc-signer agent`).
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,22 +6,22 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// What the status file says. Moments are seconds since 1970.
+/// The contents of the status file. Moments are seconds since 1970.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Report {
     pub(crate) level: Level,
-    /// Why it is not fine, or what failed last.
+    /// The cause of a bad level, or the last failure.
     pub(crate) reason: Option<String>,
     pub(crate) identity: Option<Renewal>,
-    /// How many requests have failed in a row.
+    /// The number of requests that have failed in a row.
     pub(crate) failures: u64,
     /// When it tries again after a failure.
     pub(crate) next_attempt: Option<u64>,
-    /// What is wrong with the clock.
+    /// The fault of the clock.
     pub(crate) clock: Option<String>,
 }
 
-/// How the agent itself says that it stands.
+/// The agent's own judgement.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Level {
     #[default]
@@ -38,7 +38,7 @@ pub(crate) struct Renewal {
     pub(crate) renew_at: u64,
 }
 
-/// Why there is no report.
+/// The cause of a missing report.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Silence {
     /// There is no file: no agent runs here, or it has not run yet.

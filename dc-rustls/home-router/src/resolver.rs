@@ -18,7 +18,7 @@ pub(crate) struct Resolver {
     pub(crate) ports: Ports,
 }
 
-/// What a client gets.
+/// The answer to a client.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) bytes: Vec<u8>,
@@ -26,7 +26,7 @@ pub(crate) struct Answer {
     pub(crate) max_age: Option<u32>,
 }
 
-/// What came has no id that an answer could have.
+/// The query has no id that an answer could have.
 #[derive(Debug)]
 pub(crate) struct NotDns;
 

@@ -1,4 +1,4 @@
-//! Who is connected now.
+//! The clients that are connected now.
 
 use std::sync::Arc;
 use std::time::SystemTime;
