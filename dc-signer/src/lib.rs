@@ -16,21 +16,16 @@ pub mod config;
 #[cfg(feature = "service")]
 pub mod database;
 pub mod demo;
-pub mod describe;
 #[cfg(feature = "service")]
 pub mod dev;
 mod error;
-pub mod inspect;
-pub mod judge;
 
 #[cfg(feature = "service")]
 pub mod operators;
 #[cfg(feature = "service")]
 pub mod owner;
-pub mod probe;
 #[cfg(feature = "service")]
 pub mod registry;
-pub mod request;
 #[cfg(feature = "service")]
 pub mod server;
 #[cfg(feature = "service")]

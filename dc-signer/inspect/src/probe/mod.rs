@@ -16,7 +16,7 @@ use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 
 pub use self::client::{Accepted, Offer};
-pub use self::failure::{Failure, SentBy, alert_name};
+pub use self::failure::{ProbeError, SentBy, alert_name};
 pub use self::hello::{Chosen, Offered};
 pub use self::seen::Seen;
 pub use self::target::Target;
@@ -57,7 +57,7 @@ pub struct Probe {
     /// The certificates and the credential that arrived.
     pub seen: Option<Seen>,
     /// What came of it.
-    pub result: Result<Accepted, Failure>,
+    pub result: Result<Accepted, ProbeError>,
     /// Whether a second connection resumed the session of the first; `None` if it was not tried or
     /// not made.
     pub resumed: Option<bool>,
@@ -76,7 +76,7 @@ pub fn probe(target: &Target, settings: &Settings) -> Result<Probe, Error> {
     let log = Log::default();
     let io = Recorder::new(tcp, settings.timeout, log.clone());
     let result = client.connect(settings.name.clone(), io, TICKETS);
-    let result = result.map_err(|error| Failure::new(error, &log, settings.timeout));
+    let result = result.map_err(|error| ProbeError::new(error, &log, settings.timeout));
     let resumed = match result {
         Ok(_) => resumes(&client, address, settings),
         Err(_) => None,

@@ -20,9 +20,9 @@ pub use part::Part;
 
 use self::piece::{Key, Piece, What};
 use self::read::Argument;
-use crate::describe;
+use crate::check::Peer;
+use crate::display;
 use crate::error::Error;
-use crate::judge::Peer;
 use dc_pki::delegation::{CHAIN, read_chain};
 use dc_pki::extensions::DelegationUsage;
 
@@ -115,7 +115,7 @@ impl Inspector {
     }
 
     fn certificate(&self, place: Place, der: &CertificateDer<'static>, own: &[Piece]) -> Part {
-        let certificate = match describe::Certificate::read(der) {
+        let certificate = match display::Certificate::read(der) {
             Ok(certificate) => certificate,
             Err(error) => return Part::unreadable(place, "certificate", &error),
         };
@@ -125,12 +125,12 @@ impl Inspector {
                 role: self.role_beside(der, own),
                 ..self.peer.clone()
             };
-            let verdict = peer.judge_delegation(&chain_of(&place.file, own));
+            let verdict = peer.check_delegation(&chain_of(&place.file, own));
             return Part::certificate(place, certificate, &verdict, self.peer.now).presented();
         }
         let verdict = match certificate.extensions.is_ca {
-            true => self.peer.judge_ca(der),
-            false => self.peer.judge_chain(std::slice::from_ref(der)),
+            true => self.peer.check_ca(der),
+            false => self.peer.check_chain(std::slice::from_ref(der)),
         };
         Part::certificate(place, certificate, &verdict, self.peer.now)
     }
@@ -141,8 +141,7 @@ impl Inspector {
         let certificate = found
             .as_ref()
             .and_then(|(_, certificate)| DelegationCertificate::parse(certificate.clone()).ok());
-        let described =
-            describe::Credential::read(stored.form, &stored.bytes, certificate.as_ref());
+        let described = display::Credential::read(stored.form, &stored.bytes, certificate.as_ref());
         let credential = match described {
             Ok(credential) => credential,
             Err(error) => return Part::unreadable(place, "credential", &error),
@@ -158,8 +157,8 @@ impl Inspector {
         let verdict = found.as_ref().map(|(file, certificate)| {
             match file.file_name() == Some(CHAIN.as_ref()) {
                 // As a server will send it, which presents the first certificate whichever signed.
-                true => peer.judge(&self.whole_chain(file, own), stored),
-                false => peer.judge(std::slice::from_ref(certificate), stored),
+                true => peer.check(&self.whole_chain(file, own), stored),
+                false => peer.check(std::slice::from_ref(certificate), stored),
             }
         });
         let under = found.map(|(file, _)| file);
@@ -205,7 +204,7 @@ impl Inspector {
         });
         let ordinary = || {
             candidates().find(|(_, certificate)| {
-                describe::Certificate::read(certificate)
+                display::Certificate::read(certificate)
                     .is_ok_and(|certificate| !certificate.extensions.is_ca)
             })
         };
@@ -225,7 +224,7 @@ impl Inspector {
     fn request(&self, place: Place, der: &[u8]) -> Part {
         let algorithms = self.peer.provider.signature_verification_algorithms.all;
         let checked = dc_pki::DeviceKey::from_csr_der(&place.file, der, algorithms);
-        match describe::Request::read(der) {
+        match display::Request::read(der) {
             Ok(request) => Part::request(place, request, checked.err()),
             Err(error) => Part::unreadable(place, "request", &error),
         }
@@ -302,7 +301,7 @@ fn is_served(file: &Path, own: &[Piece]) -> bool {
     let is_chain = file.file_name() == Some(CHAIN.as_ref());
     let has_company = own.iter().any(|piece| piece.file != file);
     let is_ca = |der: &CertificateDer<'_>| {
-        describe::Certificate::read(der).is_ok_and(|certificate| {
+        display::Certificate::read(der).is_ok_and(|certificate| {
             let extensions = certificate.extensions;
             extensions.is_ca && extensions.delegation_usage == DelegationUsage::Absent
         })

@@ -4,9 +4,9 @@
 //! are looked at too, as far as they can be, because whoever reads this wants to mend it.
 
 mod chain;
-mod check;
 mod credential;
 mod order;
+mod verdict;
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 
-pub use check::{Check, Fault, Outcome, Rule, Verdict};
 pub use credential::verify_key;
+pub use verdict::{Check, CheckError, Outcome, Rule, Verdict};
 
 /// What a peer wants, and knows.
 #[derive(Clone, Debug)]
@@ -36,19 +36,19 @@ pub struct Peer {
 impl Peer {
     /// What it makes of a chain alone, the end-entity certificate first: trusted, valid, for the name.
     #[must_use]
-    pub fn judge_chain(&self, chain: &[CertificateDer<'_>]) -> Verdict {
+    pub fn check_chain(&self, chain: &[CertificateDer<'_>]) -> Verdict {
         Verdict::new(chain::checks(self, chain))
     }
 
     /// What it makes of a CA's certificate, wherever in a chain that is to be.
     #[must_use]
-    pub fn judge_ca(&self, certificate: &CertificateDer<'_>) -> Verdict {
+    pub fn check_ca(&self, certificate: &CertificateDer<'_>) -> Verdict {
         Verdict::new(chain::checks_of_ca(self, certificate))
     }
 
     /// What it makes of a chain under which credentials are to come.
     #[must_use]
-    pub fn judge_delegation(&self, chain: &[CertificateDer<'_>]) -> Verdict {
+    pub fn check_delegation(&self, chain: &[CertificateDer<'_>]) -> Verdict {
         let mut checks = chain::checks(self, chain);
         checks.extend(credential::may_delegate(chain));
         Verdict::new(checks)
@@ -56,7 +56,7 @@ impl Peer {
 
     /// What it makes of a credential under a chain.
     #[must_use]
-    pub fn judge(
+    pub fn check(
         &self,
         chain: &[CertificateDer<'_>],
         credential: &dc_core::pem::StoredCredential,

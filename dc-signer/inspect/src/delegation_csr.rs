@@ -238,10 +238,10 @@ pub(crate) const REQUEST: &str = "request.csr";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::describe;
+    use crate::display;
     use dc_pki::DeviceKey;
 
-    fn read(path: &Path) -> describe::Request {
+    fn read(path: &Path) -> display::Request {
         let algorithms = rustls::crypto::ring::default_provider()
             .signature_verification_algorithms
             .all;
@@ -249,7 +249,7 @@ mod tests {
         DeviceKey::from_csr(path, algorithms).unwrap();
         let file = files::read(path).unwrap();
         let der = pem::request(path, &file).unwrap();
-        describe::Request::read(&der).unwrap()
+        display::Request::read(&der).unwrap()
     }
 
     #[test]

@@ -6,7 +6,7 @@ use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use dc_pki::asn1::{contents, first_of_sequence, whole_bytes};
 use dc_pki::chain::disorder;
 
-use super::check::{Check, Fault, Rule};
+use super::verdict::{Check, CheckError, Rule};
 
 /// Whether the certificates are in the order in which they are to be sent; `None` of one alone that is no CA's.
 ///
@@ -16,7 +16,7 @@ pub(super) fn check(
     algorithms: &[&'static dyn SignatureVerificationAlgorithm],
 ) -> Option<Check> {
     if let Some(disorder) = disorder(chain) {
-        return Some(Check::failed(Rule::Order, Fault::Order(disorder)));
+        return Some(Check::failed(Rule::Order, CheckError::Order(disorder)));
     }
     let links: Vec<Option<Link>> = chain.iter().map(|der| Link::read(der).ok()).collect();
     (chain.len() > 1).then(|| {

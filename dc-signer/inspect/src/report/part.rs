@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::Place;
 use super::piece::Key;
-use crate::describe::{self, Sheet};
-use crate::judge::Verdict;
+use crate::check::Verdict;
+use crate::display::{self, Sheet};
 use dc_pki::Warning;
 use dc_pki::delegation::SOON;
 use dc_pki::extensions::DelegationUsage;
@@ -28,20 +28,20 @@ pub struct Part {
 #[derive(Debug)]
 enum Thing {
     Certificate {
-        certificate: describe::Certificate,
+        certificate: display::Certificate,
         /// Whether it is what a server presents that has its file.
         presented: bool,
     },
     Credential {
-        credential: describe::Credential,
+        credential: display::Credential,
         /// The file with the certificate that it was judged under.
         under: Option<PathBuf>,
     },
-    Request(describe::Request),
-    PublicKey(describe::PublicKey),
+    Request(display::Request),
+    PublicKey(display::PublicKey),
     PrivateKey {
         /// Its public half, if it can be used here.
-        key: Option<describe::PublicKey>,
+        key: Option<display::PublicKey>,
         owner: Option<String>,
     },
     Unreadable(&'static str),
@@ -50,7 +50,7 @@ enum Thing {
 impl Part {
     pub(super) fn certificate(
         place: Place,
-        certificate: describe::Certificate,
+        certificate: display::Certificate,
         verdict: &Verdict,
         now: UnixTime,
     ) -> Self {
@@ -86,7 +86,7 @@ impl Part {
 
     pub(super) fn credential(
         place: Place,
-        credential: describe::Credential,
+        credential: display::Credential,
         under: Option<PathBuf>,
         verdict: Option<&Verdict>,
     ) -> Self {
@@ -101,20 +101,20 @@ impl Part {
     /// `error` is what is wrong with its signature.
     pub(super) fn request(
         place: Place,
-        request: describe::Request,
+        request: display::Request,
         error: Option<dc_pki::Error>,
     ) -> Self {
         Self::new(place, Thing::Request(request)).with_faults(error)
     }
 
     pub(super) fn public_key(place: Place, spki: &[u8]) -> Self {
-        let key = describe::PublicKey::of(spki);
+        let key = display::PublicKey::of(spki);
         Self::new(place, Thing::PublicKey(key))
     }
 
     /// `owner` is what it belongs to.
     pub(super) fn private_key(place: Place, key: &Key, owner: Option<String>) -> Self {
-        let public = key.spki.as_deref().map(describe::PublicKey::of);
+        let public = key.spki.as_deref().map(display::PublicKey::of);
         let thing = Thing::PrivateKey { key: public, owner };
         let notes = key.warning.iter().map(Warning::to_string).collect();
         Self {
@@ -187,7 +187,7 @@ impl Part {
                 .row_if("key", key.as_ref())
                 .row_if(
                     "key sha256",
-                    key.as_ref().map(describe::PublicKey::fingerprint),
+                    key.as_ref().map(display::PublicKey::fingerprint),
                 )
                 .row_if("belongs to", owner.as_ref()),
             Thing::Unreadable(what) => Sheet::new(title(what)),
@@ -231,14 +231,14 @@ impl Part {
             Thing::Credential { credential, under } => {
                 let mut object = credential.to_json(now);
                 let under = under.as_ref().map(|path| path.display().to_string());
-                describe::merge(&mut object, json!({"judged_with": under}));
+                display::merge(&mut object, json!({"judged_with": under}));
                 object
             }
             Thing::Request(request) => request.to_json(),
             Thing::PublicKey(key) => json!({"type": "public-key", "key": key.to_json()}),
             Thing::PrivateKey { key, owner } => json!({
                 "type": "private-key",
-                "key": key.as_ref().map(describe::PublicKey::to_json),
+                "key": key.as_ref().map(display::PublicKey::to_json),
                 "belongs_to": owner,
             }),
             Thing::Unreadable(_) => json!({"type": "unreadable"}),
@@ -249,7 +249,7 @@ impl Part {
             "reasons": self.faults,
             "notes": self.notes,
         });
-        describe::merge(&mut object, more);
+        display::merge(&mut object, more);
         object
     }
 }

@@ -10,9 +10,9 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{CertificateError, RootCertStore};
 
 use super::Peer;
-use super::check::{Check, Fault, Rule};
 use super::order;
-use crate::describe::Certificate;
+use super::verdict::{Check, CheckError, Rule};
+use crate::display::Certificate;
 use dc_pki::chain::{misuse, unreadable as cannot_be_read};
 use dc_pki::human::{Foreign, Moment, Span};
 
@@ -38,13 +38,13 @@ pub(super) fn checks(peer: &Peer, chain: &[CertificateDer<'_>]) -> Vec<Check> {
 pub(super) fn checks_of_ca(peer: &Peer, certificate: &CertificateDer<'_>) -> Vec<Check> {
     let described = Certificate::read(certificate).ok();
     vec![
-        can_be_accepted(cannot_be_read([certificate]).map(Fault::Chain)),
+        can_be_accepted(cannot_be_read([certificate]).map(CheckError::Chain)),
         is_valid(peer, described.as_ref()),
     ]
 }
 
 /// As far as that can be said without roots.
-fn can_be_accepted(fault: Option<Fault>) -> Check {
+fn can_be_accepted(fault: Option<CheckError>) -> Check {
     match fault {
         Some(fault) => Check::failed(Rule::Chain, fault),
         None => Check::not_checked(Rule::Chain, "no roots were given"),
@@ -57,13 +57,13 @@ fn leads_to_a_root(
     certificate: Option<&Certificate>,
 ) -> Check {
     let misuse = match peer.role {
-        Role::Server => misuse(chain).map(Fault::Misuse),
+        Role::Server => misuse(chain).map(CheckError::Misuse),
         // What a server wants of its clients' certificates is its own affair.
         Role::Client => None,
     };
     let (Some(roots), Some((end_entity, intermediates))) = (&peer.roots, chain.split_first())
     else {
-        return can_be_accepted(cannot_be_read(chain).map(Fault::Chain).or(misuse));
+        return can_be_accepted(cannot_be_read(chain).map(CheckError::Chain).or(misuse));
     };
     let verified = match peer.role {
         Role::Server => {
@@ -78,7 +78,7 @@ fn leads_to_a_root(
         Ok(()) => Check::passed(Rule::Chain, None),
         Err(error) => {
             let purpose = is_about_purpose(&error).then_some(misuse).flatten();
-            Check::failed(Rule::Chain, purpose.unwrap_or(Fault::Chain(error)))
+            Check::failed(Rule::Chain, purpose.unwrap_or(CheckError::Chain(error)))
         }
     }
 }
@@ -148,7 +148,7 @@ fn is_valid(peer: &Peer, certificate: Option<&Certificate>) -> Check {
         }
         false => Check::failed(
             rule,
-            Fault::Credential(dc_core::Error::CertificateNotValid {
+            CheckError::Credential(dc_core::Error::CertificateNotValid {
                 now: peer.now,
                 not_before,
                 not_after,
@@ -169,7 +169,7 @@ fn has_name(peer: &Peer, certificate: Option<&Certificate>) -> Option<Check> {
     let wanted = wanted.as_ref().to_ascii_lowercase();
     let name = match UniqueName::try_from(wanted.strip_suffix('.').unwrap_or(&wanted)) {
         Ok(name) => name,
-        Err(error) => return Some(Check::failed(rule, Fault::Credential(error))),
+        Err(error) => return Some(Check::failed(rule, CheckError::Credential(error))),
     };
     let dns_names = &certificate.extensions.dns_names;
     Some(match dns_names.iter().find(|dns| name.covered_by(dns)) {
@@ -178,14 +178,14 @@ fn has_name(peer: &Peer, certificate: Option<&Certificate>) -> Option<Check> {
             let name = name.into_owned();
             Check::failed(
                 rule,
-                Fault::Credential(dc_core::Error::NameNotCovered { name }),
+                CheckError::Credential(dc_core::Error::NameNotCovered { name }),
             )
         }
     })
 }
 
-pub(super) fn unreadable() -> Fault {
-    Fault::Credential(dc_core::Error::MalformedCertificate {
+pub(super) fn unreadable() -> CheckError {
+    CheckError::Credential(dc_core::Error::MalformedCertificate {
         field: dc_core::Field::Certificate,
     })
 }

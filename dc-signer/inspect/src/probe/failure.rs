@@ -15,7 +15,7 @@ use dc_pki::human::{Foreign, Span};
 /// Why there is no connection.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Failure {
+pub enum ProbeError {
     /// The server closed the connection.
     Closed {
         /// Whether it had sent anything before.
@@ -57,7 +57,7 @@ pub enum SentBy {
     Server,
 }
 
-impl Failure {
+impl ProbeError {
     pub(super) fn new(error: dc_rustls::Error, log: &Log, waited: Duration) -> Self {
         let start = log.received(|bytes| bytes.iter().take(MAX_START).copied().collect::<Vec<_>>());
         let after_an_answer = !start.is_empty();
@@ -99,7 +99,7 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ProbeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed {
@@ -141,7 +141,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {
+impl std::error::Error for ProbeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn what_is_not_tls_is_shown_without_its_control_characters() {
-        let failure = Failure::NotTls {
+        let failure = ProbeError::NotTls {
             start: b"HTTP/1.1 400\x1b[2J\r\n".to_vec(),
         };
         let text = failure.to_string();

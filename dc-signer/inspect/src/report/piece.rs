@@ -6,7 +6,7 @@ use dc_core::DelegatedCredential;
 use dc_core::pem::StoredCredential;
 use pki_types::CertificateDer;
 
-use crate::describe;
+use crate::display;
 use dc_pki::Warning;
 
 /// One thing in one file.
@@ -62,12 +62,12 @@ impl Piece {
     /// The public key that it is about; none of a private key.
     pub(super) fn spki(&self) -> Option<Vec<u8>> {
         match &self.what {
-            What::Certificate(der) => Some(describe::Certificate::read(der).ok()?.spki),
+            What::Certificate(der) => Some(display::Certificate::read(der).ok()?.spki),
             What::Credential(stored) => {
                 let credential = DelegatedCredential::decode(stored.form, &stored.bytes).ok()?;
                 Some(credential.credential().spki.to_vec())
             }
-            What::Request(der) => Some(describe::Request::read(der).ok()?.spki),
+            What::Request(der) => Some(display::Request::read(der).ok()?.spki),
             What::PublicKey(spki) => Some(spki.clone()),
             What::PrivateKey(_) => None,
         }

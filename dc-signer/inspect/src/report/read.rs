@@ -6,9 +6,9 @@ use pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
 
 use super::piece::{Key, Piece, What};
-use crate::describe;
+use crate::delegation_csr::REQUEST;
+use crate::display;
 use crate::error::Error;
-use crate::request::REQUEST;
 use dc_pki::delegation::{CHAIN, KEY};
 use dc_pki::identity::CREDENTIAL;
 use dc_pki::keys::PemKey;
@@ -168,13 +168,13 @@ fn unusable(error: &dc_pki::Error) -> Key {
 
 /// DER and the bare structure of a credential say what they are only by parsing.
 fn from_der(path: &Path, file: &[u8]) -> Vec<What> {
-    if describe::Certificate::read(file).is_ok() {
+    if display::Certificate::read(file).is_ok() {
         return vec![What::Certificate(file.to_vec().into())];
     }
-    if describe::Request::read(file).is_ok() {
+    if display::Request::read(file).is_ok() {
         return vec![What::Request(file.to_vec())];
     }
-    if describe::PublicKey::of(file).is_readable() {
+    if display::PublicKey::of(file).is_readable() {
         return vec![What::PublicKey(file.to_vec())];
     }
     if let Ok(key) = PrivateKeyDer::try_from(file.to_vec()) {

@@ -75,7 +75,7 @@ impl fmt::Display for Rule {
 /// Why a peer would refuse.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum CheckError {
     /// The chain is not trusted, not valid now, or has not the wanted name.
     Chain(rustls::Error),
     /// The credential or its certificate break a rule.
@@ -88,7 +88,7 @@ pub enum Fault {
     PrivateKey,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for CheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Chain(error) => fmt::Display::fmt(&Untrusted(error), f),
@@ -109,7 +109,7 @@ pub enum Outcome {
     /// It passed; what it was about, if that says more than the rule.
     Passed(Option<String>),
     /// It failed.
-    Failed(Fault),
+    Failed(CheckError),
     /// There was nothing to check it with: what is missing.
     NotChecked(&'static str),
 }
@@ -130,7 +130,7 @@ impl Check {
         Self { rule, outcome }
     }
 
-    pub(super) fn failed(rule: Rule, fault: Fault) -> Self {
+    pub(super) fn failed(rule: Rule, fault: CheckError) -> Self {
         let outcome = Outcome::Failed(fault);
         Self { rule, outcome }
     }
@@ -174,12 +174,12 @@ impl Verdict {
 
     /// Why a peer would refuse: the first check that failed.
     #[must_use]
-    pub fn fault(&self) -> Option<&Fault> {
+    pub fn fault(&self) -> Option<&CheckError> {
         self.faults().next()
     }
 
     /// All that is wrong, the first of which a peer would notice.
-    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+    pub fn faults(&self) -> impl Iterator<Item = &CheckError> {
         self.0.iter().filter_map(|check| match &check.outcome {
             Outcome::Failed(fault) => Some(fault),
             _ => None,

@@ -7,7 +7,7 @@ use dc_core::{
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 
 use super::Peer;
-use super::check::{Check, Fault, Rule, Verdict};
+use super::verdict::{Check, CheckError, Rule, Verdict};
 use dc_pki::human::{Moment, Span};
 
 /// The checks of RFC 9345 §4.1.3 that need no connection, and the unique name.
@@ -25,7 +25,7 @@ pub(super) fn checks(
     };
     let credential = match DelegatedCredential::decode(stored.form, &stored.bytes) {
         Ok(credential) => credential,
-        Err(error) => return vec![Check::failed(Rule::Scheme, Fault::Credential(error))],
+        Err(error) => return vec![Check::failed(Rule::Scheme, CheckError::Credential(error))],
     };
     let case = Case {
         peer,
@@ -41,7 +41,7 @@ pub(super) fn checks(
 pub fn verify_key(verdict: Verdict, credential_spki: &[u8], key_spki: &[u8]) -> Verdict {
     verdict.with(match credential_spki == key_spki {
         true => Check::passed(Rule::PrivateKey, None),
-        false => Check::failed(Rule::PrivateKey, Fault::PrivateKey),
+        false => Check::failed(Rule::PrivateKey, CheckError::PrivateKey),
     })
 }
 
@@ -50,7 +50,7 @@ pub(super) fn may_delegate(chain: &[CertificateDer<'_>]) -> Option<Check> {
     let rule = Rule::Delegation;
     Some(match DelegationCertificate::parse(chain.first()?.clone()) {
         Ok(_) => Check::passed(rule, None),
-        Err(error) => Check::failed(rule, Fault::Credential(error)),
+        Err(error) => Check::failed(rule, CheckError::Credential(error)),
     })
 }
 
@@ -61,7 +61,7 @@ fn cannot_delegate(error: Error) -> Vec<Check> {
         Check::not_checked(Rule::Expiry, missing),
         Check::not_checked(Rule::Validity, missing),
         Check::not_checked(Rule::Scheme, missing),
-        Check::failed(Rule::Delegation, Fault::Credential(error)),
+        Check::failed(Rule::Delegation, CheckError::Credential(error)),
         Check::not_checked(Rule::Signature, missing),
         Check::not_checked(Rule::UniqueName, missing),
     ]
@@ -168,7 +168,7 @@ impl Case<'_> {
     fn check(&self, rule: Rule, error: Option<Error>, about: impl Into<String>) -> Check {
         match error {
             None => Check::passed(rule, about.into()),
-            Some(error) => Check::failed(rule, Fault::Credential(error)),
+            Some(error) => Check::failed(rule, CheckError::Credential(error)),
         }
     }
 }
