@@ -11,9 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
+use dc_pki::files;
 use nix::unistd::{self, Gid, Group, Uid, User};
-
-use crate::files;
 
 /// A user, with the group that the user's new files get.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -5,10 +5,10 @@ use std::fmt;
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use crate::human::Moment;
-use crate::issuer::Wanted;
-use crate::names::ZoneName;
 use crate::registry::{self, Device, DeviceId, Forms, Sha256, Slot, State, Zone};
+use dc_pki::Wanted;
+use dc_pki::human::Moment;
+use dc_pki::names::ZoneName;
 
 /// A request for credentials, with all that is known about whom it came from.
 #[derive(Clone, Copy, Debug)]

@@ -14,7 +14,6 @@ use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
 
 use crate::api::{self, App};
-use crate::clock;
 use crate::config::{Config, Retention};
 use crate::desk::{Desk, Missing};
 use crate::error::Error;
@@ -22,6 +21,7 @@ use crate::listener::{Identity, Listener, Settings, Validity, tls_config};
 use crate::store::{InUse, Observer, Store};
 use crate::telemetry::{LogControl, Metrics};
 use crate::web::{self, Web};
+use dc_pki::clock;
 use housekeeping::Housekeeping;
 
 pub use lifecycle::{Signals, serve, start};

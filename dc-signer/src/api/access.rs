@@ -14,11 +14,11 @@ use subtle::ConstantTimeEq;
 use super::App;
 use super::limits::Counted;
 use super::problem::Refused;
-use crate::clock;
 use crate::listener::{ClientCertificate, Origin, Peer};
 use crate::protocol::Kind;
 use crate::registry::{Access, Operator, Role, Sha256};
 use crate::telemetry::Shed;
+use dc_pki::clock;
 
 /// The holder of a client certificate's key; which device that is, if any, is not known yet.
 #[derive(Debug)]

@@ -13,10 +13,10 @@ use super::App;
 use super::access::KeyHolder;
 use super::body::Json;
 use super::problem::Refused;
-use crate::clock;
 use crate::desk::Refusal;
 use crate::protocol::{Credentials, EnrollRequest, Kind, Problem, RenewRequest};
 use crate::telemetry::Path;
+use dc_pki::clock;
 
 /// Enrol: get a name and the first credentials.
 ///

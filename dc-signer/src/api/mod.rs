@@ -31,13 +31,13 @@ use pki_types::UnixTime;
 pub use health::Readiness;
 pub use openapi::openapi_json;
 
-use crate::clock;
 use crate::config::{Config, MetricsAccess};
 use crate::desk::Desk;
 use crate::listener::Validity;
 use crate::protocol::{Kind, MAX_TIME};
 use crate::store::{self, Act};
 use crate::telemetry::{Metrics, Shed};
+use dc_pki::clock;
 use limits::RateLimits;
 use problem::Refused;
 use refused::RefusedCounts;

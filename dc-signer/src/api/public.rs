@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::problem::Refused;
-use crate::clock;
 use crate::desk::SignedList;
 use crate::protocol::{Problem, RenewalInfo};
+use dc_pki::clock;
 
 /// Whether a zone's devices should renew before their time.
 #[utoipa::path(get, path = "/v1/renewal-info/{zone}", tag = "public", security(()),

@@ -63,6 +63,12 @@ impl From<registry::Error> for Refused {
     }
 }
 
+impl From<dc_pki::Error> for Refused {
+    fn from(error: dc_pki::Error) -> Self {
+        bug(&error)
+    }
+}
+
 impl From<crate::Error> for Refused {
     fn from(error: crate::Error) -> Self {
         bug(&error)

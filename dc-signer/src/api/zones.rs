@@ -11,10 +11,10 @@ use super::App;
 use super::access::{Admin, Viewer};
 use super::body::Json;
 use super::problem::Refused;
-use crate::names;
 use crate::protocol::{Kind, NewZone, Problem, PullRenewals, Zone, ZoneForms};
 use crate::registry::Forms;
 use crate::store;
+use dc_pki::names;
 
 /// List the zones with their delegation certificates.
 #[utoipa::path(get, path = "/v1/admin/zones", tag = "operators", security(("token" = [])),

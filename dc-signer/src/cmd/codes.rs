@@ -3,8 +3,8 @@
 use std::fmt;
 
 use clap::Subcommand;
+use dc_pki::human::Moment;
 use dc_signer::Error;
-use dc_signer::human::Moment;
 use dc_signer::protocol::Code;
 use dc_signer::registry::DeviceId;
 use dc_signer::store;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use dc_pki::human::Moment;
+use dc_pki::names::ZoneName;
 use dc_signer::desk::Import;
-use dc_signer::human::Moment;
-use dc_signer::names::ZoneName;
 use dc_signer::registry::{Forms, Zone};
 use dc_signer::store::NewZone;
 use dc_signer::{Error, owner, protocol};

@@ -9,10 +9,10 @@ use super::delegations::{Loaded, View, ZoneView};
 use super::guard::Clock;
 use super::rollover::{self, Step};
 use super::{Desk, Refusal};
-use crate::human::Moment;
-use crate::names::ZoneName;
 use crate::policy;
 use crate::registry::{Slot, SlotState};
+use dc_pki::human::Moment;
+use dc_pki::names::ZoneName;
 
 /// Whether this process can issue, at a time.
 #[derive(Debug)]

@@ -15,14 +15,14 @@ use super::missing::{Missing, Waiting};
 use super::replicas::{self, Me};
 use super::zones::try_key;
 use super::{Fault, Refusal, rollover};
-use crate::delegation::{CHAIN, Delegation, KEY};
 use crate::error::Error;
-use crate::files;
-use crate::keys::Timing;
-use crate::names::ZoneName;
-use crate::pem;
 use crate::registry::{self, Sha256, SlotState, Zone};
 use crate::store::{self, Act, Store};
+use dc_pki::delegation::{CHAIN, Delegation, KEY};
+use dc_pki::files;
+use dc_pki::keys::Timing;
+use dc_pki::names::ZoneName;
+use dc_pki::pem;
 
 /// All zones with their keys.
 #[derive(Debug)]
@@ -282,12 +282,12 @@ fn load(folder: &Path) -> Result<Delegation, Error> {
     for path in [CHAIN, KEY].map(|name| folder.join(name)) {
         match File::open(&path) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
-                return Err(files::read_failed(&path, source));
+                return Err(files::read_failed(&path, source).into());
             }
             _ => {}
         }
     }
-    Delegation::load(folder)
+    Ok(Delegation::load(folder)?)
 }
 
 impl View {

@@ -6,13 +6,12 @@ use super::codes::CodeMade;
 use super::delegations::View;
 use super::{Desk, Refusal};
 use crate::config::NameMode;
-use crate::error::Error;
-use crate::names::ZoneName;
 use crate::protocol::{self, AddedDevice, Replace, Replaced};
 use crate::registry::{
     self, Change, Device, DeviceId, ExternalId, Manufactured, NameInput, Replacement, State,
 };
 use crate::store::{self, Act, Added, Conflict, Find, NewDevice};
+use dc_pki::names::ZoneName;
 
 impl Desk {
     /// Adds devices in one transaction; says for each, in order, what became of it.
@@ -269,7 +268,7 @@ impl Desk {
                     epoch,
                 };
                 let named = self.secrets.names.name(zone, &input);
-                named.map_err(|source| Error::BadName {
+                named.map_err(|source| dc_pki::Error::BadName {
                     given: zone.to_string(),
                     source,
                 })?

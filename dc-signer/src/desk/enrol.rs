@@ -6,14 +6,14 @@ use rustls::server::ParsedCertificate;
 use super::issue::{algorithms, by_device, check};
 use super::manufacturers::Made;
 use super::{Desk, Refusal};
-use crate::csr;
-use crate::names::ZoneName;
 use crate::policy::Denied;
 use crate::protocol::EnrollRequest;
 use crate::registry::{
     self, ActivationCode, Change, CodeRefusal, Device, ExternalId, Sha256, State,
 };
 use crate::store::{Find, Redeemed, Redemption};
+use dc_pki::device_csr as csr;
+use dc_pki::names::ZoneName;
 
 /// How a device gets in.
 enum Way {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::names::ZoneName;
 use crate::registry::Sha256;
+use dc_pki::names::ZoneName;
 
 /// Why a signer cannot work as it is set up.
 #[derive(Debug)]

@@ -8,13 +8,13 @@ use zeroize::Zeroizing;
 use super::delegations::Loaded;
 use super::zones::try_key;
 use super::{Desk, Refusal};
-use crate::delegation::{CHAIN, Delegation, KEY};
 use crate::error::Error;
-use crate::files::{self, Access, NewFile};
-use crate::names::{self, ZoneName};
 use crate::registry::{self, Sha256, Slot};
 use crate::store::{Act, NewSlot};
-use crate::warning::Warning;
+use dc_pki::Warning;
+use dc_pki::delegation::{CHAIN, Delegation, KEY};
+use dc_pki::files::{self, Access, NewFile};
+use dc_pki::names::{self, ZoneName};
 
 /// A delegation certificate that is in a zone now.
 #[derive(Clone, Debug)]
@@ -113,10 +113,12 @@ impl Desk {
 /// Whether the certificate and its key are in a folder of the data folder, and can be used.
 ///
 /// Fails with [`Error::Read`] if that is closed to this process: then a copy could not be written either.
-fn is_here(folder: &Path, certificate_sha256: &Sha256) -> Result<bool, Error> {
+fn is_here(folder: &Path, certificate_sha256: &Sha256) -> Result<bool, dc_pki::Error> {
     match Delegation::load(folder) {
         Ok(here) => Ok(Sha256::of(here.certificate().der()) == *certificate_sha256),
-        Err(error @ Error::Read { .. }) if files::is_there(&folder.join(KEY))? => Err(error),
+        Err(error @ dc_pki::Error::Read { .. }) if files::is_there(&folder.join(KEY))? => {
+            Err(error)
+        }
         Err(_) => Ok(false),
     }
 }
@@ -129,7 +131,7 @@ fn check(zone: &ZoneName, delegation: &Delegation, now: UnixTime) -> Result<NewS
     if certificate.covers(&any).is_err() {
         let name = names::parse(&zone.to_string())?;
         let covered = certificate.dns_names().to_vec();
-        return Err(Error::NameOutsideZone { name, covered }.into());
+        return Err(dc_pki::Error::NameOutsideZone { name, covered }.into());
     }
     let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
     let left = not_after.as_secs().saturating_sub(now.as_secs());
@@ -181,14 +183,15 @@ fn keep(chain: &[u8], key: &[u8], to: &Path) -> Result<(), Error> {
             {
                 files::create_folder(all, Access::Owner, &[])?;
             }
-            files::create_folder(to, Access::Owner, &[chain, key])
+            files::create_folder(to, Access::Owner, &[chain, key])?;
         }
         // A slot that was gone, or a copy without its key.
         true => {
             for file in [chain, key] {
                 files::stage(to, &file)?.replace()?;
             }
-            files::sync(to)
+            files::sync(to)?;
         }
     }
+    Ok(())
 }

@@ -4,11 +4,10 @@ use pki_types::UnixTime;
 
 use super::delegations::{Loaded, View};
 use super::{Desk, Refusal, able, answer, clones};
-use crate::error::Error;
-use crate::issuer::{self, Unissued};
 use crate::policy::{self, Approved, Ask, Denied};
 use crate::registry::{Device, Sha256};
 use crate::store::{Act, Idempotency, Issuance, Recorded};
+use dc_pki::{self, Unissued};
 
 impl Desk {
     /// Issues to a device, if the policy approves.
@@ -37,7 +36,7 @@ impl Desk {
         let loaded = key_of(view, &approved)?;
         let now = approved.now();
         self.guard.issued();
-        let issued = issuer::sign(
+        let issued = dc_pki::sign(
             &loaded.delegation,
             approved.spki(),
             approved.wanted(),
@@ -132,8 +131,8 @@ fn not_signed(unissued: Unissued) -> Refusal {
         Unissued::Refused(
             source @ (dc_core::Error::BadPublicKey | dc_core::Error::UnusableKey),
         ) => Denied::KeyType(source).into(),
-        Unissued::Refused(source) => Refusal::Internal(Error::Refused { source }),
-        Unissued::Signer(source) => Refusal::Internal(Error::Sign { source }),
+        Unissued::Refused(source) => dc_pki::Error::Refused { source }.into(),
+        Unissued::Signer(source) => dc_pki::Error::Sign { source }.into(),
     }
 }
 

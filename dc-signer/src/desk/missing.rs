@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 
 use super::Fault;
 use crate::error::Error;
-use crate::names::ZoneName;
 use crate::registry::{Slot, SlotState};
+use dc_pki::names::ZoneName;
 
 /// A slot whose key cannot be used on this machine.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ impl fmt::Display for Waiting {
 
 fn reason(zone: &ZoneName, error: &Error) -> String {
     match error {
-        Error::MissingDelegation { folder } => {
+        Error::Pki(dc_pki::Error::MissingDelegation { folder }) => {
             format!("{} has no key: {}", folder.display(), import(zone))
         }
         error => error.to_string(),
@@ -85,11 +85,13 @@ fn reason(zone: &ZoneName, error: &Error) -> String {
 /// What a stranger may know: no paths.
 fn brief(zone: &ZoneName, error: &Error) -> String {
     match error {
-        Error::MissingDelegation { .. } => format!("it is not there: {}", import(zone)),
-        Error::Read { source, .. } if source.kind() == ErrorKind::NotFound => {
+        Error::Pki(dc_pki::Error::MissingDelegation { .. }) => {
+            format!("it is not there: {}", import(zone))
+        }
+        Error::Pki(dc_pki::Error::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
             format!("a file of it is not there: {}", import(zone))
         }
-        Error::Read { source, .. } => format!("it cannot be read: {source}"),
+        Error::Pki(dc_pki::Error::Read { source, .. }) => format!("it cannot be read: {source}"),
         Error::Desk {
             source: Fault::SelfTest { .. },
         } => "it does not sign: the log says more".to_owned(),

@@ -5,12 +5,12 @@ use std::fmt;
 use pki_types::UnixTime;
 
 use super::guard::Clock;
-use crate::csr::CsrError;
 use crate::error::Error;
-use crate::names::ZoneName;
 use crate::policy::Denied;
 use crate::registry::{self, CodeRefusal};
 use crate::store::{self, Conflict};
+use dc_pki::device_csr::CsrError;
+use dc_pki::names::ZoneName;
 
 /// Why the desk did not do what it was asked.
 #[derive(Debug)]
@@ -121,6 +121,12 @@ impl From<Clock> for Refusal {
 impl From<CodeRefusal> for Refusal {
     fn from(refusal: CodeRefusal) -> Self {
         Self::Code(refusal)
+    }
+}
+
+impl From<dc_pki::Error> for Refusal {
+    fn from(error: dc_pki::Error) -> Self {
+        Self::Internal(error.into())
     }
 }
 

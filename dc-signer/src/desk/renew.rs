@@ -4,11 +4,11 @@ use pki_types::UnixTime;
 
 use super::issue::{algorithms, by_device, check};
 use super::{Desk, Refusal};
-use crate::csr;
 use crate::policy::Denied;
 use crate::protocol::RenewRequest;
 use crate::registry::{self, Change, Device, Sha256};
 use crate::store::{Find, Idempotency};
+use dc_pki::device_csr as csr;
 
 impl Desk {
     /// Issues new credentials to the device with this enrolment key, which the handshake has shown that the caller holds.

@@ -8,9 +8,9 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::delegations::ZoneView;
 use super::{Desk, Refusal};
-use crate::error::Error;
 use crate::registry::{Sha256, Slot};
 use crate::store::{self, Replica, Report, Store};
+use dc_pki::Error;
 
 /// Which process of all that work on a database this is.
 #[derive(Clone, Copy, Debug)]

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::Fault;
 use crate::error::Error;
-use crate::files::{self, Access, NewFile};
 use crate::registry::{CodeKey, NameKey};
+use dc_pki::files::{self, Access, NewFile};
 
 /// The signer's own secrets, from a folder that only its owner can read.
 ///
@@ -70,11 +70,11 @@ impl fmt::Debug for Secrets {
 fn make(folder: &Path) -> Result<(), Error> {
     let random = SystemRandom::new();
     let new = || -> Result<Zeroizing<[u8; 32]>, Error> {
-        let key = generate(&random).map_err(|_| Error::Randomness)?;
+        let key = generate(&random).map_err(|_| dc_pki::Error::Randomness)?;
         Ok(Zeroizing::new(key.expose()))
     };
     let (names, codes) = (new()?, new()?);
-    let lists = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| Error::Randomness)?;
+    let lists = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| dc_pki::Error::Randomness)?;
     let files = [
         (NAMES, &names[..]),
         (CODES, &codes[..]),
@@ -88,7 +88,7 @@ fn make(folder: &Path) -> Result<(), Error> {
     match files::create_folder(folder, Access::Owner, &files) {
         // Another process was faster.
         Err(_) if files::exists(&folder.join(LISTS)) => Ok(()),
-        made => made,
+        made => Ok(made?),
     }
 }
 
@@ -115,8 +115,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::names::ZoneName;
     use crate::registry::NameInput;
+    use dc_pki::names::ZoneName;
 
     fn name(secrets: &Secrets) -> String {
         let input = NameInput {

@@ -13,7 +13,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::{Desk, Refusal};
-use crate::names::ZoneName;
+use dc_pki::names::ZoneName;
 
 /// What is published.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]

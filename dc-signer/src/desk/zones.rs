@@ -8,11 +8,11 @@ use super::delegations::{Loaded, ZoneView};
 use super::issue::algorithms;
 use super::{Desk, Fault, Refusal, Step, replicas, rollover};
 use crate::error::Error;
-use crate::issuer::{self, Unissued, Wanted};
-use crate::names::ZoneName;
 use crate::protocol::RenewalInfo;
 use crate::registry::{Slot, SlotState, Zone};
 use crate::store::Act;
+use dc_pki::names::ZoneName;
+use dc_pki::{self, Unissued, Wanted};
 
 impl Desk {
     /// Issues from the zone's next delegation certificate from now on, whether or not it has soaked; the one before drains.
@@ -77,7 +77,7 @@ impl Desk {
         let gone = |slot: &&Slot| slot.state == SlotState::Gone;
         for slot in zone.managed.slots.iter().filter(gone) {
             let folder = self.delegations.folder(&slot.certificate_sha256);
-            crate::files::remove(&folder.join(crate::delegation::KEY))?;
+            dc_pki::files::remove(&folder.join(dc_pki::delegation::KEY))?;
         }
         Ok(())
     }
@@ -86,7 +86,7 @@ impl Desk {
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
     pub async fn renewal_info(&self, zone: &ZoneName) -> Result<RenewalInfo, Refusal> {
-        let now = crate::clock::now()?;
+        let now = dc_pki::clock::now()?;
         let view = self.view(now).await?;
         let managed = &view.zone(zone)?.managed;
         let active = managed.active().filter(|slot| slot.may_issue(now));
@@ -111,7 +111,7 @@ impl Desk {
 pub(super) fn try_key(zone: &ZoneName, loaded: &Loaded, now: UnixTime) -> Result<(), Error> {
     let wanted = Wanted::Both(zone.fresh_name()?);
     let spki = throwaway_key()?;
-    issuer::sign(&loaded.delegation, &spki, &wanted, None, algorithms(), now)
+    dc_pki::sign(&loaded.delegation, &spki, &wanted, None, algorithms(), now)
         .map(|_| ())
         .map_err(|unissued| {
             Fault::SelfTest {
@@ -128,7 +128,8 @@ pub(super) fn try_key(zone: &ZoneName, loaded: &Loaded, now: UnixTime) -> Result
 }
 
 fn throwaway_key() -> Result<Vec<u8>, Error> {
-    let key = rcgen::KeyPair::generate().map_err(|source| Error::TestCertificate { source })?;
+    let key =
+        rcgen::KeyPair::generate().map_err(|source| dc_pki::Error::TestCertificate { source })?;
     Ok(rcgen::PublicKeyData::subject_public_key_info(&key))
 }
 

@@ -23,7 +23,7 @@ impl From<desk::Refusal> for Error {
 
 impl From<registry::NoRandomness> for Error {
     fn from(_: registry::NoRandomness) -> Self {
-        Self::Randomness
+        dc_pki::Error::Randomness.into()
     }
 }
 

@@ -7,7 +7,7 @@ use dc_core::UniqueName;
 use ring::hmac;
 
 use super::ExternalId;
-use crate::names::ZoneName;
+use dc_pki::names::ZoneName;
 
 /// The key that names are derived with. Whoever has it can link names to external ids.
 pub struct NameKey(hmac::Key);

@@ -8,12 +8,12 @@ use arc_swap::ArcSwap;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api::App;
-use crate::clock;
 use crate::config::Retention;
 use crate::desk::Desk;
 use crate::registry::{Sha256, SlotState, State, Zone};
 use crate::store::{self, Fleet, Store};
 use crate::telemetry::{self, Metrics, SlotExpiry};
+use dc_pki::clock;
 
 /// The work beside the requests. Nothing of it stops the service when it fails.
 #[derive(Debug)]

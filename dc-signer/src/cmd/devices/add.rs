@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader, IsTerminal, Read, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dc_pki::human::Moment;
 use dc_signer::desk::Refusal;
-use dc_signer::human::Moment;
 use dc_signer::protocol::{AddLine, AddedDevice, Kind, NewDevice, Problem, RefusedLine};
 use dc_signer::registry::Sha256;
 use dc_signer::{Error, owner};
@@ -188,7 +188,7 @@ impl<R: Read> Lines<'_, R> {
             let mut line = Vec::new();
             let mut limited = (&mut self.input).take(MAX_LINE);
             let read = limited.read_until(b'\n', &mut line);
-            let read = read.map_err(|source| Error::Read {
+            let read = read.map_err(|source| dc_pki::Error::Read {
                 path: self.path.into(),
                 source,
             })?;
@@ -307,7 +307,7 @@ fn input(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Error> {
     }
     // It is whoever's runs this, not the signer's.
     let _invoker = owner::as_invoker()?;
-    let file = File::open(path).map_err(|source| Error::Read {
+    let file = File::open(path).map_err(|source| dc_pki::Error::Read {
         path: path.into(),
         source,
     })?;

@@ -3,11 +3,12 @@
 use std::io::{BufWriter, IsTerminal, Write};
 use std::time::Duration;
 
-use dc_signer::human::Span;
-use dc_signer::names::ZoneName;
+use dc_pki::clock;
+use dc_pki::human::Span;
+use dc_pki::names::ZoneName;
 use dc_signer::registry::{Device, State};
 use dc_signer::store::{Filter, Page};
-use dc_signer::{Error, clock, protocol};
+use dc_signer::{Error, protocol};
 use indicatif::ProgressBar;
 use pki_types::UnixTime;
 use serde_json::json;

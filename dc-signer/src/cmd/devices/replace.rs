@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use dc_signer::human::Moment;
+use dc_pki::clock;
+use dc_pki::human::Moment;
 use dc_signer::registry::{Device, Sha256};
-use dc_signer::{Error, clock, protocol};
+use dc_signer::{Error, protocol};
 use pki_types::UnixTime;
 use serde_json::json;
 

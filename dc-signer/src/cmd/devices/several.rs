@@ -117,7 +117,7 @@ impl Which {
 }
 
 fn lines(path: &Path) -> Result<Vec<String>, Error> {
-    let read = |source| Error::Read {
+    let read = |source| dc_pki::Error::Read {
         path: path.into(),
         source,
     };

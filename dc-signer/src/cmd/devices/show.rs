@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use dc_signer::human::{Moment, Span};
+use dc_pki::clock;
+use dc_pki::human::{Moment, Span};
 use dc_signer::registry::Device;
 use dc_signer::store::History;
-use dc_signer::{Error, clock, protocol};
+use dc_signer::{Error, protocol};
 use pki_types::UnixTime;
 use serde_json::json;
 

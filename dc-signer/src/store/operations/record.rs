@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use pki_types::UnixTime;
 
-use crate::names::ZoneName;
 use crate::registry::{self, Action, Device, DeviceId, Held, KeyUse, NameChange, Sha256};
 use crate::store::connection::{Row, Session};
 use crate::store::sql::{Batch, Kind, Value};
 use crate::store::{Answer, Error, Issuance, Recorded, Store};
+use dc_pki::names::ZoneName;
 
 use super::work::Work;
 use super::{devices, issues, rows, withdrawn};

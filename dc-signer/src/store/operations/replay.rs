@@ -203,7 +203,7 @@ impl Replaying {
         };
         let device = devices::by_id(work, id).await?;
         let new_name = match (record.entry.action, &record.entry.name) {
-            (Action::NewName, Some(name)) => crate::names::parse(name).ok(),
+            (Action::NewName, Some(name)) => dc_pki::names::parse(name).ok(),
             _ => None,
         };
         let replacement = match new_name {
@@ -287,7 +287,7 @@ async fn is_free(work: &mut Work, name: &str, now: UnixTime) -> Result<bool, Err
 
 /// The device that has or had this name; none has one that is none.
 async fn find(work: &mut Work, name: &str) -> Result<Option<Device>, Error> {
-    match crate::names::parse(name) {
+    match dc_pki::names::parse(name) {
         Ok(name) => devices::find(&mut work.session, &Find::Name(name)).await,
         Err(_) => Ok(None),
     }

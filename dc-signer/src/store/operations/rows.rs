@@ -2,7 +2,6 @@
 
 use dc_core::UniqueName;
 
-use crate::names::{self, ZoneName};
 use crate::registry::{
     Access, CodeId, Device, DeviceId, Entry, Held, Hold, Manufactured, NextKey, Operator,
     PendingCode, Record, Sha256, Shown, Slot,
@@ -10,6 +9,7 @@ use crate::registry::{
 use crate::store::connection::Row;
 use crate::store::sql::corrupt;
 use crate::store::{Error, Issue};
+use dc_pki::names::{self, ZoneName};
 
 // Columns are named one by one: a newer version may add some while this one runs, and PostgreSQL
 // lets no statement that was prepared before return more than it did.

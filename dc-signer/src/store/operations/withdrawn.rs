@@ -5,10 +5,10 @@ use std::time::Duration;
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use crate::names::ZoneName;
 use crate::registry::{self, Device};
 use crate::store::connection::{Row, Session};
 use crate::store::{Error, Store, Withdrawn, WithdrawnNames};
+use dc_pki::names::ZoneName;
 
 use super::lost;
 use super::rows;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use pki_types::UnixTime;
 
-use crate::names::ZoneName;
 use crate::registry::{self, Action, Forms, Slot, SlotState, Zone};
 use crate::store::connection::{Row, Session};
 use crate::store::sql::Value;
 use crate::store::{Act, Error, NewSlot, NewZone, Store};
+use dc_pki::names::ZoneName;
 
 use super::rows;
 use super::work::Work;

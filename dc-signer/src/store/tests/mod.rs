@@ -11,11 +11,11 @@ use pki_types::UnixTime;
 
 use super::testing::{Database, on_both};
 use super::*;
-use crate::names::ZoneName;
 use crate::registry::{
     self, Access, Change, CodeId, Device, DeviceId, Forms, Head, Operator, PendingCode, Sha256,
     SlotState, Zone,
 };
+use dc_pki::names::ZoneName;
 
 mod audit;
 mod codes;
@@ -60,7 +60,7 @@ fn new_device(number: u32) -> NewDevice {
         id: DeviceId::from_bytes(id),
         external_id: format!("customer-{number:04}").parse().unwrap(),
         zone: zone(),
-        name: crate::names::parse(&format!("d{number}.cpe.example.com")).unwrap(),
+        name: dc_pki::names::parse(&format!("d{number}.cpe.example.com")).unwrap(),
         slot: 0,
         epoch: 0,
         key: None,

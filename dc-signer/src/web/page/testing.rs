@@ -1,10 +1,10 @@
 //! What pages are tested with.
 
 use super::Who;
-use crate::names::ZoneName;
 use crate::registry::testing::{at, key};
 use crate::registry::{Device, Forms, Held, Role, Slot, SlotState, State, Zone};
 use crate::store::{Fleet, ZoneCount};
+use dc_pki::names::ZoneName;
 
 /// In 2026.
 pub(super) const NOW: u64 = 1_790_000_000;
