@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
+use crate::authority::{Fault, Secrets};
 use crate::config::Config;
 use crate::database;
-use crate::desk::{Fault, Secrets};
 use crate::error::Error;
 use crate::registry::{Head, Record};
 use crate::store::{self, Act, BroughtUp, InUse, Location, Store};

@@ -7,9 +7,9 @@ use std::path::Path;
 use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
+use crate::authority::{Authority, Clock, Fault, Judgement, Missing, Secrets};
 use crate::config::{self, Config, Listen, Problem, Wrong};
 use crate::database;
-use crate::desk::{Clock, Desk, Fault, Judgement, Missing, Secrets};
 use crate::error::Error;
 use crate::listener::{Identity, tls_config};
 use crate::operators::read_certificates;
@@ -113,7 +113,7 @@ async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
     let store = store::open(&config.database, &config.node).await?;
     let looked = async {
         belongs_here(config, &*store).await?;
-        Desk::look(config, &*store).await
+        Authority::look(config, &*store).await
     };
     let looked = looked.await;
     store.close().await;

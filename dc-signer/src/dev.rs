@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use pki_types::UnixTime;
 
+use crate::authority::json::NewDevice;
+use crate::authority::{Authority, Refusal};
 use crate::config::Config;
-use crate::desk::{Desk, Refusal};
 use crate::error::Error;
 use crate::operators::new_token;
-use crate::protocol::NewDevice;
 use crate::registry::{self, Forms, Operator, Role, Sha256, State};
 use crate::store::{self, Act, Filter, NewZone, Page};
 use dc_pki::clock;
@@ -74,10 +74,10 @@ impl Dev {
 
     /// Puts a zone, an operator and a device that has not enrolled yet into the database.
     ///
-    /// Fails with what the database and the desk fail with.
+    /// Fails with what the database and the authority fail with.
     pub async fn fill(&self, config: &Config) -> Result<Welcome, Error> {
         let (store, _in_use) = crate::database::open(config).await?;
-        let desk = Desk::open(config, store.clone()).await?;
+        let authority = Authority::open(config, store.clone()).await?;
         let act = Act {
             actor: "cli:dev".to_owned(),
             at: clock::now()?,
@@ -94,14 +94,14 @@ impl Dev {
                 )
                 .await?;
             let vendor = self.folder.join(VENDOR);
-            desk.import_slot(&zone, &vendor, &act).await?;
-            desk.rollover(&zone, &act).await?;
+            authority.import_slot(&zone, &vendor, &act).await?;
+            authority.rollover(&zone, &act).await?;
         }
         if !files::exists(&self.folder.join(TOKEN)) {
             let operator = self.new_operator()?;
             store.put_operator(&operator, &act).await?;
         }
-        let filled = self.new_device(&desk, &act).await;
+        let filled = self.new_device(&authority, &act).await;
         store.close().await;
         filled
     }
@@ -124,12 +124,15 @@ impl Dev {
     }
 
     /// The next device, with a code: each start shows how one enrols.
-    async fn new_device(&self, desk: &Desk, act: &Act) -> Result<Welcome, Error> {
+    async fn new_device(&self, authority: &Authority, act: &Act) -> Result<Welcome, Error> {
         let page = Page {
             after: None,
             limit: Page::MAX,
         };
-        let listed = desk.store().list_devices(&Filter::default(), &page).await?;
+        let listed = authority
+            .store()
+            .list_devices(&Filter::default(), &page)
+            .await?;
         let waiting = |device: &&registry::Device| device.state == State::Preregistered;
         let external_id = match listed.devices.iter().find(waiting) {
             Some(device) => device.external_id.to_string(),
@@ -140,13 +143,13 @@ impl Dev {
             code: true,
             ..NewDevice::default()
         };
-        let mut added = desk.add_devices(&[&new], act).await?;
+        let mut added = authority.add_devices(&[&new], act).await?;
         // One was given, so one comes back.
         let mut added = added.pop().ok_or(Refusal::WhichZone)??;
         if added.code.is_none() {
             // The one of the last start cannot be shown again.
             let device = added.id.parse().map_err(store::Error::from)?;
-            added.code = Some(desk.new_code(device, act).await?);
+            added.code = Some(authority.new_code(device, act).await?);
         }
         Ok(Welcome::new(&self.folder, added))
     }

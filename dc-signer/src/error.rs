@@ -49,9 +49,9 @@ pub enum Error {
     /// The signer cannot work as it is set up.
     #[cfg(feature = "service")]
     #[error("{source}")]
-    Desk {
+    Authority {
         /// Why.
-        source: crate::desk::Fault,
+        source: crate::authority::Fault,
     },
     /// The service cannot be reached at an address.
     #[cfg(feature = "service")]
@@ -102,7 +102,7 @@ pub enum Error {
     #[error("{source}")]
     NotDone {
         /// Why.
-        source: Box<crate::desk::Refusal>,
+        source: Box<crate::authority::Refusal>,
     },
     /// The result cannot be shown; what was written stays.
     #[error("standard output failed: {source}; what belongs in files is written")]

@@ -6,6 +6,8 @@
 #[cfg(feature = "service")]
 pub mod api;
 #[cfg(feature = "service")]
+pub mod authority;
+#[cfg(feature = "service")]
 pub mod backup;
 #[cfg(feature = "service")]
 pub mod check;
@@ -15,8 +17,6 @@ pub mod config;
 pub mod database;
 pub mod demo;
 pub mod describe;
-#[cfg(feature = "service")]
-pub mod desk;
 #[cfg(feature = "service")]
 pub mod dev;
 mod error;
@@ -28,11 +28,7 @@ pub mod listener;
 pub mod operators;
 #[cfg(feature = "service")]
 pub mod owner;
-#[cfg(feature = "service")]
-pub mod policy;
 pub mod probe;
-#[cfg(feature = "service")]
-pub mod protocol;
 #[cfg(feature = "service")]
 pub mod registry;
 pub mod request;

@@ -14,8 +14,8 @@ use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
 
 use crate::api::{self, App};
+use crate::authority::{Authority, Missing};
 use crate::config::{Config, Retention};
-use crate::desk::{Desk, Missing};
 use crate::error::Error;
 use crate::listener::{Identity, Listener, Settings, Validity, tls_config};
 use crate::store::{InUse, Observer, Store};
@@ -31,7 +31,7 @@ pub use lifecycle::{Signals, serve, start};
 pub struct Service {
     config: Config,
     store: Arc<Store>,
-    desk: Arc<Desk>,
+    authority: Arc<Authority>,
     app: Arc<App>,
     web: Arc<Web>,
     listener: Listener,
@@ -58,12 +58,12 @@ impl Service {
         let metrics = Metrics::new();
         let (settings, validity) = settings(&config, &provider)?;
         let (store, in_use) = waiting::open(&config, metrics.clone()).await?;
-        let desk = Arc::new(Desk::open(&config, store.clone()).await?);
+        let authority = Arc::new(Authority::open(&config, store.clone()).await?);
         let signed = metrics.clone();
-        desk.time_signatures(move |took| signed.signed(took));
-        desk.leave_alone();
-        begin(&desk).await?;
-        let app = App::new(&config, desk.clone(), metrics.clone());
+        authority.time_signatures(move |took| signed.signed(took));
+        authority.leave_alone();
+        begin(&authority).await?;
+        let app = App::new(&config, authority.clone(), metrics.clone());
         app.serves_with(validity);
         let gate = app.clone();
         let gate = Box::new(move |operator: &str| gate.operator_may_come(operator));
@@ -75,7 +75,7 @@ impl Service {
             retention: Arc::new(ArcSwap::from_pointee(config.retention)),
             config,
             store,
-            desk,
+            authority,
             app,
             web,
             listener,
@@ -96,7 +96,7 @@ impl Service {
     ///
     /// Fails with [`Error::ClockBefore1970`].
     pub fn trust_clock(&self) -> Result<(), Error> {
-        self.desk.accept_clock(clock::now()?);
+        self.authority.accept_clock(clock::now()?);
         Ok(())
     }
 
@@ -107,7 +107,7 @@ impl Service {
         Reloader {
             started: self.config.clone(),
             retention: self.retention.clone(),
-            desk: self.desk.clone(),
+            authority: self.authority.clone(),
             app: self.app.clone(),
             settings: self.settings.clone(),
             provider: self.provider.clone(),
@@ -120,7 +120,7 @@ impl Service {
         let Self {
             retention,
             store,
-            desk,
+            authority,
             app,
             web,
             listener,
@@ -131,7 +131,7 @@ impl Service {
         let housekeeping = Housekeeping {
             store: store.clone(),
             app: app.clone(),
-            desk: desk.clone(),
+            authority: authority.clone(),
             metrics,
             retention,
         };
@@ -145,7 +145,7 @@ impl Service {
         let router = api::router(app, web::router(web), web::stray);
         listener.serve(router, stop).await;
         housekeeping.abort();
-        leave(&desk).await;
+        leave(&authority).await;
         store.close().await;
         drop(in_use);
     }
@@ -156,7 +156,7 @@ impl Service {
 pub struct Reloader {
     started: Config,
     retention: Arc<ArcSwap<Retention>>,
-    desk: Arc<Desk>,
+    authority: Arc<Authority>,
     app: Arc<App>,
     settings: Arc<ArcSwap<Settings>>,
     provider: Arc<CryptoProvider>,
@@ -167,7 +167,7 @@ impl Reloader {
     /// The keys that could not be read.
     #[must_use]
     pub fn missing(&self) -> Vec<Missing> {
-        self.desk.missing()
+        self.authority.missing()
     }
 
     /// Reads the file again: all of it counts from now on, or nothing.
@@ -176,7 +176,7 @@ impl Reloader {
     pub async fn reload(&self, path: &Path) -> Result<(), Error> {
         let config = Config::load(path)?;
         let (settings, validity) = settings(&config, &self.provider)?;
-        self.desk.reload(&config).await?;
+        self.authority.reload(&config).await?;
         if let Some(log) = &self.log {
             log.set(&config.log.filter)?;
         }
@@ -186,7 +186,7 @@ impl Reloader {
         self.retention.store(config.retention.into());
         self.app.reload(&config);
         self.app.serves_with(validity);
-        warn_of_missing(&self.desk);
+        warn_of_missing(&self.authority);
         self.app.judge().await;
         self.settings.store(settings.into());
         Ok(())
@@ -194,13 +194,13 @@ impl Reloader {
 }
 
 /// Moves on what is due, and says what can be issued.
-async fn begin(desk: &Desk) -> Result<(), Error> {
+async fn begin(authority: &Authority) -> Result<(), Error> {
     let now = clock::now()?;
-    if let Err(error) = desk.keep_zones(now).await {
+    if let Err(error) = authority.keep_zones(now).await {
         tracing::warn!(%error, "the zones cannot be looked after");
     }
-    warn_of_missing(desk);
-    let judgement = desk.judge(now).await?;
+    warn_of_missing(authority);
+    let judgement = authority.judge(now).await?;
     for fault in judgement.faults() {
         tracing::warn!("nothing is issued: {fault}");
     }
@@ -208,24 +208,24 @@ async fn begin(desk: &Desk) -> Result<(), Error> {
         tracing::warn!("{ending}");
     }
     tracing::info!(
-        delegations = desk.tested(),
+        delegations = authority.tested(),
         "a credential of each was signed and verified"
     );
     Ok(())
 }
 
 /// Reading everything again is no success for a key that cannot be read.
-fn warn_of_missing(desk: &Desk) {
-    for missing in desk.missing() {
+fn warn_of_missing(authority: &Authority) {
+    for missing in authority.missing() {
         tracing::warn!("{missing}");
     }
 }
 
 /// Says to the other signers that nobody needs to wait for this one; a database that does not answer keeps nobody from
 /// stopping.
-async fn leave(desk: &Desk) {
+async fn leave(authority: &Authority) {
     let Ok(now) = clock::now() else { return };
-    match tokio::time::timeout(MOMENT, desk.leave(now)).await {
+    match tokio::time::timeout(MOMENT, authority.leave(now)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::warn!(%error, "the other signers are not told that this one stops");

@@ -9,19 +9,15 @@ use serde::{Deserialize, Serialize};
 /// The device connects with a client certificate: the manufacturer's, or one that it signed itself
 /// and whose key is from then on its *enrolment key*. With the latter it shows an activation code.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EnrollRequest {
     /// A PKCS#10 request in PEM, signed by the key that the credentials are for. Nothing but that
     /// public key is taken from it.
-    #[cfg_attr(feature = "openapi", schema(max_length = 16384))]
     pub csr: String,
     /// The activation code, as it was handed out; case, spaces and hyphens do not matter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(max_length = 128))]
     pub code: Option<String>,
     /// The SHA-256 of the first credential that the device holds now, if it has been in before; none if it holds none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{64}$"))]
     pub previous_sha256: Option<String>,
 }
 
@@ -42,24 +38,19 @@ impl fmt::Debug for EnrollRequest {
 
 /// Asks for new credentials, with the enrolment key's certificate as the client certificate.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RenewRequest {
     /// A PKCS#10 request in PEM, signed by the key that the credentials are for. Nothing but that
     /// public key is taken from it.
-    #[cfg_attr(feature = "openapi", schema(max_length = 16384))]
     pub csr: String,
     /// The SHA-256 of the first credential that the device holds now; none if it lost it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{64}$"))]
     pub previous_sha256: Option<String>,
     /// Chosen by the device, the same when it tries again: then it gets the same answer for an hour,
     /// so that an answer that was lost costs nothing.
-    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 128))]
     pub idempotency_key: String,
     /// A PKCS#10 request in PEM, signed by the enrolment key that the device wants to use from now
     /// on. The old one stays good until the new one is first used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(max_length = 16384))]
     pub next_enrolment_csr: Option<String>,
 }
 
@@ -67,7 +58,6 @@ pub struct RenewRequest {
 ///
 /// Chain and credentials are one unit, and are stored and swapped together.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Credentials {
     /// The device's id at the service.
     pub device: String,
@@ -92,7 +82,6 @@ pub struct Credentials {
 
 /// One credential.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Credential {
     /// `named` or `rfc9345`.
     pub form: String,
@@ -104,7 +93,6 @@ pub struct Credential {
 
 /// Whether a zone's devices should renew before their time.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RenewalInfo {
     /// The zone.
     pub zone: String,

@@ -19,8 +19,5 @@ pub const RENEWAL_INFO: &str = "/v1/renewal-info/";
 /// Where clients get the list of withdrawn names; the zone follows.
 pub const WITHDRAWN: &str = "/v1/withdrawn/";
 
-/// The last second of the year 9999, after which no certificate can end.
-pub const MAX_TIME: u64 = 253_402_300_799;
-
 /// The media type of a [`Problem`].
 pub const PROBLEM_JSON: &str = "application/problem+json";

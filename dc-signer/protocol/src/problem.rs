@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 /// A refusal.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A URN that never changes its meaning; see [`Kind::urn`].
     #[serde(rename = "type")]

@@ -6,8 +6,9 @@ use std::path::Path;
 use nix::unistd::{AccessFlags, eaccess};
 
 use super::Findings;
+use crate::authority::{Secrets, delegations_folder};
 use crate::config::Config;
-use crate::desk::{Secrets, delegations_folder};
+
 use crate::error::Error;
 use crate::store;
 use dc_pki::delegation::KEY;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dc_pki::{clock, files};
+use dc_signer::authority::Authority;
 use dc_signer::config::Config;
-use dc_signer::desk::Desk;
 use dc_signer::owner::{self, Account};
 use dc_signer::registry::{Device, Error as Registry};
 use dc_signer::store::{self, Act, Find, Store};
@@ -22,20 +22,20 @@ pub(super) struct Place {
 /// What a command works with.
 pub(super) struct Open {
     pub(super) store: Arc<Store>,
-    pub(super) desk: Desk,
+    pub(super) authority: Authority,
 }
 
 impl Place {
     /// Runs a command that needs the signer's keys and decisions.
-    pub(super) fn with_desk(
+    pub(super) fn with_authority(
         &self,
         work: impl AsyncFnOnce(&Open) -> Result<(), Error>,
     ) -> Result<(), Error> {
         block_on(async {
             let config = self.enter()?;
             let (store, _in_use) = database::open(&config).await?;
-            let desk = Desk::open(&config, store.clone()).await?;
-            let open = Open { store, desk };
+            let authority = Authority::open(&config, store.clone()).await?;
+            let open = Open { store, authority };
             let done = work(&open).await;
             open.store.close().await;
             done
