@@ -13,8 +13,8 @@ use super::driver::{Browser, Window};
 use super::fleet::{self, HOSTILE, TOKEN, VIEWER};
 use crate::config::Listen;
 use crate::listener::{Identity, Listener, Settings, tls_config};
-use crate::store::testing::Database;
 use crate::telemetry::Metrics;
+use crate::testing::Database;
 use crate::web::{self, Web};
 use dc_pki::clock;
 
