@@ -22,16 +22,13 @@ pub mod dev;
 mod error;
 pub mod inspect;
 pub mod judge;
-#[cfg(feature = "service")]
-pub mod listener;
+
 #[cfg(feature = "service")]
 pub mod operators;
 pub mod probe;
 pub mod request;
 #[cfg(feature = "service")]
-pub mod service;
-#[cfg(feature = "service")]
-pub mod telemetry;
+pub mod server;
 #[cfg(feature = "service")]
 mod warning;
 #[cfg(feature = "service")]
