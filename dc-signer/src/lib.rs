@@ -23,17 +23,25 @@ mod error;
 #[cfg(feature = "service")]
 pub mod operators;
 #[cfg(feature = "service")]
-pub mod owner;
-#[cfg(feature = "service")]
-pub mod registry;
-#[cfg(feature = "service")]
 pub mod server;
 #[cfg(feature = "service")]
-pub mod store;
 mod warning;
 #[cfg(feature = "service")]
 pub mod web;
 
+#[cfg(test)]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the store's own tests use the rest"
+)]
+#[path = "../store/src/testing/mod.rs"]
+mod testing;
+
+#[cfg(feature = "service")]
+pub use dc_store::{self as store, owner, registry};
+#[cfg(test)]
+use dc_store::{Location, Store, migrate, open};
 pub use error::Error;
 #[cfg(feature = "service")]
 pub use warning::Warning;
