@@ -7,13 +7,13 @@ use std::path::Path;
 use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
-use crate::authority::{Authority, Clock, Fault, Judgement, Missing, Secrets};
+use crate::authority::operators::read_certificates;
+use crate::authority::{Authority, ClockError, Judgement, Missing, Secrets, SetupError};
 use crate::config::{self, Config, Listen, Problem, Wrong};
 use crate::database;
 use crate::error::Error;
 use crate::files;
 use crate::listener::{Identity, tls_config};
-use crate::operators::read_certificates;
 use crate::registry::Head;
 use crate::store::{self, Location, Store};
 use crate::telemetry::check_filter;
@@ -95,7 +95,7 @@ pub async fn readiness(
     match zones(config).await {
         Ok((mut judgement, missing)) => {
             // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.
-            if let Some(clock @ Clock::Unsure { .. }) = judgement.clock {
+            if let Some(clock @ ClockError::Unsure { .. }) = judgement.clock {
                 found.soon.push(clock.to_string());
                 judgement.clock = None;
             }
@@ -113,7 +113,7 @@ async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
     let store = store::open(&config.database, &config.node).await?;
     let looked = async {
         belongs_here(config, &*store).await?;
-        Authority::look(config, &*store).await
+        Ok::<_, Error>(Authority::look(config, &*store).await?)
     };
     let looked = looked.await;
     store.close().await;
@@ -126,7 +126,7 @@ async fn belongs_here(config: &Config, store: &dyn Store) -> Result<(), Error> {
     let folder = Secrets::folder(&config.data);
     match store.audit_head().await? == Head::EMPTY || files::is_there(&folder)? {
         true => Ok(()),
-        false => Err(Fault::MissingSecrets { folder }.into()),
+        false => Err(SetupError::MissingSecrets { folder }.into()),
     }
 }
 

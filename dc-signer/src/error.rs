@@ -124,7 +124,7 @@ pub enum Error {
     #[cfg(feature = "service")]
     Authority {
         /// Why.
-        source: crate::authority::Fault,
+        source: crate::authority::SetupError,
     },
     /// A private key is protected by a passphrase.
     EncryptedKey {
@@ -227,7 +227,7 @@ pub enum Error {
     #[cfg(feature = "service")]
     NotDone {
         /// Why.
-        source: Box<crate::authority::Refusal>,
+        source: Box<crate::authority::Error>,
     },
     /// The key that lies in an identity folder is not the one that the credential would be for.
     OtherKeyInFolder {

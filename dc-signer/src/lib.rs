@@ -22,6 +22,8 @@
 //!
 //! With the feature `demo`, module `demo` shows the whole of it with TLS connections. [`vendor`] makes a root and a delegation certificate for trying all this out.
 
+#[cfg(feature = "service")]
+pub mod access;
 #[cfg(feature = "agent")]
 pub mod agent;
 #[cfg(feature = "service")]
@@ -55,8 +57,6 @@ pub mod keys;
 #[cfg(feature = "service")]
 pub mod listener;
 pub mod names;
-#[cfg(feature = "service")]
-pub mod operators;
 #[cfg(feature = "service")]
 pub mod owner;
 mod pem;

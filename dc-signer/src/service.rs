@@ -4,6 +4,7 @@
 mod housekeeping;
 mod lifecycle;
 mod measured;
+mod routes;
 mod waiting;
 
 use std::net::SocketAddr;
@@ -14,7 +15,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
 
-use crate::api::{self, App};
+use crate::access::Gate;
+use crate::api::App;
 use crate::authority::{Authority, Missing};
 use crate::clock;
 use crate::config::{Config, Retention};
@@ -22,7 +24,7 @@ use crate::error::Error;
 use crate::listener::{Identity, Listener, Settings, Validity, tls_config};
 use crate::store::{InUse, Store};
 use crate::telemetry::{LogControl, Metrics};
-use crate::web::{self, Web};
+use crate::web::Web;
 use housekeeping::Housekeeping;
 use measured::Measured;
 
@@ -60,11 +62,10 @@ impl Service {
         authority.time_signatures(move |took| signed.signed(took));
         authority.leave_alone();
         begin(&authority).await?;
-        let app = App::new(&config, authority.clone(), metrics.clone());
+        let gate = Gate::new(&config.limits, authority.clone(), metrics.clone());
+        let app = App::new(&config, gate.clone(), metrics.clone());
         app.serves_with(validity);
-        let gate = app.clone();
-        let gate = Box::new(move |operator: &str| gate.operator_may_come(operator));
-        let web = Web::new(store.clone(), gate)?;
+        let web = Web::new(gate)?;
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let listener = Listener::bind(settings.clone(), metrics.clone()).await?;
         Ok(Self {
@@ -139,8 +140,7 @@ impl Service {
             stop.await;
             stopping.readiness().stopping();
         };
-        let router = api::router(app, web::router(web), web::stray);
-        listener.serve(router, stop).await;
+        listener.serve(routes::routes(app, web), stop).await;
         housekeeping.abort();
         leave(&authority).await;
         store.close().await;

@@ -14,14 +14,13 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::access::Viewer;
-use super::problem::Refused;
-use crate::authority::Judgement;
+use super::problem::ApiError;
+use crate::authority::{self, Judgement};
 use crate::clock;
 use crate::config::MetricsAccess;
 use crate::error::Error;
 use crate::listener::Validity;
 use crate::protocol::Kind;
-use crate::store;
 use crate::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
 use crate::warning::Warning;
 
@@ -247,11 +246,13 @@ impl App {
             true => 0,
             false => ROOM,
         };
-        let pinged = self.authority.store().ping(room).await;
+        let pinged = self.authority.ping(room).await;
         let works = pinged.is_ok();
         // Neither a disk nor a server is to blame for it, and it says what to do.
-        let older = |error: &store::Error| matches!(error, store::Error::OlderThanSeen { .. });
-        let why = pinged.err().filter(older).map(|error| error.to_string());
+        let why = pinged
+            .err()
+            .filter(authority::Error::is_of_older_copy)
+            .map(|error| error.to_string());
         *readiness
             .unusable
             .lock()
@@ -281,13 +282,13 @@ pub(super) async fn alive() -> Json<Status> {
     (status = 200, body = Status),
     (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
 ))]
-pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Status>, Refused> {
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Status>, ApiError> {
     if app.readiness.should_ask() {
         app.try_storage().await;
     }
     match app.not_ready().await {
         None => Ok(OK),
-        Some(NotReady { kind, why }) => Err(Refused::new(kind, why)),
+        Some(NotReady { kind, why }) => Err(ApiError::new(kind, why)),
     }
 }
 
@@ -299,7 +300,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Status>, R
 pub(super) async fn metrics(
     State(app): State<Arc<App>>,
     request: Request,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     if app.settings.load().metrics == MetricsAccess::Operators {
         let (mut parts, _) = request.into_parts();
         Viewer::from_request_parts(&mut parts, &app).await?;

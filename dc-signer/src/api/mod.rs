@@ -1,28 +1,25 @@
-//! The HTTP API: parse, ask, answer. What is decided is decided behind it, in the authority and the store.
+//! The HTTP API: parse, ask the authority, answer.
 
 mod access;
 mod body;
-mod buckets;
 mod bulk;
+mod convert;
+mod counts;
 mod cut_off;
 mod device;
 mod devices;
 mod health;
-mod limits;
 mod observe;
 mod openapi;
 mod problem;
 mod public;
-mod refusal;
-mod refused;
 mod zones;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::Router;
-use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -31,28 +28,27 @@ use pki_types::UnixTime;
 pub use health::Readiness;
 pub use openapi::openapi_json;
 
-use crate::authority::Authority;
+use crate::access::Gate;
 use crate::authority::json::MAX_TIME;
+use crate::authority::{self, Act, Authority};
 use crate::clock;
 use crate::config::{Config, MetricsAccess};
 use crate::listener::Validity;
 use crate::protocol::Kind;
-use crate::store::{self, Act};
-use crate::telemetry::{Metrics, Shed};
-use limits::RateLimits;
-use problem::Refused;
-use refused::RefusedCounts;
+use crate::telemetry::Metrics;
+use counts::RefusedCounts;
+use problem::ApiError;
 
 /// What the handlers share.
 #[derive(Debug)]
 pub struct App {
     authority: Arc<Authority>,
+    gate: Arc<Gate>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
     /// When the certificate that the service shows can be used.
     certificate: ArcSwapOption<Validity>,
     refused: RefusedCounts,
-    limits: ArcSwap<RateLimits>,
     settings: ArcSwap<Settings>,
 }
 
@@ -75,16 +71,16 @@ impl From<&Config> for Settings {
 }
 
 impl App {
-    /// Answers with the help of an authority; not ready until `readiness` says so.
+    /// Answers for the authority behind a gate; not ready until `readiness` says so.
     #[must_use]
-    pub fn new(config: &Config, authority: Arc<Authority>, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(config: &Config, gate: Arc<Gate>, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             readiness: Readiness::new(),
             certificate: ArcSwapOption::empty(),
             refused: RefusedCounts::default(),
-            limits: ArcSwap::from_pointee(RateLimits::new(&config.limits)),
             settings: ArcSwap::from_pointee(config.into()),
-            authority,
+            authority: gate.authority().clone(),
+            gate,
             metrics,
         })
     }
@@ -93,16 +89,7 @@ impl App {
     /// again if the limits have changed.
     pub fn reload(&self, config: &Config) {
         self.settings.store(Arc::new(config.into()));
-        if *self.limits.load().configured() != config.limits {
-            let limits = RateLimits::new(&config.limits);
-            self.limits.store(limits.into());
-        }
-    }
-
-    /// Lets an operator through, or says after how many seconds to come again: pages and API count together.
-    pub fn operator_may_come(&self, name: &str) -> Result<(), u64> {
-        let limited = self.limits.load().operator_wait(name, Instant::now());
-        limited.inspect_err(|_| self.metrics.shed(Shed::OperatorRate))
+        self.gate.reload(config);
     }
 
     /// Whether the service can do its work.
@@ -114,13 +101,13 @@ impl App {
     /// Forgets limits that do not bind anybody any more, and stores how many devices were refused.
     ///
     /// Fails with what the database fails with; then the numbers are kept for the next time.
-    pub async fn tidy(&self, now: UnixTime) -> Result<(), store::Error> {
-        self.limits.load().tidy(Instant::now());
+    pub async fn tidy(&self, now: UnixTime) -> Result<(), authority::Error> {
+        self.gate.tidy();
         let refused = self.refused.take();
         if refused.is_empty() {
             return Ok(());
         }
-        let stored = self.authority.store().count_refused(&refused, now).await;
+        let stored = self.authority.count_refused(&refused, now).await;
         stored.inspect_err(|_| {
             for (reason, count) in refused {
                 self.refused.add_many(reason, count);
@@ -137,11 +124,8 @@ impl App {
     }
 }
 
-/// Makes a page of a request for what is not there, if a browser has sent it.
-pub type Stray = fn(&Request) -> Option<Response>;
-
-/// All routes, and pages for people beside them.
-pub fn router(app: Arc<App>, pages: Router<Arc<App>>, stray: Stray) -> Router {
+/// All routes.
+pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route(crate::protocol::ENROLL, post(device::enroll))
         .route(crate::protocol::RENEW, post(device::renew))
@@ -169,17 +153,23 @@ pub fn router(app: Arc<App>, pages: Router<Arc<App>>, stray: Stray) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(openapi::document))
-        .fallback(async move |request: Request| {
-            stray(&request).unwrap_or_else(|| problem::not_found().into_response())
-        })
         .method_not_allowed_fallback(problem::no_such_method)
-        .merge(pages)
+}
+
+/// The answer for a path that there is not.
+pub fn not_found() -> Response {
+    problem::not_found().into_response()
+}
+
+/// Puts request ids, the log, metrics and limits on time around routes.
+pub fn observed(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    routes
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .with_state(app)
 }
 
 /// An act of somebody, now.
-fn act(actor: String) -> Result<Act, Refused> {
+fn act(actor: String) -> Result<Act, ApiError> {
     let at = clock::now()?;
     Ok(Act { actor, at })
 }
@@ -187,10 +177,10 @@ fn act(actor: String) -> Result<Act, Refused> {
 /// A time on the wire.
 ///
 /// Fails with a problem if it is beyond what dates can be written.
-fn at(seconds: u64) -> Result<UnixTime, Refused> {
+fn at(seconds: u64) -> Result<UnixTime, ApiError> {
     match seconds <= MAX_TIME {
         true => Ok(UnixTime::since_unix_epoch(Duration::from_secs(seconds))),
-        false => Err(Refused::new(
+        false => Err(ApiError::new(
             Kind::BadRequest,
             format!("{seconds} is no time: times are in seconds since 1970, up to {MAX_TIME}"),
         )),

@@ -11,12 +11,12 @@ use arc_swap::ArcSwap;
 use pki_types::UnixTime;
 use tokio::sync::Mutex;
 
+use super::error::PkiError;
 use super::missing::{Missing, Waiting};
 use super::replicas::{self, Me};
 use super::zones::try_key;
-use super::{Fault, Refusal, rollover};
+use super::{Error, SetupError, rollover};
 use crate::delegation::{CHAIN, Delegation, KEY};
-use crate::error::Error;
 use crate::files;
 use crate::keys::Timing;
 use crate::names::Zone;
@@ -83,12 +83,12 @@ impl Delegations {
     /// The zones as they are, or were a few seconds ago. Moves slots on whose time has come, if there is a time that can be
     /// relied on.
     ///
-    /// Fails with [`Refusal::Store`] if the database has not answered for a minute.
+    /// Fails with [`Error::Store`] if the database has not answered for a minute.
     pub(super) async fn current(
         &self,
         store: &dyn Store,
         now: Option<UnixTime>,
-    ) -> Result<Arc<View>, Refusal> {
+    ) -> Result<Arc<View>, Error> {
         let view = self.view.load_full();
         let age = view.taken.map(|taken| taken.elapsed());
         if age.is_some_and(|age| age < FRESH) {
@@ -183,7 +183,7 @@ impl Delegations {
         let delegation = load(&folder)?;
         if Sha256::of(delegation.certificate().der()) != certificate_sha256 {
             let path = delegation.chain_path().into();
-            return Err(Fault::OtherCertificate { path }.into());
+            return Err(SetupError::OtherCertificate { path }.into());
         }
         let delegation = delegation.timed(&self.timing);
         let chain = delegation.chain().iter();
@@ -282,7 +282,7 @@ pub(crate) fn folder(data: &Path) -> PathBuf {
 }
 
 /// What cannot be read is not called missing.
-fn load(folder: &Path) -> Result<Delegation, Error> {
+fn load(folder: &Path) -> Result<Delegation, PkiError> {
     for path in [CHAIN, KEY].map(|name| folder.join(name)) {
         match File::open(&path) {
             Err(source) if source.kind() != ErrorKind::NotFound => {

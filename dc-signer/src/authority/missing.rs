@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io::ErrorKind;
 
-use super::Fault;
-use crate::error::Error;
+use super::error::PkiError;
+use super::{Error, SetupError};
 use crate::names::Zone;
 use crate::registry::{Slot, SlotState};
 
@@ -75,7 +75,7 @@ impl fmt::Display for Waiting {
 
 fn reason(zone: &Zone, error: &Error) -> String {
     match error {
-        Error::MissingDelegation { folder } => {
+        Error::Pki(PkiError::MissingDelegation { folder }) => {
             format!("{} has no key: {}", folder.display(), import(zone))
         }
         error => error.to_string(),
@@ -85,14 +85,16 @@ fn reason(zone: &Zone, error: &Error) -> String {
 /// What a stranger may know: no paths.
 fn brief(zone: &Zone, error: &Error) -> String {
     match error {
-        Error::MissingDelegation { .. } => format!("it is not there: {}", import(zone)),
-        Error::Read { source, .. } if source.kind() == ErrorKind::NotFound => {
+        Error::Pki(PkiError::MissingDelegation { .. }) => {
+            format!("it is not there: {}", import(zone))
+        }
+        Error::Pki(PkiError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
             format!("a file of it is not there: {}", import(zone))
         }
-        Error::Read { source, .. } => format!("it cannot be read: {source}"),
-        Error::Authority {
-            source: Fault::SelfTest { .. },
-        } => "it does not sign: the log says more".to_owned(),
+        Error::Pki(PkiError::Read { source, .. }) => format!("it cannot be read: {source}"),
+        Error::Setup(SetupError::SelfTest { .. }) => {
+            "it does not sign: the log says more".to_owned()
+        }
         _ => "its files are not as they were imported: the log says more".to_owned(),
     }
 }

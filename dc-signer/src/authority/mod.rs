@@ -4,27 +4,30 @@
 
 mod able;
 mod answer;
-mod checks;
+mod blocking;
 mod clones;
 mod codes;
 mod delegations;
 mod devices;
 mod enrol;
-mod fault;
+mod error;
+mod fleet;
 mod guard;
 mod hardware;
 mod import;
 mod issue;
 pub mod json;
+mod kind;
 mod manufacturers;
 mod missing;
+pub mod operators;
 pub mod policy;
-mod refusal;
 mod renew;
 mod replicas;
 mod rollover;
 mod secrets;
 mod settings;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod withdrawn;
@@ -39,19 +42,22 @@ use pki_types::UnixTime;
 
 pub use able::{Judgement, KeyJudgement, ZoneJudgement};
 pub(crate) use delegations::folder as delegations_folder;
-pub use fault::Fault;
-pub use guard::{Clock, Skew};
+pub use error::Error;
+pub use guard::{ClockError, Skew};
 pub use import::{Import, Imported};
+pub use issue::Reply;
 pub use missing::{Missing, Waiting};
-pub use refusal::Refusal;
+pub use operators::Authenticated;
 pub use rollover::Step;
 pub use secrets::Secrets;
+pub use setup::SetupError;
 pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
 
+pub use crate::store::{Act, Filter, Find, Fleet, History, Listed, NewZone, Page, ZoneCount};
+
 use crate::config::Config;
-use crate::error::Error;
 use crate::store::{ServerClock, Store};
-use checks::Checks;
+use blocking::Blocking;
 use delegations::{Delegations, View};
 use guard::Guard;
 use replicas::Me;
@@ -63,7 +69,8 @@ pub struct Authority {
     store: Arc<dyn Store>,
     settings: ArcSwap<Settings>,
     delegations: Delegations,
-    checks: Checks,
+    checks: Blocking,
+    signing: Blocking,
     guard: Guard,
     lists: Lists,
     secrets: Secrets,
@@ -74,7 +81,7 @@ impl Authority {
     /// Opens a signer: reads its secrets, or makes them if its database is new, and loads the keys of its zones.
     ///
     /// A slot whose key is not on this machine stops nobody else; [`Self::missing`] has it. Fails with
-    /// [`Fault::MissingSecrets`] if the database has seen devices and the secrets are gone, with
+    /// [`SetupError::MissingSecrets`] if the database has seen devices and the secrets are gone, with
     /// [`Error::Store`], and with what reading files fails with.
     pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Self, Error> {
         let now = crate::clock::now()?;
@@ -84,7 +91,8 @@ impl Authority {
         let authority = Self {
             settings: ArcSwap::from_pointee(Settings::new(config)?),
             delegations: Delegations::new(&config.data, me),
-            checks: Checks::new(),
+            checks: Blocking::checks(),
+            signing: Blocking::signatures(),
             guard: Guard::new(trace, now),
             lists: Lists::default(),
             secrets: Secrets::open(&config.data, latest.is_none())?,
@@ -160,15 +168,9 @@ impl Authority {
     }
 
     /// The zones as they are, or were a few seconds ago. A clock that cannot be right moves no slot.
-    async fn view(&self, now: UnixTime) -> Result<Arc<View>, Refusal> {
+    async fn view(&self, now: UnixTime) -> Result<Arc<View>, Error> {
         let now = self.guard.check(now).is_ok().then_some(now);
         self.delegations.current(&*self.store, now).await
-    }
-
-    /// The database behind it, for what needs no decision.
-    #[must_use]
-    pub fn store(&self) -> &Arc<dyn Store> {
-        &self.store
     }
 
     /// Slots that are to be used and whose key is not on this machine.
@@ -198,6 +200,7 @@ impl fmt::Debug for Authority {
             settings: _,
             delegations: _,
             checks: _,
+            signing: _,
             guard: _,
             lists: _,
             secrets: _,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::Error;
 use super::manufacturers::Manufacturers;
 use crate::config::{Config, NameMode};
-use crate::error::Error;
 
 /// What the authority takes from the configuration.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use pki_types::UnixTime;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
-use super::{Authority, Refusal};
+use super::{Authority, Error};
 use crate::names::Zone;
 
 /// What is published.
@@ -119,9 +119,9 @@ impl Lists {
 impl Authority {
     /// The signed list of a zone's withdrawn names, at most ten seconds old: the JSON of [`SignedList`].
     ///
-    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone), [`Refusal::Clock`] and
-    /// [`Refusal::Store`].
-    pub async fn withdrawn(&self, zone: &Zone, now: UnixTime) -> Result<Arc<[u8]>, Refusal> {
+    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone), [`Error::Clock`] and
+    /// [`Error::Store`].
+    pub async fn withdrawn(&self, zone: &Zone, now: UnixTime) -> Result<Arc<[u8]>, Error> {
         self.guard.check(now)?;
         let key = zone.to_string();
         if let Some(list) = self.lists.recent(&key, now) {
@@ -136,7 +136,7 @@ impl Authority {
         Ok(list)
     }
 
-    async fn make_list(&self, zone: &Zone, now: UnixTime) -> Result<Arc<[u8]>, Refusal> {
+    async fn make_list(&self, zone: &Zone, now: UnixTime) -> Result<Arc<[u8]>, Error> {
         let withdrawn = self.store.withdrawn(zone, now).await?;
         let names = withdrawn.names.iter().map(|one| WithdrawnName {
             name: one.name.to_string(),

@@ -3,19 +3,20 @@
 use super::Error;
 use crate::{authority, owner, store};
 
-impl From<authority::Fault> for Error {
-    fn from(source: authority::Fault) -> Self {
+impl From<authority::SetupError> for Error {
+    fn from(source: authority::SetupError) -> Self {
         Self::Authority { source }
     }
 }
 
-impl From<authority::Refusal> for Error {
-    fn from(refusal: authority::Refusal) -> Self {
-        match refusal {
-            authority::Refusal::Internal(error) => error,
-            authority::Refusal::Store(source) => Self::Store { source },
-            refusal => Self::NotDone {
-                source: Box::new(refusal),
+impl From<authority::Error> for Error {
+    fn from(error: authority::Error) -> Self {
+        match error {
+            authority::Error::Pki(error) => error,
+            authority::Error::Setup(source) => Self::Authority { source },
+            authority::Error::Store(source) => Self::Store { source },
+            error => Self::NotDone {
+                source: Box::new(error),
             },
         }
     }

@@ -9,7 +9,6 @@ use crate::human::Moment;
 
 /// Why a value is none, or why something is not allowed now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
 pub enum Error {
     /// The device has an enrolment key already, and it is not this one.
     AlreadyEnrolled,

@@ -10,12 +10,12 @@ use serde::Deserialize;
 use super::Web;
 use super::access::{HasToken, Posted, Visitor};
 use super::devices::find;
-use super::fault::{Fault, see_other};
+use super::error::{PageError, see_other};
 use super::page::{self, ConfirmPage};
 use super::parts::At;
+use crate::authority;
 use crate::clock;
 use crate::registry::{Action, Change, Device, Role};
-use crate::store;
 
 /// What an operator can do to a device here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,8 +75,8 @@ pub(super) async fn ask(
     State(web): State<Arc<Web>>,
     visitor: Visitor,
     At((id, act)): At<(String, String)>,
-) -> Result<Response, Fault> {
-    let act = Act::of(&act).ok_or(Fault::NotFound)?;
+) -> Result<Response, PageError> {
+    let act = Act::of(&act).ok_or(PageError::NotFound)?;
     let visitor = visitor.manager()?;
     let device = find(&web, &id).await?;
     if !act.is_possible(&device) {
@@ -112,8 +112,8 @@ pub(super) async fn act(
     State(web): State<Arc<Web>>,
     At((id, act)): At<(String, String)>,
     Posted { visitor, form }: Posted<Confirmed>,
-) -> Result<Response, Fault> {
-    let act = Act::of(&act).ok_or(Fault::NotFound)?;
+) -> Result<Response, PageError> {
+    let act = Act::of(&act).ok_or(PageError::NotFound)?;
     let visitor = visitor.manager()?;
     let device = find(&web, &id).await?;
     let now = clock::now()?;
@@ -127,11 +127,11 @@ pub(super) async fn act(
         let page = page.render(&visitor.who());
         return Ok(page::respond(StatusCode::UNPROCESSABLE_ENTITY, page));
     }
-    let by = store::Act {
+    let by = authority::Act {
         actor: visitor.actor(),
         at: now,
     };
-    web.store
+    web.authority
         .change_device(device.id, &act.change(), &by)
         .await?;
     tracing::info!(act = act.path(), device = %device.id, "done from the operator's page");

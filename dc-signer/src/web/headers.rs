@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::fault::Fault;
+use super::error::PageError;
 use crate::registry::Sha256;
 use crate::telemetry::RequestId;
 
@@ -19,7 +19,7 @@ use crate::telemetry::RequestId;
 pub(super) async fn finish(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().copied();
     let mut response = next.run(request).await;
-    if let Some(fault) = response.extensions_mut().remove::<Fault>() {
+    if let Some(fault) = response.extensions_mut().remove::<PageError>() {
         response = fault.respond(id.unwrap_or_else(RequestId::next));
     }
     protect(response.headers_mut());
@@ -29,7 +29,7 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
 /// The page that says so.
 pub(super) fn not_found(request: &Request) -> Response {
     let id = request.extensions().get::<RequestId>().copied();
-    let mut response = Fault::NotFound.respond(id.unwrap_or_else(RequestId::next));
+    let mut response = PageError::NotFound.respond(id.unwrap_or_else(RequestId::next));
     protect(response.headers_mut());
     response
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, IsTerminal, Read, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dc_signer::authority::Refusal;
+use dc_signer::authority;
 use dc_signer::authority::json::{AddLine, AddedDevice, NewDevice, RefusedLine};
 use dc_signer::human::Moment;
 use dc_signer::protocol::{Kind, Problem};
@@ -235,7 +235,7 @@ async fn add(open: &Open, batch: Vec<Line>) -> Result<Vec<AddLine>, Error> {
     Ok(lines.collect())
 }
 
-fn text(refusal: &Refusal) -> String {
+fn text(refusal: &authority::Error) -> String {
     refusal.to_string()
 }
 
