@@ -40,7 +40,7 @@ impl RateLimits {
         }
     }
 
-    /// What they were made from.
+    /// The configuration they were made from.
     pub(super) fn configured(&self) -> &Limits {
         &self.configured
     }

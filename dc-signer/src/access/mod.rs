@@ -35,7 +35,7 @@ pub struct Gate {
 #[derive(Debug)]
 pub(crate) struct Admitted(Authenticated);
 
-/// Whom a connection's certificate shows.
+/// The operator's certificate of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Shown {
     /// There is no certificate.
@@ -46,7 +46,7 @@ pub(crate) enum Shown {
     Holder(Access),
 }
 
-/// Why a caller is not let in.
+/// A caller that is not let in.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AccessError {
     /// It cannot be looked up who it is.
@@ -109,7 +109,7 @@ impl Gate {
         self.limits.load().tidy(Instant::now());
     }
 
-    /// What is behind it.
+    /// The authority behind it.
     pub(crate) fn authority(&self) -> &Arc<Authority> {
         &self.authority
     }
@@ -160,7 +160,7 @@ impl Gate {
 }
 
 impl Admitted {
-    /// Who it is.
+    /// The operator.
     pub(crate) fn operator(&self) -> &Authenticated {
         &self.0
     }
@@ -177,7 +177,7 @@ impl Admitted {
     }
 }
 
-/// Whom the certificate of a request's connection shows at a time.
+/// The certificate of a request's connection, at a time.
 pub(crate) fn shown(parts: &Parts, now: UnixTime) -> Shown {
     let Some(certificate) = parts.extensions.get::<ClientCertificate>() else {
         return Shown::Nothing;

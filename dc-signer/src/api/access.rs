@@ -90,14 +90,14 @@ pub(super) struct Admin {
 }
 
 impl Manager {
-    /// What the audit log calls them.
+    /// Their name in the audit log.
     pub(super) fn actor(&self) -> String {
         self.operator.operator().actor()
     }
 }
 
 impl Admin {
-    /// What the audit log calls them.
+    /// Their name in the audit log.
     pub(super) fn actor(&self) -> String {
         self.operator.operator().actor()
     }
@@ -142,7 +142,7 @@ async fn operator(parts: &Parts, app: &App, needed: Role) -> Result<Admitted, Ap
     Ok(operator.with_role(needed)?)
 }
 
-/// What the caller shows: a token before a certificate, because a token is shown on purpose.
+/// The token or certificate that the caller shows: a token before a certificate, because a token is shown on purpose.
 ///
 /// Fails if that is nothing, or a certificate that is not valid now.
 fn shown(parts: &Parts) -> Result<Access, ApiError> {

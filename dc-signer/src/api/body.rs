@@ -137,7 +137,7 @@ async fn whole(body: Body) -> Result<Bytes, ApiError> {
     read.unwrap_or_else(|_| Err(too_slow()))
 }
 
-/// Why a body cannot be read.
+/// The problem of a body that cannot be read.
 pub(super) fn failed(error: &(dyn Error + 'static), limit: usize) -> ApiError {
     if error.is::<LengthLimitError>() {
         return too_large(limit);

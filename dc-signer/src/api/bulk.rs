@@ -25,7 +25,7 @@ use crate::registry::ExternalId;
 
 /// A line's number, and the device in it or what is wrong with it.
 type Line = (usize, Result<NewDevice, ApiError>);
-/// What became of a line.
+/// The outcome for a line.
 type Outcome = Result<AddedDevice, (usize, ApiError)>;
 
 /// Add many devices: one JSON object a line, one line of answer for each, in the same order.
@@ -254,7 +254,7 @@ impl HttpBody for Pages {
 const MAX_BULK: usize = 16 * 1024 * 1024;
 /// Devices that are added in one transaction.
 const BATCH: usize = 1000;
-/// How long nothing may arrive.
+/// The longest time for which nothing may arrive.
 const SILENCE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

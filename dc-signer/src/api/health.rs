@@ -1,4 +1,4 @@
-//! Whether the service lives, whether it can work, and its metrics.
+//! Liveness, readiness and metrics.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,22 +24,22 @@ use crate::protocol::Kind;
 use crate::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
 use crate::warning::Warning;
 
-/// Whether the service can work: only its own faults count, never how much there is to do, because a
+/// Readiness: only the service's own faults count, never how much there is to do, because a
 /// load balancer that takes a busy service away makes the others busier.
 #[derive(Debug)]
 pub struct Readiness {
     started: AtomicBool,
     stopping: AtomicBool,
     storage: AtomicBool,
-    /// Why the database cannot be used, if it is not that it cannot write.
+    /// The reason that the database cannot be used, if it is not that it cannot write.
     unusable: Mutex<Option<String>>,
     /// When the database was last asked.
     asked: Mutex<Option<Instant>>,
-    /// What was said last, so that the log has each change.
+    /// The last message, so that the log has each change.
     said: Mutex<Option<String>>,
 }
 
-/// Why the service is not ready, and how a problem calls the first reason.
+/// The reasons that the service is not ready, and the kind of problem of the first.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct NotReady {
     kind: Kind,
@@ -86,7 +86,7 @@ impl Readiness {
         }
     }
 
-    /// Why it is not ready, whatever can be issued.
+    /// The reason that it is not ready, whatever can be issued.
     fn fault(&self) -> Option<(Kind, String)> {
         let faults = [
             (
@@ -152,7 +152,7 @@ impl App {
         self.certificate.store(Some(validity.into()));
     }
 
-    /// What somebody should know of the certificate that the service shows.
+    /// A warning about the certificate that the service shows.
     #[must_use]
     pub fn certificate_warning(&self, now: UnixTime) -> Option<Warning> {
         self.certificate.load().as_ref()?.warning(now)
@@ -163,7 +163,7 @@ impl App {
         self.not_ready().await.is_none()
     }
 
-    /// Why it cannot, if it cannot.
+    /// The reasons that it cannot, if it cannot.
     async fn not_ready(&self) -> Option<NotReady> {
         let found = self.faults().await;
         let kind = found.first().map(|(kind, _)| *kind);
@@ -309,7 +309,7 @@ pub(super) async fn metrics(
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], app.metrics.encode()).into_response())
 }
 
-/// How long an answer of the database counts.
+/// The time for which an answer of the database counts.
 const FRESH: Duration = Duration::from_secs(1);
 /// Bytes that some dozens of devices' records take.
 const ROOM: usize = 256 * 1024;

@@ -39,7 +39,7 @@ use crate::telemetry::Metrics;
 use counts::RefusedCounts;
 use problem::ApiError;
 
-/// What the handlers share.
+/// The state that handlers share.
 #[derive(Debug)]
 pub struct App {
     authority: Arc<Authority>,
@@ -52,7 +52,7 @@ pub struct App {
     settings: ArcSwap<Settings>,
 }
 
-/// What a reload may change.
+/// Settings that a reload may change.
 #[derive(Clone, Copy, Debug)]
 struct Settings {
     request_timeout: Duration,
@@ -92,7 +92,7 @@ impl App {
         self.gate.reload(config);
     }
 
-    /// Whether the service can do its work.
+    /// The service's readiness.
     #[must_use]
     pub fn readiness(&self) -> &Readiness {
         &self.readiness

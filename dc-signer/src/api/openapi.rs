@@ -94,7 +94,7 @@ impl Modify for Security {
     }
 }
 
-/// Where a token lets an operator in, a certificate does too.
+/// Adds the certificate as an alternative to the token.
 fn or_certificate(operation: &mut Operation) -> bool {
     let token = SecurityRequirement::new("token", [""; 0]);
     let security = operation.security.get_or_insert_default();
@@ -105,7 +105,7 @@ fn or_certificate(operation: &mut Operation) -> bool {
     is_operators
 }
 
-/// What a request that changes something has beside a certificate.
+/// The header of a request that changes something with a certificate.
 fn requested_with() -> Parameter {
     ParameterBuilder::new()
         .name("X-Requested-With")

@@ -105,7 +105,7 @@ const MAX_DETAIL: usize = 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Answered(pub(super) Problem);
 
-/// What no route was made for.
+/// The answer for a path without a route.
 pub(super) fn not_found() -> ApiError {
     ApiError::new(
         Kind::NotFound,

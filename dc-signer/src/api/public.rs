@@ -1,4 +1,4 @@
-//! What anyone may ask: both answers are small and may be cached.
+//! Public endpoints: both answers are small and may be cached.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Whether this process can issue now, and if not why. There is one judgement: what is refused, what readiness and metrics
-//! say, what the log has at the start, and what `dc-signer check` prints all come from it.
+//! The judgement of whether this process can issue now, and if not why. There is one: refusals, readiness, metrics, the log at
+//! the start, and the output of `dc-signer check` all come from it.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::human::Moment;
 use crate::names::Zone;
 use crate::registry::{Slot, SlotState};
 
-/// Whether this process can issue, at a time.
+/// A judgement of what this process can issue, at a time.
 #[derive(Debug)]
 pub struct Judgement {
-    /// Why the clock cannot be right: then nothing is issued.
+    /// The clock's fault, if it cannot be right: then nothing is issued.
     pub clock: Option<ClockError>,
     /// The zones that are in service: those that have, or had, an active delegation certificate.
     pub zones: Vec<ZoneJudgement>,
@@ -25,12 +25,12 @@ pub struct Judgement {
     pub keys: Vec<KeyJudgement>,
 }
 
-/// Whether a zone's devices can be issued to.
+/// A judgement of what can be issued in a zone.
 #[derive(Debug)]
 pub struct ZoneJudgement {
     /// The zone.
     pub zone: Zone,
-    /// Why nothing can be issued, with what to do, if nothing can; the clock's fault is not repeated here.
+    /// The reason that nothing can be issued, with what to do, if nothing can; the clock's fault is not repeated here.
     pub fault: Option<Error>,
     /// The slot that this process issues from as soon as it has moved on, if nothing can be issued before that.
     pub moves_on: Option<u32>,
@@ -38,7 +38,7 @@ pub struct ZoneJudgement {
     pub until: UnixTime,
 }
 
-/// Whether this process can sign with a delegation certificate.
+/// A judgement of whether this process can sign with a delegation certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeyJudgement {
     /// The zone.
@@ -61,7 +61,7 @@ impl Judgement {
         }
     }
 
-    /// Why something cannot be issued, each reason with its zone; none if everything can.
+    /// The reasons that something cannot be issued, each with its zone; none if everything can.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let clock = self.clock.iter().map(ToString::to_string);
@@ -108,7 +108,7 @@ impl Judgement {
 }
 
 impl Authority {
-    /// Whether this process can issue now, and if not why. Looks at the database if that was not done a moment ago.
+    /// Judges what this process can issue now. Looks at the database if that was not done a moment ago.
     ///
     /// Fails with [`Error::Store`] if the database has not answered for a minute.
     pub async fn judge(&self, now: UnixTime) -> Result<Judgement, Error> {
@@ -194,5 +194,5 @@ fn in_use(zone: &ZoneView) -> impl Iterator<Item = &Slot> {
     slots.filter(|slot| matches!(slot.state, SlotState::Next | SlotState::Active))
 }
 
-/// How long before nothing can be issued it is said every day.
+/// From this long before nothing can be issued, it is said every day.
 const SOON: Duration = Duration::from_secs(21 * 86_400);

@@ -29,6 +29,11 @@ impl Blocking {
         Self::with((2 * cores()).max(FEWEST_SIGNATURES), PATIENCE)
     }
 
+    /// One at a time.
+    pub(super) fn one() -> Self {
+        Self::with(1, PATIENCE)
+    }
+
     fn with(turns: usize, patience: Duration) -> Self {
         Self {
             turns: Arc::new(Semaphore::new(turns)),

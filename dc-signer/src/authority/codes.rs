@@ -9,7 +9,7 @@ use crate::authority::json::Code;
 use crate::registry::{self, ActivationCode, DeviceId, PendingCode};
 use crate::store::{Act, Keep, Kept};
 
-/// Whether a device has a new code.
+/// The outcome of making a code for a device.
 pub(super) enum CodeMade {
     /// It has, and this is the one time that it is shown.
     Now(Code),

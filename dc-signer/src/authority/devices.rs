@@ -296,7 +296,7 @@ fn zone_or_only(view: &View, given: Option<&Zone>) -> Result<Zone, Error> {
     }
 }
 
-/// What became of a device, for whoever added it.
+/// The outcome for one device, for whoever added it.
 fn told(new: &NewDevice, added: Added) -> Result<AddedDevice, Error> {
     let told = |id: DeviceId, name: &UniqueName<'_>, state: State, created| AddedDevice {
         line: 1,
@@ -318,5 +318,5 @@ fn told(new: &NewDevice, added: Added) -> Result<AddedDevice, Error> {
     }
 }
 
-/// How many names are tried before giving up: each is taken with a chance of one in 2^130.
+/// The most names that are tried: each is taken with a chance of one in 2^130.
 const EPOCHS: u32 = 8;

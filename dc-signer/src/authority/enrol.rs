@@ -15,7 +15,7 @@ use crate::registry::{
 };
 use crate::store::{Find, Issuance, Redeemed, Redemption};
 
-/// How a device gets in.
+/// The three ways to enrol.
 enum Way {
     Code(ActivationCode),
     /// An operator has said which device has this key, or it enrolled before.
@@ -24,7 +24,7 @@ enum Way {
     Made,
 }
 
-/// Who asks, and for which key.
+/// The caller, and the key that credentials are asked for.
 struct Asking<'a> {
     chain: &'a [CertificateDer<'a>],
     enrolment_key: Sha256,

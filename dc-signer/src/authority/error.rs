@@ -1,4 +1,4 @@
-//! Why the authority did not do what it was asked.
+//! The authority's error.
 
 use pki_types::UnixTime;
 
@@ -10,10 +10,10 @@ use crate::names::Zone;
 use crate::registry::{self, CodeRefusal};
 use crate::store::{self, Conflict};
 
-/// What reading files and keys, and drawing random numbers, fails with.
+/// The error of reading files and keys and of drawing random numbers.
 pub(super) use crate::error::Error as PkiError;
 
-/// Why the authority did not do what it was asked.
+/// A use case that did not succeed, with the reason.
 ///
 /// [`Error::kind`] says how devices and operators are told.
 #[derive(Debug, thiserror::Error)]
@@ -63,13 +63,13 @@ pub enum Error {
     KeyNotHere {
         /// The zone.
         zone: Zone,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// The manufacturer is none of the configuration.
     #[error("there is no manufacturer {given:?}: add it to the configuration")]
     NoManufacturer {
-        /// What was given.
+        /// The name that was given.
         given: String,
     },
     /// The zone has no other delegation certificate that could be used now.

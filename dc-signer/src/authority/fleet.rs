@@ -21,7 +21,7 @@ impl Authority {
         Ok(self.store.list_devices(filter, page).await?)
     }
 
-    /// What was issued to a device and what was done to it, newest first, at most `limit` of each.
+    /// A device's history: issuances and acts, newest first, at most `limit` of each.
     ///
     /// Fails with [`Error::Store`].
     pub async fn history(&self, device: DeviceId, limit: u32) -> Result<History, Error> {
@@ -54,7 +54,7 @@ impl Authority {
         Ok(self.store.count_refused(refused, now).await?)
     }
 
-    /// Whether the database lets this process write, with room for so many bytes.
+    /// Tries a write to the database, with room for so many bytes.
     ///
     /// Fails with [`Error::Store`].
     pub async fn ping(&self, room: usize) -> Result<(), Error> {

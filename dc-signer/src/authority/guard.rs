@@ -1,4 +1,4 @@
-//! Whether the clock can be right: a signer that believes a wrong one issues credentials that nobody accepts,
+//! The check of the clock: a signer that believes a wrong one issues credentials that nobody accepts,
 //! or that live too long.
 //!
 //! Where there is a database server, its clock decides: all signers of a database have it in common. Where there is none,
@@ -124,7 +124,7 @@ impl Guard {
         self.beliefs().issued = true;
     }
 
-    /// How far a time is from what was to be expected.
+    /// The distance of a time from the one that was to be expected.
     pub(super) fn skew(&self, now: UnixTime) -> Skew {
         let beliefs = self.beliefs();
         skew(now.as_secs(), beliefs.expected(), beliefs.latest)
@@ -296,39 +296,39 @@ pub(super) async fn trace(
     }
 }
 
-/// Why the clock cannot be right.
+/// A clock that cannot be right.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ClockError {
     /// The database server's clock says something else.
     Apart {
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
-        /// What the database server's clock says.
+        /// The time of the database server's clock.
         database: UnixTime,
     },
     /// Something was recorded much later than now.
     Behind {
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
-        /// What it has said before.
+        /// The latest time that it has said before.
         latest: UnixTime,
     },
     /// It says a time before this program was written.
     BeforeRelease {
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
     },
     /// It was set forward while the signer ran.
     Jumped {
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
-        /// What it would say if nobody had set it.
+        /// The time it would say if nobody had set it.
         expected: UnixTime,
     },
     /// The signer started long after everything that is on record, a moment ago, and nothing says that the clock is right.
     Unsure {
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
         /// The latest time that is on record.
         latest: UnixTime,
@@ -393,7 +393,7 @@ const BACK: Duration = Duration::from_secs(600);
 const LONG: Duration = Duration::from_secs(24 * 3600);
 /// By then NTP has set the clock of a machine that starts, if anything does. A device loses nothing meanwhile.
 const SETTLED: Duration = Duration::from_secs(300);
-/// How long what the database said counts: it is asked every few seconds.
+/// The time for which the database's word counts: it is asked every few seconds.
 const HEARD: Duration = Duration::from_secs(300);
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub struct Imported {
     pub slot: u32,
     /// Whether it was in the zone before, and only its key was brought to this machine.
     pub known: bool,
-    /// What somebody should look at.
+    /// Warnings about the certificate and the files.
     pub warnings: Vec<Warning>,
 }
 
@@ -89,7 +89,9 @@ impl Authority {
         view.zone(zone)?;
         let to = self.delegations.folder(&slot.certificate_sha256);
         let was_here = is_here(&to, &slot.certificate_sha256)?;
-        try_once(zone, delegation, slot.certificate_sha256, by.at)?;
+        let (of, sha256, now) = (zone.clone(), slot.certificate_sha256, by.at);
+        let trying = move || try_once(&of, delegation, sha256, now);
+        self.signing.run(trying).await??;
         if !was_here {
             keep(&chain, &key, &to)?;
         }
@@ -121,7 +123,7 @@ fn is_here(folder: &Path, certificate_sha256: &Sha256) -> Result<bool, PkiError>
     }
 }
 
-/// What would go into the zone.
+/// Checks a certificate for a zone.
 fn check(zone: &Zone, delegation: &Delegation, now: UnixTime) -> Result<NewSlot, Error> {
     let certificate = delegation.certificate();
     // The certificate covers every name of the zone if it covers one that nobody knows.

@@ -12,7 +12,7 @@ use crate::issuer::{self, Unissued};
 use crate::registry::Sha256;
 use crate::store::{Act, Issuance, Recorded};
 
-/// What a device is answered: on record, and the same bytes for whoever asks again.
+/// The answer to a device: on record, and the same bytes for whoever asks again.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reply {
     /// The zone of the device's name.
@@ -124,7 +124,7 @@ fn not_signed(unissued: Unissued) -> Error {
     }
 }
 
-/// What a device does, for the audit log, which has its name beside it.
+/// An act of a device, for the audit log, which has its name beside it.
 pub(super) fn by_device(now: UnixTime) -> Act {
     Act {
         actor: "device".to_owned(),

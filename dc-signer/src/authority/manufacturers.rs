@@ -29,7 +29,7 @@ struct Known {
     verifier: Arc<dyn ClientCertVerifier>,
 }
 
-/// What a manufacturer's certificate says about the device that it came from.
+/// A device as its manufacturer's certificate names it.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) manufactured: Manufactured,
@@ -142,7 +142,7 @@ impl Known {
     }
 }
 
-/// Whose certificate it is and who has signed it, as it stands there.
+/// Subject and issuer of a certificate, as they stand there.
 struct Names<'a> {
     issuer: &'a [u8],
     subject: &'a [u8],

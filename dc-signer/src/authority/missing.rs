@@ -1,4 +1,4 @@
-//! What keeps a slot from being used, or from becoming active, in words.
+//! Delegation certificates that cannot be used or become active yet, with the reason.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -17,7 +17,7 @@ pub struct Missing {
     pub slot: u32,
     /// Its state.
     pub state: SlotState,
-    /// Why the key cannot be used, with the file.
+    /// The reason, with the file.
     pub reason: String,
     /// The same for strangers.
     pub(super) brief: String,
@@ -82,7 +82,7 @@ fn reason(zone: &Zone, error: &Error) -> String {
     }
 }
 
-/// What a stranger may know: no paths.
+/// The reason as strangers may know it: no paths.
 fn brief(zone: &Zone, error: &Error) -> String {
     match error {
         Error::Pki(PkiError::MissingDelegation { .. }) => {

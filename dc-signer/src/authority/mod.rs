@@ -1,4 +1,4 @@
-//! What the signer does for devices and operators, over its database and without HTTP.
+//! The use cases of devices and operators, over the database and without HTTP.
 //!
 //! Each use case has its file. A credential is approved, signed, verified and on record before it is returned.
 
@@ -53,7 +53,9 @@ pub use secrets::Secrets;
 pub use setup::SetupError;
 pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
 
-pub use crate::store::{Act, Filter, Find, Fleet, History, Listed, NewZone, Page, ZoneCount};
+pub use crate::store::{
+    Act, Filter, Find, Fleet, History, Issue, Listed, NewZone, Page, ZoneCount,
+};
 
 use crate::config::Config;
 use crate::store::{ServerClock, Store};
@@ -161,7 +163,7 @@ impl Authority {
         self.delegations.timing().tell(listener);
     }
 
-    /// How far the clock is off, by what can be known of it here.
+    /// The clock's error, by what can be known of it here.
     #[must_use]
     pub fn clock_skew(&self, now: UnixTime) -> Skew {
         self.guard.skew(now)

@@ -25,7 +25,7 @@ impl Authenticated {
         self.0.name.as_str()
     }
 
-    /// What they may do.
+    /// Their role.
     #[must_use]
     pub fn role(&self) -> Role {
         self.0.role
@@ -37,7 +37,7 @@ impl Authenticated {
         &self.0.access
     }
 
-    /// What the audit log calls them.
+    /// Their name in the audit log.
     #[must_use]
     pub fn actor(&self) -> String {
         format!("operator:{}", self.0.name)

@@ -1,4 +1,4 @@
-//! Whether a device may have credentials now: pure, and the only maker of [`Approved`].
+//! The issuing policy: pure, and the only maker of [`Approved`].
 
 use dc_core::UniqueName;
 use pki_types::UnixTime;
@@ -118,7 +118,7 @@ fn wanted(forms: Forms, name: &UniqueName<'static>) -> Wanted {
 }
 
 impl<'a> Approved<'a> {
-    /// Whose credentials they will be.
+    /// The device that the credentials are for.
     #[must_use]
     pub fn device(&self) -> DeviceId {
         self.device
@@ -167,7 +167,7 @@ impl<'a> Approved<'a> {
     }
 }
 
-/// Why an admitted device gets no credentials.
+/// A rule that denies credentials to an admitted device.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PolicyError {
     /// The device is enrolled with another key: this may be a copy of it.
@@ -202,7 +202,7 @@ pub enum PolicyError {
     NotBegun {
         /// When it begins.
         not_before: UnixTime,
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
     },
     /// The device's name is in another zone.
@@ -217,7 +217,7 @@ pub enum PolicyError {
     TooLittleLeft {
         /// When it ends.
         not_after: UnixTime,
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
     },
 }

@@ -49,7 +49,7 @@ impl Authority {
         Ok(Reply { zone, json })
     }
 
-    /// What was answered to this request before.
+    /// The answer that was given to this request before.
     ///
     /// A device that shows the credential that it holds has its last answer, so only others are looked up.
     async fn again(
@@ -80,7 +80,7 @@ impl Authority {
     }
 }
 
-/// What is in a request besides keys.
+/// A renewal request without its keys.
 #[derive(Debug)]
 struct Renewal {
     previous: Option<Sha256>,

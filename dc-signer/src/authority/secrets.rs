@@ -16,11 +16,11 @@ use crate::registry::{CodeKey, NameKey};
 ///
 /// Signers that share a database need the same ones: copy the folder.
 pub struct Secrets {
-    /// What names are derived with.
+    /// The key that names are derived with.
     pub(super) names: NameKey,
-    /// What activation codes are kept under.
+    /// The key of the hashes of activation codes.
     pub(super) codes: CodeKey,
-    /// What lists of withdrawn names are signed with; it never signs a credential.
+    /// The key that signs lists of withdrawn names, and never a credential.
     pub(super) lists: Ed25519KeyPair,
 }
 
@@ -48,7 +48,7 @@ impl Secrets {
         })
     }
 
-    /// Where the secrets of a data folder are.
+    /// The folder of secrets in a data folder.
     #[must_use]
     pub fn folder(data: &Path) -> PathBuf {
         data.join("secrets")

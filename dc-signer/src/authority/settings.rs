@@ -1,4 +1,4 @@
-//! What the authority takes from the configuration.
+//! Settings of the authority.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use super::Error;
 use super::manufacturers::Manufacturers;
 use crate::config::{Config, NameMode};
 
-/// What the authority takes from the configuration.
+/// The part of the configuration that the authority needs.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) tenant: String,
     pub(super) names: NameMode,
-    /// How long credentials are valid.
+    /// The lifetime of credentials.
     pub(super) lifetime: Duration,
     /// Whether activation codes are taken.
     pub(super) codes: bool,

@@ -1,11 +1,11 @@
-//! Why a signer cannot work as it is set up: for whoever runs it, unlike most of [`Error`](super::Error).
+//! Errors of the setup: for whoever runs the signer, unlike most of [`Error`](super::Error).
 
 use std::path::PathBuf;
 
 use crate::names::Zone;
 use crate::registry::Sha256;
 
-/// Why a signer cannot work as it is set up.
+/// A setup that a signer cannot work with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
@@ -36,7 +36,7 @@ pub enum SetupError {
     /// Something cannot be issued, or nothing.
     #[error("{why}")]
     NotReady {
-        /// Why, with what to do.
+        /// The reason, with what to do.
         why: String,
     },
     /// A folder of the data folder holds another certificate than its name says.
@@ -64,7 +64,7 @@ pub enum SetupError {
         zone: Zone,
         /// SHA-256 of the certificate.
         certificate: Sha256,
-        /// Why.
+        /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }

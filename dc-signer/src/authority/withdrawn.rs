@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{Authority, Error};
 use crate::names::Zone;
 
-/// What is published.
+/// A list of withdrawn names as it is published.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SignedList {
     /// A [`WithdrawnList`] as JSON: these very bytes are signed.
@@ -52,7 +52,7 @@ pub struct WithdrawnName {
     pub until: u64,
 }
 
-/// Why a list is not accepted.
+/// A list that is not accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ListError {
@@ -170,7 +170,7 @@ fn signed_bytes(list: &str) -> Vec<u8> {
     [b"dc-withdrawn-v1\0", list.as_bytes()].concat()
 }
 
-/// How long a list is sent again.
+/// The time for which a list is sent again.
 const RECENT: Duration = Duration::from_secs(10);
-/// How long a client may use a list.
+/// The time for which a client may use a list.
 const USABLE: Duration = Duration::from_secs(24 * 3600);

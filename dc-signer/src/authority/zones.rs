@@ -142,7 +142,7 @@ impl Authority {
         })
     }
 
-    /// How many delegation certificates can be signed with here: each has signed a credential that verifies when it was loaded.
+    /// The number of delegation certificates that can be signed with here: each has signed a credential that verifies when it was loaded.
     #[must_use]
     pub fn tested(&self) -> usize {
         self.keys().len()
@@ -176,8 +176,8 @@ fn throwaway_key() -> Result<Vec<u8>, PkiError> {
 
 /// Devices that are asked to renew spread that over so many seconds: a fleet that comes at once is an outage.
 const SPREAD: u64 = 6 * 3600;
-/// How long a rollover waits for the others: they say what keys they have every few seconds.
+/// The time that a rollover waits for the others: they say what keys they have every few seconds.
 const PATIENCE: Duration = Duration::from_secs(12);
 const PACE: Duration = Duration::from_millis(500);
-/// How often devices ask, in seconds.
+/// The interval at which devices ask, in seconds.
 const POLL_AFTER: u64 = 12 * 3600;

@@ -29,7 +29,7 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    /// What pages show of them.
+    /// Their part of a page.
     pub(super) fn who(&self) -> Who {
         Who {
             name: self.operator.operator().name().to_owned(),
@@ -39,7 +39,7 @@ impl Visitor {
         }
     }
 
-    /// What the audit log calls them.
+    /// Their name in the audit log.
     pub(super) fn actor(&self) -> String {
         self.operator.operator().actor()
     }
@@ -69,7 +69,7 @@ impl FromRequestParts<Arc<Web>> for Visitor {
     }
 }
 
-/// What to come back to. In HTTP/2 the address has the host too.
+/// The address to come back to. In HTTP/2 the address has the host too.
 fn wanted(parts: &Parts) -> Option<String> {
     let path = parts.uri.path_and_query()?;
     (parts.method == Method::GET).then(|| path.to_string())
@@ -132,7 +132,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Web>> for SameOrigin<T> {
 }
 
 impl Visitor {
-    /// Whose token a form must have: what is only theirs.
+    /// The hash that their forms' token is made of: only theirs.
     fn whose(&self) -> Sha256 {
         whose(self.operator.operator(), self.session)
     }

@@ -1,4 +1,4 @@
-//! What can be done to a device: first a page that says what it means, then the act itself.
+//! Acts on a device: first a page that says what it means, then the act itself.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::authority;
 use crate::clock;
 use crate::registry::{Action, Change, Device, Role};
 
-/// What an operator can do to a device here.
+/// An act of an operator on a device.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Act {
     /// It gets no credentials until it is resumed.
@@ -44,7 +44,7 @@ impl Act {
         self.action().as_str()
     }
 
-    /// What the audit log says afterwards.
+    /// The action in the audit log.
     pub(super) fn action(self) -> Action {
         match self {
             Self::ClearClone => Action::ClearClone,
@@ -92,7 +92,7 @@ pub(super) async fn ask(
     Ok(page::respond(StatusCode::OK, page.render(&visitor.who())))
 }
 
-/// What the form on that page sends.
+/// The form of that page.
 #[derive(Deserialize)]
 pub(super) struct Confirmed {
     form_token: String,

@@ -19,7 +19,7 @@ impl Csrf {
         Ok(Self(Key::new(HMAC_SHA256, &random.expose())))
     }
 
-    /// What a form must contain that a session or the holder of a key sends: of `whose`, its hash.
+    /// The token of a form that a session or the holder of a key sends: of `whose`, its hash.
     pub(super) fn token(&self, whose: &Sha256) -> String {
         HEXLOWER.encode(sign(&self.0, whose.as_bytes()).as_ref())
     }

@@ -20,7 +20,7 @@ use crate::clock;
 use crate::names::{self, Zone};
 use crate::registry::{Device, DeviceId, Error, Sha256};
 
-/// What the form of the search sends; what is empty does not count.
+/// The form of the search; an empty field does not count.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Fields {
     #[serde(default)]
@@ -114,7 +114,7 @@ async fn exact(web: &Web, text: &str) -> Result<Option<Device>, PageError> {
     Ok(None)
 }
 
-/// What was just done, to be confirmed.
+/// The act that was just done, to be confirmed.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Shown {
     #[serde(default)]

@@ -12,17 +12,17 @@ use crate::protocol::Kind;
 use crate::registry::{self, Role};
 use crate::telemetry::RequestId;
 
-/// Why there is no such page now.
+/// An error that is shown as a page.
 #[derive(Clone, Debug)]
 pub(super) enum PageError {
     /// The form is not one of ours, or was changed.
     BadForm,
     /// A search for what cannot be.
     BadSearch {
-        /// What is wrong with it.
+        /// The reason.
         source: registry::Error,
     },
-    /// What was sent was not sent by a page of ours, for this operator.
+    /// The form was not sent by a page of ours, for this operator.
     Csrf,
     /// It is a bug of ours. The log has it.
     Internal,
@@ -30,9 +30,9 @@ pub(super) enum PageError {
     Method,
     /// There is nothing of this name.
     NotFound,
-    /// What was asked for cannot be done now.
+    /// The act cannot be done now.
     NotDone {
-        /// Why, as a sentence.
+        /// The reason, as a sentence.
         why: String,
         /// Which kind of problem that is.
         kind: Kind,

@@ -29,7 +29,7 @@ struct Count {
 }
 
 impl Counted {
-    /// How long a count is shown.
+    /// The time for which a count is shown.
     const KEPT: Duration = Duration::from_secs(60);
 
     /// The last count, or a new one, for which everybody waits together.

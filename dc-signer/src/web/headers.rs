@@ -1,4 +1,4 @@
-//! What every answer of these pages has in its head, the style, and the icon.
+//! Security headers of every page, the style, and the icon.
 
 use std::sync::LazyLock;
 
@@ -71,7 +71,7 @@ fn asset(media_type: &'static str, text: &'static str) -> Response {
     (headers, text).into_response()
 }
 
-/// Where the style is: another address for another text, so that it can be kept for good.
+/// The address of the style: another one for another text, so that it can be kept for good.
 pub(super) fn style_address() -> &'static str {
     static ADDRESS: LazyLock<String> = LazyLock::new(|| {
         let hash = Sha256::of(STYLE_TEXT.as_bytes()).to_string();

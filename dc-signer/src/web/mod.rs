@@ -34,7 +34,7 @@ use crate::error::Error;
 use csrf::Csrf;
 use session::Sessions;
 
-/// What the pages share.
+/// The state that pages share.
 pub struct Web {
     authority: Arc<Authority>,
     gate: Arc<Gate>,

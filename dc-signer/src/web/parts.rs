@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::PageError;
 
-/// What stands for the names in a route.
+/// The values of the names in a route.
 pub(super) struct At<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {

@@ -18,7 +18,7 @@ use super::parts::Asked;
 use super::session::Sessions;
 use crate::registry::{Access, Sha256};
 
-/// Where to go afterwards.
+/// The path to go to afterwards.
 #[derive(Deserialize)]
 pub(super) struct Wanted {
     next: Option<String>,
@@ -36,7 +36,7 @@ pub(super) async fn ask(
     }
 }
 
-/// What the form sends. The token lets its holder in, so it is not shown.
+/// The form. The token lets its holder in, so it is not shown.
 #[derive(Deserialize)]
 pub(super) struct SignIn {
     token: String,
@@ -68,7 +68,7 @@ pub(super) async fn sign_in(
     ))
 }
 
-/// What the button sends.
+/// The form of the button.
 #[derive(Deserialize)]
 pub(super) struct SignOut {
     form_token: String,

@@ -7,11 +7,11 @@ use super::attention::{in_state, notices, total};
 use super::bar::{Part, filled, stacked};
 use super::layout::{Place, Who, page};
 use super::show::{self, distance, moment, number, short_hash};
+use crate::authority::{Fleet, ZoneCount};
 use crate::protocol::Kind;
 use crate::registry::{ManagedZone, Slot, SlotState, State};
-use crate::store::{Fleet, ZoneCount};
 
-/// What the first page shows.
+/// The data of the first page.
 pub(in crate::web) struct FleetPage<'a> {
     /// The counts.
     pub(in crate::web) fleet: &'a Fleet,
@@ -240,7 +240,7 @@ impl FleetPage<'_> {
     }
 }
 
-/// What matters most comes first.
+/// Most important first.
 const BY_INTEREST: [State; 4] = [
     State::Active,
     State::Preregistered,
@@ -252,7 +252,7 @@ const BY_INTEREST: [State; 4] = [
 struct Ends {
     text: &'static str,
     class: &'static str,
-    /// What to search for, for these and those before.
+    /// The search for these and those before.
     hours: Option<u32>,
     devices: u64,
 }
@@ -299,7 +299,7 @@ fn ends(fleet: &Fleet) -> [Ends; 6] {
     ]
 }
 
-/// What a reason means; the reason itself, if a later version has counted it.
+/// The meaning of a reason; the reason itself, if a later version has counted it.
 fn title(reason: &str) -> &str {
     let known = Kind::ALL.into_iter().find(|kind| kind.name() == reason);
     known.map_or(reason, |kind| kind.title())
