@@ -10,15 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum as _;
+use dc_pki::clock;
 use dc_signer::authority::Authority;
 use dc_signer::authority::json::NewDevice;
 use dc_signer::config::{Config, Listen};
+use dc_signer::database;
 use dc_signer::dev::Dev;
 use dc_signer::listener::{self, Identity};
 use dc_signer::service::Service;
 use dc_signer::store::{Act, migrate};
 use dc_signer::telemetry::start_log;
-use dc_signer::{clock, database};
 use rustls::ServerConfig;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;

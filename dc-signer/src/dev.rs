@@ -11,14 +11,14 @@ use pki_types::UnixTime;
 use crate::authority::json::NewDevice;
 use crate::authority::operators::new_token;
 use crate::authority::{self, Authority};
-use crate::clock;
 use crate::config::Config;
 use crate::error::Error;
-use crate::files::{self, Access, NewFile};
-use crate::names::{self, Zone};
 use crate::registry::{self, Forms, Operator, Role, Sha256, State};
 use crate::store::{self, Act, Filter, NewZone, Page};
-use crate::vendor::{self, TestRoot};
+use dc_pki::clock;
+use dc_pki::files::{self, Access, NewFile};
+use dc_pki::names::{self, Zone};
+use dc_pki::test_ca::{self, TestRoot};
 use welcome::Welcome;
 
 /// The folder of a trial.
@@ -41,7 +41,7 @@ impl Dev {
         if !files::exists(&made.config) {
             made.make(now)?;
         }
-        let folder = std::fs::canonicalize(folder).map_err(|source| Error::Read {
+        let folder = std::fs::canonicalize(folder).map_err(|source| dc_pki::Error::Read {
             path: folder.into(),
             source,
         })?;
@@ -54,16 +54,16 @@ impl Dev {
     fn make(&self, now: UnixTime) -> Result<(), Error> {
         let root = TestRoot::generate(now)?;
         let delegation = root.delegate(&Zone::parse(ZONE)?, now)?;
-        vendor::write(&self.folder.join(VENDOR), &root, &delegation)?;
+        test_ca::write(&self.folder.join(VENDOR), &root, &delegation)?;
         let server = root.certify_server(&names::parse("localhost")?, now)?;
-        vendor::write_server(&self.folder.join("tls"), &server)?;
+        test_ca::write_server(&self.folder.join("tls"), &server)?;
         // Last: with it the folder counts as made.
         let file = NewFile {
             name: "config.toml",
             contents: CONFIG.as_bytes(),
             access: Access::Everyone,
         };
-        files::stage(&self.folder, &file)?.create()
+        Ok(files::stage(&self.folder, &file)?.create()?)
     }
 
     /// The configuration that was made.

@@ -18,13 +18,13 @@ use rustls::crypto::CryptoProvider;
 use crate::access::Gate;
 use crate::api::App;
 use crate::authority::{Authority, Missing};
-use crate::clock;
 use crate::config::{Config, Retention};
 use crate::error::Error;
 use crate::listener::{Identity, Listener, Settings, Validity, tls_config};
 use crate::store::{InUse, Store};
 use crate::telemetry::{LogControl, Metrics};
 use crate::web::Web;
+use dc_pki::clock;
 use housekeeping::Housekeeping;
 use measured::Measured;
 

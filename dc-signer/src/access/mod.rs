@@ -17,9 +17,9 @@ use pki_types::UnixTime;
 use crate::authority::{self, Authenticated, Authority};
 use crate::config::{Config, Limits};
 use crate::listener::{ClientCertificate, Peer};
-use crate::protocol::Kind;
 use crate::registry::{Access, Role, Sha256};
 use crate::telemetry::{Metrics, Shed};
+use dc_protocol::Kind;
 pub(crate) use limits::Counted;
 use limits::RateLimits;
 

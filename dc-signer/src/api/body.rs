@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::problem::ApiError;
 use crate::listener::TooSlow;
-use crate::protocol::Kind;
+use dc_protocol::Kind;
 
 /// A JSON body of at most [`MAX_BODY`] bytes.
 #[derive(Debug)]
@@ -174,7 +174,7 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 mod tests {
     use super::*;
     use crate::authority::json::NewDevice;
-    use crate::protocol::EnrollRequest;
+    use dc_protocol::EnrollRequest;
 
     fn said<T: DeserializeOwned + std::fmt::Debug>(json: &str) -> String {
         parse::<T>(json.as_bytes())

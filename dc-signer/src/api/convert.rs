@@ -3,9 +3,9 @@
 use super::problem::ApiError;
 use crate::access::AccessError;
 use crate::authority;
-use crate::error::Error as PkiError;
-use crate::protocol::Kind;
 use crate::registry;
+use dc_pki::Error as PkiError;
+use dc_protocol::Kind;
 
 impl From<authority::Error> for ApiError {
     fn from(error: authority::Error) -> Self {

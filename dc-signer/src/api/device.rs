@@ -13,9 +13,9 @@ use super::access::KeyHolder;
 use super::body::Json;
 use super::problem::ApiError;
 use crate::authority::{self, Reply};
-use crate::clock;
-use crate::protocol::{EnrollRequest, Kind, RenewRequest};
 use crate::telemetry::Path;
+use dc_pki::clock;
+use dc_protocol::{EnrollRequest, Kind, RenewRequest};
 
 /// Enrol: get a name and the first credentials.
 ///

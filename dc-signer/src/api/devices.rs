@@ -15,8 +15,8 @@ use crate::authority::json::{
     AddedDevice, Code, Device, DeviceHistory, DevicePage, NewDevice, Replace, Replaced,
 };
 use crate::authority::{Filter, Find, Page};
-use crate::protocol::Kind;
 use crate::registry::{Change, DeviceId};
+use dc_protocol::Kind;
 
 /// Which devices.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]

@@ -16,13 +16,12 @@ use super::App;
 use super::access::Viewer;
 use super::problem::ApiError;
 use crate::authority::{self, Judgement};
-use crate::clock;
 use crate::config::MetricsAccess;
-use crate::error::Error;
 use crate::listener::Validity;
-use crate::protocol::Kind;
 use crate::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
 use crate::warning::Warning;
+use dc_pki::clock;
+use dc_protocol::Kind;
 
 /// Readiness: only the service's own faults count, never how much there is to do, because a
 /// load balancer that takes a busy service away makes the others busier.
@@ -181,7 +180,7 @@ impl App {
         let own = self.readiness.fault();
         let mut found: Vec<_> = own.into_iter().collect();
         let Ok(now) = clock::now() else {
-            found.push((Kind::ClockWrong, Error::ClockBefore1970.to_string()));
+            found.push((Kind::ClockWrong, dc_pki::Error::ClockBefore1970.to_string()));
             return found;
         };
         // A database that does not work is not asked which zones there are.

@@ -31,12 +31,12 @@ pub use openapi::openapi_json;
 use crate::access::Gate;
 use crate::authority::json::MAX_TIME;
 use crate::authority::{self, Act, Authority};
-use crate::clock;
 use crate::config::{Config, MetricsAccess};
 use crate::listener::Validity;
-use crate::protocol::Kind;
 use crate::telemetry::Metrics;
 use counts::RefusedCounts;
+use dc_pki::clock;
+use dc_protocol::Kind;
 use problem::ApiError;
 
 /// The state that handlers share.
@@ -127,8 +127,8 @@ impl App {
 /// All routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route(crate::protocol::ENROLL, post(device::enroll))
-        .route(crate::protocol::RENEW, post(device::renew))
+        .route(dc_protocol::ENROLL, post(device::enroll))
+        .route(dc_protocol::RENEW, post(device::renew))
         .route("/v1/renewal-info/{zone}", get(public::renewal_info))
         .route("/v1/withdrawn/{zone}", get(public::withdrawn))
         .route("/v1/admin/devices", get(devices::list).post(devices::add))

@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::{bulk, device, devices, health, public, zones};
 use crate::authority::json::{AddLine, NewDevice};
-use crate::protocol::{ENROLL, RENEW};
+use dc_protocol::{ENROLL, RENEW};
 
 #[derive(Debug, OpenApi)]
 #[openapi(
@@ -145,7 +145,7 @@ mod tests {
     use serde_json::{Map, Value, json};
 
     use super::*;
-    use crate::protocol::{
+    use dc_protocol::{
         Credential, Credentials, EnrollRequest, Kind, Problem, RenewRequest, RenewalInfo,
     };
 
@@ -264,8 +264,8 @@ mod tests {
     fn routes() -> Vec<String> {
         let source = include_str!("mod.rs");
         let constants = [
-            ("crate::protocol::ENROLL", ENROLL),
-            ("crate::protocol::RENEW", RENEW),
+            ("dc_protocol::ENROLL", ENROLL),
+            ("dc_protocol::RENEW", RENEW),
             ("BULK", super::super::BULK),
             ("EXPORT", super::super::EXPORT),
         ];

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use super::App;
 use super::problem::ApiError;
 use crate::authority::SignedList;
-use crate::clock;
-use crate::protocol::RenewalInfo;
+use dc_pki::clock;
+use dc_protocol::RenewalInfo;
 
 /// Whether a zone's devices should renew before their time.
 #[utoipa::path(get, path = "/v1/renewal-info/{zone}", tag = "public", security(()),

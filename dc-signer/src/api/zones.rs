@@ -13,9 +13,9 @@ use super::body::Json;
 use super::problem::ApiError;
 use crate::authority;
 use crate::authority::json::{NewZone, PullRenewals, Zone, ZoneForms};
-use crate::names;
-use crate::protocol::Kind;
 use crate::registry::Forms;
+use dc_pki::names;
+use dc_protocol::Kind;
 
 /// List the zones with their delegation certificates.
 #[utoipa::path(get, path = "/v1/admin/zones", tag = "operators", security(("token" = [])),

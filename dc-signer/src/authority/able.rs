@@ -10,9 +10,9 @@ use super::guard::ClockError;
 use super::rollover::{self, Step};
 use super::{Authority, Error};
 use crate::authority::policy;
-use crate::human::Moment;
-use crate::names::Zone;
 use crate::registry::{Slot, SlotState};
+use dc_pki::human::Moment;
+use dc_pki::names::Zone;
 
 /// A judgement of what this process can issue, at a time.
 #[derive(Debug)]

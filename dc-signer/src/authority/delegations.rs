@@ -17,13 +17,13 @@ use super::missing::{Missing, Waiting};
 use super::replicas::{self, Me};
 use super::zones::try_key;
 use super::{Error, SetupError, rollover};
-use crate::delegation::{CHAIN, Delegation, KEY};
-use crate::files;
-use crate::keys::Timing;
-use crate::names::Zone;
-use crate::pem;
 use crate::registry::{self, ManagedZone, Sha256, SlotState};
 use crate::store::{self, Act, Store};
+use dc_pki::delegation::{CHAIN, Delegation, KEY};
+use dc_pki::files;
+use dc_pki::keys::Timing;
+use dc_pki::names::Zone;
+use dc_pki::pem;
 
 /// All zones with their keys.
 #[derive(Debug)]

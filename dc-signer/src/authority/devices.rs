@@ -7,11 +7,12 @@ use super::delegations::View;
 use super::{Authority, Error};
 use crate::authority::json::{self, AddedDevice, Replace, Replaced};
 use crate::config::NameMode;
-use crate::names::Zone;
+
 use crate::registry::{
     self, Change, Device, DeviceId, ExternalId, Manufactured, NameInput, Replacement, State,
 };
 use crate::store::{self, Act, Added, Conflict, Find, NewDevice};
+use dc_pki::names::Zone;
 
 impl Authority {
     /// Adds devices in one transaction; says for each, in order, what became of it.

@@ -7,13 +7,13 @@ use super::issue::{Reply, algorithms, by_device, check};
 use super::manufacturers::Made;
 use super::policy::{self, PolicyError};
 use super::{Authority, Error};
-use crate::csr;
-use crate::names::Zone;
-use crate::protocol::EnrollRequest;
 use crate::registry::{
     self, ActivationCode, Change, CodeRefusal, Device, ExternalId, Sha256, State,
 };
 use crate::store::{Find, Issuance, Redeemed, Redemption};
+use dc_pki::device_csr as csr;
+use dc_pki::names::Zone;
+use dc_protocol::EnrollRequest;
 
 /// The three ways to enrol.
 enum Way {

@@ -5,13 +5,13 @@ use pki_types::UnixTime;
 use super::guard::ClockError;
 use super::policy::PolicyError;
 use super::setup::SetupError;
-use crate::csr::CsrError;
-use crate::names::Zone;
 use crate::registry::{self, CodeRefusal};
 use crate::store::{self, Conflict};
+use dc_pki::device_csr::CsrError;
+use dc_pki::names::Zone;
 
 /// The error of reading files and keys and of drawing random numbers.
-pub(super) use crate::error::Error as PkiError;
+pub(super) use dc_pki::Error as PkiError;
 
 /// A use case that did not succeed, with the reason.
 ///

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use crate::clock;
-use crate::human::{Moment, Span};
 use crate::registry::AHEAD;
 use crate::store::{self, ServerClock, Store};
+use dc_pki::clock;
+use dc_pki::human::{Moment, Span};
 
 /// Compares the clock with the database's, with what was recorded, and with how much time has really passed.
 #[derive(Debug)]

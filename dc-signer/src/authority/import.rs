@@ -9,12 +9,12 @@ use super::delegations::Loaded;
 use super::error::PkiError;
 use super::zones::try_key;
 use super::{Authority, Error};
-use crate::delegation::{CHAIN, Delegation, KEY};
-use crate::files::{self, Access, NewFile};
-use crate::names::{self, Zone};
 use crate::registry::{self, Sha256, Slot};
 use crate::store::{Act, NewSlot};
-use crate::warning::Warning;
+use dc_pki::Warning;
+use dc_pki::delegation::{CHAIN, Delegation, KEY};
+use dc_pki::files::{self, Access, NewFile};
+use dc_pki::names::{self, Zone};
 
 /// A delegation certificate that is in a zone now.
 #[derive(Clone, Debug)]

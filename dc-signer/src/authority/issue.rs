@@ -8,16 +8,16 @@ use super::delegations::{Loaded, View};
 use super::error::PkiError;
 use super::policy::{self, Admitted, Approved, PolicyError};
 use super::{Authority, Error, able, answer, clones};
-use crate::issuer::{self, Unissued};
 use crate::registry::Sha256;
 use crate::store::{Act, Issuance, Recorded};
+use dc_pki::{self, Unissued};
 
 /// The answer to a device: on record, and the same bytes for whoever asks again.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reply {
     /// The zone of the device's name.
     pub zone: String,
-    /// The JSON of [`Credentials`](crate::protocol::Credentials).
+    /// The JSON of [`Credentials`](dc_protocol::Credentials).
     pub json: Vec<u8>,
 }
 
@@ -65,7 +65,7 @@ impl Authority {
 fn sign(view: &View, approved: &Approved<'_>, lifetime: Duration) -> Result<Issuance, Error> {
     let loaded = key_of(view, approved)?;
     let now = approved.now();
-    let issued = issuer::sign(
+    let issued = dc_pki::sign(
         &loaded.delegation,
         approved.spki(),
         approved.wanted(),

@@ -4,9 +4,9 @@
 
 use super::Error;
 use super::policy::PolicyError;
-use crate::protocol::Kind;
 use crate::registry::{self, State};
 use crate::store;
+use dc_protocol::Kind;
 
 impl Error {
     /// Which kind of problem it is; [`Kind::Internal`] is a bug, or for whoever runs the signer.

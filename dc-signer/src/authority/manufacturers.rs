@@ -12,9 +12,9 @@ use rustls::server::danger::ClientCertVerifier;
 
 use super::{Error, SetupError, hardware};
 use crate::config::{Manufacturer, Serials};
-use crate::names::Zone;
 use crate::registry::Manufactured;
-use crate::{files, pem};
+use dc_pki::names::Zone;
+use dc_pki::{files, pem};
 
 /// All manufacturers of the configuration.
 #[derive(Debug)]
@@ -302,7 +302,7 @@ mod tests {
 
         fn made(&self, chain: &[CertificateDer<'static>]) -> (Option<String>, u32) {
             let before = VERIFIED.get();
-            let now = crate::clock::now().unwrap();
+            let now = dc_pki::clock::now().unwrap();
             let made = self.0.made(chain, now);
             let name = made.ok().map(|made| made.manufactured.manufacturer);
             (name, VERIFIED.get() - before)

@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 
 use super::error::PkiError;
 use super::{Error, SetupError};
-use crate::names::Zone;
 use crate::registry::{Slot, SlotState};
+use dc_pki::names::Zone;
 
 /// A slot whose key cannot be used on this machine.
 #[derive(Clone, Debug)]

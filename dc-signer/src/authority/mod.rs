@@ -86,7 +86,7 @@ impl Authority {
     /// [`SetupError::MissingSecrets`] if the database has seen devices and the secrets are gone, with
     /// [`Error::Store`], and with what reading files fails with.
     pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Self, Error> {
-        let now = crate::clock::now()?;
+        let now = dc_pki::clock::now()?;
         let latest = last_record(&*store).await?;
         let trace = guard::trace(&*store, &config.node, latest, now).await?;
         let me = Me::new()?;
@@ -113,7 +113,7 @@ impl Authority {
         config: &Config,
         store: &dyn Store,
     ) -> Result<(Judgement, Vec<Missing>), Error> {
-        let now = crate::clock::now()?;
+        let now = dc_pki::clock::now()?;
         let latest = last_record(store).await?;
         let guard = Guard::new(guard::trace(store, &config.node, latest, now).await?, now);
         guard.hear(store.clock().await?);
@@ -148,7 +148,7 @@ impl Authority {
         self.delegations.refresh(&*self.store).await?;
         self.hear_clock().await?;
         self.settings.store(Arc::new(settings));
-        self.guard.settle(crate::clock::now()?);
+        self.guard.settle(dc_pki::clock::now()?);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::error::PkiError;
 use super::{Authority, Error};
 use crate::registry::{Access, Operator, Role};
-use crate::{files, pem};
+use dc_pki::{files, pem};
 
 /// An operator who has authenticated: only [`Authority::authenticate`] makes one.
 #[derive(Clone, Debug)]

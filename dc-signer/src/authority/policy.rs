@@ -3,10 +3,10 @@
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use crate::human::Moment;
-use crate::issuer::Wanted;
-use crate::names::Zone;
 use crate::registry::{self, Device, DeviceId, Forms, ManagedZone, Sha256, Slot};
+use dc_pki::Wanted;
+use dc_pki::human::Moment;
+use dc_pki::names::Zone;
 
 /// That a device, and the enrolment key that asks for it, may get credentials at a time.
 #[derive(Debug)]

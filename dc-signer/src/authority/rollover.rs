@@ -112,8 +112,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::names::Zone;
     use crate::registry::{Forms, Sha256};
+    use dc_pki::names::Zone;
 
     const NOW: u64 = 1_800_000_000;
     const DAY: u64 = 86_400;

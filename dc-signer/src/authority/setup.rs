@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::names::Zone;
 use crate::registry::Sha256;
+use dc_pki::names::Zone;
 
 /// A setup that a signer cannot work with.
 #[derive(Debug, thiserror::Error)]

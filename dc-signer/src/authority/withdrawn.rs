@@ -13,7 +13,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::{Authority, Error};
-use crate::names::Zone;
+use dc_pki::names::Zone;
 
 /// A list of withdrawn names as it is published.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]

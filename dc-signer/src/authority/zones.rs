@@ -8,11 +8,11 @@ use super::delegations::{Loaded, ZoneView};
 use super::error::PkiError;
 use super::issue::algorithms;
 use super::{Authority, Error, SetupError, Step, replicas, rollover};
-use crate::issuer::{self, Unissued, Wanted};
-use crate::names::Zone;
-use crate::protocol::RenewalInfo;
 use crate::registry::{self, Forms, ManagedZone, Slot, SlotState};
 use crate::store::{Act, NewZone};
+use dc_pki::names::Zone;
+use dc_pki::{self, Unissued, Wanted};
+use dc_protocol::RenewalInfo;
 
 impl Authority {
     /// All zones with their delegation certificates, by name.
@@ -119,7 +119,7 @@ impl Authority {
         let gone = |slot: &&Slot| slot.state == SlotState::Gone;
         for slot in zone.managed.slots.iter().filter(gone) {
             let folder = self.delegations.folder(&slot.certificate_sha256);
-            crate::files::remove(&folder.join(crate::delegation::KEY))?;
+            dc_pki::files::remove(&folder.join(dc_pki::delegation::KEY))?;
         }
         Ok(())
     }
@@ -128,7 +128,7 @@ impl Authority {
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
     pub async fn renewal_info(&self, zone: &Zone) -> Result<RenewalInfo, Error> {
-        let now = crate::clock::now()?;
+        let now = dc_pki::clock::now()?;
         let view = self.view(now).await?;
         let managed = &view.zone(zone)?.managed;
         let active = managed.active().filter(|slot| slot.may_issue(now));
@@ -153,7 +153,7 @@ impl Authority {
 pub(super) fn try_key(zone: &Zone, loaded: &Loaded, now: UnixTime) -> Result<(), Error> {
     let wanted = Wanted::Both(zone.fresh_name()?);
     let spki = throwaway_key()?;
-    issuer::sign(&loaded.delegation, &spki, &wanted, None, algorithms(), now)
+    dc_pki::sign(&loaded.delegation, &spki, &wanted, None, algorithms(), now)
         .map(|_| ())
         .map_err(|unissued| {
             SetupError::SelfTest {

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use clap::Subcommand;
+use dc_pki::human::Moment;
 use dc_signer::Error;
 use dc_signer::authority::json::Code;
-use dc_signer::human::Moment;
 use dc_signer::registry::DeviceId;
 use dc_signer::store;
 use pki_types::UnixTime;

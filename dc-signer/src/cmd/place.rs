@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dc_pki::{clock, files};
 use dc_signer::authority::Authority;
 use dc_signer::config::Config;
 use dc_signer::owner::{self, Account};
 use dc_signer::registry::{Device, Error as Registry};
 use dc_signer::store::{self, Act, Find, Store};
-use dc_signer::{Error, clock, database, files};
+use dc_signer::{Error, database};
 
 /// The configuration that a command takes.
 #[derive(Debug, clap::Args)]
@@ -90,7 +91,7 @@ impl Open {
     pub(super) async fn device(&self, text: &str) -> Result<Device, Error> {
         let external_id = text.parse().map(Find::ExternalId).ok();
         let id = text.parse().map(Find::Id).ok();
-        let name = dc_signer::names::parse(text).map(Find::Name).ok();
+        let name = dc_pki::names::parse(text).map(Find::Name).ok();
         for find in [external_id, id, name].into_iter().flatten() {
             if let Some(device) = self.store.find_device(&find).await? {
                 return Ok(device);

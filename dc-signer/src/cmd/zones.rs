@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use dc_pki::human::Moment;
+use dc_pki::names::Zone;
 use dc_signer::authority::Import;
 use dc_signer::authority::json;
-use dc_signer::human::Moment;
-use dc_signer::names::Zone;
 use dc_signer::registry::{Forms, ManagedZone};
 use dc_signer::store::NewZone;
 use dc_signer::{Error, owner};
@@ -135,7 +135,7 @@ impl Rollover {
 fn read(folder: &Path) -> Result<Import, Error> {
     let now = act()?.at;
     let _invoker = owner::as_invoker()?;
-    Import::read(folder, now)
+    Ok(Import::read(folder, now)?)
 }
 
 async fn import(open: &Open, zone: &Zone, import: Import) -> Result<(), Error> {

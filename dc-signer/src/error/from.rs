@@ -12,7 +12,7 @@ impl From<authority::SetupError> for Error {
 impl From<authority::Error> for Error {
     fn from(error: authority::Error) -> Self {
         match error {
-            authority::Error::Pki(error) => error,
+            authority::Error::Pki(error) => Self::Pki(error),
             authority::Error::Setup(source) => Self::Authority { source },
             authority::Error::Store(source) => Self::Store { source },
             error => Self::NotDone {

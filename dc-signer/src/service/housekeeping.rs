@@ -9,11 +9,11 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api::App;
 use crate::authority::Authority;
-use crate::clock;
 use crate::config::Retention;
 use crate::registry::{ManagedZone, Sha256, SlotState, State};
 use crate::store::{self, Fleet, Store};
 use crate::telemetry::{self, Metrics, SlotExpiry};
+use dc_pki::clock;
 
 /// The work beside the requests. Nothing of it stops the service when it fails.
 #[derive(Debug)]

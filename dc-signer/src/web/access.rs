@@ -17,9 +17,9 @@ use super::page::Who;
 use super::session::SessionId;
 use crate::access::{self, Admitted, Shown};
 use crate::authority::Authenticated;
-use crate::clock;
 use crate::listener::Origin;
 use crate::registry::{Role, Sha256};
+use dc_pki::clock;
 
 /// An operator, by a session or by the certificate of the connection.
 pub(super) struct Visitor {

@@ -16,9 +16,9 @@ use super::error::{PageError, see_other};
 use super::page::{self, DevicePage, DevicesPage, Search};
 use super::parts::{Asked, At};
 use crate::authority::{Filter, Find, Page};
-use crate::clock;
-use crate::names::{self, Zone};
 use crate::registry::{Device, DeviceId, Error, Sha256};
+use dc_pki::clock;
+use dc_pki::names::{self, Zone};
 
 /// The form of the search; an empty field does not count.
 #[derive(Debug, Default, Deserialize)]

@@ -7,10 +7,10 @@ use axum::response::{IntoResponse, Response};
 use super::page::{self, encoded};
 use crate::access::AccessError;
 use crate::authority;
-use crate::error::Error as PkiError;
-use crate::protocol::Kind;
 use crate::registry::{self, Role};
 use crate::telemetry::RequestId;
+use dc_pki::Error as PkiError;
+use dc_protocol::Kind;
 
 /// An error that is shown as a page.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use super::access::Visitor;
 use super::error::PageError;
 use super::page::{self, FleetPage};
 use crate::authority::{self, Authority, Fleet};
-use crate::clock;
+use dc_pki::clock;
 
 /// The fleet, as it was counted last.
 #[derive(Default)]

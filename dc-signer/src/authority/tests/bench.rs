@@ -10,11 +10,12 @@ use tempfile::TempDir;
 use crate::authority::json::{AddedDevice, NewDevice};
 use crate::authority::{Authority, Error};
 use crate::config::Config;
-use crate::names::Zone;
+
 use crate::registry::{Device, Forms};
 use crate::store::testing::Database;
 use crate::store::{Act, Find, NewZone, Store};
-use crate::vendor::{self, TestRoot};
+use dc_pki::names::Zone;
+use dc_pki::test_ca::{self, TestRoot};
 
 /// A signer over a database, with a data folder of its own.
 pub(super) struct Bench {
@@ -39,7 +40,7 @@ impl Bench {
 
     /// Without a zone; `settings` is put behind the configuration's first lines.
     pub(super) async fn empty(database: &Database, settings: &str) -> Self {
-        let now = crate::clock::now().unwrap();
+        let now = dc_pki::clock::now().unwrap();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()));
         let folder = TempDir::new().unwrap();
         let config = config(&folder, settings);
@@ -89,7 +90,7 @@ impl Bench {
     pub(super) fn vendor(&self, zone: &Zone, made: UnixTime) -> PathBuf {
         let delegation = self.root.delegate(zone, made).unwrap();
         let folder = TempDir::new_in(self.folder.path()).unwrap().keep();
-        vendor::write(&folder, &self.root, &delegation).unwrap();
+        test_ca::write(&folder, &self.root, &delegation).unwrap();
         folder
     }
 

@@ -11,10 +11,10 @@ use super::device::{Cpe, csr, renewal};
 use super::manufactured::Maker;
 use crate::authority::Error;
 use crate::authority::json::{NewDevice, Replace};
-use crate::protocol::{Credentials, RenewRequest};
 use crate::registry::{Change, Device, Forms};
 use crate::store::Act;
 use crate::store::testing::{Database, on_both};
+use dc_protocol::{Credentials, RenewRequest};
 
 on_both! {
     no_two_boxes_have_valid_credentials_for_one_name_and_none_is_restored_too_early,

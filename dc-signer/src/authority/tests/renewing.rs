@@ -4,10 +4,10 @@ use super::bench::Bench;
 use super::device::{Cpe, csr, forms, renewal};
 use crate::authority::policy::PolicyError;
 use crate::authority::{Authority, Error};
-use crate::protocol::{Credentials, RenewRequest};
 use crate::registry::{self, Change, State};
 use crate::store;
 use crate::store::testing::{Database, on_both};
+use dc_protocol::{Credentials, RenewRequest};
 
 on_both! {
     a_device_renews_for_its_own_name_whatever_the_request_says,

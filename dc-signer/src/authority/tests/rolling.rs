@@ -4,11 +4,11 @@ use super::bench::{Bench, zone};
 use super::device::{Cpe, delegation, renewal};
 use crate::authority::policy::PolicyError;
 use crate::authority::{Authority, Error};
-use crate::names::Zone;
-use crate::protocol::Credentials;
 use crate::registry::{self, Forms, Sha256, SlotState};
 use crate::store::NewSlot;
 use crate::store::testing::{Database, on_both};
+use dc_pki::names::Zone;
+use dc_protocol::Credentials;
 
 on_both! {
     nobody_is_refused_while_a_zone_moves_on_for_a_year,
@@ -185,7 +185,7 @@ async fn a_certificate_for_other_names_is_not_imported(database: &Database) {
     assert!(
         matches!(
             refusal,
-            Err(Error::Pki(crate::error::Error::NameOutsideZone { .. }))
+            Err(Error::Pki(dc_pki::Error::NameOutsideZone { .. }))
         ),
         "{refusal:?}"
     );
@@ -234,7 +234,7 @@ fn for_clients_alone(bench: &Bench) -> (std::path::PathBuf, Sha256) {
     params.not_after = params.not_before + std::time::Duration::from_secs(90 * DAY);
     params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
-    params.custom_extensions = vec![crate::vendor::delegation_usage()];
+    params.custom_extensions = vec![dc_pki::test_ca::delegation_usage()];
     let certificate = params.self_signed(&key).unwrap();
     std::fs::write(folder.join("chain.pem"), certificate.pem()).unwrap();
     std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();

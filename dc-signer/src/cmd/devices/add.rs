@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader, IsTerminal, Read, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dc_pki::human::Moment;
+use dc_protocol::{Kind, Problem};
 use dc_signer::authority;
 use dc_signer::authority::json::{AddLine, AddedDevice, NewDevice, RefusedLine};
-use dc_signer::human::Moment;
-use dc_signer::protocol::{Kind, Problem};
 use dc_signer::registry::Sha256;
 use dc_signer::{Error, owner};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -189,7 +189,7 @@ impl<R: Read> Lines<'_, R> {
             let mut line = Vec::new();
             let mut limited = (&mut self.input).take(MAX_LINE);
             let read = limited.read_until(b'\n', &mut line);
-            let read = read.map_err(|source| Error::Read {
+            let read = read.map_err(|source| dc_pki::Error::Read {
                 path: self.path.into(),
                 source,
             })?;
@@ -312,7 +312,7 @@ fn input(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Error> {
     }
     // It is whoever's runs this, not the signer's.
     let _invoker = owner::as_invoker()?;
-    let file = File::open(path).map_err(|source| Error::Read {
+    let file = File::open(path).map_err(|source| dc_pki::Error::Read {
         path: path.into(),
         source,
     })?;

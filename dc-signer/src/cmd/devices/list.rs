@@ -3,12 +3,13 @@
 use std::io::{BufWriter, IsTerminal, Write};
 use std::time::Duration;
 
+use dc_pki::clock;
+use dc_pki::human::Span;
+use dc_pki::names::Zone;
+use dc_signer::Error;
 use dc_signer::authority::json;
-use dc_signer::human::Span;
-use dc_signer::names::Zone;
 use dc_signer::registry::{Device, State};
 use dc_signer::store::{Filter, Page};
-use dc_signer::{Error, clock};
 use indicatif::ProgressBar;
 use pki_types::UnixTime;
 use serde_json::json;

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use dc_pki::clock;
+use dc_pki::human::Moment;
+use dc_signer::Error;
 use dc_signer::authority::json;
-use dc_signer::human::Moment;
 use dc_signer::registry::{Device, Sha256};
-use dc_signer::{Error, clock};
 use pki_types::UnixTime;
 use serde_json::json;
 

@@ -3,9 +3,9 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use dc_protocol::{Kind, Problem};
 use dc_signer::Error;
 use dc_signer::authority::json;
-use dc_signer::protocol::{Kind, Problem};
 use dc_signer::registry::{Change, Device};
 use serde_json::json;
 
@@ -118,7 +118,7 @@ impl Which {
 }
 
 fn lines(path: &Path) -> Result<Vec<String>, Error> {
-    let read = |source| Error::Read {
+    let read = |source| dc_pki::Error::Read {
         path: path.into(),
         source,
     };

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use dc_pki::clock;
+use dc_pki::human::{Moment, Span};
+use dc_signer::Error;
 use dc_signer::authority::json;
-use dc_signer::human::{Moment, Span};
 use dc_signer::registry::Device;
 use dc_signer::store::History;
-use dc_signer::{Error, clock};
 use pki_types::UnixTime;
 use serde_json::json;
 

@@ -8,8 +8,8 @@ use super::bar::{Part, filled, stacked};
 use super::layout::{Place, Who, page};
 use super::show::{self, distance, moment, number, short_hash};
 use crate::authority::{Fleet, ZoneCount};
-use crate::protocol::Kind;
 use crate::registry::{ManagedZone, Slot, SlotState, State};
+use dc_protocol::Kind;
 
 /// The data of the first page.
 pub(in crate::web) struct FleetPage<'a> {

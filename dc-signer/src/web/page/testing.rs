@@ -2,9 +2,9 @@
 
 use super::Who;
 use crate::authority::{Fleet, ZoneCount};
-use crate::names::Zone;
 use crate::registry::testing::{at, key};
 use crate::registry::{Device, Forms, Held, ManagedZone, Role, Slot, SlotState, State};
+use dc_pki::names::Zone;
 
 /// In 2026.
 pub(super) const NOW: u64 = 1_790_000_000;
