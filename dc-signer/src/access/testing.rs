@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::Gate;
-use crate::authority::Authority;
+use crate::authority::{Authority, Secrets};
 use crate::config::Config;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -17,7 +17,7 @@ pub(crate) async fn gate(store: Arc<dyn Store>) -> (Arc<Gate>, TempDir) {
     let text = "data = 'data'\nnode = 'node-1'\n[listen]\naddress = '[::]:1'\ncertificate = 'c'\nkey = 'k'\n";
     let config = Config::parse(text, folder.path()).unwrap();
     // Secrets are made for databases without devices only, and these have some.
-    drop(crate::authority::Secrets::open(&config.data, true).unwrap());
+    Secrets::open(&config.data, true).unwrap();
     let authority = Authority::open(&config, store).await.unwrap();
     let mut limits = config.limits;
     limits.operator_rate = NonZeroU32::new(100_000).unwrap();

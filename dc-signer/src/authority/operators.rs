@@ -63,7 +63,7 @@ fn same(kept: &Access, shown: &Access) -> bool {
 
 /// A bearer token: 256 random bits behind `dcs_`, by which scanners find one that got loose.
 ///
-/// Fails with [`crate::Error::Randomness`].
+/// Fails with [`dc_pki::Error::Randomness`].
 pub fn new_token() -> Result<Zeroizing<String>, PkiError> {
     let random: [u8; 32] = generate(&SystemRandom::new())
         .map_err(|_| PkiError::Randomness)?

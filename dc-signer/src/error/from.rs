@@ -15,7 +15,25 @@ impl From<authority::Error> for Error {
             authority::Error::Pki(error) => Self::Pki(error),
             authority::Error::Setup(source) => Self::Authority { source },
             authority::Error::Store(source) => Self::Store { source },
-            error => Self::NotDone {
+            error @ (authority::Error::BadCsr(_)
+            | authority::Error::BadIdempotencyKey { .. }
+            | authority::Error::Busy
+            | authority::Error::Clock(_)
+            | authority::Error::Code(_)
+            | authority::Error::CodesOff
+            | authority::Error::Conflict(_)
+            | authority::Error::KeyOfOtherRequest
+            | authority::Error::KeyNotEverywhere { .. }
+            | authority::Error::KeyNotHere { .. }
+            | authority::Error::NoManufacturer { .. }
+            | authority::Error::NoNextSlot { .. }
+            | authority::Error::Policy(_)
+            | authority::Error::SerialAlone
+            | authority::Error::Stranger
+            | authority::Error::TwoWays
+            | authority::Error::UnknownSerial
+            | authority::Error::WhichZone
+            | authority::Error::WithoutSerial) => Self::NotDone {
                 source: Box::new(error),
             },
         }

@@ -30,7 +30,6 @@ use axum::routing::{get, post};
 
 use crate::access::Gate;
 use crate::authority::Authority;
-use crate::error::Error;
 use csrf::Csrf;
 use session::Sessions;
 
@@ -46,8 +45,8 @@ pub struct Web {
 impl Web {
     /// Pages of the authority behind a gate. Nobody is signed in yet.
     ///
-    /// Fails with [`Error::Randomness`].
-    pub fn new(gate: Arc<Gate>) -> Result<Arc<Self>, Error> {
+    /// Fails with [`dc_pki::Error::Randomness`].
+    pub fn new(gate: Arc<Gate>) -> Result<Arc<Self>, dc_pki::Error> {
         Ok(Arc::new(Self {
             authority: gate.authority().clone(),
             gate,
