@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use crate::authority::{Fault, Secrets};
+use crate::authority::{Secrets, SetupError};
 use crate::config::Config;
 use crate::database;
 use crate::error::Error;
@@ -321,7 +321,7 @@ fn check_secrets(config: &Config, from: &Path) -> Result<(), Error> {
         let theirs = from.join("secrets").join(name);
         let theirs = Side::Outside.act(|| files::read(&theirs))?;
         if *files::read(&path)? != *theirs {
-            return Err(Fault::OtherSecrets { path }.into());
+            return Err(SetupError::OtherSecrets { path }.into());
         }
     }
     Ok(())

@@ -8,12 +8,12 @@ use std::path::Path;
 use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
-use crate::authority::{Authority, Clock, Fault, Judgement, Missing, Secrets};
+use crate::authority::operators::read_certificates;
+use crate::authority::{Authority, ClockError, Judgement, Missing, Secrets, SetupError};
 use crate::config::{self, Config, KeyError, KeyErrorKind, Listen, Step};
 use crate::database;
 use crate::error::Error;
 
-use crate::operators::read_certificates;
 use crate::registry::Head;
 use crate::server::listener::{ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
@@ -100,7 +100,7 @@ pub async fn readiness(
     match zones(config).await {
         Ok((mut judgement, missing)) => {
             // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.
-            if let Some(clock @ Clock::Unsure { .. }) = judgement.clock {
+            if let Some(clock @ ClockError::Unsure { .. }) = judgement.clock {
                 found.soon.push(clock.to_string());
                 judgement.clock = None;
             }
@@ -118,7 +118,7 @@ async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
     let store = store::open(&config.database, &config.node).await?;
     let looked = async {
         belongs_here(config, &*store).await?;
-        Authority::look(config, &*store).await
+        Ok::<_, Error>(Authority::look(config, &*store).await?)
     };
     let looked = looked.await;
     store.close().await;
@@ -131,7 +131,7 @@ async fn belongs_here(config: &Config, store: &Store) -> Result<(), Error> {
     let folder = Secrets::folder(&config.data);
     match store.audit_head().await? == Head::EMPTY || files::is_there(&folder)? {
         true => Ok(()),
-        false => Err(Fault::MissingSecrets { folder }.into()),
+        false => Err(SetupError::MissingSecrets { folder }.into()),
     }
 }
 

@@ -4,9 +4,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use tempfile::TempDir;
 use tower::ServiceExt;
 
 use super::fleet;
+use crate::access;
 use crate::registry::{Device, State};
 use crate::testing::Database;
 use crate::web::{self, Web};
@@ -17,6 +19,7 @@ pub(super) struct Site {
     pub(super) database: Database,
     pub(super) router: Router,
     pub(super) device: Device,
+    _data: TempDir,
 }
 
 /// An answer that was read to its end.
@@ -34,11 +37,13 @@ impl Site {
         let now = clock::now().unwrap();
         fleet::operators(&*database.store, now).await;
         let device = fleet::one(&*database.store, external_id, now).await;
-        let web = Web::new(database.store.clone(), Box::new(|_| Ok(()))).unwrap();
+        let (gate, data) = access::testing::gate(database.store.clone()).await;
+        let web = Web::new(gate).unwrap();
         Self {
             router: web::router(web),
             database,
             device,
+            _data: data,
         }
     }
 
