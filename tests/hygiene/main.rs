@@ -1,10 +1,16 @@
 //! What the house style asks of every file, and that the requirements have their tests.
 
+mod circles;
+mod code;
 mod imports;
+mod known;
 mod messages;
+mod modules;
 mod programs;
 mod requirements;
 mod source;
+mod tables;
+mod uses;
 
 use source::files;
 
