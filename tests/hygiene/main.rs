@@ -8,6 +8,7 @@ mod messages;
 mod modules;
 mod programs;
 mod requirements;
+mod sizes;
 mod source;
 mod tables;
 mod uses;
