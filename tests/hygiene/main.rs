@@ -6,6 +6,7 @@ mod imports;
 mod known;
 mod messages;
 mod modules;
+mod named_paths;
 mod programs;
 mod requirements;
 mod sizes;
