@@ -53,7 +53,18 @@ impl Row {
     }
 }
 
+/// How a table begins.
+pub(crate) const HEAD: [&str; 2] = ["| file | what | may import |", "|---|---|---|"];
+
 impl Table {
+    pub(crate) fn empty(package: &str) -> Self {
+        Self {
+            package: package.to_owned(),
+            rows: Vec::new(),
+            lines: 0..0,
+        }
+    }
+
     pub(crate) fn row_of(&self, module: &str) -> Option<(usize, &Row)> {
         let mut rows = self.rows.iter().enumerate();
         rows.find(|(_, row)| row.has(module))
@@ -108,9 +119,8 @@ pub(crate) fn read(text: &str) -> Result<Vec<Table>, Vec<String>> {
             Inside::Text if cells.last() == Some(&"may import") => {
                 inside = Inside::Imports;
                 tables.push(Table {
-                    package: package.to_owned(),
-                    rows: Vec::new(),
                     lines: at + 2..at + 2,
+                    ..Table::empty(package)
                 });
             }
             Inside::Text => inside = Inside::Other,
