@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
-use dc_signer::names::{self, Zone};
+use dc_pki::names::{self, Zone};
 use dc_signer::registry::{DeviceId, Forms, Sha256};
 use dc_signer::store::{
     Act, Find, Idempotency, Issuance, Location, NewDevice, NewZone, Store, migrate, open,

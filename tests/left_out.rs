@@ -8,10 +8,10 @@ fn main() -> std::io::Result<()> {
     if std::env::args().any(|argument| argument == "--list") {
         return Ok(());
     }
-    let report = dc_apparatus::report();
+    let report = apparatus::report();
     let report = report.unwrap_or_else(|| "nothing was left out of this run".to_owned());
     println!("\n{report}\n");
-    let folder = dc_apparatus::target().join("setup");
+    let folder = apparatus::target().join("setup");
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("left-out.txt"), format!("{report}\n"))
 }

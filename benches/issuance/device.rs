@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use dc_signer::protocol::{Credentials, RenewRequest};
+use dc_protocol::{Credentials, RenewRequest};
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PublicKeyData};
 use ring::digest;
 use rustls::ClientConfig;

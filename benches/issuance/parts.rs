@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use dc_pki::clock;
 use dc_signer::config::Config;
+use dc_signer::database;
 use dc_signer::registry::{Device, Sha256};
 use dc_signer::store::{Act, Filter, Idempotency, Issuance, Page, Store};
-use dc_signer::{clock, database};
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair,

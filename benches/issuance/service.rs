@@ -10,15 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum as _;
+use dc_pki::clock;
+use dc_signer::authority::Authority;
+use dc_signer::authority::json::NewDevice;
 use dc_signer::config::{Config, Listen};
-use dc_signer::desk::Desk;
+use dc_signer::database;
 use dc_signer::dev::Dev;
 use dc_signer::listener::{self, Identity};
-use dc_signer::protocol::NewDevice;
 use dc_signer::service::Service;
 use dc_signer::store::{Act, migrate};
 use dc_signer::telemetry::start_log;
-use dc_signer::{clock, database};
 use rustls::ServerConfig;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
@@ -152,7 +153,7 @@ fn prepare(folder: &Path, database: &Database, devices: &[Device]) {
         }
         dev.fill(&config).await.unwrap();
         let (store, _in_use) = database::open(&config).await.unwrap();
-        let desk = Desk::open(&config, Arc::clone(&store)).await.unwrap();
+        let authority = Authority::open(&config, Arc::clone(&store)).await.unwrap();
         let act = Act {
             actor: "cli:bench".to_owned(),
             at: clock::now().unwrap(),
@@ -160,7 +161,7 @@ fn prepare(folder: &Path, database: &Database, devices: &[Device]) {
         let new: Vec<NewDevice> = devices.iter().map(new_device).collect();
         for part in new.chunks(1000) {
             let part: Vec<&NewDevice> = part.iter().collect();
-            for added in desk.add_devices(&part, &act).await.unwrap() {
+            for added in authority.add_devices(&part, &act).await.unwrap() {
                 added.unwrap();
             }
         }

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
+use crate::authority::{Fault, Secrets};
 use crate::config::Config;
 use crate::database;
-use crate::desk::{Fault, Secrets};
 use crate::error::Error;
-use crate::files::{self, Access, NewFile};
 use crate::registry::{Head, Record};
 use crate::store::{self, Act, BroughtUp, InUse, Location, Store};
 use copy::{Side, copy, copy_file, make_new_folder};
+use dc_pki::files::{self, Access, NewFile};
 
 /// What a backup says about itself; written last, so a backup without it is not whole.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -340,7 +340,7 @@ fn bring_missing(config: &Config, from: &Path) -> Result<(), Error> {
 
 /// Gives the copy its name; what had that name is kept under another.
 fn swap(staged: &Path, database: &Path, now: UnixTime) -> Result<Option<PathBuf>, Error> {
-    let failed = |source| Error::Write {
+    let failed = |source| dc_pki::Error::Write {
         path: database.into(),
         source,
     };

@@ -7,17 +7,17 @@ use std::path::Path;
 use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
+use crate::authority::{Authority, Clock, Fault, Judgement, Missing, Secrets};
 use crate::config::{self, Config, Listen, Problem, Wrong};
 use crate::database;
-use crate::desk::{Clock, Desk, Fault, Judgement, Missing, Secrets};
 use crate::error::Error;
-use crate::files;
 use crate::listener::{Identity, tls_config};
 use crate::operators::read_certificates;
 use crate::registry::Head;
 use crate::store::{self, Location, Store};
 use crate::telemetry::check_filter;
 use crate::warning::Warning;
+use dc_pki::files;
 
 /// Reads a configuration and everything that it names, and looks at what is in its data folder, with the rights of this
 /// process; starts nothing.
@@ -113,7 +113,7 @@ async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
     let store = store::open(&config.database, &config.node).await?;
     let looked = async {
         belongs_here(config, &*store).await?;
-        Desk::look(config, &*store).await
+        Authority::look(config, &*store).await
     };
     let looked = looked.await;
     store.close().await;
@@ -147,12 +147,16 @@ fn check_identity(
     let listen = &config.listen;
     let identity = Identity::load(&listen.certificate, &listen.key, provider);
     let key = match &identity {
-        Err(
-            Error::Read { path, .. } | Error::MissingPem { path, .. } | Error::BadPem { path, .. },
-        ) if *path == listen.key => "key",
-        Err(
-            Error::KeyMismatch { .. } | Error::UnsupportedKey { .. } | Error::EncryptedKey { .. },
-        ) => "key",
+        Err(Error::Pki(
+            dc_pki::Error::Read { path, .. }
+            | dc_pki::Error::MissingPem { path, .. }
+            | dc_pki::Error::BadPem { path, .. },
+        )) if *path == listen.key => "key",
+        Err(Error::Pki(
+            dc_pki::Error::KeyMismatch { .. }
+            | dc_pki::Error::UnsupportedKey { .. }
+            | dc_pki::Error::EncryptedKey { .. },
+        )) => "key",
         _ => "certificate",
     };
     let Some(identity) = found.keep(&["listen", key], identity) else {
@@ -194,7 +198,7 @@ struct Findings<'a> {
 }
 
 impl Findings<'_> {
-    fn keep<T>(&mut self, key: &[&str], result: Result<T, Error>) -> Option<T> {
+    fn keep<T, E: std::fmt::Display>(&mut self, key: &[&str], result: Result<T, E>) -> Option<T> {
         result
             .map_err(|error| self.add(key, error.to_string()))
             .ok()

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::files::{self, Access};
 use crate::registry::Head;
 use crate::store::{self, InUse, Location, Store};
+use dc_pki::files::{self, Access};
 
 /// Opens the database of a configuration; makes the data folder and an SQLite file if they are not there.
 ///
@@ -32,7 +32,7 @@ pub async fn open_to_serve(config: &Config) -> Result<(Arc<dyn Store>, InUse), E
 fn make_folder(config: &Config) -> Result<(), Error> {
     match files::is_there(&config.data)? {
         true => Ok(()),
-        false => files::create_folder(&config.data, Access::Owner, &[]),
+        false => Ok(files::create_folder(&config.data, Access::Owner, &[])?),
     }
 }
 

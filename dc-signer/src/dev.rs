@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 
 use pki_types::UnixTime;
 
-use crate::clock;
+use crate::authority::json::NewDevice;
+use crate::authority::{Authority, Refusal};
 use crate::config::Config;
-use crate::desk::{Desk, Refusal};
 use crate::error::Error;
-use crate::files::{self, Access, NewFile};
-use crate::names::{self, Zone};
 use crate::operators::new_token;
-use crate::protocol::NewDevice;
 use crate::registry::{self, Forms, Operator, Role, Sha256, State};
 use crate::store::{self, Act, Filter, NewZone, Page};
-use crate::vendor::{self, TestRoot};
+use dc_pki::clock;
+use dc_pki::files::{self, Access, NewFile};
+use dc_pki::names::{self, Zone};
+use dc_pki::test_ca::{self, TestRoot};
 use welcome::Welcome;
 
 /// The folder of a trial.
@@ -41,7 +41,7 @@ impl Dev {
         if !files::exists(&made.config) {
             made.make(now)?;
         }
-        let folder = std::fs::canonicalize(folder).map_err(|source| Error::Read {
+        let folder = std::fs::canonicalize(folder).map_err(|source| dc_pki::Error::Read {
             path: folder.into(),
             source,
         })?;
@@ -54,16 +54,16 @@ impl Dev {
     fn make(&self, now: UnixTime) -> Result<(), Error> {
         let root = TestRoot::generate(now)?;
         let delegation = root.delegate(&Zone::parse(ZONE)?, now)?;
-        vendor::write(&self.folder.join(VENDOR), &root, &delegation)?;
+        test_ca::write(&self.folder.join(VENDOR), &root, &delegation)?;
         let server = root.certify_server(&names::parse("localhost")?, now)?;
-        vendor::write_server(&self.folder.join("tls"), &server)?;
+        test_ca::write_server(&self.folder.join("tls"), &server)?;
         // Last: with it the folder counts as made.
         let file = NewFile {
             name: "config.toml",
             contents: CONFIG.as_bytes(),
             access: Access::Everyone,
         };
-        files::stage(&self.folder, &file)?.create()
+        Ok(files::stage(&self.folder, &file)?.create()?)
     }
 
     /// The configuration that was made.
@@ -74,10 +74,10 @@ impl Dev {
 
     /// Puts a zone, an operator and a device that has not enrolled yet into the database.
     ///
-    /// Fails with what the database and the desk fail with.
+    /// Fails with what the database and the authority fail with.
     pub async fn fill(&self, config: &Config) -> Result<Welcome, Error> {
         let (store, _in_use) = crate::database::open(config).await?;
-        let desk = Desk::open(config, store.clone()).await?;
+        let authority = Authority::open(config, store.clone()).await?;
         let act = Act {
             actor: "cli:dev".to_owned(),
             at: clock::now()?,
@@ -94,14 +94,14 @@ impl Dev {
                 )
                 .await?;
             let vendor = self.folder.join(VENDOR);
-            desk.import_slot(&zone, &vendor, &act).await?;
-            desk.rollover(&zone, &act).await?;
+            authority.import_slot(&zone, &vendor, &act).await?;
+            authority.rollover(&zone, &act).await?;
         }
         if !files::exists(&self.folder.join(TOKEN)) {
             let operator = self.new_operator()?;
             store.put_operator(&operator, &act).await?;
         }
-        let filled = self.new_device(&desk, &act).await;
+        let filled = self.new_device(&authority, &act).await;
         store.close().await;
         filled
     }
@@ -124,12 +124,15 @@ impl Dev {
     }
 
     /// The next device, with a code: each start shows how one enrols.
-    async fn new_device(&self, desk: &Desk, act: &Act) -> Result<Welcome, Error> {
+    async fn new_device(&self, authority: &Authority, act: &Act) -> Result<Welcome, Error> {
         let page = Page {
             after: None,
             limit: Page::MAX,
         };
-        let listed = desk.store().list_devices(&Filter::default(), &page).await?;
+        let listed = authority
+            .store()
+            .list_devices(&Filter::default(), &page)
+            .await?;
         let waiting = |device: &&registry::Device| device.state == State::Preregistered;
         let external_id = match listed.devices.iter().find(waiting) {
             Some(device) => device.external_id.to_string(),
@@ -140,13 +143,13 @@ impl Dev {
             code: true,
             ..NewDevice::default()
         };
-        let mut added = desk.add_devices(&[&new], act).await?;
+        let mut added = authority.add_devices(&[&new], act).await?;
         // One was given, so one comes back.
         let mut added = added.pop().ok_or(Refusal::WhichZone)??;
         if added.code.is_none() {
             // The one of the last start cannot be shown again.
             let device = added.id.parse().map_err(store::Error::from)?;
-            added.code = Some(desk.new_code(device, act).await?);
+            added.code = Some(authority.new_code(device, act).await?);
         }
         Ok(Welcome::new(&self.folder, added))
     }

@@ -7,8 +7,8 @@ use pki_types::CertificateDer;
 use ring::rand::{SystemRandom, generate};
 use zeroize::Zeroizing;
 
-use crate::error::Error;
-use crate::{files, pem};
+use dc_pki::Error;
+use dc_pki::{files, pem};
 
 /// A bearer token: 256 random bits behind `dcs_`, by which scanners find one that got loose.
 ///

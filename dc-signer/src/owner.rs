@@ -54,7 +54,7 @@ impl Account {
             Ok(found) => Ok(Some(Self::of(found.uid(), found.gid()))),
             Err(error) => match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
-                _ => Err(crate::files::read_failed(path, error)),
+                _ => Err(dc_pki::files::read_failed(path, error).into()),
             },
         }
     }
@@ -243,7 +243,7 @@ impl Acting {
 
 fn owner_above(path: &Path) -> Result<Account, Error> {
     let path =
-        std::path::absolute(path).map_err(|source| crate::files::read_failed(path, source))?;
+        std::path::absolute(path).map_err(|source| dc_pki::files::read_failed(path, source))?;
     for above in path.ancestors() {
         if let Some(owner) = Account::owning(above)? {
             return Ok(owner);
@@ -255,7 +255,7 @@ fn owner_above(path: &Path) -> Result<Account, Error> {
 /// What looks like root's own folder must not be one that somebody else's link leads to.
 fn no_strangers_links(folder: &Path) -> Result<(), Error> {
     let absolute = std::path::absolute(folder);
-    let absolute = absolute.map_err(|source| crate::files::read_failed(folder, source))?;
+    let absolute = absolute.map_err(|source| dc_pki::files::read_failed(folder, source))?;
     let mut so_far = PathBuf::new();
     for part in absolute.components() {
         so_far.push(part);

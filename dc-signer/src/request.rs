@@ -13,12 +13,12 @@ use rustls::crypto::ring::sign::any_supported_type;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroizing;
 
-use crate::delegation::KEY;
 use crate::error::Error;
-use crate::files::{self, Access, NewFile};
-use crate::names::Zone;
-use crate::vendor::delegation_usage;
-use crate::{keys, pem};
+use dc_pki::delegation::KEY;
+use dc_pki::files::{self, Access, NewFile};
+use dc_pki::names::Zone;
+use dc_pki::test_ca::delegation_usage;
+use dc_pki::{keys, pem};
 
 /// A type of key that can be made here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,7 +72,7 @@ fn with_new_key(folder: &Path, zone: &Zone, kind: NewKey) -> Result<Written, Err
     let path = folder.join(KEY);
     // Before any work; the key's file is created such that it cannot overwrite one either.
     if files::exists(&path) {
-        return Err(Error::Exists { path });
+        return Err(dc_pki::Error::Exists { path }.into());
     }
     let key = KeyPair::generate_for(kind.algorithm()).map(Zeroizing::new);
     let key = key.map_err(not_made)?;
@@ -174,7 +174,7 @@ impl ExistingKey {
     fn read(path: &Path) -> Result<Self, Error> {
         let file = files::read(path)?;
         let key = pem::private_key(path, &file)?;
-        Self::from_der(&key).ok_or_else(|| keys::unsupported(path, &key))
+        Self::from_der(&key).ok_or_else(|| keys::unsupported(path, &key).into())
     }
 
     fn from_der(key: &PrivateKeyDer<'_>) -> Option<Self> {
@@ -238,7 +238,8 @@ pub(crate) const REQUEST: &str = "request.csr";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DeviceKey, describe};
+    use crate::describe;
+    use dc_pki::DeviceKey;
 
     fn read(path: &Path) -> describe::Request {
         let algorithms = rustls::crypto::ring::default_provider()
@@ -269,7 +270,7 @@ mod tests {
             assert_eq!(extensions.key_usage, ["digitalSignature"]);
             assert_eq!(
                 extensions.delegation_usage,
-                describe::DelegationUsage::Present
+                dc_pki::extensions::DelegationUsage::Present
             );
             let key = keys::PemKey::read(&written.key).unwrap();
             assert_eq!(key.spki(), request.spki);
@@ -295,7 +296,10 @@ mod tests {
         let first = write(folder.path(), &zone, new).unwrap();
         let key = files::read(&first.key).unwrap();
         let error = write(folder.path(), &zone, new).unwrap_err();
-        assert!(matches!(error, Error::Exists { .. }), "{error}");
+        assert!(
+            matches!(error, Error::Pki(dc_pki::Error::Exists { .. })),
+            "{error}"
+        );
         assert_eq!(files::read(&first.key).unwrap(), key);
         let again = write(folder.path(), &zone, KeySource::File(&first.key)).unwrap();
         assert_eq!(again, first);

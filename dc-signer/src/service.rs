@@ -15,14 +15,14 @@ use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
 
 use crate::api::{self, App};
-use crate::clock;
+use crate::authority::{Authority, Missing};
 use crate::config::{Config, Retention};
-use crate::desk::{Desk, Missing};
 use crate::error::Error;
 use crate::listener::{Identity, Listener, Settings, Validity, tls_config};
 use crate::store::{InUse, Store};
 use crate::telemetry::{LogControl, Metrics};
 use crate::web::{self, Web};
+use dc_pki::clock;
 use housekeeping::Housekeeping;
 use measured::Measured;
 
@@ -33,7 +33,7 @@ pub use lifecycle::{Signals, serve, start};
 pub struct Service {
     config: Config,
     store: Arc<dyn Store>,
-    desk: Arc<Desk>,
+    authority: Arc<Authority>,
     app: Arc<App>,
     web: Arc<Web>,
     listener: Listener,
@@ -55,12 +55,12 @@ impl Service {
         let (settings, validity) = settings(&config, &provider)?;
         let (store, in_use) = waiting::open(&config).await?;
         let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone()));
-        let desk = Arc::new(Desk::open(&config, store.clone()).await?);
+        let authority = Arc::new(Authority::open(&config, store.clone()).await?);
         let signed = metrics.clone();
-        desk.time_signatures(move |took| signed.signed(took));
-        desk.leave_alone();
-        begin(&desk).await?;
-        let app = App::new(&config, desk.clone(), metrics.clone());
+        authority.time_signatures(move |took| signed.signed(took));
+        authority.leave_alone();
+        begin(&authority).await?;
+        let app = App::new(&config, authority.clone(), metrics.clone());
         app.serves_with(validity);
         let gate = app.clone();
         let gate = Box::new(move |operator: &str| gate.operator_may_come(operator));
@@ -72,7 +72,7 @@ impl Service {
             retention: Arc::new(ArcSwap::from_pointee(config.retention)),
             config,
             store,
-            desk,
+            authority,
             app,
             web,
             listener,
@@ -93,7 +93,7 @@ impl Service {
     ///
     /// Fails with [`Error::ClockBefore1970`].
     pub fn trust_clock(&self) -> Result<(), Error> {
-        self.desk.accept_clock(clock::now()?);
+        self.authority.accept_clock(clock::now()?);
         Ok(())
     }
 
@@ -104,7 +104,7 @@ impl Service {
         Reloader {
             started: self.config.clone(),
             retention: self.retention.clone(),
-            desk: self.desk.clone(),
+            authority: self.authority.clone(),
             app: self.app.clone(),
             settings: self.settings.clone(),
             provider: self.provider.clone(),
@@ -117,7 +117,7 @@ impl Service {
         let Self {
             retention,
             store,
-            desk,
+            authority,
             app,
             web,
             listener,
@@ -128,7 +128,7 @@ impl Service {
         let housekeeping = Housekeeping {
             store: store.clone(),
             app: app.clone(),
-            desk: desk.clone(),
+            authority: authority.clone(),
             metrics,
             retention,
         };
@@ -142,7 +142,7 @@ impl Service {
         let router = api::router(app, web::router(web), web::stray);
         listener.serve(router, stop).await;
         housekeeping.abort();
-        leave(&desk).await;
+        leave(&authority).await;
         store.close().await;
         drop(in_use);
     }
@@ -153,7 +153,7 @@ impl Service {
 pub struct Reloader {
     started: Config,
     retention: Arc<ArcSwap<Retention>>,
-    desk: Arc<Desk>,
+    authority: Arc<Authority>,
     app: Arc<App>,
     settings: Arc<ArcSwap<Settings>>,
     provider: Arc<CryptoProvider>,
@@ -164,7 +164,7 @@ impl Reloader {
     /// The keys that could not be read.
     #[must_use]
     pub fn missing(&self) -> Vec<Missing> {
-        self.desk.missing()
+        self.authority.missing()
     }
 
     /// Reads the file again: all of it counts from now on, or nothing.
@@ -173,7 +173,7 @@ impl Reloader {
     pub async fn reload(&self, path: &Path) -> Result<(), Error> {
         let config = Config::load(path)?;
         let (settings, validity) = settings(&config, &self.provider)?;
-        self.desk.reload(&config).await?;
+        self.authority.reload(&config).await?;
         if let Some(log) = &self.log {
             log.set(&config.log.filter)?;
         }
@@ -183,7 +183,7 @@ impl Reloader {
         self.retention.store(config.retention.into());
         self.app.reload(&config);
         self.app.serves_with(validity);
-        warn_of_missing(&self.desk);
+        warn_of_missing(&self.authority);
         self.app.judge().await;
         self.settings.store(settings.into());
         Ok(())
@@ -191,13 +191,13 @@ impl Reloader {
 }
 
 /// Moves on what is due, and says what can be issued.
-async fn begin(desk: &Desk) -> Result<(), Error> {
+async fn begin(authority: &Authority) -> Result<(), Error> {
     let now = clock::now()?;
-    if let Err(error) = desk.keep_zones(now).await {
+    if let Err(error) = authority.keep_zones(now).await {
         tracing::warn!(%error, "the zones cannot be looked after");
     }
-    warn_of_missing(desk);
-    let judgement = desk.judge(now).await?;
+    warn_of_missing(authority);
+    let judgement = authority.judge(now).await?;
     for fault in judgement.faults() {
         tracing::warn!("nothing is issued: {fault}");
     }
@@ -205,24 +205,24 @@ async fn begin(desk: &Desk) -> Result<(), Error> {
         tracing::warn!("{ending}");
     }
     tracing::info!(
-        delegations = desk.tested(),
+        delegations = authority.tested(),
         "a credential of each was signed and verified"
     );
     Ok(())
 }
 
 /// Reading everything again is no success for a key that cannot be read.
-fn warn_of_missing(desk: &Desk) {
-    for missing in desk.missing() {
+fn warn_of_missing(authority: &Authority) {
+    for missing in authority.missing() {
         tracing::warn!("{missing}");
     }
 }
 
 /// Says to the other signers that nobody needs to wait for this one; a database that does not answer keeps nobody from
 /// stopping.
-async fn leave(desk: &Desk) {
+async fn leave(authority: &Authority) {
     let Ok(now) = clock::now() else { return };
-    match tokio::time::timeout(MOMENT, desk.leave(now)).await {
+    match tokio::time::timeout(MOMENT, authority.leave(now)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             tracing::warn!(%error, "the other signers are not told that this one stops");

@@ -10,10 +10,7 @@ const START: &str = "Command::new(\"";
 
 #[test]
 fn every_program_that_a_test_starts_is_installed_by_the_set_up() {
-    let known: BTreeSet<&str> = dc_apparatus::programs()
-        .chain(ALWAYS)
-        .chain(["cc"])
-        .collect();
+    let known: BTreeSet<&str> = apparatus::programs().chain(ALWAYS).chain(["cc"]).collect();
     let mut unknown = Vec::new();
     let mut count = 0;
     for file in files() {
@@ -44,6 +41,6 @@ fn what_is_left_out_is_noted_rather_than_printed() {
         .collect();
     assert!(
         silent.is_empty(),
-        "to call dc_apparatus::left_out: {silent:#?}"
+        "to call apparatus::left_out: {silent:#?}"
     );
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
-use dc_apparatus::{Part, have};
+use apparatus::{Part, have};
 
 use crate::{lab::Lab, vendor::Vendor};
 
@@ -47,7 +47,7 @@ pub(crate) fn profile() -> PathBuf {
 
 /// Cargo's target directory.
 pub(crate) fn target() -> PathBuf {
-    dc_apparatus::target()
+    apparatus::target()
 }
 
 /// This folder of the source tree, with the peers' programs.

@@ -14,11 +14,11 @@ use subtle::ConstantTimeEq;
 use super::App;
 use super::limits::Counted;
 use super::problem::Refused;
-use crate::clock;
 use crate::listener::{ClientCertificate, Origin, Peer};
-use crate::protocol::Kind;
 use crate::registry::{Access, Operator, Role, Sha256};
 use crate::telemetry::Shed;
+use dc_pki::clock;
+use dc_protocol::Kind;
 
 /// The holder of a client certificate's key; which device that is, if any, is not known yet.
 #[derive(Debug)]
@@ -143,7 +143,7 @@ impl FromRequestParts<Arc<App>> for Admin {
 
 async fn operator(parts: &Parts, app: &App, needed: Role) -> Result<Operator, Refused> {
     let given = given(parts)?.ok_or_else(who_are_you)?;
-    let found = app.desk.store().find_operator(&given).await?;
+    let found = app.authority.store().find_operator(&given).await?;
     let operator = found
         .filter(|operator| !operator.disabled && same(&operator.access, &given))
         .ok_or_else(who_are_you)?;

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Refused;
 use crate::listener::TooSlow;
-use crate::protocol::Kind;
+use dc_protocol::Kind;
 
 /// A JSON body of at most [`MAX_BODY`] bytes.
 #[derive(Debug)]
@@ -173,7 +173,8 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{EnrollRequest, NewDevice};
+    use crate::authority::json::NewDevice;
+    use dc_protocol::EnrollRequest;
 
     fn said<T: DeserializeOwned + std::fmt::Debug>(json: &str) -> String {
         parse::<T>(json.as_bytes())

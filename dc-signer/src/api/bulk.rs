@@ -19,7 +19,7 @@ use super::access::{Manager, Viewer};
 use super::body::{MAX_BODY, Params, broken_off, failed, media_type, parse, too_large, too_slow};
 use super::devices::Which;
 use super::problem::Refused;
-use crate::protocol::{AddLine, AddedDevice, Device, NDJSON, NewDevice, Problem, RefusedLine};
+use crate::authority::json::{AddLine, AddedDevice, Device, NDJSON, NewDevice, RefusedLine};
 use crate::registry::ExternalId;
 use crate::store::{Act, Filter, Page};
 
@@ -37,7 +37,7 @@ type Outcome = Result<AddedDevice, (usize, Refused)>;
     request_body(content = String, content_type = "application/x-ndjson", description = "One `NewDevice` a line"),
     responses(
         (status = 200, description = "One `AddLine` a line", body = String, content_type = "application/x-ndjson"),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn add(
     State(app): State<Arc<App>>,
@@ -75,7 +75,7 @@ pub(super) async fn add_lines(
         .iter()
         .filter_map(|(_, new)| new.as_ref().ok())
         .collect();
-    let mut added = app.desk.add_devices(&good, act).await?.into_iter();
+    let mut added = app.authority.add_devices(&good, act).await?.into_iter();
     let outcomes = lines.into_iter().map(|(line, new)| {
         new.map_err(|refused| (line, refused)).and_then(|_| {
             // One for each good line, in order.
@@ -159,7 +159,7 @@ impl Lines {
 #[utoipa::path(get, path = "/v1/admin/devices/export", tag = "operators", security(("token" = [])), params(Which),
     responses(
         (status = 200, description = "One `Device` a line", body = String, content_type = "application/x-ndjson"),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn export(
     State(app): State<Arc<App>>,
@@ -184,7 +184,7 @@ async fn page(
 ) -> Result<(Bytes, Option<ExternalId>), Refused> {
     let limit = Page::MAX;
     let listed = app
-        .desk
+        .authority
         .store()
         .list_devices(filter, &Page { after, limit })
         .await?;

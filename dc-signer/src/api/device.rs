@@ -1,4 +1,4 @@
-//! What devices ask for. The answer leaves only after the desk has it on record.
+//! What devices ask for. The answer leaves only after the authority has it on record.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,10 +13,10 @@ use super::App;
 use super::access::KeyHolder;
 use super::body::Json;
 use super::problem::Refused;
-use crate::clock;
-use crate::desk::Refusal;
-use crate::protocol::{Credentials, EnrollRequest, Kind, Problem, RenewRequest};
+use crate::authority::Refusal;
 use crate::telemetry::Path;
+use dc_pki::clock;
+use dc_protocol::{EnrollRequest, Kind, RenewRequest};
 
 /// Enrol: get a name and the first credentials.
 ///
@@ -24,10 +24,10 @@ use crate::telemetry::Path;
 /// latter the request has an activation code. The certificate's key renews from then on. A box that replaces another one whose
 /// credentials are valid is refused with `name-held` until they are over; nothing is used up by that.
 #[utoipa::path(post, path = "/v1/enroll", tag = "devices", security(("device" = [])),
-    request_body = EnrollRequest,
+    request_body = ref("#/components/schemas/EnrollRequest"),
     responses(
-        (status = 200, body = Credentials),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = ref("#/components/schemas/Credentials")),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn enroll(
     State(app): State<Arc<App>>,
@@ -37,7 +37,7 @@ pub(super) async fn enroll(
     let now = clock::now()?;
     let began = Instant::now();
     let chain = holder.certificate.chain();
-    let done = app.desk.enrol(&request, chain, now).await;
+    let done = app.authority.enrol(&request, chain, now).await;
     answer(&app, &holder, Path::Enroll, began, now, done)
 }
 
@@ -45,10 +45,10 @@ pub(super) async fn enroll(
 ///
 /// The same request with the same idempotency key gets the same answer for an hour.
 #[utoipa::path(post, path = "/v1/renew", tag = "devices", security(("device" = [])),
-    request_body = RenewRequest,
+    request_body = ref("#/components/schemas/RenewRequest"),
     responses(
-        (status = 200, body = Credentials),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = ref("#/components/schemas/Credentials")),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn renew(
     State(app): State<Arc<App>>,
@@ -57,7 +57,7 @@ pub(super) async fn renew(
 ) -> Result<Response, Refused> {
     let now = clock::now()?;
     let began = Instant::now();
-    let done = app.desk.renew(&request, holder.key(), now).await;
+    let done = app.authority.renew(&request, holder.key(), now).await;
     answer(&app, &holder, Path::Renew, began, now, done)
 }
 

@@ -11,12 +11,12 @@ use super::App;
 use super::access::{Manager, Viewer};
 use super::body::{Json, OptionalJson, Params};
 use super::problem::Refused;
-use crate::protocol::{
-    AddedDevice, Code, Device, DeviceHistory, DevicePage, Kind, NewDevice, Problem, Replace,
-    Replaced,
+use crate::authority::json::{
+    AddedDevice, Code, Device, DeviceHistory, DevicePage, NewDevice, Replace, Replaced,
 };
 use crate::registry::{Change, DeviceId};
 use crate::store::{Filter, Find, Page};
+use dc_protocol::Kind;
 
 /// Which devices.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -98,7 +98,7 @@ impl Wanted {
 #[utoipa::path(get, path = "/v1/admin/devices", tag = "operators", security(("token" = [])), params(Wanted),
     responses(
         (status = 200, body = DevicePage),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -106,7 +106,7 @@ pub(super) async fn list(
     Params(wanted): Params<Wanted>,
 ) -> Result<Answer<DevicePage>, Refused> {
     let (filter, page) = (wanted.filter()?, wanted.page()?);
-    let listed = app.desk.store().list_devices(&filter, &page).await?;
+    let listed = app.authority.store().list_devices(&filter, &page).await?;
     Ok(Answer(DevicePage::from(&listed)))
 }
 
@@ -115,7 +115,7 @@ pub(super) async fn list(
     responses(
         (status = 200, description = "It was known already", body = AddedDevice),
         (status = 201, description = "It is known now", body = AddedDevice),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn add(
     State(app): State<Arc<App>>,
@@ -137,7 +137,7 @@ pub(super) async fn add(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = Device),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn show(
     State(app): State<Arc<App>>,
@@ -145,7 +145,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Answer<Device>, Refused> {
     let find = Find::Id(id.parse::<DeviceId>()?);
-    let found = app.desk.store().find_device(&find).await?;
+    let found = app.authority.store().find_device(&find).await?;
     let device = found.ok_or(crate::registry::Error::UnknownDevice)?;
     Ok(Answer(Device::from(&device)))
 }
@@ -155,7 +155,7 @@ pub(super) async fn show(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = DeviceHistory),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn history(
     State(app): State<Arc<App>>,
@@ -164,7 +164,7 @@ pub(super) async fn history(
 ) -> Result<Answer<DeviceHistory>, Refused> {
     let Answer(device) = show(State(app.clone()), viewer, Path(id)).await?;
     let id = device.id.parse()?;
-    let history = app.desk.store().history(id, HISTORY).await?;
+    let history = app.authority.store().history(id, HISTORY).await?;
     Ok(Answer(DeviceHistory::from(&history)))
 }
 
@@ -173,7 +173,7 @@ pub(super) async fn history(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = Device),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn suspend(
     State(app): State<Arc<App>>,
@@ -188,7 +188,7 @@ pub(super) async fn suspend(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = Device),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn resume(
     State(app): State<Arc<App>>,
@@ -203,7 +203,7 @@ pub(super) async fn resume(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = Device),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn retire(
     State(app): State<Arc<App>>,
@@ -218,7 +218,7 @@ pub(super) async fn retire(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = Device),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn clear_clone(
     State(app): State<Arc<App>>,
@@ -235,7 +235,7 @@ async fn change(
     change: Change,
 ) -> Result<Answer<Device>, Refused> {
     let act = super::act(manager.actor())?;
-    let store = app.desk.store();
+    let store = app.authority.store();
     let device = store.change_device(id.parse()?, &change, &act).await?;
     Ok(Answer(Device::from(&device)))
 }
@@ -248,7 +248,7 @@ async fn change(
     params(("id" = String, Path, description = "The device's id")), request_body = Option<Replace>,
     responses(
         (status = 200, body = Replaced),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn replace(
     State(app): State<Arc<App>>,
@@ -257,7 +257,9 @@ pub(super) async fn replace(
     OptionalJson(how): OptionalJson<Replace>,
 ) -> Result<Answer<Replaced>, Refused> {
     let act = super::act(manager.actor())?;
-    Ok(Answer(app.desk.replace(id.parse()?, &how, &act).await?))
+    Ok(Answer(
+        app.authority.replace(id.parse()?, &how, &act).await?,
+    ))
 }
 
 /// Make an activation code for a device that has not enrolled; one made before stops being good.
@@ -265,7 +267,7 @@ pub(super) async fn replace(
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = Code),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn code(
     State(app): State<Arc<App>>,
@@ -273,7 +275,7 @@ pub(super) async fn code(
     Path(id): Path<String>,
 ) -> Result<Answer<Code>, Refused> {
     let act = super::act(manager.actor())?;
-    Ok(Answer(app.desk.new_code(id.parse()?, &act).await?))
+    Ok(Answer(app.authority.new_code(id.parse()?, &act).await?))
 }
 
 /// The most entries of each kind in a history.

@@ -15,15 +15,15 @@ use utoipa::ToSchema;
 use super::App;
 use super::access::Viewer;
 use super::problem::Refused;
-use crate::clock;
+use crate::authority::Judgement;
 use crate::config::MetricsAccess;
-use crate::desk::Judgement;
-use crate::error::Error;
+
 use crate::listener::Validity;
-use crate::protocol::Kind;
 use crate::store;
 use crate::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
 use crate::warning::Warning;
+use dc_pki::clock;
+use dc_protocol::Kind;
 
 /// Whether the service can work: only its own faults count, never how much there is to do, because a
 /// load balancer that takes a busy service away makes the others busier.
@@ -182,13 +182,13 @@ impl App {
         let own = self.readiness.fault();
         let mut found: Vec<_> = own.into_iter().collect();
         let Ok(now) = clock::now() else {
-            found.push((Kind::ClockWrong, Error::ClockBefore1970.to_string()));
+            found.push((Kind::ClockWrong, dc_pki::Error::ClockBefore1970.to_string()));
             return found;
         };
         // A database that does not work is not asked which zones there are.
         let judged = match found.is_empty() {
-            true => self.desk.judge(now).await,
-            false => Ok(self.desk.judge_seen(now)),
+            true => self.authority.judge(now).await,
+            false => Ok(self.authority.judge_seen(now)),
         };
         match judged {
             Ok(judgement) => {
@@ -247,7 +247,7 @@ impl App {
             true => 0,
             false => ROOM,
         };
-        let pinged = self.desk.store().ping(room).await;
+        let pinged = self.authority.store().ping(room).await;
         let works = pinged.is_ok();
         // Neither a disk nor a server is to blame for it, and it says what to do.
         let older = |error: &store::Error| matches!(error, store::Error::OlderThanSeen { .. });
@@ -279,7 +279,7 @@ pub(super) async fn alive() -> Json<Status> {
 /// Whether the service can issue in all its zones; 503 says why not, and only for its own faults, never for load.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
     (status = 200, body = Status),
-    (status = "default", description = "A problem", body = crate::protocol::Problem, content_type = "application/problem+json"),
+    (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
 ))]
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Status>, Refused> {
     if app.readiness.should_ask() {
@@ -294,7 +294,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Status>, R
 /// The metrics, as OpenMetrics text.
 #[utoipa::path(get, path = "/metrics", tag = "health", security((), ("token" = [])), responses(
     (status = 200, body = String, content_type = "application/openmetrics-text"),
-    (status = "default", description = "A problem", body = crate::protocol::Problem, content_type = "application/problem+json"),
+    (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
 ))]
 pub(super) async fn metrics(
     State(app): State<Arc<App>>,

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::buckets::{Buckets, Passing, Quota};
 use super::problem::Refused;
 use crate::config::Limits;
-use crate::protocol::Kind;
 use crate::registry::Sha256;
+use dc_protocol::Kind;
 
 /// The buckets. Devices that are known here have theirs apart from those of keys that anybody can invent.
 #[derive(Debug)]

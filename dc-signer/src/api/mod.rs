@@ -1,4 +1,4 @@
-//! The HTTP API: parse, ask, answer. What is decided is decided behind it, in the desk and the store.
+//! The HTTP API: parse, ask, answer. What is decided is decided behind it, in the authority and the store.
 
 mod access;
 mod body;
@@ -31,13 +31,14 @@ use pki_types::UnixTime;
 pub use health::Readiness;
 pub use openapi::openapi_json;
 
-use crate::clock;
+use crate::authority::Authority;
+use crate::authority::json::MAX_TIME;
 use crate::config::{Config, MetricsAccess};
-use crate::desk::Desk;
 use crate::listener::Validity;
-use crate::protocol::{Kind, MAX_TIME};
 use crate::store::{self, Act};
 use crate::telemetry::{Metrics, Shed};
+use dc_pki::clock;
+use dc_protocol::Kind;
 use limits::RateLimits;
 use problem::Refused;
 use refused::RefusedCounts;
@@ -45,7 +46,7 @@ use refused::RefusedCounts;
 /// What the handlers share.
 #[derive(Debug)]
 pub struct App {
-    desk: Arc<Desk>,
+    authority: Arc<Authority>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
     /// When the certificate that the service shows can be used.
@@ -74,16 +75,16 @@ impl From<&Config> for Settings {
 }
 
 impl App {
-    /// Answers with the help of a desk; not ready until `readiness` says so.
+    /// Answers with the help of an authority; not ready until `readiness` says so.
     #[must_use]
-    pub fn new(config: &Config, desk: Arc<Desk>, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(config: &Config, authority: Arc<Authority>, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             readiness: Readiness::new(),
             certificate: ArcSwapOption::empty(),
             refused: RefusedCounts::default(),
             limits: ArcSwap::from_pointee(RateLimits::new(&config.limits)),
             settings: ArcSwap::from_pointee(config.into()),
-            desk,
+            authority,
             metrics,
         })
     }
@@ -119,7 +120,7 @@ impl App {
         if refused.is_empty() {
             return Ok(());
         }
-        let stored = self.desk.store().count_refused(&refused, now).await;
+        let stored = self.authority.store().count_refused(&refused, now).await;
         stored.inspect_err(|_| {
             for (reason, count) in refused {
                 self.refused.add_many(reason, count);
@@ -142,8 +143,8 @@ pub type Stray = fn(&Request) -> Option<Response>;
 /// All routes, and pages for people beside them.
 pub fn router(app: Arc<App>, pages: Router<Arc<App>>, stray: Stray) -> Router {
     Router::new()
-        .route(crate::protocol::ENROLL, post(device::enroll))
-        .route(crate::protocol::RENEW, post(device::renew))
+        .route(dc_protocol::ENROLL, post(device::enroll))
+        .route(dc_protocol::RENEW, post(device::renew))
         .route("/v1/renewal-info/{zone}", get(public::renewal_info))
         .route("/v1/withdrawn/{zone}", get(public::withdrawn))
         .route("/v1/admin/devices", get(devices::list).post(devices::add))

@@ -14,8 +14,8 @@ use tracing::{Instrument, field};
 use super::App;
 use super::cut_off::Unanswered;
 use super::problem::{Answered, Refused};
-use crate::protocol::Kind;
 use crate::telemetry::RequestId;
+use dc_protocol::Kind;
 
 /// Answers a request within its time, and says in answer, log and metrics how.
 pub(super) async fn observe(

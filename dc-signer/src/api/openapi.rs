@@ -1,5 +1,6 @@
 //! The API's description, made from the handlers and checked in as `openapi.json`.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use axum::body::Bytes;
@@ -7,11 +8,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Object, Required, Type};
+use utoipa::openapi::{Object, RefOr, Required, Schema, Type};
 use utoipa::{Modify, OpenApi};
 
 use super::{bulk, device, devices, health, public, zones};
-use crate::protocol::{AddLine, NewDevice};
+use crate::authority::json::{AddLine, NewDevice};
+use dc_protocol::{ENROLL, RENEW};
 
 #[derive(Debug, OpenApi)]
 #[openapi(
@@ -29,11 +31,34 @@ use crate::protocol::{AddLine, NewDevice};
         health::alive, health::ready, health::metrics, document,
     ),
     components(schemas(AddLine, NewDevice)),
-    modifiers(&Security),
+    modifiers(&Devices, &Security),
 )]
 struct Document;
 
-/// How callers show who they are.
+/// Adds the schemas of what devices exchange with the signer. Their types are built into devices and know nothing of OpenAPI, so
+/// these are kept by hand.
+struct Devices;
+
+impl Modify for Devices {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let schemas: BTreeMap<String, RefOr<Schema>> =
+            serde_json::from_str(DEVICES).expect("a test reads the same file");
+        components.schemas.extend(schemas);
+        // A reference does not say, as a type does, that there must be a body.
+        for path in [ENROLL, RENEW] {
+            let path = document.paths.paths.get_mut(path);
+            let post = path.and_then(|path| path.post.as_mut());
+            if let Some(RefOr::T(body)) = post.and_then(|post| post.request_body.as_mut()) {
+                body.required = Some(Required::True);
+            }
+        }
+    }
+}
+
+const DEVICES: &str = include_str!("openapi/devices.json");
+
+/// The ways in which callers authenticate themselves.
 struct Security;
 
 impl Modify for Security {
@@ -115,14 +140,132 @@ pub(super) async fn document() -> Response {
 
 #[cfg(test)]
 mod tests {
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+    use serde_json::{Map, Value, json};
+
     use super::*;
+    use dc_protocol::{
+        Credential, Credentials, EnrollRequest, Kind, Problem, RenewRequest, RenewalInfo,
+    };
+
+    /// Checks that a schema has the properties that serde writes when every field is there, with their types, and requires those
+    /// without which serde reads nothing.
+    fn assert_described<T: Serialize + DeserializeOwned>(name: &str, full: &T) {
+        let schemas: Value = serde_json::from_str(DEVICES).unwrap();
+        let schema = &schemas[name];
+        let Value::Object(full) = serde_json::to_value(full).unwrap() else {
+            panic!("{name} is an object");
+        };
+        let properties = schema["properties"].as_object().unwrap();
+        assert_eq!(
+            properties.keys().collect::<Vec<_>>(),
+            full.keys().collect::<Vec<_>>(),
+            "{name}"
+        );
+        let required: Vec<&str> = schema["required"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|field| field.as_str().unwrap())
+            .collect();
+        for (field, value) in &full {
+            let property = &properties[field];
+            assert!(fits(property, value), "{name}.{field}: {property}");
+            let mut without = full.clone();
+            without.remove(field);
+            assert_eq!(
+                reads::<T>(without),
+                !required.contains(&field.as_str()),
+                "{name}.{field}"
+            );
+            let mut null = full.clone();
+            null.insert(field.clone(), Value::Null);
+            assert_eq!(
+                reads::<T>(null),
+                fits(property, &Value::Null),
+                "{name}.{field}"
+            );
+        }
+    }
+
+    fn reads<T: DeserializeOwned>(fields: Map<String, Value>) -> bool {
+        serde_json::from_value::<T>(Value::Object(fields)).is_ok()
+    }
+
+    /// Whether a property may have a value of this type.
+    fn fits(property: &Value, value: &Value) -> bool {
+        let kind = match value {
+            Value::Array(_) => "array",
+            Value::Null => "null",
+            Value::Number(_) => "integer",
+            Value::String(_) => "string",
+            Value::Bool(_) | Value::Object(_) => return false,
+        };
+        match &property["type"] {
+            Value::Array(kinds) => kinds.contains(&json!(kind)),
+            one => one == kind,
+        }
+    }
+
+    #[test]
+    fn what_devices_and_the_signer_exchange_is_described_as_serde_reads_and_writes_it() {
+        let text = || "a".to_owned();
+        let credential = Credential {
+            form: text(),
+            pem: text(),
+            sha256: text(),
+        };
+        assert_described("Credential", &credential);
+        let credentials = Credentials {
+            device: text(),
+            name: text(),
+            zone: text(),
+            credentials: vec![credential],
+            chain: text(),
+            issued: 1,
+            expires: 2,
+            renew_from: 3,
+            renew_until: 4,
+        };
+        assert_described("Credentials", &credentials);
+        let enrolment = EnrollRequest {
+            csr: text(),
+            code: Some(text()),
+            previous_sha256: Some(text()),
+        };
+        assert_described("EnrollRequest", &enrolment);
+        let renewal = RenewRequest {
+            csr: text(),
+            previous_sha256: Some(text()),
+            idempotency_key: text(),
+            next_enrolment_csr: Some(text()),
+        };
+        assert_described("RenewRequest", &renewal);
+        let info = RenewalInfo {
+            zone: text(),
+            certificate_sha256: Some(text()),
+            renew_issued_before: 1,
+            spread: 2,
+            poll_after: 3,
+        };
+        assert_described("RenewalInfo", &info);
+        let problem = Problem {
+            available_from: Some(1),
+            request_id: Some(text()),
+            ..Problem::new(Kind::NameHeld, "wait")
+        };
+        assert_described("Problem", &problem);
+        let schemas: BTreeMap<String, RefOr<Schema>> = serde_json::from_str(DEVICES).unwrap();
+        assert_eq!(schemas.len(), 6);
+    }
 
     /// `.route("/path", get(…).post(…))` in the router, as `GET /path`.
     fn routes() -> Vec<String> {
         let source = include_str!("mod.rs");
         let constants = [
-            ("crate::protocol::ENROLL", crate::protocol::ENROLL),
-            ("crate::protocol::RENEW", crate::protocol::RENEW),
+            ("dc_protocol::ENROLL", dc_protocol::ENROLL),
+            ("dc_protocol::RENEW", dc_protocol::RENEW),
             ("BULK", super::super::BULK),
             ("EXPORT", super::super::EXPORT),
         ];

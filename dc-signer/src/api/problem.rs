@@ -5,7 +5,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::protocol::{Kind, PROBLEM_JSON, Problem};
+use dc_protocol::{Kind, PROBLEM_JSON, Problem};
 
 /// A problem that is to be answered, and after how many seconds to come again.
 #[derive(Clone, Debug)]

@@ -10,23 +10,23 @@ use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::problem::Refused;
-use crate::clock;
-use crate::desk::SignedList;
-use crate::protocol::{Problem, RenewalInfo};
+use crate::authority::SignedList;
+use dc_pki::clock;
+use dc_protocol::RenewalInfo;
 
 /// Whether a zone's devices should renew before their time.
 #[utoipa::path(get, path = "/v1/renewal-info/{zone}", tag = "public", security(()),
     params(("zone" = String, Path, description = "The zone")),
     responses(
-        (status = 200, body = RenewalInfo),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = 200, body = ref("#/components/schemas/RenewalInfo")),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn renewal_info(
     State(app): State<Arc<App>>,
     Path(zone): Path<String>,
 ) -> Result<Response, Refused> {
     let zone = super::zones::parse(&zone)?;
-    let info: RenewalInfo = app.desk.renewal_info(&zone).await?;
+    let info: RenewalInfo = app.authority.renewal_info(&zone).await?;
     Ok(([(CACHE_CONTROL, CACHED)], Answer(info)).into_response())
 }
 
@@ -35,14 +35,14 @@ pub(super) async fn renewal_info(
     params(("zone" = String, Path, description = "The zone")),
     responses(
         (status = 200, body = SignedList),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn withdrawn(
     State(app): State<Arc<App>>,
     Path(zone): Path<String>,
 ) -> Result<Response, Refused> {
     let zone = super::zones::parse(&zone)?;
-    let list = app.desk.withdrawn(&zone, clock::now()?).await?;
+    let list = app.authority.withdrawn(&zone, clock::now()?).await?;
     let headers = [(CACHE_CONTROL, CACHED), (CONTENT_TYPE, "application/json")];
     // Shared by all answers, however many wait for somebody to read them.
     Ok((headers, Bytes::from_owner(list)).into_response())

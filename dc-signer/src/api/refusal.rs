@@ -1,11 +1,11 @@
-//! What the desk and the store refuse, as problems.
+//! What the authority and the store refuse, as problems.
 
 use super::problem::Refused;
-use crate::desk::Refusal;
-use crate::policy::Denied;
-use crate::protocol::Kind;
+use crate::authority::Refusal;
+use crate::authority::policy::Denied;
 use crate::registry;
 use crate::store;
+use dc_protocol::Kind;
 
 impl From<store::Error> for Refused {
     fn from(error: store::Error) -> Self {
@@ -60,6 +60,12 @@ impl From<registry::Error> for Refused {
             _ => Kind::BadRequest,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+impl From<dc_pki::Error> for Refused {
+    fn from(error: dc_pki::Error) -> Self {
+        bug(&error)
     }
 }
 

@@ -11,22 +11,23 @@ use super::App;
 use super::access::{Admin, Viewer};
 use super::body::Json;
 use super::problem::Refused;
-use crate::names;
-use crate::protocol::{Kind, NewZone, Problem, PullRenewals, Zone, ZoneForms};
+use crate::authority::json::{NewZone, PullRenewals, Zone, ZoneForms};
 use crate::registry::Forms;
 use crate::store;
+use dc_pki::names;
+use dc_protocol::Kind;
 
 /// List the zones with their delegation certificates.
 #[utoipa::path(get, path = "/v1/admin/zones", tag = "operators", security(("token" = [])),
     responses(
         (status = 200, body = [Zone]),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     _viewer: Viewer,
 ) -> Result<Answer<Vec<Zone>>, Refused> {
-    let zones = app.desk.store().zones().await?;
+    let zones = app.authority.store().zones().await?;
     Ok(Answer(zones.iter().map(Zone::from).collect()))
 }
 
@@ -34,7 +35,7 @@ pub(super) async fn list(
 #[utoipa::path(post, path = "/v1/admin/zones", tag = "operators", security(("token" = [])), request_body = NewZone,
     responses(
         (status = 201, body = Zone),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn add(
     State(app): State<Arc<App>>,
@@ -48,7 +49,7 @@ pub(super) async fn add(
         zone: zone.clone(),
         forms,
     };
-    app.desk.store().add_zone(&new, &act).await?;
+    app.authority.store().add_zone(&new, &act).await?;
     Ok((StatusCode::CREATED, one(&app, &zone).await?))
 }
 
@@ -57,7 +58,7 @@ pub(super) async fn add(
     params(("zone" = String, Path, description = "The zone")), request_body = ZoneForms,
     responses(
         (status = 200, body = Zone),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn forms(
     State(app): State<Arc<App>>,
@@ -68,7 +69,7 @@ pub(super) async fn forms(
     let zone = parse(&zone)?;
     let act = super::act(admin.actor())?;
     let forms: Forms = wanted.forms.parse()?;
-    app.desk.store().set_forms(&zone, forms, &act).await?;
+    app.authority.store().set_forms(&zone, forms, &act).await?;
     one(&app, &zone).await
 }
 
@@ -77,7 +78,7 @@ pub(super) async fn forms(
     params(("zone" = String, Path, description = "The zone")),
     responses(
         (status = 200, body = Zone),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn rollover(
     State(app): State<Arc<App>>,
@@ -86,7 +87,7 @@ pub(super) async fn rollover(
 ) -> Result<Answer<Zone>, Refused> {
     let zone = parse(&zone)?;
     let act = super::act(admin.actor())?;
-    let managed = app.desk.rollover(&zone, &act).await?;
+    let managed = app.authority.rollover(&zone, &act).await?;
     Ok(Answer(Zone::from(&managed)))
 }
 
@@ -95,7 +96,7 @@ pub(super) async fn rollover(
     params(("zone" = String, Path, description = "The zone")), request_body = PullRenewals,
     responses(
         (status = 200, body = Zone),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn pull(
     State(app): State<Arc<App>>,
@@ -106,12 +107,15 @@ pub(super) async fn pull(
     let zone = parse(&zone)?;
     let act = super::act(admin.actor())?;
     let before = wanted.issued_before.map(super::at).transpose()?;
-    app.desk.store().pull_renewals(&zone, before, &act).await?;
+    app.authority
+        .store()
+        .pull_renewals(&zone, before, &act)
+        .await?;
     one(&app, &zone).await
 }
 
 async fn one(app: &App, zone: &names::Zone) -> Result<Answer<Zone>, Refused> {
-    let zones = app.desk.store().zones().await?;
+    let zones = app.authority.store().zones().await?;
     let found = zones.iter().find(|managed| managed.zone == *zone);
     let found = found.ok_or(crate::registry::Error::UnknownZone)?;
     Ok(Answer(Zone::from(found)))

@@ -6,9 +6,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use crate::error::Error;
-use crate::files;
 use crate::owner;
+use dc_pki::Error;
+use dc_pki::files;
 
 /// Makes a folder that is not there yet, and those above it.
 pub(super) fn make_new_folder(path: &Path) -> Result<(), Error> {
@@ -35,17 +35,20 @@ pub(super) enum Side {
 }
 
 impl Side {
-    pub(super) fn act<T>(self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn act<T, E: Into<crate::Error>>(
+        self,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, crate::Error> {
         let _invoker = match self {
             Self::Data => None,
             Self::Outside => Some(owner::as_invoker()?),
         };
-        work()
+        work().map_err(Into::into)
     }
 }
 
 /// Copies a folder with its folders; only its owner can read the copy.
-pub(super) fn copy(from: (Side, &Path), to: (Side, &Path)) -> Result<(), Error> {
+pub(super) fn copy(from: (Side, &Path), to: (Side, &Path)) -> Result<(), crate::Error> {
     to.0.act(|| make_folder(to.1))?;
     for (name, is_folder) in from.0.act(|| list(from.1))? {
         let (source, target) = (from.1.join(&name), to.1.join(&name));
@@ -69,7 +72,7 @@ fn list(folder: &Path) -> Result<Vec<(OsString, bool)>, Error> {
 }
 
 /// The copy of a file, which was not there, is safely on the disk.
-pub(super) fn copy_file(from: (Side, &Path), to: (Side, &Path)) -> Result<(), Error> {
+pub(super) fn copy_file(from: (Side, &Path), to: (Side, &Path)) -> Result<(), crate::Error> {
     let open = || File::open(from.1).map_err(|source| files::read_failed(from.1, source));
     let mut source = from.0.act(open)?;
     to.0.act(|| {

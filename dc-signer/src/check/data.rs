@@ -6,11 +6,13 @@ use std::path::Path;
 use nix::unistd::{AccessFlags, eaccess};
 
 use super::Findings;
+use crate::authority::{Secrets, delegations_folder};
 use crate::config::Config;
-use crate::delegation::KEY;
-use crate::desk::{Secrets, delegations_folder};
+
 use crate::error::Error;
-use crate::{Delegation, files, store};
+use crate::store;
+use dc_pki::delegation::KEY;
+use dc_pki::{Delegation, files};
 
 /// Whether it is no file.
 pub(super) fn is_folder(config: &Config, found: &mut Findings<'_>) {
@@ -36,7 +38,7 @@ pub(super) fn look(config: &Config, found: &mut Findings<'_>) {
     }
     found.keep(&["data"], may_write(data));
     let database = store::check_permissions(&config.database);
-    found.keep(&["data"], database.map_err(Error::from));
+    found.keep(&["data"], database);
     found.keep(&["data"], look_at_secrets(data));
     let delegations = delegations_folder(data);
     let folders = found.keep(&["data"], folders(&delegations));
@@ -48,7 +50,7 @@ pub(super) fn look(config: &Config, found: &mut Findings<'_>) {
 
 fn may_write(folder: &Path) -> Result<(), Error> {
     let all = AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK;
-    eaccess(folder, all).map_err(|error| files::write_failed(folder)(error.into()))
+    eaccess(folder, all).map_err(|error| files::write_failed(folder)(error.into()).into())
 }
 
 fn look_at_secrets(data: &Path) -> Result<(), Error> {
@@ -58,7 +60,7 @@ fn look_at_secrets(data: &Path) -> Result<(), Error> {
     }
 }
 
-fn folders(delegations: &Path) -> Result<Vec<std::ffi::OsString>, Error> {
+fn folders(delegations: &Path) -> Result<Vec<std::ffi::OsString>, dc_pki::Error> {
     if !files::is_there(delegations)? {
         return Ok(Vec::new());
     }
@@ -70,7 +72,7 @@ fn folders(delegations: &Path) -> Result<Vec<std::ffi::OsString>, Error> {
 }
 
 /// The key of a certificate that is over is not there any more.
-fn look_at_key(folder: &Path) -> Result<(), Error> {
+fn look_at_key(folder: &Path) -> Result<(), dc_pki::Error> {
     match files::is_there(&folder.join(KEY))? {
         true => Delegation::load(folder).map(|_| ()),
         false => Ok(()),

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use dc_signer::{Error, backup, clock, database};
+use dc_pki::clock;
+use dc_signer::{Error, backup, database};
 
 use super::place::Place;
 use super::print;

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use dc_pki::clock;
+use dc_signer::Error;
+use dc_signer::authority::Fault;
 use dc_signer::check::{check_with_data, readiness};
 use dc_signer::config::Config;
-use dc_signer::desk::Fault;
 use dc_signer::owner::{self, Account};
-use dc_signer::{Error, clock};
 use rustls::crypto::CryptoProvider;
 
 use super::{print, provider, warn};

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use clap::Subcommand;
+use dc_pki::human::Moment;
 use dc_signer::Error;
-use dc_signer::human::Moment;
-use dc_signer::protocol::Code;
+use dc_signer::authority::json::Code;
 use dc_signer::registry::DeviceId;
 use dc_signer::store;
 use pki_types::UnixTime;
@@ -49,7 +49,7 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         let What::New(new) = self.what;
         let devices = new.which.read()?;
-        new.place.with_desk(async |open| match &devices[..] {
+        new.place.with_authority(async |open| match &devices[..] {
             [device] => new.one(open, device).await,
             devices => new.many(open, devices).await,
         })
@@ -59,7 +59,7 @@ impl Args {
 impl New {
     async fn one(&self, open: &Open, device: &str) -> Result<(), Error> {
         let device = open.device(device).await?;
-        let code = open.desk.new_code(device.id, &act()?).await?;
+        let code = open.authority.new_code(device.id, &act()?).await?;
         match self.json {
             true => print(&json!(code)),
             false => print(&Shown {
@@ -77,7 +77,7 @@ impl New {
             found.extend(rest.keep(device, open.device(device).await)?);
         }
         let ids: Vec<DeviceId> = found.iter().map(|device| device.id).collect();
-        let codes = open.desk.new_codes(&ids, &act()?).await?;
+        let codes = open.authority.new_codes(&ids, &act()?).await?;
         for (device, code) in found.iter().zip(codes) {
             let external_id = device.external_id.as_str();
             let code = code.map_err(|source| store::Error::Refused { source }.into());

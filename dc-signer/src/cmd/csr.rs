@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use dc_core::SignatureScheme;
+use dc_pki::human::scheme_name;
+use dc_pki::names::Zone;
 use dc_signer::Error;
-use dc_signer::human::scheme_name;
-use dc_signer::names::Zone;
 use dc_signer::request::{self, KeySource, NewKey, Written};
 use serde_json::{Value, json};
 

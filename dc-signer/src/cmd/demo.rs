@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use dc_pki::clock;
+use dc_signer::Error;
 use dc_signer::demo::{self, Row};
-use dc_signer::{Error, clock};
 use serde_json::{Value, json};
 
 use super::print;

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use dc_signer::human::Moment;
-use dc_signer::names::Zone;
+use dc_pki::human::Moment;
+use dc_pki::names::Zone;
+use dc_pki::test_ca::{self, CERTIFICATE_LIFETIME, ROOT_LIFETIME, TestRoot};
+use dc_pki::{Delegation, clock};
+use dc_signer::Error;
 #[cfg(feature = "service")]
 use dc_signer::owner::{self, Account};
-use dc_signer::vendor::{self, CERTIFICATE_LIFETIME, ROOT_LIFETIME, TestRoot};
-use dc_signer::{Delegation, Error, clock};
 use pki_types::UnixTime;
 
 use super::print;
@@ -37,7 +38,7 @@ impl Args {
         if Account::me().is_root() {
             owner::work_as_owner(&self.folder)?;
         }
-        let written = vendor::write(&self.folder, &root, &delegation)?;
+        let written = test_ca::write(&self.folder, &root, &delegation)?;
         // What was written is only good if `issue` takes it.
         Delegation::load(&self.folder)?;
         print(&Made {

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use dc_pki::clock;
+use dc_signer::Error;
 use dc_signer::inspect::{Inspected, inspect};
-use dc_signer::{Error, clock};
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 

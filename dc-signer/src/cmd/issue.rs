@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use dc_core::UniqueName;
-use dc_signer::names::{self, Zone};
-use dc_signer::{Delegation, DeviceKey, Error, IdentityFolder, Wanted, Warning, clock, issue};
+use dc_pki::Warning;
+use dc_pki::names::{self, Zone};
+use dc_pki::{Delegation, DeviceKey, IdentityFolder, Wanted, clock, issue};
+use dc_signer::Error;
 use pki_types::SignatureVerificationAlgorithm;
 
 use super::{print, warn};
@@ -124,7 +126,7 @@ impl Args {
         &self,
         delegation: &Delegation,
         folder: &IdentityFolder,
-    ) -> Result<UniqueName<'static>, Error> {
+    ) -> Result<UniqueName<'static>, dc_pki::Error> {
         if let Some(name) = &self.name {
             return names::parse(name);
         }
@@ -133,7 +135,7 @@ impl Args {
             return Ok(name.clone());
         }
         Zone::of(delegation.certificate())
-            .ok_or_else(|| Error::MissingZone {
+            .ok_or_else(|| dc_pki::Error::MissingZone {
                 path: delegation.chain_path().into(),
             })?
             .fresh_name()
@@ -144,7 +146,7 @@ impl Device {
     fn read(
         &self,
         algorithms: &[&'static dyn SignatureVerificationAlgorithm],
-    ) -> Result<DeviceKey, Error> {
+    ) -> Result<DeviceKey, dc_pki::Error> {
         let csr = self
             .csr
             .iter()

@@ -1,23 +1,25 @@
 //! Commands that this build has not: which feature brings them, in place of "unrecognized subcommand".
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// A command, or an option of one, that somebody asked for and that this build has not.
+/// A command that somebody asked for and that this build has not.
 #[derive(Debug)]
-pub(crate) struct LeftOut {
-    wanted: &'static str,
-    feature: &'static str,
+pub(crate) enum LeftOut {
+    /// It needs the feature `service`.
+    Service(&'static str),
+    /// It is the device's, which has a program of its own.
+    Agent,
 }
 
 impl LeftOut {
     /// None if what clap refuses is a mistake in every build.
     pub(crate) fn in_error(error: &clap::Error) -> Option<Self> {
-        Self::among(error, is_built)
+        Self::among(error, cfg!(feature = "service"))
     }
 
-    fn among(error: &clap::Error, is_built: impl Fn(&str) -> bool) -> Option<Self> {
+    fn among(error: &clap::Error, has_service: bool) -> Option<Self> {
         let kind = match error.kind() {
             ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
             ErrorKind::UnknownArgument => ContextKind::InvalidArg,
@@ -26,85 +28,60 @@ impl LeftOut {
         let Some(ContextValue::String(given)) = error.get(kind) else {
             return None;
         };
-        let (feature, wanted) = NEED.iter().find_map(|(feature, _, names)| {
-            let name = names.iter().find(|name| *name == given)?;
-            Some((*feature, *name))
-        })?;
-        (!is_built(feature)).then_some(Self { wanted, feature })
+        if given == AGENT {
+            return Some(Self::Agent);
+        }
+        let wanted = SERVICE.iter().find(|name| *name == given)?;
+        (!has_service).then_some(Self::Service(wanted))
     }
 }
 
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wanted, feature } = self;
-        let example = match *wanted {
-            "serve" | DEV => "serve --dev",
-            command => command,
-        };
-        write!(
-            f,
-            "'{wanted}' is not in this build, which is without the feature '{feature}': run 'cargo run -p dc-signer --features {feature} -- {example}', or install with '--features {feature}'"
-        )
+        match self {
+            Self::Service(wanted) => {
+                let example = if *wanted == "serve" { "serve --dev" } else { wanted };
+                write!(
+                    f,
+                    "'{wanted}' is not in this build, which is without the feature 'service': run 'cargo run -p dc-signer --features service -- {example}', or install with '--features service'"
+                )
+            }
+            Self::Agent => f.write_str(
+                "the device's agent is a program of its own: run 'cargo run -p dc-agent -- --config FILE', or install dc-agent",
+            ),
+        }
     }
 }
 
 /// What the help says of it; nothing if this build has everything.
 pub(crate) fn help() -> String {
-    help_of(is_built)
+    help_of(cfg!(feature = "service"))
 }
 
-fn help_of(is_built: impl Fn(&str) -> bool) -> String {
-    let mut text = String::new();
-    let left_out = NEED.iter().filter(|(feature, _, _)| !is_built(feature));
-    for (feature, _, names) in left_out.filter(|(_, _, names)| **names != [DEV]) {
-        let heading = match text.is_empty() {
-            true => "\n\nNot in this build:\n",
-            false => "\n",
-        };
-        // A String takes whatever is written.
-        let _ = write!(
-            text,
-            "{heading}  --features {feature:8} {}",
-            names.join(", ")
-        );
+fn help_of(has_service: bool) -> String {
+    match has_service {
+        true => String::new(),
+        false => format!(
+            "\n\nNot in this build:\n  --features service  {}",
+            SERVICE.join(", ")
+        ),
     }
-    text
 }
 
-fn is_built(feature: &str) -> bool {
-    let mut built = NEED.iter().filter(|(_, is_built, _)| *is_built);
-    built.any(|(name, _, _)| *name == feature)
-}
-
-/// Of `serve`.
-const DEV: &str = "--dev";
-
-/// Features, whether this build has them, and the commands and options that are there with them alone.
-const NEED: [(&str, bool, &[&str]); 5] = [
-    ("agent", cfg!(feature = "agent"), &["agent"]),
-    ("demo", cfg!(feature = "demo"), &["demo"]),
-    (
-        "demo,service",
-        cfg!(all(feature = "demo", feature = "service")),
-        &[DEV],
-    ),
-    (
-        "service",
-        cfg!(feature = "service"),
-        &[
-            "audit",
-            "backup",
-            "check",
-            "codes",
-            "devices",
-            "migrate",
-            "operators",
-            "restore",
-            "serve",
-            "zones",
-        ],
-    ),
-    ("tools", cfg!(feature = "tools"), &["probe"]),
+/// What older versions had here.
+const AGENT: &str = "agent";
+/// The commands that the feature `service` brings.
+const SERVICE: [&str; 10] = [
+    "audit",
+    "backup",
+    "check",
+    "codes",
+    "devices",
+    "migrate",
+    "operators",
+    "restore",
+    "serve",
+    "zones",
 ];
 
 #[cfg(test)]
@@ -115,80 +92,71 @@ mod tests {
     use super::*;
 
     /// In every build.
-    const ALWAYS: [&str; 5] = ["csr", "init", "inspect", "issue", "verify"];
+    const ALWAYS: [&str; 7] = ["csr", "demo", "init", "inspect", "issue", "probe", "verify"];
 
     /// Tests have all features, so what is not known here is a command that moved or went.
     #[test]
     fn every_command_is_always_there_or_says_which_feature_brings_it() {
         let command = Cli::command();
-        let there: Vec<&str> = command
+        let mut there: Vec<&str> = command
             .get_subcommands()
             .map(clap::Command::get_name)
             .collect();
-        let needing = NEED.iter().flat_map(|(_, _, names)| names.iter().copied());
-        let mut known: Vec<&str> = needing.filter(|name| *name != DEV).collect();
-        known.extend(ALWAYS);
+        there.sort_unstable();
+        let mut known = [&SERVICE[..], &ALWAYS].concat();
         known.sort_unstable();
-        let mut sorted = there.clone();
-        sorted.sort_unstable();
-        assert_eq!(sorted, known);
+        assert_eq!(there, known);
         assert_eq!(help(), "", "all features are here");
     }
 
     /// A build without features, as clap sees it.
     #[derive(Debug, Parser)]
     enum Small {
-        Serve {
-            #[arg(long)]
-            config: String,
-        },
         Other,
     }
 
-    fn said(arguments: &[&str], is_built: impl Fn(&str) -> bool) -> Option<String> {
+    fn said(arguments: &[&str], has_service: bool) -> Option<String> {
         let arguments = ["dc-signer"].iter().chain(arguments);
         let error = Small::try_parse_from(arguments).unwrap_err();
-        LeftOut::among(&error, is_built).map(|left_out| left_out.to_string())
+        LeftOut::among(&error, has_service).map(|left_out| left_out.to_string())
     }
 
     #[test]
     fn a_command_that_is_left_out_says_in_a_line_how_to_have_it() {
-        for (command, words) in [
-            ("zones", "--features service -- zones'"),
-            ("agent", "--features agent -- agent'"),
-            ("demo", "--features demo -- demo'"),
-            ("probe", "--features tools -- probe'"),
+        for (arguments, words) in [
+            (
+                &["zones", "--more", "--help"][..],
+                "--features service -- zones'",
+            ),
+            (&["serve", "--dev"], "--features service -- serve --dev'"),
+            (&["help", "zones"], "--features service"),
         ] {
-            let said = said(&[command, "--more", "--help"], |_| false).unwrap();
+            let said = said(arguments, false).unwrap();
             assert!(said.contains(words), "{said}");
             assert_eq!(said.lines().count(), 1);
         }
-        let said_of_help = said(&["help", "zones"], |_| false).unwrap();
-        assert!(
-            said_of_help.contains("--features service"),
-            "{said_of_help}"
-        );
-        let option = said(&["serve", "--dev"], |feature| feature == "service").unwrap();
-        assert!(
-            option.contains("--features demo,service -- serve --dev'"),
-            "{option}"
-        );
+    }
+
+    #[test]
+    fn the_agent_is_found_where_it_has_gone() {
+        for has_service in [true, false] {
+            let said = said(&["agent", "status"], has_service).unwrap();
+            assert!(said.contains("cargo run -p dc-agent"), "{said}");
+        }
     }
 
     #[test]
     fn a_mistake_stays_a_mistake() {
-        assert_eq!(said(&["zonse"], |_| false), None);
-        assert_eq!(said(&["serve", "--devel"], |_| false), None);
-        assert_eq!(said(&["serve"], |_| false), None);
+        assert_eq!(said(&["zonse"], false), None);
+        assert_eq!(said(&["other", "--dev"], false), None);
         // What this build has is not called left out, whatever else is wrong.
-        assert_eq!(said(&["zones"], |_| true), None);
+        assert_eq!(said(&["zones"], true), None);
     }
 
     #[test]
-    fn help_lists_what_is_left_out_by_feature() {
-        let text = help_of(|feature| feature == "demo" || feature == "tools");
+    fn help_lists_what_is_left_out() {
+        let text = help_of(false);
         assert!(text.starts_with("\n\nNot in this build:\n"), "{text:?}");
-        assert!(text.contains("--features agent    agent\n"), "{text:?}");
         assert!(
             text.contains("--features service  audit, backup"),
             "{text:?}"

@@ -1,7 +1,5 @@
 //! The subcommands, one a file.
 
-#[cfg(feature = "agent")]
-mod agent;
 #[cfg(feature = "service")]
 mod audit;
 #[cfg(feature = "service")]
@@ -13,7 +11,6 @@ mod codes;
 #[cfg(feature = "service")]
 mod confirm;
 mod csr;
-#[cfg(feature = "demo")]
 mod demo;
 #[cfg(feature = "service")]
 mod devices;
@@ -27,7 +24,6 @@ mod migrate;
 mod operators;
 #[cfg(feature = "service")]
 mod place;
-#[cfg(feature = "tools")]
 mod probe;
 #[cfg(feature = "service")]
 mod restore;
@@ -45,7 +41,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
-use dc_signer::{Error, Warning};
+use dc_signer::Error;
 use rustls::crypto::CryptoProvider;
 
 pub(crate) use left_out::LeftOut;
@@ -61,8 +57,6 @@ pub(crate) struct Cli {
 impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode, Error> {
         match self.command {
-            #[cfg(feature = "agent")]
-            Command::Agent(args) => return args.run(),
             #[cfg(feature = "service")]
             Command::Audit(args) => args.run(),
             #[cfg(feature = "service")]
@@ -72,7 +66,6 @@ impl Cli {
             #[cfg(feature = "service")]
             Command::Codes(args) => args.run(),
             Command::Csr(args) => args.run(),
-            #[cfg(feature = "demo")]
             Command::Demo(args) => args.run(),
             #[cfg(feature = "service")]
             Command::Devices(args) => args.run(),
@@ -83,7 +76,6 @@ impl Cli {
             Command::Migrate(args) => args.run(),
             #[cfg(feature = "service")]
             Command::Operators(args) => args.run(),
-            #[cfg(feature = "tools")]
             Command::Probe(args) => args.run(),
             #[cfg(feature = "service")]
             Command::Restore(args) => args.run(),
@@ -99,8 +91,6 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    #[cfg(feature = "agent")]
-    Agent(agent::Args),
     #[cfg(feature = "service")]
     Audit(audit::Args),
     #[cfg(feature = "service")]
@@ -110,7 +100,6 @@ enum Command {
     #[cfg(feature = "service")]
     Codes(codes::Args),
     Csr(csr::Args),
-    #[cfg(feature = "demo")]
     Demo(demo::Args),
     #[cfg(feature = "service")]
     Devices(devices::Args),
@@ -121,7 +110,6 @@ enum Command {
     Migrate(migrate::Args),
     #[cfg(feature = "service")]
     Operators(operators::Args),
-    #[cfg(feature = "tools")]
     Probe(probe::Args),
     #[cfg(feature = "service")]
     Restore(restore::Args),
@@ -145,7 +133,7 @@ fn print(result: &impl fmt::Display) -> Result<(), Error> {
         .map_err(|source| Error::Output { source })
 }
 
-fn warn(warnings: &[Warning]) {
+fn warn<W: fmt::Display>(warnings: &[W]) {
     for warning in warnings {
         eprintln!("warning: {warning}");
     }

@@ -87,7 +87,7 @@ impl Add {
         };
         let chain = read_certificates(path)?;
         let first = chain.first().filter(|first| spki_sha256(first).is_some());
-        let first = first.ok_or_else(|| Error::MissingPem {
+        let first = first.ok_or_else(|| dc_pki::Error::MissingPem {
             path: path.clone(),
             label: "CERTIFICATE",
         })?;

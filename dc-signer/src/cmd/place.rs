@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dc_pki::{clock, files};
+use dc_signer::authority::Authority;
 use dc_signer::config::Config;
-use dc_signer::desk::Desk;
 use dc_signer::owner::{self, Account};
 use dc_signer::registry::{Device, Error as Registry};
 use dc_signer::store::{self, Act, Find, Store};
-use dc_signer::{Error, clock, database, files};
+use dc_signer::{Error, database};
 
 /// The configuration that a command takes.
 #[derive(Debug, clap::Args)]
@@ -21,20 +22,20 @@ pub(super) struct Place {
 /// What a command works with.
 pub(super) struct Open {
     pub(super) store: Arc<dyn Store>,
-    pub(super) desk: Desk,
+    pub(super) authority: Authority,
 }
 
 impl Place {
     /// Runs a command that needs the signer's keys and decisions.
-    pub(super) fn with_desk(
+    pub(super) fn with_authority(
         &self,
         work: impl AsyncFnOnce(&Open) -> Result<(), Error>,
     ) -> Result<(), Error> {
         block_on(async {
             let config = self.enter()?;
             let (store, _in_use) = database::open(&config).await?;
-            let desk = Desk::open(&config, store.clone()).await?;
-            let open = Open { store, desk };
+            let authority = Authority::open(&config, store.clone()).await?;
+            let open = Open { store, authority };
             let done = work(&open).await;
             open.store.close().await;
             done
@@ -90,7 +91,7 @@ impl Open {
     pub(super) async fn device(&self, text: &str) -> Result<Device, Error> {
         let external_id = text.parse().map(Find::ExternalId).ok();
         let id = text.parse().map(Find::Id).ok();
-        let name = dc_signer::names::parse(text).map(Find::Name).ok();
+        let name = dc_pki::names::parse(text).map(Find::Name).ok();
         for find in [external_id, id, name].into_iter().flatten() {
             if let Some(device) = self.store.find_device(&find).await? {
                 return Ok(device);

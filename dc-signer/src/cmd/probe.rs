@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use dc_pki::{clock, trust};
+use dc_signer::Error;
 use dc_signer::judge::Peer;
 use dc_signer::probe::{self, Settings, Target};
-use dc_signer::{Error, clock, trust};
 use pki_types::ServerName;
 
 use self::report::Report;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dc_pki::human::Moment;
 use dc_signer::backup::{self, Restored};
 use dc_signer::config::Config;
-use dc_signer::human::Moment;
 use dc_signer::store::{BroughtUp, Location};
 use dc_signer::{Error, database};
 use pki_types::UnixTime;

@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use dc_signer::check::check;
 use dc_signer::config::Config;
-#[cfg(feature = "demo")]
 use dc_signer::dev::Dev;
 use dc_signer::service::{self, Signals};
 use dc_signer::telemetry::start_log;
 use dc_signer::{Error, owner};
 
-#[cfg(feature = "demo")]
 use super::print;
 use super::{provider, warn};
 
@@ -22,7 +20,6 @@ pub(crate) struct Args {
     #[command(flatten)]
     from: From,
     /// With --dev: the folder to work in; it is made if it is not there
-    #[cfg(feature = "demo")]
     #[arg(
         long,
         value_name = "DIR",
@@ -39,7 +36,6 @@ struct From {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Start from nothing, to try it out: a test root, a zone, SQLite and HTTPS on loopback
-    #[cfg(feature = "demo")]
     #[arg(long)]
     dev: bool,
 }
@@ -50,10 +46,9 @@ impl Args {
             .enable_all()
             .build()
             .map_err(|source| Error::Runtime { source })?;
-        #[cfg(feature = "demo")]
         if self.from.dev {
             owner::must_be_owner(&self.data)?;
-            let dev = Dev::open(&self.data, dc_signer::clock::now()?)?;
+            let dev = Dev::open(&self.data, dc_pki::clock::now()?)?;
             let served = runtime.block_on(serve_dev(&dev));
             runtime.shutdown_timeout(LEFT_OVER);
             return served;
@@ -82,7 +77,6 @@ async fn serve(path: &Path) -> Result<(), Error> {
     }
 }
 
-#[cfg(feature = "demo")]
 async fn serve_dev(dev: &Dev) -> Result<(), Error> {
     let provider = provider();
     let (config, warnings) = check(dev.config(), &provider)?;

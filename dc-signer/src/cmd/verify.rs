@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use dc_core::pem::StoredCredential;
-use dc_signer::human::Moment;
+use dc_pki::human::Moment;
+use dc_pki::keys::PemKey;
+use dc_pki::{clock, files, names, trust};
 use dc_signer::judge::{self, Peer, Verdict};
-use dc_signer::keys::PemKey;
-use dc_signer::{Error, clock, describe, files, names, trust};
+use dc_signer::{Error, describe};
 use pki_types::{CertificateDer, ServerName, UnixTime};
 use serde_json::{Value, json};
 
@@ -127,8 +128,8 @@ struct Files {
     key: Option<PathBuf>,
 }
 
-fn read_credentials(path: &Path) -> Result<Vec<StoredCredential>, Error> {
-    dc_core::pem::read(&files::read(path)?).map_err(|source| Error::BadCredential {
+fn read_credentials(path: &Path) -> Result<Vec<StoredCredential>, dc_pki::Error> {
+    dc_core::pem::read(&files::read(path)?).map_err(|source| dc_pki::Error::BadCredential {
         path: path.into(),
         source,
     })
@@ -152,7 +153,7 @@ impl Row {
             certificate.and_then(|first| dc_core::DelegationCertificate::parse(first).ok());
         let credential =
             describe::Credential::read(stored.form, &stored.bytes, certificate.as_ref())
-                .map_err(|source| Error::Refused { source })?;
+                .map_err(|source| dc_pki::Error::Refused { source })?;
         let verdict = peer.judge(chain, stored);
         Ok(Self {
             verdict: match key {

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use dc_signer::desk::Import;
-use dc_signer::human::Moment;
-use dc_signer::names::Zone;
+use dc_pki::human::Moment;
+use dc_pki::names::Zone;
+use dc_signer::authority::Import;
+use dc_signer::authority::json;
 use dc_signer::registry::{Forms, ManagedZone};
 use dc_signer::store::NewZone;
-use dc_signer::{Error, owner, protocol};
+use dc_signer::{Error, owner};
 
 use super::place::{Open, Place, act};
 use super::table::Table;
@@ -77,11 +78,11 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         match self.what {
             What::Add(add) => add.run(),
-            What::List(List { place, json }) => place.with_desk(async |open| {
+            What::List(List { place, json }) => place.with_authority(async |open| {
                 let zones = open.store.zones().await?;
                 match json {
                     true => {
-                        let zones: Vec<protocol::Zone> = zones.iter().map(Into::into).collect();
+                        let zones: Vec<json::Zone> = zones.iter().map(Into::into).collect();
                         print(&serde_json::json!(zones))
                     }
                     false => print(&table(&zones)),
@@ -94,7 +95,7 @@ impl Args {
 
 impl Add {
     fn run(self) -> Result<(), Error> {
-        self.place.with_desk(async |open| {
+        self.place.with_authority(async |open| {
             let new = NewZone {
                 zone: self.zone.clone(),
                 forms: self.forms,
@@ -104,7 +105,7 @@ impl Add {
             open.store.add_zone(&new, &act()?).await?;
             if let Some(first) = first {
                 import(open, &self.zone, first).await?;
-                open.desk.rollover(&self.zone, &act()?).await?;
+                open.authority.rollover(&self.zone, &act()?).await?;
             }
             show(open, &self.zone).await
         })
@@ -113,15 +114,15 @@ impl Add {
 
 impl Rollover {
     fn run(self) -> Result<(), Error> {
-        self.place.with_desk(async |open| {
+        self.place.with_authority(async |open| {
             if let Some(folder) = &self.import {
                 import(open, &self.zone, read(folder)?).await?;
             }
             if self.now || self.import.is_none() {
-                open.desk.rollover(&self.zone, &act()?).await?;
+                open.authority.rollover(&self.zone, &act()?).await?;
             } else {
-                open.desk.keep_zones(act()?.at).await?;
-                for waiting in open.desk.waiting() {
+                open.authority.keep_zones(act()?.at).await?;
+                for waiting in open.authority.waiting() {
                     eprintln!("note: {waiting}");
                 }
             }
@@ -138,7 +139,7 @@ fn read(folder: &Path) -> Result<Import, Error> {
 }
 
 async fn import(open: &Open, zone: &Zone, import: Import) -> Result<(), Error> {
-    let imported = open.desk.take_slot(zone, import, &act()?).await?;
+    let imported = open.authority.take_slot(zone, import, &act()?).await?;
     warn(&imported.warnings);
     if imported.known {
         eprintln!(

@@ -22,8 +22,8 @@ pub use log::{Log, LogFormat, Metrics, MetricsAccess};
 pub use problem::{Problem, Wrong};
 
 use crate::error::Error;
-use crate::files;
 use crate::store::Location;
+use dc_pki::files;
 use reader::{Report, Section};
 
 /// The sample file, which is the documentation of all keys.

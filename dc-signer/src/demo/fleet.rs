@@ -15,10 +15,10 @@ use tempfile::TempDir;
 
 use super::cannot;
 use crate::error::Error;
-use crate::files::{self, Access, NewFile};
-use crate::names::Zone;
-use crate::vendor::{self, TestRoot};
-use crate::{Delegation, DeviceKey, IdentityFolder, Wanted, issue};
+use dc_pki::files::{self, Access, NewFile};
+use dc_pki::names::Zone;
+use dc_pki::test_ca::{self, TestRoot};
+use dc_pki::{Delegation, DeviceKey, IdentityFolder, Wanted, issue};
 
 /// The vendor, and where it keeps its files.
 pub(super) struct Fleet {
@@ -36,7 +36,7 @@ impl Fleet {
         let zone = Zone::parse("cpe.example.com")?;
         let root = TestRoot::generate(now)?;
         let vendor = folder.path().join("vendor");
-        vendor::write(&vendor, &root, &root.delegate(&zone, now)?)?;
+        test_ca::write(&vendor, &root, &root.delegate(&zone, now)?)?;
         Ok(Self {
             delegation: Delegation::load(&vendor)?,
             provider: Arc::new(rustls::crypto::ring::default_provider()),
@@ -51,8 +51,8 @@ impl Fleet {
     pub(super) fn another_delegation(&self) -> Result<Delegation, Error> {
         let vendor = self.folder.path().join("other-vendor");
         let other = self.root.delegate(&self.zone, self.now)?;
-        vendor::write(&vendor, &self.root, &other)?;
-        Delegation::load(&vendor)
+        test_ca::write(&vendor, &self.root, &other)?;
+        Ok(Delegation::load(&vendor)?)
     }
 
     /// Makes a device with a key of its own, and gives it credentials of both forms for a CSR.
@@ -93,7 +93,14 @@ impl Fleet {
         then: UnixTime,
     ) -> Result<Vec<Issued>, Error> {
         let algorithms = self.algorithms();
-        issue(&self.delegation, key, wanted, lifetime, algorithms, then)
+        Ok(issue(
+            &self.delegation,
+            key,
+            wanted,
+            lifetime,
+            algorithms,
+            then,
+        )?)
     }
 
     pub(super) fn algorithms(&self) -> &'static [&'static dyn SignatureVerificationAlgorithm] {

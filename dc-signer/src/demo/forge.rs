@@ -10,8 +10,8 @@ use pki_types::UnixTime;
 use super::cannot;
 use super::fleet::{Device, Fleet};
 use crate::error::Error;
-use crate::identity::credential_pem;
-use crate::{Delegation, Wanted};
+use dc_pki::identity::credential_pem;
+use dc_pki::{Delegation, Wanted};
 
 /// A credential that ended an hour ago.
 pub(super) fn expired(fleet: &Fleet, device: &Device) -> Result<Identity, Error> {

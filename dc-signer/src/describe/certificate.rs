@@ -5,10 +5,10 @@ use pki_types::UnixTime;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use super::extensions::Extensions;
 use super::key::PublicKey;
 use super::sheet::Sheet;
-use crate::human::{Foreign, Hex, Moment, Span};
+use dc_pki::extensions::Extensions;
+use dc_pki::human::{Foreign, Hex, Moment, Span};
 
 /// What a certificate says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -133,8 +133,8 @@ mod tests {
     use proptest::prelude::*;
     use rcgen::{CertificateParams, CustomExtension, DnType, KeyPair, KeyUsagePurpose};
 
-    use super::super::DelegationUsage;
     use super::*;
+    use dc_pki::extensions::DelegationUsage;
 
     fn der(change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
         let mut params = CertificateParams::new(["*.cpe.example.com".to_owned()]).unwrap();

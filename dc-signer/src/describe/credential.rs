@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::certificate::seconds_left;
 use super::key::PublicKey;
 use super::sheet::Sheet;
-use crate::human::{Hex, Moment, Span, scheme_name};
+use dc_pki::human::{Hex, Moment, Span, scheme_name};
 
 /// What a credential claims.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -8,7 +8,7 @@ use pki_types::{AlgorithmIdentifier, alg_id};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use crate::human::Hex;
+use dc_pki::human::Hex;
 
 /// A public key as its SubjectPublicKeyInfo says it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn says_the_size_of_an_rsa_key() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa-2048.pem");
-        let key = crate::keys::PemKey::read(path.as_ref()).unwrap();
+        let key = dc_pki::keys::PemKey::read(path.as_ref()).unwrap();
         assert_eq!(PublicKey::of(key.spki()).to_string(), "RSA 2048");
     }
 

@@ -1,11 +1,10 @@
 //! What is in a certificate, a credential, a request or a key: for people and for programs.
 //!
 //! Nothing is judged here, and nothing has to be in order: whatever parses is described. What a
-//! stranger wrote is shown with [`Foreign`](crate::human::Foreign).
+//! stranger wrote is shown with [`Foreign`](dc_pki::human::Foreign).
 
 mod certificate;
 mod credential;
-mod extensions;
 mod key;
 mod request;
 mod sheet;
@@ -13,7 +12,6 @@ mod sheet;
 pub use certificate::Certificate;
 pub(crate) use certificate::merge;
 pub use credential::Credential;
-pub use extensions::{DelegationUsage, Extensions};
 pub use key::PublicKey;
 pub use request::Request;
 pub use sheet::Sheet;

@@ -8,9 +8,9 @@ use x509_cert::ext::Extension;
 use x509_cert::request::{CertReq, ExtensionReq};
 
 use super::certificate::{merge, some};
-use super::extensions::Extensions;
 use super::key::PublicKey;
 use super::sheet::Sheet;
+use dc_pki::extensions::Extensions;
 
 /// What a PKCS#10 request asks for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,7 +28,7 @@ pub struct Request {
 
 impl Request {
     /// Reads a DER request. Whether its signature is right is for
-    /// [`DeviceKey`](crate::DeviceKey) to say.
+    /// [`DeviceKey`](dc_pki::DeviceKey) to say.
     ///
     /// Fails with what is wrong with the DER.
     pub fn read(der: &[u8]) -> der::Result<Self> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::protocol::AddedDevice;
+use crate::authority::json::AddedDevice;
 
 /// A device that waits to enrol, and where.
 #[derive(Debug)]

@@ -1,19 +1,19 @@
 //! The errors of the service's rooms, as errors of the crate.
 
 use super::Error;
-use crate::{desk, owner, store};
+use crate::{authority, owner, store};
 
-impl From<desk::Fault> for Error {
-    fn from(source: desk::Fault) -> Self {
-        Self::Desk { source }
+impl From<authority::Fault> for Error {
+    fn from(source: authority::Fault) -> Self {
+        Self::Authority { source }
     }
 }
 
-impl From<desk::Refusal> for Error {
-    fn from(refusal: desk::Refusal) -> Self {
+impl From<authority::Refusal> for Error {
+    fn from(refusal: authority::Refusal) -> Self {
         match refusal {
-            desk::Refusal::Internal(error) => error,
-            desk::Refusal::Store(source) => Self::Store { source },
+            authority::Refusal::Internal(error) => error,
+            authority::Refusal::Store(source) => Self::Store { source },
             refusal => Self::NotDone {
                 source: Box::new(refusal),
             },

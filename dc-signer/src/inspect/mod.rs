@@ -20,10 +20,11 @@ pub use part::Part;
 
 use self::piece::{Key, Piece, What};
 use self::read::Argument;
-use crate::delegation::{CHAIN, read_chain};
-use crate::describe::{self, DelegationUsage};
+use crate::describe;
 use crate::error::Error;
 use crate::judge::Peer;
+use dc_pki::delegation::{CHAIN, read_chain};
+use dc_pki::extensions::DelegationUsage;
 
 /// A file or folder, and what is in it.
 #[derive(Debug)]
@@ -223,7 +224,7 @@ impl Inspector {
 
     fn request(&self, place: Place, der: &[u8]) -> Part {
         let algorithms = self.peer.provider.signature_verification_algorithms.all;
-        let checked = crate::DeviceKey::from_csr_der(&place.file, der, algorithms);
+        let checked = dc_pki::DeviceKey::from_csr_der(&place.file, der, algorithms);
         match describe::Request::read(der) {
             Ok(request) => Part::request(place, request, checked.err()),
             Err(error) => Part::unreadable(place, "request", &error),

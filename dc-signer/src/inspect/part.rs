@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::Place;
 use super::piece::Key;
-use crate::delegation::SOON;
-use crate::describe::{self, DelegationUsage, Sheet};
-use crate::error::Error;
+use crate::describe::{self, Sheet};
 use crate::judge::Verdict;
-use crate::warning::Warning;
+use dc_pki::Warning;
+use dc_pki::delegation::SOON;
+use dc_pki::extensions::DelegationUsage;
 
 /// One thing in a file.
 #[derive(Debug)]
@@ -99,7 +99,11 @@ impl Part {
     }
 
     /// `error` is what is wrong with its signature.
-    pub(super) fn request(place: Place, request: describe::Request, error: Option<Error>) -> Self {
+    pub(super) fn request(
+        place: Place,
+        request: describe::Request,
+        error: Option<dc_pki::Error>,
+    ) -> Self {
         Self::new(place, Thing::Request(request)).with_faults(error)
     }
 

@@ -7,7 +7,7 @@ use dc_core::pem::StoredCredential;
 use pki_types::CertificateDer;
 
 use crate::describe;
-use crate::warning::Warning;
+use dc_pki::Warning;
 
 /// One thing in one file.
 #[derive(Clone, Debug)]

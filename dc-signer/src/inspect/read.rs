@@ -6,14 +6,14 @@ use pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
 
 use super::piece::{Key, Piece, What};
-use crate::delegation::{CHAIN, KEY};
 use crate::describe;
 use crate::error::Error;
-use crate::identity::CREDENTIAL;
-use crate::keys::PemKey;
 use crate::request::REQUEST;
-use crate::trust::MAX_ROOTS_LEN;
-use crate::{files, pem};
+use dc_pki::delegation::{CHAIN, KEY};
+use dc_pki::identity::CREDENTIAL;
+use dc_pki::keys::PemKey;
+use dc_pki::trust::MAX_ROOTS_LEN;
+use dc_pki::{files, pem};
 
 /// One file or folder that was named.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ fn member(path: &Path, name: &str) -> Result<Vec<Piece>, Error> {
 }
 
 /// As much as a list of roots may have.
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, dc_pki::Error> {
     files::read_up_to(path, MAX_ROOTS_LEN)
 }
 
@@ -124,10 +124,10 @@ fn from_pem(path: &Path, file: &[u8]) -> Result<Vec<What>, Error> {
     match dc_core::pem::read(file) {
         Ok(credentials) => found.extend(credentials.into_iter().map(What::Credential)),
         Err(dc_core::Error::MissingCredential) => {}
-        Err(source @ dc_core::Error::MalformedPem { .. }) => return Err(at(source)),
+        Err(source @ dc_core::Error::MalformedPem { .. }) => return Err(at(source).into()),
         Err(source) => {
             let path = path.into();
-            return Err(Error::BadCredential { path, source });
+            return Err(dc_pki::Error::BadCredential { path, source }.into());
         }
     }
     let requests = or_none(dc_core::pem::requests(file)).map_err(&at)?;
@@ -156,12 +156,12 @@ fn or_none<T>(found: Result<Vec<T>, dc_core::Error>) -> Result<Vec<T>, dc_core::
     }
 }
 
-fn unusable(error: &Error) -> Key {
+fn unusable(error: &dc_pki::Error) -> Key {
     Key {
         spki: None,
         problem: Some(error.to_string()),
         // One that only its owner may read is as it should be.
-        is_fault: !matches!(error, Error::Read { .. }),
+        is_fault: !matches!(error, dc_pki::Error::Read { .. }),
         warning: None,
     }
 }

@@ -11,9 +11,10 @@ use rustls::{CertificateError, RootCertStore};
 
 use super::Peer;
 use super::check::{Check, Fault, Rule};
-use super::{fit, order};
+use super::order;
 use crate::describe::Certificate;
-use crate::human::{Foreign, Moment, Span};
+use dc_pki::chain::{misuse, unreadable as cannot_be_read};
+use dc_pki::human::{Foreign, Moment, Span};
 
 /// Root, validity and name of the first certificate.
 pub(super) fn checks(peer: &Peer, chain: &[CertificateDer<'_>]) -> Vec<Check> {
@@ -37,7 +38,7 @@ pub(super) fn checks(peer: &Peer, chain: &[CertificateDer<'_>]) -> Vec<Check> {
 pub(super) fn checks_of_ca(peer: &Peer, certificate: &CertificateDer<'_>) -> Vec<Check> {
     let described = Certificate::read(certificate).ok();
     vec![
-        can_be_accepted(fit::unreadable([certificate])),
+        can_be_accepted(cannot_be_read([certificate]).map(Fault::Chain)),
         is_valid(peer, described.as_ref()),
     ]
 }
@@ -56,13 +57,13 @@ fn leads_to_a_root(
     certificate: Option<&Certificate>,
 ) -> Check {
     let misuse = match peer.role {
-        Role::Server => fit::misuse(chain).map(Fault::Misuse),
+        Role::Server => misuse(chain).map(Fault::Misuse),
         // What a server wants of its clients' certificates is its own affair.
         Role::Client => None,
     };
     let (Some(roots), Some((end_entity, intermediates))) = (&peer.roots, chain.split_first())
     else {
-        return can_be_accepted(fit::unreadable(chain).or(misuse));
+        return can_be_accepted(cannot_be_read(chain).map(Fault::Chain).or(misuse));
     };
     let verified = match peer.role {
         Role::Server => {

@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use rustls::{CertificateError, OtherError};
 use serde_json::{Value, json};
 
-use super::fit::Misuse;
-use super::order::Disorder;
+use dc_pki::chain::{OrderError, PurposeError, Untrusted};
 
 /// What is checked. The numbers are those of RFC 9345 §4.1.3.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -83,9 +81,9 @@ pub enum Fault {
     /// The credential or its certificate break a rule.
     Credential(dc_core::Error),
     /// A certificate of the chain is not for what it is used for.
-    Misuse(Misuse),
+    Misuse(PurposeError),
     /// The chain begins with another certificate than the server's own.
-    Order(Disorder),
+    Order(OrderError),
     /// The private key is another one's.
     PrivateKey,
 }
@@ -102,55 +100,6 @@ impl fmt::Display for Fault {
             ),
         }
     }
-}
-
-/// Why rustls does not trust a chain, in words; any other error of rustls as it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Untrusted<'a>(pub &'a rustls::Error);
-
-impl fmt::Display for Untrusted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rustls::Error::InvalidCertificate(error) = self.0 else {
-            return fmt::Display::fmt(self.0, f);
-        };
-        f.write_str(match error {
-            CertificateError::BadEncoding => "a certificate of the chain cannot be read",
-            CertificateError::BadSignature => {
-                "a certificate of the chain is not signed by the next one: get the whole chain from the CA"
-            }
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "a certificate of the chain has expired: get a new one from the CA, or check the clock"
-            }
-            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-                "the certificate's extKeyUsage does not allow this use"
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "the certificate is not for the wanted name"
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "a certificate of the chain is not valid yet: check the clock"
-            }
-            CertificateError::UnknownIssuer => {
-                "no root that is trusted has signed the chain: check the root, and that no intermediate is missing"
-            }
-            // Whatever else there is has no words of its own in rustls, but a name.
-            CertificateError::Other(OtherError(inner)) => return unnamed(&inner.to_string(), f),
-            other => return unnamed(&other.to_string(), f),
-        })
-    }
-}
-
-/// What webpki says by the name of a variant, as `UnsupportedCriticalExtension`.
-fn unnamed(variant: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if variant == "UnsupportedCriticalExtension" {
-        return f.write_str("a certificate of the chain has a critical extension that clients do not know: ask the CA for one without");
-    }
-    f.write_str("the chain is not acceptable:")?;
-    let mut name = variant.chars().take_while(char::is_ascii_alphanumeric);
-    name.try_for_each(|letter| match letter.is_ascii_uppercase() {
-        true => write!(f, " {}", letter.to_ascii_lowercase()),
-        false => write!(f, "{letter}"),
-    })
 }
 
 /// What came of a check.

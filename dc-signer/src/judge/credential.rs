@@ -8,7 +8,7 @@ use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 
 use super::Peer;
 use super::check::{Check, Fault, Rule, Verdict};
-use crate::human::{Moment, Span};
+use dc_pki::human::{Moment, Span};
 
 /// The checks of RFC 9345 §4.1.3 that need no connection, and the unique name.
 pub(super) fn checks(

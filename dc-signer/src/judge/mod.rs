@@ -6,7 +6,6 @@
 mod chain;
 mod check;
 mod credential;
-mod fit;
 mod order;
 
 use std::sync::Arc;
@@ -16,11 +15,8 @@ use pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 
-pub use check::{Check, Fault, Outcome, Rule, Untrusted, Verdict};
+pub use check::{Check, Fault, Outcome, Rule, Verdict};
 pub use credential::verify_key;
-pub use fit::Misuse;
-pub(crate) use fit::unfit;
-pub use order::Disorder;
 
 /// What a peer wants, and knows.
 #[derive(Clone, Debug)]

@@ -1,45 +1,12 @@
 //! The order of the certificates that a server sends: each signs the one before it (RFC 8446 §4.4.2).
 
-use std::fmt;
-
 use der::Decode;
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
+use dc_pki::asn1::{contents, first_of_sequence, whole_bytes};
+use dc_pki::chain::disorder;
+
 use super::check::{Check, Fault, Rule};
-use crate::csr::{contents, first_of_sequence, whole_bytes};
-use crate::describe::{Certificate, DelegationUsage, Extensions};
-
-/// A chain that its server cannot use as it lies: what it presents is a CA's certificate.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Disorder {
-    /// It says that it may delegate, and that it is a CA's.
-    DelegationByCa,
-    /// The end-entity certificate is further down.
-    EndEntityIsNotFirst {
-        /// Where it is, counted from 1.
-        at: usize,
-    },
-    /// There is none.
-    NoEndEntity,
-}
-
-impl fmt::Display for Disorder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::DelegationByCa => f.write_str(
-                "the delegation certificate is a CA's (basicConstraints CA:TRUE), which is refused as a server's own: ask the CA for one with CA:FALSE"
-            ),
-            Self::EndEntityIsNotFirst { at } => write!(
-                f,
-                "the order is wrong: the server's own certificate is number {at}, and the first one, which would be presented, is a CA's: put the server's own first, then the one that signed it, and so on"
-            ),
-            Self::NoEndEntity => {
-                f.write_str("there are only CAs' certificates: put the server's own before them")
-            }
-        }
-    }
-}
 
 /// Whether the certificates are in the order in which they are to be sent; `None` of one alone that is no CA's.
 ///
@@ -56,21 +23,6 @@ pub(super) fn check(
         let oddities = oddities(chain, &links, algorithms);
         let about = (!oddities.is_empty()).then(|| oddities.join("; "));
         Check::passed(Rule::Order, about)
-    })
-}
-
-/// Whether the first certificate is a CA's.
-pub(super) fn disorder(chain: &[CertificateDer<'_>]) -> Option<Disorder> {
-    let is_ca = |extensions: &Extensions| extensions.is_ca;
-    let extensions = |der: &CertificateDer<'_>| Some(Certificate::read(der).ok()?.extensions);
-    let first = extensions(chain.first()?).filter(is_ca)?;
-    if first.delegation_usage == DelegationUsage::Present {
-        return Some(Disorder::DelegationByCa);
-    }
-    let is_other = |der| !extensions(der).as_ref().is_some_and(is_ca);
-    Some(match chain.iter().position(is_other) {
-        Some(at) => Disorder::EndEntityIsNotFirst { at: at + 1 },
-        None => Disorder::NoEndEntity,
     })
 }
 

@@ -20,8 +20,8 @@ use super::client::ClientCertificate;
 use super::intake::{Intake, Ticket};
 use super::open::Peer;
 use super::requests::InProgress;
-use crate::protocol::{Kind, PROBLEM_JSON, Problem};
 use crate::telemetry::{Metrics, Shed};
+use dc_protocol::{Kind, PROBLEM_JSON, Problem};
 
 /// What the requests of a connection share.
 pub(super) struct Answering {

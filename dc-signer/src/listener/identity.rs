@@ -16,7 +16,7 @@ use super::possession::Possession;
 use crate::config::Listen;
 use crate::error::Error;
 use crate::warning::Warning;
-use crate::{files, keys, pem};
+use dc_pki::{files, keys, pem};
 
 /// A certificate, its chain, and its key.
 #[derive(Debug)]
@@ -52,14 +52,16 @@ impl Identity {
         }
         let validity = Validity::of(certificate, &chain);
         let certified = CertifiedKey::new(chain, signing_key(key, provider)?);
-        certified.keys_match().map_err(|_| Error::KeyMismatch {
-            key: key.into(),
-            certificate: certificate.into(),
-        })?;
+        certified
+            .keys_match()
+            .map_err(|_| dc_pki::Error::KeyMismatch {
+                key: key.into(),
+                certificate: certificate.into(),
+            })?;
         Ok(Self {
             key: certified.into(),
             validity,
-            warning: files::check_private(key)?,
+            warning: files::check_private(key)?.map(Warning::from),
         })
     }
 
@@ -154,7 +156,7 @@ fn signing_key(
     provider
         .key_provider
         .load_private_key(key.clone_key())
-        .map_err(|_| keys::unsupported(path, &key))
+        .map_err(|_| keys::unsupported(path, &key).into())
 }
 
 /// TLS as the service speaks it: 1.3 unless 1.2 is allowed too, HTTP/2 and HTTP/1.1, client

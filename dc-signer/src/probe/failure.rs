@@ -9,8 +9,8 @@ use rustls::{AlertDescription, ProtocolVersion};
 
 use super::hello::server_hello;
 use super::recorder::Log;
-use crate::human::{Foreign, Span};
-use crate::judge::Untrusted;
+use dc_pki::chain::Untrusted;
+use dc_pki::human::{Foreign, Span};
 
 /// Why there is no connection.
 #[derive(Debug)]

@@ -278,7 +278,7 @@ mod tests {
     use crate::registry::testing::{at, device, key};
 
     fn name(text: &str) -> UniqueName<'static> {
-        crate::names::parse(text).unwrap()
+        dc_pki::names::parse(text).unwrap()
     }
 
     fn in_state(state: State) -> Device {

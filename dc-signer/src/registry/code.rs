@@ -55,11 +55,11 @@ impl ActivationCode {
 
     /// A new one.
     ///
-    /// Fails with [`crate::Error::Randomness`] if the system has no random numbers.
-    pub fn random() -> Result<Self, crate::Error> {
+    /// Fails with [`dc_pki::Error::Randomness`] if the system has no random numbers.
+    pub fn random() -> Result<Self, dc_pki::Error> {
         let random = SystemRandom::new();
-        let id = generate(&random).map_err(|_| crate::Error::Randomness)?;
-        let secret = generate(&random).map_err(|_| crate::Error::Randomness)?;
+        let id = generate(&random).map_err(|_| dc_pki::Error::Randomness)?;
+        let secret = generate(&random).map_err(|_| dc_pki::Error::Randomness)?;
         Ok(Self {
             id: CodeId(id.expose()),
             secret: Zeroizing::new(secret.expose()),

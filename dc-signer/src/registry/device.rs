@@ -8,7 +8,7 @@ use dc_core::UniqueName;
 use pki_types::UnixTime;
 
 use super::{DeviceId, Error, ExternalId, Hold, Sha256, Shown};
-use crate::names::Zone;
+use dc_pki::names::Zone;
 
 /// Where a device is in its life: `preregistered → active → suspended → retired`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -218,7 +218,7 @@ mod tests {
             assert_eq!(device.may_issue(&name, &key(1), at(2)), expected);
         }
         device.state = State::Active;
-        let other = crate::names::parse("other.cpe.example.com").unwrap();
+        let other = dc_pki::names::parse("other.cpe.example.com").unwrap();
         assert_eq!(
             device.may_issue(&other, &key(1), at(2)),
             Err(Error::OtherName)

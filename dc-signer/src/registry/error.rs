@@ -5,7 +5,7 @@ use std::fmt;
 use pki_types::UnixTime;
 
 use super::{OperatorName, SlotState, State};
-use crate::human::Moment;
+use dc_pki::human::Moment;
 
 /// Why a value is none, or why something is not allowed now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

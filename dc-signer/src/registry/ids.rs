@@ -15,11 +15,11 @@ pub struct DeviceId([u8; 16]);
 impl DeviceId {
     /// One that no other device has.
     ///
-    /// Fails with [`crate::Error::Randomness`] if the system has no random numbers.
-    pub fn random() -> Result<Self, crate::Error> {
+    /// Fails with [`dc_pki::Error::Randomness`] if the system has no random numbers.
+    pub fn random() -> Result<Self, dc_pki::Error> {
         generate(&SystemRandom::new())
             .map(|random| Self(random.expose()))
-            .map_err(|_| crate::Error::Randomness)
+            .map_err(|_| dc_pki::Error::Randomness)
     }
 
     /// One that was made before.

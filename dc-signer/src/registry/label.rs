@@ -7,7 +7,7 @@ use dc_core::UniqueName;
 use ring::hmac;
 
 use super::ExternalId;
-use crate::names::{self, Zone};
+use dc_pki::names::{self, Zone};
 
 /// The key that names are derived with. Whoever has it can link names to external ids.
 pub struct NameKey(hmac::Key);
@@ -34,12 +34,12 @@ impl NameKey {
 
     /// The name under a zone: 130 bits of HMAC-SHA-256 as its first label.
     ///
-    /// Fails with [`crate::Error::BadName`] never in practice: a zone leaves room for the label.
+    /// Fails with [`dc_pki::Error::BadName`] never in practice: a zone leaves room for the label.
     pub fn name(
         &self,
         zone: &Zone,
         input: &NameInput<'_>,
-    ) -> Result<UniqueName<'static>, crate::Error> {
+    ) -> Result<UniqueName<'static>, dc_pki::Error> {
         names::parse(&format!("{}.{zone}", self.label(input)))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::{Device, DeviceId, Hold, Sha256, Shown, State};
-use crate::names::{self, Zone};
+use dc_pki::names::{self, Zone};
 
 pub(crate) fn at(seconds: u64) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(seconds))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::{Error, Sha256};
-use crate::names::Zone;
+use dc_pki::names::Zone;
 
 /// Which forms of credentials a zone's devices get.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -8,19 +8,19 @@ use arc_swap::ArcSwap;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api::App;
-use crate::clock;
+use crate::authority::Authority;
 use crate::config::Retention;
-use crate::desk::Desk;
 use crate::registry::{ManagedZone, Sha256, SlotState, State};
 use crate::store::{self, Fleet, Store};
 use crate::telemetry::{self, Metrics, SlotExpiry};
+use dc_pki::clock;
 
 /// The work beside the requests. Nothing of it stops the service when it fails.
 #[derive(Debug)]
 pub(super) struct Housekeeping {
     pub(super) store: Arc<dyn Store>,
     pub(super) app: Arc<App>,
-    pub(super) desk: Arc<Desk>,
+    pub(super) authority: Arc<Authority>,
     pub(super) metrics: Arc<Metrics>,
     /// A reload may change it.
     pub(super) retention: Arc<ArcSwap<Retention>>,
@@ -59,19 +59,19 @@ impl Housekeeping {
     /// signers are told when this one has other keys than before.
     async fn look_around(&self, told: &mut Told) {
         let works = self.app.try_storage().await;
-        if works && let Err(error) = self.desk.hear_clock().await {
+        if works && let Err(error) = self.authority.hear_clock().await {
             tracing::debug!(%error, "the database does not say what time it is");
         }
         self.app.judge().await;
-        if works && told.keys.as_ref() != Some(&self.desk.keys()) {
+        if works && told.keys.as_ref() != Some(&self.authority.keys()) {
             self.report(told).await;
         }
     }
 
     async fn report(&self, told: &mut Told) {
         let Ok(now) = clock::now() else { return };
-        let keys = self.desk.keys();
-        match self.desk.report(now).await {
+        let keys = self.authority.keys();
+        match self.authority.report(now).await {
             Ok(()) => told.keys = Some(keys),
             Err(error) => {
                 tracing::warn!(%error, "the other signers are not told what this one can do");
@@ -81,13 +81,13 @@ impl Housekeeping {
 
     async fn each_minute(&self, told: &mut Told) {
         let Ok(now) = clock::now() else { return };
-        if let Err(error) = self.desk.keep_zones(now).await {
+        if let Err(error) = self.authority.keep_zones(now).await {
             tracing::warn!(%error, "the zones cannot be looked after");
         }
         self.report(told).await;
-        let missing = self.desk.missing();
+        let missing = self.authority.missing();
         let missing = missing.iter().map(ToString::to_string);
-        let waiting = self.desk.waiting();
+        let waiting = self.authority.waiting();
         let lines: Vec<String> = missing
             .chain(waiting.iter().map(ToString::to_string))
             .collect();
@@ -110,7 +110,7 @@ impl Housekeeping {
         if let Some(warning) = self.app.certificate_warning(now) {
             tracing::warn!("{warning}");
         }
-        if let Ok(judgement) = self.desk.judge(now).await {
+        if let Ok(judgement) = self.authority.judge(now).await {
             for ending in judgement.ending(now) {
                 tracing::warn!("{ending}");
             }
@@ -119,7 +119,7 @@ impl Housekeeping {
 
     async fn compare_clocks(&self) {
         let Ok(now) = clock::now() else { return };
-        let skew = self.desk.clock_skew(now);
+        let skew = self.authority.clock_skew(now);
         self.metrics
             .set_clock_skew("start", seconds(skew.since_start));
         self.metrics
@@ -153,7 +153,7 @@ impl Housekeeping {
         let retention = store::Retention { issues, refused };
         let Ok(now) = clock::now() else { return };
         // By a wrong clock everything has had its time.
-        if let Some(clock) = self.desk.judge_seen(now).clock {
+        if let Some(clock) = self.authority.judge_seen(now).clock {
             tracing::debug!(%clock, "nothing is removed");
             return;
         }

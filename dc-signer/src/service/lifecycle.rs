@@ -9,8 +9,8 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Reloader, Service};
+use crate::authority::Missing;
 use crate::config::Config;
-use crate::desk::Missing;
 use crate::error::Error;
 use crate::telemetry::LogControl;
 

@@ -7,7 +7,6 @@ use std::time::Instant;
 use async_trait::async_trait;
 use pki_types::UnixTime;
 
-use crate::names::Zone;
 use crate::registry::{
     self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
     OperatorName, PendingCode, Record, Sha256, SlotState,
@@ -18,6 +17,7 @@ use crate::store::{
     Retention, ServerClock, Store, Tidied, WithdrawnNames,
 };
 use crate::telemetry::Metrics;
+use dc_pki::names::Zone;
 
 /// Passes everything on, and measures it.
 #[derive(Debug)]

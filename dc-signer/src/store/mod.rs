@@ -10,11 +10,11 @@ use std::path::Path;
 use async_trait::async_trait;
 use pki_types::UnixTime;
 
-use crate::names::Zone;
 use crate::registry::{
     self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
     OperatorName, PendingCode, Record, Sha256, SlotState,
 };
+use dc_pki::names::Zone;
 
 mod engine;
 mod error;

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Store};
-use crate::error::Error as Failed;
-use crate::files::{self, Access, NewFile};
 use crate::registry::{Head, Record, Sha256};
+use dc_pki::Error as Failed;
+use dc_pki::files::{self, Access, NewFile};
 
 /// The newest end of the log that was seen.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use std::time::Duration;
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use crate::names::Zone;
 use crate::registry::{
     CodeId, CodeRefusal, Device, DeviceId, ExternalId, Forms, Manufactured, Record, Sha256, State,
 };
+use dc_pki::names::Zone;
 
 /// Who does something, and when.
 #[derive(Clone, Debug, Eq, PartialEq)]

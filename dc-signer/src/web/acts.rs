@@ -13,9 +13,9 @@ use super::devices::find;
 use super::fault::{Fault, see_other};
 use super::page::{self, ConfirmPage};
 use super::parts::At;
-use crate::clock;
 use crate::registry::{Action, Change, Device, Role};
 use crate::store;
+use dc_pki::clock;
 
 /// What an operator can do to a device here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

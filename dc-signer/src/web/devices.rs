@@ -15,10 +15,10 @@ use super::acts::Act;
 use super::fault::{Fault, see_other};
 use super::page::{self, DevicePage, DevicesPage, Search};
 use super::parts::{Asked, At};
-use crate::clock;
-use crate::names::{self, Zone};
 use crate::registry::{Device, DeviceId, Error, Sha256};
 use crate::store::{Filter, Find, Page};
+use dc_pki::clock;
+use dc_pki::names::{self, Zone};
 
 /// What the form of the search sends; what is empty does not count.
 #[derive(Debug, Default, Deserialize)]

@@ -176,6 +176,12 @@ impl From<registry::Error> for Fault {
     }
 }
 
+impl From<dc_pki::Error> for Fault {
+    fn from(error: dc_pki::Error) -> Self {
+        bug(&error)
+    }
+}
+
 impl From<crate::Error> for Fault {
     fn from(error: crate::Error) -> Self {
         bug(&error)

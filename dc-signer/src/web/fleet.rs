@@ -13,8 +13,8 @@ use super::Web;
 use super::access::Visitor;
 use super::fault::Fault;
 use super::page::{self, FleetPage};
-use crate::clock;
 use crate::store::{self, Fleet, Store};
+use dc_pki::clock;
 
 /// The fleet, as it was counted last.
 #[derive(Default)]

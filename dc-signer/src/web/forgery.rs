@@ -4,8 +4,8 @@ use data_encoding::HEXLOWER;
 use ring::hmac::{HMAC_SHA256, Key, sign, verify};
 use ring::rand::{SystemRandom, generate};
 
-use crate::error::Error;
 use crate::registry::Sha256;
+use dc_pki::Error;
 
 /// Makes and checks the tokens of forms.
 pub(super) struct Forgery(Key);

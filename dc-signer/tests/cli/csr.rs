@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use dc_apparatus::{Part, have};
+use apparatus::{Part, have};
 
 use crate::sandbox::Sandbox;
 

@@ -20,7 +20,15 @@ fn the_demo_is_built_with_neither_database_nor_http_nor_runtime() {
     let names = tree.lines().filter_map(|line| line.split(' ').next());
     let packages: BTreeSet<&str> = names.collect();
     assert!(packages.contains("dc-rustls"), "{packages:?}");
-    for unwanted in ["axum", "hyper", "libsqlite3-sys", "sqlx", "tokio", "ureq"] {
+    for unwanted in [
+        "axum",
+        "hyper",
+        "libsqlite3-sys",
+        "prometheus-client",
+        "sqlx",
+        "tokio",
+        "ureq",
+    ] {
         assert!(!packages.contains(unwanted), "{unwanted}");
     }
     assert!(packages.len() <= MOST, "{}: {packages:?}", packages.len());

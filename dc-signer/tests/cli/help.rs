@@ -6,7 +6,7 @@ use std::path::Path;
 
 #[test]
 fn the_help_of_every_command_is_as_written_down() {
-    dc_apparatus::compare_help(
+    apparatus::compare_help(
         Path::new(env!("CARGO_BIN_EXE_dc-signer")),
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help")),
     );

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dc_apparatus::{Part, have};
+use apparatus::{Part, have};
 
 use crate::postgres::Own;
 use crate::sandbox::{Outcome, Sandbox};

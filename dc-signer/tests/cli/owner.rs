@@ -44,7 +44,7 @@ impl Owned {
     fn new() -> Option<Self> {
         let (service, stranger) = (user("www-data"), user("nobody"));
         let (Some(service), Some(stranger), 0) = (service, stranger, me()) else {
-            dc_apparatus::left_out(
+            apparatus::left_out(
                 "commands of other users",
                 "only root can run them, with the users www-data and nobody",
             );

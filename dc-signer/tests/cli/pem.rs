@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use dc_signer::trust::{read_chain, read_roots};
+use dc_pki::trust::{read_chain, read_roots};
 use rcgen::KeyPair;
 
 use crate::sandbox::{NAME, Sandbox};

@@ -29,7 +29,7 @@ pub(crate) struct Sandbox(TempDir);
 
 impl Sandbox {
     pub(crate) fn empty() -> Self {
-        dc_apparatus::prepare(dc_apparatus::Part::Tools);
+        apparatus::prepare(apparatus::Part::Tools);
         Self(tempfile::tempdir().unwrap())
     }
 

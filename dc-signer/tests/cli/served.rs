@@ -281,7 +281,7 @@ fn identity_from_before(pki: &Pki) -> Sandbox {
     let spki = rcgen::PublicKeyData::subject_public_key_info(&device);
     let request = dc_core::Request::new(&spki).unique_name(NAME.try_into().unwrap());
     let policy = dc_core::IssuingPolicy::new(certificate, dc_core::Role::Server);
-    let key = dc_signer::keys::PemKey::read(&sandbox.path("vendor/key.pem")).unwrap();
+    let key = dc_pki::keys::PemKey::read(&sandbox.path("vendor/key.pem")).unwrap();
     let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
     let approved = policy.approve(&request, now()).unwrap();
     let issued = approved.sign(&key, algorithms.all).unwrap();

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dc_apparatus::{Part, have};
+use apparatus::{Part, have};
+use dc_agent::{Agent, Clock, Config, Level, SystemClock};
 use dc_rustls::server::{Identity, Store};
-use dc_signer::agent::{Agent, Clock, Config, Level, SystemClock};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::json;
 use tempfile::TempDir;

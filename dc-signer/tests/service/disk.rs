@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use dc_apparatus::{Part, have};
+use apparatus::{Part, have};
 use dc_signer::store::Location;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 

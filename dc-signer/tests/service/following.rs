@@ -9,10 +9,10 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use dc_agent::folder::Folder;
+use dc_pki::trust::read_roots;
 use dc_rustls::client::{Config, Peer};
 use dc_rustls::server::{Acceptor, Store};
-use dc_signer::agent::folder::Folder;
-use dc_signer::trust::read_roots;
 use pki_types::ServerName;
 use rustls::crypto::ring::default_provider;
 

@@ -16,10 +16,10 @@ const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ops/alerts.yaml"
 
 /// It has to be content.
 fn promtool(arguments: &[&str]) {
-    if !dc_apparatus::have(dc_apparatus::Part::Promtool) {
+    if !apparatus::have(apparatus::Part::Promtool) {
         return;
     }
-    let output = Command::new(dc_apparatus::program("promtool"))
+    let output = Command::new(apparatus::program("promtool"))
         .args(arguments)
         .output()
         .unwrap();

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use dc_apparatus::{Part, have};
+use apparatus::{Part, have};
 use pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use serde_json::{Value, json};

@@ -14,7 +14,7 @@ fn user() -> Option<(u32, u32)> {
     let mut number = || fields.next()?.parse().ok();
     let found = number().zip(number());
     if found.is_none() || Path::new("/proc/self").metadata().unwrap().uid() != 0 {
-        dc_apparatus::left_out(
+        apparatus::left_out(
             "a service of another user",
             "only root can run it, with the user www-data",
         );

@@ -72,7 +72,7 @@ impl Rig {
     }
 
     fn serve_as(folder: TempDir, listens: Manager, other: Option<((u32, u32), PathBuf)>) -> Self {
-        dc_apparatus::prepare(dc_apparatus::Part::Tools);
+        apparatus::prepare(apparatus::Part::Tools);
         let log = File::options()
             .append(true)
             .create(true)

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use dc_apparatus::{Part, have};
+use apparatus::{Part, have};
 use dc_signer::dev::Dev;
 use tempfile::TempDir;
 

@@ -2,7 +2,7 @@
 
 #[test]
 fn what_all_tests_need_is_here() {
-    if let Err(said) = dc_apparatus::everything() {
+    if let Err(said) = apparatus::everything() {
         panic!("{said}");
     }
 }

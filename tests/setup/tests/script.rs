@@ -14,11 +14,11 @@ impl Machine {
             .name()
             .map(ToOwned::to_owned)
             .unwrap();
-        let folder = dc_apparatus::target().join(format!("setup/{name}-{}", std::process::id()));
+        let folder = apparatus::target().join(format!("setup/{name}-{}", std::process::id()));
         fs::create_dir_all(folder.join("bin")).unwrap();
         for program in NEEDED.iter().chain(programs) {
             symlink(
-                dc_apparatus::program(program),
+                apparatus::program(program),
                 folder.join("bin").join(program),
             )
             .unwrap();
@@ -68,8 +68,8 @@ fn without_apt_it_says_what_to_install_and_the_variable() {
 /// The real apt, whose only way to a server is a port where nobody listens.
 #[test]
 fn offline_or_without_root_it_says_so_with_the_packages_and_the_variable() {
-    if !dc_apparatus::program("apt-get").is_absolute() {
-        dc_apparatus::left_out("a set-up that is offline", "there is no apt-get");
+    if !apparatus::program("apt-get").is_absolute() {
+        apparatus::left_out("a set-up that is offline", "there is no apt-get");
         return;
     }
     let machine = Machine::with(&["apt-get"]);

@@ -27,7 +27,7 @@ fn vectors() -> Vec<Value> {
         // A file that was asked for has to be there.
         Err(error) if named.is_some() => panic!("{}: {error}", path.display()),
         Err(_) => {
-            dc_apparatus::left_out(
+            apparatus::left_out(
                 "vectors that others published",
                 "DC_VECTORS is to name their file",
             );

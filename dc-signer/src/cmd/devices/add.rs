@@ -5,9 +5,10 @@ use std::io::{BufRead, BufReader, IsTerminal, Read, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dc_signer::desk::Refusal;
-use dc_signer::human::Moment;
-use dc_signer::protocol::{AddLine, AddedDevice, Kind, NewDevice, Problem, RefusedLine};
+use dc_pki::human::Moment;
+use dc_protocol::{Kind, Problem};
+use dc_signer::authority::Refusal;
+use dc_signer::authority::json::{AddLine, AddedDevice, NewDevice, RefusedLine};
 use dc_signer::registry::Sha256;
 use dc_signer::{Error, owner};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -62,7 +63,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.place.with_desk(async |open| match &self.file {
+        self.place.with_authority(async |open| match &self.file {
             Some(path) => self.load(open, path).await,
             None => self.one(open).await,
         })
@@ -78,7 +79,7 @@ impl Args {
             enrolment_key: self.enrolment_key.as_ref().map(Sha256::to_string),
             code: self.code,
         };
-        let mut added = open.desk.add_devices(&[&new], &act()?).await?;
+        let mut added = open.authority.add_devices(&[&new], &act()?).await?;
         let Some(added) = added.pop().transpose()? else {
             return Ok(());
         };
@@ -188,7 +189,7 @@ impl<R: Read> Lines<'_, R> {
             let mut line = Vec::new();
             let mut limited = (&mut self.input).take(MAX_LINE);
             let read = limited.read_until(b'\n', &mut line);
-            let read = read.map_err(|source| Error::Read {
+            let read = read.map_err(|source| dc_pki::Error::Read {
                 path: self.path.into(),
                 source,
             })?;
@@ -212,7 +213,11 @@ async fn add(open: &Open, batch: Vec<Line>) -> Result<Vec<AddLine>, Error> {
         .iter()
         .filter_map(|(_, new)| new.as_ref().ok())
         .collect();
-    let mut added = open.desk.add_devices(&good, &act()?).await?.into_iter();
+    let mut added = open
+        .authority
+        .add_devices(&good, &act()?)
+        .await?
+        .into_iter();
     let lines = batch.iter().map(|(line, new)| {
         let outcome = match new {
             Ok(_) => added.next().transpose().map_err(|refusal| text(&refusal)),
@@ -307,7 +312,7 @@ fn input(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Error> {
     }
     // It is whoever's runs this, not the signer's.
     let _invoker = owner::as_invoker()?;
-    let file = File::open(path).map_err(|source| Error::Read {
+    let file = File::open(path).map_err(|source| dc_pki::Error::Read {
         path: path.into(),
         source,
     })?;

@@ -3,11 +3,13 @@
 use std::io::{BufWriter, IsTerminal, Write};
 use std::time::Duration;
 
-use dc_signer::human::Span;
-use dc_signer::names::Zone;
+use dc_pki::clock;
+use dc_pki::human::Span;
+use dc_pki::names::Zone;
+use dc_signer::Error;
+use dc_signer::authority::json;
 use dc_signer::registry::{Device, State};
 use dc_signer::store::{Filter, Page};
-use dc_signer::{Error, clock, protocol};
 use indicatif::ProgressBar;
 use pki_types::UnixTime;
 use serde_json::json;
@@ -76,13 +78,13 @@ impl Which {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.which.place.with_desk(async |open| {
+        self.which.place.with_authority(async |open| {
             let now = clock::now()?;
             let mut table = Table::new(["EXTERNAL ID", "NAME", "STATE", "EXPIRES IN", "NOTE"]);
             let filter = self.which.filter(now);
             let mut left = self.limit;
             let more = each(open, &filter, &mut left, |device| match self.json {
-                true => print(&json!(protocol::Device::from(device))),
+                true => print(&json!(json::Device::from(device))),
                 false => {
                     table.row(row(device, now));
                     Ok(())
@@ -102,7 +104,7 @@ impl Args {
 
 impl Export {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.which.place.with_desk(async |open| {
+        self.which.place.with_authority(async |open| {
             let bar = match std::io::stderr().is_terminal() && !std::io::stdout().is_terminal() {
                 true => ProgressBar::new_spinner().with_message("devices"),
                 false => ProgressBar::hidden(),
@@ -113,7 +115,7 @@ impl Export {
             let mut all = usize::MAX;
             each(open, &filter, &mut all, |device| {
                 bar.inc(1);
-                let json = json!(protocol::Device::from(device));
+                let json = json!(json::Device::from(device));
                 writeln!(out, "{json}").map_err(failed)
             })
             .await?;

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use dc_signer::human::Moment;
+use dc_pki::clock;
+use dc_pki::human::Moment;
+use dc_signer::Error;
+use dc_signer::authority::json;
 use dc_signer::registry::{Device, Sha256};
-use dc_signer::{Error, clock, protocol};
 use pki_types::UnixTime;
 use serde_json::json;
 
@@ -45,17 +47,17 @@ pub(super) struct Replace {
 
 impl Replace {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.place.with_desk(async |open| {
+        self.place.with_authority(async |open| {
             let device = open.device(&self.device).await?;
             self.ask(&device)?;
-            let how = protocol::Replace {
+            let how = json::Replace {
                 new_name: self.new_name,
                 enrolment_key: self.enrolment_key.as_ref().map(Sha256::to_string),
                 manufacturer: self.manufacturer.clone(),
                 serial: self.serial.clone(),
                 at_once: self.at_once,
             };
-            let replaced = open.desk.replace(device.id, &how, &act()?).await?;
+            let replaced = open.authority.replace(device.id, &how, &act()?).await?;
             if self.json {
                 return print(&json!(replaced));
             }
@@ -86,12 +88,12 @@ impl Replace {
 }
 
 /// What was done, and what it means.
-struct Done<'a>(&'a protocol::Replaced, bool);
+struct Done<'a>(&'a json::Replaced, bool);
 
 impl fmt::Display for Done<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(replaced, can_rename) = self;
-        let protocol::Device {
+        let json::Device {
             external_id,
             name,
             state,

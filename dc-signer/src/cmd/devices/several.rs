@@ -3,8 +3,9 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use dc_protocol::{Kind, Problem};
 use dc_signer::Error;
-use dc_signer::protocol::{self, Kind, Problem};
+use dc_signer::authority::json;
 use dc_signer::registry::{Change, Device};
 use serde_json::json;
 
@@ -66,7 +67,7 @@ impl Several {
     }
 
     fn change_all(&self, devices: &[String], change: &Change) -> Result<(), Error> {
-        self.place.with_desk(async |open| {
+        self.place.with_authority(async |open| {
             let mut rest = Rest::of(devices.len());
             for text in devices {
                 if let Some(device) = rest.keep(text, change_one(open, text, change).await)? {
@@ -79,7 +80,7 @@ impl Several {
 
     fn show(&self, device: &Device) -> Result<(), Error> {
         match self.json {
-            true => print(&json!(protocol::Device::from(device))),
+            true => print(&json!(json::Device::from(device))),
             false => print(&format!(
                 "{} ({}) is {}",
                 device.external_id, device.name, device.state
@@ -117,7 +118,7 @@ impl Which {
 }
 
 fn lines(path: &Path) -> Result<Vec<String>, Error> {
-    let read = |source| Error::Read {
+    let read = |source| dc_pki::Error::Read {
         path: path.into(),
         source,
     };
@@ -202,7 +203,7 @@ impl Rest {
 fn is_about_one(error: &Error) -> bool {
     match error {
         Error::Store { source } => matches!(source, dc_signer::store::Error::Refused { .. }),
-        Error::Desk { .. } => true,
+        Error::Authority { .. } => true,
         _ => false,
     }
 }

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use dc_signer::human::{Moment, Span};
+use dc_pki::clock;
+use dc_pki::human::{Moment, Span};
+use dc_signer::Error;
+use dc_signer::authority::json;
 use dc_signer::registry::Device;
 use dc_signer::store::History;
-use dc_signer::{Error, clock, protocol};
 use pki_types::UnixTime;
 use serde_json::json;
 
@@ -27,13 +29,13 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.place.with_desk(async |open| {
+        self.place.with_authority(async |open| {
             let device = open.device(&self.device).await?;
             let history = open.store.history(device.id, HISTORY).await?;
             match self.json {
                 true => print(&json!({
-                    "device": protocol::Device::from(&device),
-                    "history": protocol::DeviceHistory::from(&history),
+                    "device": json::Device::from(&device),
+                    "history": json::DeviceHistory::from(&history),
                 })),
                 false => print(&Shown {
                     device,

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use dc_core::{DelegatedCredential, Form, Issued, SignatureScheme, UniqueName};
-use dc_signer::Warning;
-use dc_signer::human::{Moment, Span, scheme_name};
+use dc_pki::Warning;
+use dc_pki::human::{Moment, Span, scheme_name};
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 

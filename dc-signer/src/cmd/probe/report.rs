@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use dc_core::pem::StoredCredential;
 use dc_core::{DelegationCertificate, Form, SchemeList};
+use dc_pki::human::{Foreign, scheme_name};
 use dc_signer::describe::{Certificate, Credential, Sheet};
-use dc_signer::human::{Foreign, scheme_name};
 use dc_signer::judge::{Fault, Outcome, Peer, Rule, Verdict};
 use dc_signer::probe::{Accepted, Chosen, Offered, Probe, Seen, SentBy, Target, alert_name};
 use pki_types::UnixTime;

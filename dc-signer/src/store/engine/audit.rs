@@ -98,7 +98,7 @@ async fn check_states<S: Session>(
         }
     }
     for name in states.into_keys() {
-        let name = crate::names::parse(&name).map_err(|_| corrupt("audit"))?;
+        let name = dc_pki::names::parse(&name).map_err(|_| corrupt("audit"))?;
         // A restored backup may not have the device any more. Then nobody can use its key.
         if let Some(device) = devices::find(session, &Find::Name(name)).await? {
             return Err(not_in_audit(device));

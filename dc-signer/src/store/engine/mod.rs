@@ -15,11 +15,11 @@ use super::{
     Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption, Replica, Report,
     Retention, ServerClock, Store, Tidied, WithdrawnNames, schema,
 };
-use crate::names::Zone;
 use crate::registry::{
     self, Access, Change, CodeId, Device, DeviceId, Forms, Head, ManagedZone, Operator,
     OperatorName, PendingCode, Record, Sha256, SlotState,
 };
+use dc_pki::names::Zone;
 
 mod add;
 mod audit;

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::names::Zone;
 use crate::registry::{self, Action, Device, DeviceId, Held, KeyUse, NameChange, Sha256};
 use crate::store::sql::{Batch, Kind, Row, Session, Value};
 use crate::store::{Answer, Error, Issuance, Recorded};
+use dc_pki::names::Zone;
 
 use super::work::Work;
 use super::{devices, issues, rows, withdrawn};

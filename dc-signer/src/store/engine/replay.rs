@@ -194,7 +194,7 @@ impl Replaying {
         };
         let device = devices::by_id(work, id).await?;
         let new_name = match (record.entry.action, &record.entry.name) {
-            (Action::NewName, Some(name)) => crate::names::parse(name).ok(),
+            (Action::NewName, Some(name)) => dc_pki::names::parse(name).ok(),
             _ => None,
         };
         let replacement = match new_name {
@@ -278,7 +278,7 @@ async fn is_free<S: Session>(work: &mut Work<S>, name: &str, now: UnixTime) -> R
 
 /// The device that has or had this name; none has one that is none.
 async fn find<S: Session>(work: &mut Work<S>, name: &str) -> Result<Option<Device>, Error> {
-    match crate::names::parse(name) {
+    match dc_pki::names::parse(name) {
         Ok(name) => devices::find(&mut work.session, &Find::Name(name)).await,
         Err(_) => Ok(None),
     }

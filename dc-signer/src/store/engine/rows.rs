@@ -2,13 +2,13 @@
 
 use dc_core::UniqueName;
 
-use crate::names::{self, Zone};
 use crate::registry::{
     Access, CodeId, Device, DeviceId, Entry, Held, Hold, Manufactured, NextKey, Operator,
     PendingCode, Record, Sha256, Shown, Slot,
 };
 use crate::store::sql::{Row, corrupt};
 use crate::store::{Error, Issue};
+use dc_pki::names::{self, Zone};
 
 // Columns are named one by one: a newer version may add some while this one runs, and PostgreSQL
 // lets no statement that was prepared before return more than it did.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use crate::names::Zone;
 use crate::registry::{self, Device};
 use crate::store::sql::{Row, Session};
 use crate::store::{Error, Withdrawn, WithdrawnNames};
+use dc_pki::names::Zone;
 
 use super::lost;
 use super::rows;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use pki_types::UnixTime;
 
-use crate::names::Zone;
 use crate::registry::{self, Action, Forms, ManagedZone, Slot, SlotState};
 use crate::store::sql::{Row, Session, Value};
 use crate::store::{Act, Error, NewSlot, NewZone};
+use dc_pki::names::Zone;
 
 use super::rows;
 use super::work::Work;

@@ -12,8 +12,9 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row as _};
 
 use super::error::classify;
+use crate::owner;
 use crate::store::Error;
-use crate::{files, owner};
+use dc_pki::files;
 
 /// Makes an empty database that only the owner can read, if there is none. SQLite gives the files
 /// beside it the same permissions.

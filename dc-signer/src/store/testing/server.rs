@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 
-use dc_apparatus::{Part, have};
+use apparatus::{Part, have};
 
 /// A server of our own.
 pub(crate) struct Own {

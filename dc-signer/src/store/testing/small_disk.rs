@@ -25,7 +25,7 @@ impl SmallDisk {
         let mounted = mount.arg(folder.path()).status();
         let mounted = mounted.is_ok_and(|status| status.success());
         if !mounted {
-            dc_apparatus::left_out("tests with a full disk", "only root can mount a small one");
+            apparatus::left_out("tests with a full disk", "only root can mount a small one");
         }
         mounted.then_some(Self(folder))
     }

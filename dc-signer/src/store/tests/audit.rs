@@ -77,7 +77,7 @@ async fn the_end_that_was_moved_by_hand_is_found(db: &Database) {
 
 async fn every_change_of_state_verifies(db: &Database) {
     let store = &*db.store;
-    let name = |text: &str| crate::names::parse(text).unwrap();
+    let name = |text: &str| dc_pki::names::parse(text).unwrap();
     let new_name = |text: &str, epoch| {
         Change::Replace(Replacement::NewName {
             name: name(text),
@@ -217,7 +217,7 @@ async fn a_backup_cannot_let_anybody_back_in(db: &Database) {
 async fn a_device_that_was_replaced_since_the_backup_is_suspended(db: &Database) {
     let backup = with_backup(db, 1).await;
     let id = new_device(0).id;
-    let name = crate::names::parse("new.cpe.example.com").unwrap();
+    let name = dc_pki::names::parse("new.cpe.example.com").unwrap();
     let change = Change::Replace(Replacement::NewName { name, epoch: 1 });
     db.store.change_device(id, &change, &by(NOW)).await.unwrap();
     let log = db.store.audit_from(1, 999).await.unwrap();

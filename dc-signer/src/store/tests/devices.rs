@@ -50,7 +50,7 @@ async fn a_device_is_found_by_everything_that_names_it(db: &Database) {
         Find::Id(DeviceId::from_bytes([9; 16])),
         Find::ExternalId("nobody".parse().unwrap()),
         Find::Key(key("nobody's")),
-        Find::Name(crate::names::parse("nobody.cpe.example.com").unwrap()),
+        Find::Name(dc_pki::names::parse("nobody.cpe.example.com").unwrap()),
         Find::Manufactured(Manufactured {
             manufacturer: "other".into(),
             ..manufactured
@@ -102,7 +102,7 @@ async fn adding_again_changes_nothing(db: &Database) {
     // A second run of a bulk load makes up other ids, and with random names other names.
     let again = NewDevice {
         id: DeviceId::from_bytes([8; 16]),
-        name: crate::names::parse("again.cpe.example.com").unwrap(),
+        name: dc_pki::names::parse("again.cpe.example.com").unwrap(),
         ..new[0].clone()
     };
     let added = store

@@ -23,7 +23,7 @@ async fn the_fleet_is_counted_by_zone_state_and_time_left(db: &Database) {
     store.add_zone(&second, &by(NOW)).await.unwrap();
     let other = NewDevice {
         zone: second.zone,
-        name: crate::names::parse("x.b.example.com").unwrap(),
+        name: dc_pki::names::parse("x.b.example.com").unwrap(),
         ..new_device(99)
     };
     store

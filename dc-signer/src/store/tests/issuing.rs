@@ -185,7 +185,7 @@ async fn what_may_not_be_issued_is_not_recorded(db: &Database) {
         ..good.clone()
     };
     let other_name = Issuance {
-        name: crate::names::parse("other.cpe.example.com").unwrap(),
+        name: dc_pki::names::parse("other.cpe.example.com").unwrap(),
         ..good.clone()
     };
     for (issuance, error) in [

@@ -55,7 +55,7 @@ fn new_device(number: u32) -> NewDevice {
         id: DeviceId::from_bytes(id),
         external_id: format!("customer-{number:04}").parse().unwrap(),
         zone: zone(),
-        name: crate::names::parse(&format!("d{number}.cpe.example.com")).unwrap(),
+        name: dc_pki::names::parse(&format!("d{number}.cpe.example.com")).unwrap(),
         slot: 0,
         epoch: 0,
         key: None,

@@ -71,7 +71,7 @@ async fn a_retired_device_keeps_its_name(db: &Database) {
 }
 
 pub(super) fn renamed(number: u32, epoch: u32) -> Change {
-    let name = crate::names::parse(&format!("d{number}.cpe.example.com")).unwrap();
+    let name = dc_pki::names::parse(&format!("d{number}.cpe.example.com")).unwrap();
     Change::Replace(Replacement::NewName { name, epoch })
 }
 

@@ -19,7 +19,7 @@ fn report(id: u8, clock: Option<u64>) -> Report {
 
 async fn a_signer_is_live_as_long_as_it_reports(db: &Database) {
     let (store, other) = (&*db.store, db.other().await);
-    let now = crate::clock::now().unwrap();
+    let now = dc_pki::clock::now().unwrap();
     store.report(&report(1, Some(NOW)), now).await.unwrap();
     other.report(&report(2, None), now).await.unwrap();
     let replicas = store.replicas(now).await.unwrap();
@@ -54,7 +54,7 @@ async fn a_signer_is_live_as_long_as_it_reports(db: &Database) {
 }
 
 async fn a_process_that_starts_again_and_again_leaves_one_row(db: &Database) {
-    let now = crate::clock::now().unwrap();
+    let now = dc_pki::clock::now().unwrap();
     for id in 1..5 {
         db.store.report(&report(id, Some(NOW)), now).await.unwrap();
         db.tamper("UPDATE replicas SET seen = seen - 200").await;
@@ -70,7 +70,7 @@ async fn a_process_that_starts_again_and_again_leaves_one_row(db: &Database) {
 }
 
 async fn a_clock_that_is_not_believed_leaves_what_was(db: &Database) {
-    let now = crate::clock::now().unwrap();
+    let now = dc_pki::clock::now().unwrap();
     for clock in [Some(NOW), None] {
         db.store.report(&report(1, clock), now).await.unwrap();
         assert_eq!(

@@ -206,7 +206,7 @@ async fn what_was_never_written_is_an_error(db: &Database) {
 
 async fn only_a_server_has_a_clock_of_its_own(db: &Database) {
     let there = db.store.clock().await.unwrap();
-    let here = crate::clock::precise().unwrap();
+    let here = dc_pki::clock::precise().unwrap();
     match &db.location {
         Location::File(_) => assert_eq!(there, None),
         // Of this machine, but in this test only.

@@ -7,10 +7,10 @@ use super::bar::{Part, stacked};
 use super::history::{acts, issues};
 use super::layout::{Place, Who, page};
 use super::show::{distance, hash, moment, name, state, urgency, when};
-use crate::human::Span;
 use crate::registry::{Device, Held, State};
 use crate::store::History;
 use crate::web::acts::{Act, may_act};
+use dc_pki::human::Span;
 
 /// What the page shows.
 pub(in crate::web) struct DevicePage<'a> {

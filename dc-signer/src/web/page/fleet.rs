@@ -7,9 +7,9 @@ use super::attention::{in_state, notices, total};
 use super::bar::{Part, filled, stacked};
 use super::layout::{Place, Who, page};
 use super::show::{self, distance, moment, number, short_hash};
-use crate::protocol::Kind;
 use crate::registry::{ManagedZone, Slot, SlotState, State};
 use crate::store::{Fleet, ZoneCount};
+use dc_protocol::Kind;
 
 /// What the first page shows.
 pub(in crate::web) struct FleetPage<'a> {

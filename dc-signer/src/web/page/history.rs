@@ -135,7 +135,7 @@ mod tests {
             credential_sha256: key(1),
             spki_sha256: key(2),
             delegation_sha256: key(3),
-            name: crate::names::parse("k3v.cpe.example.com").unwrap(),
+            name: dc_pki::names::parse("k3v.cpe.example.com").unwrap(),
             issued: at(NOW - 60),
             expires: at(NOW + 60),
         };

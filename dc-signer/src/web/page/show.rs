@@ -4,10 +4,10 @@ use dc_core::UniqueName;
 use maud::{Markup, html};
 use pki_types::UnixTime;
 
-use crate::human::{Moment, Span};
-use crate::names::Zone;
 use crate::registry::{Sha256, State};
 use crate::store::Fleet;
+use dc_pki::human::{Moment, Span};
+use dc_pki::names::Zone;
 
 /// A moment in UTC, without the letters that machines want.
 pub(super) fn moment(at: UnixTime) -> Markup {

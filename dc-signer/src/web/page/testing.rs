@@ -1,10 +1,10 @@
 //! What pages are tested with.
 
 use super::Who;
-use crate::names::Zone;
 use crate::registry::testing::{at, key};
 use crate::registry::{Device, Forms, Held, ManagedZone, Role, Slot, SlotState, State};
 use crate::store::{Fleet, ZoneCount};
+use dc_pki::names::Zone;
 
 /// In 2026.
 pub(super) const NOW: u64 = 1_790_000_000;

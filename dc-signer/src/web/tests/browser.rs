@@ -11,12 +11,12 @@ use tempfile::TempDir;
 
 use super::driver::{Browser, Window};
 use super::fleet::{self, HOSTILE, TOKEN, VIEWER};
-use crate::clock;
 use crate::config::Listen;
 use crate::listener::{Identity, Listener, Settings, tls_config};
 use crate::store::testing::Database;
 use crate::telemetry::Metrics;
 use crate::web::{self, Web};
+use dc_pki::clock;
 
 const WINDOWS: [Window; 4] = [
     window("desktop-light", 1280, 900, false, false),

@@ -29,7 +29,7 @@ pub(super) struct Window {
 impl Browser {
     /// None only if tests with a browser are left out.
     pub(super) fn start(profile: &Path) -> Option<Self> {
-        if !dc_apparatus::have(dc_apparatus::Part::Browser) {
+        if !apparatus::have(apparatus::Part::Browser) {
             return None;
         }
         let mut driver = Command::new("chromedriver")

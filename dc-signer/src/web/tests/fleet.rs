@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use crate::names::{self, Zone};
 use crate::registry::{
     Access, Change, Device, DeviceId, Forms, Manufactured, Operator, Role, Sha256, SlotState,
 };
 use crate::store::{Act, Find, Issuance, NewDevice, NewSlot, NewZone, Store};
+use dc_pki::names::{self, Zone};
 
 pub(super) const TOKEN: &str = "dcs_token-of-alice";
 pub(super) const VIEWER: &str = "dcs_token-of-victor";

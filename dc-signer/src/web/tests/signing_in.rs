@@ -6,10 +6,10 @@ use rcgen::{CertificateParams, KeyPair};
 
 use super::fleet::{TOKEN, VIEWER};
 use super::site::{Site, posted};
-use crate::clock;
 use crate::listener::ClientCertificate;
 use crate::registry::{Access, Operator, Role, Sha256, State};
 use crate::store::Act;
+use dc_pki::clock;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_sees_anything_before_signing_in() {

@@ -7,10 +7,10 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::fleet;
-use crate::clock;
 use crate::registry::{Device, State};
 use crate::store::testing::Database;
 use crate::web::{self, Web};
+use dc_pki::clock;
 
 /// The pages over a fresh database with one device.
 pub(super) struct Site {

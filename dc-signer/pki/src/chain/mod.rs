@@ -1,0 +1,52 @@
+//! Chains of certificates that no client accepts, whatever it trusts and whenever that is.
+
+mod order;
+mod purpose;
+mod untrusted;
+
+use pki_types::CertificateDer;
+use rustls::server::ParsedCertificate;
+use thiserror::Error;
+
+pub use order::{OrderError, disorder};
+pub use purpose::{PurposeError, misuse};
+pub use untrusted::Untrusted;
+
+/// Why every client refuses a server's chain.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// The chain begins with another certificate than the server's own.
+    #[error(transparent)]
+    Order(OrderError),
+    /// A certificate of the chain is not for what it is used for.
+    #[error(transparent)]
+    Purpose(PurposeError),
+    /// A certificate of the chain cannot be read.
+    #[error("{}", Untrusted(.0))]
+    Unreadable(rustls::Error),
+}
+
+/// Refuses a server's chain, the end-entity certificate first, that no client can accept.
+///
+/// Fails with [`ChainError`].
+pub fn check(chain: &[CertificateDer<'_>]) -> Result<(), ChainError> {
+    if let Some(error) = disorder(chain) {
+        return Err(ChainError::Order(error));
+    }
+    if let Some(error) = unreadable(chain) {
+        return Err(ChainError::Unreadable(error));
+    }
+    match misuse(chain) {
+        Some(error) => Err(ChainError::Purpose(error)),
+        None => Ok(()),
+    }
+}
+
+/// The first certificate that rustls cannot read: every peer reads them all before anything else.
+pub fn unreadable<'c>(
+    chain: impl IntoIterator<Item = &'c CertificateDer<'c>>,
+) -> Option<rustls::Error> {
+    let mut parsed = chain.into_iter().map(ParsedCertificate::try_from);
+    parsed.find_map(Result::err)
+}

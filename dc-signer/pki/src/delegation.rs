@@ -1,0 +1,148 @@
+//! A delegation certificate with its chain and its key.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dc_core::{DelegationCertificate, IssuingPolicy, Role, SignatureScheme, Signer};
+use pki_types::{CertificateDer, UnixTime};
+
+use crate::error::Error;
+use crate::keys::{PemKey, Timing};
+use crate::warning::Warning;
+use crate::{chain, files, pem};
+
+/// All that it takes to issue: a certificate that may delegate, the chain to send with it, and the
+/// certificate's key.
+#[derive(Debug)]
+pub struct Delegation {
+    policy: IssuingPolicy,
+    chain: Vec<CertificateDer<'static>>,
+    chain_path: PathBuf,
+    key: PemKey,
+    key_path: PathBuf,
+}
+
+impl Delegation {
+    /// Reads `chain.pem`, whose first certificate is the delegation certificate, and `key.pem`.
+    ///
+    /// Fails with [`Error::MissingDelegation`] if neither is there, with [`Error::BadCertificate`]
+    /// if the certificate may not delegate, with [`Error::ChainOrder`] if another one in the file may, with [`Error::UnfitCertificate`] if
+    /// every client would refuse it, whenever that is, with [`Error::KeyMismatch`] if the key is another one's,
+    /// and with what reading the two files fails with.
+    pub fn load(folder: &Path) -> Result<Self, Error> {
+        let (chain_path, key_path) = (folder.join(CHAIN), folder.join(KEY));
+        if !files::is_there(&chain_path)? && !files::is_there(&key_path)? {
+            let folder = folder.into();
+            return Err(Error::MissingDelegation { folder });
+        }
+        let chain = read_chain(&chain_path)?;
+        let certificate = delegation_certificate(&chain_path, &chain)?;
+        if let Err(source) = chain::check(&chain) {
+            let path = chain_path;
+            return Err(Error::UnfitCertificate { path, source });
+        }
+        let key = PemKey::read(&key_path)?;
+        if key.spki() != certificate.spki() {
+            return Err(Error::KeyMismatch {
+                key: key_path,
+                certificate: chain_path,
+            });
+        }
+        Ok(Self {
+            policy: IssuingPolicy::new(certificate, Role::Server),
+            chain,
+            chain_path,
+            key,
+            key_path,
+        })
+    }
+
+    /// Tells how long each signature of its key takes.
+    #[must_use]
+    pub fn timed(self, timing: &Timing) -> Self {
+        let key = self.key.timed(timing);
+        Self { key, ..self }
+    }
+
+    /// What somebody should look at, although it stops nothing yet.
+    ///
+    /// Fails with [`Error::Read`].
+    pub fn warnings(&self, now: UnixTime) -> Result<Vec<Warning>, Error> {
+        let not_after = self.certificate().not_after();
+        let left = not_after.as_secs().saturating_sub(now.as_secs());
+        let ends_soon = (left < SOON.as_secs()).then(|| Warning::CertificateEndsSoon {
+            path: self.chain_path.clone(),
+            now,
+            not_after,
+        });
+        let readable = files::check_private(&self.key_path)?;
+        Ok([readable, ends_soon].into_iter().flatten().collect())
+    }
+
+    /// The delegation certificate.
+    #[must_use]
+    pub fn certificate(&self) -> &DelegationCertificate<'static> {
+        self.policy.certificate()
+    }
+
+    /// What the certificate's key signs credentials with.
+    #[must_use]
+    pub fn algorithm(&self) -> SignatureScheme {
+        self.key.scheme()
+    }
+
+    /// The file that the certificate came from.
+    #[must_use]
+    pub fn chain_path(&self) -> &Path {
+        &self.chain_path
+    }
+
+    /// The certificates that a TLS server has to send, the delegation certificate first.
+    #[must_use]
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    /// The rules that it issues by.
+    #[must_use]
+    pub fn policy(&self) -> &IssuingPolicy {
+        &self.policy
+    }
+
+    /// The certificate's key.
+    #[must_use]
+    pub fn key(&self) -> &PemKey {
+        &self.key
+    }
+}
+
+/// The certificates of a chain file, at least one.
+pub fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    pem::certificates(path, &files::read(path)?)
+}
+
+fn delegation_certificate(
+    path: &Path,
+    chain: &[CertificateDer<'static>],
+) -> Result<DelegationCertificate<'static>, Error> {
+    let first = chain.first().cloned().ok_or_else(|| Error::MissingPem {
+        path: path.into(),
+        label: "CERTIFICATE",
+    })?;
+    DelegationCertificate::parse(first).map_err(|source| {
+        let path = path.into();
+        let delegates =
+            |der: &CertificateDer<'_>| DelegationCertificate::parse(der.clone()).is_ok();
+        match chain.iter().position(delegates) {
+            Some(at) => Error::ChainOrder { path, at: at + 1 },
+            None => Error::BadCertificate { path, source },
+        }
+    })
+}
+
+/// A chain that a TLS server sends, as it lies beside a key or a credential.
+pub const CHAIN: &str = "chain.pem";
+/// A private key in PKCS#8.
+pub const KEY: &str = "key.pem";
+/// A day more than the longest credential: from then on lifetimes are cut.
+pub const SOON: Duration = Duration::from_secs(8 * 24 * 3600);

@@ -1,0 +1,173 @@
+//! The only user of a delegation key: approve, sign, verify.
+
+use std::time::Duration;
+
+use dc_core::{Issued, Request, SignError, UniqueName};
+use pki_types::{SignatureVerificationAlgorithm, UnixTime};
+
+use crate::delegation::Delegation;
+use crate::device_csr::DeviceKey;
+use crate::error::Error;
+
+/// Which credentials a device is to get.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Wanted {
+    /// One with this name.
+    Named(UniqueName<'static>),
+    /// One with this name, and one as RFC 9345 defines it.
+    Both(UniqueName<'static>),
+    /// One as RFC 9345 defines it.
+    Rfc9345,
+}
+
+impl Wanted {
+    /// The unique name, if one is wanted.
+    #[must_use]
+    pub fn unique_name(&self) -> Option<&UniqueName<'static>> {
+        match self {
+            Self::Named(name) | Self::Both(name) => Some(name),
+            Self::Rfc9345 => None,
+        }
+    }
+
+    /// Whether a credential without a name is wanted.
+    #[must_use]
+    pub fn rfc9345(&self) -> bool {
+        !matches!(self, Self::Named(_))
+    }
+
+    /// One entry for each credential: its name, or none. The named one is first.
+    fn credentials(&self) -> Vec<Option<&UniqueName<'static>>> {
+        match self {
+            Self::Named(name) => vec![Some(name)],
+            Self::Both(name) => vec![Some(name), None],
+            Self::Rfc9345 => vec![None],
+        }
+    }
+}
+
+/// Issues what is wanted for a device's key, from `now` on: all of it or nothing.
+///
+/// Without a `lifetime` it is 164 hours, or less if the certificate ends before; a `lifetime` that is
+/// given is kept or refused. That the name belongs to this device, and to no other, is for the caller
+/// to know.
+///
+/// Fails with [`Error::NameOutsideZone`], [`Error::DelegationKeyOnDevice`],
+/// [`Error::LifetimeTooLong`], [`Error::BadDeviceKey`] if RFC 9345 allows no such key,
+/// [`Error::BadCertificate`] if it is not valid now, [`Error::Refused`] for any other rule, and
+/// [`Error::Sign`].
+pub fn issue(
+    delegation: &Delegation,
+    device_key: &DeviceKey,
+    wanted: &Wanted,
+    lifetime: Option<Duration>,
+    algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+    now: UnixTime,
+) -> Result<Vec<Issued>, Error> {
+    sign(
+        delegation,
+        device_key.spki(),
+        wanted,
+        lifetime,
+        algorithms,
+        now,
+    )
+    .map_err(|unissued| refusal(unissued, delegation, device_key))
+}
+
+/// As [`issue`], for a DER SubjectPublicKeyInfo that came from no file.
+///
+/// Fails with [`Unissued`].
+pub fn sign(
+    delegation: &Delegation,
+    spki: &[u8],
+    wanted: &Wanted,
+    lifetime: Option<Duration>,
+    algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+    now: UnixTime,
+) -> Result<Vec<Issued>, Unissued> {
+    if spki == delegation.certificate().spki() {
+        return Err(Unissued::DelegationKey);
+    }
+    wanted
+        .credentials()
+        .into_iter()
+        .map(|name| {
+            let request = request(spki, name, lifetime);
+            let approved = delegation.policy().approve(&request, now)?;
+            Ok(approved.sign(delegation.key(), algorithms)?)
+        })
+        .collect()
+}
+
+/// Why nothing was issued.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unissued {
+    /// The key is the delegation certificate's own, which no device may hold.
+    DelegationKey,
+    /// RFC 9345 or the rules of the unique name forbid it.
+    Refused(dc_core::Error),
+    /// The delegation certificate's key could not sign.
+    Signer(rustls::Error),
+}
+
+impl From<dc_core::Error> for Unissued {
+    fn from(error: dc_core::Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<SignError<rustls::Error>> for Unissued {
+    fn from(error: SignError<rustls::Error>) -> Self {
+        match error {
+            SignError::Refused(source) => Self::Refused(source),
+            SignError::Signer(source) => Self::Signer(source),
+        }
+    }
+}
+
+fn request<'a>(
+    spki: &'a [u8],
+    name: Option<&UniqueName<'static>>,
+    lifetime: Option<Duration>,
+) -> Request<'a> {
+    let mut request = Request::new(spki);
+    if let Some(name) = name {
+        request = request.unique_name(name.clone());
+    }
+    if let Some(lifetime) = lifetime {
+        request = request.lifetime(lifetime);
+    }
+    request
+}
+
+/// The rule that was broken, with the file or the value that broke it.
+fn refusal(unissued: Unissued, delegation: &Delegation, device_key: &DeviceKey) -> Error {
+    let source = match unissued {
+        Unissued::DelegationKey => {
+            let path = device_key.path().into();
+            return Error::DelegationKeyOnDevice { path };
+        }
+        Unissued::Signer(source) => return Error::Sign { source },
+        Unissued::Refused(source) => source,
+    };
+    match source {
+        dc_core::Error::BadPublicKey | dc_core::Error::UnusableKey => Error::BadDeviceKey {
+            path: device_key.path().into(),
+            source,
+        },
+        dc_core::Error::CertificateNotValid { .. } => Error::BadCertificate {
+            path: delegation.chain_path().into(),
+            source,
+        },
+        dc_core::Error::NameNotCovered { name } => Error::NameOutsideZone {
+            name,
+            covered: delegation.certificate().dns_names().to_vec(),
+        },
+        dc_core::Error::ValidityTooLong { remaining, max } => Error::LifetimeTooLong {
+            wanted: remaining,
+            max,
+        },
+        source => Error::Refused { source },
+    }
+}

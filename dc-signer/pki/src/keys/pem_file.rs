@@ -1,0 +1,151 @@
+//! A private key in a PEM file.
+
+use std::fmt;
+use std::path::Path;
+
+use dc_core::{SignatureScheme, Signer};
+use pki_types::PrivateKeyDer;
+use rustls::crypto::ring::sign::any_supported_type;
+
+use super::timing::Timing;
+use crate::error::Error;
+use crate::{files, pem};
+
+/// A private key from a file: PKCS#8, SEC1 or PKCS#1; ECDSA P-256 or P-384, Ed25519, or RSA.
+///
+/// Our copies of the key are wiped; ring's own, in the form in which it signs, is not.
+pub struct PemKey {
+    signer: Box<dyn rustls::sign::Signer>,
+    spki: Vec<u8>,
+    timing: Timing,
+}
+
+impl PemKey {
+    /// Reads the private key of a PEM file.
+    ///
+    /// Fails with [`Error::Read`], [`Error::TooLarge`], [`Error::EncryptedKey`], [`Error::BadPem`],
+    /// [`Error::MissingPem`] or [`Error::UnsupportedKey`].
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let file = files::read(path)?;
+        let key = pem::private_key(path, &file)?;
+        Self::from_der(&key).ok_or_else(|| super::unsupported(path, &key))
+    }
+
+    /// A key that was read already; `None` if it cannot sign here.
+    pub fn from_der(key: &PrivateKeyDer<'_>) -> Option<Self> {
+        let key = any_supported_type(key).ok()?;
+        Some(Self {
+            signer: key.choose_scheme(&SCHEMES)?,
+            spki: key.public_key()?.to_vec(),
+            timing: Timing::default(),
+        })
+    }
+
+    /// Tells how long each signature takes.
+    #[must_use]
+    pub fn timed(mut self, timing: &Timing) -> Self {
+        self.timing = timing.clone();
+        self
+    }
+
+    /// The public half: a DER SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+}
+
+impl Signer for PemKey {
+    type Error = rustls::Error;
+
+    fn scheme(&self) -> SignatureScheme {
+        SignatureScheme(self.signer.scheme().into())
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
+        self.timing.time(|| self.signer.sign(message))
+    }
+}
+
+impl fmt::Debug for PemKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            signer: _,
+            spki: _,
+            timing: _,
+        } = self;
+        f.debug_struct("PemKey").finish_non_exhaustive()
+    }
+}
+
+/// One for each type of key. RSA signs with the scheme that every TLS 1.3 peer has to know
+/// (RFC 8446 §9.1).
+const SCHEMES: [rustls::SignatureScheme; 4] = [
+    rustls::SignatureScheme::ECDSA_NISTP256_SHA256,
+    rustls::SignatureScheme::ECDSA_NISTP384_SHA384,
+    rustls::SignatureScheme::ED25519,
+    rustls::SignatureScheme::RSA_PSS_SHA256,
+];
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn reads_each_type_of_key_and_prints_nothing_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        for (algorithm, scheme) in [
+            (
+                &rcgen::PKCS_ECDSA_P256_SHA256,
+                SignatureScheme::ECDSA_SECP256R1_SHA256,
+            ),
+            (
+                &rcgen::PKCS_ECDSA_P384_SHA384,
+                SignatureScheme::ECDSA_SECP384R1_SHA384,
+            ),
+            (&rcgen::PKCS_ED25519, SignatureScheme::ED25519),
+        ] {
+            let pair = rcgen::KeyPair::generate_for(algorithm).unwrap();
+            fs::write(&path, pair.serialize_pem()).unwrap();
+            let key = PemKey::read(&path).unwrap();
+            assert_eq!(key.scheme(), scheme);
+            assert_eq!(
+                key.spki(),
+                rcgen::PublicKeyData::subject_public_key_info(&pair)
+            );
+            assert_eq!(format!("{key:?}"), "PemKey { .. }");
+        }
+    }
+
+    #[test]
+    fn whoever_wants_to_know_is_told_how_long_each_signature_took() {
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let der = PrivateKeyDer::try_from(pair.serialize_der()).unwrap();
+        let timing = Timing::default();
+        let key = PemKey::from_der(&der).unwrap().timed(&timing);
+        key.sign(b"nobody listens").unwrap();
+        let told = Arc::<AtomicUsize>::default();
+        let telling = told.clone();
+        timing.tell(move |took| {
+            assert!(took > Duration::ZERO);
+            telling.fetch_add(1, Ordering::Relaxed);
+        });
+        for _ in 0..3 {
+            key.sign(b"somebody listens").unwrap();
+        }
+        assert_eq!(told.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn rsa_keys_sign_with_the_scheme_that_every_peer_knows() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa-2048.pem");
+        let key = PemKey::read(path.as_ref()).unwrap();
+        assert_eq!(key.scheme(), SignatureScheme::RSA_PSS_RSAE_SHA256);
+    }
+}

@@ -1,0 +1,198 @@
+//! Whether this process can issue now, and if not why. There is one judgement: what is refused, what readiness and metrics
+//! say, what the log has at the start, and what `dc-signer check` prints all come from it.
+
+use std::time::Duration;
+
+use pki_types::UnixTime;
+
+use super::delegations::{Loaded, View, ZoneView};
+use super::guard::Clock;
+use super::rollover::{self, Step};
+use super::{Authority, Refusal};
+use crate::authority::policy;
+use crate::registry::{Slot, SlotState};
+use dc_pki::human::Moment;
+use dc_pki::names::Zone;
+
+/// Whether this process can issue, at a time.
+#[derive(Debug)]
+pub struct Judgement {
+    /// Why the clock cannot be right: then nothing is issued.
+    pub clock: Option<Clock>,
+    /// The zones that are in service: those that have, or had, an active delegation certificate.
+    pub zones: Vec<ZoneJudgement>,
+    /// The delegation certificates that are or will be issued from.
+    pub keys: Vec<KeyJudgement>,
+}
+
+/// Whether a zone's devices can be issued to.
+#[derive(Debug)]
+pub struct ZoneJudgement {
+    /// The zone.
+    pub zone: Zone,
+    /// Why nothing can be issued, with what to do, if nothing can; the clock's fault is not repeated here.
+    pub fault: Option<Refusal>,
+    /// The slot that this process issues from as soon as it has moved on, if nothing can be issued before that.
+    pub moves_on: Option<u32>,
+    /// Until when this process can go on with the certificates whose keys it has.
+    pub until: UnixTime,
+}
+
+/// Whether this process can sign with a delegation certificate.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeyJudgement {
+    /// The zone.
+    pub zone: Zone,
+    /// The certificate's slot.
+    pub slot: u32,
+    /// `next` or `active`.
+    pub state: SlotState,
+    /// Whether its key is here and signs.
+    pub usable: bool,
+}
+
+impl Judgement {
+    pub(super) fn of(view: &View, clock: Result<(), Clock>, now: UnixTime) -> Self {
+        let in_service = view.zones().iter().filter(|zone| is_in_service(zone));
+        Self {
+            clock: clock.err(),
+            zones: in_service.map(|zone| judge(zone, now)).collect(),
+            keys: view.zones().iter().flat_map(keys).collect(),
+        }
+    }
+
+    /// Why something cannot be issued, each reason with its zone; none if everything can.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let clock = self.clock.iter().map(ToString::to_string);
+        let zones = self.zones.iter().filter_map(|zone| {
+            let fault = zone.fault.as_ref()?;
+            Some(format!("zone {}: {fault}", zone.zone))
+        });
+        clock.chain(zones).collect()
+    }
+
+    /// Zones in which nothing can be issued some weeks from now, if nobody does anything.
+    #[must_use]
+    pub fn ending(&self, now: UnixTime) -> Vec<String> {
+        let left = |zone: &&ZoneJudgement| zone.until.as_secs().saturating_sub(now.as_secs());
+        let soon = |zone: &&ZoneJudgement| zone.fault.is_none() && left(zone) < SOON.as_secs();
+        let zones = self.zones.iter().filter(soon);
+        let text = |zone: &ZoneJudgement| {
+            let ZoneJudgement { zone, until, .. } = zone;
+            format!(
+                "nothing can be issued in zone {zone} from {} on: import its next delegation certificate with 'dc-signer zones rollover {zone} --import DIR --config FILE'",
+                Moment(*until)
+            )
+        };
+        zones.map(text).collect()
+    }
+
+    /// Zones whose certificate is over, and that a service moves on by itself.
+    #[must_use]
+    pub fn moving(&self) -> Vec<String> {
+        let moving = self.zones.iter().filter_map(|zone| {
+            let (zone, slot) = (&zone.zone, zone.moves_on?);
+            Some(format!(
+                "the certificate that zone {zone} is issued from is over: it moves on to slot {slot} when the service runs"
+            ))
+        });
+        moving.collect()
+    }
+
+    /// Whether a zone's devices can be issued to.
+    #[must_use]
+    pub fn can_issue(&self, zone: &ZoneJudgement) -> bool {
+        self.clock.is_none() && zone.fault.is_none() && zone.moves_on.is_none()
+    }
+}
+
+impl Authority {
+    /// Whether this process can issue now, and if not why. Looks at the database if that was not done a moment ago.
+    ///
+    /// Fails with [`Refusal::Store`] if the database has not answered for a minute.
+    pub async fn judge(&self, now: UnixTime) -> Result<Judgement, Refusal> {
+        let clock = self.guard.check(now);
+        let view = self.view(now).await?;
+        Ok(Judgement::of(&view, clock, now))
+    }
+
+    /// The same by what is known already.
+    #[must_use]
+    pub fn judge_seen(&self, now: UnixTime) -> Judgement {
+        Judgement::of(&self.delegations.seen(), self.guard.check(now), now)
+    }
+}
+
+/// The key to sign with for a zone now.
+///
+/// Fails with [`Refusal::Denied`] if no certificate may be issued from, and with [`Refusal::KeyNotHere`].
+pub(super) fn signer(zone: &ZoneView, now: UnixTime) -> Result<&Loaded, Refusal> {
+    let slot = policy::usable(&zone.managed, now)?;
+    key(zone, slot)
+}
+
+/// The key of a slot.
+///
+/// Fails with [`Refusal::KeyNotHere`].
+pub(super) fn key<'v>(zone: &'v ZoneView, slot: &Slot) -> Result<&'v Loaded, Refusal> {
+    let loaded = zone.loaded(&slot.certificate_sha256);
+    loaded
+        .map(|loaded| &**loaded)
+        .ok_or_else(|| Refusal::KeyNotHere {
+            zone: zone.managed.zone.clone(),
+            why: zone.why_missing(slot.number).to_owned(),
+        })
+}
+
+/// A zone that never had an active certificate has promised nothing to any device.
+fn is_in_service(zone: &ZoneView) -> bool {
+    let used = |slot: &Slot| matches!(slot.state, SlotState::Active | SlotState::Draining);
+    zone.managed.slots.iter().any(used)
+}
+
+fn judge(zone: &ZoneView, now: UnixTime) -> ZoneJudgement {
+    let fault = signer(zone, now).err();
+    let moves_on = fault.as_ref().and_then(|_| moves_on(zone, now));
+    ZoneJudgement {
+        zone: zone.managed.zone.clone(),
+        fault: fault.filter(|_| moves_on.is_none()),
+        moves_on,
+        until: until(zone),
+    }
+}
+
+/// The slot that is used next, if that waits for nobody.
+fn moves_on(zone: &ZoneView, now: UnixTime) -> Option<u32> {
+    let steps = rollover::due(zone, now).into_iter();
+    let mut free = steps.filter(|step| !rollover::waits(&zone.managed, *step, now));
+    free.find_map(|step| match step {
+        Step::Activate(slot) => Some(slot),
+        Step::End(_) => None,
+    })
+}
+
+fn until(zone: &ZoneView) -> UnixTime {
+    let here = in_use(zone).filter(|slot| zone.loaded(&slot.certificate_sha256).is_some());
+    let ends = here.map(|slot| slot.not_after.as_secs());
+    let last = ends.max().unwrap_or(0);
+    let until = last.saturating_sub(Slot::MIN_LEFT.as_secs());
+    UnixTime::since_unix_epoch(Duration::from_secs(until))
+}
+
+fn keys(zone: &ZoneView) -> impl Iterator<Item = KeyJudgement> {
+    in_use(zone).map(|slot| KeyJudgement {
+        zone: zone.managed.zone.clone(),
+        slot: slot.number,
+        state: slot.state,
+        usable: zone.loaded(&slot.certificate_sha256).is_some(),
+    })
+}
+
+fn in_use(zone: &ZoneView) -> impl Iterator<Item = &Slot> {
+    let slots = zone.managed.slots.iter();
+    slots.filter(|slot| matches!(slot.state, SlotState::Next | SlotState::Active))
+}
+
+/// How long before nothing can be issued it is said every day.
+const SOON: Duration = Duration::from_secs(21 * 86_400);

@@ -1,0 +1,342 @@
+//! Which zones there are, which slot of each is active, and the loaded keys: a view of the database that is
+//! never older than a few seconds while the database answers.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use pki_types::UnixTime;
+use tokio::sync::Mutex;
+
+use super::missing::{Missing, Waiting};
+use super::replicas::{self, Me};
+use super::zones::try_key;
+use super::{Fault, Refusal, rollover};
+use crate::error::Error;
+use crate::registry::{self, ManagedZone, Sha256, SlotState};
+use crate::store::{self, Act, Store};
+use dc_pki::delegation::{CHAIN, Delegation, KEY};
+use dc_pki::files;
+use dc_pki::keys::Timing;
+use dc_pki::names::Zone;
+use dc_pki::pem;
+
+/// All zones with their keys.
+#[derive(Debug)]
+pub(super) struct Delegations {
+    data: PathBuf,
+    view: ArcSwap<View>,
+    /// Whoever has it reads the database; the others go on with what they have.
+    refreshing: Mutex<()>,
+    timing: Timing,
+    me: Me,
+}
+
+/// The zones as they were at one time.
+#[derive(Debug)]
+pub(super) struct View {
+    zones: Vec<ZoneView>,
+    waiting: Vec<Waiting>,
+    taken: Option<Instant>,
+}
+
+/// A zone with the keys of its slots.
+#[derive(Debug)]
+pub(super) struct ZoneView {
+    pub(super) managed: ManagedZone,
+    loaded: Vec<Arc<Loaded>>,
+    missing: Vec<Missing>,
+}
+
+/// A delegation certificate with its key, ready to sign.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) certificate_sha256: Sha256,
+    pub(super) delegation: Delegation,
+    /// The chain as it is answered.
+    pub(super) chain_pem: String,
+}
+
+impl Delegations {
+    pub(super) fn new(data: &Path, me: Me) -> Self {
+        Self {
+            data: data.into(),
+            view: ArcSwap::from_pointee(View {
+                zones: Vec::new(),
+                waiting: Vec::new(),
+                taken: None,
+            }),
+            refreshing: Mutex::new(()),
+            timing: Timing::default(),
+            me,
+        }
+    }
+
+    /// Whom its keys tell how long signatures take.
+    pub(super) fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    /// The zones as they are, or were a few seconds ago. Moves slots on whose time has come, if there is a time that can be
+    /// relied on.
+    ///
+    /// Fails with [`Refusal::Store`] if the database has not answered for a minute.
+    pub(super) async fn current(
+        &self,
+        store: &dyn Store,
+        now: Option<UnixTime>,
+    ) -> Result<Arc<View>, Refusal> {
+        let view = self.view.load_full();
+        let age = view.taken.map(|taken| taken.elapsed());
+        if age.is_some_and(|age| age < FRESH) {
+            return Ok(view);
+        }
+        let busy = self.refreshing.try_lock();
+        let _mine = match busy {
+            Ok(mine) => mine,
+            Err(_) if age.is_some_and(|age| age < STALE) => return Ok(view),
+            Err(_) => self.refreshing.lock().await,
+        };
+        match self.read(store, now).await {
+            // What is signed must be recorded before it leaves, so a database that is down refuses later.
+            Err(error) if error.is_temporary() && age.is_some_and(|age| age < STALE) => Ok(view),
+            read => Ok(read?),
+        }
+    }
+
+    /// Reads the zones now; moves no slot.
+    ///
+    /// Fails as the store does.
+    pub(super) async fn refresh(&self, store: &dyn Store) -> Result<Arc<View>, store::Error> {
+        let _mine = self.refreshing.lock().await;
+        self.read(store, None).await
+    }
+
+    /// Reads the zones now, and moves on the slots whose time has come.
+    ///
+    /// Fails as the store does.
+    pub(super) async fn keep(
+        &self,
+        store: &dyn Store,
+        now: UnixTime,
+    ) -> Result<Arc<View>, store::Error> {
+        let _mine = self.refreshing.lock().await;
+        self.read(store, Some(now)).await
+    }
+
+    async fn read(
+        &self,
+        store: &dyn Store,
+        now: Option<UnixTime>,
+    ) -> Result<Arc<View>, store::Error> {
+        let mut view = self.load(store.zones().await?);
+        let moved = match now {
+            Some(now) => self.move_on(store, &view, now).await?,
+            None => Moved::default(),
+        };
+        if moved.some {
+            view = self.load(store.zones().await?);
+        }
+        view.waiting = match now {
+            Some(_) => moved.waiting,
+            None => self.view.load().waiting.clone(),
+        };
+        let view = Arc::new(view);
+        self.view.store(view.clone());
+        Ok(view)
+    }
+
+    /// Loads the keys that are not loaded yet.
+    fn load(&self, zones: Vec<ManagedZone>) -> View {
+        let old = self.view.load();
+        let zones = zones.into_iter().map(|managed| {
+            let (mut loaded, mut missing) = (Vec::new(), Vec::new());
+            let used = managed.slots.iter();
+            let used = used.filter(|s| matches!(s.state, SlotState::Next | SlotState::Active));
+            for slot in used {
+                let sha256 = slot.certificate_sha256;
+                let known = old.loaded(&sha256).cloned();
+                match known.map_or_else(|| self.read_key(&managed.zone, sha256), Ok) {
+                    Ok(key) => loaded.push(key),
+                    Err(error) => missing.push(Missing::new(&managed.zone, slot, &error)),
+                }
+            }
+            ZoneView {
+                managed,
+                loaded,
+                missing,
+            }
+        });
+        View {
+            zones: zones.collect(),
+            waiting: Vec::new(),
+            taken: Some(Instant::now()),
+        }
+    }
+
+    /// A key that is read signs and verifies one credential.
+    fn read_key(&self, zone: &Zone, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
+        let folder = self.folder(&certificate_sha256);
+        let delegation = load(&folder)?;
+        if Sha256::of(delegation.certificate().der()) != certificate_sha256 {
+            let path = delegation.chain_path().into();
+            return Err(Fault::OtherCertificate { path }.into());
+        }
+        let delegation = delegation.timed(&self.timing);
+        let chain = delegation.chain().iter();
+        let loaded = Loaded {
+            certificate_sha256,
+            chain_pem: chain.map(|c| pem::encode("CERTIFICATE", c)).collect(),
+            delegation,
+        };
+        // When the certificate begins: whether it has, or is over, says nothing about the key.
+        let begin = loaded.delegation.certificate().not_before();
+        try_key(zone, &loaded, begin)?;
+        Ok(Arc::new(loaded))
+    }
+
+    /// Where the key of a delegation certificate is kept.
+    pub(super) fn folder(&self, certificate_sha256: &Sha256) -> PathBuf {
+        folder(&self.data).join(certificate_sha256.to_string())
+    }
+
+    pub(super) fn missing(&self) -> Vec<Missing> {
+        let view = self.view.load();
+        let zones = view.zones.iter();
+        zones
+            .flat_map(|zone| zone.missing.iter().cloned())
+            .collect()
+    }
+
+    pub(super) fn waiting(&self) -> Vec<Waiting> {
+        self.view.load().waiting.clone()
+    }
+
+    pub(super) fn seen(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    /// Moves on what is due, as far as the other signers can follow.
+    async fn move_on(
+        &self,
+        store: &dyn Store,
+        view: &View,
+        now: UnixTime,
+    ) -> Result<Moved, store::Error> {
+        let mut moved = Moved::default();
+        let due = |zone: &ZoneView| rollover::due(zone, now);
+        if view.zones.iter().all(|zone| due(zone).is_empty()) {
+            return Ok(moved);
+        }
+        let others = replicas::others(store, self.me, now).await?;
+        let by = Act {
+            actor: "signer".to_owned(),
+            at: now,
+        };
+        for zone in &view.zones {
+            for step in due(zone) {
+                let (number, to) = step.target();
+                let nodes = match zone.managed.slots.iter().find(|slot| slot.number == number) {
+                    Some(slot) if rollover::waits(&zone.managed, step, now) => {
+                        replicas::without(&others, slot)
+                    }
+                    _ => Vec::new(),
+                };
+                if !nodes.is_empty() {
+                    moved.waiting.push(Waiting {
+                        zone: zone.managed.zone.clone(),
+                        slot: number,
+                        nodes,
+                    });
+                    continue;
+                }
+                match store.move_slot(&zone.managed.zone, number, to, &by).await {
+                    Ok(_) => {
+                        tracing::info!(zone = %zone.managed.zone, slot = number, state = %to, "a slot moved on");
+                        moved.some = true;
+                    }
+                    // Another signer was faster.
+                    Err(store::Error::Refused { .. }) => moved.some = true,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(moved)
+    }
+}
+
+/// What became of the slots that were due.
+#[derive(Debug, Default)]
+struct Moved {
+    some: bool,
+    waiting: Vec<Waiting>,
+}
+
+/// Where a data folder has its delegation certificates and keys, each in a folder named after the certificate's
+/// SHA-256.
+pub(crate) fn folder(data: &Path) -> PathBuf {
+    data.join("delegations")
+}
+
+/// What cannot be read is not called missing.
+fn load(folder: &Path) -> Result<Delegation, Error> {
+    for path in [CHAIN, KEY].map(|name| folder.join(name)) {
+        match File::open(&path) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                return Err(files::read_failed(&path, source).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(Delegation::load(folder)?)
+}
+
+impl View {
+    pub(super) fn zones(&self) -> &[ZoneView] {
+        &self.zones
+    }
+
+    /// Fails with [`UnknownZone`](registry::Error::UnknownZone).
+    pub(super) fn zone(&self, zone: &Zone) -> Result<&ZoneView, registry::Error> {
+        let found = self.zones.iter().find(|view| view.managed.zone == *zone);
+        found.ok_or(registry::Error::UnknownZone)
+    }
+
+    fn loaded(&self, certificate_sha256: &Sha256) -> Option<&Arc<Loaded>> {
+        let all = self.zones.iter().flat_map(|zone| &zone.loaded);
+        find(all, certificate_sha256)
+    }
+}
+
+impl ZoneView {
+    /// Why the key of a slot cannot be used.
+    pub(super) fn why_missing(&self, slot: u32) -> &str {
+        let missing = self.missing.iter().find(|missing| missing.slot == slot);
+        missing.map_or("it is not loaded yet", |missing| &missing.brief)
+    }
+
+    /// All keys that can be used.
+    pub(super) fn all_loaded(&self) -> &[Arc<Loaded>] {
+        &self.loaded
+    }
+
+    /// The key of a slot.
+    pub(super) fn loaded(&self, certificate_sha256: &Sha256) -> Option<&Arc<Loaded>> {
+        find(self.loaded.iter(), certificate_sha256)
+    }
+}
+
+fn find<'a>(
+    mut all: impl Iterator<Item = &'a Arc<Loaded>>,
+    certificate_sha256: &Sha256,
+) -> Option<&'a Arc<Loaded>> {
+    all.find(|loaded| loaded.certificate_sha256 == *certificate_sha256)
+}
+
+/// How old a view may be. A slot that drains may still sign for as long, and has more than a week left.
+const FRESH: Duration = Duration::from_secs(2);
+/// How old it may be while the database does not answer.
+const STALE: Duration = Duration::from_secs(60);

@@ -1,0 +1,220 @@
+//! Enrolling: a device becomes known by a key, in one of three ways, and gets its first credentials.
+
+use pki_types::{CertificateDer, UnixTime};
+use rustls::server::ParsedCertificate;
+
+use super::issue::{algorithms, by_device, check};
+use super::manufacturers::Made;
+use super::{Authority, Refusal};
+use crate::authority::policy::Denied;
+use crate::registry::{
+    self, ActivationCode, Change, CodeRefusal, Device, ExternalId, Sha256, State,
+};
+use crate::store::{Find, Redeemed, Redemption};
+use dc_pki::device_csr as csr;
+use dc_pki::names::Zone;
+use dc_protocol::EnrollRequest;
+
+/// How a device gets in.
+enum Way {
+    Code(ActivationCode),
+    /// An operator has said which device has this key, or it enrolled before.
+    Known(Box<Device>),
+    /// Its certificate may say which device it is.
+    Made,
+}
+
+/// Who asks, and for which key.
+struct Asking<'a> {
+    chain: &'a [CertificateDer<'a>],
+    enrolment_key: Sha256,
+    spki: Vec<u8>,
+    now: UnixTime,
+}
+
+impl Authority {
+    /// Makes a device known by the key of its client certificate, `chain[0]`, which the handshake has shown that the
+    /// caller holds, and issues its first credentials. Returns the JSON of
+    /// [`Credentials`](dc_protocol::Credentials).
+    ///
+    /// With an activation code, that says which device it is; else an operator has said which device has
+    /// this key; else a manufacturer's certificate says it. A device that has enrolled with this key gets credentials
+    /// again. Fails with [`Refusal`]; then no code was used up.
+    pub async fn enrol(
+        &self,
+        request: &EnrollRequest,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Vec<u8>, Refusal> {
+        self.guard.check(now)?;
+        let enrolment_key = enrolment_key(chain)?;
+        let way = match &request.code {
+            Some(code) => Way::Code(code.parse()?),
+            None => self.way_by_key(chain, enrolment_key).await?,
+        };
+        let csr = request.csr.clone();
+        let check = move || csr::public_key(csr.as_bytes(), algorithms());
+        let asking = Asking {
+            chain,
+            enrolment_key,
+            spki: self.checks.run(check).await??,
+            now,
+        };
+        let shown = request.previous_sha256.as_deref();
+        let shown = shown.map(str::parse).transpose()?;
+        let device = match way {
+            Way::Code(code) => self.enrol_by_code(&code, &asking).await?,
+            Way::Known(device) => *device,
+            Way::Made => self.enrol_made(&asking).await?,
+        };
+        let Asking {
+            enrolment_key,
+            spki,
+            ..
+        } = &asking;
+        self.issue(&device, *enrolment_key, spki, shown, None, now)
+            .await
+    }
+
+    async fn enrol_by_code(
+        &self,
+        code: &ActivationCode,
+        asking: &Asking<'_>,
+    ) -> Result<Device, Refusal> {
+        if !self.settings.load().codes {
+            return Err(Refusal::CodesOff);
+        }
+        let redemption = Redemption {
+            code: code.id(),
+            mac: self.secrets.codes.mac(code),
+            key: asking.enrolment_key,
+        };
+        self.check_before_use(&redemption, asking).await?;
+        let by = by_device(asking.now);
+        match self.store.redeem_code(&redemption, &by).await? {
+            Redeemed::Enrolled(device) => Ok(*device),
+            Redeemed::Refused(refusal) => {
+                self.flag_used_code(&redemption, refusal, asking.now)
+                    .await?;
+                Err(refusal.into())
+            }
+        }
+    }
+
+    /// A right code is good once, so what would fail afterwards fails before.
+    async fn check_before_use(
+        &self,
+        redemption: &Redemption,
+        asking: &Asking<'_>,
+    ) -> Result<(), Refusal> {
+        let pending = self.store.find_code(redemption.code).await?;
+        let pending = pending.ok_or(CodeRefusal::Unknown)?;
+        let Redemption { mac, key, .. } = redemption;
+        // What a wrong one is told is for the store to say, which counts it.
+        if pending.check(mac, key, asking.now).is_err() {
+            return Ok(());
+        }
+        let found = self.store.find_device(&Find::Id(pending.device)).await?;
+        let device = found.ok_or(registry::Error::UnknownDevice)?;
+        self.check(device, asking).await
+    }
+
+    /// Checks that a device would get credentials once it has enrolled, without changing anything.
+    async fn check(&self, device: Device, asking: &Asking<'_>) -> Result<(), Refusal> {
+        if let state @ (State::Suspended | State::Retired) = device.state {
+            return Err(Denied::from(registry::Error::NotActive { state }).into());
+        }
+        let key = asking.enrolment_key;
+        let enrolled = device.apply(&Change::Enrol { key }, asking.now)?;
+        let enrolled = enrolled.map_or(device, |changed| changed.device);
+        let view = self.view(asking.now).await?;
+        check(&view, &enrolled, key, &asking.spki, asking.now)
+    }
+
+    /// Somebody has the code of a device that enrolled: two devices may be meant to be one. Only the right secret
+    /// counts, so that nobody can flag a device who never had its code.
+    async fn flag_used_code(
+        &self,
+        redemption: &Redemption,
+        refusal: CodeRefusal,
+        now: UnixTime,
+    ) -> Result<(), Refusal> {
+        if refusal != CodeRefusal::Used {
+            return Ok(());
+        }
+        let Some(pending) = self.store.find_code(redemption.code).await? else {
+            return Ok(());
+        };
+        let used_by = pending.used_by;
+        let is_right = used_by.is_some_and(|key| pending.check(&redemption.mac, &key, now).is_ok());
+        if is_right
+            && let Some(key) = used_by
+            && let Some(device) = self.store.find_device(&Find::Key(key)).await?
+        {
+            self.flag(&device, now).await?;
+        }
+        Ok(())
+    }
+
+    /// No signature is checked for whoever can be no device.
+    async fn way_by_key(
+        &self,
+        chain: &[CertificateDer<'_>],
+        enrolment_key: Sha256,
+    ) -> Result<Way, Refusal> {
+        let by_key = Find::Key(enrolment_key);
+        if let Some(device) = self.store.find_device(&by_key).await? {
+            return Ok(Way::Known(device.into()));
+        }
+        let settings = self.settings.load();
+        match settings.manufacturers.may_have_made(chain) {
+            true => Ok(Way::Made),
+            false => Err(Refusal::Stranger),
+        }
+    }
+
+    /// Its certificate says which device it is.
+    async fn enrol_made(&self, asking: &Asking<'_>) -> Result<Device, Refusal> {
+        let settings = self.settings.load_full();
+        let chain = asking.chain.iter();
+        let chain: Vec<_> = chain.map(|one| one.clone().into_owned()).collect();
+        let now = asking.now;
+        let check = move || settings.manufacturers.made(&chain, now);
+        let made = self.checks.run(check).await??;
+        let device = self.made_device(&made, asking.now).await?;
+        // It has a key, and would have been found by it.
+        if matches!(device.state, State::Active) {
+            self.flag(&device, asking.now).await?;
+            return Err(Denied::CloneSuspected.into());
+        }
+        let (id, key) = (device.id, asking.enrolment_key);
+        self.check(device, asking).await?;
+        let enrol = Change::Enrol { key };
+        let by = by_device(asking.now);
+        Ok(self.store.change_device(id, &enrol, &by).await?)
+    }
+
+    /// The device with the serial number of a manufacturer's certificate.
+    async fn made_device(&self, made: &Made, now: UnixTime) -> Result<Device, Refusal> {
+        let find = Find::Manufactured(made.manufactured.clone());
+        if let Some(device) = self.store.find_device(&find).await? {
+            return Ok(device);
+        }
+        if !made.unregistered {
+            return Err(Refusal::UnknownSerial);
+        }
+        let external_id: ExternalId = made.manufactured.serial.parse()?;
+        let zone: Option<&Zone> = made.zone.as_ref();
+        self.add_made(external_id, zone, &made.manufactured, &by_device(now))
+            .await?;
+        let found = self.store.find_device(&find).await?;
+        Ok(found.ok_or(registry::Error::UnknownDevice)?)
+    }
+}
+
+/// SHA-256 of the SubjectPublicKeyInfo of a client certificate.
+fn enrolment_key(chain: &[CertificateDer<'_>]) -> Result<Sha256, Refusal> {
+    let first = chain.first().ok_or(Refusal::Stranger)?;
+    let parsed = ParsedCertificate::try_from(first).map_err(|_| Refusal::Stranger)?;
+    Ok(Sha256::of(&parsed.subject_public_key_info()))
+}

@@ -1,0 +1,197 @@
+//! Taking a delegation certificate with its key into the data folder, and into a zone as its next slot.
+
+use std::path::Path;
+
+use pki_types::UnixTime;
+use zeroize::Zeroizing;
+
+use super::delegations::Loaded;
+use super::zones::try_key;
+use super::{Authority, Refusal};
+use crate::error::Error;
+use crate::registry::{self, Sha256, Slot};
+use crate::store::{Act, NewSlot};
+use dc_pki::Warning;
+use dc_pki::delegation::{CHAIN, Delegation, KEY};
+use dc_pki::files::{self, Access, NewFile};
+use dc_pki::names::{self, Zone};
+
+/// A delegation certificate that is in a zone now.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The slot that it has.
+    pub slot: u32,
+    /// Whether it was in the zone before, and only its key was brought to this machine.
+    pub known: bool,
+    /// What somebody should look at.
+    pub warnings: Vec<Warning>,
+}
+
+/// A delegation certificate with its key that was read from a folder, to be taken into a zone.
+#[derive(Debug)]
+pub struct Import {
+    delegation: Delegation,
+    chain: Zeroizing<Vec<u8>>,
+    key: Zeroizing<Vec<u8>>,
+    warnings: Vec<Warning>,
+}
+
+impl Import {
+    /// Reads `chain.pem` and `key.pem` of a folder, which is not needed afterwards.
+    ///
+    /// Fails with what [`Delegation::load`] fails with.
+    pub fn read(folder: &Path, now: UnixTime) -> Result<Self, Error> {
+        let delegation = Delegation::load(folder)?;
+        Ok(Self {
+            warnings: delegation.warnings(now)?,
+            chain: files::read(&folder.join(CHAIN))?,
+            key: files::read(&folder.join(KEY))?,
+            delegation,
+        })
+    }
+}
+
+impl Authority {
+    /// Takes `chain.pem` and `key.pem` of a folder that this process can read into a zone.
+    ///
+    /// Fails as [`Import::read`] and [`Self::take_slot`] do.
+    pub async fn import_slot(
+        &self,
+        zone: &Zone,
+        folder: &Path,
+        by: &Act,
+    ) -> Result<Imported, Refusal> {
+        let import = Import::read(folder, by.at)?;
+        self.take_slot(zone, import, by).await
+    }
+
+    /// Takes a delegation certificate as the next one of a zone, and keeps a copy that only the signer's user can
+    /// read. One that is there and cannot be used is written anew.
+    ///
+    /// Fails with [`Error::NameOutsideZone`] if the certificate does not
+    /// cover the zone, with [`Fault::SelfTest`](super::Fault::SelfTest) if the key does not sign, with [`Error::Write`], and with
+    /// [`TooLittleLeft`](registry::Error::TooLittleLeft), [`UnknownZone`](registry::Error::UnknownZone) and
+    /// [`SlotExists`](registry::Error::SlotExists); then nothing has changed.
+    pub async fn take_slot(
+        &self,
+        zone: &Zone,
+        import: Import,
+        by: &Act,
+    ) -> Result<Imported, Refusal> {
+        let Import {
+            delegation,
+            chain,
+            key,
+            warnings,
+        } = import;
+        let slot = check(zone, &delegation, by.at)?;
+        let view = self.delegations.refresh(&*self.store).await?;
+        view.zone(zone)?;
+        let to = self.delegations.folder(&slot.certificate_sha256);
+        let was_here = is_here(&to, &slot.certificate_sha256)?;
+        try_once(zone, delegation, slot.certificate_sha256, by.at)?;
+        if !was_here {
+            keep(&chain, &key, &to)?;
+        }
+        let imported = self.store.import_slot(&slot, by).await;
+        let (number, known) = match imported {
+            Ok(number) => (number, false),
+            Err(crate::store::Error::Refused {
+                source: registry::Error::SlotExists { number },
+            }) if !was_here => (number, true),
+            Err(error) => return Err(error.into()),
+        };
+        self.delegations.refresh(&*self.store).await?;
+        Ok(Imported {
+            slot: number,
+            known,
+            warnings,
+        })
+    }
+}
+
+/// Whether the certificate and its key are in a folder of the data folder, and can be used.
+///
+/// Fails with [`Error::Read`] if that is closed to this process: then a copy could not be written either.
+fn is_here(folder: &Path, certificate_sha256: &Sha256) -> Result<bool, dc_pki::Error> {
+    match Delegation::load(folder) {
+        Ok(here) => Ok(Sha256::of(here.certificate().der()) == *certificate_sha256),
+        Err(error @ dc_pki::Error::Read { .. }) if files::is_there(&folder.join(KEY))? => {
+            Err(error)
+        }
+        Err(_) => Ok(false),
+    }
+}
+
+/// What would go into the zone.
+fn check(zone: &Zone, delegation: &Delegation, now: UnixTime) -> Result<NewSlot, Refusal> {
+    let certificate = delegation.certificate();
+    // The certificate covers every name of the zone if it covers one that nobody knows.
+    let any = zone.fresh_name()?;
+    if certificate.covers(&any).is_err() {
+        let name = names::parse(&zone.to_string())?;
+        let covered = certificate.dns_names().to_vec();
+        return Err(dc_pki::Error::NameOutsideZone { name, covered }.into());
+    }
+    let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
+    let left = not_after.as_secs().saturating_sub(now.as_secs());
+    if left < Slot::MIN_LEFT.as_secs() {
+        return Err(registry::Error::TooLittleLeft {
+            not_before,
+            not_after,
+        }
+        .into());
+    }
+    Ok(NewSlot {
+        zone: zone.clone(),
+        certificate_sha256: Sha256::of(certificate.der()),
+        not_before,
+        not_after,
+    })
+}
+
+/// Shows that the key signs, if the certificate has begun.
+fn try_once(
+    zone: &Zone,
+    delegation: Delegation,
+    certificate_sha256: Sha256,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let begun = delegation.certificate().not_before() <= now;
+    let loaded = Loaded {
+        certificate_sha256,
+        delegation,
+        chain_pem: String::new(),
+    };
+    match begun {
+        true => try_key(zone, &loaded, now),
+        false => Ok(()),
+    }
+}
+
+/// All of the copy is there or none of it, whenever the machine stops.
+fn keep(chain: &[u8], key: &[u8], to: &Path) -> Result<(), Error> {
+    let [chain, key] = [(CHAIN, chain), (KEY, key)].map(|(name, contents)| NewFile {
+        name,
+        contents,
+        access: Access::Owner,
+    });
+    match files::is_there(to)? {
+        false => {
+            if let Some(all) = to.parent()
+                && !files::is_there(all)?
+            {
+                files::create_folder(all, Access::Owner, &[])?;
+            }
+            files::create_folder(to, Access::Owner, &[chain, key])?;
+        }
+        // A slot that was gone, or a copy without its key.
+        true => {
+            for file in [chain, key] {
+                files::stage(to, &file)?.replace()?;
+            }
+            files::sync(to)?;
+        }
+    }
+    Ok(())
+}

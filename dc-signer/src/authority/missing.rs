@@ -1,0 +1,104 @@
+//! What keeps a slot from being used, or from becoming active, in words.
+
+use std::fmt;
+use std::io::ErrorKind;
+
+use super::Fault;
+use crate::error::Error;
+use crate::registry::{Slot, SlotState};
+use dc_pki::names::Zone;
+
+/// A slot whose key cannot be used on this machine.
+#[derive(Clone, Debug)]
+pub struct Missing {
+    /// The zone.
+    pub zone: Zone,
+    /// The slot's number.
+    pub slot: u32,
+    /// Its state.
+    pub state: SlotState,
+    /// Why the key cannot be used, with the file.
+    pub reason: String,
+    /// The same for strangers.
+    pub(super) brief: String,
+}
+
+impl Missing {
+    pub(super) fn new(zone: &Zone, slot: &Slot, error: &Error) -> Self {
+        Self {
+            zone: zone.clone(),
+            slot: slot.number,
+            state: slot.state,
+            reason: reason(zone, error),
+            brief: brief(zone, error),
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            zone,
+            slot,
+            state,
+            reason,
+            brief: _,
+        } = self;
+        write!(
+            f,
+            "slot {slot} of {zone}, which is {state}, cannot be used: {reason}"
+        )
+    }
+}
+
+/// A slot whose time has come, and that other signers cannot sign with yet.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Waiting {
+    /// The zone.
+    pub zone: Zone,
+    /// The slot's number.
+    pub slot: u32,
+    /// Which signers it waits for.
+    pub nodes: Vec<String>,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { zone, slot, nodes } = self;
+        let nodes = nodes.join(", ");
+        write!(
+            f,
+            "slot {slot} of {zone} becomes active when its key is imported on {nodes} too"
+        )
+    }
+}
+
+fn reason(zone: &Zone, error: &Error) -> String {
+    match error {
+        Error::Pki(dc_pki::Error::MissingDelegation { folder }) => {
+            format!("{} has no key: {}", folder.display(), import(zone))
+        }
+        error => error.to_string(),
+    }
+}
+
+/// What a stranger may know: no paths.
+fn brief(zone: &Zone, error: &Error) -> String {
+    match error {
+        Error::Pki(dc_pki::Error::MissingDelegation { .. }) => {
+            format!("it is not there: {}", import(zone))
+        }
+        Error::Pki(dc_pki::Error::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            format!("a file of it is not there: {}", import(zone))
+        }
+        Error::Pki(dc_pki::Error::Read { source, .. }) => format!("it cannot be read: {source}"),
+        Error::Authority {
+            source: Fault::SelfTest { .. },
+        } => "it does not sign: the log says more".to_owned(),
+        _ => "its files are not as they were imported: the log says more".to_owned(),
+    }
+}
+
+fn import(zone: &Zone) -> String {
+    format!("run 'dc-signer zones rollover {zone} --import DIR --config FILE' here too")
+}

@@ -1,0 +1,210 @@
+//! What the signer does for devices and operators, over its database and without HTTP.
+//!
+//! Each use case has its file. A credential is approved, signed, verified and on record before it is returned.
+
+mod able;
+mod answer;
+mod checks;
+mod clones;
+mod codes;
+mod delegations;
+mod devices;
+mod enrol;
+mod fault;
+mod guard;
+mod hardware;
+mod import;
+mod issue;
+pub mod json;
+mod manufacturers;
+mod missing;
+pub mod policy;
+mod refusal;
+mod renew;
+mod replicas;
+mod rollover;
+mod secrets;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod withdrawn;
+mod zones;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use pki_types::UnixTime;
+
+pub use able::{Judgement, KeyJudgement, ZoneJudgement};
+pub(crate) use delegations::folder as delegations_folder;
+pub use fault::Fault;
+pub use guard::{Clock, Skew};
+pub use import::{Import, Imported};
+pub use missing::{Missing, Waiting};
+pub use refusal::Refusal;
+pub use rollover::Step;
+pub use secrets::Secrets;
+pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::store::{ServerClock, Store};
+use checks::Checks;
+use delegations::{Delegations, View};
+use guard::Guard;
+use replicas::Me;
+use settings::Settings;
+use withdrawn::Lists;
+
+/// The signer's use cases.
+pub struct Authority {
+    store: Arc<dyn Store>,
+    settings: ArcSwap<Settings>,
+    delegations: Delegations,
+    checks: Checks,
+    guard: Guard,
+    lists: Lists,
+    secrets: Secrets,
+    me: Me,
+}
+
+impl Authority {
+    /// Opens a signer: reads its secrets, or makes them if its database is new, and loads the keys of its zones.
+    ///
+    /// A slot whose key is not on this machine stops nobody else; [`Self::missing`] has it. Fails with
+    /// [`Fault::MissingSecrets`] if the database has seen devices and the secrets are gone, with
+    /// [`Error::Store`], and with what reading files fails with.
+    pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Self, Error> {
+        let now = dc_pki::clock::now()?;
+        let latest = last_record(&*store).await?;
+        let trace = guard::trace(&*store, &config.node, latest, now).await?;
+        let me = Me::new()?;
+        let authority = Self {
+            settings: ArcSwap::from_pointee(Settings::new(config)?),
+            delegations: Delegations::new(&config.data, me),
+            checks: Checks::new(),
+            guard: Guard::new(trace, now),
+            lists: Lists::default(),
+            secrets: Secrets::open(&config.data, latest.is_none())?,
+            me,
+            store,
+        };
+        authority.hear_clock().await?;
+        authority.delegations.refresh(&*authority.store).await?;
+        Ok(authority)
+    }
+
+    /// Looks at what could be issued with a configuration and its database, and changes nothing.
+    ///
+    /// Fails with [`Error::Store`].
+    pub async fn look(
+        config: &Config,
+        store: &dyn Store,
+    ) -> Result<(Judgement, Vec<Missing>), Error> {
+        let now = dc_pki::clock::now()?;
+        let latest = last_record(store).await?;
+        let guard = Guard::new(guard::trace(store, &config.node, latest, now).await?, now);
+        guard.hear(store.clock().await?);
+        guard.leave_alone();
+        let delegations = Delegations::new(&config.data, Me::new()?);
+        let view = delegations.refresh(store).await?;
+        let judgement = Judgement::of(&view, guard.check(now), now);
+        Ok((judgement, delegations.missing()))
+    }
+
+    /// Asks the database's clock, if it has one, and believes it more than this machine's: to be called every few seconds.
+    ///
+    /// Fails with [`Error::Store`].
+    pub async fn hear_clock(&self) -> Result<Option<ServerClock>, Error> {
+        let said = self.store.clock().await?;
+        self.guard.hear(said);
+        Ok(said)
+    }
+
+    /// From now on nobody sits before it: a start long after everything that is on record is doubted for some minutes.
+    pub fn leave_alone(&self) {
+        self.guard.leave_alone();
+    }
+
+    /// Takes what may change from another configuration (the tenant may not), reads zones and keys again, and
+    /// accepts the clock as it is now, unless the database server's says something else.
+    ///
+    /// Fails with what reading files fails with, and with [`Error::Store`]; then nothing has changed.
+    pub async fn reload(&self, config: &Config) -> Result<(), Error> {
+        let mut settings = Settings::new(config)?;
+        settings.tenant.clone_from(&self.settings.load().tenant);
+        self.delegations.refresh(&*self.store).await?;
+        self.hear_clock().await?;
+        self.settings.store(Arc::new(settings));
+        self.guard.settle(dc_pki::clock::now()?);
+        Ok(())
+    }
+
+    /// Takes this time for right, although it is not what was expected: for whoever has just set the clock. A database server
+    /// whose clock says something else is heard again at the next [`Self::hear_clock`].
+    pub fn accept_clock(&self, now: UnixTime) {
+        self.guard.accept(now);
+    }
+
+    /// Tells how long each signature of a delegation key takes, from now on; whoever was named first stays.
+    pub fn time_signatures(&self, listener: impl Fn(Duration) + Send + Sync + 'static) {
+        self.delegations.timing().tell(listener);
+    }
+
+    /// How far the clock is off, by what can be known of it here.
+    #[must_use]
+    pub fn clock_skew(&self, now: UnixTime) -> Skew {
+        self.guard.skew(now)
+    }
+
+    /// The zones as they are, or were a few seconds ago. A clock that cannot be right moves no slot.
+    async fn view(&self, now: UnixTime) -> Result<Arc<View>, Refusal> {
+        let now = self.guard.check(now).is_ok().then_some(now);
+        self.delegations.current(&*self.store, now).await
+    }
+
+    /// The database behind it, for what needs no decision.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Slots that are to be used and whose key is not on this machine.
+    #[must_use]
+    pub fn missing(&self) -> Vec<Missing> {
+        self.delegations.missing()
+    }
+
+    /// Slots that would be active if every signer could sign with them.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.delegations.waiting()
+    }
+}
+
+/// When the last record of the audit log was made, if there is one.
+async fn last_record(store: &dyn Store) -> Result<Option<UnixTime>, Error> {
+    let head = store.audit_head().await?;
+    let last = store.audit_from(head.seq, 1).await?;
+    Ok(last.first().map(|record| record.entry.time))
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            store,
+            settings: _,
+            delegations: _,
+            checks: _,
+            guard: _,
+            lists: _,
+            secrets: _,
+            me: _,
+        } = self;
+        f.debug_struct("Authority")
+            .field("store", store)
+            .finish_non_exhaustive()
+    }
+}

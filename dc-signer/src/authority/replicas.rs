@@ -1,0 +1,88 @@
+//! The signers that share a database: each says which keys it has, so that a zone moves on to a certificate only when all of
+//! them can sign with it.
+
+use std::collections::BTreeSet;
+
+use pki_types::UnixTime;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::delegations::ZoneView;
+use super::{Authority, Refusal};
+use crate::registry::{Sha256, Slot};
+use crate::store::{self, Replica, Report, Store};
+use dc_pki::Error;
+
+/// Which process of all that work on a database this is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Me(pub(super) [u8; 16]);
+
+impl Me {
+    /// Fails with [`Error::Randomness`].
+    pub(super) fn new() -> Result<Self, Error> {
+        let mut id = [0; 16];
+        let filled = SystemRandom::new().fill(&mut id);
+        filled.map_err(|_| Error::Randomness)?;
+        Ok(Self(id))
+    }
+}
+
+impl Authority {
+    /// Tells the other signers of the database that this one works, and with which keys; to be called once a minute, and when
+    /// the keys have changed.
+    ///
+    /// Fails with [`Refusal::Store`].
+    pub async fn report(&self, now: UnixTime) -> Result<(), Refusal> {
+        let clock = self.guard.check(now).is_ok().then_some(now);
+        self.say(clock, false, now).await
+    }
+
+    /// Tells them that this one stops.
+    ///
+    /// Fails with [`Refusal::Store`].
+    pub async fn leave(&self, now: UnixTime) -> Result<(), Refusal> {
+        let clock = self.guard.check(now).is_ok().then_some(now);
+        self.say(clock, true, now).await
+    }
+
+    async fn say(
+        &self,
+        clock: Option<UnixTime>,
+        stopped: bool,
+        now: UnixTime,
+    ) -> Result<(), Refusal> {
+        let report = Report {
+            id: self.me.0,
+            stopped,
+            clock,
+            keys: self.keys().into_iter().collect(),
+        };
+        Ok(self.store.report(&report, now).await?)
+    }
+
+    /// SHA-256 of the delegation certificates that this process can sign with.
+    #[must_use]
+    pub fn keys(&self) -> BTreeSet<Sha256> {
+        let view = self.delegations.seen();
+        let zones = view.zones().iter();
+        let loaded = zones.flat_map(ZoneView::all_loaded);
+        loaded.map(|loaded| loaded.certificate_sha256).collect()
+    }
+}
+
+/// The other signers that work now.
+pub(super) async fn others(
+    store: &dyn Store,
+    me: Me,
+    now: UnixTime,
+) -> Result<Vec<Replica>, store::Error> {
+    let mut replicas = store.replicas(now).await?;
+    replicas.retain(|replica| replica.live && replica.id != me.0);
+    Ok(replicas)
+}
+
+/// Those of them that cannot sign with a slot, by node.
+pub(super) fn without(others: &[Replica], slot: &Slot) -> Vec<String> {
+    let lacks = |replica: &&Replica| !replica.keys.contains(&slot.certificate_sha256);
+    let nodes = others.iter().filter(lacks);
+    nodes.map(|replica| replica.node.clone()).collect()
+}

@@ -1,0 +1,265 @@
+//! When a zone moves on to another delegation certificate: pure, so that signers that share a database decide alike.
+
+use std::time::Duration;
+
+use pki_types::UnixTime;
+
+use super::delegations::ZoneView;
+use crate::registry::{ManagedZone, Slot, SlotState};
+
+/// What is to be done with a slot now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Step {
+    /// New credentials are to be signed with it.
+    Activate(u32),
+    /// Nothing under it lives, or nothing ever will.
+    End(u32),
+}
+
+impl Step {
+    /// The slot, and its new state.
+    #[must_use]
+    pub const fn target(self) -> (u32, SlotState) {
+        match self {
+            Self::Activate(number) => (number, SlotState::Active),
+            Self::End(number) => (number, SlotState::Gone),
+        }
+    }
+}
+
+/// What is due in a zone, as far as the keys are on this machine: none can be active that this machine cannot use.
+pub(super) fn due(zone: &ZoneView, now: UnixTime) -> Vec<Step> {
+    let here = |slot: &Slot| zone.loaded(&slot.certificate_sha256).is_some();
+    steps(&zone.managed, here, now)
+}
+
+fn steps(zone: &ManagedZone, here: impl Fn(&Slot) -> bool, now: UnixTime) -> Vec<Step> {
+    let next = next(zone, &here, now).filter(|slot| is_due(zone, slot, now));
+    let ended = zone.slots.iter().filter(|slot| has_ended(slot, now));
+    let ends = ended.map(|slot| Step::End(slot.number));
+    next.map(|slot| Step::Activate(slot.number))
+        .into_iter()
+        .chain(ends)
+        .collect()
+}
+
+/// The slot that would become active if one had to: the one that lasts longest among those that may issue.
+pub(super) fn next(
+    zone: &ManagedZone,
+    here: impl Fn(&Slot) -> bool,
+    now: UnixTime,
+) -> Option<&Slot> {
+    zone.slots
+        .iter()
+        .filter(|slot| slot.state == SlotState::Next && may_be_active(slot, now) && here(slot))
+        .max_by_key(|slot| slot.not_after)
+}
+
+/// Whether a step waits for the signers that cannot follow yet. While the zone is issued from nothing that can be used, one
+/// signer that can issue is better than none.
+pub(super) fn waits(zone: &ManagedZone, step: Step, now: UnixTime) -> bool {
+    let Step::Activate(_) = step else {
+        return false;
+    };
+    match zone.active() {
+        Some(active) => may_be_active(active, now),
+        // Its first certificate: no device has anything to lose yet.
+        None => zone
+            .slots
+            .iter()
+            .all(|slot| slot.state != SlotState::Draining),
+    }
+}
+
+fn may_be_active(slot: &Slot, now: UnixTime) -> bool {
+    slot.not_before <= now && slot.may_issue(now)
+}
+
+/// Without need a certificate becomes active only when clients with slow clocks take it, when every
+/// signer has had time to load it, and when it lasts longer than the one before. That every signer has loaded it is
+/// for [`waits`].
+fn is_due(zone: &ManagedZone, next: &Slot, now: UnixTime) -> bool {
+    let Some(active) = zone.active().filter(|active| may_be_active(active, now)) else {
+        return true;
+    };
+    passed(next.not_before, SOAK, now)
+        && passed(next.since, SPREAD, now)
+        && next.not_after > active.not_after
+}
+
+fn has_ended(slot: &Slot, now: UnixTime) -> bool {
+    match slot.state {
+        SlotState::Draining => now > slot.not_after || passed(slot.since, DRAIN, now),
+        // It never issued anything and never can.
+        SlotState::Next => !slot.may_issue(now),
+        SlotState::Active | SlotState::Gone => false,
+    }
+}
+
+fn passed(since: UnixTime, time: Duration, now: UnixTime) -> bool {
+    now.as_secs().saturating_sub(since.as_secs()) >= time.as_secs()
+}
+
+/// How long after its notBefore a certificate becomes active.
+const SOAK: Duration = Duration::from_secs(48 * 3600);
+/// How long after its import it does: the others look every few seconds.
+const SPREAD: Duration = Duration::from_secs(600);
+/// After how long nothing under a slot lives: the longest credential, and a signer that was late to notice.
+const DRAIN: Duration = Duration::from_secs(7 * 86_400 + 3600);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::registry::{Forms, Sha256};
+    use dc_pki::names::Zone;
+
+    const NOW: u64 = 1_800_000_000;
+    const DAY: u64 = 86_400;
+
+    fn at(seconds: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    }
+
+    fn slot(number: u32, state: SlotState, age: u64, left: u64) -> Slot {
+        Slot {
+            number,
+            state,
+            certificate_sha256: Sha256::of(&number.to_be_bytes()),
+            not_before: at(NOW - age * DAY),
+            not_after: at(NOW + left * DAY),
+            since: at(NOW - age * DAY),
+        }
+    }
+
+    fn zone(slots: Vec<Slot>) -> ManagedZone {
+        ManagedZone {
+            zone: Zone::parse("cpe.example.com").unwrap(),
+            forms: Forms::Named,
+            renew_issued_before: None,
+            withdrawn_sequence: 0,
+            slots,
+        }
+    }
+
+    fn due_in(slots: Vec<Slot>) -> Vec<Step> {
+        steps(&zone(slots), |_| true, at(NOW))
+    }
+
+    #[test]
+    fn the_first_certificate_becomes_active_at_once() {
+        let first = slot(1, SlotState::Next, 0, 90);
+        assert_eq!(due_in(vec![first]), [Step::Activate(1)]);
+    }
+
+    #[test]
+    fn a_newer_certificate_becomes_active_after_two_days() {
+        let active = slot(1, SlotState::Active, 60, 30);
+        for (age, expected) in [(1, vec![]), (2, vec![Step::Activate(2)])] {
+            let next = slot(2, SlotState::Next, age, 90);
+            assert_eq!(due_in(vec![active.clone(), next]), expected, "{age}");
+        }
+    }
+
+    #[test]
+    fn an_import_waits_until_every_signer_has_seen_it() {
+        let active = slot(1, SlotState::Active, 60, 30);
+        for (seconds, expected) in [(599, vec![]), (600, vec![Step::Activate(2)])] {
+            let mut next = slot(2, SlotState::Next, 10, 90);
+            next.since = at(NOW - seconds);
+            assert_eq!(due_in(vec![active.clone(), next]), expected, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_running_out_is_replaced_at_once() {
+        let active = slot(1, SlotState::Active, 83, 7);
+        let next = slot(2, SlotState::Next, 0, 90);
+        assert_eq!(due_in(vec![active, next]), [Step::Activate(2)]);
+    }
+
+    #[test]
+    fn a_certificate_that_ends_earlier_waits() {
+        let active = slot(1, SlotState::Active, 10, 80);
+        let next = slot(2, SlotState::Next, 40, 50);
+        assert_eq!(due_in(vec![active, next]), []);
+    }
+
+    #[test]
+    fn the_longest_of_several_is_taken() {
+        let slots = vec![
+            slot(1, SlotState::Next, 3, 50),
+            slot(2, SlotState::Next, 3, 90),
+            slot(3, SlotState::Next, 3, 70),
+        ];
+        assert_eq!(due_in(slots), [Step::Activate(2)]);
+    }
+
+    #[test]
+    fn a_key_that_is_not_here_is_not_activated_from_here() {
+        let zone = zone(vec![slot(1, SlotState::Next, 3, 90)]);
+        assert_eq!(steps(&zone, |_| false, at(NOW)), []);
+    }
+
+    #[test]
+    fn a_certificate_waits_for_every_signer_unless_nothing_can_be_issued_meanwhile() {
+        let next = slot(2, SlotState::Next, 3, 90);
+        for (before, expected) in [
+            (None, true),
+            (Some((SlotState::Active, 30)), true),
+            (Some((SlotState::Active, 7)), false),
+            (Some((SlotState::Draining, 30)), false),
+        ] {
+            let before = before.map(|(state, left)| slot(1, state, 60, left));
+            let zone = zone(before.into_iter().chain([next.clone()]).collect());
+            assert_eq!(
+                waits(&zone, Step::Activate(2), at(NOW)),
+                expected,
+                "{zone:?}"
+            );
+            assert!(!waits(&zone, Step::End(1), at(NOW)));
+        }
+    }
+
+    #[test]
+    fn a_slot_is_gone_when_the_last_credential_under_it_has_ended() {
+        for (seconds, expected) in [(7 * DAY, vec![]), (7 * DAY + 3600, vec![Step::End(1)])] {
+            let mut draining = slot(1, SlotState::Draining, 80, 30);
+            draining.since = at(NOW - seconds);
+            assert_eq!(due_in(vec![draining]), expected);
+        }
+    }
+
+    #[test]
+    fn a_next_certificate_that_came_too_late_is_gone() {
+        let active = slot(1, SlotState::Active, 10, 80);
+        let late = slot(2, SlotState::Next, 80, 7);
+        assert_eq!(due_in(vec![active, late]), [Step::End(2)]);
+    }
+
+    proptest! {
+        /// Whatever the slots are, each step is allowed, and afterwards nothing is due any more.
+        #[test]
+        fn every_step_is_allowed_and_leads_to_rest(
+            slots in proptest::collection::vec((0u64..100, 0u64..100), 0..6),
+        ) {
+            let slots = slots.into_iter().zip(1..).map(|((age, left), number)| {
+                slot(number, SlotState::Next, age, left)
+            });
+            let mut zone = zone(slots.collect());
+            for day in 0..200 {
+                let now = at(NOW + day * DAY);
+                for step in steps(&zone, |_| true, now) {
+                    let (number, to) = step.target();
+                    prop_assert!(zone.move_slot(number, to, now).is_ok(), "{step:?}");
+                }
+                prop_assert_eq!(steps(&zone, |_| true, now), vec![]);
+                // As long as one could be active, one is.
+                let could = next(&zone, |_| true, now).is_some();
+                let is = zone.active().is_some_and(|active| active.may_issue(now));
+                prop_assert!(is || !could);
+            }
+        }
+    }
+}

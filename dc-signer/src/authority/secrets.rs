@@ -1,0 +1,180 @@
+//! The signer's own secrets: what names and codes are derived with, and what lists are signed with.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use ring::rand::{SystemRandom, generate};
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use zeroize::Zeroizing;
+
+use super::Fault;
+use crate::error::Error;
+use crate::registry::{CodeKey, NameKey};
+use dc_pki::files::{self, Access, NewFile};
+
+/// The signer's own secrets, from a folder that only its owner can read.
+///
+/// Signers that share a database need the same ones: copy the folder.
+pub struct Secrets {
+    /// What names are derived with.
+    pub(super) names: NameKey,
+    /// What activation codes are kept under.
+    pub(super) codes: CodeKey,
+    /// What lists of withdrawn names are signed with; it never signs a credential.
+    pub(super) lists: Ed25519KeyPair,
+}
+
+impl Secrets {
+    /// The files in the folder.
+    pub const FILES: [&str; 3] = [NAMES, CODES, LISTS];
+
+    /// Reads the secrets in a data folder; makes them if they are not there and `may_make` allows it.
+    ///
+    /// Fails with [`Fault::MissingSecrets`] if they are not there and must not be made, with
+    /// [`Fault::BadSecret`] if one is not what was written, with [`Error::Read`], [`Error::Write`] and
+    /// [`Error::Randomness`].
+    pub fn open(data: &Path, may_make: bool) -> Result<Self, Error> {
+        let folder = Self::folder(data);
+        if !files::is_there(&folder)? {
+            if !may_make {
+                return Err(Fault::MissingSecrets { folder }.into());
+            }
+            make(&folder)?;
+        }
+        Ok(Self {
+            names: NameKey::new(&*key(&folder, NAMES)?),
+            codes: CodeKey::new(&*key(&folder, CODES)?),
+            lists: signing_key(&folder)?,
+        })
+    }
+
+    /// Where the secrets of a data folder are.
+    #[must_use]
+    pub fn folder(data: &Path) -> PathBuf {
+        data.join("secrets")
+    }
+
+    /// The public key of the lists, raw Ed25519.
+    pub(super) fn list_key(&self) -> &[u8] {
+        self.lists.public_key().as_ref()
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(..)")
+    }
+}
+
+/// Makes all of them or none, so that a folder that is there is whole.
+fn make(folder: &Path) -> Result<(), Error> {
+    let random = SystemRandom::new();
+    let new = || -> Result<Zeroizing<[u8; 32]>, Error> {
+        let key = generate(&random).map_err(|_| dc_pki::Error::Randomness)?;
+        Ok(Zeroizing::new(key.expose()))
+    };
+    let (names, codes) = (new()?, new()?);
+    let lists = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| dc_pki::Error::Randomness)?;
+    let files = [
+        (NAMES, &names[..]),
+        (CODES, &codes[..]),
+        (LISTS, lists.as_ref()),
+    ]
+    .map(|(name, contents)| NewFile {
+        name,
+        contents,
+        access: Access::Owner,
+    });
+    match files::create_folder(folder, Access::Owner, &files) {
+        // Another process was faster.
+        Err(_) if files::exists(&folder.join(LISTS)) => Ok(()),
+        made => Ok(made?),
+    }
+}
+
+fn key(folder: &Path, name: &str) -> Result<Zeroizing<[u8; 32]>, Error> {
+    let path = folder.join(name);
+    let file = files::read(&path)?;
+    let key = <[u8; 32]>::try_from(&file[..]).map_err(|_| Fault::BadSecret { path })?;
+    Ok(Zeroizing::new(key))
+}
+
+fn signing_key(folder: &Path) -> Result<Ed25519KeyPair, Error> {
+    let path = folder.join(LISTS);
+    let file = files::read(&path)?;
+    Ed25519KeyPair::from_pkcs8(&file).map_err(|_| Fault::BadSecret { path }.into())
+}
+
+const NAMES: &str = "names.key";
+const CODES: &str = "codes.key";
+const LISTS: &str = "lists.key";
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::registry::NameInput;
+    use dc_pki::names::Zone;
+
+    fn name(secrets: &Secrets) -> String {
+        let input = NameInput {
+            tenant: "t",
+            external_id: &"id".parse().unwrap(),
+            slot: 0,
+            epoch: 0,
+        };
+        let zone = Zone::parse("cpe.example.com").unwrap();
+        secrets.names.name(&zone, &input).unwrap().to_string()
+    }
+
+    #[test]
+    fn are_made_once_and_only_their_owner_reads_them() {
+        let data = tempfile::tempdir().unwrap();
+        let first = Secrets::open(data.path(), true).unwrap();
+        let again = Secrets::open(data.path(), false).unwrap();
+        assert_eq!(name(&first), name(&again));
+        assert_eq!(first.list_key(), again.list_key());
+        assert_eq!(format!("{first:?}"), "Secrets(..)");
+        for entry in fs::read_dir(Secrets::folder(data.path())).unwrap() {
+            let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn differ_from_signer_to_signer() {
+        let [one, other] = [(); 2].map(|()| {
+            let data = tempfile::tempdir().unwrap();
+            name(&Secrets::open(data.path(), true).unwrap())
+        });
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn are_not_made_anew_for_a_database_that_has_seen_devices() {
+        let data = tempfile::tempdir().unwrap();
+        let error = Secrets::open(data.path(), false).unwrap_err();
+        let Error::Authority { source } = error else {
+            panic!("{error}")
+        };
+        assert!(matches!(source, Fault::MissingSecrets { .. }), "{source}");
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_off_is_refused() {
+        for file in [NAMES, CODES, LISTS] {
+            let data = tempfile::tempdir().unwrap();
+            Secrets::open(data.path(), true).unwrap();
+            let path = Secrets::folder(data.path()).join(file);
+            let whole = fs::read(&path).unwrap();
+            fs::write(&path, &whole[1..]).unwrap();
+            let error = Secrets::open(data.path(), true).unwrap_err();
+            let Error::Authority { source } = error else {
+                panic!("{error}")
+            };
+            assert!(matches!(source, Fault::BadSecret { .. }), "{source}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What the authority takes from the configuration.
+
+use std::time::Duration;
+
+use super::manufacturers::Manufacturers;
+use crate::config::{Config, NameMode};
+use crate::error::Error;
+
+/// What the authority takes from the configuration.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) tenant: String,
+    pub(super) names: NameMode,
+    /// How long credentials are valid.
+    pub(super) lifetime: Duration,
+    /// Whether activation codes are taken.
+    pub(super) codes: bool,
+    pub(super) code_lifetime: Duration,
+    pub(super) manufacturers: Manufacturers,
+}
+
+impl Settings {
+    /// Fails with what reading the manufacturers' anchors fails with.
+    pub(super) fn new(config: &Config) -> Result<Self, Error> {
+        Ok(Self {
+            tenant: config.tenant.clone(),
+            names: config.names.mode,
+            lifetime: config.credentials.lifetime,
+            codes: config.enrolment.codes,
+            code_lifetime: config.enrolment.code_lifetime,
+            manufacturers: Manufacturers::load(&config.manufacturers)?,
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! A signer with a zone, and a vendor who has its keys.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pki_types::UnixTime;
+use tempfile::TempDir;
+
+use crate::authority::json::{AddedDevice, NewDevice};
+use crate::authority::{Authority, Refusal};
+use crate::config::Config;
+
+use crate::registry::{Device, Forms};
+use crate::store::testing::Database;
+use crate::store::{Act, Find, NewZone, Store};
+use dc_pki::names::Zone;
+use dc_pki::test_ca::{self, TestRoot};
+
+/// A signer over a database, with a data folder of its own.
+pub(super) struct Bench {
+    pub(super) authority: Authority,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) config: Config,
+    /// When the test begins.
+    pub(super) now: UnixTime,
+    root: TestRoot,
+    folder: TempDir,
+}
+
+impl Bench {
+    /// With a zone and an active delegation certificate of 90 days.
+    pub(super) async fn new(database: &Database) -> Self {
+        let bench = Self::empty(database, "").await;
+        bench.add_zone("cpe.example.com", Forms::Both).await;
+        bench.import(bench.now).await;
+        bench.authority.keep_zones(bench.now).await.unwrap();
+        bench
+    }
+
+    /// Without a zone; `settings` is put behind the configuration's first lines.
+    pub(super) async fn empty(database: &Database, settings: &str) -> Self {
+        let now = dc_pki::clock::now().unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()));
+        let folder = TempDir::new().unwrap();
+        let config = config(&folder, settings);
+        Self {
+            authority: Authority::open(&config, database.store.clone())
+                .await
+                .unwrap(),
+            store: database.store.clone(),
+            config,
+            now,
+            root: TestRoot::generate(now).unwrap(),
+            folder,
+        }
+    }
+
+    /// Another signer over the same database, with a copy of this one's data folder.
+    pub(super) async fn other(&self, database: &Database) -> Authority {
+        let data = self.folder.path().join("other");
+        copy(&self.config.data, &data);
+        let config = Config {
+            data,
+            ..self.config.clone()
+        };
+        Authority::open(&config, database.other().await)
+            .await
+            .unwrap()
+    }
+
+    pub(super) async fn add_zone(&self, zone: &str, forms: Forms) {
+        let zone = Zone::parse(zone).unwrap();
+        let new = NewZone { zone, forms };
+        self.store.add_zone(&new, &self.by(self.now)).await.unwrap();
+        self.authority.keep_zones(self.now).await.unwrap();
+    }
+
+    /// Imports a certificate that was made at a time, 90 days long, then; says its slot.
+    pub(super) async fn import(&self, made: UnixTime) -> u32 {
+        let folder = self.vendor(&zone(), made);
+        self.authority
+            .import_slot(&zone(), &folder, &self.by(made))
+            .await
+            .unwrap()
+            .slot
+    }
+
+    /// A vendor's folder with a certificate that was made at a time.
+    pub(super) fn vendor(&self, zone: &Zone, made: UnixTime) -> PathBuf {
+        let delegation = self.root.delegate(zone, made).unwrap();
+        let folder = TempDir::new_in(self.folder.path()).unwrap().keep();
+        test_ca::write(&folder, &self.root, &delegation).unwrap();
+        folder
+    }
+
+    pub(super) fn by(&self, at: UnixTime) -> Act {
+        Act {
+            actor: "cli:tester".to_owned(),
+            at,
+        }
+    }
+
+    /// So many seconds after the test began.
+    pub(super) fn after(&self, seconds: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(self.now.as_secs() + seconds))
+    }
+
+    pub(super) async fn add(&self, new: NewDevice) -> Result<AddedDevice, Refusal> {
+        let added = self
+            .authority
+            .add_devices(&[&new], &self.by(self.now))
+            .await;
+        added.unwrap().pop().unwrap()
+    }
+
+    /// Adds a device that is to enrol with the code in the answer.
+    pub(super) async fn add_with_code(&self, external_id: &str) -> AddedDevice {
+        let new = NewDevice {
+            external_id: external_id.to_owned(),
+            code: true,
+            ..NewDevice::default()
+        };
+        self.add(new).await.unwrap()
+    }
+
+    pub(super) async fn find(&self, external_id: &str) -> Device {
+        let find = Find::ExternalId(external_id.parse().unwrap());
+        self.store.find_device(&find).await.unwrap().unwrap()
+    }
+
+    /// How many records the audit log has: none is added by what is refused.
+    pub(super) async fn records(&self) -> u64 {
+        self.store.audit_head().await.unwrap().seq
+    }
+}
+
+pub(super) fn zone() -> Zone {
+    Zone::parse("cpe.example.com").unwrap()
+}
+
+fn config(folder: &TempDir, settings: &str) -> Config {
+    let text = format!(
+        "data = 'data'\nnode = 'node-1'\n{settings}\n[listen]\naddress = '[::]:1'\ncertificate = 'c'\nkey = 'k'\n"
+    );
+    Config::parse(&text, folder.path()).unwrap()
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}

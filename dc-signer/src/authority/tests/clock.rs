@@ -1,0 +1,130 @@
+//! A clock that jumps: nothing is issued until somebody has looked.
+
+use super::bench::Bench;
+use super::device::{Cpe, renewal};
+use crate::authority::{Authority, Clock, Refusal};
+use crate::registry::Forms;
+use crate::store::Location;
+use crate::store::testing::{Database, on_both};
+
+on_both! {
+    a_clock_that_jumps_issues_nothing,
+    a_restart_does_not_forget_what_the_clock_said,
+    a_wrong_record_of_another_stops_nobody_whose_own_past_is_in_order,
+    a_start_a_day_ahead_issues_nothing,
+}
+
+async fn a_clock_that_jumps_issues_nothing(database: &Database) {
+    let bench = Bench::new(database).await;
+    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
+    let cpe = Cpe::new();
+    let first = cpe
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
+    let records = bench.records().await;
+    let ahead = bench.after(7200);
+    let refusal = cpe
+        .renew(&bench.authority, &renewal(&first, "1"), ahead)
+        .await;
+    // A server says what time it is.
+    let Err(Refusal::Clock(Clock::Jumped { .. } | Clock::Apart { .. })) = refusal else {
+        panic!("{refusal:?}");
+    };
+    let long_ago = crate::registry::testing::at(1_000_000_000);
+    let refusal = cpe
+        .renew(&bench.authority, &renewal(&first, "1"), long_ago)
+        .await;
+    let Err(Refusal::Clock(Clock::BeforeRelease { .. })) = refusal else {
+        panic!("{refusal:?}");
+    };
+    assert_eq!(bench.records().await, records);
+    // Somebody says that it is right.
+    bench.authority.accept_clock(ahead);
+    cpe.renew(&bench.authority, &renewal(&first, "1"), ahead)
+        .await
+        .unwrap();
+    let refusal = cpe
+        .renew(&bench.authority, &renewal(&first, "2"), bench.now)
+        .await;
+    let Err(Refusal::Clock(Clock::Behind { .. })) = refusal else {
+        panic!("{refusal:?}");
+    };
+}
+
+/// A record of a day from now, by another signer whose clock was wrong.
+async fn record_from_the_future(bench: &Bench) {
+    let act = bench.by(bench.after(86_400));
+    let zone = super::bench::zone();
+    bench
+        .store
+        .set_forms(&zone, Forms::Both, &act)
+        .await
+        .unwrap();
+}
+
+async fn reopened(bench: &Bench) -> Authority {
+    Authority::open(&bench.config, bench.store.clone())
+        .await
+        .unwrap()
+}
+
+async fn a_restart_does_not_forget_what_the_clock_said(database: &Database) {
+    let bench = Bench::new(database).await;
+    record_from_the_future(&bench).await;
+    let judgement = reopened(&bench).await.judge(bench.now).await.unwrap();
+    match database.location {
+        // Nobody knows better.
+        Location::File(_) => {
+            let latest = bench.after(86_400);
+            let Some(Clock::Behind { latest: said, .. }) = judgement.clock else {
+                panic!("{judgement:?}");
+            };
+            assert_eq!(said, latest);
+        }
+        Location::Postgres(_) => assert_eq!(judgement.clock, None),
+    }
+}
+
+async fn a_wrong_record_of_another_stops_nobody_whose_own_past_is_in_order(database: &Database) {
+    let bench = Bench::new(database).await;
+    bench.authority.report(bench.now).await.unwrap();
+    record_from_the_future(&bench).await;
+    let authority = reopened(&bench).await;
+    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
+    Cpe::new()
+        .enrol_with(&authority, &code, bench.now)
+        .await
+        .unwrap();
+    // What it believed itself counts, unless there is another clock.
+    bench.authority.accept_clock(bench.after(86_400));
+    bench.authority.report(bench.after(86_400)).await.unwrap();
+    let judgement = reopened(&bench).await.judge(bench.now).await.unwrap();
+    assert!(
+        matches!(judgement.clock, Some(Clock::Behind { .. })),
+        "{judgement:?}"
+    );
+}
+
+async fn a_start_a_day_ahead_issues_nothing(database: &Database) {
+    let bench = Bench::new(database).await;
+    bench.authority.report(bench.now).await.unwrap();
+    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
+    let (cpe, records) = (Cpe::new(), bench.records().await);
+    let authority = reopened(&bench).await;
+    authority.leave_alone();
+    let ahead = bench.after(25 * 3600);
+    let refusal = cpe.enrol_with(&authority, &code, ahead).await;
+    match (&database.location, &refusal) {
+        (Location::File(_), Err(Refusal::Clock(Clock::Unsure { .. })))
+        | (Location::Postgres(_), Err(Refusal::Clock(Clock::Apart { .. }))) => {}
+        _ => panic!("{refusal:?}"),
+    }
+    assert!(authority.judge(ahead).await.unwrap().clock.is_some());
+    // It does not remember what it did not believe, and goes on when the clock is set.
+    authority.report(ahead).await.unwrap();
+    assert_eq!(bench.records().await, records);
+    cpe.enrol_with(&authority, &code, bench.now).await.unwrap();
+    let authority = reopened(&bench).await;
+    assert_eq!(authority.judge(bench.now).await.unwrap().clock, None);
+}

@@ -1,0 +1,329 @@
+//! Adding devices and replacing them.
+
+use std::collections::BTreeSet;
+
+use super::bench::Bench;
+use super::device::{Cpe, csr, renewal};
+use crate::authority::Refusal;
+use crate::authority::json::{NewDevice, Replace};
+use crate::config::NameMode;
+use crate::registry::{Forms, State};
+use crate::store::Conflict;
+use crate::store::testing::{Database, on_both};
+
+on_both! {
+    adding_twice_changes_nothing,
+    a_bad_line_stops_no_other,
+    names_follow_from_the_external_id_unless_they_are_random,
+    a_zone_must_be_named_when_there_are_two,
+    a_sold_box_gets_a_new_name_and_the_old_one_is_refused,
+    a_broken_box_keeps_its_name_and_its_key_is_forgotten,
+    a_load_that_is_sent_again_voids_no_code,
+    a_new_box_with_a_known_key_takes_over,
+    a_new_name_waits_for_nobody,
+    whoever_takes_a_name_at_once_is_told_what_it_costs,
+    a_new_name_and_a_key_exclude_each_other,
+}
+
+fn new(external_id: &str) -> NewDevice {
+    NewDevice {
+        external_id: external_id.to_owned(),
+        ..NewDevice::default()
+    }
+}
+
+async fn adding_twice_changes_nothing(database: &Database) {
+    let bench = Bench::new(database).await;
+    let first = bench.add(new("customer-1")).await.unwrap();
+    let records = bench.records().await;
+    let again = bench.add(new("customer-1")).await.unwrap();
+    assert!(first.created && !again.created);
+    assert_eq!((first.id, first.name), (again.id, again.name));
+    assert_eq!(bench.records().await, records);
+    let other = NewDevice {
+        slot: 1,
+        ..new("customer-1")
+    };
+    let conflict = bench.add(other).await;
+    assert!(
+        matches!(conflict, Err(Refusal::Conflict(Conflict::ExternalId))),
+        "{conflict:?}"
+    );
+}
+
+async fn a_bad_line_stops_no_other(database: &Database) {
+    let bench = Bench::new(database).await;
+    let lines = [
+        new(""),
+        new("customer-1"),
+        NewDevice {
+            zone: Some("nowhere.example.com".to_owned()),
+            ..new("customer-2")
+        },
+        NewDevice {
+            zone: Some("no zone".to_owned()),
+            ..new("customer-3")
+        },
+        NewDevice {
+            enrolment_key: Some("key".to_owned()),
+            ..new("customer-4")
+        },
+        NewDevice {
+            serial: Some("1".to_owned()),
+            ..new("customer-5")
+        },
+        NewDevice {
+            manufacturer: Some("nobody".to_owned()),
+            serial: Some("1".to_owned()),
+            ..new("customer-6")
+        },
+        new("customer-7"),
+    ];
+    let lines: Vec<&NewDevice> = lines.iter().collect();
+    let by = bench.by(bench.now);
+    let added = bench.authority.add_devices(&lines, &by).await.unwrap();
+    let good: Vec<bool> = added.iter().map(Result::is_ok).collect();
+    let expected = [false, true, false, false, false, false, false, true];
+    assert_eq!(good, expected, "{added:#?}");
+    assert_eq!(added[7].as_ref().unwrap().external_id, "customer-7");
+}
+
+async fn names_follow_from_the_external_id_unless_they_are_random(database: &Database) {
+    let bench = Bench::new(database).await;
+    let slots = (0..4).map(|slot| NewDevice {
+        slot,
+        ..new(&format!("customer-{slot}"))
+    });
+    let mut names = BTreeSet::new();
+    for device in slots {
+        let name = bench.add(device).await.unwrap().name;
+        let (label, zone) = name.split_once('.').unwrap();
+        assert_eq!((label.len(), zone), (26, "cpe.example.com"));
+        names.insert(name);
+    }
+    assert_eq!(names.len(), 4);
+    let mut config = bench.config.clone();
+    config.names.mode = NameMode::Random;
+    bench.authority.reload(&config).await.unwrap();
+    let name = bench.add(new("customer-9")).await.unwrap().name;
+    assert!(names.insert(name));
+}
+
+async fn a_zone_must_be_named_when_there_are_two(database: &Database) {
+    let bench = Bench::new(database).await;
+    bench.add_zone("s02.example.com", Forms::Named).await;
+    let refusal = bench.add(new("customer-1")).await;
+    assert!(matches!(refusal, Err(Refusal::WhichZone)), "{refusal:?}");
+    let named = NewDevice {
+        zone: Some("s02.example.com".to_owned()),
+        ..new("customer-1")
+    };
+    let name = bench.add(named).await.unwrap().name;
+    assert!(name.ends_with(".s02.example.com"), "{name}");
+}
+
+async fn a_sold_box_gets_a_new_name_and_the_old_one_is_refused(database: &Database) {
+    let bench = Bench::new(database).await;
+    let added = bench.add_with_code("customer-1").await;
+    let cpe = Cpe::new();
+    let code = added.code.unwrap().code;
+    let first = cpe
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
+    let device = bench.find("customer-1").await;
+    let how = Replace {
+        new_name: true,
+        ..Replace::default()
+    };
+    let by = bench.by(bench.now);
+    let replaced = bench.authority.replace(device.id, &how, &by).await.unwrap();
+    assert_ne!(replaced.device.name, first.name);
+    assert_eq!(
+        (replaced.device.epoch, replaced.device.state.as_str()),
+        (1, "preregistered")
+    );
+    let refusal = cpe
+        .renew(&bench.authority, &renewal(&first, "1"), bench.now)
+        .await;
+    assert!(refusal.is_err(), "{refusal:?}");
+    let code = replaced.code.unwrap().code;
+    let second = cpe
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
+    assert_eq!(second.name, replaced.device.name);
+    // And a third owner gets a third name.
+    let again = bench.authority.replace(device.id, &how, &by).await.unwrap();
+    assert!(![first.name, second.name].contains(&again.device.name));
+}
+
+async fn a_broken_box_keeps_its_name_and_its_key_is_forgotten(database: &Database) {
+    let bench = Bench::new(database).await;
+    let added = bench.add_with_code("customer-1").await;
+    let (old, new) = (Cpe::new(), Cpe::new());
+    let code = added.code.unwrap().code;
+    let first = old
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
+    let device = bench.find("customer-1").await;
+    let by = bench.by(bench.now);
+    let replaced = bench
+        .authority
+        .replace(device.id, &Replace::default(), &by)
+        .await;
+    let replaced = replaced.unwrap();
+    let over = first.expires - bench.now.as_secs() + 3601;
+    assert_eq!(replaced.available_from, Some(bench.after(over).as_secs()));
+    let code = replaced.code.unwrap().code;
+    let refusal = old
+        .renew(&bench.authority, &renewal(&first, "1"), bench.now)
+        .await;
+    assert!(refusal.is_err(), "{refusal:?}");
+    let enrol = async |after| {
+        bench.authority.accept_clock(bench.after(after));
+        new.enrol_with(&bench.authority, &code, bench.after(after))
+            .await
+    };
+    let held = enrol(over - 1).await.unwrap_err();
+    assert_eq!(held.available_from(), Some(bench.after(over)));
+    assert!(held.is_temporary(), "{held}");
+    assert_eq!(bench.find("customer-1").await.state, State::Preregistered);
+    assert_eq!(enrol(over).await.unwrap().name, first.name);
+}
+
+async fn a_load_that_is_sent_again_voids_no_code(database: &Database) {
+    let bench = Bench::new(database).await;
+    let first = bench.add_with_code("customer-1").await;
+    let records = bench.records().await;
+    let again = bench.add_with_code("customer-1").await;
+    assert_eq!(bench.records().await, records);
+    let code = first.code.unwrap();
+    assert_eq!(
+        (again.code, again.earlier_code_until),
+        (None, Some(code.expires))
+    );
+    let enrolled = Cpe::new()
+        .enrol_with(&bench.authority, &code.code, bench.now)
+        .await;
+    assert_eq!(enrolled.unwrap().name, first.name);
+    // A load that broke off before its codes were made gets them.
+    bench.add(new("customer-2")).await.unwrap();
+    let again = bench.add_with_code("customer-2").await;
+    assert!(again.code.is_some() && !again.created);
+}
+
+async fn a_new_name_waits_for_nobody(database: &Database) {
+    let bench = Bench::new(database).await;
+    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
+    let first = Cpe::new()
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
+    let device = bench.find("customer-1").await;
+    let how = Replace {
+        new_name: true,
+        ..Replace::default()
+    };
+    let by = bench.by(bench.now);
+    let replaced = bench.authority.replace(device.id, &how, &by).await.unwrap();
+    assert_eq!((replaced.available_from, replaced.held_until), (None, None));
+    let code = replaced.code.unwrap().code;
+    let second = Cpe::new()
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
+    assert_ne!(second.name, first.name);
+    let both = Replace {
+        at_once: true,
+        ..how
+    };
+    let refusal = bench.authority.replace(device.id, &both, &by).await;
+    assert!(matches!(refusal, Err(Refusal::TwoWays)), "{refusal:?}");
+}
+
+async fn whoever_takes_a_name_at_once_is_told_what_it_costs(database: &Database) {
+    let bench = Bench::new(database).await;
+    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
+    let first = Cpe::new()
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
+    let device = bench.find("customer-1").await;
+    let at_once = Replace {
+        at_once: true,
+        ..Replace::default()
+    };
+    let by = bench.by(bench.now);
+    let replaced = bench
+        .authority
+        .replace(device.id, &at_once, &by)
+        .await
+        .unwrap();
+    let held = (None, Some(first.expires));
+    assert_eq!((replaced.available_from, replaced.held_until), held);
+    let code = replaced.code.unwrap().code;
+    let second = Cpe::new()
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
+    assert_eq!(second.name, first.name);
+    // Nobody can say so of a name that is withdrawn.
+    let suspend = crate::registry::Change::Suspend;
+    bench
+        .store
+        .change_device(device.id, &suspend, &by)
+        .await
+        .unwrap();
+    let refusal = bench.authority.replace(device.id, &at_once, &by).await;
+    assert!(refusal.unwrap_err().to_string().contains("is withdrawn"));
+}
+
+async fn a_new_box_with_a_known_key_takes_over(database: &Database) {
+    let bench = Bench::new(database).await;
+    let added = bench.add_with_code("customer-1").await;
+    let (old, new) = (Cpe::new(), Cpe::new());
+    let code = added.code.unwrap().code;
+    let first = old
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
+    let device = bench.find("customer-1").await;
+    let how = Replace {
+        enrolment_key: Some(new.key().to_string()),
+        ..Replace::default()
+    };
+    let by = bench.by(bench.now);
+    let replaced = bench.authority.replace(device.id, &how, &by).await.unwrap();
+    assert!(replaced.code.is_none());
+    // The old box gets nothing from now on, and the new one something when that box's credential is over.
+    let refusal = old
+        .renew(&bench.authority, &renewal(&first, "1"), bench.now)
+        .await;
+    assert!(refusal.is_err(), "{refusal:?}");
+    let over = first.expires - bench.now.as_secs() + 3601;
+    let ask = async |after| {
+        let now = bench.after(after);
+        bench.authority.accept_clock(now);
+        new.enrol(&bench.authority, &csr(), None, now).await
+    };
+    let held = ask(over - 1).await.unwrap_err();
+    assert_eq!(held.available_from(), Some(bench.after(over)));
+    assert_eq!(ask(over).await.unwrap().name, first.name);
+    assert_eq!(bench.find("customer-1").await.state, State::Active);
+}
+
+async fn a_new_name_and_a_key_exclude_each_other(database: &Database) {
+    let bench = Bench::new(database).await;
+    bench.add(new("customer-1")).await.unwrap();
+    let device = bench.find("customer-1").await;
+    let how = Replace {
+        new_name: true,
+        enrolment_key: Some(Cpe::new().key().to_string()),
+        ..Replace::default()
+    };
+    let by = bench.by(bench.now);
+    let refusal = bench.authority.replace(device.id, &how, &by).await;
+    assert!(matches!(refusal, Err(Refusal::TwoWays)), "{refusal:?}");
+}

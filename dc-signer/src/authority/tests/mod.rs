@@ -1,0 +1,16 @@
+//! What a device and an operator meet, whatever database is under the authority.
+//!
+//! A test is a function over a [`Database`], named once in the list of its file: so it runs on SQLite and on
+//! PostgreSQL, and never on one alone.
+
+mod bench;
+mod clock;
+mod device;
+mod devices;
+mod enrolling;
+mod manufactured;
+mod one_name;
+mod renewing;
+mod replicas;
+mod rolling;
+mod withdrawing;
