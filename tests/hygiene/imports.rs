@@ -4,6 +4,7 @@
 //! order in which nothing runs up if there is one; what is said about each row stays.
 
 use std::collections::BTreeSet;
+use std::sync::{LazyLock, Once};
 
 use crate::circles::{Edge, circular, edges};
 use crate::known::{Import as Known, KNOWN};
@@ -22,24 +23,24 @@ fn architecture() -> Vec<Table> {
 }
 
 /// Rewrites the tables once, if that is asked for.
-static UPDATE: std::sync::Once = std::sync::Once::new();
+static UPDATE: Once = Once::new();
 
-fn packages() -> Vec<Package> {
+/// Read once for all tests.
+static PACKAGES: LazyLock<Vec<Package>> = LazyLock::new(|| {
     let files = files();
     let published = members().into_iter().filter(|member| member.published);
     published
         .map(|member| Package::new(&member.name, &member.folder, &files))
         .collect()
-}
+});
 
 fn update() {
     let path = root().join("ARCHITECTURE.md");
     let text = std::fs::read_to_string(&path).unwrap();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let tables = tables::read(&text).unwrap_or_else(|lost| panic!("{lost:#?}"));
-    let packages = packages();
     for table in tables.iter().rev() {
-        if let Some(package) = packages
+        if let Some(package) = PACKAGES
             .iter()
             .find(|package| package.name == table.package)
         {
@@ -47,10 +48,10 @@ fn update() {
             lines.splice(table.lines.clone(), rows.iter().map(Row::line));
         }
     }
-    for package in packages {
+    for package in PACKAGES.iter() {
         if tables.iter().all(|table| table.package != package.name) {
             let table = Table::empty(&package.name);
-            let rows = rewritten(&package, &table, KNOWN);
+            let rows = rewritten(package, &table, KNOWN);
             lines.extend(["", &format!("### {}", package.name), ""].map(str::to_owned));
             lines.extend(tables::HEAD.map(str::to_owned));
             lines.extend(rows.iter().map(Row::line));
@@ -123,13 +124,12 @@ fn every_table_of_the_architecture_is_whole_and_runs_upwards() {
 #[test]
 fn every_module_of_a_published_package_has_a_row() {
     let tables = architecture();
-    let packages = packages();
-    let is_gone = |table: &&Table| packages.iter().all(|package| package.name != table.package);
+    let is_gone = |table: &&Table| PACKAGES.iter().all(|package| package.name != table.package);
     let gone = tables.iter().filter(is_gone);
     let mut wrong: Vec<String> = gone
         .map(|table| format!("{}: a table without a published package", table.package))
         .collect();
-    for package in &packages {
+    for package in PACKAGES.iter() {
         let table = tables.iter().find(|table| table.package == package.name);
         wrong.extend(without_row(package, table));
     }
@@ -162,9 +162,9 @@ fn without_row(package: &Package, table: Option<&Table>) -> Vec<String> {
 fn imports_follow_the_tables_in_architecture() {
     let tables = architecture();
     let mut wrong = Vec::new();
-    for package in packages() {
+    for package in PACKAGES.iter() {
         if let Some(table) = tables.iter().find(|table| table.package == package.name) {
-            wrong.extend(against(&package, table, KNOWN));
+            wrong.extend(against(package, table, KNOWN));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}\n{REWRITE}");
@@ -194,8 +194,8 @@ fn against(package: &Package, table: &Table, known: &[Known]) -> Vec<String> {
 #[test]
 fn no_imports_run_in_a_circle() {
     let mut wrong = Vec::new();
-    for package in packages() {
-        wrong.extend(in_circles(&package, KNOWN));
+    for package in PACKAGES.iter() {
+        wrong.extend(in_circles(package, KNOWN));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -216,11 +216,10 @@ fn in_circles(package: &Package, known: &[Known]) -> Vec<String> {
 #[test]
 fn every_known_exception_is_still_needed() {
     let tables = architecture();
-    let packages = packages();
     let mut done = Vec::new();
     for exception in KNOWN {
         let others: Vec<Known> = KNOWN.iter().copied().filter(|k| k != exception).collect();
-        let package = packages.iter().find(|package| package.name == exception.0);
+        let package = PACKAGES.iter().find(|package| package.name == exception.0);
         let needed = package.is_some_and(|package| {
             let table = tables.iter().find(|table| table.package == package.name);
             let count = |known| {

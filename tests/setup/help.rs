@@ -14,10 +14,10 @@ use std::process::Command;
 /// If any of it differs, if a file is missing or has no command any more, or if a command has no help.
 pub fn compare_help(program: &Path, folder: &Path) {
     let said = help(program);
-    if std::env::var_os("UPDATE_HELP").is_some() {
-        if let Err(error) = write(&said, folder) {
-            panic!("{}: {error}", folder.display());
-        }
+    if std::env::var_os("UPDATE_HELP").is_some()
+        && let Err(error) = write(&said, folder)
+    {
+        panic!("{}: {error}", folder.display());
     }
     let written = read(folder).unwrap_or_default();
     let names = said.keys().chain(written.keys());
