@@ -22,8 +22,7 @@ pub mod dev;
 mod error;
 pub mod inspect;
 pub mod judge;
-#[cfg(feature = "service")]
-pub mod listener;
+
 #[cfg(feature = "service")]
 pub mod operators;
 #[cfg(feature = "service")]
@@ -33,12 +32,9 @@ pub mod probe;
 pub mod registry;
 pub mod request;
 #[cfg(feature = "service")]
-pub mod service;
+pub mod server;
 #[cfg(feature = "service")]
 pub mod store;
-#[cfg(feature = "service")]
-pub mod telemetry;
-#[cfg(feature = "service")]
 mod warning;
 #[cfg(feature = "service")]
 pub mod web;

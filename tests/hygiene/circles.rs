@@ -11,19 +11,26 @@ pub(crate) struct Edge {
     pub(crate) to: String,
 }
 
-/// Each edge with one place that makes it. Parents and their own modules belong together and make none.
-pub(crate) fn edges(imports: &[Import]) -> BTreeMap<Edge, &str> {
+/// Each edge with one place that makes it. Parents and their own modules belong together and make none; a module that has
+/// a name for parts of it goes by the part's.
+pub(crate) fn edges(
+    imports: &[Import],
+    unit: impl Fn(&[String]) -> Option<String>,
+) -> BTreeMap<Edge, &str> {
     let mut found = BTreeMap::new();
-    for import in imports {
+    for import in imports.iter().filter(|import| !import.is_within()) {
         let pairs = import.from.iter().zip(&import.to);
         let common = pairs.take_while(|(from, to)| from == to).count();
-        if common < import.from.len() && common < import.to.len() {
-            let edge = Edge {
-                from: import.from[..=common].join("::"),
-                to: import.to[..=common].join("::"),
-            };
-            found.entry(edge).or_insert(import.place.as_str());
-        }
+        let name = |module: &[String]| {
+            let sibling = module[..=common].join("::");
+            let unit = unit(module).filter(|unit| unit.len() > sibling.len());
+            unit.unwrap_or(sibling)
+        };
+        let edge = Edge {
+            from: name(&import.from),
+            to: name(&import.to),
+        };
+        found.entry(edge).or_insert(import.place.as_str());
     }
     found
 }
@@ -53,7 +60,7 @@ pub(crate) fn circular(edges: &BTreeSet<Edge>) -> BTreeSet<Edge> {
 #[cfg(test)]
 fn circular_in(files: &[(&str, &str)]) -> Vec<(String, String)> {
     let package = crate::modules::synthetic(files);
-    let edges = edges(package.imports()).into_keys().collect();
+    let edges = edges(package.imports(), |_| None).into_keys().collect();
     let found = circular(&edges).into_iter();
     found.map(|edge| (edge.from, edge.to)).collect()
 }
@@ -98,4 +105,20 @@ fn a_module_and_its_own_parts_are_no_circle() {
         ("a/x.rs", "pub struct X; use super::A;"),
     ];
     assert!(circular_in(&files).is_empty());
+}
+
+#[test]
+fn a_folder_whose_parts_have_names_is_no_circle_because_of_its_name() {
+    let files = [
+        ("lib.rs", "mod a; mod s;"),
+        ("a.rs", "use crate::s::low::X;"),
+        ("s/mod.rs", "mod low; mod high;"),
+        ("s/low.rs", "pub struct X;"),
+        ("s/high.rs", "use crate::a; use super::low::X;"),
+    ];
+    let package = crate::modules::synthetic(&files);
+    let whole = edges(package.imports(), |_| None).into_keys().collect();
+    assert_eq!(circular(&whole).len(), 2);
+    let parts = edges(package.imports(), |module| Some(module.join("::")));
+    assert!(circular(&parts.into_keys().collect()).is_empty());
 }

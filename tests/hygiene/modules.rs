@@ -36,6 +36,13 @@ pub(crate) struct Import {
     pub(crate) place: String,
 }
 
+impl Import {
+    /// Whether a module and a part of it are the ends, which belong together.
+    pub(crate) fn is_within(&self) -> bool {
+        self.from.starts_with(&self.to) || self.to.starts_with(&self.from)
+    }
+}
+
 impl Package {
     /// Only what is shipped: files that are tests name what they like.
     pub(crate) fn new(name: &str, folder: &str, files: &[File]) -> Self {
@@ -60,10 +67,9 @@ impl Package {
         package
     }
 
-    /// The modules right below the root.
-    pub(crate) fn top(&self) -> BTreeSet<&str> {
-        let modules = self.modules.keys();
-        modules.filter_map(|m| Some(m.first()?.as_str())).collect()
+    /// All but the root.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = &Module> {
+        self.modules.keys().filter(|module| !module.is_empty())
     }
 
     /// Whether a file or folder below `src` is there, and has a module.

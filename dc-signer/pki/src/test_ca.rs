@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::delegation::{CHAIN, KEY};
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::pem;
 
 /// A root certificate made here, which only those trust who are told to.
@@ -51,7 +51,7 @@ impl TestRoot {
     /// [`CERTIFICATE_LIFETIME`], and its key.
     ///
     /// Fails with [`Error::Randomness`] and [`Error::TestCertificate`].
-    pub fn delegate(&self, zone: &Zone, now: UnixTime) -> Result<TestCertificate, Error> {
+    pub fn delegate(&self, zone: &ZoneName, now: UnixTime) -> Result<TestCertificate, Error> {
         self.certify(
             "dc-signer test delegation certificate",
             zone.wildcard(),
@@ -293,5 +293,5 @@ const CLOCK_SKEW: Duration = Duration::from_secs(24 * 3600);
 const FILES: [&str; 4] = ["root.pem", "root-key.pem", CHAIN, KEY];
 const SERIAL_LEN: usize = 16;
 /// DelegationUsage (RFC 9345 §4.2).
-const DELEGATION_USAGE: [u64; 8] = [1, 3, 6, 1, 4, 1, 44363, 44];
+const DELEGATION_USAGE: [u64; 8] = dc_core::DELEGATION_USAGE_ARCS;
 const DER_NULL: [u8; 2] = [0x05, 0x00];

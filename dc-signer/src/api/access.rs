@@ -14,9 +14,10 @@ use subtle::ConstantTimeEq;
 use super::App;
 use super::limits::Counted;
 use super::problem::Refused;
-use crate::listener::{ClientCertificate, Origin, Peer};
+
 use crate::registry::{Access, Operator, Role, Sha256};
-use crate::telemetry::Shed;
+use crate::server::listener::{ClientCertificate, Origin, Peer};
+use crate::server::telemetry::Shed;
 use dc_pki::clock;
 use dc_protocol::Kind;
 
@@ -37,7 +38,10 @@ impl KeyHolder {
     /// It is a device that is known here: neither its limit nor its connection is a stranger's from now on.
     pub(super) fn is_device(&self, app: &App) {
         if self.counted == Counted::AsStranger {
-            app.limits.load().is_device(&self.key(), Instant::now());
+            app.settings
+                .load()
+                .limits
+                .is_device(&self.key(), Instant::now());
         }
         if let Some(peer) = &self.peer {
             peer.is_known_here();
@@ -66,7 +70,7 @@ impl FromRequestParts<Arc<App>> for KeyHolder {
         }
         let key = key_of(&certificate);
         tracing::Span::current().record("caller", tracing::field::display(key));
-        let limits = app.limits.load();
+        let limits = app.settings.load().limits.clone();
         let counted = limits.device(&key, Instant::now()).inspect_err(|_| {
             app.metrics.shed(Shed::DeviceRate);
         })?;
@@ -148,7 +152,7 @@ async fn operator(parts: &Parts, app: &App, needed: Role) -> Result<Operator, Re
         .filter(|operator| !operator.disabled && same(&operator.access, &given))
         .ok_or_else(who_are_you)?;
     tracing::Span::current().record("caller", operator.name.as_str());
-    let limits = app.limits.load();
+    let limits = app.settings.load().limits.clone();
     let limited = limits.operator(operator.name.as_str(), Instant::now());
     limited.inspect_err(|_| app.metrics.shed(Shed::OperatorRate))?;
     if let Some(peer) = parts.extensions.get::<Peer>() {

@@ -14,7 +14,7 @@ use super::access::KeyHolder;
 use super::body::Json;
 use super::problem::Refused;
 use crate::authority::Refusal;
-use crate::telemetry::Path;
+use crate::server::telemetry::Path;
 use dc_pki::clock;
 use dc_protocol::{EnrollRequest, Kind, RenewRequest};
 

@@ -20,7 +20,6 @@ mod zones;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
@@ -33,10 +32,10 @@ pub use openapi::openapi_json;
 
 use crate::authority::Authority;
 use crate::authority::json::MAX_TIME;
-use crate::config::{Config, MetricsAccess};
-use crate::listener::Validity;
+use crate::config::{Config, Live, MetricsAccess};
+use crate::server::listener::Validity;
+use crate::server::telemetry::{Metrics, Shed};
 use crate::store::{self, Act};
-use crate::telemetry::{Metrics, Shed};
 use dc_pki::clock;
 use dc_protocol::Kind;
 use limits::RateLimits;
@@ -49,24 +48,32 @@ pub struct App {
     authority: Arc<Authority>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
-    /// When the certificate that the service shows can be used.
-    certificate: ArcSwapOption<Validity>,
     refused: RefusedCounts,
-    limits: ArcSwap<RateLimits>,
-    settings: ArcSwap<Settings>,
+    settings: Live<Settings>,
 }
 
-/// What a reload may change.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
+/// The part of the settings that is the API's.
+#[derive(Debug)]
+pub struct Settings {
+    /// When the certificate that the service shows can be used.
+    certificate: Validity,
+    limits: Arc<RateLimits>,
     request_timeout: Duration,
     bulk_timeout: Duration,
     metrics: MetricsAccess,
 }
 
-impl From<&Config> for Settings {
-    fn from(config: &Config) -> Self {
+impl Settings {
+    /// From a configuration, and the certificate of the service. Those who have come too often are let in again only if the
+    /// limits are others than before.
+    #[must_use]
+    pub fn new(config: &Config, certificate: Validity, before: Option<&Self>) -> Self {
+        let limits = before.map(|before| &before.limits);
+        let limits = limits.filter(|limits| *limits.configured() == config.limits);
+        let limits = limits.cloned();
         Self {
+            certificate,
+            limits: limits.unwrap_or_else(|| RateLimits::new(&config.limits).into()),
             request_timeout: config.listen.request_timeout,
             bulk_timeout: config.listen.bulk_timeout,
             metrics: config.metrics.access,
@@ -77,31 +84,27 @@ impl From<&Config> for Settings {
 impl App {
     /// Answers with the help of an authority; not ready until `readiness` says so.
     #[must_use]
-    pub fn new(config: &Config, authority: Arc<Authority>, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(
+        settings: Live<Settings>,
+        authority: Arc<Authority>,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             readiness: Readiness::new(),
-            certificate: ArcSwapOption::empty(),
             refused: RefusedCounts::default(),
-            limits: ArcSwap::from_pointee(RateLimits::new(&config.limits)),
-            settings: ArcSwap::from_pointee(config.into()),
+            settings,
             authority,
             metrics,
         })
     }
 
-    /// Takes what may change from another configuration. Those who have come too often are let in
-    /// again if the limits have changed.
-    pub fn reload(&self, config: &Config) {
-        self.settings.store(Arc::new(config.into()));
-        if *self.limits.load().configured() != config.limits {
-            let limits = RateLimits::new(&config.limits);
-            self.limits.store(limits.into());
-        }
-    }
-
     /// Lets an operator through, or says after how many seconds to come again: pages and API count together.
     pub fn operator_may_come(&self, name: &str) -> Result<(), u64> {
-        let limited = self.limits.load().operator_wait(name, Instant::now());
+        let limited = self
+            .settings
+            .load()
+            .limits
+            .operator_wait(name, Instant::now());
         limited.inspect_err(|_| self.metrics.shed(Shed::OperatorRate))
     }
 
@@ -115,7 +118,7 @@ impl App {
     ///
     /// Fails with what the database fails with; then the numbers are kept for the next time.
     pub async fn tidy(&self, now: UnixTime) -> Result<(), store::Error> {
-        self.limits.load().tidy(Instant::now());
+        self.settings.load().limits.tidy(Instant::now());
         let refused = self.refused.take();
         if refused.is_empty() {
             return Ok(());

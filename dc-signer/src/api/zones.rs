@@ -114,7 +114,7 @@ pub(super) async fn pull(
     one(&app, &zone).await
 }
 
-async fn one(app: &App, zone: &names::Zone) -> Result<Answer<Zone>, Refused> {
+async fn one(app: &App, zone: &names::ZoneName) -> Result<Answer<Zone>, Refused> {
     let zones = app.authority.store().zones().await?;
     let found = zones.iter().find(|managed| managed.zone == *zone);
     let found = found.ok_or(crate::registry::Error::UnknownZone)?;
@@ -122,6 +122,6 @@ async fn one(app: &App, zone: &names::Zone) -> Result<Answer<Zone>, Refused> {
 }
 
 /// A zone that somebody wrote.
-pub(super) fn parse(zone: &str) -> Result<names::Zone, Refused> {
-    names::Zone::parse(zone).map_err(|error| Refused::new(Kind::BadRequest, error.to_string()))
+pub(super) fn parse(zone: &str) -> Result<names::ZoneName, Refused> {
+    names::ZoneName::parse(zone).map_err(|error| Refused::new(Kind::BadRequest, error.to_string()))
 }

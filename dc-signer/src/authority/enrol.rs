@@ -12,7 +12,7 @@ use crate::registry::{
 };
 use crate::store::{Find, Redeemed, Redemption};
 use dc_pki::device_csr as csr;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_protocol::EnrollRequest;
 
 /// How a device gets in.
@@ -175,7 +175,7 @@ impl Authority {
 
     /// Its certificate says which device it is.
     async fn enrol_made(&self, asking: &Asking<'_>) -> Result<Device, Refusal> {
-        let settings = self.settings.load_full();
+        let settings = self.settings.load();
         let chain = asking.chain.iter();
         let chain: Vec<_> = chain.map(|one| one.clone().into_owned()).collect();
         let now = asking.now;
@@ -204,7 +204,7 @@ impl Authority {
             return Err(Refusal::UnknownSerial);
         }
         let external_id: ExternalId = made.manufactured.serial.parse()?;
-        let zone: Option<&Zone> = made.zone.as_ref();
+        let zone: Option<&ZoneName> = made.zone.as_ref();
         self.add_made(external_id, zone, &made.manufactured, &by_device(now))
             .await?;
         let found = self.store.find_device(&find).await?;

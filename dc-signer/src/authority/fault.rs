@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::registry::Sha256;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 /// Why a signer cannot work as it is set up.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub enum Fault {
     /// A delegation certificate's key did not sign a credential that verifies.
     SelfTest {
         /// The zone.
-        zone: Zone,
+        zone: ZoneName,
         /// SHA-256 of the certificate.
         certificate: Sha256,
         /// Why.

@@ -34,7 +34,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use pki_types::UnixTime;
 
 pub use able::{Judgement, KeyJudgement, ZoneJudgement};
@@ -46,22 +45,22 @@ pub use missing::{Missing, Waiting};
 pub use refusal::Refusal;
 pub use rollover::Step;
 pub use secrets::Secrets;
+pub use settings::Settings;
 pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
 
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::error::Error;
 use crate::store::{ServerClock, Store};
 use checks::Checks;
 use delegations::{Delegations, View};
 use guard::Guard;
 use replicas::Me;
-use settings::Settings;
 use withdrawn::Lists;
 
 /// The signer's use cases.
 pub struct Authority {
-    store: Arc<dyn Store>,
-    settings: ArcSwap<Settings>,
+    store: Arc<Store>,
+    settings: Live<Settings>,
     delegations: Delegations,
     checks: Checks,
     guard: Guard,
@@ -76,13 +75,25 @@ impl Authority {
     /// A slot whose key is not on this machine stops nobody else; [`Self::missing`] has it. Fails with
     /// [`Fault::MissingSecrets`] if the database has seen devices and the secrets are gone, with
     /// [`Error::Store`], and with what reading files fails with.
-    pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Self, Error> {
+    pub async fn open(config: &Config, store: Arc<Store>) -> Result<Self, Error> {
+        let settings = Live::fixed(Settings::new(config)?);
+        Self::open_with(config, settings, store).await
+    }
+
+    /// The same, with settings that may change.
+    ///
+    /// Fails as [`Self::open`] does.
+    pub async fn open_with(
+        config: &Config,
+        settings: Live<Settings>,
+        store: Arc<Store>,
+    ) -> Result<Self, Error> {
         let now = dc_pki::clock::now()?;
         let latest = last_record(&*store).await?;
         let trace = guard::trace(&*store, &config.node, latest, now).await?;
         let me = Me::new()?;
         let authority = Self {
-            settings: ArcSwap::from_pointee(Settings::new(config)?),
+            settings,
             delegations: Delegations::new(&config.data, me),
             checks: Checks::new(),
             guard: Guard::new(trace, now),
@@ -99,10 +110,7 @@ impl Authority {
     /// Looks at what could be issued with a configuration and its database, and changes nothing.
     ///
     /// Fails with [`Error::Store`].
-    pub async fn look(
-        config: &Config,
-        store: &dyn Store,
-    ) -> Result<(Judgement, Vec<Missing>), Error> {
+    pub async fn look(config: &Config, store: &Store) -> Result<(Judgement, Vec<Missing>), Error> {
         let now = dc_pki::clock::now()?;
         let latest = last_record(store).await?;
         let guard = Guard::new(guard::trace(store, &config.node, latest, now).await?, now);
@@ -128,16 +136,12 @@ impl Authority {
         self.guard.leave_alone();
     }
 
-    /// Takes what may change from another configuration (the tenant may not), reads zones and keys again, and
-    /// accepts the clock as it is now, unless the database server's says something else.
+    /// Reads zones and keys again, and accepts the clock as it is now, unless the database server's says something else.
     ///
     /// Fails with what reading files fails with, and with [`Error::Store`]; then nothing has changed.
-    pub async fn reload(&self, config: &Config) -> Result<(), Error> {
-        let mut settings = Settings::new(config)?;
-        settings.tenant.clone_from(&self.settings.load().tenant);
+    pub async fn reload(&self) -> Result<(), Error> {
         self.delegations.refresh(&*self.store).await?;
         self.hear_clock().await?;
-        self.settings.store(Arc::new(settings));
         self.guard.settle(dc_pki::clock::now()?);
         Ok(())
     }
@@ -167,7 +171,7 @@ impl Authority {
 
     /// The database behind it, for what needs no decision.
     #[must_use]
-    pub fn store(&self) -> &Arc<dyn Store> {
+    pub fn store(&self) -> &Arc<Store> {
         &self.store
     }
 
@@ -185,7 +189,7 @@ impl Authority {
 }
 
 /// When the last record of the audit log was made, if there is one.
-async fn last_record(store: &dyn Store) -> Result<Option<UnixTime>, Error> {
+async fn last_record(store: &Store) -> Result<Option<UnixTime>, Error> {
     let head = store.audit_head().await?;
     let last = store.audit_from(head.seq, 1).await?;
     Ok(last.first().map(|record| record.entry.time))

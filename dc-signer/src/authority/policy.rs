@@ -5,10 +5,10 @@ use std::fmt;
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use crate::registry::{self, Device, DeviceId, Forms, ManagedZone, Sha256, Slot, State};
+use crate::registry::{self, Device, DeviceId, Forms, Sha256, Slot, State, Zone};
 use dc_pki::Wanted;
 use dc_pki::human::Moment;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 /// A request for credentials, with all that is known about whom it came from.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub struct Ask<'a> {
     /// The device that the enrolment key belongs to.
     pub device: &'a Device,
     /// The zone of its name.
-    pub zone: &'a ManagedZone,
+    pub zone: &'a Zone,
     /// SHA-256 of the SubjectPublicKeyInfo of the enrolment key that asks.
     pub enrolment_key: Sha256,
     /// The key that the credentials are to be for, a DER SubjectPublicKeyInfo.
@@ -28,7 +28,7 @@ pub struct Ask<'a> {
 #[must_use]
 pub struct Approved<'a> {
     device: DeviceId,
-    zone: &'a Zone,
+    zone: &'a ZoneName,
     slot: &'a Slot,
     wanted: Wanted,
     name: UniqueName<'static>,
@@ -72,7 +72,7 @@ pub fn approve<'a>(ask: &Ask<'a>, now: UnixTime) -> Result<Approved<'a>, Denied>
 }
 
 /// The slot that a zone issues from now.
-pub(crate) fn usable(zone: &ManagedZone, now: UnixTime) -> Result<&Slot, Denied> {
+pub(crate) fn usable(zone: &Zone, now: UnixTime) -> Result<&Slot, Denied> {
     let slot = zone.active().ok_or(Denied::NoDelegation)?;
     let (not_before, not_after) = (slot.not_before, slot.not_after);
     match slot.may_issue(now) {
@@ -99,7 +99,7 @@ impl<'a> Approved<'a> {
 
     /// The zone of its name.
     #[must_use]
-    pub fn zone(&self) -> &'a Zone {
+    pub fn zone(&self) -> &'a ZoneName {
         self.zone
     }
 
@@ -259,8 +259,8 @@ mod tests {
         }
     }
 
-    fn zone() -> ManagedZone {
-        ManagedZone {
+    fn zone() -> Zone {
+        Zone {
             zone: device().zone,
             forms: Forms::Named,
             renew_issued_before: None,
@@ -276,7 +276,7 @@ mod tests {
         }
     }
 
-    fn ask<'a>(device: &'a Device, zone: &'a ManagedZone, enrolment: u8) -> Ask<'a> {
+    fn ask<'a>(device: &'a Device, zone: &'a Zone, enrolment: u8) -> Ask<'a> {
         Ask {
             device,
             zone,
@@ -285,7 +285,7 @@ mod tests {
         }
     }
 
-    fn denied(device: &Device, zone: &ManagedZone, enrolment: u8) -> Denied {
+    fn denied(device: &Device, zone: &Zone, enrolment: u8) -> Denied {
         approve(&ask(device, zone, enrolment), at(NOW)).unwrap_err()
     }
 
@@ -307,7 +307,7 @@ mod tests {
             (Forms::Both, Wanted::Both(device.name.clone())),
             (Forms::Rfc9345, Wanted::Rfc9345),
         ] {
-            let zone = ManagedZone { forms, ..zone() };
+            let zone = Zone { forms, ..zone() };
             let approved = approve(&ask(&device, &zone, 1), at(NOW)).unwrap();
             assert_eq!(approved.wanted(), &wanted);
         }
@@ -330,8 +330,8 @@ mod tests {
 
     #[test]
     fn denies_a_device_of_another_zone() {
-        let zone = ManagedZone {
-            zone: Zone::parse("other.example.com").unwrap(),
+        let zone = Zone {
+            zone: ZoneName::parse("other.example.com").unwrap(),
             ..zone()
         };
         assert_eq!(denied(&active(), &zone, 1), Denied::OtherZone);

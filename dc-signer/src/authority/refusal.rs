@@ -7,11 +7,10 @@ use pki_types::UnixTime;
 use super::guard::Clock;
 use crate::authority::policy::Denied;
 use crate::error::Error;
-
 use crate::registry::{self, CodeRefusal};
 use crate::store::{self, Conflict};
 use dc_pki::device_csr::CsrError;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 /// Why the authority did not do what it was asked.
 #[derive(Debug)]
@@ -43,7 +42,7 @@ pub enum Refusal {
     /// Other signers of this database cannot sign with the next delegation certificate yet.
     KeyNotEverywhere {
         /// The zone.
-        zone: Zone,
+        zone: ZoneName,
         /// The certificate's slot.
         slot: u32,
         /// Which signers.
@@ -52,7 +51,7 @@ pub enum Refusal {
     /// The key of the zone's active delegation certificate cannot be used on this machine.
     KeyNotHere {
         /// The zone.
-        zone: Zone,
+        zone: ZoneName,
         /// Why.
         why: String,
     },
@@ -64,7 +63,7 @@ pub enum Refusal {
     /// The zone has no other delegation certificate that could be used now.
     NoNextSlot {
         /// The zone.
-        zone: Zone,
+        zone: ZoneName,
     },
     /// A new device got a serial number without its manufacturer, or the other way round.
     SerialAlone,
@@ -86,6 +85,12 @@ pub enum Refusal {
 impl From<store::Error> for Refusal {
     fn from(error: store::Error) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<registry::NoRandomness> for Refusal {
+    fn from(error: registry::NoRandomness) -> Self {
+        Self::Internal(error.into())
     }
 }
 

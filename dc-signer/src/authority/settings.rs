@@ -1,14 +1,15 @@
-//! What the authority takes from the configuration.
+//! The part of the settings that is the authority's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::manufacturers::Manufacturers;
 use crate::config::{Config, NameMode};
 use crate::error::Error;
 
-/// What the authority takes from the configuration.
+/// The part of the settings that is the authority's.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub struct Settings {
     pub(super) tenant: String,
     pub(super) names: NameMode,
     /// How long credentials are valid.
@@ -16,19 +17,19 @@ pub(super) struct Settings {
     /// Whether activation codes are taken.
     pub(super) codes: bool,
     pub(super) code_lifetime: Duration,
-    pub(super) manufacturers: Manufacturers,
+    pub(super) manufacturers: Arc<Manufacturers>,
 }
 
 impl Settings {
     /// Fails with what reading the manufacturers' anchors fails with.
-    pub(super) fn new(config: &Config) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
         Ok(Self {
             tenant: config.tenant.clone(),
             names: config.names.mode,
             lifetime: config.credentials.lifetime,
             codes: config.enrolment.codes,
             code_lifetime: config.enrolment.code_lifetime,
-            manufacturers: Manufacturers::load(&config.manufacturers)?,
+            manufacturers: Manufacturers::load(&config.manufacturers)?.into(),
         })
     }
 }

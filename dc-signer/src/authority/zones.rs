@@ -8,9 +8,9 @@ use super::delegations::{Loaded, ZoneView};
 use super::issue::algorithms;
 use super::{Authority, Fault, Refusal, Step, replicas, rollover};
 use crate::error::Error;
-use crate::registry::{ManagedZone, Slot, SlotState};
+use crate::registry::{Slot, SlotState, Zone};
 use crate::store::Act;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_pki::{self, Unissued, Wanted};
 use dc_protocol::RenewalInfo;
 
@@ -20,7 +20,7 @@ impl Authority {
     /// Of several it takes the one that lasts longest. Waits some seconds for signers that have just got its key. Fails with
     /// [`Refusal::NoNextSlot`] if none has begun, has eight days left and has its key on this machine, with
     /// [`Refusal::KeyNotEverywhere`], and as [`Store::move_slot`](crate::store::Store::move_slot) does.
-    pub async fn rollover(&self, zone: &Zone, by: &Act) -> Result<ManagedZone, Refusal> {
+    pub async fn rollover(&self, zone: &ZoneName, by: &Act) -> Result<Zone, Refusal> {
         let view = self.delegations.refresh(&*self.store).await?;
         let found = view.zone(zone)?;
         let here = |slot: &Slot| found.loaded(&slot.certificate_sha256).is_some();
@@ -38,7 +38,7 @@ impl Authority {
     /// Fails with [`Refusal::KeyNotEverywhere`] if other signers still lack the key of a slot after some seconds.
     async fn wait_for_others(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         slot: &Slot,
         now: UnixTime,
     ) -> Result<(), Refusal> {
@@ -85,7 +85,7 @@ impl Authority {
     /// Whether a zone's devices should renew before their time.
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
-    pub async fn renewal_info(&self, zone: &Zone) -> Result<RenewalInfo, Refusal> {
+    pub async fn renewal_info(&self, zone: &ZoneName) -> Result<RenewalInfo, Refusal> {
         let now = dc_pki::clock::now()?;
         let view = self.view(now).await?;
         let managed = &view.zone(zone)?.managed;
@@ -108,7 +108,7 @@ impl Authority {
 }
 
 /// Issues a credential for a key that is forgotten at once.
-pub(super) fn try_key(zone: &Zone, loaded: &Loaded, now: UnixTime) -> Result<(), Error> {
+pub(super) fn try_key(zone: &ZoneName, loaded: &Loaded, now: UnixTime) -> Result<(), Error> {
     let wanted = Wanted::Both(zone.fresh_name()?);
     let spki = throwaway_key()?;
     dc_pki::sign(&loaded.delegation, &spki, &wanted, None, algorithms(), now)

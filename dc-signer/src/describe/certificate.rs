@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn says_names_key_usage_and_how_long_it_is_valid() {
-        let usage = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 44363, 44], vec![5, 0]);
+        let usage = CustomExtension::from_oid_content(&dc_core::DELEGATION_USAGE_ARCS, vec![5, 0]);
         let certificate = Certificate::read(&der(|params| {
             params.custom_extensions = vec![usage];
         }));
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn says_what_is_unusual_about_delegation_usage() {
         let with = |critical, value: &[u8]| {
-            let id = [1, 3, 6, 1, 4, 1, 44363, 44];
+            let id = dc_core::DELEGATION_USAGE_ARCS;
             let mut usage = CustomExtension::from_oid_content(&id, value.to_vec());
             usage.set_criticality(critical);
             let der = der(|params| params.custom_extensions = vec![usage]);

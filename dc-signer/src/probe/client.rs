@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dc_rustls::client::{self, Peer, UniqueName};
+use dc_rustls::client::{self, NamePolicy, Peer};
 use pki_types::ServerName;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
@@ -57,9 +57,9 @@ impl Client {
         });
         let policy = match settings.offer {
             Offer::Nothing => return stock(settings, verifier).map(Self::Stock),
-            Offer::Rfc9345 => UniqueName::Ignored,
-            Offer::Named => UniqueName::Required,
-            Offer::Both => UniqueName::Preferred,
+            Offer::Rfc9345 => NamePolicy::Ignored,
+            Offer::Named => NamePolicy::Required,
+            Offer::Both => NamePolicy::Preferred,
         };
         let seen = seen.clone();
         client::Config::builder(Arc::clone(&settings.provider))

@@ -17,8 +17,9 @@ use super::Web;
 use super::fault::Fault;
 use super::page::Who;
 use super::session::SessionId;
-use crate::listener::{ClientCertificate, Origin, Peer};
+
 use crate::registry::{Access, Operator, Role, Sha256};
+use crate::server::listener::{ClientCertificate, Origin, Peer};
 use dc_pki::clock;
 
 /// An operator, by a session or by the certificate of the connection.

@@ -18,7 +18,8 @@ use super::parts::{Asked, At};
 use crate::registry::{Device, DeviceId, Error, Sha256};
 use crate::store::{Filter, Find, Page};
 use dc_pki::clock;
-use dc_pki::names::{self, Zone};
+use dc_pki::names;
+use dc_pki::names::ZoneName;
 
 /// What the form of the search sends; what is empty does not count.
 #[derive(Debug, Default, Deserialize)]
@@ -55,7 +56,7 @@ fn given(text: &str) -> Option<&str> {
 }
 
 fn filter(search: &Search, now: UnixTime) -> Result<Filter, Error> {
-    let zone = search.zone.as_deref().map(Zone::parse).transpose();
+    let zone = search.zone.as_deref().map(ZoneName::parse).transpose();
     Ok(Filter {
         state: search.state,
         zone: zone.map_err(|_| Error::UnknownZone)?,

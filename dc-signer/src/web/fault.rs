@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::page::{self, encoded};
 use crate::registry::{self, Role};
+use crate::server::telemetry::RequestId;
 use crate::store;
-use crate::telemetry::RequestId;
 
 /// Why there is no such page now.
 #[derive(Clone, Debug)]

@@ -33,7 +33,7 @@ impl Counted {
     const KEPT: Duration = Duration::from_secs(60);
 
     /// The last count, or a new one, for which everybody waits together.
-    async fn count(&self, store: &dyn Store, now: UnixTime) -> Result<Count, store::Error> {
+    async fn count(&self, store: &Store, now: UnixTime) -> Result<Count, store::Error> {
         let mut last = self.0.lock().await;
         if let Some(count) = last
             .as_ref()

@@ -35,7 +35,7 @@ use session::Sessions;
 
 /// What the pages share.
 pub struct Web {
-    store: Arc<dyn Store>,
+    store: Arc<Store>,
     sessions: Sessions,
     forgery: Forgery,
     fleet: fleet::Counted,
@@ -49,7 +49,7 @@ impl Web {
     /// Pages over a store. Nobody is signed in yet.
     ///
     /// Fails with [`Error::Randomness`].
-    pub fn new(store: Arc<dyn Store>, gate: Gate) -> Result<Arc<Self>, Error> {
+    pub fn new(store: Arc<Store>, gate: Gate) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Self {
             store,
             sessions: Sessions::default(),

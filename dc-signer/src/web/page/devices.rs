@@ -5,7 +5,7 @@ use pki_types::UnixTime;
 
 use super::layout::{Place, Who, page};
 use super::show::{devices, distance, encoded, name, state, urgency};
-use crate::registry::{Device, ExternalId, ManagedZone, State};
+use crate::registry::{Device, ExternalId, State, Zone};
 use crate::store::Listed;
 
 /// What was searched for.
@@ -69,7 +69,7 @@ pub(in crate::web) struct DevicesPage<'a> {
     /// What was found.
     pub(in crate::web) listed: &'a Listed,
     /// The zones to choose from.
-    pub(in crate::web) zones: &'a [ManagedZone],
+    pub(in crate::web) zones: &'a [Zone],
     /// The time of the page.
     pub(in crate::web) now: UnixTime,
 }

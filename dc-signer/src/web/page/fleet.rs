@@ -7,7 +7,7 @@ use super::attention::{in_state, notices, total};
 use super::bar::{Part, filled, stacked};
 use super::layout::{Place, Who, page};
 use super::show::{self, distance, moment, number, short_hash};
-use crate::registry::{ManagedZone, Slot, SlotState, State};
+use crate::registry::{Slot, SlotState, State, Zone};
 use crate::store::{Fleet, ZoneCount};
 use dc_protocol::Kind;
 
@@ -18,7 +18,7 @@ pub(in crate::web) struct FleetPage<'a> {
     /// When they were taken.
     pub(in crate::web) counted: UnixTime,
     /// The zones with their delegation certificates.
-    pub(in crate::web) zones: &'a [ManagedZone],
+    pub(in crate::web) zones: &'a [Zone],
     /// The time of the page.
     pub(in crate::web) now: UnixTime,
 }
@@ -179,7 +179,7 @@ impl FleetPage<'_> {
         }
     }
 
-    fn zone_row(&self, zone: &ManagedZone) -> Markup {
+    fn zone_row(&self, zone: &Zone) -> Markup {
         let name = zone.zone.to_string();
         let none = ZoneCount::default();
         let count = self.fleet.zones.get(&name).unwrap_or(&none);
@@ -226,7 +226,7 @@ impl FleetPage<'_> {
         }
     }
 
-    fn slot_row(&self, zone: &ManagedZone, slot: &Slot) -> Markup {
+    fn slot_row(&self, zone: &Zone, slot: &Slot) -> Markup {
         let too_late = slot.state != SlotState::Draining && !slot.may_issue(self.now);
         html! {
             tr {
@@ -311,7 +311,7 @@ mod tests {
     use crate::registry::testing::at;
     use crate::web::page::testing::{NOW, fleet, slot, who, zone};
 
-    fn rendered(fleet: &Fleet, zones: &[ManagedZone]) -> String {
+    fn rendered(fleet: &Fleet, zones: &[Zone]) -> String {
         let page = FleetPage {
             fleet,
             counted: at(NOW),
