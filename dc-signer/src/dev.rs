@@ -17,8 +17,7 @@ use crate::registry::{self, Forms, Operator, Role, Sha256, State};
 use crate::store::{self, Act, Filter, NewZone, Page};
 use dc_pki::clock;
 use dc_pki::files::{self, Access, NewFile};
-use dc_pki::names;
-use dc_pki::names::ZoneName;
+use dc_pki::names::{self, ZoneName};
 use dc_pki::test_ca::{self, TestRoot};
 use welcome::Welcome;
 

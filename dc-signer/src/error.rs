@@ -54,14 +54,9 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// A server did not get as far as a handshake.
-    #[error("{target}: {source}")]
-    NoHandshake {
-        /// The server.
-        target: crate::probe::Target,
-        /// Why.
-        source: crate::probe::Failure,
-    },
+    /// A file was not looked into, a server not probed, or a request not made.
+    #[error(transparent)]
+    Inspect(#[from] dc_inspect::Error),
     /// What cannot be undone was not done, because nobody said that it is meant.
     #[cfg(feature = "service")]
     #[error("{}", not_confirmed(*.asked))]
@@ -92,18 +87,6 @@ pub enum Error {
     /// A file, a key, a certificate or a credential is not as it must be.
     #[error(transparent)]
     Pki(#[from] dc_pki::Error),
-    /// The client that should probe a server could not be made.
-    #[error("cannot make a TLS client: {source}")]
-    ProbeNotMade {
-        /// Why.
-        source: dc_rustls::Error,
-    },
-    /// A request to a CA could not be made.
-    #[error("cannot make a certificate signing request: {source}")]
-    RequestNotMade {
-        /// Why.
-        source: rcgen::Error,
-    },
     /// The process cannot have the threads that the service needs.
     #[cfg(feature = "service")]
     #[error("cannot start threads: {source}")]
@@ -140,32 +123,6 @@ pub enum Error {
     Store {
         /// Why.
         source: crate::store::Error,
-    },
-    /// A file holds nothing that is known here.
-    #[error(
-        "{} is no certificate, credential, request or key that can be recognised, in PEM or bare: check that it is the right file, and whole",
-        .path.display()
-    )]
-    UnknownFile {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A folder holds nothing that is known here.
-    #[error(
-        "{} has no chain.pem, credential.pem, key.pem, request.csr or root.pem: name the files themselves",
-        .path.display()
-    )]
-    UnknownFolder {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// There is no connection to a server.
-    #[error("no connection to {target}: {source}")]
-    Unreachable {
-        /// The server.
-        target: crate::probe::Target,
-        /// Why.
-        source: io::Error,
     },
     /// Of what was looked at, a client would refuse something, or it could not be read.
     #[error("{}", would_be_refused(*.refused, *.of))]

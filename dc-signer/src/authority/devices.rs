@@ -7,6 +7,7 @@ use super::delegations::View;
 use super::{Authority, Refusal};
 use crate::authority::json::{self, AddedDevice, Replace, Replaced};
 use crate::config::NameMode;
+
 use crate::registry::{
     self, Change, Device, DeviceId, ExternalId, Manufactured, NameInput, Replacement, State,
 };

@@ -14,8 +14,7 @@ use crate::store::{Act, NewSlot};
 use dc_pki::Warning;
 use dc_pki::delegation::{CHAIN, Delegation, KEY};
 use dc_pki::files::{self, Access, NewFile};
-use dc_pki::names;
-use dc_pki::names::ZoneName;
+use dc_pki::names::{self, ZoneName};
 
 /// A delegation certificate that is in a zone now.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ use pki_types::UnixTime;
 use super::guard::Clock;
 use crate::authority::policy::Denied;
 use crate::error::Error;
+
 use crate::registry::{self, CodeRefusal};
 use crate::store::{self, Conflict};
 use dc_pki::device_csr::CsrError;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use dc_core::{DELEGATION_USAGE_OID, SignatureScheme};
+use dc_inspect::delegation_csr::{self, KeySource, NewKey, Written};
 use dc_pki::human::scheme_name;
 use dc_pki::names::ZoneName;
 use dc_signer::Error;
-use dc_signer::request::{self, KeySource, NewKey, Written};
 use serde_json::{Value, json};
 
 use super::print;
@@ -54,7 +54,7 @@ impl Args {
             Some(path) => KeySource::File(path),
             None => KeySource::New(self.algorithm.into()),
         };
-        let written = request::write(&self.out, &zone, source)?;
+        let written = delegation_csr::write(&self.out, &zone, source)?;
         let made = Made {
             zone,
             folder: &self.out,

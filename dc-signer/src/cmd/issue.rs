@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use dc_core::UniqueName;
+use dc_pki::Warning;
 use dc_pki::names::{self, ZoneName};
-use dc_pki::{Delegation, DeviceKey, IdentityFolder, Wanted, Warning, clock, issue};
+use dc_pki::{Delegation, DeviceKey, IdentityFolder, Wanted, clock, issue};
 use dc_signer::Error;
 use pki_types::SignatureVerificationAlgorithm;
 

@@ -18,8 +18,7 @@ use super::parts::{Asked, At};
 use crate::registry::{Device, DeviceId, Error, Sha256};
 use crate::store::{Filter, Find, Page};
 use dc_pki::clock;
-use dc_pki::names;
-use dc_pki::names::ZoneName;
+use dc_pki::names::{self, ZoneName};
 
 /// What the form of the search sends; what is empty does not count.
 #[derive(Debug, Default, Deserialize)]

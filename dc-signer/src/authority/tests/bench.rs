@@ -10,9 +10,10 @@ use tempfile::TempDir;
 use crate::authority::json::{AddedDevice, NewDevice};
 use crate::authority::{Authority, Refusal};
 use crate::config::Config;
+
 use crate::registry::{Device, Forms};
-use crate::store::testing::Database;
 use crate::store::{Act, Find, NewZone, Store};
+use crate::testing::Database;
 use dc_pki::names::ZoneName;
 use dc_pki::test_ca::{self, TestRoot};
 

@@ -10,7 +10,7 @@ use crate::authority::json::{NewDevice, Replace};
 use crate::config::NameMode;
 use crate::registry::{Forms, State};
 use crate::store::Conflict;
-use crate::store::testing::{Database, on_both};
+use crate::testing::{Database, on_both};
 
 on_both! {
     adding_twice_changes_nothing,

@@ -5,7 +5,7 @@ use super::device::{Cpe, csr, forms, renewal};
 use crate::authority::policy::Denied;
 use crate::authority::{Authority, Refusal};
 use crate::registry::{self, Change, State};
-use crate::store::testing::{Database, on_both};
+use crate::testing::{Database, on_both};
 use dc_protocol::{Credentials, RenewRequest};
 
 on_both! {

@@ -1,9 +1,9 @@
 //! What pages are tested with.
 
 use super::Who;
-use crate::registry::testing::{at, key};
 use crate::registry::{Device, Forms, Held, Role, Slot, SlotState, State, Zone};
 use crate::store::{Fleet, ZoneCount};
+use crate::testing::registry::{at, key};
 use dc_pki::names::ZoneName;
 
 /// In 2026.
@@ -28,7 +28,7 @@ pub(super) fn device() -> Device {
             issued: at(NOW - 24 * 3600),
             expires: at(NOW + 140 * 3600),
         }),
-        ..crate::registry::testing::device()
+        ..crate::testing::registry::device()
     }
 }
 

@@ -13,7 +13,7 @@ use super::fleet::{self, HOSTILE, TOKEN, VIEWER};
 use crate::config::{Listen, Live};
 use crate::server::listener::{Listener, ServiceCertificate, Settings, tls_config};
 use crate::server::telemetry::Metrics;
-use crate::store::testing::Database;
+use crate::testing::Database;
 use crate::web::{self, Web};
 use dc_pki::clock;
 
