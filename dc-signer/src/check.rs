@@ -117,8 +117,8 @@ pub async fn readiness(
 async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
     let store = store::open(&config.database, &config.node).await?;
     let looked = async {
-        belongs_here(config, &*store).await?;
-        Ok::<_, Error>(Authority::look(config, &*store).await?)
+        belongs_here(config, &store).await?;
+        Ok::<_, Error>(Authority::look(config, &store).await?)
     };
     let looked = looked.await;
     store.close().await;
