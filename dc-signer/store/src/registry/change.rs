@@ -3,7 +3,7 @@
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use super::{Action, Device, Error, Hold, Manufactured, NextKey, Sha256, Shown, State};
+use super::{Action, Device, Error, Hold, Manufactured, NameChange, NextKey, Sha256, Shown, State};
 
 /// What is done to a device.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -58,29 +58,6 @@ pub enum Replacement {
         name: UniqueName<'static>,
         /// What the name was derived with, higher than before.
         epoch: u32,
-    },
-}
-
-/// What a change does to the device's name.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum NameChange {
-    /// Nothing.
-    Kept,
-    /// The device has another one; the one it had is withdrawn for good.
-    Renamed {
-        /// The name it had.
-        old: UniqueName<'static>,
-        /// From when on all credentials for that are over.
-        over: Option<UnixTime>,
-    },
-    /// It is not withdrawn any more.
-    Restored,
-    /// It is withdrawn: clients that load the list refuse it.
-    Withdrawn,
-    /// It stays withdrawn until the credentials that were are over; the next one that is issued for it restores it.
-    WithdrawnUntil {
-        /// When they are over.
-        until: UnixTime,
     },
 }
 

@@ -1,48 +1,13 @@
 //! A device: what is known about it, and what it may do in which state.
 
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use super::{DeviceId, Error, ExternalId, Hold, Sha256, Shown};
+use super::{DeviceId, Error, ExternalId, Hold, Sha256, State};
 use dc_pki::names::ZoneName;
-
-/// Where a device is in its life: `preregistered → active → suspended → retired`.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum State {
-    /// Known, but no key of it is: it gets credentials once it has enrolled.
-    Preregistered,
-    /// It has an enrolment key and gets credentials.
-    Active,
-    /// It gets none until it is resumed.
-    Suspended,
-    /// It never gets any again. Its name stays taken.
-    Retired,
-}
-
-impl State {
-    /// All of them, in the order of a device's life.
-    pub const ALL: [Self; 4] = [
-        Self::Preregistered,
-        Self::Active,
-        Self::Suspended,
-        Self::Retired,
-    ];
-
-    /// As it is written everywhere.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Preregistered => "preregistered",
-            Self::Active => "active",
-            Self::Suspended => "suspended",
-            Self::Retired => "retired",
-        }
-    }
-}
 
 impl FromStr for State {
     type Err = Error;
@@ -53,12 +18,6 @@ impl FromStr for State {
             .into_iter()
             .find(|state| state.as_str() == text)
             .ok_or(Error::BadState)
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -100,6 +59,18 @@ pub struct Held {
     pub issued: UnixTime,
     /// When it ends.
     pub expires: UnixTime,
+}
+
+/// What a device showed when it was last given a credential.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Shown {
+    /// That is not known: it has not been given any yet, or by a signer of an earlier version.
+    #[default]
+    Unknown,
+    /// Nothing: it was new, or had been reset.
+    Nothing,
+    /// A credential, by its SHA-256.
+    Credential(Sha256),
 }
 
 /// How an enrolment key stands to a device.

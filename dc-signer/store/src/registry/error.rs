@@ -2,7 +2,7 @@
 
 use pki_types::UnixTime;
 
-use super::{OperatorName, SlotState, State};
+use super::{SlotState, State};
 use dc_pki::human::Moment;
 
 /// Why a value is none, or why something is not allowed now.
@@ -45,10 +45,7 @@ pub enum Error {
     #[error("forms are one of named, both, rfc9345")]
     BadForms,
     /// An operator's name has other characters, or too many.
-    #[error(
-        "an operator's name has 1 to {} characters of a-z, 0-9, '.', '_' and '-'",
-        OperatorName::MAX_LEN
-    )]
+    #[error("an operator's name has 1 to 64 characters of a-z, 0-9, '.', '_' and '-'")]
     BadOperatorName,
     /// A role is none of the known ones.
     #[error("a role is one of viewer, operator, admin")]

@@ -130,6 +130,12 @@ mod tests {
         assert_eq!("root".parse::<Role>().unwrap_err(), Error::BadRole);
     }
 
+    #[test]
+    fn the_error_names_the_longest_name() {
+        let limit = format!("1 to {} characters", OperatorName::MAX_LEN);
+        assert!(Error::BadOperatorName.to_string().contains(&limit));
+    }
+
     proptest! {
         #[test]
         fn an_operators_name_cannot_break_a_line_of_the_log(text in ".{0,70}") {

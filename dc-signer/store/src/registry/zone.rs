@@ -1,12 +1,11 @@
 //! Zones, and the delegation certificates that names under them are signed with.
 
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::{Error, Sha256};
+use super::{Error, Sha256, SlotState};
 use dc_pki::names::ZoneName;
 
 /// Which forms of credentials a zone's devices get.
@@ -63,35 +62,6 @@ pub struct Zone {
     pub slots: Vec<Slot>,
 }
 
-/// What a delegation certificate is used for: `next → active → draining → gone`.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum SlotState {
-    /// Imported, so that replicas can load it; nothing is signed with it.
-    Next,
-    /// New credentials are signed with it. A zone has one such slot at most.
-    Active,
-    /// Not used any more, but credentials under it still live.
-    Draining,
-    /// Nothing under it lives; its key can be destroyed.
-    Gone,
-}
-
-impl SlotState {
-    /// All of them, in order.
-    pub const ALL: [Self; 4] = [Self::Next, Self::Active, Self::Draining, Self::Gone];
-
-    /// As it is written everywhere.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Next => "next",
-            Self::Active => "active",
-            Self::Draining => "draining",
-            Self::Gone => "gone",
-        }
-    }
-}
-
 impl FromStr for SlotState {
     type Err = Error;
 
@@ -101,12 +71,6 @@ impl FromStr for SlotState {
             .into_iter()
             .find(|state| state.as_str() == text)
             .ok_or(Error::BadState)
-    }
-}
-
-impl fmt::Display for SlotState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

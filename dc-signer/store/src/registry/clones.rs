@@ -8,19 +8,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::{Device, Sha256};
-
-/// What a device showed when it was last given a credential.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Shown {
-    /// That is not known: it has not been given any yet, or by a signer of an earlier version.
-    #[default]
-    Unknown,
-    /// Nothing: it was new, or had been reset.
-    Nothing,
-    /// A credential, by its SHA-256.
-    Credential(Sha256),
-}
+use super::{Device, Sha256, Shown};
 
 impl Device {
     /// Whether a box that shows this, and asks for a credential for this key, is another one than that which was given the last
