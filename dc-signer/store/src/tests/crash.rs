@@ -99,12 +99,9 @@ fn run_and_kill(db: &Database, test: &str, first: u64) -> Vec<(u32, u64)> {
         Location::File(path) => path.display().to_string(),
         Location::Postgres(url) => url.to_string(),
     };
+    let (_, module) = module_path!().split_once("::").unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "--nocapture",
-            &format!("store::tests::crash::{test}"),
-        ])
+        .args(["--exact", "--nocapture", &format!("{module}::{test}")])
         .env(DATABASE, location)
         .env(FIRST, first.to_string())
         .stdout(Stdio::piped())
