@@ -43,7 +43,6 @@ pub(crate) const RIDDLES: &[(&str, usize)] = &[
     ("dc-pki", 58),
     ("dc-protocol", 5),
     ("dc-signer", 254),
-    ("dc-store", 132),
 ];
 
 /// Lines that compile something only with a feature: package and how many at most. Lower what you can.

@@ -1,4 +1,4 @@
-//! Who works with an SQLite file: a service holds it, so that nobody puts another file in its place meanwhile.
+//! The lock on an SQLite file in use: a service holds it, so that nobody puts another file in its place meanwhile.
 //!
 //! It is a lock of the operating system on a file beside the database, which goes with the process that has it, however
 //! that ends. SQLite's own locks are on the database, and come and go with each transaction.
@@ -101,7 +101,7 @@ impl Refused {
     }
 }
 
-/// Who used it last.
+/// The process that used it last.
 fn pid(path: &Path) -> Option<u32> {
     let mut text = String::new();
     let file = File::open(path).ok()?;

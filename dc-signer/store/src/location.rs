@@ -101,7 +101,7 @@ async fn database(location: &Location) -> Result<Database, Error> {
     })
 }
 
-/// Whether this process may read and write the files of a database, if it has any.
+/// Checks that this process may read and write the files of a database, if it has any.
 ///
 /// Fails with [`Error::NotPermitted`].
 pub fn check_permissions(location: &Location) -> Result<(), Error> {

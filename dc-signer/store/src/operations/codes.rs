@@ -49,7 +49,7 @@ impl Store {
     }
 }
 
-/// What the domain refuses of one leaves the others as they are: it is refused before anything is written.
+/// Keeps codes. A refusal of one leaves the others as they are: it comes before anything is written.
 pub(super) async fn put(
     work: &mut Work,
     codes: &[PendingCode],

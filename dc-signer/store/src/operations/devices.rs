@@ -39,7 +39,7 @@ impl Store {
 
     /// Changes a device, its names and the list of withdrawn ones, and says how it is now.
     ///
-    /// What is so already is left alone. Fails with what [`Device::apply`] fails with, and with
+    /// A device that is so already is left alone. Fails with the errors of [`Device::apply`], with
     /// [`UnknownDevice`](crate::registry::Error::UnknownDevice),
     /// [`NameTaken`](crate::registry::Error::NameTaken), [`KeyTaken`](crate::registry::Error::KeyTaken) and
     /// [`SerialTaken`](crate::registry::Error::SerialTaken).

@@ -139,7 +139,7 @@ impl Store {
         self.timed("check", checked).await
     }
 
-    /// Whether the database answers and lets this process write, and credentials are recorded.
+    /// Checks that the database answers and lets this process write, and that credentials are recorded.
     ///
     /// With `room`, also whether there is room for so many bytes: what a write that failed has left of its
     /// space is enough for a small one.

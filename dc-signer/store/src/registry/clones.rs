@@ -11,8 +11,8 @@ use pki_types::UnixTime;
 use super::{Device, Sha256, Shown};
 
 impl Device {
-    /// Whether a box that shows this, and asks for a credential for this key, is another one than that which was given the last
-    /// one.
+    /// True if a box that shows this, and asks for a credential for this key, is another one than that which was given the
+    /// last one.
     #[must_use]
     pub fn looks_cloned(
         &self,
@@ -130,7 +130,7 @@ mod tests {
         }
     }
 
-    /// What happens to an honest box.
+    /// An event in the life of an honest box.
     #[derive(Clone, Copy, Debug)]
     enum Happens {
         /// It renews, and gets the answer.

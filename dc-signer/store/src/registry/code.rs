@@ -128,7 +128,7 @@ impl CodeKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
-    /// What is kept of a code: HMAC-SHA-256 of both parts.
+    /// The MAC that is kept of a code: HMAC-SHA-256 of both parts.
     #[must_use]
     pub fn mac(&self, code: &ActivationCode) -> Sha256 {
         let mut context = hmac::Context::with_key(&self.0);
@@ -147,7 +147,7 @@ impl fmt::Debug for CodeKey {
     }
 }
 
-/// What is kept of an activation code.
+/// An activation code as it is kept: without its secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PendingCode {
     /// The public part.
@@ -164,7 +164,7 @@ pub struct PendingCode {
     pub used_by: Option<Sha256>,
 }
 
-/// What a right code does.
+/// The effect of a right code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CodeUse {
     /// The device that used it asks again with the same key: the first answer got lost.
@@ -173,7 +173,7 @@ pub enum CodeUse {
     First,
 }
 
-/// Why an activation code does not enrol anybody.
+/// The refusal of an activation code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CodeRefusal {
@@ -196,7 +196,7 @@ impl PendingCode {
     /// How many wrong secrets may come with its public part.
     pub const MAX_TRIES: u32 = 5;
 
-    /// Whether a code whose [`CodeKey::mac`] is this enrols a device with this enrolment key.
+    /// Checks that a code whose [`CodeKey::mac`] is this enrols a device with this enrolment key.
     /// Compares in constant time.
     ///
     /// The store counts a try for [`CodeRefusal::Wrong`], before it answers.

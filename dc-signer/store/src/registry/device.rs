@@ -21,7 +21,7 @@ impl FromStr for State {
     }
 }
 
-/// What a manufacturer's certificate (IEEE 802.1AR) is expected to say.
+/// The contents that a manufacturer's certificate (IEEE 802.1AR) is expected to have.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Manufactured {
     /// The manufacturer's name in the configuration, which says whose anchors count.
@@ -31,7 +31,7 @@ pub struct Manufactured {
 }
 
 impl Manufactured {
-    /// Whether every database takes it: PostgreSQL has no text with a zero in it, and a certificate
+    /// True if every database takes it: PostgreSQL has no text with a zero in it, and a certificate
     /// that somebody made may say anything.
     #[must_use]
     pub fn can_be_stored(&self) -> bool {
@@ -61,7 +61,7 @@ pub struct Held {
     pub expires: UnixTime,
 }
 
-/// What a device showed when it was last given a credential.
+/// The credential that a device showed when it was last given one.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Shown {
     /// That is not known: it has not been given any yet, or by a signer of an earlier version.
@@ -109,13 +109,13 @@ pub struct Device {
     pub next_key: Option<NextKey>,
     /// Which manufacturer's certificate may enrol it.
     pub manufactured: Option<Manufactured>,
-    /// What it now holds.
+    /// The credential that it now holds.
     pub credential: Option<Held>,
-    /// What is still valid of its name, of this box and of those before.
+    /// The hold on its name, by this box and by those before.
     pub hold: Hold,
-    /// What it showed when it was given that.
+    /// The credential that it showed when it was given that one.
     pub shown: Shown,
-    /// Whether two devices seem to use its key or its name.
+    /// Set if two devices seem to use its key or its name.
     pub possible_clone: bool,
     /// When it was added.
     pub created: UnixTime,

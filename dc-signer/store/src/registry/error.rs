@@ -1,11 +1,11 @@
-//! What the domain refuses, naming the limit and what to do next.
+//! The domain's refusals, each naming the limit and what to do next.
 
 use pki_types::UnixTime;
 
 use super::{SlotState, State};
 use dc_pki::human::Moment;
 
-/// Why a value is none, or why something is not allowed now.
+/// A refusal: of a text that is no value of its type, or of something that is not allowed now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Error {
     /// The device has an enrolment key already, and it is not this one.
@@ -127,7 +127,7 @@ pub enum Error {
     SlotOrder {
         /// Its state.
         from: SlotState,
-        /// What was asked for.
+        /// The state that was asked for.
         to: SlotState,
     },
     /// A delegation certificate is not valid yet, or not for eight days more.

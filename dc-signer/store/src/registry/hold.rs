@@ -14,12 +14,12 @@ pub struct Hold {
     pub until: Option<UnixTime>,
     /// From when on the box that took over gets credentials, for as long as it has got none; none if it waits for nobody's.
     pub free_from: Option<UnixTime>,
-    /// Whether the name stays withdrawn until then, because it was when the box took over.
+    /// Set if the name stays withdrawn until then, because it was when the box took over.
     pub withdrawn: bool,
 }
 
 impl Hold {
-    /// What a box has to wait for that gets a name for which something is valid.
+    /// The hold on a box that gets a name for which something is valid.
     pub(crate) fn before(free_from: UnixTime, withdrawn: bool) -> Self {
         let after_end = AHEAD.as_secs().saturating_add(1);
         let until = Duration::from_secs(free_from.as_secs().saturating_sub(after_end));

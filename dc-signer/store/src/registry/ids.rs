@@ -1,4 +1,4 @@
-//! What a device is called: by us, and by its vendor.
+//! The ids of a device: ours, and its vendor's.
 
 use std::fmt;
 use std::str::FromStr;

@@ -12,7 +12,7 @@ use pki_types::UnixTime;
 use super::hold::{Hold, after};
 use super::{Device, Error, Held, Sha256, Shown, State};
 
-/// What a change does to the device's name.
+/// The effect of a change on the device's name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum NameChange {
     /// Nothing.
@@ -64,7 +64,7 @@ impl Device {
         self.hold.free_from.max(over).filter(|from| now < *from)
     }
 
-    /// Whether its name is withdrawn, or stays so until another box's credentials are over.
+    /// True if its name is withdrawn, or stays so until another box's credentials are over.
     #[must_use]
     pub fn is_withdrawn(&self) -> bool {
         self.hold.withdrawn || matches!(self.state, State::Suspended | State::Retired)

@@ -15,7 +15,7 @@ use super::{Error, Sha256};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $action:ident = $text:literal,)*) => {
-        /// What was done.
+        /// An action of the audit log.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         #[non_exhaustive]
         pub enum Action { $($(#[$doc])* $action,)* }
@@ -103,16 +103,16 @@ impl fmt::Display for Action {
     }
 }
 
-/// What goes into the log, before it has its place there.
+/// The contents of a record, before it has its place in the log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
     /// When, by the clock of whoever did it.
     pub time: UnixTime,
     /// Which signer it was done at.
     pub node: String,
-    /// Who did it, such as `operator:alice`, `cli:root` or `device`.
+    /// The actor, such as `operator:alice`, `cli:root` or `device`.
     pub actor: String,
-    /// What was done.
+    /// An action of the audit log.
     pub action: Action,
     /// To which unique name, or to which operator.
     pub name: Option<String>,
@@ -131,7 +131,7 @@ pub struct Entry {
 pub struct Record {
     /// Its place, counted from 1.
     pub seq: u64,
-    /// What it says.
+    /// Its contents.
     pub entry: Entry,
     /// The hash of the record before it, [`Sha256::ZERO`] for the first.
     pub prev_hash: Sha256,

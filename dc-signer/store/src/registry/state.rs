@@ -42,7 +42,7 @@ impl fmt::Display for State {
     }
 }
 
-/// What a delegation certificate is used for: `next → active → draining → gone`.
+/// The use of a zone's delegation certificate: `next → active → draining → gone`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum SlotState {
     /// Imported, so that replicas can load it; nothing is signed with it.

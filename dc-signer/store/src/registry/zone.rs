@@ -50,9 +50,9 @@ impl FromStr for Forms {
 /// A zone that the signer issues under.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Zone {
-    /// What all its names end in.
+    /// The suffix of all its names.
     pub zone: ZoneName,
-    /// What its devices get.
+    /// The forms of credentials its devices get.
     pub forms: Forms,
     /// Devices whose credential was issued before this are to renew now, not when it is due.
     pub renew_issued_before: Option<UnixTime>,
@@ -79,7 +79,7 @@ impl FromStr for SlotState {
 pub struct Slot {
     /// Counts up from 1 within the zone.
     pub number: u32,
-    /// What it is used for.
+    /// Its use now.
     pub state: SlotState,
     /// SHA-256 of the delegation certificate.
     pub certificate_sha256: Sha256,
@@ -92,11 +92,11 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// What an active certificate must have left: no credential may end after it, and none lives
+    /// The time that an active certificate must have left: no credential may end after it, and none lives
     /// longer than seven days.
     pub const MIN_LEFT: Duration = Duration::from_secs(8 * 86_400);
 
-    /// Whether enough is left of the certificate to issue under it.
+    /// True if enough is left of the certificate to issue under it.
     #[must_use]
     pub fn may_issue(&self, now: UnixTime) -> bool {
         let left = self.not_after.as_secs().saturating_sub(now.as_secs());

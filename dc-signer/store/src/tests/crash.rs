@@ -148,7 +148,7 @@ fn said(line: &str) -> Option<(u32, u64)> {
     Some((caller.parse().ok()?, number.parse().ok()?))
 }
 
-/// Whether this process is the one to be killed; then it issues until that happens.
+/// True if this process is the one to be killed; then it issues until that happens.
 fn child() -> bool {
     let (Ok(location), Ok(first)) = (std::env::var(DATABASE), std::env::var(FIRST)) else {
         return false;

@@ -1,4 +1,4 @@
-//! What every store must do, whatever database is under it.
+//! The tests of the store, each on both databases.
 //!
 //! A test is a function over a [`Database`], named once in the list of its file: so it runs on
 //! SQLite and on PostgreSQL, and never on one alone.
