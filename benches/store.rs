@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
-use dc_pki::names::{self, Zone};
+use dc_pki::names::{self, ZoneName};
 use dc_signer::registry::{DeviceId, Forms, Sha256};
 use dc_signer::store::{
     Act, Find, Idempotency, Issuance, Location, NewDevice, NewZone, Store, migrate, open,
@@ -57,7 +57,7 @@ fn measure(criterion: &mut Criterion, runtime: &Runtime, name: &str, location: &
     runtime.block_on(store.close());
 }
 
-async fn prepare(location: &Location) -> Arc<dyn Store> {
+async fn prepare(location: &Location) -> Arc<Store> {
     migrate(location).await.unwrap();
     let store = open(location, "bench").await.unwrap();
     let zone = NewZone {
@@ -71,7 +71,7 @@ async fn prepare(location: &Location) -> Arc<dyn Store> {
 }
 
 /// How long it takes all callers to record so many together.
-async fn record(store: &Arc<dyn Store>, next: &Arc<AtomicU64>, times: u64) -> Duration {
+async fn record(store: &Arc<Store>, next: &Arc<AtomicU64>, times: u64) -> Duration {
     let start = Instant::now();
     let mut callers = Vec::new();
     for caller in 0..CALLERS {
@@ -89,7 +89,7 @@ async fn record(store: &Arc<dyn Store>, next: &Arc<AtomicU64>, times: u64) -> Du
     start.elapsed()
 }
 
-async fn find(store: &Arc<dyn Store>, next: &Arc<AtomicU64>, times: u64) -> Duration {
+async fn find(store: &Arc<Store>, next: &Arc<AtomicU64>, times: u64) -> Duration {
     let start = Instant::now();
     let mut callers = Vec::new();
     for caller in 0..CALLERS {
@@ -125,8 +125,8 @@ fn by() -> Act {
     }
 }
 
-fn zone() -> Zone {
-    Zone::parse("cpe.example.com").unwrap()
+fn zone() -> ZoneName {
+    ZoneName::parse("cpe.example.com").unwrap()
 }
 
 fn key(number: u32) -> Sha256 {

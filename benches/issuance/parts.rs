@@ -142,7 +142,7 @@ fn commit(config: &Config, callers: usize, times: u32) -> Duration {
     })
 }
 
-async fn devices(store: &Arc<dyn Store>) -> Arc<[Device]> {
+async fn devices(store: &Arc<Store>) -> Arc<[Device]> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let page = Page {
@@ -168,7 +168,7 @@ fn this_thread() -> Duration {
 }
 
 /// As many callers at once as the load has clients, so that as many share a commit.
-async fn record(store: &Arc<dyn Store>, devices: Arc<[Device]>, callers: usize, times: u32) {
+async fn record(store: &Arc<Store>, devices: Arc<[Device]>, callers: usize, times: u32) {
     let next = Arc::new(AtomicUsize::new(0));
     let callers: Vec<_> = (0..callers)
         .map(|_| {

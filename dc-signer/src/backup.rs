@@ -45,7 +45,7 @@ fn yes() -> bool {
 /// Fails with [`Error::Exists`], [`Error::Read`], [`Error::Write`] and [`Error::Store`].
 pub async fn make(
     config: &Config,
-    store: &dyn Store,
+    store: &Store,
     to: &Path,
     delegations: bool,
     now: UnixTime,
@@ -236,7 +236,7 @@ pub async fn accept_older(config: &Config, by: &Act) -> Result<Head, Error> {
     Ok(accepted?)
 }
 
-async fn is_older_copy(store: &dyn Store) -> Result<(), store::Error> {
+async fn is_older_copy(store: &Store) -> Result<(), store::Error> {
     match store.is_newest().await {
         Ok(()) => Err(store::Error::NoOlderCopy { empty: false }),
         Err(store::Error::OlderThanSeen { .. }) => match store.audit_head().await? {

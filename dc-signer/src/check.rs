@@ -121,7 +121,7 @@ async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
 }
 
 /// Whether the database is the newest that was seen here, and its secrets are here too.
-async fn belongs_here(config: &Config, store: &dyn Store) -> Result<(), Error> {
+async fn belongs_here(config: &Config, store: &Store) -> Result<(), Error> {
     store::check_newest(&config.data, store).await?;
     let folder = Secrets::folder(&config.data);
     match store.audit_head().await? == Head::EMPTY || files::is_there(&folder)? {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::error::Error;
 use crate::registry::Head;
-use crate::store::{self, InUse, Location, Store};
+use crate::store::{self, InUse, Location, Observer, Store};
 use dc_pki::files::{self, Access};
 
 /// Opens the database of a configuration; makes the data folder and an SQLite file if they are not there.
@@ -13,20 +13,23 @@ use dc_pki::files::{self, Access};
 /// As long as the second value is there, nobody puts a backup in its place.
 /// Older tables are left to `dc-signer migrate`. Needs a tokio runtime as long as the store is used.
 /// Fails with [`Error::Write`] and [`Error::Store`], with [`Gone`](store::Error::Gone) if the file was there before, and while somebody restores a backup.
-pub async fn open(config: &Config) -> Result<(Arc<dyn Store>, InUse), Error> {
+pub async fn open(config: &Config) -> Result<(Arc<Store>, InUse), Error> {
     make_folder(config)?;
     // Before it is opened: it might be another one afterwards.
     let in_use = InUse::briefly(&config.database)?;
-    Ok((open_there(config).await?, in_use))
+    Ok((open_there(config, None).await?, in_use))
 }
 
-/// The same for a service, whose process others are told of.
+/// The same for a service, whose process others are told of, and which measures its operations.
 ///
 /// Fails as [`open`] does.
-pub async fn open_to_serve(config: &Config) -> Result<(Arc<dyn Store>, InUse), Error> {
+pub async fn open_to_serve(
+    config: &Config,
+    observer: Arc<dyn Observer>,
+) -> Result<(Arc<Store>, InUse), Error> {
     make_folder(config)?;
     let in_use = InUse::to_serve(&config.database)?;
-    Ok((open_there(config).await?, in_use))
+    Ok((open_there(config, Some(observer)).await?, in_use))
 }
 
 fn make_folder(config: &Config) -> Result<(), Error> {
@@ -36,7 +39,10 @@ fn make_folder(config: &Config) -> Result<(), Error> {
     }
 }
 
-async fn open_there(config: &Config) -> Result<Arc<dyn Store>, Error> {
+async fn open_there(
+    config: &Config,
+    observer: Option<Arc<dyn Observer>>,
+) -> Result<Arc<Store>, Error> {
     let location = &config.database;
     if let Location::File(path) = location
         && !files::is_there(path)?
@@ -45,7 +51,7 @@ async fn open_there(config: &Config) -> Result<Arc<dyn Store>, Error> {
         tracing::info!(path = %path.display(), "the database is made");
         store::migrate(location).await?;
     }
-    Ok(store::open_knowing(location, &config.node, &config.data).await?)
+    Ok(store::open_knowing(location, &config.node, &config.data, observer).await?)
 }
 
 /// An empty database is not made where one was: it would be taken for an older copy.

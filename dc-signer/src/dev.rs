@@ -17,7 +17,7 @@ use crate::registry::{self, Forms, Operator, Role, Sha256, State};
 use crate::store::{self, Act, Filter, NewZone, Page};
 use dc_pki::clock;
 use dc_pki::files::{self, Access, NewFile};
-use dc_pki::names::{self, Zone};
+use dc_pki::names::{self, ZoneName};
 use dc_pki::test_ca::{self, TestRoot};
 use welcome::Welcome;
 
@@ -53,7 +53,7 @@ impl Dev {
 
     fn make(&self, now: UnixTime) -> Result<(), Error> {
         let root = TestRoot::generate(now)?;
-        let delegation = root.delegate(&Zone::parse(ZONE)?, now)?;
+        let delegation = root.delegate(&ZoneName::parse(ZONE)?, now)?;
         test_ca::write(&self.folder.join(VENDOR), &root, &delegation)?;
         let server = root.certify_server(&names::parse("localhost")?, now)?;
         test_ca::write_server(&self.folder.join("tls"), &server)?;
@@ -83,7 +83,7 @@ impl Dev {
             at: clock::now()?,
         };
         if store.zones().await?.is_empty() {
-            let zone = Zone::parse(ZONE)?;
+            let zone = ZoneName::parse(ZONE)?;
             store
                 .add_zone(
                     &NewZone {

@@ -115,7 +115,7 @@ pub enum Error {
     #[error("{source}")]
     Owner {
         /// Why not.
-        source: crate::owner::Problem,
+        source: crate::owner::Error,
     },
     /// A file, a key, a certificate or a credential is not as it must be.
     #[error(transparent)]

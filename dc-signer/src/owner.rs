@@ -11,9 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
+use dc_pki::files;
 use nix::unistd::{self, Gid, Group, Uid, User};
-
-use crate::error::Error;
 
 /// A user, with the group that the user's new files get.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,7 +26,7 @@ pub struct Account {
 impl Account {
     /// The user with this name or number.
     ///
-    /// Fails with [`Problem::UnknownUser`].
+    /// Fails with [`Error::UnknownUser`].
     pub fn named(given: &str) -> Result<Self, Error> {
         let found = match given.parse() {
             Ok(uid) => User::from_uid(Uid::from_raw(uid)),
@@ -35,7 +34,7 @@ impl Account {
         };
         let unknown = || {
             let given = given.to_owned();
-            Problem::UnknownUser { given }.into()
+            Error::UnknownUser { given }
         };
         found.ok().flatten().map(Self::from).ok_or_else(unknown)
     }
@@ -48,13 +47,13 @@ impl Account {
 
     /// Who owns what is at a path, if anything is.
     ///
-    /// Fails with [`Error::Read`].
+    /// Fails with [`Error::CannotRead`].
     pub fn owning(path: &Path) -> Result<Option<Self>, Error> {
         match fs::metadata(path) {
             Ok(found) => Ok(Some(Self::of(found.uid(), found.gid()))),
             Err(error) => match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
-                _ => Err(dc_pki::files::read_failed(path, error).into()),
+                _ => Err(cannot_read(path, error)),
             },
         }
     }
@@ -130,9 +129,9 @@ impl fmt::Display for Account {
 
 /// From now on this process works in a folder, or in what is to be made there, as the one whose it is.
 ///
-/// Changes nothing for the owner. Fails with [`Problem::NotYours`] for anybody else but root, with
-/// [`Problem::StrangersLink`] if root would be led to a folder of its own by somebody else, and with
-/// [`Problem::CannotActFor`]; then nothing has been written.
+/// Changes nothing for the owner. Fails with [`Error::NotYours`] for anybody else but root, with
+/// [`Error::StrangersLink`] if root would be led to a folder of its own by somebody else, and with
+/// [`Error::CannotActFor`]; then nothing has been written.
 pub fn work_as_owner(folder: &Path) -> Result<(), Error> {
     let me = Account::me();
     let owner = match Account::owning(folder)? {
@@ -151,7 +150,7 @@ pub fn work_as_owner(folder: &Path) -> Result<(), Error> {
 
 /// For what has to be the owner itself, with all that it may do, such as a service.
 ///
-/// Fails with [`Problem::NotYours`].
+/// Fails with [`Error::NotYours`].
 pub fn must_be_owner(folder: &Path) -> Result<(), Error> {
     let me = Account::me();
     match Account::owning(folder)? {
@@ -162,7 +161,7 @@ pub fn must_be_owner(folder: &Path) -> Result<(), Error> {
 
 /// From now on, and for good, this process is somebody else.
 ///
-/// Fails with [`Problem::CannotActFor`].
+/// Fails with [`Error::CannotActFor`].
 pub fn become_for_good(account: &Account) -> Result<(), Error> {
     let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
     unistd::setgroups(&account.groups())
@@ -173,7 +172,7 @@ pub fn become_for_good(account: &Account) -> Result<(), Error> {
 
 /// Until the result is dropped this process is whoever runs it again.
 ///
-/// Nothing of the data folder may be opened meanwhile. Fails with [`Problem::CannotActFor`].
+/// Nothing of the data folder may be opened meanwhile. Fails with [`Error::CannotActFor`].
 pub fn as_invoker() -> Result<Invoker, Error> {
     let Some(acting) = ACTING.get() else {
         return Ok(Invoker { acting: None });
@@ -242,8 +241,7 @@ impl Acting {
 }
 
 fn owner_above(path: &Path) -> Result<Account, Error> {
-    let path =
-        std::path::absolute(path).map_err(|source| dc_pki::files::read_failed(path, source))?;
+    let path = std::path::absolute(path).map_err(|source| cannot_read(path, source))?;
     for above in path.ancestors() {
         if let Some(owner) = Account::owning(above)? {
             return Ok(owner);
@@ -255,7 +253,7 @@ fn owner_above(path: &Path) -> Result<Account, Error> {
 /// What looks like root's own folder must not be one that somebody else's link leads to.
 fn no_strangers_links(folder: &Path) -> Result<(), Error> {
     let absolute = std::path::absolute(folder);
-    let absolute = absolute.map_err(|source| dc_pki::files::read_failed(folder, source))?;
+    let absolute = absolute.map_err(|source| cannot_read(folder, source))?;
     let mut so_far = PathBuf::new();
     for part in absolute.components() {
         so_far.push(part);
@@ -264,45 +262,58 @@ fn no_strangers_links(folder: &Path) -> Result<(), Error> {
         };
         if matches!(part, Component::Normal(_)) && found.is_symlink() && found.uid() != 0 {
             let owner = Account::of(found.uid(), found.gid());
-            return Err(Problem::StrangersLink {
+            return Err(Error::StrangersLink {
                 path: so_far,
                 owner,
-            }
-            .into());
+            });
         }
     }
     Ok(())
 }
 
 fn not_yours(folder: &Path, owner: Account, me: Account) -> Error {
-    Problem::NotYours {
+    Error::NotYours {
         folder: folder.into(),
         owner,
         me,
     }
-    .into()
 }
 
 fn cannot_act_for(account: &Account, error: nix::Error) -> Error {
-    Problem::CannotActFor {
+    Error::CannotActFor {
         account: account.clone(),
         source: error.into(),
     }
-    .into()
 }
 
 /// Why a command cannot work for the user whose folder it is.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Problem {
+pub enum Error {
     /// This process may not become another user.
+    #[error("this process cannot become {account}: {source}: run it as root, or as {}", account.word())]
     CannotActFor {
         /// The user.
         account: Account,
         /// Why not.
         source: io::Error,
     },
+    /// It cannot be seen whose a file or folder is.
+    #[error("cannot read {}: {source}{}", path.display(), fix(source))]
+    CannotRead {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// A folder belongs to somebody else, who could not use what would be written there.
+    #[error(
+        "{} belongs to {owner}, who could not use what {me} writes there: run this as that user, with 'setpriv --reuid={} --regid={} --init-groups dc-signer …'{}",
+        folder.display(),
+        owner.word(),
+        owner.group_word(),
+        if me.is_root() { "" } else { ", or as root" }
+    )]
     NotYours {
         /// The folder.
         folder: PathBuf,
@@ -312,6 +323,10 @@ pub enum Problem {
         me: Account,
     },
     /// Somebody else's link leads root to a folder of its own.
+    #[error(
+        "{} is a link of {owner}, which would lead root to a folder of root's: name the folder itself",
+        path.display()
+    )]
     StrangersLink {
         /// The link.
         path: PathBuf,
@@ -319,47 +334,24 @@ pub enum Problem {
         owner: Account,
     },
     /// There is no such user.
+    #[error("there is no user {given:?} on this machine: see 'getent passwd'")]
     UnknownUser {
         /// What was given.
         given: String,
     },
 }
 
-impl std::error::Error for Problem {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::CannotActFor { source, .. } => Some(source),
-            _ => None,
-        }
+fn fix(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => ": change its permissions, or run as its owner",
+        _ => "",
     }
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CannotActFor { account, source } => write!(
-                f,
-                "this process cannot become {account}: {source}: run it as root, or as {}",
-                account.word()
-            ),
-            Self::NotYours { folder, owner, me } => write!(
-                f,
-                "{} belongs to {owner}, who could not use what {me} writes there: run this as that user, with 'setpriv --reuid={} --regid={} --init-groups dc-signer …'{}",
-                folder.display(),
-                owner.word(),
-                owner.group_word(),
-                if me.is_root() { "" } else { ", or as root" }
-            ),
-            Self::StrangersLink { path, owner } => write!(
-                f,
-                "{} is a link of {owner}, which would lead root to a folder of root's: name the folder itself",
-                path.display()
-            ),
-            Self::UnknownUser { given } => write!(
-                f,
-                "there is no user {given:?} on this machine: see 'getent passwd'"
-            ),
-        }
+fn cannot_read(path: &Path, source: io::Error) -> Error {
+    Error::CannotRead {
+        path: path.into(),
+        source: files::explain(path, source),
     }
 }
 

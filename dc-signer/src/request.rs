@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use dc_pki::delegation::KEY;
 use dc_pki::files::{self, Access, NewFile};
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_pki::test_ca::delegation_usage;
 use dc_pki::{keys, pem};
 
@@ -61,14 +61,14 @@ pub struct Written {
 ///
 /// Fails with [`Error::Exists`] if there is a key, with what reading a given key fails with, with
 /// [`Error::RequestNotMade`] and with [`Error::Write`].
-pub fn write(folder: &Path, zone: &Zone, source: KeySource<'_>) -> Result<Written, Error> {
+pub fn write(folder: &Path, zone: &ZoneName, source: KeySource<'_>) -> Result<Written, Error> {
     match source {
         KeySource::New(kind) => with_new_key(folder, zone, kind),
         KeySource::File(key) => with_key_of(folder, zone, key),
     }
 }
 
-fn with_new_key(folder: &Path, zone: &Zone, kind: NewKey) -> Result<Written, Error> {
+fn with_new_key(folder: &Path, zone: &ZoneName, kind: NewKey) -> Result<Written, Error> {
     let path = folder.join(KEY);
     // Before any work; the key's file is created such that it cannot overwrite one either.
     if files::exists(&path) {
@@ -100,7 +100,7 @@ fn with_new_key(folder: &Path, zone: &Zone, kind: NewKey) -> Result<Written, Err
     })
 }
 
-fn with_key_of(folder: &Path, zone: &Zone, path: &Path) -> Result<Written, Error> {
+fn with_key_of(folder: &Path, zone: &ZoneName, path: &Path) -> Result<Written, Error> {
     let key = ExistingKey::read(path)?;
     let request = request(zone, &key)?;
     let request_file = request_file(&request);
@@ -127,7 +127,7 @@ fn request_file(request: &str) -> NewFile<'_> {
 }
 
 /// The request in PEM.
-fn request(zone: &Zone, key: &impl SigningKey) -> Result<String, Error> {
+fn request(zone: &ZoneName, key: &impl SigningKey) -> Result<String, Error> {
     let mut params = CertificateParams::default();
     // The names are in subjectAltName; a common name would only repeat them.
     params.distinguished_name = DistinguishedName::new();
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn asks_for_what_rfc_9345_wants_with_every_type_of_key() {
         let folder = tempfile::tempdir().unwrap();
-        let zone = Zone::parse("cpe.example.com").unwrap();
+        let zone = ZoneName::parse("cpe.example.com").unwrap();
         for (kind, name) in [
             (NewKey::P256, "ECDSA P-256"),
             (NewKey::P384, "ECDSA P-384"),
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn an_rsa_key_that_is_there_already_stays_where_it_is() {
         let folder = tempfile::tempdir().unwrap();
-        let zone = Zone::parse("cpe.example.com").unwrap();
+        let zone = ZoneName::parse("cpe.example.com").unwrap();
         let key = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa-2048.pem");
         let source = KeySource::File(key.as_ref());
         let written = write(folder.path(), &zone, source).unwrap();
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn a_key_is_never_overwritten_and_a_request_is() {
         let folder = tempfile::tempdir().unwrap();
-        let zone = Zone::parse("cpe.example.com").unwrap();
+        let zone = ZoneName::parse("cpe.example.com").unwrap();
         let new = KeySource::New(NewKey::P256);
         let first = write(folder.path(), &zone, new).unwrap();
         let key = files::read(&first.key).unwrap();

@@ -3,7 +3,6 @@
 
 mod housekeeping;
 mod lifecycle;
-mod measured;
 mod routes;
 mod waiting;
 
@@ -21,12 +20,11 @@ use crate::authority::{Authority, Missing};
 use crate::config::{Config, Retention};
 use crate::error::Error;
 use crate::listener::{Identity, Listener, Settings, Validity, tls_config};
-use crate::store::{InUse, Store};
+use crate::store::{InUse, Observer, Store};
 use crate::telemetry::{LogControl, Metrics};
 use crate::web::Web;
 use dc_pki::clock;
 use housekeeping::Housekeeping;
-use measured::Measured;
 
 pub use lifecycle::{Signals, serve, start};
 
@@ -34,7 +32,7 @@ pub use lifecycle::{Signals, serve, start};
 #[derive(Debug)]
 pub struct Service {
     config: Config,
-    store: Arc<dyn Store>,
+    store: Arc<Store>,
     authority: Arc<Authority>,
     app: Arc<App>,
     web: Arc<Web>,
@@ -46,6 +44,12 @@ pub struct Service {
     in_use: InUse,
 }
 
+impl Observer for Metrics {
+    fn done(&self, operation: &'static str, took: Duration) {
+        self.stored(operation, took);
+    }
+}
+
 impl Service {
     /// Opens the database, loads all keys, signs and verifies one credential with each, and listens.
     ///
@@ -55,8 +59,7 @@ impl Service {
     pub async fn start(config: Config, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
         let metrics = Metrics::new();
         let (settings, validity) = settings(&config, &provider)?;
-        let (store, in_use) = waiting::open(&config).await?;
-        let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.clone()));
+        let (store, in_use) = waiting::open(&config, metrics.clone()).await?;
         let authority = Arc::new(Authority::open(&config, store.clone()).await?);
         let signed = metrics.clone();
         authority.time_signatures(move |took| signed.signed(took));

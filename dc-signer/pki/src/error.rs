@@ -9,7 +9,7 @@ use dc_core::UniqueName;
 use crate::chain::ChainError;
 use crate::human::Span;
 use crate::keys::KeyFault;
-use crate::names::Zone;
+use crate::names::ZoneName;
 
 /// Why a file, a key, a certificate or a credential was not read, written or made.
 #[derive(Debug, thiserror::Error)]
@@ -306,7 +306,7 @@ pub enum Error {
     /// A zone leaves no room for the names under it.
     #[error(
         "the zone {zone} leaves no room for names under it: use {} characters at most",
-        Zone::MAX_LEN
+        ZoneName::MAX_LEN
     )]
     ZoneTooLong {
         /// The zone.

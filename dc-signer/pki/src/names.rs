@@ -29,9 +29,9 @@ pub fn parse(name: &str) -> Result<UniqueName<'static>, Error> {
 
 /// The part that all names under one wildcard share.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Zone(UniqueName<'static>);
+pub struct ZoneName(UniqueName<'static>);
 
-impl Zone {
+impl ZoneName {
     /// The most octets that leave room for the label in front.
     pub const MAX_LEN: usize = UniqueName::MAX_LEN - LABEL_LEN - 1;
 
@@ -76,7 +76,7 @@ impl Zone {
     }
 }
 
-impl fmt::Display for Zone {
+impl fmt::Display for ZoneName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)
     }
@@ -127,31 +127,31 @@ mod tests {
 
     #[test]
     fn a_zone_may_be_written_as_its_wildcard() {
-        let zone = Zone::parse("*.cpe.example.com").unwrap();
-        assert_eq!(zone, Zone::parse("cpe.example.com").unwrap());
+        let zone = ZoneName::parse("*.cpe.example.com").unwrap();
+        assert_eq!(zone, ZoneName::parse("cpe.example.com").unwrap());
         assert_eq!(zone.wildcard(), "*.cpe.example.com");
     }
 
     #[test]
     fn a_zone_has_two_labels_and_leaves_room_for_a_name() {
         assert!(matches!(
-            Zone::parse("com").unwrap_err(),
+            ZoneName::parse("com").unwrap_err(),
             Error::ZoneTooShort { .. }
         ));
         let labels = ["a".repeat(63), "b".repeat(63), "c".repeat(63)].join(".");
         let longest = format!("{labels}.{}", "d".repeat(34));
-        assert_eq!(longest.len(), Zone::MAX_LEN);
-        let name = Zone::parse(&longest).unwrap().fresh_name().unwrap();
+        assert_eq!(longest.len(), ZoneName::MAX_LEN);
+        let name = ZoneName::parse(&longest).unwrap().fresh_name().unwrap();
         assert_eq!(name.as_str().len(), UniqueName::MAX_LEN);
         assert!(matches!(
-            Zone::parse(&format!("{longest}e")).unwrap_err(),
+            ZoneName::parse(&format!("{longest}e")).unwrap_err(),
             Error::ZoneTooLong { .. }
         ));
     }
 
     #[test]
     fn fresh_names_are_in_the_zone_and_differ() {
-        let zone = Zone::parse("cpe.example.com").unwrap();
+        let zone = ZoneName::parse("cpe.example.com").unwrap();
         let (a, b) = (zone.fresh_name().unwrap(), zone.fresh_name().unwrap());
         assert!(a.covered_by(&zone.wildcard()));
         assert_eq!(a.as_str().find('.'), Some(26));

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::delegation::{CHAIN, KEY};
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};
-use crate::names::Zone;
+use crate::names::ZoneName;
 use crate::pem;
 
 /// A root certificate made here, which only those trust who are told to.
@@ -51,7 +51,7 @@ impl TestRoot {
     /// [`CERTIFICATE_LIFETIME`], and its key.
     ///
     /// Fails with [`Error::Randomness`] and [`Error::TestCertificate`].
-    pub fn delegate(&self, zone: &Zone, now: UnixTime) -> Result<TestCertificate, Error> {
+    pub fn delegate(&self, zone: &ZoneName, now: UnixTime) -> Result<TestCertificate, Error> {
         self.certify(
             "dc-signer test delegation certificate",
             zone.wildcard(),

@@ -12,7 +12,7 @@ use crate::store::Store;
 use crate::telemetry::Metrics;
 
 /// A gate that nobody passes too often, and its folder.
-pub(crate) async fn gate(store: Arc<dyn Store>) -> (Arc<Gate>, TempDir) {
+pub(crate) async fn gate(store: Arc<Store>) -> (Arc<Gate>, TempDir) {
     let folder = TempDir::new().unwrap();
     let text = "data = 'data'\nnode = 'node-1'\n[listen]\naddress = '[::]:1'\ncertificate = 'c'\nkey = 'k'\n";
     let config = Config::parse(text, folder.path()).unwrap();

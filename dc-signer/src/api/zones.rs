@@ -109,6 +109,6 @@ pub(super) async fn pull(
 }
 
 /// A zone that somebody wrote.
-pub(super) fn parse(zone: &str) -> Result<names::Zone, ApiError> {
-    names::Zone::parse(zone).map_err(|error| ApiError::new(Kind::BadRequest, error.to_string()))
+pub(super) fn parse(zone: &str) -> Result<names::ZoneName, ApiError> {
+    names::ZoneName::parse(zone).map_err(|error| ApiError::new(Kind::BadRequest, error.to_string()))
 }

@@ -12,7 +12,7 @@ use super::{Authority, Error};
 use crate::authority::policy;
 use crate::registry::{Slot, SlotState};
 use dc_pki::human::Moment;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 /// A judgement of what this process can issue, at a time.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct Judgement {
 #[derive(Debug)]
 pub struct ZoneJudgement {
     /// The zone.
-    pub zone: Zone,
+    pub zone: ZoneName,
     /// The reason that nothing can be issued, with what to do, if nothing can; the clock's fault is not repeated here.
     pub fault: Option<Error>,
     /// The slot that this process issues from as soon as it has moved on, if nothing can be issued before that.
@@ -42,7 +42,7 @@ pub struct ZoneJudgement {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeyJudgement {
     /// The zone.
-    pub zone: Zone,
+    pub zone: ZoneName,
     /// The certificate's slot.
     pub slot: u32,
     /// `next` or `active`.

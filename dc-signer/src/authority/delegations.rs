@@ -17,12 +17,12 @@ use super::missing::{Missing, Waiting};
 use super::replicas::{self, Me};
 use super::zones::try_key;
 use super::{Error, SetupError, rollover};
-use crate::registry::{self, ManagedZone, Sha256, SlotState};
+use crate::registry::{self, Sha256, SlotState, Zone};
 use crate::store::{self, Act, Store};
 use dc_pki::delegation::{CHAIN, Delegation, KEY};
 use dc_pki::files;
 use dc_pki::keys::Timing;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_pki::pem;
 
 /// All zones with their keys.
@@ -48,7 +48,7 @@ pub(super) struct View {
 /// A zone with the keys of its slots.
 #[derive(Debug)]
 pub(super) struct ZoneView {
-    pub(super) managed: ManagedZone,
+    pub(super) managed: Zone,
     loaded: Vec<Arc<Loaded>>,
     missing: Vec<Missing>,
 }
@@ -89,7 +89,7 @@ impl Delegations {
     /// Fails with [`Error::Store`] if the database has not answered for a minute.
     pub(super) async fn current(
         &self,
-        store: &dyn Store,
+        store: &Store,
         now: Option<UnixTime>,
     ) -> Result<Arc<View>, Error> {
         let view = self.view.load_full();
@@ -113,7 +113,7 @@ impl Delegations {
     /// Reads the zones now; moves no slot.
     ///
     /// Fails as the store does.
-    pub(super) async fn refresh(&self, store: &dyn Store) -> Result<Arc<View>, Error> {
+    pub(super) async fn refresh(&self, store: &Store) -> Result<Arc<View>, Error> {
         let _mine = self.refreshing.lock().await;
         self.read(store, None).await
     }
@@ -121,12 +121,12 @@ impl Delegations {
     /// Reads the zones now, and moves on the slots whose time has come.
     ///
     /// Fails as the store does.
-    pub(super) async fn keep(&self, store: &dyn Store, now: UnixTime) -> Result<Arc<View>, Error> {
+    pub(super) async fn keep(&self, store: &Store, now: UnixTime) -> Result<Arc<View>, Error> {
         let _mine = self.refreshing.lock().await;
         self.read(store, Some(now)).await
     }
 
-    async fn read(&self, store: &dyn Store, now: Option<UnixTime>) -> Result<Arc<View>, Error> {
+    async fn read(&self, store: &Store, now: Option<UnixTime>) -> Result<Arc<View>, Error> {
         let mut view = self.load(store.zones().await?).await?;
         let moved = match now {
             Some(now) => self.move_on(store, &view, now).await?,
@@ -145,7 +145,7 @@ impl Delegations {
     }
 
     /// Loads the keys that are not loaded yet, off the threads that answer: each signs a credential.
-    async fn load(&self, zones: Vec<ManagedZone>) -> Result<View, Error> {
+    async fn load(&self, zones: Vec<Zone>) -> Result<View, Error> {
         let loader = Loader {
             old: self.view.load_full(),
             data: self.data.clone(),
@@ -178,7 +178,7 @@ impl Delegations {
     /// Moves on what is due, as far as the other signers can follow.
     async fn move_on(
         &self,
-        store: &dyn Store,
+        store: &Store,
         view: &View,
         now: UnixTime,
     ) -> Result<Moved, store::Error> {
@@ -232,7 +232,7 @@ struct Loader {
 }
 
 impl Loader {
-    fn load(&self, zones: Vec<ManagedZone>) -> View {
+    fn load(&self, zones: Vec<Zone>) -> View {
         let zones = zones.into_iter().map(|managed| {
             let (mut loaded, mut missing) = (Vec::new(), Vec::new());
             let used = managed.slots.iter();
@@ -259,7 +259,7 @@ impl Loader {
     }
 
     /// A key that is read signs and verifies one credential.
-    fn read_key(&self, zone: &Zone, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
+    fn read_key(&self, zone: &ZoneName, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
         let folder = folder(&self.data).join(certificate_sha256.to_string());
         let delegation = load(&folder)?;
         if Sha256::of(delegation.certificate().der()) != certificate_sha256 {
@@ -312,7 +312,7 @@ impl View {
     }
 
     /// Fails with [`UnknownZone`](registry::Error::UnknownZone).
-    pub(super) fn zone(&self, zone: &Zone) -> Result<&ZoneView, registry::Error> {
+    pub(super) fn zone(&self, zone: &ZoneName) -> Result<&ZoneView, registry::Error> {
         let found = self.zones.iter().find(|view| view.managed.zone == *zone);
         found.ok_or(registry::Error::UnknownZone)
     }

@@ -4,6 +4,7 @@ use dc_core::UniqueName;
 
 use super::codes::CodeMade;
 use super::delegations::View;
+use super::error::PkiError;
 use super::{Authority, Error};
 use crate::authority::json::{self, AddedDevice, Replace, Replaced};
 use crate::config::NameMode;
@@ -12,7 +13,7 @@ use crate::registry::{
     self, Change, Device, DeviceId, ExternalId, Manufactured, NameInput, Replacement, State,
 };
 use crate::store::{self, Act, Added, Conflict, Find, NewDevice};
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 impl Authority {
     /// Adds devices in one transaction; says for each, in order, what became of it.
@@ -44,7 +45,7 @@ impl Authority {
 
     fn parse(&self, view: &View, new: &json::NewDevice) -> Result<NewDevice, Error> {
         let external_id: ExternalId = new.external_id.parse()?;
-        let given = new.zone.as_deref().map(Zone::parse).transpose();
+        let given = new.zone.as_deref().map(ZoneName::parse).transpose();
         let given = given.map_err(|_| Error::Conflict(Conflict::Zone))?;
         let zone = zone_or_only(view, given.as_ref())?;
         Ok(NewDevice {
@@ -126,7 +127,7 @@ impl Authority {
     pub(super) async fn add_made(
         &self,
         external_id: ExternalId,
-        zone: Option<&Zone>,
+        zone: Option<&ZoneName>,
         manufactured: &Manufactured,
         by: &Act,
     ) -> Result<(), Error> {
@@ -253,7 +254,7 @@ impl Authority {
 
     fn name(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         external_id: &ExternalId,
         slot: u32,
         epoch: u32,
@@ -268,7 +269,11 @@ impl Authority {
                     slot,
                     epoch,
                 };
-                self.secrets.names.name(zone, &input)?
+                let named = self.secrets.names.name(zone, &input);
+                named.map_err(|source| PkiError::BadName {
+                    given: zone.to_string(),
+                    source,
+                })?
             }
         })
     }
@@ -289,7 +294,7 @@ fn merge<T>(good: Vec<Result<T, Error>>, bad: Vec<(usize, Error)>) -> Vec<Result
 }
 
 /// The zone that is meant: the one that is named, or else the only one.
-fn zone_or_only(view: &View, given: Option<&Zone>) -> Result<Zone, Error> {
+fn zone_or_only(view: &View, given: Option<&ZoneName>) -> Result<ZoneName, Error> {
     match (given, view.zones()) {
         (Some(zone), _) => Ok(zone.clone()),
         (None, [only]) => Ok(only.managed.zone.clone()),

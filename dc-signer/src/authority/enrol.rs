@@ -12,7 +12,7 @@ use crate::registry::{
 };
 use crate::store::{Find, Issuance, Redeemed, Redemption};
 use dc_pki::device_csr as csr;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_protocol::EnrollRequest;
 
 /// The three ways to enrol.
@@ -207,7 +207,7 @@ impl Authority {
             return Err(Error::UnknownSerial);
         }
         let external_id: ExternalId = made.manufactured.serial.parse()?;
-        let zone: Option<&Zone> = made.zone.as_ref();
+        let zone: Option<&ZoneName> = made.zone.as_ref();
         self.add_made(external_id, zone, &made.manufactured, &by_device(now))
             .await?;
         let found = self.store.find_device(&find).await?;

@@ -8,7 +8,7 @@ use super::setup::SetupError;
 use crate::registry::{self, CodeRefusal};
 use crate::store::{self, Conflict};
 use dc_pki::device_csr::CsrError;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 /// The error of reading files and keys and of drawing random numbers.
 pub(super) use dc_pki::Error as PkiError;
@@ -52,7 +52,7 @@ pub enum Error {
     )]
     KeyNotEverywhere {
         /// The zone.
-        zone: Zone,
+        zone: ZoneName,
         /// The certificate's slot.
         slot: u32,
         /// Which signers.
@@ -62,7 +62,7 @@ pub enum Error {
     #[error("the key of {zone}'s delegation certificate cannot be used on this machine: {why}")]
     KeyNotHere {
         /// The zone.
-        zone: Zone,
+        zone: ZoneName,
         /// The reason.
         why: String,
     },
@@ -78,7 +78,7 @@ pub enum Error {
     )]
     NoNextSlot {
         /// The zone.
-        zone: Zone,
+        zone: ZoneName,
     },
     /// A file or a key failed, or the machine had no random numbers: a bug, or a file that somebody changed.
     #[error(transparent)]
@@ -122,6 +122,12 @@ pub enum Error {
 impl From<registry::Error> for Error {
     fn from(source: registry::Error) -> Self {
         Self::Store(source.into())
+    }
+}
+
+impl From<registry::NoRandomness> for Error {
+    fn from(_: registry::NoRandomness) -> Self {
+        Self::Pki(PkiError::Randomness)
     }
 }
 

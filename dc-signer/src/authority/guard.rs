@@ -282,7 +282,7 @@ fn judge(now: u64, expected: u64, latest: u64) -> Result<(), ClockError> {
 /// The latest time that this signer knows to be over: when it last believed its clock. Without that, and without a database
 /// server, whose clock is a better witness, when the last record of the audit log was made.
 pub(super) async fn trace(
-    store: &dyn Store,
+    store: &Store,
     node: &str,
     last_record: Option<UnixTime>,
     now: UnixTime,

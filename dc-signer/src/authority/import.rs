@@ -14,7 +14,7 @@ use crate::store::{Act, NewSlot};
 use dc_pki::Warning;
 use dc_pki::delegation::{CHAIN, Delegation, KEY};
 use dc_pki::files::{self, Access, NewFile};
-use dc_pki::names::{self, Zone};
+use dc_pki::names::{self, ZoneName};
 
 /// A delegation certificate that is in a zone now.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl Authority {
     /// Fails as [`Import::read`] and [`Self::take_slot`] do.
     pub async fn import_slot(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         folder: &Path,
         by: &Act,
     ) -> Result<Imported, Error> {
@@ -74,7 +74,7 @@ impl Authority {
     /// [`SlotExists`](registry::Error::SlotExists); then nothing has changed.
     pub async fn take_slot(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         import: Import,
         by: &Act,
     ) -> Result<Imported, Error> {
@@ -124,7 +124,7 @@ fn is_here(folder: &Path, certificate_sha256: &Sha256) -> Result<bool, PkiError>
 }
 
 /// Checks a certificate for a zone.
-fn check(zone: &Zone, delegation: &Delegation, now: UnixTime) -> Result<NewSlot, Error> {
+fn check(zone: &ZoneName, delegation: &Delegation, now: UnixTime) -> Result<NewSlot, Error> {
     let certificate = delegation.certificate();
     // The certificate covers every name of the zone if it covers one that nobody knows.
     let any = zone.fresh_name()?;
@@ -152,7 +152,7 @@ fn check(zone: &Zone, delegation: &Delegation, now: UnixTime) -> Result<NewSlot,
 
 /// Shows that the key signs, if the certificate has begun.
 fn try_once(
-    zone: &Zone,
+    zone: &ZoneName,
     delegation: Delegation,
     certificate_sha256: Sha256,
     now: UnixTime,

@@ -13,7 +13,7 @@ use rustls::server::danger::ClientCertVerifier;
 use super::{Error, SetupError, hardware};
 use crate::config::{Manufacturer, Serials};
 use crate::registry::Manufactured;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_pki::{files, pem};
 
 /// All manufacturers of the configuration.
@@ -23,7 +23,7 @@ pub(super) struct Manufacturers(Vec<Known>);
 struct Known {
     name: String,
     serials: Serials,
-    zone: Option<Zone>,
+    zone: Option<ZoneName>,
     /// The names of its anchors.
     subjects: Vec<Vec<u8>>,
     verifier: Arc<dyn ClientCertVerifier>,
@@ -36,14 +36,14 @@ pub(super) struct Made {
     /// Whether a device that nobody has registered may enrol.
     pub(super) unregistered: bool,
     /// The zone of such a device, if the configuration names one.
-    pub(super) zone: Option<Zone>,
+    pub(super) zone: Option<ZoneName>,
 }
 
 impl Manufacturers {
     /// Reads the anchors of each.
     ///
     /// Fails with [`SetupError::BadAnchors`] if one is no certificate, with what reading the file fails with, and
-    /// with what [`Zone::parse`] fails with.
+    /// with what [`ZoneName::parse`] fails with.
     pub(super) fn load(all: &[Manufacturer]) -> Result<Self, Error> {
         Self::load_with(all, &Arc::new(rustls::crypto::ring::default_provider()))
     }
@@ -107,7 +107,11 @@ impl Known {
         Ok(Self {
             name: manufacturer.name.clone(),
             serials: manufacturer.serials,
-            zone: manufacturer.zone.as_deref().map(Zone::parse).transpose()?,
+            zone: manufacturer
+                .zone
+                .as_deref()
+                .map(ZoneName::parse)
+                .transpose()?,
             subjects,
             verifier,
         })

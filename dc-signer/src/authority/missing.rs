@@ -6,13 +6,13 @@ use std::io::ErrorKind;
 use super::error::PkiError;
 use super::{Error, SetupError};
 use crate::registry::{Slot, SlotState};
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 /// A slot whose key cannot be used on this machine.
 #[derive(Clone, Debug)]
 pub struct Missing {
     /// The zone.
-    pub zone: Zone,
+    pub zone: ZoneName,
     /// The slot's number.
     pub slot: u32,
     /// Its state.
@@ -24,7 +24,7 @@ pub struct Missing {
 }
 
 impl Missing {
-    pub(super) fn new(zone: &Zone, slot: &Slot, error: &Error) -> Self {
+    pub(super) fn new(zone: &ZoneName, slot: &Slot, error: &Error) -> Self {
         Self {
             zone: zone.clone(),
             slot: slot.number,
@@ -55,7 +55,7 @@ impl fmt::Display for Missing {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Waiting {
     /// The zone.
-    pub zone: Zone,
+    pub zone: ZoneName,
     /// The slot's number.
     pub slot: u32,
     /// Which signers it waits for.
@@ -73,7 +73,7 @@ impl fmt::Display for Waiting {
     }
 }
 
-fn reason(zone: &Zone, error: &Error) -> String {
+fn reason(zone: &ZoneName, error: &Error) -> String {
     match error {
         Error::Pki(PkiError::MissingDelegation { folder }) => {
             format!("{} has no key: {}", folder.display(), import(zone))
@@ -83,7 +83,7 @@ fn reason(zone: &Zone, error: &Error) -> String {
 }
 
 /// The reason as strangers may know it: no paths.
-fn brief(zone: &Zone, error: &Error) -> String {
+fn brief(zone: &ZoneName, error: &Error) -> String {
     match error {
         Error::Pki(PkiError::MissingDelegation { .. }) => {
             format!("it is not there: {}", import(zone))
@@ -99,6 +99,6 @@ fn brief(zone: &Zone, error: &Error) -> String {
     }
 }
 
-fn import(zone: &Zone) -> String {
+fn import(zone: &ZoneName) -> String {
     format!("run 'dc-signer zones rollover {zone} --import DIR --config FILE' here too")
 }

@@ -68,7 +68,7 @@ use withdrawn::Lists;
 
 /// The signer's use cases.
 pub struct Authority {
-    store: Arc<dyn Store>,
+    store: Arc<Store>,
     settings: ArcSwap<Settings>,
     delegations: Delegations,
     checks: Blocking,
@@ -85,7 +85,7 @@ impl Authority {
     /// A slot whose key is not on this machine stops nobody else; [`Self::missing`] has it. Fails with
     /// [`SetupError::MissingSecrets`] if the database has seen devices and the secrets are gone, with
     /// [`Error::Store`], and with what reading files fails with.
-    pub async fn open(config: &Config, store: Arc<dyn Store>) -> Result<Self, Error> {
+    pub async fn open(config: &Config, store: Arc<Store>) -> Result<Self, Error> {
         let now = dc_pki::clock::now()?;
         let latest = last_record(&*store).await?;
         let trace = guard::trace(&*store, &config.node, latest, now).await?;
@@ -109,10 +109,7 @@ impl Authority {
     /// Looks at what could be issued with a configuration and its database, and changes nothing.
     ///
     /// Fails with [`Error::Store`].
-    pub async fn look(
-        config: &Config,
-        store: &dyn Store,
-    ) -> Result<(Judgement, Vec<Missing>), Error> {
+    pub async fn look(config: &Config, store: &Store) -> Result<(Judgement, Vec<Missing>), Error> {
         let now = dc_pki::clock::now()?;
         let latest = last_record(store).await?;
         let guard = Guard::new(guard::trace(store, &config.node, latest, now).await?, now);
@@ -189,7 +186,7 @@ impl Authority {
 }
 
 /// When the last record of the audit log was made, if there is one.
-async fn last_record(store: &dyn Store) -> Result<Option<UnixTime>, Error> {
+async fn last_record(store: &Store) -> Result<Option<UnixTime>, Error> {
     let head = store.audit_head().await?;
     let last = store.audit_from(head.seq, 1).await?;
     Ok(last.first().map(|record| record.entry.time))

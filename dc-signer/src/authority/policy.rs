@@ -3,10 +3,10 @@
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use crate::registry::{self, Device, DeviceId, Forms, ManagedZone, Sha256, Slot};
+use crate::registry::{self, Device, DeviceId, Forms, Sha256, Slot, Zone};
 use dc_pki::Wanted;
 use dc_pki::human::Moment;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 /// That a device, and the enrolment key that asks for it, may get credentials at a time.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub fn admit(
 #[must_use]
 pub struct Approved<'a> {
     device: DeviceId,
-    zone: &'a Zone,
+    zone: &'a ZoneName,
     slot: &'a Slot,
     wanted: Wanted,
     name: UniqueName<'static>,
@@ -68,7 +68,7 @@ pub struct Approved<'a> {
 /// [`PolicyError`].
 pub fn approve<'a>(
     admitted: &'a Admitted,
-    zone: &'a ManagedZone,
+    zone: &'a Zone,
     spki: &'a [u8],
 ) -> Result<Approved<'a>, PolicyError> {
     let Admitted {
@@ -99,7 +99,7 @@ pub fn approve<'a>(
 }
 
 /// The slot that a zone issues from now.
-pub(crate) fn usable(zone: &ManagedZone, now: UnixTime) -> Result<&Slot, PolicyError> {
+pub(crate) fn usable(zone: &Zone, now: UnixTime) -> Result<&Slot, PolicyError> {
     let slot = zone.active().ok_or(PolicyError::NoDelegation)?;
     let (not_before, not_after) = (slot.not_before, slot.not_after);
     match slot.may_issue(now) {
@@ -126,7 +126,7 @@ impl<'a> Approved<'a> {
 
     /// The zone of its name.
     #[must_use]
-    pub fn zone(&self) -> &'a Zone {
+    pub fn zone(&self) -> &'a ZoneName {
         self.zone
     }
 
@@ -241,8 +241,8 @@ mod tests {
         }
     }
 
-    fn zone() -> ManagedZone {
-        ManagedZone {
+    fn zone() -> Zone {
+        Zone {
             zone: device().zone,
             forms: Forms::Named,
             renew_issued_before: None,
@@ -262,7 +262,7 @@ mod tests {
         admit(device.clone(), key(1), at(NOW)).unwrap()
     }
 
-    fn denied(device: &Device, zone: &ManagedZone) -> PolicyError {
+    fn denied(device: &Device, zone: &Zone) -> PolicyError {
         approve(&admitted(device), zone, SPKI).unwrap_err()
     }
 
@@ -285,7 +285,7 @@ mod tests {
             (Forms::Both, Wanted::Both(device.name.clone())),
             (Forms::Rfc9345, Wanted::Rfc9345),
         ] {
-            let zone = ManagedZone { forms, ..zone() };
+            let zone = Zone { forms, ..zone() };
             let admitted = admitted(&device);
             let approved = approve(&admitted, &zone, SPKI).unwrap();
             assert_eq!(approved.wanted(), &wanted);
@@ -309,8 +309,8 @@ mod tests {
 
     #[test]
     fn denies_a_device_of_another_zone() {
-        let zone = ManagedZone {
-            zone: Zone::parse("other.example.com").unwrap(),
+        let zone = Zone {
+            zone: ZoneName::parse("other.example.com").unwrap(),
             ..zone()
         };
         assert_eq!(denied(&active(), &zone), PolicyError::OtherZone);

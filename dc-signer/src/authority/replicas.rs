@@ -71,7 +71,7 @@ impl Authority {
 
 /// The other signers that work now.
 pub(super) async fn others(
-    store: &dyn Store,
+    store: &Store,
     me: Me,
     now: UnixTime,
 ) -> Result<Vec<Replica>, store::Error> {

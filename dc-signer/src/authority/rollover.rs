@@ -5,7 +5,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::delegations::ZoneView;
-use crate::registry::{ManagedZone, Slot, SlotState};
+use crate::registry::{Slot, SlotState, Zone};
 
 /// A step that is due for a slot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,7 +33,7 @@ pub(super) fn due(zone: &ZoneView, now: UnixTime) -> Vec<Step> {
     steps(&zone.managed, here, now)
 }
 
-fn steps(zone: &ManagedZone, here: impl Fn(&Slot) -> bool, now: UnixTime) -> Vec<Step> {
+fn steps(zone: &Zone, here: impl Fn(&Slot) -> bool, now: UnixTime) -> Vec<Step> {
     let next = next(zone, &here, now).filter(|slot| is_due(zone, slot, now));
     let ended = zone.slots.iter().filter(|slot| has_ended(slot, now));
     let ends = ended.map(|slot| Step::End(slot.number));
@@ -44,11 +44,7 @@ fn steps(zone: &ManagedZone, here: impl Fn(&Slot) -> bool, now: UnixTime) -> Vec
 }
 
 /// The slot that would become active if one had to: the one that lasts longest among those that may issue.
-pub(super) fn next(
-    zone: &ManagedZone,
-    here: impl Fn(&Slot) -> bool,
-    now: UnixTime,
-) -> Option<&Slot> {
+pub(super) fn next(zone: &Zone, here: impl Fn(&Slot) -> bool, now: UnixTime) -> Option<&Slot> {
     zone.slots
         .iter()
         .filter(|slot| slot.state == SlotState::Next && may_be_active(slot, now) && here(slot))
@@ -57,7 +53,7 @@ pub(super) fn next(
 
 /// Whether a step waits for the signers that cannot follow yet. While the zone is issued from nothing that can be used, one
 /// signer that can issue is better than none.
-pub(super) fn waits(zone: &ManagedZone, step: Step, now: UnixTime) -> bool {
+pub(super) fn waits(zone: &Zone, step: Step, now: UnixTime) -> bool {
     let Step::Activate(_) = step else {
         return false;
     };
@@ -78,7 +74,7 @@ fn may_be_active(slot: &Slot, now: UnixTime) -> bool {
 /// Without need a certificate becomes active only when clients with slow clocks take it, when every
 /// signer has had time to load it, and when it lasts longer than the one before. That every signer has loaded it is
 /// for [`waits`].
-fn is_due(zone: &ManagedZone, next: &Slot, now: UnixTime) -> bool {
+fn is_due(zone: &Zone, next: &Slot, now: UnixTime) -> bool {
     let Some(active) = zone.active().filter(|active| may_be_active(active, now)) else {
         return true;
     };
@@ -113,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::registry::{Forms, Sha256};
-    use dc_pki::names::Zone;
+    use dc_pki::names::ZoneName;
 
     const NOW: u64 = 1_800_000_000;
     const DAY: u64 = 86_400;
@@ -133,9 +129,9 @@ mod tests {
         }
     }
 
-    fn zone(slots: Vec<Slot>) -> ManagedZone {
-        ManagedZone {
-            zone: Zone::parse("cpe.example.com").unwrap(),
+    fn zone(slots: Vec<Slot>) -> Zone {
+        Zone {
+            zone: ZoneName::parse("cpe.example.com").unwrap(),
             forms: Forms::Named,
             renew_issued_before: None,
             withdrawn_sequence: 0,

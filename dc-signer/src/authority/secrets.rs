@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
     use crate::registry::NameInput;
-    use dc_pki::names::Zone;
+    use dc_pki::names::ZoneName;
 
     fn name(secrets: &Secrets) -> String {
         let input = NameInput {
@@ -125,7 +125,7 @@ mod tests {
             slot: 0,
             epoch: 0,
         };
-        let zone = Zone::parse("cpe.example.com").unwrap();
+        let zone = ZoneName::parse("cpe.example.com").unwrap();
         secrets.names.name(&zone, &input).unwrap().to_string()
     }
 

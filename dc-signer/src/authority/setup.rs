@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::registry::Sha256;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 /// A setup that a signer cannot work with.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,7 @@ pub enum SetupError {
     #[error("the key of {zone}'s delegation certificate {certificate} does not sign: {source}")]
     SelfTest {
         /// The zone.
-        zone: Zone,
+        zone: ZoneName,
         /// SHA-256 of the certificate.
         certificate: Sha256,
         /// The reason.

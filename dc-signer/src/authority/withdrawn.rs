@@ -13,7 +13,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::{Authority, Error};
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 /// A list of withdrawn names as it is published.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
@@ -121,7 +121,7 @@ impl Authority {
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone), [`Error::Clock`] and
     /// [`Error::Store`].
-    pub async fn withdrawn(&self, zone: &Zone, now: UnixTime) -> Result<Arc<[u8]>, Error> {
+    pub async fn withdrawn(&self, zone: &ZoneName, now: UnixTime) -> Result<Arc<[u8]>, Error> {
         self.guard.check(now)?;
         let key = zone.to_string();
         if let Some(list) = self.lists.recent(&key, now) {
@@ -136,7 +136,7 @@ impl Authority {
         Ok(list)
     }
 
-    async fn make_list(&self, zone: &Zone, now: UnixTime) -> Result<Arc<[u8]>, Error> {
+    async fn make_list(&self, zone: &ZoneName, now: UnixTime) -> Result<Arc<[u8]>, Error> {
         let withdrawn = self.store.withdrawn(zone, now).await?;
         let names = withdrawn.names.iter().map(|one| WithdrawnName {
             name: one.name.to_string(),

@@ -8,9 +8,9 @@ use super::delegations::{Loaded, ZoneView};
 use super::error::PkiError;
 use super::issue::algorithms;
 use super::{Authority, Error, SetupError, Step, replicas, rollover};
-use crate::registry::{self, Forms, ManagedZone, Slot, SlotState};
+use crate::registry::{self, Forms, Slot, SlotState, Zone};
 use crate::store::{Act, NewZone};
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_pki::{self, Unissued, Wanted};
 use dc_protocol::RenewalInfo;
 
@@ -18,14 +18,14 @@ impl Authority {
     /// All zones with their delegation certificates, by name.
     ///
     /// Fails with [`Error::Store`].
-    pub async fn zones(&self) -> Result<Vec<ManagedZone>, Error> {
+    pub async fn zones(&self) -> Result<Vec<Zone>, Error> {
         Ok(self.store.zones().await?)
     }
 
     /// Adds a zone without delegation certificates.
     ///
     /// Fails with [`ZoneExists`](crate::registry::Error::ZoneExists).
-    pub async fn add_zone(&self, new: &NewZone, by: &Act) -> Result<ManagedZone, Error> {
+    pub async fn add_zone(&self, new: &NewZone, by: &Act) -> Result<Zone, Error> {
         self.store.add_zone(new, by).await?;
         self.managed(&new.zone).await
     }
@@ -33,12 +33,7 @@ impl Authority {
     /// Changes which forms a zone's devices get.
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
-    pub async fn set_forms(
-        &self,
-        zone: &Zone,
-        forms: Forms,
-        by: &Act,
-    ) -> Result<ManagedZone, Error> {
+    pub async fn set_forms(&self, zone: &ZoneName, forms: Forms, by: &Act) -> Result<Zone, Error> {
         self.store.set_forms(zone, forms, by).await?;
         self.managed(zone).await
     }
@@ -48,15 +43,15 @@ impl Authority {
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
     pub async fn pull_renewals(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         issued_before: Option<UnixTime>,
         by: &Act,
-    ) -> Result<ManagedZone, Error> {
+    ) -> Result<Zone, Error> {
         self.store.pull_renewals(zone, issued_before, by).await?;
         self.managed(zone).await
     }
 
-    async fn managed(&self, zone: &Zone) -> Result<ManagedZone, Error> {
+    async fn managed(&self, zone: &ZoneName) -> Result<Zone, Error> {
         let zones = self.store.zones().await?.into_iter();
         let mut found = zones.filter(|managed| managed.zone == *zone);
         Ok(found.next().ok_or(registry::Error::UnknownZone)?)
@@ -67,7 +62,7 @@ impl Authority {
     /// Of several it takes the one that lasts longest. Waits some seconds for signers that have just got its key. Fails with
     /// [`Error::NoNextSlot`] if none has begun, has eight days left and has its key on this machine, with
     /// [`Error::KeyNotEverywhere`], and as [`Store::move_slot`](crate::store::Store::move_slot) does.
-    pub async fn rollover(&self, zone: &Zone, by: &Act) -> Result<ManagedZone, Error> {
+    pub async fn rollover(&self, zone: &ZoneName, by: &Act) -> Result<Zone, Error> {
         let view = self.delegations.refresh(&*self.store).await?;
         let found = view.zone(zone)?;
         let here = |slot: &Slot| found.loaded(&slot.certificate_sha256).is_some();
@@ -83,7 +78,12 @@ impl Authority {
     }
 
     /// Fails with [`Error::KeyNotEverywhere`] if other signers still lack the key of a slot after some seconds.
-    async fn wait_for_others(&self, zone: &Zone, slot: &Slot, now: UnixTime) -> Result<(), Error> {
+    async fn wait_for_others(
+        &self,
+        zone: &ZoneName,
+        slot: &Slot,
+        now: UnixTime,
+    ) -> Result<(), Error> {
         let began = Instant::now();
         loop {
             let others = replicas::others(&*self.store, self.me, now).await?;
@@ -127,7 +127,7 @@ impl Authority {
     /// Whether a zone's devices should renew before their time.
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
-    pub async fn renewal_info(&self, zone: &Zone) -> Result<RenewalInfo, Error> {
+    pub async fn renewal_info(&self, zone: &ZoneName) -> Result<RenewalInfo, Error> {
         let now = dc_pki::clock::now()?;
         let view = self.view(now).await?;
         let managed = &view.zone(zone)?.managed;
@@ -150,7 +150,7 @@ impl Authority {
 }
 
 /// Issues a credential for a key that is forgotten at once.
-pub(super) fn try_key(zone: &Zone, loaded: &Loaded, now: UnixTime) -> Result<(), Error> {
+pub(super) fn try_key(zone: &ZoneName, loaded: &Loaded, now: UnixTime) -> Result<(), Error> {
     let wanted = Wanted::Both(zone.fresh_name()?);
     let spki = throwaway_key()?;
     dc_pki::sign(&loaded.delegation, &spki, &wanted, None, algorithms(), now)

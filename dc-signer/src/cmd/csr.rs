@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use dc_core::SignatureScheme;
 use dc_pki::human::scheme_name;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_signer::Error;
 use dc_signer::request::{self, KeySource, NewKey, Written};
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ enum Algorithm {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        let zone = Zone::parse(&self.zone)?;
+        let zone = ZoneName::parse(&self.zone)?;
         let source = match &self.key {
             Some(path) => KeySource::File(path),
             None => KeySource::New(self.algorithm.into()),
@@ -79,7 +79,7 @@ impl From<Algorithm> for NewKey {
 }
 
 struct Made<'a> {
-    zone: Zone,
+    zone: ZoneName,
     folder: &'a Path,
     is_new: bool,
     written: Written,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use dc_pki::human::Moment;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_pki::test_ca::{self, CERTIFICATE_LIFETIME, ROOT_LIFETIME, TestRoot};
 use dc_pki::{Delegation, clock};
 use dc_signer::Error;
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        let zone = Zone::parse(&self.zone)?;
+        let zone = ZoneName::parse(&self.zone)?;
         let now = clock::now()?;
         let root = TestRoot::generate(now)?;
         let delegation = root.delegate(&zone, now)?;
@@ -52,7 +52,7 @@ impl Args {
 
 /// What was made.
 struct Made {
-    zone: Zone,
+    zone: ZoneName,
     folder: PathBuf,
     written: [PathBuf; 4],
     now: UnixTime,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use dc_core::UniqueName;
 use dc_pki::Warning;
-use dc_pki::names::{self, Zone};
+use dc_pki::names::{self, ZoneName};
 use dc_pki::{Delegation, DeviceKey, IdentityFolder, Wanted, clock, issue};
 use dc_signer::Error;
 use pki_types::SignatureVerificationAlgorithm;
@@ -134,7 +134,7 @@ impl Args {
         if let Some(name) = folder.unique_name()? {
             return Ok(name.clone());
         }
-        Zone::of(delegation.certificate())
+        ZoneName::of(delegation.certificate())
             .ok_or_else(|| dc_pki::Error::MissingZone {
                 path: delegation.chain_path().into(),
             })?

@@ -21,7 +21,7 @@ pub(super) struct Place {
 
 /// What a command works with.
 pub(super) struct Open {
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<Store>,
     pub(super) authority: Authority,
 }
 
@@ -45,7 +45,7 @@ impl Place {
     /// Runs a command that needs the database alone.
     pub(super) fn with_store(
         &self,
-        work: impl AsyncFnOnce(&dyn Store) -> Result<(), Error>,
+        work: impl AsyncFnOnce(&Store) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.with_config(async |config| {
             let (store, _in_use) = database::open(&config).await?;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use dc_pki::human::Moment;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_signer::authority::Import;
 use dc_signer::authority::json;
-use dc_signer::registry::{Forms, ManagedZone};
+use dc_signer::registry::{Forms, Zone};
 use dc_signer::store::NewZone;
 use dc_signer::{Error, owner};
 
@@ -36,8 +36,8 @@ enum What {
 #[derive(Debug, clap::Args)]
 struct Add {
     /// The zone, such as cpe.example.com
-    #[arg(value_parser = Zone::parse)]
-    zone: Zone,
+    #[arg(value_parser = ZoneName::parse)]
+    zone: ZoneName,
     /// What its devices get: named, both or rfc9345. With the last two every device can pose as every other
     /// to clients that do not know the unique name
     #[arg(long, default_value = "named")]
@@ -61,8 +61,8 @@ struct List {
 #[derive(Debug, clap::Args)]
 struct Rollover {
     /// The zone
-    #[arg(value_parser = Zone::parse)]
-    zone: Zone,
+    #[arg(value_parser = ZoneName::parse)]
+    zone: ZoneName,
     /// A folder with the next delegation certificate's chain.pem and key.pem. It becomes active by itself 48 h after
     /// its notBefore, or at once when the active one has under 8 days left
     #[arg(long, value_name = "DIR")]
@@ -138,7 +138,7 @@ fn read(folder: &Path) -> Result<Import, Error> {
     Ok(Import::read(folder, now)?)
 }
 
-async fn import(open: &Open, zone: &Zone, import: Import) -> Result<(), Error> {
+async fn import(open: &Open, zone: &ZoneName, import: Import) -> Result<(), Error> {
     let imported = open.authority.take_slot(zone, import, &act()?).await?;
     warn(&imported.warnings);
     if imported.known {
@@ -150,13 +150,13 @@ async fn import(open: &Open, zone: &Zone, import: Import) -> Result<(), Error> {
     Ok(())
 }
 
-async fn show(open: &Open, zone: &Zone) -> Result<(), Error> {
+async fn show(open: &Open, zone: &ZoneName) -> Result<(), Error> {
     let mut zones = open.store.zones().await?;
     zones.retain(|managed| managed.zone == *zone);
     print(&table(&zones))
 }
 
-fn table(zones: &[ManagedZone]) -> Table<6> {
+fn table(zones: &[Zone]) -> Table<6> {
     let mut table = Table::new(["ZONE", "FORMS", "SLOT", "STATE", "BEGINS", "ENDS"]);
     for managed in zones {
         let (zone, forms) = (managed.zone.to_string(), managed.forms.as_str().to_owned());

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::cannot;
 use crate::error::Error;
 use dc_pki::files::{self, Access, NewFile};
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_pki::test_ca::{self, TestRoot};
 use dc_pki::{Delegation, DeviceKey, IdentityFolder, Wanted, issue};
 
@@ -26,14 +26,14 @@ pub(super) struct Fleet {
     pub(super) now: UnixTime,
     pub(super) provider: Arc<CryptoProvider>,
     pub(super) root: TestRoot,
-    zone: Zone,
+    zone: ZoneName,
     pub(super) delegation: Delegation,
 }
 
 impl Fleet {
     pub(super) fn found(now: UnixTime) -> Result<Self, Error> {
         let folder = tempfile::tempdir().map_err(cannot("make a temporary folder"))?;
-        let zone = Zone::parse("cpe.example.com")?;
+        let zone = ZoneName::parse("cpe.example.com")?;
         let root = TestRoot::generate(now)?;
         let vendor = folder.path().join("vendor");
         test_ca::write(&vendor, &root, &root.delegate(&zone, now)?)?;

@@ -1,7 +1,7 @@
 //! The errors of the service's rooms, as errors of the crate.
 
 use super::Error;
-use crate::{authority, owner, store};
+use crate::{authority, owner, registry, store};
 
 impl From<authority::SetupError> for Error {
     fn from(source: authority::SetupError) -> Self {
@@ -40,14 +40,20 @@ impl From<authority::Error> for Error {
     }
 }
 
+impl From<registry::NoRandomness> for Error {
+    fn from(_: registry::NoRandomness) -> Self {
+        dc_pki::Error::Randomness.into()
+    }
+}
+
 impl From<store::Error> for Error {
     fn from(source: store::Error) -> Self {
         Self::Store { source }
     }
 }
 
-impl From<owner::Problem> for Error {
-    fn from(source: owner::Problem) -> Self {
+impl From<owner::Error> for Error {
+    fn from(source: owner::Error) -> Self {
         Self::Owner { source }
     }
 }

@@ -11,7 +11,7 @@ use ring::rand::{SystemRandom, generate};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{DeviceId, Error, Sha256};
+use super::{DeviceId, Error, NoRandomness, Sha256};
 
 /// The public part of an activation code, under which it is looked up and its tries are counted.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -55,11 +55,11 @@ impl ActivationCode {
 
     /// A new one.
     ///
-    /// Fails with [`dc_pki::Error::Randomness`] if the system has no random numbers.
-    pub fn random() -> Result<Self, dc_pki::Error> {
+    /// Fails if the system has no random numbers.
+    pub fn random() -> Result<Self, NoRandomness> {
         let random = SystemRandom::new();
-        let id = generate(&random).map_err(|_| dc_pki::Error::Randomness)?;
-        let secret = generate(&random).map_err(|_| dc_pki::Error::Randomness)?;
+        let id = generate(&random).map_err(|_| NoRandomness)?;
+        let secret = generate(&random).map_err(|_| NoRandomness)?;
         Ok(Self {
             id: CodeId(id.expose()),
             secret: Zeroizing::new(secret.expose()),

@@ -8,7 +8,7 @@ use dc_core::UniqueName;
 use pki_types::UnixTime;
 
 use super::{DeviceId, Error, ExternalId, Hold, Sha256, Shown};
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 /// Where a device is in its life: `preregistered → active → suspended → retired`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -125,7 +125,7 @@ pub struct Device {
     /// Where it is in its life.
     pub state: State,
     /// The zone of its name, for life.
-    pub zone: Zone,
+    pub zone: ZoneName,
     /// Its unique name, which no other device has or had.
     pub name: UniqueName<'static>,
     /// Which of a customer's devices it is; part of what the name is derived from.

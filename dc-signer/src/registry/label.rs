@@ -7,7 +7,7 @@ use dc_core::UniqueName;
 use ring::hmac;
 
 use super::ExternalId;
-use dc_pki::names::{self, Zone};
+use dc_pki::names::ZoneName;
 
 /// The key that names are derived with. Whoever has it can link names to external ids.
 pub struct NameKey(hmac::Key);
@@ -34,13 +34,14 @@ impl NameKey {
 
     /// The name under a zone: 130 bits of HMAC-SHA-256 as its first label.
     ///
-    /// Fails with [`dc_pki::Error::BadName`] never in practice: a zone leaves room for the label.
+    /// Never fails in practice: a zone leaves room for the label.
     pub fn name(
         &self,
-        zone: &Zone,
+        zone: &ZoneName,
         input: &NameInput<'_>,
-    ) -> Result<UniqueName<'static>, dc_pki::Error> {
-        names::parse(&format!("{}.{zone}", self.label(input)))
+    ) -> Result<UniqueName<'static>, dc_core::Error> {
+        let name = format!("{}.{zone}", self.label(input));
+        UniqueName::try_from(name.as_str()).map(UniqueName::into_owned)
     }
 
     fn label(&self, input: &NameInput<'_>) -> String {
@@ -101,7 +102,7 @@ mod tests {
     fn a_name_is_the_same_every_time_and_another_one_for_each_field() {
         let key = NameKey::new(&[1; 32]);
         let (id, other_id) = ("c-1".parse().unwrap(), "c-2".parse().unwrap());
-        let zone = Zone::parse("cpe.example.com").unwrap();
+        let zone = ZoneName::parse("cpe.example.com").unwrap();
         let base = input("default", &id);
         let name = |key: &NameKey, input| key.name(&zone, &input).unwrap();
         let first = name(&key, base);

@@ -20,7 +20,7 @@ pub use change::{Change, Changed, NameChange, Replacement};
 pub use code::{ActivationCode, CodeId, CodeKey, CodeRefusal, CodeUse, PendingCode};
 pub use device::{Device, Held, KeyUse, Manufactured, NextKey, State};
 pub use digest::Sha256;
-pub use error::Error;
+pub use error::{Error, NoRandomness};
 #[cfg(feature = "service")]
 pub(crate) use hold::AHEAD;
 pub use hold::Hold;
@@ -30,4 +30,4 @@ pub use label::{NameInput, NameKey};
 pub use operator::{Access, Operator, OperatorName, Role};
 pub use record::{Action, Entry, Head, Record};
 pub use shown::Shown;
-pub use zone::{Forms, ManagedZone, Slot, SlotState};
+pub use zone::{Forms, Slot, SlotState, Zone};

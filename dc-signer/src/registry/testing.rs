@@ -5,7 +5,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::{Device, DeviceId, Hold, Sha256, Shown, State};
-use dc_pki::names::{self, Zone};
+use dc_pki::names::{self, ZoneName};
 
 pub(crate) fn at(seconds: u64) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(seconds))
@@ -20,7 +20,7 @@ pub(crate) fn device() -> Device {
         id: DeviceId::from_bytes([7; 16]),
         external_id: "customer-1".parse().unwrap(),
         state: State::Preregistered,
-        zone: Zone::parse("cpe.example.com").unwrap(),
+        zone: ZoneName::parse("cpe.example.com").unwrap(),
         name: names::parse("k3v.cpe.example.com").unwrap(),
         slot: 0,
         epoch: 0,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::{Error, Sha256};
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 /// Which forms of credentials a zone's devices get.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -50,9 +50,9 @@ impl FromStr for Forms {
 
 /// A zone that the signer issues under.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ManagedZone {
+pub struct Zone {
     /// What all its names end in.
-    pub zone: Zone,
+    pub zone: ZoneName,
     /// What its devices get.
     pub forms: Forms,
     /// Devices whose credential was issued before this are to renew now, not when it is due.
@@ -140,7 +140,7 @@ impl Slot {
     }
 }
 
-impl ManagedZone {
+impl Zone {
     /// The slot that new credentials are signed with.
     #[must_use]
     pub fn active(&self) -> Option<&Slot> {
@@ -219,9 +219,9 @@ mod tests {
         }
     }
 
-    fn zone(slots: Vec<Slot>) -> ManagedZone {
-        ManagedZone {
-            zone: Zone::parse("cpe.example.com").unwrap(),
+    fn zone(slots: Vec<Slot>) -> Zone {
+        Zone {
+            zone: ZoneName::parse("cpe.example.com").unwrap(),
             forms: Forms::Named,
             renew_issued_before: None,
             withdrawn_sequence: 0,

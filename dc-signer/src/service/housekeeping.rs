@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::api::App;
 use crate::authority::Authority;
 use crate::config::Retention;
-use crate::registry::{ManagedZone, Sha256, SlotState, State};
+use crate::registry::{Sha256, SlotState, State, Zone};
 use crate::store::{self, Fleet, Store};
 use crate::telemetry::{self, Metrics, SlotExpiry};
 use dc_pki::clock;
@@ -18,7 +18,7 @@ use dc_pki::clock;
 /// The work beside the requests. Nothing of it stops the service when it fails.
 #[derive(Debug)]
 pub(super) struct Housekeeping {
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<Store>,
     pub(super) app: Arc<App>,
     pub(super) authority: Arc<Authority>,
     pub(super) metrics: Arc<Metrics>,
@@ -204,7 +204,7 @@ fn seconds(seconds: i64) -> f64 {
     seconds as f64
 }
 
-fn slots(zones: &[ManagedZone]) -> Vec<SlotExpiry> {
+fn slots(zones: &[Zone]) -> Vec<SlotExpiry> {
     let mut found = Vec::new();
     for zone in zones {
         let used = zone

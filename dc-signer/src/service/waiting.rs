@@ -10,15 +10,18 @@ use super::lifecycle::tell;
 use crate::config::Config;
 use crate::database;
 use crate::error::Error;
-use crate::store::{self, InUse, Location, Store};
+use crate::store::{self, InUse, Location, Observer, Store};
 
 /// Opens the database as [`database::open_to_serve`] does, and waits for a server that does not answer yet.
 ///
 /// Fails at once with what waiting does not mend, such as a wrong password.
-pub(super) async fn open(config: &Config) -> Result<(Arc<dyn Store>, InUse), Error> {
+pub(super) async fn open(
+    config: &Config,
+    observer: Arc<dyn Observer>,
+) -> Result<(Arc<Store>, InUse), Error> {
     let mut said: Option<Instant> = None;
     loop {
-        let error = match database::open_to_serve(config).await {
+        let error = match database::open_to_serve(config, observer.clone()).await {
             Err(Error::Store { source }) if may_come_up(&config.database, &source) => source,
             opened => return opened,
         };

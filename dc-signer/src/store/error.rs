@@ -9,37 +9,51 @@ use dc_core::UniqueName;
 use crate::registry::{self, State};
 
 /// Why the database did not do what it was asked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// PostgreSQL has its own tools for backups.
+    #[error(
+        "PostgreSQL makes its own backups: use pg_dump, and 'dc-signer restore --check --config FILE' on what comes back"
+    )]
     BackupElsewhere,
     /// A backup never overwrites a file.
+    #[error("{path} exists, and a backup overwrites nothing: give another file", path = path.display())]
     BackupExists {
         /// The file.
         path: PathBuf,
     },
     /// A backup is being put in the place of the database.
+    #[error(
+        "a backup is being put in the place of {path}: wait until 'dc-signer restore' is done",
+        path = path.display()
+    )]
     BeingReplaced {
         /// The file.
         path: PathBuf,
     },
     /// The database is there and cannot write: its disk is full, broken or read-only. Nothing was
     /// changed; it goes on by itself when it can.
+    #[error("the database cannot write, and nothing was changed: {source}: check its disk")]
     CannotWrite {
         /// What it said.
         source: Arc<sqlx::Error>,
     },
     /// The database holds something that no version has written.
+    #[error(
+        "the database holds something in {place} that was never written there: restore a backup"
+    )]
     Corrupt {
         /// Where.
         place: &'static str,
     },
     /// The database said something that is not expected: a bug, or somebody else changed its tables.
+    #[error("the database failed: {source}")]
     Database {
         /// What it said.
         source: Arc<sqlx::Error>,
     },
     /// A service, or somebody else, works with the database.
+    #[error("{path} is in use{by}: stop the service first", path = path.display(), by = ByProcess(*pid))]
     InUse {
         /// The file.
         path: PathBuf,
@@ -47,6 +61,10 @@ pub enum Error {
         pid: Option<u32>,
     },
     /// The database is not there, although this signer has worked with it.
+    #[error(
+        "{path} is not there, and record {known} of its audit log was seen here: put the file back, or bring a backup back with 'dc-signer restore DIR --config FILE'; if that is older, with 'dc-signer restore DIR --lose-newer --config FILE'",
+        path = path.display()
+    )]
     Gone {
         /// The file.
         path: PathBuf,
@@ -54,11 +72,16 @@ pub enum Error {
         known: u64,
     },
     /// An older copy was to be accepted, and the database has no records at all.
+    #[error("{}", no_older_copy(*empty))]
     NoOlderCopy {
         /// Whether it has no records; if it has, it is the newest copy.
         empty: bool,
     },
     /// A file of the database is closed to this process.
+    #[error(
+        "the database cannot use {path}: {source}: give it to the service's user with 'chown', or run as its owner",
+        path = path.display()
+    )]
     NotPermitted {
         /// The file or folder.
         path: PathBuf,
@@ -67,6 +90,10 @@ pub enum Error {
     },
     /// The database is an older copy than this signer has worked with: devices may be active in it that were suspended
     /// since.
+    #[error(
+        "the database is an older copy, in which withdrawn devices may be active: record {known} of the audit log was seen here, and it {}: put a newer copy there, or bring this one up with 'dc-signer restore --newer-log DATABASE --config FILE', or accept the loss with 'dc-signer restore --accept-older --config FILE', or, to bring back a backup although it is older, use 'dc-signer restore DIR --lose-newer --config FILE'",
+        end_of_older(*known, *found)
+    )]
     OlderThanSeen {
         /// The record of the audit log that was seen, or that a backup says there was.
         known: u64,
@@ -74,11 +101,16 @@ pub enum Error {
         found: u64,
     },
     /// The domain forbids it.
+    #[error("{source}")]
     Refused {
         /// Which rule.
+        #[from]
         source: registry::Error,
     },
     /// The database was last used by an older version, and must be migrated.
+    #[error(
+        "the database has schema version {found} and this program needs {needed}: run 'dc-signer migrate --config FILE'"
+    )]
     SchemaTooOld {
         /// Its version; 0 if it has no tables yet.
         found: i64,
@@ -86,6 +118,9 @@ pub enum Error {
         needed: i64,
     },
     /// The database was last used by a newer version, or by something else.
+    #[error(
+        "the database has schema version {found} and this program knows none after {known}: use the newer program, or another database"
+    )]
     SchemaUnknown {
         /// Its version.
         found: i64,
@@ -94,6 +129,9 @@ pub enum Error {
     },
     /// A device is in another state than its last record in the audit log says: somebody changed the
     /// database by hand.
+    #[error(
+        "{name} is {state} in the database, but not by the audit log: somebody changed the database by hand"
+    )]
     StateNotInAudit {
         /// Its name.
         name: UniqueName<'static>,
@@ -101,118 +139,11 @@ pub enum Error {
         state: State,
     },
     /// The database does not answer, or not in time.
+    #[error("the database does not answer: {source}")]
     Unavailable {
         /// What happened.
         source: Arc<sqlx::Error>,
     },
-}
-
-impl From<registry::Error> for Error {
-    fn from(source: registry::Error) -> Self {
-        Self::Refused { source }
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::CannotWrite { source }
-            | Self::Database { source }
-            | Self::Unavailable { source } => Some(&**source),
-            Self::NotPermitted { source, .. } => Some(&**source),
-            Self::Refused { source } => Some(source),
-            Self::BackupElsewhere
-            | Self::BackupExists { .. }
-            | Self::BeingReplaced { .. }
-            | Self::Corrupt { .. }
-            | Self::Gone { .. }
-            | Self::InUse { .. }
-            | Self::NoOlderCopy { .. }
-            | Self::OlderThanSeen { .. }
-            | Self::SchemaTooOld { .. }
-            | Self::SchemaUnknown { .. }
-            | Self::StateNotInAudit { .. } => None,
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BackupElsewhere => f.write_str(
-                "PostgreSQL makes its own backups: use pg_dump, and 'dc-signer restore --check --config FILE' on what comes back",
-            ),
-            Self::BackupExists { path } => write!(
-                f,
-                "{} exists, and a backup overwrites nothing: give another file",
-                path.display()
-            ),
-            Self::BeingReplaced { path } => write!(
-                f,
-                "a backup is being put in the place of {}: wait until 'dc-signer restore' is done",
-                path.display()
-            ),
-            Self::CannotWrite { source } => write!(
-                f,
-                "the database cannot write, and nothing was changed: {source}: check its disk"
-            ),
-            Self::Corrupt { place } => write!(
-                f,
-                "the database holds something in {place} that was never written there: restore a backup"
-            ),
-            Self::Database { source } => write!(f, "the database failed: {source}"),
-            Self::Gone { path, known } => write!(
-                f,
-                "{} is not there, and record {known} of its audit log was seen here: put the file back, or bring a backup back with 'dc-signer restore DIR --config FILE'; if that is older, with 'dc-signer restore DIR --lose-newer --config FILE'",
-                path.display()
-            ),
-            Self::NoOlderCopy { empty: true } => f.write_str(
-                "the database is empty, and no older copy: bring a backup back with 'dc-signer restore DIR --lose-newer --config FILE'",
-            ),
-            Self::NoOlderCopy { empty: false } => {
-                f.write_str("the database is no older copy: there is nothing to accept")
-            }
-            Self::InUse { path, pid } => {
-                write!(f, "{} is in use", path.display())?;
-                match pid {
-                    Some(pid) => write!(f, " by process {pid}: stop the service first"),
-                    None => f.write_str(": stop the service first"),
-                }
-            }
-            Self::NotPermitted { path, source } => write!(
-                f,
-                "the database cannot use {}: {source}: give it to the service's user with 'chown', or run as its owner",
-                path.display()
-            ),
-            Self::OlderThanSeen { known, found } => {
-                write!(
-                    f,
-                    "the database is an older copy, in which withdrawn devices may be active: record {known} of the audit log was seen here, and it "
-                )?;
-                match found < known {
-                    true => write!(f, "ends with {found}")?,
-                    false => f.write_str("has another one there")?,
-                }
-                f.write_str(
-                    ": put a newer copy there, or bring this one up with 'dc-signer restore --newer-log DATABASE --config FILE', or accept the loss with 'dc-signer restore --accept-older --config FILE', or, to bring back a backup although it is older, use 'dc-signer restore DIR --lose-newer --config FILE'",
-                )
-            }
-            Self::Refused { source } => fmt::Display::fmt(source, f),
-            Self::SchemaTooOld { found, needed } => write!(
-                f,
-                "the database has schema version {found} and this program needs {needed}: run 'dc-signer migrate --config FILE'"
-            ),
-            Self::SchemaUnknown { found, known } => write!(
-                f,
-                "the database has schema version {found} and this program knows none after {known}: use the newer program, or another database"
-            ),
-            Self::StateNotInAudit { name, state } => write!(
-                f,
-                "{name} is {state} in the database, but not by the audit log: somebody changed the database by hand"
-            ),
-            Self::Unavailable { source } => write!(f, "the database does not answer: {source}"),
-        }
-    }
 }
 
 impl Error {
@@ -248,5 +179,33 @@ impl Error {
             self,
             Self::CannotWrite { .. } | Self::OlderThanSeen { .. } | Self::Unavailable { .. }
         )
+    }
+}
+
+/// The process that has a database, if it is known.
+struct ByProcess(Option<u32>);
+
+impl fmt::Display for ByProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(pid) => write!(f, " by process {pid}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn no_older_copy(empty: bool) -> &'static str {
+    match empty {
+        true => {
+            "the database is empty, and no older copy: bring a backup back with 'dc-signer restore DIR --lose-newer --config FILE'"
+        }
+        false => "the database is no older copy: there is nothing to accept",
+    }
+}
+
+fn end_of_older(known: u64, found: u64) -> String {
+    match found < known {
+        true => format!("ends with {found}"),
+        false => "has another one there".to_owned(),
     }
 }

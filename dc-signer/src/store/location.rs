@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::engine::Engine;
+use super::connection::Database;
 use super::postgres::Postgres;
 use super::schema::{self, Schema};
 use super::seen::Seen;
-use super::sqlite::Sqlite;
-use super::{Error, Store};
+use super::sqlite::{self, Sqlite};
+use super::{Error, Observer, Store};
 
 /// Where a database is.
 #[derive(Clone)]
@@ -52,39 +52,52 @@ impl fmt::Debug for Location {
 ///
 /// Fails with [`Error::SchemaTooOld`], [`Error::SchemaUnknown`], and with [`Error::Unavailable`] if
 /// it does not answer. Needs a tokio runtime, as long as the store is used.
-pub async fn open(location: &Location, node: &str) -> Result<Arc<dyn Store>, Error> {
-    open_with(location, node, None).await
+pub async fn open(location: &Location, node: &str) -> Result<Arc<Store>, Error> {
+    open_with(location, node, None, None).await
 }
 
 /// The same for a signer that keeps in a folder how far the audit log has been, so that it notices when the database
-/// is an older copy: then nothing can be written until that is dealt with, and whoever opens it is not refused.
+/// is an older copy: then nothing can be written until that is dealt with, and whoever opens it is not refused. The
+/// observer is told how long each operation took.
 ///
 /// Fails as [`open`] does, and with [`Error::NotPermitted`] and [`Error::Corrupt`] if what is in the folder cannot be read.
 pub async fn open_knowing(
     location: &Location,
     node: &str,
     folder: &Path,
-) -> Result<Arc<dyn Store>, Error> {
-    open_with(location, node, Some(Seen::open(folder)?)).await
+    observer: Option<Arc<dyn Observer>>,
+) -> Result<Arc<Store>, Error> {
+    open_with(location, node, Some(Seen::open(folder)?), observer).await
 }
 
 async fn open_with(
     location: &Location,
     node: &str,
     seen: Option<Seen>,
-) -> Result<Arc<dyn Store>, Error> {
-    Ok(match location {
-        Location::File(path) if !super::sqlite::is_there(path)? => {
+    observer: Option<Arc<dyn Observer>>,
+) -> Result<Arc<Store>, Error> {
+    if let Location::File(path) = location {
+        if !sqlite::is_there(path)? {
             return Err(Error::SchemaTooOld {
                 found: 0,
-                needed: schema::newest::<Sqlite>(),
+                needed: schema::newest(&sqlite::MIGRATOR),
             });
         }
-        Location::File(path) => {
-            super::sqlite::check_permissions(path)?;
-            Arc::new(Engine::open(Sqlite::open(path), node, seen).await?)
+        sqlite::check_permissions(path)?;
+    }
+    let database = database(location).await?;
+    Ok(Arc::new(Store::open(database, node, seen, observer).await?))
+}
+
+/// A file that exists, or a server that answers.
+async fn database(location: &Location) -> Result<Database, Error> {
+    Ok(match location {
+        Location::File(path) => Database::Sqlite(Sqlite::open(path)),
+        Location::Postgres(url) => {
+            let server = Postgres::open(url)?;
+            server.reach().await?;
+            Database::Postgres(server)
         }
-        Location::Postgres(url) => Arc::new(Engine::open(server(url).await?, node, seen).await?),
     })
 }
 
@@ -93,7 +106,7 @@ async fn open_with(
 /// Fails with [`Error::NotPermitted`].
 pub(crate) fn check_permissions(location: &Location) -> Result<(), Error> {
     match location {
-        Location::File(path) => super::sqlite::check_permissions(path),
+        Location::File(path) => sqlite::check_permissions(path),
         Location::Postgres(_) => Ok(()),
     }
 }
@@ -103,12 +116,11 @@ pub(crate) fn check_permissions(location: &Location) -> Result<(), Error> {
 /// Fails with [`Error::SchemaUnknown`], and with [`Error::Unavailable`] if it does not answer.
 pub async fn look(location: &Location) -> Result<Schema, Error> {
     match location {
-        Location::File(path) if !super::sqlite::is_there(path)? => Ok(Schema {
+        Location::File(path) if !sqlite::is_there(path)? => Ok(Schema {
             found: 0,
-            needed: schema::newest::<Sqlite>(),
+            needed: schema::newest(&sqlite::MIGRATOR),
         }),
-        Location::File(path) => schema::look(&Sqlite::open(path)).await,
-        Location::Postgres(url) => schema::look(&server(url).await?).await,
+        location => schema::look(&database(location).await?).await,
     }
 }
 
@@ -117,18 +129,8 @@ pub async fn look(location: &Location) -> Result<Schema, Error> {
 ///
 /// Fails with [`Error::SchemaUnknown`], [`Error::CannotWrite`] and [`Error::Unavailable`].
 pub async fn migrate(location: &Location) -> Result<Schema, Error> {
-    match location {
-        Location::File(path) => {
-            super::sqlite::create(path)?;
-            schema::migrate(&Sqlite::open(path)).await
-        }
-        Location::Postgres(url) => schema::migrate(&server(url).await?).await,
+    if let Location::File(path) = location {
+        sqlite::create(path)?;
     }
-}
-
-/// A server that answers.
-async fn server(url: &str) -> Result<Postgres, Error> {
-    let server = Postgres::open(url)?;
-    server.reach().await?;
-    Ok(server)
+    schema::migrate(&database(location).await?).await
 }

@@ -1,7 +1,9 @@
 //! Which version the tables have, and bringing them to this program's.
 
+use sqlx::migrate::Migrator;
+
 use super::Error;
-use super::sql::{Database, Row, Session};
+use super::connection::Database;
 
 /// The versions of a database's tables.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -16,12 +18,13 @@ pub struct Schema {
 ///
 /// Fails with [`Error::SchemaUnknown`] if the database has a migration that this program does not
 /// know, or knows otherwise.
-pub(super) async fn look<D: Database>(database: &D) -> Result<Schema, Error> {
-    let known: Vec<(i64, Vec<u8>)> = D::migrator()
+pub(super) async fn look(database: &Database) -> Result<Schema, Error> {
+    let known: Vec<(i64, Vec<u8>)> = database
+        .migrator()
         .iter()
         .map(|migration| (migration.version, migration.checksum.to_vec()))
         .collect();
-    let needed = newest::<D>();
+    let needed = newest(database.migrator());
     let mut found = 0;
     for migration in applied(database).await? {
         found = migration.0;
@@ -36,15 +39,15 @@ pub(super) async fn look<D: Database>(database: &D) -> Result<Schema, Error> {
 }
 
 /// The version that this program needs.
-pub(super) fn newest<D: Database>() -> i64 {
-    let versions = D::migrator().iter().map(|migration| migration.version);
+pub(super) fn newest(migrator: &Migrator) -> i64 {
+    let versions = migrator.iter().map(|migration| migration.version);
     versions.max().unwrap_or(0)
 }
 
 /// The migrations that a database has seen, the last one last.
-async fn applied<D: Database>(database: &D) -> Result<Vec<(i64, Vec<u8>)>, Error> {
+async fn applied(database: &Database) -> Result<Vec<(i64, Vec<u8>)>, Error> {
     let mut session = database.read().await?;
-    let is_migrated = <D::Session as Session>::IS_MIGRATED;
+    let is_migrated = session.is_migrated_query();
     if session.fetch_one(is_migrated, Vec::new()).await?.is_none() {
         return Ok(Vec::new());
     }
@@ -57,7 +60,7 @@ async fn applied<D: Database>(database: &D) -> Result<Vec<(i64, Vec<u8>)>, Error
 
 /// Fails with [`Error::SchemaTooOld`] and [`Error::SchemaUnknown`] if this program cannot work with
 /// the tables.
-pub(super) async fn check<D: Database>(database: &D) -> Result<(), Error> {
+pub(super) async fn check(database: &Database) -> Result<(), Error> {
     let Schema { found, needed } = look(database).await?;
     match found == needed {
         true => Ok(()),
@@ -66,7 +69,7 @@ pub(super) async fn check<D: Database>(database: &D) -> Result<(), Error> {
 }
 
 /// Brings the tables to what this program needs; says which they had.
-pub(super) async fn migrate<D: Database>(database: &D) -> Result<Schema, Error> {
+pub(super) async fn migrate(database: &Database) -> Result<Schema, Error> {
     let before = look(database).await?;
     if before.found != before.needed {
         database.migrate().await?;

@@ -4,16 +4,17 @@
 //! in which devices are active that were suspended since. The file is written every few seconds and when a process ends,
 //! not for each record: what was recorded in the last seconds before a signer is killed, it does not know.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
+use super::sqlite::not_opened;
 use super::{Error, Store};
 use crate::registry::{Head, Record, Sha256};
-use dc_pki::Error as Failed;
-use dc_pki::files::{self, Access, NewFile};
 
 /// The newest end of the log that was seen.
 #[derive(Debug)]
@@ -40,21 +41,28 @@ struct Stored {
 ///
 /// Fails with [`Error::NotPermitted`] and [`Error::Corrupt`].
 pub fn seen_in(folder: &Path) -> Result<Option<Head>, Error> {
-    let file = match files::is_there(&folder.join(FILE)) {
-        Ok(false) => return Ok(None),
-        Ok(true) => files::read(&folder.join(FILE)),
-        Err(error) => Err(error),
+    let path = folder.join(FILE);
+    let json = match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        found => found.and_then(|_| read(&path)),
     };
-    let stored = serde_json::from_slice(&file.map_err(store_error)?);
+    let stored = serde_json::from_slice(&json.map_err(|error| not_opened(&path, error))?);
     let Stored { seq, hash } = stored.map_err(|_| BAD)?;
     let hash: Sha256 = hash.parse().map_err(|_| BAD)?;
     Ok(Some(Head { seq, hash }))
 }
 
+/// What is cut off at the limit is no JSON any more.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut json = Vec::new();
+    File::open(path)?.take(MAX_LEN).read_to_end(&mut json)?;
+    Ok(json)
+}
+
 /// Checks that a database is no older copy than the one of which a data folder knows.
 ///
 /// Fails with [`Error::OlderThanSeen`], and as [`seen_in`] does.
-pub async fn check_newest(folder: &Path, store: &dyn Store) -> Result<(), Error> {
+pub async fn check_newest(folder: &Path, store: &Store) -> Result<(), Error> {
     let Some(known) = seen_in(folder)?.filter(|known| *known != Head::EMPTY) else {
         return Ok(());
     };
@@ -77,16 +85,25 @@ pub fn accept_in(folder: &Path, head: Head) -> Result<(), Error> {
         hash: head.hash.to_string(),
     };
     let json = serde_json::to_vec(&stored).expect("a number and a text are JSON");
-    let file = NewFile {
-        name: FILE,
-        contents: &json,
-        access: Access::Owner,
-    };
-    let written = files::stage(folder, &file).and_then(|staged| {
-        staged.replace()?;
-        files::sync(folder)
-    });
-    written.map_err(store_error)
+    write(folder, &json).map_err(|error| not_opened(&folder.join(FILE), error))
+}
+
+/// Under a temporary name first, which only the owner can read.
+fn write(folder: &Path, json: &[u8]) -> io::Result<()> {
+    let mut file = NamedTempFile::new_in(folder).map_err(without_path)?;
+    file.write_all(json).map_err(without_path)?;
+    file.as_file().sync_all()?;
+    file.persist(folder.join(FILE))
+        .map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
+}
+
+/// A temporary name says nothing to whoever reads the error.
+fn without_path(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(_) => error,
+        None => error.kind().into(),
+    }
 }
 
 impl Seen {
@@ -189,22 +206,9 @@ impl State {
     }
 }
 
-fn store_error(error: Failed) -> Error {
-    match error {
-        Failed::Read { path, source } | Failed::Write { path, source } => match source.kind() {
-            io::ErrorKind::PermissionDenied => Error::NotPermitted {
-                path,
-                source: Arc::new(source),
-            },
-            _ => Error::CannotWrite {
-                source: Arc::new(sqlx::Error::Io(source)),
-            },
-        },
-        _ => BAD,
-    }
-}
-
 const FILE: &str = "audit-head.json";
+/// Many times what it has.
+const MAX_LEN: u64 = 4096;
 const BAD: Error = Error::Corrupt {
     place: "audit-head.json of the data folder",
 };

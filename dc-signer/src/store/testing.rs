@@ -50,7 +50,7 @@ pub(crate) use on_both;
 /// A fresh database, and the store over it.
 pub(crate) struct Database {
     pub(crate) location: Location,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<Store>,
     /// For whatever a test writes; an SQLite file is in it too.
     pub(crate) folder: TempDir,
 }
@@ -79,7 +79,7 @@ impl Database {
     }
 
     /// What another signer sees that uses the same database.
-    pub(crate) async fn other(&self) -> Arc<dyn Store> {
+    pub(crate) async fn other(&self) -> Arc<Store> {
         open(&self.location, "node-2").await.unwrap()
     }
 

@@ -10,7 +10,7 @@ use pki_types::UnixTime;
 use crate::registry::{
     CodeId, CodeRefusal, Device, DeviceId, ExternalId, Forms, Manufactured, Record, Sha256, State,
 };
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 /// Who does something, and when.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,7 +29,7 @@ pub struct NewDevice {
     /// The vendor's name for it.
     pub external_id: ExternalId,
     /// The zone of its name.
-    pub zone: Zone,
+    pub zone: ZoneName,
     /// Its unique name.
     pub name: UniqueName<'static>,
     /// Which of a customer's devices it is.
@@ -100,7 +100,7 @@ pub struct Filter {
     /// In this state.
     pub state: Option<State>,
     /// Under this zone.
-    pub zone: Option<Zone>,
+    pub zone: Option<ZoneName>,
     /// Whether a clone is suspected.
     pub possible_clone: Option<bool>,
     /// Whose external id begins so.
@@ -284,7 +284,7 @@ impl Answer {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NewZone {
     /// What all its names end in.
-    pub zone: Zone,
+    pub zone: ZoneName,
     /// What its devices get.
     pub forms: Forms,
 }
@@ -293,7 +293,7 @@ pub struct NewZone {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NewSlot {
     /// Under which zone.
-    pub zone: Zone,
+    pub zone: ZoneName,
     /// SHA-256 of the certificate.
     pub certificate_sha256: Sha256,
     /// When it begins.

@@ -18,7 +18,7 @@ use super::parts::{Asked, At};
 use crate::authority::{Filter, Find, Page};
 use crate::registry::{Device, DeviceId, Error, Sha256};
 use dc_pki::clock;
-use dc_pki::names::{self, Zone};
+use dc_pki::names::{self, ZoneName};
 
 /// The form of the search; an empty field does not count.
 #[derive(Debug, Default, Deserialize)]
@@ -55,7 +55,7 @@ fn given(text: &str) -> Option<&str> {
 }
 
 fn filter(search: &Search, now: UnixTime) -> Result<Filter, Error> {
-    let zone = search.zone.as_deref().map(Zone::parse).transpose();
+    let zone = search.zone.as_deref().map(ZoneName::parse).transpose();
     Ok(Filter {
         state: search.state,
         zone: zone.map_err(|_| Error::UnknownZone)?,

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dc_agent::request::sha256;
-use dc_pki::names::{self, Zone};
+use dc_pki::names::{self, ZoneName};
 use dc_pki::test_ca::{self, TestRoot};
 use dc_pki::{Delegation, DeviceKey, Wanted, issue};
 use dc_protocol::{
@@ -514,7 +514,7 @@ fn pem(label: &'static str, der: &[u8]) -> String {
 
 fn delegate(root: &TestRoot, folder: &Path, now: u64) -> Delegation {
     let certificate = root
-        .delegate(&Zone::parse(ZONE).unwrap(), unix(now))
+        .delegate(&ZoneName::parse(ZONE).unwrap(), unix(now))
         .unwrap();
     test_ca::write(folder, root, &certificate).unwrap();
     Delegation::load(folder).unwrap()

@@ -5,7 +5,7 @@ use pki_types::UnixTime;
 use super::{
     Device, DeviceHistory, DevicePage, HeldCredential, HistoryEntry, IssuedCredential, Slot, Zone,
 };
-use crate::registry::{self, ManagedZone, Sha256};
+use crate::registry::{self, Sha256};
 use crate::store::{History, Listed};
 
 impl From<&registry::Device> for Device {
@@ -99,8 +99,8 @@ impl From<&History> for DeviceHistory {
     }
 }
 
-impl From<&ManagedZone> for Zone {
-    fn from(zone: &ManagedZone) -> Self {
+impl From<&registry::Zone> for Zone {
+    fn from(zone: &registry::Zone) -> Self {
         Self {
             zone: zone.zone.to_string(),
             forms: zone.forms.as_str().to_owned(),

@@ -14,13 +14,13 @@ use crate::config::Config;
 use crate::registry::{Device, Forms};
 use crate::store::testing::Database;
 use crate::store::{Act, Find, NewZone, Store};
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_pki::test_ca::{self, TestRoot};
 
 /// A signer over a database, with a data folder of its own.
 pub(super) struct Bench {
     pub(super) authority: Authority,
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Arc<Store>,
     pub(super) config: Config,
     /// When the test begins.
     pub(super) now: UnixTime,
@@ -70,7 +70,7 @@ impl Bench {
     }
 
     pub(super) async fn add_zone(&self, zone: &str, forms: Forms) {
-        let zone = Zone::parse(zone).unwrap();
+        let zone = ZoneName::parse(zone).unwrap();
         let new = NewZone { zone, forms };
         self.store.add_zone(&new, &self.by(self.now)).await.unwrap();
         self.authority.keep_zones(self.now).await.unwrap();
@@ -87,7 +87,7 @@ impl Bench {
     }
 
     /// A vendor's folder with a certificate that was made at a time.
-    pub(super) fn vendor(&self, zone: &Zone, made: UnixTime) -> PathBuf {
+    pub(super) fn vendor(&self, zone: &ZoneName, made: UnixTime) -> PathBuf {
         let delegation = self.root.delegate(zone, made).unwrap();
         let folder = TempDir::new_in(self.folder.path()).unwrap().keep();
         test_ca::write(&folder, &self.root, &delegation).unwrap();
@@ -135,8 +135,8 @@ impl Bench {
     }
 }
 
-pub(super) fn zone() -> Zone {
-    Zone::parse("cpe.example.com").unwrap()
+pub(super) fn zone() -> ZoneName {
+    ZoneName::parse("cpe.example.com").unwrap()
 }
 
 fn config(folder: &TempDir, settings: &str) -> Config {

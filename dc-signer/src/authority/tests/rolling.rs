@@ -7,7 +7,7 @@ use crate::authority::{Authority, Error};
 use crate::registry::{self, Forms, Sha256, SlotState};
 use crate::store::NewSlot;
 use crate::store::testing::{Database, on_both};
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_protocol::Credentials;
 
 on_both! {
@@ -178,7 +178,7 @@ async fn a_key_that_is_not_on_this_machine_is_missed_and_brought(database: &Data
 
 async fn a_certificate_for_other_names_is_not_imported(database: &Database) {
     let bench = Bench::new(database).await;
-    let other = Zone::parse("other.example.com").unwrap();
+    let other = ZoneName::parse("other.example.com").unwrap();
     let folder = bench.vendor(&other, bench.now);
     let by = bench.by(bench.now);
     let refusal = bench.authority.import_slot(&zone(), &folder, &by).await;
@@ -273,7 +273,7 @@ async fn the_self_test_tries_every_key(database: &Database) {
 async fn a_certificate_that_is_over_stops_no_other_zone(database: &Database) {
     let bench = Bench::new(database).await;
     bench.add_zone("b.example.com", Forms::Named).await;
-    let other = Zone::parse("b.example.com").unwrap();
+    let other = ZoneName::parse("b.example.com").unwrap();
     let later = bench.after(91 * DAY);
     let folder = bench.vendor(&other, bench.after(60 * DAY));
     let by = bench.by(bench.after(60 * DAY));
@@ -374,7 +374,7 @@ async fn a_key_that_may_not_be_read_is_not_called_missing(database: &Database) {
     );
     assert!(said.contains("it cannot be read: "), "{said}");
     assert!(
-        !said.contains("key.pem") && !missing.contains("Zone("),
+        !said.contains("key.pem") && !missing.contains("ZoneName("),
         "{said}"
     );
     std::fs::remove_dir_all(&folder).unwrap();

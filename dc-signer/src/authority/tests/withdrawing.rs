@@ -7,7 +7,7 @@ use super::device::Cpe;
 use crate::authority::{SignedList, WithdrawnList};
 use crate::registry::Change;
 use crate::store::testing::{Database, on_both};
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 on_both! {
     a_suspended_device_is_on_the_list_until_it_is_resumed,
@@ -93,7 +93,7 @@ async fn all_who_ask_while_a_list_is_made_get_the_same(database: &Database) {
 
 async fn an_unknown_zone_has_no_list(database: &Database) {
     let bench = Bench::new(database).await;
-    let other = Zone::parse("other.example.com").unwrap();
+    let other = ZoneName::parse("other.example.com").unwrap();
     assert!(bench.authority.withdrawn(&other, bench.now).await.is_err());
     assert!(bench.authority.renewal_info(&other).await.is_err());
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dc_pki::clock;
 use dc_pki::human::Span;
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 use dc_signer::Error;
 use dc_signer::authority::json;
 use dc_signer::registry::{Device, State};
@@ -25,8 +25,8 @@ struct Which {
     #[arg(long)]
     state: Option<State>,
     /// Only those of this zone
-    #[arg(long, value_parser = Zone::parse)]
-    zone: Option<Zone>,
+    #[arg(long, value_parser = ZoneName::parse)]
+    zone: Option<ZoneName>,
     /// Only those whose external id begins so
     #[arg(long)]
     prefix: Option<String>,

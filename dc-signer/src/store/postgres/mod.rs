@@ -1,25 +1,24 @@
 //! PostgreSQL: one database for many signers.
 
 use std::borrow::Cow;
-use std::path::Path;
 use std::time::Duration;
 use std::{fmt, io};
 
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
-use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::Error;
-use super::sql::{Batch, Database, Kind, Row, Session, Value, corrupt};
+use super::sql::{Batch, Kind, Value};
 
 mod error;
 
 use error::classify;
 
-static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+pub(super) static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 /// A database on a server.
 pub(super) struct Postgres {
@@ -131,44 +130,29 @@ impl fmt::Debug for Postgres {
     }
 }
 
-impl Database for Postgres {
-    type Session = PostgresSession;
-
-    async fn write(&self) -> Result<PostgresSession, Error> {
+impl Postgres {
+    pub(super) async fn write(&self) -> Result<PostgresSession, Error> {
         self.begin("BEGIN").await
     }
 
-    async fn read(&self) -> Result<PostgresSession, Error> {
+    pub(super) async fn read(&self) -> Result<PostgresSession, Error> {
         Ok(PostgresSession {
             connection: Some(self.acquire().await?),
             in_transaction: false,
         })
     }
 
-    async fn snapshot(&self) -> Result<PostgresSession, Error> {
+    pub(super) async fn snapshot(&self) -> Result<PostgresSession, Error> {
         self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await
     }
 
-    fn migrator() -> &'static Migrator {
-        &MIGRATOR
-    }
-
-    async fn migrate(&self) -> Result<(), Error> {
+    pub(super) async fn migrate(&self) -> Result<(), Error> {
         let done = MIGRATOR.run(&self.pool).await;
         done.map_err(|error| classify(error.into()))
     }
 
-    async fn back_up(&self, _to: &Path) -> Result<(), Error> {
-        Err(Error::BackupElsewhere)
-    }
-
-    /// The server does so itself, if its data folder was made with checksums.
-    async fn check_pages(&self) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn close(&self) {
+    pub(super) async fn close(&self) {
         self.pool.close().await;
     }
 }
@@ -231,22 +215,18 @@ async fn in_time<T>(answer: impl Future<Output = T>) -> Option<T> {
     timeout(ANSWER, answer).await.ok()
 }
 
-impl Session for PostgresSession {
-    type Row = PgRow;
+impl PostgresSession {
+    pub(super) const CLOCK: &'static str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS clock, \
+         (inet_server_addr() IS NOT DISTINCT FROM inet_client_addr())::int::bigint AS here";
 
-    const CLOCK: Option<&'static str> = Some(
-        "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS clock, \
-         (inet_server_addr() IS NOT DISTINCT FROM inet_client_addr())::int::bigint AS here",
-    );
+    pub(super) const BLOB: &'static str = "BYTEA";
 
-    const BLOB: &'static str = "BYTEA";
+    pub(super) const FOR_UPDATE: &'static str = " FOR UPDATE";
 
-    const FOR_UPDATE: &'static str = " FOR UPDATE";
-
-    const IS_MIGRATED: &'static str =
+    pub(super) const IS_MIGRATED: &'static str =
         "SELECT 1 FROM pg_catalog.pg_class WHERE oid = to_regclass('_sqlx_migrations')";
 
-    async fn fetch(
+    pub(super) async fn fetch(
         &mut self,
         sql: impl Into<Cow<'static, str>> + Send,
         values: Vec<Value>,
@@ -257,7 +237,7 @@ impl Session for PostgresSession {
         self.settle(answer)
     }
 
-    async fn execute(
+    pub(super) async fn execute(
         &mut self,
         sql: impl Into<Cow<'static, str>> + Send,
         values: Vec<Value>,
@@ -268,41 +248,31 @@ impl Session for PostgresSession {
         self.settle(answer).map(|done| done.rows_affected())
     }
 
-    async fn fetch_batch(&mut self, sql: &str, batch: Batch) -> Result<Vec<PgRow>, Error> {
+    pub(super) async fn fetch_batch(
+        &mut self,
+        sql: &str,
+        batch: Batch,
+    ) -> Result<Vec<PgRow>, Error> {
         let (sql, arguments) = expand(sql, batch)?;
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
         let answer = in_time(query.fetch_all(self.connection()?)).await;
         self.settle(answer)
     }
 
-    async fn execute_batch(&mut self, sql: &str, batch: Batch) -> Result<u64, Error> {
+    pub(super) async fn execute_batch(&mut self, sql: &str, batch: Batch) -> Result<u64, Error> {
         let (sql, arguments) = expand(sql, batch)?;
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments);
         let answer = in_time(query.execute(self.connection()?)).await;
         self.settle(answer).map(|done| done.rows_affected())
     }
 
-    async fn commit(self) -> Result<(), Error> {
+    pub(super) async fn commit(self) -> Result<(), Error> {
         self.end("COMMIT").await
     }
 
-    async fn roll_back(self) {
+    pub(super) async fn roll_back(self) {
         // If it fails, the connection is closed, and the server rolls back.
         let _ = self.end("ROLLBACK").await;
-    }
-}
-
-impl Row for PgRow {
-    fn maybe_blob(&self, column: &'static str) -> Result<Option<Vec<u8>>, Error> {
-        self.try_get(column).map_err(|_| corrupt(column))
-    }
-
-    fn maybe_int(&self, column: &'static str) -> Result<Option<i64>, Error> {
-        self.try_get(column).map_err(|_| corrupt(column))
-    }
-
-    fn maybe_text(&self, column: &'static str) -> Result<Option<String>, Error> {
-        self.try_get(column).map_err(|_| corrupt(column))
     }
 }
 

@@ -12,11 +12,11 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
     SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _, Transaction};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Connection, Executor, Transaction};
 use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 
 use super::Error;
-use super::sql::{Batch, Database, Row, Session, Value, corrupt};
+use super::sql::{Batch, Value};
 
 mod batch;
 mod error;
@@ -25,7 +25,7 @@ mod file;
 use error::classify;
 pub(in crate::store) use file::{check_permissions, create, is_there, not_opened};
 
-static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+pub(super) static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 
 /// A database file.
 pub(super) struct Sqlite {
@@ -90,10 +90,8 @@ impl fmt::Debug for Sqlite {
     }
 }
 
-impl Database for Sqlite {
-    type Session = SqliteSession;
-
-    async fn write(&self) -> Result<SqliteSession, Error> {
+impl Sqlite {
+    pub(super) async fn write(&self) -> Result<SqliteSession, Error> {
         let mut home = Arc::clone(&self.writer).lock_owned().await;
         let mut connection = match home.take() {
             Some(connection) => connection,
@@ -105,13 +103,13 @@ impl Database for Sqlite {
         Ok(SqliteSession::Write { home, connection })
     }
 
-    async fn read(&self) -> Result<SqliteSession, Error> {
+    pub(super) async fn read(&self) -> Result<SqliteSession, Error> {
         let connection = self.readers.acquire().await.map_err(classify)?;
         Ok(SqliteSession::Read(connection))
     }
 
     /// The pool asks a connection that comes back whether it still works, which costs as much as a lookup.
-    async fn look(&self) -> Result<SqliteSession, Error> {
+    pub(super) async fn look(&self) -> Result<SqliteSession, Error> {
         let mut home = Arc::clone(&self.looker).lock_owned().await;
         let connection = match home.take() {
             Some(connection) => connection,
@@ -121,16 +119,12 @@ impl Database for Sqlite {
         Ok(SqliteSession::Look(lent))
     }
 
-    async fn snapshot(&self) -> Result<SqliteSession, Error> {
+    pub(super) async fn snapshot(&self) -> Result<SqliteSession, Error> {
         let transaction = self.readers.begin().await.map_err(classify)?;
         Ok(SqliteSession::Snapshot(transaction))
     }
 
-    fn migrator() -> &'static Migrator {
-        &MIGRATOR
-    }
-
-    async fn migrate(&self) -> Result<(), Error> {
+    pub(super) async fn migrate(&self) -> Result<(), Error> {
         let options = SqlitePoolOptions::new().max_connections(1);
         let pool = options.connect_lazy_with(self.options.clone());
         let done = MIGRATOR.run(&pool).await;
@@ -138,15 +132,15 @@ impl Database for Sqlite {
         done.map_err(|error| classify(error.into()))
     }
 
-    async fn back_up(&self, to: &Path) -> Result<(), Error> {
+    pub(super) async fn back_up(&self, to: &Path) -> Result<(), Error> {
         file::back_up(self.connect().await?, to).await
     }
 
-    async fn check_pages(&self) -> Result<(), Error> {
+    pub(super) async fn check_pages(&self) -> Result<(), Error> {
         file::check_pages(self.connect().await?).await
     }
 
-    async fn close(&self) {
+    pub(super) async fn close(&self) {
         for home in [&self.looker, &self.writer] {
             if let Some(connection) = home.lock().await.take() {
                 // What is committed is on the disk, whether closing works or not.
@@ -195,20 +189,16 @@ impl SqliteSession {
     }
 }
 
-impl Session for SqliteSession {
-    type Row = SqliteRow;
+impl SqliteSession {
+    pub(super) const BLOB: &'static str = "BLOB";
 
-    const CLOCK: Option<&'static str> = None;
-
-    const BLOB: &'static str = "BLOB";
-
-    const IS_MIGRATED: &'static str =
+    pub(super) const IS_MIGRATED: &'static str =
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'";
 
     /// A transaction that writes has locked everything.
-    const FOR_UPDATE: &'static str = "";
+    pub(super) const FOR_UPDATE: &'static str = "";
 
-    async fn fetch(
+    pub(super) async fn fetch(
         &mut self,
         sql: impl Into<Cow<'static, str>> + Send,
         values: Vec<Value>,
@@ -220,7 +210,7 @@ impl Session for SqliteSession {
             .map_err(classify)
     }
 
-    async fn execute(
+    pub(super) async fn execute(
         &mut self,
         sql: impl Into<Cow<'static, str>> + Send,
         values: Vec<Value>,
@@ -233,7 +223,11 @@ impl Session for SqliteSession {
             .map_err(classify)
     }
 
-    async fn fetch_batch(&mut self, sql: &str, batch: Batch) -> Result<Vec<SqliteRow>, Error> {
+    pub(super) async fn fetch_batch(
+        &mut self,
+        sql: &str,
+        batch: Batch,
+    ) -> Result<Vec<SqliteRow>, Error> {
         let mut found = Vec::new();
         for (sql, values) in batch::expand(sql, batch) {
             found.extend(self.fetch(sql, values).await?);
@@ -241,7 +235,7 @@ impl Session for SqliteSession {
         Ok(found)
     }
 
-    async fn execute_batch(&mut self, sql: &str, batch: Batch) -> Result<u64, Error> {
+    pub(super) async fn execute_batch(&mut self, sql: &str, batch: Batch) -> Result<u64, Error> {
         let mut written = 0;
         for (sql, values) in batch::expand(sql, batch) {
             written += self.execute(sql, values).await?;
@@ -249,27 +243,13 @@ impl Session for SqliteSession {
         Ok(written)
     }
 
-    async fn commit(self) -> Result<(), Error> {
+    pub(super) async fn commit(self) -> Result<(), Error> {
         self.end("COMMIT").await
     }
 
-    async fn roll_back(self) {
+    pub(super) async fn roll_back(self) {
         // If it fails, the connection is dropped, which does the same.
         let _ = self.end("ROLLBACK").await;
-    }
-}
-
-impl Row for SqliteRow {
-    fn maybe_blob(&self, column: &'static str) -> Result<Option<Vec<u8>>, Error> {
-        self.try_get(column).map_err(|_| corrupt(column))
-    }
-
-    fn maybe_int(&self, column: &'static str) -> Result<Option<i64>, Error> {
-        self.try_get(column).map_err(|_| corrupt(column))
-    }
-
-    fn maybe_text(&self, column: &'static str) -> Result<Option<String>, Error> {
-        self.try_get(column).map_err(|_| corrupt(column))
     }
 }
 

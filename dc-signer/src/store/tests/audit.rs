@@ -19,7 +19,7 @@ on_both! {
     the_end_that_was_moved_by_hand_is_found,
 }
 
-async fn some_acts(store: &dyn Store) -> Device {
+async fn some_acts(store: &Store) -> Device {
     let device = active(store, 1).await;
     for number in 0..5 {
         store.record(issuance(&device, number)).await.unwrap();
@@ -384,7 +384,7 @@ const LOST_UNTIL: u64 = NOW + 5 + 164 * 3600;
 /// When it is over by every signer's clock.
 const LOST_OVER: u64 = LOST_UNTIL + 1 + 3600;
 
-async fn withdrawn_at(store: &dyn Store, now: u64) -> Vec<String> {
+async fn withdrawn_at(store: &Store, now: u64) -> Vec<String> {
     let names = store.withdrawn(&zone(), at(now)).await.unwrap().names;
     names.iter().map(|name| name.name.to_string()).collect()
 }

@@ -38,7 +38,7 @@ fn attempt(number: u32, secret: &str, with: &str) -> Redemption {
     }
 }
 
-async fn with_code(store: &dyn Store) {
+async fn with_code(store: &Store) {
     add_zone(store).await;
     store
         .add_devices(&[new_device(1), new_device(2)], &by(NOW))
@@ -47,7 +47,7 @@ async fn with_code(store: &dyn Store) {
     put(store, &code(1)).await.unwrap();
 }
 
-async fn put(store: &dyn Store, code: &PendingCode) -> Result<(), registry::Error> {
+async fn put(store: &Store, code: &PendingCode) -> Result<(), registry::Error> {
     let mut outcomes = store
         .put_codes(std::slice::from_ref(code), Keep::New, &by(NOW))
         .await
@@ -57,7 +57,7 @@ async fn put(store: &dyn Store, code: &PendingCode) -> Result<(), registry::Erro
     })
 }
 
-async fn redeem(store: &dyn Store, redemption: Redemption) -> Redeemed {
+async fn redeem(store: &Store, redemption: Redemption) -> Redeemed {
     store.redeem_code(&redemption, &by(NOW + 1)).await.unwrap()
 }
 

@@ -168,7 +168,7 @@ fn child() -> bool {
     true
 }
 
-async fn issue_for_ever(store: Arc<dyn Store>, caller: u32, first: u64) {
+async fn issue_for_ever(store: Arc<Store>, caller: u32, first: u64) {
     for number in first.. {
         store.record(crash_issuance(caller, number)).await.unwrap();
         println!("recorded {caller} {number} .");

@@ -146,7 +146,7 @@ async fn devices_that_clash_are_not_added_and_the_others_are(db: &Database) {
         ..new_device(5)
     };
     let no_zone = NewDevice {
-        zone: Zone::parse("other.example.com").unwrap(),
+        zone: ZoneName::parse("other.example.com").unwrap(),
         ..new_device(6)
     };
     // They clash with each other, too.
@@ -269,7 +269,7 @@ async fn lists_are_filtered(db: &Database) {
     assert_eq!(ids(end(NOW + 164 * 3600)).await, []);
     assert_eq!(ids(end(NOW + 164 * 3600 + 1)).await, [new[1].id]);
     let zone = |name| Filter {
-        zone: Some(Zone::parse(name).unwrap()),
+        zone: Some(ZoneName::parse(name).unwrap()),
         ..filter()
     };
     assert_eq!(ids(zone("cpe.example.com")).await.len(), 4);

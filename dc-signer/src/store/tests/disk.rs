@@ -46,7 +46,7 @@ fn assert_works_or_cannot_write<T: fmt::Debug>(result: Result<T, Error>) {
     );
 }
 
-async fn recorded(store: &dyn Store, device: &Device) -> BTreeSet<Sha256> {
+async fn recorded(store: &Store, device: &Device) -> BTreeSet<Sha256> {
     let issues = store.history(device.id, u32::MAX).await.unwrap().issues;
     issues
         .into_iter()
@@ -62,7 +62,7 @@ struct Said {
 }
 
 impl Said {
-    async fn record(&mut self, store: &Arc<dyn Store>, device: &Device) -> Result<(), Error> {
+    async fn record(&mut self, store: &Arc<Store>, device: &Device) -> Result<(), Error> {
         let issuance = self.issuance(device);
         let credential = issuance.credentials[0];
         store.record(issuance).await?;
@@ -70,7 +70,7 @@ impl Said {
         Ok(())
     }
 
-    async fn until_it_fails(&mut self, store: &Arc<dyn Store>, device: &Device) {
+    async fn until_it_fails(&mut self, store: &Arc<Store>, device: &Device) {
         for _ in 0..10_000 {
             if let Err(error) = self.record(store, device).await {
                 assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
@@ -80,7 +80,7 @@ impl Said {
         panic!("the disk is full, and all is recorded");
     }
 
-    async fn record_together(&mut self, store: &Arc<dyn Store>, device: &Device) {
+    async fn record_together(&mut self, store: &Arc<Store>, device: &Device) {
         let mut callers = Vec::new();
         for _ in 0..20 {
             let (store, issuance) = (Arc::clone(store), self.issuance(device));

@@ -17,7 +17,7 @@ async fn the_fleet_is_counted_by_zone_state_and_time_left(db: &Database) {
     let store = &*db.store;
     add_zone(store).await;
     let second = NewZone {
-        zone: Zone::parse("b.example.com").unwrap(),
+        zone: ZoneName::parse("b.example.com").unwrap(),
         forms: Forms::Named,
     };
     store.add_zone(&second, &by(NOW)).await.unwrap();

@@ -3,6 +3,7 @@
 //! A test is a function over a [`Database`], named once in the list of its file: so it runs on
 //! SQLite and on PostgreSQL, and never on one alone.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,11 @@ use pki_types::UnixTime;
 
 use super::testing::{Database, on_both};
 use super::*;
-use crate::registry::{self, Sha256};
+use crate::registry::{
+    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, Operator, PendingCode, Sha256,
+    SlotState, Zone,
+};
+use dc_pki::names::ZoneName;
 
 mod audit;
 mod codes;
@@ -43,8 +48,8 @@ fn key(text: &str) -> Sha256 {
     Sha256::of(text.as_bytes())
 }
 
-fn zone() -> Zone {
-    Zone::parse("cpe.example.com").unwrap()
+fn zone() -> ZoneName {
+    ZoneName::parse("cpe.example.com").unwrap()
 }
 
 /// A device whose names and ids all come from its number.
@@ -70,7 +75,7 @@ fn with_key(number: u32) -> NewDevice {
     }
 }
 
-async fn add_zone(store: &dyn Store) {
+async fn add_zone(store: &Store) {
     let new = NewZone {
         zone: zone(),
         forms: Forms::Named,
@@ -79,7 +84,7 @@ async fn add_zone(store: &dyn Store) {
 }
 
 /// Adds an active device with its zone.
-async fn active(store: &dyn Store, number: u32) -> Device {
+async fn active(store: &Store, number: u32) -> Device {
     if store.zones().await.unwrap().is_empty() {
         add_zone(store).await;
     }
@@ -92,7 +97,7 @@ async fn active(store: &dyn Store, number: u32) -> Device {
     by_id(store, new.id).await
 }
 
-async fn by_id(store: &dyn Store, id: DeviceId) -> Device {
+async fn by_id(store: &Store, id: DeviceId) -> Device {
     store.find_device(&Find::Id(id)).await.unwrap().unwrap()
 }
 

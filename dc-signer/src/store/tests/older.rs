@@ -14,9 +14,11 @@ on_both! {
 }
 
 /// Like [`Database::other`], but it keeps how far the log was.
-async fn knowing(db: &Database) -> Arc<dyn Store> {
+async fn knowing(db: &Database) -> Arc<Store> {
     let folder = db.folder.path();
-    open_knowing(&db.location, "node-3", folder).await.unwrap()
+    open_knowing(&db.location, "node-3", folder, None)
+        .await
+        .unwrap()
 }
 
 /// Takes the last records away, as an older copy does not have them.

@@ -59,7 +59,7 @@ async fn a_newer_version_may_add_columns_while_this_one_runs(db: &Database) {
     use_everything(store, &device, 1).await;
 }
 
-async fn use_everything(store: &dyn Store, device: &Device, number: u64) {
+async fn use_everything(store: &Store, device: &Device, number: u64) {
     store.record(issuance(device, number)).await.unwrap();
     let key = issuance(device, number).idempotency.unwrap().key;
     store

@@ -25,7 +25,7 @@ fn new_slot(number: u64) -> NewSlot {
     }
 }
 
-async fn managed(store: &dyn Store) -> ManagedZone {
+async fn managed(store: &Store) -> Zone {
     store.zones().await.unwrap().remove(0)
 }
 
@@ -39,7 +39,7 @@ async fn a_zone_is_added_once(db: &Database) {
     let error = store.add_zone(&new, &by(NOW)).await.unwrap_err();
     assert_eq!(refused(error), registry::Error::ZoneExists);
     let second = NewZone {
-        zone: Zone::parse("a.example.com").unwrap(),
+        zone: ZoneName::parse("a.example.com").unwrap(),
         ..new
     };
     store.add_zone(&second, &by(NOW)).await.unwrap();

@@ -7,7 +7,7 @@ use pki_types::UnixTime;
 
 use super::show::{devices, distance, moment};
 use crate::authority::{Fleet, ZoneCount};
-use crate::registry::{ManagedZone, Slot, SlotState, State};
+use crate::registry::{Slot, SlotState, State, Zone};
 
 /// Something to look at.
 pub(super) struct Notice {
@@ -18,7 +18,7 @@ pub(super) struct Notice {
 }
 
 /// All there is, the severe ones first.
-pub(super) fn notices(fleet: &Fleet, zones: &[ManagedZone], now: UnixTime) -> Vec<Notice> {
+pub(super) fn notices(fleet: &Fleet, zones: &[Zone], now: UnixTime) -> Vec<Notice> {
     let mut notices: Vec<Notice> = zones.iter().filter_map(|zone| of_zone(zone, now)).collect();
     notices.extend(ended(fleet));
     notices.extend(ending(fleet));
@@ -28,7 +28,7 @@ pub(super) fn notices(fleet: &Fleet, zones: &[ManagedZone], now: UnixTime) -> Ve
 }
 
 /// Notices about a zone's delegation certificates.
-fn of_zone(zone: &ManagedZone, now: UnixTime) -> Option<Notice> {
+fn of_zone(zone: &Zone, now: UnixTime) -> Option<Notice> {
     let name = &zone.zone;
     let Some(active) = zone.active() else {
         return Some(severe(html! {
@@ -121,7 +121,7 @@ mod tests {
 
     const DAY: u64 = 86_400;
 
-    fn said(fleet: &Fleet, zones: &[ManagedZone]) -> Vec<(bool, String)> {
+    fn said(fleet: &Fleet, zones: &[Zone]) -> Vec<(bool, String)> {
         let notices = notices(fleet, zones, at(NOW));
         let said = |notice: Notice| (notice.severe, notice.text.into_string());
         notices.into_iter().map(said).collect()

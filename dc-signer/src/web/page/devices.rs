@@ -6,7 +6,7 @@ use pki_types::UnixTime;
 use super::layout::{Place, Who, page};
 use super::show::{devices, distance, encoded, name, state, urgency};
 use crate::authority::Listed;
-use crate::registry::{Device, ExternalId, ManagedZone, State};
+use crate::registry::{Device, ExternalId, State, Zone};
 
 /// A search.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +69,7 @@ pub(in crate::web) struct DevicesPage<'a> {
     /// The devices that were found.
     pub(in crate::web) listed: &'a Listed,
     /// The zones to choose from.
-    pub(in crate::web) zones: &'a [ManagedZone],
+    pub(in crate::web) zones: &'a [Zone],
     /// The time of the page.
     pub(in crate::web) now: UnixTime,
 }
@@ -118,7 +118,7 @@ impl DevicesPage<'_> {
     fn zone_choice(&self) -> Markup {
         let wanted = self.search.zone.as_deref();
         html! {
-            label for="zone" { "Zone" }
+            label for="zone" { "ZoneName" }
             select #zone name="zone" {
                 option value="" { "any" }
                 @for zone in self.zones {

@@ -8,7 +8,7 @@ use super::bar::{Part, filled, stacked};
 use super::layout::{Place, Who, page};
 use super::show::{self, distance, moment, number, short_hash};
 use crate::authority::{Fleet, ZoneCount};
-use crate::registry::{ManagedZone, Slot, SlotState, State};
+use crate::registry::{Slot, SlotState, State, Zone};
 use dc_protocol::Kind;
 
 /// The data of the first page.
@@ -18,7 +18,7 @@ pub(in crate::web) struct FleetPage<'a> {
     /// When they were taken.
     pub(in crate::web) counted: UnixTime,
     /// The zones with their delegation certificates.
-    pub(in crate::web) zones: &'a [ManagedZone],
+    pub(in crate::web) zones: &'a [Zone],
     /// The time of the page.
     pub(in crate::web) now: UnixTime,
 }
@@ -163,7 +163,7 @@ impl FleetPage<'_> {
                         caption { "Devices of each zone by state" }
                         thead {
                             tr {
-                                th scope="col" { "Zone" }
+                                th scope="col" { "ZoneName" }
                                 th.rare scope="col" { "Forms" }
                                 @for state in BY_INTEREST { th.num.rare[state != State::Active] scope="col" { (state.as_str()) } }
                                 th.num scope="col" { "clones" }
@@ -179,7 +179,7 @@ impl FleetPage<'_> {
         }
     }
 
-    fn zone_row(&self, zone: &ManagedZone) -> Markup {
+    fn zone_row(&self, zone: &Zone) -> Markup {
         let name = zone.zone.to_string();
         let none = ZoneCount::default();
         let count = self.fleet.zones.get(&name).unwrap_or(&none);
@@ -210,7 +210,7 @@ impl FleetPage<'_> {
                         caption { "The slots of each zone" @if gone > 0 { ", without the " (gone) " that are gone" } }
                         thead {
                             tr {
-                                th scope="col" { "Zone" }
+                                th scope="col" { "ZoneName" }
                                 th.num scope="col" { "Slot" }
                                 th scope="col" { "State" }
                                 th scope="col" { "Ends" }
@@ -226,7 +226,7 @@ impl FleetPage<'_> {
         }
     }
 
-    fn slot_row(&self, zone: &ManagedZone, slot: &Slot) -> Markup {
+    fn slot_row(&self, zone: &Zone, slot: &Slot) -> Markup {
         let too_late = slot.state != SlotState::Draining && !slot.may_issue(self.now);
         html! {
             tr {
@@ -311,7 +311,7 @@ mod tests {
     use crate::registry::testing::at;
     use crate::web::page::testing::{NOW, fleet, slot, who, zone};
 
-    fn rendered(fleet: &Fleet, zones: &[ManagedZone]) -> String {
+    fn rendered(fleet: &Fleet, zones: &[Zone]) -> String {
         let page = FleetPage {
             fleet,
             counted: at(NOW),

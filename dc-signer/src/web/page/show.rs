@@ -7,7 +7,7 @@ use pki_types::UnixTime;
 use crate::authority::Fleet;
 use crate::registry::{Sha256, State};
 use dc_pki::human::{Moment, Span};
-use dc_pki::names::Zone;
+use dc_pki::names::ZoneName;
 
 /// A moment in UTC, without the letters that machines want.
 pub(super) fn moment(at: UnixTime) -> Markup {
@@ -69,7 +69,7 @@ pub(super) fn name(name: &UniqueName<'_>) -> Markup {
 }
 
 /// A zone, which may be broken behind its dots.
-pub(super) fn zone(zone: &Zone) -> Markup {
+pub(super) fn zone(zone: &ZoneName) -> Markup {
     html! { span.name { @for part in zone.to_string().split_inclusive('.') { (part) wbr; } } }
 }
 

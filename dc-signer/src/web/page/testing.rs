@@ -3,8 +3,8 @@
 use super::Who;
 use crate::authority::{Fleet, ZoneCount};
 use crate::registry::testing::{at, key};
-use crate::registry::{Device, Forms, Held, ManagedZone, Role, Slot, SlotState, State};
-use dc_pki::names::Zone;
+use crate::registry::{Device, Forms, Held, Role, Slot, SlotState, State, Zone};
+use dc_pki::names::ZoneName;
 
 /// In 2026.
 pub(super) const NOW: u64 = 1_790_000_000;
@@ -32,9 +32,9 @@ pub(super) fn device() -> Device {
     }
 }
 
-pub(super) fn zone(slots: Vec<Slot>) -> ManagedZone {
-    ManagedZone {
-        zone: Zone::parse("cpe.example.com").unwrap(),
+pub(super) fn zone(slots: Vec<Slot>) -> Zone {
+    Zone {
+        zone: ZoneName::parse("cpe.example.com").unwrap(),
         forms: Forms::Named,
         renew_issued_before: None,
         withdrawn_sequence: 0,

@@ -8,7 +8,7 @@ use crate::registry::{
     Access, Change, Device, DeviceId, Forms, Manufactured, Operator, Role, Sha256, SlotState,
 };
 use crate::store::{Act, Find, Issuance, NewDevice, NewSlot, NewZone, Store};
-use dc_pki::names::{self, Zone};
+use dc_pki::names::{self, ZoneName};
 
 pub(super) const TOKEN: &str = "dcs_token-of-alice";
 pub(super) const VIEWER: &str = "dcs_token-of-victor";
@@ -20,7 +20,7 @@ const DAY: u64 = 24 * HOUR;
 const LIFE: u64 = 164 * HOUR;
 
 /// Alice manages devices, Victor may look, and Dora is kept out.
-pub(super) async fn operators(store: &dyn Store, now: UnixTime) {
+pub(super) async fn operators(store: &Store, now: UnixTime) {
     for (name, role, token, disabled) in [
         ("alice", Role::Operator, TOKEN, false),
         ("victor", Role::Viewer, VIEWER, false),
@@ -40,7 +40,7 @@ pub(super) async fn operators(store: &dyn Store, now: UnixTime) {
 }
 
 /// One active device under one zone.
-pub(super) async fn one(store: &dyn Store, external_id: &str, now: UnixTime) -> Device {
+pub(super) async fn one(store: &Store, external_id: &str, now: UnixTime) -> Device {
     zone(store, "cpe.example.com", &[(SlotState::Active, 60)], now).await;
     let new = new_device(1, external_id, "cpe.example.com", true);
     store
@@ -51,7 +51,7 @@ pub(super) async fn one(store: &dyn Store, external_id: &str, now: UnixTime) -> 
 }
 
 /// Three hundred of them.
-pub(super) async fn many(store: &dyn Store, now: UnixTime) {
+pub(super) async fn many(store: &Store, now: UnixTime) {
     operators(store, now).await;
     let slots = [
         (SlotState::Gone, 1),
@@ -105,7 +105,7 @@ fn some_device(number: u32) -> NewDevice {
 }
 
 /// Most renewed in the last days; some have not for a week.
-async fn issued(store: &dyn Store, number: u32, id: DeviceId, now: UnixTime) {
+async fn issued(store: &Store, number: u32, id: DeviceId, now: UnixTime) {
     let device = by_id(store, id).await;
     let number = u64::from(number);
     let age = match number % 29 {
@@ -139,7 +139,7 @@ async fn issued(store: &dyn Store, number: u32, id: DeviceId, now: UnixTime) {
     }
 }
 
-async fn changed(store: &dyn Store, number: u32, id: DeviceId, now: UnixTime) {
+async fn changed(store: &Store, number: u32, id: DeviceId, now: UnixTime) {
     let changes: &[Change] = match number {
         1 | 51 | 101 => &[Change::FlagClone],
         2 => &[Change::FlagClone, Change::Suspend],
@@ -172,7 +172,7 @@ fn new_device(number: u32, external_id: &str, zone: &str, enrolled: bool) -> New
     NewDevice {
         id,
         external_id: external_id.parse().unwrap(),
-        zone: Zone::parse(zone).unwrap(),
+        zone: ZoneName::parse(zone).unwrap(),
         name: names::parse(&format!("{id}.{zone}")).unwrap(),
         slot: number % 2,
         epoch: 0,
@@ -182,8 +182,8 @@ fn new_device(number: u32, external_id: &str, zone: &str, enrolled: bool) -> New
 }
 
 /// A zone whose slots are in these states and have so many days left.
-async fn zone(store: &dyn Store, name: &str, slots: &[(SlotState, u64)], now: UnixTime) {
-    let zone = Zone::parse(name).unwrap();
+async fn zone(store: &Store, name: &str, slots: &[(SlotState, u64)], now: UnixTime) {
+    let zone = ZoneName::parse(name).unwrap();
     let (new, by) = (
         NewZone {
             zone: zone.clone(),
@@ -209,7 +209,7 @@ async fn zone(store: &dyn Store, name: &str, slots: &[(SlotState, u64)], now: Un
     }
 }
 
-pub(super) async fn by_id(store: &dyn Store, id: DeviceId) -> Device {
+pub(super) async fn by_id(store: &Store, id: DeviceId) -> Device {
     store.find_device(&Find::Id(id)).await.unwrap().unwrap()
 }
 

@@ -6,14 +6,54 @@ use std::fmt::Write;
 use crate::registry::{
     self, Action, Change, Changed, Device, DeviceId, Manufactured, NameChange, Replacement, Sha256,
 };
-use crate::store::sql::{Batch, Kind, Row as _, Session, Value};
-use crate::store::{Act, Error, Filter, Find, Listed, Page};
+use crate::store::connection::{Row, Session};
+use crate::store::sql::{Batch, Kind, Value};
+use crate::store::{Act, Error, Filter, Find, Listed, Page, Store};
 
 use super::rows;
 use super::withdrawn;
 use super::work::Work;
 
-pub(super) async fn find<S: Session>(session: &mut S, by: &Find) -> Result<Option<Device>, Error> {
+impl Store {
+    /// The one device that fits.
+    pub async fn find_device(&self, by: &Find) -> Result<Option<Device>, Error> {
+        let found = async {
+            match by {
+                Find::Key(key) => self.finder.ask(*key).await,
+                by => find(&mut self.shared.database.read().await?, by).await,
+            }
+        };
+        self.timed("find_device", found).await
+    }
+
+    /// Devices in the order of their external ids.
+    pub async fn list_devices(&self, filter: &Filter, page: &Page) -> Result<Listed, Error> {
+        self.read("list_devices", async |session| {
+            list(session, filter, page).await
+        })
+        .await
+    }
+
+    /// Changes a device, its names and the list of withdrawn ones, and says how it is now.
+    ///
+    /// What is so already is left alone. Fails with what [`Device::apply`] fails with, and with
+    /// [`UnknownDevice`](crate::registry::Error::UnknownDevice),
+    /// [`NameTaken`](crate::registry::Error::NameTaken), [`KeyTaken`](crate::registry::Error::KeyTaken) and
+    /// [`SerialTaken`](crate::registry::Error::SerialTaken).
+    pub async fn change_device(
+        &self,
+        device: DeviceId,
+        change: &Change,
+        by: &Act,
+    ) -> Result<Device, Error> {
+        self.write("change_device", async |work| {
+            self::change(work, device, change, by).await
+        })
+        .await
+    }
+}
+
+pub(super) async fn find(session: &mut Session, by: &Find) -> Result<Option<Device>, Error> {
     if let Find::Manufactured(by) = by
         && !by.can_be_stored()
     {
@@ -42,8 +82,8 @@ pub(super) async fn find<S: Session>(session: &mut S, by: &Find) -> Result<Optio
 
 /// The devices with these enrolment keys, as [`find`] finds them by [`Find::Key`]; one that cannot be read says nothing
 /// about the others.
-pub(super) async fn find_by_keys<S: Session>(
-    session: &mut S,
+pub(super) async fn find_by_keys(
+    session: &mut Session,
     keys: &[Sha256],
 ) -> Result<HashMap<Sha256, Result<Device, Error>>, Error> {
     let batch = Batch {
@@ -62,12 +102,12 @@ pub(super) async fn find_by_keys<S: Session>(
         with("devices.next_key")
     );
     let found = session.fetch_batch(&sql, batch).await?;
-    let device = |row: &S::Row| Ok((row.hash("wanted")?, rows::device(row)));
+    let device = |row: &Row| Ok((row.hash("wanted")?, rows::device(row)));
     found.iter().map(device).collect()
 }
 
-pub(super) async fn list<S: Session>(
-    session: &mut S,
+pub(super) async fn list(
+    session: &mut Session,
     filter: &Filter,
     page: &Page,
 ) -> Result<Listed, Error> {
@@ -146,8 +186,8 @@ impl Where {
     }
 }
 
-pub(super) async fn change<S: Session>(
-    work: &mut Work<S>,
+pub(super) async fn change(
+    work: &mut Work,
     id: DeviceId,
     change: &Change,
     by: &Act,
@@ -199,7 +239,7 @@ pub(super) async fn change<S: Session>(
 }
 
 /// A name that two boxes have for a while is an act of its own.
-fn log_taken<S: Session>(work: &mut Work<S>, change: &Change, device: &Device, by: &Act) {
+fn log_taken(work: &mut Work, change: &Change, device: &Device, by: &Act) {
     let (Change::Replace(replacement), Some(until), None) =
         (change, device.hold.until, device.hold.free_from)
     else {
@@ -218,8 +258,8 @@ fn log_taken<S: Session>(work: &mut Work<S>, change: &Change, device: &Device, b
 }
 
 /// Writes a change, but for its audit record.
-pub(super) async fn write_change<S: Session>(
-    work: &mut Work<S>,
+pub(super) async fn write_change(
+    work: &mut Work,
     changed: &Changed,
     by: &Act,
 ) -> Result<(), Error> {
@@ -250,11 +290,7 @@ fn new_key(change: &Change) -> Option<Sha256> {
 }
 
 /// A key tells devices apart, so no two may have the same.
-async fn check_key<S: Session>(
-    work: &mut Work<S>,
-    key: &Sha256,
-    device: DeviceId,
-) -> Result<(), Error> {
+async fn check_key(work: &mut Work, key: &Sha256, device: DeviceId) -> Result<(), Error> {
     match find(&mut work.session, &Find::Key(*key)).await? {
         Some(other) if other.id != device => Err(registry::Error::KeyTaken.into()),
         _ => Ok(()),
@@ -262,11 +298,7 @@ async fn check_key<S: Session>(
 }
 
 /// So does a serial number.
-async fn check_serial<S: Session>(
-    work: &mut Work<S>,
-    made: &Manufactured,
-    device: DeviceId,
-) -> Result<(), Error> {
+async fn check_serial(work: &mut Work, made: &Manufactured, device: DeviceId) -> Result<(), Error> {
     let taken = match find(&mut work.session, &Find::Manufactured(made.clone())).await? {
         Some(other) => other.id != device,
         None => !made.can_be_stored(),
@@ -277,13 +309,13 @@ async fn check_serial<S: Session>(
     }
 }
 
-pub(super) async fn by_id<S: Session>(work: &mut Work<S>, id: DeviceId) -> Result<Device, Error> {
+pub(super) async fn by_id(work: &mut Work, id: DeviceId) -> Result<Device, Error> {
     let device = find(&mut work.session, &Find::Id(id)).await?;
     device.ok_or_else(|| registry::Error::UnknownDevice.into())
 }
 
 /// Writes all that can change of a device.
-pub(super) async fn update<S: Session>(session: &mut S, device: &Device) -> Result<(), Error> {
+pub(super) async fn update(session: &mut Session, device: &Device) -> Result<(), Error> {
     let sql = "UPDATE devices SET state = $2, name = $3, epoch = $4, enrolment_key = $5, \
                next_key = $6, next_key_since = $7, credential_sha256 = $8, credential_spki = $9, \
                issued = $10, expires = $11, possible_clone = $12, changed = $13, \

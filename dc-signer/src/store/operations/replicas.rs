@@ -1,29 +1,38 @@
 //! The signers that work on one database: a row for each process, which it writes again and again.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use pki_types::UnixTime;
 
 use crate::registry::Sha256;
-use crate::store::sql::{Database, Row, Session, Value, corrupt, int, seconds};
-use crate::store::{Error, Replica, Report, ServerClock};
+use crate::store::connection::{Row, Session};
+use crate::store::sql::{Value, corrupt, int, seconds};
+use crate::store::{Error, Replica, Report, ServerClock, Store};
 
-use super::work::Work;
+impl Store {
+    /// What the database's own clock says; none if it has no other than this machine's.
+    pub async fn clock(&self) -> Result<Option<ServerClock>, Error> {
+        self.read("clock", async |session| clock(session).await)
+            .await
+    }
 
-pub(super) async fn report<D: Database>(
-    database: &D,
-    node: &Arc<str>,
-    report: &Report,
-    now: UnixTime,
-) -> Result<(), Error> {
-    let mut work = Work::begin(database, node).await?;
-    let reported = write(&mut work.session, node, report, now).await;
-    work.end(reported).await
+    /// Says that a signer works on this database, and with which keys. It is not in the audit log.
+    pub async fn report(&self, report: &Report, now: UnixTime) -> Result<(), Error> {
+        let reported = self.shared.write_to_any(async |work| {
+            write(&mut work.session, &self.shared.node, report, now).await
+        });
+        self.timed("report", reported).await
+    }
+
+    /// The signers that have reported in the last week, by node.
+    pub async fn replicas(&self, now: UnixTime) -> Result<Vec<Replica>, Error> {
+        self.read("replicas", async |session| all(session, now).await)
+            .await
+    }
 }
 
-async fn write<S: Session>(
-    session: &mut S,
+async fn write(
+    session: &mut Session,
     node: &str,
     report: &Report,
     now: UnixTime,
@@ -50,8 +59,8 @@ async fn write<S: Session>(
     }
 }
 
-async fn forget<S: Session>(
-    session: &mut S,
+async fn forget(
+    session: &mut Session,
     node: &str,
     report: &Report,
     seen: i64,
@@ -67,14 +76,14 @@ async fn forget<S: Session>(
     Ok(())
 }
 
-pub(super) async fn all<S: Session>(session: &mut S, now: UnixTime) -> Result<Vec<Replica>, Error> {
+async fn all(session: &mut Session, now: UnixTime) -> Result<Vec<Replica>, Error> {
     let reference = reference(session, now).await?;
     let sql = "SELECT id, node, seen, stopped, clock, keys FROM replicas ORDER BY node, id";
     let rows = session.fetch(sql, Vec::new()).await?;
     rows.iter().map(|row| replica(row, reference)).collect()
 }
 
-fn replica(row: &impl Row, reference: i64) -> Result<Replica, Error> {
+fn replica(row: &Row, reference: i64) -> Result<Replica, Error> {
     let seen: i64 = row.number("seen")?;
     let keys = row.blob("keys")?;
     let (keys, rest) = keys.as_chunks::<32>();
@@ -92,17 +101,17 @@ fn replica(row: &impl Row, reference: i64) -> Result<Replica, Error> {
 }
 
 /// By which clock signers are seen: the server's, which all of them share, or this machine's, on which all of them are.
-async fn reference<S: Session>(session: &mut S, now: UnixTime) -> Result<i64, Error> {
+async fn reference(session: &mut Session, now: UnixTime) -> Result<i64, Error> {
     let server = clock(session).await?;
     Ok(server.map_or_else(|| seconds(now), |server| int(server.time.as_secs())))
 }
 
-pub(super) async fn clock<S: Session>(session: &mut S) -> Result<Option<ServerClock>, Error> {
-    let Some(sql) = S::CLOCK else {
+async fn clock(session: &mut Session) -> Result<Option<ServerClock>, Error> {
+    let Some(sql) = session.clock_query() else {
         return Ok(None);
     };
-    let row = session.fetch_one(sql, Vec::<Value>::new()).await?;
-    let read = |row: S::Row| {
+    let row = session.fetch_one(sql, Vec::new()).await?;
+    let read = |row: Row| {
         Ok(ServerClock {
             time: Duration::from_micros(row.number("clock")?),
             here: row.flag("here")?,

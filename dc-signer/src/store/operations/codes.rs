@@ -7,15 +7,51 @@ use pki_types::UnixTime;
 use crate::registry::{
     self, Action, Change, CodeId, CodeRefusal, CodeUse, Device, PendingCode, State,
 };
-use crate::store::sql::{Row, Session};
-use crate::store::{Act, Error, Keep, Kept, Redeemed, Redemption};
+use crate::store::connection::Session;
+use crate::store::{Act, Error, Keep, Kept, Redeemed, Redemption, Store};
 
 use super::work::Work;
 use super::{devices, rows};
 
+impl Store {
+    /// Keeps activation codes, all in one transaction; says for each, in order, whether it is kept, and until when it is good: a
+    /// device that has to wait for its name gets that time on top.
+    ///
+    /// Others wait meanwhile, as with [`Self::add_devices`]. One is not kept because of
+    /// [`UnknownDevice`](crate::registry::Error::UnknownDevice),
+    /// [`NotInState`](crate::registry::Error::NotInState) if the device is not preregistered, and
+    /// [`CodeTaken`](crate::registry::Error::CodeTaken), after which another code is worth a try.
+    pub async fn put_codes(
+        &self,
+        codes: &[PendingCode],
+        keep: Keep,
+        by: &Act,
+    ) -> Result<Vec<Result<Kept, registry::Error>>, Error> {
+        self.write("put_codes", async |work| put(work, codes, keep, by).await)
+            .await
+    }
+
+    /// The code with this public part.
+    pub async fn find_code(&self, code: CodeId) -> Result<Option<PendingCode>, Error> {
+        self.read("find_code", async |session| find(session, code).await)
+            .await
+    }
+
+    /// Uses a code up and pins the device's enrolment key, or counts the try, in one transaction.
+    ///
+    /// The same key may redeem its code again until it expires. Fails as [`Self::change_device`]
+    /// does.
+    pub async fn redeem_code(&self, redemption: &Redemption, by: &Act) -> Result<Redeemed, Error> {
+        self.write("redeem_code", async |work| {
+            redeem(work, redemption, by).await
+        })
+        .await
+    }
+}
+
 /// What the domain refuses of one leaves the others as they are: it is refused before anything is written.
-pub(super) async fn put<S: Session>(
-    work: &mut Work<S>,
+pub(super) async fn put(
+    work: &mut Work,
     codes: &[PendingCode],
     keep: Keep,
     by: &Act,
@@ -31,12 +67,7 @@ pub(super) async fn put<S: Session>(
     Ok(outcomes)
 }
 
-async fn put_one<S: Session>(
-    work: &mut Work<S>,
-    code: &PendingCode,
-    keep: Keep,
-    by: &Act,
-) -> Result<Kept, Error> {
+async fn put_one(work: &mut Work, code: &PendingCode, keep: Keep, by: &Act) -> Result<Kept, Error> {
     let device = devices::by_id(work, code.device).await?;
     if device.state != State::Preregistered {
         return Err(registry::Error::NotInState {
@@ -83,8 +114,8 @@ async fn put_one<S: Session>(
 }
 
 /// Until when a device's unused code is good, if it has one that is.
-async fn good_until<S: Session>(
-    work: &mut Work<S>,
+async fn good_until(
+    work: &mut Work,
     device: &Device,
     now: UnixTime,
 ) -> Result<Option<UnixTime>, Error> {
@@ -97,8 +128,8 @@ async fn good_until<S: Session>(
     row.map(|row| row.time("expires")).transpose()
 }
 
-pub(super) async fn find<S: Session>(
-    session: &mut S,
+pub(super) async fn find(
+    session: &mut Session,
     code: CodeId,
 ) -> Result<Option<PendingCode>, Error> {
     let sql = format!("SELECT {} FROM codes WHERE id = $1", rows::CODE);
@@ -106,8 +137,8 @@ pub(super) async fn find<S: Session>(
     row.await?.as_ref().map(rows::code).transpose()
 }
 
-pub(super) async fn redeem<S: Session>(
-    work: &mut Work<S>,
+pub(super) async fn redeem(
+    work: &mut Work,
     redemption: &Redemption,
     by: &Act,
 ) -> Result<Redeemed, Error> {
@@ -137,8 +168,8 @@ pub(super) async fn redeem<S: Session>(
 }
 
 /// The device may have been suspended or replaced since.
-async fn enrolled_before<S: Session>(
-    work: &mut Work<S>,
+async fn enrolled_before(
+    work: &mut Work,
     pending: &PendingCode,
     redemption: &Redemption,
 ) -> Result<Redeemed, Error> {

@@ -5,13 +5,40 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use crate::registry::State;
-use crate::store::sql::{Database, Row, Session, int, seconds};
-use crate::store::{Error, Fleet, Retention, Tidied};
+use crate::store::connection::Session;
+use crate::store::sql::{int, seconds};
+use crate::store::{Error, Fleet, Retention, Store, Tidied};
 
 use super::issues;
+use super::shared::Shared;
 use super::work::Work;
 
-pub(super) async fn count<S: Session>(session: &mut S, now: UnixTime) -> Result<Fleet, Error> {
+impl Store {
+    /// Counts over all devices. Reads much of the database: ask once a minute, not for each request.
+    pub async fn fleet(&self, now: UnixTime) -> Result<Fleet, Error> {
+        self.snapshot("fleet", async |session| count(session, now).await)
+            .await
+    }
+
+    /// Adds to the numbers of refused requests, each by its reason.
+    pub async fn count_refused(&self, refused: &[(&str, u64)], now: UnixTime) -> Result<(), Error> {
+        self.write("count_refused", async |work| {
+            count_refused(work, refused, now).await
+        })
+        .await
+    }
+
+    /// Removes what has had its time: answers, codes, and whole partitions of issue rows.
+    pub async fn tidy(&self, now: UnixTime, retention: &Retention) -> Result<Tidied, Error> {
+        let tidied = async {
+            self.shared.check_seen()?;
+            tidy(&self.shared, now, retention).await
+        };
+        self.timed("tidy", tidied).await
+    }
+}
+
+async fn count(session: &mut Session, now: UnixTime) -> Result<Fleet, Error> {
     let mut fleet = Fleet::default();
     let [first, second, third, fourth] = Fleet::WITHIN;
     let mut values = vec![now.into()];
@@ -64,8 +91,8 @@ fn hour(now: UnixTime) -> i64 {
     seconds(now) / 3600
 }
 
-pub(super) async fn count_refused<S: Session>(
-    work: &mut Work<S>,
+async fn count_refused(
+    work: &mut Work,
     refused: &[(&str, u64)],
     now: UnixTime,
 ) -> Result<(), Error> {
@@ -80,24 +107,17 @@ pub(super) async fn count_refused<S: Session>(
 }
 
 /// Removes what has had its time, in transactions so short that nobody waits for long.
-pub(super) async fn tidy<D: Database>(
-    database: &D,
-    node: &std::sync::Arc<str>,
-    now: UnixTime,
-    retention: &Retention,
-) -> Result<Tidied, Error> {
+async fn tidy(shared: &Shared, now: UnixTime, retention: &Retention) -> Result<Tidied, Error> {
     let mut tidied = Tidied::default();
     loop {
-        let mut work = Work::begin(database, node).await?;
-        let some = some_answers(&mut work, now).await;
-        match work.end(some).await? {
+        let some = shared.write_to_any(async |work| some_answers(work, now).await);
+        match some.await? {
             0 => break,
             removed => tidied.answers += removed,
         }
     }
-    let mut work = Work::begin(database, node).await?;
-    let rest = the_rest(&mut work, now, retention).await;
-    let (codes, partitions) = work.end(rest).await?;
+    let rest = shared.write_to_any(async |work| the_rest(work, now, retention).await);
+    let (codes, partitions) = rest.await?;
     Ok(Tidied {
         codes,
         partitions,
@@ -105,14 +125,14 @@ pub(super) async fn tidy<D: Database>(
     })
 }
 
-async fn some_answers<S: Session>(work: &mut Work<S>, now: UnixTime) -> Result<u64, Error> {
+async fn some_answers(work: &mut Work, now: UnixTime) -> Result<u64, Error> {
     let sql = "DELETE FROM answers WHERE (device, key) IN \
                (SELECT device, key FROM answers WHERE expires <= $1 LIMIT 2000)";
     work.session.execute(sql, vec![now.into()]).await
 }
 
-async fn the_rest<S: Session>(
-    work: &mut Work<S>,
+async fn the_rest(
+    work: &mut Work,
     now: UnixTime,
     retention: &Retention,
 ) -> Result<(u64, u64), Error> {

@@ -6,20 +6,30 @@ use dc_core::UniqueName;
 use pki_types::UnixTime;
 
 use crate::registry::{self, Device};
-use crate::store::sql::{Row, Session};
-use crate::store::{Error, Withdrawn, WithdrawnNames};
-use dc_pki::names::Zone;
+use crate::store::connection::{Row, Session};
+use crate::store::{Error, Store, Withdrawn, WithdrawnNames};
+use dc_pki::names::ZoneName;
 
 use super::lost;
 use super::rows;
 use super::work::Work;
 
+impl Store {
+    /// The withdrawn names of a zone under which a credential may still live.
+    ///
+    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
+    pub async fn withdrawn(&self, zone: &ZoneName, now: UnixTime) -> Result<WithdrawnNames, Error> {
+        // Whoever believes an older list believes names that were withdrawn.
+        let listed = async {
+            self.shared.check_seen()?;
+            list(&mut self.shared.database.snapshot().await?, zone, now).await
+        };
+        self.timed("withdrawn", listed).await
+    }
+}
+
 /// Gives a device its name, which nobody may have had before.
-pub(super) async fn give<S: Session>(
-    work: &mut Work<S>,
-    device: &Device,
-    now: UnixTime,
-) -> Result<(), Error> {
+pub(super) async fn give(work: &mut Work, device: &Device, now: UnixTime) -> Result<(), Error> {
     let name = device.name.as_str();
     let sql = "SELECT name FROM names WHERE name = $1";
     let given = work.session.fetch_one(sql, vec![name.into()]).await?;
@@ -38,8 +48,8 @@ pub(super) async fn give<S: Session>(
 
 /// Withdraws a name, once, for as long as a credential may be valid: until all that are known are `over`, and for as long as one
 /// may live from now, which the clock of whoever withdraws it may be wrong about.
-pub(super) async fn withdraw<S: Session>(
-    work: &mut Work<S>,
+pub(super) async fn withdraw(
+    work: &mut Work,
     name: &UniqueName<'_>,
     device: &Device,
     over: Option<UnixTime>,
@@ -57,7 +67,7 @@ pub(super) async fn withdraw<S: Session>(
 }
 
 /// Takes a device's name out of the list again.
-pub(super) async fn restore<S: Session>(work: &mut Work<S>, device: &Device) -> Result<(), Error> {
+pub(super) async fn restore(work: &mut Work, device: &Device) -> Result<(), Error> {
     let sql = "UPDATE names SET withdrawn = NULL, withdrawn_until = NULL \
                WHERE name = $1 AND withdrawn IS NOT NULL";
     let values = vec![device.name.as_str().into()];
@@ -68,11 +78,7 @@ pub(super) async fn restore<S: Session>(work: &mut Work<S>, device: &Device) -> 
 }
 
 /// Says more closely until when a withdrawn name is in the list.
-pub(super) async fn end<S: Session>(
-    work: &mut Work<S>,
-    device: &Device,
-    until: UnixTime,
-) -> Result<(), Error> {
+pub(super) async fn end(work: &mut Work, device: &Device, until: UnixTime) -> Result<(), Error> {
     let sql = "UPDATE names SET withdrawn_until = $2 WHERE name = $1 AND withdrawn IS NOT NULL";
     let values = vec![device.name.as_str().into(), until.into()];
     match work.session.execute(sql, values).await? {
@@ -82,15 +88,15 @@ pub(super) async fn end<S: Session>(
 }
 
 /// The list of a zone has changed.
-pub(super) async fn count<S: Session>(work: &mut Work<S>, zone: &str) -> Result<(), Error> {
+pub(super) async fn count(work: &mut Work, zone: &str) -> Result<(), Error> {
     let sql = "UPDATE zones SET withdrawn_sequence = withdrawn_sequence + 1 WHERE zone = $1";
     let counted = work.session.execute(sql, vec![zone.into()]);
     counted.await.map(|_| ())
 }
 
-pub(super) async fn list<S: Session>(
-    session: &mut S,
-    zone: &Zone,
+pub(super) async fn list(
+    session: &mut Session,
+    zone: &ZoneName,
     now: UnixTime,
 ) -> Result<WithdrawnNames, Error> {
     let zone = zone.to_string();
@@ -111,7 +117,7 @@ pub(super) async fn list<S: Session>(
     Ok(WithdrawnNames { sequence, names })
 }
 
-fn withdrawn(row: &impl Row) -> Result<Withdrawn, Error> {
+fn withdrawn(row: &Row) -> Result<Withdrawn, Error> {
     Ok(Withdrawn {
         name: rows::name(row, "name")?,
         since: row.time("withdrawn")?,

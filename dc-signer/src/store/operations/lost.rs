@@ -7,7 +7,8 @@ use pki_types::UnixTime;
 
 use crate::registry::{Action, Device, Hold, Record, after};
 use crate::store::Error;
-use crate::store::sql::{Batch, Kind, Row, Session, Value};
+use crate::store::connection::Session;
+use crate::store::sql::{Batch, Kind, Value};
 
 use super::withdrawn;
 use super::work::Work;
@@ -68,7 +69,7 @@ impl Lost {
     }
 
     /// Keeps what is valid of each name, also on the list of those that are withdrawn; says which devices are lost.
-    pub(super) async fn keep<S: Session>(self, work: &mut Work<S>) -> Result<Vec<String>, Error> {
+    pub(super) async fn keep(self, work: &mut Work) -> Result<Vec<String>, Error> {
         for (name, lost) in &self.names {
             if let (Some(zone), Some(until)) = (&lost.zone, lost.until) {
                 let left = Left {
@@ -84,12 +85,7 @@ impl Lost {
     }
 }
 
-async fn write<S: Session>(
-    session: &mut S,
-    name: &str,
-    zone: &str,
-    left: Left,
-) -> Result<(), Error> {
+async fn write(session: &mut Session, name: &str, zone: &str, left: Left) -> Result<(), Error> {
     let Left {
         free_from,
         withdrawn,
@@ -117,8 +113,8 @@ impl Left {
 }
 
 /// What is still valid of those of the names that are lost.
-pub(super) async fn left<S: Session>(
-    session: &mut S,
+pub(super) async fn left(
+    session: &mut Session,
     names: Vec<Vec<Value>>,
     now: UnixTime,
 ) -> Result<HashMap<String, Left>, Error> {
@@ -142,8 +138,8 @@ pub(super) async fn left<S: Session>(
 }
 
 /// Whether something is still valid of a lost name.
-pub(super) async fn is_held<S: Session>(
-    session: &mut S,
+pub(super) async fn is_held(
+    session: &mut Session,
     name: &str,
     now: UnixTime,
 ) -> Result<bool, Error> {
@@ -155,11 +151,7 @@ pub(super) async fn is_held<S: Session>(
 }
 
 /// A lost name is a device's again: what is valid of it is the device's to wait for.
-pub(super) async fn give<S: Session>(
-    session: &mut S,
-    device: &Device,
-    left: &Left,
-) -> Result<(), Error> {
+pub(super) async fn give(session: &mut Session, device: &Device, left: &Left) -> Result<(), Error> {
     let sql = "UPDATE names SET withdrawn = $2, withdrawn_until = $3 WHERE name = $1";
     let until = left.withdrawn.map(|_| left.free_from);
     let name = device.name.as_str();

@@ -3,23 +3,21 @@
 use std::sync::Arc;
 
 use crate::registry::{Action, Entry, Head, Record};
-use crate::store::sql::{Batch, Database, Kind, Row, Session, Value};
+use crate::store::connection::{Database, Row, Session};
+use crate::store::sql::{Batch, Kind, Value};
 use crate::store::{Act, Error};
 
 /// A transaction that has locked the end of the audit log. So all writes of all processes have one
 /// order, and a row that is read here stays as it is until the end.
-pub(super) struct Work<S> {
-    pub(super) session: S,
+pub(super) struct Work {
+    pub(super) session: Session,
     pub(super) head: Head,
     node: Arc<str>,
     records: Vec<Record>,
 }
 
-impl<S: Session> Work<S> {
-    pub(super) async fn begin<D>(database: &D, node: &Arc<str>) -> Result<Self, Error>
-    where
-        D: Database<Session = S>,
-    {
+impl Work {
+    pub(super) async fn begin(database: &Database, node: &Arc<str>) -> Result<Self, Error> {
         let mut session = database.write().await?;
         match lock_head(&mut session).await {
             Ok(head) => Ok(Self {
@@ -104,13 +102,13 @@ impl<S: Session> Work<S> {
     }
 }
 
-async fn lock_head<S: Session>(session: &mut S) -> Result<Head, Error> {
-    let sql = format!("{HEAD}{}", S::FOR_UPDATE);
+async fn lock_head(session: &mut Session) -> Result<Head, Error> {
+    let sql = format!("{HEAD}{}", session.for_update());
     head(session.fetch_one(sql, Vec::new()).await?)
 }
 
 /// The end of the log, from a row of [`HEAD`].
-pub(super) fn head(row: Option<impl Row>) -> Result<Head, Error> {
+pub(super) fn head(row: Option<Row>) -> Result<Head, Error> {
     let row = row.ok_or(Error::Corrupt {
         place: "audit_head",
     })?;

@@ -9,19 +9,27 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use crate::registry::DeviceId;
-use crate::store::sql::{Batch, Kind, Row, Session, Value};
-use crate::store::{Error, History, Issuance, Issue};
+use crate::store::connection::Session;
+use crate::store::sql::{Batch, Kind, Value};
+use crate::store::{Error, History, Issuance, Issue, Store};
 
 use super::rows;
 use super::work::Work;
 
+impl Store {
+    /// What was issued to a device and what was done to it, newest first, at most `limit` of each.
+    pub async fn history(&self, device: DeviceId, limit: u32) -> Result<History, Error> {
+        self.snapshot("history", async |session| {
+            history(session, device, limit).await
+        })
+        .await
+    }
+}
+
 /// A week, counted from 1970.
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
-pub(super) async fn insert<S: Session>(
-    session: &mut S,
-    issuances: &[&Issuance],
-) -> Result<(), Error> {
+pub(super) async fn insert(session: &mut Session, issuances: &[&Issuance]) -> Result<(), Error> {
     let mut weeks: BTreeMap<u64, Vec<Vec<Value>>> = BTreeMap::new();
     for issuance in issuances {
         let week = issuance.issued.as_secs() / WEEK.as_secs();
@@ -65,12 +73,12 @@ fn table_rows(issuance: &Issuance) -> impl Iterator<Item = Vec<Value>> {
 }
 
 /// Makes the week's table if it is the week's first issuance.
-async fn ensure<S: Session>(session: &mut S, week: u64) -> Result<(), Error> {
+async fn ensure(session: &mut Session, week: u64) -> Result<(), Error> {
     let sql = "SELECT week FROM issue_weeks WHERE week = $1";
     if session.fetch_one(sql, vec![week.into()]).await?.is_some() {
         return Ok(());
     }
-    let blob = S::BLOB;
+    let blob = session.blob_type();
     let table = format!(
         "CREATE TABLE issues_{week} (device {blob} NOT NULL, name TEXT NOT NULL, \
          credential_sha256 {blob} NOT NULL, spki_sha256 {blob} NOT NULL, \
@@ -84,8 +92,8 @@ async fn ensure<S: Session>(session: &mut S, week: u64) -> Result<(), Error> {
 }
 
 /// What happened to a device, newest first.
-pub(super) async fn history<S: Session>(
-    session: &mut S,
+pub(super) async fn history(
+    session: &mut Session,
     device: DeviceId,
     limit: u32,
 ) -> Result<History, Error> {
@@ -102,11 +110,7 @@ pub(super) async fn history<S: Session>(
     })
 }
 
-async fn of<S: Session>(
-    session: &mut S,
-    device: DeviceId,
-    limit: u32,
-) -> Result<Vec<Issue>, Error> {
+async fn of(session: &mut Session, device: DeviceId, limit: u32) -> Result<Vec<Issue>, Error> {
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut issues = Vec::new();
     let mut weeks = weeks(session, "SELECT week FROM issue_weeks ORDER BY week DESC").await?;
@@ -131,16 +135,13 @@ async fn of<S: Session>(
 /// A clock that jumped may have left a few more.
 const MOST_WEEKS: usize = 60;
 
-async fn weeks<S: Session>(session: &mut S, sql: &'static str) -> Result<Vec<u64>, Error> {
+async fn weeks(session: &mut Session, sql: &'static str) -> Result<Vec<u64>, Error> {
     let rows = session.fetch(sql, Vec::new()).await?;
     rows.iter().map(|row| row.number("week")).collect()
 }
 
 /// Drops the weeks that ended before a time.
-pub(super) async fn drop_before<S: Session>(
-    work: &mut Work<S>,
-    end: UnixTime,
-) -> Result<u64, Error> {
+pub(super) async fn drop_before(work: &mut Work, end: UnixTime) -> Result<u64, Error> {
     let session = &mut work.session;
     let mut dropped = 0;
     for week in weeks(session, "SELECT week FROM issue_weeks ORDER BY week").await? {

@@ -6,9 +6,10 @@ use crate::registry::{
     Access, CodeId, Device, DeviceId, Entry, Held, Hold, Manufactured, NextKey, Operator,
     PendingCode, Record, Sha256, Shown, Slot,
 };
-use crate::store::sql::{Row, corrupt};
+use crate::store::connection::Row;
+use crate::store::sql::corrupt;
 use crate::store::{Error, Issue};
-use dc_pki::names::{self, Zone};
+use dc_pki::names::{self, ZoneName};
 
 // Columns are named one by one: a newer version may add some while this one runs, and PostgreSQL
 // lets no statement that was prepared before return more than it did.
@@ -30,19 +31,19 @@ pub(super) const RECORD: &str = "audit.seq, audit.time, audit.node, audit.actor,
     audit.name, audit.spki_sha256, audit.credential_sha256, audit.zone, audit.expires, \
     audit.prev_hash";
 
-pub(super) fn name(row: &impl Row, column: &'static str) -> Result<UniqueName<'static>, Error> {
+pub(super) fn name(row: &Row, column: &'static str) -> Result<UniqueName<'static>, Error> {
     names::parse(&row.text(column)?).map_err(|_| corrupt(column))
 }
 
-pub(super) fn zone(row: &impl Row, column: &'static str) -> Result<Zone, Error> {
-    Zone::parse(&row.text(column)?).map_err(|_| corrupt(column))
+pub(super) fn zone(row: &Row, column: &'static str) -> Result<ZoneName, Error> {
+    ZoneName::parse(&row.text(column)?).map_err(|_| corrupt(column))
 }
 
-pub(super) fn device_id(row: &impl Row, column: &'static str) -> Result<DeviceId, Error> {
+pub(super) fn device_id(row: &Row, column: &'static str) -> Result<DeviceId, Error> {
     row.bytes(column).map(DeviceId::from_bytes)
 }
 
-pub(super) fn device(row: &impl Row) -> Result<Device, Error> {
+pub(super) fn device(row: &Row) -> Result<Device, Error> {
     Ok(Device {
         id: device_id(row, "id")?,
         external_id: row.parse("external_id")?,
@@ -84,7 +85,7 @@ pub(super) fn shown_hash(shown: Shown) -> Option<Sha256> {
     }
 }
 
-fn next_key(row: &impl Row) -> Result<Option<NextKey>, Error> {
+fn next_key(row: &Row) -> Result<Option<NextKey>, Error> {
     let Some(spki_sha256) = row.maybe_hash("next_key")? else {
         return Ok(None);
     };
@@ -92,7 +93,7 @@ fn next_key(row: &impl Row) -> Result<Option<NextKey>, Error> {
     Ok(Some(NextKey { spki_sha256, since }))
 }
 
-fn manufactured(row: &impl Row) -> Result<Option<Manufactured>, Error> {
+fn manufactured(row: &Row) -> Result<Option<Manufactured>, Error> {
     let Some(serial) = row.maybe_text("serial")? else {
         return Ok(None);
     };
@@ -103,7 +104,7 @@ fn manufactured(row: &impl Row) -> Result<Option<Manufactured>, Error> {
     }))
 }
 
-fn held(row: &impl Row) -> Result<Option<Held>, Error> {
+fn held(row: &Row) -> Result<Option<Held>, Error> {
     let Some(sha256) = row.maybe_hash("credential_sha256")? else {
         return Ok(None);
     };
@@ -115,7 +116,7 @@ fn held(row: &impl Row) -> Result<Option<Held>, Error> {
     }))
 }
 
-pub(super) fn code(row: &impl Row) -> Result<PendingCode, Error> {
+pub(super) fn code(row: &Row) -> Result<PendingCode, Error> {
     Ok(PendingCode {
         id: CodeId::from_bytes(row.bytes("id")?),
         device: device_id(row, "device")?,
@@ -126,7 +127,7 @@ pub(super) fn code(row: &impl Row) -> Result<PendingCode, Error> {
     })
 }
 
-pub(super) fn slot(row: &impl Row) -> Result<Slot, Error> {
+pub(super) fn slot(row: &Row) -> Result<Slot, Error> {
     Ok(Slot {
         number: row.number("number")?,
         state: row.parse("state")?,
@@ -137,7 +138,7 @@ pub(super) fn slot(row: &impl Row) -> Result<Slot, Error> {
     })
 }
 
-pub(super) fn operator(row: &impl Row) -> Result<Operator, Error> {
+pub(super) fn operator(row: &Row) -> Result<Operator, Error> {
     let token = row.maybe_hash("token_sha256")?.map(Access::Token);
     let key = row.maybe_hash("key_sha256")?.map(Access::Certificate);
     Ok(Operator {
@@ -148,7 +149,7 @@ pub(super) fn operator(row: &impl Row) -> Result<Operator, Error> {
     })
 }
 
-pub(super) fn issue(row: &impl Row) -> Result<Issue, Error> {
+pub(super) fn issue(row: &Row) -> Result<Issue, Error> {
     Ok(Issue {
         credential_sha256: row.hash("credential_sha256")?,
         spki_sha256: row.hash("spki_sha256")?,
@@ -159,7 +160,7 @@ pub(super) fn issue(row: &impl Row) -> Result<Issue, Error> {
     })
 }
 
-pub(super) fn record(row: &impl Row) -> Result<Record, Error> {
+pub(super) fn record(row: &Row) -> Result<Record, Error> {
     Ok(Record {
         seq: row.number("seq")?,
         entry: Entry {

@@ -3,16 +3,28 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::registry::{Action, Device, ExternalId, Hold, Manufactured, Sha256, Shown, State};
-use crate::store::sql::{Batch, Kind, Row, Session, Value};
-use crate::store::{Act, Added, Conflict, Error, NewDevice};
+use crate::store::connection::Session;
+use crate::store::sql::{Batch, Kind, Value};
+use crate::store::{Act, Added, Conflict, Error, NewDevice, Store};
 
 use super::lost::{self, Left};
 use super::rows;
 use super::work::Work;
 
+impl Store {
+    /// Adds devices, all in one transaction; says for each, in order, what became of it.
+    ///
+    /// Adding the same ones again changes nothing, so a bulk load that broke off can be started
+    /// over. Others wait meanwhile: hand over a thousand at a time, not a million.
+    pub async fn add_devices(&self, new: &[NewDevice], by: &Act) -> Result<Vec<Added>, Error> {
+        self.write("add_devices", async |work| add(work, new, by).await)
+            .await
+    }
+}
+
 /// Adds what can be added; a few statements for all devices together.
-pub(super) async fn add<S: Session>(
-    work: &mut Work<S>,
+pub(super) async fn add(
+    work: &mut Work,
     devices: &[NewDevice],
     by: &Act,
 ) -> Result<Vec<Added>, Error> {
@@ -42,7 +54,7 @@ pub(super) async fn add<S: Session>(
     Ok(added)
 }
 
-fn log<S: Session>(work: &mut Work<S>, device: &Device, by: &Act) {
+fn log(work: &mut Work, device: &Device, by: &Act) {
     let mut entry = work.entry(Action::Add, by);
     entry.name = Some(device.name.to_string());
     entry.spki_sha256 = device.key;
@@ -85,7 +97,7 @@ struct Taken {
 }
 
 impl Taken {
-    async fn load<S: Session>(session: &mut S, new: &[NewDevice]) -> Result<Self, Error> {
+    async fn load(session: &mut Session, new: &[NewDevice]) -> Result<Self, Error> {
         Ok(Self {
             devices: devices(session, new).await?,
             zones: zones(session).await?,
@@ -134,8 +146,8 @@ fn same(old: &Device, new: &NewDevice) -> bool {
     key && serial && (&old.zone, old.slot) == (&new.zone, new.slot)
 }
 
-async fn devices<S: Session>(
-    session: &mut S,
+async fn devices(
+    session: &mut Session,
     new: &[NewDevice],
 ) -> Result<HashMap<ExternalId, Device>, Error> {
     let batch = Batch {
@@ -157,12 +169,12 @@ async fn devices<S: Session>(
     Ok(found)
 }
 
-async fn zones<S: Session>(session: &mut S) -> Result<HashSet<String>, Error> {
+async fn zones(session: &mut Session) -> Result<HashSet<String>, Error> {
     let rows = session.fetch("SELECT zone FROM zones", Vec::new()).await?;
     rows.iter().map(|row| row.text("zone")).collect()
 }
 
-async fn names<S: Session>(session: &mut S, new: &[NewDevice]) -> Result<HashSet<String>, Error> {
+async fn names(session: &mut Session, new: &[NewDevice]) -> Result<HashSet<String>, Error> {
     let batch = Batch {
         columns: &[("wanted", Kind::Text)],
         rows: wanted_names(new),
@@ -177,7 +189,7 @@ fn wanted_names(new: &[NewDevice]) -> Vec<Vec<Value>> {
     names.map(|name| vec![name.into()]).collect()
 }
 
-async fn keys<S: Session>(session: &mut S, new: &[NewDevice]) -> Result<HashSet<Sha256>, Error> {
+async fn keys(session: &mut Session, new: &[NewDevice]) -> Result<HashSet<Sha256>, Error> {
     let keys = new.iter().filter_map(|device| device.key.as_ref());
     let batch = Batch {
         columns: &[("wanted", Kind::Blob)],
@@ -189,10 +201,7 @@ async fn keys<S: Session>(session: &mut S, new: &[NewDevice]) -> Result<HashSet<
     rows.iter().map(|row| row.hash("key_sha256")).collect()
 }
 
-async fn serials<S: Session>(
-    session: &mut S,
-    new: &[NewDevice],
-) -> Result<HashSet<Manufactured>, Error> {
+async fn serials(session: &mut Session, new: &[NewDevice]) -> Result<HashSet<Manufactured>, Error> {
     let serials = new
         .iter()
         .filter_map(|device| device.manufactured.as_ref())
@@ -215,7 +224,7 @@ async fn serials<S: Session>(
     Ok(found)
 }
 
-async fn insert<S: Session>(session: &mut S, new: &[Device]) -> Result<(), Error> {
+async fn insert(session: &mut Session, new: &[Device]) -> Result<(), Error> {
     let batch = Batch {
         columns: COLUMNS,
         rows: new.iter().map(row).collect(),

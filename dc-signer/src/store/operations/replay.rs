@@ -8,17 +8,34 @@ use pki_types::UnixTime;
 use crate::registry::{
     self, Action, Change, Device, DeviceId, Held, NameChange, Record, Replacement, Shown, State,
 };
-use crate::store::sql::Session;
-use crate::store::{Act, BroughtUp, Error, Find};
+use crate::store::{Act, BroughtUp, Error, Find, Store};
 
 use super::lost::{self, Lost};
 use super::work::Work;
 use super::{devices, withdrawn};
 
+impl Store {
+    /// Puts the records that a newer copy of the log has behind this one's end, and suspends, resumes
+    /// and retires accordingly: so that a restored backup lets nobody back in.
+    ///
+    /// A device that is not here stays lost; its name is held, and withdrawn if it was, until what was issued for it is over.
+    ///
+    /// Fails with [`Error::Refused`] if the records do not continue this log, and with [`Error::OlderThanSeen`] if it is older than was seen with them too; then nothing has
+    /// changed.
+    pub async fn replay(&self, newer: &[Record], by: &Act) -> Result<BroughtUp, Error> {
+        let replayed = self.shared.write_to_any(async |work| {
+            let replayed = replay(work, newer, by).await?;
+            self.shared.check_reached(work, newer).await?;
+            Ok(replayed)
+        });
+        self.timed("replay", replayed).await
+    }
+}
+
 /// Continues the log with the records of a newer copy, and keeps out who was kept out since. Where there is nothing behind the
 /// end, it writes nothing.
-pub(super) async fn replay<S: Session>(
-    work: &mut Work<S>,
+pub(super) async fn replay(
+    work: &mut Work,
     newer: &[Record],
     by: &Act,
 ) -> Result<BroughtUp, Error> {
@@ -70,11 +87,7 @@ struct Issued {
 }
 
 impl Replaying {
-    async fn apply<S: Session>(
-        &mut self,
-        work: &mut Work<S>,
-        record: &Record,
-    ) -> Result<(), Error> {
+    async fn apply(&mut self, work: &mut Work, record: &Record) -> Result<(), Error> {
         let Some(name) = &record.entry.name else {
             return Ok(());
         };
@@ -151,7 +164,7 @@ impl Replaying {
     }
 
     /// Writes what was issued for a name before anything else happens to it.
-    async fn catch_up<S: Session>(&mut self, work: &mut Work<S>, name: &str) -> Result<(), Error> {
+    async fn catch_up(&mut self, work: &mut Work, name: &str) -> Result<(), Error> {
         let Some(issued) = self.issued.remove(name) else {
             return Ok(());
         };
@@ -172,9 +185,9 @@ impl Replaying {
         devices::update(&mut work.session, &device).await
     }
 
-    async fn move_to<S: Session>(
+    async fn move_to(
         &mut self,
-        work: &mut Work<S>,
+        work: &mut Work,
         device: &Device,
         to: &Change,
         time: UnixTime,
@@ -184,11 +197,7 @@ impl Replaying {
     }
 
     /// Does what was begun by the record before.
-    async fn end_replacement<S: Session>(
-        &mut self,
-        work: &mut Work<S>,
-        record: &Record,
-    ) -> Result<(), Error> {
+    async fn end_replacement(&mut self, work: &mut Work, record: &Record) -> Result<(), Error> {
         let Some((id, time)) = self.replacing.take() else {
             return Ok(());
         };
@@ -214,7 +223,7 @@ impl Replaying {
     }
 
     /// Whoever was replaced gets nothing until an operator has looked at it, because a manufacturer's serial number is not in the log.
-    async fn finish<S: Session>(&mut self, work: &mut Work<S>, by: &Act) -> Result<(), Error> {
+    async fn finish(&mut self, work: &mut Work, by: &Act) -> Result<(), Error> {
         if let Some((id, time)) = self.replacing.take() {
             let device = devices::by_id(work, id).await?;
             let keep = Change::Replace(Replacement::KeepName {
@@ -243,8 +252,8 @@ impl Replaying {
 }
 
 /// Whether it changed anything: what the log says was done may already be so, or be of no meaning for an older state.
-async fn change<S: Session>(
-    work: &mut Work<S>,
+async fn change(
+    work: &mut Work,
     device: &Device,
     change: &Change,
     time: UnixTime,
@@ -271,13 +280,13 @@ async fn change<S: Session>(
 }
 
 /// Whether nobody has or had a name.
-async fn is_free<S: Session>(work: &mut Work<S>, name: &str, now: UnixTime) -> Result<bool, Error> {
+async fn is_free(work: &mut Work, name: &str, now: UnixTime) -> Result<bool, Error> {
     let is_known = find(work, name).await?.is_some();
     Ok(!is_known && !lost::is_held(&mut work.session, name, now).await?)
 }
 
 /// The device that has or had this name; none has one that is none.
-async fn find<S: Session>(work: &mut Work<S>, name: &str) -> Result<Option<Device>, Error> {
+async fn find(work: &mut Work, name: &str) -> Result<Option<Device>, Error> {
     match dc_pki::names::parse(name) {
         Ok(name) => devices::find(&mut work.session, &Find::Name(name)).await,
         Err(_) => Ok(None),

@@ -4,19 +4,86 @@ use std::collections::BTreeMap;
 
 use pki_types::UnixTime;
 
-use crate::registry::{self, Action, Forms, ManagedZone, Slot, SlotState};
-use crate::store::sql::{Row, Session, Value};
-use crate::store::{Act, Error, NewSlot, NewZone};
-use dc_pki::names::Zone;
+use crate::registry::{self, Action, Forms, Slot, SlotState, Zone};
+use crate::store::connection::{Row, Session};
+use crate::store::sql::Value;
+use crate::store::{Act, Error, NewSlot, NewZone, Store};
+use dc_pki::names::ZoneName;
 
 use super::rows;
 use super::work::Work;
 
-pub(super) async fn add<S: Session>(
-    work: &mut Work<S>,
-    new: &NewZone,
-    by: &Act,
-) -> Result<(), Error> {
+impl Store {
+    /// Adds a zone without delegation certificates.
+    ///
+    /// Fails with [`ZoneExists`](crate::registry::Error::ZoneExists).
+    pub async fn add_zone(&self, zone: &NewZone, by: &Act) -> Result<(), Error> {
+        self.write("add_zone", async |work| add(work, zone, by).await)
+            .await
+    }
+
+    /// All zones with their slots, by name.
+    pub async fn zones(&self) -> Result<Vec<Zone>, Error> {
+        self.snapshot("zones", async |session| all(session).await)
+            .await
+    }
+
+    /// Changes which forms a zone's devices get.
+    ///
+    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
+    pub async fn set_forms(&self, zone: &ZoneName, forms: Forms, by: &Act) -> Result<(), Error> {
+        self.write("set_forms", async |work| {
+            set_forms(work, zone, forms, by).await
+        })
+        .await
+    }
+
+    /// Asks the devices of a zone whose credential was issued before a time to renew now; `None`
+    /// takes that back.
+    ///
+    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
+    pub async fn pull_renewals(
+        &self,
+        zone: &ZoneName,
+        issued_before: Option<UnixTime>,
+        by: &Act,
+    ) -> Result<(), Error> {
+        self.write("pull_renewals", async |work| {
+            pull_renewals(work, zone, issued_before, by).await
+        })
+        .await
+    }
+
+    /// Gives a delegation certificate the next number of its zone, in state `next`.
+    ///
+    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone) and
+    /// [`SlotExists`](crate::registry::Error::SlotExists).
+    pub async fn import_slot(&self, slot: &NewSlot, by: &Act) -> Result<u32, Error> {
+        self.write("import_slot", async |work| {
+            import_slot(work, slot, by).await
+        })
+        .await
+    }
+
+    /// Moves a slot on, as [`Zone::move_slot`] does, and says how the zone is now.
+    ///
+    /// Replicas that ask at the same time get the same answer. Fails as `move_slot` does, and with
+    /// [`UnknownZone`](crate::registry::Error::UnknownZone).
+    pub async fn move_slot(
+        &self,
+        zone: &ZoneName,
+        number: u32,
+        to: SlotState,
+        by: &Act,
+    ) -> Result<Zone, Error> {
+        self.write("move_slot", async |work| {
+            move_slot(work, zone, number, to, by).await
+        })
+        .await
+    }
+}
+
+pub(super) async fn add(work: &mut Work, new: &NewZone, by: &Act) -> Result<(), Error> {
     if load(&mut work.session, &new.zone).await?.is_some() {
         return Err(registry::Error::ZoneExists.into());
     }
@@ -28,7 +95,7 @@ pub(super) async fn add<S: Session>(
     Ok(())
 }
 
-pub(super) async fn all<S: Session>(session: &mut S) -> Result<Vec<ManagedZone>, Error> {
+pub(super) async fn all(session: &mut Session) -> Result<Vec<Zone>, Error> {
     let sql = format!("SELECT {} FROM zones ORDER BY zone", rows::ZONE);
     let zones = session.fetch(sql, Vec::new()).await?;
     let mut slots: BTreeMap<String, Vec<Slot>> = BTreeMap::new();
@@ -45,7 +112,7 @@ pub(super) async fn all<S: Session>(session: &mut S) -> Result<Vec<ManagedZone>,
     zones.iter().map(with_slots).collect()
 }
 
-async fn load<S: Session>(session: &mut S, zone: &Zone) -> Result<Option<ManagedZone>, Error> {
+async fn load(session: &mut Session, zone: &ZoneName) -> Result<Option<Zone>, Error> {
     let name: Value = zone.to_string().as_str().into();
     let sql = format!("SELECT {} FROM zones WHERE zone = $1", rows::ZONE);
     let Some(row) = session.fetch_one(sql, vec![name.clone()]).await? else {
@@ -59,8 +126,8 @@ async fn load<S: Session>(session: &mut S, zone: &Zone) -> Result<Option<Managed
     Ok(Some(zone))
 }
 
-fn managed(row: &impl Row) -> Result<ManagedZone, Error> {
-    Ok(ManagedZone {
+fn managed(row: &Row) -> Result<Zone, Error> {
+    Ok(Zone {
         zone: rows::zone(row, "zone")?,
         forms: row.parse("forms")?,
         renew_issued_before: row.maybe_time("renew_issued_before")?,
@@ -69,9 +136,9 @@ fn managed(row: &impl Row) -> Result<ManagedZone, Error> {
     })
 }
 
-pub(super) async fn set_forms<S: Session>(
-    work: &mut Work<S>,
-    zone: &Zone,
+pub(super) async fn set_forms(
+    work: &mut Work,
+    zone: &ZoneName,
     forms: Forms,
     by: &Act,
 ) -> Result<(), Error> {
@@ -79,9 +146,9 @@ pub(super) async fn set_forms<S: Session>(
     set(work, zone, sql, forms.as_str().into(), by).await
 }
 
-pub(super) async fn pull_renewals<S: Session>(
-    work: &mut Work<S>,
-    zone: &Zone,
+pub(super) async fn pull_renewals(
+    work: &mut Work,
+    zone: &ZoneName,
     issued_before: Option<UnixTime>,
     by: &Act,
 ) -> Result<(), Error> {
@@ -89,9 +156,9 @@ pub(super) async fn pull_renewals<S: Session>(
     set(work, zone, sql, issued_before.into(), by).await
 }
 
-async fn set<S: Session>(
-    work: &mut Work<S>,
-    zone: &Zone,
+async fn set(
+    work: &mut Work,
+    zone: &ZoneName,
     sql: &'static str,
     value: Value,
     by: &Act,
@@ -104,11 +171,7 @@ async fn set<S: Session>(
     Ok(())
 }
 
-pub(super) async fn import_slot<S: Session>(
-    work: &mut Work<S>,
-    new: &NewSlot,
-    by: &Act,
-) -> Result<u32, Error> {
+pub(super) async fn import_slot(work: &mut Work, new: &NewSlot, by: &Act) -> Result<u32, Error> {
     let zone = load(&mut work.session, &new.zone).await?;
     let zone = zone.ok_or(registry::Error::UnknownZone)?;
     let same = |slot: &&Slot| slot.certificate_sha256 == new.certificate_sha256;
@@ -141,13 +204,13 @@ pub(super) async fn import_slot<S: Session>(
     Ok(slot.number)
 }
 
-pub(super) async fn move_slot<S: Session>(
-    work: &mut Work<S>,
-    zone: &Zone,
+pub(super) async fn move_slot(
+    work: &mut Work,
+    zone: &ZoneName,
     number: u32,
     to: SlotState,
     by: &Act,
-) -> Result<ManagedZone, Error> {
+) -> Result<Zone, Error> {
     let found = load(&mut work.session, zone).await?;
     let mut managed = found.ok_or(registry::Error::UnknownZone)?;
     let mut changed = managed.move_slot(number, to, by.at)?;
@@ -167,7 +230,7 @@ pub(super) async fn move_slot<S: Session>(
     Ok(managed)
 }
 
-fn log_slot<S: Session>(work: &mut Work<S>, zone: &Zone, slot: &Slot, by: &Act) {
+fn log_slot(work: &mut Work, zone: &ZoneName, slot: &Slot, by: &Act) {
     let action = match slot.state {
         SlotState::Next => Action::ImportSlot,
         SlotState::Active => Action::ActivateSlot,
@@ -181,7 +244,7 @@ fn log_slot<S: Session>(work: &mut Work<S>, zone: &Zone, slot: &Slot, by: &Act) 
     work.log(entry);
 }
 
-fn log<S: Session>(work: &mut Work<S>, action: Action, zone: &Zone, by: &Act) {
+fn log(work: &mut Work, action: Action, zone: &ZoneName, by: &Act) {
     let mut entry = work.entry(action, by);
     entry.zone = Some(zone.to_string());
     work.log(entry);

@@ -1,17 +1,47 @@
 //! Operators: put, found, kept out.
 
 use crate::registry::{self, Access, Action, Operator, OperatorName};
-use crate::store::sql::{Session, Value};
-use crate::store::{Act, Error};
+use crate::store::connection::Session;
+use crate::store::sql::Value;
+use crate::store::{Act, Error, Store};
 
 use super::rows;
 use super::work::Work;
 
-pub(super) async fn put<S: Session>(
-    work: &mut Work<S>,
-    operator: &Operator,
-    by: &Act,
-) -> Result<(), Error> {
+impl Store {
+    /// Adds an operator, or changes the one with this name.
+    ///
+    /// Fails with [`KeyTaken`](crate::registry::Error::KeyTaken) if another one has this token or
+    /// key.
+    pub async fn put_operator(&self, operator: &Operator, by: &Act) -> Result<(), Error> {
+        self.write("put_operator", async |work| put(work, operator, by).await)
+            .await
+    }
+
+    /// Keeps an operator out from now on.
+    ///
+    /// Fails with [`UnknownOperator`](crate::registry::Error::UnknownOperator).
+    pub async fn disable_operator(&self, name: &OperatorName, by: &Act) -> Result<(), Error> {
+        self.write("disable_operator", async |work| {
+            disable(work, name, by).await
+        })
+        .await
+    }
+
+    /// The operator with this token or key, also one who is disabled.
+    pub async fn find_operator(&self, access: &Access) -> Result<Option<Operator>, Error> {
+        self.read("find_operator", async |session| find(session, access).await)
+            .await
+    }
+
+    /// All operators, by name.
+    pub async fn operators(&self) -> Result<Vec<Operator>, Error> {
+        self.read("operators", async |session| all(session).await)
+            .await
+    }
+}
+
+pub(super) async fn put(work: &mut Work, operator: &Operator, by: &Act) -> Result<(), Error> {
     let other = find(&mut work.session, &operator.access).await?;
     if other.is_some_and(|other| other.name != operator.name) {
         return Err(registry::Error::KeyTaken.into());
@@ -43,11 +73,7 @@ fn columns(access: &Access) -> (Value, Value) {
     }
 }
 
-pub(super) async fn disable<S: Session>(
-    work: &mut Work<S>,
-    name: &OperatorName,
-    by: &Act,
-) -> Result<(), Error> {
+pub(super) async fn disable(work: &mut Work, name: &OperatorName, by: &Act) -> Result<(), Error> {
     let sql = "UPDATE operators SET disabled = 1 WHERE name = $1";
     let values = vec![name.as_str().into()];
     if work.session.execute(sql, values).await? == 0 {
@@ -59,8 +85,8 @@ pub(super) async fn disable<S: Session>(
     Ok(())
 }
 
-pub(super) async fn find<S: Session>(
-    session: &mut S,
+pub(super) async fn find(
+    session: &mut Session,
     access: &Access,
 ) -> Result<Option<Operator>, Error> {
     let column = match access {
@@ -73,7 +99,7 @@ pub(super) async fn find<S: Session>(
     row.as_ref().map(rows::operator).transpose()
 }
 
-pub(super) async fn all<S: Session>(session: &mut S) -> Result<Vec<Operator>, Error> {
+pub(super) async fn all(session: &mut Session) -> Result<Vec<Operator>, Error> {
     let sql = format!("SELECT {} FROM operators ORDER BY name", rows::OPERATOR);
     let rows = session.fetch(sql, Vec::new()).await?;
     rows.iter().map(rows::operator).collect()

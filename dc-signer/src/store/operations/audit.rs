@@ -3,14 +3,42 @@
 use std::collections::HashMap;
 
 use crate::registry::{self, Action, Device, Head, Record, State};
-use crate::store::sql::{Session, corrupt};
-use crate::store::{Error, Find};
+use crate::store::connection::Session;
+use crate::store::sql::corrupt;
+use crate::store::{Error, Find, Store};
 
 use super::work::{HEAD, head};
 use super::{devices, rows};
 
-pub(super) async fn from<S: Session>(
-    session: &mut S,
+impl Store {
+    /// The end of the audit log.
+    pub async fn audit_head(&self) -> Result<Head, Error> {
+        self.read("audit_head", async |session| end(session).await)
+            .await
+    }
+
+    /// Records from a sequence number on, at most `limit`.
+    pub async fn audit_from(&self, seq: u64, limit: u32) -> Result<Vec<Record>, Error> {
+        self.read("audit_from", async |session| {
+            from(session, seq, limit).await
+        })
+        .await
+    }
+
+    /// Walks the whole audit log, and checks that suspended and retired devices are those that the
+    /// log says are.
+    ///
+    /// Returns the end of the log. Fails with [`Error::Refused`] and
+    /// [`AuditLink`](crate::registry::Error::AuditLink) or
+    /// [`AuditSequence`](crate::registry::Error::AuditSequence), and with [`Error::StateNotInAudit`].
+    pub async fn verify_audit(&self) -> Result<Head, Error> {
+        self.snapshot("verify_audit", async |session| verify(session).await)
+            .await
+    }
+}
+
+pub(super) async fn from(
+    session: &mut Session,
     seq: u64,
     limit: u32,
 ) -> Result<Vec<Record>, Error> {
@@ -20,12 +48,12 @@ pub(super) async fn from<S: Session>(
     rows.iter().map(rows::record).collect()
 }
 
-pub(super) async fn end<S: Session>(session: &mut S) -> Result<Head, Error> {
+pub(super) async fn end(session: &mut Session) -> Result<Head, Error> {
     head(session.fetch_one(HEAD, Vec::new()).await?)
 }
 
 /// Whether the log has come as far as this, and has not changed up to there.
-pub(super) async fn has<S: Session>(session: &mut S, known: &Head) -> Result<bool, Error> {
+pub(super) async fn has(session: &mut Session, known: &Head) -> Result<bool, Error> {
     if *known == Head::EMPTY {
         return Ok(true);
     }
@@ -35,7 +63,7 @@ pub(super) async fn has<S: Session>(session: &mut S, known: &Head) -> Result<boo
 }
 
 /// Walks the log from its first record to its end, within one snapshot.
-pub(super) async fn verify<S: Session>(session: &mut S) -> Result<Head, Error> {
+pub(super) async fn verify(session: &mut Session) -> Result<Head, Error> {
     let end = end(session).await?;
     let mut head = Head::EMPTY;
     let mut states = HashMap::new();
@@ -74,8 +102,8 @@ fn note(states: &mut HashMap<String, State>, record: Record) {
 }
 
 /// The database must keep out exactly those that the log keeps out.
-async fn check_states<S: Session>(
-    session: &mut S,
+async fn check_states(
+    session: &mut Session,
     mut states: HashMap<String, State>,
 ) -> Result<(), Error> {
     let mut after = String::new();

@@ -2,22 +2,48 @@
 
 use std::collections::HashMap;
 
+use pki_types::UnixTime;
+
 use crate::registry::{self, Action, Device, DeviceId, Held, KeyUse, NameChange, Sha256};
-use crate::store::sql::{Batch, Kind, Row, Session, Value};
-use crate::store::{Answer, Error, Issuance, Recorded};
-use dc_pki::names::Zone;
+use crate::store::connection::{Row, Session};
+use crate::store::sql::{Batch, Kind, Value};
+use crate::store::{Answer, Error, Issuance, Recorded, Store};
+use dc_pki::names::ZoneName;
 
 use super::work::Work;
 use super::{devices, issues, rows, withdrawn};
+
+impl Store {
+    /// Records credentials before they are released: what the device holds, the issue rows, the
+    /// answer for whoever asks again, and the audit records. Many callers share one commit.
+    ///
+    /// Checks in the same transaction that the device may still get them, and finishes a switch of
+    /// enrolment keys. Fails as [`Device::may_issue`] does, and with
+    /// [`UnknownDevice`](crate::registry::Error::UnknownDevice); then they must not leave.
+    pub async fn record(&self, issuance: Issuance) -> Result<Recorded, Error> {
+        self.timed("record", self.recorder.ask(issuance)).await
+    }
+
+    /// What was answered to a request with this idempotency key, if that was less than
+    /// [`Answer::KEPT`] ago.
+    pub async fn find_answer(
+        &self,
+        device: DeviceId,
+        key: &Sha256,
+        now: UnixTime,
+    ) -> Result<Option<Answer>, Error> {
+        self.read("find_answer", async |session| {
+            find_answer(session, device, key, now).await
+        })
+        .await
+    }
+}
 
 /// What became of one issuance; a refusal of one says nothing about the others.
 pub(super) type Outcome = Result<Recorded, registry::Error>;
 
 /// Records what may be recorded, in order.
-pub(super) async fn record<S: Session>(
-    work: &mut Work<S>,
-    issuances: &[Issuance],
-) -> Result<Vec<Outcome>, Error> {
+pub(super) async fn record(work: &mut Work, issuances: &[Issuance]) -> Result<Vec<Outcome>, Error> {
     let mut devices = load_devices(&mut work.session, issuances).await?;
     let mut answers = load_answers(&mut work.session, issuances).await?;
     let mut outcomes = Vec::with_capacity(issuances.len());
@@ -50,7 +76,7 @@ pub(super) async fn record<S: Session>(
 /// What else an issuance does to its device.
 struct Judged {
     key_use: KeyUse,
-    zone: Zone,
+    zone: ZoneName,
     /// That two boxes seem to use it, which nobody had noticed.
     flagged: bool,
     name: NameChange,
@@ -134,8 +160,8 @@ fn judge(
     })
 }
 
-fn log<S: Session>(work: &mut Work<S>, issuance: &Issuance, judged: &Judged) -> u64 {
-    let entry = |action, work: &Work<S>| {
+fn log(work: &mut Work, issuance: &Issuance, judged: &Judged) -> u64 {
+    let entry = |action, work: &Work| {
         let mut entry = work.entry(action, &issuance.by);
         entry.name = Some(issuance.name.to_string());
         entry.zone = Some(judged.zone.to_string());
@@ -160,8 +186,8 @@ fn log<S: Session>(work: &mut Work<S>, issuance: &Issuance, judged: &Judged) -> 
     work.head.seq
 }
 
-async fn write<S: Session>(
-    work: &mut Work<S>,
+async fn write(
+    work: &mut Work,
     devices: &HashMap<DeviceId, Device>,
     issuances: &[&Issuance],
     touched: &Touched,
@@ -178,8 +204,8 @@ async fn write<S: Session>(
     write_answers(session, issuances).await
 }
 
-async fn write_held<S: Session>(
-    session: &mut S,
+async fn write_held(
+    session: &mut Session,
     devices: &HashMap<DeviceId, Device>,
     issuances: &[&Issuance],
 ) -> Result<(), Error> {
@@ -219,7 +245,7 @@ async fn write_held<S: Session>(
     session.execute_batch(sql, batch).await.map(|_| ())
 }
 
-async fn write_answers<S: Session>(session: &mut S, issuances: &[&Issuance]) -> Result<(), Error> {
+async fn write_answers(session: &mut Session, issuances: &[&Issuance]) -> Result<(), Error> {
     // One batch must not write a row twice; of two equal keys the second was answered with the first.
     let row = |issuance: &&Issuance| -> Option<Vec<Value>> {
         let idempotency = issuance.idempotency?;
@@ -252,8 +278,8 @@ async fn write_answers<S: Session>(session: &mut S, issuances: &[&Issuance]) -> 
     session.execute_batch(sql, batch).await.map(|_| ())
 }
 
-async fn load_devices<S: Session>(
-    session: &mut S,
+async fn load_devices(
+    session: &mut Session,
     issuances: &[Issuance],
 ) -> Result<HashMap<DeviceId, Device>, Error> {
     let mut ids: Vec<DeviceId> = issuances.iter().map(|issuance| issuance.device).collect();
@@ -278,10 +304,7 @@ async fn load_devices<S: Session>(
     Ok(devices)
 }
 
-async fn load_answers<S: Session>(
-    session: &mut S,
-    issuances: &[Issuance],
-) -> Result<Answers, Error> {
+async fn load_answers(session: &mut Session, issuances: &[Issuance]) -> Result<Answers, Error> {
     let row = |issuance: &Issuance| -> Option<Vec<Value>> {
         let idempotency = issuance.idempotency?;
         Some(vec![
@@ -307,7 +330,7 @@ async fn load_answers<S: Session>(
     Ok(answers)
 }
 
-pub(super) fn answer(row: &impl Row) -> Result<Answer, Error> {
+pub(super) fn answer(row: &Row) -> Result<Answer, Error> {
     Ok(Answer {
         request: row.hash("request")?,
         bytes: row.blob("answer")?,
@@ -315,11 +338,11 @@ pub(super) fn answer(row: &impl Row) -> Result<Answer, Error> {
 }
 
 /// The answer that was given to a request, if it is still kept.
-pub(super) async fn find_answer<S: Session>(
-    session: &mut S,
+pub(super) async fn find_answer(
+    session: &mut Session,
     device: DeviceId,
     key: &Sha256,
-    now: pki_types::UnixTime,
+    now: UnixTime,
 ) -> Result<Option<Answer>, Error> {
     let sql = "SELECT request, answer FROM answers WHERE device = $1 AND key = $2 AND expires > $3";
     let values = vec![device.as_bytes()[..].into(), key.into(), now.into()];

@@ -1,0 +1,214 @@
+//! The operations, each with its statements, and the store that runs and times them.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::connection::{Database, Session};
+use super::seen::Seen;
+use super::{Error, Issuance, Recorded, schema};
+use crate::registry::{Device, Head, Sha256};
+
+mod add;
+mod audit;
+mod codes;
+mod devices;
+mod fleet;
+mod group;
+mod issues;
+mod lost;
+mod older;
+mod operators;
+mod queue;
+mod record;
+mod replay;
+mod replicas;
+mod room;
+mod rows;
+mod shared;
+mod withdrawn;
+mod work;
+mod zones;
+
+use queue::Queue;
+use shared::Shared;
+use work::Work;
+
+/// Is told how long each operation of a [`Store`] took, by the name of its method.
+pub trait Observer: std::fmt::Debug + Send + Sync {
+    /// An operation has ended, in whatever way.
+    fn done(&self, operation: &'static str, took: Duration);
+}
+
+/// The signer's database.
+///
+/// Every call fails with [`Error::Unavailable`] or [`Error::CannotWrite`] if the database cannot do
+/// its work now, which a later call may find mended, and with [`Error::Database`] or
+/// [`Error::Corrupt`] if it holds what this version did not write. What the domain forbids is
+/// [`Error::Refused`]; then nothing was changed.
+#[derive(Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+    /// Records credentials.
+    recorder: Queue<Issuance, Recorded>,
+    /// Finds devices by their enrolment keys.
+    finder: Queue<Sha256, Option<Device>>,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl Store {
+    /// Fails with [`Error::SchemaTooOld`] and [`Error::SchemaUnknown`].
+    pub(super) async fn open(
+        database: Database,
+        node: &str,
+        seen: Option<Seen>,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Result<Self, Error> {
+        schema::check(&database).await?;
+        let shared = Arc::new(Shared {
+            database,
+            node: node.into(),
+            seen: seen.map(Arc::new),
+        });
+        let store = Self {
+            recorder: recorder(Arc::clone(&shared)),
+            finder: finder(Arc::clone(&shared)),
+            shared,
+            observer,
+        };
+        match store.shared.compare().await {
+            // It can be looked at, and brought up.
+            Ok(()) | Err(Error::OlderThanSeen { .. }) => Ok(store),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs an operation in a transaction that writes, unless the database is an older copy; commits if it succeeds, and
+    /// rolls back if it fails.
+    async fn write<T>(
+        &self,
+        operation: &'static str,
+        work: impl AsyncFnOnce(&mut Work) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.timed(operation, self.shared.write(work)).await
+    }
+
+    /// Runs an operation that reads, each statement for itself.
+    async fn read<T>(
+        &self,
+        operation: &'static str,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let read = async { work(&mut self.shared.database.read().await?).await };
+        self.timed(operation, read).await
+    }
+
+    /// Runs an operation that reads, all its statements from the database as it is now.
+    async fn snapshot<T>(
+        &self,
+        operation: &'static str,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let read = async { work(&mut self.shared.database.snapshot().await?).await };
+        self.timed(operation, read).await
+    }
+
+    async fn timed<T>(&self, operation: &'static str, work: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        let done = work.await;
+        if let Some(observer) = &self.observer {
+            observer.done(operation, began.elapsed());
+        }
+        done
+    }
+
+    /// Writes a consistent copy of the database to a file that does not exist yet, while others work.
+    ///
+    /// Fails with [`Error::BackupElsewhere`] on PostgreSQL, and with [`Error::BackupExists`].
+    pub async fn backup(&self, to: &Path) -> Result<(), Error> {
+        self.timed("backup", self.shared.database.back_up(to)).await
+    }
+
+    /// Reads every page of the database, then does what [`Self::verify_audit`] does.
+    pub async fn check(&self) -> Result<Head, Error> {
+        let checked = async {
+            self.shared.database.check_pages().await?;
+            audit::verify(&mut self.shared.database.snapshot().await?).await
+        };
+        self.timed("check", checked).await
+    }
+
+    /// Whether the database answers and lets this process write, and credentials are recorded.
+    ///
+    /// With `room`, also whether there is room for so many bytes: what a write that failed has left of its
+    /// space is enough for a small one.
+    pub async fn ping(&self, room: usize) -> Result<(), Error> {
+        self.timed("ping", self.try_to_write(room)).await
+    }
+
+    async fn try_to_write(&self, room: usize) -> Result<(), Error> {
+        self.recorder.check()?;
+        self.shared.compare().await?;
+        if room > 0 {
+            room::try_out(&self.shared, room).await?;
+        }
+        // Only a write that is committed shows that writing works.
+        let sql = "UPDATE audit_head SET seq = seq WHERE one = 1";
+        let written = self
+            .shared
+            .write(async |work| work.session.execute(sql, Vec::new()).await);
+        written.await?;
+        self.shared.keep_seen().await;
+        Ok(())
+    }
+
+    /// Waits for what is being written and closes all connections.
+    pub async fn close(&self) {
+        let closed = async {
+            self.recorder.stop().await;
+            self.finder.stop().await;
+            // What cannot be asked any more is as it was when it was last seen.
+            let _ = self.shared.compare().await;
+            self.shared.keep_seen().await;
+            self.shared.database.close().await;
+        };
+        self.timed("close", closed).await;
+    }
+}
+
+/// A lookup is much shorter than a commit, so without a pace hardly any two would share one.
+const LOOKUP_PACE: Duration = Duration::from_millis(3);
+
+/// The disk takes less of this for a commit than the processor does for all around it, so under load more shall share
+/// one; devices that renew once in days do not notice.
+const RECORD_PACE: Duration = Duration::from_millis(20);
+
+fn recorder(shared: Arc<Shared>) -> Queue<Issuance, Recorded> {
+    Queue::start(RECORD_PACE, move |issuances: Vec<Issuance>| {
+        let shared = Arc::clone(&shared);
+        async move { group::record_all(&shared, &issuances).await }
+    })
+}
+
+fn finder(shared: Arc<Shared>) -> Queue<Sha256, Option<Device>> {
+    Queue::start(LOOKUP_PACE, move |keys: Vec<Sha256>| {
+        let shared = Arc::clone(&shared);
+        async move {
+            match find_by_keys(&shared, &keys).await {
+                Ok(found) => keys
+                    .iter()
+                    .map(|key| found.get(key).cloned().transpose())
+                    .collect(),
+                Err(error) => vec![Err(error); keys.len()],
+            }
+        }
+    })
+}
+
+async fn find_by_keys(
+    shared: &Shared,
+    keys: &[Sha256],
+) -> Result<HashMap<Sha256, Result<Device, Error>>, Error> {
+    devices::find_by_keys(&mut shared.database.look().await?, keys).await
+}
