@@ -13,8 +13,9 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use dc_benches::compare;
 use dc_core::{
-    Credential, DelegatedCredential, DelegationCertificate, Form, IssuingPolicy, Offer, Request,
-    Role, SchemeList, SignatureScheme, Signer, Verifier, signed_bytes,
+    Credential, DELEGATION_USAGE_ARCS, DelegatedCredential, DelegationCertificate, Form,
+    IssuingPolicy, Offer, Request, Role, SchemeList, SignatureScheme, Signer, Verifier,
+    signed_bytes,
 };
 use pki_types::{ServerName, SignatureVerificationAlgorithm, UnixTime};
 use rcgen::{CertificateParams, CustomExtension, KeyPair, PublicKeyData, SigningKey};
@@ -73,24 +74,18 @@ struct Scene {
 
 impl Scene {
     fn all() -> Vec<Self> {
-        let ecdsa = |algorithm, kind, scheme| {
+        let rcgen = |algorithm, kind| {
             let key = KeyPair::generate_for(kind).unwrap();
+            let mut schemes = SignatureScheme::for_key(&key.subject_public_key_info()).unwrap();
+            let scheme = schemes.next().unwrap();
             Self::new(algorithm, certificate(&key), Key::Rcgen(key, scheme))
         };
         let pkcs8 = include_bytes!("../dc-core/testdata/rsa-2048.pk8");
         let rsa = KeyPair::try_from(&pkcs8[..]).unwrap();
         vec![
-            ecdsa(
-                "p256",
-                &rcgen::PKCS_ECDSA_P256_SHA256,
-                SignatureScheme::ECDSA_SECP256R1_SHA256,
-            ),
-            ecdsa(
-                "p384",
-                &rcgen::PKCS_ECDSA_P384_SHA384,
-                SignatureScheme::ECDSA_SECP384R1_SHA384,
-            ),
-            ecdsa("ed25519", &rcgen::PKCS_ED25519, SignatureScheme::ED25519),
+            rcgen("p256", &rcgen::PKCS_ECDSA_P256_SHA256),
+            rcgen("p384", &rcgen::PKCS_ECDSA_P384_SHA384),
+            rcgen("ed25519", &rcgen::PKCS_ED25519),
             Self::new(
                 "rsa2048",
                 certificate(&rsa),
@@ -149,8 +144,8 @@ fn certificate(key: &KeyPair) -> DelegationCertificate<'static> {
     params.not_before = rcgen::date_time_ymd(2025, 12, 1);
     params.not_after = rcgen::date_time_ymd(2026, 12, 1);
     params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
-    let usage = [1, 3, 6, 1, 4, 1, 44363, 44];
-    params.custom_extensions = vec![CustomExtension::from_oid_content(&usage, vec![5, 0])];
+    let usage = CustomExtension::from_oid_content(&DELEGATION_USAGE_ARCS, vec![5, 0]);
+    params.custom_extensions = vec![usage];
     let der = params.self_signed(key).unwrap().der().clone();
     DelegationCertificate::parse(der).unwrap()
 }

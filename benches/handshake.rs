@@ -9,7 +9,7 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion};
 use dc_benches::compare;
 use dc_core::Form;
-use dc_rustls::client::{Config, UniqueName};
+use dc_rustls::client::{Config, NamePolicy};
 use dc_rustls::server::{Acceptor, Store};
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::client::Resumption;
@@ -31,14 +31,14 @@ fn scenes(vendor: &Vendor, device: &Device) -> Vec<(&'static str, Scene)> {
         (
             "our client, stock server",
             Scene::new(
-                Client::Ours(our_client(vendor, UniqueName::Ignored)),
+                Client::Ours(our_client(vendor, NamePolicy::Ignored)),
                 Server::Stock(stock_server(vendor)),
             ),
         ),
     ];
     for (name, form, policy) in [
-        ("RFC 9345 credential", Form::Rfc9345, UniqueName::Ignored),
-        ("named credential", Form::Named, UniqueName::Required),
+        ("RFC 9345 credential", Form::Rfc9345, NamePolicy::Ignored),
+        ("named credential", Form::Named, NamePolicy::Required),
     ] {
         let store = Store::new(provider());
         store.install(vendor.enrol(device, &[form])).unwrap();
@@ -161,7 +161,7 @@ impl Server {
     }
 }
 
-fn our_client(vendor: &Vendor, policy: UniqueName) -> Config {
+fn our_client(vendor: &Vendor, policy: NamePolicy) -> Config {
     Config::builder(provider())
         .roots(vendor.roots())
         .unique_name(policy)

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
 use dc_core::pem::StoredCredential;
-use dc_core::{DelegationCertificate, Form, IssuingPolicy, Request, Role, SignatureScheme, Signer};
+use dc_core::{
+    DELEGATION_USAGE_ARCS, DelegationCertificate, Form, IssuingPolicy, Request, Role,
+    SignatureScheme, Signer,
+};
 use dc_rustls::server::Identity;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
@@ -300,12 +303,8 @@ impl Signer for Key {
     type Error = rcgen::Error;
 
     fn scheme(&self) -> SignatureScheme {
-        match self.0.algorithm() {
-            a if a == &rcgen::PKCS_ECDSA_P256_SHA256 => SignatureScheme::ECDSA_SECP256R1_SHA256,
-            a if a == &rcgen::PKCS_ECDSA_P384_SHA384 => SignatureScheme::ECDSA_SECP384R1_SHA384,
-            a if a == &rcgen::PKCS_RSA_SHA256 => SignatureScheme::RSA_PSS_RSAE_SHA256,
-            _ => SignatureScheme::ED25519,
-        }
+        let mut schemes = SignatureScheme::for_key(&self.spki()).unwrap();
+        schemes.next().unwrap()
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
@@ -337,7 +336,7 @@ fn authority(name: &str, size: usize) -> CertificateParams {
 
 /// The DelegationUsage extension (RFC 9345 §4.2).
 fn delegation_usage() -> CustomExtension {
-    CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 44363, 44], vec![5, 0])
+    CustomExtension::from_oid_content(&DELEGATION_USAGE_ARCS, vec![5, 0])
 }
 
 fn new_pair(algorithm: &'static rcgen::SignatureAlgorithm) -> KeyPair {

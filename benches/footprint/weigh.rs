@@ -14,7 +14,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use dc_core::Form;
-use dc_rustls::client::{Config, Stream, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Stream};
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::pki_types::ServerName;
 use serde_json::{Map, json};
@@ -231,8 +231,8 @@ fn main() -> Result<(), Failure> {
             .roots(vendor.roots())
             .unique_name(policy)
     };
-    let required = client(UniqueName::Required).build()?;
-    let any = client(UniqueName::Preferred).build()?;
+    let required = client(NamePolicy::Required).build()?;
+    let any = client(NamePolicy::Preferred).build()?;
     let ours = median(|| {
         weigh(
             &programs.join("footprint-credential"),

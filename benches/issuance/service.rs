@@ -16,10 +16,11 @@ use dc_signer::authority::json::NewDevice;
 use dc_signer::config::{Config, Listen};
 use dc_signer::database;
 use dc_signer::dev::Dev;
-use dc_signer::listener::{self, Identity};
-use dc_signer::service::Service;
+use dc_signer::server::Service;
+use dc_signer::server::listener::{self, ServiceCertificate};
+use dc_signer::server::telemetry::start_log;
 use dc_signer::store::{Act, migrate};
-use dc_signer::telemetry::start_log;
+
 use rustls::ServerConfig;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
@@ -217,7 +218,7 @@ async fn handshakes(listen: &Listen) {
 /// As the service is configured.
 pub(crate) fn tls_config(listen: &Listen) -> Arc<ServerConfig> {
     let provider = client::provider();
-    let identity = Identity::load(&listen.certificate, &listen.key, provider).unwrap();
+    let identity = ServiceCertificate::load(&listen.certificate, &listen.key, provider).unwrap();
     listener::tls_config(&identity, listen, provider.clone()).unwrap()
 }
 

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_tests::vendor::{Vendor, provider};
 use pki_types::ServerName;
 use rustls::client::Resumption;
@@ -32,7 +32,7 @@ impl Client {
     pub(crate) fn ours(vendor: &Vendor) -> Self {
         let config = Config::builder(provider())
             .roots(vendor.roots())
-            .unique_name(UniqueName::Ignored)
+            .unique_name(NamePolicy::Ignored)
             .without_resumption()
             .build()
             .unwrap();

@@ -1,4 +1,4 @@
-//! What a certificate must be to delegate (RFC 9345 §4.2), and what of it the checks need.
+//! Delegation certificates: the requirements of RFC 9345 §4.2, and the fields that the checks need.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -9,15 +9,15 @@ use der::asn1::{BitStringRef, ObjectIdentifier};
 use pki_types::{CertificateDer, UnixTime};
 
 use crate::error::{Error, Field};
-use crate::fields::{self, Extension, Fields};
+use crate::fields::{self, DELEGATION_USAGE_OID, Extension, Fields};
 use crate::name::UniqueName;
 use crate::spki::PublicKey;
 
 /// An end-entity certificate that may delegate: it has a non-critical DelegationUsage and
 /// digitalSignature.
 ///
-/// Whether the certificate is trusted, valid now and has the right names is for the caller to check,
-/// exactly as without credentials (RFC 9345 §4.1.3).
+/// The caller checks that the certificate is trusted, valid now and has the right names, exactly as
+/// without credentials (RFC 9345 §4.1.3).
 #[derive(Clone)]
 pub struct DelegationCertificate<'a> {
     der: CertificateDer<'a>,
@@ -116,7 +116,7 @@ impl<'a> DelegationCertificate<'a> {
         Err(Error::NameNotCovered { name: name.into() })
     }
 
-    /// When a credential with this `valid_time` ends.
+    /// The end of a credential with this `valid_time`.
     #[must_use]
     pub fn expiry(&self, valid_time: u32) -> UnixTime {
         let seconds = self.not_before.as_secs().saturating_add(valid_time.into());
@@ -145,7 +145,7 @@ impl fmt::Debug for DelegationCertificate<'_> {
     }
 }
 
-/// Which values of DelegationUsage are taken.
+/// The values of DelegationUsage that are taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum UsageValue {
     /// `NULL`, as RFC 9345 §4.2 defines.
@@ -210,7 +210,7 @@ const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 /// SubjectAltName (RFC 5280 §4.2.1.6).
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 /// DelegationUsage (RFC 9345 §4.2).
-const DELEGATION_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.44363.44");
+const DELEGATION_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap(DELEGATION_USAGE_OID);
 
 #[cfg(test)]
 mod tests {
@@ -223,7 +223,8 @@ mod tests {
     use super::*;
     use crate::danger::LenientUsage;
     use crate::error::Alert;
-    use crate::testing::{CertificateTemplate, DELEGATION_USAGE_OID, NOT_AFTER, NOT_BEFORE};
+    use crate::fields::DELEGATION_USAGE_ARCS;
+    use crate::testing::{CertificateTemplate, NOT_AFTER, NOT_BEFORE};
 
     fn parse(template: CertificateTemplate) -> Result<DelegationCertificate<'static>, Error> {
         DelegationCertificate::parse(template.build().der)
@@ -278,10 +279,10 @@ mod tests {
         };
         for (template, field) in [
             (
-                twice(&DELEGATION_USAGE_OID, &[5, 0]),
+                twice(&DELEGATION_USAGE_ARCS, &[5, 0]),
                 Field::DelegationUsage,
             ),
-            (twice(&DELEGATION_USAGE_OID, &[]), Field::DelegationUsage),
+            (twice(&DELEGATION_USAGE_ARCS, &[]), Field::DelegationUsage),
             (twice(&[2, 5, 29, 15], &[3, 2, 7, 0x80]), Field::KeyUsage),
             (twice(&[2, 5, 29, 17], &[0x30, 0]), Field::SubjectAltName),
         ] {
@@ -469,7 +470,7 @@ mod tests {
             ]
         );
         let arcs: Vec<u64> = DELEGATION_USAGE.arcs().map(u64::from).collect();
-        assert_eq!(arcs, DELEGATION_USAGE_OID);
+        assert_eq!(arcs, DELEGATION_USAGE_ARCS);
     }
 
     proptest! {

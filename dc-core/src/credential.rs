@@ -9,7 +9,7 @@ use crate::error::{Error, Field};
 use crate::name::UniqueName;
 use crate::scheme::SignatureScheme;
 
-/// Which of the two kinds of credential something is.
+/// The two forms of credentials.
 ///
 /// They travel in different extensions and are signed under different contexts, so neither can be
 /// taken for the other.

@@ -1,4 +1,4 @@
-//! What is weaker than RFC 9345, for tests and for peers that are known to be wrong.
+//! Checks weaker than RFC 9345, for tests and for peers that are known to be wrong.
 
 use core::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What of a certificate the checks need, borrowed from its DER.
+//! The fields of a certificate that the checks need, borrowed from its DER.
 //!
 //! Names, serial number and signature are for whoever verifies the chain; here they are only passed over. A reader of
 //! all of it would be the largest part of a router's program that is there for credentials.
@@ -8,6 +8,12 @@ use alloc::vec::Vec;
 use der::asn1::{AnyRef, BitStringRef, Ia5StringRef, ObjectIdentifier, OctetStringRef};
 use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use x509_cert::time::Validity;
+
+/// The object identifier of the DelegationUsage extension (RFC 9345 §4.2), in dotted form.
+pub const DELEGATION_USAGE_OID: &str = "1.3.6.1.4.1.44363.44";
+
+/// [`DELEGATION_USAGE_OID`] as numbers, for whoever builds certificates from such.
+pub const DELEGATION_USAGE_ARCS: [u64; 8] = [1, 3, 6, 1, 4, 1, 44363, 44];
 
 /// Fields of a certificate (RFC 5280 §4.1).
 #[derive(Debug)]
@@ -121,7 +127,7 @@ fn skip(reader: &mut SliceReader<'_>, tag: Tag) -> der::Result<()> {
     Ok(())
 }
 
-/// What is in a field that need not be there.
+/// The contents of a field that need not be there.
 fn optional<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> der::Result<Option<&'a [u8]>> {
     match !reader.is_finished() && Tag::peek(reader)? == tag {
         true => Ok(Some(AnyRef::decode(reader)?.value())),
@@ -155,7 +161,7 @@ mod tests {
     use super::*;
     use crate::testing::CertificateTemplate;
 
-    /// What a reader of all of it makes of a certificate.
+    /// Compares with a reader of whole certificates.
     fn is_as_x509_cert_reads_it(der: &[u8]) {
         let Ok(theirs) = Certificate::from_der(der) else {
             return;

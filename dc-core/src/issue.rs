@@ -1,26 +1,5 @@
 //! Issuing: a policy that is checked once, an approval that is used once, a result that is verified
 //! before it leaves.
-//!
-//! ```
-//! use core::time::Duration;
-//! use dc_core::{DelegationCertificate, IssuingPolicy, Request, Role, SignError, Signer};
-//! use pki_types::{SignatureVerificationAlgorithm, UnixTime};
-//!
-//! fn issue<S: Signer>(
-//!     certificate: DelegationCertificate<'static>,
-//!     key: &S,
-//!     device_spki: &[u8],
-//!     algorithms: &[&'static dyn SignatureVerificationAlgorithm],
-//!     now: UnixTime,
-//! ) -> Result<Vec<u8>, SignError<S::Error>> {
-//!     let policy = IssuingPolicy::new(certificate, Role::Server);
-//!     let request = Request::new(device_spki)
-//!         .unique_name("k3v.cpe.example.com".try_into()?)
-//!         .lifetime(Duration::from_secs(24 * 3600));
-//!     let issued = policy.approve(&request, now)?.sign(key, algorithms)?;
-//!     Ok(issued.into_bytes())
-//! }
-//! ```
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -41,7 +20,7 @@ use crate::{DEFAULT_LIFETIME, MAX_VALIDITY};
 
 /// The key of a delegation certificate, wherever it is: in a file, an HSM, or another service.
 pub trait Signer {
-    /// What can go wrong when it signs.
+    /// The error of a key that does not sign.
     type Error;
 
     /// The scheme that [`sign`](Self::sign) uses, which must fit the delegation certificate's key.
@@ -53,7 +32,7 @@ pub trait Signer {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Self::Error>;
 }
 
-/// Under which certificate, for which role and how long credentials are issued.
+/// The terms of issuing: the certificate, the role, and lifetimes.
 #[derive(Clone, Debug)]
 pub struct IssuingPolicy {
     certificate: DelegationCertificate<'static>,
@@ -169,7 +148,7 @@ fn credential_scheme(request: &Request<'_>) -> Result<SignatureScheme, Error> {
     Ok(scheme)
 }
 
-/// What is asked of an issuer: a credential for one key.
+/// A request to an issuer: a credential for one key.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     spki: &'a [u8],
@@ -272,7 +251,7 @@ pub struct Unsigned<'p> {
 }
 
 impl Unsigned<'_> {
-    /// What the delegation certificate's key has to sign.
+    /// The message that the delegation certificate's key has to sign.
     #[must_use]
     pub fn message(&self) -> &[u8] {
         &self.message
@@ -349,10 +328,10 @@ impl Issued {
     }
 }
 
-/// Why an approved credential was not issued after all.
+/// The error of an approved credential that was not issued after all.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SignError<E> {
-    /// What the signer is, or what it returned, does not do.
+    /// The signer does not fit the certificate, or its signature does not verify.
     Refused(Error),
     /// The signer failed.
     Signer(E),

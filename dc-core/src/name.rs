@@ -47,7 +47,7 @@ impl<'a> UniqueName<'a> {
         &self.0
     }
 
-    /// Whether the name that a client wanted to reach is this name, ASCII case and a final dot
+    /// True if the name that a client wanted to reach is this name, ASCII case and a final dot
     /// ignored.
     ///
     /// An IP address never is.
@@ -61,7 +61,7 @@ impl<'a> UniqueName<'a> {
         self.0.eq_ignore_ascii_case(relative)
     }
 
-    /// Whether a dNSName of a certificate covers this name (RFC 9525 §6.3): it is the same name, or
+    /// True if a dNSName of a certificate covers this name (RFC 9525 §6.3): it is the same name, or
     /// a wildcard that stands for exactly the first label.
     #[must_use]
     pub fn covered_by(&self, dns_name: &str) -> bool {
@@ -97,7 +97,7 @@ impl From<&UniqueName<'_>> for UniqueName<'static> {
     }
 }
 
-/// Where `octets` stop being a unique name, if they do.
+/// The offset at which `octets` stop being a unique name, if they do.
 fn first_bad_octet(octets: &[u8]) -> Option<usize> {
     if octets.len() > UniqueName::MAX_LEN {
         return Some(UniqueName::MAX_LEN);
@@ -114,7 +114,7 @@ fn first_bad_octet(octets: &[u8]) -> Option<usize> {
     is_number(last).then(|| octets.len() - last.len())
 }
 
-/// Whether some resolvers read a name that ends in this label as an IPv4 address: a number in decimal,
+/// True if some resolvers read a name that ends in this label as an IPv4 address: a number in decimal,
 /// which no top-level domain is (RFC 3696 §2), or in hexadecimal.
 fn is_number(label: &[u8]) -> bool {
     match label {

@@ -1,4 +1,4 @@
-//! What a peer offered to verify: the lists of a ClientHello or CertificateRequest.
+//! A peer's offer: the lists of a ClientHello or CertificateRequest.
 
 use alloc::vec::Vec;
 
@@ -48,7 +48,7 @@ impl SchemeList {
         Vector::SCHEME_LIST.write(&items, out)
     }
 
-    /// Whether the list has this scheme.
+    /// True if the list has this scheme.
     #[must_use]
     pub fn contains(&self, scheme: SignatureScheme) -> bool {
         self.0.contains(&scheme)
@@ -60,7 +60,7 @@ impl SchemeList {
     }
 }
 
-/// What one peer said it would verify: a list for each form of credential it offered, and its
+/// One peer's offer: a list of schemes for each form of credential that it takes, and its
 /// signature_algorithms.
 ///
 /// The two kinds of list are independent (RFC 9345 §4.1.1): `dc_cert_verify_algorithm` is looked up
@@ -121,9 +121,18 @@ impl Offer {
     /// Fails with [`Error::FormNotOffered`], [`Error::SchemeNotOffered`] or
     /// [`Error::AlgorithmNotOffered`].
     pub fn suits(&self, credential: &DelegatedCredential<'_>) -> Result<(), Error> {
-        let form = credential.form();
-        let scheme = credential.credential().dc_cert_verify_algorithm;
-        let algorithm = credential.algorithm();
+        self.meets(credential.into())
+    }
+
+    /// Checks the same of a credential whose requirements are at hand.
+    ///
+    /// Fails as [`suits`](Self::suits) does.
+    pub fn meets(&self, requirements: Requirements) -> Result<(), Error> {
+        let Requirements {
+            form,
+            dc_cert_verify_algorithm: scheme,
+            algorithm,
+        } = requirements;
         let schemes = self.schemes(form).ok_or(Error::FormNotOffered { form })?;
         if !schemes.contains(scheme) {
             return Err(Error::SchemeNotOffered { scheme });
@@ -132,6 +141,30 @@ impl Offer {
             return Err(Error::AlgorithmNotOffered { algorithm });
         }
         Ok(())
+    }
+}
+
+/// The code points that an offer must have, so that a credential may be sent (RFC 9345 §4.1.1).
+///
+/// A server keeps them of each credential that it has, and decodes none when a client asks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Requirements {
+    /// The form, which has to be offered.
+    pub form: Form,
+    /// The scheme of the credential's key, which has to be in the list of that form.
+    pub dc_cert_verify_algorithm: SignatureScheme,
+    /// The scheme of the delegation certificate's signature, which has to be in signature_algorithms.
+    pub algorithm: SignatureScheme,
+}
+
+impl From<&DelegatedCredential<'_>> for Requirements {
+    fn from(credential: &DelegatedCredential<'_>) -> Self {
+        Self {
+            form: credential.form(),
+            dc_cert_verify_algorithm: credential.credential().dc_cert_verify_algorithm,
+            algorithm: credential.algorithm(),
+        }
     }
 }
 

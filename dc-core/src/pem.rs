@@ -45,7 +45,7 @@ impl StoredCredential {
         }
     }
 
-    /// Which end the credential authenticates, as only the certificate's signature proves.
+    /// The end that the credential authenticates, as only the certificate's signature proves.
     ///
     /// Fails with [`Error::RoleMismatch`] if the label says the other role, and as
     /// [`DelegatedCredential::decode`] and [`find_role`] do.

@@ -63,7 +63,7 @@ impl SignatureScheme {
         Self(0x0203),
     ];
 
-    /// Whether the key of a credential may use this scheme (RFC 9345 §4).
+    /// True if the key of a credential may use this scheme (RFC 9345 §4).
     #[must_use]
     pub fn fits_credential_keys(self) -> bool {
         Self::FOR_CREDENTIAL_KEYS.contains(&self)
@@ -100,14 +100,33 @@ impl SignatureScheme {
         self,
         key: &PublicKey<'_>,
     ) -> Result<(AlgorithmIdentifier, AlgorithmIdentifier), Error> {
-        let types = self
-            .types()
+        let known = self
+            .known()
             .ok_or(Error::UnsupportedScheme { scheme: self })?;
-        if types.0.as_ref() == key.algorithm {
-            Ok(types)
-        } else {
-            Err(Error::SchemeKeyMismatch { scheme: self })
+        match known.is_for(key) {
+            true => Ok((known.key_type, known.signature_type)),
+            false => Err(Error::SchemeKeyMismatch { scheme: self }),
         }
+    }
+
+    /// All schemes that this crate knows.
+    pub fn all() -> impl Iterator<Item = Self> {
+        KNOWN.iter().map(|known| known.scheme)
+    }
+
+    /// The schemes of this crate that a key signs with, best first; none if it is of another type.
+    ///
+    /// TLS 1.3 ties each ECDSA scheme to one curve and each RSASSA-PSS scheme to a salt as long as the
+    /// hash (RFC 8446 §4.2.3). Fails with [`Error::BadPublicKey`] unless `spki` is one DER
+    /// SubjectPublicKeyInfo.
+    pub fn for_key(spki: &[u8]) -> Result<impl Iterator<Item = Self> + use<>, Error> {
+        let key = PublicKey::parse(spki)?;
+        let key_type = KNOWN.iter().find(|known| known.is_for(&key));
+        let key_type = key_type.map(|known| known.key_type);
+        Ok(KNOWN
+            .iter()
+            .filter(move |known| Some(known.key_type) == key_type)
+            .map(|known| known.scheme))
     }
 
     /// The scheme that a credential key of this type signs with, if there is one.
@@ -117,47 +136,60 @@ impl SignatureScheme {
             .find(|scheme| scheme.check_key(key).is_ok())
     }
 
-    /// The X.509 identifiers of the key and of the signature. TLS 1.3 ties each ECDSA scheme to one
-    /// curve and each RSASSA-PSS scheme to a salt as long as the hash (RFC 8446 §4.2.3).
-    fn types(self) -> Option<(AlgorithmIdentifier, AlgorithmIdentifier)> {
-        Some(match self {
-            Self::ECDSA_SECP256R1_SHA256 => (alg_id::ECDSA_P256, alg_id::ECDSA_SHA256),
-            Self::ECDSA_SECP384R1_SHA384 => (alg_id::ECDSA_P384, alg_id::ECDSA_SHA384),
-            Self::ECDSA_SECP521R1_SHA512 => (alg_id::ECDSA_P521, alg_id::ECDSA_SHA512),
-            Self::ED25519 => (alg_id::ED25519, alg_id::ED25519),
-            Self::ED448 => (alg_id::ED448, alg_id::ED448),
-            Self::RSA_PSS_PSS_SHA256 => (alg_id::RSA_PSS_SHA256, alg_id::RSA_PSS_SHA256),
-            Self::RSA_PSS_PSS_SHA384 => (alg_id::RSA_PSS_SHA384, alg_id::RSA_PSS_SHA384),
-            Self::RSA_PSS_PSS_SHA512 => (alg_id::RSA_PSS_SHA512, alg_id::RSA_PSS_SHA512),
-            Self::RSA_PSS_RSAE_SHA256 => (alg_id::RSA_ENCRYPTION, alg_id::RSA_PSS_SHA256),
-            Self::RSA_PSS_RSAE_SHA384 => (alg_id::RSA_ENCRYPTION, alg_id::RSA_PSS_SHA384),
-            Self::RSA_PSS_RSAE_SHA512 => (alg_id::RSA_ENCRYPTION, alg_id::RSA_PSS_SHA512),
-            _ => return None,
-        })
-    }
-
-    fn name(self) -> Option<&'static str> {
-        Some(match self {
-            Self::ECDSA_SECP256R1_SHA256 => "ecdsa_secp256r1_sha256",
-            Self::ECDSA_SECP384R1_SHA384 => "ecdsa_secp384r1_sha384",
-            Self::ECDSA_SECP521R1_SHA512 => "ecdsa_secp521r1_sha512",
-            Self::ED25519 => "ed25519",
-            Self::ED448 => "ed448",
-            Self::RSA_PSS_PSS_SHA256 => "rsa_pss_pss_sha256",
-            Self::RSA_PSS_PSS_SHA384 => "rsa_pss_pss_sha384",
-            Self::RSA_PSS_PSS_SHA512 => "rsa_pss_pss_sha512",
-            Self::RSA_PSS_RSAE_SHA256 => "rsa_pss_rsae_sha256",
-            Self::RSA_PSS_RSAE_SHA384 => "rsa_pss_rsae_sha384",
-            Self::RSA_PSS_RSAE_SHA512 => "rsa_pss_rsae_sha512",
-            _ => return None,
-        })
+    fn known(self) -> Option<&'static Known> {
+        KNOWN.iter().find(|known| known.scheme == self)
     }
 }
 
+/// A scheme with its name (RFC 8446 §4.2.3) and its X.509 identifiers.
+#[derive(Debug)]
+struct Known {
+    scheme: SignatureScheme,
+    name: &'static str,
+    key_type: AlgorithmIdentifier,
+    signature_type: AlgorithmIdentifier,
+}
+
+impl Known {
+    const fn new(
+        scheme: SignatureScheme,
+        name: &'static str,
+        key_type: AlgorithmIdentifier,
+        signature_type: AlgorithmIdentifier,
+    ) -> Self {
+        Self {
+            scheme,
+            name,
+            key_type,
+            signature_type,
+        }
+    }
+
+    fn is_for(&self, key: &PublicKey<'_>) -> bool {
+        self.key_type.as_ref() == key.algorithm
+    }
+}
+
+/// The schemes that this crate knows, of each type of key the best first.
+#[rustfmt::skip]
+static KNOWN: [Known; 11] = [
+    Known::new(SignatureScheme::ECDSA_SECP256R1_SHA256, "ecdsa_secp256r1_sha256", alg_id::ECDSA_P256, alg_id::ECDSA_SHA256),
+    Known::new(SignatureScheme::ECDSA_SECP384R1_SHA384, "ecdsa_secp384r1_sha384", alg_id::ECDSA_P384, alg_id::ECDSA_SHA384),
+    Known::new(SignatureScheme::ECDSA_SECP521R1_SHA512, "ecdsa_secp521r1_sha512", alg_id::ECDSA_P521, alg_id::ECDSA_SHA512),
+    Known::new(SignatureScheme::ED25519, "ed25519", alg_id::ED25519, alg_id::ED25519),
+    Known::new(SignatureScheme::ED448, "ed448", alg_id::ED448, alg_id::ED448),
+    Known::new(SignatureScheme::RSA_PSS_PSS_SHA256, "rsa_pss_pss_sha256", alg_id::RSA_PSS_SHA256, alg_id::RSA_PSS_SHA256),
+    Known::new(SignatureScheme::RSA_PSS_PSS_SHA384, "rsa_pss_pss_sha384", alg_id::RSA_PSS_SHA384, alg_id::RSA_PSS_SHA384),
+    Known::new(SignatureScheme::RSA_PSS_PSS_SHA512, "rsa_pss_pss_sha512", alg_id::RSA_PSS_SHA512, alg_id::RSA_PSS_SHA512),
+    Known::new(SignatureScheme::RSA_PSS_RSAE_SHA256, "rsa_pss_rsae_sha256", alg_id::RSA_ENCRYPTION, alg_id::RSA_PSS_SHA256),
+    Known::new(SignatureScheme::RSA_PSS_RSAE_SHA384, "rsa_pss_rsae_sha384", alg_id::RSA_ENCRYPTION, alg_id::RSA_PSS_SHA384),
+    Known::new(SignatureScheme::RSA_PSS_RSAE_SHA512, "rsa_pss_rsae_sha512", alg_id::RSA_ENCRYPTION, alg_id::RSA_PSS_SHA512),
+];
+
 impl fmt::Display for SignatureScheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => write!(f, "{name} (0x{:04x})", self.0),
+        match self.known() {
+            Some(Known { name, .. }) => write!(f, "{name} (0x{:04x})", self.0),
             None => write!(f, "unknown scheme 0x{:04x}", self.0),
         }
     }
@@ -172,6 +204,9 @@ impl fmt::Debug for SignatureScheme {
 #[cfg(test)]
 mod tests {
     use std::string::ToString;
+    use std::vec::Vec;
+
+    use rcgen::PublicKeyData;
 
     use super::*;
 
@@ -188,20 +223,39 @@ mod tests {
         for code in [0x0401, 0x0201, 0x0203, 0x0904, 0x0905, 0x0906, 0x7a7a] {
             let scheme = SignatureScheme(code);
             assert!(!scheme.fits_credential_keys());
-            assert_eq!(scheme.types(), None);
+            assert!(scheme.known().is_none());
         }
     }
 
     #[test]
     fn every_credential_scheme_names_its_key_type() {
         for scheme in SignatureScheme::FOR_CREDENTIAL_KEYS {
-            let (key_type, _) = scheme.types().unwrap();
             let key = PublicKey {
-                algorithm: key_type.as_ref(),
+                algorithm: scheme.known().unwrap().key_type.as_ref(),
                 bits: &[],
             };
             assert_eq!(SignatureScheme::for_credential_key(&key), Some(scheme));
         }
+    }
+
+    #[test]
+    fn a_key_has_the_schemes_of_its_type() {
+        let for_key = |spki: &[u8]| SignatureScheme::for_key(spki).map(Vec::from_iter);
+        for (algorithm, scheme) in [
+            (
+                &rcgen::PKCS_ECDSA_P384_SHA384,
+                SignatureScheme::ECDSA_SECP384R1_SHA384,
+            ),
+            (&rcgen::PKCS_ED25519, SignatureScheme::ED25519),
+        ] {
+            let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+            assert_eq!(for_key(&key.subject_public_key_info()), Ok([scheme].into()));
+        }
+        let rsa = rcgen::KeyPair::try_from(&include_bytes!("../testdata/rsa-2048.pk8")[..]);
+        let rsa = rsa.unwrap().subject_public_key_info();
+        let schemes = [0x0804, 0x0805, 0x0806].map(SignatureScheme);
+        assert_eq!(for_key(&rsa), Ok(schemes.into()));
+        assert_eq!(for_key(b"no key"), Err(Error::BadPublicKey));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::credential::Form;
 use crate::scheme::SignatureScheme;
 
-/// Which end of a connection a credential authenticates. One credential serves one role
+/// The end of a connection that a credential authenticates. One credential serves one role
 /// (RFC 9345 §7.2).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Role {

@@ -18,8 +18,8 @@ use ring::rand::SystemRandom;
 use ring::signature::RsaKeyPair;
 
 use crate::{
-    Credential, DelegatedCredential, DelegationCertificate, Form, Offer, Role, SchemeList,
-    SignatureScheme, Signer, UniqueName, signed_bytes,
+    Credential, DELEGATION_USAGE_ARCS, DelegatedCredential, DelegationCertificate, Form, Offer,
+    Role, SchemeList, SignatureScheme, Signer, UniqueName, signed_bytes,
 };
 
 /// 2026-01-01 00:00:00 UTC: no test reads a clock.
@@ -28,9 +28,8 @@ pub(crate) const DAY: u64 = 86_400;
 /// 300 days before [`NOW`], so that a `valid_time` taken for a lifetime shows.
 pub(crate) const NOT_BEFORE: u64 = NOW - 300 * DAY;
 pub(crate) const NOT_AFTER: u64 = NOW + 60 * DAY;
-pub(crate) const DELEGATION_USAGE_OID: [u64; 8] = [1, 3, 6, 1, 4, 1, 44363, 44];
 pub(crate) const NAME: &str = "k3v.cpe.example.com";
-/// What holds of a credential holds for each of these.
+/// Every kind of credential: what holds of one holds for each.
 pub(crate) const KINDS: [(Role, Form); 4] = [
     (Role::Server, Form::Rfc9345),
     (Role::Server, Form::Named),
@@ -42,7 +41,7 @@ pub(crate) fn at(seconds: u64) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(seconds))
 }
 
-/// What ring verifies: no P-521, no RSASSA-PSS keys.
+/// ring's algorithms: no P-521, no RSASSA-PSS keys.
 pub(crate) fn algorithms() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
     rustls::crypto::ring::default_provider()
         .signature_verification_algorithms
@@ -161,7 +160,7 @@ impl CertificateTemplate {
             params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         }
         let usage = self.usage.into_iter().map(|(critical, value)| {
-            let mut extension = CustomExtension::from_oid_content(&DELEGATION_USAGE_OID, value);
+            let mut extension = CustomExtension::from_oid_content(&DELEGATION_USAGE_ARCS, value);
             extension.set_criticality(critical);
             extension
         });

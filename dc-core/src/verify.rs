@@ -17,7 +17,7 @@ use crate::scheme::SignatureScheme;
 use crate::spki::PublicKey;
 use crate::tbs::{Role, signed_bytes};
 
-/// What a peer that receives credentials wants of them.
+/// The checks of a peer that receives credentials.
 #[derive(Clone, Copy)]
 pub struct Verifier<'a> {
     role: Role,
@@ -234,7 +234,7 @@ impl VerifiedCredential {
             .map_err(|_| Error::BadCertificateVerify)
     }
 
-    /// Which end the credential authenticates.
+    /// The end that the credential authenticates.
     #[must_use]
     pub fn role(&self) -> Role {
         self.role

@@ -80,7 +80,7 @@ async fn who(ConnectInfo(client): ConnectInfo<Client>) -> String {
     format!("{} is served with {served}\n", client.address)
 }
 
-/// What handlers get to know of a connection.
+/// The connection of a request, as handlers get to know it.
 #[derive(Clone)]
 struct Client {
     address: SocketAddr,

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Parser, ValueEnum};
 use dc_core::pem;
-use dc_rustls::client::{Config, Peer, Stream, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer, Stream};
 use rustls::RootCertStore;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
@@ -36,7 +36,7 @@ struct Args {
     /// Where it is, for example 127.0.0.1:4433.
     #[arg(long, value_name = "ADDR")]
     connect: String,
-    /// What to want of the unique name.
+    /// The policy for the unique name.
     #[arg(long, value_enum, default_value = "required")]
     policy: Policy,
     /// Print one JSON object.
@@ -54,7 +54,7 @@ enum Policy {
     Ignored,
 }
 
-impl From<Policy> for UniqueName {
+impl From<Policy> for NamePolicy {
     fn from(policy: Policy) -> Self {
         match policy {
             Policy::Required => Self::Required,

@@ -61,7 +61,7 @@ impl CertDecompressor for Decompressor {
     }
 }
 
-/// What was wrapped, with what it became: rustls wants both `&'static`, so each is made once. There are as
+/// Algorithms and their wrapped forms: rustls wants both `&'static`, so each is made once. There are as
 /// many as the application has, not as configurations or connections.
 struct Table<T: ?Sized + 'static>(Mutex<Vec<(&'static T, &'static T)>>);
 

@@ -1,4 +1,4 @@
-//! Why a connection was not made, or an identity not installed.
+//! Errors of connections that were not made, and of identities that were not installed.
 
 use std::error::Error as StdError;
 use std::path::PathBuf;
@@ -36,14 +36,14 @@ pub enum Error {
     File {
         /// Which file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// A file of an identity is not what its name says.
     FileFormat {
         /// Which file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         source: Box<dyn StdError + Send + Sync>,
     },
     /// The network failed.
@@ -175,7 +175,7 @@ impl From<io::Error> for Error {
     }
 }
 
-/// Why a client did not accept what a server presented.
+/// A fault for which a client does not accept what a server presented.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -185,7 +185,7 @@ pub enum Refusal {
     CredentialRequired,
     /// The end-entity certificate came with two credentials or two OCSP responses.
     DuplicateExtension,
-    /// What came next to the end-entity certificate is malformed.
+    /// The extension next to the end-entity certificate is malformed.
     MalformedExtensions,
     /// The application does not want this peer, although everything about it is in order.
     NotAuthorized,

@@ -1,4 +1,4 @@
-//! What an operator sees in the log, as `tracing` events: refusals and reloads. Without the feature `tracing`,
+//! The log for operators, as `tracing` events: refusals and reloads. Without the feature `tracing`,
 //! nothing.
 //!
 //! Names, reasons and numbers; no keys and no bytes of messages. A peer can cause events at will, so those of

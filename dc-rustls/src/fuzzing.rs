@@ -1,4 +1,4 @@
-//! What the targets in `fuzz/` need of what is private; it is only there for them.
+//! Private functions for the targets in `fuzz/`, and for nobody else.
 
 use dc_core::Form;
 use rustls::crypto::cipher::{
@@ -32,7 +32,7 @@ impl ToRustls {
     }
 }
 
-/// What a client's record layer makes of handshake bytes in records of this length, with a warning in front of each.
+/// Handshake bytes behind a client's record layer, in records of this length, with a warning in front of each.
 #[must_use]
 pub fn behind_warnings(handshake: &[u8], length: usize) -> Vec<u8> {
     let protection = RecordProtection {
@@ -100,7 +100,7 @@ pub fn certificate_body_to_rustls(body: &mut [u8]) {
     stream::certificate_body_to_rustls(body);
 }
 
-/// What the transcript hashes of these messages.
+/// The bytes that the transcript hashes of these messages.
 #[must_use]
 pub fn certificates_to_wire(messages: &[u8]) -> Vec<u8> {
     stream::certificates_to_wire(messages).into_owned()
@@ -120,7 +120,7 @@ pub fn insert_extensions(hello: &[u8], extensions: &[u8]) -> Option<Vec<u8>> {
     client_hello::insert_extensions(hello, extensions)
 }
 
-/// What a client's transcript hashes of these messages.
+/// The bytes that a client's transcript hashes of these messages.
 #[must_use]
 pub fn hellos_to_wire(messages: &[u8], extensions: &[u8]) -> Vec<u8> {
     client_hello::hellos_to_wire(messages, extensions).into_owned()
@@ -135,7 +135,7 @@ pub fn offer_to_rustls(hello: &mut [u8]) -> Result<Option<Form>, ()> {
     }
 }
 
-/// What a server's transcript hashes of these messages.
+/// The bytes that a server's transcript hashes of these messages.
 pub fn offer_to_wire(messages: &mut [u8]) {
     client_hello::offer_to_wire(messages);
 }

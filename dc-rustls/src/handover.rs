@@ -1,4 +1,4 @@
-//! What the steps of one handshake leave for each other.
+//! The cell in which the steps of one handshake leave something for each other.
 //!
 //! rustls 0.23 calls `verify_server_cert` and `verify_tls13_signature` back to back, in one state
 //! handler on one thread, but gives them nothing in common, and the verifier is shared by all
@@ -30,7 +30,7 @@ thread_local! {
 
 /// Runs one step of rustls with an empty cell, and returns who the step found the peer to be.
 ///
-/// What an outer step on this thread left, should there be one, is kept for it.
+/// The cell of an outer step on this thread, should there be one, is kept for it.
 pub(crate) fn scope<T>(step: impl FnOnce() -> T) -> (T, Option<Arc<Peer>>) {
     let outer = Outer(CELL.take());
     let result = step();
@@ -59,7 +59,7 @@ pub(crate) fn leave_peer(
     });
 }
 
-/// Who the current step found the peer to be, if it did.
+/// The peer that the current step has verified, if it did.
 pub(crate) fn peer() -> Option<Arc<Peer>> {
     CELL.with_borrow(|cell| cell.peer.clone())
 }

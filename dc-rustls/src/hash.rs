@@ -15,7 +15,7 @@ pub(crate) struct TranscriptHash {
     pub(crate) mapping: Mapping,
 }
 
-/// Which messages differ between the views.
+/// The messages that differ between the views.
 #[derive(Clone, Copy)]
 pub(crate) struct Mapping {
     pub(crate) side: Side,

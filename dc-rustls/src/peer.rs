@@ -1,9 +1,9 @@
-//! Who a connection is with.
+//! The peer of a connection.
 
 use dc_core::{Form, SignatureScheme};
 use rustls::pki_types::UnixTime;
 
-/// Who answered, as far as it was proved.
+/// The server that answered, as far as it was proved.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Peer {
@@ -19,7 +19,7 @@ pub enum Peer {
         unique_name: Option<dc_core::UniqueName<'static>>,
         /// The last second at which the credential is valid.
         expires: UnixTime,
-        /// What the device's key signs with.
+        /// The scheme that the device's key signs with.
         scheme: SignatureScheme,
         /// The device's key: a DER SubjectPublicKeyInfo.
         spki: Vec<u8>,
@@ -27,7 +27,7 @@ pub enum Peer {
 }
 
 impl Peer {
-    /// Whether a session with this peer may still be resumed.
+    /// True if a session with this peer may still be resumed.
     pub(crate) fn is_valid_at(&self, now: UnixTime) -> bool {
         match self {
             Self::Certificate => true,

@@ -9,7 +9,7 @@ use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13Cip
 use crate::hash::{Mapping, TranscriptHash};
 use crate::record::RecordProtection;
 
-/// Which end of connections a wrapped cipher suite is for, with the constants it needs.
+/// The end of connections that a wrapped cipher suite is for, with the constants it needs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Side {
     /// A client that puts `offer`, one or two whole extensions, into every ClientHello.

@@ -1,4 +1,4 @@
-//! What the unit tests share: a provider, whichever is built in.
+//! A crypto provider for the unit tests, whichever is built in.
 
 #[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]
 pub(crate) use rustls::crypto::aws_lc_rs as backend;

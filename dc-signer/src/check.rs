@@ -1,7 +1,8 @@
-//! Whether a configuration can be served with: the file itself, and the files that it names.
+//! The check of a configuration: the file itself, and the files that it names.
 
 mod data;
 
+use std::fmt::Display;
 use std::path::Path;
 
 use pki_types::UnixTime;
@@ -9,13 +10,14 @@ use rustls::crypto::CryptoProvider;
 
 use crate::authority::operators::read_certificates;
 use crate::authority::{Authority, ClockError, Judgement, Missing, Secrets, SetupError};
-use crate::config::{self, Config, Listen, Problem, Wrong};
+use crate::config::{self, Config, KeyError, KeyErrorKind, Listen, Step};
 use crate::database;
 use crate::error::Error;
-use crate::listener::{Identity, tls_config};
+
 use crate::registry::Head;
+use crate::server::listener::{ServiceCertificate, tls_config};
+use crate::server::telemetry::check_filter;
 use crate::store::{self, Location, Store};
-use crate::telemetry::check_filter;
 use crate::warning::Warning;
 use dc_pki::files;
 
@@ -32,7 +34,7 @@ pub fn check_with_data(
 
 /// Reads a configuration and everything that it names; starts nothing.
 ///
-/// Returns the configuration, and what somebody should look at. Fails with [`Error::BadConfig`],
+/// Returns the configuration, and what somebody should look at. Fails with [`config::Error::Invalid`],
 /// which has everything that is wrong, and with what reading the file itself fails with.
 pub fn check(path: &Path, provider: &CryptoProvider) -> Result<(Config, Vec<Warning>), Error> {
     check_and(path, provider, data::is_folder)
@@ -47,26 +49,29 @@ fn check_and(
     let text = files::read(path)?;
     let mut found = Findings {
         text: str::from_utf8(&text).unwrap_or_default(),
-        problems: Vec::new(),
+        errors: Vec::new(),
     };
-    let mut warnings = check_identity(&config, provider, &mut found);
+    let mut warnings = check_certificate(&config, provider, &mut found);
     warnings.extend(limits_not_reached(&config.listen));
     for (place, manufacturer) in config.manufacturers.iter().enumerate() {
-        let key = ["manufacturers", &place.to_string(), "anchors"];
+        let key = ["manufacturers".into(), place.into(), "anchors".into()];
         found.keep(&key, read_certificates(&manufacturer.anchors));
     }
-    found.keep(&["log", "filter"], check_filter(&config.log.filter));
+    found.keep(
+        &["log".into(), "filter".into()],
+        check_filter(&config.log.filter),
+    );
     data(&config, &mut found);
-    match found.problems.is_empty() {
+    match found.errors.is_empty() {
         true => Ok((config, warnings)),
-        false => Err(Error::BadConfig {
-            path: path.into(),
-            problems: found.problems,
-        }),
+        false => {
+            let (path, errors) = (path.into(), found.errors);
+            Err(config::Error::Invalid { path, errors }.into())
+        }
     }
 }
 
-/// Why a service with this configuration would not be ready, and what will stop it soon: what readiness and the log of the
+/// Finds why a service with this configuration would not be ready, and what will stop it soon: what readiness and the log of the
 /// service say too. Looks at the database if it is there, and changes nothing.
 ///
 /// Fails with what reading the certificate and its key fails with.
@@ -76,8 +81,8 @@ pub async fn readiness(
     now: UnixTime,
 ) -> Result<Readiness, Error> {
     let listen = &config.listen;
-    let identity = Identity::load(&listen.certificate, &listen.key, provider)?;
-    let validity = identity.validity();
+    let certificate = ServiceCertificate::load(&listen.certificate, &listen.key, provider)?;
+    let validity = certificate.validity();
     let mut found = Readiness::default();
     match (validity.fault(now), validity.warning(now)) {
         (Some(fault), _) => found.faults.push(fault.to_string()),
@@ -120,7 +125,7 @@ async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
     looked
 }
 
-/// Whether the database is the newest that was seen here, and its secrets are here too.
+/// Checks that the database is the newest that was seen here, and that its secrets are here too.
 async fn belongs_here(config: &Config, store: &Store) -> Result<(), Error> {
     store::check_newest(&config.data, store).await?;
     let folder = Secrets::folder(&config.data);
@@ -130,23 +135,23 @@ async fn belongs_here(config: &Config, store: &Store) -> Result<(), Error> {
     }
 }
 
-/// What [`readiness`] finds.
+/// The findings of [`readiness`].
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Readiness {
-    /// Why it would not be ready.
+    /// Reasons that it would not be ready.
     pub faults: Vec<String>,
-    /// What somebody should do something about.
+    /// Things that somebody should do something about.
     pub soon: Vec<String>,
 }
 
-fn check_identity(
+fn check_certificate(
     config: &Config,
     provider: &CryptoProvider,
     found: &mut Findings<'_>,
 ) -> Vec<Warning> {
     let listen = &config.listen;
-    let identity = Identity::load(&listen.certificate, &listen.key, provider);
-    let key = match &identity {
+    let certificate = ServiceCertificate::load(&listen.certificate, &listen.key, provider);
+    let key = match &certificate {
         Err(Error::Pki(
             dc_pki::Error::Read { path, .. }
             | dc_pki::Error::MissingPem { path, .. }
@@ -159,12 +164,12 @@ fn check_identity(
         )) => "key",
         _ => "certificate",
     };
-    let Some(identity) = found.keep(&["listen", key], identity) else {
+    let Some(certificate) = found.keep(&["listen".into(), key.into()], certificate) else {
         return Vec::new();
     };
-    let tls = tls_config(&identity, listen, provider.clone().into());
-    found.keep(&["listen", "tls12"], tls);
-    identity.warning().cloned().into_iter().collect()
+    let tls = tls_config(&certificate, listen, provider.clone().into());
+    found.keep(&["listen".into(), "tls12".into()], tls);
+    certificate.warning().cloned().into_iter().collect()
 }
 
 fn limits_not_reached(listen: &Listen) -> impl Iterator<Item = Warning> {
@@ -191,25 +196,24 @@ fn limits_not_reached(listen: &Listen) -> impl Iterator<Item = Warning> {
     })
 }
 
-/// What is wrong so far.
+/// The mistakes so far.
 struct Findings<'a> {
     text: &'a str,
-    problems: Vec<Problem>,
+    errors: Vec<KeyError>,
 }
 
 impl Findings<'_> {
-    fn keep<T, E: std::fmt::Display>(&mut self, key: &[&str], result: Result<T, E>) -> Option<T> {
+    fn keep<T>(&mut self, key: &[Step], result: Result<T, impl Display>) -> Option<T> {
         result
             .map_err(|error| self.add(key, error.to_string()))
             .ok()
     }
 
-    fn add(&mut self, key: &[&str], reason: String) {
-        let named = key.iter().filter(|part| part.parse::<usize>().is_err());
-        self.problems.push(Problem {
-            line: config::line_of(self.text, key),
-            key: named.copied().collect::<Vec<_>>().join("."),
-            wrong: Wrong::Unusable { reason },
+    fn add(&mut self, key: &[Step], reason: String) {
+        self.errors.push(KeyError {
+            line: Step::line(self.text, key),
+            key: Step::name(key),
+            kind: KeyErrorKind::Unusable { reason },
         });
     }
 }

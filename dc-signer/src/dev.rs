@@ -153,7 +153,7 @@ impl Dev {
 
     /// Starts a device that serves whatever identity lies in the folder `device`.
     ///
-    /// Fails with [`Error::Listen`].
+    /// Fails with [`crate::server::Error::Listen`].
     pub fn start_device(&self) -> Result<SocketAddr, Error> {
         device::start(self.folder.join("device"))
     }

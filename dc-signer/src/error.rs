@@ -10,25 +10,12 @@ mod from;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A configuration file says something that cannot be done.
+    /// There is no configuration.
     #[cfg(feature = "service")]
-    #[error("{}", Problems(.path, .problems))]
-    BadConfig {
-        /// The file.
-        path: PathBuf,
-        /// All that is wrong in it, at least one thing.
-        problems: Vec<crate::config::Problem>,
-    },
-    /// What to log cannot be understood.
-    #[cfg(feature = "service")]
-    #[error(
-        "{filter:?} says nothing about what to log: {source}: use a level such as info, or one for each part, as in info,sqlx=warn"
-    )]
-    BadLogFilter {
-        /// What was given.
-        filter: String,
-        /// What is wrong with it.
-        source: tracing_subscriber::filter::ParseError,
+    #[error("{source}")]
+    Config {
+        /// Why not.
+        source: crate::config::Error,
     },
     /// The demo could not be set up.
     #[error("the demo cannot {step}: {source}")]
@@ -53,21 +40,6 @@ pub enum Error {
         /// Why.
         source: crate::authority::SetupError,
     },
-    /// The service cannot be reached at an address.
-    #[cfg(feature = "service")]
-    #[error(
-        "cannot listen at {address}: {source}: see what else does with 'ss -ltnp', or change listen.address"
-    )]
-    Listen {
-        /// The address.
-        address: std::net::SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// Something in this process logs already.
-    #[cfg(feature = "service")]
-    #[error("something in this process logs already: start it once only")]
-    LogStarted,
     /// A folder is no backup, or not a whole one.
     #[cfg(feature = "service")]
     #[error("{} is no whole backup: give a folder that 'dc-signer backup' made", .folder.display())]
@@ -82,14 +54,9 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// A server did not get as far as a handshake.
-    #[error("{target}: {source}")]
-    NoHandshake {
-        /// The server.
-        target: crate::probe::Target,
-        /// Why.
-        source: crate::probe::Failure,
-    },
+    /// A file was not looked into, a server not probed, or a request not made.
+    #[error(transparent)]
+    Inspect(#[from] dc_inspect::Error),
     /// What cannot be undone was not done, because nobody said that it is meant.
     #[cfg(feature = "service")]
     #[error("{}", not_confirmed(*.asked))]
@@ -120,18 +87,6 @@ pub enum Error {
     /// A file, a key, a certificate or a credential is not as it must be.
     #[error(transparent)]
     Pki(#[from] dc_pki::Error),
-    /// The client that should probe a server could not be made.
-    #[error("cannot make a TLS client: {source}")]
-    ProbeNotMade {
-        /// Why.
-        source: dc_rustls::Error,
-    },
-    /// A request to a CA could not be made.
-    #[error("cannot make a certificate signing request: {source}")]
-    RequestNotMade {
-        /// Why.
-        source: rcgen::Error,
-    },
     /// The process cannot have the threads that the service needs.
     #[cfg(feature = "service")]
     #[error("cannot start threads: {source}")]
@@ -139,15 +94,12 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// The service's own certificate is one that signs credentials.
+    /// The server cannot work.
     #[cfg(feature = "service")]
-    #[error(
-        "{} may delegate, and a key that signs credentials must never serve TLS: get another certificate for the service",
-        .path.display()
-    )]
-    ServesWithDelegation {
-        /// The file with the certificate.
-        path: PathBuf,
+    #[error("{source}")]
+    Server {
+        /// Why not.
+        source: crate::server::Error,
     },
     /// The process cannot be told to stop.
     #[cfg(feature = "service")]
@@ -172,39 +124,6 @@ pub enum Error {
         /// Why.
         source: crate::store::Error,
     },
-    /// The TLS stack cannot do what the configuration asks for.
-    #[cfg(feature = "service")]
-    #[error("TLS cannot be set up as configured: {source}")]
-    Tls {
-        /// Why.
-        source: rustls::Error,
-    },
-    /// A file holds nothing that is known here.
-    #[error(
-        "{} is no certificate, credential, request or key that can be recognised, in PEM or bare: check that it is the right file, and whole",
-        .path.display()
-    )]
-    UnknownFile {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A folder holds nothing that is known here.
-    #[error(
-        "{} has no chain.pem, credential.pem, key.pem, request.csr or root.pem: name the files themselves",
-        .path.display()
-    )]
-    UnknownFolder {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// There is no connection to a server.
-    #[error("no connection to {target}: {source}")]
-    Unreachable {
-        /// The server.
-        target: crate::probe::Target,
-        /// Why.
-        source: io::Error,
-    },
     /// Of what was looked at, a client would refuse something, or it could not be read.
     #[error("{}", would_be_refused(*.refused, *.of))]
     WouldBeRefused {
@@ -228,30 +147,6 @@ const fn not_confirmed(asked: bool) -> &'static str {
         true => "nothing was changed, because it was not confirmed",
         false => {
             "nothing was changed: this wants to be confirmed, and there is no terminal to ask at: add --yes if it is meant"
-        }
-    }
-}
-
-/// The first problem of a configuration, and where to see the others: errors are one line.
-#[cfg(feature = "service")]
-struct Problems<'a>(&'a std::path::Path, &'a [crate::config::Problem]);
-
-#[cfg(feature = "service")]
-impl std::fmt::Display for Problems<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self(path, problems) = self;
-        write!(f, "{}, ", path.display())?;
-        if let Some(first) = problems.first() {
-            write!(f, "{first}")?;
-        }
-        match problems.len() {
-            0 | 1 => Ok(()),
-            count => write!(
-                f,
-                "; and {} more: see all with 'dc-signer check --config {}'",
-                count - 1,
-                path.display()
-            ),
         }
     }
 }

@@ -18,31 +18,30 @@ pub mod config;
 #[cfg(feature = "service")]
 pub mod database;
 pub mod demo;
-pub mod describe;
 #[cfg(feature = "service")]
 pub mod dev;
 mod error;
-pub mod inspect;
-pub mod judge;
+
 #[cfg(feature = "service")]
-pub mod listener;
-#[cfg(feature = "service")]
-pub mod owner;
-pub mod probe;
-#[cfg(feature = "service")]
-pub mod registry;
-pub mod request;
-#[cfg(feature = "service")]
-pub mod service;
-#[cfg(feature = "service")]
-pub mod store;
-#[cfg(feature = "service")]
-pub mod telemetry;
+pub mod server;
 #[cfg(feature = "service")]
 mod warning;
 #[cfg(feature = "service")]
 pub mod web;
 
+#[cfg(test)]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the store's own tests use the rest"
+)]
+#[path = "../store/src/testing/mod.rs"]
+mod testing;
+
+#[cfg(feature = "service")]
+pub use dc_store::{self as store, owner, registry};
+#[cfg(test)]
+use dc_store::{Location, Store, migrate, open};
 pub use error::Error;
 #[cfg(feature = "service")]
 pub use warning::Warning;

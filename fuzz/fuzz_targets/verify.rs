@@ -20,7 +20,7 @@ const SPKI_HEAD: &[u8] = &[
 ];
 const ZONE: &str = ".cpe.example.com";
 
-/// What the fuzzer chooses.
+/// The fuzzer's choice.
 struct Choice<'a> {
     valid_time: u32,
     now: u64,
@@ -72,6 +72,77 @@ impl<'a> Choice<'a> {
     }
 }
 
+impl Choice<'_> {
+    /// The credential, signed, and changed if the fuzzer wants that.
+    fn signed(
+        &self,
+        certificate: &DelegationCertificate<'_>,
+        name: Option<UniqueName<'_>>,
+    ) -> Vec<u8> {
+        let device = device();
+        let claim = Credential::new(self.valid_time, self.scheme, &device, name);
+        let mut bytes = Vec::new();
+        claim.encode(&mut bytes).expect("a small key");
+        let message = signed_bytes(
+            self.signed_role,
+            claim.form(),
+            CERTIFICATE,
+            &bytes,
+            self.algorithm,
+        );
+        let key = &certificate.spki()[SPKI_HEAD.len()..];
+        bytes.extend(self.algorithm.0.to_be_bytes());
+        bytes.extend([0, 8]);
+        bytes.extend(Checksum::sign(key, &message));
+        if let Some(flip) = self.flip {
+            let at = flip % bytes.len();
+            bytes[at] ^= 1;
+        }
+        bytes
+    }
+
+    fn offer(&self, form: Form) -> Offer {
+        let list = || {
+            SchemeList::new([0x0807, 0x0403, 0x0804, 0x0904].map(SignatureScheme)).expect("four")
+        };
+        let offer = Offer::new(list());
+        if self.offered {
+            offer.with(form, list())
+        } else {
+            offer
+        }
+    }
+
+    /// True if a client has to accept: the plain sentences.
+    fn is_right(
+        &self,
+        expiry: u64,
+        name: Option<&UniqueName<'_>>,
+        wanted: Option<&ServerName<'_>>,
+    ) -> bool {
+        let timely = self.now <= expiry && expiry - self.now <= MAX_VALIDITY.as_secs();
+        let named_right = match (name, wanted, self.role) {
+            (None, ..) | (Some(_), None, Role::Client) => true,
+            (Some(_), None, Role::Server) => false,
+            (Some(name), Some(ServerName::DnsName(dns)), _) => {
+                let dns = dns.as_ref().to_ascii_lowercase();
+                // One label under the zone is what the wildcard covers.
+                name.as_str() == dns.strip_suffix('.').unwrap_or(&dns)
+            }
+            _ => false,
+        };
+        let covered = self.label.is_none_or(|label| !label.contains('.'));
+        let schemes_right = self.scheme.0 == 0x0807 && self.algorithm.0 == 0x0807;
+        let untouched = self.flip.is_none() && self.role == self.signed_role;
+        self.offered && timely && named_right && covered && schemes_right && untouched
+    }
+}
+
+/// The SubjectPublicKeyInfo of the credential's key.
+fn device() -> Vec<u8> {
+    [SPKI_HEAD, &[7; 32]].concat()
+}
+
 fuzz_target!(|input: &[u8]| {
     if let Some(choice) = Choice::read(input) {
         run(&choice);
@@ -92,38 +163,12 @@ fn run(choice: &Choice<'_>) {
     } else {
         Form::Rfc9345
     };
-    let device = [SPKI_HEAD, &[7; 32]].concat();
-    let claim = Credential::new(choice.valid_time, choice.scheme, &device, name.clone());
-    let mut bytes = Vec::new();
-    claim.encode(&mut bytes).expect("a small key");
-    let message = signed_bytes(
-        choice.signed_role,
-        form,
-        CERTIFICATE,
-        &bytes,
-        choice.algorithm,
-    );
-    let key = &certificate.spki()[SPKI_HEAD.len()..];
-    bytes.extend(choice.algorithm.0.to_be_bytes());
-    bytes.extend([0, 8]);
-    bytes.extend(Checksum::sign(key, &message));
-    if let Some(flip) = choice.flip {
-        let at = flip % bytes.len();
-        bytes[at] ^= 1;
-    }
-
+    let bytes = choice.signed(&certificate, name.clone());
     let Ok(credential) = DelegatedCredential::decode(form, &bytes) else {
         assert!(choice.flip.is_some());
         return;
     };
-    let list =
-        || SchemeList::new([0x0807, 0x0403, 0x0804, 0x0904].map(SignatureScheme)).expect("four");
-    let offer = Offer::new(list());
-    let offer = if choice.offered {
-        offer.with(form, list())
-    } else {
-        offer
-    };
+    let offer = choice.offer(form);
     let algorithms: [&'static dyn SignatureVerificationAlgorithm; 1] = [&Checksum];
     let now = UnixTime::since_unix_epoch(Duration::from_secs(choice.now));
     let verified = Verifier::new(choice.role, &offer, &algorithms).verify(
@@ -134,28 +179,14 @@ fn run(choice: &Choice<'_>) {
     );
 
     let expiry = certificate.not_before().as_secs() + u64::from(choice.valid_time);
-    let timely = choice.now <= expiry && expiry - choice.now <= MAX_VALIDITY.as_secs();
-    let named_right = match (&name, &wanted, choice.role) {
-        (None, ..) | (Some(_), None, Role::Client) => true,
-        (Some(_), None, Role::Server) => false,
-        (Some(name), Some(ServerName::DnsName(dns)), _) => {
-            let dns = dns.as_ref().to_ascii_lowercase();
-            // One label under the zone is what the wildcard covers.
-            name.as_str() == dns.strip_suffix('.').unwrap_or(&dns)
-        }
-        _ => false,
-    };
-    let covered = choice.label.is_none_or(|label| !label.contains('.'));
-    let schemes_right = choice.scheme.0 == 0x0807 && choice.algorithm.0 == 0x0807;
-    let untouched = choice.flip.is_none() && choice.role == choice.signed_role;
-    let right = choice.offered && timely && named_right && covered && schemes_right && untouched;
+    let right = choice.is_right(expiry, name.as_ref(), wanted.as_ref());
     assert_eq!(verified.is_ok(), right, "{verified:?}");
     let role = find_role(&credential, &certificate, &algorithms);
     let signed = choice.flip.is_none() && choice.algorithm.0 == 0x0807;
     assert_eq!(role.ok(), signed.then_some(choice.signed_role));
     if let Ok(verified) = verified {
         assert_eq!(verified.expiry().as_secs(), expiry);
-        assert_eq!(verified.spki(), device);
+        assert_eq!(verified.spki(), device());
         assert_eq!(verified.unique_name().is_some(), form == Form::Named);
     }
 }

@@ -1,7 +1,7 @@
 //! What is accepted, at any size of reads and writes.
 
 use dc_core::{Form, SignatureScheme};
-use dc_rustls::client::{Peer, UniqueName};
+use dc_rustls::client::{NamePolicy, Peer};
 use dc_rustls::server::Served;
 use dc_tests::pair::connect;
 use dc_tests::vendor::{Device, Key, Vendor};
@@ -16,7 +16,7 @@ fn a_named_credential_for_the_wanted_name() {
     let device = Device::new("router");
     let acceptor = acceptor(&vendor, &device, &[Form::Rfc9345, Form::Named]);
     for chunk in CHUNKS {
-        for policy in [UniqueName::Required, UniqueName::Preferred] {
+        for policy in [NamePolicy::Required, NamePolicy::Preferred] {
             let outcome = connect(&client(&vendor, policy), &device.name, &acceptor, chunk);
             match outcome.peer() {
                 Peer::Delegated {
@@ -48,7 +48,7 @@ fn an_rfc9345_credential_for_clients_that_know_no_names() {
     let device = Device::new("router");
     let acceptor = acceptor(&vendor, &device, &[Form::Rfc9345, Form::Named]);
     for chunk in CHUNKS {
-        let client = client(&vendor, UniqueName::Ignored);
+        let client = client(&vendor, NamePolicy::Ignored);
         let outcome = connect(&client, &device.name, &acceptor, chunk);
         assert!(matches!(
             outcome.peer(),
@@ -69,8 +69,8 @@ fn every_pair_of_key_types() {
         for device_key in keys {
             let device = Device::with_key("router", device_key());
             for (forms, policy) in [
-                ([Form::Named], UniqueName::Required),
-                ([Form::Rfc9345], UniqueName::Ignored),
+                ([Form::Named], NamePolicy::Required),
+                ([Form::Rfc9345], NamePolicy::Ignored),
             ] {
                 let acceptor = acceptor(&vendor, &device, &forms);
                 let outcome = connect(&client(&vendor, policy), &device.name, &acceptor, 999);

@@ -6,7 +6,7 @@ use std::thread;
 
 use dc_core::Form;
 use dc_rustls::Error;
-use dc_rustls::client::UniqueName;
+use dc_rustls::client::NamePolicy;
 use dc_rustls::server::{Acceptor, Served, Settings, Store};
 use dc_tests::backend::BACKENDS;
 use dc_tests::message::{CLIENT_HELLO, add_extensions, extension, message, vector};
@@ -248,7 +248,7 @@ fn warnings_in_front_of_a_client_hello() {
         thread::scope(|scope| {
             let server = scope.spawn(|| acceptor.accept(far).map(|tls| tls.served().clone()));
             near.write_all(warnings).unwrap();
-            let tls = client(&vendor, UniqueName::Required).connect(name(), near);
+            let tls = client(&vendor, NamePolicy::Required).connect(name(), near);
             let served = server.join().unwrap();
             assert_eq!(served.is_ok(), tls.is_ok());
             served

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::thread;
 
 use dc_core::Form;
-use dc_rustls::client::{Config, UniqueName};
+use dc_rustls::client::{Config, NamePolicy};
 use dc_rustls::server::Acceptor;
 use dc_tests::pipe::{End, pipe};
 use dc_tests::vendor::{Device, Vendor, provider};
@@ -288,7 +288,7 @@ fn scenes() -> Vec<Scene> {
                 .fallback(stock_server(&vendor)),
         )
     };
-    let ours = || Near::Ours(client(&vendor, UniqueName::Preferred));
+    let ours = || Near::Ours(client(&vendor, NamePolicy::Preferred));
     let stock = |version| stock_client(&vendor, version);
     let stock_far = || Far::Stock(stock_server(&vendor));
     let (tls13, tls12) = (&rustls::version::TLS13, &rustls::version::TLS12);

@@ -6,7 +6,7 @@ use std::thread;
 
 use dc_core::Form;
 use dc_rustls::Refusal;
-use dc_rustls::client::{Peer, UniqueName};
+use dc_rustls::client::{NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Settings, Store};
 use dc_tests::message::{
     CERTIFICATE, COMPRESSED_CERTIFICATE, edit_body, message, number, status, vector,
@@ -74,7 +74,7 @@ impl Algorithm {
 fn a_credential_inside_is_accepted() {
     let vendor = Vendor::default();
     let device = Device::new("router");
-    let client = client(&vendor, UniqueName::Preferred);
+    let client = client(&vendor, NamePolicy::Preferred);
     for algorithm in ALGORITHMS {
         for form in Form::ALL {
             let own = credential(&vendor, &device, form);
@@ -102,7 +102,7 @@ fn a_credential_inside_is_accepted() {
 fn a_malformed_credential_inside_is_refused() {
     let vendor = Vendor::default();
     let device = Device::new("router");
-    let client = client(&vendor, UniqueName::Preferred);
+    let client = client(&vendor, NamePolicy::Preferred);
     for algorithm in ALGORITHMS {
         let mut block = credential(&vendor, &device, Form::Named);
         block[12] ^= 1;
@@ -122,7 +122,7 @@ fn a_compressed_certificate_without_credential_is_one() {
         let mut config = ServerConfig::clone(&stock_server(&vendor));
         (algorithm.alone)(&mut config);
         let acceptor = Acceptor::new(Store::new(provider())).fallback(Arc::new(config));
-        let client = client(&vendor, UniqueName::Preferred);
+        let client = client(&vendor, NamePolicy::Preferred);
         let outcome = connect(&client, NAME, &acceptor, ALL);
         assert_eq!(*outcome.peer(), Peer::Certificate);
     }
@@ -143,7 +143,7 @@ fn sent(settings: impl FnOnce(Settings) -> Settings) -> Vec<u8> {
     let forms = [Form::Named, Form::Rfc9345];
     store.install(vendor.enrol(&device, &forms)).unwrap();
     let acceptor = Acceptor::new(store);
-    for policy in [UniqueName::Required, UniqueName::Ignored] {
+    for policy in [NamePolicy::Required, NamePolicy::Ignored] {
         // The second time from the cache of what was compressed.
         for _ in 0..2 {
             let client = client(&vendor, policy);

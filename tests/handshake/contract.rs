@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dc_core::Form;
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Store};
 use dc_tests::backend::BACKENDS;
 use dc_tests::pair::connect;
@@ -13,7 +13,7 @@ use rustls::HandshakeKind;
 use crate::setup::{ALL, acceptor, client};
 
 /// The client offers a key share that the server does not want.
-fn retrying_client(vendor: &Vendor, policy: UniqueName) -> Config {
+fn retrying_client(vendor: &Vendor, policy: NamePolicy) -> Config {
     Config::builder(BACKENDS[0].prefers_p384())
         .roots(vendor.roots())
         .unique_name(policy)
@@ -34,9 +34,9 @@ fn hello_retry_request_full() {
     let device = Device::new("router");
     let acceptor = retrying_acceptor(&vendor, &device);
     for policy in [
-        UniqueName::Required,
-        UniqueName::Preferred,
-        UniqueName::Ignored,
+        NamePolicy::Required,
+        NamePolicy::Preferred,
+        NamePolicy::Ignored,
     ] {
         for chunk in [1, 50, ALL] {
             let client = retrying_client(&vendor, policy);
@@ -54,7 +54,7 @@ fn both_ends_export_the_same_secret_whatever_the_context() {
     let vendor = Vendor::default();
     let device = Device::new("router");
     let acceptor = acceptor(&vendor, &device, &[Form::Named]);
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     let outcome = connect(&client, &device.name, &acceptor, ALL);
     let stream = outcome.client.unwrap();
     // A context that is a ClientHello: exported through the one-shot hash, which maps nothing.
@@ -77,9 +77,9 @@ fn the_offer_is_the_first_extension_on_the_wire() {
     let device = Device::new("router");
     let acceptor = acceptor(&vendor, &device, &[Form::Named, Form::Rfc9345]);
     for (policy, kinds) in [
-        (UniqueName::Required, &[0xff22][..]),
-        (UniqueName::Preferred, &[0xff22, 34]),
-        (UniqueName::Ignored, &[34]),
+        (NamePolicy::Required, &[0xff22][..]),
+        (NamePolicy::Preferred, &[0xff22, 34]),
+        (NamePolicy::Ignored, &[34]),
     ] {
         let outcome = connect(&client(&vendor, policy), &device.name, &acceptor, ALL);
         let stream = outcome.client.unwrap();
@@ -114,7 +114,7 @@ fn many_threads_do_not_mix_their_peers_up() {
     let acceptors = devices
         .each_ref()
         .map(|d| acceptor(&vendor, d, &[Form::Named]));
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     let right = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for (i, (device, acceptor)) in devices.iter().zip(&acceptors).enumerate() {

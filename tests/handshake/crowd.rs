@@ -6,7 +6,7 @@ use std::thread;
 
 use ::tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use dc_core::Form;
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Store};
 use dc_tests::pair::connect;
 use dc_tests::vendor::{Device, Vendor, provider};
@@ -50,12 +50,12 @@ impl Fleet {
     }
 
     #[track_caller]
-    fn assert_is(&self, index: usize, peer: &Peer, policy: UniqueName) {
+    fn assert_is(&self, index: usize, peer: &Peer, policy: NamePolicy) {
         let Peer::Delegated { unique_name, .. } = peer else {
             panic!("{peer:?}");
         };
         let name = unique_name.as_ref().map(|name| name.as_str());
-        let expected = (policy == UniqueName::Required).then_some(&*self.devices[index].name);
+        let expected = (policy == NamePolicy::Required).then_some(&*self.devices[index].name);
         assert_eq!(name, expected);
     }
 }
@@ -64,7 +64,7 @@ impl Fleet {
 fn threads_while_credentials_are_renewed() {
     let fleet = Fleet::new();
     let acceptors = fleet.acceptors();
-    let policies = [UniqueName::Required, UniqueName::Ignored];
+    let policies = [NamePolicy::Required, NamePolicy::Ignored];
     let clients = policies.map(|policy| client(&fleet.vendor, policy));
     let renewing = AtomicBool::new(true);
     let made = AtomicUsize::new(0);
@@ -81,7 +81,7 @@ fn threads_while_credentials_are_renewed() {
                     fleet.assert_is(who, outcome.peer(), policies[policy]);
                     outcome.server.unwrap();
                     // The wrong one, in between, on the same threads.
-                    if policies[policy] == UniqueName::Required {
+                    if policies[policy] == NamePolicy::Required {
                         let outcome = connect(&clients[policy], name, &acceptors[1 - who], ALL);
                         assert!(outcome.client.is_err());
                     }
@@ -102,7 +102,7 @@ fn threads_while_credentials_are_renewed() {
 async fn tasks_while_credentials_are_renewed() {
     let fleet = Arc::new(Fleet::new());
     let acceptors = fleet.acceptors();
-    let client = client(&fleet.vendor, UniqueName::Required);
+    let client = client(&fleet.vendor, NamePolicy::Required);
     let failures = Arc::new(Mutex::new(Vec::new()));
     let mut tasks = Vec::new();
     for number in 0..CONNECTIONS {
@@ -111,7 +111,7 @@ async fn tasks_while_credentials_are_renewed() {
         tasks.push(::tokio::spawn(async move {
             let name = fleet.devices[number % 2].name.clone();
             match exchange(&client, name, acceptor).await {
-                Ok(peer) => fleet.assert_is(number % 2, &peer, UniqueName::Required),
+                Ok(peer) => fleet.assert_is(number % 2, &peer, NamePolicy::Required),
                 Err(error) => failures.lock().unwrap().push(error),
             }
         }));

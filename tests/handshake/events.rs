@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Once;
 
 use dc_core::Form;
-use dc_rustls::client::UniqueName;
+use dc_rustls::client::NamePolicy;
 use dc_rustls::server::{Acceptor, Store};
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::pki_types::ServerName;
@@ -54,7 +54,7 @@ fn logged(work: impl FnOnce()) -> String {
 /// Both ends on this thread.
 fn meet(vendor: &Vendor, wanted: &str, acceptor: &Acceptor) {
     let (near, far) = duplex(1 << 14);
-    let client = client(vendor, UniqueName::Required);
+    let client = client(vendor, NamePolicy::Required);
     let name = ServerName::try_from(wanted.to_owned()).unwrap();
     let runtime = Builder::new_current_thread().build().unwrap();
     let (near, far) = runtime.block_on(async {

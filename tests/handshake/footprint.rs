@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use allocation_counter::{AllocationInfo, measure};
 use dc_core::Form;
-use dc_rustls::client::{self, Config, UniqueName};
+use dc_rustls::client::{self, Config, NamePolicy};
 use dc_rustls::server::{self, Acceptor};
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::pki_types::ServerName;
@@ -80,7 +80,7 @@ impl Scene {
             .unwrap()
             .with_root_certificates(vendor.roots())
             .with_no_client_auth();
-        let our_client = client_of(&vendor).unique_name(UniqueName::Preferred);
+        let our_client = client_of(&vendor).unique_name(NamePolicy::Preferred);
         Self {
             runtime: Builder::new_current_thread().build().unwrap(),
             stock_client: Client::Stock(Arc::new(stock_client)),

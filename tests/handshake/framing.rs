@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use dc_core::Form;
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Store};
 use dc_tests::message::status;
 use dc_tests::mutant::{self, Cut, Framing, Rewrite, Wire};
@@ -43,7 +43,7 @@ fn is_named(peer: &Peer) -> bool {
 fn of_every_shape() {
     let vendor = Vendor::with_intermediates(Key::p256(), 1, 700);
     let device = Device::new("router");
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     let own = credential(&vendor, &device, Form::Named);
     // A response of usual size, so that the block is cut in it too.
     let response = [&[0x30, 0x82, 2, 0, 0x0a, 1, 0], [0; 509].as_slice()].concat();
@@ -74,7 +74,7 @@ fn of_every_shape() {
 fn cut_after_every_byte() {
     let vendor = Vendor::default();
     let device = Device::new("router");
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     let block = [
         credential(&vendor, &device, Form::Named),
         status(&[0x30, 3, 0x0a, 1, 3]),
@@ -96,7 +96,7 @@ fn over_many_records() {
     for size in [4000, 9000, 14_000] {
         let vendor = Vendor::with_intermediates(Key::p256(), 4, size);
         let device = Device::new("router");
-        let client = client(&vendor, UniqueName::Required);
+        let client = client(&vendor, NamePolicy::Required);
         let own = credential(&vendor, &device, Form::Named);
         for cut in [Cut::Coalesced, Cut::Messages, Cut::Every(1000)] {
             let verdict = Rogue::new(&vendor, device.key.private_key())
@@ -113,7 +113,7 @@ fn over_many_records() {
 fn straddling_two_records_of_full_size() {
     let vendor = Vendor::default();
     let device = Device::new("router");
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     let own = credential(&vendor, &device, Form::Named);
     let before = 6 + 4 + 4 + 3 + vendor.chain()[0].len() + 2;
     for offset in 0..own.len() + 40 {
@@ -159,7 +159,7 @@ fn of_our_server_by_a_middle_layer() {
     let forms = [Form::Named, Form::Rfc9345];
     store.install(vendor.enrol(&device, &forms)).unwrap();
     let acceptor = Acceptor::new(store);
-    for policy in [UniqueName::Required, UniqueName::Ignored] {
+    for policy in [NamePolicy::Required, NamePolicy::Ignored] {
         let client = client(&vendor, policy);
         for cut in CUTS {
             let framing = Framing { cut, padding: 3 };
@@ -195,7 +195,7 @@ fn a_long_chain_of_our_server() {
         let forms = [Form::Named, Form::Rfc9345];
         store.install(vendor.enrol(&device, &forms)).unwrap();
         let acceptor = Acceptor::new(store);
-        for policy in [UniqueName::Required, UniqueName::Ignored] {
+        for policy in [NamePolicy::Required, NamePolicy::Ignored] {
             for chunk in [1, ALL] {
                 let outcome = connect(&client(&vendor, policy), NAME, &acceptor, chunk);
                 assert!(matches!(outcome.peer(), Peer::Delegated { .. }));

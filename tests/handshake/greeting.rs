@@ -7,7 +7,7 @@ use std::thread;
 use allocation_counter::measure;
 use dc_core::Form;
 use dc_rustls::Error;
-use dc_rustls::client::UniqueName;
+use dc_rustls::client::NamePolicy;
 use dc_rustls::server::{Acceptor, Store};
 use dc_tests::message::{add_extensions, extension, vector};
 use dc_tests::pipe::{End, pipe};
@@ -191,7 +191,7 @@ fn a_network_that_takes_nothing_ends_the_handshake() {
 fn what_is_interrupted_is_tried_again() {
     let vendor = Vendor::default();
     let acceptor = acceptor(&vendor, &Device::new("router"), &[Form::Named]);
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     let (near, far) = pipe(ALL);
     let interrupted = |io| Interrupted {
         io,

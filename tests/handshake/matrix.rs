@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use dc_core::Form;
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Served, Settings, Store};
 use dc_tests::backend::{BACKENDS, Backend};
 use dc_tests::pipe::pipe;
@@ -27,8 +27,8 @@ struct Row {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Client {
     Stock,
-    Ours(UniqueName),
-    /// [`UniqueName::Required`], with [`dc_rustls::client::Builder::or_certificate`].
+    Ours(NamePolicy),
+    /// [`NamePolicy::Required`], with [`dc_rustls::client::Builder::or_certificate`].
     OrCertificate,
 }
 
@@ -55,16 +55,16 @@ const ROWS: [Row; 17] = [
     Row { client: Client::Stock, server: Server::Stock, answer: CERTIFICATE },
     Row { client: Client::Stock, server: Server::Ours(&[]), answer: CERTIFICATE },
     Row { client: Client::Stock, server: Server::Ours(BOTH), answer: CERTIFICATE },
-    Row { client: Client::Ours(UniqueName::Ignored), server: Server::Stock, answer: CERTIFICATE },
-    Row { client: Client::Ours(UniqueName::Ignored), server: Server::Ours(&[]), answer: CERTIFICATE },
-    Row { client: Client::Ours(UniqueName::Ignored), server: Server::Ours(&[Form::Named]), answer: CERTIFICATE },
-    Row { client: Client::Ours(UniqueName::Ignored), server: Server::Ours(BOTH), answer: RFC9345 },
-    Row { client: Client::Ours(UniqueName::Preferred), server: Server::Stock, answer: CERTIFICATE },
-    Row { client: Client::Ours(UniqueName::Preferred), server: Server::Ours(&[]), answer: CERTIFICATE },
-    Row { client: Client::Ours(UniqueName::Preferred), server: Server::Ours(&[Form::Rfc9345]), answer: RFC9345 },
-    Row { client: Client::Ours(UniqueName::Preferred), server: Server::Ours(BOTH), answer: NAMED },
-    Row { client: Client::Ours(UniqueName::Required), server: Server::Ours(&[Form::Named]), answer: NAMED },
-    Row { client: Client::Ours(UniqueName::Required), server: Server::Ours(BOTH), answer: NAMED },
+    Row { client: Client::Ours(NamePolicy::Ignored), server: Server::Stock, answer: CERTIFICATE },
+    Row { client: Client::Ours(NamePolicy::Ignored), server: Server::Ours(&[]), answer: CERTIFICATE },
+    Row { client: Client::Ours(NamePolicy::Ignored), server: Server::Ours(&[Form::Named]), answer: CERTIFICATE },
+    Row { client: Client::Ours(NamePolicy::Ignored), server: Server::Ours(BOTH), answer: RFC9345 },
+    Row { client: Client::Ours(NamePolicy::Preferred), server: Server::Stock, answer: CERTIFICATE },
+    Row { client: Client::Ours(NamePolicy::Preferred), server: Server::Ours(&[]), answer: CERTIFICATE },
+    Row { client: Client::Ours(NamePolicy::Preferred), server: Server::Ours(&[Form::Rfc9345]), answer: RFC9345 },
+    Row { client: Client::Ours(NamePolicy::Preferred), server: Server::Ours(BOTH), answer: NAMED },
+    Row { client: Client::Ours(NamePolicy::Required), server: Server::Ours(&[Form::Named]), answer: NAMED },
+    Row { client: Client::Ours(NamePolicy::Required), server: Server::Ours(BOTH), answer: NAMED },
     Row { client: Client::OrCertificate, server: Server::Stock, answer: CERTIFICATE },
     Row { client: Client::OrCertificate, server: Server::Ours(&[]), answer: CERTIFICATE },
     Row { client: Client::OrCertificate, server: Server::Ours(&[Form::Rfc9345]), answer: CERTIFICATE },
@@ -209,7 +209,7 @@ impl Bench<'_> {
         match client {
             Client::Ours(policy) => AnyClient::Ours(ours(policy).build().unwrap()),
             Client::OrCertificate => {
-                let builder = ours(UniqueName::Required).or_certificate();
+                let builder = ours(NamePolicy::Required).or_certificate();
                 AnyClient::Ours(builder.build().unwrap())
             }
             Client::Stock => {

@@ -2,7 +2,7 @@
 
 use dc_core::Form;
 use dc_rustls::Refusal;
-use dc_rustls::client::{Peer, UniqueName};
+use dc_rustls::client::{NamePolicy, Peer};
 use dc_tests::message::{
     ENCRYPTED_EXTENSIONS, NEW_SESSION_TICKET, SERVER_HELLO, extension, extensions, message,
     split_vector, status, vector,
@@ -35,7 +35,7 @@ fn what_fits_is_accepted() {
             [status(&OCSP), own].concat(),
         ];
         for block in blocks {
-            scene.meet(UniqueName::Preferred, &block, |verdict| {
+            scene.meet(NamePolicy::Preferred, &block, |verdict| {
                 assert!(
                     matches!(verdict.accepted(), Peer::Delegated { form: found, .. } if *found == form)
                 );
@@ -48,7 +48,7 @@ fn what_fits_is_accepted() {
 #[test]
 fn behind_a_warning() {
     let scene = Scene::new();
-    let client = scene.client(UniqueName::Required);
+    let client = scene.client(NamePolicy::Required);
     let smuggled = status(&smuggled(&scene.vendor, &scene.device));
     for chunk in CHUNKS {
         let rogue = |block| scene.device().block(0, block).warning();
@@ -65,8 +65,8 @@ fn behind_a_warning() {
 fn a_form_that_was_not_offered() {
     let scene = Scene::new();
     for (policy, form) in [
-        (UniqueName::Required, Form::Rfc9345),
-        (UniqueName::Ignored, Form::Named),
+        (NamePolicy::Required, Form::Rfc9345),
+        (NamePolicy::Ignored, Form::Named),
     ] {
         let refusal = Refusal::Credential(dc_core::Error::FormNotOffered { form });
         let own = scene.credential(form);
@@ -95,7 +95,7 @@ fn two_in_one_entry() {
     ] {
         let alert = Alert::IllegalParameter;
         scene.refuses(
-            UniqueName::Preferred,
+            NamePolicy::Preferred,
             &block,
             &Refusal::DuplicateExtension,
             alert,
@@ -116,7 +116,7 @@ fn an_extension_that_nobody_asked_for() {
     ] {
         let alert = Alert::UnsupportedExtension;
         scene.refuses(
-            UniqueName::Preferred,
+            NamePolicy::Preferred,
             &block,
             &Refusal::UnexpectedExtension,
             alert,
@@ -124,7 +124,7 @@ fn an_extension_that_nobody_asked_for() {
     }
     // In front of ours it is rustls that sees it.
     scene.meet(
-        UniqueName::Preferred,
+        NamePolicy::Preferred,
         &[SCT.to_vec(), own].concat(),
         |verdict| {
             let (error, alert) = verdict.failed();
@@ -142,7 +142,7 @@ fn one_that_is_cut_at_any_length() {
     let scene = Scene::new();
     for form in Form::ALL {
         let own = scene.credential(form);
-        let client = scene.client(UniqueName::Preferred);
+        let client = scene.client(NamePolicy::Preferred);
         for length in 0..body(&own).len() {
             let block = extension(form.extension_type(), &body(&own)[..length]);
             let verdict = scene.device().block(0, block).meet(&client, ALL);
@@ -172,53 +172,17 @@ fn lengths_that_disagree() {
     let scene = Scene::new();
     for form in Form::ALL {
         let own = scene.credential(form);
-        let good = body(&own);
-        let spki_len = u32::from_be_bytes([0, good[6], good[7], good[8]]) as usize;
-        let signature_at = match form {
-            Form::Rfc9345 => 9 + spki_len + 2,
-            Form::Named => 9 + spki_len + 1 + usize::from(good[9 + spki_len]) + 2,
-        };
-        let set = |at: usize, bytes: &[u8]| {
-            let mut bad = good.to_vec();
-            bad[at..at + bytes.len()].copy_from_slice(bytes);
-            bad
-        };
-        let signature_len = u16::from_be_bytes([good[signature_at], good[signature_at + 1]]);
-        let spki = |bytes: &[u8]| [&good[..6], &vector(3, bytes), &good[9 + spki_len..]].concat();
-        let bodies = [
-            [good, &[0]].concat(),
-            [good, &[0x30, 0]].concat(),
-            set(6, &[0xff, 0xff, 0xff]),
-            set(6, &[0, 0xff, 0xff]),
-            set(6, &[0, 0, 0]),
-            set(8, &[good[8] - 1]),
-            set(8, &[good[8] + 1]),
-            set(10, &[good[10] - 1]),
-            set(10, &[good[10] + 1]),
-            set(9, &[0x31]),
-            set(10, &[0x80]),
-            set(signature_at, &[0xff, 0xff]),
-            set(signature_at, &[0, 0]),
-            set(signature_at, &(signature_len - 1).to_be_bytes()),
-            set(signature_at, &(signature_len + 1).to_be_bytes()),
-            [&good[..signature_at], &[0, 0]].concat(),
-            spki(&[]),
-            spki(&[0x30, 0x80, 0, 0]),
-            spki(&[&good[9..9 + spki_len], &[0]].concat()),
-            vec![0xff; good.len()],
-            vec![0; good.len()],
-        ];
-        for bad in bodies {
+        for bad in with_a_wrong_length(form, body(&own)) {
             let alone = extension(form.extension_type(), &bad);
             for block in [alone.clone(), [alone.clone(), status(&OCSP)].concat()] {
-                scene.meet(UniqueName::Preferred, &block, |verdict| {
+                scene.meet(NamePolicy::Preferred, &block, |verdict| {
                     let (refusal, alert) = verdict.refused();
                     assert_eq!(alert, Alert::DecodeError, "{refusal:?}: {block:x?}");
                 });
             }
             // Here it is dc-core that sees it, for which a bad SPKI is not bad framing.
             let behind = [status(&OCSP), alone].concat();
-            scene.meet(UniqueName::Preferred, &behind, |verdict| {
+            scene.meet(NamePolicy::Preferred, &behind, |verdict| {
                 let (refusal, alert) = verdict.refused();
                 match refusal {
                     Refusal::Credential(dc_core::Error::BadPublicKey) => {
@@ -229,6 +193,45 @@ fn lengths_that_disagree() {
             });
         }
     }
+}
+
+/// A good body, each time with another length that disagrees with what it is for.
+fn with_a_wrong_length(form: Form, good: &[u8]) -> Vec<Vec<u8>> {
+    let spki_len = u32::from_be_bytes([0, good[6], good[7], good[8]]) as usize;
+    let signature_at = match form {
+        Form::Rfc9345 => 9 + spki_len + 2,
+        Form::Named => 9 + spki_len + 1 + usize::from(good[9 + spki_len]) + 2,
+    };
+    let set = |at: usize, bytes: &[u8]| {
+        let mut bad = good.to_vec();
+        bad[at..at + bytes.len()].copy_from_slice(bytes);
+        bad
+    };
+    let signature_len = u16::from_be_bytes([good[signature_at], good[signature_at + 1]]);
+    let spki = |bytes: &[u8]| [&good[..6], &vector(3, bytes), &good[9 + spki_len..]].concat();
+    vec![
+        [good, &[0]].concat(),
+        [good, &[0x30, 0]].concat(),
+        set(6, &[0xff, 0xff, 0xff]),
+        set(6, &[0, 0xff, 0xff]),
+        set(6, &[0, 0, 0]),
+        set(8, &[good[8] - 1]),
+        set(8, &[good[8] + 1]),
+        set(10, &[good[10] - 1]),
+        set(10, &[good[10] + 1]),
+        set(9, &[0x31]),
+        set(10, &[0x80]),
+        set(signature_at, &[0xff, 0xff]),
+        set(signature_at, &[0, 0]),
+        set(signature_at, &(signature_len - 1).to_be_bytes()),
+        set(signature_at, &(signature_len + 1).to_be_bytes()),
+        [&good[..signature_at], &[0, 0]].concat(),
+        spki(&[]),
+        spki(&[0x30, 0x80, 0, 0]),
+        spki(&[&good[9..9 + spki_len], &[0]].concat()),
+        vec![0xff; good.len()],
+        vec![0; good.len()],
+    ]
 }
 
 #[test]
@@ -256,7 +259,7 @@ fn a_block_whose_own_lengths_disagree() {
         response_of(&[0x30, 4, 0x0a, 1, 3]),
         response_of(&[0x30, 2, 0x0a, 1, 3]),
     ] {
-        scene.meet(UniqueName::Preferred, &block, |verdict| {
+        scene.meet(NamePolicy::Preferred, &block, |verdict| {
             assert_decode_error(verdict, block.len());
         });
     }
@@ -266,7 +269,7 @@ fn a_block_whose_own_lengths_disagree() {
 fn one_next_to_an_intermediate_is_ignored() {
     let scene = Scene::with_intermediate();
     let good = scene.credential(Form::Named);
-    let client = scene.client(UniqueName::Preferred);
+    let client = scene.client(NamePolicy::Preferred);
     for block in [
         good.clone(),
         [good.clone(), status(&OCSP)].concat(),
@@ -281,7 +284,7 @@ fn one_next_to_an_intermediate_is_ignored() {
         let device = scene.device().block(1, block);
         let verdict = device.meet(&client, ALL);
         assert_eq!(verdict.failed().1, Alert::DecryptError);
-        let verdict = device.meet(&scene.client(UniqueName::Required), ALL);
+        let verdict = device.meet(&scene.client(NamePolicy::Required), ALL);
         let refused = (&Refusal::CredentialRequired, Alert::HandshakeFailure);
         assert_eq!(verdict.refused(), refused);
     }
@@ -294,7 +297,7 @@ fn a_malformed_one_next_to_an_intermediate_fails() {
     let good = scene.credential(Form::Named);
     let mut malformed = good.clone();
     malformed[10..13].copy_from_slice(&[0xff; 3]);
-    let client = scene.client(UniqueName::Preferred);
+    let client = scene.client(NamePolicy::Preferred);
     for block in [
         malformed,
         [good.clone(), good].concat(),
@@ -315,7 +318,7 @@ fn a_malformed_one_next_to_an_intermediate_fails() {
 fn one_in_a_message_that_has_no_place_for_it() {
     let scene = Scene::new();
     let own = scene.credential(Form::Named);
-    let client = scene.client(UniqueName::Preferred);
+    let client = scene.client(NamePolicy::Preferred);
     let insert = |kind: u8| {
         let own = own.clone();
         move |old: &[u8]| {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use dc_core::Form;
 use dc_rustls::Refusal;
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Identity, Store};
 use dc_tests::pair::connect;
 use dc_tests::vendor::{Device, Vendor, provider};
@@ -14,7 +14,7 @@ use crate::setup::{ALL, Clock, HOUR, acceptor, careless_acceptor, client_of, sto
 type Seen = Arc<Mutex<Vec<Option<(Form, Vec<u8>)>>>>;
 
 /// A client that writes down which credentials it is shown.
-fn observing(vendor: &Vendor, policy: UniqueName, clock: &Clock) -> (Config, Seen) {
+fn observing(vendor: &Vendor, policy: NamePolicy, clock: &Clock) -> (Config, Seen) {
     let seen = Seen::default();
     let writer = Arc::clone(&seen);
     let end_entity = vendor.chain()[0].clone();
@@ -39,7 +39,7 @@ fn an_observer_sees_the_credential_that_is_accepted_once() {
     let vendor = Vendor::default();
     let device = Device::new("router");
     let acceptor = acceptor(&vendor, &device, &[Form::Named]);
-    let (client, seen) = observing(&vendor, UniqueName::Required, &Clock::now());
+    let (client, seen) = observing(&vendor, NamePolicy::Required, &Clock::now());
     let outcome = connect(&client, &device.name, &acceptor, ALL);
     assert!(matches!(outcome.peer(), Peer::Delegated { .. }));
     let seen = seen.lock().unwrap();
@@ -58,7 +58,7 @@ fn an_observer_sees_the_credential_that_is_refused() {
     );
     let clock = Clock::now();
     clock.forward(2 * HOUR);
-    let (client, seen) = observing(&vendor, UniqueName::Required, &clock);
+    let (client, seen) = observing(&vendor, NamePolicy::Required, &clock);
     let outcome = connect(&client, &device.name, &careless_acceptor(identity), ALL);
     assert!(matches!(outcome.refusal(), Refusal::Credential(_)));
     assert_eq!(*seen.lock().unwrap(), [Some((Form::Named, stored.bytes))]);
@@ -68,7 +68,7 @@ fn an_observer_sees_the_credential_that_is_refused() {
 fn an_observer_sees_that_there_is_no_credential() {
     let vendor = Vendor::default();
     let acceptor = Acceptor::new(Store::new(provider())).fallback(stock_server(&vendor));
-    let (client, seen) = observing(&vendor, UniqueName::Preferred, &Clock::now());
+    let (client, seen) = observing(&vendor, NamePolicy::Preferred, &Clock::now());
     let outcome = connect(&client, "router.cpe.example.com", &acceptor, ALL);
     assert_eq!(*outcome.peer(), Peer::Certificate);
     assert_eq!(*seen.lock().unwrap(), [None]);

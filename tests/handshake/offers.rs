@@ -6,7 +6,7 @@ use std::thread;
 
 use dc_core::Form;
 use dc_rustls::Error;
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Served, Settings, Store};
 use dc_tests::backend::{BACKENDS, Backend};
 use dc_tests::message::{
@@ -211,7 +211,7 @@ struct Near {
 impl Near {
     fn new(
         vendor: &Vendor,
-        policy: UniqueName,
+        policy: NamePolicy,
         base: &CryptoProvider,
         change: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static,
     ) -> Self {
@@ -262,9 +262,9 @@ fn a_client_that_asks_for_no_certificate_status() {
         let any = server(backend.provider());
         let strict = server(backend.x25519_only());
         for policy in [
-            UniqueName::Required,
-            UniqueName::Preferred,
-            UniqueName::Ignored,
+            NamePolicy::Required,
+            NamePolicy::Preferred,
+            NamePolicy::Ignored,
         ] {
             for chunk in CHUNKS {
                 use HandshakeKind::{Full, FullWithHelloRetryRequest, Resumed};
@@ -317,7 +317,7 @@ fn a_second_hello_with_another_offer() {
             let base = backend.prefers_p384();
             let near = Near::new(
                 &vendor,
-                UniqueName::Preferred,
+                NamePolicy::Preferred,
                 &base,
                 move |hello| match is_second(hello) {
                     true => change(hello),

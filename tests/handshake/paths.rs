@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use dc_core::{Form, SignatureScheme};
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Settings, Store};
 use dc_tests::backend::BACKENDS;
 use dc_tests::mutant::{Cut, Framing};
@@ -26,7 +26,7 @@ fn keys_are_updated_from_both_ends() {
     let vendor = Vendor::default();
     let device = Device::new("router");
     let acceptor = acceptor(&vendor, &device, &[Form::Named]);
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     for chunk in CHUNKS {
         let (near, far) = pipe(chunk);
         thread::scope(|scope| {
@@ -60,7 +60,7 @@ fn both_ends_export_the_same() {
     let vendor = Vendor::default();
     let device = Device::new("router");
     let acceptor = acceptor(&vendor, &device, &[Form::Named, Form::Rfc9345]);
-    for policy in [UniqueName::Required, UniqueName::Ignored] {
+    for policy in [NamePolicy::Required, NamePolicy::Ignored] {
         let client = client(&vendor, policy);
         // Full, then resumed.
         for _ in 0..2 {
@@ -213,7 +213,7 @@ fn a_stock_server_with_small_fragments() {
         config.cert_compressors.clear();
         let acceptor = Acceptor::new(Store::new(provider())).fallback(Arc::new(config));
         for chunk in CHUNKS {
-            let client = client(&vendor, UniqueName::Preferred);
+            let client = client(&vendor, NamePolicy::Preferred);
             let outcome = connect(&client, NAME, &acceptor, chunk);
             assert_eq!(*outcome.peer(), Peer::Certificate, "{fragment}");
         }
@@ -285,7 +285,7 @@ fn every_key_type_of_a_device_under_both_providers() {
             let forms = [Form::Named, Form::Rfc9345];
             store.install(vendor.enrol(&device, &forms)).unwrap();
             let acceptor = Acceptor::new(store);
-            for policy in [UniqueName::Required, UniqueName::Ignored] {
+            for policy in [NamePolicy::Required, NamePolicy::Ignored] {
                 let client = Config::builder(backend.provider())
                     .roots(vendor.roots())
                     .unique_name(policy)
@@ -324,7 +324,7 @@ fn a_client_gets_no_credential_whose_key_it_cannot_use() {
         .unwrap();
     let acceptor = Acceptor::new(store).fallback(stock_server(&vendor));
     let outcome = connect(
-        &client(&vendor, UniqueName::Preferred),
+        &client(&vendor, NamePolicy::Preferred),
         NAME,
         &acceptor,
         ALL,
@@ -336,7 +336,7 @@ fn a_client_gets_no_credential_whose_key_it_cannot_use() {
 #[test]
 fn a_server_that_asks_for_a_certificate() {
     let scene = Scene::new();
-    let client = scene.client(UniqueName::Required);
+    let client = scene.client(NamePolicy::Required);
     for cut in [Cut::Coalesced, Cut::Every(1)] {
         for chunk in CHUNKS {
             let own = scene.credential(Form::Named);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dc_core::pem::StoredCredential;
 use dc_core::{Error, Form, UniqueName as Name};
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Identity, Store};
 use dc_rustls::{Error as TlsError, Refusal};
 use dc_tests::pair::{Outcome, connect};
@@ -51,7 +51,7 @@ fn the_evil_twin() {
     let (router, twin) = (Device::new("router"), Device::new("twin"));
     let acceptor = acceptor(&vendor, &twin, &[Form::Named, Form::Rfc9345]);
     for chunk in CHUNKS {
-        let client = client(&vendor, UniqueName::Required);
+        let client = client(&vendor, NamePolicy::Required);
         let outcome = connect(&client, &router.name, &acceptor, chunk);
         let expected = Error::NameMismatch {
             wanted: router.name.clone().try_into().unwrap(),
@@ -69,7 +69,7 @@ fn the_evil_twin() {
 fn an_unnamed_credential_where_a_name_is_required() {
     let vendor = Vendor::default();
     let device = Device::new("router");
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     // A server that does not understand names finds nothing to send.
     let acceptor = acceptor(&vendor, &device, &[Form::Rfc9345]);
     let outcome = connect(&client, &device.name, &acceptor, ALL);
@@ -85,7 +85,7 @@ fn a_plain_certificate_where_a_credential_is_required() {
     let vendor = Vendor::default();
     let acceptor = Acceptor::new(Store::new(provider())).fallback(stock_server(&vendor));
     for chunk in CHUNKS {
-        let client = client(&vendor, UniqueName::Required);
+        let client = client(&vendor, NamePolicy::Required);
         let outcome = connect(&client, "router.cpe.example.com", &acceptor, chunk);
         assert_eq!(*outcome.refusal(), Refusal::CredentialRequired);
         assert_eq!(
@@ -142,7 +142,7 @@ fn a_credential_of_another_delegation_certificate() {
     let (vendor, other) = (Vendor::default(), Vendor::default());
     let device = Device::new("router");
     refuse(
-        &client(&vendor, UniqueName::Required),
+        &client(&vendor, NamePolicy::Required),
         &device,
         || {
             identity(
@@ -164,7 +164,7 @@ fn a_changed_name_and_a_changed_signature() {
         change(&mut stored.bytes);
         identity(&vendor, vec![stored], &twin.key)
     };
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     let renamed = |bytes: &mut Vec<u8>| {
         let at = bytes.windows(6).position(|w| w == b"twin01").unwrap();
         bytes[at..at + 6].copy_from_slice(b"router");
@@ -185,7 +185,7 @@ fn a_handshake_by_another_key() {
             vec![vendor.issue(&device, Form::Named)],
             &Key::p256(),
         );
-        let client = client(&vendor, UniqueName::Required);
+        let client = client(&vendor, NamePolicy::Required);
         let outcome = connect(&client, &device.name, &careless_acceptor(stolen), chunk);
         let is_it = |error: &Error| *error == Error::BadCertificateVerify;
         assert_refused(&outcome, is_it, AlertDescription::DecryptError);
@@ -196,7 +196,7 @@ fn a_handshake_by_another_key() {
 fn a_name_that_the_certificate_does_not_have() {
     let vendor = Vendor::default();
     let device = Device::new("router");
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     // A server that looks has nothing for another zone.
     let acceptor = acceptor(&vendor, &device, &[Form::Named]);
     let outcome = connect(&client, "router.example.com", &acceptor, ALL);
@@ -219,7 +219,7 @@ fn a_root_that_is_not_trusted() {
     let vendor = Vendor::default();
     let device = Device::new("router");
     let acceptor = acceptor(&vendor, &device, &[Form::Named]);
-    let client = client(&Vendor::default(), UniqueName::Required);
+    let client = client(&Vendor::default(), NamePolicy::Required);
     let outcome = connect(&client, &device.name, &acceptor, ALL);
     assert_eq!(outcome.alert_at_server(), AlertDescription::UnknownCA);
 }
@@ -256,7 +256,7 @@ fn an_update_of_what_no_client_would_accept_keeps_the_last_good_one() {
     );
     store.install(bad).unwrap_err();
     let acceptor = Acceptor::new(Arc::clone(&store));
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     let outcome = connect(&client, &device.name, &acceptor, ALL);
     assert!(matches!(outcome.peer(), Peer::Delegated { .. }));
 }

@@ -1,5 +1,5 @@
 //! A server under load that follows an identity folder through a thousand renewals, written as the agent writes
-//! them: no handshake fails, and each presents one unit.
+//! them: no handshake fails, and each presents one generation.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,19 +41,19 @@ impl Folder {
         self.path.path().join("current")
     }
 
-    /// Makes unit `number`, with a key and a credential of its own, the current one, and removes the one that
-    /// came three before. The credential ends at a moment that says which unit it is of.
+    /// Makes generation `number`, with a key and a credential of its own, the current one, and removes the one that
+    /// came three before. The credential ends at a moment that says which generation it is of.
     fn renew(&self, number: u64) {
         let device = Device::new(LABEL);
         let lifetime = FIRST + APART * u32::try_from(number).unwrap();
         let stored = self.vendor.issue_for(&device, Form::Named, lifetime);
         let path = self.path.path();
         self.write(&path.join(".tmp"), &device, &stored);
-        fs::rename(path.join(".tmp"), unit(path, number)).unwrap();
+        fs::rename(path.join(".tmp"), generation(path, number)).unwrap();
         symlink(format!("dc-{number}"), path.join("current.new")).unwrap();
         fs::rename(path.join("current.new"), self.current()).unwrap();
         if let Some(old) = number.checked_sub(3) {
-            let _ = fs::remove_dir_all(unit(path, old));
+            let _ = fs::remove_dir_all(generation(path, old));
         }
     }
 
@@ -70,7 +70,7 @@ impl Folder {
     }
 }
 
-fn unit(path: &Path, number: u64) -> PathBuf {
+fn generation(path: &Path, number: u64) -> PathBuf {
     path.join(format!("dc-{number}"))
 }
 
@@ -80,13 +80,13 @@ struct Scene {
     address: SocketAddr,
     client: Config,
     started: u64,
-    /// The unit that was reported last.
+    /// The generation that was reported last.
     installed: AtomicU64,
     _watch: Watch,
 }
 
 impl Scene {
-    /// The server with its first unit, and what its watch reports from then on.
+    /// The server with its first generation, and what its watch reports from then on.
     fn new() -> (Self, Reports) {
         let folder = Folder::new();
         let started = UnixTime::now().as_secs();
@@ -119,7 +119,7 @@ impl Scene {
         (scene, reports)
     }
 
-    /// The number of the unit that answers. That it is one unit is what the client has verified: the
+    /// The number of the generation that answers. That it is one generation is what the client has verified: the
     /// credential is of this chain, and its key has signed the handshake.
     fn ask(&self) -> u64 {
         let tcp = TcpStream::connect(self.address).unwrap();
@@ -136,14 +136,14 @@ impl Scene {
         (expires.as_secs() - self.started - HOUR.as_secs()) / APART.as_secs()
     }
 
-    /// Asks until it is over. Returns how often each unit answered.
+    /// Asks until it is over. Returns how often each generation answered.
     fn ask_on(&self, over: &AtomicBool) -> BTreeMap<u64, usize> {
         let mut answers = BTreeMap::new();
         let mut last = 0;
         while !over.load(Ordering::SeqCst) {
             let least = self.installed.load(Ordering::SeqCst).max(last);
             last = self.ask();
-            assert!(last >= least, "unit {last} after unit {least}");
+            assert!(last >= least, "generation {last} after generation {least}");
             *answers.entry(last).or_default() += 1;
         }
         answers
@@ -171,7 +171,7 @@ impl Drop for End<'_> {
     }
 }
 
-/// How often each unit answered to clients that asked all the time while this happened.
+/// How often each generation answered to clients that asked all the time while this happened.
 fn meanwhile(scene: &Scene, happens: impl FnOnce()) -> BTreeMap<u64, usize> {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -200,7 +200,7 @@ fn a_thousand_renewals_under_load_are_each_served_and_fail_no_handshake() {
     });
     let handshakes: usize = answers.values().sum();
     println!(
-        "{handshakes} handshakes, answered by {} units",
+        "{handshakes} handshakes, answered by {} generations",
         answers.len()
     );
     assert!(handshakes >= 1000, "{handshakes}");
@@ -217,11 +217,11 @@ fn a_thousand_renewals_as_fast_as_can_be_written_fail_no_handshake() {
             assert!(started.elapsed() < LONG);
         }
     });
-    // Nothing but good news, at most one a unit; what nobody was told of was replaced before it was read.
+    // Nothing but good news, at most one a generation; what nobody was told of was replaced before it was read.
     let installed = reports.try_iter().map(Result::unwrap).count();
     let handshakes: usize = answers.values().sum();
     println!(
-        "{handshakes} handshakes, {installed} units installed, {} answered",
+        "{handshakes} handshakes, {installed} generations installed, {} answered",
         answers.len()
     );
     assert!((1..=1000).contains(&installed), "{installed}");
@@ -238,5 +238,5 @@ const INTERVAL: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(20);
 /// Farther apart than the test takes, and a thousand of them within seven days.
 const APART: Duration = Duration::from_secs(500);
-/// The lifetime of the first unit's credential: in the middle of what counts as it.
+/// The lifetime of the first generation's credential: in the middle of what counts as it.
 const FIRST: Duration = Duration::from_secs(3600 + 250);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use dc_core::Form;
-use dc_rustls::client::{Config, Peer, Stream, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer, Stream};
 use dc_rustls::server::{Acceptor, Settings, Store};
 use dc_tests::pair::{Outcome, connect};
 use dc_tests::pipe::{End, pipe};
@@ -26,7 +26,7 @@ fn a_resumed_connection_still_says_who_it_is_with() {
     let vendor = Vendor::default();
     let device = Device::new("router");
     let acceptor = acceptor(&vendor, &device, &[Form::Named, Form::Rfc9345]);
-    for policy in [UniqueName::Required, UniqueName::Ignored] {
+    for policy in [NamePolicy::Required, NamePolicy::Ignored] {
         for chunk in [1, ALL] {
             let client = client(&vendor, policy);
             let full = connect(&client, &device.name, &acceptor, chunk);
@@ -76,7 +76,7 @@ fn a_server_does_not_resume_after_the_credential() {
         .install(vendor.enrol(&device, &[Form::Named]))
         .unwrap();
     // The client's clock stands still, so it would resume.
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     let acceptor = Acceptor::new(store);
     let full = connect(&client, &device.name, &acceptor, ALL);
     assert_eq!(kind(&full), HandshakeKind::Full);
@@ -98,7 +98,7 @@ fn a_session_survives_the_renewal_of_the_credential() {
         .install(vendor.enrol(&device, &[Form::Named]))
         .unwrap();
     let acceptor = Acceptor::new(Arc::clone(&store));
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     let full = connect(&client, &device.name, &acceptor, ALL);
     store
         .install(vendor.enrol(&device, &[Form::Named]))
@@ -112,7 +112,7 @@ fn a_session_survives_the_renewal_of_the_credential() {
 fn a_session_with_a_certificate_is_not_taken_for_one_with_a_credential() {
     let vendor = Vendor::default();
     let fallback = Acceptor::new(Store::new(provider())).fallback(stock_server(&vendor));
-    let client = client(&vendor, UniqueName::Preferred);
+    let client = client(&vendor, NamePolicy::Preferred);
     let full = connect(&client, "router.cpe.example.com", &fallback, ALL);
     let resumed = connect(&client, "router.cpe.example.com", &fallback, ALL);
     assert_eq!(kind(&resumed), HandshakeKind::Resumed);
@@ -145,7 +145,7 @@ fn a_ticket_that_comes_in_the_handshake_of_another_connection_is_for_its_own_pee
     let [router, camera] = ["router", "camera"].map(Device::new);
     let [serves_router, serves_camera] =
         [&router, &camera].map(|device| acceptor(&vendor, device, &[Form::Named]));
-    let asks_router = client(&vendor, UniqueName::Required);
+    let asks_router = client(&vendor, NamePolicy::Required);
     let (near, far) = pipe(ALL);
     let name = ServerName::try_from(router.name.clone()).unwrap();
     let first = thread::scope(|scope| {
@@ -192,7 +192,7 @@ fn configurations_do_not_share_sessions() {
     let vendor = Vendor::default();
     let device = Device::new("router");
     let acceptor = acceptor(&vendor, &device, &[Form::Named]);
-    let clients: [Config; 2] = [(); 2].map(|()| client(&vendor, UniqueName::Required));
+    let clients: [Config; 2] = [(); 2].map(|()| client(&vendor, NamePolicy::Required));
     for client in &clients {
         let outcome = connect(client, &device.name, &acceptor, ALL);
         assert_eq!(kind(&outcome), HandshakeKind::Full);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use dc_core::Form;
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::{Error, Refusal};
 use dc_tests::message::{CERTIFICATE, edit_blocks, extension};
 use dc_tests::mutant::{self, Framing, Rewrite, Wire};
@@ -216,7 +216,7 @@ impl Scene {
         }
     }
 
-    pub(crate) fn client(&self, policy: UniqueName) -> Config {
+    pub(crate) fn client(&self, policy: NamePolicy) -> Config {
         client(&self.vendor, policy)
     }
 
@@ -236,7 +236,7 @@ impl Scene {
 
     /// What our client makes of this block next to the end-entity certificate.
     #[track_caller]
-    pub(crate) fn meet(&self, policy: UniqueName, block: &[u8], check: impl Fn(&Verdict)) {
+    pub(crate) fn meet(&self, policy: NamePolicy, block: &[u8], check: impl Fn(&Verdict)) {
         let client = self.client(policy);
         for chunk in CHUNKS {
             check(&self.device().block(0, block.to_vec()).meet(&client, chunk));
@@ -246,7 +246,7 @@ impl Scene {
     #[track_caller]
     pub(crate) fn refuses(
         &self,
-        policy: UniqueName,
+        policy: NamePolicy,
         block: &[u8],
         refusal: &Refusal,
         alert: AlertDescription,

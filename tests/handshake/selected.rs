@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dc_core::{Form, SignatureScheme};
-use dc_rustls::client::{Peer, UniqueName};
+use dc_rustls::client::{NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Served, Settings, Store};
 use dc_tests::pair::connect;
 use dc_tests::vendor::{Device, Key, Vendor, provider};
@@ -19,7 +19,7 @@ fn the_one_for_the_very_name_of_several_that_are_installed() {
     store.install_all(devices.each_ref().map(enrol)).unwrap();
     let acceptor = Acceptor::new(store);
     for device in &devices {
-        let client = client(&vendor, UniqueName::Required);
+        let client = client(&vendor, NamePolicy::Required);
         let outcome = connect(&client, &device.name, &acceptor, ALL);
         let served = outcome.server.unwrap();
         assert!(matches!(
@@ -45,7 +45,7 @@ fn the_one_of_the_zone_that_the_client_names() {
     store.install_all(identities).unwrap();
     let acceptor = Acceptor::new(store);
     for (vendor, name) in [(&here, &device.name), (&there, &printer.name)] {
-        for policy in [UniqueName::Required, UniqueName::Ignored] {
+        for policy in [NamePolicy::Required, NamePolicy::Ignored] {
             let outcome = connect(&client(vendor, policy), name, &acceptor, ALL);
             assert!(matches!(outcome.peer(), Peer::Delegated { .. }));
         }
@@ -64,7 +64,7 @@ fn none_that_has_almost_ended() {
         .unwrap();
     let acceptor = Acceptor::new(store).fallback(stock_server(&vendor));
     let serve = || {
-        let client = client(&vendor, UniqueName::Preferred);
+        let client = client(&vendor, NamePolicy::Preferred);
         let outcome = connect(&client, &device.name, &acceptor, ALL);
         outcome.server.unwrap()
     };
@@ -88,7 +88,7 @@ fn none_for_a_client_that_the_application_excludes() {
             assert_eq!(hello.server_name(), Some("router.cpe.example.com"));
             offer.named.is_some()
         });
-    for (policy, is_served) in [(UniqueName::Required, true), (UniqueName::Ignored, false)] {
+    for (policy, is_served) in [(NamePolicy::Required, true), (NamePolicy::Ignored, false)] {
         let outcome = connect(&client(&vendor, policy), &device.name, &acceptor, ALL);
         assert_eq!(outcome.server.unwrap() != Served::Certificate, is_served);
     }
@@ -105,7 +105,7 @@ fn the_one_whose_key_type_the_client_can_verify() {
     store.install_all(devices.each_ref().map(enrol)).unwrap();
     let acceptor = Acceptor::new(store);
     let outcome = connect(
-        &client(&vendor, UniqueName::Required),
+        &client(&vendor, NamePolicy::Required),
         &devices[0].name,
         &acceptor,
         ALL,

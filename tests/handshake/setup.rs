@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dc_core::Form;
-use dc_rustls::client::{Builder, Config, UniqueName};
+use dc_rustls::client::{Builder, Config, NamePolicy};
 use dc_rustls::server::{Acceptor, Identity, Store, danger};
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::ServerConfig;
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 
-pub(crate) fn client(vendor: &Vendor, policy: UniqueName) -> Config {
+pub(crate) fn client(vendor: &Vendor, policy: NamePolicy) -> Config {
     Config::builder(provider())
         .roots(vendor.roots())
         .unique_name(policy)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dc_core::Form;
 use dc_rustls::Refusal;
-use dc_rustls::client::{Config, UniqueName};
+use dc_rustls::client::{Config, NamePolicy};
 use dc_tests::message::{CERTIFICATE, CERTIFICATE_VERIFY, edit_blocks, message, vector};
 use dc_tests::mutant::Change;
 use dc_tests::vendor::{Device, Key, Vendor, provider};
@@ -18,7 +18,7 @@ use crate::setup::ALL;
 fn schemes_are_those_of_the_credential() {
     let scene = Scene::new();
     let own = scene.credential(Form::Named);
-    let client = scene.client(UniqueName::Required);
+    let client = scene.client(NamePolicy::Required);
     for chunk in CHUNKS {
         // CertificateVerify by the certificate's key.
         let owner = scene.owner().block(0, own.clone()).meet(&client, chunk);
@@ -87,7 +87,7 @@ fn p256_only() -> WebPkiSupportedAlgorithms {
 fn a_handshake_signature_that_is_changed() {
     let scene = Scene::new();
     let own = scene.credential(Form::Named);
-    let client = scene.client(UniqueName::Required);
+    let client = scene.client(NamePolicy::Required);
     let changes: [Change; 3] = [
         |signature| [&signature[..9], &[signature[9] ^ 1], &signature[10..]].concat(),
         |signature| signature[..signature.len() - 1].to_vec(),

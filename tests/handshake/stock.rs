@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use dc_core::Form;
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Served, Store};
 use dc_rustls::{Error, Refusal};
 use dc_tests::pair::{connect, last_words};
@@ -118,11 +118,11 @@ fn what_is_not_tls_gets_rustls_own_alert() {
 #[test]
 fn our_client_accepts_a_stock_server_unless_a_credential_is_required() {
     let vendor = Vendor::default();
-    for policy in [UniqueName::Preferred, UniqueName::Ignored] {
+    for policy in [NamePolicy::Preferred, NamePolicy::Ignored] {
         let (peer, _) = stock_serves(&client(&vendor, policy), stock_server(&vendor));
         assert_eq!(peer.unwrap(), Peer::Certificate);
     }
-    let required = client(&vendor, UniqueName::Required);
+    let required = client(&vendor, NamePolicy::Required);
     let (peer, server) = stock_serves(&required, stock_server(&vendor));
     assert!(matches!(
         peer,
@@ -160,11 +160,11 @@ fn certified(vendor: &Vendor, ocsp: Option<Vec<u8>>) -> Arc<dyn ResolvesServerCe
 fn our_client_talks_tls12_only_when_it_is_allowed() {
     let vendor = Vendor::default();
     let server = || tls12_server(&vendor, certified(&vendor, None), &rustls::version::TLS12);
-    let (refused, _) = stock_serves(&client(&vendor, UniqueName::Preferred), server());
+    let (refused, _) = stock_serves(&client(&vendor, NamePolicy::Preferred), server());
     assert!(refused.is_err());
     let allowed = Config::builder(provider())
         .roots(vendor.roots())
-        .unique_name(UniqueName::Preferred)
+        .unique_name(NamePolicy::Preferred)
         .allow_tls12()
         .build()
         .unwrap();
@@ -211,7 +211,7 @@ fn a_stapled_ocsp_response_passes_both_ways() {
     // SEQUENCE { ENUMERATED 3 }: tryLater, the shortest response there is.
     let resolver = certified(&vendor, Some(vec![0x30, 3, 0x0a, 1, 3]));
     let config = tls12_server(&vendor, resolver, &rustls::version::TLS13);
-    let (peer, _) = stock_serves(&client(&vendor, UniqueName::Preferred), config);
+    let (peer, _) = stock_serves(&client(&vendor, NamePolicy::Preferred), config);
     assert_eq!(peer.unwrap(), Peer::Certificate);
 }
 
@@ -223,9 +223,9 @@ fn one_acceptor_serves_clients_of_all_kinds_in_turn() {
         acceptor(&vendor, &device, &[Form::Named, Form::Rfc9345]).fallback(stock_server(&vendor));
     for _ in 0..2 {
         for policy in [
-            UniqueName::Required,
-            UniqueName::Preferred,
-            UniqueName::Ignored,
+            NamePolicy::Required,
+            NamePolicy::Preferred,
+            NamePolicy::Ignored,
         ] {
             let outcome = connect(&client(&vendor, policy), &device.name, &acceptor, ALL);
             assert!(matches!(outcome.peer(), Peer::Delegated { .. }));

@@ -6,7 +6,7 @@ use std::thread;
 
 use dc_core::Form;
 use dc_rustls::Refusal;
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Store};
 use dc_tests::backend::{BACKENDS, Backend};
 use dc_tests::pair::connect;
@@ -20,13 +20,13 @@ use rustls::{
 use crate::rogue::NAME;
 use crate::setup::{ALL, acceptor};
 
-const POLICIES: [UniqueName; 3] = [
-    UniqueName::Required,
-    UniqueName::Preferred,
-    UniqueName::Ignored,
+const POLICIES: [NamePolicy; 3] = [
+    NamePolicy::Required,
+    NamePolicy::Preferred,
+    NamePolicy::Ignored,
 ];
 
-fn client(vendor: &Vendor, policy: UniqueName, backend: Backend) -> Config {
+fn client(vendor: &Vendor, policy: NamePolicy, backend: Backend) -> Config {
     Config::builder(backend.provider())
         .roots(vendor.roots())
         .unique_name(policy)
@@ -54,7 +54,7 @@ fn an_old_server_is_accepted_unless_a_credential_is_required() {
         for policy in POLICIES {
             for chunk in [1, ALL] {
                 let outcome = connect(&client(&vendor, policy, backend), NAME, &acceptor, chunk);
-                if policy == UniqueName::Required {
+                if policy == NamePolicy::Required {
                     assert_eq!(*outcome.refusal(), Refusal::CredentialRequired);
                     // In plaintext, where nothing puts in our own.
                     let alert = AlertDescription::CertificateUnknown;
@@ -78,7 +78,7 @@ fn every_handshake_with_an_old_server_is_a_full_one() {
     let vendor = Vendor::default();
     let acceptor = Acceptor::new(Store::new(BACKENDS[0].provider()))
         .fallback(old_server(&vendor, BACKENDS[0]));
-    let client = client(&vendor, UniqueName::Preferred, BACKENDS[0]);
+    let client = client(&vendor, NamePolicy::Preferred, BACKENDS[0]);
     for _ in 0..2 {
         let outcome = connect(&client, NAME, &acceptor, ALL);
         let connection = outcome.client.as_ref().unwrap().connection();
@@ -102,7 +102,7 @@ fn both_ends_export_the_same() {
     let vendor = Vendor::default();
     for &backend in BACKENDS {
         let server = ServerConnection::new(old_server(&vendor, backend)).unwrap();
-        let client = client(&vendor, UniqueName::Preferred, backend);
+        let client = client(&vendor, NamePolicy::Preferred, backend);
         let (near, far) = pipe(ALL);
         let (near, far) = thread::scope(|scope| {
             let server = scope.spawn(|| {

@@ -1,7 +1,7 @@
 //! The same over `AsyncRead + AsyncWrite`.
 
 use dc_core::{Error, Form};
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Served, Settings, Store};
 use dc_rustls::{Error as TlsError, Refusal};
 use dc_tests::vendor::{Device, Vendor, provider};
@@ -44,9 +44,9 @@ async fn accepts_both_forms_and_falls_back_through_pipes_of_any_size() {
         acceptor(&vendor, &device, &[Form::Named, Form::Rfc9345]).fallback(stock_server(&vendor));
     for capacity in CAPACITIES {
         for policy in [
-            UniqueName::Required,
-            UniqueName::Preferred,
-            UniqueName::Ignored,
+            NamePolicy::Required,
+            NamePolicy::Preferred,
+            NamePolicy::Ignored,
         ] {
             let client = client(&vendor, policy);
             let (peer, served) = connect(&client, &device.name, &acceptor, capacity).await;
@@ -63,7 +63,7 @@ async fn refuses_the_evil_twin_with_an_alert() {
     let vendor = Vendor::default();
     let twin = acceptor(&vendor, &Device::new("twin"), &[Form::Named]);
     for capacity in CAPACITIES {
-        let client = client(&vendor, UniqueName::Required);
+        let client = client(&vendor, NamePolicy::Required);
         let (peer, served) = connect(&client, "router.cpe.example.com", &twin, capacity).await;
         assert!(matches!(
             peer,
@@ -80,7 +80,7 @@ async fn refuses_the_evil_twin_with_an_alert() {
 async fn a_client_that_nothing_suits_gets_handshake_failure() {
     let vendor = Vendor::default();
     let acceptor = acceptor(&vendor, &Device::new("router"), &[Form::Named]);
-    let client = client(&vendor, UniqueName::Ignored);
+    let client = client(&vendor, NamePolicy::Ignored);
     let (peer, served) = connect(&client, "router.cpe.example.com", &acceptor, ALL).await;
     let alert = rustls::Error::AlertReceived(AlertDescription::HandshakeFailure);
     assert!(matches!(peer, Err(TlsError::Tls(error)) if error == alert));

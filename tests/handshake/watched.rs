@@ -8,7 +8,7 @@ use std::time::Duration;
 use dc_core::Form;
 use dc_core::pem::write;
 use dc_rustls::Error;
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Store, Watch};
 use dc_tests::pair::connect;
 use dc_tests::vendor::{Device, Vendor, provider};
@@ -85,7 +85,7 @@ fn what_is_there_is_served_when_the_watch_has_begun() {
     put(&folder, &vendor, &device);
     let (_watch, acceptor, reports) = follow(&folder);
     reports.try_recv().unwrap().unwrap();
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     let outcome = connect(&client, &device.name, &acceptor, ALL);
     assert!(outcome.client.is_ok());
 }
@@ -103,7 +103,7 @@ fn a_bad_update_is_told_once_and_the_last_good_one_stays() {
     let told = next(&reports).unwrap_err().to_string();
     assert!(told.contains("credential.pem"), "{told}");
     assert!(reports.recv_timeout(5 * INTERVAL).is_err());
-    let client = client(&vendor, UniqueName::Required);
+    let client = client(&vendor, NamePolicy::Required);
     assert!(
         connect(&client, &device.name, &acceptor, ALL)
             .client

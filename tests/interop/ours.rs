@@ -1,4 +1,4 @@
-//! Our own programs: the `dc-signer` binary and the examples.
+//! Our own programs: `dc-signer`, `home-router` and the examples.
 
 use std::{
     env,
@@ -16,6 +16,11 @@ use crate::{
 /// The path of the `dc-signer` binary.
 pub(crate) fn dc_signer() -> PathBuf {
     FOLDER.join("dc-signer")
+}
+
+/// The path of the home router's binary.
+pub(crate) fn home_router() -> PathBuf {
+    FOLDER.join("home-router")
 }
 
 /// The path of an example.
@@ -103,6 +108,8 @@ fn build() {
         "--workspace",
         "--bin",
         "dc-signer",
+        "--bin",
+        "home-router",
         "--example",
         "server",
         "--example",
@@ -111,8 +118,6 @@ fn build() {
         "hyper_server",
         "--example",
         "axum_server",
-        "--example",
-        "home-router",
         "--example",
         "dns_client",
     ]);

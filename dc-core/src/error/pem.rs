@@ -1,11 +1,11 @@
-//! What can be wrong with a PEM file, and what to do about it.
+//! Faults of PEM files, and what to do about each.
 
 use alloc::boxed::Box;
 use core::fmt;
 
 use super::Error;
 
-/// What is wrong with a line of a PEM file.
+/// A fault in a line of a PEM file.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PemFault {
@@ -24,7 +24,7 @@ pub enum PemFault {
     CutOff,
     /// The file is not text.
     Der {
-        /// What was looked for in it.
+        /// The label that was looked for in it.
         label: &'static str,
     },
     /// There is DER before, between or behind the blocks.
@@ -41,7 +41,7 @@ pub enum PemFault {
     RunTogether,
     /// A block of a kind that is not taken.
     UnknownLabel {
-        /// What it says that it is.
+        /// The label that it has.
         label: Box<str>,
     },
     /// The file is text of two bytes a character.
@@ -102,7 +102,7 @@ impl fmt::Display for PemFault {
     }
 }
 
-/// What is known of others' labels.
+/// Advice for labels of other programs.
 fn unknown(label: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (wanted, command) = match label {
         "OPENSSH PRIVATE KEY" => ("PRIVATE KEY", "ssh-keygen -p -m PKCS8 -f FILE"),

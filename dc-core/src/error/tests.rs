@@ -4,12 +4,20 @@ use std::vec::Vec;
 use super::*;
 use crate::testing::{NAME, NOW, at};
 
-/// Every variant, the alert it leads to, and a part of what it says.
-fn all() -> impl Iterator<Item = (Error, u8, &'static str)> {
+/// An error, the alert it leads to, and a part of what it says.
+type Row = (Error, u8, &'static str);
+
+/// Every variant.
+fn all() -> impl Iterator<Item = Row> {
+    [until_pem(), of_pem(), behind_pem(), of_validity()]
+        .into_iter()
+        .flatten()
+}
+
+#[rustfmt::skip]
+fn until_pem() -> Vec<Row> {
     let scheme = SignatureScheme::ED25519;
     let field = Field::SubjectPublicKeyInfo;
-    let name = || UniqueName::try_from(NAME).unwrap().into_owned();
-    let day = Duration::from_secs(86_400);
     let (now, later) = (at(NOW), at(NOW + 60));
     [
         (Error::AlgorithmNotOffered { algorithm: scheme }, 47, "signed with ed25519 (0x0807)"),
@@ -45,6 +53,13 @@ fn all() -> impl Iterator<Item = (Error, u8, &'static str)> {
         (Error::LifetimeZero, 47, "0 seconds"),
         (Error::MalformedCertificate { field }, 50, "its subjectPublicKeyInfo is malformed"),
         (Error::MalformedName { offset: 3 }, 50, "octet 3 does not belong"),
+    ]
+    .into()
+}
+
+#[rustfmt::skip]
+fn of_pem() -> Vec<Row> {
+    [
         (PemFault::Base64.at(4), 50, "line 4: a character that is not base64"),
         (PemFault::Another { label: "PRIVATE KEY" }.at(4), 50, "a second block PRIVATE KEY"),
         (PemFault::BadBoundary.at(1), 50, "line 1: the line is not whole"),
@@ -66,6 +81,16 @@ fn all() -> impl Iterator<Item = (Error, u8, &'static str)> {
         (PemFault::UnknownLabel { label: "X".into() }.at(1), 50, "a block 'X' is not known here"),
         (PemFault::Utf16.at(1), 50, "save it as UTF-8"),
         (PemFault::WrongEnd.at(1), 50, "another label than the BEGIN"),
+    ]
+    .into()
+}
+
+#[rustfmt::skip]
+fn behind_pem() -> Vec<Row> {
+    let scheme = SignatureScheme::ED25519;
+    let field = Field::SubjectPublicKeyInfo;
+    let name = || UniqueName::try_from(NAME).unwrap().into_owned();
+    [
         (Error::MissingPem { label: "CERTIFICATE" }, 47, "no PEM block CERTIFICATE"),
         (Error::MissingCredential, 47, "no credential in the file"),
         (Error::MissingDelegationUsage, 47, "1.3.6.1.4.1.44363.44"),
@@ -103,18 +128,34 @@ fn all() -> impl Iterator<Item = (Error, u8, &'static str)> {
         (Error::UnsupportedScheme { scheme }, 47, "cannot verify ed25519 (0x0807)"),
         (Error::UnusableKey, 47, "use ECDSA P-256"),
         (Error::UnusableDelegationUsage, 47, "NULL (05 00)"),
+    ]
+    .into()
+}
+
+fn of_validity() -> Vec<Row> {
+    let day = Duration::from_secs(86_400);
+    [
         (
-            Error::ValidTimeOverflow { expiry: at(u64::MAX), not_before: now },
+            Error::ValidTimeOverflow {
+                expiry: at(u64::MAX),
+                not_before: at(NOW),
+            },
             47,
             "to 18446744073709551615 s after 1970 are more seconds",
         ),
         (
-            Error::ValidityLimitTooLong { wanted: 8 * day, max: 7 * day },
+            Error::ValidityLimitTooLong {
+                wanted: 8 * day,
+                max: 7 * day,
+            },
             47,
             "8 d 0 h 0 min 0 s is longer than the 7 d 0 h 0 min 0 s",
         ),
         (
-            Error::ValidityTooLong { remaining: day - Duration::from_secs(1), max: 7 * day },
+            Error::ValidityTooLong {
+                remaining: day - Duration::from_secs(1),
+                max: 7 * day,
+            },
             47,
             "another 23 h 59 min 59 s; 7 d",
         ),
@@ -127,7 +168,7 @@ fn all() -> impl Iterator<Item = (Error, u8, &'static str)> {
             "another 1 min 1 s; 59 s are allowed",
         ),
     ]
-    .into_iter()
+    .into()
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub struct Block<'a> {
     body: Lines<'a>,
 }
 
-/// Whether a file is PEM, as whole or as damaged as may be, rather than DER or a bare structure.
+/// True if a file is PEM, as whole or as damaged as may be, rather than DER or a bare structure.
 #[must_use]
 pub fn is_pem(file: &[u8]) -> bool {
     let is_der = file.first() == Some(&SEQUENCE);
@@ -59,7 +59,7 @@ pub fn blocks(file: &[u8]) -> Result<Vec<Block<'_>>, Error> {
 }
 
 impl<'a> Block<'a> {
-    /// What its BEGIN line says.
+    /// The label of its BEGIN line.
     #[must_use]
     pub fn label(&self) -> &'a str {
         self.label.as_str()
@@ -75,7 +75,7 @@ impl<'a> Block<'a> {
         self.line
     }
 
-    /// Whether it takes a passphrase to read it: in PKCS#8's way, or in OpenSSL's older one.
+    /// True if it takes a passphrase to read it: in PKCS#8's way, or in OpenSSL's older one.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         let mut headers = self.lines().take_while(Line::is_header);
@@ -83,7 +83,7 @@ impl<'a> Block<'a> {
             || headers.any(|line| find(line.text, b"ENCRYPTED").is_some())
     }
 
-    /// What is in it.
+    /// Its contents.
     ///
     /// Fails with [`Error::MalformedPem`] if it is encrypted, empty, or not whole base64.
     pub fn decode(&self) -> Result<Vec<u8>, Error> {
@@ -153,14 +153,14 @@ impl fmt::Debug for Block<'_> {
 enum Boundary<'a> {
     Begin {
         label: Label<'a>,
-        /// What follows in the same line.
+        /// The rest of the same line.
         rest: &'a [u8],
     },
     End,
 }
 
 impl<'a> Boundary<'a> {
-    /// What a line outside of blocks is; `None` if it begins with something else.
+    /// The meaning of a line outside of blocks; `None` if it begins with something else.
     ///
     /// Fails if it was meant as one and is none.
     fn of(line: Line<'a>) -> Result<Option<Self>, Error> {
@@ -181,7 +181,7 @@ impl<'a> Boundary<'a> {
     }
 }
 
-/// Whether what follows a BEGIN in its line is of the block, and no comment.
+/// True if what follows a BEGIN in its line is of the block, and no comment.
 fn is_data(rest: &[u8]) -> bool {
     let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
     match rest {
@@ -190,7 +190,7 @@ fn is_data(rest: &[u8]) -> bool {
     }
 }
 
-/// Whether there is a word that no language has, such as base64.
+/// True if there is a word that no language has, such as base64.
 fn has_long_word(text: &[u8]) -> bool {
     let mut words = text.split(u8::is_ascii_whitespace);
     words.any(|word| word.len() >= LONG_WORD)
@@ -263,7 +263,7 @@ fn is_utf16(file: &[u8]) -> bool {
     find(file, b"B\0E\0G\0I\0N\0").is_some() || find(file, b"\0B\0E\0G\0I\0N").is_some()
 }
 
-/// What everything in DER that has a PEM label begins with.
+/// The tag of a SEQUENCE, with which all DER begins that has a PEM label.
 const SEQUENCE: u8 = 0x30;
 
 #[cfg(test)]

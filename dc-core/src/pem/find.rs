@@ -1,4 +1,4 @@
-//! What is looked for in a file: certificates, a key, a request.
+//! Certificates, keys and requests in a file.
 //!
 //! Blocks that are known to be something else are passed over, as in a file with a key and its chain;
 //! what nobody knows is named.
@@ -131,7 +131,7 @@ fn one(
     found.pop().ok_or(Error::MissingPem { label })
 }
 
-/// What was found, if that is anything.
+/// The list, or an error if it is empty.
 fn some<T>(found: Vec<T>, file: &[u8], label: &'static str) -> Result<Vec<T>, Error> {
     match (found.is_empty(), file) {
         (false, _) => Ok(found),

@@ -1,13 +1,13 @@
-//! What the boundaries of PEM blocks say (RFC 7468 §4 to §13), and other programs' words for the same.
+//! Labels of PEM blocks (RFC 7468 §4 to §13), and other programs' words for the same.
 
 use crate::credential::Form;
 use crate::tbs::Role;
 
-/// What is between `-----BEGIN ` and `-----`.
+/// The text between `-----BEGIN ` and `-----`.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) struct Label<'a>(&'a str);
 
-/// What a block is, by its label.
+/// The kind of a block, by its label.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
     Certificate,
@@ -20,7 +20,7 @@ pub(super) enum Kind {
     Request,
 }
 
-/// How a private key is written.
+/// The encoding of a private key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Encoding {
     Encrypted,
@@ -39,7 +39,7 @@ impl<'a> Label<'a> {
         is_plain.then_some((Self(label), rest.strip_prefix(DASHES)?))
     }
 
-    /// Whether it looks like a label wherever it stands, known or not: words in capitals.
+    /// True if it looks like a label wherever it stands, known or not: words in capitals.
     pub(super) fn is_written_as_one(self) -> bool {
         let is_small = |b: u8| b.is_ascii_lowercase();
         self.0.starts_with(|first: char| first.is_ascii_uppercase())

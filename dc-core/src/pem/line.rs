@@ -11,7 +11,7 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Whether it is an RFC 1421 header in a block, as OpenSSL writes them: a word, a colon, a space.
+    /// True if it is an RFC 1421 header in a block, as OpenSSL writes them: a word, a colon, a space.
     pub(super) fn is_header(&self) -> bool {
         let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
         let end = self.text.iter().position(|b| !is_word(b)).unwrap_or(0);
@@ -19,7 +19,7 @@ impl<'a> Line<'a> {
         end > 0 && matches!(rest, [b':', b' ' | b'\t', ..])
     }
 
-    /// Whether DER begins with it, as no text does.
+    /// True if DER begins with it, as no text does.
     pub(super) fn is_der(text: &[u8]) -> bool {
         matches!(
             text,
@@ -107,7 +107,7 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// Where one text is in another.
+/// The offset of one text in another.
 pub(super) fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|part| part == wanted)
 }

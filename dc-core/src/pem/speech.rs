@@ -1,4 +1,4 @@
-//! What text between blocks says of boundaries: nothing, something as a letter does, or that it was one.
+//! Boundaries in the text between blocks: none, one that is spoken of as in a letter, or one that is damaged.
 
 use alloc::vec::Vec;
 
@@ -7,11 +7,11 @@ use super::line::Line;
 use super::{BEGIN, END};
 use crate::error::{Error, PemFault};
 
-/// Where a line has a boundary in it, whole or damaged.
+/// The place of a boundary in a line, whole or damaged.
 #[derive(Clone, Copy)]
 pub(super) struct Mention {
     pub(super) is_begin: bool,
-    /// Whether it is one but for what stands beside it.
+    /// True if it is one but for what stands beside it.
     is_whole: bool,
     start: usize,
     end: usize,
@@ -76,7 +76,7 @@ impl Mention {
     }
 }
 
-/// What of the text before a line is still open.
+/// The state that the text before a line leaves.
 #[derive(Default)]
 pub(super) struct Speech {
     /// The line that spoke of a BEGIN, and whether another has followed.
@@ -177,7 +177,7 @@ fn is_stop(b: &u8) -> bool {
     matches!(b, b'.' | b',' | b';')
 }
 
-/// Whether there is half a line of base64, which no language has for a word.
+/// True if there is half a line of base64, which no language has for a word.
 fn has_base64(text: &[u8]) -> bool {
     let is_base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
     let mut words = text.split(|b| !is_base64(b));

@@ -243,7 +243,7 @@ fn credentials() -> Value {
     Value::Object(all)
 }
 
-/// What can be wrong with a credential of any kind.
+/// Errors of credentials of any kind.
 fn of_every_kind(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
     let bytes = good.signed();
     let bad = |note, error, alert| good.clone().bad(note, error, alert);
@@ -254,6 +254,18 @@ fn of_every_kind(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
     add("truncated", &malformed, &bytes[..bytes.len() - 1]);
     let malformed = bad("a signature of no bytes", "LengthOutOfRange", 50);
     add("empty-signature", &malformed, &good.with_signature(&[]));
+
+    of_changes(good, add);
+    of_contexts(good, add);
+    of_times(good, add);
+    of_schemes(good, add);
+    of_certificates(good, add);
+}
+
+/// Errors of bytes that are not those that were signed.
+fn of_changes(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
+    let bytes = good.signed();
+    let bad = |note, error, alert| good.clone().bad(note, error, alert);
 
     let mut flipped = bytes.clone();
     *flipped.last_mut().unwrap() ^= 1;
@@ -285,6 +297,11 @@ fn of_every_kind(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
         &draft,
         &good.with_signature_over(&swapped),
     );
+}
+
+/// Errors of signatures in another context, or of another certificate.
+fn of_contexts(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
+    let bad = |note, error, alert| good.clone().bad(note, error, alert);
 
     let mut other = bad("signed for the other role", "BadSignature", 47);
     other.context = match other.context.contains("server") {
@@ -308,7 +325,12 @@ fn of_every_kind(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
         47,
     );
     reissued.certificate = "reissued";
-    add("other-certificate", &reissued, &bytes);
+    add("other-certificate", &reissued, &good.signed());
+}
+
+/// Errors of `valid_time`.
+fn of_times(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
+    let bad = |note, error, alert| good.clone().bad(note, error, alert);
 
     for (id, note, valid_time, error) in [
         (
@@ -340,6 +362,12 @@ fn of_every_kind(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
         draft.valid_time = valid_time;
         add(id, &draft, &draft.signed());
     }
+}
+
+/// Errors of keys and schemes.
+fn of_schemes(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
+    let bad = |note, error, alert| good.clone().bad(note, error, alert);
+
     for (id, note, scheme, error) in [
         (
             "rsae-scheme",
@@ -368,7 +396,6 @@ fn of_every_kind(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
     let mut draft = bad("the key is not DER", "BadPublicKey", 47);
     draft.spki = b"pubkey".to_vec();
     add("bad-key", &draft, &draft.signed());
-    of_certificates(good, add);
 }
 
 fn of_certificates(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
@@ -397,7 +424,7 @@ fn of_certificates(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
     add("certificate-empty-usage-leniently", &draft, &draft.signed());
 }
 
-/// What can be wrong with a name.
+/// Errors of names.
 fn of_names(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
     for (id, name) in [
         ("upper-case", "K3V.cpe.example.com"),
@@ -437,7 +464,7 @@ fn of_names(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
     }
 }
 
-/// What the client wanted is not what it got.
+/// A client that wanted another name than it got.
 fn of_reference_identities(good: &Draft, add: &mut dyn FnMut(&str, &Draft, &[u8])) {
     for (id, wanted) in [
         ("evil-twin", "neighbour.cpe.example.com"),

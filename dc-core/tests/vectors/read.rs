@@ -10,7 +10,7 @@ use dc_core::{
 use pki_types::{ServerName, UnixTime};
 use serde_json::Value;
 
-/// Whether the vector is a valid one, or what came out differently from what it says.
+/// True if the vector is a valid one; fails with what came out differently from what it says.
 pub(crate) fn check(certificates: &Value, vector: &Value) -> Result<bool, String> {
     let certificate = hex(&certificates[text(vector, "certificate")]["der"]);
     let first = seconds(vector, "now_first");

@@ -1,4 +1,4 @@
-//! What a client wants, checked once.
+//! A client's configuration, checked once.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::authorization::Authorization;
 use super::observer::Observer;
 use super::sessions::{ConnectionSessions, Sessions};
 use super::verifier::CredentialVerifier;
-use super::{Peer, Presented, Stream, UniqueName, offer};
+use super::{NamePolicy, Peer, Presented, Stream, offer};
 use crate::provider::{Side, intern_offer, wrap};
 use crate::{Error, compress, events};
 
@@ -26,13 +26,13 @@ use crate::{Error, compress, events};
 /// ```no_run
 /// use std::net::TcpStream;
 /// use std::sync::Arc;
-/// use dc_rustls::client::{Config, Peer, UniqueName};
+/// use dc_rustls::client::{Config, Peer, NamePolicy};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let roots = rustls::RootCertStore::empty();
 /// let tls = Config::builder(Arc::new(rustls::crypto::ring::default_provider()))
 ///     .roots(roots)
-///     .unique_name(UniqueName::Required)
+///     .unique_name(NamePolicy::Required)
 ///     .build()?;
 /// let tcp = TcpStream::connect("192.0.2.1:443")?;
 /// let stream = tls.connect("k3v.cpe.example.com".try_into()?, tcp)?;
@@ -138,7 +138,7 @@ enum Trust {
 pub struct Builder {
     provider: Arc<CryptoProvider>,
     trust: Trust,
-    unique_name: UniqueName,
+    unique_name: NamePolicy,
     or_certificate: bool,
     tls12: bool,
     max_validity: Duration,
@@ -157,7 +157,7 @@ impl Builder {
         Self {
             provider,
             trust,
-            unique_name: UniqueName::default(),
+            unique_name: NamePolicy::default(),
             or_certificate: false,
             tls12: false,
             max_validity: MAX_VALIDITY,
@@ -172,17 +172,17 @@ impl Builder {
         }
     }
 
-    /// What to want of the unique name; [`UniqueName::Required`] unless this is called.
+    /// The policy for the unique name; [`NamePolicy::Required`] unless this is called.
     #[must_use]
-    pub fn unique_name(mut self, policy: UniqueName) -> Self {
+    pub fn unique_name(mut self, policy: NamePolicy) -> Self {
         self.unique_name = policy;
         self
     }
 
-    /// Under [`UniqueName::Required`], also accepts a server that has a plain certificate for the wanted
+    /// Under [`NamePolicy::Required`], also accepts a server that has a plain certificate for the wanted
     /// name and its key; the other policies always do.
     ///
-    /// Whoever holds the key of a certificate for many names can then pose as each of them.
+    /// The holder of a key whose certificate has many names can then pose as each of them.
     #[must_use]
     pub fn or_certificate(mut self) -> Self {
         self.or_certificate = true;
@@ -301,7 +301,7 @@ impl Builder {
         let extensions = intern_offer(offer::extensions(forms, &offer)?);
         let verifier = CredentialVerifier {
             inner,
-            certificate_is_enough: self.or_certificate || self.unique_name != UniqueName::Required,
+            certificate_is_enough: self.or_certificate || self.unique_name != NamePolicy::Required,
             offer,
             algorithms: self.provider.signature_verification_algorithms.all,
             max_validity: check_max_validity(self.max_validity)?,

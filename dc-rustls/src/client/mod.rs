@@ -19,10 +19,10 @@ pub use self::stream::Stream;
 pub use self::tokio::AsyncStream;
 pub use crate::peer::Peer;
 
-/// What a client wants of the unique name, which is what protects it from an evil twin: another
-/// device of the same vendor that poses as the wanted one.
+/// A client's policy for the unique name, which protects it from an evil twin: another device of the
+/// same vendor that poses as the wanted one.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum UniqueName {
+pub enum NamePolicy {
     /// Offers and accepts a credential for exactly the wanted name, and nothing else unless
     /// [`Builder::or_certificate`] is called too. For clients of home servers.
     #[default]
@@ -37,7 +37,7 @@ pub enum UniqueName {
     Ignored,
 }
 
-impl UniqueName {
+impl NamePolicy {
     fn forms(self) -> &'static [Form] {
         match self {
             Self::Required => &[Form::Named],

@@ -1,4 +1,4 @@
-//! What a server presented, shown to the application before anything is judged.
+//! A server's claims, shown to the application before anything is judged.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 use dc_core::{Form, Offer};
 use rustls::pki_types::CertificateDer;
 
-/// What a server presented in one full handshake: claims, none of which has been checked.
+/// A server's claims in one full handshake, none of which has been checked.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Presented<'a> {
-    /// What the client had offered.
+    /// The client's offer.
     pub offer: &'a Offer,
     /// The end-entity certificate.
     pub end_entity: &'a CertificateDer<'a>,

@@ -1,4 +1,4 @@
-//! What a client offers: the lists, and the extensions that carry them.
+//! A client's offer: the lists, and the extensions that carry them.
 
 use dc_core::{Form, Offer, SchemeList, SignatureScheme};
 

@@ -73,11 +73,11 @@ pub(super) struct ConnectionSessions {
     peer: Mutex<Known>,
 }
 
-/// Whom a connection is with, as far as it is known.
+/// The peer of a connection, as far as it is known.
 #[derive(Default)]
 struct Known {
     peer: Option<Arc<Peer>>,
-    /// Whether the handshake is over, so that this does not change any more.
+    /// True if the handshake is over, so that this does not change any more.
     is_final: bool,
 }
 
@@ -102,15 +102,15 @@ impl ConnectionSessions {
         }
     }
 
-    /// Whom the connection is with, now that the handshake is over: who was verified, or with whom the resumed
-    /// session was made.
+    /// The connection's peer, now that the handshake is over: the one that was verified, or that the resumed
+    /// session was made with.
     pub(super) fn settle(&self) -> Option<Arc<Peer>> {
         let mut known = self.known();
         known.is_final = true;
         known.peer.clone()
     }
 
-    /// Whom the connection is with. In the very step that verifies the peer only the cell knows; after the
+    /// The connection's peer. In the very step that verifies the peer only the cell knows; after the
     /// handshake the cell is that of another connection, if this one is read from in a step of that.
     fn peer(&self) -> Option<Arc<Peer>> {
         let known = self.known();

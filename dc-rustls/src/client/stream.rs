@@ -42,7 +42,7 @@ impl<T: Read + Write> Stream<T> {
         })
     }
 
-    /// Who answered. On a resumed connection, whom the session was made with.
+    /// The server that answered; on a resumed connection, the one that the session was made with.
     #[must_use]
     pub fn peer(&self) -> &Peer {
         &self.peer

@@ -1,14 +1,12 @@
 //! A connection to a server over `AsyncRead + AsyncWrite`.
 
 use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -16,7 +14,7 @@ use super::{Config, Peer};
 use crate::Error;
 use crate::events;
 use crate::handover;
-use crate::io::{Adapter, finish};
+use crate::io::{Adapter, delegate_to_tls, finish};
 
 impl Config {
     /// Connects over an asynchronous stream, as [`connect`](Self::connect) does over a blocking one.
@@ -66,7 +64,7 @@ pub struct AsyncStream<T> {
 }
 
 impl<T> AsyncStream<T> {
-    /// Who answered. On a resumed connection, whom the session was made with.
+    /// The server that answered; on a resumed connection, the one that the session was made with.
     #[must_use]
     pub fn peer(&self) -> &Peer {
         &self.peer
@@ -85,42 +83,4 @@ impl<T> AsyncStream<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for AsyncStream<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tls).poll_read(cx, buf)
-    }
-}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AsyncStream<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tls).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tls).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.tls.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tls).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tls).poll_shutdown(cx)
-    }
-}
+delegate_to_tls!(AsyncStream);

@@ -1,9 +1,9 @@
-//! What happens to hellos on their way: ClientHellos are edited, a ServerHello ends it.
+//! Hellos on their way: ClientHellos are edited, a ServerHello ends it.
 
 use super::records::{Messages, Piece, Records, is_oversized, split_message, write_message};
 use crate::view::client_hello;
 
-/// How ClientHellos are edited.
+/// The edit of ClientHellos.
 #[derive(Debug)]
 pub(super) enum Edit {
     /// Client: adds these extensions.
@@ -32,7 +32,7 @@ impl Edit {
     }
 }
 
-/// What the ClientHellos of one client offer, which has to be the same in each: after a HelloRetryRequest
+/// The offers in one client's ClientHellos, which have to be the same in each: after a HelloRetryRequest
 /// the credential that suited the first is sent (RFC 8446 §4.1.2, RFC 9345 §4.1.1).
 #[derive(Debug, Default)]
 pub(super) struct Offers {
@@ -104,7 +104,7 @@ impl HelloEditor {
         }
     }
 
-    /// Whether the client's second ClientHello offers something else than its first.
+    /// True if the client's second ClientHello offers something else than its first.
     pub(super) fn is_offer_changed(&self) -> bool {
         matches!(&self.edit, Edit::Relabel(offers) if offers.changed)
     }

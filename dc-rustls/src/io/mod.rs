@@ -10,7 +10,7 @@ use std::io::{self, IoSlice, Read, Write};
 use self::hello::{Edit, HelloEditor, Offers, ServerHelloWatch};
 use self::records::{Messages, Piece, Records};
 #[cfg(feature = "tokio")]
-pub(crate) use self::tokio::finish;
+pub(crate) use self::tokio::{delegate_to_tls, finish};
 use crate::Error;
 
 /// A byte stream between rustls and the network, in the rustls view on one side and the wire view on
@@ -26,11 +26,11 @@ pub struct Adapter<T> {
     inbound: Queue,
     /// Bytes that the network has not taken yet: edited, or held.
     outbound: Queue,
-    /// Whether every write is taken at once and waits here for the network.
+    /// True if every write is taken at once and waits here for the network.
     holds_writes: bool,
 }
 
-/// Which direction has hellos to edit; the ServerHello passes in the other.
+/// The direction that has hellos to edit; the ServerHello passes in the other.
 ///
 /// In boxes, because a connection lives much longer than its hellos.
 #[derive(Debug)]
@@ -159,7 +159,7 @@ impl<T> Adapter<T> {
         Ok(())
     }
 
-    /// Whether what the peer sends has to go through [`edit_inbound`](Self::edit_inbound).
+    /// True if what the peer sends has to go through [`edit_inbound`](Self::edit_inbound).
     fn edits_inbound(&self) -> bool {
         matches!(self.hellos, Hellos::Inbound(_))
     }
@@ -270,7 +270,7 @@ impl<T: Write> Write for Adapter<T> {
     }
 }
 
-/// Whether the peer takes no more; what it sent before may still be there to read.
+/// True if the peer takes no more; what it sent before may still be there to read.
 pub(crate) fn is_gone(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
     matches!(

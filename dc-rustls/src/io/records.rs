@@ -2,7 +2,7 @@
 
 /// Cuts a byte stream into handshake records, which come whole, and all else, which comes as it arrives.
 ///
-/// What is no record at all comes as it arrives too, as soon as it shows: rustls judges it, and its peer need
+/// Bytes that are no record come as they arrive too, as soon as it shows: rustls judges them, and its peer need
 /// not wait for the alert until so many bytes are there as nonsense says.
 #[derive(Debug, Default)]
 pub(super) struct Records {
@@ -13,7 +13,7 @@ pub(super) struct Records {
     passing: usize,
 }
 
-/// What a byte stream is cut into.
+/// A piece of a byte stream.
 #[derive(Debug)]
 pub(super) enum Piece<'a> {
     /// A whole handshake record.
@@ -22,7 +22,7 @@ pub(super) enum Piece<'a> {
     Other(&'a [u8]),
 }
 
-/// What a record's header says, as far as it is there.
+/// A record's header, as far as it is there.
 enum Header {
     /// More of it has to come.
     Cut,
@@ -38,14 +38,14 @@ impl Records {
 
     /// Takes more bytes; what was given out is forgotten.
     ///
-    /// What is moved is less than the last bytes that were pushed: each byte moves once at most.
+    /// Less is moved than the last push has brought: each byte moves once at most.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.pending.drain(..self.taken);
         self.taken = 0;
         self.pending.extend_from_slice(bytes);
     }
 
-    /// What comes next, if it is there.
+    /// The next piece, if it is there.
     pub(super) fn next_piece(&mut self) -> Option<Piece<'_>> {
         if self.passing == 0 {
             match header(self.unread()) {
@@ -66,7 +66,7 @@ impl Records {
         }
     }
 
-    /// What is left of a record that has not ended yet.
+    /// The rest of a record that has not ended yet.
     pub(super) fn take_rest(&mut self) -> Vec<u8> {
         let mut rest = std::mem::take(&mut self.pending);
         rest.drain(..std::mem::take(&mut self.taken));
@@ -146,7 +146,7 @@ impl Messages {
         Some(message)
     }
 
-    /// Whether the message claims more than rustls takes, and so will never be whole.
+    /// True if the message claims more than rustls takes, and so will never be whole.
     pub(super) fn is_oversized(&self) -> bool {
         is_oversized(self.pending.get(self.taken..).unwrap_or_default())
     }
@@ -157,7 +157,7 @@ pub(super) fn split_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(MESSAGE_HEADER_LEN + announced(bytes)?)
 }
 
-/// Whether the first message claims more than rustls takes, and so will never be whole.
+/// True if the first message claims more than rustls takes, and so will never be whole.
 pub(super) fn is_oversized(bytes: &[u8]) -> bool {
     announced(bytes).is_some_and(|length| length > MAX_MESSAGE)
 }
@@ -188,7 +188,7 @@ const MAJOR_VERSION: u8 = 3;
 const HEADER_LEN: usize = 5;
 const MESSAGE_HEADER_LEN: usize = 4;
 const MAX_FRAGMENT: usize = 1 << 14;
-/// What rustls refuses, as the payload of one record.
+/// Bytes that rustls refuses, as the payload of one record.
 const MAX_PAYLOAD: usize = MAX_FRAGMENT + 2048;
 /// rustls's own limit for one handshake message.
 const MAX_MESSAGE: usize = 0xffff;
@@ -200,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    /// What the next push is going to move.
+    /// The number of bytes that the next push is going to move.
     fn left(records: &Records) -> usize {
         match records.taken {
             0 => 0,

@@ -99,7 +99,7 @@ const RETRY: [u8; 32] = [
 const OFFER: &[u8] = &[0, 34, 0, 4, 0, 2, 4, 3];
 const CCS: [u8; 6] = [20, 3, 3, 0, 1, 1];
 
-/// What a client's adapter makes of `bytes`, written in pieces of these lengths.
+/// The output of a client's adapter for `bytes`, written in pieces of these lengths.
 fn sent_by_client(bytes: &[u8], lengths: &[usize]) -> Vec<u8> {
     let mut adapter = Adapter::client(Network::default(), OFFER);
     for piece in pieces(bytes, lengths) {
@@ -109,7 +109,7 @@ fn sent_by_client(bytes: &[u8], lengths: &[usize]) -> Vec<u8> {
     adapter.io.sent
 }
 
-/// What rustls reads from a server's adapter; the first piece was read before.
+/// The bytes that rustls reads from a server's adapter; the first piece was read before.
 fn read_by_server(bytes: &[u8], lengths: &[usize]) -> Result<Vec<u8>, io::Error> {
     let mut pieces = pieces(bytes, lengths).into_iter();
     let mut adapter = Adapter::server(Network::default(), pieces.next().unwrap_or_default());
@@ -205,7 +205,7 @@ fn a_server_is_transparent_behind_its_server_hello() {
     assert_eq!(read, record(22, &hello));
 }
 
-/// What rustls hands over together leaves together, whatever the adapter has to do with it.
+/// Records that rustls hands over together leave together, whatever the adapter has to do with them.
 #[test]
 fn records_leave_in_one_call() {
     let hello = client_hello(OFFER);

@@ -24,6 +24,66 @@ pub(crate) async fn finish<S, T: AsyncWrite + Unpin>(
     }
 }
 
+/// Lets an `AsyncStream` with a field `tls` read and write as that does, for client and server alike.
+macro_rules! delegate_to_tls {
+    ($stream:ident) => {
+        const _: () = {
+            use std::io::{self, IoSlice};
+            use std::pin::Pin;
+            use std::task::{Context, Poll};
+
+            use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+            impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for $stream<T> {
+                fn poll_read(
+                    mut self: Pin<&mut Self>,
+                    cx: &mut Context<'_>,
+                    buf: &mut ReadBuf<'_>,
+                ) -> Poll<io::Result<()>> {
+                    Pin::new(&mut self.tls).poll_read(cx, buf)
+                }
+            }
+
+            impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for $stream<T> {
+                fn poll_write(
+                    mut self: Pin<&mut Self>,
+                    cx: &mut Context<'_>,
+                    buf: &[u8],
+                ) -> Poll<io::Result<usize>> {
+                    Pin::new(&mut self.tls).poll_write(cx, buf)
+                }
+
+                fn poll_write_vectored(
+                    mut self: Pin<&mut Self>,
+                    cx: &mut Context<'_>,
+                    bufs: &[IoSlice<'_>],
+                ) -> Poll<io::Result<usize>> {
+                    Pin::new(&mut self.tls).poll_write_vectored(cx, bufs)
+                }
+
+                fn is_write_vectored(&self) -> bool {
+                    self.tls.is_write_vectored()
+                }
+
+                fn poll_flush(
+                    mut self: Pin<&mut Self>,
+                    cx: &mut Context<'_>,
+                ) -> Poll<io::Result<()>> {
+                    Pin::new(&mut self.tls).poll_flush(cx)
+                }
+
+                fn poll_shutdown(
+                    mut self: Pin<&mut Self>,
+                    cx: &mut Context<'_>,
+                ) -> Poll<io::Result<()>> {
+                    Pin::new(&mut self.tls).poll_shutdown(cx)
+                }
+            }
+        };
+    };
+}
+pub(crate) use delegate_to_tls;
+
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Adapter<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,

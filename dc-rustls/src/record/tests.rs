@@ -6,7 +6,7 @@ use super::*;
 use crate::testing::backend::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256;
 use crate::view::testing::any_flight;
 
-/// What one side of a connection protects and the other opens, under one key.
+/// One direction of a connection: one side protects, the other opens, under one key.
 struct Keyed {
     encrypter: Box<dyn MessageEncrypter>,
     decrypter: Box<dyn MessageDecrypter>,
@@ -23,7 +23,7 @@ impl Keyed {
         }
     }
 
-    /// What arrives of one record.
+    /// Sends one record, and returns what arrives.
     fn pass(&mut self, typ: ContentType, payload: &[u8]) -> Vec<u8> {
         let message = OutboundPlainMessage {
             typ,
@@ -43,7 +43,8 @@ impl Keyed {
         plain.payload.to_vec()
     }
 
-    /// What arrives of `handshake`, cut into records, with a warning in front of each that is told to have one.
+    /// Sends `handshake`, cut into records, with a warning in front of each that is told to have one, and returns what
+    /// arrives.
     fn pass_all(&mut self, mut handshake: &[u8], records: &[(usize, bool)]) -> Vec<u8> {
         let mut arrived = Vec::new();
         for (length, is_warned) in records.iter().cycle() {

@@ -41,7 +41,7 @@ pub struct Acceptor {
     serves: Predicate,
 }
 
-/// Which clients are served with a credential; all of them if it is empty.
+/// The clients that are served with a credential; all of them if it is empty.
 #[derive(Clone, Default)]
 struct Predicate(Option<Arc<Serves>>);
 
@@ -178,7 +178,7 @@ fn read_some<'a>(io: &mut impl Read, chunk: &'a mut [u8]) -> Result<&'a [u8], Er
     }
 }
 
-/// How a ClientHello is answered: rustls starts over with all that was read.
+/// The answer to a ClientHello: rustls starts over with all that was read.
 pub(super) struct Answer {
     pub(super) served: Served,
     pub(super) config: Arc<ServerConfig>,
@@ -217,7 +217,7 @@ pub(super) struct Greeting {
     skipped: usize,
 }
 
-/// What a client begins with.
+/// The first message of a client.
 pub(super) enum Heard {
     Hello(Box<Accepted>),
     /// Something that rustls refuses.

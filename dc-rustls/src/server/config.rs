@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dc_core::pem::StoredCredential;
-use dc_core::{DelegatedCredential, UniqueName};
+use dc_core::UniqueName;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
@@ -16,6 +15,7 @@ use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{KeyLog, NoKeyLog, ServerConfig};
 
 use super::Served;
+use super::identity::Decoded;
 use super::selection::Entry;
 use super::sessions::CredentialSessions;
 use super::signing::CredentialKey;
@@ -23,7 +23,7 @@ use crate::provider::{Side, wrap};
 use crate::view::certificate::pack;
 use crate::{Error, compress};
 
-/// What every connection that is served with a credential has in common.
+/// Settings of all connections that are served with a credential.
 #[derive(Debug)]
 pub struct Settings {
     pub(super) provider: Arc<CryptoProvider>,
@@ -78,7 +78,7 @@ impl Settings {
         self
     }
 
-    /// How long before its end a credential is not sent any more, 5 minutes unless this is called:
+    /// The time before its end in which a credential is not sent any more, 5 minutes unless this is called:
     /// clients whose clock is fast would refuse it.
     #[must_use]
     pub fn expiry_margin(mut self, margin: Duration) -> Self {
@@ -146,18 +146,17 @@ impl Settings {
         FIRST_RECORD.saturating_sub(announced)
     }
 
-    /// The configuration for one credential, which parses and belongs to `chain` and `key`.
+    /// The configuration for one credential, which belongs to `chain` and `key`.
     pub(super) fn serve(
         &self,
         chain: &[CertificateDer<'static>],
-        stored: &StoredCredential,
+        decoded: &Decoded<'_>,
         expires: UnixTime,
         key: &Arc<dyn SigningKey>,
         zone: Option<Vec<String>>,
     ) -> Result<Entry, Error> {
-        let credential =
-            DelegatedCredential::decode(stored.form, &stored.bytes).map_err(Error::Credential)?;
-        let claim = credential.credential();
+        let Decoded { credential, bytes } = decoded;
+        let (form, claim) = (credential.form(), credential.credential());
         let certified = CertifiedKey {
             cert: chain.to_vec(),
             key: Arc::new(CredentialKey {
@@ -165,19 +164,17 @@ impl Settings {
                 scheme: claim.dc_cert_verify_algorithm.0.into(),
             }),
             // Not a response, but the place where rustls carries what becomes the credential.
-            ocsp: Some(
-                pack(stored.form, &stored.bytes, None).map_err(|_| Error::CredentialDoesNotFit)?,
-            ),
+            ocsp: Some(pack(form, bytes, None).map_err(|_| Error::CredentialDoesNotFit)?),
         };
         Ok(Entry {
             served: Served::Delegated {
-                form: stored.form,
+                form,
                 unique_name: claim.unique_name.as_ref().map(UniqueName::from),
                 expires,
             },
             expires,
             config: self.rustls_config(certified, expires)?,
-            credential: stored.clone(),
+            requirements: credential.into(),
             zone,
         })
     }

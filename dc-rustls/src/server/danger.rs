@@ -1,4 +1,4 @@
-//! What no server should do, for testing that clients refuse it.
+//! Unchecked installation, for tests that clients refuse what no server should serve.
 
 use super::{Identity, Store};
 use crate::Error;

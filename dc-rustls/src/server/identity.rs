@@ -1,10 +1,11 @@
-//! What makes a device what it is: a chain, credentials and a key, as one unit.
+//! A device's identity: a chain, credentials and a key, one generation of them.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use dc_core::DelegatedCredential;
 use dc_core::pem::{self, StoredCredential};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -48,6 +49,23 @@ impl Identity {
             credentials: load(&folder.join("credential.pem"), pem::read)?,
             key: load(&key, pem::private_key)?,
         })
+    }
+}
+
+/// A credential that is being installed, decoded once for all that is asked of it.
+pub(super) struct Decoded<'a> {
+    pub(super) credential: DelegatedCredential<'a>,
+    /// The encoding, as it is sent.
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Decoded<'a> {
+    /// Fails with [`Error::Credential`] if it cannot be decoded.
+    pub(super) fn new(stored: &'a StoredCredential) -> Result<Self, Error> {
+        let bytes = stored.bytes.as_slice();
+        let credential =
+            DelegatedCredential::decode(stored.form, bytes).map_err(Error::Credential)?;
+        Ok(Self { credential, bytes })
     }
 }
 

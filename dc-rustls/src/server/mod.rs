@@ -26,7 +26,7 @@ pub use self::stream::Stream;
 pub use self::tokio::AsyncStream;
 pub use self::watch::Watch;
 
-/// What a client was served with.
+/// The credential or certificate that a client was served with.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Served {

@@ -1,4 +1,4 @@
-//! What a ClientHello offers, as far as credentials are concerned.
+//! The offer of a ClientHello, as far as credentials are concerned.
 
 use dc_core::{Form, Offer, SchemeList};
 use rustls::AlertDescription;

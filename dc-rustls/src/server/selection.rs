@@ -1,27 +1,27 @@
-//! Which credential answers which client.
+//! Selection of a credential for a client.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use dc_core::pem::StoredCredential;
-use dc_core::{DelegatedCredential, Form, Offer, UniqueName};
+use dc_core::{Form, Offer, Requirements, UniqueName};
 use rustls::ServerConfig;
 use rustls::pki_types::{ServerName, UnixTime};
 
 use super::Served;
 
-/// A credential that is ready to be served.
+/// A credential that is ready to be served, decoded: nothing of its encoding is left to read for a client.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) served: Served,
     pub(super) expires: UnixTime,
     pub(super) config: Arc<ServerConfig>,
-    pub(super) credential: StoredCredential,
+    /// The form and schemes that a client has to offer.
+    pub(super) requirements: Requirements,
     /// The dNSNames of its delegation certificate; `None` where nobody looked.
     pub(super) zone: Option<Vec<String>>,
 }
 
-/// What is known of a client when a credential has to be picked.
+/// A client, as far as it is known when a credential has to be picked.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) offer: &'a Offer,
@@ -29,7 +29,7 @@ pub(super) struct Wanted<'a> {
     pub(super) server_name: Option<&'a str>,
     pub(super) now: UnixTime,
     pub(super) margin: Duration,
-    /// Whether a client with NSS's rules is kept from what it would abort at.
+    /// True if a client with NSS's rules is kept from what it would abort at.
     pub(super) spares_nss: bool,
 }
 
@@ -48,7 +48,7 @@ impl Wanted<'_> {
     }
 
     fn rank(&self, entry: &Entry) -> u8 {
-        let is_named = entry.credential.form == Form::Named;
+        let is_named = entry.requirements.form == Form::Named;
         match is_named && self.is_for(entry) {
             true => 0,
             false if is_named => 1,
@@ -90,19 +90,16 @@ impl Wanted<'_> {
     }
 
     fn takes(&self, entry: &Entry) -> bool {
-        let StoredCredential { form, bytes, .. } = &entry.credential;
-        DelegatedCredential::decode(*form, bytes).is_ok_and(|credential| {
-            self.offer.suits(&credential).is_ok()
-                && !(self.spares_nss && self.is_fatal_for_nss(&credential))
-        })
+        self.offer.meets(entry.requirements).is_ok()
+            && !(self.spares_nss && self.is_fatal_for_nss(entry.requirements))
     }
 
     /// NSS, and so Firefox, looks the certificate's scheme up in the list of extension 34 too, as drafts
     /// had it, and aborts where RFC 9345 does not.
-    fn is_fatal_for_nss(&self, credential: &DelegatedCredential<'_>) -> bool {
+    fn is_fatal_for_nss(&self, credential: Requirements) -> bool {
         let list = self.offer.schemes(Form::Rfc9345);
-        credential.form() == Form::Rfc9345
-            && list.is_some_and(|list| !list.contains(credential.algorithm()))
+        credential.form == Form::Rfc9345
+            && list.is_some_and(|list| !list.contains(credential.algorithm))
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use dc_core::pem::StoredCredential;
 use dc_core::{DelegatedCredential, DelegationCertificate, Offer, Role, Verifier};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
@@ -14,7 +13,7 @@ use rustls::server::ParsedCertificate;
 use rustls::sign::SigningKey;
 
 use super::config::Settings;
-use super::identity::Identity;
+use super::identity::{Decoded, Identity};
 use super::selection::{Entry, Wanted};
 use super::watch::Watch;
 use crate::{Error, events};
@@ -110,11 +109,12 @@ impl Store {
         ParsedCertificate::try_from(end_entity).map_err(|_| Error::CertificateUnusable)?;
         let key = self.settings.provider.key_provider.load_private_key(key)?;
         for stored in &credentials {
-            check_key(key.as_ref(), stored)?;
-            let expires = self.verify(&certificate, stored, now)?;
-            self.check_size(end_entity, stored)?;
+            let decoded = Decoded::new(stored)?;
+            check_key(key.as_ref(), &decoded.credential)?;
+            let expires = self.verify(&certificate, &decoded.credential, now)?;
+            self.check_size(end_entity, decoded.bytes)?;
             let zone = Some(certificate.dns_names().to_vec());
-            let entry = self.settings.serve(&chain, stored, expires, &key, zone)?;
+            let entry = self.settings.serve(&chain, &decoded, expires, &key, zone)?;
             entries.push(Arc::new(entry));
         }
         Ok(())
@@ -135,14 +135,15 @@ impl Store {
         {
             let key = self.settings.provider.key_provider.load_private_key(key)?;
             for stored in &credentials {
-                let entry = self.settings.serve(&chain, stored, forever, &key, None)?;
+                let decoded = Decoded::new(stored)?;
+                let entry = self.settings.serve(&chain, &decoded, forever, &key, None)?;
                 entries.push(Arc::new(entry));
             }
         }
         self.swap(entries)
     }
 
-    /// What suits this client now.
+    /// The credential that suits this client now.
     pub(super) fn pick(&self, offer: &Offer, server_name: Option<&str>) -> Option<Arc<Entry>> {
         let wanted = Wanted {
             offer,
@@ -154,7 +155,7 @@ impl Store {
         wanted.pick(&self.entries.load()).cloned()
     }
 
-    /// What answers a peer that is no client, where nothing else does.
+    /// The configuration for a peer that is no client, where there is no other.
     pub(super) fn empty_config(&self) -> Result<Arc<ServerConfig>, Error> {
         if let Some(config) = self.empty.get() {
             return Ok(Arc::clone(config));
@@ -180,12 +181,8 @@ impl Store {
             .ok_or(rustls::Error::FailedToGetCurrentTime)?)
     }
 
-    fn check_size(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        stored: &StoredCredential,
-    ) -> Result<(), Error> {
-        let length = end_entity.len() + stored.bytes.len();
+    fn check_size(&self, end_entity: &CertificateDer<'_>, credential: &[u8]) -> Result<(), Error> {
+        let length = end_entity.len() + credential.len();
         let max = self.settings.max_length();
         match length <= max {
             true => Ok(()),
@@ -197,22 +194,19 @@ impl Store {
     fn verify(
         &self,
         certificate: &DelegationCertificate<'_>,
-        stored: &StoredCredential,
+        credential: &DelegatedCredential<'_>,
         now: UnixTime,
     ) -> Result<UnixTime, Error> {
-        let verify = || {
-            let credential = DelegatedCredential::decode(stored.form, &stored.bytes)?;
-            let offer = Offer::suiting(&credential);
-            let algorithms = self.settings.provider.signature_verification_algorithms.all;
-            Verifier::new(Role::Server, &offer, algorithms)
-                .verify_own_name(&credential, certificate, now)
-                .map(|verified| verified.expiry())
-        };
-        verify().map_err(Error::Credential)
+        let offer = Offer::suiting(credential);
+        let algorithms = self.settings.provider.signature_verification_algorithms.all;
+        Verifier::new(Role::Server, &offer, algorithms)
+            .verify_own_name(credential, certificate, now)
+            .map(|verified| verified.expiry())
+            .map_err(Error::Credential)
     }
 }
 
-/// What is wrong with a chain whose first certificate may not delegate.
+/// The error of a chain whose first certificate may not delegate.
 fn cannot_delegate(error: dc_core::Error, chain: &[CertificateDer<'_>]) -> Error {
     let delegates = |der: &CertificateDer<'_>| DelegationCertificate::parse(der.clone()).is_ok();
     match chain.iter().position(delegates) {
@@ -221,9 +215,7 @@ fn cannot_delegate(error: dc_core::Error, chain: &[CertificateDer<'_>]) -> Error
     }
 }
 
-fn check_key(key: &dyn SigningKey, stored: &StoredCredential) -> Result<(), Error> {
-    let credential =
-        DelegatedCredential::decode(stored.form, &stored.bytes).map_err(Error::Credential)?;
+fn check_key(key: &dyn SigningKey, credential: &DelegatedCredential<'_>) -> Result<(), Error> {
     match key.public_key() {
         Some(spki) if *spki != *credential.credential().spki => Err(Error::KeyMismatch),
         // A key that does not say what it is, one in an HSM perhaps, is taken at its word.

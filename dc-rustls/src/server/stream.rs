@@ -34,7 +34,7 @@ impl<T: Read + Write> Stream<T> {
         Ok(Self { tls, served })
     }
 
-    /// What the client was served with.
+    /// The credential or certificate of this connection.
     #[must_use]
     pub fn served(&self) -> &Served {
         &self.served

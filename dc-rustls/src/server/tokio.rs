@@ -1,11 +1,9 @@
 //! A connection to a client over `AsyncRead + AsyncWrite`.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::io;
 
 use rustls::ServerConnection;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -13,7 +11,7 @@ use super::acceptor::{Answer, Greeting, Rejection};
 use super::{Acceptor, Served};
 use crate::Error;
 use crate::events;
-use crate::io::{Adapter, finish};
+use crate::io::{Adapter, delegate_to_tls, finish};
 
 impl Acceptor {
     /// Accepts over an asynchronous stream, as [`accept`](Self::accept) does over a blocking one.
@@ -77,7 +75,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
 }
 
 impl<T> AsyncStream<T> {
-    /// What the client was served with.
+    /// The credential or certificate of this connection.
     #[must_use]
     pub fn served(&self) -> &Served {
         &self.served
@@ -96,44 +94,6 @@ impl<T> AsyncStream<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for AsyncStream<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tls).poll_read(cx, buf)
-    }
-}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AsyncStream<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tls).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tls).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.tls.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tls).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tls).poll_shutdown(cx)
-    }
-}
+delegate_to_tls!(AsyncStream);
 
 const CHUNK: usize = 4096;

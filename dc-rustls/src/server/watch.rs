@@ -12,9 +12,10 @@ use crate::{Error, events};
 
 /// Follows an identity folder until it is dropped.
 ///
-/// Whoever renews should write a new folder and rename it, or a symbolic link to it, into place; a reader
-/// then sees the old unit or the new one. The link is resolved before anything is read, so all files are
-/// of one folder, however fast units follow each other. Files that are replaced one by one work too:
+/// A *generation* is a chain, credentials and a key that belong together. Renewals should write each into a
+/// folder of its own and rename that, or a symbolic link to it, into place; a reader then sees the old
+/// generation or the new one. The link is resolved before anything is read, so all files are
+/// of one folder, however fast generations follow each other. Files that are replaced one by one work too:
 /// nothing is installed until the folder has looked the same twice, and a mix does not pass the checks.
 #[derive(Debug)]
 pub struct Watch {
@@ -91,7 +92,7 @@ impl Follower {
         }
     }
 
-    /// What there is to report, if anything.
+    /// The news to report, if there is any.
     fn look(&mut self, store: &Store) -> Option<Result<(), Error>> {
         let now = Fingerprint::of(&self.folder);
         let before = self.seen.replace(now.clone());
@@ -99,8 +100,8 @@ impl Follower {
         if !is_at_rest || self.installed.as_ref() == Some(&now) {
             return None;
         }
-        let unit = now.unit.as_ref().unwrap_or(&self.folder);
-        match Identity::load(unit).and_then(|identity| store.install(identity)) {
+        let generation = now.generation.as_ref().unwrap_or(&self.folder);
+        match Identity::load(generation).and_then(|identity| store.install(identity)) {
             Ok(()) => {
                 self.installed = Some(now);
                 self.complaint = None;
@@ -121,24 +122,24 @@ impl Follower {
     }
 }
 
-/// What a folder looks like, as far as one look can tell.
+/// The state of a folder, as far as one look can tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Fingerprint {
     /// The folder behind all links; `None` if there is none.
-    unit: Option<PathBuf>,
+    generation: Option<PathBuf>,
     /// When each file was written, how long it is, and which file it is; `None` for one that is not there.
     files: [Option<(SystemTime, u64, u64)>; 3],
 }
 
 impl Fingerprint {
     fn of(folder: &Path) -> Self {
-        // A unit that is removed leaves its files' numbers to the next one, but not its name.
-        let unit = fs::canonicalize(folder).ok();
+        // A generation that is removed leaves its files' numbers to the next one, but not its name.
+        let generation = fs::canonicalize(folder).ok();
         let files = ["chain.pem", "credential.pem", "key.pem"].map(|file| {
-            let metadata = fs::metadata(unit.as_ref()?.join(file)).ok()?;
+            let metadata = fs::metadata(generation.as_ref()?.join(file)).ok()?;
             Some((metadata.modified().ok()?, metadata.len(), number(&metadata)))
         });
-        Self { unit, files }
+        Self { generation, files }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What both directions of the mapping know of the rustls view of an extension block.
+//! The rustls view of an extension block, for both directions of the mapping.
 
 use dc_core::Form;
 
@@ -34,7 +34,7 @@ pub(super) fn status_header(block_len: usize) -> Option<[u8; STATUS_HEADER_LEN]>
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Marker {
     pub(super) form: Form,
-    /// Whether more than the credential is in the blob.
+    /// True if more than the credential is in the blob.
     pub(super) has_more: bool,
 }
 

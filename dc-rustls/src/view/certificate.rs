@@ -50,7 +50,7 @@ fn wire_block(form: Form, credential: &[u8], ocsp: Option<&[u8]>) -> Option<Vec<
     u16::try_from(block.len()).is_ok().then_some(block)
 }
 
-/// Why a credential cannot be given to rustls.
+/// The error of a credential that cannot be given to rustls.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PackError {
     /// A length in the credential is wrong, or its SPKI is not one DER SEQUENCE.
@@ -76,7 +76,7 @@ pub(crate) fn unpack(blob: &[u8]) -> Result<Unpacked<'_>, UnpackError> {
     Ok(unpacked)
 }
 
-/// What one extension block held.
+/// The contents of one extension block.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Unpacked<'a> {
     /// The OCSP response; empty if there was none.
@@ -164,7 +164,7 @@ fn ocsp_response(status: &[u8]) -> Option<&[u8]> {
     cursor.rest().is_empty().then_some(response)
 }
 
-/// Whether `bytes` are one DER SEQUENCE whose content is not poison (see `to_rustls`).
+/// True if `bytes` are one DER SEQUENCE whose content is not poison (see `to_rustls`).
 ///
 /// An OCSPResponse begins with an ENUMERATED (RFC 6960 §4.2.1), never with a zero.
 fn is_ocsp_response(bytes: &[u8]) -> bool {
@@ -175,7 +175,7 @@ fn is_ocsp_response(bytes: &[u8]) -> bool {
             .is_some_and(|&byte| byte != 0)
 }
 
-/// Why the blob was refused.
+/// The error of a blob that is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum UnpackError {
     /// Two credentials, of whatever form, or two OCSP responses: `illegal_parameter`.

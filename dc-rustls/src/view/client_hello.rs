@@ -1,4 +1,4 @@
-//! What ClientHello says about credentials: inserted for a client, read and relabelled for a server.
+//! The offer in a ClientHello: inserted for a client, read and relabelled for a server.
 
 use std::borrow::Cow;
 
@@ -76,14 +76,14 @@ impl<'a> Offer<'a> {
         Ok(offer)
     }
 
-    /// Whether the client can do TLS 1.3, without which there are no credentials (RFC 9345 §4.1.1).
+    /// True if the client can do TLS 1.3, without which there are no credentials (RFC 9345 §4.1.1).
     pub(crate) fn has_tls13(&self) -> bool {
         self.supported_versions
             .and_then(|body| body.split_first())
             .is_some_and(|(_, versions)| versions.chunks_exact(2).any(|v| v == TLS13))
     }
 
-    /// What [`offer_to_rustls`] makes of it.
+    /// The result of [`offer_to_rustls`].
     pub(crate) fn relabelling(&self) -> Relabelling {
         if let Some(request) = self.status_request {
             return match marked_form(request) {
@@ -169,12 +169,12 @@ pub(crate) fn offer_to_wire(data: &mut [u8]) {
     }
 }
 
-/// Whether [`offer_to_wire`] has anything to undo in `data`.
+/// True if [`offer_to_wire`] has anything to undo in `data`.
 pub(crate) fn has_relabelled_offer(data: &[u8]) -> bool {
     messages(data).any(|message| relabelled_form(message).is_some())
 }
 
-/// What [`offer_to_rustls`] did.
+/// The changes that [`offer_to_rustls`] made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Relabelling {
     /// The offer of this form was relabelled.
@@ -210,11 +210,11 @@ fn replace_extension(message: &mut [u8], from: u16, to: u16, first: u8) {
 /// A ClientHello (RFC 8446 §4.1.2) that is whole up to the length of its extensions.
 #[derive(Debug)]
 struct Hello<'a> {
-    /// What the handshake header says.
+    /// The length in the handshake header.
     body_len: usize,
     /// The offset in the message of the first extension.
     extensions_at: usize,
-    /// What the length of the extensions says.
+    /// The length of the extensions, as it says.
     extensions_len: usize,
     /// The extensions, as far as they are there.
     extensions: &'a [u8],
@@ -262,7 +262,7 @@ impl<'a> Hello<'a> {
         self.extensions().find(|extension| extension.kind == kind)
     }
 
-    /// Whether nothing is cut.
+    /// True if nothing is cut.
     fn is_whole(&self) -> bool {
         let found: usize = self
             .extensions()

@@ -13,7 +13,7 @@ pub(super) fn split_sequence(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(len)
 }
 
-/// What is behind the header of the SEQUENCE that `bytes` begin with, if anything.
+/// The contents of the SEQUENCE that `bytes` begin with, as far as they are there.
 pub(super) fn content(bytes: &[u8]) -> Option<&[u8]> {
     let (header_len, _) = lengths(bytes)?;
     bytes.get(header_len..)
@@ -75,7 +75,7 @@ impl SequenceHeader {
     }
 }
 
-/// What one more byte says about the element.
+/// The state after one more byte of the element.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Progress {
     /// Nothing new.

@@ -18,7 +18,7 @@ pub(super) struct Entries {
     behind: usize,
 }
 
-/// Where in the stream the next byte belongs.
+/// The place in the stream to which the next byte belongs.
 #[derive(Clone, Copy, Debug)]
 enum Field {
     Kind,
@@ -38,7 +38,7 @@ enum Field {
 pub(super) struct Piece<'a> {
     /// The length of the whole block.
     pub(super) block_len: usize,
-    /// Whether the block begins with these bytes.
+    /// True if the block begins with these bytes.
     pub(super) is_first: bool,
     pub(super) bytes: &'a mut [u8],
 }

@@ -9,7 +9,7 @@ pub(super) const CERTIFICATE: u8 = 11;
 /// The bytes of a handshake header: type and `u24` length.
 pub(super) const HEADER_LEN: usize = 4;
 
-/// Whether `data` is nothing but handshake messages.
+/// True if `data` is nothing but handshake messages.
 ///
 /// A ClientHello at the end may be cut: a PSK binder covers one without its binders (RFC 8446 §4.2.11.2).
 pub(super) fn is_sequence(data: &[u8]) -> bool {

@@ -25,7 +25,7 @@ pub(super) struct BlockToRustls {
     block: Block,
 }
 
-/// What the block has turned out to be.
+/// The kind of the block, as far as it has shown.
 #[derive(Debug)]
 enum Block {
     Start,
@@ -102,7 +102,7 @@ impl BlockToRustls {
     }
 }
 
-/// Whether an extension type that begins with `byte` may be `status_request` or a credential.
+/// True if an extension type that begins with `byte` may be `status_request` or a credential.
 fn starts_known_type(byte: u8) -> bool {
     let starts = |kind: u16| kind >> 8 == u16::from(byte);
     starts(STATUS_REQUEST)
@@ -276,7 +276,7 @@ impl Credential {
     }
 }
 
-/// What follows the extension type `kind` behind a credential, and how many bytes of it there are.
+/// The state behind the extension type `kind` that follows a credential, and how many bytes of it there are.
 fn behind_credential(kind: usize) -> (Field, usize) {
     let is = |known: u16| kind == usize::from(known);
     if is(STATUS_REQUEST) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dc_core::Form;
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use pki_types::{ServerName, UnixTime};
 use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
@@ -35,8 +35,8 @@ pub fn run(
     let client = Config::builder(Arc::new(default_provider()))
         .roots(roots.clone())
         .unique_name(match named {
-            true => UniqueName::Required,
-            false => UniqueName::Ignored,
+            true => NamePolicy::Required,
+            false => NamePolicy::Ignored,
         })
         .time_provider(Arc::new(At(now)))
         .without_resumption()

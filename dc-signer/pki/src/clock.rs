@@ -15,7 +15,7 @@ pub fn precise() -> Result<Duration, Error> {
         .map_err(|_| Error::ClockBefore1970)
 }
 
-/// How long the machine has been running, the time that it was suspended included: by a clock that nobody can set.
+/// The time since the machine was started, suspensions included, by a clock that nobody can set.
 pub fn uptime() -> Duration {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Ok(time) = rustix::time::clock_gettime_dynamic(rustix::time::DynamicClockId::Boottime) {

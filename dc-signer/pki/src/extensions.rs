@@ -186,6 +186,7 @@ fn purposes(value: &[u8]) -> Vec<String> {
 }
 
 /// DelegationUsage (RFC 9345 §4.2).
-const DELEGATION_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.44363.44");
+const DELEGATION_USAGE: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap(dc_core::DELEGATION_USAGE_OID);
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");

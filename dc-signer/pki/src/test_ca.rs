@@ -293,5 +293,5 @@ const CLOCK_SKEW: Duration = Duration::from_secs(24 * 3600);
 const FILES: [&str; 4] = ["root.pem", "root-key.pem", CHAIN, KEY];
 const SERIAL_LEN: usize = 16;
 /// DelegationUsage (RFC 9345 §4.2).
-const DELEGATION_USAGE: [u64; 8] = [1, 3, 6, 1, 4, 1, 44363, 44];
+const DELEGATION_USAGE: [u64; 8] = dc_core::DELEGATION_USAGE_ARCS;
 const DER_NULL: [u8; 2] = [0x05, 0x00];

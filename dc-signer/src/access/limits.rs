@@ -8,7 +8,7 @@ use crate::registry::Sha256;
 
 /// The buckets. Devices that are known here have theirs apart from those of keys that anybody can invent.
 #[derive(Debug)]
-pub(super) struct RateLimits {
+pub struct RateLimits {
     configured: Limits,
     devices: Buckets<Sha256>,
     strangers: Passing<Sha256>,
@@ -23,7 +23,7 @@ pub(crate) enum Counted {
 }
 
 impl RateLimits {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         let device = Quota {
             period: limits.device_period,
             burst: limits.device_burst.get(),
@@ -41,7 +41,7 @@ impl RateLimits {
     }
 
     /// The configuration they were made from.
-    pub(super) fn configured(&self) -> &Limits {
+    pub(crate) fn configured(&self) -> &Limits {
         &self.configured
     }
 

@@ -10,24 +10,23 @@ pub(crate) mod testing;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arc_swap::ArcSwap;
 use axum::http::request::Parts;
 use pki_types::UnixTime;
 
 use crate::authority::{self, Authenticated, Authority};
-use crate::config::{Config, Limits};
-use crate::listener::{ClientCertificate, Peer};
+use crate::config::Live;
+use crate::server::listener::{ClientCertificate, Peer};
 use crate::registry::{Access, Role, Sha256};
-use crate::telemetry::{Metrics, Shed};
+use crate::server::telemetry::{Metrics, Shed};
 use dc_protocol::Kind;
 pub(crate) use limits::Counted;
-use limits::RateLimits;
+pub use limits::RateLimits;
 
 /// Lets devices and operators in.
 #[derive(Debug)]
 pub struct Gate {
     authority: Arc<Authority>,
-    limits: ArcSwap<RateLimits>,
+    limits: Live<RateLimits>,
     metrics: Arc<Metrics>,
 }
 
@@ -86,22 +85,18 @@ impl AccessError {
 }
 
 impl Gate {
-    /// Over an authority, with the limits of a configuration.
+    /// Over an authority, with limits that may change.
     #[must_use]
-    pub fn new(limits: &Limits, authority: Arc<Authority>, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(
+        limits: Live<RateLimits>,
+        authority: Arc<Authority>,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            limits: ArcSwap::from_pointee(RateLimits::new(limits)),
+            limits,
             authority,
             metrics,
         })
-    }
-
-    /// Takes the limits of another configuration. Those who have come too often are let in again if the limits have changed.
-    pub(crate) fn reload(&self, config: &Config) {
-        if *self.limits.load().configured() != config.limits {
-            let limits = RateLimits::new(&config.limits);
-            self.limits.store(limits.into());
-        }
     }
 
     /// Forgets limits that do not bind anybody any more.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::Gate;
+use super::{Gate, RateLimits};
 use crate::authority::{Authority, Secrets};
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::store::Store;
-use crate::telemetry::Metrics;
+use crate::server::telemetry::Metrics;
 
 /// A gate that nobody passes too often, and its folder.
 pub(crate) async fn gate(store: Arc<Store>) -> (Arc<Gate>, TempDir) {
@@ -21,5 +21,6 @@ pub(crate) async fn gate(store: Arc<Store>) -> (Arc<Gate>, TempDir) {
     let authority = Authority::open(&config, store).await.unwrap();
     let mut limits = config.limits;
     limits.operator_rate = NonZeroU32::new(100_000).unwrap();
-    (Gate::new(&limits, authority.into(), Metrics::new()), folder)
+    let limits = Live::fixed(RateLimits::new(&limits));
+    (Gate::new(limits, authority.into(), Metrics::new()), folder)
 }

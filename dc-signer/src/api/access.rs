@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Method};
 use super::App;
 use super::problem::ApiError;
 use crate::access::{self, Admitted, Counted, Shown};
-use crate::listener::{ClientCertificate, Origin, Peer};
+use crate::server::listener::{ClientCertificate, Origin, Peer};
 use crate::registry::{Access, Role, Sha256};
 use dc_pki::clock;
 use dc_protocol::Kind;

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::problem::ApiError;
-use crate::listener::TooSlow;
+use crate::server::listener::TooSlow;
 use dc_protocol::Kind;
 
 /// A JSON body of at most [`MAX_BODY`] bytes.

@@ -13,7 +13,7 @@ use super::access::KeyHolder;
 use super::body::Json;
 use super::problem::ApiError;
 use crate::authority::{self, Reply};
-use crate::telemetry::Path;
+use crate::server::telemetry::Path;
 use dc_pki::clock;
 use dc_protocol::{EnrollRequest, Kind, RenewRequest};
 

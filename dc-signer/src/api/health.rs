@@ -17,8 +17,8 @@ use super::access::Viewer;
 use super::problem::ApiError;
 use crate::authority::{self, Judgement};
 use crate::config::MetricsAccess;
-use crate::listener::Validity;
-use crate::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
+use crate::server::listener::Validity;
+use crate::server::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
 use crate::warning::Warning;
 use dc_pki::clock;
 use dc_protocol::Kind;
@@ -144,17 +144,21 @@ fn without_numbers(why: &str) -> String {
 }
 
 impl App {
-    /// The certificate that the service shows from now on.
-    pub fn serves_with(&self, validity: Validity) {
-        let (begins, ends) = (validity.not_before.as_secs(), validity.not_after.as_secs());
+    /// Measures the certificate that the service shows now.
+    pub fn measure_certificate(&self) {
+        let Validity {
+            not_before,
+            not_after,
+            ..
+        } = self.settings.load().certificate;
+        let (begins, ends) = (not_before.as_secs(), not_after.as_secs());
         self.metrics.set_own_certificate(begins, ends);
-        self.certificate.store(Some(validity.into()));
     }
 
     /// A warning about the certificate that the service shows.
     #[must_use]
     pub fn certificate_warning(&self, now: UnixTime) -> Option<Warning> {
-        self.certificate.load().as_ref()?.warning(now)
+        self.settings.load().certificate.warning(now)
     }
 
     /// Whether the service can work; says so to log and metrics.
@@ -205,10 +209,7 @@ impl App {
                 found.push((Kind::StorageUnavailable, why.to_owned()));
             }
         }
-        let certificate = self.certificate.load();
-        let ended = certificate
-            .as_ref()
-            .and_then(|validity| validity.fault(now));
+        let ended = self.settings.load().certificate.fault(now);
         // Without the file: strangers read this.
         found.extend(ended.map(|ended| (Kind::NotReady, ended.without_path())));
         found

@@ -18,7 +18,6 @@ mod zones;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -31,9 +30,9 @@ pub use openapi::openapi_json;
 use crate::access::Gate;
 use crate::authority::json::MAX_TIME;
 use crate::authority::{self, Act, Authority};
-use crate::config::{Config, MetricsAccess};
-use crate::listener::Validity;
-use crate::telemetry::Metrics;
+use crate::config::{Config, Live, MetricsAccess};
+use crate::server::listener::Validity;
+use crate::server::telemetry::Metrics;
 use counts::RefusedCounts;
 use dc_pki::clock;
 use dc_protocol::Kind;
@@ -46,23 +45,26 @@ pub struct App {
     gate: Arc<Gate>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
-    /// When the certificate that the service shows can be used.
-    certificate: ArcSwapOption<Validity>,
     refused: RefusedCounts,
-    settings: ArcSwap<Settings>,
+    settings: Live<Settings>,
 }
 
-/// Settings that a reload may change.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
+/// The part of the settings that is the API's.
+#[derive(Debug)]
+pub struct Settings {
+    /// When the certificate that the service shows can be used.
+    certificate: Validity,
     request_timeout: Duration,
     bulk_timeout: Duration,
     metrics: MetricsAccess,
 }
 
-impl From<&Config> for Settings {
-    fn from(config: &Config) -> Self {
+impl Settings {
+    /// From a configuration, and the certificate of the service.
+    #[must_use]
+    pub fn new(config: &Config, certificate: Validity) -> Self {
         Self {
+            certificate,
             request_timeout: config.listen.request_timeout,
             bulk_timeout: config.listen.bulk_timeout,
             metrics: config.metrics.access,
@@ -73,23 +75,15 @@ impl From<&Config> for Settings {
 impl App {
     /// Answers for the authority behind a gate; not ready until `readiness` says so.
     #[must_use]
-    pub fn new(config: &Config, gate: Arc<Gate>, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(settings: Live<Settings>, gate: Arc<Gate>, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             readiness: Readiness::new(),
-            certificate: ArcSwapOption::empty(),
             refused: RefusedCounts::default(),
-            settings: ArcSwap::from_pointee(config.into()),
+            settings,
             authority: gate.authority().clone(),
             gate,
             metrics,
         })
-    }
-
-    /// Takes what may change from another configuration. Those who have come too often are let in
-    /// again if the limits have changed.
-    pub fn reload(&self, config: &Config) {
-        self.settings.store(Arc::new(config.into()));
-        self.gate.reload(config);
     }
 
     /// The service's readiness.

@@ -14,7 +14,7 @@ use tracing::{Instrument, field};
 use super::App;
 use super::cut_off::Unanswered;
 use super::problem::{Answered, ApiError};
-use crate::telemetry::RequestId;
+use crate::server::telemetry::RequestId;
 use dc_protocol::Kind;
 
 /// Answers a request within its time, and says in answer, log and metrics how.

@@ -37,7 +37,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use pki_types::UnixTime;
 
 pub use able::{Judgement, KeyJudgement, ZoneJudgement};
@@ -50,6 +49,7 @@ pub use missing::{Missing, Waiting};
 pub use operators::Authenticated;
 pub use rollover::Step;
 pub use secrets::Secrets;
+pub use settings::Settings;
 pub use setup::SetupError;
 pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
 
@@ -57,19 +57,18 @@ pub use crate::store::{
     Act, Filter, Find, Fleet, History, Issue, Listed, NewZone, Page, ZoneCount,
 };
 
-use crate::config::Config;
+use crate::config::{Config, Live};
 use crate::store::{ServerClock, Store};
 use blocking::Blocking;
 use delegations::{Delegations, View};
 use guard::Guard;
 use replicas::Me;
-use settings::Settings;
 use withdrawn::Lists;
 
 /// The signer's use cases.
 pub struct Authority {
     store: Arc<Store>,
-    settings: ArcSwap<Settings>,
+    settings: Live<Settings>,
     delegations: Delegations,
     checks: Blocking,
     signing: Blocking,
@@ -86,12 +85,24 @@ impl Authority {
     /// [`SetupError::MissingSecrets`] if the database has seen devices and the secrets are gone, with
     /// [`Error::Store`], and with what reading files fails with.
     pub async fn open(config: &Config, store: Arc<Store>) -> Result<Self, Error> {
+        let settings = Live::fixed(Settings::new(config)?);
+        Self::open_with(config, settings, store).await
+    }
+
+    /// The same, with settings that may change.
+    ///
+    /// Fails as [`Self::open`] does.
+    pub async fn open_with(
+        config: &Config,
+        settings: Live<Settings>,
+        store: Arc<Store>,
+    ) -> Result<Self, Error> {
         let now = dc_pki::clock::now()?;
         let latest = last_record(&*store).await?;
         let trace = guard::trace(&*store, &config.node, latest, now).await?;
         let me = Me::new()?;
         let authority = Self {
-            settings: ArcSwap::from_pointee(Settings::new(config)?),
+            settings,
             delegations: Delegations::new(&config.data, me),
             checks: Blocking::checks(),
             signing: Blocking::signatures(),
@@ -135,16 +146,12 @@ impl Authority {
         self.guard.leave_alone();
     }
 
-    /// Takes what may change from another configuration (the tenant may not), reads zones and keys again, and
-    /// accepts the clock as it is now, unless the database server's says something else.
+    /// Reads zones and keys again, and accepts the clock as it is now, unless the database server's says something else.
     ///
     /// Fails with what reading files fails with, and with [`Error::Store`]; then nothing has changed.
-    pub async fn reload(&self, config: &Config) -> Result<(), Error> {
-        let mut settings = Settings::new(config)?;
-        settings.tenant.clone_from(&self.settings.load().tenant);
+    pub async fn reload(&self) -> Result<(), Error> {
         self.delegations.refresh(&*self.store).await?;
         self.hear_clock().await?;
-        self.settings.store(Arc::new(settings));
         self.guard.settle(dc_pki::clock::now()?);
         Ok(())
     }

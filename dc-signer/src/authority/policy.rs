@@ -227,7 +227,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::registry::testing::{at, device, key};
+    use crate::testing::registry::{at, device, key};
     use crate::registry::{NextKey, SlotState, State};
 
     const NOW: u64 = 1_800_000_000;

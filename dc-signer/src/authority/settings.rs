@@ -1,14 +1,15 @@
-//! Settings of the authority.
+//! The part of the settings that is the authority's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Error;
 use super::manufacturers::Manufacturers;
 use crate::config::{Config, NameMode};
 
-/// The part of the configuration that the authority needs.
+/// The part of the settings that is the authority's.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub struct Settings {
     pub(super) tenant: String,
     pub(super) names: NameMode,
     /// The lifetime of credentials.
@@ -16,19 +17,19 @@ pub(super) struct Settings {
     /// Whether activation codes are taken.
     pub(super) codes: bool,
     pub(super) code_lifetime: Duration,
-    pub(super) manufacturers: Manufacturers,
+    pub(super) manufacturers: Arc<Manufacturers>,
 }
 
 impl Settings {
     /// Fails with what reading the manufacturers' anchors fails with.
-    pub(super) fn new(config: &Config) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
         Ok(Self {
             tenant: config.tenant.clone(),
             names: config.names.mode,
             lifetime: config.credentials.lifetime,
             codes: config.enrolment.codes,
             code_lifetime: config.enrolment.code_lifetime,
-            manufacturers: Manufacturers::load(&config.manufacturers)?,
+            manufacturers: Manufacturers::load(&config.manufacturers)?.into(),
         })
     }
 }

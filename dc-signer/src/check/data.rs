@@ -14,37 +14,40 @@ use crate::store;
 use dc_pki::delegation::KEY;
 use dc_pki::{Delegation, files};
 
-/// Whether it is no file.
+/// Checks that it is no file.
 pub(super) fn is_folder(config: &Config, found: &mut Findings<'_>) {
     let is_link = fs::symlink_metadata(&config.data).is_ok();
     if is_link && matches!(fs::exists(&config.data), Ok(false)) {
         found.add(
-            &["data"],
+            &["data".into()],
             "it is a link to a folder that is not there: make that, or remove the link".to_owned(),
         );
     }
     if config.data.exists() && !config.data.is_dir() {
-        found.add(&["data"], "it is a file, and has to be a folder".to_owned());
+        found.add(
+            &["data".into()],
+            "it is a file, and has to be a folder".to_owned(),
+        );
     }
 }
 
-/// What is not there yet is made when the service starts.
+/// Looks at the folder; missing parts are made when the service starts.
 pub(super) fn look(config: &Config, found: &mut Findings<'_>) {
     let data = &config.data;
-    let there = found.keep(&["data"], files::is_there(data));
+    let there = found.keep(&["data".into()], files::is_there(data));
     is_folder(config, found);
     if there != Some(true) || !data.is_dir() {
         return;
     }
-    found.keep(&["data"], may_write(data));
+    found.keep(&["data".into()], may_write(data));
     let database = store::check_permissions(&config.database);
-    found.keep(&["data"], database);
-    found.keep(&["data"], look_at_secrets(data));
+    found.keep(&["data".into()], database);
+    found.keep(&["data".into()], look_at_secrets(data));
     let delegations = delegations_folder(data);
-    let folders = found.keep(&["data"], folders(&delegations));
+    let folders = found.keep(&["data".into()], folders(&delegations));
     for folder in folders.unwrap_or_default() {
         let key = delegations.join(folder);
-        found.keep(&["data"], look_at_key(&key));
+        found.keep(&["data".into()], look_at_key(&key));
     }
 }
 

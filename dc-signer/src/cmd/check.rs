@@ -6,7 +6,7 @@ use dc_pki::clock;
 use dc_signer::Error;
 use dc_signer::authority::SetupError;
 use dc_signer::check::{check_with_data, readiness};
-use dc_signer::config::Config;
+use dc_signer::config::{self, Config};
 use dc_signer::owner::{self, Account};
 use rustls::crypto::CryptoProvider;
 
@@ -90,15 +90,15 @@ impl Args {
 
 /// One line each: the last is what the command fails with.
 fn one_by_one(error: Error) -> Error {
-    let Error::BadConfig { path, mut problems } = error else {
+    let Error::Config {
+        source: config::Error::Invalid { path, mut errors },
+    } = error
+    else {
         return error;
     };
-    let last = problems.split_off(problems.len().saturating_sub(1));
-    for problem in &problems {
-        eprintln!("error: {}, {problem}", path.display());
+    let last = errors.split_off(errors.len().saturating_sub(1));
+    for error in &errors {
+        eprintln!("error: {}, {error}", path.display());
     }
-    Error::BadConfig {
-        path,
-        problems: last,
-    }
+    config::Error::Invalid { path, errors: last }.into()
 }

@@ -4,11 +4,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use dc_core::SignatureScheme;
+use dc_core::{DELEGATION_USAGE_OID, SignatureScheme};
+use dc_inspect::delegation_csr::{self, KeySource, NewKey, Written};
 use dc_pki::human::scheme_name;
 use dc_pki::names::ZoneName;
 use dc_signer::Error;
-use dc_signer::request::{self, KeySource, NewKey, Written};
 use serde_json::{Value, json};
 
 use super::print;
@@ -54,7 +54,7 @@ impl Args {
             Some(path) => KeySource::File(path),
             None => KeySource::New(self.algorithm.into()),
         };
-        let written = request::write(&self.out, &zone, source)?;
+        let written = delegation_csr::write(&self.out, &zone, source)?;
         let made = Made {
             zone,
             folder: &self.out,
@@ -122,7 +122,7 @@ impl fmt::Display for Made<'_> {
         writeln!(f, "  - keyUsage digitalSignature")?;
         writeln!(
             f,
-            "  - the extension DelegationUsage, 1.3.6.1.4.1.44363.44: value NULL (05 00), not critical"
+            "  - the extension DelegationUsage, {DELEGATION_USAGE_OID}: value NULL (05 00), not critical"
         )?;
         if self.written.scheme == SignatureScheme::ED25519 {
             writeln!(f, "  - an Ed25519 key, which public CAs refuse")?;

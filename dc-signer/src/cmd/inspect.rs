@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use dc_inspect::report::{Inspected, inspect};
 use dc_pki::clock;
 use dc_signer::Error;
-use dc_signer::inspect::{Inspected, inspect};
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ impl Args {
         let now = clock::now()?;
         let results = inspect(&self.paths, &provider(), now);
         let of = results.len();
-        let is_bad = |result: &&Result<Inspected, Error>| !matches!(result, Ok(inspected) if !inspected.is_refused());
+        let is_bad = |result: &&Result<Inspected, dc_inspect::Error>| !matches!(result, Ok(inspected) if !inspected.is_refused());
         let refused = results.iter().filter(is_bad).count();
         match self.json {
             true => print(&to_json(&self.paths, &results, now))?,
@@ -46,8 +46,12 @@ impl Args {
     }
 }
 
-fn to_json(paths: &[PathBuf], results: &[Result<Inspected, Error>], now: UnixTime) -> Value {
-    let object = |(path, result): (&PathBuf, &Result<Inspected, Error>)| match result {
+fn to_json(
+    paths: &[PathBuf],
+    results: &[Result<Inspected, dc_inspect::Error>],
+    now: UnixTime,
+) -> Value {
+    let object = |(path, result): (&PathBuf, &Result<Inspected, dc_inspect::Error>)| match result {
         Ok(inspected) => inspected.to_json(now),
         Err(error) => json!({
             "path": path.display().to_string(),
@@ -58,13 +62,13 @@ fn to_json(paths: &[PathBuf], results: &[Result<Inspected, Error>], now: UnixTim
 }
 
 /// What can be read on standard output, what cannot on standard error.
-fn show(results: Vec<Result<Inspected, Error>>, now: UnixTime) -> Result<(), Error> {
+fn show(results: Vec<Result<Inspected, dc_inspect::Error>>, now: UnixTime) -> Result<(), Error> {
     let only_one = results.len() == 1;
     for result in results {
         match result {
             Ok(inspected) => print(&Table { inspected, now })?,
             // The one line is main's to print.
-            Err(error) if only_one => return Err(error),
+            Err(error) if only_one => return Err(error.into()),
             Err(error) => eprintln!("error: {error}"),
         }
     }

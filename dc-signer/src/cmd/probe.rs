@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use dc_inspect::check::Peer;
+use dc_inspect::probe::{self, Settings, Target};
 use dc_pki::{clock, trust};
 use dc_signer::Error;
-use dc_signer::judge::Peer;
-use dc_signer::probe::{self, Settings, Target};
 use pki_types::ServerName;
 
 use self::report::Report;
@@ -98,10 +98,11 @@ impl Args {
             false => {}
         }
         match probe.result {
-            Err(source) if !has_answered => Err(Error::NoHandshake {
+            Err(source) if !has_answered => Err(dc_inspect::Error::NoHandshake {
                 target: self.target,
                 source,
-            }),
+            }
+            .into()),
             _ if is_refused => Err(Error::WouldBeRefused { refused: 1, of: 1 }),
             _ => Ok(()),
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use dc_signer::check::check;
 use dc_signer::config::Config;
 use dc_signer::dev::Dev;
-use dc_signer::service::{self, Signals};
-use dc_signer::telemetry::start_log;
+use dc_signer::server::telemetry::start_log;
+use dc_signer::server::{self, Signals};
 use dc_signer::{Error, owner};
 
 use super::print;
@@ -71,8 +71,8 @@ async fn serve(path: &Path) -> Result<(), Error> {
     warn(&warnings);
     let log = start_log(&config.log)?;
     let mut signals = Signals::listen()?;
-    match service::start(config, provider, &mut signals).await? {
-        Some(service) => service::serve(service, path, Some(log), signals).await,
+    match server::start(config, provider, &mut signals).await? {
+        Some(service) => server::serve(service, path, Some(log), signals).await,
         None => Ok(()),
     }
 }
@@ -85,12 +85,12 @@ async fn serve_dev(dev: &Dev) -> Result<(), Error> {
     let welcome = dev.fill(&config).await?;
     let device = dev.start_device()?;
     let mut signals = Signals::listen()?;
-    let Some(service) = service::start(config, provider, &mut signals).await? else {
+    let Some(service) = server::start(config, provider, &mut signals).await? else {
         return Ok(());
     };
     service.trust_clock()?;
     print(&welcome.commands(service.address()?, device))?;
-    service::serve(service, dev.config(), Some(log), signals).await
+    server::serve(service, dev.config(), Some(log), signals).await
 }
 
 /// How long a thread that hangs may keep the process from ending.

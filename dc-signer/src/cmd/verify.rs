@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use dc_core::pem::StoredCredential;
+use dc_inspect::check::{self, Peer, Verdict};
+use dc_inspect::display;
 use dc_pki::human::Moment;
 use dc_pki::keys::PemKey;
 use dc_pki::{clock, files, names, trust};
-use dc_signer::judge::{self, Peer, Verdict};
-use dc_signer::{Error, describe};
+use dc_signer::Error;
 use pki_types::{CertificateDer, ServerName, UnixTime};
 use serde_json::{Value, json};
 
@@ -137,7 +138,7 @@ fn read_credentials(path: &Path) -> Result<Vec<StoredCredential>, dc_pki::Error>
 
 /// A credential and what a client says to it.
 struct Row {
-    credential: describe::Credential,
+    credential: display::Credential,
     verdict: Verdict,
 }
 
@@ -152,12 +153,12 @@ impl Row {
         let certificate =
             certificate.and_then(|first| dc_core::DelegationCertificate::parse(first).ok());
         let credential =
-            describe::Credential::read(stored.form, &stored.bytes, certificate.as_ref())
+            display::Credential::read(stored.form, &stored.bytes, certificate.as_ref())
                 .map_err(|source| dc_pki::Error::Refused { source })?;
-        let verdict = peer.judge(chain, stored);
+        let verdict = peer.check(chain, stored);
         Ok(Self {
             verdict: match key {
-                Some(key) => judge::verify_key(verdict, &credential.spki, key.spki()),
+                Some(key) => check::verify_key(verdict, &credential.spki, key.spki()),
                 None => verdict,
             },
             credential,

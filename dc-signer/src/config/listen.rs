@@ -4,41 +4,58 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::reader::Section;
-use super::values::{address, count, duration, flag, path};
+use serde::{Deserialize, Deserializer};
 
-/// Where the service is reached, and what its connections may cost.
-#[derive(Clone, Debug, Eq, PartialEq)]
+use super::values;
+
+/// `[listen]`: address, certificate, and limits of connections.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct Listen {
     /// The address and port.
+    #[serde(deserialize_with = "values::address")]
     pub address: SocketAddr,
     /// The chain of the service's own certificate, in PEM.
+    #[serde(deserialize_with = "values::path")]
     pub certificate: PathBuf,
     /// Its private key.
+    #[serde(deserialize_with = "values::path")]
     pub key: PathBuf,
-    /// Whether TLS 1.2 is allowed beside TLS 1.3.
+    /// TLS 1.2 is allowed beside TLS 1.3.
+    #[serde(default)]
     pub tls12: bool,
     /// The most handshakes in progress; one more, and the oldest is reset.
+    #[serde(default = "as_many_as_fit", deserialize_with = "number")]
     pub max_handshakes: usize,
     /// The most connections.
+    #[serde(default = "many", deserialize_with = "number")]
     pub max_connections: usize,
     /// The most connections of one IPv4 address or IPv6 network of 64 bits.
+    #[serde(default = "as_many_as_fit", deserialize_with = "number")]
     pub max_connections_per_address: usize,
     /// The most requests in progress.
+    #[serde(default = "as_many_as_fit", deserialize_with = "number")]
     pub max_requests: usize,
-    /// How long a handshake may take.
+    /// The longest time of a handshake.
+    #[serde(default = "seconds::<5>", deserialize_with = "time")]
     pub handshake_timeout: Duration,
-    /// How long the head of a request may take, and how long a connection may wait for one.
+    /// The longest time that the head of a request may take, and that a connection may wait for one.
+    #[serde(default = "seconds::<10>", deserialize_with = "time")]
     pub header_timeout: Duration,
-    /// How long nothing may move on a connection.
+    /// The longest time in which nothing moves on a connection.
+    #[serde(default = "seconds::<30>", deserialize_with = "time")]
     pub idle_timeout: Duration,
-    /// How long a request may take from its head to its answer.
+    /// The longest time of a request, from its head to its answer.
+    #[serde(default = "seconds::<30>", deserialize_with = "time")]
     pub request_timeout: Duration,
-    /// How long a bulk request may take.
+    /// The same of a bulk request.
+    #[serde(default = "seconds::<600>", deserialize_with = "time")]
     pub bulk_timeout: Duration,
     /// After how long a connection is asked to end.
+    #[serde(default = "seconds::<3600>", deserialize_with = "time")]
     pub max_age: Duration,
-    /// How long requests in progress get when the service stops.
+    /// The time that requests in progress get when the service stops.
+    #[serde(default = "seconds::<30>", deserialize_with = "time")]
     pub shutdown_timeout: Duration,
 }
 
@@ -59,47 +76,41 @@ impl Listen {
         (self.max_connections / 2).max(1)
     }
 
-    pub(super) fn read(mut section: Section<'_, '_>, base: &Path) -> Option<Self> {
-        let listen = section.required("address", "address = \"[::]:8443\"", address);
-        let example = "certificate = \"/etc/dc-signer/tls/chain.pem\"";
-        let certificate = section.required("certificate", example, path(base));
-        let key = section.required("key", "key = \"/etc/dc-signer/tls/key.pem\"", path(base));
-        let tls12 = section.optional("tls12", flag).unwrap_or(false);
-        let mut number = |key, default| {
-            let read = section.optional(key, count(1..=1_000_000));
-            read.unwrap_or(default)
-        };
-        let max_connections = number("max_connections", 7000);
-        let half = (max_connections / 2).max(1);
-        let max_handshakes = number("max_handshakes", half.min(512));
-        let of_one = max_connections.min(1000);
-        let max_connections_per_address = number("max_connections_per_address", of_one);
-        let max_requests = number("max_requests", half.min(2000));
-        let mut seconds = |key, default| {
-            let read = section.optional(key, duration(SHORTEST..=LONGEST));
-            read.unwrap_or_else(|| Duration::from_secs(default))
-        };
-        let read = Self {
-            address: listen.unwrap_or_else(|| SocketAddr::from(([0; 4], 0))),
-            certificate: certificate.clone().unwrap_or_default(),
-            key: key.clone().unwrap_or_default(),
-            tls12,
-            max_handshakes,
-            max_connections,
-            max_connections_per_address,
-            max_requests,
-            handshake_timeout: seconds("handshake_timeout", 5),
-            header_timeout: seconds("header_timeout", 10),
-            idle_timeout: seconds("idle_timeout", 30),
-            request_timeout: seconds("request_timeout", 30),
-            bulk_timeout: seconds("bulk_timeout", 600),
-            max_age: seconds("max_age", 3600),
-            shutdown_timeout: seconds("shutdown_timeout", 30),
-        };
-        section.finish();
-        (listen.is_some() && certificate.is_some() && key.is_some()).then_some(read)
+    /// With paths that begin at a folder, and limits of which nothing was said as high as the others let them be.
+    pub(super) fn settle(mut self, base: &Path) -> Self {
+        let (half, all) = (self.half(), self.max_connections);
+        for (limit, fits) in [
+            (&mut self.max_handshakes, half.min(512)),
+            (&mut self.max_connections_per_address, all.min(1000)),
+            (&mut self.max_requests, half.min(2000)),
+        ] {
+            if *limit == as_many_as_fit() {
+                *limit = fits;
+            }
+        }
+        self.certificate = base.join(&self.certificate);
+        self.key = base.join(&self.key);
+        self
     }
 }
 
-const SHORTEST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(86_400);
+fn number<'de, D: Deserializer<'de>>(value: D) -> Result<usize, D::Error> {
+    values::count::<D, 1, 1_000_000>(value)
+}
+
+fn time<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
+    values::time::<D, 100, 86_400_000>(value)
+}
+
+/// Nobody can write this number.
+const fn as_many_as_fit() -> usize {
+    usize::MAX
+}
+
+const fn many() -> usize {
+    7000
+}
+
+const fn seconds<const SECONDS: u64>() -> Duration {
+    Duration::from_secs(SECONDS)
+}

@@ -1,19 +1,23 @@
 //! `[log]` and `[metrics]`: what is told to whom.
 
-use super::reader::Section;
-use super::values::{choice, text};
+use serde::Deserialize;
 
-/// What is logged to standard error, and how.
-#[derive(Clone, Debug, Eq, PartialEq)]
+use super::values;
+
+/// `[log]`: the log on standard error.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Log {
     /// For people or for programs.
     pub format: LogFormat,
-    /// What is logged, as `tracing_subscriber`'s `EnvFilter` takes it.
+    /// The filter, as `tracing_subscriber`'s `EnvFilter` takes it.
+    #[serde(deserialize_with = "values::text")]
     pub filter: String,
 }
 
-/// How a line of the log looks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// The form of a line of the log.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase", expecting = "\"human\" or \"json\"")]
 pub enum LogFormat {
     /// For people.
     Human,
@@ -21,45 +25,30 @@ pub enum LogFormat {
     Json,
 }
 
-impl Log {
-    pub(super) fn read(mut section: Section<'_, '_>) -> Self {
-        let words = &[("human", LogFormat::Human), ("json", LogFormat::Json)];
-        let format = section.optional("format", choice("\"human\" or \"json\"", words));
-        let filter = section.optional("filter", text);
-        section.finish();
+impl Default for Log {
+    fn default() -> Self {
         Self {
-            format: format.unwrap_or(LogFormat::Human),
-            filter: filter.unwrap_or_else(|| "info".to_owned()),
+            format: LogFormat::Human,
+            filter: "info".to_owned(),
         }
     }
 }
 
-/// Who may read the metrics.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// Access to the metrics.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Metrics {
-    /// Who.
+    /// The readers.
     pub access: MetricsAccess,
 }
 
-/// Who may read the metrics.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// Readers of the metrics.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase", expecting = "\"anyone\" or \"operators\"")]
 pub enum MetricsAccess {
     /// Everybody who reaches the service.
     Anyone,
     /// Operators of any role.
+    #[default]
     Operators,
-}
-
-impl Metrics {
-    pub(super) fn read(mut section: Section<'_, '_>) -> Self {
-        let words = &[
-            ("anyone", MetricsAccess::Anyone),
-            ("operators", MetricsAccess::Operators),
-        ];
-        let access = section.optional("access", choice("\"anyone\" or \"operators\"", words));
-        section.finish();
-        Self {
-            access: access.unwrap_or(MetricsAccess::Operators),
-        }
-    }
 }

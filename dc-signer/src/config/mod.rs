@@ -3,72 +3,92 @@
 //! `sample.toml` beside this file documents every key; a test loads it and checks that none is
 //! missing.
 
-mod database;
 mod devices;
+mod error;
 mod listen;
+mod live;
 mod log;
-mod problem;
+mod node;
+mod path;
 mod reader;
 mod restart;
 mod values;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use devices::{
     Credentials, Enrolment, Limits, Manufacturer, NameMode, Names, Retention, Serials,
 };
+pub use error::{Error, KeyError, KeyErrorKind};
 pub use listen::Listen;
+pub use live::Live;
 pub use log::{Log, LogFormat, Metrics, MetricsAccess};
-pub use problem::{Problem, Wrong};
+pub(crate) use path::Step;
 
-use crate::error::Error;
+use serde::Deserialize;
+use serde::de::{self, Deserializer};
+use zeroize::Zeroizing;
+
 use crate::store::Location;
 use dc_pki::files;
-use reader::{Report, Section};
+use reader::Reading;
 
 /// The sample file, which is the documentation of all keys.
 pub const SAMPLE: &str = include_str!("sample.toml");
 
-/// All that the service is told.
-#[derive(Clone, Debug)]
+/// The configuration of the service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// The folder of the service's own secrets and of the SQLite database.
+    #[serde(deserialize_with = "values::path")]
     pub data: PathBuf,
     /// Goes into the derivation of names, so it never changes.
+    #[serde(default = "tenant", deserialize_with = "values::word")]
     pub tenant: String,
-    /// What the audit log calls this machine.
+    /// This machine's name in the audit log.
+    #[serde(default = "node", deserialize_with = "values::word")]
     pub node: String,
-    /// Where the service is reached.
+    /// The address and limits of the service.
     pub listen: Listen,
-    /// Where it keeps what it knows.
+    /// The database.
+    #[serde(default = "sqlite", deserialize_with = "location")]
     pub database: Location,
-    /// How unique names are made.
+    /// The source of unique names.
+    #[serde(default)]
     pub names: Names,
-    /// What is issued.
+    /// The credentials that are issued.
+    #[serde(default)]
     pub credentials: Credentials,
-    /// How devices get in.
+    /// Ways of enrolment.
+    #[serde(default)]
     pub enrolment: Enrolment,
     /// Whose certificates devices may enrol with.
+    #[serde(default)]
     pub manufacturers: Vec<Manufacturer>,
-    /// How long history is kept.
+    /// The time that history is kept.
+    #[serde(default)]
     pub retention: Retention,
-    /// How often a device may come.
+    /// Rates of requests.
+    #[serde(default)]
     pub limits: Limits,
-    /// What is logged, and how.
+    /// The log.
+    #[serde(default)]
     pub log: Log,
-    /// Who may read the metrics.
+    /// Access to the metrics.
+    #[serde(default)]
     pub metrics: Metrics,
 }
 
 impl Config {
     /// Reads a file; paths in it are relative to its folder.
     ///
-    /// Fails with [`Error::Read`], [`Error::TooLarge`] and [`Error::BadConfig`], which has
-    /// everything that is wrong.
+    /// Fails with [`Error::Read`], and with [`Error::Invalid`], which has everything that is wrong.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let bad = |problems| Error::BadConfig {
+        let bad = |errors| Error::Invalid {
             path: path.into(),
-            problems,
+            errors,
         };
         let file = files::read(path)?;
         let text = str::from_utf8(&file).map_err(|error| bad(vec![not_utf8(&file, error)]))?;
@@ -79,60 +99,93 @@ impl Config {
     /// Reads the text of a file whose relative paths begin at `base`.
     ///
     /// Fails with everything that is wrong, in the order of the lines.
-    pub fn parse(text: &str, base: &Path) -> Result<Self, Vec<Problem>> {
-        let (report, table) = Report::open(text);
-        let config = Self::read(Section::root(&report, table), base);
-        match (config, report.finish()) {
-            (Some(config), problems) if problems.is_empty() => Ok(config),
-            (_, problems) => Err(problems),
+    pub fn parse(text: &str, base: &Path) -> Result<Self, Vec<KeyError>> {
+        let mut reading = reader::read::<Self>(text);
+        let more = duplicates(text, &reading);
+        reading.errors.extend(more);
+        reading.errors.sort_by_key(|error| error.line);
+        match reading.errors.is_empty() {
+            true => Ok(reading.value.begin_at(base)),
+            false => Err(reading.errors),
         }
     }
 
-    fn read(mut root: Section<'_, '_>, base: &Path) -> Option<Self> {
-        let data = root.required("data", "data = \"/var/lib/dc-signer\"", values::path(base));
-        let tenant = root.optional("tenant", values::word);
-        let node = root.optional("node", values::word);
-        let listen = Listen::read(root.section("listen"), base);
-        let data_folder = data.clone().unwrap_or_default();
-        let database = database::read(root.section("database"), &data_folder);
-        let names = Names::read(root.section("names"));
-        let credentials = Credentials::read(root.section("credentials"));
-        let enrolment = Enrolment::read(root.section("enrolment"));
-        let manufacturers = Manufacturer::read_all(root.sections("manufacturers"), base);
-        let retention = Retention::read(root.section("retention"));
-        let limits = Limits::read(root.section("limits"));
-        let log = Log::read(root.section("log"));
-        let metrics = Metrics::read(root.section("metrics"));
-        root.finish();
-        Some(Self {
-            data: data?,
-            tenant: tenant.unwrap_or_else(|| "default".to_owned()),
-            node: node.unwrap_or_else(|| "signer".to_owned()),
-            listen: listen?,
-            database,
-            names,
-            credentials,
-            enrolment,
-            manufacturers,
-            retention,
-            limits,
-            log,
-            metrics,
-        })
+    /// With paths that begin at a folder.
+    fn begin_at(mut self, base: &Path) -> Self {
+        self.data = base.join(self.data);
+        self.listen = self.listen.settle(base);
+        for manufacturer in &mut self.manufacturers {
+            manufacturer.anchors = base.join(&manufacturer.anchors);
+        }
+        if let Location::File(path) = self.database {
+            self.database = Location::File(self.data.join(path));
+        }
+        self
     }
 }
 
-/// The line of a key such as `["manufacturers", "0", "anchors"]` in the text of a file.
-pub(crate) fn line_of(text: &str, key: &[&str]) -> usize {
-    reader::line_of(text, key)
+/// `[database]`: a SQLite file or a PostgreSQL server.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+struct Database {
+    #[serde(default, deserialize_with = "values::path")]
+    sqlite: Option<PathBuf>,
+    #[serde(default, deserialize_with = "values::postgres")]
+    postgres: Option<Zeroizing<String>>,
 }
 
-fn not_utf8(file: &[u8], error: std::str::Utf8Error) -> Problem {
+fn location<'de, D: Deserializer<'de>>(database: D) -> Result<Location, D::Error> {
+    let Database {
+        sqlite: file,
+        postgres,
+    } = Database::deserialize(database)?;
+    match (file, postgres) {
+        (Some(_), Some(_)) => Err(de::Error::custom(
+            "needs either sqlite or postgres: give exactly one of them",
+        )),
+        (None, Some(url)) => Ok(Location::Postgres(url)),
+        (Some(file), None) => Ok(Location::File(file)),
+        (None, None) => Ok(sqlite()),
+    }
+}
+
+fn sqlite() -> Location {
+    Location::File("dc-signer.db".into())
+}
+
+fn tenant() -> String {
+    "default".to_owned()
+}
+
+fn node() -> String {
+    "signer".to_owned()
+}
+
+/// Manufacturers with the name of one before them.
+fn duplicates(text: &str, reading: &Reading<Config>) -> Vec<KeyError> {
+    let mut names = BTreeSet::new();
+    let manufacturers = reading.value.manufacturers.iter().enumerate();
+    let duplicates = manufacturers.filter(|(place, manufacturer)| {
+        let path = ["manufacturers".into(), (*place).into(), "name".into()];
+        // What is mended is nobody's name.
+        !reading.mended.iter().any(|mended| *mended == path) && !names.insert(&manufacturer.name)
+    });
+    let error = |(place, manufacturer): (usize, &Manufacturer)| KeyError {
+        line: Step::line(text, &["manufacturers".into(), place.into()]),
+        key: "manufacturers.name".to_owned(),
+        kind: KeyErrorKind::Duplicate {
+            given: manufacturer.name.clone(),
+        },
+    };
+    duplicates.map(error).collect()
+}
+
+fn not_utf8(file: &[u8], error: std::str::Utf8Error) -> KeyError {
     let before = file.get(..error.valid_up_to()).unwrap_or_default();
-    Problem {
+    KeyError {
         line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
         key: String::new(),
-        wrong: Wrong::Syntax {
+        kind: KeyErrorKind::Syntax {
             message: "this line is not UTF-8".to_owned(),
         },
     }

@@ -1,4 +1,4 @@
-//! What a reload cannot change.
+//! Keys that a reload cannot change.
 
 use super::Config;
 use crate::store::Location;

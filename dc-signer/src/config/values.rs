@@ -1,155 +1,192 @@
-//! Readers of single values.
+//! Readers of single values, for `deserialize_with`. What they expect is what a file has to have there.
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use toml::de::DeValue;
-
-use super::problem::Wrong;
-use super::reader::{Read, type_of};
+use serde::de::{Deserializer, Error, Visitor};
+use zeroize::Zeroizing;
 
 /// Any text.
-pub(super) fn text(value: &DeValue<'_>) -> Read<String> {
-    string(value, "a text").map(ToOwned::to_owned)
+pub(super) fn text<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    read(value, "a text", |text| Some(text.to_owned()))
 }
 
 /// A text of 1 to 64 letters, digits, hyphens, dots and underscores.
-pub(super) fn word(value: &DeValue<'_>) -> Read<String> {
-    let wanted = "1 to 64 letters, digits, '-', '.' and '_'";
-    let word = string(value, wanted)?;
+pub(super) fn word<'de, D: Deserializer<'de>, T: From<String>>(value: D) -> Result<T, D::Error> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    match (1..=64).contains(&word.len()) && word.chars().all(fits) {
-        true => Ok(word.to_owned()),
-        false => Err(not(word, wanted)),
-    }
-}
-
-/// A path; a relative one begins at `base`.
-pub(super) fn path(base: &Path) -> impl Fn(&DeValue<'_>) -> Read<PathBuf> {
-    |value| match string(value, "a path")? {
-        "" => Err(not("", "a path")),
-        path => Ok(base.join(path)),
-    }
-}
-
-/// `true` or `false`.
-pub(super) fn flag(value: &DeValue<'_>) -> Read<bool> {
-    value.as_bool().ok_or_else(|| Wrong::Type {
-        wanted: "true or false",
-        found: type_of(value),
+    read(value, "1 to 64 letters, digits, '-', '.' and '_'", |text| {
+        let is_word = (1..=64).contains(&text.len()) && text.chars().all(fits);
+        is_word.then(|| text.to_owned().into())
     })
 }
 
-/// A whole number.
-pub(super) fn count(allowed: RangeInclusive<usize>) -> impl Fn(&DeValue<'_>) -> Read<usize> {
-    move |value| {
-        let number = value.as_integer().ok_or_else(|| Wrong::Type {
-            wanted: "a whole number",
-            found: type_of(value),
-        })?;
-        usize::from_str_radix(number.as_str(), number.radix())
-            .ok()
-            .filter(|number| allowed.contains(number))
-            .ok_or_else(|| Wrong::OutOfRange {
-                given: number.to_string(),
-                allowed: allowed.start().to_string()..=allowed.end().to_string(),
-            })
-    }
+/// A path, which is joined to its folder later.
+pub(super) fn path<'de, D: Deserializer<'de>, T: From<PathBuf>>(value: D) -> Result<T, D::Error> {
+    read(value, "a path", |text| {
+        (!text.is_empty()).then(|| PathBuf::from(text).into())
+    })
 }
 
-/// A time such as `5s`, `10m` or `6d20h`.
-pub(super) fn duration(
-    allowed: RangeInclusive<Duration>,
-) -> impl Fn(&DeValue<'_>) -> Read<Duration> {
+/// A time such as `5s`, `10m` or `6d20h`, between two that are given in milliseconds.
+pub(super) fn time<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(
+    value: D,
+) -> Result<Duration, D::Error> {
     let wanted = "a time in quotes, such as \"5s\", \"10m\" or \"6d20h\"";
-    move |value| {
-        let text = string(value, wanted)?;
-        let time = humantime::parse_duration(text).map_err(|_| not(text, wanted))?;
-        let show = |time: &Duration| humantime::format_duration(*time).to_string();
-        match allowed.contains(&time) {
-            true => Ok(time),
-            false => Err(Wrong::OutOfRange {
-                given: text.to_owned(),
-                allowed: show(allowed.start())..=show(allowed.end()),
-            }),
-        }
+    let parse = |text: &str| {
+        let time = humantime::parse_duration(text).ok();
+        time.map(|time| (time, text.to_owned()))
+    };
+    let (time, given) = read(value, wanted, parse)?;
+    let [min, max] = [MIN, MAX].map(Duration::from_millis);
+    if (min..=max).contains(&time) {
+        return Ok(time);
     }
+    let [min, max] = [min, max].map(humantime::format_duration);
+    Err(Error::custom(format!("is {given}: use {min} to {max}")))
+}
+
+/// A whole number between two.
+pub(super) fn count<'de, D: Deserializer<'de>, const MIN: u32, const MAX: u32>(
+    value: D,
+) -> Result<usize, D::Error> {
+    value.deserialize_u32(Count::<MIN, MAX>)
+}
+
+/// The same, as a rate.
+pub(super) fn rate<'de, D: Deserializer<'de>>(value: D) -> Result<NonZeroU32, D::Error> {
+    let number = count::<D, 1, 100_000>(value)?;
+    let number = u32::try_from(number).ok().and_then(NonZeroU32::new);
+    number.ok_or_else(|| D::Error::custom("it is too large"))
 }
 
 /// An IP address with a port.
-pub(super) fn address(value: &DeValue<'_>) -> Read<SocketAddr> {
+pub(super) fn address<'de, D: Deserializer<'de>>(value: D) -> Result<SocketAddr, D::Error> {
     let wanted = "an IP address and a port, such as \"[::]:8443\" or \"192.0.2.1:8443\"";
-    let text = string(value, wanted)?;
-    text.parse().map_err(|_| not(text, wanted))
+    read(value, wanted, |text| text.parse().ok())
 }
 
-/// One of a few words.
-pub(super) fn choice<T: Copy>(
-    wanted: &'static str,
-    words: &'static [(&'static str, T)],
-) -> impl Fn(&DeValue<'_>) -> Read<T> {
-    move |value| {
-        let text = string(value, wanted)?;
-        words
-            .iter()
-            .find(|(word, _)| *word == text)
-            .map(|(_, choice)| *choice)
-            .ok_or_else(|| not(text, wanted))
+/// The URL of a PostgreSQL server, which is never shown: there may be a password in it.
+pub(super) fn postgres<'de, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<Zeroizing<String>>, D::Error> {
+    let url = text(value)?;
+    let schemes = ["postgres://", "postgresql://"];
+    match schemes.iter().any(|scheme| url.starts_with(scheme)) {
+        true => Ok(Some(Zeroizing::new(url))),
+        false => Err(Error::custom(
+            "is \"…\": it has to be a URL that begins with postgres://",
+        )),
     }
 }
 
-fn string<'a>(value: &'a DeValue<'_>, wanted: &'static str) -> Read<&'a str> {
-    value.as_str().ok_or_else(|| Wrong::Type {
-        wanted,
-        found: type_of(value),
-    })
+fn read<'de, D: Deserializer<'de>, T>(
+    value: D,
+    wanted: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, D::Error> {
+    value.deserialize_str(Text { wanted, parse })
 }
 
-fn not(given: &str, wanted: &'static str) -> Wrong {
-    Wrong::Value {
-        given: given.to_owned(),
-        wanted,
+/// A text that says something.
+struct Text<F> {
+    wanted: &'static str,
+    parse: F,
+}
+
+impl<T, F: FnOnce(&str) -> Option<T>> Visitor<'_> for Text<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.wanted)
+    }
+
+    fn visit_str<E: Error>(self, given: &str) -> Result<T, E> {
+        let Self { wanted, parse } = self;
+        parse(given).ok_or_else(|| E::custom(format!("is {given:?}: it has to be {wanted}")))
+    }
+}
+
+/// A whole number.
+struct Count<const MIN: u32, const MAX: u32>;
+
+impl<const MIN: u32, const MAX: u32> Visitor<'_> for Count<MIN, MAX> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<usize, E> {
+        self.visit_i128(number.into())
+    }
+
+    fn visit_i128<E: Error>(self, number: i128) -> Result<usize, E> {
+        match usize::try_from(number) {
+            Ok(count) if (i128::from(MIN)..=i128::from(MAX)).contains(&number) => Ok(count),
+            _ => Err(E::custom(format!("is {number}: use {MIN} to {MAX}"))),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use toml::de::DeValue;
 
+    use super::super::error::KeyErrorKind;
+    use super::super::node::Node;
     use super::*;
+
+    type Read<T> = Result<T, KeyErrorKind>;
+
+    /// Reads a value, or says what is wrong with it.
+    fn said<'t, T>(
+        value: &'t DeValue<'t>,
+        read: impl FnOnce(Node<'t>) -> Read<T>,
+    ) -> Result<T, String> {
+        read(Node(value)).map_err(|error| error.to_string())
+    }
 
     fn parse(toml: &str) -> DeValue<'_> {
         DeValue::parse(toml).unwrap().into_inner()
     }
 
-    const SECONDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(90);
+    fn seconds(value: Node<'_>) -> Read<Duration> {
+        time::<_, 1_000, 90_000>(value)
+    }
+
+    fn digit(value: Node<'_>) -> Read<usize> {
+        count::<_, 1, 9>(value)
+    }
 
     #[test]
     fn times_and_counts_have_limits_that_are_named() {
-        let read = duration(SECONDS);
-        assert_eq!(read(&parse("'1m 30s'")), Ok(Duration::from_secs(90)));
-        let error = read(&parse("'91s'")).unwrap_err();
-        assert_eq!(error.to_string(), "is 91s: use 1s to 1m 30s");
-        assert!(read(&parse("'five'")).is_err());
-        let read = count(1..=9);
-        assert_eq!(read(&parse("0x9")), Ok(9));
+        assert_eq!(
+            said(&parse("'1m 30s'"), seconds),
+            Ok(Duration::from_secs(90))
+        );
+        let error = said(&parse("'91s'"), seconds).unwrap_err();
+        assert_eq!(error, "is 91s: use 1s to 1m 30s");
+        assert!(said(&parse("'five'"), seconds).is_err());
+        assert_eq!(said(&parse("0x9"), digit), Ok(9));
         for wrong in ["0", "10", "-1", "99999999999999999999999"] {
-            let error = read(&parse(wrong)).unwrap_err().to_string();
+            let error = said(&parse(wrong), digit).unwrap_err();
             assert_eq!(error, format!("is {wrong}: use 1 to 9"));
         }
     }
 
     #[test]
     fn words_have_no_spaces_and_addresses_have_ports() {
-        assert!(word(&parse("'signer-1.example'")).is_ok());
+        assert!(said(&parse("'signer-1.example'"), word::<_, String>).is_ok());
         for bad in ["''", "'a b'", "'ä'"] {
-            assert!(word(&parse(bad)).is_err(), "{bad}");
+            assert!(said(&parse(bad), word::<_, String>).is_err(), "{bad}");
         }
-        assert!(address(&parse("'[::1]:0'")).is_ok());
-        assert!(address(&parse("'localhost:80'")).is_err());
-        assert!(address(&parse("'127.0.0.1'")).is_err());
+        assert!(said(&parse("'[::1]:0'"), address).is_ok());
+        assert!(said(&parse("'localhost:80'"), address).is_err());
+        assert!(said(&parse("'127.0.0.1'"), address).is_err());
     }
 
     proptest! {
@@ -160,8 +197,9 @@ mod tests {
                 parse(&number.to_string()),
                 DeValue::Boolean(number % 2 == 0),
             ] {
-                let _ = (duration(SECONDS)(&value), count(1..=9)(&value));
-                let _ = (address(&value), word(&value), flag(&value), path("/".as_ref())(&value));
+                let _ = (said(&value, seconds), said(&value, digit));
+                let _ = (said(&value, address), said(&value, word::<_, String>));
+                let _ = (said(&value, path::<_, PathBuf>), said(&value, rate));
             }
         }
     }

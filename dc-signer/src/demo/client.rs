@@ -35,7 +35,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(fleet: &Fleet, policy: client::UniqueName) -> Result<Self, Error> {
+    pub(super) fn new(fleet: &Fleet, policy: client::NamePolicy) -> Result<Self, Error> {
         let clock = Arc::<Clock>::default();
         let config = client::Config::builder(fleet.provider.clone())
             .roots(fleet.roots()?)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dc_core::Error as Wrong;
-use dc_rustls::client::UniqueName::{Ignored, Preferred, Required};
+use dc_rustls::client::NamePolicy::{Ignored, Preferred, Required};
 use dc_rustls::server::{Acceptor, Store};
 use dc_rustls::{Error as Tls, Refusal};
 use rustls::AlertDescription;

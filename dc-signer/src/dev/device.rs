@@ -11,13 +11,14 @@ use dc_rustls::server::{Acceptor, Identity, Store};
 use rustls::crypto::ring;
 
 use crate::error::Error;
+use crate::server;
 
 /// Listens at port 4433, or at another one if that is taken.
 ///
-/// Fails with [`Error::Listen`].
+/// Fails with [`crate::server::Error::Listen`].
 pub(super) fn start(identity: PathBuf) -> Result<SocketAddr, Error> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
-    let failed = |source| Error::Listen { address, source };
+    let failed = |source| server::Error::Listen { address, source };
     let listener = TcpListener::bind(address)
         .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .map_err(failed)?;

@@ -1,7 +1,13 @@
 //! The errors of the service's rooms, as errors of the crate.
 
 use super::Error;
-use crate::{authority, owner, registry, store};
+use crate::{authority, config, owner, registry, server, store};
+
+impl From<config::Error> for Error {
+    fn from(source: config::Error) -> Self {
+        Self::Config { source }
+    }
+}
 
 impl From<authority::SetupError> for Error {
     fn from(source: authority::SetupError) -> Self {
@@ -43,6 +49,12 @@ impl From<authority::Error> for Error {
 impl From<registry::NoRandomness> for Error {
     fn from(_: registry::NoRandomness) -> Self {
         dc_pki::Error::Randomness.into()
+    }
+}
+
+impl From<server::Error> for Error {
+    fn from(source: server::Error) -> Self {
+        Self::Server { source }
     }
 }
 

@@ -17,7 +17,7 @@ use super::page::Who;
 use super::session::SessionId;
 use crate::access::{self, Admitted, Shown};
 use crate::authority::Authenticated;
-use crate::listener::Origin;
+use crate::server::listener::Origin;
 use crate::registry::{Role, Sha256};
 use dc_pki::clock;
 

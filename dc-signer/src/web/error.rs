@@ -8,7 +8,7 @@ use super::page::{self, encoded};
 use crate::access::AccessError;
 use crate::authority;
 use crate::registry::{self, Role};
-use crate::telemetry::RequestId;
+use crate::server::telemetry::RequestId;
 use dc_pki::Error as PkiError;
 use dc_protocol::Kind;
 

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::PageError;
 use crate::registry::Sha256;
-use crate::telemetry::RequestId;
+use crate::server::telemetry::RequestId;
 
 /// Makes pages of faults, and forbids the browser whatever these pages do not need.
 pub(super) async fn finish(request: Request, next: Next) -> Response {

@@ -16,7 +16,7 @@ mod issue;
 mod older_copy;
 mod owner;
 mod pem;
-#[path = "../../src/store/testing/server.rs"]
+#[path = "../../store/src/testing/server.rs"]
 mod postgres;
 mod probe;
 mod sandbox;

@@ -70,7 +70,7 @@ impl Sandbox {
         };
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         if template.delegates {
-            let oid = [1, 3, 6, 1, 4, 1, 44363, 44];
+            let oid = dc_core::DELEGATION_USAGE_ARCS;
             let usage = CustomExtension::from_oid_content(&oid, vec![5, 0]);
             params.custom_extensions = vec![usage];
         }

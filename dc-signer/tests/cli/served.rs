@@ -41,7 +41,7 @@ impl Pki {
         leaf.not_after = leaf.not_before + std::time::Duration::from_secs(90 * DAY);
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let usage = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 44363, 44], vec![5, 0]);
+        let usage = CustomExtension::from_oid_content(&dc_core::DELEGATION_USAGE_ARCS, vec![5, 0]);
         leaf.custom_extensions = vec![usage];
         change(&mut leaf);
         Self {
@@ -365,7 +365,7 @@ fn an_intermediate_that_is_for_something_else_is_refused_where_it_has_signed() {
     assert!(accepts(&sandbox, &["inspect", "out"]));
     let mut leaf = CertificateParams::new(vec!["*.cpe.example.com".to_owned()]).unwrap();
     leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    let usage = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 44363, 44], vec![5, 0]);
+    let usage = CustomExtension::from_oid_content(&dc_core::DELEGATION_USAGE_ARCS, vec![5, 0]);
     leaf.custom_extensions = vec![usage];
     pki.leaf = leaf
         .signed_by(&pki.key, &Issuer::new(narrow, narrow_key))

@@ -30,13 +30,13 @@ mod ops;
 mod other_sites;
 mod owner;
 mod pages;
-#[path = "../../src/store/testing/server.rs"]
+#[path = "../../store/src/testing/server.rs"]
 mod postgres;
 mod ready;
 mod rig;
 mod room;
 mod router;
 mod secrets;
-#[path = "../../src/store/testing/small_disk.rs"]
+#[path = "../../store/src/testing/small_disk.rs"]
 mod small_disk;
 mod waiting;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dc_signer::config::{Config, Listen, SAMPLE};
-use dc_signer::listener::most_memory;
+use dc_signer::server::listener::most_memory;
 use pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rcgen::{CertificateParams, DnType, KeyPair};
 

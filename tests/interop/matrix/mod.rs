@@ -21,7 +21,7 @@ use std::{
     thread,
 };
 
-use dc_rustls::client::UniqueName;
+use dc_rustls::client::NamePolicy;
 
 use crate::{
     endpoint::Endpoint,
@@ -190,8 +190,8 @@ fn right_cells(
     endpoints: &[Option<Endpoint>],
 ) -> Vec<Cell> {
     let policy = match case.both_forms {
-        true => UniqueName::Preferred,
-        false => UniqueName::Ignored,
+        true => NamePolicy::Preferred,
+        false => NamePolicy::Ignored,
     };
     let client = OurClient::new(&lab.root(), case.backend, policy);
     let cell = |(handshake, endpoint): (_, &Option<Endpoint>)| {

@@ -47,7 +47,12 @@ impl Key {
             .key_provider
             .load_private_key(read_key(&served.key))
             .unwrap();
-        let scheme = key.choose_scheme(&SCHEMES).unwrap().scheme();
+        let spki = key.public_key().unwrap();
+        let schemes: Vec<_> = SignatureScheme::for_key(&spki)
+            .unwrap()
+            .map(|scheme| scheme.0.into())
+            .collect();
+        let scheme = key.choose_scheme(&schemes).unwrap().scheme();
         Self { key, scheme }
     }
 }
@@ -67,10 +72,3 @@ impl Signer for Key {
         )
     }
 }
-
-const SCHEMES: [rustls::SignatureScheme; 4] = [
-    rustls::SignatureScheme::ECDSA_NISTP256_SHA256,
-    rustls::SignatureScheme::ECDSA_NISTP384_SHA384,
-    rustls::SignatureScheme::ED25519,
-    rustls::SignatureScheme::RSA_PSS_SHA256,
-];

@@ -16,7 +16,7 @@ use std::{
 use dc_core::pem::StoredCredential;
 use dc_rustls::{
     Error,
-    client::{self, Peer, UniqueName},
+    client::{self, NamePolicy, Peer},
     server::{
         Acceptor, Identity, Served as ServedWith, Settings, Store, danger::install_unchecked,
     },
@@ -177,7 +177,7 @@ pub(crate) struct OurClient {
 }
 
 impl OurClient {
-    pub(crate) fn new(root: &Path, backend: Backend, policy: UniqueName) -> Self {
+    pub(crate) fn new(root: &Path, backend: Backend, policy: NamePolicy) -> Self {
         let mut roots = RootCertStore::empty();
         for certificate in read_chain(root) {
             roots.add(certificate).unwrap();

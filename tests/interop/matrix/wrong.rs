@@ -1,6 +1,6 @@
 //! Everything that can be wrong with a credential, with every pair of keys, and who has to notice.
 
-use dc_rustls::client::UniqueName;
+use dc_rustls::client::NamePolicy;
 
 use super::{
     KeyPair,
@@ -265,8 +265,8 @@ fn refusals(
 fn client(lab: &Lab, flaw: Flaw, keys: KeyPair) -> OurClient {
     let policy = match flaw.kind {
         // It offers the named form only, so the credential comes unasked.
-        Kind::Unsolicited => UniqueName::Required,
-        _ => UniqueName::Preferred,
+        Kind::Unsolicited => NamePolicy::Required,
+        _ => NamePolicy::Preferred,
     };
     OurClient::new(&lab.root(), backend(keys.1), policy)
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dc_rustls::client::UniqueName;
+use dc_rustls::client::NamePolicy;
 
 use crate::{
     boring, firefox,
@@ -194,7 +194,7 @@ fn servers(lab: &Lab) -> [Server; 3] {
 }
 
 fn client(lab: &Lab) -> OurClient {
-    OurClient::new(&lab.root(), Backend::Ring, UniqueName::Preferred)
+    OurClient::new(&lab.root(), Backend::Ring, NamePolicy::Preferred)
 }
 
 /// Where bytes get lost, waiting for them is no use.

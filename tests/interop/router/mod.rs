@@ -1,4 +1,4 @@
-//! The example `home-router`: its page in Firefox, DNS over TLS and HTTPS with our client and with kdig.
+//! The program `home-router`: its page in Firefox, DNS over TLS and HTTPS with our client and with kdig.
 
 mod client;
 mod dns;
@@ -65,7 +65,7 @@ impl Options {
 
     /// Starts it, and waits until it serves an identity, if there is one.
     pub(crate) fn start(self) -> Router {
-        let mut command = Command::new(ours::example_path("home-router"));
+        let mut command = Command::new(ours::home_router());
         command.arg("--identity").arg(&self.identity);
         command.arg("--status").arg(&self.status);
         command.args(["--https", "127.0.0.1:0", "--dot", "127.0.0.1:0"]);

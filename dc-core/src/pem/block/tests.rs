@@ -74,118 +74,90 @@ fn takes_a_block_whose_line_breaks_became_spaces() {
     }
 }
 
+fn assert_fault(file: &[u8], fault: PemFault, line: usize) {
+    let shown = String::from_utf8_lossy(file);
+    assert_eq!(read(file), Err(fault.at(line)), "{shown}");
+}
+
+#[test]
+fn names_the_line_of_a_boundary_that_it_does_not_take() {
+    let chain = [ONE, TWO].concat();
+    for (from, to, fault, line) in [
+        ("-----END CERTIFICATE-----\n", "", PemFault::MissingEnd, 1),
+        (
+            "-----BEGIN CERTIFICATE-----\n",
+            "",
+            PemFault::MissingBegin,
+            2,
+        ),
+        ("-----BEGIN", "----BEGIN", PemFault::BadBoundary, 1),
+        ("-----BEGIN", "------BEGIN", PemFault::BadBoundary, 1),
+        ("-----BEGIN", "----- BEGIN", PemFault::BadBoundary, 1),
+        ("-----BEGIN", "-----begin", PemFault::BadBoundary, 1),
+        (
+            "-----BEGIN",
+            "\u{2014}\u{2013}BEGIN",
+            PemFault::BadBoundary,
+            1,
+        ),
+        ("-----BEGIN ", "-----BEGIN", PemFault::BadBoundary, 1),
+        ("-----BEGIN", "> -----BEGIN", PemFault::BesideBoundary, 1),
+        (
+            "CERTIFICATE-----",
+            "CERTIFICATE----",
+            PemFault::BadBoundary,
+            1,
+        ),
+        (
+            "CERTIFICATE-----",
+            "CERTIFICATE------",
+            PemFault::BadBoundary,
+            1,
+        ),
+        ("-----END", "----END", PemFault::BadBoundary, 3),
+        ("END CERTIFICATE", "END X509 CRL", PemFault::WrongEnd, 3),
+    ] {
+        assert_fault(chain.replacen(from, to, 1).as_bytes(), fault, line);
+    }
+    for file in [
+        [ONE.trim_end(), TWO].concat(),
+        format!("{} {TWO}", ONE.trim_end()),
+    ] {
+        assert_fault(file.as_bytes(), PemFault::RunTogether, 3);
+    }
+    assert_fault(
+        chain.replace('\n', "\\n").as_bytes(),
+        PemFault::RunTogether,
+        1,
+    );
+    let body = ONE.replace("b25l", &"b25l".repeat(9)).replace('\n', "\\n");
+    let json = format!("{{\"chain\": \"{body}\"}}");
+    assert_fault(json.as_bytes(), PemFault::BesideBoundary, 1);
+}
+
 #[test]
 fn names_the_line_of_what_it_does_not_take() {
     let chain = [ONE, TWO].concat();
     let utf16: Vec<u8> = chain.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(read(&utf16), Err(PemFault::Utf16.at(1)));
+    assert_fault(&utf16, PemFault::Utf16, 1);
     let utf16: Vec<u8> = chain.encode_utf16().flat_map(u16::to_be_bytes).collect();
-    assert_eq!(read(&utf16), Err(PemFault::Utf16.at(1)));
-    for (file, fault, line) in [
-        ([ONE.trim_end(), TWO].concat(), PemFault::RunTogether, 3),
-        (
-            format!("{} {TWO}", ONE.trim_end()),
-            PemFault::RunTogether,
-            3,
-        ),
-        (
-            chain.replacen("-----END CERTIFICATE-----\n", "", 1),
-            PemFault::MissingEnd,
-            1,
-        ),
-        (
-            chain.replacen("-----BEGIN CERTIFICATE-----\n", "", 1),
-            PemFault::MissingBegin,
-            2,
-        ),
-        (
-            chain.replacen("-----BEGIN", "----BEGIN", 1),
-            PemFault::BadBoundary,
-            1,
-        ),
-        (
-            chain.replacen("-----BEGIN", "------BEGIN", 1),
-            PemFault::BadBoundary,
-            1,
-        ),
-        (
-            chain.replacen("-----BEGIN", "----- BEGIN", 1),
-            PemFault::BadBoundary,
-            1,
-        ),
-        (
-            chain.replacen("-----BEGIN", "-----begin", 1),
-            PemFault::BadBoundary,
-            1,
-        ),
-        (
-            chain.replacen("-----BEGIN", "\u{2014}\u{2013}BEGIN", 1),
-            PemFault::BadBoundary,
-            1,
-        ),
-        (
-            chain.replacen("-----BEGIN ", "-----BEGIN", 1),
-            PemFault::BadBoundary,
-            1,
-        ),
-        (
-            chain.replacen("-----BEGIN", "> -----BEGIN", 1),
-            PemFault::BesideBoundary,
-            1,
-        ),
-        (
-            chain.replacen("CERTIFICATE-----", "CERTIFICATE----", 1),
-            PemFault::BadBoundary,
-            1,
-        ),
-        (
-            chain.replacen("CERTIFICATE-----", "CERTIFICATE------", 1),
-            PemFault::BadBoundary,
-            1,
-        ),
-        (
-            chain.replacen("-----END", "----END", 1),
-            PemFault::BadBoundary,
-            3,
-        ),
-        (
-            chain.replacen("END CERTIFICATE", "END X509 CRL", 1),
-            PemFault::WrongEnd,
-            3,
-        ),
-        (chain.replace("dHdv", "d?dv"), PemFault::Base64, 5),
-        (chain.replace("dHdv", "d=dv"), PemFault::Base64, 5),
-        (chain.replace("dHdv", "d:Hdv\ndHdv"), PemFault::Base64, 5),
-        (chain.replace("dHdv", "dHdvA:\ndHdv"), PemFault::Base64, 5),
-        (chain.replace("dHdv", "dHdv\ndHd"), PemFault::CutOff, 6),
-        (chain.replace("dHdv", "dHdvA"), PemFault::CutOff, 5),
-        (chain.replace("dHdv\n", ""), PemFault::Empty, 4),
-        (chain.replace("dHdv", " \r"), PemFault::Empty, 4),
-        (chain.replace('\n', "\\n"), PemFault::RunTogether, 1),
-        (
-            format!(
-                "{{\"chain\": \"{}\"}}",
-                ONE.replace("b25l", &"b25l".repeat(9)).replace('\n', "\\n")
-            ),
-            PemFault::BesideBoundary,
-            1,
-        ),
-        (
-            chain.replace(
-                "dHdv",
-                "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\ndHdv",
-            ),
-            PemFault::Encrypted,
-            4,
-        ),
-        (
-            TWO.replace("CERTIFICATE", "ENCRYPTED PRIVATE KEY"),
-            PemFault::Encrypted,
-            1,
-        ),
+    assert_fault(&utf16, PemFault::Utf16, 1);
+    let encrypted = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\ndHdv";
+    for (from, to, fault, line) in [
+        ("dHdv", "d?dv", PemFault::Base64, 5),
+        ("dHdv", "d=dv", PemFault::Base64, 5),
+        ("dHdv", "d:Hdv\ndHdv", PemFault::Base64, 5),
+        ("dHdv", "dHdvA:\ndHdv", PemFault::Base64, 5),
+        ("dHdv", "dHdv\ndHd", PemFault::CutOff, 6),
+        ("dHdv", "dHdvA", PemFault::CutOff, 5),
+        ("dHdv\n", "", PemFault::Empty, 4),
+        ("dHdv", " \r", PemFault::Empty, 4),
+        ("dHdv", encrypted, PemFault::Encrypted, 4),
     ] {
-        assert_eq!(read(file.as_bytes()), Err(fault.at(line)), "{file}");
+        assert_fault(chain.replace(from, to).as_bytes(), fault, line);
     }
+    let key = TWO.replace("CERTIFICATE", "ENCRYPTED PRIVATE KEY");
+    assert_fault(key.as_bytes(), PemFault::Encrypted, 1);
 }
 
 #[test]

@@ -22,7 +22,7 @@ struct Input {
     signature_algorithms: Vec<u16>,
 }
 
-/// When the credential ends, if it is to be accepted.
+/// The end of the credential, if it is to be accepted.
 fn second(input: &Input) -> Option<u64> {
     let dc = &input.credential;
     // Where each part begins.
@@ -264,7 +264,7 @@ fn template(kind: usize, key: TestKey) -> CertificateTemplate {
     template
 }
 
-/// What is done to the bytes after signing.
+/// A change of the bytes after signing.
 #[derive(Clone, Debug)]
 enum Damage {
     None,

@@ -1,6 +1,6 @@
 use super::*;
 
-/// What the signature of a good credential is over, in its six parts.
+/// The message that a good credential's signature is over, in its six parts.
 fn parts<'a>(
     scene: &'a Scene,
     context: &'a [u8],

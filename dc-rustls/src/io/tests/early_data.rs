@@ -46,7 +46,7 @@ impl Write for Buffers {
     }
 }
 
-/// Who answers: rustls alone, or with our adapter and wrapped provider.
+/// The server: rustls alone, or with our adapter and wrapped provider.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Server {
     Stock,

@@ -1,4 +1,4 @@
-use dc_core::{SchemeList, SignatureScheme};
+use dc_core::{DelegatedCredential, SchemeList, SignatureScheme};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::*;
@@ -25,16 +25,17 @@ fn entry(name: Option<&str>, algorithm: SignatureScheme, expires: u64) -> Arc<En
     }
     bytes.extend(algorithm.0.to_be_bytes());
     bytes.extend(b"\0\x01s");
-    let credential = dc_core::pem::read(&bytes).unwrap().remove(0);
+    let form = name.map_or(Form::Rfc9345, |_| Form::Named);
+    let credential = DelegatedCredential::decode(form, &bytes).unwrap();
     Arc::new(Entry {
         served: Served::Delegated {
-            form: credential.form,
+            form,
             unique_name: name.map(|name| UniqueName::try_from(name).unwrap().into_owned()),
             expires: at(expires),
         },
         expires: at(expires),
         config: config(),
-        credential,
+        requirements: Requirements::from(&credential),
         zone: Some(vec!["*.cpe.example.com".to_owned()]),
     })
 }

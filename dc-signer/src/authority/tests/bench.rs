@@ -12,8 +12,8 @@ use crate::authority::{Authority, Error};
 use crate::config::Config;
 
 use crate::registry::{Device, Forms};
-use crate::store::testing::Database;
 use crate::store::{Act, Find, NewZone, Store};
+use crate::testing::Database;
 use dc_pki::names::ZoneName;
 use dc_pki::test_ca::{self, TestRoot};
 

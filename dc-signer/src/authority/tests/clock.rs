@@ -5,7 +5,7 @@ use super::device::{Cpe, renewal};
 use crate::authority::{Authority, ClockError, Error};
 use crate::registry::Forms;
 use crate::store::Location;
-use crate::store::testing::{Database, on_both};
+use crate::testing::{Database, on_both};
 
 on_both! {
     a_clock_that_jumps_issues_nothing,
@@ -31,7 +31,7 @@ async fn a_clock_that_jumps_issues_nothing(database: &Database) {
     let Err(Error::Clock(ClockError::Jumped { .. } | ClockError::Apart { .. })) = refusal else {
         panic!("{refusal:?}");
     };
-    let long_ago = crate::registry::testing::at(1_000_000_000);
+    let long_ago = crate::testing::registry::at(1_000_000_000);
     let refusal = cpe
         .renew(&bench.authority, &renewal(&first, "1"), long_ago)
         .await;

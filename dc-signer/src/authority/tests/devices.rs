@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::bench::Bench;
 use super::device::{Cpe, csr, renewal};
-use crate::authority::Error;
+use crate::authority::{Authority, Error};
 use crate::authority::json::{NewDevice, Replace};
 use crate::config::NameMode;
 use crate::registry::{Forms, State};
 use crate::store::Conflict;
-use crate::store::testing::{Database, on_both};
+use crate::testing::{Database, on_both};
 
 on_both! {
     adding_twice_changes_nothing,
@@ -89,7 +89,7 @@ async fn a_bad_line_stops_no_other(database: &Database) {
 }
 
 async fn names_follow_from_the_external_id_unless_they_are_random(database: &Database) {
-    let bench = Bench::new(database).await;
+    let mut bench = Bench::new(database).await;
     let slots = (0..4).map(|slot| NewDevice {
         slot,
         ..new(&format!("customer-{slot}"))
@@ -104,7 +104,7 @@ async fn names_follow_from_the_external_id_unless_they_are_random(database: &Dat
     assert_eq!(names.len(), 4);
     let mut config = bench.config.clone();
     config.names.mode = NameMode::Random;
-    bench.authority.reload(&config).await.unwrap();
+    bench.authority = Authority::open(&config, bench.store.clone()).await.unwrap();
     let name = bench.add(new("customer-9")).await.unwrap().name;
     assert!(names.insert(name));
 }

@@ -9,7 +9,7 @@ use crate::authority::json::NewDevice;
 use crate::authority::policy::PolicyError;
 use crate::registry::{self, Change, CodeRefusal, Forms, State};
 use crate::store;
-use crate::store::testing::{Database, on_both};
+use crate::testing::{Database, on_both};
 
 on_both! {
     a_code_enrols_a_device_and_its_key_renews,

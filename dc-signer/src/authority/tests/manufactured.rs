@@ -15,7 +15,7 @@ use crate::authority::Error;
 use crate::authority::json::{NewDevice, Replace};
 use crate::authority::policy::PolicyError;
 use crate::registry::{self, Forms, State};
-use crate::store::testing::{Database, on_both};
+use crate::testing::{Database, on_both};
 
 on_both! {
     a_registered_serial_enrols_and_no_other_does,

@@ -13,7 +13,7 @@ use crate::authority::Error;
 use crate::authority::json::{NewDevice, Replace};
 use crate::registry::{Change, Device, Forms};
 use crate::store::Act;
-use crate::store::testing::{Database, on_both};
+use crate::testing::{Database, on_both};
 use dc_protocol::{Credentials, RenewRequest};
 
 on_both! {

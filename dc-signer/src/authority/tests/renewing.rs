@@ -6,7 +6,7 @@ use crate::authority::policy::PolicyError;
 use crate::authority::{Authority, Error};
 use crate::registry::{self, Change, State};
 use crate::store;
-use crate::store::testing::{Database, on_both};
+use crate::testing::{Database, on_both};
 use dc_protocol::{Credentials, RenewRequest};
 
 on_both! {

@@ -3,7 +3,7 @@
 use super::bench::{Bench, zone};
 use crate::authority::Error;
 use crate::registry::SlotState;
-use crate::store::testing::{Database, on_both};
+use crate::testing::{Database, on_both};
 
 on_both! {
     a_zone_moves_on_when_every_signer_has_the_key,

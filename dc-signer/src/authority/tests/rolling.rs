@@ -6,7 +6,7 @@ use crate::authority::policy::PolicyError;
 use crate::authority::{Authority, Error};
 use crate::registry::{self, Forms, Sha256, SlotState};
 use crate::store::NewSlot;
-use crate::store::testing::{Database, on_both};
+use crate::testing::{Database, on_both};
 use dc_pki::names::ZoneName;
 use dc_protocol::Credentials;
 

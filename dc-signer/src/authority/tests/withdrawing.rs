@@ -6,7 +6,7 @@ use super::bench::{Bench, zone};
 use super::device::Cpe;
 use crate::authority::{SignedList, WithdrawnList};
 use crate::registry::Change;
-use crate::store::testing::{Database, on_both};
+use crate::testing::{Database, on_both};
 use dc_pki::names::ZoneName;
 
 on_both! {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use dc_core::pem::StoredCredential;
 use dc_core::{DelegationCertificate, Form, SchemeList};
+use dc_inspect::check::{CheckError, Outcome, Peer, Rule, Verdict};
+use dc_inspect::display::{Certificate, Credential, Sheet};
+use dc_inspect::probe::{Accepted, Chosen, Offered, Probe, Seen, SentBy, Target, alert_name};
 use dc_pki::human::{Foreign, scheme_name};
-use dc_signer::describe::{Certificate, Credential, Sheet};
-use dc_signer::judge::{Fault, Outcome, Peer, Rule, Verdict};
-use dc_signer::probe::{Accepted, Chosen, Offered, Probe, Seen, SentBy, Target, alert_name};
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ impl<'a> Report<'a> {
     fn look_at(&mut self, seen: &Seen, peer: &Peer) {
         let all = seen.chain.iter();
         self.chain = all.filter_map(|der| Certificate::read(der).ok()).collect();
-        self.verdict = peer.judge_chain(&seen.chain);
+        self.verdict = peer.check_chain(&seen.chain);
         let Some((form, bytes)) = &seen.credential else {
             return;
         };
@@ -63,7 +63,7 @@ impl<'a> Report<'a> {
             Ok(credential) => self.credential = Some(credential.with_role(role)),
             Err(error) => self.malformed = Some(error),
         }
-        self.verdict = peer.judge(&seen.chain, &stored);
+        self.verdict = peer.check(&seen.chain, &stored);
     }
 
     /// Why a client refuses: what the connection said, else what is wrong with what was seen, which
@@ -71,7 +71,7 @@ impl<'a> Report<'a> {
     pub(super) fn refusal(&self) -> Option<String> {
         match &self.probe.result {
             Err(failure) => Some(failure.to_string()),
-            Ok(_) => self.verdict.fault().map(Fault::to_string),
+            Ok(_) => self.verdict.fault().map(CheckError::to_string),
         }
     }
 

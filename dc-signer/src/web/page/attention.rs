@@ -116,7 +116,7 @@ const IMPORT_BEFORE: Duration = Duration::from_secs(30 * 86_400);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::testing::at;
+    use crate::testing::registry::at;
     use crate::web::page::testing::{NOW, slot, zone};
 
     const DAY: u64 = 86_400;

@@ -118,7 +118,7 @@ fn question(act: Act) -> &'static str {
 mod tests {
     use super::*;
     use crate::registry::Role;
-    use crate::registry::testing::at;
+    use crate::testing::registry::at;
     use crate::web::page::testing::{NOW, device, who};
 
     fn rendered(act: Act, unsure: bool) -> String {

@@ -250,8 +250,8 @@ fn why_none(state: State) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::testing::{at, key};
     use crate::registry::{Action, Entry, Manufactured, Record, Role, Sha256};
+    use crate::testing::registry::{at, key};
     use crate::web::page::testing::{NOW, device, who};
 
     fn rendered(device: &Device, history: &History, done: Option<Act>, role: Role) -> String {

@@ -224,7 +224,7 @@ const ENDS: [(u32, &str); 5] = [
 mod tests {
     use super::*;
     use crate::registry::Role;
-    use crate::registry::testing::at;
+    use crate::testing::registry::at;
     use crate::web::page::testing::{NOW, device, who, zone};
 
     fn rendered(search: &Search, devices: Vec<Device>, next: Option<&str>) -> String {

@@ -308,7 +308,7 @@ fn title(reason: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::testing::at;
+    use crate::testing::registry::at;
     use crate::web::page::testing::{NOW, fleet, slot, who, zone};
 
     fn rendered(fleet: &Fleet, zones: &[Zone]) -> String {

@@ -119,7 +119,7 @@ fn words(action: Action) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::testing::{at, key};
+    use crate::testing::registry::{at, key};
     use crate::web::page::testing::NOW;
 
     #[test]

@@ -103,7 +103,7 @@ pub(in crate::web) fn encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::testing::at;
+    use crate::testing::registry::at;
 
     #[test]
     fn numbers_have_groups_of_three() {

@@ -2,7 +2,7 @@
 
 use super::Who;
 use crate::authority::{Fleet, ZoneCount};
-use crate::registry::testing::{at, key};
+use crate::testing::registry::{at, key};
 use crate::registry::{Device, Forms, Held, Role, Slot, SlotState, State, Zone};
 use dc_pki::names::ZoneName;
 
@@ -28,7 +28,7 @@ pub(super) fn device() -> Device {
             issued: at(NOW - 24 * 3600),
             expires: at(NOW + 140 * 3600),
         }),
-        ..crate::registry::testing::device()
+        ..crate::testing::registry::device()
     }
 }
 

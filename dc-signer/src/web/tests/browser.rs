@@ -5,17 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
 use super::driver::{Browser, Window};
 use super::fleet::{self, HOSTILE, TOKEN, VIEWER};
 use crate::access;
-use crate::config::Listen;
-use crate::listener::{Identity, Listener, Settings, tls_config};
-use crate::store::testing::Database;
-use crate::telemetry::Metrics;
+use crate::config::{Listen, Live};
+use crate::server::listener::{Listener, ServiceCertificate, Settings, tls_config};
+use crate::server::telemetry::Metrics;
+use crate::testing::Database;
 use crate::web::{self, Web};
 use dc_pki::clock;
 
@@ -230,14 +229,15 @@ async fn serve(web: Arc<Web>) -> (SocketAddr, TempDir) {
     std::fs::write(&certificate, signed.pem()).unwrap();
     std::fs::write(&key, own.serialize_pem()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let identity = Identity::load(&certificate, &key, &provider).unwrap();
+    let own = ServiceCertificate::load(&certificate, &key, &provider).unwrap();
     let listen = listen(certificate, key);
     let settings = Settings {
-        tls: tls_config(&identity, &listen, provider).unwrap(),
+        tls: tls_config(&own, &listen, provider).unwrap(),
         listen,
     };
-    let settings = Arc::new(ArcSwap::from_pointee(settings));
-    let listener = Listener::bind(settings, Metrics::new()).await.unwrap();
+    let listener = Listener::bind(Live::fixed(settings), Metrics::new())
+        .await
+        .unwrap();
     let address = listener.address().unwrap();
     tokio::spawn(listener.serve(web::router(web), std::future::pending()));
     (address, folder)

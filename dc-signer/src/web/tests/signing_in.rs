@@ -6,8 +6,9 @@ use rcgen::{CertificateParams, KeyPair};
 
 use super::fleet::{TOKEN, VIEWER};
 use super::site::{Site, posted};
-use crate::listener::ClientCertificate;
+
 use crate::registry::{Access, Operator, Role, Sha256, State};
+use crate::server::listener::ClientCertificate;
 use crate::store::Act;
 use dc_pki::clock;
 

@@ -10,7 +10,7 @@ use tower::ServiceExt;
 use super::fleet;
 use crate::access;
 use crate::registry::{Device, State};
-use crate::store::testing::Database;
+use crate::testing::Database;
 use crate::web::{self, Web};
 use dc_pki::clock;
 

@@ -14,7 +14,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use dc_core::SignatureScheme as Scheme;
-use dc_rustls::client::{Config, Peer, UniqueName};
+use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::{Error, Refusal};
 use dc_tests::vendor::{Device, Key, Vendor};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
@@ -44,7 +44,7 @@ impl Setup {
 
     fn client(&self, provider: Arc<CryptoProvider>) -> Config {
         let builder = Config::builder(provider).roots(self.vendor.roots());
-        let builder = builder.unique_name(UniqueName::Ignored).allow_tls12();
+        let builder = builder.unique_name(NamePolicy::Ignored).allow_tls12();
         builder.build().unwrap()
     }
 

@@ -1,0 +1,197 @@
+//! A home router with its vendor's delegated credential: a page about itself, DNS over TLS and DNS over HTTPS.
+//!
+//! One process, one identity folder, two ports. DNS queries are forwarded to an upstream resolver, for example the
+//! one that the router has for plain DNS already. `docs/home-router.md` says how to run it.
+
+mod agent;
+mod clients;
+mod designated;
+mod dnr;
+mod doh;
+mod dot;
+mod human;
+mod identity;
+mod listen;
+mod message;
+mod outlook;
+mod padding;
+mod page;
+mod resolver;
+mod upstream;
+mod web;
+
+use std::error::Error;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use dc_rustls::server::Acceptor;
+use tokio::net::TcpListener;
+
+use crate::clients::{Clients, Service};
+use crate::designated::Ports;
+use crate::dnr::Handout;
+use crate::identity::{Credential, Follower};
+use crate::listen::{Door, acceptor, bind};
+use crate::resolver::Resolver;
+use crate::upstream::Upstream;
+use crate::web::Web;
+
+#[derive(Parser)]
+#[command(
+    about = "A home router's page, DNS over TLS and DNS over HTTPS, with a delegated credential"
+)]
+struct Args {
+    /// Folder with chain.pem, credential.pem and key.pem; followed when it changes.
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/var/lib/dc-identity/current"
+    )]
+    identity: PathBuf,
+    /// Status file of the agent that renews the identity.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/var/lib/dc-agent/status.json"
+    )]
+    status: PathBuf,
+    /// Where to listen for the page and DNS over HTTPS; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR", default_value = "[::]:443")]
+    https: String,
+    /// Where to listen for DNS over TLS; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR", default_value = "[::]:853")]
+    dot: String,
+    /// The resolver to forward queries to, over UDP and TCP.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:53")]
+    upstream: SocketAddr,
+    /// How long to wait for it.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    upstream_timeout: Duration,
+    /// How often to look at the identity folder.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    reload: Duration,
+    /// Certificate chain for clients that do not understand credentials.
+    #[arg(long, value_name = "FILE", requires = "fallback_key")]
+    fallback_cert: Option<PathBuf>,
+    /// Its private key.
+    #[arg(long, value_name = "FILE", requires = "fallback_cert")]
+    fallback_key: Option<PathBuf>,
+    /// Print what DHCP, router advertisements and DNS have to say, so that clients find this router by its name at
+    /// this address, and end; may be given several times.
+    #[arg(long, value_name = "IP")]
+    hand_out: Vec<IpAddr>,
+}
+
+/// An error that ends this program.
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = match args.hand_out.is_empty() {
+        true => serve(&args).await,
+        false => hand_out(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("home-router: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn hand_out(args: &Args) -> Result<(), Failure> {
+    let credential = Credential::read(&args.identity).map_err(|error| {
+        format!(
+            "{}: {error}; enrol the router first",
+            args.identity.display()
+        )
+    })?;
+    let router = credential
+        .name
+        .ok_or("the credential has no name to hand out; issue one of the named form")?;
+    let handout = Handout {
+        router: &router,
+        addresses: &args.hand_out,
+        ports: Ports {
+            dot: port(&args.dot, "--dot")?,
+            https: port(&args.https, "--https")?,
+        },
+    };
+    for line in handout.lines()? {
+        println!("{line}");
+    }
+    Ok(())
+}
+
+fn port(address: &str, option: &str) -> Result<u16, Failure> {
+    let port = address
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok());
+    match port {
+        Some(port @ 1..) => Ok(port),
+        _ => Err(format!("{option} {address}: clients have to be told a port").into()),
+    }
+}
+
+async fn serve(args: &Args) -> Result<(), Failure> {
+    let https = bind(&args.https, "--https").await?;
+    let dot = bind(&args.dot, "--dot").await?;
+    let identity = Follower::new(&args.identity);
+    let stores = [HTTPS, DOT].map(identity::store);
+    let _watch = identity.follow(&stores, args.reload)?;
+    let [https_store, dot_store] = stores;
+    let resolver = Arc::new(Resolver {
+        upstream: Upstream::new(args.upstream, args.upstream_timeout),
+        identity,
+        ports: Ports {
+            dot: dot.local_addr()?.port(),
+            https: https.local_addr()?.port(),
+        },
+    });
+    println!("https on {}", https.local_addr()?);
+    println!("dot on {}", dot.local_addr()?);
+    let clients = Clients::default();
+    let web = Web {
+        resolver: Arc::clone(&resolver),
+        clients: clients.clone(),
+        status: args.status.clone(),
+    };
+    let door = |tcp: TcpListener, acceptor: Acceptor, service| Door {
+        tcp,
+        acceptor,
+        service,
+        clients: clients.clone(),
+    };
+    let app = web::app(Arc::new(web));
+    let https = door(
+        https,
+        acceptor(https_store, args.fallback(HTTPS)?),
+        Service::Https,
+    );
+    let dot = door(dot, acceptor(dot_store, args.fallback(DOT)?), Service::Dot);
+    tokio::join!(
+        https.serve(move |greeted| web::serve(app.clone(), greeted)),
+        dot.serve(move |greeted| dot::serve(Arc::clone(&resolver), greeted)),
+    );
+    Ok(())
+}
+
+impl Args {
+    fn fallback(&self, alpn: &[&[u8]]) -> Result<Option<Arc<rustls::ServerConfig>>, Failure> {
+        match (&self.fallback_cert, &self.fallback_key) {
+            (Some(chain), Some(key)) => listen::fallback(chain, key, alpn).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// RFC 7301: the names of the application protocols, the favourite first.
+const HTTPS: &[&[u8]] = &[b"h2", b"http/1.1"];
+/// RFC 7858.
+const DOT: &[&[u8]] = &[b"dot"];

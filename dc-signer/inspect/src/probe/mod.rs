@@ -1,0 +1,121 @@
+//! Connects to a server and says everything about the handshake, accepted or not.
+
+mod client;
+mod failure;
+mod hello;
+mod recorder;
+mod seen;
+mod target;
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pki_types::ServerName;
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
+
+pub use self::client::{Accepted, Offer};
+pub use self::failure::{ProbeError, SentBy, alert_name};
+pub use self::hello::{Chosen, Offered};
+pub use self::seen::Seen;
+pub use self::target::Target;
+
+use self::client::Client;
+use self::recorder::{Log, Recorder};
+use crate::error::Error;
+
+/// How to probe.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The name to want, which also goes into server_name.
+    pub name: ServerName<'static>,
+    /// Which credentials to offer to understand.
+    pub offer: Offer,
+    /// The application protocols to offer.
+    pub alpn: Vec<Vec<u8>>,
+    /// The roots to trust; without them every chain passes, and is shown as unknown.
+    pub roots: Option<Arc<RootCertStore>>,
+    /// How long to wait for the connection, and again for the handshake.
+    pub timeout: Duration,
+    /// The cryptography to use.
+    pub provider: Arc<CryptoProvider>,
+}
+
+/// What one server did.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Probe {
+    /// The address that was connected to.
+    pub address: SocketAddr,
+    /// How long it took until the TCP connection stood.
+    pub connected_in: Duration,
+    /// What the ClientHello offered.
+    pub offered: Option<Offered>,
+    /// What the ServerHello chose.
+    pub chosen: Option<Chosen>,
+    /// The certificates and the credential that arrived.
+    pub seen: Option<Seen>,
+    /// What came of it.
+    pub result: Result<Accepted, ProbeError>,
+    /// Whether a second connection resumed the session of the first; `None` if it was not tried or
+    /// not made.
+    pub resumed: Option<bool>,
+}
+
+/// Connects once, and once more to see whether the session is resumed.
+///
+/// Whatever the server does is an outcome. Fails with [`Error::Unreachable`] if there is no TCP
+/// connection, and with [`Error::ProbeNotMade`] if the settings make no client.
+pub fn probe(target: &Target, settings: &Settings) -> Result<Probe, Error> {
+    let seen = seen::Shared::default();
+    let client = Client::new(settings, &seen)?;
+    let begin = Instant::now();
+    let (tcp, address) = connect(target, settings.timeout)?;
+    let connected_in = begin.elapsed();
+    let log = Log::default();
+    let io = Recorder::new(tcp, settings.timeout, log.clone());
+    let result = client.connect(settings.name.clone(), io, TICKETS);
+    let result = result.map_err(|error| ProbeError::new(error, &log, settings.timeout));
+    let resumed = match result {
+        Ok(_) => resumes(&client, address, settings),
+        Err(_) => None,
+    };
+    Ok(Probe {
+        address,
+        connected_in,
+        offered: log.sent(hello::client_hello),
+        chosen: log.received(hello::server_hello),
+        seen: seen.take(),
+        result,
+        resumed,
+    })
+}
+
+fn resumes(client: &Client, address: SocketAddr, settings: &Settings) -> Option<bool> {
+    let tcp = TcpStream::connect_timeout(&address, settings.timeout).ok()?;
+    let io = Recorder::new(tcp, settings.timeout, Log::default());
+    let again = client
+        .connect(settings.name.clone(), io, Duration::ZERO)
+        .ok()?;
+    Some(again.is_resumed)
+}
+
+/// The first address of the target that answers.
+fn connect(target: &Target, timeout: Duration) -> Result<(TcpStream, SocketAddr), Error> {
+    let unreachable = |source| Error::Unreachable {
+        target: target.clone(),
+        source,
+    };
+    let mut last = std::io::ErrorKind::NotFound.into();
+    for address in target.addresses().map_err(unreachable)? {
+        match TcpStream::connect_timeout(&address, timeout) {
+            Ok(tcp) => return Ok((tcp, address)),
+            Err(error) => last = error,
+        }
+    }
+    Err(unreachable(last))
+}
+
+/// How long a server that has tickets may take to send them.
+const TICKETS: Duration = Duration::from_millis(300);

@@ -1,0 +1,346 @@
+//! What files hold, and what a client would refuse of it.
+//!
+//! All files that are named together are looked at together: a credential is judged under the
+//! certificate that signed it, whichever file that is in, and a private key is matched with all of them.
+
+mod part;
+mod piece;
+mod read;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dc_core::pem::StoredCredential;
+use dc_core::{DelegationCertificate, Role};
+use pki_types::{CertificateDer, UnixTime};
+use rustls::crypto::CryptoProvider;
+use serde_json::{Value, json};
+
+pub use part::Part;
+
+use self::piece::{Key, Piece, What};
+use self::read::Argument;
+use crate::check::Peer;
+use crate::display;
+use crate::error::Error;
+use dc_pki::delegation::{CHAIN, read_chain};
+use dc_pki::extensions::DelegationUsage;
+
+/// A file or folder, and what is in it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Inspected {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What kind of folder or file it is.
+    pub kind: &'static str,
+    /// What is in it.
+    pub parts: Vec<Part>,
+}
+
+impl Inspected {
+    /// Whether a client would refuse any of it.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.parts.iter().any(Part::is_refused)
+    }
+
+    /// `{path, kind, refused, parts}`.
+    #[must_use]
+    pub fn to_json(&self, now: UnixTime) -> Value {
+        json!({
+            "path": self.path.display().to_string(),
+            "kind": self.kind,
+            "refused": self.is_refused(),
+            "parts": self.parts.iter().map(|part| part.to_json(now)).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Looks into files and folders; one result for each, in their order.
+///
+/// Each fails with what reading it fails with, and with [`Error::UnknownFile`] or
+/// [`Error::UnknownFolder`] if there is nothing in it that this knows.
+pub fn inspect(
+    paths: &[PathBuf],
+    provider: &Arc<CryptoProvider>,
+    now: UnixTime,
+) -> Vec<Result<Inspected, Error>> {
+    let read: Vec<_> = paths.iter().map(|path| read::argument(path)).collect();
+    let inspector = Inspector {
+        peer: Peer {
+            provider: Arc::clone(provider),
+            role: Role::Server,
+            wanted: None,
+            roots: None,
+            now,
+        },
+        known: read
+            .iter()
+            .flatten()
+            .flat_map(|argument| argument.pieces.clone())
+            .collect(),
+    };
+    read.into_iter()
+        .map(|argument| argument.map(|argument| inspector.inspect(argument)))
+        .collect()
+}
+
+struct Inspector {
+    peer: Peer,
+    /// Everything that was named, in whichever file.
+    known: Vec<Piece>,
+}
+
+impl Inspector {
+    fn inspect(&self, argument: Argument) -> Inspected {
+        let Argument { path, kind, pieces } = argument;
+        let parts = pieces.iter().map(|piece| self.part(piece, &pieces));
+        Inspected {
+            parts: parts.collect(),
+            path,
+            kind,
+        }
+    }
+
+    fn part(&self, piece: &Piece, own: &[Piece]) -> Part {
+        let place = Place::new(piece, own);
+        match &piece.what {
+            What::Certificate(der) => self.certificate(place, der, own),
+            What::Credential(stored) => self.credential(place, stored, own),
+            What::Request(der) => self.request(place, der),
+            What::PublicKey(spki) => Part::public_key(place, spki),
+            What::PrivateKey(key) => self.private_key(place, key, own),
+        }
+    }
+
+    fn certificate(&self, place: Place, der: &CertificateDer<'static>, own: &[Piece]) -> Part {
+        let certificate = match display::Certificate::read(der) {
+            Ok(certificate) => certificate,
+            Err(error) => return Part::unreadable(place, "certificate", &error),
+        };
+        // What a server presents, and what credentials would be issued under.
+        if place.is_first() && is_served(&place.file, own) {
+            let peer = Peer {
+                role: self.role_beside(der, own),
+                ..self.peer.clone()
+            };
+            let verdict = peer.check_delegation(&chain_of(&place.file, own));
+            return Part::certificate(place, certificate, &verdict, self.peer.now).presented();
+        }
+        let verdict = match certificate.extensions.is_ca {
+            true => self.peer.check_ca(der),
+            false => self.peer.check_chain(std::slice::from_ref(der)),
+        };
+        Part::certificate(place, certificate, &verdict, self.peer.now)
+    }
+
+    fn credential(&self, place: Place, stored: &StoredCredential, own: &[Piece]) -> Part {
+        let found = self.find_certificate(stored, own, &place.file);
+        let found = own_chain(&place.file, own, found);
+        let certificate = found
+            .as_ref()
+            .and_then(|(_, certificate)| DelegationCertificate::parse(certificate.clone()).ok());
+        let described = display::Credential::read(stored.form, &stored.bytes, certificate.as_ref());
+        let credential = match described {
+            Ok(credential) => credential,
+            Err(error) => return Part::unreadable(place, "credential", &error),
+        };
+        let algorithms = self.peer.provider.signature_verification_algorithms.all;
+        let role = certificate
+            .as_ref()
+            .and_then(|certificate| stored.find_role(certificate, algorithms).ok());
+        let peer = Peer {
+            role: role.or(stored.role).unwrap_or(Role::Server),
+            ..self.peer.clone()
+        };
+        let verdict = found.as_ref().map(|(file, certificate)| {
+            match file.file_name() == Some(CHAIN.as_ref()) {
+                // As a server will send it, which presents the first certificate whichever signed.
+                true => peer.check(&self.whole_chain(file, own), stored),
+                false => peer.check(std::slice::from_ref(certificate), stored),
+            }
+        });
+        let under = found.map(|(file, _)| file);
+        Part::credential(place, credential.with_role(role), under, verdict.as_ref())
+    }
+
+    /// Whom a certificate is to authenticate: a client if there is a client's credential with it, and no server's.
+    fn role_beside(&self, der: &CertificateDer<'_>, own: &[Piece]) -> Role {
+        let certificate = DelegationCertificate::parse(der.clone()).ok();
+        let algorithms = self.peer.provider.signature_verification_algorithms.all;
+        let role = |stored: &StoredCredential| {
+            let proven = certificate
+                .as_ref()
+                .and_then(|certificate| stored.find_role(certificate, algorithms).ok());
+            proven.or(stored.role)
+        };
+        let mut roles = own.iter().filter_map(|piece| match &piece.what {
+            What::Credential(stored) => role(stored),
+            _ => None,
+        });
+        match (roles.next(), roles.all(|role| role == Role::Client)) {
+            (Some(Role::Client), true) => Role::Client,
+            _ => Role::Server,
+        }
+    }
+
+    /// The certificate that signed a credential, else one that might have, and the file it is in.
+    fn find_certificate(
+        &self,
+        stored: &StoredCredential,
+        own: &[Piece],
+        file: &Path,
+    ) -> Option<(PathBuf, CertificateDer<'static>)> {
+        let beside = read_beside(file);
+        let candidates = || {
+            let all = own.iter().chain(&self.known).chain(&beside);
+            all.filter_map(|piece| Some((&piece.file, piece.certificate()?)))
+        };
+        let algorithms = self.peer.provider.signature_verification_algorithms.all;
+        let signed = candidates().find(|(_, certificate)| {
+            DelegationCertificate::parse(CertificateDer::clone(certificate))
+                .is_ok_and(|certificate| stored.find_role(&certificate, algorithms).is_ok())
+        });
+        let ordinary = || {
+            candidates().find(|(_, certificate)| {
+                display::Certificate::read(certificate)
+                    .is_ok_and(|certificate| !certificate.extensions.is_ca)
+            })
+        };
+        let (file, certificate) = signed.or_else(ordinary)?;
+        Some((file.clone(), certificate.clone()))
+    }
+
+    /// All certificates of a file that one was found in.
+    fn whole_chain(&self, file: &Path, own: &[Piece]) -> Vec<CertificateDer<'static>> {
+        [own, &self.known[..], &read_beside(file)]
+            .into_iter()
+            .map(|pieces| chain_of(file, pieces))
+            .find(|chain| !chain.is_empty())
+            .unwrap_or_default()
+    }
+
+    fn request(&self, place: Place, der: &[u8]) -> Part {
+        let algorithms = self.peer.provider.signature_verification_algorithms.all;
+        let checked = dc_pki::DeviceKey::from_csr_der(&place.file, der, algorithms);
+        match display::Request::read(der) {
+            Ok(request) => Part::request(place, request, checked.err()),
+            Err(error) => Part::unreadable(place, "request", &error),
+        }
+    }
+
+    fn private_key(&self, place: Place, key: &Key, own: &[Piece]) -> Part {
+        let Some(spki) = &key.spki else {
+            return Part::opaque_key(place, key);
+        };
+        let has_key = |piece: &&Piece| piece.spki().as_ref() == Some(spki);
+        // In one folder a key belongs to the credential; a vendor's, to the certificate.
+        let owners = ["credential", "certificate", "request"];
+        let owner = owners.into_iter().find_map(|name| {
+            let all = own.iter().filter(|piece| piece.what.name() == name);
+            let all: Vec<&Piece> = all.collect();
+            (!all.is_empty()).then_some((name, all.into_iter().any(|piece| has_key(&piece))))
+        });
+        let elsewhere = || {
+            let found = self.known.iter().find(has_key)?;
+            Some(format!(
+                "the {} in {}",
+                found.what.name(),
+                found.file.display()
+            ))
+        };
+        match owner {
+            Some((name, true)) => Part::private_key(place, key, Some(format!("the {name} here"))),
+            Some((name, false)) => Part::wrong_key(place, key, name),
+            None => Part::private_key(place, key, elsewhere()),
+        }
+    }
+}
+
+/// The chain that lies beside a credential, if there is one.
+fn read_beside(file: &Path) -> Vec<Piece> {
+    let file = file.with_file_name(CHAIN);
+    let chain = read_chain(&file).unwrap_or_default();
+    chain
+        .into_iter()
+        .map(|certificate| Piece {
+            file: file.clone(),
+            what: What::Certificate(certificate),
+        })
+        .collect()
+}
+
+/// What a server takes of a folder with a chain: that chain, although another file may have the certificate that
+/// signed.
+fn own_chain(
+    file: &Path,
+    own: &[Piece],
+    found: Option<(PathBuf, CertificateDer<'static>)>,
+) -> Option<(PathBuf, CertificateDer<'static>)> {
+    let chain = file.with_file_name(CHAIN);
+    let first = chain_of(&chain, own).into_iter().next();
+    match (found, first) {
+        (Some((file, _)), Some(first)) if file != chain => Some((chain, first)),
+        (found, _) => found,
+    }
+}
+
+/// The certificates of a file, in their order.
+fn chain_of(file: &Path, pieces: &[Piece]) -> Vec<CertificateDer<'static>> {
+    pieces
+        .iter()
+        .filter(|piece| piece.file == file)
+        .filter_map(|piece| piece.certificate().cloned())
+        .collect()
+}
+
+/// Whether a server is to send what is in a file: it has more than CAs' certificates in it, or one that may delegate, or
+/// the name and the company of such a file.
+fn is_served(file: &Path, own: &[Piece]) -> bool {
+    let is_chain = file.file_name() == Some(CHAIN.as_ref());
+    let has_company = own.iter().any(|piece| piece.file != file);
+    let is_ca = |der: &CertificateDer<'_>| {
+        display::Certificate::read(der).is_ok_and(|certificate| {
+            let extensions = certificate.extensions;
+            extensions.is_ca && extensions.delegation_usage == DelegationUsage::Absent
+        })
+    };
+    is_chain && has_company || !chain_of(file, own).iter().all(is_ca)
+}
+
+/// Where a part was found: its file, and which of its kind it is there, if there are several.
+#[derive(Debug)]
+pub(crate) struct Place {
+    file: PathBuf,
+    number: Option<usize>,
+}
+
+impl Place {
+    fn new(piece: &Piece, own: &[Piece]) -> Self {
+        let same =
+            |other: &&Piece| other.file == piece.file && other.what.name() == piece.what.name();
+        let count = own.iter().filter(same).count();
+        let before = own
+            .iter()
+            .filter(same)
+            .take_while(|other| !std::ptr::eq(*other, piece));
+        Self {
+            file: piece.file.clone(),
+            number: (count > 1).then_some(before.count() + 1),
+        }
+    }
+
+    /// Whether nothing of its kind comes before it in its file.
+    fn is_first(&self) -> bool {
+        self.number.is_none_or(|number| number == 1)
+    }
+
+    fn title(&self, name: &str) -> String {
+        let file = self.file.display();
+        match self.number {
+            Some(number) => format!("{name} {number} in {file}"),
+            None => format!("{name} in {file}"),
+        }
+    }
+}

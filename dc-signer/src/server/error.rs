@@ -1,0 +1,49 @@
+//! Errors of the server itself.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A reason that the server cannot be reached, does not log, or has no TLS.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The filter of the log cannot be understood.
+    #[error(
+        "{filter:?} says nothing about what to log: {source}: use a level such as info, or one for each part, as in info,sqlx=warn"
+    )]
+    BadLogFilter {
+        /// The filter.
+        filter: String,
+        /// The mistake in it.
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// The service cannot be reached at an address.
+    #[error(
+        "cannot listen at {address}: {source}: see what else does with 'ss -ltnp', or change listen.address"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The reason.
+        source: io::Error,
+    },
+    /// Something in this process logs already.
+    #[error("something in this process logs already: start it once only")]
+    LogStarted,
+    /// The service's own certificate is one that signs credentials.
+    #[error(
+        "{} may delegate, and a key that signs credentials must never serve TLS: get another certificate for the service",
+        path.display()
+    )]
+    ServesWithDelegation {
+        /// The file with the certificate.
+        path: PathBuf,
+    },
+    /// The TLS stack cannot do what the configuration asks for.
+    #[error("TLS cannot be set up as configured: {source}")]
+    Tls {
+        /// The reason.
+        source: rustls::Error,
+    },
+}

@@ -1,0 +1,114 @@
+//! One request, from its head to its answer: what every request passes, and what every answer says.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{
+    CONNECTION, CONTENT_TYPE, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Version};
+use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
+use tower::ServiceExt;
+
+use super::address::Prefix;
+use super::arriving;
+use super::client::ClientCertificate;
+use super::intake::{Intake, Ticket};
+use super::open::Peer;
+use super::requests::InProgress;
+use crate::server::telemetry::{Metrics, Shed};
+use dc_protocol::{Kind, PROBLEM_JSON, Problem};
+
+/// The state that the requests of a connection share.
+pub(super) struct Answering {
+    pub(super) router: Router,
+    pub(super) client: Option<ClientCertificate>,
+    pub(super) peer: Peer,
+    pub(super) from: Prefix,
+    pub(super) intake: Arc<Intake>,
+    /// The most requests in progress, over all connections.
+    pub(super) most: usize,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Answering {
+    /// Answers a request, unless there are too many.
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        in_progress: InProgress,
+        request: hyper::Request<Incoming>,
+    ) -> Result<Response, Infallible> {
+        let ticket = self.intake.enter(self.from, &self.peer, self.most);
+        let mut response = match ticket {
+            Some(ticket) => {
+                let request = request.map(Body::new);
+                self.answer_with(ticket.into(), &in_progress, request).await
+            }
+            None => self.full(),
+        };
+        protect(&mut response);
+        Ok(in_progress.last_as(response))
+    }
+
+    async fn answer_with(
+        &self,
+        ticket: Arc<Ticket>,
+        in_progress: &InProgress,
+        mut request: Request,
+    ) -> Response {
+        let http1 = request.version() < Version::HTTP_2;
+        if let Some(client) = &self.client {
+            request.extensions_mut().insert(client.clone());
+        }
+        request.extensions_mut().insert(self.peer.clone());
+        let (request, arrival) = arriving::watch(
+            request,
+            ticket.clone(),
+            in_progress.clone(),
+            self.peer.clone(),
+        );
+        let answered = async {
+            let Ok(response) = self.router.clone().oneshot(request).await;
+            (response, arrival.finish().await)
+        };
+        let (mut response, whole) = tokio::select! {
+            answered = answered => answered,
+            () = ticket.over() => (self.full(), false),
+            () = in_progress.over() => (self.full(), false),
+        };
+        if http1 && !whole {
+            // hyper closes such a connection, so nobody should send a second request over it.
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        response
+    }
+
+    fn full(&self) -> Response {
+        self.metrics.shed(Shed::Requests);
+        let detail = "too many requests are in progress: send the same request again later";
+        let problem = axum::Json(Problem::new(Kind::Busy, detail));
+        let headers = [(CONTENT_TYPE, PROBLEM_JSON), (RETRY_AFTER, AFTER)];
+        (StatusCode::SERVICE_UNAVAILABLE, headers, problem).into_response()
+    }
+}
+
+/// Whatever it is, a browser takes it for nothing else, and comes over HTTPS the next time too.
+fn protect(response: &mut Response) {
+    let headers: [(HeaderName, &'static str); 2] = [
+        (STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    for (name, value) in headers {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+}
+
+/// Seconds: whoever had to go may come again soon, because those who wait for nothing are gone by then.
+const AFTER: &str = "10";

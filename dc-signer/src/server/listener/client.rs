@@ -1,0 +1,97 @@
+//! The client's certificate.
+
+use std::fmt;
+use std::sync::Arc;
+
+use der::Decode;
+use pki_types::{CertificateDer, UnixTime};
+use ring::digest::{SHA256, digest};
+use rustls::server::ParsedCertificate;
+use x509_cert::Certificate;
+
+/// The certificate of a client that has shown, in the handshake, that it holds the private key.
+///
+/// Nothing else about it is checked: neither names nor times nor who signed it.
+#[derive(Clone, Eq, PartialEq)]
+pub struct ClientCertificate(Arc<Inner>);
+
+#[derive(Eq, PartialEq)]
+struct Inner {
+    spki_sha256: [u8; 32],
+    chain: Vec<CertificateDer<'static>>,
+}
+
+impl ClientCertificate {
+    /// The certificate of a connection whose handshake is over; none if the client sent none.
+    pub(super) fn of(connection: &rustls::ServerConnection) -> Option<Self> {
+        let chain = connection.peer_certificates()?;
+        let spki_sha256 = spki_sha256(chain.first()?)?;
+        let chain = chain.iter().map(|c| c.clone().into_owned()).collect();
+        Some(Self(Arc::new(Inner { spki_sha256, chain })))
+    }
+
+    /// The SHA-256 of its SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn spki_sha256(&self) -> &[u8; 32] {
+        &self.0.spki_sha256
+    }
+
+    /// The SHA-256 of the certificate itself.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        let first = self.0.chain.first();
+        certificate_sha256(first.map(AsRef::as_ref).unwrap_or_default())
+    }
+
+    /// A moment lies within the certificate's validity.
+    #[must_use]
+    pub fn is_valid_at(&self, now: UnixTime) -> bool {
+        let first = self.0.chain.first();
+        let parsed = first.and_then(|first| Certificate::from_der(first).ok());
+        parsed.is_some_and(|parsed| {
+            let validity = parsed.tbs_certificate().validity();
+            let time = |time: &x509_cert::time::Time| time.to_unix_duration().as_secs();
+            (time(&validity.not_before)..=time(&validity.not_after)).contains(&now.as_secs())
+        })
+    }
+
+    /// The certificate and what was sent with it.
+    #[must_use]
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.0.chain
+    }
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hash = data_encoding::HEXLOWER.encode(self.spki_sha256());
+        f.debug_tuple("ClientCertificate").field(&hash).finish()
+    }
+}
+
+/// The SHA-256 of a certificate's SubjectPublicKeyInfo; none if it is no certificate.
+#[must_use]
+pub fn spki_sha256(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
+    let parsed = ParsedCertificate::try_from(certificate).ok()?;
+    let spki = parsed.subject_public_key_info();
+    digest(&SHA256, &spki).as_ref().try_into().ok()
+}
+
+/// The SHA-256 of a certificate.
+#[must_use]
+pub fn certificate_sha256(certificate: &[u8]) -> [u8; 32] {
+    // SHA-256 has 32 bytes.
+    let hash = digest(&SHA256, certificate);
+    hash.as_ref().try_into().unwrap_or_default()
+}
+
+#[cfg(test)]
+impl ClientCertificate {
+    /// As if somebody had shown in a handshake that they hold its key.
+    pub(crate) fn shown(certificate: CertificateDer<'static>) -> Self {
+        Self(Arc::new(Inner {
+            spki_sha256: spki_sha256(&certificate).unwrap_or_default(),
+            chain: vec![certificate],
+        }))
+    }
+}

@@ -1,0 +1,203 @@
+//! One connection, from its first byte to its last.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::{Body, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::yield_now;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::address::Prefix;
+use super::answering::Answering;
+use super::certificate::H2;
+use super::client::ClientCertificate;
+use super::handshakes::Turn;
+use super::idle::Idle;
+use super::intake::Intake;
+use super::memory::{MAX_HEAD, MAX_HEADER_LIST, MAX_STREAMS, SEND_BUFFER, WINDOW};
+use super::open::{Open, State};
+use super::requests::{Phase, Requests};
+use super::{Place, Settings};
+use crate::server::telemetry::{Handshake, Metrics};
+
+/// A connection's share of its listener.
+pub(super) struct Connection {
+    pub(super) settings: Arc<Settings>,
+    pub(super) router: Router,
+    pub(super) stopped: watch::Receiver<bool>,
+    pub(super) intake: Arc<Intake>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Connection {
+    /// Shakes hands and answers requests until either side has had enough.
+    pub(super) async fn serve(self, tcp: TcpStream, place: Place) {
+        let Place { from, open, turn } = place;
+        let _open = self.metrics.connection();
+        let open = Arc::new(open);
+        let tls = self.shake_hands(tcp, &turn, &open).await;
+        drop(turn);
+        if let Some(tls) = tls {
+            self.serve_http(tls, from, open.clone()).await;
+        }
+        // Answers that are still being made have limits of their own.
+        open.leave();
+    }
+
+    async fn shake_hands(
+        &self,
+        tcp: TcpStream,
+        turn: &Turn,
+        open: &Open,
+    ) -> Option<TlsStream<TcpStream>> {
+        let _in_progress = self.metrics.handshake();
+        // Answers are single writes, and nobody should wait for an acknowledgement between them.
+        let _ = tcp.set_nodelay(true);
+        let limit = self.settings.listen.handshake_timeout;
+        let ended = timeout(limit, self.accept(tcp, turn, open)).await;
+        let ended = ended.unwrap_or(Err(Handshake::TimedOut));
+        let how = *ended.as_ref().err().unwrap_or(&Handshake::Done);
+        self.metrics.handshake_ended(how);
+        ended.ok()
+    }
+
+    /// Shakes hands, unless others need the room.
+    async fn accept(
+        &self,
+        tcp: TcpStream,
+        turn: &Turn,
+        open: &Open,
+    ) -> Result<TlsStream<TcpStream>, Handshake> {
+        let failed = |error| {
+            tracing::debug!(%error, "a handshake failed");
+            Handshake::Failed
+        };
+        tokio::select! {
+            heard = tcp.readable() => heard.map_err(failed)?,
+            () = turn.over() => return Err(evict(Some(&tcp))),
+            () = open.over() => return Err(evict(Some(&tcp))),
+        }
+        turn.spoke();
+        open.does(State::Speaking);
+        let mut accepting = TlsAcceptor::from(self.settings.tls.clone()).accept(tcp);
+        tokio::select! {
+            ended = &mut accepting => ended.map_err(failed),
+            () = turn.over() => Err(evict(accepting.get_ref())),
+            () = open.over() => Err(evict(accepting.get_ref())),
+        }
+    }
+
+    async fn serve_http(mut self, mut tls: TlsStream<TcpStream>, from: Prefix, open: Arc<Open>) {
+        let (_, session) = tls.get_mut();
+        // Else whoever does not read makes us keep four times as much.
+        session.set_buffer_limit(Some(SEND_BUFFER));
+        let h2 = session.alpn_protocol() == Some(H2);
+        let idle_timeout = self.settings.listen.idle_timeout;
+        let requests = Requests::of(open.clone(), idle_timeout);
+        let answering = Arc::new(Answering {
+            router: self.router.clone(),
+            client: ClientCertificate::of(session),
+            peer: open.peer(),
+            from,
+            intake: self.intake.clone(),
+            most: self.settings.listen.most_requests(),
+            metrics: self.metrics.clone(),
+        });
+        let idle = Idle::new(tls, idle_timeout, requests.clone());
+        let service = service_fn(|request: hyper::Request<Incoming>| {
+            let phase = match request.body().is_end_stream() {
+                true => Phase::Answering,
+                false => Phase::Awaiting,
+            };
+            answering.clone().answer(requests.begin(phase), request)
+        });
+        let builder = self.http(h2);
+        let connection = builder.serve_connection(TokioIo::new(idle), service);
+        let mut connection = pin!(connection);
+        let max_age = self.settings.listen.max_age;
+        let why = tokio::select! {
+            _ = connection.as_mut() => return,
+            () = open.over() => End::RoomIsNeeded,
+            () = sleep(max_age) => End::Enough,
+            () = requests.quiet_for(idle_timeout), if h2 => End::Enough,
+            _ = self.stopped.wait_for(|stopped| *stopped) => End::Enough,
+            () = requests.end_unread() => End::Enough,
+        };
+        connection.as_mut().graceful_shutdown();
+        if why == End::Enough {
+            let limit = self.settings.listen.shutdown_timeout;
+            tokio::select! {
+                _ = timeout(limit, connection.as_mut()) => return,
+                () = open.over() => {}
+                () = requests.end_unread() => {}
+            }
+        }
+        requests.send_away();
+        tokio::select! {
+            _ = timeout(LEAVING_TIME, connection.as_mut()) => return,
+            () = open.cut() => {}
+        }
+        // What is ready is written all the same.
+        for _ in 0..2 {
+            if timeout(Duration::ZERO, connection.as_mut()).await.is_ok() {
+                return;
+            }
+            yield_now().await;
+        }
+    }
+
+    fn http(&self, h2: bool) -> auto::Builder<TokioExecutor> {
+        let builder = auto::Builder::new(TokioExecutor::new());
+        // ALPN has decided already, so nobody can stall between the two.
+        let mut builder = match h2 {
+            true => builder.http2_only(),
+            false => builder.http1_only(),
+        };
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.settings.listen.header_timeout)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEAD);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEADER_LIST)
+            .initial_connection_window_size(WINDOW)
+            .initial_stream_window_size(WINDOW)
+            .max_send_buf_size(SEND_BUFFER);
+        builder
+    }
+}
+
+/// The reason that a connection is ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    /// It is old or quiet, or the service stops.
+    Enough,
+    /// Others need its place.
+    RoomIsNeeded,
+}
+
+/// A reset costs nothing here, and tells the client at once to come back later.
+fn evict(tcp: Option<&TcpStream>) -> Handshake {
+    if let Some(tcp) = tcp {
+        let _ = tcp.set_zero_linger();
+    }
+    Handshake::Evicted
+}
+
+/// The time for whoever has to make room to end what it has begun.
+const LEAVING_TIME: Duration = Duration::from_secs(1);
+/// Many more than any client of this API sends.
+const MAX_HEADERS: usize = 64;

@@ -1,0 +1,251 @@
+//! The service: built from a configuration, started with what works, reloaded and stopped without losing a request.
+
+mod housekeeping;
+mod lifecycle;
+mod routes;
+mod settings;
+mod waiting;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::CryptoProvider;
+
+use crate::access::Gate;
+use crate::api::App;
+use crate::authority::{Authority, Missing};
+use crate::config::Config;
+use crate::error::Error;
+use crate::server;
+use crate::server::listener::{Limits, Listener};
+use crate::server::telemetry::{LogControl, Metrics};
+use crate::store::{InUse, Observer, Store};
+use crate::web::Web;
+use dc_pki::clock;
+use housekeeping::Housekeeping;
+use settings::{Current, Settings};
+
+pub use lifecycle::{Signals, serve, start};
+
+/// A service that listens, and says what it can issue.
+#[derive(Debug)]
+pub struct Service {
+    shared: Arc<Shared>,
+    store: Arc<Store>,
+    web: Arc<Web>,
+    listener: Listener,
+    in_use: InUse,
+}
+
+impl Observer for Metrics {
+    fn done(&self, operation: &'static str, took: Duration) {
+        self.stored(operation, took);
+    }
+}
+
+/// The state that a service and its reloader share.
+#[derive(Debug)]
+struct Shared {
+    /// The configuration that the service was started with.
+    started: Config,
+    settings: Current,
+    authority: Arc<Authority>,
+    app: Arc<App>,
+    metrics: Arc<Metrics>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Service {
+    /// Opens the database, loads all keys, signs and verifies one credential with each, and listens.
+    ///
+    /// What is over, or not on this machine, stops nothing else: the log, readiness and metrics say what cannot be issued.
+    /// An SQLite file that is not there is made, and a server that does not answer is waited for; older tables are left
+    /// to `dc-signer migrate`. Fails with what any of these steps fails with.
+    pub async fn start(config: Config, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
+        let metrics = Metrics::new();
+        let settings = Current::new(Settings::load(&config, &provider, None)?);
+        let (store, in_use) = waiting::open(&config, metrics.clone()).await?;
+        let part = settings.part(|settings| &settings.authority);
+        let authority = Arc::new(Authority::open_with(&config, part, store.clone()).await?);
+        let signed = metrics.clone();
+        authority.time_signatures(move |took| signed.signed(took));
+        authority.leave_alone();
+        begin(&authority).await?;
+        let part = settings.part(|settings| &settings.limits);
+        let gate = Gate::new(part, authority.clone(), metrics.clone());
+        let part = settings.part(|settings| &settings.api);
+        let app = App::new(part, gate.clone(), metrics.clone());
+        app.measure_certificate();
+        let web = Web::new(gate)?;
+        let part = settings.part(|settings| &settings.listener);
+        let listener = Listener::bind(part, metrics.clone()).await?;
+        let shared = Shared {
+            started: config,
+            settings,
+            authority,
+            app,
+            metrics,
+            provider,
+        };
+        Ok(Self {
+            shared: shared.into(),
+            store,
+            web,
+            listener,
+            in_use,
+        })
+    }
+
+    /// The address that it listens at.
+    ///
+    /// Fails with [`crate::server::Error::Listen`].
+    pub fn address(&self) -> Result<SocketAddr, server::Error> {
+        self.listener.address()
+    }
+
+    /// Takes the clock for right: somebody sits before it.
+    ///
+    /// Fails with [`Error::ClockBefore1970`].
+    pub fn trust_clock(&self) -> Result<(), Error> {
+        self.shared.authority.accept_clock(clock::now()?);
+        Ok(())
+    }
+
+    /// Takes its configuration, certificate and zones anew, for the connections that come from now
+    /// on.
+    #[must_use]
+    pub fn reloader(&self, log: Option<LogControl>) -> Reloader {
+        Reloader {
+            shared: self.shared.clone(),
+            changed: self.listener.limits(),
+            log,
+        }
+    }
+
+    /// Serves until `stop` is ready, then until the requests in progress are answered.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self {
+            shared,
+            store,
+            web,
+            listener,
+            in_use,
+        } = self;
+        let (app, authority) = (&shared.app, &shared.authority);
+        let housekeeping = Housekeeping {
+            store: store.clone(),
+            app: app.clone(),
+            authority: authority.clone(),
+            metrics: shared.metrics.clone(),
+            settings: shared.settings.clone(),
+        };
+        app.readiness().started();
+        let housekeeping = tokio::spawn(housekeeping.run());
+        let stopping = app.clone();
+        let stop = async move {
+            stop.await;
+            stopping.readiness().stopping();
+        };
+        let routes = routes::routes(app.clone(), web);
+        listener.serve(routes, stop).await;
+        housekeeping.abort();
+        leave(authority).await;
+        store.close().await;
+        drop(in_use);
+    }
+}
+
+/// Takes a changed configuration while the service runs.
+#[derive(Debug)]
+pub struct Reloader {
+    shared: Arc<Shared>,
+    changed: Limits,
+    log: Option<LogControl>,
+}
+
+impl Reloader {
+    /// The keys that could not be read.
+    #[must_use]
+    pub fn missing(&self) -> Vec<Missing> {
+        self.shared.authority.missing()
+    }
+
+    /// Reads the file again: all of it counts from now on, or nothing.
+    ///
+    /// Fails with what reading the file, the certificate and the delegation certificates fails with.
+    pub async fn reload(&self, path: &Path) -> Result<(), Error> {
+        let Shared {
+            started,
+            settings,
+            authority,
+            app,
+            provider,
+            ..
+        } = &*self.shared;
+        let mut config = Config::load(path)?;
+        let restart = config.needs_restart(started);
+        // Names follow from it.
+        config.tenant.clone_from(&started.tenant);
+        let new = Settings::load(&config, provider, Some(&settings.load()))?;
+        authority.reload().await?;
+        if let Some(log) = &self.log {
+            log.set(&config.log.filter)?;
+        }
+        for key in restart {
+            tracing::warn!("{key} has changed: that takes a restart");
+        }
+        settings.swap(new);
+        self.changed.tell();
+        app.measure_certificate();
+        warn_of_missing(authority);
+        app.judge().await;
+        Ok(())
+    }
+}
+
+/// Moves on what is due, and says what can be issued.
+async fn begin(authority: &Authority) -> Result<(), Error> {
+    let now = clock::now()?;
+    if let Err(error) = authority.keep_zones(now).await {
+        tracing::warn!(%error, "the zones cannot be looked after");
+    }
+    warn_of_missing(authority);
+    let judgement = authority.judge(now).await?;
+    for fault in judgement.faults() {
+        tracing::warn!("nothing is issued: {fault}");
+    }
+    for ending in judgement.ending(now) {
+        tracing::warn!("{ending}");
+    }
+    tracing::info!(
+        delegations = authority.tested(),
+        "a credential of each was signed and verified"
+    );
+    Ok(())
+}
+
+/// Reading everything again is no success for a key that cannot be read.
+fn warn_of_missing(authority: &Authority) {
+    for missing in authority.missing() {
+        tracing::warn!("{missing}");
+    }
+}
+
+/// Says to the other signers that nobody needs to wait for this one; a database that does not answer keeps nobody from
+/// stopping.
+async fn leave(authority: &Authority) {
+    let Ok(now) = clock::now() else { return };
+    match tokio::time::timeout(MOMENT, authority.leave(now)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the other signers are not told that this one stops");
+        }
+        Err(_) => tracing::warn!(
+            "the database does not answer: the other signers are not told that this one stops"
+        ),
+    }
+}
+
+const MOMENT: Duration = Duration::from_secs(2);

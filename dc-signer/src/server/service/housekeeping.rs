@@ -1,0 +1,255 @@
+//! Periodic work besides answering: looking after the database and counting the fleet.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::settings::Current;
+use crate::api::App;
+use crate::authority::Authority;
+use crate::config::Retention;
+use crate::registry::{Sha256, SlotState, State, Zone};
+use crate::server::telemetry::{self, Metrics, SlotExpiry};
+use crate::store::{self, Fleet, Store};
+use dc_pki::clock;
+
+/// The work beside the requests. Nothing of it stops the service when it fails.
+#[derive(Debug)]
+pub(super) struct Housekeeping {
+    pub(super) store: Arc<Store>,
+    pub(super) app: Arc<App>,
+    pub(super) authority: Arc<Authority>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) settings: Current,
+}
+
+impl Housekeeping {
+    /// Goes on for ever.
+    pub(super) async fn run(self) {
+        let [mut often, mut each_minute, mut each_hour, mut each_day] = [OFTEN, MINUTE, HOUR, DAY]
+            .map(|period| {
+                let mut interval = interval(period);
+                // A machine that slept has nothing to catch up on.
+                interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                interval
+            });
+        // The start has warned already.
+        each_day.reset();
+        let mut told = Told::default();
+        loop {
+            tokio::select! {
+                _ = often.tick() => self.look_around(&mut told).await,
+                _ = each_minute.tick() => {
+                    self.each_minute(&mut told).await;
+                    self.compare_clocks().await;
+                }
+                _ = each_hour.tick() => {
+                    told.missing.clear();
+                    self.tidy().await;
+                }
+                _ = each_day.tick() => self.warn_of_ends().await,
+            }
+        }
+    }
+
+    /// Checks the database, the clock and what can be issued, for readiness, metrics and log; and the other
+    /// signers are told when this one has other keys than before.
+    async fn look_around(&self, told: &mut Told) {
+        let works = self.app.try_storage().await;
+        if works && let Err(error) = self.authority.hear_clock().await {
+            tracing::debug!(%error, "the database does not say what time it is");
+        }
+        self.app.judge().await;
+        if works && told.keys.as_ref() != Some(&self.authority.keys()) {
+            self.report(told).await;
+        }
+    }
+
+    async fn report(&self, told: &mut Told) {
+        let Ok(now) = clock::now() else { return };
+        let keys = self.authority.keys();
+        match self.authority.report(now).await {
+            Ok(()) => told.keys = Some(keys),
+            Err(error) => {
+                tracing::warn!(%error, "the other signers are not told what this one can do");
+            }
+        }
+    }
+
+    async fn each_minute(&self, told: &mut Told) {
+        let Ok(now) = clock::now() else { return };
+        if let Err(error) = self.authority.keep_zones(now).await {
+            tracing::warn!(%error, "the zones cannot be looked after");
+        }
+        self.report(told).await;
+        let missing = self.authority.missing();
+        let missing = missing.iter().map(ToString::to_string);
+        let waiting = self.authority.waiting();
+        let lines: Vec<String> = missing
+            .chain(waiting.iter().map(ToString::to_string))
+            .collect();
+        // Once an hour, and whenever it is something else.
+        if told.missing != lines {
+            lines.iter().for_each(|line| tracing::warn!("{line}"));
+            told.missing = lines;
+        }
+        if let Err(error) = self.app.tidy(now).await {
+            tracing::warn!(%error, "the refused requests cannot be counted");
+        }
+        if let Err(error) = self.count_fleet().await {
+            tracing::warn!(%error, "the fleet cannot be counted");
+        }
+    }
+
+    /// Once a day, what will stop the service if nobody does anything.
+    async fn warn_of_ends(&self) {
+        let Ok(now) = clock::now() else { return };
+        if let Some(warning) = self.app.certificate_warning(now) {
+            tracing::warn!("{warning}");
+        }
+        if let Ok(judgement) = self.authority.judge(now).await {
+            for ending in judgement.ending(now) {
+                tracing::warn!("{ending}");
+            }
+        }
+    }
+
+    async fn compare_clocks(&self) {
+        let Ok(now) = clock::now() else { return };
+        let skew = self.authority.clock_skew(now);
+        self.metrics
+            .set_clock_skew("start", seconds(skew.since_start));
+        self.metrics
+            .set_clock_skew("records", seconds(skew.records));
+        match self.database_skew().await {
+            Ok(Some(skew)) => self.metrics.set_clock_skew("database", skew),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the database does not say what time it is"),
+        }
+    }
+
+    /// The seconds that this clock is ahead of the database's, if that is another.
+    async fn database_skew(&self) -> Result<Option<f64>, crate::Error> {
+        let before = clock::precise()?;
+        let there = self.store.clock().await?;
+        // The answer was made at some time between.
+        let here = (before + clock::precise()?) / 2;
+        Ok(there.map(|there| here.as_secs_f64() - there.time.as_secs_f64()))
+    }
+
+    async fn count_fleet(&self) -> Result<(), crate::Error> {
+        let fleet = self.store.fleet(clock::now()?).await?;
+        self.metrics.set_fleet(&summary(&fleet));
+        let zones = self.store.zones().await?;
+        self.metrics.set_certificates(&slots(&zones));
+        Ok(())
+    }
+
+    async fn tidy(&self) {
+        let Retention { issues, refused } = self.settings.load().retention;
+        let retention = store::Retention { issues, refused };
+        let Ok(now) = clock::now() else { return };
+        // By a wrong clock everything has had its time.
+        if let Some(clock) = self.authority.judge_seen(now).clock {
+            tracing::debug!(%clock, "nothing is removed");
+            return;
+        }
+        match self.store.tidy(now, &retention).await {
+            Ok(store::Tidied {
+                answers,
+                codes,
+                partitions,
+            }) => tracing::debug!(answers, codes, partitions, "removed what had its time"),
+            Err(error) => tracing::warn!(%error, "what had its time cannot be removed"),
+        }
+    }
+}
+
+/// News that were told already.
+#[derive(Debug, Default)]
+struct Told {
+    /// The keys that the other signers know this one to have.
+    keys: Option<BTreeSet<Sha256>>,
+    /// The log's lines on keys that are missing.
+    missing: Vec<String>,
+}
+
+/// All zones together.
+fn summary(fleet: &Fleet) -> telemetry::Fleet {
+    let zones = || fleet.zones.values();
+    let states = State::ALL.map(|state| {
+        let counts = zones().map(|zone| zone.states.get(&state).copied().unwrap_or(0));
+        (state.to_string(), counts.sum())
+    });
+    let expired = (0, zones().map(|zone| zone.expired).sum());
+    let within = Fleet::WITHIN.iter().enumerate().map(|(place, within)| {
+        let counts = zones().map(|zone| zone.expiring.get(place).copied().unwrap_or(0));
+        (within.as_secs() / 3600, counts.sum())
+    });
+    telemetry::Fleet {
+        states: states.into(),
+        expiring: std::iter::once(expired).chain(within).collect(),
+        clones: zones().map(|zone| zone.possible_clones).sum(),
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a clock that is off by 2^53 seconds may be off by one more"
+)]
+fn seconds(seconds: i64) -> f64 {
+    seconds as f64
+}
+
+fn slots(zones: &[Zone]) -> Vec<SlotExpiry> {
+    let mut found = Vec::new();
+    for zone in zones {
+        let used = zone
+            .slots
+            .iter()
+            .filter(|slot| slot.state != SlotState::Gone);
+        found.extend(used.map(|slot| SlotExpiry {
+            zone: zone.zone.to_string(),
+            slot: slot.number,
+            state: slot.state.to_string(),
+            not_after: slot.not_after.as_secs(),
+        }));
+    }
+    found
+}
+
+const OFTEN: Duration = Duration::from_secs(5);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::ZoneCount;
+
+    #[test]
+    fn the_metrics_of_the_fleet_are_those_of_all_zones() {
+        let count = ZoneCount {
+            states: [(State::Active, 10)].into(),
+            possible_clones: 1,
+            expiring: [1, 2, 3, 4],
+            expired: 5,
+        };
+        let mut fleet = Fleet::default();
+        fleet
+            .zones
+            .insert("a.example.com".to_owned(), count.clone());
+        fleet.zones.insert("b.example.com".to_owned(), count);
+        let summary = summary(&fleet);
+        assert!(summary.states.contains(&("active".to_owned(), 20)));
+        assert!(summary.states.contains(&("retired".to_owned(), 0)));
+        assert_eq!(
+            summary.expiring,
+            [(0, 10), (6, 2), (12, 4), (24, 6), (48, 8)]
+        );
+        assert_eq!(summary.clones, 2);
+    }
+}

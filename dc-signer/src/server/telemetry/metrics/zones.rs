@@ -1,0 +1,90 @@
+//! Which zones can be issued in, and which keys are there.
+
+use std::sync::{Mutex, PoisonError};
+
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::labels::{Certificate, OfZone};
+use super::signed;
+
+/// A zone, and this process's ability to issue in it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ZoneAble {
+    /// The zone.
+    pub zone: String,
+    /// It can issue now.
+    pub can_issue: bool,
+    /// Until when it can with the certificates whose keys are there.
+    pub until: u64,
+}
+
+/// A delegation certificate, and this process's ability to sign with its key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeyUsable {
+    /// The zone.
+    pub zone: String,
+    /// The slot's number.
+    pub slot: u32,
+    /// `next` or `active`.
+    pub state: String,
+    /// It can sign.
+    pub usable: bool,
+}
+
+/// Gauges of zones and keys.
+#[derive(Debug, Default)]
+pub(super) struct ZoneGauges {
+    can_issue: Family<OfZone, Gauge>,
+    until: Family<OfZone, Gauge>,
+    keys: Family<Certificate, Gauge>,
+    /// The labels that were set last: a gauge stays as long as what it is about.
+    known: Mutex<(Vec<String>, Vec<Certificate>)>,
+}
+
+impl ZoneGauges {
+    pub(super) fn register(&self, r: &mut Registry) {
+        let text = "Whether this process can issue in a zone that is in service";
+        r.register("zone_can_issue", text, self.can_issue.clone());
+        let text =
+            "Until when it can with the certificates whose keys it has, in seconds since 1970";
+        r.register("zone_can_issue_until_seconds", text, self.until.clone());
+        let text = "Whether this process can sign with a delegation certificate";
+        r.register("delegation_key_usable", text, self.keys.clone());
+    }
+
+    pub(super) fn set(&self, zones: &[ZoneAble], keys: &[KeyUsable]) {
+        let names: Vec<String> = zones.iter().map(|zone| zone.zone.clone()).collect();
+        let labels: Vec<Certificate> = keys.iter().map(Certificate::from).collect();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != (names.clone(), labels.clone()) {
+            self.can_issue.clear();
+            self.until.clear();
+            self.keys.clear();
+            *known = (names, labels);
+        }
+        for able in zones {
+            let zone = OfZone {
+                zone: able.zone.clone(),
+            };
+            let gauge = self.can_issue.get_or_create(&zone);
+            gauge.set(i64::from(able.can_issue));
+            self.until.get_or_create(&zone).set(signed(able.until));
+        }
+        for key in keys {
+            let gauge = self.keys.get_or_create(&key.into());
+            gauge.set(i64::from(key.usable));
+        }
+    }
+}
+
+impl From<&KeyUsable> for Certificate {
+    fn from(key: &KeyUsable) -> Self {
+        Self {
+            zone: key.zone.clone(),
+            slot: key.slot,
+            state: key.state.clone(),
+        }
+    }
+}

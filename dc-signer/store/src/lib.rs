@@ -1,0 +1,37 @@
+//! The signer's [`registry`], the domain, and its database: operations of the domain, on SQLite and on PostgreSQL.
+//!
+//! Each operation is one transaction: all of it is durable when it returns, or nothing of it is
+//! there. Writes that change anything put their audit records into the same transaction. Replicas
+//! and the command line may work on one database at the same time.
+
+mod connection;
+mod error;
+mod in_use;
+mod location;
+mod operations;
+pub mod owner;
+mod postgres;
+pub mod registry;
+mod replica;
+mod schema;
+mod seen;
+mod sql;
+mod sqlite;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub use error::Error;
+pub use in_use::InUse;
+pub use location::{Location, check_permissions, look, migrate, open, open_knowing};
+pub use operations::{Observer, Store};
+pub use replica::{Replica, Report, ServerClock};
+pub use schema::Schema;
+pub use seen::{accept_in, check_newest, seen_in};
+pub use types::{
+    Act, Added, Answer, BroughtUp, Conflict, Filter, Find, Fleet, History, Idempotency, Issuance,
+    Issue, Keep, Kept, Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption,
+    Retention, Tidied, Withdrawn, WithdrawnNames, ZoneCount,
+};

@@ -1,0 +1,183 @@
+//! Activation codes: kept, tried, used up.
+
+use std::time::Duration;
+
+use pki_types::UnixTime;
+
+use crate::connection::Session;
+use crate::registry::{
+    self, Action, Change, CodeId, CodeRefusal, CodeUse, Device, PendingCode, State,
+};
+use crate::{Act, Error, Keep, Kept, Redeemed, Redemption, Store};
+
+use super::work::Work;
+use super::{devices, rows};
+
+impl Store {
+    /// Keeps activation codes, all in one transaction; says for each, in order, whether it is kept, and until when it is good: a
+    /// device that has to wait for its name gets that time on top.
+    ///
+    /// Others wait meanwhile, as with [`Self::add_devices`]. One is not kept because of
+    /// [`UnknownDevice`](crate::registry::Error::UnknownDevice),
+    /// [`NotInState`](crate::registry::Error::NotInState) if the device is not preregistered, and
+    /// [`CodeTaken`](crate::registry::Error::CodeTaken), after which another code is worth a try.
+    pub async fn put_codes(
+        &self,
+        codes: &[PendingCode],
+        keep: Keep,
+        by: &Act,
+    ) -> Result<Vec<Result<Kept, registry::Error>>, Error> {
+        self.write("put_codes", async |work| put(work, codes, keep, by).await)
+            .await
+    }
+
+    /// The code with this public part.
+    pub async fn find_code(&self, code: CodeId) -> Result<Option<PendingCode>, Error> {
+        self.read("find_code", async |session| find(session, code).await)
+            .await
+    }
+
+    /// Uses a code up and pins the device's enrolment key, or counts the try, in one transaction.
+    ///
+    /// The same key may redeem its code again until it expires. Fails as [`Self::change_device`]
+    /// does.
+    pub async fn redeem_code(&self, redemption: &Redemption, by: &Act) -> Result<Redeemed, Error> {
+        self.write("redeem_code", async |work| {
+            redeem(work, redemption, by).await
+        })
+        .await
+    }
+}
+
+/// What the domain refuses of one leaves the others as they are: it is refused before anything is written.
+pub(super) async fn put(
+    work: &mut Work,
+    codes: &[PendingCode],
+    keep: Keep,
+    by: &Act,
+) -> Result<Vec<Result<Kept, registry::Error>>, Error> {
+    let mut outcomes = Vec::with_capacity(codes.len());
+    for code in codes {
+        outcomes.push(match put_one(work, code, keep, by).await {
+            Ok(kept) => Ok(kept),
+            Err(Error::Refused { source }) => Err(source),
+            Err(error) => return Err(error),
+        });
+    }
+    Ok(outcomes)
+}
+
+async fn put_one(work: &mut Work, code: &PendingCode, keep: Keep, by: &Act) -> Result<Kept, Error> {
+    let device = devices::by_id(work, code.device).await?;
+    if device.state != State::Preregistered {
+        return Err(registry::Error::NotInState {
+            state: device.state,
+        }
+        .into());
+    }
+    if find(&mut work.session, code.id).await?.is_some() {
+        return Err(registry::Error::CodeTaken.into());
+    }
+    if keep == Keep::Missing
+        && let Some(until) = good_until(work, &device, by.at).await?
+    {
+        return Ok(Kept::Before(until));
+    }
+    // A code that got lost is worth nothing once there is a new one.
+    let sql = "DELETE FROM codes WHERE device = $1 AND used_by IS NULL";
+    let id = device.id.as_bytes()[..].into();
+    work.session.execute(sql, vec![id]).await?;
+    // It is of no use before.
+    let wait = device
+        .waits_until(by.at)
+        .map_or(0, |from| from.as_secs() - by.at.as_secs());
+    let expires = UnixTime::since_unix_epoch(Duration::from_secs(
+        code.expires.as_secs().saturating_add(wait),
+    ));
+    let sql = "INSERT INTO codes (id, device, mac, expires, tries, used_by) \
+               VALUES ($1, $2, $3, $4, $5, $6)";
+    let values = vec![
+        code.id.as_bytes()[..].into(),
+        code.device.as_bytes()[..].into(),
+        (&code.mac).into(),
+        expires.into(),
+        code.tries.into(),
+        code.used_by.as_ref().into(),
+    ];
+    work.session.execute(sql, values).await?;
+    let mut entry = work.entry(Action::NewCode, by);
+    entry.name = Some(device.name.to_string());
+    entry.zone = Some(device.zone.to_string());
+    entry.expires = Some(expires);
+    work.log(entry);
+    Ok(Kept::Now(expires))
+}
+
+/// Until when a device's unused code is good, if it has one that is.
+async fn good_until(
+    work: &mut Work,
+    device: &Device,
+    now: UnixTime,
+) -> Result<Option<UnixTime>, Error> {
+    let sql = "SELECT expires FROM codes \
+               WHERE device = $1 AND used_by IS NULL AND tries < $2 AND expires > $3 \
+               ORDER BY expires DESC LIMIT 1";
+    let tries = PendingCode::MAX_TRIES;
+    let values = vec![device.id.as_bytes()[..].into(), tries.into(), now.into()];
+    let row = work.session.fetch_one(sql, values).await?;
+    row.map(|row| row.time("expires")).transpose()
+}
+
+pub(super) async fn find(
+    session: &mut Session,
+    code: CodeId,
+) -> Result<Option<PendingCode>, Error> {
+    let sql = format!("SELECT {} FROM codes WHERE id = $1", rows::CODE);
+    let row = session.fetch_one(sql, vec![code.as_bytes()[..].into()]);
+    row.await?.as_ref().map(rows::code).transpose()
+}
+
+pub(super) async fn redeem(
+    work: &mut Work,
+    redemption: &Redemption,
+    by: &Act,
+) -> Result<Redeemed, Error> {
+    let Redemption { code, mac, key } = redemption;
+    let Some(pending) = find(&mut work.session, *code).await? else {
+        return Ok(Redeemed::Refused(CodeRefusal::Unknown));
+    };
+    match pending.check(mac, key, by.at) {
+        Ok(CodeUse::First) => {
+            let change = Change::Enrol { key: *key };
+            let device = devices::change(work, pending.device, &change, by).await?;
+            let sql = "UPDATE codes SET used_by = $2 WHERE id = $1";
+            let values = vec![code.as_bytes()[..].into(), key.into()];
+            work.session.execute(sql, values).await?;
+            Ok(Redeemed::Enrolled(Box::new(device)))
+        }
+        Ok(CodeUse::Again) => enrolled_before(work, &pending, redemption).await,
+        Err(refusal) => {
+            if matches!(refusal, CodeRefusal::Wrong { .. }) {
+                let sql = "UPDATE codes SET tries = tries + 1 WHERE id = $1";
+                let values = vec![code.as_bytes()[..].into()];
+                work.session.execute(sql, values).await?;
+            }
+            Ok(Redeemed::Refused(refusal))
+        }
+    }
+}
+
+/// The device may have been suspended or replaced since.
+async fn enrolled_before(
+    work: &mut Work,
+    pending: &PendingCode,
+    redemption: &Redemption,
+) -> Result<Redeemed, Error> {
+    let device = devices::by_id(work, pending.device).await?;
+    let state = device.state;
+    match (state, device.key == Some(redemption.key)) {
+        (State::Active, true) => Ok(Redeemed::Enrolled(Box::new(device))),
+        (State::Active | State::Preregistered, _) => Ok(Redeemed::Refused(CodeRefusal::Used)),
+        _ => Err(registry::Error::NotInState { state }.into()),
+    }
+}

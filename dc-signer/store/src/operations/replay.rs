@@ -1,0 +1,294 @@
+//! Continuing the audit log with the records of a newer copy, and doing again what they say was done: so that a restored backup
+//! lets nobody back in, and gives no name to a second box.
+
+use std::collections::{BTreeSet, HashMap};
+
+use pki_types::UnixTime;
+
+use crate::registry::{
+    self, Action, Change, Device, DeviceId, Held, NameChange, Record, Replacement, Shown, State,
+};
+use crate::{Act, BroughtUp, Error, Find, Store};
+
+use super::lost::{self, Lost};
+use super::work::Work;
+use super::{devices, withdrawn};
+
+impl Store {
+    /// Puts the records that a newer copy of the log has behind this one's end, and suspends, resumes
+    /// and retires accordingly: so that a restored backup lets nobody back in.
+    ///
+    /// A device that is not here stays lost; its name is held, and withdrawn if it was, until what was issued for it is over.
+    ///
+    /// Fails with [`Error::Refused`] if the records do not continue this log, and with [`Error::OlderThanSeen`] if it is older than was seen with them too; then nothing has
+    /// changed.
+    pub async fn replay(&self, newer: &[Record], by: &Act) -> Result<BroughtUp, Error> {
+        let replayed = self.shared.write_to_any(async |work| {
+            let replayed = replay(work, newer, by).await?;
+            self.shared.check_reached(work, newer).await?;
+            Ok(replayed)
+        });
+        self.timed("replay", replayed).await
+    }
+}
+
+/// Continues the log with the records of a newer copy, and keeps out who was kept out since. Where there is nothing behind the
+/// end, it writes nothing.
+pub(super) async fn replay(
+    work: &mut Work,
+    newer: &[Record],
+    by: &Act,
+) -> Result<BroughtUp, Error> {
+    let here = work.head;
+    let mut replayed = Replaying::default();
+    for record in newer {
+        if record.seq < here.seq {
+            continue;
+        }
+        if record.seq == here.seq {
+            // The copy must have had the same past.
+            if record.hash() != here.hash {
+                return Err(registry::Error::AuditLink { seq: here.seq }.into());
+            }
+            continue;
+        }
+        work.follow(record)?;
+        replayed.apply(work, record).await?;
+    }
+    if work.head == here {
+        return Ok(BroughtUp::default());
+    }
+    replayed.finish(work, by).await?;
+    let entry = work.entry(Action::Replay, by);
+    work.log(entry);
+    Ok(BroughtUp {
+        changed: replayed.changed,
+        lost: replayed.lost.keep(work).await?,
+    })
+}
+
+#[derive(Default)]
+struct Replaying {
+    changed: u64,
+    /// By name, what was issued and is not written yet: only the last one and the longest count.
+    issued: HashMap<String, Issued>,
+    /// Which box is behind these names now is not all in the log.
+    replaced: BTreeSet<String>,
+    /// What was replaced last, and when: the record behind it may say more.
+    replacing: Option<(DeviceId, UnixTime)>,
+    /// Who is not here.
+    lost: Lost,
+}
+
+struct Issued {
+    held: Held,
+    zone: Option<String>,
+    until: UnixTime,
+}
+
+impl Replaying {
+    async fn apply(&mut self, work: &mut Work, record: &Record) -> Result<(), Error> {
+        let Some(name) = &record.entry.name else {
+            return Ok(());
+        };
+        if record.entry.action == Action::Issue {
+            self.end_replacement(work, record).await?;
+            self.note(name, record);
+            return Ok(());
+        }
+        self.catch_up(work, name).await?;
+        self.end_replacement(work, record).await?;
+        let device = match find(work, name).await? {
+            Some(device) if device.name.as_str() == name => device,
+            Some(_) => return Ok(()),
+            None => {
+                self.lost.note(name, record);
+                return Ok(());
+            }
+        };
+        let time = record.entry.time;
+        match (record.entry.action, record.entry.spki_sha256) {
+            (Action::Suspend, _) => self.move_to(work, &device, &Change::Suspend, time).await,
+            (Action::Resume, _) => self.move_to(work, &device, &Change::Resume, time).await,
+            (Action::Retire, _) => self.move_to(work, &device, &Change::Retire, time).await,
+            (Action::Replace, _) => {
+                self.replacing = Some((device.id, time));
+                Ok(())
+            }
+            (Action::Enrol, Some(key)) => {
+                change(work, &device, &Change::Enrol { key }, time).await?;
+                Ok(())
+            }
+            (Action::SwitchKey, Some(key)) => {
+                change(work, &device, &Change::SwitchKey { key }, time).await?;
+                Ok(())
+            }
+            (Action::FinishSwitch, Some(_)) => {
+                devices::update(&mut work.session, &device.switch_finished(time)).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Of one issuance in two forms, the first is what the device is said to hold.
+    fn note(&mut self, name: &str, record: &Record) {
+        let entry = &record.entry;
+        let (Some(spki_sha256), Some(sha256), Some(expires)) =
+            (entry.spki_sha256, entry.credential_sha256, entry.expires)
+        else {
+            return;
+        };
+        let held = Held {
+            sha256,
+            spki_sha256,
+            issued: entry.time,
+            expires,
+        };
+        let is_second = |before: &Issued| {
+            (before.held.spki_sha256, before.held.issued) == (spki_sha256, entry.time)
+        };
+        match self.issued.get_mut(name) {
+            Some(before) if is_second(before) => {}
+            Some(before) => {
+                (before.held, before.until) = (held, before.until.max(expires));
+            }
+            None => {
+                let issued = Issued {
+                    held,
+                    zone: entry.zone.clone(),
+                    until: expires,
+                };
+                self.issued.insert(name.to_owned(), issued);
+            }
+        }
+    }
+
+    /// Writes what was issued for a name before anything else happens to it.
+    async fn catch_up(&mut self, work: &mut Work, name: &str) -> Result<(), Error> {
+        let Some(issued) = self.issued.remove(name) else {
+            return Ok(());
+        };
+        let mut device = match find(work, name).await? {
+            Some(device) if device.name.as_str() == name => device,
+            Some(_) => return Ok(()),
+            None => {
+                self.lost.issued(name, issued.zone, issued.until);
+                return Ok(());
+            }
+        };
+        if device.hand_out(issued.held, None) == NameChange::Restored {
+            withdrawn::restore(work, &device).await?;
+        }
+        device.hold.until = device.hold.until.max(Some(issued.until));
+        // What it showed is not in the log.
+        device.shown = Shown::Unknown;
+        devices::update(&mut work.session, &device).await
+    }
+
+    async fn move_to(
+        &mut self,
+        work: &mut Work,
+        device: &Device,
+        to: &Change,
+        time: UnixTime,
+    ) -> Result<(), Error> {
+        self.changed += u64::from(change(work, device, to, time).await?);
+        Ok(())
+    }
+
+    /// Does what was begun by the record before.
+    async fn end_replacement(&mut self, work: &mut Work, record: &Record) -> Result<(), Error> {
+        let Some((id, time)) = self.replacing.take() else {
+            return Ok(());
+        };
+        let device = devices::by_id(work, id).await?;
+        let new_name = match (record.entry.action, &record.entry.name) {
+            (Action::NewName, Some(name)) => dc_pki::names::parse(name).ok(),
+            _ => None,
+        };
+        let replacement = match new_name {
+            Some(name) if is_free(work, name.as_str(), time).await? => Replacement::NewName {
+                epoch: device.epoch.saturating_add(1),
+                name,
+            },
+            _ => Replacement::KeepName {
+                manufactured: None,
+                at_once: record.entry.action == Action::TakeName,
+            },
+        };
+        change(work, &device, &Change::Replace(replacement), time).await?;
+        let device = devices::by_id(work, id).await?;
+        self.replaced.insert(device.name.to_string());
+        Ok(())
+    }
+
+    /// Whoever was replaced gets nothing until an operator has looked at it, because a manufacturer's serial number is not in the log.
+    async fn finish(&mut self, work: &mut Work, by: &Act) -> Result<(), Error> {
+        if let Some((id, time)) = self.replacing.take() {
+            let device = devices::by_id(work, id).await?;
+            let keep = Change::Replace(Replacement::KeepName {
+                manufactured: None,
+                at_once: false,
+            });
+            change(work, &device, &keep, time).await?;
+            self.replaced.insert(device.name.to_string());
+        }
+        let names: Vec<String> = self.issued.keys().cloned().collect();
+        for name in names {
+            self.catch_up(work, &name).await?;
+        }
+        for name in std::mem::take(&mut self.replaced) {
+            let device = find(work, &name).await?;
+            let Some(device) = device.filter(|device| device.name.as_str() == name) else {
+                continue;
+            };
+            if matches!(device.state, State::Preregistered | State::Active) {
+                devices::change(work, device.id, &Change::Suspend, by).await?;
+                self.changed += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether it changed anything: what the log says was done may already be so, or be of no meaning for an older state.
+async fn change(
+    work: &mut Work,
+    device: &Device,
+    change: &Change,
+    time: UnixTime,
+) -> Result<bool, Error> {
+    let Ok(Some(changed)) = device.apply(change, time) else {
+        return Ok(false);
+    };
+    let keys = [
+        changed.device.key,
+        changed.device.next_key.map(|next| next.spki_sha256),
+    ];
+    for key in keys.into_iter().flatten() {
+        let other = devices::find(&mut work.session, &Find::Key(key)).await?;
+        if other.is_some_and(|other| other.id != device.id) {
+            return Ok(false);
+        }
+    }
+    let by = Act {
+        actor: String::new(),
+        at: time,
+    };
+    devices::write_change(work, &changed, &by).await?;
+    Ok(true)
+}
+
+/// Whether nobody has or had a name.
+async fn is_free(work: &mut Work, name: &str, now: UnixTime) -> Result<bool, Error> {
+    let is_known = find(work, name).await?.is_some();
+    Ok(!is_known && !lost::is_held(&mut work.session, name, now).await?)
+}
+
+/// The device that has or had this name; none has one that is none.
+async fn find(work: &mut Work, name: &str) -> Result<Option<Device>, Error> {
+    match dc_pki::names::parse(name) {
+        Ok(name) => devices::find(&mut work.session, &Find::Name(name)).await,
+        Err(_) => Ok(None),
+    }
+}

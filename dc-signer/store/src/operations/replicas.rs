@@ -1,0 +1,121 @@
+//! The signers that work on one database: a row for each process, which it writes again and again.
+
+use std::time::Duration;
+
+use pki_types::UnixTime;
+
+use crate::connection::{Row, Session};
+use crate::registry::Sha256;
+use crate::sql::{Value, corrupt, int, seconds};
+use crate::{Error, Replica, Report, ServerClock, Store};
+
+impl Store {
+    /// What the database's own clock says; none if it has no other than this machine's.
+    pub async fn clock(&self) -> Result<Option<ServerClock>, Error> {
+        self.read("clock", async |session| clock(session).await)
+            .await
+    }
+
+    /// Says that a signer works on this database, and with which keys. It is not in the audit log.
+    pub async fn report(&self, report: &Report, now: UnixTime) -> Result<(), Error> {
+        let reported = self.shared.write_to_any(async |work| {
+            write(&mut work.session, &self.shared.node, report, now).await
+        });
+        self.timed("report", reported).await
+    }
+
+    /// The signers that have reported in the last week, by node.
+    pub async fn replicas(&self, now: UnixTime) -> Result<Vec<Replica>, Error> {
+        self.read("replicas", async |session| all(session, now).await)
+            .await
+    }
+}
+
+async fn write(
+    session: &mut Session,
+    node: &str,
+    report: &Report,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let seen = reference(session, now).await?;
+    let sql = "INSERT INTO replicas (id, node, seen, stopped, clock, keys) \
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET \
+               seen = excluded.seen, stopped = excluded.stopped, \
+               clock = COALESCE(excluded.clock, replicas.clock), keys = excluded.keys";
+    let keys: Vec<u8> = report.keys.iter().flat_map(|key| *key.as_bytes()).collect();
+    let values = vec![
+        report.id[..].into(),
+        node.into(),
+        seen.into(),
+        i64::from(report.stopped).into(),
+        report.clock.into(),
+        keys[..].into(),
+    ];
+    session.execute(sql, values).await?;
+    match report.clock {
+        Some(_) => forget(session, node, report, seen).await,
+        // Who does not know what time it is forgets nobody.
+        None => Ok(()),
+    }
+}
+
+async fn forget(
+    session: &mut Session,
+    node: &str,
+    report: &Report,
+    seen: i64,
+) -> Result<(), Error> {
+    let before = |time: Duration| Value::from(seen.saturating_sub(int(time.as_secs())));
+    // Nobody asks any more about a process that is gone for so long.
+    let sql = "DELETE FROM replicas WHERE seen < $1";
+    session.execute(sql, vec![before(Replica::KEPT)]).await?;
+    // This one's memory is fresher than that of those which ran before it.
+    let sql = "DELETE FROM replicas WHERE node = $1 AND id <> $2 AND (stopped = 1 OR seen < $3)";
+    let values = vec![node.into(), report.id[..].into(), before(Replica::SILENT)];
+    session.execute(sql, values).await?;
+    Ok(())
+}
+
+async fn all(session: &mut Session, now: UnixTime) -> Result<Vec<Replica>, Error> {
+    let reference = reference(session, now).await?;
+    let sql = "SELECT id, node, seen, stopped, clock, keys FROM replicas ORDER BY node, id";
+    let rows = session.fetch(sql, Vec::new()).await?;
+    rows.iter().map(|row| replica(row, reference)).collect()
+}
+
+fn replica(row: &Row, reference: i64) -> Result<Replica, Error> {
+    let seen: i64 = row.number("seen")?;
+    let keys = row.blob("keys")?;
+    let (keys, rest) = keys.as_chunks::<32>();
+    if !rest.is_empty() {
+        return Err(corrupt("keys"));
+    }
+    Ok(Replica {
+        id: row.bytes("id")?,
+        node: row.text("node")?,
+        // One that is seen in the future was seen by a clock that has been set since.
+        live: !row.flag("stopped")? && seen.abs_diff(reference) <= Replica::SILENT.as_secs(),
+        clock: row.maybe_time("clock")?,
+        keys: keys.iter().copied().map(Sha256::from_bytes).collect(),
+    })
+}
+
+/// By which clock signers are seen: the server's, which all of them share, or this machine's, on which all of them are.
+async fn reference(session: &mut Session, now: UnixTime) -> Result<i64, Error> {
+    let server = clock(session).await?;
+    Ok(server.map_or_else(|| seconds(now), |server| int(server.time.as_secs())))
+}
+
+async fn clock(session: &mut Session) -> Result<Option<ServerClock>, Error> {
+    let Some(sql) = session.clock_query() else {
+        return Ok(None);
+    };
+    let row = session.fetch_one(sql, Vec::new()).await?;
+    let read = |row: Row| {
+        Ok(ServerClock {
+            time: Duration::from_micros(row.number("clock")?),
+            here: row.flag("here")?,
+        })
+    };
+    row.map(read).transpose()
+}

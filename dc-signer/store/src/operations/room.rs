@@ -1,0 +1,37 @@
+//! Whether there is room in the database: something large is written, and removed again.
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::Error;
+use crate::registry::{DeviceId, Sha256};
+use crate::sql::Value;
+
+use super::shared::Shared;
+
+/// Writes so many bytes as an answer to nobody, which also goes after an hour if it cannot be removed now.
+pub(super) async fn try_out(shared: &Shared, bytes: usize) -> Result<(), Error> {
+    let mut ballast = vec![0; bytes];
+    // Zeros would be packed, but if there are no random bytes they are better than nothing.
+    let _ = SystemRandom::new().fill(&mut ballast);
+    let [device, key] = place(&shared.node);
+    let hash = Sha256::of(shared.node.as_bytes());
+    let sql = "INSERT INTO answers (device, key, request, answer, expires) \
+               VALUES ($1, $2, $3, $4, 0) \
+               ON CONFLICT (device, key) DO UPDATE SET answer = excluded.answer";
+    let values = vec![device, key, (&hash).into(), Value::Blob(Some(ballast))];
+    execute(shared, sql, values).await?;
+    let sql = "DELETE FROM answers WHERE device = $1 AND key = $2";
+    execute(shared, sql, place(&shared.node).into()).await
+}
+
+/// Where no device has an answer, and no other signer.
+fn place(node: &str) -> [Value; 2] {
+    let nobody = DeviceId::from_bytes([0; 16]);
+    let id = nobody.as_bytes()[..].into();
+    [id, (&Sha256::of(node.as_bytes())).into()]
+}
+
+async fn execute(shared: &Shared, sql: &'static str, values: Vec<Value>) -> Result<(), Error> {
+    let done = shared.write_to_any(async |work| work.session.execute(sql, values).await);
+    done.await.map(|_| ())
+}

@@ -1,0 +1,130 @@
+//! Names: given, withdrawn, restored.
+
+use std::time::Duration;
+
+use dc_core::UniqueName;
+use pki_types::UnixTime;
+
+use crate::connection::{Row, Session};
+use crate::registry::{self, Device};
+use crate::{Error, Store, Withdrawn, WithdrawnNames};
+use dc_pki::names::ZoneName;
+
+use super::lost;
+use super::rows;
+use super::work::Work;
+
+impl Store {
+    /// The withdrawn names of a zone under which a credential may still live.
+    ///
+    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
+    pub async fn withdrawn(&self, zone: &ZoneName, now: UnixTime) -> Result<WithdrawnNames, Error> {
+        // Whoever believes an older list believes names that were withdrawn.
+        let listed = async {
+            self.shared.check_seen()?;
+            list(&mut self.shared.database.snapshot().await?, zone, now).await
+        };
+        self.timed("withdrawn", listed).await
+    }
+}
+
+/// Gives a device its name, which nobody may have had before.
+pub(super) async fn give(work: &mut Work, device: &Device, now: UnixTime) -> Result<(), Error> {
+    let name = device.name.as_str();
+    let sql = "SELECT name FROM names WHERE name = $1";
+    let given = work.session.fetch_one(sql, vec![name.into()]).await?;
+    if given.is_some() || lost::is_held(&mut work.session, name, now).await? {
+        return Err(registry::Error::NameTaken.into());
+    }
+    let sql = "INSERT INTO names (name, device, zone, given) VALUES ($1, $2, $3, $4)";
+    let values = vec![
+        name.into(),
+        device.id.as_bytes()[..].into(),
+        device.zone.to_string().as_str().into(),
+        now.into(),
+    ];
+    work.session.execute(sql, values).await.map(|_| ())
+}
+
+/// Withdraws a name, once, for as long as a credential may be valid: until all that are known are `over`, and for as long as one
+/// may live from now, which the clock of whoever withdraws it may be wrong about.
+pub(super) async fn withdraw(
+    work: &mut Work,
+    name: &UniqueName<'_>,
+    device: &Device,
+    over: Option<UnixTime>,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let sql = "UPDATE names SET withdrawn = $2, withdrawn_until = $3 \
+               WHERE name = $1 AND withdrawn IS NULL";
+    let longest = now.as_secs().saturating_add(LONGEST.as_secs());
+    let until = longest.max(over.map_or(0, |over| over.as_secs()));
+    let values = vec![name.as_str().into(), now.into(), until.into()];
+    match work.session.execute(sql, values).await? {
+        0 => Ok(()),
+        _ => count(work, &device.zone.to_string()).await,
+    }
+}
+
+/// Takes a device's name out of the list again.
+pub(super) async fn restore(work: &mut Work, device: &Device) -> Result<(), Error> {
+    let sql = "UPDATE names SET withdrawn = NULL, withdrawn_until = NULL \
+               WHERE name = $1 AND withdrawn IS NOT NULL";
+    let values = vec![device.name.as_str().into()];
+    match work.session.execute(sql, values).await? {
+        0 => Ok(()),
+        _ => count(work, &device.zone.to_string()).await,
+    }
+}
+
+/// Says more closely until when a withdrawn name is in the list.
+pub(super) async fn end(work: &mut Work, device: &Device, until: UnixTime) -> Result<(), Error> {
+    let sql = "UPDATE names SET withdrawn_until = $2 WHERE name = $1 AND withdrawn IS NOT NULL";
+    let values = vec![device.name.as_str().into(), until.into()];
+    match work.session.execute(sql, values).await? {
+        0 => Ok(()),
+        _ => count(work, &device.zone.to_string()).await,
+    }
+}
+
+/// The list of a zone has changed.
+pub(super) async fn count(work: &mut Work, zone: &str) -> Result<(), Error> {
+    let sql = "UPDATE zones SET withdrawn_sequence = withdrawn_sequence + 1 WHERE zone = $1";
+    let counted = work.session.execute(sql, vec![zone.into()]);
+    counted.await.map(|_| ())
+}
+
+pub(super) async fn list(
+    session: &mut Session,
+    zone: &ZoneName,
+    now: UnixTime,
+) -> Result<WithdrawnNames, Error> {
+    let zone = zone.to_string();
+    let sql = "SELECT withdrawn_sequence FROM zones WHERE zone = $1";
+    let row = session.fetch_one(sql, vec![zone.as_str().into()]).await?;
+    let row = row.ok_or(registry::Error::UnknownZone)?;
+    let sequence = row.number("withdrawn_sequence")?;
+    let sql = "SELECT name, withdrawn, withdrawn_until FROM names \
+               WHERE zone = $1 AND withdrawn IS NOT NULL AND withdrawn_until > $2 \
+               UNION ALL SELECT name, withdrawn, free_from AS withdrawn_until FROM lost_names \
+               WHERE zone = $1 AND withdrawn IS NOT NULL AND free_from > $2 ORDER BY name";
+    let found = session.fetch(sql, vec![zone.as_str().into(), now.into()]);
+    let names = found
+        .await?
+        .iter()
+        .map(withdrawn)
+        .collect::<Result<_, _>>()?;
+    Ok(WithdrawnNames { sequence, names })
+}
+
+fn withdrawn(row: &Row) -> Result<Withdrawn, Error> {
+    Ok(Withdrawn {
+        name: rows::name(row, "name")?,
+        since: row.time("withdrawn")?,
+        until: row.time("withdrawn_until")?,
+    })
+}
+
+/// RFC 9345 §4.1.3 (2): no client takes a credential that ends later than this from now. The one a
+/// device was last given may not be the one that ends last.
+pub(super) const LONGEST: Duration = Duration::from_secs(7 * 86_400);

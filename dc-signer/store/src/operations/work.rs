@@ -1,0 +1,156 @@
+//! One transaction that writes, with its audit records.
+
+use std::sync::Arc;
+
+use crate::connection::{Database, Row, Session};
+use crate::registry::{Action, Entry, Head, Record};
+use crate::sql::{Batch, Kind, Value};
+use crate::{Act, Error};
+
+/// A transaction that has locked the end of the audit log. So all writes of all processes have one
+/// order, and a row that is read here stays as it is until the end.
+pub(super) struct Work {
+    pub(super) session: Session,
+    pub(super) head: Head,
+    node: Arc<str>,
+    records: Vec<Record>,
+}
+
+impl Work {
+    pub(super) async fn begin(database: &Database, node: &Arc<str>) -> Result<Self, Error> {
+        let mut session = database.write().await?;
+        match lock_head(&mut session).await {
+            Ok(head) => Ok(Self {
+                session,
+                head,
+                node: Arc::clone(node),
+                records: Vec::new(),
+            }),
+            Err(error) => {
+                session.roll_back().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Commits if all went well, and rolls back if not.
+    pub(super) async fn end<T>(self, result: Result<T, Error>) -> Result<T, Error> {
+        match result {
+            Ok(value) => self.commit().await.map(|()| value),
+            Err(error) => {
+                self.session.roll_back().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// An entry for the audit log that is about nothing yet.
+    pub(super) fn entry(&self, action: Action, by: &Act) -> Entry {
+        Entry {
+            time: by.at,
+            node: self.node.as_ref().to_owned(),
+            actor: by.actor.clone(),
+            action,
+            name: None,
+            spki_sha256: None,
+            credential_sha256: None,
+            zone: None,
+            expires: None,
+        }
+    }
+
+    /// Puts an entry at the end of the log; says its place.
+    pub(super) fn log(&mut self, entry: Entry) -> u64 {
+        self.records.push(self.head.append(entry));
+        self.head.seq
+    }
+
+    /// Puts a record of another copy of the log at the end of this one.
+    pub(super) fn follow(&mut self, record: &Record) -> Result<(), Error> {
+        self.head.follow(record)?;
+        self.records.push(record.clone());
+        Ok(())
+    }
+
+    async fn commit(mut self) -> Result<(), Error> {
+        let written = match std::mem::take(&mut self.records) {
+            records if records.is_empty() => Ok(()),
+            records => self.write(&records).await,
+        };
+        match written {
+            Ok(()) => self.session.commit().await,
+            Err(error) => {
+                self.session.roll_back().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn write(&mut self, records: &[Record]) -> Result<(), Error> {
+        let batch = Batch {
+            columns: COLUMNS,
+            rows: records.iter().map(row).collect(),
+        };
+        let sql = "INSERT INTO audit (seq, time, node, actor, action, name, spki_sha256, \
+                   credential_sha256, zone, expires, prev_hash) \
+                   SELECT seq, time, node, actor, action, name, spki_sha256, \
+                   credential_sha256, zone, expires, prev_hash FROM {rows}";
+        self.session.execute_batch(sql, batch).await?;
+        let sql = "UPDATE audit_head SET seq = $1, hash = $2 WHERE one = 1";
+        let head = vec![self.head.seq.into(), (&self.head.hash).into()];
+        self.session.execute(sql, head).await.map(|_| ())
+    }
+}
+
+async fn lock_head(session: &mut Session) -> Result<Head, Error> {
+    let sql = format!("{HEAD}{}", session.for_update());
+    head(session.fetch_one(sql, Vec::new()).await?)
+}
+
+/// The end of the log, from a row of [`HEAD`].
+pub(super) fn head(row: Option<Row>) -> Result<Head, Error> {
+    let row = row.ok_or(Error::Corrupt {
+        place: "audit_head",
+    })?;
+    Ok(Head {
+        seq: row.number("seq")?,
+        hash: row.hash("hash")?,
+    })
+}
+
+pub(super) const HEAD: &str = "SELECT seq, hash FROM audit_head WHERE one = 1";
+
+const COLUMNS: &[(&str, Kind)] = &[
+    ("seq", Kind::Int),
+    ("time", Kind::Int),
+    ("node", Kind::Text),
+    ("actor", Kind::Text),
+    ("action", Kind::Text),
+    ("name", Kind::Text),
+    ("spki_sha256", Kind::Blob),
+    ("credential_sha256", Kind::Blob),
+    ("zone", Kind::Text),
+    ("expires", Kind::Int),
+    ("prev_hash", Kind::Blob),
+];
+
+fn row(record: &Record) -> Vec<Value> {
+    let Record {
+        seq,
+        entry,
+        prev_hash,
+    } = record;
+    vec![
+        (*seq).into(),
+        entry.time.into(),
+        entry.node.as_str().into(),
+        entry.actor.as_str().into(),
+        entry.action.as_str().into(),
+        entry.name.as_deref().into(),
+        entry.spki_sha256.as_ref().into(),
+        entry.credential_sha256.as_ref().into(),
+        entry.zone.as_deref().into(),
+        entry.expires.into(),
+        prev_hash.into(),
+    ]
+}
