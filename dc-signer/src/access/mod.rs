@@ -15,8 +15,8 @@ use pki_types::UnixTime;
 
 use crate::authority::{self, Authenticated, Authority};
 use crate::config::Live;
-use crate::server::listener::{ClientCertificate, Peer};
 use crate::registry::{Access, Role, Sha256};
+use crate::server::listener::{ClientCertificate, Peer};
 use crate::server::telemetry::{Metrics, Shed};
 use dc_protocol::Kind;
 pub(crate) use limits::Counted;

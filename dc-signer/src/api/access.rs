@@ -12,8 +12,8 @@ use axum::http::{HeaderMap, Method};
 use super::App;
 use super::problem::ApiError;
 use crate::access::{self, Admitted, Counted, Shown};
-use crate::server::listener::{ClientCertificate, Origin, Peer};
 use crate::registry::{Access, Role, Sha256};
+use crate::server::listener::{ClientCertificate, Origin, Peer};
 use dc_pki::clock;
 use dc_protocol::Kind;
 

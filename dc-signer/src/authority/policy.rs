@@ -227,8 +227,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::testing::registry::{at, device, key};
     use crate::registry::{NextKey, SlotState, State};
+    use crate::testing::registry::{at, device, key};
 
     const NOW: u64 = 1_800_000_000;
     const SPKI: &[u8] = b"a key of the device";

@@ -17,8 +17,8 @@ use super::page::Who;
 use super::session::SessionId;
 use crate::access::{self, Admitted, Shown};
 use crate::authority::Authenticated;
-use crate::server::listener::Origin;
 use crate::registry::{Role, Sha256};
+use crate::server::listener::Origin;
 use dc_pki::clock;
 
 /// An operator, by a session or by the certificate of the connection.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::bench::Bench;
 use super::device::{Cpe, csr, renewal};
-use crate::authority::{Authority, Error};
 use crate::authority::json::{NewDevice, Replace};
+use crate::authority::{Authority, Error};
 use crate::config::NameMode;
 use crate::registry::{Forms, State};
 use crate::store::Conflict;

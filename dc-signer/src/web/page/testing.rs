@@ -2,8 +2,8 @@
 
 use super::Who;
 use crate::authority::{Fleet, ZoneCount};
-use crate::testing::registry::{at, key};
 use crate::registry::{Device, Forms, Held, Role, Slot, SlotState, State, Zone};
+use crate::testing::registry::{at, key};
 use dc_pki::names::ZoneName;
 
 /// In 2026.
