@@ -23,7 +23,9 @@ pub(crate) enum Counted {
 }
 
 impl RateLimits {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    /// Empty buckets, as large as a configuration says.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
         let device = Quota {
             period: limits.device_period,
             burst: limits.device_burst.get(),
@@ -41,7 +43,8 @@ impl RateLimits {
     }
 
     /// The configuration they were made from.
-    pub(crate) fn configured(&self) -> &Limits {
+    #[must_use]
+    pub fn configured(&self) -> &Limits {
         &self.configured
     }
 

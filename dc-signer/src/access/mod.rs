@@ -85,7 +85,7 @@ impl AccessError {
 }
 
 impl Gate {
-    /// Over an authority, with limits that may change.
+    /// Over an authority, with limits that a reload may change.
     #[must_use]
     pub fn new(
         limits: Live<RateLimits>,

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use super::{Gate, RateLimits};
 use crate::authority::{Authority, Secrets};
 use crate::config::{Config, Live};
-use crate::server::telemetry::Metrics;
 use crate::store::Store;
+use crate::server::telemetry::Metrics;
 
 /// A gate that nobody passes too often, and its folder.
 pub(crate) async fn gate(store: Arc<Store>) -> (Arc<Gate>, TempDir) {
@@ -22,5 +22,6 @@ pub(crate) async fn gate(store: Arc<Store>) -> (Arc<Gate>, TempDir) {
     let mut limits = config.limits;
     limits.operator_rate = NonZeroU32::new(100_000).unwrap();
     let limits = Live::fixed(RateLimits::new(&limits));
-    (Gate::new(limits, authority.into(), Metrics::new()), folder)
+    let gate = Gate::new(limits, authority.into(), Metrics::new());
+    (gate, folder)
 }

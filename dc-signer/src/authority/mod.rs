@@ -53,11 +53,10 @@ pub use settings::Settings;
 pub use setup::SetupError;
 pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
 
+use crate::config::{Config, Live};
 pub use crate::store::{
     Act, Filter, Find, Fleet, History, Issue, Listed, NewZone, Page, ZoneCount,
 };
-
-use crate::config::{Config, Live};
 use crate::store::{ServerClock, Store};
 use blocking::Blocking;
 use delegations::{Delegations, View};

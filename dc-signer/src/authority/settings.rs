@@ -1,4 +1,4 @@
-//! The part of the settings that is the authority's.
+//! Settings of the authority.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::Error;
 use super::manufacturers::Manufacturers;
 use crate::config::{Config, NameMode};
 
-/// The part of the settings that is the authority's.
+/// The part of the configuration that the authority needs.
 #[derive(Debug)]
 pub struct Settings {
     pub(super) tenant: String,

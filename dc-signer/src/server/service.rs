@@ -73,9 +73,9 @@ impl Service {
         authority.time_signatures(move |took| signed.signed(took));
         authority.leave_alone();
         begin(&authority).await?;
-        let part = settings.part(|settings| &settings.limits);
-        let gate = Gate::new(part, authority.clone(), metrics.clone());
         let part = settings.part(|settings| &settings.api);
+        let limits = settings.part(|settings| &settings.limits);
+        let gate = Gate::new(limits, authority.clone(), metrics.clone());
         let app = App::new(part, gate.clone(), metrics.clone());
         app.measure_certificate();
         let web = Web::new(gate)?;
@@ -148,8 +148,7 @@ impl Service {
             stop.await;
             stopping.readiness().stopping();
         };
-        let routes = routes::routes(app.clone(), web);
-        listener.serve(routes, stop).await;
+        listener.serve(routes::routes(app.clone(), web), stop).await;
         housekeeping.abort();
         leave(authority).await;
         store.close().await;
