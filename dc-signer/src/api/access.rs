@@ -14,7 +14,6 @@ use super::problem::ApiError;
 use crate::access::{self, Admitted, Counted, Shown};
 use crate::registry::{Access, Role, Sha256};
 use crate::server::listener::{ClientCertificate, Origin, Peer};
-use crate::server::telemetry::Shed;
 use dc_pki::clock;
 use dc_protocol::Kind;
 

@@ -32,7 +32,7 @@ use crate::authority::json::MAX_TIME;
 use crate::authority::{self, Act, Authority};
 use crate::config::{Config, Live, MetricsAccess};
 use crate::server::listener::Validity;
-use crate::server::telemetry::{Metrics, Shed};
+use crate::server::telemetry::Metrics;
 use counts::RefusedCounts;
 use dc_pki::clock;
 use dc_protocol::Kind;

@@ -85,7 +85,7 @@ impl Authority {
             warnings,
         } = import;
         let slot = check(zone, &delegation, by.at)?;
-        let view = self.delegations.refresh(&*self.store).await?;
+        let view = self.delegations.refresh(&self.store).await?;
         view.zone(zone)?;
         let to = self.delegations.folder(&slot.certificate_sha256);
         let was_here = is_here(&to, &slot.certificate_sha256)?;
@@ -103,7 +103,7 @@ impl Authority {
             }) if !was_here => (number, true),
             Err(error) => return Err(error.into()),
         };
-        self.delegations.refresh(&*self.store).await?;
+        self.delegations.refresh(&self.store).await?;
         Ok(Imported {
             slot: number,
             known,

@@ -97,8 +97,8 @@ impl Authority {
         store: Arc<Store>,
     ) -> Result<Self, Error> {
         let now = dc_pki::clock::now()?;
-        let latest = last_record(&*store).await?;
-        let trace = guard::trace(&*store, &config.node, latest, now).await?;
+        let latest = last_record(&store).await?;
+        let trace = guard::trace(&store, &config.node, latest, now).await?;
         let me = Me::new()?;
         let authority = Self {
             settings,
@@ -112,7 +112,7 @@ impl Authority {
             store,
         };
         authority.hear_clock().await?;
-        authority.delegations.refresh(&*authority.store).await?;
+        authority.delegations.refresh(&authority.store).await?;
         Ok(authority)
     }
 
@@ -149,7 +149,7 @@ impl Authority {
     ///
     /// Fails with what reading files fails with, and with [`Error::Store`]; then nothing has changed.
     pub async fn reload(&self) -> Result<(), Error> {
-        self.delegations.refresh(&*self.store).await?;
+        self.delegations.refresh(&self.store).await?;
         self.hear_clock().await?;
         self.guard.settle(dc_pki::clock::now()?);
         Ok(())
@@ -175,7 +175,7 @@ impl Authority {
     /// The zones as they are, or were a few seconds ago. A clock that cannot be right moves no slot.
     async fn view(&self, now: UnixTime) -> Result<Arc<View>, Error> {
         let now = self.guard.check(now).is_ok().then_some(now);
-        self.delegations.current(&*self.store, now).await
+        self.delegations.current(&self.store, now).await
     }
 
     /// Slots that are to be used and whose key is not on this machine.

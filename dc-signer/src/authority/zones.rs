@@ -63,7 +63,7 @@ impl Authority {
     /// [`Error::NoNextSlot`] if none has begun, has eight days left and has its key on this machine, with
     /// [`Error::KeyNotEverywhere`], and as [`Store::move_slot`](crate::store::Store::move_slot) does.
     pub async fn rollover(&self, zone: &ZoneName, by: &Act) -> Result<Zone, Error> {
-        let view = self.delegations.refresh(&*self.store).await?;
+        let view = self.delegations.refresh(&self.store).await?;
         let found = view.zone(zone)?;
         let here = |slot: &Slot| found.loaded(&slot.certificate_sha256).is_some();
         let next = rollover::next(&found.managed, here, by.at);
@@ -73,7 +73,7 @@ impl Authority {
         }
         let active = SlotState::Active;
         let moved = self.store.move_slot(zone, next.number, active, by).await?;
-        self.delegations.refresh(&*self.store).await?;
+        self.delegations.refresh(&self.store).await?;
         Ok(moved)
     }
 
@@ -86,7 +86,7 @@ impl Authority {
     ) -> Result<(), Error> {
         let began = Instant::now();
         loop {
-            let others = replicas::others(&*self.store, self.me, now).await?;
+            let others = replicas::others(&self.store, self.me, now).await?;
             let nodes = replicas::without(&others, slot);
             if nodes.is_empty() {
                 return Ok(());
@@ -107,7 +107,7 @@ impl Authority {
     /// Fails with [`Error::Clock`] and [`Error::Store`].
     pub async fn keep_zones(&self, now: UnixTime) -> Result<(), Error> {
         self.guard.check(now)?;
-        let view = self.delegations.keep(&*self.store, now).await?;
+        let view = self.delegations.keep(&self.store, now).await?;
         for zone in view.zones() {
             self.forget_ended(zone)?;
         }

@@ -18,7 +18,7 @@ use super::session::SessionId;
 use crate::access::{self, Admitted, Shown};
 use crate::authority::Authenticated;
 use crate::registry::{Role, Sha256};
-use crate::server::listener::{ClientCertificate, Origin, Peer};
+use crate::server::listener::Origin;
 use dc_pki::clock;
 
 /// An operator, by a session or by the certificate of the connection.

@@ -28,7 +28,7 @@ const WINDOWS: [Window; 4] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_signs_in_searches_and_suspends_a_device() {
     let database = Database::sqlite().await;
-    fleet::many(&*database.store, clock::now().unwrap()).await;
+    fleet::many(&database.store, clock::now().unwrap()).await;
     let (gate, _data) = access::testing::gate(database.store.clone()).await;
     let web = Web::new(gate).unwrap();
     let (address, folder) = serve(web).await;

@@ -35,8 +35,8 @@ impl Site {
     pub(super) async fn new(external_id: &str) -> Self {
         let database = Database::sqlite().await;
         let now = clock::now().unwrap();
-        fleet::operators(&*database.store, now).await;
-        let device = fleet::one(&*database.store, external_id, now).await;
+        fleet::operators(&database.store, now).await;
+        let device = fleet::one(&database.store, external_id, now).await;
         let (gate, data) = access::testing::gate(database.store.clone()).await;
         let web = Web::new(gate).unwrap();
         Self {
@@ -82,7 +82,7 @@ impl Site {
     }
 
     pub(super) async fn state(&self) -> State {
-        let device = fleet::by_id(&*self.database.store, self.device.id).await;
+        let device = fleet::by_id(&self.database.store, self.device.id).await;
         device.state
     }
 
