@@ -25,9 +25,9 @@ build() {
         cargo build --locked --target-dir target/cross --profile agent --target "$target" "$@"
 }
 
-build -p dc-signer --no-default-features --features agent
+build -p dc-agent
 build -p dc-rustls --no-default-features --features client,ring,server --example client --example server
-ls -l "$out/dc-signer" "$out/examples/server"
+ls -l "$out/dc-agent" "$out/examples/server"
 
 [ "${1:-}" = --try ] || exit 0
 
@@ -60,8 +60,8 @@ state = "state"
 code_file = "code"
 start_delay = "0s"
 END
-"$qemu" "$out/dc-signer" agent --once --config "$folder/agent.toml"
-"$qemu" "$out/dc-signer" agent status --config "$folder/agent.toml"
+"$qemu" "$out/dc-agent" --once --config "$folder/agent.toml"
+"$qemu" "$out/dc-agent" status --config "$folder/agent.toml"
 
 "$qemu" "$out/examples/server" --identity "$folder/identity/current" --listen 127.0.0.1:0 >"$folder/server.log" &
 address=$(find_in "$folder/server.log" 'listening on (.*)')

@@ -15,6 +15,7 @@ use crate::database;
 use crate::error::Error;
 
 use crate::registry::Head;
+use crate::server;
 use crate::server::listener::{ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::store::{self, Location, Store};
@@ -117,8 +118,8 @@ pub async fn readiness(
 async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
     let store = store::open(&config.database, &config.node).await?;
     let looked = async {
-        belongs_here(config, &*store).await?;
-        Ok::<_, Error>(Authority::look(config, &*store).await?)
+        belongs_here(config, &store).await?;
+        Ok::<_, Error>(Authority::look(config, &store).await?)
     };
     let looked = looked.await;
     store.close().await;
@@ -152,12 +153,12 @@ fn check_certificate(
     let listen = &config.listen;
     let certificate = ServiceCertificate::load(&listen.certificate, &listen.key, provider);
     let key = match &certificate {
-        Err(Error::Pki(
+        Err(server::Error::Pki(
             dc_pki::Error::Read { path, .. }
             | dc_pki::Error::MissingPem { path, .. }
             | dc_pki::Error::BadPem { path, .. },
         )) if *path == listen.key => "key",
-        Err(Error::Pki(
+        Err(server::Error::Pki(
             dc_pki::Error::KeyMismatch { .. }
             | dc_pki::Error::UnsupportedKey { .. }
             | dc_pki::Error::EncryptedKey { .. },

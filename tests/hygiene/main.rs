@@ -1,10 +1,18 @@
 //! What the house style asks of every file, and that the requirements have their tests.
 
+mod circles;
+mod code;
 mod imports;
+mod known;
 mod messages;
+mod modules;
+mod named_paths;
 mod programs;
 mod requirements;
+mod sizes;
 mod source;
+mod tables;
+mod uses;
 
 use source::files;
 

@@ -44,6 +44,44 @@ pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
+/// A package of the workspace.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    /// Relative to the workspace.
+    pub(crate) folder: String,
+    /// Whether others can depend on it or install it.
+    pub(crate) published: bool,
+}
+
+impl Member {
+    /// Whether a file belongs to what is compiled into it.
+    pub(crate) fn has(&self, file: &File) -> bool {
+        let below = file.path.strip_prefix(&self.folder);
+        below.is_some_and(|rest| rest.starts_with("/src/"))
+    }
+}
+
+pub(crate) fn members() -> Vec<Member> {
+    let read = |path: String| std::fs::read_to_string(root().join(path)).unwrap();
+    let workspace = read("Cargo.toml".to_owned());
+    let (_, list) = workspace.split_once("\nmembers = [").unwrap();
+    let (list, _) = list.split_once(']').unwrap();
+    let folders = list.split('"').skip(1).step_by(2);
+    folders
+        .map(|folder| {
+            let manifest = read(format!("{folder}/Cargo.toml"));
+            let mut lines = manifest.lines();
+            let name = lines.find_map(|line| line.strip_prefix("name = ")).unwrap();
+            Member {
+                name: name.trim_matches('"').to_owned(),
+                folder: folder.to_owned(),
+                published: !lines.any(|line| line == "publish = false"),
+            }
+        })
+        .collect()
+}
+
 pub(crate) fn files() -> Vec<File> {
     let mut found = Vec::new();
     for package in PACKAGES {

@@ -3,6 +3,7 @@
 //! A test that starts a program asks for its [`Part`] first: [`have`]. What it is not allowed to install, or cannot do on
 //! this machine, it says with [`left_out`], never in silence: at once, and once more on the last lines of the run.
 
+mod help;
 mod record;
 
 use std::env;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+pub use help::compare_help;
 pub use record::{left_out, report};
 
 /// What is installed together, and left out together.

@@ -10,6 +10,7 @@ mod bad_values;
 mod csr;
 mod demo;
 mod graph;
+mod help;
 mod init;
 mod inspect;
 mod issue;

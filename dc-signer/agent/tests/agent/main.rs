@@ -12,6 +12,7 @@ mod device;
 mod disks;
 mod enrolling;
 mod graph;
+mod help;
 mod killed;
 mod law;
 mod months;

@@ -1,0 +1,36 @@
+# What people run. `just` alone lists it; each line is an ordinary command, so nobody needs just.
+
+_list:
+    @just --list --unsorted
+
+# Make a vendor and some devices on loopback, and show what clients accept and refuse
+demo:
+    cargo run -p dc-signer -- demo
+
+# Start a service with a zone and a first device from nothing
+serve:
+    cargo run -p dc-signer --features service -- serve --dev
+
+# Run all tests; what they need and do not find, they install
+test *filter:
+    cargo test --workspace {{ filter }}
+
+# Format everything
+fmt:
+    cargo fmt --all
+    cargo fmt --manifest-path tests/boring/Cargo.toml
+
+# Everything that takes no tests to find out
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo test -p dc-tests --no-default-features --features ring --test hygiene
+
+# Write the help of all commands, and the tables of imports, as they are now
+update:
+    UPDATE_HELP=1 cargo test -p dc-signer --test cli help
+    UPDATE_TABLES=1 cargo test -p dc-tests --test hygiene imports::
+
+# All that a change has to pass, as in CI
+ci:
+    .ci/run
