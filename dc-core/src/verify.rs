@@ -173,7 +173,7 @@ impl<'a> Verifier<'a> {
                 });
             }
             (None, Role::Server) => return Err(Error::MissingReferenceIdentity),
-            _ => {}
+            (Some(_), _) | (None, Role::Client) => {}
         }
         certificate.covers(name)
     }

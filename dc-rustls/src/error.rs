@@ -248,7 +248,12 @@ impl StdError for Refusal {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Credential(error) => Some(error),
-            _ => None,
+            Self::CredentialRequired
+            | Self::DuplicateExtension
+            | Self::MalformedExtensions
+            | Self::NotAuthorized
+            | Self::UnexpectedExtension
+            | Self::VersionTooOld => None,
         }
     }
 }

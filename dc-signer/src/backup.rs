@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use crate::authority::{Fault, Secrets};
+use crate::authority::{Secrets, SetupError};
 use crate::config::Config;
 use crate::database;
 use crate::error::Error;
@@ -228,7 +228,7 @@ pub async fn bring_up(
 pub async fn accept_older(config: &Config, by: &Act) -> Result<Head, Error> {
     let (store, _in_use) = database::open(config).await?;
     let accepted = async {
-        is_older_copy(&*store).await?;
+        is_older_copy(&store).await?;
         store.accept_older(by).await
     };
     let accepted = accepted.await;
@@ -250,7 +250,7 @@ async fn is_older_copy(store: &Store) -> Result<(), store::Error> {
 /// Fails with [`NoOlderCopy`](store::Error::NoOlderCopy) if there is nothing that [`accept_older`] could accept.
 pub async fn look_for_older(config: &Config) -> Result<(), Error> {
     let (store, _in_use) = database::open(config).await?;
-    let is_older = is_older_copy(&*store).await;
+    let is_older = is_older_copy(&store).await;
     store.close().await;
     Ok(is_older?)
 }
@@ -289,7 +289,7 @@ async fn finish(
     };
     let end = store.audit_head().await?;
     if !lose_newer {
-        store::check_newest(&config.data, &*store).await?;
+        store::check_newest(&config.data, &store).await?;
     }
     if newer.is_none() && end != Head::EMPTY {
         store.accept_older(by).await?;
@@ -321,7 +321,7 @@ fn check_secrets(config: &Config, from: &Path) -> Result<(), Error> {
         let theirs = from.join("secrets").join(name);
         let theirs = Side::Outside.act(|| files::read(&theirs))?;
         if *files::read(&path)? != *theirs {
-            return Err(Fault::OtherSecrets { path }.into());
+            return Err(SetupError::OtherSecrets { path }.into());
         }
     }
     Ok(())

@@ -8,13 +8,14 @@ use std::path::Path;
 use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
-use crate::authority::{Authority, Clock, Fault, Judgement, Missing, Secrets};
+use crate::authority::operators::read_certificates;
+use crate::authority::{Authority, ClockError, Judgement, Missing, Secrets, SetupError};
 use crate::config::{self, Config, KeyError, KeyErrorKind, Listen, Step};
 use crate::database;
 use crate::error::Error;
 
-use crate::operators::read_certificates;
 use crate::registry::Head;
+use crate::server;
 use crate::server::listener::{ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::store::{self, Location, Store};
@@ -100,7 +101,7 @@ pub async fn readiness(
     match zones(config).await {
         Ok((mut judgement, missing)) => {
             // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.
-            if let Some(clock @ Clock::Unsure { .. }) = judgement.clock {
+            if let Some(clock @ ClockError::Unsure { .. }) = judgement.clock {
                 found.soon.push(clock.to_string());
                 judgement.clock = None;
             }
@@ -117,8 +118,8 @@ pub async fn readiness(
 async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
     let store = store::open(&config.database, &config.node).await?;
     let looked = async {
-        belongs_here(config, &*store).await?;
-        Authority::look(config, &*store).await
+        belongs_here(config, &store).await?;
+        Ok::<_, Error>(Authority::look(config, &store).await?)
     };
     let looked = looked.await;
     store.close().await;
@@ -131,7 +132,7 @@ async fn belongs_here(config: &Config, store: &Store) -> Result<(), Error> {
     let folder = Secrets::folder(&config.data);
     match store.audit_head().await? == Head::EMPTY || files::is_there(&folder)? {
         true => Ok(()),
-        false => Err(Fault::MissingSecrets { folder }.into()),
+        false => Err(SetupError::MissingSecrets { folder }.into()),
     }
 }
 
@@ -152,12 +153,12 @@ fn check_certificate(
     let listen = &config.listen;
     let certificate = ServiceCertificate::load(&listen.certificate, &listen.key, provider);
     let key = match &certificate {
-        Err(Error::Pki(
+        Err(server::Error::Pki(
             dc_pki::Error::Read { path, .. }
             | dc_pki::Error::MissingPem { path, .. }
             | dc_pki::Error::BadPem { path, .. },
         )) if *path == listen.key => "key",
-        Err(Error::Pki(
+        Err(server::Error::Pki(
             dc_pki::Error::KeyMismatch { .. }
             | dc_pki::Error::UnsupportedKey { .. }
             | dc_pki::Error::EncryptedKey { .. },

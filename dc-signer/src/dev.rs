@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use pki_types::UnixTime;
 
 use crate::authority::json::NewDevice;
-use crate::authority::{Authority, Refusal};
+use crate::authority::operators::new_token;
+use crate::authority::{self, Authority};
 use crate::config::Config;
 use crate::error::Error;
-use crate::operators::new_token;
 use crate::registry::{self, Forms, Operator, Role, Sha256, State};
 use crate::store::{self, Act, Filter, NewZone, Page};
 use dc_pki::clock;
@@ -129,10 +129,7 @@ impl Dev {
             after: None,
             limit: Page::MAX,
         };
-        let listed = authority
-            .store()
-            .list_devices(&Filter::default(), &page)
-            .await?;
+        let listed = authority.list_devices(&Filter::default(), &page).await?;
         let waiting = |device: &&registry::Device| device.state == State::Preregistered;
         let external_id = match listed.devices.iter().find(waiting) {
             Some(device) => device.external_id.to_string(),
@@ -145,7 +142,7 @@ impl Dev {
         };
         let mut added = authority.add_devices(&[&new], act).await?;
         // One was given, so one comes back.
-        let mut added = added.pop().ok_or(Refusal::WhichZone)??;
+        let mut added = added.pop().ok_or(authority::Error::WhichZone)??;
         if added.code.is_none() {
             // The one of the last start cannot be shown again.
             let device = added.id.parse().map_err(store::Error::from)?;

@@ -38,7 +38,7 @@ pub enum Error {
     #[error("{source}")]
     Authority {
         /// Why.
-        source: crate::authority::Fault,
+        source: crate::authority::SetupError,
     },
     /// A folder is no backup, or not a whole one.
     #[cfg(feature = "service")]
@@ -69,7 +69,7 @@ pub enum Error {
     #[error("{source}")]
     NotDone {
         /// Why.
-        source: Box<crate::authority::Refusal>,
+        source: Box<crate::authority::Error>,
     },
     /// The result cannot be shown; what was written stays.
     #[error("standard output failed: {source}; what belongs in files is written")]

@@ -4,6 +4,8 @@
 //! by [`dc_pki`].
 
 #[cfg(feature = "service")]
+pub mod access;
+#[cfg(feature = "service")]
 pub mod api;
 #[cfg(feature = "service")]
 pub mod authority;
@@ -20,8 +22,6 @@ pub mod demo;
 pub mod dev;
 mod error;
 
-#[cfg(feature = "service")]
-pub mod operators;
 #[cfg(feature = "service")]
 pub mod server;
 #[cfg(feature = "service")]

@@ -1,4 +1,4 @@
-//! The values that errors name, in words.
+//! Errors and what they name, in words.
 
 use core::fmt;
 use core::time::Duration;
@@ -6,9 +6,54 @@ use core::time::Duration;
 use der::DateTime;
 use pki_types::{IpAddr, ServerName, UnixTime};
 
-use super::Field;
+use super::{Error, Field};
 use crate::credential::Form;
+use crate::fields::DELEGATION_USAGE_OID;
 use crate::tbs::Role;
+
+impl fmt::Display for Error {
+    // A line for each variant.
+    #[rustfmt::skip]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlgorithmNotOffered { algorithm } => write!(f, "the credential is signed with {algorithm}, which is not among the peer's signature_algorithms"),
+            Self::BadCertificateVerify => f.write_str("the CertificateVerify was not made by the credential's key: the peer does not hold it"),
+            Self::BadPublicKey => f.write_str("the public key is not one DER SubjectPublicKeyInfo"),
+            Self::BadSignature => f.write_str("the credential was not signed by this certificate's key, for this role and form"),
+            Self::CertificateNotValid { now, not_before, not_after } => write!(f, "the delegation certificate is valid from {} to {}, and now is {}: get a new one from the CA", Time(not_before), Time(not_after), Time(now)),
+            Self::CertificateVerifyScheme { wanted, got } => write!(f, "the CertificateVerify was made with {got}, but the credential promises {wanted}"),
+            Self::CriticalDelegationUsage => f.write_str("the certificate's DelegationUsage extension is critical; RFC 9345 wants it non-critical"),
+            Self::DuplicateExtension { field } => write!(f, "the certificate has the {field} extension twice"),
+            Self::Expired { now, expiry } => write!(f, "the credential expired at {}, and now is {}: renew it, or check the clock", Time(expiry), Time(now)),
+            Self::ExpiryAfterCertificate { expiry, not_after } => write!(f, "the credential would end at {}, not before the certificate does at {}: ask for a shorter lifetime", Time(expiry), Time(not_after)),
+            Self::FormNotOffered { form } => write!(f, "a {form} credential, which was not asked for"),
+            Self::ForbiddenScheme { scheme } => write!(f, "{scheme} is not allowed for the key of a credential"),
+            Self::LengthOutOfRange { field, length, min, max } => write!(f, "{field} has {length} bytes; {min} to {max} are allowed"),
+            Self::LifetimeZero => f.write_str("a credential that is valid for 0 seconds is of no use: ask for a longer lifetime"),
+            Self::MalformedCertificate { field } => write!(f, "the certificate cannot be read: its {field} is malformed"),
+            Self::MalformedName { offset } => write!(f, "not a unique name: octet {offset} does not belong; use lower-case letters, digits, hyphens and dots, as in k3v.cpe.example.com"),
+            Self::MalformedPem { line, fault } => write!(f, "line {line}: {fault}"),
+            Self::MissingCredential => f.write_str("no credential in the file: a PEM block DELEGATED CREDENTIAL or NAMED DELEGATED CREDENTIAL, or the bare structure, is expected"),
+            Self::MissingPem { label } => write!(f, "there is no PEM block {label}: is it the right file?"),
+            Self::MissingDelegationUsage => write!(f, "the certificate has no DelegationUsage extension ({DELEGATION_USAGE_OID}): ask the CA for a delegation certificate"),
+            Self::MissingDigitalSignature => f.write_str("the certificate's keyUsage does not have digitalSignature, which a delegation certificate needs"),
+            Self::MissingReferenceIdentity => f.write_str("a named credential can only be checked against the name that was wanted, and none was given"),
+            Self::NameMismatch { wanted, got } => write!(f, "wanted {}, but the credential is for {got}", Wanted(wanted)),
+            Self::NameNotCovered { name } => write!(f, "no dNSName of the delegation certificate covers {name}"),
+            Self::RoleMismatch { wanted, got } => write!(f, "the credential is signed for a {got}, and a {wanted}'s was expected"),
+            Self::SchemeKeyMismatch { scheme } => write!(f, "{scheme} does not fit this type of key"),
+            Self::SchemeNotOffered { scheme } => write!(f, "the credential's key signs with {scheme}, which is not in the list the peer offered"),
+            Self::TrailingData { field, bytes } => write!(f, "{bytes} bytes too many behind the {field}"),
+            Self::Truncated { field, needed, available } => write!(f, "cut off in the {field}: {needed} bytes are needed and {available} are there"),
+            Self::UnsupportedScheme { scheme } => write!(f, "the crypto provider cannot verify {scheme}"),
+            Self::UnusableDelegationUsage => f.write_str("the certificate's DelegationUsage extension does not have the value NULL (05 00)"),
+            Self::UnusableKey => f.write_str("no credential can be issued for this type of key: use ECDSA P-256 or P-384, or Ed25519"),
+            Self::ValidTimeOverflow { expiry, not_before } => write!(f, "from the certificate's notBefore, {}, to {} are more seconds than valid_time can hold", Time(not_before), Time(expiry)),
+            Self::ValidityLimitTooLong { wanted, max } => write!(f, "{} is longer than the {} that RFC 9345 allows", Span(wanted), Span(max)),
+            Self::ValidityTooLong { remaining, max } => write!(f, "the credential would be valid for another {}; {} are allowed", Span(remaining), Span(max)),
+        }
+    }
+}
 
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,7 +93,7 @@ impl fmt::Display for Role {
 }
 
 /// The server that a client wanted to reach.
-pub(super) struct Wanted<'a>(pub(super) &'a ServerName<'static>);
+struct Wanted<'a>(&'a ServerName<'static>);
 
 impl fmt::Display for Wanted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,7 +111,7 @@ impl fmt::Display for Wanted<'_> {
 }
 
 /// A moment, in UTC.
-pub(super) struct Time<'a>(pub(super) &'a UnixTime);
+struct Time<'a>(&'a UnixTime);
 
 impl fmt::Display for Time<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,7 +123,7 @@ impl fmt::Display for Time<'_> {
 }
 
 /// A length of time, without the units that are zero in front.
-pub(super) struct Span<'a>(pub(super) &'a Duration);
+struct Span<'a>(&'a Duration);
 
 impl fmt::Display for Span<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

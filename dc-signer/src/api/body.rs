@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
-use super::problem::Refused;
+use super::problem::ApiError;
 use crate::server::listener::TooSlow;
 use dc_protocol::Kind;
 
@@ -20,9 +20,9 @@ use dc_protocol::Kind;
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
-    type Rejection = Refused;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Refused> {
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         media_type(request.headers(), "application/json")?;
         parse(&whole(request.into_body()).await?).map(Self)
     }
@@ -33,9 +33,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 pub(super) struct OptionalJson<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
-    type Rejection = Refused;
+    type Rejection = ApiError;
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Refused> {
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         let typed = media_type(request.headers(), "application/json");
         let body = whole(request.into_body()).await?;
         match body.is_empty() {
@@ -50,27 +50,27 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
 pub(super) struct Params<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
-    type Rejection = Refused;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let query = Query::from_request_parts(parts, state).await;
         query.map(|Query(params)| Self(params)).map_err(|error| {
             let detail = format!(
                 "the part of the URL behind '?' is wrong: {}",
                 error.body_text()
             );
-            Refused::new(Kind::BadRequest, detail)
+            ApiError::new(Kind::BadRequest, detail)
         })
     }
 }
 
 /// Checks the header `content-type`.
-pub(super) fn media_type(headers: &HeaderMap, wanted: &str) -> Result<(), Refused> {
+pub(super) fn media_type(headers: &HeaderMap, wanted: &str) -> Result<(), ApiError> {
     let given = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let given = given.unwrap_or_default().split(';').next();
     match given.is_some_and(|given| given.trim().eq_ignore_ascii_case(wanted)) {
         true => Ok(()),
-        false => Err(Refused::new(
+        false => Err(ApiError::new(
             Kind::UnsupportedMediaType,
             format!("send the body as {wanted}, and say so in the header 'content-type'"),
         )),
@@ -78,11 +78,11 @@ pub(super) fn media_type(headers: &HeaderMap, wanted: &str) -> Result<(), Refuse
 }
 
 /// One JSON value of a body or of a line; what is wrong names the place, never the contents.
-pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refused> {
+pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, ApiError> {
     // serde would take a list for a struct, by the order of its fields.
     if json.trim_ascii_start().first() == Some(&b'[') {
         let detail = "the JSON is wrong at line 1: expected an object, in braces";
-        return Err(Refused::new(Kind::BadRequest, detail));
+        return Err(ApiError::new(Kind::BadRequest, detail));
     }
     serde_json::from_slice(json).map_err(|error| {
         let detail = format!(
@@ -91,7 +91,7 @@ pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Refused> {
             error.column(),
             what_is_wrong(&error)
         );
-        Refused::new(Kind::BadRequest, detail)
+        ApiError::new(Kind::BadRequest, detail)
     })
 }
 
@@ -122,7 +122,7 @@ fn without_place(text: &str) -> &str {
     text.split(" at line").next().unwrap_or(text)
 }
 
-async fn whole(body: Body) -> Result<Bytes, Refused> {
+async fn whole(body: Body) -> Result<Bytes, ApiError> {
     let mut body = Limited::new(body, MAX_BODY);
     let reading = async {
         // Copied together: pieces that are kept as they come may be of one byte each.
@@ -137,8 +137,8 @@ async fn whole(body: Body) -> Result<Bytes, Refused> {
     read.unwrap_or_else(|_| Err(too_slow()))
 }
 
-/// Why a body cannot be read.
-pub(super) fn failed(error: &(dyn Error + 'static), limit: usize) -> Refused {
+/// The problem of a body that cannot be read.
+pub(super) fn failed(error: &(dyn Error + 'static), limit: usize) -> ApiError {
     if error.is::<LengthLimitError>() {
         return too_large(limit);
     }
@@ -152,17 +152,17 @@ pub(super) fn failed(error: &(dyn Error + 'static), limit: usize) -> Refused {
     broken_off()
 }
 
-pub(super) fn too_large(limit: usize) -> Refused {
+pub(super) fn too_large(limit: usize) -> ApiError {
     let detail = format!("send {limit} bytes at most");
-    Refused::new(Kind::TooLarge, detail)
+    ApiError::new(Kind::TooLarge, detail)
 }
 
-pub(super) fn too_slow() -> Refused {
-    Refused::new(Kind::Timeout, "send the whole body sooner")
+pub(super) fn too_slow() -> ApiError {
+    ApiError::new(Kind::Timeout, "send the whole body sooner")
 }
 
-pub(super) fn broken_off() -> Refused {
-    Refused::new(Kind::BadRequest, "the body broke off: send it again")
+pub(super) fn broken_off() -> ApiError {
+    ApiError::new(Kind::BadRequest, "the body broke off: send it again")
 }
 
 /// Several times the largest request of a device.

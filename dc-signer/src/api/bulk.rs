@@ -18,15 +18,15 @@ use super::App;
 use super::access::{Manager, Viewer};
 use super::body::{MAX_BODY, Params, broken_off, failed, media_type, parse, too_large, too_slow};
 use super::devices::Which;
-use super::problem::Refused;
+use super::problem::ApiError;
 use crate::authority::json::{AddLine, AddedDevice, Device, NDJSON, NewDevice, RefusedLine};
+use crate::authority::{Act, Filter, Page};
 use crate::registry::ExternalId;
-use crate::store::{Act, Filter, Page};
 
 /// A line's number, and the device in it or what is wrong with it.
-type Line = (usize, Result<NewDevice, Refused>);
-/// What became of a line.
-type Outcome = Result<AddedDevice, (usize, Refused)>;
+type Line = (usize, Result<NewDevice, ApiError>);
+/// The outcome for a line.
+type Outcome = Result<AddedDevice, (usize, ApiError)>;
 
 /// Add many devices: one JSON object a line, one line of answer for each, in the same order.
 ///
@@ -43,7 +43,7 @@ pub(super) async fn add(
     State(app): State<Arc<App>>,
     manager: Manager,
     request: Request,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     media_type(request.headers(), NDJSON)?;
     let act = super::act(manager.actor())?;
     let mut body = Limited::new(request.into_body(), MAX_BULK);
@@ -70,7 +70,7 @@ pub(super) async fn add_lines(
     app: &App,
     lines: Vec<Line>,
     act: &Act,
-) -> Result<Vec<Outcome>, Refused> {
+) -> Result<Vec<Outcome>, ApiError> {
     let good: Vec<&NewDevice> = lines
         .iter()
         .filter_map(|(_, new)| new.as_ref().ok())
@@ -107,7 +107,7 @@ fn push_line(text: &mut Vec<u8>, value: &impl serde::Serialize) {
     text.push(b'\n');
 }
 
-async fn next(body: &mut Limited<Body>) -> Result<Option<Bytes>, Refused> {
+async fn next(body: &mut Limited<Body>) -> Result<Option<Bytes>, ApiError> {
     let frame = tokio::time::timeout(SILENCE, body.frame()).await;
     match frame.map_err(|_| too_slow())? {
         None => Ok(None),
@@ -125,7 +125,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn push(&mut self, data: &[u8], ended: bool) -> Result<(), Refused> {
+    fn push(&mut self, data: &[u8], ended: bool) -> Result<(), ApiError> {
         self.rest.extend_from_slice(data);
         let end = match ended {
             true => self.rest.len(),
@@ -165,7 +165,7 @@ pub(super) async fn export(
     State(app): State<Arc<App>>,
     _viewer: Viewer,
     Params(which): Params<Which>,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let filter = which.filter()?;
     // The first page comes before the head of the answer, so that a broken database is a problem.
     let (first, after) = page(&app, &filter, None).await?;
@@ -181,11 +181,10 @@ async fn page(
     app: &App,
     filter: &Filter,
     after: Option<ExternalId>,
-) -> Result<(Bytes, Option<ExternalId>), Refused> {
+) -> Result<(Bytes, Option<ExternalId>), ApiError> {
     let limit = Page::MAX;
     let listed = app
         .authority
-        .store()
         .list_devices(filter, &Page { after, limit })
         .await?;
     let mut text = Vec::new();
@@ -255,7 +254,7 @@ impl HttpBody for Pages {
 const MAX_BULK: usize = 16 * 1024 * 1024;
 /// Devices that are added in one transaction.
 const BATCH: usize = 1000;
-/// How long nothing may arrive.
+/// The longest time for which nothing may arrive.
 const SILENCE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What devices ask for. The answer leaves only after the authority has it on record.
+//! Enrolment and renewal. The answer leaves only after the authority has it on record.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,13 +7,12 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use pki_types::UnixTime;
-use serde::Deserialize;
 
 use super::App;
 use super::access::KeyHolder;
 use super::body::Json;
-use super::problem::Refused;
-use crate::authority::Refusal;
+use super::problem::ApiError;
+use crate::authority::{self, Reply};
 use crate::server::telemetry::Path;
 use dc_pki::clock;
 use dc_protocol::{EnrollRequest, Kind, RenewRequest};
@@ -33,7 +32,7 @@ pub(super) async fn enroll(
     State(app): State<Arc<App>>,
     holder: KeyHolder,
     Json(request): Json<EnrollRequest>,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let now = clock::now()?;
     let began = Instant::now();
     let chain = holder.certificate.chain();
@@ -54,7 +53,7 @@ pub(super) async fn renew(
     State(app): State<Arc<App>>,
     holder: KeyHolder,
     Json(request): Json<RenewRequest>,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let now = clock::now()?;
     let began = Instant::now();
     let done = app.authority.renew(&request, holder.key(), now).await;
@@ -67,13 +66,13 @@ fn answer(
     path: Path,
     began: Instant,
     now: UnixTime,
-    done: Result<Vec<u8>, Refusal>,
-) -> Result<Response, Refused> {
+    done: Result<Reply, authority::Error>,
+) -> Result<Response, ApiError> {
     let took = began.elapsed();
     match done {
-        Ok(json) => {
+        Ok(Reply { zone, json }) => {
             holder.is_device(app);
-            app.metrics.issued(zone_in(&json), path, "ok", took);
+            app.metrics.issued(&zone, path, "ok", took);
             // The bytes as they are on record: a second attempt gets them unchanged.
             let headers = [
                 (CONTENT_TYPE, "application/json"),
@@ -81,9 +80,9 @@ fn answer(
             ];
             Ok((headers, json).into_response())
         }
-        Err(refusal) => {
-            let from = refusal.available_from();
-            let mut refused = Refused::from(refusal).for_device();
+        Err(error) => {
+            let from = error.available_from();
+            let mut refused = ApiError::from(error).for_device();
             if let Some(from) = from {
                 refused = refused.available_from(from.as_secs(), now.as_secs());
             }
@@ -96,13 +95,4 @@ fn answer(
             Err(refused)
         }
     }
-}
-
-/// The zone that an answer says, for the metrics.
-fn zone_in(json: &[u8]) -> &str {
-    #[derive(Deserialize)]
-    struct Zone<'a> {
-        zone: &'a str,
-    }
-    serde_json::from_slice(json).map_or("", |Zone { zone }| zone)
 }

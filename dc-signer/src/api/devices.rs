@@ -10,12 +10,12 @@ use serde::Deserialize;
 use super::App;
 use super::access::{Manager, Viewer};
 use super::body::{Json, OptionalJson, Params};
-use super::problem::Refused;
+use super::problem::ApiError;
 use crate::authority::json::{
     AddedDevice, Code, Device, DeviceHistory, DevicePage, NewDevice, Replace, Replaced,
 };
+use crate::authority::{Filter, Find, Page};
 use crate::registry::{Change, DeviceId};
-use crate::store::{Filter, Find, Page};
 use dc_protocol::Kind;
 
 /// Which devices.
@@ -37,7 +37,7 @@ pub(super) struct Which {
 }
 
 impl Which {
-    pub(super) fn filter(&self) -> Result<Filter, Refused> {
+    pub(super) fn filter(&self) -> Result<Filter, ApiError> {
         Ok(Filter {
             state: self.state.as_deref().map(str::parse).transpose()?,
             zone: self.zone.as_deref().map(super::zones::parse).transpose()?,
@@ -72,7 +72,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    fn filter(&self) -> Result<Filter, Refused> {
+    fn filter(&self) -> Result<Filter, ApiError> {
         let which = Which {
             state: self.state.clone(),
             zone: self.zone.clone(),
@@ -83,11 +83,11 @@ impl Wanted {
         which.filter()
     }
 
-    fn page(&self) -> Result<Page, Refused> {
+    fn page(&self) -> Result<Page, ApiError> {
         let limit = self.limit.unwrap_or(100);
         if !(1..=Page::MAX).contains(&limit) {
             let detail = format!("limit is {limit}: use 1 to {}", Page::MAX);
-            return Err(Refused::new(Kind::BadRequest, detail));
+            return Err(ApiError::new(Kind::BadRequest, detail));
         }
         let after = self.after.as_deref().map(str::parse).transpose()?;
         Ok(Page { after, limit })
@@ -104,9 +104,9 @@ pub(super) async fn list(
     State(app): State<Arc<App>>,
     _viewer: Viewer,
     Params(wanted): Params<Wanted>,
-) -> Result<Answer<DevicePage>, Refused> {
+) -> Result<Answer<DevicePage>, ApiError> {
     let (filter, page) = (wanted.filter()?, wanted.page()?);
-    let listed = app.authority.store().list_devices(&filter, &page).await?;
+    let listed = app.authority.list_devices(&filter, &page).await?;
     Ok(Answer(DevicePage::from(&listed)))
 }
 
@@ -121,14 +121,14 @@ pub(super) async fn add(
     State(app): State<Arc<App>>,
     manager: Manager,
     Json(new): Json<NewDevice>,
-) -> Result<(StatusCode, Answer<AddedDevice>), Refused> {
+) -> Result<(StatusCode, Answer<AddedDevice>), ApiError> {
     let act = super::act(manager.actor())?;
     let mut answers = super::bulk::add_lines(&app, vec![(1, Ok(new))], &act).await?;
     match answers.pop() {
         Some(Ok(added)) if added.created => Ok((StatusCode::CREATED, Answer(added))),
         Some(Ok(added)) => Ok((StatusCode::OK, Answer(added))),
         Some(Err((_, refused))) => Err(refused),
-        None => Err(Refused::new(Kind::BadRequest, "there is no device in it")),
+        None => Err(ApiError::new(Kind::BadRequest, "there is no device in it")),
     }
 }
 
@@ -143,9 +143,9 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     _viewer: Viewer,
     Path(id): Path<String>,
-) -> Result<Answer<Device>, Refused> {
+) -> Result<Answer<Device>, ApiError> {
     let find = Find::Id(id.parse::<DeviceId>()?);
-    let found = app.authority.store().find_device(&find).await?;
+    let found = app.authority.find_device(&find).await?;
     let device = found.ok_or(crate::registry::Error::UnknownDevice)?;
     Ok(Answer(Device::from(&device)))
 }
@@ -161,10 +161,10 @@ pub(super) async fn history(
     State(app): State<Arc<App>>,
     viewer: Viewer,
     Path(id): Path<String>,
-) -> Result<Answer<DeviceHistory>, Refused> {
+) -> Result<Answer<DeviceHistory>, ApiError> {
     let Answer(device) = show(State(app.clone()), viewer, Path(id)).await?;
     let id = device.id.parse()?;
-    let history = app.authority.store().history(id, HISTORY).await?;
+    let history = app.authority.history(id, HISTORY).await?;
     Ok(Answer(DeviceHistory::from(&history)))
 }
 
@@ -179,7 +179,7 @@ pub(super) async fn suspend(
     State(app): State<Arc<App>>,
     manager: Manager,
     Path(id): Path<String>,
-) -> Result<Answer<Device>, Refused> {
+) -> Result<Answer<Device>, ApiError> {
     change(&app, &manager, &id, Change::Suspend).await
 }
 
@@ -194,7 +194,7 @@ pub(super) async fn resume(
     State(app): State<Arc<App>>,
     manager: Manager,
     Path(id): Path<String>,
-) -> Result<Answer<Device>, Refused> {
+) -> Result<Answer<Device>, ApiError> {
     change(&app, &manager, &id, Change::Resume).await
 }
 
@@ -209,7 +209,7 @@ pub(super) async fn retire(
     State(app): State<Arc<App>>,
     manager: Manager,
     Path(id): Path<String>,
-) -> Result<Answer<Device>, Refused> {
+) -> Result<Answer<Device>, ApiError> {
     change(&app, &manager, &id, Change::Retire).await
 }
 
@@ -224,7 +224,7 @@ pub(super) async fn clear_clone(
     State(app): State<Arc<App>>,
     manager: Manager,
     Path(id): Path<String>,
-) -> Result<Answer<Device>, Refused> {
+) -> Result<Answer<Device>, ApiError> {
     change(&app, &manager, &id, Change::ClearClone).await
 }
 
@@ -233,10 +233,10 @@ async fn change(
     manager: &Manager,
     id: &str,
     change: Change,
-) -> Result<Answer<Device>, Refused> {
+) -> Result<Answer<Device>, ApiError> {
     let act = super::act(manager.actor())?;
-    let store = app.authority.store();
-    let device = store.change_device(id.parse()?, &change, &act).await?;
+    let id = id.parse()?;
+    let device = app.authority.change_device(id, &change, &act).await?;
     Ok(Answer(Device::from(&device)))
 }
 
@@ -255,7 +255,7 @@ pub(super) async fn replace(
     manager: Manager,
     Path(id): Path<String>,
     OptionalJson(how): OptionalJson<Replace>,
-) -> Result<Answer<Replaced>, Refused> {
+) -> Result<Answer<Replaced>, ApiError> {
     let act = super::act(manager.actor())?;
     Ok(Answer(
         app.authority.replace(id.parse()?, &how, &act).await?,
@@ -273,7 +273,7 @@ pub(super) async fn code(
     State(app): State<Arc<App>>,
     manager: Manager,
     Path(id): Path<String>,
-) -> Result<Answer<Code>, Refused> {
+) -> Result<Answer<Code>, ApiError> {
     let act = super::act(manager.actor())?;
     Ok(Answer(app.authority.new_code(id.parse()?, &act).await?))
 }

@@ -1,4 +1,4 @@
-//! Whether the service lives, whether it can work, and its metrics.
+//! Liveness, readiness and metrics.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,32 +14,31 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::access::Viewer;
-use super::problem::Refused;
-use crate::authority::Judgement;
+use super::problem::ApiError;
+use crate::authority::{self, Judgement};
 use crate::config::MetricsAccess;
 use crate::server::listener::Validity;
 use crate::server::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
-use crate::store;
 use crate::warning::Warning;
 use dc_pki::clock;
 use dc_protocol::Kind;
 
-/// Whether the service can work: only its own faults count, never how much there is to do, because a
+/// Readiness: only the service's own faults count, never how much there is to do, because a
 /// load balancer that takes a busy service away makes the others busier.
 #[derive(Debug)]
 pub struct Readiness {
     started: AtomicBool,
     stopping: AtomicBool,
     storage: AtomicBool,
-    /// Why the database cannot be used, if it is not that it cannot write.
+    /// The reason that the database cannot be used, if it is not that it cannot write.
     unusable: Mutex<Option<String>>,
     /// When the database was last asked.
     asked: Mutex<Option<Instant>>,
-    /// What was said last, so that the log has each change.
+    /// The last message, so that the log has each change.
     said: Mutex<Option<String>>,
 }
 
-/// Why the service is not ready, and how a problem calls the first reason.
+/// The reasons that the service is not ready, and the kind of problem of the first.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct NotReady {
     kind: Kind,
@@ -86,7 +85,7 @@ impl Readiness {
         }
     }
 
-    /// Why it is not ready, whatever can be issued.
+    /// The reason that it is not ready, whatever can be issued.
     fn fault(&self) -> Option<(Kind, String)> {
         let faults = [
             (
@@ -156,7 +155,7 @@ impl App {
         self.metrics.set_own_certificate(begins, ends);
     }
 
-    /// What somebody should know of the certificate that the service shows.
+    /// A warning about the certificate that the service shows.
     #[must_use]
     pub fn certificate_warning(&self, now: UnixTime) -> Option<Warning> {
         self.settings.load().certificate.warning(now)
@@ -167,7 +166,7 @@ impl App {
         self.not_ready().await.is_none()
     }
 
-    /// Why it cannot, if it cannot.
+    /// The reasons that it cannot, if it cannot.
     async fn not_ready(&self) -> Option<NotReady> {
         let found = self.faults().await;
         let kind = found.first().map(|(kind, _)| *kind);
@@ -247,11 +246,13 @@ impl App {
             true => 0,
             false => ROOM,
         };
-        let pinged = self.authority.store().ping(room).await;
+        let pinged = self.authority.ping(room).await;
         let works = pinged.is_ok();
         // Neither a disk nor a server is to blame for it, and it says what to do.
-        let older = |error: &store::Error| matches!(error, store::Error::OlderThanSeen { .. });
-        let why = pinged.err().filter(older).map(|error| error.to_string());
+        let why = pinged
+            .err()
+            .filter(authority::Error::is_of_older_copy)
+            .map(|error| error.to_string());
         *readiness
             .unusable
             .lock()
@@ -281,13 +282,13 @@ pub(super) async fn alive() -> Json<Status> {
     (status = 200, body = Status),
     (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
 ))]
-pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Status>, Refused> {
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Status>, ApiError> {
     if app.readiness.should_ask() {
         app.try_storage().await;
     }
     match app.not_ready().await {
         None => Ok(OK),
-        Some(NotReady { kind, why }) => Err(Refused::new(kind, why)),
+        Some(NotReady { kind, why }) => Err(ApiError::new(kind, why)),
     }
 }
 
@@ -299,7 +300,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Status>, R
 pub(super) async fn metrics(
     State(app): State<Arc<App>>,
     request: Request,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     if app.settings.load().metrics == MetricsAccess::Operators {
         let (mut parts, _) = request.into_parts();
         Viewer::from_request_parts(&mut parts, &app).await?;
@@ -308,7 +309,7 @@ pub(super) async fn metrics(
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], app.metrics.encode()).into_response())
 }
 
-/// How long an answer of the database counts.
+/// The time for which an answer of the database counts.
 const FRESH: Duration = Duration::from_secs(1);
 /// Bytes that some dozens of devices' records take.
 const ROOM: usize = 256 * 1024;

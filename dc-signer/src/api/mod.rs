@@ -1,27 +1,24 @@
-//! The HTTP API: parse, ask, answer. What is decided is decided behind it, in the authority and the store.
+//! The HTTP API: parse, ask the authority, answer.
 
 mod access;
 mod body;
-mod buckets;
 mod bulk;
+mod convert;
+mod counts;
 mod cut_off;
 mod device;
 mod devices;
 mod health;
-mod limits;
 mod observe;
 mod openapi;
 mod problem;
 mod public;
-mod refusal;
-mod refused;
 mod zones;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -30,22 +27,22 @@ use pki_types::UnixTime;
 pub use health::Readiness;
 pub use openapi::openapi_json;
 
-use crate::authority::Authority;
+use crate::access::Gate;
 use crate::authority::json::MAX_TIME;
+use crate::authority::{self, Act, Authority};
 use crate::config::{Config, Live, MetricsAccess};
 use crate::server::listener::Validity;
-use crate::server::telemetry::{Metrics, Shed};
-use crate::store::{self, Act};
+use crate::server::telemetry::Metrics;
+use counts::RefusedCounts;
 use dc_pki::clock;
 use dc_protocol::Kind;
-use limits::RateLimits;
-use problem::Refused;
-use refused::RefusedCounts;
+use problem::ApiError;
 
-/// What the handlers share.
+/// The state that handlers share.
 #[derive(Debug)]
 pub struct App {
     authority: Arc<Authority>,
+    gate: Arc<Gate>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
     refused: RefusedCounts,
@@ -57,23 +54,17 @@ pub struct App {
 pub struct Settings {
     /// When the certificate that the service shows can be used.
     certificate: Validity,
-    limits: Arc<RateLimits>,
     request_timeout: Duration,
     bulk_timeout: Duration,
     metrics: MetricsAccess,
 }
 
 impl Settings {
-    /// From a configuration, and the certificate of the service. Those who have come too often are let in again only if the
-    /// limits are others than before.
+    /// From a configuration, and the certificate of the service.
     #[must_use]
-    pub fn new(config: &Config, certificate: Validity, before: Option<&Self>) -> Self {
-        let limits = before.map(|before| &before.limits);
-        let limits = limits.filter(|limits| *limits.configured() == config.limits);
-        let limits = limits.cloned();
+    pub fn new(config: &Config, certificate: Validity) -> Self {
         Self {
             certificate,
-            limits: limits.unwrap_or_else(|| RateLimits::new(&config.limits).into()),
             request_timeout: config.listen.request_timeout,
             bulk_timeout: config.listen.bulk_timeout,
             metrics: config.metrics.access,
@@ -82,33 +73,20 @@ impl Settings {
 }
 
 impl App {
-    /// Answers with the help of an authority; not ready until `readiness` says so.
+    /// Answers for the authority behind a gate; not ready until `readiness` says so.
     #[must_use]
-    pub fn new(
-        settings: Live<Settings>,
-        authority: Arc<Authority>,
-        metrics: Arc<Metrics>,
-    ) -> Arc<Self> {
+    pub fn new(settings: Live<Settings>, gate: Arc<Gate>, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             readiness: Readiness::new(),
             refused: RefusedCounts::default(),
             settings,
-            authority,
+            authority: gate.authority().clone(),
+            gate,
             metrics,
         })
     }
 
-    /// Lets an operator through, or says after how many seconds to come again: pages and API count together.
-    pub fn operator_may_come(&self, name: &str) -> Result<(), u64> {
-        let limited = self
-            .settings
-            .load()
-            .limits
-            .operator_wait(name, Instant::now());
-        limited.inspect_err(|_| self.metrics.shed(Shed::OperatorRate))
-    }
-
-    /// Whether the service can do its work.
+    /// The service's readiness.
     #[must_use]
     pub fn readiness(&self) -> &Readiness {
         &self.readiness
@@ -117,13 +95,13 @@ impl App {
     /// Forgets limits that do not bind anybody any more, and stores how many devices were refused.
     ///
     /// Fails with what the database fails with; then the numbers are kept for the next time.
-    pub async fn tidy(&self, now: UnixTime) -> Result<(), store::Error> {
-        self.settings.load().limits.tidy(Instant::now());
+    pub async fn tidy(&self, now: UnixTime) -> Result<(), authority::Error> {
+        self.gate.tidy();
         let refused = self.refused.take();
         if refused.is_empty() {
             return Ok(());
         }
-        let stored = self.authority.store().count_refused(&refused, now).await;
+        let stored = self.authority.count_refused(&refused, now).await;
         stored.inspect_err(|_| {
             for (reason, count) in refused {
                 self.refused.add_many(reason, count);
@@ -140,11 +118,8 @@ impl App {
     }
 }
 
-/// Makes a page of a request for what is not there, if a browser has sent it.
-pub type Stray = fn(&Request) -> Option<Response>;
-
-/// All routes, and pages for people beside them.
-pub fn router(app: Arc<App>, pages: Router<Arc<App>>, stray: Stray) -> Router {
+/// All routes.
+pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route(dc_protocol::ENROLL, post(device::enroll))
         .route(dc_protocol::RENEW, post(device::renew))
@@ -172,17 +147,23 @@ pub fn router(app: Arc<App>, pages: Router<Arc<App>>, stray: Stray) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(openapi::document))
-        .fallback(async move |request: Request| {
-            stray(&request).unwrap_or_else(|| problem::not_found().into_response())
-        })
         .method_not_allowed_fallback(problem::no_such_method)
-        .merge(pages)
+}
+
+/// The answer for a path that there is not.
+pub fn not_found() -> Response {
+    problem::not_found().into_response()
+}
+
+/// Puts request ids, the log, metrics and limits on time around routes.
+pub fn observed(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    routes
         .layer(from_fn_with_state(app.clone(), observe::observe))
         .with_state(app)
 }
 
 /// An act of somebody, now.
-fn act(actor: String) -> Result<Act, Refused> {
+fn act(actor: String) -> Result<Act, ApiError> {
     let at = clock::now()?;
     Ok(Act { actor, at })
 }
@@ -190,10 +171,10 @@ fn act(actor: String) -> Result<Act, Refused> {
 /// A time on the wire.
 ///
 /// Fails with a problem if it is beyond what dates can be written.
-fn at(seconds: u64) -> Result<UnixTime, Refused> {
+fn at(seconds: u64) -> Result<UnixTime, ApiError> {
     match seconds <= MAX_TIME {
         true => Ok(UnixTime::since_unix_epoch(Duration::from_secs(seconds))),
-        false => Err(Refused::new(
+        false => Err(ApiError::new(
             Kind::BadRequest,
             format!("{seconds} is no time: times are in seconds since 1970, up to {MAX_TIME}"),
         )),

@@ -13,7 +13,7 @@ use tracing::{Instrument, field};
 
 use super::App;
 use super::cut_off::Unanswered;
-use super::problem::{Answered, Refused};
+use super::problem::{Answered, ApiError};
 use crate::server::telemetry::RequestId;
 use dc_protocol::Kind;
 
@@ -94,8 +94,8 @@ fn identify(mut response: Response, id: RequestId) -> Response {
     response
 }
 
-fn too_late() -> Refused {
-    Refused::new(
+fn too_late() -> ApiError {
+    ApiError::new(
         Kind::StorageUnavailable,
         "the answer took too long: send the same request again later",
     )

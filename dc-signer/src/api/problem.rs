@@ -9,14 +9,14 @@ use dc_protocol::{Kind, PROBLEM_JSON, Problem};
 
 /// A problem that is to be answered, and after how many seconds to come again.
 #[derive(Clone, Debug)]
-pub(crate) struct Refused {
+pub(crate) struct ApiError {
     kind: Kind,
     detail: String,
     retry_after: Option<u64>,
     available_from: Option<u64>,
 }
 
-impl Refused {
+impl ApiError {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let retry_after = match kind {
             Kind::Busy | Kind::ClockWrong | Kind::StorageUnavailable | Kind::ZoneNotReady => {
@@ -69,7 +69,7 @@ impl Refused {
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let Self {
             kind,
@@ -105,17 +105,17 @@ const MAX_DETAIL: usize = 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Answered(pub(super) Problem);
 
-/// What no route was made for.
-pub(super) fn not_found() -> Refused {
-    Refused::new(
+/// The answer for a path without a route.
+pub(super) fn not_found() -> ApiError {
+    ApiError::new(
         Kind::NotFound,
         "there is no such path: /openapi.json has all there are",
     )
 }
 
 /// A path that is there, with a method that is not.
-pub(super) async fn no_such_method() -> Refused {
-    Refused::new(
+pub(super) async fn no_such_method() -> ApiError {
+    ApiError::new(
         Kind::MethodNotAllowed,
         "this path has other methods: the header 'allow' and /openapi.json have them",
     )

@@ -1,4 +1,4 @@
-//! What anyone may ask: both answers are small and may be cached.
+//! Public endpoints: both answers are small and may be cached.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
 use super::App;
-use super::problem::Refused;
+use super::problem::ApiError;
 use crate::authority::SignedList;
 use dc_pki::clock;
 use dc_protocol::RenewalInfo;
@@ -24,7 +24,7 @@ use dc_protocol::RenewalInfo;
 pub(super) async fn renewal_info(
     State(app): State<Arc<App>>,
     Path(zone): Path<String>,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let zone = super::zones::parse(&zone)?;
     let info: RenewalInfo = app.authority.renewal_info(&zone).await?;
     Ok(([(CACHE_CONTROL, CACHED)], Answer(info)).into_response())
@@ -40,7 +40,7 @@ pub(super) async fn renewal_info(
 pub(super) async fn withdrawn(
     State(app): State<Arc<App>>,
     Path(zone): Path<String>,
-) -> Result<Response, Refused> {
+) -> Result<Response, ApiError> {
     let zone = super::zones::parse(&zone)?;
     let list = app.authority.withdrawn(&zone, clock::now()?).await?;
     let headers = [(CACHE_CONTROL, CACHED), (CONTENT_TYPE, "application/json")];

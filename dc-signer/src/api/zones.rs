@@ -10,10 +10,10 @@ use axum::http::StatusCode;
 use super::App;
 use super::access::{Admin, Viewer};
 use super::body::Json;
-use super::problem::Refused;
+use super::problem::ApiError;
+use crate::authority;
 use crate::authority::json::{NewZone, PullRenewals, Zone, ZoneForms};
 use crate::registry::Forms;
-use crate::store;
 use dc_pki::names;
 use dc_protocol::Kind;
 
@@ -26,8 +26,8 @@ use dc_protocol::Kind;
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     _viewer: Viewer,
-) -> Result<Answer<Vec<Zone>>, Refused> {
-    let zones = app.authority.store().zones().await?;
+) -> Result<Answer<Vec<Zone>>, ApiError> {
+    let zones = app.authority.zones().await?;
     Ok(Answer(zones.iter().map(Zone::from).collect()))
 }
 
@@ -41,16 +41,13 @@ pub(super) async fn add(
     State(app): State<Arc<App>>,
     admin: Admin,
     Json(new): Json<NewZone>,
-) -> Result<(StatusCode, Answer<Zone>), Refused> {
+) -> Result<(StatusCode, Answer<Zone>), ApiError> {
     let zone = parse(&new.zone)?;
     let forms: Forms = new.forms.parse()?;
     let act = super::act(admin.actor())?;
-    let new = store::NewZone {
-        zone: zone.clone(),
-        forms,
-    };
-    app.authority.store().add_zone(&new, &act).await?;
-    Ok((StatusCode::CREATED, one(&app, &zone).await?))
+    let new = authority::NewZone { zone, forms };
+    let added = app.authority.add_zone(&new, &act).await?;
+    Ok((StatusCode::CREATED, Answer(Zone::from(&added))))
 }
 
 /// Change which forms a zone issues.
@@ -65,12 +62,12 @@ pub(super) async fn forms(
     admin: Admin,
     Path(zone): Path<String>,
     Json(wanted): Json<ZoneForms>,
-) -> Result<Answer<Zone>, Refused> {
+) -> Result<Answer<Zone>, ApiError> {
     let zone = parse(&zone)?;
     let act = super::act(admin.actor())?;
     let forms: Forms = wanted.forms.parse()?;
-    app.authority.store().set_forms(&zone, forms, &act).await?;
-    one(&app, &zone).await
+    let changed = app.authority.set_forms(&zone, forms, &act).await?;
+    Ok(Answer(Zone::from(&changed)))
 }
 
 /// Issue from the zone's next delegation certificate from now on; the one before drains.
@@ -84,7 +81,7 @@ pub(super) async fn rollover(
     State(app): State<Arc<App>>,
     admin: Admin,
     Path(zone): Path<String>,
-) -> Result<Answer<Zone>, Refused> {
+) -> Result<Answer<Zone>, ApiError> {
     let zone = parse(&zone)?;
     let act = super::act(admin.actor())?;
     let managed = app.authority.rollover(&zone, &act).await?;
@@ -103,25 +100,15 @@ pub(super) async fn pull(
     admin: Admin,
     Path(zone): Path<String>,
     Json(wanted): Json<PullRenewals>,
-) -> Result<Answer<Zone>, Refused> {
+) -> Result<Answer<Zone>, ApiError> {
     let zone = parse(&zone)?;
     let act = super::act(admin.actor())?;
     let before = wanted.issued_before.map(super::at).transpose()?;
-    app.authority
-        .store()
-        .pull_renewals(&zone, before, &act)
-        .await?;
-    one(&app, &zone).await
-}
-
-async fn one(app: &App, zone: &names::ZoneName) -> Result<Answer<Zone>, Refused> {
-    let zones = app.authority.store().zones().await?;
-    let found = zones.iter().find(|managed| managed.zone == *zone);
-    let found = found.ok_or(crate::registry::Error::UnknownZone)?;
-    Ok(Answer(Zone::from(found)))
+    let pulled = app.authority.pull_renewals(&zone, before, &act).await?;
+    Ok(Answer(Zone::from(&pulled)))
 }
 
 /// A zone that somebody wrote.
-pub(super) fn parse(zone: &str) -> Result<names::ZoneName, Refused> {
-    names::ZoneName::parse(zone).map_err(|error| Refused::new(Kind::BadRequest, error.to_string()))
+pub(super) fn parse(zone: &str) -> Result<names::ZoneName, ApiError> {
+    names::ZoneName::parse(zone).map_err(|error| ApiError::new(Kind::BadRequest, error.to_string()))
 }

@@ -1,44 +1,44 @@
-//! Whether this process can issue now, and if not why. There is one judgement: what is refused, what readiness and metrics
-//! say, what the log has at the start, and what `dc-signer check` prints all come from it.
+//! The judgement of whether this process can issue now, and if not why. There is one: refusals, readiness, metrics, the log at
+//! the start, and the output of `dc-signer check` all come from it.
 
 use std::time::Duration;
 
 use pki_types::UnixTime;
 
 use super::delegations::{Loaded, View, ZoneView};
-use super::guard::Clock;
+use super::guard::ClockError;
 use super::rollover::{self, Step};
-use super::{Authority, Refusal};
+use super::{Authority, Error};
 use crate::authority::policy;
 use crate::registry::{Slot, SlotState};
 use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
 
-/// Whether this process can issue, at a time.
+/// A judgement of what this process can issue, at a time.
 #[derive(Debug)]
 pub struct Judgement {
-    /// Why the clock cannot be right: then nothing is issued.
-    pub clock: Option<Clock>,
+    /// The clock's fault, if it cannot be right: then nothing is issued.
+    pub clock: Option<ClockError>,
     /// The zones that are in service: those that have, or had, an active delegation certificate.
     pub zones: Vec<ZoneJudgement>,
     /// The delegation certificates that are or will be issued from.
     pub keys: Vec<KeyJudgement>,
 }
 
-/// Whether a zone's devices can be issued to.
+/// A judgement of what can be issued in a zone.
 #[derive(Debug)]
 pub struct ZoneJudgement {
     /// The zone.
     pub zone: ZoneName,
-    /// Why nothing can be issued, with what to do, if nothing can; the clock's fault is not repeated here.
-    pub fault: Option<Refusal>,
+    /// The reason that nothing can be issued, with what to do, if nothing can; the clock's fault is not repeated here.
+    pub fault: Option<Error>,
     /// The slot that this process issues from as soon as it has moved on, if nothing can be issued before that.
     pub moves_on: Option<u32>,
     /// Until when this process can go on with the certificates whose keys it has.
     pub until: UnixTime,
 }
 
-/// Whether this process can sign with a delegation certificate.
+/// A judgement of whether this process can sign with a delegation certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeyJudgement {
     /// The zone.
@@ -52,7 +52,7 @@ pub struct KeyJudgement {
 }
 
 impl Judgement {
-    pub(super) fn of(view: &View, clock: Result<(), Clock>, now: UnixTime) -> Self {
+    pub(super) fn of(view: &View, clock: Result<(), ClockError>, now: UnixTime) -> Self {
         let in_service = view.zones().iter().filter(|zone| is_in_service(zone));
         Self {
             clock: clock.err(),
@@ -61,7 +61,7 @@ impl Judgement {
         }
     }
 
-    /// Why something cannot be issued, each reason with its zone; none if everything can.
+    /// The reasons that something cannot be issued, each with its zone; none if everything can.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let clock = self.clock.iter().map(ToString::to_string);
@@ -108,10 +108,10 @@ impl Judgement {
 }
 
 impl Authority {
-    /// Whether this process can issue now, and if not why. Looks at the database if that was not done a moment ago.
+    /// Judges what this process can issue now. Looks at the database if that was not done a moment ago.
     ///
-    /// Fails with [`Refusal::Store`] if the database has not answered for a minute.
-    pub async fn judge(&self, now: UnixTime) -> Result<Judgement, Refusal> {
+    /// Fails with [`Error::Store`] if the database has not answered for a minute.
+    pub async fn judge(&self, now: UnixTime) -> Result<Judgement, Error> {
         let clock = self.guard.check(now);
         let view = self.view(now).await?;
         Ok(Judgement::of(&view, clock, now))
@@ -126,20 +126,20 @@ impl Authority {
 
 /// The key to sign with for a zone now.
 ///
-/// Fails with [`Refusal::Denied`] if no certificate may be issued from, and with [`Refusal::KeyNotHere`].
-pub(super) fn signer(zone: &ZoneView, now: UnixTime) -> Result<&Loaded, Refusal> {
+/// Fails with [`Error::Policy`] if no certificate may be issued from, and with [`Error::KeyNotHere`].
+pub(super) fn signer(zone: &ZoneView, now: UnixTime) -> Result<&Loaded, Error> {
     let slot = policy::usable(&zone.managed, now)?;
     key(zone, slot)
 }
 
 /// The key of a slot.
 ///
-/// Fails with [`Refusal::KeyNotHere`].
-pub(super) fn key<'v>(zone: &'v ZoneView, slot: &Slot) -> Result<&'v Loaded, Refusal> {
+/// Fails with [`Error::KeyNotHere`].
+pub(super) fn key<'v>(zone: &'v ZoneView, slot: &Slot) -> Result<&'v Loaded, Error> {
     let loaded = zone.loaded(&slot.certificate_sha256);
     loaded
         .map(|loaded| &**loaded)
-        .ok_or_else(|| Refusal::KeyNotHere {
+        .ok_or_else(|| Error::KeyNotHere {
             zone: zone.managed.zone.clone(),
             why: zone.why_missing(slot.number).to_owned(),
         })
@@ -194,5 +194,5 @@ fn in_use(zone: &ZoneView) -> impl Iterator<Item = &Slot> {
     slots.filter(|slot| matches!(slot.state, SlotState::Next | SlotState::Active))
 }
 
-/// How long before nothing can be issued it is said every day.
+/// From this long before nothing can be issued, it is said every day.
 const SOON: Duration = Duration::from_secs(21 * 86_400);

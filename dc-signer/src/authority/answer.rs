@@ -1,4 +1,4 @@
-//! What a device gets: chain and credentials as one unit, and when to come again.
+//! The answer to a device: chain and credentials as one unit, and when to renew.
 
 use dc_core::Issued;
 

@@ -4,12 +4,12 @@
 use pki_types::UnixTime;
 
 use super::issue::by_device;
-use super::{Authority, Refusal};
+use super::{Authority, Error};
 use crate::registry::{Change, Device, DeviceId};
 
 impl Authority {
     /// Flags a device as possibly cloned.
-    pub(super) async fn flag(&self, device: &Device, now: UnixTime) -> Result<(), Refusal> {
+    pub(super) async fn flag(&self, device: &Device, now: UnixTime) -> Result<(), Error> {
         if !device.possible_clone {
             tell(device.id, device.name.as_str());
             let by = by_device(now);

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::{Authority, Refusal};
+use super::{Authority, Error};
 use crate::authority::json::Code;
 use crate::registry::{self, ActivationCode, DeviceId, PendingCode};
 use crate::store::{Act, Keep, Kept};
 
-/// Whether a device has a new code.
+/// The outcome of making a code for a device.
 pub(super) enum CodeMade {
     /// It has, and this is the one time that it is shown.
     Now(Code),
@@ -20,8 +20,8 @@ pub(super) enum CodeMade {
 impl Authority {
     /// Makes an activation code for a device that has not enrolled; one made before stops being good.
     ///
-    /// Fails with [`Refusal::CodesOff`], and with what [`Store::put_codes`](crate::store::Store::put_codes) says.
-    pub async fn new_code(&self, device: DeviceId, by: &Act) -> Result<Code, Refusal> {
+    /// Fails with [`Error::CodesOff`], and with what [`Store::put_codes`](crate::store::Store::put_codes) says.
+    pub async fn new_code(&self, device: DeviceId, by: &Act) -> Result<Code, Error> {
         let made = self.new_codes(&[device], by).await?.pop();
         // One device was given, so one answer comes back.
         Ok(made.unwrap_or(Err(registry::Error::UnknownDevice))?)
@@ -35,18 +35,18 @@ impl Authority {
         &self,
         devices: &[DeviceId],
         by: &Act,
-    ) -> Result<Vec<Result<CodeMade, registry::Error>>, Refusal> {
+    ) -> Result<Vec<Result<CodeMade, registry::Error>>, Error> {
         self.make_codes(devices, Keep::Missing, by).await
     }
 
     /// The same for many devices in one transaction; says for each, in order, what came of it.
     ///
-    /// Fails with [`Refusal::CodesOff`], and with [`Refusal::Store`]; then none was made.
+    /// Fails with [`Error::CodesOff`], and with [`Error::Store`]; then none was made.
     pub async fn new_codes(
         &self,
         devices: &[DeviceId],
         by: &Act,
-    ) -> Result<Vec<Result<Code, registry::Error>>, Refusal> {
+    ) -> Result<Vec<Result<Code, registry::Error>>, Error> {
         let made = self.make_codes(devices, Keep::New, by).await?;
         let new = |made| match made {
             CodeMade::Now(code) => Ok(code),
@@ -60,10 +60,10 @@ impl Authority {
         devices: &[DeviceId],
         keep: Keep,
         by: &Act,
-    ) -> Result<Vec<Result<CodeMade, registry::Error>>, Refusal> {
+    ) -> Result<Vec<Result<CodeMade, registry::Error>>, Error> {
         let settings = self.settings.load();
         if !settings.codes {
-            return Err(Refusal::CodesOff);
+            return Err(Error::CodesOff);
         }
         let expires = after(by.at, settings.code_lifetime);
         let (mut codes, mut pending) = (Vec::new(), Vec::new());

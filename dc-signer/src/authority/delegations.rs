@@ -11,11 +11,12 @@ use arc_swap::ArcSwap;
 use pki_types::UnixTime;
 use tokio::sync::Mutex;
 
+use super::blocking::Blocking;
+use super::error::PkiError;
 use super::missing::{Missing, Waiting};
 use super::replicas::{self, Me};
 use super::zones::try_key;
-use super::{Fault, Refusal, rollover};
-use crate::error::Error;
+use super::{Error, SetupError, rollover};
 use crate::registry::{self, Sha256, SlotState, Zone};
 use crate::store::{self, Act, Store};
 use dc_pki::delegation::{CHAIN, Delegation, KEY};
@@ -32,6 +33,7 @@ pub(super) struct Delegations {
     /// Whoever has it reads the database; the others go on with what they have.
     refreshing: Mutex<()>,
     timing: Timing,
+    loading: Blocking,
     me: Me,
 }
 
@@ -71,11 +73,12 @@ impl Delegations {
             }),
             refreshing: Mutex::new(()),
             timing: Timing::default(),
+            loading: Blocking::one(),
             me,
         }
     }
 
-    /// Whom its keys tell how long signatures take.
+    /// The listener that its keys tell how long signatures take.
     pub(super) fn timing(&self) -> &Timing {
         &self.timing
     }
@@ -83,12 +86,12 @@ impl Delegations {
     /// The zones as they are, or were a few seconds ago. Moves slots on whose time has come, if there is a time that can be
     /// relied on.
     ///
-    /// Fails with [`Refusal::Store`] if the database has not answered for a minute.
+    /// Fails with [`Error::Store`] if the database has not answered for a minute.
     pub(super) async fn current(
         &self,
         store: &Store,
         now: Option<UnixTime>,
-    ) -> Result<Arc<View>, Refusal> {
+    ) -> Result<Arc<View>, Error> {
         let view = self.view.load_full();
         let age = view.taken.map(|taken| taken.elapsed());
         if age.is_some_and(|age| age < FRESH) {
@@ -103,14 +106,14 @@ impl Delegations {
         match self.read(store, now).await {
             // What is signed must be recorded before it leaves, so a database that is down refuses later.
             Err(error) if error.is_temporary() && age.is_some_and(|age| age < STALE) => Ok(view),
-            read => Ok(read?),
+            read => read,
         }
     }
 
     /// Reads the zones now; moves no slot.
     ///
     /// Fails as the store does.
-    pub(super) async fn refresh(&self, store: &Store) -> Result<Arc<View>, store::Error> {
+    pub(super) async fn refresh(&self, store: &Store) -> Result<Arc<View>, Error> {
         let _mine = self.refreshing.lock().await;
         self.read(store, None).await
     }
@@ -118,23 +121,19 @@ impl Delegations {
     /// Reads the zones now, and moves on the slots whose time has come.
     ///
     /// Fails as the store does.
-    pub(super) async fn keep(
-        &self,
-        store: &Store,
-        now: UnixTime,
-    ) -> Result<Arc<View>, store::Error> {
+    pub(super) async fn keep(&self, store: &Store, now: UnixTime) -> Result<Arc<View>, Error> {
         let _mine = self.refreshing.lock().await;
         self.read(store, Some(now)).await
     }
 
-    async fn read(&self, store: &Store, now: Option<UnixTime>) -> Result<Arc<View>, store::Error> {
-        let mut view = self.load(store.zones().await?);
+    async fn read(&self, store: &Store, now: Option<UnixTime>) -> Result<Arc<View>, Error> {
+        let mut view = self.load(store.zones().await?).await?;
         let moved = match now {
             Some(now) => self.move_on(store, &view, now).await?,
             None => Moved::default(),
         };
         if moved.some {
-            view = self.load(store.zones().await?);
+            view = self.load(store.zones().await?).await?;
         }
         view.waiting = match now {
             Some(_) => moved.waiting,
@@ -145,56 +144,17 @@ impl Delegations {
         Ok(view)
     }
 
-    /// Loads the keys that are not loaded yet.
-    fn load(&self, zones: Vec<Zone>) -> View {
-        let old = self.view.load();
-        let zones = zones.into_iter().map(|managed| {
-            let (mut loaded, mut missing) = (Vec::new(), Vec::new());
-            let used = managed.slots.iter();
-            let used = used.filter(|s| matches!(s.state, SlotState::Next | SlotState::Active));
-            for slot in used {
-                let sha256 = slot.certificate_sha256;
-                let known = old.loaded(&sha256).cloned();
-                match known.map_or_else(|| self.read_key(&managed.zone, sha256), Ok) {
-                    Ok(key) => loaded.push(key),
-                    Err(error) => missing.push(Missing::new(&managed.zone, slot, &error)),
-                }
-            }
-            ZoneView {
-                managed,
-                loaded,
-                missing,
-            }
-        });
-        View {
-            zones: zones.collect(),
-            waiting: Vec::new(),
-            taken: Some(Instant::now()),
-        }
-    }
-
-    /// A key that is read signs and verifies one credential.
-    fn read_key(&self, zone: &ZoneName, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
-        let folder = self.folder(&certificate_sha256);
-        let delegation = load(&folder)?;
-        if Sha256::of(delegation.certificate().der()) != certificate_sha256 {
-            let path = delegation.chain_path().into();
-            return Err(Fault::OtherCertificate { path }.into());
-        }
-        let delegation = delegation.timed(&self.timing);
-        let chain = delegation.chain().iter();
-        let loaded = Loaded {
-            certificate_sha256,
-            chain_pem: chain.map(|c| pem::encode("CERTIFICATE", c)).collect(),
-            delegation,
+    /// Loads the keys that are not loaded yet, off the threads that answer: each signs a credential.
+    async fn load(&self, zones: Vec<Zone>) -> Result<View, Error> {
+        let loader = Loader {
+            old: self.view.load_full(),
+            data: self.data.clone(),
+            timing: self.timing.clone(),
         };
-        // When the certificate begins: whether it has, or is over, says nothing about the key.
-        let begin = loaded.delegation.certificate().not_before();
-        try_key(zone, &loaded, begin)?;
-        Ok(Arc::new(loaded))
+        self.loading.run(move || loader.load(zones)).await
     }
 
-    /// Where the key of a delegation certificate is kept.
+    /// The folder of a delegation certificate and its key.
     pub(super) fn folder(&self, certificate_sha256: &Sha256) -> PathBuf {
         folder(&self.data).join(certificate_sha256.to_string())
     }
@@ -264,30 +224,86 @@ impl Delegations {
     }
 }
 
-/// What became of the slots that were due.
+/// Loads keys that an older view has not.
+struct Loader {
+    old: Arc<View>,
+    data: PathBuf,
+    timing: Timing,
+}
+
+impl Loader {
+    fn load(&self, zones: Vec<Zone>) -> View {
+        let zones = zones.into_iter().map(|managed| {
+            let (mut loaded, mut missing) = (Vec::new(), Vec::new());
+            let used = managed.slots.iter();
+            let used = used.filter(|s| matches!(s.state, SlotState::Next | SlotState::Active));
+            for slot in used {
+                let sha256 = slot.certificate_sha256;
+                let known = self.old.loaded(&sha256).cloned();
+                match known.map_or_else(|| self.read_key(&managed.zone, sha256), Ok) {
+                    Ok(key) => loaded.push(key),
+                    Err(error) => missing.push(Missing::new(&managed.zone, slot, &error)),
+                }
+            }
+            ZoneView {
+                managed,
+                loaded,
+                missing,
+            }
+        });
+        View {
+            zones: zones.collect(),
+            waiting: Vec::new(),
+            taken: Some(Instant::now()),
+        }
+    }
+
+    /// A key that is read signs and verifies one credential.
+    fn read_key(&self, zone: &ZoneName, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
+        let folder = folder(&self.data).join(certificate_sha256.to_string());
+        let delegation = load(&folder)?;
+        if Sha256::of(delegation.certificate().der()) != certificate_sha256 {
+            let path = delegation.chain_path().into();
+            return Err(SetupError::OtherCertificate { path }.into());
+        }
+        let delegation = delegation.timed(&self.timing);
+        let chain = delegation.chain().iter();
+        let loaded = Loaded {
+            certificate_sha256,
+            chain_pem: chain.map(|c| pem::encode("CERTIFICATE", c)).collect(),
+            delegation,
+        };
+        // When the certificate begins: whether it has, or is over, says nothing about the key.
+        let begin = loaded.delegation.certificate().not_before();
+        try_key(zone, &loaded, begin)?;
+        Ok(Arc::new(loaded))
+    }
+}
+
+/// The outcome for the slots that were due.
 #[derive(Debug, Default)]
 struct Moved {
     some: bool,
     waiting: Vec<Waiting>,
 }
 
-/// Where a data folder has its delegation certificates and keys, each in a folder named after the certificate's
+/// The part of a data folder with its delegation certificates and keys, each in a folder named after the certificate's
 /// SHA-256.
 pub(crate) fn folder(data: &Path) -> PathBuf {
     data.join("delegations")
 }
 
-/// What cannot be read is not called missing.
-fn load(folder: &Path) -> Result<Delegation, Error> {
+/// Loads a key; a file that cannot be read is not called missing.
+fn load(folder: &Path) -> Result<Delegation, PkiError> {
     for path in [CHAIN, KEY].map(|name| folder.join(name)) {
         match File::open(&path) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
-                return Err(files::read_failed(&path, source).into());
+                return Err(files::read_failed(&path, source));
             }
             _ => {}
         }
     }
-    Ok(Delegation::load(folder)?)
+    Delegation::load(folder)
 }
 
 impl View {
@@ -308,7 +324,7 @@ impl View {
 }
 
 impl ZoneView {
-    /// Why the key of a slot cannot be used.
+    /// The reason that the key of a slot cannot be used.
     pub(super) fn why_missing(&self, slot: u32) -> &str {
         let missing = self.missing.iter().find(|missing| missing.slot == slot);
         missing.map_or("it is not loaded yet", |missing| &missing.brief)
@@ -332,7 +348,7 @@ fn find<'a>(
     all.find(|loaded| loaded.certificate_sha256 == *certificate_sha256)
 }
 
-/// How old a view may be. A slot that drains may still sign for as long, and has more than a week left.
+/// The greatest age of a view. A slot that drains may still sign for as long, and has more than a week left.
 const FRESH: Duration = Duration::from_secs(2);
-/// How old it may be while the database does not answer.
+/// Its greatest age while the database does not answer.
 const STALE: Duration = Duration::from_secs(60);

@@ -4,7 +4,8 @@ use dc_core::UniqueName;
 
 use super::codes::CodeMade;
 use super::delegations::View;
-use super::{Authority, Refusal};
+use super::error::PkiError;
+use super::{Authority, Error};
 use crate::authority::json::{self, AddedDevice, Replace, Replaced};
 use crate::config::NameMode;
 
@@ -18,12 +19,12 @@ impl Authority {
     /// Adds devices in one transaction; says for each, in order, what became of it.
     ///
     /// Adding the same ones again changes nothing: an activation code that was made before stays good, and only whoever has none
-    /// that is gets one. Lines are numbered from 1. Fails with [`Refusal::Store`]; then nothing is known about any of them.
+    /// that is gets one. Lines are numbered from 1. Fails with [`Error::Store`]; then nothing is known about any of them.
     pub async fn add_devices(
         &self,
         new: &[&json::NewDevice],
         by: &Act,
-    ) -> Result<Vec<Result<AddedDevice, Refusal>>, Refusal> {
+    ) -> Result<Vec<Result<AddedDevice, Error>>, Error> {
         let view = self.view(by.at).await?;
         let mut outcomes = Vec::with_capacity(new.len());
         let mut good = Vec::new();
@@ -42,10 +43,10 @@ impl Authority {
         Ok(outcomes)
     }
 
-    fn parse(&self, view: &View, new: &json::NewDevice) -> Result<NewDevice, Refusal> {
+    fn parse(&self, view: &View, new: &json::NewDevice) -> Result<NewDevice, Error> {
         let external_id: ExternalId = new.external_id.parse()?;
         let given = new.zone.as_deref().map(ZoneName::parse).transpose();
-        let given = given.map_err(|_| Refusal::Conflict(Conflict::Zone))?;
+        let given = given.map_err(|_| Error::Conflict(Conflict::Zone))?;
         let zone = zone_or_only(view, given.as_ref())?;
         Ok(NewDevice {
             id: DeviceId::random()?,
@@ -63,16 +64,16 @@ impl Authority {
         &self,
         manufacturer: Option<&String>,
         serial: Option<&String>,
-    ) -> Result<Option<Manufactured>, Refusal> {
+    ) -> Result<Option<Manufactured>, Error> {
         let (Some(manufacturer), Some(serial)) = (manufacturer, serial) else {
             return match manufacturer.is_none() && serial.is_none() {
                 true => Ok(None),
-                false => Err(Refusal::SerialAlone),
+                false => Err(Error::SerialAlone),
             };
         };
         if !self.settings.load().manufacturers.has(manufacturer) {
             let given = manufacturer.clone();
-            return Err(Refusal::NoManufacturer { given });
+            return Err(Error::NoManufacturer { given });
         }
         Ok(Some(Manufactured {
             manufacturer: manufacturer.clone(),
@@ -85,7 +86,7 @@ impl Authority {
         &self,
         new: &[NewDevice],
         by: &Act,
-    ) -> Result<Vec<Result<AddedDevice, Refusal>>, Refusal> {
+    ) -> Result<Vec<Result<AddedDevice, Error>>, Error> {
         let mut outcomes = Vec::with_capacity(new.len());
         let added = self.store.add_devices(new, by).await?;
         for (new, added) in new.iter().zip(added) {
@@ -102,7 +103,7 @@ impl Authority {
         &self,
         new: &NewDevice,
         by: &Act,
-    ) -> Result<Result<AddedDevice, Refusal>, Refusal> {
+    ) -> Result<Result<AddedDevice, Error>, Error> {
         for epoch in 1..=EPOCHS {
             let renamed = NewDevice {
                 name: self.name(&new.zone, &new.external_id, new.slot, epoch)?,
@@ -119,7 +120,7 @@ impl Authority {
                 return Ok(told(&renamed, added));
             }
         }
-        Ok(Err(Refusal::Conflict(Conflict::Name)))
+        Ok(Err(Error::Conflict(Conflict::Name)))
     }
 
     /// Adds a device that its manufacturer's certificate vouches for.
@@ -129,7 +130,7 @@ impl Authority {
         zone: Option<&ZoneName>,
         manufactured: &Manufactured,
         by: &Act,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         let view = self.view(by.at).await?;
         let zone = zone_or_only(&view, zone)?;
         let new = NewDevice {
@@ -149,10 +150,10 @@ impl Authority {
     /// Makes the codes that are asked for, in one transaction.
     async fn with_codes(
         &self,
-        outcomes: &mut [Result<AddedDevice, Refusal>],
+        outcomes: &mut [Result<AddedDevice, Error>],
         wanted: &[bool],
         by: &Act,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         let (mut devices, mut places) = (Vec::new(), Vec::new());
         for (place, (outcome, wanted)) in outcomes.iter_mut().zip(wanted).enumerate() {
             if let (Ok(added), true) = (&outcome, wanted) {
@@ -161,7 +162,7 @@ impl Authority {
                         devices.push(added.id.parse()?);
                         places.push(place);
                     }
-                    false => *outcome = Err(Refusal::CodesOff),
+                    false => *outcome = Err(Error::CodesOff),
                 }
             }
         }
@@ -191,19 +192,19 @@ impl Authority {
     /// customer the box.
     ///
     /// Whoever must enrol afterwards gets an activation code, if codes are taken here, unless the manufacturer's
-    /// certificate says who it is. Fails with [`Refusal::TwoWays`], [`Refusal::SerialAlone`] and
-    /// [`Refusal::NoManufacturer`], and as [`Store::change_device`](crate::store::Store::change_device) does.
+    /// certificate says who it is. Fails with [`Error::TwoWays`], [`Error::SerialAlone`] and
+    /// [`Error::NoManufacturer`], and as [`Store::change_device`](crate::store::Store::change_device) does.
     pub async fn replace(
         &self,
         device: DeviceId,
         how: &Replace,
         by: &Act,
-    ) -> Result<Replaced, Refusal> {
+    ) -> Result<Replaced, Error> {
         let made = self.manufactured(how.manufacturer.as_ref(), how.serial.as_ref())?;
         let key = how.enrolment_key.as_deref().map(str::parse).transpose()?;
         let ways = [how.new_name, made.is_some(), key.is_some()];
         if ways.iter().filter(|way| **way).count() > 1 || (how.new_name && how.at_once) {
-            return Err(Refusal::TwoWays);
+            return Err(Error::TwoWays);
         }
         let at_once = how.at_once;
         let replaced = match (how.new_name, key) {
@@ -234,7 +235,7 @@ impl Authority {
     }
 
     /// Gives a device a name that nobody has had.
-    async fn rename(&self, device: DeviceId, by: &Act) -> Result<Device, Refusal> {
+    async fn rename(&self, device: DeviceId, by: &Act) -> Result<Device, Error> {
         let found = self.store.find_device(&Find::Id(device)).await?;
         let old = found.ok_or(registry::Error::UnknownDevice)?;
         for step in 1..=EPOCHS {
@@ -257,7 +258,7 @@ impl Authority {
         external_id: &ExternalId,
         slot: u32,
         epoch: u32,
-    ) -> Result<UniqueName<'static>, Refusal> {
+    ) -> Result<UniqueName<'static>, Error> {
         let settings = self.settings.load();
         Ok(match settings.names {
             NameMode::Random => zone.fresh_name()?,
@@ -269,7 +270,7 @@ impl Authority {
                     epoch,
                 };
                 let named = self.secrets.names.name(zone, &input);
-                named.map_err(|source| dc_pki::Error::BadName {
+                named.map_err(|source| PkiError::BadName {
                     given: zone.to_string(),
                     source,
                 })?
@@ -279,7 +280,7 @@ impl Authority {
 }
 
 /// Puts refusals among outcomes, each behind as many of them as it says.
-fn merge<T>(good: Vec<Result<T, Refusal>>, bad: Vec<(usize, Refusal)>) -> Vec<Result<T, Refusal>> {
+fn merge<T>(good: Vec<Result<T, Error>>, bad: Vec<(usize, Error)>) -> Vec<Result<T, Error>> {
     let mut merged = Vec::with_capacity(good.len() + bad.len());
     let mut bad = bad.into_iter().peekable();
     for (place, outcome) in good.into_iter().enumerate() {
@@ -293,16 +294,16 @@ fn merge<T>(good: Vec<Result<T, Refusal>>, bad: Vec<(usize, Refusal)>) -> Vec<Re
 }
 
 /// The zone that is meant: the one that is named, or else the only one.
-fn zone_or_only(view: &View, given: Option<&ZoneName>) -> Result<ZoneName, Refusal> {
+fn zone_or_only(view: &View, given: Option<&ZoneName>) -> Result<ZoneName, Error> {
     match (given, view.zones()) {
         (Some(zone), _) => Ok(zone.clone()),
         (None, [only]) => Ok(only.managed.zone.clone()),
-        (None, _) => Err(Refusal::WhichZone),
+        (None, _) => Err(Error::WhichZone),
     }
 }
 
-/// What became of a device, for whoever added it.
-fn told(new: &NewDevice, added: Added) -> Result<AddedDevice, Refusal> {
+/// The outcome for one device, for whoever added it.
+fn told(new: &NewDevice, added: Added) -> Result<AddedDevice, Error> {
     let told = |id: DeviceId, name: &UniqueName<'_>, state: State, created| AddedDevice {
         line: 1,
         id: id.to_string(),
@@ -319,9 +320,9 @@ fn told(new: &NewDevice, added: Added) -> Result<AddedDevice, Refusal> {
             Ok(told(new.id, &new.name, state, true))
         }
         Added::Same(old) => Ok(told(old.id, &old.name, old.state, false)),
-        Added::Conflict(conflict) => Err(Refusal::Conflict(conflict)),
+        Added::Conflict(conflict) => Err(Error::Conflict(conflict)),
     }
 }
 
-/// How many names are tried before giving up: each is taken with a chance of one in 2^130.
+/// The most names that are tried: each is taken with a chance of one in 2^130.
 const EPOCHS: u32 = 8;

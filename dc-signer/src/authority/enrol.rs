@@ -3,19 +3,19 @@
 use pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
 
-use super::issue::{algorithms, by_device, check};
+use super::issue::{Reply, algorithms, by_device, check};
 use super::manufacturers::Made;
-use super::{Authority, Refusal};
-use crate::authority::policy::Denied;
+use super::policy::{self, PolicyError};
+use super::{Authority, Error};
 use crate::registry::{
     self, ActivationCode, Change, CodeRefusal, Device, ExternalId, Sha256, State,
 };
-use crate::store::{Find, Redeemed, Redemption};
+use crate::store::{Find, Issuance, Redeemed, Redemption};
 use dc_pki::device_csr as csr;
 use dc_pki::names::ZoneName;
 use dc_protocol::EnrollRequest;
 
-/// How a device gets in.
+/// The three ways to enrol.
 enum Way {
     Code(ActivationCode),
     /// An operator has said which device has this key, or it enrolled before.
@@ -24,7 +24,7 @@ enum Way {
     Made,
 }
 
-/// Who asks, and for which key.
+/// The caller, and the key that credentials are asked for.
 struct Asking<'a> {
     chain: &'a [CertificateDer<'a>],
     enrolment_key: Sha256,
@@ -34,18 +34,17 @@ struct Asking<'a> {
 
 impl Authority {
     /// Makes a device known by the key of its client certificate, `chain[0]`, which the handshake has shown that the
-    /// caller holds, and issues its first credentials. Returns the JSON of
-    /// [`Credentials`](dc_protocol::Credentials).
+    /// caller holds, and issues its first credentials.
     ///
     /// With an activation code, that says which device it is; else an operator has said which device has
     /// this key; else a manufacturer's certificate says it. A device that has enrolled with this key gets credentials
-    /// again. Fails with [`Refusal`]; then no code was used up.
+    /// again. Fails with [`Error`]; then no code was used up.
     pub async fn enrol(
         &self,
         request: &EnrollRequest,
         chain: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Reply, Error> {
         self.guard.check(now)?;
         let enrolment_key = enrolment_key(chain)?;
         let way = match &request.code {
@@ -71,18 +70,21 @@ impl Authority {
             enrolment_key,
             spki,
             ..
-        } = &asking;
-        self.issue(&device, *enrolment_key, spki, shown, None, now)
-            .await
+        } = asking;
+        let zone = device.zone.to_string();
+        let admitted = policy::admit(device, enrolment_key, now)?;
+        let (issuance, ()) = self.sign(admitted, move || Ok((spki, ()))).await?;
+        let json = self.record(Issuance { shown, ..issuance }).await?;
+        Ok(Reply { zone, json })
     }
 
     async fn enrol_by_code(
         &self,
         code: &ActivationCode,
         asking: &Asking<'_>,
-    ) -> Result<Device, Refusal> {
+    ) -> Result<Device, Error> {
         if !self.settings.load().codes {
-            return Err(Refusal::CodesOff);
+            return Err(Error::CodesOff);
         }
         let redemption = Redemption {
             code: code.id(),
@@ -106,7 +108,7 @@ impl Authority {
         &self,
         redemption: &Redemption,
         asking: &Asking<'_>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         let pending = self.store.find_code(redemption.code).await?;
         let pending = pending.ok_or(CodeRefusal::Unknown)?;
         let Redemption { mac, key, .. } = redemption;
@@ -120,15 +122,16 @@ impl Authority {
     }
 
     /// Checks that a device would get credentials once it has enrolled, without changing anything.
-    async fn check(&self, device: Device, asking: &Asking<'_>) -> Result<(), Refusal> {
+    async fn check(&self, device: Device, asking: &Asking<'_>) -> Result<(), Error> {
         if let state @ (State::Suspended | State::Retired) = device.state {
-            return Err(Denied::from(registry::Error::NotActive { state }).into());
+            return Err(registry::Error::NotActive { state }.into());
         }
         let key = asking.enrolment_key;
         let enrolled = device.apply(&Change::Enrol { key }, asking.now)?;
         let enrolled = enrolled.map_or(device, |changed| changed.device);
         let view = self.view(asking.now).await?;
-        check(&view, &enrolled, key, &asking.spki, asking.now)
+        let admitted = policy::admit(enrolled, key, asking.now)?;
+        check(&view, &admitted, &asking.spki)
     }
 
     /// Somebody has the code of a device that enrolled: two devices may be meant to be one. Only the right secret
@@ -138,7 +141,7 @@ impl Authority {
         redemption: &Redemption,
         refusal: CodeRefusal,
         now: UnixTime,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         if refusal != CodeRefusal::Used {
             return Ok(());
         }
@@ -161,7 +164,7 @@ impl Authority {
         &self,
         chain: &[CertificateDer<'_>],
         enrolment_key: Sha256,
-    ) -> Result<Way, Refusal> {
+    ) -> Result<Way, Error> {
         let by_key = Find::Key(enrolment_key);
         if let Some(device) = self.store.find_device(&by_key).await? {
             return Ok(Way::Known(device.into()));
@@ -169,12 +172,12 @@ impl Authority {
         let settings = self.settings.load();
         match settings.manufacturers.may_have_made(chain) {
             true => Ok(Way::Made),
-            false => Err(Refusal::Stranger),
+            false => Err(Error::Stranger),
         }
     }
 
     /// Its certificate says which device it is.
-    async fn enrol_made(&self, asking: &Asking<'_>) -> Result<Device, Refusal> {
+    async fn enrol_made(&self, asking: &Asking<'_>) -> Result<Device, Error> {
         let settings = self.settings.load();
         let chain = asking.chain.iter();
         let chain: Vec<_> = chain.map(|one| one.clone().into_owned()).collect();
@@ -185,7 +188,7 @@ impl Authority {
         // It has a key, and would have been found by it.
         if matches!(device.state, State::Active) {
             self.flag(&device, asking.now).await?;
-            return Err(Denied::CloneSuspected.into());
+            return Err(PolicyError::CloneSuspected.into());
         }
         let (id, key) = (device.id, asking.enrolment_key);
         self.check(device, asking).await?;
@@ -195,13 +198,13 @@ impl Authority {
     }
 
     /// The device with the serial number of a manufacturer's certificate.
-    async fn made_device(&self, made: &Made, now: UnixTime) -> Result<Device, Refusal> {
+    async fn made_device(&self, made: &Made, now: UnixTime) -> Result<Device, Error> {
         let find = Find::Manufactured(made.manufactured.clone());
         if let Some(device) = self.store.find_device(&find).await? {
             return Ok(device);
         }
         if !made.unregistered {
-            return Err(Refusal::UnknownSerial);
+            return Err(Error::UnknownSerial);
         }
         let external_id: ExternalId = made.manufactured.serial.parse()?;
         let zone: Option<&ZoneName> = made.zone.as_ref();
@@ -213,8 +216,8 @@ impl Authority {
 }
 
 /// SHA-256 of the SubjectPublicKeyInfo of a client certificate.
-fn enrolment_key(chain: &[CertificateDer<'_>]) -> Result<Sha256, Refusal> {
-    let first = chain.first().ok_or(Refusal::Stranger)?;
-    let parsed = ParsedCertificate::try_from(first).map_err(|_| Refusal::Stranger)?;
+fn enrolment_key(chain: &[CertificateDer<'_>]) -> Result<Sha256, Error> {
+    let first = chain.first().ok_or(Error::Stranger)?;
+    let parsed = ParsedCertificate::try_from(first).map_err(|_| Error::Stranger)?;
     Ok(Sha256::of(&parsed.subject_public_key_info()))
 }

@@ -1,4 +1,4 @@
-//! Whether the clock can be right: a signer that believes a wrong one issues credentials that nobody accepts,
+//! The check of the clock: a signer that believes a wrong one issues credentials that nobody accepts,
 //! or that live too long.
 //!
 //! Where there is a database server, its clock decides: all signers of a database have it in common. Where there is none,
@@ -124,7 +124,7 @@ impl Guard {
         self.beliefs().issued = true;
     }
 
-    /// How far a time is from what was to be expected.
+    /// The distance of a time from the one that was to be expected.
     pub(super) fn skew(&self, now: UnixTime) -> Skew {
         let beliefs = self.beliefs();
         skew(now.as_secs(), beliefs.expected(), beliefs.latest)
@@ -132,8 +132,8 @@ impl Guard {
 
     /// Checks a time of the clock.
     ///
-    /// Fails with [`Clock`].
-    pub(super) fn check(&self, now: UnixTime) -> Result<(), Clock> {
+    /// Fails with [`ClockError`].
+    pub(super) fn check(&self, now: UnixTime) -> Result<(), ClockError> {
         self.beliefs().check(now.as_secs())
     }
 
@@ -149,13 +149,13 @@ impl Beliefs {
         self.trace = Some(now);
     }
 
-    fn check(&mut self, now: u64) -> Result<(), Clock> {
+    fn check(&mut self, now: u64) -> Result<(), ClockError> {
         if now < RELEASED {
-            return Err(Clock::BeforeRelease { now: at(now) });
+            return Err(ClockError::BeforeRelease { now: at(now) });
         }
         if let Some((database, here)) = self.database() {
             if is_apart(now, database) {
-                return Err(Clock::Apart {
+                return Err(ClockError::Apart {
                     now: at(now),
                     database: at(database),
                 });
@@ -176,11 +176,11 @@ impl Beliefs {
     }
 
     /// For a clock that was used: a jump is doubted as a start is, because the machine may have been stopped for so long.
-    fn check_used(&mut self, now: u64) -> Result<(), Clock> {
+    fn check_used(&mut self, now: u64) -> Result<(), ClockError> {
         let judged = judge(now, self.expected(), self.latest);
         match judged {
-            Err(Clock::Jumped { .. }) if self.has_settled(now) => self.accept(now),
-            Err(Clock::Jumped { .. }) => return judged,
+            Err(ClockError::Jumped { .. }) if self.has_settled(now) => self.accept(now),
+            Err(ClockError::Jumped { .. }) => return judged,
             judged => {
                 self.jumped = None;
                 judged?;
@@ -200,7 +200,7 @@ impl Beliefs {
         passed >= SETTLED
     }
 
-    fn check_start(&mut self, now: u64) -> Result<(), Clock> {
+    fn check_start(&mut self, now: u64) -> Result<(), ClockError> {
         if is_apart(now, self.expected()) {
             self.from = (now, self.uptime.now());
             self.latest = self.trace.unwrap_or(0);
@@ -209,14 +209,14 @@ impl Beliefs {
             return Ok(());
         };
         if now.saturating_add(BACK.as_secs()) < latest {
-            return Err(Clock::Behind {
+            return Err(ClockError::Behind {
                 now: at(now),
                 latest: at(latest),
             });
         }
         let is_late = now.saturating_sub(latest) > LONG.as_secs();
         match is_late && self.alone && self.uptime.since(self.from.1) < SETTLED {
-            true => Err(Clock::Unsure {
+            true => Err(ClockError::Unsure {
                 now: at(now),
                 latest: at(latest),
             }),
@@ -263,15 +263,15 @@ fn skew(now: u64, expected: u64, latest: u64) -> Skew {
 }
 
 /// For a clock that was used. Times in seconds since 1970.
-fn judge(now: u64, expected: u64, latest: u64) -> Result<(), Clock> {
+fn judge(now: u64, expected: u64, latest: u64) -> Result<(), ClockError> {
     if now.saturating_add(BACK.as_secs()) < latest {
-        return Err(Clock::Behind {
+        return Err(ClockError::Behind {
             now: at(now),
             latest: at(latest),
         });
     }
     match now.saturating_sub(expected) > AHEAD.as_secs() {
-        true => Err(Clock::Jumped {
+        true => Err(ClockError::Jumped {
             now: at(now),
             expected: at(expected),
         }),
@@ -296,48 +296,48 @@ pub(super) async fn trace(
     }
 }
 
-/// Why the clock cannot be right.
+/// A clock that cannot be right.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Clock {
+pub enum ClockError {
     /// The database server's clock says something else.
     Apart {
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
-        /// What the database server's clock says.
+        /// The time of the database server's clock.
         database: UnixTime,
     },
     /// Something was recorded much later than now.
     Behind {
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
-        /// What it has said before.
+        /// The latest time that it has said before.
         latest: UnixTime,
     },
     /// It says a time before this program was written.
     BeforeRelease {
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
     },
     /// It was set forward while the signer ran.
     Jumped {
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
-        /// What it would say if nobody had set it.
+        /// The time it would say if nobody had set it.
         expected: UnixTime,
     },
     /// The signer started long after everything that is on record, a moment ago, and nothing says that the clock is right.
     Unsure {
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
         /// The latest time that is on record.
         latest: UnixTime,
     },
 }
 
-impl std::error::Error for Clock {}
+impl std::error::Error for ClockError {}
 
-impl fmt::Display for Clock {
+impl fmt::Display for ClockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Apart { now, database } => {
@@ -393,7 +393,7 @@ const BACK: Duration = Duration::from_secs(600);
 const LONG: Duration = Duration::from_secs(24 * 3600);
 /// By then NTP has set the clock of a machine that starts, if anything does. A device loses nothing meanwhile.
 const SETTLED: Duration = Duration::from_secs(300);
-/// How long what the database said counts: it is asked every few seconds.
+/// The time for which the database's word counts: it is asked every few seconds.
 const HEARD: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
@@ -444,7 +444,7 @@ mod tests {
         let guard = guard(None, RELEASED);
         assert_eq!(
             guard.check(at(RELEASED - 1)),
-            Err(Clock::BeforeRelease {
+            Err(ClockError::BeforeRelease {
                 now: at(RELEASED - 1)
             })
         );
@@ -468,10 +468,16 @@ mod tests {
         let guard = guard(None, NOW);
         guard.issued();
         let jumped = guard.check(at(NOW + 3 * HOUR));
-        assert!(matches!(jumped, Err(Clock::Jumped { .. })), "{jumped:?}");
+        assert!(
+            matches!(jumped, Err(ClockError::Jumped { .. })),
+            "{jumped:?}"
+        );
         guard.check(at(NOW)).unwrap();
         let behind = guard.check(at(NOW - 3 * HOUR));
-        assert!(matches!(behind, Err(Clock::Behind { .. })), "{behind:?}");
+        assert!(
+            matches!(behind, Err(ClockError::Behind { .. })),
+            "{behind:?}"
+        );
     }
 
     #[test]
@@ -505,7 +511,10 @@ mod tests {
             let (guard, runs) = running(None, NOW);
             guard.issued();
             let jumped = guard.check(at(to));
-            assert!(matches!(jumped, Err(Clock::Jumped { .. })), "{jumped:?}");
+            assert!(
+                matches!(jumped, Err(ClockError::Jumped { .. })),
+                "{jumped:?}"
+            );
             (guard, runs)
         };
         let minutes = SETTLED.as_secs();
@@ -535,7 +544,10 @@ mod tests {
     fn a_start_long_after_the_last_record_is_doubted_for_some_minutes() {
         let doubted = guard(Some(NOW - 25 * HOUR), NOW);
         let unsure = doubted.check(at(NOW));
-        assert!(matches!(unsure, Err(Clock::Unsure { .. })), "{unsure:?}");
+        assert!(
+            matches!(unsure, Err(ClockError::Unsure { .. })),
+            "{unsure:?}"
+        );
         // NTP sets it right.
         assert_eq!(doubted.check(at(NOW - 24 * HOUR)), Ok(()));
         // Or nothing does: the signer was off.
@@ -592,21 +604,30 @@ mod tests {
         let guard = guard(Some(NOW + HOUR), NOW);
         guard.hear(server(NOW, true));
         let behind = guard.check(at(NOW));
-        assert!(matches!(behind, Err(Clock::Behind { .. })), "{behind:?}");
+        assert!(
+            matches!(behind, Err(ClockError::Behind { .. })),
+            "{behind:?}"
+        );
     }
 
     #[test]
     fn a_clock_that_went_back_is_believed_for_ten_minutes() {
         assert_eq!(judge(NOW - 600, NOW, NOW), Ok(()));
         let behind = judge(NOW - 601, NOW, NOW);
-        assert!(matches!(behind, Err(Clock::Behind { .. })), "{behind:?}");
+        assert!(
+            matches!(behind, Err(ClockError::Behind { .. })),
+            "{behind:?}"
+        );
     }
 
     #[test]
     fn a_clock_that_jumped_ahead_is_believed_for_an_hour() {
         assert_eq!(judge(NOW + 3600, NOW, NOW), Ok(()));
         let jumped = judge(NOW + 3601, NOW, NOW);
-        assert!(matches!(jumped, Err(Clock::Jumped { .. })), "{jumped:?}");
+        assert!(
+            matches!(jumped, Err(ClockError::Jumped { .. })),
+            "{jumped:?}"
+        );
     }
 
     #[test]

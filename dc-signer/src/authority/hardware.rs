@@ -26,7 +26,7 @@ pub(super) fn serial(certificate: &CertificateDer<'_>) -> Option<String> {
     }
 }
 
-/// What was found in one place.
+/// The find in one place.
 enum Found {
     None,
     One(String),

@@ -6,9 +6,9 @@ use pki_types::UnixTime;
 use zeroize::Zeroizing;
 
 use super::delegations::Loaded;
+use super::error::PkiError;
 use super::zones::try_key;
-use super::{Authority, Refusal};
-use crate::error::Error;
+use super::{Authority, Error};
 use crate::registry::{self, Sha256, Slot};
 use crate::store::{Act, NewSlot};
 use dc_pki::Warning;
@@ -23,7 +23,7 @@ pub struct Imported {
     pub slot: u32,
     /// Whether it was in the zone before, and only its key was brought to this machine.
     pub known: bool,
-    /// What somebody should look at.
+    /// Warnings about the certificate and the files.
     pub warnings: Vec<Warning>,
 }
 
@@ -40,7 +40,7 @@ impl Import {
     /// Reads `chain.pem` and `key.pem` of a folder, which is not needed afterwards.
     ///
     /// Fails with what [`Delegation::load`] fails with.
-    pub fn read(folder: &Path, now: UnixTime) -> Result<Self, Error> {
+    pub fn read(folder: &Path, now: UnixTime) -> Result<Self, PkiError> {
         let delegation = Delegation::load(folder)?;
         Ok(Self {
             warnings: delegation.warnings(now)?,
@@ -60,7 +60,7 @@ impl Authority {
         zone: &ZoneName,
         folder: &Path,
         by: &Act,
-    ) -> Result<Imported, Refusal> {
+    ) -> Result<Imported, Error> {
         let import = Import::read(folder, by.at)?;
         self.take_slot(zone, import, by).await
     }
@@ -68,8 +68,8 @@ impl Authority {
     /// Takes a delegation certificate as the next one of a zone, and keeps a copy that only the signer's user can
     /// read. One that is there and cannot be used is written anew.
     ///
-    /// Fails with [`Error::NameOutsideZone`] if the certificate does not
-    /// cover the zone, with [`Fault::SelfTest`](super::Fault::SelfTest) if the key does not sign, with [`Error::Write`], and with
+    /// Fails with [`PkiError::NameOutsideZone`] if the certificate does not
+    /// cover the zone, with [`SetupError::SelfTest`](super::SetupError::SelfTest) if the key does not sign, with [`PkiError::Write`], and with
     /// [`TooLittleLeft`](registry::Error::TooLittleLeft), [`UnknownZone`](registry::Error::UnknownZone) and
     /// [`SlotExists`](registry::Error::SlotExists); then nothing has changed.
     pub async fn take_slot(
@@ -77,7 +77,7 @@ impl Authority {
         zone: &ZoneName,
         import: Import,
         by: &Act,
-    ) -> Result<Imported, Refusal> {
+    ) -> Result<Imported, Error> {
         let Import {
             delegation,
             chain,
@@ -85,11 +85,13 @@ impl Authority {
             warnings,
         } = import;
         let slot = check(zone, &delegation, by.at)?;
-        let view = self.delegations.refresh(&*self.store).await?;
+        let view = self.delegations.refresh(&self.store).await?;
         view.zone(zone)?;
         let to = self.delegations.folder(&slot.certificate_sha256);
         let was_here = is_here(&to, &slot.certificate_sha256)?;
-        try_once(zone, delegation, slot.certificate_sha256, by.at)?;
+        let (of, sha256, now) = (zone.clone(), slot.certificate_sha256, by.at);
+        let trying = move || try_once(&of, delegation, sha256, now);
+        self.signing.run(trying).await??;
         if !was_here {
             keep(&chain, &key, &to)?;
         }
@@ -101,7 +103,7 @@ impl Authority {
             }) if !was_here => (number, true),
             Err(error) => return Err(error.into()),
         };
-        self.delegations.refresh(&*self.store).await?;
+        self.delegations.refresh(&self.store).await?;
         Ok(Imported {
             slot: number,
             known,
@@ -112,26 +114,24 @@ impl Authority {
 
 /// Whether the certificate and its key are in a folder of the data folder, and can be used.
 ///
-/// Fails with [`Error::Read`] if that is closed to this process: then a copy could not be written either.
-fn is_here(folder: &Path, certificate_sha256: &Sha256) -> Result<bool, dc_pki::Error> {
+/// Fails with [`PkiError::Read`] if that is closed to this process: then a copy could not be written either.
+fn is_here(folder: &Path, certificate_sha256: &Sha256) -> Result<bool, PkiError> {
     match Delegation::load(folder) {
         Ok(here) => Ok(Sha256::of(here.certificate().der()) == *certificate_sha256),
-        Err(error @ dc_pki::Error::Read { .. }) if files::is_there(&folder.join(KEY))? => {
-            Err(error)
-        }
+        Err(error @ PkiError::Read { .. }) if files::is_there(&folder.join(KEY))? => Err(error),
         Err(_) => Ok(false),
     }
 }
 
-/// What would go into the zone.
-fn check(zone: &ZoneName, delegation: &Delegation, now: UnixTime) -> Result<NewSlot, Refusal> {
+/// Checks a certificate for a zone.
+fn check(zone: &ZoneName, delegation: &Delegation, now: UnixTime) -> Result<NewSlot, Error> {
     let certificate = delegation.certificate();
     // The certificate covers every name of the zone if it covers one that nobody knows.
     let any = zone.fresh_name()?;
     if certificate.covers(&any).is_err() {
         let name = names::parse(&zone.to_string())?;
         let covered = certificate.dns_names().to_vec();
-        return Err(dc_pki::Error::NameOutsideZone { name, covered }.into());
+        return Err(PkiError::NameOutsideZone { name, covered }.into());
     }
     let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
     let left = not_after.as_secs().saturating_sub(now.as_secs());
@@ -170,7 +170,7 @@ fn try_once(
 }
 
 /// All of the copy is there or none of it, whenever the machine stops.
-fn keep(chain: &[u8], key: &[u8], to: &Path) -> Result<(), Error> {
+fn keep(chain: &[u8], key: &[u8], to: &Path) -> Result<(), PkiError> {
     let [chain, key] = [(CHAIN, chain), (KEY, key)].map(|(name, contents)| NewFile {
         name,
         contents,
@@ -183,15 +183,14 @@ fn keep(chain: &[u8], key: &[u8], to: &Path) -> Result<(), Error> {
             {
                 files::create_folder(all, Access::Owner, &[])?;
             }
-            files::create_folder(to, Access::Owner, &[chain, key])?;
+            files::create_folder(to, Access::Owner, &[chain, key])
         }
         // A slot that was gone, or a copy without its key.
         true => {
             for file in [chain, key] {
                 files::stage(to, &file)?.replace()?;
             }
-            files::sync(to)?;
+            files::sync(to)
         }
     }
-    Ok(())
 }

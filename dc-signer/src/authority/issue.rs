@@ -1,71 +1,51 @@
 //! The last steps to credentials: sign, verify, record, and only then return them.
 
+use std::time::Duration;
+
 use pki_types::UnixTime;
 
 use super::delegations::{Loaded, View};
-use super::{Authority, Refusal, able, answer, clones};
-use crate::authority::policy::{self, Approved, Ask, Denied};
-use crate::registry::{Device, Sha256};
-use crate::store::{Act, Idempotency, Issuance, Recorded};
+use super::error::PkiError;
+use super::policy::{self, Admitted, Approved, PolicyError};
+use super::{Authority, Error, able, answer, clones};
+use crate::registry::Sha256;
+use crate::store::{Act, Issuance, Recorded};
 use dc_pki::{self, Unissued};
 
-impl Authority {
-    /// Issues to a device, if the policy approves.
-    pub(super) async fn issue(
-        &self,
-        device: &Device,
-        enrolment_key: Sha256,
-        spki: &[u8],
-        shown: Option<Sha256>,
-        idempotency: Option<Idempotency>,
-        now: UnixTime,
-    ) -> Result<Vec<u8>, Refusal> {
-        let view = self.view(now).await?;
-        let approved = approve(&view, device, enrolment_key, spki, now)?;
-        let issuance = self.sign(&view, approved, idempotency)?;
-        self.record(Issuance { shown, ..issuance }).await
-    }
+/// The answer to a device: on record, and the same bytes for whoever asks again.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reply {
+    /// The zone of the device's name.
+    pub zone: String,
+    /// The JSON of [`Credentials`](dc_protocol::Credentials).
+    pub json: Vec<u8>,
+}
 
-    /// Signs and verifies, using up the approval.
-    fn sign(
+impl Authority {
+    /// Signs and verifies, off the threads that answer, for a key that is found there too: a DER SubjectPublicKeyInfo, and
+    /// what else was found with it.
+    ///
+    /// Nothing of it may leave before [`Self::record`].
+    pub(super) async fn sign<T: Send + 'static>(
         &self,
-        view: &View,
-        approved: Approved<'_>,
-        idempotency: Option<Idempotency>,
-    ) -> Result<Issuance, Refusal> {
-        let loaded = key_of(view, &approved)?;
-        let now = approved.now();
+        admitted: Admitted,
+        key: impl FnOnce() -> Result<(Vec<u8>, T), Error> + Send + 'static,
+    ) -> Result<(Issuance, T), Error> {
+        let view = self.view(admitted.now()).await?;
+        let lifetime = self.settings.load().lifetime;
+        let signing = move || {
+            let (spki, found) = key()?;
+            let zone = view.zone(&admitted.device().zone)?;
+            let approved = policy::approve(&admitted, &zone.managed, &spki)?;
+            Ok::<_, Error>((sign(&view, &approved, lifetime)?, found))
+        };
+        let signed = self.signing.run(signing).await??;
         self.guard.issued();
-        let issued = dc_pki::sign(
-            &loaded.delegation,
-            approved.spki(),
-            approved.wanted(),
-            Some(self.settings.load().lifetime),
-            algorithms(),
-            now,
-        )
-        .map_err(not_signed)?;
-        let ends = issued.iter().map(dc_core::Issued::expiry).min();
-        let answer = answer::write(&approved, loaded, &issued);
-        let hashes = issued.iter().map(|one| Sha256::of(one.bytes()));
-        Ok(Issuance {
-            device: approved.device(),
-            name: approved.name().clone(),
-            key: approved.enrolment_key(),
-            spki_sha256: Sha256::of(approved.spki()),
-            credentials: hashes.collect(),
-            delegation_sha256: loaded.certificate_sha256,
-            issued: now,
-            expires: ends.unwrap_or(now),
-            shown: None,
-            idempotency,
-            answer,
-            by: by_device(now),
-        })
+        Ok(signed)
     }
 
     /// What is returned is on record, or was returned before.
-    async fn record(&self, issuance: Issuance) -> Result<Vec<u8>, Refusal> {
+    pub(super) async fn record(&self, issuance: Issuance) -> Result<Vec<u8>, Error> {
         let request = issuance.idempotency.map(|idempotency| idempotency.request);
         let answer = issuance.answer.clone();
         let (device, name) = (issuance.device, issuance.name.clone());
@@ -77,66 +57,74 @@ impl Authority {
                 Ok(answer)
             }
             Recorded::Before(before) if Some(before.request) == request => Ok(before.bytes),
-            Recorded::Before(_) => Err(Refusal::KeyOfOtherRequest),
+            Recorded::Before(_) => Err(Error::KeyOfOtherRequest),
         }
     }
 }
 
-/// Asks the policy.
-fn approve<'a>(
-    view: &'a View,
-    device: &'a Device,
-    enrolment_key: Sha256,
-    spki: &'a [u8],
-    now: UnixTime,
-) -> Result<Approved<'a>, Refusal> {
-    let zone = &view.zone(&device.zone)?.managed;
-    let ask = Ask {
-        device,
-        zone,
-        enrolment_key,
-        spki,
-    };
-    Ok(policy::approve(&ask, now)?)
+fn sign(view: &View, approved: &Approved<'_>, lifetime: Duration) -> Result<Issuance, Error> {
+    let loaded = key_of(view, approved)?;
+    let now = approved.now();
+    let issued = dc_pki::sign(
+        &loaded.delegation,
+        approved.spki(),
+        approved.wanted(),
+        Some(lifetime),
+        algorithms(),
+        now,
+    )
+    .map_err(not_signed)?;
+    let ends = issued.iter().map(dc_core::Issued::expiry).min();
+    let answer = answer::write(approved, loaded, &issued);
+    let hashes = issued.iter().map(|one| Sha256::of(one.bytes()));
+    Ok(Issuance {
+        device: approved.device(),
+        name: approved.name().clone(),
+        key: approved.enrolment_key(),
+        spki_sha256: Sha256::of(approved.spki()),
+        credentials: hashes.collect(),
+        delegation_sha256: loaded.certificate_sha256,
+        issued: now,
+        expires: ends.unwrap_or(now),
+        shown: None,
+        idempotency: None,
+        answer,
+        by: by_device(now),
+    })
 }
 
 /// Checks that a device would get credentials, without making any: before something is changed for it.
-pub(super) fn check(
-    view: &View,
-    device: &Device,
-    enrolment_key: Sha256,
-    spki: &[u8],
-    now: UnixTime,
-) -> Result<(), Refusal> {
-    let approved = approve(view, device, enrolment_key, spki, now)?;
+pub(super) fn check(view: &View, admitted: &Admitted, spki: &[u8]) -> Result<(), Error> {
+    let zone = view.zone(&admitted.device().zone)?;
+    let approved = policy::approve(admitted, &zone.managed, spki)?;
     let delegation = &key_of(view, &approved)?.delegation;
     let request = dc_core::Request::new(spki);
-    match delegation.policy().approve(&request, now) {
+    match delegation.policy().approve(&request, approved.now()) {
         Err(error @ (dc_core::Error::BadPublicKey | dc_core::Error::UnusableKey)) => {
-            Err(Denied::KeyType(error).into())
+            Err(PolicyError::KeyType(error).into())
         }
-        _ if spki == delegation.certificate().spki() => Err(Denied::DelegationKey.into()),
+        _ if spki == delegation.certificate().spki() => Err(PolicyError::DelegationKey.into()),
         _ => Ok(()),
     }
 }
 
 /// The key to sign with.
-fn key_of<'v>(view: &'v View, approved: &Approved<'_>) -> Result<&'v Loaded, Refusal> {
+fn key_of<'v>(view: &'v View, approved: &Approved<'_>) -> Result<&'v Loaded, Error> {
     able::key(view.zone(approved.zone())?, approved.slot())
 }
 
-fn not_signed(unissued: Unissued) -> Refusal {
+fn not_signed(unissued: Unissued) -> Error {
     match unissued {
-        Unissued::DelegationKey => Denied::DelegationKey.into(),
+        Unissued::DelegationKey => PolicyError::DelegationKey.into(),
         Unissued::Refused(
             source @ (dc_core::Error::BadPublicKey | dc_core::Error::UnusableKey),
-        ) => Denied::KeyType(source).into(),
-        Unissued::Refused(source) => dc_pki::Error::Refused { source }.into(),
-        Unissued::Signer(source) => dc_pki::Error::Sign { source }.into(),
+        ) => PolicyError::KeyType(source).into(),
+        Unissued::Refused(source) => Error::Pki(PkiError::Refused { source }),
+        Unissued::Signer(source) => Error::Pki(PkiError::Sign { source }),
     }
 }
 
-/// What a device does, for the audit log, which has its name beside it.
+/// An act of a device, for the audit log, which has its name beside it.
 pub(super) fn by_device(now: UnixTime) -> Act {
     Act {
         actor: "device".to_owned(),

@@ -10,9 +10,8 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
-use super::{Fault, Refusal, hardware};
+use super::{Error, SetupError, hardware};
 use crate::config::{Manufacturer, Serials};
-use crate::error::Error;
 use crate::registry::Manufactured;
 use dc_pki::names::ZoneName;
 use dc_pki::{files, pem};
@@ -30,7 +29,7 @@ struct Known {
     verifier: Arc<dyn ClientCertVerifier>,
 }
 
-/// What a manufacturer's certificate says about the device that it came from.
+/// A device as its manufacturer's certificate names it.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) manufactured: Manufactured,
@@ -43,7 +42,7 @@ pub(super) struct Made {
 impl Manufacturers {
     /// Reads the anchors of each.
     ///
-    /// Fails with [`Fault::BadAnchors`] if one is no certificate, with what reading the file fails with, and
+    /// Fails with [`SetupError::BadAnchors`] if one is no certificate, with what reading the file fails with, and
     /// with what [`ZoneName::parse`] fails with.
     pub(super) fn load(all: &[Manufacturer]) -> Result<Self, Error> {
         Self::load_with(all, &Arc::new(rustls::crypto::ring::default_provider()))
@@ -71,18 +70,14 @@ impl Manufacturers {
     /// a manufacturer.
     ///
     /// That whoever sent the chain has the private key is for the handshake to show. Fails with
-    /// [`Refusal::Stranger`] and [`Refusal::WithoutSerial`].
-    pub(super) fn made(
-        &self,
-        chain: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<Made, Refusal> {
-        let first = chain.first().ok_or(Refusal::Stranger)?;
+    /// [`Error::Stranger`] and [`Error::WithoutSerial`].
+    pub(super) fn made(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Made, Error> {
+        let first = chain.first().ok_or(Error::Stranger)?;
         let known = self.0.iter().find(|known| known.has_made(chain, now));
-        let known = known.ok_or(Refusal::Stranger)?;
+        let known = known.ok_or(Error::Stranger)?;
         let manufactured = Manufactured {
             manufacturer: known.name.clone(),
-            serial: hardware::serial(first).ok_or(Refusal::WithoutSerial)?,
+            serial: hardware::serial(first).ok_or(Error::WithoutSerial)?,
         };
         match manufactured.can_be_stored() {
             true => Ok(Made {
@@ -90,7 +85,7 @@ impl Manufacturers {
                 unregistered: known.serials == Serials::Any,
                 zone: known.zone.clone(),
             }),
-            false => Err(Refusal::WithoutSerial),
+            false => Err(Error::WithoutSerial),
         }
     }
 }
@@ -98,7 +93,7 @@ impl Manufacturers {
 impl Known {
     fn load(manufacturer: &Manufacturer, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
         let path = &manufacturer.anchors;
-        let bad = || Fault::BadAnchors { path: path.clone() };
+        let bad = || SetupError::BadAnchors { path: path.clone() };
         let mut roots = RootCertStore::empty();
         let mut subjects = Vec::new();
         for anchor in pem::certificates(path, &files::read(path)?)? {
@@ -151,7 +146,7 @@ impl Known {
     }
 }
 
-/// Whose certificate it is and who has signed it, as it stands there.
+/// Subject and issuer of a certificate, as they stand there.
 struct Names<'a> {
     issuer: &'a [u8],
     subject: &'a [u8],

@@ -1,10 +1,10 @@
-//! What keeps a slot from being used, or from becoming active, in words.
+//! Delegation certificates that cannot be used or become active yet, with the reason.
 
 use std::fmt;
 use std::io::ErrorKind;
 
-use super::Fault;
-use crate::error::Error;
+use super::error::PkiError;
+use super::{Error, SetupError};
 use crate::registry::{Slot, SlotState};
 use dc_pki::names::ZoneName;
 
@@ -17,7 +17,7 @@ pub struct Missing {
     pub slot: u32,
     /// Its state.
     pub state: SlotState,
-    /// Why the key cannot be used, with the file.
+    /// The reason, with the file.
     pub reason: String,
     /// The same for strangers.
     pub(super) brief: String,
@@ -75,26 +75,26 @@ impl fmt::Display for Waiting {
 
 fn reason(zone: &ZoneName, error: &Error) -> String {
     match error {
-        Error::Pki(dc_pki::Error::MissingDelegation { folder }) => {
+        Error::Pki(PkiError::MissingDelegation { folder }) => {
             format!("{} has no key: {}", folder.display(), import(zone))
         }
         error => error.to_string(),
     }
 }
 
-/// What a stranger may know: no paths.
+/// The reason as strangers may know it: no paths.
 fn brief(zone: &ZoneName, error: &Error) -> String {
     match error {
-        Error::Pki(dc_pki::Error::MissingDelegation { .. }) => {
+        Error::Pki(PkiError::MissingDelegation { .. }) => {
             format!("it is not there: {}", import(zone))
         }
-        Error::Pki(dc_pki::Error::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
+        Error::Pki(PkiError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
             format!("a file of it is not there: {}", import(zone))
         }
-        Error::Pki(dc_pki::Error::Read { source, .. }) => format!("it cannot be read: {source}"),
-        Error::Authority {
-            source: Fault::SelfTest { .. },
-        } => "it does not sign: the log says more".to_owned(),
+        Error::Pki(PkiError::Read { source, .. }) => format!("it cannot be read: {source}"),
+        Error::Setup(SetupError::SelfTest { .. }) => {
+            "it does not sign: the log says more".to_owned()
+        }
         _ => "its files are not as they were imported: the log says more".to_owned(),
     }
 }

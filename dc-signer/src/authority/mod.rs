@@ -1,30 +1,33 @@
-//! What the signer does for devices and operators, over its database and without HTTP.
+//! The use cases of devices and operators, over the database and without HTTP.
 //!
 //! Each use case has its file. A credential is approved, signed, verified and on record before it is returned.
 
 mod able;
 mod answer;
-mod checks;
+mod blocking;
 mod clones;
 mod codes;
 mod delegations;
 mod devices;
 mod enrol;
-mod fault;
+mod error;
+mod fleet;
 mod guard;
 mod hardware;
 mod import;
 mod issue;
 pub mod json;
+mod kind;
 mod manufacturers;
 mod missing;
+pub mod operators;
 pub mod policy;
-mod refusal;
 mod renew;
 mod replicas;
 mod rollover;
 mod secrets;
 mod settings;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod withdrawn;
@@ -38,20 +41,24 @@ use pki_types::UnixTime;
 
 pub use able::{Judgement, KeyJudgement, ZoneJudgement};
 pub(crate) use delegations::folder as delegations_folder;
-pub use fault::Fault;
-pub use guard::{Clock, Skew};
+pub use error::Error;
+pub use guard::{ClockError, Skew};
 pub use import::{Import, Imported};
+pub use issue::Reply;
 pub use missing::{Missing, Waiting};
-pub use refusal::Refusal;
+pub use operators::Authenticated;
 pub use rollover::Step;
 pub use secrets::Secrets;
 pub use settings::Settings;
+pub use setup::SetupError;
 pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
 
 use crate::config::{Config, Live};
-use crate::error::Error;
+pub use crate::store::{
+    Act, Filter, Find, Fleet, History, Issue, Listed, NewZone, Page, ZoneCount,
+};
 use crate::store::{ServerClock, Store};
-use checks::Checks;
+use blocking::Blocking;
 use delegations::{Delegations, View};
 use guard::Guard;
 use replicas::Me;
@@ -62,7 +69,8 @@ pub struct Authority {
     store: Arc<Store>,
     settings: Live<Settings>,
     delegations: Delegations,
-    checks: Checks,
+    checks: Blocking,
+    signing: Blocking,
     guard: Guard,
     lists: Lists,
     secrets: Secrets,
@@ -73,7 +81,7 @@ impl Authority {
     /// Opens a signer: reads its secrets, or makes them if its database is new, and loads the keys of its zones.
     ///
     /// A slot whose key is not on this machine stops nobody else; [`Self::missing`] has it. Fails with
-    /// [`Fault::MissingSecrets`] if the database has seen devices and the secrets are gone, with
+    /// [`SetupError::MissingSecrets`] if the database has seen devices and the secrets are gone, with
     /// [`Error::Store`], and with what reading files fails with.
     pub async fn open(config: &Config, store: Arc<Store>) -> Result<Self, Error> {
         let settings = Live::fixed(Settings::new(config)?);
@@ -89,13 +97,14 @@ impl Authority {
         store: Arc<Store>,
     ) -> Result<Self, Error> {
         let now = dc_pki::clock::now()?;
-        let latest = last_record(&*store).await?;
-        let trace = guard::trace(&*store, &config.node, latest, now).await?;
+        let latest = last_record(&store).await?;
+        let trace = guard::trace(&store, &config.node, latest, now).await?;
         let me = Me::new()?;
         let authority = Self {
             settings,
             delegations: Delegations::new(&config.data, me),
-            checks: Checks::new(),
+            checks: Blocking::checks(),
+            signing: Blocking::signatures(),
             guard: Guard::new(trace, now),
             lists: Lists::default(),
             secrets: Secrets::open(&config.data, latest.is_none())?,
@@ -103,7 +112,7 @@ impl Authority {
             store,
         };
         authority.hear_clock().await?;
-        authority.delegations.refresh(&*authority.store).await?;
+        authority.delegations.refresh(&authority.store).await?;
         Ok(authority)
     }
 
@@ -140,7 +149,7 @@ impl Authority {
     ///
     /// Fails with what reading files fails with, and with [`Error::Store`]; then nothing has changed.
     pub async fn reload(&self) -> Result<(), Error> {
-        self.delegations.refresh(&*self.store).await?;
+        self.delegations.refresh(&self.store).await?;
         self.hear_clock().await?;
         self.guard.settle(dc_pki::clock::now()?);
         Ok(())
@@ -157,22 +166,16 @@ impl Authority {
         self.delegations.timing().tell(listener);
     }
 
-    /// How far the clock is off, by what can be known of it here.
+    /// The clock's error, by what can be known of it here.
     #[must_use]
     pub fn clock_skew(&self, now: UnixTime) -> Skew {
         self.guard.skew(now)
     }
 
     /// The zones as they are, or were a few seconds ago. A clock that cannot be right moves no slot.
-    async fn view(&self, now: UnixTime) -> Result<Arc<View>, Refusal> {
+    async fn view(&self, now: UnixTime) -> Result<Arc<View>, Error> {
         let now = self.guard.check(now).is_ok().then_some(now);
-        self.delegations.current(&*self.store, now).await
-    }
-
-    /// The database behind it, for what needs no decision.
-    #[must_use]
-    pub fn store(&self) -> &Arc<Store> {
-        &self.store
+        self.delegations.current(&self.store, now).await
     }
 
     /// Slots that are to be used and whose key is not on this machine.
@@ -202,6 +205,7 @@ impl fmt::Debug for Authority {
             settings: _,
             delegations: _,
             checks: _,
+            signing: _,
             guard: _,
             lists: _,
             secrets: _,

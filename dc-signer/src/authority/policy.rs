@@ -1,26 +1,50 @@
-//! Whether a device may have credentials now: pure, and the only maker of [`Approved`].
-
-use std::fmt;
+//! The issuing policy: pure, and the only maker of [`Approved`].
 
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use crate::registry::{self, Device, DeviceId, Forms, Sha256, Slot, State, Zone};
+use crate::registry::{self, Device, DeviceId, Forms, Sha256, Slot, Zone};
 use dc_pki::Wanted;
 use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
 
-/// A request for credentials, with all that is known about whom it came from.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
+/// That a device, and the enrolment key that asks for it, may get credentials at a time.
+#[derive(Debug)]
+#[must_use]
+pub struct Admitted {
+    device: Device,
+    enrolment_key: Sha256,
+    now: UnixTime,
+}
+
+impl Admitted {
     /// The device that the enrolment key belongs to.
-    pub device: &'a Device,
-    /// The zone of its name.
-    pub zone: &'a Zone,
-    /// SHA-256 of the SubjectPublicKeyInfo of the enrolment key that asks.
-    pub enrolment_key: Sha256,
-    /// The key that the credentials are to be for, a DER SubjectPublicKeyInfo.
-    pub spki: &'a [u8],
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// When it was admitted.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        self.now
+    }
+}
+
+/// Admits a device by the SHA-256 of the SubjectPublicKeyInfo of the enrolment key that asks.
+///
+/// Fails as [`Device::may_issue`] does.
+pub fn admit(
+    device: Device,
+    enrolment_key: Sha256,
+    now: UnixTime,
+) -> Result<Admitted, registry::Error> {
+    device.may_issue(&device.name, &enrolment_key, now)?;
+    Ok(Admitted {
+        device,
+        enrolment_key,
+        now,
+    })
 }
 
 /// That a device may have credentials for one key: good for one issuance.
@@ -37,27 +61,30 @@ pub struct Approved<'a> {
     now: UnixTime,
 }
 
-/// Decides about a request at a time.
+/// Decides which credentials an admitted device may have for a key, a DER SubjectPublicKeyInfo, in the zone of its name.
 ///
 /// A device may ask at any time of its credential's life, so nothing is too early; how often it may ask is
 /// for others to limit. Which types of keys are allowed is RFC 9345's to say, when it is signed for. Fails with
-/// [`Denied`].
-pub fn approve<'a>(ask: &Ask<'a>, now: UnixTime) -> Result<Approved<'a>, Denied> {
-    let Ask {
+/// [`PolicyError`].
+pub fn approve<'a>(
+    admitted: &'a Admitted,
+    zone: &'a Zone,
+    spki: &'a [u8],
+) -> Result<Approved<'a>, PolicyError> {
+    let Admitted {
         device,
-        zone,
         enrolment_key,
-        spki,
-    } = *ask;
-    device.may_issue(&device.name, &enrolment_key, now)?;
+        now,
+    } = admitted;
+    let (enrolment_key, now) = (*enrolment_key, *now);
     if device.zone != zone.zone {
-        return Err(Denied::OtherZone);
+        return Err(PolicyError::OtherZone);
     }
     // A key that answers handshakes of strangers must not be the one that the device is known by here.
     let credential_key = Sha256::of(spki);
     let next = device.next_key.map(|next| next.spki_sha256);
     if [Some(enrolment_key), device.key, next].contains(&Some(credential_key)) {
-        return Err(Denied::EnrolmentKey);
+        return Err(PolicyError::EnrolmentKey);
     }
     Ok(Approved {
         device: device.id,
@@ -72,13 +99,13 @@ pub fn approve<'a>(ask: &Ask<'a>, now: UnixTime) -> Result<Approved<'a>, Denied>
 }
 
 /// The slot that a zone issues from now.
-pub(crate) fn usable(zone: &Zone, now: UnixTime) -> Result<&Slot, Denied> {
-    let slot = zone.active().ok_or(Denied::NoDelegation)?;
+pub(crate) fn usable(zone: &Zone, now: UnixTime) -> Result<&Slot, PolicyError> {
+    let slot = zone.active().ok_or(PolicyError::NoDelegation)?;
     let (not_before, not_after) = (slot.not_before, slot.not_after);
     match slot.may_issue(now) {
-        _ if now < not_before => Err(Denied::NotBegun { not_before, now }),
+        _ if now < not_before => Err(PolicyError::NotBegun { not_before, now }),
         true => Ok(slot),
-        false => Err(Denied::TooLittleLeft { not_after, now }),
+        false => Err(PolicyError::TooLittleLeft { not_after, now }),
     }
 }
 
@@ -91,7 +118,7 @@ fn wanted(forms: Forms, name: &UniqueName<'static>) -> Wanted {
 }
 
 impl<'a> Approved<'a> {
-    /// Whose credentials they will be.
+    /// The device that the credentials are for.
     #[must_use]
     pub fn device(&self) -> DeviceId {
         self.device
@@ -140,104 +167,59 @@ impl<'a> Approved<'a> {
     }
 }
 
-/// Why a device gets no credentials.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Denied {
+/// A rule that denies credentials to an admitted device.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum PolicyError {
     /// The device is enrolled with another key: this may be a copy of it.
+    #[error(
+        "the device is enrolled with another key, so this may be a copy of it: replace the device if its key is lost"
+    )]
     CloneSuspected,
     /// The key is the delegation certificate's own.
+    #[error(
+        "the key is the delegation certificate's own, which must never be on a device: make a new key there"
+    )]
     DelegationKey,
     /// The key is an enrolment key of the device, which is for nothing else.
+    #[error(
+        "the key is the device's enrolment key, which is for nothing else: make a new key for each request"
+    )]
     EnrolmentKey,
     /// RFC 9345 allows no credential for such a key.
-    KeyType(dc_core::Error),
+    #[error("the key cannot have a credential: {0}")]
+    KeyType(#[source] dc_core::Error),
     /// The zone has no delegation certificate to sign with.
+    #[error(
+        "the zone has no active delegation certificate: import one with 'dc-signer zones rollover ZONE --import DIR --config FILE'"
+    )]
     NoDelegation,
-    /// The device is not in a state, or the enrolment key not in a use, in which it gets any.
-    NotAllowed(registry::Error),
     /// The zone's delegation certificate is not valid yet.
+    #[error(
+        "the zone's delegation certificate is not valid yet: it begins at {}, and the signer's clock says {}: wait, or set the clock",
+        Moment(*not_before),
+        Moment(*now)
+    )]
     NotBegun {
         /// When it begins.
         not_before: UnixTime,
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
     },
     /// The device's name is in another zone.
+    #[error("the device's name is in another zone")]
     OtherZone,
     /// The zone's delegation certificate has too little left.
+    #[error(
+        "the zone's delegation certificate {} at {}, too early to issue under it: import a newer one with 'dc-signer zones rollover ZONE --import DIR --config FILE'",
+        if now > not_after { "ended" } else { "ends" },
+        Moment(*not_after)
+    )]
     TooLittleLeft {
         /// When it ends.
         not_after: UnixTime,
-        /// What the clock says.
+        /// The clock's time.
         now: UnixTime,
     },
-}
-
-impl From<registry::Error> for Denied {
-    fn from(error: registry::Error) -> Self {
-        Self::NotAllowed(error)
-    }
-}
-
-impl Denied {
-    /// The state that the device is in, if that is why.
-    #[must_use]
-    pub fn state(&self) -> Option<State> {
-        match self {
-            Self::NotAllowed(registry::Error::NotActive { state }) => Some(*state),
-            _ => None,
-        }
-    }
-}
-
-impl std::error::Error for Denied {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::KeyType(source) => Some(source),
-            Self::NotAllowed(source) => Some(source),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Denied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CloneSuspected => f.write_str(
-                "the device is enrolled with another key, so this may be a copy of it: replace the device if its key is lost",
-            ),
-            Self::DelegationKey => f.write_str(
-                "the key is the delegation certificate's own, which must never be on a device: make a new key there",
-            ),
-            Self::EnrolmentKey => f.write_str(
-                "the key is the device's enrolment key, which is for nothing else: make a new key for each request",
-            ),
-            Self::KeyType(source) => write!(f, "the key cannot have a credential: {source}"),
-            Self::NoDelegation => f.write_str(
-                "the zone has no active delegation certificate: import one with 'dc-signer zones rollover ZONE --import DIR --config FILE'",
-            ),
-            Self::NotAllowed(source) => fmt::Display::fmt(source, f),
-            Self::NotBegun { not_before, now } => write!(
-                f,
-                "the zone's delegation certificate is not valid yet: it begins at {}, and the signer's clock says {}: wait, or set the clock",
-                Moment(*not_before),
-                Moment(*now)
-            ),
-            Self::OtherZone => f.write_str("the device's name is in another zone"),
-            Self::TooLittleLeft { not_after, now } => {
-                let ends = match now > not_after {
-                    true => "ended",
-                    false => "ends",
-                };
-                write!(
-                    f,
-                    "the zone's delegation certificate {ends} at {}, too early to issue under it: import a newer one with 'dc-signer zones rollover ZONE --import DIR --config FILE'",
-                    Moment(*not_after)
-                )
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -245,7 +227,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::registry::{NextKey, SlotState};
+    use crate::registry::{NextKey, SlotState, State};
     use crate::testing::registry::{at, device, key};
 
     const NOW: u64 = 1_800_000_000;
@@ -276,23 +258,19 @@ mod tests {
         }
     }
 
-    fn ask<'a>(device: &'a Device, zone: &'a Zone, enrolment: u8) -> Ask<'a> {
-        Ask {
-            device,
-            zone,
-            enrolment_key: key(enrolment),
-            spki: SPKI,
-        }
+    fn admitted(device: &Device) -> Admitted {
+        admit(device.clone(), key(1), at(NOW)).unwrap()
     }
 
-    fn denied(device: &Device, zone: &Zone, enrolment: u8) -> Denied {
-        approve(&ask(device, zone, enrolment), at(NOW)).unwrap_err()
+    fn denied(device: &Device, zone: &Zone) -> PolicyError {
+        approve(&admitted(device), zone, SPKI).unwrap_err()
     }
 
     #[test]
     fn approves_an_active_device_for_its_own_name() {
         let (device, zone) = (active(), zone());
-        let approved = approve(&ask(&device, &zone, 1), at(NOW)).unwrap();
+        let admitted = admitted(&device);
+        let approved = approve(&admitted, &zone, SPKI).unwrap();
         assert_eq!(approved.name(), &device.name);
         assert_eq!(approved.wanted(), &Wanted::Named(device.name.clone()));
         assert_eq!(approved.slot().number, 1);
@@ -308,7 +286,8 @@ mod tests {
             (Forms::Rfc9345, Wanted::Rfc9345),
         ] {
             let zone = Zone { forms, ..zone() };
-            let approved = approve(&ask(&device, &zone, 1), at(NOW)).unwrap();
+            let admitted = admitted(&device);
+            let approved = approve(&admitted, &zone, SPKI).unwrap();
             assert_eq!(approved.wanted(), &wanted);
         }
     }
@@ -317,15 +296,15 @@ mod tests {
     fn denies_every_state_but_active() {
         for state in [State::Preregistered, State::Suspended, State::Retired] {
             let device = Device { state, ..active() };
-            let denied = denied(&device, &zone(), 1);
-            assert_eq!(denied.state(), Some(state), "{denied}");
+            let denied = admit(device, key(1), at(NOW)).unwrap_err();
+            assert_eq!(denied, registry::Error::NotActive { state });
         }
     }
 
     #[test]
     fn denies_another_key_than_the_devices() {
-        let denied = denied(&active(), &zone(), 2);
-        assert_eq!(denied, Denied::NotAllowed(registry::Error::UnknownKey));
+        let denied = admit(active(), key(2), at(NOW)).unwrap_err();
+        assert_eq!(denied, registry::Error::UnknownKey);
     }
 
     #[test]
@@ -334,7 +313,7 @@ mod tests {
             zone: ZoneName::parse("other.example.com").unwrap(),
             ..zone()
         };
-        assert_eq!(denied(&active(), &zone, 1), Denied::OtherZone);
+        assert_eq!(denied(&active(), &zone), PolicyError::OtherZone);
     }
 
     #[test]
@@ -354,13 +333,9 @@ mod tests {
             ..active()
         };
         for (device, enrolment_key) in [(&with_key, reused), (&with_next, key(1))] {
-            let ask = Ask {
-                device,
-                zone: &zone,
-                enrolment_key,
-                spki: SPKI,
-            };
-            assert_eq!(approve(&ask, at(NOW)).unwrap_err(), Denied::EnrolmentKey);
+            let admitted = admit(device.clone(), enrolment_key, at(NOW)).unwrap();
+            let denied = approve(&admitted, &zone, SPKI).unwrap_err();
+            assert_eq!(denied, PolicyError::EnrolmentKey);
         }
     }
 
@@ -369,7 +344,8 @@ mod tests {
         for (left, good) in [(8 * 86_400, true), (8 * 86_400 - 1, false)] {
             let (device, mut zone) = (active(), zone());
             zone.slots[0].not_after = at(NOW + left);
-            let approved = approve(&ask(&device, &zone, 1), at(NOW));
+            let admitted = admitted(&device);
+            let approved = approve(&admitted, &zone, SPKI);
             assert_eq!(approved.is_ok(), good, "{:?}", Duration::from_secs(left));
         }
     }
@@ -378,6 +354,6 @@ mod tests {
     fn denies_without_an_active_certificate() {
         let mut zone = zone();
         zone.slots[0].state = SlotState::Next;
-        assert_eq!(denied(&active(), &zone, 1), Denied::NoDelegation);
+        assert_eq!(denied(&active(), &zone), PolicyError::NoDelegation);
     }
 }

@@ -2,48 +2,54 @@
 
 use pki_types::UnixTime;
 
-use super::issue::{algorithms, by_device, check};
-use super::{Authority, Refusal};
-use crate::authority::policy::Denied;
-use crate::registry::{self, Change, Device, Sha256};
-use crate::store::{Find, Idempotency};
+use super::issue::{Reply, algorithms, by_device};
+use super::policy::{self, PolicyError};
+use super::{Authority, Error};
+use crate::registry::{self, Change, Device, DeviceId, Sha256};
+use crate::store::{Find, Idempotency, Issuance};
 use dc_pki::device_csr as csr;
 use dc_protocol::RenewRequest;
 
 impl Authority {
     /// Issues new credentials to the device with this enrolment key, which the handshake has shown that the caller holds.
-    /// Returns the JSON of [`Credentials`](dc_protocol::Credentials).
     ///
     /// The same request with the same idempotency key gets the same bytes for an hour. Fails with
-    /// [`Refusal`]; then nothing was issued.
+    /// [`Error`]; then nothing was issued.
     pub async fn renew(
         &self,
         request: &RenewRequest,
         enrolment_key: Sha256,
         now: UnixTime,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Reply, Error> {
         self.guard.check(now)?;
         let renewal = Renewal::parse(request)?;
         let found = self.store.find_device(&Find::Key(enrolment_key)).await?;
         let device = found.ok_or(registry::Error::UnknownDevice)?;
-        device
-            .may_issue(&device.name, &enrolment_key, now)
-            .map_err(Denied::from)?;
-        if let Some(answer) = self.again(&device, &renewal, now).await? {
-            return Ok(answer);
+        let (id, zone) = (device.id, device.zone.to_string());
+        let admitted = policy::admit(device, enrolment_key, now)?;
+        if let Some(json) = self.again(admitted.device(), &renewal, now).await? {
+            return Ok(Reply { zone, json });
         }
-        let spki = csr::public_key(request.csr.as_bytes(), algorithms())?;
-        if let Some(next) = renewal.next_key(request, &spki)? {
-            let view = self.view(now).await?;
-            check(&view, &device, enrolment_key, &spki, now)?;
-            self.switch(&device, next, now).await?;
+        let Renewal {
+            previous,
+            idempotency,
+        } = renewal;
+        let keys = Keys::of(request);
+        let (issuance, next) = self.sign(admitted, move || keys.check()).await?;
+        // Nothing has left yet: whoever cannot switch gets nothing.
+        if let Some(next) = next {
+            self.switch(id, next, now).await?;
         }
-        let (shown, idempotency) = (renewal.previous, Some(renewal.idempotency));
-        self.issue(&device, enrolment_key, &spki, shown, idempotency, now)
-            .await
+        let issuance = Issuance {
+            shown: previous,
+            idempotency: Some(idempotency),
+            ..issuance
+        };
+        let json = self.record(issuance).await?;
+        Ok(Reply { zone, json })
     }
 
-    /// What was answered to this request before.
+    /// The answer that was given to this request before.
     ///
     /// A device that shows the credential that it holds has its last answer, so only others are looked up.
     async fn again(
@@ -51,7 +57,7 @@ impl Authority {
         device: &Device,
         renewal: &Renewal,
         now: UnixTime,
-    ) -> Result<Option<Vec<u8>>, Refusal> {
+    ) -> Result<Option<Vec<u8>>, Error> {
         let held = device.credential.map(|held| held.sha256);
         if held.is_some() && held == renewal.previous {
             return Ok(None);
@@ -60,21 +66,21 @@ impl Authority {
         let before = self.store.find_answer(device.id, &key, now).await?;
         match before {
             Some(before) if before.request == request => Ok(Some(before.bytes)),
-            Some(_) => Err(Refusal::KeyOfOtherRequest),
+            Some(_) => Err(Error::KeyOfOtherRequest),
             None => Ok(None),
         }
     }
 
     /// Both keys work until the new one is first used, so whichever answer gets lost, the device gets in again.
-    async fn switch(&self, device: &Device, key: Sha256, now: UnixTime) -> Result<(), Refusal> {
+    async fn switch(&self, device: DeviceId, key: Sha256, now: UnixTime) -> Result<(), Error> {
         let change = Change::SwitchKey { key };
         let by = by_device(now);
-        self.store.change_device(device.id, &change, &by).await?;
+        self.store.change_device(device, &change, &by).await?;
         Ok(())
     }
 }
 
-/// What is in a request besides keys.
+/// A renewal request without its keys.
 #[derive(Debug)]
 struct Renewal {
     previous: Option<Sha256>,
@@ -82,7 +88,7 @@ struct Renewal {
 }
 
 impl Renewal {
-    fn parse(request: &RenewRequest) -> Result<Self, Refusal> {
+    fn parse(request: &RenewRequest) -> Result<Self, Error> {
         let RenewRequest {
             csr,
             previous_sha256,
@@ -90,7 +96,7 @@ impl Renewal {
             next_enrolment_csr,
         } = request;
         if !(1..=MAX_KEY).contains(&idempotency_key.len()) {
-            return Err(Refusal::BadIdempotencyKey { max: MAX_KEY });
+            return Err(Error::BadIdempotencyKey { max: MAX_KEY });
         }
         let fields = [
             Some(csr.as_str()),
@@ -105,16 +111,34 @@ impl Renewal {
             },
         })
     }
+}
 
-    /// The enrolment key that the device wants to use from now on, of which it has shown that it holds it.
-    fn next_key(&self, request: &RenewRequest, spki: &[u8]) -> Result<Option<Sha256>, Refusal> {
-        let Some(next) = &request.next_enrolment_csr else {
-            return Ok(None);
+/// The certificate signing requests of a renewal. Their signatures are not checked yet.
+#[derive(Debug)]
+struct Keys {
+    csr: String,
+    next_enrolment_csr: Option<String>,
+}
+
+impl Keys {
+    fn of(request: &RenewRequest) -> Self {
+        Self {
+            csr: request.csr.clone(),
+            next_enrolment_csr: request.next_enrolment_csr.clone(),
+        }
+    }
+
+    /// The key that the credentials are for, and the enrolment key that the device wants to use from now on, of which it has
+    /// shown that it holds it.
+    fn check(&self) -> Result<(Vec<u8>, Option<Sha256>), Error> {
+        let spki = csr::public_key(self.csr.as_bytes(), algorithms())?;
+        let Some(next) = &self.next_enrolment_csr else {
+            return Ok((spki, None));
         };
         let next = csr::public_key(next.as_bytes(), algorithms())?;
         match next == spki {
-            true => Err(Denied::EnrolmentKey.into()),
-            false => Ok(Some(Sha256::of(&next))),
+            true => Err(PolicyError::EnrolmentKey.into()),
+            false => Ok((spki, Some(Sha256::of(&next)))),
         }
     }
 }

@@ -7,21 +7,21 @@ use pki_types::UnixTime;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::delegations::ZoneView;
-use super::{Authority, Refusal};
+use super::error::PkiError;
+use super::{Authority, Error};
 use crate::registry::{Sha256, Slot};
 use crate::store::{self, Replica, Report, Store};
-use dc_pki::Error;
 
 /// Which process of all that work on a database this is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Me(pub(super) [u8; 16]);
 
 impl Me {
-    /// Fails with [`Error::Randomness`].
-    pub(super) fn new() -> Result<Self, Error> {
+    /// Fails with [`PkiError::Randomness`].
+    pub(super) fn new() -> Result<Self, PkiError> {
         let mut id = [0; 16];
         let filled = SystemRandom::new().fill(&mut id);
-        filled.map_err(|_| Error::Randomness)?;
+        filled.map_err(|_| PkiError::Randomness)?;
         Ok(Self(id))
     }
 }
@@ -30,16 +30,16 @@ impl Authority {
     /// Tells the other signers of the database that this one works, and with which keys; to be called once a minute, and when
     /// the keys have changed.
     ///
-    /// Fails with [`Refusal::Store`].
-    pub async fn report(&self, now: UnixTime) -> Result<(), Refusal> {
+    /// Fails with [`Error::Store`].
+    pub async fn report(&self, now: UnixTime) -> Result<(), Error> {
         let clock = self.guard.check(now).is_ok().then_some(now);
         self.say(clock, false, now).await
     }
 
     /// Tells them that this one stops.
     ///
-    /// Fails with [`Refusal::Store`].
-    pub async fn leave(&self, now: UnixTime) -> Result<(), Refusal> {
+    /// Fails with [`Error::Store`].
+    pub async fn leave(&self, now: UnixTime) -> Result<(), Error> {
         let clock = self.guard.check(now).is_ok().then_some(now);
         self.say(clock, true, now).await
     }
@@ -49,7 +49,7 @@ impl Authority {
         clock: Option<UnixTime>,
         stopped: bool,
         now: UnixTime,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         let report = Report {
             id: self.me.0,
             stopped,

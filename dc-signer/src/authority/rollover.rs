@@ -7,7 +7,7 @@ use pki_types::UnixTime;
 use super::delegations::ZoneView;
 use crate::registry::{Slot, SlotState, Zone};
 
-/// What is to be done with a slot now.
+/// A step that is due for a slot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Step {
     /// New credentials are to be signed with it.
@@ -27,7 +27,7 @@ impl Step {
     }
 }
 
-/// What is due in a zone, as far as the keys are on this machine: none can be active that this machine cannot use.
+/// The steps that are due in a zone, as far as the keys are on this machine: none can be active that this machine cannot use.
 pub(super) fn due(zone: &ZoneView, now: UnixTime) -> Vec<Step> {
     let here = |slot: &Slot| zone.loaded(&slot.certificate_sha256).is_some();
     steps(&zone.managed, here, now)

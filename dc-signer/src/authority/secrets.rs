@@ -7,8 +7,8 @@ use ring::rand::{SystemRandom, generate};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use zeroize::Zeroizing;
 
-use super::Fault;
-use crate::error::Error;
+use super::error::PkiError;
+use super::{Error, SetupError};
 use crate::registry::{CodeKey, NameKey};
 use dc_pki::files::{self, Access, NewFile};
 
@@ -16,11 +16,11 @@ use dc_pki::files::{self, Access, NewFile};
 ///
 /// Signers that share a database need the same ones: copy the folder.
 pub struct Secrets {
-    /// What names are derived with.
+    /// The key that names are derived with.
     pub(super) names: NameKey,
-    /// What activation codes are kept under.
+    /// The key of the hashes of activation codes.
     pub(super) codes: CodeKey,
-    /// What lists of withdrawn names are signed with; it never signs a credential.
+    /// The key that signs lists of withdrawn names, and never a credential.
     pub(super) lists: Ed25519KeyPair,
 }
 
@@ -30,14 +30,14 @@ impl Secrets {
 
     /// Reads the secrets in a data folder; makes them if they are not there and `may_make` allows it.
     ///
-    /// Fails with [`Fault::MissingSecrets`] if they are not there and must not be made, with
-    /// [`Fault::BadSecret`] if one is not what was written, with [`Error::Read`], [`Error::Write`] and
-    /// [`Error::Randomness`].
+    /// Fails with [`SetupError::MissingSecrets`] if they are not there and must not be made, with
+    /// [`SetupError::BadSecret`] if one is not what was written, with [`PkiError::Read`], [`PkiError::Write`] and
+    /// [`PkiError::Randomness`].
     pub fn open(data: &Path, may_make: bool) -> Result<Self, Error> {
         let folder = Self::folder(data);
         if !files::is_there(&folder)? {
             if !may_make {
-                return Err(Fault::MissingSecrets { folder }.into());
+                return Err(SetupError::MissingSecrets { folder }.into());
             }
             make(&folder)?;
         }
@@ -48,7 +48,7 @@ impl Secrets {
         })
     }
 
-    /// Where the secrets of a data folder are.
+    /// The folder of secrets in a data folder.
     #[must_use]
     pub fn folder(data: &Path) -> PathBuf {
         data.join("secrets")
@@ -67,14 +67,14 @@ impl fmt::Debug for Secrets {
 }
 
 /// Makes all of them or none, so that a folder that is there is whole.
-fn make(folder: &Path) -> Result<(), Error> {
+fn make(folder: &Path) -> Result<(), PkiError> {
     let random = SystemRandom::new();
-    let new = || -> Result<Zeroizing<[u8; 32]>, Error> {
-        let key = generate(&random).map_err(|_| dc_pki::Error::Randomness)?;
+    let new = || -> Result<Zeroizing<[u8; 32]>, PkiError> {
+        let key = generate(&random).map_err(|_| PkiError::Randomness)?;
         Ok(Zeroizing::new(key.expose()))
     };
     let (names, codes) = (new()?, new()?);
-    let lists = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| dc_pki::Error::Randomness)?;
+    let lists = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| PkiError::Randomness)?;
     let files = [
         (NAMES, &names[..]),
         (CODES, &codes[..]),
@@ -88,21 +88,21 @@ fn make(folder: &Path) -> Result<(), Error> {
     match files::create_folder(folder, Access::Owner, &files) {
         // Another process was faster.
         Err(_) if files::exists(&folder.join(LISTS)) => Ok(()),
-        made => Ok(made?),
+        made => made,
     }
 }
 
 fn key(folder: &Path, name: &str) -> Result<Zeroizing<[u8; 32]>, Error> {
     let path = folder.join(name);
     let file = files::read(&path)?;
-    let key = <[u8; 32]>::try_from(&file[..]).map_err(|_| Fault::BadSecret { path })?;
+    let key = <[u8; 32]>::try_from(&file[..]).map_err(|_| SetupError::BadSecret { path })?;
     Ok(Zeroizing::new(key))
 }
 
 fn signing_key(folder: &Path) -> Result<Ed25519KeyPair, Error> {
     let path = folder.join(LISTS);
     let file = files::read(&path)?;
-    Ed25519KeyPair::from_pkcs8(&file).map_err(|_| Fault::BadSecret { path }.into())
+    Ed25519KeyPair::from_pkcs8(&file).map_err(|_| SetupError::BadSecret { path }.into())
 }
 
 const NAMES: &str = "names.key";
@@ -156,10 +156,13 @@ mod tests {
     fn are_not_made_anew_for_a_database_that_has_seen_devices() {
         let data = tempfile::tempdir().unwrap();
         let error = Secrets::open(data.path(), false).unwrap_err();
-        let Error::Authority { source } = error else {
+        let Error::Setup(source) = error else {
             panic!("{error}")
         };
-        assert!(matches!(source, Fault::MissingSecrets { .. }), "{source}");
+        assert!(
+            matches!(source, SetupError::MissingSecrets { .. }),
+            "{source}"
+        );
     }
 
     #[test]
@@ -171,10 +174,10 @@ mod tests {
             let whole = fs::read(&path).unwrap();
             fs::write(&path, &whole[1..]).unwrap();
             let error = Secrets::open(data.path(), true).unwrap_err();
-            let Error::Authority { source } = error else {
+            let Error::Setup(source) = error else {
                 panic!("{error}")
             };
-            assert!(matches!(source, Fault::BadSecret { .. }), "{source}");
+            assert!(matches!(source, SetupError::BadSecret { .. }), "{source}");
         }
     }
 }

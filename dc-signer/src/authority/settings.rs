@@ -1,18 +1,18 @@
-//! The part of the settings that is the authority's.
+//! Settings of the authority.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Error;
 use super::manufacturers::Manufacturers;
 use crate::config::{Config, NameMode};
-use crate::error::Error;
 
-/// The part of the settings that is the authority's.
+/// The part of the configuration that the authority needs.
 #[derive(Debug)]
 pub struct Settings {
     pub(super) tenant: String,
     pub(super) names: NameMode,
-    /// How long credentials are valid.
+    /// The lifetime of credentials.
     pub(super) lifetime: Duration,
     /// Whether activation codes are taken.
     pub(super) codes: bool,

@@ -12,10 +12,10 @@ use pki_types::UnixTime;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
-use super::{Authority, Refusal};
+use super::{Authority, Error};
 use dc_pki::names::ZoneName;
 
-/// What is published.
+/// A list of withdrawn names as it is published.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SignedList {
     /// A [`WithdrawnList`] as JSON: these very bytes are signed.
@@ -52,7 +52,7 @@ pub struct WithdrawnName {
     pub until: u64,
 }
 
-/// Why a list is not accepted.
+/// A list that is not accepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ListError {
@@ -119,9 +119,9 @@ impl Lists {
 impl Authority {
     /// The signed list of a zone's withdrawn names, at most ten seconds old: the JSON of [`SignedList`].
     ///
-    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone), [`Refusal::Clock`] and
-    /// [`Refusal::Store`].
-    pub async fn withdrawn(&self, zone: &ZoneName, now: UnixTime) -> Result<Arc<[u8]>, Refusal> {
+    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone), [`Error::Clock`] and
+    /// [`Error::Store`].
+    pub async fn withdrawn(&self, zone: &ZoneName, now: UnixTime) -> Result<Arc<[u8]>, Error> {
         self.guard.check(now)?;
         let key = zone.to_string();
         if let Some(list) = self.lists.recent(&key, now) {
@@ -136,7 +136,7 @@ impl Authority {
         Ok(list)
     }
 
-    async fn make_list(&self, zone: &ZoneName, now: UnixTime) -> Result<Arc<[u8]>, Refusal> {
+    async fn make_list(&self, zone: &ZoneName, now: UnixTime) -> Result<Arc<[u8]>, Error> {
         let withdrawn = self.store.withdrawn(zone, now).await?;
         let names = withdrawn.names.iter().map(|one| WithdrawnName {
             name: one.name.to_string(),
@@ -170,7 +170,7 @@ fn signed_bytes(list: &str) -> Vec<u8> {
     [b"dc-withdrawn-v1\0", list.as_bytes()].concat()
 }
 
-/// How long a list is sent again.
+/// The time for which a list is sent again.
 const RECENT: Duration = Duration::from_secs(10);
-/// How long a client may use a list.
+/// The time for which a client may use a list.
 const USABLE: Duration = Duration::from_secs(24 * 3600);

@@ -5,52 +5,94 @@ use std::time::{Duration, Instant};
 use pki_types::UnixTime;
 
 use super::delegations::{Loaded, ZoneView};
+use super::error::PkiError;
 use super::issue::algorithms;
-use super::{Authority, Fault, Refusal, Step, replicas, rollover};
-use crate::error::Error;
-use crate::registry::{Slot, SlotState, Zone};
-use crate::store::Act;
+use super::{Authority, Error, SetupError, Step, replicas, rollover};
+use crate::registry::{self, Forms, Slot, SlotState, Zone};
+use crate::store::{Act, NewZone};
 use dc_pki::names::ZoneName;
 use dc_pki::{self, Unissued, Wanted};
 use dc_protocol::RenewalInfo;
 
 impl Authority {
+    /// All zones with their delegation certificates, by name.
+    ///
+    /// Fails with [`Error::Store`].
+    pub async fn zones(&self) -> Result<Vec<Zone>, Error> {
+        Ok(self.store.zones().await?)
+    }
+
+    /// Adds a zone without delegation certificates.
+    ///
+    /// Fails with [`ZoneExists`](crate::registry::Error::ZoneExists).
+    pub async fn add_zone(&self, new: &NewZone, by: &Act) -> Result<Zone, Error> {
+        self.store.add_zone(new, by).await?;
+        self.managed(&new.zone).await
+    }
+
+    /// Changes which forms a zone's devices get.
+    ///
+    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
+    pub async fn set_forms(&self, zone: &ZoneName, forms: Forms, by: &Act) -> Result<Zone, Error> {
+        self.store.set_forms(zone, forms, by).await?;
+        self.managed(zone).await
+    }
+
+    /// Asks the devices of a zone whose credential was issued before a time to renew now; none takes that back.
+    ///
+    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
+    pub async fn pull_renewals(
+        &self,
+        zone: &ZoneName,
+        issued_before: Option<UnixTime>,
+        by: &Act,
+    ) -> Result<Zone, Error> {
+        self.store.pull_renewals(zone, issued_before, by).await?;
+        self.managed(zone).await
+    }
+
+    async fn managed(&self, zone: &ZoneName) -> Result<Zone, Error> {
+        let zones = self.store.zones().await?.into_iter();
+        let mut found = zones.filter(|managed| managed.zone == *zone);
+        Ok(found.next().ok_or(registry::Error::UnknownZone)?)
+    }
+
     /// Issues from the zone's next delegation certificate from now on, whether or not it has soaked; the one before drains.
     ///
     /// Of several it takes the one that lasts longest. Waits some seconds for signers that have just got its key. Fails with
-    /// [`Refusal::NoNextSlot`] if none has begun, has eight days left and has its key on this machine, with
-    /// [`Refusal::KeyNotEverywhere`], and as [`Store::move_slot`](crate::store::Store::move_slot) does.
-    pub async fn rollover(&self, zone: &ZoneName, by: &Act) -> Result<Zone, Refusal> {
-        let view = self.delegations.refresh(&*self.store).await?;
+    /// [`Error::NoNextSlot`] if none has begun, has eight days left and has its key on this machine, with
+    /// [`Error::KeyNotEverywhere`], and as [`Store::move_slot`](crate::store::Store::move_slot) does.
+    pub async fn rollover(&self, zone: &ZoneName, by: &Act) -> Result<Zone, Error> {
+        let view = self.delegations.refresh(&self.store).await?;
         let found = view.zone(zone)?;
         let here = |slot: &Slot| found.loaded(&slot.certificate_sha256).is_some();
         let next = rollover::next(&found.managed, here, by.at);
-        let next = next.ok_or_else(|| Refusal::NoNextSlot { zone: zone.clone() })?;
+        let next = next.ok_or_else(|| Error::NoNextSlot { zone: zone.clone() })?;
         if rollover::waits(&found.managed, Step::Activate(next.number), by.at) {
             self.wait_for_others(zone, next, by.at).await?;
         }
         let active = SlotState::Active;
         let moved = self.store.move_slot(zone, next.number, active, by).await?;
-        self.delegations.refresh(&*self.store).await?;
+        self.delegations.refresh(&self.store).await?;
         Ok(moved)
     }
 
-    /// Fails with [`Refusal::KeyNotEverywhere`] if other signers still lack the key of a slot after some seconds.
+    /// Fails with [`Error::KeyNotEverywhere`] if other signers still lack the key of a slot after some seconds.
     async fn wait_for_others(
         &self,
         zone: &ZoneName,
         slot: &Slot,
         now: UnixTime,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Error> {
         let began = Instant::now();
         loop {
-            let others = replicas::others(&*self.store, self.me, now).await?;
+            let others = replicas::others(&self.store, self.me, now).await?;
             let nodes = replicas::without(&others, slot);
             if nodes.is_empty() {
                 return Ok(());
             }
             if began.elapsed() >= PATIENCE {
-                return Err(Refusal::KeyNotEverywhere {
+                return Err(Error::KeyNotEverywhere {
                     zone: zone.clone(),
                     slot: slot.number,
                     nodes,
@@ -62,10 +104,10 @@ impl Authority {
 
     /// Moves on the slots whose time has come: to be called once a minute, for zones that nobody asks about.
     ///
-    /// Fails with [`Refusal::Clock`] and [`Refusal::Store`].
-    pub async fn keep_zones(&self, now: UnixTime) -> Result<(), Refusal> {
+    /// Fails with [`Error::Clock`] and [`Error::Store`].
+    pub async fn keep_zones(&self, now: UnixTime) -> Result<(), Error> {
         self.guard.check(now)?;
-        let view = self.delegations.keep(&*self.store, now).await?;
+        let view = self.delegations.keep(&self.store, now).await?;
         for zone in view.zones() {
             self.forget_ended(zone)?;
         }
@@ -73,7 +115,7 @@ impl Authority {
     }
 
     /// Removes the keys of slots that are gone: what is not there cannot be stolen.
-    fn forget_ended(&self, zone: &ZoneView) -> Result<(), Error> {
+    fn forget_ended(&self, zone: &ZoneView) -> Result<(), PkiError> {
         let gone = |slot: &&Slot| slot.state == SlotState::Gone;
         for slot in zone.managed.slots.iter().filter(gone) {
             let folder = self.delegations.folder(&slot.certificate_sha256);
@@ -85,7 +127,7 @@ impl Authority {
     /// Whether a zone's devices should renew before their time.
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
-    pub async fn renewal_info(&self, zone: &ZoneName) -> Result<RenewalInfo, Refusal> {
+    pub async fn renewal_info(&self, zone: &ZoneName) -> Result<RenewalInfo, Error> {
         let now = dc_pki::clock::now()?;
         let view = self.view(now).await?;
         let managed = &view.zone(zone)?.managed;
@@ -100,7 +142,7 @@ impl Authority {
         })
     }
 
-    /// How many delegation certificates can be signed with here: each has signed a credential that verifies when it was loaded.
+    /// The number of delegation certificates that can be signed with here: each has signed a credential that verifies when it was loaded.
     #[must_use]
     pub fn tested(&self) -> usize {
         self.keys().len()
@@ -114,7 +156,7 @@ pub(super) fn try_key(zone: &ZoneName, loaded: &Loaded, now: UnixTime) -> Result
     dc_pki::sign(&loaded.delegation, &spki, &wanted, None, algorithms(), now)
         .map(|_| ())
         .map_err(|unissued| {
-            Fault::SelfTest {
+            SetupError::SelfTest {
                 zone: zone.clone(),
                 certificate: loaded.certificate_sha256,
                 source: match unissued {
@@ -127,16 +169,15 @@ pub(super) fn try_key(zone: &ZoneName, loaded: &Loaded, now: UnixTime) -> Result
         })
 }
 
-fn throwaway_key() -> Result<Vec<u8>, Error> {
-    let key =
-        rcgen::KeyPair::generate().map_err(|source| dc_pki::Error::TestCertificate { source })?;
+fn throwaway_key() -> Result<Vec<u8>, PkiError> {
+    let key = rcgen::KeyPair::generate().map_err(|source| PkiError::TestCertificate { source })?;
     Ok(rcgen::PublicKeyData::subject_public_key_info(&key))
 }
 
 /// Devices that are asked to renew spread that over so many seconds: a fleet that comes at once is an outage.
 const SPREAD: u64 = 6 * 3600;
-/// How long a rollover waits for the others: they say what keys they have every few seconds.
+/// The time that a rollover waits for the others: they say what keys they have every few seconds.
 const PATIENCE: Duration = Duration::from_secs(12);
 const PACE: Duration = Duration::from_millis(500);
-/// How often devices ask, in seconds.
+/// The interval at which devices ask, in seconds.
 const POLL_AFTER: u64 = 12 * 3600;

@@ -58,7 +58,7 @@ fn may_write(folder: &Path) -> Result<(), Error> {
 
 fn look_at_secrets(data: &Path) -> Result<(), Error> {
     match files::is_there(&Secrets::folder(data))? {
-        true => Secrets::open(data, false).map(|_| ()),
+        true => Ok(Secrets::open(data, false).map(|_| ())?),
         false => Ok(()),
     }
 }

@@ -30,7 +30,7 @@ impl Args {
         self.place.with_config(async |config| {
             let (store, _in_use) = database::open(&config).await?;
             let now = clock::now()?;
-            let made = backup::make(&config, &*store, &self.to, !self.without_keys, now).await;
+            let made = backup::make(&config, &store, &self.to, !self.without_keys, now).await;
             store.close().await;
             let made = made?;
             let (to, records) = (self.to.display(), made.records);

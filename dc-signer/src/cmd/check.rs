@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use dc_pki::clock;
 use dc_signer::Error;
-use dc_signer::authority::Fault;
+use dc_signer::authority::SetupError;
 use dc_signer::check::{check_with_data, readiness};
 use dc_signer::config::{self, Config};
 use dc_signer::owner::{self, Account};
@@ -67,7 +67,7 @@ impl Args {
                 self.config.display()
             )),
             // One line each: the last is what the command fails with.
-            Some(why) => Err(Fault::NotReady { why }.into()),
+            Some(why) => Err(SetupError::NotReady { why }.into()),
         }
     }
 

@@ -135,7 +135,7 @@ impl Rollover {
 fn read(folder: &Path) -> Result<Import, Error> {
     let now = act()?.at;
     let _invoker = owner::as_invoker()?;
-    Import::read(folder, now)
+    Ok(Import::read(folder, now)?)
 }
 
 async fn import(open: &Open, zone: &ZoneName, import: Import) -> Result<(), Error> {

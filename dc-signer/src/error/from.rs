@@ -9,19 +9,38 @@ impl From<config::Error> for Error {
     }
 }
 
-impl From<authority::Fault> for Error {
-    fn from(source: authority::Fault) -> Self {
+impl From<authority::SetupError> for Error {
+    fn from(source: authority::SetupError) -> Self {
         Self::Authority { source }
     }
 }
 
-impl From<authority::Refusal> for Error {
-    fn from(refusal: authority::Refusal) -> Self {
-        match refusal {
-            authority::Refusal::Internal(error) => error,
-            authority::Refusal::Store(source) => Self::Store { source },
-            refusal => Self::NotDone {
-                source: Box::new(refusal),
+impl From<authority::Error> for Error {
+    fn from(error: authority::Error) -> Self {
+        match error {
+            authority::Error::Pki(error) => Self::Pki(error),
+            authority::Error::Setup(source) => Self::Authority { source },
+            authority::Error::Store(source) => Self::Store { source },
+            error @ (authority::Error::BadCsr(_)
+            | authority::Error::BadIdempotencyKey { .. }
+            | authority::Error::Busy
+            | authority::Error::Clock(_)
+            | authority::Error::Code(_)
+            | authority::Error::CodesOff
+            | authority::Error::Conflict(_)
+            | authority::Error::KeyOfOtherRequest
+            | authority::Error::KeyNotEverywhere { .. }
+            | authority::Error::KeyNotHere { .. }
+            | authority::Error::NoManufacturer { .. }
+            | authority::Error::NoNextSlot { .. }
+            | authority::Error::Policy(_)
+            | authority::Error::SerialAlone
+            | authority::Error::Stranger
+            | authority::Error::TwoWays
+            | authority::Error::UnknownSerial
+            | authority::Error::WhichZone
+            | authority::Error::WithoutSerial) => Self::NotDone {
+                source: Box::new(error),
             },
         }
     }

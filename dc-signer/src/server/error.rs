@@ -31,6 +31,9 @@ pub enum Error {
     /// Something in this process logs already.
     #[error("something in this process logs already: start it once only")]
     LogStarted,
+    /// The service's own certificate or its key cannot be used.
+    #[error(transparent)]
+    Pki(#[from] dc_pki::Error),
     /// The service's own certificate is one that signs credentials.
     #[error(
         "{} may delegate, and a key that signs credentials must never serve TLS: get another certificate for the service",

@@ -2,6 +2,7 @@
 
 mod housekeeping;
 mod lifecycle;
+mod routes;
 mod settings;
 mod waiting;
 
@@ -12,7 +13,8 @@ use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
 
-use crate::api::{self, App};
+use crate::access::Gate;
+use crate::api::App;
 use crate::authority::{Authority, Missing};
 use crate::config::Config;
 use crate::error::Error;
@@ -20,7 +22,7 @@ use crate::server;
 use crate::server::listener::{Limits, Listener};
 use crate::server::telemetry::{LogControl, Metrics};
 use crate::store::{InUse, Observer, Store};
-use crate::web::{self, Web};
+use crate::web::Web;
 use dc_pki::clock;
 use housekeeping::Housekeeping;
 use settings::{Current, Settings};
@@ -72,11 +74,11 @@ impl Service {
         authority.leave_alone();
         begin(&authority).await?;
         let part = settings.part(|settings| &settings.api);
-        let app = App::new(part, authority.clone(), metrics.clone());
+        let limits = settings.part(|settings| &settings.limits);
+        let gate = Gate::new(limits, authority.clone(), metrics.clone());
+        let app = App::new(part, gate.clone(), metrics.clone());
         app.measure_certificate();
-        let gate = app.clone();
-        let gate = Box::new(move |operator: &str| gate.operator_may_come(operator));
-        let web = Web::new(store.clone(), gate)?;
+        let web = Web::new(gate)?;
         let part = settings.part(|settings| &settings.listener);
         let listener = Listener::bind(part, metrics.clone()).await?;
         let shared = Shared {
@@ -146,8 +148,7 @@ impl Service {
             stop.await;
             stopping.readiness().stopping();
         };
-        let router = api::router(app.clone(), web::router(web), web::stray);
-        listener.serve(router, stop).await;
+        listener.serve(routes::routes(app.clone(), web), stop).await;
         housekeeping.abort();
         leave(authority).await;
         store.close().await;

@@ -1,4 +1,4 @@
-//! What can be done to a device: first a page that says what it means, then the act itself.
+//! Acts on a device: first a page that says what it means, then the act itself.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use serde::Deserialize;
 use super::Web;
 use super::access::{HasToken, Posted, Visitor};
 use super::devices::find;
-use super::fault::{Fault, see_other};
+use super::error::{PageError, see_other};
 use super::page::{self, ConfirmPage};
 use super::parts::At;
+use crate::authority;
 use crate::registry::{Action, Change, Device, Role};
-use crate::store;
 use dc_pki::clock;
 
-/// What an operator can do to a device here.
+/// An act of an operator on a device.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Act {
     /// It gets no credentials until it is resumed.
@@ -44,7 +44,7 @@ impl Act {
         self.action().as_str()
     }
 
-    /// What the audit log says afterwards.
+    /// The action in the audit log.
     pub(super) fn action(self) -> Action {
         match self {
             Self::ClearClone => Action::ClearClone,
@@ -75,8 +75,8 @@ pub(super) async fn ask(
     State(web): State<Arc<Web>>,
     visitor: Visitor,
     At((id, act)): At<(String, String)>,
-) -> Result<Response, Fault> {
-    let act = Act::of(&act).ok_or(Fault::NotFound)?;
+) -> Result<Response, PageError> {
+    let act = Act::of(&act).ok_or(PageError::NotFound)?;
     let visitor = visitor.manager()?;
     let device = find(&web, &id).await?;
     if !act.is_possible(&device) {
@@ -92,7 +92,7 @@ pub(super) async fn ask(
     Ok(page::respond(StatusCode::OK, page.render(&visitor.who())))
 }
 
-/// What the form on that page sends.
+/// The form of that page.
 #[derive(Deserialize)]
 pub(super) struct Confirmed {
     form_token: String,
@@ -112,8 +112,8 @@ pub(super) async fn act(
     State(web): State<Arc<Web>>,
     At((id, act)): At<(String, String)>,
     Posted { visitor, form }: Posted<Confirmed>,
-) -> Result<Response, Fault> {
-    let act = Act::of(&act).ok_or(Fault::NotFound)?;
+) -> Result<Response, PageError> {
+    let act = Act::of(&act).ok_or(PageError::NotFound)?;
     let visitor = visitor.manager()?;
     let device = find(&web, &id).await?;
     let now = clock::now()?;
@@ -127,11 +127,11 @@ pub(super) async fn act(
         let page = page.render(&visitor.who());
         return Ok(page::respond(StatusCode::UNPROCESSABLE_ENTITY, page));
     }
-    let by = store::Act {
+    let by = authority::Act {
         actor: visitor.actor(),
         at: now,
     };
-    web.store
+    web.authority
         .change_device(device.id, &act.change(), &by)
         .await?;
     tracing::info!(act = act.path(), device = %device.id, "done from the operator's page");

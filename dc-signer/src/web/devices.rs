@@ -12,15 +12,15 @@ use serde::Deserialize;
 use super::Web;
 use super::access::Visitor;
 use super::acts::Act;
-use super::fault::{Fault, see_other};
+use super::error::{PageError, see_other};
 use super::page::{self, DevicePage, DevicesPage, Search};
 use super::parts::{Asked, At};
+use crate::authority::{Filter, Find, Page};
 use crate::registry::{Device, DeviceId, Error, Sha256};
-use crate::store::{Filter, Find, Page};
 use dc_pki::clock;
 use dc_pki::names::{self, ZoneName};
 
-/// What the form of the search sends; what is empty does not count.
+/// The form of the search; an empty field does not count.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Fields {
     #[serde(default)]
@@ -76,9 +76,9 @@ pub(super) async fn list(
     State(web): State<Arc<Web>>,
     visitor: Visitor,
     Asked(fields): Asked<Fields>,
-) -> Result<Response, Fault> {
+) -> Result<Response, PageError> {
     let now = clock::now()?;
-    let bad = |source| Fault::BadSearch { source };
+    let bad = |source| PageError::BadSearch { source };
     let search = fields.search().map_err(bad)?;
     if let Some(device) = exact(&web, &search.text).await? {
         return Ok(see_other(&format!("/devices/{}", device.id)));
@@ -88,8 +88,8 @@ pub(super) async fn list(
         after: search.after.clone(),
         limit: PAGE,
     };
-    let listed = web.store.list_devices(&filter, &page).await?;
-    let zones = web.store.zones().await?;
+    let listed = web.authority.list_devices(&filter, &page).await?;
+    let zones = web.authority.zones().await?;
     let page = DevicesPage {
         search: &search,
         listed: &listed,
@@ -100,21 +100,21 @@ pub(super) async fn list(
 }
 
 /// The device with this id, name or enrolment key.
-async fn exact(web: &Web, text: &str) -> Result<Option<Device>, Fault> {
+async fn exact(web: &Web, text: &str) -> Result<Option<Device>, PageError> {
     let finds = [
         text.parse::<DeviceId>().ok().map(Find::Id),
         text.parse::<Sha256>().ok().map(Find::Key),
         names::parse(text).ok().map(Find::Name),
     ];
     for find in finds.into_iter().flatten() {
-        if let Some(device) = web.store.find_device(&find).await? {
+        if let Some(device) = web.authority.find_device(&find).await? {
             return Ok(Some(device));
         }
     }
     Ok(None)
 }
 
-/// What was just done, to be confirmed.
+/// The act that was just done, to be confirmed.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Shown {
     #[serde(default)]
@@ -127,9 +127,9 @@ pub(super) async fn show(
     visitor: Visitor,
     At(id): At<String>,
     Asked(shown): Asked<Shown>,
-) -> Result<Response, Fault> {
+) -> Result<Response, PageError> {
     let device = find(&web, &id).await?;
-    let history = web.store.history(device.id, HISTORY).await?;
+    let history = web.authority.history(device.id, HISTORY).await?;
     let page = DevicePage {
         device: &device,
         history: &history,
@@ -142,11 +142,11 @@ pub(super) async fn show(
 
 /// The device with this id.
 ///
-/// Fails with [`Fault::NotFound`].
-pub(super) async fn find(web: &Web, id: &str) -> Result<Device, Fault> {
+/// Fails with [`PageError::NotFound`].
+pub(super) async fn find(web: &Web, id: &str) -> Result<Device, PageError> {
     let find = Find::Id(id.parse::<DeviceId>()?);
-    let found = web.store.find_device(&find).await?;
-    found.ok_or(Fault::NotFound)
+    let found = web.authority.find_device(&find).await?;
+    found.ok_or(PageError::NotFound)
 }
 
 /// Devices on one page.

@@ -11,9 +11,9 @@ use tokio::sync::Mutex;
 
 use super::Web;
 use super::access::Visitor;
-use super::fault::Fault;
+use super::error::PageError;
 use super::page::{self, FleetPage};
-use crate::store::{self, Fleet, Store};
+use crate::authority::{self, Authority, Fleet};
 use dc_pki::clock;
 
 /// The fleet, as it was counted last.
@@ -29,11 +29,11 @@ struct Count {
 }
 
 impl Counted {
-    /// How long a count is shown.
+    /// The time for which a count is shown.
     const KEPT: Duration = Duration::from_secs(60);
 
     /// The last count, or a new one, for which everybody waits together.
-    async fn count(&self, store: &Store, now: UnixTime) -> Result<Count, store::Error> {
+    async fn count(&self, authority: &Authority, now: UnixTime) -> Result<Count, authority::Error> {
         let mut last = self.0.lock().await;
         if let Some(count) = last
             .as_ref()
@@ -42,7 +42,7 @@ impl Counted {
             return Ok(count.clone());
         }
         let count = Count {
-            fleet: Arc::new(store.fleet(now).await?),
+            fleet: Arc::new(authority.fleet(now).await?),
             at: now,
             read: Instant::now(),
         };
@@ -51,10 +51,13 @@ impl Counted {
 }
 
 /// The fleet at a glance.
-pub(super) async fn show(State(web): State<Arc<Web>>, visitor: Visitor) -> Result<Response, Fault> {
+pub(super) async fn show(
+    State(web): State<Arc<Web>>,
+    visitor: Visitor,
+) -> Result<Response, PageError> {
     let now = clock::now()?;
-    let count = web.fleet.count(&*web.store, now).await?;
-    let zones = web.store.zones().await?;
+    let count = web.fleet.count(&web.authority, now).await?;
+    let zones = web.authority.zones().await?;
     let page = FleetPage {
         fleet: &count.fleet,
         counted: count.at,

@@ -1,4 +1,4 @@
-//! What every answer of these pages has in its head, the style, and the icon.
+//! Security headers of every page, the style, and the icon.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::fault::Fault;
+use super::error::PageError;
 use crate::registry::Sha256;
 use crate::server::telemetry::RequestId;
 
@@ -19,7 +19,7 @@ use crate::server::telemetry::RequestId;
 pub(super) async fn finish(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().copied();
     let mut response = next.run(request).await;
-    if let Some(fault) = response.extensions_mut().remove::<Fault>() {
+    if let Some(fault) = response.extensions_mut().remove::<PageError>() {
         response = fault.respond(id.unwrap_or_else(RequestId::next));
     }
     protect(response.headers_mut());
@@ -29,7 +29,7 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
 /// The page that says so.
 pub(super) fn not_found(request: &Request) -> Response {
     let id = request.extensions().get::<RequestId>().copied();
-    let mut response = Fault::NotFound.respond(id.unwrap_or_else(RequestId::next));
+    let mut response = PageError::NotFound.respond(id.unwrap_or_else(RequestId::next));
     protect(response.headers_mut());
     response
 }
@@ -71,7 +71,7 @@ fn asset(media_type: &'static str, text: &'static str) -> Response {
     (headers, text).into_response()
 }
 
-/// Where the style is: another address for another text, so that it can be kept for good.
+/// The address of the style: another one for another text, so that it can be kept for good.
 pub(super) fn style_address() -> &'static str {
     static ADDRESS: LazyLock<String> = LazyLock::new(|| {
         let hash = Sha256::of(STYLE_TEXT.as_bytes()).to_string();

@@ -1,15 +1,15 @@
 //! The operator's pages: the fleet at a glance, a search, a device with its history, and what can be done to it.
 //!
 //! Everything is made here, nothing in the browser: there are no scripts, and the pages forbid them. What is
-//! shown is a pure function of data, in `page/`; handlers ask the store and call one. Who is asking, and
-//! that a form was sent from a page of ours, are proven by the arguments that a handler takes.
+//! shown is a pure function of data, in `page/`; handlers ask the authority and call one. The arguments that
+//! a handler takes prove who has authenticated, and that a form was sent from a page of ours.
 
 mod access;
 mod acts;
+mod csrf;
 mod devices;
-mod fault;
+mod error;
 mod fleet;
-mod forgery;
 mod headers;
 mod page;
 mod parts;
@@ -28,34 +28,31 @@ use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::{get, post};
 
-use crate::error::Error;
-use crate::store::Store;
-use forgery::Forgery;
+use crate::access::Gate;
+use crate::authority::Authority;
+use csrf::Csrf;
 use session::Sessions;
 
-/// What the pages share.
+/// The state that pages share.
 pub struct Web {
-    store: Arc<Store>,
+    authority: Arc<Authority>,
+    gate: Arc<Gate>,
     sessions: Sessions,
-    forgery: Forgery,
+    csrf: Csrf,
     fleet: fleet::Counted,
-    gate: Gate,
 }
 
-/// Lets an operator through, by name, or says after how many seconds to come again.
-pub type Gate = Box<dyn Fn(&str) -> Result<(), u64> + Send + Sync>;
-
 impl Web {
-    /// Pages over a store. Nobody is signed in yet.
+    /// Pages of the authority behind a gate. Nobody is signed in yet.
     ///
-    /// Fails with [`Error::Randomness`].
-    pub fn new(store: Arc<Store>, gate: Gate) -> Result<Arc<Self>, Error> {
+    /// Fails with [`dc_pki::Error::Randomness`].
+    pub fn new(gate: Arc<Gate>) -> Result<Arc<Self>, dc_pki::Error> {
         Ok(Arc::new(Self {
-            store,
-            sessions: Sessions::default(),
-            forgery: Forgery::new()?,
-            fleet: fleet::Counted::default(),
+            authority: gate.authority().clone(),
             gate,
+            sessions: Sessions::default(),
+            csrf: Csrf::new()?,
+            fleet: fleet::Counted::default(),
         }))
     }
 }
@@ -63,14 +60,14 @@ impl Web {
 impl fmt::Debug for Web {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            store,
-            sessions: _,
-            forgery: _,
-            fleet: _,
+            authority,
             gate: _,
+            sessions: _,
+            csrf: _,
+            fleet: _,
         } = self;
         f.debug_struct("Web")
-            .field("store", store)
+            .field("authority", authority)
             .finish_non_exhaustive()
     }
 }
@@ -86,7 +83,7 @@ pub fn router<S: Clone + Send + Sync + 'static>(web: Arc<Web>) -> Router<S> {
         .route("/sign-out", post(sign_in::sign_out))
         .route(headers::STYLE, get(headers::style))
         .route(headers::ICON, get(headers::icon))
-        .method_not_allowed_fallback(fault::no_such_method)
+        .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(from_fn(headers::finish))
         .with_state(web)
@@ -94,7 +91,7 @@ pub fn router<S: Clone + Send + Sync + 'static>(web: Arc<Web>) -> Router<S> {
 
 /// The page for a browser that asked for what is not there; none for a program, which is told so by the API.
 #[must_use]
-pub fn stray(request: &Request) -> Option<Response> {
+pub fn not_found(request: &Request) -> Option<Response> {
     let accept = request.headers().get_all(ACCEPT).iter();
     let mut types = accept
         .filter_map(|value| value.to_str().ok())

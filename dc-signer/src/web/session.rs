@@ -1,4 +1,4 @@
-//! Who is signed in: secrets that browsers hold in a cookie, and their hashes that are kept here.
+//! Sessions: secrets that browsers hold in a cookie, and their hashes that are kept here.
 //!
 //! Sessions are in memory, so a restart signs everybody out, and so does a change to another replica.
 
@@ -22,13 +22,13 @@ pub(super) struct Sessions(Mutex<HashMap<Sha256, Session>>);
 pub(super) struct SessionId(Sha256);
 
 struct Session {
-    /// What the operator showed. They are looked up with each request, so whoever is disabled is out at once.
+    /// The operator's token. It is looked up with each request, so whoever is disabled is out at once.
     access: Access,
     since: Instant,
 }
 
 impl Sessions {
-    /// How long a session lasts, whatever is done in it.
+    /// The time that a session lasts, whatever is done in it.
     pub(super) const LIFE: Duration = Duration::from_secs(8 * 3600);
     /// The most sessions of one operator; one more ends the oldest.
     pub(super) const MAX_EACH: usize = 8;
@@ -52,7 +52,7 @@ impl Sessions {
         Ok(secret)
     }
 
-    /// Whose session has this secret, if it still lasts.
+    /// The session with this secret, if it still lasts.
     pub(super) fn find(&self, secret: &str, now: Instant) -> Option<(SessionId, Access)> {
         let id = SessionId::of(secret);
         let open = self.lock();
@@ -75,7 +75,7 @@ impl SessionId {
         Self(Sha256::of(secret.as_bytes()))
     }
 
-    /// What it is in memory.
+    /// The hash.
     pub(super) fn sha256(&self) -> &Sha256 {
         &self.0
     }

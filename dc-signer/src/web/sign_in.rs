@@ -11,14 +11,14 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::Web;
-use super::access::{self, HasToken, MaybeVisitor, Posted, SESSION_COOKIE, SameOrigin};
-use super::fault::{Fault, see_other};
+use super::access::{HasToken, MaybeVisitor, Posted, SESSION_COOKIE, SameOrigin};
+use super::error::{PageError, see_other};
 use super::page;
 use super::parts::Asked;
 use super::session::Sessions;
 use crate::registry::{Access, Sha256};
 
-/// Where to go afterwards.
+/// The path to go to afterwards.
 #[derive(Deserialize)]
 pub(super) struct Wanted {
     next: Option<String>,
@@ -36,7 +36,7 @@ pub(super) async fn ask(
     }
 }
 
-/// What the form sends. The token lets its holder in, so it is not shown.
+/// The form. The token lets its holder in, so it is not shown.
 #[derive(Deserialize)]
 pub(super) struct SignIn {
     token: String,
@@ -47,20 +47,20 @@ pub(super) struct SignIn {
 pub(super) async fn sign_in(
     State(web): State<Arc<Web>>,
     SameOrigin(form): SameOrigin<SignIn>,
-) -> Result<Response, Fault> {
+) -> Result<Response, PageError> {
     let token = Zeroizing::new(form.token);
     let next = ours(form.next.as_deref());
     let shown = Access::Token(Sha256::of(token.trim().as_bytes()));
-    let Some(operator) = access::operator(&web, &shown).await? else {
+    let Some(operator) = web.authority.authenticate(&shown).await? else {
         tracing::info!("somebody tried to sign in with a token that nobody has");
         return Ok(page::respond(
             StatusCode::FORBIDDEN,
             page::sign_in(next, true),
         ));
     };
-    access::admit(&web, &operator)?;
+    web.gate.count(&operator)?;
     let secret = web.sessions.begin(shown, Instant::now())?;
-    tracing::info!(operator = operator.name.as_str(), "signed in");
+    tracing::info!(operator = operator.name(), "signed in");
     Ok(with_cookie(
         see_other(next),
         &secret,
@@ -68,7 +68,7 @@ pub(super) async fn sign_in(
     ))
 }
 
-/// What the button sends.
+/// The form of the button.
 #[derive(Deserialize)]
 pub(super) struct SignOut {
     form_token: String,

@@ -10,7 +10,6 @@ use crate::registry::{self, State};
 
 /// Why the database did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// PostgreSQL has its own tools for backups.
     #[error(

@@ -1,4 +1,4 @@
-//! What the registry holds, as operators see it.
+//! Conversions from the registry's types to operators' JSON.
 
 use pki_types::UnixTime;
 

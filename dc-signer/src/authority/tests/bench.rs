@@ -8,7 +8,7 @@ use pki_types::UnixTime;
 use tempfile::TempDir;
 
 use crate::authority::json::{AddedDevice, NewDevice};
-use crate::authority::{Authority, Refusal};
+use crate::authority::{Authority, Error};
 use crate::config::Config;
 
 use crate::registry::{Device, Forms};
@@ -106,7 +106,7 @@ impl Bench {
         UnixTime::since_unix_epoch(Duration::from_secs(self.now.as_secs() + seconds))
     }
 
-    pub(super) async fn add(&self, new: NewDevice) -> Result<AddedDevice, Refusal> {
+    pub(super) async fn add(&self, new: NewDevice) -> Result<AddedDevice, Error> {
         let added = self
             .authority
             .add_devices(&[&new], &self.by(self.now))

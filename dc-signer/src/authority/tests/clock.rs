@@ -2,7 +2,7 @@
 
 use super::bench::Bench;
 use super::device::{Cpe, renewal};
-use crate::authority::{Authority, Clock, Refusal};
+use crate::authority::{Authority, ClockError, Error};
 use crate::registry::Forms;
 use crate::store::Location;
 use crate::testing::{Database, on_both};
@@ -28,14 +28,14 @@ async fn a_clock_that_jumps_issues_nothing(database: &Database) {
         .renew(&bench.authority, &renewal(&first, "1"), ahead)
         .await;
     // A server says what time it is.
-    let Err(Refusal::Clock(Clock::Jumped { .. } | Clock::Apart { .. })) = refusal else {
+    let Err(Error::Clock(ClockError::Jumped { .. } | ClockError::Apart { .. })) = refusal else {
         panic!("{refusal:?}");
     };
     let long_ago = crate::testing::registry::at(1_000_000_000);
     let refusal = cpe
         .renew(&bench.authority, &renewal(&first, "1"), long_ago)
         .await;
-    let Err(Refusal::Clock(Clock::BeforeRelease { .. })) = refusal else {
+    let Err(Error::Clock(ClockError::BeforeRelease { .. })) = refusal else {
         panic!("{refusal:?}");
     };
     assert_eq!(bench.records().await, records);
@@ -47,7 +47,7 @@ async fn a_clock_that_jumps_issues_nothing(database: &Database) {
     let refusal = cpe
         .renew(&bench.authority, &renewal(&first, "2"), bench.now)
         .await;
-    let Err(Refusal::Clock(Clock::Behind { .. })) = refusal else {
+    let Err(Error::Clock(ClockError::Behind { .. })) = refusal else {
         panic!("{refusal:?}");
     };
 }
@@ -77,7 +77,7 @@ async fn a_restart_does_not_forget_what_the_clock_said(database: &Database) {
         // Nobody knows better.
         Location::File(_) => {
             let latest = bench.after(86_400);
-            let Some(Clock::Behind { latest: said, .. }) = judgement.clock else {
+            let Some(ClockError::Behind { latest: said, .. }) = judgement.clock else {
                 panic!("{judgement:?}");
             };
             assert_eq!(said, latest);
@@ -101,7 +101,7 @@ async fn a_wrong_record_of_another_stops_nobody_whose_own_past_is_in_order(datab
     bench.authority.report(bench.after(86_400)).await.unwrap();
     let judgement = reopened(&bench).await.judge(bench.now).await.unwrap();
     assert!(
-        matches!(judgement.clock, Some(Clock::Behind { .. })),
+        matches!(judgement.clock, Some(ClockError::Behind { .. })),
         "{judgement:?}"
     );
 }
@@ -116,8 +116,8 @@ async fn a_start_a_day_ahead_issues_nothing(database: &Database) {
     let ahead = bench.after(25 * 3600);
     let refusal = cpe.enrol_with(&authority, &code, ahead).await;
     match (&database.location, &refusal) {
-        (Location::File(_), Err(Refusal::Clock(Clock::Unsure { .. })))
-        | (Location::Postgres(_), Err(Refusal::Clock(Clock::Apart { .. }))) => {}
+        (Location::File(_), Err(Error::Clock(ClockError::Unsure { .. })))
+        | (Location::Postgres(_), Err(Error::Clock(ClockError::Apart { .. }))) => {}
         _ => panic!("{refusal:?}"),
     }
     assert!(authority.judge(ahead).await.unwrap().clock.is_some());

@@ -5,7 +5,7 @@ use pki_types::pem::PemObject;
 use pki_types::{CertificateDer, UnixTime};
 use rcgen::{CertificateParams, KeyPair, PublicKeyData};
 
-use crate::authority::{Authority, Refusal};
+use crate::authority::{Authority, Error};
 use crate::registry::Sha256;
 use dc_protocol::{Credentials, EnrollRequest, RenewRequest};
 
@@ -47,14 +47,14 @@ impl Cpe {
         csr: &str,
         code: Option<&str>,
         now: UnixTime,
-    ) -> Result<Credentials, Refusal> {
+    ) -> Result<Credentials, Error> {
         let request = EnrollRequest {
             csr: csr.to_owned(),
             code: code.map(str::to_owned),
             previous_sha256: None,
         };
         let answer = authority.enrol(&request, &self.chain, now).await?;
-        Ok(parse(&answer))
+        Ok(parse(&answer.json))
     }
 
     /// Enrols with a code and a fresh credential key.
@@ -63,7 +63,7 @@ impl Cpe {
         authority: &Authority,
         code: &str,
         now: UnixTime,
-    ) -> Result<Credentials, Refusal> {
+    ) -> Result<Credentials, Error> {
         self.enrol(authority, &csr(), Some(code), now).await
     }
 
@@ -72,9 +72,9 @@ impl Cpe {
         authority: &Authority,
         request: &RenewRequest,
         now: UnixTime,
-    ) -> Result<Credentials, Refusal> {
+    ) -> Result<Credentials, Error> {
         let answer = authority.renew(request, self.key(), now).await?;
-        Ok(parse(&answer))
+        Ok(parse(&answer.json))
     }
 }
 

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use super::bench::Bench;
 use super::device::{Cpe, csr, renewal};
-use crate::authority::Authority;
-use crate::authority::Refusal;
 use crate::authority::json::{NewDevice, Replace};
+use crate::authority::{Authority, Error};
 use crate::config::NameMode;
 use crate::registry::{Forms, State};
 use crate::store::Conflict;
@@ -47,7 +46,7 @@ async fn adding_twice_changes_nothing(database: &Database) {
     };
     let conflict = bench.add(other).await;
     assert!(
-        matches!(conflict, Err(Refusal::Conflict(Conflict::ExternalId))),
+        matches!(conflict, Err(Error::Conflict(Conflict::ExternalId))),
         "{conflict:?}"
     );
 }
@@ -114,7 +113,7 @@ async fn a_zone_must_be_named_when_there_are_two(database: &Database) {
     let bench = Bench::new(database).await;
     bench.add_zone("s02.example.com", Forms::Named).await;
     let refusal = bench.add(new("customer-1")).await;
-    assert!(matches!(refusal, Err(Refusal::WhichZone)), "{refusal:?}");
+    assert!(matches!(refusal, Err(Error::WhichZone)), "{refusal:?}");
     let named = NewDevice {
         zone: Some("s02.example.com".to_owned()),
         ..new("customer-1")
@@ -241,7 +240,7 @@ async fn a_new_name_waits_for_nobody(database: &Database) {
         ..how
     };
     let refusal = bench.authority.replace(device.id, &both, &by).await;
-    assert!(matches!(refusal, Err(Refusal::TwoWays)), "{refusal:?}");
+    assert!(matches!(refusal, Err(Error::TwoWays)), "{refusal:?}");
 }
 
 async fn whoever_takes_a_name_at_once_is_told_what_it_costs(database: &Database) {
@@ -326,5 +325,5 @@ async fn a_new_name_and_a_key_exclude_each_other(database: &Database) {
     };
     let by = bench.by(bench.now);
     let refusal = bench.authority.replace(device.id, &how, &by).await;
-    assert!(matches!(refusal, Err(Refusal::TwoWays)), "{refusal:?}");
+    assert!(matches!(refusal, Err(Error::TwoWays)), "{refusal:?}");
 }

@@ -4,10 +4,11 @@ use dc_core::Form;
 
 use super::bench::{Bench, zone};
 use super::device::{Cpe, csr, csr_of, forms};
-use crate::authority::Refusal;
+use crate::authority::Error;
 use crate::authority::json::NewDevice;
-use crate::authority::policy::Denied;
+use crate::authority::policy::PolicyError;
 use crate::registry::{self, Change, CodeRefusal, Forms, State};
+use crate::store;
 use crate::testing::{Database, on_both};
 
 on_both! {
@@ -57,7 +58,7 @@ async fn a_code_that_was_used_enrols_no_other_key(database: &Database) {
         .unwrap();
     let refusal = thief.enrol_with(&bench.authority, &code, bench.now).await;
     assert!(
-        matches!(refusal, Err(Refusal::Code(CodeRefusal::Used))),
+        matches!(refusal, Err(Error::Code(CodeRefusal::Used))),
         "{refusal:?}"
     );
     // Somebody else has the code, so an operator should look.
@@ -86,14 +87,14 @@ async fn a_wrong_code_is_counted_and_the_right_one_ends_with_it(database: &Datab
     let cpe = Cpe::new();
     for left in (0..5).rev() {
         let refusal = cpe.enrol_with(&bench.authority, &wrong, bench.now).await;
-        let Err(Refusal::Code(CodeRefusal::Wrong { left: said })) = refusal else {
+        let Err(Error::Code(CodeRefusal::Wrong { left: said })) = refusal else {
             panic!("{refusal:?}");
         };
         assert_eq!(said, left);
     }
     let refusal = cpe.enrol_with(&bench.authority, &code, bench.now).await;
     assert!(
-        matches!(refusal, Err(Refusal::Code(CodeRefusal::TooManyTries))),
+        matches!(refusal, Err(Error::Code(CodeRefusal::TooManyTries))),
         "{refusal:?}"
     );
     assert!(!bench.find("customer-1").await.possible_clone);
@@ -122,13 +123,13 @@ async fn a_stranger_gets_nothing(database: &Database) {
     let refusal = stranger
         .enrol(&bench.authority, &csr(), None, bench.now)
         .await;
-    assert!(matches!(refusal, Err(Refusal::Stranger)), "{refusal:?}");
+    assert!(matches!(refusal, Err(Error::Stranger)), "{refusal:?}");
     let unknown = "aaaaaa-aaaaaa-aaaaaa-aaaaaa-aaaaaa-aaaaaa";
     let refusal = stranger
         .enrol_with(&bench.authority, unknown, bench.now)
         .await;
     assert!(
-        matches!(refusal, Err(Refusal::Code(CodeRefusal::Unknown))),
+        matches!(refusal, Err(Error::Code(CodeRefusal::Unknown))),
         "{refusal:?}"
     );
     assert_eq!(bench.records().await, records);
@@ -147,7 +148,7 @@ async fn what_would_fail_afterwards_does_not_use_a_code_up(database: &Database) 
         .enrol(&bench.authority, &csr_of(&rsa), Some(&code), bench.now)
         .await;
     assert!(
-        matches!(refusal, Err(Refusal::Denied(Denied::KeyType(_)))),
+        matches!(refusal, Err(Error::Policy(PolicyError::KeyType(_)))),
         "{refusal:?}"
     );
     let own = cpe.enrolment_csr();
@@ -155,7 +156,7 @@ async fn what_would_fail_afterwards_does_not_use_a_code_up(database: &Database) 
         .enrol(&bench.authority, &own, Some(&code), bench.now)
         .await;
     assert!(
-        matches!(refusal, Err(Refusal::Denied(Denied::EnrolmentKey))),
+        matches!(refusal, Err(Error::Policy(PolicyError::EnrolmentKey))),
         "{refusal:?}"
     );
     let mut broken = csr();
@@ -164,7 +165,7 @@ async fn what_would_fail_afterwards_does_not_use_a_code_up(database: &Database) 
     let refusal = cpe
         .enrol(&bench.authority, &broken, Some(&code), bench.now)
         .await;
-    assert!(matches!(refusal, Err(Refusal::BadCsr(_))), "{refusal:?}");
+    assert!(matches!(refusal, Err(Error::BadCsr(_))), "{refusal:?}");
     assert_eq!(bench.find("customer-1").await.state, State::Preregistered);
     cpe.enrol_with(&bench.authority, &code, bench.now)
         .await
@@ -181,7 +182,7 @@ async fn nothing_is_issued_without_a_zone_that_can_sign(database: &Database) {
         .await
         .unwrap_err();
     assert!(
-        matches!(refusal, Refusal::Denied(Denied::NoDelegation)),
+        matches!(refusal, Error::Policy(PolicyError::NoDelegation)),
         "{refusal}"
     );
     assert!(refusal.is_temporary());
@@ -216,7 +217,7 @@ async fn a_suspended_device_does_not_enrol(database: &Database) {
         state: State::Suspended,
     };
     assert!(
-        matches!(&refusal, Err(Refusal::Denied(Denied::NotAllowed(error))) if *error == suspended),
+        matches!(&refusal, Err(Error::Store(store::Error::Refused { source: error })) if *error == suspended),
         "{refusal:?}"
     );
 }

@@ -11,9 +11,9 @@ use tempfile::TempDir;
 
 use super::bench::Bench;
 use super::device::{Cpe, csr, renewal};
-use crate::authority::Refusal;
+use crate::authority::Error;
 use crate::authority::json::{NewDevice, Replace};
-use crate::authority::policy::Denied;
+use crate::authority::policy::PolicyError;
 use crate::registry::{self, Forms, State};
 use crate::testing::{Database, on_both};
 
@@ -113,10 +113,7 @@ async fn a_registered_serial_enrols_and_no_other_does(database: &Database) {
         .unwrap();
     let other = maker.make(Some("SN-0002"));
     let refusal = other.enrol(&bench.authority, &csr(), None, bench.now).await;
-    assert!(
-        matches!(refusal, Err(Refusal::UnknownSerial)),
-        "{refusal:?}"
-    );
+    assert!(matches!(refusal, Err(Error::UnknownSerial)), "{refusal:?}");
 }
 
 async fn any_serial_enrols_where_the_configuration_says_so(database: &Database) {
@@ -144,7 +141,7 @@ async fn another_key_with_the_same_serial_is_a_clone(database: &Database) {
         .unwrap();
     let refusal = copy.enrol(&bench.authority, &csr(), None, bench.now).await;
     assert!(
-        matches!(refusal, Err(Refusal::Denied(Denied::CloneSuspected))),
+        matches!(refusal, Err(Error::Policy(PolicyError::CloneSuspected))),
         "{refusal:?}"
     );
     assert!(bench.find("SN-0001").await.possible_clone);
@@ -171,10 +168,7 @@ async fn a_replaced_box_does_not_take_its_name_back(database: &Database) {
         .await;
     let code = replaced.unwrap().code.unwrap().code;
     let refusal = old.enrol(&bench.authority, &csr(), None, bench.now).await;
-    assert!(
-        matches!(refusal, Err(Refusal::UnknownSerial)),
-        "{refusal:?}"
-    );
+    assert!(matches!(refusal, Err(Error::UnknownSerial)), "{refusal:?}");
     let over = bench.after(first.expires - bench.now.as_secs() + 3601);
     bench.authority.accept_clock(over);
     let new = Cpe::new()
@@ -204,10 +198,7 @@ async fn a_replacement_with_a_serial_enrols_with_its_certificate(database: &Data
     assert!(replaced.code.is_none());
     assert_eq!(replaced.device.serial.as_deref(), Some("SN-0002"));
     let refusal = old.enrol(&bench.authority, &csr(), None, bench.now).await;
-    assert!(
-        matches!(refusal, Err(Refusal::UnknownSerial)),
-        "{refusal:?}"
-    );
+    assert!(matches!(refusal, Err(Error::UnknownSerial)), "{refusal:?}");
     let held = new.enrol(&bench.authority, &csr(), None, bench.now).await;
     let from = held.unwrap_err().available_from().unwrap();
     bench.authority.accept_clock(from);
@@ -239,18 +230,18 @@ async fn a_serial_is_one_devices_alone(database: &Database) {
         manufacturer: None,
         ..with_serial("SN-0002")
     };
-    assert!(matches!(replace(alone).await, Refusal::SerialAlone));
+    assert!(matches!(replace(alone).await, Error::SerialAlone));
     let sold = Replace {
         new_name: true,
         ..with_serial("SN-0002")
     };
-    assert!(matches!(replace(sold).await, Refusal::TwoWays));
+    assert!(matches!(replace(sold).await, Error::TwoWays));
     let nobody = Replace {
         manufacturer: Some("nobody".to_owned()),
         ..with_serial("SN-0002")
     };
     let refusal = replace(nobody).await;
-    assert!(matches!(refusal, Refusal::NoManufacturer { .. }));
+    assert!(matches!(refusal, Error::NoManufacturer { .. }));
     assert_eq!(bench.find("customer-2").await, device);
 }
 
@@ -262,7 +253,7 @@ async fn a_certificate_of_somebody_else_enrols_nobody(database: &Database) {
     let refusal = stranger
         .enrol(&bench.authority, &csr(), None, bench.now)
         .await;
-    assert!(matches!(refusal, Err(Refusal::Stranger)), "{refusal:?}");
+    assert!(matches!(refusal, Err(Error::Stranger)), "{refusal:?}");
     assert_eq!(bench.records().await, records);
 }
 
@@ -271,8 +262,5 @@ async fn a_certificate_without_a_serial_enrols_nobody(database: &Database) {
     let bench = bench(database, &maker, "any").await;
     let cpe = maker.make(None);
     let refusal = cpe.enrol(&bench.authority, &csr(), None, bench.now).await;
-    assert!(
-        matches!(refusal, Err(Refusal::WithoutSerial)),
-        "{refusal:?}"
-    );
+    assert!(matches!(refusal, Err(Error::WithoutSerial)), "{refusal:?}");
 }

@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 use super::bench::{Bench, zone};
 use super::device::{Cpe, csr, renewal};
 use super::manufactured::Maker;
-use crate::authority::Refusal;
+use crate::authority::Error;
 use crate::authority::json::{NewDevice, Replace};
 use crate::registry::{Change, Device, Forms};
 use crate::store::Act;
@@ -230,7 +230,7 @@ impl World<'_> {
         }
     }
 
-    fn got(&mut self, who: usize, key: usize, answer: Result<Credentials, Refusal>) {
+    fn got(&mut self, who: usize, key: usize, answer: Result<Credentials, Error>) {
         let Ok(answer) = answer else {
             return;
         };

@@ -2,9 +2,10 @@
 
 use super::bench::Bench;
 use super::device::{Cpe, csr, forms, renewal};
-use crate::authority::policy::Denied;
-use crate::authority::{Authority, Refusal};
+use crate::authority::policy::PolicyError;
+use crate::authority::{Authority, Error};
 use crate::registry::{self, Change, State};
+use crate::store;
 use crate::testing::{Database, on_both};
 use dc_protocol::{Credentials, RenewRequest};
 
@@ -44,7 +45,7 @@ async fn raw(
 ) -> Vec<u8> {
     let now = bench.after(after);
     authority.accept_clock(now);
-    authority.renew(request, cpe.key(), now).await.unwrap()
+    authority.renew(request, cpe.key(), now).await.unwrap().json
 }
 
 async fn a_device_renews_for_its_own_name_whatever_the_request_says(database: &Database) {
@@ -92,7 +93,7 @@ async fn an_idempotency_key_is_good_for_one_request(database: &Database) {
         let other = renewal(previous, "1");
         let refusal = cpe.renew(&bench.authority, &other, bench.now).await;
         assert!(
-            matches!(refusal, Err(Refusal::KeyOfOtherRequest)),
+            matches!(refusal, Err(Error::KeyOfOtherRequest)),
             "{refusal:?}"
         );
     }
@@ -147,10 +148,10 @@ async fn suspended_and_retired_devices_do_not_renew(database: &Database) {
         // Not even what was answered before.
         for request in [&request, &renewal(&before, "2")] {
             let refusal = cpe.renew(&bench.authority, request, bench.now).await;
-            let Err(Refusal::Denied(denied)) = refusal else {
+            let Err(Error::Store(store::Error::Refused { source })) = refusal else {
                 panic!("{refusal:?}");
             };
-            assert_eq!(denied.state(), Some(state));
+            assert_eq!(source, registry::Error::NotActive { state });
         }
         assert_eq!(bench.records().await, records);
     }
@@ -163,7 +164,7 @@ async fn an_unknown_key_renews_nothing(database: &Database) {
     let refusal = Cpe::new()
         .renew(&bench.authority, &request, bench.now)
         .await;
-    let unknown = Refusal::from(registry::Error::UnknownDevice).to_string();
+    let unknown = Error::from(registry::Error::UnknownDevice).to_string();
     assert_eq!(refusal.unwrap_err().to_string(), unknown);
 }
 
@@ -207,7 +208,7 @@ async fn a_switch_to_another_devices_key_is_refused(database: &Database) {
     };
     let records = bench.records().await;
     let refusal = cpe.renew(&bench.authority, &switch, bench.now).await;
-    let taken = Refusal::from(registry::Error::KeyTaken).to_string();
+    let taken = Error::from(registry::Error::KeyTaken).to_string();
     assert_eq!(refusal.unwrap_err().to_string(), taken);
     // Nor was anything issued that the device does not know of.
     assert_eq!(bench.records().await, records);
@@ -219,7 +220,7 @@ async fn a_switch_to_another_devices_key_is_refused(database: &Database) {
     };
     let refusal = cpe.renew(&bench.authority, &same, bench.now).await;
     assert!(
-        matches!(refusal, Err(Refusal::Denied(Denied::EnrolmentKey))),
+        matches!(refusal, Err(Error::Policy(PolicyError::EnrolmentKey))),
         "{refusal:?}"
     );
 }

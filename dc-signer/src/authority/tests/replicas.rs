@@ -1,7 +1,7 @@
 //! Several signers on one database: a zone moves on when all of them can follow.
 
 use super::bench::{Bench, zone};
-use crate::authority::Refusal;
+use crate::authority::Error;
 use crate::registry::SlotState;
 use crate::testing::{Database, on_both};
 
@@ -82,7 +82,7 @@ async fn an_operator_is_told_who_would_be_left_behind(database: &Database) {
         .authority
         .rollover(&zone(), &bench.by(bench.now))
         .await;
-    let Err(Refusal::KeyNotEverywhere { nodes, .. }) = &refusal else {
+    let Err(Error::KeyNotEverywhere { nodes, .. }) = &refusal else {
         panic!("{refusal:?}");
     };
     assert_eq!(nodes[..], ["node-2"]);

@@ -2,8 +2,8 @@
 
 use super::bench::{Bench, zone};
 use super::device::{Cpe, delegation, renewal};
-use crate::authority::policy::Denied;
-use crate::authority::{Authority, Refusal};
+use crate::authority::policy::PolicyError;
+use crate::authority::{Authority, Error};
 use crate::registry::{self, Forms, Sha256, SlotState};
 use crate::store::NewSlot;
 use crate::testing::{Database, on_both};
@@ -118,7 +118,7 @@ async fn without_a_newer_certificate_nothing_is_issued_under_the_last_eight_days
         .await
         .unwrap_err();
     assert!(
-        matches!(refusal, Refusal::Denied(Denied::TooLittleLeft { .. })),
+        matches!(refusal, Error::Policy(PolicyError::TooLittleLeft { .. })),
         "{refusal}"
     );
     assert!(refusal.is_temporary());
@@ -137,7 +137,7 @@ async fn an_operator_moves_a_zone_on_at_once(database: &Database) {
     let by = bench.by(bench.now);
     let refusal = bench.authority.rollover(&zone(), &by).await;
     assert!(
-        matches!(refusal, Err(Refusal::NoNextSlot { .. })),
+        matches!(refusal, Err(Error::NoNextSlot { .. })),
         "{refusal:?}"
     );
     let next = bench.import(bench.now).await;
@@ -166,13 +166,13 @@ async fn a_key_that_is_not_on_this_machine_is_missed_and_brought(database: &Data
     let code = bench.add_with_code("customer-1").await.code.unwrap().code;
     let cpe = Cpe::new();
     let refusal = cpe.enrol_with(&other, &code, bench.now).await.unwrap_err();
-    assert!(matches!(refusal, Refusal::KeyNotHere { .. }), "{refusal}");
+    assert!(matches!(refusal, Error::KeyNotHere { .. }), "{refusal}");
     let brought = other.import_slot(&zone(), &folder, &by).await.unwrap();
     assert!(brought.known && other.missing().is_empty());
     cpe.enrol_with(&other, &code, bench.now).await.unwrap();
     // It is there, so it is not imported again.
     let refusal = other.import_slot(&zone(), &folder, &by).await;
-    let exists = Refusal::from(registry::Error::SlotExists { number: 2 }).to_string();
+    let exists = Error::from(registry::Error::SlotExists { number: 2 }).to_string();
     assert_eq!(refusal.unwrap_err().to_string(), exists);
 }
 
@@ -185,14 +185,12 @@ async fn a_certificate_for_other_names_is_not_imported(database: &Database) {
     assert!(
         matches!(
             refusal,
-            Err(Refusal::Internal(crate::Error::Pki(
-                dc_pki::Error::NameOutsideZone { .. }
-            )))
+            Err(Error::Pki(dc_pki::Error::NameOutsideZone { .. }))
         ),
         "{refusal:?}"
     );
     let refusal = bench.authority.import_slot(&other, &folder, &by).await;
-    let unknown = Refusal::from(registry::Error::UnknownZone).to_string();
+    let unknown = Error::from(registry::Error::UnknownZone).to_string();
     assert_eq!(refusal.unwrap_err().to_string(), unknown);
     let kept = std::fs::read_dir(bench.config.data.join("delegations")).unwrap();
     assert_eq!(kept.count(), 1);

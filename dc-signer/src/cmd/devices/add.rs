@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dc_pki::human::Moment;
 use dc_protocol::{Kind, Problem};
-use dc_signer::authority::Refusal;
+use dc_signer::authority;
 use dc_signer::authority::json::{AddLine, AddedDevice, NewDevice, RefusedLine};
 use dc_signer::registry::Sha256;
 use dc_signer::{Error, owner};
@@ -235,7 +235,7 @@ async fn add(open: &Open, batch: Vec<Line>) -> Result<Vec<AddLine>, Error> {
     Ok(lines.collect())
 }
 
-fn text(refusal: &Refusal) -> String {
+fn text(refusal: &authority::Error) -> String {
     refusal.to_string()
 }
 

@@ -14,8 +14,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::possession::Possession;
 use crate::config::Listen;
-use crate::error::Error;
-use crate::server;
+use crate::server::Error;
 use crate::warning::Warning;
 use dc_pki::{files, keys, pem};
 
@@ -40,8 +39,8 @@ pub struct Validity {
 impl ServiceCertificate {
     /// Reads a chain and a key that belong together.
     ///
-    /// Fails with [`server::Error::ServesWithDelegation`] if the certificate may delegate, with
-    /// [`Error::KeyMismatch`], with [`Error::UnsupportedKey`], and with what reading the two files
+    /// Fails with [`Error::ServesWithDelegation`] if the certificate may delegate, with
+    /// [`dc_pki::Error::KeyMismatch`], with [`dc_pki::Error::UnsupportedKey`], and with what reading the two files
     /// fails with.
     pub fn load(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<Self, Error> {
         let chain = pem::certificates(certificate, &files::read(certificate)?)?;
@@ -49,7 +48,7 @@ impl ServiceCertificate {
         // credentials.
         if delegates(&chain) {
             let path = certificate.into();
-            return Err(server::Error::ServesWithDelegation { path }.into());
+            return Err(Error::ServesWithDelegation { path });
         }
         let validity = Validity::of(certificate, &chain);
         let certified = CertifiedKey::new(chain, signing_key(key, provider)?);
@@ -163,12 +162,12 @@ fn signing_key(
 /// TLS as the service speaks it: 1.3 unless 1.2 is allowed too, HTTP/2 and HTTP/1.1, client
 /// certificates wanted but not required, and no sessions, because devices come once in days.
 ///
-/// Fails with [`server::Error::Tls`] if the provider cannot do that.
+/// Fails with [`Error::Tls`] if the provider cannot do that.
 pub fn tls_config(
     certificate: &ServiceCertificate,
     listen: &Listen,
     provider: Arc<CryptoProvider>,
-) -> Result<Arc<ServerConfig>, server::Error> {
+) -> Result<Arc<ServerConfig>, Error> {
     let versions: &[&rustls::SupportedProtocolVersion] = match listen.tls12 {
         true => &[&rustls::version::TLS13, &rustls::version::TLS12],
         false => &[&rustls::version::TLS13],
@@ -177,7 +176,7 @@ pub fn tls_config(
     let resolver = SingleCertAndKey::from(certificate.key.clone());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
-        .map_err(|source| server::Error::Tls { source })?
+        .map_err(|source| Error::Tls { source })?
         .with_client_cert_verifier(Arc::new(verifier))
         .with_cert_resolver(Arc::new(resolver));
     config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
 
+use crate::access::RateLimits;
 use crate::config::{Config, Live, Retention};
 use crate::error::Error;
 use crate::server::listener::{self, ServiceCertificate, tls_config};
@@ -17,6 +18,7 @@ use dc_pki::clock;
 pub(super) struct Settings {
     pub(super) api: Arc<api::Settings>,
     pub(super) authority: Arc<authority::Settings>,
+    pub(super) limits: Arc<RateLimits>,
     pub(super) listener: Arc<listener::Settings>,
     pub(super) retention: Retention,
 }
@@ -39,10 +41,13 @@ impl Settings {
         }
         check_filter(&config.log.filter)?;
         let validity = certificate.validity().clone();
-        let before = before.map(|before| &*before.api);
+        let limits = before.map(|before| &before.limits);
+        let limits = limits.filter(|limits| *limits.configured() == config.limits);
+        let limits = limits.cloned();
         Ok(Self {
-            api: api::Settings::new(config, validity, before).into(),
+            api: api::Settings::new(config, validity).into(),
             authority: authority::Settings::new(config)?.into(),
+            limits: limits.unwrap_or_else(|| RateLimits::new(&config.limits).into()),
             listener: Arc::new(listener::Settings {
                 tls: tls_config(&certificate, listen, provider.clone())?,
                 listen: listen.clone(),

@@ -1,4 +1,4 @@
-//! What somebody should look at, worked out from the counts and the zones.
+//! Notices that need attention, from the counts and the zones.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use maud::{Markup, html};
 use pki_types::UnixTime;
 
 use super::show::{devices, distance, moment};
+use crate::authority::{Fleet, ZoneCount};
 use crate::registry::{Slot, SlotState, State, Zone};
-use crate::store::{Fleet, ZoneCount};
 
 /// Something to look at.
 pub(super) struct Notice {
     /// Whether devices are, or will soon be, without credentials.
     pub(super) severe: bool,
-    /// What it is and what to do.
+    /// The text, with what to do.
     pub(super) text: Markup,
 }
 
@@ -27,7 +27,7 @@ pub(super) fn notices(fleet: &Fleet, zones: &[Zone], now: UnixTime) -> Vec<Notic
     notices
 }
 
-/// Whether a zone can go on issuing.
+/// Notices about a zone's delegation certificates.
 fn of_zone(zone: &Zone, now: UnixTime) -> Option<Notice> {
     let name = &zone.zone;
     let Some(active) = zone.active() else {
@@ -94,7 +94,7 @@ pub(super) fn total(fleet: &Fleet, of: impl Fn(&ZoneCount) -> u64) -> u64 {
     fleet.zones.values().map(of).sum()
 }
 
-/// How many devices of a zone are in a state.
+/// The number of a zone's devices in a state.
 pub(super) fn in_state(zone: &ZoneCount, state: State) -> u64 {
     zone.states.get(&state).copied().unwrap_or(0)
 }

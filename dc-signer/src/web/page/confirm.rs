@@ -1,4 +1,4 @@
-//! Whether it is meant, and what it means.
+//! The page that asks for confirmation, and says what an act means.
 
 use maud::{Markup, html};
 use pki_types::UnixTime;
@@ -9,11 +9,11 @@ use super::show::{distance, name, state};
 use crate::registry::Device;
 use crate::web::acts::Act;
 
-/// What the page shows.
+/// The data of the page.
 pub(in crate::web) struct ConfirmPage<'a> {
     /// The device.
     pub(in crate::web) device: &'a Device,
-    /// What is to be done to it.
+    /// The act to confirm.
     pub(in crate::web) act: Act,
     /// Whether the box was not ticked.
     pub(in crate::web) unsure: bool,

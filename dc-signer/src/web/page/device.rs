@@ -7,18 +7,18 @@ use super::bar::{Part, stacked};
 use super::history::{acts, issues};
 use super::layout::{Place, Who, page};
 use super::show::{distance, hash, moment, name, state, urgency, when};
+use crate::authority::History;
 use crate::registry::{Device, Held, State};
-use crate::store::History;
 use crate::web::acts::{Act, may_act};
 use dc_pki::human::Span;
 
-/// What the page shows.
+/// The data of the page.
 pub(in crate::web) struct DevicePage<'a> {
     /// The device.
     pub(in crate::web) device: &'a Device,
-    /// What was issued to it and done to it.
+    /// Its history.
     pub(in crate::web) history: &'a History,
-    /// What the operator was just told to have done.
+    /// The act that the operator was just told to have done.
     pub(in crate::web) done: Option<Act>,
     /// The most rows of each table of the history.
     pub(in crate::web) limit: u32,
@@ -51,7 +51,7 @@ impl DevicePage<'_> {
         page(device.external_id.as_str(), who, Place::Device, main)
     }
 
-    /// What was done, if the audit log says so: a link alone makes nobody believe it.
+    /// The act that was done, if the audit log says so: a link alone makes nobody believe it.
     fn message(&self) -> Markup {
         let last = self.history.acts.first().map(|record| &record.entry);
         let fits = |act: &Act| last.is_some_and(|entry| entry.action == act.action());
@@ -130,7 +130,7 @@ impl DevicePage<'_> {
         }
     }
 
-    /// What boxes before it have of its name.
+    /// The hold of boxes before it on its name.
     fn other_boxes(&self) -> Markup {
         let own = self.device.credential.map(|held| held.expires);
         let other = self
@@ -170,7 +170,7 @@ impl DevicePage<'_> {
         }
     }
 
-    /// How much of its life is over, and how much is left.
+    /// The part of its life that is over, and the time that is left.
     fn life(&self, held: &Held) -> Markup {
         let life = held.expires.as_secs().saturating_sub(held.issued.as_secs());
         let left = held
@@ -221,7 +221,7 @@ impl DevicePage<'_> {
     }
 }
 
-/// What the button says.
+/// The text of the button.
 pub(super) fn label(act: Act) -> &'static str {
     match act {
         Act::ClearClone => "Clear clone flag",

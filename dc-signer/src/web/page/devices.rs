@@ -5,10 +5,10 @@ use pki_types::UnixTime;
 
 use super::layout::{Place, Who, page};
 use super::show::{devices, distance, encoded, name, state, urgency};
+use crate::authority::Listed;
 use crate::registry::{Device, ExternalId, State, Zone};
-use crate::store::Listed;
 
-/// What was searched for.
+/// A search.
 #[derive(Clone, Debug, Default)]
 pub(in crate::web) struct Search {
     /// The start of an external id.
@@ -62,11 +62,11 @@ impl Search {
     }
 }
 
-/// What the page shows.
+/// The data of the page.
 pub(in crate::web) struct DevicesPage<'a> {
-    /// What was searched for.
+    /// A search.
     pub(in crate::web) search: &'a Search,
-    /// What was found.
+    /// The devices that were found.
     pub(in crate::web) listed: &'a Listed,
     /// The zones to choose from.
     pub(in crate::web) zones: &'a [Zone],
@@ -118,7 +118,7 @@ impl DevicesPage<'_> {
     fn zone_choice(&self) -> Markup {
         let wanted = self.search.zone.as_deref();
         html! {
-            label for="zone" { "Zone" }
+            label for="zone" { "ZoneName" }
             select #zone name="zone" {
                 option value="" { "any" }
                 @for zone in self.zones {

@@ -7,11 +7,11 @@ use super::attention::{in_state, notices, total};
 use super::bar::{Part, filled, stacked};
 use super::layout::{Place, Who, page};
 use super::show::{self, distance, moment, number, short_hash};
+use crate::authority::{Fleet, ZoneCount};
 use crate::registry::{Slot, SlotState, State, Zone};
-use crate::store::{Fleet, ZoneCount};
 use dc_protocol::Kind;
 
-/// What the first page shows.
+/// The data of the first page.
 pub(in crate::web) struct FleetPage<'a> {
     /// The counts.
     pub(in crate::web) fleet: &'a Fleet,
@@ -163,7 +163,7 @@ impl FleetPage<'_> {
                         caption { "Devices of each zone by state" }
                         thead {
                             tr {
-                                th scope="col" { "Zone" }
+                                th scope="col" { "ZoneName" }
                                 th.rare scope="col" { "Forms" }
                                 @for state in BY_INTEREST { th.num.rare[state != State::Active] scope="col" { (state.as_str()) } }
                                 th.num scope="col" { "clones" }
@@ -210,7 +210,7 @@ impl FleetPage<'_> {
                         caption { "The slots of each zone" @if gone > 0 { ", without the " (gone) " that are gone" } }
                         thead {
                             tr {
-                                th scope="col" { "Zone" }
+                                th scope="col" { "ZoneName" }
                                 th.num scope="col" { "Slot" }
                                 th scope="col" { "State" }
                                 th scope="col" { "Ends" }
@@ -240,7 +240,7 @@ impl FleetPage<'_> {
     }
 }
 
-/// What matters most comes first.
+/// Most important first.
 const BY_INTEREST: [State; 4] = [
     State::Active,
     State::Preregistered,
@@ -252,7 +252,7 @@ const BY_INTEREST: [State; 4] = [
 struct Ends {
     text: &'static str,
     class: &'static str,
-    /// What to search for, for these and those before.
+    /// The search for these and those before.
     hours: Option<u32>,
     devices: u64,
 }
@@ -299,7 +299,7 @@ fn ends(fleet: &Fleet) -> [Ends; 6] {
     ]
 }
 
-/// What a reason means; the reason itself, if a later version has counted it.
+/// The meaning of a reason; the reason itself, if a later version has counted it.
 fn title(reason: &str) -> &str {
     let known = Kind::ALL.into_iter().find(|kind| kind.name() == reason);
     known.map_or(reason, |kind| kind.title())

@@ -1,11 +1,11 @@
-//! What was done to a device, and what was issued to it.
+//! A device's history: acts and issuances.
 
 use maud::{Markup, html};
 use pki_types::UnixTime;
 
 use super::show::{distance, moment, name, short_hash};
+use crate::authority::Issue;
 use crate::registry::{Action, Record};
-use crate::store::Issue;
 
 /// The records of the audit log about a device.
 pub(super) fn acts(acts: &[Record], limit: u32, now: UnixTime) -> Markup {
@@ -46,7 +46,7 @@ fn act(record: &Record, now: UnixTime) -> Markup {
     }
 }
 
-/// Who did something, which may be broken behind what kind of somebody they are.
+/// The actor, which may be broken behind what kind of somebody they are.
 fn actor(actor: &str) -> Markup {
     let (kind, who) = actor.split_at(actor.find(':').map_or(0, |colon| colon + 1));
     html! { code.name { (kind) wbr; (who) } }
@@ -94,7 +94,7 @@ fn at_most(rows: usize, limit: u32) -> Markup {
     html! { @if u32::try_from(rows).is_ok_and(|rows| rows >= limit) { ", the last " (limit) } }
 }
 
-/// What happened, in the words of the pages.
+/// An act in the words of the pages.
 fn words(action: Action) -> &'static str {
     match action {
         Action::Add => "Added",

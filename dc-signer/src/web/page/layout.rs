@@ -1,4 +1,4 @@
-//! What all pages have around them.
+//! The frame of all pages.
 
 use maud::{DOCTYPE, Markup, html};
 
@@ -8,17 +8,17 @@ use crate::web::headers::{ICON, style_address};
 /// The operator who is looking.
 #[derive(Clone, Debug)]
 pub(in crate::web) struct Who {
-    /// What the audit log calls them.
+    /// Their name in the audit log.
     pub(in crate::web) name: String,
-    /// What they may do.
+    /// Their role.
     pub(in crate::web) role: Role,
-    /// What their forms must contain.
+    /// The CSRF token of their forms.
     pub(in crate::web) form_token: String,
     /// Whether there is a session to end.
     pub(in crate::web) can_sign_out: bool,
 }
 
-/// Where in the navigation a page is.
+/// The place of a page in the navigation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Place {
     Fleet,

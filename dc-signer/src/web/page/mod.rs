@@ -1,4 +1,4 @@
-//! What is shown: pure functions from data to markup. Markup escapes whatever is put into it, and the only text
+//! Pages: pure functions from data to markup. Markup escapes whatever is put into it, and the only text
 //! that is not escaped is our own.
 
 mod attention;

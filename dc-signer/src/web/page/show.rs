@@ -4,8 +4,8 @@ use dc_core::UniqueName;
 use maud::{Markup, html};
 use pki_types::UnixTime;
 
+use crate::authority::Fleet;
 use crate::registry::{Sha256, State};
-use crate::store::Fleet;
 use dc_pki::human::{Moment, Span};
 use dc_pki::names::ZoneName;
 
@@ -16,7 +16,7 @@ pub(super) fn moment(at: UnixTime) -> Markup {
     html! { time datetime=(machine) { (people) } }
 }
 
-/// How far a moment is from now.
+/// The distance of a moment from now.
 pub(super) fn distance(at: UnixTime, now: UnixTime) -> String {
     match at > now {
         true => format!("in {}", Span::about(now, at)),
@@ -78,7 +78,7 @@ pub(super) fn state(state: State) -> Markup {
     html! { span.state.(state.as_str()) { (state.as_str()) } }
 }
 
-/// How pressing it is that a credential ends then, as a class of the style.
+/// The urgency of a credential's end, as a class of the style.
 pub(super) fn urgency(expires: UnixTime, now: UnixTime) -> &'static str {
     let [urgent, _, _, soon] = Fleet::WITHIN.map(|within| within.as_secs());
     match expires.as_secs().saturating_sub(now.as_secs()) {

@@ -1,8 +1,8 @@
-//! What pages are tested with.
+//! Data for tests of pages.
 
 use super::Who;
+use crate::authority::{Fleet, ZoneCount};
 use crate::registry::{Device, Forms, Held, Role, Slot, SlotState, State, Zone};
-use crate::store::{Fleet, ZoneCount};
 use crate::testing::registry::{at, key};
 use dc_pki::names::ZoneName;
 

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::driver::{Browser, Window};
 use super::fleet::{self, HOSTILE, TOKEN, VIEWER};
+use crate::access;
 use crate::config::{Listen, Live};
 use crate::server::listener::{Listener, ServiceCertificate, Settings, tls_config};
 use crate::server::telemetry::Metrics;
@@ -27,8 +28,9 @@ const WINDOWS: [Window; 4] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_signs_in_searches_and_suspends_a_device() {
     let database = Database::sqlite().await;
-    fleet::many(&*database.store, clock::now().unwrap()).await;
-    let web = Web::new(database.store.clone(), Box::new(|_| Ok(()))).unwrap();
+    fleet::many(&database.store, clock::now().unwrap()).await;
+    let (gate, _data) = access::testing::gate(database.store.clone()).await;
+    let web = Web::new(gate).unwrap();
     let (address, folder) = serve(web).await;
     let profile = folder.path().join("profile");
     let driven = tokio::task::spawn_blocking(move || {

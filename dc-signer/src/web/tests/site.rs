@@ -4,9 +4,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use tempfile::TempDir;
 use tower::ServiceExt;
 
 use super::fleet;
+use crate::access;
 use crate::registry::{Device, State};
 use crate::testing::Database;
 use crate::web::{self, Web};
@@ -17,6 +19,7 @@ pub(super) struct Site {
     pub(super) database: Database,
     pub(super) router: Router,
     pub(super) device: Device,
+    _data: TempDir,
 }
 
 /// An answer that was read to its end.
@@ -32,13 +35,15 @@ impl Site {
     pub(super) async fn new(external_id: &str) -> Self {
         let database = Database::sqlite().await;
         let now = clock::now().unwrap();
-        fleet::operators(&*database.store, now).await;
-        let device = fleet::one(&*database.store, external_id, now).await;
-        let web = Web::new(database.store.clone(), Box::new(|_| Ok(()))).unwrap();
+        fleet::operators(&database.store, now).await;
+        let device = fleet::one(&database.store, external_id, now).await;
+        let (gate, data) = access::testing::gate(database.store.clone()).await;
+        let web = Web::new(gate).unwrap();
         Self {
             router: web::router(web),
             database,
             device,
+            _data: data,
         }
     }
 
@@ -77,7 +82,7 @@ impl Site {
     }
 
     pub(super) async fn state(&self) -> State {
-        let device = fleet::by_id(&*self.database.store, self.device.id).await;
+        let device = fleet::by_id(&self.database.store, self.device.id).await;
         device.state
     }
 

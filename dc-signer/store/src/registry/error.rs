@@ -7,7 +7,6 @@ use dc_pki::human::Moment;
 
 /// Why a value is none, or why something is not allowed now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// The device has an enrolment key already, and it is not this one.
     #[error("the device is enrolled with another key: replace it first if that key is lost")]

@@ -43,7 +43,7 @@ async fn records_come_from_a_place_on(db: &Database) {
 }
 
 async fn a_record_that_was_changed_by_hand_is_found(db: &Database) {
-    some_acts(&*db.store).await;
+    some_acts(&db.store).await;
     db.tamper("UPDATE audit SET actor = 'nobody' WHERE seq = 4")
         .await;
     let error = db.store.verify_audit().await.unwrap_err();
@@ -51,7 +51,7 @@ async fn a_record_that_was_changed_by_hand_is_found(db: &Database) {
 }
 
 async fn a_record_that_was_removed_by_hand_is_found(db: &Database) {
-    some_acts(&*db.store).await;
+    some_acts(&db.store).await;
     db.tamper("DELETE FROM audit WHERE seq = 4").await;
     let error = db.store.verify_audit().await.unwrap_err();
     let (expected, found) = (4, 5);
@@ -62,7 +62,7 @@ async fn a_record_that_was_removed_by_hand_is_found(db: &Database) {
 }
 
 async fn the_end_that_was_moved_by_hand_is_found(db: &Database) {
-    some_acts(&*db.store).await;
+    some_acts(&db.store).await;
     db.tamper("DELETE FROM audit WHERE seq = 7").await;
     let error = db.store.verify_audit().await.unwrap_err();
     let (expected, found) = (7, 6);
@@ -116,7 +116,7 @@ async fn every_change_of_state_verifies(db: &Database) {
 }
 
 async fn a_device_that_was_let_in_by_hand_is_found(db: &Database) {
-    let device = some_acts(&*db.store).await;
+    let device = some_acts(&db.store).await;
     db.store
         .change_device(device.id, &Change::Suspend, &by(NOW))
         .await
@@ -230,7 +230,7 @@ async fn a_device_that_was_replaced_since_the_backup_is_suspended(db: &Database)
             .changed,
         1
     );
-    assert_eq!(by_id(&*backup.store, id).await.state, State::Suspended);
+    assert_eq!(by_id(&backup.store, id).await.state, State::Suspended);
     backup.store.verify_audit().await.unwrap();
     backup.end().await;
 }
@@ -366,7 +366,7 @@ async fn a_backup_takes_nobody_for_a_copy(db: &Database) {
 /// Adds a device after the backup, with a credential, and does what is to be done to it; the restored backup.
 async fn lose(db: &Database, changes: &[Change]) -> Database {
     let backup = with_backup(db, 1).await;
-    let lost = active(&*db.store, 9).await;
+    let lost = active(&db.store, 9).await;
     db.store.record(issuance(&lost, 5)).await.unwrap();
     for change in changes {
         let changed = db.store.change_device(lost.id, change, &by(NOW + 6)).await;

@@ -110,13 +110,13 @@ async fn tries_are_counted_and_then_the_right_code_is_refused_too(db: &Database)
 }
 
 async fn replicas_count_tries_together(db: &Database) {
-    with_code(&*db.store).await;
+    with_code(&db.store).await;
     let other = db.other().await;
     let attempts: Vec<_> = (0..20)
         .map(|number| {
             let store = if number % 2 == 0 { &db.store } else { &other };
             let store = Arc::clone(store);
-            tokio::spawn(async move { redeem(&*store, attempt(1, "wrong", "box")).await })
+            tokio::spawn(async move { redeem(&store, attempt(1, "wrong", "box")).await })
         })
         .collect();
     let mut wrong = 0;

@@ -52,7 +52,7 @@ async fn kill_again_and_again(db: &Database, kind: &str, times: u64) {
         "sqlite" => "what_sqlite_recorded_before_a_hundred_kills_is_there",
         _ => "what_postgres_recorded_before_its_clients_were_killed_is_there",
     };
-    add_zone(&*db.store).await;
+    add_zone(&db.store).await;
     let new: Vec<NewDevice> = (0..CALLERS).map(with_key).collect();
     db.store.add_devices(&new, &by(NOW)).await.unwrap();
     let mut said = HashSet::new();

@@ -63,7 +63,7 @@ async fn a_device_is_found_by_everything_that_names_it(db: &Database) {
 async fn many_look_for_their_devices_at_once_and_a_broken_one_hurts_itself_only(db: &Database) {
     const COUNT: u32 = 600;
     const BROKEN: u32 = 7;
-    add_zone(&*db.store).await;
+    add_zone(&db.store).await;
     let new: Vec<NewDevice> = (0..COUNT).map(with_key).collect();
     db.store.add_devices(&new, &by(NOW)).await.unwrap();
     let switch = Change::SwitchKey { key: key("next") };

@@ -17,7 +17,7 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
     let location = Location::File(disk.path().join("signer.db"));
     migrate(&location).await.unwrap();
     let store = open(&location, "node-1").await.unwrap();
-    let device = active(&*store, 1).await;
+    let device = active(&store, 1).await;
     let mut said = Said::default();
     for flag in [Change::FlagClone, Change::ClearClone, Change::FlagClone] {
         disk.fill();
@@ -27,13 +27,13 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
         let error = store.ping(ROOM).await.unwrap_err();
         assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
         assert_works_or_cannot_write(store.change_device(device.id, &flag, &by(NOW)).await);
-        assert_eq!(recorded(&*store, &device).await, said.recorded);
+        assert_eq!(recorded(&store, &device).await, said.recorded);
         store.check().await.unwrap();
 
         disk.make_room();
         store.ping(ROOM).await.unwrap();
         said.record(&store, &device).await.unwrap();
-        assert_eq!(recorded(&*store, &device).await, said.recorded);
+        assert_eq!(recorded(&store, &device).await, said.recorded);
         store.check().await.unwrap();
     }
     store.close().await;
@@ -112,7 +112,7 @@ async fn a_server_that_only_reads_refuses_and_recovers_by_itself() {
     let Some(db) = Database::postgres().await else {
         return;
     };
-    let device = active(&*db.store, 1).await;
+    let device = active(&db.store, 1).await;
     // What a failover to a standby looks like.
     let read_only = async |on: &str| {
         let set = "ALTER DATABASE current SET default_transaction_read_only =";
@@ -124,7 +124,7 @@ async fn a_server_that_only_reads_refuses_and_recovers_by_itself() {
     assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
     let error = db.store.ping(0).await.unwrap_err();
     assert!(matches!(error, Error::CannotWrite { .. }), "{error:?}");
-    assert_eq!(by_id(&*db.store, device.id).await, device);
+    assert_eq!(by_id(&db.store, device.id).await, device);
     read_only("off").await;
     until_connected(&db, &device).await.unwrap();
     db.store.ping(ROOM).await.unwrap();
@@ -152,7 +152,7 @@ async fn a_server_that_is_killed_is_unavailable_and_recovers_by_itself() {
     let location = server.url.parse().unwrap();
     migrate(&location).await.unwrap();
     let store = open(&location, "node-1").await.unwrap();
-    let device = active(&*store, 1).await;
+    let device = active(&store, 1).await;
     let mut said = Said::default();
     said.record(&store, &device).await.unwrap();
     server.kill();
@@ -168,6 +168,6 @@ async fn a_server_that_is_killed_is_unavailable_and_recovers_by_itself() {
         assert!(error.is_temporary() && tries < 20, "{error:?}");
     }
     said.record(&store, &device).await.unwrap();
-    assert_eq!(recorded(&*store, &device).await, said.recorded);
+    assert_eq!(recorded(&store, &device).await, said.recorded);
     store.close().await;
 }

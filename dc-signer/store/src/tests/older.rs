@@ -43,7 +43,7 @@ fn is_older<T: fmt::Debug>(result: Result<T, Error>, seq: u64) {
 
 async fn an_older_copy_is_noticed_at_the_start_and_nothing_is_written_to_it(db: &Database) {
     let first = knowing(db).await;
-    let device = active(&*first, 1).await;
+    let device = active(&first, 1).await;
     let suspend = Change::Suspend;
     let suspended = first.change_device(device.id, &suspend, &by(NOW)).await;
     suspended.unwrap();
@@ -68,7 +68,7 @@ async fn an_older_copy_is_noticed_at_the_start_and_nothing_is_written_to_it(db: 
 
 async fn an_older_copy_that_is_put_there_while_others_work_is_noticed(db: &Database) {
     let store = knowing(db).await;
-    let device = active(&*store, 1).await;
+    let device = active(&store, 1).await;
     for number in 0..3 {
         store.record(issuance(&device, number)).await.unwrap();
     }
@@ -85,7 +85,7 @@ async fn an_older_copy_that_is_put_there_while_others_work_is_noticed(db: &Datab
 
 async fn an_older_copy_that_went_on_by_itself_is_noticed(db: &Database) {
     let store = knowing(db).await;
-    let device = active(&*store, 1).await;
+    let device = active(&store, 1).await;
     store.record(issuance(&device, 1)).await.unwrap();
     store.close().await;
     let known = db.store.audit_head().await.unwrap().seq;
@@ -100,7 +100,7 @@ async fn an_older_copy_that_went_on_by_itself_is_noticed(db: &Database) {
 
 async fn a_log_that_does_not_reach_what_was_seen_leaves_the_way_back_open(db: &Database) {
     let store = knowing(db).await;
-    let device = active(&*store, 1).await;
+    let device = active(&store, 1).await;
     for number in 0..5 {
         store.record(issuance(&device, number)).await.unwrap();
     }
@@ -132,7 +132,7 @@ async fn a_log_that_does_not_reach_what_was_seen_leaves_the_way_back_open(db: &D
 
 async fn nothing_is_added_to_a_copy_that_went_on_by_itself_while_others_work(db: &Database) {
     let store = knowing(db).await;
-    let device = active(&*store, 1).await;
+    let device = active(&store, 1).await;
     store.record(issuance(&device, 1)).await.unwrap();
     store.ping(0).await.unwrap();
     let known = store.audit_head().await.unwrap().seq;
@@ -151,7 +151,7 @@ async fn nothing_is_added_to_a_copy_that_went_on_by_itself_while_others_work(db:
 
 async fn what_was_accepted_is_in_the_log_and_goes_on(db: &Database) {
     let store = knowing(db).await;
-    let device = active(&*store, 1).await;
+    let device = active(&store, 1).await;
     store.record(issuance(&device, 1)).await.unwrap();
     store.ping(0).await.unwrap();
     let known = store.audit_head().await.unwrap().seq;
@@ -172,7 +172,7 @@ async fn what_was_accepted_is_in_the_log_and_goes_on(db: &Database) {
 }
 
 async fn what_may_have_been_issued_since_an_older_copy_is_taken_for_valid(db: &Database) {
-    let holding = active(&*db.store, 1).await;
+    let holding = active(&db.store, 1).await;
     db.store.record(issuance(&holding, 1)).await.unwrap();
     let new = new_device(2);
     let (news, who) = (std::slice::from_ref(&new), by(NOW));
@@ -180,21 +180,21 @@ async fn what_may_have_been_issued_since_an_older_copy_is_taken_for_valid(db: &D
     assert_eq!(added.await.unwrap(), [Added::New]);
     db.store.accept_older(&by(NOW)).await.unwrap();
     let over = NOW + 7 * 86_400;
-    let holding = by_id(&*db.store, holding.id).await;
+    let holding = by_id(&db.store, holding.id).await;
     assert_eq!(holding.held_until(at(NOW)), Some(at(over)));
     assert_eq!(holding.waits_until(at(NOW)), None);
     // It shows what it was given since, which nobody here knows.
     let newer = key("a credential since");
     let its = key("its key");
     assert!(!holding.looks_cloned(Some(&newer), &its, at(NOW + 86_400)));
-    let waiting = by_id(&*db.store, new.id).await;
+    let waiting = by_id(&db.store, new.id).await;
     let enrol = Change::Enrol { key: key("it") };
     assert!(waiting.apply(&enrol, at(over + 3600)).is_err());
     assert!(waiting.apply(&enrol, at(over + 3601)).is_ok());
     // A clock that is behind makes nothing end earlier.
     db.store.accept_older(&by(NOW - 30 * 86_400)).await.unwrap();
-    let device = by_id(&*db.store, holding.id).await;
+    let device = by_id(&db.store, holding.id).await;
     assert_eq!(device.held_until(at(NOW)), Some(at(over)));
-    let waiting = by_id(&*db.store, new.id).await;
+    let waiting = by_id(&db.store, new.id).await;
     assert_eq!(waiting.waits_until(at(NOW)), Some(at(over + 3601)));
 }

@@ -90,7 +90,7 @@ async fn use_everything(store: &Store, device: &Device, number: u64) {
 }
 
 async fn migrating_again_changes_nothing(db: &Database) {
-    active(&*db.store, 1).await;
+    active(&db.store, 1).await;
     let needed = look(&db.location).await.unwrap().needed;
     let schema = Schema {
         found: needed,
@@ -139,7 +139,7 @@ async fn a_database_that_was_changed_by_another_program_is_refused(db: &Database
 
 async fn a_backup_is_a_database_of_its_own(db: &Database) {
     use std::os::unix::fs::PermissionsExt;
-    let device = active(&*db.store, 1).await;
+    let device = active(&db.store, 1).await;
     let copy = db.folder.path().join("backup.db");
     let backed_up = db.store.backup(&copy).await;
     if let Location::Postgres(_) = db.location {
@@ -159,7 +159,7 @@ async fn a_backup_is_a_database_of_its_own(db: &Database) {
         .unwrap();
     let restored = open(&Location::File(copy.clone()), "node-2").await.unwrap();
     assert_eq!(restored.check().await.unwrap().seq, 2);
-    assert_eq!(by_id(&*restored, device.id).await, device);
+    assert_eq!(by_id(&restored, device.id).await, device);
     let error = db.store.backup(&copy).await.unwrap_err();
     assert!(matches!(error, Error::BackupExists { path } if path == copy));
     let nowhere = db.folder.path().join("missing").join("backup.db");
@@ -183,7 +183,7 @@ async fn two_processes_write_one_after_the_other(db: &Database) {
 }
 
 async fn what_was_never_written_is_an_error(db: &Database) {
-    let device = active(&*db.store, 1).await;
+    let device = active(&db.store, 1).await;
     db.tamper("UPDATE devices SET epoch = -1").await;
     let error = db
         .store

@@ -14,7 +14,7 @@ on_both! {
 }
 
 async fn attempts_at_the_same_time_get_one_answer(db: &Database) {
-    let device = active(&*db.store, 1).await;
+    let device = active(&db.store, 1).await;
     let idempotency = issuance(&device, 0).idempotency;
     let attempts: Vec<_> = (0..20)
         .map(|number| {
@@ -73,7 +73,7 @@ async fn many_callers_share_commits_and_all_is_recorded(db: &Database) {
 }
 
 async fn another_process_gets_its_turn_under_load(db: &Database) {
-    let device = active(&*db.store, 1).await;
+    let device = active(&db.store, 1).await;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut callers = tokio::task::JoinSet::new();
     // More than share a commit, so that the next ones are always waiting.
@@ -113,7 +113,7 @@ async fn replicas_record_into_one_chain(db: &Database) {
     let other = db.other().await;
     let mut callers = Vec::new();
     for number in 0..10 {
-        let device = active(&*db.store, number).await;
+        let device = active(&db.store, number).await;
         for (time, store) in [(1, &db.store), (2, &other)] {
             let (store, issuance) = (Arc::clone(store), issuance(&device, time));
             callers.push(tokio::spawn(async move {
@@ -133,7 +133,7 @@ async fn replicas_record_into_one_chain(db: &Database) {
 }
 
 async fn what_is_in_the_queue_is_recorded_before_the_store_closes(db: &Database) {
-    let device = active(&*db.store, 1).await;
+    let device = active(&db.store, 1).await;
     let other = db.other().await;
     let mut callers = tokio::task::JoinSet::new();
     for number in 0..50 {
@@ -148,7 +148,7 @@ async fn what_is_in_the_queue_is_recorded_before_the_store_closes(db: &Database)
 }
 
 async fn one_that_is_refused_does_not_hurt_the_others(db: &Database) {
-    let (good, bad) = (active(&*db.store, 1).await, active(&*db.store, 2).await);
+    let (good, bad) = (active(&db.store, 1).await, active(&db.store, 2).await);
     db.store
         .change_device(bad.id, &Change::Retire, &by(NOW))
         .await
@@ -171,7 +171,7 @@ async fn one_that_is_refused_does_not_hurt_the_others(db: &Database) {
 }
 
 async fn what_no_database_takes_does_not_hurt_the_others(db: &Database) {
-    let device = active(&*db.store, 1).await;
+    let device = active(&db.store, 1).await;
     // As if somebody had broken the week's table: only issuances of that week fail.
     db.store.record(issuance(&device, 0)).await.unwrap();
     let week = NOW / (7 * 86_400);
@@ -202,7 +202,7 @@ async fn what_no_database_takes_does_not_hurt_the_others(db: &Database) {
 
 async fn nothing_is_recorded_after_the_store_is_closed(db: &Database) {
     let store = db.other().await;
-    let device = active(&*store, 1).await;
+    let device = active(&store, 1).await;
     store.close().await;
     let error = store.record(issuance(&device, 0)).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");

@@ -142,7 +142,7 @@ async fn rollover_is_one_step_and_logged(db: &Database) {
 }
 
 async fn only_one_slot_is_active_whatever_replicas_do(db: &Database) {
-    add_zone(&*db.store).await;
+    add_zone(&db.store).await;
     let other = db.other().await;
     for number in 1..=10 {
         db.store
@@ -165,8 +165,8 @@ async fn only_one_slot_is_active_whatever_replicas_do(db: &Database) {
         let active = |slot: &&Slot| slot.state == SlotState::Active;
         assert_eq!(moved.await.unwrap().slots.iter().filter(active).count(), 1);
     }
-    assert_eq!(managed(&*db.store).await, managed(&*other).await);
-    let draining = managed(&*other)
+    assert_eq!(managed(&db.store).await, managed(&other).await);
+    let draining = managed(&other)
         .await
         .slots
         .into_iter()

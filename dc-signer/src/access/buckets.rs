@@ -1,4 +1,4 @@
-//! How often one of many may come: a generic cell rate algorithm (GCRA), one moment each.
+//! Rate limits for many callers: a generic cell rate algorithm (GCRA), one moment each.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};

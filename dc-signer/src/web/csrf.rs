@@ -1,4 +1,4 @@
-//! Whether a form was made by a page of ours: its token.
+//! CSRF tokens: that a form was made by a page of ours.
 
 use data_encoding::HEXLOWER;
 use ring::hmac::{HMAC_SHA256, Key, sign, verify};
@@ -8,9 +8,9 @@ use crate::registry::Sha256;
 use dc_pki::Error;
 
 /// Makes and checks the tokens of forms.
-pub(super) struct Forgery(Key);
+pub(super) struct Csrf(Key);
 
-impl Forgery {
+impl Csrf {
     /// With a key that no other process has.
     ///
     /// Fails with [`Error::Randomness`].
@@ -19,7 +19,7 @@ impl Forgery {
         Ok(Self(Key::new(HMAC_SHA256, &random.expose())))
     }
 
-    /// What a form must contain that a session or the holder of a key sends: of `whose`, its hash.
+    /// The token of a form that a session or the holder of a key sends: of `whose`, its hash.
     pub(super) fn token(&self, whose: &Sha256) -> String {
         HEXLOWER.encode(sign(&self.0, whose.as_bytes()).as_ref())
     }
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn a_token_is_good_for_its_owner_and_its_process_alone() {
-        let (ours, other) = (Forgery::new().unwrap(), Forgery::new().unwrap());
+        let (ours, other) = (Csrf::new().unwrap(), Csrf::new().unwrap());
         let (alice, bob) = (Sha256::of(b"alice"), Sha256::of(b"bob"));
         let token = ours.token(&alice);
         assert!(ours.is_token(&alice, &token));

@@ -1,5 +1,5 @@
-//! Checks of signatures for callers whom nobody knows: off the threads that answer, and few at a time, so that whoever
-//! invents certificates and requests keeps nobody else waiting.
+//! Work that keeps a thread: signing, which waits for a machine where the key is in one, and checks of signatures and paths for
+//! callers whom nobody knows. It is done off the threads that answer, and so much at a time, so that nobody else is kept waiting.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -9,20 +9,29 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::Refusal;
+use super::Error;
 
-/// The checks in progress.
+/// Work of one sort in progress.
 #[derive(Debug)]
-pub(super) struct Checks {
+pub(super) struct Blocking {
     turns: Arc<Semaphore>,
     patience: Duration,
 }
 
-impl Checks {
-    /// As many at a time as leave half of the machine to others.
-    pub(super) fn new() -> Self {
-        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
-        Self::with((cores / 2).max(1), PATIENCE)
+impl Blocking {
+    /// Checks for callers whom nobody knows: as many at a time as leave half of the machine to others.
+    pub(super) fn checks() -> Self {
+        Self::with((cores() / 2).max(1), PATIENCE)
+    }
+
+    /// Signatures: some more at a time than there are cores, because a key in hardware is waited for.
+    pub(super) fn signatures() -> Self {
+        Self::with((2 * cores()).max(FEWEST_SIGNATURES), PATIENCE)
+    }
+
+    /// One at a time.
+    pub(super) fn one() -> Self {
+        Self::with(1, PATIENCE)
     }
 
     fn with(turns: usize, patience: Duration) -> Self {
@@ -34,25 +43,30 @@ impl Checks {
 
     /// Does it once it is its turn.
     ///
-    /// Fails with [`Refusal::Busy`] if its turn does not come soon.
+    /// Fails with [`Error::Busy`] if its turn does not come soon.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        check: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Refusal> {
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let turn = timeout(self.patience, self.turns.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
-            return Err(Refusal::Busy);
+            return Err(Error::Busy);
         };
-        let checking = tokio::task::spawn_blocking(move || {
-            let checked = check();
+        let working = tokio::task::spawn_blocking(move || {
+            let done = work();
             // Not before, even if nobody waits any more.
             drop(turn);
-            checked
+            done
         });
-        checking.await.map_err(|_| Refusal::Busy)
+        working.await.map_err(|_| Error::Busy)
     }
 }
 
+fn cores() -> usize {
+    available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+const FEWEST_SIGNATURES: usize = 8;
 /// Well below the time that a request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -65,7 +79,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_crowd_of_checks_keeps_no_thread_that_answers_and_runs_few_at_a_time() {
-        let checks = Arc::new(Checks::with(2, PATIENCE));
+        let checks = Arc::new(Blocking::with(2, PATIENCE));
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let crowd: Vec<_> = (0..20)
             .map(|_| {
@@ -95,8 +109,8 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_too_long_is_told_to_come_again() {
-        let checks = Checks::with(0, Duration::ZERO);
+        let checks = Blocking::with(0, Duration::ZERO);
         let refusal = checks.run(|| ()).await.unwrap_err();
-        assert!(matches!(refusal, Refusal::Busy) && refusal.is_temporary());
+        assert!(matches!(refusal, Error::Busy) && refusal.is_temporary());
     }
 }

@@ -1,16 +1,14 @@
-//! How often a device or an operator may come.
+//! Limits on how often a device or an operator may come.
 
 use std::time::{Duration, Instant};
 
 use super::buckets::{Buckets, Passing, Quota};
-use super::problem::Refused;
 use crate::config::Limits;
 use crate::registry::Sha256;
-use dc_protocol::Kind;
 
 /// The buckets. Devices that are known here have theirs apart from those of keys that anybody can invent.
 #[derive(Debug)]
-pub(super) struct RateLimits {
+pub struct RateLimits {
     configured: Limits,
     devices: Buckets<Sha256>,
     strangers: Passing<Sha256>,
@@ -19,13 +17,15 @@ pub(super) struct RateLimits {
 
 /// Whether a key's bucket is that of a device.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Counted {
+pub(crate) enum Counted {
     AsDevice,
     AsStranger,
 }
 
 impl RateLimits {
-    pub(super) fn new(limits: &Limits) -> Self {
+    /// Empty buckets, as large as a configuration says.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
         let device = Quota {
             period: limits.device_period,
             burst: limits.device_burst.get(),
@@ -42,13 +42,14 @@ impl RateLimits {
         }
     }
 
-    /// What they were made from.
-    pub(super) fn configured(&self) -> &Limits {
+    /// The configuration they were made from.
+    #[must_use]
+    pub fn configured(&self) -> &Limits {
         &self.configured
     }
 
-    /// Lets the holder of an enrolment key through, or says when to come again.
-    pub(super) fn device(&self, key: &Sha256, now: Instant) -> Result<Counted, Refused> {
+    /// Lets the holder of an enrolment key through, or says after how many seconds to come again.
+    pub(super) fn device(&self, key: &Sha256, now: Instant) -> Result<Counted, u64> {
         let counted = match self.devices.count_if_here(key, now) {
             Some(counted) => counted.map(|()| Counted::AsDevice),
             None => self
@@ -56,7 +57,7 @@ impl RateLimits {
                 .count(*key, now)
                 .map(|()| Counted::AsStranger),
         };
-        counted.map_err(|wait| too_often("this device has come too often", seconds(wait)))
+        counted.map_err(seconds)
     }
 
     /// The holder of a key that was counted as a stranger's is a device.
@@ -66,13 +67,7 @@ impl RateLimits {
     }
 
     /// The same for an operator.
-    pub(super) fn operator(&self, name: &str, now: Instant) -> Result<(), Refused> {
-        self.operator_wait(name, now)
-            .map_err(|seconds| too_often("you have come too often", seconds))
-    }
-
-    /// The same; says after how many seconds to come again.
-    pub(super) fn operator_wait(&self, name: &str, now: Instant) -> Result<(), u64> {
+    pub(super) fn operator(&self, name: &str, now: Instant) -> Result<(), u64> {
         self.operators.count(name.to_owned(), now).map_err(seconds)
     }
 
@@ -87,11 +82,6 @@ impl RateLimits {
 /// Rounded up, because whoever comes too early is told to wait again.
 fn seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
-}
-
-fn too_often(said: &str, seconds: u64) -> Refused {
-    let detail = format!("{said}: come again in {seconds} s");
-    Refused::new(Kind::RateLimited, detail).after(seconds)
 }
 
 /// About 10 MB.
@@ -118,12 +108,7 @@ mod tests {
         for _ in 0..3 {
             limits.device(&one, now).unwrap();
         }
-        let problem = limits.device(&one, now).unwrap_err().into_problem();
-        assert_eq!(problem.kind(), Some(Kind::RateLimited));
-        assert!(
-            problem.detail.contains("come again in 3600 s"),
-            "{problem:?}"
-        );
+        assert_eq!(limits.device(&one, now).unwrap_err(), 3600);
         limits.device(&other, now).unwrap();
         limits.tidy(now);
         assert!(limits.device(&one, now).is_err());

@@ -1,36 +1,41 @@
-//! What can go wrong, as a page for people with the id of the request.
+//! Errors as pages for people, with the id of the request.
 
 use axum::http::StatusCode;
 use axum::http::header::{ALLOW, HeaderValue, LOCATION, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 
 use super::page::{self, encoded};
+use crate::access::AccessError;
+use crate::authority;
 use crate::registry::{self, Role};
 use crate::server::telemetry::RequestId;
-use crate::store;
+use dc_pki::Error as PkiError;
+use dc_protocol::Kind;
 
-/// Why there is no such page now.
+/// An error that is shown as a page.
 #[derive(Clone, Debug)]
-pub(super) enum Fault {
+pub(super) enum PageError {
     /// The form is not one of ours, or was changed.
     BadForm,
     /// A search for what cannot be.
     BadSearch {
-        /// What is wrong with it.
+        /// The reason.
         source: registry::Error,
     },
-    /// What was sent was not sent by a page of ours, for this operator.
-    Forged,
+    /// The form was not sent by a page of ours, for this operator.
+    Csrf,
     /// It is a bug of ours. The log has it.
     Internal,
     /// The path has pages, but not with this method.
     Method,
     /// There is nothing of this name.
     NotFound,
-    /// What was asked for cannot be done now.
-    Refused {
-        /// Why.
-        source: registry::Error,
+    /// The act cannot be done now.
+    NotDone {
+        /// The reason, as a sentence.
+        why: String,
+        /// Which kind of problem that is.
+        kind: Kind,
     },
     /// The operator may look only.
     Role {
@@ -51,7 +56,7 @@ pub(super) enum Fault {
     },
 }
 
-impl Fault {
+impl PageError {
     /// The page, once it is known which request it answers.
     pub(super) fn respond(self, id: RequestId) -> Response {
         if let Self::SignedOut {
@@ -78,7 +83,14 @@ impl Fault {
                     .entry(ALLOW)
                     .or_insert(HeaderValue::from_static("GET"));
             }
-            _ => {}
+            Self::BadForm
+            | Self::BadSearch { .. }
+            | Self::Csrf
+            | Self::Internal
+            | Self::NotDone { .. }
+            | Self::NotFound
+            | Self::Role { .. }
+            | Self::SignedOut { .. } => {}
         }
         response
     }
@@ -87,14 +99,14 @@ impl Fault {
         match self {
             Self::BadForm => (StatusCode::BAD_REQUEST, "This form cannot be read"),
             Self::BadSearch { .. } => (StatusCode::BAD_REQUEST, "Nothing can be found this way"),
-            Self::Forged => (StatusCode::FORBIDDEN, "This form is not accepted"),
+            Self::Csrf => (StatusCode::FORBIDDEN, "This form is not accepted"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong"),
             Self::Method => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "This is not how to come here",
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, "There is nothing here"),
-            Self::Refused { .. } => (StatusCode::CONFLICT, "This cannot be done"),
+            Self::NotDone { kind, .. } => (status(*kind), "This cannot be done"),
             Self::Role { .. } => (StatusCode::FORBIDDEN, "Your role does not allow this"),
             Self::SignedOut { .. } => (StatusCode::FORBIDDEN, "You are not signed in"),
             Self::Storage => (
@@ -108,12 +120,12 @@ impl Fault {
     fn detail(&self) -> String {
         match self {
             Self::BadForm => "Go back, load the page again, and send the form once more.".into(),
-            Self::BadSearch { source } => sentence(source),
-            Self::Forged => "It was not sent from a page that this service made for you, or the service was started anew since. Nothing was changed. Go back, load the page again, and send it once more.".into(),
+            Self::BadSearch { source } => sentence(&source.to_string()),
+            Self::Csrf => "It was not sent from a page that this service made for you, or the service was started anew since. Nothing was changed. Go back, load the page again, and send it once more.".into(),
             Self::Internal => "That is a bug of the service, and its log has the cause under the request's id.".into(),
             Self::Method => "Start from the fleet, and follow the links.".into(),
             Self::NotFound => "The address is mistyped, or leads to a device that this service does not know.".into(),
-            Self::Refused { source } => format!("{} Nothing was changed.", sentence(source)),
+            Self::NotDone { why, .. } => format!("{why} Nothing was changed."),
             Self::Role { role } => format!("You are {role}, and it takes operator or admin. Ask an admin. Nothing was changed."),
             Self::SignedOut { .. } => "Your session has ended. Nothing was changed. Sign in again.".into(),
             Self::Storage => "Nothing was changed. The service goes on by itself as soon as its database does; try again in a minute.".into(),
@@ -123,8 +135,7 @@ impl Fault {
 }
 
 /// Our errors are clauses in lower case.
-fn sentence(error: &registry::Error) -> String {
-    let text = error.to_string();
+fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     first.into_iter().chain(letters).chain(['.']).collect()
@@ -145,7 +156,7 @@ pub(super) fn see_other(to: &str) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response()
 }
 
-impl IntoResponse for Fault {
+impl IntoResponse for PageError {
     /// Nearly empty: [`finish`](super::headers::finish) makes the page, because it knows the request's id.
     fn into_response(self) -> Response {
         let mut response = self.row().0.into_response();
@@ -154,48 +165,61 @@ impl IntoResponse for Fault {
     }
 }
 
-impl From<store::Error> for Fault {
-    fn from(error: store::Error) -> Self {
+impl From<authority::Error> for PageError {
+    fn from(error: authority::Error) -> Self {
+        let kind = error.kind();
+        if kind == Kind::Internal {
+            return bug(&error);
+        }
+        if kind == Kind::StorageUnavailable {
+            tracing::warn!(%error, "the database does not work");
+            return Self::Storage;
+        }
+        if kind == Kind::NotFound {
+            return Self::NotFound;
+        }
+        let why = sentence(&error.to_string());
+        Self::NotDone { why, kind }
+    }
+}
+
+impl From<AccessError> for PageError {
+    fn from(error: AccessError) -> Self {
         match error {
-            store::Error::Refused { source } => source.into(),
-            error if error.is_temporary() => {
-                tracing::warn!(%error, "the database does not work");
-                Self::Storage
+            AccessError::Authority(error) => error.into(),
+            AccessError::DeviceTooOften { seconds } | AccessError::OperatorTooOften { seconds } => {
+                Self::TooOften { seconds }
             }
-            error => bug(&error),
+            AccessError::Role { role, needed: _ } => Self::Role { role },
         }
     }
 }
 
-impl From<registry::Error> for Fault {
-    fn from(source: registry::Error) -> Self {
-        match source {
-            registry::Error::UnknownDevice | registry::Error::BadDeviceId => Self::NotFound,
-            source => Self::Refused { source },
-        }
+impl From<registry::Error> for PageError {
+    fn from(error: registry::Error) -> Self {
+        authority::Error::from(error).into()
     }
 }
 
-impl From<dc_pki::Error> for Fault {
-    fn from(error: dc_pki::Error) -> Self {
+impl From<PkiError> for PageError {
+    fn from(error: PkiError) -> Self {
         bug(&error)
     }
 }
 
-impl From<crate::Error> for Fault {
-    fn from(error: crate::Error) -> Self {
-        bug(&error)
-    }
-}
-
-fn bug(error: &dyn std::error::Error) -> Fault {
+fn bug(error: &dyn std::error::Error) -> PageError {
     tracing::error!(%error, "this should not happen");
-    Fault::Internal
+    PageError::Internal
+}
+
+fn status(kind: Kind) -> StatusCode {
+    let status = StatusCode::from_u16(kind.status());
+    status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// A path of ours with a method that it does not have.
-pub(super) async fn no_such_method() -> Fault {
-    Fault::Method
+pub(super) async fn no_such_method() -> PageError {
+    PageError::Method
 }
 
 #[cfg(test)]
@@ -204,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_before_signing_in_is_encoded() {
-        let fault = Fault::SignedOut {
+        let fault = PageError::SignedOut {
             wanted: Some("/devices?q=a&state=active".into()),
         };
         let response = fault.respond(RequestId::next());
@@ -218,7 +242,7 @@ mod tests {
     #[test]
     fn an_error_becomes_a_sentence() {
         assert_eq!(
-            sentence(&registry::Error::BadRole),
+            sentence(&registry::Error::BadRole.to_string()),
             "A role is one of viewer, operator, admin."
         );
     }

@@ -1,4 +1,4 @@
-//! How many devices were refused since the database was last told, by reason.
+//! Counts of refused requests since the database was last told, by reason.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

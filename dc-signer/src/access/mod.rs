@@ -1,0 +1,187 @@
+//! Access of devices and operators, for API and pages alike: authentication, roles, and limits on how often they may come.
+//!
+//! API and pages differ in how a caller carries the proof: in a header, a cookie or the connection's certificate.
+
+mod buckets;
+mod limits;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::http::request::Parts;
+use pki_types::UnixTime;
+
+use crate::authority::{self, Authenticated, Authority};
+use crate::config::Live;
+use crate::registry::{Access, Role, Sha256};
+use crate::server::listener::{ClientCertificate, Peer};
+use crate::server::telemetry::{Metrics, Shed};
+use dc_protocol::Kind;
+pub(crate) use limits::Counted;
+pub use limits::RateLimits;
+
+/// Lets devices and operators in.
+#[derive(Debug)]
+pub struct Gate {
+    authority: Arc<Authority>,
+    limits: Live<RateLimits>,
+    metrics: Arc<Metrics>,
+}
+
+/// An operator who is let in: authenticated, and not too often here. Only [`Gate`] makes one.
+#[derive(Debug)]
+pub(crate) struct Admitted(Authenticated);
+
+/// The operator's certificate of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Shown {
+    /// There is no certificate.
+    Nothing,
+    /// The certificate is not valid now: operators' are added with their end in them.
+    Ended,
+    /// The holder of this certificate.
+    Holder(Access),
+}
+
+/// A caller that is not let in.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AccessError {
+    /// It cannot be looked up who it is.
+    #[error(transparent)]
+    Authority(#[from] authority::Error),
+    /// A device, or whoever else has this key, comes too often.
+    #[error("this device has come too often: come again in {seconds} s")]
+    DeviceTooOften {
+        /// After how many seconds to come again.
+        seconds: u64,
+    },
+    /// The operator comes too often.
+    #[error("you have come too often: come again in {seconds} s")]
+    OperatorTooOften {
+        /// After how many seconds to come again.
+        seconds: u64,
+    },
+    /// The operator's role does not allow it.
+    #[error("your role is {role}, and this takes {needed}: ask an admin")]
+    Role {
+        /// The operator's role.
+        role: Role,
+        /// The least role that is needed.
+        needed: Role,
+    },
+}
+
+impl AccessError {
+    /// Which kind of problem it is.
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Authority(error) => error.kind(),
+            Self::DeviceTooOften { .. } | Self::OperatorTooOften { .. } => Kind::RateLimited,
+            Self::Role { .. } => Kind::Forbidden,
+        }
+    }
+}
+
+impl Gate {
+    /// Over an authority, with limits that a reload may change.
+    #[must_use]
+    pub fn new(
+        limits: Live<RateLimits>,
+        authority: Arc<Authority>,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            limits,
+            authority,
+            metrics,
+        })
+    }
+
+    /// Forgets limits that do not bind anybody any more.
+    pub(crate) fn tidy(&self) {
+        self.limits.load().tidy(Instant::now());
+    }
+
+    /// The authority behind it.
+    pub(crate) fn authority(&self) -> &Arc<Authority> {
+        &self.authority
+    }
+
+    /// Counts the holder of an enrolment key.
+    ///
+    /// Fails with [`AccessError::DeviceTooOften`].
+    pub(crate) fn device(&self, key: &Sha256) -> Result<Counted, AccessError> {
+        let counted = self.limits.load().device(key, Instant::now());
+        counted.map_err(|seconds| {
+            self.metrics.shed(Shed::DeviceRate);
+            AccessError::DeviceTooOften { seconds }
+        })
+    }
+
+    /// The holder of a key that was counted as a stranger's is a device.
+    pub(crate) fn is_device(&self, key: &Sha256) {
+        self.limits.load().is_device(key, Instant::now());
+    }
+
+    /// Lets an operator in who does not come too often; the request's span and connection know who it is.
+    ///
+    /// Fails with [`AccessError::OperatorTooOften`].
+    pub(crate) fn admit(
+        &self,
+        operator: Authenticated,
+        parts: &Parts,
+    ) -> Result<Admitted, AccessError> {
+        tracing::Span::current().record("caller", operator.name());
+        self.count(&operator)?;
+        if let Some(peer) = parts.extensions.get::<Peer>() {
+            peer.is_known_here();
+        }
+        Ok(Admitted(operator))
+    }
+
+    /// Counts an operator.
+    ///
+    /// Fails with [`AccessError::OperatorTooOften`].
+    pub(crate) fn count(&self, operator: &Authenticated) -> Result<(), AccessError> {
+        let limits = self.limits.load();
+        let counted = limits.operator(operator.name(), Instant::now());
+        counted.map_err(|seconds| {
+            self.metrics.shed(Shed::OperatorRate);
+            AccessError::OperatorTooOften { seconds }
+        })
+    }
+}
+
+impl Admitted {
+    /// The operator.
+    pub(crate) fn operator(&self) -> &Authenticated {
+        &self.0
+    }
+
+    /// Lets through whoever may do what a role may.
+    ///
+    /// Fails with [`AccessError::Role`].
+    pub(crate) fn with_role(self, needed: Role) -> Result<Self, AccessError> {
+        let role = self.0.role();
+        match role >= needed {
+            true => Ok(self),
+            false => Err(AccessError::Role { role, needed }),
+        }
+    }
+}
+
+/// The certificate of a request's connection, at a time.
+pub(crate) fn shown(parts: &Parts, now: UnixTime) -> Shown {
+    let Some(certificate) = parts.extensions.get::<ClientCertificate>() else {
+        return Shown::Nothing;
+    };
+    match certificate.is_valid_at(now) {
+        true => {
+            let sha256 = Sha256::from_bytes(certificate.sha256());
+            Shown::Holder(Access::Certificate(sha256))
+        }
+        false => Shown::Ended,
+    }
+}

@@ -1,0 +1,27 @@
+//! A gate over a database, with a data folder of its own.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::{Gate, RateLimits};
+use crate::authority::{Authority, Secrets};
+use crate::config::{Config, Live};
+use crate::store::Store;
+use crate::server::telemetry::Metrics;
+
+/// A gate that nobody passes too often, and its folder.
+pub(crate) async fn gate(store: Arc<Store>) -> (Arc<Gate>, TempDir) {
+    let folder = TempDir::new().unwrap();
+    let text = "data = 'data'\nnode = 'node-1'\n[listen]\naddress = '[::]:1'\ncertificate = 'c'\nkey = 'k'\n";
+    let config = Config::parse(text, folder.path()).unwrap();
+    // Secrets are made for databases without devices only, and these have some.
+    Secrets::open(&config.data, true).unwrap();
+    let authority = Authority::open(&config, store).await.unwrap();
+    let mut limits = config.limits;
+    limits.operator_rate = NonZeroU32::new(100_000).unwrap();
+    let limits = Live::fixed(RateLimits::new(&limits));
+    let gate = Gate::new(limits, authority.into(), Metrics::new());
+    (gate, folder)
+}

@@ -1,0 +1,165 @@
+//! The authority's error.
+
+use pki_types::UnixTime;
+
+use super::guard::ClockError;
+use super::policy::PolicyError;
+use super::setup::SetupError;
+use crate::registry::{self, CodeRefusal};
+use crate::store::{self, Conflict};
+use dc_pki::device_csr::CsrError;
+use dc_pki::names::ZoneName;
+
+/// The error of reading files and keys and of drawing random numbers.
+pub(super) use dc_pki::Error as PkiError;
+
+/// A use case that did not succeed, with the reason.
+///
+/// [`Error::kind`] says how devices and operators are told.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A certificate signing request proves nothing.
+    #[error(transparent)]
+    BadCsr(#[from] CsrError),
+    /// An idempotency key is empty or too long.
+    #[error("an idempotency key has 1 to {max} characters")]
+    BadIdempotencyKey {
+        /// The most characters.
+        max: usize,
+    },
+    /// Too much is being signed, or checked for callers whom nobody knows.
+    #[error("too much has to be checked now: send the same request again later")]
+    Busy,
+    /// The clock cannot be right.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+    /// The activation code enrols nobody.
+    #[error(transparent)]
+    Code(#[from] CodeRefusal),
+    /// Activation codes are not taken here.
+    #[error("activation codes are not taken here: see enrolment.codes")]
+    CodesOff,
+    /// A device cannot be added.
+    #[error("{}", conflict_text(*.0))]
+    Conflict(Conflict),
+    /// An idempotency key came with another request before.
+    #[error("this idempotency key came with another request: use a new one for each new request")]
+    KeyOfOtherRequest,
+    /// Other signers of this database cannot sign with the next delegation certificate yet.
+    #[error(
+        "slot {slot} of {zone} stays next, because signers would be left behind that cannot sign with it yet ({}): run 'dc-signer zones rollover {zone} --import DIR --config FILE' there too, or, if that was done, look at the log there; one that was killed counts for 3 min",
+        nodes.join(", ")
+    )]
+    KeyNotEverywhere {
+        /// The zone.
+        zone: ZoneName,
+        /// The certificate's slot.
+        slot: u32,
+        /// Which signers.
+        nodes: Vec<String>,
+    },
+    /// The key of the zone's active delegation certificate cannot be used on this machine.
+    #[error("the key of {zone}'s delegation certificate cannot be used on this machine: {why}")]
+    KeyNotHere {
+        /// The zone.
+        zone: ZoneName,
+        /// The reason.
+        why: String,
+    },
+    /// The manufacturer is none of the configuration.
+    #[error("there is no manufacturer {given:?}: add it to the configuration")]
+    NoManufacturer {
+        /// The name that was given.
+        given: String,
+    },
+    /// The zone has no other delegation certificate that could be used now.
+    #[error(
+        "{zone} has no other delegation certificate that has begun and has 8 d left: import one with 'dc-signer zones rollover {zone} --import DIR --config FILE'"
+    )]
+    NoNextSlot {
+        /// The zone.
+        zone: ZoneName,
+    },
+    /// A file or a key failed, or the machine had no random numbers: a bug, or a file that somebody changed.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// The device gets no credentials.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A new device got a serial number without its manufacturer, or the other way round.
+    #[error("a serial number needs its manufacturer, and a manufacturer a serial")]
+    SerialAlone,
+    /// The signer cannot work as it is set up.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// No manufacturer's anchors lead to the client certificate, it is no enrolled device's, and no
+    /// activation code came with it.
+    #[error(
+        "the client certificate is no known device's and no manufacturer's: send an activation code, or have the device added"
+    )]
+    Stranger,
+    /// The database did not do it, or the domain forbids it.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A new name excludes a known key, because whoever gets one enrols anew, and needs nobody's name at once.
+    #[error(
+        "a new name, an enrolment key and a serial number exclude each other: give one of them; and a new name is nobody's, so it is there at once"
+    )]
+    TwoWays,
+    /// The manufacturer's certificate names a device that nobody has registered.
+    #[error("nobody has registered a device with this serial number: add it first")]
+    UnknownSerial,
+    /// There are several zones, or none, and none was named.
+    #[error("there is not exactly one zone: name the one that is meant")]
+    WhichZone,
+    /// The manufacturer's certificate has no serial number that can be read.
+    #[error(
+        "the manufacturer's certificate has no serial number: it needs serialNumber in its subject, or a hardwareModuleName"
+    )]
+    WithoutSerial,
+}
+
+impl From<registry::Error> for Error {
+    fn from(source: registry::Error) -> Self {
+        Self::Store(source.into())
+    }
+}
+
+impl From<registry::NoRandomness> for Error {
+    fn from(_: registry::NoRandomness) -> Self {
+        Self::Pki(PkiError::Randomness)
+    }
+}
+
+impl Error {
+    /// From when on the device gets what it asked for, if that is all that is in its way.
+    #[must_use]
+    pub fn available_from(&self) -> Option<UnixTime> {
+        let Self::Store(store::Error::Refused {
+            source: registry::Error::NameHeld { from },
+        }) = self
+        else {
+            return None;
+        };
+        Some(*from)
+    }
+
+    /// Whether the database is an older copy than was seen before: neither a disk nor a server is to blame for that.
+    pub(crate) fn is_of_older_copy(&self) -> bool {
+        matches!(self, Self::Store(store::Error::OlderThanSeen { .. }))
+    }
+}
+
+const fn conflict_text(conflict: Conflict) -> &'static str {
+    match conflict {
+        Conflict::ExternalId => {
+            "a device with this external id is there and differs: change that one, or use another id"
+        }
+        Conflict::Key => "another device has this enrolment key: every device must make its own",
+        Conflict::Name => "no name could be made for it that nobody has had: try again",
+        Conflict::Serial => {
+            "another device is expected to have this serial number, or no certificate has such a one"
+        }
+        Conflict::Zone => "there is no such zone: add it first",
+    }
+}

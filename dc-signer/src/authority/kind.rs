@@ -1,0 +1,135 @@
+//! Which kind of problem an error is for whoever asked, and with that its HTTP status: the one table, for API and pages.
+//!
+//! There is no catch-all, so that nothing new is answered before somebody has thought about it.
+
+use super::Error;
+use super::policy::PolicyError;
+use crate::registry::{self, State};
+use crate::store;
+use dc_protocol::Kind;
+
+impl Error {
+    /// Which kind of problem it is; [`Kind::Internal`] is a bug, or for whoever runs the signer.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::BadCsr(_) => Kind::BadCsr,
+            Self::BadIdempotencyKey { .. }
+            | Self::NoManufacturer { .. }
+            | Self::SerialAlone
+            | Self::TwoWays
+            | Self::WhichZone => Kind::BadRequest,
+            Self::Busy => Kind::Busy,
+            Self::Clock(_) => Kind::ClockWrong,
+            Self::Code(_) | Self::CodesOff => Kind::CodeRefused,
+            Self::Conflict(_)
+            | Self::KeyNotEverywhere { .. }
+            | Self::KeyOfOtherRequest
+            | Self::NoNextSlot { .. } => Kind::Conflict,
+            Self::KeyNotHere { .. } => Kind::ZoneNotReady,
+            Self::Pki(_) | Self::Setup(_) => Kind::Internal,
+            Self::Policy(error) => of_policy(error),
+            Self::Store(error) => of_store(error),
+            Self::Stranger | Self::UnknownSerial | Self::WithoutSerial => Kind::UnknownDevice,
+        }
+    }
+
+    /// Whether the same request may work later, with nothing done about the request itself.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        let kind = self.kind();
+        kind.is_transient() && kind != Kind::Internal
+    }
+}
+
+fn of_policy(error: &PolicyError) -> Kind {
+    match error {
+        PolicyError::CloneSuspected => Kind::CloneSuspected,
+        PolicyError::DelegationKey | PolicyError::EnrolmentKey | PolicyError::KeyType(_) => {
+            Kind::KeyRefused
+        }
+        PolicyError::NoDelegation
+        | PolicyError::NotBegun { .. }
+        | PolicyError::TooLittleLeft { .. } => Kind::ZoneNotReady,
+        PolicyError::OtherZone => Kind::Conflict,
+    }
+}
+
+fn of_store(error: &store::Error) -> Kind {
+    match error {
+        store::Error::CannotWrite { .. }
+        | store::Error::OlderThanSeen { .. }
+        | store::Error::Unavailable { .. } => Kind::StorageUnavailable,
+        store::Error::BackupElsewhere
+        | store::Error::BackupExists { .. }
+        | store::Error::BeingReplaced { .. }
+        | store::Error::Corrupt { .. }
+        | store::Error::Database { .. }
+        | store::Error::Gone { .. }
+        | store::Error::InUse { .. }
+        | store::Error::NoOlderCopy { .. }
+        | store::Error::NotPermitted { .. }
+        | store::Error::SchemaTooOld { .. }
+        | store::Error::SchemaUnknown { .. }
+        | store::Error::StateNotInAudit { .. } => Kind::Internal,
+        store::Error::Refused { source } => of_registry(*source),
+    }
+}
+
+fn of_registry(error: registry::Error) -> Kind {
+    match error {
+        registry::Error::AlreadyEnrolled
+        | registry::Error::EpochNotHigher { .. }
+        | registry::Error::NameTaken
+        | registry::Error::NameWithdrawn { .. }
+        | registry::Error::NotInState { .. }
+        | registry::Error::OtherName
+        | registry::Error::SerialTaken
+        | registry::Error::SlotExists { .. }
+        | registry::Error::SlotOrder { .. }
+        | registry::Error::TooLittleLeft { .. }
+        | registry::Error::ZoneExists => Kind::Conflict,
+        registry::Error::AuditLink { .. } | registry::Error::AuditSequence { .. } => Kind::Internal,
+        registry::Error::BadAction
+        | registry::Error::BadCode
+        | registry::Error::BadExternalId
+        | registry::Error::BadForms
+        | registry::Error::BadOperatorName
+        | registry::Error::BadRole
+        | registry::Error::BadSha256
+        | registry::Error::BadState
+        | registry::Error::CodeTaken => Kind::BadRequest,
+        registry::Error::BadDeviceId
+        | registry::Error::UnknownDevice
+        | registry::Error::UnknownOperator
+        | registry::Error::UnknownSlot { .. }
+        | registry::Error::UnknownZone => Kind::NotFound,
+        registry::Error::KeyEnded | registry::Error::KeyTaken | registry::Error::UnknownKey => {
+            Kind::KeyRefused
+        }
+        registry::Error::NameHeld { .. } => Kind::NameHeld,
+        registry::Error::NotActive { state } => match state {
+            State::Active | State::Preregistered => Kind::UnknownDevice,
+            State::Retired => Kind::DeviceRetired,
+            State::Suspended => Kind::DeviceSuspended,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pki_types::UnixTime;
+
+    use super::*;
+
+    #[test]
+    fn what_ends_by_itself_is_temporary_and_a_bug_is_not() {
+        let from = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1));
+        let held = Error::from(registry::Error::NameHeld { from });
+        assert!(held.is_temporary() && held.available_from() == Some(from));
+        assert!(Error::Busy.is_temporary());
+        assert!(!Error::from(registry::Error::UnknownDevice).is_temporary());
+        let corrupt = Error::from(store::Error::Corrupt { place: "a row" });
+        assert!(corrupt.kind() == Kind::Internal && !corrupt.is_temporary());
+    }
+}

@@ -1,0 +1,70 @@
+//! Errors of the setup: for whoever runs the signer, unlike most of [`Error`](super::Error).
+
+use std::path::PathBuf;
+
+use crate::registry::Sha256;
+use dc_pki::names::ZoneName;
+
+/// A setup that a signer cannot work with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A manufacturer's anchors are no certificates that chains can lead to.
+    #[error(
+        "{} has a certificate that no chain can lead to: put the manufacturer's CA certificates there",
+        path.display()
+    )]
+    BadAnchors {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A secret in the data folder is not what was written.
+    #[error("{} is not what was written there: restore it from a backup", path.display())]
+    BadSecret {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The database has seen devices, and the secrets that it was used with are not there.
+    #[error(
+        "{} is not there, but the database was used with it, and other secrets would rename devices: restore it from a backup, or copy it from another signer of this database",
+        folder.display()
+    )]
+    MissingSecrets {
+        /// The folder where they belong.
+        folder: PathBuf,
+    },
+    /// Something cannot be issued, or nothing.
+    #[error("{why}")]
+    NotReady {
+        /// The reason, with what to do.
+        why: String,
+    },
+    /// A folder of the data folder holds another certificate than its name says.
+    #[error(
+        "{} has another certificate than its folder's name says: import the right one again",
+        path.display()
+    )]
+    OtherCertificate {
+        /// The file with the certificate.
+        path: PathBuf,
+    },
+    /// A backup was made with other secrets than are here.
+    #[error(
+        "{} is another signer's than the backup's: restore into a data folder of its own",
+        path.display()
+    )]
+    OtherSecrets {
+        /// The file here that differs.
+        path: PathBuf,
+    },
+    /// A delegation certificate's key did not sign a credential that verifies.
+    #[error("the key of {zone}'s delegation certificate {certificate} does not sign: {source}")]
+    SelfTest {
+        /// The zone.
+        zone: ZoneName,
+        /// SHA-256 of the certificate.
+        certificate: Sha256,
+        /// The reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
