@@ -41,7 +41,6 @@ pub(crate) const KNOWN: &[Import] = &[
     ("dc-store", "registry::error", "registry::zone"),
     ("dc-store", "operations::lost", "operations::withdrawn"),
     ("dc-signer", "web::page", "web::acts"),
-    ("dc-signer", "web::error", "web::page"),
     ("dc-signer", "web::acts", "web::devices"),
 ];
 
