@@ -29,7 +29,6 @@ pub(crate) const KNOWN: &[Import] = &[
     ("dc-signer", "authority::delegations", "authority::replicas"),
     ("dc-signer", "authority::delegations", "authority::rollover"),
     ("dc-signer", "web::page", "web::acts"),
-    ("dc-signer", "web::fault", "web::page"),
     ("dc-signer", "web::acts", "web::devices"),
 ];
 
