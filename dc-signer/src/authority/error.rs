@@ -125,12 +125,6 @@ impl From<registry::Error> for Error {
     }
 }
 
-impl From<registry::NoRandomness> for Error {
-    fn from(_: registry::NoRandomness) -> Self {
-        Self::Pki(PkiError::Randomness)
-    }
-}
-
 impl Error {
     /// From when on the device gets what it asked for, if that is all that is in its way.
     #[must_use]

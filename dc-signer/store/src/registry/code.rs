@@ -11,7 +11,7 @@ use ring::rand::{SystemRandom, generate};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{DeviceId, Error, NoRandomness, Sha256};
+use super::{DeviceId, Error, Sha256};
 
 /// The public part of an activation code, under which it is looked up and its tries are counted.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -55,11 +55,11 @@ impl ActivationCode {
 
     /// A new one.
     ///
-    /// Fails if the system has no random numbers.
-    pub fn random() -> Result<Self, NoRandomness> {
+    /// Fails with [`Randomness`](dc_pki::Error::Randomness).
+    pub fn random() -> Result<Self, dc_pki::Error> {
         let random = SystemRandom::new();
-        let id = generate(&random).map_err(|_| NoRandomness)?;
-        let secret = generate(&random).map_err(|_| NoRandomness)?;
+        let id = generate(&random).map_err(|_| dc_pki::Error::Randomness)?;
+        let secret = generate(&random).map_err(|_| dc_pki::Error::Randomness)?;
         Ok(Self {
             id: CodeId(id.expose()),
             secret: Zeroizing::new(secret.expose()),

@@ -165,11 +165,6 @@ pub enum Error {
     ZoneExists,
 }
 
-/// The system has no random numbers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the system has no random numbers: check /dev/urandom")]
-pub struct NoRandomness;
-
 fn state_fix(state: State) -> &'static str {
     match state {
         State::Preregistered => ": it must enrol first",

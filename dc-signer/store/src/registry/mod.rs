@@ -20,7 +20,7 @@ pub use change::{Change, Changed, Replacement};
 pub use code::{ActivationCode, CodeId, CodeKey, CodeRefusal, CodeUse, PendingCode};
 pub use device::{Device, Held, KeyUse, Manufactured, NextKey, Shown};
 pub use digest::Sha256;
-pub use error::{Error, NoRandomness};
+pub use error::Error;
 pub(crate) use hold::after;
 pub use hold::{AHEAD, Hold};
 pub use ids::{DeviceId, ExternalId};
