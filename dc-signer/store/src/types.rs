@@ -8,7 +8,7 @@ use dc_core::UniqueName;
 use pki_types::UnixTime;
 
 use crate::registry::{
-    CodeId, CodeRefusal, Device, DeviceId, ExternalId, Forms, Manufactured, Record, Sha256, State,
+    CodeError, CodeId, Device, DeviceId, ExternalId, Forms, Manufactured, Record, Sha256, State,
 };
 use dc_pki::names::ZoneName;
 
@@ -175,7 +175,7 @@ pub enum Redeemed {
     /// The device is active with this key, from now on or since its first attempt.
     Enrolled(Box<Device>),
     /// The code does not enrol it. A wrong secret was counted.
-    Refused(CodeRefusal),
+    Refused(CodeError),
 }
 
 /// The part of a request by which a second attempt is known.

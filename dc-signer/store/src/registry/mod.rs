@@ -17,7 +17,7 @@ mod state;
 mod zone;
 
 pub use change::{Change, Changed, Replacement};
-pub use code::{ActivationCode, CodeId, CodeKey, CodeRefusal, CodeUse, PendingCode};
+pub use code::{ActivationCode, CodeError, CodeId, CodeKey, CodeUse, PendingCode};
 pub use device::{Device, Held, KeyUse, Manufactured, NextKey, Shown};
 pub use digest::Sha256;
 pub use error::Error;
