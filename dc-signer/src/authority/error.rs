@@ -76,7 +76,7 @@ pub enum Error {
     #[error(
         "{zone} has no other delegation certificate that has begun and has 8 d left: import one with 'dc-signer zones rollover {zone} --import DIR --config FILE'"
     )]
-    NoNextSlot {
+    NoNextDelegation {
         /// The zone.
         zone: ZoneName,
     },

@@ -32,7 +32,7 @@ impl From<authority::Error> for Error {
             | authority::Error::KeyNotEverywhere { .. }
             | authority::Error::KeyNotHere { .. }
             | authority::Error::NoManufacturer { .. }
-            | authority::Error::NoNextSlot { .. }
+            | authority::Error::NoNextDelegation { .. }
             | authority::Error::Policy(_)
             | authority::Error::SerialAlone
             | authority::Error::Stranger

@@ -291,7 +291,7 @@ pub struct NewZone {
 
 /// A delegation certificate to be imported.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct NewSlot {
+pub struct NewDelegation {
     /// Under which zone.
     pub zone: ZoneName,
     /// SHA-256 of the certificate.

@@ -2,7 +2,7 @@
 
 use pki_types::UnixTime;
 
-use super::{SlotState, State};
+use super::{DelegationState, State};
 use dc_pki::human::Moment;
 
 /// A refusal: of a text that is no value of its type, or of something that is not allowed now.
@@ -116,19 +116,19 @@ pub enum Error {
     /// Another device is expected to have this manufacturer's serial number.
     #[error("another device is expected to have this serial number")]
     SerialTaken,
-    /// A slot holds this delegation certificate already.
+    /// A delegation holds this delegation certificate already.
     #[error("slot {number} of the zone has this delegation certificate already")]
-    SlotExists {
+    DelegationExists {
         /// Its number.
         number: u32,
     },
-    /// A slot moves forward only, one step at a time.
+    /// A delegation moves forward only, one step at a time.
     #[error("a slot that is {from} cannot become {to}: the order is next, active, draining, gone")]
-    SlotOrder {
+    DelegationOrder {
         /// Its state.
-        from: SlotState,
+        from: DelegationState,
         /// The state that was asked for.
-        to: SlotState,
+        to: DelegationState,
     },
     /// A delegation certificate is not valid yet, or not for eight days more.
     #[error(
@@ -151,9 +151,9 @@ pub enum Error {
     /// There is no such operator.
     #[error("there is no such operator: list them")]
     UnknownOperator,
-    /// The zone has no slot with this number.
+    /// The zone has no delegation with this number.
     #[error("the zone has no slot {number}: list them")]
-    UnknownSlot {
+    UnknownDelegation {
         /// The number.
         number: u32,
     },

@@ -28,5 +28,5 @@ pub use label::{NameInput, NameKey};
 pub use one_name::NameChange;
 pub use operator::{Access, Operator, OperatorName, Role};
 pub use record::{Action, Entry, Head, Record};
-pub use state::{SlotState, State};
-pub use zone::{Forms, Slot, Zone};
+pub use state::{DelegationState, State};
+pub use zone::{Forms, Zone, ZoneDelegation};

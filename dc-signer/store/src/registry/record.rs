@@ -36,8 +36,8 @@ macro_rules! actions {
 actions! {
     /// An older copy of the database was accepted, with what is not in it.
     AcceptOlder = "accept-older",
-    /// A slot began to be used for new credentials.
-    ActivateSlot = "activate-slot",
+    /// A delegation began to be used for new credentials.
+    ActivateDelegation = "activate-slot",
     /// A device was added.
     Add = "add",
     /// An operator was added or changed.
@@ -48,10 +48,10 @@ actions! {
     ClearClone = "clear-clone",
     /// An operator may do nothing from now on.
     DisableOperator = "disable-operator",
-    /// A slot is not used for new credentials any more.
-    DrainSlot = "drain-slot",
-    /// A slot's key can be destroyed.
-    EndSlot = "end-slot",
+    /// A delegation is not used for new credentials any more.
+    DrainDelegation = "drain-slot",
+    /// A delegation's key can be destroyed.
+    EndDelegation = "end-slot",
     /// A device's enrolment key was pinned.
     Enrol = "enrol",
     /// The new key of a switch was used, and the old one is gone.
@@ -59,7 +59,7 @@ actions! {
     /// Two devices seem to use one name.
     FlagClone = "flag-clone",
     /// A delegation certificate was imported.
-    ImportSlot = "import-slot",
+    ImportDelegation = "import-slot",
     /// A credential was issued.
     Issue = "issue",
     /// An activation code was made.
@@ -118,7 +118,7 @@ pub struct Entry {
     pub name: Option<String>,
     /// SHA-256 of the SubjectPublicKeyInfo it is about: of the credential, or an enrolment key.
     pub spki_sha256: Option<Sha256>,
-    /// SHA-256 of the credential, or of a slot's delegation certificate.
+    /// SHA-256 of the credential, or of a delegation's delegation certificate.
     pub credential_sha256: Option<Sha256>,
     /// In which zone.
     pub zone: Option<String>,

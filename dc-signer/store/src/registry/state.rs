@@ -44,10 +44,10 @@ impl fmt::Display for State {
 
 /// The use of a zone's delegation certificate: `next → active → draining → gone`.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum SlotState {
+pub enum DelegationState {
     /// Imported, so that replicas can load it; nothing is signed with it.
     Next,
-    /// New credentials are signed with it. A zone has one such slot at most.
+    /// New credentials are signed with it. A zone has one such delegation at most.
     Active,
     /// Not used any more, but credentials under it still live.
     Draining,
@@ -55,7 +55,7 @@ pub enum SlotState {
     Gone,
 }
 
-impl SlotState {
+impl DelegationState {
     /// All of them, in order.
     pub const ALL: [Self; 4] = [Self::Next, Self::Active, Self::Draining, Self::Gone];
 
@@ -71,7 +71,7 @@ impl SlotState {
     }
 }
 
-impl fmt::Display for SlotState {
+impl fmt::Display for DelegationState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

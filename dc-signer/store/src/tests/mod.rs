@@ -12,8 +12,8 @@ use pki_types::UnixTime;
 use super::testing::{Database, on_both};
 use super::*;
 use crate::registry::{
-    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, Operator, PendingCode, Sha256,
-    SlotState, Zone,
+    self, Access, Change, CodeId, DelegationState, Device, DeviceId, Forms, Head, Operator,
+    PendingCode, Sha256, Zone,
 };
 use dc_pki::names::ZoneName;
 
