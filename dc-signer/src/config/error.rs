@@ -44,28 +44,31 @@ pub struct KeyError {
     pub kind: KeyErrorKind,
 }
 
+impl KeyError {
+    /// A mistake behind the part of the file that was read.
+    pub(super) fn not_toml(read: &[u8], message: &str) -> Self {
+        Self {
+            line: read.iter().filter(|byte| **byte == b'\n').count() + 1,
+            key: String::new(),
+            kind: KeyErrorKind::Unfit(format!("not TOML: {message}")),
+        }
+    }
+}
+
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, key, kind } = self;
-        match key.as_str() {
-            "" => write!(f, "line {line}: {kind}"),
-            key => write!(f, "line {line}: {key} {kind}"),
-        }
+        let space = if key.is_empty() { "" } else { " " };
+        write!(f, "line {line}: {key}{space}{kind}")
     }
 }
 
 impl std::error::Error for KeyError {}
 
-/// A kind of mistake.
+/// A kind of mistake: those that are mended in ways of their own, and all others.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyErrorKind {
-    /// It stands there twice, in different entries that must differ.
-    #[error("is {given:?}, which stands there before: give each its own")]
-    Duplicate {
-        /// The value.
-        given: String,
-    },
     /// A required key is not there.
     #[error("is missing: add a line such as '{example}'")]
     Missing {
@@ -74,26 +77,9 @@ pub enum KeyErrorKind {
         /// A line that could stand there.
         example: &'static str,
     },
-    /// The file is not TOML.
-    #[error("not TOML: {message}")]
-    Syntax {
-        /// The parser's word on it.
-        message: String,
-    },
-    /// It is of another type.
-    #[error("is {found}: it has to be {wanted}")]
-    Type {
-        /// The type or values that are allowed.
-        wanted: String,
-        /// The type that it is of.
-        found: &'static str,
-    },
-    /// It is too small or too large, or not as something else wants it.
-    #[error("{reason}")]
-    Unfit {
-        /// The value and its limits.
-        reason: String,
-    },
+    /// A value, or the text itself, that is not as it has to be, and how that is.
+    #[error("{0}")]
+    Unfit(String),
     /// There is no such key.
     #[error("does not exist: {}", instead(*nearest))]
     Unknown {
@@ -107,14 +93,6 @@ pub enum KeyErrorKind {
     Unusable {
         /// The reason.
         reason: String,
-    },
-    /// The text there means nothing.
-    #[error("is {given:?}: it has to be {wanted}")]
-    Value {
-        /// The value.
-        given: String,
-        /// The type or values that are allowed.
-        wanted: String,
     },
 }
 

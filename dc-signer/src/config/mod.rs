@@ -173,22 +173,17 @@ fn duplicates(text: &str, reading: &Reading<Config>) -> Vec<KeyError> {
     let error = |(place, manufacturer): (usize, &Manufacturer)| KeyError {
         line: Step::line(text, &["manufacturers".into(), place.into()]),
         key: "manufacturers.name".to_owned(),
-        kind: KeyErrorKind::Duplicate {
-            given: manufacturer.name.clone(),
-        },
+        kind: KeyErrorKind::Unfit(format!(
+            "is {:?}, which stands there before: give each its own",
+            manufacturer.name
+        )),
     };
     duplicates.map(error).collect()
 }
 
 fn not_utf8(file: &[u8], error: std::str::Utf8Error) -> KeyError {
-    let before = file.get(..error.valid_up_to()).unwrap_or_default();
-    KeyError {
-        line: before.iter().filter(|byte| **byte == b'\n').count() + 1,
-        key: String::new(),
-        kind: KeyErrorKind::Syntax {
-            message: "this line is not UTF-8".to_owned(),
-        },
-    }
+    let read = file.get(..error.valid_up_to()).unwrap_or_default();
+    KeyError::not_toml(read, "this line is not UTF-8")
 }
 
 #[cfg(test)]

@@ -21,12 +21,8 @@ impl<'de> Deserializer<'de> for Node<'_> {
             DeValue::String(text) => visitor.visit_str(text),
             DeValue::Integer(number) => {
                 let number = i128::from_str_radix(number.as_str(), number.radix());
-                // What is longer is beyond every limit too.
-                let number = number.unwrap_or(i128::MAX);
-                match i64::try_from(number) {
-                    Ok(number) => visitor.visit_i64(number),
-                    Err(_) => visitor.visit_i128(number),
-                }
+                // A longer one is beyond every limit too.
+                visitor.visit_i128(number.unwrap_or(i128::MAX))
             }
             DeValue::Boolean(flag) => visitor.visit_bool(*flag),
             // Nothing takes them, whatever they are.
@@ -76,8 +72,7 @@ impl IntoDeserializer<'_, KeyErrorKind> for Node<'_> {
 
 impl Error for KeyErrorKind {
     fn custom<T: Display>(reason: T) -> Self {
-        let reason = reason.to_string();
-        Self::Unfit { reason }
+        Self::Unfit(reason.to_string())
     }
 
     fn invalid_type(found: Unexpected<'_>, wanted: &dyn Expected) -> Self {
@@ -96,15 +91,12 @@ impl Error for KeyErrorKind {
             // serde has no name for numbers of more than 64 bits.
             _ => "a whole number",
         };
-        Self::Type { wanted, found }
+        Self::Unfit(format!("is {found}: it has to be {wanted}"))
     }
 
     fn missing_field(key: &'static str) -> Self {
-        let line = |line: &&&str| {
-            line.strip_prefix(key)
-                .is_some_and(|rest| rest.starts_with(" = "))
-        };
-        let example = EXAMPLES.iter().find(line).copied().unwrap_or_default();
+        let is_its = |line: &&&str| line.split(" = ").next() == Some(key);
+        let example = EXAMPLES.iter().find(is_its).copied().unwrap_or_default();
         Self::Missing { key, example }
     }
 
@@ -114,11 +106,9 @@ impl Error for KeyErrorKind {
     }
 
     fn unknown_variant(given: &str, words: &'static [&'static str]) -> Self {
-        let words: Vec<_> = words.iter().map(|given| format!("{given:?}")).collect();
-        Self::Value {
-            given: given.to_owned(),
-            wanted: words.join(" or "),
-        }
+        let words: Vec<_> = words.iter().map(|word| format!("{word:?}")).collect();
+        let words = words.join(" or ");
+        Self::Unfit(format!("is {given:?}: it has to be {words}"))
     }
 }
 

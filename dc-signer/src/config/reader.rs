@@ -55,14 +55,8 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Reading<T> {
 }
 
 fn not_toml(text: &str, error: &toml::de::Error) -> KeyError {
-    let before = error.span().and_then(|span| text.get(..span.start));
-    KeyError {
-        line: before.unwrap_or_default().matches('\n').count() + 1,
-        key: String::new(),
-        kind: KeyErrorKind::Syntax {
-            message: error.message().to_owned(),
-        },
-    }
+    let read = error.span().and_then(|span| text.get(..span.start));
+    KeyError::not_toml(read.unwrap_or_default().as_bytes(), error.message())
 }
 
 /// A value that can be read in the place of a mistake; none for a key that can be left out.

@@ -1,7 +1,6 @@
 //! Keys that a reload cannot change.
 
 use super::Config;
-use crate::store::Location;
 
 impl Config {
     /// The keys that differ from those of the configuration that the service was started with, and count only after a
@@ -13,20 +12,12 @@ impl Config {
             self.tenant == started.tenant,
             self.node == started.node,
             self.listen.address == started.listen.address,
-            same_place(&self.database, &started.database),
+            self.database == started.database,
             self.log.format == started.log.format,
         ];
         let keys = KEYS.into_iter().zip(same);
         keys.filter_map(|(key, same)| (!same).then_some(key))
             .collect()
-    }
-}
-
-fn same_place(one: &Location, other: &Location) -> bool {
-    match (one, other) {
-        (Location::File(one), Location::File(other)) => one == other,
-        (Location::Postgres(one), Location::Postgres(other)) => one == other,
-        _ => false,
     }
 }
 

@@ -57,8 +57,8 @@ pub(super) fn count<'de, D: Deserializer<'de>, const MIN: u32, const MAX: u32>(
 
 /// The same, as a rate.
 pub(super) fn rate<'de, D: Deserializer<'de>>(value: D) -> Result<NonZeroU32, D::Error> {
-    let number = count::<D, 1, 100_000>(value)?;
-    let number = u32::try_from(number).ok().and_then(NonZeroU32::new);
+    let number = u32::try_from(count::<D, 1, 100_000>(value)?).ok();
+    let number = number.and_then(NonZeroU32::new);
     number.ok_or_else(|| D::Error::custom("it is too large"))
 }
 
@@ -117,10 +117,6 @@ impl<const MIN: u32, const MAX: u32> Visitor<'_> for Count<MIN, MAX> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a whole number")
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<usize, E> {
-        self.visit_i128(number.into())
     }
 
     fn visit_i128<E: Error>(self, number: i128) -> Result<usize, E> {
