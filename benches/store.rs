@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
+use dc_pki::Forms;
 use dc_pki::names::{self, ZoneName};
-use dc_signer::registry::{DeviceId, Forms, Sha256};
+use dc_signer::registry::{DeviceId, Sha256};
 use dc_signer::store::{
     Act, Find, Idempotency, Issuance, Location, NewDevice, NewZone, Store, migrate, open,
 };

@@ -1,5 +1,6 @@
 //! The only user of a delegation key: approve, sign, verify.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use dc_core::{Issued, Request, SignError, UniqueName};
@@ -9,7 +10,60 @@ use crate::delegation::Delegation;
 use crate::device_csr::DeviceKey;
 use crate::error::Error;
 
-/// Which credentials a device is to get.
+/// Forms of credentials: all that a zone's devices get.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Forms {
+    /// One with the unique name.
+    Named,
+    /// One with the unique name, and one as RFC 9345 defines it, which every holder can use for
+    /// every name of the certificate.
+    Both,
+    /// One as RFC 9345 defines it.
+    Rfc9345,
+}
+
+impl Forms {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Named, Self::Both, Self::Rfc9345];
+
+    /// As it is written everywhere.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Named => "named",
+            Self::Both => "both",
+            Self::Rfc9345 => "rfc9345",
+        }
+    }
+
+    /// These forms, with a device's name where one is in them.
+    #[must_use]
+    pub fn with(self, name: &UniqueName<'static>) -> Wanted {
+        match self {
+            Self::Named => Wanted::Named(name.clone()),
+            Self::Both => Wanted::Both(name.clone()),
+            Self::Rfc9345 => Wanted::Rfc9345,
+        }
+    }
+}
+
+/// The error of a text that is none of the [`Forms`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("forms are one of named, both, rfc9345")]
+pub struct UnknownForms;
+
+impl FromStr for Forms {
+    type Err = UnknownForms;
+
+    fn from_str(text: &str) -> Result<Self, UnknownForms> {
+        Self::ALL
+            .into_iter()
+            .find(|forms| forms.as_str() == text)
+            .ok_or(UnknownForms)
+    }
+}
+
+/// The credentials that a device is to get: [`Forms`], with its name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Wanted {
     /// One with this name.

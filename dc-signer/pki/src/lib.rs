@@ -44,5 +44,5 @@ pub use delegation::Delegation;
 pub use device_csr::{CsrError, DeviceKey, public_key};
 pub use error::Error;
 pub use identity::IdentityFolder;
-pub use issue::{Unissued, Wanted, issue, sign};
+pub use issue::{Forms, Unissued, UnknownForms, Wanted, issue, sign};
 pub use warning::Warning;

@@ -13,7 +13,8 @@ use super::body::Json;
 use super::problem::ApiError;
 use crate::authority;
 use crate::authority::json::{NewZone, PullRenewals, Zone, ZoneForms};
-use crate::registry::Forms;
+use crate::registry;
+use dc_pki::Forms;
 use dc_pki::names;
 use dc_protocol::Kind;
 
@@ -43,7 +44,7 @@ pub(super) async fn add(
     Json(new): Json<NewZone>,
 ) -> Result<(StatusCode, Answer<Zone>), ApiError> {
     let zone = parse(&new.zone)?;
-    let forms: Forms = new.forms.parse()?;
+    let forms: Forms = new.forms.parse().map_err(registry::Error::from)?;
     let act = super::act(admin.actor())?;
     let new = authority::NewZone { zone, forms };
     let added = app.authority.add_zone(&new, &act).await?;
@@ -65,7 +66,7 @@ pub(super) async fn forms(
 ) -> Result<Answer<Zone>, ApiError> {
     let zone = parse(&zone)?;
     let act = super::act(admin.actor())?;
-    let forms: Forms = wanted.forms.parse()?;
+    let forms: Forms = wanted.forms.parse().map_err(registry::Error::from)?;
     let changed = app.authority.set_forms(&zone, forms, &act).await?;
     Ok(Answer(Zone::from(&changed)))
 }

@@ -93,7 +93,7 @@ fn of_registry(error: registry::Error) -> Kind {
         registry::Error::BadAction
         | registry::Error::BadCode
         | registry::Error::BadExternalId
-        | registry::Error::BadForms
+        | registry::Error::BadForms(_)
         | registry::Error::BadOperatorName
         | registry::Error::BadRole
         | registry::Error::BadSha256

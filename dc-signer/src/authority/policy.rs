@@ -3,7 +3,7 @@
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use crate::registry::{self, Device, DeviceId, Forms, Sha256, Zone, ZoneDelegation};
+use crate::registry::{self, Device, DeviceId, Sha256, Zone, ZoneDelegation};
 use dc_pki::Wanted;
 use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
@@ -90,7 +90,7 @@ pub fn approve<'a>(
         device: device.id,
         zone: &zone.zone,
         slot: usable(zone, now)?,
-        wanted: wanted(zone.forms, &device.name),
+        wanted: zone.forms.with(&device.name),
         name: device.name.clone(),
         enrolment_key,
         spki,
@@ -106,14 +106,6 @@ pub(crate) fn usable(zone: &Zone, now: UnixTime) -> Result<&ZoneDelegation, Poli
         _ if now < not_before => Err(PolicyError::NotBegun { not_before, now }),
         true => Ok(slot),
         false => Err(PolicyError::TooLittleLeft { not_after, now }),
-    }
-}
-
-fn wanted(forms: Forms, name: &UniqueName<'static>) -> Wanted {
-    match forms {
-        Forms::Named => Wanted::Named(name.clone()),
-        Forms::Both => Wanted::Both(name.clone()),
-        Forms::Rfc9345 => Wanted::Rfc9345,
     }
 }
 
@@ -229,6 +221,7 @@ mod tests {
     use super::*;
     use crate::registry::{DelegationState, NextKey, State};
     use crate::testing::registry::{at, device, key};
+    use dc_pki::Forms;
 
     const NOW: u64 = 1_800_000_000;
     const SPKI: &[u8] = b"a key of the device";

@@ -114,7 +114,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::registry::{Forms, Sha256};
+    use crate::registry::Sha256;
+    use dc_pki::Forms;
     use dc_pki::names::ZoneName;
 
     const NOW: u64 = 1_800_000_000;

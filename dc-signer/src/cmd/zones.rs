@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use dc_pki::Forms;
 use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
 use dc_signer::authority::Import;
 use dc_signer::authority::json;
-use dc_signer::registry::{Forms, Zone};
+use dc_signer::registry::Zone;
 use dc_signer::store::NewZone;
 use dc_signer::{Error, owner};
 

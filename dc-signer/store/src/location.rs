@@ -15,7 +15,7 @@ use super::sqlite::{self, Sqlite};
 use super::{Error, Observer, Store};
 
 /// Where a database is.
-#[derive(Clone)]
+#[derive(Clone, Eq, PartialEq)]
 pub enum Location {
     /// An SQLite file.
     File(PathBuf),

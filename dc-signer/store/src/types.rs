@@ -8,8 +8,9 @@ use dc_core::UniqueName;
 use pki_types::UnixTime;
 
 use crate::registry::{
-    CodeError, CodeId, Device, DeviceId, ExternalId, Forms, Manufactured, Record, Sha256, State,
+    CodeError, CodeId, Device, DeviceId, ExternalId, Manufactured, Record, Sha256, State,
 };
+use dc_pki::Forms;
 use dc_pki::names::ZoneName;
 
 /// An actor and a time, for the audit log.

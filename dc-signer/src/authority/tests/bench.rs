@@ -11,9 +11,10 @@ use crate::authority::json::{AddedDevice, NewDevice};
 use crate::authority::{Authority, Error};
 use crate::config::Config;
 
-use crate::registry::{Device, Forms};
+use crate::registry::Device;
 use crate::store::{Act, Find, NewZone, Store};
 use crate::testing::Database;
+use dc_pki::Forms;
 use dc_pki::names::ZoneName;
 use dc_pki::test_ca::{self, TestRoot};
 

@@ -7,9 +7,10 @@ use super::device::{Cpe, csr, renewal};
 use crate::authority::json::{NewDevice, Replace};
 use crate::authority::{Authority, Error};
 use crate::config::NameMode;
-use crate::registry::{Forms, State};
+use crate::registry::State;
 use crate::store::Conflict;
 use crate::testing::{Database, on_both};
+use dc_pki::Forms;
 
 on_both! {
     adding_twice_changes_nothing,

@@ -7,9 +7,10 @@ use super::device::{Cpe, csr, csr_of, forms};
 use crate::authority::Error;
 use crate::authority::json::NewDevice;
 use crate::authority::policy::PolicyError;
-use crate::registry::{self, Change, CodeError, Forms, State};
+use crate::registry::{self, Change, CodeError, State};
 use crate::store;
 use crate::testing::{Database, on_both};
+use dc_pki::Forms;
 
 on_both! {
     a_code_enrols_a_device_and_its_key_renews,

@@ -11,9 +11,10 @@ use super::device::{Cpe, csr, renewal};
 use super::manufactured::Maker;
 use crate::authority::Error;
 use crate::authority::json::{NewDevice, Replace};
-use crate::registry::{Change, Device, Forms};
+use crate::registry::{Change, Device};
 use crate::store::Act;
 use crate::testing::{Database, on_both};
+use dc_pki::Forms;
 use dc_protocol::{Credentials, RenewRequest};
 
 on_both! {

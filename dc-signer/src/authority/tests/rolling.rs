@@ -4,9 +4,10 @@ use super::bench::{Bench, zone};
 use super::device::{Cpe, delegation, renewal};
 use crate::authority::policy::PolicyError;
 use crate::authority::{Authority, Error};
-use crate::registry::{self, DelegationState, Forms, Sha256};
+use crate::registry::{self, DelegationState, Sha256};
 use crate::store::NewDelegation;
 use crate::testing::{Database, on_both};
+use dc_pki::Forms;
 use dc_pki::names::ZoneName;
 use dc_protocol::Credentials;
 

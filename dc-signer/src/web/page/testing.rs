@@ -2,8 +2,9 @@
 
 use super::Who;
 use crate::authority::{Fleet, ZoneCount};
-use crate::registry::{DelegationState, Device, Forms, Held, Role, State, Zone, ZoneDelegation};
+use crate::registry::{DelegationState, Device, Held, Role, State, Zone, ZoneDelegation};
 use crate::testing::registry::{at, key};
+use dc_pki::Forms;
 use dc_pki::names::ZoneName;
 
 /// In 2026.

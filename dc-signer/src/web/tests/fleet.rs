@@ -5,9 +5,10 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use crate::registry::{
-    Access, Change, DelegationState, Device, DeviceId, Forms, Manufactured, Operator, Role, Sha256,
+    Access, Change, DelegationState, Device, DeviceId, Manufactured, Operator, Role, Sha256,
 };
 use crate::store::{Act, Find, Issuance, NewDelegation, NewDevice, NewZone, Store};
+use dc_pki::Forms;
 use dc_pki::names::{self, ZoneName};
 
 pub(super) const TOKEN: &str = "dcs_token-of-alice";

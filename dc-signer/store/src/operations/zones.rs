@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use pki_types::UnixTime;
 
 use crate::connection::{Row, Session};
-use crate::registry::{self, Action, DelegationState, Forms, Zone, ZoneDelegation};
+use crate::registry::{self, Action, DelegationState, Zone, ZoneDelegation};
 use crate::sql::Value;
 use crate::{Act, Error, NewDelegation, NewZone, Store};
+use dc_pki::Forms;
 use dc_pki::names::ZoneName;
 
 use super::rows;

@@ -42,8 +42,8 @@ pub enum Error {
     #[error("an external id has 1 to 128 printable ASCII characters and no space at either end")]
     BadExternalId,
     /// Forms of credentials are none of the known ones.
-    #[error("forms are one of named, both, rfc9345")]
-    BadForms,
+    #[error(transparent)]
+    BadForms(#[from] dc_pki::UnknownForms),
     /// An operator's name has other characters, or too many.
     #[error("an operator's name has 1 to 64 characters of a-z, 0-9, '.', '_' and '-'")]
     BadOperatorName,

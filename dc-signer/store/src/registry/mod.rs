@@ -29,4 +29,4 @@ pub use one_name::NameChange;
 pub use operator::{Access, Operator, OperatorName, Role};
 pub use record::{Action, Entry, Head, Record};
 pub use state::{DelegationState, State};
-pub use zone::{Forms, Zone, ZoneDelegation};
+pub use zone::{Zone, ZoneDelegation};

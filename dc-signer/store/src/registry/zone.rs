@@ -6,46 +6,8 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::{DelegationState, Error, Sha256};
+use dc_pki::Forms;
 use dc_pki::names::ZoneName;
-
-/// Which forms of credentials a zone's devices get.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Forms {
-    /// One with the unique name.
-    Named,
-    /// One with the unique name, and one as RFC 9345 defines it, which every holder can use for
-    /// every name of the certificate.
-    Both,
-    /// One as RFC 9345 defines it.
-    Rfc9345,
-}
-
-impl Forms {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Named, Self::Both, Self::Rfc9345];
-
-    /// As it is written everywhere.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Named => "named",
-            Self::Both => "both",
-            Self::Rfc9345 => "rfc9345",
-        }
-    }
-}
-
-impl FromStr for Forms {
-    type Err = Error;
-
-    /// Fails with [`Error::BadForms`].
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::ALL
-            .into_iter()
-            .find(|forms| forms.as_str() == text)
-            .ok_or(Error::BadForms)
-    }
-}
 
 /// A zone that the signer issues under.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -272,7 +234,9 @@ mod tests {
         for forms in Forms::ALL {
             assert_eq!(forms.as_str().parse::<Forms>(), Ok(forms));
         }
+        let error = "".parse::<Forms>().unwrap_err();
+        assert_eq!(error.to_string(), "forms are one of named, both, rfc9345");
+        assert_eq!(Error::from(error).to_string(), error.to_string());
         assert_eq!("NEXT".parse::<DelegationState>(), Err(Error::BadState));
-        assert_eq!("".parse::<Forms>(), Err(Error::BadForms));
     }
 }

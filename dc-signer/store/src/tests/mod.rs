@@ -12,9 +12,10 @@ use pki_types::UnixTime;
 use super::testing::{Database, on_both};
 use super::*;
 use crate::registry::{
-    self, Access, Change, CodeId, DelegationState, Device, DeviceId, Forms, Head, Operator,
-    PendingCode, Sha256, Zone,
+    self, Access, Change, CodeId, DelegationState, Device, DeviceId, Head, Operator, PendingCode,
+    Sha256, Zone,
 };
+use dc_pki::Forms;
 use dc_pki::names::ZoneName;
 
 mod audit;
