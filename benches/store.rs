@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput};
 use dc_pki::Forms;
 use dc_pki::names::{self, ZoneName};
-use dc_signer::registry::{DeviceId, Sha256};
-use dc_signer::store::{
+use dc_store::registry::{DeviceId, Sha256};
+use dc_store::{
     Act, Find, Idempotency, Issuance, Location, NewDevice, NewZone, Store, migrate, open,
 };
 use pki_types::UnixTime;

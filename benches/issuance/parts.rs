@@ -8,8 +8,8 @@ use std::time::Duration;
 use dc_pki::clock;
 use dc_signer::config::Config;
 use dc_signer::database;
-use dc_signer::registry::{Device, Sha256};
-use dc_signer::store::{Act, Filter, Idempotency, Issuance, Page, Store};
+use dc_store::registry::{Device, Sha256};
+use dc_store::{Act, Filter, Idempotency, Issuance, Page, Store};
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair,

@@ -19,7 +19,7 @@ use dc_signer::dev::Dev;
 use dc_signer::server::Service;
 use dc_signer::server::listener::{self, ServiceCertificate};
 use dc_signer::server::telemetry::start_log;
-use dc_signer::store::{Act, migrate};
+use dc_store::{Act, migrate};
 
 use rustls::ServerConfig;
 use tempfile::TempDir;

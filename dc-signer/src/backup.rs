@@ -12,10 +12,10 @@ use crate::authority::{Secrets, SetupError};
 use crate::config::Config;
 use crate::database;
 use crate::error::Error;
-use crate::registry::{Head, Record};
-use crate::store::{self, Act, BroughtUp, InUse, Location, Store};
 use copy::{Side, copy, copy_file, make_new_folder};
 use dc_pki::files::{self, Access, NewFile};
+use dc_store::registry::{Head, Record};
+use dc_store::{Act, BroughtUp, InUse, Location, Store};
 
 /// What a backup says about itself; written last, so a backup without it is not whole.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -108,7 +108,7 @@ pub struct Restored {
 ///
 /// What the replaced database's audit log has behind the backup's end is applied to the backup, so that whoever was
 /// suspended or retired since stays so. Fails with [`Error::NoBackup`], with
-/// [`OlderThanSeen`](store::Error::OlderThanSeen), with [`InUse`](store::Error::InUse) while a service runs, with [`Error::Store`] if the replaced database cannot
+/// [`OlderThanSeen`](dc_store::Error::OlderThanSeen), with [`InUse`](dc_store::Error::InUse) while a service runs, with [`Error::Store`] if the replaced database cannot
 /// be read, or its log does not continue the backup's, unless `lose_newer`; then nothing has changed.
 pub async fn restore(
     config: &Config,
@@ -146,7 +146,7 @@ pub async fn restore(
     let (head, brought) = done.inspect_err(|_| remove_all(&staged))?;
     bring_missing(config, from)?;
     let moved_to = swap(&staged, database, by.at)?;
-    store::accept_in(&config.data, head)?;
+    dc_store::accept_in(&config.data, head)?;
     Ok(Restored {
         database: true,
         accepted: newer.is_none() && head != Head::EMPTY,
@@ -171,7 +171,7 @@ async fn restore_files(
     let checked = async {
         let head = store.check().await?;
         match store.is_newest().await {
-            Err(store::Error::OlderThanSeen { .. }) if lose_newer => {}
+            Err(dc_store::Error::OlderThanSeen { .. }) if lose_newer => {}
             other => other?,
         }
         let last = store.audit_from(manifest.records, 1).await?;
@@ -179,7 +179,7 @@ async fn restore_files(
         match manifest.records == 0 || hash == Some(manifest.head) {
             true if lose_newer && head != Head::EMPTY => store.accept_older(by).await,
             true => Ok(head),
-            false => Err(store::Error::OlderThanSeen {
+            false => Err(dc_store::Error::OlderThanSeen {
                 known: manifest.records,
                 found: head.seq,
             }),
@@ -224,7 +224,7 @@ pub async fn bring_up(
 
 /// Goes on with a database that is an older copy, and records that; says where its log ends.
 ///
-/// Fails with what opening it fails with, and with [`NoOlderCopy`](store::Error::NoOlderCopy).
+/// Fails with what opening it fails with, and with [`NoOlderCopy`](dc_store::Error::NoOlderCopy).
 pub async fn accept_older(config: &Config, by: &Act) -> Result<Head, Error> {
     let (store, _in_use) = database::open(config).await?;
     let accepted = async {
@@ -236,18 +236,18 @@ pub async fn accept_older(config: &Config, by: &Act) -> Result<Head, Error> {
     Ok(accepted?)
 }
 
-async fn is_older_copy(store: &Store) -> Result<(), store::Error> {
+async fn is_older_copy(store: &Store) -> Result<(), dc_store::Error> {
     match store.is_newest().await {
-        Ok(()) => Err(store::Error::NoOlderCopy { empty: false }),
-        Err(store::Error::OlderThanSeen { .. }) => match store.audit_head().await? {
-            Head::EMPTY => Err(store::Error::NoOlderCopy { empty: true }),
+        Ok(()) => Err(dc_store::Error::NoOlderCopy { empty: false }),
+        Err(dc_store::Error::OlderThanSeen { .. }) => match store.audit_head().await? {
+            Head::EMPTY => Err(dc_store::Error::NoOlderCopy { empty: true }),
             _ => Ok(()),
         },
         Err(error) => Err(error),
     }
 }
 
-/// Fails with [`NoOlderCopy`](store::Error::NoOlderCopy) if there is nothing that [`accept_older`] could accept.
+/// Fails with [`NoOlderCopy`](dc_store::Error::NoOlderCopy) if there is nothing that [`accept_older`] could accept.
 pub async fn look_for_older(config: &Config) -> Result<(), Error> {
     let (store, _in_use) = database::open(config).await?;
     let is_older = is_older_copy(&store).await;
@@ -257,7 +257,7 @@ pub async fn look_for_older(config: &Config) -> Result<(), Error> {
 
 /// All records of a database's audit log, from one on.
 async fn records(database: &Location, node: &str, from: u64) -> Result<Vec<Record>, Error> {
-    let store = store::open(database, node).await?;
+    let store = dc_store::open(database, node).await?;
     let mut records: Vec<Record> = Vec::new();
     loop {
         let seq = from + u64::try_from(records.len()).unwrap_or(u64::MAX);
@@ -280,8 +280,8 @@ async fn finish(
     by: &Act,
 ) -> Result<(Head, BroughtUp), Error> {
     let location = Location::File(staged.into());
-    store::migrate(&location).await?;
-    let store = store::open(&location, &config.node).await?;
+    dc_store::migrate(&location).await?;
+    let store = dc_store::open(&location, &config.node).await?;
     store.check().await?;
     let brought = match newer {
         Some(newer) => store.replay(newer, by).await?,
@@ -289,7 +289,7 @@ async fn finish(
     };
     let end = store.audit_head().await?;
     if !lose_newer {
-        store::check_newest(&config.data, &store).await?;
+        dc_store::check_newest(&config.data, &store).await?;
     }
     if newer.is_none() && end != Head::EMPTY {
         store.accept_older(by).await?;

@@ -14,13 +14,13 @@ use crate::config::{self, Config, KeyError, KeyErrorKind, Listen, Step};
 use crate::database;
 use crate::error::Error;
 
-use crate::registry::Head;
 use crate::server;
 use crate::server::listener::{ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
-use crate::store::{self, Location, Store};
 use crate::warning::Warning;
 use dc_pki::files;
+use dc_store::registry::Head;
+use dc_store::{Location, Store};
 
 /// Reads a configuration and everything that it names, and looks at what is in its data folder, with the rights of this
 /// process; starts nothing.
@@ -116,7 +116,7 @@ pub async fn readiness(
 }
 
 async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
-    let store = store::open(&config.database, &config.node).await?;
+    let store = dc_store::open(&config.database, &config.node).await?;
     let looked = async {
         belongs_here(config, &store).await?;
         Ok::<_, Error>(Authority::look(config, &store).await?)
@@ -128,7 +128,7 @@ async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), Error> {
 
 /// Checks that the database is the newest that was seen here, and that its secrets are here too.
 async fn belongs_here(config: &Config, store: &Store) -> Result<(), Error> {
-    store::check_newest(&config.data, store).await?;
+    dc_store::check_newest(&config.data, store).await?;
     let folder = Secrets::folder(&config.data);
     match store.audit_head().await? == Head::EMPTY || files::is_there(&folder)? {
         true => Ok(()),

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::registry::Head;
-use crate::store::{self, InUse, Location, Observer, Store};
 use dc_pki::files::{self, Access};
+use dc_store::registry::Head;
+use dc_store::{InUse, Location, Observer, Store};
 
 /// Opens the database of a configuration; makes the data folder and an SQLite file if they are not there.
 ///
 /// As long as the second value is there, nobody puts a backup in its place.
 /// Older tables are left to `dc-signer migrate`. Needs a tokio runtime as long as the store is used.
-/// Fails with [`Error::Write`] and [`Error::Store`], with [`Gone`](store::Error::Gone) if the file was there before, and while somebody restores a backup.
+/// Fails with [`Error::Write`] and [`Error::Store`], with [`Gone`](dc_store::Error::Gone) if the file was there before, and while somebody restores a backup.
 pub async fn open(config: &Config) -> Result<(Arc<Store>, InUse), Error> {
     make_folder(config)?;
     // Before it is opened: it might be another one afterwards.
@@ -49,24 +49,26 @@ async fn open_there(
     {
         check_unseen(config)?;
         tracing::info!(path = %path.display(), "the database is made");
-        store::migrate(location).await?;
+        dc_store::migrate(location).await?;
     }
-    Ok(store::open_knowing(location, &config.node, &config.data, observer).await?)
+    Ok(dc_store::open_knowing(location, &config.node, &config.data, observer).await?)
 }
 
 /// An empty database is not made where one was: it would be taken for an older copy.
 ///
-/// Fails with [`Gone`](store::Error::Gone).
+/// Fails with [`Gone`](dc_store::Error::Gone).
 pub fn check_unseen(config: &Config) -> Result<(), Error> {
     let Location::File(path) = &config.database else {
         return Ok(());
     };
-    match store::seen_in(&config.data)? {
-        Some(known) if known != Head::EMPTY && !files::is_there(path)? => Err(store::Error::Gone {
-            path: path.clone(),
-            known: known.seq,
+    match dc_store::seen_in(&config.data)? {
+        Some(known) if known != Head::EMPTY && !files::is_there(path)? => {
+            Err(dc_store::Error::Gone {
+                path: path.clone(),
+                known: known.seq,
+            }
+            .into())
         }
-        .into()),
         _ => Ok(()),
     }
 }

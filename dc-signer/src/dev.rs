@@ -13,13 +13,13 @@ use crate::authority::operators::new_token;
 use crate::authority::{self, Authority};
 use crate::config::Config;
 use crate::error::Error;
-use crate::registry::{self, Operator, Role, Sha256, State};
-use crate::store::{self, Act, Filter, NewZone, Page};
 use dc_pki::Forms;
 use dc_pki::clock;
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::names::{self, ZoneName};
 use dc_pki::test_ca::{self, TestRoot};
+use dc_store::registry::{self, Operator, Role, Sha256, State};
+use dc_store::{Act, Filter, NewZone, Page};
 use welcome::Welcome;
 
 /// The folder of a trial.
@@ -117,7 +117,7 @@ impl Dev {
         };
         files::stage(&self.folder, &file)?.create()?;
         Ok(Operator {
-            name: "dev".parse().map_err(store::Error::from)?,
+            name: "dev".parse().map_err(dc_store::Error::from)?,
             role: Role::Admin,
             access: registry::Access::Token(Sha256::of(token.as_bytes())),
             disabled: false,
@@ -146,7 +146,7 @@ impl Dev {
         let mut added = added.pop().ok_or(authority::Error::WhichZone)??;
         if added.code.is_none() {
             // The one of the last start cannot be shown again.
-            let device = added.id.parse().map_err(store::Error::from)?;
+            let device = added.id.parse().map_err(dc_store::Error::from)?;
             added.code = Some(authority.new_code(device, act).await?);
         }
         Ok(Welcome::new(&self.folder, added))

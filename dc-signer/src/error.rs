@@ -82,7 +82,7 @@ pub enum Error {
     #[error("{source}")]
     Owner {
         /// Why not.
-        source: crate::owner::Error,
+        source: dc_store::owner::Error,
     },
     /// A file, a key, a certificate or a credential is not as it must be.
     #[error(transparent)]
@@ -122,7 +122,7 @@ pub enum Error {
     #[error("{source}")]
     Store {
         /// Why.
-        source: crate::store::Error,
+        source: dc_store::Error,
     },
     /// Of what was looked at, a client would refuse something, or it could not be read.
     #[error("{}", would_be_refused(*.refused, *.of))]

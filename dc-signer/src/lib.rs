@@ -38,10 +38,8 @@ pub mod web;
 #[path = "../store/src/testing/mod.rs"]
 mod testing;
 
-#[cfg(feature = "service")]
-pub use dc_store::{self as store, owner, registry};
 #[cfg(test)]
-use dc_store::{Location, Store, migrate, open};
+use dc_store::{Location, Store, migrate, open, registry};
 pub use error::Error;
 #[cfg(feature = "service")]
 pub use warning::Warning;

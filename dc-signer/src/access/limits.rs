@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::buckets::{Buckets, Passing, Quota};
 use crate::config::Limits;
-use crate::registry::Sha256;
+use dc_store::registry::Sha256;
 
 /// The buckets. Devices that are known here have theirs apart from those of keys that anybody can invent.
 #[derive(Debug)]

@@ -15,10 +15,10 @@ use pki_types::UnixTime;
 
 use crate::authority::{self, Authenticated, Authority};
 use crate::config::Live;
-use crate::registry::{Access, Role, Sha256};
 use crate::server::listener::{ClientCertificate, Peer};
 use crate::server::telemetry::{Metrics, Shed};
 use dc_protocol::Kind;
+use dc_store::registry::{Access, Role, Sha256};
 pub(crate) use limits::Counted;
 pub use limits::RateLimits;
 

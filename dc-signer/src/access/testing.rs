@@ -9,7 +9,7 @@ use super::{Gate, RateLimits};
 use crate::authority::{Authority, Secrets};
 use crate::config::{Config, Live};
 use crate::server::telemetry::Metrics;
-use crate::store::Store;
+use dc_store::Store;
 
 /// A gate that nobody passes too often, and its folder.
 pub(crate) async fn gate(store: Arc<Store>) -> (Arc<Gate>, TempDir) {

@@ -12,10 +12,10 @@ use axum::http::{HeaderMap, Method};
 use super::App;
 use super::problem::ApiError;
 use crate::access::{self, Admitted, Counted, Shown};
-use crate::registry::{Access, Role, Sha256};
 use crate::server::listener::{ClientCertificate, Origin, Peer};
 use dc_pki::clock;
 use dc_protocol::Kind;
+use dc_store::registry::{Access, Role, Sha256};
 
 /// The holder of a client certificate's key; which device that is, if any, is not known yet.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ use super::devices::Which;
 use super::problem::ApiError;
 use crate::authority::json::{AddLine, AddedDevice, Device, NDJSON, NewDevice, RefusedLine};
 use crate::authority::{Act, Filter, Page};
-use crate::registry::ExternalId;
+use dc_store::registry::ExternalId;
 
 /// A line's number, and the device in it or what is wrong with it.
 type Line = (usize, Result<NewDevice, ApiError>);

@@ -3,9 +3,9 @@
 use super::problem::ApiError;
 use crate::access::AccessError;
 use crate::authority;
-use crate::registry;
 use dc_pki::Error as PkiError;
 use dc_protocol::Kind;
+use dc_store::registry;
 
 impl From<authority::Error> for ApiError {
     fn from(error: authority::Error) -> Self {

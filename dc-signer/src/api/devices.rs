@@ -15,8 +15,8 @@ use crate::authority::json::{
     AddedDevice, Code, Device, DeviceHistory, DevicePage, NewDevice, Replace, Replaced,
 };
 use crate::authority::{Filter, Find, Page};
-use crate::registry::{Change, DeviceId};
 use dc_protocol::Kind;
+use dc_store::registry::{Change, DeviceId};
 
 /// Which devices.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -146,7 +146,7 @@ pub(super) async fn show(
 ) -> Result<Answer<Device>, ApiError> {
     let find = Find::Id(id.parse::<DeviceId>()?);
     let found = app.authority.find_device(&find).await?;
-    let device = found.ok_or(crate::registry::Error::UnknownDevice)?;
+    let device = found.ok_or(dc_store::registry::Error::UnknownDevice)?;
     Ok(Answer(Device::from(&device)))
 }
 

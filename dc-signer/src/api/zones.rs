@@ -13,10 +13,10 @@ use super::body::Json;
 use super::problem::ApiError;
 use crate::authority;
 use crate::authority::json::{NewZone, PullRenewals, Zone, ZoneForms};
-use crate::registry;
 use dc_pki::Forms;
 use dc_pki::names;
 use dc_protocol::Kind;
+use dc_store::registry;
 
 /// List the zones with their delegation certificates.
 #[utoipa::path(get, path = "/v1/admin/zones", tag = "operators", security(("token" = [])),

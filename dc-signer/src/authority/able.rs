@@ -10,9 +10,9 @@ use super::guard::ClockError;
 use super::rollover::{self, Step};
 use super::{Authority, Error};
 use crate::authority::policy;
-use crate::registry::{DelegationState, ZoneDelegation};
 use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
+use dc_store::registry::{DelegationState, ZoneDelegation};
 
 /// A judgement of what this process can issue, at a time.
 #[derive(Debug)]

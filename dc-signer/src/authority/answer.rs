@@ -4,8 +4,8 @@ use dc_core::Issued;
 
 use super::delegations::Loaded;
 use crate::authority::policy::Approved;
-use crate::registry::Sha256;
 use dc_protocol::{Credential, Credentials};
+use dc_store::registry::Sha256;
 
 /// The answer as it is recorded, and sent again to whoever asks again.
 pub(super) fn write(approved: &Approved<'_>, loaded: &Loaded, issued: &[Issued]) -> Vec<u8> {

@@ -5,7 +5,7 @@ use pki_types::UnixTime;
 
 use super::issue::by_device;
 use super::{Authority, Error};
-use crate::registry::{Change, Device, DeviceId};
+use dc_store::registry::{Change, Device, DeviceId};
 
 impl Authority {
     /// Flags a device as possibly cloned.

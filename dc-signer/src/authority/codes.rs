@@ -6,8 +6,8 @@ use pki_types::UnixTime;
 
 use super::{Authority, Error};
 use crate::authority::json::Code;
-use crate::registry::{self, ActivationCode, DeviceId, PendingCode};
-use crate::store::{Act, Keep, Kept};
+use dc_store::registry::{self, ActivationCode, DeviceId, PendingCode};
+use dc_store::{Act, Keep, Kept};
 
 /// The outcome of making a code for a device.
 pub(super) enum CodeMade {
@@ -20,7 +20,7 @@ pub(super) enum CodeMade {
 impl Authority {
     /// Makes an activation code for a device that has not enrolled; one made before stops being good.
     ///
-    /// Fails with [`Error::CodesOff`], and with what [`Store::put_codes`](crate::store::Store::put_codes) says.
+    /// Fails with [`Error::CodesOff`], and with what [`Store::put_codes`](dc_store::Store::put_codes) says.
     pub async fn new_code(&self, device: DeviceId, by: &Act) -> Result<Code, Error> {
         let made = self.new_codes(&[device], by).await?.pop();
         // One device was given, so one answer comes back.

@@ -17,13 +17,13 @@ use super::missing::{Missing, Waiting};
 use super::replicas::{self, Me};
 use super::zones::try_key;
 use super::{Error, SetupError, rollover};
-use crate::registry::{self, DelegationState, Sha256, Zone};
-use crate::store::{self, Act, Store};
 use dc_pki::delegation::{CHAIN, Delegation, KEY};
 use dc_pki::files;
 use dc_pki::keys::Timing;
 use dc_pki::names::ZoneName;
 use dc_pki::pem;
+use dc_store::registry::{self, DelegationState, Sha256, Zone};
+use dc_store::{Act, Store};
 
 /// All zones with their keys.
 #[derive(Debug)]
@@ -181,7 +181,7 @@ impl Delegations {
         store: &Store,
         view: &View,
         now: UnixTime,
-    ) -> Result<Moved, store::Error> {
+    ) -> Result<Moved, dc_store::Error> {
         let mut moved = Moved::default();
         let due = |zone: &ZoneView| rollover::due(zone, now);
         if view.zones.iter().all(|zone| due(zone).is_empty()) {
@@ -223,7 +223,7 @@ impl Delegations {
                         moved.some = true;
                     }
                     // Another signer was faster.
-                    Err(store::Error::Refused { .. }) => moved.some = true,
+                    Err(dc_store::Error::Refused { .. }) => moved.some = true,
                     Err(error) => return Err(error),
                 }
             }

@@ -9,11 +9,11 @@ use super::{Authority, Error};
 use crate::authority::json::{self, AddedDevice, Replace, Replaced};
 use crate::config::NameMode;
 
-use crate::registry::{
+use dc_pki::names::ZoneName;
+use dc_store::registry::{
     self, Change, Device, DeviceId, ExternalId, Manufactured, NameInput, Replacement, State,
 };
-use crate::store::{self, Act, Added, Conflict, Find, NewDevice};
-use dc_pki::names::ZoneName;
+use dc_store::{Act, Added, Conflict, Find, NewDevice};
 
 impl Authority {
     /// Adds devices in one transaction; says for each, in order, what became of it.
@@ -193,7 +193,7 @@ impl Authority {
     ///
     /// Whoever must enrol afterwards gets an activation code, if codes are taken here, unless the manufacturer's
     /// certificate says who it is. Fails with [`Error::TwoWays`], [`Error::SerialAlone`] and
-    /// [`Error::NoManufacturer`], and as [`Store::change_device`](crate::store::Store::change_device) does.
+    /// [`Error::NoManufacturer`], and as [`Store::change_device`](dc_store::Store::change_device) does.
     pub async fn replace(
         &self,
         device: DeviceId,
@@ -243,7 +243,7 @@ impl Authority {
             let name = self.name(&old.zone, &old.external_id, old.slot, epoch)?;
             let change = Change::Replace(Replacement::NewName { name, epoch });
             match self.store.change_device(device, &change, by).await {
-                Err(store::Error::Refused {
+                Err(dc_store::Error::Refused {
                     source: registry::Error::NameTaken,
                 }) => {}
                 changed => return Ok(changed?),

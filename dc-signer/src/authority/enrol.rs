@@ -7,11 +7,13 @@ use super::issue::{Reply, algorithms, by_device, check};
 use super::manufacturers::Made;
 use super::policy::{self, PolicyError};
 use super::{Authority, Error};
-use crate::registry::{self, ActivationCode, Change, CodeError, Device, ExternalId, Sha256, State};
-use crate::store::{Find, Issuance, Redeemed, Redemption};
 use dc_pki::device_csr as csr;
 use dc_pki::names::ZoneName;
 use dc_protocol::EnrollRequest;
+use dc_store::registry::{
+    self, ActivationCode, Change, CodeError, Device, ExternalId, Sha256, State,
+};
+use dc_store::{Find, Issuance, Redeemed, Redemption};
 
 /// The three ways to enrol.
 enum Way {

@@ -5,10 +5,10 @@ use pki_types::UnixTime;
 use super::guard::ClockError;
 use super::policy::PolicyError;
 use super::setup::SetupError;
-use crate::registry::{self, CodeError};
-use crate::store::{self, Conflict};
 use dc_pki::device_csr::CsrError;
 use dc_pki::names::ZoneName;
+use dc_store::Conflict;
+use dc_store::registry::{self, CodeError};
 
 /// The error of reading files and keys and of drawing random numbers.
 pub(super) use dc_pki::Error as PkiError;
@@ -100,7 +100,7 @@ pub enum Error {
     Stranger,
     /// The database did not do it, or the domain forbids it.
     #[error(transparent)]
-    Store(#[from] store::Error),
+    Store(#[from] dc_store::Error),
     /// A new name excludes a known key, because whoever gets one enrols anew, and needs nobody's name at once.
     #[error(
         "a new name, an enrolment key and a serial number exclude each other: give one of them; and a new name is nobody's, so it is there at once"
@@ -129,7 +129,7 @@ impl Error {
     /// From when on the device gets what it asked for, if that is all that is in its way.
     #[must_use]
     pub fn available_from(&self) -> Option<UnixTime> {
-        let Self::Store(store::Error::Refused {
+        let Self::Store(dc_store::Error::Refused {
             source: registry::Error::NameHeld { from },
         }) = self
         else {
@@ -140,7 +140,7 @@ impl Error {
 
     /// Whether the database is an older copy than was seen before: neither a disk nor a server is to blame for that.
     pub(crate) fn is_of_older_copy(&self) -> bool {
-        matches!(self, Self::Store(store::Error::OlderThanSeen { .. }))
+        matches!(self, Self::Store(dc_store::Error::OlderThanSeen { .. }))
     }
 }
 

@@ -3,8 +3,8 @@
 use pki_types::UnixTime;
 
 use super::{Authority, Error};
-use crate::registry::{Change, Device, DeviceId};
-use crate::store::{Act, Filter, Find, Fleet, History, Listed, Page};
+use dc_store::registry::{Change, Device, DeviceId};
+use dc_store::{Act, Filter, Find, Fleet, History, Listed, Page};
 
 impl Authority {
     /// The one device that fits.
@@ -30,7 +30,7 @@ impl Authority {
 
     /// Changes a device's state, and says how it is now. What is so already is left alone.
     ///
-    /// Fails as [`Store::change_device`](crate::store::Store::change_device) does.
+    /// Fails as [`Store::change_device`](dc_store::Store::change_device) does.
     pub async fn change_device(
         &self,
         device: DeviceId,

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use crate::registry::AHEAD;
-use crate::store::{self, ServerClock, Store};
 use dc_pki::clock;
 use dc_pki::human::{Moment, Span};
+use dc_store::registry::AHEAD;
+use dc_store::{ServerClock, Store};
 
 /// Compares the clock with the database's, with what was recorded, and with how much time has really passed.
 #[derive(Debug)]
@@ -286,7 +286,7 @@ pub(super) async fn trace(
     node: &str,
     last_record: Option<UnixTime>,
     now: UnixTime,
-) -> Result<Option<UnixTime>, store::Error> {
+) -> Result<Option<UnixTime>, dc_store::Error> {
     let replicas = store.replicas(now).await?;
     let mine = replicas.iter().filter(|replica| replica.node == node);
     let believed = mine.filter_map(|replica| replica.clock).max();

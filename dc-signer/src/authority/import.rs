@@ -9,12 +9,12 @@ use super::delegations::Loaded;
 use super::error::PkiError;
 use super::zones::try_key;
 use super::{Authority, Error};
-use crate::registry::{self, Sha256, ZoneDelegation};
-use crate::store::{Act, NewDelegation};
 use dc_pki::Warning;
 use dc_pki::delegation::{CHAIN, Delegation, KEY};
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::names::{self, ZoneName};
+use dc_store::registry::{self, Sha256, ZoneDelegation};
+use dc_store::{Act, NewDelegation};
 
 /// A delegation certificate that is in a zone now.
 #[derive(Clone, Debug)]
@@ -98,7 +98,7 @@ impl Authority {
         let imported = self.store.import_delegation(&slot, by).await;
         let (number, known) = match imported {
             Ok(number) => (number, false),
-            Err(crate::store::Error::Refused {
+            Err(dc_store::Error::Refused {
                 source: registry::Error::DelegationExists { number },
             }) if !was_here => (number, true),
             Err(error) => return Err(error.into()),

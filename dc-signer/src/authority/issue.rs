@@ -8,9 +8,9 @@ use super::delegations::{Loaded, View};
 use super::error::PkiError;
 use super::policy::{self, Admitted, Approved, PolicyError};
 use super::{Authority, Error, able, answer, clones};
-use crate::registry::Sha256;
-use crate::store::{Act, Issuance, Recorded};
 use dc_pki::{self, Unissued};
+use dc_store::registry::Sha256;
+use dc_store::{Act, Issuance, Recorded};
 
 /// The answer to a device: on record, and the same bytes for whoever asks again.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -4,9 +4,8 @@
 
 use super::Error;
 use super::policy::PolicyError;
-use crate::registry::{self, State};
-use crate::store;
 use dc_protocol::Kind;
+use dc_store::registry::{self, State};
 
 impl Error {
     /// Which kind of problem it is; [`Kind::Internal`] is a bug, or for whoever runs the signer.
@@ -55,24 +54,24 @@ fn of_policy(error: &PolicyError) -> Kind {
     }
 }
 
-fn of_store(error: &store::Error) -> Kind {
+fn of_store(error: &dc_store::Error) -> Kind {
     match error {
-        store::Error::CannotWrite { .. }
-        | store::Error::OlderThanSeen { .. }
-        | store::Error::Unavailable { .. } => Kind::StorageUnavailable,
-        store::Error::BackupElsewhere
-        | store::Error::BackupExists { .. }
-        | store::Error::BeingReplaced { .. }
-        | store::Error::Corrupt { .. }
-        | store::Error::Database { .. }
-        | store::Error::Gone { .. }
-        | store::Error::InUse { .. }
-        | store::Error::NoOlderCopy { .. }
-        | store::Error::NotPermitted { .. }
-        | store::Error::SchemaTooOld { .. }
-        | store::Error::SchemaUnknown { .. }
-        | store::Error::StateNotInAudit { .. } => Kind::Internal,
-        store::Error::Refused { source } => of_registry(*source),
+        dc_store::Error::CannotWrite { .. }
+        | dc_store::Error::OlderThanSeen { .. }
+        | dc_store::Error::Unavailable { .. } => Kind::StorageUnavailable,
+        dc_store::Error::BackupElsewhere
+        | dc_store::Error::BackupExists { .. }
+        | dc_store::Error::BeingReplaced { .. }
+        | dc_store::Error::Corrupt { .. }
+        | dc_store::Error::Database { .. }
+        | dc_store::Error::Gone { .. }
+        | dc_store::Error::InUse { .. }
+        | dc_store::Error::NoOlderCopy { .. }
+        | dc_store::Error::NotPermitted { .. }
+        | dc_store::Error::SchemaTooOld { .. }
+        | dc_store::Error::SchemaUnknown { .. }
+        | dc_store::Error::StateNotInAudit { .. } => Kind::Internal,
+        dc_store::Error::Refused { source } => of_registry(*source),
     }
 }
 
@@ -129,7 +128,7 @@ mod tests {
         assert!(held.is_temporary() && held.available_from() == Some(from));
         assert!(Error::Busy.is_temporary());
         assert!(!Error::from(registry::Error::UnknownDevice).is_temporary());
-        let corrupt = Error::from(store::Error::Corrupt { place: "a row" });
+        let corrupt = Error::from(dc_store::Error::Corrupt { place: "a row" });
         assert!(corrupt.kind() == Kind::Internal && !corrupt.is_temporary());
     }
 }

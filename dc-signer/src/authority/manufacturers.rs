@@ -12,9 +12,9 @@ use rustls::server::danger::ClientCertVerifier;
 
 use super::{Error, SetupError, hardware};
 use crate::config::{Manufacturer, Serials};
-use crate::registry::Manufactured;
 use dc_pki::names::ZoneName;
 use dc_pki::{files, pem};
+use dc_store::registry::Manufactured;
 
 /// All manufacturers of the configuration.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 
 use super::error::PkiError;
 use super::{Error, SetupError};
-use crate::registry::{DelegationState, ZoneDelegation};
 use dc_pki::names::ZoneName;
+use dc_store::registry::{DelegationState, ZoneDelegation};
 
 /// A slot whose key cannot be used on this machine.
 #[derive(Clone, Debug)]

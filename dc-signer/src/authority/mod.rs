@@ -54,11 +54,9 @@ pub use setup::SetupError;
 pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
 
 use crate::config::{Config, Live};
-pub use crate::store::{
-    Act, Filter, Find, Fleet, History, Issue, Listed, NewZone, Page, ZoneCount,
-};
-use crate::store::{ServerClock, Store};
 use blocking::Blocking;
+pub use dc_store::{Act, Filter, Find, Fleet, History, Issue, Listed, NewZone, Page, ZoneCount};
+use dc_store::{ServerClock, Store};
 use delegations::{Delegations, View};
 use guard::Guard;
 use replicas::Me;

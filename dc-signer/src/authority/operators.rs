@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::error::PkiError;
 use super::{Authority, Error};
-use crate::registry::{Access, Operator, Role};
 use dc_pki::{files, pem};
+use dc_store::registry::{Access, Operator, Role};
 
 /// An operator who has authenticated: only [`Authority::authenticate`] makes one.
 #[derive(Clone, Debug)]

@@ -3,10 +3,10 @@
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use crate::registry::{self, Device, DeviceId, Sha256, Zone, ZoneDelegation};
 use dc_pki::Wanted;
 use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
+use dc_store::registry::{self, Device, DeviceId, Sha256, Zone, ZoneDelegation};
 
 /// That a device, and the enrolment key that asks for it, may get credentials at a time.
 #[derive(Debug)]
@@ -219,9 +219,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::registry::{DelegationState, NextKey, State};
     use crate::testing::registry::{at, device, key};
     use dc_pki::Forms;
+    use dc_store::registry::{DelegationState, NextKey, State};
 
     const NOW: u64 = 1_800_000_000;
     const SPKI: &[u8] = b"a key of the device";

@@ -5,10 +5,10 @@ use pki_types::UnixTime;
 use super::issue::{Reply, algorithms, by_device};
 use super::policy::{self, PolicyError};
 use super::{Authority, Error};
-use crate::registry::{self, Change, Device, DeviceId, Sha256};
-use crate::store::{Find, Idempotency, Issuance};
 use dc_pki::device_csr as csr;
 use dc_protocol::RenewRequest;
+use dc_store::registry::{self, Change, Device, DeviceId, Sha256};
+use dc_store::{Find, Idempotency, Issuance};
 
 impl Authority {
     /// Issues new credentials to the device with this enrolment key, which the handshake has shown that the caller holds.

@@ -9,8 +9,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::delegations::ZoneView;
 use super::error::PkiError;
 use super::{Authority, Error};
-use crate::registry::{Sha256, ZoneDelegation};
-use crate::store::{self, Replica, Report, Store};
+use dc_store::registry::{Sha256, ZoneDelegation};
+use dc_store::{Replica, Report, Store};
 
 /// Which process of all that work on a database this is.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +74,7 @@ pub(super) async fn others(
     store: &Store,
     me: Me,
     now: UnixTime,
-) -> Result<Vec<Replica>, store::Error> {
+) -> Result<Vec<Replica>, dc_store::Error> {
     let mut replicas = store.replicas(now).await?;
     replicas.retain(|replica| replica.live && replica.id != me.0);
     Ok(replicas)

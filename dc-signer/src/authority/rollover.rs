@@ -5,7 +5,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::delegations::ZoneView;
-use crate::registry::{DelegationState, Zone, ZoneDelegation};
+use dc_store::registry::{DelegationState, Zone, ZoneDelegation};
 
 /// A step that is due for a slot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -114,9 +114,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::registry::Sha256;
     use dc_pki::Forms;
     use dc_pki::names::ZoneName;
+    use dc_store::registry::Sha256;
 
     const NOW: u64 = 1_800_000_000;
     const DAY: u64 = 86_400;

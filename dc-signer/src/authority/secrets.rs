@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::error::PkiError;
 use super::{Error, SetupError};
-use crate::registry::{CodeKey, NameKey};
 use dc_pki::files::{self, Access, NewFile};
+use dc_store::registry::{CodeKey, NameKey};
 
 /// The signer's own secrets, from a folder that only its owner can read.
 ///
@@ -115,8 +115,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::registry::NameInput;
     use dc_pki::names::ZoneName;
+    use dc_store::registry::NameInput;
 
     fn name(secrets: &Secrets) -> String {
         let input = NameInput {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::registry::Sha256;
 use dc_pki::names::ZoneName;
+use dc_store::registry::Sha256;
 
 /// A setup that a signer cannot work with.
 #[derive(Debug, thiserror::Error)]

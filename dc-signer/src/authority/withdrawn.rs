@@ -119,7 +119,7 @@ impl Lists {
 impl Authority {
     /// The signed list of a zone's withdrawn names, at most ten seconds old: the JSON of [`SignedList`].
     ///
-    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone), [`Error::Clock`] and
+    /// Fails with [`UnknownZone`](dc_store::registry::Error::UnknownZone), [`Error::Clock`] and
     /// [`Error::Store`].
     pub async fn withdrawn(&self, zone: &ZoneName, now: UnixTime) -> Result<Arc<[u8]>, Error> {
         self.guard.check(now)?;

@@ -8,12 +8,12 @@ use super::delegations::{Loaded, ZoneView};
 use super::error::PkiError;
 use super::issue::algorithms;
 use super::{Authority, Error, SetupError, Step, replicas, rollover};
-use crate::registry::{self, DelegationState, Zone, ZoneDelegation};
-use crate::store::{Act, NewZone};
 use dc_pki::Forms;
 use dc_pki::names::ZoneName;
 use dc_pki::{self, Unissued, Wanted};
 use dc_protocol::RenewalInfo;
+use dc_store::registry::{self, DelegationState, Zone, ZoneDelegation};
+use dc_store::{Act, NewZone};
 
 impl Authority {
     /// All zones with their delegation certificates, by name.
@@ -25,7 +25,7 @@ impl Authority {
 
     /// Adds a zone without delegation certificates.
     ///
-    /// Fails with [`ZoneExists`](crate::registry::Error::ZoneExists).
+    /// Fails with [`ZoneExists`](dc_store::registry::Error::ZoneExists).
     pub async fn add_zone(&self, new: &NewZone, by: &Act) -> Result<Zone, Error> {
         self.store.add_zone(new, by).await?;
         self.managed(&new.zone).await
@@ -33,7 +33,7 @@ impl Authority {
 
     /// Changes which forms a zone's devices get.
     ///
-    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
+    /// Fails with [`UnknownZone`](dc_store::registry::Error::UnknownZone).
     pub async fn set_forms(&self, zone: &ZoneName, forms: Forms, by: &Act) -> Result<Zone, Error> {
         self.store.set_forms(zone, forms, by).await?;
         self.managed(zone).await
@@ -41,7 +41,7 @@ impl Authority {
 
     /// Asks the devices of a zone whose credential was issued before a time to renew now; none takes that back.
     ///
-    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
+    /// Fails with [`UnknownZone`](dc_store::registry::Error::UnknownZone).
     pub async fn pull_renewals(
         &self,
         zone: &ZoneName,
@@ -62,7 +62,7 @@ impl Authority {
     ///
     /// Of several it takes the one that lasts longest. Waits some seconds for signers that have just got its key. Fails with
     /// [`Error::NoNextDelegation`] if none has begun, has eight days left and has its key on this machine, with
-    /// [`Error::KeyNotEverywhere`], and as [`Store::move_delegation`](crate::store::Store::move_delegation) does.
+    /// [`Error::KeyNotEverywhere`], and as [`Store::move_delegation`](dc_store::Store::move_delegation) does.
     pub async fn rollover(&self, zone: &ZoneName, by: &Act) -> Result<Zone, Error> {
         let view = self.delegations.refresh(&self.store).await?;
         let found = view.zone(zone)?;
@@ -130,7 +130,7 @@ impl Authority {
 
     /// Whether a zone's devices should renew before their time.
     ///
-    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
+    /// Fails with [`UnknownZone`](dc_store::registry::Error::UnknownZone).
     pub async fn renewal_info(&self, zone: &ZoneName) -> Result<RenewalInfo, Error> {
         let now = dc_pki::clock::now()?;
         let view = self.view(now).await?;

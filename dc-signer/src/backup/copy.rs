@@ -6,9 +6,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use crate::owner;
 use dc_pki::Error;
 use dc_pki::files;
+use dc_store::owner;
 
 /// Makes a folder that is not there yet, and those above it.
 pub(super) fn make_new_folder(path: &Path) -> Result<(), Error> {

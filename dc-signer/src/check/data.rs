@@ -10,7 +10,6 @@ use crate::authority::{Secrets, delegations_folder};
 use crate::config::Config;
 
 use crate::error::Error;
-use crate::store;
 use dc_pki::delegation::KEY;
 use dc_pki::{Delegation, files};
 
@@ -40,7 +39,7 @@ pub(super) fn look(config: &Config, found: &mut Findings<'_>) {
         return;
     }
     found.keep(&["data".into()], may_write(data));
-    let database = store::check_permissions(&config.database);
+    let database = dc_store::check_permissions(&config.database);
     found.keep(&["data".into()], database);
     found.keep(&["data".into()], look_at_secrets(data));
     let delegations = delegations_folder(data);

@@ -7,7 +7,7 @@ use dc_signer::Error;
 use dc_signer::authority::SetupError;
 use dc_signer::check::{check_with_data, readiness};
 use dc_signer::config::{self, Config};
-use dc_signer::owner::{self, Account};
+use dc_store::owner::{self, Account};
 use rustls::crypto::CryptoProvider;
 
 use super::{print, provider, warn};

@@ -6,8 +6,7 @@ use clap::Subcommand;
 use dc_pki::human::Moment;
 use dc_signer::Error;
 use dc_signer::authority::json::Code;
-use dc_signer::registry::DeviceId;
-use dc_signer::store;
+use dc_store::registry::DeviceId;
 use pki_types::UnixTime;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
@@ -80,7 +79,7 @@ impl New {
         let codes = open.authority.new_codes(&ids, &act()?).await?;
         for (device, code) in found.iter().zip(codes) {
             let external_id = device.external_id.as_str();
-            let code = code.map_err(|source| store::Error::Refused { source }.into());
+            let code = code.map_err(|source| dc_store::Error::Refused { source }.into());
             match rest.keep(external_id, code)? {
                 Some(Code { code, expires }) if self.json => {
                     print(&json!({"external_id": external_id, "code": code, "expires": expires}))?;

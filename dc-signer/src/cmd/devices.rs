@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use dc_signer::Error;
-use dc_signer::registry::Change;
+use dc_store::registry::Change;
 
 mod add;
 mod list;

@@ -9,7 +9,7 @@ use dc_pki::test_ca::{self, CERTIFICATE_LIFETIME, ROOT_LIFETIME, TestRoot};
 use dc_pki::{Delegation, clock};
 use dc_signer::Error;
 #[cfg(feature = "service")]
-use dc_signer::owner::{self, Account};
+use dc_store::owner::{self, Account};
 use pki_types::UnixTime;
 
 use super::print;

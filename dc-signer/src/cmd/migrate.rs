@@ -1,7 +1,7 @@
 //! `dc-signer migrate`: the tables of the database.
 
-use dc_signer::store::{self, InUse, Schema};
 use dc_signer::{Error, database};
+use dc_store::{InUse, Schema};
 
 use super::place::Place;
 use super::print;
@@ -23,15 +23,15 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         self.place.with_config(async |config| {
             database::check_unseen(&config)?;
-            let Schema { found, needed } = store::look(&config.database).await?;
+            let Schema { found, needed } = dc_store::look(&config.database).await?;
             if found == needed {
                 return print(&format!("the database has version {needed}, as it should"));
             }
             if self.check {
-                return Err(store::Error::SchemaTooOld { found, needed }.into());
+                return Err(dc_store::Error::SchemaTooOld { found, needed }.into());
             }
             let _in_use = InUse::briefly(&config.database)?;
-            store::migrate(&config.database).await?;
+            dc_store::migrate(&config.database).await?;
             print(&format!(
                 "the database had version {found}, and has {needed} now"
             ))

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use dc_signer::Error;
 use dc_signer::authority::operators::{new_token, read_certificates};
-use dc_signer::registry::{Access, Operator, OperatorName, Role, Sha256};
 use dc_signer::server::listener::{certificate_sha256, spki_sha256};
+use dc_store::registry::{Access, Operator, OperatorName, Role, Sha256};
 use zeroize::Zeroizing;
 
 use super::place::{Place, act};

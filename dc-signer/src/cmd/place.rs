@@ -6,10 +6,10 @@ use std::sync::Arc;
 use dc_pki::{clock, files};
 use dc_signer::authority::Authority;
 use dc_signer::config::Config;
-use dc_signer::owner::{self, Account};
-use dc_signer::registry::{Device, Error as Registry};
-use dc_signer::store::{self, Act, Find, Store};
 use dc_signer::{Error, database};
+use dc_store::owner::{self, Account};
+use dc_store::registry::{Device, Error as Registry};
+use dc_store::{Act, Find, Store};
 
 /// The configuration that a command takes.
 #[derive(Debug, clap::Args)]
@@ -98,7 +98,7 @@ impl Open {
             }
         }
         let source = Registry::UnknownDevice;
-        Err(store::Error::Refused { source }.into())
+        Err(dc_store::Error::Refused { source }.into())
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use dc_pki::human::Moment;
 use dc_signer::backup::{self, Restored};
 use dc_signer::config::Config;
-use dc_signer::store::{BroughtUp, Location};
 use dc_signer::{Error, database};
+use dc_store::{BroughtUp, Location};
 use pki_types::UnixTime;
 
 use super::confirm::confirm;

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dc_signer::Error;
 use dc_signer::check::check;
 use dc_signer::config::Config;
 use dc_signer::dev::Dev;
 use dc_signer::server::telemetry::start_log;
 use dc_signer::server::{self, Signals};
-use dc_signer::{Error, owner};
+use dc_store::owner;
 
 use super::print;
 use super::{provider, warn};

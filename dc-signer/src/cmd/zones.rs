@@ -6,11 +6,12 @@ use clap::Subcommand;
 use dc_pki::Forms;
 use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
+use dc_signer::Error;
 use dc_signer::authority::Import;
 use dc_signer::authority::json;
-use dc_signer::registry::Zone;
-use dc_signer::store::NewZone;
-use dc_signer::{Error, owner};
+use dc_store::NewZone;
+use dc_store::owner;
+use dc_store::registry::Zone;
 
 use super::place::{Open, Place, act};
 use super::table::Table;

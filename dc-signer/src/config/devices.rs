@@ -8,7 +8,7 @@ use dc_core::{DEFAULT_LIFETIME, MAX_VALIDITY};
 use serde::Deserialize;
 
 use super::values;
-use crate::registry::ActivationCode;
+use dc_store::registry::ActivationCode;
 
 /// `[names]`: how unique names are made.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]

@@ -30,8 +30,8 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 use zeroize::Zeroizing;
 
-use crate::store::Location;
 use dc_pki::files;
+use dc_store::Location;
 use reader::Reading;
 
 /// The sample file, which is the documentation of all keys.

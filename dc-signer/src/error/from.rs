@@ -1,7 +1,8 @@
 //! The errors of the service's rooms, as errors of the crate.
 
 use super::Error;
-use crate::{authority, config, owner, server, store};
+use crate::{authority, config, server};
+use dc_store::owner;
 
 impl From<config::Error> for Error {
     fn from(source: config::Error) -> Self {
@@ -52,8 +53,8 @@ impl From<server::Error> for Error {
     }
 }
 
-impl From<store::Error> for Error {
-    fn from(source: store::Error) -> Self {
+impl From<dc_store::Error> for Error {
+    fn from(source: dc_store::Error) -> Self {
         Self::Store { source }
     }
 }

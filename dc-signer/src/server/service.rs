@@ -21,9 +21,9 @@ use crate::error::Error;
 use crate::server;
 use crate::server::listener::{Limits, Listener};
 use crate::server::telemetry::{LogControl, Metrics};
-use crate::store::{InUse, Observer, Store};
 use crate::web::Web;
 use dc_pki::clock;
+use dc_store::{InUse, Observer, Store};
 use housekeeping::Housekeeping;
 use settings::{Current, Settings};
 

@@ -17,9 +17,9 @@ use super::page::Who;
 use super::session::SessionId;
 use crate::access::{self, Admitted, Shown};
 use crate::authority::Authenticated;
-use crate::registry::{Role, Sha256};
 use crate::server::listener::Origin;
 use dc_pki::clock;
+use dc_store::registry::{Role, Sha256};
 
 /// An operator, by a session or by the certificate of the connection.
 pub(super) struct Visitor {

@@ -14,8 +14,8 @@ use super::error::{PageError, see_other};
 use super::page::{self, ConfirmPage};
 use super::parts::At;
 use crate::authority;
-use crate::registry::{Action, Change, Device, Role};
 use dc_pki::clock;
+use dc_store::registry::{Action, Change, Device, Role};
 
 /// An act of an operator on a device.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::registry::Sha256;
+use dc_store::registry::Sha256;
 
 /// The address of the style: another one for another text, so that it can be kept for good.
 pub(super) fn style_address() -> &'static str {

@@ -4,8 +4,8 @@ use data_encoding::HEXLOWER;
 use ring::hmac::{HMAC_SHA256, Key, sign, verify};
 use ring::rand::{SystemRandom, generate};
 
-use crate::registry::Sha256;
 use dc_pki::Error;
+use dc_store::registry::Sha256;
 
 /// Makes and checks the tokens of forms.
 pub(super) struct Csrf(Key);

@@ -16,9 +16,9 @@ use super::error::{PageError, see_other};
 use super::page::{self, DevicePage, DevicesPage, Search};
 use super::parts::{Asked, At};
 use crate::authority::{Filter, Find, Page};
-use crate::registry::{Device, DeviceId, Error, Sha256};
 use dc_pki::clock;
 use dc_pki::names::{self, ZoneName};
+use dc_store::registry::{Device, DeviceId, Error, Sha256};
 
 /// The form of the search; an empty field does not count.
 #[derive(Debug, Default, Deserialize)]

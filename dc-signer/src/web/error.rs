@@ -7,10 +7,10 @@ use axum::response::{IntoResponse, Response};
 use super::page::{self, encoded};
 use crate::access::AccessError;
 use crate::authority;
-use crate::registry::{self, Role};
 use crate::server::telemetry::RequestId;
 use dc_pki::Error as PkiError;
 use dc_protocol::Kind;
+use dc_store::registry::{self, Role};
 
 /// An error that is shown as a page.
 #[derive(Clone, Debug)]

@@ -10,8 +10,8 @@ use data_encoding::HEXLOWER;
 use ring::rand::{SystemRandom, generate};
 use zeroize::Zeroizing;
 
-use crate::registry::{Access, Sha256};
 use dc_pki::Error;
+use dc_store::registry::{Access, Sha256};
 
 /// All sessions, of which there are few.
 #[derive(Default)]

@@ -16,7 +16,7 @@ use super::error::{PageError, see_other};
 use super::page;
 use super::parts::Asked;
 use super::session::Sessions;
-use crate::registry::{Access, Sha256};
+use dc_store::registry::{Access, Sha256};
 
 /// The path to go to afterwards.
 #[derive(Deserialize)]

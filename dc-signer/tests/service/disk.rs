@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use apparatus::{Part, have};
-use dc_signer::store::Location;
+use dc_store::Location;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 
 use crate::client::Answer;
@@ -148,7 +148,7 @@ pub(crate) fn with_postgres_and(start: impl FnOnce() -> Own, listen: &str) -> Op
     let server = start();
     let location: Location = server.url.parse().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let migrated = runtime.block_on(dc_signer::store::migrate(&location));
+    let migrated = runtime.block_on(dc_store::migrate(&location));
     migrated.unwrap();
     let rig = Rig::start_with(&format!(
         "{listen}\n[database]\npostgres = {:?}\n",

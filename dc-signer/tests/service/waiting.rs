@@ -123,9 +123,7 @@ fn a_server_that_comes_up_is_used_and_what_waiting_does_not_mend_is_an_error_at_
     let server = Own::start();
     let location = server.url.parse().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime
-        .block_on(dc_signer::store::migrate(&location))
-        .unwrap();
+    runtime.block_on(dc_store::migrate(&location)).unwrap();
     server.kill();
     let mut starting = Starting::new(&server.url);
     starting.told("STATUS=waiting for the database");

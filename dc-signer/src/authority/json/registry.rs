@@ -5,8 +5,8 @@ use pki_types::UnixTime;
 use super::{
     Device, DeviceHistory, DevicePage, HeldCredential, HistoryEntry, IssuedCredential, Slot, Zone,
 };
-use crate::registry::{self, Sha256};
-use crate::store::{History, Listed};
+use dc_store::registry::{self, Sha256};
+use dc_store::{History, Listed};
 
 impl From<&registry::Device> for Device {
     fn from(device: &registry::Device) -> Self {

@@ -11,12 +11,12 @@ use crate::authority::json::{AddedDevice, NewDevice};
 use crate::authority::{Authority, Error};
 use crate::config::Config;
 
-use crate::registry::Device;
-use crate::store::{Act, Find, NewZone, Store};
 use crate::testing::Database;
 use dc_pki::Forms;
 use dc_pki::names::ZoneName;
 use dc_pki::test_ca::{self, TestRoot};
+use dc_store::registry::Device;
+use dc_store::{Act, Find, NewZone, Store};
 
 /// A signer over a database, with a data folder of its own.
 pub(super) struct Bench {

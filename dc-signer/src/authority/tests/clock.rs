@@ -3,9 +3,9 @@
 use super::bench::Bench;
 use super::device::{Cpe, renewal};
 use crate::authority::{Authority, ClockError, Error};
-use crate::store::Location;
 use crate::testing::{Database, on_both};
 use dc_pki::Forms;
+use dc_store::Location;
 
 on_both! {
     a_clock_that_jumps_issues_nothing,

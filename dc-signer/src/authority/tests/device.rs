@@ -6,8 +6,8 @@ use pki_types::{CertificateDer, UnixTime};
 use rcgen::{CertificateParams, KeyPair, PublicKeyData};
 
 use crate::authority::{Authority, Error};
-use crate::registry::Sha256;
 use dc_protocol::{Credentials, EnrollRequest, RenewRequest};
+use dc_store::registry::Sha256;
 
 /// A device with an enrolment key.
 pub(super) struct Cpe {

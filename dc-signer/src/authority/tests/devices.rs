@@ -7,10 +7,10 @@ use super::device::{Cpe, csr, renewal};
 use crate::authority::json::{NewDevice, Replace};
 use crate::authority::{Authority, Error};
 use crate::config::NameMode;
-use crate::registry::State;
-use crate::store::Conflict;
 use crate::testing::{Database, on_both};
 use dc_pki::Forms;
+use dc_store::Conflict;
+use dc_store::registry::State;
 
 on_both! {
     adding_twice_changes_nothing,
@@ -271,7 +271,7 @@ async fn whoever_takes_a_name_at_once_is_told_what_it_costs(database: &Database)
         .unwrap();
     assert_eq!(second.name, first.name);
     // Nobody can say so of a name that is withdrawn.
-    let suspend = crate::registry::Change::Suspend;
+    let suspend = dc_store::registry::Change::Suspend;
     bench
         .store
         .change_device(device.id, &suspend, &by)

@@ -7,10 +7,9 @@ use super::device::{Cpe, csr, csr_of, forms};
 use crate::authority::Error;
 use crate::authority::json::NewDevice;
 use crate::authority::policy::PolicyError;
-use crate::registry::{self, Change, CodeError, State};
-use crate::store;
 use crate::testing::{Database, on_both};
 use dc_pki::Forms;
+use dc_store::registry::{self, Change, CodeError, State};
 
 on_both! {
     a_code_enrols_a_device_and_its_key_renews,
@@ -218,7 +217,7 @@ async fn a_suspended_device_does_not_enrol(database: &Database) {
         state: State::Suspended,
     };
     assert!(
-        matches!(&refusal, Err(Error::Store(store::Error::Refused { source: error })) if *error == suspended),
+        matches!(&refusal, Err(Error::Store(dc_store::Error::Refused { source: error })) if *error == suspended),
         "{refusal:?}"
     );
 }

@@ -14,9 +14,9 @@ use super::device::{Cpe, csr, renewal};
 use crate::authority::Error;
 use crate::authority::json::{NewDevice, Replace};
 use crate::authority::policy::PolicyError;
-use crate::registry::{self, State};
 use crate::testing::{Database, on_both};
 use dc_pki::Forms;
+use dc_store::registry::{self, State};
 
 on_both! {
     a_registered_serial_enrols_and_no_other_does,

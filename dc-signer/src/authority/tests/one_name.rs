@@ -11,11 +11,11 @@ use super::device::{Cpe, csr, renewal};
 use super::manufactured::Maker;
 use crate::authority::Error;
 use crate::authority::json::{NewDevice, Replace};
-use crate::registry::{Change, Device};
-use crate::store::Act;
 use crate::testing::{Database, on_both};
 use dc_pki::Forms;
 use dc_protocol::{Credentials, RenewRequest};
+use dc_store::Act;
+use dc_store::registry::{Change, Device};
 
 on_both! {
     no_two_boxes_have_valid_credentials_for_one_name_and_none_is_restored_too_early,
@@ -342,7 +342,7 @@ impl World<'_> {
         }
         let list = self.bench.store.withdrawn(&zone(), now).await.unwrap();
         for one in live.iter().filter(|one| one.withdrawn) {
-            let is_listed = |name: &crate::store::Withdrawn| name.name.as_str() == one.name;
+            let is_listed = |name: &dc_store::Withdrawn| name.name.as_str() == one.name;
             let listed = list.names.iter().any(is_listed);
             assert!(listed, "{} is not withdrawn any more: {story:#?}", one.name);
         }

@@ -4,10 +4,9 @@ use super::bench::Bench;
 use super::device::{Cpe, csr, forms, renewal};
 use crate::authority::policy::PolicyError;
 use crate::authority::{Authority, Error};
-use crate::registry::{self, Change, State};
-use crate::store;
 use crate::testing::{Database, on_both};
 use dc_protocol::{Credentials, RenewRequest};
+use dc_store::registry::{self, Change, State};
 
 on_both! {
     a_device_renews_for_its_own_name_whatever_the_request_says,
@@ -148,7 +147,7 @@ async fn suspended_and_retired_devices_do_not_renew(database: &Database) {
         // Not even what was answered before.
         for request in [&request, &renewal(&before, "2")] {
             let refusal = cpe.renew(&bench.authority, request, bench.now).await;
-            let Err(Error::Store(store::Error::Refused { source })) = refusal else {
+            let Err(Error::Store(dc_store::Error::Refused { source })) = refusal else {
                 panic!("{refusal:?}");
             };
             assert_eq!(source, registry::Error::NotActive { state });

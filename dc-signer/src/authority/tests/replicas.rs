@@ -2,8 +2,8 @@
 
 use super::bench::{Bench, zone};
 use crate::authority::Error;
-use crate::registry::DelegationState;
 use crate::testing::{Database, on_both};
+use dc_store::registry::DelegationState;
 
 on_both! {
     a_zone_moves_on_when_every_signer_has_the_key,

@@ -4,12 +4,12 @@ use super::bench::{Bench, zone};
 use super::device::{Cpe, delegation, renewal};
 use crate::authority::policy::PolicyError;
 use crate::authority::{Authority, Error};
-use crate::registry::{self, DelegationState, Sha256};
-use crate::store::NewDelegation;
 use crate::testing::{Database, on_both};
 use dc_pki::Forms;
 use dc_pki::names::ZoneName;
 use dc_protocol::Credentials;
+use dc_store::NewDelegation;
+use dc_store::registry::{self, DelegationState, Sha256};
 
 on_both! {
     nobody_is_refused_while_a_zone_moves_on_for_a_year,

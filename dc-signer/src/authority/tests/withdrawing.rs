@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::bench::{Bench, zone};
 use super::device::Cpe;
 use crate::authority::{SignedList, WithdrawnList};
-use crate::registry::Change;
 use crate::testing::{Database, on_both};
 use dc_pki::names::ZoneName;
+use dc_store::registry::Change;
 
 on_both! {
     a_suspended_device_is_on_the_list_until_it_is_resumed,

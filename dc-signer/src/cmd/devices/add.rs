@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use dc_pki::human::Moment;
 use dc_protocol::{Kind, Problem};
+use dc_signer::Error;
 use dc_signer::authority;
 use dc_signer::authority::json::{AddLine, AddedDevice, NewDevice, RefusedLine};
-use dc_signer::registry::Sha256;
-use dc_signer::{Error, owner};
+use dc_store::owner;
+use dc_store::registry::Sha256;
 use indicatif::{ProgressBar, ProgressStyle};
 use pki_types::UnixTime;
 use serde_json::json;

@@ -7,7 +7,7 @@ use dc_pki::clock;
 use dc_pki::human::Moment;
 use dc_signer::Error;
 use dc_signer::authority::json;
-use dc_signer::registry::{Device, Sha256};
+use dc_store::registry::{Device, Sha256};
 use pki_types::UnixTime;
 use serde_json::json;
 

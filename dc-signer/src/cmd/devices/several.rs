@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use dc_protocol::{Kind, Problem};
 use dc_signer::Error;
 use dc_signer::authority::json;
-use dc_signer::registry::{Change, Device};
+use dc_store::registry::{Change, Device};
 use serde_json::json;
 
 use crate::cmd::confirm::confirm;
@@ -202,17 +202,17 @@ impl Rest {
 /// Whether the others may fare better.
 fn is_about_one(error: &Error) -> bool {
     match error {
-        Error::Store { source } => matches!(source, dc_signer::store::Error::Refused { .. }),
+        Error::Store { source } => matches!(source, dc_store::Error::Refused { .. }),
         Error::Authority { .. } => true,
         _ => false,
     }
 }
 
 fn problem(error: &Error) -> Problem {
-    let unknown = dc_signer::registry::Error::UnknownDevice;
+    let unknown = dc_store::registry::Error::UnknownDevice;
     let kind = match error {
         Error::Store {
-            source: dc_signer::store::Error::Refused { source },
+            source: dc_store::Error::Refused { source },
         } if *source == unknown => Kind::NotFound,
         _ => Kind::Conflict,
     };

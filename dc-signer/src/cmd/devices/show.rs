@@ -6,8 +6,8 @@ use dc_pki::clock;
 use dc_pki::human::{Moment, Span};
 use dc_signer::Error;
 use dc_signer::authority::json;
-use dc_signer::registry::Device;
-use dc_signer::store::History;
+use dc_store::History;
+use dc_store::registry::Device;
 use pki_types::UnixTime;
 use serde_json::json;
 

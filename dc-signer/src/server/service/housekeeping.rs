@@ -10,10 +10,10 @@ use super::settings::Current;
 use crate::api::App;
 use crate::authority::Authority;
 use crate::config::Retention;
-use crate::registry::{DelegationState, Sha256, State, Zone};
 use crate::server::telemetry::{self, DelegationExpiry, Metrics};
-use crate::store::{self, Fleet, Store};
 use dc_pki::clock;
+use dc_store::registry::{DelegationState, Sha256, State, Zone};
+use dc_store::{Fleet, Store};
 
 /// The work beside the requests. Nothing of it stops the service when it fails.
 #[derive(Debug)]
@@ -149,7 +149,7 @@ impl Housekeeping {
 
     async fn tidy(&self) {
         let Retention { issues, refused } = self.settings.load().retention;
-        let retention = store::Retention { issues, refused };
+        let retention = dc_store::Retention { issues, refused };
         let Ok(now) = clock::now() else { return };
         // By a wrong clock everything has had its time.
         if let Some(clock) = self.authority.judge_seen(now).clock {
@@ -157,7 +157,7 @@ impl Housekeeping {
             return;
         }
         match self.store.tidy(now, &retention).await {
-            Ok(store::Tidied {
+            Ok(dc_store::Tidied {
                 answers,
                 codes,
                 partitions,
@@ -228,7 +228,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::ZoneCount;
+    use dc_store::ZoneCount;
 
     #[test]
     fn the_metrics_of_the_fleet_are_those_of_all_zones() {

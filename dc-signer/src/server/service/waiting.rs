@@ -10,7 +10,7 @@ use super::lifecycle::tell;
 use crate::config::Config;
 use crate::database;
 use crate::error::Error;
-use crate::store::{self, InUse, Location, Observer, Store};
+use dc_store::{InUse, Location, Observer, Store};
 
 /// Opens the database as [`database::open_to_serve`] does, and waits for a server that does not answer yet.
 ///
@@ -39,7 +39,7 @@ pub(super) async fn open(
     }
 }
 
-fn may_come_up(location: &Location, error: &store::Error) -> bool {
+fn may_come_up(location: &Location, error: &dc_store::Error) -> bool {
     matches!(location, Location::Postgres(_)) && error.is_of_a_server_that_may_come_up()
 }
 

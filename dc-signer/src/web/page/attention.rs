@@ -7,7 +7,7 @@ use pki_types::UnixTime;
 
 use super::show::{devices, distance, moment};
 use crate::authority::{Fleet, ZoneCount};
-use crate::registry::{DelegationState, State, Zone, ZoneDelegation};
+use dc_store::registry::{DelegationState, State, Zone, ZoneDelegation};
 
 /// Something to look at.
 pub(super) struct Notice {

@@ -6,8 +6,8 @@ use pki_types::UnixTime;
 use super::device::label;
 use super::layout::{Place, Who, page, token};
 use super::show::{distance, name, state};
-use crate::registry::Device;
 use crate::web::acts::Act;
+use dc_store::registry::Device;
 
 /// The data of the page.
 pub(in crate::web) struct ConfirmPage<'a> {
@@ -117,9 +117,9 @@ fn question(act: Act) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::Role;
     use crate::testing::registry::at;
     use crate::web::page::testing::{NOW, device, who};
+    use dc_store::registry::Role;
 
     fn rendered(act: Act, unsure: bool) -> String {
         let page = ConfirmPage {

@@ -8,9 +8,9 @@ use super::history::{acts, issues};
 use super::layout::{Place, Who, page};
 use super::show::{distance, hash, moment, name, state, urgency, when};
 use crate::authority::History;
-use crate::registry::{Device, Held, State};
 use crate::web::acts::{Act, may_act};
 use dc_pki::human::Span;
+use dc_store::registry::{Device, Held, State};
 
 /// The data of the page.
 pub(in crate::web) struct DevicePage<'a> {
@@ -250,9 +250,9 @@ fn why_none(state: State) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::{Action, Entry, Manufactured, Record, Role, Sha256};
     use crate::testing::registry::{at, key};
     use crate::web::page::testing::{NOW, device, who};
+    use dc_store::registry::{Action, Entry, Manufactured, Record, Role, Sha256};
 
     fn rendered(device: &Device, history: &History, done: Option<Act>, role: Role) -> String {
         let page = DevicePage {

@@ -6,7 +6,7 @@ use pki_types::UnixTime;
 use super::layout::{Place, Who, page};
 use super::show::{devices, distance, encoded, name, state, urgency};
 use crate::authority::Listed;
-use crate::registry::{Device, ExternalId, State, Zone};
+use dc_store::registry::{Device, ExternalId, State, Zone};
 
 /// A search.
 #[derive(Clone, Debug, Default)]
@@ -223,9 +223,9 @@ const ENDS: [(u32, &str); 5] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::Role;
     use crate::testing::registry::at;
     use crate::web::page::testing::{NOW, device, who, zone};
+    use dc_store::registry::Role;
 
     fn rendered(search: &Search, devices: Vec<Device>, next: Option<&str>) -> String {
         let listed = Listed {

@@ -8,8 +8,8 @@ use super::bar::{Part, filled, stacked};
 use super::layout::{Place, Who, page};
 use super::show::{self, distance, moment, number, short_hash};
 use crate::authority::{Fleet, ZoneCount};
-use crate::registry::{DelegationState, State, Zone, ZoneDelegation};
 use dc_protocol::Kind;
+use dc_store::registry::{DelegationState, State, Zone, ZoneDelegation};
 
 /// The data of the first page.
 pub(in crate::web) struct FleetPage<'a> {
@@ -323,7 +323,7 @@ mod tests {
         page.render(&who(Role::Viewer)).into_string()
     }
 
-    use crate::registry::Role;
+    use dc_store::registry::Role;
 
     #[test]
     fn counts_that_include_each_other_are_taken_apart() {

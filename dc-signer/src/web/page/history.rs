@@ -5,7 +5,7 @@ use pki_types::UnixTime;
 
 use super::show::{distance, moment, name, short_hash};
 use crate::authority::Issue;
-use crate::registry::{Action, Record};
+use dc_store::registry::{Action, Record};
 
 /// The records of the audit log about a device.
 pub(super) fn acts(acts: &[Record], limit: u32, now: UnixTime) -> Markup {

@@ -2,8 +2,8 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use crate::registry::Role;
 use crate::web::assets::{ICON, style_address};
+use dc_store::registry::Role;
 
 /// The operator who is looking.
 #[derive(Clone, Debug)]

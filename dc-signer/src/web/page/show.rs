@@ -5,9 +5,9 @@ use maud::{Markup, html};
 use pki_types::UnixTime;
 
 use crate::authority::Fleet;
-use crate::registry::{Sha256, State};
 use dc_pki::human::{Moment, Span};
 use dc_pki::names::ZoneName;
+use dc_store::registry::{Sha256, State};
 
 /// A moment in UTC, without the letters that machines want.
 pub(super) fn moment(at: UnixTime) -> Markup {

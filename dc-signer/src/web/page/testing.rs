@@ -2,10 +2,10 @@
 
 use super::Who;
 use crate::authority::{Fleet, ZoneCount};
-use crate::registry::{DelegationState, Device, Held, Role, State, Zone, ZoneDelegation};
 use crate::testing::registry::{at, key};
 use dc_pki::Forms;
 use dc_pki::names::ZoneName;
+use dc_store::registry::{DelegationState, Device, Held, Role, State, Zone, ZoneDelegation};
 
 /// In 2026.
 pub(super) const NOW: u64 = 1_790_000_000;

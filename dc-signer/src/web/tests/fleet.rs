@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use crate::registry::{
-    Access, Change, DelegationState, Device, DeviceId, Manufactured, Operator, Role, Sha256,
-};
-use crate::store::{Act, Find, Issuance, NewDelegation, NewDevice, NewZone, Store};
 use dc_pki::Forms;
 use dc_pki::names::{self, ZoneName};
+use dc_store::registry::{
+    Access, Change, DelegationState, Device, DeviceId, Manufactured, Operator, Role, Sha256,
+};
+use dc_store::{Act, Find, Issuance, NewDelegation, NewDevice, NewZone, Store};
 
 pub(super) const TOKEN: &str = "dcs_token-of-alice";
 pub(super) const VIEWER: &str = "dcs_token-of-victor";

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use super::fleet::{HOSTILE, TOKEN, VIEWER};
 use super::site::Site;
-use crate::registry::{Action, State};
+use dc_store::registry::{Action, State};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_suspends_resumes_and_retires_and_the_audit_log_says_who() {

@@ -7,10 +7,10 @@ use rcgen::{CertificateParams, KeyPair};
 use super::fleet::{TOKEN, VIEWER};
 use super::site::{Site, posted};
 
-use crate::registry::{Access, Operator, Role, Sha256, State};
 use crate::server::listener::ClientCertificate;
-use crate::store::Act;
 use dc_pki::clock;
+use dc_store::Act;
+use dc_store::registry::{Access, Operator, Role, Sha256, State};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_sees_anything_before_signing_in() {

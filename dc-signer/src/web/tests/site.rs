@@ -9,10 +9,10 @@ use tower::ServiceExt;
 
 use super::fleet;
 use crate::access;
-use crate::registry::{Device, State};
 use crate::testing::Database;
 use crate::web::{self, Web};
 use dc_pki::clock;
+use dc_store::registry::{Device, State};
 
 /// The pages over a fresh database with one device.
 pub(super) struct Site {
