@@ -1,4 +1,7 @@
 //! The layer around all routes: request ids, the log, metrics, and a limit on time.
+//!
+//! tower-http's time-out is the same for all routes and answers with an empty body; here it depends on the route, and the answer
+//! is a problem with the request's id in it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

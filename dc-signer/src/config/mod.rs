@@ -170,12 +170,11 @@ fn duplicates(text: &str, reading: &Reading<Config>) -> Vec<KeyError> {
         // What is mended is nobody's name.
         !reading.mended.iter().any(|mended| *mended == path) && !names.insert(&manufacturer.name)
     });
-    let error = |(place, manufacturer): (usize, &Manufacturer)| KeyError {
+    let error = |(place, Manufacturer { name: given, .. }): (usize, &Manufacturer)| KeyError {
         line: Step::line(text, &["manufacturers".into(), place.into()]),
         key: "manufacturers.name".to_owned(),
         kind: KeyErrorKind::Unfit(format!(
-            "is {:?}, which stands there before: give each its own",
-            manufacturer.name
+            "is {given:?}, which stands there before: give each its own"
         )),
     };
     duplicates.map(error).collect()

@@ -106,7 +106,7 @@ impl Error for KeyErrorKind {
     }
 
     fn unknown_variant(given: &str, words: &'static [&'static str]) -> Self {
-        let words: Vec<_> = words.iter().map(|word| format!("{word:?}")).collect();
+        let words: Vec<_> = words.iter().map(|given| format!("{given:?}")).collect();
         let words = words.join(" or ");
         Self::Unfit(format!("is {given:?}: it has to be {words}"))
     }

@@ -1,8 +1,4 @@
-//! The signer's [`registry`], the domain, and its database: operations of the domain, on SQLite and on PostgreSQL.
-//!
-//! Each operation is one transaction: all of it is durable when it returns, or nothing of it is
-//! there. Writes that change anything put their audit records into the same transaction. Replicas
-//! and the command line may work on one database at the same time.
+#![doc = include_str!("../README.md")]
 
 mod connection;
 mod error;

@@ -1,4 +1,6 @@
 //! Request ids: they tie an answer to the lines of the log.
+//!
+//! tower-http's layer would keep an id that a client sends, and so let strangers write into the log.
 
 use std::fmt;
 use std::sync::OnceLock;
