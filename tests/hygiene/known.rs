@@ -24,18 +24,6 @@ pub(crate) const KNOWN: &[Import] = &[
     ("dc-signer", "authority::clones", "authority::issue"),
     ("dc-signer", "authority::delegations", "authority::replicas"),
     ("dc-signer", "authority::delegations", "authority::rollover"),
-    (
-        "dc-signer",
-        "server::listener::requests",
-        "server::listener::unread",
-    ),
-    ("dc-store", "registry::error", "registry::device"),
-    ("dc-store", "registry::device", "registry::hold"),
-    ("dc-store", "registry::change", "registry::hold"),
-    ("dc-store", "registry::device", "registry::shown"),
-    ("dc-store", "registry::error", "registry::operator"),
-    ("dc-store", "registry::error", "registry::zone"),
-    ("dc-store", "operations::lost", "operations::withdrawn"),
     ("dc-signer", "web::page", "web::acts"),
     ("dc-signer", "web::acts", "web::devices"),
 ];
@@ -50,7 +38,6 @@ pub(crate) const RIDDLES: &[(&str, usize)] = &[
     ("dc-pki", 58),
     ("dc-protocol", 5),
     ("dc-signer", 254),
-    ("dc-store", 132),
 ];
 
 /// Lines that compile something only with a feature: package and how many at most. Lower what you can.

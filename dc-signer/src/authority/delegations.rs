@@ -17,7 +17,7 @@ use super::missing::{Missing, Waiting};
 use super::replicas::{self, Me};
 use super::zones::try_key;
 use super::{Error, SetupError, rollover};
-use crate::registry::{self, Sha256, SlotState, Zone};
+use crate::registry::{self, DelegationState, Sha256, Zone};
 use crate::store::{self, Act, Store};
 use dc_pki::delegation::{CHAIN, Delegation, KEY};
 use dc_pki::files;
@@ -195,7 +195,12 @@ impl Delegations {
         for zone in &view.zones {
             for step in due(zone) {
                 let (number, to) = step.target();
-                let nodes = match zone.managed.slots.iter().find(|slot| slot.number == number) {
+                let nodes = match zone
+                    .managed
+                    .delegations
+                    .iter()
+                    .find(|slot| slot.number == number)
+                {
                     Some(slot) if rollover::waits(&zone.managed, step, now) => {
                         replicas::without(&others, slot)
                     }
@@ -209,7 +214,10 @@ impl Delegations {
                     });
                     continue;
                 }
-                match store.move_slot(&zone.managed.zone, number, to, &by).await {
+                match store
+                    .move_delegation(&zone.managed.zone, number, to, &by)
+                    .await
+                {
                     Ok(_) => {
                         tracing::info!(zone = %zone.managed.zone, slot = number, state = %to, "a slot moved on");
                         moved.some = true;
@@ -235,8 +243,9 @@ impl Loader {
     fn load(&self, zones: Vec<Zone>) -> View {
         let zones = zones.into_iter().map(|managed| {
             let (mut loaded, mut missing) = (Vec::new(), Vec::new());
-            let used = managed.slots.iter();
-            let used = used.filter(|s| matches!(s.state, SlotState::Next | SlotState::Active));
+            let used = managed.delegations.iter();
+            let used =
+                used.filter(|s| matches!(s.state, DelegationState::Next | DelegationState::Active));
             for slot in used {
                 let sha256 = slot.certificate_sha256;
                 let known = self.old.loaded(&sha256).cloned();

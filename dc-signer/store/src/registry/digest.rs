@@ -13,7 +13,7 @@ use super::Error;
 pub struct Sha256([u8; 32]);
 
 impl Sha256 {
-    /// What precedes the first record of an audit log.
+    /// The hash before the first record of an audit log.
     pub const ZERO: Self = Self([0; 32]);
 
     /// One that was computed before.
