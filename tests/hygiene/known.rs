@@ -22,12 +22,7 @@ pub(crate) const KNOWN: &[Import] = &[
     ("dc-agent", "error", "config"),
     ("dc-agent", "device", "whose"),
     ("dc-agent", "folder", "verify"),
-    ("dc-signer", "api::bulk", "api::devices"),
     ("dc-signer", "cmd::codes", "cmd::devices"),
-    ("dc-signer", "authority::delegations", "authority::zones"),
-    ("dc-signer", "authority::clones", "authority::issue"),
-    ("dc-signer", "authority::delegations", "authority::replicas"),
-    ("dc-signer", "authority::delegations", "authority::rollover"),
     (
         "dc-signer",
         "server::listener::requests",
@@ -40,8 +35,6 @@ pub(crate) const KNOWN: &[Import] = &[
     ("dc-store", "registry::error", "registry::operator"),
     ("dc-store", "registry::error", "registry::zone"),
     ("dc-store", "operations::lost", "operations::withdrawn"),
-    ("dc-signer", "web::page", "web::acts"),
-    ("dc-signer", "web::acts", "web::devices"),
 ];
 
 /// Longer functions, known and to be cut: file and name. Add none.
