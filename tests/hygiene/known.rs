@@ -18,14 +18,7 @@ pub(crate) const KNOWN: &[Import] = &[
     ("dc-agent", "error", "config"),
     ("dc-agent", "device", "whose"),
     ("dc-agent", "folder", "verify"),
-    ("dc-signer", "api::bulk", "api::devices"),
     ("dc-signer", "cmd::codes", "cmd::devices"),
-    ("dc-signer", "authority::delegations", "authority::zones"),
-    ("dc-signer", "authority::clones", "authority::issue"),
-    ("dc-signer", "authority::delegations", "authority::replicas"),
-    ("dc-signer", "authority::delegations", "authority::rollover"),
-    ("dc-signer", "web::page", "web::acts"),
-    ("dc-signer", "web::acts", "web::devices"),
 ];
 
 /// Longer functions, known and to be cut: file and name. Add none.

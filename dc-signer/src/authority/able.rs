@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::delegations::{Loaded, View, ZoneView};
 use super::guard::ClockError;
+use super::loaded::Loaded;
 use super::rollover::{self, Step};
+use super::view::{View, ZoneView};
 use super::{Authority, Error};
 use crate::authority::policy;
 use crate::registry::{DelegationState, ZoneDelegation};

@@ -5,9 +5,8 @@ use std::path::Path;
 use pki_types::UnixTime;
 use zeroize::Zeroizing;
 
-use super::delegations::Loaded;
 use super::error::PkiError;
-use super::zones::try_key;
+use super::loaded::{Loaded, try_key};
 use super::{Authority, Error};
 use crate::registry::{self, Sha256, ZoneDelegation};
 use crate::store::{Act, NewDelegation};

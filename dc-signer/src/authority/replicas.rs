@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use pki_types::UnixTime;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::delegations::ZoneView;
 use super::error::PkiError;
+use super::view::ZoneView;
 use super::{Authority, Error};
 use crate::registry::{Sha256, ZoneDelegation};
 use crate::store::{self, Replica, Report, Store};
