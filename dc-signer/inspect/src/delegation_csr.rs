@@ -172,9 +172,7 @@ struct ExistingKey {
 
 impl ExistingKey {
     fn read(path: &Path) -> Result<Self, Error> {
-        let file = files::read(path)?;
-        let key = pem::private_key(path, &file)?;
-        Self::from_der(&key).ok_or_else(|| keys::unsupported(path, &key).into())
+        Ok(keys::read_signer(path, Self::from_der)?)
     }
 
     fn from_der(key: &PrivateKeyDer<'_>) -> Option<Self> {

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use super::{Gate, RateLimits};
 use crate::authority::{Authority, Secrets};
 use crate::config::{Config, Live};
-use crate::store::Store;
 use crate::server::telemetry::Metrics;
+use crate::store::Store;
 
 /// A gate that nobody passes too often, and its folder.
 pub(crate) async fn gate(store: Arc<Store>) -> (Arc<Gate>, TempDir) {

@@ -11,8 +11,8 @@ use super::rollover::{self, Step};
 use super::{Authority, Error};
 use crate::authority::policy;
 use crate::registry::{Slot, SlotState};
-use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
+use dc_pki::time::Moment;
 
 /// A judgement of what this process can issue, at a time.
 #[derive(Debug)]

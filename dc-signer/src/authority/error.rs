@@ -125,6 +125,12 @@ impl From<registry::Error> for Error {
     }
 }
 
+impl From<dc_pki::BadSha256> for Error {
+    fn from(source: dc_pki::BadSha256) -> Self {
+        registry::Error::from(source).into()
+    }
+}
+
 impl From<registry::NoRandomness> for Error {
     fn from(_: registry::NoRandomness) -> Self {
         Self::Pki(PkiError::Randomness)

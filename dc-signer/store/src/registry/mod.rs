@@ -4,7 +4,6 @@
 mod change;
 mod code;
 mod device;
-mod digest;
 mod error;
 mod hold;
 mod ids;
@@ -16,8 +15,8 @@ mod zone;
 
 pub use change::{Change, Changed, NameChange, Replacement};
 pub use code::{ActivationCode, CodeId, CodeKey, CodeRefusal, CodeUse, PendingCode};
+pub use dc_pki::Sha256;
 pub use device::{Device, Held, KeyUse, Manufactured, NextKey, State};
-pub use digest::Sha256;
 pub use error::{Error, NoRandomness};
 pub(crate) use hold::after;
 pub use hold::{AHEAD, Hold};
