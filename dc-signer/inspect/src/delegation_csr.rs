@@ -279,7 +279,7 @@ mod tests {
     fn an_rsa_key_that_is_there_already_stays_where_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let zone = ZoneName::parse("cpe.example.com").unwrap();
-        let key = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa-2048.pem");
+        let key = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/rsa-2048.pem");
         let source = KeySource::File(key.as_ref());
         let written = write(folder.path(), &zone, source).unwrap();
         assert_eq!(read(&written.request).key.to_string(), "RSA 2048");

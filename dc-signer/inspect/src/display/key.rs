@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn says_the_size_of_an_rsa_key() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa-2048.pem");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/rsa-2048.pem");
         let key = dc_pki::keys::PemKey::read(path.as_ref()).unwrap();
         assert_eq!(PublicKey::of(key.spki()).to_string(), "RSA 2048");
     }

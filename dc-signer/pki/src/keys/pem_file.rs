@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn rsa_keys_sign_with_the_scheme_that_every_peer_knows() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa-2048.pem");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/rsa-2048.pem");
         let key = PemKey::read(path.as_ref()).unwrap();
         assert_eq!(key.scheme(), SignatureScheme::RSA_PSS_RSAE_SHA256);
     }
