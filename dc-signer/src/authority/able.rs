@@ -12,8 +12,8 @@ use super::view::{View, ZoneView};
 use super::{Authority, Error};
 use crate::authority::policy;
 use crate::registry::{DelegationState, ZoneDelegation};
-use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
+use dc_pki::time::Moment;
 
 /// A judgement of what this process can issue, at a time.
 #[derive(Debug)]

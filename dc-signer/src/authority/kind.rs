@@ -96,7 +96,7 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::BadForms
         | registry::Error::BadOperatorName
         | registry::Error::BadRole
-        | registry::Error::BadSha256
+        | registry::Error::BadSha256(_)
         | registry::Error::BadState
         | registry::Error::CodeTaken => Kind::BadRequest,
         registry::Error::BadDeviceId

@@ -5,8 +5,8 @@ use pki_types::UnixTime;
 
 use crate::registry::{self, Device, DeviceId, Forms, Sha256, Zone, ZoneDelegation};
 use dc_pki::Wanted;
-use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
+use dc_pki::time::Moment;
 
 /// That a device, and the enrolment key that asks for it, may get credentials at a time.
 #[derive(Debug)]

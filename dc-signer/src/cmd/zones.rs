@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
+use dc_pki::time::Moment;
 use dc_signer::authority::Import;
 use dc_signer::authority::json;
 use dc_signer::registry::{Forms, Zone};
