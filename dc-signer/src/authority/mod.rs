@@ -4,9 +4,11 @@
 
 mod able;
 mod answer;
+pub mod backup;
 mod blocking;
 mod clones;
 mod codes;
+pub mod database;
 mod delegations;
 mod devices;
 mod enrol;

@@ -10,7 +10,7 @@ use super::key::PublicKey;
 use super::sheet::Sheet;
 use dc_pki::human::{Hex, Moment, Span, scheme_name};
 
-/// What a credential claims.
+/// The claims of a credential.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Credential {
@@ -22,9 +22,9 @@ pub struct Credential {
     pub key: PublicKey,
     /// Its key: a DER SubjectPublicKeyInfo.
     pub spki: Vec<u8>,
-    /// What its key signs with.
+    /// The scheme that its key signs with.
     pub scheme: SignatureScheme,
-    /// What the delegation certificate's key has signed it with.
+    /// The scheme that the delegation certificate's key has signed it with.
     pub algorithm: SignatureScheme,
     /// Seconds from the certificate's notBefore to its end.
     pub valid_time: u32,
