@@ -16,7 +16,6 @@ use crate::authority::json::{NewZone, PullRenewals, Zone, ZoneForms};
 use dc_pki::Forms;
 use dc_pki::names;
 use dc_protocol::Kind;
-use dc_store::registry;
 
 /// List the zones with their delegation certificates.
 #[utoipa::path(get, path = "/v1/admin/zones", tag = "operators", security(("token" = [])),
@@ -44,7 +43,7 @@ pub(super) async fn add(
     Json(new): Json<NewZone>,
 ) -> Result<(StatusCode, Answer<Zone>), ApiError> {
     let zone = parse(&new.zone)?;
-    let forms: Forms = new.forms.parse().map_err(registry::Error::from)?;
+    let forms: Forms = new.forms.parse().map_err(dc_store::registry::Error::from)?;
     let act = super::act(admin.actor())?;
     let new = authority::NewZone { zone, forms };
     let added = app.authority.add_zone(&new, &act).await?;
@@ -66,7 +65,10 @@ pub(super) async fn forms(
 ) -> Result<Answer<Zone>, ApiError> {
     let zone = parse(&zone)?;
     let act = super::act(admin.actor())?;
-    let forms: Forms = wanted.forms.parse().map_err(registry::Error::from)?;
+    let forms: Forms = wanted
+        .forms
+        .parse()
+        .map_err(dc_store::registry::Error::from)?;
     let changed = app.authority.set_forms(&zone, forms, &act).await?;
     Ok(Answer(Zone::from(&changed)))
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::delegations::{Loaded, View, ZoneView};
 use super::guard::ClockError;
+use super::loaded::Loaded;
 use super::rollover::{self, Step};
+use super::view::{View, ZoneView};
 use super::{Authority, Error};
 use crate::authority::policy;
-use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
+use dc_pki::time::Moment;
 use dc_store::registry::{DelegationState, ZoneDelegation};
 
 /// A judgement of what this process can issue, at a time.

@@ -3,7 +3,9 @@
 use pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
 
-use super::issue::{Reply, algorithms, by_device, check};
+use super::acts::by_device;
+use super::algorithms::algorithms;
+use super::issue::{Reply, check};
 use super::manufacturers::Made;
 use super::policy::{self, PolicyError};
 use super::{Authority, Error};

@@ -125,6 +125,12 @@ impl From<registry::Error> for Error {
     }
 }
 
+impl From<dc_pki::BadSha256> for Error {
+    fn from(source: dc_pki::BadSha256) -> Self {
+        registry::Error::from(source).into()
+    }
+}
+
 impl Error {
     /// From when on the device gets what it asked for, if that is all that is in its way.
     #[must_use]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use dc_pki::clock;
-use dc_pki::human::{Moment, Span};
+use dc_pki::time::{Moment, Span};
 use dc_store::registry::AHEAD;
 use dc_store::{ServerClock, Store};
 

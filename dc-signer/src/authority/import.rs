@@ -5,9 +5,8 @@ use std::path::Path;
 use pki_types::UnixTime;
 use zeroize::Zeroizing;
 
-use super::delegations::Loaded;
 use super::error::PkiError;
-use super::zones::try_key;
+use super::loaded::{Loaded, try_key};
 use super::{Authority, Error};
 use dc_pki::Warning;
 use dc_pki::delegation::{CHAIN, Delegation, KEY};

@@ -95,7 +95,7 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::BadForms(_)
         | registry::Error::BadOperatorName
         | registry::Error::BadRole
-        | registry::Error::BadSha256
+        | registry::Error::BadSha256(_)
         | registry::Error::BadState
         | registry::Error::CodeTaken => Kind::BadRequest,
         registry::Error::BadDeviceId

@@ -3,10 +3,14 @@
 //! Each use case has its file. A credential is approved, signed, verified and on record before it is returned.
 
 mod able;
+mod acts;
+mod algorithms;
 mod answer;
+pub mod backup;
 mod blocking;
 mod clones;
 mod codes;
+pub mod database;
 mod delegations;
 mod devices;
 mod enrol;
@@ -18,6 +22,7 @@ mod import;
 mod issue;
 pub mod json;
 mod kind;
+mod loaded;
 mod manufacturers;
 mod missing;
 pub mod operators;
@@ -30,6 +35,7 @@ mod settings;
 mod setup;
 #[cfg(test)]
 mod tests;
+mod view;
 mod withdrawn;
 mod zones;
 
@@ -57,9 +63,10 @@ use crate::config::{Config, Live};
 use blocking::Blocking;
 pub use dc_store::{Act, Filter, Find, Fleet, History, Issue, Listed, NewZone, Page, ZoneCount};
 use dc_store::{ServerClock, Store};
-use delegations::{Delegations, View};
+use delegations::Delegations;
 use guard::Guard;
 use replicas::Me;
+use view::View;
 use withdrawn::Lists;
 
 /// The signer's use cases.

@@ -4,8 +4,8 @@ use dc_core::UniqueName;
 use pki_types::UnixTime;
 
 use dc_pki::Wanted;
-use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
+use dc_pki::time::Moment;
 use dc_store::registry::{self, Device, DeviceId, Sha256, Zone, ZoneDelegation};
 
 /// That a device, and the enrolment key that asks for it, may get credentials at a time.

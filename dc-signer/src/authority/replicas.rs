@@ -4,10 +4,9 @@
 use std::collections::BTreeSet;
 
 use pki_types::UnixTime;
-use ring::rand::{SecureRandom, SystemRandom};
 
-use super::delegations::ZoneView;
 use super::error::PkiError;
+use super::view::ZoneView;
 use super::{Authority, Error};
 use dc_store::registry::{Sha256, ZoneDelegation};
 use dc_store::{Replica, Report, Store};
@@ -19,10 +18,7 @@ pub(super) struct Me(pub(super) [u8; 16]);
 impl Me {
     /// Fails with [`PkiError::Randomness`].
     pub(super) fn new() -> Result<Self, PkiError> {
-        let mut id = [0; 16];
-        let filled = SystemRandom::new().fill(&mut id);
-        filled.map_err(|_| PkiError::Randomness)?;
-        Ok(Self(id))
+        Ok(Self(dc_pki::random()?))
     }
 }
 

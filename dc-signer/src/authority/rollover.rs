@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::delegations::ZoneView;
+use super::view::ZoneView;
 use dc_store::registry::{DelegationState, Zone, ZoneDelegation};
 
 /// A step that is due for a slot.

@@ -1,16 +1,14 @@
-//! Zones: moving on to the next certificate, telling devices about it, and showing that each key can sign.
+//! Zones: moving on to the next certificate, and telling devices about it.
 
 use std::time::{Duration, Instant};
 
 use pki_types::UnixTime;
 
-use super::delegations::{Loaded, ZoneView};
 use super::error::PkiError;
-use super::issue::algorithms;
-use super::{Authority, Error, SetupError, Step, replicas, rollover};
+use super::view::ZoneView;
+use super::{Authority, Error, Step, replicas, rollover};
 use dc_pki::Forms;
 use dc_pki::names::ZoneName;
-use dc_pki::{self, Unissued, Wanted};
 use dc_protocol::RenewalInfo;
 use dc_store::registry::{self, DelegationState, Zone, ZoneDelegation};
 use dc_store::{Act, NewZone};
@@ -151,31 +149,6 @@ impl Authority {
     pub fn tested(&self) -> usize {
         self.keys().len()
     }
-}
-
-/// Issues a credential for a key that is forgotten at once.
-pub(super) fn try_key(zone: &ZoneName, loaded: &Loaded, now: UnixTime) -> Result<(), Error> {
-    let wanted = Wanted::Both(zone.fresh_name()?);
-    let spki = throwaway_key()?;
-    dc_pki::sign(&loaded.delegation, &spki, &wanted, None, algorithms(), now)
-        .map(|_| ())
-        .map_err(|unissued| {
-            SetupError::SelfTest {
-                zone: zone.clone(),
-                certificate: loaded.certificate_sha256,
-                source: match unissued {
-                    Unissued::DelegationKey => dc_core::Error::UnusableKey.into(),
-                    Unissued::Refused(source) => source.into(),
-                    Unissued::Signer(source) => source.into(),
-                },
-            }
-            .into()
-        })
-}
-
-fn throwaway_key() -> Result<Vec<u8>, PkiError> {
-    let key = rcgen::KeyPair::generate().map_err(|source| PkiError::TestCertificate { source })?;
-    Ok(rcgen::PublicKeyData::subject_public_key_info(&key))
 }
 
 /// Devices that are asked to renew spread that over so many seconds: a fleet that comes at once is an outage.

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use dc_core::{DELEGATION_USAGE_OID, SignatureScheme};
 use dc_inspect::delegation_csr::{self, KeySource, NewKey, Written};
-use dc_pki::human::scheme_name;
 use dc_pki::names::ZoneName;
-use dc_signer::Error;
+use dc_pki::text::scheme_name;
 use serde_json::{Value, json};
 
+use super::Error;
 use super::print;
 
 /// Make a key, and the request for a delegation certificate that goes to a CA

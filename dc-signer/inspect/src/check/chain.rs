@@ -1,4 +1,4 @@
-//! A chain as a peer without credentials judges it: root, validity, name.
+//! The checks of a chain that a peer without credentials makes: root, validity, name.
 
 use std::sync::Arc;
 
@@ -14,7 +14,8 @@ use super::order;
 use super::verdict::{Check, CheckError, Rule};
 use crate::display::Certificate;
 use dc_pki::chain::{misuse, unreadable as cannot_be_read};
-use dc_pki::human::{Foreign, Moment, Span};
+use dc_pki::text::Foreign;
+use dc_pki::time::{Moment, Span};
 
 /// Root, validity and name of the first certificate.
 pub(super) fn checks(peer: &Peer, chain: &[CertificateDer<'_>]) -> Vec<Check> {

@@ -8,7 +8,7 @@ use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 
 use super::Peer;
 use super::verdict::{Check, CheckError, Rule, Verdict};
-use dc_pki::human::{Moment, Span};
+use dc_pki::time::{Moment, Span};
 
 /// The checks of RFC 9345 §4.1.3 that need no connection, and the unique name.
 pub(super) fn checks(
@@ -36,7 +36,7 @@ pub(super) fn checks(
     case.checks()
 }
 
-/// Whether a private key is the one that a credential is for, as one more check.
+/// One more check: that a private key is the one that a credential is for.
 #[must_use]
 pub fn verify_key(verdict: Verdict, credential_spki: &[u8], key_spki: &[u8]) -> Verdict {
     verdict.with(match credential_spki == key_spki {
@@ -45,7 +45,7 @@ pub fn verify_key(verdict: Verdict, credential_spki: &[u8], key_spki: &[u8]) -> 
     })
 }
 
-/// Whether the end-entity certificate may delegate at all.
+/// The check that the end-entity certificate may delegate at all.
 pub(super) fn may_delegate(chain: &[CertificateDer<'_>]) -> Option<Check> {
     let rule = Rule::Delegation;
     Some(match DelegationCertificate::parse(chain.first()?.clone()) {

@@ -2,21 +2,22 @@
 
 use der::{Decode, Encode};
 use pki_types::UnixTime;
-use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use super::key::PublicKey;
 use super::sheet::Sheet;
+use dc_pki::Sha256;
 use dc_pki::extensions::Extensions;
-use dc_pki::human::{Foreign, Hex, Moment, Span};
+use dc_pki::text::Foreign;
+use dc_pki::time::{Moment, Span};
 
-/// What a certificate says.
+/// The contents of a certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Certificate {
     /// Whom it is for (RFC 4514).
     pub subject: String,
-    /// Who signed it (RFC 4514).
+    /// The CA that signed it (RFC 4514).
     pub issuer: String,
     /// The first second at which it is valid.
     pub not_before: UnixTime,
@@ -26,9 +27,9 @@ pub struct Certificate {
     pub key: PublicKey,
     /// Its key: a DER SubjectPublicKeyInfo.
     pub spki: Vec<u8>,
-    /// What it may be used for, and its names.
+    /// Its extensions: purposes and names.
     pub extensions: Extensions,
-    sha256: Vec<u8>,
+    sha256: Sha256,
 }
 
 impl Certificate {
@@ -47,11 +48,11 @@ impl Certificate {
             key: PublicKey::of(&spki),
             spki,
             extensions: Extensions::of(tbs.extensions().map_or(&[], Vec::as_slice)),
-            sha256: digest(&SHA256, der).as_ref().to_vec(),
+            sha256: Sha256::of(der),
         })
     }
 
-    /// Whether it says that it signed itself, as roots do.
+    /// True if it says that it signed itself, as roots do.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
@@ -73,7 +74,7 @@ impl Certificate {
             .row("key", &self.key)
             .row_if("usage", self.extensions.usage())
             .row("valid", self.validity(now))
-            .row("sha256", Hex(&self.sha256))
+            .row("sha256", self.sha256)
     }
 
     fn validity(&self, now: UnixTime) -> String {
@@ -102,7 +103,7 @@ impl Certificate {
             "not_before": Moment(self.not_before).to_string(),
             "expires": Moment(self.not_after).to_string(),
             "expires_in": seconds_left(now, self.not_after),
-            "sha256": Hex(&self.sha256).to_string(),
+            "sha256": self.sha256.to_string(),
         });
         merge(&mut object, more);
         object

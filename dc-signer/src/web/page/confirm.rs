@@ -6,7 +6,7 @@ use pki_types::UnixTime;
 use super::device::label;
 use super::layout::{Place, Who, page, token};
 use super::show::{distance, name, state};
-use crate::web::acts::Act;
+use crate::web::act::Act;
 use dc_store::registry::Device;
 
 /// The data of the page.

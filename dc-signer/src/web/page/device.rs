@@ -8,8 +8,8 @@ use super::history::{acts, issues};
 use super::layout::{Place, Who, page};
 use super::show::{distance, hash, moment, name, state, urgency, when};
 use crate::authority::History;
-use crate::web::acts::{Act, may_act};
-use dc_pki::human::Span;
+use crate::web::act::{Act, may_act};
+use dc_pki::time::Span;
 use dc_store::registry::{Device, Held, State};
 
 /// The data of the page.

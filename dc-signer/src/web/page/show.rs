@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use pki_types::UnixTime;
 
 use crate::authority::Fleet;
-use dc_pki::human::{Moment, Span};
 use dc_pki::names::ZoneName;
+use dc_pki::time::{Moment, Span};
 use dc_store::registry::{Sha256, State};
 
 /// A moment in UTC, without the letters that machines want.

@@ -3,7 +3,7 @@
 use pki_types::UnixTime;
 
 use super::{DelegationState, State};
-use dc_pki::human::Moment;
+use dc_pki::time::Moment;
 
 /// A refusal: of a text that is no value of its type, or of something that is not allowed now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -51,8 +51,8 @@ pub enum Error {
     #[error("a role is one of viewer, operator, admin")]
     BadRole,
     /// A SHA-256 is not 64 hexadecimal digits in lower case.
-    #[error("a SHA-256 is 64 hexadecimal digits in lower case")]
-    BadSha256,
+    #[error(transparent)]
+    BadSha256(#[from] dc_pki::BadSha256),
     /// A state is none of the known ones.
     #[error("this is none of the states there are")]
     BadState,

@@ -5,7 +5,6 @@ mod change;
 mod clones;
 mod code;
 mod device;
-mod digest;
 mod error;
 mod hold;
 mod ids;
@@ -18,8 +17,8 @@ mod zone;
 
 pub use change::{Change, Changed, Replacement};
 pub use code::{ActivationCode, CodeError, CodeId, CodeKey, CodeUse, PendingCode};
+pub use dc_pki::Sha256;
 pub use device::{Device, Held, KeyUse, Manufactured, NextKey, Shown};
-pub use digest::Sha256;
 pub use error::Error;
 pub(crate) use hold::after;
 pub use hold::{AHEAD, Hold};
