@@ -4,13 +4,13 @@
 use super::device::Agent;
 use super::event::Event;
 use super::hook::{self, HookError};
-use super::run::Stop;
 use super::schedule;
 #[cfg(feature = "self-check")]
 use super::self_check;
 use super::state::HookFailure;
 #[cfg(feature = "self-check")]
 use super::state::SelfCheck;
+use super::stop::Stop;
 
 impl Agent {
     /// Does what is due for the current unit.

@@ -9,7 +9,8 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use super::folder::{ASIDE, Folder, NEW_LINK, Unit, number, remove_all, unit_name, write_failed};
+use super::folder::{ASIDE, Folder, NEW_LINK, number, remove_all, unit_name, write_failed};
+use super::generation::Unit;
 use super::verify::Untrusted;
 use crate::error::Error;
 use dc_pki::files::{self, Access, NewFile};

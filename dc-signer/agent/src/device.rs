@@ -1,7 +1,6 @@
 //! One device: what it has, what is due, and one turn of work.
 
-use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::fs::File;
 use std::time::Duration;
 
 use dc_core::MAX_VALIDITY;
@@ -12,17 +11,19 @@ use super::clock::{Clock, Judge, Reading, Told, Verdict};
 use super::config::Config;
 use super::enrol;
 use super::event::Event;
-use super::folder::{Folder, Unit};
-use super::keys::{self, Key};
-use super::run::{Stop, key_fault};
+use super::folder::Folder;
+use super::generation::Unit;
+use super::keys::{self, ENROLMENT_KEY, Key, key_fault};
+use super::lock::lock;
 use super::schedule;
 use super::state::{State, StateFile};
 use super::status::{Facts, Level, Status, StatusFile};
+use super::stop::Stop;
 use super::verify::{Checker, Untrusted};
 use super::whose;
 use crate::error::Error;
 use dc_pki::Sha256;
-use dc_pki::files::{self, Access, NewFile};
+use dc_pki::files::{self, Access};
 use dc_pki::time::from_seconds;
 
 /// An agent, which holds its folders for itself until it is dropped.
@@ -351,34 +352,6 @@ impl std::fmt::Debug for Agent {
     }
 }
 
-/// At most one agent works on a folder, so at most one request is under way.
-fn lock(folder: &Path) -> Result<File, Error> {
-    let path = folder.join(LOCK);
-    let failed = files::write_failed(&path);
-    if !files::exists(&path) {
-        // Nobody else can open it, so nobody else can hold it.
-        let file = NewFile {
-            name: LOCK,
-            contents: &[],
-            access: Access::Owner,
-        };
-        match files::stage(folder, &file)?.create() {
-            Ok(()) | Err(dc_pki::Error::Exists { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    // Only for reading, so that it does not keep a file system from being made read-only.
-    let file = File::open(&path).map_err(&failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let path = path.clone();
-            Err(Error::Running { path })
-        }
-        Err(TryLockError::Error(source)) => Err(failed(source).into()),
-    }
-}
-
 /// The signatures that can be checked.
 pub(super) fn algorithms() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
     rustls::crypto::ring::default_provider()
@@ -386,9 +359,6 @@ pub(super) fn algorithms() -> &'static [&'static dyn SignatureVerificationAlgori
         .all
 }
 
-/// The key that the signer knows the device by.
-pub(super) const ENROLMENT_KEY: &str = "enrolment-key.pem";
-pub(super) const LOCK: &str = "lock";
 /// The longest that any credential lives.
 const LONGEST_LIFE: u64 = MAX_VALIDITY.as_secs();
 const SHORTEST_NAP: Duration = Duration::from_secs(1);

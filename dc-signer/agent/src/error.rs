@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use dc_pki::files;
 use thiserror::Error;
 
-use super::config::Wrong;
+use super::config_error::ConfigError;
 
 /// Why an agent cannot work.
 #[derive(Debug, Error)]
@@ -21,7 +21,7 @@ pub enum Error {
         line: usize,
         /// What is wrong with it.
         #[source]
-        wrong: Wrong,
+        wrong: ConfigError,
     },
     /// A file that an agent keeps for itself is not the JSON that it should be.
     #[error("{} is not as the agent wrote it: {source}", .path.display())]

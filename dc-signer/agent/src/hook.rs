@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use super::run::Stop;
+use super::stop::Stop;
 
 /// A command and its arguments.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -1,6 +1,7 @@
 //! The device's keys: one that it is known by, and a new one for each credential.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -117,6 +118,25 @@ impl fmt::Debug for Key {
 pub fn draw() -> Result<Draw, Error> {
     Ok(Draw(u32::from_be_bytes(dc_pki::random()?)))
 }
+
+/// A fault of the enrolment key of a device, which has made it if it `is_in`.
+pub(super) fn key_fault(key: &Result<Key, Error>, is_in: bool) -> Option<String> {
+    let error = match key {
+        Err(Error::Pki(dc_pki::Error::Read { source, .. }))
+            if source.kind() == ErrorKind::NotFound && !is_in =>
+        {
+            return None;
+        }
+        Err(error) => error,
+        Ok(_) => return None,
+    };
+    Some(format!(
+        "the key that the signer knows the device by cannot be used, so the device cannot renew: {error}: bring it back from a copy, or remove it and enrol again with another code"
+    ))
+}
+
+/// The key that the signer knows the device by.
+pub(super) const ENROLMENT_KEY: &str = "enrolment-key.pem";
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use super::client::Trouble;
 use super::device::Agent;
 use super::enrol::{Ask, Code};
 use super::event::Event;
-use super::folder::Meta;
+use super::generation::Meta;
 use super::keys::{self, Key};
 use super::request;
 use super::rotate::With;

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use super::current::{Fault, Found};
 use super::device::Agent;
 use super::event::Event;
-use super::folder::Unit;
+use super::generation::Unit;
 
 impl Agent {
     /// Reads what servers read, and mends it if it is not what the agent wrote: by hand, by a copy without links, by

@@ -7,9 +7,9 @@
 
 use std::fs;
 
-use super::device::{Agent, ENROLMENT_KEY};
+use super::device::Agent;
 use super::event::Event;
-use super::keys::Key;
+use super::keys::{ENROLMENT_KEY, Key};
 use super::request;
 use crate::error::Error;
 use dc_pki::files;

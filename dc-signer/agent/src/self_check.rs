@@ -13,7 +13,7 @@ use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
 use rustls::time_provider::TimeProvider;
 
-use super::folder::Unit;
+use super::generation::Unit;
 
 /// Connects to a server and wants the unit's name and key, at the time that the agent believes in.
 ///

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::clock::Reading;
-use super::folder::{Meta, Unit};
+use super::generation::{Meta, Unit};
 use super::state::{LastFailure, State};
 use super::verify::Untrusted;
 use crate::error::Error;

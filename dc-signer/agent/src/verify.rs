@@ -9,7 +9,7 @@ use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::server::ParsedCertificate;
 
-use super::folder::Unit;
+use super::generation::Unit;
 use dc_pki::Sha256;
 use dc_protocol::Credentials;
 
