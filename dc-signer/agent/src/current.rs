@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::folder::{ASIDE, Folder, NEW_LINK, number, remove_all, unit_name, write_failed};
 use super::generation::Unit;
-use super::verify::Untrusted;
+use super::verify::UntrustedError;
 use crate::error::Error;
 use dc_pki::files::{self, Access, NewFile};
 
@@ -39,7 +39,7 @@ pub enum Fault {
     /// It is not there, but units are.
     Missing,
     /// It leads to a unit that no client accepts at any time.
-    Refused(Untrusted),
+    Refused(UntrustedError),
 }
 
 impl fmt::Display for Fault {

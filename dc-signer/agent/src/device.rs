@@ -19,7 +19,7 @@ use super::schedule;
 use super::state::{State, StateFile};
 use super::status::{Facts, Level, Status, StatusFile};
 use super::stop::Stop;
-use super::verify::{Checker, Untrusted};
+use super::verify::{Checker, UntrustedError};
 use super::whose;
 use crate::error::Error;
 use dc_pki::Sha256;
@@ -235,7 +235,7 @@ impl Agent {
     }
 
     /// Why clients do not accept a unit at a time; none if they do.
-    pub(super) fn refusal(&self, unit: &Unit, now: u64) -> Option<Untrusted> {
+    pub(super) fn refusal(&self, unit: &Unit, now: u64) -> Option<UntrustedError> {
         self.checker(now).check_unit(unit).err()
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::client::Trouble;
+use super::client::ClientError;
 use super::clock::Verdict;
 use super::hook::HookError;
 use super::status::Level;
@@ -23,7 +23,7 @@ pub enum Event {
     /// A request failed.
     Failed {
         /// Why.
-        trouble: Trouble,
+        trouble: ClientError,
         /// When to try again.
         next: u64,
     },

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::schedule::Draw;
 use crate::error::Error;
 use dc_pki::files::{self, Access, NewFile};
-use dc_pki::keys::KeyFault;
+use dc_pki::keys::KeyError;
 use dc_pki::pem;
 
 /// A P-256 key of the device. Our copy is wiped when it is dropped.
@@ -101,7 +101,7 @@ impl Key {
 
 /// Nobody else writes there: to sign with another's key would lose the device.
 fn not_ours(path: &Path) -> Error {
-    let (path, fault) = (path.into(), KeyFault::NotOfTheAgent);
+    let (path, fault) = (path.into(), KeyError::NotOfTheAgent);
     dc_pki::Error::UnsupportedKey { path, fault }.into()
 }
 

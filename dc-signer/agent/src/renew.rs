@@ -1,6 +1,6 @@
 //! One request to the signer, from the key to the installed unit.
 
-use super::client::Trouble;
+use super::client::ClientError;
 use super::device::Agent;
 use super::enrol::{Ask, Code};
 use super::event::Event;
@@ -23,8 +23,8 @@ impl Agent {
         }
     }
 
-    fn request(&mut self) -> Result<(), Trouble> {
-        let local = |source| Trouble::Local { source };
+    fn request(&mut self) -> Result<(), ClientError> {
+        let local = |source| ClientError::Local { source };
         let (key, pending) = self.prepare().map_err(local)?;
         let ask = self.what_to_ask().map_err(local)?;
         let answer = self.ask(&pending, &ask)?;
@@ -39,7 +39,7 @@ impl Agent {
     }
 
     /// Sends it, and what comes back.
-    fn ask<'a>(&mut self, pending: &Pending, ask: &'a Ask) -> Result<Asked<'a>, Trouble> {
+    fn ask<'a>(&mut self, pending: &Pending, ask: &'a Ask) -> Result<Asked<'a>, ClientError> {
         let Ask::Enrol(code) = ask else {
             return self.ask_to_renew(pending);
         };
@@ -65,26 +65,26 @@ impl Agent {
                 ..asked
             }),
             // What is wrong with the code says more than that the device is not in.
-            Err(Trouble::Refused { .. }) => Err(trouble),
+            Err(ClientError::Refused { .. }) => Err(trouble),
             Err(trouble) => Err(trouble),
         }
     }
 
     /// Asks with the enrolment key that the signer should know, and, if it does not, with the other one of a
     /// switch that the device may have lost count of.
-    fn ask_to_renew<'a>(&mut self, pending: &Pending) -> Result<Asked<'a>, Trouble> {
+    fn ask_to_renew<'a>(&mut self, pending: &Pending) -> Result<Asked<'a>, ClientError> {
         let (first, other) = self.enrolment_keys();
         let refused = match self.renew_with(first, pending) {
             Err(refused) if refused.is_about_the_key() => refused,
             done => return done,
         };
         match other.map(|other| self.renew_with(other, pending)) {
-            None | Some(Err(Trouble::Refused { .. })) => Err(refused),
+            None | Some(Err(ClientError::Refused { .. })) => Err(refused),
             Some(done) => done,
         }
     }
 
-    fn renew_with<'a>(&mut self, with: With, pending: &Pending) -> Result<Asked<'a>, Trouble> {
+    fn renew_with<'a>(&mut self, with: With, pending: &Pending) -> Result<Asked<'a>, ClientError> {
         let client = self.client(with)?;
         Ok(Asked {
             credentials: self.heard(client.renew(&request::renew(pending)))?,
@@ -111,13 +111,13 @@ impl Agent {
         Ok((key, pending))
     }
 
-    fn install(&mut self, credentials: &Credentials, key: &Key) -> Result<(), Trouble> {
-        let local = |source| Trouble::Local { source };
+    fn install(&mut self, credentials: &Credentials, key: &Key) -> Result<(), ClientError> {
+        let local = |source| ClientError::Local { source };
         let reading = self.reading();
         let checked = self
             .checker(reading.now)
             .check_answer(credentials, &key.spki())
-            .map_err(|source| Trouble::Untrusted { source })?;
+            .map_err(|source| ClientError::Untrusted { source })?;
         let life = Life {
             // Only the end is signed.
             issued: credentials.issued.min(reading.now),
@@ -161,7 +161,7 @@ impl Agent {
         });
     }
 
-    fn failed(&mut self, trouble: Trouble) {
+    fn failed(&mut self, trouble: ClientError) {
         let now = self.reading().now;
         let expires = self.unit.as_ref().map(|unit| unit.meta.expires);
         self.state.failures = self.state.failures.saturating_add(1);

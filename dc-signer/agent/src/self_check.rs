@@ -1,6 +1,5 @@
 //! A look at this device's own server, as a client has it: does it serve the credential that was installed?
 
-use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -65,10 +64,13 @@ impl TimeProvider for At {
 }
 
 /// Why clients do not get the new credential.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SelfCheckError {
     /// The server has another one: an older one, as a rule.
+    #[error(
+        "the server at {address} does not serve dc-{number}: see that it follows 'current' or that the hook reloads it"
+    )]
     NotTheCurrentOne {
         /// The server.
         address: SocketAddr,
@@ -76,6 +78,7 @@ pub enum SelfCheckError {
         number: u64,
     },
     /// A client would not accept what the server serves.
+    #[error("clients do not accept what the server at {address} serves: {source}")]
     Refused {
         /// The server.
         address: SocketAddr,
@@ -83,41 +86,13 @@ pub enum SelfCheckError {
         source: dc_rustls::Error,
     },
     /// There is no connection.
+    #[error("the server at {address} cannot be reached: {source}: start it, or check 'self_check'")]
     Unreachable {
         /// The server.
         address: SocketAddr,
         /// Why.
         source: io::Error,
     },
-}
-
-impl std::error::Error for SelfCheckError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::NotTheCurrentOne { .. } => None,
-            Self::Refused { source, .. } => Some(source),
-            Self::Unreachable { source, .. } => Some(source),
-        }
-    }
-}
-
-impl fmt::Display for SelfCheckError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotTheCurrentOne { address, number } => write!(
-                f,
-                "the server at {address} does not serve dc-{number}: see that it follows 'current' or that the hook reloads it"
-            ),
-            Self::Refused { address, source } => write!(
-                f,
-                "clients do not accept what the server at {address} serves: {source}"
-            ),
-            Self::Unreachable { address, source } => write!(
-                f,
-                "the server at {address} cannot be reached: {source}: start it, or check 'self_check'"
-            ),
-        }
-    }
 }
 
 /// It is on the same machine.

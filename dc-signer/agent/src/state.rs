@@ -18,7 +18,7 @@ pub struct State {
     /// The SHA-256 of the activation code that was used, so that a new one is noticed.
     pub used_code: Option<String>,
     /// What is wrong with the activation code of a device that is in; none if nothing is.
-    pub code_trouble: Option<CodeTrouble>,
+    pub code_trouble: Option<CodeFailure>,
     /// When the enrolment key was first used; none before.
     pub enrolment_key_since: Option<u64>,
     /// Whether the signer knows the next enrolment key as well as this one.
@@ -56,7 +56,7 @@ pub struct State {
 
 /// An activation code that is good for nothing.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct CodeTrouble {
+pub struct CodeFailure {
     /// The SHA-256 of the code; none if it cannot even be read.
     pub sha256: Option<String>,
     /// What is wrong with it, for people.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Reading;
 use super::generation::{Meta, Unit};
 use super::state::{LastFailure, State};
-use super::verify::Untrusted;
+use super::verify::UntrustedError;
 use crate::error::Error;
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::time::{Moment, Span, from_seconds};
@@ -95,7 +95,7 @@ pub struct Status {
 impl Status {
     /// Judges what there is; `refusal` says why clients do not accept a unit now.
     #[must_use]
-    pub fn new(facts: &Facts<'_>, refusal: impl Fn(&Unit) -> Option<Untrusted>) -> Self {
+    pub fn new(facts: &Facts<'_>, refusal: impl Fn(&Unit) -> Option<UntrustedError>) -> Self {
         let Facts {
             unit,
             fault,

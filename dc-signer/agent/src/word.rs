@@ -5,7 +5,7 @@
 //! is. Whoever holds an old certificate can so make nobody believe in a later time than the end of that, nor make
 //! anybody wait whose clock is right. And whatever is believed, the next word is listened to.
 
-use super::client::{Answer, Client, Trouble, Trust, Word};
+use super::client::{Answer, Client, ClientError, Trust, Word};
 use super::clock::Verdict;
 use super::config::Enrolment;
 use super::device::Agent;
@@ -106,7 +106,7 @@ impl Agent {
             .and_then(|client| self.heard(client.renewal_info(&zone)));
         let info = match asked {
             Ok(info) => Some(info),
-            Err(Trouble::Local { source: error }) => {
+            Err(ClientError::Local { source: error }) => {
                 self.tell(&Event::Setback { error });
                 None
             }
@@ -141,7 +141,7 @@ impl Agent {
     }
 
     /// For one request.
-    pub(super) fn client(&self, with: With) -> Result<Client, Trouble> {
+    pub(super) fn client(&self, with: With) -> Result<Client, ClientError> {
         let reading = self.reading();
         let wall = self.judge.possible(&*self.clock);
         let trust = Trust {
@@ -158,11 +158,11 @@ impl Agent {
         let key = self.enrolment_key(with);
         enrol::who(&self.config.enrolment, key)
             .and_then(|who| Client::new(&self.config.signer, self.config.timeout, trust, who))
-            .map_err(|source| Trouble::Local { source })
+            .map_err(|source| ClientError::Local { source })
     }
 
     /// Takes in what an answer says about the time, and gives back what else it says, if that counts.
-    pub(super) fn heard<T>(&mut self, answer: Answer<T>) -> Result<T, Trouble> {
+    pub(super) fn heard<T>(&mut self, answer: Answer<T>) -> Result<T, ClientError> {
         let Answer { date, word, result } = answer;
         let is_believed = match (date, &word) {
             (Some(date), Some(word)) => self.hear(date, word),
@@ -175,7 +175,7 @@ impl Agent {
                 // The signer would give the same answer to the same request again.
                 self.state.pending = None;
                 let error = ureq::Error::Other(error.into());
-                Err(Trouble::unreachable(&self.config.signer, error))
+                Err(ClientError::unreachable(&self.config.signer, error))
             }
             _ => result,
         }
@@ -214,7 +214,7 @@ impl Agent {
     }
 
     /// What a failure means for the next request, if the signer's word counts.
-    pub(super) fn binding(&self, trouble: &Trouble) -> Failure {
+    pub(super) fn binding(&self, trouble: &ClientError) -> Failure {
         let wall = self.judge.possible(&*self.clock);
         match (trouble.failure(), &self.word, wall) {
             (failure @ Failure::Transient { retry_after: None }, ..) => failure,

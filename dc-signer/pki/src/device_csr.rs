@@ -9,7 +9,7 @@ use x509_cert::request::CertReq;
 
 use crate::asn1::{contents, first_of_sequence, whole_bytes};
 use crate::error::Error;
-use crate::keys::KeyFault;
+use crate::keys::KeyError;
 use crate::{files, pem};
 
 /// The public key for which a device wants a credential.
@@ -63,7 +63,7 @@ impl DeviceKey {
             true => pem::public_key(path, &file)?.to_vec(),
             false => file,
         };
-        if let Some(fault) = KeyFault::of_public(&spki) {
+        if let Some(fault) = KeyError::of_public(&spki) {
             let path = path.into();
             return Err(Error::UnsupportedKey { path, fault });
         }
@@ -112,7 +112,7 @@ fn checked(
     algorithms: &[&'static dyn SignatureVerificationAlgorithm],
 ) -> Result<Vec<u8>, CsrError> {
     let csr = Csr::parse(der).map_err(CsrError::Malformed)?;
-    if let Some(fault) = KeyFault::of_public(&csr.spki) {
+    if let Some(fault) = KeyError::of_public(&csr.spki) {
         return Err(CsrError::Key(fault));
     }
     csr.verify(algorithms)?;
@@ -132,7 +132,7 @@ pub enum CsrError {
     /// There is a private key with it, which is not secret any more.
     PrivateKey,
     /// The key in it is not taken.
-    Key(KeyFault),
+    Key(KeyError),
     /// It is signed in a way that cannot be checked.
     Unsupported,
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 use dc_core::UniqueName;
 
 use crate::chain::ChainError;
-use crate::keys::KeyFault;
-use crate::names::ZoneName;
+use crate::key_error::KeyError;
 use crate::time::Span;
 
 /// Why a file, a key, a certificate or a credential was not read, written or made.
@@ -293,7 +292,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Why.
-        fault: KeyFault,
+        fault: KeyError,
     },
     /// A file or folder cannot be written.
     #[error("cannot write {}: {source}{}", .path.display(), fix(.source))]
@@ -304,13 +303,12 @@ pub enum Error {
         source: io::Error,
     },
     /// A zone leaves no room for the names under it.
-    #[error(
-        "the zone {zone} leaves no room for names under it: use {} characters at most",
-        ZoneName::MAX_LEN
-    )]
+    #[error("the zone {zone} leaves no room for names under it: use {max} characters at most")]
     ZoneTooLong {
         /// The zone.
         zone: UniqueName<'static>,
+        /// The most characters of a zone.
+        max: usize,
     },
     /// A zone has one label only.
     #[error(

@@ -32,6 +32,7 @@ pub mod extensions;
 pub mod files;
 pub mod identity;
 mod issue;
+mod key_error;
 pub mod keys;
 pub mod names;
 pub mod pem;

@@ -10,7 +10,7 @@ use pki_types::PrivateKeyDer;
 /// Why a key is not taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum KeyFault {
+pub enum KeyError {
     /// Its public point is compressed (RFC 5480 §2.2).
     CompressedPoint,
     /// It has its curve's numbers in it, not the curve's name (RFC 5480 §2.1.1).
@@ -28,7 +28,7 @@ pub enum KeyFault {
     Type,
 }
 
-impl KeyFault {
+impl KeyError {
     /// What is unusual about a DER SubjectPublicKeyInfo.
     pub fn of_public(spki: &[u8]) -> Option<Self> {
         let read = || {
@@ -78,7 +78,7 @@ impl KeyFault {
     }
 }
 
-impl fmt::Display for KeyFault {
+impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::CompressedPoint => {
