@@ -98,7 +98,7 @@ impl Agent {
 
     /// Whether the signer has let it in before.
     fn is_in(&self) -> bool {
-        self.state.device.is_some() || self.unit.is_some()
+        self.state.device.is_some() || self.generation.is_some()
     }
 
     fn is_renewal_due(&self) -> bool {

@@ -12,7 +12,7 @@ use super::config::Config;
 use super::enrol;
 use super::event::Event;
 use super::folder::Folder;
-use super::generation::Unit;
+use super::generation::Generation;
 use super::keys::{self, ENROLMENT_KEY, Key, key_fault};
 use super::lock::lock;
 use super::schedule;
@@ -34,7 +34,7 @@ pub struct Agent {
     pub(super) folder: Folder,
     pub(super) state: State,
     /// What is behind `current`.
-    pub(super) unit: Option<Unit>,
+    pub(super) generation: Option<Generation>,
     /// What is wrong with `current` and cannot be mended.
     pub(super) fault: Option<String>,
     /// What the signer showed with its last answer.
@@ -79,7 +79,7 @@ impl Agent {
         let mut agent = Self {
             judge: Judge::new(state.told.clone(), &*clock),
             folder: Folder::new(&config.identity).with_key_group(config.key_group),
-            unit: None,
+            generation: None,
             fault: None,
             word: None,
             enrolment_key: Key::read_or_make(&config.state, ENROLMENT_KEY)?,
@@ -148,16 +148,18 @@ impl Agent {
     pub fn status(&self) -> Status {
         // It is in memory, but the next start takes it from the disk.
         let key = Key::read(&self.config.state.join(ENROLMENT_KEY));
-        let key_fault = key_fault(&key, self.unit.is_some());
+        let key_fault = key_fault(&key, self.generation.is_some());
         let found = Facts {
-            unit: self.unit.as_ref(),
+            generation: self.generation.as_ref(),
             fault: self.fault.as_deref(),
             key_fault: key_fault.as_deref(),
             state: &self.state,
             reading: self.reading(),
         };
-        Status::new(&found, |unit| self.refusal(unit, self.reading().now))
-            .with_enrolment_key(Some(Sha256::of(&self.enrolment_key.spki()).to_string()))
+        Status::new(&found, |generation| {
+            self.refusal(generation, self.reading().now)
+        })
+        .with_enrolment_key(Some(Sha256::of(&self.enrolment_key.spki()).to_string()))
     }
 
     /// The time, as well as is known.
@@ -234,20 +236,23 @@ impl Agent {
         }
     }
 
-    /// Why clients do not accept a unit at a time; none if they do.
-    pub(super) fn refusal(&self, unit: &Unit, now: u64) -> Option<UntrustedError> {
-        self.checker(now).check_unit(unit).err()
+    /// Why clients do not accept a generation at a time; none if they do.
+    pub(super) fn refusal(&self, generation: &Generation, now: u64) -> Option<UntrustedError> {
+        self.checker(now).check_generation(generation).err()
     }
 
-    /// Whether clients accept the current unit at a time.
+    /// Whether clients accept the current generation at a time.
     pub(super) fn is_accepted_at(&self, now: u64) -> bool {
-        let unit = self.unit.as_ref();
-        unit.is_some_and(|unit| self.refusal(unit, now).is_none())
+        let generation = self.generation.as_ref();
+        generation.is_some_and(|generation| self.refusal(generation, now).is_none())
     }
 
     /// A stop right after an installation leaves the request that was answered, and older failures.
     fn forget_what_was_answered(&mut self) {
-        let held = self.unit.as_ref().map(|unit| unit.meta.sha256.clone());
+        let held = self
+            .generation
+            .as_ref()
+            .map(|generation| generation.meta.sha256.clone());
         let pending = self.state.pending.as_ref();
         if let Some(pending) = pending.filter(|pending| pending.previous_sha256 != held) {
             self.state.switching |= pending.next_enrolment_csr.is_some();
@@ -262,7 +267,7 @@ impl Agent {
     fn due_in(&self) -> u64 {
         let due = self.due_but_for_start();
         // A device that has never been in is waited for by somebody.
-        match self.unit {
+        match self.generation {
             Some(_) => due.max(self.quiet_for()),
             None => due,
         }
@@ -280,12 +285,12 @@ impl Agent {
 
     /// In how many seconds it is time to renew what clients accept now.
     pub(super) fn renewal_in(&self, now: u64) -> u64 {
-        let Some(unit) = &self.unit else {
+        let Some(generation) = &self.generation else {
             return 0;
         };
-        let drawn = schedule::believable(unit.meta.renew_at, now, LONGEST_LIFE);
+        let drawn = schedule::believable(generation.meta.renew_at, now, LONGEST_LIFE);
         let pulled = self.state.pulled;
-        let pulled = pulled.filter(|pulled| unit.meta.issued < pulled.issued_before);
+        let pulled = pulled.filter(|pulled| generation.meta.issued < pulled.issued_before);
         let at = pulled.map_or(drawn, |pulled| drawn.min(pulled.at));
         at.saturating_sub(now)
     }
@@ -320,7 +325,7 @@ impl Agent {
     }
 
     fn poll_but_for_start(&self) -> u64 {
-        match (&self.unit, &self.state.poll) {
+        match (&self.generation, &self.state.poll) {
             (None, _) => u64::MAX,
             (Some(_), None) => 0,
             (Some(_), Some(wait)) => wait.left(self.clock.wall()),

@@ -36,7 +36,7 @@ pub enum Event {
     },
     /// The hook did its work.
     HookRan,
-    /// A new unit is being served.
+    /// A new generation is being served.
     Installed {
         /// Its number.
         number: u64,
@@ -49,7 +49,7 @@ pub enum Event {
     },
     /// The signer knows the device by another enrolment key from now on.
     KeySwitched,
-    /// Clients do not get the current unit from the device's server. The renewal stands.
+    /// Clients do not get the current generation from the device's server. The renewal stands.
     #[cfg(feature = "self-check")]
     NotServed {
         /// Why.
@@ -69,14 +69,14 @@ pub enum Event {
         /// When it will be.
         at: u64,
     },
-    /// What is behind `current` was not as it should be, and it leads to a unit again.
+    /// What is behind `current` was not as it should be, and it leads to a generation again.
     Recovered {
-        /// The unit.
+        /// The generation.
         number: u64,
         /// What was wrong.
         why: String,
     },
-    /// The device's server serves the current unit.
+    /// The device's server serves the current generation.
     #[cfg(feature = "self-check")]
     Served {
         /// Its number.

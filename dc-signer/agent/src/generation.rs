@@ -4,7 +4,7 @@ use dc_core::pem::StoredCredential;
 use pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 
-/// What a unit says about itself. Moments are seconds since 1970.
+/// What a generation says about itself. Moments are seconds since 1970.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Meta {
     /// What the signer calls the device.
@@ -17,15 +17,15 @@ pub struct Meta {
     pub issued: u64,
     /// When the first of them ends.
     pub expires: u64,
-    /// When to renew: drawn once, when the unit was made.
+    /// When to renew: drawn once, when the generation was made.
     pub renew_at: u64,
     /// The SHA-256 of the first credential.
     pub sha256: String,
 }
 
-/// A unit as it is on the disk; nothing in it is checked.
+/// A generation as it is on the disk; nothing in it is checked.
 #[derive(Clone, Debug)]
-pub struct Unit {
+pub struct Generation {
     /// Its number.
     pub number: u64,
     /// The chain.

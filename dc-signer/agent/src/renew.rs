@@ -1,4 +1,4 @@
-//! One request to the signer, from the key to the installed unit.
+//! One request to the signer, from the key to the installed generation.
 
 use super::client::ClientError;
 use super::device::Agent;
@@ -95,7 +95,10 @@ impl Agent {
 
     /// The key and the request for it, both on the disk before anything is sent.
     fn prepare(&mut self) -> Result<(Key, Pending), Error> {
-        let held = self.unit.as_ref().map(|unit| unit.meta.sha256.clone());
+        let held = self
+            .generation
+            .as_ref()
+            .map(|generation| generation.meta.sha256.clone());
         let path = self.config.state.join(NEXT_KEY);
         if let (Some(pending), Ok(key)) = (&self.state.pending, Key::read(&path))
             && pending.is_for(&key, held.as_deref())
@@ -138,7 +141,7 @@ impl Agent {
         };
         let number = self.folder.install(&checked, key, &meta).map_err(local)?;
         self.judge.learn(checked.not_before());
-        self.unit = Some(self.folder.load(number).map_err(local)?);
+        self.generation = Some(self.folder.load(number).map_err(local)?);
         self.fault = None;
         self.succeeded(number, meta);
         Ok(())
@@ -151,7 +154,7 @@ impl Agent {
         self.state.pending = None;
         self.state.pulled = None;
         self.state.hook_failure = None;
-        // The unit has it now.
+        // The generation has it now.
         let _ = files::remove(&self.config.state.join(NEXT_KEY));
         self.tell(&Event::Installed {
             number,
@@ -163,7 +166,10 @@ impl Agent {
 
     fn failed(&mut self, trouble: ClientError) {
         let now = self.reading().now;
-        let expires = self.unit.as_ref().map(|unit| unit.meta.expires);
+        let expires = self
+            .generation
+            .as_ref()
+            .map(|generation| generation.meta.expires);
         self.state.failures = self.state.failures.saturating_add(1);
         let failure = self.binding(&trouble);
         let next = match keys::draw() {

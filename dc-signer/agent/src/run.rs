@@ -52,18 +52,18 @@ pub fn look(config: &Config, clock: &dyn Clock) -> Result<Status, Error> {
     if let Some(error @ Error::Pki(dc_pki::Error::Read { .. })) = error {
         return Err(error);
     }
-    let Found { unit, fault } = Folder::new(&config.identity).look()?;
+    let Found { generation, fault } = Folder::new(&config.identity).look()?;
     let key = Key::read(&config.state.join(ENROLMENT_KEY));
-    let key_fault = key_fault(&key, unit.is_some());
+    let key_fault = key_fault(&key, generation.is_some());
     let checker = |now| Checker {
         roots: &config.roots,
         algorithms: algorithms(),
         now,
     };
     let mut judge = Judge::new(state.told.clone(), clock);
-    let began = unit.as_ref().and_then(|unit| {
+    let began = generation.as_ref().and_then(|generation| {
         let now = judge.read(clock).unix_time();
-        checker(now).began(&unit.chain)
+        checker(now).began(&generation.chain)
     });
     if let Some(began) = began {
         judge.learn(began);
@@ -71,13 +71,17 @@ pub fn look(config: &Config, clock: &dyn Clock) -> Result<Status, Error> {
     let reading = judge.read(clock);
     let fault = fault.map(|fault| fault.to_string());
     let facts = Facts {
-        unit: unit.as_ref(),
+        generation: generation.as_ref(),
         fault: fault.as_deref(),
         key_fault: key_fault.as_deref(),
         state: &state,
         reading,
     };
-    let refusal = |unit: &_| checker(reading.unix_time()).check_unit(unit).err();
+    let refusal = |generation: &_| {
+        checker(reading.unix_time())
+            .check_generation(generation)
+            .err()
+    };
     Ok(Status::new(&facts, refusal)
         .with_enrolment_key(key.ok().map(|key| Sha256::of(&key.spki()).to_string())))
 }

@@ -12,22 +12,22 @@ use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
 use rustls::time_provider::TimeProvider;
 
-use super::generation::Unit;
+use super::generation::Generation;
 
-/// Connects to a server and wants the unit's name and key, at the time that the agent believes in.
+/// Connects to a server and wants the generation's name and key, at the time that the agent believes in.
 ///
 /// Fails with [`SelfCheckError`].
 pub fn run(
     address: SocketAddr,
     roots: &Arc<RootCertStore>,
-    unit: &Unit,
+    generation: &Generation,
     now: UnixTime,
 ) -> Result<(), SelfCheckError> {
     let unreachable = |source| SelfCheckError::Unreachable { address, source };
     let refused = |source| SelfCheckError::Refused { address, source };
-    let name = ServerName::try_from(unit.meta.name.clone())
+    let name = ServerName::try_from(generation.meta.name.clone())
         .map_err(|source| unreachable(io::Error::other(source)))?;
-    let named = unit
+    let named = generation
         .credentials
         .iter()
         .any(|stored| stored.form == Form::Named);
@@ -45,10 +45,10 @@ pub fn run(
     tcp.set_read_timeout(Some(TIMEOUT)).map_err(unreachable)?;
     tcp.set_write_timeout(Some(TIMEOUT)).map_err(unreachable)?;
     match client.connect(name, tcp).map_err(refused)?.peer() {
-        Peer::Delegated { spki, .. } if *spki == unit.spki => Ok(()),
+        Peer::Delegated { spki, .. } if *spki == generation.spki => Ok(()),
         _ => Err(SelfCheckError::NotTheCurrentOne {
             address,
-            number: unit.number,
+            number: generation.number,
         }),
     }
 }
@@ -74,7 +74,7 @@ pub enum SelfCheckError {
     NotTheCurrentOne {
         /// The server.
         address: SocketAddr,
-        /// The unit that it should serve.
+        /// The generation that it should serve.
         number: u64,
     },
     /// A client would not accept what the server serves.

@@ -44,11 +44,11 @@ pub struct State {
     pub asking: Option<Asking>,
     /// What is wrong with the signer's own clock or certificate; none if nothing is.
     pub signer_clock: Option<String>,
-    /// The unit that the hook was last run for with success.
+    /// The generation that the hook was last run for with success.
     pub hooked: Option<u64>,
     /// What the hook last failed with, and when to run it again.
     pub hook_failure: Option<HookFailure>,
-    /// The unit that was last seen to be served.
+    /// The generation that was last seen to be served.
     pub checked: Option<u64>,
     /// The next look at what is served, and what was wrong with the last one.
     pub self_check: Option<SelfCheck>,
@@ -121,8 +121,9 @@ pub struct HookFailure {
 /// A look at what the device's own server serves.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct SelfCheck {
-    /// The unit that it should serve.
-    pub unit: u64,
+    /// The generation that it should serve.
+    #[serde(rename = "unit")]
+    pub generation: u64,
     /// How often it did not, in a row.
     pub failures: u32,
     /// When to look again.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::clock::Reading;
-use super::generation::{Meta, Unit};
+use super::generation::{Generation, Meta};
 use super::state::{LastFailure, State};
 use super::verify::UntrustedError;
 use crate::error::Error;
@@ -52,7 +52,7 @@ impl fmt::Display for Level {
 #[derive(Debug)]
 pub struct Facts<'a> {
     /// What is behind `current`.
-    pub unit: Option<&'a Unit>,
+    pub generation: Option<&'a Generation>,
     /// What is wrong with that.
     pub fault: Option<&'a str>,
     /// Why the agent cannot start with its enrolment key, or is unknown with it, if so.
@@ -70,8 +70,9 @@ pub struct Status {
     pub level: Level,
     /// Why it is not fine, or what failed last.
     pub reason: Option<String>,
-    /// The unit that is served; none if there is none.
-    pub unit: Option<u64>,
+    /// The generation that is served; none if there is none.
+    #[serde(rename = "unit")]
+    pub generation: Option<u64>,
     /// What it says about itself.
     pub identity: Option<Meta>,
     /// How many requests have failed in a row.
@@ -93,11 +94,11 @@ pub struct Status {
 }
 
 impl Status {
-    /// Judges what there is; `refusal` says why clients do not accept a unit now.
+    /// Judges what there is; `refusal` says why clients do not accept a generation now.
     #[must_use]
-    pub fn new(facts: &Facts<'_>, refusal: impl Fn(&Unit) -> Option<UntrustedError>) -> Self {
+    pub fn new(facts: &Facts<'_>, refusal: impl Fn(&Generation) -> Option<UntrustedError>) -> Self {
         let Facts {
-            unit,
+            generation,
             fault,
             key_fault,
             state,
@@ -107,15 +108,17 @@ impl Status {
         let faults: Vec<String> = faults.into_iter().flatten().collect();
         let fault = (!faults.is_empty()).then(|| faults.join("; "));
         let fault = fault.as_deref();
-        let identity = unit.map(|unit| unit.meta.clone());
-        let refusal = unit.and_then(refusal).map(|why| why.to_string());
+        let identity = generation.map(|generation| generation.meta.clone());
+        let refusal = generation.and_then(refusal).map(|why| why.to_string());
         let (level, reason) = judge(identity.as_ref(), refusal, fault, state, &reading);
         let clock = (!reading.verdict.is_good()).then(|| reading.verdict.to_string());
         Self {
             level,
             reason,
-            // What is no unit has no number.
-            unit: unit.map(|unit| unit.number).filter(|number| *number > 0),
+            // What is no generation has no number.
+            generation: generation
+                .map(|generation| generation.number)
+                .filter(|number| *number > 0),
             identity,
             failures: state.failures,
             last_failure: state.last_failure.clone(),
@@ -188,7 +191,7 @@ impl fmt::Display for Status {
         if let Some(identity) = &self.identity {
             write!(f, "\nname       {}", identity.name)?;
             write!(f, "\ndevice     {}", identity.device)?;
-            if let Some(number) = self.unit {
+            if let Some(number) = self.generation {
                 write!(f, "\nunit       dc-{number}")?;
             }
             let [now, expires] = [self.now, identity.expires].map(from_seconds);

@@ -9,7 +9,7 @@ use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::server::ParsedCertificate;
 
-use super::generation::Unit;
+use super::generation::Generation;
 use dc_pki::Sha256;
 use dc_protocol::Credentials;
 
@@ -153,11 +153,15 @@ impl Checker<'_> {
         })
     }
 
-    /// The same for a unit as it is on the disk.
+    /// The same for a generation as it is on the disk.
     ///
     /// Fails as [`check`](Self::check) does.
-    pub fn check_unit(&self, unit: &Unit) -> Result<Checked, UntrustedError> {
-        self.check(unit.chain.clone(), unit.credentials.clone(), &unit.spki)
+    pub fn check_generation(&self, generation: &Generation) -> Result<Checked, UntrustedError> {
+        self.check(
+            generation.chain.clone(),
+            generation.credentials.clone(),
+            &generation.spki,
+        )
     }
 
     /// When the first certificate of a chain that leads to a root began, whatever the time is now; none if there is

@@ -37,7 +37,7 @@ impl Agent {
     }
 
     pub(super) fn asks_but_for_start(&self) -> Option<u64> {
-        if self.unit.is_none() || !self.is_time_in_question() {
+        if self.generation.is_none() || !self.is_time_in_question() {
             return None;
         }
         let waits = self
@@ -98,7 +98,11 @@ impl Agent {
 
     /// Asks whether renewals are pulled forward, and what time it is.
     fn poll(&mut self) {
-        let Some(zone) = self.unit.as_ref().map(|unit| unit.meta.zone.clone()) else {
+        let Some(zone) = self
+            .generation
+            .as_ref()
+            .map(|generation| generation.meta.zone.clone())
+        else {
             return;
         };
         let asked = self
@@ -124,17 +128,17 @@ impl Agent {
     }
 
     fn pull(&mut self, info: &RenewalInfo, now: u64) {
-        let Some(unit) = &self.unit else {
+        let Some(generation) = &self.generation else {
             return;
         };
         let issued_before = info.renew_issued_before;
         let known = self.state.pulled.map(|pulled| pulled.issued_before);
-        if unit.meta.issued >= issued_before {
+        if generation.meta.issued >= issued_before {
             self.state.pulled = None;
         } else if known != Some(issued_before)
             && let Ok(draw) = keys::draw()
         {
-            let at = schedule::pulled_to(now, info.spread, unit.meta.expires, draw);
+            let at = schedule::pulled_to(now, info.spread, generation.meta.expires, draw);
             self.state.pulled = Some(Pulled { issued_before, at });
             self.tell(&Event::Pulled { at });
         }
