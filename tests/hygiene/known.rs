@@ -43,10 +43,7 @@ pub(crate) const LONG: &[(&str, &str)] = &[];
 
 /// Documentation that opens with a riddle instead of the thing: package and how often at most. Lower what you can.
 pub(crate) const RIDDLES: &[(&str, usize)] = &[
-    ("dc-agent", 152),
     ("dc-inspect", 75),
-    ("dc-pki", 58),
-    ("dc-protocol", 5),
     ("dc-signer", 254),
     ("dc-store", 132),
 ];

@@ -1,4 +1,4 @@
-//! What comes after a renewal, when the new generation is current: the hook that tells a server, and a look at what the
+//! The steps after a renewal, when the new generation is current: the hook that tells a server, and a look at what the
 //! server then serves. Neither undoes a renewal.
 
 use super::device::Agent;

@@ -10,12 +10,12 @@ use super::state::CodeFailure;
 use crate::error::Error;
 
 impl Agent {
-    /// Whether there is an activation code that has not been used.
+    /// True if there is an activation code that has not been used.
     pub(super) fn wants_to_enrol(&self) -> bool {
         matches!(self.what_to_ask(), Ok(Ask::Enrol(_)))
     }
 
-    /// What to ask the signer for. Who is in does not wait for a code that cannot be read.
+    /// Chooses what to ask the signer for. Who is in does not wait for a code that cannot be read.
     pub(super) fn what_to_ask(&self) -> Result<Ask, Error> {
         match enrol::what_to_ask(&self.config.enrolment, &self.state) {
             Err(_) if self.is_in() => Ok(Ask::Renew),
@@ -44,7 +44,7 @@ impl Agent {
         self.note_code(trouble);
     }
 
-    /// Whether who asked to be let in, with this result, should ask to renew as well.
+    /// True if who asked to be let in, with this result, should ask to renew as well.
     pub(super) fn renews_instead(&self, trouble: &ClientError) -> bool {
         match trouble {
             ClientError::Refused { problem, .. } if enrol::may_be_in_already(problem.kind()) => {
@@ -96,7 +96,7 @@ impl Agent {
         self.state.code_trouble = trouble;
     }
 
-    /// Whether the signer has let it in before.
+    /// True if the signer has let it in before.
     fn is_in(&self) -> bool {
         self.state.device.is_some() || self.generation.is_some()
     }

@@ -40,7 +40,7 @@ pub struct Config {
     pub enrolment_key_lifetime: Option<Duration>,
     /// The number of the group that may read the credential's key.
     pub key_group: Option<u32>,
-    /// What to run after each renewal.
+    /// The command to run after each renewal.
     pub hook: Option<Hook>,
     /// Where to connect after each renewal, to see whether the new credential is served.
     pub self_check: Option<SocketAddr>,
@@ -152,7 +152,7 @@ fn parse(text: &[u8]) -> Result<File, (usize, ConfigError)> {
 }
 
 impl File {
-    /// What is not a matter of one key's type.
+    /// Checks the rules that concern more than one key.
     fn check(&self) -> Result<(), ConfigError> {
         if !self.signer.starts_with("https://") {
             return Err(ConfigError::NotHttps);
@@ -366,7 +366,7 @@ mod tests {
         }
     }
 
-    /// What is wrong with an address that is none; in a build without the check, that there is any.
+    /// The message about an address that is none; in a build without the check, that there is any.
     const SELF_CHECK: &str = match cfg!(feature = "self-check") {
         true => "127.0.0.1:443",
         false => "--features",

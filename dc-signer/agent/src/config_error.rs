@@ -14,7 +14,7 @@ pub enum ConfigError {
         "enrolment_key_lifetime is {given:?}: it has to be a time of a day at least, such as \"180d\""
     )]
     KeyLifetime {
-        /// What stands there.
+        /// The value that stands there.
         given: String,
     },
     /// The manufacturer's key is in two places or in none.
@@ -37,7 +37,7 @@ pub enum ConfigError {
         "key_group is {given:?}, which is no group in /etc/group, and no number of one: make it, or give another one"
     )]
     NoSuchGroup {
-        /// What stands there.
+        /// The value that stands there.
         given: String,
     },
     /// It is no address with a port.
@@ -45,7 +45,7 @@ pub enum ConfigError {
         "self_check is {given:?}: it has to be an address and a port, such as \"127.0.0.1:443\""
     )]
     NotAnAddress {
-        /// What stands there.
+        /// The value that stands there.
         given: String,
     },
     /// The signer is not on HTTPS.
@@ -61,7 +61,7 @@ pub enum ConfigError {
     Time {
         /// Which one.
         key: &'static str,
-        /// What stands there.
+        /// The value that stands there.
         given: String,
     },
     /// It is not TOML, or not these keys.

@@ -1,4 +1,4 @@
-//! What servers follow in an identity folder: a link to a generation, and what else may have come in its place.
+//! The link that servers follow in an identity folder: a link to a generation, and what else may have come in its place.
 
 use std::fmt;
 use std::fs;
@@ -15,16 +15,16 @@ use super::verify::UntrustedError;
 use crate::error::Error;
 use dc_pki::files::{self, Access, NewFile};
 
-/// What is found behind `current`.
+/// The state of `current`.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// What servers read there.
+    /// The generation that servers read there.
     pub generation: Option<Generation>,
-    /// Why that is not as it should be.
+    /// The fault of it, if it has one.
     pub fault: Option<Fault>,
 }
 
-/// What is wrong with `current`.
+/// A fault of `current`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Fault {
@@ -167,7 +167,7 @@ impl Folder {
         fs::remove_dir_all(aside)
     }
 
-    /// Whether this folder can be written, so that a link that is refused is refused as such.
+    /// True if this folder can be written, so that a link that is refused is refused as such.
     fn has_no_links(&self) -> bool {
         tempfile::tempfile_in(&self.path).is_ok()
     }

@@ -33,11 +33,11 @@ pub struct Agent {
     pub(super) judge: Judge,
     pub(super) folder: Folder,
     pub(super) state: State,
-    /// What is behind `current`.
+    /// The generation behind `current`.
     pub(super) generation: Option<Generation>,
-    /// What is wrong with `current` and cannot be mended.
+    /// The fault of `current`, if it cannot be mended.
     pub(super) fault: Option<String>,
-    /// What the signer showed with its last answer.
+    /// The chain that the signer showed with its last answer.
     pub(super) word: Option<Word>,
     pub(super) enrolment_key: Key,
     /// The one that takes its place, while the signer takes both.
@@ -46,9 +46,9 @@ pub struct Agent {
     state_file: StateFile,
     status_file: StatusFile,
     pub(super) verdict: Verdict,
-    /// What was told last about how the device stands.
+    /// The last report of how the device stands.
     level: Level,
-    /// What the device was to get in with, at the end of the last turn.
+    /// The fingerprint of what the device was to get in with, at the end of the last turn.
     tried_with: String,
     /// Up to which uptime nothing is done that is due because the device started.
     quiet_until: u64,
@@ -137,7 +137,7 @@ impl Agent {
         self.until_next()
     }
 
-    /// Whether what the device is to get in with is another one since the last turn, so that somebody waits.
+    /// True if what the device is to get in with is another one since the last turn, so that somebody waits.
     #[must_use]
     pub fn is_called(&self) -> bool {
         self.way_in() != self.tried_with
@@ -187,7 +187,7 @@ impl Agent {
         self.state_file.save(&self.state)
     }
 
-    /// What was told is kept with what the clock said then; with what it says now, if that has been set since: then
+    /// Keeps what was told with what the clock said then; with what it says now, if that has been set since: then
     /// whoever looks at the status from elsewhere judges by the same.
     fn remember_time(&mut self) {
         let Some(told) = self.judge.told() else {
@@ -227,7 +227,7 @@ impl Agent {
         }
     }
 
-    /// What clients check with, at a time.
+    /// The checks of clients, at a time.
     pub(super) fn checker(&self, now: u64) -> Checker<'_> {
         Checker {
             roots: &self.config.roots,
@@ -236,12 +236,12 @@ impl Agent {
         }
     }
 
-    /// Why clients do not accept a generation at a time; none if they do.
+    /// The reason that clients do not accept a generation at a time; none if they do.
     pub(super) fn refusal(&self, generation: &Generation, now: u64) -> Option<UntrustedError> {
         self.checker(now).check_generation(generation).err()
     }
 
-    /// Whether clients accept the current generation at a time.
+    /// True if clients accept the current generation at a time.
     pub(super) fn is_accepted_at(&self, now: u64) -> bool {
         let generation = self.generation.as_ref();
         generation.is_some_and(|generation| self.refusal(generation, now).is_none())

@@ -70,7 +70,7 @@ impl Folder {
             .map_err(failed)
     }
 
-    /// What servers follow.
+    /// The link that servers follow.
     #[must_use]
     pub fn current(&self) -> PathBuf {
         self.path.join(CURRENT)

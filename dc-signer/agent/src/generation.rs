@@ -4,10 +4,10 @@ use dc_core::pem::StoredCredential;
 use pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 
-/// What a generation says about itself. Moments are seconds since 1970.
+/// The description that a generation has of itself. Moments are seconds since 1970.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Meta {
-    /// What the signer calls the device.
+    /// The device's id at the signer.
     pub device: String,
     /// The device's name.
     pub name: String,
@@ -34,6 +34,6 @@ pub struct Generation {
     pub credentials: Vec<StoredCredential>,
     /// The public half of its key: a DER SubjectPublicKeyInfo.
     pub spki: Vec<u8>,
-    /// What it says about itself.
+    /// Its description of itself.
     pub meta: Meta,
 }

@@ -78,7 +78,7 @@ pub fn again_at(now: u64, failures: u32) -> u64 {
     now + (60_u64 << failures.saturating_sub(1).min(6)).min(3600)
 }
 
-/// Why a hook did not do its work.
+/// The reason that a hook did not do its work.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HookError {
@@ -95,7 +95,7 @@ pub enum HookError {
     Start {
         /// The program.
         program: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// It was ended because the agent was told to end.

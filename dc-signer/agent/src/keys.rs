@@ -43,7 +43,7 @@ impl Key {
 
     /// Reads the key at a path, or makes it there, for its owner alone.
     ///
-    /// What is there already and cannot be read is not replaced: the signer knows the device by it.
+    /// A key that is there already and cannot be read is not replaced: the signer knows the device by it.
     /// Fails as [`read`](Self::read), [`generate`](Self::generate) and [`save`](Self::save) do.
     pub fn read_or_make(folder: &Path, name: &str) -> Result<Self, Error> {
         let path = folder.join(name);
@@ -88,7 +88,7 @@ impl Key {
         self.0.subject_public_key_info()
     }
 
-    /// What `write` makes with the key and with parameters that say nothing about the device.
+    /// Calls `write` with the key and with parameters that say nothing about the device.
     pub(super) fn with_params<T>(
         &self,
         write: impl FnOnce(CertificateParams, &KeyPair) -> Result<T, rcgen::Error>,

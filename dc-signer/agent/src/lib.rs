@@ -18,7 +18,7 @@
 //! # }
 //! ```
 //!
-//! What is on the disk is written so that the power may go at any moment: see [`folder`] for what
+//! All that is on the disk is written so that the power may go at any moment: see [`folder`] for what
 //! servers read, and [`state`] for what the agent remembers. When anything happens is in [`schedule`].
 
 mod after;

@@ -209,7 +209,7 @@ struct Asked<'a> {
 }
 
 impl Pending {
-    /// Whether this is the request for a key, to follow the credential that is held.
+    /// True if this is the request for a key, to follow the credential that is held.
     fn is_for(&self, key: &Key, held: Option<&str>) -> bool {
         self.previous_sha256.as_deref() == held
             && self.idempotency_key == request::idempotency_key(&key.spki(), held)

@@ -1,4 +1,4 @@
-//! What is behind `current`, and putting it right.
+//! Repair of `current`: what is behind it is read, and put right.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -35,7 +35,7 @@ impl Agent {
         }
     }
 
-    /// Whether what is current is whole, but no client ever took it, and there is another generation that clients take. When
+    /// True if what is current is whole, but no client ever took it, and there is another generation that clients take. When
     /// a generation is only over, or not valid yet, that is a matter of clocks, and of the next renewal.
     fn unusable(&self) -> Option<Fault> {
         let generation = self.generation.as_ref()?;

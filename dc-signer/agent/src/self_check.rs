@@ -63,7 +63,7 @@ impl TimeProvider for At {
     }
 }
 
-/// Why clients do not get the new credential.
+/// The reason that clients do not get the new credential.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SelfCheckError {
@@ -82,7 +82,7 @@ pub enum SelfCheckError {
     Refused {
         /// The server.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: dc_rustls::Error,
     },
     /// There is no connection.
@@ -90,7 +90,7 @@ pub enum SelfCheckError {
     Unreachable {
         /// The server.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
 }

@@ -47,17 +47,17 @@ impl fmt::Display for Level {
     }
 }
 
-/// What is known about a device, of which its log, its status file, its exit status and whoever looks from elsewhere
+/// The facts about a device, of which its log, its status file, its exit status and whoever looks from elsewhere
 /// make one judgement.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    /// What is behind `current`.
+    /// The generation behind `current`.
     pub generation: Option<&'a Generation>,
-    /// What is wrong with that.
+    /// The fault of that.
     pub fault: Option<&'a str>,
-    /// Why the agent cannot start with its enrolment key, or is unknown with it, if so.
+    /// The reason that the agent cannot start with its enrolment key, or is unknown with it, if so.
     pub key_fault: Option<&'a str>,
-    /// What the agent remembers.
+    /// The agent's memory.
     pub state: &'a State,
     /// The time.
     pub reading: Reading,
@@ -68,24 +68,24 @@ pub struct Facts<'a> {
 pub struct Status {
     /// In one word.
     pub level: Level,
-    /// Why it is not fine, or what failed last.
+    /// The reason that it is not fine, or the last failure.
     pub reason: Option<String>,
     /// The generation that is served; none if there is none.
     #[serde(rename = "unit")]
     pub generation: Option<u64>,
-    /// What it says about itself.
+    /// Its description of itself.
     pub identity: Option<Meta>,
     /// How many requests have failed in a row.
     pub failures: u32,
-    /// What failed last.
+    /// The last failure.
     pub last_failure: Option<LastFailure>,
     /// When to try again after a failure.
     pub next_attempt: Option<u64>,
-    /// What is wrong with the hook.
+    /// The fault of the hook.
     pub hook: Option<String>,
-    /// What is wrong with what the device's server serves.
+    /// The fault of what the device's server serves.
     pub served: Option<String>,
-    /// What is wrong with the clock, or with the signer's.
+    /// The fault of the clock, or with the signer's.
     pub clock: Option<String>,
     /// The SHA-256 of the enrolment key's SubjectPublicKeyInfo.
     pub enrolment_key: Option<String>,

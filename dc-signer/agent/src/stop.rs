@@ -46,7 +46,7 @@ impl Stop {
         }
     }
 
-    /// Whether somebody has wanted it by now, as far as [`wait`](Self::wait) has noticed.
+    /// True if somebody has wanted it by now, as far as [`wait`](Self::wait) has noticed.
     #[must_use]
     pub fn is_told(&self) -> bool {
         self.is_told

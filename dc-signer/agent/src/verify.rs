@@ -1,4 +1,4 @@
-//! What is checked before anything is installed: all of it.
+//! The checks before anything is installed.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use super::generation::Generation;
 use dc_pki::Sha256;
 use dc_protocol::Credentials;
 
-/// What a device's clients will check with.
+/// The checks of a device's clients, and what they check with.
 pub struct Checker<'a> {
     /// Where chains have to lead.
     pub roots: &'a RootCertStore,
@@ -219,7 +219,7 @@ impl Checker<'_> {
     }
 }
 
-/// Why something is not installed.
+/// The reason that something is not installed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UntrustedError {

@@ -1,4 +1,4 @@
-//! What the signer says, and how much of it counts: the time, and how long to wait.
+//! The signer's word, and how much of it counts: the time, and how long to wait.
 //!
 //! A signer is authenticated by its certificate, so nothing that it says outlives that, by whichever clock: a time is
 //! believed only if the certificate that carried it is valid then, and a refusal or a Retry-After binds only while it
@@ -65,7 +65,7 @@ impl Agent {
         });
     }
 
-    /// Whether nothing should be decided before the signer has told the time.
+    /// True if nothing should be decided before the signer has told the time.
     fn asks_first(&self) -> bool {
         let verdict = self.reading().verdict;
         let contradicted = matches!(verdict, Verdict::Wrong { .. });
@@ -79,7 +79,7 @@ impl Agent {
         self.asks_first() || self.reading().verdict == Verdict::Plausible
     }
 
-    /// Whether clients accept the device if its own clock is right, and it need not renew yet.
+    /// True if clients accept the device if its own clock is right, and it need not renew yet.
     fn is_well_by_own_clock(&self) -> bool {
         let wall = self.judge.possible(&*self.clock);
         wall.is_none_or(|wall| self.is_accepted_at(wall) && self.renewal_in(wall) > 0)
@@ -217,7 +217,7 @@ impl Agent {
         self.state.signer_clock = Some(why);
     }
 
-    /// What a failure means for the next request, if the signer's word counts.
+    /// The consequence of a failure for the next request, if the signer's word counts.
     pub(super) fn binding(&self, trouble: &ClientError) -> Failure {
         let wall = self.judge.possible(&*self.clock);
         match (trouble.failure(), &self.word, wall) {

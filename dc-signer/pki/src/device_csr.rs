@@ -54,7 +54,7 @@ impl DeviceKey {
     /// Takes a bare SubjectPublicKeyInfo in PEM (`PUBLIC KEY`) or DER, without any proof that the
     /// device holds the private key.
     ///
-    /// Whether it is a public key at all shows when a credential is issued. Fails with
+    /// A text that is no public key at all shows as such when a credential is issued. Fails with
     /// [`Error::Read`], [`Error::TooLarge`], [`Error::BadPem`], [`Error::MissingPem`],
     /// [`Error::UnsupportedKey`] or [`Error::PrivateKeyGiven`].
     pub fn from_spki(path: &Path) -> Result<Self, Error> {
@@ -119,7 +119,7 @@ fn checked(
     Ok(csr.spki)
 }
 
-/// Why a certificate signing request proves nothing.
+/// The reason that a certificate signing request proves nothing.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CsrError {
@@ -200,7 +200,7 @@ fn public_file(path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// What is needed of a request to check its signature.
+/// The parts of a request that are needed to check its signature.
 struct Csr<'a> {
     /// CertificationRequestInfo exactly as it was received: the signature is over these bytes.
     signed: &'a [u8],

@@ -1,4 +1,4 @@
-//! What came back: what was asked for, or why not; and the signer's time.
+//! The signer's answer: what was asked for, or why not; and the signer's time.
 
 use std::fmt;
 
@@ -19,11 +19,11 @@ use dc_protocol::{Kind, Problem};
 /// The answer to a request.
 #[derive(Debug)]
 pub struct Answer<T> {
-    /// What the authenticated signer says the time is.
+    /// The time, by the authenticated signer.
     pub date: Option<u64>,
-    /// What it showed to authenticate itself; none without an answer.
+    /// The chain that it authenticated itself with; none without an answer.
     pub word: Option<Word>,
-    /// What was asked for, or why not.
+    /// The outcome: what was asked for, or an error.
     pub result: Result<T, ClientError>,
 }
 
@@ -76,14 +76,14 @@ fn wait(text: &str, date: Option<u64>) -> Option<u64> {
         .or_else(|| Some(from_http_date(text)?.saturating_sub(date?)))
 }
 
-/// Why a device did not get what it asked for.
+/// The error of a request: the reason that the device did not get what it asked for.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
     /// The device itself cannot do its part.
     #[error("{source}")]
     Local {
-        /// What fails.
+        /// The part that fails.
         source: Error,
     },
     /// The answer is not what the API has.
@@ -95,7 +95,7 @@ pub enum ClientError {
     /// The signer says no.
     #[error("the signer refuses: {}: {}", Foreign(&.problem.title), Foreign(&.problem.detail))]
     Refused {
-        /// Why.
+        /// The cause.
         problem: Box<Problem>,
         /// When to come back, in seconds.
         retry_after: Option<u64>,
@@ -113,13 +113,13 @@ pub enum ClientError {
     Unreachable {
         /// Where the signer should be.
         signer: String,
-        /// What happened instead.
+        /// The event that came instead.
         source: ureq::Error,
     },
     /// The answer must not be installed.
     #[error("the signer's answer is not used: {source}")]
     Untrusted {
-        /// Why.
+        /// The cause.
         source: UntrustedError,
     },
 }
@@ -143,7 +143,7 @@ impl ClientError {
         }
     }
 
-    /// What it means for the next request.
+    /// The consequence for the next request.
     #[must_use]
     pub fn failure(&self) -> Failure {
         match self {
@@ -167,7 +167,7 @@ impl ClientError {
         }
     }
 
-    /// Whether the same request would get the same again: then a new one is made.
+    /// True if the same request would get the same again: then a new one is made.
     #[must_use]
     pub fn wants_a_new_request(&self) -> bool {
         match self {
@@ -177,7 +177,7 @@ impl ClientError {
         }
     }
 
-    /// Whether nothing was sent because a certificate of the signer's has ended.
+    /// True if nothing was sent because a certificate of the signer's has ended.
     #[must_use]
     pub fn is_about_an_ended_certificate(&self) -> bool {
         match self {
@@ -190,7 +190,7 @@ impl ClientError {
         }
     }
 
-    /// Whether the signer does not know the key that it was asked with, or knows another one by now.
+    /// True if the signer does not know the key that it was asked with, or knows another one by now.
     #[must_use]
     pub fn is_about_the_key(&self) -> bool {
         match self {
