@@ -9,33 +9,9 @@ pub(crate) const KNOWN: &[Import] = &[
     ("dc-core", "error", "name"),
     ("dc-core", "error", "scheme"),
     ("dc-core", "error", "tbs"),
-    ("dc-rustls", "hash", "provider"),
-    ("dc-rustls", "record", "provider"),
-    ("dc-rustls", "server::acceptor", "server::stream"),
-    ("dc-rustls", "server::watch", "server::store"),
     ("dc-signer", "error", "authority"),
     ("dc-inspect", "error", "probe"),
-    ("dc-signer", "api::bulk", "api::devices"),
     ("dc-signer", "cmd::codes", "cmd::devices"),
-    ("dc-signer", "authority::delegations", "authority::zones"),
-    ("dc-signer", "authority::clones", "authority::issue"),
-    ("dc-signer", "authority::delegations", "authority::replicas"),
-    ("dc-signer", "authority::delegations", "authority::rollover"),
-    (
-        "dc-signer",
-        "server::listener::requests",
-        "server::listener::unread",
-    ),
-    ("dc-store", "registry::error", "registry::device"),
-    ("dc-store", "registry::device", "registry::hold"),
-    ("dc-store", "registry::change", "registry::hold"),
-    ("dc-store", "registry::device", "registry::shown"),
-    ("dc-store", "registry::error", "registry::operator"),
-    ("dc-store", "registry::error", "registry::zone"),
-    ("dc-store", "operations::lost", "operations::withdrawn"),
-    ("dc-signer", "web::page", "web::acts"),
-    ("dc-signer", "web::fault", "web::page"),
-    ("dc-signer", "web::acts", "web::devices"),
 ];
 
 /// Longer functions, known and to be cut: file and name. Add none.
@@ -45,7 +21,6 @@ pub(crate) const LONG: &[(&str, &str)] = &[];
 pub(crate) const RIDDLES: &[(&str, usize)] = &[
     ("dc-inspect", 75),
     ("dc-signer", 254),
-    ("dc-store", 132),
 ];
 
 /// Lines that compile something only with a feature: package and how many at most. Lower what you can.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::source::root;
+use crate::source::{members, root};
 
 /// Made by a build, a command or an example, or the reader's own.
 const ELSEWHERE: &[&str] = &["target/"];
@@ -20,6 +20,10 @@ fn documents() -> Vec<String> {
     .filter(|name| root().join(name).exists())
     .map(str::to_owned)
     .collect();
+    let of_packages = members()
+        .into_iter()
+        .map(|member| format!("{}/README.md", member.folder));
+    found.extend(of_packages.filter(|path| root().join(path).exists()));
     for entry in root().join("docs").read_dir().unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         if name.ends_with(".md") {

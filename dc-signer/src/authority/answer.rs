@@ -2,7 +2,7 @@
 
 use dc_core::Issued;
 
-use super::delegations::Loaded;
+use super::loaded::Loaded;
 use crate::authority::policy::Approved;
 use crate::registry::Sha256;
 use dc_protocol::{Credential, Credentials, RenewalWindow};

@@ -3,6 +3,8 @@
 //! Each use case has its file. A credential is approved, signed, verified and on record before it is returned.
 
 mod able;
+mod acts;
+mod algorithms;
 mod answer;
 mod blocking;
 mod clones;
@@ -18,6 +20,7 @@ mod import;
 mod issue;
 pub mod json;
 mod kind;
+mod loaded;
 mod manufacturers;
 mod missing;
 pub mod operators;
@@ -30,6 +33,7 @@ mod settings;
 mod setup;
 #[cfg(test)]
 mod tests;
+mod view;
 mod withdrawn;
 mod zones;
 
@@ -59,9 +63,10 @@ pub use crate::store::{
 };
 use crate::store::{ServerClock, Store};
 use blocking::Blocking;
-use delegations::{Delegations, View};
+use delegations::Delegations;
 use guard::Guard;
 use replicas::Me;
+use view::View;
 use withdrawn::Lists;
 
 /// The signer's use cases.

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use pki_types::UnixTime;
 
-use super::delegations::ZoneView;
 use super::error::PkiError;
+use super::view::ZoneView;
 use super::{Authority, Error};
-use crate::registry::{Sha256, Slot};
+use crate::registry::{Sha256, ZoneDelegation};
 use crate::store::{self, Replica, Report, Store};
 
 /// Which process of all that work on a database this is.
@@ -77,7 +77,7 @@ pub(super) async fn others(
 }
 
 /// Those of them that cannot sign with a slot, by node.
-pub(super) fn without(others: &[Replica], slot: &Slot) -> Vec<String> {
+pub(super) fn without(others: &[Replica], slot: &ZoneDelegation) -> Vec<String> {
     let lacks = |replica: &&Replica| !replica.keys.contains(&slot.certificate_sha256);
     let nodes = others.iter().filter(lacks);
     nodes.map(|replica| replica.node.clone()).collect()

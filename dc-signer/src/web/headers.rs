@@ -1,7 +1,5 @@
 //! Security headers of every page, the style, and the icon.
 
-use std::sync::LazyLock;
-
 use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -11,8 +9,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::assets::STYLE_TEXT;
 use super::error::PageError;
-use crate::registry::Sha256;
 use crate::server::telemetry::RequestId;
 
 /// Makes pages of faults, and forbids the browser whatever these pages do not need.
@@ -71,22 +69,6 @@ fn asset(media_type: &'static str, text: &'static str) -> Response {
     (headers, text).into_response()
 }
 
-/// The address of the style: another one for another text, so that it can be kept for good.
-pub(super) fn style_address() -> &'static str {
-    static ADDRESS: LazyLock<String> = LazyLock::new(|| {
-        let hash = Sha256::of(STYLE_TEXT.as_bytes()).to_string();
-        let version: String = hash.chars().take(12).collect();
-        format!("{STYLE}?v={version}")
-    });
-    &ADDRESS
-}
-
-/// The path of the style.
-pub(super) const STYLE: &str = "/style.css";
-/// The path of the icon.
-pub(super) const ICON: &str = "/icon.svg";
-
-const STYLE_TEXT: &str = include_str!("style.css");
 const FOREVER: &str = "public, max-age=31536000, immutable";
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
     base-uri 'none'; frame-ancestors 'none'";

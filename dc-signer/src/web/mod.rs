@@ -5,7 +5,9 @@
 //! a handler takes prove who has authenticated, and that a form was sent from a page of ours.
 
 mod access;
+mod act;
 mod acts;
+mod assets;
 mod csrf;
 mod devices;
 mod error;
@@ -81,8 +83,8 @@ pub fn router<S: Clone + Send + Sync + 'static>(web: Arc<Web>) -> Router<S> {
         .route("/devices/{id}/{act}", get(acts::ask).post(acts::act))
         .route("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
-        .route(headers::STYLE, get(headers::style))
-        .route(headers::ICON, get(headers::icon))
+        .route(assets::STYLE, get(headers::style))
+        .route(assets::ICON, get(headers::icon))
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(from_fn(headers::finish))

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use crate::registry::Role;
-use crate::web::headers::{ICON, style_address};
+use crate::web::assets::{ICON, style_address};
 
 /// The operator who is looking.
 #[derive(Clone, Debug)]
