@@ -1,25 +1,4 @@
-//! A device that keeps its own credential fresh, for years and with nobody who looks at it.
-//!
-//! An [`Agent`] makes the device's keys, enrols, renews, checks everything as a client would, and writes
-//! the identity folder that a TLS server follows. It asks the clock it is given, and works in turns, so
-//! years pass in a test as fast as it runs.
-//!
-//! ```no_run
-//! use dc_agent::{Agent, Config, Stop, SystemClock, run};
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let config = Config::load("/etc/dc-agent.toml".as_ref())?;
-//! let clock = Box::new(SystemClock::new());
-//! let report = Box::new(|event: &_| eprintln!("{event}"));
-//! let mut agent = Agent::open(config, clock, report)?;
-//! let status = run(&mut agent, &mut Stop::on_signals()?);
-//! println!("{status}");
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! All that is on the disk is written so that the power may go at any moment: see [`folder`] for what
-//! servers read, and [`state`] for what the agent remembers. When anything happens is in [`schedule`].
+#![doc = include_str!("../README.md")]
 
 mod after;
 pub mod client;
