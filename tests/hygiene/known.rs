@@ -9,26 +9,13 @@ pub(crate) const KNOWN: &[Import] = &[
     ("dc-core", "error", "name"),
     ("dc-core", "error", "scheme"),
     ("dc-core", "error", "tbs"),
-    ("dc-pki", "error", "keys"),
-    ("dc-pki", "error", "names"),
-    ("dc-agent", "hook", "run"),
-    ("dc-agent", "run", "device"),
-    ("dc-agent", "error", "config"),
-    ("dc-agent", "device", "whose"),
-    ("dc-agent", "folder", "verify"),
 ];
 
 /// Longer functions, known and to be cut: file and name. Add none.
 pub(crate) const LONG: &[(&str, &str)] = &[];
 
 /// Documentation that opens with a riddle instead of the thing: package and how often at most. Lower what you can.
-pub(crate) const RIDDLES: &[(&str, usize)] = &[
-    ("dc-agent", 152),
-    ("dc-inspect", 75),
-    ("dc-pki", 58),
-    ("dc-protocol", 5),
-    ("dc-signer", 254),
-];
+pub(crate) const RIDDLES: &[(&str, usize)] = &[("dc-inspect", 75), ("dc-signer", 254)];
 
 /// Lines that compile something only with a feature: package and how many at most. Lower what you can.
 pub(crate) const FEATURES: &[(&str, usize)] =

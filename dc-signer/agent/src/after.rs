@@ -1,19 +1,19 @@
-//! What comes after a renewal, when the new unit is current: the hook that tells a server, and a look at what the
+//! The steps after a renewal, when the new generation is current: the hook that tells a server, and a look at what the
 //! server then serves. Neither undoes a renewal.
 
 use super::device::Agent;
 use super::event::Event;
 use super::hook::{self, HookError};
-use super::run::Stop;
 use super::schedule;
 #[cfg(feature = "self-check")]
 use super::self_check;
 use super::state::HookFailure;
 #[cfg(feature = "self-check")]
 use super::state::SelfCheck;
+use super::stop::Stop;
 
 impl Agent {
-    /// Does what is due for the current unit.
+    /// Does what is due for the current generation.
     pub(super) fn after_renewal(&mut self, stop: &mut Stop) {
         self.run_hook(stop);
         #[cfg(feature = "self-check")]
@@ -32,12 +32,12 @@ impl Agent {
     }
 
     fn run_hook(&mut self, stop: &mut Stop) {
-        let (Some(hook), Some(unit)) = (self.config.hook.clone(), &self.unit) else {
+        let (Some(hook), Some(generation)) = (self.config.hook.clone(), &self.generation) else {
             // The operator may have taken away one that failed.
             self.state.hook_failure = None;
             return;
         };
-        let (number, now) = (unit.number, self.reading().now);
+        let (number, now) = (generation.number, self.reading().now);
         let failed = self.state.hook_failure.as_ref();
         let next = failed.map_or(0, |failed| schedule::believable(failed.next, now, AN_HOUR));
         if self.state.hooked == Some(number) || now < next {
@@ -66,18 +66,18 @@ impl Agent {
 
     #[cfg(feature = "self-check")]
     fn check_what_is_served(&mut self) {
-        let (Some(address), Some(unit)) = (self.config.self_check, &self.unit) else {
+        let (Some(address), Some(generation)) = (self.config.self_check, &self.generation) else {
             self.state.self_check = None;
             return;
         };
-        let (number, reading) = (unit.number, self.reading());
+        let (number, reading) = (generation.number, self.reading());
         if self.state.checked == Some(number) {
             return;
         }
         let planned = self.state.self_check.as_ref();
-        let Some(planned) = planned.filter(|planned| planned.unit == number) else {
+        let Some(planned) = planned.filter(|planned| planned.generation == number) else {
             self.state.self_check = Some(SelfCheck {
-                unit: number,
+                generation: number,
                 failures: 0,
                 next: reading.now.saturating_add(TIME_TO_FOLLOW),
                 detail: None,
@@ -88,7 +88,7 @@ impl Agent {
             return;
         }
         let failures = planned.failures.saturating_add(1);
-        match self_check::run(address, &self.config.roots, unit, reading.unix_time()) {
+        match self_check::run(address, &self.config.roots, generation, reading.unix_time()) {
             Ok(()) => {
                 self.state.checked = Some(number);
                 self.state.self_check = None;
@@ -97,7 +97,7 @@ impl Agent {
             Err(error) => {
                 let next = hook::again_at(reading.now, failures);
                 self.state.self_check = Some(SelfCheck {
-                    unit: number,
+                    generation: number,
                     failures,
                     next,
                     detail: Some(error.to_string()),

@@ -1,4 +1,4 @@
-//! What time it is, when the device's own clock may be wrong.
+//! The time, when the device's own clock may be wrong.
 //!
 //! A device without a battery starts in 1970, or where its files say it stopped, and may stay there for
 //! hours. What is judged here is only the agent's: nobody sets the system's clock.
@@ -29,7 +29,7 @@ pub trait Clock {
     /// [`boot`](Self::boot) says which one that was.
     fn uptime(&self) -> Duration;
 
-    /// What this start of the machine is called, so that its uptime can be compared after the agent has been
+    /// The name of this start of the machine, so that its uptime can be compared after the agent has been
     /// started again; none if that is not known.
     fn boot(&self) -> Option<&str> {
         None
@@ -99,7 +99,7 @@ pub struct Told {
 }
 
 impl Told {
-    /// Whether both were told in one start of the machine and make the same of its clocks.
+    /// True if both were told in one start of the machine and make the same of its clocks.
     #[must_use]
     pub fn says_the_same_as(&self, other: &Self) -> bool {
         let Self {
@@ -133,13 +133,13 @@ impl Told {
     }
 }
 
-/// What is known about the time, apart from the clock.
+/// All that is known about the time, apart from the clock.
 #[derive(Clone, Debug)]
 pub struct Judge {
     /// When the installed chain began; 0 for none.
     chain: u64,
     told: Option<Told>,
-    /// Whether that was told in this start of the machine.
+    /// True if that was told in this start of the machine.
     is_fresh: bool,
 }
 
@@ -183,13 +183,13 @@ impl Judge {
         true
     }
 
-    /// Whether the signer has spoken since the machine was started.
+    /// True if the signer has spoken since the machine was started.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.is_fresh
     }
 
-    /// What the signer said last.
+    /// The signer's last word.
     #[must_use]
     pub fn told(&self) -> Option<&Told> {
         self.told.as_ref()
@@ -201,13 +201,13 @@ impl Judge {
         self.chain.max(BUILT)
     }
 
-    /// What the system's clock says, unless it cannot be.
+    /// The time by the system's clock, unless it cannot be.
     #[must_use]
     pub fn possible(&self, clock: &dyn Clock) -> Option<u64> {
         Some(clock.wall()).filter(|wall| wall.saturating_add(MAX_SKEW) >= BUILT)
     }
 
-    /// What time it is, as well as is known.
+    /// The time, as well as is known.
     #[must_use]
     pub fn read(&self, clock: &dyn Clock) -> Reading {
         let (wall, uptime) = (clock.wall(), clock.uptime().as_secs());
@@ -243,12 +243,12 @@ impl Judge {
     }
 }
 
-/// What time it is, as well as is known.
+/// The time, as well as is known.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Reading {
     /// Seconds since 1970, for every judgement of the agent.
     pub now: u64,
-    /// What that rests on.
+    /// The judgement of the clock that it rests on.
     pub verdict: Verdict,
 }
 
@@ -260,13 +260,13 @@ impl Reading {
     }
 }
 
-/// What the system's clock is worth.
+/// A judgement of the system's clock.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Verdict {
     /// It is before a moment that should be past. That moment is used, and how long the machine has been up.
     Behind {
-        /// What it says.
+        /// The time that it shows.
         wall: u64,
         /// The latest that is known to be past.
         earliest: u64,
@@ -275,7 +275,7 @@ pub enum Verdict {
     Confirmed,
     /// It is more than a year after anything that is known. It is used until the signer says otherwise.
     FarAhead {
-        /// What it says.
+        /// The time that it shows.
         wall: u64,
         /// The latest that is known to be past.
         earliest: u64,
@@ -283,7 +283,7 @@ pub enum Verdict {
     /// It was set since the signer told the time, and away from it; or it was ahead of it before the machine was started,
     /// and may still be. The signer's time is used.
     Jumped {
-        /// What it says.
+        /// The time that it shows.
         wall: u64,
         /// The signer's time.
         signers: u64,
@@ -293,7 +293,7 @@ pub enum Verdict {
     Plausible,
     /// It was more than four hours off when the signer told the time. The signer's time is used.
     Wrong {
-        /// What it says.
+        /// The time that it shows.
         wall: u64,
         /// The signer's time.
         signers: u64,
@@ -301,7 +301,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Whether the signer should be asked before anything is decided.
+    /// True if the signer should be asked before anything is decided.
     #[must_use]
     pub fn is_doubtful(&self) -> bool {
         matches!(
@@ -310,13 +310,13 @@ impl Verdict {
         )
     }
 
-    /// Whether somebody should look at the device's clock.
+    /// True if somebody should look at the device's clock.
     #[must_use]
     pub fn is_good(&self) -> bool {
         matches!(self, Self::Confirmed | Self::Plausible)
     }
 
-    /// Whether it is of the same kind: the times in it move on.
+    /// True if it is of the same kind: the times in it move on.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)

@@ -1,21 +1,21 @@
 //! A device that is in renews, whatever has become of its activation code; but it says so.
 
-use super::client::Trouble;
+use super::client::ClientError;
 use super::config::Enrolment;
 use super::device::Agent;
 use super::enrol::{self, Ask, Code};
 use super::event::Event;
 use super::schedule::Failure;
-use super::state::CodeTrouble;
+use super::state::CodeFailure;
 use crate::error::Error;
 
 impl Agent {
-    /// Whether there is an activation code that has not been used.
+    /// True if there is an activation code that has not been used.
     pub(super) fn wants_to_enrol(&self) -> bool {
         matches!(self.what_to_ask(), Ok(Ask::Enrol(_)))
     }
 
-    /// What to ask the signer for. Who is in does not wait for a code that cannot be read.
+    /// Chooses what to ask the signer for. Who is in does not wait for a code that cannot be read.
     pub(super) fn what_to_ask(&self) -> Result<Ask, Error> {
         match enrol::what_to_ask(&self.config.enrolment, &self.state) {
             Err(_) if self.is_in() => Ok(Ask::Renew),
@@ -30,7 +30,7 @@ impl Agent {
         };
         let known = self.state.code_trouble.as_ref();
         let trouble = match enrol::code(path) {
-            Err(error) if self.is_in() => Some(CodeTrouble {
+            Err(error) if self.is_in() => Some(CodeFailure {
                 sha256: None,
                 detail: format!(
                     "the activation code cannot be used, and the device renews without it: {error}"
@@ -44,17 +44,23 @@ impl Agent {
         self.note_code(trouble);
     }
 
-    /// Whether who asked to be let in, with this result, should ask to renew as well.
-    pub(super) fn renews_instead(&self, trouble: &Trouble) -> bool {
+    /// True if who asked to be let in, with this result, should ask to renew as well.
+    pub(super) fn renews_instead(&self, trouble: &ClientError) -> bool {
         match trouble {
-            Trouble::Refused { problem, .. } if enrol::may_be_in_already(problem.kind()) => true,
-            _ if !self.is_in() => false,
-            trouble if trouble.failure() == Failure::Permanent => true,
-            // Nothing is said about the code yet, so it is tried again; but nothing is lost meanwhile.
-            Trouble::Refused { .. } | Trouble::Status { .. } | Trouble::NotUnderstood { .. } => {
-                self.is_renewal_due()
+            ClientError::Refused { problem, .. } if enrol::may_be_in_already(problem.kind()) => {
+                true
             }
-            trouble => trouble.is_about_an_ended_certificate() && self.is_renewal_due(),
+            _ if !self.is_in() => false,
+            _ if trouble.failure() == Failure::Permanent => true,
+            // Nothing is said about the code yet, so it is tried again; but nothing is lost meanwhile.
+            ClientError::Refused { .. }
+            | ClientError::Status { .. }
+            | ClientError::NotUnderstood { .. } => self.is_renewal_due(),
+            ClientError::Local { .. }
+            | ClientError::Unreachable { .. }
+            | ClientError::Untrusted { .. } => {
+                trouble.is_about_an_ended_certificate() && self.is_renewal_due()
+            }
         }
     }
 
@@ -62,7 +68,7 @@ impl Agent {
     pub(super) fn set_aside<'a>(
         &mut self,
         code: Option<&'a Code>,
-        trouble: &Trouble,
+        trouble: &ClientError,
     ) -> Option<&'a Code> {
         let code = code.filter(|_| trouble.failure() == Failure::Permanent)?;
         // Else the answer to it was lost.
@@ -71,7 +77,7 @@ impl Agent {
                 "the activation code in {} is not taken, or has been used, and the device renews without it ({trouble}): get another one, or remove the file",
                 path.display()
             );
-            self.note_code(Some(CodeTrouble {
+            self.note_code(Some(CodeFailure {
                 sha256: Some(code.sha256()),
                 detail,
             }));
@@ -79,20 +85,20 @@ impl Agent {
         Some(code)
     }
 
-    fn note_code(&mut self, trouble: Option<CodeTrouble>) {
+    fn note_code(&mut self, trouble: Option<CodeFailure>) {
         if self.state.code_trouble == trouble {
             return;
         }
-        if let Some(CodeTrouble { detail, .. }) = &trouble {
+        if let Some(CodeFailure { detail, .. }) = &trouble {
             let why = detail.clone();
             self.tell(&Event::Code { why });
         }
         self.state.code_trouble = trouble;
     }
 
-    /// Whether the signer has let it in before.
+    /// True if the signer has let it in before.
     fn is_in(&self) -> bool {
-        self.state.device.is_some() || self.unit.is_some()
+        self.state.device.is_some() || self.generation.is_some()
     }
 
     fn is_renewal_due(&self) -> bool {

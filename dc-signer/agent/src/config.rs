@@ -2,7 +2,6 @@
 //!
 //! `sample.toml` beside this file documents every key; a test loads it.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use std::time::Duration;
 use rustls::RootCertStore;
 use serde::Deserialize;
 
+use super::config_error::ConfigError;
 use super::group;
 use super::hook::Hook;
 use crate::error::Error;
@@ -40,7 +40,7 @@ pub struct Config {
     pub enrolment_key_lifetime: Option<Duration>,
     /// The number of the group that may read the credential's key.
     pub key_group: Option<u32>,
-    /// What to run after each renewal.
+    /// The command to run after each renewal.
     pub hook: Option<Hook>,
     /// Where to connect after each renewal, to see whether the new credential is served.
     pub self_check: Option<SocketAddr>,
@@ -134,37 +134,40 @@ impl Config {
     }
 }
 
-fn bad(path: &Path, line: usize, wrong: Wrong) -> Error {
+fn bad(path: &Path, line: usize, wrong: ConfigError) -> Error {
     let path = path.into();
     Error::BadConfig { path, line, wrong }
 }
 
-fn parse(text: &[u8]) -> Result<File, (usize, Wrong)> {
-    let text = str::from_utf8(text).map_err(|_| (0, Wrong::NotUtf8))?;
+fn parse(text: &[u8]) -> Result<File, (usize, ConfigError)> {
+    let text = str::from_utf8(text).map_err(|_| (0, ConfigError::NotUtf8))?;
     toml::from_str(text).map_err(|error: toml::de::Error| {
         let start = error.span().map_or(0, |span| span.start);
         let before = text.get(..start).unwrap_or_default();
-        (before.matches('\n').count() + 1, Wrong::Toml(error.into()))
+        (
+            before.matches('\n').count() + 1,
+            ConfigError::Toml(error.into()),
+        )
     })
 }
 
 impl File {
-    /// What is not a matter of one key's type.
-    fn check(&self) -> Result<(), Wrong> {
+    /// Checks the rules that concern more than one key.
+    fn check(&self) -> Result<(), ConfigError> {
         if !self.signer.starts_with("https://") {
-            return Err(Wrong::NotHttps);
+            return Err(ConfigError::NotHttps);
         }
         if self.code_file.is_some() && self.manufacturer.is_some() {
-            return Err(Wrong::TwoWaysIn);
+            return Err(ConfigError::TwoWaysIn);
         }
         if self.enrolment_key_lifetime.is_some() && self.manufacturer.is_some() {
-            return Err(Wrong::ManufacturersKeyStays);
+            return Err(ConfigError::ManufacturersKeyStays);
         }
         if self.self_check.is_some() && !cfg!(feature = "self-check") {
-            return Err(Wrong::NoSelfCheck);
+            return Err(ConfigError::NoSelfCheck);
         }
         match &self.hook {
-            Some(hook) if hook.command.is_empty() => Err(Wrong::EmptyHook),
+            Some(hook) if hook.command.is_empty() => Err(ConfigError::EmptyHook),
             _ => Ok(()),
         }
     }
@@ -192,7 +195,7 @@ impl File {
         let enrolment = match (self.code_file, self.manufacturer) {
             (_, Some(manufacturer)) => manufacturer
                 .enrolment(base)
-                .ok_or_else(|| bad(path, 0, Wrong::ManufacturersKey))?,
+                .ok_or_else(|| bad(path, 0, ConfigError::ManufacturersKey))?,
             (Some(code), None) => Enrolment::Code(base.join(code)),
             (None, None) => Enrolment::Known,
         };
@@ -213,132 +216,35 @@ impl File {
     }
 }
 
-fn key_lifetime(text: &str) -> Result<Duration, Wrong> {
+fn key_lifetime(text: &str) -> Result<Duration, ConfigError> {
     match parse_span(text) {
         Some(time) if time >= SHORTEST_KEY_LIFETIME => Ok(time),
-        _ => Err(Wrong::KeyLifetime {
+        _ => Err(ConfigError::KeyLifetime {
             given: text.to_owned(),
         }),
     }
 }
 
-fn address(text: &str) -> Result<SocketAddr, Wrong> {
-    text.parse().map_err(|_| Wrong::NotAnAddress {
+fn address(text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_| ConfigError::NotAnAddress {
         given: text.to_owned(),
     })
 }
 
-fn key_group(text: &str) -> Result<Result<u32, Wrong>, Error> {
+fn key_group(text: &str) -> Result<Result<u32, ConfigError>, Error> {
     let number = group::number(text)?;
-    Ok(number.ok_or_else(|| Wrong::NoSuchGroup {
+    Ok(number.ok_or_else(|| ConfigError::NoSuchGroup {
         given: text.to_owned(),
     }))
 }
 
-fn time(key: &'static str, text: &str) -> Result<Duration, Wrong> {
+fn time(key: &'static str, text: &str) -> Result<Duration, ConfigError> {
     match parse_span(text) {
         Some(time) if time <= LONGEST => Ok(time),
-        _ => Err(Wrong::Time {
+        _ => Err(ConfigError::Time {
             key,
             given: text.to_owned(),
         }),
-    }
-}
-
-/// What is wrong in a configuration.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Wrong {
-    /// The hook has no program.
-    EmptyHook,
-    /// The enrolment key is to live less than a day.
-    KeyLifetime {
-        /// What stands there.
-        given: String,
-    },
-    /// The manufacturer's key is in two places or in none.
-    ManufacturersKey,
-    /// The manufacturer's key is to be replaced.
-    ManufacturersKeyStays,
-    /// This build cannot check what is served.
-    NoSelfCheck,
-    /// There is no such group of users.
-    NoSuchGroup {
-        /// What stands there.
-        given: String,
-    },
-    /// It is no address with a port.
-    NotAnAddress {
-        /// What stands there.
-        given: String,
-    },
-    /// The signer is not on HTTPS.
-    NotHttps,
-    /// It is no text.
-    NotUtf8,
-    /// A time is none, or longer than an hour.
-    Time {
-        /// Which one.
-        key: &'static str,
-        /// What stands there.
-        given: String,
-    },
-    /// It is not TOML, or not these keys.
-    Toml(Box<toml::de::Error>),
-    /// There is both a code and a manufacturer's certificate.
-    TwoWaysIn,
-}
-
-impl std::error::Error for Wrong {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Toml(source) => Some(source),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::EmptyHook => f.write_str(
-                "hook.command is empty: give a program and its arguments, as in [\"/etc/init.d/uhttpd\", \"reload\"]",
-            ),
-            Self::KeyLifetime { given } => write!(
-                f,
-                "enrolment_key_lifetime is {given:?}: it has to be a time of a day at least, such as \"180d\""
-            ),
-            Self::ManufacturersKey => f.write_str(
-                "[manufacturer] needs either key or sign_command, which is a program and its arguments",
-            ),
-            Self::ManufacturersKeyStays => f.write_str(
-                "enrolment_key_lifetime is for keys that the agent makes: with [manufacturer] the device has its manufacturer's for good; remove one of them",
-            ),
-            Self::NoSelfCheck => f.write_str(
-                "self_check needs a build with the feature 'self-check'; remove it, or build with '--features agent,self-check'",
-            ),
-            Self::NoSuchGroup { given } => write!(
-                f,
-                "key_group is {given:?}, which is no group in /etc/group, and no number of one: make it, or give another one"
-            ),
-            Self::NotAnAddress { given } => write!(
-                f,
-                "self_check is {given:?}: it has to be an address and a port, such as \"127.0.0.1:443\""
-            ),
-            Self::NotHttps => f.write_str(
-                "signer has to begin with https://, as in \"https://signer.example.com:8443\"",
-            ),
-            Self::NotUtf8 => f.write_str("it is not UTF-8: write it as plain text"),
-            Self::Time { key, given } => write!(
-                f,
-                "{key} is {given:?}: it has to be a time of an hour at most, such as \"30s\" or \"5m\""
-            ),
-            // One line, whatever the parser says.
-            Self::Toml(error) => f.write_str(&error.message().replace('\n', ", ")),
-            Self::TwoWaysIn => {
-                f.write_str("there are both code_file and [manufacturer]: remove one of them")
-            }
-        }
     }
 }
 
@@ -460,7 +366,7 @@ mod tests {
         }
     }
 
-    /// What is wrong with an address that is none; in a build without the check, that there is any.
+    /// The message about an address that is none; in a build without the check, that there is any.
     const SELF_CHECK: &str = match cfg!(feature = "self-check") {
         true => "127.0.0.1:443",
         false => "--features",

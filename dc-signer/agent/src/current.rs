@@ -1,4 +1,4 @@
-//! What servers follow in an identity folder: a link to a unit, and what else may have come in its place.
+//! The link that servers follow in an identity folder: a link to a generation, and what else may have come in its place.
 
 use std::fmt;
 use std::fs;
@@ -9,36 +9,37 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use super::folder::{ASIDE, Folder, NEW_LINK, Unit, number, remove_all, unit_name, write_failed};
-use super::verify::Untrusted;
+use super::folder::{ASIDE, Folder, NEW_LINK, generation_name, number, remove_all, write_failed};
+use super::generation::Generation;
+use super::verify::UntrustedError;
 use crate::error::Error;
 use dc_pki::files::{self, Access, NewFile};
 
-/// What is found behind `current`.
+/// The state of `current`.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// What servers read there.
-    pub unit: Option<Unit>,
-    /// Why that is not as it should be.
+    /// The generation that servers read there.
+    pub generation: Option<Generation>,
+    /// The fault of it, if it has one.
     pub fault: Option<Fault>,
 }
 
-/// What is wrong with `current`.
+/// A fault of `current`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Fault {
-    /// It leads to a unit that is not whole.
+    /// It leads to a generation that is not whole.
     Broken(Error),
-    /// It leads to something else than a unit of its folder.
+    /// It leads to something else than a generation of its folder.
     Elsewhere,
     /// It is a folder.
     IsFolder,
     /// It is a file.
     IsFile,
-    /// It is not there, but units are.
+    /// It is not there, but generations are.
     Missing,
-    /// It leads to a unit that no client accepts at any time.
-    Refused(Untrusted),
+    /// It leads to a generation that no client accepts at any time.
+    Refused(UntrustedError),
 }
 
 impl fmt::Display for Fault {
@@ -59,12 +60,12 @@ impl fmt::Display for Fault {
 }
 
 impl Folder {
-    /// The number of the unit that `current` leads to; none if it leads to none of this folder.
+    /// The number of the generation that `current` leads to; none if it leads to none of this folder.
     #[must_use]
     pub fn current_number(&self) -> Option<u64> {
         let target = fs::read_link(self.current()).ok()?;
         let number = number(target.file_name()?.to_str()?)?;
-        // A link may name its unit from elsewhere, but only its unit.
+        // A link may name its generation from elsewhere, but only its generation.
         let is_ours = target.parent() == Some(Path::new("")) || self.is_this(target.parent()?);
         is_ours.then_some(number)
     }
@@ -86,14 +87,17 @@ impl Folder {
             }
             Err(_) => {
                 let fault = (!self.numbers().is_empty()).then_some(Fault::Missing);
-                return Ok(Found { unit: None, fault });
+                return Ok(Found {
+                    generation: None,
+                    fault,
+                });
             }
         };
         let number = self.current_number();
-        let (unit, fault) = match self.read(&current, number.unwrap_or_default()) {
+        let (generation, fault) = match self.read(&current, number.unwrap_or_default()) {
             Err(error) if error.is_closed() => return Err(error),
             Err(error) => (None, Some(Fault::Broken(error))),
-            Ok(unit) => (Some(unit), None),
+            Ok(generation) => (Some(generation), None),
         };
         let fault = match number {
             Some(_) => fault,
@@ -101,10 +105,10 @@ impl Folder {
             None if kind.is_dir() => Some(Fault::IsFolder),
             None => Some(Fault::IsFile),
         };
-        Ok(Found { unit, fault })
+        Ok(Found { generation, fault })
     }
 
-    /// Makes a unit out of what is in `current` itself, which is a folder or leads elsewhere. Returns its number.
+    /// Makes a generation out of what is in `current` itself, which is a folder or leads elsewhere. Returns its number.
     ///
     /// Fails as reading and writing its files does.
     pub fn adopt(&self) -> Result<u64, Error> {
@@ -121,17 +125,17 @@ impl Folder {
                 access: *access,
             })
             .collect();
-        files::create_folder(&self.unit(number), Access::Everyone, &files)?;
+        files::create_folder(&self.generation(number), Access::Everyone, &files)?;
         Ok(number)
     }
 
-    /// Makes a unit the current one, in one step, whatever `current` is.
+    /// Makes a generation the current one, in one step, whatever `current` is.
     ///
     /// Fails with [`Error::NoLinks`] on a file system that has no links, and with [`Error::Write`].
     pub fn point_to(&self, number: u64) -> Result<(), Error> {
         let (new, current) = (self.path.join(NEW_LINK), self.current());
         remove_all(&new)?;
-        symlink(unit_name(number), &new).map_err(|source| match source.kind() {
+        symlink(generation_name(number), &new).map_err(|source| match source.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported if self.has_no_links() => {
                 let path = self.path.clone();
                 Error::NoLinks { path }
@@ -150,7 +154,7 @@ impl Folder {
     }
 
     /// Puts a link in the place of a folder: the two change places, or, where the file system cannot do that, one
-    /// after the other. If the power goes in between, the next start finds units without a link.
+    /// after the other. If the power goes in between, the next start finds generations without a link.
     fn exchange(&self, new: &Path, current: &Path) -> io::Result<()> {
         match renameat_with(CWD, new, CWD, current, RenameFlags::EXCHANGE) {
             Ok(()) => return Ok(()),
@@ -163,7 +167,7 @@ impl Folder {
         fs::remove_dir_all(aside)
     }
 
-    /// Whether this folder can be written, so that a link that is refused is refused as such.
+    /// True if this folder can be written, so that a link that is refused is refused as such.
     fn has_no_links(&self) -> bool {
         tempfile::tempfile_in(&self.path).is_ok()
     }

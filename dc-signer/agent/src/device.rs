@@ -1,7 +1,6 @@
 //! One device: what it has, what is due, and one turn of work.
 
-use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::fs::File;
 use std::time::Duration;
 
 use dc_core::MAX_VALIDITY;
@@ -12,17 +11,19 @@ use super::clock::{Clock, Judge, Reading, Told, Verdict};
 use super::config::Config;
 use super::enrol;
 use super::event::Event;
-use super::folder::{Folder, Unit};
-use super::keys::{self, Key};
-use super::run::{Stop, key_fault};
+use super::folder::Folder;
+use super::generation::Generation;
+use super::keys::{self, ENROLMENT_KEY, Key, key_fault};
+use super::lock::lock;
 use super::schedule;
 use super::state::{State, StateFile};
 use super::status::{Facts, Level, Status, StatusFile};
-use super::verify::{Checker, Untrusted};
+use super::stop::Stop;
+use super::verify::{Checker, UntrustedError};
 use super::whose;
 use crate::error::Error;
 use dc_pki::Sha256;
-use dc_pki::files::{self, Access, NewFile};
+use dc_pki::files::{self, Access};
 use dc_pki::time::from_seconds;
 
 /// An agent, which holds its folders for itself until it is dropped.
@@ -32,11 +33,11 @@ pub struct Agent {
     pub(super) judge: Judge,
     pub(super) folder: Folder,
     pub(super) state: State,
-    /// What is behind `current`.
-    pub(super) unit: Option<Unit>,
-    /// What is wrong with `current` and cannot be mended.
+    /// The generation behind `current`.
+    pub(super) generation: Option<Generation>,
+    /// The fault of `current`, if it cannot be mended.
     pub(super) fault: Option<String>,
-    /// What the signer showed with its last answer.
+    /// The chain that the signer showed with its last answer.
     pub(super) word: Option<Word>,
     pub(super) enrolment_key: Key,
     /// The one that takes its place, while the signer takes both.
@@ -45,9 +46,9 @@ pub struct Agent {
     state_file: StateFile,
     status_file: StatusFile,
     pub(super) verdict: Verdict,
-    /// What was told last about how the device stands.
+    /// The last report of how the device stands.
     level: Level,
-    /// What the device was to get in with, at the end of the last turn.
+    /// The fingerprint of what the device was to get in with, at the end of the last turn.
     tried_with: String,
     /// Up to which uptime nothing is done that is due because the device started.
     quiet_until: u64,
@@ -78,7 +79,7 @@ impl Agent {
         let mut agent = Self {
             judge: Judge::new(state.told.clone(), &*clock),
             folder: Folder::new(&config.identity).with_key_group(config.key_group),
-            unit: None,
+            generation: None,
             fault: None,
             word: None,
             enrolment_key: Key::read_or_make(&config.state, ENROLMENT_KEY)?,
@@ -136,7 +137,7 @@ impl Agent {
         self.until_next()
     }
 
-    /// Whether what the device is to get in with is another one since the last turn, so that somebody waits.
+    /// True if what the device is to get in with is another one since the last turn, so that somebody waits.
     #[must_use]
     pub fn is_called(&self) -> bool {
         self.way_in() != self.tried_with
@@ -147,16 +148,18 @@ impl Agent {
     pub fn status(&self) -> Status {
         // It is in memory, but the next start takes it from the disk.
         let key = Key::read(&self.config.state.join(ENROLMENT_KEY));
-        let key_fault = key_fault(&key, self.unit.is_some());
+        let key_fault = key_fault(&key, self.generation.is_some());
         let found = Facts {
-            unit: self.unit.as_ref(),
+            generation: self.generation.as_ref(),
             fault: self.fault.as_deref(),
             key_fault: key_fault.as_deref(),
             state: &self.state,
             reading: self.reading(),
         };
-        Status::new(&found, |unit| self.refusal(unit, self.reading().now))
-            .with_enrolment_key(Some(Sha256::of(&self.enrolment_key.spki()).to_string()))
+        Status::new(&found, |generation| {
+            self.refusal(generation, self.reading().now)
+        })
+        .with_enrolment_key(Some(Sha256::of(&self.enrolment_key.spki()).to_string()))
     }
 
     /// The time, as well as is known.
@@ -184,7 +187,7 @@ impl Agent {
         self.state_file.save(&self.state)
     }
 
-    /// What was told is kept with what the clock said then; with what it says now, if that has been set since: then
+    /// Keeps what was told with what the clock said then; with what it says now, if that has been set since: then
     /// whoever looks at the status from elsewhere judges by the same.
     fn remember_time(&mut self) {
         let Some(told) = self.judge.told() else {
@@ -224,7 +227,7 @@ impl Agent {
         }
     }
 
-    /// What clients check with, at a time.
+    /// The checks of clients, at a time.
     pub(super) fn checker(&self, now: u64) -> Checker<'_> {
         Checker {
             roots: &self.config.roots,
@@ -233,20 +236,23 @@ impl Agent {
         }
     }
 
-    /// Why clients do not accept a unit at a time; none if they do.
-    pub(super) fn refusal(&self, unit: &Unit, now: u64) -> Option<Untrusted> {
-        self.checker(now).check_unit(unit).err()
+    /// The reason that clients do not accept a generation at a time; none if they do.
+    pub(super) fn refusal(&self, generation: &Generation, now: u64) -> Option<UntrustedError> {
+        self.checker(now).check_generation(generation).err()
     }
 
-    /// Whether clients accept the current unit at a time.
+    /// True if clients accept the current generation at a time.
     pub(super) fn is_accepted_at(&self, now: u64) -> bool {
-        let unit = self.unit.as_ref();
-        unit.is_some_and(|unit| self.refusal(unit, now).is_none())
+        let generation = self.generation.as_ref();
+        generation.is_some_and(|generation| self.refusal(generation, now).is_none())
     }
 
     /// A stop right after an installation leaves the request that was answered, and older failures.
     fn forget_what_was_answered(&mut self) {
-        let held = self.unit.as_ref().map(|unit| unit.meta.sha256.clone());
+        let held = self
+            .generation
+            .as_ref()
+            .map(|generation| generation.meta.sha256.clone());
         let pending = self.state.pending.as_ref();
         if let Some(pending) = pending.filter(|pending| pending.previous_sha256 != held) {
             self.state.switching |= pending.next_enrolment_csr.is_some();
@@ -261,7 +267,7 @@ impl Agent {
     fn due_in(&self) -> u64 {
         let due = self.due_but_for_start();
         // A device that has never been in is waited for by somebody.
-        match self.unit {
+        match self.generation {
             Some(_) => due.max(self.quiet_for()),
             None => due,
         }
@@ -279,12 +285,12 @@ impl Agent {
 
     /// In how many seconds it is time to renew what clients accept now.
     pub(super) fn renewal_in(&self, now: u64) -> u64 {
-        let Some(unit) = &self.unit else {
+        let Some(generation) = &self.generation else {
             return 0;
         };
-        let drawn = schedule::believable(unit.meta.renew_at, now, LONGEST_LIFE);
+        let drawn = schedule::believable(generation.meta.renew_at, now, LONGEST_LIFE);
         let pulled = self.state.pulled;
-        let pulled = pulled.filter(|pulled| unit.meta.issued < pulled.issued_before);
+        let pulled = pulled.filter(|pulled| generation.meta.issued < pulled.issued_before);
         let at = pulled.map_or(drawn, |pulled| drawn.min(pulled.at));
         at.saturating_sub(now)
     }
@@ -319,7 +325,7 @@ impl Agent {
     }
 
     fn poll_but_for_start(&self) -> u64 {
-        match (&self.unit, &self.state.poll) {
+        match (&self.generation, &self.state.poll) {
             (None, _) => u64::MAX,
             (Some(_), None) => 0,
             (Some(_), Some(wait)) => wait.left(self.clock.wall()),
@@ -351,34 +357,6 @@ impl std::fmt::Debug for Agent {
     }
 }
 
-/// At most one agent works on a folder, so at most one request is under way.
-fn lock(folder: &Path) -> Result<File, Error> {
-    let path = folder.join(LOCK);
-    let failed = files::write_failed(&path);
-    if !files::exists(&path) {
-        // Nobody else can open it, so nobody else can hold it.
-        let file = NewFile {
-            name: LOCK,
-            contents: &[],
-            access: Access::Owner,
-        };
-        match files::stage(folder, &file)?.create() {
-            Ok(()) | Err(dc_pki::Error::Exists { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    // Only for reading, so that it does not keep a file system from being made read-only.
-    let file = File::open(&path).map_err(&failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let path = path.clone();
-            Err(Error::Running { path })
-        }
-        Err(TryLockError::Error(source)) => Err(failed(source).into()),
-    }
-}
-
 /// The signatures that can be checked.
 pub(super) fn algorithms() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
     rustls::crypto::ring::default_provider()
@@ -386,9 +364,6 @@ pub(super) fn algorithms() -> &'static [&'static dyn SignatureVerificationAlgori
         .all
 }
 
-/// The key that the signer knows the device by.
-pub(super) const ENROLMENT_KEY: &str = "enrolment-key.pem";
-pub(super) const LOCK: &str = "lock";
 /// The longest that any credential lives.
 const LONGEST_LIFE: u64 = MAX_VALIDITY.as_secs();
 const SHORTEST_NAP: Duration = Duration::from_secs(1);

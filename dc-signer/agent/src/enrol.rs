@@ -13,7 +13,7 @@ use crate::error::Error;
 use dc_pki::{Sha256, files, pem};
 use dc_protocol::Kind;
 
-/// What to ask the signer for.
+/// The request that is to be made.
 #[derive(Debug)]
 pub enum Ask {
     /// To be let in, with an activation code or with the manufacturer's certificate.
@@ -32,7 +32,7 @@ impl Code {
         &self.0
     }
 
-    /// What is remembered of it.
+    /// The part of it that is remembered: its SHA-256.
     #[must_use]
     pub fn sha256(&self) -> String {
         Sha256::of(self.0.as_bytes()).to_string()
@@ -46,7 +46,7 @@ impl std::fmt::Debug for Code {
     }
 }
 
-/// What to ask for, after what is remembered.
+/// Chooses what to ask for, by what is remembered.
 ///
 /// A code that has not been used yet means that the operator wants the device to enrol, for the first
 /// time or again. Fails with [`Error::Read`] and [`Error::TooLarge`] if there is a code and it cannot be
@@ -122,7 +122,7 @@ pub fn fingerprint(config: &Config) -> String {
     Sha256::of(&all).to_string()
 }
 
-/// What is not there, what cannot be read and what is empty are not the same.
+/// Adds a file's contents: what is not there, what cannot be read and what is empty are not the same.
 fn add(all: &mut Vec<u8>, path: &Path, read: Result<Zeroizing<Vec<u8>>, Error>) {
     match read {
         Ok(contents) => {
@@ -134,14 +134,14 @@ fn add(all: &mut Vec<u8>, path: &Path, read: Result<Zeroizing<Vec<u8>>, Error>) 
     }
 }
 
-/// Whether an enrolment that is refused like this may have gone through before: then its answer was
+/// True if an enrolment that is refused like this may have gone through before: then its answer was
 /// lost, the code is used up, and the device can renew.
 #[must_use]
 pub fn may_be_in_already(kind: Option<Kind>) -> bool {
     matches!(kind, Some(Kind::CodeRefused | Kind::Conflict))
 }
 
-/// Who the device is in TLS: what the manufacturer made it, or the holder of its enrolment key.
+/// The device's identity in TLS: what the manufacturer made it, or the holder of its enrolment key.
 ///
 /// Fails as reading the manufacturer's files does, and with [`Error::RequestNotMade`].
 pub fn who(enrolment: &Enrolment, key: &Key) -> Result<Who, Error> {

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use dc_pki::files;
 use thiserror::Error;
 
-use super::config::Wrong;
+use super::config_error::ConfigError;
 
-/// Why an agent cannot work.
+/// The reason that an agent cannot work.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -19,9 +19,9 @@ pub enum Error {
         path: PathBuf,
         /// The line, from 1 on; 0 for the file as a whole.
         line: usize,
-        /// What is wrong with it.
+        /// The fault.
         #[source]
-        wrong: Wrong,
+        wrong: ConfigError,
     },
     /// A file that an agent keeps for itself is not the JSON that it should be.
     #[error("{} is not as the agent wrote it: {source}", .path.display())]
@@ -58,7 +58,7 @@ pub enum Error {
     /// The result cannot be shown; what was written stays.
     #[error("standard output failed: {source}; what belongs in files is written")]
     Output {
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A file, a key, a certificate or a credential is not as it must be.
@@ -67,7 +67,7 @@ pub enum Error {
     /// A certificate signing request could not be made.
     #[error("cannot make a certificate signing request: {source}")]
     RequestNotMade {
-        /// Why.
+        /// The cause.
         source: rcgen::Error,
     },
     /// Another agent is at work on the same folder.
@@ -79,7 +79,7 @@ pub enum Error {
     /// The process cannot be told to stop.
     #[error("cannot listen for signals: {source}")]
     Signals {
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// TLS connections cannot be set up with the device's own certificate and key.
@@ -87,7 +87,7 @@ pub enum Error {
         "TLS with this certificate and key is not possible: {source}: check that they belong together"
     )]
     TlsSetup {
-        /// Why.
+        /// The cause.
         source: rustls::Error,
     },
 }

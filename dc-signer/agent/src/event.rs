@@ -1,8 +1,8 @@
-//! What an agent tells whoever reads its log.
+//! The events that an agent reports to its log.
 
 use std::fmt;
 
-use super::client::Trouble;
+use super::client::ClientError;
 use super::clock::Verdict;
 use super::hook::HookError;
 use super::status::Level;
@@ -13,30 +13,30 @@ use dc_pki::time::Moment;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// What is thought of the clock has changed.
+    /// The judgement of the clock has changed.
     Clock(Verdict),
     /// The device renews without its activation code, which is good for nothing.
     Code {
-        /// Why.
+        /// The cause.
         why: String,
     },
     /// A request failed.
     Failed {
-        /// Why.
-        trouble: Trouble,
+        /// The cause.
+        trouble: ClientError,
         /// When to try again.
         next: u64,
     },
     /// The hook failed; the renewal stands.
     HookFailed {
-        /// Why.
+        /// The cause.
         error: HookError,
         /// When to run it again.
         next: u64,
     },
     /// The hook did its work.
     HookRan,
-    /// A new unit is being served.
+    /// A new generation is being served.
     Installed {
         /// Its number.
         number: u64,
@@ -49,19 +49,19 @@ pub enum Event {
     },
     /// The signer knows the device by another enrolment key from now on.
     KeySwitched,
-    /// Clients do not get the current unit from the device's server. The renewal stands.
+    /// Clients do not get the current generation from the device's server. The renewal stands.
     #[cfg(feature = "self-check")]
     NotServed {
-        /// Why.
+        /// The cause.
         error: super::self_check::SelfCheckError,
         /// When to look again.
         next: u64,
     },
-    /// What is behind `current` is not as it should be, and cannot be mended.
+    /// The generation behind `current` is not as it should be, and cannot be mended.
     NotMended {
-        /// What is wrong.
+        /// The fault.
         fault: String,
-        /// Why it stays so.
+        /// The reason that it stays so.
         why: String,
     },
     /// The operator wants it renewed before its time.
@@ -69,14 +69,14 @@ pub enum Event {
         /// When it will be.
         at: u64,
     },
-    /// What is behind `current` was not as it should be, and it leads to a unit again.
+    /// The generation behind `current` was not as it should be, and it leads to a generation again.
     Recovered {
-        /// The unit.
+        /// The generation.
         number: u64,
-        /// What was wrong.
+        /// The fault that there was.
         why: String,
     },
-    /// The device's server serves the current unit.
+    /// The device's server serves the current generation.
     #[cfg(feature = "self-check")]
     Served {
         /// Its number.
@@ -91,18 +91,18 @@ pub enum Event {
     Stands {
         /// In one word.
         level: Level,
-        /// Why it is not fine, or what failed last.
+        /// The reason that it is not fine, or the last failure.
         reason: Option<String>,
     },
     /// Something of the agent's own could not be read or written. It goes on without.
     Setback {
-        /// What.
+        /// The error.
         error: Error,
     },
 }
 
 impl Event {
-    /// Whether somebody has to do something, or else this goes on.
+    /// True if somebody has to do something, or else this goes on.
     #[must_use]
     pub fn is_alarm(&self) -> bool {
         match self {

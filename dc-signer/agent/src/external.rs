@@ -12,7 +12,7 @@ use rustls::sign::{Signer, SigningKey};
 use rustls::{Error as TlsError, SignatureAlgorithm, SignatureScheme};
 
 use super::hook;
-use super::run::Stop;
+use super::stop::Stop;
 use dc_pki::keys;
 
 /// A key behind a program, which gets a message on its standard input and writes the signature of it, as TLS has it,

@@ -1,13 +1,13 @@
-//! The identity folder: numbered units of chain, credentials and key, and a link to the one to serve.
+//! The identity folder: numbered generations of chain, credentials and key, and a link to the one to serve.
 //!
 //! ```text
-//! dc-41/   the unit before; two are kept
+//! dc-41/   the generation before; two are kept
 //! dc-42/   chain.pem  credential.pem  key.pem  meta.json
 //! current -> dc-42
 //! ```
 //!
-//! A unit is complete and on the disk before it has its name, and nothing in it changes after that. The
-//! link is swapped in one step. So whoever reads through `current` sees one unit, whenever the power
+//! A generation is complete and on the disk before it has its name, and nothing in it changes after that. The
+//! link is swapped in one step. So whoever reads through `current` sees one generation, whenever the power
 //! goes.
 
 use std::fs::{self, Permissions};
@@ -15,10 +15,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use dc_core::pem::StoredCredential;
-use pki_types::CertificateDer;
-use serde::{Deserialize, Serialize};
-
+use super::generation::{Generation, Meta};
 use super::keys::Key;
 use super::verify::Checked;
 use crate::error::Error;
@@ -27,40 +24,6 @@ use dc_pki::files::{self, Access, NewFile};
 use dc_pki::identity::CREDENTIAL;
 use dc_pki::keys::PemKey;
 use dc_pki::pem;
-
-/// What a unit says about itself. Moments are seconds since 1970.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Meta {
-    /// What the signer calls the device.
-    pub device: String,
-    /// The device's name.
-    pub name: String,
-    /// The zone of the name.
-    pub zone: String,
-    /// When the credentials were issued.
-    pub issued: u64,
-    /// When the first of them ends.
-    pub expires: u64,
-    /// When to renew: drawn once, when the unit was made.
-    pub renew_at: u64,
-    /// The SHA-256 of the first credential.
-    pub sha256: String,
-}
-
-/// A unit as it is on the disk; nothing in it is checked.
-#[derive(Clone, Debug)]
-pub struct Unit {
-    /// Its number.
-    pub number: u64,
-    /// The chain.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The credentials.
-    pub credentials: Vec<StoredCredential>,
-    /// The public half of its key: a DER SubjectPublicKeyInfo.
-    pub spki: Vec<u8>,
-    /// What it says about itself.
-    pub meta: Meta,
-}
 
 /// The folder. Only one process may write to it.
 #[derive(Debug)]
@@ -79,7 +42,7 @@ impl Folder {
         }
     }
 
-    /// Lets a group read the keys of the units that are installed from now on.
+    /// Lets a group read the keys of the generations that are installed from now on.
     #[must_use]
     pub fn with_key_group(self, group: Option<u32>) -> Self {
         Self {
@@ -107,13 +70,13 @@ impl Folder {
             .map_err(failed)
     }
 
-    /// What servers follow.
+    /// The link that servers follow.
     #[must_use]
     pub fn current(&self) -> PathBuf {
         self.path.join(CURRENT)
     }
 
-    /// The numbers of all units, the newest first.
+    /// The numbers of all generations, the newest first.
     #[must_use]
     pub fn numbers(&self) -> Vec<u64> {
         let mut numbers: Vec<u64> = self.entries().filter_map(|name| number(&name)).collect();
@@ -121,22 +84,22 @@ impl Folder {
         numbers
     }
 
-    /// Reads a unit.
+    /// Reads a generation.
     ///
     /// Fails as reading its files does, and with [`Error::BadFile`] or
     /// [`Error::BadCredential`] if one is not what its name says.
-    pub fn load(&self, number: u64) -> Result<Unit, Error> {
-        self.read(&self.unit(number), number)
+    pub fn load(&self, number: u64) -> Result<Generation, Error> {
+        self.read(&self.generation(number), number)
     }
 
-    pub(super) fn read(&self, folder: &Path, number: u64) -> Result<Unit, Error> {
+    pub(super) fn read(&self, folder: &Path, number: u64) -> Result<Generation, Error> {
         let path = folder.join(CREDENTIAL);
         let credentials = dc_core::pem::read(&files::read(&path)?)
             .map_err(|source| dc_pki::Error::BadCredential { path, source })?;
         let path = folder.join(META);
         let meta = serde_json::from_slice(&files::read(&path)?)
             .map_err(|source| Error::BadFile { path, source })?;
-        Ok(Unit {
+        Ok(Generation {
             number,
             chain: read_chain(&folder.join(CHAIN))?,
             credentials,
@@ -145,15 +108,15 @@ impl Folder {
         })
     }
 
-    /// Writes a new unit and makes it the current one. Returns its number.
+    /// Writes a new generation and makes it the current one. Returns its number.
     ///
-    /// Fails with [`Error::Write`], and then the current unit is the one that it was.
+    /// Fails with [`Error::Write`], and then the current generation is the one that it was.
     pub fn install(&self, checked: &Checked, key: &Key, meta: &Meta) -> Result<u64, Error> {
         self.clean()?;
         let number = self.numbers().first().map_or(1, |newest| newest + 1);
         self.write(number, checked, key, meta)?;
         self.point_to(number)?;
-        // The unit is in use; what cannot be removed now is tried again next time.
+        // The generation is in use; what cannot be removed now is tried again next time.
         let _ = self.clean();
         Ok(number)
     }
@@ -185,7 +148,7 @@ impl Folder {
             contents: contents.next().unwrap_or_default(),
             access,
         });
-        files::create_folder(&self.unit(number), Access::Everyone, &files)?;
+        files::create_folder(&self.generation(number), Access::Everyone, &files)?;
         Ok(())
     }
 
@@ -198,7 +161,7 @@ impl Folder {
         ]
     }
 
-    /// Removes what was never finished, a unit that never became current, and all but two of those
+    /// Removes what was never finished, a generation that never became current, and all but two of those
     /// that were.
     ///
     /// Fails with [`Error::Write`].
@@ -217,8 +180,8 @@ impl Folder {
         Ok(())
     }
 
-    pub(super) fn unit(&self, number: u64) -> PathBuf {
-        self.path.join(unit_name(number))
+    pub(super) fn generation(&self, number: u64) -> PathBuf {
+        self.path.join(generation_name(number))
     }
 
     fn entries(&self) -> impl Iterator<Item = String> + use<> {
@@ -229,14 +192,14 @@ impl Folder {
     }
 }
 
-pub(super) fn unit_name(number: u64) -> String {
-    format!("{UNIT}{number}")
+pub(super) fn generation_name(number: u64) -> String {
+    format!("{PREFIX}{number}")
 }
 
-/// Only the name that [`unit_name`] gives: not `dc-007`, not `dc-+7`.
+/// Only the name that [`generation_name`] gives: not `dc-007`, not `dc-+7`.
 pub(super) fn number(name: &str) -> Option<u64> {
-    let number = name.strip_prefix(UNIT)?.parse().ok()?;
-    (unit_name(number) == name).then_some(number)
+    let number = name.strip_prefix(PREFIX)?.parse().ok()?;
+    (generation_name(number) == name).then_some(number)
 }
 
 pub(super) fn remove_all(path: &Path) -> Result<(), Error> {
@@ -259,6 +222,6 @@ pub(super) const NEW_LINK: &str = "current.new";
 /// A folder that was in the link's place.
 pub(super) const ASIDE: &str = "current.old";
 const META: &str = "meta.json";
-const UNIT: &str = "dc-";
+const PREFIX: &str = "dc-";
 /// How the names of folders begin that are not finished yet.
 const TEMPORARY: &str = ".tmp";

@@ -1,12 +1,11 @@
 //! The command that tells a server about a new identity. It gets its arguments as they are: no shell.
 
-use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use super::run::Stop;
+use super::stop::Stop;
 
 /// A command and its arguments.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -79,58 +78,35 @@ pub fn again_at(now: u64, failures: u32) -> u64 {
     now + (60_u64 << failures.saturating_sub(1).min(6)).min(3600)
 }
 
-/// Why a hook did not do its work.
-#[derive(Debug)]
+/// The reason that a hook did not do its work.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HookError {
     /// It says so.
+    #[error("the hook failed with {status}")]
     Failed {
         /// How it ended.
         status: ExitStatus,
     },
     /// It cannot be started.
+    #[error(
+        "the hook {program:?} cannot be run ({source}): the first entry of 'hook.command' is a program, without a shell"
+    )]
     Start {
         /// The program.
         program: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// It was ended because the agent was told to end.
+    #[error("the hook was ended because the agent was told to end: it runs when the agent is back")]
     Stopped,
     /// It was ended because it did not end by itself.
+    #[error("the hook ran for more than {} s and was ended: let it start the work and return, or raise 'hook.timeout'", .timeout.as_secs())]
     TooLong {
         /// How long it had.
         timeout: Duration,
     },
-}
-
-impl std::error::Error for HookError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Start { source, .. } => Some(source),
-            Self::Failed { .. } | Self::Stopped | Self::TooLong { .. } => None,
-        }
-    }
-}
-
-impl fmt::Display for HookError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed { status } => write!(f, "the hook failed with {status}"),
-            Self::Start { program, source } => write!(
-                f,
-                "the hook {program:?} cannot be run ({source}): the first entry of 'hook.command' is a program, without a shell"
-            ),
-            Self::Stopped => f.write_str(
-                "the hook was ended because the agent was told to end: it runs when the agent is back",
-            ),
-            Self::TooLong { timeout } => write!(
-                f,
-                "the hook ran for more than {} s and was ended: let it start the work and return, or raise 'hook.timeout'",
-                timeout.as_secs()
-            ),
-        }
-    }
 }
 
 /// Hooks are rare and short, so nobody notices the wait.

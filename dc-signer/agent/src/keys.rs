@@ -1,6 +1,7 @@
 //! The device's keys: one that it is known by, and a new one for each credential.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -10,7 +11,7 @@ use zeroize::Zeroizing;
 use super::schedule::Draw;
 use crate::error::Error;
 use dc_pki::files::{self, Access, NewFile};
-use dc_pki::keys::KeyFault;
+use dc_pki::keys::KeyError;
 use dc_pki::pem;
 
 /// A P-256 key of the device. Our copy is wiped when it is dropped.
@@ -42,7 +43,7 @@ impl Key {
 
     /// Reads the key at a path, or makes it there, for its owner alone.
     ///
-    /// What is there already and cannot be read is not replaced: the signer knows the device by it.
+    /// A key that is there already and cannot be read is not replaced: the signer knows the device by it.
     /// Fails as [`read`](Self::read), [`generate`](Self::generate) and [`save`](Self::save) do.
     pub fn read_or_make(folder: &Path, name: &str) -> Result<Self, Error> {
         let path = folder.join(name);
@@ -87,7 +88,7 @@ impl Key {
         self.0.subject_public_key_info()
     }
 
-    /// What `write` makes with the key and with parameters that say nothing about the device.
+    /// Calls `write` with the key and with parameters that say nothing about the device.
     pub(super) fn with_params<T>(
         &self,
         write: impl FnOnce(CertificateParams, &KeyPair) -> Result<T, rcgen::Error>,
@@ -100,7 +101,7 @@ impl Key {
 
 /// Nobody else writes there: to sign with another's key would lose the device.
 fn not_ours(path: &Path) -> Error {
-    let (path, fault) = (path.into(), KeyFault::NotOfTheAgent);
+    let (path, fault) = (path.into(), KeyError::NotOfTheAgent);
     dc_pki::Error::UnsupportedKey { path, fault }.into()
 }
 
@@ -117,6 +118,25 @@ impl fmt::Debug for Key {
 pub fn draw() -> Result<Draw, Error> {
     Ok(Draw(u32::from_be_bytes(dc_pki::random()?)))
 }
+
+/// A fault of the enrolment key of a device, which has made it if it `is_in`.
+pub(super) fn key_fault(key: &Result<Key, Error>, is_in: bool) -> Option<String> {
+    let error = match key {
+        Err(Error::Pki(dc_pki::Error::Read { source, .. }))
+            if source.kind() == ErrorKind::NotFound && !is_in =>
+        {
+            return None;
+        }
+        Err(error) => error,
+        Ok(_) => return None,
+    };
+    Some(format!(
+        "the key that the signer knows the device by cannot be used, so the device cannot renew: {error}: bring it back from a copy, or remove it and enrol again with another code"
+    ))
+}
+
+/// The key that the signer knows the device by.
+pub(super) const ENROLMENT_KEY: &str = "enrolment-key.pem";
 
 #[cfg(test)]
 mod tests {

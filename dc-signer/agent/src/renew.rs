@@ -1,10 +1,10 @@
-//! One request to the signer, from the key to the installed unit.
+//! One request to the signer, from the key to the installed generation.
 
-use super::client::Trouble;
+use super::client::ClientError;
 use super::device::Agent;
 use super::enrol::{Ask, Code};
 use super::event::Event;
-use super::folder::Meta;
+use super::generation::Meta;
 use super::keys::{self, Key};
 use super::request;
 use super::rotate::With;
@@ -23,8 +23,8 @@ impl Agent {
         }
     }
 
-    fn request(&mut self) -> Result<(), Trouble> {
-        let local = |source| Trouble::Local { source };
+    fn request(&mut self) -> Result<(), ClientError> {
+        let local = |source| ClientError::Local { source };
         let (key, pending) = self.prepare().map_err(local)?;
         let ask = self.what_to_ask().map_err(local)?;
         let answer = self.ask(&pending, &ask)?;
@@ -39,7 +39,7 @@ impl Agent {
     }
 
     /// Sends it, and what comes back.
-    fn ask<'a>(&mut self, pending: &Pending, ask: &'a Ask) -> Result<Asked<'a>, Trouble> {
+    fn ask<'a>(&mut self, pending: &Pending, ask: &'a Ask) -> Result<Asked<'a>, ClientError> {
         let Ask::Enrol(code) = ask else {
             return self.ask_to_renew(pending);
         };
@@ -65,26 +65,26 @@ impl Agent {
                 ..asked
             }),
             // What is wrong with the code says more than that the device is not in.
-            Err(Trouble::Refused { .. }) => Err(trouble),
+            Err(ClientError::Refused { .. }) => Err(trouble),
             Err(trouble) => Err(trouble),
         }
     }
 
     /// Asks with the enrolment key that the signer should know, and, if it does not, with the other one of a
     /// switch that the device may have lost count of.
-    fn ask_to_renew<'a>(&mut self, pending: &Pending) -> Result<Asked<'a>, Trouble> {
+    fn ask_to_renew<'a>(&mut self, pending: &Pending) -> Result<Asked<'a>, ClientError> {
         let (first, other) = self.enrolment_keys();
         let refused = match self.renew_with(first, pending) {
             Err(refused) if refused.is_about_the_key() => refused,
             done => return done,
         };
         match other.map(|other| self.renew_with(other, pending)) {
-            None | Some(Err(Trouble::Refused { .. })) => Err(refused),
+            None | Some(Err(ClientError::Refused { .. })) => Err(refused),
             Some(done) => done,
         }
     }
 
-    fn renew_with<'a>(&mut self, with: With, pending: &Pending) -> Result<Asked<'a>, Trouble> {
+    fn renew_with<'a>(&mut self, with: With, pending: &Pending) -> Result<Asked<'a>, ClientError> {
         let client = self.client(with)?;
         Ok(Asked {
             credentials: self.heard(client.renew(&request::renew(pending)))?,
@@ -95,7 +95,10 @@ impl Agent {
 
     /// The key and the request for it, both on the disk before anything is sent.
     fn prepare(&mut self) -> Result<(Key, Pending), Error> {
-        let held = self.unit.as_ref().map(|unit| unit.meta.sha256.clone());
+        let held = self
+            .generation
+            .as_ref()
+            .map(|generation| generation.meta.sha256.clone());
         let path = self.config.state.join(NEXT_KEY);
         if let (Some(pending), Ok(key)) = (&self.state.pending, Key::read(&path))
             && pending.is_for(&key, held.as_deref())
@@ -111,13 +114,13 @@ impl Agent {
         Ok((key, pending))
     }
 
-    fn install(&mut self, credentials: &Credentials, key: &Key) -> Result<(), Trouble> {
-        let local = |source| Trouble::Local { source };
+    fn install(&mut self, credentials: &Credentials, key: &Key) -> Result<(), ClientError> {
+        let local = |source| ClientError::Local { source };
         let reading = self.reading();
         let checked = self
             .checker(reading.now)
             .check_answer(credentials, &key.spki())
-            .map_err(|source| Trouble::Untrusted { source })?;
+            .map_err(|source| ClientError::Untrusted { source })?;
         let life = Life {
             // Only the end is signed.
             issued: credentials.issued.min(reading.now),
@@ -138,7 +141,7 @@ impl Agent {
         };
         let number = self.folder.install(&checked, key, &meta).map_err(local)?;
         self.judge.learn(checked.not_before());
-        self.unit = Some(self.folder.load(number).map_err(local)?);
+        self.generation = Some(self.folder.load(number).map_err(local)?);
         self.fault = None;
         self.succeeded(number, meta);
         Ok(())
@@ -151,7 +154,7 @@ impl Agent {
         self.state.pending = None;
         self.state.pulled = None;
         self.state.hook_failure = None;
-        // The unit has it now.
+        // The generation has it now.
         let _ = files::remove(&self.config.state.join(NEXT_KEY));
         self.tell(&Event::Installed {
             number,
@@ -161,9 +164,12 @@ impl Agent {
         });
     }
 
-    fn failed(&mut self, trouble: Trouble) {
+    fn failed(&mut self, trouble: ClientError) {
         let now = self.reading().now;
-        let expires = self.unit.as_ref().map(|unit| unit.meta.expires);
+        let expires = self
+            .generation
+            .as_ref()
+            .map(|generation| generation.meta.expires);
         self.state.failures = self.state.failures.saturating_add(1);
         let failure = self.binding(&trouble);
         let next = match keys::draw() {
@@ -203,7 +209,7 @@ struct Asked<'a> {
 }
 
 impl Pending {
-    /// Whether this is the request for a key, to follow the credential that is held.
+    /// True if this is the request for a key, to follow the credential that is held.
     fn is_for(&self, key: &Key, held: Option<&str>) -> bool {
         self.previous_sha256.as_deref() == held
             && self.idempotency_key == request::idempotency_key(&key.spki(), held)

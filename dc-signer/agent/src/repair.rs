@@ -1,4 +1,4 @@
-//! What is behind `current`, and putting it right.
+//! Repair of `current`: what is behind it is read, and put right.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -6,7 +6,7 @@ use std::fmt::Display;
 use super::current::{Fault, Found};
 use super::device::Agent;
 use super::event::Event;
-use super::folder::Unit;
+use super::generation::Generation;
 
 impl Agent {
     /// Reads what servers read, and mends it if it is not what the agent wrote: by hand, by a copy without links, by
@@ -18,30 +18,30 @@ impl Agent {
                 return self.cannot_be_mended("'current' cannot be looked at".to_owned(), error);
             }
         };
-        let Found { unit, fault } = found;
-        self.take(unit);
+        let Found { generation, fault } = found;
+        self.take(generation);
         match fault.or_else(|| self.unusable()) {
             None => self.fault = None,
             Some(fault) => self.mend(&fault),
         }
     }
 
-    fn take(&mut self, unit: Option<Unit>) {
-        self.unit = unit;
-        if let Some(unit) = &self.unit
-            && let Some(began) = self.checker(self.reading().now).began(&unit.chain)
+    fn take(&mut self, generation: Option<Generation>) {
+        self.generation = generation;
+        if let Some(generation) = &self.generation
+            && let Some(began) = self.checker(self.reading().now).began(&generation.chain)
         {
             self.judge.learn(began);
         }
     }
 
-    /// Whether what is current is whole, but no client ever took it, and there is another unit that clients take. When
-    /// a unit is only over, or not valid yet, that is a matter of clocks, and of the next renewal.
+    /// True if what is current is whole, but no client ever took it, and there is another generation that clients take. When
+    /// a generation is only over, or not valid yet, that is a matter of clocks, and of the next renewal.
     fn unusable(&self) -> Option<Fault> {
-        let unit = self.unit.as_ref()?;
+        let generation = self.generation.as_ref()?;
         let now = self.reading().now;
-        self.refusal(unit, now)?;
-        let why = self.refusal(unit, unit.meta.issued)?;
+        self.refusal(generation, now)?;
+        let why = self.refusal(generation, generation.meta.issued)?;
         let numbers = self.folder.numbers().into_iter();
         let mut others = numbers.filter_map(|number| self.folder.load(number).ok());
         let is_replaceable = others.any(|other| self.refusal(&other, now).is_none());
@@ -65,9 +65,9 @@ impl Agent {
             self.folder.load(number)
         });
         match mended {
-            Ok(unit) => {
-                let number = unit.number;
-                self.take(Some(unit));
+            Ok(generation) => {
+                let number = generation.number;
+                self.take(Some(generation));
                 self.fault = None;
                 let why = fault.to_string();
                 self.tell(&Event::Recovered { number, why });
@@ -76,26 +76,29 @@ impl Agent {
         }
     }
 
-    /// The number of the unit that should be current: the one that clients accept and that ends last; 0 for what is in
-    /// `current` itself, if no unit is the same.
+    /// The number of the generation that should be current: the one that clients accept and that ends last; 0 for what is in
+    /// `current` itself, if no generation is the same.
     fn best(&self, fault: &Fault) -> Option<u64> {
         let numbers = self.folder.numbers();
-        let units: Vec<Unit> = numbers
+        let generations: Vec<Generation> = numbers
             .into_iter()
             .filter_map(|number| self.folder.load(number).ok())
             .collect();
-        let known: BTreeSet<&str> = units.iter().map(|unit| unit.meta.sha256.as_str()).collect();
-        let own = self.unit.as_ref().filter(|unit| {
-            let is_known = known.contains(unit.meta.sha256.as_str());
+        let known: BTreeSet<&str> = generations
+            .iter()
+            .map(|generation| generation.meta.sha256.as_str())
+            .collect();
+        let own = self.generation.as_ref().filter(|generation| {
+            let is_known = known.contains(generation.meta.sha256.as_str());
             !is_known && matches!(fault, Fault::IsFolder | Fault::Elsewhere)
         });
         let now = self.reading().now;
-        let accepted = |unit: &Unit| self.refusal(unit, now).is_none();
-        let best = units
+        let accepted = |generation: &Generation| self.refusal(generation, now).is_none();
+        let best = generations
             .iter()
-            .map(|unit| (unit.number, unit))
+            .map(|generation| (generation.number, generation))
             .chain(own.map(|own| (0, own)))
-            .map(|(number, unit)| (accepted(unit), unit.meta.expires, number))
+            .map(|(number, generation)| (accepted(generation), generation.meta.expires, number))
             .max()?;
         Some(best.2)
     }

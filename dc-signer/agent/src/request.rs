@@ -1,4 +1,4 @@
-//! What the device sends: its requests, and the certificate it shows in TLS.
+//! The device's requests, and the certificate it shows in TLS.
 
 use pki_types::CertificateDer;
 

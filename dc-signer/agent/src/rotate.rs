@@ -7,14 +7,14 @@
 
 use std::fs;
 
-use super::device::{Agent, ENROLMENT_KEY};
+use super::device::Agent;
 use super::event::Event;
-use super::keys::Key;
+use super::keys::{ENROLMENT_KEY, Key};
 use super::request;
 use crate::error::Error;
 use dc_pki::files;
 
-/// What a request is made with.
+/// The key that a request is made with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum With {
     /// The enrolment key, for a request that lets the device in.
@@ -28,7 +28,7 @@ pub(super) enum With {
 impl Agent {
     /// The request for the next enrolment key, if it is time for one.
     ///
-    /// What keeps it from being made is told, and no reason not to renew.
+    /// An error that keeps it from being made is told, and no reason not to renew.
     pub(super) fn next_enrolment_csr(&mut self) -> Option<String> {
         if !self.is_rotation_due() {
             return None;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct Wait {
     /// When it is over, as far as the time is known.
     pub at: u64,
-    /// What the device's own clock says at its beginning.
+    /// The time by the device's own clock at its beginning.
     from: u64,
     /// And at its end.
     until: u64,

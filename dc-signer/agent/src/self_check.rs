@@ -1,6 +1,5 @@
 //! A look at this device's own server, as a client has it: does it serve the credential that was installed?
 
-use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -13,22 +12,22 @@ use rustls::RootCertStore;
 use rustls::crypto::ring::default_provider;
 use rustls::time_provider::TimeProvider;
 
-use super::folder::Unit;
+use super::generation::Generation;
 
-/// Connects to a server and wants the unit's name and key, at the time that the agent believes in.
+/// Connects to a server and wants the generation's name and key, at the time that the agent believes in.
 ///
 /// Fails with [`SelfCheckError`].
 pub fn run(
     address: SocketAddr,
     roots: &Arc<RootCertStore>,
-    unit: &Unit,
+    generation: &Generation,
     now: UnixTime,
 ) -> Result<(), SelfCheckError> {
     let unreachable = |source| SelfCheckError::Unreachable { address, source };
     let refused = |source| SelfCheckError::Refused { address, source };
-    let name = ServerName::try_from(unit.meta.name.clone())
+    let name = ServerName::try_from(generation.meta.name.clone())
         .map_err(|source| unreachable(io::Error::other(source)))?;
-    let named = unit
+    let named = generation
         .credentials
         .iter()
         .any(|stored| stored.form == Form::Named);
@@ -46,10 +45,10 @@ pub fn run(
     tcp.set_read_timeout(Some(TIMEOUT)).map_err(unreachable)?;
     tcp.set_write_timeout(Some(TIMEOUT)).map_err(unreachable)?;
     match client.connect(name, tcp).map_err(refused)?.peer() {
-        Peer::Delegated { spki, .. } if *spki == unit.spki => Ok(()),
+        Peer::Delegated { spki, .. } if *spki == generation.spki => Ok(()),
         _ => Err(SelfCheckError::NotTheCurrentOne {
             address,
-            number: unit.number,
+            number: generation.number,
         }),
     }
 }
@@ -64,60 +63,36 @@ impl TimeProvider for At {
     }
 }
 
-/// Why clients do not get the new credential.
-#[derive(Debug)]
+/// The reason that clients do not get the new credential.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SelfCheckError {
     /// The server has another one: an older one, as a rule.
+    #[error(
+        "the server at {address} does not serve dc-{number}: see that it follows 'current' or that the hook reloads it"
+    )]
     NotTheCurrentOne {
         /// The server.
         address: SocketAddr,
-        /// The unit that it should serve.
+        /// The generation that it should serve.
         number: u64,
     },
     /// A client would not accept what the server serves.
+    #[error("clients do not accept what the server at {address} serves: {source}")]
     Refused {
         /// The server.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: dc_rustls::Error,
     },
     /// There is no connection.
+    #[error("the server at {address} cannot be reached: {source}: start it, or check 'self_check'")]
     Unreachable {
         /// The server.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-}
-
-impl std::error::Error for SelfCheckError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::NotTheCurrentOne { .. } => None,
-            Self::Refused { source, .. } => Some(source),
-            Self::Unreachable { source, .. } => Some(source),
-        }
-    }
-}
-
-impl fmt::Display for SelfCheckError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotTheCurrentOne { address, number } => write!(
-                f,
-                "the server at {address} does not serve dc-{number}: see that it follows 'current' or that the hook reloads it"
-            ),
-            Self::Refused { address, source } => write!(
-                f,
-                "clients do not accept what the server at {address} serves: {source}"
-            ),
-            Self::Unreachable { address, source } => write!(
-                f,
-                "the server at {address} cannot be reached: {source}: start it, or check 'self_check'"
-            ),
-        }
-    }
 }
 
 /// It is on the same machine.

@@ -1,4 +1,4 @@
-//! What the agent has to remember, apart from the identity itself: one small file.
+//! The agent's memory, apart from the identity itself: one small file.
 
 use std::path::{Path, PathBuf};
 
@@ -9,19 +9,19 @@ use super::schedule::Wait;
 use crate::error::Error;
 use dc_pki::files::{self, Access, NewFile};
 
-/// What is remembered over restarts. Moments are seconds since 1970.
+/// The memory that outlives restarts. Moments are seconds since 1970.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default)]
 pub struct State {
-    /// What the signer calls the device; none before it enrolled.
+    /// The device's id at the signer; none before it enrolled.
     pub device: Option<String>,
     /// The SHA-256 of the activation code that was used, so that a new one is noticed.
     pub used_code: Option<String>,
-    /// What is wrong with the activation code of a device that is in; none if nothing is.
-    pub code_trouble: Option<CodeTrouble>,
+    /// The fault of the activation code of a device that is in; none if nothing is.
+    pub code_trouble: Option<CodeFailure>,
     /// When the enrolment key was first used; none before.
     pub enrolment_key_since: Option<u64>,
-    /// Whether the signer knows the next enrolment key as well as this one.
+    /// True if the signer knows the next enrolment key as well as this one.
     pub switching: bool,
     /// How many requests have failed in a row.
     pub failures: u32,
@@ -29,7 +29,7 @@ pub struct State {
     pub retry: Option<Wait>,
     /// The SHA-256 of what the device was to get in with when a request failed, so that a correction is noticed.
     pub tried_with: Option<String>,
-    /// What failed last; none when nothing has since the last success.
+    /// The last failure; none when nothing has since the last success.
     pub last_failure: Option<LastFailure>,
     /// The request whose answer has not arrived, or has not been installed.
     pub pending: Option<Pending>,
@@ -42,13 +42,13 @@ pub struct State {
     pub told: Option<Told>,
     /// How long not to ask for the time again; none while the clock is not in question.
     pub asking: Option<Asking>,
-    /// What is wrong with the signer's own clock or certificate; none if nothing is.
+    /// The fault of the signer's own clock or certificate; none if nothing is.
     pub signer_clock: Option<String>,
-    /// The unit that the hook was last run for with success.
+    /// The generation that the hook was last run for with success.
     pub hooked: Option<u64>,
-    /// What the hook last failed with, and when to run it again.
+    /// The last failure of the hook, and when to run it again.
     pub hook_failure: Option<HookFailure>,
-    /// The unit that was last seen to be served.
+    /// The generation that was last seen to be served.
     pub checked: Option<u64>,
     /// The next look at what is served, and what was wrong with the last one.
     pub self_check: Option<SelfCheck>,
@@ -56,14 +56,14 @@ pub struct State {
 
 /// An activation code that is good for nothing.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct CodeTrouble {
+pub struct CodeFailure {
     /// The SHA-256 of the code; none if it cannot even be read.
     pub sha256: Option<String>,
-    /// What is wrong with it, for people.
+    /// The fault, for people.
     pub detail: String,
 }
 
-/// What failed.
+/// A failure.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct LastFailure {
     /// When.
@@ -72,7 +72,7 @@ pub struct LastFailure {
     pub kind: String,
     /// The same for people.
     pub detail: String,
-    /// Whether it will go on until somebody does something.
+    /// True if it will go on until somebody does something.
     pub permanent: bool,
 }
 
@@ -81,7 +81,7 @@ pub struct LastFailure {
 pub struct Pending {
     /// The request for the new key, in PEM.
     pub csr: String,
-    /// What tells the signer that it is the same request again.
+    /// The mark by which the signer sees that it is the same request again.
     pub idempotency_key: String,
     /// The SHA-256 of the credential that is to be replaced.
     pub previous_sha256: Option<String>,
@@ -114,20 +114,21 @@ pub struct HookFailure {
     pub failures: u32,
     /// When to run it again.
     pub next: u64,
-    /// What is wrong with it.
+    /// The fault.
     pub detail: String,
 }
 
 /// A look at what the device's own server serves.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct SelfCheck {
-    /// The unit that it should serve.
-    pub unit: u64,
+    /// The generation that it should serve.
+    #[serde(rename = "unit")]
+    pub generation: u64,
     /// How often it did not, in a row.
     pub failures: u32,
     /// When to look again.
     pub next: u64,
-    /// What was wrong; none before the first look.
+    /// The fault that was found; none before the first look.
     pub detail: Option<String>,
 }
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::clock::Reading;
-use super::folder::{Meta, Unit};
+use super::generation::{Generation, Meta};
 use super::state::{LastFailure, State};
-use super::verify::Untrusted;
+use super::verify::UntrustedError;
 use crate::error::Error;
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::time::{Moment, Span, from_seconds};
@@ -47,17 +47,17 @@ impl fmt::Display for Level {
     }
 }
 
-/// What is known about a device, of which its log, its status file, its exit status and whoever looks from elsewhere
+/// The facts about a device, of which its log, its status file, its exit status and whoever looks from elsewhere
 /// make one judgement.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    /// What is behind `current`.
-    pub unit: Option<&'a Unit>,
-    /// What is wrong with that.
+    /// The generation behind `current`.
+    pub generation: Option<&'a Generation>,
+    /// The fault of that.
     pub fault: Option<&'a str>,
-    /// Why the agent cannot start with its enrolment key, or is unknown with it, if so.
+    /// The reason that the agent cannot start with its enrolment key, or is unknown with it, if so.
     pub key_fault: Option<&'a str>,
-    /// What the agent remembers.
+    /// The agent's memory.
     pub state: &'a State,
     /// The time.
     pub reading: Reading,
@@ -68,23 +68,24 @@ pub struct Facts<'a> {
 pub struct Status {
     /// In one word.
     pub level: Level,
-    /// Why it is not fine, or what failed last.
+    /// The reason that it is not fine, or the last failure.
     pub reason: Option<String>,
-    /// The unit that is served; none if there is none.
-    pub unit: Option<u64>,
-    /// What it says about itself.
+    /// The generation that is served; none if there is none.
+    #[serde(rename = "unit")]
+    pub generation: Option<u64>,
+    /// Its description of itself.
     pub identity: Option<Meta>,
     /// How many requests have failed in a row.
     pub failures: u32,
-    /// What failed last.
+    /// The last failure.
     pub last_failure: Option<LastFailure>,
     /// When to try again after a failure.
     pub next_attempt: Option<u64>,
-    /// What is wrong with the hook.
+    /// The fault of the hook.
     pub hook: Option<String>,
-    /// What is wrong with what the device's server serves.
+    /// The fault of what the device's server serves.
     pub served: Option<String>,
-    /// What is wrong with the clock, or with the signer's.
+    /// The fault of the clock, or with the signer's.
     pub clock: Option<String>,
     /// The SHA-256 of the enrolment key's SubjectPublicKeyInfo.
     pub enrolment_key: Option<String>,
@@ -93,11 +94,11 @@ pub struct Status {
 }
 
 impl Status {
-    /// Judges what there is; `refusal` says why clients do not accept a unit now.
+    /// Judges what there is; `refusal` says why clients do not accept a generation now.
     #[must_use]
-    pub fn new(facts: &Facts<'_>, refusal: impl Fn(&Unit) -> Option<Untrusted>) -> Self {
+    pub fn new(facts: &Facts<'_>, refusal: impl Fn(&Generation) -> Option<UntrustedError>) -> Self {
         let Facts {
-            unit,
+            generation,
             fault,
             key_fault,
             state,
@@ -107,15 +108,17 @@ impl Status {
         let faults: Vec<String> = faults.into_iter().flatten().collect();
         let fault = (!faults.is_empty()).then(|| faults.join("; "));
         let fault = fault.as_deref();
-        let identity = unit.map(|unit| unit.meta.clone());
-        let refusal = unit.and_then(refusal).map(|why| why.to_string());
+        let identity = generation.map(|generation| generation.meta.clone());
+        let refusal = generation.and_then(refusal).map(|why| why.to_string());
         let (level, reason) = judge(identity.as_ref(), refusal, fault, state, &reading);
         let clock = (!reading.verdict.is_good()).then(|| reading.verdict.to_string());
         Self {
             level,
             reason,
-            // What is no unit has no number.
-            unit: unit.map(|unit| unit.number).filter(|number| *number > 0),
+            // What is no generation has no number.
+            generation: generation
+                .map(|generation| generation.number)
+                .filter(|number| *number > 0),
             identity,
             failures: state.failures,
             last_failure: state.last_failure.clone(),
@@ -188,7 +191,7 @@ impl fmt::Display for Status {
         if let Some(identity) = &self.identity {
             write!(f, "\nname       {}", identity.name)?;
             write!(f, "\ndevice     {}", identity.device)?;
-            if let Some(number) = self.unit {
+            if let Some(number) = self.generation {
                 write!(f, "\nunit       dc-{number}")?;
             }
             let [now, expires] = [self.now, identity.expires].map(from_seconds);

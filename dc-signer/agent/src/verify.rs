@@ -1,4 +1,4 @@
-//! What is checked before anything is installed: all of it.
+//! The checks before anything is installed.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::server::ParsedCertificate;
 
-use super::folder::Unit;
+use super::generation::Generation;
 use dc_pki::Sha256;
 use dc_protocol::Credentials;
 
-/// What a device's clients will check with.
+/// The checks of a device's clients, and what they check with.
 pub struct Checker<'a> {
     /// Where chains have to lead.
     pub roots: &'a RootCertStore,
@@ -92,18 +92,23 @@ impl Checked {
 impl Checker<'_> {
     /// Checks an answer of the signer to a request for this key.
     ///
-    /// Fails with [`Untrusted::Pem`], with [`Untrusted::OtherName`] if the answer names another device
+    /// Fails with [`UntrustedError::Pem`], with [`UntrustedError::OtherName`] if the answer names another device
     /// than its credentials do, and as [`check`](Self::check) does.
-    pub fn check_answer(&self, answer: &Credentials, spki: &[u8]) -> Result<Checked, Untrusted> {
-        let chain = dc_core::pem::certificates(answer.chain.as_bytes()).map_err(Untrusted::Pem)?;
+    pub fn check_answer(
+        &self,
+        answer: &Credentials,
+        spki: &[u8],
+    ) -> Result<Checked, UntrustedError> {
+        let chain =
+            dc_core::pem::certificates(answer.chain.as_bytes()).map_err(UntrustedError::Pem)?;
         let mut credentials = Vec::new();
         for credential in &answer.credentials {
             let read = dc_core::pem::read(credential.pem.as_bytes());
-            credentials.extend(read.map_err(Untrusted::Credential)?);
+            credentials.extend(read.map_err(UntrustedError::Credential)?);
         }
         let checked = self.check(chain, credentials, spki)?;
         match checked.name() {
-            Some(name) if name != answer.name => Err(Untrusted::OtherName {
+            Some(name) if name != answer.name => Err(UntrustedError::OtherName {
                 named: answer.name.clone(),
                 signed: name.to_owned(),
             }),
@@ -115,13 +120,13 @@ impl Checker<'_> {
     /// a server, for names of the certificate, valid now and for seven days at most, and that the chain
     /// leads to a root.
     ///
-    /// Fails with the first [`Untrusted`] that applies.
+    /// Fails with the first [`UntrustedError`] that applies.
     pub fn check(
         &self,
         chain: Vec<CertificateDer<'static>>,
         credentials: Vec<StoredCredential>,
         spki: &[u8],
-    ) -> Result<Checked, Untrusted> {
+    ) -> Result<Checked, UntrustedError> {
         let certificate = self.check_chain(&chain)?;
         let mut expires = None;
         let mut name: Option<String> = None;
@@ -130,7 +135,7 @@ impl Checker<'_> {
             expires = Some(expires.map_or(end, |earlier: UnixTime| earlier.min(end)));
             match (&name, own) {
                 (Some(name), Some(own)) if *name != own => {
-                    return Err(Untrusted::OtherName {
+                    return Err(UntrustedError::OtherName {
                         named: name.clone(),
                         signed: own,
                     });
@@ -140,7 +145,7 @@ impl Checker<'_> {
             }
         }
         Ok(Checked {
-            expires: expires.ok_or(Untrusted::NoCredential)?,
+            expires: expires.ok_or(UntrustedError::NoCredential)?,
             not_before: certificate.not_before(),
             name,
             chain,
@@ -148,11 +153,15 @@ impl Checker<'_> {
         })
     }
 
-    /// The same for a unit as it is on the disk.
+    /// The same for a generation as it is on the disk.
     ///
     /// Fails as [`check`](Self::check) does.
-    pub fn check_unit(&self, unit: &Unit) -> Result<Checked, Untrusted> {
-        self.check(unit.chain.clone(), unit.credentials.clone(), &unit.spki)
+    pub fn check_generation(&self, generation: &Generation) -> Result<Checked, UntrustedError> {
+        self.check(
+            generation.chain.clone(),
+            generation.credentials.clone(),
+            &generation.spki,
+        )
     }
 
     /// When the first certificate of a chain that leads to a root began, whatever the time is now; none if there is
@@ -170,10 +179,10 @@ impl Checker<'_> {
     fn check_chain(
         &self,
         chain: &[CertificateDer<'static>],
-    ) -> Result<DelegationCertificate<'static>, Untrusted> {
-        let (first, intermediates) = chain.split_first().ok_or(Untrusted::NoChain)?;
+    ) -> Result<DelegationCertificate<'static>, UntrustedError> {
+        let (first, intermediates) = chain.split_first().ok_or(UntrustedError::NoChain)?;
         let certificate =
-            DelegationCertificate::parse(first.clone()).map_err(Untrusted::Credential)?;
+            DelegationCertificate::parse(first.clone()).map_err(UntrustedError::Credential)?;
         ParsedCertificate::try_from(first)
             .and_then(|parsed| {
                 verify_server_cert_signed_by_trust_anchor(
@@ -184,7 +193,7 @@ impl Checker<'_> {
                     self.algorithms,
                 )
             })
-            .map_err(Untrusted::Chain)?;
+            .map_err(UntrustedError::Chain)?;
         Ok(certificate)
     }
 
@@ -194,37 +203,43 @@ impl Checker<'_> {
         certificate: &DelegationCertificate<'_>,
         stored: &StoredCredential,
         spki: &[u8],
-    ) -> Result<(UnixTime, Option<String>), Untrusted> {
+    ) -> Result<(UnixTime, Option<String>), UntrustedError> {
         let credential = DelegatedCredential::decode(stored.form, &stored.bytes)
-            .map_err(Untrusted::Credential)?;
+            .map_err(UntrustedError::Credential)?;
         if *credential.credential().spki != *spki {
-            return Err(Untrusted::OtherKey);
+            return Err(UntrustedError::OtherKey);
         }
         let offer = Offer::suiting(&credential);
         let verified = Verifier::new(Role::Server, &offer, self.algorithms)
             .with_strict_expiry()
             .verify_own_name(&credential, certificate, self.now)
-            .map_err(Untrusted::Credential)?;
+            .map_err(UntrustedError::Credential)?;
         let name = verified.unique_name().map(ToString::to_string);
         Ok((verified.expiry(), name))
     }
 }
 
-/// Why something is not installed.
-#[derive(Debug)]
+/// The reason that something is not installed.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Untrusted {
+pub enum UntrustedError {
     /// The chain leads to no root that is trusted, or is not valid now.
-    Chain(rustls::Error),
+    #[error("the chain is not trusted ({0}): check 'roots' in the configuration")]
+    Chain(#[source] rustls::Error),
     /// A credential or its certificate breaks a rule of RFC 9345 or of the unique name.
-    Credential(dc_core::Error),
+    #[error("the credential is no good: {0}")]
+    Credential(#[source] dc_core::Error),
     /// There is no certificate.
+    #[error("there is no certificate with the credential")]
     NoChain,
     /// There is no credential.
+    #[error("there is no credential")]
     NoCredential,
     /// A credential is for another key.
+    #[error("the credential is for a key that is not ours")]
     OtherKey,
     /// Two names should be one.
+    #[error("one name is {named} and another one {signed}")]
     OtherName {
         /// The one that was said first.
         named: String,
@@ -232,35 +247,6 @@ pub enum Untrusted {
         signed: String,
     },
     /// The chain is not PEM.
-    Pem(dc_core::Error),
-}
-
-impl std::error::Error for Untrusted {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Chain(source) => Some(source),
-            Self::Credential(source) => Some(source),
-            Self::Pem(source) => Some(source),
-            Self::NoChain | Self::NoCredential | Self::OtherKey | Self::OtherName { .. } => None,
-        }
-    }
-}
-
-impl fmt::Display for Untrusted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Chain(source) => write!(
-                f,
-                "the chain is not trusted ({source}): check 'roots' in the configuration"
-            ),
-            Self::Credential(source) => write!(f, "the credential is no good: {source}"),
-            Self::NoChain => f.write_str("there is no certificate with the credential"),
-            Self::NoCredential => f.write_str("there is no credential"),
-            Self::OtherKey => f.write_str("the credential is for a key that is not ours"),
-            Self::OtherName { named, signed } => {
-                write!(f, "one name is {named} and another one {signed}")
-            }
-            Self::Pem(source) => write!(f, "the chain cannot be read: {source}"),
-        }
-    }
+    #[error("the chain cannot be read: {0}")]
+    Pem(#[source] dc_core::Error),
 }

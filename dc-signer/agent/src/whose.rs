@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::process::geteuid;
 
-use super::device::LOCK;
+use super::lock::LOCK;
 use crate::error::Error;
 
 /// Refuses root in somebody else's folder, before anything is written. The system refuses everybody else.

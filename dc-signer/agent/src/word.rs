@@ -1,11 +1,11 @@
-//! What the signer says, and how much of it counts: the time, and how long to wait.
+//! The signer's word, and how much of it counts: the time, and how long to wait.
 //!
 //! A signer is authenticated by its certificate, so nothing that it says outlives that, by whichever clock: a time is
 //! believed only if the certificate that carried it is valid then, and a refusal or a Retry-After binds only while it
 //! is. Whoever holds an old certificate can so make nobody believe in a later time than the end of that, nor make
 //! anybody wait whose clock is right. And whatever is believed, the next word is listened to.
 
-use super::client::{Answer, Client, Trouble, Trust, Word};
+use super::client::{Answer, Client, ClientError, Trust, Word};
 use super::clock::Verdict;
 use super::config::Enrolment;
 use super::device::Agent;
@@ -37,7 +37,7 @@ impl Agent {
     }
 
     pub(super) fn asks_but_for_start(&self) -> Option<u64> {
-        if self.unit.is_none() || !self.is_time_in_question() {
+        if self.generation.is_none() || !self.is_time_in_question() {
             return None;
         }
         let waits = self
@@ -65,7 +65,7 @@ impl Agent {
         });
     }
 
-    /// Whether nothing should be decided before the signer has told the time.
+    /// True if nothing should be decided before the signer has told the time.
     fn asks_first(&self) -> bool {
         let verdict = self.reading().verdict;
         let contradicted = matches!(verdict, Verdict::Wrong { .. });
@@ -79,7 +79,7 @@ impl Agent {
         self.asks_first() || self.reading().verdict == Verdict::Plausible
     }
 
-    /// Whether clients accept the device if its own clock is right, and it need not renew yet.
+    /// True if clients accept the device if its own clock is right, and it need not renew yet.
     fn is_well_by_own_clock(&self) -> bool {
         let wall = self.judge.possible(&*self.clock);
         wall.is_none_or(|wall| self.is_accepted_at(wall) && self.renewal_in(wall) > 0)
@@ -98,7 +98,11 @@ impl Agent {
 
     /// Asks whether renewals are pulled forward, and what time it is.
     fn poll(&mut self) {
-        let Some(zone) = self.unit.as_ref().map(|unit| unit.meta.zone.clone()) else {
+        let Some(zone) = self
+            .generation
+            .as_ref()
+            .map(|generation| generation.meta.zone.clone())
+        else {
             return;
         };
         let asked = self
@@ -106,7 +110,7 @@ impl Agent {
             .and_then(|client| self.heard(client.renewal_info(&zone)));
         let info = match asked {
             Ok(info) => Some(info),
-            Err(Trouble::Local { source: error }) => {
+            Err(ClientError::Local { source: error }) => {
                 self.tell(&Event::Setback { error });
                 None
             }
@@ -124,24 +128,24 @@ impl Agent {
     }
 
     fn pull(&mut self, info: &RenewalInfo, now: u64) {
-        let Some(unit) = &self.unit else {
+        let Some(generation) = &self.generation else {
             return;
         };
         let issued_before = info.renew_issued_before;
         let known = self.state.pulled.map(|pulled| pulled.issued_before);
-        if unit.meta.issued >= issued_before {
+        if generation.meta.issued >= issued_before {
             self.state.pulled = None;
         } else if known != Some(issued_before)
             && let Ok(draw) = keys::draw()
         {
-            let at = schedule::pulled_to(now, info.spread, unit.meta.expires, draw);
+            let at = schedule::pulled_to(now, info.spread, generation.meta.expires, draw);
             self.state.pulled = Some(Pulled { issued_before, at });
             self.tell(&Event::Pulled { at });
         }
     }
 
     /// For one request.
-    pub(super) fn client(&self, with: With) -> Result<Client, Trouble> {
+    pub(super) fn client(&self, with: With) -> Result<Client, ClientError> {
         let reading = self.reading();
         let wall = self.judge.possible(&*self.clock);
         let trust = Trust {
@@ -158,11 +162,11 @@ impl Agent {
         let key = self.enrolment_key(with);
         enrol::who(&self.config.enrolment, key)
             .and_then(|who| Client::new(&self.config.signer, self.config.timeout, trust, who))
-            .map_err(|source| Trouble::Local { source })
+            .map_err(|source| ClientError::Local { source })
     }
 
     /// Takes in what an answer says about the time, and gives back what else it says, if that counts.
-    pub(super) fn heard<T>(&mut self, answer: Answer<T>) -> Result<T, Trouble> {
+    pub(super) fn heard<T>(&mut self, answer: Answer<T>) -> Result<T, ClientError> {
         let Answer { date, word, result } = answer;
         let is_believed = match (date, &word) {
             (Some(date), Some(word)) => self.hear(date, word),
@@ -175,7 +179,7 @@ impl Agent {
                 // The signer would give the same answer to the same request again.
                 self.state.pending = None;
                 let error = ureq::Error::Other(error.into());
-                Err(Trouble::unreachable(&self.config.signer, error))
+                Err(ClientError::unreachable(&self.config.signer, error))
             }
             _ => result,
         }
@@ -213,8 +217,8 @@ impl Agent {
         self.state.signer_clock = Some(why);
     }
 
-    /// What a failure means for the next request, if the signer's word counts.
-    pub(super) fn binding(&self, trouble: &Trouble) -> Failure {
+    /// The consequence of a failure for the next request, if the signer's word counts.
+    pub(super) fn binding(&self, trouble: &ClientError) -> Failure {
         let wall = self.judge.possible(&*self.clock);
         match (trouble.failure(), &self.word, wall) {
             (failure @ Failure::Transient { retry_after: None }, ..) => failure,

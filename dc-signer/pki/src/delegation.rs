@@ -64,7 +64,7 @@ impl Delegation {
         Self { key, ..self }
     }
 
-    /// What somebody should look at, although it stops nothing yet.
+    /// The warnings, which somebody should look at although it stops nothing yet.
     ///
     /// Fails with [`Error::Read`].
     pub fn warnings(&self, now: UnixTime) -> Result<Vec<Warning>, Error> {
@@ -85,7 +85,7 @@ impl Delegation {
         self.policy.certificate()
     }
 
-    /// What the certificate's key signs credentials with.
+    /// The scheme that the certificate's key signs credentials with.
     #[must_use]
     pub fn algorithm(&self) -> SignatureScheme {
         self.key.scheme()

@@ -9,7 +9,7 @@ use x509_cert::request::CertReq;
 
 use crate::asn1::{contents, first_of_sequence, whole_bytes};
 use crate::error::Error;
-use crate::keys::KeyFault;
+use crate::keys::KeyError;
 use crate::{files, pem};
 
 /// The public key for which a device wants a credential.
@@ -54,7 +54,7 @@ impl DeviceKey {
     /// Takes a bare SubjectPublicKeyInfo in PEM (`PUBLIC KEY`) or DER, without any proof that the
     /// device holds the private key.
     ///
-    /// Whether it is a public key at all shows when a credential is issued. Fails with
+    /// A text that is no public key at all shows as such when a credential is issued. Fails with
     /// [`Error::Read`], [`Error::TooLarge`], [`Error::BadPem`], [`Error::MissingPem`],
     /// [`Error::UnsupportedKey`] or [`Error::PrivateKeyGiven`].
     pub fn from_spki(path: &Path) -> Result<Self, Error> {
@@ -63,7 +63,7 @@ impl DeviceKey {
             true => pem::public_key(path, &file)?.to_vec(),
             false => file,
         };
-        if let Some(fault) = KeyFault::of_public(&spki) {
+        if let Some(fault) = KeyError::of_public(&spki) {
             let path = path.into();
             return Err(Error::UnsupportedKey { path, fault });
         }
@@ -112,14 +112,14 @@ fn checked(
     algorithms: &[&'static dyn SignatureVerificationAlgorithm],
 ) -> Result<Vec<u8>, CsrError> {
     let csr = Csr::parse(der).map_err(CsrError::Malformed)?;
-    if let Some(fault) = KeyFault::of_public(&csr.spki) {
+    if let Some(fault) = KeyError::of_public(&csr.spki) {
         return Err(CsrError::Key(fault));
     }
     csr.verify(algorithms)?;
     Ok(csr.spki)
 }
 
-/// Why a certificate signing request proves nothing.
+/// The reason that a certificate signing request proves nothing.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CsrError {
@@ -132,7 +132,7 @@ pub enum CsrError {
     /// There is a private key with it, which is not secret any more.
     PrivateKey,
     /// The key in it is not taken.
-    Key(KeyFault),
+    Key(KeyError),
     /// It is signed in a way that cannot be checked.
     Unsupported,
 }
@@ -200,7 +200,7 @@ fn public_file(path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// What is needed of a request to check its signature.
+/// The parts of a request that are needed to check its signature.
 struct Csr<'a> {
     /// CertificationRequestInfo exactly as it was received: the signature is over these bytes.
     signed: &'a [u8],

@@ -7,11 +7,10 @@ use std::time::Duration;
 use dc_core::UniqueName;
 
 use crate::chain::ChainError;
-use crate::keys::KeyFault;
-use crate::names::ZoneName;
+use crate::key_error::KeyError;
 use crate::time::Span;
 
-/// Why a file, a key, a certificate or a credential was not read, written or made.
+/// The reason that a file, a key, a certificate or a credential was not read, written or made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -20,7 +19,7 @@ pub enum Error {
     BadCertificate {
         /// The file whose first certificate it is.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         source: dc_core::Error,
     },
     /// A file that says it has a credential has none that can be read.
@@ -28,7 +27,7 @@ pub enum Error {
     BadCredential {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         source: dc_core::Error,
     },
     /// A file is not a certificate signing request (PKCS#10, RFC 2986).
@@ -57,15 +56,15 @@ pub enum Error {
     BadDeviceKey {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         source: dc_core::Error,
     },
     /// A name is no unique name in any spelling.
     #[error("{given:?}: {source}")]
     BadName {
-        /// What was given.
+        /// The text that was given.
         given: String,
-        /// What is wrong with it.
+        /// The fault.
         source: dc_core::Error,
     },
     /// A PEM file is damaged, or has something in it that is not taken.
@@ -73,7 +72,7 @@ pub enum Error {
     BadPem {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and in which line.
+        /// The fault, and its line.
         source: dc_core::Error,
     },
     /// A certificate cannot be trusted as a root.
@@ -81,7 +80,7 @@ pub enum Error {
     BadRoot {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: rustls::Error,
     },
     /// A chain does not begin with its delegation certificate.
@@ -144,7 +143,7 @@ pub enum Error {
         Span::new(*.max)
     )]
     LifetimeTooLong {
-        /// What was asked for.
+        /// The lifetime that was asked for.
         wanted: Duration,
         /// The most that is allowed.
         max: Duration,
@@ -201,9 +200,9 @@ pub enum Error {
     /// A unique name was written in a way that others would read as another one.
     #[error("{given:?} is not how a unique name is written: use {valid}")]
     NameSpelling {
-        /// What was given.
+        /// The text that was given.
         given: String,
-        /// What it should be.
+        /// The right spelling.
         valid: UniqueName<'static>,
     },
     /// The key that lies in an identity folder is not the one that the credential would be for.
@@ -235,7 +234,7 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// RFC 9345 or the rules of the unique name forbid it.
@@ -247,13 +246,13 @@ pub enum Error {
     /// The delegation certificate's key could not sign.
     #[error("the delegation certificate's key did not sign: {source}")]
     Sign {
-        /// Why.
+        /// The cause.
         source: rustls::Error,
     },
     /// A certificate for trying out could not be made.
     #[error("cannot make a certificate for trying out: {source}")]
     TestCertificate {
-        /// Why.
+        /// The cause.
         source: rcgen::Error,
     },
     /// A file is longer than any such file.
@@ -275,7 +274,7 @@ pub enum Error {
     UnfitCertificate {
         /// The file whose first certificate it is.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: ChainError,
     },
     /// A certificate signing request is signed in a way that cannot be checked.
@@ -292,25 +291,24 @@ pub enum Error {
     UnsupportedKey {
         /// The file.
         path: PathBuf,
-        /// Why.
-        fault: KeyFault,
+        /// The cause.
+        fault: KeyError,
     },
     /// A file or folder cannot be written.
     #[error("cannot write {}: {source}{}", .path.display(), fix(.source))]
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A zone leaves no room for the names under it.
-    #[error(
-        "the zone {zone} leaves no room for names under it: use {} characters at most",
-        ZoneName::MAX_LEN
-    )]
+    #[error("the zone {zone} leaves no room for names under it: use {max} characters at most")]
     ZoneTooLong {
         /// The zone.
         zone: UniqueName<'static>,
+        /// The most characters of a zone.
+        max: usize,
     },
     /// A zone has one label only.
     #[error(
@@ -322,7 +320,7 @@ pub enum Error {
     },
 }
 
-/// What to do about an operating system's error, where that is not obvious.
+/// The advice about an operating system's error, where that is not obvious.
 fn fix(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::IsADirectory => ": give a file, not a folder",

@@ -12,7 +12,7 @@ use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, Subject
 
 use crate::text::Foreign;
 
-/// What the extensions say; one that is absent or cannot be read says nothing.
+/// The contents of the extensions; one that is absent or cannot be read says nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Extensions {
@@ -22,9 +22,9 @@ pub struct Extensions {
     pub key_usage: Vec<&'static str>,
     /// The purposes of extKeyUsage: their names, object identifiers, or `unreadable`; none if it is absent.
     pub extended_key_usage: Vec<String>,
-    /// Whether basicConstraints says that it is a CA's.
+    /// True if basicConstraints says that it is a CA's.
     pub is_ca: bool,
-    /// What it says about delegating.
+    /// The word on delegating.
     pub delegation_usage: DelegationUsage,
 }
 

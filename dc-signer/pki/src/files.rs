@@ -45,7 +45,7 @@ pub fn read_up_to(path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, Error> 
     Ok(contents)
 }
 
-/// Whether there is something at this path, if only a link that leads nowhere.
+/// True if there is something at this path, if only a link that leads nowhere.
 #[must_use]
 pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
@@ -85,7 +85,7 @@ pub fn check_private(path: &Path) -> Result<Option<Warning>, Error> {
     }))
 }
 
-/// Who may read a file or folder, whatever the process's umask is.
+/// The readers of a file or folder, whatever the process's umask is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
     /// Everyone reads.
@@ -130,9 +130,9 @@ impl Access {
 pub struct NewFile<'a> {
     /// Its name in its folder.
     pub name: &'a str,
-    /// What will be in it.
+    /// Its contents.
     pub contents: &'a [u8],
-    /// Who may read it.
+    /// Its readers.
     pub access: Access,
 }
 
@@ -308,7 +308,7 @@ pub fn write_failed(path: &Path) -> impl Fn(io::Error) -> Error {
 /// The longest file that is read: TLS has no room for longer chains or credentials, and a CSR or key
 /// is much shorter.
 pub const MAX_LEN: usize = 0xffff;
-/// What files and folders are made with.
+/// The modes that files and folders are made with.
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
 

@@ -115,7 +115,7 @@ impl IdentityFolder {
         }
     }
 
-    /// What was strange about the folder.
+    /// The warnings about the folder.
     #[must_use]
     pub fn warning(&self) -> Option<&Warning> {
         self.warning.as_ref()
@@ -130,7 +130,7 @@ pub fn credential_pem(credentials: &[Issued]) -> String {
         .collect()
 }
 
-/// What the credentials of a folder say about its device's name.
+/// The claim of a folder's credentials about its device's name.
 #[derive(Debug)]
 enum OldName {
     /// There is no credential yet, or none with a name.

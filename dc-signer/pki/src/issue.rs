@@ -84,7 +84,7 @@ impl Wanted {
         }
     }
 
-    /// Whether a credential without a name is wanted.
+    /// True if a credential without a name is wanted.
     #[must_use]
     pub fn rfc9345(&self) -> bool {
         !matches!(self, Self::Named(_))
@@ -154,7 +154,7 @@ pub fn sign(
         .collect()
 }
 
-/// Why nothing was issued.
+/// The reason that nothing was issued.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Unissued {
     /// The key is the delegation certificate's own, which no device may hold.

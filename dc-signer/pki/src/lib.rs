@@ -1,26 +1,4 @@
-//! Files, keys, certificates and credentials of a vendor and its devices.
-//!
-//! A vendor holds a [`Delegation`]: a delegation certificate and its key. A device hands in its
-//! [`DeviceKey`], in a certificate signing request whose signature is checked. [`issue()`] asks
-//! [`dc_core`] whether the request is allowed, signs, and verifies the result. An
-//! [`IdentityFolder`] takes it to the disk, such that nothing half-written is ever there.
-//!
-//! ```no_run
-//! use dc_pki::{Delegation, DeviceKey, IdentityFolder, Wanted, clock, issue, names};
-//!
-//! # fn main() -> Result<(), dc_pki::Error> {
-//! let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms.all;
-//! let delegation = Delegation::load("vendor".as_ref())?;
-//! let device_key = DeviceKey::from_csr("device.csr".as_ref(), algorithms)?;
-//! let folder = IdentityFolder::open("device".as_ref(), &device_key)?;
-//! let wanted = Wanted::Named(names::parse("k3v.cpe.example.com")?);
-//! let issued = issue(&delegation, &device_key, &wanted, None, algorithms, clock::now()?)?;
-//! folder.write(delegation.chain(), &issued)?;
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! [`test_ca`] makes a root and delegation certificates for trying all this out.
+#![doc = include_str!("../README.md")]
 
 pub mod asn1;
 pub mod chain;
@@ -32,6 +10,7 @@ pub mod extensions;
 pub mod files;
 pub mod identity;
 mod issue;
+mod key_error;
 pub mod keys;
 pub mod names;
 pub mod pem;

@@ -43,7 +43,8 @@ impl ZoneName {
     pub fn parse(zone: &str) -> Result<Self, Error> {
         let zone = parse(zone.strip_prefix("*.").unwrap_or(zone))?;
         if zone.as_str().len() > Self::MAX_LEN {
-            return Err(Error::ZoneTooLong { zone });
+            let max = Self::MAX_LEN;
+            return Err(Error::ZoneTooLong { zone, max });
         }
         if !zone.as_str().contains('.') {
             return Err(Error::ZoneTooShort { zone });

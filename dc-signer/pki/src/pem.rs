@@ -12,7 +12,7 @@ use crate::error::Error;
 
 pub use dc_core::pem::is_pem;
 
-/// Whether a file has a private key in it, of whatever kind.
+/// True if a file has a private key in it, of whatever kind.
 pub fn has_private_key(file: &[u8]) -> bool {
     let label = b"PRIVATE KEY-----";
     file.windows(label.len()).any(|window| window == label)
@@ -44,7 +44,7 @@ pub fn public_key(path: &Path, file: &[u8]) -> Result<SubjectPublicKeyInfoDer<'s
     dc_core::pem::public_key(file).map_err(at(path))
 }
 
-/// What is wrong with the PEM in the file at `path`.
+/// The error about the PEM in the file at `path`.
 pub fn at(path: &Path) -> impl Fn(dc_core::Error) -> Error {
     let encrypted = dc_core::PemFault::Encrypted;
     move |source| {

@@ -43,7 +43,7 @@ fn bad_root(path: &Path, source: rustls::Error) -> Error {
     Error::BadRoot { path, source }
 }
 
-/// Whether the DER is as long as it says: a line that is missing from a file shows in that.
+/// True if the DER is as long as it says: a line that is missing from a file shows in that.
 fn is_whole(der: &[u8]) -> bool {
     AnyRef::from_der(der).is_ok()
 }

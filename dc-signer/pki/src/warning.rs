@@ -28,7 +28,7 @@ pub enum Warning {
         /// The name that it had.
         old: UniqueName<'static>,
     },
-    /// Whether the key in an identity folder is the right one could not be checked.
+    /// The key in an identity folder could not be checked.
     KeyNotChecked {
         /// The file.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum Warning {
     },
     /// A credential is for clients such as Firefox, and will not be sent to them.
     NotForNss {
-        /// What the delegation certificate's key signs with.
+        /// The scheme that the delegation certificate's key signs with.
         algorithm: SignatureScheme,
     },
     /// A credential has no unique name.

@@ -1,4 +1,4 @@
-//! What devices send and get.
+//! The requests of devices, and the answers.
 
 use std::fmt;
 
@@ -91,7 +91,7 @@ pub struct Credential {
     pub sha256: String,
 }
 
-/// Whether a zone's devices should renew before their time.
+/// The answer to whether a zone's devices should renew before their time.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct RenewalInfo {
     /// The zone.

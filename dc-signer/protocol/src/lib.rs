@@ -1,8 +1,4 @@
-//! The JSON that devices and a signer exchange over HTTPS, as Rust types.
-//!
-//! Times are whole seconds since 1970-01-01T00:00:00Z, hashes are SHA-256 in lower-case hexadecimal,
-//! certificates, requests and credentials are PEM. Either side may send fields that the other does not
-//! know, because devices are updated at other times than the service.
+#![doc = include_str!("../README.md")]
 
 mod device;
 mod problem;

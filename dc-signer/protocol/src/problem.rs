@@ -1,4 +1,4 @@
-//! What went wrong, as RFC 9457 writes it: a stable type, a status, and a sentence for people.
+//! A problem, as RFC 9457 writes it: a stable type, a status, and a sentence for people.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub struct Problem {
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What is wrong with this request, and what to do.
+    /// The fault of this request, and what to do.
     pub detail: String,
     /// From when on the same request succeeds, in seconds since 1970, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,7 +154,7 @@ impl Kind {
         self.row().2
     }
 
-    /// Whether the same request may succeed later without anybody doing anything.
+    /// True if the same request may succeed later without anybody doing anything.
     #[must_use]
     pub fn is_transient(self) -> bool {
         matches!(self.status(), 408 | 429 | 500 | 503)

@@ -1,4 +1,4 @@
-//! What came back: what was asked for, or why not; and the signer's time.
+//! The signer's answer: what was asked for, or why not; and the signer's time.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use ureq::http::header::{DATE, RETRY_AFTER};
 use super::tls::{Word, has_ended};
 use crate::error::Error;
 use crate::schedule::Failure;
-use crate::verify::Untrusted;
+use crate::verify::UntrustedError;
 use dc_pki::text::Foreign;
 use dc_pki::time::{Moment, from_http_date};
 use dc_protocol::{Kind, Problem};
@@ -19,12 +19,12 @@ use dc_protocol::{Kind, Problem};
 /// The answer to a request.
 #[derive(Debug)]
 pub struct Answer<T> {
-    /// What the authenticated signer says the time is.
+    /// The time, by the authenticated signer.
     pub date: Option<u64>,
-    /// What it showed to authenticate itself; none without an answer.
+    /// The chain that it authenticated itself with; none without an answer.
     pub word: Option<Word>,
-    /// What was asked for, or why not.
-    pub result: Result<T, Trouble>,
+    /// The outcome: what was asked for, or an error.
+    pub result: Result<T, ClientError>,
 }
 
 impl<T: DeserializeOwned> Answer<T> {
@@ -38,11 +38,11 @@ impl<T: DeserializeOwned> Answer<T> {
             .into_with_config()
             .limit(max_body)
             .read_to_vec()
-            .map_err(|source| Trouble::unreachable(signer, source))
+            .map_err(|source| ClientError::unreachable(signer, source))
             .and_then(|body| match status.is_success() {
                 true => serde_json::from_slice(&body)
-                    .map_err(|source| Trouble::NotUnderstood { source }),
-                false => Err(Trouble::refused(&body, status.as_u16(), retry_after)),
+                    .map_err(|source| ClientError::NotUnderstood { source }),
+                false => Err(ClientError::refused(&body, status.as_u16(), retry_after)),
             });
         Self {
             date,
@@ -55,7 +55,7 @@ impl<T: DeserializeOwned> Answer<T> {
         Self {
             date: None,
             word: None,
-            result: Err(Trouble::unreachable(signer, source)),
+            result: Err(ClientError::unreachable(signer, source)),
         }
     }
 
@@ -63,7 +63,7 @@ impl<T: DeserializeOwned> Answer<T> {
         Self {
             date: None,
             word: None,
-            result: Err(Trouble::NotUnderstood { source }),
+            result: Err(ClientError::NotUnderstood { source }),
         }
     }
 }
@@ -76,28 +76,32 @@ fn wait(text: &str, date: Option<u64>) -> Option<u64> {
         .or_else(|| Some(from_http_date(text)?.saturating_sub(date?)))
 }
 
-/// Why a device did not get what it asked for.
-#[derive(Debug)]
+/// The error of a request: the reason that the device did not get what it asked for.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum ClientError {
     /// The device itself cannot do its part.
+    #[error("{source}")]
     Local {
-        /// What fails.
+        /// The part that fails.
         source: Error,
     },
     /// The answer is not what the API has.
+    #[error("the signer's answer is not what it should be: {source}")]
     NotUnderstood {
         /// Where reading it stopped.
         source: serde_json::Error,
     },
     /// The signer says no.
+    #[error("the signer refuses: {}: {}", Foreign(&.problem.title), Foreign(&.problem.detail))]
     Refused {
-        /// Why.
+        /// The cause.
         problem: Box<Problem>,
         /// When to come back, in seconds.
         retry_after: Option<u64>,
     },
     /// Something else than the signer's API says no, or the signer without saying why.
+    #[error("the signer answers with HTTP status {status} and no reason")]
     Status {
         /// The HTTP status.
         status: u16,
@@ -105,20 +109,22 @@ pub enum Trouble {
         retry_after: Option<u64>,
     },
     /// There is no answer.
+    #[error("the signer at {signer} cannot be reached: {}", Reason(source))]
     Unreachable {
         /// Where the signer should be.
         signer: String,
-        /// What happened instead.
+        /// The event that came instead.
         source: ureq::Error,
     },
     /// The answer must not be installed.
+    #[error("the signer's answer is not used: {source}")]
     Untrusted {
-        /// Why.
-        source: Untrusted,
+        /// The cause.
+        source: UntrustedError,
     },
 }
 
-impl Trouble {
+impl ClientError {
     pub(crate) fn unreachable(signer: &str, source: ureq::Error) -> Self {
         let signer = signer.to_owned();
         Self::Unreachable { signer, source }
@@ -137,7 +143,7 @@ impl Trouble {
         }
     }
 
-    /// What it means for the next request.
+    /// The consequence for the next request.
     #[must_use]
     pub fn failure(&self) -> Failure {
         match self {
@@ -161,7 +167,7 @@ impl Trouble {
         }
     }
 
-    /// Whether the same request would get the same again: then a new one is made.
+    /// True if the same request would get the same again: then a new one is made.
     #[must_use]
     pub fn wants_a_new_request(&self) -> bool {
         match self {
@@ -171,23 +177,31 @@ impl Trouble {
         }
     }
 
-    /// Whether nothing was sent because a certificate of the signer's has ended.
+    /// True if nothing was sent because a certificate of the signer's has ended.
     #[must_use]
     pub fn is_about_an_ended_certificate(&self) -> bool {
         match self {
             Self::Unreachable { source, .. } => tls_error(source).is_some_and(has_ended),
-            _ => false,
+            Self::Local { .. }
+            | Self::NotUnderstood { .. }
+            | Self::Refused { .. }
+            | Self::Status { .. }
+            | Self::Untrusted { .. } => false,
         }
     }
 
-    /// Whether the signer does not know the key that it was asked with, or knows another one by now.
+    /// True if the signer does not know the key that it was asked with, or knows another one by now.
     #[must_use]
     pub fn is_about_the_key(&self) -> bool {
         match self {
             Self::Refused { problem, .. } => {
                 matches!(problem.kind(), Some(Kind::KeyRefused | Kind::UnknownDevice))
             }
-            _ => false,
+            Self::Local { .. }
+            | Self::NotUnderstood { .. }
+            | Self::Status { .. }
+            | Self::Unreachable { .. }
+            | Self::Untrusted { .. } => false,
         }
     }
 
@@ -212,46 +226,6 @@ fn is_transient(problem: &Problem) -> bool {
     }
 }
 
-impl std::error::Error for Trouble {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Local { source } => Some(source),
-            Self::NotUnderstood { source } => Some(source),
-            Self::Unreachable { source, .. } => Some(source),
-            Self::Untrusted { source } => Some(source),
-            Self::Refused { .. } | Self::Status { .. } => None,
-        }
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Local { source } => fmt::Display::fmt(source, f),
-            Self::NotUnderstood { source } => {
-                write!(f, "the signer's answer is not what it should be: {source}")
-            }
-            Self::Refused { problem, .. } => write!(
-                f,
-                "the signer refuses: {}: {}",
-                Foreign(&problem.title),
-                Foreign(&problem.detail)
-            ),
-            Self::Status { status, .. } => {
-                write!(
-                    f,
-                    "the signer answers with HTTP status {status} and no reason"
-                )
-            }
-            Self::Unreachable { signer, source } => {
-                write!(f, "the signer at {signer} cannot be reached: ")?;
-                write_reason(f, source)
-            }
-            Self::Untrusted { source } => write!(f, "the signer's answer is not used: {source}"),
-        }
-    }
-}
-
 fn tls_error(source: &ureq::Error) -> Option<&TlsError> {
     match source {
         ureq::Error::Io(error) => error.get_ref()?.downcast_ref(),
@@ -261,27 +235,32 @@ fn tls_error(source: &ureq::Error) -> Option<&TlsError> {
 }
 
 /// A certificate that is not valid now is a matter of two clocks, so both are named.
-fn write_reason(f: &mut fmt::Formatter<'_>, source: &ureq::Error) -> fmt::Result {
-    match tls_error(source) {
-        Some(TlsError::InvalidCertificate(CertificateError::ExpiredContext {
-            time,
-            not_after,
-        })) => write!(
-            f,
-            "its certificate has expired: it ended at {}, and it is {} here: set the clock of this device if that is wrong, or else renew the certificate",
-            Moment(*not_after),
-            Moment(*time)
-        ),
-        Some(TlsError::InvalidCertificate(CertificateError::NotValidYetContext {
-            time,
-            not_before,
-        })) => write!(
-            f,
-            "its certificate is not valid yet: it begins at {}, and it is {} here: set the clock that is wrong",
-            Moment(*not_before),
-            Moment(*time)
-        ),
-        _ => fmt::Display::fmt(source, f),
+struct Reason<'a>(&'a ureq::Error);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(source) = self;
+        match tls_error(source) {
+            Some(TlsError::InvalidCertificate(CertificateError::ExpiredContext {
+                time,
+                not_after,
+            })) => write!(
+                f,
+                "its certificate has expired: it ended at {}, and it is {} here: set the clock of this device if that is wrong, or else renew the certificate",
+                Moment(*not_after),
+                Moment(*time)
+            ),
+            Some(TlsError::InvalidCertificate(CertificateError::NotValidYetContext {
+                time,
+                not_before,
+            })) => write!(
+                f,
+                "its certificate is not valid yet: it begins at {}, and it is {} here: set the clock that is wrong",
+                Moment(*not_before),
+                Moment(*time)
+            ),
+            _ => fmt::Display::fmt(source, f),
+        }
     }
 }
 
@@ -289,9 +268,9 @@ fn write_reason(f: &mut fmt::Formatter<'_>, source: &ureq::Error) -> fmt::Result
 mod tests {
     use super::*;
 
-    fn refused(kind: Kind, status: u16) -> Trouble {
+    fn refused(kind: Kind, status: u16) -> ClientError {
         let problem = serde_json::to_vec(&Problem::new(kind, "do this")).unwrap();
-        Trouble::refused(&problem, status, Some(9))
+        ClientError::refused(&problem, status, Some(9))
     }
 
     #[test]
@@ -309,7 +288,7 @@ mod tests {
     fn a_refusal_is_told_in_its_words_on_one_line() {
         let problem = Problem::new(Kind::ClockWrong, "set \"NTP\" right\u{1b}[2J\nnow");
         let problem = Box::new(problem);
-        let told = Trouble::Refused {
+        let told = ClientError::Refused {
             problem,
             retry_after: None,
         }
@@ -321,7 +300,7 @@ mod tests {
     #[test]
     fn a_refusal_in_nobodys_words_is_transient() {
         for trouble in [
-            Trouble::refused(b"<html>", 403, Some(9)),
+            ClientError::refused(b"<html>", 403, Some(9)),
             refused(Kind::DeviceRetired, 502),
         ] {
             let retry_after = Some(9);

@@ -15,7 +15,7 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, TcpConnector};
 use ureq::{Agent, Body};
 
-pub use answer::{Answer, Trouble};
+pub use answer::{Answer, ClientError};
 pub use tls::{Trust, Who, WhoseKey, Word};
 
 use crate::error::Error;

@@ -24,20 +24,20 @@ use crate::external::External;
 pub struct Trust {
     /// Where its chain has to lead.
     pub roots: Arc<RootCertStore>,
-    /// What time it is, as well as is known.
+    /// The time, as well as is known.
     pub now: u64,
-    /// What the device's own clock says, unless it cannot be.
+    /// The time by the device's own clock, unless it cannot be.
     pub wall: Option<u64>,
     /// It is later than this for certain.
     pub floor: u64,
-    /// Whether `now` may be too late, so that a certificate that has ended then may be the right one.
+    /// True if `now` may be too late, so that a certificate that has ended then may be the right one.
     pub may_be_late: bool,
-    /// Whether what is sent lets in whoever gets it. Then no certificate is taken that has ended by the device's own
+    /// True if what is sent lets in whoever gets it. Then no certificate is taken that has ended by the device's own
     /// clock, whatever anybody has said since.
     pub sends_code: bool,
 }
 
-/// Who the device is.
+/// The device's identity.
 #[derive(Debug)]
 pub struct Who {
     /// Its certificate, with whatever is above it.
@@ -85,7 +85,7 @@ fn external(command: Vec<String>, chain: &[CertificateDer<'static>]) -> Result<E
     })
 }
 
-/// What a signer showed, and where it is put by the handshake.
+/// The place for the chain that a signer showed, where it is put by the handshake.
 pub(super) type Shown = Arc<Mutex<Option<Word>>>;
 
 /// TLS 1.3 only: below it, the device's certificate would go over the line in the clear.
@@ -116,13 +116,13 @@ pub struct Word {
     verifier: Arc<WebPkiServerVerifier>,
     chain: Vec<CertificateDer<'static>>,
     name: ServerName<'static>,
-    /// Why it is not valid at the time that the device believes in, if so. Then nothing of the answer counts unless
+    /// The reason that it is not valid at the time that the device believes in, if so. Then nothing of the answer counts unless
     /// the signer tells a time that is believed.
     pub doubt: Option<TlsError>,
 }
 
 impl Word {
-    /// Whether the chain is valid at a moment, in seconds since 1970.
+    /// True if the chain is valid at a moment, in seconds since 1970.
     #[must_use]
     pub fn is_valid(&self, at: u64) -> bool {
         self.check(at).is_ok()
@@ -216,7 +216,7 @@ impl Verifier {
     }
 }
 
-/// Whether a chain is refused because one of its certificates has ended.
+/// True if a chain is refused because one of its certificates has ended.
 pub(super) fn has_ended(error: &TlsError) -> bool {
     matches!(
         error,

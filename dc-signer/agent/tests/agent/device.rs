@@ -147,25 +147,25 @@ impl Device {
         self.path("identity/current")
     }
 
-    /// What a client makes of the current unit at the true time: panics unless it accepts it, and the
+    /// What a client makes of the current generation at the true time: panics unless it accepts it, and the
     /// server does.
     pub(crate) fn accepted(&self) -> VerifiedCredential {
         verified(&self.current(), self.signer.now()).unwrap()
     }
 
-    /// What is in the current unit's credential file.
+    /// What is in the current generation's credential file.
     pub(crate) fn credential(&self) -> Vec<u8> {
         fs::read(self.current().join("credential.pem")).unwrap()
     }
 }
 
-/// Loads a unit as a server does, and verifies all of it as a client does.
-pub(crate) fn verified(unit: &Path, now: u64) -> Result<VerifiedCredential, String> {
-    Identity::load(unit).map_err(|error| error.to_string())?;
-    let chain = fs::read(unit.join("chain.pem")).unwrap();
+/// Loads a generation as a server does, and verifies all of it as a client does.
+pub(crate) fn verified(generation: &Path, now: u64) -> Result<VerifiedCredential, String> {
+    Identity::load(generation).map_err(|error| error.to_string())?;
+    let chain = fs::read(generation.join("chain.pem")).unwrap();
     let certificate = CertificateDer::from_pem_slice(&chain).unwrap();
     let certificate = DelegationCertificate::parse(certificate).unwrap();
-    let file = fs::read(unit.join("credential.pem")).unwrap();
+    let file = fs::read(generation.join("credential.pem")).unwrap();
     let stored = dc_core::pem::read(&file).unwrap().remove(0);
     let credential = DelegatedCredential::decode(stored.form, &stored.bytes).unwrap();
     let offer = Offer::suiting(&credential);
@@ -178,11 +178,11 @@ pub(crate) fn verified(unit: &Path, now: u64) -> Result<VerifiedCredential, Stri
     .map_err(|error| error.to_string())
 }
 
-/// Installs a unit in a real server's store, by the system's clock: chain, credential and key belong
+/// Installs a generation in a real server's store, by the system's clock: chain, credential and key belong
 /// together and are valid now.
-pub(crate) fn installed(unit: &Path) -> Result<(), String> {
+pub(crate) fn installed(generation: &Path) -> Result<(), String> {
     let store = Store::new(Arc::new(default_provider()));
-    Identity::load(unit)
+    Identity::load(generation)
         .and_then(|identity| store.install(identity))
         .map_err(|error| error.to_string())
 }

@@ -42,7 +42,7 @@ impl Drop for Mount {
     }
 }
 
-/// Renewals fail and are told, the old unit is served, and when there is room the device renews.
+/// Renewals fail and are told, the old generation is served, and when there is room the device renews.
 fn survives(mounted: &str, break_it: impl Fn(&Mount), mend_it: impl Fn(&Mount)) {
     let signer = Signer::start();
     let device = Device::new(&signer);

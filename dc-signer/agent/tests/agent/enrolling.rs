@@ -37,7 +37,7 @@ fn keys_are_for_their_owner_alone_and_not_the_same() {
         fs::read_to_string(path).unwrap()
     });
     assert_ne!(keys[0], keys[1]);
-    // The request's key has become the unit's, and is nowhere else.
+    // The request's key has become the generation's, and is nowhere else.
     assert!(!device.path("state/next-key.pem").exists());
 }
 

@@ -21,9 +21,9 @@ fn the_folder_is_whole_whenever_the_agent_is_killed() {
     let started = Instant::now();
     assert!(device.once().status().unwrap().success());
     let longest = started.elapsed() * 12 / 10;
-    let (mut units, mut changed) = (fs::read_link(device.current()).unwrap(), 0);
+    let (mut generations, mut changed) = (fs::read_link(device.current()).unwrap(), 0);
     for round in 0..KILLS {
-        // A new code makes every run enrol again, so that each has a unit to write.
+        // A new code makes every run enrol again, so that each has a generation to write.
         device.give_code(&signer.new_code());
         let mut child = device.once().spawn().unwrap();
         sleep(spread(round, longest));
@@ -31,8 +31,8 @@ fn the_folder_is_whole_whenever_the_agent_is_killed() {
         child.wait().unwrap();
         installed(&device.current()).unwrap();
         let now = fs::read_link(device.current()).unwrap();
-        changed += u32::from(now != units);
-        units = now;
+        changed += u32::from(now != generations);
+        generations = now;
     }
     assert!(
         changed > 0 && changed < KILLS,

@@ -105,7 +105,7 @@ fn a_new_delegation_certificate_comes_with_the_next_renewal() {
     until_renewed(&device, &mut agent);
     assert_ne!(fs::read(device.current().join("chain.pem")).unwrap(), chain);
     device.accepted();
-    // Whoever still has the old unit open reads the old unit.
+    // Whoever still has the old generation open reads the old generation.
     assert_eq!(fs::read(old.join("chain.pem")).unwrap(), chain);
 }
 

@@ -12,7 +12,7 @@ pub use order::{OrderError, disorder};
 pub use purpose::{PurposeError, misuse};
 pub use untrusted::Untrusted;
 
-/// Why every client refuses a server's chain.
+/// The reason that every client refuses a server's chain.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ChainError {

@@ -40,7 +40,7 @@ impl fmt::Display for OrderError {
 
 impl std::error::Error for OrderError {}
 
-/// Why the first certificate cannot be the server's own: it is a CA's.
+/// The reason that the first certificate cannot be the server's own: it is a CA's.
 pub fn disorder(chain: &[CertificateDer<'_>]) -> Option<OrderError> {
     let is_ca = |extensions: &Extensions| extensions.is_ca;
     let extensions = |der: &CertificateDer<'_>| Extensions::of_certificate(der).ok();

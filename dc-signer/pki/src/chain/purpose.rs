@@ -13,7 +13,7 @@ use crate::extensions::Extensions;
 pub struct PurposeError {
     /// Where in the chain it is, counted from 1.
     pub at: usize,
-    /// What it has.
+    /// The purposes that it has.
     pub got: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ pub fn misuse(chain: &[CertificateDer<'_>]) -> Option<PurposeError> {
     None
 }
 
-/// What of a certificate says whom it is for, by whom, and for what.
+/// The parts of a certificate that say whom it is for, by whom, and for what.
 struct Facts {
     subject: String,
     issuer: String,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rustls::{CertificateError, OtherError};
 
-/// Why rustls does not trust a chain, in words; any other error of rustls as it is.
+/// The reason that rustls does not trust a chain, in words; any other error of rustls as it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Untrusted<'a>(pub &'a rustls::Error);
 
@@ -40,7 +40,7 @@ impl fmt::Display for Untrusted<'_> {
     }
 }
 
-/// What webpki says by the name of a variant, as `UnsupportedCriticalExtension`.
+/// The words of webpki that are the name of a variant, as `UnsupportedCriticalExtension`.
 fn unnamed(variant: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if variant == "UnsupportedCriticalExtension" {
         return f.write_str("a certificate of the chain has a critical extension that clients do not know: ask the CA for one without");

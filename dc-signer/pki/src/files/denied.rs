@@ -1,4 +1,4 @@
-//! Why a file is closed to this process: what in its path is whose, and with which mode.
+//! The reason that a file is closed to this process: what in its path is whose, and with which mode.
 
 use std::fs;
 use std::io;
@@ -26,13 +26,13 @@ pub fn explain_group(group: u32, source: io::Error) -> io::Error {
     }
 }
 
-/// Whether an error says already why something is not permitted.
+/// True if an error says already why something is not permitted.
 pub(super) fn is_explained(source: &io::Error) -> bool {
     let inner = source.get_ref();
     inner.is_some_and(|inner| inner.is::<Denied>() || inner.is::<NotInGroup>())
 }
 
-/// What people call a user, or the number.
+/// The name of a user, or the number.
 pub fn user_name(uid: u32) -> String {
     name(USERS, uid)
 }
@@ -112,7 +112,7 @@ impl fmt::Display for Denied {
 
 impl error::Error for Denied {}
 
-/// What people call a user or a group, or its number.
+/// The name of a user or a group, or its number.
 fn name(file: &str, number: u32) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
     find(&text, number).unwrap_or_else(|| number.to_string())

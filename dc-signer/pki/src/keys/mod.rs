@@ -1,6 +1,5 @@
 //! The keys of delegation certificates, one kind of store a file.
 
-mod fault;
 mod pem_file;
 mod timing;
 
@@ -14,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::{files, pem};
 
-pub use fault::KeyFault;
+pub use crate::key_error::KeyError;
 pub use pem_file::PemKey;
 pub use timing::Timing;
 
@@ -36,7 +35,7 @@ pub fn read_signer<T>(
     let key = read(path)?;
     signer(&key).ok_or_else(|| Error::UnsupportedKey {
         path: path.into(),
-        fault: KeyFault::of_private(&key).unwrap_or(KeyFault::Type),
+        fault: KeyError::of_private(&key).unwrap_or(KeyError::Type),
     })
 }
 

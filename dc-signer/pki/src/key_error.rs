@@ -1,4 +1,4 @@
-//! Why a key is not taken: elliptic-curve keys that OpenSSL can make and TLS does not know, told from other types.
+//! The reasons that a key is not taken: curves and encodings that OpenSSL makes and TLS does not know, and others.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -7,10 +7,10 @@ use der::asn1::{AnyRef, BitStringRef, UintRef};
 use der::{Reader, SliceReader};
 use pki_types::PrivateKeyDer;
 
-/// Why a key is not taken.
+/// The reason that a key is not taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum KeyFault {
+pub enum KeyError {
     /// Its public point is compressed (RFC 5480 §2.2).
     CompressedPoint,
     /// It has its curve's numbers in it, not the curve's name (RFC 5480 §2.1.1).
@@ -28,8 +28,8 @@ pub enum KeyFault {
     Type,
 }
 
-impl KeyFault {
-    /// What is unusual about a DER SubjectPublicKeyInfo.
+impl KeyError {
+    /// The unusual part of a DER SubjectPublicKeyInfo.
     pub fn of_public(spki: &[u8]) -> Option<Self> {
         let read = || {
             SliceReader::new(spki)?.sequence(|fields| {
@@ -50,7 +50,7 @@ impl KeyFault {
         read().ok().flatten()
     }
 
-    /// What is unusual about a private key that could not be used.
+    /// The unusual part of a private key that could not be used.
     pub fn of_private(key: &PrivateKeyDer<'_>) -> Option<Self> {
         let der = key.secret_der();
         let is_curve = contains(der, EC_PUBLIC_KEY) || matches!(key, PrivateKeyDer::Sec1(_));
@@ -78,7 +78,7 @@ impl KeyFault {
     }
 }
 
-impl fmt::Display for KeyFault {
+impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::CompressedPoint => {
@@ -126,14 +126,14 @@ fn contains(der: &[u8], part: &[u8]) -> bool {
 const EC_PUBLIC_KEY: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01";
 /// rsaEncryption (RFC 8017 §A.1), in DER.
 const RSA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
-/// What ring verifies with.
+/// The sizes of RSA keys that ring verifies with.
 const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 /// prime-field, which explicit curves begin with (RFC 3279 §2.3.5).
 const PRIME_FIELD: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x01\x01";
 /// secp256r1 and secp384r1.
 const P256: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
 const P384: &[u8] = b"\x06\x05\x2b\x81\x04\x00\x22";
-/// What is before a compressed point of these two in an ECPrivateKey (RFC 5915 §3).
+/// The octets before a compressed point of these two in an ECPrivateKey (RFC 5915 §3).
 const POINTS: [&[u8]; 2] = [b"\xa1\x24\x03\x22\x00", b"\xa1\x34\x03\x32\x00"];
-/// What is before any other point of theirs there.
+/// The octets before any other point of theirs there.
 const POINTS_OF_ALL: [&[u8]; 2] = [b"\xa1\x44\x03\x42\x00", b"\xa1\x64\x03\x62\x00"];

@@ -1,0 +1,39 @@
+//! A generation: chain, credentials and key that belong together and are swapped together.
+
+use dc_core::pem::StoredCredential;
+use pki_types::CertificateDer;
+use serde::{Deserialize, Serialize};
+
+/// The description that a generation has of itself. Moments are seconds since 1970.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Meta {
+    /// The device's id at the signer.
+    pub device: String,
+    /// The device's name.
+    pub name: String,
+    /// The zone of the name.
+    pub zone: String,
+    /// When the credentials were issued.
+    pub issued: u64,
+    /// When the first of them ends.
+    pub expires: u64,
+    /// When to renew: drawn once, when the generation was made.
+    pub renew_at: u64,
+    /// The SHA-256 of the first credential.
+    pub sha256: String,
+}
+
+/// A generation as it is on the disk; nothing in it is checked.
+#[derive(Clone, Debug)]
+pub struct Generation {
+    /// Its number.
+    pub number: u64,
+    /// The chain.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The credentials.
+    pub credentials: Vec<StoredCredential>,
+    /// The public half of its key: a DER SubjectPublicKeyInfo.
+    pub spki: Vec<u8>,
+    /// Its description of itself.
+    pub meta: Meta,
+}
