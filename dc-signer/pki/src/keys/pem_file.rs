@@ -26,8 +26,18 @@ impl PemKey {
     /// Fails with [`Error::Read`], [`Error::TooLarge`], [`Error::EncryptedKey`], [`Error::BadPem`],
     /// [`Error::MissingPem`] or [`Error::UnsupportedKey`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let file = files::read(path)?;
-        let key = pem::private_key(path, &file)?;
+        Self::of_file(path, &files::read(path)?)
+    }
+
+    /// The one private key of a file that was read already.
+    ///
+    /// Fails as [`read`](Self::read) does, with the path in its errors.
+    pub fn of_file(path: &Path, file: &[u8]) -> Result<Self, Error> {
+        if file.len() > files::MAX_LEN {
+            let (path, max) = (path.into(), files::MAX_LEN);
+            return Err(Error::TooLarge { path, max });
+        }
+        let key = pem::private_key(path, file)?;
         Self::from_der(&key).ok_or_else(|| super::unsupported(path, &key))
     }
 
