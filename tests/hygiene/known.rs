@@ -9,10 +9,6 @@ pub(crate) const KNOWN: &[Import] = &[
     ("dc-core", "error", "name"),
     ("dc-core", "error", "scheme"),
     ("dc-core", "error", "tbs"),
-    ("dc-rustls", "hash", "provider"),
-    ("dc-rustls", "record", "provider"),
-    ("dc-rustls", "server::acceptor", "server::stream"),
-    ("dc-rustls", "server::watch", "server::store"),
     ("dc-pki", "error", "keys"),
     ("dc-pki", "error", "names"),
     ("dc-agent", "hook", "run"),
@@ -20,25 +16,6 @@ pub(crate) const KNOWN: &[Import] = &[
     ("dc-agent", "error", "config"),
     ("dc-agent", "device", "whose"),
     ("dc-agent", "folder", "verify"),
-    ("dc-signer", "api::bulk", "api::devices"),
-    ("dc-signer", "authority::delegations", "authority::zones"),
-    ("dc-signer", "authority::clones", "authority::issue"),
-    ("dc-signer", "authority::delegations", "authority::replicas"),
-    ("dc-signer", "authority::delegations", "authority::rollover"),
-    (
-        "dc-signer",
-        "server::listener::requests",
-        "server::listener::unread",
-    ),
-    ("dc-store", "registry::error", "registry::device"),
-    ("dc-store", "registry::device", "registry::hold"),
-    ("dc-store", "registry::change", "registry::hold"),
-    ("dc-store", "registry::device", "registry::shown"),
-    ("dc-store", "registry::error", "registry::operator"),
-    ("dc-store", "registry::error", "registry::zone"),
-    ("dc-store", "operations::lost", "operations::withdrawn"),
-    ("dc-signer", "web::page", "web::acts"),
-    ("dc-signer", "web::acts", "web::devices"),
 ];
 
 /// Longer functions, known and to be cut: file and name. Add none.
@@ -50,7 +27,6 @@ pub(crate) const RIDDLES: &[(&str, usize)] = &[
     ("dc-pki", 58),
     ("dc-protocol", 5),
     ("dc-signer", 64),
-    ("dc-store", 132),
 ];
 
 /// Lines that compile something only with a feature: package and how many at most. Lower what you can.

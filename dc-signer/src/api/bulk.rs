@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::App;
 use super::access::{Manager, Viewer};
 use super::body::{MAX_BODY, Params, broken_off, failed, media_type, parse, too_large, too_slow};
-use super::devices::Which;
+use super::filter::Which;
 use super::problem::ApiError;
 use crate::authority::json::{AddLine, AddedDevice, Device, NDJSON, NewDevice, RefusedLine};
 use crate::authority::{Act, Filter, Page};

@@ -8,6 +8,7 @@ mod counts;
 mod cut_off;
 mod device;
 mod devices;
+mod filter;
 mod health;
 mod observe;
 mod openapi;

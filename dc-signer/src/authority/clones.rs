@@ -3,7 +3,7 @@
 
 use pki_types::UnixTime;
 
-use super::issue::by_device;
+use super::acts::by_device;
 use super::{Authority, Error};
 use crate::registry::{Change, Device, DeviceId};
 

@@ -1,8 +1,5 @@
-//! Which zones there are, which slot of each is active, and the loaded keys: a view of the database that is
-//! never older than a few seconds while the database answers.
+//! The zones and their loaded keys: a view of the database that is never older than a few seconds while the database answers.
 
-use std::fs::File;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,19 +8,17 @@ use arc_swap::ArcSwap;
 use pki_types::UnixTime;
 use tokio::sync::Mutex;
 
+use super::acts::by_signer;
 use super::blocking::Blocking;
-use super::error::PkiError;
+use super::loaded::Loaded;
 use super::missing::{Missing, Waiting};
 use super::replicas::{self, Me};
-use super::zones::try_key;
-use super::{Error, SetupError, rollover};
-use crate::registry::{self, Sha256, SlotState, Zone};
-use crate::store::{self, Act, Store};
-use dc_pki::delegation::{CHAIN, Delegation, KEY};
-use dc_pki::files;
+use super::view::{View, ZoneView};
+use super::{Error, rollover};
+use crate::registry::{DelegationState, Sha256, Zone};
+use crate::store::{self, Store};
 use dc_pki::keys::Timing;
 use dc_pki::names::ZoneName;
-use dc_pki::pem;
 
 /// All zones with their keys.
 #[derive(Debug)]
@@ -37,40 +32,11 @@ pub(super) struct Delegations {
     me: Me,
 }
 
-/// The zones as they were at one time.
-#[derive(Debug)]
-pub(super) struct View {
-    zones: Vec<ZoneView>,
-    waiting: Vec<Waiting>,
-    taken: Option<Instant>,
-}
-
-/// A zone with the keys of its slots.
-#[derive(Debug)]
-pub(super) struct ZoneView {
-    pub(super) managed: Zone,
-    loaded: Vec<Arc<Loaded>>,
-    missing: Vec<Missing>,
-}
-
-/// A delegation certificate with its key, ready to sign.
-#[derive(Debug)]
-pub(super) struct Loaded {
-    pub(super) certificate_sha256: Sha256,
-    pub(super) delegation: Delegation,
-    /// The chain as it is answered.
-    pub(super) chain_pem: String,
-}
-
 impl Delegations {
     pub(super) fn new(data: &Path, me: Me) -> Self {
         Self {
             data: data.into(),
-            view: ArcSwap::from_pointee(View {
-                zones: Vec::new(),
-                waiting: Vec::new(),
-                taken: None,
-            }),
+            view: ArcSwap::default(),
             refreshing: Mutex::new(()),
             timing: Timing::default(),
             loading: Blocking::one(),
@@ -188,14 +154,16 @@ impl Delegations {
             return Ok(moved);
         }
         let others = replicas::others(store, self.me, now).await?;
-        let by = Act {
-            actor: "signer".to_owned(),
-            at: now,
-        };
+        let by = by_signer(now);
         for zone in &view.zones {
             for step in due(zone) {
                 let (number, to) = step.target();
-                let nodes = match zone.managed.slots.iter().find(|slot| slot.number == number) {
+                let nodes = match zone
+                    .managed
+                    .delegations
+                    .iter()
+                    .find(|slot| slot.number == number)
+                {
                     Some(slot) if rollover::waits(&zone.managed, step, now) => {
                         replicas::without(&others, slot)
                     }
@@ -209,7 +177,10 @@ impl Delegations {
                     });
                     continue;
                 }
-                match store.move_slot(&zone.managed.zone, number, to, &by).await {
+                match store
+                    .move_delegation(&zone.managed.zone, number, to, &by)
+                    .await
+                {
                     Ok(_) => {
                         tracing::info!(zone = %zone.managed.zone, slot = number, state = %to, "a slot moved on");
                         moved.some = true;
@@ -235,12 +206,13 @@ impl Loader {
     fn load(&self, zones: Vec<Zone>) -> View {
         let zones = zones.into_iter().map(|managed| {
             let (mut loaded, mut missing) = (Vec::new(), Vec::new());
-            let used = managed.slots.iter();
-            let used = used.filter(|s| matches!(s.state, SlotState::Next | SlotState::Active));
+            let used = managed.delegations.iter();
+            let used =
+                used.filter(|s| matches!(s.state, DelegationState::Next | DelegationState::Active));
             for slot in used {
                 let sha256 = slot.certificate_sha256;
                 let known = self.old.loaded(&sha256).cloned();
-                match known.map_or_else(|| self.read_key(&managed.zone, sha256), Ok) {
+                match known.map_or_else(|| self.open(&managed.zone, sha256), Ok) {
                     Ok(key) => loaded.push(key),
                     Err(error) => missing.push(Missing::new(&managed.zone, slot, &error)),
                 }
@@ -258,24 +230,9 @@ impl Loader {
         }
     }
 
-    /// A key that is read signs and verifies one credential.
-    fn read_key(&self, zone: &ZoneName, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
+    fn open(&self, zone: &ZoneName, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
         let folder = folder(&self.data).join(certificate_sha256.to_string());
-        let delegation = load(&folder)?;
-        if Sha256::of(delegation.certificate().der()) != certificate_sha256 {
-            let path = delegation.chain_path().into();
-            return Err(SetupError::OtherCertificate { path }.into());
-        }
-        let delegation = delegation.timed(&self.timing);
-        let chain = delegation.chain().iter();
-        let loaded = Loaded {
-            certificate_sha256,
-            chain_pem: chain.map(|c| pem::encode("CERTIFICATE", c)).collect(),
-            delegation,
-        };
-        // When the certificate begins: whether it has, or is over, says nothing about the key.
-        let begin = loaded.delegation.certificate().not_before();
-        try_key(zone, &loaded, begin)?;
+        let loaded = Loaded::open(&folder, zone, certificate_sha256, &self.timing)?;
         Ok(Arc::new(loaded))
     }
 }
@@ -291,61 +248,6 @@ struct Moved {
 /// SHA-256.
 pub(crate) fn folder(data: &Path) -> PathBuf {
     data.join("delegations")
-}
-
-/// Loads a key; a file that cannot be read is not called missing.
-fn load(folder: &Path) -> Result<Delegation, PkiError> {
-    for path in [CHAIN, KEY].map(|name| folder.join(name)) {
-        match File::open(&path) {
-            Err(source) if source.kind() != ErrorKind::NotFound => {
-                return Err(files::read_failed(&path, source));
-            }
-            _ => {}
-        }
-    }
-    Delegation::load(folder)
-}
-
-impl View {
-    pub(super) fn zones(&self) -> &[ZoneView] {
-        &self.zones
-    }
-
-    /// Fails with [`UnknownZone`](registry::Error::UnknownZone).
-    pub(super) fn zone(&self, zone: &ZoneName) -> Result<&ZoneView, registry::Error> {
-        let found = self.zones.iter().find(|view| view.managed.zone == *zone);
-        found.ok_or(registry::Error::UnknownZone)
-    }
-
-    fn loaded(&self, certificate_sha256: &Sha256) -> Option<&Arc<Loaded>> {
-        let all = self.zones.iter().flat_map(|zone| &zone.loaded);
-        find(all, certificate_sha256)
-    }
-}
-
-impl ZoneView {
-    /// The reason that the key of a slot cannot be used.
-    pub(super) fn why_missing(&self, slot: u32) -> &str {
-        let missing = self.missing.iter().find(|missing| missing.slot == slot);
-        missing.map_or("it is not loaded yet", |missing| &missing.brief)
-    }
-
-    /// All keys that can be used.
-    pub(super) fn all_loaded(&self) -> &[Arc<Loaded>] {
-        &self.loaded
-    }
-
-    /// The key of a slot.
-    pub(super) fn loaded(&self, certificate_sha256: &Sha256) -> Option<&Arc<Loaded>> {
-        find(self.loaded.iter(), certificate_sha256)
-    }
-}
-
-fn find<'a>(
-    mut all: impl Iterator<Item = &'a Arc<Loaded>>,
-    certificate_sha256: &Sha256,
-) -> Option<&'a Arc<Loaded>> {
-    all.find(|loaded| loaded.certificate_sha256 == *certificate_sha256)
 }
 
 /// The greatest age of a view. A slot that drains may still sign for as long, and has more than a week left.

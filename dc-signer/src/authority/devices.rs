@@ -3,8 +3,8 @@
 use dc_core::UniqueName;
 
 use super::codes::CodeMade;
-use super::delegations::View;
 use super::error::PkiError;
+use super::view::View;
 use super::{Authority, Error};
 use crate::authority::json::{self, AddedDevice, Replace, Replaced};
 use crate::config::NameMode;

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use pki_types::UnixTime;
-
-use super::delegations::{Loaded, View};
+use super::acts::by_device;
+use super::algorithms::algorithms;
 use super::error::PkiError;
+use super::loaded::Loaded;
 use super::policy::{self, Admitted, Approved, PolicyError};
+use super::view::View;
 use super::{Authority, Error, able, answer, clones};
 use crate::registry::Sha256;
-use crate::store::{Act, Issuance, Recorded};
+use crate::store::{Issuance, Recorded};
 use dc_pki::{self, Unissued};
 
 /// The answer to a device: on record, and the same bytes for whoever asks again.
@@ -122,19 +123,4 @@ fn not_signed(unissued: Unissued) -> Error {
         Unissued::Refused(source) => Error::Pki(PkiError::Refused { source }),
         Unissued::Signer(source) => Error::Pki(PkiError::Sign { source }),
     }
-}
-
-/// An act of a device, for the audit log, which has its name beside it.
-pub(super) fn by_device(now: UnixTime) -> Act {
-    Act {
-        actor: "device".to_owned(),
-        at: now,
-    }
-}
-
-/// All that can be verified here.
-pub(super) fn algorithms() -> &'static [&'static dyn pki_types::SignatureVerificationAlgorithm] {
-    rustls::crypto::ring::default_provider()
-        .signature_verification_algorithms
-        .all
 }

@@ -3,6 +3,8 @@
 //! Each use case has its file. A credential is approved, signed, verified and on record before it is returned.
 
 mod able;
+mod acts;
+mod algorithms;
 mod answer;
 pub mod backup;
 mod blocking;
@@ -20,6 +22,7 @@ mod import;
 mod issue;
 pub mod json;
 mod kind;
+mod loaded;
 mod manufacturers;
 mod missing;
 pub mod operators;
@@ -32,6 +35,7 @@ mod settings;
 mod setup;
 #[cfg(test)]
 mod tests;
+mod view;
 mod withdrawn;
 mod zones;
 
@@ -61,9 +65,10 @@ pub use crate::store::{
 };
 use crate::store::{ServerClock, Store};
 use blocking::Blocking;
-use delegations::{Delegations, View};
+use delegations::Delegations;
 use guard::Guard;
 use replicas::Me;
+use view::View;
 use withdrawn::Lists;
 
 /// The signer's use cases.

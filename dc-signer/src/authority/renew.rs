@@ -2,7 +2,9 @@
 
 use pki_types::UnixTime;
 
-use super::issue::{Reply, algorithms, by_device};
+use super::acts::by_device;
+use super::algorithms::algorithms;
+use super::issue::Reply;
 use super::policy::{self, PolicyError};
 use super::{Authority, Error};
 use crate::registry::{self, Change, Device, DeviceId, Sha256};

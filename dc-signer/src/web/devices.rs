@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::Web;
 use super::access::Visitor;
-use super::acts::Act;
+use super::act::Act;
 use super::error::{PageError, see_other};
 use super::page::{self, DevicePage, DevicesPage, Search};
 use super::parts::{Asked, At};

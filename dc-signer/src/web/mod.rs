@@ -5,6 +5,7 @@
 //! a handler takes prove who has authenticated, and that a form was sent from a page of ours.
 
 mod access;
+mod act;
 mod acts;
 mod assets;
 mod csrf;

@@ -1,7 +1,7 @@
 //! The contents of certificates, credentials, requests and keys: for people and for programs.
 //!
 //! Nothing is checked here, and nothing has to be in order: whatever parses is displayed. What a
-//! stranger wrote is shown with [`Foreign`](dc_pki::human::Foreign).
+//! stranger wrote is shown with [`Foreign`](dc_pki::text::Foreign).
 
 mod certificate;
 mod credential;

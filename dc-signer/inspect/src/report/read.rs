@@ -157,7 +157,7 @@ fn from_pem(path: &Path, file: &[u8]) -> Result<Vec<What>, Error> {
     let keys = or_none(dc_core::pem::public_keys(file)).map_err(&at)?;
     found.extend(keys.iter().map(|der| What::PublicKey(der.to_vec())));
     if pem::has_private_key(file) {
-        found.push(What::PrivateKey(match PemKey::of_file(path, file) {
+        found.push(What::PrivateKey(match PemKey::in_file(path, file) {
             Ok(key) => Key {
                 spki: Some(key.spki().to_vec()),
                 error: None,

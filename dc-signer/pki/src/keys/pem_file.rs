@@ -9,7 +9,7 @@ use rustls::crypto::ring::sign::any_supported_type;
 
 use super::timing::Timing;
 use crate::error::Error;
-use crate::{files, pem};
+use crate::files;
 
 /// A private key from a file: PKCS#8, SEC1 or PKCS#1; ECDSA P-256 or P-384, Ed25519, or RSA.
 ///
@@ -26,27 +26,23 @@ impl PemKey {
     /// Fails with [`Error::Read`], [`Error::TooLarge`], [`Error::EncryptedKey`], [`Error::BadPem`],
     /// [`Error::MissingPem`] or [`Error::UnsupportedKey`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::of_file(path, &files::read(path)?)
+        Self::in_file(path, &files::read(path)?)
     }
 
-    /// The one private key of a file that was read already.
+    /// The private key of a PEM file that was read already.
     ///
     /// Fails as [`read`](Self::read) does, with the path in its errors.
-    pub fn of_file(path: &Path, file: &[u8]) -> Result<Self, Error> {
-        if file.len() > files::MAX_LEN {
-            let (path, max) = (path.into(), files::MAX_LEN);
-            return Err(Error::TooLarge { path, max });
-        }
-        let key = pem::private_key(path, file)?;
-        Self::from_der(&key).ok_or_else(|| super::unsupported(path, &key))
+    pub fn in_file(path: &Path, file: &[u8]) -> Result<Self, Error> {
+        super::signer_in(path, file, Self::from_der)
     }
 
     /// A key that was read already; `None` if it cannot sign here.
     pub fn from_der(key: &PrivateKeyDer<'_>) -> Option<Self> {
         let key = any_supported_type(key).ok()?;
+        let spki = key.public_key()?.to_vec();
         Some(Self {
-            signer: key.choose_scheme(&SCHEMES)?,
-            spki: key.public_key()?.to_vec(),
+            signer: key.choose_scheme(&[super::scheme(&spki)?])?,
+            spki,
             timing: Timing::default(),
         })
     }
@@ -87,15 +83,6 @@ impl fmt::Debug for PemKey {
         f.debug_struct("PemKey").finish_non_exhaustive()
     }
 }
-
-/// One for each type of key. RSA signs with the scheme that every TLS 1.3 peer has to know
-/// (RFC 8446 §9.1).
-const SCHEMES: [rustls::SignatureScheme; 4] = [
-    rustls::SignatureScheme::ECDSA_NISTP256_SHA256,
-    rustls::SignatureScheme::ECDSA_NISTP384_SHA384,
-    rustls::SignatureScheme::ED25519,
-    rustls::SignatureScheme::RSA_PSS_SHA256,
-];
 
 #[cfg(test)]
 mod tests {
@@ -154,7 +141,7 @@ mod tests {
 
     #[test]
     fn rsa_keys_sign_with_the_scheme_that_every_peer_knows() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa-2048.pem");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/rsa-2048.pem");
         let key = PemKey::read(path.as_ref()).unwrap();
         assert_eq!(key.scheme(), SignatureScheme::RSA_PSS_RSAE_SHA256);
     }

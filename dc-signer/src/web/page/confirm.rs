@@ -7,7 +7,7 @@ use super::device::label;
 use super::layout::{Place, Who, page, token};
 use super::show::{distance, name, state};
 use crate::registry::Device;
-use crate::web::acts::Act;
+use crate::web::act::Act;
 
 /// The data of the page.
 pub(in crate::web) struct ConfirmPage<'a> {

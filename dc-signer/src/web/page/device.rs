@@ -9,8 +9,8 @@ use super::layout::{Place, Who, page};
 use super::show::{distance, hash, moment, name, state, urgency, when};
 use crate::authority::History;
 use crate::registry::{Device, Held, State};
-use crate::web::acts::{Act, may_act};
-use dc_pki::human::Span;
+use crate::web::act::{Act, may_act};
+use dc_pki::time::Span;
 
 /// The data of the page.
 pub(in crate::web) struct DevicePage<'a> {

@@ -1,0 +1,83 @@
+//! Queries of operators: the devices that are meant, and the part of them.
+
+use serde::Deserialize;
+
+use super::problem::ApiError;
+use crate::authority::{Filter, Page};
+use dc_protocol::Kind;
+
+/// Which devices.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// Only those in this state: `preregistered`, `active`, `suspended` or `retired`.
+    state: Option<String>,
+    /// Only those of this zone.
+    zone: Option<String>,
+    /// Only those whose external id begins so.
+    prefix: Option<String>,
+    /// Only those that two devices seem to be, or only the others.
+    possible_clone: Option<bool>,
+    /// Only those whose credential ends before this time.
+    #[param(maximum = 253402300799i64)]
+    expires_before: Option<u64>,
+}
+
+impl Which {
+    pub(super) fn filter(&self) -> Result<Filter, ApiError> {
+        Ok(Filter {
+            state: self.state.as_deref().map(str::parse).transpose()?,
+            zone: self.zone.as_deref().map(super::zones::parse).transpose()?,
+            possible_clone: self.possible_clone,
+            external_id_prefix: self.prefix.clone(),
+            expires_before: self.expires_before.map(super::at).transpose()?,
+        })
+    }
+}
+
+/// Which devices, and which part of them. (serde cannot both flatten and refuse unknown fields.)
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Only those in this state: `preregistered`, `active`, `suspended` or `retired`.
+    state: Option<String>,
+    /// Only those of this zone.
+    zone: Option<String>,
+    /// Only those whose external id begins so.
+    prefix: Option<String>,
+    /// Only those that two devices seem to be, or only the others.
+    possible_clone: Option<bool>,
+    /// Only those whose credential ends before this time.
+    #[param(maximum = 253402300799i64)]
+    expires_before: Option<u64>,
+    /// Only those behind this external id: what `next` was on the page before.
+    after: Option<String>,
+    /// At most so many, 100 unless given.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+}
+
+impl Wanted {
+    pub(super) fn filter(&self) -> Result<Filter, ApiError> {
+        let which = Which {
+            state: self.state.clone(),
+            zone: self.zone.clone(),
+            prefix: self.prefix.clone(),
+            possible_clone: self.possible_clone,
+            expires_before: self.expires_before,
+        };
+        which.filter()
+    }
+
+    pub(super) fn page(&self) -> Result<Page, ApiError> {
+        let limit = self.limit.unwrap_or(100);
+        if !(1..=Page::MAX).contains(&limit) {
+            let detail = format!("limit is {limit}: use 1 to {}", Page::MAX);
+            return Err(ApiError::new(Kind::BadRequest, detail));
+        }
+        let after = self.after.as_deref().map(str::parse).transpose()?;
+        Ok(Page { after, limit })
+    }
+}

@@ -1,0 +1,91 @@
+//! A delegation certificate with its key, loaded from its folder: it has signed a credential that verifies.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use pki_types::UnixTime;
+
+use super::algorithms::algorithms;
+use super::error::PkiError;
+use super::{Error, SetupError};
+use crate::registry::Sha256;
+use dc_pki::delegation::{CHAIN, Delegation, KEY};
+use dc_pki::keys::Timing;
+use dc_pki::names::ZoneName;
+use dc_pki::{self, Unissued, Wanted, files, pem};
+
+/// A delegation certificate with its key, ready to sign.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) certificate_sha256: Sha256,
+    pub(super) delegation: Delegation,
+    /// The chain as it is answered.
+    pub(super) chain_pem: String,
+}
+
+impl Loaded {
+    /// Loads the key of a zone's certificate, and signs and verifies one credential with it; tells `timing` how long its
+    /// signatures take.
+    pub(super) fn open(
+        folder: &Path,
+        zone: &ZoneName,
+        certificate_sha256: Sha256,
+        timing: &Timing,
+    ) -> Result<Self, Error> {
+        let delegation = load(folder)?;
+        if Sha256::of(delegation.certificate().der()) != certificate_sha256 {
+            let path = delegation.chain_path().into();
+            return Err(SetupError::OtherCertificate { path }.into());
+        }
+        let delegation = delegation.timed(timing);
+        let chain = delegation.chain().iter();
+        let loaded = Self {
+            certificate_sha256,
+            chain_pem: chain.map(|c| pem::encode("CERTIFICATE", c)).collect(),
+            delegation,
+        };
+        // When the certificate begins: whether it has, or is over, says nothing about the key.
+        let begin = loaded.delegation.certificate().not_before();
+        try_key(zone, &loaded, begin)?;
+        Ok(loaded)
+    }
+}
+
+/// Loads a key; a file that cannot be read is not called missing.
+fn load(folder: &Path) -> Result<Delegation, PkiError> {
+    for path in [CHAIN, KEY].map(|name| folder.join(name)) {
+        match File::open(&path) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                return Err(files::read_failed(&path, source));
+            }
+            _ => {}
+        }
+    }
+    Delegation::load(folder)
+}
+
+/// Issues a credential for a key that is forgotten at once.
+pub(super) fn try_key(zone: &ZoneName, loaded: &Loaded, now: UnixTime) -> Result<(), Error> {
+    let wanted = Wanted::Both(zone.fresh_name()?);
+    let spki = throwaway_key()?;
+    dc_pki::sign(&loaded.delegation, &spki, &wanted, None, algorithms(), now)
+        .map(|_| ())
+        .map_err(|unissued| {
+            SetupError::SelfTest {
+                zone: zone.clone(),
+                certificate: loaded.certificate_sha256,
+                source: match unissued {
+                    Unissued::DelegationKey => dc_core::Error::UnusableKey.into(),
+                    Unissued::Refused(source) => source.into(),
+                    Unissued::Signer(source) => source.into(),
+                },
+            }
+            .into()
+        })
+}
+
+fn throwaway_key() -> Result<Vec<u8>, PkiError> {
+    let key = rcgen::KeyPair::generate().map_err(|source| PkiError::TestCertificate { source })?;
+    Ok(rcgen::PublicKeyData::subject_public_key_info(&key))
+}
