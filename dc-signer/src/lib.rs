@@ -1,7 +1,4 @@
-//! A vendor's signer of delegated credentials (RFC 9345), each with a name that only one device has.
-//!
-//! The binary `dc-signer` is the vendor's program; this library is the service in it, and empty without the feature
-//! `service`. Credentials themselves are issued by [`dc_pki`].
+#![doc = include_str!("../README.md")]
 
 #[cfg(feature = "service")]
 pub mod access;

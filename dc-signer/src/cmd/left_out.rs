@@ -16,7 +16,7 @@ pub(crate) enum LeftOut {
 impl LeftOut {
     /// None if what clap refuses is a mistake in every build.
     pub(crate) fn in_error(error: &clap::Error) -> Option<Self> {
-        Self::among(error, cfg!(feature = "service"))
+        Self::among(error, HAS_SERVICE)
     }
 
     fn among(error: &clap::Error, has_service: bool) -> Option<Self> {
@@ -55,7 +55,7 @@ impl fmt::Display for LeftOut {
 
 /// The lines of the help about it; nothing if this build has everything.
 pub(crate) fn help() -> String {
-    help_of(cfg!(feature = "service"))
+    help_of(HAS_SERVICE)
 }
 
 fn help_of(has_service: bool) -> String {
@@ -68,6 +68,7 @@ fn help_of(has_service: bool) -> String {
     }
 }
 
+const HAS_SERVICE: bool = cfg!(feature = "service");
 /// A command of older versions.
 const AGENT: &str = "agent";
 /// The commands that the feature `service` brings.

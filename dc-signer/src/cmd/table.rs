@@ -6,24 +6,14 @@ use std::fmt;
 #[derive(Debug)]
 pub(crate) struct Table<const COLUMNS: usize> {
     rows: Vec<[String; COLUMNS]>,
-    widths: [usize; COLUMNS],
 }
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
+    /// The columns are at least as wide as the head, with the blanks behind its words.
     pub(crate) fn new(head: [&str; COLUMNS]) -> Self {
         Self {
             rows: vec![head.map(str::to_owned)],
-            widths: [0; COLUMNS],
         }
-    }
-
-    /// The same with columns of at least these widths.
-    #[cfg_attr(
-        not(feature = "service"),
-        expect(dead_code, reason = "operators are listed so")
-    )]
-    pub(crate) fn at_least(self, widths: [usize; COLUMNS]) -> Self {
-        Self { widths, ..self }
     }
 
     pub(crate) fn row(&mut self, row: [String; COLUMNS]) {
@@ -33,7 +23,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
 
 impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut widths = self.widths;
+        let mut widths = [0; COLUMNS];
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());

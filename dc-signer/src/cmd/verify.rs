@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::ValueEnum;
+use dc_core::DelegatedCredential;
 use dc_core::pem::StoredCredential;
+use dc_inspect::ParsedCertificate;
 use dc_inspect::check::{self, Peer, Verdict};
 use dc_inspect::display;
 use dc_pki::keys::PemKey;
 use dc_pki::time::Moment;
 use dc_pki::{clock, files, names, trust};
-use pki_types::{CertificateDer, ServerName, UnixTime};
+use pki_types::{ServerName, UnixTime};
 use serde_json::{Value, json};
 
 use super::Error;
@@ -68,7 +70,7 @@ impl Args {
         };
         let peer = self.peer(now)?;
         let files = self.files();
-        let chain = trust::read_chain(&files.chain)?;
+        let chain = ParsedCertificate::chain(trust::read_chain(&files.chain)?);
         let credentials = read_credentials(&files.credential)?;
         let key = files.key.as_deref().map(PemKey::read).transpose()?;
         let rows: Vec<Row> = credentials
@@ -145,17 +147,15 @@ struct Row {
 impl Row {
     fn new(
         peer: &Peer,
-        chain: &[CertificateDer<'_>],
+        chain: &[ParsedCertificate],
         stored: &StoredCredential,
         key: Option<&PemKey>,
     ) -> Result<Self, Error> {
-        let certificate = chain.first().cloned();
-        let certificate =
-            certificate.and_then(|first| dc_core::DelegationCertificate::parse(first).ok());
-        let credential =
-            display::Credential::read(stored.form, &stored.bytes, certificate.as_ref())
-                .map_err(|source| dc_pki::Error::Refused { source })?;
-        let verdict = peer.check(chain, stored);
+        let credential = DelegatedCredential::decode(stored.form, &stored.bytes)
+            .map_err(|source| dc_pki::Error::Refused { source })?;
+        let verdict = peer.check(chain, Ok(&credential));
+        let certificate = chain.first().and_then(|first| first.delegation().ok());
+        let credential = display::Credential::of(&credential, certificate);
         Ok(Self {
             verdict: match key {
                 Some(key) => check::verify_key(verdict, &credential.spki, key.spki()),

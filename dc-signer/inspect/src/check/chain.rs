@@ -12,18 +12,20 @@ use rustls::{CertificateError, RootCertStore};
 use super::Peer;
 use super::order;
 use super::verdict::{Check, CheckError, Rule};
+use crate::ParsedCertificate;
 use crate::display::Certificate;
+use crate::parsed::ders;
 use dc_pki::chain::{misuse, unreadable as cannot_be_read};
 use dc_pki::text::Foreign;
 use dc_pki::time::{Moment, Span};
 
 /// Root, validity and name of the first certificate.
-pub(super) fn checks(peer: &Peer, chain: &[CertificateDer<'_>]) -> Vec<Check> {
+pub(super) fn checks(peer: &Peer, chain: &[ParsedCertificate]) -> Vec<Check> {
     let Some(end_entity) = chain.first() else {
         return vec![Check::not_checked(Rule::Chain, "there is no certificate")];
     };
-    let certificate = Certificate::read(end_entity).ok();
-    let certificate = certificate.as_ref();
+    let certificate = end_entity.shown().ok();
+    let chain = &ders(chain);
     [
         order::check(chain, peer.provider.signature_verification_algorithms.all),
         Some(leads_to_a_root(peer, chain, certificate)),
@@ -36,18 +38,17 @@ pub(super) fn checks(peer: &Peer, chain: &[CertificateDer<'_>]) -> Vec<Check> {
 }
 
 /// That it can be read, and validity.
-pub(super) fn checks_of_ca(peer: &Peer, certificate: &CertificateDer<'_>) -> Vec<Check> {
-    let described = Certificate::read(certificate).ok();
+pub(super) fn checks_of_ca(peer: &Peer, certificate: &ParsedCertificate) -> Vec<Check> {
     vec![
-        can_be_accepted(cannot_be_read([certificate]).map(CheckError::Chain)),
-        is_valid(peer, described.as_ref()),
+        can_be_accepted(cannot_be_read([certificate.der()]).map(CheckError::Chain)),
+        is_valid(peer, certificate.shown().ok()),
     ]
 }
 
 /// As far as that can be said without roots.
-fn can_be_accepted(fault: Option<CheckError>) -> Check {
-    match fault {
-        Some(fault) => Check::failed(Rule::Chain, fault),
+fn can_be_accepted(error: Option<CheckError>) -> Check {
+    match error {
+        Some(error) => Check::failed(Rule::Chain, error),
         None => Check::not_checked(Rule::Chain, "no roots were given"),
     }
 }

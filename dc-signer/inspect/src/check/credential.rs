@@ -1,37 +1,40 @@
 //! A credential under its certificate, by dc-core's checks.
 
-use dc_core::pem::StoredCredential;
 use dc_core::{
     DelegatedCredential, DelegationCertificate, Error, Offer, Role, VerifiedCredential, Verifier,
+    find_role,
 };
-use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use pki_types::{SignatureVerificationAlgorithm, UnixTime};
 
 use super::Peer;
 use super::verdict::{Check, CheckError, Rule, Verdict};
+use crate::ParsedCertificate;
 use dc_pki::time::{Moment, Span};
 
 /// The checks of RFC 9345 §4.1.3 that need no connection, and the unique name.
 pub(super) fn checks(
     peer: &Peer,
-    chain: &[CertificateDer<'_>],
-    stored: &StoredCredential,
+    chain: &[ParsedCertificate],
+    credential: Result<&DelegatedCredential<'_>, &Error>,
 ) -> Vec<Check> {
     let Some(end_entity) = chain.first() else {
         return vec![Check::not_checked(Rule::Signature, NO_CERTIFICATE)];
     };
-    let certificate = match DelegationCertificate::parse(end_entity.clone()) {
+    let certificate = match end_entity.delegation() {
         Ok(certificate) => certificate,
-        Err(error) => return cannot_delegate(error),
+        Err(error) => return cannot_delegate(error.clone()),
     };
-    let credential = match DelegatedCredential::decode(stored.form, &stored.bytes) {
+    let credential = match credential {
         Ok(credential) => credential,
-        Err(error) => return vec![Check::failed(Rule::Scheme, CheckError::Credential(error))],
+        Err(error) => {
+            let error = CheckError::Credential(error.clone());
+            return vec![Check::failed(Rule::Scheme, error)];
+        }
     };
     let case = Case {
         peer,
-        certificate: &certificate,
-        credential: &credential,
-        stored,
+        certificate,
+        credential,
     };
     case.checks()
 }
@@ -46,11 +49,11 @@ pub fn verify_key(verdict: Verdict, credential_spki: &[u8], key_spki: &[u8]) -> 
 }
 
 /// The check that the end-entity certificate may delegate at all.
-pub(super) fn may_delegate(chain: &[CertificateDer<'_>]) -> Option<Check> {
+pub(super) fn may_delegate(chain: &[ParsedCertificate]) -> Option<Check> {
     let rule = Rule::Delegation;
-    Some(match DelegationCertificate::parse(chain.first()?.clone()) {
+    Some(match chain.first()?.delegation() {
         Ok(_) => Check::passed(rule, None),
-        Err(error) => Check::failed(rule, CheckError::Credential(error)),
+        Err(error) => Check::failed(rule, CheckError::Credential(error.clone())),
     })
 }
 
@@ -69,9 +72,8 @@ fn cannot_delegate(error: Error) -> Vec<Check> {
 
 struct Case<'a> {
     peer: &'a Peer,
-    certificate: &'a DelegationCertificate<'a>,
+    certificate: &'a DelegationCertificate<'static>,
     credential: &'a DelegatedCredential<'a>,
-    stored: &'a StoredCredential,
 }
 
 impl Case<'_> {
@@ -136,7 +138,7 @@ impl Case<'_> {
     /// Whose signature it is, which says more than that it is not the wanted role's.
     fn signature(&self) -> Result<Role, Error> {
         let wanted = self.peer.role;
-        let got = self.stored.find_role(self.certificate, self.algorithms())?;
+        let got = find_role(self.credential, self.certificate, self.algorithms())?;
         match got == wanted {
             true => Ok(got),
             false => Err(Error::RoleMismatch { wanted, got }),

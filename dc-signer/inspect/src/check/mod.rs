@@ -10,11 +10,12 @@ mod verdict;
 
 use std::sync::Arc;
 
-use dc_core::Role;
-use pki_types::{CertificateDer, ServerName, UnixTime};
+use dc_core::{DelegatedCredential, Role};
+use pki_types::{ServerName, UnixTime};
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 
+use crate::ParsedCertificate;
 pub use credential::verify_key;
 pub use verdict::{Check, CheckError, Outcome, Rule, Verdict};
 
@@ -36,19 +37,19 @@ pub struct Peer {
 impl Peer {
     /// Checks a chain alone, the end-entity certificate first: trusted, valid, for the name.
     #[must_use]
-    pub fn check_chain(&self, chain: &[CertificateDer<'_>]) -> Verdict {
+    pub fn check_chain(&self, chain: &[ParsedCertificate]) -> Verdict {
         Verdict::new(chain::checks(self, chain))
     }
 
     /// Checks a CA's certificate, wherever in a chain that is to be.
     #[must_use]
-    pub fn check_ca(&self, certificate: &CertificateDer<'_>) -> Verdict {
+    pub fn check_ca(&self, certificate: &ParsedCertificate) -> Verdict {
         Verdict::new(chain::checks_of_ca(self, certificate))
     }
 
     /// Checks a chain under which credentials are to come.
     #[must_use]
-    pub fn check_delegation(&self, chain: &[CertificateDer<'_>]) -> Verdict {
+    pub fn check_delegation(&self, chain: &[ParsedCertificate]) -> Verdict {
         let mut checks = chain::checks(self, chain);
         checks.extend(credential::may_delegate(chain));
         Verdict::new(checks)
@@ -58,8 +59,8 @@ impl Peer {
     #[must_use]
     pub fn check(
         &self,
-        chain: &[CertificateDer<'_>],
-        credential: &dc_core::pem::StoredCredential,
+        chain: &[ParsedCertificate],
+        credential: Result<&DelegatedCredential<'_>, &dc_core::Error>,
     ) -> Verdict {
         let mut checks = chain::checks(self, chain);
         checks.extend(credential::checks(self, chain, credential));

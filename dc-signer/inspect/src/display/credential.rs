@@ -37,18 +37,15 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// Reads a credential; without its certificate nobody knows when it ends or whose it is.
-    ///
-    /// Fails as [`DelegatedCredential::decode`] does.
-    pub fn read(
-        form: Form,
-        bytes: &[u8],
+    /// The contents of a credential; without its certificate nobody knows when it ends or whose it is.
+    #[must_use]
+    pub fn of(
+        credential: &DelegatedCredential<'_>,
         certificate: Option<&DelegationCertificate<'_>>,
-    ) -> Result<Self, dc_core::Error> {
-        let credential = DelegatedCredential::decode(form, bytes)?;
+    ) -> Self {
         let claim = credential.credential();
-        Ok(Self {
-            form,
+        Self {
+            form: credential.form(),
             unique_name: claim.unique_name.as_ref().map(ToString::to_string),
             key: PublicKey::of(claim.spki),
             spki: claim.spki.to_vec(),
@@ -57,8 +54,8 @@ impl Credential {
             valid_time: claim.valid_time,
             expiry: certificate.map(|certificate| certificate.expiry(claim.valid_time)),
             role: None,
-            sha256: Sha256::of(bytes),
-        })
+            sha256: Sha256::of(&credential.to_vec()),
+        }
     }
 
     /// The same with the role that its signature proved.

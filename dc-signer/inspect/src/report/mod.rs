@@ -11,15 +11,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dc_core::pem::StoredCredential;
-use dc_core::{DelegationCertificate, Role};
-use pki_types::{CertificateDer, UnixTime};
+use dc_core::{DelegatedCredential, DelegationCertificate, Role};
+use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 use serde_json::{Value, json};
 
 pub use part::Part;
 
-use self::piece::{Key, Piece, What};
+use self::piece::{Key, Piece, Request, What, decoded};
 use self::read::Argument;
+use crate::ParsedCertificate;
 use crate::check::Peer;
 use crate::display;
 use crate::error::Error;
@@ -106,50 +107,47 @@ impl Inspector {
     fn part(&self, piece: &Piece, own: &[Piece]) -> Part {
         let place = Place::new(piece, own);
         match &piece.what {
-            What::Certificate(der) => self.certificate(place, der, own),
+            What::Certificate(certificate) => self.certificate(place, certificate, own),
             What::Credential(stored) => self.credential(place, stored, own),
-            What::Request(der) => self.request(place, der),
+            What::Request(request) => self.request(place, request),
             What::PublicKey(spki) => Part::public_key(place, spki),
             What::PrivateKey(key) => self.private_key(place, key, own),
         }
     }
 
-    fn certificate(&self, place: Place, der: &CertificateDer<'static>, own: &[Piece]) -> Part {
-        let certificate = match display::Certificate::read(der) {
-            Ok(certificate) => certificate,
-            Err(error) => return Part::unreadable(place, "certificate", &error),
+    fn certificate(&self, place: Place, parsed: &ParsedCertificate, own: &[Piece]) -> Part {
+        let certificate = match parsed.shown() {
+            Ok(certificate) => certificate.clone(),
+            Err(error) => return Part::unreadable(place, "certificate", error),
         };
         // What a server presents, and what credentials would be issued under.
         if place.is_first() && is_served(&place.file, own) {
             let peer = Peer {
-                role: self.role_beside(der, own),
+                role: self.role_beside(parsed, own),
                 ..self.peer.clone()
             };
             let verdict = peer.check_delegation(&chain_of(&place.file, own));
             return Part::certificate(place, certificate, &verdict, self.peer.now).presented();
         }
         let verdict = match certificate.extensions.is_ca {
-            true => self.peer.check_ca(der),
-            false => self.peer.check_chain(std::slice::from_ref(der)),
+            true => self.peer.check_ca(parsed),
+            false => self.peer.check_chain(std::slice::from_ref(parsed)),
         };
         Part::certificate(place, certificate, &verdict, self.peer.now)
     }
 
     fn credential(&self, place: Place, stored: &StoredCredential, own: &[Piece]) -> Part {
-        let found = self.find_certificate(stored, own, &place.file);
-        let found = own_chain(&place.file, own, found);
-        let certificate = found
-            .as_ref()
-            .and_then(|(_, certificate)| DelegationCertificate::parse(certificate.clone()).ok());
-        let described = display::Credential::read(stored.form, &stored.bytes, certificate.as_ref());
-        let credential = match described {
+        let credential = match decoded(stored) {
             Ok(credential) => credential,
             Err(error) => return Part::unreadable(place, "credential", &error),
         };
-        let algorithms = self.peer.provider.signature_verification_algorithms.all;
-        let role = certificate
+        let beside = read_beside(&place.file, own);
+        let found = self.find_certificate(&credential, own, &beside);
+        let found = own_chain(&place.file, own, found);
+        let certificate = found
             .as_ref()
-            .and_then(|certificate| stored.find_role(certificate, algorithms).ok());
+            .and_then(|(_, certificate)| certificate.delegation().ok());
+        let role = certificate.and_then(|certificate| self.find_role(&credential, certificate));
         let peer = Peer {
             role: role.or(stored.role).unwrap_or(Role::Server),
             ..self.peer.clone()
@@ -157,22 +155,32 @@ impl Inspector {
         let verdict = found.as_ref().map(|(file, certificate)| {
             match file.file_name() == Some(CHAIN.as_ref()) {
                 // As a server will send it, which presents the first certificate whichever signed.
-                true => peer.check(&self.whole_chain(file, own), stored),
-                false => peer.check(std::slice::from_ref(certificate), stored),
+                true => peer.check(&self.whole_chain(file, own, &beside), Ok(&credential)),
+                false => peer.check(std::slice::from_ref(certificate), Ok(&credential)),
             }
         });
+        let credential = display::Credential::of(&credential, certificate).with_role(role);
         let under = found.map(|(file, _)| file);
-        Part::credential(place, credential.with_role(role), under, verdict.as_ref())
+        Part::credential(place, credential, under, verdict.as_ref())
+    }
+
+    fn find_role(
+        &self,
+        credential: &DelegatedCredential<'_>,
+        certificate: &DelegationCertificate<'_>,
+    ) -> Option<Role> {
+        let algorithms = self.peer.provider.signature_verification_algorithms.all;
+        dc_core::find_role(credential, certificate, algorithms).ok()
     }
 
     /// Whom a certificate is to authenticate: a client if there is a client's credential with it, and no server's.
-    fn role_beside(&self, der: &CertificateDer<'_>, own: &[Piece]) -> Role {
-        let certificate = DelegationCertificate::parse(der.clone()).ok();
-        let algorithms = self.peer.provider.signature_verification_algorithms.all;
+    fn role_beside(&self, certificate: &ParsedCertificate, own: &[Piece]) -> Role {
+        let certificate = certificate.delegation().ok();
         let role = |stored: &StoredCredential| {
-            let proven = certificate
-                .as_ref()
-                .and_then(|certificate| stored.find_role(certificate, algorithms).ok());
+            let proven = certificate.and_then(|certificate| {
+                let credential = decoded(stored).ok()?;
+                self.find_role(&credential, certificate)
+            });
             proven.or(stored.role)
         };
         let mut roles = own.iter().filter_map(|piece| match &piece.what {
@@ -188,24 +196,22 @@ impl Inspector {
     /// The certificate that signed a credential, else one that might have, and the file it is in.
     fn find_certificate(
         &self,
-        stored: &StoredCredential,
+        credential: &DelegatedCredential<'_>,
         own: &[Piece],
-        file: &Path,
-    ) -> Option<(PathBuf, CertificateDer<'static>)> {
-        let beside = read_beside(file);
+        beside: &[Piece],
+    ) -> Option<(PathBuf, ParsedCertificate)> {
         let candidates = || {
-            let all = own.iter().chain(&self.known).chain(&beside);
+            let all = own.iter().chain(&self.known).chain(beside);
             all.filter_map(|piece| Some((&piece.file, piece.certificate()?)))
         };
-        let algorithms = self.peer.provider.signature_verification_algorithms.all;
         let signed = candidates().find(|(_, certificate)| {
-            DelegationCertificate::parse(CertificateDer::clone(certificate))
-                .is_ok_and(|certificate| stored.find_role(&certificate, algorithms).is_ok())
+            let certificate = certificate.delegation();
+            certificate.is_ok_and(|certificate| self.find_role(credential, certificate).is_some())
         });
         let ordinary = || {
             candidates().find(|(_, certificate)| {
-                display::Certificate::read(certificate)
-                    .is_ok_and(|certificate| !certificate.extensions.is_ca)
+                let shown = certificate.shown();
+                shown.is_ok_and(|shown| !shown.extensions.is_ca)
             })
         };
         let (file, certificate) = signed.or_else(ordinary)?;
@@ -213,20 +219,20 @@ impl Inspector {
     }
 
     /// All certificates of a file that one was found in.
-    fn whole_chain(&self, file: &Path, own: &[Piece]) -> Vec<CertificateDer<'static>> {
-        [own, &self.known[..], &read_beside(file)]
+    fn whole_chain(&self, file: &Path, own: &[Piece], beside: &[Piece]) -> Vec<ParsedCertificate> {
+        [own, &self.known[..], beside]
             .into_iter()
             .map(|pieces| chain_of(file, pieces))
             .find(|chain| !chain.is_empty())
             .unwrap_or_default()
     }
 
-    fn request(&self, place: Place, der: &[u8]) -> Part {
+    fn request(&self, place: Place, request: &Request) -> Part {
         let algorithms = self.peer.provider.signature_verification_algorithms.all;
-        let checked = dc_pki::DeviceKey::from_csr_der(&place.file, der, algorithms);
-        match display::Request::read(der) {
-            Ok(request) => Part::request(place, request, checked.err()),
-            Err(error) => Part::unreadable(place, "request", &error),
+        let checked = dc_pki::DeviceKey::from_csr_der(&place.file, &request.der, algorithms);
+        match &request.shown {
+            Ok(shown) => Part::request(place, shown.clone(), checked.err()),
+            Err(error) => Part::unreadable(place, "request", error),
         }
     }
 
@@ -234,7 +240,7 @@ impl Inspector {
         let Some(spki) = &key.spki else {
             return Part::opaque_key(place, key);
         };
-        let has_key = |piece: &&Piece| piece.spki().as_ref() == Some(spki);
+        let has_key = |piece: &&Piece| piece.has_key(spki);
         // In one folder a key belongs to the credential; a vendor's, to the certificate.
         let owners = ["credential", "certificate", "request"];
         let owner = owners.into_iter().find_map(|name| {
@@ -258,15 +264,18 @@ impl Inspector {
     }
 }
 
-/// The chain that lies beside a credential, if there is one.
-fn read_beside(file: &Path) -> Vec<Piece> {
+/// The chain that lies beside a credential, if there is one that was not read with it.
+fn read_beside(file: &Path, own: &[Piece]) -> Vec<Piece> {
     let file = file.with_file_name(CHAIN);
+    if own.iter().any(|piece| piece.file == file) {
+        return Vec::new();
+    }
     let chain = read_chain(&file).unwrap_or_default();
     chain
         .into_iter()
         .map(|certificate| Piece {
             file: file.clone(),
-            what: What::Certificate(certificate),
+            what: What::Certificate(ParsedCertificate::new(certificate)),
         })
         .collect()
 }
@@ -276,8 +285,8 @@ fn read_beside(file: &Path) -> Vec<Piece> {
 fn own_chain(
     file: &Path,
     own: &[Piece],
-    found: Option<(PathBuf, CertificateDer<'static>)>,
-) -> Option<(PathBuf, CertificateDer<'static>)> {
+    found: Option<(PathBuf, ParsedCertificate)>,
+) -> Option<(PathBuf, ParsedCertificate)> {
     let chain = file.with_file_name(CHAIN);
     let first = chain_of(&chain, own).into_iter().next();
     match (found, first) {
@@ -287,7 +296,7 @@ fn own_chain(
 }
 
 /// The certificates of a file, in their order.
-fn chain_of(file: &Path, pieces: &[Piece]) -> Vec<CertificateDer<'static>> {
+fn chain_of(file: &Path, pieces: &[Piece]) -> Vec<ParsedCertificate> {
     pieces
         .iter()
         .filter(|piece| piece.file == file)
@@ -300,9 +309,9 @@ fn chain_of(file: &Path, pieces: &[Piece]) -> Vec<CertificateDer<'static>> {
 fn is_served(file: &Path, own: &[Piece]) -> bool {
     let is_chain = file.file_name() == Some(CHAIN.as_ref());
     let has_company = own.iter().any(|piece| piece.file != file);
-    let is_ca = |der: &CertificateDer<'_>| {
-        display::Certificate::read(der).is_ok_and(|certificate| {
-            let extensions = certificate.extensions;
+    let is_ca = |certificate: &ParsedCertificate| {
+        certificate.shown().is_ok_and(|shown| {
+            let extensions = &shown.extensions;
             extensions.is_ca && extensions.delegation_usage == DelegationUsage::Absent
         })
     };

@@ -134,10 +134,10 @@ impl Part {
     /// A key that cannot be used here; not to be able to read it may be as it should be.
     pub(super) fn opaque_key(place: Place, key: &Key) -> Self {
         let mut part = Self::private_key(place, key, None);
-        match key.is_fault {
-            true => part.with_faults(&key.problem),
+        match key.stops_servers {
+            true => part.with_faults(&key.error),
             false => {
-                part.notes.extend(key.problem.clone());
+                part.notes.extend(key.error.clone());
                 part
             }
         }

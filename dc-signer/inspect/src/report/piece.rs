@@ -1,12 +1,11 @@
-//! The pieces of files, before anything is made of them.
+//! The pieces of files, parsed, before anything is made of them.
 
 use std::path::PathBuf;
 
 use dc_core::DelegatedCredential;
 use dc_core::pem::StoredCredential;
-use pki_types::CertificateDer;
 
-use crate::display;
+use crate::{ParsedCertificate, display};
 use dc_pki::Warning;
 
 /// One thing in one file.
@@ -18,24 +17,39 @@ pub(super) struct Piece {
 
 #[derive(Clone, Debug)]
 pub(super) enum What {
-    Certificate(CertificateDer<'static>),
+    Certificate(ParsedCertificate),
     Credential(StoredCredential),
-    /// A PKCS#10 request, in DER.
-    Request(Vec<u8>),
+    Request(Request),
     /// A SubjectPublicKeyInfo, in DER.
     PublicKey(Vec<u8>),
     PrivateKey(Key),
 }
 
-/// What may be known of a private key.
+/// A PKCS#10 request, in DER, and its contents.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) der: Vec<u8>,
+    pub(super) shown: der::Result<display::Request>,
+}
+
+impl Request {
+    pub(super) fn new(der: Vec<u8>) -> Self {
+        Self {
+            shown: display::Request::read(&der),
+            der,
+        }
+    }
+}
+
+/// The public half of a private key, or the reason that it cannot be used.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
     /// Its public half, if it can be used here.
     pub(super) spki: Option<Vec<u8>>,
-    /// Why it cannot.
-    pub(super) problem: Option<String>,
-    /// Whether that would stop a server.
-    pub(super) is_fault: bool,
+    /// The reason that it cannot.
+    pub(super) error: Option<String>,
+    /// True if that would stop a server.
+    pub(super) stops_servers: bool,
     pub(super) warning: Option<Warning>,
 }
 
@@ -52,24 +66,35 @@ impl What {
 }
 
 impl Piece {
-    pub(super) fn certificate(&self) -> Option<&CertificateDer<'static>> {
+    pub(super) fn certificate(&self) -> Option<&ParsedCertificate> {
         match &self.what {
             What::Certificate(certificate) => Some(certificate),
             _ => None,
         }
     }
 
-    /// The public key that it is about; none of a private key.
-    pub(super) fn spki(&self) -> Option<Vec<u8>> {
+    /// True if it is about this public key; a private key is not.
+    pub(super) fn has_key(&self, spki: &[u8]) -> bool {
         match &self.what {
-            What::Certificate(der) => Some(display::Certificate::read(der).ok()?.spki),
-            What::Credential(stored) => {
-                let credential = DelegatedCredential::decode(stored.form, &stored.bytes).ok()?;
-                Some(credential.credential().spki.to_vec())
+            What::Certificate(certificate) => {
+                certificate.shown().is_ok_and(|shown| shown.spki == spki)
             }
-            What::Request(der) => Some(display::Request::read(der).ok()?.spki),
-            What::PublicKey(spki) => Some(spki.clone()),
-            What::PrivateKey(_) => None,
+            What::Credential(stored) => {
+                decoded(stored).is_ok_and(|credential| credential.credential().spki == spki)
+            }
+            What::Request(request) => {
+                let shown = request.shown.as_ref();
+                shown.is_ok_and(|shown| shown.spki == spki)
+            }
+            What::PublicKey(own) => own == spki,
+            What::PrivateKey(_) => false,
         }
     }
+}
+
+/// A credential, borrowed from its file: nothing is copied.
+pub(super) fn decoded(
+    stored: &StoredCredential,
+) -> Result<DelegatedCredential<'_>, dc_core::Error> {
+    DelegatedCredential::decode(stored.form, &stored.bytes)
 }

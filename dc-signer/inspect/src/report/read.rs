@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
 
-use super::piece::{Key, Piece, What};
+use super::piece::{Key, Piece, Request, What};
+use crate::ParsedCertificate;
 use crate::delegation_csr::REQUEST;
 use crate::display;
 use crate::error::Error;
@@ -13,7 +14,7 @@ use dc_pki::delegation::{CHAIN, KEY};
 use dc_pki::identity::CREDENTIAL;
 use dc_pki::keys::PemKey;
 use dc_pki::trust::MAX_ROOTS_LEN;
-use dc_pki::{files, keys, pem};
+use dc_pki::{files, pem};
 
 /// One file or folder that was named.
 #[derive(Debug)]
@@ -72,19 +73,30 @@ fn folder(path: &Path) -> Result<(&'static str, Vec<Piece>), Error> {
 
 /// A file by whose name servers and signers take it out of its folder, and only as PEM.
 ///
-/// Fails as they do; what is wrong with a key is said beside the rest.
+/// Fails as they do; an error of a key is said beside the rest.
 fn member(path: &Path, name: &str) -> Result<Vec<Piece>, Error> {
-    match name {
+    let contents = match name {
         KEY => {
-            if let Err(error) = keys::read(path) {
-                return Ok(vec![piece(path, What::PrivateKey(unusable(&error)))]);
+            let contents = files::read(path);
+            let key = contents.and_then(|file| pem::private_key(path, &file).map(|_| file));
+            match key {
+                Ok(contents) => contents,
+                Err(error) => return Ok(vec![piece(path, What::PrivateKey(unusable(&error)))]),
             }
         }
-        CHAIN => drop(pem::certificates(path, &files::read(path)?)?),
-        ROOT => drop(pem::certificates(path, &read(path)?)?),
-        _ => {}
-    }
-    file(path)
+        CHAIN => {
+            let contents = files::read(path)?;
+            pem::certificates(path, &contents)?;
+            contents
+        }
+        ROOT => {
+            let contents = read(path)?;
+            pem::certificates(path, &contents)?;
+            contents
+        }
+        _ => read(path)?,
+    };
+    pieces(path, &contents)
 }
 
 /// As much as a list of roots may have.
@@ -93,16 +105,19 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, dc_pki::Error> {
 }
 
 fn file(path: &Path) -> Result<Vec<Piece>, Error> {
-    let contents = match read(path) {
+    match read(path) {
         // A key that others cannot read is as it should be; the rest of the folder is worth a look.
         Err(error) if path.file_name() == Some(KEY.as_ref()) => {
-            return Ok(vec![piece(path, What::PrivateKey(unusable(&error)))]);
+            Ok(vec![piece(path, What::PrivateKey(unusable(&error)))])
         }
-        contents => contents?,
-    };
-    let found = match pem::is_pem(&contents) {
-        true => from_pem(path, &contents)?,
-        false => from_der(path, &contents),
+        contents => pieces(path, &contents?),
+    }
+}
+
+fn pieces(path: &Path, contents: &[u8]) -> Result<Vec<Piece>, Error> {
+    let found = match pem::is_pem(contents) {
+        true => from_pem(path, contents)?,
+        false => from_der(path, contents),
     };
     match found.is_empty() {
         true => Err(Error::UnknownFile { path: path.into() }),
@@ -119,7 +134,11 @@ fn from_pem(path: &Path, file: &[u8]) -> Result<Vec<What>, Error> {
     let mut found = Vec::new();
     let at = pem::at(path);
     let certificates = or_none(dc_core::pem::certificates(file)).map_err(&at)?;
-    found.extend(certificates.into_iter().map(What::Certificate));
+    found.extend(
+        ParsedCertificate::chain(certificates)
+            .into_iter()
+            .map(What::Certificate),
+    );
     match dc_core::pem::read(file) {
         Ok(credentials) => found.extend(credentials.into_iter().map(What::Credential)),
         Err(dc_core::Error::MissingCredential) => {}
@@ -130,15 +149,19 @@ fn from_pem(path: &Path, file: &[u8]) -> Result<Vec<What>, Error> {
         }
     }
     let requests = or_none(dc_core::pem::requests(file)).map_err(&at)?;
-    found.extend(requests.iter().map(|der| What::Request(der.to_vec())));
+    found.extend(
+        requests
+            .iter()
+            .map(|der| What::Request(Request::new(der.to_vec()))),
+    );
     let keys = or_none(dc_core::pem::public_keys(file)).map_err(&at)?;
     found.extend(keys.iter().map(|der| What::PublicKey(der.to_vec())));
     if pem::has_private_key(file) {
-        found.push(What::PrivateKey(match PemKey::read(path) {
+        found.push(What::PrivateKey(match PemKey::in_file(path, file) {
             Ok(key) => Key {
                 spki: Some(key.spki().to_vec()),
-                problem: None,
-                is_fault: false,
+                error: None,
+                stops_servers: false,
                 warning: files::check_private(path)?,
             },
             Err(error) => unusable(&error),
@@ -158,20 +181,22 @@ fn or_none<T>(found: Result<Vec<T>, dc_core::Error>) -> Result<Vec<T>, dc_core::
 fn unusable(error: &dc_pki::Error) -> Key {
     Key {
         spki: None,
-        problem: Some(error.to_string()),
+        error: Some(error.to_string()),
         // One that only its owner may read is as it should be.
-        is_fault: !matches!(error, dc_pki::Error::Read { .. }),
+        stops_servers: !matches!(error, dc_pki::Error::Read { .. }),
         warning: None,
     }
 }
 
 /// DER and the bare structure of a credential say what they are only by parsing.
 fn from_der(path: &Path, file: &[u8]) -> Vec<What> {
-    if display::Certificate::read(file).is_ok() {
-        return vec![What::Certificate(file.to_vec().into())];
+    let certificate = ParsedCertificate::new(file.to_vec().into());
+    if certificate.shown().is_ok() {
+        return vec![What::Certificate(certificate)];
     }
-    if display::Request::read(file).is_ok() {
-        return vec![What::Request(file.to_vec())];
+    let request = Request::new(file.to_vec());
+    if request.shown.is_ok() {
+        return vec![What::Request(request)];
     }
     if display::PublicKey::of(file).is_readable() {
         return vec![What::PublicKey(file.to_vec())];
@@ -187,8 +212,8 @@ fn private_der(path: &Path, key: PrivateKeyDer<'static>) -> Option<What> {
     let key = PemKey::from_der(&Zeroizing::new(key))?;
     Some(What::PrivateKey(Key {
         spki: Some(key.spki().to_vec()),
-        problem: None,
-        is_fault: false,
+        error: None,
+        stops_servers: false,
         warning: files::check_private(path).ok().flatten(),
     }))
 }
@@ -205,7 +230,11 @@ mod tests {
     #[test]
     fn names_a_file_after_all_that_is_in_it() {
         let piece = |what| piece("f".as_ref(), what);
-        let certificate = || piece(What::Certificate(b"c".to_vec().into()));
+        let certificate = || {
+            piece(What::Certificate(ParsedCertificate::new(
+                b"c".to_vec().into(),
+            )))
+        };
         let key = || piece(What::PublicKey(b"k".to_vec()));
         assert_eq!(kind_of_file(&[certificate()]), "certificate");
         assert_eq!(
@@ -219,7 +248,7 @@ mod tests {
         #[test]
         fn any_bytes_are_something_or_nothing(bytes: Vec<u8>) {
             for what in from_der("f".as_ref(), &bytes) {
-                let _ = piece("f".as_ref(), what).spki();
+                let _ = piece("f".as_ref(), what).has_key(b"key");
             }
         }
 
@@ -228,7 +257,7 @@ mod tests {
             let text = der::pem::encode_string(&label, der::pem::LineEnding::LF, &bytes).unwrap();
             let found = from_pem("f".as_ref(), text.as_bytes());
             for what in found.into_iter().flatten() {
-                let _ = piece("f".as_ref(), what).spki();
+                let _ = piece("f".as_ref(), what).has_key(b"key");
             }
         }
     }

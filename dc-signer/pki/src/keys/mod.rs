@@ -32,7 +32,20 @@ pub fn read_signer<T>(
     path: &Path,
     signer: impl FnOnce(&PrivateKeyDer<'static>) -> Option<T>,
 ) -> Result<T, Error> {
-    let key = read(path)?;
+    signer_in(path, &files::read(path)?, signer)
+}
+
+/// The same of a file that was read already, and that may be longer than one with a key.
+fn signer_in<T>(
+    path: &Path,
+    file: &[u8],
+    signer: impl FnOnce(&PrivateKeyDer<'static>) -> Option<T>,
+) -> Result<T, Error> {
+    if file.len() > files::MAX_LEN {
+        let (path, max) = (path.into(), files::MAX_LEN);
+        return Err(Error::TooLarge { path, max });
+    }
+    let key = pem::private_key(path, file)?;
     signer(&key).ok_or_else(|| Error::UnsupportedKey {
         path: path.into(),
         fault: KeyError::of_private(&key).unwrap_or(KeyError::Type),

@@ -9,6 +9,7 @@ use rustls::crypto::ring::sign::any_supported_type;
 
 use super::timing::Timing;
 use crate::error::Error;
+use crate::files;
 
 /// A private key from a file: PKCS#8, SEC1 or PKCS#1; ECDSA P-256 or P-384, Ed25519, or RSA.
 ///
@@ -25,7 +26,14 @@ impl PemKey {
     /// Fails with [`Error::Read`], [`Error::TooLarge`], [`Error::EncryptedKey`], [`Error::BadPem`],
     /// [`Error::MissingPem`] or [`Error::UnsupportedKey`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        super::read_signer(path, Self::from_der)
+        Self::in_file(path, &files::read(path)?)
+    }
+
+    /// The private key of a PEM file that was read already.
+    ///
+    /// Fails as [`read`](Self::read) does, with the path in its errors.
+    pub fn in_file(path: &Path, file: &[u8]) -> Result<Self, Error> {
+        super::signer_in(path, file, Self::from_der)
     }
 
     /// A key that was read already; `None` if it cannot sign here.

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use dc_core::pem::StoredCredential;
-use dc_core::{DelegationCertificate, Form, SchemeList};
+use dc_core::{DelegatedCredential, Form, SchemeList};
+use dc_inspect::ParsedCertificate;
 use dc_inspect::check::{CheckError, Outcome, Peer, Rule, Verdict};
 use dc_inspect::display::{Certificate, Credential, Sheet};
 use dc_inspect::probe::{Accepted, Chosen, Offered, Probe, Seen, SentBy, Target, alert_name};
@@ -47,23 +47,26 @@ impl<'a> Report<'a> {
     }
 
     fn look_at(&mut self, seen: &Seen, peer: &Peer) {
-        let all = seen.chain.iter();
-        self.chain = all.filter_map(|der| Certificate::read(der).ok()).collect();
-        self.verdict = peer.check_chain(&seen.chain);
+        let chain = ParsedCertificate::chain(seen.chain.iter().cloned());
+        let shown = chain.iter().filter_map(|one| one.shown().ok());
+        self.chain = shown.cloned().collect();
         let Some((form, bytes)) = &seen.credential else {
+            self.verdict = peer.check_chain(&chain);
             return;
         };
-        let first = seen.chain.first().cloned();
-        let certificate = first.and_then(|first| DelegationCertificate::parse(first).ok());
-        let stored = StoredCredential::new(*form, bytes);
-        let algorithms = peer.provider.signature_verification_algorithms.all;
-        let role = |certificate| stored.find_role(certificate, algorithms).ok();
-        let role = certificate.as_ref().and_then(role);
-        match Credential::read(*form, bytes, certificate.as_ref()) {
-            Ok(credential) => self.credential = Some(credential.with_role(role)),
+        let decoded = DelegatedCredential::decode(*form, bytes);
+        self.verdict = peer.check(&chain, decoded.as_ref());
+        match decoded {
+            Ok(credential) => {
+                let certificate = chain.first().and_then(|first| first.delegation().ok());
+                let algorithms = peer.provider.signature_verification_algorithms.all;
+                let role = certificate.and_then(|certificate| {
+                    dc_core::find_role(&credential, certificate, algorithms).ok()
+                });
+                self.credential = Some(Credential::of(&credential, certificate).with_role(role));
+            }
             Err(error) => self.malformed = Some(error),
         }
-        self.verdict = peer.check(&seen.chain, &stored);
     }
 
     /// The reason for which a client refuses: what the connection said, else what is wrong with what was seen, which

@@ -137,7 +137,12 @@ impl fmt::Display for Added {
 }
 
 fn table(operators: &[Operator]) -> Table<4> {
-    let mut table = Table::new(["NAME", "ROLE", "ACCESS", "STATE"]).at_least([23, 8, 11, 0]);
+    let mut table = Table::new([
+        &format!("{:23}", "NAME"),
+        "ROLE    ",
+        "ACCESS     ",
+        "STATE",
+    ]);
     for operator in operators {
         let access = match operator.access {
             Access::Token(_) => "token",
