@@ -8,7 +8,7 @@ mod device;
 mod problem;
 
 pub use device::{Credential, Credentials, EnrollRequest, RenewRequest, RenewalInfo};
-pub use problem::{Kind, Problem};
+pub use problem::{Kind, Problem, Severity};
 
 /// Where devices enrol.
 pub const ENROLL: &str = "/v1/enroll";
