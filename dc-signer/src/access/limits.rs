@@ -15,7 +15,7 @@ pub struct RateLimits {
     operators: Buckets<String>,
 }
 
-/// Whether a key's bucket is that of a device.
+/// The kind of bucket that a key was counted in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Counted {
     AsDevice,

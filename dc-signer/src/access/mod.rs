@@ -74,7 +74,7 @@ pub(crate) enum AccessError {
 }
 
 impl AccessError {
-    /// Which kind of problem it is.
+    /// The kind of problem.
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Authority(error) => error.kind(),

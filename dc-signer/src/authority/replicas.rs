@@ -12,7 +12,7 @@ use super::{Authority, Error};
 use crate::registry::{Sha256, Slot};
 use crate::store::{self, Replica, Report, Store};
 
-/// Which process of all that work on a database this is.
+/// The id of this process among all that work on a database.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Me(pub(super) [u8; 16]);
 

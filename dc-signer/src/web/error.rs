@@ -34,7 +34,7 @@ pub(super) enum PageError {
     NotDone {
         /// The reason, as a sentence.
         why: String,
-        /// Which kind of problem that is.
+        /// The kind of problem.
         kind: Kind,
     },
     /// The operator may look only.
