@@ -12,7 +12,7 @@ use crate::client;
 use crate::device::Device;
 use crate::service::{Running, processor_time};
 
-/// What came of a load.
+/// The results of a load.
 #[derive(Debug)]
 pub(crate) struct Load {
     pub(crate) elapsed: Duration,
@@ -32,7 +32,7 @@ impl Load {
     }
 }
 
-/// What a device does with each of its connections: the number tells them apart.
+/// The work of a device on each of its connections: the number tells them apart.
 pub(crate) type Visit = fn(SocketAddr, &Device, usize) -> Result<(), String>;
 
 /// Lets devices come in turn, with a new connection each time.

@@ -39,12 +39,12 @@ struct Args {
     /// Use the PostgreSQL server of the environment variable DC_SIGNER_TEST_POSTGRES instead of SQLite
     #[arg(long)]
     postgres: bool,
-    /// What this program runs itself as
+    /// The name this program runs itself under
     #[arg(long, hide = true, requires = "config")]
     serve: Option<What>,
     #[arg(long, hide = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What Cargo says to benchmarks
+    /// The argument Cargo gives to benchmarks
     #[arg(long, hide = true)]
     bench: bool,
     /// `cargo test --benches` only wants to know whether it runs

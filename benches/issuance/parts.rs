@@ -1,4 +1,4 @@
-//! What an issuance is made of, each part measured alone, with the same libraries and settings as the service's.
+//! The parts of an issuance, each measured alone, with the same libraries and settings as the service's.
 
 use std::hint::black_box;
 use std::sync::Arc;

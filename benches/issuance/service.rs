@@ -54,10 +54,10 @@ impl fmt::Display for Database {
     }
 }
 
-/// What a process of this program serves.
+/// The service that a process of this program runs.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(crate) enum What {
-    /// What `dc-signer serve` does, with its log in a file.
+    /// `dc-signer serve`, with its log in a file.
     Everything,
     /// Handshakes with the same settings, and nothing after them.
     Handshakes,
@@ -178,7 +178,7 @@ fn new_device(device: &Device) -> NewDevice {
     }
 }
 
-/// What the child does.
+/// The child's work.
 pub(crate) fn serve(what: What, config: &Path) {
     let config = Config::load(config).unwrap();
     Runtime::new().unwrap().block_on(async {

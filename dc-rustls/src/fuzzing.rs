@@ -8,8 +8,8 @@ use rustls::crypto::cipher::{
 use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion};
 
 use crate::io::Adapter;
-use crate::provider::Side;
 use crate::record::RecordProtection;
+use crate::side::Side;
 use crate::view::certificate::unpack;
 use crate::view::client_hello::{self, Relabelling};
 use crate::view::stream;

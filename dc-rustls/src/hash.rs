@@ -2,7 +2,7 @@
 
 use rustls::crypto::hash::{Context, Hash, HashAlgorithm, Output};
 
-use crate::provider::Side;
+use crate::side::Side;
 use crate::view::client_hello::{has_relabelled_offer, hellos_to_wire, offer_to_wire};
 use crate::view::stream::certificates_to_wire;
 

@@ -26,6 +26,7 @@ mod provider;
 mod record;
 #[cfg(feature = "server")]
 pub mod server;
+mod side;
 #[cfg(test)]
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 mod testing;

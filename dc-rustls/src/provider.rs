@@ -8,15 +8,7 @@ use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls12CipherSuite, Tls13Cip
 
 use crate::hash::{Mapping, TranscriptHash};
 use crate::record::RecordProtection;
-
-/// The end of connections that a wrapped cipher suite is for, with the constants it needs.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Side {
-    /// A client that puts `offer`, one or two whole extensions, into every ClientHello.
-    Client { offer: &'static [u8] },
-    /// A server that answers with a credential.
-    Server,
-}
+use crate::side::Side;
 
 /// Wraps all cipher suites; everything else is the base provider's.
 ///

@@ -8,7 +8,7 @@ use rustls::crypto::cipher::{
 use rustls::{ConnectionTrafficSecrets, ContentType, Error};
 
 use crate::handover;
-use crate::provider::Side;
+use crate::side::Side;
 use crate::view::stream::{ToRustls, ToWire};
 
 /// The base provider's record protection, with the Certificate message mapped between the views:

@@ -94,7 +94,7 @@ impl Dev {
                 )
                 .await?;
             let vendor = self.folder.join(VENDOR);
-            authority.import_slot(&zone, &vendor, &act).await?;
+            authority.import_delegation(&zone, &vendor, &act).await?;
             authority.rollover(&zone, &act).await?;
         }
         if !files::exists(&self.folder.join(TOKEN)) {

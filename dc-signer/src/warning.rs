@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use pki_types::UnixTime;
 
-use dc_pki::human::{Moment, Span};
+use dc_pki::time::{Moment, Span};
 
 /// Something that was done all the same, although it may not be what was meant.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -18,7 +18,8 @@ use super::observer::Observer;
 use super::sessions::{ConnectionSessions, Sessions};
 use super::verifier::CredentialVerifier;
 use super::{NamePolicy, Peer, Presented, Stream, offer};
-use crate::provider::{Side, intern_offer, wrap};
+use crate::provider::{intern_offer, wrap};
+use crate::side::Side;
 use crate::{Error, compress, events};
 
 /// A client's configuration, for any number of connections.

@@ -8,11 +8,12 @@ use dc_core::Offer;
 use rustls::server::{Accepted, ClientHello};
 use rustls::{AlertDescription, ServerConfig};
 
+use super::answer::Answer;
 use super::selection::Entry;
-use super::{Served, Store, Stream, offer};
+use super::{Store, Stream, offer};
 use crate::Error;
 use crate::events;
-use crate::io::{Adapter, first_message};
+use crate::io::first_message;
 
 /// Makes TLS connections with clients: with a credential where one suits, else with the fallback.
 ///
@@ -174,33 +175,6 @@ fn read_some<'a>(io: &mut impl Read, chunk: &'a mut [u8]) -> Result<&'a [u8], Er
             Ok(read) => return Ok(chunk.get(..read).unwrap_or_default()),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// The answer to a ClientHello: rustls starts over with all that was read.
-pub(super) struct Answer {
-    pub(super) served: Served,
-    pub(super) config: Arc<ServerConfig>,
-    received: Vec<u8>,
-}
-
-impl Answer {
-    /// As stock rustls does.
-    fn stock(config: &Arc<ServerConfig>, received: Vec<u8>) -> Self {
-        Self {
-            served: Served::Certificate,
-            config: Arc::clone(config),
-            received,
-        }
-    }
-
-    /// The socket of the connection, which gives rustls what was read before.
-    pub(super) fn adapt<T>(&mut self, io: T) -> Adapter<T> {
-        let received = std::mem::take(&mut self.received);
-        match self.served {
-            Served::Delegated { .. } => Adapter::server(io, &received),
-            Served::Certificate => Adapter::transparent(io, received),
         }
     }
 }

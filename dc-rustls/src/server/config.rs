@@ -19,7 +19,8 @@ use super::identity::Decoded;
 use super::selection::Entry;
 use super::sessions::CredentialSessions;
 use super::signing::CredentialKey;
-use crate::provider::{Side, wrap};
+use crate::provider::wrap;
+use crate::side::Side;
 use crate::view::certificate::pack;
 use crate::{Error, compress};
 

@@ -1,6 +1,7 @@
 //! The server side: keeps credentials, picks one for each client, and serves with it.
 
 mod acceptor;
+mod answer;
 mod config;
 pub mod danger;
 mod identity;

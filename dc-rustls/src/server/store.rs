@@ -1,6 +1,5 @@
 //! The credentials that a server has now: checked before they are installed, swapped as one.
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,7 +14,6 @@ use rustls::sign::SigningKey;
 use super::config::Settings;
 use super::identity::{Decoded, Identity};
 use super::selection::{Entry, Wanted};
-use super::watch::Watch;
 use crate::{Error, events};
 
 /// The credentials that a server has now.
@@ -73,22 +71,6 @@ impl Store {
             self.check(identity, now, &mut entries)?;
         }
         self.swap(entries)
-    }
-
-    /// Reads an identity folder again whenever it changes, and installs it; see [`Watch`].
-    ///
-    /// Installs what is there before it returns, and looks at the folder's files every `interval` from then on.
-    /// `report` is told of every installation and of what could not be installed; a folder that is bad from the
-    /// start is reported, not an error.
-    ///
-    /// Fails with [`Error::Io`] if no thread can be started.
-    pub fn watch(
-        self: &Arc<Self>,
-        folder: impl Into<PathBuf>,
-        interval: Duration,
-        report: impl FnMut(Result<(), Error>) + Send + 'static,
-    ) -> Result<Watch, Error> {
-        Watch::start(Arc::clone(self), folder.into(), interval, report)
     }
 
     fn check(

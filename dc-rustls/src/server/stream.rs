@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::Served;
-use super::acceptor::Answer;
+use super::answer::Answer;
 use crate::Error;
 use crate::handshake;
 use crate::io::Adapter;

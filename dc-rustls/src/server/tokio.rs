@@ -7,7 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::acceptor::{Answer, Greeting, Rejection};
+use super::acceptor::{Greeting, Rejection};
+use super::answer::Answer;
 use super::{Acceptor, Served};
 use crate::Error;
 use crate::events;

@@ -23,8 +23,26 @@ pub struct Watch {
     thread: Option<JoinHandle<()>>,
 }
 
+impl Store {
+    /// Reads an identity folder again whenever it changes, and installs it; see [`Watch`].
+    ///
+    /// Installs what is there before it returns, and looks at the folder's files every `interval` from then on.
+    /// `report` is told of every installation and of what could not be installed; a folder that is bad from the
+    /// start is reported, not an error.
+    ///
+    /// Fails with [`Error::Io`] if no thread can be started.
+    pub fn watch(
+        self: &Arc<Self>,
+        folder: impl Into<PathBuf>,
+        interval: Duration,
+        report: impl FnMut(Result<(), Error>) + Send + 'static,
+    ) -> Result<Watch, Error> {
+        Watch::start(Arc::clone(self), folder.into(), interval, report)
+    }
+}
+
 impl Watch {
-    pub(super) fn start(
+    fn start(
         store: Arc<Store>,
         folder: PathBuf,
         interval: Duration,

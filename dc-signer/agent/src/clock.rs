@@ -13,11 +13,12 @@ use std::fmt;
 use std::fs;
 use std::time::{Duration, Instant};
 
+use dc_core::{DEFAULT_LIFETIME, MAX_VALIDITY};
 use pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
 use dc_pki::clock;
-use dc_pki::human::{Moment, Span};
+use dc_pki::time::{Moment, Span};
 
 /// A device's clocks.
 pub trait Clock {
@@ -324,7 +325,7 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = |seconds| Moment(UnixTime::since_unix_epoch(Duration::from_secs(seconds)));
+        let moment = Moment::at;
         match *self {
             Self::Behind { wall, earliest } => write!(
                 f,
@@ -362,8 +363,8 @@ const BUILT: u64 = match option_env!("SOURCE_DATE_EPOCH") {
 };
 /// 2026-11-01.
 const WRITTEN: u64 = 1_793_491_200;
-/// What issuing 164 hours leaves of the seven days for clocks that are wrong.
-const MAX_SKEW: u64 = 4 * 3600;
+/// The seven days less the 164 hours that are issued, which are left for clocks that are wrong.
+const MAX_SKEW: u64 = MAX_VALIDITY.as_secs() - DEFAULT_LIFETIME.as_secs();
 /// A clock that is set by more than this has been set by somebody who may be wrong.
 const LITTLE: u64 = 600;
 const A_MINUTE: u64 = 60;

@@ -15,6 +15,7 @@ use super::group;
 use super::hook::Hook;
 use crate::error::Error;
 use dc_pki::files;
+use dc_pki::time::parse_span;
 use dc_pki::trust::read_roots;
 
 /// The sample file, which is the documentation of all keys.
@@ -213,8 +214,8 @@ impl File {
 }
 
 fn key_lifetime(text: &str) -> Result<Duration, Wrong> {
-    match humantime::parse_duration(text) {
-        Ok(time) if time >= SHORTEST_KEY_LIFETIME => Ok(time),
+    match parse_span(text) {
+        Some(time) if time >= SHORTEST_KEY_LIFETIME => Ok(time),
         _ => Err(Wrong::KeyLifetime {
             given: text.to_owned(),
         }),
@@ -235,8 +236,8 @@ fn key_group(text: &str) -> Result<Result<u32, Wrong>, Error> {
 }
 
 fn time(key: &'static str, text: &str) -> Result<Duration, Wrong> {
-    match humantime::parse_duration(text) {
-        Ok(time) if time <= LONGEST => Ok(time),
+    match parse_span(text) {
+        Some(time) if time <= LONGEST => Ok(time),
         _ => Err(Wrong::Time {
             key,
             given: text.to_owned(),

@@ -4,7 +4,8 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
-use pki_types::{SignatureVerificationAlgorithm, UnixTime};
+use dc_core::MAX_VALIDITY;
+use pki_types::SignatureVerificationAlgorithm;
 
 use super::client::Word;
 use super::clock::{Clock, Judge, Reading, Told, Verdict};
@@ -13,7 +14,6 @@ use super::enrol;
 use super::event::Event;
 use super::folder::{Folder, Unit};
 use super::keys::{self, Key};
-use super::request::sha256;
 use super::run::{Stop, key_fault};
 use super::schedule;
 use super::state::{State, StateFile};
@@ -21,7 +21,9 @@ use super::status::{Facts, Level, Status, StatusFile};
 use super::verify::{Checker, Untrusted};
 use super::whose;
 use crate::error::Error;
+use dc_pki::Sha256;
 use dc_pki::files::{self, Access, NewFile};
+use dc_pki::time::from_seconds;
 
 /// An agent, which holds its folders for itself until it is dropped.
 pub struct Agent {
@@ -154,7 +156,7 @@ impl Agent {
             reading: self.reading(),
         };
         Status::new(&found, |unit| self.refusal(unit, self.reading().now))
-            .with_enrolment_key(Some(sha256(&self.enrolment_key.spki())))
+            .with_enrolment_key(Some(Sha256::of(&self.enrolment_key.spki()).to_string()))
     }
 
     /// The time, as well as is known.
@@ -227,7 +229,7 @@ impl Agent {
         Checker {
             roots: &self.config.roots,
             algorithms: algorithms(),
-            now: UnixTime::since_unix_epoch(Duration::from_secs(now)),
+            now: from_seconds(now),
         }
     }
 
@@ -387,8 +389,8 @@ pub(super) fn algorithms() -> &'static [&'static dyn SignatureVerificationAlgori
 /// The key that the signer knows the device by.
 pub(super) const ENROLMENT_KEY: &str = "enrolment-key.pem";
 pub(super) const LOCK: &str = "lock";
-/// What no credential lives longer than.
-const LONGEST_LIFE: u64 = 7 * 86_400;
+/// The longest that any credential lives.
+const LONGEST_LIFE: u64 = MAX_VALIDITY.as_secs();
 const SHORTEST_NAP: Duration = Duration::from_secs(1);
 /// So that a clock that jumps is noticed.
 const LONGEST_NAP: Duration = Duration::from_secs(15 * 60);

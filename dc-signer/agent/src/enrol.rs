@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 use super::client::{Who, WhoseKey};
 use super::config::{Config, Enrolment, ManufacturerKey};
 use super::keys::Key;
-use super::request::{self, sha256};
+use super::request;
 use super::state::State;
 use crate::error::Error;
-use dc_pki::{files, pem};
+use dc_pki::{Sha256, files, pem};
 use dc_protocol::Kind;
 
 /// What to ask the signer for.
@@ -35,7 +35,7 @@ impl Code {
     /// What is remembered of it.
     #[must_use]
     pub fn sha256(&self) -> String {
-        sha256(self.0.as_bytes())
+        Sha256::of(self.0.as_bytes()).to_string()
     }
 }
 
@@ -119,7 +119,7 @@ pub fn fingerprint(config: &Config) -> String {
             add(&mut all, chain, files::read(chain).map_err(Error::from));
         }
     }
-    sha256(&all)
+    Sha256::of(&all).to_string()
 }
 
 /// What is not there, what cannot be read and what is empty are not the same.
@@ -153,7 +153,7 @@ pub fn who(enrolment: &Enrolment, key: &Key) -> Result<Who, Error> {
     };
     let certificates = pem::certificates(chain, &files::read(chain)?)?;
     let key = match key {
-        ManufacturerKey::File(path) => WhoseKey::Here(pem::private_key(path, &files::read(path)?)?),
+        ManufacturerKey::File(path) => WhoseKey::Here(dc_pki::keys::read(path)?),
         ManufacturerKey::Program(command) => WhoseKey::Elsewhere(command.clone()),
     };
     Ok(Who {

@@ -5,8 +5,9 @@ use std::fmt;
 use super::client::Trouble;
 use super::clock::Verdict;
 use super::hook::HookError;
-use super::status::{Level, moment};
+use super::status::Level;
 use crate::error::Error;
+use dc_pki::time::Moment;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -132,9 +133,11 @@ impl fmt::Display for Event {
         match self {
             Self::Clock(verdict) => fmt::Display::fmt(verdict, f),
             Self::Failed { trouble, next } => {
-                write!(f, "{trouble}; next try at {}", moment(*next))
+                write!(f, "{trouble}; next try at {}", Moment::at(*next))
             }
-            Self::HookFailed { error, next } => write!(f, "{error}; again at {}", moment(*next)),
+            Self::HookFailed { error, next } => {
+                write!(f, "{error}; again at {}", Moment::at(*next))
+            }
             Self::HookRan => f.write_str("the hook ran"),
             Self::Installed {
                 number,
@@ -144,16 +147,16 @@ impl fmt::Display for Event {
             } => write!(
                 f,
                 "dc-{number} is current: {name} until {}, to be renewed at {}",
-                moment(*expires),
-                moment(*renew_at)
+                Moment::at(*expires),
+                Moment::at(*renew_at)
             ),
             Self::KeySwitched => f.write_str("the device has another enrolment key"),
             #[cfg(feature = "self-check")]
-            Self::NotServed { error, next } => write!(f, "{error}; again at {}", moment(*next)),
+            Self::NotServed { error, next } => write!(f, "{error}; again at {}", Moment::at(*next)),
             Self::Pulled { at } => write!(
                 f,
                 "the operator wants this zone renewed: at {}",
-                moment(*at)
+                Moment::at(*at)
             ),
             Self::NotMended { fault, why } => {
                 write!(f, "{fault}, and it cannot be mended: {why}")

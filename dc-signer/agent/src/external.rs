@@ -7,15 +7,13 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use der::Decode;
-use der::asn1::ObjectIdentifier;
 use pki_types::SubjectPublicKeyInfoDer;
 use rustls::sign::{Signer, SigningKey};
 use rustls::{Error as TlsError, SignatureAlgorithm, SignatureScheme};
-use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use super::hook;
 use super::run::Stop;
+use dc_pki::keys;
 
 /// A key behind a program, which gets a message on its standard input and writes the signature of it, as TLS has it,
 /// to its standard output.
@@ -35,7 +33,7 @@ impl External {
     pub fn new(command: Vec<String>, spki: SubjectPublicKeyInfoDer<'static>) -> Option<Self> {
         Some(Self {
             command,
-            scheme: scheme(&spki)?,
+            scheme: keys::scheme(&spki)?,
             spki,
         })
     }
@@ -125,26 +123,6 @@ impl fmt::Debug for External {
     }
 }
 
-/// What a key signs with in TLS 1.3 (RFC 8446 §4.2.3).
-fn scheme(spki: &[u8]) -> Option<SignatureScheme> {
-    let algorithm = SubjectPublicKeyInfoRef::from_der(spki).ok()?.algorithm;
-    match algorithm.oid {
-        ED25519 => Some(SignatureScheme::ED25519),
-        RSA => Some(SignatureScheme::RSA_PSS_SHA256),
-        EC => match algorithm.parameters_oid().ok()? {
-            P256 => Some(SignatureScheme::ECDSA_NISTP256_SHA256),
-            P384 => Some(SignatureScheme::ECDSA_NISTP384_SHA384),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
-const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
-const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 /// Secure elements are slow, but not that slow.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the last bytes may take once the program has ended.

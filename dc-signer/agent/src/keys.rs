@@ -5,7 +5,6 @@ use std::path::Path;
 
 use pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rcgen::{CertificateParams, KeyPair, PublicKeyData};
-use ring::rand::{SystemRandom, generate};
 use zeroize::Zeroizing;
 
 use super::schedule::Draw;
@@ -31,8 +30,7 @@ impl Key {
     /// Fails with [`Error::Read`], [`Error::TooLarge`], [`Error::BadPem`], [`Error::MissingPem`] or
     /// [`Error::UnsupportedKey`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let file = files::read(path)?;
-        let key = pem::private_key(path, &file)?;
+        let key = dc_pki::keys::read(path)?;
         let pair = KeyPair::try_from(key.secret_der());
         match pair.map_err(|_| not_ours(path))? {
             pair if pair.is_compatible(&rcgen::PKCS_ECDSA_P256_SHA256) => {
@@ -117,8 +115,7 @@ impl fmt::Debug for Key {
 ///
 /// Fails with [`Error::Randomness`].
 pub fn draw() -> Result<Draw, Error> {
-    let random = generate(&SystemRandom::new()).map_err(|_| dc_pki::Error::Randomness)?;
-    Ok(Draw(u32::from_be_bytes(random.expose())))
+    Ok(Draw(u32::from_be_bytes(dc_pki::random()?)))
 }
 
 #[cfg(test)]

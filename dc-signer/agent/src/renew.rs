@@ -12,7 +12,7 @@ use super::schedule::{self, Failure, Life, Wait};
 use super::state::{LastFailure, Pending};
 use crate::error::Error;
 use dc_pki::files;
-use dc_protocol::Credentials;
+use dc_protocol::{Credentials, RenewalWindow};
 
 impl Agent {
     /// Asks for credentials, and installs them; whatever fails is remembered and told.
@@ -122,7 +122,10 @@ impl Agent {
             // Only the end is signed.
             issued: credentials.issued.min(reading.now),
             expires: checked.expires().as_secs(),
-            window: (credentials.renew_from, credentials.renew_until),
+            window: RenewalWindow {
+                from: credentials.renew_from,
+                until: credentials.renew_until,
+            },
         };
         let meta = Meta {
             device: credentials.device.clone(),

@@ -1,11 +1,11 @@
 //! What the device sends: its requests, and the certificate it shows in TLS.
 
 use pki_types::CertificateDer;
-use ring::digest::{SHA256, digest};
 
 use super::keys::Key;
 use super::state::Pending;
 use crate::error::Error;
+use dc_pki::Sha256;
 use dc_protocol::{EnrollRequest, RenewRequest};
 
 /// A certificate that the enrolment key signs itself. The signer looks at nothing but the key in it,
@@ -45,7 +45,7 @@ pub fn csr(key: &Key) -> Result<String, Error> {
 /// The same for the same key and predecessor, and for nothing else.
 #[must_use]
 pub fn idempotency_key(spki: &[u8], previous: Option<&str>) -> String {
-    sha256(&[spki, previous.unwrap_or_default().as_bytes()].concat())
+    Sha256::of(&[spki, previous.unwrap_or_default().as_bytes()].concat()).to_string()
 }
 
 /// Asks for the first credentials.
@@ -67,17 +67,6 @@ pub fn renew(pending: &Pending) -> RenewRequest {
         idempotency_key: pending.idempotency_key.clone(),
         next_enrolment_csr: pending.next_enrolment_csr.clone(),
     }
-}
-
-/// SHA-256 in lower-case hexadecimal.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> String {
-    let digest = digest(&SHA256, bytes);
-    digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[cfg(test)]

@@ -14,11 +14,11 @@ use super::current::Found;
 use super::device::{Agent, ENROLMENT_KEY, algorithms};
 use super::folder::Folder;
 use super::keys::Key;
-use super::request::sha256;
 use super::state::StateFile;
 use super::status::{Facts, Status};
 use super::verify::Checker;
 use crate::error::Error;
+use dc_pki::Sha256;
 
 /// Whether somebody wants the process to end.
 #[derive(Debug)]
@@ -158,7 +158,8 @@ pub fn look(config: &Config, clock: &dyn Clock) -> Result<Status, Error> {
         reading,
     };
     let refusal = |unit: &_| checker(reading.unix_time()).check_unit(unit).err();
-    Ok(Status::new(&facts, refusal).with_enrolment_key(key.ok().map(|key| sha256(&key.spki()))))
+    Ok(Status::new(&facts, refusal)
+        .with_enrolment_key(key.ok().map(|key| Sha256::of(&key.spki()).to_string())))
 }
 
 /// What is wrong with the enrolment key of a device, which has made it if it `is_in`.

@@ -2,6 +2,7 @@
 //!
 //! Moments are whole seconds since 1970, and as far as known the signer's time.
 
+use dc_protocol::RenewalWindow;
 use serde::{Deserialize, Serialize};
 
 /// A wait, measured with the device's own clock.
@@ -63,7 +64,7 @@ pub struct Life {
     /// When it ends.
     pub expires: u64,
     /// `renew_from` and `renew_until`, as the signer said.
-    pub window: (u64, u64),
+    pub window: RenewalWindow,
 }
 
 impl Life {
@@ -74,23 +75,12 @@ impl Life {
     /// the life, as a mistake would be; then it is from 40 to 55 % of the life. Never within a minute.
     #[must_use]
     pub fn renew_at(&self, draw: Draw) -> u64 {
-        let (from, until) = match self.window {
-            (from, until) if self.is_sane(from, until) => (from, until),
-            _ => (self.percent(40), self.percent(55)),
+        let window = match self.window.fits(self.issued, self.expires) {
+            true => self.window,
+            false => RenewalWindow::of_life(self.issued, self.expires),
         };
-        draw.between(from, until)
+        draw.between(window.from, window.until)
             .max(self.issued.saturating_add(MINUTE))
-    }
-
-    fn is_sane(&self, from: u64, until: u64) -> bool {
-        self.percent(5) <= from && from <= until && until <= self.percent(90)
-    }
-
-    fn percent(&self, percent: u64) -> u64 {
-        let life = u128::from(self.expires.saturating_sub(self.issued));
-        let part = life * u128::from(percent) / 100;
-        self.issued
-            .saturating_add(u64::try_from(part).unwrap_or(u64::MAX))
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Reading;
@@ -13,7 +11,7 @@ use super::state::{LastFailure, State};
 use super::verify::Untrusted;
 use crate::error::Error;
 use dc_pki::files::{self, Access, NewFile};
-use dc_pki::human::{Moment, Span};
+use dc_pki::time::{Moment, Span, from_seconds};
 
 /// How it stands, in one word.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -162,12 +160,12 @@ fn judge(
     let own = match (identity, left, refusal) {
         (Some(identity), Some(0), _) => Some(format!(
             "the credential ended at {}",
-            moment(identity.expires)
+            Moment::at(identity.expires)
         )),
         (_, _, Some(refusal)) => Some(format!("clients do not accept the device: {refusal}")),
         (Some(identity), Some(left), None) if left < AT_RISK => Some(format!(
             "the credential ends soon, at {}",
-            moment(identity.expires)
+            Moment::at(identity.expires)
         )),
         (None, ..) if failure.is_none() && fault.is_none() => {
             Some("the device has not enrolled yet".to_owned())
@@ -193,18 +191,18 @@ impl fmt::Display for Status {
             if let Some(number) = self.unit {
                 write!(f, "\nunit       dc-{number}")?;
             }
-            let [now, expires] = [self.now, identity.expires].map(unix);
+            let [now, expires] = [self.now, identity.expires].map(from_seconds);
             write!(f, "\nexpires    {}", Moment(expires))?;
             if now < expires {
                 write!(f, ", in {}", Span::about(now, expires))?;
             }
-            write!(f, "\nrenew at   {}", moment(identity.renew_at))?;
+            write!(f, "\nrenew at   {}", Moment::at(identity.renew_at))?;
         }
         if let Some(next) = self.next_attempt {
             write!(
                 f,
                 "\nnext try   {}, after {} failures",
-                moment(next),
+                Moment::at(next),
                 self.failures
             )?;
         }
@@ -260,15 +258,6 @@ impl StatusFile {
         self.written = Some(json);
         Ok(())
     }
-}
-
-/// A moment as people read it.
-pub(super) fn moment(seconds: u64) -> Moment {
-    Moment(unix(seconds))
-}
-
-fn unix(seconds: u64) -> UnixTime {
-    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
 }
 
 const NAME: &str = "status.json";

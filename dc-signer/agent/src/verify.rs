@@ -10,7 +10,7 @@ use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::server::ParsedCertificate;
 
 use super::folder::Unit;
-use super::request::sha256;
+use dc_pki::Sha256;
 use dc_protocol::Credentials;
 
 /// What a device's clients will check with.
@@ -84,7 +84,7 @@ impl Checked {
     pub fn sha256(&self) -> String {
         self.credentials
             .first()
-            .map(|first| sha256(&first.bytes))
+            .map(|first| Sha256::of(&first.bytes).to_string())
             .unwrap_or_default()
     }
 }

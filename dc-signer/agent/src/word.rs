@@ -15,7 +15,7 @@ use super::keys;
 use super::rotate::With;
 use super::schedule::{self, Failure, Wait};
 use super::state::{Asking, Pulled};
-use super::status::moment;
+use dc_pki::time::Moment;
 use dc_protocol::RenewalInfo;
 
 impl Agent {
@@ -185,7 +185,7 @@ impl Agent {
         if !word.is_valid(date) {
             self.signer_is_wrong(format!(
                 "the signer's clock says {}, when its certificate is not valid, and is not believed: set it, or renew its certificate",
-                moment(date)
+                Moment::at(date)
             ));
             return false;
         }
@@ -193,8 +193,8 @@ impl Agent {
         if !self.judge.learn_from_signer(date, &*self.clock) {
             self.signer_is_wrong(format!(
                 "the signer's clock says {}, but it is {} at least: set it",
-                moment(date),
-                moment(self.judge.floor())
+                Moment::at(date),
+                Moment::at(self.judge.floor())
             ));
             return false;
         }

@@ -172,9 +172,7 @@ struct ExistingKey {
 
 impl ExistingKey {
     fn read(path: &Path) -> Result<Self, Error> {
-        let file = files::read(path)?;
-        let key = pem::private_key(path, &file)?;
-        Self::from_der(&key).ok_or_else(|| keys::unsupported(path, &key).into())
+        Ok(keys::read_signer(path, Self::from_der)?)
     }
 
     fn from_der(key: &PrivateKeyDer<'_>) -> Option<Self> {
@@ -281,7 +279,7 @@ mod tests {
     fn an_rsa_key_that_is_there_already_stays_where_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let zone = ZoneName::parse("cpe.example.com").unwrap();
-        let key = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa-2048.pem");
+        let key = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/rsa-2048.pem");
         let source = KeySource::File(key.as_ref());
         let written = write(folder.path(), &zone, source).unwrap();
         assert_eq!(read(&written.request).key.to_string(), "RSA 2048");

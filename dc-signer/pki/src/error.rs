@@ -7,9 +7,9 @@ use std::time::Duration;
 use dc_core::UniqueName;
 
 use crate::chain::ChainError;
-use crate::human::Span;
 use crate::keys::KeyFault;
 use crate::names::ZoneName;
+use crate::time::Span;
 
 /// Why a file, a key, a certificate or a credential was not read, written or made.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
 
-use crate::human::Foreign;
+use crate::text::Foreign;
 
 /// What the extensions say; one that is absent or cannot be read says nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use dc_core::{DelegationCertificate, UniqueName};
-use ring::rand::{SystemRandom, generate};
 
 use crate::error::Error;
+use crate::random::random;
 
 /// Reads a unique name that somebody typed.
 ///
@@ -71,8 +71,7 @@ impl ZoneName {
     ///
     /// Fails with [`Error::Randomness`] if the system has no random numbers.
     pub fn fresh_name(&self) -> Result<UniqueName<'static>, Error> {
-        let random = generate(&SystemRandom::new()).map_err(|_| Error::Randomness)?;
-        parse(&format!("{}.{}", label(random.expose()), self.0))
+        parse(&format!("{}.{}", label(random()?), self.0))
     }
 }
 

@@ -11,7 +11,6 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
     date_time_ymd,
 };
-use ring::rand::{SystemRandom, generate};
 use zeroize::Zeroizing;
 
 use crate::delegation::{CHAIN, KEY};
@@ -19,6 +18,7 @@ use crate::error::Error;
 use crate::files::{self, Access, NewFile};
 use crate::names::ZoneName;
 use crate::pem;
+use crate::random::random;
 
 /// A root certificate made here, which only those trust who are told to.
 pub struct TestRoot {
@@ -258,8 +258,7 @@ fn generate_key() -> Result<Zeroizing<KeyPair>, Error> {
 }
 
 fn random_serial() -> Result<[u8; SERIAL_LEN], Error> {
-    let random = generate(&SystemRandom::new()).map_err(|_| Error::Randomness)?;
-    let [first, rest @ ..]: [u8; SERIAL_LEN] = random.expose();
+    let [first, rest @ ..]: [u8; SERIAL_LEN] = random()?;
     let mut serial = [0; SERIAL_LEN];
     // Positive, and of full length (RFC 5280 §4.1.2.2).
     serial[0] = first & 0x7f | 0x40;

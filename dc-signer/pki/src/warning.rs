@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use dc_core::{Form, SignatureScheme, UniqueName};
 use pki_types::UnixTime;
 
-use crate::human::{Moment, Span};
+use crate::time::{Moment, Span};
 
 /// A circumstance of a key, a certificate, a credential or a folder that may not be what was meant.
 #[derive(Clone, Debug, Eq, PartialEq)]

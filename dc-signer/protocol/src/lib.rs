@@ -6,9 +6,11 @@
 
 mod device;
 mod problem;
+mod window;
 
 pub use device::{Credential, Credentials, EnrollRequest, RenewRequest, RenewalInfo};
 pub use problem::{Kind, Problem, Severity};
+pub use window::RenewalWindow;
 
 /// Where devices enrol.
 pub const ENROLL: &str = "/v1/enroll";

@@ -11,9 +11,9 @@ use super::rollover::{self, Step};
 use super::view::{View, ZoneView};
 use super::{Authority, Error};
 use crate::authority::policy;
-use crate::registry::{Slot, SlotState};
-use dc_pki::human::Moment;
+use crate::registry::{DelegationState, ZoneDelegation};
 use dc_pki::names::ZoneName;
+use dc_pki::time::Moment;
 
 /// A judgement of what this process can issue, at a time.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub struct KeyJudgement {
     /// The certificate's slot.
     pub slot: u32,
     /// `next` or `active`.
-    pub state: SlotState,
+    pub state: DelegationState,
     /// Its key is here and signs.
     pub usable: bool,
 }
@@ -136,7 +136,7 @@ pub(super) fn signer(zone: &ZoneView, now: UnixTime) -> Result<&Loaded, Error> {
 /// The key of a slot.
 ///
 /// Fails with [`Error::KeyNotHere`].
-pub(super) fn key<'v>(zone: &'v ZoneView, slot: &Slot) -> Result<&'v Loaded, Error> {
+pub(super) fn key<'v>(zone: &'v ZoneView, slot: &ZoneDelegation) -> Result<&'v Loaded, Error> {
     let loaded = zone.loaded(&slot.certificate_sha256);
     loaded
         .map(|loaded| &**loaded)
@@ -148,8 +148,13 @@ pub(super) fn key<'v>(zone: &'v ZoneView, slot: &Slot) -> Result<&'v Loaded, Err
 
 /// A zone that never had an active certificate has promised nothing to any device.
 fn is_in_service(zone: &ZoneView) -> bool {
-    let used = |slot: &Slot| matches!(slot.state, SlotState::Active | SlotState::Draining);
-    zone.managed.slots.iter().any(used)
+    let used = |slot: &ZoneDelegation| {
+        matches!(
+            slot.state,
+            DelegationState::Active | DelegationState::Draining
+        )
+    };
+    zone.managed.delegations.iter().any(used)
 }
 
 fn judge(zone: &ZoneView, now: UnixTime) -> ZoneJudgement {
@@ -177,7 +182,7 @@ fn until(zone: &ZoneView) -> UnixTime {
     let here = in_use(zone).filter(|slot| zone.loaded(&slot.certificate_sha256).is_some());
     let ends = here.map(|slot| slot.not_after.as_secs());
     let last = ends.max().unwrap_or(0);
-    let until = last.saturating_sub(Slot::MIN_LEFT.as_secs());
+    let until = last.saturating_sub(ZoneDelegation::MIN_LEFT.as_secs());
     UnixTime::since_unix_epoch(Duration::from_secs(until))
 }
 
@@ -190,9 +195,9 @@ fn keys(zone: &ZoneView) -> impl Iterator<Item = KeyJudgement> {
     })
 }
 
-fn in_use(zone: &ZoneView) -> impl Iterator<Item = &Slot> {
-    let slots = zone.managed.slots.iter();
-    slots.filter(|slot| matches!(slot.state, SlotState::Next | SlotState::Active))
+fn in_use(zone: &ZoneView) -> impl Iterator<Item = &ZoneDelegation> {
+    let slots = zone.managed.delegations.iter();
+    slots.filter(|slot| matches!(slot.state, DelegationState::Next | DelegationState::Active))
 }
 
 /// From this long before nothing can be issued, it is said every day.

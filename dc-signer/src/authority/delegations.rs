@@ -15,7 +15,7 @@ use super::missing::{Missing, Waiting};
 use super::replicas::{self, Me};
 use super::view::{View, ZoneView};
 use super::{Error, rollover};
-use crate::registry::{Sha256, SlotState, Zone};
+use crate::registry::{DelegationState, Sha256, Zone};
 use crate::store::{self, Store};
 use dc_pki::keys::Timing;
 use dc_pki::names::ZoneName;
@@ -158,7 +158,12 @@ impl Delegations {
         for zone in &view.zones {
             for step in due(zone) {
                 let (number, to) = step.target();
-                let nodes = match zone.managed.slots.iter().find(|slot| slot.number == number) {
+                let nodes = match zone
+                    .managed
+                    .delegations
+                    .iter()
+                    .find(|slot| slot.number == number)
+                {
                     Some(slot) if rollover::waits(&zone.managed, step, now) => {
                         replicas::without(&others, slot)
                     }
@@ -172,7 +177,10 @@ impl Delegations {
                     });
                     continue;
                 }
-                match store.move_slot(&zone.managed.zone, number, to, &by).await {
+                match store
+                    .move_delegation(&zone.managed.zone, number, to, &by)
+                    .await
+                {
                     Ok(_) => {
                         tracing::info!(zone = %zone.managed.zone, slot = number, state = %to, "a slot moved on");
                         moved.some = true;
@@ -198,8 +206,9 @@ impl Loader {
     fn load(&self, zones: Vec<Zone>) -> View {
         let zones = zones.into_iter().map(|managed| {
             let (mut loaded, mut missing) = (Vec::new(), Vec::new());
-            let used = managed.slots.iter();
-            let used = used.filter(|s| matches!(s.state, SlotState::Next | SlotState::Active));
+            let used = managed.delegations.iter();
+            let used =
+                used.filter(|s| matches!(s.state, DelegationState::Next | DelegationState::Active));
             for slot in used {
                 let sha256 = slot.certificate_sha256;
                 let known = self.old.loaded(&sha256).cloned();

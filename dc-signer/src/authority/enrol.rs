@@ -9,9 +9,7 @@ use super::issue::{Reply, check};
 use super::manufacturers::Made;
 use super::policy::{self, PolicyError};
 use super::{Authority, Error};
-use crate::registry::{
-    self, ActivationCode, Change, CodeRefusal, Device, ExternalId, Sha256, State,
-};
+use crate::registry::{self, ActivationCode, Change, CodeError, Device, ExternalId, Sha256, State};
 use crate::store::{Find, Issuance, Redeemed, Redemption};
 use dc_pki::device_csr as csr;
 use dc_pki::names::ZoneName;
@@ -112,7 +110,7 @@ impl Authority {
         asking: &Asking<'_>,
     ) -> Result<(), Error> {
         let pending = self.store.find_code(redemption.code).await?;
-        let pending = pending.ok_or(CodeRefusal::Unknown)?;
+        let pending = pending.ok_or(CodeError::Unknown)?;
         let Redemption { mac, key, .. } = redemption;
         // What a wrong one is told is for the store to say, which counts it.
         if pending.check(mac, key, asking.now).is_err() {
@@ -141,10 +139,10 @@ impl Authority {
     async fn flag_used_code(
         &self,
         redemption: &Redemption,
-        refusal: CodeRefusal,
+        refusal: CodeError,
         now: UnixTime,
     ) -> Result<(), Error> {
-        if refusal != CodeRefusal::Used {
+        if refusal != CodeError::Used {
             return Ok(());
         }
         let Some(pending) = self.store.find_code(redemption.code).await? else {

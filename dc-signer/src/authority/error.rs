@@ -5,7 +5,7 @@ use pki_types::UnixTime;
 use super::guard::ClockError;
 use super::policy::PolicyError;
 use super::setup::SetupError;
-use crate::registry::{self, CodeRefusal};
+use crate::registry::{self, CodeError};
 use crate::store::{self, Conflict};
 use dc_pki::device_csr::CsrError;
 use dc_pki::names::ZoneName;
@@ -35,7 +35,7 @@ pub enum Error {
     Clock(#[from] ClockError),
     /// The activation code enrols nobody.
     #[error(transparent)]
-    Code(#[from] CodeRefusal),
+    Code(#[from] CodeError),
     /// Activation codes are not taken here.
     #[error("activation codes are not taken here: see enrolment.codes")]
     CodesOff,
@@ -76,7 +76,7 @@ pub enum Error {
     #[error(
         "{zone} has no other delegation certificate that has begun and has 8 d left: import one with 'dc-signer zones rollover {zone} --import DIR --config FILE'"
     )]
-    NoNextSlot {
+    NoNextDelegation {
         /// The zone.
         zone: ZoneName,
     },
@@ -125,9 +125,9 @@ impl From<registry::Error> for Error {
     }
 }
 
-impl From<registry::NoRandomness> for Error {
-    fn from(_: registry::NoRandomness) -> Self {
-        Self::Pki(PkiError::Randomness)
+impl From<dc_pki::BadSha256> for Error {
+    fn from(source: dc_pki::BadSha256) -> Self {
+        registry::Error::from(source).into()
     }
 }
 

@@ -16,7 +16,7 @@ use pki_types::UnixTime;
 use crate::registry::AHEAD;
 use crate::store::{self, ServerClock, Store};
 use dc_pki::clock;
-use dc_pki::human::{Moment, Span};
+use dc_pki::time::{Moment, Span};
 
 /// Compares the clock with the database's, with what was recorded, and with how much time has really passed.
 #[derive(Debug)]

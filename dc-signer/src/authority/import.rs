@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 use super::error::PkiError;
 use super::loaded::{Loaded, try_key};
 use super::{Authority, Error};
-use crate::registry::{self, Sha256, Slot};
-use crate::store::{Act, NewSlot};
+use crate::registry::{self, Sha256, ZoneDelegation};
+use crate::store::{Act, NewDelegation};
 use dc_pki::Warning;
 use dc_pki::delegation::{CHAIN, Delegation, KEY};
 use dc_pki::files::{self, Access, NewFile};
@@ -53,15 +53,15 @@ impl Import {
 impl Authority {
     /// Takes `chain.pem` and `key.pem` of a folder that this process can read into a zone.
     ///
-    /// Fails as [`Import::read`] and [`Self::take_slot`] do.
-    pub async fn import_slot(
+    /// Fails as [`Import::read`] and [`Self::take_delegation`] do.
+    pub async fn import_delegation(
         &self,
         zone: &ZoneName,
         folder: &Path,
         by: &Act,
     ) -> Result<Imported, Error> {
         let import = Import::read(folder, by.at)?;
-        self.take_slot(zone, import, by).await
+        self.take_delegation(zone, import, by).await
     }
 
     /// Takes a delegation certificate as the next one of a zone, and keeps a copy that only the signer's user can
@@ -70,8 +70,8 @@ impl Authority {
     /// Fails with [`PkiError::NameOutsideZone`] if the certificate does not
     /// cover the zone, with [`SetupError::SelfTest`](super::SetupError::SelfTest) if the key does not sign, with [`PkiError::Write`], and with
     /// [`TooLittleLeft`](registry::Error::TooLittleLeft), [`UnknownZone`](registry::Error::UnknownZone) and
-    /// [`SlotExists`](registry::Error::SlotExists); then nothing has changed.
-    pub async fn take_slot(
+    /// [`DelegationExists`](registry::Error::DelegationExists); then nothing has changed.
+    pub async fn take_delegation(
         &self,
         zone: &ZoneName,
         import: Import,
@@ -94,11 +94,11 @@ impl Authority {
         if !was_here {
             keep(&chain, &key, &to)?;
         }
-        let imported = self.store.import_slot(&slot, by).await;
+        let imported = self.store.import_delegation(&slot, by).await;
         let (number, known) = match imported {
             Ok(number) => (number, false),
             Err(crate::store::Error::Refused {
-                source: registry::Error::SlotExists { number },
+                source: registry::Error::DelegationExists { number },
             }) if !was_here => (number, true),
             Err(error) => return Err(error.into()),
         };
@@ -123,7 +123,7 @@ fn is_here(folder: &Path, certificate_sha256: &Sha256) -> Result<bool, PkiError>
 }
 
 /// Checks a certificate for a zone.
-fn check(zone: &ZoneName, delegation: &Delegation, now: UnixTime) -> Result<NewSlot, Error> {
+fn check(zone: &ZoneName, delegation: &Delegation, now: UnixTime) -> Result<NewDelegation, Error> {
     let certificate = delegation.certificate();
     // The certificate covers every name of the zone if it covers one that nobody knows.
     let any = zone.fresh_name()?;
@@ -134,14 +134,14 @@ fn check(zone: &ZoneName, delegation: &Delegation, now: UnixTime) -> Result<NewS
     }
     let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
     let left = not_after.as_secs().saturating_sub(now.as_secs());
-    if left < Slot::MIN_LEFT.as_secs() {
+    if left < ZoneDelegation::MIN_LEFT.as_secs() {
         return Err(registry::Error::TooLittleLeft {
             not_before,
             not_after,
         }
         .into());
     }
-    Ok(NewSlot {
+    Ok(NewDelegation {
         zone: zone.clone(),
         certificate_sha256: Sha256::of(certificate.der()),
         not_before,

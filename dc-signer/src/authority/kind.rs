@@ -25,7 +25,7 @@ impl Error {
             Self::Conflict(_)
             | Self::KeyNotEverywhere { .. }
             | Self::KeyOfOtherRequest
-            | Self::NoNextSlot { .. } => Kind::Conflict,
+            | Self::NoNextDelegation { .. } => Kind::Conflict,
             Self::KeyNotHere { .. } => Kind::ZoneNotReady,
             Self::Pki(_) | Self::Setup(_) => Kind::Internal,
             Self::Policy(error) => of_policy(error),
@@ -85,8 +85,8 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::NotInState { .. }
         | registry::Error::OtherName
         | registry::Error::SerialTaken
-        | registry::Error::SlotExists { .. }
-        | registry::Error::SlotOrder { .. }
+        | registry::Error::DelegationExists { .. }
+        | registry::Error::DelegationOrder { .. }
         | registry::Error::TooLittleLeft { .. }
         | registry::Error::ZoneExists => Kind::Conflict,
         registry::Error::AuditLink { .. } | registry::Error::AuditSequence { .. } => Kind::Internal,
@@ -96,13 +96,13 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::BadForms
         | registry::Error::BadOperatorName
         | registry::Error::BadRole
-        | registry::Error::BadSha256
+        | registry::Error::BadSha256(_)
         | registry::Error::BadState
         | registry::Error::CodeTaken => Kind::BadRequest,
         registry::Error::BadDeviceId
         | registry::Error::UnknownDevice
         | registry::Error::UnknownOperator
-        | registry::Error::UnknownSlot { .. }
+        | registry::Error::UnknownDelegation { .. }
         | registry::Error::UnknownZone => Kind::NotFound,
         registry::Error::KeyEnded | registry::Error::KeyTaken | registry::Error::UnknownKey => {
             Kind::KeyRefused

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use super::error::PkiError;
 use super::{Error, SetupError};
-use crate::registry::{Slot, SlotState};
+use crate::registry::{DelegationState, ZoneDelegation};
 use dc_pki::names::ZoneName;
 
 /// A slot whose key cannot be used on this machine.
@@ -16,7 +16,7 @@ pub struct Missing {
     /// The slot's number.
     pub slot: u32,
     /// Its state.
-    pub state: SlotState,
+    pub state: DelegationState,
     /// The reason, with the file.
     pub reason: String,
     /// The same for strangers.
@@ -24,7 +24,7 @@ pub struct Missing {
 }
 
 impl Missing {
-    pub(super) fn new(zone: &ZoneName, slot: &Slot, error: &Error) -> Self {
+    pub(super) fn new(zone: &ZoneName, slot: &ZoneDelegation, error: &Error) -> Self {
         Self {
             zone: zone.clone(),
             slot: slot.number,
@@ -106,7 +106,7 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
         | Error::KeyNotHere { .. }
         | Error::KeyOfOtherRequest
         | Error::NoManufacturer { .. }
-        | Error::NoNextSlot { .. }
+        | Error::NoNextDelegation { .. }
         | Error::Policy(_)
         | Error::SerialAlone
         | Error::Stranger

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use data_encoding::BASE32_NOPAD;
 use pki_types::CertificateDer;
-use ring::rand::{SystemRandom, generate};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -65,10 +64,7 @@ fn same(kept: &Access, shown: &Access) -> bool {
 ///
 /// Fails with [`dc_pki::Error::Randomness`].
 pub fn new_token() -> Result<Zeroizing<String>, PkiError> {
-    let random: [u8; 32] = generate(&SystemRandom::new())
-        .map_err(|_| PkiError::Randomness)?
-        .expose();
-    let random = Zeroizing::new(random);
+    let random = Zeroizing::new(dc_pki::random::<32>()?);
     let text = Zeroizing::new(BASE32_NOPAD.encode(&*random));
     Ok(Zeroizing::new(format!("dcs_{}", text.to_ascii_lowercase())))
 }

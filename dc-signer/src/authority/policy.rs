@@ -3,10 +3,10 @@
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use crate::registry::{self, Device, DeviceId, Forms, Sha256, Slot, Zone};
+use crate::registry::{self, Device, DeviceId, Forms, Sha256, Zone, ZoneDelegation};
 use dc_pki::Wanted;
-use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
+use dc_pki::time::Moment;
 
 /// That a device, and the enrolment key that asks for it, may get credentials at a time.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub fn admit(
 pub struct Approved<'a> {
     device: DeviceId,
     zone: &'a ZoneName,
-    slot: &'a Slot,
+    slot: &'a ZoneDelegation,
     wanted: Wanted,
     name: UniqueName<'static>,
     enrolment_key: Sha256,
@@ -99,7 +99,7 @@ pub fn approve<'a>(
 }
 
 /// The slot that a zone issues from now.
-pub(crate) fn usable(zone: &Zone, now: UnixTime) -> Result<&Slot, PolicyError> {
+pub(crate) fn usable(zone: &Zone, now: UnixTime) -> Result<&ZoneDelegation, PolicyError> {
     let slot = zone.active().ok_or(PolicyError::NoDelegation)?;
     let (not_before, not_after) = (slot.not_before, slot.not_after);
     match slot.may_issue(now) {
@@ -132,7 +132,7 @@ impl<'a> Approved<'a> {
 
     /// The delegation certificate to sign under.
     #[must_use]
-    pub fn slot(&self) -> &'a Slot {
+    pub fn slot(&self) -> &'a ZoneDelegation {
         self.slot
     }
 
@@ -227,7 +227,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::registry::{NextKey, SlotState, State};
+    use crate::registry::{DelegationState, NextKey, State};
     use crate::testing::registry::{at, device, key};
 
     const NOW: u64 = 1_800_000_000;
@@ -247,9 +247,9 @@ mod tests {
             forms: Forms::Named,
             renew_issued_before: None,
             withdrawn_sequence: 0,
-            slots: vec![Slot {
+            delegations: vec![ZoneDelegation {
                 number: 1,
-                state: SlotState::Active,
+                state: DelegationState::Active,
                 certificate_sha256: key(9),
                 not_before: at(NOW - 86_400),
                 not_after: at(NOW + 60 * 86_400),
@@ -343,7 +343,7 @@ mod tests {
     fn denies_under_a_certificate_with_less_than_eight_days_left() {
         for (left, good) in [(8 * 86_400, true), (8 * 86_400 - 1, false)] {
             let (device, mut zone) = (active(), zone());
-            zone.slots[0].not_after = at(NOW + left);
+            zone.delegations[0].not_after = at(NOW + left);
             let admitted = admitted(&device);
             let approved = approve(&admitted, &zone, SPKI);
             assert_eq!(approved.is_ok(), good, "{:?}", Duration::from_secs(left));
@@ -353,7 +353,7 @@ mod tests {
     #[test]
     fn denies_without_an_active_certificate() {
         let mut zone = zone();
-        zone.slots[0].state = SlotState::Next;
+        zone.delegations[0].state = DelegationState::Next;
         assert_eq!(denied(&active(), &zone), PolicyError::NoDelegation);
     }
 }

@@ -4,12 +4,11 @@
 use std::collections::BTreeSet;
 
 use pki_types::UnixTime;
-use ring::rand::{SecureRandom, SystemRandom};
 
 use super::error::PkiError;
 use super::view::ZoneView;
 use super::{Authority, Error};
-use crate::registry::{Sha256, Slot};
+use crate::registry::{Sha256, ZoneDelegation};
 use crate::store::{self, Replica, Report, Store};
 
 /// The id of this process among all that work on a database.
@@ -19,10 +18,7 @@ pub(super) struct Me(pub(super) [u8; 16]);
 impl Me {
     /// Fails with [`PkiError::Randomness`].
     pub(super) fn new() -> Result<Self, PkiError> {
-        let mut id = [0; 16];
-        let filled = SystemRandom::new().fill(&mut id);
-        filled.map_err(|_| PkiError::Randomness)?;
-        Ok(Self(id))
+        Ok(Self(dc_pki::random()?))
     }
 }
 
@@ -81,7 +77,7 @@ pub(super) async fn others(
 }
 
 /// Those of them that cannot sign with a slot, by node.
-pub(super) fn without(others: &[Replica], slot: &Slot) -> Vec<String> {
+pub(super) fn without(others: &[Replica], slot: &ZoneDelegation) -> Vec<String> {
     let lacks = |replica: &&Replica| !replica.keys.contains(&slot.certificate_sha256);
     let nodes = others.iter().filter(lacks);
     nodes.map(|replica| replica.node.clone()).collect()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::view::ZoneView;
-use crate::registry::{Slot, SlotState, Zone};
+use crate::registry::{DelegationState, Zone, ZoneDelegation};
 
 /// A step that is due for a slot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,23 +19,23 @@ pub enum Step {
 impl Step {
     /// The slot, and its new state.
     #[must_use]
-    pub const fn target(self) -> (u32, SlotState) {
+    pub const fn target(self) -> (u32, DelegationState) {
         match self {
-            Self::Activate(number) => (number, SlotState::Active),
-            Self::End(number) => (number, SlotState::Gone),
+            Self::Activate(number) => (number, DelegationState::Active),
+            Self::End(number) => (number, DelegationState::Gone),
         }
     }
 }
 
 /// The steps that are due in a zone, as far as the keys are on this machine: none can be active that this machine cannot use.
 pub(super) fn due(zone: &ZoneView, now: UnixTime) -> Vec<Step> {
-    let here = |slot: &Slot| zone.loaded(&slot.certificate_sha256).is_some();
+    let here = |slot: &ZoneDelegation| zone.loaded(&slot.certificate_sha256).is_some();
     steps(&zone.managed, here, now)
 }
 
-fn steps(zone: &Zone, here: impl Fn(&Slot) -> bool, now: UnixTime) -> Vec<Step> {
+fn steps(zone: &Zone, here: impl Fn(&ZoneDelegation) -> bool, now: UnixTime) -> Vec<Step> {
     let next = next(zone, &here, now).filter(|slot| is_due(zone, slot, now));
-    let ended = zone.slots.iter().filter(|slot| has_ended(slot, now));
+    let ended = zone.delegations.iter().filter(|slot| has_ended(slot, now));
     let ends = ended.map(|slot| Step::End(slot.number));
     next.map(|slot| Step::Activate(slot.number))
         .into_iter()
@@ -44,10 +44,16 @@ fn steps(zone: &Zone, here: impl Fn(&Slot) -> bool, now: UnixTime) -> Vec<Step> 
 }
 
 /// The slot that would become active if one had to: the one that lasts longest among those that may issue.
-pub(super) fn next(zone: &Zone, here: impl Fn(&Slot) -> bool, now: UnixTime) -> Option<&Slot> {
-    zone.slots
+pub(super) fn next(
+    zone: &Zone,
+    here: impl Fn(&ZoneDelegation) -> bool,
+    now: UnixTime,
+) -> Option<&ZoneDelegation> {
+    zone.delegations
         .iter()
-        .filter(|slot| slot.state == SlotState::Next && may_be_active(slot, now) && here(slot))
+        .filter(|slot| {
+            slot.state == DelegationState::Next && may_be_active(slot, now) && here(slot)
+        })
         .max_by_key(|slot| slot.not_after)
 }
 
@@ -61,20 +67,20 @@ pub(super) fn waits(zone: &Zone, step: Step, now: UnixTime) -> bool {
         Some(active) => may_be_active(active, now),
         // Its first certificate: no device has anything to lose yet.
         None => zone
-            .slots
+            .delegations
             .iter()
-            .all(|slot| slot.state != SlotState::Draining),
+            .all(|slot| slot.state != DelegationState::Draining),
     }
 }
 
-fn may_be_active(slot: &Slot, now: UnixTime) -> bool {
+fn may_be_active(slot: &ZoneDelegation, now: UnixTime) -> bool {
     slot.not_before <= now && slot.may_issue(now)
 }
 
 /// Without need a certificate becomes active only when clients with slow clocks take it, when every
 /// signer has had time to load it, and when it lasts longer than the one before. That every signer has loaded it is
 /// for [`waits`].
-fn is_due(zone: &Zone, next: &Slot, now: UnixTime) -> bool {
+fn is_due(zone: &Zone, next: &ZoneDelegation, now: UnixTime) -> bool {
     let Some(active) = zone.active().filter(|active| may_be_active(active, now)) else {
         return true;
     };
@@ -83,12 +89,12 @@ fn is_due(zone: &Zone, next: &Slot, now: UnixTime) -> bool {
         && next.not_after > active.not_after
 }
 
-fn has_ended(slot: &Slot, now: UnixTime) -> bool {
+fn has_ended(slot: &ZoneDelegation, now: UnixTime) -> bool {
     match slot.state {
-        SlotState::Draining => now > slot.not_after || passed(slot.since, DRAIN, now),
+        DelegationState::Draining => now > slot.not_after || passed(slot.since, DRAIN, now),
         // It never issued anything and never can.
-        SlotState::Next => !slot.may_issue(now),
-        SlotState::Active | SlotState::Gone => false,
+        DelegationState::Next => !slot.may_issue(now),
+        DelegationState::Active | DelegationState::Gone => false,
     }
 }
 
@@ -118,8 +124,8 @@ mod tests {
         UnixTime::since_unix_epoch(Duration::from_secs(seconds))
     }
 
-    fn slot(number: u32, state: SlotState, age: u64, left: u64) -> Slot {
-        Slot {
+    fn slot(number: u32, state: DelegationState, age: u64, left: u64) -> ZoneDelegation {
+        ZoneDelegation {
             number,
             state,
             certificate_sha256: Sha256::of(&number.to_be_bytes()),
@@ -129,40 +135,40 @@ mod tests {
         }
     }
 
-    fn zone(slots: Vec<Slot>) -> Zone {
+    fn zone(slots: Vec<ZoneDelegation>) -> Zone {
         Zone {
             zone: ZoneName::parse("cpe.example.com").unwrap(),
             forms: Forms::Named,
             renew_issued_before: None,
             withdrawn_sequence: 0,
-            slots,
+            delegations: slots,
         }
     }
 
-    fn due_in(slots: Vec<Slot>) -> Vec<Step> {
+    fn due_in(slots: Vec<ZoneDelegation>) -> Vec<Step> {
         steps(&zone(slots), |_| true, at(NOW))
     }
 
     #[test]
     fn the_first_certificate_becomes_active_at_once() {
-        let first = slot(1, SlotState::Next, 0, 90);
+        let first = slot(1, DelegationState::Next, 0, 90);
         assert_eq!(due_in(vec![first]), [Step::Activate(1)]);
     }
 
     #[test]
     fn a_newer_certificate_becomes_active_after_two_days() {
-        let active = slot(1, SlotState::Active, 60, 30);
+        let active = slot(1, DelegationState::Active, 60, 30);
         for (age, expected) in [(1, vec![]), (2, vec![Step::Activate(2)])] {
-            let next = slot(2, SlotState::Next, age, 90);
+            let next = slot(2, DelegationState::Next, age, 90);
             assert_eq!(due_in(vec![active.clone(), next]), expected, "{age}");
         }
     }
 
     #[test]
     fn an_import_waits_until_every_signer_has_seen_it() {
-        let active = slot(1, SlotState::Active, 60, 30);
+        let active = slot(1, DelegationState::Active, 60, 30);
         for (seconds, expected) in [(599, vec![]), (600, vec![Step::Activate(2)])] {
-            let mut next = slot(2, SlotState::Next, 10, 90);
+            let mut next = slot(2, DelegationState::Next, 10, 90);
             next.since = at(NOW - seconds);
             assert_eq!(due_in(vec![active.clone(), next]), expected, "{seconds}");
         }
@@ -170,42 +176,42 @@ mod tests {
 
     #[test]
     fn a_certificate_that_is_running_out_is_replaced_at_once() {
-        let active = slot(1, SlotState::Active, 83, 7);
-        let next = slot(2, SlotState::Next, 0, 90);
+        let active = slot(1, DelegationState::Active, 83, 7);
+        let next = slot(2, DelegationState::Next, 0, 90);
         assert_eq!(due_in(vec![active, next]), [Step::Activate(2)]);
     }
 
     #[test]
     fn a_certificate_that_ends_earlier_waits() {
-        let active = slot(1, SlotState::Active, 10, 80);
-        let next = slot(2, SlotState::Next, 40, 50);
+        let active = slot(1, DelegationState::Active, 10, 80);
+        let next = slot(2, DelegationState::Next, 40, 50);
         assert_eq!(due_in(vec![active, next]), []);
     }
 
     #[test]
     fn the_longest_of_several_is_taken() {
         let slots = vec![
-            slot(1, SlotState::Next, 3, 50),
-            slot(2, SlotState::Next, 3, 90),
-            slot(3, SlotState::Next, 3, 70),
+            slot(1, DelegationState::Next, 3, 50),
+            slot(2, DelegationState::Next, 3, 90),
+            slot(3, DelegationState::Next, 3, 70),
         ];
         assert_eq!(due_in(slots), [Step::Activate(2)]);
     }
 
     #[test]
     fn a_key_that_is_not_here_is_not_activated_from_here() {
-        let zone = zone(vec![slot(1, SlotState::Next, 3, 90)]);
+        let zone = zone(vec![slot(1, DelegationState::Next, 3, 90)]);
         assert_eq!(steps(&zone, |_| false, at(NOW)), []);
     }
 
     #[test]
     fn a_certificate_waits_for_every_signer_unless_nothing_can_be_issued_meanwhile() {
-        let next = slot(2, SlotState::Next, 3, 90);
+        let next = slot(2, DelegationState::Next, 3, 90);
         for (before, expected) in [
             (None, true),
-            (Some((SlotState::Active, 30)), true),
-            (Some((SlotState::Active, 7)), false),
-            (Some((SlotState::Draining, 30)), false),
+            (Some((DelegationState::Active, 30)), true),
+            (Some((DelegationState::Active, 7)), false),
+            (Some((DelegationState::Draining, 30)), false),
         ] {
             let before = before.map(|(state, left)| slot(1, state, 60, left));
             let zone = zone(before.into_iter().chain([next.clone()]).collect());
@@ -219,9 +225,9 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_gone_when_the_last_credential_under_it_has_ended() {
+    fn a_delegation_is_gone_when_the_last_credential_under_it_has_ended() {
         for (seconds, expected) in [(7 * DAY, vec![]), (7 * DAY + 3600, vec![Step::End(1)])] {
-            let mut draining = slot(1, SlotState::Draining, 80, 30);
+            let mut draining = slot(1, DelegationState::Draining, 80, 30);
             draining.since = at(NOW - seconds);
             assert_eq!(due_in(vec![draining]), expected);
         }
@@ -229,8 +235,8 @@ mod tests {
 
     #[test]
     fn a_next_certificate_that_came_too_late_is_gone() {
-        let active = slot(1, SlotState::Active, 10, 80);
-        let late = slot(2, SlotState::Next, 80, 7);
+        let active = slot(1, DelegationState::Active, 10, 80);
+        let late = slot(2, DelegationState::Next, 80, 7);
         assert_eq!(due_in(vec![active, late]), [Step::End(2)]);
     }
 
@@ -241,14 +247,14 @@ mod tests {
             slots in proptest::collection::vec((0u64..100, 0u64..100), 0..6),
         ) {
             let slots = slots.into_iter().zip(1..).map(|((age, left), number)| {
-                slot(number, SlotState::Next, age, left)
+                slot(number, DelegationState::Next, age, left)
             });
             let mut zone = zone(slots.collect());
             for day in 0..200 {
                 let now = at(NOW + day * DAY);
                 for step in steps(&zone, |_| true, now) {
                     let (number, to) = step.target();
-                    prop_assert!(zone.move_slot(number, to, now).is_ok(), "{step:?}");
+                    prop_assert!(zone.move_delegation(number, to, now).is_ok(), "{step:?}");
                 }
                 prop_assert_eq!(steps(&zone, |_| true, now), vec![]);
                 // As long as one could be active, one is.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use ring::rand::{SystemRandom, generate};
+use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use zeroize::Zeroizing;
 
@@ -68,13 +68,10 @@ impl fmt::Debug for Secrets {
 
 /// Makes all of them or none, so that a folder that is there is whole.
 fn make(folder: &Path) -> Result<(), PkiError> {
-    let random = SystemRandom::new();
-    let new = || -> Result<Zeroizing<[u8; 32]>, PkiError> {
-        let key = generate(&random).map_err(|_| PkiError::Randomness)?;
-        Ok(Zeroizing::new(key.expose()))
-    };
+    let new = || dc_pki::random::<32>().map(Zeroizing::new);
     let (names, codes) = (new()?, new()?);
-    let lists = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| PkiError::Randomness)?;
+    let lists = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new());
+    let lists = lists.map_err(|_| PkiError::Randomness)?;
     let files = [
         (NAMES, &names[..]),
         (CODES, &codes[..]),

@@ -7,7 +7,7 @@ use pki_types::UnixTime;
 use super::error::PkiError;
 use super::view::ZoneView;
 use super::{Authority, Error, Step, replicas, rollover};
-use crate::registry::{self, Forms, Slot, SlotState, Zone};
+use crate::registry::{self, DelegationState, Forms, Zone, ZoneDelegation};
 use crate::store::{Act, NewZone};
 use dc_pki::names::ZoneName;
 use dc_protocol::RenewalInfo;
@@ -58,19 +58,22 @@ impl Authority {
     /// Issues from the zone's next delegation certificate from now on, whether or not it has soaked; the one before drains.
     ///
     /// Of several it takes the one that lasts longest. Waits some seconds for signers that have just got its key. Fails with
-    /// [`Error::NoNextSlot`] if none has begun, has eight days left and has its key on this machine, with
-    /// [`Error::KeyNotEverywhere`], and as [`Store::move_slot`](crate::store::Store::move_slot) does.
+    /// [`Error::NoNextDelegation`] if none has begun, has eight days left and has its key on this machine, with
+    /// [`Error::KeyNotEverywhere`], and as [`Store::move_delegation`](crate::store::Store::move_delegation) does.
     pub async fn rollover(&self, zone: &ZoneName, by: &Act) -> Result<Zone, Error> {
         let view = self.delegations.refresh(&self.store).await?;
         let found = view.zone(zone)?;
-        let here = |slot: &Slot| found.loaded(&slot.certificate_sha256).is_some();
+        let here = |slot: &ZoneDelegation| found.loaded(&slot.certificate_sha256).is_some();
         let next = rollover::next(&found.managed, here, by.at);
-        let next = next.ok_or_else(|| Error::NoNextSlot { zone: zone.clone() })?;
+        let next = next.ok_or_else(|| Error::NoNextDelegation { zone: zone.clone() })?;
         if rollover::waits(&found.managed, Step::Activate(next.number), by.at) {
             self.wait_for_others(zone, next, by.at).await?;
         }
-        let active = SlotState::Active;
-        let moved = self.store.move_slot(zone, next.number, active, by).await?;
+        let active = DelegationState::Active;
+        let moved = self
+            .store
+            .move_delegation(zone, next.number, active, by)
+            .await?;
         self.delegations.refresh(&self.store).await?;
         Ok(moved)
     }
@@ -79,7 +82,7 @@ impl Authority {
     async fn wait_for_others(
         &self,
         zone: &ZoneName,
-        slot: &Slot,
+        slot: &ZoneDelegation,
         now: UnixTime,
     ) -> Result<(), Error> {
         let began = Instant::now();
@@ -114,8 +117,8 @@ impl Authority {
 
     /// Removes the keys of slots that are gone: what is not there cannot be stolen.
     fn forget_ended(&self, zone: &ZoneView) -> Result<(), PkiError> {
-        let gone = |slot: &&Slot| slot.state == SlotState::Gone;
-        for slot in zone.managed.slots.iter().filter(gone) {
+        let gone = |slot: &&ZoneDelegation| slot.state == DelegationState::Gone;
+        for slot in zone.managed.delegations.iter().filter(gone) {
             let folder = self.delegations.folder(&slot.certificate_sha256);
             dc_pki::files::remove(&folder.join(dc_pki::delegation::KEY))?;
         }

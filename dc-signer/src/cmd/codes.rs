@@ -3,7 +3,7 @@
 use std::fmt;
 
 use clap::Subcommand;
-use dc_pki::human::Moment;
+use dc_pki::time::Moment;
 use dc_signer::Error;
 use dc_signer::authority::json::Code;
 use dc_signer::registry::DeviceId;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use dc_core::{DELEGATION_USAGE_OID, SignatureScheme};
 use dc_inspect::delegation_csr::{self, KeySource, NewKey, Written};
-use dc_pki::human::scheme_name;
 use dc_pki::names::ZoneName;
+use dc_pki::text::scheme_name;
 use dc_signer::Error;
 use serde_json::{Value, json};
 

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
 use dc_pki::test_ca::{self, CERTIFICATE_LIFETIME, ROOT_LIFETIME, TestRoot};
+use dc_pki::time::Moment;
 use dc_pki::{Delegation, clock};
 use dc_signer::Error;
 #[cfg(feature = "service")]

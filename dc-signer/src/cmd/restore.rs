@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dc_pki::human::Moment;
+use dc_pki::time::Moment;
 use dc_signer::backup::{self, Restored};
 use dc_signer::config::Config;
 use dc_signer::store::{BroughtUp, Location};

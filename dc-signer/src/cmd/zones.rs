@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use dc_pki::human::Moment;
 use dc_pki::names::ZoneName;
+use dc_pki::time::Moment;
 use dc_signer::authority::Import;
 use dc_signer::authority::json;
 use dc_signer::registry::{Forms, Zone};
@@ -139,7 +139,10 @@ fn read(folder: &Path) -> Result<Import, Error> {
 }
 
 async fn import(open: &Open, zone: &ZoneName, import: Import) -> Result<(), Error> {
-    let imported = open.authority.take_slot(zone, import, &act()?).await?;
+    let imported = open
+        .authority
+        .take_delegation(zone, import, &act()?)
+        .await?;
     warn(&imported.warnings);
     if imported.known {
         eprintln!(
@@ -160,11 +163,11 @@ fn table(zones: &[Zone]) -> Table<6> {
     let mut table = Table::new(["ZONE", "FORMS", "SLOT", "STATE", "BEGINS", "ENDS"]);
     for managed in zones {
         let (zone, forms) = (managed.zone.to_string(), managed.forms.as_str().to_owned());
-        if managed.slots.is_empty() {
+        if managed.delegations.is_empty() {
             let none = || "-".to_owned();
             table.row([zone.clone(), forms.clone(), none(), none(), none(), none()]);
         }
-        for slot in &managed.slots {
+        for slot in &managed.delegations {
             table.row([
                 zone.clone(),
                 forms.clone(),

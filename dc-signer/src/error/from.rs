@@ -1,7 +1,7 @@
 //! The errors of the service's rooms, as errors of the crate.
 
 use super::Error;
-use crate::{authority, config, owner, registry, server, store};
+use crate::{authority, config, owner, server, store};
 
 impl From<config::Error> for Error {
     fn from(source: config::Error) -> Self {
@@ -32,7 +32,7 @@ impl From<authority::Error> for Error {
             | authority::Error::KeyNotEverywhere { .. }
             | authority::Error::KeyNotHere { .. }
             | authority::Error::NoManufacturer { .. }
-            | authority::Error::NoNextSlot { .. }
+            | authority::Error::NoNextDelegation { .. }
             | authority::Error::Policy(_)
             | authority::Error::SerialAlone
             | authority::Error::Stranger
@@ -43,12 +43,6 @@ impl From<authority::Error> for Error {
                 source: Box::new(error),
             },
         }
-    }
-}
-
-impl From<registry::NoRandomness> for Error {
-    fn from(_: registry::NoRandomness) -> Self {
-        dc_pki::Error::Randomness.into()
     }
 }
 

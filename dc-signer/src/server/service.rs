@@ -60,7 +60,7 @@ struct Shared {
 impl Service {
     /// Opens the database, loads all keys, signs and verifies one credential with each, and listens.
     ///
-    /// What is over, or not on this machine, stops nothing else: the log, readiness and metrics say what cannot be issued.
+    /// A delegation that is over, or not on this machine, stops nothing else: the log, readiness and metrics say what cannot be issued.
     /// An SQLite file that is not there is made, and a server that does not answer is waited for; older tables are left
     /// to `dc-signer migrate`. Fails with what any of these steps fails with.
     pub async fn start(config: Config, provider: Arc<CryptoProvider>) -> Result<Self, Error> {

@@ -2,7 +2,6 @@
 
 use data_encoding::HEXLOWER;
 use ring::hmac::{HMAC_SHA256, Key, sign, verify};
-use ring::rand::{SystemRandom, generate};
 
 use crate::registry::Sha256;
 use dc_pki::Error;
@@ -15,8 +14,8 @@ impl Csrf {
     ///
     /// Fails with [`Error::Randomness`].
     pub(super) fn new() -> Result<Self, Error> {
-        let random = generate::<[u8; 32]>(&SystemRandom::new()).map_err(|_| Error::Randomness)?;
-        Ok(Self(Key::new(HMAC_SHA256, &random.expose())))
+        let random = dc_pki::random::<32>()?;
+        Ok(Self(Key::new(HMAC_SHA256, &random)))
     }
 
     /// The token of a form that a session or the holder of a key sends: of `whose`, its hash.

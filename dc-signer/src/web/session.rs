@@ -7,7 +7,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
-use ring::rand::{SystemRandom, generate};
 use zeroize::Zeroizing;
 
 use crate::registry::{Access, Sha256};
@@ -39,8 +38,7 @@ impl Sessions {
     ///
     /// Fails with [`Error::Randomness`].
     pub(super) fn begin(&self, access: Access, now: Instant) -> Result<Zeroizing<String>, Error> {
-        let random = generate(&SystemRandom::new()).map_err(|_| Error::Randomness)?;
-        let random: Zeroizing<[u8; 32]> = Zeroizing::new(random.expose());
+        let random = Zeroizing::new(dc_pki::random::<32>()?);
         let secret = Zeroizing::new(HEXLOWER.encode(&*random));
         let mut open = self.lock();
         open.retain(|_, session| session.lives(now));

@@ -22,8 +22,8 @@ use crate::registry::Sha256;
 /// A database that sessions can be opened on.
 #[derive(Debug)]
 pub(super) enum Database {
-    Postgres(Postgres),
-    Sqlite(Sqlite),
+    Postgres(Box<Postgres>),
+    Sqlite(Box<Sqlite>),
 }
 
 impl Database {

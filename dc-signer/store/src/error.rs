@@ -1,4 +1,4 @@
-//! Why the database did not do what it was asked.
+//! The error of the store.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use dc_core::UniqueName;
 
 use crate::registry::{self, State};
 
-/// Why the database did not do what it was asked.
+/// The error of the store.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// PostgreSQL has its own tools for backups.
@@ -35,7 +35,7 @@ pub enum Error {
     /// changed; it goes on by itself when it can.
     #[error("the database cannot write, and nothing was changed: {source}: check its disk")]
     CannotWrite {
-        /// What it said.
+        /// Its error.
         source: Arc<sqlx::Error>,
     },
     /// The database holds something that no version has written.
@@ -49,7 +49,7 @@ pub enum Error {
     /// The database said something that is not expected: a bug, or somebody else changed its tables.
     #[error("the database failed: {source}")]
     Database {
-        /// What it said.
+        /// Its error.
         source: Arc<sqlx::Error>,
     },
     /// A service, or somebody else, works with the database.
@@ -74,7 +74,7 @@ pub enum Error {
     /// An older copy was to be accepted, and the database has no records at all.
     #[error("{}", no_older_copy(*empty))]
     NoOlderCopy {
-        /// Whether it has no records; if it has, it is the newest copy.
+        /// Set if it has no records; if it has, it is the newest copy.
         empty: bool,
     },
     /// A file of the database is closed to this process.
@@ -141,13 +141,13 @@ pub enum Error {
     /// The database does not answer, or not in time.
     #[error("the database does not answer: {source}")]
     Unavailable {
-        /// What happened.
+        /// The error of the connection or the file.
         source: Arc<sqlx::Error>,
     },
 }
 
 impl Error {
-    /// What an error that no database reported means.
+    /// An error that no database reported, by its kind.
     pub(super) fn without_code(source: Arc<sqlx::Error>) -> Self {
         match &*source {
             sqlx::Error::Io(_)
@@ -159,7 +159,7 @@ impl Error {
         }
     }
 
-    /// Whether it says that there is no server, or not yet: it is starting, or the network is.
+    /// True if there is no server, or not yet: it is starting, or the network is.
     #[must_use]
     pub fn is_of_a_server_that_may_come_up(&self) -> bool {
         let Self::Unavailable { source } = self else {
@@ -172,7 +172,7 @@ impl Error {
         }
     }
 
-    /// Whether the same call may work later, with nothing done about the call itself.
+    /// True if the same call may work later, with nothing done about the call itself.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
         matches!(

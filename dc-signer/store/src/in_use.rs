@@ -1,4 +1,4 @@
-//! Who works with an SQLite file: a service holds it, so that nobody puts another file in its place meanwhile.
+//! The lock on an SQLite file in use: a service holds it, so that nobody puts another file in its place meanwhile.
 //!
 //! It is a lock of the operating system on a file beside the database, which goes with the process that has it, however
 //! that ends. SQLite's own locks are on the database, and come and go with each transaction.
@@ -44,9 +44,9 @@ impl InUse {
             tell(lock);
             Ok(())
         })
-        .map_err(|refused| match refused {
-            Refused::Taken(path) => Error::BeingReplaced { path },
-            Refused::Failed(error) => error,
+        .map_err(|error| match error {
+            LockError::Taken(path) => Error::BeingReplaced { path },
+            LockError::Failed(error) => error,
         })
     }
 
@@ -54,19 +54,19 @@ impl InUse {
     ///
     /// Fails with [`Error::InUse`], and with [`Error::CannotWrite`] if there can be no file beside it.
     pub fn alone(location: &Location) -> Result<Self, Error> {
-        Self::lock(location, File::try_lock).map_err(|refused| match refused {
-            Refused::Taken(path) => Error::InUse {
+        Self::lock(location, File::try_lock).map_err(|error| match error {
+            LockError::Taken(path) => Error::InUse {
                 pid: pid(&beside(&path)),
                 path,
             },
-            Refused::Failed(error) => error,
+            LockError::Failed(error) => error,
         })
     }
 
     fn lock(
         location: &Location,
         lock: impl FnOnce(&File) -> Result<(), TryLockError>,
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, LockError> {
         let Location::File(path) = location else {
             return Ok(Self { _lock: None });
         };
@@ -74,26 +74,27 @@ impl InUse {
         options.read(true).write(true).create(true).mode(0o600);
         let file = options.open(beside(path)).map_err(|error| {
             let path = beside(path);
-            Refused::Failed(super::sqlite::not_opened(&path, error))
+            LockError::Failed(super::sqlite::not_opened(&path, error))
         })?;
         match lock(&file) {
             Ok(()) => Ok(Self { _lock: Some(file) }),
-            Err(TryLockError::WouldBlock) => Err(Refused::Taken(path.clone())),
+            Err(TryLockError::WouldBlock) => Err(LockError::Taken(path.clone())),
             // A file system without locks is no reason to serve nobody.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
                 Ok(Self { _lock: None })
             }
-            Err(TryLockError::Error(error)) => Err(Refused::failed(error)),
+            Err(TryLockError::Error(error)) => Err(LockError::failed(error)),
         }
     }
 }
 
-enum Refused {
+enum LockError {
+    /// Another process works with this database.
     Taken(PathBuf),
     Failed(Error),
 }
 
-impl Refused {
+impl LockError {
     fn failed(error: io::Error) -> Self {
         Self::Failed(Error::CannotWrite {
             source: Arc::new(sqlx::Error::Io(error)),
@@ -101,7 +102,7 @@ impl Refused {
     }
 }
 
-/// Who used it last.
+/// The process that used it last.
 fn pid(path: &Path) -> Option<u32> {
     let mut text = String::new();
     let file = File::open(path).ok()?;

@@ -32,6 +32,6 @@ pub use schema::Schema;
 pub use seen::{accept_in, check_newest, seen_in};
 pub use types::{
     Act, Added, Answer, BroughtUp, Conflict, Filter, Find, Fleet, History, Idempotency, Issuance,
-    Issue, Keep, Kept, Listed, NewDevice, NewSlot, NewZone, Page, Recorded, Redeemed, Redemption,
-    Retention, Tidied, Withdrawn, WithdrawnNames, ZoneCount,
+    Issue, Keep, Kept, Listed, NewDelegation, NewDevice, NewZone, Page, Recorded, Redeemed,
+    Redemption, Retention, Tidied, Withdrawn, WithdrawnNames, ZoneCount,
 };

@@ -92,16 +92,16 @@ async fn open_with(
 /// A file that exists, or a server that answers.
 async fn database(location: &Location) -> Result<Database, Error> {
     Ok(match location {
-        Location::File(path) => Database::Sqlite(Sqlite::open(path)),
+        Location::File(path) => Database::Sqlite(Box::new(Sqlite::open(path))),
         Location::Postgres(url) => {
             let server = Postgres::open(url)?;
             server.reach().await?;
-            Database::Postgres(server)
+            Database::Postgres(Box::new(server))
         }
     })
 }
 
-/// Whether this process may read and write the files of a database, if it has any.
+/// Checks that this process may read and write the files of a database, if it has any.
 ///
 /// Fails with [`Error::NotPermitted`].
 pub fn check_permissions(location: &Location) -> Result<(), Error> {

@@ -39,13 +39,13 @@ impl Account {
         found.ok().flatten().map(Self::from).ok_or_else(unknown)
     }
 
-    /// Who this process is to files.
+    /// The account that this process is to files.
     #[must_use]
     pub fn me() -> Self {
         Self::of(unistd::geteuid().as_raw(), unistd::getegid().as_raw())
     }
 
-    /// Who owns what is at a path, if anything is.
+    /// The owner of a file or folder, if there is one at the path.
     ///
     /// Fails with [`Error::CannotRead`].
     pub fn owning(path: &Path) -> Result<Option<Self>, Error> {
@@ -78,13 +78,13 @@ impl Account {
         group.map_or_else(|| self.gid.to_string(), |group| group.name)
     }
 
-    /// Whether it may do everything.
+    /// True if it may do everything.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.uid == 0
     }
 
-    /// Whether it is the same user, in whatever group.
+    /// True if it is the same user, in whatever group.
     #[must_use]
     pub fn is_same_user(&self, other: &Self) -> bool {
         self.uid == other.uid
@@ -250,7 +250,7 @@ fn owner_above(path: &Path) -> Result<Account, Error> {
     Ok(Account::me())
 }
 
-/// What looks like root's own folder must not be one that somebody else's link leads to.
+/// Checks that no link of somebody else's leads to a folder that looks like root's own.
 fn no_strangers_links(folder: &Path) -> Result<(), Error> {
     let absolute = std::path::absolute(folder);
     let absolute = absolute.map_err(|source| cannot_read(folder, source))?;
@@ -286,7 +286,7 @@ fn cannot_act_for(account: &Account, error: nix::Error) -> Error {
     }
 }
 
-/// Why a command cannot work for the user whose folder it is.
+/// The error of a command that cannot work for the user whose folder it is.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -295,7 +295,7 @@ pub enum Error {
     CannotActFor {
         /// The user.
         account: Account,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
     /// It cannot be seen whose a file or folder is.
@@ -303,7 +303,7 @@ pub enum Error {
     CannotRead {
         /// The file or folder.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
     /// A folder belongs to somebody else, who could not use what would be written there.
@@ -319,7 +319,7 @@ pub enum Error {
         folder: PathBuf,
         /// Whose it is.
         owner: Account,
-        /// Who runs this.
+        /// The account that runs this.
         me: Account,
     },
     /// Somebody else's link leads root to a folder of its own.
@@ -336,7 +336,7 @@ pub enum Error {
     /// There is no such user.
     #[error("there is no user {given:?} on this machine: see 'getent passwd'")]
     UnknownUser {
-        /// What was given.
+        /// The text that was given.
         given: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What signers that share a database know of each other, and of its clock.
+//! Reports of signers that share a database about each other, and of its clock.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use pki_types::UnixTime;
 
 use crate::registry::Sha256;
 
-/// What a signer says of itself.
+/// A signer's report of itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Report {
     /// Random, another one for each process: two signers may have one name.
     pub id: [u8; 16],
-    /// Whether it stops, so that nobody waits for it.
+    /// Set when it stops, so that nobody waits for it.
     pub stopped: bool,
-    /// What its clock says, if it believes it.
+    /// The time of its clock, if it believes it.
     pub clock: Option<UnixTime>,
     /// SHA-256 of the delegation certificates that it can sign with.
     pub keys: Vec<Sha256>,
@@ -26,9 +26,9 @@ pub struct Replica {
     pub id: [u8; 16],
     /// How the audit log calls it.
     pub node: String,
-    /// Whether it has reported lately.
+    /// Set if it has reported lately.
     pub live: bool,
-    /// What its clock said when it last believed it.
+    /// The time of its clock when it last believed it.
     pub clock: Option<UnixTime>,
     /// SHA-256 of the delegation certificates that it can sign with.
     pub keys: Vec<Sha256>,
@@ -44,8 +44,8 @@ impl Replica {
 /// The clock of a database server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ServerClock {
-    /// What it says, since 1970.
+    /// The time, since 1970.
     pub time: Duration,
-    /// Whether the server is on this machine, as far as one can see: then it says what this machine says.
+    /// Set if the server is on this machine, as far as one can see: then its clock is this machine's.
     pub here: bool,
 }

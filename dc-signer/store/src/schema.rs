@@ -8,9 +8,9 @@ use super::connection::Database;
 /// The versions of a database's tables.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Schema {
-    /// What the database has; 0 if there are no tables yet.
+    /// The version of the database; 0 if there are no tables yet.
     pub found: i64,
-    /// What this program needs.
+    /// The version that this program needs.
     pub needed: i64,
 }
 

@@ -52,7 +52,7 @@ pub fn seen_in(folder: &Path) -> Result<Option<Head>, Error> {
     Ok(Some(Head { seq, hash }))
 }
 
-/// What is cut off at the limit is no JSON any more.
+/// Reads a file up to the limit: cut off there, it is no JSON any more.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut json = Vec::new();
     File::open(path)?.take(MAX_LEN).read_to_end(&mut json)?;

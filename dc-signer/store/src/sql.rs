@@ -5,7 +5,7 @@ use pki_types::UnixTime;
 use super::Error;
 use crate::registry::Sha256;
 
-/// What is bound to a parameter.
+/// A value that is bound to a parameter.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Blob(Option<Vec<u8>>),
@@ -20,7 +20,7 @@ pub(super) struct Batch {
     pub(super) rows: Vec<Vec<Value>>,
 }
 
-/// What is in a column of a [`Batch`].
+/// The type of a column of a [`Batch`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
     Blob,

@@ -1,4 +1,4 @@
-//! What the store is asked, and what it answers.
+//! Parameters and results of the store's operations.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,11 +8,11 @@ use dc_core::UniqueName;
 use pki_types::UnixTime;
 
 use crate::registry::{
-    CodeId, CodeRefusal, Device, DeviceId, ExternalId, Forms, Manufactured, Record, Sha256, State,
+    CodeError, CodeId, Device, DeviceId, ExternalId, Forms, Manufactured, Record, Sha256, State,
 };
 use dc_pki::names::ZoneName;
 
-/// Who does something, and when.
+/// An actor and a time, for the audit log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Act {
     /// For the audit log, such as `operator:alice`, `cli:root` or `device`.
@@ -34,7 +34,7 @@ pub struct NewDevice {
     pub name: UniqueName<'static>,
     /// Which of a customer's devices it is.
     pub slot: u32,
-    /// What its name was derived with.
+    /// The epoch that its name was derived with.
     pub epoch: u32,
     /// SHA-256 of the SubjectPublicKeyInfo of its enrolment key, if it is known: then it is active
     /// at once.
@@ -43,7 +43,7 @@ pub struct NewDevice {
     pub manufactured: Option<Manufactured>,
 }
 
-/// What became of one [`NewDevice`].
+/// The result for one [`NewDevice`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Added {
     /// It was added.
@@ -55,7 +55,7 @@ pub enum Added {
     Conflict(Conflict),
 }
 
-/// What a newer copy of the audit log has changed.
+/// The changes that a newer copy of the audit log brought.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct BroughtUp {
     /// How many devices were suspended, resumed or retired again.
@@ -64,7 +64,7 @@ pub struct BroughtUp {
     pub lost: Vec<String>,
 }
 
-/// Why a device was not added.
+/// The part of a new device that another one has already.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Conflict {
     /// One with its external id is there and differs.
@@ -79,7 +79,7 @@ pub enum Conflict {
     Zone,
 }
 
-/// What to find a device by.
+/// A key that finds one device.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Find {
     /// Our name for it.
@@ -90,7 +90,7 @@ pub enum Find {
     Key(Sha256),
     /// Its unique name, now or before.
     Name(UniqueName<'static>),
-    /// What its manufacturer's certificate says.
+    /// The contents of its manufacturer's certificate.
     Manufactured(Manufactured),
 }
 
@@ -101,7 +101,7 @@ pub struct Filter {
     pub state: Option<State>,
     /// Under this zone.
     pub zone: Option<ZoneName>,
-    /// Whether a clone is suspected.
+    /// Only those of which a clone is suspected, or none of those.
     pub possible_clone: Option<bool>,
     /// Whose external id begins so.
     pub external_id_prefix: Option<String>,
@@ -112,7 +112,7 @@ pub struct Filter {
 /// Which part of a list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Page {
-    /// What comes after this one.
+    /// Only those after this one.
     pub after: Option<ExternalId>,
     /// At most so many, and never more than [`Page::MAX`].
     pub limit: u32,
@@ -149,12 +149,12 @@ pub struct Issue {
     pub expires: UnixTime,
 }
 
-/// What happened to a device, newest first.
+/// The history of a device, newest first.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct History {
-    /// What it got, as far back as issue rows are kept.
+    /// The credentials it got, as far back as issue rows are kept.
     pub issues: Vec<Issue>,
-    /// What was done to it, from the audit log.
+    /// The changes to it, from the audit log.
     pub acts: Vec<Record>,
 }
 
@@ -169,13 +169,13 @@ pub struct Redemption {
     pub key: Sha256,
 }
 
-/// What came of an attempt to enrol.
+/// The result of an attempt to enrol.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Redeemed {
     /// The device is active with this key, from now on or since its first attempt.
     Enrolled(Box<Device>),
     /// The code does not enrol it. A wrong secret was counted.
-    Refused(CodeRefusal),
+    Refused(CodeError),
 }
 
 /// The part of a request by which a second attempt is known.
@@ -187,7 +187,7 @@ pub struct Idempotency {
     pub request: Sha256,
 }
 
-/// What became of an activation code.
+/// The result of keeping an activation code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kept {
     /// It is kept, and good until then.
@@ -228,9 +228,9 @@ pub struct Issuance {
     pub shown: Option<Sha256>,
     /// By what a second attempt is known.
     pub idempotency: Option<Idempotency>,
-    /// What is answered, byte for byte.
+    /// The answer, byte for byte.
     pub answer: Vec<u8>,
-    /// Who asked, for the audit log.
+    /// The one who asked, for the audit log.
     pub by: Act,
 }
 
@@ -244,14 +244,14 @@ impl fmt::Debug for Issuance {
     }
 }
 
-/// What may be answered after [`record`](super::Store::record).
+/// The answer that may be given after [`record`](super::Store::record).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Recorded {
     /// The answer that was handed in.
     Now {
         /// The place of the last audit record about it.
         seq: u64,
-        /// Whether it is what shows that two boxes seem to use the device's key.
+        /// Set if it is this one that shows two boxes using the device's key.
         flagged: bool,
     },
     /// Another attempt of the same request was faster: its answer, and what was handed in is
@@ -283,15 +283,15 @@ impl Answer {
 /// A zone to be added.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NewZone {
-    /// What all its names end in.
+    /// The suffix of all its names.
     pub zone: ZoneName,
-    /// What its devices get.
+    /// The forms of credentials its devices get.
     pub forms: Forms,
 }
 
 /// A delegation certificate to be imported.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct NewSlot {
+pub struct NewDelegation {
     /// Under which zone.
     pub zone: ZoneName,
     /// SHA-256 of the certificate.
@@ -373,7 +373,7 @@ impl Default for Retention {
     }
 }
 
-/// What was removed.
+/// Counts of removed rows.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Tidied {
     /// Answers that were kept long enough.

@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Access: each role's rights.
 
 use std::process::Command;
 

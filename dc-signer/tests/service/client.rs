@@ -22,7 +22,7 @@ pub(crate) struct Client {
     from: Ipv4Addr,
 }
 
-/// What came back.
+/// The answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,

@@ -1,4 +1,4 @@
-//! What devices get, and what they are refused.
+//! Devices: the credentials they get, and the requests they are refused.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};

@@ -51,7 +51,7 @@ fn a_full_disk_refuses_everybody_stores_nothing_and_recovers_by_itself() {
     refuses_and_recovers(&rig, &database, || disk.fill(), || disk.make_room());
 }
 
-/// What whoever is not root can have instead of a full disk.
+/// A stand-in for a full disk, for tests that root does not run.
 #[test]
 fn files_that_may_not_grow_are_a_full_disk() {
     if !have(Part::Tools) {

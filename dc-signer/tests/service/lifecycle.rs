@@ -151,7 +151,7 @@ fn a_reload_says_what_takes_a_restart_and_changes_the_rest() {
     assert!(!open.iter_mut().any(is_closed));
 }
 
-/// Whether the service has closed a connection, or does so soon.
+/// True if the service has closed a connection, or does so soon.
 fn is_closed(tls: &mut crate::client::Tls) -> bool {
     let soon = Some(Duration::from_secs(2));
     tls.sock.set_read_timeout(soon).unwrap();

@@ -1,4 +1,4 @@
-//! What strangers can make the service keep in memory: measured for each of what there is a limit of, and added up for the
+//! Memory that strangers can make the service keep: measured for each of what there is a limit of, and added up for the
 //! limits that a configuration has.
 
 use std::fs;
@@ -20,7 +20,7 @@ fn sample() -> Listen {
     Config::parse(SAMPLE, Path::new("/etc")).unwrap().listen
 }
 
-/// What one more of something may cost.
+/// The most that one more of something may cost.
 fn cost(one_more: impl Fn(&mut Listen)) -> usize {
     let mut more = sample();
     one_more(&mut more);
@@ -31,7 +31,7 @@ fn connection_cost() -> usize {
     cost(|listen| listen.max_connections += 1)
 }
 
-/// What the process has in memory now.
+/// The memory of the process now.
 fn resident(rig: &Rig) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", rig.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

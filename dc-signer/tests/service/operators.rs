@@ -1,4 +1,4 @@
-//! What operators do to many devices and to zones.
+//! Operators' work on many devices and on zones.
 
 use serde_json::{Value, json};
 

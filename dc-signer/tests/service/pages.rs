@@ -11,7 +11,7 @@ fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     value.unwrap_or_else(|| panic!("no {name}: {answer:?}"))
 }
 
-/// What stands between two texts for the first time.
+/// The text between two others, the first time they occur.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let (_, rest) = text.split_once(before).unwrap();
     rest.split_once(after).unwrap().0

@@ -25,9 +25,9 @@ pub(crate) struct Rig {
     folder: TempDir,
     process: Process,
     pub(crate) port: u16,
-    /// What it has told its service manager and nobody has waited for yet.
+    /// Messages that it has told its service manager and nobody has waited for yet.
     told: Arc<Mutex<Vec<String>>>,
-    /// What it printed to get started with.
+    /// The first lines it printed.
     pub(crate) welcome: String,
     secrets: Mutex<Vec<String>>,
 }
@@ -225,7 +225,7 @@ impl Rig {
         self.process.0.id()
     }
 
-    /// Whether the process ended well.
+    /// True if the process ended well.
     pub(crate) fn ended(&mut self) -> bool {
         self.process.0.wait().unwrap().success()
     }
@@ -349,7 +349,7 @@ impl Drop for Process {
     }
 }
 
-/// What stands for systemd.
+/// A stand-in for systemd.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Manager {
     Reads,

@@ -1,4 +1,4 @@
-//! Who makes room, and how: the limits hold, answers arrive, and neighbours get in.
+//! Connections and requests make place for others: the limits hold, answers arrive, and neighbours get in.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -115,7 +115,7 @@ fn an_answer_arrives_although_its_connection_has_to_make_room() {
     assert_eq!(answered() - before, arrived);
 }
 
-/// Whether there was an answer over a connection of its own.
+/// True if there was an answer over a connection of its own.
 async fn asked(client: &Client) -> bool {
     let Ok((send, _)) = connect(client, 65_535).await else {
         return false;

@@ -1,4 +1,4 @@
-//! What must never be told, and the search for it with which every test ends.
+//! Secrets that must never be told, and the search for it with which every test ends.
 
 use data_encoding::{BASE64, HEXLOWER};
 
@@ -41,7 +41,7 @@ impl Secrets {
         self.0.push(list.trim_matches(['[', ']']).to_owned());
     }
 
-    /// Whether any of them is in a text.
+    /// True if any of them is in a text.
     pub(crate) fn are_in(&self, text: &str) -> bool {
         self.0.iter().any(|secret| text.contains(secret))
     }

@@ -13,7 +13,8 @@ use rustls::{
 
 use super::OFFER;
 use crate::io::Adapter;
-use crate::provider::{Side, wrap};
+use crate::provider::wrap;
+use crate::side::Side;
 use crate::testing::backend;
 
 /// Both directions of a connection that is driven by hand.

@@ -1,7 +1,6 @@
 //! What came back: what was asked for, or why not; and the signer's time.
 
 use std::fmt;
-use std::time::UNIX_EPOCH;
 
 use rustls::{CertificateError, Error as TlsError};
 use serde::de::DeserializeOwned;
@@ -13,7 +12,8 @@ use super::tls::{Word, has_ended};
 use crate::error::Error;
 use crate::schedule::Failure;
 use crate::verify::Untrusted;
-use dc_pki::human::{Foreign, Moment};
+use dc_pki::text::Foreign;
+use dc_pki::time::{Moment, from_http_date};
 use dc_protocol::{Kind, Problem};
 
 /// The answer to a request.
@@ -31,7 +31,7 @@ impl<T: DeserializeOwned> Answer<T> {
     pub(super) fn read(signer: &str, response: Response<Body>, max_body: u64) -> Self {
         let (head, body) = response.into_parts();
         let header = |name| head.headers.get(name)?.to_str().ok();
-        let date = header(DATE).and_then(seconds);
+        let date = header(DATE).and_then(from_http_date);
         let retry_after = header(RETRY_AFTER).and_then(|text| wait(text, date));
         let status = head.status;
         let result = body
@@ -68,17 +68,12 @@ impl<T: DeserializeOwned> Answer<T> {
     }
 }
 
-fn seconds(date: &str) -> Option<u64> {
-    let date = httpdate::parse_http_date(date).ok()?;
-    Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
-}
-
 /// Retry-After is in seconds, or a date, which the answer's own date makes seconds.
 fn wait(text: &str, date: Option<u64>) -> Option<u64> {
     let text = text.trim();
     text.parse()
         .ok()
-        .or_else(|| Some(seconds(text)?.saturating_sub(date?)))
+        .or_else(|| Some(from_http_date(text)?.saturating_sub(date?)))
 }
 
 /// Why a device did not get what it asked for.
@@ -346,7 +341,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        let now = seconds("Sun, 06 Nov 1994 08:49:37 GMT");
+        let now = from_http_date("Sun, 06 Nov 1994 08:49:37 GMT");
         for (text, expected) in [
             ("120", Some(120)),
             ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),

@@ -7,11 +7,15 @@ use super::*;
 const ISSUED: u64 = 1_800_000_000;
 const LIFE: u64 = 164 * HOUR;
 
-fn life(window: (u64, u64)) -> Life {
+fn window((from, until): (u64, u64)) -> RenewalWindow {
+    RenewalWindow { from, until }
+}
+
+fn life(named: (u64, u64)) -> Life {
     Life {
         issued: ISSUED,
         expires: ISSUED + LIFE,
-        window,
+        window: window(named),
     }
 }
 
@@ -33,8 +37,8 @@ proptest! {
     }
 
     #[test]
-    fn no_moment_of_any_credential_overflows(issued: u64, expires: u64, window: (u64, u64), draw: u32) {
-        let at = Life { issued, expires, window }.renew_at(Draw(draw));
+    fn no_moment_of_any_credential_overflows(issued: u64, expires: u64, named: (u64, u64), draw: u32) {
+        let at = Life { issued, expires, window: window(named) }.renew_at(Draw(draw));
         prop_assert!(at >= issued.saturating_add(MINUTE));
     }
 
@@ -160,7 +164,7 @@ fn simulate(
     let new = |now| Life {
         issued: now,
         expires: now + LIFE,
-        window: (now + LIFE * 40 / 100, now + LIFE * 55 / 100),
+        window: RenewalWindow::of_life(now, now + LIFE),
     };
     let mut held = new(start);
     let (mut due, mut failures, mut requests) = (held.renew_at(draw()), 0, 0);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use dc_agent::request::sha256;
+use dc_pki::Sha256;
 use dc_pki::names::{self, ZoneName};
 use dc_pki::test_ca::{self, TestRoot};
 use dc_pki::{Delegation, DeviceKey, Wanted, issue};
@@ -416,7 +416,7 @@ impl Signer {
     pub(crate) fn known_keys(&self) -> Vec<String> {
         lock(&self.inner.keys)
             .iter()
-            .map(|key| sha256(key))
+            .map(|key| Sha256::of(key).to_string())
             .collect()
     }
 
@@ -482,7 +482,7 @@ impl Signer {
         let credentials = issued.iter().map(|one| Credential {
             form: "named".to_owned(),
             pem: dc_core::pem::write(one.form(), one.bytes()),
-            sha256: sha256(one.bytes()),
+            sha256: Sha256::of(one.bytes()).to_string(),
         });
         let life = 164 * HOUR;
         let answer = serde_json::to_vec(&Credentials {

@@ -14,7 +14,8 @@ use super::order;
 use super::verdict::{Check, CheckError, Rule};
 use crate::display::Certificate;
 use dc_pki::chain::{misuse, unreadable as cannot_be_read};
-use dc_pki::human::{Foreign, Moment, Span};
+use dc_pki::text::Foreign;
+use dc_pki::time::{Moment, Span};
 
 /// Root, validity and name of the first certificate.
 pub(super) fn checks(peer: &Peer, chain: &[CertificateDer<'_>]) -> Vec<Check> {

@@ -8,7 +8,7 @@ use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 
 use super::Peer;
 use super::verdict::{Check, CheckError, Rule, Verdict};
-use dc_pki::human::{Moment, Span};
+use dc_pki::time::{Moment, Span};
 
 /// The checks of RFC 9345 §4.1.3 that need no connection, and the unique name.
 pub(super) fn checks(

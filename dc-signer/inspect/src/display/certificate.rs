@@ -2,13 +2,14 @@
 
 use der::{Decode, Encode};
 use pki_types::UnixTime;
-use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use super::key::PublicKey;
 use super::sheet::Sheet;
+use dc_pki::Sha256;
 use dc_pki::extensions::Extensions;
-use dc_pki::human::{Foreign, Hex, Moment, Span};
+use dc_pki::text::Foreign;
+use dc_pki::time::{Moment, Span};
 
 /// What a certificate says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,7 +29,7 @@ pub struct Certificate {
     pub spki: Vec<u8>,
     /// What it may be used for, and its names.
     pub extensions: Extensions,
-    sha256: Vec<u8>,
+    sha256: Sha256,
 }
 
 impl Certificate {
@@ -47,7 +48,7 @@ impl Certificate {
             key: PublicKey::of(&spki),
             spki,
             extensions: Extensions::of(tbs.extensions().map_or(&[], Vec::as_slice)),
-            sha256: digest(&SHA256, der).as_ref().to_vec(),
+            sha256: Sha256::of(der),
         })
     }
 
@@ -73,7 +74,7 @@ impl Certificate {
             .row("key", &self.key)
             .row_if("usage", self.extensions.usage())
             .row("valid", self.validity(now))
-            .row("sha256", Hex(&self.sha256))
+            .row("sha256", self.sha256)
     }
 
     fn validity(&self, now: UnixTime) -> String {
@@ -102,7 +103,7 @@ impl Certificate {
             "not_before": Moment(self.not_before).to_string(),
             "expires": Moment(self.not_after).to_string(),
             "expires_in": seconds_left(now, self.not_after),
-            "sha256": Hex(&self.sha256).to_string(),
+            "sha256": self.sha256.to_string(),
         });
         merge(&mut object, more);
         object

@@ -2,13 +2,14 @@
 
 use dc_core::{DelegatedCredential, DelegationCertificate, Form, Role, SignatureScheme};
 use pki_types::UnixTime;
-use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use super::certificate::seconds_left;
 use super::key::PublicKey;
 use super::sheet::Sheet;
-use dc_pki::human::{Hex, Moment, Span, scheme_name};
+use dc_pki::Sha256;
+use dc_pki::text::scheme_name;
+use dc_pki::time::{Moment, Span};
 
 /// What a credential claims.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -32,7 +33,7 @@ pub struct Credential {
     pub expiry: Option<UnixTime>,
     /// Which end it authenticates, if its certificate is known and signed it.
     pub role: Option<Role>,
-    sha256: Vec<u8>,
+    sha256: Sha256,
 }
 
 impl Credential {
@@ -56,7 +57,7 @@ impl Credential {
             valid_time: claim.valid_time,
             expiry: certificate.map(|certificate| certificate.expiry(claim.valid_time)),
             role: None,
-            sha256: digest(&SHA256, bytes).as_ref().to_vec(),
+            sha256: Sha256::of(bytes),
         })
     }
 
@@ -81,7 +82,7 @@ impl Credential {
             .row("signed with", self.algorithm)
             .row("expires", self.expires(now))
             .row("key sha256", self.key.fingerprint())
-            .row("sha256", Hex(&self.sha256))
+            .row("sha256", self.sha256)
     }
 
     fn expires(&self, now: UnixTime) -> String {
@@ -112,7 +113,7 @@ impl Credential {
             "valid_time": self.valid_time,
             "expires": self.expiry.map(|expiry| Moment(expiry).to_string()),
             "expires_in": self.expiry.map(|expiry| seconds_left(now, expiry)),
-            "sha256": Hex(&self.sha256).to_string(),
+            "sha256": self.sha256.to_string(),
         })
     }
 }

@@ -5,16 +5,15 @@ use std::fmt;
 use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, UintRef};
 use der::{Decode, Reader, SliceReader, Tag, Tagged};
 use pki_types::{AlgorithmIdentifier, alg_id};
-use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use dc_pki::human::Hex;
+use dc_pki::Sha256;
 
 /// A public key as its SubjectPublicKeyInfo says it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PublicKey {
     kind: Kind,
-    sha256: Vec<u8>,
+    sha256: Sha256,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,7 +36,7 @@ impl PublicKey {
     pub fn of(spki: &[u8]) -> Self {
         Self {
             kind: Kind::of(spki).unwrap_or(Kind::Malformed),
-            sha256: digest(&SHA256, spki).as_ref().to_vec(),
+            sha256: Sha256::of(spki),
         }
     }
 
@@ -50,7 +49,7 @@ impl PublicKey {
     /// The SHA-256 of the SubjectPublicKeyInfo, in hexadecimal.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        Hex(&self.sha256).to_string()
+        self.sha256.to_string()
     }
 
     /// `{type, spki_sha256}`.
@@ -164,7 +163,7 @@ mod tests {
 
     #[test]
     fn says_the_size_of_an_rsa_key() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa-2048.pem");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/rsa-2048.pem");
         let key = dc_pki::keys::PemKey::read(path.as_ref()).unwrap();
         assert_eq!(PublicKey::of(key.spki()).to_string(), "RSA 2048");
     }

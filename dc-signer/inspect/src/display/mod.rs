@@ -1,7 +1,7 @@
 //! What is in a certificate, a credential, a request or a key: for people and for programs.
 //!
 //! Nothing is judged here, and nothing has to be in order: whatever parses is described. What a
-//! stranger wrote is shown with [`Foreign`](dc_pki::human::Foreign).
+//! stranger wrote is shown with [`Foreign`](dc_pki::text::Foreign).
 
 mod certificate;
 mod credential;

@@ -10,7 +10,8 @@ use rustls::{AlertDescription, ProtocolVersion};
 use super::hello::server_hello;
 use super::recorder::Log;
 use dc_pki::chain::Untrusted;
-use dc_pki::human::{Foreign, Span};
+use dc_pki::text::Foreign;
+use dc_pki::time::Span;
 
 /// Why there is no connection.
 #[derive(Debug)]

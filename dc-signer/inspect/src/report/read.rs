@@ -13,7 +13,7 @@ use dc_pki::delegation::{CHAIN, KEY};
 use dc_pki::identity::CREDENTIAL;
 use dc_pki::keys::PemKey;
 use dc_pki::trust::MAX_ROOTS_LEN;
-use dc_pki::{files, pem};
+use dc_pki::{files, keys, pem};
 
 /// One file or folder that was named.
 #[derive(Debug)]
@@ -76,8 +76,7 @@ fn folder(path: &Path) -> Result<(&'static str, Vec<Piece>), Error> {
 fn member(path: &Path, name: &str) -> Result<Vec<Piece>, Error> {
     match name {
         KEY => {
-            let key = files::read(path).and_then(|file| pem::private_key(path, &file));
-            if let Err(error) = key {
+            if let Err(error) = keys::read(path) {
                 return Ok(vec![piece(path, What::PrivateKey(unusable(&error)))]);
             }
         }

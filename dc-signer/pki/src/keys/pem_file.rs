@@ -9,7 +9,6 @@ use rustls::crypto::ring::sign::any_supported_type;
 
 use super::timing::Timing;
 use crate::error::Error;
-use crate::{files, pem};
 
 /// A private key from a file: PKCS#8, SEC1 or PKCS#1; ECDSA P-256 or P-384, Ed25519, or RSA.
 ///
@@ -26,17 +25,16 @@ impl PemKey {
     /// Fails with [`Error::Read`], [`Error::TooLarge`], [`Error::EncryptedKey`], [`Error::BadPem`],
     /// [`Error::MissingPem`] or [`Error::UnsupportedKey`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let file = files::read(path)?;
-        let key = pem::private_key(path, &file)?;
-        Self::from_der(&key).ok_or_else(|| super::unsupported(path, &key))
+        super::read_signer(path, Self::from_der)
     }
 
     /// A key that was read already; `None` if it cannot sign here.
     pub fn from_der(key: &PrivateKeyDer<'_>) -> Option<Self> {
         let key = any_supported_type(key).ok()?;
+        let spki = key.public_key()?.to_vec();
         Some(Self {
-            signer: key.choose_scheme(&SCHEMES)?,
-            spki: key.public_key()?.to_vec(),
+            signer: key.choose_scheme(&[super::scheme(&spki)?])?,
+            spki,
             timing: Timing::default(),
         })
     }
@@ -77,15 +75,6 @@ impl fmt::Debug for PemKey {
         f.debug_struct("PemKey").finish_non_exhaustive()
     }
 }
-
-/// One for each type of key. RSA signs with the scheme that every TLS 1.3 peer has to know
-/// (RFC 8446 §9.1).
-const SCHEMES: [rustls::SignatureScheme; 4] = [
-    rustls::SignatureScheme::ECDSA_NISTP256_SHA256,
-    rustls::SignatureScheme::ECDSA_NISTP384_SHA384,
-    rustls::SignatureScheme::ED25519,
-    rustls::SignatureScheme::RSA_PSS_SHA256,
-];
 
 #[cfg(test)]
 mod tests {
@@ -144,7 +133,7 @@ mod tests {
 
     #[test]
     fn rsa_keys_sign_with_the_scheme_that_every_peer_knows() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa-2048.pem");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/rsa-2048.pem");
         let key = PemKey::read(path.as_ref()).unwrap();
         assert_eq!(key.scheme(), SignatureScheme::RSA_PSS_RSAE_SHA256);
     }

@@ -105,13 +105,13 @@ impl From<&registry::Zone> for Zone {
             zone: zone.zone.to_string(),
             forms: zone.forms.as_str().to_owned(),
             renew_issued_before: zone.renew_issued_before.as_ref().map(UnixTime::as_secs),
-            slots: zone.slots.iter().map(Slot::from).collect(),
+            slots: zone.delegations.iter().map(Slot::from).collect(),
         }
     }
 }
 
-impl From<&registry::Slot> for Slot {
-    fn from(slot: &registry::Slot) -> Self {
+impl From<&registry::ZoneDelegation> for Slot {
+    fn from(slot: &registry::ZoneDelegation) -> Self {
         Self {
             slot: slot.number,
             state: slot.state.to_string(),

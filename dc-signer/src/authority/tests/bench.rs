@@ -80,7 +80,7 @@ impl Bench {
     pub(super) async fn import(&self, made: UnixTime) -> u32 {
         let folder = self.vendor(&zone(), made);
         self.authority
-            .import_slot(&zone(), &folder, &self.by(made))
+            .import_delegation(&zone(), &folder, &self.by(made))
             .await
             .unwrap()
             .slot

@@ -7,7 +7,7 @@ use super::device::{Cpe, csr, csr_of, forms};
 use crate::authority::Error;
 use crate::authority::json::NewDevice;
 use crate::authority::policy::PolicyError;
-use crate::registry::{self, Change, CodeRefusal, Forms, State};
+use crate::registry::{self, Change, CodeError, Forms, State};
 use crate::store;
 use crate::testing::{Database, on_both};
 
@@ -58,7 +58,7 @@ async fn a_code_that_was_used_enrols_no_other_key(database: &Database) {
         .unwrap();
     let refusal = thief.enrol_with(&bench.authority, &code, bench.now).await;
     assert!(
-        matches!(refusal, Err(Error::Code(CodeRefusal::Used))),
+        matches!(refusal, Err(Error::Code(CodeError::Used))),
         "{refusal:?}"
     );
     // Somebody else has the code, so an operator should look.
@@ -87,14 +87,14 @@ async fn a_wrong_code_is_counted_and_the_right_one_ends_with_it(database: &Datab
     let cpe = Cpe::new();
     for left in (0..5).rev() {
         let refusal = cpe.enrol_with(&bench.authority, &wrong, bench.now).await;
-        let Err(Error::Code(CodeRefusal::Wrong { left: said })) = refusal else {
+        let Err(Error::Code(CodeError::Wrong { left: said })) = refusal else {
             panic!("{refusal:?}");
         };
         assert_eq!(said, left);
     }
     let refusal = cpe.enrol_with(&bench.authority, &code, bench.now).await;
     assert!(
-        matches!(refusal, Err(Error::Code(CodeRefusal::TooManyTries))),
+        matches!(refusal, Err(Error::Code(CodeError::TooManyTries))),
         "{refusal:?}"
     );
     assert!(!bench.find("customer-1").await.possible_clone);
@@ -129,7 +129,7 @@ async fn a_stranger_gets_nothing(database: &Database) {
         .enrol_with(&bench.authority, unknown, bench.now)
         .await;
     assert!(
-        matches!(refusal, Err(Error::Code(CodeRefusal::Unknown))),
+        matches!(refusal, Err(Error::Code(CodeError::Unknown))),
         "{refusal:?}"
     );
     assert_eq!(bench.records().await, records);

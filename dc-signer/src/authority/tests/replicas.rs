@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, zone};
 use crate::authority::Error;
-use crate::registry::SlotState;
+use crate::registry::DelegationState;
 use crate::testing::{Database, on_both};
 
 on_both! {
@@ -14,9 +14,12 @@ on_both! {
 
 const DAY: u64 = 86_400;
 
-async fn state(bench: &Bench, slot: u32) -> SlotState {
+async fn state(bench: &Bench, slot: u32) -> DelegationState {
     let zones = bench.store.zones().await.unwrap();
-    let found = zones[0].slots.iter().find(|found| found.number == slot);
+    let found = zones[0]
+        .delegations
+        .iter()
+        .find(|found| found.number == slot);
     found.unwrap().state
 }
 
@@ -27,7 +30,7 @@ async fn a_zone_moves_on_when_every_signer_has_the_key(database: &Database) {
     let by = bench.by(bench.after(DAY));
     bench
         .authority
-        .import_slot(&zone(), &folder, &by)
+        .import_delegation(&zone(), &folder, &by)
         .await
         .unwrap();
     let later = bench.after(3 * DAY);
@@ -38,15 +41,18 @@ async fn a_zone_moves_on_when_every_signer_has_the_key(database: &Database) {
     for authority in [&bench.authority, &other] {
         authority.keep_zones(later).await.unwrap();
     }
-    assert_eq!(state(&bench, 2).await, SlotState::Next);
+    assert_eq!(state(&bench, 2).await, DelegationState::Next);
     let waiting = bench.authority.waiting();
     assert_eq!(waiting[0].nodes, ["node-2"]);
     assert!(waiting[0].to_string().contains("node-2"), "{}", waiting[0]);
     // The key is brought there too.
-    other.import_slot(&zone(), &folder, &by).await.unwrap();
+    other
+        .import_delegation(&zone(), &folder, &by)
+        .await
+        .unwrap();
     other.report(later).await.unwrap();
     bench.authority.keep_zones(later).await.unwrap();
-    assert_eq!(state(&bench, 2).await, SlotState::Active);
+    assert_eq!(state(&bench, 2).await, DelegationState::Active);
     assert!(bench.authority.waiting().is_empty());
 }
 
@@ -69,7 +75,7 @@ async fn a_signer_that_is_gone_is_not_waited_for(database: &Database) {
             .rollover(&zone(), &bench.by(bench.now))
             .await
             .unwrap();
-        assert_eq!(state(&bench, next).await, SlotState::Active);
+        assert_eq!(state(&bench, next).await, DelegationState::Active);
     }
 }
 
@@ -86,7 +92,7 @@ async fn an_operator_is_told_who_would_be_left_behind(database: &Database) {
         panic!("{refusal:?}");
     };
     assert_eq!(nodes[..], ["node-2"]);
-    assert_eq!(state(&bench, next).await, SlotState::Next);
+    assert_eq!(state(&bench, next).await, DelegationState::Next);
 }
 
 async fn nobody_is_waited_for_while_nothing_can_be_issued(database: &Database) {
@@ -97,5 +103,5 @@ async fn nobody_is_waited_for_while_nothing_can_be_issued(database: &Database) {
     other.report(late).await.unwrap();
     bench.import(late).await;
     bench.authority.keep_zones(late).await.unwrap();
-    assert_eq!(state(&bench, 2).await, SlotState::Active);
+    assert_eq!(state(&bench, 2).await, DelegationState::Active);
 }

@@ -4,8 +4,8 @@ use super::bench::{Bench, zone};
 use super::device::{Cpe, delegation, renewal};
 use crate::authority::policy::PolicyError;
 use crate::authority::{Authority, Error};
-use crate::registry::{self, Forms, Sha256, SlotState};
-use crate::store::NewSlot;
+use crate::registry::{self, DelegationState, Forms, Sha256};
+use crate::store::NewDelegation;
 use crate::testing::{Database, on_both};
 use dc_pki::names::ZoneName;
 use dc_protocol::Credentials;
@@ -60,7 +60,7 @@ async fn nobody_is_refused_while_a_zone_moves_on_for_a_year(database: &Database)
             let folder = bench.vendor(&zone(), now);
             for authority in [&bench.authority, &other] {
                 authority
-                    .import_slot(&zone(), &folder, &bench.by(now))
+                    .import_delegation(&zone(), &folder, &bench.by(now))
                     .await
                     .unwrap();
             }
@@ -81,15 +81,17 @@ async fn nobody_is_refused_while_a_zone_moves_on_for_a_year(database: &Database)
     }
     assert_eq!(used.len(), 7);
     let zones = bench.store.zones().await.unwrap();
-    let states: Vec<SlotState> = zones[0].slots.iter().map(|slot| slot.state).collect();
-    let active = states.iter().filter(|state| **state == SlotState::Active);
+    let states: Vec<DelegationState> = zones[0].delegations.iter().map(|slot| slot.state).collect();
+    let active = states
+        .iter()
+        .filter(|state| **state == DelegationState::Active);
     assert_eq!((active.count(), states.len()), (1, 7));
-    assert!(states.contains(&SlotState::Gone));
+    assert!(states.contains(&DelegationState::Gone));
     // What is gone has no key any more.
     let gone = zones[0]
-        .slots
+        .delegations
         .iter()
-        .find(|slot| slot.state == SlotState::Gone);
+        .find(|slot| slot.state == DelegationState::Gone);
     let folder = bench.config.data.join("delegations");
     let folder = folder.join(gone.unwrap().certificate_sha256.to_string());
     assert!(folder.join("chain.pem").exists() && !folder.join("key.pem").exists());
@@ -137,7 +139,7 @@ async fn an_operator_moves_a_zone_on_at_once(database: &Database) {
     let by = bench.by(bench.now);
     let refusal = bench.authority.rollover(&zone(), &by).await;
     assert!(
-        matches!(refusal, Err(Error::NoNextSlot { .. })),
+        matches!(refusal, Err(Error::NoNextDelegation { .. })),
         "{refusal:?}"
     );
     let next = bench.import(bench.now).await;
@@ -146,7 +148,7 @@ async fn an_operator_moves_a_zone_on_at_once(database: &Database) {
     assert_eq!(waiting[0].active().unwrap().number, 1);
     let moved = bench.authority.rollover(&zone(), &by).await.unwrap();
     assert_eq!(moved.active().unwrap().number, next);
-    assert_eq!(moved.slots[0].state, SlotState::Draining);
+    assert_eq!(moved.delegations[0].state, DelegationState::Draining);
 }
 
 async fn a_key_that_is_not_on_this_machine_is_missed_and_brought(database: &Database) {
@@ -156,7 +158,7 @@ async fn a_key_that_is_not_on_this_machine_is_missed_and_brought(database: &Data
     let by = bench.by(bench.now);
     bench
         .authority
-        .import_slot(&zone(), &folder, &by)
+        .import_delegation(&zone(), &folder, &by)
         .await
         .unwrap();
     bench.authority.rollover(&zone(), &by).await.unwrap();
@@ -167,12 +169,15 @@ async fn a_key_that_is_not_on_this_machine_is_missed_and_brought(database: &Data
     let cpe = Cpe::new();
     let refusal = cpe.enrol_with(&other, &code, bench.now).await.unwrap_err();
     assert!(matches!(refusal, Error::KeyNotHere { .. }), "{refusal}");
-    let brought = other.import_slot(&zone(), &folder, &by).await.unwrap();
+    let brought = other
+        .import_delegation(&zone(), &folder, &by)
+        .await
+        .unwrap();
     assert!(brought.known && other.missing().is_empty());
     cpe.enrol_with(&other, &code, bench.now).await.unwrap();
     // It is there, so it is not imported again.
-    let refusal = other.import_slot(&zone(), &folder, &by).await;
-    let exists = Error::from(registry::Error::SlotExists { number: 2 }).to_string();
+    let refusal = other.import_delegation(&zone(), &folder, &by).await;
+    let exists = Error::from(registry::Error::DelegationExists { number: 2 }).to_string();
     assert_eq!(refusal.unwrap_err().to_string(), exists);
 }
 
@@ -181,7 +186,10 @@ async fn a_certificate_for_other_names_is_not_imported(database: &Database) {
     let other = ZoneName::parse("other.example.com").unwrap();
     let folder = bench.vendor(&other, bench.now);
     let by = bench.by(bench.now);
-    let refusal = bench.authority.import_slot(&zone(), &folder, &by).await;
+    let refusal = bench
+        .authority
+        .import_delegation(&zone(), &folder, &by)
+        .await;
     assert!(
         matches!(
             refusal,
@@ -189,7 +197,10 @@ async fn a_certificate_for_other_names_is_not_imported(database: &Database) {
         ),
         "{refusal:?}"
     );
-    let refusal = bench.authority.import_slot(&other, &folder, &by).await;
+    let refusal = bench
+        .authority
+        .import_delegation(&other, &folder, &by)
+        .await;
     let unknown = Error::from(registry::Error::UnknownZone).to_string();
     assert_eq!(refusal.unwrap_err().to_string(), unknown);
     let kept = std::fs::read_dir(bench.config.data.join("delegations")).unwrap();
@@ -202,20 +213,23 @@ async fn a_certificate_that_every_client_refuses_is_not_imported_and_stops_no_st
     let bench = Bench::new(database).await;
     let (folder, sha256) = for_clients_alone(&bench);
     let by = bench.by(bench.now);
-    let refusal = bench.authority.import_slot(&zone(), &folder, &by).await;
+    let refusal = bench
+        .authority
+        .import_delegation(&zone(), &folder, &by)
+        .await;
     let text = refusal.unwrap_err().to_string();
     let words = "extKeyUsage clientAuth alone, and it is refused without serverAuth: ask the CA";
     assert!(text.contains(words), "{text}");
     // As an earlier version took it.
     let kept = bench.config.data.join("delegations");
     std::fs::rename(&folder, kept.join(sha256.to_string())).unwrap();
-    let slot = NewSlot {
+    let slot = NewDelegation {
         zone: zone(),
         certificate_sha256: sha256,
         not_before: bench.now,
         not_after: bench.after(90 * DAY),
     };
-    bench.store.import_slot(&slot, &by).await.unwrap();
+    bench.store.import_delegation(&slot, &by).await.unwrap();
     let authority = Authority::open(&bench.config, bench.store.clone())
         .await
         .unwrap();
@@ -245,7 +259,10 @@ async fn a_certificate_that_ends_soon_is_not_imported(database: &Database) {
     let bench = Bench::new(database).await;
     let folder = bench.vendor(&zone(), bench.now);
     let late = bench.by(bench.after(83 * DAY));
-    let refusal = bench.authority.import_slot(&zone(), &folder, &late).await;
+    let refusal = bench
+        .authority
+        .import_delegation(&zone(), &folder, &late)
+        .await;
     let text = refusal.unwrap_err().to_string();
     assert!(text.contains("must have begun and have 8 d left"), "{text}");
 }
@@ -258,7 +275,7 @@ async fn the_self_test_tries_every_key(database: &Database) {
     let zones = bench.store.zones().await.unwrap();
     let folders = bench.config.data.join("delegations");
     let [first, second] = [0, 1].map(|place| {
-        let sha256 = zones[0].slots[place].certificate_sha256.to_string();
+        let sha256 = zones[0].delegations[place].certificate_sha256.to_string();
         folders.join(sha256).join("key.pem")
     });
     std::fs::copy(first, second).unwrap();
@@ -279,7 +296,7 @@ async fn a_certificate_that_is_over_stops_no_other_zone(database: &Database) {
     let by = bench.by(bench.after(60 * DAY));
     bench
         .authority
-        .import_slot(&other, &folder, &by)
+        .import_delegation(&other, &folder, &by)
         .await
         .unwrap();
     bench.authority.rollover(&other, &by).await.unwrap();
@@ -349,7 +366,7 @@ async fn a_zone_is_missed_before_a_device_asks(database: &Database) {
 
 async fn a_key_that_may_not_be_read_is_not_called_missing(database: &Database) {
     let bench = Bench::new(database).await;
-    let sha256 = bench.store.zones().await.unwrap()[0].slots[0].certificate_sha256;
+    let sha256 = bench.store.zones().await.unwrap()[0].delegations[0].certificate_sha256;
     let folder = bench
         .config
         .data

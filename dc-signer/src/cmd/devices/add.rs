@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, IsTerminal, Read, stdin};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dc_pki::human::Moment;
+use dc_pki::time::Moment;
 use dc_protocol::{Kind, Problem};
 use dc_signer::authority;
 use dc_signer::authority::json::{AddLine, AddedDevice, NewDevice, RefusedLine};

@@ -4,8 +4,8 @@ use std::io::{BufWriter, IsTerminal, Write};
 use std::time::Duration;
 
 use dc_pki::clock;
-use dc_pki::human::Span;
 use dc_pki::names::ZoneName;
+use dc_pki::time::Span;
 use dc_signer::Error;
 use dc_signer::authority::json;
 use dc_signer::registry::{Device, State};

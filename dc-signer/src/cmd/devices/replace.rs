@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use dc_pki::clock;
-use dc_pki::human::Moment;
+use dc_pki::time::Moment;
 use dc_signer::Error;
 use dc_signer::authority::json;
 use dc_signer::registry::{Device, Sha256};

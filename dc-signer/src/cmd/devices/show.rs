@@ -3,7 +3,7 @@
 use std::fmt;
 
 use dc_pki::clock;
-use dc_pki::human::{Moment, Span};
+use dc_pki::time::{Moment, Span};
 use dc_signer::Error;
 use dc_signer::authority::json;
 use dc_signer::registry::Device;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use dc_core::{DelegatedCredential, Form, Issued, SignatureScheme, UniqueName};
 use dc_pki::Warning;
-use dc_pki::human::{Moment, Span, scheme_name};
+use dc_pki::text::scheme_name;
+use dc_pki::time::{Moment, Span};
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 

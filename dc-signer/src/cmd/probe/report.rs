@@ -8,7 +8,7 @@ use dc_core::{DelegationCertificate, Form, SchemeList};
 use dc_inspect::check::{CheckError, Outcome, Peer, Rule, Verdict};
 use dc_inspect::display::{Certificate, Credential, Sheet};
 use dc_inspect::probe::{Accepted, Chosen, Offered, Probe, Seen, SentBy, Target, alert_name};
-use dc_pki::human::{Foreign, scheme_name};
+use dc_pki::text::{Foreign, scheme_name};
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 

@@ -20,6 +20,7 @@ use super::client::ClientCertificate;
 use super::intake::{Intake, Ticket};
 use super::open::Peer;
 use super::requests::InProgress;
+use super::unread::Unread;
 use crate::server::telemetry::{Metrics, Shed};
 use dc_protocol::{Kind, PROBLEM_JSON, Problem};
 
@@ -30,6 +31,7 @@ pub(super) struct Answering {
     pub(super) peer: Peer,
     pub(super) from: Prefix,
     pub(super) intake: Arc<Intake>,
+    pub(super) unread: Arc<Unread>,
     /// The most requests in progress, over all connections.
     pub(super) most: usize,
     pub(super) metrics: Arc<Metrics>,
@@ -51,7 +53,7 @@ impl Answering {
             None => self.full(),
         };
         protect(&mut response);
-        Ok(in_progress.last_as(response))
+        Ok(self.unread.clone().last_as(in_progress, response))
     }
 
     async fn answer_with(

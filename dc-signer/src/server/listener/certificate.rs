@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dc_core::DelegationCertificate;
 use der::Decode;
-use pki_types::{CertificateDer, UnixTime};
+use pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::NoServerSessionStorage;
@@ -152,11 +152,11 @@ fn signing_key(
     path: &Path,
     provider: &CryptoProvider,
 ) -> Result<Arc<dyn rustls::sign::SigningKey>, Error> {
-    let key = pem::private_key(path, &files::read(path)?)?;
-    provider
-        .key_provider
-        .load_private_key(key.clone_key())
-        .map_err(|_| keys::unsupported(path, &key).into())
+    let load = |key: &PrivateKeyDer<'static>| {
+        let loaded = provider.key_provider.load_private_key(key.clone_key());
+        loaded.ok()
+    };
+    Ok(keys::read_signer(path, load)?)
 }
 
 /// TLS as the service speaks it: 1.3 unless 1.2 is allowed too, HTTP/2 and HTTP/1.1, client

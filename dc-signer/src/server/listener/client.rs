@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use der::Decode;
 use pki_types::{CertificateDer, UnixTime};
-use ring::digest::{SHA256, digest};
 use rustls::server::ParsedCertificate;
 use x509_cert::Certificate;
+
+use dc_pki::Sha256;
+use dc_pki::text::Hex;
 
 /// The certificate of a client that has shown, in the handshake, that it holds the private key.
 ///
@@ -64,7 +66,7 @@ impl ClientCertificate {
 
 impl fmt::Debug for ClientCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hash = data_encoding::HEXLOWER.encode(self.spki_sha256());
+        let hash = Hex(self.spki_sha256()).to_string();
         f.debug_tuple("ClientCertificate").field(&hash).finish()
     }
 }
@@ -74,15 +76,13 @@ impl fmt::Debug for ClientCertificate {
 pub fn spki_sha256(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
     let spki = parsed.subject_public_key_info();
-    digest(&SHA256, &spki).as_ref().try_into().ok()
+    Some(*Sha256::of(&spki).as_bytes())
 }
 
 /// The SHA-256 of a certificate.
 #[must_use]
 pub fn certificate_sha256(certificate: &[u8]) -> [u8; 32] {
-    // SHA-256 has 32 bytes.
-    let hash = digest(&SHA256, certificate);
-    hash.as_ref().try_into().unwrap_or_default()
+    *Sha256::of(certificate).as_bytes()
 }
 
 #[cfg(test)]

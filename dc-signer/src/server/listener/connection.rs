@@ -26,6 +26,7 @@ use super::intake::Intake;
 use super::memory::{MAX_HEAD, MAX_HEADER_LIST, MAX_STREAMS, SEND_BUFFER, WINDOW};
 use super::open::{Open, State};
 use super::requests::{Phase, Requests};
+use super::unread::Unread;
 use super::{Place, Settings};
 use crate::server::telemetry::{Handshake, Metrics};
 
@@ -102,13 +103,15 @@ impl Connection {
         session.set_buffer_limit(Some(SEND_BUFFER));
         let h2 = session.alpn_protocol() == Some(H2);
         let idle_timeout = self.settings.listen.idle_timeout;
-        let requests = Requests::of(open.clone(), idle_timeout);
+        let requests = Requests::of(open.clone());
+        let unread = Arc::new(Unread::new(idle_timeout));
         let answering = Arc::new(Answering {
             router: self.router.clone(),
             client: ClientCertificate::of(session),
             peer: open.peer(),
             from,
             intake: self.intake.clone(),
+            unread: unread.clone(),
             most: self.settings.listen.most_requests(),
             metrics: self.metrics.clone(),
         });
@@ -126,11 +129,11 @@ impl Connection {
         let max_age = self.settings.listen.max_age;
         let why = tokio::select! {
             _ = connection.as_mut() => return,
-            () = open.over() => End::RoomIsNeeded,
+            () = open.over() => End::PlaceIsNeeded,
             () = sleep(max_age) => End::Enough,
             () = requests.quiet_for(idle_timeout), if h2 => End::Enough,
             _ = self.stopped.wait_for(|stopped| *stopped) => End::Enough,
-            () = requests.end_unread() => End::Enough,
+            () = unread.end() => End::Enough,
         };
         connection.as_mut().graceful_shutdown();
         if why == End::Enough {
@@ -138,7 +141,7 @@ impl Connection {
             tokio::select! {
                 _ = timeout(limit, connection.as_mut()) => return,
                 () = open.over() => {}
-                () = requests.end_unread() => {}
+                () = unread.end() => {}
             }
         }
         requests.send_away();
@@ -186,7 +189,7 @@ enum End {
     /// It is old or quiet, or the service stops.
     Enough,
     /// Others need its place.
-    RoomIsNeeded,
+    PlaceIsNeeded,
 }
 
 /// A reset costs nothing here, and tells the client at once to come back later.

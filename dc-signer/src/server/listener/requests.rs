@@ -3,18 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::response::Response;
 use tokio::sync::watch;
 
 use super::open::{Open, State};
-use super::unread::Unread;
 
 /// The requests of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Requests {
     count: watch::Sender<Count>,
     leaving: watch::Sender<bool>,
-    unread: Arc<Unread>,
     open: Arc<Open>,
 }
 
@@ -58,13 +55,12 @@ pub(super) enum Phase {
 }
 
 impl Requests {
-    /// None yet. A client that has not taken more of an answer for the limit does not want it.
-    pub(super) fn of(open: Arc<Open>, limit: Duration) -> Self {
+    /// None yet.
+    pub(super) fn of(open: Arc<Open>) -> Self {
         open.does(State::Idle);
         Self {
             count: watch::Sender::default(),
             leaving: watch::Sender::default(),
-            unread: Arc::new(Unread::new(limit)),
             open,
         }
     }
@@ -95,11 +91,6 @@ impl Requests {
                 return;
             }
         }
-    }
-
-    /// Ends those whose clients do not take their answers, for as long as it is waited for.
-    pub(super) async fn end_unread(&self) {
-        self.unread.end().await;
     }
 
     /// Tells those whose bodies are awaited that others need the room.
@@ -140,11 +131,9 @@ impl InProgress {
         }
     }
 
-    /// Lasts as long as the answer is being made and taken.
-    pub(super) fn last_as(self, response: Response) -> Response {
+    /// It is being answered, whether or not its body is here.
+    pub(super) fn answer(&self) {
         self.0.go_to(Phase::Answering);
-        let unread = self.0.requests.unread.clone();
-        unread.last_as(self, response)
     }
 }
 
@@ -179,7 +168,7 @@ impl Drop for One {
 }
 
 #[cfg(test)]
-const SHORT: Duration = Duration::from_millis(100);
+pub(super) const SHORT: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 impl Requests {
@@ -189,35 +178,31 @@ impl Requests {
         let most = || Most { all: 1, of_one: 1 };
         let from = std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into();
         match Arc::<Connections>::default().enter(from, most).await {
-            Entered::In(open, _) => Self::of(open.into(), SHORT),
+            Entered::In(open, _) => Self::of(open.into()),
             Entered::TooMany => panic!("there is no other"),
         }
+    }
+
+    /// There is none for a while.
+    pub(super) async fn is_quiet(&self) -> bool {
+        let quiet = tokio::time::timeout(3 * SHORT, self.quiet_for(SHORT));
+        quiet.await.is_ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
-    use axum::body::{Body, Bytes, HttpBody};
-    use http_body_util::BodyExt;
-    use hyper::body::Frame;
-    use tokio::time::{sleep, timeout};
+    use tokio::time::sleep;
 
     use super::*;
-
-    async fn is_quiet(requests: &Requests) -> bool {
-        timeout(3 * SHORT, requests.quiet_for(SHORT)).await.is_ok()
-    }
 
     #[tokio::test]
     async fn it_is_quiet_once_no_request_is_in_progress() {
         let requests = Requests::none_yet().await;
         let one = requests.begin(Phase::Answering);
-        assert!(!is_quiet(&requests).await);
+        assert!(!requests.is_quiet().await);
         drop(one);
-        assert!(is_quiet(&requests).await);
+        assert!(requests.is_quiet().await);
     }
 
     #[tokio::test]
@@ -233,71 +218,6 @@ mod tests {
             () = requests.quiet_for(10 * SHORT) => panic!("it was not quiet"),
             () = busy => {}
             () = sleep(15 * SHORT) => {}
-        }
-    }
-
-    fn stream(text: &'static str) -> Response {
-        let body = Body::new(Body::from(text).map_frame(|frame| frame));
-        Response::new(Body::from_stream(body.into_data_stream()))
-    }
-
-    #[tokio::test]
-    async fn an_answer_lasts_until_it_has_been_taken() {
-        let requests = Requests::none_yet().await;
-        for answer in [Response::new(Body::from("known")), stream("known")] {
-            let answer = requests.begin(Phase::Answering).last_as(answer);
-            assert!(!is_quiet(&requests).await);
-            let read = answer.into_body().collect().await.unwrap().to_bytes();
-            assert_eq!(read, "known");
-            assert!(is_quiet(&requests).await);
-        }
-    }
-
-    #[tokio::test]
-    async fn an_answer_that_nobody_takes_does_not_last() {
-        let requests = Requests::none_yet().await;
-        let mut first = requests.begin(Phase::Answering).last_as(stream("one"));
-        let ending = async {
-            tokio::select! {
-                () = requests.end_unread() => {}
-                () = sleep(5 * SHORT) => {}
-            }
-        };
-        let began = async {
-            // It is taken again and again.
-            first.body_mut().frame().await.unwrap().unwrap();
-            assert!(requests.are_in_progress());
-            sleep(2 * SHORT).await;
-            assert!(!requests.are_in_progress());
-        };
-        tokio::join!(ending, began);
-    }
-
-    #[tokio::test]
-    async fn an_answer_that_takes_long_to_make_lasts() {
-        let requests = Requests::none_yet().await;
-        let answer = Response::new(Body::new(Never));
-        let mut answer = requests.begin(Phase::Answering).last_as(answer);
-        let making = timeout(5 * SHORT, answer.body_mut().frame());
-        tokio::select! {
-            () = requests.end_unread() => {}
-            made = making => assert!(made.is_err()),
-        }
-        assert!(requests.are_in_progress());
-    }
-
-    /// Nothing, and no end.
-    struct Never;
-
-    impl HttpBody for Never {
-        type Data = Bytes;
-        type Error = std::convert::Infallible;
-
-        fn poll_frame(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-            Poll::Pending
         }
     }
 }

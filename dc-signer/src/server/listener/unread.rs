@@ -31,7 +31,7 @@ struct Answers {
 }
 
 impl Unread {
-    /// None yet, and how long one may be so.
+    /// None yet. A client that has not taken more of an answer for the limit does not want it.
     pub(super) fn new(limit: Duration) -> Self {
         Self {
             limit,
@@ -42,6 +42,7 @@ impl Unread {
 
     /// Makes the request last as long as its answer is being made and taken.
     pub(super) fn last_as(self: Arc<Self>, request: InProgress, response: Response) -> Response {
+        request.answer();
         let limit = match response.body().size_hint().exact() {
             // All of it is ready.
             Some(_) => self.limit.min(AT_ONCE),
@@ -162,3 +163,87 @@ impl Drop for Lasting {
 
 /// The time that an answer that is ready as a whole may wait for its client, before its connection may be sent away.
 const AT_ONCE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::server::listener::requests::{Phase, Requests, SHORT};
+
+    async fn none_yet() -> (Requests, Arc<Unread>) {
+        (Requests::none_yet().await, Arc::new(Unread::new(SHORT)))
+    }
+
+    fn stream(text: &'static str) -> Response {
+        let body = Body::new(Body::from(text).map_frame(|frame| frame));
+        Response::new(Body::from_stream(body.into_data_stream()))
+    }
+
+    #[tokio::test]
+    async fn an_answer_lasts_until_it_has_been_taken() {
+        let (requests, unread) = none_yet().await;
+        for answer in [Response::new(Body::from("known")), stream("known")] {
+            let answer = unread
+                .clone()
+                .last_as(requests.begin(Phase::Answering), answer);
+            assert!(!requests.is_quiet().await);
+            let read = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(read, "known");
+            assert!(requests.is_quiet().await);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_takes_does_not_last() {
+        let (requests, unread) = none_yet().await;
+        let mut first = unread
+            .clone()
+            .last_as(requests.begin(Phase::Answering), stream("one"));
+        let ending = async {
+            tokio::select! {
+                () = unread.end() => {}
+                () = sleep(5 * SHORT) => {}
+            }
+        };
+        let began = async {
+            // It is taken again and again.
+            first.body_mut().frame().await.unwrap().unwrap();
+            assert!(requests.are_in_progress());
+            sleep(2 * SHORT).await;
+            assert!(!requests.are_in_progress());
+        };
+        tokio::join!(ending, began);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_takes_long_to_make_lasts() {
+        let (requests, unread) = none_yet().await;
+        let answer = Response::new(Body::new(Never));
+        let mut answer = unread
+            .clone()
+            .last_as(requests.begin(Phase::Answering), answer);
+        let making = timeout(5 * SHORT, answer.body_mut().frame());
+        tokio::select! {
+            () = unread.end() => {}
+            made = making => assert!(made.is_err()),
+        }
+        assert!(requests.are_in_progress());
+    }
+
+    /// Nothing, and no end.
+    struct Never;
+
+    impl HttpBody for Never {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Poll::Pending
+        }
+    }
+}

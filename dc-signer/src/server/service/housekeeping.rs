@@ -10,8 +10,8 @@ use super::settings::Current;
 use crate::api::App;
 use crate::authority::Authority;
 use crate::config::Retention;
-use crate::registry::{Sha256, SlotState, State, Zone};
-use crate::server::telemetry::{self, Metrics, SlotExpiry};
+use crate::registry::{DelegationState, Sha256, State, Zone};
+use crate::server::telemetry::{self, DelegationExpiry, Metrics};
 use crate::store::{self, Fleet, Store};
 use dc_pki::clock;
 
@@ -143,7 +143,7 @@ impl Housekeeping {
         let fleet = self.store.fleet(clock::now()?).await?;
         self.metrics.set_fleet(&summary(&fleet));
         let zones = self.store.zones().await?;
-        self.metrics.set_certificates(&slots(&zones));
+        self.metrics.set_certificates(&delegations(&zones));
         Ok(())
     }
 
@@ -203,18 +203,18 @@ fn seconds(seconds: i64) -> f64 {
     seconds as f64
 }
 
-fn slots(zones: &[Zone]) -> Vec<SlotExpiry> {
+fn delegations(zones: &[Zone]) -> Vec<DelegationExpiry> {
     let mut found = Vec::new();
     for zone in zones {
         let used = zone
-            .slots
+            .delegations
             .iter()
-            .filter(|slot| slot.state != SlotState::Gone);
-        found.extend(used.map(|slot| SlotExpiry {
+            .filter(|delegation| delegation.state != DelegationState::Gone);
+        found.extend(used.map(|delegation| DelegationExpiry {
             zone: zone.zone.to_string(),
-            slot: slot.number,
-            state: slot.state.to_string(),
-            not_after: slot.not_after.as_secs(),
+            slot: delegation.number,
+            state: delegation.state.to_string(),
+            not_after: delegation.not_after.as_secs(),
         }));
     }
     found

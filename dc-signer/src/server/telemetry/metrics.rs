@@ -97,7 +97,7 @@ impl Path {
 
 /// A delegation certificate that is in use, and when it ends.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SlotExpiry {
+pub struct DelegationExpiry {
     /// The zone.
     pub zone: String,
     /// The slot's number.
@@ -306,7 +306,7 @@ impl Metrics {
     }
 
     /// The delegation certificates that are in use now.
-    pub fn set_certificates(&self, slots: &[SlotExpiry]) {
+    pub fn set_certificates(&self, slots: &[DelegationExpiry]) {
         self.certificates.clear();
         for slot in slots {
             let labels = Certificate {
@@ -400,7 +400,7 @@ mod tests {
         metrics.stored("issue", took);
         metrics.signed(took);
         metrics.set_clock_skew("database", -0.25);
-        metrics.set_certificates(&[SlotExpiry {
+        metrics.set_certificates(&[DelegationExpiry {
             zone: "cpe.example.com".to_owned(),
             slot: 1,
             state: "active".to_owned(),

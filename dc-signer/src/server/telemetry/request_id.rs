@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ring::rand::{SystemRandom, generate};
-
 /// One request: eight hexadecimal digits for the process, then a number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RequestId {
@@ -33,7 +31,7 @@ impl fmt::Display for RequestId {
 
 /// Without random numbers, which then stop the service elsewhere, ids are unique in one process only.
 fn random() -> u32 {
-    generate(&SystemRandom::new()).map_or(0, |random| u32::from_be_bytes(random.expose()))
+    dc_pki::random().map_or(0, u32::from_be_bytes)
 }
 
 static PROCESS: OnceLock<u32> = OnceLock::new();

@@ -7,7 +7,7 @@ use pki_types::UnixTime;
 
 use super::show::{devices, distance, moment};
 use crate::authority::{Fleet, ZoneCount};
-use crate::registry::{Slot, SlotState, State, Zone};
+use crate::registry::{DelegationState, State, Zone, ZoneDelegation};
 
 /// Something to look at.
 pub(super) struct Notice {
@@ -42,9 +42,12 @@ fn of_zone(zone: &Zone, now: UnixTime) -> Option<Notice> {
             (distance(active.not_after, now)) ", and that is too soon for credentials of a week. Roll over to a newer one."
         }));
     }
-    let lasting = |slot: &&Slot| slot.state == SlotState::Next && slot.not_after > active.not_after;
+    let lasting = |slot: &&ZoneDelegation| {
+        slot.state == DelegationState::Next && slot.not_after > active.not_after
+    };
     let left = active.not_after.as_secs().saturating_sub(now.as_secs());
-    let soon = left < IMPORT_BEFORE.as_secs() && !zone.slots.iter().any(|slot| lasting(&slot));
+    let soon =
+        left < IMPORT_BEFORE.as_secs() && !zone.delegations.iter().any(|slot| lasting(&slot));
     soon.then(|| {
         mild(html! {
             "The delegation certificate of zone " strong { (name.to_string()) } " ends " (distance(active.not_after, now))
@@ -129,11 +132,11 @@ mod tests {
 
     #[test]
     fn a_fleet_in_order_needs_nobody() {
-        let zones = [zone(vec![slot(1, SlotState::Active, 90 * DAY)])];
+        let zones = [zone(vec![slot(1, DelegationState::Active, 90 * DAY)])];
         assert!(said(&Fleet::default(), &zones).is_empty());
         let next = vec![
-            slot(1, SlotState::Active, 20 * DAY),
-            slot(2, SlotState::Next, 110 * DAY),
+            slot(1, DelegationState::Active, 20 * DAY),
+            slot(2, DelegationState::Next, 110 * DAY),
         ];
         assert!(said(&Fleet::default(), &[zone(next)]).is_empty());
     }
@@ -142,21 +145,25 @@ mod tests {
     fn a_zone_that_cannot_issue_or_soon_cannot_is_said() {
         for (slots, severe, words) in [
             (vec![], true, "it has no active delegation certificate"),
-            (vec![slot(1, SlotState::Next, 90 * DAY)], true, "no active"),
             (
-                vec![slot(1, SlotState::Active, 7 * DAY)],
+                vec![slot(1, DelegationState::Next, 90 * DAY)],
+                true,
+                "no active",
+            ),
+            (
+                vec![slot(1, DelegationState::Active, 7 * DAY)],
                 true,
                 "ends in 7 d",
             ),
             (
-                vec![slot(1, SlotState::Active, 29 * DAY)],
+                vec![slot(1, DelegationState::Active, 29 * DAY)],
                 false,
                 "no next one is imported",
             ),
             (
                 vec![
-                    slot(1, SlotState::Active, 29 * DAY),
-                    slot(2, SlotState::Next, 28 * DAY),
+                    slot(1, DelegationState::Active, 29 * DAY),
+                    slot(2, DelegationState::Next, 28 * DAY),
                 ],
                 false,
                 "no next one is imported",

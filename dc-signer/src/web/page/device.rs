@@ -10,7 +10,7 @@ use super::show::{distance, hash, moment, name, state, urgency, when};
 use crate::authority::History;
 use crate::registry::{Device, Held, State};
 use crate::web::act::{Act, may_act};
-use dc_pki::human::Span;
+use dc_pki::time::Span;
 
 /// The data of the page.
 pub(in crate::web) struct DevicePage<'a> {

@@ -8,7 +8,7 @@ use super::bar::{Part, filled, stacked};
 use super::layout::{Place, Who, page};
 use super::show::{self, distance, moment, number, short_hash};
 use crate::authority::{Fleet, ZoneCount};
-use crate::registry::{Slot, SlotState, State, Zone};
+use crate::registry::{DelegationState, State, Zone, ZoneDelegation};
 use dc_protocol::Kind;
 
 /// The data of the first page.
@@ -198,10 +198,12 @@ impl FleetPage<'_> {
         let slots = self
             .zones
             .iter()
-            .flat_map(|zone| zone.slots.iter().map(move |slot| (zone, slot)))
-            .filter(|(_, slot)| slot.state != SlotState::Gone);
-        let gone = self.zones.iter().flat_map(|zone| &zone.slots);
-        let gone = gone.filter(|slot| slot.state == SlotState::Gone).count();
+            .flat_map(|zone| zone.delegations.iter().map(move |slot| (zone, slot)))
+            .filter(|(_, slot)| slot.state != DelegationState::Gone);
+        let gone = self.zones.iter().flat_map(|zone| &zone.delegations);
+        let gone = gone
+            .filter(|slot| slot.state == DelegationState::Gone)
+            .count();
         html! {
             section.card aria-labelledby="slots" {
                 h2 #slots { "Delegation certificates" }
@@ -218,7 +220,7 @@ impl FleetPage<'_> {
                             }
                         }
                         tbody {
-                            @for (zone, slot) in slots { (self.slot_row(zone, slot)) }
+                            @for (zone, slot) in slots { (self.delegation_row(zone, slot)) }
                         }
                     }
                 }
@@ -226,8 +228,8 @@ impl FleetPage<'_> {
         }
     }
 
-    fn slot_row(&self, zone: &Zone, slot: &Slot) -> Markup {
-        let too_late = slot.state != SlotState::Draining && !slot.may_issue(self.now);
+    fn delegation_row(&self, zone: &Zone, slot: &ZoneDelegation) -> Markup {
+        let too_late = slot.state != DelegationState::Draining && !slot.may_issue(self.now);
         html! {
             tr {
                 th scope="row" { (show::zone(&zone.zone)) }
@@ -332,10 +334,10 @@ mod tests {
     }
 
     #[test]
-    fn it_shows_zones_slots_and_reasons() {
+    fn it_shows_zones_delegations_and_reasons() {
         let zones = [zone(vec![
-            slot(1, SlotState::Gone, 1),
-            slot(2, SlotState::Active, 90 * 86_400),
+            slot(1, DelegationState::Gone, 1),
+            slot(2, DelegationState::Active, 90 * 86_400),
         ])];
         let page = rendered(&fleet(), &zones);
         for words in [

@@ -6,8 +6,8 @@ use pki_types::UnixTime;
 
 use crate::authority::Fleet;
 use crate::registry::{Sha256, State};
-use dc_pki::human::{Moment, Span};
 use dc_pki::names::ZoneName;
+use dc_pki::time::{Moment, Span};
 
 /// A moment in UTC, without the letters that machines want.
 pub(super) fn moment(at: UnixTime) -> Markup {

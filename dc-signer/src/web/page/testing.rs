@@ -2,7 +2,7 @@
 
 use super::Who;
 use crate::authority::{Fleet, ZoneCount};
-use crate::registry::{Device, Forms, Held, Role, Slot, SlotState, State, Zone};
+use crate::registry::{DelegationState, Device, Forms, Held, Role, State, Zone, ZoneDelegation};
 use crate::testing::registry::{at, key};
 use dc_pki::names::ZoneName;
 
@@ -32,19 +32,19 @@ pub(super) fn device() -> Device {
     }
 }
 
-pub(super) fn zone(slots: Vec<Slot>) -> Zone {
+pub(super) fn zone(slots: Vec<ZoneDelegation>) -> Zone {
     Zone {
         zone: ZoneName::parse("cpe.example.com").unwrap(),
         forms: Forms::Named,
         renew_issued_before: None,
         withdrawn_sequence: 0,
-        slots,
+        delegations: slots,
     }
 }
 
 /// A slot whose certificate has so many seconds left.
-pub(super) fn slot(number: u32, state: SlotState, left: u64) -> Slot {
-    Slot {
+pub(super) fn slot(number: u32, state: DelegationState, left: u64) -> ZoneDelegation {
+    ZoneDelegation {
         number,
         state,
         certificate_sha256: key(9),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use crate::registry::{
-    Access, Change, Device, DeviceId, Forms, Manufactured, Operator, Role, Sha256, SlotState,
+    Access, Change, DelegationState, Device, DeviceId, Forms, Manufactured, Operator, Role, Sha256,
 };
-use crate::store::{Act, Find, Issuance, NewDevice, NewSlot, NewZone, Store};
+use crate::store::{Act, Find, Issuance, NewDelegation, NewDevice, NewZone, Store};
 use dc_pki::names::{self, ZoneName};
 
 pub(super) const TOKEN: &str = "dcs_token-of-alice";
@@ -41,7 +41,13 @@ pub(super) async fn operators(store: &Store, now: UnixTime) {
 
 /// One active device under one zone.
 pub(super) async fn one(store: &Store, external_id: &str, now: UnixTime) -> Device {
-    zone(store, "cpe.example.com", &[(SlotState::Active, 60)], now).await;
+    zone(
+        store,
+        "cpe.example.com",
+        &[(DelegationState::Active, 60)],
+        now,
+    )
+    .await;
     let new = new_device(1, external_id, "cpe.example.com", true);
     store
         .add_devices(std::slice::from_ref(&new), &by("operator:alice", now))
@@ -54,16 +60,16 @@ pub(super) async fn one(store: &Store, external_id: &str, now: UnixTime) -> Devi
 pub(super) async fn many(store: &Store, now: UnixTime) {
     operators(store, now).await;
     let slots = [
-        (SlotState::Gone, 1),
-        (SlotState::Draining, 9),
-        (SlotState::Active, 74),
-        (SlotState::Next, 164),
+        (DelegationState::Gone, 1),
+        (DelegationState::Draining, 9),
+        (DelegationState::Active, 74),
+        (DelegationState::Next, 164),
     ];
     zone(store, "cpe.example.com", &slots, now).await;
     zone(
         store,
         "s07.lab.example.net",
-        &[(SlotState::Active, 21)],
+        &[(DelegationState::Active, 21)],
         now,
     )
     .await;
@@ -182,7 +188,7 @@ fn new_device(number: u32, external_id: &str, zone: &str, enrolled: bool) -> New
 }
 
 /// A zone whose slots are in these states and have so many days left.
-async fn zone(store: &Store, name: &str, slots: &[(SlotState, u64)], now: UnixTime) {
+async fn zone(store: &Store, name: &str, slots: &[(DelegationState, u64)], now: UnixTime) {
     let zone = ZoneName::parse(name).unwrap();
     let (new, by) = (
         NewZone {
@@ -193,16 +199,20 @@ async fn zone(store: &Store, name: &str, slots: &[(SlotState, u64)], now: UnixTi
     );
     store.add_zone(&new, &by).await.unwrap();
     for (number, (state, days)) in (1..).zip(slots) {
-        let slot = NewSlot {
+        let slot = NewDelegation {
             zone: zone.clone(),
             certificate_sha256: Sha256::of(format!("{name} {number}").as_bytes()),
             not_before: before(now, 60 * DAY),
             not_after: later(now, days * DAY + 7 * HOUR),
         };
-        store.import_slot(&slot, &by).await.unwrap();
-        for step in [SlotState::Active, SlotState::Draining, SlotState::Gone] {
+        store.import_delegation(&slot, &by).await.unwrap();
+        for step in [
+            DelegationState::Active,
+            DelegationState::Draining,
+            DelegationState::Gone,
+        ] {
             if step <= *state {
-                let moved = store.move_slot(&zone, number, step, &by).await;
+                let moved = store.move_delegation(&zone, number, step, &by).await;
                 moved.unwrap_or_else(|error| panic!("{name} {number} {step}: {error}"));
             }
         }

@@ -87,7 +87,7 @@ fn fresh(device: &NewDevice, hold: Hold, by: &Act) -> Device {
     }
 }
 
-/// What is there already of what the new devices bring.
+/// The ids, names, keys and serial numbers of new devices that are there already.
 struct Taken {
     devices: HashMap<ExternalId, Device>,
     zones: HashSet<String>,

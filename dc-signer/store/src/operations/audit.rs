@@ -52,7 +52,7 @@ pub(super) async fn end(session: &mut Session) -> Result<Head, Error> {
     head(session.fetch_one(HEAD, Vec::new()).await?)
 }
 
-/// Whether the log has come as far as this, and has not changed up to there.
+/// Checks that the log has come as far as this, and has not changed up to there.
 pub(super) async fn has(session: &mut Session, known: &Head) -> Result<bool, Error> {
     if *known == Head::EMPTY {
         return Ok(true);

@@ -6,7 +6,7 @@ use pki_types::UnixTime;
 
 use crate::connection::Session;
 use crate::registry::{
-    self, Action, Change, CodeId, CodeRefusal, CodeUse, Device, PendingCode, State,
+    self, Action, Change, CodeError, CodeId, CodeUse, Device, PendingCode, State,
 };
 use crate::{Act, Error, Keep, Kept, Redeemed, Redemption, Store};
 
@@ -49,7 +49,7 @@ impl Store {
     }
 }
 
-/// What the domain refuses of one leaves the others as they are: it is refused before anything is written.
+/// Keeps codes. A refusal of one leaves the others as they are: it comes before anything is written.
 pub(super) async fn put(
     work: &mut Work,
     codes: &[PendingCode],
@@ -144,7 +144,7 @@ pub(super) async fn redeem(
 ) -> Result<Redeemed, Error> {
     let Redemption { code, mac, key } = redemption;
     let Some(pending) = find(&mut work.session, *code).await? else {
-        return Ok(Redeemed::Refused(CodeRefusal::Unknown));
+        return Ok(Redeemed::Refused(CodeError::Unknown));
     };
     match pending.check(mac, key, by.at) {
         Ok(CodeUse::First) => {
@@ -157,7 +157,7 @@ pub(super) async fn redeem(
         }
         Ok(CodeUse::Again) => enrolled_before(work, &pending, redemption).await,
         Err(refusal) => {
-            if matches!(refusal, CodeRefusal::Wrong { .. }) {
+            if matches!(refusal, CodeError::Wrong { .. }) {
                 let sql = "UPDATE codes SET tries = tries + 1 WHERE id = $1";
                 let values = vec![code.as_bytes()[..].into()];
                 work.session.execute(sql, values).await?;
@@ -177,7 +177,7 @@ async fn enrolled_before(
     let state = device.state;
     match (state, device.key == Some(redemption.key)) {
         (State::Active, true) => Ok(Redeemed::Enrolled(Box::new(device))),
-        (State::Active | State::Preregistered, _) => Ok(Redeemed::Refused(CodeRefusal::Used)),
+        (State::Active | State::Preregistered, _) => Ok(Redeemed::Refused(CodeError::Used)),
         _ => Err(registry::Error::NotInState { state }.into()),
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use pki_types::UnixTime;
+
 use crate::connection::{Row, Session};
 use crate::registry::{
     self, Action, Change, Changed, Device, DeviceId, Manufactured, NameChange, Replacement, Sha256,
@@ -10,6 +12,7 @@ use crate::registry::{
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error, Filter, Find, Listed, Page, Store};
 
+use super::lost;
 use super::rows;
 use super::withdrawn;
 use super::work::Work;
@@ -36,7 +39,7 @@ impl Store {
 
     /// Changes a device, its names and the list of withdrawn ones, and says how it is now.
     ///
-    /// What is so already is left alone. Fails with what [`Device::apply`] fails with, and with
+    /// A device that is so already is left alone. Fails with the errors of [`Device::apply`], with
     /// [`UnknownDevice`](crate::registry::Error::UnknownDevice),
     /// [`NameTaken`](crate::registry::Error::NameTaken), [`KeyTaken`](crate::registry::Error::KeyTaken) and
     /// [`SerialTaken`](crate::registry::Error::SerialTaken).
@@ -273,11 +276,29 @@ pub(super) async fn write_change(
         NameChange::Restored => withdrawn::restore(work, device).await?,
         NameChange::WithdrawnUntil { until } => withdrawn::end(work, device, *until).await?,
         NameChange::Renamed { old, over } => {
-            withdrawn::give(work, device, by.at).await?;
+            give_name(work, device, by.at).await?;
             withdrawn::withdraw(work, old, device, *over, by.at).await?;
         }
     }
     update(&mut work.session, device).await
+}
+
+/// Gives a device its name, which nobody may have had before.
+async fn give_name(work: &mut Work, device: &Device, now: UnixTime) -> Result<(), Error> {
+    let name = device.name.as_str();
+    let sql = "SELECT name FROM names WHERE name = $1";
+    let given = work.session.fetch_one(sql, vec![name.into()]).await?;
+    if given.is_some() || lost::is_held(&mut work.session, name, now).await? {
+        return Err(registry::Error::NameTaken.into());
+    }
+    let sql = "INSERT INTO names (name, device, zone, given) VALUES ($1, $2, $3, $4)";
+    let values = vec![
+        name.into(),
+        device.id.as_bytes()[..].into(),
+        device.zone.to_string().as_str().into(),
+        now.into(),
+    ];
+    work.session.execute(sql, values).await.map(|_| ())
 }
 
 fn new_key(change: &Change) -> Option<Sha256> {

@@ -17,7 +17,7 @@ use super::rows;
 use super::work::Work;
 
 impl Store {
-    /// What was issued to a device and what was done to it, newest first, at most `limit` of each.
+    /// The history of a device: its credentials and changes, newest first, at most `limit` of each.
     pub async fn history(&self, device: DeviceId, limit: u32) -> Result<History, Error> {
         self.snapshot("history", async |session| {
             history(session, device, limit).await
@@ -91,7 +91,7 @@ async fn ensure(session: &mut Session, week: u64) -> Result<(), Error> {
     session.execute(sql, vec![week.into()]).await.map(|_| ())
 }
 
-/// What happened to a device, newest first.
+/// The audit records of a device, newest first.
 pub(super) async fn history(
     session: &mut Session,
     device: DeviceId,

@@ -28,9 +28,9 @@ struct LostName {
     until: Option<UnixTime>,
     /// Since when it is withdrawn.
     withdrawn: Option<UnixTime>,
-    /// Whether it stays so when the device is resumed, because another box had it when it was withdrawn.
+    /// Set if it stays so when the device is resumed, because another box had it when it was withdrawn.
     stays: bool,
-    /// Whether a device has it, and not only had it.
+    /// Set if a device has it, and not only had it.
     is_used: bool,
 }
 
@@ -98,7 +98,7 @@ async fn write(session: &mut Session, name: &str, zone: &str, left: Left) -> Res
     session.execute(sql, values).await.map(|_| ())
 }
 
-/// What is still valid of a lost name.
+/// The time for which a lost name is still taken.
 #[derive(Clone, Copy)]
 pub(super) struct Left {
     free_from: UnixTime,
@@ -106,13 +106,13 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// What another box that gets the name has to wait for.
+    /// The hold on another box that gets the name.
     pub(super) fn hold(&self) -> Hold {
         Hold::before(self.free_from, self.withdrawn.is_some())
     }
 }
 
-/// What is still valid of those of the names that are lost.
+/// Finds those of the names that are lost and still taken.
 pub(super) async fn left(
     session: &mut Session,
     names: Vec<Vec<Value>>,
@@ -137,7 +137,7 @@ pub(super) async fn left(
     Ok(found)
 }
 
-/// Whether something is still valid of a lost name.
+/// Looks whether a lost name is still taken.
 pub(super) async fn is_held(
     session: &mut Session,
     name: &str,

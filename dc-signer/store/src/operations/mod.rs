@@ -15,6 +15,7 @@ mod audit;
 mod codes;
 mod devices;
 mod fleet;
+mod free_space;
 mod group;
 mod issues;
 mod lost;
@@ -24,7 +25,6 @@ mod queue;
 mod record;
 mod replay;
 mod replicas;
-mod room;
 mod rows;
 mod shared;
 mod withdrawn;
@@ -139,19 +139,19 @@ impl Store {
         self.timed("check", checked).await
     }
 
-    /// Whether the database answers and lets this process write, and credentials are recorded.
+    /// Checks that the database answers and lets this process write, and that credentials are recorded.
     ///
-    /// With `room`, also whether there is room for so many bytes: what a write that failed has left of its
+    /// With `free_space`, also that so many bytes can be written: what a write that failed has left of its
     /// space is enough for a small one.
-    pub async fn ping(&self, room: usize) -> Result<(), Error> {
-        self.timed("ping", self.try_to_write(room)).await
+    pub async fn ping(&self, free_space: usize) -> Result<(), Error> {
+        self.timed("ping", self.try_to_write(free_space)).await
     }
 
-    async fn try_to_write(&self, room: usize) -> Result<(), Error> {
+    async fn try_to_write(&self, free_space: usize) -> Result<(), Error> {
         self.recorder.check()?;
         self.shared.compare().await?;
-        if room > 0 {
-            room::try_out(&self.shared, room).await?;
+        if free_space > 0 {
+            free_space::try_out(&self.shared, free_space).await?;
         }
         // Only a write that is committed shows that writing works.
         let sql = "UPDATE audit_head SET seq = seq WHERE one = 1";

@@ -24,7 +24,7 @@ impl Store {
         self.timed("record", self.recorder.ask(issuance)).await
     }
 
-    /// What was answered to a request with this idempotency key, if that was less than
+    /// The answer to a request with this idempotency key, if that was less than
     /// [`Answer::KEPT`] ago.
     pub async fn find_answer(
         &self,
@@ -39,7 +39,7 @@ impl Store {
     }
 }
 
-/// What became of one issuance; a refusal of one says nothing about the others.
+/// The result of one issuance; a refusal of one says nothing about the others.
 pub(super) type Outcome = Result<Recorded, registry::Error>;
 
 /// Records what may be recorded, in order.
@@ -73,7 +73,7 @@ pub(super) async fn record(work: &mut Work, issuances: &[Issuance]) -> Result<Ve
     Ok(outcomes)
 }
 
-/// What else an issuance does to its device.
+/// The other effects of an issuance on its device.
 struct Judged {
     key_use: KeyUse,
     zone: ZoneName,

@@ -74,9 +74,9 @@ struct Replaying {
     issued: HashMap<String, Issued>,
     /// Which box is behind these names now is not all in the log.
     replaced: BTreeSet<String>,
-    /// What was replaced last, and when: the record behind it may say more.
+    /// The device that was replaced last, and when: the record behind it may say more.
     replacing: Option<(DeviceId, UnixTime)>,
-    /// Who is not here.
+    /// The devices that are not here.
     lost: Lost,
 }
 
@@ -251,7 +251,8 @@ impl Replaying {
     }
 }
 
-/// Whether it changed anything: what the log says was done may already be so, or be of no meaning for an older state.
+/// Applies a change and returns whether it did anything: the device may be so already, or the change mean nothing for an older
+/// state.
 async fn change(
     work: &mut Work,
     device: &Device,
@@ -279,7 +280,7 @@ async fn change(
     Ok(true)
 }
 
-/// Whether nobody has or had a name.
+/// Looks whether a name is free: no device has or had it.
 async fn is_free(work: &mut Work, name: &str, now: UnixTime) -> Result<bool, Error> {
     let is_known = find(work, name).await?.is_some();
     Ok(!is_known && !lost::is_held(&mut work.session, name, now).await?)

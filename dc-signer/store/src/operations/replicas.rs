@@ -10,7 +10,7 @@ use crate::sql::{Value, corrupt, int, seconds};
 use crate::{Error, Replica, Report, ServerClock, Store};
 
 impl Store {
-    /// What the database's own clock says; none if it has no other than this machine's.
+    /// The time of the database's own clock; none if it has no other than this machine's.
     pub async fn clock(&self) -> Result<Option<ServerClock>, Error> {
         self.read("clock", async |session| clock(session).await)
             .await

@@ -5,7 +5,7 @@ use dc_core::UniqueName;
 use crate::connection::Row;
 use crate::registry::{
     Access, CodeId, Device, DeviceId, Entry, Held, Hold, Manufactured, NextKey, Operator,
-    PendingCode, Record, Sha256, Shown, Slot,
+    PendingCode, Record, Sha256, Shown, ZoneDelegation,
 };
 use crate::sql::corrupt;
 use crate::{Error, Issue};
@@ -22,7 +22,7 @@ pub(super) const DEVICE: &str = "devices.id, devices.external_id, devices.state,
     devices.shown_sha256";
 pub(super) const CODE: &str = "id, device, mac, expires, tries, used_by";
 pub(super) const ZONE: &str = "zone, forms, renew_issued_before, withdrawn_sequence";
-pub(super) const SLOT: &str =
+pub(super) const DELEGATION: &str =
     "zone, number, state, certificate_sha256, not_before, not_after, since";
 pub(super) const OPERATOR: &str = "name, role, token_sha256, key_sha256, disabled";
 pub(super) const ISSUE: &str =
@@ -127,8 +127,8 @@ pub(super) fn code(row: &Row) -> Result<PendingCode, Error> {
     })
 }
 
-pub(super) fn slot(row: &Row) -> Result<Slot, Error> {
-    Ok(Slot {
+pub(super) fn delegation(row: &Row) -> Result<ZoneDelegation, Error> {
+    Ok(ZoneDelegation {
         number: row.number("number")?,
         state: row.parse("state")?,
         certificate_sha256: row.hash("certificate_sha256")?,

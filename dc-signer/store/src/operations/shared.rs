@@ -1,4 +1,4 @@
-//! What every operation works with, and the transactions that it runs in: none writes to a database that is older than
+//! The state that all operations share, and the transactions that they run in: none writes to a database that is older than
 //! this signer knows it.
 
 use std::sync::Arc;
@@ -96,7 +96,7 @@ impl Shared {
         }
     }
 
-    /// Whether the log has come to what was seen with these records behind its end. If not, it is an older copy still, and
+    /// Checks that the log has come to what was seen with these records behind its end. If not, it is an older copy still, and
     /// what it would be brought up to next no longer continues it.
     pub(super) async fn check_reached(
         &self,
@@ -133,7 +133,7 @@ async fn run<T>(
     transaction.end(result).await
 }
 
-/// Whether the log goes on from what was seen of it.
+/// Checks that the log goes on from what was seen of it.
 async fn goes_on(work: &mut Work, known: Option<Head>) -> Result<bool, Error> {
     match known {
         // The end itself, or else a record before it, which the log must still have.

@@ -10,7 +10,6 @@ use crate::registry::{self, Device};
 use crate::{Error, Store, Withdrawn, WithdrawnNames};
 use dc_pki::names::ZoneName;
 
-use super::lost;
 use super::rows;
 use super::work::Work;
 
@@ -26,24 +25,6 @@ impl Store {
         };
         self.timed("withdrawn", listed).await
     }
-}
-
-/// Gives a device its name, which nobody may have had before.
-pub(super) async fn give(work: &mut Work, device: &Device, now: UnixTime) -> Result<(), Error> {
-    let name = device.name.as_str();
-    let sql = "SELECT name FROM names WHERE name = $1";
-    let given = work.session.fetch_one(sql, vec![name.into()]).await?;
-    if given.is_some() || lost::is_held(&mut work.session, name, now).await? {
-        return Err(registry::Error::NameTaken.into());
-    }
-    let sql = "INSERT INTO names (name, device, zone, given) VALUES ($1, $2, $3, $4)";
-    let values = vec![
-        name.into(),
-        device.id.as_bytes()[..].into(),
-        device.zone.to_string().as_str().into(),
-        now.into(),
-    ];
-    work.session.execute(sql, values).await.map(|_| ())
 }
 
 /// Withdraws a name, once, for as long as a credential may be valid: until all that are known are `over`, and for as long as one

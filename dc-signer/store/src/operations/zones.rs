@@ -1,13 +1,13 @@
-//! Zones and their slots.
+//! Zones and their delegations.
 
 use std::collections::BTreeMap;
 
 use pki_types::UnixTime;
 
 use crate::connection::{Row, Session};
-use crate::registry::{self, Action, Forms, Slot, SlotState, Zone};
+use crate::registry::{self, Action, DelegationState, Forms, Zone, ZoneDelegation};
 use crate::sql::Value;
-use crate::{Act, Error, NewSlot, NewZone, Store};
+use crate::{Act, Error, NewDelegation, NewZone, Store};
 use dc_pki::names::ZoneName;
 
 use super::rows;
@@ -22,7 +22,7 @@ impl Store {
             .await
     }
 
-    /// All zones with their slots, by name.
+    /// All zones with their delegations, by name.
     pub async fn zones(&self) -> Result<Vec<Zone>, Error> {
         self.snapshot("zones", async |session| all(session).await)
             .await
@@ -57,27 +57,31 @@ impl Store {
     /// Gives a delegation certificate the next number of its zone, in state `next`.
     ///
     /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone) and
-    /// [`SlotExists`](crate::registry::Error::SlotExists).
-    pub async fn import_slot(&self, slot: &NewSlot, by: &Act) -> Result<u32, Error> {
+    /// [`DelegationExists`](crate::registry::Error::DelegationExists).
+    pub async fn import_delegation(
+        &self,
+        delegation: &NewDelegation,
+        by: &Act,
+    ) -> Result<u32, Error> {
         self.write("import_slot", async |work| {
-            import_slot(work, slot, by).await
+            import_delegation(work, delegation, by).await
         })
         .await
     }
 
-    /// Moves a slot on, as [`Zone::move_slot`] does, and says how the zone is now.
+    /// Moves a delegation on, as [`Zone::move_delegation`] does, and says how the zone is now.
     ///
-    /// Replicas that ask at the same time get the same answer. Fails as `move_slot` does, and with
+    /// Replicas that ask at the same time get the same answer. Fails as `move_delegation` does, and with
     /// [`UnknownZone`](crate::registry::Error::UnknownZone).
-    pub async fn move_slot(
+    pub async fn move_delegation(
         &self,
         zone: &ZoneName,
         number: u32,
-        to: SlotState,
+        to: DelegationState,
         by: &Act,
     ) -> Result<Zone, Error> {
         self.write("move_slot", async |work| {
-            move_slot(work, zone, number, to, by).await
+            move_delegation(work, zone, number, to, by).await
         })
         .await
     }
@@ -98,18 +102,23 @@ pub(super) async fn add(work: &mut Work, new: &NewZone, by: &Act) -> Result<(), 
 pub(super) async fn all(session: &mut Session) -> Result<Vec<Zone>, Error> {
     let sql = format!("SELECT {} FROM zones ORDER BY zone", rows::ZONE);
     let zones = session.fetch(sql, Vec::new()).await?;
-    let mut slots: BTreeMap<String, Vec<Slot>> = BTreeMap::new();
-    let sql = format!("SELECT {} FROM slots ORDER BY zone, number", rows::SLOT);
+    let mut delegations: BTreeMap<String, Vec<ZoneDelegation>> = BTreeMap::new();
+    let sql = format!(
+        "SELECT {} FROM slots ORDER BY zone, number",
+        rows::DELEGATION
+    );
     for row in session.fetch(sql, Vec::new()).await? {
-        let of_zone = slots.entry(row.text("zone")?).or_default();
-        of_zone.push(rows::slot(&row)?);
+        let of_zone = delegations.entry(row.text("zone")?).or_default();
+        of_zone.push(rows::delegation(&row)?);
     }
-    let with_slots = |row| {
+    let with_delegations = |row| {
         let mut zone = managed(row)?;
-        zone.slots = slots.remove(&zone.zone.to_string()).unwrap_or_default();
+        zone.delegations = delegations
+            .remove(&zone.zone.to_string())
+            .unwrap_or_default();
         Ok(zone)
     };
-    zones.iter().map(with_slots).collect()
+    zones.iter().map(with_delegations).collect()
 }
 
 async fn load(session: &mut Session, zone: &ZoneName) -> Result<Option<Zone>, Error> {
@@ -119,10 +128,13 @@ async fn load(session: &mut Session, zone: &ZoneName) -> Result<Option<Zone>, Er
         return Ok(None);
     };
     let mut zone = managed(&row)?;
-    let slot = rows::SLOT;
-    let sql = format!("SELECT {slot} FROM slots WHERE zone = $1 ORDER BY number");
-    let slots = session.fetch(sql, vec![name]).await?;
-    zone.slots = slots.iter().map(rows::slot).collect::<Result<_, _>>()?;
+    let delegation = rows::DELEGATION;
+    let sql = format!("SELECT {delegation} FROM slots WHERE zone = $1 ORDER BY number");
+    let delegations = session.fetch(sql, vec![name]).await?;
+    zone.delegations = delegations
+        .iter()
+        .map(rows::delegation)
+        .collect::<Result<_, _>>()?;
     Ok(Some(zone))
 }
 
@@ -132,7 +144,7 @@ fn managed(row: &Row) -> Result<Zone, Error> {
         forms: row.parse("forms")?,
         renew_issued_before: row.maybe_time("renew_issued_before")?,
         withdrawn_sequence: row.number("withdrawn_sequence")?,
-        slots: Vec::new(),
+        delegations: Vec::new(),
     })
 }
 
@@ -171,18 +183,27 @@ async fn set(
     Ok(())
 }
 
-pub(super) async fn import_slot(work: &mut Work, new: &NewSlot, by: &Act) -> Result<u32, Error> {
+pub(super) async fn import_delegation(
+    work: &mut Work,
+    new: &NewDelegation,
+    by: &Act,
+) -> Result<u32, Error> {
     let zone = load(&mut work.session, &new.zone).await?;
     let zone = zone.ok_or(registry::Error::UnknownZone)?;
-    let same = |slot: &&Slot| slot.certificate_sha256 == new.certificate_sha256;
-    if let Some(slot) = zone.slots.iter().find(same) {
-        let number = slot.number;
-        return Err(registry::Error::SlotExists { number }.into());
+    let same =
+        |delegation: &&ZoneDelegation| delegation.certificate_sha256 == new.certificate_sha256;
+    if let Some(delegation) = zone.delegations.iter().find(same) {
+        let number = delegation.number;
+        return Err(registry::Error::DelegationExists { number }.into());
     }
-    let last = zone.slots.iter().map(|slot| slot.number).max();
-    let slot = Slot {
+    let last = zone
+        .delegations
+        .iter()
+        .map(|delegation| delegation.number)
+        .max();
+    let delegation = ZoneDelegation {
         number: last.unwrap_or(0) + 1,
-        state: SlotState::Next,
+        state: DelegationState::Next,
         certificate_sha256: new.certificate_sha256,
         not_before: new.not_before,
         not_after: new.not_after,
@@ -192,55 +213,55 @@ pub(super) async fn import_slot(work: &mut Work, new: &NewSlot, by: &Act) -> Res
                since) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let values = vec![
         new.zone.to_string().as_str().into(),
-        slot.number.into(),
-        slot.state.as_str().into(),
-        (&slot.certificate_sha256).into(),
-        slot.not_before.into(),
-        slot.not_after.into(),
-        slot.since.into(),
+        delegation.number.into(),
+        delegation.state.as_str().into(),
+        (&delegation.certificate_sha256).into(),
+        delegation.not_before.into(),
+        delegation.not_after.into(),
+        delegation.since.into(),
     ];
     work.session.execute(sql, values).await?;
-    log_slot(work, &new.zone, &slot, by);
-    Ok(slot.number)
+    log_delegation(work, &new.zone, &delegation, by);
+    Ok(delegation.number)
 }
 
-pub(super) async fn move_slot(
+pub(super) async fn move_delegation(
     work: &mut Work,
     zone: &ZoneName,
     number: u32,
-    to: SlotState,
+    to: DelegationState,
     by: &Act,
 ) -> Result<Zone, Error> {
     let found = load(&mut work.session, zone).await?;
     let mut managed = found.ok_or(registry::Error::UnknownZone)?;
-    let mut changed = managed.move_slot(number, to, by.at)?;
-    // The index allows one active slot at any moment, so the old one leaves first.
-    changed.sort_by_key(|slot| slot.state == SlotState::Active);
-    for slot in &changed {
+    let mut changed = managed.move_delegation(number, to, by.at)?;
+    // The index allows one active delegation at any moment, so the old one leaves first.
+    changed.sort_by_key(|delegation| delegation.state == DelegationState::Active);
+    for delegation in &changed {
         let sql = "UPDATE slots SET state = $3, since = $4 WHERE zone = $1 AND number = $2";
         let values = vec![
             zone.to_string().as_str().into(),
-            slot.number.into(),
-            slot.state.as_str().into(),
-            slot.since.into(),
+            delegation.number.into(),
+            delegation.state.as_str().into(),
+            delegation.since.into(),
         ];
         work.session.execute(sql, values).await?;
-        log_slot(work, zone, slot, by);
+        log_delegation(work, zone, delegation, by);
     }
     Ok(managed)
 }
 
-fn log_slot(work: &mut Work, zone: &ZoneName, slot: &Slot, by: &Act) {
-    let action = match slot.state {
-        SlotState::Next => Action::ImportSlot,
-        SlotState::Active => Action::ActivateSlot,
-        SlotState::Draining => Action::DrainSlot,
-        SlotState::Gone => Action::EndSlot,
+fn log_delegation(work: &mut Work, zone: &ZoneName, delegation: &ZoneDelegation, by: &Act) {
+    let action = match delegation.state {
+        DelegationState::Next => Action::ImportDelegation,
+        DelegationState::Active => Action::ActivateDelegation,
+        DelegationState::Draining => Action::DrainDelegation,
+        DelegationState::Gone => Action::EndDelegation,
     };
     let mut entry = work.entry(action, by);
     entry.zone = Some(zone.to_string());
-    entry.credential_sha256 = Some(slot.certificate_sha256);
-    entry.expires = Some(slot.not_after);
+    entry.credential_sha256 = Some(delegation.certificate_sha256);
+    entry.expires = Some(delegation.not_after);
     work.log(entry);
 }
 

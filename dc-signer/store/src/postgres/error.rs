@@ -1,4 +1,4 @@
-//! What PostgreSQL's errors mean for whoever asked.
+//! PostgreSQL's errors, as the errors of the store.
 
 use std::sync::Arc;
 

@@ -209,7 +209,7 @@ impl Drop for PostgresSession {
     }
 }
 
-/// What a statement answers, if it does so in time: a server that has stopped, or a network that swallows everything,
+/// The answer to a statement, if it comes in time: a server that has stopped, or a network that swallows everything,
 /// never does.
 async fn in_time<T>(answer: impl Future<Output = T>) -> Option<T> {
     timeout(ANSWER, answer).await.ok()

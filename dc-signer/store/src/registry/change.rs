@@ -1,11 +1,11 @@
-//! What can be done to a device, and what comes of it.
+//! Changes of a device, and the device after each.
 
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use super::{Action, Device, Error, Hold, Manufactured, NextKey, Sha256, Shown, State};
+use super::{Action, Device, Error, Hold, Manufactured, NameChange, NextKey, Sha256, Shown, State};
 
-/// What is done to a device.
+/// A change of a device.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Change {
@@ -34,7 +34,7 @@ pub enum Change {
     },
 }
 
-/// What stays when a device is replaced.
+/// The parts of a device that stay when it is replaced.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Replacement {
     /// The name stays, the enrolment key and the manufacturer's serial number do not: the new device must enrol, which it can
@@ -56,31 +56,8 @@ pub enum Replacement {
     NewName {
         /// The new name, under the same zone.
         name: UniqueName<'static>,
-        /// What the name was derived with, higher than before.
+        /// The epoch that the name was derived with, higher than before.
         epoch: u32,
-    },
-}
-
-/// What a change does to the device's name.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum NameChange {
-    /// Nothing.
-    Kept,
-    /// The device has another one; the one it had is withdrawn for good.
-    Renamed {
-        /// The name it had.
-        old: UniqueName<'static>,
-        /// From when on all credentials for that are over.
-        over: Option<UnixTime>,
-    },
-    /// It is not withdrawn any more.
-    Restored,
-    /// It is withdrawn: clients that load the list refuse it.
-    Withdrawn,
-    /// It stays withdrawn until the credentials that were are over; the next one that is issued for it restores it.
-    WithdrawnUntil {
-        /// When they are over.
-        until: UnixTime,
     },
 }
 
@@ -89,9 +66,9 @@ pub enum NameChange {
 pub struct Changed {
     /// As it is now.
     pub device: Device,
-    /// What the audit log says happened.
+    /// The action in the audit log.
     pub action: Action,
-    /// What happened to its name.
+    /// The effect on its name.
     pub name: NameChange,
 }
 

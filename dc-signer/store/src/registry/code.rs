@@ -11,7 +11,7 @@ use ring::rand::{SystemRandom, generate};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{DeviceId, Error, NoRandomness, Sha256};
+use super::{DeviceId, Error, Sha256};
 
 /// The public part of an activation code, under which it is looked up and its tries are counted.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -55,11 +55,11 @@ impl ActivationCode {
 
     /// A new one.
     ///
-    /// Fails if the system has no random numbers.
-    pub fn random() -> Result<Self, NoRandomness> {
+    /// Fails with [`Randomness`](dc_pki::Error::Randomness).
+    pub fn random() -> Result<Self, dc_pki::Error> {
         let random = SystemRandom::new();
-        let id = generate(&random).map_err(|_| NoRandomness)?;
-        let secret = generate(&random).map_err(|_| NoRandomness)?;
+        let id = generate(&random).map_err(|_| dc_pki::Error::Randomness)?;
+        let secret = generate(&random).map_err(|_| dc_pki::Error::Randomness)?;
         Ok(Self {
             id: CodeId(id.expose()),
             secret: Zeroizing::new(secret.expose()),
@@ -128,7 +128,7 @@ impl CodeKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
-    /// What is kept of a code: HMAC-SHA-256 of both parts.
+    /// The MAC that is kept of a code: HMAC-SHA-256 of both parts.
     #[must_use]
     pub fn mac(&self, code: &ActivationCode) -> Sha256 {
         let mut context = hmac::Context::with_key(&self.0);
@@ -147,7 +147,7 @@ impl fmt::Debug for CodeKey {
     }
 }
 
-/// What is kept of an activation code.
+/// An activation code as it is kept: without its secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PendingCode {
     /// The public part.
@@ -164,7 +164,7 @@ pub struct PendingCode {
     pub used_by: Option<Sha256>,
 }
 
-/// What a right code does.
+/// The effect of a right code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CodeUse {
     /// The device that used it asks again with the same key: the first answer got lost.
@@ -173,19 +173,27 @@ pub enum CodeUse {
     First,
 }
 
-/// Why an activation code does not enrol anybody.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// The refusal of an activation code.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum CodeRefusal {
+pub enum CodeError {
     /// It is too old.
+    #[error("the activation code is too old: ask for a new one")]
     Expired,
     /// Too many wrong secrets came with its public part.
+    #[error(
+        "the activation code was mistyped {} times: ask for a new one",
+        PendingCode::MAX_TRIES
+    )]
     TooManyTries,
     /// There is none with this public part.
+    #[error("there is no such activation code: check it")]
     Unknown,
     /// It was used with another key.
+    #[error("the activation code was used: ask for a new one")]
     Used,
     /// The secret part is wrong.
+    #[error("there is no such activation code: check it; {left} tries are left")]
     Wrong {
         /// How many tries are left.
         left: u32,
@@ -196,49 +204,28 @@ impl PendingCode {
     /// How many wrong secrets may come with its public part.
     pub const MAX_TRIES: u32 = 5;
 
-    /// Whether a code whose [`CodeKey::mac`] is this enrols a device with this enrolment key.
+    /// Checks that a code whose [`CodeKey::mac`] is this enrols a device with this enrolment key.
     /// Compares in constant time.
     ///
-    /// The store counts a try for [`CodeRefusal::Wrong`], before it answers.
-    pub fn check(&self, mac: &Sha256, key: &Sha256, now: UnixTime) -> Result<CodeUse, CodeRefusal> {
+    /// The store counts a try for [`CodeError::Wrong`], before it answers.
+    pub fn check(&self, mac: &Sha256, key: &Sha256, now: UnixTime) -> Result<CodeUse, CodeError> {
         if now >= self.expires {
-            return Err(CodeRefusal::Expired);
+            return Err(CodeError::Expired);
         }
         if self.tries >= Self::MAX_TRIES {
-            return Err(CodeRefusal::TooManyTries);
+            return Err(CodeError::TooManyTries);
         }
         let right = bool::from(mac.as_bytes().ct_eq(self.mac.as_bytes()));
         match (right, self.used_by) {
             (true, None) => Ok(CodeUse::First),
             (true, Some(used_by)) if used_by == *key => Ok(CodeUse::Again),
-            (_, Some(_)) => Err(CodeRefusal::Used),
-            (false, None) => Err(CodeRefusal::Wrong {
+            (_, Some(_)) => Err(CodeError::Used),
+            (false, None) => Err(CodeError::Wrong {
                 left: Self::MAX_TRIES - self.tries - 1,
             }),
         }
     }
 }
-
-impl fmt::Display for CodeRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Expired => f.write_str("the activation code is too old: ask for a new one"),
-            Self::TooManyTries => write!(
-                f,
-                "the activation code was mistyped {} times: ask for a new one",
-                PendingCode::MAX_TRIES
-            ),
-            Self::Unknown => f.write_str("there is no such activation code: check it"),
-            Self::Used => f.write_str("the activation code was used: ask for a new one"),
-            Self::Wrong { left } => write!(
-                f,
-                "there is no such activation code: check it; {left} tries are left"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for CodeRefusal {}
 
 /// Letters of the public part: 6 bytes, five bits a letter.
 const ID_LETTERS: usize = 10;
@@ -269,7 +256,7 @@ mod tests {
         }
     }
 
-    fn check(code: &PendingCode, secret: &[u8]) -> Result<CodeUse, CodeRefusal> {
+    fn check(code: &PendingCode, secret: &[u8]) -> Result<CodeUse, CodeError> {
         code.check(&Sha256::of(secret), &Sha256::of(b"key"), at(NOW))
     }
 
@@ -278,7 +265,7 @@ mod tests {
         let mut code = pending();
         assert_eq!(check(&code, b"right"), Ok(CodeUse::First));
         code.used_by = Some(Sha256::of(b"other key"));
-        assert_eq!(check(&code, b"right"), Err(CodeRefusal::Used));
+        assert_eq!(check(&code, b"right"), Err(CodeError::Used));
     }
 
     #[test]
@@ -286,24 +273,24 @@ mod tests {
         let mut code = pending();
         code.used_by = Some(Sha256::of(b"key"));
         assert_eq!(check(&code, b"right"), Ok(CodeUse::Again));
-        assert_eq!(check(&code, b"wrong"), Err(CodeRefusal::Used));
+        assert_eq!(check(&code, b"wrong"), Err(CodeError::Used));
     }
 
     #[test]
     fn five_wrong_secrets_use_up_the_right_one() {
         let mut code = pending();
         for left in [4, 3, 2, 1, 0] {
-            assert_eq!(check(&code, b"wrong"), Err(CodeRefusal::Wrong { left }));
+            assert_eq!(check(&code, b"wrong"), Err(CodeError::Wrong { left }));
             code.tries += 1;
         }
-        assert_eq!(check(&code, b"right"), Err(CodeRefusal::TooManyTries));
+        assert_eq!(check(&code, b"right"), Err(CodeError::TooManyTries));
     }
 
     #[test]
     fn a_code_ends() {
         let mut code = pending();
         code.expires = at(NOW);
-        assert_eq!(check(&code, b"right"), Err(CodeRefusal::Expired));
+        assert_eq!(check(&code, b"right"), Err(CodeError::Expired));
     }
 
     #[test]

@@ -1,48 +1,13 @@
 //! A device: what is known about it, and what it may do in which state.
 
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use super::{DeviceId, Error, ExternalId, Hold, Sha256, Shown};
+use super::{DeviceId, Error, ExternalId, Hold, Sha256, State};
 use dc_pki::names::ZoneName;
-
-/// Where a device is in its life: `preregistered → active → suspended → retired`.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum State {
-    /// Known, but no key of it is: it gets credentials once it has enrolled.
-    Preregistered,
-    /// It has an enrolment key and gets credentials.
-    Active,
-    /// It gets none until it is resumed.
-    Suspended,
-    /// It never gets any again. Its name stays taken.
-    Retired,
-}
-
-impl State {
-    /// All of them, in the order of a device's life.
-    pub const ALL: [Self; 4] = [
-        Self::Preregistered,
-        Self::Active,
-        Self::Suspended,
-        Self::Retired,
-    ];
-
-    /// As it is written everywhere.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Preregistered => "preregistered",
-            Self::Active => "active",
-            Self::Suspended => "suspended",
-            Self::Retired => "retired",
-        }
-    }
-}
 
 impl FromStr for State {
     type Err = Error;
@@ -56,13 +21,7 @@ impl FromStr for State {
     }
 }
 
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// What a manufacturer's certificate (IEEE 802.1AR) is expected to say.
+/// The contents that a manufacturer's certificate (IEEE 802.1AR) is expected to have.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Manufactured {
     /// The manufacturer's name in the configuration, which says whose anchors count.
@@ -72,7 +31,7 @@ pub struct Manufactured {
 }
 
 impl Manufactured {
-    /// Whether every database takes it: PostgreSQL has no text with a zero in it, and a certificate
+    /// True if every database takes it: PostgreSQL has no text with a zero in it, and a certificate
     /// that somebody made may say anything.
     #[must_use]
     pub fn can_be_stored(&self) -> bool {
@@ -100,6 +59,18 @@ pub struct Held {
     pub issued: UnixTime,
     /// When it ends.
     pub expires: UnixTime,
+}
+
+/// The credential that a device showed when it was last given one.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Shown {
+    /// That is not known: it has not been given any yet, or by a signer of an earlier version.
+    #[default]
+    Unknown,
+    /// Nothing: it was new, or had been reset.
+    Nothing,
+    /// A credential, by its SHA-256.
+    Credential(Sha256),
 }
 
 /// How an enrolment key stands to a device.
@@ -138,13 +109,13 @@ pub struct Device {
     pub next_key: Option<NextKey>,
     /// Which manufacturer's certificate may enrol it.
     pub manufactured: Option<Manufactured>,
-    /// What it now holds.
+    /// The credential that it now holds.
     pub credential: Option<Held>,
-    /// What is still valid of its name, of this box and of those before.
+    /// The hold on its name, by this box and by those before.
     pub hold: Hold,
-    /// What it showed when it was given that.
+    /// The credential that it showed when it was given that one.
     pub shown: Shown,
-    /// Whether two devices seem to use its key or its name.
+    /// Set if two devices seem to use its key or its name.
     pub possible_clone: bool,
     /// When it was added.
     pub created: UnixTime,

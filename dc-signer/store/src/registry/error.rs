@@ -1,11 +1,11 @@
-//! What the domain refuses, naming the limit and what to do next.
+//! The domain's refusals, each naming the limit and what to do next.
 
 use pki_types::UnixTime;
 
-use super::{OperatorName, SlotState, State};
-use dc_pki::human::Moment;
+use super::{DelegationState, State};
+use dc_pki::time::Moment;
 
-/// Why a value is none, or why something is not allowed now.
+/// A refusal: of a text that is no value of its type, or of something that is not allowed now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Error {
     /// The device has an enrolment key already, and it is not this one.
@@ -45,17 +45,14 @@ pub enum Error {
     #[error("forms are one of named, both, rfc9345")]
     BadForms,
     /// An operator's name has other characters, or too many.
-    #[error(
-        "an operator's name has 1 to {} characters of a-z, 0-9, '.', '_' and '-'",
-        OperatorName::MAX_LEN
-    )]
+    #[error("an operator's name has 1 to 64 characters of a-z, 0-9, '.', '_' and '-'")]
     BadOperatorName,
     /// A role is none of the known ones.
     #[error("a role is one of viewer, operator, admin")]
     BadRole,
     /// A SHA-256 is not 64 hexadecimal digits in lower case.
-    #[error("a SHA-256 is 64 hexadecimal digits in lower case")]
-    BadSha256,
+    #[error(transparent)]
+    BadSha256(#[from] dc_pki::BadSha256),
     /// A state is none of the known ones.
     #[error("this is none of the states there are")]
     BadState,
@@ -119,19 +116,19 @@ pub enum Error {
     /// Another device is expected to have this manufacturer's serial number.
     #[error("another device is expected to have this serial number")]
     SerialTaken,
-    /// A slot holds this delegation certificate already.
+    /// A delegation holds this delegation certificate already.
     #[error("slot {number} of the zone has this delegation certificate already")]
-    SlotExists {
+    DelegationExists {
         /// Its number.
         number: u32,
     },
-    /// A slot moves forward only, one step at a time.
+    /// A delegation moves forward only, one step at a time.
     #[error("a slot that is {from} cannot become {to}: the order is next, active, draining, gone")]
-    SlotOrder {
+    DelegationOrder {
         /// Its state.
-        from: SlotState,
-        /// What was asked for.
-        to: SlotState,
+        from: DelegationState,
+        /// The state that was asked for.
+        to: DelegationState,
     },
     /// A delegation certificate is not valid yet, or not for eight days more.
     #[error(
@@ -154,9 +151,9 @@ pub enum Error {
     /// There is no such operator.
     #[error("there is no such operator: list them")]
     UnknownOperator,
-    /// The zone has no slot with this number.
+    /// The zone has no delegation with this number.
     #[error("the zone has no slot {number}: list them")]
-    UnknownSlot {
+    UnknownDelegation {
         /// The number.
         number: u32,
     },
@@ -167,11 +164,6 @@ pub enum Error {
     #[error("the zone is there already")]
     ZoneExists,
 }
-
-/// The system has no random numbers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the system has no random numbers: check /dev/urandom")]
-pub struct NoRandomness;
 
 fn state_fix(state: State) -> &'static str {
     match state {

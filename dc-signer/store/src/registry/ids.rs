@@ -1,4 +1,4 @@
-//! What a device is called: by us, and by its vendor.
+//! The ids of a device: ours, and its vendor's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use data_encoding::BASE32_NOPAD;
 use ring::rand::{SystemRandom, generate};
 
-use super::{Error, NoRandomness};
+use super::Error;
 
 /// Our own name for a device: 128 random bits, shown as 26 characters of lower-case base32.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -15,11 +15,11 @@ pub struct DeviceId([u8; 16]);
 impl DeviceId {
     /// One that no other device has.
     ///
-    /// Fails if the system has no random numbers.
-    pub fn random() -> Result<Self, NoRandomness> {
+    /// Fails with [`Randomness`](dc_pki::Error::Randomness).
+    pub fn random() -> Result<Self, dc_pki::Error> {
         generate(&SystemRandom::new())
             .map(|random| Self(random.expose()))
-            .map_err(|_| NoRandomness)
+            .map_err(|_| dc_pki::Error::Randomness)
     }
 
     /// One that was made before.

@@ -12,7 +12,7 @@ use dc_pki::names::ZoneName;
 /// The key that names are derived with. Whoever has it can link names to external ids.
 pub struct NameKey(hmac::Key);
 
-/// What a name is derived from.
+/// The input that a name is derived from.
 #[derive(Clone, Copy, Debug)]
 pub struct NameInput<'a> {
     /// Whose signer it is, from the configuration.

@@ -2,28 +2,30 @@
 //! clock, no network.
 
 mod change;
+mod clones;
 mod code;
 mod device;
-mod digest;
 mod error;
 mod hold;
 mod ids;
 mod label;
+mod one_name;
 mod operator;
 mod record;
-mod shown;
+mod state;
 mod zone;
 
-pub use change::{Change, Changed, NameChange, Replacement};
-pub use code::{ActivationCode, CodeId, CodeKey, CodeRefusal, CodeUse, PendingCode};
-pub use device::{Device, Held, KeyUse, Manufactured, NextKey, State};
-pub use digest::Sha256;
-pub use error::{Error, NoRandomness};
+pub use change::{Change, Changed, Replacement};
+pub use code::{ActivationCode, CodeError, CodeId, CodeKey, CodeUse, PendingCode};
+pub use dc_pki::Sha256;
+pub use device::{Device, Held, KeyUse, Manufactured, NextKey, Shown};
+pub use error::Error;
 pub(crate) use hold::after;
 pub use hold::{AHEAD, Hold};
 pub use ids::{DeviceId, ExternalId};
 pub use label::{NameInput, NameKey};
+pub use one_name::NameChange;
 pub use operator::{Access, Operator, OperatorName, Role};
 pub use record::{Action, Entry, Head, Record};
-pub use shown::Shown;
-pub use zone::{Forms, Slot, SlotState, Zone};
+pub use state::{DelegationState, State};
+pub use zone::{Forms, Zone, ZoneDelegation};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::{Error, Sha256};
 
-/// What an operator may do.
+/// The rights of an operator.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Role {
     /// Look.
@@ -105,13 +105,13 @@ impl fmt::Display for OperatorName {
 /// Somebody who manages devices.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Operator {
-    /// What the audit log calls them.
+    /// The name in the audit log.
     pub name: OperatorName,
-    /// What they may do.
+    /// Their rights.
     pub role: Role,
     /// How they prove who they are.
     pub access: Access,
-    /// Whether they are kept out for now.
+    /// Set while they are kept out.
     pub disabled: bool,
 }
 
@@ -128,6 +128,12 @@ mod tests {
             assert_eq!(role.as_str().parse::<Role>().unwrap(), role);
         }
         assert_eq!("root".parse::<Role>().unwrap_err(), Error::BadRole);
+    }
+
+    #[test]
+    fn the_error_names_the_longest_name() {
+        let limit = format!("1 to {} characters", OperatorName::MAX_LEN);
+        assert!(Error::BadOperatorName.to_string().contains(&limit));
     }
 
     proptest! {

@@ -15,7 +15,7 @@ use super::{Error, Sha256};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $action:ident = $text:literal,)*) => {
-        /// What was done.
+        /// An action of the audit log.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         #[non_exhaustive]
         pub enum Action { $($(#[$doc])* $action,)* }
@@ -36,8 +36,8 @@ macro_rules! actions {
 actions! {
     /// An older copy of the database was accepted, with what is not in it.
     AcceptOlder = "accept-older",
-    /// A slot began to be used for new credentials.
-    ActivateSlot = "activate-slot",
+    /// A delegation began to be used for new credentials.
+    ActivateDelegation = "activate-slot",
     /// A device was added.
     Add = "add",
     /// An operator was added or changed.
@@ -48,10 +48,10 @@ actions! {
     ClearClone = "clear-clone",
     /// An operator may do nothing from now on.
     DisableOperator = "disable-operator",
-    /// A slot is not used for new credentials any more.
-    DrainSlot = "drain-slot",
-    /// A slot's key can be destroyed.
-    EndSlot = "end-slot",
+    /// A delegation is not used for new credentials any more.
+    DrainDelegation = "drain-slot",
+    /// A delegation's key can be destroyed.
+    EndDelegation = "end-slot",
     /// A device's enrolment key was pinned.
     Enrol = "enrol",
     /// The new key of a switch was used, and the old one is gone.
@@ -59,7 +59,7 @@ actions! {
     /// Two devices seem to use one name.
     FlagClone = "flag-clone",
     /// A delegation certificate was imported.
-    ImportSlot = "import-slot",
+    ImportDelegation = "import-slot",
     /// A credential was issued.
     Issue = "issue",
     /// An activation code was made.
@@ -103,22 +103,22 @@ impl fmt::Display for Action {
     }
 }
 
-/// What goes into the log, before it has its place there.
+/// The contents of a record, before it has its place in the log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
     /// When, by the clock of whoever did it.
     pub time: UnixTime,
     /// Which signer it was done at.
     pub node: String,
-    /// Who did it, such as `operator:alice`, `cli:root` or `device`.
+    /// The actor, such as `operator:alice`, `cli:root` or `device`.
     pub actor: String,
-    /// What was done.
+    /// An action of the audit log.
     pub action: Action,
     /// To which unique name, or to which operator.
     pub name: Option<String>,
     /// SHA-256 of the SubjectPublicKeyInfo it is about: of the credential, or an enrolment key.
     pub spki_sha256: Option<Sha256>,
-    /// SHA-256 of the credential, or of a slot's delegation certificate.
+    /// SHA-256 of the credential, or of a delegation's delegation certificate.
     pub credential_sha256: Option<Sha256>,
     /// In which zone.
     pub zone: Option<String>,
@@ -131,7 +131,7 @@ pub struct Entry {
 pub struct Record {
     /// Its place, counted from 1.
     pub seq: u64,
-    /// What it says.
+    /// Its contents.
     pub entry: Entry,
     /// The hash of the record before it, [`Sha256::ZERO`] for the first.
     pub prev_hash: Sha256,

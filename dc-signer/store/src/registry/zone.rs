@@ -1,12 +1,11 @@
 //! Zones, and the delegation certificates that names under them are signed with.
 
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::{Error, Sha256};
+use super::{DelegationState, Error, Sha256};
 use dc_pki::names::ZoneName;
 
 /// Which forms of credentials a zone's devices get.
@@ -51,48 +50,19 @@ impl FromStr for Forms {
 /// A zone that the signer issues under.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Zone {
-    /// What all its names end in.
+    /// The suffix of all its names.
     pub zone: ZoneName,
-    /// What its devices get.
+    /// The forms of credentials its devices get.
     pub forms: Forms,
     /// Devices whose credential was issued before this are to renew now, not when it is due.
     pub renew_issued_before: Option<UnixTime>,
     /// How often its list of withdrawn names changed.
     pub withdrawn_sequence: u64,
     /// Its delegation certificates, by number.
-    pub slots: Vec<Slot>,
+    pub delegations: Vec<ZoneDelegation>,
 }
 
-/// What a delegation certificate is used for: `next → active → draining → gone`.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum SlotState {
-    /// Imported, so that replicas can load it; nothing is signed with it.
-    Next,
-    /// New credentials are signed with it. A zone has one such slot at most.
-    Active,
-    /// Not used any more, but credentials under it still live.
-    Draining,
-    /// Nothing under it lives; its key can be destroyed.
-    Gone,
-}
-
-impl SlotState {
-    /// All of them, in order.
-    pub const ALL: [Self; 4] = [Self::Next, Self::Active, Self::Draining, Self::Gone];
-
-    /// As it is written everywhere.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Next => "next",
-            Self::Active => "active",
-            Self::Draining => "draining",
-            Self::Gone => "gone",
-        }
-    }
-}
-
-impl FromStr for SlotState {
+impl FromStr for DelegationState {
     type Err = Error;
 
     /// Fails with [`Error::BadState`].
@@ -104,19 +74,13 @@ impl FromStr for SlotState {
     }
 }
 
-impl fmt::Display for SlotState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// One delegation certificate of a zone.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Slot {
+pub struct ZoneDelegation {
     /// Counts up from 1 within the zone.
     pub number: u32,
-    /// What it is used for.
-    pub state: SlotState,
+    /// Its use now.
+    pub state: DelegationState,
     /// SHA-256 of the delegation certificate.
     pub certificate_sha256: Sha256,
     /// When the certificate begins.
@@ -127,12 +91,12 @@ pub struct Slot {
     pub since: UnixTime,
 }
 
-impl Slot {
-    /// What an active certificate must have left: no credential may end after it, and none lives
+impl ZoneDelegation {
+    /// The time that an active certificate must have left: no credential may end after it, and none lives
     /// longer than seven days.
     pub const MIN_LEFT: Duration = Duration::from_secs(8 * 86_400);
 
-    /// Whether enough is left of the certificate to issue under it.
+    /// True if enough is left of the certificate to issue under it.
     #[must_use]
     pub fn may_issue(&self, now: UnixTime) -> bool {
         let left = self.not_after.as_secs().saturating_sub(now.as_secs());
@@ -141,57 +105,62 @@ impl Slot {
 }
 
 impl Zone {
-    /// The slot that new credentials are signed with.
+    /// The delegation that new credentials are signed with.
     #[must_use]
-    pub fn active(&self) -> Option<&Slot> {
-        self.slots
+    pub fn active(&self) -> Option<&ZoneDelegation> {
+        self.delegations
             .iter()
-            .find(|slot| slot.state == SlotState::Active)
+            .find(|delegation| delegation.state == DelegationState::Active)
     }
 
-    /// Moves a slot on. What was active starts draining when another becomes active.
+    /// Moves a delegation on. What was active starts draining when another becomes active.
     ///
-    /// Says which slots changed; none, if the slot is in that state already, so two replicas may
-    /// both ask. Fails with [`Error::UnknownSlot`], [`Error::SlotOrder`] for a step back or one
-    /// left out (a slot that was never used may go at once), and [`Error::TooLittleLeft`] if the
+    /// Says which delegations changed; none, if the delegation is in that state already, so two replicas may
+    /// both ask. Fails with [`Error::UnknownDelegation`], [`Error::DelegationOrder`] for a step back or one
+    /// left out (a delegation that was never used may go at once), and [`Error::TooLittleLeft`] if the
     /// certificate cannot be active, or if it begins later.
-    pub fn move_slot(
+    pub fn move_delegation(
         &mut self,
         number: u32,
-        to: SlotState,
+        to: DelegationState,
         now: UnixTime,
-    ) -> Result<Vec<Slot>, Error> {
-        let slot = self.slots.iter().find(|slot| slot.number == number);
-        let slot = slot.ok_or(Error::UnknownSlot { number })?;
-        match (slot.state, to) {
+    ) -> Result<Vec<ZoneDelegation>, Error> {
+        let delegation = self
+            .delegations
+            .iter()
+            .find(|delegation| delegation.number == number);
+        let delegation = delegation.ok_or(Error::UnknownDelegation { number })?;
+        match (delegation.state, to) {
             (from, to) if from == to => return Ok(Vec::new()),
-            (SlotState::Next, SlotState::Active)
-                if slot.not_before > now || !slot.may_issue(now) =>
+            (DelegationState::Next, DelegationState::Active)
+                if delegation.not_before > now || !delegation.may_issue(now) =>
             {
                 return Err(Error::TooLittleLeft {
-                    not_before: slot.not_before,
-                    not_after: slot.not_after,
+                    not_before: delegation.not_before,
+                    not_after: delegation.not_after,
                 });
             }
-            (SlotState::Next, SlotState::Active | SlotState::Gone)
-            | (SlotState::Active, SlotState::Draining)
-            | (SlotState::Draining, SlotState::Gone) => {}
-            (from, to) => return Err(Error::SlotOrder { from, to }),
+            (DelegationState::Next, DelegationState::Active | DelegationState::Gone)
+            | (DelegationState::Active, DelegationState::Draining)
+            | (DelegationState::Draining, DelegationState::Gone) => {}
+            (from, to) => return Err(Error::DelegationOrder { from, to }),
         }
         Ok(self.place(number, to, now))
     }
 
-    fn place(&mut self, number: u32, to: SlotState, now: UnixTime) -> Vec<Slot> {
+    fn place(&mut self, number: u32, to: DelegationState, now: UnixTime) -> Vec<ZoneDelegation> {
         let mut changed = Vec::new();
-        for slot in &mut self.slots {
-            let state = match slot.state {
-                _ if slot.number == number => to,
-                SlotState::Active if to == SlotState::Active => SlotState::Draining,
+        for delegation in &mut self.delegations {
+            let state = match delegation.state {
+                _ if delegation.number == number => to,
+                DelegationState::Active if to == DelegationState::Active => {
+                    DelegationState::Draining
+                }
                 unchanged => unchanged,
             };
-            if state != slot.state {
-                (slot.state, slot.since) = (state, now);
-                changed.push(slot.clone());
+            if state != delegation.state {
+                (delegation.state, delegation.since) = (state, now);
+                changed.push(delegation.clone());
             }
         }
         changed
@@ -208,8 +177,8 @@ mod tests {
         UnixTime::since_unix_epoch(Duration::from_secs(seconds))
     }
 
-    fn slot(number: u32, state: SlotState) -> Slot {
-        Slot {
+    fn delegation(number: u32, state: DelegationState) -> ZoneDelegation {
+        ZoneDelegation {
             number,
             state,
             certificate_sha256: Sha256::of(&number.to_be_bytes()),
@@ -219,81 +188,91 @@ mod tests {
         }
     }
 
-    fn zone(slots: Vec<Slot>) -> Zone {
+    fn zone(delegations: Vec<ZoneDelegation>) -> Zone {
         Zone {
             zone: ZoneName::parse("cpe.example.com").unwrap(),
             forms: Forms::Named,
             renew_issued_before: None,
             withdrawn_sequence: 0,
-            slots,
+            delegations,
         }
     }
 
     #[test]
-    fn the_active_slot_drains_when_the_next_becomes_active() {
-        let mut zone = zone(vec![slot(1, SlotState::Active), slot(2, SlotState::Next)]);
-        let changed = zone.move_slot(2, SlotState::Active, at(NOW)).unwrap();
+    fn the_active_delegation_drains_when_the_next_becomes_active() {
+        let mut zone = zone(vec![
+            delegation(1, DelegationState::Active),
+            delegation(2, DelegationState::Next),
+        ]);
+        let changed = zone
+            .move_delegation(2, DelegationState::Active, at(NOW))
+            .unwrap();
         assert_eq!(changed.len(), 2);
-        assert_eq!(zone.slots[0].state, SlotState::Draining);
+        assert_eq!(zone.delegations[0].state, DelegationState::Draining);
         assert_eq!(zone.active().unwrap().number, 2);
         assert_eq!(zone.active().unwrap().since, at(NOW));
     }
 
     #[test]
     fn asking_twice_changes_nothing() {
-        let mut zone = zone(vec![slot(1, SlotState::Active)]);
-        assert_eq!(zone.move_slot(1, SlotState::Active, at(NOW)), Ok(vec![]));
+        let mut zone = zone(vec![delegation(1, DelegationState::Active)]);
+        assert_eq!(
+            zone.move_delegation(1, DelegationState::Active, at(NOW)),
+            Ok(vec![])
+        );
     }
 
     #[test]
-    fn no_slot_goes_back_or_skips_draining() {
+    fn no_delegation_goes_back_or_skips_draining() {
         for (from, to) in [
-            (SlotState::Draining, SlotState::Active),
-            (SlotState::Gone, SlotState::Active),
-            (SlotState::Gone, SlotState::Next),
-            (SlotState::Active, SlotState::Next),
-            (SlotState::Active, SlotState::Gone),
-            (SlotState::Next, SlotState::Draining),
+            (DelegationState::Draining, DelegationState::Active),
+            (DelegationState::Gone, DelegationState::Active),
+            (DelegationState::Gone, DelegationState::Next),
+            (DelegationState::Active, DelegationState::Next),
+            (DelegationState::Active, DelegationState::Gone),
+            (DelegationState::Next, DelegationState::Draining),
         ] {
-            let mut zone = zone(vec![slot(1, from)]);
-            let error = zone.move_slot(1, to, at(NOW)).unwrap_err();
-            assert_eq!(error, Error::SlotOrder { from, to });
+            let mut zone = zone(vec![delegation(1, from)]);
+            let error = zone.move_delegation(1, to, at(NOW)).unwrap_err();
+            assert_eq!(error, Error::DelegationOrder { from, to });
         }
     }
 
     #[test]
     fn a_certificate_with_less_than_eight_days_left_does_not_become_active() {
         for (left, good) in [(8 * 86_400, true), (8 * 86_400 - 1, false)] {
-            let mut zone = zone(vec![slot(1, SlotState::Next)]);
-            zone.slots[0].not_after = at(NOW + left);
-            let moved = zone.move_slot(1, SlotState::Active, at(NOW));
+            let mut zone = zone(vec![delegation(1, DelegationState::Next)]);
+            zone.delegations[0].not_after = at(NOW + left);
+            let moved = zone.move_delegation(1, DelegationState::Active, at(NOW));
             assert_eq!(moved.is_ok(), good, "{left}");
         }
     }
 
     #[test]
     fn a_certificate_that_has_not_begun_does_not_become_active() {
-        let mut zone = zone(vec![slot(1, SlotState::Next)]);
-        zone.slots[0].not_before = at(NOW + 1);
-        let error = zone.move_slot(1, SlotState::Active, at(NOW)).unwrap_err();
+        let mut zone = zone(vec![delegation(1, DelegationState::Next)]);
+        zone.delegations[0].not_before = at(NOW + 1);
+        let error = zone
+            .move_delegation(1, DelegationState::Active, at(NOW))
+            .unwrap_err();
         assert!(matches!(error, Error::TooLittleLeft { .. }), "{error}");
     }
 
     #[test]
-    fn an_unknown_slot_is_named() {
-        let error = zone(vec![]).move_slot(3, SlotState::Active, at(NOW));
-        assert_eq!(error, Err(Error::UnknownSlot { number: 3 }));
+    fn an_unknown_delegation_is_named() {
+        let error = zone(vec![]).move_delegation(3, DelegationState::Active, at(NOW));
+        assert_eq!(error, Err(Error::UnknownDelegation { number: 3 }));
     }
 
     #[test]
     fn words_are_read_as_they_are_written() {
-        for state in SlotState::ALL {
-            assert_eq!(state.as_str().parse::<SlotState>(), Ok(state));
+        for state in DelegationState::ALL {
+            assert_eq!(state.as_str().parse::<DelegationState>(), Ok(state));
         }
         for forms in Forms::ALL {
             assert_eq!(forms.as_str().parse::<Forms>(), Ok(forms));
         }
-        assert_eq!("NEXT".parse::<SlotState>(), Err(Error::BadState));
+        assert_eq!("NEXT".parse::<DelegationState>(), Err(Error::BadState));
         assert_eq!("".parse::<Forms>(), Err(Error::BadForms));
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn expand(sql: &str, batch: Batch) -> Vec<(String, Vec<Value>)> {
     }
 }
 
-/// What stands for `{rows}`. Its parameters have no numbers: SQLite keeps those as names, in a list that is searched for
+/// The text that stands for `{rows}`. Its parameters have no numbers: SQLite keeps those as names, in a list that is searched for
 /// each value.
 fn table(names: &[&str], count: usize) -> String {
     let columns: Vec<String> = (1..)

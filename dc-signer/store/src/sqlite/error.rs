@@ -1,4 +1,4 @@
-//! What SQLite's errors mean for whoever asked.
+//! SQLite's errors, as the errors of the store.
 
 use std::sync::Arc;
 

@@ -26,7 +26,7 @@ pub(crate) fn create(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Whether there is a database.
+/// Looks whether there is a database.
 ///
 /// Fails with [`Error::NotPermitted`] if nobody can tell.
 pub(crate) fn is_there(path: &Path) -> Result<bool, Error> {

@@ -80,7 +80,7 @@ impl Database {
         }
     }
 
-    /// What another signer sees that uses the same database.
+    /// The store as another signer opens it that uses the same database.
     pub(crate) async fn other(&self) -> Arc<Store> {
         open(&self.location, "node-2").await.unwrap()
     }

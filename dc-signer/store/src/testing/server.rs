@@ -18,7 +18,7 @@ pub(crate) struct Own {
     watch: Mutex<Watch>,
 }
 
-/// Who starts the server, and ends it when nobody listens any more.
+/// The shell that starts the server, and ends it when nobody listens any more.
 struct Watch {
     _process: Child,
     orders: ChildStdin,
@@ -141,7 +141,7 @@ fn programs() -> Option<PathBuf> {
     folders.into_iter().find(has_all)
 }
 
-/// Who the server runs as, if this process is root, which PostgreSQL refuses.
+/// The user that the server runs as, if this process is root, which PostgreSQL refuses.
 fn user() -> Option<(u32, u32)> {
     use std::os::unix::fs::MetadataExt;
     if Path::new("/proc/self").metadata().ok()?.uid() != 0 {

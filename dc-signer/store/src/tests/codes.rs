@@ -1,7 +1,7 @@
 //! Activation codes.
 
 use super::*;
-use crate::registry::{CodeRefusal, Replacement, State};
+use crate::registry::{CodeError, Replacement, State};
 
 on_both! {
     a_code_enrols_one_device_once,
@@ -73,7 +73,7 @@ async fn a_code_enrols_one_device_once(db: &Database) {
     );
     assert_eq!(*device, by_id(store, new_device(1).id).await);
     let again = redeem(store, attempt(1, "right", "other box")).await;
-    assert_eq!(again, Redeemed::Refused(CodeRefusal::Used));
+    assert_eq!(again, Redeemed::Refused(CodeError::Used));
     assert_eq!(by_id(store, device.id).await.key, Some(key("box")));
 }
 
@@ -91,10 +91,10 @@ async fn tries_are_counted_and_then_the_right_code_is_refused_too(db: &Database)
     with_code(store).await;
     for left in [4, 3, 2, 1, 0] {
         let refused = redeem(store, attempt(1, "wrong", "box")).await;
-        assert_eq!(refused, Redeemed::Refused(CodeRefusal::Wrong { left }));
+        assert_eq!(refused, Redeemed::Refused(CodeError::Wrong { left }));
     }
     let refused = redeem(store, attempt(1, "right", "box")).await;
-    assert_eq!(refused, Redeemed::Refused(CodeRefusal::TooManyTries));
+    assert_eq!(refused, Redeemed::Refused(CodeError::TooManyTries));
     assert_eq!(
         by_id(store, new_device(1).id).await.state,
         State::Preregistered
@@ -122,8 +122,8 @@ async fn replicas_count_tries_together(db: &Database) {
     let mut wrong = 0;
     for attempt in attempts {
         match attempt.await.unwrap() {
-            Redeemed::Refused(CodeRefusal::Wrong { .. }) => wrong += 1,
-            other => assert_eq!(other, Redeemed::Refused(CodeRefusal::TooManyTries)),
+            Redeemed::Refused(CodeError::Wrong { .. }) => wrong += 1,
+            other => assert_eq!(other, Redeemed::Refused(CodeError::TooManyTries)),
         }
     }
     assert_eq!(wrong, PendingCode::MAX_TRIES);
@@ -146,11 +146,11 @@ async fn unknown_and_old_codes_are_refused(db: &Database) {
     let store = &*db.store;
     with_code(store).await;
     let unknown = redeem(store, attempt(7, "right", "box")).await;
-    assert_eq!(unknown, Redeemed::Refused(CodeRefusal::Unknown));
+    assert_eq!(unknown, Redeemed::Refused(CodeError::Unknown));
     let late = store
         .redeem_code(&attempt(1, "right", "box"), &by(NOW + 7 * 86_400))
         .await;
-    assert_eq!(late.unwrap(), Redeemed::Refused(CodeRefusal::Expired));
+    assert_eq!(late.unwrap(), Redeemed::Refused(CodeError::Expired));
     assert_eq!(store.find_code(code(7).id).await.unwrap(), None);
 }
 
@@ -163,7 +163,7 @@ async fn a_new_code_ends_the_one_before(db: &Database) {
     };
     put(store, &second).await.unwrap();
     let refused = redeem(store, attempt(1, "right", "box")).await;
-    assert_eq!(refused, Redeemed::Refused(CodeRefusal::Unknown));
+    assert_eq!(refused, Redeemed::Refused(CodeError::Unknown));
     let attempt = Redemption {
         code: second.id,
         ..attempt(1, "right", "box")
@@ -297,5 +297,5 @@ async fn a_code_of_before_is_nothing_after_a_replacement(db: &Database) {
     });
     store.change_device(id, &keep, &by(NOW)).await.unwrap();
     let refused = redeem(store, attempt(1, "right", "box")).await;
-    assert_eq!(refused, Redeemed::Refused(CodeRefusal::Unknown));
+    assert_eq!(refused, Redeemed::Refused(CodeError::Unknown));
 }

@@ -99,12 +99,9 @@ fn run_and_kill(db: &Database, test: &str, first: u64) -> Vec<(u32, u64)> {
         Location::File(path) => path.display().to_string(),
         Location::Postgres(url) => url.to_string(),
     };
+    let (_, module) = module_path!().split_once("::").unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "--nocapture",
-            &format!("store::tests::crash::{test}"),
-        ])
+        .args(["--exact", "--nocapture", &format!("{module}::{test}")])
         .env(DATABASE, location)
         .env(FIRST, first.to_string())
         .stdout(Stdio::piped())
@@ -151,7 +148,7 @@ fn said(line: &str) -> Option<(u32, u64)> {
     Some((caller.parse().ok()?, number.parse().ok()?))
 }
 
-/// Whether this process is the one to be killed; then it issues until that happens.
+/// True if this process is the one to be killed; then it issues until that happens.
 fn child() -> bool {
     let (Ok(location), Ok(first)) = (std::env::var(DATABASE), std::env::var(FIRST)) else {
         return false;

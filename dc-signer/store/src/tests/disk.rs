@@ -54,7 +54,7 @@ async fn recorded(store: &Store, device: &Device) -> BTreeSet<Sha256> {
         .collect()
 }
 
-/// What the store said was recorded.
+/// The numbers that the store said were recorded.
 #[derive(Default)]
 struct Said {
     recorded: BTreeSet<Sha256>,

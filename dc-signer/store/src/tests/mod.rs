@@ -1,4 +1,4 @@
-//! What every store must do, whatever database is under it.
+//! The tests of the store, each on both databases.
 //!
 //! A test is a function over a [`Database`], named once in the list of its file: so it runs on
 //! SQLite and on PostgreSQL, and never on one alone.
@@ -12,8 +12,8 @@ use pki_types::UnixTime;
 use super::testing::{Database, on_both};
 use super::*;
 use crate::registry::{
-    self, Access, Change, CodeId, Device, DeviceId, Forms, Head, Operator, PendingCode, Sha256,
-    SlotState, Zone,
+    self, Access, Change, CodeId, DelegationState, Device, DeviceId, Forms, Head, Operator,
+    PendingCode, Sha256, Zone,
 };
 use dc_pki::names::ZoneName;
 

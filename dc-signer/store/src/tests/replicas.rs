@@ -1,4 +1,4 @@
-//! What signers know of each other.
+//! Reports of signers about each other.
 
 use super::*;
 

@@ -1,12 +1,12 @@
-//! Zones and their slots.
+//! Zones and their delegations.
 
 use super::*;
-use crate::registry::{Action, Slot};
+use crate::registry::{Action, ZoneDelegation};
 
 on_both! {
     a_certificate_is_imported_once,
     a_zone_is_added_once,
-    only_one_slot_is_active_whatever_replicas_do,
+    only_one_delegation_is_active_whatever_replicas_do,
     operators_are_put_found_and_kept_out,
     rollover_is_one_step_and_logged,
     two_operators_do_not_share_a_token,
@@ -16,8 +16,8 @@ on_both! {
 
 const DAY: u64 = 86_400;
 
-fn new_slot(number: u64) -> NewSlot {
-    NewSlot {
+fn new_delegation(number: u64) -> NewDelegation {
+    NewDelegation {
         zone: zone(),
         certificate_sha256: key(&format!("certificate {number}")),
         not_before: at(NOW - DAY),
@@ -77,19 +77,37 @@ async fn what_the_zone_wants_is_kept(db: &Database) {
 async fn a_certificate_is_imported_once(db: &Database) {
     let store = &*db.store;
     add_zone(store).await;
-    assert_eq!(store.import_slot(&new_slot(1), &by(NOW)).await.unwrap(), 1);
-    assert_eq!(store.import_slot(&new_slot(2), &by(NOW)).await.unwrap(), 2);
-    let error = store.import_slot(&new_slot(1), &by(NOW)).await.unwrap_err();
-    assert_eq!(refused(error), registry::Error::SlotExists { number: 1 });
-    let expected = |number: u32| Slot {
+    assert_eq!(
+        store
+            .import_delegation(&new_delegation(1), &by(NOW))
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        store
+            .import_delegation(&new_delegation(2), &by(NOW))
+            .await
+            .unwrap(),
+        2
+    );
+    let error = store
+        .import_delegation(&new_delegation(1), &by(NOW))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refused(error),
+        registry::Error::DelegationExists { number: 1 }
+    );
+    let expected = |number: u32| ZoneDelegation {
         number,
-        state: SlotState::Next,
-        certificate_sha256: new_slot(number.into()).certificate_sha256,
-        not_before: new_slot(1).not_before,
-        not_after: new_slot(1).not_after,
+        state: DelegationState::Next,
+        certificate_sha256: new_delegation(number.into()).certificate_sha256,
+        not_before: new_delegation(1).not_before,
+        not_after: new_delegation(1).not_after,
         since: at(NOW),
     };
-    assert_eq!(managed(store).await.slots, [expected(1), expected(2)]);
+    assert_eq!(managed(store).await.delegations, [expected(1), expected(2)]);
 }
 
 async fn rollover_is_one_step_and_logged(db: &Database) {
@@ -97,29 +115,33 @@ async fn rollover_is_one_step_and_logged(db: &Database) {
     add_zone(store).await;
     for number in [1, 2] {
         store
-            .import_slot(&new_slot(number), &by(NOW))
+            .import_delegation(&new_delegation(number), &by(NOW))
             .await
             .unwrap();
     }
     store
-        .move_slot(&zone(), 1, SlotState::Active, &by(NOW))
+        .move_delegation(&zone(), 1, DelegationState::Active, &by(NOW))
         .await
         .unwrap();
     let after = store
-        .move_slot(&zone(), 2, SlotState::Active, &by(NOW + 1))
+        .move_delegation(&zone(), 2, DelegationState::Active, &by(NOW + 1))
         .await
         .unwrap();
     assert_eq!(after, managed(store).await);
-    let states: Vec<SlotState> = after.slots.iter().map(|slot| slot.state).collect();
-    assert_eq!(states, [SlotState::Draining, SlotState::Active]);
+    let states: Vec<DelegationState> = after
+        .delegations
+        .iter()
+        .map(|delegation| delegation.state)
+        .collect();
+    assert_eq!(states, [DelegationState::Draining, DelegationState::Active]);
     let head = store.audit_head().await.unwrap();
     let again = store
-        .move_slot(&zone(), 2, SlotState::Active, &by(NOW + 2))
+        .move_delegation(&zone(), 2, DelegationState::Active, &by(NOW + 2))
         .await
         .unwrap();
     assert_eq!((again, store.audit_head().await.unwrap()), (after, head));
     store
-        .move_slot(&zone(), 1, SlotState::Gone, &by(NOW + 3))
+        .move_delegation(&zone(), 1, DelegationState::Gone, &by(NOW + 3))
         .await
         .unwrap();
     let actions: Vec<Action> = store
@@ -131,22 +153,22 @@ async fn rollover_is_one_step_and_logged(db: &Database) {
         .collect();
     let expected = [
         Action::NewZone,
-        Action::ImportSlot,
-        Action::ImportSlot,
-        Action::ActivateSlot,
-        Action::DrainSlot,
-        Action::ActivateSlot,
-        Action::EndSlot,
+        Action::ImportDelegation,
+        Action::ImportDelegation,
+        Action::ActivateDelegation,
+        Action::DrainDelegation,
+        Action::ActivateDelegation,
+        Action::EndDelegation,
     ];
     assert_eq!(actions, expected);
 }
 
-async fn only_one_slot_is_active_whatever_replicas_do(db: &Database) {
+async fn only_one_delegation_is_active_whatever_replicas_do(db: &Database) {
     add_zone(&db.store).await;
     let other = db.other().await;
     for number in 1..=10 {
         db.store
-            .import_slot(&new_slot(number), &by(NOW))
+            .import_delegation(&new_delegation(number), &by(NOW))
             .await
             .unwrap();
     }
@@ -155,22 +177,31 @@ async fn only_one_slot_is_active_whatever_replicas_do(db: &Database) {
             let store = Arc::clone(if number % 2 == 0 { &db.store } else { &other });
             tokio::spawn(async move {
                 store
-                    .move_slot(&zone(), number, SlotState::Active, &by(NOW))
+                    .move_delegation(&zone(), number, DelegationState::Active, &by(NOW))
                     .await
                     .unwrap()
             })
         })
         .collect();
     for moved in moves {
-        let active = |slot: &&Slot| slot.state == SlotState::Active;
-        assert_eq!(moved.await.unwrap().slots.iter().filter(active).count(), 1);
+        let active = |delegation: &&ZoneDelegation| delegation.state == DelegationState::Active;
+        assert_eq!(
+            moved
+                .await
+                .unwrap()
+                .delegations
+                .iter()
+                .filter(active)
+                .count(),
+            1
+        );
     }
     assert_eq!(managed(&db.store).await, managed(&other).await);
     let draining = managed(&other)
         .await
-        .slots
+        .delegations
         .into_iter()
-        .filter(|slot| slot.state == SlotState::Draining);
+        .filter(|delegation| delegation.state == DelegationState::Draining);
     assert_eq!(draining.count(), 9);
     other.close().await;
 }
@@ -186,9 +217,12 @@ async fn what_is_not_there_is_not_changed(db: &Database) {
             .pull_renewals(&zone(), None, &by(NOW))
             .await
             .unwrap_err(),
-        store.import_slot(&new_slot(1), &by(NOW)).await.unwrap_err(),
         store
-            .move_slot(&zone(), 1, SlotState::Active, &by(NOW))
+            .import_delegation(&new_delegation(1), &by(NOW))
+            .await
+            .unwrap_err(),
+        store
+            .move_delegation(&zone(), 1, DelegationState::Active, &by(NOW))
             .await
             .unwrap_err(),
         store.withdrawn(&zone(), at(NOW)).await.unwrap_err(),
@@ -197,17 +231,20 @@ async fn what_is_not_there_is_not_changed(db: &Database) {
     }
     add_zone(store).await;
     let error = store
-        .move_slot(&zone(), 1, SlotState::Active, &by(NOW))
+        .move_delegation(&zone(), 1, DelegationState::Active, &by(NOW))
         .await
         .unwrap_err();
-    assert_eq!(refused(error), registry::Error::UnknownSlot { number: 1 });
-    let short = NewSlot {
+    assert_eq!(
+        refused(error),
+        registry::Error::UnknownDelegation { number: 1 }
+    );
+    let short = NewDelegation {
         not_after: at(NOW + 8 * DAY - 1),
-        ..new_slot(1)
+        ..new_delegation(1)
     };
-    store.import_slot(&short, &by(NOW)).await.unwrap();
+    store.import_delegation(&short, &by(NOW)).await.unwrap();
     let error = store
-        .move_slot(&zone(), 1, SlotState::Active, &by(NOW))
+        .move_delegation(&zone(), 1, DelegationState::Active, &by(NOW))
         .await
         .unwrap_err();
     assert!(matches!(

@@ -1,12 +1,30 @@
-//! Times as people read and write them, and text from strangers.
+//! Conversions of times and spans: RFC 3339 in and out, and what HTTP calls an HTTP-date.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use dc_core::SignatureScheme;
 use der::DateTime;
 use pki_types::UnixTime;
+
+/// The moment so many seconds after 1970.
+#[must_use]
+pub fn from_seconds(seconds: u64) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+}
+
+/// The seconds after 1970 of an HTTP-date (RFC 9110 §5.6.7); none if it is none, or earlier.
+#[must_use]
+pub fn from_http_date(text: &str) -> Option<u64> {
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
+}
+
+/// The duration that a text such as `6d20h` or `90s` means; none if it means none.
+#[must_use]
+pub fn parse_span(text: &str) -> Option<Duration> {
+    humantime::parse_duration(text).ok()
+}
 
 /// A length of time, such as `6 d 20 h`.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +79,14 @@ impl fmt::Display for Span {
 #[derive(Clone, Copy, Debug)]
 pub struct Moment(pub UnixTime);
 
+impl Moment {
+    /// So many seconds after 1970.
+    #[must_use]
+    pub fn at(seconds: u64) -> Self {
+        Self(from_seconds(seconds))
+    }
+}
+
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs();
@@ -78,15 +104,14 @@ impl FromStr for Moment {
     ///
     /// Fails with [`BadMoment`] for anything else, and before 1970.
     fn from_str(text: &str) -> Result<Self, BadMoment> {
-        let at = |seconds| Self(UnixTime::since_unix_epoch(Duration::from_secs(seconds)));
         if let Ok(seconds) = text.parse() {
-            return Ok(at(seconds));
+            return Ok(Self::at(seconds));
         }
         let (local, offset) = split_offset(text).ok_or(BadMoment)?;
         let local = humantime::parse_rfc3339_weak(local).map_err(|_| BadMoment)?;
         let local = local.duration_since(UNIX_EPOCH).map_err(|_| BadMoment)?;
         let seconds = local.as_secs().checked_add_signed(-offset);
-        seconds.map(at).ok_or(BadMoment)
+        seconds.map(Self::at).ok_or(BadMoment)
     }
 }
 
@@ -125,55 +150,12 @@ impl fmt::Display for BadMoment {
 
 impl std::error::Error for BadMoment {}
 
-/// Text that a stranger wrote, such as a certificate's names, without what would move a terminal's
-/// cursor or add a line.
-#[derive(Clone, Copy, Debug)]
-pub struct Foreign<'a>(pub &'a str);
-
-impl fmt::Display for Foreign<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match is_plain(character) {
-                true => write!(f, "{character}")?,
-                false => write!(f, "{}", character.escape_unicode())?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Neither a control character nor one that changes the direction of writing.
-fn is_plain(character: char) -> bool {
-    let changes_direction = matches!(character, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    !character.is_control() && !changes_direction
-}
-
-/// The name of a signature scheme alone, without the code point in parentheses.
-#[must_use]
-pub fn scheme_name(scheme: SignatureScheme) -> String {
-    let text = scheme.to_string();
-    text.split(" (").take(1).collect()
-}
-
-/// Bytes in lower-case hexadecimal.
-#[derive(Clone, Copy, Debug)]
-pub struct Hex<'a>(pub &'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::from_seconds as at;
     use super::*;
-
-    fn at(seconds: u64) -> UnixTime {
-        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
-    }
 
     #[test]
     fn a_span_names_its_units_and_skips_zeros() {
@@ -241,13 +223,12 @@ mod tests {
     }
 
     #[test]
-    fn foreign_text_moves_no_cursor() {
-        assert_eq!(Foreign("*.example.com").to_string(), "*.example.com");
-        assert_eq!(Foreign("B\u{fc}cher").to_string(), "B\u{fc}cher");
-        assert_eq!(
-            Foreign("a\u{1b}[2J\n\u{202e}").to_string(),
-            "a\\u{1b}[2J\\u{a}\\u{202e}"
-        );
+    fn an_http_date_is_after_1970_or_none() {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(from_http_date(date), Some(784_111_777));
+        for text in ["", "soon", "Sun, 06 Nov 1904 08:49:37 GMT"] {
+            assert_eq!(from_http_date(text), None, "{text}");
+        }
     }
 
     proptest! {

@@ -6,14 +6,14 @@ use std::str::FromStr;
 use data_encoding::HEXLOWER;
 use ring::digest;
 
-use super::Error;
+use crate::text::Hex;
 
 /// A SHA-256, in lower-case hexadecimal when it is shown.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Sha256([u8; 32]);
 
 impl Sha256 {
-    /// What precedes the first record of an audit log.
+    /// All zeros, which precedes the first record of an audit log.
     pub const ZERO: Self = Self([0; 32]);
 
     /// One that was computed before.
@@ -38,21 +38,21 @@ impl Sha256 {
 }
 
 impl FromStr for Sha256 {
-    type Err = Error;
+    type Err = BadSha256;
 
-    /// Reads 64 hexadecimal digits in lower case. Fails with [`Error::BadSha256`].
-    fn from_str(text: &str) -> Result<Self, Error> {
+    /// Reads 64 hexadecimal digits in lower case. Fails with [`BadSha256`].
+    fn from_str(text: &str) -> Result<Self, BadSha256> {
         let bytes = HEXLOWER.decode(text.as_bytes()).ok();
         bytes
             .and_then(|bytes| bytes.try_into().ok())
             .map(Self)
-            .ok_or(Error::BadSha256)
+            .ok_or(BadSha256)
     }
 }
 
 impl fmt::Display for Sha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&HEXLOWER.encode(&self.0))
+        fmt::Display::fmt(&Hex(&self.0), f)
     }
 }
 
@@ -61,6 +61,12 @@ impl fmt::Debug for Sha256 {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// A text is not 64 hexadecimal digits in lower case.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a SHA-256 is 64 hexadecimal digits in lower case")]
+#[non_exhaustive]
+pub struct BadSha256;
 
 #[cfg(test)]
 mod tests {
@@ -83,7 +89,7 @@ mod tests {
             &"BA".repeat(32),
             &"a".repeat(66),
         ] {
-            assert_eq!(text.parse::<Sha256>().unwrap_err(), Error::BadSha256);
+            assert_eq!(text.parse::<Sha256>().unwrap_err(), BadSha256);
         }
     }
 }

@@ -8,23 +8,11 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::{Device, Sha256};
-
-/// What a device showed when it was last given a credential.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Shown {
-    /// That is not known: it has not been given any yet, or by a signer of an earlier version.
-    #[default]
-    Unknown,
-    /// Nothing: it was new, or had been reset.
-    Nothing,
-    /// A credential, by its SHA-256.
-    Credential(Sha256),
-}
+use super::{Device, Sha256, Shown};
 
 impl Device {
-    /// Whether a box that shows this, and asks for a credential for this key, is another one than that which was given the last
-    /// one.
+    /// True if a box that shows this, and asks for a credential for this key, is another one than that which was given the
+    /// last one.
     #[must_use]
     pub fn looks_cloned(
         &self,
@@ -142,7 +130,7 @@ mod tests {
         }
     }
 
-    /// What happens to an honest box.
+    /// An event in the life of an honest box.
     #[derive(Clone, Copy, Debug)]
     enum Happens {
         /// It renews, and gets the answer.

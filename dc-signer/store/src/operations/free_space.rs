@@ -1,4 +1,4 @@
-//! Whether there is room in the database: something large is written, and removed again.
+//! A test for free space in the database: something large is written, and removed again.
 
 use ring::rand::{SecureRandom, SystemRandom};
 

@@ -1,0 +1,35 @@
+//! Answers to ClientHellos: a configuration, and what was read.
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+
+use super::Served;
+use crate::io::Adapter;
+
+/// The answer to a ClientHello: rustls starts over with all that was read.
+pub(super) struct Answer {
+    pub(super) served: Served,
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) received: Vec<u8>,
+}
+
+impl Answer {
+    /// As stock rustls does.
+    pub(super) fn stock(config: &Arc<ServerConfig>, received: Vec<u8>) -> Self {
+        Self {
+            served: Served::Certificate,
+            config: Arc::clone(config),
+            received,
+        }
+    }
+
+    /// The socket of the connection, which gives rustls what was read before.
+    pub(super) fn adapt<T>(&mut self, io: T) -> Adapter<T> {
+        let received = std::mem::take(&mut self.received);
+        match self.served {
+            Served::Delegated { .. } => Adapter::server(io, &received),
+            Served::Certificate => Adapter::transparent(io, received),
+        }
+    }
+}
