@@ -172,7 +172,7 @@ impl From<authority::Error> for PageError {
             return bug(&error);
         }
         if kind == Kind::StorageUnavailable {
-            tracing::warn!(%error, "the database does not work");
+            tracing::warn!(%error, "the database failed");
             return Self::Storage;
         }
         if kind == Kind::NotFound {
@@ -208,7 +208,7 @@ impl From<PkiError> for PageError {
 }
 
 fn bug(error: &dyn std::error::Error) -> PageError {
-    tracing::error!(%error, "this should not happen");
+    tracing::error!(%error, "internal error");
     PageError::Internal
 }
 
