@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dc_pki::clock;
+use dc_signer::authority::database;
 use dc_signer::config::Config;
-use dc_signer::database;
 use dc_signer::registry::{Device, Sha256};
 use dc_signer::store::{Act, Filter, Idempotency, Issuance, Page, Store};
 use ring::rand::SystemRandom;

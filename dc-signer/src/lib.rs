@@ -1,7 +1,7 @@
 //! A vendor's signer of delegated credentials (RFC 9345), each with a name that only one device has.
 //!
-//! The binary `dc-signer` is the vendor's program; this library is what it is made of. Credentials themselves are issued
-//! by [`dc_pki`].
+//! The binary `dc-signer` is the vendor's program; this library is the service in it, and empty without the feature
+//! `service`. Credentials themselves are issued by [`dc_pki`].
 
 #[cfg(feature = "service")]
 pub mod access;
@@ -10,22 +10,9 @@ pub mod api;
 #[cfg(feature = "service")]
 pub mod authority;
 #[cfg(feature = "service")]
-pub mod backup;
-#[cfg(feature = "service")]
-pub mod check;
-#[cfg(feature = "service")]
 pub mod config;
 #[cfg(feature = "service")]
-pub mod database;
-pub mod demo;
-#[cfg(feature = "service")]
-pub mod dev;
-mod error;
-
-#[cfg(feature = "service")]
 pub mod server;
-#[cfg(feature = "service")]
-mod warning;
 #[cfg(feature = "service")]
 pub mod web;
 
@@ -42,6 +29,3 @@ mod testing;
 pub use dc_store::{self as store, owner, registry};
 #[cfg(test)]
 use dc_store::{Location, Store, migrate, open};
-pub use error::Error;
-#[cfg(feature = "service")]
-pub use warning::Warning;

@@ -9,16 +9,13 @@ pub(crate) const KNOWN: &[Import] = &[
     ("dc-core", "error", "name"),
     ("dc-core", "error", "scheme"),
     ("dc-core", "error", "tbs"),
-    ("dc-signer", "error", "authority"),
     ("dc-pki", "error", "keys"),
     ("dc-pki", "error", "names"),
-    ("dc-inspect", "error", "probe"),
     ("dc-agent", "hook", "run"),
     ("dc-agent", "run", "device"),
     ("dc-agent", "error", "config"),
     ("dc-agent", "device", "whose"),
     ("dc-agent", "folder", "verify"),
-    ("dc-signer", "cmd::codes", "cmd::devices"),
 ];
 
 /// Longer functions, known and to be cut: file and name. Add none.

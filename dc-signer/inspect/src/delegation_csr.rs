@@ -42,7 +42,7 @@ pub enum KeySource<'a> {
     File(&'a Path),
 }
 
-/// What was written.
+/// The files that were written.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Written {
@@ -50,7 +50,7 @@ pub struct Written {
     pub request: PathBuf,
     /// The private key that it is signed with.
     pub key: PathBuf,
-    /// What the key signs with: its type.
+    /// The scheme that the key signs with.
     pub scheme: SignatureScheme,
 }
 
@@ -213,7 +213,7 @@ impl SigningKey for ExistingKey {
     }
 }
 
-/// What each type of key signs a request with. RSA does it with PKCS#1 v1.5, which every CA takes.
+/// The scheme that each type of key signs a request with. RSA does it with PKCS#1 v1.5, which every CA takes.
 const SCHEMES: [(rustls::SignatureScheme, &SignatureAlgorithm); 4] = [
     (
         rustls::SignatureScheme::ECDSA_NISTP256_SHA256,

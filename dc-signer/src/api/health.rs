@@ -17,9 +17,9 @@ use super::access::Viewer;
 use super::problem::ApiError;
 use crate::authority::{self, Judgement};
 use crate::config::MetricsAccess;
+use crate::server::Warning;
 use crate::server::listener::Validity;
 use crate::server::telemetry::{CONTENT_TYPE as OPEN_METRICS, KeyUsable, ZoneAble};
-use crate::warning::Warning;
 use dc_pki::clock;
 use dc_protocol::Kind;
 

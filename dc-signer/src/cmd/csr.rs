@@ -8,9 +8,9 @@ use dc_core::{DELEGATION_USAGE_OID, SignatureScheme};
 use dc_inspect::delegation_csr::{self, KeySource, NewKey, Written};
 use dc_pki::names::ZoneName;
 use dc_pki::text::scheme_name;
-use dc_signer::Error;
 use serde_json::{Value, json};
 
+use super::Error;
 use super::print;
 
 /// Make a key, and the request for a delegation certificate that goes to a CA

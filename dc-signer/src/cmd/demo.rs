@@ -1,14 +1,23 @@
-//! `dc-signer demo`: all of it, before your eyes.
+//! `dc-signer demo`: the whole life of credentials in one process: a vendor, devices, servers, clients and attackers, with
+//! real TLS connections over loopback sockets.
+
+mod client;
+mod fleet;
+mod forge;
+mod row;
+mod scenarios;
+mod server;
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use dc_pki::clock;
-use dc_signer::Error;
-use dc_signer::demo::{self, Row};
+use pki_types::UnixTime;
 use serde_json::{Value, json};
 
-use super::print;
+use super::table::Table;
+use super::{Error, print};
+use row::Row;
 
 /// Show the whole life of a credential with real TLS connections, attacks included
 ///
@@ -25,11 +34,11 @@ pub(crate) struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         let begin = Instant::now();
-        let rows = demo::run(clock::now()?)?;
+        let rows = try_everything(clock::now()?)?;
         let failed = rows.iter().filter(|row| !row.ok).count();
         match self.json {
             true => print(&to_json(&rows))?,
-            false => print(&Table {
+            false => print(&Tried {
                 rows: &rows,
                 time: begin.elapsed(),
             })?,
@@ -38,6 +47,25 @@ impl Args {
             0 => Ok(()),
             failed => Err(Error::DemoFailed { failed }),
         }
+    }
+}
+
+/// Tries everything, with a vendor and devices in a temporary folder, which is gone afterwards.
+///
+/// Fails with [`Error::Demo`] and as the parts of this crate do, if it cannot be set up; an error in a connection is an
+/// outcome.
+fn try_everything(now: UnixTime) -> Result<Vec<Row>, Error> {
+    scenarios::all(&fleet::Fleet::found(now)?)
+}
+
+/// Names the step of the set-up that an error of another crate stopped.
+fn cannot<E>(step: &'static str) -> impl FnOnce(E) -> Error
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    move |source| Error::Demo {
+        step,
+        source: source.into(),
     }
 }
 
@@ -53,35 +81,29 @@ fn to_json(rows: &[Row]) -> Value {
     rows.iter().map(object).collect()
 }
 
-/// The rows for people; what came of an attempt is last, because reasons are long.
-struct Table<'a> {
+/// The rows for people; the outcome of an attempt is last, because reasons are long.
+struct Tried<'a> {
     rows: &'a [Row],
     time: Duration,
 }
 
-impl fmt::Display for Table<'_> {
+impl fmt::Display for Tried<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |column: fn(&Row) -> &str| {
-            let widths = self.rows.iter().map(|row| column(row).chars().count());
-            widths.max().unwrap_or(0)
-        };
-        let (first, second) = (width(|row| row.scenario), width(|row| &row.expected));
-        writeln!(f, "      {:first$}  {:second$}  got", "tried", "expected")?;
+        let marked = |mark: &str, scenario| format!("{mark:5} {scenario}");
+        let mut table = Table::new([&marked("", "tried"), "expected", "got"]);
         for row in self.rows {
             let mark = if row.ok { "ok" } else { "WRONG" };
-            let Row {
-                scenario,
-                expected,
-                got,
-                ..
-            } = row;
-            writeln!(f, "{mark:5} {scenario:first$}  {expected:second$}  {got}")?;
+            table.row([
+                marked(mark, row.scenario),
+                row.expected.clone(),
+                row.got.clone(),
+            ]);
         }
         let ok = self.rows.iter().filter(|row| row.ok).count();
         let seconds = self.time.as_secs_f32();
         write!(
             f,
-            "{ok} of {} as expected, in {seconds:.1} s",
+            "{table}\n{ok} of {} as expected, in {seconds:.1} s",
             self.rows.len()
         )
     }

@@ -7,12 +7,10 @@ use dc_pki::names::ZoneName;
 use dc_pki::test_ca::{self, CERTIFICATE_LIFETIME, ROOT_LIFETIME, TestRoot};
 use dc_pki::time::Moment;
 use dc_pki::{Delegation, clock};
-use dc_signer::Error;
-#[cfg(feature = "service")]
-use dc_signer::owner::{self, Account};
 use pki_types::UnixTime;
 
 use super::print;
+use super::service::work_as_owner;
 
 /// Make a test root and a delegation certificate, for trying out
 ///
@@ -29,28 +27,25 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    pub(super) fn run(self) -> Result<(), Error> {
+    pub(super) fn run(self) -> Result<(), Box<dyn std::error::Error>> {
         let zone = ZoneName::parse(&self.zone)?;
         let now = clock::now()?;
         let root = TestRoot::generate(now)?;
         let delegation = root.delegate(&zone, now)?;
-        #[cfg(feature = "service")]
-        if Account::me().is_root() {
-            owner::work_as_owner(&self.folder)?;
-        }
+        work_as_owner(&self.folder)?;
         let written = test_ca::write(&self.folder, &root, &delegation)?;
         // What was written is only good if `issue` takes it.
         Delegation::load(&self.folder)?;
-        print(&Made {
+        Ok(print(&Made {
             zone,
             folder: self.folder,
             written,
             now,
-        })
+        })?)
     }
 }
 
-/// What was made.
+/// The vendor that was made.
 struct Made {
     zone: ZoneName,
     folder: PathBuf,

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use dc_inspect::report::{Inspected, inspect};
 use dc_pki::clock;
-use dc_signer::Error;
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 
+use super::Error;
 use super::{print, provider};
 
 /// Show what certificates, credentials, requests, keys and folders of them are, and what a client
@@ -61,7 +61,7 @@ fn to_json(
     paths.iter().zip(results).map(object).collect()
 }
 
-/// What can be read on standard output, what cannot on standard error.
+/// Shows what can be read on standard output, and what cannot on standard error.
 fn show(results: Vec<Result<Inspected, dc_inspect::Error>>, now: UnixTime) -> Result<(), Error> {
     let only_one = results.len() == 1;
     for result in results {

@@ -8,9 +8,9 @@ use dc_core::UniqueName;
 use dc_pki::Warning;
 use dc_pki::names::{self, ZoneName};
 use dc_pki::{Delegation, DeviceKey, IdentityFolder, Wanted, clock, issue};
-use dc_signer::Error;
 use pki_types::SignatureVerificationAlgorithm;
 
+use super::Error;
 use super::{print, warn};
 
 mod summary;
@@ -158,7 +158,7 @@ impl Device {
     }
 }
 
-/// What is worth a warning about this request, rather than about the vendor's files.
+/// Warnings about this request, rather than about the vendor's files.
 fn unusual(wanted: &Wanted, delegation: &Delegation, folder: &IdentityFolder) -> Vec<Warning> {
     let no_name = wanted.rfc9345().then(|| Warning::NoUniqueName {
         names: delegation.certificate().dns_names().to_vec(),

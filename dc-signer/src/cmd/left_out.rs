@@ -53,7 +53,7 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// What the help says of it; nothing if this build has everything.
+/// The lines of the help about it; nothing if this build has everything.
 pub(crate) fn help() -> String {
     help_of(cfg!(feature = "service"))
 }
@@ -68,7 +68,7 @@ fn help_of(has_service: bool) -> String {
     }
 }
 
-/// What older versions had here.
+/// A command of older versions.
 const AGENT: &str = "agent";
 /// The commands that the feature `service` brings.
 const SERVICE: [&str; 10] = [

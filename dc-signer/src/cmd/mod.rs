@@ -1,39 +1,17 @@
 //! The subcommands, one a file.
 
-#[cfg(feature = "service")]
-mod audit;
-#[cfg(feature = "service")]
-mod backup;
-#[cfg(feature = "service")]
-mod check;
-#[cfg(feature = "service")]
-mod codes;
-#[cfg(feature = "service")]
-mod confirm;
 mod csr;
 mod demo;
-#[cfg(feature = "service")]
-mod devices;
+mod error;
 mod init;
 mod inspect;
 mod issue;
 mod left_out;
-#[cfg(feature = "service")]
-mod migrate;
-#[cfg(feature = "service")]
-mod operators;
-#[cfg(feature = "service")]
-mod place;
 mod probe;
-#[cfg(feature = "service")]
-mod restore;
-#[cfg(feature = "service")]
-mod serve;
-#[cfg(feature = "service")]
+#[cfg_attr(not(feature = "service"), path = "no_service.rs")]
+mod service;
 mod table;
 mod verify;
-#[cfg(feature = "service")]
-mod zones;
 
 use std::fmt;
 use std::io::Write;
@@ -41,83 +19,48 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
-use dc_signer::Error;
 use rustls::crypto::CryptoProvider;
 
+pub(crate) use error::Error;
 pub(crate) use left_out::LeftOut;
 
 /// Issues delegated credentials for TLS (RFC 9345), each with a name that only one device has.
 #[derive(Debug, Parser)]
 #[command(version, after_help = format!("{EXAMPLES}{}", left_out::help()))]
+// By their names, wherever they are defined.
+#[command(mut_subcommands = |command: clap::Command| command.display_order(0))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
 impl Cli {
-    pub(crate) fn run(self) -> Result<ExitCode, Error> {
+    pub(crate) fn run(self) -> Result<ExitCode, Box<dyn std::error::Error>> {
         match self.command {
-            #[cfg(feature = "service")]
-            Command::Audit(args) => args.run(),
-            #[cfg(feature = "service")]
-            Command::Backup(args) => args.run(),
-            #[cfg(feature = "service")]
-            Command::Check(args) => args.run(),
-            #[cfg(feature = "service")]
-            Command::Codes(args) => args.run(),
-            Command::Csr(args) => args.run(),
-            Command::Demo(args) => args.run(),
-            #[cfg(feature = "service")]
-            Command::Devices(args) => args.run(),
-            Command::Init(args) => args.run(),
-            Command::Inspect(args) => args.run(),
-            Command::Issue(args) => args.run(),
-            #[cfg(feature = "service")]
-            Command::Migrate(args) => args.run(),
-            #[cfg(feature = "service")]
-            Command::Operators(args) => args.run(),
-            Command::Probe(args) => args.run(),
-            #[cfg(feature = "service")]
-            Command::Restore(args) => args.run(),
-            #[cfg(feature = "service")]
-            Command::Serve(args) => args.run(),
-            Command::Verify(args) => args.run(),
-            #[cfg(feature = "service")]
-            Command::Zones(args) => args.run(),
+            Command::Csr(args) => args.run()?,
+            Command::Demo(args) => args.run()?,
+            Command::Init(args) => args.run()?,
+            Command::Inspect(args) => args.run()?,
+            Command::Issue(args) => args.run()?,
+            Command::Probe(args) => args.run()?,
+            Command::Service(command) => command.run()?,
+            Command::Verify(args) => args.run()?,
         }
-        .map(|()| ExitCode::SUCCESS)
+        Ok(ExitCode::SUCCESS)
     }
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    #[cfg(feature = "service")]
-    Audit(audit::Args),
-    #[cfg(feature = "service")]
-    Backup(backup::Args),
-    #[cfg(feature = "service")]
-    Check(check::Args),
-    #[cfg(feature = "service")]
-    Codes(codes::Args),
     Csr(csr::Args),
     Demo(demo::Args),
-    #[cfg(feature = "service")]
-    Devices(devices::Args),
     Init(init::Args),
     Inspect(inspect::Args),
     Issue(issue::Args),
-    #[cfg(feature = "service")]
-    Migrate(migrate::Args),
-    #[cfg(feature = "service")]
-    Operators(operators::Args),
     Probe(probe::Args),
-    #[cfg(feature = "service")]
-    Restore(restore::Args),
-    #[cfg(feature = "service")]
-    Serve(serve::Args),
+    #[command(flatten)]
+    Service(service::Command),
     Verify(verify::Args),
-    #[cfg(feature = "service")]
-    Zones(zones::Args),
 }
 
 /// The cryptography of every command.

@@ -10,10 +10,10 @@ use clap::ValueEnum;
 use dc_inspect::check::Peer;
 use dc_inspect::probe::{self, Settings, Target};
 use dc_pki::{clock, trust};
-use dc_signer::Error;
 use pki_types::ServerName;
 
 use self::report::Report;
+use super::Error;
 use super::{print, provider};
 
 /// Connect to a server and show what was offered, what it sent, and whether a client accepts it
@@ -98,7 +98,7 @@ impl Args {
             false => {}
         }
         match probe.result {
-            Err(source) if !has_answered => Err(dc_inspect::Error::NoHandshake {
+            Err(source) if !has_answered => Err(probe::Error::NoHandshake {
                 target: self.target,
                 source,
             }

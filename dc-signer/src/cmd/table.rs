@@ -4,25 +4,36 @@ use std::fmt;
 
 /// Rows of text under a head.
 #[derive(Debug)]
-pub(super) struct Table<const COLUMNS: usize> {
+pub(crate) struct Table<const COLUMNS: usize> {
     rows: Vec<[String; COLUMNS]>,
+    widths: [usize; COLUMNS],
 }
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
-    pub(super) fn new(head: [&str; COLUMNS]) -> Self {
+    pub(crate) fn new(head: [&str; COLUMNS]) -> Self {
         Self {
             rows: vec![head.map(str::to_owned)],
+            widths: [0; COLUMNS],
         }
     }
 
-    pub(super) fn row(&mut self, row: [String; COLUMNS]) {
+    /// The same with columns of at least these widths.
+    #[cfg_attr(
+        not(feature = "service"),
+        expect(dead_code, reason = "operators are listed so")
+    )]
+    pub(crate) fn at_least(self, widths: [usize; COLUMNS]) -> Self {
+        Self { widths, ..self }
+    }
+
+    pub(crate) fn row(&mut self, row: [String; COLUMNS]) {
         self.rows.push(row);
     }
 }
 
 impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut widths = [0; COLUMNS];
+        let mut widths = self.widths;
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());

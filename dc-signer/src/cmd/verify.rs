@@ -12,10 +12,10 @@ use dc_inspect::display;
 use dc_pki::keys::PemKey;
 use dc_pki::time::Moment;
 use dc_pki::{clock, files, names, trust};
-use dc_signer::Error;
 use pki_types::{CertificateDer, ServerName, UnixTime};
 use serde_json::{Value, json};
 
+use super::Error;
 use super::{print, provider};
 
 /// Verify credentials as a client would, and show every check

@@ -1,9 +1,13 @@
 //! The vendor's server: TLS connections in, HTTP requests out, the life of the service around them, and its telemetry.
 
+pub mod check;
+pub mod dev;
 mod error;
 pub mod listener;
 mod service;
 pub mod telemetry;
+mod warning;
 
 pub use error::Error;
-pub use service::{Reloader, Service, Signals, serve, start};
+pub use service::{Error as ServiceError, Reloader, Service, Signals, serve, start};
+pub use warning::Warning;

@@ -1,5 +1,6 @@
 //! The service: built from a configuration, started with what works, reloaded and stopped without losing a request.
 
+mod error;
 mod housekeeping;
 mod lifecycle;
 mod routes;
@@ -17,7 +18,6 @@ use crate::access::Gate;
 use crate::api::App;
 use crate::authority::{Authority, Missing};
 use crate::config::Config;
-use crate::error::Error;
 use crate::server;
 use crate::server::listener::{Limits, Listener};
 use crate::server::telemetry::{LogControl, Metrics};
@@ -27,6 +27,7 @@ use dc_pki::clock;
 use housekeeping::Housekeeping;
 use settings::{Current, Settings};
 
+pub use error::Error;
 pub use lifecycle::{Signals, serve, start};
 
 /// A service that listens, and says what it can issue.
@@ -107,7 +108,7 @@ impl Service {
 
     /// Takes the clock for right: somebody sits before it.
     ///
-    /// Fails with [`Error::ClockBefore1970`].
+    /// Fails with [`Error::Pki`].
     pub fn trust_clock(&self) -> Result<(), Error> {
         self.shared.authority.accept_clock(clock::now()?);
         Ok(())

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use dc_signer::dev::Dev;
+use dc_signer::server::dev::Dev;
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 use tempfile::TempDir;

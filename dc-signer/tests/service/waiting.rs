@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use apparatus::{Part, have};
-use dc_signer::dev::Dev;
+use dc_signer::server::dev::Dev;
 use tempfile::TempDir;
 
 use crate::postgres::Own;

@@ -1,4 +1,4 @@
-//! A chain as a peer without credentials judges it: root, validity, name.
+//! The checks of a chain that a peer without credentials makes: root, validity, name.
 
 use std::sync::Arc;
 

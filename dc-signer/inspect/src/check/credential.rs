@@ -36,7 +36,7 @@ pub(super) fn checks(
     case.checks()
 }
 
-/// Whether a private key is the one that a credential is for, as one more check.
+/// One more check: that a private key is the one that a credential is for.
 #[must_use]
 pub fn verify_key(verdict: Verdict, credential_spki: &[u8], key_spki: &[u8]) -> Verdict {
     verdict.with(match credential_spki == key_spki {
@@ -45,7 +45,7 @@ pub fn verify_key(verdict: Verdict, credential_spki: &[u8], key_spki: &[u8]) -> 
     })
 }
 
-/// Whether the end-entity certificate may delegate at all.
+/// The check that the end-entity certificate may delegate at all.
 pub(super) fn may_delegate(chain: &[CertificateDer<'_>]) -> Option<Check> {
     let rule = Rule::Delegation;
     Some(match DelegationCertificate::parse(chain.first()?.clone()) {

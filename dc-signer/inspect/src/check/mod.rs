@@ -1,4 +1,4 @@
-//! What a peer would make of a chain and a credential, check by check, in the order of RFC 9345 §4.1.3.
+//! The checks that a peer makes of a chain and a credential, in the order of RFC 9345 §4.1.3.
 //!
 //! The checks are [`dc_core`]'s and rustls's own. A peer stops at the first that fails; here the others
 //! are looked at too, as far as they can be, because whoever reads this wants to mend it.
@@ -18,7 +18,7 @@ use rustls::crypto::CryptoProvider;
 pub use credential::verify_key;
 pub use verdict::{Check, CheckError, Outcome, Rule, Verdict};
 
-/// What a peer wants, and knows.
+/// A peer: its role, roots and time, and the name that it wants.
 #[derive(Clone, Debug)]
 pub struct Peer {
     /// The cryptography it has.
@@ -34,19 +34,19 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// What it makes of a chain alone, the end-entity certificate first: trusted, valid, for the name.
+    /// Checks a chain alone, the end-entity certificate first: trusted, valid, for the name.
     #[must_use]
     pub fn check_chain(&self, chain: &[CertificateDer<'_>]) -> Verdict {
         Verdict::new(chain::checks(self, chain))
     }
 
-    /// What it makes of a CA's certificate, wherever in a chain that is to be.
+    /// Checks a CA's certificate, wherever in a chain that is to be.
     #[must_use]
     pub fn check_ca(&self, certificate: &CertificateDer<'_>) -> Verdict {
         Verdict::new(chain::checks_of_ca(self, certificate))
     }
 
-    /// What it makes of a chain under which credentials are to come.
+    /// Checks a chain under which credentials are to come.
     #[must_use]
     pub fn check_delegation(&self, chain: &[CertificateDer<'_>]) -> Verdict {
         let mut checks = chain::checks(self, chain);
@@ -54,7 +54,7 @@ impl Peer {
         Verdict::new(checks)
     }
 
-    /// What it makes of a credential under a chain.
+    /// Checks a credential under a chain.
     #[must_use]
     pub fn check(
         &self,

@@ -8,9 +8,9 @@ use dc_pki::chain::disorder;
 
 use super::verdict::{Check, CheckError, Rule};
 
-/// Whether the certificates are in the order in which they are to be sent; `None` of one alone that is no CA's.
+/// The check that the certificates are in the order in which they are to be sent; `None` of one alone that is no CA's.
 ///
-/// Many clients put the rest in order themselves, so only the first one's place is a fault.
+/// Many clients put the rest in order themselves, so only the first one's place is an error.
 pub(super) fn check(
     chain: &[CertificateDer<'_>],
     algorithms: &[&'static dyn SignatureVerificationAlgorithm],
@@ -26,7 +26,7 @@ pub(super) fn check(
     })
 }
 
-/// What some clients would stumble over, and others only carry.
+/// Certificates that some clients would stumble over, and others only carry.
 fn oddities(
     chain: &[CertificateDer<'_>],
     links: &[Option<Link<'_>>],
@@ -59,11 +59,11 @@ fn oddities(
     found
 }
 
-/// What of a certificate links it to others.
+/// The fields of a certificate that link it to others.
 struct Link<'a> {
     subject: x509_cert::name::Name,
     issuer: x509_cert::name::Name,
-    /// What the signature covers, as it was received.
+    /// The bytes that the signature covers, as they were received.
     signed: &'a [u8],
     /// The contents of the AlgorithmIdentifier of the key, and the key itself.
     key: (Vec<u8>, Vec<u8>),
@@ -95,7 +95,7 @@ impl<'a> Link<'a> {
         self.subject == self.issuer
     }
 
-    /// Whether it signed another one; by the names alone if nobody here can verify such signatures.
+    /// True if it signed another one; by the names alone if nobody here can verify such signatures.
     fn signed(
         &self,
         other: &Self,

@@ -1,4 +1,4 @@
-//! One check, what came of it, and what all of them amount to.
+//! A check with its outcome, and the verdict of all.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use dc_pki::chain::{OrderError, PurposeError, Untrusted};
 
-/// What is checked. The numbers are those of RFC 9345 §4.1.3.
+/// A rule that is checked. The numbers are those of RFC 9345 §4.1.3.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Rule {
@@ -72,7 +72,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Why a peer would refuse.
+/// A reason for which a peer would refuse.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum CheckError {
@@ -102,7 +102,7 @@ impl fmt::Display for CheckError {
     }
 }
 
-/// What came of a check.
+/// The outcome of a check.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -114,13 +114,13 @@ pub enum Outcome {
     NotChecked(&'static str),
 }
 
-/// A check and what came of it.
+/// A check and its outcome.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Check {
-    /// What was checked.
+    /// The rule.
     pub rule: Rule,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
@@ -172,7 +172,7 @@ impl Verdict {
         &self.0
     }
 
-    /// Why a peer would refuse: the first check that failed.
+    /// The reason for which a peer would refuse: the first check that failed.
     #[must_use]
     pub fn fault(&self) -> Option<&CheckError> {
         self.faults().next()
@@ -186,7 +186,7 @@ impl Verdict {
         })
     }
 
-    /// What is strange about the order of a chain, although many clients take it.
+    /// A strange order of a chain, although many clients take it.
     #[must_use]
     pub fn oddity(&self) -> Option<&str> {
         self.0.iter().find_map(|check| match &check.outcome {

@@ -11,13 +11,13 @@ use dc_pki::extensions::Extensions;
 use dc_pki::text::Foreign;
 use dc_pki::time::{Moment, Span};
 
-/// What a certificate says.
+/// The contents of a certificate.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Certificate {
     /// Whom it is for (RFC 4514).
     pub subject: String,
-    /// Who signed it (RFC 4514).
+    /// The CA that signed it (RFC 4514).
     pub issuer: String,
     /// The first second at which it is valid.
     pub not_before: UnixTime,
@@ -27,7 +27,7 @@ pub struct Certificate {
     pub key: PublicKey,
     /// Its key: a DER SubjectPublicKeyInfo.
     pub spki: Vec<u8>,
-    /// What it may be used for, and its names.
+    /// Its extensions: purposes and names.
     pub extensions: Extensions,
     sha256: Sha256,
 }
@@ -52,7 +52,7 @@ impl Certificate {
         })
     }
 
-    /// Whether it says that it signed itself, as roots do.
+    /// True if it says that it signed itself, as roots do.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer

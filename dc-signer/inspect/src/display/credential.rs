@@ -11,7 +11,7 @@ use dc_pki::Sha256;
 use dc_pki::text::scheme_name;
 use dc_pki::time::{Moment, Span};
 
-/// What a credential claims.
+/// The claims of a credential.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Credential {
@@ -23,9 +23,9 @@ pub struct Credential {
     pub key: PublicKey,
     /// Its key: a DER SubjectPublicKeyInfo.
     pub spki: Vec<u8>,
-    /// What its key signs with.
+    /// The scheme that its key signs with.
     pub scheme: SignatureScheme,
-    /// What the delegation certificate's key has signed it with.
+    /// The scheme that the delegation certificate's key has signed it with.
     pub algorithm: SignatureScheme,
     /// Seconds from the certificate's notBefore to its end.
     pub valid_time: u32,

@@ -40,7 +40,7 @@ impl PublicKey {
         }
     }
 
-    /// Whether it is a whole SubjectPublicKeyInfo.
+    /// True if it is a whole SubjectPublicKeyInfo.
     #[must_use]
     pub fn is_readable(&self) -> bool {
         self.kind != Kind::Malformed

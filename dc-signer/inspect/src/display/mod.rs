@@ -1,6 +1,6 @@
-//! What is in a certificate, a credential, a request or a key: for people and for programs.
+//! The contents of certificates, credentials, requests and keys: for people and for programs.
 //!
-//! Nothing is judged here, and nothing has to be in order: whatever parses is described. What a
+//! Nothing is checked here, and nothing has to be in order: whatever parses is displayed. What a
 //! stranger wrote is shown with [`Foreign`](dc_pki::text::Foreign).
 
 mod certificate;

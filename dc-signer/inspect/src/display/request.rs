@@ -12,7 +12,7 @@ use super::key::PublicKey;
 use super::sheet::Sheet;
 use dc_pki::extensions::Extensions;
 
-/// What a PKCS#10 request asks for.
+/// The contents of a PKCS#10 request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Request {

@@ -11,9 +11,9 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 
 use super::Settings;
+use super::error::Error;
 use super::recorder::Recorder;
 use super::seen::{Onlooker, Shared};
-use crate::error::Error;
 
 /// Which credentials to offer to understand.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,9 +37,9 @@ pub struct Accepted {
     pub handshake_in: Duration,
     /// The application protocol that the server chose.
     pub alpn: Option<Vec<u8>>,
-    /// Who answered.
+    /// The peer.
     pub peer: Peer,
-    /// Whether it was a resumed session.
+    /// True if it was a resumed session.
     pub is_resumed: bool,
 }
 
@@ -153,5 +153,5 @@ fn stock(
 }
 
 fn not_made(source: dc_rustls::Error) -> Error {
-    Error::ProbeNotMade { source }
+    Error::NotMade { source }
 }

@@ -3,7 +3,7 @@
 use dc_core::{Form, SchemeList};
 use rustls::{CipherSuite, NamedGroup, ProtocolVersion};
 
-/// What a ClientHello offered, as far as credentials go.
+/// The credentials that a ClientHello offered to understand.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Offered {
@@ -11,7 +11,7 @@ pub struct Offered {
     pub credentials: Vec<(Form, SchemeList)>,
 }
 
-/// What a ServerHello chose.
+/// The choices of a ServerHello.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Chosen {
@@ -23,7 +23,7 @@ pub struct Chosen {
     pub group: Option<NamedGroup>,
 }
 
-/// What the first ClientHello in these bytes of a connection offered.
+/// The offer of the first ClientHello in these bytes of a connection.
 pub(super) fn client_hello(sent: &[u8]) -> Option<Offered> {
     let messages = plaintext(sent);
     let hello = message(&messages, CLIENT_HELLO).next()?;
@@ -47,7 +47,7 @@ pub(super) fn client_hello(sent: &[u8]) -> Option<Offered> {
     })
 }
 
-/// What the last ServerHello in these bytes of a connection chose.
+/// The choices of the last ServerHello in these bytes of a connection.
 pub(super) fn server_hello(received: &[u8]) -> Option<Chosen> {
     let messages = plaintext(received);
     // A HelloRetryRequest has the same form, and a ServerHello behind it.
@@ -108,7 +108,7 @@ fn extensions(list: &[u8]) -> Vec<(u16, &[u8])> {
     found
 }
 
-/// What is left to read.
+/// The bytes that are left to read.
 struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {

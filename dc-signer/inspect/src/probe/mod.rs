@@ -1,7 +1,8 @@
 //! Connects to a server and says everything about the handshake, accepted or not.
 
 mod client;
-mod failure;
+mod error;
+mod handshake;
 mod hello;
 mod recorder;
 mod seen;
@@ -16,14 +17,14 @@ use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 
 pub use self::client::{Accepted, Offer};
-pub use self::failure::{ProbeError, SentBy, alert_name};
+pub use self::error::Error;
+pub use self::handshake::{HandshakeError, SentBy, alert_name};
 pub use self::hello::{Chosen, Offered};
 pub use self::seen::Seen;
 pub use self::target::Target;
 
 use self::client::Client;
 use self::recorder::{Log, Recorder};
-use crate::error::Error;
 
 /// How to probe.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ pub struct Settings {
     pub provider: Arc<CryptoProvider>,
 }
 
-/// What one server did.
+/// One handshake with a server.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Probe {
@@ -50,15 +51,15 @@ pub struct Probe {
     pub address: SocketAddr,
     /// How long it took until the TCP connection stood.
     pub connected_in: Duration,
-    /// What the ClientHello offered.
+    /// The offer of the ClientHello.
     pub offered: Option<Offered>,
-    /// What the ServerHello chose.
+    /// The choices of the ServerHello.
     pub chosen: Option<Chosen>,
     /// The certificates and the credential that arrived.
     pub seen: Option<Seen>,
-    /// What came of it.
-    pub result: Result<Accepted, ProbeError>,
-    /// Whether a second connection resumed the session of the first; `None` if it was not tried or
+    /// The connection, or the reason that there is none.
+    pub result: Result<Accepted, HandshakeError>,
+    /// True if a second connection resumed the session of the first; `None` if it was not tried or
     /// not made.
     pub resumed: Option<bool>,
 }
@@ -66,7 +67,7 @@ pub struct Probe {
 /// Connects once, and once more to see whether the session is resumed.
 ///
 /// Whatever the server does is an outcome. Fails with [`Error::Unreachable`] if there is no TCP
-/// connection, and with [`Error::ProbeNotMade`] if the settings make no client.
+/// connection, and with [`Error::NotMade`] if the settings make no client.
 pub fn probe(target: &Target, settings: &Settings) -> Result<Probe, Error> {
     let seen = seen::Shared::default();
     let client = Client::new(settings, &seen)?;
@@ -76,7 +77,7 @@ pub fn probe(target: &Target, settings: &Settings) -> Result<Probe, Error> {
     let log = Log::default();
     let io = Recorder::new(tcp, settings.timeout, log.clone());
     let result = client.connect(settings.name.clone(), io, TICKETS);
-    let result = result.map_err(|error| ProbeError::new(error, &log, settings.timeout));
+    let result = result.map_err(|error| HandshakeError::new(error, &log, settings.timeout));
     let resumed = match result {
         Ok(_) => resumes(&client, address, settings),
         Err(_) => None,

@@ -1,4 +1,4 @@
-//! What the server presented, seen whether it is accepted or not.
+//! The certificates and the credential that a server presented, accepted or not.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-/// What came in the server's Certificate message.
+/// The contents of the server's Certificate message.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Seen {

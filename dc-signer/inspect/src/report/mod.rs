@@ -1,6 +1,6 @@
-//! What files hold, and what a client would refuse of it.
+//! The contents of files, and what a client would refuse of them.
 //!
-//! All files that are named together are looked at together: a credential is judged under the
+//! All files that are named together are looked at together: a credential is checked under the
 //! certificate that signed it, whichever file that is in, and a private key is matched with all of them.
 
 mod part;
@@ -32,14 +32,14 @@ use dc_pki::extensions::DelegationUsage;
 pub struct Inspected {
     /// Where it is.
     pub path: PathBuf,
-    /// What kind of folder or file it is.
+    /// The kind of folder or file that it is.
     pub kind: &'static str,
-    /// What is in it.
+    /// Its contents.
     pub parts: Vec<Part>,
 }
 
 impl Inspected {
-    /// Whether a client would refuse any of it.
+    /// True if a client would refuse any of it.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.parts.iter().any(Part::is_refused)
@@ -271,7 +271,7 @@ fn read_beside(file: &Path) -> Vec<Piece> {
         .collect()
 }
 
-/// What a server takes of a folder with a chain: that chain, although another file may have the certificate that
+/// The chain that a server takes of a folder with one: that chain, although another file may have the certificate that
 /// signed.
 fn own_chain(
     file: &Path,
@@ -295,7 +295,7 @@ fn chain_of(file: &Path, pieces: &[Piece]) -> Vec<CertificateDer<'static>> {
         .collect()
 }
 
-/// Whether a server is to send what is in a file: it has more than CAs' certificates in it, or one that may delegate, or
+/// True if a server is to send the certificates of a file: it has more than CAs' certificates in it, or one that may delegate, or
 /// the name and the company of such a file.
 fn is_served(file: &Path, own: &[Piece]) -> bool {
     let is_chain = file.file_name() == Some(CHAIN.as_ref());
@@ -331,7 +331,7 @@ impl Place {
         }
     }
 
-    /// Whether nothing of its kind comes before it in its file.
+    /// True if nothing of its kind comes before it in its file.
     fn is_first(&self) -> bool {
         self.number.is_none_or(|number| number == 1)
     }

@@ -1,4 +1,4 @@
-//! One thing that was found, with what a client would say to it.
+//! One thing of a file, displayed and checked.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,9 +19,9 @@ use dc_pki::extensions::DelegationUsage;
 pub struct Part {
     place: Place,
     thing: Thing,
-    /// What a client, or the signer, would refuse, the first thing first.
+    /// The reasons for which a client, or the signer, would refuse it, the first one first.
     faults: Vec<String>,
-    /// What is worth knowing besides.
+    /// Remarks besides.
     notes: Vec<String>,
 }
 
@@ -29,12 +29,12 @@ pub struct Part {
 enum Thing {
     Certificate {
         certificate: display::Certificate,
-        /// Whether it is what a server presents that has its file.
+        /// True if it is what a server presents that has its file.
         presented: bool,
     },
     Credential {
         credential: display::Credential,
-        /// The file with the certificate that it was judged under.
+        /// The file with the certificate that it was checked under.
         under: Option<PathBuf>,
     },
     Request(display::Request),
@@ -162,7 +162,7 @@ impl Part {
         self
     }
 
-    /// Whether a client would refuse it, or what is issued with it.
+    /// True if a client would refuse it, or what is issued with it.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         !self.faults.is_empty()
@@ -202,7 +202,7 @@ impl Part {
         }
     }
 
-    /// What it is good for, where nothing is wrong with it.
+    /// The use that it is good for, where nothing is wrong with it.
     fn accepted(&self) -> Option<&'static str> {
         match &self.thing {
             Thing::Certificate {

@@ -193,7 +193,7 @@ fn private_der(path: &Path, key: PrivateKeyDer<'static>) -> Option<What> {
     }))
 }
 
-/// What `init` calls the certificate that clients trust.
+/// The name that `init` gives the certificate that clients trust.
 const ROOT: &str = "root.pem";
 
 #[cfg(test)]

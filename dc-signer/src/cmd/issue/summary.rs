@@ -1,4 +1,4 @@
-//! What was issued, for people and for programs.
+//! The credentials that were issued, for people and for programs.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 pub(super) struct Summary<'a> {
     pub(super) name: Option<&'a UniqueName<'static>>,
-    /// Whether the folder's device has had this name until now.
+    /// True if the folder's device has had this name until now.
     pub(super) as_before: bool,
     pub(super) issued: &'a [Issued],
     pub(super) files: &'a [PathBuf],
@@ -47,7 +47,7 @@ impl Summary<'_> {
         all.min().unwrap_or(self.now)
     }
 
-    /// What the device's key signs with, and what the delegation key has signed with: the same in
+    /// The schemes of the device's key and of the delegation key's signature: the same in
     /// all forms.
     fn schemes(&self) -> Option<(SignatureScheme, SignatureScheme)> {
         let first = self.issued.first()?;

@@ -1,4 +1,4 @@
-//! What a probe found, for people and for programs.
+//! The findings of a probe, for people and for programs.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,9 +19,9 @@ pub(super) struct Report<'a> {
     now: UnixTime,
     chain: Vec<Certificate>,
     credential: Option<Credential>,
-    /// Why the credential that was sent cannot be read.
+    /// The reason that the credential that was sent cannot be read.
     malformed: Option<dc_core::Error>,
-    /// What the certificates and the credential are worth, as far as they were seen.
+    /// The checks of the certificates and the credential, as far as they were seen.
     verdict: Verdict,
 }
 
@@ -66,7 +66,7 @@ impl<'a> Report<'a> {
         self.verdict = peer.check(&seen.chain, &stored);
     }
 
-    /// Why a client refuses: what the connection said, else what is wrong with what was seen, which
+    /// The reason for which a client refuses: what the connection said, else what is wrong with what was seen, which
     /// without roots the connection did not look at.
     pub(super) fn refusal(&self) -> Option<String> {
         match &self.probe.result {

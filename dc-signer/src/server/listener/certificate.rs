@@ -15,7 +15,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use super::possession::Possession;
 use crate::config::Listen;
 use crate::server::Error;
-use crate::warning::Warning;
+use crate::server::Warning;
 use dc_pki::{files, keys, pem};
 
 /// A certificate, its chain, and its key.

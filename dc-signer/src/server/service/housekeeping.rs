@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::settings::Current;
 use crate::api::App;
-use crate::authority::Authority;
+use crate::authority::{self, Authority};
 use crate::config::Retention;
 use crate::registry::{DelegationState, Sha256, State, Zone};
 use crate::server::telemetry::{self, DelegationExpiry, Metrics};
@@ -131,7 +131,7 @@ impl Housekeeping {
     }
 
     /// The seconds that this clock is ahead of the database's, if that is another.
-    async fn database_skew(&self) -> Result<Option<f64>, crate::Error> {
+    async fn database_skew(&self) -> Result<Option<f64>, super::Error> {
         let before = clock::precise()?;
         let there = self.store.clock().await?;
         // The answer was made at some time between.
@@ -139,7 +139,7 @@ impl Housekeeping {
         Ok(there.map(|there| here.as_secs_f64() - there.time.as_secs_f64()))
     }
 
-    async fn count_fleet(&self) -> Result<(), crate::Error> {
+    async fn count_fleet(&self) -> Result<(), authority::Error> {
         let fleet = self.store.fleet(clock::now()?).await?;
         self.metrics.set_fleet(&summary(&fleet));
         let zones = self.store.zones().await?;

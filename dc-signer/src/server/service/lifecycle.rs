@@ -8,10 +8,9 @@ use rustls::crypto::CryptoProvider;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Reloader, Service};
+use super::{Error, Reloader, Service};
 use crate::authority::Missing;
 use crate::config::Config;
-use crate::error::Error;
 use crate::server::telemetry::LogControl;
 
 /// The signals that a service listens to, from before it starts: a start may have to wait for others.

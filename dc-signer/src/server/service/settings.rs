@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
 
+use super::Error;
 use crate::access::RateLimits;
 use crate::config::{Config, Live, Retention};
-use crate::error::Error;
 use crate::server::listener::{self, ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::{api, authority};

@@ -7,9 +7,8 @@ use sd_notify::NotifyState;
 use tokio::time::{Instant, sleep};
 
 use super::lifecycle::tell;
+use crate::authority::{self, database};
 use crate::config::Config;
-use crate::database;
-use crate::error::Error;
 use crate::store::{self, InUse, Location, Observer, Store};
 
 /// Opens the database as [`database::open_to_serve`] does, and waits for a server that does not answer yet.
@@ -18,11 +17,13 @@ use crate::store::{self, InUse, Location, Observer, Store};
 pub(super) async fn open(
     config: &Config,
     observer: Arc<dyn Observer>,
-) -> Result<(Arc<Store>, InUse), Error> {
+) -> Result<(Arc<Store>, InUse), authority::Error> {
     let mut said: Option<Instant> = None;
     loop {
         let error = match database::open_to_serve(config, observer.clone()).await {
-            Err(Error::Store { source }) if may_come_up(&config.database, &source) => source,
+            Err(authority::Error::Store(source)) if may_come_up(&config.database, &source) => {
+                source
+            }
             opened => return opened,
         };
         if said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {

@@ -1,0 +1,53 @@
+//! `dc-signer backup`: a copy of all that a signer cannot do without.
+
+use std::path::PathBuf;
+
+use dc_pki::clock;
+use dc_signer::authority::{backup, database};
+
+use super::error::Error;
+use super::place::Place;
+use super::print;
+
+/// Back up the database, the secrets and the delegation keys, while the service works
+///
+/// Whoever has the backup can issue credentials: keep it like the keys. PostgreSQL has its own tools for the
+/// database, such as pg_dump: use them right after this, and what comes back is compared with what the backup says of it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Args {
+    /// The folder to make
+    #[arg(value_name = "DIR")]
+    to: PathBuf,
+    /// Leave the delegation keys out: then they must be imported again after a restore
+    #[arg(long)]
+    without_keys: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Error> {
+        self.place.with_config(async |config| {
+            let (store, _in_use) = database::open(&config).await?;
+            let now = clock::now()?;
+            let made = backup::make(&config, &store, &self.to, !self.without_keys, now).await;
+            store.close().await;
+            let made = made?;
+            let (to, records) = (self.to.display(), made.records);
+            print(&match made.database {
+                true => format!(
+                    "{to} has the database up to record {records} of the audit log at least"
+                ),
+                false => format!(
+                    "{to} has the secrets and keys, but not the database, which has {records} records in its audit log: make a copy of it now with pg_dump"
+                ),
+            })
+        })
+    }
+}
+
+const HELP: &str = "\
+Example:
+  dc-signer backup /var/backups/dc-signer-monday --config /etc/dc-signer/config.toml
+  pg_dump --format=custom --file=/var/backups/dc-signer-monday/database signer   # with PostgreSQL";

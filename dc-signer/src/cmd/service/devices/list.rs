@@ -1,0 +1,168 @@
+//! `dc-signer devices list` and `export`.
+
+use std::io::{BufWriter, IsTerminal, Write};
+use std::time::Duration;
+
+use dc_pki::clock;
+use dc_pki::names::ZoneName;
+use dc_pki::time::Span;
+use dc_signer::authority::json;
+use dc_signer::registry::{Device, State};
+use dc_signer::store::{Filter, Page};
+use indicatif::ProgressBar;
+use pki_types::UnixTime;
+use serde_json::json;
+
+use crate::cmd::service::error::Error;
+use crate::cmd::service::place::{Open, Place};
+use crate::cmd::service::print;
+use crate::cmd::table::Table;
+
+/// Which devices.
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// Only those in this state: preregistered, active, suspended or retired
+    #[arg(long)]
+    state: Option<State>,
+    /// Only those of this zone
+    #[arg(long, value_parser = ZoneName::parse)]
+    zone: Option<ZoneName>,
+    /// Only those whose external id begins so
+    #[arg(long)]
+    prefix: Option<String>,
+    /// Only those that two devices seem to be
+    #[arg(long)]
+    clones: bool,
+    /// Only those whose credential ends within this time, or has ended: 6h, 2d
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    expires_within: Option<Duration>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// List devices
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// At most so many
+    #[arg(long, default_value_t = 100)]
+    limit: usize,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Export devices
+#[derive(Debug, clap::Args)]
+pub(super) struct Export {
+    #[command(flatten)]
+    which: Which,
+}
+
+impl Which {
+    fn filter(&self, now: UnixTime) -> Filter {
+        let later = |within: Duration| {
+            let seconds = now.as_secs().saturating_add(within.as_secs());
+            UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+        };
+        Filter {
+            state: self.state,
+            zone: self.zone.clone(),
+            possible_clone: self.clones.then_some(true),
+            external_id_prefix: self.prefix.clone(),
+            expires_before: self.expires_within.map(later),
+        }
+    }
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Error> {
+        self.which.place.with_authority(async |open| {
+            let now = clock::now()?;
+            let mut table = Table::new(["EXTERNAL ID", "NAME", "STATE", "EXPIRES IN", "NOTE"]);
+            let filter = self.which.filter(now);
+            let mut left = self.limit;
+            let more = each(open, &filter, &mut left, |device| match self.json {
+                true => print(&json!(json::Device::from(device))),
+                false => {
+                    table.row(row(device, now));
+                    Ok(())
+                }
+            });
+            let more = more.await?;
+            if !self.json {
+                print(&table)?;
+            }
+            if more {
+                eprintln!("note: there are more; use --limit, or 'devices export'");
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Export {
+    pub(super) fn run(self) -> Result<(), Error> {
+        self.which.place.with_authority(async |open| {
+            let bar = match std::io::stderr().is_terminal() && !std::io::stdout().is_terminal() {
+                true => ProgressBar::new_spinner().with_message("devices"),
+                false => ProgressBar::hidden(),
+            };
+            let mut out = BufWriter::new(std::io::stdout().lock());
+            let failed = |source| Error::from(crate::cmd::Error::Output { source });
+            let filter = self.which.filter(clock::now()?);
+            let mut all = usize::MAX;
+            each(open, &filter, &mut all, |device| {
+                bar.inc(1);
+                let json = json!(json::Device::from(device));
+                writeln!(out, "{json}").map_err(failed)
+            })
+            .await?;
+            bar.finish_and_clear();
+            out.flush().map_err(failed)
+        })
+    }
+}
+
+/// Does something with each device that fits, up to a limit; says whether there are more.
+async fn each(
+    open: &Open,
+    filter: &Filter,
+    left: &mut usize,
+    mut work: impl FnMut(&Device) -> Result<(), Error>,
+) -> Result<bool, Error> {
+    let mut after = None;
+    loop {
+        let limit = u32::try_from(*left).unwrap_or(Page::MAX).min(Page::MAX);
+        let page = Page { after, limit };
+        let listed = open.store.list_devices(filter, &page).await?;
+        listed.devices.iter().try_for_each(&mut work)?;
+        *left = left.saturating_sub(listed.devices.len());
+        after = listed.next;
+        if after.is_none() || *left == 0 {
+            return Ok(after.is_some());
+        }
+    }
+}
+
+fn row(device: &Device, now: UnixTime) -> [String; 5] {
+    let expires = device.credential.map(|held| match held.expires > now {
+        true => Span::about(now, held.expires).to_string(),
+        false => "ended".to_owned(),
+    });
+    let waits = device
+        .waits_until(now)
+        .map(|from| format!("available in {}", Span::about(now, from)));
+    let note = match device.possible_clone {
+        true => "possible clone".to_owned(),
+        false => waits.unwrap_or_default(),
+    };
+    [
+        device.external_id.to_string(),
+        device.name.to_string(),
+        device.state.to_string(),
+        expires.unwrap_or_else(|| "-".to_owned()),
+        note,
+    ]
+}

@@ -1,0 +1,99 @@
+//! Errors of the service's commands.
+
+use std::io;
+use std::path::PathBuf;
+
+use dc_signer::{authority, config, owner, registry, server, store};
+
+use crate::cmd;
+
+/// A failure of one of the service's commands, in one line that names the thing and the next step.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The signer did not do it.
+    #[error(transparent)]
+    Authority(#[from] authority::Error),
+    /// A backup was not made, or not put back.
+    #[error(transparent)]
+    Backup(#[from] authority::backup::Error),
+    /// A failure that every command may have.
+    #[error(transparent)]
+    Cmd(#[from] cmd::Error),
+    /// There is no configuration.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// A list of devices has none in it.
+    #[error("{} names no device: write one a line, by its external id, its id or its name", .path.display())]
+    NoDevices {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A step that cannot be undone was not done, because nobody said that it is meant.
+    #[error("{}", not_confirmed(*.asked))]
+    NotConfirmed {
+        /// True if somebody was asked.
+        asked: bool,
+    },
+    /// A command cannot work for the user whose folder it is.
+    #[error(transparent)]
+    Owner(#[from] owner::Error),
+    /// A file, a key or a certificate is not as it must be.
+    #[error(transparent)]
+    Pki(#[from] dc_pki::Error),
+    /// The process cannot have the threads that the service needs.
+    #[error("cannot start threads: {source}")]
+    Runtime {
+        /// The reason.
+        source: io::Error,
+    },
+    /// The server cannot work.
+    #[error(transparent)]
+    Server(#[from] server::Error),
+    /// The service cannot start, or not go on.
+    #[error(transparent)]
+    Service(#[from] server::ServiceError),
+    /// The signer cannot work as it is set up.
+    #[error(transparent)]
+    Setup(#[from] authority::SetupError),
+    /// Some devices of many were refused.
+    #[error("{refused} of {of} devices were refused: correct these, and give them again")]
+    SomeRefused {
+        /// The number that was refused.
+        refused: usize,
+        /// The number of all.
+        of: usize,
+    },
+    /// The database does not do what it should.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    /// The rule of the registry that one device broke; others may fare better.
+    pub(super) fn refusal(&self) -> Option<&registry::Error> {
+        let (Self::Store(source) | Self::Authority(authority::Error::Store(source))) = self else {
+            return None;
+        };
+        match source {
+            store::Error::Refused { source } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// True if the signer's set-up is to blame.
+    pub(super) fn is_of_setup(&self) -> bool {
+        matches!(
+            self,
+            Self::Setup(_) | Self::Authority(authority::Error::Setup(_))
+        )
+    }
+}
+
+const fn not_confirmed(asked: bool) -> &'static str {
+    match asked {
+        true => "nothing was changed, because it was not confirmed",
+        false => {
+            "nothing was changed: this wants to be confirmed, and there is no terminal to ask at: add --yes if it is meant"
+        }
+    }
+}

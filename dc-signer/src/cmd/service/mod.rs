@@ -1,0 +1,68 @@
+//! The commands of the service, which the feature `service` brings.
+
+mod audit;
+mod backup;
+mod check;
+mod codes;
+mod confirm;
+mod devices;
+mod error;
+mod migrate;
+mod operators;
+mod place;
+mod rest;
+mod restore;
+mod selection;
+mod serve;
+mod zones;
+
+use std::path::Path;
+
+use clap::Subcommand;
+use dc_signer::owner::{self, Account};
+
+use error::Error;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Audit(audit::Args),
+    Backup(backup::Args),
+    Check(check::Args),
+    Codes(codes::Args),
+    Devices(devices::Args),
+    Migrate(migrate::Args),
+    Operators(operators::Args),
+    Restore(restore::Args),
+    Serve(serve::Args),
+    Zones(zones::Args),
+}
+
+impl Command {
+    pub(super) fn run(self) -> Result<(), Error> {
+        match self {
+            Self::Audit(args) => args.run(),
+            Self::Backup(args) => args.run(),
+            Self::Check(args) => args.run(),
+            Self::Codes(args) => args.run(),
+            Self::Devices(args) => args.run(),
+            Self::Migrate(args) => args.run(),
+            Self::Operators(args) => args.run(),
+            Self::Restore(args) => args.run(),
+            Self::Serve(args) => args.run(),
+            Self::Zones(args) => args.run(),
+        }
+    }
+}
+
+/// Lets root write into a folder as its owner.
+pub(super) fn work_as_owner(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    if Account::me().is_root() {
+        owner::work_as_owner(folder)?;
+    }
+    Ok(())
+}
+
+/// Shows a result; unlike `println!` it does not panic when nobody reads it.
+fn print(result: &impl std::fmt::Display) -> Result<(), Error> {
+    Ok(super::print(result)?)
+}

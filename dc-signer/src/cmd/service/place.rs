@@ -1,0 +1,113 @@
+//! Where a command works: the configuration, its database, and whoever runs it.
+
+use super::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dc_pki::{clock, files};
+use dc_signer::authority::Authority;
+use dc_signer::authority::database;
+use dc_signer::config::Config;
+use dc_signer::owner::{self, Account};
+use dc_signer::registry::{Device, Error as Registry};
+use dc_signer::store::{self, Act, Find, Store};
+
+/// The configuration that a command takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Place {
+    /// The configuration of the service, which says where the database is
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+}
+
+/// The open database and the signer over it.
+pub(super) struct Open {
+    pub(super) store: Arc<Store>,
+    pub(super) authority: Authority,
+}
+
+impl Place {
+    /// Runs a command that needs the signer's keys and decisions.
+    pub(super) fn with_authority(
+        &self,
+        work: impl AsyncFnOnce(&Open) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        block_on(async {
+            let config = self.enter()?;
+            let (store, _in_use) = database::open(&config).await?;
+            let authority = Authority::open(&config, store.clone()).await?;
+            let open = Open { store, authority };
+            let done = work(&open).await;
+            open.store.close().await;
+            done
+        })
+    }
+
+    /// Runs a command that needs the database alone.
+    pub(super) fn with_store(
+        &self,
+        work: impl AsyncFnOnce(&Store) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.with_config(async |config| {
+            let (store, _in_use) = database::open(&config).await?;
+            let done = work(&*store).await;
+            store.close().await;
+            done
+        })
+    }
+
+    /// Runs a command that needs the configuration alone.
+    pub(super) fn with_config(
+        &self,
+        work: impl AsyncFnOnce(Config) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        block_on(async { work(self.enter()?).await })
+    }
+
+    /// Reads the configuration, and does from now on what is done in its data folder as the folder's owner.
+    fn enter(&self) -> Result<Config, Error> {
+        let config = Config::load(&self.config)?;
+        let data = &config.data;
+        owner::work_as_owner(data)?;
+        if Account::me().is_root() && !files::is_there(data)? {
+            eprintln!(
+                "note: {0} will be root's, because root makes it: if the service runs as another user, do 'chown -R USER: {0}' then",
+                data.display()
+            );
+        }
+        Ok(config)
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Runtime { source })?
+        .block_on(work)
+}
+
+impl Open {
+    /// The device that somebody named by its external id, its id or its unique name.
+    pub(super) async fn device(&self, text: &str) -> Result<Device, Error> {
+        let external_id = text.parse().map(Find::ExternalId).ok();
+        let id = text.parse().map(Find::Id).ok();
+        let name = dc_pki::names::parse(text).map(Find::Name).ok();
+        for find in [external_id, id, name].into_iter().flatten() {
+            if let Some(device) = self.store.find_device(&find).await? {
+                return Ok(device);
+            }
+        }
+        let source = Registry::UnknownDevice;
+        Err(store::Error::Refused { source }.into())
+    }
+}
+
+/// The command line acts in the name of whoever runs it.
+pub(super) fn act() -> Result<Act, Error> {
+    let user = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
+    Ok(Act {
+        actor: format!("cli:{user}"),
+        at: clock::now()?,
+    })
+}

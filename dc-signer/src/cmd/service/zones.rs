@@ -1,0 +1,195 @@
+//! `dc-signer zones`: what names are issued under, and the certificates that sign them.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use dc_pki::names::ZoneName;
+use dc_pki::time::Moment;
+use dc_signer::authority::Import;
+use dc_signer::authority::json;
+use dc_signer::owner;
+use dc_signer::registry::{Forms, Zone};
+use dc_signer::store::NewZone;
+
+use super::error::Error;
+use super::place::{Open, Place, act};
+use super::print;
+use crate::cmd::table::Table;
+use crate::cmd::warn;
+
+/// Manage zones and their delegation certificates
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Add a zone, with its first delegation certificate
+    Add(Add),
+    /// List the zones with their delegation certificates
+    List(List),
+    /// Move a zone on to its next delegation certificate
+    Rollover(Rollover),
+}
+
+#[derive(Debug, clap::Args)]
+struct Add {
+    /// The zone, such as cpe.example.com
+    #[arg(value_parser = ZoneName::parse)]
+    zone: ZoneName,
+    /// What its devices get: named, both or rfc9345. With the last two every device can pose as every other
+    /// to clients that do not know the unique name
+    #[arg(long, default_value = "named")]
+    forms: Forms,
+    /// A folder with the delegation certificate's chain.pem and key.pem; a copy is kept in the data folder
+    #[arg(long, value_name = "DIR")]
+    import: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    place: Place,
+    /// Print the zones as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Rollover {
+    /// The zone
+    #[arg(value_parser = ZoneName::parse)]
+    zone: ZoneName,
+    /// A folder with the next delegation certificate's chain.pem and key.pem. It becomes active by itself 48 h after
+    /// its notBefore, or at once when the active one has under 8 days left
+    #[arg(long, value_name = "DIR")]
+    import: Option<PathBuf>,
+    /// Issue from the next certificate at once
+    #[arg(long)]
+    now: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Error> {
+        match self.what {
+            What::Add(add) => add.run(),
+            What::List(List { place, json }) => place.with_authority(async |open| {
+                let zones = open.store.zones().await?;
+                match json {
+                    true => {
+                        let zones: Vec<json::Zone> = zones.iter().map(Into::into).collect();
+                        print(&serde_json::json!(zones))
+                    }
+                    false => print(&table(&zones)),
+                }
+            }),
+            What::Rollover(rollover) => rollover.run(),
+        }
+    }
+}
+
+impl Add {
+    fn run(self) -> Result<(), Error> {
+        self.place.with_authority(async |open| {
+            let new = NewZone {
+                zone: self.zone.clone(),
+                forms: self.forms,
+            };
+            // Before anything is changed.
+            let first = self.import.as_deref().map(read).transpose()?;
+            open.store.add_zone(&new, &act()?).await?;
+            if let Some(first) = first {
+                import(open, &self.zone, first).await?;
+                open.authority.rollover(&self.zone, &act()?).await?;
+            }
+            show(open, &self.zone).await
+        })
+    }
+}
+
+impl Rollover {
+    fn run(self) -> Result<(), Error> {
+        self.place.with_authority(async |open| {
+            if let Some(folder) = &self.import {
+                import(open, &self.zone, read(folder)?).await?;
+            }
+            if self.now || self.import.is_none() {
+                open.authority.rollover(&self.zone, &act()?).await?;
+            } else {
+                open.authority.keep_zones(act()?.at).await?;
+                for waiting in open.authority.waiting() {
+                    eprintln!("note: {waiting}");
+                }
+            }
+            show(open, &self.zone).await
+        })
+    }
+}
+
+/// The folder is whoever's runs this, not the signer's.
+fn read(folder: &Path) -> Result<Import, Error> {
+    let now = act()?.at;
+    let _invoker = owner::as_invoker()?;
+    Ok(Import::read(folder, now)?)
+}
+
+async fn import(open: &Open, zone: &ZoneName, import: Import) -> Result<(), Error> {
+    let imported = open
+        .authority
+        .take_delegation(zone, import, &act()?)
+        .await?;
+    warn(&imported.warnings);
+    if imported.known {
+        eprintln!(
+            "note: slot {} had this certificate already; its key is on this machine now",
+            imported.slot
+        );
+    }
+    Ok(())
+}
+
+async fn show(open: &Open, zone: &ZoneName) -> Result<(), Error> {
+    let mut zones = open.store.zones().await?;
+    zones.retain(|managed| managed.zone == *zone);
+    print(&table(&zones))
+}
+
+fn table(zones: &[Zone]) -> Table<6> {
+    let mut table = Table::new(["ZONE", "FORMS", "SLOT", "STATE", "BEGINS", "ENDS"]);
+    for managed in zones {
+        let (zone, forms) = (managed.zone.to_string(), managed.forms.as_str().to_owned());
+        if managed.delegations.is_empty() {
+            let none = || "-".to_owned();
+            table.row([zone.clone(), forms.clone(), none(), none(), none(), none()]);
+        }
+        for slot in &managed.delegations {
+            table.row([
+                zone.clone(),
+                forms.clone(),
+                slot.number.to_string(),
+                slot.state.to_string(),
+                Moment(slot.not_before).to_string(),
+                Moment(slot.not_after).to_string(),
+            ]);
+        }
+    }
+    table
+}
+
+const HELP: &str = "\
+A zone's certificates go from next to active to draining to gone. Import the next one some weeks before the active
+one ends: it becomes active by itself, and no device notices. Nothing is issued under a certificate with less
+than 8 days left. With several signers, import it on each of them: it becomes active when all that run have its key.
+
+Examples:
+  dc-signer zones add cpe.example.com --import vendor --config /etc/dc-signer/config.toml
+  dc-signer zones rollover cpe.example.com --import vendor-2027 --config /etc/dc-signer/config.toml
+  dc-signer zones rollover cpe.example.com --config /etc/dc-signer/config.toml
+  dc-signer zones list --config /etc/dc-signer/config.toml";

@@ -1,0 +1,221 @@
+//! The check of a configuration: the file itself, and the files that it names.
+
+mod data;
+
+use std::fmt::Display;
+use std::path::Path;
+
+use pki_types::UnixTime;
+use rustls::crypto::CryptoProvider;
+
+use crate::authority::operators::read_certificates;
+use crate::authority::{self, Authority, ClockError, Judgement, Missing, Secrets, SetupError};
+use crate::config::{self, Config, KeyError, KeyErrorKind, Listen, Step};
+
+use crate::registry::Head;
+use crate::server;
+use crate::server::listener::{ServiceCertificate, tls_config};
+use crate::server::telemetry::check_filter;
+use crate::server::warning::Warning;
+use crate::store::{self, Location, Store};
+use dc_pki::files;
+
+/// Reads a configuration and everything that it names, and looks at what is in its data folder, with the rights of this
+/// process; starts nothing.
+///
+/// Returns and fails as [`check`] does. A service does without this: what it cannot read there stops nothing else.
+pub fn check_with_data(
+    path: &Path,
+    provider: &CryptoProvider,
+) -> Result<(Config, Vec<Warning>), config::Error> {
+    check_and(path, provider, data::look)
+}
+
+/// Reads a configuration and everything that it names; starts nothing.
+///
+/// Returns the configuration, and what somebody should look at. Fails with [`config::Error::Invalid`],
+/// which has everything that is wrong, and with what reading the file itself fails with.
+pub fn check(
+    path: &Path,
+    provider: &CryptoProvider,
+) -> Result<(Config, Vec<Warning>), config::Error> {
+    check_and(path, provider, data::is_folder)
+}
+
+fn check_and(
+    path: &Path,
+    provider: &CryptoProvider,
+    data: impl FnOnce(&Config, &mut Findings<'_>),
+) -> Result<(Config, Vec<Warning>), config::Error> {
+    let config = Config::load(path)?;
+    let text = files::read(path)?;
+    let mut found = Findings {
+        text: str::from_utf8(&text).unwrap_or_default(),
+        errors: Vec::new(),
+    };
+    let mut warnings = check_certificate(&config, provider, &mut found);
+    warnings.extend(limits_not_reached(&config.listen));
+    for (place, manufacturer) in config.manufacturers.iter().enumerate() {
+        let key = ["manufacturers".into(), place.into(), "anchors".into()];
+        found.keep(&key, read_certificates(&manufacturer.anchors));
+    }
+    found.keep(
+        &["log".into(), "filter".into()],
+        check_filter(&config.log.filter),
+    );
+    data(&config, &mut found);
+    match found.errors.is_empty() {
+        true => Ok((config, warnings)),
+        false => {
+            let (path, errors) = (path.into(), found.errors);
+            Err(config::Error::Invalid { path, errors })
+        }
+    }
+}
+
+/// Finds why a service with this configuration would not be ready, and what will stop it soon: what readiness and the log of the
+/// service say too. Looks at the database if it is there, and changes nothing.
+///
+/// Fails with what reading the certificate and its key fails with.
+pub async fn readiness(
+    config: &Config,
+    provider: &CryptoProvider,
+    now: UnixTime,
+) -> Result<Readiness, server::Error> {
+    let listen = &config.listen;
+    let certificate = ServiceCertificate::load(&listen.certificate, &listen.key, provider)?;
+    let validity = certificate.validity();
+    let mut found = Readiness::default();
+    match (validity.fault(now), validity.warning(now)) {
+        (Some(fault), _) => found.faults.push(fault.to_string()),
+        (None, warning) => found
+            .soon
+            .extend(warning.map(|warning| warning.to_string())),
+    }
+    if let Location::File(path) = &config.database
+        && !files::exists(path)
+    {
+        let gone = authority::database::check_unseen(config).err();
+        found.faults.extend(gone.map(|gone| gone.to_string()));
+        return Ok(found);
+    }
+    match zones(config).await {
+        Ok((mut judgement, missing)) => {
+            // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.
+            if let Some(clock @ ClockError::Unsure { .. }) = judgement.clock {
+                found.soon.push(clock.to_string());
+                judgement.clock = None;
+            }
+            found.faults.extend(judgement.faults());
+            found.soon.extend(judgement.moving());
+            found.soon.extend(judgement.ending(now));
+            found.soon.extend(missing.iter().map(ToString::to_string));
+        }
+        Err(error) => found.faults.push(error.to_string()),
+    }
+    Ok(found)
+}
+
+async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), authority::Error> {
+    let store = store::open(&config.database, &config.node).await?;
+    let looked = async {
+        belongs_here(config, &store).await?;
+        Authority::look(config, &store).await
+    };
+    let looked = looked.await;
+    store.close().await;
+    looked
+}
+
+/// Checks that the database is the newest that was seen here, and that its secrets are here too.
+async fn belongs_here(config: &Config, store: &Store) -> Result<(), authority::Error> {
+    store::check_newest(&config.data, store).await?;
+    let folder = Secrets::folder(&config.data);
+    match store.audit_head().await? == Head::EMPTY || files::is_there(&folder)? {
+        true => Ok(()),
+        false => Err(SetupError::MissingSecrets { folder }.into()),
+    }
+}
+
+/// The findings of [`readiness`].
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Readiness {
+    /// Reasons that it would not be ready.
+    pub faults: Vec<String>,
+    /// Things that somebody should do something about.
+    pub soon: Vec<String>,
+}
+
+fn check_certificate(
+    config: &Config,
+    provider: &CryptoProvider,
+    found: &mut Findings<'_>,
+) -> Vec<Warning> {
+    let listen = &config.listen;
+    let certificate = ServiceCertificate::load(&listen.certificate, &listen.key, provider);
+    let key = match &certificate {
+        Err(server::Error::Pki(
+            dc_pki::Error::Read { path, .. }
+            | dc_pki::Error::MissingPem { path, .. }
+            | dc_pki::Error::BadPem { path, .. },
+        )) if *path == listen.key => "key",
+        Err(server::Error::Pki(
+            dc_pki::Error::KeyMismatch { .. }
+            | dc_pki::Error::UnsupportedKey { .. }
+            | dc_pki::Error::EncryptedKey { .. },
+        )) => "key",
+        _ => "certificate",
+    };
+    let Some(certificate) = found.keep(&["listen".into(), key.into()], certificate) else {
+        return Vec::new();
+    };
+    let tls = tls_config(&certificate, listen, provider.clone().into());
+    found.keep(&["listen".into(), "tls12".into()], tls);
+    certificate.warning().cloned().into_iter().collect()
+}
+
+fn limits_not_reached(listen: &Listen) -> impl Iterator<Item = Warning> {
+    let connections = listen.max_connections;
+    let limits = [
+        (
+            "max_handshakes",
+            listen.max_handshakes,
+            listen.most_handshakes(),
+        ),
+        (
+            "max_connections_per_address",
+            listen.max_connections_per_address,
+            connections,
+        ),
+        ("max_requests", listen.max_requests, listen.most_requests()),
+    ];
+    let unreached = limits.into_iter().filter(|(_, limit, most)| limit > most);
+    unreached.map(move |(key, limit, most)| Warning::LimitNotReached {
+        key,
+        limit,
+        most,
+        connections,
+    })
+}
+
+/// The mistakes so far.
+struct Findings<'a> {
+    text: &'a str,
+    errors: Vec<KeyError>,
+}
+
+impl Findings<'_> {
+    fn keep<T>(&mut self, key: &[Step], result: Result<T, impl Display>) -> Option<T> {
+        result
+            .map_err(|error| self.add(key, error.to_string()))
+            .ok()
+    }
+
+    fn add(&mut self, key: &[Step], reason: String) {
+        self.errors.push(KeyError {
+            line: Step::line(self.text, key),
+            key: Step::name(key),
+            kind: KeyErrorKind::Unusable { reason },
+        });
+    }
+}

@@ -1,0 +1,55 @@
+//! A device on loopback, which serves the identity that lies in its folder at that moment.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use dc_rustls::server::{Acceptor, Identity, Store};
+use rustls::crypto::ring;
+
+use crate::server;
+
+/// Listens at port 4433, or at another one if that is taken.
+///
+/// Fails with [`crate::server::Error::Listen`].
+pub(super) fn start(identity: PathBuf) -> Result<SocketAddr, server::Error> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
+    let failed = |source| server::Error::Listen { address, source };
+    let listener = TcpListener::bind(address)
+        .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+        .map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    thread::spawn(move || {
+        for tcp in listener.incoming().flatten() {
+            let identity = identity.clone();
+            thread::spawn(move || {
+                if let Err(error) = answer(&identity, tcp) {
+                    tracing::info!(%error, "the device of the trial did not serve");
+                }
+            });
+        }
+    });
+    Ok(bound)
+}
+
+fn answer(identity: &Path, tcp: TcpStream) -> Result<(), dc_rustls::Error> {
+    tcp.set_read_timeout(Some(TIMEOUT))?;
+    tcp.set_write_timeout(Some(TIMEOUT))?;
+    let store = Store::new(Arc::new(ring::default_provider()));
+    store.install(Identity::load(identity)?)?;
+    let mut tls = Acceptor::new(store).accept(tcp)?;
+    // Somebody who only shakes hands has no request, and does not wait for an answer.
+    if !matches!(tls.read(&mut [0; 1024]), Ok(1..)) {
+        return Ok(());
+    }
+    tls.write_all(REPLY)?;
+    tls.connection_mut().send_close_notify();
+    Ok(tls.flush()?)
+}
+
+const PORT: u16 = 4433;
+const TIMEOUT: Duration = Duration::from_secs(10);
+const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n";

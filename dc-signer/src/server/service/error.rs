@@ -1,0 +1,32 @@
+//! Errors of starting, reloading and stopping a service.
+
+use std::io;
+
+use crate::{authority, config, server, store};
+
+/// A reason that the service does not start, or that a reload changes nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The signer cannot work.
+    #[error(transparent)]
+    Authority(#[from] authority::Error),
+    /// There is no configuration.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// A file or the clock is not as it must be.
+    #[error(transparent)]
+    Pki(#[from] dc_pki::Error),
+    /// The server cannot be reached, does not log, or has no TLS.
+    #[error(transparent)]
+    Server(#[from] server::Error),
+    /// The process cannot be told to stop.
+    #[error("cannot listen for signals: {source}")]
+    Signals {
+        /// The reason.
+        source: io::Error,
+    },
+    /// The database does not do what it should.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
