@@ -5,7 +5,7 @@ mod problem;
 mod window;
 
 pub use device::{Credential, Credentials, EnrollRequest, RenewRequest, RenewalInfo};
-pub use problem::{Kind, Problem};
+pub use problem::{Kind, Problem, Severity};
 pub use window::RenewalWindow;
 
 /// Where devices enrol.

@@ -100,6 +100,17 @@ pub enum Kind {
     ZoneNotReady,
 }
 
+/// The severity of a problem for whoever runs the service.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Severity {
+    /// A bug, or files that somebody changed.
+    Bug,
+    /// The service cannot work now.
+    Outage,
+    /// The request is refused, or the caller has to wait.
+    Refusal,
+}
+
 impl Kind {
     /// All of them.
     pub const ALL: [Self; 25] = [
@@ -160,6 +171,68 @@ impl Kind {
         matches!(self.status(), 408 | 429 | 500 | 503)
     }
 
+    /// After how many seconds the same request is worth another try, unless its answer knows better.
+    #[must_use]
+    pub fn retry_after(self) -> Option<u64> {
+        match self {
+            Self::Busy | Self::ClockWrong | Self::StorageUnavailable | Self::ZoneNotReady => {
+                Some(60)
+            }
+            Self::Internal => Some(600),
+            Self::BadRequest
+            | Self::BadCsr
+            | Self::CertificateRequired
+            | Self::CloneSuspected
+            | Self::CodeRefused
+            | Self::Conflict
+            | Self::DeviceRetired
+            | Self::DeviceSuspended
+            | Self::KeyRefused
+            | Self::Forbidden
+            | Self::MethodNotAllowed
+            | Self::NameHeld
+            | Self::NotFound
+            | Self::NotReady
+            | Self::RateLimited
+            | Self::Timeout
+            | Self::TooLarge
+            | Self::TokenRequired
+            | Self::UnknownDevice
+            | Self::UnsupportedMediaType => None,
+        }
+    }
+
+    /// Its severity for whoever runs the service.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Internal => Severity::Bug,
+            Self::ClockWrong | Self::NotReady | Self::StorageUnavailable | Self::ZoneNotReady => {
+                Severity::Outage
+            }
+            Self::Busy
+            | Self::BadRequest
+            | Self::BadCsr
+            | Self::CertificateRequired
+            | Self::CloneSuspected
+            | Self::CodeRefused
+            | Self::Conflict
+            | Self::DeviceRetired
+            | Self::DeviceSuspended
+            | Self::KeyRefused
+            | Self::Forbidden
+            | Self::MethodNotAllowed
+            | Self::NameHeld
+            | Self::NotFound
+            | Self::RateLimited
+            | Self::Timeout
+            | Self::TooLarge
+            | Self::TokenRequired
+            | Self::UnknownDevice
+            | Self::UnsupportedMediaType => Severity::Refusal,
+        }
+    }
+
     fn row(self) -> (&'static str, u16, &'static str) {
         match self {
             Self::Busy => ("busy", 503, "The service has too much to do"),
@@ -215,6 +288,21 @@ mod tests {
             let problem = Problem::new(kind, "do this");
             assert_eq!(problem.kind(), Some(kind));
             assert!((400..600).contains(&kind.status()), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_bug_and_an_outage_call_for_whoever_runs_the_service() {
+        assert_eq!(Kind::Internal.severity(), Severity::Bug);
+        assert_eq!(Kind::StorageUnavailable.severity(), Severity::Outage);
+        assert_eq!(Kind::Busy.severity(), Severity::Refusal);
+        for kind in Kind::ALL {
+            let comes_again = kind.retry_after().is_some();
+            assert!(!comes_again || kind.is_transient(), "{kind:?}");
+            assert!(
+                kind.severity() == Severity::Refusal || kind.is_transient(),
+                "{kind:?}"
+            );
         }
     }
 

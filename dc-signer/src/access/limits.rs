@@ -15,7 +15,7 @@ pub struct RateLimits {
     operators: Buckets<String>,
 }
 
-/// Whether a key's bucket is that of a device.
+/// The kind of bucket that a key was counted in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Counted {
     AsDevice,
@@ -60,8 +60,8 @@ impl RateLimits {
         counted.map_err(seconds)
     }
 
-    /// The holder of a key that was counted as a stranger's is a device.
-    pub(super) fn is_device(&self, key: &Sha256, now: Instant) {
+    /// Remembers that the holder of a key, counted as a stranger's, is a device.
+    pub(super) fn remember_device(&self, key: &Sha256, now: Instant) {
         // It was let through, so whether it may come once more is for the next time.
         let _ = self.devices.count(*key, now);
     }
@@ -119,7 +119,7 @@ mod tests {
         let (limits, now) = (limits(3), Instant::now());
         let device = Sha256::of(b"device");
         assert_eq!(limits.device(&device, now).unwrap(), Counted::AsStranger);
-        limits.is_device(&device, now);
+        limits.remember_device(&device, now);
         for _ in 0..2 {
             assert_eq!(limits.device(&device, now).unwrap(), Counted::AsDevice);
         }

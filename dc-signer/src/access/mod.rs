@@ -74,7 +74,7 @@ pub(crate) enum AccessError {
 }
 
 impl AccessError {
-    /// Which kind of problem it is.
+    /// The kind of problem.
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Authority(error) => error.kind(),
@@ -120,9 +120,9 @@ impl Gate {
         })
     }
 
-    /// The holder of a key that was counted as a stranger's is a device.
-    pub(crate) fn is_device(&self, key: &Sha256) {
-        self.limits.load().is_device(key, Instant::now());
+    /// Remembers that the holder of a key, counted as a stranger's, is a device.
+    pub(crate) fn remember_device(&self, key: &Sha256) {
+        self.limits.load().remember_device(key, Instant::now());
     }
 
     /// Lets an operator in who does not come too often; the request's span and connection know who it is.

@@ -31,10 +31,10 @@ impl KeyHolder {
         key_of(&self.certificate)
     }
 
-    /// It is a device that is known here: neither its limit nor its connection is a stranger's from now on.
-    pub(super) fn is_device(&self, app: &App) {
+    /// Remembers that this is a device of ours: neither its limit nor its connection is a stranger's from now on.
+    pub(super) fn remember_as_device(&self, app: &App) {
         if self.counted == Counted::AsStranger {
-            app.gate.is_device(&self.key());
+            app.gate.remember_device(&self.key());
         }
         if let Some(peer) = &self.peer {
             peer.is_known_here();

@@ -15,7 +15,7 @@ impl From<authority::Error> for ApiError {
         }
         if kind == Kind::StorageUnavailable {
             // What the database said is for whoever runs it, not for who asks.
-            tracing::warn!(%error, "the database does not work");
+            tracing::warn!(%error, "the database failed");
             return Self::new(
                 kind,
                 "nothing can be stored now, and nothing was: send the same request again later",
@@ -50,9 +50,9 @@ impl From<PkiError> for ApiError {
     }
 }
 
-/// Something that should not happen: the log has it, the answer only says so.
+/// An internal error: the log has it, the answer only says so.
 fn bug(error: &dyn std::error::Error) -> ApiError {
-    tracing::error!(%error, "this should not happen");
+    tracing::error!(%error, "internal error");
     ApiError::new(
         Kind::Internal,
         "something went wrong that should not: the log has it under this request's id",

@@ -71,7 +71,7 @@ fn answer(
     let took = began.elapsed();
     match done {
         Ok(Reply { zone, json }) => {
-            holder.is_device(app);
+            holder.remember_as_device(app);
             app.metrics.issued(&zone, path, "ok", took);
             // The bytes as they are on record: a second attempt gets them unchanged.
             let headers = [

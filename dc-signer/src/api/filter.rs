@@ -6,7 +6,7 @@ use super::problem::ApiError;
 use crate::authority::{Filter, Page};
 use dc_protocol::Kind;
 
-/// Which devices.
+/// The devices that are meant.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -36,7 +36,7 @@ impl Which {
     }
 }
 
-/// Which devices, and which part of them. (serde cannot both flatten and refuse unknown fields.)
+/// The devices that are meant, and the part of them. (serde cannot both flatten and refuse unknown fields.)
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

@@ -67,7 +67,7 @@ impl Readiness {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the database could write when it last had to.
+    /// The database could write when it last had to.
     pub fn storage(&self, works: bool) {
         if self.storage.swap(works, Ordering::Relaxed) != works {
             match works {
@@ -116,7 +116,7 @@ impl Readiness {
         unusable.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether it is time to ask the database again: anybody may want to know whether the service is ready, and each
+    /// True if it is time to ask the database again: anybody may want to know whether the service is ready, and each
     /// time costs a commit.
     fn should_ask(&self) -> bool {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -161,7 +161,7 @@ impl App {
         self.settings.load().certificate.warning(now)
     }
 
-    /// Whether the service can work; says so to log and metrics.
+    /// True if the service can work; says so to log and metrics.
     pub async fn judge(&self) -> bool {
         self.not_ready().await.is_none()
     }
@@ -271,13 +271,13 @@ pub(super) struct Status {
 
 const OK: Json<Status> = Json(Status { status: "ok" });
 
-/// Whether the process answers at all.
+/// Liveness: the process answers.
 #[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, body = Status)))]
 pub(super) async fn alive() -> Json<Status> {
     OK
 }
 
-/// Whether the service can issue in all its zones; 503 says why not, and only for its own faults, never for load.
+/// Readiness: the service can issue in all its zones; 503 says why not, and only for its own faults, never for load.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
     (status = 200, body = Status),
     (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),

@@ -18,7 +18,7 @@ use super::App;
 use super::cut_off::Unanswered;
 use super::problem::{Answered, ApiError};
 use crate::server::telemetry::RequestId;
-use dc_protocol::Kind;
+use dc_protocol::{Kind, Severity};
 
 /// Answers a request within its time, and says in answer, log and metrics how.
 pub(super) async fn observe(
@@ -63,19 +63,12 @@ fn log(status: u16, took: Duration, problem: Option<&Answered>) {
         Some(Answered(problem)) => {
             let kind = problem.kind().map_or("other", Kind::name);
             let why = problem.detail.as_str();
-            match problem.kind() {
-                Some(Kind::Internal) => {
-                    tracing::error!(status, milliseconds, kind, why, "failed");
-                }
-                Some(
-                    Kind::ClockWrong
-                    | Kind::NotReady
-                    | Kind::StorageUnavailable
-                    | Kind::ZoneNotReady,
-                ) => {
+            match problem.kind().map_or(Severity::Refusal, Kind::severity) {
+                Severity::Bug => tracing::error!(status, milliseconds, kind, why, "failed"),
+                Severity::Outage => {
                     tracing::warn!(status, milliseconds, kind, why, "unavailable");
                 }
-                _ => tracing::info!(status, milliseconds, kind, why, "refused"),
+                Severity::Refusal => tracing::info!(status, milliseconds, kind, why, "refused"),
             }
         }
     }

@@ -193,7 +193,7 @@ mod tests {
         serde_json::from_value::<T>(Value::Object(fields)).is_ok()
     }
 
-    /// Whether a property may have a value of this type.
+    /// True if a property may have a value of this type.
     fn fits(property: &Value, value: &Value) -> bool {
         let kind = match value {
             Value::Array(_) => "array",

@@ -18,20 +18,13 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        let retry_after = match kind {
-            Kind::Busy | Kind::ClockWrong | Kind::StorageUnavailable | Kind::ZoneNotReady => {
-                Some(60)
-            }
-            Kind::Internal => Some(600),
-            _ => None,
-        };
         let mut detail = detail.into();
         // What was given may stand in it, and many answers may wait for somebody who does not read.
         detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
         Self {
             kind,
             detail,
-            retry_after,
+            retry_after: kind.retry_after(),
             available_from: None,
         }
     }
@@ -47,7 +40,7 @@ impl ApiError {
         self
     }
 
-    /// Which kind of problem it is.
+    /// The kind of problem.
     pub(super) fn kind(&self) -> Kind {
         self.kind
     }

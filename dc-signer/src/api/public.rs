@@ -14,7 +14,7 @@ use crate::authority::SignedList;
 use dc_pki::clock;
 use dc_protocol::RenewalInfo;
 
-/// Whether a zone's devices should renew before their time.
+/// Renewal information of a zone: asks its devices to renew before their time, if they should.
 #[utoipa::path(get, path = "/v1/renewal-info/{zone}", tag = "public", security(()),
     params(("zone" = String, Path, description = "The zone")),
     responses(

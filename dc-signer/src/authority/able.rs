@@ -48,7 +48,7 @@ pub struct KeyJudgement {
     pub slot: u32,
     /// `next` or `active`.
     pub state: DelegationState,
-    /// Whether its key is here and signs.
+    /// Its key is here and signs.
     pub usable: bool,
 }
 
@@ -101,7 +101,7 @@ impl Judgement {
         moving.collect()
     }
 
-    /// Whether a zone's devices can be issued to.
+    /// True if a zone's devices can be issued to.
     #[must_use]
     pub fn can_issue(&self, zone: &ZoneJudgement) -> bool {
         self.clock.is_none() && zone.fault.is_none() && zone.moves_on.is_none()

@@ -55,7 +55,7 @@ pub enum Error {
         zone: ZoneName,
         /// The certificate's slot.
         slot: u32,
-        /// Which signers.
+        /// The signers' nodes.
         nodes: Vec<String>,
     },
     /// The key of the zone's active delegation certificate cannot be used on this machine.
@@ -144,7 +144,7 @@ impl Error {
         Some(*from)
     }
 
-    /// Whether the database is an older copy than was seen before: neither a disk nor a server is to blame for that.
+    /// True if the database is an older copy than was seen before: neither a disk nor a server is to blame for that.
     pub(crate) fn is_of_older_copy(&self) -> bool {
         matches!(self, Self::Store(dc_store::Error::OlderThanSeen { .. }))
     }

@@ -26,7 +26,7 @@ pub(super) struct Guard(Mutex<Beliefs>);
 #[derive(Debug)]
 struct Beliefs {
     uptime: Uptime,
-    /// What the clock said when it was last taken for right or the signer started, and the uptime then.
+    /// The clock's time when it was last taken for right or the signer started, and the uptime then.
     from: (u64, Duration),
     /// The same of when it was found to have jumped ahead.
     jumped: Option<(u64, Duration)>,
@@ -34,9 +34,9 @@ struct Beliefs {
     latest: u64,
     /// The latest time that was on record when the signer started.
     trace: Option<u64>,
-    /// Whether anything was issued by this clock.
+    /// Something was issued by this clock.
     issued: bool,
-    /// Whether nobody is there who knows what time it is: a service, not somebody's command.
+    /// Nobody is there who knows what time it is: a service, not somebody's command.
     alone: bool,
     server: Option<Server>,
 }
@@ -60,7 +60,7 @@ impl fmt::Debug for Uptime {
     }
 }
 
-/// What a database server's clock said, and at which uptime.
+/// The time of a database server's clock, and the uptime at which it was read.
 #[derive(Debug)]
 struct Server {
     said: ServerClock,
@@ -189,7 +189,7 @@ impl Beliefs {
         Ok(())
     }
 
-    /// Whether the clock has gone on for long enough from where it jumped to.
+    /// True if the clock has gone on for long enough from where it jumped to.
     fn has_settled(&mut self, now: u64) -> bool {
         let (to, at) = *self.jumped.get_or_insert_with(|| (now, self.uptime.now()));
         let passed = self.uptime.since(at);
@@ -224,13 +224,13 @@ impl Beliefs {
         }
     }
 
-    /// What the clock would say if nobody had set it.
+    /// The time of the clock if nobody had set it.
     fn expected(&self) -> u64 {
         let (from, since) = self.from;
         from.saturating_add(self.uptime.since(since).as_secs())
     }
 
-    /// What the database server's clock says now, and whether it is this machine's.
+    /// The time of the database server's clock now, and whether it is this machine's.
     fn database(&self) -> Option<(u64, bool)> {
         let Server { said, at } = self.server.as_ref()?;
         let age = self.uptime.since(*at);
@@ -239,12 +239,12 @@ impl Beliefs {
     }
 }
 
-/// Whether a time is further ahead or behind than clocks that are right can be.
+/// True if a time is further ahead or behind than clocks that are right can be.
 const fn is_apart(now: u64, other: u64) -> bool {
     now.saturating_sub(other) > AHEAD.as_secs() || other.saturating_sub(now) > BACK.as_secs()
 }
 
-/// How many seconds the clock is ahead, or, below 0, behind.
+/// The seconds by which the clock is ahead, or, below 0, behind.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Skew {
     /// Of what it would say if nobody had set it since the signer was started or reloaded.
@@ -387,7 +387,7 @@ const fn at(seconds: u64) -> UnixTime {
 
 /// 2026-11-01: no clock is right that says an earlier time.
 const RELEASED: u64 = 1_793_491_200;
-/// How far apart the clocks of several signers, or one clock before and after it was adjusted, may be.
+/// The most by which the clocks of several signers, or one clock before and after it was adjusted, may be apart.
 const BACK: Duration = Duration::from_secs(600);
 /// A signer that starts longer after everything on record may have been off for so long, or have a wrong clock.
 const LONG: Duration = Duration::from_secs(24 * 3600);

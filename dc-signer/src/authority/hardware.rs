@@ -22,7 +22,7 @@ pub(super) fn serial(certificate: &CertificateDer<'_>) -> Option<String> {
     };
     match found {
         Found::One(serial) if !serial.is_empty() && serial.len() <= MAX_LEN => Some(serial),
-        _ => None,
+        Found::None | Found::One(_) | Found::Unclear => None,
     }
 }
 
@@ -38,7 +38,7 @@ impl Found {
     fn and(self, next: Option<String>) -> Self {
         match (self, next) {
             (Self::None, Some(serial)) => Self::One(serial),
-            _ => Self::Unclear,
+            (Self::None, None) | (Self::One(_) | Self::Unclear, _) => Self::Unclear,
         }
     }
 }
@@ -127,7 +127,7 @@ fn in_hex(octets: &[u8]) -> String {
     format!("{HEX}{}", data_encoding::HEXLOWER.encode(octets))
 }
 
-/// What stands before a serial number in hexadecimal.
+/// The prefix of a serial number in hexadecimal.
 const HEX: &str = "hex:";
 /// The most characters of a serial number.
 const MAX_LEN: usize = 128;

@@ -20,7 +20,7 @@ use dc_store::{Act, NewDelegation};
 pub struct Imported {
     /// The slot that it has.
     pub slot: u32,
-    /// Whether it was in the zone before, and only its key was brought to this machine.
+    /// It was in the zone before, and only its key was brought to this machine.
     pub known: bool,
     /// Warnings about the certificate and the files.
     pub warnings: Vec<Warning>,
@@ -111,7 +111,7 @@ impl Authority {
     }
 }
 
-/// Whether the certificate and its key are in a folder of the data folder, and can be used.
+/// True if the certificate and its key are in a folder of the data folder, and can be used.
 ///
 /// Fails with [`PkiError::Read`] if that is closed to this process: then a copy could not be written either.
 fn is_here(folder: &Path, certificate_sha256: &Sha256) -> Result<bool, PkiError> {

@@ -45,7 +45,7 @@ impl Authority {
         Ok(signed)
     }
 
-    /// What is returned is on record, or was returned before.
+    /// Records an issuance, and only then returns the answer; a request that was sent again gets the one on record.
     pub(super) async fn record(&self, issuance: Issuance) -> Result<Vec<u8>, Error> {
         let request = issuance.idempotency.map(|idempotency| idempotency.request);
         let answer = issuance.answer.clone();

@@ -15,7 +15,7 @@ use dc_protocol::Problem;
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewDevice {
-    /// What the operator knows it by: 1 to 128 printable ASCII characters, unique, no space at either
+    /// The operator's own id for it: 1 to 128 printable ASCII characters, unique, no space at either
     /// end. Adding the same one again changes nothing and says so.
     #[schema(pattern = "^[!-~]([ -~]{0,126}[!-~])?$")]
     pub external_id: String,
@@ -38,7 +38,7 @@ pub struct NewDevice {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub enrolment_key: Option<String>,
-    /// Whether to make an activation code, which is in the answer and nowhere else. If the device has one that is good, that
+    /// Makes an activation code, which is in the answer and nowhere else. If the device has one that is good, that
     /// one stays, and none is made: `POST /v1/admin/devices/{id}/code` makes another in its place.
     #[serde(default)]
     pub code: bool,
@@ -57,18 +57,18 @@ pub enum AddLine {
 /// A device that is known now.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AddedDevice {
-    /// Which line of the request, from 1 on.
+    /// The line of the request, from 1 on.
     pub line: usize,
     /// Its id here.
     pub id: String,
-    /// What the operator knows it by.
+    /// The operator's own id for it.
     pub external_id: String,
     /// Its unique name.
     pub name: String,
     /// `preregistered`, `active`, `suspended` or `retired`.
     #[serde(default)]
     pub state: String,
-    /// Whether this request made it; else it was known already, and nothing changed.
+    /// True if this request added it; else it was known already, and nothing changed.
     pub created: bool,
     /// Its activation code, if one was asked for, the device has not enrolled yet, and has no other code that is good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,9 +81,9 @@ pub struct AddedDevice {
 /// A device that is not known, and why.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct RefusedLine {
-    /// Which line of the request, from 1 on.
+    /// The line of the request, from 1 on.
     pub line: usize,
-    /// What is wrong with it.
+    /// The problem with it.
     #[schema(schema_with = problem)]
     pub problem: Problem,
 }
@@ -92,7 +92,7 @@ pub struct RefusedLine {
 fn problem() -> utoipa::openapi::Ref {
     utoipa::openapi::schema::RefBuilder::new()
         .ref_location_from_schema_name("Problem")
-        .description(Some("What is wrong with it."))
+        .description(Some("The problem with it."))
         .build()
 }
 
@@ -115,12 +115,12 @@ impl fmt::Debug for Code {
     }
 }
 
-/// What the service knows of a device.
+/// A device, as the service knows it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Device {
     /// Its id here.
     pub id: String,
-    /// What the operator knows it by.
+    /// The operator's own id for it.
     pub external_id: String,
     /// `preregistered`, `active`, `suspended` or `retired`.
     pub state: String,
@@ -130,7 +130,7 @@ pub struct Device {
     pub name: String,
     /// Tells several devices of one customer apart.
     pub slot: u32,
-    /// How many names the device had before this one.
+    /// The number of names that the device had before this one.
     pub epoch: u32,
     /// The SHA-256 of its enrolment key's SubjectPublicKeyInfo.
     pub enrolment_key: Option<String>,
@@ -149,7 +149,7 @@ pub struct Device {
     /// signer's clock says so; that may have been long ago. None if it waits for nobody's.
     #[serde(default)]
     pub available_from: Option<u64>,
-    /// Whether two devices seem to use its key or its name.
+    /// True if two devices seem to use its key or its name.
     pub possible_clone: bool,
     /// When it became known.
     pub created: u64,
@@ -175,16 +175,16 @@ pub struct HeldCredential {
 pub struct DevicePage {
     /// The devices.
     pub devices: Vec<Device>,
-    /// What to give as `after` for the next page; none on the last.
+    /// The value of `after` for the next page; none on the last.
     pub next: Option<String>,
 }
 
-/// What happened to a device, newest first.
+/// The history of a device, newest first.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct DeviceHistory {
-    /// What was issued to it, as long as that is kept.
+    /// The credentials that were issued to it, as long as they are kept.
     pub issued: Vec<IssuedCredential>,
-    /// What was done to it, from the audit log.
+    /// The changes of it, from the audit log.
     pub acts: Vec<HistoryEntry>,
 }
 
@@ -210,22 +210,22 @@ pub struct IssuedCredential {
 pub struct HistoryEntry {
     /// Its place in the audit log.
     pub seq: u64,
-    /// When.
+    /// The time of it.
     pub time: u64,
-    /// By whom.
+    /// The operator, the device or the signer that did it.
     pub actor: String,
-    /// What.
+    /// The action.
     pub action: String,
 }
 
-/// How to replace a device.
+/// A replacement of a device.
 ///
 /// A name is one box's alone: as long as a credential of the box before is valid, the new one is refused with `name-held` and
 /// told from when on it gets its own, unless it gets a `new_name`, or the name `at_once`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Replace {
-    /// Whether another customer has it now: then it gets a new name, and the old one is withdrawn.
+    /// Gives it a new name, because another customer has it now; the old name is withdrawn.
     #[serde(default)]
     pub new_name: bool,
     /// The SHA-256 of the new box's enrolment key, if that is known: then it needs not enrol. The old one gets nothing from now
@@ -240,7 +240,7 @@ pub struct Replace {
     /// The serial number in that certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serial: Option<String>,
-    /// Whether the new box gets credentials while those of the old one are valid: until `held_until` of the answer two boxes
+    /// Issues to the new box while credentials of the old one are valid: until `held_until` of the answer two boxes
     /// have one name, and whoever has the old one can pose as the new one; if it is the same box, which has only lost its keys,
     /// nobody can. The audit log says so. Refused for a device whose
     /// name is withdrawn, and not together with `new_name`.
@@ -259,7 +259,7 @@ pub struct Replaced {
     /// Until when credentials of the old box for the same name are valid; none if none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_until: Option<u64>,
-    /// What the new box enrols with, unless its key or its serial number is known.
+    /// The activation code of the new box, unless its key or its serial number is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
 }
@@ -271,7 +271,7 @@ pub struct NewZone {
     /// The zone, such as `cpe.example.com`.
     #[schema(max_length = 226)]
     pub zone: String,
-    /// Which forms it issues: `named`, `both` or `rfc9345`. The last two let every device pose as
+    /// The forms of credentials that it issues: `named`, `both` or `rfc9345`. The last two let every device pose as
     /// every other of the zone to clients that do not know the unique name, such as Firefox.
     #[serde(default = "named")]
     pub forms: String,
@@ -281,7 +281,7 @@ fn named() -> String {
     "named".to_owned()
 }
 
-/// Which forms a zone is to issue.
+/// The forms of credentials that a zone is to issue.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ZoneForms {
@@ -294,7 +294,7 @@ pub struct ZoneForms {
 pub struct Zone {
     /// The zone.
     pub zone: String,
-    /// Which forms it issues.
+    /// The forms of credentials that it issues.
     pub forms: String,
     /// Devices whose credential was issued before this are to renew now.
     pub renew_issued_before: Option<u64>,

@@ -1,4 +1,4 @@
-//! Which kind of problem an error is for whoever asked, and with that its HTTP status: the one table, for API and pages.
+//! The kind of problem that an error is for whoever asked, and with that its HTTP status: the one table, for API and pages.
 //!
 //! There is no catch-all, so that nothing new is answered before somebody has thought about it.
 
@@ -8,7 +8,7 @@ use dc_protocol::Kind;
 use dc_store::registry::{self, State};
 
 impl Error {
-    /// Which kind of problem it is; [`Kind::Internal`] is a bug, or for whoever runs the signer.
+    /// The kind of problem that it is; [`Kind::Internal`] is a bug, or for whoever runs the signer.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
@@ -33,7 +33,7 @@ impl Error {
         }
     }
 
-    /// Whether the same request may work later, with nothing done about the request itself.
+    /// True if the same request may work later, with nothing done about the request itself.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         let kind = self.kind();

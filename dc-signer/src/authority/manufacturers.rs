@@ -33,7 +33,7 @@ struct Known {
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) manufactured: Manufactured,
-    /// Whether a device that nobody has registered may enrol.
+    /// A device that nobody has registered may enrol.
     pub(super) unregistered: bool,
     /// The zone of such a device, if the configuration names one.
     pub(super) zone: Option<ZoneName>,
@@ -55,12 +55,12 @@ impl Manufacturers {
             .map(Self)
     }
 
-    /// Whether there is a manufacturer of this name.
+    /// True if there is a manufacturer of this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|known| known.name == name)
     }
 
-    /// Whether the names in a chain of certificates, its own first, lead to an anchor: only then its signatures are worth
+    /// True if the names in a chain of certificates, its own first, lead to an anchor: only then its signatures are worth
     /// a check.
     pub(super) fn may_have_made(&self, chain: &[CertificateDer<'_>]) -> bool {
         self.0.iter().any(|known| known.path(chain).is_some())
@@ -202,7 +202,7 @@ mod tests {
     type Ca = CertifiedIssuer<'static, KeyPair>;
 
     thread_local! {
-        /// How many signatures this thread has verified.
+        /// The number of signatures that this thread has verified.
         static VERIFIED: Cell<u32> = const { Cell::new(0) };
     }
 

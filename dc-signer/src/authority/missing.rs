@@ -58,7 +58,7 @@ pub struct Waiting {
     pub zone: ZoneName,
     /// The slot's number.
     pub slot: u32,
-    /// Which signers it waits for.
+    /// The signers that it waits for.
     pub nodes: Vec<String>,
 }
 
@@ -85,20 +85,53 @@ fn reason(zone: &ZoneName, error: &Error) -> String {
 /// The reason as strangers may know it: no paths.
 fn brief(zone: &ZoneName, error: &Error) -> String {
     match error {
-        Error::Pki(PkiError::MissingDelegation { .. }) => {
-            format!("it is not there: {}", import(zone))
-        }
-        Error::Pki(PkiError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
+        Error::Pki(error) => brief_of_files(zone, error),
+        Error::Setup(error) => match error {
+            SetupError::SelfTest { .. } => "it does not sign: the log says more".to_owned(),
+            SetupError::BadAnchors { .. }
+            | SetupError::BadSecret { .. }
+            | SetupError::MissingSecrets { .. }
+            | SetupError::NotReady { .. }
+            | SetupError::OtherCertificate { .. }
+            | SetupError::OtherSecrets { .. } => CHANGED.to_owned(),
+        },
+        Error::BadCsr(_)
+        | Error::BadIdempotencyKey { .. }
+        | Error::Busy
+        | Error::Clock(_)
+        | Error::Code(_)
+        | Error::CodesOff
+        | Error::Conflict(_)
+        | Error::KeyNotEverywhere { .. }
+        | Error::KeyNotHere { .. }
+        | Error::KeyOfOtherRequest
+        | Error::NoManufacturer { .. }
+        | Error::NoNextDelegation { .. }
+        | Error::Policy(_)
+        | Error::SerialAlone
+        | Error::Stranger
+        | Error::Store(_)
+        | Error::TwoWays
+        | Error::UnknownSerial
+        | Error::WhichZone
+        | Error::WithoutSerial => CHANGED.to_owned(),
+    }
+}
+
+fn brief_of_files(zone: &ZoneName, error: &PkiError) -> String {
+    match error {
+        PkiError::MissingDelegation { .. } => format!("it is not there: {}", import(zone)),
+        PkiError::Read { source, .. } if source.kind() == ErrorKind::NotFound => {
             format!("a file of it is not there: {}", import(zone))
         }
-        Error::Pki(PkiError::Read { source, .. }) => format!("it cannot be read: {source}"),
-        Error::Setup(SetupError::SelfTest { .. }) => {
-            "it does not sign: the log says more".to_owned()
-        }
-        _ => "its files are not as they were imported: the log says more".to_owned(),
+        PkiError::Read { source, .. } => format!("it cannot be read: {source}"),
+        // Whatever else is wrong with a file may name its path.
+        _ => CHANGED.to_owned(),
     }
 }
 
 fn import(zone: &ZoneName) -> String {
     format!("run 'dc-signer zones rollover {zone} --import DIR --config FILE' here too")
 }
+
+const CHANGED: &str = "its files are not as they were imported: the log says more";

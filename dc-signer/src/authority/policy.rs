@@ -128,7 +128,7 @@ impl<'a> Approved<'a> {
         self.slot
     }
 
-    /// Which forms of credentials.
+    /// The forms of credentials.
     #[must_use]
     pub fn wanted(&self) -> &Wanted {
         &self.wanted

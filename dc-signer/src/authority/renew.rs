@@ -29,7 +29,10 @@ impl Authority {
         let device = found.ok_or(registry::Error::UnknownDevice)?;
         let (id, zone) = (device.id, device.zone.to_string());
         let admitted = policy::admit(device, enrolment_key, now)?;
-        if let Some(json) = self.again(admitted.device(), &renewal, now).await? {
+        if let Some(json) = self
+            .recorded_answer(admitted.device(), &renewal, now)
+            .await?
+        {
             return Ok(Reply { zone, json });
         }
         let Renewal {
@@ -54,7 +57,7 @@ impl Authority {
     /// The answer that was given to this request before.
     ///
     /// A device that shows the credential that it holds has its last answer, so only others are looked up.
-    async fn again(
+    async fn recorded_answer(
         &self,
         device: &Device,
         renewal: &Renewal,
@@ -73,7 +76,7 @@ impl Authority {
         }
     }
 
-    /// Both keys work until the new one is first used, so whichever answer gets lost, the device gets in again.
+    /// Lets the device change to another enrolment key: both work until the new one is first used, so whichever answer gets lost, the device gets in again.
     async fn switch(&self, device: DeviceId, key: Sha256, now: UnixTime) -> Result<(), Error> {
         let change = Change::SwitchKey { key };
         let by = by_device(now);

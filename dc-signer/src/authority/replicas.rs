@@ -11,7 +11,7 @@ use super::{Authority, Error};
 use dc_store::registry::{Sha256, ZoneDelegation};
 use dc_store::{Replica, Report, Store};
 
-/// Which process of all that work on a database this is.
+/// The id of this process among all that work on a database.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Me(pub(super) [u8; 16]);
 

@@ -57,7 +57,7 @@ pub(super) fn next(
         .max_by_key(|slot| slot.not_after)
 }
 
-/// Whether a step waits for the signers that cannot follow yet. While the zone is issued from nothing that can be used, one
+/// True if a step waits for the signers that cannot follow yet. While the zone is issued from nothing that can be used, one
 /// signer that can issue is better than none.
 pub(super) fn waits(zone: &Zone, step: Step, now: UnixTime) -> bool {
     let Step::Activate(_) = step else {
@@ -102,9 +102,9 @@ fn passed(since: UnixTime, time: Duration, now: UnixTime) -> bool {
     now.as_secs().saturating_sub(since.as_secs()) >= time.as_secs()
 }
 
-/// How long after its notBefore a certificate becomes active.
+/// The time from its notBefore until a certificate becomes active.
 const SOAK: Duration = Duration::from_secs(48 * 3600);
-/// How long after its import it does: the others look every few seconds.
+/// The time from its import until it does: the others look every few seconds.
 const SPREAD: Duration = Duration::from_secs(600);
 /// After how long nothing under a slot lives: the longest credential, and a signer that was late to notice.
 const DRAIN: Duration = Duration::from_secs(7 * 86_400 + 3600);

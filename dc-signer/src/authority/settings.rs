@@ -14,7 +14,7 @@ pub struct Settings {
     pub(super) names: NameMode,
     /// The lifetime of credentials.
     pub(super) lifetime: Duration,
-    /// Whether activation codes are taken.
+    /// Activation codes are taken.
     pub(super) codes: bool,
     pub(super) code_lifetime: Duration,
     pub(super) manufacturers: Arc<Manufacturers>,

@@ -58,7 +58,7 @@ pub struct WithdrawnName {
 pub enum ListError {
     /// The signature is not this key's over this list.
     BadSignature,
-    /// What was signed is not a list.
+    /// The signed bytes are no list.
     Malformed,
 }
 

@@ -126,7 +126,7 @@ impl Authority {
         Ok(())
     }
 
-    /// Whether a zone's devices should renew before their time.
+    /// The renewal information of a zone: asks its devices to renew before their time, if they should.
     ///
     /// Fails with [`UnknownZone`](dc_store::registry::Error::UnknownZone).
     pub async fn renewal_info(&self, zone: &ZoneName) -> Result<RenewalInfo, Error> {

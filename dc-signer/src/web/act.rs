@@ -49,14 +49,14 @@ impl Act {
         }
     }
 
-    /// Whether it would change anything; only then there is a button for it.
+    /// True if it would change anything; only then there is a button for it.
     pub(super) fn is_possible(self, device: &Device) -> bool {
         let applied = device.apply(&self.change(), device.changed);
         matches!(applied, Ok(Some(_)))
     }
 }
 
-/// Whether an operator of this role gets buttons.
+/// True if an operator of this role gets buttons.
 pub(super) fn may_act(role: Role) -> bool {
     role >= Role::Operator
 }

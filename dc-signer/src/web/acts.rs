@@ -81,7 +81,7 @@ pub(super) async fn act(
     web.authority
         .change_device(device.id, &act.change(), &by)
         .await?;
-    tracing::info!(act = act.path(), device = %device.id, "done from the operator's page");
+    tracing::info!(act = act.path(), device = %device.id, "an operator changed a device on the pages");
     let to = format!("/devices/{}?done={}", device.id, act.path());
     Ok(see_other(&to))
 }

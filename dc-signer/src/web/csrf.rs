@@ -23,7 +23,7 @@ impl Csrf {
         HEXLOWER.encode(sign(&self.0, whose.as_bytes()).as_ref())
     }
 
-    /// Whether this is that token, in a time that does not depend on how much of it is.
+    /// True if this is that token, in a time that does not depend on how much of it is.
     pub(super) fn is_token(&self, whose: &Sha256, given: &str) -> bool {
         let given = HEXLOWER.decode(given.as_bytes());
         given.is_ok_and(|given| verify(&self.0, whose.as_bytes(), &given).is_ok())

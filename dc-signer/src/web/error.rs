@@ -34,7 +34,7 @@ pub(super) enum PageError {
     NotDone {
         /// The reason, as a sentence.
         why: String,
-        /// Which kind of problem that is.
+        /// The kind of problem.
         kind: Kind,
     },
     /// The operator may look only.
@@ -172,7 +172,7 @@ impl From<authority::Error> for PageError {
             return bug(&error);
         }
         if kind == Kind::StorageUnavailable {
-            tracing::warn!(%error, "the database does not work");
+            tracing::warn!(%error, "the database failed");
             return Self::Storage;
         }
         if kind == Kind::NotFound {
@@ -208,7 +208,7 @@ impl From<PkiError> for PageError {
 }
 
 fn bug(error: &dyn std::error::Error) -> PageError {
-    tracing::error!(%error, "this should not happen");
+    tracing::error!(%error, "internal error");
     PageError::Internal
 }
 

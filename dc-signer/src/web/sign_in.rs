@@ -52,7 +52,7 @@ pub(super) async fn sign_in(
     let next = ours(form.next.as_deref());
     let shown = Access::Token(Sha256::of(token.trim().as_bytes()));
     let Some(operator) = web.authority.authenticate(&shown).await? else {
-        tracing::info!("somebody tried to sign in with a token that nobody has");
+        tracing::info!("sign-in refused: the token is unknown");
         return Ok(page::respond(
             StatusCode::FORBIDDEN,
             page::sign_in(next, true),

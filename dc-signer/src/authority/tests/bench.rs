@@ -130,7 +130,7 @@ impl Bench {
         self.store.find_device(&find).await.unwrap().unwrap()
     }
 
-    /// How many records the audit log has: none is added by what is refused.
+    /// The number of records of the audit log: none is added by what is refused.
     pub(super) async fn records(&self) -> u64 {
         self.store.audit_head().await.unwrap().seq
     }

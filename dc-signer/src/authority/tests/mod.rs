@@ -1,4 +1,4 @@
-//! What a device and an operator meet, whatever database is under the authority.
+//! Tests of the use cases of devices and operators, whatever database is under the authority.
 //!
 //! A test is a function over a [`Database`], named once in the list of its file: so it runs on SQLite and on
 //! PostgreSQL, and never on one alone.

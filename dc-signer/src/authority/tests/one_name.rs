@@ -21,7 +21,7 @@ on_both! {
     no_two_boxes_have_valid_credentials_for_one_name_and_none_is_restored_too_early,
 }
 
-/// What operators and boxes do.
+/// An act of an operator or a box.
 #[derive(Clone, Debug)]
 enum Does {
     Enrols {
@@ -50,7 +50,7 @@ enum Does {
     },
 }
 
-/// How the next box is known.
+/// The way in which the next box is known.
 #[derive(Clone, Copy, Debug)]
 enum Successor {
     Code,
@@ -150,7 +150,7 @@ struct World<'a> {
     code: Option<String>,
     issued: Vec<Issued>,
     seconds: u64,
-    /// How many days operators' clocks are ahead, or, below 0, behind.
+    /// The days by which operators' clocks are ahead, or, below 0, behind.
     strays: i64,
     requests: u64,
 }

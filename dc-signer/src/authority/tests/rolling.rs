@@ -28,7 +28,7 @@ on_both! {
 
 const DAY: u64 = 86_400;
 
-/// What every answer must be, whenever it was given.
+/// Checks what every answer must be, whenever it was given.
 fn check(answer: &Credentials) {
     let certificate = delegation(answer);
     let left = certificate.not_after().as_secs() - answer.issued;

@@ -11,7 +11,7 @@ use dc_store::registry::{DelegationState, State, Zone, ZoneDelegation};
 
 /// Something to look at.
 pub(super) struct Notice {
-    /// Whether devices are, or will soon be, without credentials.
+    /// Devices are, or will soon be, without credentials.
     pub(super) severe: bool,
     /// The text, with what to do.
     pub(super) text: Markup,

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 /// One part of a stacked bar.
 pub(super) struct Part {
-    /// How much of the whole.
+    /// The part of the whole.
     pub(super) amount: u64,
     /// The class that colours it.
     pub(super) class: &'static str,

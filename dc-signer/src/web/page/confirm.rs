@@ -15,7 +15,7 @@ pub(in crate::web) struct ConfirmPage<'a> {
     pub(in crate::web) device: &'a Device,
     /// The act to confirm.
     pub(in crate::web) act: Act,
-    /// Whether the box was not ticked.
+    /// The box was not ticked.
     pub(in crate::web) unsure: bool,
     /// The time of the page.
     pub(in crate::web) now: UnixTime,

@@ -243,7 +243,7 @@ fn what_happened(act: Act) -> &'static str {
 fn why_none(state: State) -> &'static str {
     match state {
         State::Preregistered => "None yet: it has not enrolled.",
-        _ => "It holds none.",
+        State::Active | State::Retired | State::Suspended => "It holds none.",
     }
 }
 

@@ -14,7 +14,7 @@ pub(in crate::web) struct Who {
     pub(in crate::web) role: Role,
     /// The CSRF token of their forms.
     pub(in crate::web) form_token: String,
-    /// Whether there is a session to end.
+    /// There is a session to end.
     pub(in crate::web) can_sign_out: bool,
 }
 

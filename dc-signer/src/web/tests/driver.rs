@@ -16,7 +16,7 @@ pub(super) struct Browser {
     session: String,
 }
 
-/// How the window looks.
+/// The looks of the window.
 #[derive(Clone, Copy)]
 pub(super) struct Window {
     pub(super) name: &'static str,
@@ -66,7 +66,7 @@ impl Browser {
         url.as_str().unwrap().to_owned()
     }
 
-    /// What the browser itself says about the page in its window.
+    /// The browser's own words about the page in its window.
     pub(super) fn script(&self, script: &str) -> Value {
         self.command(
             "POST",
@@ -213,7 +213,7 @@ fn answer(mut tcp: BufReader<TcpStream>) -> Value {
     answer["value"].take()
 }
 
-/// What the browser takes for the home folder: client certificates are below `.pki/nssdb` there.
+/// The browser's home folder: client certificates are below `.pki/nssdb` there.
 pub(super) fn home(profile: &Path) -> PathBuf {
     profile.with_file_name("home")
 }

@@ -1,4 +1,4 @@
-//! Who gets in, who stays out, and whose forms count.
+//! Tests of signing in: who gets in, who stays out, and whose forms count.
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
