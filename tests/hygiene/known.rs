@@ -15,7 +15,6 @@ pub(crate) const KNOWN: &[Import] = &[
 pub(crate) const LONG: &[(&str, &str)] = &[];
 
 /// Documentation that opens with a riddle instead of the thing: package and how often at most. Lower what you can.
-
 pub(crate) const RIDDLES: &[(&str, usize)] = &[("dc-signer", 4)];
 
 /// Lines that compile something only with a feature: package and how many at most. Lower what you can.
