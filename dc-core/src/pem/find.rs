@@ -66,7 +66,13 @@ pub fn private_key(file: &[u8]) -> Result<PrivateKeyDer<'static>, Error> {
     Ok(match kind {
         Kind::Key(Encoding::Pkcs1) => PrivateKeyDer::Pkcs1(der.into()),
         Kind::Key(Encoding::Sec1) => PrivateKeyDer::Sec1(der.into()),
-        _ => PrivateKeyDer::Pkcs8(der.into()),
+        // Only keys were asked for, and one that is encrypted is refused before.
+        Kind::Key(Encoding::Encrypted | Encoding::Pkcs8)
+        | Kind::Certificate
+        | Kind::Credential(..)
+        | Kind::Other
+        | Kind::PublicKey
+        | Kind::Request => PrivateKeyDer::Pkcs8(der.into()),
     })
 }
 

@@ -107,7 +107,7 @@ const SOAK: Duration = Duration::from_secs(48 * 3600);
 /// The time from its import until it does: the others look every few seconds.
 const SPREAD: Duration = Duration::from_secs(600);
 /// After how long nothing under a slot lives: the longest credential, and a signer that was late to notice.
-const DRAIN: Duration = Duration::from_secs(7 * 86_400 + 3600);
+const DRAIN: Duration = dc_core::MAX_VALIDITY.saturating_add(Duration::from_secs(3600));
 
 #[cfg(test)]
 mod tests {

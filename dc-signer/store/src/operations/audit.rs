@@ -97,7 +97,25 @@ fn note(states: &mut HashMap<String, State>, record: Record) {
         Action::Suspend => states.insert(name, State::Suspended),
         Action::Retire => states.insert(name, State::Retired),
         Action::Add | Action::Resume | Action::Replace => states.remove(&name),
-        _ => None,
+        Action::AcceptOlder
+        | Action::ActivateDelegation
+        | Action::ChangeOperator
+        | Action::ChangeZone
+        | Action::ClearClone
+        | Action::DisableOperator
+        | Action::DrainDelegation
+        | Action::EndDelegation
+        | Action::Enrol
+        | Action::FinishSwitch
+        | Action::FlagClone
+        | Action::ImportDelegation
+        | Action::Issue
+        | Action::NewCode
+        | Action::NewName
+        | Action::NewZone
+        | Action::Replay
+        | Action::SwitchKey
+        | Action::TakeName => None,
     };
 }
 

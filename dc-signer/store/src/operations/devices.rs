@@ -306,7 +306,12 @@ fn new_key(change: &Change) -> Option<Sha256> {
         Change::Enrol { key }
         | Change::SwitchKey { key }
         | Change::Replace(Replacement::KeepNameWithKey { key, .. }) => Some(*key),
-        _ => None,
+        Change::ClearClone
+        | Change::FlagClone
+        | Change::Replace(Replacement::KeepName { .. } | Replacement::NewName { .. })
+        | Change::Resume
+        | Change::Retire
+        | Change::Suspend => None,
     }
 }
 

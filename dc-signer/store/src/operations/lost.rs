@@ -51,7 +51,26 @@ impl Lost {
                 lost.stays = lost.withdrawn.is_some();
                 self.replacing = Some(name.to_owned());
             }
-            _ => {}
+            // A name that is withdrawn for good stays so.
+            Action::Resume
+            | Action::AcceptOlder
+            | Action::ActivateDelegation
+            | Action::ChangeOperator
+            | Action::ChangeZone
+            | Action::ClearClone
+            | Action::DisableOperator
+            | Action::DrainDelegation
+            | Action::EndDelegation
+            | Action::Enrol
+            | Action::FinishSwitch
+            | Action::FlagClone
+            | Action::ImportDelegation
+            | Action::Issue
+            | Action::NewCode
+            | Action::NewZone
+            | Action::Replay
+            | Action::SwitchKey
+            | Action::TakeName => {}
         }
         let renamed = replaced.filter(|_| entry.action == Action::NewName);
         if let Some(old) = renamed.and_then(|old| self.names.get_mut(&old)) {

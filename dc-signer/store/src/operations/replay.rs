@@ -126,7 +126,28 @@ impl Replaying {
             (Action::FinishSwitch, Some(_)) => {
                 devices::update(&mut work.session, &device.switch_finished(time)).await
             }
-            _ => Ok(()),
+            // A record of a key without the key says nothing.
+            (Action::Enrol | Action::FinishSwitch | Action::SwitchKey, None) => Ok(()),
+            (
+                Action::AcceptOlder
+                | Action::ActivateDelegation
+                | Action::Add
+                | Action::ChangeOperator
+                | Action::ChangeZone
+                | Action::ClearClone
+                | Action::DisableOperator
+                | Action::DrainDelegation
+                | Action::EndDelegation
+                | Action::FlagClone
+                | Action::ImportDelegation
+                | Action::Issue
+                | Action::NewCode
+                | Action::NewName
+                | Action::NewZone
+                | Action::Replay
+                | Action::TakeName,
+                _,
+            ) => Ok(()),
         }
     }
 

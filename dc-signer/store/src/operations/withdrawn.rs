@@ -108,4 +108,4 @@ fn withdrawn(row: &Row) -> Result<Withdrawn, Error> {
 
 /// RFC 9345 §4.1.3 (2): no client takes a credential that ends later than this from now. The one a
 /// device was last given may not be the one that ends last.
-pub(super) const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+pub(super) const LONGEST: Duration = dc_core::MAX_VALIDITY;
