@@ -65,8 +65,13 @@ impl PageError {
         {
             return sign_in_first(wanted);
         }
-        let (status, title) = self.row();
-        let body = page::fault(status.as_u16(), title, &self.detail(), &id.to_string());
+        let status = status(self.kind());
+        let body = page::fault(
+            status.as_u16(),
+            self.title(),
+            &self.detail(),
+            &id.to_string(),
+        );
         let mut response = page::respond(status, body);
         match self {
             Self::Storage => {
@@ -95,25 +100,33 @@ impl PageError {
         response
     }
 
-    fn row(&self) -> (StatusCode, &'static str) {
+    /// Which kind of problem it is, and with that its status.
+    fn kind(&self) -> Kind {
         match self {
-            Self::BadForm => (StatusCode::BAD_REQUEST, "This form cannot be read"),
-            Self::BadSearch { .. } => (StatusCode::BAD_REQUEST, "Nothing can be found this way"),
-            Self::Csrf => (StatusCode::FORBIDDEN, "This form is not accepted"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong"),
-            Self::Method => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "This is not how to come here",
-            ),
-            Self::NotFound => (StatusCode::NOT_FOUND, "There is nothing here"),
-            Self::NotDone { kind, .. } => (status(*kind), "This cannot be done"),
-            Self::Role { .. } => (StatusCode::FORBIDDEN, "Your role does not allow this"),
-            Self::SignedOut { .. } => (StatusCode::FORBIDDEN, "You are not signed in"),
-            Self::Storage => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The database does not answer",
-            ),
-            Self::TooOften { .. } => (StatusCode::TOO_MANY_REQUESTS, "That was too fast"),
+            Self::BadForm | Self::BadSearch { .. } => Kind::BadRequest,
+            Self::Csrf | Self::Role { .. } | Self::SignedOut { .. } => Kind::Forbidden,
+            Self::Internal => Kind::Internal,
+            Self::Method => Kind::MethodNotAllowed,
+            Self::NotFound => Kind::NotFound,
+            Self::NotDone { kind, .. } => *kind,
+            Self::Storage => Kind::StorageUnavailable,
+            Self::TooOften { .. } => Kind::RateLimited,
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::BadForm => "This form cannot be read",
+            Self::BadSearch { .. } => "Nothing can be found this way",
+            Self::Csrf => "This form is not accepted",
+            Self::Internal => "Something went wrong",
+            Self::Method => "This is not how to come here",
+            Self::NotFound => "There is nothing here",
+            Self::NotDone { .. } => "This cannot be done",
+            Self::Role { .. } => "Your role does not allow this",
+            Self::SignedOut { .. } => "You are not signed in",
+            Self::Storage => "The database does not answer",
+            Self::TooOften { .. } => "That was too fast",
         }
     }
 
@@ -159,7 +172,7 @@ pub(super) fn see_other(to: &str) -> Response {
 impl IntoResponse for PageError {
     /// Nearly empty: [`finish`](super::headers::finish) makes the page, because it knows the request's id.
     fn into_response(self) -> Response {
-        let mut response = self.row().0.into_response();
+        let mut response = status(self.kind()).into_response();
         response.extensions_mut().insert(self);
         response
     }
