@@ -2,7 +2,7 @@
 //! reads `DC_VECTORS`, or [`DEFAULT`] when that is not set, and is skipped without a file.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::string::String;
 
 use base64ct::{Base64, Encoding};
@@ -13,26 +13,19 @@ use crate::certificate::DelegationCertificate;
 use crate::danger::LenientUsage;
 use crate::testing::more_algorithms;
 
-/// Beside the workspace.
-const DEFAULT: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../shared/rfc9345/vectors.json"
-);
-
+/// What `DC_VECTORS` names; none without it.
 fn vectors() -> Vec<Value> {
-    let named = std::env::var_os("DC_VECTORS").map(PathBuf::from);
-    let path = named.as_deref().unwrap_or_else(|| Path::new(DEFAULT));
-    match fs::read_to_string(path) {
+    let Some(path) = std::env::var_os("DC_VECTORS").map(PathBuf::from) else {
+        apparatus::left_out(
+            "vectors that others published",
+            "DC_VECTORS is to name their file",
+        );
+        return Vec::new();
+    };
+    // A file that was asked for has to be there.
+    match fs::read_to_string(&path) {
         Ok(text) => serde_json::from_str(&text).unwrap(),
-        // A file that was asked for has to be there.
-        Err(error) if named.is_some() => panic!("{}: {error}", path.display()),
-        Err(_) => {
-            apparatus::left_out(
-                "vectors that others published",
-                "DC_VECTORS is to name their file",
-            );
-            Vec::new()
-        }
+        Err(error) => panic!("{}: {error}", path.display()),
     }
 }
 
