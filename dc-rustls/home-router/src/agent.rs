@@ -1,4 +1,4 @@
-//! The agent's report on its renewals, in its status file (`dc-signer agent`).
+//! The agent's report on its renewals, in its status file (`dc-agent`).
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -68,7 +68,7 @@ fn renew() -> Markup {
         h2 { "What to do" }
         ol {
             li { "See whether the router is online and its clock is right: a credential is renewed over the internet, and lives by the clock." }
-            li { "Ask the agent what keeps it: " code { "dc-signer agent status --config /etc/dc-agent.toml" } }
+            li { "Ask the agent what keeps it: " code { "dc-agent status --config /etc/dc-agent.toml" } }
             li { "If it is refused, ask your provider: the router may have to be enrolled again, with a new activation code." }
         }
     }
@@ -79,7 +79,7 @@ fn enrol() -> Markup {
         h2 { "What to do" }
         ol {
             li { "Get an activation code from your provider, and put it into the file that " code { "code_file" } " in " code { "/etc/dc-agent.toml" } " names." }
-            li { "Start the agent, which enrols the router and renews from then on: " code { "dc-signer agent --config /etc/dc-agent.toml" } }
+            li { "Start the agent, which enrols the router and renews from then on: " code { "dc-agent --config /etc/dc-agent.toml" } }
             li { "Come back: what the agent gets is served within seconds, without a restart." }
         }
     }
