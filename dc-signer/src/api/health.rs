@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::access::Viewer;
 use super::problem::ApiError;
-use crate::authority::{self, Judgement};
+use crate::authority::{self, IssuingStatus};
 use crate::config::MetricsAccess;
 use crate::server::Warning;
 use crate::server::listener::Validity;
@@ -162,7 +162,7 @@ impl App {
     }
 
     /// True if the service can work; says so to log and metrics.
-    pub async fn judge(&self) -> bool {
+    pub async fn refresh_readiness(&self) -> bool {
         self.not_ready().await.is_none()
     }
 
@@ -188,18 +188,18 @@ impl App {
             return found;
         };
         // A database that does not work is not asked which zones there are.
-        let judged = match found.is_empty() {
-            true => self.authority.judge(now).await,
-            false => Ok(self.authority.judge_seen(now)),
+        let issuing = match found.is_empty() {
+            true => self.authority.issuing_status(now).await,
+            false => Ok(self.authority.cached_issuing_status(now)),
         };
-        match judged {
-            Ok(judgement) => {
-                self.publish(&judgement);
-                let kind = match judgement.clock {
+        match issuing {
+            Ok(status) => {
+                self.publish(&status);
+                let kind = match status.clock {
                     Some(_) => Kind::ClockWrong,
                     None => Kind::ZoneNotReady,
                 };
-                let faults = judgement.faults().into_iter();
+                let faults = status.faults().into_iter();
                 found.extend(faults.map(|why| (kind, why)));
             }
             Err(refusal) => {
@@ -215,13 +215,13 @@ impl App {
         found
     }
 
-    fn publish(&self, judgement: &Judgement) {
-        let zones = judgement.zones.iter().map(|zone| ZoneAble {
+    fn publish(&self, status: &IssuingStatus) {
+        let zones = status.zones.iter().map(|zone| ZoneAble {
             zone: zone.zone.to_string(),
-            can_issue: judgement.can_issue(zone),
+            can_issue: status.can_issue(zone),
             until: zone.until.as_secs(),
         });
-        let keys = judgement.keys.iter().map(|key| KeyUsable {
+        let keys = status.keys.iter().map(|key| KeyUsable {
             zone: key.zone.to_string(),
             slot: key.slot,
             state: key.state.to_string(),
@@ -305,7 +305,7 @@ pub(super) async fn metrics(
         let (mut parts, _) = request.into_parts();
         Viewer::from_request_parts(&mut parts, &app).await?;
     }
-    app.judge().await;
+    app.refresh_readiness().await;
     Ok(([(CONTENT_TYPE, OPEN_METRICS)], app.metrics.encode()).into_response())
 }
 

@@ -177,13 +177,13 @@ impl Beliefs {
 
     /// For a clock that was used: a jump is doubted as a start is, because the machine may have been stopped for so long.
     fn check_used(&mut self, now: u64) -> Result<(), ClockError> {
-        let judged = judge(now, self.expected(), self.latest);
-        match judged {
+        let compared = compare(now, self.expected(), self.latest);
+        match compared {
             Err(ClockError::Jumped { .. }) if self.has_settled(now) => self.accept(now),
-            Err(ClockError::Jumped { .. }) => return judged,
-            judged => {
+            Err(ClockError::Jumped { .. }) => return compared,
+            compared => {
                 self.jumped = None;
-                judged?;
+                compared?;
             }
         }
         Ok(())
@@ -263,7 +263,7 @@ fn skew(now: u64, expected: u64, latest: u64) -> Skew {
 }
 
 /// For a clock that was used. Times in seconds since 1970.
-fn judge(now: u64, expected: u64, latest: u64) -> Result<(), ClockError> {
+fn compare(now: u64, expected: u64, latest: u64) -> Result<(), ClockError> {
     if now.saturating_add(BACK.as_secs()) < latest {
         return Err(ClockError::Behind {
             now: at(now),
@@ -612,8 +612,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_went_back_is_believed_for_ten_minutes() {
-        assert_eq!(judge(NOW - 600, NOW, NOW), Ok(()));
-        let behind = judge(NOW - 601, NOW, NOW);
+        assert_eq!(compare(NOW - 600, NOW, NOW), Ok(()));
+        let behind = compare(NOW - 601, NOW, NOW);
         assert!(
             matches!(behind, Err(ClockError::Behind { .. })),
             "{behind:?}"
@@ -622,8 +622,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_jumped_ahead_is_believed_for_an_hour() {
-        assert_eq!(judge(NOW + 3600, NOW, NOW), Ok(()));
-        let jumped = judge(NOW + 3601, NOW, NOW);
+        assert_eq!(compare(NOW + 3600, NOW, NOW), Ok(()));
+        let jumped = compare(NOW + 3601, NOW, NOW);
         assert!(
             matches!(jumped, Err(ClockError::Jumped { .. })),
             "{jumped:?}"
@@ -665,8 +665,8 @@ mod tests {
         apart.hear(server(NOW + 7200, false));
         for clock in [
             guard(None, 1).check(at(1)),
-            judge(NOW, NOW, NOW + 7200),
-            judge(NOW + 7200, NOW, 0),
+            compare(NOW, NOW, NOW + 7200),
+            compare(NOW + 7200, NOW, 0),
             unsure,
             apart.check(at(NOW)),
         ] {

@@ -8,7 +8,7 @@ use super::error::PkiError;
 use super::loaded::Loaded;
 use super::policy::{self, Admitted, Approved, PolicyError};
 use super::view::View;
-use super::{Authority, Error, able, answer, clones};
+use super::{Authority, Error, answer, clones, issuing_status};
 use dc_pki::{self, Unissued};
 use dc_store::registry::Sha256;
 use dc_store::{Issuance, Recorded};
@@ -111,7 +111,7 @@ pub(super) fn check(view: &View, admitted: &Admitted, spki: &[u8]) -> Result<(),
 
 /// The key to sign with.
 fn key_of<'v>(view: &'v View, approved: &Approved<'_>) -> Result<&'v Loaded, Error> {
-    able::key(view.zone(approved.zone())?, approved.slot())
+    issuing_status::key(view.zone(approved.zone())?, approved.slot())
 }
 
 fn not_signed(unissued: Unissued) -> Error {

@@ -2,7 +2,6 @@
 //!
 //! Each use case has its file. A credential is approved, signed, verified and on record before it is returned.
 
-mod able;
 mod acts;
 mod algorithms;
 mod answer;
@@ -20,6 +19,7 @@ mod guard;
 mod hardware;
 mod import;
 mod issue;
+mod issuing_status;
 pub mod json;
 mod kind;
 mod loaded;
@@ -45,12 +45,12 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-pub use able::{Judgement, KeyJudgement, ZoneJudgement};
 pub(crate) use delegations::folder as delegations_folder;
 pub use error::Error;
 pub use guard::{ClockError, Skew};
 pub use import::{Import, Imported};
 pub use issue::Reply;
+pub use issuing_status::{IssuingStatus, KeyStatus, ZoneStatus};
 pub use missing::{Missing, Waiting};
 pub use operators::Authenticated;
 pub use rollover::Step;
@@ -124,7 +124,10 @@ impl Authority {
     /// Looks at what could be issued with a configuration and its database, and changes nothing.
     ///
     /// Fails with [`Error::Store`].
-    pub async fn look(config: &Config, store: &Store) -> Result<(Judgement, Vec<Missing>), Error> {
+    pub async fn look(
+        config: &Config,
+        store: &Store,
+    ) -> Result<(IssuingStatus, Vec<Missing>), Error> {
         let now = dc_pki::clock::now()?;
         let latest = last_record(store).await?;
         let guard = Guard::new(guard::trace(store, &config.node, latest, now).await?, now);
@@ -132,8 +135,8 @@ impl Authority {
         guard.leave_alone();
         let delegations = Delegations::new(&config.data, Me::new()?);
         let view = delegations.refresh(store).await?;
-        let judgement = Judgement::of(&view, guard.check(now), now);
-        Ok((judgement, delegations.missing()))
+        let status = IssuingStatus::of(&view, guard.check(now), now);
+        Ok((status, delegations.missing()))
     }
 
     /// Asks the database's clock, if it has one, and believes it more than this machine's: to be called every few seconds.

@@ -9,7 +9,7 @@ use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
 use crate::authority::operators::read_certificates;
-use crate::authority::{self, Authority, ClockError, Judgement, Missing, Secrets, SetupError};
+use crate::authority::{self, Authority, ClockError, IssuingStatus, Missing, Secrets, SetupError};
 use crate::config::{self, Config, KeyError, KeyErrorKind, Listen, Step};
 
 use crate::server;
@@ -100,15 +100,15 @@ pub async fn readiness(
         return Ok(found);
     }
     match zones(config).await {
-        Ok((mut judgement, missing)) => {
+        Ok((mut status, missing)) => {
             // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.
-            if let Some(clock @ ClockError::Unsure { .. }) = judgement.clock {
+            if let Some(clock @ ClockError::Unsure { .. }) = status.clock {
                 found.soon.push(clock.to_string());
-                judgement.clock = None;
+                status.clock = None;
             }
-            found.faults.extend(judgement.faults());
-            found.soon.extend(judgement.moving());
-            found.soon.extend(judgement.ending(now));
+            found.faults.extend(status.faults());
+            found.soon.extend(status.moving());
+            found.soon.extend(status.ending(now));
             found.soon.extend(missing.iter().map(ToString::to_string));
         }
         Err(error) => found.faults.push(error.to_string()),
@@ -116,7 +116,7 @@ pub async fn readiness(
     Ok(found)
 }
 
-async fn zones(config: &Config) -> Result<(Judgement, Vec<Missing>), authority::Error> {
+async fn zones(config: &Config) -> Result<(IssuingStatus, Vec<Missing>), authority::Error> {
     let store = dc_store::open(&config.database, &config.node).await?;
     let looked = async {
         belongs_here(config, &store).await?;

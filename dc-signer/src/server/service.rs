@@ -200,7 +200,7 @@ impl Reloader {
         self.changed.tell();
         app.measure_certificate();
         warn_of_missing(authority);
-        app.judge().await;
+        app.refresh_readiness().await;
         Ok(())
     }
 }
@@ -212,11 +212,11 @@ async fn begin(authority: &Authority) -> Result<(), Error> {
         tracing::warn!(%error, "the zones cannot be looked after");
     }
     warn_of_missing(authority);
-    let judgement = authority.judge(now).await?;
-    for fault in judgement.faults() {
+    let status = authority.issuing_status(now).await?;
+    for fault in status.faults() {
         tracing::warn!("nothing is issued: {fault}");
     }
-    for ending in judgement.ending(now) {
+    for ending in status.ending(now) {
         tracing::warn!("{ending}");
     }
     tracing::info!(

@@ -72,17 +72,21 @@ async fn reopened(bench: &Bench) -> Authority {
 async fn a_restart_does_not_forget_what_the_clock_said(database: &Database) {
     let bench = Bench::new(database).await;
     record_from_the_future(&bench).await;
-    let judgement = reopened(&bench).await.judge(bench.now).await.unwrap();
+    let status = reopened(&bench)
+        .await
+        .issuing_status(bench.now)
+        .await
+        .unwrap();
     match database.location {
         // Nobody knows better.
         Location::File(_) => {
             let latest = bench.after(86_400);
-            let Some(ClockError::Behind { latest: said, .. }) = judgement.clock else {
-                panic!("{judgement:?}");
+            let Some(ClockError::Behind { latest: said, .. }) = status.clock else {
+                panic!("{status:?}");
             };
             assert_eq!(said, latest);
         }
-        Location::Postgres(_) => assert_eq!(judgement.clock, None),
+        Location::Postgres(_) => assert_eq!(status.clock, None),
     }
 }
 
@@ -99,10 +103,14 @@ async fn a_wrong_record_of_another_stops_nobody_whose_own_past_is_in_order(datab
     // What it believed itself counts, unless there is another clock.
     bench.authority.accept_clock(bench.after(86_400));
     bench.authority.report(bench.after(86_400)).await.unwrap();
-    let judgement = reopened(&bench).await.judge(bench.now).await.unwrap();
+    let status = reopened(&bench)
+        .await
+        .issuing_status(bench.now)
+        .await
+        .unwrap();
     assert!(
-        matches!(judgement.clock, Some(ClockError::Behind { .. })),
-        "{judgement:?}"
+        matches!(status.clock, Some(ClockError::Behind { .. })),
+        "{status:?}"
     );
 }
 
@@ -120,11 +128,21 @@ async fn a_start_a_day_ahead_issues_nothing(database: &Database) {
         | (Location::Postgres(_), Err(Error::Clock(ClockError::Apart { .. }))) => {}
         _ => panic!("{refusal:?}"),
     }
-    assert!(authority.judge(ahead).await.unwrap().clock.is_some());
+    assert!(
+        authority
+            .issuing_status(ahead)
+            .await
+            .unwrap()
+            .clock
+            .is_some()
+    );
     // It does not remember what it did not believe, and goes on when the clock is set.
     authority.report(ahead).await.unwrap();
     assert_eq!(bench.records().await, records);
     cpe.enrol_with(&authority, &code, bench.now).await.unwrap();
     let authority = reopened(&bench).await;
-    assert_eq!(authority.judge(bench.now).await.unwrap().clock, None);
+    assert_eq!(
+        authority.issuing_status(bench.now).await.unwrap().clock,
+        None
+    );
 }

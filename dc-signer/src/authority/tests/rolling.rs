@@ -308,15 +308,15 @@ async fn a_certificate_that_is_over_stops_no_other_zone(database: &Database) {
     authority.accept_clock(later);
     authority.keep_zones(later).await.unwrap();
     assert_eq!(authority.tested(), 2);
-    let judgement = authority.judge(later).await.unwrap();
-    let can: Vec<(String, bool)> = judgement
+    let status = authority.issuing_status(later).await.unwrap();
+    let can: Vec<(String, bool)> = status
         .zones
         .iter()
-        .map(|zone| (zone.zone.to_string(), judgement.can_issue(zone)))
+        .map(|zone| (zone.zone.to_string(), status.can_issue(zone)))
         .collect();
     let expected = [("b.example.com", true), ("cpe.example.com", false)];
     assert_eq!(can, expected.map(|(zone, can)| (zone.to_owned(), can)));
-    let faults = judgement.faults().join("\n");
+    let faults = status.faults().join("\n");
     assert!(faults.starts_with("zone cpe.example.com: "), "{faults}");
     assert!(faults.contains("ended at"), "{faults}");
     // The next one is taken as soon as it is there.
@@ -324,37 +324,34 @@ async fn a_certificate_that_is_over_stops_no_other_zone(database: &Database) {
     let fresh = Authority::open(&bench.config, bench.store.clone());
     let fresh = fresh.await.unwrap();
     fresh.accept_clock(later);
-    let judgement = fresh.judge(later).await.unwrap();
-    assert_eq!(judgement.faults(), Vec::<String>::new());
-    let moving = judgement.moving().join("\n");
+    let status = fresh.issuing_status(later).await.unwrap();
+    assert_eq!(status.faults(), Vec::<String>::new());
+    let moving = status.moving().join("\n");
     assert!(moving.contains("moves on to slot 2"), "{moving}");
     authority.keep_zones(later).await.unwrap();
     assert_eq!(
-        authority.judge(later).await.unwrap().moving(),
+        authority.issuing_status(later).await.unwrap().moving(),
         Vec::<String>::new()
     );
     assert_eq!(
-        authority.judge(later).await.unwrap().faults(),
+        authority.issuing_status(later).await.unwrap().faults(),
         Vec::<String>::new()
     );
 }
 
 async fn a_zone_is_missed_before_a_device_asks(database: &Database) {
     let bench = Bench::new(database).await;
-    let judgement = bench.authority.judge(bench.now).await.unwrap();
-    assert_eq!(judgement.faults(), Vec::<String>::new());
-    assert_eq!(
-        judgement.ending(bench.after(60 * DAY)),
-        Vec::<String>::new()
-    );
+    let status = bench.authority.issuing_status(bench.now).await.unwrap();
+    assert_eq!(status.faults(), Vec::<String>::new());
+    assert_eq!(status.ending(bench.after(60 * DAY)), Vec::<String>::new());
     // 82 days are to be issued from.
-    let text = judgement.ending(bench.after(62 * DAY)).join("\n");
+    let text = status.ending(bench.after(62 * DAY)).join("\n");
     assert!(text.contains("zone cpe.example.com"), "{text}");
     let late = bench.after(82 * DAY + 1);
     bench.authority.accept_clock(late);
     let faults = bench
         .authority
-        .judge(late)
+        .issuing_status(late)
         .await
         .unwrap()
         .faults()
@@ -381,7 +378,7 @@ async fn a_key_that_may_not_be_read_is_not_called_missing(database: &Database) {
         .unwrap();
     let missing = authority.missing()[0].to_string();
     let said = authority
-        .judge(bench.now)
+        .issuing_status(bench.now)
         .await
         .unwrap()
         .faults()
@@ -400,7 +397,7 @@ async fn a_key_that_may_not_be_read_is_not_called_missing(database: &Database) {
         .await
         .unwrap();
     let said = authority
-        .judge(bench.now)
+        .issuing_status(bench.now)
         .await
         .unwrap()
         .faults()

@@ -61,7 +61,7 @@ impl Housekeeping {
         if works && let Err(error) = self.authority.hear_clock().await {
             tracing::debug!(%error, "the database does not say what time it is");
         }
-        self.app.judge().await;
+        self.app.refresh_readiness().await;
         if works && told.keys.as_ref() != Some(&self.authority.keys()) {
             self.report(told).await;
         }
@@ -109,8 +109,8 @@ impl Housekeeping {
         if let Some(warning) = self.app.certificate_warning(now) {
             tracing::warn!("{warning}");
         }
-        if let Ok(judgement) = self.authority.judge(now).await {
-            for ending in judgement.ending(now) {
+        if let Ok(status) = self.authority.issuing_status(now).await {
+            for ending in status.ending(now) {
                 tracing::warn!("{ending}");
             }
         }
@@ -152,7 +152,7 @@ impl Housekeeping {
         let retention = dc_store::Retention { issues, refused };
         let Ok(now) = clock::now() else { return };
         // By a wrong clock everything has had its time.
-        if let Some(clock) = self.authority.judge_seen(now).clock {
+        if let Some(clock) = self.authority.cached_issuing_status(now).clock {
             tracing::debug!(%clock, "nothing is removed");
             return;
         }

@@ -1,5 +1,5 @@
-//! The judgement of whether this process can issue now, and if not why. There is one: refusals, readiness, metrics, the log at
-//! the start, and the output of `dc-signer check` all come from it.
+//! The issuing status of this process: what it can issue now, and if not why. Refusals, readiness, metrics, the log at the
+//! start and the output of `dc-signer check` all come from it.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use dc_pki::names::ZoneName;
 use dc_pki::time::Moment;
 use dc_store::registry::{DelegationState, ZoneDelegation};
 
-/// A judgement of what this process can issue, at a time.
+/// The issuing status of this process at a time.
 #[derive(Debug)]
-pub struct Judgement {
+pub struct IssuingStatus {
     /// The clock's fault, if it cannot be right: then nothing is issued.
     pub clock: Option<ClockError>,
     /// The zones that are in service: those that have, or had, an active delegation certificate.
-    pub zones: Vec<ZoneJudgement>,
+    pub zones: Vec<ZoneStatus>,
     /// The delegation certificates that are or will be issued from.
-    pub keys: Vec<KeyJudgement>,
+    pub keys: Vec<KeyStatus>,
 }
 
-/// A judgement of what can be issued in a zone.
+/// The issuing status of a zone.
 #[derive(Debug)]
-pub struct ZoneJudgement {
+pub struct ZoneStatus {
     /// The zone.
     pub zone: ZoneName,
     /// The reason that nothing can be issued, with what to do, if nothing can; the clock's fault is not repeated here.
@@ -39,9 +39,9 @@ pub struct ZoneJudgement {
     pub until: UnixTime,
 }
 
-/// A judgement of whether this process can sign with a delegation certificate.
+/// The usability of a delegation certificate's key on this machine.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct KeyJudgement {
+pub struct KeyStatus {
     /// The zone.
     pub zone: ZoneName,
     /// The certificate's slot.
@@ -52,12 +52,12 @@ pub struct KeyJudgement {
     pub usable: bool,
 }
 
-impl Judgement {
+impl IssuingStatus {
     pub(super) fn of(view: &View, clock: Result<(), ClockError>, now: UnixTime) -> Self {
         let in_service = view.zones().iter().filter(|zone| is_in_service(zone));
         Self {
             clock: clock.err(),
-            zones: in_service.map(|zone| judge(zone, now)).collect(),
+            zones: in_service.map(|zone| zone_status(zone, now)).collect(),
             keys: view.zones().iter().flat_map(keys).collect(),
         }
     }
@@ -76,11 +76,11 @@ impl Judgement {
     /// Zones in which nothing can be issued some weeks from now, if nobody does anything.
     #[must_use]
     pub fn ending(&self, now: UnixTime) -> Vec<String> {
-        let left = |zone: &&ZoneJudgement| zone.until.as_secs().saturating_sub(now.as_secs());
-        let soon = |zone: &&ZoneJudgement| zone.fault.is_none() && left(zone) < SOON.as_secs();
+        let left = |zone: &&ZoneStatus| zone.until.as_secs().saturating_sub(now.as_secs());
+        let soon = |zone: &&ZoneStatus| zone.fault.is_none() && left(zone) < SOON.as_secs();
         let zones = self.zones.iter().filter(soon);
-        let text = |zone: &ZoneJudgement| {
-            let ZoneJudgement { zone, until, .. } = zone;
+        let text = |zone: &ZoneStatus| {
+            let ZoneStatus { zone, until, .. } = zone;
             format!(
                 "nothing can be issued in zone {zone} from {} on: import its next delegation certificate with 'dc-signer zones rollover {zone} --import DIR --config FILE'",
                 Moment(*until)
@@ -103,25 +103,25 @@ impl Judgement {
 
     /// True if a zone's devices can be issued to.
     #[must_use]
-    pub fn can_issue(&self, zone: &ZoneJudgement) -> bool {
+    pub fn can_issue(&self, zone: &ZoneStatus) -> bool {
         self.clock.is_none() && zone.fault.is_none() && zone.moves_on.is_none()
     }
 }
 
 impl Authority {
-    /// Judges what this process can issue now. Looks at the database if that was not done a moment ago.
+    /// The issuing status now. Looks at the database if that was not done a moment ago.
     ///
     /// Fails with [`Error::Store`] if the database has not answered for a minute.
-    pub async fn judge(&self, now: UnixTime) -> Result<Judgement, Error> {
+    pub async fn issuing_status(&self, now: UnixTime) -> Result<IssuingStatus, Error> {
         let clock = self.guard.check(now);
         let view = self.view(now).await?;
-        Ok(Judgement::of(&view, clock, now))
+        Ok(IssuingStatus::of(&view, clock, now))
     }
 
     /// The same by what is known already.
     #[must_use]
-    pub fn judge_seen(&self, now: UnixTime) -> Judgement {
-        Judgement::of(&self.delegations.seen(), self.guard.check(now), now)
+    pub fn cached_issuing_status(&self, now: UnixTime) -> IssuingStatus {
+        IssuingStatus::of(&self.delegations.seen(), self.guard.check(now), now)
     }
 }
 
@@ -157,10 +157,10 @@ fn is_in_service(zone: &ZoneView) -> bool {
     zone.managed.delegations.iter().any(used)
 }
 
-fn judge(zone: &ZoneView, now: UnixTime) -> ZoneJudgement {
+fn zone_status(zone: &ZoneView, now: UnixTime) -> ZoneStatus {
     let fault = signer(zone, now).err();
     let moves_on = fault.as_ref().and_then(|_| moves_on(zone, now));
-    ZoneJudgement {
+    ZoneStatus {
         zone: zone.managed.zone.clone(),
         fault: fault.filter(|_| moves_on.is_none()),
         moves_on,
@@ -186,8 +186,8 @@ fn until(zone: &ZoneView) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(until))
 }
 
-fn keys(zone: &ZoneView) -> impl Iterator<Item = KeyJudgement> {
-    in_use(zone).map(|slot| KeyJudgement {
+fn keys(zone: &ZoneView) -> impl Iterator<Item = KeyStatus> {
+    in_use(zone).map(|slot| KeyStatus {
         zone: zone.managed.zone.clone(),
         slot: slot.number,
         state: slot.state,
