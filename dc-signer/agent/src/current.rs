@@ -77,7 +77,7 @@ impl Folder {
 
     /// Reads what is behind `current`, as a server does.
     ///
-    /// Fails with [`Error::Read`] for whoever may not look.
+    /// Fails with [`Error::Read`](dc_pki::Error::Read) for whoever may not look.
     pub fn look(&self) -> Result<Found, Error> {
         let current = self.current();
         let kind = match current.symlink_metadata() {
@@ -131,7 +131,7 @@ impl Folder {
 
     /// Makes a generation the current one, in one step, whatever `current` is.
     ///
-    /// Fails with [`Error::NoLinks`] on a file system that has no links, and with [`Error::Write`].
+    /// Fails with [`Error::NoLinks`] on a file system that has no links, and with [`Error::Write`](dc_pki::Error::Write).
     pub fn point_to(&self, number: u64) -> Result<(), Error> {
         let (new, current) = (self.path.join(NEW_LINK), self.current());
         remove_all(&new)?;

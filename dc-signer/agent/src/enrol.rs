@@ -49,7 +49,7 @@ impl std::fmt::Debug for Code {
 /// Chooses what to ask for, by what is remembered.
 ///
 /// A code that has not been used yet means that the operator wants the device to enrol, for the first
-/// time or again. Fails with [`Error::Read`] and [`Error::TooLarge`] if there is a code and it cannot be
+/// time or again. Fails with [`Error::Read`](dc_pki::Error::Read) and [`Error::TooLarge`](dc_pki::Error::TooLarge) if there is a code and it cannot be
 /// read.
 pub fn what_to_ask(enrolment: &Enrolment, state: &State) -> Result<Ask, Error> {
     Ok(match enrolment {
@@ -68,7 +68,7 @@ pub fn what_to_ask(enrolment: &Enrolment, state: &State) -> Result<Ask, Error> {
 
 /// The code in a file; none if the file is not there, or has been emptied.
 ///
-/// Fails with [`Error::Read`] and [`Error::TooLarge`].
+/// Fails with [`Error::Read`](dc_pki::Error::Read) and [`Error::TooLarge`](dc_pki::Error::TooLarge).
 pub fn code(path: &Path) -> Result<Option<Code>, Error> {
     if !files::is_there(path)? {
         return Ok(None);

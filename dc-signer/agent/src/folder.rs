@@ -53,7 +53,7 @@ impl Folder {
 
     /// Lets the group of the keys enter the folder, if there is such a group and it is kept out.
     ///
-    /// Fails with [`Error::Write`].
+    /// Fails with [`Error::Write`](dc_pki::Error::Write).
     pub fn admit_group(&self) -> Result<(), Error> {
         let Access::Group(group) = self.key_access else {
             return Ok(());
@@ -87,7 +87,7 @@ impl Folder {
     /// Reads a generation.
     ///
     /// Fails as reading its files does, and with [`Error::BadFile`] or
-    /// [`Error::BadCredential`] if one is not what its name says.
+    /// [`Error::BadCredential`](dc_pki::Error::BadCredential) if one is not what its name says.
     pub fn load(&self, number: u64) -> Result<Generation, Error> {
         self.read(&self.generation(number), number)
     }
@@ -110,7 +110,7 @@ impl Folder {
 
     /// Writes a new generation and makes it the current one. Returns its number.
     ///
-    /// Fails with [`Error::Write`], and then the current generation is the one that it was.
+    /// Fails with [`Error::Write`](dc_pki::Error::Write), and then the current generation is the one that it was.
     pub fn install(&self, checked: &Checked, key: &Key, meta: &Meta) -> Result<u64, Error> {
         self.clean()?;
         let number = self.numbers().first().map_or(1, |newest| newest + 1);
@@ -164,7 +164,7 @@ impl Folder {
     /// Removes what was never finished, a generation that never became current, and all but two of those
     /// that were.
     ///
-    /// Fails with [`Error::Write`].
+    /// Fails with [`Error::Write`](dc_pki::Error::Write).
     pub fn clean(&self) -> Result<(), Error> {
         let current = self.current_number();
         let older = |n: &u64| current.is_none_or(|current| *n < current);

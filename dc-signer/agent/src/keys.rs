@@ -20,7 +20,7 @@ pub struct Key(Zeroizing<KeyPair>);
 impl Key {
     /// Makes a new one.
     ///
-    /// Fails with [`Error::Randomness`].
+    /// Fails with [`Error::Randomness`](dc_pki::Error::Randomness).
     pub fn generate() -> Result<Self, Error> {
         let pair = KeyPair::generate().map_err(|_| dc_pki::Error::Randomness)?;
         Ok(Self(Zeroizing::new(pair)))
@@ -28,8 +28,8 @@ impl Key {
 
     /// Reads one that [`save`](Self::save) wrote.
     ///
-    /// Fails with [`Error::Read`], [`Error::TooLarge`], [`Error::BadPem`], [`Error::MissingPem`] or
-    /// [`Error::UnsupportedKey`].
+    /// Fails with [`Error::Read`](dc_pki::Error::Read), [`Error::TooLarge`](dc_pki::Error::TooLarge), [`Error::BadPem`](dc_pki::Error::BadPem), [`Error::MissingPem`](dc_pki::Error::MissingPem) or
+    /// [`Error::UnsupportedKey`](dc_pki::Error::UnsupportedKey).
     pub fn read(path: &Path) -> Result<Self, Error> {
         let key = dc_pki::keys::read(path)?;
         let pair = KeyPair::try_from(key.secret_der());
@@ -57,7 +57,7 @@ impl Key {
 
     /// Writes it under this name in a folder, safely on the disk and for its owner alone.
     ///
-    /// Fails with [`Error::Write`].
+    /// Fails with [`Error::Write`](dc_pki::Error::Write).
     pub fn save(&self, folder: &Path, name: &str) -> Result<(), Error> {
         let pem = self.pem();
         let file = NewFile {
@@ -114,7 +114,7 @@ impl fmt::Debug for Key {
 
 /// A number for [`schedule`](super::schedule).
 ///
-/// Fails with [`Error::Randomness`].
+/// Fails with [`Error::Randomness`](dc_pki::Error::Randomness).
 pub fn draw() -> Result<Draw, Error> {
     Ok(Draw(u32::from_be_bytes(dc_pki::random()?)))
 }

@@ -46,7 +46,7 @@ pub fn once(agent: &mut Agent, stop: &mut Stop) -> Status {
 
 /// How a device stands, from what is on its disk, while its agent runs or does not. Changes nothing.
 ///
-/// Fails with [`Error::Read`] for whoever may not read the device's files.
+/// Fails with [`Error::Read`](dc_pki::Error::Read) for whoever may not read the device's files.
 pub fn look(config: &Config, clock: &dyn Clock) -> Result<Status, Error> {
     let (_, state, error) = StateFile::open(&config.state);
     if let Some(error @ Error::Pki(dc_pki::Error::Read { .. })) = error {

@@ -166,7 +166,7 @@ impl StateFile {
 
     /// Writes the state, if it is another one than on the disk: flash memory wears out.
     ///
-    /// Fails with [`Error::Write`]; then the old state is on the disk.
+    /// Fails with [`Error::Write`](dc_pki::Error::Write); then the old state is on the disk.
     pub fn save(&mut self, state: &State) -> Result<(), Error> {
         if self.written.as_ref() == Some(state) {
             return Ok(());

@@ -244,7 +244,7 @@ impl StatusFile {
 
     /// Writes the status, if it is another one than last time.
     ///
-    /// Fails with [`Error::Write`].
+    /// Fails with [`Error::Write`](dc_pki::Error::Write).
     pub fn save(&mut self, status: &Status) -> Result<(), Error> {
         let path = self.folder.join(NAME);
         let json = serde_json::to_string_pretty(status)

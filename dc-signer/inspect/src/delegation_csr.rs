@@ -59,8 +59,8 @@ pub struct Written {
 /// The folder is made if there is none. A key is never overwritten; a request is, as it can be made
 /// again.
 ///
-/// Fails with [`Error::Exists`] if there is a key, with what reading a given key fails with, with
-/// [`Error::RequestNotMade`] and with [`Error::Write`].
+/// Fails with [`Error::Exists`](dc_pki::Error::Exists) if there is a key, with what reading a given key fails with, with
+/// [`Error::RequestNotMade`] and with [`Error::Write`](dc_pki::Error::Write).
 pub fn write(folder: &Path, zone: &ZoneName, source: KeySource<'_>) -> Result<Written, Error> {
     match source {
         KeySource::New(kind) => with_new_key(folder, zone, kind),

@@ -33,7 +33,7 @@ impl Dev {
     /// Makes the folder with a root, a delegation certificate, the service's own certificate and a
     /// configuration, unless they are there from the last time.
     ///
-    /// Fails with [`Error::Write`], and with [`Error::Exists`] if the folder holds something else.
+    /// Fails with [`Error::Write`](dc_pki::Error::Write), and with [`Error::Exists`](dc_pki::Error::Exists) if the folder holds something else.
     pub fn open(folder: &Path, now: UnixTime) -> Result<Self, Error> {
         let made = Self {
             folder: folder.into(),
