@@ -2,14 +2,14 @@
 
 mod hello;
 mod records;
-#[cfg(feature = "tokio")]
+#[cfg(all(feature = "tokio", any(feature = "client", feature = "server")))]
 mod tokio;
 
 use std::io::{self, IoSlice, Read, Write};
 
 use self::hello::{Edit, HelloEditor, Offers, ServerHelloWatch};
 use self::records::{Messages, Piece, Records};
-#[cfg(feature = "tokio")]
+#[cfg(all(feature = "tokio", any(feature = "client", feature = "server")))]
 pub(crate) use self::tokio::{delegate_to_tls, finish};
 use crate::Error;
 
