@@ -45,6 +45,43 @@ fn the_sample_is_loaded_as_it_stands_and_with_every_key() {
     assert_eq!(strip(short), strip(whole));
 }
 
+/// serde would take a list for a table, by position, and `metrics = ["anyone"]` would open the metrics.
+#[test]
+fn a_list_is_no_table() {
+    let tables = [
+        ("metrics", r#"["anyone"]"#),
+        ("log", r#"["json", "info", "more"]"#),
+        ("log", "[]"),
+        ("names", r#"["random"]"#),
+        ("credentials", r#"["1d"]"#),
+        ("enrolment", r#"[false, "1d"]"#),
+        ("retention", r#"["30d", "30d"]"#),
+        ("limits", r#"["1s", 100, 100]"#),
+        ("limits", r#"["1s", 0]"#),
+        ("database", "[]"),
+    ];
+    for (key, list) in tables {
+        let text = format!("{key} = {list}\n{SMALLEST}");
+        let problems = problems(&text);
+        let expected = format!("line 1: {key} is a list: it has to be a table");
+        assert_eq!(problems, [expected], "{text}");
+    }
+    let listen = problems("data = 'data'\n[[listen]]\naddress = '[::]:1'\n");
+    assert!(
+        listen
+            .iter()
+            .any(|problem| problem.contains("listen is a list: it has to be a table")),
+        "{listen:?}"
+    );
+    let manufacturers =
+        format!("manufacturers = [['a', 'b', 'any', 'cpe.example.com']]\n{SMALLEST}");
+    let manufacturers = problems(&manufacturers);
+    assert!(
+        manufacturers[0].contains("is a list: it has to be a table"),
+        "{manufacturers:?}"
+    );
+}
+
 /// The keys that are known in the table that has one that is not.
 fn keys(text: &str) -> &'static [&'static str] {
     let table = toml::de::DeTable::parse(text).unwrap().into_inner();
