@@ -118,7 +118,7 @@ impl DevicesPage<'_> {
     fn zone_choice(&self) -> Markup {
         let wanted = self.search.zone.as_deref();
         html! {
-            label for="zone" { "ZoneName" }
+            label for="zone" { "Zone" }
             select #zone name="zone" {
                 option value="" { "any" }
                 @for zone in self.zones {

@@ -163,7 +163,7 @@ impl FleetPage<'_> {
                         caption { "Devices of each zone by state" }
                         thead {
                             tr {
-                                th scope="col" { "ZoneName" }
+                                th scope="col" { "Zone" }
                                 th.rare scope="col" { "Forms" }
                                 @for state in BY_INTEREST { th.num.rare[state != State::Active] scope="col" { (state.as_str()) } }
                                 th.num scope="col" { "clones" }
@@ -212,7 +212,7 @@ impl FleetPage<'_> {
                         caption { "The slots of each zone" @if gone > 0 { ", without the " (gone) " that are gone" } }
                         thead {
                             tr {
-                                th scope="col" { "ZoneName" }
+                                th scope="col" { "Zone" }
                                 th.num scope="col" { "Slot" }
                                 th scope="col" { "State" }
                                 th scope="col" { "Ends" }
@@ -342,6 +342,7 @@ mod tests {
         let page = rendered(&fleet(), &zones);
         for words in [
             "1,000",
+            ">Zone<",
             "The device is suspended",
             "device-suspended",
             "cpe.example.com",
