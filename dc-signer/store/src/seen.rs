@@ -150,7 +150,7 @@ impl Seen {
         let before = self.lock().older.replace(found);
         if before.is_none() {
             if let Err(error) = self.check() {
-                tracing::error!("{error}");
+                tracing::error!(target: LOG, "{error}");
             }
             self.write_what(State::unwritten);
         }
@@ -189,7 +189,7 @@ impl Seen {
         match accept_in(&self.folder, head) {
             Ok(()) => self.lock().written = Some(head),
             Err(error) => {
-                tracing::warn!(%error, "how far the audit log is cannot be kept in the data folder");
+                tracing::warn!(target: LOG, %error, "how far the audit log is cannot be kept in the data folder");
             }
         }
     }
@@ -206,6 +206,8 @@ impl State {
     }
 }
 
+/// The target of its lines in the log: filters that name the signer hold for its database as well.
+const LOG: &str = "dc_signer::store";
 const FILE: &str = "audit-head.json";
 /// Many times what it has.
 const MAX_LEN: u64 = 4096;

@@ -106,21 +106,31 @@ impl Replaying {
                 return Ok(());
             }
         };
+        self.do_again(work, &device, record).await
+    }
+
+    /// Does to a device what a record says was done.
+    async fn do_again(
+        &mut self,
+        work: &mut Work,
+        device: &Device,
+        record: &Record,
+    ) -> Result<(), Error> {
         let time = record.entry.time;
         match (record.entry.action, record.entry.spki_sha256) {
-            (Action::Suspend, _) => self.move_to(work, &device, &Change::Suspend, time).await,
-            (Action::Resume, _) => self.move_to(work, &device, &Change::Resume, time).await,
-            (Action::Retire, _) => self.move_to(work, &device, &Change::Retire, time).await,
+            (Action::Suspend, _) => self.move_to(work, device, &Change::Suspend, time).await,
+            (Action::Resume, _) => self.move_to(work, device, &Change::Resume, time).await,
+            (Action::Retire, _) => self.move_to(work, device, &Change::Retire, time).await,
             (Action::Replace, _) => {
                 self.replacing = Some((device.id, time));
                 Ok(())
             }
             (Action::Enrol, Some(key)) => {
-                change(work, &device, &Change::Enrol { key }, time).await?;
+                change(work, device, &Change::Enrol { key }, time).await?;
                 Ok(())
             }
             (Action::SwitchKey, Some(key)) => {
-                change(work, &device, &Change::SwitchKey { key }, time).await?;
+                change(work, device, &Change::SwitchKey { key }, time).await?;
                 Ok(())
             }
             (Action::FinishSwitch, Some(_)) => {
