@@ -29,6 +29,7 @@ lint:
 # Write the help of all commands, and the tables of imports, as they are now
 update:
     UPDATE_HELP=1 cargo test -p dc-signer --test cli help
+    UPDATE_HELP=1 cargo test -p dc-agent --test agent help
     UPDATE_TABLES=1 cargo test -p dc-tests --test hygiene imports::
 
 # All that a change has to pass, as in CI

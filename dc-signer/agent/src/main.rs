@@ -17,7 +17,7 @@ use dc_agent::{Agent, Config, Error, Event, Level, Stop, SystemClock, look, once
 struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The configuration; agent/sample.toml in the source documents all keys
+    /// The configuration; dc-signer/agent/src/sample.toml in the source documents all keys
     #[arg(long, value_name = "FILE", required = true)]
     config: Option<PathBuf>,
     /// Do what is due now, if anything, and end: for cron, as often as it likes
