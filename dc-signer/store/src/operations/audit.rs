@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::connection::Session;
-use crate::registry::{self, Action, Device, Head, Record, State};
+use crate::registry::{self, Device, DeviceChange, Head, Record, State};
 use crate::sql::corrupt;
 use crate::{Error, Find, Store};
 
@@ -93,29 +93,19 @@ fn note(states: &mut HashMap<String, State>, record: Record) {
     let Some(name) = record.entry.name else {
         return;
     };
-    match record.entry.action {
-        Action::Suspend => states.insert(name, State::Suspended),
-        Action::Retire => states.insert(name, State::Retired),
-        Action::Add | Action::Resume | Action::Replace => states.remove(&name),
-        Action::AcceptOlder
-        | Action::ActivateDelegation
-        | Action::ChangeOperator
-        | Action::ChangeZone
-        | Action::ClearClone
-        | Action::DisableOperator
-        | Action::DrainDelegation
-        | Action::EndDelegation
-        | Action::Enrol
-        | Action::FinishSwitch
-        | Action::FlagClone
-        | Action::ImportDelegation
-        | Action::Issue
-        | Action::NewCode
-        | Action::NewName
-        | Action::NewZone
-        | Action::Replay
-        | Action::SwitchKey
-        | Action::TakeName => None,
+    match record.entry.action.device_change() {
+        Some(DeviceChange::Suspend) => states.insert(name, State::Suspended),
+        Some(DeviceChange::Retire) => states.insert(name, State::Retired),
+        Some(DeviceChange::Add | DeviceChange::Resume | DeviceChange::Replace) => {
+            states.remove(&name)
+        }
+        Some(
+            DeviceChange::Enrol
+            | DeviceChange::FinishSwitch
+            | DeviceChange::NewName
+            | DeviceChange::SwitchKey,
+        )
+        | None => None,
     };
 }
 

@@ -7,7 +7,7 @@ use pki_types::UnixTime;
 
 use crate::Error;
 use crate::connection::Session;
-use crate::registry::{Action, Device, Hold, Record, after};
+use crate::registry::{Action, Device, DeviceChange, Hold, Record, after};
 use crate::sql::{Batch, Kind, Value};
 
 use super::withdrawn;
@@ -41,36 +41,22 @@ impl Lost {
         let replaced = self.replacing.take();
         let lost = self.names.entry(name.to_owned()).or_default();
         lost.zone = entry.zone.clone().or_else(|| lost.zone.take());
-        match entry.action {
-            Action::Add | Action::NewName => lost.is_used = true,
-            Action::Suspend | Action::Retire => {
+        match entry.action.device_change() {
+            Some(DeviceChange::Add | DeviceChange::NewName) => lost.is_used = true,
+            Some(DeviceChange::Suspend | DeviceChange::Retire) => {
                 lost.withdrawn = lost.withdrawn.or(Some(entry.time));
             }
-            Action::Resume if !lost.stays => lost.withdrawn = None,
-            Action::Replace => {
+            Some(DeviceChange::Resume) => {
+                if !lost.stays {
+                    lost.withdrawn = None;
+                }
+            }
+            Some(DeviceChange::Replace) => {
                 lost.stays = lost.withdrawn.is_some();
                 self.replacing = Some(name.to_owned());
             }
-            // A name that is withdrawn for good stays so.
-            Action::Resume
-            | Action::AcceptOlder
-            | Action::ActivateDelegation
-            | Action::ChangeOperator
-            | Action::ChangeZone
-            | Action::ClearClone
-            | Action::DisableOperator
-            | Action::DrainDelegation
-            | Action::EndDelegation
-            | Action::Enrol
-            | Action::FinishSwitch
-            | Action::FlagClone
-            | Action::ImportDelegation
-            | Action::Issue
-            | Action::NewCode
-            | Action::NewZone
-            | Action::Replay
-            | Action::SwitchKey
-            | Action::TakeName => {}
+            Some(DeviceChange::Enrol | DeviceChange::FinishSwitch | DeviceChange::SwitchKey)
+            | None => {}
         }
         let renamed = replaced.filter(|_| entry.action == Action::NewName);
         if let Some(old) = renamed.and_then(|old| self.names.get_mut(&old)) {

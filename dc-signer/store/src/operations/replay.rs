@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 use pki_types::UnixTime;
 
 use crate::registry::{
-    self, Action, Change, Device, DeviceId, Held, NameChange, Record, Replacement, Shown, State,
+    self, Action, Change, Device, DeviceChange, DeviceId, Held, NameChange, Record, Replacement,
+    Shown, State,
 };
 use crate::{Act, BroughtUp, Error, Find, Store};
 
@@ -117,47 +118,34 @@ impl Replaying {
         record: &Record,
     ) -> Result<(), Error> {
         let time = record.entry.time;
-        match (record.entry.action, record.entry.spki_sha256) {
-            (Action::Suspend, _) => self.move_to(work, device, &Change::Suspend, time).await,
-            (Action::Resume, _) => self.move_to(work, device, &Change::Resume, time).await,
-            (Action::Retire, _) => self.move_to(work, device, &Change::Retire, time).await,
-            (Action::Replace, _) => {
+        let Some(done) = record.entry.action.device_change() else {
+            return Ok(());
+        };
+        match (done, record.entry.spki_sha256) {
+            (DeviceChange::Suspend, _) => self.move_to(work, device, &Change::Suspend, time).await,
+            (DeviceChange::Resume, _) => self.move_to(work, device, &Change::Resume, time).await,
+            (DeviceChange::Retire, _) => self.move_to(work, device, &Change::Retire, time).await,
+            (DeviceChange::Replace, _) => {
                 self.replacing = Some((device.id, time));
                 Ok(())
             }
-            (Action::Enrol, Some(key)) => {
+            (DeviceChange::Enrol, Some(key)) => {
                 change(work, device, &Change::Enrol { key }, time).await?;
                 Ok(())
             }
-            (Action::SwitchKey, Some(key)) => {
+            (DeviceChange::SwitchKey, Some(key)) => {
                 change(work, device, &Change::SwitchKey { key }, time).await?;
                 Ok(())
             }
-            (Action::FinishSwitch, Some(_)) => {
+            (DeviceChange::FinishSwitch, Some(_)) => {
                 devices::update(&mut work.session, &device.switch_finished(time)).await
             }
+            // It is there already, and a new name was given when its replacement ended.
+            (DeviceChange::Add | DeviceChange::NewName, _) => Ok(()),
             // A record of a key without the key says nothing.
-            (Action::Enrol | Action::FinishSwitch | Action::SwitchKey, None) => Ok(()),
-            (
-                Action::AcceptOlder
-                | Action::ActivateDelegation
-                | Action::Add
-                | Action::ChangeOperator
-                | Action::ChangeZone
-                | Action::ClearClone
-                | Action::DisableOperator
-                | Action::DrainDelegation
-                | Action::EndDelegation
-                | Action::FlagClone
-                | Action::ImportDelegation
-                | Action::Issue
-                | Action::NewCode
-                | Action::NewName
-                | Action::NewZone
-                | Action::Replay
-                | Action::TakeName,
-                _,
-            ) => Ok(()),
+            (DeviceChange::Enrol | DeviceChange::FinishSwitch | DeviceChange::SwitchKey, None) => {
+                Ok(())
+            }
         }
     }
 

@@ -26,6 +26,7 @@ pub use ids::{DeviceId, ExternalId};
 pub use label::{NameInput, NameKey};
 pub use one_name::NameChange;
 pub use operator::{Access, Operator, OperatorName, Role};
+pub(crate) use record::DeviceChange;
 pub use record::{Action, Entry, Head, Record};
 pub use state::{DelegationState, State};
 pub use zone::{Zone, ZoneDelegation};

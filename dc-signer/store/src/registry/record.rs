@@ -84,6 +84,54 @@ actions! {
     TakeName = "take-name",
 }
 
+/// A change of a device's standing, name or key, as an action of the log says it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DeviceChange {
+    Add,
+    Enrol,
+    FinishSwitch,
+    NewName,
+    Replace,
+    Resume,
+    Retire,
+    Suspend,
+    SwitchKey,
+}
+
+impl Action {
+    /// The change of a device that whoever reads the log again has to follow; none if it changes nothing of one.
+    ///
+    /// The one list of all actions for replaying and verifying a log, so that a new action is classified here.
+    pub(crate) const fn device_change(self) -> Option<DeviceChange> {
+        Some(match self {
+            Self::Add => DeviceChange::Add,
+            Self::Enrol => DeviceChange::Enrol,
+            Self::FinishSwitch => DeviceChange::FinishSwitch,
+            Self::NewName => DeviceChange::NewName,
+            Self::Replace => DeviceChange::Replace,
+            Self::Resume => DeviceChange::Resume,
+            Self::Retire => DeviceChange::Retire,
+            Self::Suspend => DeviceChange::Suspend,
+            Self::SwitchKey => DeviceChange::SwitchKey,
+            Self::AcceptOlder
+            | Self::ActivateDelegation
+            | Self::ChangeOperator
+            | Self::ChangeZone
+            | Self::ClearClone
+            | Self::DisableOperator
+            | Self::DrainDelegation
+            | Self::EndDelegation
+            | Self::FlagClone
+            | Self::ImportDelegation
+            | Self::Issue
+            | Self::NewCode
+            | Self::NewZone
+            | Self::Replay
+            | Self::TakeName => return None,
+        })
+    }
+}
+
 impl FromStr for Action {
     type Err = Error;
 
