@@ -174,100 +174,45 @@ impl Kind {
     /// After how many seconds the same request is worth another try, unless its answer knows better.
     #[must_use]
     pub fn retry_after(self) -> Option<u64> {
-        match self {
-            Self::Busy | Self::ClockWrong | Self::StorageUnavailable | Self::ZoneNotReady => {
-                Some(60)
-            }
-            Self::Internal => Some(600),
-            Self::BadRequest
-            | Self::BadCsr
-            | Self::CertificateRequired
-            | Self::CloneSuspected
-            | Self::CodeRefused
-            | Self::Conflict
-            | Self::DeviceRetired
-            | Self::DeviceSuspended
-            | Self::KeyRefused
-            | Self::Forbidden
-            | Self::MethodNotAllowed
-            | Self::NameHeld
-            | Self::NotFound
-            | Self::NotReady
-            | Self::RateLimited
-            | Self::Timeout
-            | Self::TooLarge
-            | Self::TokenRequired
-            | Self::UnknownDevice
-            | Self::UnsupportedMediaType => None,
-        }
+        self.row().4
     }
 
     /// Its severity for whoever runs the service.
     #[must_use]
     pub fn severity(self) -> Severity {
-        match self {
-            Self::Internal => Severity::Bug,
-            Self::ClockWrong | Self::NotReady | Self::StorageUnavailable | Self::ZoneNotReady => {
-                Severity::Outage
-            }
-            Self::Busy
-            | Self::BadRequest
-            | Self::BadCsr
-            | Self::CertificateRequired
-            | Self::CloneSuspected
-            | Self::CodeRefused
-            | Self::Conflict
-            | Self::DeviceRetired
-            | Self::DeviceSuspended
-            | Self::KeyRefused
-            | Self::Forbidden
-            | Self::MethodNotAllowed
-            | Self::NameHeld
-            | Self::NotFound
-            | Self::RateLimited
-            | Self::Timeout
-            | Self::TooLarge
-            | Self::TokenRequired
-            | Self::UnknownDevice
-            | Self::UnsupportedMediaType => Severity::Refusal,
-        }
+        self.row().3
     }
 
-    fn row(self) -> (&'static str, u16, &'static str) {
+    /// Name, HTTP status, title, severity, and the seconds until the next try.
+    #[rustfmt::skip]
+    fn row(self) -> (&'static str, u16, &'static str, Severity, Option<u64>) {
+        use Severity::{Bug, Outage, Refusal};
         match self {
-            Self::Busy => ("busy", 503, "The service has too much to do"),
-            Self::BadRequest => ("bad-request", 400, "The request cannot be read"),
-            Self::BadCsr => ("bad-csr", 422, "The certificate signing request is no good"),
-            Self::CertificateRequired => (
-                "certificate-required",
-                401,
-                "A client certificate is needed",
-            ),
-            Self::ClockWrong => ("clock-wrong", 503, "The service's clock is wrong"),
-            Self::CloneSuspected => ("clone-suspected", 403, "The device may have been copied"),
-            Self::CodeRefused => ("code-refused", 403, "The activation code is not accepted"),
-            Self::Conflict => ("conflict", 409, "It contradicts what is there"),
-            Self::DeviceRetired => ("device-retired", 410, "The device is retired"),
-            Self::DeviceSuspended => ("device-suspended", 403, "The device is suspended"),
-            Self::KeyRefused => ("key-refused", 422, "The key is not accepted"),
-            Self::Forbidden => ("forbidden", 403, "The role does not allow it"),
-            Self::Internal => ("internal", 500, "The service has a bug"),
-            Self::MethodNotAllowed => ("method-not-allowed", 405, "There is no such method here"),
-            Self::NameHeld => ("name-held", 503, "Another box still has the name"),
-            Self::NotFound => ("not-found", 404, "There is nothing here"),
-            Self::NotReady => ("not-ready", 503, "The service is not ready"),
-            Self::RateLimited => ("rate-limited", 429, "Too many requests"),
-            Self::StorageUnavailable => ("storage-unavailable", 503, "Nothing can be stored now"),
-            Self::Timeout => ("timeout", 408, "The request took too long to arrive"),
-            Self::TooLarge => ("too-large", 413, "The request is too long"),
-            Self::TokenRequired => ("token-required", 401, "An operator's token is needed"),
-            Self::UnknownDevice => ("unknown-device", 403, "The device is not known"),
-            Self::UnsupportedMediaType => (
-                "unsupported-media-type",
-                415,
-                "The media type is another one",
-            ),
-            Self::ZoneNotReady => ("zone-not-ready", 503, "The zone cannot issue now"),
+            Self::Busy => ("busy", 503, "The service has too much to do", Refusal, Some(60)),
+            Self::BadRequest => ("bad-request", 400, "The request cannot be read", Refusal, None),
+            Self::BadCsr => ("bad-csr", 422, "The certificate signing request is no good", Refusal, None),
+            Self::CertificateRequired => ("certificate-required", 401, "A client certificate is needed", Refusal, None),
+            Self::ClockWrong => ("clock-wrong", 503, "The service's clock is wrong", Outage, Some(60)),
+            Self::CloneSuspected => ("clone-suspected", 403, "The device may have been copied", Refusal, None),
+            Self::CodeRefused => ("code-refused", 403, "The activation code is not accepted", Refusal, None),
+            Self::Conflict => ("conflict", 409, "It contradicts what is there", Refusal, None),
+            Self::DeviceRetired => ("device-retired", 410, "The device is retired", Refusal, None),
+            Self::DeviceSuspended => ("device-suspended", 403, "The device is suspended", Refusal, None),
+            Self::KeyRefused => ("key-refused", 422, "The key is not accepted", Refusal, None),
+            Self::Forbidden => ("forbidden", 403, "The role does not allow it", Refusal, None),
+            Self::Internal => ("internal", 500, "The service has a bug", Bug, Some(600)),
+            Self::MethodNotAllowed => ("method-not-allowed", 405, "There is no such method here", Refusal, None),
+            Self::NameHeld => ("name-held", 503, "Another box still has the name", Refusal, None),
+            Self::NotFound => ("not-found", 404, "There is nothing here", Refusal, None),
+            Self::NotReady => ("not-ready", 503, "The service is not ready", Outage, None),
+            Self::RateLimited => ("rate-limited", 429, "Too many requests", Refusal, None),
+            Self::StorageUnavailable => ("storage-unavailable", 503, "Nothing can be stored now", Outage, Some(60)),
+            Self::Timeout => ("timeout", 408, "The request took too long to arrive", Refusal, None),
+            Self::TooLarge => ("too-large", 413, "The request is too long", Refusal, None),
+            Self::TokenRequired => ("token-required", 401, "An operator's token is needed", Refusal, None),
+            Self::UnknownDevice => ("unknown-device", 403, "The device is not known", Refusal, None),
+            Self::UnsupportedMediaType => ("unsupported-media-type", 415, "The media type is another one", Refusal, None),
+            Self::ZoneNotReady => ("zone-not-ready", 503, "The zone cannot issue now", Outage, Some(60)),
         }
     }
 }
