@@ -178,10 +178,7 @@ pub(crate) fn shown(parts: &Parts, now: UnixTime) -> Shown {
         return Shown::Nothing;
     };
     match certificate.is_valid_at(now) {
-        true => {
-            let sha256 = Sha256::from_bytes(certificate.sha256());
-            Shown::Holder(Access::Certificate(sha256))
-        }
+        true => Shown::Holder(Access::Certificate(certificate.sha256())),
         false => Shown::Ended,
     }
 }

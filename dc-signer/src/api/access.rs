@@ -28,7 +28,7 @@ pub(super) struct KeyHolder {
 impl KeyHolder {
     /// The SHA-256 of the key's SubjectPublicKeyInfo.
     pub(super) fn key(&self) -> Sha256 {
-        key_of(&self.certificate)
+        self.certificate.spki_sha256()
     }
 
     /// Remembers that this is a device of ours: neither its limit nor its connection is a stranger's from now on.
@@ -40,10 +40,6 @@ impl KeyHolder {
             peer.is_known_here();
         }
     }
-}
-
-fn key_of(certificate: &ClientCertificate) -> Sha256 {
-    Sha256::from_bytes(*certificate.spki_sha256())
 }
 
 impl FromRequestParts<Arc<App>> for KeyHolder {
@@ -61,7 +57,7 @@ impl FromRequestParts<Arc<App>> for KeyHolder {
         if Origin::of(parts) == Origin::Foreign {
             return Err(of_another_site());
         }
-        let key = key_of(&certificate);
+        let key = certificate.spki_sha256();
         tracing::Span::current().record("caller", tracing::field::display(key));
         Ok(Self {
             certificate,

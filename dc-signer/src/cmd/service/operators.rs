@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use dc_signer::authority::operators::{new_token, read_certificates};
-use dc_signer::server::listener::{certificate_sha256, spki_sha256};
+use dc_signer::server::listener::spki_sha256;
 use dc_store::registry::{Access, Operator, OperatorName, Role, Sha256};
 use zeroize::Zeroizing;
 
@@ -92,7 +92,7 @@ impl Add {
             path: path.clone(),
             label: "CERTIFICATE",
         })?;
-        let hash = Sha256::from_bytes(certificate_sha256(first));
+        let hash = Sha256::of(first);
         Ok((Access::Certificate(hash), None))
     }
 }

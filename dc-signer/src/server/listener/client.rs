@@ -9,7 +9,6 @@ use rustls::server::ParsedCertificate;
 use x509_cert::Certificate;
 
 use dc_pki::Sha256;
-use dc_pki::text::Hex;
 
 /// The certificate of a client that has shown, in the handshake, that it holds the private key.
 ///
@@ -19,7 +18,7 @@ pub struct ClientCertificate(Arc<Inner>);
 
 #[derive(Eq, PartialEq)]
 struct Inner {
-    spki_sha256: [u8; 32],
+    spki_sha256: Sha256,
     chain: Vec<CertificateDer<'static>>,
 }
 
@@ -34,15 +33,15 @@ impl ClientCertificate {
 
     /// The SHA-256 of its SubjectPublicKeyInfo.
     #[must_use]
-    pub fn spki_sha256(&self) -> &[u8; 32] {
-        &self.0.spki_sha256
+    pub fn spki_sha256(&self) -> Sha256 {
+        self.0.spki_sha256
     }
 
     /// The SHA-256 of the certificate itself.
     #[must_use]
-    pub fn sha256(&self) -> [u8; 32] {
+    pub fn sha256(&self) -> Sha256 {
         let first = self.0.chain.first();
-        certificate_sha256(first.map(AsRef::as_ref).unwrap_or_default())
+        Sha256::of(first.map(AsRef::as_ref).unwrap_or_default())
     }
 
     /// A moment lies within the certificate's validity.
@@ -66,23 +65,18 @@ impl ClientCertificate {
 
 impl fmt::Debug for ClientCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hash = Hex(self.spki_sha256()).to_string();
-        f.debug_tuple("ClientCertificate").field(&hash).finish()
+        f.debug_tuple("ClientCertificate")
+            .field(&self.spki_sha256().to_string())
+            .finish()
     }
 }
 
 /// The SHA-256 of a certificate's SubjectPublicKeyInfo; none if it is no certificate.
 #[must_use]
-pub fn spki_sha256(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
+pub fn spki_sha256(certificate: &CertificateDer<'_>) -> Option<Sha256> {
     let parsed = ParsedCertificate::try_from(certificate).ok()?;
     let spki = parsed.subject_public_key_info();
-    Some(*Sha256::of(&spki).as_bytes())
-}
-
-/// The SHA-256 of a certificate.
-#[must_use]
-pub fn certificate_sha256(certificate: &[u8]) -> [u8; 32] {
-    *Sha256::of(certificate).as_bytes()
+    Some(Sha256::of(&spki))
 }
 
 #[cfg(test)]
@@ -90,7 +84,7 @@ impl ClientCertificate {
     /// As if somebody had shown in a handshake that they hold its key.
     pub(crate) fn shown(certificate: CertificateDer<'static>) -> Self {
         Self(Arc::new(Inner {
-            spki_sha256: spki_sha256(&certificate).unwrap_or_default(),
+            spki_sha256: spki_sha256(&certificate).unwrap_or(Sha256::ZERO),
             chain: vec![certificate],
         }))
     }

@@ -34,7 +34,7 @@ use tokio::sync::watch;
 
 pub use arriving::TooSlow;
 pub use certificate::{ServiceCertificate, Validity, tls_config};
-pub use client::{ClientCertificate, certificate_sha256, spki_sha256};
+pub use client::{ClientCertificate, spki_sha256};
 pub use memory::most_memory;
 pub use open::Peer;
 pub use origin::Origin;

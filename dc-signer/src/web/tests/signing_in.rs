@@ -10,7 +10,7 @@ use super::site::{Site, posted};
 use crate::server::listener::ClientCertificate;
 use dc_pki::clock;
 use dc_store::Act;
-use dc_store::registry::{Access, Operator, Role, Sha256, State};
+use dc_store::registry::{Access, Operator, Role, State};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_sees_anything_before_signing_in() {
@@ -169,7 +169,7 @@ async fn a_certificate_is_as_good_as_a_token_and_its_forms_have_tokens_too() {
     let key = KeyPair::generate().unwrap();
     let signed = CertificateParams::default().self_signed(&key).unwrap();
     let certificate = ClientCertificate::shown(signed.into());
-    let access = Access::Certificate(Sha256::from_bytes(certificate.sha256()));
+    let access = Access::Certificate(certificate.sha256());
     let operator = Operator {
         name: "carol".parse().unwrap(),
         role: Role::Operator,
