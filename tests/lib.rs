@@ -5,4 +5,5 @@ pub mod message;
 pub mod mutant;
 pub mod pair;
 pub mod pipe;
+pub mod process;
 pub mod vendor;

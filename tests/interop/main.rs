@@ -19,7 +19,6 @@ mod our_client;
 mod our_server;
 mod ours;
 mod peers_alone;
-mod process;
 mod report;
 mod router;
 mod setup;

@@ -3,9 +3,10 @@
 use std::{
     env,
     path::{Path, PathBuf},
-    process::Command,
     sync::LazyLock,
 };
+
+use dc_tests::process::Command;
 
 use crate::{
     handshake::Client,

@@ -11,8 +11,9 @@ mod upstream;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
 };
+
+use dc_tests::process::Command;
 
 use crate::{
     ours,

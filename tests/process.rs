@@ -10,15 +10,15 @@ use std::{
 
 /// What a program that ended has said.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// `None`: it was killed, by a signal or because it ran too long.
-    pub(crate) exit: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+    pub exit: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 /// Runs a program to its end; one that hangs is killed and has no exit status.
-pub(crate) fn run(command: &mut Command) -> Outcome {
+pub fn run(command: &mut Command) -> Outcome {
     let mut child = spawn(command);
     let stdout = read_all(child.stdout.take());
     let stderr = read_all(child.stderr.take());
@@ -33,7 +33,7 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
 /// Runs a program that has to succeed and returns its standard output.
 ///
 /// Panics with the command and all it said if it does not.
-pub(crate) fn run_ok(command: &mut Command) -> String {
+pub fn run_ok(command: &mut Command) -> String {
     let outcome = run(command);
     let Outcome {
         exit,
@@ -49,8 +49,8 @@ pub(crate) fn run_ok(command: &mut Command) -> String {
 
 /// A server in a process of its own, listening on a port of its choice; dropping it ends the process.
 #[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) name: &'static str,
+pub struct Server {
+    pub name: &'static str,
     child: Child,
     port: u16,
     said: Arc<Said>,
@@ -59,14 +59,14 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the program and waits until its process listens. It is never connected to for that: servers would
     /// count it as a failed handshake.
-    pub(crate) fn start(name: &'static str, command: &mut Command) -> Self {
+    pub fn start(name: &'static str, command: &mut Command) -> Self {
         Self::try_start(name, command).unwrap_or_else(|said| {
             panic!("{command:?}\ndoes not listen; it said:\n{said}");
         })
     }
 
     /// The same; what the program has said if it ends instead of listening.
-    pub(crate) fn try_start(name: &'static str, command: &mut Command) -> Result<Self, String> {
+    pub fn try_start(name: &'static str, command: &mut Command) -> Result<Self, String> {
         let mut child = spawn(command);
         let said = Arc::new(Said::default());
         follow(child.stdout.take(), &said);
@@ -81,23 +81,23 @@ impl Server {
         Ok(server)
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// Everything said so far. Its length marks the moment, see [`Self::says`].
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.said.lock().clone()
     }
 
     /// Whether the server says this, now or very soon, behind the first `mark` bytes of its output.
-    pub(crate) fn says(&self, text: &str, mark: usize) -> bool {
+    pub fn says(&self, text: &str, mark: usize) -> bool {
         self.read(mark, |said| said.contains(text).then_some(()))
             .is_some()
     }
 
     /// What can be read from what the server says, now or very soon, behind the first `mark` bytes of its output.
-    pub(crate) fn read<T>(&self, mark: usize, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub fn read<T>(&self, mark: usize, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let silent = |said: &mut String| read(&said[mark..]).is_none();
         let waited = self
             .said
@@ -108,7 +108,7 @@ impl Server {
     }
 
     /// How many files and sockets its process has open.
-    pub(crate) fn open_files(&self) -> usize {
+    pub fn open_files(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.child.id());
         std::fs::read_dir(folder).map_or(0, Iterator::count)
     }
