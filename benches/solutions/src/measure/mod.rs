@@ -1,0 +1,1 @@
+//! The measurements, the same for all solutions.

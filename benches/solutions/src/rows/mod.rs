@@ -1,0 +1,1 @@
+//! The solutions, a file each.

@@ -1,0 +1,1 @@
+//! The tables: what was measured, beside what the draft says.
