@@ -7,13 +7,43 @@ mod ledger;
 mod measure;
 mod rows;
 mod server;
+mod setup;
 mod solution;
 mod table;
 mod world;
 
 use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
 
 /// What went wrong, in words: it is shown in the cell that could not be measured.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-fn main() {}
+/// Gives a home server an identity in every way there is, and says what each costs
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What this program runs itself as
+    #[command(hide = true)]
+    Serve(server::Serve),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Some(Command::Serve(serve)) => server::run(&serve),
+        None => Ok(()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dc-solutions: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
