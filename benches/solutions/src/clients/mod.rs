@@ -1,11 +1,26 @@
-//! Clients that nobody here wrote, as they are delivered.
+//! Clients that nobody here wrote, as they are delivered; and ours.
+
+mod curl;
+mod dc_rustls;
+mod files;
+mod gnutls;
+mod nss;
+mod openssl;
+mod program;
+mod python;
+mod rustls;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
 use crate::clock::Clock;
 
+pub(crate) use self::dc_rustls::DcRustls;
+
 /// A client program.
-pub(crate) trait Client {
+pub(crate) trait Client: Send + Sync {
     /// As a table shows it.
     fn name(&self) -> &'static str;
 
@@ -29,8 +44,10 @@ pub(crate) struct Visit<'a> {
     /// The server's key that the user has accepted before, as the SHA-256 of its SubjectPublicKeyInfo, and the
     /// certificate of that connection in PEM, if there was one; [`Outcome::Unable`] if it remembers nothing.
     pub(crate) accepted: Option<(&'a [u8; 32], Option<&'a Path>)>,
-    /// Whether the user accepts what the client warns of, if it lets users do so.
+    /// Whether the user goes on after a warning: the outcome is the same, and the page was had.
     pub(crate) accepts_warning: bool,
+    /// Whether the user tells it to take raw public keys (RFC 7250), if it can be told.
+    pub(crate) raw_keys: bool,
 }
 
 /// What came of a visit.
@@ -44,4 +61,36 @@ pub(crate) enum Outcome {
     Refused(String),
     /// The client has no way to be told what the visit asks for: what it lacks.
     Unable(&'static str),
+    /// The visit was not made, so it says nothing about the client: why.
+    Failed(String),
+}
+
+/// All of the foreign ones, as the table has them.
+pub(crate) fn all() -> Vec<Box<dyn Client>> {
+    vec![
+        Box::new(curl::Curl),
+        Box::new(openssl::OpenSsl),
+        Box::new(gnutls::GnuTls),
+        Box::<nss::Tstclnt>::default(),
+        Box::new(rustls::Rustls),
+        Box::new(python::Python),
+    ]
+}
+
+/// Those that answer in less than a tenth of a second.
+pub(crate) fn quick() -> Vec<Box<dyn Client>> {
+    let slow = ["Chromium", "Firefox"];
+    all()
+        .into_iter()
+        .filter(|client| !slow.contains(&client.name()))
+        .collect()
+}
+
+/// Makes these visits one after the other.
+fn each(
+    visits: &[Visit<'_>],
+    visit: impl Fn(&Visit<'_>) -> crate::Result<Outcome>,
+) -> Vec<Outcome> {
+    let outcome = |one| visit(one).unwrap_or_else(|error| Outcome::Failed(error.to_string()));
+    visits.iter().map(outcome).collect()
 }
