@@ -1,8 +1,11 @@
 //! Table 1 of the Home Servers draft, executed: eight ways to give a home server an identity, and newer ones.
 
 mod acme;
+mod ca;
 mod clients;
 mod clock;
+mod dns;
+mod leaf;
 mod ledger;
 mod measure;
 mod rows;
