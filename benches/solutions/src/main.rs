@@ -8,6 +8,7 @@ mod dns;
 mod leaf;
 mod ledger;
 mod measure;
+mod public_ca;
 mod rows;
 mod server;
 mod setup;
