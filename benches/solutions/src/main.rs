@@ -14,6 +14,7 @@ mod server;
 mod setup;
 mod solution;
 mod table;
+mod vendor;
 mod world;
 
 use std::error::Error;
