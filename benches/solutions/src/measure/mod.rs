@@ -1,1 +1,3 @@
 //! The measurements, the same for all solutions.
+
+pub(crate) mod authority;
