@@ -140,10 +140,14 @@ impl Solution for NameConstraints {
     }
 
     fn report_theft(&mut self, device: usize) -> Result<Remedy> {
-        let Founded { signing, fleet, .. } = self.founded()?;
+        let Founded {
+            root,
+            signing,
+            fleet,
+        } = self.founded()?;
         fleet.report_theft(device)?;
         Ok(Remedy {
-            revocation_list: Some(signing.get().revocation_list()?),
+            revocation_list: Some(signing.get().revocation_list(root)?),
             removal: None,
         })
     }
@@ -231,10 +235,12 @@ impl VendorCa {
         LIKED_DAYS.min(self.world.certificate_days)
     }
 
-    fn revocation_list(&self) -> Result<PathBuf> {
+    /// Its list, and then that of the root above it.
+    fn revocation_list(&self, root: &Authority) -> Result<PathBuf> {
         let file = self.world.folder("vendor-ca")?.join("revoked.crl.pem");
-        self.authority
-            .revoke(&file, self.world.now(), &self.revoked)?;
+        let now = self.world.now();
+        let lists = self.authority.list(now, &self.revoked)? + &root.list(now, &[])?;
+        fs::write(&file, lists)?;
         Ok(file)
     }
 }
