@@ -1,1 +1,5 @@
 //! The measurements, the same for all solutions.
+
+pub(crate) mod interactions;
+pub(crate) mod life;
+pub(crate) mod outage;
