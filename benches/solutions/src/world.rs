@@ -31,7 +31,11 @@ impl World {
 
     /// A world that has nothing in common with this one but the place where its folder is.
     pub(crate) fn apart(&self, name: &str) -> Result<Self> {
-        Self::new(&self.folder(name)?, self.clock.library(), self.certificate_days)
+        Self::new(
+            &self.folder(name)?,
+            self.clock.library(),
+            self.certificate_days,
+        )
     }
 
     /// Another world in the same time, with a folder and a ledger of its own: what is in both can be visited by one

@@ -2,15 +2,22 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::clock::Clock;
 
 /// A client program.
-pub(crate) trait Client {
+pub(crate) trait Client: Send + Sync {
     /// As a table shows it.
     fn name(&self) -> &'static str;
 
     /// Which one it is, such as `curl 7.88.1`; what is missing if it cannot be run.
     fn version(&self) -> Result<String, String>;
+
+    /// Whether a visit takes seconds, because a browser starts for it.
+    fn is_slow(&self) -> bool {
+        false
+    }
 
     /// Connects, one visit after the other, each with a session of its own.
     fn visit(&self, clock: &Clock, visits: &[Visit<'_>]) -> Vec<Outcome>;
@@ -34,7 +41,8 @@ pub(crate) struct Visit<'a> {
 }
 
 /// What came of a visit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome", content = "words")]
 pub(crate) enum Outcome {
     /// The page, and no word.
     Connected,

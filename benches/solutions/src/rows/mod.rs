@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::Result;
+use crate::clients::Client;
 use crate::solution::Solution;
 use crate::world::World;
 
@@ -14,6 +15,8 @@ pub(crate) struct Row {
     pub(crate) title: &'static str,
     pub(crate) group: Group,
     make: fn(&World) -> Result<Box<dyn Solution>>,
+    /// The client that knows the solution, where no unmodified one does.
+    own_client: fn() -> Option<Box<dyn Client>>,
 }
 
 /// Where a row stands.
@@ -32,6 +35,11 @@ impl Row {
     /// The solution, in this world, with nothing founded.
     pub(crate) fn make(&self, world: &World) -> Result<Box<dyn Solution>> {
         (self.make)(world)
+    }
+
+    /// The client that knows the solution, where no unmodified one does.
+    pub(crate) fn own_client(&self) -> Option<Box<dyn Client>> {
+        (self.own_client)()
     }
 }
 
