@@ -61,8 +61,6 @@ pub(crate) struct Stage {
     forged: Option<Shown>,
     /// The seconds for which the thief can go on after the theft; for ever if none.
     pub(crate) ends: Option<u64>,
-    /// What the solution still holds, such as running services.
-    _solution: Box<dyn Solution>,
 }
 
 /// An identity that is served.
@@ -80,9 +78,8 @@ impl Shown {
 
 impl Stage {
     /// Founds the fleet, enrols a device and its twin, lets one be stolen and the theft be reported; everything that
-    /// was issued before stays served.
-    pub(crate) fn set(row: &Row, world: &World) -> Result<Self> {
-        let mut solution = row.make(world)?;
+    /// was issued before stays served. The solution has to live as long as the stage: its services are still asked.
+    pub(crate) fn set(row: &Row, solution: &mut dyn Solution, world: &World) -> Result<Self> {
         world.ledger.enter(Phase::Fleet);
         solution.found()?;
         world.ledger.enter(Phase::FirstIssue);
@@ -102,7 +99,6 @@ impl Stage {
             device: Shown::new(identity)?,
             twin,
             forged,
-            _solution: solution,
         })
     }
 
