@@ -5,6 +5,7 @@ mod clients;
 mod clock;
 mod ledger;
 mod measure;
+mod report;
 mod rows;
 mod server;
 mod solution;
