@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::measure::authority::Answer;
 use crate::measure::cost::Cost;
-use crate::measure::encounters::Encounter;
+use crate::measure::encounters::Encounters;
 use crate::measure::interactions::Interactions;
 use crate::measure::names::Names;
 use crate::measure::outage::Outage;
@@ -39,6 +39,8 @@ pub(crate) struct Report {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Program {
     pub(crate) name: &'static str,
+    /// Whether it is one of the clients of the table.
+    pub(crate) is_client: bool,
     /// Or why it is not there.
     pub(crate) version: Result<String, String>,
 }
@@ -51,7 +53,7 @@ pub(crate) struct RowReport {
     pub(crate) group: Group,
     pub(crate) interactions: Measured<Interactions>,
     pub(crate) outages: Measured<Vec<Outage>>,
-    pub(crate) encounters: Measured<Vec<Encounter>>,
+    pub(crate) encounters: Measured<Encounters>,
     pub(crate) cost: Measured<Cost>,
     pub(crate) names: Measured<Names>,
 }

@@ -51,6 +51,16 @@ pub(crate) struct Encounter {
     pub(crate) outcome: Outcome,
 }
 
+/// What all clients did with one row.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Encounters {
+    pub(crate) all: Vec<Encounter>,
+    /// How long the thief of a device has something that is valid, in seconds; for ever if none.
+    pub(crate) stolen_for: Option<u64>,
+    /// What the user removes after a theft, if users can do anything.
+    pub(crate) removal: Option<&'static str>,
+}
+
 /// A row, founded, with its servers.
 pub(crate) struct Stage {
     row: Row,
@@ -59,8 +69,9 @@ pub(crate) struct Stage {
     device: Shown,
     twin: Shown,
     forged: Option<Shown>,
-    /// The seconds for which the thief can go on after the theft; for ever if none.
-    pub(crate) ends: Option<u64>,
+    /// The last second in which the thief has something that is valid; for ever if none.
+    ends: Option<u64>,
+    stolen: u64,
 }
 
 /// An identity that is served.
@@ -96,10 +107,21 @@ impl Stage {
             trust,
             remedy,
             ends: identity.ends,
+            stolen: world.now(),
             device: Shown::new(identity)?,
             twin,
             forged,
         })
+    }
+
+    /// What was found out about this row.
+    pub(crate) fn encounters(&self, all: &[Encounter]) -> Encounters {
+        let of_row = all.iter().filter(|one| one.row == self.row.id);
+        Encounters {
+            all: of_row.cloned().collect(),
+            stolen_for: self.ends.map(|ends| ends.saturating_sub(self.stolen)),
+            removal: self.remedy.removal,
+        }
     }
 
     /// The visit that answers a question; nothing if this solution has no such thing.

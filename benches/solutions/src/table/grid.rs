@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::style::presets;
+use comfy_table::presets;
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
