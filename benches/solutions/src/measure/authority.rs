@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use crate::Result;
+use crate::world::World;
+
 /// A request to an unmodified CA, and what came of it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Answer {
@@ -22,4 +25,10 @@ pub(crate) enum Needs {
     Configuration(usize),
     /// Its program, or what it sells: it has no way to do it.
     Program,
+}
+
+/// Asks.
+pub(crate) fn measure(world: &World) -> Result<Vec<Answer>> {
+    let _ = world;
+    Err("to be written".into())
 }

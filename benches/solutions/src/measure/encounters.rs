@@ -174,7 +174,7 @@ impl Stage {
 /// Lets every client answer every question, in the order of time.
 pub(crate) fn measure(
     world: &World,
-    stages: &[Stage],
+    stages: &[&Stage],
     clients: &[Box<dyn Client>],
 ) -> Result<Vec<Encounter>> {
     let now = [
@@ -189,11 +189,16 @@ pub(crate) fn measure(
     ];
     let everything = stages
         .iter()
-        .flat_map(|stage| now.map(|question| (stage, question)));
+        .flat_map(|&stage| now.map(|question| (stage, question)));
     let mut encounters = ask(world, clients, &everything.collect::<Vec<_>>(), true);
     let ends: BTreeSet<u64> = stages.iter().filter_map(|stage| stage.ends).collect();
     for end in ends {
-        let ending = || stages.iter().filter(|stage| stage.ends == Some(end));
+        let ending = || {
+            stages
+                .iter()
+                .copied()
+                .filter(|stage| stage.ends == Some(end))
+        };
         world.clock.advance_to(end.saturating_sub(LAST_MINUTE))?;
         let before: Vec<_> = ending().map(|stage| (stage, Question::BeforeEnd)).collect();
         // A browser takes longer to start than is left.

@@ -8,7 +8,7 @@ use crate::solution::Solution;
 use crate::world::World;
 
 /// A row of the table.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     /// As `--row` takes it.
     pub(crate) id: &'static str,
