@@ -37,6 +37,11 @@ impl Row {
         (self.make)(world)
     }
 
+    /// Whether the tables that come from reading have this row; a variant is judged with the row that it belongs to.
+    pub(crate) fn is_judged(&self) -> bool {
+        self.group != Group::Variant
+    }
+
     /// The client that knows the solution, where no unmodified one does.
     pub(crate) fn own_client(&self) -> Option<Box<dyn Client>> {
         (self.own_client)()

@@ -77,5 +77,6 @@ pub(crate) fn complaints(report: &Report) -> Vec<String> {
         .chain(failures)
         .chain(authority)
         .chain(sections::without_reason(report))
+        .chain(settle::contradictions(report))
         .collect()
 }

@@ -32,7 +32,7 @@ pub(crate) fn sections(report: &Report) -> Vec<Grid> {
         costs(report),
         names(report),
     ];
-    all.extend(settle::grids());
+    all.extend(settle::grids(report));
     all
 }
 
