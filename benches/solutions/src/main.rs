@@ -3,6 +3,7 @@
 mod acme;
 mod clients;
 mod clock;
+mod hidden;
 mod ledger;
 mod measure;
 mod rows;
@@ -12,8 +13,17 @@ mod table;
 mod world;
 
 use std::error::Error;
+use std::process::ExitCode;
 
 /// What went wrong, in words: it is shown in the cell that could not be measured.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-fn main() {}
+fn main() -> ExitCode {
+    match hidden::run(std::env::args_os().skip(1)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

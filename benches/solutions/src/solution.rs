@@ -24,6 +24,18 @@ pub(crate) trait Solution {
     /// The next identity. Fails while a party that it needs cannot be reached.
     fn renew(&mut self, device: usize) -> Result<Identity>;
 
+    /// When the device next asks somebody for news, which brings it no identity, in Unix seconds; never if it does not.
+    fn news_due(&self, device: usize) -> Option<u64> {
+        let _ = device;
+        None
+    }
+
+    /// Asks. That nobody answers is no failure.
+    fn ask_for_news(&mut self, device: usize) -> Result<()> {
+        let _ = device;
+        Ok(())
+    }
+
     /// When the vendor gets its own certificate anew, for the whole fleet.
     fn fleet_due(&self) -> Option<u64> {
         None
