@@ -3,6 +3,7 @@
 mod acme;
 mod clients;
 mod clock;
+mod hidden;
 mod ledger;
 mod machine;
 mod measure;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum as _};
 
+use crate::hidden::Hidden;
 use crate::measure::Measure;
 use crate::rows::{ROWS, Row};
 use crate::run::Plan;
@@ -32,7 +34,7 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>
 /// Ends with 0 if everything was measured, 1 if something was not or differs from the draft without a written reason, 2 for
 /// wrong usage.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Args {
     /// Only this solution; may be given several times [default: all]
     #[arg(long, value_name = "ROW", value_parser = row)]
@@ -49,6 +51,8 @@ struct Args {
     /// Print the tables as Markdown
     #[arg(long)]
     markdown: bool,
+    #[command(subcommand)]
+    hidden: Option<Hidden>,
 }
 
 fn row(id: &str) -> std::result::Result<Row, String> {
@@ -60,7 +64,7 @@ fn row(id: &str) -> std::result::Result<Row, String> {
 }
 
 fn main() -> ExitCode {
-    match execute(&Args::parse()) {
+    match execute(Args::parse()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
@@ -69,7 +73,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn execute(args: &Args) -> Result<ExitCode> {
+fn execute(args: Args) -> Result<ExitCode> {
+    if let Some(hidden) = args.hidden {
+        hidden.run()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let plan = Plan {
         rows: or_all(&args.row, ROWS),
         measures: or_all(&args.measure, Measure::value_variants()),

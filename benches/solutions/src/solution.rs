@@ -11,7 +11,7 @@ use crate::ledger::Party;
 /// replacement and theft. Each measurement has a world and a value of its own.
 ///
 /// Whoever asks a party for something counts it in the world's ledger, in which the caller has entered the phase.
-pub(crate) trait Solution: Send {
+pub(crate) trait Solution {
     /// Starts what the fleet needs: CAs, the vendor's service and the vendor's own certificate.
     fn found(&mut self) -> Result<()>;
 
@@ -23,6 +23,18 @@ pub(crate) trait Solution: Send {
 
     /// The next identity. Fails while a party that it needs cannot be reached.
     fn renew(&mut self, device: usize) -> Result<Identity>;
+
+    /// When the device next asks somebody for news, which brings it no identity, in Unix seconds; never if it does not.
+    fn news_due(&self, device: usize) -> Option<u64> {
+        let _ = device;
+        None
+    }
+
+    /// Asks. That nobody answers is no failure.
+    fn ask_for_news(&mut self, device: usize) -> Result<()> {
+        let _ = device;
+        Ok(())
+    }
 
     /// When the vendor gets its own certificate anew, for the whole fleet.
     fn fleet_due(&self) -> Option<u64> {

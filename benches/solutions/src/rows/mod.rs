@@ -1,5 +1,7 @@
 //! The solutions, a file each.
 
+pub(crate) mod delegated;
+
 use serde::Serialize;
 
 use crate::Result;
@@ -49,4 +51,23 @@ impl Row {
 }
 
 /// All, in the table's order.
-pub(crate) const ROWS: &[Row] = &[];
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        id: "named",
+        title: "Delegated credentials, unique name",
+        group: Group::Draft,
+        make: |world| Ok(Box::new(delegated::Delegated::named(world)?)),
+        own_client: nobody,
+    },
+    Row {
+        id: "rfc9345",
+        title: "Delegated credentials, RFC 9345",
+        group: Group::Draft,
+        make: |world| Ok(Box::new(delegated::Delegated::rfc9345(world)?)),
+        own_client: nobody,
+    },
+];
+
+fn nobody() -> Option<Box<dyn Client>> {
+    None
+}
