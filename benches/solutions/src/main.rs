@@ -3,10 +3,12 @@
 mod acme;
 mod clients;
 mod clock;
+mod http;
 mod ledger;
 mod measure;
 mod rows;
 mod server;
+mod service;
 mod solution;
 mod table;
 mod world;

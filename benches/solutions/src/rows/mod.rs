@@ -1,1 +1,2 @@
-//! The solutions, a file each.
+//! The solutions, one module each.
+
