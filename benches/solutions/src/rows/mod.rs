@@ -1,2 +1,4 @@
 //! The solutions, one module each.
 
+pub(crate) mod device_key;
+pub(crate) mod raw_keys;
