@@ -2,3 +2,4 @@
 
 pub(crate) mod device_key;
 pub(crate) mod raw_keys;
+pub(crate) mod self_signed;
