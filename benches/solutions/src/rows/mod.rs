@@ -1,5 +1,7 @@
 //! The solutions, one module each.
 
 pub(crate) mod device_key;
+pub(crate) mod home_ca;
+pub(crate) mod local_ca;
 pub(crate) mod raw_keys;
 pub(crate) mod self_signed;
