@@ -3,5 +3,6 @@
 pub(crate) mod device_key;
 pub(crate) mod home_ca;
 pub(crate) mod local_ca;
+pub(crate) mod matter;
 pub(crate) mod raw_keys;
 pub(crate) mod self_signed;
