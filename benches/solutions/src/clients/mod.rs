@@ -1,4 +1,8 @@
-//! Clients that nobody here wrote, as they are delivered.
+//! Clients that nobody here wrote, as they are delivered; and rustls with verifiers of ours, for what no client does.
+
+pub(crate) mod by_key;
+pub(crate) mod key_hash;
+pub(crate) mod raw_key;
 
 use std::path::Path;
 
@@ -44,4 +48,15 @@ pub(crate) enum Outcome {
     Refused(String),
     /// The client has no way to be told what the visit asks for: what it lacks.
     Unable(&'static str),
+}
+
+/// Which rustls this program has, from the lock file.
+pub(crate) fn rustls_version() -> String {
+    const LOCK: &str = include_str!("../../../../Cargo.lock");
+    let mut lines = LOCK.lines().skip_while(|line| *line != "name = \"rustls\"");
+    let version = lines.nth(1).unwrap_or_default();
+    format!(
+        "rustls {}",
+        version.trim_start_matches("version = ").trim_matches('"')
+    )
 }
