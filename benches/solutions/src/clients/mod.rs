@@ -3,6 +3,7 @@
 pub(crate) mod by_key;
 pub(crate) mod key_hash;
 pub(crate) mod raw_key;
+pub(crate) mod referee;
 
 use std::path::Path;
 

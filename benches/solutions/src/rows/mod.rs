@@ -6,4 +6,5 @@ pub(crate) mod key_hash;
 pub(crate) mod local_ca;
 pub(crate) mod matter;
 pub(crate) mod raw_keys;
+pub(crate) mod referee;
 pub(crate) mod self_signed;
