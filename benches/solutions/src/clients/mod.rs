@@ -1,4 +1,9 @@
-//! Clients that nobody here wrote, as they are delivered.
+//! Clients that nobody here wrote, as they are delivered; and rustls with verifiers of ours, for what no client does.
+
+pub(crate) mod by_key;
+pub(crate) mod key_hash;
+pub(crate) mod raw_key;
+pub(crate) mod referee;
 
 use std::path::Path;
 
@@ -57,4 +62,15 @@ pub(crate) enum Outcome {
 /// All, in the order of the table.
 pub(crate) fn all() -> Vec<Box<dyn Client>> {
     Vec::new()
+}
+
+/// Which rustls this program has, from the lock file.
+pub(crate) fn rustls_version() -> String {
+    const LOCK: &str = include_str!("../../../../Cargo.lock");
+    let mut lines = LOCK.lines().skip_while(|line| *line != "name = \"rustls\"");
+    let version = lines.nth(1).unwrap_or_default();
+    format!(
+        "rustls {}",
+        version.trim_start_matches("version = ").trim_matches('"')
+    )
 }

@@ -275,8 +275,8 @@ fn validity(path: &Path) -> Result<(u64, u64)> {
     let certificate = CertificateDer::from_pem_file(path)?;
     let certificate = x509_cert::Certificate::from_der(&certificate)?;
     let validity = certificate.tbs_certificate().validity();
-    let [begins, ends] = [validity.not_before, validity.not_after]
-        .map(|time| time.to_unix_duration().as_secs());
+    let [begins, ends] =
+        [validity.not_before, validity.not_after].map(|time| time.to_unix_duration().as_secs());
     Ok((begins, ends))
 }
 
