@@ -13,7 +13,9 @@ use std::{
 pub struct Outcome {
     /// `None`: it was killed, by a signal or because it ran too long.
     pub exit: Option<i32>,
+    /// What it wrote to its standard output.
     pub stdout: String,
+    /// And to its standard error.
     pub stderr: String,
 }
 
@@ -50,6 +52,7 @@ pub fn run_ok(command: &mut Command) -> String {
 /// A server in a process of its own, listening on a port of its choice; dropping it ends the process.
 #[derive(Debug)]
 pub struct Server {
+    /// As messages call it.
     pub name: &'static str,
     child: Child,
     port: u16,
@@ -81,6 +84,7 @@ impl Server {
         Ok(server)
     }
 
+    /// The TCP port on which it listens, on loopback.
     pub fn port(&self) -> u16 {
         self.port
     }
