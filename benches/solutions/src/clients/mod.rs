@@ -1,8 +1,11 @@
 //! Clients that nobody here wrote, as they are delivered; and ours.
 
+mod browser;
+mod chromium;
 mod curl;
 mod dc_rustls;
 mod files;
+mod firefox;
 mod gnutls;
 mod nss;
 mod openssl;
@@ -72,6 +75,8 @@ pub(crate) fn all() -> Vec<Box<dyn Client>> {
         Box::new(openssl::OpenSsl),
         Box::new(gnutls::GnuTls),
         Box::<nss::Tstclnt>::default(),
+        Box::<firefox::Firefox>::default(),
+        Box::<chromium::Chromium>::default(),
         Box::new(rustls::Rustls),
         Box::new(python::Python),
     ]
@@ -89,7 +94,7 @@ pub(crate) fn quick() -> Vec<Box<dyn Client>> {
 /// Makes these visits one after the other.
 fn each(
     visits: &[Visit<'_>],
-    visit: impl Fn(&Visit<'_>) -> crate::Result<Outcome>,
+    mut visit: impl FnMut(&Visit<'_>) -> crate::Result<Outcome>,
 ) -> Vec<Outcome> {
     let outcome = |one| visit(one).unwrap_or_else(|error| Outcome::Failed(error.to_string()));
     visits.iter().map(outcome).collect()
