@@ -11,7 +11,7 @@ use crate::ledger::Party;
 /// replacement and theft. Each measurement has a world and a value of its own.
 ///
 /// Whoever asks a party for something counts it in the world's ledger, in which the caller has entered the phase.
-pub(crate) trait Solution {
+pub(crate) trait Solution: Send {
     /// Starts what the fleet needs: CAs, the vendor's service and the vendor's own certificate.
     fn found(&mut self) -> Result<()>;
 
@@ -48,6 +48,12 @@ pub(crate) trait Solution {
 
     /// The best that `twin`, a device that works, can present to be taken for `victim`: its own keys, no theft.
     fn pose(&mut self, twin: usize, victim: usize) -> Result<Identity>;
+
+    /// What a thief who has everything on the device can present for `name`, which is not its own, with keys that were on
+    /// it and sign for others. Nothing if no key on it does.
+    fn forge(&mut self, _device: usize, _name: &str) -> Result<Option<Identity>> {
+        Ok(None)
+    }
 
     /// The names of devices that anybody can read in public records, such as certificate transparency logs.
     fn published(&self) -> Vec<String>;

@@ -18,9 +18,13 @@ mod tests;
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::clock::Clock;
+use crate::setup::{self, LEFT_OUT};
 
 pub(crate) use self::dc_rustls::DcRustls;
+pub(crate) use self::program::version;
 
 /// A client program.
 pub(crate) trait Client: Send + Sync {
@@ -29,6 +33,16 @@ pub(crate) trait Client: Send + Sync {
 
     /// Which one it is, such as `curl 7.88.1`; what is missing if it cannot be run.
     fn version(&self) -> Result<String, String>;
+
+    /// Whether a visit takes seconds, because a browser starts for it.
+    fn is_slow(&self) -> bool {
+        false
+    }
+
+    /// Whether it is a program to be installed, and no library in this one.
+    fn is_foreign(&self) -> bool {
+        true
+    }
 
     /// Connects, one visit after the other, each with a session of its own.
     fn visit(&self, clock: &Clock, visits: &[Visit<'_>]) -> Vec<Outcome>;
@@ -54,7 +68,8 @@ pub(crate) struct Visit<'a> {
 }
 
 /// What came of a visit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome", content = "words")]
 pub(crate) enum Outcome {
     /// The page, and no word.
     Connected,
@@ -68,9 +83,9 @@ pub(crate) enum Outcome {
     Failed(String),
 }
 
-/// All of the foreign ones, as the table has them.
+/// All of the unmodified ones, as the table has them; their programs are installed if they are missing.
 pub(crate) fn all() -> Vec<Box<dyn Client>> {
-    vec![
+    let all: Vec<Box<dyn Client>> = vec![
         Box::new(curl::Curl),
         Box::new(openssl::OpenSsl),
         Box::new(gnutls::GnuTls),
@@ -79,16 +94,33 @@ pub(crate) fn all() -> Vec<Box<dyn Client>> {
         Box::<chromium::Chromium>::default(),
         Box::new(rustls::Rustls),
         Box::new(python::Python),
-    ]
+    ];
+    let left_out = !setup::foreign_programs();
+    let client = |client: Box<dyn Client>| -> Box<dyn Client> {
+        match left_out && client.is_foreign() {
+            true => Box::new(LeftOut(client)),
+            false => client,
+        }
+    };
+    all.into_iter().map(client).collect()
 }
 
-/// Those that answer in less than a tenth of a second.
-pub(crate) fn quick() -> Vec<Box<dyn Client>> {
-    let slow = ["Chromium", "Firefox"];
-    all()
-        .into_iter()
-        .filter(|client| !slow.contains(&client.name()))
-        .collect()
+/// A client that is not to be run.
+struct LeftOut(Box<dyn Client>);
+
+impl Client for LeftOut {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn version(&self) -> Result<String, String> {
+        Err(LEFT_OUT.to_owned())
+    }
+
+    fn visit(&self, _: &Clock, visits: &[Visit<'_>]) -> Vec<Outcome> {
+        let outcome = |_| Outcome::Failed(LEFT_OUT.to_owned());
+        visits.iter().map(outcome).collect()
+    }
 }
 
 /// Makes these visits one after the other.

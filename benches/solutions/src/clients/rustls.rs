@@ -36,6 +36,10 @@ impl Client for Rustls {
         ))
     }
 
+    fn is_foreign(&self) -> bool {
+        false
+    }
+
     fn visit(&self, clock: &Clock, visits: &[Visit<'_>]) -> Vec<Outcome> {
         super::each(visits, |visit| one(clock, visit))
     }

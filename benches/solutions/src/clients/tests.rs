@@ -28,7 +28,7 @@ struct Lab {
 impl Lab {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let world = World::new(folder.path(), &setup::clock_library().unwrap(), 60).unwrap();
+        let world = World::new(folder.path(), &setup::virtual_clock().unwrap(), 60).unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
