@@ -7,12 +7,15 @@ use std::process::Command;
 use clap::Subcommand;
 
 use crate::Result;
-use crate::clock::Clock;
 use crate::rows::delegated;
+use crate::server;
 
 /// A part that is not for people to call.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Hidden {
+    /// A device's server.
+    #[command(hide = true)]
+    Serve(server::Serve),
     /// The vendor's signer, which ends with its standard input.
     #[command(hide = true)]
     Signer {
@@ -24,16 +27,21 @@ pub(crate) enum Hidden {
 impl Hidden {
     pub(crate) fn run(self) -> Result<()> {
         match self {
+            Self::Serve(serve) => server::run(&serve),
             Self::Signer { config } => delegated::serve_signer(&config),
         }
     }
 }
 
-/// This program once more, with these arguments, in virtual time.
+/// This program once more, as the hidden command of this name with these arguments, started by `command`.
 ///
 /// In a test, this program is the test, whose command line is not ours: there [`tests::child`] takes the arguments.
-pub(crate) fn again(clock: &Clock, arguments: &[&OsStr]) -> Result<Command> {
-    let mut command = clock.command(std::env::current_exe()?);
+pub(crate) fn again(
+    command: impl FnOnce(PathBuf) -> Command,
+    name: &str,
+    arguments: &[impl AsRef<OsStr>],
+) -> Result<Command> {
+    let mut command = command(std::env::current_exe()?);
     if cfg!(test) {
         command.args([
             "hidden::tests::child",
@@ -41,11 +49,12 @@ pub(crate) fn again(clock: &Clock, arguments: &[&OsStr]) -> Result<Command> {
             "--ignored",
             "--nocapture",
         ]);
-        for (place, argument) in arguments.iter().enumerate() {
+        let all = std::iter::once(OsStr::new(name)).chain(arguments.iter().map(AsRef::as_ref));
+        for (place, argument) in all.enumerate() {
             command.env(format!("{ARGUMENT}{place}"), argument);
         }
     } else {
-        command.args(arguments);
+        command.arg(name).args(arguments);
     }
     Ok(command)
 }

@@ -36,7 +36,11 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>
 /// Ends with 0 if everything was measured, 1 if something was not or differs from the draft without a written reason, 2 for
 /// wrong usage.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 struct Args {
     /// Only this solution; may be given several times [default: all]
     #[arg(long, value_name = "ROW", value_parser = row)]

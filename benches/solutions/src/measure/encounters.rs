@@ -174,7 +174,7 @@ impl Stage {
             },
             accepted,
             accepts_warning: matches!(question, Question::AcceptsWarning | Question::TwinAtFirst),
-            ..Visit::default()
+            raw_keys: !delivered && matches!(shown.identity.proof, Proof::RawKey { .. }),
         })
     }
 }

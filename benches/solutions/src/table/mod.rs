@@ -11,7 +11,9 @@ mod words;
 use serde::Serialize;
 
 use crate::Result;
+use crate::clients::Outcome;
 use crate::report::{Measured, Report};
+use crate::setup::LEFT_OUT;
 use grid::{Format, Grid, render};
 pub(crate) use sections::OUTAGES;
 
@@ -66,7 +68,14 @@ fn about(report: &Report) -> String {
 pub(crate) fn complaints(report: &Report) -> Vec<String> {
     let missing = report.programs.iter().filter_map(|program| {
         let why = program.version.as_ref().err()?;
-        Some(format!("{}: {why}", program.name))
+        (why != LEFT_OUT).then(|| format!("{}: {why}", program.name))
+    });
+    let encounters = { report.rows.iter() }.filter_map(|row| row.encounters.value());
+    let visits = { encounters.flat_map(|of| &of.all) }.filter_map(|one| match &one.outcome {
+        Outcome::Failed(why) if why != LEFT_OUT => {
+            Some(format!("{} at {}: {why}", one.client, one.row))
+        }
+        _ => None,
     });
     let failures = report.rows.iter().flat_map(|row| row.failures());
     let authority = match &report.authority {
@@ -74,6 +83,7 @@ pub(crate) fn complaints(report: &Report) -> Vec<String> {
         Measured::Is(_) | Measured::NotAsked => None,
     };
     missing
+        .chain(visits)
         .chain(failures)
         .chain(authority)
         .chain(sections::without_reason(report))

@@ -26,6 +26,7 @@ pub(super) fn clients(report: &Report) -> Grid {
             {
                 Some(Outcome::Refused(why) | Outcome::Warned(why)) => format!("no: {why}"),
                 Some(Outcome::Unable(why)) => format!("no: {why}"),
+                Some(Outcome::Failed(why)) => format!("not measured: {why}"),
                 Some(Outcome::Connected) | None => "no".to_owned(),
             },
         },
@@ -45,7 +46,7 @@ pub(super) fn theft(report: &Report) -> Grid {
             let refused = |question| match answers.get(&question) {
                 Some(Outcome::Refused(_) | Outcome::Warned(_)) => Some(true),
                 Some(Outcome::Connected) => Some(false),
-                Some(Outcome::Unable(_)) | None => None,
+                Some(Outcome::Unable(_) | Outcome::Failed(_)) | None => None,
             };
             let alone = match (encounters.stolen_for, refused(Question::AfterEnd)) {
                 (Some(seconds), Some(true)) => time(seconds),
@@ -87,7 +88,7 @@ pub(super) fn twins(report: &Report) -> Grid {
 
 fn who_accepts(encounters: &Encounters, question: Question) -> String {
     let asked = encounters.all.iter().filter(|one| one.question == question);
-    let able = asked.filter(|one| !matches!(one.outcome, Outcome::Unable(_)));
+    let able = asked.filter(|one| !matches!(one.outcome, Outcome::Unable(_) | Outcome::Failed(_)));
     let able: Vec<_> = able.collect();
     if able.is_empty() {
         return match question {
