@@ -23,6 +23,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::Result;
 use crate::clock::Clock;
+use crate::hidden;
 use crate::solution::{Identity, Proof};
 
 /// Starts it, without any care for the end of its identity: what ends is for clients to see.
@@ -34,13 +35,13 @@ pub(crate) fn start(identity: &Identity) -> Result<Server> {
         let before = ends.saturating_sub(BEFORE_THE_END);
         arguments.extend(["--always-at".into(), before.to_string().into()]);
     }
-    listen(this_program(Command::new, arguments)?)
+    listen(hidden::again(Command::new, "serve", &arguments)?)
 }
 
 /// The same for the device of somebody honest, in this clock's time: it stops sending a credential that is about to end.
 pub(crate) fn start_in(clock: &Clock, identity: &Identity) -> Result<Server> {
     let command = |program| clock.command(program);
-    listen(this_program(command, arguments(identity))?)
+    listen(hidden::again(command, "serve", &arguments(identity))?)
 }
 
 fn listen(mut command: Command) -> Result<Server> {
@@ -59,24 +60,6 @@ fn arguments(identity: &Identity) -> Vec<OsString> {
         arguments.extend([option.into(), path.into()]);
     }
     arguments
-}
-
-#[cfg(not(test))]
-fn this_program(command: impl Fn(PathBuf) -> Command, arguments: Vec<OsString>) -> Result<Command> {
-    let mut command = command(std::env::current_exe()?);
-    command.arg("serve").args(arguments);
-    Ok(command)
-}
-
-/// In tests this program is one of tests, which takes no arguments of ours: one of the tests is the server.
-#[cfg(test)]
-fn this_program(command: impl Fn(PathBuf) -> Command, arguments: Vec<OsString>) -> Result<Command> {
-    let mut command = command(std::env::current_exe()?);
-    command
-        .args(["server::tests::serves", "--exact", "--ignored"])
-        .arg("--nocapture")
-        .env(tests::ARGUMENTS, arguments.join("\n".as_ref()));
-    Ok(command)
 }
 
 /// What this program is told when it is a server.
@@ -277,26 +260,7 @@ const MAX_REQUEST: u64 = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    /// What [`start`] says to the test below.
-    pub(super) const ARGUMENTS: &str = "DC_SOLUTIONS_SERVE";
-
-    #[derive(Parser)]
-    struct Program {
-        #[command(flatten)]
-        serve: Serve,
-    }
-
-    #[test]
-    #[ignore = "is the server that other tests start"]
-    fn serves() {
-        let arguments = std::env::var(ARGUMENTS).unwrap();
-        let program = Program::parse_from(["serve"].into_iter().chain(arguments.lines()));
-        run(&program.serve).unwrap();
-    }
 
     #[test]
     fn what_cannot_be_served_is_said_at_once() {

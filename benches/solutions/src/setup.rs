@@ -1,4 +1,4 @@
-//! What the experiments need from the machine.
+//! What the experiments need from the machine: programs that nobody here wrote.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,6 +7,8 @@ use std::process::Command;
 use apparatus::Part;
 
 use crate::Result;
+use crate::clients::version;
+use crate::report::Program;
 
 /// Installs the foreign programs that are missing, whether all can be had or not: each client says for itself what it
 /// lacks. No if they are to be left out.
@@ -14,10 +16,10 @@ pub(crate) fn foreign_programs() -> bool {
     !matches!(apparatus::installed(Part::Solutions), Ok(false))
 }
 
-/// The library that gives programs their time: `virtual_clock.c`, compiled if that has not been done yet.
+/// The library that gives programs their virtual time: `virtual_clock.c`, compiled if that has not been done yet.
 ///
 /// Fails with what the compiler says.
-pub(crate) fn clock_library() -> Result<PathBuf> {
+pub(crate) fn virtual_clock() -> Result<PathBuf> {
     let folder = apparatus::target().join("solutions");
     let digest = ring::digest::digest(&ring::digest::SHA256, SOURCE.as_bytes());
     let hash: String = { digest.as_ref().iter().take(8) }
@@ -50,4 +52,36 @@ pub(crate) fn clock_library() -> Result<PathBuf> {
     Ok(library)
 }
 
+/// The foreign programs besides the clients.
+pub(crate) fn programs() -> Vec<Program> {
+    let program = |name, version| Program {
+        name,
+        is_client: false,
+        version: match foreign_programs() {
+            true => version,
+            false => Err(LEFT_OUT.to_owned()),
+        },
+    };
+    vec![
+        program("acme2certifier", acme2certifier()),
+        program("gnutls-serv", version("gnutls-serv", "--version")),
+    ]
+}
+
+/// The folder of the virtual environment with the ACME server.
+pub(crate) fn virtual_environment() -> PathBuf {
+    apparatus::target().join("solutions/venv")
+}
+
+fn acme2certifier() -> std::result::Result<String, String> {
+    let requirements = virtual_environment().join("requirements.txt");
+    let text = fs::read_to_string(&requirements)
+        .map_err(|error| format!("{}: {error}", requirements.display()))?;
+    let line = { text.lines() }.find_map(|line| line.strip_prefix("acme2certifier=="));
+    let version = line.ok_or_else(|| format!("{} does not name it", requirements.display()))?;
+    Ok(format!("acme2certifier {}", version.trim()))
+}
+
+/// Why a foreign program is not run though it may be there.
+pub(crate) const LEFT_OUT: &str = "left out with DC_SOLUTIONS=skip";
 const SOURCE: &str = include_str!("virtual_clock.c");

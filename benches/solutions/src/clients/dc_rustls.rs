@@ -39,6 +39,10 @@ impl Client for DcRustls {
         Ok(format!("dc-rustls {}", env!("CARGO_PKG_VERSION")))
     }
 
+    fn is_foreign(&self) -> bool {
+        false
+    }
+
     fn visit(&self, clock: &Clock, visits: &[Visit<'_>]) -> Vec<Outcome> {
         super::each(visits, |visit| self.one(clock, visit))
     }

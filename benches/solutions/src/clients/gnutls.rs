@@ -121,25 +121,32 @@ fn question(said: &Said) -> Option<String> {
         .map(|words| format!("the host {words}"))
 }
 
-/// `*** Fatal error: A TLS fatal alert has been received.`
+/// Why there is no page: what it says of the memory of keys or of a key that it cannot judge, the server's alert, or its
+/// own last word, such as `*** Fatal error: Error in the certificate.`
 fn error(said: &Said) -> String {
     let all = said.all();
-    let fatal = all
-        .lines()
-        .find_map(|line| line.strip_prefix("*** Fatal error: "));
-    let alert = all
-        .lines()
-        .find_map(|line| line.strip_prefix("*** Received alert "));
-    match (fatal, alert) {
-        (_, Some(alert)) => format!("alert {alert}"),
-        (Some(fatal), None) => fatal.to_owned(),
-        (None, None) => all
-            .lines()
-            .rev()
-            .find(|line| !line.is_empty())
-            .unwrap_or("nothing said")
-            .to_owned(),
+    let after = |prefix: &str| {
+        let mut lines = all.lines();
+        lines.find_map(|line| line.strip_prefix(prefix).map(str::trim))
+    };
+    if let Some(words) = after("gnutls_verify_stored_pubkey: ") {
+        return format!("memory of keys: {words}");
     }
+    {
+        after("- Could not verify certificate (err: ")
+            .map(|words| words.trim_end_matches(')').to_owned())
+    }
+    .or_else(|| after("*** Received alert ").map(|alert| format!("alert {alert}")))
+    .or_else(|| after("*** Fatal error: ").map(str::to_owned))
+    .unwrap_or_else(|| last_line(&all).to_owned())
 }
 
+fn last_line(text: &str) -> &str {
+    let mut lines = text.lines().rev();
+    lines
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("nothing said")
+}
+
+/// X.509 as ever, and raw public keys of servers.
 const RAW_KEYS: &str = "NORMAL:+CTYPE-SRV-RAWPK";

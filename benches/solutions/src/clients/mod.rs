@@ -1,13 +1,20 @@
-//! Clients that nobody here wrote, as they are delivered; and ours.
+//! Clients that nobody here wrote, as they are delivered; and rustls with verifiers of ours, for what no client does.
 
+mod browser;
+pub(crate) mod by_key;
+mod chromium;
 mod curl;
-mod dc_rustls;
+pub(crate) mod dc_rustls;
 mod files;
+mod firefox;
 mod gnutls;
+pub(crate) mod key_hash;
 mod nss;
 mod openssl;
 mod program;
 mod python;
+pub(crate) mod raw_key;
+pub(crate) mod referee;
 mod rustls;
 
 #[cfg(test)]
@@ -15,9 +22,13 @@ mod tests;
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::clock::Clock;
+use crate::setup::{self, LEFT_OUT};
 
 pub(crate) use self::dc_rustls::DcRustls;
+pub(crate) use self::program::version;
 
 /// A client program.
 pub(crate) trait Client: Send + Sync {
@@ -26,6 +37,16 @@ pub(crate) trait Client: Send + Sync {
 
     /// Which one it is, such as `curl 7.88.1`; what is missing if it cannot be run.
     fn version(&self) -> Result<String, String>;
+
+    /// Whether a visit takes seconds, because a browser starts for it.
+    fn is_slow(&self) -> bool {
+        false
+    }
+
+    /// Whether it is a program to be installed, and no library in this one.
+    fn is_foreign(&self) -> bool {
+        true
+    }
 
     /// Connects, one visit after the other, each with a session of its own.
     fn visit(&self, clock: &Clock, visits: &[Visit<'_>]) -> Vec<Outcome>;
@@ -51,7 +72,8 @@ pub(crate) struct Visit<'a> {
 }
 
 /// What came of a visit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome", content = "words")]
 pub(crate) enum Outcome {
     /// The page, and no word.
     Connected,
@@ -65,32 +87,62 @@ pub(crate) enum Outcome {
     Failed(String),
 }
 
-/// All of the foreign ones, as the table has them.
+/// All of the unmodified ones, as the table has them; their programs are installed if they are missing.
 pub(crate) fn all() -> Vec<Box<dyn Client>> {
-    vec![
+    let all: Vec<Box<dyn Client>> = vec![
         Box::new(curl::Curl),
         Box::new(openssl::OpenSsl),
         Box::new(gnutls::GnuTls),
         Box::<nss::Tstclnt>::default(),
+        Box::<firefox::Firefox>::default(),
+        Box::<chromium::Chromium>::default(),
         Box::new(rustls::Rustls),
         Box::new(python::Python),
-    ]
+    ];
+    let left_out = !setup::foreign_programs();
+    let client = |client: Box<dyn Client>| -> Box<dyn Client> {
+        match left_out && client.is_foreign() {
+            true => Box::new(LeftOut(client)),
+            false => client,
+        }
+    };
+    all.into_iter().map(client).collect()
 }
 
-/// Those that answer in less than a tenth of a second.
-pub(crate) fn quick() -> Vec<Box<dyn Client>> {
-    let slow = ["Chromium", "Firefox"];
-    all()
-        .into_iter()
-        .filter(|client| !slow.contains(&client.name()))
-        .collect()
+/// A client that is not to be run.
+struct LeftOut(Box<dyn Client>);
+
+impl Client for LeftOut {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn version(&self) -> Result<String, String> {
+        Err(LEFT_OUT.to_owned())
+    }
+
+    fn visit(&self, _: &Clock, visits: &[Visit<'_>]) -> Vec<Outcome> {
+        let outcome = |_| Outcome::Failed(LEFT_OUT.to_owned());
+        visits.iter().map(outcome).collect()
+    }
 }
 
 /// Makes these visits one after the other.
 fn each(
     visits: &[Visit<'_>],
-    visit: impl Fn(&Visit<'_>) -> crate::Result<Outcome>,
+    mut visit: impl FnMut(&Visit<'_>) -> crate::Result<Outcome>,
 ) -> Vec<Outcome> {
     let outcome = |one| visit(one).unwrap_or_else(|error| Outcome::Failed(error.to_string()));
     visits.iter().map(outcome).collect()
+}
+
+/// Which rustls this program has, from the lock file.
+pub(crate) fn rustls_version() -> String {
+    const LOCK: &str = include_str!("../../../../Cargo.lock");
+    let mut lines = LOCK.lines().skip_while(|line| *line != "name = \"rustls\"");
+    let version = lines.nth(1).unwrap_or_default();
+    format!(
+        "rustls {}",
+        version.trim_start_matches("version = ").trim_matches('"')
+    )
 }

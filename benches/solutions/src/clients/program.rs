@@ -52,7 +52,7 @@ pub(super) fn run(command: &mut Command, input: &[u8]) -> Result<Said, String> {
 }
 
 /// The first line that a program says when it is asked for its version; what is missing if it says none.
-pub(super) fn version(program: &str, argument: &str) -> Result<String, String> {
+pub(crate) fn version(program: &str, argument: &str) -> Result<String, String> {
     let said = run(Command::new(program).arg(argument), b"")?;
     let line = said.stdout.lines().next().unwrap_or_default();
     match line.is_empty() {

@@ -28,7 +28,7 @@ struct Lab {
 impl Lab {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let world = World::new(folder.path(), &setup::clock_library().unwrap(), 60).unwrap();
+        let world = World::new(folder.path(), &setup::virtual_clock().unwrap(), 60).unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -57,7 +57,13 @@ impl Lab {
         let mut params = CertificateParams::new([NAME.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, NAME);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.serial_number = Some(SerialNumber::from(SERIAL));
+        // Those of one issuer are different.
+        let serial = if self_signed {
+            file.len() as u64
+        } else {
+            SERIAL
+        };
+        params.serial_number = Some(SerialNumber::from(serial));
         let end = std::time::Duration::from_secs(self.world.now() + DAYS * 86_400);
         params.not_before = date_time_ymd(2026, 1, 1);
         params.not_after = date_time_ymd(1970, 1, 1) + end;

@@ -10,6 +10,7 @@ use der::Decode as _;
 use rcgen::{
     CertificateParams, CustomExtension, DistinguishedName, DnType, KeyPair, KeyUsagePurpose,
 };
+use serde::Serialize;
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::BasicConstraints;
 
@@ -24,10 +25,10 @@ use crate::vendor::Issuing as _;
 use crate::world::World;
 
 /// A question to a CA, and what came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Answer {
-    /// The program that was asked.
-    pub(crate) program: &'static str,
+    /// The rows that need it; none if it is for comparison only.
+    pub(crate) rows: &'static [&'static str],
     /// What was asked for.
     pub(crate) asked: &'static str,
     pub(crate) changed: Changed,
@@ -38,7 +39,7 @@ pub(crate) struct Answer {
 }
 
 /// How many lines were changed for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Changed {
     /// Of the CA's configuration.
     pub(crate) configuration: usize,
@@ -66,7 +67,7 @@ impl fmt::Display for Changed {
 }
 
 /// Asks everything; about a second for each of the three CAs that are started.
-pub(crate) fn ask(world: &World) -> Result<Vec<Answer>> {
+pub(crate) fn measure(world: &World) -> Result<Vec<Answer>> {
     let mut answers = as_it_is(world)?;
     answers.push(configured(world)?);
     answers.push(extended(world)?);
@@ -80,8 +81,8 @@ fn as_it_is(world: &World) -> Result<Vec<Answer>> {
     let delegation = shop.order_delegation();
     let authority = shop.order(ZONE, &Wish::authority());
     let matter = shop.order("matter.cpe.example.com", &Wish::matter());
-    let as_it_is = |asked, (works, came)| Answer {
-        program: ACME,
+    let as_it_is = |rows, asked, (works, came)| Answer {
+        rows,
         asked,
         changed: Changed::default(),
         came,
@@ -89,22 +90,27 @@ fn as_it_is(world: &World) -> Result<Vec<Answer>> {
     };
     Ok(vec![
         as_it_is(
+            &["normal"],
             "a server's certificate",
             came(&ordinary, |_| Ok(true), "its name")?,
         ),
         as_it_is(
+            DELEGATED,
             DELEGATION,
             came(&delegation, may_delegate, DELEGATION_USAGE)?,
         ),
         as_it_is(
+            &["name-constraints"],
             "an authority for a zone: CA:TRUE with nameConstraints",
             came(&authority, is_authority, "CA:TRUE and nameConstraints")?,
         ),
         as_it_is(
+            &["matter"],
             "a certificate with Matter's vendor and product identifiers",
             came(&matter, has_matter_names, "both of them")?,
         ),
         as_it_is(
+            &["acme-delegated"],
             "a certificate that is renewed by itself (RFC 8739)",
             shop.order_star(),
         ),
@@ -121,7 +127,7 @@ fn configured(world: &World) -> Result<Answer> {
     let mut shop = Shop::open(world, "ca-configured", changes)?;
     let (works, came) = came(&shop.order_delegation(), may_delegate, DELEGATION_USAGE)?;
     Ok(Answer {
-        program: ACME,
+        rows: DELEGATED,
         asked: DELEGATION,
         changed: Changed {
             configuration: 1,
@@ -143,7 +149,7 @@ fn extended(world: &World) -> Result<Answer> {
     let (works, came) = came(&shop.order_delegation(), may_delegate, DELEGATION_USAGE)?;
     let is_code = |line: &&str| !line.trim().is_empty() && !line.starts_with("\"\"\"");
     Ok(Answer {
-        program: ACME,
+        rows: DELEGATED,
         asked: DELEGATION,
         changed: Changed {
             configuration: changes.handler.lines().count(),
@@ -186,8 +192,9 @@ fn by_openssl(world: &World) -> Result<Answer> {
     let leaf = Leaf::read(&said.stdout).map_err(|_| said.stderr);
     let (works, came) = came(&leaf, may_delegate, DELEGATION_USAGE)?;
     Ok(Answer {
-        program: "OpenSSL",
-        asked: DELEGATION,
+        // It is no CA that a vendor could order from.
+        rows: &[],
+        asked: "the same, of OpenSSL itself",
         changed: Changed {
             configuration: 1,
             code: 0,
@@ -350,8 +357,8 @@ impl Wish {
     }
 }
 
-const ACME: &str = "acme2certifier";
 const ZONE: &str = "cpe.example.com";
+const DELEGATED: &[&str] = &["named", "rfc9345"];
 const DELEGATION: &str = "a delegation certificate (RFC 9345) for *.cpe.example.com";
 const DELEGATION_USAGE: &str = "DelegationUsage";
 /// The last number of the identifier, and a value: a vendor and a product for tests.
@@ -372,9 +379,9 @@ mod tests {
             return;
         }
         let folder = tempfile::tempdir().unwrap();
-        let library = setup::clock_library().unwrap();
+        let library = setup::virtual_clock().unwrap();
         let world = World::new(folder.path(), &library, 47).unwrap();
-        let answers = ask(&world).unwrap();
+        let answers = measure(&world).unwrap();
         let works: Vec<bool> = answers.iter().map(|answer| answer.works).collect();
         assert_eq!(
             works,
