@@ -303,12 +303,6 @@ fn clients_that_load_the_published_list_refuse_the_stolen_device_only() {
             );
         }
         for (client, outcome) in visits(solution, world, &kept, Some(&list)) {
-            if client == "gnutls-cli" {
-                // It takes lists of roots only.
-                let why = "Error in the CRL verification";
-                assert!(format!("{outcome:?}").contains(why), "{outcome:?}");
-                continue;
-            }
             assert!(
                 matches!(outcome, Outcome::Connected | Outcome::Unable(_)),
                 "{client}: {outcome:?}"
