@@ -40,6 +40,10 @@ impl NameConstraints {
 
     /// What the vendor's authority signs, by mistake or because somebody broke into it, for a name that is not in its
     /// zone. Clients have to refuse it.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the tests show it to every client")
+    )]
     pub(crate) fn outside(&mut self) -> Result<Identity> {
         let folder = self.world.folder("outside")?;
         let key = KeyPair::generate()?;
