@@ -25,6 +25,7 @@ impl RawKey {
     }
 
     /// The user removes what the client remembers of a name.
+    #[cfg(test)]
     pub(crate) fn forget(&self, name: &str) -> Result<()> {
         let others = self.lines()?.into_iter().filter(|(known, _)| known != name);
         let lines: Vec<String> = others.map(|(name, key)| line(&name, &key)).collect();
