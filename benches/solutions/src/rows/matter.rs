@@ -266,11 +266,12 @@ fn identity(key: &DeviceKey, name: &str, chain: &[&str]) -> Result<Identity> {
             chain: key.write_chain(chain)?,
             key: key.path(),
         },
-        ends: Some(NO_END),
+        // What the certificate says is for ever (RFC 5280 §4.1.2.5).
+        ends: None,
     })
 }
 
-/// 9999-12-31 23:59:59, which RFC 5280 §4.1.2.5 has for no end.
+/// 9999-12-31 23:59:59, which stands for no end.
 const NO_END: u64 = 253_402_300_799;
 /// Of the Connectivity Standards Alliance's numbers for tests, in hexadecimal.
 const VENDOR: &str = "FFF1";

@@ -125,8 +125,7 @@ impl Solution for RawKeys {
     }
 
     fn own_client(&self, _device: usize) -> Result<Option<Box<dyn Client>>> {
-        let folder = self.factory.world.folder("raw-key-client")?;
-        Ok(Some(Box::new(RawKey::new(&folder.join("known")))))
+        Ok(Some(Box::new(RawKey)))
     }
 }
 
@@ -141,19 +140,17 @@ fn identity(name: &str, key: &DeviceKey) -> Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clients::raw_key::RawKey;
+    use crate::clients::by_key::refusal;
+    use crate::clients::raw_key::KnownKeys;
     use crate::clients::{Outcome, Visit};
     use crate::ledger::Phase;
     use crate::rows::device_key::fingerprint_of;
     use crate::rows::lab::{Lab, key};
     use crate::rows::self_signed::SelfSigned;
+    use crate::solution::serve;
 
     fn refused() -> Outcome {
         Outcome::Refused("another key".to_owned())
-    }
-
-    fn client(lab: &Lab) -> RawKey {
-        RawKey::new(&lab.folder().join("known keys"))
     }
 
     fn with(pin: &[u8; 32]) -> Visit<'_> {
@@ -170,13 +167,10 @@ mod tests {
         let device = row.enrol(0).unwrap();
         let pin = row.trust(0).pin.unwrap();
         assert_eq!(pin, fingerprint_of(key(&device)));
-        assert_eq!(
-            lab.visit(&client(&lab), &device, with(&pin)),
-            Outcome::Connected
-        );
+        assert_eq!(lab.visit(&RawKey, &device, with(&pin)), Outcome::Connected);
         let twin = row.pose(1, 0).unwrap();
         assert_eq!(twin.name, device.name);
-        assert_eq!(lab.visit(&client(&lab), &twin, with(&pin)), refused());
+        assert_eq!(lab.visit(&RawKey, &twin, with(&pin)), refused());
         assert_eq!(lab.steps(Phase::FirstIssue), 1);
     }
 
@@ -186,21 +180,23 @@ mod tests {
         let mut row = RawKeys::new(&lab.world, Meeting::FirstUse);
         let device = row.enrol(0).unwrap();
         let twin = row.pose(1, 0).unwrap();
-        let client = client(&lab);
         let warned = Outcome::Warned("unknown key".to_owned());
-        assert_eq!(lab.visit(&client, &twin, Visit::default()), warned);
+        assert_eq!(lab.visit(&RawKey, &twin, Visit::default()), warned);
         let accepts = Visit {
             accepts_warning: true,
             ..Visit::default()
         };
-        assert_eq!(lab.visit(&client, &device, accepts), warned);
-        assert_eq!(
-            lab.visit(&client, &device, Visit::default()),
-            Outcome::Connected
-        );
-        assert_eq!(lab.visit(&client, &twin, Visit::default()), refused());
-        client.forget(&device.name).unwrap();
-        assert_eq!(lab.visit(&client, &twin, Visit::default()), warned);
+        assert_eq!(lab.visit(&RawKey, &twin, accepts), warned);
+
+        let known = KnownKeys::in_file(&lab.folder().join("known keys"));
+        let visit = |identity: &Identity, accepts| {
+            let server = serve(identity).unwrap();
+            known.visit(&identity.name, server.port(), accepts)
+        };
+        assert_eq!(visit(&device, true).unwrap(), warned);
+        assert_eq!(visit(&device, false).unwrap(), Outcome::Connected);
+        let error = visit(&twin, true).unwrap_err();
+        assert_eq!(refusal(&*error), "another key");
     }
 
     #[test]
@@ -213,11 +209,8 @@ mod tests {
         let device = row.replace(0).unwrap();
         let pin = row.trust(0).pin.unwrap();
         assert_eq!(device.name, stolen.name);
-        assert_eq!(
-            lab.visit(&client(&lab), &device, with(&pin)),
-            Outcome::Connected
-        );
-        assert_eq!(lab.visit(&client(&lab), &stolen, with(&pin)), refused());
+        assert_eq!(lab.visit(&RawKey, &device, with(&pin)), Outcome::Connected);
+        assert_eq!(lab.visit(&RawKey, &stolen, with(&pin)), refused());
         assert_eq!(lab.steps(Phase::Replacement), 1);
     }
 
@@ -226,7 +219,7 @@ mod tests {
         let lab = Lab::new();
         let device = SelfSigned::new(&lab.world).enrol(0).unwrap();
         let pin = fingerprint_of(key(&device));
-        let outcome = lab.visit(&client(&lab), &device, with(&pin));
+        let outcome = lab.visit(&RawKey, &device, with(&pin));
         assert!(matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
     }
 }
