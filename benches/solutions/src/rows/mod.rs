@@ -4,6 +4,8 @@ pub(crate) mod delegated;
 pub(crate) mod device_key;
 pub(crate) mod home_ca;
 pub(crate) mod key_hash;
+#[cfg(test)]
+pub(crate) mod lab;
 pub(crate) mod local_ca;
 pub(crate) mod matter;
 pub(crate) mod name_constraints;
@@ -97,6 +99,17 @@ pub(crate) const ROWS: &[Row] = &[
             Ok(Box::new(raw_keys::RawKeys::new(
                 world,
                 raw_keys::Meeting::Label,
+            )))
+        },
+    },
+    Row {
+        id: "raw-keys-first-use",
+        title: "Raw public keys, trust on first use",
+        group: Group::Variant,
+        make: |world| {
+            Ok(Box::new(raw_keys::RawKeys::new(
+                world,
+                raw_keys::Meeting::FirstUse,
             )))
         },
     },
