@@ -50,7 +50,12 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Re
 pub(crate) fn again(clock: &Clock, arguments: &[&OsStr]) -> Result<Command> {
     let mut command = clock.command(std::env::current_exe()?);
     if cfg!(test) {
-        command.args(["hidden::tests::child", "--exact", "--ignored", "--nocapture"]);
+        command.args([
+            "hidden::tests::child",
+            "--exact",
+            "--ignored",
+            "--nocapture",
+        ]);
         for (place, argument) in arguments.iter().enumerate() {
             command.env(format!("{ARGUMENT}{place}"), argument);
         }

@@ -83,8 +83,12 @@ impl Home {
     fn live(&mut self, seconds: u64, devices: &[usize]) {
         let end = self.world.now() + seconds;
         loop {
-            let renewal = devices.iter().map(|it| (self.row.due(*it), What::Renew(*it)));
-            let news = devices.iter().map(|it| (self.row.news_due(*it), What::Ask(*it)));
+            let renewal = devices
+                .iter()
+                .map(|it| (self.row.due(*it), What::Renew(*it)));
+            let news = devices
+                .iter()
+                .map(|it| (self.row.news_due(*it), What::Ask(*it)));
             let fleet = std::iter::once((self.row.fleet_due(), What::Order));
             let next = renewal.chain(news).chain(fleet);
             let next = next.filter_map(|(at, what)| Some((at?, what)));
@@ -177,8 +181,15 @@ fn a_device_lives_for_months_while_its_vendor_gets_new_certificates() {
         home.enter(Phase::FirstIssue);
         let first = home.row.enrol(0).unwrap();
         let chain = |home: &Home| {
-            fs::read(home.row.slot(0).unwrap().device.folder.join("identity/current/chain.pem"))
-                .unwrap()
+            fs::read(
+                home.row
+                    .slot(0)
+                    .unwrap()
+                    .device
+                    .folder
+                    .join("identity/current/chain.pem"),
+            )
+            .unwrap()
         };
         let first_chain = chain(&home);
         assert_eq!(home.requests(Party::Vendor, Phase::FirstIssue), 1);
@@ -254,14 +265,16 @@ fn devices_renew_while_the_public_ca_is_away_and_its_certificate_lasts() {
     home.live(38 * DAY, &[0]);
     let identity = home.row.slot(0).unwrap().device.identity().unwrap();
     home.visit(&identity, NamePolicy::Required).unwrap();
-    // No credential is issued under a certificate with less than eight days left.
-    home.live(10 * DAY, &[0]);
-    let identity = home.row.slot(0).unwrap().device.identity().unwrap();
+    // Nothing is issued under a certificate with less than eight days left.
+    home.pass(9 * DAY);
+    let error = home.row.renew(0).unwrap_err().to_string();
+    assert!(error.contains("too early to issue under it"), "{error}");
     home.visit(&identity, NamePolicy::Required).unwrap_err();
     assert_eq!(home.signatures(Party::PublicCa, Phase::Fleet), ordered);
     home.row.reach(Party::PublicCa, true).unwrap();
-    home.live(2 * DAY, &[0]);
-    let identity = home.row.slot(0).unwrap().device.identity().unwrap();
+    home.row.renew_fleet().unwrap();
+    home.advance_to_due(0);
+    let identity = home.row.renew(0).unwrap();
     home.visit(&identity, NamePolicy::Required).unwrap();
 }
 
@@ -299,7 +312,10 @@ fn a_thief_serves_until_the_credential_ends_and_renews_only_until_the_theft_is_r
     assert!(error.contains("suspended"), "{error}");
     let error = home.row.renew(0).unwrap_err().to_string();
     assert!(error.contains("suspended"), "{error}");
-    home.world.clock.advance_to(theirs.ends.unwrap() + 1).unwrap();
+    home.world
+        .clock
+        .advance_to(theirs.ends.unwrap() + 1)
+        .unwrap();
     home.visit(&theirs, NamePolicy::Required).unwrap_err();
     // The owner goes on under another name.
     let new = home.row.replace(0).unwrap();
@@ -333,7 +349,11 @@ fn a_replaced_box_gets_nothing_more_and_the_new_one_has_its_name() {
 #[test]
 fn a_twin_gets_in_with_the_form_of_rfc_9345_alone() {
     for (make, policy, is_named) in [
-        (Delegated::named as fn(&World) -> _, NamePolicy::Required, true),
+        (
+            Delegated::named as fn(&World) -> _,
+            NamePolicy::Required,
+            true,
+        ),
         (Delegated::rfc9345, NamePolicy::Ignored, false),
     ] {
         let mut home = home(make);
