@@ -4,15 +4,18 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 
-use clap::{Parser, Subcommand};
+use clap::Subcommand;
 
 use crate::Result;
-use crate::clock::Clock;
 use crate::rows::delegated;
+use crate::server;
 
 /// A part that is not for people to call.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Hidden {
+    /// A device's server.
+    #[command(hide = true)]
+    Serve(server::Serve),
     /// The vendor's signer, which ends with its standard input.
     #[command(hide = true)]
     Signer {
@@ -24,31 +27,21 @@ pub(crate) enum Hidden {
 impl Hidden {
     pub(crate) fn run(self) -> Result<()> {
         match self {
+            Self::Serve(serve) => server::run(&serve),
             Self::Signer { config } => delegated::serve_signer(&config),
         }
     }
 }
 
-/// A command line that is not for people to type.
-#[derive(Debug, Parser)]
-struct Line {
-    #[command(subcommand)]
-    hidden: Hidden,
-}
-
-/// Runs the part that these arguments name.
-pub(crate) fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<()> {
-    let name = std::ffi::OsString::from(env!("CARGO_PKG_NAME"));
-    Line::try_parse_from(std::iter::once(name).chain(arguments))?
-        .hidden
-        .run()
-}
-
-/// This program once more, with these arguments, in virtual time.
+/// This program once more, as the hidden command of this name with these arguments, started by `command`.
 ///
 /// In a test, this program is the test, whose command line is not ours: there [`tests::child`] takes the arguments.
-pub(crate) fn again(clock: &Clock, arguments: &[&OsStr]) -> Result<Command> {
-    let mut command = clock.command(std::env::current_exe()?);
+pub(crate) fn again(
+    command: impl FnOnce(PathBuf) -> Command,
+    name: &str,
+    arguments: &[impl AsRef<OsStr>],
+) -> Result<Command> {
+    let mut command = command(std::env::current_exe()?);
     if cfg!(test) {
         command.args([
             "hidden::tests::child",
@@ -56,11 +49,12 @@ pub(crate) fn again(clock: &Clock, arguments: &[&OsStr]) -> Result<Command> {
             "--ignored",
             "--nocapture",
         ]);
-        for (place, argument) in arguments.iter().enumerate() {
+        let all = std::iter::once(OsStr::new(name)).chain(arguments.iter().map(AsRef::as_ref));
+        for (place, argument) in all.enumerate() {
             command.env(format!("{ARGUMENT}{place}"), argument);
         }
     } else {
-        command.args(arguments);
+        command.arg(name).args(arguments);
     }
     Ok(command)
 }
@@ -70,7 +64,15 @@ const ARGUMENT: &str = "DC_SOLUTIONS_ARGUMENT_";
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        hidden: Hidden,
+    }
 
     #[test]
     #[ignore = "it is the child process of other tests"]
@@ -79,7 +81,9 @@ mod tests {
             .map_while(|place| std::env::var_os(format!("{ARGUMENT}{place}")))
             .collect();
         if !arguments.is_empty() {
-            run(arguments).unwrap();
+            let program = std::ffi::OsString::from(env!("CARGO_PKG_NAME"));
+            let line = Line::parse_from(std::iter::once(program).chain(arguments));
+            line.hidden.run().unwrap();
         }
     }
 }

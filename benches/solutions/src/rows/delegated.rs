@@ -23,6 +23,7 @@ use pki_types::pem::PemObject as _;
 use serde_json::Value;
 
 use crate::Result;
+use crate::clients::{Client, DcRustls};
 use crate::ledger::{Act, Party};
 use crate::solution::{Identity, Remedy, Solution, Trust};
 use crate::world::World;
@@ -272,6 +273,13 @@ impl Solution for Delegated {
 
     fn published(&self) -> Vec<String> {
         self.published.clone()
+    }
+
+    fn own_client(&self, _device: usize) -> Result<Option<Box<dyn Client>>> {
+        Ok(Some(Box::new(match self.forms {
+            Forms::Named => DcRustls::new(),
+            _ => DcRustls::without_names(),
+        })))
     }
 }
 

@@ -90,11 +90,12 @@ struct Process {
 impl Process {
     fn start(world: &World, folder: &Path) -> Result<Self> {
         let (config, log) = (folder.join(CONFIG_FILE), folder.join("log"));
-        let mut child = hidden::again(&world.clock, &[OsStr::new("signer"), config.as_ref()])?
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(File::options().append(true).create(true).open(&log)?)
-            .spawn()?;
+        let mut child =
+            hidden::again(|program| world.clock.command(program), "signer", &[&config])?
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(File::options().append(true).create(true).open(&log)?)
+                .spawn()?;
         let (tasks, says) = (child.stdin.take(), child.stdout.take());
         Ok(Self {
             tasks: tasks.ok_or("the signer has no standard input")?,
