@@ -195,7 +195,6 @@ impl Solution for Delegated {
     }
 
     fn ask_for_news(&mut self, device: usize) -> Result<()> {
-        self.signer.catch_up()?;
         self.slot_mut(device)?.device.ask_for_news();
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! The vendor's signer as the rest of this program has it: its folder, its process, and its operator.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
