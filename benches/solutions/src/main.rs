@@ -1,13 +1,17 @@
 //! Table 1 of the Home Servers draft, executed: eight ways to give a home server an identity, and newer ones.
 
 mod acme;
+mod ca;
 mod clients;
 mod clock;
+mod dns;
 mod hidden;
 mod http;
+mod leaf;
 mod ledger;
 mod machine;
 mod measure;
+mod public_ca;
 mod report;
 mod rows;
 mod run;
@@ -16,6 +20,7 @@ mod service;
 mod setup;
 mod solution;
 mod table;
+mod vendor;
 mod world;
 
 use std::error::Error;

@@ -6,9 +6,15 @@ pub(crate) mod home_ca;
 pub(crate) mod key_hash;
 pub(crate) mod local_ca;
 pub(crate) mod matter;
+pub(crate) mod name_constraints;
+pub(crate) mod normal;
 pub(crate) mod raw_keys;
 pub(crate) mod referee;
 pub(crate) mod self_signed;
+
+mod fleet;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 
@@ -56,6 +62,12 @@ impl Row {
 /// All, in the table's order.
 pub(crate) const ROWS: &[Row] = &[
     Row {
+        id: "normal",
+        title: "Normal certificates",
+        group: Group::Draft,
+        make: |world| Ok(Box::new(normal::Normal::new(world.clone()))),
+    },
+    Row {
         id: "named",
         title: "Delegated credentials, unique name",
         group: Group::Draft,
@@ -66,6 +78,16 @@ pub(crate) const ROWS: &[Row] = &[
         title: "Delegated credentials, RFC 9345",
         group: Group::Draft,
         make: |world| Ok(Box::new(delegated::Delegated::rfc9345(world)?)),
+    },
+    Row {
+        id: "name-constraints",
+        title: "Name constraints",
+        group: Group::Draft,
+        make: |world| {
+            Ok(Box::new(name_constraints::NameConstraints::new(
+                world.clone(),
+            )))
+        },
     },
     Row {
         id: "raw-keys",
