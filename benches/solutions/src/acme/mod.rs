@@ -5,10 +5,14 @@
 
 #![expect(dead_code, unused_imports, reason = "solutions that use it follow")]
 
+pub(crate) mod authority;
 pub(crate) mod client;
+pub(crate) mod csr;
+pub(crate) mod delegation;
 pub(crate) mod jws;
 pub(crate) mod objects;
 pub(crate) mod problem;
+pub(crate) mod server;
 pub(crate) mod tally;
 
 pub(crate) use client::Client;
