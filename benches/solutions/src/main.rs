@@ -3,6 +3,7 @@
 mod acme;
 mod clients;
 mod clock;
+mod dns;
 mod ledger;
 mod measure;
 mod rows;

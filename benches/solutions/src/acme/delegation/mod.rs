@@ -136,7 +136,9 @@ impl Owner {
     fn forget(&self, kid: &str) -> Vec<(String, String)> {
         let mut state = self.state();
         state.bindings.remove(kid);
-        state.delegations.retain(|_, delegation| delegation.kid != kid);
+        state
+            .delegations
+            .retain(|_, delegation| delegation.kid != kid);
         let running = { state.orders.iter() }.filter_map(|(id, entry)| match &entry.stage {
             Stage::Valid(star) if entry.kid == kid => Some((id.clone(), star.order_url.clone())),
             _ => None,
