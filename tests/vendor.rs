@@ -134,6 +134,12 @@ impl Vendor {
         list.signed_by(&self.issuer).unwrap().der().clone()
     }
 
+    /// The root's certificate, in DER.
+    #[must_use]
+    pub fn root_der(&self) -> CertificateDer<'static> {
+        self.root.clone()
+    }
+
     /// The roots that a client of this vendor trusts.
     #[must_use]
     pub fn roots(&self) -> RootCertStore {

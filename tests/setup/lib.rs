@@ -26,6 +26,8 @@ pub enum Part {
     Postgres,
     /// Prometheus's own tool.
     Promtool,
+    /// The clients, servers and the CA that `dc-solutions` compares identities with.
+    Solutions,
     /// Small programs, such as `openssl` and `curl`.
     Tools,
 }
@@ -39,14 +41,26 @@ pub enum Part {
 #[must_use = "a test that must not have it has to end"]
 pub fn have(part: Part) -> bool {
     let Setting { word, what, .. } = part.setting();
-    if part.is_left_out() {
-        left_out(what, &format!("{}=skip", variable(word)));
-        return false;
+    match installed(part) {
+        Ok(true) => true,
+        Ok(false) => {
+            left_out(what, &format!("{}=skip", variable(word)));
+            false
+        }
+        Err(said) => panic!("{what} cannot run:\n{said}"),
     }
-    if let Err(said) = part.install() {
-        panic!("{what} cannot run:\n{said}");
+}
+
+/// The same for a program that is no test. No, without a note, if its variable leaves it out.
+///
+/// # Errors
+///
+/// What was said, if it cannot be had.
+pub fn installed(part: Part) -> Result<bool, String> {
+    match part.is_left_out() {
+        true => Ok(false),
+        false => part.install().map(|()| true),
     }
-    true
 }
 
 /// Installs every part that is missing, for a run of all tests: so that nothing is installed beside tests that measure time,
@@ -114,12 +128,13 @@ struct Setting {
 }
 
 impl Part {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Tools,
         Self::Postgres,
         Self::Browser,
         Self::Promtool,
         Self::Peers,
+        Self::Solutions,
     ];
 
     fn is_left_out(self) -> bool {
@@ -128,12 +143,17 @@ impl Part {
     }
 
     fn setting(self) -> Setting {
-        static DONE: [OnceLock<Result<(), String>>; 5] = [const { OnceLock::new() }; 5];
+        static DONE: [OnceLock<Result<(), String>>; 6] = [const { OnceLock::new() }; 6];
         let (at, word, what) = match self {
             Self::Browser => (0, "browser", "tests with a browser"),
             Self::Peers => (1, "peers", "tests with TLS peers nobody here wrote"),
             Self::Postgres => (2, "postgres", "tests with PostgreSQL"),
             Self::Promtool => (3, "promtool", "tests with promtool"),
+            Self::Solutions => (
+                5,
+                "solutions",
+                "tests with the clients that dc-solutions compares",
+            ),
             Self::Tools => (4, "tools", "tests with openssl, curl and other tools"),
         };
         let done = &DONE[at];

@@ -5,8 +5,8 @@
 #   setup.sh [PART...]      without a part: all of them, but for those that a variable leaves out
 #
 # Packages come by apt, and promtool out of one. For the part `peers` it also installs tlslite-ng into a virtual environment
-# and builds our servers on NSS and BoringSSL. What is not a package goes to setup/ and interop/ in Cargo's target
-# directory ($CARGO_TARGET_DIR, else target/).
+# and builds our servers on NSS and BoringSSL. For the part `solutions` it installs what benches/solutions/requirements.txt
+# names into another. What is not a package goes to setup/, interop/ and solutions/ in Cargo's target directory ($CARGO_TARGET_DIR, else target/).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,9 +16,10 @@ target=${CARGO_TARGET_DIR:-$here/../../target}
 mkdir -p "$target/setup/bin" "$target/interop"
 target=$(cd "$target" && pwd)
 cache=$target/interop
-venv=$cache/venv
-# Written last, so what was interrupted is done again.
-venv_done=$venv/requirements.txt
+# Written last into a virtual environment, so what was interrupted is done again.
+venv_done=$cache/venv/requirements.txt
+solutions=$here/../../benches/solutions
+solutions_done=$target/solutions/venv/requirements.txt
 boring_done=$cache/boring/done
 log=$target/setup/apt.log
 # Where a program may be that is not in everybody's PATH.
@@ -63,10 +64,17 @@ missing_for_peers() {
     [ -e "$venv_done" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
 
+# The header for what gives programs their time, which is compiled when it is first wanted.
+missing_for_solutions() {
+    [ -e /usr/include/stdlib.h ] || echo libc6-dev
+    [ -e "$solutions_done" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
 missing_packages() {
     {
         missing_programs
         [ "$part" != peers ] || missing_for_peers
+        [ "$part" != solutions ] || missing_for_solutions
     } | sort -u | xargs
 }
 
@@ -132,13 +140,19 @@ install_promtool() {
     rm -rf "$folder"
 }
 
+# A virtual environment of what a file names, unless it is there; the last word says what is wanted.
 make_venv() {
-    say "installing $(grep tlslite "$interop/requirements.txt") into $venv, about ten seconds"
-    rm -rf "$venv"
-    python3 -m venv "$venv" >"$cache/pip.log" 2>&1 &&
-        "$venv/bin/pip" install -q --disable-pip-version-check -r "$interop/requirements.txt" >>"$cache/pip.log" 2>&1 ||
-        fail "tlslite-ng could not be installed, see $cache/pip.log; it needs python3 >= 3.8, its venv module and a package index"
-    cp "$interop/requirements.txt" "$venv_done"
+    local wanted=$1 done=$2 what=$3
+    local folder=${done%/*}
+    local log=${folder%/*}/pip.log
+    ! cmp -s "$wanted" "$done" || return 0
+    say "installing $(grep "^$what" "$wanted") into $folder, about ten seconds"
+    rm -rf "$folder"
+    mkdir -p "${folder%/*}"
+    python3 -m venv "$folder" >"$log" 2>&1 &&
+        "$folder/bin/pip" install -q --disable-pip-version-check -r "$wanted" >>"$log" 2>&1 ||
+        fail "$what could not be installed, see $log; it needs python3 >= 3.8, its venv module and a package index"
+    cp "$wanted" "$done"
 }
 
 build_nss_server() {
@@ -172,8 +186,11 @@ set_up() {
     fi
     packages=$(missing_packages)
     [ -z "$packages" ] || fail "installed, but not found in PATH or by pkg-config: $packages"
+    if [ "$part" = solutions ] && [ -e "$solutions/requirements.txt" ]; then
+        make_venv "$solutions/requirements.txt" "$solutions_done" acme2certifier
+    fi
     [ "$part" = peers ] || return 0
-    cmp -s "$interop/requirements.txt" "$venv_done" || make_venv
+    make_venv "$interop/requirements.txt" "$venv_done" tlslite
     [ "$cache/nss_server" -nt "$interop/nss_server.c" ] || build_nss_server
     boring_server_is_there || build_boring_server
 }

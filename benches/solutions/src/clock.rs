@@ -34,6 +34,11 @@ impl Clock {
         })
     }
 
+    /// The library that programs get.
+    pub(crate) fn library(&self) -> &Path {
+        &self.library
+    }
+
     /// The virtual time, in Unix seconds.
     pub(crate) fn now(&self) -> u64 {
         UnixTime::now().as_secs() + *self.ahead()

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::Serialize;
+
 /// Whom a device, or somebody for it, depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Party {
     /// A CA that clients trust as they are delivered.
     PublicCa,
@@ -17,7 +20,8 @@ pub(crate) enum Party {
 }
 
 /// A time of a device's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Phase {
     /// The fleet's, before its first device and whenever the vendor's own certificate is renewed.
     Fleet,
@@ -28,7 +32,8 @@ pub(crate) enum Phase {
 }
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Act {
     /// An HTTP request to the party; of a user, a step that a person does.
     Request,
@@ -63,7 +68,13 @@ impl Ledger {
         *counts.of.entry((party, phase, act)).or_default() += number;
     }
 
+    /// Everything that was counted.
+    pub(crate) fn all(&self) -> BTreeMap<(Party, Phase, Act), u64> {
+        self.counts().of.clone()
+    }
+
     /// How many there were.
+    #[cfg(test)]
     pub(crate) fn get(&self, party: Party, phase: Phase, act: Act) -> u64 {
         let key = (party, phase, act);
         self.counts().of.get(&key).copied().unwrap_or_default()

@@ -1,12 +1,277 @@
 //! A device's server: this program, started once more, in a process of its own.
 
+use std::ffi::OsString;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use dc_core::pem;
+use dc_rustls::server::{Acceptor, Settings, Store, danger};
 use dc_tests::process::Server;
+use pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::server::{AlwaysResolvesServerRawPublicKeys, NoServerSessionStorage};
+use rustls::sign::CertifiedKey;
+use rustls::time_provider::TimeProvider;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::Result;
-use crate::solution::Identity;
+use crate::clock::Clock;
+use crate::hidden;
+use crate::solution::{Identity, Proof};
 
-/// Starts it.
+/// Starts it, without any care for the end of its identity: what ends is for clients to see.
+///
+/// Fails with what it said, if it cannot serve this.
 pub(crate) fn start(identity: &Identity) -> Result<Server> {
-    let _ = identity;
-    Err("to be written".into())
+    let mut arguments = arguments(identity);
+    if let Some(ends) = identity.ends {
+        let before = ends.saturating_sub(BEFORE_THE_END);
+        arguments.extend(["--always-at".into(), before.to_string().into()]);
+    }
+    listen(hidden::again(Command::new, "serve", &arguments)?)
+}
+
+/// The same for the device of somebody honest, in this clock's time: it stops sending a credential that is about to end.
+pub(crate) fn start_in(clock: &Clock, identity: &Identity) -> Result<Server> {
+    let command = |program| clock.command(program);
+    listen(hidden::again(command, "serve", &arguments(identity))?)
+}
+
+fn listen(mut command: Command) -> Result<Server> {
+    let server = Server::try_start("a device's server", &mut command);
+    server.map_err(|said| format!("the device's server does not start: {said}").into())
+}
+
+fn arguments(identity: &Identity) -> Vec<OsString> {
+    let files: [(&str, &Path); 2] = match &identity.proof {
+        Proof::Certificate { chain, key } => [("--chain", chain), ("--key", key)],
+        Proof::Credential { folder } => [("--credential", folder), ("", Path::new(""))],
+        Proof::RawKey { key } => [("--raw-key", key), ("", Path::new(""))],
+    };
+    let mut arguments = vec!["--name".into(), identity.name.clone().into()];
+    for (option, path) in files.into_iter().filter(|(option, _)| !option.is_empty()) {
+        arguments.extend([option.into(), path.into()]);
+    }
+    arguments
+}
+
+/// What this program is told when it is a server.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// What the page says
+    #[arg(long)]
+    name: String,
+    /// A certificate chain, in PEM
+    #[arg(long, requires = "key")]
+    chain: Option<PathBuf>,
+    /// Its leaf's key, in PEM
+    #[arg(long)]
+    key: Option<PathBuf>,
+    /// An identity folder
+    #[arg(long)]
+    credential: Option<PathBuf>,
+    /// A key to serve without a certificate, in PEM
+    #[arg(long)]
+    raw_key: Option<PathBuf>,
+    /// The time that it takes for now as long as it runs, in Unix seconds
+    #[arg(long)]
+    always_at: Option<u64>,
+}
+
+/// Serves until the process is ended.
+pub(crate) fn run(serve: &Serve) -> Result<()> {
+    let device = Arc::new(Device::new(serve)?);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    loop {
+        let (tcp, _) = listener.accept()?;
+        let device = Arc::clone(&device);
+        // A client that goes away in the middle concerns nobody else.
+        thread::spawn(move || device.answer(tcp));
+    }
+}
+
+/// A device: what it shows, and its page.
+struct Device {
+    shows: Shows,
+    page: String,
+}
+
+enum Shows {
+    Stock(Arc<ServerConfig>),
+    Credential(Acceptor),
+}
+
+impl Device {
+    fn new(serve: &Serve) -> Result<Self> {
+        let provider = Arc::new(ring::default_provider());
+        let shows = match serve {
+            Serve {
+                chain: Some(chain),
+                key: Some(key),
+                ..
+            } => Shows::Stock(certificate(provider, chain, key)?),
+            Serve {
+                raw_key: Some(key), ..
+            } => Shows::Stock(raw_key(provider, key)?),
+            Serve {
+                credential: Some(folder),
+                always_at,
+                ..
+            } => Shows::Credential(credential(provider, folder, *always_at)?),
+            _ => {
+                return Err(
+                    "nothing to serve: give --chain and --key, or --credential, or --raw-key"
+                        .into(),
+                );
+            }
+        };
+        Ok(Self {
+            shows,
+            page: format!("{PAGE} {}\n", serve.name),
+        })
+    }
+
+    fn answer(&self, tcp: TcpStream) -> Result<()> {
+        tcp.set_nodelay(true)?;
+        tcp.set_read_timeout(Some(TIMEOUT))?;
+        match &self.shows {
+            Shows::Stock(config) => {
+                let connection = ServerConnection::new(Arc::clone(config))?;
+                let mut tls = StreamOwned::new(connection, tcp);
+                self.reply(&mut tls)?;
+                tls.conn.send_close_notify();
+                tls.flush()?;
+            }
+            Shows::Credential(acceptor) => {
+                let mut tls = acceptor.accept(tcp)?;
+                self.reply(&mut tls)?;
+                tls.connection_mut().send_close_notify();
+                tls.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn reply(&self, tls: &mut (impl Read + Write)) -> Result<()> {
+        for line in BufReader::new(tls.take(MAX_REQUEST)).lines() {
+            if line?.is_empty() {
+                break;
+            }
+        }
+        let page = &self.page;
+        let length = page.len();
+        let reply = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\
+             Cache-Control: no-store\r\nConnection: close\r\n\r\n{page}"
+        );
+        tls.write_all(reply.as_bytes())?;
+        Ok(())
+    }
+}
+
+fn certificate(
+    provider: Arc<CryptoProvider>,
+    chain: &Path,
+    key: &Path,
+) -> Result<Arc<ServerConfig>> {
+    let certificates = read(chain, pem::certificates)?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(certificates, read(key, pem::private_key)?)?;
+    without_resumption(&mut config);
+    Ok(Arc::new(config))
+}
+
+fn raw_key(provider: Arc<CryptoProvider>, key: &Path) -> Result<Arc<ServerConfig>> {
+    let private: PrivateKeyDer<'static> = read(key, pem::private_key)?;
+    let key = provider.key_provider.load_private_key(private)?;
+    let public = key
+        .public_key()
+        .ok_or("the key does not tell its public half")?;
+    let public = CertificateDer::from(public.to_vec());
+    let certified = Arc::new(CertifiedKey::new(vec![public], key));
+    let resolver = AlwaysResolvesServerRawPublicKeys::new(certified);
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(resolver));
+    without_resumption(&mut config);
+    Ok(Arc::new(config))
+}
+
+/// Every visit is to be a full handshake.
+fn without_resumption(config: &mut ServerConfig) {
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+}
+
+/// Whoever asks for the time to stand still does not care whether clients accept it.
+fn credential(
+    provider: Arc<CryptoProvider>,
+    folder: &Path,
+    always_at: Option<u64>,
+) -> Result<Acceptor> {
+    let identity = dc_rustls::server::Identity::load(folder)?;
+    let settings = Settings::new(provider).session_storage(Arc::new(NoServerSessionStorage {}));
+    let store = match always_at {
+        Some(moment) => {
+            let store = Store::with_settings(settings.time_provider(Arc::new(Still(moment))));
+            danger::install_unchecked(&store, identity)?;
+            store
+        }
+        None => {
+            let store = Store::with_settings(settings);
+            store.install(identity)?;
+            store
+        }
+    };
+    Ok(Acceptor::new(store))
+}
+
+fn read<T>(path: &Path, parse: fn(&[u8]) -> std::result::Result<T, dc_core::Error>) -> Result<T> {
+    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    parse(&bytes).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// A clock that stands still.
+#[derive(Debug)]
+struct Still(u64);
+
+impl TimeProvider for Still {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0)))
+    }
+}
+
+/// How every page begins, so that clients can tell that it is one of these; the device's name follows.
+pub(crate) const PAGE: &str = "This is";
+/// A credential is sent until five minutes before its end.
+const BEFORE_THE_END: u64 = 600;
+const TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_REQUEST: u64 = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_served_is_said_at_once() {
+        let identity = Identity {
+            name: "a.example".to_owned(),
+            proof: Proof::RawKey {
+                key: "/nowhere/key.pem".into(),
+            },
+            ends: None,
+        };
+        let said = start(&identity).unwrap_err().to_string();
+        assert!(said.contains("/nowhere/key.pem"), "{said}");
+    }
 }

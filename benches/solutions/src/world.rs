@@ -29,6 +29,26 @@ impl World {
         })
     }
 
+    /// A world that has nothing in common with this one but the place where its folder is.
+    pub(crate) fn apart(&self, name: &str) -> Result<Self> {
+        Self::new(
+            &self.folder(name)?,
+            self.clock.library(),
+            self.certificate_days,
+        )
+    }
+
+    /// Another world in the same time, with a folder and a ledger of its own: what is in both can be visited by one
+    /// client.
+    pub(crate) fn beside(&self, name: &str) -> Result<Self> {
+        Ok(Self {
+            clock: Arc::clone(&self.clock),
+            folder: Arc::new(self.folder(name)?),
+            ledger: Arc::default(),
+            certificate_days: self.certificate_days,
+        })
+    }
+
     /// A folder of its own for this, made if it is missing.
     pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
         let folder = self.folder.join(name);

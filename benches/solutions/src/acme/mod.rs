@@ -3,8 +3,6 @@
 //! No ACME client or CA that we know of has RFC 8739, so both ends of it are here. The client also orders from CAs
 //! that nobody here wrote.
 
-#![expect(dead_code, unused_imports, reason = "solutions that use it follow")]
-
 pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod csr;

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use rcgen::KeyPair;
 
 use crate::Result;
-use crate::acme::authority::{Authority, Plan, Validation, root};
+use crate::acme::authority::{Authority, Plan, root};
 use crate::acme::client::{Chain, ChallengeAnswer, Responder, StarOrder, fetch_star};
 use crate::acme::delegation::{Owner, Template};
 use crate::acme::jws::BindingKey;
@@ -160,13 +160,11 @@ impl Solution for AcmeDelegated {
         let ca = Authority::start(Plan {
             certificate,
             key,
-            above: String::new(),
             clock: self.world.clock.clone(),
             tally: self.tally(Party::PublicCa),
             lifetime: self.world.certificate_days * DAY,
             names_list: false,
-            validation: Validation::Dns(SocketAddr::from((Ipv4Addr::LOCALHOST, dns.port()))),
-            bindings: Vec::new(),
+            dns: SocketAddr::from((Ipv4Addr::LOCALHOST, dns.port())),
         })?;
         let tally = self.tally(Party::PublicCa);
         let account = Client::register(&ca.directory(), AccountKey::generate()?, None, tally)?;

@@ -48,7 +48,6 @@ pub(super) struct Owner {
 /// The part of a CA that has its key.
 pub(super) struct Issuing {
     issuer: Issuer<'static, KeyPair>,
-    above: String,
     lifetime: u64,
     list_url: Option<String>,
     tally: Tally,
@@ -75,14 +74,12 @@ impl Issuing {
     pub(super) fn new(
         certificate: &str,
         key: KeyPair,
-        above: String,
         lifetime: u64,
         list_url: Option<String>,
         tally: Tally,
     ) -> Result<Self> {
         Ok(Self {
             issuer: Issuer::from_ca_cert_pem(certificate, key)?,
-            above,
             lifetime,
             list_url,
             tally,
@@ -98,7 +95,7 @@ impl Issuing {
         }
     }
 
-    /// A certificate and those above it, in PEM.
+    /// A certificate, in PEM.
     pub(super) fn sign(
         &self,
         names: &[String],
@@ -140,7 +137,7 @@ impl Issuing {
         let mut signed = self.signed();
         signed.owners.insert(serial.to_vec(), owner);
         signed.names.extend(names.iter().cloned());
-        Ok(pem + &self.above)
+        Ok(pem)
     }
 
     /// Takes back a certificate of this account. RFC 8739 §2.3: none that the CA renews.
@@ -191,10 +188,7 @@ impl Issuing {
         }
     }
 
-    pub(super) fn list_pem(&self, now: u64) -> Result<String> {
-        Ok(self.list(now)?.pem()?)
-    }
-
+    /// The list of revoked certificates.
     pub(super) fn list_der(&self, now: u64) -> std::result::Result<Vec<u8>, Problem> {
         let list = self.list(now);
         let list = list.map_err(|error| Problem::new(500, "serverInternal", error.to_string()));

@@ -1,8 +1,8 @@
 //! A small CA: RFC 8555 with automatic renewal (RFC 8739).
 //!
-//! It signs for whoever proves to own a name, by a TXT record or a file, or is known to. What it signs is an end entity's
+//! It signs for whoever proves to own a name by a TXT record. What it signs is an end entity's
 //! certificate with the names of the order and the key of the CSR, and nothing else that the CSR asks for. It does not do:
-//! wildcards, key changes, deactivation, and revocation signed with the certificate's own key. Each order is proved
+//! http-01, wildcards, key changes, deactivation, and revocation signed with the certificate's own key. Each order is proved
 //! anew.
 
 mod issuing;
@@ -11,7 +11,7 @@ mod schedule;
 mod star;
 mod validation;
 
-use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rcgen::KeyPair;
@@ -29,7 +29,6 @@ use issuing::Issuing;
 use orders::Orders;
 
 pub(crate) use issuing::root;
-pub(crate) use validation::Validation;
 
 /// What a CA is made from.
 #[derive(Debug)]
@@ -37,8 +36,6 @@ pub(crate) struct Plan {
     /// The certificate that it signs with, in PEM, and its key: [`root`] makes a pair.
     pub(crate) certificate: String,
     pub(crate) key: KeyPair,
-    /// What clients need between that certificate and a root, in PEM, that certificate included; nothing for a root.
-    pub(crate) above: String,
     pub(crate) clock: Arc<Clock>,
     /// Where its signatures are counted.
     pub(crate) tally: Tally,
@@ -46,9 +43,8 @@ pub(crate) struct Plan {
     pub(crate) lifetime: u64,
     /// Whether certificates say where the CA's list of revoked ones is.
     pub(crate) names_list: bool,
-    pub(crate) validation: Validation,
-    /// Who may open an account; anybody if empty.
-    pub(crate) bindings: Vec<BindingKey>,
+    /// The DNS server that it asks for proofs.
+    pub(crate) dns: SocketAddr,
 }
 
 /// The CA; [`Authority::start`] serves it.
@@ -57,8 +53,7 @@ pub(crate) struct Authority {
     base: String,
     clock: Arc<Clock>,
     issuing: Issuing,
-    validation: Validation,
-    bindings: BTreeMap<String, BindingKey>,
+    dns: SocketAddr,
     orders: Mutex<Orders>,
 }
 
@@ -72,16 +67,12 @@ impl Authority {
             issuing: Issuing::new(
                 &plan.certificate,
                 plan.key,
-                plan.above,
                 plan.lifetime,
                 list_url,
                 plan.tally,
             )?,
             clock: plan.clock,
-            validation: plan.validation,
-            bindings: { plan.bindings.into_iter() }
-                .map(|key| (key.kid.clone(), key))
-                .collect(),
+            dns: plan.dns,
             orders: Mutex::default(),
             base,
         };
@@ -91,11 +82,6 @@ impl Authority {
     /// The names that it has signed, each once, as a certificate transparency log shows them.
     pub(crate) fn names(&self) -> Vec<String> {
         self.issuing.names()
-    }
-
-    /// The list of revoked certificates, in PEM.
-    pub(crate) fn revocation_list(&self) -> Result<String> {
-        self.issuing.list_pem(self.now())
     }
 
     /// Signs what automatic renewal wants by now; also done whenever somebody asks the CA for anything.
@@ -127,7 +113,7 @@ impl Authority {
 impl Service for Authority {
     fn meta(&self) -> Meta {
         Meta {
-            external_account_required: !self.bindings.is_empty(),
+            external_account_required: false,
             delegation_enabled: false,
             auto_renewal: Some(AutoRenewalMeta {
                 min_lifetime: schedule::SHORTEST,
@@ -141,8 +127,8 @@ impl Service for Authority {
         Role::Authority
     }
 
-    fn binding(&self, kid: &str) -> Option<BindingKey> {
-        self.bindings.get(kid).cloned()
+    fn binding(&self, _: &str) -> Option<BindingKey> {
+        None
     }
 
     fn get(&self, path: &str) -> Option<std::result::Result<Reply, Problem>> {
@@ -159,10 +145,7 @@ impl Service for Authority {
         let mut parts = request.path.trim_start_matches('/').splitn(3, '/');
         let part = [parts.next(), parts.next(), parts.next()];
         match part {
-            [Some("order"), None, None] => {
-                let known = self.validation.knows(&request.account);
-                self.orders().open(request, base, &known, self.now())
-            }
+            [Some("order"), None, None] => self.orders().open(request, base, self.now()),
             [Some("order"), Some(id), None] if request.payload.is_empty() => {
                 self.orders().show(request, id, base)
             }
@@ -175,14 +158,13 @@ impl Service for Authority {
                     .finalize(request, id, base, &self.issuing, self.now())
             }
             [Some("authorization"), Some(id), None] => {
-                self.orders()
-                    .authorization(request, id, base, &self.validation)
+                self.orders().authorization(request, id, base)
             }
             [Some("challenge"), Some(id), None] => {
                 let question = self.orders().question(request, id)?;
                 // Not under the lock: this asks others.
-                let proof = self.validation.prove(&question);
-                self.orders().settle(id, proof, base, &self.validation)
+                let proof = validation::prove(self.dns, &question);
+                self.orders().settle(id, proof, base)
             }
             [Some("certificate"), Some(id), None] => self.orders().certificate(request, id),
             [Some("star"), Some(id), None] => {

@@ -16,7 +16,7 @@ use crate::acme::server::{Reply, Request, parse, random};
 use super::issuing::{Issuing, Owner};
 use super::schedule::Schedule;
 use super::star::Star;
-use super::validation::{Question, Validation};
+use super::validation::Question;
 
 type Outcome<T> = Result<T, Problem>;
 
@@ -64,14 +64,8 @@ struct Finalize {
 }
 
 impl Orders {
-    /// RFC 8555 §7.4; `known` are names of the account that need no proof.
-    pub(super) fn open(
-        &mut self,
-        request: &Request,
-        base: &str,
-        known: &[String],
-        now: u64,
-    ) -> Outcome<Reply> {
+    /// RFC 8555 §7.4.
+    pub(super) fn open(&mut self, request: &Request, base: &str, now: u64) -> Outcome<Reply> {
         let wanted: NewOrder = parse(&request.payload)?;
         if wanted.delegation.is_some() {
             let detail = "this CA delegates nothing: ask the owner of the name";
@@ -92,10 +86,7 @@ impl Orders {
                 account: request.account.id.clone(),
                 name: name.clone(),
                 token: random()?,
-                status: match known.contains(name) {
-                    true => Status::Valid,
-                    false => Status::Pending,
-                },
+                status: Status::Pending,
                 error: None,
             };
             self.authorizations.insert(id.clone(), proof);
@@ -144,18 +135,12 @@ impl Orders {
         self.reply(200, id, base)
     }
 
-    pub(super) fn authorization(
-        &self,
-        request: &Request,
-        id: &str,
-        base: &str,
-        validation: &Validation,
-    ) -> Outcome<Reply> {
+    pub(super) fn authorization(&self, request: &Request, id: &str, base: &str) -> Outcome<Reply> {
         let proof = self.proof(request, id)?;
         let object = Authorization {
             status: proof.status,
             identifier: Identifier::dns(&proof.name),
-            challenges: vec![proof.challenge(id, base, validation)],
+            challenges: vec![proof.challenge(id, base)],
         };
         Reply::json(200, &object)
     }
@@ -168,7 +153,6 @@ impl Orders {
         }
         Ok(Question {
             name: proof.name.clone(),
-            token: proof.token.clone(),
             key_authorization: request.account.jwk.key_authorization(&proof.token),
         })
     }
@@ -179,7 +163,6 @@ impl Orders {
         id: &str,
         found: crate::Result<()>,
         base: &str,
-        validation: &Validation,
     ) -> Outcome<Reply> {
         let proof = self.authorizations.get_mut(id).ok_or_else(nothing)?;
         match found {
@@ -190,7 +173,7 @@ impl Orders {
                 proof.error = serde_json::to_value(problem).ok();
             }
         }
-        Reply::json(200, &proof.challenge(id, base, validation))
+        Reply::json(200, &proof.challenge(id, base))
     }
 
     /// Signs: RFC 8555 §7.4.
@@ -357,9 +340,9 @@ impl Orders {
 }
 
 impl Proof {
-    fn challenge(&self, id: &str, base: &str, validation: &Validation) -> Challenge {
+    fn challenge(&self, id: &str, base: &str) -> Challenge {
         Challenge {
-            kind: validation.kind().to_owned(),
+            kind: "dns-01".to_owned(),
             url: format!("{base}/challenge/{id}"),
             status: self.status,
             token: self.token.clone(),

@@ -25,24 +25,17 @@ struct Place {
 
 fn place() -> Place {
     let dns = Dns::start().unwrap();
-    let server = SocketAddr::from((Ipv4Addr::LOCALHOST, dns.port()));
-    with(Validation::Dns(server), Vec::new(), dns)
-}
-
-fn with(validation: Validation, bindings: Vec<BindingKey>, dns: Dns) -> Place {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(folder.path(), Path::new("none"), 47).unwrap();
     let (certificate, key) = root("CA", world.now()).unwrap();
     let ca = Authority::start(Plan {
         certificate,
         key,
-        above: String::new(),
         clock: world.clock.clone(),
         tally: Tally::new(&world.ledger, Party::PublicCa),
         lifetime: 47 * DAY,
         names_list: true,
-        validation,
-        bindings,
+        dns: SocketAddr::from((Ipv4Addr::LOCALHOST, dns.port())),
     })
     .unwrap();
     Place {
@@ -110,33 +103,6 @@ impl Responder for Wrong {
     }
 }
 
-/// A server of files, as http-01 wants it.
-struct Files(std::net::TcpListener);
-
-impl Responder for Files {
-    fn kind(&self) -> &'static str {
-        "http-01"
-    }
-
-    fn publish(&mut self, answer: &ChallengeAnswer) -> Result<()> {
-        use std::io::{Read as _, Write as _};
-
-        let listener = self.0.try_clone()?;
-        let ChallengeAnswer { place, content, .. } = answer.clone();
-        std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 4096];
-            let length = stream.read(&mut request).unwrap();
-            let request = String::from_utf8_lossy(&request[..length]);
-            assert!(request.starts_with(&format!("GET {place} ")), "{request}");
-            let length = content.len();
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
-            stream.write_all((head + &content).as_bytes()).unwrap();
-        });
-        Ok(())
-    }
-}
-
 fn csr(name: &str) -> Vec<u8> {
     Template::server(name)
         .fill(&KeyPair::generate().unwrap())
@@ -167,17 +133,6 @@ fn signs_for_whoever_publishes_the_text_record() {
 }
 
 #[test]
-fn signs_for_whoever_serves_the_file() {
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let server = listener.local_addr().unwrap();
-    let place = with(Validation::Http(server), Vec::new(), Dns::start().unwrap());
-    let mut client = place.client();
-    client
-        .order(&[NAME], &csr(NAME), &mut Files(listener))
-        .unwrap();
-}
-
-#[test]
 fn refuses_a_wrong_proof() {
     let place = place();
     let mut wrong = Wrong(place.dns.clone());
@@ -195,35 +150,6 @@ fn refuses_a_csr_for_another_name_than_the_order() {
         .order(&[NAME], &csr("b.example.com"), &mut texts);
     assert_eq!(problem(asked), "badCSR");
     assert_eq!(place.counted(Act::Signature), 0);
-}
-
-#[test]
-fn signs_what_it_knows_to_be_an_accounts_and_nothing_else() {
-    let binding = BindingKey {
-        kid: "printer".into(),
-        secret: vec![7; 32],
-    };
-    let known = Validation::Known([("printer".to_owned(), vec![NAME.to_owned()])].into());
-    let place = with(known, vec![binding.clone()], Dns::start().unwrap());
-    let register = |binding: Option<&BindingKey>| {
-        let key = AccountKey::generate().unwrap();
-        Client::register(&place.ca.directory(), key, binding, place.tally())
-    };
-    let mut printer = register(Some(&binding)).unwrap();
-    printer
-        .order(&[NAME], &csr(NAME), &mut PreAuthorized)
-        .unwrap();
-    let other = "nas.example.net";
-    printer
-        .order(&[other], &csr(other), &mut PreAuthorized)
-        .unwrap_err();
-    assert_eq!(problem(register(None)), "externalAccountRequired");
-    let forged = BindingKey {
-        secret: vec![8; 32],
-        ..binding
-    };
-    assert_eq!(problem(register(Some(&forged))), "unauthorized");
-    assert_eq!(place.ca.service().names(), [NAME]);
 }
 
 #[test]

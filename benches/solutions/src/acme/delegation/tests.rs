@@ -4,7 +4,7 @@ use std::path::Path;
 use rcgen::KeyPair;
 
 use super::*;
-use crate::acme::authority::{Authority, Plan, Validation, root};
+use crate::acme::authority::{Authority, Plan, root};
 use crate::acme::client::{ChallengeAnswer, fetch_star};
 use crate::acme::objects::{AutoRenewal, to_date};
 use crate::acme::{AccountKey, Tally};
@@ -46,13 +46,11 @@ impl Scene {
         let ca = Authority::start(Plan {
             certificate,
             key,
-            above: String::new(),
             clock: world.clock.clone(),
             tally: Tally::new(&world.ledger, Party::PublicCa),
             lifetime: 47 * DAY,
             names_list: false,
-            validation: Validation::Dns(server),
-            bindings: Vec::new(),
+            dns: server,
         })
         .unwrap();
         let tally = Tally::new(&world.ledger, Party::PublicCa);

@@ -1,27 +1,19 @@
-use std::path::Path;
-
 use super::*;
 use crate::ledger::Phase;
+use crate::rows::lab::{Lab, chain};
 
-fn founded() -> (tempfile::TempDir, World, AcmeDelegated) {
-    let folder = tempfile::tempdir().unwrap();
-    let world = World::new(folder.path(), Path::new("none"), 47).unwrap();
-    let mut row = AcmeDelegated::new(&world);
-    world.ledger.enter(Phase::Fleet);
+fn founded() -> (Lab, AcmeDelegated) {
+    let lab = Lab::new();
+    let mut row = AcmeDelegated::new(&lab.world);
+    lab.world.ledger.enter(Phase::Fleet);
     row.found().unwrap();
-    (folder, world, row)
-}
-
-fn chain(identity: &Identity) -> String {
-    match &identity.proof {
-        Proof::Certificate { chain, .. } => fs::read_to_string(chain).unwrap(),
-        other => panic!("{other:?}"),
-    }
+    (lab, row)
 }
 
 #[test]
 fn a_year_needs_the_ca_alone_until_the_order_ends() {
-    let (_folder, world, mut row) = founded();
+    let (lab, mut row) = founded();
+    let world = &lab.world;
     world.ledger.enter(Phase::FirstIssue);
     row.enrol(0).unwrap();
     let start = world.now();
@@ -32,7 +24,9 @@ fn a_year_needs_the_ca_alone_until_the_order_ends() {
     let mut renewals = 0;
     while let Some(due) = row.due(0).filter(|due| *due < start + 365 * DAY - 7 * DAY) {
         world.clock.advance_to(due).unwrap();
-        let ends = row.renew(0).unwrap().ends.unwrap();
+        let identity = row.renew(0).unwrap();
+        lab.verify(&identity, &row.trust(0), None).unwrap();
+        let ends = identity.ends.unwrap();
         assert!(ends > due && ends <= due + LIFETIME);
         renewals += 1;
     }
@@ -50,7 +44,8 @@ fn a_year_needs_the_ca_alone_until_the_order_ends() {
 
 #[test]
 fn a_thief_keeps_what_was_fetched_and_no_more() {
-    let (_folder, world, mut row) = founded();
+    let (lab, mut row) = founded();
+    let world = &lab.world;
     let stolen = row.enrol(0).unwrap();
     world.ledger.enter(Phase::Theft);
     row.report_theft(0).unwrap();
@@ -62,33 +57,44 @@ fn a_thief_keeps_what_was_fetched_and_no_more() {
     );
     world.clock.advance_to(row.due(0).unwrap()).unwrap();
     row.renew(0).unwrap_err();
-    assert!(stolen.ends.unwrap() <= world.now() + LIFETIME);
+    lab.verify(&stolen, &row.trust(0), None).unwrap();
+    let last = stolen.ends.unwrap();
+    assert!(last <= world.now() + LIFETIME);
+    world.clock.advance_to(last + 1).unwrap();
+    lab.verify(&stolen, &row.trust(0), None).unwrap_err();
 }
 
 #[test]
 fn a_replacement_has_the_name_and_the_old_device_gets_nothing() {
-    let (_folder, _, mut row) = founded();
+    let (lab, mut row) = founded();
     let old = row.enrol(0).unwrap();
     let new = row.replace(0).unwrap();
     assert_eq!(old.name, new.name);
-    assert_ne!(chain(&old), chain(&new));
-    row.renew(0).unwrap();
+    assert_ne!(
+        fs::read(chain(&old)).unwrap(),
+        fs::read(chain(&new)).unwrap()
+    );
+    let renewed = row.renew(0).unwrap();
+    lab.verify(&renewed, &row.trust(0), None).unwrap();
 }
 
 #[test]
 fn a_twin_presents_its_own_name() {
-    let (_folder, _, mut row) = founded();
+    let (lab, mut row) = founded();
     let victim = row.enrol(0).unwrap();
     let twin = row.enrol(1).unwrap();
     let posed = row.pose(1, 0).unwrap();
     assert_eq!(posed.name, victim.name);
     assert_eq!(chain(&posed), chain(&twin));
     assert_eq!(row.published().len(), 2);
+    lab.verify(&twin, &row.trust(0), None).unwrap();
+    lab.verify(&posed, &row.trust(0), None).unwrap_err();
 }
 
 #[test]
 fn renews_without_the_vendor_and_not_without_the_ca() {
-    let (_folder, world, mut row) = founded();
+    let (lab, mut row) = founded();
+    let world = &lab.world;
     row.enrol(0).unwrap();
     row.reach(Party::Vendor, false).unwrap();
     world.clock.advance_to(row.due(0).unwrap()).unwrap();

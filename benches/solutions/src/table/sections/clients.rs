@@ -1,0 +1,147 @@
+//! What clients do: with the device, a stolen one, a twin and a thief.
+
+use std::collections::BTreeMap;
+
+use super::{cells, columns, command, rows, unmodified};
+use crate::clients::Outcome;
+use crate::measure::encounters::{Encounters, Question};
+use crate::report::Report;
+use crate::table::grid::Grid;
+use crate::table::requirements::{Support, answers, connects_at_all, support};
+use crate::table::words::time;
+
+pub(super) fn clients(report: &Report) -> Grid {
+    by_client(
+        report,
+        "Clients",
+        "Yes: the page without a word, as delivered. Step: without a word after what the solution asks of users. Warning: after a \
+         warning that the user accepts. Otherwise the client's error.",
+        |_, answers| match support(answers) {
+            Support::Delivered => "yes".to_owned(),
+            Support::AfterStep => "step".to_owned(),
+            Support::Warning => "warning".to_owned(),
+            Support::No => match answers
+                .get(&Question::AfterStep)
+                .or(answers.get(&Question::Delivered))
+            {
+                Some(Outcome::Refused(why) | Outcome::Warned(why)) => format!("no: {why}"),
+                Some(Outcome::Unable(why)) => format!("no: {why}"),
+                Some(Outcome::Failed(why)) => format!("not measured: {why}"),
+                Some(Outcome::Connected) | None => "no".to_owned(),
+            },
+        },
+    )
+}
+
+pub(super) fn theft(report: &Report) -> Grid {
+    by_client(
+        report,
+        "A stolen device, after the theft was reported",
+        "How long each client goes on accepting it if nothing is done at the client, in virtual time; then, where there is one, \
+         with the list of what is revoked (given to the client by hand), and after the user removed what made it acceptable.",
+        |encounters, answers| {
+            if !connects_at_all(answers) {
+                return "–".to_owned();
+            }
+            let refused = |question| match answers.get(&question) {
+                Some(Outcome::Refused(_) | Outcome::Warned(_)) => Some(true),
+                Some(Outcome::Connected) => Some(false),
+                Some(Outcome::Unable(_) | Outcome::Failed(_)) | None => None,
+            };
+            let alone = match (encounters.stolen_for, refused(Question::AfterEnd)) {
+                (Some(seconds), Some(true)) => time(seconds),
+                (Some(_), _) => "accepted after its end".to_owned(),
+                (None, _) => "for ever".to_owned(),
+            };
+            let more = [(Question::Listed, "list"), (Question::Removed, "removed")];
+            let more = more.into_iter().filter_map(|(question, word)| {
+                refused(question).map(|refused| match refused {
+                    true => format!("; {word}: at once"),
+                    false => format!("; {word}: no help"),
+                })
+            });
+            std::iter::once(alone).chain(more).collect()
+        },
+    )
+}
+
+pub(super) fn twins(report: &Report) -> Grid {
+    let lines = rows(report, |row| {
+        let texts = match row.encounters.value() {
+            Some(of) => [Question::Twin, Question::TwinAtFirst, Question::Forged]
+                .map(|question| who_accepts(of, question))
+                .to_vec(),
+            None => vec![row.encounters.why_not().unwrap_or_default(); 3],
+        };
+        cells(texts, command(row, "clients"))
+    });
+    Grid {
+        title: "The evil twin, and a thief who has every key of the device".into(),
+        note: "The twin is another device of the same vendor, with nothing but what it got itself, under the first one's name: once \
+               the client knows the device, and at the first connection with a user who accepts every warning. The thief tries to \
+               be a site in the Internet."
+            .into(),
+        columns: columns(&["Twin gets in with", "At first connection", "Thief as another site"]),
+        lines,
+    }
+}
+
+fn who_accepts(encounters: &Encounters, question: Question) -> String {
+    let asked = encounters.all.iter().filter(|one| one.question == question);
+    let able = asked.filter(|one| !matches!(one.outcome, Outcome::Unable(_) | Outcome::Failed(_)));
+    let able: Vec<_> = able.collect();
+    if able.is_empty() {
+        return match question {
+            Question::Forged => "no key on it signs for others".to_owned(),
+            _ => "no other connection: nothing is learnt at the first".to_owned(),
+        };
+    }
+    let accept: Vec<&str> = { able.iter() }
+        .filter(|one| one.outcome == Outcome::Connected)
+        .map(|one| one.client)
+        .collect();
+    match accept.is_empty() {
+        true => format!("nobody of {}", able.len()),
+        false if accept.len() == able.len() => format!("all {}", able.len()),
+        false => accept.join(", "),
+    }
+}
+
+/// A table with a column for each client; the last is the client that knows the solution.
+fn by_client(
+    report: &Report,
+    title: &str,
+    note: &str,
+    say: impl Fn(&Encounters, &BTreeMap<Question, Outcome>) -> String,
+) -> Grid {
+    let unmodified = unmodified(report);
+    let lines = rows(report, |row| {
+        let Some(of) = row.encounters.value() else {
+            let why = row.encounters.why_not().unwrap_or_default();
+            return cells(vec![why; unmodified.len() + 1], command(row, "clients"));
+        };
+        let said = |client: &str| {
+            let answers = answers(&of.all, client);
+            match answers.is_empty() {
+                true => "–".to_owned(),
+                false => say(of, &answers),
+            }
+        };
+        let mut texts: Vec<String> = unmodified.iter().map(|client| said(client)).collect();
+        let own = of
+            .all
+            .iter()
+            .map(|one| one.client)
+            .find(|client| !unmodified.contains(client));
+        texts.push(own.map_or_else(|| "–".to_owned(), said));
+        cells(texts, command(row, "clients"))
+    });
+    let mut names = unmodified.clone();
+    names.push("one that knows it");
+    Grid {
+        title: title.into(),
+        note: note.into(),
+        columns: columns(&names),
+        lines,
+    }
+}

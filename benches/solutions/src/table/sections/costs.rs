@@ -1,0 +1,110 @@
+//! What a handshake costs, what names say, and what a CA answers.
+
+use super::{cells, columns, command, rows};
+use crate::measure::cost::Cost;
+use crate::report::Report;
+use crate::table::grid::{Grid, Line};
+
+pub(super) fn authority(report: &Report) -> Grid {
+    let lines = match report.authority.value() {
+        Some(answers) => { answers.iter() }
+            .map(|answer| {
+                let works = if answer.works { "yes" } else { "no" };
+                let texts = vec![
+                    answer.rows.join(", "),
+                    answer.changed.to_string(),
+                    works.to_owned(),
+                    answer.came.clone(),
+                ];
+                Line {
+                    name: answer.asked.to_owned(),
+                    cells: cells(texts, "dc-solutions --measure authority".into()),
+                    apart: false,
+                }
+            })
+            .collect(),
+        None => vec![Line {
+            name: "everything".into(),
+            cells: cells(
+                vec![
+                    String::new(),
+                    String::new(),
+                    String::new(),
+                    report.authority.why_not().unwrap_or_default(),
+                ],
+                "dc-solutions --measure authority".into(),
+            ),
+            apart: false,
+        }],
+    };
+    Grid {
+        title: "What a CA of today answers".into(),
+        note: "The ACME server is one that nobody here wrote, with the CA that it brings.".into(),
+        columns: ["Asked for", "Needed by", "Changed", "Works", "Answered"]
+            .map(str::to_owned)
+            .to_vec(),
+        lines,
+    }
+}
+
+pub(super) fn costs(report: &Report) -> Grid {
+    let stock = report
+        .rows
+        .first()
+        .and_then(|row| row.cost.value())
+        .copied();
+    let lines = rows(report, |row| {
+        let texts = match row.cost.value() {
+            Some(cost) => cost_words(cost, stock),
+            None => vec![row.cost.why_not().unwrap_or_default(); 4],
+        };
+        cells(texts, command(row, "cost"))
+    });
+    Grid {
+        title: "A full handshake, with a request and an answer".into(),
+        note: "Between two processes over loopback; ratios to normal certificates with stock rustls, in the same run.".into(),
+        columns: columns(&["Client sends", "Server sends", "Client's processor", "Server's processor"]),
+        lines,
+    }
+}
+
+fn cost_words(cost: &Cost, stock: Option<Cost>) -> Vec<String> {
+    let ratio = |own: f64, of: fn(&Cost) -> f64| match &stock {
+        Some(stock) if of(stock) > 0.0 => format!(" ({:.2})", own / of(stock)),
+        _ => String::new(),
+    };
+    let bytes = |own: u64, of: fn(&Cost) -> f64| format!("{own} B{}", ratio(own as f64, of));
+    let processor = |own: f64, of: fn(&Cost) -> f64| format!("{own:.0} µs{}", ratio(own, of));
+    vec![
+        bytes(cost.client_bytes, |cost| cost.client_bytes as f64),
+        bytes(cost.server_bytes, |cost| cost.server_bytes as f64),
+        processor(cost.client_processor, |cost| cost.client_processor),
+        processor(cost.server_processor, |cost| cost.server_processor),
+    ]
+}
+
+pub(super) fn names(report: &Report) -> Grid {
+    let lines = rows(report, |row| {
+        let texts = match row.names.value() {
+            Some(names) => vec![
+                names.example.clone(),
+                format!("{} of {}", names.published, names.devices),
+                match names.instead.is_empty() {
+                    true => "nothing".to_owned(),
+                    false => names.instead.join(", "),
+                },
+            ],
+            None => vec![row.names.why_not().unwrap_or_default(); 3],
+        };
+        cells(texts, command(row, "names"))
+    });
+    Grid {
+        title: "What the name says about its owner".into(),
+        note: "A name as this run made it; how many of the devices' names anybody can read in what public CAs signed, because each \
+               such certificate is in certificate transparency logs; and what else is there. Whoever listens at the home's \
+               network reads any name in the ClientHello."
+            .into(),
+        columns: columns(&["For example", "Devices' names published", "Published besides"]),
+        lines,
+    }
+}
