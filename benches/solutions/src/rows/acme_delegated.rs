@@ -82,7 +82,7 @@ impl AcmeDelegated {
         }
     }
 
-    /// Makes a device in the factory, which has a name if the vendor knows its place already.
+    /// Makes a device in the factory: the key that it will open its account with.
     fn make(&mut self) -> Result<BindingKey> {
         let kid = format!("device-{}", self.made);
         self.made += 1;
@@ -358,7 +358,7 @@ impl Responder for Zone {
 
 /// How long each certificate is valid, in seconds: seven days, as long as a credential of RFC 9345 may be, so that both can
 /// be compared. Half of it is what RFC 8739 calls `lifetime`, and half `lifetime-adjust`: the CA signs the next one every
-/// three and a half days, and it is valid as soon as it is there. The first lives for half as long.
+/// three and a half days, and it is valid as soon as it is there.
 const LIFETIME: u64 = 7 * DAY;
 /// How long the CA renews for one order: a year, the longest that it offers.
 const ORDER_DAYS: u64 = 365;

@@ -6,6 +6,7 @@
 //! anew.
 
 mod issuing;
+mod names;
 mod orders;
 mod schedule;
 mod star;

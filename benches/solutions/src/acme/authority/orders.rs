@@ -14,6 +14,7 @@ use crate::acme::problem::Problem;
 use crate::acme::server::{Reply, Request, parse, random};
 
 use super::issuing::{Issuing, Owner};
+use super::names::names_of;
 use super::schedule::Schedule;
 use super::star::Star;
 use super::validation::Question;
@@ -201,7 +202,7 @@ impl Orders {
         let stage = match &entry.renewal {
             Some((renewal, schedule)) => {
                 let for_all = renewal.allow_certificate_get;
-                let mut star = Star::new(*schedule, for_all, names, key, account);
+                let mut star = Star::new(*schedule, for_all, names, key, account, now);
                 star.roll(issuing, now)?;
                 self.stars.insert(certificate.clone(), star);
                 Stage::Renewed(certificate)
@@ -296,16 +297,14 @@ impl Orders {
             Stage::Open => {}
         }
         let proofs = { entry.authorizations.iter() }.filter_map(|id| self.authorizations.get(id));
-        let mut status = Status::Ready;
-        for proof in proofs {
-            match proof.status {
-                Status::Valid => {}
-                Status::Pending if status == Status::Ready => status = Status::Pending,
-                Status::Pending => {}
-                _ => status = Status::Invalid,
-            }
+        let all: Vec<Status> = proofs.map(|proof| proof.status).collect();
+        if all.contains(&Status::Invalid) {
+            return Status::Invalid;
         }
-        status
+        match all.contains(&Status::Pending) {
+            true => Status::Pending,
+            false => Status::Ready,
+        }
     }
 
     fn reply(&self, status: u16, id: &str, base: &str) -> Outcome<Reply> {
@@ -349,41 +348,6 @@ impl Proof {
             error: self.error.clone(),
         }
     }
-}
-
-/// The names of an order. Fails for what this CA does not sign.
-pub(in crate::acme) fn names_of(identifiers: &[Identifier]) -> Outcome<Vec<String>> {
-    if identifiers.is_empty() {
-        return Err(Problem::new(400, "malformed", "an order needs identifiers"));
-    }
-    identifiers
-        .iter()
-        .map(|identifier| {
-            let Identifier { kind, value } = identifier;
-            if kind != "dns" {
-                let detail = format!("{kind} is no kind of name that is signed here");
-                return Err(Problem::new(400, "unsupportedIdentifier", detail));
-            }
-            match is_host_name(value) {
-                true => Ok(value.clone()),
-                false => {
-                    let detail = format!("{value:?} is no host name in lower case");
-                    Err(Problem::new(400, "rejectedIdentifier", detail))
-                }
-            }
-        })
-        .collect()
-}
-
-fn is_host_name(name: &str) -> bool {
-    let is_label = |label: &str| {
-        let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-        (1..=63).contains(&label.len())
-            && label.bytes().all(allowed)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    name.len() <= 253 && name.contains('.') && name.split('.').all(is_label)
 }
 
 /// A chain: RFC 8555 §9.1.

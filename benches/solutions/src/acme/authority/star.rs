@@ -26,12 +26,14 @@ pub(super) struct Star {
 }
 
 impl Star {
+    /// Begins with the newest certificate that can be fetched now.
     pub(super) fn new(
         schedule: Schedule,
         for_all: bool,
         names: Vec<String>,
         key: PublicKey,
         account: String,
+        now: u64,
     ) -> Self {
         Self {
             schedule,
@@ -39,7 +41,7 @@ impl Star {
             names,
             key,
             account,
-            next: 0,
+            next: schedule.current(now).unwrap_or_default(),
             current: None,
             canceled: false,
         }
