@@ -1,5 +1,6 @@
 //! The solutions, a file each.
 
+pub(crate) mod acme_delegated;
 pub(crate) mod delegated;
 pub(crate) mod device_key;
 pub(crate) mod home_ca;
@@ -90,6 +91,12 @@ pub(crate) const ROWS: &[Row] = &[
                 world.clone(),
             )))
         },
+    },
+    Row {
+        id: "acme-delegated",
+        title: "ACME delegated certificates",
+        group: Group::Draft,
+        make: |world| Ok(Box::new(acme_delegated::AcmeDelegated::new(world))),
     },
     Row {
         id: "raw-keys",
