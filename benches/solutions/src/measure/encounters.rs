@@ -193,20 +193,33 @@ pub(crate) fn measure(
         stage.report_theft(solution.as_mut(), world)?;
     }
     encounters.extend(at_once(world, sets, clients, &AFTER_THEFT));
-    let ends: BTreeSet<u64> = sets.iter().filter_map(|(_, stage)| stage.ends).collect();
-    for end in ends {
+    for (first, last) in together(sets.iter().filter_map(|(_, stage)| stage.ends)) {
         let ending = |question| {
             let stages = sets.iter().map(|(_, stage)| stage);
-            let ending = stages.filter(|stage| stage.ends == Some(end));
-            ending.map(|stage| (stage, question)).collect::<Vec<_>>()
+            let ends = |stage: &&Stage| stage.ends.is_some_and(|end| (first..=last).contains(&end));
+            let ending = stages.filter(ends).map(|stage| (stage, question));
+            ending.collect::<Vec<_>>()
         };
-        world.clock.advance_to(end.saturating_sub(LAST_MINUTE))?;
+        world.clock.advance_to(first.saturating_sub(LAST_MINUTE))?;
         // A browser takes longer to start than is left.
         encounters.extend(ask(world, clients, &ending(Question::BeforeEnd), false));
-        world.clock.advance_to(end + 1)?;
+        world.clock.advance_to(last + 1)?;
         encounters.extend(ask(world, clients, &ending(Question::AfterEnd), true));
     }
     Ok(encounters)
+}
+
+/// The first and the last of ends that are so close together that the clock, which never goes back, would be past one
+/// when the visits after the other are done.
+fn together(ends: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
+    let mut groups: Vec<(u64, u64)> = Vec::new();
+    for end in ends.collect::<BTreeSet<_>>() {
+        match groups.last_mut() {
+            Some((_, last)) if end - *last <= 10 * LAST_MINUTE => *last = end,
+            _ => groups.push((end, end)),
+        }
+    }
+    groups
 }
 
 /// These questions to all rows.
@@ -283,3 +296,14 @@ const TWIN: usize = 1;
 const ELSEWHERE: &str = "bank.example.net";
 /// Clients of the command line are through in it.
 const LAST_MINUTE: u64 = 50;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_the_same_minutes_are_waited_for_together() {
+        let ends = [5_000, 10, 12, 400];
+        assert_eq!(together(ends.into_iter()), [(10, 400), (5_000, 5_000)]);
+    }
+}
