@@ -152,22 +152,24 @@ impl Delegated {
         Ok(self.devices.get_mut(&device).ok_or_else(missing)?)
     }
 
-    fn start_signer(&mut self) -> Result<()> {
-        let port = self.signer.start()?;
+    fn serve(&mut self) -> Result<()> {
+        let port = self.signer.work(&Task::Serve)?;
+        let port = port.as_u64().ok_or("the signer does not say its port")?;
         self.signer.catch_up()?;
-        self.line.lead_to(Some(port));
+        self.line.lead_to(Some(port.try_into()?));
         Ok(())
     }
 }
 
 impl Solution for Delegated {
     fn found(&mut self) -> Result<()> {
-        self.start_signer()?;
+        self.signer.start()?;
         self.signer.work(&Task::AddZone {
             zone: self.zone.to_string(),
             forms: self.forms.as_str().to_owned(),
         })?;
-        self.order()
+        self.order()?;
+        self.serve()
     }
 
     fn enrol(&mut self, device: usize) -> Result<Identity> {
@@ -193,7 +195,6 @@ impl Solution for Delegated {
     }
 
     fn ask_for_news(&mut self, device: usize) -> Result<()> {
-        self.signer.catch_up()?;
         self.slot_mut(device)?.device.ask_for_news();
         Ok(())
     }
@@ -243,7 +244,10 @@ impl Solution for Delegated {
     fn reach(&mut self, party: Party, reachable: bool) -> Result<()> {
         match party {
             Party::PublicCa => self.ca_is_reachable = reachable,
-            Party::Vendor if reachable && !self.signer.runs() => self.start_signer()?,
+            Party::Vendor if reachable && !self.signer.runs() => {
+                self.signer.start()?;
+                self.serve()?;
+            }
             Party::Vendor if !reachable => {
                 self.line.lead_to(None);
                 self.signer.stop();

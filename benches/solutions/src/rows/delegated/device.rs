@@ -87,17 +87,17 @@ impl Device {
 
     /// One turn of the agent, which has to bring an identity.
     pub(super) fn turn(&mut self) -> Result<Identity> {
-        self.heard.borrow_mut().is_new = false;
+        self.heard.borrow_mut().outcome = None;
         let nap = self.agent.turn();
-        let heard = self.heard.borrow();
-        match (heard.is_new, &heard.trouble) {
-            (true, _) => {}
-            (false, Some((trouble, _))) => return Err(trouble.clone().into()),
-            (false, None) => {
+        let outcome = self.heard.borrow_mut().outcome.take();
+        match outcome {
+            Some(Ok(())) => {}
+            Some(Err(trouble)) => return Err(trouble.into()),
+            None => {
+                self.heard.borrow_mut().next = self.world.now() + nap.as_secs();
                 return Err(format!("nothing was due; the agent looks again in {nap:?}").into());
             }
         }
-        drop(heard);
         let credentials = fs::read(self.current().join("credential.pem"))?;
         let count = dc_core::pem::read(&credentials)?.len();
         let ledger = &self.world.ledger;
@@ -114,8 +114,7 @@ impl Device {
     /// When the agent renews by itself, or tries again.
     pub(super) fn due(&self) -> Option<u64> {
         let heard = self.heard.borrow();
-        let again = heard.trouble.as_ref().map(|(_, again)| *again);
-        again.or_else(|| heard.installed.as_ref().map(|installed| installed.renew_at))
+        heard.installed.as_ref().map(|_| heard.next)
     }
 
     /// When the agent asks its vendor for news.
@@ -157,17 +156,16 @@ impl fmt::Debug for Device {
 #[derive(Debug, Default)]
 struct Heard {
     installed: Option<Installed>,
-    /// Something was installed in this turn.
-    is_new: bool,
-    /// Why nothing was since, and when it is tried again.
-    trouble: Option<(String, u64)>,
+    /// What came of the last request for an identity.
+    outcome: Option<std::result::Result<(), String>>,
+    /// When it asks for the next one.
+    next: u64,
 }
 
 #[derive(Debug)]
 struct Installed {
     name: String,
     expires: u64,
-    renew_at: u64,
 }
 
 impl Heard {
@@ -182,11 +180,13 @@ impl Heard {
                 self.installed = Some(Installed {
                     name: name.clone(),
                     expires: *expires,
-                    renew_at: *renew_at,
                 });
-                (self.is_new, self.trouble) = (true, None);
+                (self.outcome, self.next) = (Some(Ok(())), *renew_at);
             }
-            Event::Failed { next, .. } => self.trouble = Some((event.to_string(), *next)),
+            Event::Failed { next, .. } => {
+                (self.outcome, self.next) = (Some(Err(event.to_string())), *next);
+            }
+            Event::Pulled { at } => self.next = self.next.min(*at),
             _ => {}
         }
     }

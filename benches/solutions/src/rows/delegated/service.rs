@@ -19,11 +19,10 @@ use tokio::runtime::Runtime;
 use super::task::{MARK, Said, Task};
 use crate::Result;
 
-/// Serves until standard input ends, and does the tasks in it.
+/// Does the tasks in standard input until that ends.
 pub(crate) fn serve(config: &Path) -> Result<()> {
     let runtime = Runtime::new()?;
-    let (operator, port) = runtime.block_on(Operator::start(config))?;
-    say(&Said::Ready(port))?;
+    let mut operator = runtime.block_on(Operator::new(config))?;
     for line in stdin().lock().lines() {
         let task = serde_json::from_str(&line?)?;
         say(&match runtime.block_on(operator.work(task)) {
@@ -40,41 +39,48 @@ fn say(said: &Said) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Whoever works at the signer's command line: beside the service, with the same database.
+/// Whoever works at the signer's command line, beside the service and with the same database.
 struct Operator {
-    config: PathBuf,
+    path: PathBuf,
+    config: Config,
     authority: Authority,
-    reloader: Reloader,
+    /// Of the service, if that has been started.
+    reloader: Option<Reloader>,
     _in_use: InUse,
 }
 
 impl Operator {
-    /// Starts the service, and returns the port that it listens at.
-    async fn start(path: &Path) -> Result<(Self, u16)> {
+    async fn new(path: &Path) -> Result<Self> {
         let config = Config::load(path)?;
         start_log(&config.log)?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let service = Service::start(config.clone(), provider).await?;
-        let port = service.address()?.port();
-        let reloader = service.reloader(None);
         let (store, in_use) = database::open(&config).await?;
-        let operator = Self {
-            config: path.to_owned(),
+        Ok(Self {
+            path: path.to_owned(),
             authority: Authority::open(&config, store).await?,
-            reloader,
+            config,
+            reloader: None,
             _in_use: in_use,
-        };
-        tokio::spawn(service.run(std::future::pending()));
-        Ok((operator, port))
+        })
     }
 
-    async fn work(&self, task: Task) -> Result<Value> {
+    /// Starts the service; at which port it listens.
+    async fn start_service(&mut self) -> Result<u16> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let service = Service::start(self.config.clone(), provider).await?;
+        let port = service.address()?.port();
+        self.reloader = Some(service.reloader(None));
+        tokio::spawn(service.run(std::future::pending()));
+        Ok(port)
+    }
+
+    async fn work(&mut self, task: Task) -> Result<Value> {
         let act = Act {
             actor: "cli:vendor".to_owned(),
             at: clock::now()?,
         };
         self.authority.accept_clock(act.at);
         match task {
+            Task::Serve => return Ok(json!(self.start_service().await?)),
             Task::AddZone { zone, forms } => {
                 let new = NewZone {
                     zone: ZoneName::parse(&zone)?,
@@ -128,6 +134,9 @@ impl Operator {
     /// whoever reloads a service after setting the clock says that it is.
     async fn look_after_zones(&self, act: &Act) -> Result<()> {
         self.authority.keep_zones(act.at).await?;
-        Ok(self.reloader.reload(&self.config).await?)
+        match &self.reloader {
+            Some(reloader) => Ok(reloader.reload(&self.path).await?),
+            None => Ok(()),
+        }
     }
 }

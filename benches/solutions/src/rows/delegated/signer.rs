@@ -1,6 +1,5 @@
 //! The vendor's signer as the rest of this program has it: its folder, its process, and its operator.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -42,12 +41,11 @@ impl Signer {
         })
     }
 
-    /// Starts it; at which port it listens.
-    pub(super) fn start(&mut self) -> Result<u16> {
-        let (process, port) = Process::start(&self.world, &self.folder)?;
-        self.process = Some(process);
+    /// Starts the process, in which the operator can work; the service comes with [`Task::Serve`].
+    pub(super) fn start(&mut self) -> Result<()> {
+        self.process = Some(Process::start(&self.world, &self.folder)?);
         self.told = 0;
-        Ok(port)
+        Ok(())
     }
 
     /// Ends its process; its records stay.
@@ -89,7 +87,7 @@ struct Process {
 }
 
 impl Process {
-    fn start(world: &World, folder: &Path) -> Result<(Self, u16)> {
+    fn start(world: &World, folder: &Path) -> Result<Self> {
         let (config, log) = (folder.join(CONFIG_FILE), folder.join("log"));
         let mut child =
             hidden::again(|program| world.clock.command(program), "signer", &[&config])?
@@ -98,16 +96,12 @@ impl Process {
                 .stderr(File::options().append(true).create(true).open(&log)?)
                 .spawn()?;
         let (tasks, says) = (child.stdin.take(), child.stdout.take());
-        let mut process = Self {
+        Ok(Self {
             tasks: tasks.ok_or("the signer has no standard input")?,
             says: BufReader::new(says.ok_or("the signer has no standard output")?),
             child,
             log,
-        };
-        match process.hear()? {
-            Said::Ready(port) => Ok((process, port)),
-            said => Err(format!("the signer said {said:?} instead of its port").into()),
-        }
+        })
     }
 
     fn tell(&mut self, task: &Task) -> Result<Value> {
@@ -117,7 +111,6 @@ impl Process {
         match self.hear()? {
             Said::Done(answer) => Ok(answer),
             Said::Failed(why) => Err(format!("the signer: {why}").into()),
-            said @ Said::Ready(_) => Err(format!("the signer said {said:?}").into()),
         }
     }
 

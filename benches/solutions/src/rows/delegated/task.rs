@@ -6,6 +6,8 @@ use serde_json::Value;
 /// One thing to do.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) enum Task {
+    /// Starts the service; the answer is the port that it listens at.
+    Serve,
     /// Names are issued under this zone from now on, in these forms.
     AddZone { zone: String, forms: String },
     /// Takes the `chain.pem` and `key.pem` of a folder as the next delegation certificate.
@@ -23,8 +25,6 @@ pub(super) enum Task {
 /// What the signer's process says.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) enum Said {
-    /// It listens at this port.
-    Ready(u16),
     Done(Value),
     Failed(String),
 }

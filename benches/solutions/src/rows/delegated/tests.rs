@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread;
 
 use dc_rustls::client::{self, NamePolicy};
@@ -14,29 +14,11 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::ledger::Phase;
+use crate::setup;
 use crate::solution::Proof;
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
-
-/// The C library that gives child processes the virtual time.
-fn library() -> &'static Path {
-    static FOLDER: OnceLock<TempDir> = OnceLock::new();
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap());
-        let library = folder.path().join("virtual_clock.so");
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/virtual_clock.c");
-        let status = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O2", "-o"])
-            .arg(&library)
-            .args([source, "-ldl"])
-            .status()
-            .unwrap();
-        assert!(status.success());
-        library
-    })
-}
 
 struct Home {
     _folder: TempDir,
@@ -46,7 +28,7 @@ struct Home {
 
 fn home(make: fn(&World) -> Result<Delegated>) -> Home {
     let folder = tempfile::tempdir().unwrap();
-    let world = World::new(folder.path(), library(), 47).unwrap();
+    let world = World::new(folder.path(), &setup::virtual_clock().unwrap(), 47).unwrap();
     let mut row = make(&world).unwrap();
     row.found().unwrap();
     Home {
@@ -265,14 +247,16 @@ fn devices_renew_while_the_public_ca_is_away_and_its_certificate_lasts() {
     home.live(38 * DAY, &[0]);
     let identity = home.row.slot(0).unwrap().device.identity().unwrap();
     home.visit(&identity, NamePolicy::Required).unwrap();
-    // No credential is issued under a certificate with less than eight days left.
-    home.live(10 * DAY, &[0]);
-    let identity = home.row.slot(0).unwrap().device.identity().unwrap();
+    // Nothing is issued under a certificate with less than eight days left.
+    home.pass(9 * DAY);
+    let error = home.row.renew(0).unwrap_err().to_string();
+    assert!(error.contains("too early to issue under it"), "{error}");
     home.visit(&identity, NamePolicy::Required).unwrap_err();
     assert_eq!(home.signatures(Party::PublicCa, Phase::Fleet), ordered);
     home.row.reach(Party::PublicCa, true).unwrap();
-    home.live(2 * DAY, &[0]);
-    let identity = home.row.slot(0).unwrap().device.identity().unwrap();
+    home.row.renew_fleet().unwrap();
+    home.advance_to_due(0);
+    let identity = home.row.renew(0).unwrap();
     home.visit(&identity, NamePolicy::Required).unwrap();
 }
 
