@@ -203,13 +203,12 @@ pub(crate) fn measure(
         stage.report_theft(solution.as_mut(), world)?;
     }
     encounters.extend(at_once(world, sets, clients, &AFTER_THEFT));
-    let ends: BTreeSet<u64> = sets.iter().filter_map(|(_, stage)| stage.ends).collect();
-    for (first, last) in together(&ends) {
+    for (first, last) in together(sets.iter().filter_map(|(_, stage)| stage.ends)) {
         let ending = |question| {
             let stages = sets.iter().map(|(_, stage)| stage);
-            let ending =
-                stages.filter(|stage| stage.ends.is_some_and(|end| first <= end && end <= last));
-            ending.map(|stage| (stage, question)).collect::<Vec<_>>()
+            let ends = |stage: &&Stage| stage.ends.is_some_and(|end| (first..=last).contains(&end));
+            let ending = stages.filter(ends).map(|stage| (stage, question));
+            ending.collect::<Vec<_>>()
         };
         world.clock.advance_to(first.saturating_sub(LAST_MINUTE))?;
         // A browser takes longer to start than is left.
@@ -220,13 +219,14 @@ pub(crate) fn measure(
     Ok(encounters)
 }
 
-/// First and last of those that are so close that nobody visits in between.
-fn together(ends: &BTreeSet<u64>) -> Vec<(u64, u64)> {
+/// The first and the last of ends that are so close together that the clock, which never goes back, would be past one
+/// when the visits after the other are done.
+fn together(ends: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
     let mut groups: Vec<(u64, u64)> = Vec::new();
-    for end in ends {
+    for end in ends.collect::<BTreeSet<_>>() {
         match groups.last_mut() {
-            Some((_, last)) if end - *last <= 2 * LAST_MINUTE => *last = *end,
-            _ => groups.push((*end, *end)),
+            Some((_, last)) if end - *last <= 10 * LAST_MINUTE => *last = end,
+            _ => groups.push((end, end)),
         }
     }
     groups
@@ -317,9 +317,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_ends_at_nearly_the_same_time_is_visited_together() {
-        let ends = BTreeSet::from([1000, 1001, 1100, 2000]);
-        assert_eq!(together(&ends), [(1000, 1100), (2000, 2000)]);
-        assert_eq!(together(&BTreeSet::new()), []);
+    fn ends_of_the_same_minutes_are_waited_for_together() {
+        let ends = [5_000, 10, 12, 400];
+        assert_eq!(together(ends.into_iter()), [(10, 400), (5_000, 5_000)]);
     }
 }

@@ -3,6 +3,9 @@
 //! Devices send a request (PKCS #10, in PEM) to `/certificate` and get a certificate for a week; `/crl` has the list of
 //! what was revoked, `/root.pem` the root. A name belongs to the key that first asked for it after the user approved the
 //! name on the router's page.
+//!
+//! draft-sweet-iot-acme does the same with ACME. That takes more requests for each certificate, and decides by what
+//! answers under the name instead of by what the user approved.
 
 use std::collections::BTreeMap;
 use std::fs;
