@@ -10,6 +10,7 @@ use rcgen::{
     ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
     NameConstraints, PublicKeyData, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::Result;
 
@@ -58,7 +59,8 @@ impl Authority {
         sign: impl FnOnce(&CertificateParams, &KeyPair) -> Made<rcgen::Certificate>,
     ) -> Result<Self> {
         let key = KeyPair::generate()?;
-        let params = plan.params(below);
+        let mut params = plan.params(below);
+        params.key_identifier_method = key_id(&key);
         let pem = sign(&params, &key)?.pem();
         let [certificate, key_file] = ["", "-key"].map(|of| {
             let file = format!("{}{of}.pem", plan.name.replace(' ', "-"));
@@ -110,9 +112,9 @@ impl Authority {
         Ok(params.signed_by(key, &self.issuer)?.pem())
     }
 
-    /// Writes a list, in PEM, of these serial numbers, each with the second from which it is revoked. The list is
-    /// to be used for [`LIST_LIVES`].
-    pub(crate) fn revoke(&self, file: &Path, now: u64, revoked: &[(Vec<u8>, u64)]) -> Result<()> {
+    /// A list, in PEM, of these serial numbers, each with the second from which it is revoked. It is to be used for
+    /// [`LIST_LIVES`].
+    pub(crate) fn list(&self, now: u64, revoked: &[(Vec<u8>, u64)]) -> Result<String> {
         let at = |second| date_time_ymd(1970, 1, 1) + Duration::from_secs(second);
         let revoked_certs = { revoked.iter() }
             .map(|(serial, since)| RevokedCertParams {
@@ -128,10 +130,9 @@ impl Authority {
             crl_number: SerialNumber::from(now),
             issuing_distribution_point: None,
             revoked_certs,
-            key_identifier_method: KeyIdMethod::Sha256,
+            key_identifier_method: key_id(self.issuer.key()),
         };
-        fs::write(file, list.signed_by(&self.issuer)?.pem()?)?;
-        Ok(())
+        Ok(list.signed_by(&self.issuer)?.pem()?)
     }
 }
 
@@ -170,6 +171,12 @@ fn limit(domain: &str) -> NameConstraints {
         permitted_subtrees: vec![GeneralSubtree::DnsName(domain.into())],
         excluded_subtrees: addresses.map(GeneralSubtree::IpAddress).into(),
     }
+}
+
+/// As RFC 5280 §4.2.1.2 suggests: acme2certifier computes that of its CA instead of reading it.
+fn key_id(key: &KeyPair) -> KeyIdMethod {
+    let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, key.public_key_raw());
+    KeyIdMethod::PreSpecified(hash.as_ref().into())
 }
 
 /// Both ends of a certificate's life belong to it.

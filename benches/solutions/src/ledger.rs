@@ -74,6 +74,7 @@ impl Ledger {
     }
 
     /// How many there were.
+    #[cfg(test)]
     pub(crate) fn get(&self, party: Party, phase: Phase, act: Act) -> u64 {
         let key = (party, phase, act);
         self.counts().of.get(&key).copied().unwrap_or_default()

@@ -113,7 +113,7 @@ impl PublicCa {
         self.server.as_ref().map(Server::text).unwrap_or_default()
     }
 
-    /// The CA's revocation list, as a file in PEM.
+    /// The CA's revocation list and then its root's, which clients ask for too, as a file in PEM.
     ///
     /// The server's own says which certificates are revoked, and is of no use to clients: it ends in the second in
     /// which it begins, names the root as its issuer, and lacks both extensions that RFC 5280 §5.2 wants. So the CA
@@ -131,13 +131,10 @@ impl PublicCa {
             }
         }
         let file = self.folder.join("published.crl.pem");
-        self.issuing.revoke(&file, self.world.now(), &revoked)?;
+        let now = self.world.now();
+        let lists = self.issuing.list(now, &revoked)? + &self.root.list(now, &[])?;
+        fs::write(&file, lists)?;
         Ok(file)
-    }
-
-    /// The server's own list, if it has revoked anything.
-    pub(crate) fn own_revocation_list(&self) -> Option<PathBuf> {
-        Some(self.folder.join(OWN_LIST)).filter(|file| file.exists())
     }
 
     /// All names in certificates that the server has signed, from its own archive: what it has to log in public.

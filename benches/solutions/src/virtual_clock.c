@@ -4,10 +4,13 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -74,4 +77,15 @@ int sem_timedwait(sem_t *restrict semaphore, const struct timespec *restrict unt
     struct timespec real = of_kernel(until);
     if (!next) next = (wait *)dlsym(RTLD_NEXT, "sem_timedwait");
     return next(semaphore, &real);
+}
+
+/* With DC_LOOPBACK, servers that cannot be told to do so listen on loopback instead of on all addresses. */
+int bind(int socket, __CONST_SOCKADDR_ARG wanted, socklen_t length) {
+    union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } address;
+    if (!getenv("DC_LOOPBACK") || length > sizeof address)
+        return (int)syscall(SYS_bind, socket, wanted.__sockaddr__, length);
+    memcpy(&address, wanted.__sockaddr__, length);
+    if (address.any.sa_family == AF_INET) address.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (address.any.sa_family == AF_INET6) address.v6.sin6_addr = in6addr_loopback;
+    return (int)syscall(SYS_bind, socket, &address, length);
 }

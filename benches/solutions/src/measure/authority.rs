@@ -1,9 +1,11 @@
 //! What a CA of today has to change: acme2certifier is asked for what each solution needs, as it is and changed.
 
 use std::fmt;
+use std::fs;
 
 use dc_core::DelegationCertificate;
 use dc_pki::test_ca::delegation_usage;
+use dc_tests::process;
 use der::Decode as _;
 use rcgen::{
     CertificateParams, CustomExtension, DistinguishedName, DnType, KeyPair, KeyUsagePurpose,
@@ -14,6 +16,7 @@ use x509_cert::ext::pkix::BasicConstraints;
 
 use crate::Result;
 use crate::acme::objects::AutoRenewal;
+use crate::ca::{Authority, Plan};
 use crate::dns::Dns;
 use crate::leaf::Leaf;
 use crate::public_ca::{Changes, PublicCa};
@@ -24,7 +27,7 @@ use crate::world::World;
 /// A question to a CA, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Answer {
-    /// The rows that need it.
+    /// The rows that need it; none if it is for comparison only.
     pub(crate) rows: &'static [&'static str],
     /// What was asked for.
     pub(crate) asked: &'static str,
@@ -46,19 +49,19 @@ pub(crate) struct Changed {
 
 impl fmt::Display for Changed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self {
-                configuration: 0,
-                code: 0,
-            } => f.write_str("as it is"),
-            Self {
-                configuration,
-                code: 0,
-            } => write!(f, "{configuration} lines of configuration"),
-            Self {
-                configuration,
-                code,
-            } => write!(f, "{configuration} lines of configuration, {code} of code"),
+        let lines = |number| match number {
+            1 => "1 line".to_owned(),
+            _ => format!("{number} lines"),
+        };
+        let configuration = lines(self.configuration);
+        match (self.configuration, self.code) {
+            (0, 0) => f.write_str("as it is"),
+            (_, 0) => write!(f, "{configuration} of configuration"),
+            (_, code) => write!(
+                f,
+                "{configuration} of configuration, {} of code",
+                lines(code)
+            ),
         }
     }
 }
@@ -68,6 +71,7 @@ pub(crate) fn measure(world: &World) -> Result<Vec<Answer>> {
     let mut answers = as_it_is(world)?;
     answers.push(configured(world)?);
     answers.push(extended(world)?);
+    answers.push(by_openssl(world)?);
     Ok(answers)
 }
 
@@ -88,7 +92,7 @@ fn as_it_is(world: &World) -> Result<Vec<Answer>> {
         as_it_is(
             &["normal"],
             "a server's certificate",
-            came(&ordinary, |_| Ok(true), "it")?,
+            came(&ordinary, |_| Ok(true), "its name")?,
         ),
         as_it_is(
             DELEGATED,
@@ -103,7 +107,7 @@ fn as_it_is(world: &World) -> Result<Vec<Answer>> {
         as_it_is(
             &["matter"],
             "a certificate with Matter's vendor and product identifiers",
-            came(&matter, has_matter_names, "them")?,
+            came(&matter, has_matter_names, "both of them")?,
         ),
         as_it_is(
             &["acme-delegated"],
@@ -150,6 +154,50 @@ fn extended(world: &World) -> Result<Answer> {
         changed: Changed {
             configuration: changes.handler.lines().count(),
             code: HANDLER.lines().filter(is_code).count(),
+        },
+        came,
+        works,
+    })
+}
+
+/// OpenSSL itself signs the request, with a line more in its configuration. It has no ACME.
+fn by_openssl(world: &World) -> Result<Answer> {
+    let folder = world.folder("openssl")?;
+    let root = Authority::root(Plan {
+        folder: &folder,
+        name: "OpenSSL",
+        now: world.now(),
+        days: 365,
+        only: None,
+    })?;
+    let name = format!("*.{ZONE}");
+    let configuration = format!("{TEMPLATE}subjectAltName = DNS:{name}\n{LINE}\n");
+    let [request, template] = ["request.der", "template.cnf"].map(|file| folder.join(file));
+    fs::write(&request, Wish::delegation().request(&name)?)?;
+    fs::write(&template, configuration)?;
+    let mut openssl = world.clock.command(apparatus::program("openssl"));
+    openssl
+        .args(["x509", "-req", "-inform", "DER", "-in"])
+        .arg(&request);
+    openssl
+        .arg("-CA")
+        .arg(&root.certificate)
+        .arg("-CAkey")
+        .arg(&root.key);
+    openssl
+        .arg("-extfile")
+        .arg(&template)
+        .args(["-extensions", "extensions"]);
+    let said = process::run(&mut openssl);
+    let leaf = Leaf::read(&said.stdout).map_err(|_| said.stderr);
+    let (works, came) = came(&leaf, may_delegate, DELEGATION_USAGE)?;
+    Ok(Answer {
+        // It is no CA that a vendor could order from.
+        rows: &[],
+        asked: "the same, of OpenSSL itself",
+        changed: Changed {
+            configuration: 1,
+            code: 0,
         },
         came,
         works,
@@ -210,7 +258,7 @@ impl Shop {
 
     fn last_words(&self) -> String {
         let log = self.ca.log();
-        let errors = log.lines().filter(|line| line.contains("failed"));
+        let errors = log.lines().filter(|line| line.contains("due to exception"));
         errors.last().unwrap_or("nothing").into()
     }
 }
@@ -338,25 +386,14 @@ mod tests {
         let library = setup::virtual_clock().unwrap();
         let world = World::new(folder.path(), &library, 47).unwrap();
         let answers = measure(&world).unwrap();
-        for Answer {
-            asked,
-            changed,
-            came,
-            works,
-            ..
-        } in &answers
-        {
-            println!("{asked}, {changed}: {works}, {came}");
-        }
         let works: Vec<bool> = answers.iter().map(|answer| answer.works).collect();
         assert_eq!(
             works,
-            [true, false, false, true, false, false, true],
+            [true, false, false, true, false, false, true, true],
             "{answers:#?}"
         );
-        let last = answers.last().unwrap();
         assert_eq!(
-            last.changed,
+            answers[6].changed,
             Changed {
                 configuration: 1,
                 code: 9

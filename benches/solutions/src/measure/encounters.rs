@@ -36,6 +36,8 @@ pub(crate) enum Question {
     Reported,
     /// The same, and the client was given the list of what is revoked.
     Listed,
+    /// A neighbour's device under its own name, with that list: whether the client then refuses no more than it should.
+    ListedNeighbour,
     /// The stolen device, after the user removed what made the client accept it.
     Removed,
     /// The stolen device, in the last minute of what it had.
@@ -71,6 +73,8 @@ pub(crate) struct Stage {
     remedy: Remedy,
     device: Shown,
     twin: Shown,
+    /// What the twin is when it does not pose, if clients of the device trust it.
+    neighbour: Option<Shown>,
     forged: Option<Shown>,
     /// The last second in which the thief has something that is valid; for ever if none.
     ends: Option<u64>,
@@ -98,18 +102,21 @@ impl Stage {
         solution.found()?;
         world.ledger.enter(Phase::FirstIssue);
         let identity = solution.enrol(DEVICE)?;
-        solution.enrol(TWIN)?;
+        let neighbour = solution.enrol(TWIN)?;
+        let trust = solution.trust(DEVICE);
+        let neighbour = (solution.trust(TWIN).imported == trust.imported).then_some(neighbour);
         let twin = Shown::new(solution.pose(TWIN, DEVICE)?)?;
         let forged = solution.forge(DEVICE, ELSEWHERE)?;
         Ok(Self {
             row: *row,
-            trust: solution.trust(DEVICE),
+            trust,
             own_client: solution.own_client(DEVICE)?,
             remedy: Remedy::default(),
             ends: identity.ends,
             stolen: world.now(),
             device: Shown::new(identity)?,
             twin,
+            neighbour: neighbour.map(Shown::new).transpose()?,
             forged: forged.map(Shown::new).transpose()?,
         })
     }
@@ -137,6 +144,7 @@ impl Stage {
         let shown = match question {
             Question::Twin | Question::TwinAtFirst => &self.twin,
             Question::Forged => self.forged.as_ref()?,
+            Question::ListedNeighbour => self.neighbour.as_ref()?,
             _ => &self.device,
         };
         let delivered = matches!(
@@ -160,7 +168,7 @@ impl Stage {
         let asked = match question {
             Question::AfterStep | Question::AcceptsWarning | Question::TwinAtFirst => needs_a_step,
             Question::Removed => self.remedy.removal.is_some(),
-            Question::Listed => self.remedy.revocation_list.is_some(),
+            Question::Listed | Question::ListedNeighbour => self.remedy.revocation_list.is_some(),
             Question::BeforeEnd | Question::AfterEnd => self.ends.is_some(),
             Question::Delivered | Question::Twin | Question::Forged | Question::Reported => true,
         };
@@ -169,7 +177,9 @@ impl Stage {
             port: shown.server.port(),
             roots,
             revocation_list: match question {
-                Question::Listed => self.remedy.revocation_list.as_deref(),
+                Question::Listed | Question::ListedNeighbour => {
+                    self.remedy.revocation_list.as_deref()
+                }
                 _ => None,
             },
             accepted,
@@ -194,19 +204,32 @@ pub(crate) fn measure(
     }
     encounters.extend(at_once(world, sets, clients, &AFTER_THEFT));
     let ends: BTreeSet<u64> = sets.iter().filter_map(|(_, stage)| stage.ends).collect();
-    for end in ends {
+    for (first, last) in together(&ends) {
         let ending = |question| {
             let stages = sets.iter().map(|(_, stage)| stage);
-            let ending = stages.filter(|stage| stage.ends == Some(end));
+            let ending =
+                stages.filter(|stage| stage.ends.is_some_and(|end| first <= end && end <= last));
             ending.map(|stage| (stage, question)).collect::<Vec<_>>()
         };
-        world.clock.advance_to(end.saturating_sub(LAST_MINUTE))?;
+        world.clock.advance_to(first.saturating_sub(LAST_MINUTE))?;
         // A browser takes longer to start than is left.
         encounters.extend(ask(world, clients, &ending(Question::BeforeEnd), false));
-        world.clock.advance_to(end + 1)?;
+        world.clock.advance_to(last + 1)?;
         encounters.extend(ask(world, clients, &ending(Question::AfterEnd), true));
     }
     Ok(encounters)
+}
+
+/// First and last of those that are so close that nobody visits in between.
+fn together(ends: &BTreeSet<u64>) -> Vec<(u64, u64)> {
+    let mut groups: Vec<(u64, u64)> = Vec::new();
+    for end in ends {
+        match groups.last_mut() {
+            Some((_, last)) if end - *last <= 2 * LAST_MINUTE => *last = *end,
+            _ => groups.push((*end, *end)),
+        }
+    }
+    groups
 }
 
 /// These questions to all rows.
@@ -276,10 +299,27 @@ const BEFORE_THEFT: [Question; 6] = [
     Question::TwinAtFirst,
     Question::Forged,
 ];
-const AFTER_THEFT: [Question; 3] = [Question::Reported, Question::Listed, Question::Removed];
+const AFTER_THEFT: [Question; 4] = [
+    Question::Reported,
+    Question::Listed,
+    Question::ListedNeighbour,
+    Question::Removed,
+];
 const DEVICE: usize = 0;
 const TWIN: usize = 1;
 /// A site that has nothing to do with the vendor.
 const ELSEWHERE: &str = "bank.example.net";
 /// Clients of the command line are through in it.
 const LAST_MINUTE: u64 = 50;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_at_nearly_the_same_time_is_visited_together() {
+        let ends = BTreeSet::from([1000, 1001, 1100, 2000]);
+        assert_eq!(together(&ends), [(1000, 1100), (2000, 2000)]);
+        assert_eq!(together(&BTreeSet::new()), []);
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use rcgen::{CertificateParams, DistinguishedName, KeyPair};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use ring::digest::{SHA256, digest};
 
 use crate::Result;
@@ -172,6 +172,9 @@ fn name_of(number: usize) -> String {
 fn request(key: &KeyPair, name: &str) -> Result<Vec<u8>> {
     let mut params = CertificateParams::new([name.to_owned()])?;
     params.distinguished_name = DistinguishedName::new();
+    // With an empty subject, the alternative name has to be critical (RFC 5280 §4.2.1.6), which Chromium checks and not
+    // every CA knows.
+    params.distinguished_name.push(DnType::CommonName, name);
     Ok(params.serialize_request(key)?.der().to_vec())
 }
 

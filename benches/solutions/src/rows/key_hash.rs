@@ -119,3 +119,42 @@ fn unique_name(fingerprint: &[u8; 32]) -> String {
 pub(crate) fn hash_label(fingerprint: &[u8; 32]) -> String {
     format!("0{}", base32(fingerprint))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::{self, Outcome, Visit};
+    use crate::rows::lab::Lab;
+
+    fn visit(lab: &Lab, identity: &Identity) -> Outcome {
+        lab.visit(&clients::key_hash::KeyHash, identity, Visit::default())
+    }
+
+    #[test]
+    fn a_client_takes_the_key_that_the_name_says_and_no_other() {
+        let lab = Lab::new();
+        let mut row = KeyHash::new(&lab.world);
+        let device = row.enrol(0).unwrap();
+        assert_eq!(visit(&lab, &device), Outcome::Connected);
+        let twin = row.pose(1, 0).unwrap();
+        assert_eq!(twin.name, device.name);
+        let refused = Outcome::Refused("another key than the name says".to_owned());
+        assert_eq!(visit(&lab, &twin), refused);
+    }
+
+    #[test]
+    fn renewal_keeps_the_name_and_replacement_does_not() {
+        let lab = Lab::new();
+        let mut row = KeyHash::new(&lab.world);
+        let device = row.enrol(0).unwrap();
+        let renewed = row.renew(0).unwrap();
+        assert_eq!(renewed.name, device.name);
+        assert_eq!(visit(&lab, &renewed), Outcome::Connected);
+        let replaced = row.replace(0).unwrap();
+        assert_ne!(replaced.name, device.name);
+        assert_eq!(visit(&lab, &replaced), Outcome::Connected);
+        // Nothing stops the thief.
+        row.report_theft(0).unwrap();
+        assert_eq!(visit(&lab, &device), Outcome::Connected);
+    }
+}

@@ -56,22 +56,10 @@ impl LocalCa {
         }
     }
 
-    /// What a thief of the router makes of its root's key: an identity for any name at all.
-    pub(crate) fn forge(&mut self, device: usize, name: &str) -> Result<Identity> {
-        let key = self.factory.make()?;
-        let home = self.home(device)?;
-        let certificate = home.ca.certify_itself(name, &key.pair)?;
-        identity(
-            &key,
-            name,
-            &certificate,
-            self.factory.world.now() + LIFETIME,
-        )
-    }
-
     /// Another device of the same home, the disk, asks the CA for the name of the one that is looked at.
     ///
     /// Fails with the CA's words if it gets nothing.
+    #[cfg(test)]
     pub(crate) fn pose_at_home(&mut self, device: usize) -> Result<Identity> {
         let key = self.factory.make()?;
         let home = self.home(device)?;
@@ -82,6 +70,15 @@ impl LocalCa {
             &certificate,
             self.factory.world.now() + LIFETIME,
         )
+    }
+
+    /// A certificate that the root's key signs, for any name at all.
+    fn misuse_root(&mut self, device: usize, name: &str) -> Result<Identity> {
+        let key = self.factory.make()?;
+        let home = self.home(device)?;
+        let certificate = home.ca.certify_itself(name, &key.pair)?;
+        let ends = self.factory.world.now() + LIFETIME;
+        identity(&key, name, &certificate, ends)
     }
 
     fn home(&self, device: usize) -> Result<&Home> {
@@ -228,7 +225,15 @@ impl Solution for LocalCa {
     /// The twin's home has a CA too, which signs the victim's name; only the victim's clients do not trust it.
     fn pose(&mut self, twin: usize, victim: usize) -> Result<Identity> {
         let name = self.home(victim)?.name.clone();
-        self.forge(twin, &name)
+        self.misuse_root(twin, &name)
+    }
+
+    /// A router's thief has the root's key.
+    fn forge(&mut self, device: usize, name: &str) -> Result<Option<Identity>> {
+        match self.thing {
+            Thing::Router => self.misuse_root(device, name).map(Some),
+            Thing::Printer => Ok(None),
+        }
     }
 
     fn published(&self) -> Vec<String> {
@@ -250,3 +255,141 @@ fn identity(key: &DeviceKey, name: &str, certificate: &str, ends: u64) -> Result
 
 /// The printer and the disk.
 const OTHER_DEVICES: u64 = 2;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use der::Decode as _;
+    use pki_types::pem::PemObject as _;
+    use x509_cert::Certificate;
+    use x509_cert::crl::CertificateList;
+    use x509_cert::ext::pkix::NameConstraints;
+
+    use super::*;
+    use crate::ledger::Phase;
+    use crate::rows::device_key::DAY;
+    use crate::rows::lab::{Lab, certificates, chain};
+
+    const OWN: Limits = Limits::OwnZone;
+
+    fn printer(lab: &Lab) -> LocalCa {
+        LocalCa::new(&lab.world, Thing::Printer, OWN)
+    }
+
+    #[test]
+    fn the_root_has_a_critical_constraint_to_its_home() {
+        let lab = Lab::new();
+        let mut row = printer(&lab);
+        let device = row.enrol(0).unwrap();
+        let root = certificates(&row.trust(0).imported[0]).remove(0);
+        let root = Certificate::from_der(&root).unwrap();
+        let found = root.tbs_certificate().get_extension::<NameConstraints>();
+        let (critical, constraints) = found.unwrap().unwrap();
+        assert!(critical);
+        let zone = device.name.strip_prefix("printer.").unwrap();
+        let permitted = format!("{:?}", constraints.permitted_subtrees.unwrap());
+        assert!(permitted.contains(zone), "{permitted}");
+        lab.verify(&device, &row.trust(0), None).unwrap();
+        assert_eq!(lab.steps(Phase::FirstIssue), 2);
+        let requests = |act| lab.count(Party::Home, Phase::FirstIssue, act);
+        assert_eq!([requests(Act::Request), requests(Act::Signature)], [1, 1]);
+    }
+
+    #[test]
+    fn a_thief_of_the_router_is_everybody_only_without_the_constraint() {
+        let lab = Lab::new();
+        for (limits, gets_in) in [(OWN, false), (Limits::Unconstrained, true)] {
+            let mut row = LocalCa::new(&lab.world, Thing::Router, limits);
+            let device = row.enrol(0).unwrap();
+            lab.verify(&device, &row.trust(0), None).unwrap();
+            let bank = row.forge(0, "bank.example").unwrap().unwrap();
+            let verdict = lab.verify(&bank, &row.trust(0), None);
+            assert_eq!(verdict.is_ok(), gets_in, "{limits:?}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_twin_from_another_home_is_not_trusted_and_a_neighbour_gets_no_certificate() {
+        let lab = Lab::new();
+        let mut row = printer(&lab);
+        row.enrol(0).unwrap();
+        row.enrol(1).unwrap();
+        let twin = row.pose(1, 0).unwrap();
+        let error = lab.verify(&twin, &row.trust(0), None).unwrap_err();
+        assert!(error.to_string().contains("UnknownIssuer"), "{error}");
+        let said = row.pose_at_home(0).unwrap_err().to_string();
+        assert!(said.contains("belongs to another key"), "{said}");
+    }
+
+    #[test]
+    fn devices_renew_each_week_while_their_router_answers() {
+        let lab = Lab::new();
+        let mut row = printer(&lab);
+        let first = row.enrol(0).unwrap();
+        row.reach(Party::Home, false).unwrap();
+        lab.world.clock.advance_to(row.due(0).unwrap()).unwrap();
+        let said = row.renew(0).unwrap_err().to_string();
+        assert!(said.contains("the home's CA does not answer"), "{said}");
+        lab.verify(&first, &row.trust(0), None).unwrap();
+        lab.world
+            .clock
+            .advance_to(lab.world.now() + 7 * DAY)
+            .unwrap();
+        lab.verify(&first, &row.trust(0), None).unwrap_err();
+        row.reach(Party::Home, true).unwrap();
+        let next = row.renew(0).unwrap();
+        lab.verify(&next, &row.trust(0), None).unwrap();
+    }
+
+    #[test]
+    fn a_stolen_printer_is_on_the_list_and_gets_nothing_more() {
+        let lab = Lab::new();
+        let mut row = printer(&lab);
+        let stolen = row.enrol(0).unwrap();
+        let remedy = row.report_theft(0).unwrap();
+        let list = remedy.revocation_list.unwrap();
+        lab.verify(&stolen, &row.trust(0), None).unwrap();
+        let error = lab.verify(&stolen, &row.trust(0), Some(&list)).unwrap_err();
+        assert!(error.to_string().contains("Revoked"), "{error}");
+        assert!(
+            row.renew(0)
+                .unwrap_err()
+                .to_string()
+                .contains("not approved")
+        );
+
+        let stolen_serial = certificates(chain(&stolen)).remove(0);
+        let stolen_serial = Certificate::from_der(&stolen_serial).unwrap();
+        let port = row.home(0).unwrap().ca.port();
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        let served = http::ask(stream, "router", "GET", "/crl", b"").unwrap();
+        let served = served.success().unwrap();
+        let served = CertificateList::from_der(&served).unwrap();
+        let revoked = served.tbs_cert_list.revoked_certificates.unwrap();
+        let serial = stolen_serial.tbs_certificate().serial_number();
+        assert_eq!(&revoked[0].serial_number, serial);
+
+        let new = row.replace(0).unwrap();
+        assert_eq!(new.name, stolen.name);
+        lab.verify(&new, &row.trust(0), Some(&list)).unwrap();
+    }
+
+    #[test]
+    fn a_new_router_is_a_new_root_in_every_client() {
+        let lab = Lab::new();
+        let mut row = LocalCa::new(&lab.world, Thing::Router, OWN);
+        let stolen = row.enrol(0).unwrap();
+        let before = row.trust(0);
+        assert!(row.report_theft(0).unwrap().revocation_list.is_none());
+        lab.world.ledger.enter(Phase::Replacement);
+        let new = row.replace(0).unwrap();
+        assert_eq!(new.name, stolen.name);
+        lab.verify(&new, &row.trust(0), None).unwrap();
+        lab.verify(&new, &before, None).unwrap_err();
+        lab.verify(&stolen, &row.trust(0), None).unwrap_err();
+        assert_eq!(lab.steps(Phase::Replacement), 4);
+        let key = fs::read(crate::rows::lab::key(&new)).unwrap();
+        pki_types::PrivateKeyDer::from_pem_slice(&key).unwrap();
+    }
+}

@@ -73,9 +73,10 @@ impl Matter {
 
     /// Makes a device in the vendor's factory, which asks the PAI for a certificate.
     fn manufacture(&mut self) -> Result<Device> {
-        let name = format!("{}.cpe.example.com", label()?);
+        let serial = label()?;
+        let name = format!("{serial}.cpe.example.com");
         let key = self.factory.make()?;
-        let mut params = self.attestation_params(&format!("Device {name}"), Some(PRODUCT))?;
+        let mut params = self.attestation_params(&format!("Device {serial}"), Some(PRODUCT))?;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         if self.naming == Naming::DnsName {
@@ -265,11 +266,12 @@ fn identity(key: &DeviceKey, name: &str, chain: &[&str]) -> Result<Identity> {
             chain: key.write_chain(chain)?,
             key: key.path(),
         },
-        ends: Some(NO_END),
+        // What the certificate says is for ever (RFC 5280 §4.1.2.5).
+        ends: None,
     })
 }
 
-/// 9999-12-31 23:59:59, which RFC 5280 §4.1.2.5 has for no end.
+/// 9999-12-31 23:59:59, which stands for no end.
 const NO_END: u64 = 253_402_300_799;
 /// Of the Connectivity Standards Alliance's numbers for tests, in hexadecimal.
 const VENDOR: &str = "FFF1";
@@ -277,3 +279,81 @@ const PRODUCT: &str = "8000";
 /// matter-oid-vid and matter-oid-pid (Matter 1.2 §6.1.1).
 const VENDOR_ID: [u64; 9] = [1, 3, 6, 1, 4, 1, 37244, 2, 1];
 const PRODUCT_ID: [u64; 9] = [1, 3, 6, 1, 4, 1, 37244, 2, 2];
+
+#[cfg(test)]
+mod tests {
+    use der::Decode as _;
+    use x509_cert::Certificate;
+    use x509_cert::ext::pkix::{BasicConstraints as Basic, KeyUsage, SubjectAltName};
+
+    use super::*;
+    use crate::ledger::Phase;
+    use crate::rows::lab::{Lab, certificates, chain};
+
+    fn vendor(lab: &Lab, naming: Naming) -> Matter {
+        let mut row = Matter::new(&lab.world, naming);
+        row.found().unwrap();
+        row
+    }
+
+    #[test]
+    fn an_attestation_certificate_is_as_the_specification_says() {
+        let lab = Lab::new();
+        let mut row = vendor(&lab, Naming::None);
+        let chain = certificates(chain(&row.enrol(0).unwrap()));
+        let [dac, pai] = [0, 1].map(|at| Certificate::from_der(&chain[at]).unwrap());
+        let dac = dac.tbs_certificate();
+        let subject = dac.subject().to_string();
+        // As UTF8String: `FFF1`, `8000`.
+        let [vid, pid] = ["37244.2.1=#0c0446464631", "37244.2.2=#0c0438303030"];
+        assert!(subject.contains(vid) && subject.contains(pid), "{subject}");
+        let end = dac.validity().not_after.to_unix_duration().as_secs();
+        assert_eq!(end, NO_END);
+        assert!(dac.get_extension::<SubjectAltName>().unwrap().is_none());
+        let (critical, basic) = dac.get_extension::<Basic>().unwrap().unwrap();
+        assert!(critical && !basic.ca);
+        let (critical, usage) = dac.get_extension::<KeyUsage>().unwrap().unwrap();
+        assert!(critical && usage.digital_signature() && !usage.key_cert_sign());
+        let basic = pai.tbs_certificate().get_extension::<Basic>();
+        let (critical, basic) = basic.unwrap().unwrap();
+        assert!(critical && basic.ca);
+        assert_eq!(basic.path_len_constraint, Some(0));
+        assert!(row.due(0).is_none());
+    }
+
+    #[test]
+    fn stock_rustls_misses_the_name_and_nothing_else() {
+        let lab = Lab::new();
+        let mut row = vendor(&lab, Naming::None);
+        let device = row.enrol(0).unwrap();
+        let error = lab.verify(&device, &row.trust(0), None).unwrap_err();
+        assert!(error.to_string().contains("not valid for name"), "{error}");
+
+        let mut row = vendor(&lab, Naming::DnsName);
+        let device = row.enrol(0).unwrap();
+        lab.verify(&device, &row.trust(0), None).unwrap();
+        row.enrol(1).unwrap();
+        let twin = row.pose(1, 0).unwrap();
+        let error = lab.verify(&twin, &row.trust(0), None).unwrap_err();
+        assert!(error.to_string().contains("not valid for name"), "{error}");
+    }
+
+    #[test]
+    fn a_stolen_device_is_on_the_vendor_s_list() {
+        let lab = Lab::new();
+        let mut row = vendor(&lab, Naming::DnsName);
+        let (stolen, other) = (row.enrol(0).unwrap(), row.enrol(1).unwrap());
+        lab.world.ledger.enter(Phase::Theft);
+        let remedy = row.report_theft(0).unwrap();
+        let list = remedy.revocation_list.as_deref();
+        let error = lab.verify(&stolen, &row.trust(0), list).unwrap_err();
+        assert!(error.to_string().contains("Revoked"), "{error}");
+        lab.verify(&other, &row.trust(0), list).unwrap();
+        assert_eq!(lab.count(Party::Vendor, Phase::Theft, Act::Request), 1);
+        row.reach(Party::Vendor, false).unwrap();
+        row.report_theft(1).unwrap_err();
+        row.enrol(2).unwrap_err();
+        // A device in the home asks for nothing.
+        row.renew(0).unwrap();
+    }
+}

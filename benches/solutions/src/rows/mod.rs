@@ -1,9 +1,12 @@
 //! The solutions, a file each.
 
+pub(crate) mod acme_delegated;
 pub(crate) mod delegated;
 pub(crate) mod device_key;
 pub(crate) mod home_ca;
 pub(crate) mod key_hash;
+#[cfg(test)]
+pub(crate) mod lab;
 pub(crate) mod local_ca;
 pub(crate) mod matter;
 pub(crate) mod name_constraints;
@@ -90,6 +93,12 @@ pub(crate) const ROWS: &[Row] = &[
         },
     },
     Row {
+        id: "acme-delegated",
+        title: "ACME delegated certificates",
+        group: Group::Draft,
+        make: |world| Ok(Box::new(acme_delegated::AcmeDelegated::new(world))),
+    },
+    Row {
         id: "raw-keys",
         title: "Raw public keys",
         group: Group::Draft,
@@ -97,6 +106,17 @@ pub(crate) const ROWS: &[Row] = &[
             Ok(Box::new(raw_keys::RawKeys::new(
                 world,
                 raw_keys::Meeting::Label,
+            )))
+        },
+    },
+    Row {
+        id: "raw-keys-first-use",
+        title: "Raw public keys, trust on first use",
+        group: Group::Variant,
+        make: |world| {
+            Ok(Box::new(raw_keys::RawKeys::new(
+                world,
+                raw_keys::Meeting::FirstUse,
             )))
         },
     },

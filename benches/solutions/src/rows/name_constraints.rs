@@ -40,6 +40,10 @@ impl NameConstraints {
 
     /// What the vendor's authority signs, by mistake or because somebody broke into it, for a name that is not in its
     /// zone. Clients have to refuse it.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the tests show it to every client")
+    )]
     pub(crate) fn outside(&mut self) -> Result<Identity> {
         let folder = self.world.folder("outside")?;
         let key = KeyPair::generate()?;
@@ -140,10 +144,14 @@ impl Solution for NameConstraints {
     }
 
     fn report_theft(&mut self, device: usize) -> Result<Remedy> {
-        let Founded { signing, fleet, .. } = self.founded()?;
+        let Founded {
+            root,
+            signing,
+            fleet,
+        } = self.founded()?;
         fleet.report_theft(device)?;
         Ok(Remedy {
-            revocation_list: Some(signing.get().revocation_list()?),
+            revocation_list: Some(signing.get().revocation_list(root)?),
             removal: None,
         })
     }
@@ -231,10 +239,12 @@ impl VendorCa {
         LIKED_DAYS.min(self.world.certificate_days)
     }
 
-    fn revocation_list(&self) -> Result<PathBuf> {
+    /// Its list, and then that of the root above it.
+    fn revocation_list(&self, root: &Authority) -> Result<PathBuf> {
         let file = self.world.folder("vendor-ca")?.join("revoked.crl.pem");
-        self.authority
-            .revoke(&file, self.world.now(), &self.revoked)?;
+        let now = self.world.now();
+        let lists = self.authority.list(now, &self.revoked)? + &root.list(now, &[])?;
+        fs::write(&file, lists)?;
         Ok(file)
     }
 }

@@ -104,9 +104,9 @@ impl Solution for RawKeys {
         Ok(())
     }
 
+    /// The key, from the label or from the first connection.
     fn trust(&self, device: usize) -> Trust {
         let known = self.devices.get(&device);
-        let known = known.filter(|_| self.meeting == Meeting::Label);
         Trust {
             pin: known.map(|device| device.key.fingerprint()),
             ..Trust::default()
@@ -125,8 +125,7 @@ impl Solution for RawKeys {
     }
 
     fn own_client(&self, _device: usize) -> Result<Option<Box<dyn Client>>> {
-        let folder = self.factory.world.folder("raw-key-client")?;
-        Ok(Some(Box::new(RawKey::new(&folder.join("known")))))
+        Ok(Some(Box::new(RawKey)))
     }
 }
 
@@ -135,5 +134,92 @@ fn identity(name: &str, key: &DeviceKey) -> Identity {
         name: name.to_owned(),
         proof: Proof::RawKey { key: key.path() },
         ends: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::by_key::refusal;
+    use crate::clients::raw_key::KnownKeys;
+    use crate::clients::{Outcome, Visit};
+    use crate::ledger::Phase;
+    use crate::rows::device_key::fingerprint_of;
+    use crate::rows::lab::{Lab, key};
+    use crate::rows::self_signed::SelfSigned;
+    use crate::solution::serve;
+
+    fn refused() -> Outcome {
+        Outcome::Refused("another key".to_owned())
+    }
+
+    fn with(pin: &[u8; 32]) -> Visit<'_> {
+        Visit {
+            accepted: Some((pin, None)),
+            ..Visit::default()
+        }
+    }
+
+    #[test]
+    fn a_client_with_the_label_s_key_takes_that_device_and_no_other() {
+        let lab = Lab::new();
+        let mut row = RawKeys::new(&lab.world, Meeting::Label);
+        let device = row.enrol(0).unwrap();
+        let pin = row.trust(0).pin.unwrap();
+        assert_eq!(pin, fingerprint_of(key(&device)));
+        assert_eq!(lab.visit(&RawKey, &device, with(&pin)), Outcome::Connected);
+        let twin = row.pose(1, 0).unwrap();
+        assert_eq!(twin.name, device.name);
+        assert_eq!(lab.visit(&RawKey, &twin, with(&pin)), refused());
+        assert_eq!(lab.steps(Phase::FirstIssue), 1);
+    }
+
+    #[test]
+    fn at_first_use_the_twin_gets_in_and_later_not() {
+        let lab = Lab::new();
+        let mut row = RawKeys::new(&lab.world, Meeting::FirstUse);
+        let device = row.enrol(0).unwrap();
+        let twin = row.pose(1, 0).unwrap();
+        let warned = Outcome::Warned("unknown key".to_owned());
+        assert_eq!(lab.visit(&RawKey, &twin, Visit::default()), warned);
+        let accepts = Visit {
+            accepts_warning: true,
+            ..Visit::default()
+        };
+        assert_eq!(lab.visit(&RawKey, &twin, accepts), warned);
+
+        let known = KnownKeys::in_file(&lab.folder().join("known keys"));
+        let visit = |identity: &Identity, accepts| {
+            let server = serve(identity).unwrap();
+            known.visit(&identity.name, server.port(), accepts)
+        };
+        assert_eq!(visit(&device, true).unwrap(), warned);
+        assert_eq!(visit(&device, false).unwrap(), Outcome::Connected);
+        let error = visit(&twin, true).unwrap_err();
+        assert_eq!(refusal(&*error), "another key");
+    }
+
+    #[test]
+    fn a_stolen_key_is_refused_as_soon_as_the_user_has_scanned_the_new_one() {
+        let lab = Lab::new();
+        let mut row = RawKeys::new(&lab.world, Meeting::Label);
+        let stolen = row.enrol(0).unwrap();
+        assert!(row.report_theft(0).unwrap().revocation_list.is_none());
+        lab.world.ledger.enter(Phase::Replacement);
+        let device = row.replace(0).unwrap();
+        let pin = row.trust(0).pin.unwrap();
+        assert_eq!(device.name, stolen.name);
+        assert_eq!(lab.visit(&RawKey, &device, with(&pin)), Outcome::Connected);
+        assert_eq!(lab.visit(&RawKey, &stolen, with(&pin)), refused());
+        assert_eq!(lab.steps(Phase::Replacement), 1);
+    }
+
+    #[test]
+    fn certificates_are_no_raw_keys() {
+        let lab = Lab::new();
+        let device = SelfSigned::new(&lab.world).enrol(0).unwrap();
+        let pin = fingerprint_of(key(&device));
+        let outcome = lab.visit(&RawKey, &device, with(&pin));
+        assert!(matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
     }
 }

@@ -74,7 +74,12 @@ impl Referees {
         let key = self.factory.make()?;
         enrolled.names().insert(name.to_owned(), key.fingerprint());
         self.user_does(1);
-        certify(&key, name, self.factory.world.now())
+        let identity = certify(&key, name, self.factory.world.now())?;
+        // Clients of a referee ignore the dates of certificates.
+        Ok(Identity {
+            ends: None,
+            ..identity
+        })
     }
 
     fn user_does(&self, steps: u64) {
@@ -193,4 +198,74 @@ fn start(key: &DeviceKey, enrolled: &Enrolled, now: u64) -> Result<Service> {
         .with_single_cert(vec![chain], key)?;
     let enrolled = enrolled.clone();
     Service::https(Arc::new(config), move |request| enrolled.answer(request))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::referee::{Memory, Referee};
+    use crate::clients::{Outcome, Visit};
+    use crate::ledger::Phase;
+    use crate::rows::lab::Lab;
+
+    fn refused(words: &str) -> Outcome {
+        Outcome::Refused(words.to_owned())
+    }
+
+    #[test]
+    fn a_client_takes_the_key_that_the_referee_says_and_no_other() {
+        let lab = Lab::new();
+        let mut row = Referees::new(&lab.world);
+        let device = row.enrol(0).unwrap();
+        let client = Referee::new(row.approved(0).unwrap(), Memory::None);
+        let visit = |identity: &Identity| lab.visit(&client, identity, Visit::default());
+        assert_eq!(visit(&device), Outcome::Connected);
+        let twin = row.pose(1, 0).unwrap();
+        assert_eq!(visit(&twin), refused("another key than enrolled"));
+        let stranger = row.enrol(1).unwrap();
+        assert_eq!(visit(&stranger), refused("not enrolled"));
+        assert_eq!(lab.steps(Phase::FirstIssue), 4);
+    }
+
+    #[test]
+    fn a_client_that_remembers_keys_goes_on_with_the_thief_and_one_that_asks_does_not() {
+        let lab = Lab::new();
+        let mut row = Referees::new(&lab.world);
+        let stolen = row.enrol(0).unwrap();
+        let approved = row.approved(0).unwrap();
+        let asks = Referee::new(approved, Memory::None);
+        let remembers = Referee::new(approved, Memory::Keys);
+        let visit =
+            |client: &Referee, identity: &Identity| lab.visit(client, identity, Visit::default());
+        assert_eq!(visit(&remembers, &stolen), Outcome::Connected);
+        row.report_theft(0).unwrap();
+        assert_eq!(visit(&asks, &stolen), refused("not enrolled"));
+        assert_eq!(visit(&remembers, &stolen), Outcome::Connected);
+        let new = row.replace(0).unwrap();
+        assert_eq!(visit(&remembers, &new), Outcome::Connected);
+        assert_eq!(
+            visit(&remembers, &stolen),
+            refused("another key than enrolled")
+        );
+    }
+
+    #[test]
+    fn without_the_referee_clients_warn_and_a_false_one_is_as_none() {
+        let lab = Lab::new();
+        let mut row = Referees::new(&lab.world);
+        let device = row.enrol(0).unwrap();
+        row.enrol(1).unwrap();
+        let warned = Outcome::Warned("no referee: self-signed".to_owned());
+        let approved = row.approved(0).unwrap();
+        let false_one = Approved {
+            fingerprint: row.approved(1).unwrap().fingerprint,
+            ..approved
+        };
+        let client = Referee::new(false_one, Memory::None);
+        assert_eq!(lab.visit(&client, &device, Visit::default()), warned);
+        row.reach(Party::Home, false).unwrap();
+        let client = Referee::new(approved, Memory::None);
+        assert_eq!(lab.visit(&client, &device, Visit::default()), warned);
+        assert!(client.version().unwrap().starts_with("rustls 0."));
+    }
 }

@@ -102,9 +102,13 @@ impl Solution for SelfSigned {
         Ok(())
     }
 
-    /// Nothing: clients learn the certificate at the first connection.
-    fn trust(&self, _device: usize) -> Trust {
-        Trust::default()
+    /// The key of the certificate that the user has accepted.
+    fn trust(&self, device: usize) -> Trust {
+        let known = self.devices.get(&device);
+        Trust {
+            pin: known.map(|device| device.key.fingerprint()),
+            ..Trust::default()
+        }
     }
 
     /// The twin certifies itself for the victim's name: at first contact nobody can tell.
@@ -131,4 +135,56 @@ pub(crate) fn certify(key: &DeviceKey, name: &str, now: u64) -> Result<Identity>
         },
         ends: Some(ends),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Phase;
+    use crate::rows::device_key::fingerprint_of;
+    use crate::rows::lab::{Lab, certificates, chain, key};
+
+    #[test]
+    fn stock_clients_know_nobody_who_has_signed_it() {
+        let lab = Lab::new();
+        let mut row = SelfSigned::new(&lab.world);
+        let device = row.enrol(0).unwrap();
+        let other = Trust {
+            imported: vec![chain(&row.enrol(1).unwrap()).to_owned()],
+            ..Trust::default()
+        };
+        let error = lab.verify(&device, &other, None).unwrap_err();
+        assert!(error.to_string().contains("UnknownIssuer"), "{error}");
+        assert_eq!(certificates(chain(&device)).len(), 1);
+        assert_eq!(row.trust(0).pin, Some(fingerprint_of(key(&device))));
+        assert_eq!(lab.steps(Phase::FirstIssue), 2);
+    }
+
+    #[test]
+    fn renewal_keeps_the_key_and_comes_once_in_ten_years() {
+        let lab = Lab::new();
+        let mut row = SelfSigned::new(&lab.world);
+        let first = row.enrol(0).unwrap();
+        let due = row.due(0).unwrap();
+        assert_eq!(due, first.ends.unwrap() - 30 * DAY);
+        lab.world.clock.advance_to(due).unwrap();
+        let next = row.renew(0).unwrap();
+        assert_eq!(fingerprint_of(key(&first)), fingerprint_of(key(&next)));
+        assert_ne!(certificates(chain(&first)), certificates(chain(&next)));
+        assert!(next.ends.unwrap() >= due + TEN_YEARS);
+    }
+
+    #[test]
+    fn a_twin_has_the_name_and_another_key() {
+        let lab = Lab::new();
+        let mut row = SelfSigned::new(&lab.world);
+        let victim = row.enrol(0).unwrap();
+        let twin = row.pose(1, 0).unwrap();
+        assert_eq!(victim.name, twin.name);
+        assert_ne!(fingerprint_of(key(&victim)), fingerprint_of(key(&twin)));
+        assert_ne!(
+            fingerprint_of(key(&row.replace(0).unwrap())),
+            fingerprint_of(key(&victim))
+        );
+    }
 }

@@ -1,6 +1,8 @@
 //! Facts of the solutions in which a vendor's service gets certificates for its devices.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apparatus::Part;
@@ -14,9 +16,10 @@ use tempfile::TempDir;
 
 use super::name_constraints::NameConstraints;
 use super::normal::Normal;
+use crate::clients::{self, Outcome, Visit};
 use crate::ledger::{Act, Party, Phase};
 use crate::setup;
-use crate::solution::{Identity, Proof, Remedy, Solution};
+use crate::solution::{Identity, Proof, Remedy, Solution, serve};
 use crate::world::World;
 
 /// The folder goes when this is dropped.
@@ -47,8 +50,11 @@ fn verdict(
             .add(CertificateDer::from_pem_file(root).unwrap())
             .unwrap();
     }
-    let lists = { remedy.revocation_list.iter() }
-        .map(|file| CertificateRevocationListDer::from_pem_file(file).unwrap());
+    let lists = { remedy.revocation_list.iter() }.flat_map(|file| {
+        CertificateRevocationListDer::pem_file_iter(file)
+            .unwrap()
+            .map(Result::unwrap)
+    });
     let provider = Arc::new(ring::default_provider());
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .with_crls(lists)
@@ -237,5 +243,95 @@ fn what_the_vendor_signs_outside_its_zone_is_refused() {
     assert_eq!(chain.matches("BEGIN CERTIFICATE").count(), 2);
 }
 
+/// What each client but the browsers, which take seconds, says to a device, by the client's name.
+fn visits(
+    solution: &dyn Solution,
+    world: &World,
+    identity: &Identity,
+    list: Option<&Path>,
+) -> BTreeMap<&'static str, Outcome> {
+    let server = serve(identity).unwrap();
+    let trust = solution.trust(0);
+    let visit = Visit {
+        name: &identity.name,
+        port: server.port(),
+        roots: trust.delivered.iter().map(PathBuf::as_path).collect(),
+        revocation_list: list,
+        ..Visit::default()
+    };
+    { clients::all().into_iter() }
+        .filter(|client| !BROWSERS.contains(&client.name()))
+        .map(|client| {
+            let mut outcomes = client.visit(&world.clock, std::slice::from_ref(&visit));
+            (client.name(), outcomes.remove(0))
+        })
+        .collect()
+}
+
+#[test]
+fn every_client_takes_what_is_in_the_zone_and_refuses_what_is_not() {
+    if !apparatus::have(Part::Solutions) {
+        return;
+    }
+    let lab = lab();
+    let mut solution = NameConstraints::new(lab.world.clone());
+    solution.found().unwrap();
+    let inside = solution.enrol(1).unwrap();
+    for (client, outcome) in visits(&solution, &lab.world, &inside, None) {
+        assert_eq!(outcome, Outcome::Connected, "{client}");
+    }
+    let outside = solution.outside().unwrap();
+    for (client, outcome) in visits(&solution, &lab.world, &outside, None) {
+        assert!(
+            !matches!(outcome, Outcome::Connected | Outcome::Failed(_)),
+            "{client}"
+        );
+    }
+}
+
+#[test]
+fn clients_that_load_the_published_list_refuse_the_stolen_device_only() {
+    each(|solution, world| {
+        solution.found().unwrap();
+        let kept = solution.enrol(1).unwrap();
+        let stolen = solution.enrol(2).unwrap();
+        let list = solution.report_theft(2).unwrap().revocation_list.unwrap();
+        for (client, outcome) in visits(solution, world, &stolen, Some(&list)) {
+            assert!(
+                !matches!(outcome, Outcome::Connected | Outcome::Failed(_)),
+                "{client}"
+            );
+        }
+        for (client, outcome) in visits(solution, world, &kept, Some(&list)) {
+            assert!(
+                matches!(outcome, Outcome::Connected | Outcome::Unable(_)),
+                "{client}: {outcome:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn no_client_can_use_the_list_that_acme2certifier_writes_itself() {
+    if !apparatus::have(Part::Solutions) {
+        return;
+    }
+    let lab = lab();
+    let mut solution = Normal::new(lab.world.clone());
+    solution.found().unwrap();
+    let kept = solution.enrol(1).unwrap();
+    let stolen = solution.enrol(2).unwrap();
+    solution.report_theft(2).unwrap();
+    let list = lab.world.folder("public-ca").unwrap().join("own.crl.pem");
+    let of_kept = visits(&solution, &lab.world, &kept, Some(&list));
+    let of_stolen = visits(&solution, &lab.world, &stolen, Some(&list));
+    for (client, of_kept) in of_kept {
+        // It refuses both or takes both.
+        let connects = |outcome: &Outcome| *outcome == Outcome::Connected;
+        assert_eq!(connects(&of_kept), connects(&of_stolen[client]), "{client}");
+    }
+}
+
+const BROWSERS: [&str; 2] = ["Chromium", "Firefox"];
 const DAY: u64 = 86_400;
 const DAYS: u64 = 47;

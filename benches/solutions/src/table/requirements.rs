@@ -104,7 +104,7 @@ pub(crate) fn support(answers: &BTreeMap<Question, Outcome>) -> Support {
         Support::Delivered
     } else if connects(Question::AfterStep) {
         Support::AfterStep
-    } else if connects(Question::AcceptsWarning) || warned(Question::Delivered) {
+    } else if warned(Question::AcceptsWarning) || warned(Question::Delivered) {
         Support::Warning
     } else {
         Support::No

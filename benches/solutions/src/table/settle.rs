@@ -4,10 +4,10 @@
 //! verdict stands in the cell, and one that reading did not expect is a complaint.
 
 use super::grid::{Cell, Grid, Line};
-use super::requirements::{answers, connects_at_all};
+use super::requirements::{Support, answers, support};
 use crate::clients::Outcome;
 use crate::ledger::{Act, Party, Phase};
-use crate::measure::encounters::{Encounters, Question};
+use crate::measure::encounters::{Encounter, Encounters, Question};
 use crate::measure::interactions::Interactions;
 use crate::report::{Report, RowReport};
 use crate::rows::Group;
@@ -97,23 +97,25 @@ fn evidence(column: &str, row: &RowReport) -> String {
     )
 }
 
-/// Yes: no client takes the twin for the device. Partly: one does at the first connection. No: one that knows the device
-/// does, or none can connect to the device at all.
+/// Yes: no client takes the twin for the device. Partly: one does at the first connection, if the user accepts what it
+/// warns of. No: one that knows the device does, or none connects to the device without a warning.
 fn validates(of: &Encounters) -> (&'static str, String) {
-    let accepts = |question| {
+    let accepts = |question, wanted: fn(&Outcome) -> bool| {
         let of_twin = of.all.iter().filter(move |one| one.question == question);
-        of_twin
-            .filter(|one| one.outcome == Outcome::Connected)
-            .count()
+        of_twin.filter(|one| wanted(&one.outcome)).count()
     };
-    let anybody = of
-        .all
-        .iter()
-        .any(|one| connects_at_all(&answers(&of.all, one.client)));
-    match (accepts(Question::Twin), accepts(Question::TwinAtFirst)) {
-        _ if !anybody => ("no", "no client connects".to_owned()),
+    let quiet = |one: &Encounter| support(&answers(&of.all, one.client)) <= Support::AfterStep;
+    let always = accepts(Question::Twin, |outcome| *outcome == Outcome::Connected);
+    let at_first = accepts(Question::TwinAtFirst, |outcome| {
+        matches!(outcome, Outcome::Connected | Outcome::Warned(_))
+    });
+    match (always, at_first) {
+        _ if !of.all.iter().any(quiet) => ("no", "no client connects without a warning".to_owned()),
         (0, 0) => ("yes", "no client takes the twin".to_owned()),
-        (0, some) => ("partly", format!("{some} clients take the twin at first")),
+        (0, some) => (
+            "partly",
+            format!("{some} clients let users take the twin at first"),
+        ),
         (some, _) => ("no", format!("{some} clients take the twin")),
     }
 }

@@ -85,6 +85,11 @@ impl Http {
         new_nonce.clone_into(&mut self.new_nonce);
     }
 
+    #[cfg(test)]
+    pub(super) fn replace_nonce(&mut self, nonce: &str) {
+        self.nonce = Some(nonce.to_owned());
+    }
+
     /// Counts a certificate that the server must have signed.
     pub(super) fn count_signature(&self) {
         self.tally.signature();

@@ -8,9 +8,11 @@
 mod http;
 mod order;
 
+use der::Decode as _;
 use pki_types::CertificateDer;
 use pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
+use x509_cert::Certificate;
 
 use crate::Result;
 
@@ -109,6 +111,12 @@ impl Client {
         &self.directory
     }
 
+    /// As if the server had given this nonce.
+    #[cfg(test)]
+    pub(crate) fn replace_nonce(&mut self, nonce: &str) {
+        self.http.replace_nonce(nonce);
+    }
+
     fn post(&mut self, url: &str, payload: &Payload) -> Result<http::Answer> {
         let signature = (&self.key, Signer::Account(&self.account));
         self.http.post(signature, url, payload)
@@ -141,6 +149,17 @@ impl Chain {
     pub(crate) fn leaf(&self) -> Result<CertificateDer<'static>> {
         CertificateDer::from_pem_slice(self.0.as_bytes())
             .map_err(|error| format!("the ACME server sent no certificate: {error}").into())
+    }
+
+    /// The first and the last second at which the first certificate is valid.
+    pub(crate) fn validity(&self) -> Result<(u64, u64)> {
+        let leaf = Certificate::from_der(&self.leaf()?)?;
+        let validity = leaf.tbs_certificate().validity();
+        let [first, last] = [validity.not_before, validity.not_after];
+        Ok((
+            first.to_unix_duration().as_secs(),
+            last.to_unix_duration().as_secs(),
+        ))
     }
 }
 

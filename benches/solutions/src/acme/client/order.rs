@@ -24,6 +24,8 @@ pub(crate) struct StarOrder {
     pub(crate) order_url: String,
     /// Where the current certificate is; of the CA, even if the order was made elsewhere under a delegation.
     pub(crate) certificate_url: String,
+    /// Whether the server lets anybody fetch it: RFC 8739 §3.4.
+    pub(crate) for_all: bool,
 }
 
 impl Client {
@@ -84,8 +86,10 @@ impl Client {
     ) -> Result<StarOrder> {
         let (order_url, order) = self.complete(request, csr, responder)?;
         let certificate_url = order.star_certificate;
+        let renewal = order.auto_renewal.as_ref();
         Ok(StarOrder {
             order_url,
+            for_all: renewal.is_some_and(|renewal| renewal.allow_certificate_get),
             certificate_url: certificate_url
                 .ok_or("the ACME server's order is valid but has no star-certificate")?,
         })

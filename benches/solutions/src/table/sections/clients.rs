@@ -49,6 +49,7 @@ pub(super) fn theft(report: &Report) -> Grid {
                 Some(Outcome::Unable(_) | Outcome::Failed(_)) | None => None,
             };
             let alone = match (encounters.stolen_for, refused(Question::AfterEnd)) {
+                _ if refused(Question::Reported) == Some(true) => "at once".to_owned(),
                 (Some(seconds), Some(true)) => time(seconds),
                 (Some(_), _) => "accepted after its end".to_owned(),
                 (None, _) => "for ever".to_owned(),
@@ -56,6 +57,9 @@ pub(super) fn theft(report: &Report) -> Grid {
             let more = [(Question::Listed, "list"), (Question::Removed, "removed")];
             let more = more.into_iter().filter_map(|(question, word)| {
                 refused(question).map(|refused| match refused {
+                    true if question == Question::Listed && refused_neighbour(answers) => {
+                        "; list: refuses every device".to_owned()
+                    }
                     true => format!("; {word}: at once"),
                     false => format!("; {word}: no help"),
                 })
@@ -86,6 +90,12 @@ pub(super) fn twins(report: &Report) -> Grid {
     }
 }
 
+/// Whether the list makes the client refuse a device that is not on it.
+fn refused_neighbour(answers: &BTreeMap<Question, Outcome>) -> bool {
+    let outcome = answers.get(&Question::ListedNeighbour);
+    matches!(outcome, Some(Outcome::Refused(_) | Outcome::Warned(_)))
+}
+
 fn who_accepts(encounters: &Encounters, question: Question) -> String {
     let asked = encounters.all.iter().filter(|one| one.question == question);
     let able = asked.filter(|one| !matches!(one.outcome, Outcome::Unable(_) | Outcome::Failed(_)));
@@ -93,17 +103,23 @@ fn who_accepts(encounters: &Encounters, question: Question) -> String {
     if able.is_empty() {
         return match question {
             Question::Forged => "no key on it signs for others".to_owned(),
-            _ => "no other connection: nothing is learnt at the first".to_owned(),
+            _ => "nothing is learnt at the first".to_owned(),
         };
     }
-    let accept: Vec<&str> = { able.iter() }
-        .filter(|one| one.outcome == Outcome::Connected)
-        .map(|one| one.client)
-        .collect();
-    match accept.is_empty() {
-        true => format!("nobody of {}", able.len()),
-        false if accept.len() == able.len() => format!("all {}", able.len()),
-        false => accept.join(", "),
+    let of = |wanted: fn(&Outcome) -> bool| {
+        let clients = able.iter().filter(|one| wanted(&one.outcome));
+        clients.map(|one| one.client).collect::<Vec<_>>()
+    };
+    let accept = of(|outcome| *outcome == Outcome::Connected);
+    let warn = of(|outcome| matches!(outcome, Outcome::Warned(_)));
+    let accept = match accept.len() {
+        0 => format!("nobody of {}", able.len()),
+        all if all == able.len() => format!("all {all}"),
+        _ => accept.join(", "),
+    };
+    match warn.len() {
+        0 => accept,
+        some => format!("{accept}; {some} after a warning"),
     }
 }
 

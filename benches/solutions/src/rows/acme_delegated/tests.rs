@@ -1,0 +1,112 @@
+use super::*;
+use crate::ledger::Phase;
+use crate::rows::lab::{Lab, chain};
+
+fn founded() -> (Lab, AcmeDelegated) {
+    let lab = Lab::new();
+    let mut row = AcmeDelegated::new(&lab.world);
+    lab.world.ledger.enter(Phase::Fleet);
+    row.found().unwrap();
+    (lab, row)
+}
+
+#[test]
+fn a_year_needs_the_ca_alone_until_the_order_ends() {
+    let (lab, mut row) = founded();
+    let world = &lab.world;
+    world.ledger.enter(Phase::FirstIssue);
+    row.enrol(0).unwrap();
+    let start = world.now();
+    let first = |act| world.ledger.get(Party::Vendor, Phase::FirstIssue, act);
+    // directory, nonce, account, delegations, delegation, order, finalize.
+    assert_eq!(first(Act::Request), 7);
+    world.ledger.enter(Phase::Renewal);
+    let mut renewals = 0;
+    while let Some(due) = row.due(0).filter(|due| *due < start + 365 * DAY - 7 * DAY) {
+        world.clock.advance_to(due).unwrap();
+        let identity = row.renew(0).unwrap();
+        lab.verify(&identity, &row.trust(0), None).unwrap();
+        let ends = identity.ends.unwrap();
+        assert!(ends > due && ends <= due + LIFETIME);
+        renewals += 1;
+    }
+    assert!((100..=105).contains(&renewals), "{renewals}");
+    let of = |party, act| world.ledger.get(party, Phase::Renewal, act);
+    assert_eq!(of(Party::Vendor, Act::Request), 0);
+    assert_eq!(of(Party::PublicCa, Act::Request), renewals);
+    assert_eq!(of(Party::PublicCa, Act::Signature), renewals);
+    while of(Party::Vendor, Act::Request) == 0 {
+        world.clock.advance_to(row.due(0).unwrap()).unwrap();
+        assert!(row.renew(0).unwrap().ends.unwrap() > world.now());
+        assert!(world.now() < start + 365 * DAY);
+    }
+}
+
+#[test]
+fn a_thief_keeps_what_was_fetched_and_no_more() {
+    let (lab, mut row) = founded();
+    let world = &lab.world;
+    let stolen = row.enrol(0).unwrap();
+    world.ledger.enter(Phase::Theft);
+    row.report_theft(0).unwrap();
+    assert_eq!(
+        world
+            .ledger
+            .get(Party::PublicCa, Phase::Theft, Act::Request),
+        1
+    );
+    world.clock.advance_to(row.due(0).unwrap()).unwrap();
+    row.renew(0).unwrap_err();
+    lab.verify(&stolen, &row.trust(0), None).unwrap();
+    let last = stolen.ends.unwrap();
+    assert!(last <= world.now() + LIFETIME);
+    world.clock.advance_to(last + 1).unwrap();
+    lab.verify(&stolen, &row.trust(0), None).unwrap_err();
+}
+
+#[test]
+fn a_replacement_has_the_name_and_the_old_device_gets_nothing() {
+    let (lab, mut row) = founded();
+    let old = row.enrol(0).unwrap();
+    let new = row.replace(0).unwrap();
+    assert_eq!(old.name, new.name);
+    assert_ne!(
+        fs::read(chain(&old)).unwrap(),
+        fs::read(chain(&new)).unwrap()
+    );
+    let renewed = row.renew(0).unwrap();
+    lab.verify(&renewed, &row.trust(0), None).unwrap();
+}
+
+#[test]
+fn a_twin_presents_its_own_name() {
+    let (lab, mut row) = founded();
+    let victim = row.enrol(0).unwrap();
+    let twin = row.enrol(1).unwrap();
+    let posed = row.pose(1, 0).unwrap();
+    assert_eq!(posed.name, victim.name);
+    assert_eq!(chain(&posed), chain(&twin));
+    assert_eq!(row.published().len(), 2);
+    lab.verify(&twin, &row.trust(0), None).unwrap();
+    lab.verify(&posed, &row.trust(0), None).unwrap_err();
+}
+
+#[test]
+fn renews_without_the_vendor_and_not_without_the_ca() {
+    let (lab, mut row) = founded();
+    let world = &lab.world;
+    row.enrol(0).unwrap();
+    row.reach(Party::Vendor, false).unwrap();
+    world.clock.advance_to(row.due(0).unwrap()).unwrap();
+    row.renew(0).unwrap();
+    row.enrol(1).unwrap_err();
+    row.reach(Party::Vendor, true).unwrap();
+    row.enrol(1).unwrap();
+    row.reach(Party::PublicCa, false).unwrap();
+    world.clock.advance_to(row.due(0).unwrap()).unwrap();
+    row.renew(0).unwrap_err();
+    // Longer than any certificate that was signed before.
+    world.clock.advance_to(world.now() + 30 * DAY).unwrap();
+    row.reach(Party::PublicCa, true).unwrap();
+    assert!(row.renew(0).unwrap().ends.unwrap() > world.now());
+}
