@@ -141,8 +141,8 @@ fn configured(world: &World) -> Result<Answer> {
 /// The CA loads a handler that is derived from its own.
 fn extended(world: &World) -> Result<Answer> {
     let changes = Changes {
-        handler: "handler_module: delegation_handler\n",
-        module: Some(("delegation_handler", HANDLER)),
+        handler: HANDLER_LINE,
+        module: Some(HANDLER_MODULE),
         ..Changes::default()
     };
     let mut shop = Shop::open(world, "ca-extended", changes)?;
@@ -367,6 +367,10 @@ const MATTER: [(u64, &str); 2] = [(1, "FFF1"), (2, "8000")];
 const LINE: &str = "1.3.6.1.4.1.44363.44 = ASN1:NULL";
 const TEMPLATE: &str = crate::public_ca::SERVERS;
 const HANDLER: &str = include_str!("delegation_handler.py");
+/// Lets the CA load the handler.
+pub(crate) const HANDLER_LINE: &str = "handler_module: delegation_handler\n";
+/// Its name and source.
+pub(crate) const HANDLER_MODULE: (&str, &str) = ("delegation_handler", HANDLER);
 
 #[cfg(test)]
 mod tests {

@@ -29,6 +29,8 @@ pub(crate) enum What {
     Fleet,
     /// This device's identity is.
     Renewal(usize),
+    /// This device asks somebody for news.
+    News(usize),
 }
 
 /// A device and what it serves with.
@@ -84,7 +86,13 @@ impl Life {
             at: self.fleet_again.map_or(at, |again| at.max(again)),
             what: What::Fleet,
         });
-        renewals.chain(fleet).min_by_key(|event| event.at)
+        let news = (0..self.devices.len()).filter_map(|device| {
+            let at = self.solution.news_due(device)?;
+            let what = What::News(device);
+            Some(Event { at, what })
+        });
+        let events = renewals.chain(fleet).chain(news);
+        events.min_by_key(|event| event.at)
     }
 
     /// Lets time pass until this, and lets it happen. What fails is tried again some hours later, unless the solution
@@ -104,6 +112,10 @@ impl Life {
                 self.devices[device].again = Some(again);
                 let identity = self.solution.renew(device)?;
                 self.has(device, identity);
+            }
+            What::News(device) => {
+                self.world.ledger.enter(Phase::Renewal);
+                self.solution.ask_for_news(device)?;
             }
         }
         Ok(())

@@ -96,7 +96,11 @@ impl Timing {
 /// always does. Time has passed until then.
 fn worst_moment(life: &mut Life, party: Party) -> Result<Option<u64>> {
     let of_fleet = party == Party::PublicCa && life.solution.fleet_due().is_some();
-    let wanted = |what: What| (what == What::Fleet) == of_fleet;
+    let wanted = |what: What| match what {
+        What::Fleet => of_fleet,
+        What::Renewal(_) => !of_fleet,
+        What::News(_) => false,
+    };
     let mut seen = 0;
     let start = life.world.now();
     while let Some(event) = life.next() {

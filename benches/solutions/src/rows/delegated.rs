@@ -4,6 +4,8 @@
 mod ca;
 mod device;
 mod line;
+#[cfg(test)]
+mod own_ca;
 mod service;
 mod signer;
 mod task;
@@ -28,7 +30,7 @@ use crate::ledger::{Act, Party};
 use crate::solution::{Identity, Remedy, Solution, Trust};
 use crate::world::World;
 
-pub(crate) use ca::PublicCa;
+use ca::{Foreign, PublicCa};
 use device::{Device, Made};
 use line::Line;
 pub(crate) use service::serve as serve_signer;
@@ -42,8 +44,8 @@ pub(crate) struct Delegated {
     folder: PathBuf,
     forms: Forms,
     zone: ZoneName,
-    ca: PublicCa,
-    ca_is_reachable: bool,
+    /// None before the vendor has an account there.
+    ca: Option<Box<dyn PublicCa>>,
     signer: Signer,
     line: Line,
     devices: BTreeMap<usize, Slot>,
@@ -77,8 +79,7 @@ impl Delegated {
         let folder = world.folder(&format!("delegated-{}", forms.as_str()))?;
         let zone = ZoneName::parse(ZONE)?;
         Ok(Self {
-            ca: PublicCa::own(world, &zone, &folder)?,
-            ca_is_reachable: true,
+            ca: None,
             signer: Signer::new(world, folder.join("signer"))?,
             line: Line::new(&world.ledger)?,
             world: world.clone(),
@@ -92,21 +93,27 @@ impl Delegated {
         })
     }
 
-    /// With another public CA; before [`Solution::found`].
-    pub(crate) fn under(mut self, ca: PublicCa) -> Self {
-        self.ca = ca;
-        self
+    /// Under a root of our own, which needs no foreign program.
+    #[cfg(test)]
+    fn under_own_root(mut self) -> Result<Self> {
+        let own = own_ca::Own::new(&self.world, &self.zone, &self.folder)?;
+        self.ca = Some(Box::new(own));
+        Ok(self)
+    }
+
+    fn ca(&mut self) -> Result<&mut dyn PublicCa> {
+        match &mut self.ca {
+            Some(ca) => Ok(ca.as_mut()),
+            None => Err("it has to be founded first".into()),
+        }
     }
 
     /// Orders a delegation certificate with a new key, as the output of `dc-signer csr`, and imports it.
     fn order(&mut self) -> Result<()> {
-        if !self.ca_is_reachable {
-            return Err("the public CA cannot be reached".into());
-        }
         let folder = self.new_folder("delegation");
         let key = KeySource::New(NewKey::P256);
         let written = delegation_csr::write(&folder, &self.zone, key)?;
-        let chain = (self.ca.order)(&written.request)?;
+        let chain = self.ca()?.order(&written.request)?;
         let certificate = folder.join("chain.pem");
         fs::write(&certificate, chain)?;
         let (begins, ends) = validity(&certificate)?;
@@ -122,10 +129,11 @@ impl Delegated {
     /// A box out of its packing, which gets its first identity with the code.
     fn install(&mut self, device: usize, id: &str, code: &str) -> Result<Identity> {
         let folder = self.new_folder("device");
+        let root = self.ca()?.root().to_owned();
         let made = Made {
             port: self.line.port,
             signer_root: &self.signer.root(),
-            root: &self.ca.root,
+            root: &root,
         };
         let mut new = Device::new(&self.world, folder, &made, id, code)?;
         let identity = new.turn()?;
@@ -163,6 +171,9 @@ impl Delegated {
 
 impl Solution for Delegated {
     fn found(&mut self) -> Result<()> {
+        if self.ca.is_none() {
+            self.ca = Some(Box::new(Foreign::start(&self.world, &self.zone)?));
+        }
         self.signer.start()?;
         self.signer.work(&Task::AddZone {
             zone: self.zone.to_string(),
@@ -243,7 +254,7 @@ impl Solution for Delegated {
 
     fn reach(&mut self, party: Party, reachable: bool) -> Result<()> {
         match party {
-            Party::PublicCa => self.ca_is_reachable = reachable,
+            Party::PublicCa => self.ca()?.reach(reachable)?,
             Party::Vendor if reachable && !self.signer.runs() => {
                 self.signer.start()?;
                 self.serve()?;
@@ -259,7 +270,7 @@ impl Solution for Delegated {
 
     fn trust(&self, _device: usize) -> Trust {
         Trust {
-            delivered: vec![self.ca.root.clone()],
+            delivered: { self.ca.iter() }.map(|ca| ca.root().to_owned()).collect(),
             ..Trust::default()
         }
     }

@@ -117,12 +117,14 @@ impl Device {
         heard.installed.as_ref().map(|_| heard.next)
     }
 
-    /// When the agent asks its vendor for news.
+    /// When the agent asks its vendor for news; never while it wants a renewal, which tells it the same.
     pub(super) fn news_due(&self) -> Option<u64> {
-        self.heard.borrow().installed.as_ref()?;
+        let next = self.due()?;
+        let now = self.world.now();
         // The agent tells nobody, but writes it down for its next start.
         let (_, state, _) = StateFile::open(&self.folder.join("state"));
-        Some(state.poll.map_or_else(|| self.world.now(), |wait| wait.at))
+        let at = state.poll.map_or(now, |wait| wait.at);
+        Some(at).filter(|at| now.max(*at) < next)
     }
 
     pub(super) fn identity(&self) -> Result<Identity> {

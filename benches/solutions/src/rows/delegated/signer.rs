@@ -4,15 +4,15 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::time::Duration;
 
 use dc_pki::files::{self, Access, NewFile};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use serde_json::Value;
 
-use super::ca::set_validity;
 use super::task::{MARK, Said, Task};
 use crate::world::World;
 use crate::{Result, hidden};
@@ -166,6 +166,12 @@ fn certify(folder: &Path, now: u64) -> Result<()> {
         ],
     )?;
     Ok(())
+}
+
+/// Sets from when until when a certificate is valid, in Unix seconds.
+pub(super) fn set_validity(params: &mut CertificateParams, from: u64, until: u64) {
+    let moment = |seconds| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+    (params.not_before, params.not_after) = (moment(from), moment(until));
 }
 
 const CONFIG_FILE: &str = "config.toml";

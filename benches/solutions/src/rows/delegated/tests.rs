@@ -29,7 +29,7 @@ struct Home {
 fn home(make: fn(&World) -> Result<Delegated>) -> Home {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(folder.path(), &setup::virtual_clock().unwrap(), 47).unwrap();
-    let mut row = make(&world).unwrap();
+    let mut row = make(&world).unwrap().under_own_root().unwrap();
     row.found().unwrap();
     Home {
         _folder: folder,
@@ -91,7 +91,7 @@ impl Home {
                 What::Ask(device) => {
                     self.enter(Phase::Renewal);
                     self.row.ask_for_news(device).unwrap();
-                    assert!(self.row.news_due(device).unwrap() > now);
+                    assert!(self.row.news_due(device).is_none_or(|next| next > now));
                 }
                 What::Order => {
                     self.enter(Phase::Fleet);
@@ -351,4 +351,33 @@ fn a_twin_gets_in_with_the_form_of_rfc_9345_alone() {
         }
         assert_eq!(home.row.published(), ["*.cpe.example.com"]);
     }
+}
+
+#[test]
+fn an_acme_server_signs_the_delegation_certificates() {
+    if !apparatus::have(apparatus::Part::Solutions) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path(), &setup::virtual_clock().unwrap(), 47).unwrap();
+    let mut row = Delegated::named(&world).unwrap();
+    row.found().unwrap();
+    let mut home = Home {
+        _folder: folder,
+        world,
+        row,
+    };
+    home.row.enrol(0).unwrap();
+    let first = home.requests(Party::PublicCa, Phase::Fleet);
+    home.row.reach(Party::PublicCa, false).unwrap();
+    home.row.renew_fleet().unwrap_err();
+    home.row.reach(Party::PublicCa, true).unwrap();
+    home.live(45 * DAY, &[0]);
+    assert_eq!(home.signatures(Party::PublicCa, Phase::Fleet), 3);
+    // An account, and then some requests for each order.
+    let later = home.requests(Party::PublicCa, Phase::Fleet) - first;
+    assert!((1..first).contains(&(later / 2)), "{first} and {later}");
+    println!("{first} requests for account and order, {later} for two orders");
+    let identity = home.row.slot(0).unwrap().device.identity().unwrap();
+    home.visit(&identity, NamePolicy::Required).unwrap();
 }
