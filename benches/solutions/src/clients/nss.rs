@@ -170,3 +170,33 @@ fn upstream(version: &str) -> &str {
         version
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(exit: i32, stderr: &str) -> Said {
+        Said {
+            exit: Some(exit),
+            stdout: String::new(),
+            stderr: stderr.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_error_is_found_behind_what_is_none() {
+        let lines = "tstclnt: connect: PR_IN_PROGRESS_ERROR: Operation is still in progress\n\
+                     tstclnt: authentication of server cert failed: SEC_ERROR_UNKNOWN_ISSUER: Peer's …\n";
+        let name = "SEC_ERROR_UNKNOWN_ISSUER".to_owned();
+        assert_eq!(outcome(&said(254, lines)), Outcome::Refused(name));
+        assert!(matches!(outcome(&said(0, "")), Outcome::Failed(_)));
+        let nobody = "tstclnt: unable to connect (poll): PR_CONNECT_REFUSED_ERROR\n";
+        assert!(matches!(outcome(&said(254, nobody)), Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_library_and_not_of_its_package() {
+        assert_eq!(upstream("2:3.87.1-1+deb12u4"), "3.87.1");
+        assert_eq!(upstream(""), "of an unknown version");
+    }
+}
