@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 
-use super::files::{Files, accepted};
+use super::files::Files;
 use super::{Outcome, Visit};
 use crate::Result;
 use crate::clock::Clock;
@@ -110,7 +110,7 @@ impl Running {
             "name": visit.name,
             "port": visit.port,
             "roots": visit.roots,
-            "accepted": accepted(visit),
+            "accepted": self.files.accepted(visit)?,
             "goes_on": visit.accepts_warning,
         });
         let orders = self.orders.as_mut().ok_or("no orders")?;

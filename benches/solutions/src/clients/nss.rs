@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use pki_types::pem::PemObject as _;
 use pki_types::{CertificateDer, CertificateRevocationListDer};
 
-use super::files::{Files, accepted, text};
+use super::files::{Files, text};
 use super::program::{Said, request, run};
 use super::{Client, Outcome, Visit};
 use crate::Result;
@@ -81,7 +81,8 @@ fn contents(visit: &Visit<'_>) -> Result<String> {
     for path in &visit.roots {
         key.push_str(&text(path)?);
     }
-    for (mark, path) in [("list", visit.revocation_list), ("peer", accepted(visit))] {
+    let accepted = visit.accepted.and_then(|(_, certificate)| certificate);
+    for (mark, path) in [("list", visit.revocation_list), ("peer", accepted)] {
         if let Some(path) = path {
             key.push_str(mark);
             key.push_str(&text(path)?);
@@ -97,8 +98,8 @@ fn database(visit: &Visit<'_>) -> Result<Files> {
     for path in &visit.roots {
         trust(&files, path, "C,,")?;
     }
-    if let Some(path) = accepted(visit) {
-        trust(&files, path, "P,,")?;
+    if let Some(path) = files.accepted(visit)? {
+        trust(&files, &path, "P,,")?;
     }
     if let Some(path) = visit.revocation_list {
         for list in CertificateRevocationListDer::pem_slice_iter(text(path)?.as_bytes()) {

@@ -56,11 +56,11 @@ impl Lab {
         let mut params = CertificateParams::new([NAME.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, NAME);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        // Those of one issuer are different.
-        let serial = if self_signed {
-            file.as_bytes()
-        } else {
+        // No two of one issuer: NSS refuses them.
+        let serial = if file == "good" {
             &[SERIAL]
+        } else {
+            file.as_bytes()
         };
         params.serial_number = Some(SerialNumber::from_slice(serial));
         let end = std::time::Duration::from_secs(self.world.now() + DAYS * 86_400);
@@ -136,7 +136,7 @@ struct Open {
     lab: Lab,
     /// With a certificate of the CA, one of its own, a raw public key, and a credential for both forms.
     servers: [Server; 4],
-    pins: [[u8; 32]; 2],
+    pins: [[u8; 32]; 3],
 }
 
 impl Open {
@@ -146,6 +146,9 @@ impl Open {
         let own = lab.certificate("own", true);
         // Of which nobody serves the certificate.
         lab.certificate("other", true);
+        lab.certificate("neighbour", false);
+        let leaf = std::fs::read_to_string(lab.file("neighbour.pem")).unwrap();
+        lab.write("neighbour.pem", &(leaf + &lab.ca.pem()));
         lab.list("revoked.pem", SERIAL);
         lab.list("innocent.pem", SERIAL + 1);
         let raw = Identity {
@@ -158,7 +161,7 @@ impl Open {
         let servers = [good, own, raw, lab.credential()];
         Self {
             servers: servers.map(|identity| server::start(&identity).unwrap()),
-            pins: ["own.key", "other.key"].map(|file| lab.pin(file)),
+            pins: ["own.key", "other.key", "neighbour.key"].map(|file| lab.pin(file)),
             lab,
         }
     }
@@ -185,8 +188,9 @@ pub(super) fn interview(client: &dyn Client) -> Vec<String> {
     let file = |name| open.lab.file(name);
     let (root, vendor) = (file("root.pem"), file("vendor.pem"));
     let (revoked, innocent) = (file("revoked.pem"), file("innocent.pem"));
+    let neighbour_pem = file("neighbour.pem");
     let (own_pem, other_pem) = (file("own.pem"), file("other.pem"));
-    let [own_pin, other_pin] = &open.pins;
+    let [own_pin, other_pin, neighbour_pin] = &open.pins;
     let at = |port| Visit {
         name: NAME,
         port,
@@ -237,6 +241,13 @@ pub(super) fn interview(client: &dyn Client) -> Vec<String> {
             ),
             ("accepted", accepting(own_pin, &own_pem)),
             ("another accepted", accepting(other_pin, &other_pem)),
+            (
+                "neighbour accepted",
+                Visit {
+                    accepted: Some((neighbour_pin, Some(&neighbour_pem))),
+                    ..at(good)
+                },
+            ),
             ("good again", trusting()),
             ("raw key", at(raw)),
             ("raw key, told", told()),

@@ -34,6 +34,7 @@ fn curl_refuses_what_it_cannot_verify_and_keeps_pins_that_it_is_given() {
         self-signed, going on: refused, 60: SSL certificate problem: self-signed certificate
         accepted: connected
         another accepted: refused, 90: SSL: public key does not match pinned public key
+        neighbour accepted: refused, 90: SSL: public key does not match pinned public key
         good again: connected
         raw key: refused, 35:
         raw key, told: refused, 35:
@@ -61,6 +62,7 @@ fn openssl_says_what_it_thinks_and_goes_on() {
         self-signed, going on: warned, self-signed certificate
         accepted: connected
         another accepted: warned, self-signed certificate
+        neighbour accepted: warned, unable to get local issuer certificate
         good again: connected
         raw key: refused, sslv3 alert handshake failure
         raw key, told: refused, sslv3 alert handshake failure
@@ -88,6 +90,7 @@ fn gnutls_asks_and_remembers_keys_but_not_raw_ones() {
         self-signed, going on: warned, The certificate issuer is unknown.
         accepted: connected
         another accepted: warned, the host is known and it is associated with a different key
+        neighbour accepted: warned, the host is known and it is associated with a different key
         good again: connected
         raw key: refused, alert [40]: Handshake failed
         raw key, told: refused, The request is invalid.
@@ -115,6 +118,7 @@ fn nss_takes_credentials_whatever_the_name() {
         self-signed, going on: refused, SEC_ERROR_CA_CERT_INVALID
         accepted: connected
         another accepted: refused, SEC_ERROR_CA_CERT_INVALID
+        neighbour accepted: refused, SEC_ERROR_
         good again: connected
         raw key: refused, SSL_ERROR_HANDSHAKE_FAILURE_ALERT
         raw key, told: refused, SSL_ERROR_HANDSHAKE_FAILURE_ALERT
@@ -142,6 +146,7 @@ fn rustls_refuses_what_it_cannot_verify() {
         self-signed, going on: refused, UnknownIssuer
         accepted: unable
         another accepted: unable
+        neighbour accepted: unable
         good again: connected
         raw key: refused, received fatal alert: HandshakeFailure
         raw key, told: refused, received fatal alert: HandshakeFailure
@@ -169,6 +174,7 @@ fn python_refuses_what_it_cannot_verify() {
         self-signed, going on: refused, self-signed certificate
         accepted: connected
         another accepted: refused, self-signed certificate
+        neighbour accepted: refused, unable to get local issuer certificate
         good again: connected
         raw key: refused, SSLV3_ALERT_HANDSHAKE_FAILURE
         raw key, told: refused, SSLV3_ALERT_HANDSHAKE_FAILURE
@@ -196,6 +202,7 @@ fn dc_rustls_takes_credentials_for_the_very_name_alone() {
         self-signed, going on: refused, UnknownIssuer
         accepted: unable
         another accepted: unable
+        neighbour accepted: unable
         good again: refused, CredentialRequired
         raw key: refused, received fatal alert: HandshakeFailure
         raw key, told: refused, received fatal alert: HandshakeFailure
@@ -223,6 +230,7 @@ fn dc_rustls_without_names_takes_any_credential_of_the_vendor() {
         self-signed, going on: refused, UnknownIssuer
         accepted: unable
         another accepted: unable
+        neighbour accepted: unable
         good again: connected
         raw key: refused, received fatal alert: HandshakeFailure
         raw key, told: refused, received fatal alert: HandshakeFailure
@@ -250,6 +258,7 @@ fn firefox_warns_of_certificates_and_takes_credentials_whatever_the_name() {
         self-signed, going on: warned, SEC_ERROR_CA_CERT_INVALID
         accepted: connected
         another accepted: warned, SEC_ERROR_CA_CERT_INVALID
+        neighbour accepted: warned, SEC_ERROR_UNKNOWN_ISSUER
         good again: connected
         raw key: refused, SSL_ERROR_HANDSHAKE_FAILURE_ALERT
         raw key, told: refused, SSL_ERROR_HANDSHAKE_FAILURE_ALERT
@@ -277,6 +286,7 @@ fn chromium_warns_and_lets_users_go_on() {
         self-signed, going on: warned, ERR_CERT_AUTHORITY_INVALID
         accepted: connected
         another accepted: warned, ERR_CERT_AUTHORITY_INVALID
+        neighbour accepted: warned, ERR_CERT_AUTHORITY_INVALID
         good again: connected
         raw key: refused, ERR_SSL_PROTOCOL_ERROR
         raw key, told: refused, ERR_SSL_PROTOCOL_ERROR
