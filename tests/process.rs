@@ -13,7 +13,9 @@ use std::{
 pub struct Outcome {
     /// `None`: it was killed, by a signal or because it ran too long.
     pub exit: Option<i32>,
+    /// What it wrote to its standard output.
     pub stdout: String,
+    /// And to its standard error.
     pub stderr: String,
 }
 
@@ -50,6 +52,7 @@ pub fn run_ok(command: &mut Command) -> String {
 /// A server in a process of its own, listening on a port of its choice; dropping it ends the process.
 #[derive(Debug)]
 pub struct Server {
+    /// As messages call it.
     pub name: &'static str,
     child: Child,
     port: u16,
@@ -81,6 +84,7 @@ impl Server {
         Ok(server)
     }
 
+    /// The TCP port on which it listens, on loopback.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -105,6 +109,17 @@ impl Server {
             .wait_timeout_while(self.said.lock(), LONGEST_SILENCE, silent);
         let (said, _) = waited.unwrap_or_else(PoisonError::into_inner);
         read(&said[mark..])
+    }
+
+    /// The processor time of all its threads, also those that are over, in its own code and in the kernel.
+    pub fn processor_time(&self) -> Duration {
+        let stat = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(stat).unwrap_or_default();
+        // Behind the name, which may hold anything: the 12th and 13th fields, in hundredths of a second.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        Duration::from_millis(10 * ticks)
     }
 
     /// How many files and sockets its process has open.

@@ -1,25 +1,34 @@
 //! Table 1 of the Home Servers draft, executed: eight ways to give a home server an identity, and newer ones.
 
 mod acme;
+mod ca;
 mod clients;
 mod clock;
+mod dns;
+mod hidden;
+mod http;
+mod leaf;
 mod ledger;
 mod machine;
 mod measure;
+mod public_ca;
 mod report;
 mod rows;
 mod run;
 mod server;
+mod service;
 mod setup;
 mod solution;
 mod table;
+mod vendor;
 mod world;
 
 use std::error::Error;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum as _};
+use clap::{Parser, ValueEnum as _};
 
+use crate::hidden::Hidden;
 use crate::measure::Measure;
 use crate::rows::{ROWS, Row};
 use crate::run::Plan;
@@ -38,8 +47,6 @@ pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>
     disable_help_subcommand = true
 )]
 struct Args {
-    #[command(subcommand)]
-    itself: Option<Itself>,
     /// Only this solution; may be given several times [default: all]
     #[arg(long, value_name = "ROW", value_parser = row)]
     row: Vec<Row>,
@@ -55,14 +62,8 @@ struct Args {
     /// Print the tables as Markdown
     #[arg(long)]
     markdown: bool,
-}
-
-/// What this program starts itself as.
-#[derive(Debug, Subcommand)]
-enum Itself {
-    /// A device's server
-    #[command(hide = true)]
-    Serve(server::Serve),
+    #[command(subcommand)]
+    hidden: Option<Hidden>,
 }
 
 fn row(id: &str) -> std::result::Result<Row, String> {
@@ -74,7 +75,7 @@ fn row(id: &str) -> std::result::Result<Row, String> {
 }
 
 fn main() -> ExitCode {
-    match execute(&Args::parse()) {
+    match execute(Args::parse()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
@@ -83,9 +84,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn execute(args: &Args) -> Result<ExitCode> {
-    if let Some(Itself::Serve(serve)) = &args.itself {
-        server::run(serve)?;
+fn execute(args: Args) -> Result<ExitCode> {
+    if let Some(hidden) = args.hidden {
+        hidden.run()?;
+        return Ok(ExitCode::SUCCESS);
     }
     let plan = Plan {
         rows: or_all(&args.row, ROWS),

@@ -10,11 +10,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::Result;
 use crate::clients::{self, Client};
-use crate::measure::encounters::{self, Stage};
+use crate::measure::encounters::{self, Set, Stage};
 use crate::measure::{Measure, authority, cost, interactions, names, outage};
 use crate::report::{Measured, Program, Report, RowReport};
 use crate::rows::Row;
-use crate::solution::Solution;
 use crate::table::OUTAGES;
 use crate::world::World;
 use crate::{machine, setup};
@@ -154,8 +153,8 @@ fn visit(
     reports: &[Mutex<RowReport>],
     bar: &ProgressBar,
 ) {
-    let mut solutions: Vec<Box<dyn Solution>> = Vec::new();
-    let mut stages = Vec::new();
+    let mut sets: Vec<Set> = Vec::new();
+    let mut of_sets = Vec::new();
     for (row, report) in plan.rows.iter().zip(reports) {
         let set = || {
             let world = world.beside(row.id)?;
@@ -164,25 +163,19 @@ fn visit(
             Result::Ok((solution, stage))
         };
         match set() {
-            Ok((solution, stage)) => {
-                solutions.push(solution);
-                stages.push((stage, report));
+            Ok(set) => {
+                sets.push(set);
+                of_sets.push(report);
             }
             Err(error) => locked(report).encounters = Measured::Not(error.to_string()),
         }
     }
-    let only: Vec<&Stage> = stages.iter().map(|(stage, _)| stage).collect();
-    match encounters::measure(world, &only, clients) {
-        Ok(all) => {
-            for (stage, report) in &stages {
-                locked(report).encounters = Measured::Is(stage.encounters(&all));
-            }
-        }
-        Err(error) => {
-            for (_, report) in &stages {
-                locked(report).encounters = Measured::Not(error.to_string());
-            }
-        }
+    let all = encounters::measure(world, &mut sets, clients);
+    for ((_, stage), report) in sets.iter().zip(of_sets) {
+        locked(report).encounters = match &all {
+            Ok(all) => Measured::Is(stage.encounters(all)),
+            Err(error) => Measured::Not(error.to_string()),
+        };
     }
     bar.inc(plan.rows.len() as u64);
 }

@@ -22,13 +22,14 @@ use rustls::time_provider::TimeProvider;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::Result;
+use crate::hidden;
 use crate::solution::{Identity, Proof};
 
 /// Starts it, without any care for the end of its identity, as a thief would: what ends is for clients to see.
 ///
 /// Fails with what it said, if it cannot serve this.
 pub(crate) fn start(identity: &Identity) -> Result<Server> {
-    let mut command = this_program(arguments(identity)?)?;
+    let mut command = hidden::again(Command::new, "serve", &arguments(identity)?)?;
     let server = Server::try_start("a device's server", &mut command);
     server.map_err(|said| format!("the device's server does not start: {said}").into())
 }
@@ -53,24 +54,6 @@ fn arguments(identity: &Identity) -> Result<Vec<OsString>> {
         Proof::RawKey { key } => vec!["--raw-key".into(), key.into()],
     };
     Ok(["--name".into(), name].into_iter().chain(proof).collect())
-}
-
-#[cfg(not(test))]
-fn this_program(arguments: Vec<OsString>) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("serve").args(arguments);
-    Ok(command)
-}
-
-/// In tests this program is one of tests, which takes no arguments of ours: one of the tests is the server.
-#[cfg(test)]
-fn this_program(arguments: Vec<OsString>) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command
-        .args(["server::tests::serves", "--exact", "--ignored"])
-        .arg("--nocapture")
-        .env(tests::ARGUMENTS, arguments.join("\n".as_ref()));
-    Ok(command)
 }
 
 /// What this program is told when it is a server.
@@ -260,26 +243,7 @@ const MAX_REQUEST: u64 = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    /// What [`start`] says to the test below.
-    pub(super) const ARGUMENTS: &str = "DC_SOLUTIONS_SERVE";
-
-    #[derive(Parser)]
-    struct Program {
-        #[command(flatten)]
-        serve: Serve,
-    }
-
-    #[test]
-    #[ignore = "is the server that other tests start"]
-    fn serves() {
-        let arguments = std::env::var(ARGUMENTS).unwrap();
-        let program = Program::parse_from(["serve"].into_iter().chain(arguments.lines()));
-        run(&program.serve).unwrap();
-    }
 
     #[test]
     fn what_cannot_be_served_is_said_at_once() {

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use dc_tests::process::Server;
 
 use crate::Result;
+use crate::clients::Client;
 use crate::ledger::Party;
 
 /// A way to give a home server an identity: certificate authority or none, vendor's service, device, renewal,
 /// replacement and theft. Each measurement has a world and a value of its own.
 ///
 /// Whoever asks a party for something counts it in the world's ledger, in which the caller has entered the phase.
-pub(crate) trait Solution: Send {
+pub(crate) trait Solution {
     /// Starts what the fleet needs: CAs, the vendor's service and the vendor's own certificate.
     fn found(&mut self) -> Result<()>;
 
@@ -23,6 +24,18 @@ pub(crate) trait Solution: Send {
 
     /// The next identity. Fails while a party that it needs cannot be reached.
     fn renew(&mut self, device: usize) -> Result<Identity>;
+
+    /// When the device next asks somebody for news, which brings it no identity, in Unix seconds; never if it does not.
+    fn news_due(&self, device: usize) -> Option<u64> {
+        let _ = device;
+        None
+    }
+
+    /// Asks. That nobody answers is no failure.
+    fn ask_for_news(&mut self, device: usize) -> Result<()> {
+        let _ = device;
+        Ok(())
+    }
 
     /// When the vendor gets its own certificate anew, for the whole fleet.
     fn fleet_due(&self) -> Option<u64> {
@@ -45,6 +58,11 @@ pub(crate) trait Solution: Send {
 
     /// What a client has before it connects to this device for the first time, or after what the user did.
     fn trust(&self, device: usize) -> Trust;
+
+    /// The client that knows the solution, where no unmodified one does.
+    fn own_client(&self, _device: usize) -> Result<Option<Box<dyn Client>>> {
+        Ok(None)
+    }
 
     /// The best that `twin`, a device that works, can present to be taken for `victim`: its own keys, no theft.
     fn pose(&mut self, twin: usize, victim: usize) -> Result<Identity>;

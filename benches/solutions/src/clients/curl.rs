@@ -47,7 +47,7 @@ fn one(clock: &Clock, visit: &Visit<'_>) -> Result<Outcome> {
         ])
         .args(["--resolve", &format!("{name}:{port}:127.0.0.1")])
         .arg("--cacert")
-        .arg(files.bundle(visit.roots.iter().copied())?)
+        .arg(files.bundle(&visit.roots)?)
         .arg("--capath")
         .arg(files.empty()?);
     if let Some(list) = visit.revocation_list {

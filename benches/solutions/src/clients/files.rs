@@ -37,7 +37,7 @@ impl Files {
     }
 
     /// One file of these, and of a root whose key nobody has: programs take no empty file.
-    pub(super) fn bundle<'a>(&self, parts: impl IntoIterator<Item = &'a Path>) -> Result<PathBuf> {
+    pub(super) fn bundle(&self, parts: &[&Path]) -> Result<PathBuf> {
         let mut bundle = nobody()?.to_owned();
         for part in parts {
             bundle.push_str(&text(part)?);
@@ -49,7 +49,10 @@ impl Files {
     /// The same of what a visit trusts, with the certificate that the user has accepted before.
     pub(super) fn trusted(&self, visit: &Visit<'_>) -> Result<PathBuf> {
         let accepted = self.accepted(visit)?;
-        self.bundle(visit.roots.iter().copied().chain(accepted.as_deref()))
+        let all: Vec<&Path> = { visit.roots.iter().copied() }
+            .chain(accepted.as_deref())
+            .collect();
+        self.bundle(&all)
     }
 
     /// The certificate that the user has accepted before, without what may follow it in its file: whoever signed it has

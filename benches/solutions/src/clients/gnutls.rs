@@ -79,7 +79,7 @@ fn command(clock: &Clock, visit: &Visit<'_>, files: &Files) -> Result<Command> {
         .arg(format!("--sni-hostname={}", visit.name))
         .arg(format!("--verify-hostname={}", visit.name))
         .arg("--x509cafile")
-        .arg(files.bundle(visit.roots.iter().copied())?);
+        .arg(files.bundle(&visit.roots)?);
     if let Some(list) = visit.revocation_list {
         command.arg("--x509crlfile").arg(list);
     }

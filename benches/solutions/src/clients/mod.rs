@@ -1,16 +1,20 @@
-//! Clients that nobody here wrote, as they are delivered; and ours.
+//! Clients that nobody here wrote, as they are delivered; and rustls with verifiers of ours, for what no client does.
 
 mod browser;
+pub(crate) mod by_key;
 mod chromium;
 mod curl;
-mod dc_rustls;
+pub(crate) mod dc_rustls;
 mod files;
 mod firefox;
 mod gnutls;
+pub(crate) mod key_hash;
 mod nss;
 mod openssl;
 mod program;
 mod python;
+pub(crate) mod raw_key;
+pub(crate) mod referee;
 mod rustls;
 
 #[cfg(test)]
@@ -130,4 +134,15 @@ fn each(
 ) -> Vec<Outcome> {
     let outcome = |one| visit(one).unwrap_or_else(|error| Outcome::Failed(error.to_string()));
     visits.iter().map(outcome).collect()
+}
+
+/// Which rustls this program has, from the lock file.
+pub(crate) fn rustls_version() -> String {
+    const LOCK: &str = include_str!("../../../../Cargo.lock");
+    let mut lines = LOCK.lines().skip_while(|line| *line != "name = \"rustls\"");
+    let version = lines.nth(1).unwrap_or_default();
+    format!(
+        "rustls {}",
+        version.trim_start_matches("version = ").trim_matches('"')
+    )
 }

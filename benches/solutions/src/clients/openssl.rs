@@ -39,7 +39,7 @@ fn one(clock: &Clock, visit: &Visit<'_>) -> Result<Outcome> {
         Some(list) => {
             let trusted = files.trusted(visit)?;
             command
-                .arg(files.bundle([trusted.as_path(), list])?)
+                .arg(files.bundle(&[&trusted, list])?)
                 .arg("-crl_check");
         }
         None => {

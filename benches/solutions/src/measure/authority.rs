@@ -1,34 +1,362 @@
-//! What a CA of today answers to what the solutions need of it.
+//! What a CA of today has to change: acme2certifier is asked for what each solution needs, as it is and changed.
 
+use std::fmt;
+
+use dc_core::DelegationCertificate;
+use dc_pki::test_ca::delegation_usage;
+use der::Decode as _;
+use rcgen::{
+    CertificateParams, CustomExtension, DistinguishedName, DnType, KeyPair, KeyUsagePurpose,
+};
 use serde::Serialize;
+use x509_cert::Certificate;
+use x509_cert::ext::pkix::BasicConstraints;
 
 use crate::Result;
+use crate::acme::objects::AutoRenewal;
+use crate::dns::Dns;
+use crate::leaf::Leaf;
+use crate::public_ca::{Changes, PublicCa};
+use crate::rows::normal::Account;
+use crate::vendor::Issuing as _;
 use crate::world::World;
 
-/// A request to an unmodified CA, and what came of it.
-#[derive(Clone, Debug, Serialize)]
+/// A question to a CA, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Answer {
     /// The rows that need it.
-    pub(crate) rows: Vec<&'static str>,
-    pub(crate) asked: String,
-    pub(crate) answered: String,
-    pub(crate) needs: Needs,
+    pub(crate) rows: &'static [&'static str],
+    /// What was asked for.
+    pub(crate) asked: &'static str,
+    pub(crate) changed: Changed,
+    /// In words.
+    pub(crate) came: String,
+    /// Whether that is what the solution needs.
+    pub(crate) works: bool,
 }
 
-/// What the CA has to change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Needs {
-    /// It does it already.
-    Nothing,
-    /// Its configuration, by so many lines, as was tried.
-    Configuration(usize),
-    /// Its program, or what it sells: it has no way to do it.
-    Program,
+/// How many lines were changed for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Changed {
+    /// Of the CA's configuration.
+    pub(crate) configuration: usize,
+    /// Of code that is not the CA's, but runs in it.
+    pub(crate) code: usize,
 }
 
-/// Asks.
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self {
+                configuration: 0,
+                code: 0,
+            } => f.write_str("as it is"),
+            Self {
+                configuration,
+                code: 0,
+            } => write!(f, "{configuration} lines of configuration"),
+            Self {
+                configuration,
+                code,
+            } => write!(f, "{configuration} lines of configuration, {code} of code"),
+        }
+    }
+}
+
+/// Asks everything; about a second for each of the three CAs that are started.
 pub(crate) fn measure(world: &World) -> Result<Vec<Answer>> {
-    let _ = world;
-    Err("to be written".into())
+    let mut answers = as_it_is(world)?;
+    answers.push(configured(world)?);
+    answers.push(extended(world)?);
+    Ok(answers)
+}
+
+fn as_it_is(world: &World) -> Result<Vec<Answer>> {
+    let mut shop = Shop::open(world, "ca-as-it-is", Changes::default())?;
+    let ordinary = shop.order("nas.cpe.example.com", &Wish::default());
+    let delegation = shop.order_delegation();
+    let authority = shop.order(ZONE, &Wish::authority());
+    let matter = shop.order("matter.cpe.example.com", &Wish::matter());
+    let as_it_is = |rows, asked, (works, came)| Answer {
+        rows,
+        asked,
+        changed: Changed::default(),
+        came,
+        works,
+    };
+    Ok(vec![
+        as_it_is(
+            &["normal"],
+            "a server's certificate",
+            came(&ordinary, |_| Ok(true), "it")?,
+        ),
+        as_it_is(
+            DELEGATED,
+            DELEGATION,
+            came(&delegation, may_delegate, DELEGATION_USAGE)?,
+        ),
+        as_it_is(
+            &["name-constraints"],
+            "an authority for a zone: CA:TRUE with nameConstraints",
+            came(&authority, is_authority, "CA:TRUE and nameConstraints")?,
+        ),
+        as_it_is(
+            &["matter"],
+            "a certificate with Matter's vendor and product identifiers",
+            came(&matter, has_matter_names, "them")?,
+        ),
+        as_it_is(
+            &["acme-delegated"],
+            "a certificate that is renewed by itself (RFC 8739)",
+            shop.order_star(),
+        ),
+    ])
+}
+
+/// The extension is written into the CA's template for certificates.
+fn configured(world: &World) -> Result<Answer> {
+    let template = format!("{TEMPLATE}{LINE}\n");
+    let changes = Changes {
+        template: Some(&template),
+        ..Changes::default()
+    };
+    let mut shop = Shop::open(world, "ca-configured", changes)?;
+    let (works, came) = came(&shop.order_delegation(), may_delegate, DELEGATION_USAGE)?;
+    Ok(Answer {
+        rows: DELEGATED,
+        asked: DELEGATION,
+        changed: Changed {
+            configuration: 1,
+            code: 0,
+        },
+        came,
+        works,
+    })
+}
+
+/// The CA loads a handler that is derived from its own.
+fn extended(world: &World) -> Result<Answer> {
+    let changes = Changes {
+        handler: "handler_module: delegation_handler\n",
+        module: Some(("delegation_handler", HANDLER)),
+        ..Changes::default()
+    };
+    let mut shop = Shop::open(world, "ca-extended", changes)?;
+    let (works, came) = came(&shop.order_delegation(), may_delegate, DELEGATION_USAGE)?;
+    let is_code = |line: &&str| !line.trim().is_empty() && !line.starts_with("\"\"\"");
+    Ok(Answer {
+        rows: DELEGATED,
+        asked: DELEGATION,
+        changed: Changed {
+            configuration: changes.handler.lines().count(),
+            code: HANDLER.lines().filter(is_code).count(),
+        },
+        came,
+        works,
+    })
+}
+
+/// A CA, and an account that asks it.
+struct Shop {
+    ca: PublicCa,
+    account: Account,
+}
+
+impl Shop {
+    fn open(world: &World, name: &str, changes: Changes<'_>) -> Result<Self> {
+        let dns = Dns::start()?;
+        let ca = PublicCa::start(world, name, &dns, changes)?;
+        let account = Account::open(world, &ca, dns)?;
+        Ok(Self { ca, account })
+    }
+
+    /// The certificate, or what the CA says.
+    fn order(&mut self, name: &str, wish: &Wish) -> Ordered {
+        let ordered = wish.request(name);
+        let ordered = ordered.and_then(|request| self.account.issue(name, &request));
+        let leaf = ordered.and_then(|chain| Leaf::read(&chain));
+        leaf.map_err(|error| format!("{error}; its log: {}", self.last_words()))
+    }
+
+    fn order_delegation(&mut self) -> Ordered {
+        self.order(&format!("*.{ZONE}"), &Wish::delegation())
+    }
+
+    fn order_star(&mut self) -> (bool, String) {
+        let renewal = AutoRenewal {
+            end_date: "2030-01-01T00:00:00Z".into(),
+            lifetime: 7 * 86_400,
+            ..AutoRenewal::default()
+        };
+        let offered = self
+            .account
+            .client()
+            .directory()
+            .meta
+            .auto_renewal
+            .is_some();
+        let offered = match offered {
+            true => "its directory offers it",
+            false => "its directory does not offer it",
+        };
+        let name = "star.cpe.example.com";
+        let ordered = { Wish::default().request(name) }
+            .and_then(|request| self.account.order_star(name, renewal, &request));
+        match ordered {
+            Ok(_) => (true, offered.into()),
+            Err(error) => (false, format!("{offered}; {error}")),
+        }
+    }
+
+    fn last_words(&self) -> String {
+        let log = self.ca.log();
+        let errors = log.lines().filter(|line| line.contains("failed"));
+        errors.last().unwrap_or("nothing").into()
+    }
+}
+
+/// The certificate, or what the CA says instead.
+type Ordered = std::result::Result<Leaf, String>;
+
+/// Whether that is what was wanted, and in words.
+fn came(
+    answer: &Ordered,
+    has: impl FnOnce(&Leaf) -> Result<bool>,
+    what: &str,
+) -> Result<(bool, String)> {
+    Ok(match answer {
+        Ok(leaf) if has(leaf)? => (true, format!("a certificate with {what}")),
+        Ok(_) => (false, format!("a certificate without {what}")),
+        Err(error) => (false, error.clone()),
+    })
+}
+
+fn may_delegate(leaf: &Leaf) -> Result<bool> {
+    let der = leaf.der.as_slice().into();
+    Ok(DelegationCertificate::parse(der).is_ok())
+}
+
+fn is_authority(leaf: &Leaf) -> Result<bool> {
+    let certificate = Certificate::from_der(&leaf.der)?;
+    let constraints = certificate
+        .tbs_certificate()
+        .get_extension::<BasicConstraints>()?;
+    Ok(constraints.is_some_and(|(_, constraints)| constraints.ca))
+}
+
+fn has_matter_names(leaf: &Leaf) -> Result<bool> {
+    let certificate = Certificate::from_der(&leaf.der)?;
+    let subject = certificate.tbs_certificate().subject().to_string();
+    let oids = MATTER.map(|(arc, _)| format!("1.3.6.1.4.1.37244.2.{arc}"));
+    Ok(oids.iter().all(|oid| subject.contains(oid)))
+}
+
+/// What a request asks for beyond its name.
+#[derive(Default)]
+struct Wish {
+    subject: Vec<(DnType, &'static str)>,
+    extensions: Vec<CustomExtension>,
+}
+
+impl Wish {
+    fn delegation() -> Self {
+        Self {
+            extensions: vec![delegation_usage()],
+            ..Self::default()
+        }
+    }
+
+    fn authority() -> Self {
+        // RFC 5280 §4.2.1.10: a sequence of permitted subtrees [0], each a sequence of a dNSName [2].
+        let mut constraints = vec![0x30, 21, 0xa0, 19, 0x30, 17, 0x82, 15];
+        constraints.extend_from_slice(ZONE.as_bytes());
+        let extensions = [
+            ([2, 5, 29, 19], vec![0x30, 3, 1, 1, 0xff]),
+            ([2, 5, 29, 30], constraints),
+        ];
+        let critical = extensions.map(|(oid, content)| {
+            let mut extension = CustomExtension::from_oid_content(&oid, content);
+            extension.set_criticality(true);
+            extension
+        });
+        Self {
+            extensions: critical.into(),
+            ..Self::default()
+        }
+    }
+
+    fn matter() -> Self {
+        let subject = MATTER.map(|(arc, value)| {
+            let oid = [1, 3, 6, 1, 4, 1, 37244, 2, arc];
+            (DnType::CustomDnType(oid.into()), value)
+        });
+        Self {
+            subject: subject.into(),
+            ..Self::default()
+        }
+    }
+
+    fn request(&self, name: &str) -> Result<Vec<u8>> {
+        let mut params = CertificateParams::new([name.to_owned()])?;
+        params.distinguished_name = DistinguishedName::new();
+        for (kind, value) in &self.subject {
+            params.distinguished_name.push(kind.clone(), *value);
+        }
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.custom_extensions.clone_from(&self.extensions);
+        let request = params.serialize_request(&KeyPair::generate()?)?;
+        Ok(request.der().to_vec())
+    }
+}
+
+const ZONE: &str = "cpe.example.com";
+const DELEGATED: &[&str] = &["named", "rfc9345"];
+const DELEGATION: &str = "a delegation certificate (RFC 9345) for *.cpe.example.com";
+const DELEGATION_USAGE: &str = "DelegationUsage";
+/// The last number of the identifier, and a value: a vendor and a product for tests.
+const MATTER: [(u64, &str); 2] = [(1, "FFF1"), (2, "8000")];
+/// How OpenSSL itself is told to write the extension.
+const LINE: &str = "1.3.6.1.4.1.44363.44 = ASN1:NULL";
+const TEMPLATE: &str = crate::public_ca::SERVERS;
+const HANDLER: &str = include_str!("delegation_handler.py");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup;
+
+    #[test]
+    fn a_ca_of_today_gives_no_delegation_certificate_until_its_code_is_extended() {
+        if !apparatus::have(apparatus::Part::Solutions) {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let library = setup::virtual_clock().unwrap();
+        let world = World::new(folder.path(), &library, 47).unwrap();
+        let answers = measure(&world).unwrap();
+        for Answer {
+            asked,
+            changed,
+            came,
+            works,
+            ..
+        } in &answers
+        {
+            println!("{asked}, {changed}: {works}, {came}");
+        }
+        let works: Vec<bool> = answers.iter().map(|answer| answer.works).collect();
+        assert_eq!(
+            works,
+            [true, false, false, true, false, false, true],
+            "{answers:#?}"
+        );
+        let last = answers.last().unwrap();
+        assert_eq!(
+            last.changed,
+            Changed {
+                configuration: 1,
+                code: 9
+            }
+        );
+    }
 }

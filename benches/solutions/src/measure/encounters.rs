@@ -32,7 +32,9 @@ pub(crate) enum Question {
     TwinAtFirst,
     /// A thief with all keys of the device, under the name of a site in the Internet.
     Forged,
-    /// The stolen device, after the theft was reported and the client was given the list of what is revoked.
+    /// The stolen device, right after the theft was reported, with nothing done at the client.
+    Reported,
+    /// The same, and the client was given the list of what is revoked.
     Listed,
     /// The stolen device, after the user removed what made the client accept it.
     Removed,
@@ -65,6 +67,7 @@ pub(crate) struct Encounters {
 pub(crate) struct Stage {
     row: Row,
     trust: Trust,
+    own_client: Option<Box<dyn Client>>,
     remedy: Remedy,
     device: Shown,
     twin: Shown,
@@ -88,30 +91,35 @@ impl Shown {
 }
 
 impl Stage {
-    /// Founds the fleet, enrols a device and its twin, lets one be stolen and the theft be reported; everything that
-    /// was issued before stays served. The solution has to live as long as the stage: its services are still asked.
+    /// Founds the fleet, and enrols a device and its twin. The solution has to live as long as the stage: its services
+    /// are still asked.
     pub(crate) fn set(row: &Row, solution: &mut dyn Solution, world: &World) -> Result<Self> {
         world.ledger.enter(Phase::Fleet);
         solution.found()?;
         world.ledger.enter(Phase::FirstIssue);
         let identity = solution.enrol(DEVICE)?;
         solution.enrol(TWIN)?;
-        let trust = solution.trust(DEVICE);
         let twin = Shown::new(solution.pose(TWIN, DEVICE)?)?;
         let forged = solution.forge(DEVICE, ELSEWHERE)?;
-        let forged = forged.map(Shown::new).transpose()?;
-        world.ledger.enter(Phase::Theft);
-        let remedy = solution.report_theft(DEVICE)?;
         Ok(Self {
             row: *row,
-            trust,
-            remedy,
+            trust: solution.trust(DEVICE),
+            own_client: solution.own_client(DEVICE)?,
+            remedy: Remedy::default(),
             ends: identity.ends,
             stolen: world.now(),
             device: Shown::new(identity)?,
             twin,
-            forged,
+            forged: forged.map(Shown::new).transpose()?,
         })
+    }
+
+    /// Somebody says that the device was stolen. It is served as before: the thief does.
+    fn report_theft(&mut self, solution: &mut dyn Solution, world: &World) -> Result<()> {
+        world.ledger.enter(Phase::Theft);
+        self.stolen = world.now();
+        self.remedy = solution.report_theft(DEVICE)?;
+        Ok(())
     }
 
     /// What was found out about this row.
@@ -154,7 +162,7 @@ impl Stage {
             Question::Removed => self.remedy.removal.is_some(),
             Question::Listed => self.remedy.revocation_list.is_some(),
             Question::BeforeEnd | Question::AfterEnd => self.ends.is_some(),
-            Question::Delivered | Question::Twin | Question::Forged => true,
+            Question::Delivered | Question::Twin | Question::Forged | Question::Reported => true,
         };
         asked.then(|| Visit {
             name: &shown.identity.name,
@@ -171,43 +179,46 @@ impl Stage {
     }
 }
 
+/// A row's solution and its stage.
+pub(crate) type Set = (Box<dyn Solution>, Stage);
+
 /// Lets every client answer every question, in the order of time.
 pub(crate) fn measure(
     world: &World,
-    stages: &[&Stage],
+    sets: &mut [Set],
     clients: &[Box<dyn Client>],
 ) -> Result<Vec<Encounter>> {
-    let now = [
-        Question::Delivered,
-        Question::AfterStep,
-        Question::AcceptsWarning,
-        Question::Twin,
-        Question::TwinAtFirst,
-        Question::Forged,
-        Question::Listed,
-        Question::Removed,
-    ];
-    let everything = stages
-        .iter()
-        .flat_map(|&stage| now.map(|question| (stage, question)));
-    let mut encounters = ask(world, clients, &everything.collect::<Vec<_>>(), true);
-    let ends: BTreeSet<u64> = stages.iter().filter_map(|stage| stage.ends).collect();
+    let mut encounters = at_once(world, sets, clients, &BEFORE_THEFT);
+    for (solution, stage) in sets.iter_mut() {
+        stage.report_theft(solution.as_mut(), world)?;
+    }
+    encounters.extend(at_once(world, sets, clients, &AFTER_THEFT));
+    let ends: BTreeSet<u64> = sets.iter().filter_map(|(_, stage)| stage.ends).collect();
     for end in ends {
-        let ending = || {
-            stages
-                .iter()
-                .copied()
-                .filter(|stage| stage.ends == Some(end))
+        let ending = |question| {
+            let stages = sets.iter().map(|(_, stage)| stage);
+            let ending = stages.filter(|stage| stage.ends == Some(end));
+            ending.map(|stage| (stage, question)).collect::<Vec<_>>()
         };
         world.clock.advance_to(end.saturating_sub(LAST_MINUTE))?;
-        let before: Vec<_> = ending().map(|stage| (stage, Question::BeforeEnd)).collect();
         // A browser takes longer to start than is left.
-        encounters.extend(ask(world, clients, &before, false));
+        encounters.extend(ask(world, clients, &ending(Question::BeforeEnd), false));
         world.clock.advance_to(end + 1)?;
-        let after: Vec<_> = ending().map(|stage| (stage, Question::AfterEnd)).collect();
-        encounters.extend(ask(world, clients, &after, true));
+        encounters.extend(ask(world, clients, &ending(Question::AfterEnd), true));
     }
     Ok(encounters)
+}
+
+/// These questions to all rows.
+fn at_once(
+    world: &World,
+    sets: &[Set],
+    clients: &[Box<dyn Client>],
+    questions: &[Question],
+) -> Vec<Encounter> {
+    let stages = sets.iter().map(|(_, stage)| stage);
+    let wanted = stages.flat_map(|stage| questions.iter().map(move |question| (stage, *question)));
+    ask(world, clients, &wanted.collect::<Vec<_>>(), true)
 }
 
 /// All clients at once, each its visits one after the other; the solution's own client visits it alone.
@@ -227,7 +238,7 @@ fn ask(
             asked.push(scope.spawn(|| visit_all(world, client.as_ref(), wanted)));
         }
         for one in wanted {
-            if let Some(client) = one.0.row.own_client() {
+            if let Some(client) = &one.0.own_client {
                 encounters.extend(visit_all(world, client.as_ref(), &[*one]));
             }
         }
@@ -257,6 +268,15 @@ fn visit_all(world: &World, client: &dyn Client, wanted: &[(&Stage, Question)]) 
     answers.collect()
 }
 
+const BEFORE_THEFT: [Question; 6] = [
+    Question::Delivered,
+    Question::AfterStep,
+    Question::AcceptsWarning,
+    Question::Twin,
+    Question::TwinAtFirst,
+    Question::Forged,
+];
+const AFTER_THEFT: [Question; 3] = [Question::Reported, Question::Listed, Question::Removed];
 const DEVICE: usize = 0;
 const TWIN: usize = 1;
 /// A site that has nothing to do with the vendor.

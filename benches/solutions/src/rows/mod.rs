@@ -1,11 +1,29 @@
 //! The solutions, a file each.
 
+pub(crate) mod delegated;
+pub(crate) mod device_key;
+pub(crate) mod home_ca;
+pub(crate) mod key_hash;
+pub(crate) mod local_ca;
+pub(crate) mod matter;
+pub(crate) mod name_constraints;
+pub(crate) mod normal;
+pub(crate) mod raw_keys;
+pub(crate) mod referee;
+pub(crate) mod self_signed;
+
+mod fleet;
+#[cfg(test)]
+mod tests;
+
 use serde::Serialize;
 
 use crate::Result;
-use crate::clients::Client;
 use crate::solution::Solution;
 use crate::world::World;
+use home_ca::Limits;
+use local_ca::Thing;
+use matter::Naming;
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +33,6 @@ pub(crate) struct Row {
     pub(crate) title: &'static str,
     pub(crate) group: Group,
     make: fn(&World) -> Result<Box<dyn Solution>>,
-    /// The client that knows the solution, where no unmodified one does.
-    own_client: fn() -> Option<Box<dyn Client>>,
 }
 
 /// Where a row stands.
@@ -41,12 +57,113 @@ impl Row {
     pub(crate) fn is_judged(&self) -> bool {
         self.group != Group::Variant
     }
-
-    /// The client that knows the solution, where no unmodified one does.
-    pub(crate) fn own_client(&self) -> Option<Box<dyn Client>> {
-        (self.own_client)()
-    }
 }
 
 /// All, in the table's order.
-pub(crate) const ROWS: &[Row] = &[];
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        id: "normal",
+        title: "Normal certificates",
+        group: Group::Draft,
+        make: |world| Ok(Box::new(normal::Normal::new(world.clone()))),
+    },
+    Row {
+        id: "named",
+        title: "Delegated credentials, unique name",
+        group: Group::Draft,
+        make: |world| Ok(Box::new(delegated::Delegated::named(world)?)),
+    },
+    Row {
+        id: "rfc9345",
+        title: "Delegated credentials, RFC 9345",
+        group: Group::Draft,
+        make: |world| Ok(Box::new(delegated::Delegated::rfc9345(world)?)),
+    },
+    Row {
+        id: "name-constraints",
+        title: "Name constraints",
+        group: Group::Draft,
+        make: |world| {
+            Ok(Box::new(name_constraints::NameConstraints::new(
+                world.clone(),
+            )))
+        },
+    },
+    Row {
+        id: "raw-keys",
+        title: "Raw public keys",
+        group: Group::Draft,
+        make: |world| {
+            Ok(Box::new(raw_keys::RawKeys::new(
+                world,
+                raw_keys::Meeting::Label,
+            )))
+        },
+    },
+    Row {
+        id: "self-signed",
+        title: "Self-signed certificate",
+        group: Group::Draft,
+        make: |world| Ok(Box::new(self_signed::SelfSigned::new(world))),
+    },
+    Row {
+        id: "local-ca",
+        title: "Local CA in the CPE, a printer",
+        group: Group::Draft,
+        make: |world| {
+            Ok(Box::new(local_ca::LocalCa::new(
+                world,
+                Thing::Printer,
+                Limits::OwnZone,
+            )))
+        },
+    },
+    Row {
+        id: "local-ca-router",
+        title: "Local CA in the CPE, the CPE itself",
+        group: Group::Variant,
+        make: |world| {
+            Ok(Box::new(local_ca::LocalCa::new(
+                world,
+                Thing::Router,
+                Limits::OwnZone,
+            )))
+        },
+    },
+    Row {
+        id: "local-ca-unconstrained",
+        title: "The same, without name constraints",
+        group: Group::Variant,
+        make: |world| {
+            Ok(Box::new(local_ca::LocalCa::new(
+                world,
+                Thing::Router,
+                Limits::Unconstrained,
+            )))
+        },
+    },
+    Row {
+        id: "matter",
+        title: "Matter",
+        group: Group::Draft,
+        make: |world| Ok(Box::new(matter::Matter::new(world, Naming::None))),
+    },
+    Row {
+        id: "matter-named",
+        title: "Matter with a dNSName",
+        group: Group::Variant,
+        make: |world| Ok(Box::new(matter::Matter::new(world, Naming::DnsName))),
+    },
+    Row {
+        id: "key-hash",
+        title: "Public key hash in the name",
+        group: Group::Newer,
+        make: |world| Ok(Box::new(key_hash::KeyHash::new(world))),
+    },
+    Row {
+        id: "referee",
+        title: "Referee",
+        group: Group::Newer,
+        make: |world| Ok(Box::new(referee::Referees::new(world))),
+    },
+];

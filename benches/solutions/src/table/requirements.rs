@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::words::{count, time};
 use crate::clients::Outcome;
 use crate::ledger::{Act, Party, Phase};
-use crate::measure::authority::{Answer, Needs};
+use crate::measure::authority::{Answer, Changed};
 use crate::measure::encounters::{Encounter, Question};
 use crate::measure::interactions::Interactions;
 
@@ -66,20 +66,21 @@ pub(crate) fn eliminate_ca(of: &Interactions) -> Verdict {
     }
 }
 
-/// R-SUPPORT-CA. Yes: the CA has what the solution needs; some: it has to be configured; no: it has not.
+/// R-SUPPORT-CA. Yes: the CA gives what the solution needs, as it is; some: after a change that was tried; no: it does not.
 pub(crate) fn support_ca(answers: &[Answer], row: &str) -> Verdict {
-    let of_row = |answer: &&Answer| answer.rows.contains(&row);
-    let needs: Vec<&Answer> = answers.iter().filter(of_row).collect();
-    let worst = |wanted: fn(&Needs) -> bool| needs.iter().find(|answer| wanted(&answer.needs));
-    if let Some(answer) = worst(|needs| *needs == Needs::Program) {
-        return Verdict::new("No", answer.answered.clone());
-    }
-    if let Some(answer) = worst(|needs| matches!(needs, Needs::Configuration(_))) {
-        return Verdict::new("Some", answer.answered.clone());
-    }
-    match needs.first() {
-        Some(answer) => Verdict::new("Yes", answer.answered.clone()),
-        None => Verdict::new("n/a", "no CA outside the home or the vendor"),
+    let of_row: Vec<&Answer> = { answers.iter() }
+        .filter(|answer| answer.rows.contains(&row))
+        .collect();
+    let works = { of_row.iter() }.filter(|answer| answer.works);
+    match works.min_by_key(|answer| answer.changed) {
+        Some(answer) if answer.changed == Changed::default() => {
+            Verdict::new("Yes", answer.came.clone())
+        }
+        Some(answer) => Verdict::new("Some", format!("{} with {}", answer.came, answer.changed)),
+        None => match of_row.first() {
+            Some(answer) => Verdict::new("No", answer.came.clone()),
+            None => Verdict::new("n/a", "no CA outside the home or the vendor"),
+        },
     }
 }
 

@@ -1,7 +1,6 @@
 //! What a handshake costs, what names say, and what a CA answers.
 
 use super::{cells, columns, command, rows};
-use crate::measure::authority::Needs;
 use crate::measure::cost::Cost;
 use crate::report::Report;
 use crate::table::grid::{Grid, Line};
@@ -10,14 +9,15 @@ pub(super) fn authority(report: &Report) -> Grid {
     let lines = match report.authority.value() {
         Some(answers) => { answers.iter() }
             .map(|answer| {
-                let needs = match answer.needs {
-                    Needs::Nothing => "nothing".to_owned(),
-                    Needs::Configuration(lines) => format!("{lines} lines of configuration"),
-                    Needs::Program => "its program, or what it sells".to_owned(),
-                };
-                let texts = vec![answer.rows.join(", "), answer.answered.clone(), needs];
+                let works = if answer.works { "yes" } else { "no" };
+                let texts = vec![
+                    answer.rows.join(", "),
+                    answer.changed.to_string(),
+                    works.to_owned(),
+                    answer.came.clone(),
+                ];
                 Line {
-                    name: answer.asked.clone(),
+                    name: answer.asked.to_owned(),
                     cells: cells(texts, "dc-solutions --measure authority".into()),
                     apart: false,
                 }
@@ -28,8 +28,9 @@ pub(super) fn authority(report: &Report) -> Grid {
             cells: cells(
                 vec![
                     String::new(),
-                    report.authority.why_not().unwrap_or_default(),
                     String::new(),
+                    String::new(),
+                    report.authority.why_not().unwrap_or_default(),
                 ],
                 "dc-solutions --measure authority".into(),
             ),
@@ -39,14 +40,9 @@ pub(super) fn authority(report: &Report) -> Grid {
     Grid {
         title: "What a CA of today answers".into(),
         note: "The ACME server is one that nobody here wrote, with the CA that it brings.".into(),
-        columns: [
-            "Asked for",
-            "Needed by",
-            "Answered",
-            "What it has to change",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
+        columns: ["Asked for", "Needed by", "Changed", "Works", "Answered"]
+            .map(str::to_owned)
+            .to_vec(),
         lines,
     }
 }
