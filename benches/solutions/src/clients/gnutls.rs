@@ -36,6 +36,9 @@ fn one(clock: &Clock, visit: &Visit<'_>) -> Result<Outcome> {
         if said.page() {
             return Ok(Outcome::Connected);
         }
+        if said.all().contains(OTHERS_LIST) {
+            return Ok(Outcome::Unable("takes no list of a CA that is not a root"));
+        }
         let Some(status) = status(&said) else {
             return error(&said).map(Outcome::Refused);
         };
@@ -139,6 +142,8 @@ fn error(said: &Said) -> Result<String> {
     fatal.ok_or_else(|| format!("gnutls-cli said: {all}").into())
 }
 
+/// It verifies a list when it is loaded, with the roots alone.
+const OTHERS_LIST: &str = "Error setting the x509 CRL file: Error in the CRL verification.";
 /// X.509 as ever, and raw public keys of servers.
 const RAW_KEYS: &str = "NORMAL:+CTYPE-SRV-RAWPK";
 
