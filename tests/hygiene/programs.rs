@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::source::files;
 
 /// Every Debian has them, however small. Rust itself needs `cc`.
-const ALWAYS: [&str; 5] = ["bash", "cp", "date", "sh", "sleep"];
+const ALWAYS: [&str; 6] = ["bash", "cp", "date", "dpkg-query", "sh", "sleep"];
 const START: &str = "Command::new(\"";
 
 #[test]

@@ -22,44 +22,38 @@ use rustls::time_provider::TimeProvider;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::Result;
-use crate::clock::Clock;
 use crate::hidden;
 use crate::solution::{Identity, Proof};
 
-/// Starts it, without any care for the end of its identity: what ends is for clients to see.
+/// Starts it, without any care for the end of its identity, as a thief would: what ends is for clients to see.
 ///
 /// Fails with what it said, if it cannot serve this.
 pub(crate) fn start(identity: &Identity) -> Result<Server> {
-    let mut arguments = arguments(identity);
-    if let Some(ends) = identity.ends {
-        let before = ends.saturating_sub(BEFORE_THE_END);
-        arguments.extend(["--always-at".into(), before.to_string().into()]);
-    }
-    listen(hidden::again(Command::new, "serve", &arguments)?)
-}
-
-/// The same for the device of somebody honest, in this clock's time: it stops sending a credential that is about to end.
-pub(crate) fn start_in(clock: &Clock, identity: &Identity) -> Result<Server> {
-    let command = |program| clock.command(program);
-    listen(hidden::again(command, "serve", &arguments(identity))?)
-}
-
-fn listen(mut command: Command) -> Result<Server> {
+    let mut command = hidden::again(Command::new, "serve", &arguments(identity)?)?;
     let server = Server::try_start("a device's server", &mut command);
     server.map_err(|said| format!("the device's server does not start: {said}").into())
 }
 
-fn arguments(identity: &Identity) -> Vec<OsString> {
-    let files: [(&str, &Path); 2] = match &identity.proof {
-        Proof::Certificate { chain, key } => [("--chain", chain), ("--key", key)],
-        Proof::Credential { folder } => [("--credential", folder), ("", Path::new(""))],
-        Proof::RawKey { key } => [("--raw-key", key), ("", Path::new(""))],
+fn arguments(identity: &Identity) -> Result<Vec<OsString>> {
+    let name: OsString = identity.name.clone().into();
+    let proof: Vec<OsString> = match &identity.proof {
+        Proof::Certificate { chain, key } => {
+            vec!["--chain".into(), chain.into(), "--key".into(), key.into()]
+        }
+        Proof::Credential { folder } => {
+            let ends = identity.ends.ok_or("the credential has no end")?;
+            let before = ends.saturating_sub(BEFORE_THE_END).to_string();
+            let folder = folder.into();
+            vec![
+                "--credential".into(),
+                folder,
+                "--always-at".into(),
+                before.into(),
+            ]
+        }
+        Proof::RawKey { key } => vec!["--raw-key".into(), key.into()],
     };
-    let mut arguments = vec!["--name".into(), identity.name.clone().into()];
-    for (option, path) in files.into_iter().filter(|(option, _)| !option.is_empty()) {
-        arguments.extend([option.into(), path.into()]);
-    }
-    arguments
+    Ok(["--name".into(), name].into_iter().chain(proof).collect())
 }
 
 /// What this program is told when it is a server.
@@ -75,12 +69,12 @@ pub(crate) struct Serve {
     #[arg(long)]
     key: Option<PathBuf>,
     /// An identity folder
-    #[arg(long)]
+    #[arg(long, requires = "always_at")]
     credential: Option<PathBuf>,
     /// A key to serve without a certificate, in PEM
     #[arg(long)]
     raw_key: Option<PathBuf>,
-    /// The time that it takes for now as long as it runs, in Unix seconds
+    /// What it takes for the time as long as it runs, in Unix seconds
     #[arg(long)]
     always_at: Option<u64>,
 }
@@ -122,9 +116,9 @@ impl Device {
             } => Shows::Stock(raw_key(provider, key)?),
             Serve {
                 credential: Some(folder),
-                always_at,
+                always_at: Some(moment),
                 ..
-            } => Shows::Credential(credential(provider, folder, *always_at)?),
+            } => Shows::Credential(credential(provider, folder, *moment)?),
             _ => {
                 return Err(
                     "nothing to serve: give --chain and --key, or --credential, or --raw-key"
@@ -213,26 +207,15 @@ fn without_resumption(config: &mut ServerConfig) {
     config.send_tls13_tickets = 0;
 }
 
-/// Whoever asks for the time to stand still does not care whether clients accept it.
-fn credential(
-    provider: Arc<CryptoProvider>,
-    folder: &Path,
-    always_at: Option<u64>,
-) -> Result<Acceptor> {
+/// Every form that the folder has, to whoever takes it, with nothing to fall back on.
+fn credential(provider: Arc<CryptoProvider>, folder: &Path, moment: u64) -> Result<Acceptor> {
     let identity = dc_rustls::server::Identity::load(folder)?;
-    let settings = Settings::new(provider).session_storage(Arc::new(NoServerSessionStorage {}));
-    let store = match always_at {
-        Some(moment) => {
-            let store = Store::with_settings(settings.time_provider(Arc::new(Still(moment))));
-            danger::install_unchecked(&store, identity)?;
-            store
-        }
-        None => {
-            let store = Store::with_settings(settings);
-            store.install(identity)?;
-            store
-        }
-    };
+    let settings = Settings::new(provider)
+        .session_storage(Arc::new(NoServerSessionStorage {}))
+        .time_provider(Arc::new(Still(moment)));
+    let store = Store::with_settings(settings);
+    // A thief does not ask whether clients will take it.
+    danger::install_unchecked(&store, identity)?;
     Ok(Acceptor::new(store))
 }
 
@@ -253,7 +236,7 @@ impl TimeProvider for Still {
 
 /// How every page begins, so that clients can tell that it is one of these; the device's name follows.
 pub(crate) const PAGE: &str = "This is";
-/// A credential is sent until five minutes before its end.
+/// In seconds: a credential is sent until five minutes before its end.
 const BEFORE_THE_END: u64 = 600;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_REQUEST: u64 = 16 * 1024;

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 
-use super::files::{Files, accepted};
+use super::files::Files;
 use super::{Outcome, Visit};
 use crate::Result;
 use crate::clock::Clock;
@@ -58,10 +58,11 @@ fn outcome(said: &Value) -> Result<Outcome> {
     let text = |key: &str| said[key].as_str().map(str::to_owned);
     let page = text("page").is_some_and(|page| page.contains(PAGE));
     let (error, can_go_on) = (text("error"), said["overridable"] == true);
+    let went_on = said.get("page").is_some();
     match (error, page) {
         (None, true) => Ok(Outcome::Connected),
-        (Some(error), _) if can_go_on => Ok(Outcome::Warned(error)),
-        (Some(error), false) => Ok(Outcome::Refused(error)),
+        (Some(error), page) if can_go_on && page == went_on => Ok(Outcome::Warned(error)),
+        (Some(error), false) if !can_go_on => Ok(Outcome::Refused(error)),
         _ => Err(format!("the browser's driver said {said}").into()),
     }
 }
@@ -109,7 +110,7 @@ impl Running {
             "name": visit.name,
             "port": visit.port,
             "roots": visit.roots,
-            "accepted": accepted(visit),
+            "accepted": self.files.accepted(visit)?,
             "goes_on": visit.accepts_warning,
         });
         let orders = self.orders.as_mut().ok_or("no orders")?;
@@ -151,3 +152,21 @@ impl Drop for Running {
 
 /// Where the driver of Firefox is that other tests have.
 const INTEROP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/interop");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_behind_a_warning_is_a_warning_and_nothing_is_no_answer() {
+        let page = format!("{PAGE} a.example");
+        let of = |said| outcome(&said).unwrap();
+        assert_eq!(of(json!({ "page": page })), Outcome::Connected);
+        let warned = json!({ "error": "E", "overridable": true, "page": page });
+        assert_eq!(of(warned), Outcome::Warned("E".to_owned()));
+        let refused = json!({ "error": "E", "overridable": false });
+        assert_eq!(of(refused), Outcome::Refused("E".to_owned()));
+        assert!(outcome(&json!({ "page": "something else" })).is_err());
+        assert!(outcome(&json!({})).is_err());
+    }
+}

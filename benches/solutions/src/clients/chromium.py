@@ -23,6 +23,8 @@ OPTIONS = (
     "--no-proxy-server",
     "--remote-debugging-pipe",
 )
+# In seconds. A machine that has other things to do takes its time.
+VISIT_TIMEOUT = 60
 QUIT_TIMEOUT = 10
 
 # The link by which users go on, of which the page itself knows whether it is there.
@@ -97,13 +99,16 @@ class Chromium:
         return self.call("Runtime.evaluate", session, expression=script, returnByValue=True)["result"].get("value")
 
     def close(self):
-        self.call("Browser.close")
         try:
+            signal.alarm(QUIT_TIMEOUT)
+            self.call("Browser.close")
             self.process.wait(QUIT_TIMEOUT)
-        except subprocess.TimeoutExpired:
+        except (OSError, EOFError, subprocess.TimeoutExpired):
             # Its children too: the group is ours alone.
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        finally:
+            signal.alarm(0)
 
 
 class Database:
@@ -113,7 +118,9 @@ class Database:
         folder = os.path.join(home, ".pki", "nssdb")
         os.makedirs(folder)
         self.place = "sql:" + folder
-        self.known = []
+        # Their numbers, by trust and content.
+        self.held = {}
+        self.number = 0
         self.certutil("-N", "--empty-password")
 
     def certutil(self, *arguments):
@@ -121,17 +128,16 @@ class Database:
 
     def hold(self, wanted):
         """Hold these, pairs of trust and path, and nothing else."""
-        contents = []
+        paths = {}
         for trust, path in wanted:
             with open(path) as file:
-                contents.append((trust, path, file.read()))
-        if contents == self.known:
-            return
-        for number in range(len(self.known)):
-            self.certutil("-D", "-n", str(number))
-        for number, (trust, path, _) in enumerate(contents):
-            self.certutil("-A", "-n", str(number), "-t", trust, "-i", path)
-        self.known = contents
+                paths[trust, file.read()] = path
+        for one in self.held.keys() - paths.keys():
+            self.certutil("-D", "-n", str(self.held.pop(one)))
+        for one in paths.keys() - self.held.keys():
+            self.number += 1
+            self.certutil("-A", "-n", str(self.number), "-t", one[0], "-i", paths[one])
+            self.held[one] = self.number
 
 
 def visit(chromium, order):
@@ -156,16 +162,24 @@ def visit(chromium, order):
     return said
 
 
+def too_late(_signal, _frame):
+    raise TimeoutError("Chromium does not answer")
+
+
 def main():
+    signal.signal(signal.SIGALRM, too_late)
     home = tempfile.mkdtemp()
     database = Database(home)
     chromium = Chromium(home)
     try:
         for line in sys.stdin:
             order = json.loads(line)
+            signal.alarm(VISIT_TIMEOUT)
             accepted = [("P,,", order["accepted"])] if order["accepted"] else []
             database.hold([("C,,", path) for path in order["roots"]] + accepted)
-            print(json.dumps(visit(chromium, order)), flush=True)
+            said = visit(chromium, order)
+            signal.alarm(0)
+            print(json.dumps(said), flush=True)
     finally:
         chromium.close()
         shutil.rmtree(home, ignore_errors=True)

@@ -47,7 +47,7 @@ fn one(clock: &Clock, visit: &Visit<'_>) -> Result<Outcome> {
         ])
         .args(["--resolve", &format!("{name}:{port}:127.0.0.1")])
         .arg("--cacert")
-        .arg(files.bundle(visit.roots.iter().copied())?)
+        .arg(files.bundle(&visit.roots)?)
         .arg("--capath")
         .arg(files.empty()?);
     if let Some(list) = visit.revocation_list {
@@ -92,3 +92,19 @@ const TLS: [&str; 6] = [
     "wolfSSL/",
     "rustls",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_from_an_accident() {
+        let expired =
+            "curl: (60) SSL certificate problem: certificate has expired\nMore details here: …\n";
+        let words = "60: SSL certificate problem: certificate has expired".to_owned();
+        assert_eq!(error(expired), Outcome::Refused(words));
+        let nobody = "curl: (7) Failed to connect to a.example port 1: Connection refused\n";
+        assert!(matches!(error(nobody), Outcome::Failed(_)));
+        assert!(matches!(error(""), Outcome::Failed(_)));
+    }
+}

@@ -37,7 +37,7 @@ impl Files {
     }
 
     /// One file of these, and of a root whose key nobody has: programs take no empty file.
-    pub(super) fn bundle<'a>(&self, parts: impl IntoIterator<Item = &'a Path>) -> Result<PathBuf> {
+    pub(super) fn bundle(&self, parts: &[&Path]) -> Result<PathBuf> {
         let mut bundle = nobody()?.to_owned();
         for part in parts {
             bundle.push_str(&text(part)?);
@@ -48,13 +48,26 @@ impl Files {
 
     /// The same of what a visit trusts, with the certificate that the user has accepted before.
     pub(super) fn trusted(&self, visit: &Visit<'_>) -> Result<PathBuf> {
-        self.bundle(visit.roots.iter().copied().chain(accepted(visit)))
+        let accepted = self.accepted(visit)?;
+        let all: Vec<&Path> = { visit.roots.iter().copied() }
+            .chain(accepted.as_deref())
+            .collect();
+        self.bundle(&all)
     }
-}
 
-/// The certificate that the user has accepted before.
-pub(super) fn accepted<'a>(visit: &Visit<'a>) -> Option<&'a Path> {
-    visit.accepted.and_then(|(_, certificate)| certificate)
+    /// The certificate that the user has accepted before, without what may follow it in its file: whoever signed it has
+    /// not been accepted.
+    pub(super) fn accepted(&self, visit: &Visit<'_>) -> Result<Option<PathBuf>> {
+        let Some((_, Some(path))) = visit.accepted else {
+            return Ok(None);
+        };
+        let text = text(path)?;
+        let end = text
+            .find(END)
+            .ok_or_else(|| format!("{}: no certificate", path.display()))?;
+        self.write("accepted.pem", format!("{}{END}\n", &text[..end]))
+            .map(Some)
+    }
 }
 
 /// A file's text; fails with its path.
@@ -76,3 +89,5 @@ pub(super) fn nobody() -> Result<&'static str> {
     let made = params.self_signed(&KeyPair::generate()?)?.pem();
     Ok(NOBODY.get_or_init(|| made))
 }
+
+const END: &str = "-----END CERTIFICATE-----";

@@ -36,12 +36,11 @@ fn one(clock: &Clock, visit: &Visit<'_>) -> Result<Outcome> {
         if said.page() {
             return Ok(Outcome::Connected);
         }
-        // It ends before it connects, whether the list has the server's certificate or not.
-        if said.all().contains("Error in the CRL verification") {
-            return Ok(Outcome::Unable("takes lists of roots only"));
+        if said.all().contains(OTHERS_LIST) {
+            return Ok(Outcome::Unable("takes no list of a CA that is not a root"));
         }
         let Some(status) = status(&said) else {
-            return Ok(Outcome::Refused(error(&said)));
+            return error(&said).map(Outcome::Refused);
         };
         return ask(clock, visit, &files, status);
     }
@@ -51,7 +50,7 @@ fn one(clock: &Clock, visit: &Visit<'_>) -> Result<Outcome> {
     match (said.page(), question(&said)) {
         (true, _) => Ok(Outcome::Connected),
         (false, Some(words)) => ask(clock, visit, &files, words),
-        (false, None) => Ok(Outcome::Refused(error(&said))),
+        (false, None) => error(&said).map(Outcome::Refused),
     }
 }
 
@@ -68,7 +67,7 @@ fn ask(clock: &Clock, visit: &Visit<'_>, files: &Files, words: String) -> Result
         let mut again = command(clock, visit, files)?;
         let said = run(again.arg("--tofu"), request(visit.name).as_bytes())?;
         if !said.page() {
-            return Ok(Outcome::Refused(error(&said)));
+            return error(&said).map(Outcome::Refused);
         }
     }
     Ok(Outcome::Warned(words))
@@ -83,7 +82,7 @@ fn command(clock: &Clock, visit: &Visit<'_>, files: &Files) -> Result<Command> {
         .arg(format!("--sni-hostname={}", visit.name))
         .arg(format!("--verify-hostname={}", visit.name))
         .arg("--x509cafile")
-        .arg(files.bundle(visit.roots.iter().copied())?);
+        .arg(files.bundle(&visit.roots)?);
     if let Some(list) = visit.revocation_list {
         command.arg("--x509crlfile").arg(list);
     }
@@ -125,32 +124,70 @@ fn question(said: &Said) -> Option<String> {
         .map(|words| format!("the host {words}"))
 }
 
-/// Why there is no page: what it says of the memory of keys or of a key that it cannot judge, the server's alert, or its
-/// own last word, such as `*** Fatal error: Error in the certificate.`
-fn error(said: &Said) -> String {
+/// Why there is no page: what it says of its memory of keys or of a key that it cannot judge, the server's alert, or its
+/// last word, such as `*** Fatal error: Error in the certificate.` Fails if it was not about TLS.
+fn error(said: &Said) -> Result<String> {
     let all = said.all();
-    let after = |prefix: &str| {
-        let mut lines = all.lines();
-        lines.find_map(|line| line.strip_prefix(prefix).map(str::trim))
-    };
+    let after = |prefix: &str| all.lines().find_map(|line| line.strip_prefix(prefix));
     if let Some(words) = after("gnutls_verify_stored_pubkey: ") {
-        return format!("memory of keys: {words}");
+        return Ok(format!("memory of keys: {words}"));
     }
-    {
-        after("- Could not verify certificate (err: ")
-            .map(|words| words.trim_end_matches(')').to_owned())
+    if let Some(words) = after("- Could not verify certificate (err: ") {
+        return Ok(words.trim_end_matches(')').to_owned());
     }
-    .or_else(|| after("*** Received alert ").map(|alert| format!("alert {alert}")))
-    .or_else(|| after("*** Fatal error: ").map(str::to_owned))
-    .unwrap_or_else(|| last_line(&all).to_owned())
+    if let Some(words) = after("*** Received alert ") {
+        return Ok(format!("alert {words}"));
+    }
+    let fatal = after("*** Fatal error: ").map(str::to_owned);
+    fatal.ok_or_else(|| format!("gnutls-cli said: {all}").into())
 }
 
-fn last_line(text: &str) -> &str {
-    let mut lines = text.lines().rev();
-    lines
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or("nothing said")
-}
-
+/// It verifies a list when it is loaded, with the roots alone.
+const OTHERS_LIST: &str = "Error setting the x509 CRL file: Error in the CRL verification.";
 /// X.509 as ever, and raw public keys of servers.
 const RAW_KEYS: &str = "NORMAL:+CTYPE-SRV-RAWPK";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(stdout: &str) -> Said {
+        Said {
+            exit: Some(1),
+            stdout: stdout.to_owned(),
+            stderr: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_it_thinks_and_what_it_asks_are_read() {
+        let doubt =
+            said("- Status: The certificate is NOT trusted. The certificate issuer is unknown. \n");
+        assert_eq!(
+            status(&doubt).unwrap(),
+            "The certificate issuer is unknown."
+        );
+        assert_eq!(
+            status(&said("- Status: The certificate is trusted. \n")),
+            None
+        );
+        let known = "Warning: host a is known and it is associated with a different key.\n(y/N): ";
+        assert!(question(&said(known)).unwrap().ends_with("a different key"));
+        assert_eq!(
+            question(&said("is known and it is associated with a different key")),
+            None
+        );
+    }
+
+    #[test]
+    fn an_alert_says_more_than_the_fatal_error_before_it() {
+        let alert = "*** Fatal error: A TLS fatal alert has been received.\n*** Received alert [40]: Handshake failed\n";
+        assert_eq!(error(&said(alert)).unwrap(), "alert [40]: Handshake failed");
+        assert!(
+            error(&said(
+                "Could not connect to 127.0.0.1:1: Connection refused\n"
+            ))
+            .is_err()
+        );
+    }
+}

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use pki_types::pem::PemObject as _;
 use pki_types::{CertificateDer, CertificateRevocationListDer};
 
-use super::files::{Files, accepted, text};
+use super::files::{Files, text};
 use super::program::{Said, request, run};
 use super::{Client, Outcome, Visit};
 use crate::Result;
@@ -81,7 +81,8 @@ fn contents(visit: &Visit<'_>) -> Result<String> {
     for path in &visit.roots {
         key.push_str(&text(path)?);
     }
-    for (mark, path) in [("list", visit.revocation_list), ("peer", accepted(visit))] {
+    let accepted = visit.accepted.and_then(|(_, certificate)| certificate);
+    for (mark, path) in [("list", visit.revocation_list), ("peer", accepted)] {
         if let Some(path) = path {
             key.push_str(mark);
             key.push_str(&text(path)?);
@@ -97,8 +98,8 @@ fn database(visit: &Visit<'_>) -> Result<Files> {
     for path in &visit.roots {
         trust(&files, path, "C,,")?;
     }
-    if let Some(path) = accepted(visit) {
-        trust(&files, path, "P,,")?;
+    if let Some(path) = files.accepted(visit)? {
+        trust(&files, &path, "P,,")?;
     }
     if let Some(path) = visit.revocation_list {
         for list in CertificateRevocationListDer::pem_slice_iter(text(path)?.as_bytes()) {
@@ -168,5 +169,35 @@ fn upstream(version: &str) -> &str {
         "of an unknown version"
     } else {
         version
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(exit: i32, stderr: &str) -> Said {
+        Said {
+            exit: Some(exit),
+            stdout: String::new(),
+            stderr: stderr.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_error_is_found_behind_what_is_none() {
+        let lines = "tstclnt: connect: PR_IN_PROGRESS_ERROR: Operation is still in progress\n\
+                     tstclnt: authentication of server cert failed: SEC_ERROR_UNKNOWN_ISSUER: Peer's …\n";
+        let name = "SEC_ERROR_UNKNOWN_ISSUER".to_owned();
+        assert_eq!(outcome(&said(254, lines)), Outcome::Refused(name));
+        assert!(matches!(outcome(&said(0, "")), Outcome::Failed(_)));
+        let nobody = "tstclnt: unable to connect (poll): PR_CONNECT_REFUSED_ERROR\n";
+        assert!(matches!(outcome(&said(254, nobody)), Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_library_and_not_of_its_package() {
+        assert_eq!(upstream("2:3.87.1-1+deb12u4"), "3.87.1");
+        assert_eq!(upstream(""), "of an unknown version");
     }
 }

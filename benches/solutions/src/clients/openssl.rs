@@ -39,7 +39,7 @@ fn one(clock: &Clock, visit: &Visit<'_>) -> Result<Outcome> {
         Some(list) => {
             let trusted = files.trusted(visit)?;
             command
-                .arg(files.bundle([trusted.as_path(), list])?)
+                .arg(files.bundle(&[&trusted, list])?)
                 .arg("-crl_check");
         }
         None => {
@@ -62,14 +62,51 @@ fn outcome(said: &Said) -> Outcome {
         (true, Some(error)) => Outcome::Warned(error.to_owned()),
         (true, None) if verified => Outcome::Connected,
         (true, None) => Outcome::Failed(format!("OpenSSL said: {}", said.all())),
-        (false, _) => Outcome::Refused(error(&said.stderr)),
+        (false, _) => error(&said.stderr),
     }
 }
 
 /// `140…:error:0A000410:SSL routines:ssl3_read_bytes:sslv3 alert handshake failure:../ssl/…:SSL alert number 40`.
-fn error(stderr: &str) -> String {
-    let entry = stderr.lines().find(|line| line.contains(":error:"));
-    let reason = entry.and_then(|line| line.split(':').nth(5));
-    let whole = || stderr.lines().last().unwrap_or("nothing said").to_owned();
-    reason.map_or_else(whole, str::to_owned)
+fn error(stderr: &str) -> Outcome {
+    let entry = stderr.lines().find(|line| line.contains(":error:0A"));
+    match entry.and_then(|line| line.split(':').nth(5)) {
+        Some(reason) => Outcome::Refused(reason.to_owned()),
+        None => Outcome::Failed(format!("OpenSSL said: {stderr}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(stdout: &str, stderr: &str) -> Said {
+        Said {
+            exit: Some(0),
+            stdout: stdout.to_owned(),
+            stderr: stderr.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_page_without_a_word_on_its_verification_is_not_trusted() {
+        let page = format!("{} a.example", crate::server::PAGE);
+        let fine = said(&page, "CONNECTION ESTABLISHED\nVerification: OK\n");
+        assert_eq!(outcome(&fine), Outcome::Connected);
+        let doubtful = said(&page, "Verification error: certificate revoked\n");
+        assert_eq!(
+            outcome(&doubtful),
+            Outcome::Warned("certificate revoked".to_owned())
+        );
+        assert!(matches!(outcome(&said(&page, "")), Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn an_alert_is_read_from_the_queue_of_errors() {
+        let queue = "4047:error:0A000410:SSL routines:ssl3_read_bytes:sslv3 alert handshake failure:\
+                     ../ssl/record/rec_layer_s3.c:1586:SSL alert number 40\n";
+        let words = "sslv3 alert handshake failure".to_owned();
+        assert_eq!(outcome(&said("", queue)), Outcome::Refused(words));
+        let nobody = said("", "connect:errno=111\n");
+        assert!(matches!(outcome(&nobody), Outcome::Failed(_)));
+    }
 }

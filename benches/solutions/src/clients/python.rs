@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::files::{Files, accepted};
+use super::files::Files;
 use super::program::{run, version};
 use super::{Client, Outcome, Visit};
 use crate::Result;
@@ -51,7 +51,7 @@ fn all(clock: &Clock, visits: &[Visit<'_>]) -> Result<Vec<Outcome>> {
             "port": visit.port,
             "trusted": files.trusted(visit)?,
             "list": visit.revocation_list,
-            "accepted": accepted(visit).is_some(),
+            "accepted": matches!(visit.accepted, Some((_, Some(_)))),
         }))
     });
     let orders = orders.collect::<Result<Vec<Value>>>()?;

@@ -28,12 +28,7 @@ impl Client for Rustls {
     }
 
     fn version(&self) -> std::result::Result<String, String> {
-        let mut lines = LOCK.lines().skip_while(|line| *line != "name = \"rustls\"");
-        let version = lines.nth(1).and_then(|line| line.split('"').nth(1));
-        Ok(format!(
-            "rustls {}",
-            version.unwrap_or("of an unknown version")
-        ))
+        Ok(super::rustls_version())
     }
 
     fn is_foreign(&self) -> bool {
@@ -145,6 +140,3 @@ impl TimeProvider for Now {
         Some(self.0)
     }
 }
-
-/// rustls does not say which one it is.
-const LOCK: &str = include_str!("../../../../Cargo.lock");
