@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::clients::raw_key_peers::Attempt;
+use crate::measure::Measure;
 use crate::measure::authority::Answer;
 use crate::measure::cost::Cost;
 use crate::measure::encounters::Encounters;
@@ -17,6 +19,8 @@ pub(crate) enum Measured<T> {
     Is(T),
     /// It went wrong, or a program is missing: in words.
     Not(String),
+    /// There is no such thing to measure: why.
+    Cannot(String),
     /// Nobody asked for it in this run.
     NotAsked,
 }
@@ -28,11 +32,15 @@ pub(crate) struct Report {
     /// When it was made, in RFC 3339.
     pub(crate) made: String,
     pub(crate) seconds: u64,
+    /// What was asked for.
+    pub(crate) measures: Vec<Measure>,
     pub(crate) certificate_days: u64,
     pub(crate) programs: Vec<Program>,
     pub(crate) rows: Vec<RowReport>,
     /// What a CA of today answers to what the solutions need of it.
     pub(crate) authority: Measured<Vec<Answer>>,
+    /// rustls and GnuTLS with raw public keys, both ways.
+    pub(crate) raw_key_peers: Measured<Vec<Attempt>>,
 }
 
 /// A program that nobody here wrote.
@@ -62,7 +70,7 @@ impl<T> Measured<T> {
     pub(crate) fn value(&self) -> Option<&T> {
         match self {
             Self::Is(value) => Some(value),
-            Self::Not(_) | Self::NotAsked => None,
+            Self::Not(_) | Self::Cannot(_) | Self::NotAsked => None,
         }
     }
 
@@ -71,6 +79,7 @@ impl<T> Measured<T> {
         match self {
             Self::Is(_) => None,
             Self::Not(why) => Some(format!("not measured: {why}")),
+            Self::Cannot(why) => Some(why.clone()),
             Self::NotAsked => Some("not asked".to_owned()),
         }
     }
@@ -105,7 +114,7 @@ impl RowReport {
         fn why<T>(what: &str, measured: &Measured<T>) -> Option<String> {
             match measured {
                 Measured::Not(why) => Some(format!("{what}: {why}")),
-                Measured::Is(_) | Measured::NotAsked => None,
+                Measured::Is(_) | Measured::Cannot(_) | Measured::NotAsked => None,
             }
         }
         let all = [

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::Result;
 use crate::clients::{self, Client};
 use crate::measure::encounters::{self, Set, Stage};
-use crate::measure::{Measure, authority, cost, interactions, names, outage};
+use crate::measure::{Measure, authority, cost, interactions, names, outage, raw_key_peers};
 use crate::report::{Measured, Program, Report, RowReport};
 use crate::rows::Row;
 use crate::table::OUTAGES;
@@ -44,14 +44,30 @@ pub(crate) fn run(plan: &Plan, folder: &Path) -> Result<Report> {
         .map(|row| Mutex::new(RowReport::new(row)))
         .collect();
     let mut tasks = tasks(plan);
-    let authority = Mutex::new(Measured::NotAsked);
+    let (authority, raw_key_peers) = (
+        Mutex::new(Measured::NotAsked),
+        Mutex::new(Measured::NotAsked),
+    );
     if plan.has(Measure::Authority) {
         tasks.push_back(Task::Authority);
+    }
+    if plan.has(Measure::RawKeyPeers) {
+        tasks.push_back(Task::RawKeyPeers);
     }
     let tasks = Mutex::new(tasks);
     thread::scope(|scope| {
         for _ in 0..WORKERS {
-            scope.spawn(|| work(&tasks, plan, &world, &reports, &authority, &bar));
+            scope.spawn(|| {
+                work(&tasks, &bar, |task| match task {
+                    Task::Authority => *locked(&authority) = authority::measure(&world).into(),
+                    Task::RawKeyPeers => {
+                        *locked(&raw_key_peers) = raw_key_peers::measure(&world).into()
+                    }
+                    Task::Row(measure, at) => {
+                        measure_row(measure, &plan.rows[at], &world, &reports[at])
+                    }
+                });
+            });
         }
         if plan.has(Measure::Clients) {
             visit(plan, &world, &clients, &reports, &bar);
@@ -74,6 +90,10 @@ pub(crate) fn run(plan: &Plan, folder: &Path) -> Result<Report> {
         authority: authority
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner),
+        raw_key_peers: raw_key_peers
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner),
+        measures: plan.measures.clone(),
     })
 }
 
@@ -81,55 +101,45 @@ pub(crate) fn run(plan: &Plan, folder: &Path) -> Result<Report> {
 #[derive(Clone, Copy, Debug)]
 enum Task {
     Authority,
-    Interactions(usize),
-    Names(usize),
-    Outages(usize),
+    RawKeyPeers,
+    /// Of the row at this place.
+    Row(Measure, usize),
 }
 
+/// Those of rows; the longest first.
 fn tasks(plan: &Plan) -> VecDeque<Task> {
-    let rows = 0..plan.rows.len();
-    let of = |measure, task: fn(usize) -> Task| {
-        let wanted = plan.has(measure);
-        rows.clone().filter(move |_| wanted).map(task)
-    };
-    // The longest first.
-    of(Measure::Interactions, Task::Interactions)
-        .chain(of(Measure::Outages, Task::Outages))
-        .chain(of(Measure::Names, Task::Names))
-        .collect()
+    let measures = [Measure::Interactions, Measure::Outages, Measure::Names];
+    let wanted = measures.into_iter().filter(|measure| plan.has(*measure));
+    let all = wanted.flat_map(|measure| (0..plan.rows.len()).map(move |at| Task::Row(measure, at)));
+    all.collect()
 }
 
-fn work(
-    tasks: &Mutex<VecDeque<Task>>,
-    plan: &Plan,
-    world: &World,
-    reports: &[Mutex<RowReport>],
-    authority: &Mutex<Measured<Vec<authority::Answer>>>,
-    bar: &ProgressBar,
-) {
+fn work(tasks: &Mutex<VecDeque<Task>>, bar: &ProgressBar, run: impl Fn(Task)) {
     loop {
         let next = locked(tasks).pop_front();
         let Some(task) = next else { break };
-        match task {
-            Task::Authority => *locked(authority) = authority::measure(world).into(),
-            Task::Interactions(at) => {
-                let row = &plan.rows[at];
-                let measured =
-                    apart(world, row, "year").and_then(|world| interactions::measure(row, &world));
-                locked(&reports[at]).interactions = measured.into();
-            }
-            Task::Names(at) => {
-                let row = &plan.rows[at];
-                let measured =
-                    apart(world, row, "names").and_then(|world| names::measure(row, &world));
-                locked(&reports[at]).names = measured.into();
-            }
-            Task::Outages(at) => {
-                let measured = outages(&plan.rows[at], world);
-                locked(&reports[at]).outages = measured.into();
-            }
-        }
+        run(task);
         bar.inc(1);
+    }
+}
+
+fn measure_row(measure: Measure, row: &Row, world: &World, report: &Mutex<RowReport>) {
+    match measure {
+        Measure::Interactions => {
+            let measured =
+                apart(world, row, "year").and_then(|world| interactions::measure(row, &world));
+            locked(report).interactions = measured.into();
+        }
+        Measure::Names => {
+            let measured = apart(world, row, "names").and_then(|world| names::measure(row, &world));
+            locked(report).names = measured.into();
+        }
+        Measure::Outages => {
+            let measured = outages(row, world);
+            locked(report).outages = measured.into();
+        }
+        // Not of one row, or of all of them at once.
+        Measure::Authority | Measure::Clients | Measure::Cost | Measure::RawKeyPeers => {}
     }
 }
 
@@ -183,7 +193,7 @@ fn visit(
 fn measure_cost(plan: &Plan, world: &World, reports: &[Mutex<RowReport>], bar: &ProgressBar) {
     let costs = cost::measure(&plan.rows, world);
     for (cost, report) in costs.into_iter().zip(reports) {
-        locked(report).cost = cost.into();
+        locked(report).cost = cost;
     }
     bar.inc(plan.rows.len() as u64);
 }
@@ -204,7 +214,7 @@ fn progress(plan: &Plan) -> ProgressBar {
         + of(Measure::Names)
         + of(Measure::Clients)
         + of(Measure::Cost);
-    let length = each * plan.rows.len() as u64 + of(Measure::Authority);
+    let length = each * plan.rows.len() as u64 + of(Measure::Authority) + of(Measure::RawKeyPeers);
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:40} {pos} of {len} measurements, {elapsed}");
     if let Ok(style) = style {

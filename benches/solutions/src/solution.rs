@@ -73,6 +73,12 @@ pub(crate) trait Solution {
         Ok(None)
     }
 
+    /// What the vendor's own authority signs for a name that the vendor has nothing to do with, if it is broken into.
+    /// Nothing if the vendor has none.
+    fn outside(&mut self) -> Result<Option<Identity>> {
+        Ok(None)
+    }
+
     /// The names of devices that anybody can read in public records, such as certificate transparency logs.
     fn published(&self) -> Vec<String>;
 }

@@ -14,10 +14,6 @@ mod openssl;
 mod program;
 mod python;
 pub(crate) mod raw_key;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the table does not have it yet")
-)]
 pub(crate) mod raw_key_peers;
 pub(crate) mod referee;
 mod rustls;

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use dc_tests::process::Server;
+use serde::Serialize;
 
 use super::Outcome;
 use super::by_key::{Connection, Form, refusal};
@@ -17,7 +18,7 @@ use crate::Result;
 use crate::clock::Clock;
 
 /// A connection, and what came of it.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Attempt {
     /// The command, or what our client did.
     pub(crate) how: String,

@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::Result;
 use crate::clients::by_key::{self, Form};
 use crate::ledger::Phase;
+use crate::report::Measured;
 use crate::rows::Row;
 use crate::solution::{Identity, Proof, Solution, Trust, serve};
 use crate::world::World;
@@ -35,7 +36,7 @@ pub(crate) struct Cost {
 }
 
 /// All rows in turn, so that whatever else the machine does hits all of them.
-pub(crate) fn measure(rows: &[Row], world: &World) -> Vec<Result<Cost>> {
+pub(crate) fn measure(rows: &[Row], world: &World) -> Vec<Measured<Cost>> {
     let mut lanes: Vec<Result<Lane>> = { rows.iter() }
         .map(|row| Lane::new(row, &world.beside(&format!("{}-cost", row.id))?))
         .collect();
@@ -58,7 +59,21 @@ pub(crate) fn measure(rows: &[Row], world: &World) -> Vec<Result<Cost>> {
         // Who comes behind whom alternates too; the order at the end is that of the beginning.
         lanes.reverse();
     }
-    { lanes.into_iter() }.map(|lane| Ok(lane?.cost())).collect()
+    let cost = |lane: Result<Lane>| match lane {
+        Ok(lane) => Measured::Is(lane.cost()),
+        Err(error) => not_measured(&*error),
+    };
+    lanes.into_iter().map(cost).collect()
+}
+
+/// That no client accepts the device is no failure of the measurement.
+fn not_measured(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Measured<Cost> {
+    match error.downcast_ref() {
+        Some(rustls::Error::InvalidCertificate(_)) => {
+            Measured::Cannot("stock rustls accepts no such certificate".to_owned())
+        }
+        _ => Measured::Not(error.to_string()),
+    }
 }
 
 /// A device's server, and a client that visits it.
@@ -174,6 +189,12 @@ fn connects(row: &Row, world: &World, identity: &Identity, trust: &Trust) -> Res
         (Proof::Certificate { .. }, Some(pin)) => {
             Connects::Stock(by_key::config(Form::Certificate, Some(pin))?)
         }
+        // What the clients of these look at is the key alone.
+        (Proof::Certificate { .. }, None)
+            if trust.delivered.is_empty() && trust.imported.is_empty() =>
+        {
+            Connects::Stock(by_key::config(Form::Certificate, None)?)
+        }
         (Proof::Certificate { .. }, None) => {
             let provider = Arc::new(ring::default_provider());
             let clock = Arc::clone(&world.clock) as _;
@@ -188,13 +209,22 @@ fn connects(row: &Row, world: &World, identity: &Identity, trust: &Trust) -> Res
 }
 
 fn ask(tls: &mut (impl Read + Write)) -> Result<()> {
-    tls.write_all(b"GET / HTTP/1.1\r\nHost: device\r\nConnection: close\r\n\r\n")?;
+    tls.write_all(b"GET / HTTP/1.1\r\nHost: device\r\nConnection: close\r\n\r\n")
+        .map_err(tls_error)?;
     let mut answer = Vec::new();
     match tls.read_to_end(&mut answer) {
         // A server may close without saying so.
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error.into()),
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(tls_error(error)),
         _ if answer.starts_with(b"HTTP/1.1 200") => Ok(()),
         _ => Err("the device's server has no page".into()),
+    }
+}
+
+/// rustls hides its error in one of input and output.
+fn tls_error(error: io::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    match error.downcast::<rustls::Error>() {
+        Ok(error) => error.into(),
+        Err(error) => error.into(),
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) enum Question {
     TwinAtFirst,
     /// A thief with all keys of the device, under the name of a site in the Internet.
     Forged,
+    /// A broken vendor's authority, under the name of a site in the Internet.
+    Outside,
     /// The stolen device, right after the theft was reported, with nothing done at the client.
     Reported,
     /// The same, and the client was given the list of what is revoked.
@@ -76,6 +78,7 @@ pub(crate) struct Stage {
     /// What the twin is when it does not pose, if clients of the device trust it.
     neighbour: Option<Shown>,
     forged: Option<Shown>,
+    outside: Option<Shown>,
     /// The last second in which the thief has something that is valid; for ever if none.
     ends: Option<u64>,
     stolen: u64,
@@ -107,6 +110,7 @@ impl Stage {
         let neighbour = (solution.trust(TWIN).imported == trust.imported).then_some(neighbour);
         let twin = Shown::new(solution.pose(TWIN, DEVICE)?)?;
         let forged = solution.forge(DEVICE, ELSEWHERE)?;
+        let outside = solution.outside()?;
         Ok(Self {
             row: *row,
             trust,
@@ -118,6 +122,7 @@ impl Stage {
             twin,
             neighbour: neighbour.map(Shown::new).transpose()?,
             forged: forged.map(Shown::new).transpose()?,
+            outside: outside.map(Shown::new).transpose()?,
         })
     }
 
@@ -144,6 +149,7 @@ impl Stage {
         let shown = match question {
             Question::Twin | Question::TwinAtFirst => &self.twin,
             Question::Forged => self.forged.as_ref()?,
+            Question::Outside => self.outside.as_ref()?,
             Question::ListedNeighbour => self.neighbour.as_ref()?,
             _ => &self.device,
         };
@@ -170,7 +176,11 @@ impl Stage {
             Question::Removed => self.remedy.removal.is_some(),
             Question::Listed | Question::ListedNeighbour => self.remedy.revocation_list.is_some(),
             Question::BeforeEnd | Question::AfterEnd => self.ends.is_some(),
-            Question::Delivered | Question::Twin | Question::Forged | Question::Reported => true,
+            Question::Delivered
+            | Question::Twin
+            | Question::Forged
+            | Question::Outside
+            | Question::Reported => true,
         };
         asked.then(|| Visit {
             name: &shown.identity.name,
@@ -291,13 +301,14 @@ fn visit_all(world: &World, client: &dyn Client, wanted: &[(&Stage, Question)]) 
     answers.collect()
 }
 
-const BEFORE_THEFT: [Question; 6] = [
+const BEFORE_THEFT: [Question; 7] = [
     Question::Delivered,
     Question::AfterStep,
     Question::AcceptsWarning,
     Question::Twin,
     Question::TwinAtFirst,
     Question::Forged,
+    Question::Outside,
 ];
 const AFTER_THEFT: [Question; 4] = [
     Question::Reported,

@@ -7,11 +7,14 @@ pub(crate) mod interactions;
 pub(crate) mod life;
 pub(crate) mod names;
 pub(crate) mod outage;
+pub(crate) mod raw_key_peers;
 
 use clap::ValueEnum;
+use serde::Serialize;
 
 /// What can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Measure {
     /// Who is asked how often, in a virtual year
     Interactions,
@@ -25,4 +28,6 @@ pub(crate) enum Measure {
     Names,
     /// What a CA of today answers
     Authority,
+    /// How rustls and GnuTLS get along with raw public keys
+    RawKeyPeers,
 }

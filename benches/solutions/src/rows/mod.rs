@@ -50,15 +50,17 @@ pub(crate) enum Group {
     Newer,
 }
 
+impl Group {
+    /// Whether the tables that come from reading have such a row; a variant is judged with the row that it belongs to.
+    pub(crate) fn is_judged(self) -> bool {
+        self != Self::Variant
+    }
+}
+
 impl Row {
     /// The solution, in this world, with nothing founded.
     pub(crate) fn make(&self, world: &World) -> Result<Box<dyn Solution>> {
         (self.make)(world)
-    }
-
-    /// Whether the tables that come from reading have this row; a variant is judged with the row that it belongs to.
-    pub(crate) fn is_judged(&self) -> bool {
-        self.group != Group::Variant
     }
 }
 

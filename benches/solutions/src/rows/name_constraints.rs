@@ -38,29 +38,6 @@ impl NameConstraints {
         }
     }
 
-    /// What the vendor's authority signs, by mistake or because somebody broke into it, for a name that is not in its
-    /// zone. Clients have to refuse it.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the tests show it to every client")
-    )]
-    pub(crate) fn outside(&mut self) -> Result<Identity> {
-        let folder = self.world.folder("outside")?;
-        let key = KeyPair::generate()?;
-        let (chain, leaf) = self.founded()?.signing.get().certify(&key, OUTSIDE)?;
-        let [chain_file, key_file] = ["chain.pem", "key.pem"].map(|name| folder.join(name));
-        fs::write(&chain_file, chain)?;
-        fs::write(&key_file, key.serialize_pem())?;
-        Ok(Identity {
-            name: OUTSIDE.into(),
-            proof: Proof::Certificate {
-                chain: chain_file,
-                key: key_file,
-            },
-            ends: Some(leaf.ends),
-        })
-    }
-
     /// The public CA signs the vendor's authority. This is a contract and a ceremony, not a protocol.
     fn authorize(&self, root: &Authority) -> Result<Authority> {
         if !self.ca_works {
@@ -182,6 +159,23 @@ impl Solution for NameConstraints {
     fn published(&self) -> Vec<String> {
         let founded = self.founded.as_ref();
         founded.map_or_else(Vec::new, |founded| founded.fleet.names())
+    }
+
+    fn outside(&mut self) -> Result<Option<Identity>> {
+        let folder = self.world.folder("outside")?;
+        let key = KeyPair::generate()?;
+        let (chain, leaf) = self.founded()?.signing.get().certify(&key, OUTSIDE)?;
+        let [chain_file, key_file] = ["chain.pem", "key.pem"].map(|name| folder.join(name));
+        fs::write(&chain_file, chain)?;
+        fs::write(&key_file, key.serialize_pem())?;
+        Ok(Some(Identity {
+            name: OUTSIDE.into(),
+            proof: Proof::Certificate {
+                chain: chain_file,
+                key: key_file,
+            },
+            ends: Some(leaf.ends),
+        }))
     }
 }
 

@@ -80,10 +80,15 @@ pub(crate) fn complaints(report: &Report) -> Vec<String> {
     let failures = report.rows.iter().flat_map(|row| row.failures());
     let authority = match &report.authority {
         Measured::Not(why) => Some(format!("the CA: {why}")),
-        Measured::Is(_) | Measured::NotAsked => None,
+        Measured::Is(_) | Measured::Cannot(_) | Measured::NotAsked => None,
+    };
+    let raw_key_peers = match &report.raw_key_peers {
+        Measured::Not(why) => Some(format!("raw keys with GnuTLS: {why}")),
+        Measured::Is(_) | Measured::Cannot(_) | Measured::NotAsked => None,
     };
     missing
         .chain(visits)
+        .chain(raw_key_peers)
         .chain(failures)
         .chain(authority)
         .chain(sections::without_reason(report))

@@ -8,6 +8,72 @@ pub(crate) fn of(row: &str, requirement: &str) -> Option<&'static str> {
     found.map(|(_, _, reason)| *reason)
 }
 
+/// Rows, requirement, reason.
 type Reason = (&'static [&'static str], &'static str, &'static str);
 
-const REASONS: &[Reason] = &[];
+const REASONS: &[Reason] = &[
+    (
+        &["named", "rfc9345"],
+        "R-SUPPORT-CA",
+        "The draft says that no CA supports it. One known CA sells such certificates, and the Baseline Requirements allow the \
+         extension. The CA that was tried drops it as it comes, and issues it after a change of ten lines.",
+    ),
+    (
+        &["rfc9345"],
+        "R-SUPPORT-CLIENT",
+        "The draft means the unique name, which no unmodified client knows. Without it NSS's own client connects beside \
+         Firefox: and both take the twin.",
+    ),
+    (
+        &["name-constraints"],
+        "R-SUPPORT-CLIENT",
+        "All eight clients connect inside the subtree and refuse what is outside. The draft's 'no' was true of some clients \
+         ten years ago.",
+    ),
+    (
+        &["acme-delegated"],
+        "R-SUPPORT-CA",
+        "The draft's table says yes, its text 'unknown'. No CA is known that offers RFC 8739, and the one that was tried \
+         ignores auto-renewal without a word: the vendor gets an ordinary certificate.",
+    ),
+    (
+        &["raw-keys"],
+        "R-SUPPORT-CLIENT",
+        "Libraries have them, and rustls connects with a verifier of 200 lines. But none of the eight programs knows whose \
+         raw key it got: GnuTLS's client fetches the page only if it is told to check nothing.",
+    ),
+    (
+        &["self-signed"],
+        "R-SUPPORT-CLIENT",
+        "Warnings are counted apart from connections.",
+    ),
+    (
+        &["local-ca"],
+        "R-REDUCE-CA",
+        "The draft's table says no, its text yes. A CA in the home asks no public CA for anything.",
+    ),
+    (
+        &["local-ca"],
+        "R-SUPPORT-CA",
+        "No CA outside the home has to do anything, if the home's root is its own. If a public CA had to sign it, it would \
+         be the row of name constraints.",
+    ),
+    (
+        &["local-ca"],
+        "R-REVOKE-AUTH",
+        "Six clients heed the home's revocation list once somebody gives it to them. Firefox and Chromium load none, and \
+         accept the stolen printer until its certificate ends.",
+    ),
+    (
+        &["matter"],
+        "R-SUPPORT-CLIENT",
+        "A device attestation certificate has no name for clients to compare. With a dNSName, which Matter does not allow \
+         for, all eight connect (row below).",
+    ),
+    (
+        &["matter"],
+        "R-REVOKE-AUTH",
+        "Without a name no client connects without a warning, so there is little to take away; the vendor can revoke, by a \
+         list in Matter's ledger, and the user only all devices of the vendor.",
+    ),
+];

@@ -32,7 +32,7 @@ pub(crate) fn grids(report: &Report) -> Vec<Grid> {
 pub(crate) fn contradictions(report: &Report) -> Vec<String> {
     let mut all = Vec::new();
     for part in read(INDIVIDUAL) {
-        for row in report.rows.iter().filter(|row| row.group != Group::Variant) {
+        for row in report.rows.iter().filter(|row| row.group.is_judged()) {
             for (column, text) in part.columns.iter().zip(part.cells(row.id)) {
                 if let Some((word, numbers)) = measured(column, row)
                     && !text.starts_with(word)
@@ -50,7 +50,7 @@ pub(crate) fn contradictions(report: &Report) -> Vec<String> {
 
 fn grid(report: &Report, title: String, note: &str, part: &Part) -> Grid {
     let mut newer = false;
-    let judged = report.rows.iter().filter(|row| row.group != Group::Variant);
+    let judged = report.rows.iter().filter(|row| row.group.is_judged());
     let lines = judged.map(|row| {
         let cells = part.columns.iter().zip(part.cells(row.id));
         let cells = cells.map(|(column, text)| match measured(column, row) {
@@ -237,11 +237,11 @@ mod tests {
             for part in parts {
                 assert_eq!(
                     part.rows.len(),
-                    ROWS.iter().filter(|row| row.is_judged()).count(),
+                    ROWS.iter().filter(|row| row.group.is_judged()).count(),
                     "{}",
                     part.title
                 );
-                for row in ROWS.iter().filter(|row| row.is_judged()) {
+                for row in ROWS.iter().filter(|row| row.group.is_judged()) {
                     let cells = part.cells(row.id);
                     assert_eq!(cells.len(), part.columns.len(), "{} {}", part.title, row.id);
                     for cell in cells {

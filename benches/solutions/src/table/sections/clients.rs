@@ -72,10 +72,15 @@ pub(super) fn theft(report: &Report) -> Grid {
 pub(super) fn twins(report: &Report) -> Grid {
     let lines = rows(report, |row| {
         let texts = match row.encounters.value() {
-            Some(of) => [Question::Twin, Question::TwinAtFirst, Question::Forged]
-                .map(|question| who_accepts(of, question))
-                .to_vec(),
-            None => vec![row.encounters.why_not().unwrap_or_default(); 3],
+            Some(of) => [
+                Question::Twin,
+                Question::TwinAtFirst,
+                Question::Forged,
+                Question::Outside,
+            ]
+            .map(|question| who_accepts(of, question))
+            .to_vec(),
+            None => vec![row.encounters.why_not().unwrap_or_default(); 4],
         };
         cells(texts, command(row, "clients"))
     });
@@ -85,7 +90,7 @@ pub(super) fn twins(report: &Report) -> Grid {
                the client knows the device, and at the first connection with a user who accepts every warning. The thief tries to \
                be a site in the Internet."
             .into(),
-        columns: columns(&["Twin gets in with", "At first connection", "Thief as another site"]),
+        columns: columns(&["Twin gets in with", "At first connection", "Thief as another site", "Broken vendor's authority as another site"]),
         lines,
     }
 }
@@ -103,6 +108,7 @@ fn who_accepts(encounters: &Encounters, question: Question) -> String {
     if able.is_empty() {
         return match question {
             Question::Forged => "no key on it signs for others".to_owned(),
+            Question::Outside => "the vendor has no authority".to_owned(),
             _ => "nothing is learnt at the first".to_owned(),
         };
     }

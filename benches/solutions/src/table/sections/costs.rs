@@ -1,6 +1,7 @@
 //! What a handshake costs, what names say, and what a CA answers.
 
 use super::{cells, columns, command, rows};
+use crate::clients::Outcome;
 use crate::measure::cost::Cost;
 use crate::report::Report;
 use crate::table::grid::{Grid, Line};
@@ -44,6 +45,40 @@ pub(super) fn authority(report: &Report) -> Grid {
             .map(str::to_owned)
             .to_vec(),
         lines,
+    }
+}
+
+pub(super) fn raw_key_peers(report: &Report) -> Grid {
+    let evidence = "cargo run -p dc-solutions -- --measure raw-key-peers";
+    let line = |name: String, text: String| Line {
+        name,
+        cells: cells(vec![text], evidence.into()),
+        apart: false,
+    };
+    let lines = match report.raw_key_peers.value() {
+        Some(attempts) => { attempts.iter() }
+            .map(|attempt| line(attempt.how.clone(), outcome(&attempt.outcome)))
+            .collect(),
+        None => vec![line(
+            "everything".into(),
+            report.raw_key_peers.why_not().unwrap_or_default(),
+        )],
+    };
+    Grid {
+        title: "Raw public keys between rustls and GnuTLS".into(),
+        note: "gnutls-cli visits a server of rustls; a client of rustls visits gnutls-serv.".into(),
+        columns: ["Command", "What came of it"].map(str::to_owned).to_vec(),
+        lines,
+    }
+}
+
+fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Connected => "the page".to_owned(),
+        Outcome::Warned(why) => format!("a warning: {why}"),
+        Outcome::Refused(why) => format!("refused: {why}"),
+        Outcome::Unable(why) => format!("no way: {why}"),
+        Outcome::Failed(why) => format!("not measured: {why}"),
     }
 }
 

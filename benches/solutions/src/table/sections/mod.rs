@@ -10,25 +10,37 @@ pub(crate) use verdicts::without_reason;
 
 use super::grid::{Cell, Grid, Line};
 use super::settle;
+use crate::measure::Measure;
 use crate::report::{Report, RowReport};
 use crate::rows::Group;
 
-/// In the order in which they are read.
+/// In the order in which they are read; without those of which nothing was asked in this run.
 pub(crate) fn sections(report: &Report) -> Vec<Grid> {
-    let mut all = vec![
-        verdicts::table_1(report),
-        verdicts::differences(report),
-        counts::interactions(report),
-        counts::outages(report),
-        costs::authority(report),
-        clients::clients(report),
-        clients::theft(report),
-        clients::twins(report),
-        costs::costs(report),
-        costs::names(report),
+    use Measure::{Authority, Clients, Cost, Interactions, Names, Outages, RawKeyPeers};
+    type Section = fn(&Report) -> Grid;
+    let all: [(&[Measure], Section); 11] = [
+        (&[Interactions, Authority, Clients], verdicts::table_1),
+        (&[Interactions, Authority, Clients], verdicts::differences),
+        (&[Interactions], counts::interactions),
+        (&[Outages, Interactions], counts::outages),
+        (&[Authority], costs::authority),
+        (&[Clients], clients::clients),
+        (&[Clients], clients::theft),
+        (&[Clients], clients::twins),
+        (&[Cost], costs::costs),
+        (&[RawKeyPeers], costs::raw_key_peers),
+        (&[Names], costs::names),
     ];
-    all.extend(settle::grids(report));
-    all
+    let asked = |measures: &[Measure]| measures.iter().any(|one| report.measures.contains(one));
+    let mut grids: Vec<Grid> = { all.iter() }
+        .filter(|(measures, _)| asked(measures))
+        .map(|(_, section)| section(report))
+        .collect();
+    // What is judged by reading belongs to the whole.
+    if asked(&[Interactions]) && asked(&[Clients]) {
+        grids.extend(settle::grids(report));
+    }
+    grids
 }
 
 /// The clients as they are delivered, in the order in which they were asked.
