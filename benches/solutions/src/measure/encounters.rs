@@ -172,7 +172,9 @@ impl Stage {
         }
         let needs_a_step = !self.trust.imported.is_empty() || self.trust.pin.is_some();
         let asked = match question {
-            Question::AfterStep | Question::AcceptsWarning | Question::TwinAtFirst => needs_a_step,
+            Question::AfterStep | Question::AcceptsWarning => needs_a_step,
+            // Who has imported a root has learnt nothing from the device.
+            Question::TwinAtFirst => self.trust.pin.is_some(),
             Question::Removed => self.remedy.removal.is_some(),
             Question::Listed | Question::ListedNeighbour => self.remedy.revocation_list.is_some(),
             Question::BeforeEnd | Question::AfterEnd => self.ends.is_some(),
