@@ -111,17 +111,6 @@ impl Server {
         read(&said[mark..])
     }
 
-    /// The processor time of all its threads, also those that are over, in its own code and in the kernel.
-    pub fn processor_time(&self) -> Duration {
-        let stat = format!("/proc/{}/stat", self.child.id());
-        let stat = std::fs::read_to_string(stat).unwrap_or_default();
-        // Behind the name, which may hold anything: the 12th and 13th fields, in hundredths of a second.
-        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-        let ticks = fields.split_whitespace().skip(11).take(2);
-        let ticks: u64 = ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-        Duration::from_millis(10 * ticks)
-    }
-
     /// How many files and sockets its process has open.
     pub fn open_files(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.child.id());

@@ -79,7 +79,11 @@ fn error(stderr: &str) -> Outcome {
         Some((number @ ("7" | "26" | "28" | "77" | "82"), words)) => {
             Outcome::Failed(format!("curl: {number}: {words}"))
         }
-        Some((number, words)) => Outcome::Refused(format!("{number}: {words}")),
+        Some((number, words)) => {
+            // `OpenSSL/3.0.19: error:0A000410:SSL routines::sslv3 alert handshake failure`
+            let words = words.rsplit("::").next().unwrap_or(words);
+            Outcome::Refused(format!("{number}: {words}"))
+        }
         None => Outcome::Failed(format!("curl said: {stderr}")),
     }
 }
@@ -103,6 +107,9 @@ mod tests {
             "curl: (60) SSL certificate problem: certificate has expired\nMore details here: …\n";
         let words = "60: SSL certificate problem: certificate has expired".to_owned();
         assert_eq!(error(expired), Outcome::Refused(words));
+        let alert = "curl: (35) OpenSSL/3.0.19: error:0A000410:SSL routines::sslv3 alert handshake failure\n";
+        let words = "35: sslv3 alert handshake failure".to_owned();
+        assert_eq!(error(alert), Outcome::Refused(words));
         let nobody = "curl: (7) Failed to connect to a.example port 1: Connection refused\n";
         assert!(matches!(error(nobody), Outcome::Failed(_)));
         assert!(matches!(error(""), Outcome::Failed(_)));

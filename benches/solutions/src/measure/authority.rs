@@ -105,7 +105,7 @@ fn as_it_is(world: &World) -> Result<Vec<Answer>> {
             came(&authority, is_authority, "CA:TRUE and nameConstraints")?,
         ),
         as_it_is(
-            &["matter"],
+            &["matter", "matter-named"],
             "a certificate with Matter's vendor and product identifiers",
             came(&matter, has_matter_names, "both of them")?,
         ),

@@ -20,6 +20,7 @@ use crate::clients::by_key::{self, Form};
 use crate::ledger::Phase;
 use crate::report::Measured;
 use crate::rows::Row;
+use crate::server::PROCESSOR_TIME;
 use crate::solution::{Identity, Proof, Solution, Trust, serve};
 use crate::world::World;
 
@@ -85,7 +86,8 @@ struct Lane {
     sent: u64,
     received: u64,
     processor: Duration,
-    /// The server's processor time before the first visit that counts.
+    /// The server's processor time in its last answer, and in the one before the first visit that counts.
+    server_processor: Duration,
     before: Duration,
     /// What the solution still runs.
     _solution: Box<dyn Solution>,
@@ -112,6 +114,7 @@ impl Lane {
             sent: 0,
             received: 0,
             processor: Duration::ZERO,
+            server_processor: Duration::ZERO,
             before: Duration::ZERO,
             _solution: solution,
         })
@@ -120,7 +123,7 @@ impl Lane {
     fn start(&mut self) {
         (self.visits, self.sent, self.received) = (0, 0, 0);
         self.processor = Duration::ZERO;
-        self.before = self.server.processor_time();
+        self.before = self.server_processor;
     }
 
     fn visit(&mut self, times: usize) -> Result<()> {
@@ -133,15 +136,16 @@ impl Lane {
                 received: 0,
             };
             let start = processor_time();
-            match &self.connects {
+            let server = match &self.connects {
                 Connects::Stock(config) => {
                     let connection = ClientConnection::new(Arc::clone(config), self.name.clone())?;
-                    ask(&mut StreamOwned::new(connection, &mut counted))?;
+                    ask(&mut StreamOwned::new(connection, &mut counted))?
                 }
                 Connects::Ours(config) => {
-                    ask(&mut config.connect(self.name.clone(), &mut counted)?)?;
+                    ask(&mut config.connect(self.name.clone(), &mut counted)?)?
                 }
-            }
+            };
+            self.server_processor = server;
             self.processor += processor_time().saturating_sub(start);
             self.sent += counted.sent;
             self.received += counted.received;
@@ -158,7 +162,7 @@ impl Lane {
             client_bytes: self.sent / visits as u64,
             server_bytes: self.received / visits as u64,
             client_processor: each(self.processor),
-            server_processor: each(self.server.processor_time().saturating_sub(self.before)),
+            server_processor: each(self.server_processor.saturating_sub(self.before)),
         }
     }
 }
@@ -208,16 +212,23 @@ fn connects(row: &Row, world: &World, identity: &Identity, trust: &Trust) -> Res
     })
 }
 
-fn ask(tls: &mut (impl Read + Write)) -> Result<()> {
+/// Asks for the page. The server's processor time so far.
+fn ask(tls: &mut (impl Read + Write)) -> Result<Duration> {
     tls.write_all(b"GET / HTTP/1.1\r\nHost: device\r\nConnection: close\r\n\r\n")
         .map_err(tls_error)?;
     let mut answer = Vec::new();
     match tls.read_to_end(&mut answer) {
         // A server may close without saying so.
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(tls_error(error)),
-        _ if answer.starts_with(b"HTTP/1.1 200") => Ok(()),
-        _ => Err("the device's server has no page".into()),
+        _ => said_time(&answer).ok_or_else(|| "the device's server has no page".into()),
     }
+}
+
+fn said_time(answer: &[u8]) -> Option<Duration> {
+    let answer = std::str::from_utf8(answer).ok()?;
+    let mut lines = answer.strip_prefix("HTTP/1.1 200")?.lines();
+    let time = lines.find_map(|line| line.strip_prefix(PROCESSOR_TIME)?.strip_prefix(": "))?;
+    Some(Duration::from_nanos(time.parse().ok()?))
 }
 
 /// rustls hides its error in one of input and output.

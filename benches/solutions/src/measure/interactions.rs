@@ -51,22 +51,33 @@ impl Interactions {
     }
 }
 
-/// Runs two fleets of different size through a year. What grows with the fleet is each device's, what stays is the
-/// fleet's.
+/// Runs two fleets of different size through a year. What happens in a device's life is the device's; what the fleet
+/// needs is the fleet's, and each device's as far as it is more with more devices.
 pub(crate) fn measure(row: &Row, world: &World) -> Result<Interactions> {
     let [small, large] = FLEETS;
     let (few, _) = year(row, &world.apart("few")?, small)?;
     let (more, alone) = year(row, &world.apart("more")?, large)?;
     let keys: BTreeSet<_> = few.keys().chain(more.keys()).copied().collect();
-    let counts = keys.into_iter().map(|key| {
-        let of = |counts: &Counts| counts.get(&key).copied().unwrap_or_default() as f64;
-        let per_device = (of(&more) - of(&few)) / (large - small) as f64;
+    let counts = keys.into_iter().map(|(party, phase, act)| {
+        let of = |counts: &Counts| {
+            counts
+                .get(&(party, phase, act))
+                .copied()
+                .unwrap_or_default() as f64
+        };
+        let (per_device, per_fleet) = match phase {
+            Phase::Fleet => {
+                let each = (of(&more) - of(&few)) / (large - small) as f64;
+                (each, of(&few) - each * small as f64)
+            }
+            _ => ((of(&few) + of(&more)) / (small + large) as f64, 0.0),
+        };
         Count {
-            party: key.0,
-            phase: key.1,
-            act: key.2,
+            party,
+            phase,
+            act,
             per_device,
-            per_fleet: of(&few) - per_device * small as f64,
+            per_fleet,
         }
     });
     Ok(Interactions {
@@ -75,35 +86,30 @@ pub(crate) fn measure(row: &Row, world: &World) -> Result<Interactions> {
     })
 }
 
-/// A year, in the middle of which every device is replaced once.
+/// A year, at whose end every device is replaced once.
 fn year(row: &Row, world: &World, devices: usize) -> Result<(Counts, Alone)> {
     let mut life = Life::begin(row, world, devices)?;
-    let start = world.now();
+    let end = world.now() + YEAR;
     let mut alone = Alone::default();
     let first = life.device(0);
     alone.at_most = first.identity.ends.map(|ends| ends - first.since);
     alone.at_least = alone.at_most;
-    let mut halves = [start + YEAR / 2, start + YEAR].into_iter();
-    for half in halves.by_ref() {
-        while let Some(event) = life.next().filter(|event| event.at < half) {
-            if let What::Renewal(device) = event.what {
-                let ends = life.device(device).identity.ends;
-                let left = ends.map(|ends| ends.saturating_sub(event.at));
-                alone.at_least = shorter(alone.at_least, left);
-            }
-            life.let_happen(event)?;
-            if let What::Renewal(device) = event.what {
-                let renewed = life.device(device);
-                let lives = renewed.identity.ends.map(|ends| ends - renewed.since);
-                alone.at_most = longer(alone.at_most, lives);
-            }
+    while let Some(event) = life.next().filter(|event| event.at < end) {
+        if let What::Renewal(device) = event.what {
+            let ends = life.device(device).identity.ends;
+            let left = ends.map(|ends| ends.saturating_sub(event.at));
+            alone.at_least = shorter(alone.at_least, left);
         }
-        world.clock.advance_to(half)?;
-        if half == start + YEAR / 2 {
-            for device in 0..devices {
-                life.replace(device)?;
-            }
+        life.let_happen(event)?;
+        if let What::Renewal(device) = event.what {
+            let renewed = life.device(device);
+            let lives = renewed.identity.ends.map(|ends| ends - renewed.since);
+            alone.at_most = longer(alone.at_most, lives);
         }
+    }
+    world.clock.advance_to(end)?;
+    for device in 0..devices {
+        life.replace(device)?;
     }
     Ok((world.ledger.all(), alone))
 }

@@ -233,7 +233,7 @@ fn what_the_vendor_signs_outside_its_zone_is_refused() {
     let lab = lab();
     let mut solution = NameConstraints::new(lab.world.clone());
     solution.found().unwrap();
-    let outside = solution.outside().unwrap();
+    let outside = solution.outside().unwrap().unwrap();
     let refused = verdict(&solution, &lab.world, &outside, &Remedy::default()).unwrap_err();
     assert!(refused.contains("NameConstraintViolation"), "{refused}");
     let Proof::Certificate { chain, .. } = outside.proof else {
@@ -280,7 +280,7 @@ fn every_client_takes_what_is_in_the_zone_and_refuses_what_is_not() {
     for (client, outcome) in visits(&solution, &lab.world, &inside, None) {
         assert_eq!(outcome, Outcome::Connected, "{client}");
     }
-    let outside = solution.outside().unwrap();
+    let outside = solution.outside().unwrap().unwrap();
     for (client, outcome) in visits(&solution, &lab.world, &outside, None) {
         assert!(
             !matches!(outcome, Outcome::Connected | Outcome::Failed(_)),

@@ -155,54 +155,69 @@ pub(crate) fn support_client(encounters: &[Encounter], unmodified: &[&str]) -> V
     Verdict::new(word, numbers)
 }
 
-/// R-REVOKE-AUTH. Yes: the user can do it, at once, with every client that connects. Some: a list helps some clients, or
-/// time all of them. No: neither.
+/// R-REVOKE-AUTH. Yes: after a report, or after what the user removes, every client that connected without a warning
+/// refuses at once. Some: a list helps some clients, or time all of them. No: neither.
 pub(crate) fn revoke(encounters: &[Encounter], stolen_for: Option<u64>) -> Verdict {
     let clients: BTreeSet<&str> = encounters.iter().map(|one| one.client).collect();
     let answers: Vec<_> = { clients.iter() }
         .map(|client| answers(encounters, client))
-        .filter(|answers| connects_at_all(answers))
+        .filter(connects)
         .collect();
     let all = answers.len();
     let refused = |question| {
-        let refuses = |answers: &&BTreeMap<_, _>| {
-            matches!(
-                answers.get(&question),
-                Some(Outcome::Refused(_) | Outcome::Warned(_))
-            )
-        };
-        answers.iter().filter(refuses).count()
+        answers
+            .iter()
+            .filter(|answers| refuses(answers, question))
+            .count()
     };
-    let (removed, listed, over) = (
+    let listed = { answers.iter() }
+        .filter(|answers| heeds_list(answers))
+        .count();
+    let (reported, removed, over) = (
+        refused(Question::Reported),
         refused(Question::Removed),
-        refused(Question::Listed),
         refused(Question::AfterEnd),
     );
     let word = match () {
         () if all == 0 => "n/a",
-        () if removed == all => "Yes",
-        () if removed + listed + over > 0 => "Some",
+        () if removed == all || reported == all => "Yes",
+        () if reported + removed + listed + over > 0 => "Some",
         () => "No",
     };
-    let mut parts = Vec::new();
-    if removed > 0 {
-        parts.push(format!(
-            "removal by the user: {removed} of {all} clients at once"
-        ));
+    if all == 0 {
+        return Verdict::new(word, "no client connects without a warning");
     }
-    if listed > 0 {
-        parts.push(format!("a list given by hand: {listed} of {all} at once"));
+    let parts = [
+        (reported, "after the report"),
+        (removed, "after the user's removal"),
+        (listed, "with a list given by hand"),
+    ];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let mut parts: Vec<String> = parts
+        .map(|(number, how)| format!("{number} of {all} at once {how}"))
+        .collect();
+    match stolen_for {
+        _ if reported == all => {}
+        Some(seconds) => parts.push(format!("otherwise {over} of {all} after {}", time(seconds))),
+        None => parts.push("otherwise never".to_owned()),
     }
-    parts.push(match stolen_for {
-        Some(seconds) => format!("otherwise {over} of {all} after {}", time(seconds)),
-        None => "otherwise never".to_owned(),
-    });
     Verdict::new(word, parts.join("; "))
 }
 
-/// Whether there is anything to take away.
-pub(crate) fn connects_at_all(answers: &BTreeMap<Question, Outcome>) -> bool {
-    support(answers) != Support::No
+/// Whether it connects without a warning, so that there is something to take away.
+pub(crate) fn connects(answers: &BTreeMap<Question, Outcome>) -> bool {
+    support(answers) <= Support::AfterStep
+}
+
+/// Whether it did not connect without a warning, where it was asked.
+pub(crate) fn refuses(answers: &BTreeMap<Question, Outcome>, question: Question) -> bool {
+    let outcome = answers.get(&question);
+    matches!(outcome, Some(Outcome::Refused(_) | Outcome::Warned(_)))
+}
+
+/// Whether it refuses what is on the list, and nothing besides.
+pub(crate) fn heeds_list(answers: &BTreeMap<Question, Outcome>) -> bool {
+    refuses(answers, Question::Listed) && !refuses(answers, Question::ListedNeighbour)
 }
 
 /// What one client did, by question.

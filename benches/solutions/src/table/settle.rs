@@ -4,7 +4,7 @@
 //! verdict stands in the cell, and one that reading did not expect is a complaint.
 
 use super::grid::{Cell, Grid, Line};
-use super::requirements::{Support, answers, support};
+use super::requirements::{answers, connects};
 use crate::clients::Outcome;
 use crate::ledger::{Act, Party, Phase};
 use crate::measure::encounters::{Encounter, Encounters, Question};
@@ -104,7 +104,7 @@ fn validates(of: &Encounters) -> (&'static str, String) {
         let of_twin = of.all.iter().filter(move |one| one.question == question);
         of_twin.filter(|one| wanted(&one.outcome)).count()
     };
-    let quiet = |one: &Encounter| support(&answers(&of.all, one.client)) <= Support::AfterStep;
+    let quiet = |one: &Encounter| connects(&answers(&of.all, one.client));
     let always = accepts(Question::Twin, |outcome| *outcome == Outcome::Connected);
     let at_first = accepts(Question::TwinAtFirst, |outcome| {
         matches!(outcome, Outcome::Connected | Outcome::Warned(_))

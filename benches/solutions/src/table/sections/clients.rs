@@ -7,7 +7,7 @@ use crate::clients::Outcome;
 use crate::measure::encounters::{Encounters, Question};
 use crate::report::Report;
 use crate::table::grid::Grid;
-use crate::table::requirements::{Support, answers, connects_at_all, support};
+use crate::table::requirements::{Support, answers, connects, heeds_list, refuses, support};
 use crate::table::words::time;
 
 pub(super) fn clients(report: &Report) -> Grid {
@@ -39,34 +39,30 @@ pub(super) fn theft(report: &Report) -> Grid {
         "A stolen device, after the theft was reported",
         "How long each client goes on accepting it if nothing is done at the client, in virtual time; then, where there is one, \
          with the list of what is revoked (given to the client by hand), and after the user removed what made it acceptable.",
-        |encounters, answers| {
-            if !connects_at_all(answers) {
-                return "–".to_owned();
-            }
-            let refused = |question| match answers.get(&question) {
-                Some(Outcome::Refused(_) | Outcome::Warned(_)) => Some(true),
-                Some(Outcome::Connected) => Some(false),
-                Some(Outcome::Unable(_) | Outcome::Failed(_)) | None => None,
-            };
-            let alone = match (encounters.stolen_for, refused(Question::AfterEnd)) {
-                _ if refused(Question::Reported) == Some(true) => "at once".to_owned(),
-                (Some(seconds), Some(true)) => time(seconds),
-                (Some(_), _) => "accepted after its end".to_owned(),
-                (None, _) => "for ever".to_owned(),
-            };
-            let more = [(Question::Listed, "list"), (Question::Removed, "removed")];
-            let more = more.into_iter().filter_map(|(question, word)| {
-                refused(question).map(|refused| match refused {
-                    true if question == Question::Listed && refused_neighbour(answers) => {
-                        "; list: refuses every device".to_owned()
-                    }
-                    true => format!("; {word}: at once"),
-                    false => format!("; {word}: no help"),
-                })
-            });
-            std::iter::once(alone).chain(more).collect()
-        },
+        stolen_from,
     )
+}
+
+fn stolen_from(encounters: &Encounters, answers: &BTreeMap<Question, Outcome>) -> String {
+    if !connects(answers) {
+        return "–".to_owned();
+    }
+    let alone = match encounters.stolen_for {
+        _ if refuses(answers, Question::Reported) => return "at once".to_owned(),
+        Some(seconds) if refuses(answers, Question::AfterEnd) => time(seconds),
+        Some(_) => "accepted after its end".to_owned(),
+        None => "for ever".to_owned(),
+    };
+    let list = match refuses(answers, Question::Listed) {
+        true if heeds_list(answers) => "; list: at once",
+        true => "; list: refuses every device",
+        false => "",
+    };
+    let removed = match refuses(answers, Question::Removed) {
+        true => "; removed: at once",
+        false => "",
+    };
+    format!("{alone}{list}{removed}")
 }
 
 pub(super) fn twins(report: &Report) -> Grid {
@@ -93,12 +89,6 @@ pub(super) fn twins(report: &Report) -> Grid {
         columns: columns(&["Twin gets in with", "At first connection", "Thief as another site", "Broken vendor's authority as another site"]),
         lines,
     }
-}
-
-/// Whether the list makes the client refuse a device that is not on it.
-fn refused_neighbour(answers: &BTreeMap<Question, Outcome>) -> bool {
-    let outcome = answers.get(&Question::ListedNeighbour);
-    matches!(outcome, Some(Outcome::Refused(_) | Outcome::Warned(_)))
 }
 
 fn who_accepts(encounters: &Encounters, question: Question) -> String {

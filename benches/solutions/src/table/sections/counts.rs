@@ -55,7 +55,7 @@ fn asked(total: impl Fn(Party, Act) -> f64) -> String {
             .map(|(act, unit)| (total(party, act), unit));
         let acts = acts.into_iter().filter(|(number, _)| number.abs() > 0.04);
         let acts: Vec<String> = acts
-            .map(|(number, unit)| format!("{}{unit}", count(number)))
+            .map(|(number, unit)| plural(format!("{}{unit}", count(number))))
             .collect();
         (!acts.is_empty()).then(|| format!("{name} {}", acts.join(" + ")))
     });
@@ -75,17 +75,10 @@ pub(super) fn outages(report: &Report) -> Grid {
             None => vec![row.outages.why_not().unwrap_or_default(); OUTAGES.len()],
         };
         let mut evidence = vec![command(row, "outages"); OUTAGES.len()];
-        let alone = row.interactions.value().map(|of| of.alone);
-        texts.push(alone.map_or_else(
-            || row.interactions.why_not().unwrap_or_default(),
-            |alone| {
-                format!(
-                    "{} to {}",
-                    time_or_ever(alone.at_least),
-                    time_or_ever(alone.at_most)
-                )
-            },
-        ));
+        texts.push(match row.interactions.value() {
+            Some(of) => alone(of),
+            None => row.interactions.why_not().unwrap_or_default(),
+        });
         evidence.push(command(row, "interactions"));
         texts
             .into_iter()
@@ -96,11 +89,39 @@ pub(super) fn outages(report: &Report) -> Grid {
     Grid {
         title: "When somebody is away, and when the home has no Internet".into(),
         note: "An outage begins at the worst moment, when something is due. Time: how long the device that it hits worst has \
-               nothing valid. Share: of a fleet whose renewals are spread evenly. Alone: how long a device goes on when nobody \
+               nothing valid. Share: of a fleet whose renewals are spread evenly. Alone: how long a device goes on when nobody outside the home \
                can be reached any more, at its next renewal and right after the last."
             .into(),
         columns: columns(&["CA away 3 d", "CA away 30 d", "Vendor away 3 d", "Vendor away 30 d", "Alone"]),
         lines,
+    }
+}
+
+fn plural(text: String) -> String {
+    match text.as_str() {
+        "1 steps" => "1 step".to_owned(),
+        _ => text,
+    }
+}
+
+/// How long a device goes on without the Internet: for ever if the home itself renews.
+fn alone(of: &Interactions) -> String {
+    let outside = [Party::PublicCa, Party::Vendor].into_iter().any(|party| {
+        let acts = [Act::Request, Act::Signature];
+        acts.iter()
+            .any(|act| of.total(party, *act, &[Phase::Renewal], 1.0) > 0.0)
+    });
+    let home = of.total(Party::Home, Act::Signature, &[Phase::Renewal], 1.0) > 0.0;
+    match (of.alone.at_least, of.alone.at_most) {
+        (Some(least), Some(most)) if outside => format!("{} to {}", time(least), time(most)),
+        (Some(least), Some(most)) if home => {
+            format!(
+                "for ever; without the CPE {} to {}",
+                time(least),
+                time(most)
+            )
+        }
+        (least, _) => time_or_ever(least),
     }
 }
 
