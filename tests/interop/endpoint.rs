@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dc_tests::process::Server;
+use crate::process::Server;
 
 /// A port, of a program that has only this one or several.
 #[derive(Clone, Debug)]

@@ -2,10 +2,9 @@
 
 use std::{fs, path::Path, process::Command};
 
-use dc_tests::process::{Outcome, run, run_ok};
-
 use crate::{
     handshake::{Client, Expect},
+    process::{Outcome, run, run_ok},
     setup,
 };
 

@@ -2,9 +2,10 @@
 
 use std::{fmt, time::Instant};
 
-use dc_tests::process::{Outcome, Server};
-
-use crate::report::{self, Row};
+use crate::{
+    process::{Outcome, Server},
+    report::{self, Row},
+};
 
 /// A client program, and how to run it against a port of 127.0.0.1.
 pub(crate) struct Client<'a> {

@@ -19,6 +19,7 @@ mod our_client;
 mod our_server;
 mod ours;
 mod peers_alone;
+use dc_tests::process;
 mod report;
 mod router;
 mod setup;

@@ -1,8 +1,9 @@
 //! NSS: the client `tstclnt`, and our server on its library. Firefox is the same code.
 
-use std::path::{Path, PathBuf};
-
-use dc_tests::process::Command;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{
     handshake::{Client, Expect},

@@ -3,10 +3,9 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    process::Command,
     sync::LazyLock,
 };
-
-use dc_tests::process::Command;
 
 use crate::{
     handshake::Client,

@@ -2,12 +2,11 @@
 
 use std::{path::PathBuf, process::Command, sync::Arc};
 
-use dc_tests::process::{Server, run, run_ok};
-
 use crate::{
     endpoint::Endpoint,
     handshake::{Client, Expect},
     lab::{self, Served},
+    process::{Server, run, run_ok},
     setup,
 };
 

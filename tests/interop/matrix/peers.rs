@@ -4,14 +4,14 @@ use super::{
     cell::{Said, Verdict},
     two_at_a_time,
 };
-use dc_tests::process::{Outcome, run};
-
 use crate::{
     boring,
     endpoint::Endpoint,
     firefox,
     lab::{Lab, NAME, Served},
-    nss, tlslite,
+    nss,
+    process::{Outcome, run},
+    tlslite,
 };
 
 /// A client program: connects to these ports, with or without offering credentials, and says how each connection ended.

@@ -11,13 +11,13 @@ use std::{
 
 use dc_rustls::client::NamePolicy;
 
-use dc_tests::process::{Server, run};
-
 use crate::{
     boring, firefox,
     lab::{Lab, NAME},
     matrix::{Backend, OurClient, Verdict},
-    nss, ours, setup, tlslite,
+    nss, ours,
+    process::{Server, run},
+    setup, tlslite,
     vendor::identity_of,
 };
 use proxy::{Mischief, Proxy};

@@ -3,9 +3,11 @@
 use std::{path::Path, process::Command};
 
 use super::{Options, upstream::Upstream};
-use dc_tests::process::{Outcome, run};
-
-use crate::{lab::NAME, setup};
+use crate::{
+    lab::NAME,
+    process::{Outcome, run},
+    setup,
+};
 
 fn kdig(port: u16, root: &Path, name: &str, options: &[&str]) -> Outcome {
     run(Command::new("kdig")

@@ -11,9 +11,8 @@ mod upstream;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Command,
 };
-
-use dc_tests::process::Command;
 
 use crate::{
     ours,
