@@ -2,6 +2,7 @@
 
 use crate::acme::objects::{AutoRenewal, from_date};
 use crate::acme::problem::Problem;
+use crate::ca::Validity;
 
 /// The certificates of one order, by their number from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,13 +14,6 @@ pub(super) struct Schedule {
     lifetime: u64,
     /// How much earlier than its nominal begin each is valid.
     adjust: u64,
-}
-
-/// The first and the last second of a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Validity {
-    pub(super) first: u64,
-    pub(super) last: u64,
 }
 
 impl Schedule {
@@ -73,8 +67,7 @@ impl Schedule {
             return self.validity(number).map(|validity| validity.first);
         };
         // As soon as it is valid, and, as RFC 8739 §3.3 wants, at the latest halfway through the life of the one before.
-        let Validity { first, last } = self.validity(before)?;
-        let halfway = first + (last + 1 - first) / 2;
+        let halfway = self.validity(before)?.halfway();
         Some(halfway.min(self.validity(number)?.first))
     }
 
