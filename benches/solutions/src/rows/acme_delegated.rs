@@ -346,8 +346,9 @@ impl Responder for Zone {
 /// be compared. Half of it is what RFC 8739 calls `lifetime`, and half `lifetime-adjust`: the CA signs the next one every
 /// three and a half days, and it is valid as soon as it is there.
 const LIFETIME: u64 = 7 * DAY;
-/// How long the CA renews for one order: a year, the longest that it offers.
-const ORDER_DAYS: u64 = 365;
+/// How long the CA renews for one order. It offers a year; with a little less, what a device needs the vendor for comes once
+/// within each year, and not just after it.
+const ORDER_DAYS: u64 = 360;
 const DAY: u64 = 86_400;
 
 #[cfg(test)]
