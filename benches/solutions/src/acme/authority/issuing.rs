@@ -91,7 +91,7 @@ impl Issuing {
         Ok(leaf + &self.authority.pem)
     }
 
-    /// Takes back a certificate of this account. RFC 8739 §2.3: none that the CA renews.
+    /// Takes back a certificate of this account, but none that the CA renews: RFC 8739 §3.1.2.
     pub(super) fn revoke(
         &self,
         account: &str,

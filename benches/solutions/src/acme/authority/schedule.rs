@@ -17,7 +17,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Fails if the CA does not do that: RFC 8739 §3.1.1 has `malformed` for it.
+    /// Fails, as `malformed`, if the CA does not do that.
     pub(super) fn new(wanted: &AutoRenewal, now: u64) -> Result<Self, Problem> {
         let refuse = |detail: String| Problem::new(400, "malformed", detail);
         let date = |date: &str| from_date(date).map_err(|error| refuse(error.to_string()));
@@ -115,7 +115,7 @@ mod tests {
         validity.map(|Validity { first, last }| ((first - START) / DAY, (last + 1 - START) / DAY))
     }
 
-    /// Four days each, three days early, for ten days: the case that RFC 8739 §3.5 works out.
+    /// Four days each, three days early, for ten days: the example of RFC 8739 §3.5.1.
     #[test]
     fn certificates_begin_early_and_stop_at_the_end() {
         let schedule = schedule(10, 4 * DAY, 3 * DAY);
