@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use dc_pki::random;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams,
-    CertificateSigningRequestParams, CidrSubnet, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    NameConstraints, PublicKeyData, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationList,
+    CertificateRevocationListParams, CertificateSigningRequestParams, CidrSubnet,
+    DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyIdMethod,
+    KeyPair, KeyUsagePurpose, NameConstraints, PublicKeyData, RevokedCertParams, SanType,
+    SerialNumber,
 };
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
@@ -38,11 +40,32 @@ pub(crate) struct Plan<'a> {
     pub(crate) only: Option<&'a str>,
 }
 
+/// The first and the last second of a certificate; both belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Validity {
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+}
+
 impl Authority {
+    /// A public CA's: a root that clients are delivered with, and one below it that signs servers.
+    pub(crate) fn public(folder: &Path, now: u64) -> Result<[Self; 2]> {
+        let plan = |name, years: u64| Plan {
+            folder,
+            name,
+            now,
+            days: years * 365,
+            only: None,
+        };
+        let root = Self::root(plan("Public Root", 20))?;
+        let issuing = root.subordinate(plan("Public Issuer", 10))?;
+        Ok([root, issuing])
+    }
+
     /// One that only its own signature speaks for.
     pub(crate) fn root(plan: Plan<'_>) -> Result<Self> {
         let above = BasicConstraints::Unconstrained;
-        Self::make(plan, above, |params, key| params.self_signed(key))
+        Self::make(plan, above, CertificateParams::self_signed)
     }
 
     /// One that this one speaks for; it signs servers, and no further authority.
@@ -72,7 +95,7 @@ impl Authority {
             certificate,
             key: key_file,
             pem,
-            ends: plan.ends(),
+            ends: plan.validity().last,
             issuer: Issuer::new(params, key),
         })
     }
@@ -84,27 +107,32 @@ impl Authority {
         &self,
         request: &[u8],
         names: &[&str],
-        now: u64,
-        days: u64,
+        validity: Validity,
     ) -> Result<String> {
         let request = CertificateSigningRequestParams::from_der(&request.into())?;
-        self.certify(&request.public_key, names, now, days)
+        self.certify(&request.public_key, names, validity)
     }
 
     /// The same for a key that is known to be its holder's.
     pub(crate) fn certify(
         &self,
         key: &impl PublicKeyData,
-        names: &[&str],
-        now: u64,
-        days: u64,
+        names: &[impl AsRef<str>],
+        validity: Validity,
     ) -> Result<String> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
+        if let Some(name) = names.first() {
+            // As requests to the public CA have it, so that certificates differ in nothing but what solutions change.
+            let name = common_name(name.as_ref());
+            params.distinguished_name.push(DnType::CommonName, name);
+        }
         params.subject_alt_names = { names.iter() }
-            .map(|name| Ok(SanType::DnsName((*name).try_into()?)))
+            .map(|name| Ok(SanType::DnsName(name.as_ref().try_into()?)))
             .collect::<Made<_>>()?;
-        set_life(&mut params, now, last_second(now, days));
+        // Without one it would be made from the key, and the next certificate for the same key have it too.
+        params.serial_number = Some(serial()?);
+        validity.put_into(&mut params);
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -112,27 +140,30 @@ impl Authority {
         Ok(params.signed_by(key, &self.issuer)?.pem())
     }
 
-    /// A list, in PEM, of these serial numbers, each with the second from which it is revoked. It is to be used for
+    /// A list of these serial numbers, each with the second from which it is revoked. It is to be used for
     /// [`LIST_LIVES`].
-    pub(crate) fn list(&self, now: u64, revoked: &[(Vec<u8>, u64)]) -> Result<String> {
-        let at = |second| date_time_ymd(1970, 1, 1) + Duration::from_secs(second);
+    pub(crate) fn list(
+        &self,
+        now: u64,
+        revoked: &[(Vec<u8>, u64)],
+    ) -> Result<CertificateRevocationList> {
         let revoked_certs = { revoked.iter() }
             .map(|(serial, since)| RevokedCertParams {
                 serial_number: SerialNumber::from_slice(serial),
-                revocation_time: at(*since),
+                revocation_time: at(*since).into(),
                 reason_code: None,
                 invalidity_date: None,
             })
             .collect();
         let list = CertificateRevocationListParams {
-            this_update: at(now),
-            next_update: at(now + LIST_LIVES.as_secs()),
+            this_update: at(now).into(),
+            next_update: at(now + LIST_LIVES.as_secs()).into(),
             crl_number: SerialNumber::from(now),
             issuing_distribution_point: None,
             revoked_certs,
             key_identifier_method: key_id(self.issuer.key()),
         };
-        Ok(list.signed_by(&self.issuer)?.pem()?)
+        Ok(list.signed_by(&self.issuer)?)
     }
 }
 
@@ -145,7 +176,7 @@ impl Plan<'_> {
         params
             .distinguished_name
             .push(DnType::CommonName, self.name);
-        set_life(&mut params, self.now, self.ends());
+        self.validity().put_into(&mut params);
         params.is_ca = IsCa::Ca(below);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.use_authority_key_identifier_extension = true;
@@ -156,8 +187,26 @@ impl Plan<'_> {
         params
     }
 
-    fn ends(&self) -> u64 {
-        last_second(self.now, self.days)
+    fn validity(&self) -> Validity {
+        Validity::days(self.now, self.days)
+    }
+}
+
+impl Validity {
+    /// So many days from this second on.
+    pub(crate) fn days(first: u64, days: u64) -> Self {
+        let last = first + days * 86_400 - 1;
+        Self { first, last }
+    }
+
+    /// The second in which half of it is over.
+    pub(crate) fn halfway(self) -> u64 {
+        self.first + (self.last + 1 - self.first) / 2
+    }
+
+    fn put_into(self, params: &mut CertificateParams) {
+        params.not_before = at(self.first).into();
+        params.not_after = at(self.last).into();
     }
 }
 
@@ -179,15 +228,22 @@ fn key_id(key: &KeyPair) -> KeyIdMethod {
     KeyIdMethod::PreSpecified(hash.as_ref().into())
 }
 
-/// Both ends of a certificate's life belong to it.
-fn last_second(now: u64, days: u64) -> u64 {
-    now + days * 86_400 - 1
+/// What of a DNS name fits into a common name, which has at most 64 characters (RFC 5280 A.1). Nobody looks for the name
+/// there any more.
+pub(crate) fn common_name(name: &str) -> &str {
+    name.get(..64).unwrap_or(name)
 }
 
-fn set_life(params: &mut CertificateParams, first: u64, last: u64) {
-    let at = |second| date_time_ymd(1970, 1, 1) + Duration::from_secs(second);
-    params.not_before = at(first);
-    params.not_after = at(last);
+/// A serial number of 16 random bytes.
+pub(crate) fn serial() -> Result<SerialNumber> {
+    let mut bytes: [u8; 16] = random()?;
+    // Positive, and of full length (RFC 5280 §4.1.2.2).
+    bytes[0] = bytes[0] & 0x7f | 0x40;
+    Ok(SerialNumber::from_slice(&bytes))
+}
+
+fn at(second: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(second)
 }
 
 /// What public CAs may take at most for the certificates of servers is ten days.

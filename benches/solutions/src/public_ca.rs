@@ -10,7 +10,7 @@ use x509_cert::certificate::Rfc5280;
 use x509_cert::crl::CertificateList;
 
 use crate::Result;
-use crate::ca::{Authority, Plan};
+use crate::ca::Authority;
 use crate::dns::Dns;
 use crate::leaf::Leaf;
 use crate::world::World;
@@ -49,16 +49,7 @@ impl PublicCa {
         changes: Changes<'_>,
     ) -> Result<Self> {
         let folder = world.folder(name)?;
-        let now = world.now();
-        let plan = |name, years: u64| Plan {
-            folder: &folder,
-            name,
-            now,
-            days: years * 365,
-            only: None,
-        };
-        let root = Authority::root(plan("Public Root", 20))?;
-        let issuing = root.subordinate(plan("Public Issuer", 10))?;
+        let [root, issuing] = Authority::public(&folder, world.now())?;
         write_configuration(&folder, &issuing, world.certificate_days, changes)?;
         let mut ca = Self {
             world: world.clone(),
@@ -132,8 +123,8 @@ impl PublicCa {
         }
         let file = self.folder.join("published.crl.pem");
         let now = self.world.now();
-        let lists = self.issuing.list(now, &revoked)? + &self.root.list(now, &[])?;
-        fs::write(&file, lists)?;
+        let own = self.issuing.list(now, &revoked)?.pem()?;
+        fs::write(&file, own + &self.root.list(now, &[])?.pem()?)?;
         Ok(file)
     }
 

@@ -14,13 +14,14 @@ use std::path::PathBuf;
 use rcgen::KeyPair;
 
 use crate::Result;
-use crate::acme::authority::{Authority, Plan, root};
+use crate::acme::authority::{Authority, Plan};
 use crate::acme::client::{Chain, ChallengeAnswer, Responder, StarOrder, fetch_star};
 use crate::acme::delegation::{Owner, Template};
 use crate::acme::jws::BindingKey;
 use crate::acme::objects::{AutoRenewal, to_date};
 use crate::acme::server::Server;
 use crate::acme::{AccountKey, Client, Tally};
+use crate::ca::{self, Validity};
 use crate::dns::Dns;
 use crate::ledger::{Act, Party};
 use crate::solution::{Identity, Proof, Remedy, Solution, Trust};
@@ -64,13 +65,6 @@ struct Order {
     ends: u64,
 }
 
-/// The first and the last second of a certificate.
-#[derive(Clone, Copy)]
-struct Validity {
-    first: u64,
-    last: u64,
-}
-
 impl AcmeDelegated {
     pub(crate) fn new(world: &World) -> Self {
         Self {
@@ -112,7 +106,7 @@ impl AcmeDelegated {
             key,
             key_file,
             chain_file,
-            validity: Validity::of(&chain)?,
+            validity: chain.validity()?,
             order,
         };
         let identity = device.identity();
@@ -153,23 +147,23 @@ impl AcmeDelegated {
 impl Solution for AcmeDelegated {
     fn found(&mut self) -> Result<()> {
         let folder = self.world.folder("public-ca")?;
-        let (certificate, key) = root("Public CA", self.world.now())?;
-        let root = folder.join("root.pem");
-        fs::write(&root, &certificate)?;
+        let [root, issuing] = ca::Authority::public(&folder, self.world.now())?;
         let dns = Dns::start()?;
         let ca = Authority::start(Plan {
-            certificate,
-            key,
+            issuing,
             clock: self.world.clock.clone(),
             tally: self.tally(Party::PublicCa),
-            lifetime: self.world.certificate_days * DAY,
-            names_list: false,
+            days: self.world.certificate_days,
             dns: SocketAddr::from((Ipv4Addr::LOCALHOST, dns.port())),
         })?;
         let tally = self.tally(Party::PublicCa);
         let account = Client::register(&ca.directory(), AccountKey::generate()?, None, tally)?;
         let vendor = Owner::start(account, Box::new(Zone { dns }))?;
-        self.founded = Some(Founded { ca, vendor, root });
+        self.founded = Some(Founded {
+            ca,
+            vendor,
+            root: root.certificate,
+        });
         Ok(())
     }
 
@@ -183,8 +177,7 @@ impl Solution for AcmeDelegated {
 
     /// RFC 8739 §3.3: the next certificate is there halfway through the life of this one.
     fn due(&self, device: usize) -> Option<u64> {
-        let Validity { first, last } = self.devices.get(&device)?.validity;
-        Some(first + (last + 1 - first) / 2)
+        Some(self.devices.get(&device)?.validity.halfway())
     }
 
     fn renew(&mut self, device: usize) -> Result<Identity> {
@@ -196,7 +189,7 @@ impl Solution for AcmeDelegated {
             of.order = order(&mut of.account, &of.delegation, &of.name, &csr, now)?;
         }
         let chain = fetch_star(&of.order.star.certificate_url, &tally)?;
-        let validity = Validity::of(&chain)?;
+        let validity = chain.validity()?;
         let chain_file = self.keep(&chain)?;
         let of = self.device(device)?;
         of.chain_file = chain_file;
@@ -293,13 +286,6 @@ impl Device {
     }
 }
 
-impl Validity {
-    fn of(chain: &Chain) -> Result<Self> {
-        let (first, last) = chain.validity()?;
-        Ok(Self { first, last })
-    }
-}
-
 /// A CSR as the vendor's template says.
 fn csr(account: &mut Client, delegation: &str, key: &KeyPair) -> Result<Vec<u8>> {
     let object = account.delegation(delegation)?;
@@ -360,8 +346,9 @@ impl Responder for Zone {
 /// be compared. Half of it is what RFC 8739 calls `lifetime`, and half `lifetime-adjust`: the CA signs the next one every
 /// three and a half days, and it is valid as soon as it is there.
 const LIFETIME: u64 = 7 * DAY;
-/// How long the CA renews for one order: a year, the longest that it offers.
-const ORDER_DAYS: u64 = 365;
+/// How long the CA renews for one order. It offers a year; with a little less, what a device needs the vendor for comes once
+/// within each year, and not just after it.
+const ORDER_DAYS: u64 = 360;
 const DAY: u64 = 86_400;
 
 #[cfg(test)]

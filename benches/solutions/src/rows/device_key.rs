@@ -9,10 +9,11 @@ use std::time::Duration;
 use dc_pki::{Sha256, random};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, PublicKeyData as _, SerialNumber, date_time_ymd,
+    KeyUsagePurpose, PublicKeyData as _, date_time_ymd,
 };
 
 use crate::Result;
+use crate::ca::{common_name, serial};
 use crate::world::World;
 
 /// Where the devices of a solution are made.
@@ -108,8 +109,7 @@ pub(crate) fn params(common_name: &str, begins: u64, ends: u64) -> Result<Certif
 
 /// A server's certificate for one DNS name, which signs no others.
 pub(crate) fn server_params(name: &str, begins: u64, ends: u64) -> Result<CertificateParams> {
-    // RFC 5280 A.1: a common name has at most 64 characters. Nobody looks for the name there any more.
-    let mut params = params(name.get(..64).unwrap_or(name), begins, ends)?;
+    let mut params = params(common_name(name), begins, ends)?;
     params.subject_alt_names = vec![rcgen::SanType::DnsName(name.try_into()?)];
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -141,13 +141,6 @@ fn base32_digit(value: u8) -> char {
         letter @ ..26 => char::from(b'a' + letter),
         digit => char::from(b'2' + digit - 26),
     }
-}
-
-fn serial() -> Result<SerialNumber> {
-    let mut bytes: [u8; 16] = random()?;
-    // Positive, and of full length (RFC 5280 §4.1.2.2).
-    bytes[0] = bytes[0] & 0x7f | 0x40;
-    Ok(SerialNumber::from_slice(&bytes))
 }
 
 pub(crate) const DAY: u64 = 24 * 3600;

@@ -10,14 +10,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams,
-    CertificateSigningRequestParams, CertifiedIssuer, CidrSubnet, CrlDistributionPoint,
-    GeneralSubtree, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, NameConstraints, PublicKeyData,
-    RevocationReason, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+    CertificateSigningRequestParams, CertifiedIssuer, CidrSubnet, GeneralSubtree, IsCa,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, NameConstraints, PublicKeyData, RevocationReason,
+    RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 
 use crate::Result;
@@ -54,9 +54,6 @@ impl HomeCa {
         fs::write(folder.join(ROOT), authority.root_pem())?;
         let of_service = Arc::clone(&authority);
         let service = Service::http(move |request| of_service.answer(request))?;
-        let list = format!("http://127.0.0.1:{}/crl", service.port());
-        // Nobody else sets it.
-        let _ = authority.list_address.set(list);
         Ok(Self {
             authority,
             service,
@@ -112,7 +109,6 @@ impl HomeCa {
 struct Authority {
     world: World,
     issuer: CertifiedIssuer<'static, KeyPair>,
-    list_address: OnceLock<String>,
     register: Mutex<Register>,
 }
 
@@ -137,7 +133,6 @@ impl Authority {
         Ok(Self {
             world: world.clone(),
             issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)?,
-            list_address: OnceLock::new(),
             register: Mutex::default(),
         })
     }
@@ -190,11 +185,6 @@ impl Authority {
         let now = self.world.now();
         let mut params = server_params(name, now - CLOCK_SKEW, now + LIFETIME)?;
         params.use_authority_key_identifier_extension = true;
-        params.crl_distribution_points = { self.list_address.get().into_iter() }
-            .map(|address| CrlDistributionPoint {
-                uris: vec![address.clone()],
-            })
-            .collect();
         let certificate = params.signed_by(key, &self.issuer)?;
         self.world.ledger.count(Party::Home, Act::Signature);
         let mut register = self.register();

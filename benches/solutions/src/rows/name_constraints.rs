@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rcgen::KeyPair;
 
 use crate::Result;
-use crate::ca::{Authority, Plan};
+use crate::ca::{Authority, Plan, Validity};
 use crate::leaf::Leaf;
 use crate::ledger::{Act, Party};
 use crate::rows::fleet::{Fleet, ZONE};
@@ -200,9 +200,7 @@ impl Signing {
 impl Issuing for Signing {
     fn issue(&mut self, name: &str, request: &[u8]) -> Result<String> {
         let ca = self.get();
-        let leaf = ca
-            .authority
-            .sign(request, &[name], ca.world.now(), ca.days())?;
+        let leaf = ca.authority.sign(request, &[name], ca.validity())?;
         ca.world.ledger.count(Party::Vendor, Act::Signature);
         Ok(leaf + &ca.authority.pem)
     }
@@ -221,24 +219,24 @@ impl Issuing for Signing {
 impl VendorCa {
     /// A chain for this name and key.
     fn certify(&self, key: &KeyPair, name: &str) -> Result<(String, Leaf)> {
-        let now = self.world.now();
-        let chain = self.authority.certify(key, &[name], now, self.days())?;
+        let chain = self.authority.certify(key, &[name], self.validity())?;
         let leaf = Leaf::read(&chain)?;
         Ok((chain + &self.authority.pem, leaf))
     }
 
     /// How long a device's certificate lives: as long as the vendor likes, and not longer than the rules for public
     /// CAs allow, which hold for authorities below their roots too.
-    fn days(&self) -> u64 {
-        LIKED_DAYS.min(self.world.certificate_days)
+    fn validity(&self) -> Validity {
+        let days = LIKED_DAYS.min(self.world.certificate_days);
+        Validity::days(self.world.now(), days)
     }
 
     /// Its list, and then that of the root above it.
     fn revocation_list(&self, root: &Authority) -> Result<PathBuf> {
         let file = self.world.folder("vendor-ca")?.join("revoked.crl.pem");
         let now = self.world.now();
-        let lists = self.authority.list(now, &self.revoked)? + &root.list(now, &[])?;
-        fs::write(&file, lists)?;
+        let own = self.authority.list(now, &self.revoked)?.pem()?;
+        fs::write(&file, own + &root.list(now, &[])?.pem()?)?;
         Ok(file)
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apparatus::Part;
+use der::Decode as _;
 use pki_types::pem::PemObject as _;
 use pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use rustls::RootCertStore;
@@ -13,11 +14,17 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::crypto::ring;
 use tempfile::TempDir;
+use x509_cert::Certificate;
 
+use super::acme_delegated::AcmeDelegated;
+use super::home_ca::Limits;
+use super::local_ca::{LocalCa, Thing};
 use super::name_constraints::NameConstraints;
 use super::normal::Normal;
+use super::self_signed::SelfSigned;
 use crate::clients::{self, Outcome, Visit};
 use crate::ledger::{Act, Party, Phase};
+use crate::rows::lab::{certificates, chain};
 use crate::setup;
 use crate::solution::{Identity, Proof, Remedy, Solution, serve};
 use crate::world::World;
@@ -228,6 +235,66 @@ fn with_name_constraints_the_public_ca_is_needed_every_two_years_only() {
     );
 }
 
+/// Of a certificate: the kinds of its subject, and its extensions with whether they are critical and how long they are.
+fn shape(certificate: &CertificateDer<'_>) -> (Vec<String>, Vec<(String, bool, usize)>) {
+    let certificate = Certificate::from_der(certificate).unwrap();
+    let tbs = certificate.tbs_certificate();
+    let kinds = tbs.subject().iter().map(|kind| kind.oid.to_string());
+    let extensions = { tbs.extensions().into_iter().flatten() }.map(|extension| {
+        let length = extension.extn_value.as_bytes().len();
+        (extension.extn_id.to_string(), extension.critical, length)
+    });
+    let mut extensions: Vec<_> = extensions.collect();
+    extensions.sort();
+    (kinds.collect(), extensions)
+}
+
+/// The table compares how many bytes solutions send, so whoever signs has to write the same.
+#[test]
+fn certificates_differ_in_nothing_but_what_solutions_change() {
+    if !apparatus::have(Part::Solutions) {
+        return;
+    }
+    let first = |solution: &mut dyn Solution| {
+        solution.found().unwrap();
+        certificates(chain(&solution.enrol(1).unwrap()))
+    };
+    let [one, two, three, four, five] = [(); 5].map(|()| lab());
+    let normal = first(&mut Normal::new(one.world.clone()));
+    let constrained = first(&mut NameConstraints::new(two.world.clone()));
+    let delegated = first(&mut AcmeDelegated::new(&three.world));
+    let [server, issuer] = &normal[..] else {
+        panic!("{} certificates", normal.len());
+    };
+    assert_eq!(shape(server).1.len(), 6);
+    for other in [&constrained, &delegated] {
+        assert_eq!(other.len(), 2);
+        assert_eq!(shape(&other[0]), shape(server));
+        // Serial numbers and signatures begin with a zero or not.
+        assert!(other[0].len().abs_diff(server.len()) <= 8);
+    }
+    assert_eq!(shape(&delegated[1]), shape(issuer));
+    let [usual, more] = [issuer, &constrained[1]].map(|issuer| shape(issuer).1);
+    assert!(usual.iter().all(|extension| more.contains(extension)));
+    // What it is for, and the name constraints.
+    assert_eq!(more.len(), usual.len() + 2);
+
+    // Names in homes are shorter, and nobody is above who certifies itself.
+    let kinds = |certificate| {
+        let extensions = shape(certificate).1.into_iter();
+        extensions.map(|(kind, critical, _)| (kind, critical))
+    };
+    let home = first(&mut LocalCa::new(
+        &four.world,
+        Thing::Printer,
+        Limits::OwnZone,
+    ));
+    assert!(kinds(&home[0]).eq(kinds(server)));
+    let alone = first(&mut SelfSigned::new(&five.world));
+    let usual = kinds(server).filter(|(kind, _)| kind != AUTHORITY_KEY_IDENTIFIER);
+    assert!(kinds(&alone[0]).eq(usual));
+}
+
 #[test]
 fn what_the_vendor_signs_outside_its_zone_is_refused() {
     let lab = lab();
@@ -335,3 +402,4 @@ fn no_client_can_use_the_list_that_acme2certifier_writes_itself() {
 const BROWSERS: [&str; 2] = ["Chromium", "Firefox"];
 const DAY: u64 = 86_400;
 const DAYS: u64 = 47;
+const AUTHORITY_KEY_IDENTIFIER: &str = "2.5.29.35";

@@ -1,18 +1,10 @@
 //! The key of a CA, what it has signed, and what it has revoked.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
 
 use der::Decode as _;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationList,
-    CertificateRevocationListParams, CrlDistributionPoint, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKey,
-    RevokedCertParams, SanType, SerialNumber,
-};
-use ring::rand::{SecureRandom as _, SystemRandom};
+use rcgen::PublicKey;
 use serde::Deserialize;
 use x509_cert::Certificate;
 
@@ -21,21 +13,8 @@ use crate::acme::jws;
 use crate::acme::problem::Problem;
 use crate::acme::server::parse;
 use crate::acme::tally::Tally;
-
-use super::schedule::Validity;
-
-/// A root certificate for ten years, in PEM, and its key.
-pub(crate) fn root(name: &str, now: u64) -> Result<(String, KeyPair)> {
-    let key = KeyPair::generate()?;
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.not_before = moment(now).into();
-    params.not_after = moment(now + ROOT_LIVES).into();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    Ok((params.self_signed(&key)?.pem(), key))
-}
+use crate::ca::{Authority, Validity};
+use crate::leaf::Leaf;
 
 /// Whose a certificate is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +25,10 @@ pub(super) struct Owner {
 }
 
 /// The part of a CA that has its key.
+#[derive(Debug)]
 pub(super) struct Issuing {
-    issuer: Issuer<'static, KeyPair>,
-    lifetime: u64,
-    list_url: Option<String>,
+    authority: Authority,
+    days: u64,
     tally: Tally,
     signed: Mutex<Signed>,
 }
@@ -58,8 +37,8 @@ pub(super) struct Issuing {
 struct Signed {
     /// By serial number.
     owners: BTreeMap<Vec<u8>, Owner>,
-    /// Serial number, moment, and reason.
-    revoked: BTreeMap<Vec<u8>, (u64, u8)>,
+    /// Serial numbers, and since when.
+    revoked: Vec<(Vec<u8>, u64)>,
     names: BTreeSet<String>,
 }
 
@@ -71,31 +50,21 @@ struct Revocation {
 }
 
 impl Issuing {
-    pub(super) fn new(
-        certificate: &str,
-        key: KeyPair,
-        lifetime: u64,
-        list_url: Option<String>,
-        tally: Tally,
-    ) -> Result<Self> {
-        Ok(Self {
-            issuer: Issuer::from_ca_cert_pem(certificate, key)?,
-            lifetime,
-            list_url,
+    pub(super) fn new(authority: Authority, days: u64, tally: Tally) -> Self {
+        Self {
+            authority,
+            days,
             tally,
             signed: Mutex::default(),
-        })
+        }
     }
 
     /// What a certificate that is signed now and not renewed gets.
     pub(super) fn ordinary(&self, now: u64) -> Validity {
-        Validity {
-            first: now,
-            last: now + self.lifetime - 1,
-        }
+        Validity::days(now, self.days)
     }
 
-    /// A certificate, in PEM.
+    /// A chain, in PEM: the certificate, and that of the CA.
     pub(super) fn sign(
         &self,
         names: &[String],
@@ -103,8 +72,8 @@ impl Issuing {
         validity: Validity,
         owner: Owner,
     ) -> std::result::Result<String, Problem> {
-        let pem = self.certify(names, key, validity, owner);
-        pem.map_err(|error| Problem::new(500, "serverInternal", error.to_string()))
+        let chain = self.certify(names, key, validity, owner);
+        chain.map_err(|error| Problem::new(500, "serverInternal", error.to_string()))
     }
 
     fn certify(
@@ -114,33 +83,15 @@ impl Issuing {
         validity: Validity,
         owner: Owner,
     ) -> Result<String> {
-        let serial = serial()?;
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        params.subject_alt_names = { names.iter() }
-            .map(|name| Ok(SanType::DnsName(name.as_str().try_into()?)))
-            .collect::<std::result::Result<_, rcgen::Error>>()?;
-        params.not_before = moment(validity.first).into();
-        params.not_after = moment(validity.last).into();
-        params.serial_number = Some(SerialNumber::from_slice(&serial));
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.use_authority_key_identifier_extension = true;
-        if let Some(url) = &self.list_url {
-            params.crl_distribution_points = vec![CrlDistributionPoint {
-                uris: vec![url.clone()],
-            }];
-        }
-        let pem = params.signed_by(key, &self.issuer)?.pem();
+        let leaf = self.authority.certify(key, names, validity)?;
         self.tally.signature();
         let mut signed = self.signed();
-        signed.owners.insert(serial.to_vec(), owner);
+        signed.owners.insert(Leaf::read(&leaf)?.serial, owner);
         signed.names.extend(names.iter().cloned());
-        Ok(pem)
+        Ok(leaf + &self.authority.pem)
     }
 
-    /// Takes back a certificate of this account. RFC 8739 §2.3: none that the CA renews.
+    /// Takes back a certificate of this account, but none that the CA renews: RFC 8739 §3.1.2.
     pub(super) fn revoke(
         &self,
         account: &str,
@@ -172,48 +123,27 @@ impl Issuing {
                     detail,
                 ))
             }
-            Some(_) if signed.revoked.contains_key(&serial) => {
+            Some(_) if signed.revoked.iter().any(|(revoked, _)| *revoked == serial) => {
                 Err(Problem::new(400, "alreadyRevoked", "it is revoked"))
             }
-            Some(_) if reason(wanted.reason).is_none() => Err(Problem::new(
+            Some(_) if !REASONS.contains(&wanted.reason) => Err(Problem::new(
                 400,
                 "badRevocationReason",
                 "reasons are 0, 1, 3, 4, 5 and 9",
             )),
             Some(_) => {
-                signed.revoked.insert(serial, (now, wanted.reason));
+                signed.revoked.push((serial, now));
                 Ok(())
             }
             None => Err(Problem::new(404, "malformed", "this CA has not signed it")),
         }
     }
 
-    /// The list of revoked certificates.
+    /// The list of revoked certificates, without reasons.
     pub(super) fn list_der(&self, now: u64) -> std::result::Result<Vec<u8>, Problem> {
-        let list = self.list(now);
+        let list = self.authority.list(now, &self.signed().revoked);
         let list = list.map_err(|error| Problem::new(500, "serverInternal", error.to_string()));
         Ok(list?.der().to_vec())
-    }
-
-    fn list(&self, now: u64) -> std::result::Result<CertificateRevocationList, rcgen::Error> {
-        let signed = self.signed();
-        let revoked_certs = { signed.revoked.iter() }
-            .map(|(serial, (since, code))| RevokedCertParams {
-                serial_number: SerialNumber::from_slice(serial),
-                revocation_time: moment(*since).into(),
-                reason_code: reason(*code),
-                invalidity_date: None,
-            })
-            .collect();
-        let params = CertificateRevocationListParams {
-            this_update: moment(now).into(),
-            next_update: moment(now + LIST_LIVES).into(),
-            crl_number: SerialNumber::from(now),
-            issuing_distribution_point: None,
-            revoked_certs,
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
-        params.signed_by(&self.issuer)
     }
 
     pub(super) fn names(&self) -> Vec<String> {
@@ -225,44 +155,5 @@ impl Issuing {
     }
 }
 
-impl fmt::Debug for Issuing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issuing")
-            .field("signed", &self.signed)
-            .finish_non_exhaustive()
-    }
-}
-
-fn serial() -> Result<[u8; 16]> {
-    let mut serial = [0; 16];
-    SystemRandom::new()
-        .fill(&mut serial)
-        .map_err(|_| "the system has no randomness")?;
-    // Positive, and of one length: DER needs no byte in front, and drops none.
-    if let Some(first) = serial.first_mut() {
-        *first = *first & 0x7f | 0x40;
-    }
-    Ok(serial)
-}
-
-/// RFC 5280 §5.3.1; what is for CAs' own certificates or for lists of changes is none.
-fn reason(code: u8) -> Option<rcgen::RevocationReason> {
-    use rcgen::RevocationReason as Reason;
-    Some(match code {
-        0 => Reason::Unspecified,
-        1 => Reason::KeyCompromise,
-        3 => Reason::AffiliationChanged,
-        4 => Reason::Superseded,
-        5 => Reason::CessationOfOperation,
-        9 => Reason::PrivilegeWithdrawn,
-        _ => return None,
-    })
-}
-
-fn moment(second: u64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(second)
-}
-
-const ROOT_LIVES: u64 = 10 * 365 * 86_400;
-/// A list is to be used for a week.
-const LIST_LIVES: u64 = 7 * 86_400;
+/// RFC 5280 §5.3.1, without what is for CAs' own certificates or for lists of changes.
+const REASONS: [u8; 6] = [0, 1, 3, 4, 5, 9];

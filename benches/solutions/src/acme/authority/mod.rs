@@ -15,10 +15,10 @@ mod validation;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rcgen::KeyPair;
 use serde_json::Value;
 
 use crate::Result;
+use crate::ca;
 use crate::clock::Clock;
 
 use super::jws::BindingKey;
@@ -29,21 +29,16 @@ use super::tally::Tally;
 use issuing::Issuing;
 use orders::Orders;
 
-pub(crate) use issuing::root;
-
 /// What a CA is made from.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The certificate that it signs with, in PEM, and its key: [`root`] makes a pair.
-    pub(crate) certificate: String,
-    pub(crate) key: KeyPair,
+    /// What it signs with.
+    pub(crate) issuing: ca::Authority,
     pub(crate) clock: Arc<Clock>,
     /// Where its signatures are counted.
     pub(crate) tally: Tally,
-    /// How long certificates live that are not renewed automatically, in seconds.
-    pub(crate) lifetime: u64,
-    /// Whether certificates say where the CA's list of revoked ones is.
-    pub(crate) names_list: bool,
+    /// How many days certificates live that are not renewed automatically.
+    pub(crate) days: u64,
     /// The DNS server that it asks for proofs.
     pub(crate) dns: SocketAddr,
 }
@@ -63,15 +58,8 @@ impl Authority {
     pub(crate) fn start(plan: Plan) -> Result<Server<Self>> {
         let place = Place::new()?;
         let base = place.base();
-        let list_url = plan.names_list.then(|| format!("{base}{LIST}"));
         let authority = Self {
-            issuing: Issuing::new(
-                &plan.certificate,
-                plan.key,
-                plan.lifetime,
-                list_url,
-                plan.tally,
-            )?,
+            issuing: Issuing::new(plan.issuing, plan.days, plan.tally),
             clock: plan.clock,
             dns: plan.dns,
             orders: Mutex::default(),

@@ -2,6 +2,7 @@
 
 use crate::acme::objects::{AutoRenewal, from_date};
 use crate::acme::problem::Problem;
+use crate::ca::Validity;
 
 /// The certificates of one order, by their number from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,15 +16,8 @@ pub(super) struct Schedule {
     adjust: u64,
 }
 
-/// The first and the last second of a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Validity {
-    pub(super) first: u64,
-    pub(super) last: u64,
-}
-
 impl Schedule {
-    /// Fails if the CA does not do that: RFC 8739 §3.1.1 has `malformed` for it.
+    /// Fails, as `malformed`, if the CA does not do that.
     pub(super) fn new(wanted: &AutoRenewal, now: u64) -> Result<Self, Problem> {
         let refuse = |detail: String| Problem::new(400, "malformed", detail);
         let date = |date: &str| from_date(date).map_err(|error| refuse(error.to_string()));
@@ -73,8 +67,7 @@ impl Schedule {
             return self.validity(number).map(|validity| validity.first);
         };
         // As soon as it is valid, and, as RFC 8739 §3.3 wants, at the latest halfway through the life of the one before.
-        let Validity { first, last } = self.validity(before)?;
-        let halfway = first + (last + 1 - first) / 2;
+        let halfway = self.validity(before)?.halfway();
         Some(halfway.min(self.validity(number)?.first))
     }
 
@@ -122,7 +115,7 @@ mod tests {
         validity.map(|Validity { first, last }| ((first - START) / DAY, (last + 1 - START) / DAY))
     }
 
-    /// Four days each, three days early, for ten days: the case that RFC 8739 §3.5 works out.
+    /// Four days each, three days early, for ten days: the example of RFC 8739 §3.5.1.
     #[test]
     fn certificates_begin_early_and_stop_at_the_end() {
         let schedule = schedule(10, 4 * DAY, 3 * DAY);

@@ -6,9 +6,10 @@ use rcgen::PublicKey;
 
 use crate::acme::problem::Problem;
 use crate::acme::server::Reply;
+use crate::ca::Validity;
 
 use super::issuing::{Issuing, Owner};
-use super::schedule::{Schedule, Validity};
+use super::schedule::Schedule;
 
 /// The certificates of an order, one after the other, for the same key.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use rcgen::KeyPair;
 use serde_json::json;
 
 use super::*;
@@ -8,6 +9,7 @@ use crate::acme::client::{ChallengeAnswer, Client, PreAuthorized, Responder, fet
 use crate::acme::delegation::Template;
 use crate::acme::jws::{AccountKey, Jws, Signer};
 use crate::acme::objects::{AutoRenewal, to_date};
+use crate::ca::Validity;
 use crate::dns::Dns;
 use crate::ledger::{Act, Party, Phase};
 use crate::world::World;
@@ -27,14 +29,12 @@ fn place() -> Place {
     let dns = Dns::start().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(folder.path(), Path::new("none"), 47).unwrap();
-    let (certificate, key) = root("CA", world.now()).unwrap();
+    let [_, issuing] = ca::Authority::public(folder.path(), world.now()).unwrap();
     let ca = Authority::start(Plan {
-        certificate,
-        key,
+        issuing,
         clock: world.clock.clone(),
         tally: Tally::new(&world.ledger, Party::PublicCa),
-        lifetime: 47 * DAY,
-        names_list: true,
+        days: 47,
         dns: SocketAddr::from((Ipv4Addr::LOCALHOST, dns.port())),
     })
     .unwrap();
@@ -124,7 +124,7 @@ fn signs_for_whoever_publishes_the_text_record() {
     let mut client = place.client();
     let mut texts = Texts(place.dns.clone());
     let chain = client.order(&[NAME], &csr(NAME), &mut texts).unwrap();
-    let (first, last) = chain.validity().unwrap();
+    let Validity { first, last } = chain.validity().unwrap();
     assert_eq!(last + 1 - first, 47 * DAY);
     assert_eq!(place.ca.service().names(), [NAME]);
     assert_eq!(place.counted(Act::Signature), 1);
@@ -201,11 +201,14 @@ fn renews_by_itself_until_the_order_ends() {
     let first = fetch().unwrap();
     assert_eq!(fetch().unwrap(), first);
     assert_eq!(place.counted(Act::Signature), 1);
-    let ends = first.validity().unwrap().1 + 1;
+    let ends = first.validity().unwrap().last + 1;
     let mut before = first;
     // Days 4, 8, 12 and so on: the next one is there halfway through, and valid at once.
     for _ in 0..6 {
-        let (from, to) = before.validity().unwrap();
+        let Validity {
+            first: from,
+            last: to,
+        } = before.validity().unwrap();
         place
             .world
             .clock
@@ -213,8 +216,8 @@ fn renews_by_itself_until_the_order_ends() {
             .unwrap();
         let next = fetch().unwrap();
         assert_ne!(next, before);
-        assert!(next.validity().unwrap().0 <= place.world.now());
-        assert!(next.validity().unwrap().1 <= ends + 22 * DAY);
+        assert!(next.validity().unwrap().first <= place.world.now());
+        assert!(next.validity().unwrap().last <= ends + 22 * DAY);
         before = next;
     }
     assert_eq!(place.counted(Act::Signature), 7);
@@ -242,7 +245,7 @@ fn signs_what_nobody_fetches_and_not_what_an_outage_left_out() {
     place.ca.service().recover();
     place.ca.reach(true);
     let chain = fetch_star(&star.certificate_url, &place.tally()).unwrap();
-    let (first, last) = chain.validity().unwrap();
+    let Validity { first, last } = chain.validity().unwrap();
     assert!(first <= place.world.now() && place.world.now() < last);
     assert_eq!(place.counted(Act::Signature), 7);
 }

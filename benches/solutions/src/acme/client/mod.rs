@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use x509_cert::Certificate;
 
 use crate::Result;
+use crate::ca::Validity;
 
 use super::jws::{self, AccountKey, BindingKey, Signer};
 use super::objects::{Directory, Status};
@@ -151,15 +152,14 @@ impl Chain {
             .map_err(|error| format!("the ACME server sent no certificate: {error}").into())
     }
 
-    /// The first and the last second at which the first certificate is valid.
-    pub(crate) fn validity(&self) -> Result<(u64, u64)> {
+    /// When the first certificate is valid.
+    pub(crate) fn validity(&self) -> Result<Validity> {
         let leaf = Certificate::from_der(&self.leaf()?)?;
         let validity = leaf.tbs_certificate().validity();
-        let [first, last] = [validity.not_before, validity.not_after];
-        Ok((
-            first.to_unix_duration().as_secs(),
-            last.to_unix_duration().as_secs(),
-        ))
+        Ok(Validity {
+            first: validity.not_before.to_unix_duration().as_secs(),
+            last: validity.not_after.to_unix_duration().as_secs(),
+        })
     }
 }
 

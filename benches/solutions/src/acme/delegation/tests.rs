@@ -4,10 +4,11 @@ use std::path::Path;
 use rcgen::KeyPair;
 
 use super::*;
-use crate::acme::authority::{Authority, Plan, root};
+use crate::acme::authority::{Authority, Plan};
 use crate::acme::client::{ChallengeAnswer, fetch_star};
 use crate::acme::objects::{AutoRenewal, to_date};
 use crate::acme::{AccountKey, Tally};
+use crate::ca;
 use crate::dns::Dns;
 use crate::ledger::Party;
 use crate::world::World;
@@ -40,16 +41,14 @@ impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let world = World::new(folder.path(), Path::new("none"), 47).unwrap();
-        let (certificate, key) = root("CA", world.now()).unwrap();
+        let [_, issuing] = ca::Authority::public(folder.path(), world.now()).unwrap();
         let dns = Dns::start().unwrap();
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, dns.port()));
         let ca = Authority::start(Plan {
-            certificate,
-            key,
+            issuing,
             clock: world.clock.clone(),
             tally: Tally::new(&world.ledger, Party::PublicCa),
-            lifetime: 47 * DAY,
-            names_list: false,
+            days: 47,
             dns: server,
         })
         .unwrap();

@@ -11,7 +11,7 @@ fn founded() -> (Lab, AcmeDelegated) {
 }
 
 #[test]
-fn a_year_needs_the_ca_alone_until_the_order_ends() {
+fn a_year_needs_the_vendor_for_one_order() {
     let (lab, mut row) = founded();
     let world = &lab.world;
     world.ledger.enter(Phase::FirstIssue);
@@ -21,25 +21,60 @@ fn a_year_needs_the_ca_alone_until_the_order_ends() {
     // directory, nonce, account, delegations, delegation, order, finalize.
     assert_eq!(first(Act::Request), 7);
     world.ledger.enter(Phase::Renewal);
-    let mut renewals = 0;
-    while let Some(due) = row.due(0).filter(|due| *due < start + 365 * DAY - 7 * DAY) {
+    let of = |party, act| world.ledger.get(party, Phase::Renewal, act);
+    let (mut renewals, mut orders) = (0, Vec::new());
+    while let Some(due) = row.due(0).filter(|due| *due < start + 365 * DAY) {
         world.clock.advance_to(due).unwrap();
+        let before = of(Party::Vendor, Act::Request);
         let identity = row.renew(0).unwrap();
         lab.verify(&identity, &row.trust(0), None).unwrap();
         let ends = identity.ends.unwrap();
         assert!(ends > due && ends <= due + LIFETIME);
         renewals += 1;
+        match of(Party::Vendor, Act::Request) - before {
+            0 => {}
+            // delegation, order, finalize.
+            asked => orders.push((due, asked)),
+        }
+        if orders.is_empty() {
+            assert_eq!(of(Party::PublicCa, Act::Request), renewals);
+            assert_eq!(of(Party::PublicCa, Act::Signature), renewals);
+        }
     }
-    assert!((100..=105).contains(&renewals), "{renewals}");
-    let of = |party, act| world.ledger.get(party, Phase::Renewal, act);
-    assert_eq!(of(Party::Vendor, Act::Request), 0);
-    assert_eq!(of(Party::PublicCa, Act::Request), renewals);
-    assert_eq!(of(Party::PublicCa, Act::Signature), renewals);
-    while of(Party::Vendor, Act::Request) == 0 {
+    assert!((103..=106).contains(&renewals), "{renewals}");
+    let [(due, 3)] = orders[..] else {
+        panic!("{orders:?}");
+    };
+    // While the last certificate of the first order is valid for some days more.
+    assert!(due > start + 355 * DAY && due < start + 358 * DAY);
+}
+
+#[test]
+fn a_vendor_that_is_away_when_the_order_ends_is_missed_until_it_is_back() {
+    let (lab, mut row) = founded();
+    let world = &lab.world;
+    row.enrol(0).unwrap();
+    let ends = world.now() + ORDER_DAYS * DAY;
+    row.reach(Party::Vendor, false).unwrap();
+    let last = loop {
         world.clock.advance_to(row.due(0).unwrap()).unwrap();
-        assert!(row.renew(0).unwrap().ends.unwrap() > world.now());
-        assert!(world.now() < start + 365 * DAY);
-    }
+        match row.renew(0) {
+            Ok(identity) => assert!(identity.ends.unwrap() < ends),
+            Err(_) => break row.device(0).unwrap().identity(),
+        }
+    };
+    assert_eq!(last.ends.unwrap() + 1, ends);
+    lab.verify(&last, &row.trust(0), None).unwrap();
+    world.clock.advance_to(ends + DAY).unwrap();
+    row.renew(0).unwrap_err();
+    lab.verify(&last, &row.trust(0), None).unwrap_err();
+    row.reach(Party::Vendor, true).unwrap();
+    let renewed = row.renew(0).unwrap();
+    lab.verify(&renewed, &row.trust(0), None).unwrap();
+    // The new order needs nobody but the CA.
+    row.reach(Party::Vendor, false).unwrap();
+    world.clock.advance_to(row.due(0).unwrap()).unwrap();
+    row.renew(0).unwrap();
 }
 
 #[test]
