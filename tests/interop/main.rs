@@ -19,9 +19,10 @@ mod our_client;
 mod our_server;
 mod ours;
 mod peers_alone;
-use dc_tests::process;
 mod report;
 mod router;
 mod setup;
 mod tlslite;
 mod vendor;
+
+use dc_tests::process;

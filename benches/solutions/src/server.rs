@@ -190,7 +190,7 @@ fn certificate(
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(certificates, read(key, pem::private_key)?)?;
-    without_resumption(&mut config);
+    plain(&mut config);
     Ok(Arc::new(config))
 }
 
@@ -207,12 +207,15 @@ fn raw_key(provider: Arc<CryptoProvider>, key: &Path) -> Result<Arc<ServerConfig
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(resolver));
-    without_resumption(&mut config);
+    plain(&mut config);
     Ok(Arc::new(config))
 }
 
 /// Every visit is to be a full handshake.
-fn without_resumption(config: &mut ServerConfig) {
+/// So that every handshake is a whole one, and has the bytes of its certificates: whether they are compressed (RFC 8879) is
+/// another question than which they are.
+fn plain(config: &mut ServerConfig) {
+    config.cert_compressors.clear();
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
 }
@@ -222,6 +225,7 @@ fn credential(provider: Arc<CryptoProvider>, folder: &Path, moment: u64) -> Resu
     let identity = dc_rustls::server::Identity::load(folder)?;
     let settings = Settings::new(provider)
         .session_storage(Arc::new(NoServerSessionStorage {}))
+        .without_certificate_compression()
         .time_provider(Arc::new(Still(moment)));
     let store = Store::with_settings(settings);
     // A thief does not ask whether clients will take it.
