@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::clients::Outcome;
-use crate::report::{Measured, Report};
+use crate::report::{Measured, Report, RowReport};
 use crate::setup::LEFT_OUT;
 use grid::{Format, Grid, render};
 pub(crate) use sections::OUTAGES;
@@ -77,7 +77,7 @@ pub(crate) fn complaints(report: &Report) -> Vec<String> {
         }
         _ => None,
     });
-    let failures = report.rows.iter().flat_map(|row| row.failures());
+    let failures = report.rows.iter().flat_map(RowReport::failures);
     let authority = match &report.authority {
         Measured::Not(why) => Some(format!("the CA: {why}")),
         Measured::Is(_) | Measured::Cannot(_) | Measured::NotAsked => None,
