@@ -25,6 +25,7 @@ pub(crate) struct Outage {
 /// recovery. Until that moment nobody has noticed: the outage may as well have begun there.
 pub(crate) fn measure(row: &Row, world: &World, party: Party, days: u64) -> Result<Outage> {
     let mut life = Life::begin(row, world, 1)?;
+    let born = world.now();
     life.solution.reach(party, false)?;
     let Some((begin, what)) = first_failure(&mut life)? else {
         return Ok(Outage {
@@ -35,7 +36,9 @@ pub(crate) fn measure(row: &Row, world: &World, party: Party, days: u64) -> Resu
             needed: false,
         });
     };
-    let Timing { left, period } = Timing::of(&life, begin);
+    let left = { life.device(0).identity.ends }.map_or(u64::MAX, |ends| ends.saturating_sub(begin));
+    // Until then nobody has missed the party: what it did last was to give the device its first identity.
+    let period = begin.saturating_sub(born).max(1);
     let down = down(&mut life, party, begin, begin + days * DAY)?;
     let share = match (down, what) {
         (0, _) => 0.0,
@@ -82,23 +85,6 @@ fn down(life: &mut Life, party: Party, begin: u64, end: u64) -> Result<u64> {
         }
     }
     Ok(down)
-}
-
-/// How long the device has left, and how far apart renewals are.
-struct Timing {
-    left: u64,
-    period: u64,
-}
-
-impl Timing {
-    fn of(life: &Life, moment: u64) -> Self {
-        let device = life.device(0);
-        let ends = device.identity.ends.unwrap_or(u64::MAX);
-        Self {
-            left: ends.saturating_sub(moment),
-            period: moment.saturating_sub(device.since).max(1),
-        }
-    }
 }
 
 const DAY: u64 = 24 * 3600;

@@ -134,9 +134,9 @@ fn outage(outages: &[Outage], party: Party, days: u64) -> String {
         Some(outage) if !outage.needed => "not needed".to_owned(),
         Some(outage) if outage.down == 0 => "nothing lost".to_owned(),
         Some(outage) => format!(
-            "{}, {:.0} % of the fleet",
+            "{}, {} % of the fleet",
             time(outage.down),
-            100.0 * outage.share
+            count(100.0 * outage.share)
         ),
     }
 }
