@@ -110,7 +110,9 @@ fn execute(args: Args) -> Result<ExitCode> {
 
 /// A folder whose files need no disk, if there is such a place: databases and CAs write them out thousands of times.
 fn in_memory() -> Result<TempDir> {
-    Ok(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?)
+    let mut named = tempfile::Builder::new();
+    named.prefix("dc-solutions-");
+    Ok({ named.tempdir_in("/dev/shm") }.or_else(|_| named.tempdir())?)
 }
 
 fn or_all<T: Copy>(some: &[T], all: &[T]) -> Vec<T> {

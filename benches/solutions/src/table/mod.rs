@@ -55,7 +55,8 @@ fn about(report: &Report) -> String {
             Err(why) => format!("{}: {why}", program.name),
         });
     format!(
-        "Measured in {} s at {} on {}. Certificates of public CAs live {} days.\n\nForeign programs: {}.\n",
+        "Measured in {} s at {} on {}. Certificates of public CAs live {} days \
+         (--certificate-days; at most 200 today, 100 from March 2027, 47 from March 2029).\n\nForeign programs: {}.\n",
         report.seconds,
         report.made,
         report.machine,

@@ -6,7 +6,7 @@ use super::words::{count, time};
 use crate::clients::Outcome;
 use crate::ledger::{Act, Party, Phase};
 use crate::measure::authority::{Answer, Changed};
-use crate::measure::encounters::{Encounter, Question};
+use crate::measure::encounters::{Encounter, Encounters, Question};
 use crate::measure::interactions::Interactions;
 
 /// A verdict in the draft's words, and the numbers behind it.
@@ -115,10 +115,9 @@ pub(crate) fn support(answers: &BTreeMap<Question, Outcome>) -> Support {
 /// step; some: fewer, or with a warning; no: none.
 pub(crate) fn support_client(encounters: &[Encounter], unmodified: &[&str]) -> Verdict {
     let supports: Vec<Support> = { unmodified.iter() }
-        .filter_map(|client| {
-            let answers = answers(encounters, client);
-            (!answers.is_empty()).then(|| support(&answers))
-        })
+        .map(|client| answers(encounters, client))
+        .filter(|answers| was_asked(answers))
+        .map(|answers| support(&answers))
         .collect();
     let of = |wanted| {
         supports
@@ -156,8 +155,9 @@ pub(crate) fn support_client(encounters: &[Encounter], unmodified: &[&str]) -> V
 }
 
 /// R-REVOKE-AUTH. Yes: after a report, or after what the user removes, every client that connected without a warning
-/// refuses at once. Some: a list helps some clients, or time all of them. No: neither.
-pub(crate) fn revoke(encounters: &[Encounter], stolen_for: Option<u64>) -> Verdict {
+/// refuses at once, or warns as of a stranger. Some: a list helps some clients, or time all of them. No: neither.
+pub(crate) fn revoke(of: &Encounters) -> Verdict {
+    let encounters = &of.all;
     let clients: BTreeSet<&str> = encounters.iter().map(|one| one.client).collect();
     let answers: Vec<_> = { clients.iter() }
         .map(|client| answers(encounters, client))
@@ -187,21 +187,28 @@ pub(crate) fn revoke(encounters: &[Encounter], stolen_for: Option<u64>) -> Verdi
     if all == 0 {
         return Verdict::new(word, "no client connects without a warning");
     }
+    let removal = format!("when the user removes {}", of.removal.unwrap_or_default());
     let parts = [
         (reported, "after the report"),
-        (removed, "after the user's removal"),
+        (removed, removal.as_str()),
         (listed, "with a list given by hand"),
     ];
     let parts = parts.into_iter().filter(|(number, _)| *number > 0);
     let mut parts: Vec<String> = parts
         .map(|(number, how)| format!("{number} of {all} at once {how}"))
         .collect();
-    match stolen_for {
+    match of.stolen_for {
         _ if reported == all => {}
         Some(seconds) => parts.push(format!("otherwise {over} of {all} after {}", time(seconds))),
         None => parts.push("otherwise never".to_owned()),
     }
     Verdict::new(word, parts.join("; "))
+}
+
+/// Whether anything is known about it: a visit that was not made says nothing.
+fn was_asked(answers: &BTreeMap<Question, Outcome>) -> bool {
+    let known = |outcome: &Outcome| !matches!(outcome, Outcome::Failed(_));
+    answers.values().any(known)
 }
 
 /// Whether it connects without a warning, so that there is something to take away.
@@ -290,6 +297,14 @@ mod tests {
         );
     }
 
+    fn encounters(all: &[Encounter], stolen_for: Option<u64>) -> Encounters {
+        Encounters {
+            all: all.to_vec(),
+            stolen_for,
+            removal: None,
+        }
+    }
+
     #[test]
     fn what_the_user_can_remove_everywhere_is_revocable() {
         let refused = || Outcome::Refused("no".into());
@@ -297,20 +312,18 @@ mod tests {
             encounter("a", Question::Delivered, Outcome::Connected),
             encounter("a", Question::Removed, refused()),
         ];
-        assert_eq!(revoke(&all, None).word, "Yes");
+        assert_eq!(revoke(&encounters(&all, None)).word, "Yes");
         let some = [
             encounter("a", Question::Delivered, Outcome::Connected),
             encounter("a", Question::AfterEnd, refused()),
         ];
-        let verdict = revoke(&some, Some(590_400));
+        let verdict = revoke(&encounters(&some, Some(590_400)));
         assert_eq!(
             (verdict.word, verdict.numbers.as_str()),
             ("Some", "otherwise 1 of 1 after 6.8 d")
         );
-        assert_eq!(revoke(&all[..1], None).word, "No");
-        assert_eq!(
-            revoke(&[encounter("a", Question::Delivered, refused())], None).word,
-            "n/a"
-        );
+        assert_eq!(revoke(&encounters(&all[..1], None)).word, "No");
+        let stranger = [encounter("a", Question::Delivered, refused())];
+        assert_eq!(revoke(&encounters(&stranger, None)).word, "n/a");
     }
 }

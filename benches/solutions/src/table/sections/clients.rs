@@ -38,7 +38,9 @@ pub(super) fn theft(report: &Report) -> Grid {
         report,
         "A stolen device, after the theft was reported",
         "How long each client goes on accepting it if nothing is done at the client, in virtual time; then, where there is one, \
-         with the list of what is revoked (given to the client by hand), and after the user removed what made it acceptable.",
+         with the list of what is revoked (given to the client by hand), and after the user removed what made it acceptable: then a client refuses, or warns as of \
+         a stranger. Of public CAs' revocations, Firefox learns by itself within a day or so (CRLite), and Chromium of some (CRLSets); \
+         no CA of a laboratory is in those lists, so that their times for certificates under public CAs are upper bounds.",
         stolen_from,
     )
 }

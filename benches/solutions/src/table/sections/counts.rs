@@ -19,10 +19,12 @@ pub(super) fn interactions(report: &Report) -> Grid {
     });
     Grid {
         title: "Who is asked, and who signs".into(),
-        note: "Requests and signatures (r and s), by public CA, vendor, the home's own CA, and steps that the user does. Measured \
-               with one device and with three, through a virtual year; what grows is each device's, what stays is the fleet's."
+        note: "Requests and signatures (r and s), by public CA, vendor, the home's own CA, and steps that the user does; a step in \
+               a client is counted for one client, and has to be done in each. Requests that bring no certificate, such as those for \
+               news, count too. Measured with one device and with three, through a virtual year; what grows is each device's, what \
+               stays is the fleet's, in its first year."
             .into(),
-        columns: columns(&["First issue", "A year of renewals", "Replacement", "The fleet, a year", "10^6 devices, a year after the first"]),
+        columns: columns(&["First issue", "A year of renewals", "Replacement", "The fleet, first year", "10^6 devices, renewals of a year and the fleet"]),
         lines,
     }
 }
@@ -90,7 +92,8 @@ pub(super) fn outages(report: &Report) -> Grid {
         title: "When somebody is away, and when the home has no Internet".into(),
         note: "An outage begins at the worst moment, when something is due. Time: how long the device that it hits worst has \
                nothing valid. Share: of a fleet whose renewals are spread evenly. Alone: how long a device goes on when nobody outside the home \
-               can be reached any more, at its next renewal and right after the last."
+               can be reached any more, at its next renewal and right after the last, if names are still resolved in the home: of names in the public DNS, the \
+               router has to know the addresses itself."
             .into(),
         columns: columns(&["CA away 3 d", "CA away 30 d", "Vendor away 3 d", "Vendor away 30 d", "Alone"]),
         lines,

@@ -115,7 +115,7 @@ fn verdicts(report: &Report, row: &RowReport) -> [Judged; 5] {
         ),
         (
             "R-REVOKE-AUTH",
-            encounters.map(|of| revoke(&of.all, of.stolen_for)),
+            encounters.map(revoke),
             of(|draft| draft.revoke),
         ),
     ]
