@@ -126,6 +126,9 @@ pub(crate) fn support_client(encounters: &[Encounter], unmodified: &[&str]) -> V
             .count()
     };
     let all = supports.len();
+    if all == 0 {
+        return Verdict::new("not measured", "no client could be asked");
+    }
     let (delivered, step, warning) = (
         of(Support::Delivered),
         of(Support::AfterStep),
@@ -147,10 +150,13 @@ pub(crate) fn support_client(encounters: &[Encounter], unmodified: &[&str]) -> V
     let parts: Vec<String> = parts
         .map(|(number, how)| format!("{number} {how}"))
         .collect();
-    let numbers = match parts.is_empty() {
+    let mut numbers = match parts.is_empty() {
         true => format!("none of {all} clients"),
         false => format!("of {all} clients {}", parts.join(", ")),
     };
+    if all < unmodified.len() {
+        numbers += &format!("; {} not measured", unmodified.len() - all);
+    }
     Verdict::new(word, numbers)
 }
 

@@ -129,7 +129,7 @@ fn avoids_central(of: &Interactions) -> (&'static str, String) {
     match signed > 0.0 {
         true => (
             "no",
-            format!("{signed:.0} signatures from outside in a year"),
+            format!("{signed:.0} signatures from outside in the first year"),
         ),
         false => ("yes", "no signature from outside".to_owned()),
     }
@@ -138,14 +138,14 @@ fn avoids_central(of: &Interactions) -> (&'static str, String) {
 /// Yes: the vendor is never asked. Partly: at the start alone. No: later too.
 fn avoids_vendor(of: &Interactions) -> (&'static str, String) {
     let asked = |phases: &[Phase]| {
-        let acts = [Act::Request, Act::Signature];
-        acts.map(|act| of.total(Party::Vendor, act, phases, 1.0))
-            .iter()
-            .sum::<f64>()
+        [Act::Request, Act::Signature].map(|act| of.total(Party::Vendor, act, phases, 1.0))
     };
-    let later = asked(&[Phase::Renewal]);
-    match (later > 0.0, asked(&ALWAYS) > 0.0) {
-        (true, _) => ("no", format!("{later:.0} requests and signatures a year")),
+    let [requests, signatures] = asked(&[Phase::Renewal]);
+    match (requests + signatures > 0.0, asked(&ALWAYS) != [0.0; 2]) {
+        (true, _) => (
+            "no",
+            format!("{requests:.0} requests and {signatures:.0} signatures a year"),
+        ),
         (false, true) => ("partly", "only at the start".to_owned()),
         (false, false) => ("yes", "never asked".to_owned()),
     }
