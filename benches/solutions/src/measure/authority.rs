@@ -1,15 +1,13 @@
 //! What a CA of today has to change: acme2certifier is asked for what each solution needs, as it is and changed.
 
+mod wish;
+
 use std::fmt;
 use std::fs;
 
 use dc_core::DelegationCertificate;
-use dc_pki::test_ca::delegation_usage;
 use dc_tests::process;
 use der::Decode as _;
-use rcgen::{
-    CertificateParams, CustomExtension, DistinguishedName, DnType, KeyPair, KeyUsagePurpose,
-};
 use serde::Serialize;
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::{BasicConstraints, NameConstraints};
@@ -23,6 +21,7 @@ use crate::public_ca::{Changes, PublicCa};
 use crate::rows::normal::Account;
 use crate::vendor::Issuing as _;
 use crate::world::World;
+use wish::{MATTER, Wish, ZONE};
 
 /// A question to a CA, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -321,73 +320,12 @@ fn has_matter_names(leaf: &Leaf) -> Result<bool> {
     Ok(oids.iter().all(|oid| subject.contains(oid)))
 }
 
-/// What a request asks for beyond its name.
-#[derive(Default)]
-struct Wish {
-    subject: Vec<(DnType, &'static str)>,
-    extensions: Vec<CustomExtension>,
-}
-
-impl Wish {
-    fn delegation() -> Self {
-        Self {
-            extensions: vec![delegation_usage()],
-            ..Self::default()
-        }
-    }
-
-    fn authority() -> Self {
-        // RFC 5280 §4.2.1.10: a sequence of permitted subtrees [0], each a sequence of a dNSName [2].
-        let mut constraints = vec![0x30, 21, 0xa0, 19, 0x30, 17, 0x82, 15];
-        constraints.extend_from_slice(ZONE.as_bytes());
-        let extensions = [
-            ([2, 5, 29, 19], vec![0x30, 3, 1, 1, 0xff]),
-            ([2, 5, 29, 30], constraints),
-        ];
-        let critical = extensions.map(|(oid, content)| {
-            let mut extension = CustomExtension::from_oid_content(&oid, content);
-            extension.set_criticality(true);
-            extension
-        });
-        Self {
-            extensions: critical.into(),
-            ..Self::default()
-        }
-    }
-
-    fn matter() -> Self {
-        let subject = MATTER.map(|(arc, value)| {
-            let oid = [1, 3, 6, 1, 4, 1, 37244, 2, arc];
-            (DnType::CustomDnType(oid.into()), value)
-        });
-        Self {
-            subject: subject.into(),
-            ..Self::default()
-        }
-    }
-
-    fn request(&self, name: &str) -> Result<Vec<u8>> {
-        let mut params = CertificateParams::new([name.to_owned()])?;
-        params.distinguished_name = DistinguishedName::new();
-        for (kind, value) in &self.subject {
-            params.distinguished_name.push(kind.clone(), *value);
-        }
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.custom_extensions.clone_from(&self.extensions);
-        let request = params.serialize_request(&KeyPair::generate()?)?;
-        Ok(request.der().to_vec())
-    }
-}
-
-const ZONE: &str = "cpe.example.com";
 const DELEGATED: &[&str] = &["named", "rfc9345"];
 const DELEGATION: &str = "a delegation certificate (RFC 9345) for *.cpe.example.com";
 const CONSTRAINED: &[&str] = &["name-constraints"];
 const AUTHORITY: &str = "an authority for a zone: CA:TRUE with nameConstraints";
 const CONSTRAINTS: &str = "CA:TRUE and nameConstraints";
 const DELEGATION_USAGE: &str = "DelegationUsage";
-/// The last number of the identifier, and a value: a vendor and a product for tests.
-const MATTER: [(u64, &str); 2] = [(1, "FFF1"), (2, "8000")];
 /// How OpenSSL itself is told to write the extension.
 const LINE: &str = "1.3.6.1.4.1.44363.44 = ASN1:NULL";
 const TEMPLATE: &str = crate::public_ca::SERVERS;

@@ -354,6 +354,14 @@ mod tests {
     }
 
     #[test]
+    fn who_trusts_the_vendor_trusts_it_for_every_site() {
+        let lab = Lab::new();
+        let mut row = vendor(&lab, Naming::None);
+        let outside = row.outside().unwrap().unwrap();
+        lab.verify(&outside, &row.trust(0), None).unwrap();
+    }
+
+    #[test]
     fn a_stolen_device_is_on_the_vendor_s_list() {
         let lab = Lab::new();
         let mut row = vendor(&lab, Naming::DnsName);

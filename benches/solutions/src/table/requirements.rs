@@ -116,7 +116,7 @@ pub(crate) fn support(answers: &BTreeMap<Question, Outcome>) -> Support {
 pub(crate) fn support_client(encounters: &[Encounter], unmodified: &[&str]) -> Verdict {
     let supports: Vec<Support> = { unmodified.iter() }
         .map(|client| answers(encounters, client))
-        .filter(|answers| was_asked(answers))
+        .filter(was_asked)
         .map(|answers| support(&answers))
         .collect();
     let of = |wanted| {

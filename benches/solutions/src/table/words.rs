@@ -7,8 +7,8 @@ pub(crate) fn time(seconds: u64) -> String {
         1..=119 => format!("{seconds} s"),
         120..=7199 => format!("{} min", seconds / 60),
         7200..=172_799 => format!("{:.0} h", seconds as f64 / 3600.0),
-        ..=8_639_999 => format!("{} d", short(seconds as f64 / DAY)),
-        ..=315_359_999 => format!("{:.0} d", seconds as f64 / DAY),
+        172_800..=8_639_999 => format!("{} d", short(seconds as f64 / DAY)),
+        8_640_000..=315_359_999 => format!("{:.0} d", seconds as f64 / DAY),
         _ => format!("{:.0} years", seconds as f64 / DAY / 365.0),
     }
 }

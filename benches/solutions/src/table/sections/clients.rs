@@ -22,7 +22,7 @@ pub(super) fn clients(report: &Report) -> Grid {
             Support::Warning => "warning".to_owned(),
             Support::No => match answers
                 .get(&Question::AfterStep)
-                .or(answers.get(&Question::Delivered))
+                .or_else(|| answers.get(&Question::Delivered))
             {
                 Some(Outcome::Refused(why) | Outcome::Warned(why)) => format!("no: {why}"),
                 Some(Outcome::Unable(why)) => format!("no: {why}"),
