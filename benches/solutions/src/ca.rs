@@ -42,7 +42,7 @@ impl Authority {
     /// One that only its own signature speaks for.
     pub(crate) fn root(plan: Plan<'_>) -> Result<Self> {
         let above = BasicConstraints::Unconstrained;
-        Self::make(plan, above, |params, key| params.self_signed(key))
+        Self::make(plan, above, CertificateParams::self_signed)
     }
 
     /// One that this one speaks for; it signs servers, and no further authority.

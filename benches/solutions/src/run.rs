@@ -54,10 +54,10 @@ pub(crate) fn run(plan: &Plan, folder: &Path) -> Result<Report> {
                 work(&tasks, &bar, |task| match task {
                     Task::Authority => *locked(&authority) = authority::measure(&world).into(),
                     Task::RawKeyPeers => {
-                        *locked(&raw_key_peers) = raw_key_peers::measure(&world).into()
+                        *locked(&raw_key_peers) = raw_key_peers::measure(&world).into();
                     }
                     Task::Row(measure, at) => {
-                        measure_row(measure, &plan.rows[at], &world, &reports[at])
+                        measure_row(measure, &plan.rows[at], &world, &reports[at]);
                     }
                 });
             });

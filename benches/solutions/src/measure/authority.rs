@@ -279,8 +279,8 @@ impl Shop {
 
     fn last_words(&self) -> String {
         let log = self.ca.log();
-        let errors = log.lines().filter(|line| line.contains("due to exception"));
-        errors.last().unwrap_or("nothing").into()
+        let mut errors = log.lines().filter(|line| line.contains("due to exception"));
+        errors.next_back().unwrap_or("nothing").into()
     }
 }
 

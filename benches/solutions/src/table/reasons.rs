@@ -21,8 +21,8 @@ const REASONS: &[Reason] = &[
     (
         &["rfc9345"],
         "R-SUPPORT-CLIENT",
-        "The draft means the unique name, which no unmodified client knows. Without it NSS's own client connects beside \
-         Firefox: and both take the twin.",
+        "The draft means the unique name, which no unmodified client knows. Without it NSS's own client, with its option -B, \
+         connects beside Firefox: and both take the twin.",
     ),
     (
         &["name-constraints"],
