@@ -1,8 +1,11 @@
 //! What this program runs in processes of their own, by starting itself once more.
 
 use std::ffi::OsStr;
+use std::os::unix::process::parent_id;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use clap::Subcommand;
 
@@ -27,10 +30,22 @@ pub(crate) enum Hidden {
 impl Hidden {
     pub(crate) fn run(self) -> Result<()> {
         match self {
-            Self::Serve(serve) => server::run(&serve),
+            Self::Serve(serve) => {
+                thread::spawn(end_with_parent);
+                server::run(&serve)
+            }
             Self::Signer { config } => delegated::serve_signer(&config),
         }
     }
+}
+
+/// Ends this process soon after the one that started it, however that ended.
+fn end_with_parent() {
+    let parent = parent_id();
+    while parent_id() == parent {
+        thread::sleep(Duration::from_secs(1));
+    }
+    std::process::exit(0);
 }
 
 /// This program once more, as the hidden command of this name with these arguments, started by `command`.
@@ -41,7 +56,8 @@ pub(crate) fn again(
     name: &str,
     arguments: &[impl AsRef<OsStr>],
 ) -> Result<Command> {
-    let mut command = command(std::env::current_exe()?);
+    // The very program that runs, even if another one has been built in its place.
+    let mut command = command(PathBuf::from("/proc/self/exe"));
     if cfg!(test) {
         command.args([
             "hidden::tests::child",

@@ -27,6 +27,8 @@ pub(crate) enum Phase {
     Fleet,
     FirstIssue,
     Renewal,
+    /// The device asks for news, which bring it no identity.
+    News,
     Replacement,
     Theft,
 }

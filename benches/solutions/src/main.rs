@@ -27,6 +27,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum as _};
+use rustix::fs::statvfs;
 use tempfile::TempDir;
 
 use crate::hidden::Hidden;
@@ -108,11 +109,22 @@ fn execute(args: Args) -> Result<ExitCode> {
     })
 }
 
-/// A folder whose files need no disk, if there is such a place: databases and CAs write them out thousands of times.
+/// A folder whose files need no disk, if there is such a place with enough room: databases and CAs write them out thousands
+/// of times.
 fn in_memory() -> Result<TempDir> {
-    Ok(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?)
+    let mut named = tempfile::Builder::new();
+    named.prefix("dc-solutions-");
+    let memory = "/dev/shm";
+    let room = statvfs(memory).map_or(0, |of| of.f_bavail * of.f_frsize);
+    Ok(match room >= ROOM {
+        true => { named.tempdir_in(memory) }.or_else(|_| named.tempdir())?,
+        false => named.tempdir()?,
+    })
 }
 
 fn or_all<T: Copy>(some: &[T], all: &[T]) -> Vec<T> {
     if some.is_empty() { all } else { some }.to_vec()
 }
+
+/// A run takes some 60 megabytes, and browsers want some of it too.
+const ROOM: u64 = 256 << 20;

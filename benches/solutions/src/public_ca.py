@@ -7,6 +7,8 @@ database that need not survive a power cut need not wait for the disk.
 
 import os
 import sqlite3
+import threading
+import time
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIServer, make_server
 
@@ -25,6 +27,13 @@ def connect(*arguments, **options):
     return connection
 
 
+def end_with_parent(parent):
+    """However that ended."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)
+
+
 class Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
@@ -40,4 +49,5 @@ Handler = get_handler_cls()
 Handler.log_message = lambda *_: None
 # Headers and body are two writes; the second must not wait for the client's acknowledgement of the first.
 Handler.disable_nagle_algorithm = True
+threading.Thread(target=end_with_parent, args=[os.getppid()], daemon=True).start()
 make_server("127.0.0.1", int(os.environ["DC_PORT"]), application, Server, Handler).serve_forever()

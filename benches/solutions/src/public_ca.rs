@@ -13,6 +13,7 @@ use crate::Result;
 use crate::ca::Authority;
 use crate::dns::Dns;
 use crate::leaf::Leaf;
+use crate::setup;
 use crate::world::World;
 
 /// The CA: a root, what signs below it, and the ACME server, which lives in the world's time.
@@ -48,6 +49,9 @@ impl PublicCa {
         dns: &Dns,
         changes: Changes<'_>,
     ) -> Result<Self> {
+        if !setup::foreign_programs() {
+            return Err(setup::LEFT_OUT.into());
+        }
         let folder = world.folder(name)?;
         let [root, issuing] = Authority::public(&folder, world.now())?;
         write_configuration(&folder, &issuing, world.certificate_days, changes)?;

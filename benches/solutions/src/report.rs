@@ -74,6 +74,14 @@ impl<T> Measured<T> {
         }
     }
 
+    /// What went wrong.
+    pub(crate) fn failure(&self) -> Option<&String> {
+        match self {
+            Self::Not(why) => Some(why),
+            Self::Is(_) | Self::Cannot(_) | Self::NotAsked => None,
+        }
+    }
+
     /// What a cell says instead of a value.
     pub(crate) fn why_not(&self) -> Option<String> {
         match self {
@@ -109,22 +117,18 @@ impl RowReport {
         }
     }
 
-    /// Everything that went wrong.
-    pub(crate) fn failures(&self) -> Vec<String> {
-        fn why<T>(what: &str, measured: &Measured<T>) -> Option<String> {
-            match measured {
-                Measured::Not(why) => Some(format!("{what}: {why}")),
-                Measured::Is(_) | Measured::Cannot(_) | Measured::NotAsked => None,
-            }
-        }
+    /// Everything that went wrong: where, and why.
+    pub(crate) fn failures(&self) -> Vec<(String, &String)> {
         let all = [
-            why("interactions", &self.interactions),
-            why("outages", &self.outages),
-            why("encounters", &self.encounters),
-            why("cost", &self.cost),
-            why("names", &self.names),
+            ("interactions", self.interactions.failure()),
+            ("outages", self.outages.failure()),
+            ("encounters", self.encounters.failure()),
+            ("cost", self.cost.failure()),
+            ("names", self.names.failure()),
         ];
-        let named = all.into_iter().flatten();
-        named.map(|why| format!("{}: {why}", self.title)).collect()
+        let failed = all.into_iter().filter_map(|(what, why)| Some((what, why?)));
+        failed
+            .map(|(what, why)| (format!("{}: {what}", self.title), why))
+            .collect()
     }
 }

@@ -43,18 +43,11 @@ pub(crate) fn run(plan: &Plan, folder: &Path) -> Result<Report> {
     let reports: Vec<Mutex<RowReport>> = { plan.rows.iter() }
         .map(|row| Mutex::new(RowReport::new(row)))
         .collect();
-    let mut tasks = tasks(plan);
     let (authority, raw_key_peers) = (
         Mutex::new(Measured::NotAsked),
         Mutex::new(Measured::NotAsked),
     );
-    if plan.has(Measure::Authority) {
-        tasks.push_back(Task::Authority);
-    }
-    if plan.has(Measure::RawKeyPeers) {
-        tasks.push_back(Task::RawKeyPeers);
-    }
-    let tasks = Mutex::new(tasks);
+    let tasks = Mutex::new(tasks(plan));
     thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
@@ -106,12 +99,17 @@ enum Task {
     Row(Measure, usize),
 }
 
-/// Those of rows; the longest first.
+/// Those of rows first, and of them the longest.
 fn tasks(plan: &Plan) -> VecDeque<Task> {
     let measures = [Measure::Interactions, Measure::Outages, Measure::Names];
     let wanted = measures.into_iter().filter(|measure| plan.has(*measure));
     let all = wanted.flat_map(|measure| (0..plan.rows.len()).map(move |at| Task::Row(measure, at)));
-    all.collect()
+    let of_all = [
+        (Measure::Authority, Task::Authority),
+        (Measure::RawKeyPeers, Task::RawKeyPeers),
+    ];
+    let of_all = of_all.into_iter().filter(|(measure, _)| plan.has(*measure));
+    all.chain(of_all.map(|(_, task)| task)).collect()
 }
 
 fn work(tasks: &Mutex<VecDeque<Task>>, bar: &ProgressBar, run: impl Fn(Task)) {

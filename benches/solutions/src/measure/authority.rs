@@ -1,18 +1,16 @@
 //! What a CA of today has to change: acme2certifier is asked for what each solution needs, as it is and changed.
 
+mod wish;
+
 use std::fmt;
 use std::fs;
 
 use dc_core::DelegationCertificate;
-use dc_pki::test_ca::delegation_usage;
 use dc_tests::process;
 use der::Decode as _;
-use rcgen::{
-    CertificateParams, CustomExtension, DistinguishedName, DnType, KeyPair, KeyUsagePurpose,
-};
 use serde::Serialize;
 use x509_cert::Certificate;
-use x509_cert::ext::pkix::BasicConstraints;
+use x509_cert::ext::pkix::{BasicConstraints, NameConstraints};
 
 use crate::Result;
 use crate::acme::objects::AutoRenewal;
@@ -23,6 +21,7 @@ use crate::public_ca::{Changes, PublicCa};
 use crate::rows::normal::Account;
 use crate::vendor::Issuing as _;
 use crate::world::World;
+use wish::{MATTER, Wish, ZONE};
 
 /// A question to a CA, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -66,11 +65,11 @@ impl fmt::Display for Changed {
     }
 }
 
-/// Asks everything; about a second for each of the three CAs that are started.
+/// Asks everything; about a second for each of the four CAs that are started.
 pub(crate) fn measure(world: &World) -> Result<Vec<Answer>> {
     let mut answers = as_it_is(world)?;
     answers.push(configured(world)?);
-    answers.push(extended(world)?);
+    answers.extend(extended(world)?);
     answers.push(by_openssl(world)?);
     Ok(answers)
 }
@@ -100,12 +99,13 @@ fn as_it_is(world: &World) -> Result<Vec<Answer>> {
             came(&delegation, may_delegate, DELEGATION_USAGE)?,
         ),
         as_it_is(
-            &["name-constraints"],
-            "an authority for a zone: CA:TRUE with nameConstraints",
-            came(&authority, is_authority, "CA:TRUE and nameConstraints")?,
+            CONSTRAINED,
+            AUTHORITY,
+            came(&authority, is_authority, CONSTRAINTS)?,
         ),
         as_it_is(
-            &["matter", "matter-named"],
+            // Matter's authorities are the vendors' own.
+            &[],
             "a certificate with Matter's vendor and product identifiers",
             came(&matter, has_matter_names, "both of them")?,
         ),
@@ -138,26 +138,47 @@ fn configured(world: &World) -> Result<Answer> {
     })
 }
 
-/// The CA loads a handler that is derived from its own.
-fn extended(world: &World) -> Result<Answer> {
+/// The CA loads a handler that is derived from its own: one for delegation certificates, one for authorities.
+fn extended(world: &World) -> Result<[Answer; 2]> {
     let changes = Changes {
         handler: HANDLER_LINE,
         module: Some(HANDLER_MODULE),
         ..Changes::default()
     };
     let mut shop = Shop::open(world, "ca-extended", changes)?;
-    let (works, came) = came(&shop.order_delegation(), may_delegate, DELEGATION_USAGE)?;
+    let delegation = came(&shop.order_delegation(), may_delegate, DELEGATION_USAGE)?;
+    let changes = Changes {
+        handler: AUTHORITY_LINE,
+        module: Some(AUTHORITY_MODULE),
+        ..Changes::default()
+    };
+    let mut shop = Shop::open(world, "ca-of-authorities", changes)?;
+    let authority = shop.order(ZONE, &Wish::authority());
+    let authority = came(&authority, is_authority, CONSTRAINTS)?;
+    Ok([
+        after_change(DELEGATED, DELEGATION, HANDLER, delegation),
+        after_change(CONSTRAINED, AUTHORITY, AUTHORITY_HANDLER, authority),
+    ])
+}
+
+/// After a line of configuration that loads this source.
+fn after_change(
+    rows: &'static [&'static str],
+    asked: &'static str,
+    source: &str,
+    (works, came): (bool, String),
+) -> Answer {
     let is_code = |line: &&str| !line.trim().is_empty() && !line.starts_with("\"\"\"");
-    Ok(Answer {
-        rows: DELEGATED,
-        asked: DELEGATION,
+    Answer {
+        rows,
+        asked,
         changed: Changed {
-            configuration: changes.handler.lines().count(),
-            code: HANDLER.lines().filter(is_code).count(),
+            configuration: 1,
+            code: source.lines().filter(is_code).count(),
         },
         came,
         works,
-    })
+    }
 }
 
 /// OpenSSL itself signs the request, with a line more in its configuration. It has no ACME.
@@ -194,7 +215,7 @@ fn by_openssl(world: &World) -> Result<Answer> {
     Ok(Answer {
         // It is no CA that a vendor could order from.
         rows: &[],
-        asked: "the same, of OpenSSL itself",
+        asked: "a delegation certificate (RFC 9345), of OpenSSL itself",
         changed: Changed {
             configuration: 1,
             code: 0,
@@ -286,10 +307,10 @@ fn may_delegate(leaf: &Leaf) -> Result<bool> {
 
 fn is_authority(leaf: &Leaf) -> Result<bool> {
     let certificate = Certificate::from_der(&leaf.der)?;
-    let constraints = certificate
-        .tbs_certificate()
-        .get_extension::<BasicConstraints>()?;
-    Ok(constraints.is_some_and(|(_, constraints)| constraints.ca))
+    let tbs = certificate.tbs_certificate();
+    let basic = tbs.get_extension::<BasicConstraints>()?;
+    let names = tbs.get_extension::<NameConstraints>()?;
+    Ok(basic.is_some_and(|(_, basic)| basic.ca) && names.is_some())
 }
 
 fn has_matter_names(leaf: &Leaf) -> Result<bool> {
@@ -299,70 +320,12 @@ fn has_matter_names(leaf: &Leaf) -> Result<bool> {
     Ok(oids.iter().all(|oid| subject.contains(oid)))
 }
 
-/// What a request asks for beyond its name.
-#[derive(Default)]
-struct Wish {
-    subject: Vec<(DnType, &'static str)>,
-    extensions: Vec<CustomExtension>,
-}
-
-impl Wish {
-    fn delegation() -> Self {
-        Self {
-            extensions: vec![delegation_usage()],
-            ..Self::default()
-        }
-    }
-
-    fn authority() -> Self {
-        // RFC 5280 §4.2.1.10: a sequence of permitted subtrees [0], each a sequence of a dNSName [2].
-        let mut constraints = vec![0x30, 21, 0xa0, 19, 0x30, 17, 0x82, 15];
-        constraints.extend_from_slice(ZONE.as_bytes());
-        let extensions = [
-            ([2, 5, 29, 19], vec![0x30, 3, 1, 1, 0xff]),
-            ([2, 5, 29, 30], constraints),
-        ];
-        let critical = extensions.map(|(oid, content)| {
-            let mut extension = CustomExtension::from_oid_content(&oid, content);
-            extension.set_criticality(true);
-            extension
-        });
-        Self {
-            extensions: critical.into(),
-            ..Self::default()
-        }
-    }
-
-    fn matter() -> Self {
-        let subject = MATTER.map(|(arc, value)| {
-            let oid = [1, 3, 6, 1, 4, 1, 37244, 2, arc];
-            (DnType::CustomDnType(oid.into()), value)
-        });
-        Self {
-            subject: subject.into(),
-            ..Self::default()
-        }
-    }
-
-    fn request(&self, name: &str) -> Result<Vec<u8>> {
-        let mut params = CertificateParams::new([name.to_owned()])?;
-        params.distinguished_name = DistinguishedName::new();
-        for (kind, value) in &self.subject {
-            params.distinguished_name.push(kind.clone(), *value);
-        }
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.custom_extensions.clone_from(&self.extensions);
-        let request = params.serialize_request(&KeyPair::generate()?)?;
-        Ok(request.der().to_vec())
-    }
-}
-
-const ZONE: &str = "cpe.example.com";
 const DELEGATED: &[&str] = &["named", "rfc9345"];
 const DELEGATION: &str = "a delegation certificate (RFC 9345) for *.cpe.example.com";
+const CONSTRAINED: &[&str] = &["name-constraints"];
+const AUTHORITY: &str = "an authority for a zone: CA:TRUE with nameConstraints";
+const CONSTRAINTS: &str = "CA:TRUE and nameConstraints";
 const DELEGATION_USAGE: &str = "DelegationUsage";
-/// The last number of the identifier, and a value: a vendor and a product for tests.
-const MATTER: [(u64, &str); 2] = [(1, "FFF1"), (2, "8000")];
 /// How OpenSSL itself is told to write the extension.
 const LINE: &str = "1.3.6.1.4.1.44363.44 = ASN1:NULL";
 const TEMPLATE: &str = crate::public_ca::SERVERS;
@@ -371,6 +334,10 @@ const HANDLER: &str = include_str!("delegation_handler.py");
 pub(crate) const HANDLER_LINE: &str = "handler_module: delegation_handler\n";
 /// Its name and source.
 pub(crate) const HANDLER_MODULE: (&str, &str) = ("delegation_handler", HANDLER);
+
+const AUTHORITY_HANDLER: &str = include_str!("authority_handler.py");
+const AUTHORITY_LINE: &str = "handler_module: authority_handler\n";
+const AUTHORITY_MODULE: (&str, &str) = ("authority_handler", AUTHORITY_HANDLER);
 
 #[cfg(test)]
 mod tests {
@@ -389,7 +356,7 @@ mod tests {
         let works: Vec<bool> = answers.iter().map(|answer| answer.works).collect();
         assert_eq!(
             works,
-            [true, false, false, true, false, false, true, true],
+            [true, false, false, true, false, false, true, true, true],
             "{answers:#?}"
         );
         assert_eq!(

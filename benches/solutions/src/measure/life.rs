@@ -114,7 +114,7 @@ impl Life {
                 self.has(device, identity);
             }
             What::News(device) => {
-                self.world.ledger.enter(Phase::Renewal);
+                self.world.ledger.enter(Phase::News);
                 self.solution.ask_for_news(device)?;
             }
         }

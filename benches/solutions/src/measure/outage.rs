@@ -25,7 +25,7 @@ pub(crate) struct Outage {
 /// recovery. Until that moment nobody has noticed: the outage may as well have begun there.
 pub(crate) fn measure(row: &Row, world: &World, party: Party, days: u64) -> Result<Outage> {
     let mut life = Life::begin(row, world, 1)?;
-    let start = world.now();
+    let born = world.now();
     life.solution.reach(party, false)?;
     let Some((begin, what)) = first_failure(&mut life)? else {
         return Ok(Outage {
@@ -36,10 +36,9 @@ pub(crate) fn measure(row: &Row, world: &World, party: Party, days: u64) -> Resu
             needed: false,
         });
     };
-    let ends = life.device(0).identity.ends.unwrap_or(u64::MAX);
-    let left = ends.saturating_sub(begin);
-    // The device needed the party when it enrolled, and not again until now.
-    let period = begin.saturating_sub(start).max(1);
+    let left = { life.device(0).identity.ends }.map_or(u64::MAX, |ends| ends.saturating_sub(begin));
+    // Until then nobody has missed the party: what it did last was to give the device its first identity.
+    let period = begin.saturating_sub(born).max(1);
     let down = down(&mut life, party, begin, begin + days * DAY)?;
     let share = match (down, what) {
         (0, _) => 0.0,

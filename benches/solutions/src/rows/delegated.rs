@@ -53,8 +53,6 @@ pub(crate) struct Delegated {
     made: usize,
     /// When the next delegation certificate is ordered.
     order_at: Option<u64>,
-    /// The names in the certificates that the CA has signed.
-    published: Vec<String>,
 }
 
 /// A place in a home, and the box that stands there.
@@ -89,7 +87,6 @@ impl Delegated {
             devices: BTreeMap::new(),
             made: 0,
             order_at: None,
-            published: Vec::new(),
         })
     }
 
@@ -122,7 +119,6 @@ impl Delegated {
             folder: text(&folder)?,
         })?;
         self.order_at = Some(begins + (ends - begins) * 2 / 3);
-        self.published.push(self.zone.wildcard());
         Ok(())
     }
 
@@ -282,7 +278,8 @@ impl Solution for Delegated {
     }
 
     fn published(&self) -> Vec<String> {
-        self.published.clone()
+        let names = { self.ca.as_ref() }.map(|ca| ca.names());
+        names.and_then(Result::ok).unwrap_or_default()
     }
 
     fn own_client(&self, _device: usize) -> Result<Option<Box<dyn Client>>> {

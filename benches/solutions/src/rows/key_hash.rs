@@ -36,12 +36,11 @@ impl KeyHash {
         }
     }
 
-    /// Switches a device on; the user opens its name in a client, from the label or from a list of what is in the home.
+    /// Switches a device on. That the user opens its name for the first time is no step here, as it is none elsewhere.
     fn start(&mut self, device: usize) -> Result<Identity> {
-        let world = self.factory.world.clone();
         let key = self.factory.make()?;
-        let identity = certify(&key, &unique_name(&key.fingerprint()), world.now())?;
-        world.ledger.count(Party::User, Act::Request);
+        let now = self.factory.world.now();
+        let identity = certify(&key, &unique_name(&key.fingerprint()), now)?;
         let started = Device { key, identity };
         let Device { identity, .. } = self.devices.entry(device).insert_entry(started).into_mut();
         Ok(identity.clone())
@@ -76,6 +75,8 @@ impl Solution for KeyHash {
     /// A new device has a key of its own, and so another name, which the user has to open: what clients ask for cannot
     /// stay the same.
     fn replace(&mut self, device: usize) -> Result<Identity> {
+        let ledger = &self.factory.world.ledger;
+        ledger.count(Party::User, Act::Request);
         self.start(device)
     }
 

@@ -21,7 +21,9 @@ use rcgen::{
 
 use crate::Result;
 use crate::ledger::{Act, Party};
-use crate::rows::device_key::{CLOCK_SKEW, DAY, DeviceKey, Factory, label, params, unknown};
+use crate::rows::device_key::{
+    CLOCK_SKEW, DAY, DeviceKey, Factory, label, params, server_params, unknown,
+};
 use crate::solution::{Identity, Proof, Remedy, Solution, Trust};
 use crate::world::World;
 
@@ -230,6 +232,17 @@ impl Solution for Matter {
         })
     }
 
+    /// The PAI may sign for any name: no constraint holds it, and whoever trusts the PAA trusts it for the web as well.
+    fn outside(&mut self) -> Result<Option<Identity>> {
+        let key = self.factory.make()?;
+        let begins = self.factory.world.now() - CLOCK_SKEW;
+        let mut params = server_params(OUTSIDE, begins, NO_END)?;
+        params.use_authority_key_identifier_extension = true;
+        let pai = &self.vendor()?.pai;
+        let certificate = params.signed_by(&key.pair, pai)?.pem();
+        identity(&key, OUTSIDE, &[&certificate, &pai.as_ref().pem()]).map(Some)
+    }
+
     fn published(&self) -> Vec<String> {
         Vec::new()
     }
@@ -273,6 +286,8 @@ fn identity(key: &DeviceKey, name: &str, chain: &[&str]) -> Result<Identity> {
 
 /// 9999-12-31 23:59:59, which stands for no end.
 const NO_END: u64 = 253_402_300_799;
+/// A site that the vendor has nothing to do with.
+const OUTSIDE: &str = "www.bank.example";
 /// Of the Connectivity Standards Alliance's numbers for tests, in hexadecimal.
 const VENDOR: &str = "FFF1";
 const PRODUCT: &str = "8000";
@@ -336,6 +351,14 @@ mod tests {
         let twin = row.pose(1, 0).unwrap();
         let error = lab.verify(&twin, &row.trust(0), None).unwrap_err();
         assert!(error.to_string().contains("not valid for name"), "{error}");
+    }
+
+    #[test]
+    fn who_trusts_the_vendor_trusts_it_for_every_site() {
+        let lab = Lab::new();
+        let mut row = vendor(&lab, Naming::None);
+        let outside = row.outside().unwrap().unwrap();
+        lab.verify(&outside, &row.trust(0), None).unwrap();
     }
 
     #[test]

@@ -154,7 +154,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         id: "local-ca-unconstrained",
-        title: "The same, without name constraints",
+        title: "Local CA in the CPE, the CPE itself, unconstrained",
         group: Group::Variant,
         make: |world| {
             Ok(Box::new(local_ca::LocalCa::new(

@@ -6,7 +6,7 @@ use super::words::{count, time};
 use crate::clients::Outcome;
 use crate::ledger::{Act, Party, Phase};
 use crate::measure::authority::{Answer, Changed};
-use crate::measure::encounters::{Encounter, Question};
+use crate::measure::encounters::{Encounter, Encounters, Question};
 use crate::measure::interactions::Interactions;
 
 /// A verdict in the draft's words, and the numbers behind it.
@@ -115,10 +115,9 @@ pub(crate) fn support(answers: &BTreeMap<Question, Outcome>) -> Support {
 /// step; some: fewer, or with a warning; no: none.
 pub(crate) fn support_client(encounters: &[Encounter], unmodified: &[&str]) -> Verdict {
     let supports: Vec<Support> = { unmodified.iter() }
-        .filter_map(|client| {
-            let answers = answers(encounters, client);
-            (!answers.is_empty()).then(|| support(&answers))
-        })
+        .map(|client| answers(encounters, client))
+        .filter(was_asked)
+        .map(|answers| support(&answers))
         .collect();
     let of = |wanted| {
         supports
@@ -127,6 +126,9 @@ pub(crate) fn support_client(encounters: &[Encounter], unmodified: &[&str]) -> V
             .count()
     };
     let all = supports.len();
+    if all == 0 {
+        return Verdict::new("not measured", "no client could be asked");
+    }
     let (delivered, step, warning) = (
         of(Support::Delivered),
         of(Support::AfterStep),
@@ -148,16 +150,20 @@ pub(crate) fn support_client(encounters: &[Encounter], unmodified: &[&str]) -> V
     let parts: Vec<String> = parts
         .map(|(number, how)| format!("{number} {how}"))
         .collect();
-    let numbers = match parts.is_empty() {
+    let mut numbers = match parts.is_empty() {
         true => format!("none of {all} clients"),
         false => format!("of {all} clients {}", parts.join(", ")),
     };
+    if all < unmodified.len() {
+        numbers += &format!("; {} not measured", unmodified.len() - all);
+    }
     Verdict::new(word, numbers)
 }
 
 /// R-REVOKE-AUTH. Yes: after a report, or after what the user removes, every client that connected without a warning
-/// refuses at once. Some: a list helps some clients, or time all of them. No: neither.
-pub(crate) fn revoke(encounters: &[Encounter], stolen_for: Option<u64>) -> Verdict {
+/// refuses at once, or warns as of a stranger. Some: a list helps some clients, or time all of them. No: neither.
+pub(crate) fn revoke(of: &Encounters) -> Verdict {
+    let encounters = &of.all;
     let clients: BTreeSet<&str> = encounters.iter().map(|one| one.client).collect();
     let answers: Vec<_> = { clients.iter() }
         .map(|client| answers(encounters, client))
@@ -187,21 +193,28 @@ pub(crate) fn revoke(encounters: &[Encounter], stolen_for: Option<u64>) -> Verdi
     if all == 0 {
         return Verdict::new(word, "no client connects without a warning");
     }
+    let removal = format!("when the user removes {}", of.removal.unwrap_or_default());
     let parts = [
         (reported, "after the report"),
-        (removed, "after the user's removal"),
+        (removed, removal.as_str()),
         (listed, "with a list given by hand"),
     ];
     let parts = parts.into_iter().filter(|(number, _)| *number > 0);
     let mut parts: Vec<String> = parts
         .map(|(number, how)| format!("{number} of {all} at once {how}"))
         .collect();
-    match stolen_for {
+    match of.stolen_for {
         _ if reported == all => {}
         Some(seconds) => parts.push(format!("otherwise {over} of {all} after {}", time(seconds))),
         None => parts.push("otherwise never".to_owned()),
     }
     Verdict::new(word, parts.join("; "))
+}
+
+/// Whether anything is known about it: a visit that was not made says nothing.
+fn was_asked(answers: &BTreeMap<Question, Outcome>) -> bool {
+    let known = |outcome: &Outcome| !matches!(outcome, Outcome::Failed(_));
+    answers.values().any(known)
 }
 
 /// Whether it connects without a warning, so that there is something to take away.
@@ -229,7 +242,7 @@ pub(crate) fn answers(encounters: &[Encounter], client: &str) -> BTreeMap<Questi
 }
 
 /// What happens every year; a replacement is no yearly event.
-pub(crate) const EVERY_YEAR: [Phase; 2] = [Phase::Fleet, Phase::Renewal];
+pub(crate) const EVERY_YEAR: [Phase; 3] = [Phase::Fleet, Phase::Renewal, Phase::News];
 
 #[cfg(test)]
 mod tests {
@@ -290,6 +303,14 @@ mod tests {
         );
     }
 
+    fn encounters(all: &[Encounter], stolen_for: Option<u64>) -> Encounters {
+        Encounters {
+            all: all.to_vec(),
+            stolen_for,
+            removal: None,
+        }
+    }
+
     #[test]
     fn what_the_user_can_remove_everywhere_is_revocable() {
         let refused = || Outcome::Refused("no".into());
@@ -297,20 +318,18 @@ mod tests {
             encounter("a", Question::Delivered, Outcome::Connected),
             encounter("a", Question::Removed, refused()),
         ];
-        assert_eq!(revoke(&all, None).word, "Yes");
+        assert_eq!(revoke(&encounters(&all, None)).word, "Yes");
         let some = [
             encounter("a", Question::Delivered, Outcome::Connected),
             encounter("a", Question::AfterEnd, refused()),
         ];
-        let verdict = revoke(&some, Some(590_400));
+        let verdict = revoke(&encounters(&some, Some(590_400)));
         assert_eq!(
             (verdict.word, verdict.numbers.as_str()),
             ("Some", "otherwise 1 of 1 after 6.8 d")
         );
-        assert_eq!(revoke(&all[..1], None).word, "No");
-        assert_eq!(
-            revoke(&[encounter("a", Question::Delivered, refused())], None).word,
-            "n/a"
-        );
+        assert_eq!(revoke(&encounters(&all[..1], None)).word, "No");
+        let stranger = [encounter("a", Question::Delivered, refused())];
+        assert_eq!(revoke(&encounters(&stranger, None)).word, "n/a");
     }
 }

@@ -129,7 +129,7 @@ fn avoids_central(of: &Interactions) -> (&'static str, String) {
     match signed > 0.0 {
         true => (
             "no",
-            format!("{signed:.0} signatures from outside in a year"),
+            format!("{signed:.0} signatures from outside in the first year"),
         ),
         false => ("yes", "no signature from outside".to_owned()),
     }
@@ -138,14 +138,14 @@ fn avoids_central(of: &Interactions) -> (&'static str, String) {
 /// Yes: the vendor is never asked. Partly: at the start alone. No: later too.
 fn avoids_vendor(of: &Interactions) -> (&'static str, String) {
     let asked = |phases: &[Phase]| {
-        let acts = [Act::Request, Act::Signature];
-        acts.map(|act| of.total(Party::Vendor, act, phases, 1.0))
-            .iter()
-            .sum::<f64>()
+        [Act::Request, Act::Signature].map(|act| of.total(Party::Vendor, act, phases, 1.0))
     };
-    let later = asked(&[Phase::Renewal]);
-    match (later > 0.0, asked(&ALWAYS) > 0.0) {
-        (true, _) => ("no", format!("{later:.0} requests and signatures a year")),
+    let [requests, signatures] = asked(&[Phase::Renewal, Phase::News]);
+    match (requests + signatures > 0.0, asked(&ALWAYS) != [0.0; 2]) {
+        (true, _) => (
+            "no",
+            format!("{requests:.0} requests and {signatures:.0} signatures a year"),
+        ),
         (false, true) => ("partly", "only at the start".to_owned()),
         (false, false) => ("yes", "never asked".to_owned()),
     }
@@ -158,12 +158,15 @@ fn stands_alone(of: &Interactions) -> (&'static str, String) {
         acts.iter()
             .any(|act| of.total(*party, *act, &[Phase::Renewal], 1.0) > 0.0)
     });
+    let home = of.total(Party::Home, Act::Signature, &[Phase::Renewal], 1.0) > 0.0;
     match of.alone.at_least {
         Some(seconds) if outside => {
             let word = if seconds >= TWO_WEEKS { "partly" } else { "no" };
             (word, format!("{} at least", super::words::time(seconds)))
         }
-        _ => ("yes", "as long as it likes".to_owned()),
+        Some(_) if home => ("yes", "the home renews".to_owned()),
+        Some(seconds) => ("yes", super::words::time(seconds)),
+        None => ("yes", "for ever".to_owned()),
     }
 }
 
@@ -221,7 +224,7 @@ const INDIVIDUAL_NOTE: &str = "The R- names are those of draft-wing-settle-requi
      The rest is judged by reading.";
 const WORKING_GROUP_NOTE: &str = "The REQ- names are those of draft-ietf-settle-requirements-02 (February 2026), which asks for more than the draft before \
      it: names in local name spaces, no global DNS, no Internet. Judged by reading.";
-const ALWAYS: [Phase; 3] = [Phase::Fleet, Phase::FirstIssue, Phase::Renewal];
+const ALWAYS: [Phase; 4] = [Phase::Fleet, Phase::FirstIssue, Phase::Renewal, Phase::News];
 const TWO_WEEKS: u64 = 14 * 24 * 3600;
 
 #[cfg(test)]

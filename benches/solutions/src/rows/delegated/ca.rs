@@ -22,6 +22,9 @@ pub(crate) trait PublicCa: fmt::Debug {
     /// Asks it to sign the request in this file, counts that, and returns the chain without its root, in PEM.
     fn order(&mut self, request: &Path) -> Result<String>;
 
+    /// The names in what it has signed.
+    fn names(&self) -> Result<Vec<String>>;
+
     /// Whether it answers from now on.
     fn reach(&mut self, reachable: bool) -> Result<()>;
 }
@@ -60,6 +63,10 @@ impl PublicCa for Foreign {
     fn order(&mut self, request: &Path) -> Result<String> {
         let request = dc_core::pem::request(&fs::read(request)?)?;
         self.account.issue(&self.wildcard, &request)
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        self.ca.names()
     }
 
     fn reach(&mut self, reachable: bool) -> Result<()> {

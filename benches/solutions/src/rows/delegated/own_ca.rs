@@ -62,6 +62,10 @@ impl PublicCa for Own {
         Ok(certificate.pem())
     }
 
+    fn names(&self) -> Result<Vec<String>> {
+        Ok(vec![self.wildcard.clone()])
+    }
+
     fn reach(&mut self, reachable: bool) -> Result<()> {
         self.is_reachable = reachable;
         Ok(())

@@ -38,7 +38,9 @@ pub(super) fn theft(report: &Report) -> Grid {
         report,
         "A stolen device, after the theft was reported",
         "How long each client goes on accepting it if nothing is done at the client, in virtual time; then, where there is one, \
-         with the list of what is revoked (given to the client by hand), and after the user removed what made it acceptable.",
+         with the list of what is revoked (given to the client by hand), and after the user removed what made it acceptable: then a client refuses, or warns as of \
+         a stranger. Of public CAs' revocations, Firefox learns by itself within a day or so (CRLite), and Chromium of some (CRLSets); \
+         no CA of a laboratory is in those lists, so that their times for certificates under public CAs are upper bounds.",
         stolen_from,
     )
 }
@@ -97,8 +99,11 @@ fn who_accepts(encounters: &Encounters, question: Question) -> String {
     let able: Vec<_> = able.collect();
     if able.is_empty() {
         return match question {
+            Question::Forged if takes_twin(encounters) => {
+                "no; as any other device of the vendor, for which its own key is as good".to_owned()
+            }
             Question::Forged => "no key on it signs for others".to_owned(),
-            Question::Outside => "the vendor has no authority".to_owned(),
+            Question::Outside => "the vendor has no authority for other sites".to_owned(),
             _ => "nothing is learnt at the first".to_owned(),
         };
     }
@@ -113,10 +118,40 @@ fn who_accepts(encounters: &Encounters, question: Question) -> String {
         all if all == able.len() => format!("all {all}"),
         _ => accept.join(", "),
     };
-    match warn.len() {
-        0 => accept,
-        some => format!("{accept}; {some} after a warning"),
+    match (warn.len(), same_as_device(encounters, question)) {
+        (0, _) => accept,
+        (some, 0) => format!("{accept}; {some} after a warning"),
+        (some, same) if some == same => {
+            format!("{accept}; {some} after the warning that the device gets too")
+        }
+        (some, same) => {
+            format!("{accept}; {some} after a warning, of {same} the one that the device gets too")
+        }
     }
+}
+
+/// Whether a client that knows the device takes another one for it.
+fn takes_twin(encounters: &Encounters) -> bool {
+    let mut twins = { encounters.all.iter() }.filter(|one| one.question == Question::Twin);
+    twins.any(|one| one.outcome == Outcome::Connected)
+}
+
+/// How many clients warn of this as they do of the device itself, so that users cannot tell one from the other.
+fn same_as_device(encounters: &Encounters, question: Question) -> usize {
+    let of_device = match question {
+        Question::Twin => [Question::AfterStep, Question::Delivered],
+        Question::TwinAtFirst => [Question::AcceptsWarning, Question::Delivered],
+        _ => return 0,
+    };
+    let asked = encounters.all.iter().filter(|one| one.question == question);
+    let same = asked.filter(|one| {
+        let of_client = answers(&encounters.all, one.client);
+        let device = of_device
+            .iter()
+            .find_map(|question| of_client.get(question));
+        matches!(one.outcome, Outcome::Warned(_)) && device == Some(&one.outcome)
+    });
+    same.count()
 }
 
 /// A table with a column for each client; the last is the client that knows the solution.

@@ -13,16 +13,18 @@ pub(super) fn interactions(report: &Report) -> Grid {
     let lines = rows(report, |row| {
         let texts = match row.interactions.value() {
             Some(of) => phases(of),
-            None => vec![row.interactions.why_not().unwrap_or_default(); 5],
+            None => vec![row.interactions.why_not().unwrap_or_default(); 6],
         };
         cells(texts, command(row, "interactions"))
     });
     Grid {
         title: "Who is asked, and who signs".into(),
-        note: "Requests and signatures (r and s), by public CA, vendor, the home's own CA, and steps that the user does. Measured \
-               with one device and with three, through a virtual year; what grows is each device's, what stays is the fleet's."
+        note: "Requests and signatures (r and s), by public CA, vendor, the home's own CA, and steps that the user does; a step in \
+               a client is counted for one client, and has to be done in each. Questions bring no identity: the device asks whether \
+               it should renew before its time. Measured with one device and with three, through a virtual year: what happens in a \
+               device's life is the average, and what the fleet needs, in its first year, must not grow."
             .into(),
-        columns: columns(&["First issue", "A year of renewals", "Replacement", "The fleet, a year", "10^6 devices, a year after the first"]),
+        columns: columns(&["First issue", "A year of renewals", "A year of questions", "Replacement", "The fleet, first year", "10^6 devices, a year without first issue and replacement"]),
         lines,
     }
 }
@@ -38,6 +40,7 @@ fn phases(of: &Interactions) -> Vec<String> {
     vec![
         one(Phase::FirstIssue),
         one(Phase::Renewal),
+        one(Phase::News),
         one(Phase::Replacement),
         year(0.0),
         year(1e6),
@@ -90,7 +93,8 @@ pub(super) fn outages(report: &Report) -> Grid {
         title: "When somebody is away, and when the home has no Internet".into(),
         note: "An outage begins at the worst moment, when something is due. Time: how long the device that it hits worst has \
                nothing valid. Share: of a fleet whose renewals are spread evenly. Alone: how long a device goes on when nobody outside the home \
-               can be reached any more, at its next renewal and right after the last."
+               can be reached any more, at its next renewal and right after the last, if names are still resolved in the home: of names in the public DNS, the \
+               router has to know the addresses itself."
             .into(),
         columns: columns(&["CA away 3 d", "CA away 30 d", "Vendor away 3 d", "Vendor away 30 d", "Alone"]),
         lines,
@@ -134,9 +138,9 @@ fn outage(outages: &[Outage], party: Party, days: u64) -> String {
         Some(outage) if !outage.needed => "not needed".to_owned(),
         Some(outage) if outage.down == 0 => "nothing lost".to_owned(),
         Some(outage) => format!(
-            "{}, {:.0} % of the fleet",
+            "{}, {} % of the fleet",
             time(outage.down),
-            100.0 * outage.share
+            count(100.0 * outage.share)
         ),
     }
 }

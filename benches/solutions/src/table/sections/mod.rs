@@ -35,6 +35,7 @@ pub(crate) fn sections(report: &Report) -> Vec<Grid> {
     let mut grids: Vec<Grid> = { all.iter() }
         .filter(|(measures, _)| asked(measures))
         .map(|(_, section)| section(report))
+        .filter(|grid| !grid.lines.is_empty())
         .collect();
     // What is judged by reading belongs to the whole.
     if asked(&[Interactions]) && asked(&[Clients]) {

@@ -31,7 +31,12 @@ pub(super) fn table_1(report: &Report) -> Grid {
     });
     Grid {
         title: "Table 1, executed".into(),
-        note: "Each cell: the verdict by one rule for all rows, the numbers behind it, and the draft's verdict.".into(),
+        note: "Each cell: the verdict by one rule for all rows, the numbers behind it, and the draft's verdict. Reduce CA: no public CA \
+               signs for each device. Eliminate CA: nobody else does either. CA support: yes as it is; some after a change of the CA's \
+               software that was tried, whether or not a CA sells that. Client support: yes if seven in eight unmodified clients connect \
+               without a warning. Revoke: yes if every client that did so refuses, or warns as of a stranger, at once after a report or \
+               after what the user removes; some if a list helps some clients, or time all."
+            .into(),
         columns: columns(&["Reduce CA", "Eliminate CA", "Existing CA support", "Existing client support", "Revoke auth"]),
         lines,
     }
@@ -115,7 +120,7 @@ fn verdicts(report: &Report, row: &RowReport) -> [Judged; 5] {
         ),
         (
             "R-REVOKE-AUTH",
-            encounters.map(|of| revoke(&of.all, of.stolen_for)),
+            encounters.map(revoke),
             of(|draft| draft.revoke),
         ),
     ]
