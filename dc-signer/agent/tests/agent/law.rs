@@ -141,31 +141,50 @@ proptest! {
         steps in proptest::collection::vec(step(), 1..9),
         restarted: bool,
     ) {
-        let mut world = World::new();
-        for step in &steps {
-            world.happen(step);
-        }
-        world.be_right(restarted);
-        let log = world.device.log.borrow().len();
-        // A failure is followed by no request for a minute; and a device without a valid credential waits for half an
-        // hour at most after one that was nobody's lie: the signer was down.
-        world.live(33 * 60);
-        let said = world.device.log.borrow()[log..].to_vec();
-        let stands = crate::device::verified(&world.device.current(), world.signer.now());
-        prop_assert!(stands.is_ok(), "{:?}\n{said:#?}", stands);
-        // As long as it may be between two questions, if nothing is in danger.
-        world.live(14 * HOUR);
-        world.device.accepted();
-        let agent = world.agent.as_ref().unwrap();
-        let status = agent.status();
-        prop_assert_eq!(status.level, Level::Fine, "{:?}", status);
-        prop_assert_eq!(&status.clock, &None);
-        prop_assert_eq!(&status.last_failure, &None);
-        prop_assert_eq!(agent.reading().now, world.signer.now());
-        // It renews in time from now on.
-        let identity = status.identity.unwrap();
-        prop_assert!(identity.renew_at + DAY < identity.expires);
-        prop_assert!(identity.renew_at < world.signer.now() + 5 * DAY);
-        prop_assert_eq!(world.device.look().level, Level::Fine);
+        holds_after(&steps, restarted)?;
     }
+}
+
+#[test]
+fn a_life_that_the_delegation_certificate_cuts_short_has_its_renewal_too() {
+    let steps = [
+        Step::Off(1846),
+        Step::Off(253),
+        Step::SignersClock(64_800),
+        Step::Live(10),
+    ];
+    holds_after(&steps, true).unwrap();
+}
+
+/// The law: after whatever has happened, a device whose clock is right at last renews, and is fine.
+fn holds_after(steps: &[Step], restarted: bool) -> Result<(), TestCaseError> {
+    let mut world = World::new();
+    for step in steps {
+        world.happen(step);
+    }
+    world.be_right(restarted);
+    let log = world.device.log.borrow().len();
+    // A failure is followed by no request for a minute; and a device without a valid credential waits for half an
+    // hour at most after one that was nobody's lie: the signer was down.
+    world.live(33 * 60);
+    let said = world.device.log.borrow()[log..].to_vec();
+    let stands = crate::device::verified(&world.device.current(), world.signer.now());
+    prop_assert!(stands.is_ok(), "{:?}\n{said:#?}", stands);
+    // As long as it may be between two questions, if nothing is in danger.
+    world.live(14 * HOUR);
+    world.device.accepted();
+    let agent = world.agent.as_ref().unwrap();
+    let status = agent.status();
+    prop_assert_eq!(status.level, Level::Fine, "{:?}", status);
+    prop_assert_eq!(&status.clock, &None);
+    prop_assert_eq!(&status.last_failure, &None);
+    prop_assert_eq!(agent.reading().now, world.signer.now());
+    // It renews in time from now on: days before the end, or in the part of the life that is for it, where a delegation
+    // certificate that was about to end has cut the life short.
+    let identity = status.identity.unwrap();
+    let life = identity.expires - identity.issued;
+    prop_assert!(identity.renew_at + DAY.min(life * 2 / 5) < identity.expires);
+    prop_assert!(identity.renew_at < world.signer.now() + 5 * DAY);
+    prop_assert_eq!(world.device.look().level, Level::Fine);
+    Ok(())
 }
