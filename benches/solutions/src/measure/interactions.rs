@@ -45,9 +45,9 @@ impl Interactions {
         let asked = counts
             .filter(|count| count.party == party && count.act == act)
             .filter(|count| phases.contains(&count.phase));
-        asked
-            .map(|count| count.per_fleet + count.per_device * devices)
-            .sum()
+        let numbers = asked.map(|count| count.per_fleet + count.per_device * devices);
+        // The sum of nothing would be less than nothing: -0.
+        numbers.fold(0.0, |sum, number| sum + number)
     }
 }
 

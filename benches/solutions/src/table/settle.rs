@@ -114,9 +114,9 @@ fn validates(of: &Encounters) -> (&'static str, String) {
         (0, 0) => ("yes", "no client takes the twin".to_owned()),
         (0, some) => (
             "partly",
-            format!("{some} clients let users take the twin at first"),
+            format!("clients that let users take the twin at first: {some}"),
         ),
-        (some, _) => ("no", format!("{some} clients take the twin")),
+        (some, _) => ("no", format!("clients that take the twin: {some}")),
     }
 }
 
