@@ -50,7 +50,7 @@ fn end_with_parent() {
 
 /// This program once more, as the hidden command of this name with these arguments, started by `command`.
 ///
-/// In a test, this program is the test, whose command line is not ours: there [`tests::child`] takes the arguments.
+/// In a test, this program is the test, whose command line is not ours: there `tests::child` takes the arguments.
 pub(crate) fn again(
     command: impl FnOnce(PathBuf) -> Command,
     name: &str,
