@@ -94,10 +94,9 @@ pub(super) fn costs(report: &Report) -> Grid {
     });
     Grid {
         title: "A full handshake, with a request and an answer".into(),
-        note: "Between two processes over loopback; ratios to normal certificates with stock rustls, in the same run. Both ends compress \
-               certificates (RFC 8879), as rustls does. No certificate here has timestamps of transparency logs, of which those under \
-               public CAs carry two or three, with more than 100 bytes each; the chain of ACME delegated certificates has no \
-               intermediate, which that of a public CA would have."
+        note: "Between two processes over loopback; ratios to normal certificates with stock rustls, in the same run. Certificates are sent \
+               as they are: whether they are compressed (RFC 8879) is another question. None has timestamps of transparency logs, \
+               of which those under public CAs carry two or three, with more than 100 bytes each."
             .into(),
         columns: columns(&["Client sends", "Server sends", "Client's processor", "Server's processor"]),
         lines,
