@@ -60,7 +60,46 @@ pub(crate) fn render(grid: &Grid, format: Format) -> String {
         Format::Markdown => markdown(grid, &mut out),
         Format::Text => text(grid, &mut out),
     }
+    let _ = writeln!(out, "\n{}", evidence(grid));
     out
+}
+
+/// The command for a cell of each column; a row's identifier is for the reader to put in.
+fn evidence(grid: &Grid) -> String {
+    let mut columns: Vec<(String, Vec<&str>)> = Vec::new();
+    for (at, column) in grid.columns.iter().skip(1).enumerate() {
+        let cells = grid.lines.iter().filter_map(|line| line.cells.get(at));
+        for command in cells.map(|cell| of_any_row(&cell.evidence)) {
+            match columns.iter_mut().find(|(of, _)| *of == command) {
+                Some((_, names)) if names.contains(&column.as_str()) => {}
+                Some((_, names)) => names.push(column),
+                None => columns.push((command, vec![column])),
+            }
+        }
+    }
+    match &columns[..] {
+        [(command, _)] => format!("A cell alone: {command}."),
+        several => {
+            let each = several
+                .iter()
+                .map(|(command, names)| format!("{}: {command}", names.join(", ")));
+            format!("A cell alone. {}.", each.collect::<Vec<_>>().join(". "))
+        }
+    }
+}
+
+fn of_any_row(evidence: &str) -> String {
+    let words: Vec<&str> = evidence.split(' ').collect();
+    let row = words.iter().position(|word| *word == "--row");
+    let words = { words.iter().enumerate() }.map(|(at, word)| match row {
+        Some(row) if at == row + 1 => "ROW",
+        _ => word,
+    });
+    let words = words.collect::<Vec<_>>().join(" ");
+    match words.starts_with("cargo") {
+        true => format!("`{words}`"),
+        false => words,
+    }
 }
 
 fn markdown(grid: &Grid, out: &mut String) {
@@ -148,6 +187,29 @@ mod tests {
             "{text}"
         );
         assert_eq!(text.matches("word").count(), 60);
+    }
+
+    #[test]
+    fn the_command_for_a_cell_is_below_the_table() {
+        let cell = |row: &str, measure: &str| {
+            Cell::new("", format!("cargo run -- --row {row} --measure {measure}"))
+        };
+        let line = |row: &str| Line {
+            name: row.into(),
+            cells: vec![cell(row, "a"), cell(row, "b"), Cell::new("", "by reading")],
+            apart: false,
+        };
+        let grid = Grid {
+            columns: ["row", "one", "two", "three"].map(str::to_owned).to_vec(),
+            lines: vec![line("x"), line("y")],
+            ..grid()
+        };
+        assert_eq!(
+            evidence(&grid),
+            "A cell alone. one: `cargo run -- --row ROW --measure a`. two: `cargo run -- --row ROW \
+             --measure b`. three: by reading."
+        );
+        assert_eq!(evidence(&self::grid()), "A cell alone: command.");
     }
 
     #[test]

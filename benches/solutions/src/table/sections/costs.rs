@@ -19,7 +19,10 @@ pub(super) fn authority(report: &Report) -> Grid {
                 ];
                 Line {
                     name: answer.asked.to_owned(),
-                    cells: cells(texts, "dc-solutions --measure authority".into()),
+                    cells: cells(
+                        texts,
+                        "cargo run -p dc-solutions -- --measure authority".into(),
+                    ),
                     apart: false,
                 }
             })
@@ -33,7 +36,7 @@ pub(super) fn authority(report: &Report) -> Grid {
                     String::new(),
                     report.authority.why_not().unwrap_or_default(),
                 ],
-                "dc-solutions --measure authority".into(),
+                "cargo run -p dc-solutions -- --measure authority".into(),
             ),
             apart: false,
         }],

@@ -10,14 +10,8 @@ use crate::table::requirements::{
 };
 
 pub(super) fn table_1(report: &Report) -> Grid {
-    let lines = rows(report, |row| {
-        let cells = verdicts(report, row).into_iter().zip([
-            "interactions",
-            "interactions",
-            "authority",
-            "clients",
-            "clients",
-        ]);
+    let mut lines = rows(report, |row| {
+        let cells = verdicts(report, row).into_iter().zip(MEASURES);
         cells
             .map(|((requirement, verdict, draft), measure)| {
                 let draft = draft.map_or(String::new(), |draft| format!(" [draft: {draft}]"));
@@ -29,9 +23,14 @@ pub(super) fn table_1(report: &Report) -> Grid {
             })
             .collect()
     });
+    // Here, because every other table has the same rows.
+    for (line, row) in lines.iter_mut().zip(&report.rows) {
+        line.name = format!("{} ({})", line.name, row.id);
+    }
     Grid {
         title: "Table 1, executed".into(),
-        note: "Each cell: the verdict by one rule for all rows, the numbers behind it, and the draft's verdict. Reduce CA: no public CA \
+        note: "Each cell: the verdict by one rule for all rows, the numbers behind it, and the draft's verdict. Behind a row's name: what \
+               --row takes. Reduce CA: no public CA \
                signs for each device. Eliminate CA: nobody else does either. CA support: yes as it is; some after a change of the CA's \
                software that was tried, whether or not a CA sells that. Client support: yes if seven in eight unmodified clients connect \
                without a warning. Revoke: yes if every client that did so refuses, or warns as of a stranger, at once after a report or \
@@ -42,10 +41,21 @@ pub(super) fn table_1(report: &Report) -> Grid {
     }
 }
 
+/// What measures each requirement, in the order of [`verdicts`].
+const MEASURES: [&str; 5] = [
+    "interactions",
+    "interactions",
+    "authority",
+    "clients",
+    "clients",
+];
+
 pub(super) fn differences(report: &Report) -> Grid {
     let mut lines = Vec::new();
     for row in &report.rows {
-        for (requirement, verdict, draft) in verdicts(report, row) {
+        for ((requirement, verdict, draft), measure) in
+            verdicts(report, row).into_iter().zip(MEASURES)
+        {
             let (Some(verdict), Some(draft)) = (verdict, draft) else {
                 continue;
             };
@@ -54,9 +64,11 @@ pub(super) fn differences(report: &Report) -> Grid {
                     reasons::of(row.id, requirement).unwrap_or("no reason is written down");
                 lines.push(Line {
                     name: format!("{}, {requirement}", row.title),
-                    cells: [verdict.word, draft, reason]
-                        .map(|text| Cell::new(text, ""))
-                        .to_vec(),
+                    cells: vec![
+                        Cell::new(verdict.word, command(row, measure)),
+                        Cell::new(draft, "Table 1 of the draft"),
+                        Cell::new(reason, "by reading, and the tables below"),
+                    ],
                     apart: false,
                 });
             }
