@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 # No connection but those that were asked for.
 OPTIONS = (
@@ -26,6 +27,7 @@ OPTIONS = (
 # In seconds. A machine that has other things to do takes its time.
 VISIT_TIMEOUT = 60
 QUIT_TIMEOUT = 10
+POLL = 0.02
 
 # The link by which users go on, of which the page itself knows whether it is there.
 OVERRIDABLE = "typeof loadTimeData != 'undefined' && loadTimeData.getBoolean('overridable') && !!document.getElementById('proceed-link')"
@@ -37,7 +39,6 @@ class Chromium:
     def __init__(self, home):
         self.received = b""
         self.number = 0
-        self.events = []
         orders, self.orders = os.pipe()
         self.answers, answers = os.pipe()
 
@@ -79,24 +80,29 @@ class Chromium:
         os.write(self.orders, json.dumps(message).encode() + b"\0")
         while True:
             answer = self.receive()
+            # What is not the answer is news that nobody has asked for.
             if answer.get("id") != self.number:
-                self.events.append(answer)
-            elif "error" in answer:
+                continue
+            if "error" in answer:
                 raise RuntimeError("%s: %s" % (method, answer["error"]["message"]))
-            else:
-                return answer["result"]
-
-    def loaded(self, session):
-        """Wait until a page is."""
-        while True:
-            for event in self.events:
-                if event.get("method") == "Page.loadEventFired" and event.get("sessionId") == session:
-                    self.events.clear()
-                    return
-            self.events.append(self.receive())
+            return answer["result"]
 
     def evaluate(self, session, script):
-        return self.call("Runtime.evaluate", session, expression=script, returnByValue=True)["result"].get("value")
+        while True:
+            try:
+                answer = self.call("Runtime.evaluate", session, expression=script, returnByValue=True)
+                return answer["result"].get("value")
+            except RuntimeError as error:
+                # The page has just given way to the next one.
+                if "navigated or closed" not in str(error):
+                    raise
+                time.sleep(POLL)
+
+    def arrived(self, session, scheme):
+        """Wait until a page of this scheme is there in full."""
+        script = "document.readyState == 'complete' && location.protocol == '%s:'" % scheme
+        while not self.evaluate(session, script):
+            time.sleep(POLL)
 
     def close(self):
         try:
@@ -145,17 +151,18 @@ def visit(chromium, order):
     context = chromium.call("Target.createBrowserContext")["browserContextId"]
     target = chromium.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
     session = chromium.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-    chromium.call("Page.enable", session)
     url = "https://%s:%d/" % (order["name"], order["port"])
     error = chromium.call("Page.navigate", session, url=url).get("errorText")
-    chromium.loaded(session)
+    # An error is a page too.
+    chromium.arrived(session, "chrome-error" if error else "https")
     said = {}
     if error:
         said["error"] = error.removeprefix("net::")
         said["overridable"] = bool(chromium.evaluate(session, OVERRIDABLE))
         if said["overridable"] and order["goes_on"]:
-            chromium.evaluate(session, "document.getElementById('proceed-link').click()")
-            chromium.loaded(session)
+            # Later, because the answer comes from the page that then is no more.
+            chromium.evaluate(session, "void setTimeout(() => document.getElementById('proceed-link').click())")
+            chromium.arrived(session, "https")
     if not error or (order["goes_on"] and said["overridable"]):
         said["page"] = chromium.evaluate(session, "document.body.innerText")
     chromium.call("Target.disposeBrowserContext", browserContextId=context)
