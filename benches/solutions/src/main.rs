@@ -11,6 +11,7 @@ mod leaf;
 mod ledger;
 mod machine;
 mod measure;
+mod place;
 mod public_ca;
 mod report;
 mod rows;
@@ -27,8 +28,6 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum as _};
-use rustix::fs::statvfs;
-use tempfile::TempDir;
 
 use crate::hidden::Hidden;
 use crate::measure::Measure;
@@ -96,7 +95,7 @@ fn execute(args: Args) -> Result<ExitCode> {
         measures: or_all(&args.measure, Measure::value_variants()),
         certificate_days: args.certificate_days,
     };
-    let folder = in_memory()?;
+    let folder = place::folder()?;
     let report = run::run(&plan, folder.path())?;
     print!("{}", table::write(&report, args.json, args.markdown)?);
     let complaints = table::complaints(&report);
@@ -109,22 +108,6 @@ fn execute(args: Args) -> Result<ExitCode> {
     })
 }
 
-/// A folder whose files need no disk, if there is such a place with enough room: databases and CAs write them out thousands
-/// of times.
-fn in_memory() -> Result<TempDir> {
-    let mut named = tempfile::Builder::new();
-    named.prefix("dc-solutions-");
-    let memory = "/dev/shm";
-    let room = statvfs(memory).map_or(0, |of| of.f_bavail * of.f_frsize);
-    Ok(match room >= ROOM {
-        true => { named.tempdir_in(memory) }.or_else(|_| named.tempdir())?,
-        false => named.tempdir()?,
-    })
-}
-
 fn or_all<T: Copy>(some: &[T], all: &[T]) -> Vec<T> {
     if some.is_empty() { all } else { some }.to_vec()
 }
-
-/// A run takes some 60 megabytes, and browsers want some of it too.
-const ROOM: u64 = 256 << 20;
