@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -21,15 +21,21 @@ pub struct Outcome {
 
 /// Runs a program to its end; one that hangs is killed and has no exit status.
 pub fn run(command: &mut Command) -> Outcome {
-    let mut child = spawn(command);
+    finish(&mut spawn(command), LONGEST_RUN).1
+}
+
+/// Waits so long for the end of a program whose output is piped, and kills it then. Whether it ended by itself, and what it
+/// has said.
+pub fn finish(child: &mut Child, longest: Duration) -> (bool, Outcome) {
     let stdout = read_all(child.stdout.take());
     let stderr = read_all(child.stderr.take());
-    let exit = wait(&mut child, Instant::now() + LONGEST_RUN);
-    Outcome {
-        exit,
+    let status = wait(child, Instant::now() + longest);
+    let outcome = Outcome {
+        exit: status.and_then(|status| status.code()),
         stdout: stdout.join().unwrap_or_default(),
         stderr: stderr.join().unwrap_or_default(),
-    }
+    };
+    (status.is_some(), outcome)
 }
 
 /// Runs a program that has to succeed and returns its standard output.
@@ -163,10 +169,10 @@ fn spawn(command: &mut Command) -> Child {
     }
 }
 
-fn wait(child: &mut Child, deadline: Instant) -> Option<i32> {
+fn wait(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
     while Instant::now() < deadline {
         if let Ok(Some(status)) = child.try_wait() {
-            return status.code();
+            return Some(status);
         }
         thread::sleep(POLL);
     }
@@ -201,7 +207,8 @@ fn follow(stream: Option<impl Read + Send + 'static>, said: &Arc<Said>) {
 }
 
 /// The TCP port on which this process listens, from what the kernel says about its open files.
-fn listening_port(pid: u32) -> Option<u16> {
+#[must_use]
+pub fn listening_port(pid: u32) -> Option<u16> {
     let sockets: Vec<String> = std::fs::read_dir(format!("/proc/{pid}/fd"))
         .ok()?
         .flatten()

@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use dc_tests::process::listening_port;
+
 /// A server that ends with this.
 pub(crate) struct Process {
     child: Child,
@@ -43,27 +45,6 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The TCP port on which this process listens, from what the kernel says about its open files.
-fn listening_port(pid: u32) -> Option<u16> {
-    let sockets: Vec<String> = fs::read_dir(format!("/proc/{pid}/fd"))
-        .ok()?
-        .flatten()
-        .filter_map(|entry| fs::read_link(entry.path()).ok())
-        .map(|target| target.to_string_lossy().into_owned())
-        .collect();
-    // Columns: number, local address:port, remote, state (0A: listening), five more, inode.
-    fs::read_to_string(format!("/proc/{pid}/net/tcp"))
-        .ok()?
-        .lines()
-        .skip(1)
-        .find_map(|line| {
-            let columns: Vec<&str> = line.split_whitespace().collect();
-            let (local, state, inode) = (columns.get(1)?, columns.get(3)?, columns.get(9)?);
-            let ours = *state == "0A" && sockets.contains(&format!("socket:[{inode}]"));
-            ours.then(|| u16::from_str_radix(local.split_once(':')?.1, 16).ok())?
-        })
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,9 +1,10 @@
 //! Client programs that finish by themselves.
 
-use std::io::{Read, Write};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use dc_tests::process::{Outcome, finish};
 
 use crate::server::PAGE;
 
@@ -41,14 +42,22 @@ pub(super) fn run(command: &mut Command, input: &[u8]) -> Result<Said, String> {
         // It may have ended without reading it.
         let _ = stdin.write_all(input);
     }
-    let stdout = read_all(child.stdout.take());
-    let stderr = read_all(child.stderr.take());
-    let status = wait(&mut child).ok_or_else(|| format!("{program} did not end in {LONGEST:?}"))?;
-    Ok(Said {
-        exit: status.code(),
-        stdout: stdout.join().unwrap_or_default(),
-        stderr: stderr.join().unwrap_or_default(),
-    })
+    let (
+        ended,
+        Outcome {
+            exit,
+            stdout,
+            stderr,
+        },
+    ) = finish(&mut child, LONGEST);
+    match ended {
+        true => Ok(Said {
+            exit,
+            stdout,
+            stderr,
+        }),
+        false => Err(format!("{program} did not end in {LONGEST:?}")),
+    }
 }
 
 /// The first line that a program says when it is asked for its version; what is missing if it says none.
@@ -66,29 +75,4 @@ pub(super) fn request(name: &str) -> String {
     format!("GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n")
 }
 
-fn wait(child: &mut Child) -> Option<ExitStatus> {
-    let end = Instant::now() + LONGEST;
-    while Instant::now() < end {
-        if let Ok(Some(status)) = child.try_wait() {
-            return Some(status);
-        }
-        thread::sleep(POLL);
-    }
-    let _ = child.kill();
-    let _ = child.wait();
-    None
-}
-
-fn read_all(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut stream) = stream {
-            // What came before an error is what there is to show.
-            let _ = stream.read_to_end(&mut bytes);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
-}
-
-const POLL: Duration = Duration::from_millis(2);
 const LONGEST: Duration = Duration::from_secs(20);
