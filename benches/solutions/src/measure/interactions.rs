@@ -39,6 +39,20 @@ pub(crate) struct Alone {
 }
 
 impl Interactions {
+    /// Whether a renewal takes somebody outside the home.
+    pub(crate) fn renews_outside(&self) -> bool {
+        let acts = [Act::Request, Act::Signature];
+        [Party::PublicCa, Party::Vendor].into_iter().any(|party| {
+            acts.iter()
+                .any(|act| self.total(party, *act, &[Phase::Renewal], 1.0) > 0.0)
+        })
+    }
+
+    /// Whether the home's own CA signs renewals.
+    pub(crate) fn renews_at_home(&self) -> bool {
+        self.total(Party::Home, Act::Signature, &[Phase::Renewal], 1.0) > 0.0
+    }
+
     /// What a year of so many devices comes to in these phases.
     pub(crate) fn total(&self, party: Party, act: Act, phases: &[Phase], devices: f64) -> f64 {
         let counts = self.counts.iter();

@@ -3,14 +3,14 @@
 //! Verdicts and reasons come from reading, in the files of `settle/`. Where the run measured what a column asks, its
 //! verdict stands in the cell, and one that reading did not expect is a complaint.
 
-use super::grid::{Cell, Grid, Line};
+use super::grid::{Cell, Grid};
 use super::requirements::{answers, connects};
+use super::sections::{columns, command, lines};
 use crate::clients::Outcome;
 use crate::ledger::{Act, Party, Phase};
 use crate::measure::encounters::{Encounter, Encounters, Question};
 use crate::measure::interactions::Interactions;
 use crate::report::{Report, RowReport};
-use crate::rows::Group;
 
 /// All tables: four for the requirements of the individual draft, one for those of the working group.
 pub(crate) fn grids(report: &Report) -> Vec<Grid> {
@@ -49,29 +49,20 @@ pub(crate) fn contradictions(report: &Report) -> Vec<String> {
 }
 
 fn grid(report: &Report, title: String, note: &str, part: &Part) -> Grid {
-    let mut newer = false;
     let judged = report.rows.iter().filter(|row| row.group.is_judged());
-    let lines = judged.map(|row| {
+    let lines = lines(&judged.collect::<Vec<_>>(), |row| {
         let cells = part.columns.iter().zip(part.cells(row.id));
         let cells = cells.map(|(column, text)| match measured(column, row) {
             Some((_, numbers)) => Cell::new(format!("{text} [{numbers}]"), evidence(column, row)),
             None => Cell::new(text, "by reading"),
         });
-        let apart = row.group == Group::Newer && !newer;
-        newer |= row.group == Group::Newer;
-        Line {
-            name: row.title.to_owned(),
-            cells: cells.collect(),
-            apart,
-        }
+        cells.collect()
     });
-    let mut columns = vec!["Solution".to_owned()];
-    columns.extend(part.columns.iter().map(|column| (*column).to_owned()));
     Grid {
         title,
         note: note.to_owned(),
-        lines: lines.collect(),
-        columns,
+        columns: columns(&part.columns),
+        lines,
     }
 }
 
@@ -91,10 +82,7 @@ fn evidence(column: &str, row: &RowReport) -> String {
         "R-VALIDATE" => "clients",
         _ => "interactions",
     };
-    format!(
-        "cargo run -p dc-solutions -- --row {} --measure {measure}",
-        row.id
-    )
+    command(row, measure)
 }
 
 /// Yes: no client takes the twin for the device. Partly: one does at the first connection, if the user accepts what it
@@ -153,18 +141,12 @@ fn avoids_vendor(of: &Interactions) -> (&'static str, String) {
 
 /// Yes: nobody outside the home is needed. Partly: not for two weeks. No: sooner.
 fn stands_alone(of: &Interactions) -> (&'static str, String) {
-    let outside = [Party::PublicCa, Party::Vendor].iter().any(|party| {
-        let acts = [Act::Request, Act::Signature];
-        acts.iter()
-            .any(|act| of.total(*party, *act, &[Phase::Renewal], 1.0) > 0.0)
-    });
-    let home = of.total(Party::Home, Act::Signature, &[Phase::Renewal], 1.0) > 0.0;
     match of.alone.at_least {
-        Some(seconds) if outside => {
+        Some(seconds) if of.renews_outside() => {
             let word = if seconds >= TWO_WEEKS { "partly" } else { "no" };
             (word, format!("{} at least", super::words::time(seconds)))
         }
-        Some(_) if home => ("yes", "the home renews".to_owned()),
+        Some(_) if of.renews_at_home() => ("yes", "the home renews".to_owned()),
         Some(seconds) => ("yes", super::words::time(seconds)),
         None => ("yes", "for ever".to_owned()),
     }

@@ -110,15 +110,11 @@ fn plural(text: String) -> String {
 
 /// How long a device goes on without the Internet: for ever if the home itself renews.
 fn alone(of: &Interactions) -> String {
-    let outside = [Party::PublicCa, Party::Vendor].into_iter().any(|party| {
-        let acts = [Act::Request, Act::Signature];
-        acts.iter()
-            .any(|act| of.total(party, *act, &[Phase::Renewal], 1.0) > 0.0)
-    });
-    let home = of.total(Party::Home, Act::Signature, &[Phase::Renewal], 1.0) > 0.0;
     match (of.alone.at_least, of.alone.at_most) {
-        (Some(least), Some(most)) if outside => format!("{} to {}", time(least), time(most)),
-        (Some(least), Some(most)) if home => {
+        (Some(least), Some(most)) if of.renews_outside() => {
+            format!("{} to {}", time(least), time(most))
+        }
+        (Some(least), Some(most)) if of.renews_at_home() => {
             format!(
                 "for ever; without the CPE {} to {}",
                 time(least),

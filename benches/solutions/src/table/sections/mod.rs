@@ -51,8 +51,13 @@ fn unmodified(report: &Report) -> Vec<&'static str> {
 }
 
 fn rows(report: &Report, cells: impl Fn(&RowReport) -> Vec<Cell>) -> Vec<Line> {
+    lines(&report.rows.iter().collect::<Vec<_>>(), cells)
+}
+
+/// A line for each of these rows, with a rule above the first of the newer ones.
+pub(super) fn lines(rows: &[&RowReport], cells: impl Fn(&RowReport) -> Vec<Cell>) -> Vec<Line> {
     let mut newer = false;
-    let lines = report.rows.iter().map(|row| {
+    let lines = rows.iter().map(|row| {
         let apart = row.group == Group::Newer && !newer;
         newer |= row.group == Group::Newer;
         Line {
@@ -64,7 +69,7 @@ fn rows(report: &Report, cells: impl Fn(&RowReport) -> Vec<Cell>) -> Vec<Line> {
     lines.collect()
 }
 
-fn columns(names: &[&str]) -> Vec<String> {
+pub(super) fn columns(names: &[&str]) -> Vec<String> {
     std::iter::once(&"Solution")
         .chain(names)
         .map(|name| (*name).to_owned())
@@ -78,7 +83,7 @@ fn cells(texts: Vec<String>, evidence: String) -> Vec<Cell> {
         .collect()
 }
 
-fn command(row: &RowReport, measure: &str) -> String {
+pub(super) fn command(row: &RowReport, measure: &str) -> String {
     format!(
         "cargo run -p dc-solutions -- --row {} --measure {measure}",
         row.id
