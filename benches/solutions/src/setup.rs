@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use apparatus::Part;
+use dc_pki::Sha256;
 
 use crate::Result;
 use crate::clients::version;
@@ -21,10 +22,8 @@ pub(crate) fn foreign_programs() -> bool {
 /// Fails with what the compiler says.
 pub(crate) fn virtual_clock() -> Result<PathBuf> {
     let folder = apparatus::target().join("solutions");
-    let digest = ring::digest::digest(&ring::digest::SHA256, SOURCE.as_bytes());
-    let hash: String = { digest.as_ref().iter().take(8) }
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut hash = Sha256::of(SOURCE.as_bytes()).to_string();
+    hash.truncate(16);
     let library = folder.join(format!("virtual_clock-{hash}.so"));
     if library.exists() {
         return Ok(library);

@@ -103,7 +103,7 @@ fn configured(verifier: &Arc<KeyVerifier>) -> Result<Arc<ClientConfig>> {
 }
 
 /// rustls hides its error in one of input and output.
-fn tls_error(error: std::io::Error) -> Box<dyn std::error::Error + Send + Sync> {
+pub(crate) fn tls_error(error: std::io::Error) -> Box<dyn std::error::Error + Send + Sync> {
     match error.downcast::<Error>() {
         Ok(error) => error.into(),
         Err(error) => error.into(),

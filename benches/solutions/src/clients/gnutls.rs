@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use dc_pki::Sha256;
+
 use super::files::Files;
 use super::program::{Said, request, run, version};
 use super::{Client, Outcome, Visit};
@@ -99,7 +101,7 @@ fn remember(visit: &Visit<'_>, files: &Files) -> Result<()> {
     };
     let folder = files.folder().join(".gnutls");
     fs::create_dir_all(&folder)?;
-    let hash: String = pin.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = Sha256::from_bytes(*pin);
     let line = format!("|c0|{}|{}|0|6|{hash}\n", visit.name, visit.port);
     fs::write(folder.join("known_hosts"), line)?;
     Ok(())

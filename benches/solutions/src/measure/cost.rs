@@ -16,7 +16,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde::Serialize;
 
 use crate::Result;
-use crate::clients::by_key::{self, Form};
+use crate::clients::by_key::{self, Form, tls_error};
 use crate::ledger::Phase;
 use crate::report::Measured;
 use crate::rows::Row;
@@ -229,14 +229,6 @@ fn said_time(answer: &[u8]) -> Option<Duration> {
     let mut lines = answer.strip_prefix("HTTP/1.1 200")?.lines();
     let time = lines.find_map(|line| line.strip_prefix(PROCESSOR_TIME)?.strip_prefix(": "))?;
     Some(Duration::from_nanos(time.parse().ok()?))
-}
-
-/// rustls hides its error in one of input and output.
-fn tls_error(error: io::Error) -> Box<dyn std::error::Error + Send + Sync> {
-    match error.downcast::<rustls::Error>() {
-        Ok(error) => error.into(),
-        Err(error) => error.into(),
-    }
 }
 
 /// A connection whose bytes are counted.

@@ -3,10 +3,10 @@
 use std::fs;
 
 use rcgen::PublicKeyData as _;
-use ring::digest::{SHA256, digest};
 
 use crate::Result;
 use crate::clients::raw_key_peers::{Attempt, gnutls_cli, gnutls_serv};
+use crate::rows::device_key::fingerprint;
 use crate::setup;
 use crate::solution::{Identity, Proof, serve};
 use crate::world::World;
@@ -27,8 +27,7 @@ pub(crate) fn measure(world: &World) -> Result<Vec<Attempt>> {
         ends: None,
     })?;
     let mut attempts = gnutls_cli(&world.clock, &folder, server.port())?;
-    let pin = digest(&SHA256, &pair.subject_public_key_info());
-    let pin = pin.as_ref().try_into().expect("SHA-256 has 32 bytes");
+    let pin = fingerprint(&pair.subject_public_key_info());
     attempts.extend(gnutls_serv(&world.clock, &key, &public, pin)?);
     Ok(attempts)
 }

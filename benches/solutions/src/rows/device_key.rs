@@ -6,6 +6,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use data_encoding::BASE32_NOPAD;
 use dc_pki::{Sha256, random};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -119,28 +120,14 @@ pub(crate) fn server_params(name: &str, begins: u64, ends: u64) -> Result<Certif
 
 /// A random label for a name: 10 of a-z and 2-7.
 pub(crate) fn label() -> Result<String> {
-    Ok(random::<10>()?.map(base32_digit).iter().collect())
+    let mut label = base32(&random::<7>()?);
+    label.truncate(10);
+    Ok(label)
 }
 
 /// Bytes in base32 (RFC 4648 §6), in lower case and without padding.
 pub(crate) fn base32(bytes: &[u8]) -> String {
-    let bits: Vec<u8> = bytes
-        .iter()
-        .flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1))
-        .collect();
-    let digit = |five: &[u8]| {
-        let value = five.iter().fold(0, |value, bit| value << 1 | bit);
-        base32_digit(value << (5 - five.len()))
-    };
-    bits.chunks(5).map(digit).collect()
-}
-
-/// The digit of the last five bits.
-fn base32_digit(value: u8) -> char {
-    match value & 31 {
-        letter @ ..26 => char::from(b'a' + letter),
-        digit => char::from(b'2' + digit - 26),
-    }
+    BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
 }
 
 pub(crate) const DAY: u64 = 24 * 3600;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use dc_pki::Sha256;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-use ring::digest::{SHA256, digest};
 
 use crate::Result;
 use crate::leaf::Leaf;
@@ -161,10 +161,8 @@ impl Device {
 /// A name that tells nothing to who does not know the serial number already.
 fn name_of(number: usize) -> String {
     let serial = format!("home server, serial number {number}");
-    let hash = digest(&SHA256, serial.as_bytes());
-    let label: String = { hash.as_ref().iter().take(8) }
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut label = Sha256::of(serial.as_bytes()).to_string();
+    label.truncate(16);
     format!("{label}.{ZONE}")
 }
 
