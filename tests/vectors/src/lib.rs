@@ -1,0 +1,5 @@
+//! The published test vectors of named delegated credentials: their format, how they are made, and a second verifier,
+//! written from the specification alone, in which one rule at a time is broken to see that the vectors notice.
+
+pub mod fault;
+pub mod format;
