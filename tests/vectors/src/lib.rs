@@ -4,3 +4,5 @@
 pub mod fault;
 pub mod format;
 pub mod make;
+pub mod published;
+pub mod reference;
