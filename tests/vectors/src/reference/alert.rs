@@ -14,6 +14,18 @@ impl Reference<'_> {
         }
     }
 
+    /// The refusal of a hello without signature_algorithms, for which there is an alert of its own.
+    pub(super) fn without_algorithms(&self) -> Refused {
+        let alert = match self.keeps(Rule::MissingAlgorithmsAreMissingExtension) {
+            true => MISSING_EXTENSION,
+            false => HANDSHAKE_FAILURE,
+        };
+        Refused {
+            error: Fault::NothingSuits,
+            alert: Some(alert),
+        }
+    }
+
     /// The alert; none for what nobody is told.
     fn alert(&self, fault: Fault) -> Option<u8> {
         let (_, rule, alert, wrong) = ALERTS.iter().find(|(faults, ..)| faults.contains(&fault))?;
@@ -193,4 +205,5 @@ const UNKNOWN_CA: u8 = 48;
 const DECODE_ERROR: u8 = 50;
 const DECRYPT_ERROR: u8 = 51;
 const PROTOCOL_VERSION: u8 = 70;
+const MISSING_EXTENSION: u8 = 109;
 const CERTIFICATE_REQUIRED: u8 = 116;

@@ -2,7 +2,7 @@
 
 use super::Reference;
 use super::certificate::Certificate;
-use super::credential::{Case, Verified};
+use super::credential::{Case, list};
 use super::key::{Key, key_type};
 use super::rule::Rule;
 use crate::fault::Fault;
@@ -48,8 +48,15 @@ impl Reference<'_> {
             path: chain.get(1..).unwrap_or_default(),
             lenient: false,
         };
+        if !self.keeps(Rule::CertificateVerifyComesLast)
+            && let Ok(credential) = self.decode(form, data)
+            && let Ok(key) = self.credentials_key(&credential)
+        {
+            self.credentials_proof(seen, credential.scheme, &key, end_entity)?;
+        }
         let verified = self.credential(&case, form, data, end_entity)?;
-        self.credentials_proof(seen, &verified, end_entity)?;
+        let scheme = verified.credential.scheme;
+        self.credentials_proof(seen, scheme, &verified.key, end_entity)?;
         Ok(Accepted {
             form: Some(form),
             unique_name: verified.credential.unique_name,
@@ -73,6 +80,7 @@ impl Reference<'_> {
         let wrong = seen.elsewhere.iter().any(|elsewhere| {
             let rule = match elsewhere.message {
                 Message::ServerHello => Rule::NotInServerHello,
+                Message::HelloRetryRequest => Rule::NotInHelloRetryRequest,
                 Message::EncryptedExtensions => Rule::NotInEncryptedExtensions,
                 Message::NewSessionTicket => Rule::NotInNewSessionTicket,
             };
@@ -89,6 +97,11 @@ impl Reference<'_> {
         let Some((first, others)) = seen.entries.split_first() else {
             return Ok(None);
         };
+        let unoffered = first.extensions.iter().filter_map(form);
+        let mut unoffered = unoffered.filter(|form| list(&seen.offer, *form).is_none());
+        if !self.keeps(Rule::DuplicatesComeBeforeTheOffer) && unoffered.next().is_some() {
+            return Err(Fault::NotOffered);
+        }
         let kinds: Vec<u16> = first.extensions.iter().map(|e| e.kind).collect();
         if has_twice(&kinds) && self.keeps(Rule::EntryHasNoExtensionTwice) {
             return Err(Fault::DuplicateExtension);
@@ -122,14 +135,15 @@ impl Reference<'_> {
     fn credentials_proof(
         &self,
         seen: &HandshakeVector,
-        verified: &Verified<'_>,
+        scheme: u16,
+        key: &Key<'_>,
         certificate: &Certificate<'_>,
     ) -> Result<(), Fault> {
-        let scheme = seen.certificate_verify.scheme;
-        if scheme != verified.credential.scheme && self.keeps(Rule::CertificateVerifyHasTheScheme) {
+        let got = seen.certificate_verify.scheme;
+        if got != scheme && self.keeps(Rule::CertificateVerifyHasTheScheme) {
             return Err(Fault::WrongCertificateVerifyScheme);
         }
-        let proved = self.proves(seen, &verified.key)
+        let proved = self.proves(seen, key)
             || !self.keeps(Rule::CertificatesKeyDoesNotProve)
                 && self.proves(seen, &self.key(certificate.spki)?);
         match proved || !self.keeps(Rule::CredentialsKeyIsProved) {
@@ -197,7 +211,7 @@ pub(super) fn has_twice(kinds: &[u16]) -> bool {
 }
 
 /// The numbers that RFC 8701 keeps for what nobody knows.
-fn is_grease(kind: u16) -> bool {
+pub(super) fn is_grease(kind: u16) -> bool {
     kind & 0x0f0f == 0x0a0a && kind >> 8 == kind & 0xff
 }
 

@@ -63,8 +63,11 @@ impl Reference<'_> {
     /// True if a certificate is valid at a Unix time.
     pub(super) fn is_valid(&self, certificate: &Certificate<'_>, now: u64) -> bool {
         let now = i64::try_from(now).unwrap_or(i64::MAX);
-        (now >= certificate.not_before || !self.keeps(Rule::CertificateHasBegun))
-            && (now <= certificate.not_after || !self.keeps(Rule::CertificateHasNotEnded))
+        let (from, to) = (certificate.not_before, certificate.not_after);
+        (now >= from || !self.keeps(Rule::CertificateHasBegun))
+            && (now <= to || !self.keeps(Rule::CertificateHasNotEnded))
+            && (now != from || self.keeps(Rule::CertificateHasAFirstSecond))
+            && (now != to || self.keeps(Rule::CertificateHasALastSecond))
     }
 
     /// Checks that the certificate is for the reference identity (RFC 9525).

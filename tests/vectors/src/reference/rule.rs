@@ -48,6 +48,7 @@ rules! {
     }
     "messages": {
         NotInServerHello "A credential's extension has no place in ServerHello."
+        NotInHelloRetryRequest "A credential's extension has no place in HelloRetryRequest."
         NotInEncryptedExtensions "A credential's extension has no place in EncryptedExtensions."
         NotInNewSessionTicket "A credential's extension has no place in NewSessionTicket."
         OtherEntriesAreIgnored "A credential beside another certificate than the end-entity's is not taken."
@@ -204,6 +205,7 @@ rules! {
         NothingAfterTheList "Octets after a list are refused."
         UnknownSchemesAreIgnored "Unknown schemes in a list are no error."
         OfferHasNoExtensionTwice "A hello has an extension once."
+        SignatureAlgorithmsAreThere "A hello for TLS 1.3 without signature_algorithms is refused."
         SecondHelloRepeatsNamed "The second ClientHello offers the named form as the first did."
         SecondHelloRepeatsRfc9345 "The second ClientHello offers RFC 9345's form as the first did."
         SecondHelloRepeatsTheList "The second ClientHello has the same lists as the first."
@@ -211,7 +213,6 @@ rules! {
         SentSchemeIsInTheList "A credential whose scheme is not in its form's list is not sent."
         SentAlgorithmIsInSignatureAlgorithms "A credential whose algorithm is not in signature_algorithms is not sent."
         EndedCredentialsAreNotSent "A credential that has ended is not sent."
-        LastSecondIsServed "A credential is sent in its last second."
         CertificateIsForServerName "A credential whose certificate is not for server_name is not sent."
         NameIsSentToWhoNamesIt "A named credential is not sent to who sends another name."
         NameIsNotSentToWhoNamesNone "A named credential is not sent to who sends no name."
@@ -231,6 +232,7 @@ rules! {
         SchemeIsNotLookedUpInSignatureAlgorithms "signature_algorithms does not count for the credential's scheme."
         AlgorithmWasOffered "A signature's scheme that was not offered is refused."
         AlgorithmIsNotLookedUpInTheFormsList "The form's list does not count for the signature's scheme."
+        DuplicatesComeBeforeTheOffer "What is there twice is refused before it is compared with the offer."
         OfferComesBeforeDecoding "What was not offered is not decoded."
         SchemesComeBeforeTheCertificate "Schemes are compared with the offer before the certificate is looked at."
         CertificateComesBeforeTime "The certificate is looked at before the time."
@@ -242,7 +244,10 @@ rules! {
         PathIsSigned "Each certificate of the path is signed by the next."
         CertificateHasBegun "A certificate before its notBefore is refused."
         CertificateHasNotEnded "A certificate after its notAfter is refused."
+        CertificateHasAFirstSecond "A certificate is valid at its notBefore."
+        CertificateHasALastSecond "A certificate is valid at its notAfter."
         CertificateIsForTheReference "A certificate for other names is refused."
+        CertificateVerifyComesLast "CertificateVerify is looked at after the credential."
         CertificateVerifyHasTheScheme "CertificateVerify has the credential's scheme."
         CredentialsKeyIsProved "The CertificateVerify of a credential is verified."
         CertificatesKeyDoesNotProve "With a credential, the certificate's key proves nothing."
@@ -314,6 +319,7 @@ rules! {
         OtherCertificateIsBad "A certificate for other names is bad_certificate."
         OtherSchemeIsIllegal "A CertificateVerify with another scheme is illegal_parameter."
         BadProofIsDecryptError "A CertificateVerify of another key is decrypt_error."
+        MissingAlgorithmsAreMissingExtension "A hello without signature_algorithms is missing_extension."
         NothingSuitsIsHandshakeFailure "If nothing suits, it is handshake_failure."
     }
 }

@@ -4,12 +4,12 @@ use super::Reference;
 use super::bytes::Bytes;
 use super::certificate::Certificate;
 use super::credential::list;
-use super::handshake::has_twice;
+use super::handshake::{has_twice, is_grease};
 use super::rule::Rule;
 use crate::fault::Fault;
 use crate::format::credentials::Certificates;
 use crate::format::selection::{Answer, Held, SelectionVector, Selections};
-use crate::format::{Extension, Form, Offer, Role};
+use crate::format::{Extension, Form, Offer, Refused, Role};
 
 impl Reference<'_> {
     /// The answer to an offer.
@@ -18,43 +18,49 @@ impl Reference<'_> {
         asked: &SelectionVector,
         known: &Selections,
         certificates: &Certificates,
-    ) -> Result<Answer, Fault> {
-        let mut offer = self.offer_of(&asked.extensions, asked.tls13)?;
-        if let Some(second) = &asked.second_extensions {
-            self.is_unchanged(&asked.extensions, second)?;
-            offer = self.offer_of(second, asked.tls13)?;
+    ) -> Result<Answer, Refused> {
+        let offer = self.last_offer(asked);
+        let offer = offer.map_err(|fault| self.with_alert(fault))?;
+        if asked.tls13 && offer.signature_algorithms.is_empty() {
+            // RFC 8446 §9.2.
+            return match self.keeps(Rule::SignatureAlgorithmsAreThere) {
+                true => Err(self.without_algorithms()),
+                false => Ok(Answer::Certificate),
+            };
         }
         let held = |name: &&String| {
-            known
-                .held
-                .get(*name)
-                .is_some_and(|held| self.may_be_sent(held, &offer, asked, certificates))
+            let held = known.held.get(*name);
+            held.is_some_and(|held| self.may_be_sent(held, &offer, asked, certificates))
         };
-        let mut candidates = asked.held.iter().filter(held);
         let named = |name: &&String| {
-            known
-                .held
-                .get(*name)
-                .is_some_and(|held| held.form == Form::Named)
+            let held = known.held.get(*name);
+            held.is_some_and(|held| held.form == Form::Named)
         };
-        let chosen = match (
-            self.keeps(Rule::NamedComesFirst),
-            self.keeps(Rule::OwnOrderCounts),
-        ) {
-            (true, true) => candidates.clone().find(named).or_else(|| candidates.next()),
-            (false, _) => candidates.next(),
-            (_, false) => candidates
-                .clone()
-                .rfind(named)
-                .or_else(|| candidates.next_back()),
+        let mut candidates: Vec<&String> = asked.held.iter().filter(held).collect();
+        if !self.keeps(Rule::OwnOrderCounts) {
+            candidates.reverse();
+        }
+        let first = candidates.first().copied();
+        let chosen = match self.keeps(Rule::NamedComesFirst) {
+            true => candidates.iter().copied().find(|name| named(name)).or(first),
+            false => first,
         };
         match chosen {
             Some(name) => Ok(Answer::Credential(name.clone())),
             None if asked.certificate && self.keeps(Rule::CertificateIsTheFallback) => {
                 Ok(Answer::Certificate)
             }
-            None => Err(Fault::NothingSuits),
+            None => Err(self.with_alert(Fault::NothingSuits)),
         }
+    }
+
+    fn last_offer(&self, asked: &SelectionVector) -> Result<Offer, Fault> {
+        let first = self.offer_of(&asked.extensions, asked.tls13)?;
+        let Some(second) = &asked.second_extensions else {
+            return Ok(first);
+        };
+        self.is_unchanged(&asked.extensions, second)?;
+        self.offer_of(second, asked.tls13)
     }
 
     /// The lists of a hello or of a CertificateRequest.
@@ -68,11 +74,16 @@ impl Reference<'_> {
         if has_twice(&kinds) && self.keeps(Rule::OfferHasNoExtensionTwice) {
             return Err(Fault::DuplicateExtension);
         }
+        if kinds.iter().any(|kind| is_grease(*kind)) && !self.keeps(Rule::UnknownExtensionsAreIgnored) {
+            return Err(Fault::WrongMessage);
+        }
+        let ignores = self.keeps(Rule::OlderVersionsIgnoreTheOffer)
+            && self.keeps(Rule::OlderVersionsGetNoCredential);
         for extension in extensions {
             let data = &extension.data.0;
             match extension.kind {
                 // Below TLS 1.3 nobody looks into them.
-                34 | 0xff22 if !tls13 && self.keeps(Rule::OlderVersionsIgnoreTheOffer) => {}
+                34 | 0xff22 if !tls13 && ignores => {}
                 34 => offer.rfc9345 = Some(self.schemes(data)?),
                 0xff22 => offer.named = Some(self.schemes(data)?),
                 13 => offer.signature_algorithms = self.schemes(data)?,
@@ -88,7 +99,7 @@ impl Reference<'_> {
         let list = match bytes.vector(2) {
             Some(list) => list,
             None if self.keeps(Rule::ListIsWhole) => return Err(Fault::MalformedList),
-            None => data.get(2..).unwrap_or_default(),
+            None => std::mem::take(&mut bytes.0),
         };
         let whole = bytes.is_empty() || !self.keeps(Rule::NothingAfterTheList);
         let even = list.len() % 2 == 0 || !self.keeps(Rule::ListIsEven);
@@ -149,26 +160,21 @@ impl Reference<'_> {
             return false;
         };
         let now = i64::try_from(asked.now).unwrap_or(i64::MAX);
-        let end = certificate.not_before + i64::from(credential.valid_time);
-        let ended = match self.keeps(Rule::LastSecondIsServed) {
-            true => now > end,
-            false => now >= end,
+        let ended = now > certificate.not_before + i64::from(credential.valid_time);
+        let offered = match list(offer, held.form) {
+            None if !self.keeps(Rule::OnlyOfferedFormsAreSent) => Some(&*offer.signature_algorithms),
+            offered => offered,
         };
-        let offered =
-            list(offer, held.form).is_some() || !self.keeps(Rule::OnlyOfferedFormsAreSent);
-        let scheme = list(offer, held.form)
-            .unwrap_or_default()
-            .contains(&credential.scheme);
+        let scheme = offered.unwrap_or_default().contains(&credential.scheme);
         let algorithm = offer.signature_algorithms.contains(&credential.algorithm);
-        offered
+        let name = credential.unique_name.as_deref();
+        offered.is_some()
             && (!ended || !self.keeps(Rule::EndedCredentialsAreNotSent))
             && (scheme || !self.keeps(Rule::SentSchemeIsInTheList))
             && (algorithm || !self.keeps(Rule::SentAlgorithmIsInSignatureAlgorithms))
             && (asked.tls13 || !self.keeps(Rule::OlderVersionsGetNoCredential))
-            && match &credential.unique_name {
-                Some(name) => self.may_hear(asked, name),
-                None => self.is_for(asked, &certificate),
-            }
+            && self.is_for(asked, &certificate)
+            && name.is_none_or(|name| self.may_hear(asked, name))
     }
 
     /// Whether the peer may learn a unique name.
@@ -198,7 +204,7 @@ impl Reference<'_> {
         }
     }
 
-    /// Whether the certificate of a credential without a name is for the wanted name.
+    /// Whether the certificate of a credential is for the wanted name.
     fn is_for(&self, asked: &SelectionVector, certificate: &Certificate<'_>) -> bool {
         let Some(server_name) = &asked.server_name else {
             return true;
