@@ -15,9 +15,15 @@ fn folder() -> &'static Path {
 fn the_files_are_current() {
     for (name, made) in make::all().texts() {
         let published = std::fs::read_to_string(folder().join(name)).unwrap();
-        let differs = published.lines().zip(made.lines()).position(|(old, new)| old != new);
+        let differs = published
+            .lines()
+            .zip(made.lines())
+            .position(|(old, new)| old != new);
         let line = differs.map_or(0, |line| line + 1);
-        assert!(published == made, "{name} is not what is made, first in line {line}: write the files anew");
+        assert!(
+            published == made,
+            "{name} is not what is made, first in line {line}: write the files anew"
+        );
     }
 }
 
