@@ -28,7 +28,11 @@ fn of_key_lengths(file: &mut Credentials) {
             let draft = Draft::new(role, form).but("structure", note, |_| ());
             let mut octets = draft.signed();
             octets[6] = 1;
-            let id = format!("{}-{}-key-length-of-three-octets", role_name(role), form_name(form));
+            let id = format!(
+                "{}-{}-key-length-of-three-octets",
+                role_name(role),
+                form_name(form)
+            );
             let vector = draft.refused(Fault::Malformed).vector(octets);
             assert!(file.credentials.insert(id, vector).is_none());
         }
@@ -40,13 +44,30 @@ fn of_files(file: &mut Credentials) {
     let text = file.files["named"].text.clone();
     let (begin, body) = text.split_once('\n').unwrap();
     // Valid in all but that: a name whose length makes the base64 end with padding.
-    let padded = pem(NAMED, &file.credentials["server-named-name-digits-alone-first"].credential.0);
+    let padded = pem(
+        NAMED,
+        &file.credentials["server-named-name-digits-alone-first"]
+            .credential
+            .0,
+    );
     assert!(padded.contains('='));
     for (id, note, text) in [
         ("end-alone", "no BEGIN boundary", body.to_owned()),
-        ("end-twice", "an END boundary after the END boundary", format!("{text}{}", text.lines().last().unwrap())),
-        ("one-character-more", "a character more than the base64 has, which base64 has not", format!("{begin}\n!{body}")),
-        ("without-padding", "base64 without its padding", padded.replace('=', "")),
+        (
+            "end-twice",
+            "an END boundary after the END boundary",
+            format!("{text}{}", text.lines().last().unwrap()),
+        ),
+        (
+            "one-character-more",
+            "a character more than the base64 has, which base64 has not",
+            format!("{begin}\n!{body}"),
+        ),
+        (
+            "without-padding",
+            "base64 without its padding",
+            padded.replace('=', ""),
+        ),
     ] {
         let vector = FileVector {
             note: note.to_owned(),
@@ -74,7 +95,11 @@ fn of_older_versions(file: &mut Selections) {
 fn of_paths(file: &mut Handshakes) {
     let good = file.handshakes["server-ignored-certificate"].clone();
     let certificate = super::certificates::certificate("good");
-    let accepted = Outcome::Accepted(Accepted { form: None, unique_name: None, expires: None });
+    let accepted = Outcome::Accepted(Accepted {
+        form: None,
+        unique_name: None,
+        expires: None,
+    });
     assert!(good.entries[0].certificate == certificate.vector.der && good.outcome == accepted);
     let mut forged = good.clone();
     forged.note = "the certificate's signature is not the root's".to_owned();
@@ -94,8 +119,14 @@ fn of_paths(file: &mut Handshakes) {
     for (id, vector) in [
         ("path-not-signed", forged),
         ("path-second-before-certificate", before),
-        ("path-first-second-of-certificate", at("the certificate's first second", first)),
-        ("path-last-second-of-certificate", at("the certificate's last second", last)),
+        (
+            "path-first-second-of-certificate",
+            at("the certificate's first second", first),
+        ),
+        (
+            "path-last-second-of-certificate",
+            at("the certificate's last second", last),
+        ),
         ("path-second-after-certificate", after),
     ] {
         assert!(file.handshakes.insert(id.to_owned(), vector).is_none());
@@ -106,14 +137,51 @@ fn of_paths(file: &mut Handshakes) {
 fn of_policies(file: &mut Handshakes) {
     use Policy::{Preferred, Required, RequiredOrCertificate};
     let stronger = "made with the name, but under a weaker policy";
-    let impossible = "made with what the policy does not accept, by a program that did not keep these rules";
+    let impossible =
+        "made with what the policy does not accept, by a program that did not keep these rules";
     for (id, note, like, made_under, policy) in [
-        ("named-preferred-then-required", stronger, "named-required", Preferred, Required),
-        ("named-preferred-then-required-or-certificate", stronger, "named-required", Preferred, RequiredOrCertificate),
-        ("named-required-or-certificate-then-required", stronger, "named-required", RequiredOrCertificate, Required),
-        ("unnamed-required", impossible, "unnamed-preferred", Required, Required),
-        ("unnamed-required-or-certificate", impossible, "unnamed-preferred", RequiredOrCertificate, RequiredOrCertificate),
-        ("certificate-required", impossible, "certificate-preferred", Required, Required),
+        (
+            "named-preferred-then-required",
+            stronger,
+            "named-required",
+            Preferred,
+            Required,
+        ),
+        (
+            "named-preferred-then-required-or-certificate",
+            stronger,
+            "named-required",
+            Preferred,
+            RequiredOrCertificate,
+        ),
+        (
+            "named-required-or-certificate-then-required",
+            stronger,
+            "named-required",
+            RequiredOrCertificate,
+            Required,
+        ),
+        (
+            "unnamed-required",
+            impossible,
+            "unnamed-preferred",
+            Required,
+            Required,
+        ),
+        (
+            "unnamed-required-or-certificate",
+            impossible,
+            "unnamed-preferred",
+            RequiredOrCertificate,
+            RequiredOrCertificate,
+        ),
+        (
+            "certificate-required",
+            impossible,
+            "certificate-preferred",
+            Required,
+            Required,
+        ),
     ] {
         let vector = SessionVector {
             note: note.to_owned(),

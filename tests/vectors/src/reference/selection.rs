@@ -42,7 +42,11 @@ impl Reference<'_> {
         }
         let first = candidates.first().copied();
         let chosen = match self.keeps(Rule::NamedComesFirst) {
-            true => candidates.iter().copied().find(|name| named(name)).or(first),
+            true => candidates
+                .iter()
+                .copied()
+                .find(|name| named(name))
+                .or(first),
             false => first,
         };
         match chosen {
@@ -74,7 +78,9 @@ impl Reference<'_> {
         if has_twice(&kinds) && self.keeps(Rule::OfferHasNoExtensionTwice) {
             return Err(Fault::DuplicateExtension);
         }
-        if kinds.iter().any(|kind| is_grease(*kind)) && !self.keeps(Rule::UnknownExtensionsAreIgnored) {
+        if kinds.iter().any(|kind| is_grease(*kind))
+            && !self.keeps(Rule::UnknownExtensionsAreIgnored)
+        {
             return Err(Fault::WrongMessage);
         }
         let ignores = self.keeps(Rule::OlderVersionsIgnoreTheOffer)
@@ -162,7 +168,9 @@ impl Reference<'_> {
         let now = i64::try_from(asked.now).unwrap_or(i64::MAX);
         let ended = now > certificate.not_before + i64::from(credential.valid_time);
         let offered = match list(offer, held.form) {
-            None if !self.keeps(Rule::OnlyOfferedFormsAreSent) => Some(&*offer.signature_algorithms),
+            None if !self.keeps(Rule::OnlyOfferedFormsAreSent) => {
+                Some(&*offer.signature_algorithms)
+            }
             offered => offered,
         };
         let scheme = offered.unwrap_or_default().contains(&credential.scheme);
