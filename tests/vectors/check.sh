@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Checks docs/vectors with its schema, and runs the program of docs/vectors.md, in Python: what others would do.
+#
+# Its virtual environment is kept under target/, with what requirements.txt names.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+wanted=tests/vectors/requirements.txt
+venv=${CARGO_TARGET_DIR:-target}/vectors
+if ! cmp -s "$wanted" "$venv/requirements.txt"; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --requirement "$wanted"
+    cp "$wanted" "$venv/requirements.txt"
+fi
+python=$(cd "$venv/bin" && pwd)/python
+
+cd docs
+"$python" - <<'END'
+import json
+import jsonschema
+
+schema = json.load(open("vectors/schema.json"))
+jsonschema.Draft202012Validator.check_schema(schema)
+for name in ["credentials", "selection", "handshakes"]:
+    # The definition of this file alone, so that an error says where it is.
+    own = {**schema, "$ref": f"#/$defs/{name}-file"}
+    del own["oneOf"]
+    vectors = json.load(open(f"vectors/{name}.json"))
+    for check in [own, schema]:
+        jsonschema.Draft202012Validator(check).validate(vectors)
+    # Not vacuously: a field that nobody knows, and one that is missing.
+    for wrong in [{**vectors, "unknown": 1}, {key: vectors[key] for key in list(vectors)[1:]}]:
+        assert not jsonschema.Draft202012Validator(schema).is_valid(wrong), name
+print("the files are as their schema says")
+END
+program=$(sed -n '/^```python$/,/^```$/{/^```/!p}' vectors.md)
+[ -n "$program" ] || { echo "tests/vectors/check.sh: docs/vectors.md has no program" >&2 && exit 1; }
+"$python" -c "$program"
