@@ -1,12 +1,11 @@
-//! A client's configuration, checked once.
+//! What a client's configuration is made of, checked once.
 
-use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dc_core::MAX_VALIDITY;
+use dc_core::{Form, MAX_VALIDITY};
 use rustls::client::danger::ServerCertVerifier;
-use rustls::client::{ResolvesClientCert, Resumption, Tls12Resumption, WebPkiServerVerifier};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
@@ -14,94 +13,19 @@ use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{ClientConfig, KeyLog, NoKeyLog, RootCertStore, SignatureScheme};
 
 use super::authorization::Authorization;
+use super::config::{Config, Offering};
 use super::observer::Observer;
-use super::sessions::{ConnectionSessions, Sessions};
 use super::verifier::CredentialVerifier;
-use super::{NamePolicy, Peer, Presented, Stream, offer};
+use super::{NamePolicy, Peer, Presented, offer};
 use crate::provider::{intern_offer, wrap};
 use crate::side::Side;
-use crate::{Error, compress, events};
-
-/// A client's configuration, for any number of connections.
-///
-/// ```no_run
-/// use std::net::TcpStream;
-/// use std::sync::Arc;
-/// use dc_rustls::client::{Config, Peer, NamePolicy};
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let roots = rustls::RootCertStore::empty();
-/// let tls = Config::builder(Arc::new(rustls::crypto::ring::default_provider()))
-///     .roots(roots)
-///     .unique_name(NamePolicy::Required)
-///     .build()?;
-/// let tcp = TcpStream::connect("192.0.2.1:443")?;
-/// let stream = tls.connect("k3v.cpe.example.com".try_into()?, tcp)?;
-/// match stream.peer() {
-///     Peer::Delegated { unique_name, expires, .. } => println!("{unique_name:?} until {expires:?}"),
-///     _ => println!("an ordinary certificate"),
-/// }
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug)]
-pub struct Config {
-    rustls: Arc<ClientConfig>,
-    offer: &'static [u8],
-    sessions: Arc<Sessions>,
-    resumes: bool,
-    authorization: Authorization,
-}
+use crate::{Error, compress};
 
 impl Config {
     /// Begins a configuration that uses this provider for all cryptography.
     #[must_use]
     pub fn builder(provider: Arc<CryptoProvider>) -> WantsVerifier {
         WantsVerifier { provider }
-    }
-
-    /// Connects over a blocking stream: does the whole handshake, and returns when the peer is known.
-    ///
-    /// `name` is the name that the caller wants to reach, not one that it was redirected to.
-    ///
-    /// As with all of TLS, set `TCP_NODELAY`: else the first request may wait for 40 ms until a server that has
-    /// nothing to say has acknowledged the end of the handshake.
-    ///
-    /// Fails with [`Error::Refused`] if the server's credential is not acceptable, or if it has none and
-    /// the policy asks for one; the server has got the alert by then. Fails with [`Error::Tls`] or
-    /// [`Error::Io`] for all other reasons.
-    pub fn connect<T: Read + Write>(
-        &self,
-        name: ServerName<'static>,
-        io: T,
-    ) -> Result<Stream<T>, Error> {
-        let (rustls, sessions) = self.for_connection();
-        let wanted = name.clone();
-        Stream::handshake(rustls, sessions, name, io, self.offer)
-            .inspect_err(|error| events::not_connected(&wanted, error))
-    }
-
-    /// The rustls configuration for one connection, which keeps its sessions with its peer.
-    ///
-    /// The verifier stays the same one: rustls resumes only under the verifier of the full handshake.
-    pub(super) fn for_connection(&self) -> (Arc<ClientConfig>, Arc<ConnectionSessions>) {
-        let mut rustls = ClientConfig::clone(&self.rustls);
-        let clock = Arc::clone(&rustls.time_provider);
-        let sessions = Arc::new(ConnectionSessions::new(
-            Arc::clone(&self.sessions),
-            clock,
-            self.authorization.clone(),
-        ));
-        rustls.resumption = match self.resumes {
-            true => Resumption::store(sessions.clone()).tls12_resumption(Tls12Resumption::Disabled),
-            false => Resumption::disabled(),
-        };
-        (Arc::new(rustls), sessions)
-    }
-
-    #[cfg(feature = "tokio")]
-    pub(super) fn offer(&self) -> &'static [u8] {
-        self.offer
     }
 }
 
@@ -121,7 +45,8 @@ impl WantsVerifier {
     /// Trusts certificates that this verifier does: the platform's, or one with CRLs.
     ///
     /// It judges chain, validity and name of the delegation certificate as of any other; the credential
-    /// is judged on top of that.
+    /// is judged on top of that. Name constraints of the roots that it trusts are known to it alone: a
+    /// unique name that they exclude below a wildcard is refused only with [`roots`](Self::roots).
     #[must_use]
     pub fn verifier(self, verifier: Arc<dyn ServerCertVerifier>) -> Builder {
         Builder::new(self.provider, Trust::Verifier(verifier))
@@ -174,6 +99,8 @@ impl Builder {
     }
 
     /// The policy for the unique name; [`NamePolicy::Required`] unless this is called.
+    ///
+    /// A server that is named by its IP address is never asked for a unique name: see [`Config::connect`].
     #[must_use]
     pub fn unique_name(mut self, policy: NamePolicy) -> Self {
         self.unique_name = policy;
@@ -209,7 +136,8 @@ impl Builder {
     /// Asks the application about each peer, after all checks have passed: whether it wants to talk to
     /// this name and key. This is how a stolen device is dropped at once.
     ///
-    /// Asked again before a session is resumed. A peer that is not wanted gets access_denied, and the
+    /// Asked again before a session is resumed, which is discarded for good if the answer is no, and when the
+    /// application calls [`Stream::recheck`](super::Stream::recheck) on an open connection. A peer that is not wanted gets access_denied, and the
     /// connection fails with [`Refusal::NotAuthorized`](crate::Refusal::NotAuthorized). It runs inside the
     /// handshake, so it should answer from memory.
     #[must_use]
@@ -242,7 +170,7 @@ impl Builder {
         self
     }
 
-    /// Lets [`Stream::into_parts`] give connections whose traffic secrets can be extracted, for kTLS.
+    /// Lets [`Stream::into_parts`](super::Stream::into_parts) give connections whose traffic secrets can be extracted, for kTLS.
     #[must_use]
     pub fn enable_secret_extraction(mut self) -> Self {
         self.secret_extraction = true;
@@ -288,48 +216,87 @@ impl Builder {
         if self.tls12 && self.client_auth.has_certs() {
             return Err(Error::ClientAuthBelowTls13);
         }
-        let inner = match self.trust {
-            Trust::Verifier(verifier) => verifier,
-            Trust::Roots(roots) => {
-                let provider = Arc::clone(&self.provider);
-                WebPkiServerVerifier::builder_with_provider(roots, provider)
-                    .build()
-                    .map_err(Error::Roots)?
-            }
+        let (inner, roots) = self.trust()?;
+        let max_validity = check_max_validity(self.max_validity)?;
+        let offering = |forms: &[Form]| -> Result<Offering, Error> {
+            let offer = offer::offer(forms, &inner.supported_verify_schemes())?;
+            let extensions = intern_offer(offer::extensions(forms, &offer)?);
+            let verifier = CredentialVerifier {
+                inner: Arc::clone(&inner),
+                roots: Arc::clone(&roots),
+                certificate_is_enough: self.takes_certificates(),
+                offer,
+                algorithms: self.provider.signature_verification_algorithms.all,
+                max_validity,
+                authorization: self.authorization.clone(),
+                observer: self.observer.clone(),
+            };
+            Ok(Offering {
+                rustls: self.rustls_config(verifier, extensions)?,
+                extensions,
+            })
         };
         let forms = self.unique_name.forms();
-        let offer = offer::offer(forms, &inner.supported_verify_schemes())?;
-        let extensions = intern_offer(offer::extensions(forms, &offer)?);
-        let verifier = CredentialVerifier {
-            inner,
-            certificate_is_enough: self.or_certificate || self.unique_name != NamePolicy::Required,
-            offer,
-            algorithms: self.provider.signature_verification_algorithms.all,
-            max_validity: check_max_validity(self.max_validity)?,
-            authorization: self.authorization.clone(),
-            observer: self.observer,
+        let unnamed: Vec<_> = forms
+            .iter()
+            .copied()
+            .filter(|form| *form != Form::Named)
+            .collect();
+        let without_name = match self.takes_certificates() {
+            true => Some(offering(&unnamed)?),
+            false => None,
         };
-        let provider = wrap(&self.provider, Side::Client { offer: extensions });
+        let by_name = offering(forms)?;
+        Ok(Config::new(
+            by_name,
+            without_name,
+            self.resumes,
+            self.authorization,
+        ))
+    }
+
+    fn takes_certificates(&self) -> bool {
+        self.or_certificate || self.unique_name != NamePolicy::Required
+    }
+
+    /// The verifier of certificates, and the roots as far as they are known.
+    fn trust(&self) -> Result<(Arc<dyn ServerCertVerifier>, Arc<RootCertStore>), Error> {
+        match &self.trust {
+            Trust::Verifier(verifier) => {
+                Ok((Arc::clone(verifier), Arc::new(RootCertStore::empty())))
+            }
+            Trust::Roots(roots) => {
+                let provider = Arc::clone(&self.provider);
+                let verifier =
+                    WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), provider)
+                        .build()
+                        .map_err(Error::Roots)?;
+                Ok((verifier, Arc::clone(roots)))
+            }
+        }
+    }
+
+    fn rustls_config(
+        &self,
+        verifier: CredentialVerifier,
+        offer: &'static [u8],
+    ) -> Result<Arc<ClientConfig>, Error> {
+        let provider = Arc::new(wrap(&self.provider, Side::Client { offer }));
         let versions: &[_] = match self.tls12 {
             true => &[&rustls::version::TLS13, &rustls::version::TLS12],
             false => &[&rustls::version::TLS13],
         };
-        let mut rustls = ClientConfig::builder_with_details(Arc::new(provider), self.time_provider)
+        let clock = Arc::clone(&self.time_provider);
+        let mut rustls = ClientConfig::builder_with_details(provider, clock)
             .with_protocol_versions(versions)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_cert_resolver(self.client_auth);
+            .with_client_cert_resolver(Arc::clone(&self.client_auth));
         rustls.enable_secret_extraction = self.secret_extraction;
-        rustls.alpn_protocols = self.alpn_protocols;
-        rustls.key_log = self.key_log;
+        rustls.alpn_protocols = self.alpn_protocols.clone();
+        rustls.key_log = Arc::clone(&self.key_log);
         rustls.cert_decompressors = compress::decompressors(&rustls.cert_decompressors);
-        Ok(Config {
-            rustls: Arc::new(rustls),
-            offer: extensions,
-            sessions: Arc::default(),
-            resumes: self.resumes,
-            authorization: self.authorization,
-        })
+        Ok(Arc::new(rustls))
     }
 }
 

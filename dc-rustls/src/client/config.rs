@@ -1,0 +1,132 @@
+//! A client's configuration, and how its connections begin.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use dc_core::UniqueName;
+use rustls::ClientConfig;
+use rustls::client::{Resumption, Tls12Resumption};
+use rustls::pki_types::ServerName;
+
+use super::Stream;
+use super::authorization::Authorization;
+use super::sessions::{ConnectionSessions, Sessions};
+use crate::{Error, events};
+
+/// A client's configuration, for any number of connections.
+///
+/// ```no_run
+/// use std::net::TcpStream;
+/// use std::sync::Arc;
+/// use dc_rustls::client::{Config, Peer, NamePolicy};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let roots = rustls::RootCertStore::empty();
+/// let tls = Config::builder(Arc::new(rustls::crypto::ring::default_provider()))
+///     .roots(roots)
+///     .unique_name(NamePolicy::Required)
+///     .build()?;
+/// let tcp = TcpStream::connect("192.0.2.1:443")?;
+/// let stream = tls.connect("k3v.cpe.example.com".try_into()?, tcp)?;
+/// assert!(!stream.authenticates(&"neighbour.cpe.example.com".try_into()?));
+/// match stream.peer() {
+///     Peer::Delegated { unique_name, expires, .. } => println!("{unique_name:?} until {expires:?}"),
+///     _ => println!("an ordinary certificate"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    by_name: Offering,
+    /// For what can be nobody's unique name; none if only a unique name will do.
+    without_name: Option<Offering>,
+    sessions: Arc<Sessions>,
+    resumes: bool,
+    authorization: Authorization,
+}
+
+impl Config {
+    pub(super) fn new(
+        by_name: Offering,
+        without_name: Option<Offering>,
+        resumes: bool,
+        authorization: Authorization,
+    ) -> Self {
+        Self {
+            by_name,
+            without_name,
+            sessions: Arc::default(),
+            resumes,
+            authorization,
+        }
+    }
+
+    /// Connects over a blocking stream: does the whole handshake, and returns when the peer is known.
+    ///
+    /// `name` is the name that the caller wants to reach, not one that it was redirected to. An IP address, or
+    /// another name that no device can have, is no reason to ask whoever is there for a unique name: the
+    /// form that carries one is not offered then, so [`NamePolicy::Preferred`](super::NamePolicy::Preferred)
+    /// is as [`Ignored`](super::NamePolicy::Ignored).
+    ///
+    /// As with all of TLS, set `TCP_NODELAY`: else the first request may wait for 40 ms until a server that has
+    /// nothing to say has acknowledged the end of the handshake.
+    ///
+    /// Fails with [`Error::NoUniqueName`], before anything is sent, if the policy requires a unique name and
+    /// `name` can be none. Fails with [`Error::Refused`] if the server's credential is not acceptable, or if it
+    /// has none and the policy asks for one; the server has got the alert by then. Fails with [`Error::Tls`] or
+    /// [`Error::Io`] for all other reasons.
+    pub fn connect<T: Read + Write>(
+        &self,
+        name: ServerName<'static>,
+        io: T,
+    ) -> Result<Stream<T>, Error> {
+        let wanted = name.clone();
+        self.begin(name)
+            .and_then(|beginning| Stream::handshake(beginning, io))
+            .inspect_err(|error| events::not_connected(&wanted, error))
+    }
+
+    /// What one connection begins with.
+    ///
+    /// The verifier stays the same one: rustls resumes only under the verifier of the full handshake.
+    pub(super) fn begin(&self, name: ServerName<'static>) -> Result<Beginning, Error> {
+        let offering = match (UniqueName::wanted(&name), &self.without_name) {
+            (Some(_), _) => &self.by_name,
+            (None, Some(offering)) => offering,
+            (None, None) => return Err(Error::NoUniqueName { wanted: name }),
+        };
+        let mut rustls = ClientConfig::clone(&offering.rustls);
+        let clock = Arc::clone(&rustls.time_provider);
+        let sessions = Arc::new(ConnectionSessions::new(
+            Arc::clone(&self.sessions),
+            clock,
+            self.authorization.clone(),
+        ));
+        rustls.resumption = match self.resumes {
+            true => Resumption::store(sessions.clone()).tls12_resumption(Tls12Resumption::Disabled),
+            false => Resumption::disabled(),
+        };
+        Ok(Beginning {
+            rustls: Arc::new(rustls),
+            sessions,
+            name,
+            offer: offering.extensions,
+        })
+    }
+}
+
+/// The rustls configuration that goes with one set of extensions.
+#[derive(Clone, Debug)]
+pub(super) struct Offering {
+    pub(super) rustls: Arc<ClientConfig>,
+    pub(super) extensions: &'static [u8],
+}
+
+/// What one connection begins with: a configuration that keeps its sessions with its peer.
+pub(super) struct Beginning {
+    pub(super) rustls: Arc<ClientConfig>,
+    pub(super) sessions: Arc<ConnectionSessions>,
+    pub(super) name: ServerName<'static>,
+    pub(super) offer: &'static [u8],
+}
