@@ -52,7 +52,6 @@ fn of_files(file: &mut Credentials) {
     );
     assert!(padded.contains('='));
     for (id, note, text) in [
-        ("end-alone", "no BEGIN boundary", body.to_owned()),
         (
             "end-twice",
             "an END boundary after the END boundary",
