@@ -87,7 +87,8 @@ impl<'a> Certificate<'a> {
         self.alternative_names(IP_ADDRESS)
     }
 
-    fn alternative_names(&self, tag: u8) -> Vec<&'a [u8]> {
+    /// The contents of the names of subjectAltName that have this tag.
+    pub(super) fn alternative_names(&self, tag: u8) -> Vec<&'a [u8]> {
         let names = self.extension(SUBJECT_ALT_NAME).and_then(|names| {
             let mut bytes = Bytes(names.value);
             der::all(der::tagged(&mut bytes, der::SEQUENCE)?)
@@ -125,6 +126,11 @@ impl<'a> Certificate<'a> {
     pub(super) fn key_usage(&self) -> Option<&'a [u8]> {
         let mut bytes = Bytes(self.extension(KEY_USAGE)?.value);
         der::tagged(&mut bytes, der::BIT_STRING)?.get(1..)
+    }
+
+    /// True if it has DelegationUsage.
+    pub(super) fn may_delegate(&self) -> bool {
+        self.extension(DELEGATION_USAGE).is_some()
     }
 
     /// True if basicConstraints says that it is a CA.
@@ -189,7 +195,10 @@ const ISSUER_UNIQUE_ID: u8 = 0x81;
 const SUBJECT_UNIQUE_ID: u8 = 0x82;
 const EXTENSIONS: u8 = 0xa3;
 const DNS_NAME: u8 = 0x82;
-const IP_ADDRESS: u8 = 0x87;
+pub(super) const OTHER_NAME: u8 = 0xa0;
+pub(super) const RFC822_NAME: u8 = 0x81;
+pub(super) const URI: u8 = 0x86;
+pub(super) const IP_ADDRESS: u8 = 0x87;
 const PERMITTED: u8 = 0xa0;
 const EXCLUDED: u8 = 0xa1;
 

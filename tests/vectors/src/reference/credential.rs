@@ -1,7 +1,7 @@
 //! The checks of a received credential (RFC 9345 §4.1.3 and §4.2, and those of the unique name), in their order.
 
 use super::Reference;
-use super::certificate::{Certificate, DELEGATION_USAGE};
+use super::certificate::{self, Certificate, DELEGATION_USAGE};
 use super::der;
 use super::key::Key;
 use super::rule::Rule;
@@ -102,7 +102,18 @@ impl Reference<'_> {
     ) -> Result<(), Fault> {
         match step {
             Step::Schemes => self.suits(credential, case.offer),
-            Step::Certificate => self.may_delegate(certificate, case.lenient),
+            Step::Certificate => {
+                let usages = case
+                    .path
+                    .iter()
+                    .filter(|authority| authority.may_delegate());
+                let inherited =
+                    usages.count() > 0 && !self.keeps(Rule::DelegationUsageIsNotInherited);
+                match self.may_delegate(certificate, case.lenient) {
+                    Err(Fault::NoDelegationUsage) if inherited => Ok(()),
+                    result => result,
+                }
+            }
             Step::Time => self.expires(credential, certificate, case.now).map(drop),
             Step::Key => self.credentials_key(credential).map(drop),
             Step::Signature => self.signature_of(case.role, credential, certificate),
@@ -298,8 +309,16 @@ impl Reference<'_> {
         if !self.keeps(Rule::CommonNameCoversNothing) {
             names.extend(certificate.common_names());
         }
-        names.iter().any(|dns_name| self.covers(dns_name, name))
-            || !certificate.addresses().is_empty() && !self.keeps(Rule::AddressCoversNothing)
+        let others = [
+            (certificate::IP_ADDRESS, Rule::AddressCoversNothing),
+            (certificate::OTHER_NAME, Rule::SrvNameCoversNothing),
+            (certificate::RFC822_NAME, Rule::MailboxCoversNothing),
+            (certificate::URI, Rule::UriCoversNothing),
+        ];
+        let other = |(tag, rule): &(u8, Rule)| {
+            !self.keeps(*rule) && !certificate.alternative_names(*tag).is_empty()
+        };
+        names.iter().any(|dns_name| self.covers(dns_name, name)) || others.iter().any(other)
     }
 
     /// True if a certificate of the path excludes the unique name.

@@ -58,9 +58,10 @@ impl Reference<'_> {
             true => end - certificate.not_before,
             false => lifetime,
         };
-        let valid_time = u32::try_from(valid_time).ok();
-        valid_time
-            .filter(|_| allowed)
-            .ok_or(Fault::LifetimeNotAllowed)
+        let fitting = match self.keeps(Rule::IssuedTimeHas32Bits) {
+            true => u32::try_from(valid_time).ok(),
+            false => u32::try_from(valid_time & i64::from(u32::MAX)).ok(),
+        };
+        fitting.filter(|_| allowed).ok_or(Fault::LifetimeNotAllowed)
     }
 }

@@ -210,6 +210,7 @@ impl Reference<'_> {
         same || !self.keeps(Rule::DnsNameCoversNoSubdomain)
             && name.ends_with(&format!(".{presented}"))
             || !self.keeps(Rule::WildcardIsAWholeLabel) && partial().unwrap_or_default()
+            || !self.keeps(Rule::WildcardIsTheFirstLabel) && matches_labels(presented, name)
             || !self.keeps(Rule::StarAloneCoversNothing) && presented == "*"
     }
 }
@@ -222,6 +223,13 @@ pub(super) fn is_address(text: &str) -> bool {
         .and_then(|rest| rest.strip_suffix(']'))
         .unwrap_or(bare);
     bare.parse::<IpAddr>().is_ok()
+}
+
+/// True if a name has the labels of a pattern, where `*` is any label.
+fn matches_labels(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.split('.'), name.split('.'));
+    let same = |(one, other)| one == "*" || one == other;
+    pattern.clone().count() == name.clone().count() && pattern.zip(name).all(same)
 }
 
 fn matches_wildcard(pattern: &str, name: &str) -> bool {

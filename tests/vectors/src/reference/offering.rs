@@ -34,7 +34,10 @@ impl Reference<'_> {
         if unnamed {
             forms.push(Form::Rfc9345);
         }
-        let relative = wanted.strip_suffix('.').unwrap_or(wanted);
+        let relative = match self.keeps(Rule::OfferedNameHasNoFinalDot) {
+            true => wanted.strip_suffix('.').unwrap_or(wanted),
+            false => wanted,
+        };
         let named = is_dns_name && !is_address(wanted);
         let server_name =
             (named && self.keeps(Rule::OfferNamesTheReference)).then(|| relative.to_owned());

@@ -120,6 +120,9 @@ rules! {
         NameIsSigned "The name is signed."
         AlgorithmIsSigned "The algorithm is signed."
         AlgorithmIsSignedLast "The algorithm comes last, not before the credential."
+        RsaSignaturesArePss "A signature of PKCS #1 v1.5 is none of RSASSA-PSS."
+        HashIsTheSchemes "A signature with another hash than the scheme's is none."
+        EcdsaSignaturesAreDer "An ECDSA signature is DER, not two numbers side by side."
         CredentialDoesNotSignItself "The credential's own key cannot sign it."
         SignatureIsTheCertificateKeys "The signature is verified."
     }
@@ -128,6 +131,7 @@ rules! {
         DelegationUsageIsNotCritical "A critical DelegationUsage is refused."
         DelegationUsageIsNotEmpty "An empty DelegationUsage is refused, unless the policy accepts it."
         DelegationUsageIsNull "A DelegationUsage that is not NULL is refused."
+        DelegationUsageIsNotInherited "A DelegationUsage above the end-entity certificate has no effect."
         CertificateHasKeyUsage "A certificate without keyUsage may not delegate."
         KeyUsageHasDigitalSignature "A keyUsage without digitalSignature may not delegate."
         KeyAgreementIsNotEnough "A keyUsage with keyAgreement in the place of digitalSignature may not delegate."
@@ -141,6 +145,7 @@ rules! {
         WildcardStandsForOneLabel "A wildcard does not stand for two labels."
         WildcardStandsForALabel "A wildcard does not stand for no label."
         WildcardIsAWholeLabel "A wildcard is no part of a label."
+        WildcardIsTheFirstLabel "A wildcard in the place of a later label covers nothing."
         OneWildcardAtMost "A second wildcard covers nothing."
         StarAloneCoversNothing "A wildcard alone covers nothing."
         WildcardMayStandBelowATopLevel "A wildcard below a top-level domain covers."
@@ -148,6 +153,9 @@ rules! {
         DnsNameWithAFinalDotCoversNothing "A dNSName with a final dot covers nothing."
         CommonNameCoversNothing "A commonName covers nothing."
         AddressCoversNothing "An iPAddress covers nothing."
+        SrvNameCoversNothing "An SRVName covers nothing."
+        MailboxCoversNothing "An rfc822Name covers nothing."
+        UriCoversNothing "A uniformResourceIdentifier covers nothing."
         NameIsInNoExcludedSubtree "A name in an excluded subtree of the path is refused."
         EveryCertificateOfThePathExcludes "Subtrees of every certificate of the path count."
         CaseOfASubtreeIsIgnored "The case of a subtree does not matter."
@@ -163,6 +171,7 @@ rules! {
         IssuedEndsBeforeTheCertificate "A credential that ends at notAfter is not signed."
         IssuedEndsWithTheCertificate "A credential that ends after notAfter is not signed."
         IssuersCertificateIsValid "Nothing is signed while the certificate is not valid."
+        IssuedTimeHas32Bits "What 32 bits of valid_time cannot say is not signed."
         IssuedTimeCountsFromNotBefore "The issued valid_time counts from notBefore."
     }
     "reference": {
@@ -195,6 +204,7 @@ rules! {
         PreferredOffersBoth "`preferred` offers both forms."
         IgnoredOffersNoName "`ignored` does not offer the named form."
         OfferNamesTheReference "A client sends its reference identity in server_name."
+        OfferedNameHasNoFinalDot "A client sends server_name without a final dot."
     }
     "server": {
         OlderVersionsIgnoreTheOffer "Below TLS 1.3 the offer is not looked at."
@@ -261,10 +271,12 @@ rules! {
     }
     "reuse": {
         NamedIsAuthoritativeForItself "A named connection is authoritative for its unique name."
+        CaseOfTheOtherOriginIsIgnored "The case of the other origin does not matter."
         NamedIsNotWhatItsCertificateIs "A named connection is authoritative for nothing else that its certificate names."
     }
     "sessions": {
         SessionIsForOneReference "A session is not resumed for another reference identity."
+        SessionsReferenceIsAName "Case and one final dot of a session's reference identity do not matter."
         SessionsGoToNoStrongerPolicy "A session is not resumed under a stronger policy than it was made under."
         NamedSessionsAreResumed "A named session may be resumed."
         RequiredResumesNoRfc9345 "`required` resumes no session with RFC 9345's form."
@@ -276,6 +288,7 @@ rules! {
     }
     "withdrawal": {
         WithdrawnSessionsAreNotResumed "A session with a withdrawn name is not resumed."
+        WithdrawalIsOfWholeNames "A withdrawn name is not a zone of names."
     }
     "elsewhere": {
         UnknownExtensionsAreIgnored "Extensions of types that nobody knows are passed over."

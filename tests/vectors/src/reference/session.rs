@@ -16,8 +16,15 @@ impl Reference<'_> {
                     false => session.now >= expires,
                 });
         let withdrawn = peer.unique_name.as_ref();
-        let withdrawn = withdrawn.is_some_and(|name| session.withdrawn.contains(name));
-        let same = is_same(&session.made_for, &session.wanted_name);
+        let is = |name: &String, withdrawn: &String| {
+            name == withdrawn
+                || !self.keeps(Rule::WithdrawalIsOfWholeNames) && name.ends_with(withdrawn)
+        };
+        let withdrawn = withdrawn.is_some_and(|name| session.withdrawn.iter().any(|w| is(name, w)));
+        let same = match self.keeps(Rule::SessionsReferenceIsAName) {
+            true => is_same(&session.made_for, &session.wanted_name),
+            false => session.made_for == session.wanted_name,
+        };
         (same || !self.keeps(Rule::SessionIsForOneReference))
             && (!ended || !self.keeps(Rule::EndedSessionsAreNotResumed))
             && (!withdrawn || !self.keeps(Rule::WithdrawnSessionsAreNotResumed))
@@ -50,7 +57,11 @@ impl Reference<'_> {
         let by_certificate = || names.iter().any(|dns_name| self.covers(dns_name, relative));
         match &connection.peer.unique_name {
             Some(name) => {
-                is_same(name, other) && self.keeps(Rule::NamedIsAuthoritativeForItself)
+                let same = match self.keeps(Rule::CaseOfTheOtherOriginIsIgnored) {
+                    true => is_same(name, other),
+                    false => name == other,
+                };
+                same && self.keeps(Rule::NamedIsAuthoritativeForItself)
                     || !self.keeps(Rule::NamedIsNotWhatItsCertificateIs) && by_certificate()
             }
             None => by_certificate(),

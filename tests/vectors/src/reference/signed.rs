@@ -2,6 +2,7 @@
 
 use super::Reference;
 use super::certificate::Certificate;
+use super::der::{INTEGER, SEQUENCE};
 use super::key::Key;
 use super::rule::Rule;
 use super::structure::Credential;
@@ -42,13 +43,26 @@ impl Reference<'_> {
         let own = own.filter(|_| !self.keeps(Rule::CredentialDoesNotSignItself));
         let signature = credential.signature;
         let signed = self.taken_for_signed(&parts).iter().any(|message| {
-            let by = |key: &Key<'_>| self.signatures.verify(algorithm, key, message, signature);
+            let by = |key: &Key<'_>| self.made(algorithm, key, message, signature);
             by(&key) || own.as_ref().is_some_and(by)
         });
         match signed || !self.keeps(Rule::SignatureIsTheCertificateKeys) {
             true => Ok(()),
             false => Err(Fault::BadSignature),
         }
+    }
+
+    /// Whether a key made a signature, as its scheme says; a broken rule lets it be made in another way.
+    fn made(&self, scheme: u16, key: &Key<'_>, message: &[u8], signature: &[u8]) -> bool {
+        let as_if = |scheme| self.signatures.verify(scheme, key, message, signature);
+        let is_rsae = matches!(scheme, 0x0804..=0x0806);
+        let der = || der_of_numbers(signature);
+        as_if(scheme)
+            || !self.keeps(Rule::RsaSignaturesArePss) && is_rsae && as_if(0x0401)
+            || !self.keeps(Rule::HashIsTheSchemes) && is_rsae && (0x0804..=0x0806).any(as_if)
+            || !self.keeps(Rule::EcdsaSignaturesAreDer)
+                && scheme == 0x0403
+                && self.signatures.verify(scheme, key, message, &der())
     }
 
     /// The message, and what a verifier with a broken rule takes for it besides.
@@ -191,4 +205,25 @@ fn other_form(form: Form) -> Form {
         Form::Rfc9345 => Form::Named,
         Form::Named => Form::Rfc9345,
     }
+}
+
+/// Ecdsa-Sig-Value (RFC 3279 §2.2.3) of two numbers of the same length.
+fn der_of_numbers(numbers: &[u8]) -> Vec<u8> {
+    let (r, s) = numbers.split_at(numbers.len() / 2);
+    let integer = |number: &[u8]| {
+        let zeros = number.iter().take_while(|octet| **octet == 0).count();
+        let digits = number.get(zeros..).unwrap_or_default();
+        let sign: &[u8] = if digits.first().is_some_and(|octet| *octet >= 0x80) {
+            &[0]
+        } else {
+            &[]
+        };
+        tagged(INTEGER, &[sign, digits].concat())
+    };
+    tagged(SEQUENCE, &[integer(r), integer(s)].concat())
+}
+
+fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(content.len()).unwrap_or_default();
+    [&[tag, length], content].concat()
 }
