@@ -7,10 +7,9 @@ use dc_core::{
     DelegatedCredential, DelegationCertificate, SchemeList, SignatureScheme, VerifiedCredential,
     Verifier,
 };
-use dc_vectors::fault::Fault;
 use dc_vectors::format::credentials::{Certificate, CredentialVector, Valid};
 use dc_vectors::format::{Assumed, Needs, Offer};
-use pki_types::{SignatureVerificationAlgorithm, UnixTime};
+use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 
 use super::words::{Said, form, role, said, wanted};
 
@@ -25,11 +24,9 @@ pub(crate) struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// True if dc-core has what it takes: it is given the certificate alone, neither its chain nor its validity.
+    /// True if it is for dc-core to say: whether the certificate is valid is not.
     pub(crate) fn is_for_dc_core(&self) -> bool {
-        let excluded = |fault| fault == Fault::NameExcluded;
         self.vector.assumes.contains(&Assumed::Path)
-            && !self.vector.refused.is_some_and(|r| excluded(r.error))
     }
 
     /// Fails with what came out differently from what the vector says.
@@ -89,7 +86,12 @@ impl Case<'_> {
         };
         let certificate = certificate.map_err(fail)?;
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
-        let verifier = Verifier::new(role(vector.role), &offer, self.algorithms);
+        let intermediates = &self.certificate.intermediates;
+        let issuers: Vec<CertificateDer<'_>> = { intermediates.iter() }
+            .map(|der| der.0.as_slice().into())
+            .collect();
+        let verifier =
+            Verifier::new(role(vector.role), &offer, self.algorithms).with_issuers(&issuers, &[]);
         match wanted(vector) {
             Ok(wanted) => verifier
                 .verify(&credential, &certificate, wanted.as_ref(), now)
@@ -143,7 +145,7 @@ impl Case<'_> {
     }
 }
 
-fn offer(offer: &Offer) -> dc_core::Offer {
+pub(crate) fn offer(offer: &Offer) -> dc_core::Offer {
     let list = |codes: &[u16]| SchemeList::new(codes.iter().copied().map(SignatureScheme)).unwrap();
     let lists = [
         (dc_core::Form::Rfc9345, &offer.rfc9345),

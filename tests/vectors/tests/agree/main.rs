@@ -6,19 +6,24 @@
 mod algorithms;
 mod credentials;
 mod files;
+mod handshakes;
 mod requests;
 mod words;
 
 use dc_vectors::format::credentials::Credentials;
+use dc_vectors::format::handshakes::Handshakes;
+use serde::de::DeserializeOwned;
 
 use credentials::Case;
 
+fn read<T: DeserializeOwned>(file: &str) -> T {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/vectors/");
+    let text = std::fs::read_to_string(format!("{folder}{file}")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
 fn published() -> Credentials {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../docs/vectors/credentials.json"
-    );
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    read("credentials.json")
 }
 
 #[test]
@@ -95,4 +100,22 @@ fn every_file_is_read_as_listed() {
     };
     let wrong: Vec<String> = published.files.iter().filter_map(check).collect();
     assert!(wrong.is_empty() && published.files.len() > 20, "{wrong:#?}");
+}
+
+#[test]
+fn every_certificate_verify_comes_out_as_listed() {
+    let published: Handshakes = read("handshakes.json");
+    let algorithms = algorithms::with_aws_lc_rs();
+    let (mut wrong, mut checked) = (Vec::new(), [0; 2]);
+    for (id, vector) in &published.handshakes {
+        let Some(listed) = handshakes::listed(vector) else {
+            continue;
+        };
+        checked[usize::from(listed.is_some())] += 1;
+        if let Err(why) = handshakes::check(vector, listed, &algorithms) {
+            wrong.push(format!("{id}: {why}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(checked[0] > 60 && checked[1] > 30, "{checked:?}");
 }

@@ -43,6 +43,7 @@ pub(crate) fn said(error: &Error) -> Said {
             ..
         } => vec![Fault::NotADnsName],
         Error::NameMismatch { .. } => vec![Fault::WrongName],
+        Error::NameExcluded { .. } => vec![Fault::NameExcluded],
         Error::NameNotCovered { .. } => vec![Fault::NameNotCovered],
         Error::RoleMismatch { .. } => vec![Fault::WrongRole],
         Error::SchemeKeyMismatch { .. } | Error::UnsupportedScheme { .. } => {

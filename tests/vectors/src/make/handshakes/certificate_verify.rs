@@ -73,7 +73,7 @@ fn of_schemes(role: Role, form: Form, prefix: &str, book: &mut Book) {
         &format!("{prefix}-other-scheme"),
         &scene.clone().refused(Fault::WrongCertificateVerifyScheme),
     );
-    let note = "the scheme of the certificate's key, by the certificate's key";
+    let note = "precedence: the scheme of the certificate's key, by the certificate's key";
     let scene = good.but("client-checks", note, |scene| {
         let own = certificate(scene.certificate).key;
         (scene.verify_key, scene.verify_scheme) = (own, own.scheme());

@@ -170,6 +170,8 @@ fn of_time(book: &mut Book) {
         ("named-expired", "the named one has ended, the other has not", &[NAMED_EXPIRED, UNNAMED][..], crate::make::NOW, UNNAMED),
         ("both-expired", "both have ended", &[NAMED_EXPIRED, UNNAMED_EXPIRED], crate::make::NOW, CERTIFICATE),
         ("unnamed-expired", "the unnamed one has ended", &[UNNAMED_EXPIRED, held::NAMED], crate::make::NOW, held::NAMED),
+        ("expired-first-of-two", "the first of two with one name has ended", &[NAMED_EXPIRED, NAMED_P256], crate::make::NOW, NAMED_P256),
+        ("last-second", "the last second of both", &[UNNAMED, held::NAMED], expiry, held::NAMED),
         ("a-second-late", "a second after both have ended", &[UNNAMED, held::NAMED], expiry + 1, CERTIFICATE),
     ] {
         let vector = SelectionVector { held: owned(held), now, answer: answer(sent), ..good("server", note) };
@@ -277,4 +279,9 @@ fn of_clients(book: &mut Book) {
             client(offers.extensions(), held, sent),
         );
     }
+    let late = SelectionVector {
+        now: held::draft(CLIENT_NAMED).expiry() + 1,
+        ..client(Offers::Both.extensions(), both, CERTIFICATE)
+    };
+    book.add("client-a-second-late", late);
 }
