@@ -62,6 +62,12 @@ pub enum Fault {
     NameExcluded,
     /// The policy requires a named credential and there is none.
     CredentialRequired,
+    /// No certificate came, where the policy requires one.
+    NoCertificate,
+    /// A credential beside a raw public key.
+    CredentialBesideRawKey,
+    /// The application does not want this name or key.
+    Withdrawn,
     /// A version of TLS that has no credentials, where one is required.
     VersionTooOld,
     /// The chain does not lead to a trusted root.
@@ -70,7 +76,8 @@ pub enum Fault {
     CertificateNotValid,
     /// The certificate is not for the reference identity.
     CertificateName,
-    /// CertificateVerify has another scheme than `dc_cert_verify_algorithm`.
+    /// CertificateVerify has another scheme than `dc_cert_verify_algorithm`; without a credential, one that was not offered
+    /// or is not for the certificate's key.
     WrongCertificateVerifyScheme,
     /// The credential's key did not make CertificateVerify.
     BadCertificateVerify,

@@ -39,6 +39,8 @@ pub enum Kind {
     Handshake,
     /// A session that may be resumed or not.
     Session,
+    /// A session that a server may resume or not.
+    ServerSession,
     /// A connection that may be used for another origin or not.
     Reuse,
 }
@@ -64,7 +66,7 @@ impl Published {
 
     /// How many vectors there are of each kind, by the file they are in.
     #[must_use]
-    pub fn counts(&self) -> [(&'static str, Kind, usize); 8] {
+    pub fn counts(&self) -> [(&'static str, Kind, usize); 9] {
         let (credentials, selection) = (&self.credentials, &self.selection);
         let handshakes = &self.handshakes;
         [
@@ -75,6 +77,11 @@ impl Published {
             (SELECTION, Kind::Offer, selection.offers.len()),
             (HANDSHAKES, Kind::Handshake, handshakes.handshakes.len()),
             (HANDSHAKES, Kind::Session, handshakes.sessions.len()),
+            (
+                HANDSHAKES,
+                Kind::ServerSession,
+                handshakes.server_sessions.len(),
+            ),
             (HANDSHAKES, Kind::Reuse, handshakes.reuse.len()),
         ]
     }
@@ -91,6 +98,7 @@ impl Published {
             .chain(selection.offers.values().map(|v| &v.section))
             .chain(handshakes.handshakes.values().map(|v| &v.section))
             .chain(handshakes.sessions.values().map(|v| &v.section))
+            .chain(handshakes.server_sessions.values().map(|v| &v.section))
             .chain(handshakes.reuse.values().map(|v| &v.section))
             .map(String::as_str)
     }
@@ -106,6 +114,7 @@ impl fmt::Display for Kind {
             Self::Offer => "offer",
             Self::Handshake => "handshake",
             Self::Session => "session",
+            Self::ServerSession => "server session",
             Self::Reuse => "reuse",
         })
     }

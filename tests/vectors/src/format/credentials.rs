@@ -40,6 +40,9 @@ pub struct Certificate {
     /// The certificates between it and the root, the one that signed it first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intermediates: Vec<Hex>,
+    /// The root that it leads to, if that is not the file's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Hex>,
     /// The type of its key.
     pub key: KeyType,
     /// Its private key in PKCS#8, in DER. It is public: never trust it.
@@ -167,6 +170,9 @@ pub struct RequestVector {
     pub lifetime: u64,
     /// Unix time of the request.
     pub now: u64,
+    /// Algorithms that not everybody has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Needs>,
     /// The refusal, of what is to be refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,

@@ -14,8 +14,10 @@ pub struct Handshakes {
     pub description: String,
     /// Handshakes that were seen by the end that verifies.
     pub handshakes: BTreeMap<String, HandshakeVector>,
-    /// Sessions, and whether they may be resumed.
+    /// Sessions, and whether a client may resume them.
     pub sessions: BTreeMap<String, SessionVector>,
+    /// Sessions that a server made, and whether it may resume them.
+    pub server_sessions: BTreeMap<String, ServerSessionVector>,
     /// Authenticated connections, and whether they may be used for another origin.
     pub reuse: BTreeMap<String, ReuseVector>,
 }
@@ -43,6 +45,15 @@ pub struct HandshakeVector {
     /// Extensions of interest in other messages than Certificate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<Elsewhere>,
+    /// True if the end-entity's entry has a raw public key in place of a certificate (RFC 7250).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub raw_public_key: bool,
+    /// Names that the application does not want.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<String>,
+    /// Keys that the application does not want, each a SubjectPublicKeyInfo.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn_keys: Vec<Hex>,
     /// The entries of Certificate.
     pub entries: Vec<Entry>,
     /// CertificateVerify.
@@ -134,10 +145,19 @@ pub struct SessionVector {
     pub section: String,
     /// The peer that the session was made with.
     pub peer: Accepted,
+    /// The key of the peer's credential, a SubjectPublicKeyInfo, where it matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Hex>,
     /// The reference identity it was made for.
     pub made_for: String,
     /// The policy it was made under.
     pub made_under: Policy,
+    /// Its ticket, where the lifetime matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<Ticket>,
+    /// The connections that resumed it one after another; the session in question is of the last one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inherited: Vec<Resumption>,
     /// The reference identity of the new connection.
     pub wanted_name: String,
     /// Its policy.
@@ -147,8 +167,79 @@ pub struct SessionVector {
     /// Names that were withdrawn since.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withdrawn: Vec<String>,
+    /// Keys that were withdrawn since, each a SubjectPublicKeyInfo.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn_keys: Vec<Hex>,
     /// Whether the session may be offered.
     pub resumes: bool,
+}
+
+/// A NewSessionTicket (RFC 8446 §4.6.1).
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ticket {
+    /// Unix time at which it was received.
+    pub received: u64,
+    /// Its `ticket_lifetime` in seconds.
+    pub lifetime: u32,
+}
+
+/// A connection that resumed a session, and made another.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resumption {
+    /// The policy of that connection.
+    pub policy: Policy,
+    /// The ticket that it got.
+    pub ticket: Ticket,
+}
+
+/// A session of an earlier handshake, and a ClientHello that would resume it, as the server sees them.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSessionVector {
+    /// What it shows.
+    pub note: String,
+    /// The anchor of the section that it shows.
+    pub section: String,
+    /// What the server authenticated itself with.
+    pub own: Accepted,
+    /// The server_name that the session was made with, or null.
+    pub made_with: Option<String>,
+    /// The server_name of the new hello, or null.
+    pub server_name: Option<String>,
+    /// The client, if it was authenticated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientSession>,
+    /// Unix time of the new hello.
+    pub now: u64,
+    /// Whether the server may resume it.
+    pub resumes: bool,
+}
+
+/// A client of a session, and what the server wants of it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSession {
+    /// The client.
+    pub peer: Accepted,
+    /// The key of the peer's credential, a SubjectPublicKeyInfo, where it matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Hex>,
+    /// The server's reference identity when it was made, or null.
+    pub made_for: Option<String>,
+    /// The server's policy when it was made.
+    pub made_under: Policy,
+    /// Its reference identity now, or null.
+    pub wanted_name: Option<String>,
+    /// Its policy now.
+    pub policy: Policy,
+    /// Names that were withdrawn since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<String>,
+    /// Keys that were withdrawn since, each a SubjectPublicKeyInfo.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn_keys: Vec<Hex>,
 }
 
 /// An authenticated connection, and another origin.
@@ -161,10 +252,25 @@ pub struct ReuseVector {
     pub section: String,
     /// The peer.
     pub peer: Accepted,
+    /// The key of the peer's credential, a SubjectPublicKeyInfo, where it matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Hex>,
     /// The dNSNames of its certificate.
     pub dns_names: Vec<String>,
+    /// The policy that it was made under.
+    pub made_under: Policy,
     /// The host of the other origin.
     pub other: String,
+    /// The policy for it.
+    pub policy: Policy,
+    /// Unix time.
+    pub now: u64,
+    /// Names that were withdrawn since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<String>,
+    /// Keys that were withdrawn since, each a SubjectPublicKeyInfo.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn_keys: Vec<Hex>,
     /// Whether the connection is authoritative for it.
     pub authoritative: bool,
 }

@@ -1,5 +1,6 @@
 //! The three files of vectors. `docs/vectors.md` describes them for people, `docs/vectors/schema.json` for machines.
 
+mod alerts;
 pub mod credentials;
 pub mod handshakes;
 mod hex;
@@ -7,6 +8,7 @@ pub mod selection;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::alerts::Alerts;
 pub use self::hex::Hex;
 use crate::fault::Fault;
 
@@ -67,6 +69,9 @@ pub struct Refused {
     /// The AlertDescription (RFC 8446 §6); absent where nothing is sent to a peer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alert: Option<u8>,
+    /// The alerts that the specification allows in its place.
+    #[serde(default, skip_serializing_if = "Alerts::is_empty")]
+    pub also: Alerts,
 }
 
 /// An earlier check that a vector takes as passed.
@@ -77,8 +82,6 @@ pub enum Assumed {
     Path,
     /// The certificate has the reference identity.
     CertificateName,
-    /// The signature of CertificateVerify.
-    CertificateVerify,
 }
 
 /// An algorithm that not every implementation has; without it, a vector is left out.
@@ -91,8 +94,6 @@ pub enum Needs {
     Ed448,
     /// RSASSA-PSS with keys of its own type (id-RSASSA-PSS).
     RsaPssPss,
-    /// RFC 9345's credentials.
-    Rfc9345,
     /// A policy that accepts an empty DelegationUsage.
     LenientUsage,
 }

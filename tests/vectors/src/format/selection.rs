@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Extension, Form, Hex, Policy, Refused, Role};
+use super::{Extension, Form, Hex, Needs, Policy, Refused, Role};
 
 /// `selection.json`: what a peer sends in answer to an offer.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -62,6 +62,9 @@ pub struct SelectionVector {
     pub named_without_server_name: bool,
     /// Unix time.
     pub now: u64,
+    /// Algorithms that not everybody has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Needs>,
     /// What is to be sent.
     pub answer: Answer,
 }
@@ -74,6 +77,8 @@ pub enum Answer {
     Credential(String),
     /// The certificate, with its own key and without a credential.
     Certificate,
+    /// A client's Certificate message without entries.
+    Empty,
     /// An alert.
     Refused(Refused),
 }

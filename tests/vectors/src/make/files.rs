@@ -14,7 +14,13 @@ const UNNAMED: &str = "DELEGATED CREDENTIAL";
 pub(super) fn all(
     credentials: &BTreeMap<String, CredentialVector>,
 ) -> BTreeMap<String, FileVector> {
-    let rows = [of_valid(credentials), of_refused(credentials)].concat();
+    let rows = [
+        of_valid(credentials),
+        of_labels(credentials),
+        of_space(credentials),
+        of_refused(credentials),
+    ]
+    .concat();
     let make = |(id, note, text, outcome): Row| {
         let (refused, found) = match outcome {
             Ok(found) => (
@@ -68,6 +74,70 @@ fn of_valid(credentials: &BTreeMap<String, CredentialVector>) -> Vec<Row> {
         ("text-around", "text before and after, as RFC 7468 allows", format!("k3v, made today\n\n{server}\nthat is all\n"), Ok(vec![SERVER])),
         ("crlf", "lines that end with CR and LF", server.replace('\n', "\r\n"), Ok(vec![SERVER])),
         ("no-final-line-end", "nothing after the last boundary", server.trim_end().to_owned(), Ok(vec![SERVER])),
+    ]
+}
+
+const SERVER_LABEL: &str = "SERVER DELEGATED CREDENTIAL";
+const CLIENT_LABEL: &str = "CLIENT DELEGATED CREDENTIAL";
+
+/// Labels that are read, passed over, or refused because something may have been meant as a credential.
+#[rustfmt::skip]
+fn of_labels(credentials: &BTreeMap<String, CredentialVector>) -> Vec<Row> {
+    let bytes = |id: &str| &credentials[id].credential.0;
+    let named = pem(NAMED, bytes(SERVER));
+    let beside = |label: &str| format!("-----BEGIN {label}-----\n!?\n-----END {label}-----\n{named}");
+    let mut rows = vec![
+        ("server-label", "the label of a server's credential without a name", pem(SERVER_LABEL, bytes(SERVER_34)), Ok(vec![SERVER_34])),
+        ("client-label", "the label of a client's credential without a name", pem(CLIENT_LABEL, bytes(CLIENT_34)), Ok(vec![CLIENT_34])),
+        ("label-of-a-client-for-a-server", "the label of a client, and a credential of a server", pem(CLIENT_LABEL, bytes(SERVER_34)), Err(Fault::WrongRole)),
+    ];
+    let passed_over = "a block with a label that is known, which is not decoded";
+    for (id, label) in [
+        ("beside-certificate", "CERTIFICATE"),
+        ("beside-x509-certificate", "X509 CERTIFICATE"),
+        ("beside-request", "CERTIFICATE REQUEST"),
+        ("beside-new-request", "NEW CERTIFICATE REQUEST"),
+        ("beside-public-key", "PUBLIC KEY"),
+        ("beside-rsa-public-key", "RSA PUBLIC KEY"),
+        ("beside-crl", "X509 CRL"),
+        ("beside-private-key", "PRIVATE KEY"),
+        ("beside-ec-private-key", "EC PRIVATE KEY"),
+        ("beside-other-private-key", "X PRIVATE KEY"),
+        ("beside-ec-parameters", "EC PARAMETERS"),
+        ("beside-other-parameters", "X PARAMETERS"),
+    ] {
+        rows.push((id, passed_over, beside(label), Ok(vec![SERVER])));
+    }
+    let unknown = "a block with a label that nobody knows: something may have been meant as a credential";
+    for (id, label) in [
+        ("beside-unknown", "ATTRIBUTE CERTIFICATE"),
+        ("beside-other-credential", "NAMED CREDENTIAL"),
+        ("beside-private-key-of-one-word", "XPRIVATE KEY"),
+        ("beside-parameters-of-one-word", "PARAMETERS"),
+    ] {
+        rows.push((id, unknown, beside(label), Err(Fault::MalformedFile)));
+    }
+    rows
+}
+
+/// What may stand around lines and inside of them.
+#[rustfmt::skip]
+fn of_space(credentials: &BTreeMap<String, CredentialVector>) -> Vec<Row> {
+    let text = pem(NAMED, &credentials[SERVER].credential.0);
+    let (begin, body) = text.split_once('\n').unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let base64 = lines[1..lines.len() - 1].concat();
+    let end = lines.last().unwrap();
+    let found = || Ok(vec![SERVER]);
+    vec![
+        ("cr", "lines that end with CR alone", text.replace('\n', "\r"), found()),
+        ("space-before-lines", "spaces before every line", format!("  {}", text.trim_end().replace('\n', "\n  ")), found()),
+        ("space-after-lines", "a space and a tab after every line", text.replace('\n', " \t\n"), found()),
+        ("space-inside", "a space and a tab inside of a line", format!("{begin}\n{} \t{}", &body[..20], &body[20..]), found()),
+        ("empty-lines-inside", "empty lines in the block", format!("{begin}\n\n{}", body.replacen('\n', "\n\n\n", 1)), found()),
+        ("one-line", "all of the base64 in one line", format!("{begin}\n{base64}\n{end}\n"), found()),
+        ("begin-inside", "a BEGIN in a block that has not ended", format!("{begin}\n{base64}\n{text}"), Err(Fault::MalformedFile)),
+        ("begin-twice", "a BEGIN that follows another at once", format!("{begin}\n{text}"), Err(Fault::MalformedFile)),
     ]
 }
 

@@ -47,6 +47,7 @@ fn request(role: Role, section: &str, note: &str, fault: Option<Fault>) -> Reque
         spki: Hex(DEVICE.spki()),
         lifetime: DAY,
         now: NOW,
+        needs: Vec::new(),
         refused: fault.map(silently),
         valid_time: None,
     }
@@ -112,7 +113,9 @@ fn of_keys(role: Role) -> Rows {
         ("ed448-key", KeyType::Ed448),
         ("rsa-pss-key", KeyType::RsaPss),
     ] {
-        rows.push(row(id, "a key of another type", device(kind).spki(), None));
+        let (id, vector) = row(id, "a key of another type", device(kind).spki(), None);
+        let needs = super::draft::needs(kind).into_iter().collect();
+        rows.push((id, RequestVector { needs, ..vector }));
     }
     rows
 }

@@ -11,7 +11,7 @@ use crate::reference::{Difference, Reference, Rule, Signatures};
 /// The counts, where the reference disagrees, and the mutants.
 #[derive(Clone, Debug)]
 pub struct Report<'a> {
-    counts: [(&'static str, Kind, usize); 8],
+    counts: [(&'static str, Kind, usize); 9],
     disagreements: Vec<Difference<'a>>,
     mutants: Vec<Mutant<'a>>,
 }
@@ -85,9 +85,9 @@ impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total: usize = self.counts.iter().map(|(.., count)| count).sum();
         for (file, kind, count) in &self.counts {
-            writeln!(f, "{file:<18} {kind:<11} {count:>4}")?;
+            writeln!(f, "{file:<18} {kind:<14} {count:>4}")?;
         }
-        writeln!(f, "{:<30} {total:>4}", "all")?;
+        writeln!(f, "{:<33} {total:>4}", "all")?;
         let agreeing = total - self.disagreements.len();
         writeln!(f, "\nThe reference agrees with {agreeing} of {total}.")?;
         for difference in &self.disagreements {

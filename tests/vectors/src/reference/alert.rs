@@ -3,14 +3,20 @@
 use super::Reference;
 use super::rule::Rule;
 use crate::fault::Fault;
-use crate::format::Refused;
+use crate::format::{Alerts, Refused};
 
 impl Reference<'_> {
     /// A refusal that ends a handshake.
     pub(super) fn with_alert(&self, error: Fault) -> Refused {
+        let alert = self.alert(error);
+        let strict = !self.keeps(Rule::OtherAlertsAreAllowedWhereTheTableSaysSo);
         Refused {
             error,
-            alert: self.alert(error),
+            alert,
+            also: match alert {
+                Some(alert) if !strict => also(error).without(alert),
+                _ => Alerts::default(),
+            },
         }
     }
 
@@ -23,6 +29,19 @@ impl Reference<'_> {
         Refused {
             error: Fault::NothingSuits,
             alert: Some(alert),
+            also: Alerts::default(),
+        }
+    }
+
+    /// The refusal of a hello for which nothing suits.
+    pub(super) fn nothing_suits(&self, is_named: bool) -> Refused {
+        let refused = self.with_alert(Fault::NothingSuits);
+        match is_named || !self.keeps(Rule::UnrecognizedNameIsAllowed) {
+            true => refused,
+            false => Refused {
+                also: Alerts::new(&[UNRECOGNIZED_NAME]),
+                ..refused
+            },
         }
     }
 
@@ -34,6 +53,19 @@ impl Reference<'_> {
             false => Some(*wrong),
         }
     }
+}
+
+/// The alerts that the table allows, the first one among them or not.
+fn also(fault: Fault) -> Alerts {
+    Alerts::new(match fault {
+        Fault::NotOffered | Fault::WrongMessage => &[UNSUPPORTED_EXTENSION],
+        Fault::MalformedKey => &[DECODE_ERROR],
+        Fault::VersionTooOld => &[HANDSHAKE_FAILURE, CERTIFICATE_UNKNOWN],
+        Fault::UntrustedPath | Fault::CertificateNotValid | Fault::CertificateName => {
+            OF_CERTIFICATES
+        }
+        _ => &[],
+    })
 }
 
 /// Faults, the rule that says their alert, the alert, and another.
@@ -155,19 +187,19 @@ const ALERTS: &[(&[Fault], Rule, u8, u8)] = &[
         &[Fault::VersionTooOld],
         Rule::OldVersionIsProtocolVersion,
         PROTOCOL_VERSION,
-        HANDSHAKE_FAILURE,
+        ILLEGAL_PARAMETER,
     ),
     (
         &[Fault::UntrustedPath],
         Rule::UntrustedPathIsUnknownCa,
         UNKNOWN_CA,
-        BAD_CERTIFICATE,
+        ILLEGAL_PARAMETER,
     ),
     (
         &[Fault::CertificateNotValid],
         Rule::EndedCertificateIsExpired,
         CERTIFICATE_EXPIRED,
-        BAD_CERTIFICATE,
+        ILLEGAL_PARAMETER,
     ),
     (
         &[Fault::CertificateName],
@@ -188,6 +220,24 @@ const ALERTS: &[(&[Fault], Rule, u8, u8)] = &[
         ILLEGAL_PARAMETER,
     ),
     (
+        &[Fault::NoCertificate],
+        Rule::NoCertificateIsCertificateRequired,
+        CERTIFICATE_REQUIRED,
+        HANDSHAKE_FAILURE,
+    ),
+    (
+        &[Fault::CredentialBesideRawKey],
+        Rule::RawKeysCredentialIsIllegal,
+        ILLEGAL_PARAMETER,
+        UNEXPECTED_MESSAGE,
+    ),
+    (
+        &[Fault::Withdrawn],
+        Rule::WithdrawnIsAccessDenied,
+        ACCESS_DENIED,
+        BAD_CERTIFICATE,
+    ),
+    (
         &[Fault::NothingSuits],
         Rule::NothingSuitsIsHandshakeFailure,
         HANDSHAKE_FAILURE,
@@ -200,10 +250,18 @@ const UNEXPECTED_MESSAGE: u8 = 10;
 const HANDSHAKE_FAILURE: u8 = 40;
 const BAD_CERTIFICATE: u8 = 42;
 const CERTIFICATE_EXPIRED: u8 = 45;
+const CERTIFICATE_UNKNOWN: u8 = 46;
 const ILLEGAL_PARAMETER: u8 = 47;
 const UNKNOWN_CA: u8 = 48;
+const ACCESS_DENIED: u8 = 49;
 const DECODE_ERROR: u8 = 50;
 const DECRYPT_ERROR: u8 = 51;
 const PROTOCOL_VERSION: u8 = 70;
 const MISSING_EXTENSION: u8 = 109;
+const UNSUPPORTED_EXTENSION: u8 = 110;
+const UNRECOGNIZED_NAME: u8 = 112;
 const CERTIFICATE_REQUIRED: u8 = 116;
+
+/// What stacks say of a certificate: bad, unsupported, revoked, expired or unknown, of an unknown CA, or with a signature
+/// that does not verify.
+const OF_CERTIFICATES: &[u8] = &[42, 43, 44, 45, 46, 48, 51];

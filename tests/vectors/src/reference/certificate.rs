@@ -202,8 +202,8 @@ pub(super) const IP_ADDRESS: u8 = 0x87;
 const PERMITTED: u8 = 0xa0;
 const EXCLUDED: u8 = 0xa1;
 
-const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
-const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+pub(super) const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
+pub(super) const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x1e];
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];

@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::format::credentials::{CredentialVector, Credentials, FileVector, RequestVector, Valid};
 use crate::format::handshakes::{HandshakeVector, Outcome};
 use crate::format::selection::{Answer, OfferVector, SelectionVector};
-use crate::format::{Assumed, Hex, Needs, Offer, Refused};
+use crate::format::{Alerts, Assumed, Hex, Needs, Offer, Refused};
 use crate::published::Published;
 
 /// What came out instead of what is listed.
@@ -62,8 +62,10 @@ impl Reference<'_> {
         let chain = chain.ok_or(Fault::UntrustedPath)?;
         let certificate = chain.first().ok_or(Fault::UntrustedPath)?;
         let wanted = vector.wanted_name.as_deref();
+        let root = entry.root.as_ref().unwrap_or(&files.root);
+        let root = Certificate::read(&root.0).ok_or(Fault::UntrustedPath)?;
         if !vector.assumes.contains(&Assumed::Path) {
-            self.path(&chain, &files.root.0, now)?;
+            self.path(&chain, root.der, now)?;
         }
         if let Some(wanted) = wanted
             && !vector.assumes.contains(&Assumed::CertificateName)
@@ -76,6 +78,7 @@ impl Reference<'_> {
             wanted,
             now,
             path: chain.get(1..).unwrap_or_default(),
+            root: Some(&root),
             lenient: vector.needs.contains(&Needs::LenientUsage),
         };
         self.credential(&case, vector.form, &vector.credential.0, certificate)
@@ -157,7 +160,11 @@ fn listed<T: Clone>(
 }
 
 fn without_alert(error: Fault) -> Refused {
-    Refused { error, alert: None }
+    Refused {
+        error,
+        alert: None,
+        also: Alerts::default(),
+    }
 }
 
 fn compare<T: PartialEq + Serialize>(listed: &T, got: &T) -> Check {

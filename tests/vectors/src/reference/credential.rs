@@ -18,6 +18,8 @@ pub(super) struct Case<'a> {
     pub(super) now: u64,
     /// The certificates between this one and the root.
     pub(super) path: &'a [Certificate<'a>],
+    /// The root, if it is known as a certificate.
+    pub(super) root: Option<&'a Certificate<'a>>,
     /// The policy that accepts an empty DelegationUsage.
     pub(super) lenient: bool,
 }
@@ -118,7 +120,7 @@ impl Reference<'_> {
             Step::Key => self.credentials_key(credential).map(drop),
             Step::Signature => self.signature_of(case.role, credential, certificate),
             Step::Name => self.name(case, credential),
-            Step::Coverage => self.coverage(case.path, credential, certificate),
+            Step::Coverage => self.coverage(case, credential, certificate),
         }
     }
 
@@ -154,10 +156,10 @@ impl Reference<'_> {
         lenient: bool,
     ) -> Result<(), Fault> {
         let ids: Vec<&[u8]> = certificate.extensions.iter().map(|e| e.id).collect();
-        let twice = ids
-            .iter()
-            .enumerate()
-            .any(|(at, id)| ids.get(..at).is_some_and(|before| before.contains(id)));
+        let twice = ids.iter().enumerate().any(|(at, id)| {
+            let before = ids.get(..at).unwrap_or_default();
+            before.contains(id) && self.may_be_once(id)
+        });
         if twice && self.keeps(Rule::CertificateHasNoExtensionTwice) {
             return Err(Fault::DuplicateCertificateExtension);
         }
@@ -176,6 +178,12 @@ impl Reference<'_> {
             }
         }
         self.may_sign(certificate)
+    }
+
+    /// Only broken rules do not look at some of the extensions.
+    fn may_be_once(&self, id: &[u8]) -> bool {
+        (id != certificate::SUBJECT_ALT_NAME || self.keeps(Rule::NamesAreThereOnce))
+            && (id != certificate::KEY_USAGE || self.keeps(Rule::KeyUsageIsThereOnce))
     }
 
     fn is_null(&self, value: &[u8], lenient: bool) -> bool {
@@ -284,7 +292,7 @@ impl Reference<'_> {
     /// The certificate's names, and the path's constraints.
     fn coverage(
         &self,
-        path: &[Certificate<'_>],
+        case: &Case<'_>,
         credential: &Credential<'_>,
         certificate: &Certificate<'_>,
     ) -> Result<(), Fault> {
@@ -294,7 +302,11 @@ impl Reference<'_> {
         if !self.is_covered(name, certificate) && self.keeps(Rule::NameIsCovered) {
             return Err(Fault::NameNotCovered);
         }
-        match self.is_excluded(name, path) && self.keeps(Rule::NameIsInNoExcludedSubtree) {
+        let by_root = case.root.is_some_and(|root| self.excludes(root, name))
+            && self.keeps(Rule::RootExcludes);
+        let by_itself = self.excludes(certificate, name) && self.keeps(Rule::EndEntityExcludes);
+        let excluded = self.is_excluded(name, case.path) || by_root || by_itself;
+        match excluded && self.keeps(Rule::NameIsInNoExcludedSubtree) {
             true => Err(Fault::NameExcluded),
             false => Ok(()),
         }

@@ -20,7 +20,10 @@ impl Reference<'_> {
         let certificate = Certificate::read(certificate).ok_or(Fault::Malformed)?;
         let mut found = Vec::new();
         for (label, body) in self.blocks(text)? {
-            let Some((form, said)) = self.meaning(label) else {
+            let Some((form, said)) = self.meaning(label)? else {
+                if !self.keeps(Rule::OtherBlocksAreNotDecoded) {
+                    self.base64(&body).ok_or(Fault::MalformedFile)?;
+                }
                 continue;
             };
             let octets = self.base64(&body).ok_or(Fault::MalformedFile)?;
@@ -44,9 +47,9 @@ impl Reference<'_> {
     fn blocks<'a>(&self, text: &'a str) -> Result<Vec<(&'a str, Vec<&'a str>)>, Fault> {
         let mut blocks: Vec<(&str, Vec<&str>)> = Vec::new();
         let mut open = false;
-        for line in text.lines() {
+        for line in self.lines(text) {
             if let Some(label) = boundary(line, "-----BEGIN ") {
-                if open && self.keeps(Rule::BlockEnds) {
+                if open && self.keeps(Rule::NextBeginDoesNotEndABlock) {
                     return Err(Fault::MalformedFile);
                 }
                 blocks.push((label, Vec::new()));
@@ -74,19 +77,52 @@ impl Reference<'_> {
         }
     }
 
-    /// The form that a label says, and the role if it says one; none of another kind of block.
-    fn meaning(&self, label: &str) -> Option<(Form, Option<Role>)> {
-        match label {
+    /// The lines without the space around them.
+    fn lines<'a>(&self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        let ends: &[char] = match self.keeps(Rule::CrEndsALine) {
+            true => &['\n', '\r'],
+            false => &['\n'],
+        };
+        let trims = self.keeps(Rule::SpaceAroundLinesIsIgnored);
+        text.split(ends).map(move |line| match trims {
+            true => line.trim_ascii(),
+            false => line.trim_end_matches('\r'),
+        })
+    }
+
+    /// The form that a label says, and the role if it says one; none of another known kind of block.
+    fn meaning(&self, label: &str) -> Result<Option<(Form, Option<Role>)>, Fault> {
+        let meaning = match label {
             "NAMED DELEGATED CREDENTIAL" => match self.keeps(Rule::LabelSaysTheForm) {
-                true => Some((Form::Named, None)),
-                false => Some((Form::Rfc9345, None)),
+                true => (Form::Named, None),
+                false => (Form::Rfc9345, None),
             },
-            "DELEGATED CREDENTIAL" => Some((Form::Rfc9345, None)),
-            "SERVER DELEGATED CREDENTIAL" => Some((Form::Rfc9345, Some(Role::Server))),
-            "CLIENT DELEGATED CREDENTIAL" => Some((Form::Rfc9345, Some(Role::Client))),
-            _ if self.keeps(Rule::OtherBlocksAreIgnored) => None,
-            _ => Some((Form::Named, None)),
-        }
+            "DELEGATED CREDENTIAL" => (Form::Rfc9345, None),
+            "SERVER DELEGATED CREDENTIAL" if self.keeps(Rule::LabelMaySayServer) => {
+                (Form::Rfc9345, Some(Role::Server))
+            }
+            "CLIENT DELEGATED CREDENTIAL" if self.keeps(Rule::LabelMaySayClient) => {
+                (Form::Rfc9345, Some(Role::Client))
+            }
+            other if self.is_known(other) => match self.keeps(Rule::OtherBlocksAreIgnored) {
+                true => return Ok(None),
+                false => (Form::Named, None),
+            },
+            _ if self.keeps(Rule::UnknownBlocksAreRefused) => return Err(Fault::MalformedFile),
+            _ => return Ok(None),
+        };
+        Ok(Some(meaning))
+    }
+
+    /// True if a label is of another kind of block that may be in a file of credentials.
+    fn is_known(&self, label: &str) -> bool {
+        let ends = |end: &str| match self.keeps(Rule::LabelsHaveWholeWords) {
+            true => label.ends_with(end),
+            false => label.ends_with(end.trim_start()),
+        };
+        OTHERS.contains(&label)
+            || ends(" PRIVATE KEY") && self.keeps(Rule::AnyPrivateKeysAreIgnored)
+            || ends(" PARAMETERS") && self.keeps(Rule::ParametersAreIgnored)
     }
 
     /// The role whose context string the certificate's key signed.
@@ -104,13 +140,24 @@ impl Reference<'_> {
         };
         match roles.into_iter().find(signed) {
             Some(role) => Ok(role),
-            None => Err(Fault::BadSignature),
+            None if self.keeps(Rule::SomeRoleSigned) => Err(Fault::BadSignature),
+            None => Ok(Role::Server),
         }
     }
 
     /// Base64, in lines of any length.
     fn base64(&self, lines: &[&str]) -> Option<Vec<u8>> {
+        let long = lines.iter().any(|line| line.len() > COLUMNS);
+        let empty = lines.iter().any(|line| line.is_empty());
+        if long && !self.keeps(Rule::LinesOfBase64HaveAnyLength)
+            || empty && !self.keeps(Rule::EmptyLinesAreIgnored)
+        {
+            return None;
+        }
         let mut characters = lines.concat().into_bytes();
+        if self.keeps(Rule::SpaceInBase64IsIgnored) {
+            characters.retain(|character| !character.is_ascii_whitespace());
+        }
         if !self.keeps(Rule::OtherCharactersAreRefused) {
             characters.retain(|character| *character == b'=' || digit(*character).is_some());
         }
@@ -145,6 +192,20 @@ impl Reference<'_> {
         clean.then(|| kept.to_vec())
     }
 }
+
+/// Labels that have something else behind them, beside private keys and parameters of every kind.
+const OTHERS: [&str; 8] = [
+    "CERTIFICATE",
+    "X509 CERTIFICATE",
+    "CERTIFICATE REQUEST",
+    "NEW CERTIFICATE REQUEST",
+    "PUBLIC KEY",
+    "RSA PUBLIC KEY",
+    "X509 CRL",
+    "PRIVATE KEY",
+];
+/// The length of a line that RFC 7468 has writers write.
+const COLUMNS: usize = 64;
 
 fn boundary<'a>(line: &'a str, start: &str) -> Option<&'a str> {
     line.strip_prefix(start)?.strip_suffix("-----")

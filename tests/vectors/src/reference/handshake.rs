@@ -2,7 +2,7 @@
 
 use super::Reference;
 use super::certificate::Certificate;
-use super::credential::{Case, list};
+use super::credential::{Case, Verified, list};
 use super::key::{Key, key_type};
 use super::rule::Rule;
 use crate::fault::Fault;
@@ -19,6 +19,12 @@ impl Reference<'_> {
                 true => Err(Fault::VersionTooOld),
                 false => self.by_certificate(seen, root),
             };
+        }
+        if seen.entries.is_empty() {
+            return self.without_certificate(seen);
+        }
+        if seen.raw_public_key {
+            return self.raw_public_key(seen);
         }
         let chain = chain(seen).ok_or(Fault::UntrustedPath)?;
         let end_entity = chain.first().ok_or(Fault::UntrustedPath)?;
@@ -40,12 +46,14 @@ impl Reference<'_> {
             self.certificates_proof(seen, &key)?;
             return Ok(CERTIFICATE);
         };
+        self.counts_as_a_credential(seen, form)?;
         let case = Case {
             role: seen.role,
             offer: &seen.offer,
             wanted: seen.wanted_name.as_deref(),
             now: seen.now,
             path: chain.get(1..).unwrap_or_default(),
+            root: None,
             lenient: false,
         };
         if !self.keeps(Rule::CertificateVerifyComesLast)
@@ -55,13 +63,68 @@ impl Reference<'_> {
             self.credentials_proof(seen, credential.scheme, &key, end_entity)?;
         }
         let verified = self.credential(&case, form, data, end_entity)?;
+        if !self.keeps(Rule::WithdrawalComesLast) {
+            self.is_wanted(seen, &verified)?;
+        }
         let scheme = verified.credential.scheme;
         self.credentials_proof(seen, scheme, &verified.key, end_entity)?;
+        self.is_wanted(seen, &verified)?;
         Ok(Accepted {
             form: Some(form),
             unique_name: verified.credential.unique_name,
             expires: Some(verified.expires),
         })
+    }
+
+    /// A Certificate message without entries: of a client that has none.
+    fn without_certificate(&self, seen: &HandshakeVector) -> Result<Accepted, Fault> {
+        let wants = matches!(
+            seen.policy,
+            Policy::Required | Policy::RequiredOrCertificate
+        );
+        match wants && self.keeps(Rule::RequiredClientHasACertificate) {
+            true => Err(Fault::NoCertificate),
+            false => Ok(CERTIFICATE),
+        }
+    }
+
+    /// A raw public key (RFC 7250), which has no credential beside it, and is judged elsewhere.
+    fn raw_public_key(&self, seen: &HandshakeVector) -> Result<Accepted, Fault> {
+        let carried = { seen.entries.iter() }.flat_map(|entry| &entry.extensions);
+        let credential = carried.filter_map(form).next().is_some();
+        match credential && self.keeps(Rule::RawKeysHaveNoCredential) {
+            true => Err(Fault::CredentialBesideRawKey),
+            false => Ok(CERTIFICATE),
+        }
+    }
+
+    /// Under a policy that does not take them, an unnamed credential that was offered all the same is none.
+    fn counts_as_a_credential(&self, seen: &HandshakeVector, form: Form) -> Result<(), Fault> {
+        let rule = match seen.policy {
+            Policy::Required => Rule::ServerMayRequireAName,
+            Policy::RequiredOrCertificate => Rule::ServerMayRequireANameOrACertificate,
+            Policy::Preferred | Policy::Ignored => return Ok(()),
+        };
+        let offered = list(&seen.offer, form).is_some();
+        match form == Form::Rfc9345 && offered && self.keeps(rule) {
+            true => Err(Fault::CredentialRequired),
+            false => Ok(()),
+        }
+    }
+
+    /// What the application does not want any more.
+    fn is_wanted(&self, seen: &HandshakeVector, verified: &Verified<'_>) -> Result<(), Fault> {
+        let credential = &verified.credential;
+        let name = credential.unique_name.as_ref();
+        let name = name.is_some_and(|name| seen.withdrawn.contains(name));
+        let mut keys = seen.withdrawn_keys.iter();
+        let key = keys.any(|key| key.0 == credential.spki);
+        let unwanted = name && self.keeps(Rule::WithdrawnNamesAreRefused)
+            || key && self.keeps(Rule::WithdrawnKeysAreRefused);
+        match unwanted {
+            true => Err(Fault::Withdrawn),
+            false => Ok(()),
+        }
     }
 
     /// In TLS 1.2 no entry has extensions, and ServerKeyExchange proves the key, which no vector has.
@@ -156,8 +219,12 @@ impl Reference<'_> {
     fn certificates_proof(&self, seen: &HandshakeVector, key: &Key<'_>) -> Result<(), Fault> {
         let scheme = seen.certificate_verify.scheme;
         let offered = seen.offer.signature_algorithms.contains(&scheme);
-        let fits = key_type(scheme) == key.kind && !matches!(scheme, 0x0401 | 0x0501 | 0x0601);
-        if !(offered && fits) {
+        let pkcs1 = matches!(scheme, 0x0401 | 0x0501 | 0x0601);
+        let fits = key_type(scheme) == key.kind;
+        if !offered && self.keeps(Rule::CertificatesOwnSchemeWasOffered)
+            || !fits && self.keeps(Rule::CertificatesOwnSchemeIsForItsKey)
+            || pkcs1 && self.keeps(Rule::CertificatesOwnSchemeIsOneOfTls13)
+        {
             return Err(Fault::WrongCertificateVerifyScheme);
         }
         match self.proves(seen, key) || !self.keeps(Rule::CertificatesKeyIsProved) {

@@ -102,6 +102,10 @@ impl<'a> Reference<'a> {
             let result = said(vector.resumes, self.resumes(vector));
             add(Kind::Session, name, result);
         }
+        for (name, vector) in &files.handshakes.server_sessions {
+            let result = said(vector.resumes, self.server_resumes(vector));
+            add(Kind::ServerSession, name, result);
+        }
         for (name, vector) in &files.handshakes.reuse {
             let result = said(vector.authoritative, self.authoritative(vector));
             add(Kind::Reuse, name, result);

@@ -103,9 +103,28 @@ impl Reference<'_> {
             .iter()
             .map(|subtree| lowered(subtree))
             .any(|subtree| {
-                within(name, &subtree)
+                self.is_within(name, &subtree)
                     || name.ends_with(&subtree) && !self.keeps(Rule::SubtreeBeginsAtALabel)
             })
+    }
+
+    /// True if an excluded subtree, in lower case, has a name.
+    fn is_within(&self, name: &str, subtree: &str) -> bool {
+        let relative = match self.keeps(Rule::FinalDotOfASubtreeIsIgnored) {
+            true => subtree.strip_suffix('.').unwrap_or(subtree),
+            false => subtree,
+        };
+        if relative.is_empty() {
+            return self.keeps(Rule::EmptySubtreeIsEverything);
+        }
+        let name = name.to_ascii_lowercase();
+        match relative.strip_prefix('.') {
+            Some(domain) => {
+                name.ends_with(relative) && self.keeps(Rule::DottedSubtreeIsWhatIsBelow)
+                    || name == domain && !self.keeps(Rule::DottedSubtreeIsOnlyWhatIsBelow)
+            }
+            None => name == relative || name.ends_with(&format!(".{relative}")),
+        }
     }
 }
 

@@ -135,6 +135,8 @@ rules! {
         CertificateHasKeyUsage "A certificate without keyUsage may not delegate."
         KeyUsageHasDigitalSignature "A keyUsage without digitalSignature may not delegate."
         KeyAgreementIsNotEnough "A keyUsage with keyAgreement in the place of digitalSignature may not delegate."
+        NamesAreThereOnce "A certificate with subjectAltName twice is refused."
+        KeyUsageIsThereOnce "A certificate with keyUsage twice is refused."
         CertificateHasNoExtensionTwice "A certificate with an extension twice is refused."
     }
     "coverage": {
@@ -160,6 +162,12 @@ rules! {
         EveryCertificateOfThePathExcludes "Subtrees of every certificate of the path count."
         CaseOfASubtreeIsIgnored "The case of a subtree does not matter."
         SubtreeBeginsAtALabel "A subtree has whole labels."
+        RootExcludes "Subtrees of the root's certificate count."
+        EndEntityExcludes "Subtrees of the delegation certificate itself count."
+        DottedSubtreeIsWhatIsBelow "A subtree that begins with a dot has the names below it."
+        DottedSubtreeIsOnlyWhatIsBelow "A subtree that begins with a dot does not have the name without the dot."
+        FinalDotOfASubtreeIsIgnored "A dot at the end of a subtree does not matter."
+        EmptySubtreeIsEverything "The empty subtree has every name."
     }
     "issuer": {
         IssuedNameIsCovered "A name that is not covered is not signed."
@@ -232,6 +240,8 @@ rules! {
         ServerNameMayEndWithADot "One dot at the end of server_name does not matter."
         NamedComesFirst "A named credential goes before one without a name."
         OwnOrderCounts "Among several the holder's own order counts."
+        CaseOfACoveredServerNameIsIgnored "The case of server_name does not matter for the certificate's names."
+        CoveredServerNameMayEndWithADot "One dot at the end of server_name does not matter for the certificate's names."
         CertificateIsTheFallback "Without a candidate the certificate's own key is used."
     }
     "client-checks": {
@@ -262,17 +272,27 @@ rules! {
         CredentialsKeyIsProved "The CertificateVerify of a credential is verified."
         CertificatesKeyDoesNotProve "With a credential, the certificate's key proves nothing."
         CertificateVerifySaysTheRole "A CertificateVerify of the other role is none."
+        CertificatesOwnSchemeWasOffered "Without a credential, the scheme of CertificateVerify is in signature_algorithms."
+        CertificatesOwnSchemeIsForItsKey "Without a credential, the scheme of CertificateVerify is for the certificate's key."
+        CertificatesOwnSchemeIsOneOfTls13 "Without a credential, CertificateVerify has no rsa_pkcs1 scheme."
         CertificatesKeyIsProved "Without a credential, CertificateVerify is verified with the certificate's key."
     }
     "client-auth": {
         ClientMayBeUnknown "A server need not know the client's name before."
         ClientMayBeExpected "A server that expects a client refuses another."
+        ServerMayRequireAName "A server that requires the name takes an unnamed credential for none."
+        ServerMayRequireANameOrACertificate "A server that takes a name or a certificate takes an unnamed credential for none."
+        RequiredClientHasACertificate "A server that requires the name refuses a client without any certificate."
+        ClientWithoutACandidateSendsNoEntries "A client without a candidate and a certificate sends a Certificate without entries."
         ClientSendsItsName "A client answers a CertificateRequest with a named credential, without server_name."
     }
     "reuse": {
         NamedIsAuthoritativeForItself "A named connection is authoritative for its unique name."
         CaseOfTheOtherOriginIsIgnored "The case of the other origin does not matter."
         NamedIsNotWhatItsCertificateIs "A named connection is authoritative for nothing else that its certificate names."
+        ConnectionsServeNoStrongerPolicy "A connection is not used under a stronger policy than it was made under."
+        EndedConnectionsAreNotReused "A connection is not used for another origin after the end of its credential."
+        LastSecondIsReused "A connection may be used for another origin in the last second."
     }
     "sessions": {
         SessionIsForOneReference "A session is not resumed for another reference identity."
@@ -285,12 +305,37 @@ rules! {
         OrCertificateResumesCertificates "`required, or a certificate` resumes a session with a certificate."
         EndedSessionsAreNotResumed "A session is not resumed after the end of its credential."
         LastSecondIsResumed "A session may be resumed in the last second."
+        TicketsHaveALifetime "A session is not resumed after the lifetime of its ticket."
+        TicketsLastSevenDaysAtMost "A session is not resumed more than seven days after its ticket came."
+        TicketsOfNoLifetimeAreDiscarded "A ticket with a lifetime of zero is discarded at once."
+        InheritedIsTheName "A session of a resumed connection has the name of the first."
+        InheritedIsThePolicy "A session of a resumed connection has the policy of the first."
+        InheritedIsTheCredentialsEnd "A session of a resumed connection ends with the credential of the first."
+        InheritedIsTheTicketsEnd "A session of a resumed connection ends with the ticket of the first."
+        InheritedEndsWithItsTicketToo "A session of a resumed connection ends with its own ticket."
+        ServersCredentialHasNotEnded "A server resumes no session after the end of its own credential."
+        ClientsCredentialHasNotEnded "A server resumes no session after the end of the client's credential."
+        LastSecondIsResumedByServers "A server may resume a session in the last second."
+        ServerNameStaysTheSame "A server resumes no session for another server_name."
+        ServerNameDoesNotGoMissing "A server resumes no session without the server_name that it was made with."
+        ServerNameDoesNotAppear "A server resumes no session with a server_name that was made without one."
+        ServersReferenceIsTheSame "A server that expects a client resumes no session of another."
+        ServersPolicyIsNoStronger "A server resumes no session under a stronger policy for clients."
     }
     "withdrawal": {
         WithdrawnSessionsAreNotResumed "A session with a withdrawn name is not resumed."
         WithdrawalIsOfWholeNames "A withdrawn name is not a zone of names."
+        SessionsWithWithdrawnKeysAreNotResumed "A session with a withdrawn key is not resumed."
+        WithdrawnClientsAreNotResumed "A server resumes no session of a withdrawn name."
+        ClientsWithWithdrawnKeysAreNotResumed "A server resumes no session of a withdrawn key."
+        WithdrawnConnectionsAreNotReused "A connection with a withdrawn name is not used for another origin."
+        ConnectionsWithWithdrawnKeysAreNotReused "A connection with a withdrawn key is not used for another origin."
+        WithdrawnNamesAreRefused "A withdrawn name is refused in a handshake."
+        WithdrawnKeysAreRefused "A withdrawn key is refused in a handshake."
+        WithdrawalComesLast "The application is asked after all checks."
     }
     "elsewhere": {
+        RawKeysHaveNoCredential "A credential beside a raw public key is refused."
         UnknownExtensionsAreIgnored "Extensions of types that nobody knows are passed over."
     }
     "files": {
@@ -300,7 +345,21 @@ rules! {
         BothRolesAreTried "Both roles are tried."
         LabelsRoleIsTheSignatures "A label that says the other role is refused."
         TextAroundBlocksIsIgnored "Text around blocks is passed over."
-        OtherBlocksAreIgnored "Blocks of other kinds are passed over."
+        OtherBlocksAreIgnored "Blocks of other known kinds are passed over."
+        OtherBlocksAreNotDecoded "Blocks of other known kinds are not decoded."
+        ParametersAreIgnored "Blocks of parameters are passed over."
+        AnyPrivateKeysAreIgnored "Private keys of every kind are passed over."
+        UnknownBlocksAreRefused "A block of an unknown kind is refused."
+        LabelsHaveWholeWords "A label that ends like a known one is unknown."
+        LabelMaySayServer "A label may say the role of a server."
+        LabelMaySayClient "A label may say the role of a client."
+        CrEndsALine "A line may end with CR alone."
+        SpaceAroundLinesIsIgnored "Space around lines is passed over, those of boundaries too."
+        SpaceInBase64IsIgnored "Space between the characters of base64 is passed over."
+        LinesOfBase64HaveAnyLength "A line of base64 has any length."
+        EmptyLinesAreIgnored "Empty lines in a block are passed over."
+        NextBeginDoesNotEndABlock "A BEGIN in a block does not end it."
+        SomeRoleSigned "A credential that its certificate signed for neither role is refused."
         BlockBegins "An end without a beginning is refused."
         BlockEnds "A beginning without an end is refused."
         BothLabelsAreTheSame "A block that ends with another label is refused."
@@ -333,6 +392,11 @@ rules! {
         OtherSchemeIsIllegal "A CertificateVerify with another scheme is illegal_parameter."
         BadProofIsDecryptError "A CertificateVerify of another key is decrypt_error."
         MissingAlgorithmsAreMissingExtension "A hello without signature_algorithms is missing_extension."
+        NoCertificateIsCertificateRequired "A client without any certificate is certificate_required."
+        RawKeysCredentialIsIllegal "A credential beside a raw public key is illegal_parameter."
+        WithdrawnIsAccessDenied "A withdrawn name or key is access_denied."
+        OtherAlertsAreAllowedWhereTheTableSaysSo "An alert in place of the first is one that the table has."
+        UnrecognizedNameIsAllowed "If no name fits, unrecognized_name is allowed."
         NothingSuitsIsHandshakeFailure "If nothing suits, it is handshake_failure."
     }
 }

@@ -54,8 +54,38 @@ impl Reference<'_> {
             None if asked.certificate && self.keeps(Rule::CertificateIsTheFallback) => {
                 Ok(Answer::Certificate)
             }
-            None => Err(self.with_alert(Fault::NothingSuits)),
+            None if asked.role == Role::Client
+                && self.keeps(Rule::ClientWithoutACandidateSendsNoEntries) =>
+            {
+                Ok(Answer::Empty)
+            }
+            None => Err(self.nothing_suits(self.has_name(asked, known, certificates))),
         }
+    }
+
+    /// Whether the name that was asked for is one of those that are held, if one was.
+    fn has_name(
+        &self,
+        asked: &SelectionVector,
+        known: &Selections,
+        certificates: &Certificates,
+    ) -> bool {
+        let Some(server_name) = &asked.server_name else {
+            return true;
+        };
+        let relative = server_name.strip_suffix('.').unwrap_or(server_name);
+        let held = asked.held.iter().filter_map(|name| known.held.get(name));
+        held.into_iter().any(|held| {
+            let credential = self.decode(held.form, &held.credential.0);
+            match credential.map(|credential| credential.unique_name) {
+                Ok(Some(name)) => relative.eq_ignore_ascii_case(&name),
+                Ok(None) => certificates.get(&held.certificate).is_some_and(|entry| {
+                    let mut names = entry.dns_names.iter();
+                    names.any(|dns_name| self.covers(dns_name, relative))
+                }),
+                Err(_) => false,
+            }
+        })
     }
 
     fn last_offer(&self, asked: &SelectionVector) -> Result<Offer, Fault> {
@@ -217,9 +247,14 @@ impl Reference<'_> {
         let Some(server_name) = &asked.server_name else {
             return true;
         };
-        let relative = server_name.strip_suffix('.').unwrap_or(server_name);
+        let relative = match self.keeps(Rule::CoveredServerNameMayEndWithADot) {
+            true => server_name.strip_suffix('.').unwrap_or(server_name),
+            false => server_name,
+        };
+        let other_case = relative.bytes().any(|octet| octet.is_ascii_uppercase());
         let names = certificate.dns_names();
-        names.iter().any(|dns_name| self.covers(dns_name, relative))
+        let covered = names.iter().any(|dns_name| self.covers(dns_name, relative));
+        covered && (!other_case || self.keeps(Rule::CaseOfACoveredServerNameIsIgnored))
             || !self.keeps(Rule::CertificateIsForServerName)
     }
 }

@@ -1,36 +1,106 @@
 //! Whether a session may be resumed, and whether a connection may be used for another origin.
 
 use super::Reference;
+use super::credential::WEEK;
 use super::rule::Rule;
-use crate::format::handshakes::{ReuseVector, SessionVector};
-use crate::format::{Form, Policy};
+use crate::format::handshakes::{
+    Accepted, ClientSession, ReuseVector, ServerSessionVector, SessionVector, Ticket,
+};
+use crate::format::{Form, Hex, Policy};
+
+/// What an application does not want any more.
+struct Withdrawn<'a> {
+    names: &'a [String],
+    keys: &'a [Hex],
+}
+
+/// The rules for what was withdrawn.
+struct WithdrawalRules {
+    names: Rule,
+    keys: Rule,
+}
 
 impl Reference<'_> {
-    /// Whether a session may be offered in a new connection.
+    /// Whether a client may offer a session.
     pub(super) fn resumes(&self, session: &SessionVector) -> bool {
-        let peer = &session.peer;
-        let ended =
-            peer.expires
-                .is_some_and(|expires| match self.keeps(Rule::LastSecondIsResumed) {
-                    true => session.now > expires,
-                    false => session.now >= expires,
-                });
-        let withdrawn = peer.unique_name.as_ref();
-        let is = |name: &String, withdrawn: &String| {
-            name == withdrawn
-                || !self.keeps(Rule::WithdrawalIsOfWholeNames) && name.ends_with(withdrawn)
+        let peer = match session.inherited.is_empty() || self.keeps(Rule::InheritedIsTheName) {
+            true => &session.peer,
+            false => &Accepted {
+                form: None,
+                unique_name: None,
+                ..session.peer
+            },
         };
-        let withdrawn = withdrawn.is_some_and(|name| session.withdrawn.iter().any(|w| is(name, w)));
+        let made_under = match session.inherited.last() {
+            Some(last) if !self.keeps(Rule::InheritedIsThePolicy) => last.policy,
+            _ => session.made_under,
+        };
+        let withdrawn = Withdrawn {
+            names: &session.withdrawn,
+            keys: &session.withdrawn_keys,
+        };
         let same = match self.keeps(Rule::SessionsReferenceIsAName) {
             true => is_same(&session.made_for, &session.wanted_name),
             false => session.made_for == session.wanted_name,
         };
+        let stronger = strength(session.policy) > strength(made_under);
         (same || !self.keeps(Rule::SessionIsForOneReference))
-            && (!ended || !self.keeps(Rule::EndedSessionsAreNotResumed))
-            && (!withdrawn || !self.keeps(Rule::WithdrawnSessionsAreNotResumed))
-            && (strength(session.policy) <= strength(session.made_under)
-                || !self.keeps(Rule::SessionsGoToNoStrongerPolicy))
+            && !self.has_ended(session)
+            && !self.is_withdrawn(peer, session.key.as_ref(), &withdrawn, &OF_SESSIONS)
+            && (!stronger || !self.keeps(Rule::SessionsGoToNoStrongerPolicy))
             && self.satisfies(peer.form, session.policy)
+    }
+
+    /// Whether the credential, or a ticket on the way from it, has ended.
+    fn has_ended(&self, session: &SessionVector) -> bool {
+        let is_inherited = !session.inherited.is_empty();
+        let of_credential = !is_inherited || self.keeps(Rule::InheritedIsTheCredentialsEnd);
+        let of_first = !is_inherited || self.keeps(Rule::InheritedIsTheTicketsEnd);
+        let credential = session
+            .peer
+            .expires
+            .filter(|_| of_credential && self.keeps(Rule::EndedSessionsAreNotResumed));
+        let first = session.ticket.filter(|_| of_first);
+        let later = session.inherited.iter().map(|resumed| resumed.ticket);
+        let later = later.filter(|_| self.keeps(Rule::InheritedEndsWithItsTicketToo));
+        let mut tickets = first.into_iter().chain(later);
+        let late = |end| match self.keeps(Rule::LastSecondIsResumed) {
+            true => session.now > end,
+            false => session.now >= end,
+        };
+        credential.is_some_and(late) || tickets.any(|ticket| self.end(ticket).is_none_or(late))
+    }
+
+    /// The last second of a ticket, if it has any.
+    fn end(&self, ticket: Ticket) -> Option<u64> {
+        let lifetime = u64::from(ticket.lifetime);
+        let most = match self.keeps(Rule::TicketsLastSevenDaysAtMost) {
+            true => WEEK.unsigned_abs(),
+            false => u64::MAX,
+        };
+        let lifetime = match self.keeps(Rule::TicketsHaveALifetime) {
+            true => lifetime,
+            false => most,
+        };
+        let none = lifetime == 0 && self.keeps(Rule::TicketsOfNoLifetimeAreDiscarded);
+        (!none).then(|| ticket.received.saturating_add(lifetime.min(most)))
+    }
+
+    fn is_withdrawn(
+        &self,
+        peer: &Accepted,
+        key: Option<&Hex>,
+        withdrawn: &Withdrawn<'_>,
+        rules: &WithdrawalRules,
+    ) -> bool {
+        let is = |name: &String, withdrawn: &String| {
+            name == withdrawn
+                || !self.keeps(Rule::WithdrawalIsOfWholeNames) && name.ends_with(withdrawn)
+        };
+        let name = peer.unique_name.as_ref();
+        let name = name.is_some_and(|name| withdrawn.names.iter().any(|w| is(name, w)));
+        let key = key.is_some_and(|key| withdrawn.keys.contains(key));
+        name && self.keeps(rules.names) || key && self.keeps(rules.keys)
     }
 
     /// Whether a policy takes a peer that was authenticated in this way.
@@ -49,8 +119,63 @@ impl Reference<'_> {
         }
     }
 
+    /// Whether a server may resume a session.
+    pub(super) fn server_resumes(&self, session: &ServerSessionVector) -> bool {
+        let late = |end: u64| match self.keeps(Rule::LastSecondIsResumedByServers) {
+            true => session.now > end,
+            false => session.now >= end,
+        };
+        let ended = session.own.expires.is_some_and(late);
+        let same = match (&session.made_with, &session.server_name) {
+            (Some(one), Some(other)) => one == other || !self.keeps(Rule::ServerNameStaysTheSame),
+            (Some(_), None) => !self.keeps(Rule::ServerNameDoesNotGoMissing),
+            (None, Some(_)) => !self.keeps(Rule::ServerNameDoesNotAppear),
+            (None, None) => true,
+        };
+        let client = session.client.as_ref();
+        let client_ended = client.is_some_and(|client| client.peer.expires.is_some_and(late));
+        same && (!ended || !self.keeps(Rule::ServersCredentialHasNotEnded))
+            && (!client_ended || !self.keeps(Rule::ClientsCredentialHasNotEnded))
+            && client.is_none_or(|client| self.resumes_client(client))
+    }
+
+    /// The rules of a client's sessions, for a server that verified a client.
+    fn resumes_client(&self, client: &ClientSession) -> bool {
+        let same = match (&client.made_for, &client.wanted_name) {
+            (Some(one), Some(other)) => is_same(one, other),
+            (one, other) => one == other,
+        };
+        let withdrawn = Withdrawn {
+            names: &client.withdrawn,
+            keys: &client.withdrawn_keys,
+        };
+        let stronger = strength(client.policy) > strength(client.made_under);
+        (same || !self.keeps(Rule::ServersReferenceIsTheSame))
+            && (!stronger || !self.keeps(Rule::ServersPolicyIsNoStronger))
+            && !self.is_withdrawn(&client.peer, client.key.as_ref(), &withdrawn, &OF_CLIENTS)
+    }
+
     /// Whether a connection is authoritative for another origin.
     pub(super) fn authoritative(&self, connection: &ReuseVector) -> bool {
+        let late = |end| match self.keeps(Rule::LastSecondIsReused) {
+            true => connection.now > end,
+            false => connection.now >= end,
+        };
+        let ended = connection.peer.expires.is_some_and(late);
+        let withdrawn = Withdrawn {
+            names: &connection.withdrawn,
+            keys: &connection.withdrawn_keys,
+        };
+        let (peer, key) = (&connection.peer, connection.key.as_ref());
+        let stronger = strength(connection.policy) > strength(connection.made_under);
+        self.is_of(connection)
+            && (!stronger || !self.keeps(Rule::ConnectionsServeNoStrongerPolicy))
+            && (!ended || !self.keeps(Rule::EndedConnectionsAreNotReused))
+            && !self.is_withdrawn(peer, key, &withdrawn, &OF_CONNECTIONS)
+    }
+
+    /// Whether what authenticated a connection is for another origin's name.
+    fn is_of(&self, connection: &ReuseVector) -> bool {
         let other = connection.other.as_str();
         let relative = other.strip_suffix('.').unwrap_or(other);
         let names = &connection.dns_names;
@@ -83,3 +208,16 @@ fn is_same(one: &str, other: &str) -> bool {
     let relative = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     relative(one) == relative(other)
 }
+
+const OF_SESSIONS: WithdrawalRules = WithdrawalRules {
+    names: Rule::WithdrawnSessionsAreNotResumed,
+    keys: Rule::SessionsWithWithdrawnKeysAreNotResumed,
+};
+const OF_CLIENTS: WithdrawalRules = WithdrawalRules {
+    names: Rule::WithdrawnClientsAreNotResumed,
+    keys: Rule::ClientsWithWithdrawnKeysAreNotResumed,
+};
+const OF_CONNECTIONS: WithdrawalRules = WithdrawalRules {
+    names: Rule::WithdrawnConnectionsAreNotReused,
+    keys: Rule::ConnectionsWithWithdrawnKeysAreNotReused,
+};

@@ -45,6 +45,18 @@ pub(super) fn root() -> Vec<u8> {
     })
 }
 
+/// A root with more extensions.
+fn other_root(extensions: &[Vec<u8>]) -> Vec<u8> {
+    issue(&Plan {
+        subject: OTHER_ROOT_NAME,
+        issuer: OTHER_ROOT_NAME,
+        serial: vec![4],
+        key: ROOT,
+        extensions: [ca(), extensions.to_vec()].concat(),
+        ..Plan::default()
+    })
+}
+
 fn all() -> &'static BTreeMap<&'static str, Made> {
     static ALL: OnceLock<BTreeMap<&'static str, Made>> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -74,6 +86,10 @@ struct Row {
     key_usage: Vec<Vec<u8>>,
     validity: (u64, u64),
     issuer: Option<Via>,
+    /// More of its extensions.
+    more: Vec<Vec<u8>>,
+    /// The extensions of a root of its own.
+    root: Option<Vec<Vec<u8>>>,
 }
 
 /// Intermediates, the one that signs first: name constraints of each, or the delegation's extension.
@@ -92,6 +108,8 @@ impl Row {
             key_usage: vec![key_usage(&DIGITAL_SIGNATURE)],
             validity: (NOT_BEFORE, NOT_AFTER),
             issuer: None,
+            more: Vec::new(),
+            root: None,
         }
     }
 
@@ -112,6 +130,7 @@ impl Row {
                 self.subject_alt_name(),
                 self.key_usage.clone(),
                 self.usage.clone(),
+                self.more.clone(),
             ]
             .concat(),
             ..Plan::default()
@@ -123,11 +142,19 @@ impl Row {
         if !intermediates.is_empty() {
             (plan.issuer, plan.signer) = (INTERMEDIATE_NAMES[0], INTERMEDIATE);
         }
+        if self.root.is_some() {
+            plan.issuer = OTHER_ROOT_NAME;
+        }
+        let root = self
+            .root
+            .as_ref()
+            .map(|extensions| Hex(other_root(extensions)));
         let dns_names = self.names.iter().filter(|(tag, _)| *tag == DNS_NAME);
         let vector = Certificate {
             note: self.note.to_owned(),
             der: Hex(issue(&plan)),
             intermediates,
+            root,
             key: self.key,
             private_key: Hex(plan.key.pkcs8()),
             not_before: self.validity.0,
@@ -212,6 +239,7 @@ fn srv_name(name: &str) -> Vec<u8> {
 
 pub(super) const ZONE: &str = "*.cpe.example.com";
 const INTERMEDIATE_NAMES: [&str; 2] = ["first intermediate", "second intermediate"];
+const OTHER_ROOT_NAME: &str = "root with name constraints";
 const DIGITAL_SIGNATURE: [u8; 4] = [3, 2, 7, 0x80];
 const OTHER_NAME: u8 = 0xa0;
 const RFC822_NAME: u8 = 0x81;

@@ -9,7 +9,9 @@ use crate::make::certificates::END_OF_TIME;
 use crate::make::{DAY, NOT_AFTER, NOT_BEFORE, NOW};
 
 pub(super) fn all() -> Vec<Row> {
-    [of_keys(), of_usages(), of_names(), of_times(), of_paths()].concat()
+    let rows = [of_keys(), of_usages(), of_names(), of_times(), of_paths()].concat();
+    // The serial numbers are those of the rows: what is new comes last.
+    [rows, of_subtrees(), of_more_names()].concat()
 }
 
 /// The key types of delegation certificates.
@@ -103,6 +105,29 @@ fn of_times() -> Vec<Row> {
         valid("ending", "ends two days later", (NOT_BEFORE, NOW + 2 * DAY)),
         valid("endless", "has no end that anybody knows (RFC 5280 §4.1.2.5)", (NOT_BEFORE, END_OF_TIME)),
     ]
+}
+
+/// Every way to write an excluded subtree, and every certificate that can have one.
+#[rustfmt::skip]
+fn of_subtrees() -> Vec<Row> {
+    let excluded = |subtree: &str| vec![name_constraints(subtree)];
+    let via = |id, note, subtree: &str| Row { issuer: Some(Via(vec![excluded(subtree)])), ..Row::new(id, note) };
+    let twin = "twin.cpe.example.com";
+    vec![
+        via("excluding-below", "name constraints exclude .cpe.example.com", ".cpe.example.com"),
+        via("excluding-below-twin", "name constraints exclude .twin.cpe.example.com", ".twin.cpe.example.com"),
+        via("excluding-with-final-dot", "name constraints exclude twin.cpe.example.com. with a dot", "twin.cpe.example.com."),
+        via("excluding-everything", "name constraints exclude the empty dNSName", ""),
+        Row { root: Some(excluded(twin)), ..Row::new("excluding-by-root", "name constraints of its root exclude twin.cpe.example.com") },
+        Row { more: excluded(twin), ..Row::new("excluding-by-itself", "its own name constraints exclude twin.cpe.example.com") },
+    ]
+}
+
+/// subjectAltName twice.
+fn of_more_names() -> Vec<Row> {
+    let row = Row::new("duplicate-names", "subjectAltName twice");
+    let more = row.subject_alt_name();
+    vec![Row { more, ..row }]
 }
 
 /// Certificates with intermediates.

@@ -17,6 +17,7 @@ pub(super) fn add(good: &Draft, book: &mut Book) {
         ("critical-usage", Fault::CriticalDelegationUsage),
         ("duplicate-usage", twice),
         ("duplicate-key-usage", twice),
+        ("duplicate-names", twice),
         ("no-key-usage", Fault::NoDigitalSignature),
         ("key-agreement-only", Fault::NoDigitalSignature),
         ("signs-certificates-only", Fault::NoDigitalSignature),

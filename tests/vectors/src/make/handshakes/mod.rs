@@ -6,7 +6,9 @@ mod keys;
 mod policies;
 mod reuse;
 mod scene;
+mod server_sessions;
 mod sessions;
+mod wanted;
 
 use std::collections::BTreeMap;
 
@@ -20,11 +22,13 @@ pub(super) fn all() -> Handshakes {
     entries::add(&mut book);
     certificate_verify::add(&mut book);
     keys::add(&mut book);
+    wanted::add(&mut book);
     Handshakes {
         description: "What a peer makes of handshakes, sessions and connections; see ../vectors.md"
             .to_owned(),
         handshakes: book.0,
         sessions: sessions::all(),
+        server_sessions: server_sessions::all(),
         reuse: reuse::all(),
     }
 }

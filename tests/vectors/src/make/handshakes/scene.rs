@@ -39,6 +39,9 @@ pub(super) struct Scene {
     pub(super) transcript: [u8; 32],
     pub(super) signed_transcript: [u8; 32],
     pub(super) needs: Vec<Needs>,
+    pub(super) raw_public_key: bool,
+    pub(super) withdrawn: Vec<String>,
+    pub(super) withdrawn_keys: Vec<Hex>,
     /// The credential as which the peer is accepted; none for the certificate's own key.
     pub(super) accepted: Option<Draft>,
     pub(super) fault: Option<Fault>,
@@ -74,6 +77,9 @@ impl Scene {
             transcript: transcript("the handshake of the vectors"),
             signed_transcript: transcript("the handshake of the vectors"),
             needs: key_needs.collect(),
+            raw_public_key: false,
+            withdrawn: Vec::new(),
+            withdrawn_keys: Vec::new(),
             accepted: Some(draft.clone()),
             fault: None,
         }
@@ -135,6 +141,9 @@ impl Scene {
             tls13: self.tls13,
             now: self.now,
             elsewhere: self.elsewhere.clone(),
+            raw_public_key: self.raw_public_key,
+            withdrawn: self.withdrawn.clone(),
+            withdrawn_keys: self.withdrawn_keys.clone(),
             entries: self.entries(),
             certificate_verify: CertificateVerify {
                 transcript_hash: Hex(self.transcript.to_vec()),

@@ -2,14 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use crate::format::handshakes::{Accepted, SessionVector};
-use crate::format::{Form, Policy};
-use crate::make::{DAY, NAME, NOW};
+use crate::format::handshakes::{Accepted, Resumption, SessionVector, Ticket};
+use crate::format::{Form, Hex, Policy};
+use crate::make::keys::{DEVICE, OTHER_DEVICE};
+use crate::make::{DAY, NAME, NOW, WEEK};
 
-const EXPIRES: u64 = NOW + DAY;
+pub(super) const EXPIRES: u64 = NOW + DAY;
 
 pub(super) fn all() -> BTreeMap<String, SessionVector> {
-    let rows = [of_policies(), of_names(), of_time(), of_withdrawal()].concat();
+    let rows = [
+        of_policies(),
+        of_names(),
+        of_time(),
+        of_tickets(),
+        of_inheritance(),
+        of_withdrawal(),
+        of_withdrawn_keys(),
+    ]
+    .concat();
     let mut all = BTreeMap::new();
     for (id, vector) in rows {
         assert!(all.insert(id.to_owned(), vector).is_none(), "{id} twice");
@@ -49,12 +59,16 @@ fn session(note: &str, peer: Accepted, policy: Policy) -> SessionVector {
         note: note.to_owned(),
         section: "sessions".to_owned(),
         peer,
+        key: None,
         made_for: NAME.to_owned(),
         made_under: policy,
+        ticket: None,
+        inherited: Vec::new(),
         wanted_name: NAME.to_owned(),
         policy,
         now: NOW,
         withdrawn: Vec::new(),
+        withdrawn_keys: Vec::new(),
         resumes: true,
     }
 }
@@ -111,6 +125,102 @@ fn of_time() -> Rows {
         row("expired", "a second after the credential has ended", named(), Policy::Required, EXPIRES + 1, false),
         row("unnamed-last-second", "the last second of the credential", unnamed(), Policy::Preferred, EXPIRES, true),
         row("unnamed-expired", "a second after the credential has ended", unnamed(), Policy::Preferred, EXPIRES + 1, false),
+    ]
+}
+
+const HOUR: u32 = 3600;
+
+/// A ticket that was received before `NOW`.
+fn ticket(ago: u64, lifetime: u32) -> Ticket {
+    let received = NOW - ago;
+    Ticket { received, lifetime }
+}
+
+/// The lifetime of a ticket counts from its receipt, and the credential's end counts too.
+#[rustfmt::skip]
+fn of_tickets() -> Rows {
+    let row = |id, note, peer, policy, ticket, resumes| {
+        let ticket = Some(ticket);
+        (id, SessionVector { ticket, resumes, ..session(note, peer, policy) })
+    };
+    let (required, ignored) = (Policy::Required, Policy::Ignored);
+    let long = 8 * 86_400;
+    vec![
+        row("ticket", "within the lifetime of its ticket", named(), required, ticket(HOUR.into(), 2 * HOUR), true),
+        row("ticket-last-second", "the last second of its ticket", named(), required, ticket(HOUR.into(), HOUR), true),
+        row("ticket-ended", "a second after its ticket has ended, before the credential has", named(), required, ticket(u64::from(HOUR) + 1, HOUR), false),
+        row("ticket-of-no-lifetime", "a ticket that is to be discarded at once (RFC 8446 §4.6.1)", named(), required, ticket(0, 0), false),
+        row("ticket-certificate-last-second", "the last second of its ticket", certificate(), ignored, ticket(HOUR.into(), HOUR), true),
+        row("ticket-certificate-ended", "a second after its ticket has ended", certificate(), ignored, ticket(u64::from(HOUR) + 1, HOUR), false),
+        row("ticket-seven-days", "seven days to the second after the ticket came, which lasts longer", certificate(), ignored, ticket(WEEK, long), true),
+        row("ticket-more-than-seven-days", "seven days and a second after the ticket came, which lasts longer (RFC 8446 §4.6.1)", certificate(), ignored, ticket(WEEK + 1, long), false),
+        ("ticket-outlives-credential", SessionVector {
+            now: EXPIRES + 1,
+            ticket: Some(ticket(0, 2 * 86_400)),
+            resumes: false,
+            ..session("a second after the credential has ended, before its ticket has", named(), required)
+        }),
+    ]
+}
+
+/// A session of a resumed connection has what the first had; its own ticket can only end it earlier.
+#[rustfmt::skip]
+fn of_inheritance() -> Rows {
+    use Policy::{Ignored, Preferred, Required};
+    let lasting = 6 * 86_400;
+    let later = |policy| Resumption { policy, ticket: ticket(60, lasting) };
+    let inherited = |note, peer, made_under| SessionVector {
+        ticket: Some(ticket(HOUR.into(), lasting)),
+        inherited: vec![later(made_under)],
+        ..session(note, peer, made_under)
+    };
+    let twice = |policy| vec![later(policy), later(policy)];
+    vec![
+        ("inherited", inherited("of a connection that resumed one with the name", named(), Required)),
+        ("inherited-twice", SessionVector { inherited: twice(Required), ..inherited("of the second connection that resumed one with the name", named(), Required) }),
+        ("inherited-last-second", SessionVector { now: EXPIRES, ..inherited("the last second of the first connection's credential", named(), Required) }),
+        ("inherited-expired", SessionVector { now: EXPIRES + 1, resumes: false, ..inherited("a second after the first connection's credential has ended", named(), Required) }),
+        ("inherited-twice-expired", SessionVector { now: EXPIRES + 1, inherited: twice(Required), resumes: false, ..inherited("a second after the first connection's credential has ended", named(), Required) }),
+        ("inherited-unnamed-expired", SessionVector { now: EXPIRES + 1, resumes: false, ..inherited("a second after the first connection's credential has ended", unnamed(), Preferred) }),
+        ("inherited-first-ticket-ended", SessionVector { ticket: Some(ticket(u64::from(HOUR) + 1, HOUR)), resumes: false, ..inherited("a second after the first connection's ticket has ended", named(), Required) }),
+        ("inherited-own-ticket-ended", SessionVector {
+            inherited: vec![Resumption { policy: Required, ticket: ticket(61, 60) }],
+            resumes: false,
+            ..inherited("a second after its own ticket has ended", named(), Required)
+        }),
+        ("inherited-under-a-weaker-policy", SessionVector {
+            inherited: vec![later(Preferred)],
+            ..inherited("the first connection was made under the policy of now, the second under a weaker one", named(), Required)
+        }),
+        ("inherited-without-a-name-then-required", SessionVector { policy: Required, resumes: false, ..inherited("the first connection had no name", certificate(), Ignored) }),
+        ("inherited-withdrawn", SessionVector {
+            section: "withdrawal".to_owned(),
+            withdrawn: vec![NAME.to_owned()],
+            resumes: false,
+            ..inherited("the first connection's name was withdrawn since", named(), Preferred)
+        }),
+        ("inherited-key-withdrawn", SessionVector {
+            section: "withdrawal".to_owned(),
+            key: Some(Hex(DEVICE.spki())),
+            withdrawn_keys: vec![Hex(DEVICE.spki())],
+            resumes: false,
+            ..inherited("the first connection's key was withdrawn since", named(), Preferred)
+        }),
+    ]
+}
+
+#[rustfmt::skip]
+fn of_withdrawn_keys() -> Rows {
+    let row = |id, note, peer, policy, withdrawn: Vec<u8>, resumes| {
+        let (key, withdrawn_keys) = (Some(Hex(DEVICE.spki())), vec![Hex(withdrawn)]);
+        let section = "withdrawal".to_owned();
+        (id, SessionVector { section, key, withdrawn_keys, resumes, ..session(note, peer, policy) })
+    };
+    vec![
+        row("key-withdrawn", "the credential's key was withdrawn since", named(), Policy::Required, DEVICE.spki(), false),
+        row("other-key-withdrawn", "another key was withdrawn since", named(), Policy::Required, OTHER_DEVICE.spki(), true),
+        row("unnamed-key-withdrawn", "the credential's key was withdrawn since", unnamed(), Policy::Preferred, DEVICE.spki(), false),
+        row("unnamed-other-key-withdrawn", "another key was withdrawn since", unnamed(), Policy::Preferred, OTHER_DEVICE.spki(), true),
     ]
 }
 

@@ -44,10 +44,13 @@ impl Offers {
 /// The last resorts of a server.
 const CERTIFICATE: &str = "certificate";
 const REFUSED: &str = "refused";
+/// The last resort of a client.
+const EMPTY: &str = "empty";
 
 fn answer(text: &str) -> Answer {
     match text {
         CERTIFICATE => Answer::Certificate,
+        EMPTY => Answer::Empty,
         REFUSED => Answer::Refused(refused(Fault::NothingSuits)),
         credential => Answer::Credential(credential.to_owned()),
     }
@@ -129,6 +132,8 @@ fn of_names(book: &mut Book) {
         ("of-another-zone", "a name that no delegation certificate here covers", Some("www.example.org"), both, CERTIFICATE),
         ("none", "no server_name: the named credential stays secret", None, both, UNNAMED),
         ("none-alone", "no server_name: the named credential stays secret", None, lone, CERTIFICATE),
+        ("capitals-unnamed", "ASCII case does not matter for the certificate's names", Some("K3V.CPE.Example.com"), &[UNNAMED], UNNAMED),
+        ("final-dot-unnamed", "one dot at the end does not matter for the certificate's names", Some("k3v.cpe.example.com."), &[UNNAMED], UNNAMED),
         ("first-of-two", "the first of two devices behind one server", Some(name), two, held::NAMED),
         ("second-of-two", "the second of two devices behind one server", Some(NEIGHBOUR), two, SAME_ZONE),
         ("third-of-three", "a device of another zone behind the same server", Some(SENSOR), two, OTHER_NAME),
@@ -296,4 +301,19 @@ fn of_clients(book: &mut Book) {
         ..client(Offers::Both.extensions(), both, CERTIFICATE)
     };
     book.add("client-a-second-late", late);
+    for (id, offers, held) in [
+        ("nothing", Offers::Nothing, both),
+        ("rfc9345", Offers::Rfc9345, &[CLIENT_NAMED]),
+        ("named", Offers::Named, &[CLIENT_UNNAMED]),
+        ("both-held-nothing", Offers::Both, &[]),
+    ] {
+        let vector = SelectionVector {
+            note:
+                "nothing suits, and there is no certificate: a Certificate message without entries"
+                    .to_owned(),
+            certificate: false,
+            ..client(offers.extensions(), held, EMPTY)
+        };
+        book.add(&format!("client-empty-offered-{id}"), vector);
+    }
 }

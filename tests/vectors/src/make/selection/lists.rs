@@ -3,7 +3,7 @@
 use super::{Book, NAMED, RFC9345, SIGNATURE_ALGORITHMS, extension, good, list};
 use crate::fault::Fault;
 use crate::format::selection::{Answer, SelectionVector};
-use crate::format::{Extension, Refused, Role};
+use crate::format::{Alerts, Extension, Refused, Role};
 use crate::make::alerts::refused;
 use crate::make::credentials::schemes;
 use crate::make::keys::{ED25519, P256};
@@ -107,13 +107,22 @@ fn of_signature_algorithms(book: &mut Book) {
         answer: Answer::Refused(Refused {
             error: Fault::NothingSuits,
             alert: Some(109),
+            also: Alerts::default(),
         }),
         ..good(
             "server",
             "no signature_algorithms, without which nothing can be sent (RFC 8446 §4.2.3)",
         )
     };
+    let client = SelectionVector {
+        note: "a CertificateRequest without signature_algorithms (RFC 8446 §4.3.2)".to_owned(),
+        section: "client-auth".to_owned(),
+        answer: vector.answer.clone(),
+        extensions: vector.extensions.clone(),
+        ..refusing("client-auth", "", Fault::NothingSuits, Role::Client)
+    };
     book.add("signature-algorithms-missing", vector);
+    book.add("client-signature-algorithms-missing", client);
 }
 
 fn of_twice(book: &mut Book) {

@@ -8,10 +8,12 @@ mod offers;
 use std::collections::BTreeMap;
 
 use self::held::held;
+use super::certificates::certificate;
 use super::credentials::schemes;
 use super::{NAME, NOW};
+use crate::fault::Fault;
 use crate::format::selection::{Answer, SelectionVector, Selections};
-use crate::format::{Extension, Hex, Role};
+use crate::format::{Alerts, Extension, Hex, Role};
 
 /// Makes the file.
 pub(super) fn all() -> Selections {
@@ -31,8 +33,34 @@ pub(super) fn all() -> Selections {
 struct Book(BTreeMap<String, SelectionVector>);
 
 impl Book {
-    fn add(&mut self, id: &str, vector: SelectionVector) {
+    fn add(&mut self, id: &str, mut vector: SelectionVector) {
+        allow_unrecognized_name(&mut vector);
         assert!(self.0.insert(id.to_owned(), vector).is_none(), "{id} twice");
+    }
+}
+
+/// If no name that is held is the one that was asked for, the alert may say so.
+fn allow_unrecognized_name(vector: &mut SelectionVector) {
+    let Some(server_name) = &vector.server_name else {
+        return;
+    };
+    let relative = server_name.trim_end_matches('.').to_ascii_lowercase();
+    let (_, parent) = relative.split_once('.').unwrap();
+    let is_it = |id: &String| {
+        let draft = held::draft(id);
+        let names = &certificate(draft.certificate).vector.dns_names;
+        match &draft.name {
+            Some(name) => name == relative.as_bytes(),
+            None => names.contains(&relative) || names.contains(&format!("*.{parent}")),
+        }
+    };
+    let has_it = vector.held.iter().any(is_it);
+    if let Answer::Refused(refused) = &mut vector.answer
+        && refused.error == Fault::NothingSuits
+        && refused.alert == Some(40)
+        && !has_it
+    {
+        refused.also = Alerts::new(&[112]);
     }
 }
 
@@ -54,6 +82,7 @@ fn good(section: &str, note: &str) -> SelectionVector {
         certificate: true,
         named_without_server_name: false,
         now: NOW,
+        needs: Vec::new(),
         answer: Answer::Credential(held::NAMED.to_owned()),
     }
 }
