@@ -42,6 +42,7 @@ fn the_documentation_counts_the_vectors() {
         ("offers", selection.offers.len()),
         ("handshakes", handshakes.handshakes.len()),
         ("sessions", handshakes.sessions.len()),
+        ("server_sessions", handshakes.server_sessions.len()),
         ("reuse", handshakes.reuse.len()),
     ] {
         let is_row = |line: &&str| line.contains(&format!(" | `{list}` | "));

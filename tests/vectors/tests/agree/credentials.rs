@@ -9,7 +9,8 @@ use dc_core::{
 };
 use dc_vectors::format::credentials::{Certificate, CredentialVector, Valid};
 use dc_vectors::format::{Assumed, Needs, Offer};
-use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
+use rustls::RootCertStore;
 
 use super::words::{Said, form, role, said, wanted};
 
@@ -36,7 +37,9 @@ impl Case<'_> {
             match (self.verify(now), vector.refused, &vector.valid) {
                 (Ok(verified), None, Some(valid)) => self.agrees(valid, &verified)?,
                 (Err(said), Some(refused), None) => {
-                    if !said.faults.contains(&refused.error) || refused.alert != Some(said.alert) {
+                    let is_allowed =
+                        refused.alert == Some(said.alert) || refused.also.contains(said.alert);
+                    if !said.faults.contains(&refused.error) || !is_allowed {
                         return Err(format!("at {now}: {said:?}, not {refused:?}"));
                     }
                 }
@@ -90,8 +93,9 @@ impl Case<'_> {
         let issuers: Vec<CertificateDer<'_>> = { intermediates.iter() }
             .map(|der| der.0.as_slice().into())
             .collect();
-        let verifier =
-            Verifier::new(role(vector.role), &offer, self.algorithms).with_issuers(&issuers, &[]);
+        let roots = self.roots();
+        let verifier = Verifier::new(role(vector.role), &offer, self.algorithms)
+            .with_issuers(&issuers, &roots);
         match wanted(vector) {
             Ok(wanted) => verifier
                 .verify(&credential, &certificate, wanted.as_ref(), now)
@@ -101,6 +105,15 @@ impl Case<'_> {
                 Err(error) => Err(fail(error)),
             },
         }
+    }
+
+    /// The root of its own that the certificate leads to, if it has one.
+    fn roots(&self) -> Vec<TrustAnchor<'static>> {
+        let mut store = RootCertStore::empty();
+        for root in &self.certificate.root {
+            store.add(root.0.as_slice().into()).unwrap();
+        }
+        store.roots
     }
 
     /// The fields that a valid vector lists.

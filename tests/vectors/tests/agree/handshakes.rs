@@ -16,7 +16,7 @@ use super::words::{Said, role, said};
 /// What CertificateVerify is refused for, if it is; none for a handshake in which it is not looked at, or without one
 /// credential beside the certificate.
 pub(crate) fn listed(vector: &HandshakeVector) -> Option<Option<Fault>> {
-    let extensions = &vector.entries[0].extensions;
+    let extensions = &vector.entries.first()?.extensions;
     let carried = extensions
         .iter()
         .filter(|extension| form(extension.kind).is_some());
