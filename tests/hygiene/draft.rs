@@ -6,8 +6,10 @@ use std::fs;
 use crate::source::root;
 
 /// The alerts of TLS that the draft may name (RFC 8446 §6).
-const ALERTS: [(&str, u32); 12] = [
+const ALERTS: [(&str, u32); 15] = [
     ("access_denied", 49),
+    ("bad_certificate", 42),
+    ("certificate_expired", 45),
     ("certificate_required", 116),
     ("certificate_unknown", 46),
     ("decode_error", 50),
@@ -17,6 +19,7 @@ const ALERTS: [(&str, u32); 12] = [
     ("missing_extension", 109),
     ("protocol_version", 70),
     ("unexpected_message", 10),
+    ("unknown_ca", 48),
     ("unrecognized_name", 112),
     ("unsupported_extension", 110),
 ];
@@ -43,13 +46,19 @@ fn anchors(draft: &str) -> BTreeSet<&str> {
 /// The files of vectors, whole.
 fn vectors() -> Vec<(String, serde_json::Value)> {
     let folder = root().join("docs/vectors");
-    let paths = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let paths = folder
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let files: Vec<_> = paths
         .filter(|path| path.extension().is_some_and(|end| end == "json"))
         .filter(|path| !path.ends_with("schema.json"))
         .map(|path| {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            (name, serde_json::from_slice(&fs::read(&path).unwrap()).unwrap())
+            (
+                name,
+                serde_json::from_slice(&fs::read(&path).unwrap()).unwrap(),
+            )
         })
         .collect();
     assert_eq!(files.len(), 3, "{}", folder.display());
@@ -71,8 +80,11 @@ fn sections_of(value: &serde_json::Value, found: &mut BTreeSet<String>) {
 
 /// The octets of a listing: the first word of each line, where it is hexadecimal.
 fn octets(listing: &str) -> String {
-    let is_hex = |word: &&str| word.len() % 2 == 0 && word.bytes().all(|b| b.is_ascii_hexdigit());
-    let words = listing.lines().filter_map(|line| line.split_whitespace().next());
+    let is_hex =
+        |word: &&str| word.len().is_multiple_of(2) && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let words = listing
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
     words.filter(is_hex).collect()
 }
 
@@ -88,7 +100,7 @@ fn every_vector_shows_a_section_of_the_draft() {
     for (file, vectors) in vectors() {
         let mut sections = BTreeSet::new();
         sections_of(&vectors, &mut sections);
-        assert!(sections.len() > 3, "{file}: {sections:?}");
+        assert!(sections.len() > 2, "{file}: {sections:?}");
         let lost: Vec<&String> = { sections.iter() }
             .filter(|section| !anchors.contains(section.as_str()))
             .collect();
@@ -99,7 +111,10 @@ fn every_vector_shows_a_section_of_the_draft() {
 #[test]
 fn the_example_is_a_vector() {
     let vectors = vectors();
-    let (_, credentials) = vectors.iter().find(|(name, _)| name == "credentials.json").unwrap();
+    let (_, credentials) = vectors
+        .iter()
+        .find(|(name, _)| name == "credentials.json")
+        .unwrap();
     let vector = &credentials["credentials"][EXAMPLE];
     let bytes = vector["credential"].as_str().unwrap();
     let (draft, page) = (draft(), read(PAGE));
@@ -108,7 +123,11 @@ fn the_example_is_a_vector() {
     assert_eq!(octets(listings.next().unwrap()), bytes);
     let hash = vector["valid"]["signed_message_sha256"].as_str().unwrap();
     assert_eq!(octets(listings.next().unwrap()), hash);
-    for number in [&vector["now_first"], &vector["now_last"], &vector["valid"]["signed_message_length"]] {
+    for number in [
+        &vector["now_first"],
+        &vector["now_last"],
+        &vector["valid"]["signed_message_length"],
+    ] {
         assert!(example.contains(&number.to_string()), "{number}");
     }
     let (_, example) = page.split_once("## Example").unwrap();
@@ -121,8 +140,14 @@ fn an_alert_has_one_number() {
     let mut count = 0;
     for (at, _) in draft.match_indices(" (") {
         let (before, after) = draft.split_at(at);
-        let number = after[2..].split(')').next().and_then(|number| number.parse::<u32>().ok());
-        let word = before.rsplit([' ', '>', '\n']).next().unwrap_or_default();
+        let number = after[2..]
+            .split(')')
+            .next()
+            .and_then(|number| number.parse::<u32>().ok());
+        let word = before
+            .rsplit([' ', '(', '>', '\n'])
+            .next()
+            .unwrap_or_default();
         let (Some(number), true) = (number, word.contains('_')) else {
             continue;
         };
@@ -140,10 +165,21 @@ fn an_alert_has_one_number() {
 fn the_draft_is_ascii_and_tags_its_key_words() {
     let draft = draft();
     assert!(draft.is_ascii());
-    let words = ["MUST", "SHOULD", "MAY", "SHALL", "REQUIRED", "RECOMMENDED", "OPTIONAL"];
+    let words = [
+        "MUST",
+        "SHOULD",
+        "MAY",
+        "SHALL",
+        "REQUIRED",
+        "RECOMMENDED",
+        "OPTIONAL",
+    ];
     let untagged: Vec<&str> = { draft.lines() }
         .filter(|line| {
-            let text: String = line.split("<bcp14>").map(|part| part.split_once("</bcp14>").map_or(part, |(_, rest)| rest)).collect();
+            let text: String = line
+                .split("<bcp14>")
+                .map(|part| part.split_once("</bcp14>").map_or(part, |(_, rest)| rest))
+                .collect();
             let mut plain = text.split(|c: char| !c.is_ascii_uppercase());
             plain.any(|word| words.contains(&word))
         })
