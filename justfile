@@ -32,6 +32,10 @@ update:
     UPDATE_HELP=1 cargo test -p dc-agent --test agent help
     UPDATE_TABLES=1 cargo test -p dc-tests --test hygiene imports::
 
+# Render the Internet-Draft as text and HTML, in target/draft
+draft:
+    docs/draft.sh
+
 # All that a change has to pass, as in CI
 ci:
     .ci/run
