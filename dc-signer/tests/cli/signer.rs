@@ -331,6 +331,29 @@ fn a_replaced_device_has_another_name_and_a_code() {
 }
 
 #[test]
+fn the_name_of_a_suspended_device_goes_on_only_with_a_word_for_it() {
+    let signer = Signer::new();
+    let before = signer.json(&["devices", "add", "customer-1"]).remove(0);
+    signer
+        .run(&["devices", "suspend", "customer-1"])
+        .succeeded();
+    let name = before["name"].as_str().unwrap();
+    let replace = ["devices", "replace", "customer-1"];
+    signer.run(&replace).refused(&[
+        name,
+        "is suspended",
+        "retire it",
+        "--new-name",
+        "--keep-name",
+    ]);
+    let keep = [&replace[..], &["--keep-name"]].concat();
+    let kept = signer.json(&keep).remove(0);
+    assert_eq!(kept["device"]["name"], before["name"]);
+    let both = [&keep[..], &["--new-name"]].concat();
+    signer.run(&both).wrong_usage(&["--new-name"]);
+}
+
+#[test]
 fn a_zone_moves_on_and_keeps_its_keys_to_itself() {
     let signer = Signer::new();
     signer
