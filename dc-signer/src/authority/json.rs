@@ -301,6 +301,10 @@ pub struct Zone {
     pub zone: String,
     /// The forms of credentials that it issues.
     pub forms: String,
+    /// That credentials of both forms are or may be valid, so that the named ones protect only clients that require them; with what
+    /// to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// Devices whose credential was issued before this are to renew now.
     pub renew_issued_before: Option<u64>,
     /// The delegation certificates that it has or had.
