@@ -173,7 +173,7 @@ impl OldName {
     }
 }
 
-/// Whether the key is there, and a warning about it.
+/// The presence of the key, and a warning about it.
 fn check_key(path: PathBuf, device_key: &DeviceKey) -> Result<(bool, Option<Warning>), Error> {
     if !files::exists(&path) {
         return Ok((false, None));

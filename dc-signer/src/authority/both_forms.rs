@@ -17,7 +17,7 @@ use dc_store::registry::{BothForms, Zone};
 pub struct BothFormsWarning {
     /// The zone.
     pub zone: ZoneName,
-    /// Whether it still issues both.
+    /// Both are issued still, or one of them is ending.
     pub forms: BothForms,
 }
 
