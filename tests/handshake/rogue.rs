@@ -25,7 +25,7 @@ use crate::setup::{ALL, client};
 /// A chain, the key that signs, and what becomes of the messages.
 pub(crate) struct Rogue {
     chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    key: Arc<dyn SigningKey>,
     rewrite: Rewrite,
     framing: Framing,
     warns: bool,
@@ -45,8 +45,14 @@ pub(crate) struct Verdict {
 impl Rogue {
     /// A server that is honest so far, but signs with this key.
     pub(crate) fn new(vendor: &Vendor, key: PrivateKeyDer<'static>) -> Self {
+        let key = provider().key_provider.load_private_key(key).unwrap();
+        Self::signing(vendor.chain(), Arc::new(Stubborn(key)))
+    }
+
+    /// A server with this chain that signs like this.
+    pub(crate) fn signing(chain: Vec<CertificateDer<'static>>, key: Arc<dyn SigningKey>) -> Self {
         Self {
-            chain: vendor.chain(),
+            chain,
             key,
             rewrite: mutant::unchanged(),
             framing: Framing::default(),
@@ -94,7 +100,16 @@ impl Rogue {
 
     /// Serves one client, with reads and writes of at most `chunk` bytes.
     pub(crate) fn meet(&self, client: &Config, chunk: usize) -> Verdict {
-        let name = ServerName::try_from(NAME).unwrap();
+        self.meet_as(ServerName::try_from(NAME).unwrap(), client, chunk)
+    }
+
+    /// Serves one client that wants to reach `name`.
+    pub(crate) fn meet_as(
+        &self,
+        name: ServerName<'static>,
+        client: &Config,
+        chunk: usize,
+    ) -> Verdict {
         let (near, far) = pipe(chunk);
         thread::scope(|scope| {
             let server = scope.spawn(|| self.serve(far));
@@ -119,9 +134,7 @@ impl Rogue {
 
     fn config(&self) -> Arc<ServerConfig> {
         let provider = mutant::provider(&provider(), &self.rewrite);
-        let key = provider.key_provider.load_private_key(self.key.clone_key());
-        let key = Arc::new(Stubborn(key.unwrap()));
-        let certified = CertifiedKey::new(self.chain.clone(), key);
+        let certified = CertifiedKey::new(self.chain.clone(), Arc::clone(&self.key));
         let verifier = match &self.asks {
             None => WebPkiClientVerifier::no_client_auth(),
             Some(roots) => {
@@ -144,7 +157,7 @@ impl Rogue {
 
 /// Signs in its own scheme, whatever the client can verify.
 #[derive(Debug)]
-struct Stubborn(Arc<dyn SigningKey>);
+pub(crate) struct Stubborn(pub(crate) Arc<dyn SigningKey>);
 
 impl SigningKey for Stubborn {
     fn choose_scheme(&self, _: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
