@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fmt, io};
 
+use dc_core::UniqueName;
 use rustls::client::VerifierBuilderError;
+use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, OtherError};
 
 /// Everything that can go wrong in this crate.
@@ -56,6 +58,18 @@ pub enum Error {
     MissingCertificate,
     /// An identity has no credential.
     MissingCredential,
+    /// The name or address that was to be reached can be no device's unique name, and the policy requires one.
+    NoUniqueName {
+        /// What was to be reached.
+        wanted: ServerName<'static>,
+    },
+    /// A named credential would suit the client, but it did not ask for the name that it is for.
+    NothingForName {
+        /// The name in the client's server_name, if it sent one.
+        wanted: Option<String>,
+        /// The name that a credential is for.
+        held: UniqueName<'static>,
+    },
     /// The verifier knows no signature scheme that the key of a credential may use.
     NothingToOffer,
     /// Neither a credential nor a fallback certificate suits what the client offered.
@@ -108,6 +122,19 @@ impl fmt::Display for Error {
             }
             Self::MissingCertificate => f.write_str("there is no certificate in the chain"),
             Self::MissingCredential => f.write_str("there is no credential"),
+            Self::NoUniqueName { wanted } => write!(
+                f,
+                "no device can prove to be {}, which is no unique name: connect to its address, but with its name, such as k3v.cpe.example.com, or accept other proofs by policy",
+                wanted.to_str()
+            ),
+            Self::NothingForName { wanted: Some(wanted), held } => write!(
+                f,
+                "the client wants to reach {wanted}, and the named credential is for {held}, and goes only to clients that send that name"
+            ),
+            Self::NothingForName { wanted: None, held } => write!(
+                f,
+                "the client sent no server_name, and the named credential for {held} goes only to clients that send that name"
+            ),
             Self::NothingSuits => f.write_str(
                 "the client offered nothing that the credential suits, and there is no fallback certificate",
             ),
@@ -144,6 +171,8 @@ impl StdError for Error {
             | Self::MalformedOffer
             | Self::MissingCertificate
             | Self::MissingCredential
+            | Self::NoUniqueName { .. }
+            | Self::NothingForName { .. }
             | Self::NothingSuits
             | Self::NothingToOffer
             | Self::OfferChanged

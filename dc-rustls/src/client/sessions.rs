@@ -12,7 +12,8 @@ use rustls::time_provider::TimeProvider;
 
 use super::Peer;
 use super::authorization::Authorization;
-use crate::handover;
+use super::standing::Standing;
+use crate::{Error, handover};
 
 /// The sessions of one configuration, by server name.
 #[derive(Default)]
@@ -56,6 +57,13 @@ impl Sessions {
         name: &ServerName<'static>,
     ) -> Option<(Tls13ClientSessionValue, Arc<Peer>)> {
         self.names().servers.get_mut(name)?.tickets.pop_back()
+    }
+
+    /// Forgets the sessions with this peer.
+    pub(super) fn discard(&self, name: &ServerName<'static>, peer: &Peer) {
+        if let Some(server) = self.names().servers.get_mut(name) {
+            server.tickets.retain(|(_, known)| **known != *peer);
+        }
     }
 }
 
@@ -104,10 +112,19 @@ impl ConnectionSessions {
 
     /// The connection's peer, now that the handshake is over: the one that was verified, or that the resumed
     /// session was made with.
-    pub(super) fn settle(&self) -> Option<Arc<Peer>> {
+    ///
+    /// Fails with [`Error::PeerUnknown`], which is a bug.
+    pub(super) fn settle(&self, wanted: ServerName<'static>) -> Result<Standing, Error> {
         let mut known = self.known();
         known.is_final = true;
-        known.peer.clone()
+        let peer = known.peer.clone().ok_or(Error::PeerUnknown)?;
+        Ok(Standing {
+            wanted,
+            peer,
+            clock: Arc::clone(&self.clock),
+            authorization: self.authorization.clone(),
+            sessions: Arc::clone(&self.shared),
+        })
     }
 
     /// The connection's peer. In the very step that verifies the peer only the cell knows; after the
