@@ -1,0 +1,28 @@
+//! The published files are the ones that are made here.
+
+// All of it is test code.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use dc_vectors::make;
+
+fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/vectors"))
+}
+
+#[test]
+fn the_files_are_current() {
+    for (name, made) in make::all().texts() {
+        let published = std::fs::read_to_string(folder().join(name)).unwrap();
+        let differs = published.lines().zip(made.lines()).position(|(old, new)| old != new);
+        let line = differs.map_or(0, |line| line + 1);
+        assert!(published == made, "{name} is not what is made, first in line {line}: write the files anew");
+    }
+}
+
+#[test]
+#[ignore = "writes docs/vectors"]
+fn write_the_files() {
+    make::write(folder()).unwrap();
+}
