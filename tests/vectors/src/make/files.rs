@@ -66,18 +66,17 @@ fn of_refused(credentials: &BTreeMap<String, CredentialVector>) -> Vec<Row> {
     let certificate = pem("CERTIFICATE", &certificate("good").vector.der.0);
     let longer = [&server[..], &[0]].concat();
     let (_, body) = text.split_once('\n').unwrap();
-    let first = body.lines().next().unwrap();
+    let (first, last) = (body.lines().next().unwrap(), body.lines().rev().nth(1).unwrap());
     vec![
         ("empty", "nothing", String::new(), Err(Fault::NoCredential)),
         ("certificate-alone", "a certificate and no credential", certificate, Err(Fault::NoCredential)),
         ("byte-after-structure", "a byte after the structure, within the base64", pem(NAMED, &longer), Err(Fault::Malformed)),
         ("named-as-unnamed", "a named credential with the label of RFC 9345's form", pem(UNNAMED, server), Err(Fault::Malformed)),
-        ("unnamed-as-named", "a credential of RFC 9345's form with the label of named ones", pem(NAMED, &credentials[SERVER_34].credential.0), Err(Fault::Malformed)),
         ("name-in-capitals", "a name in capitals", pem(NAMED, &credentials["server-named-name-upper-case"].credential.0), Err(Fault::MalformedName)),
         ("no-end", "no END boundary", text.split("-----END").next().unwrap_or_default().to_owned(), Err(Fault::MalformedFile)),
         ("other-end", "the END boundary of another label", text.replace("-----END NAMED ", "-----END "), Err(Fault::MalformedFile)),
         ("no-base64", "a character that base64 has not", text.replacen(first, &first.replacen('A', "!", 1), 1), Err(Fault::MalformedFile)),
-        ("no-padding", "base64 without its padding", text.replace('=', ""), Err(Fault::MalformedFile)),
+        ("cut-base64", "base64 with a character less", text.replacen(last, &last[1..], 1), Err(Fault::MalformedFile)),
         ("nothing-in-it", "boundaries with nothing between", format!("-----BEGIN {NAMED}-----\n-----END {NAMED}-----\n"), Err(Fault::MalformedFile)),
         ("label-of-the-other-role", "the label of a server, and a credential of a client", pem("SERVER DELEGATED CREDENTIAL", &credentials[CLIENT_34].credential.0), Err(Fault::WrongRole)),
         ("other-certificate", "the signature is neither role's under this certificate", pem(NAMED, &credentials["server-named-flipped-bit"].credential.0), Err(Fault::BadSignature)),
