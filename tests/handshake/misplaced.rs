@@ -93,13 +93,15 @@ fn two_in_one_entry() {
         [named.clone(), status(&OCSP), status(&OCSP)].concat(),
         [status(&OCSP), status(&OCSP), named].concat(),
     ] {
-        let alert = Alert::IllegalParameter;
-        scene.refuses(
+        // Whether each of the two was asked for comes second.
+        for policy in [
+            NamePolicy::Required,
             NamePolicy::Preferred,
-            &block,
-            &Refusal::DuplicateExtension,
-            alert,
-        );
+            NamePolicy::Ignored,
+        ] {
+            let alert = Alert::IllegalParameter;
+            scene.refuses(policy, &block, &Refusal::DuplicateExtension, alert);
+        }
     }
 }
 

@@ -32,7 +32,7 @@ const STATUS_REQUEST: u16 = 5;
 const SIGNATURE_ALGORITHMS: u16 = 13;
 const KEY_SHARE: u16 = 51;
 
-type Answer = Result<Served, Error>;
+pub(crate) type Answer = Result<Served, Error>;
 
 /// What our acceptor makes of a client that talks on the other end.
 fn accept(acceptor: &Acceptor, far: End) -> Answer {
@@ -52,7 +52,19 @@ fn imitator(
     chunk: usize,
 ) -> (Result<ProtocolVersion, rustls::Error>, Answer) {
     let added = added.to_vec();
-    let rewrite = mutant::only(CLIENT_HELLO, move |hello| add_extensions(hello, &added));
+    let change = move |hello: &[u8]| add_extensions(hello, &added);
+    pretender(vendor, change, version, acceptor, chunk)
+}
+
+/// A stock client whose hello is changed.
+pub(crate) fn pretender(
+    vendor: &Vendor,
+    change: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static,
+    version: &'static SupportedProtocolVersion,
+    acceptor: &Acceptor,
+    chunk: usize,
+) -> (Result<ProtocolVersion, rustls::Error>, Answer) {
+    let rewrite = mutant::only(CLIENT_HELLO, change);
     let mut config = ClientConfig::builder_with_provider(mutant::provider(&provider(), &rewrite))
         .with_protocol_versions(&[version])
         .unwrap()
@@ -78,7 +90,7 @@ fn imitator(
     })
 }
 
-fn list(kind: u16, schemes: &[u8]) -> Vec<u8> {
+pub(crate) fn list(kind: u16, schemes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(schemes.len()).unwrap().to_be_bytes();
     extension(kind, &[&length, schemes].concat())
 }

@@ -100,16 +100,12 @@ impl Rogue {
 
     /// Serves one client, with reads and writes of at most `chunk` bytes.
     pub(crate) fn meet(&self, client: &Config, chunk: usize) -> Verdict {
-        self.meet_as(ServerName::try_from(NAME).unwrap(), client, chunk)
+        self.meet_as(client, NAME, chunk)
     }
 
-    /// Serves one client that wants to reach `name`.
-    pub(crate) fn meet_as(
-        &self,
-        name: ServerName<'static>,
-        client: &Config,
-        chunk: usize,
-    ) -> Verdict {
+    /// Serves one client that wants this name or address.
+    pub(crate) fn meet_as(&self, client: &Config, wanted: &str, chunk: usize) -> Verdict {
+        let name = ServerName::try_from(wanted.to_owned()).unwrap();
         let (near, far) = pipe(chunk);
         thread::scope(|scope| {
             let server = scope.spawn(|| self.serve(far));

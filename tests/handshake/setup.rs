@@ -66,6 +66,10 @@ impl Clock {
         Self(Arc::new(AtomicU64::new(UnixTime::now().as_secs())))
     }
 
+    pub(crate) fn seconds(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn forward(&self, by: Duration) {
         self.0.fetch_add(by.as_secs(), Ordering::Relaxed);
     }
