@@ -12,6 +12,7 @@ use dc_tests::mutant::{self, Framing, Rewrite, Wire};
 use dc_tests::pair::last_words;
 use dc_tests::pipe::{End, pipe};
 use dc_tests::vendor::{Device, Key, Vendor, provider};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
@@ -32,6 +33,7 @@ pub(crate) struct Rogue {
     change: fn(&mut ServerConfig),
     /// Whose certificates it asks clients for, without insisting.
     asks: Option<RootCertStore>,
+    provider: Arc<CryptoProvider>,
 }
 
 /// How it went at both ends.
@@ -59,6 +61,7 @@ impl Rogue {
             warns: false,
             change: |config| config.cert_compressors.clear(),
             asks: None,
+            provider: provider(),
         }
     }
 
@@ -74,6 +77,12 @@ impl Rogue {
 
     pub(crate) fn rewrite(mut self, rewrite: Rewrite) -> Self {
         self.rewrite = rewrite;
+        self
+    }
+
+    /// With this cryptography.
+    pub(crate) fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
+        self.provider = provider;
         self
     }
 
@@ -129,7 +138,7 @@ impl Rogue {
     }
 
     fn config(&self) -> Arc<ServerConfig> {
-        let provider = mutant::provider(&provider(), &self.rewrite);
+        let provider = mutant::provider(&self.provider, &self.rewrite);
         let certified = CertifiedKey::new(self.chain.clone(), Arc::clone(&self.key));
         let verifier = match &self.asks {
             None => WebPkiClientVerifier::no_client_auth(),
