@@ -5,7 +5,10 @@ use crate::format::Refused;
 
 /// A refusal in a handshake.
 pub(super) fn refused(error: Fault) -> Refused {
-    Refused { error, alert: alert(error) }
+    Refused {
+        error,
+        alert: alert(error),
+    }
 }
 
 /// A refusal of which no peer hears.
@@ -47,6 +50,9 @@ fn alert(fault: Fault) -> Option<u8> {
         Fault::Malformed | Fault::MalformedName | Fault::MalformedList => 50,
         Fault::BadCertificateVerify => 51,
         Fault::VersionTooOld => 70,
-        Fault::LifetimeNotAllowed | Fault::NoCredential | Fault::MalformedFile | Fault::WrongRole => return None,
+        Fault::LifetimeNotAllowed
+        | Fault::NoCredential
+        | Fault::MalformedFile
+        | Fault::WrongRole => return None,
     })
 }

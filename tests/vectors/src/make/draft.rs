@@ -67,8 +67,17 @@ impl Draft {
     }
 
     /// The same, but for what is changed.
-    pub(super) fn but(&self, section: &'static str, note: &str, change: impl FnOnce(&mut Self)) -> Self {
-        let mut changed = Self { section, note: note.to_owned(), ..self.clone() };
+    pub(super) fn but(
+        &self,
+        section: &'static str,
+        note: &str,
+        change: impl FnOnce(&mut Self),
+    ) -> Self {
+        let mut changed = Self {
+            section,
+            note: note.to_owned(),
+            ..self.clone()
+        };
         change(&mut changed);
         changed
     }
@@ -122,7 +131,15 @@ impl Draft {
         let id = self.signed_under.unwrap_or(self.certificate);
         let certificate = &certificate(id).vector.der.0;
         let algorithm = self.algorithm.to_be_bytes();
-        [&[b' '; 64], self.context.as_bytes(), &[0], certificate, &self.body(), &algorithm].concat()
+        [
+            &[b' '; 64],
+            self.context.as_bytes(),
+            &[0],
+            certificate,
+            &self.body(),
+            &algorithm,
+        ]
+        .concat()
     }
 
     /// The whole, signed as it should be.
@@ -184,7 +201,10 @@ impl Draft {
     /// The seconds between which it is valid, and the certificate too.
     fn window(&self) -> (u64, u64) {
         let certificate = &certificate(self.certificate).vector;
-        let first = self.expiry().saturating_sub(WEEK).max(certificate.not_before);
+        let first = self
+            .expiry()
+            .saturating_sub(WEEK)
+            .max(certificate.not_before);
         (first, self.expiry().min(certificate.not_after))
     }
 }

@@ -11,11 +11,16 @@ use crate::format::credentials::{CredentialVector, FileVector};
 const NAMED: &str = "NAMED DELEGATED CREDENTIAL";
 const UNNAMED: &str = "DELEGATED CREDENTIAL";
 
-pub(super) fn all(credentials: &BTreeMap<String, CredentialVector>) -> BTreeMap<String, FileVector> {
+pub(super) fn all(
+    credentials: &BTreeMap<String, CredentialVector>,
+) -> BTreeMap<String, FileVector> {
     let rows = [of_valid(credentials), of_refused(credentials)].concat();
     let make = |(id, note, text, outcome): Row| {
         let (refused, found) = match outcome {
-            Ok(found) => (None, Some(found.iter().map(|id| (*id).to_owned()).collect())),
+            Ok(found) => (
+                None,
+                Some(found.iter().map(|id| (*id).to_owned()).collect()),
+            ),
             Err(fault) => (Some(silently(fault)), None),
         };
         let vector = FileVector {
@@ -32,13 +37,19 @@ pub(super) fn all(credentials: &BTreeMap<String, CredentialVector>) -> BTreeMap<
 }
 
 /// Name, note, text, and the credentials that are found or what is wrong.
-type Row = (&'static str, &'static str, String, Result<Vec<&'static str>, Fault>);
+type Row = (
+    &'static str,
+    &'static str,
+    String,
+    Result<Vec<&'static str>, Fault>,
+);
 
 const SERVER: &str = "server-named-valid";
 const CLIENT: &str = "client-named-valid";
 const SERVER_34: &str = "server-rfc9345-valid";
 const CLIENT_34: &str = "client-rfc9345-valid";
 
+#[rustfmt::skip]
 fn of_valid(credentials: &BTreeMap<String, CredentialVector>) -> Vec<Row> {
     let bytes = |id: &str| &credentials[id].credential.0;
     let server = pem(NAMED, bytes(SERVER));
@@ -60,6 +71,7 @@ fn of_valid(credentials: &BTreeMap<String, CredentialVector>) -> Vec<Row> {
     ]
 }
 
+#[rustfmt::skip]
 fn of_refused(credentials: &BTreeMap<String, CredentialVector>) -> Vec<Row> {
     let server = &credentials[SERVER].credential.0;
     let text = pem(NAMED, server);
@@ -86,8 +98,15 @@ fn of_refused(credentials: &BTreeMap<String, CredentialVector>) -> Vec<Row> {
 /// A PEM block with lines of 64 columns (RFC 7468).
 fn pem(label: &str, bytes: &[u8]) -> String {
     let text = base64(bytes);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
 }
 
 fn base64(bytes: &[u8]) -> String {

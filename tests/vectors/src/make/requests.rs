@@ -13,7 +13,13 @@ use crate::format::{Hex, Role};
 pub(super) fn all() -> BTreeMap<String, RequestVector> {
     let mut all = BTreeMap::new();
     for role in [Role::Server, Role::Client] {
-        let rows = [of_lifetimes(role), of_names(role), of_keys(role), of_certificates(role)].concat();
+        let rows = [
+            of_lifetimes(role),
+            of_names(role),
+            of_keys(role),
+            of_certificates(role),
+        ]
+        .concat();
         for (id, mut vector) in rows {
             vector.valid_time = vector.refused.is_none().then(|| valid_time(&vector));
             let id = format!("{}-{id}", super::draft::role_name(role));
@@ -46,6 +52,7 @@ fn request(role: Role, section: &str, note: &str, fault: Option<Fault>) -> Reque
     }
 }
 
+#[rustfmt::skip]
 fn of_lifetimes(role: Role) -> Rows {
     let refused = Some(Fault::LifetimeNotAllowed);
     let beyond = NOT_BEFORE + u64::from(u32::MAX);
@@ -69,6 +76,7 @@ fn of_lifetimes(role: Role) -> Rows {
     ]
 }
 
+#[rustfmt::skip]
 fn of_names(role: Role) -> Rows {
     let row = |id, note, certificate: &str, name: Option<&str>, fault| {
         let request = request(role, "issuer", note, fault);
@@ -87,6 +95,7 @@ fn of_names(role: Role) -> Rows {
     ]
 }
 
+#[rustfmt::skip]
 fn of_keys(role: Role) -> Rows {
     let row = |id, note, spki, fault| (id, RequestVector { spki: Hex(spki), ..request(role, "issuer", note, fault) });
     let mut trailing = DEVICE.spki();
@@ -108,6 +117,7 @@ fn of_keys(role: Role) -> Rows {
     rows
 }
 
+#[rustfmt::skip]
 fn of_certificates(role: Role) -> Rows {
     let row = |id, note, certificate: &str, now, fault| {
         let request = request(role, "issuer", note, Some(fault));

@@ -35,7 +35,10 @@ pub(super) fn sign_pss(hash: &'static Algorithm, salt: usize, message: &[u8]) ->
     for (number, block) in masked.chunks_mut(hash.output_len()).enumerate() {
         let counter = u32::try_from(number).unwrap().to_be_bytes();
         let mask = digest_of(&[inner.as_ref(), &counter]);
-        block.iter_mut().zip(mask.as_ref()).for_each(|(b, m)| *b ^= m);
+        block
+            .iter_mut()
+            .zip(mask.as_ref())
+            .for_each(|(b, m)| *b ^= m);
     }
     masked[0] &= 0x7f;
     power(&[&masked, inner.as_ref(), &[0xbc]].concat())
@@ -43,7 +46,9 @@ pub(super) fn sign_pss(hash: &'static Algorithm, salt: usize, message: &[u8]) ->
 
 /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 §8.2.1), which TLS 1.3 has no use for.
 pub(super) fn sign_pkcs1(message: &[u8]) -> Vec<u8> {
-    const SHA256: &[u8] = &[0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0];
+    const SHA256: &[u8] = &[
+        0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0,
+    ];
     let hash = digest(&ring::digest::SHA256, message);
     let info = der::sequence(&[SHA256, &der::octet_string(hash.as_ref())]);
     let padding = vec![0xff; LENGTH - info.len() - 3];

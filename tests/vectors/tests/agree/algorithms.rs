@@ -30,11 +30,17 @@ fn ours() -> [&'static dyn SignatureVerificationAlgorithm; 2] {
 struct Ed448;
 
 impl SignatureVerificationAlgorithm for Ed448 {
-    fn verify_signature(&self, key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
+    fn verify_signature(
+        &self,
+        key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
         let key = key.try_into().map_err(|_| InvalidSignature)?;
         let key = VerifyingKey::from_bytes(key).map_err(|_| InvalidSignature)?;
         let signature = Signature::try_from(signature).map_err(|_| InvalidSignature)?;
-        key.verify_raw(&signature, message).map_err(|_| InvalidSignature)
+        key.verify_raw(&signature, message)
+            .map_err(|_| InvalidSignature)
     }
 
     fn public_key_alg_id(&self) -> AlgorithmIdentifier {
@@ -51,7 +57,12 @@ impl SignatureVerificationAlgorithm for Ed448 {
 struct RsaPss;
 
 impl SignatureVerificationAlgorithm for RsaPss {
-    fn verify_signature(&self, key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
+    fn verify_signature(
+        &self,
+        key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), InvalidSignature> {
         UnparsedPublicKey::new(&ring::signature::RSA_PSS_2048_8192_SHA256, key)
             .verify(message, signature)
             .map_err(|_| InvalidSignature)

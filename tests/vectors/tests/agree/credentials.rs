@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use dc_core::danger::LenientUsage;
-use dc_core::{DelegatedCredential, DelegationCertificate, SchemeList, SignatureScheme, VerifiedCredential, Verifier};
-use dc_vectors::fault::Fault;
+use dc_core::{
+    DelegatedCredential, DelegationCertificate, SchemeList, SignatureScheme, VerifiedCredential,
+    Verifier,
+};
 use dc_vectors::format::credentials::{Certificate, CredentialVector, Valid};
 use dc_vectors::format::{Assumed, Needs, Offer};
-use pki_types::{SignatureVerificationAlgorithm, UnixTime};
+use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 
 use super::words::{Said, form, role, said, wanted};
 
@@ -22,10 +24,9 @@ pub(crate) struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// True if dc-core has what it takes: it is given the certificate alone, neither its chain nor its validity.
+    /// True if it is for dc-core to say: whether the certificate is valid is not.
     pub(crate) fn is_for_dc_core(&self) -> bool {
-        let excluded = |fault| fault == Fault::NameExcluded;
-        self.vector.assumes.contains(&Assumed::Path) && !self.vector.refused.is_some_and(|r| excluded(r.error))
+        self.vector.assumes.contains(&Assumed::Path)
     }
 
     /// Fails with what came out differently from what the vector says.
@@ -39,9 +40,13 @@ impl Case<'_> {
                         return Err(format!("at {now}: {said:?}, not {refused:?}"));
                     }
                 }
-                (Ok(_), Some(wanted), _) => return Err(format!("at {now}: accepted, not {wanted:?}")),
+                (Ok(_), Some(wanted), _) => {
+                    return Err(format!("at {now}: accepted, not {wanted:?}"));
+                }
                 (Err(said), None, _) => return Err(format!("at {now}: {said:?}")),
-                (_, None, None) | (_, Some(_), Some(_)) => return Err("neither valid nor refused".to_owned()),
+                (_, None, None) | (_, Some(_), Some(_)) => {
+                    return Err("neither valid nor refused".to_owned());
+                }
             }
         }
         if let Some(valid) = &vector.valid {
@@ -53,7 +58,8 @@ impl Case<'_> {
     /// Nothing is valid a second outside, if it is the credential and not the certificate that ends there.
     fn is_over_outside(&self, valid: &Valid) -> Result<(), String> {
         let expiry = self.certificate.not_before + u64::from(valid.valid_time);
-        let before = (expiry - 604_800.min(expiry) == self.vector.now_first).then(|| self.vector.now_first - 1);
+        let before = (expiry - 604_800.min(expiry) == self.vector.now_first)
+            .then(|| self.vector.now_first - 1);
         let after = (expiry == self.vector.now_last).then_some(expiry + 1);
         for outside in before.into_iter().chain(after) {
             if self.verify(outside).is_ok() {
@@ -80,9 +86,16 @@ impl Case<'_> {
         };
         let certificate = certificate.map_err(fail)?;
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
-        let verifier = Verifier::new(role(vector.role), &offer, self.algorithms);
+        let intermediates = &self.certificate.intermediates;
+        let issuers: Vec<CertificateDer<'_>> = { intermediates.iter() }
+            .map(|der| der.0.as_slice().into())
+            .collect();
+        let verifier =
+            Verifier::new(role(vector.role), &offer, self.algorithms).with_issuers(&issuers, &[]);
         match wanted(vector) {
-            Ok(wanted) => verifier.verify(&credential, &certificate, wanted.as_ref(), now).map_err(fail),
+            Ok(wanted) => verifier
+                .verify(&credential, &certificate, wanted.as_ref(), now)
+                .map_err(fail),
             Err(not_a_name) => match verifier.verify_own_name(&credential, &certificate, now) {
                 Ok(_) => Err(not_a_name),
                 Err(error) => Err(fail(error)),
@@ -98,15 +111,31 @@ impl Case<'_> {
         let mut body = Vec::new();
         claim.encode(&mut body).unwrap();
         let (role, form) = (role(vector.role), form(vector.form));
-        let message = dc_core::signed_bytes(role, form, &self.certificate.der.0, &body, decoded.algorithm());
+        let message = dc_core::signed_bytes(
+            role,
+            form,
+            &self.certificate.der.0,
+            &body,
+            decoded.algorithm(),
+        );
         let digest = ring::digest::digest(&ring::digest::SHA256, &message);
         let expiry = self.certificate.not_before + u64::from(valid.valid_time);
         for (field, agrees) in [
             ("valid_time", claim.valid_time == valid.valid_time),
-            ("signed_message_length", message.len() == valid.signed_message_length),
-            ("signed_message_sha256", valid.signed_message_sha256.0 == digest.as_ref()),
+            (
+                "signed_message_length",
+                message.len() == valid.signed_message_length,
+            ),
+            (
+                "signed_message_sha256",
+                valid.signed_message_sha256.0 == digest.as_ref(),
+            ),
             ("expiry", verified.expiry().as_secs() == expiry),
-            ("unique_name", verified.unique_name().map(dc_core::UniqueName::as_str) == valid.unique_name.as_deref()),
+            (
+                "unique_name",
+                verified.unique_name().map(dc_core::UniqueName::as_str)
+                    == valid.unique_name.as_deref(),
+            ),
         ] {
             if !agrees {
                 return Err(format!("another {field}"));
@@ -116,12 +145,17 @@ impl Case<'_> {
     }
 }
 
-fn offer(offer: &Offer) -> dc_core::Offer {
+pub(crate) fn offer(offer: &Offer) -> dc_core::Offer {
     let list = |codes: &[u16]| SchemeList::new(codes.iter().copied().map(SignatureScheme)).unwrap();
-    let lists = [(dc_core::Form::Rfc9345, &offer.rfc9345), (dc_core::Form::Named, &offer.named)];
+    let lists = [
+        (dc_core::Form::Rfc9345, &offer.rfc9345),
+        (dc_core::Form::Named, &offer.named),
+    ];
     let start = dc_core::Offer::new(list(&offer.signature_algorithms));
-    lists.into_iter().fold(start, |offer, (form, codes)| match codes {
-        Some(codes) => offer.with(form, list(codes)),
-        None => offer,
-    })
+    lists
+        .into_iter()
+        .fold(start, |offer, (form, codes)| match codes {
+            Some(codes) => offer.with(form, list(codes)),
+            None => offer,
+        })
 }

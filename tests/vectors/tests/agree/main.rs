@@ -6,16 +6,24 @@
 mod algorithms;
 mod credentials;
 mod files;
+mod handshakes;
 mod requests;
 mod words;
 
 use dc_vectors::format::credentials::Credentials;
+use dc_vectors::format::handshakes::Handshakes;
+use serde::de::DeserializeOwned;
 
 use credentials::Case;
 
+fn read<T: DeserializeOwned>(file: &str) -> T {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/vectors/");
+    let text = std::fs::read_to_string(format!("{folder}{file}")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
 fn published() -> Credentials {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/vectors/credentials.json");
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    read("credentials.json")
 }
 
 #[test]
@@ -41,9 +49,17 @@ fn every_vector_comes_out_as_listed() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), published.credentials.len());
+    assert!(
+        wrong.is_empty(),
+        "{} of {}: {wrong:#?}",
+        wrong.len(),
+        published.credentials.len()
+    );
     // Both roles in both forms at the least, and what is wrong with each.
-    assert!(valid >= 8 && refused >= 400, "{valid} valid, {refused} refused");
+    assert!(
+        valid >= 8 && refused >= 400,
+        "{valid} valid, {refused} refused"
+    );
 }
 
 #[test]
@@ -62,15 +78,44 @@ fn case_1_every_vector_that_decodes_encodes_to_the_same_bytes() {
 #[test]
 fn every_request_is_granted_or_refused_as_listed() {
     let published = published();
-    let check = |(id, vector)| requests::check(&published.certificates, vector).err().map(|why| format!("{id}: {why}"));
+    let check = |(id, vector)| {
+        requests::check(&published.certificates, vector)
+            .err()
+            .map(|why| format!("{id}: {why}"))
+    };
     let wrong: Vec<String> = published.requests.iter().filter_map(check).collect();
-    assert!(wrong.is_empty() && published.requests.len() > 40, "{wrong:#?}");
+    assert!(
+        wrong.is_empty() && published.requests.len() > 40,
+        "{wrong:#?}"
+    );
 }
 
 #[test]
 fn every_file_is_read_as_listed() {
     let published = published();
-    let check = |(id, vector)| files::check(&published, vector).err().map(|why| format!("{id}: {why}"));
+    let check = |(id, vector)| {
+        files::check(&published, vector)
+            .err()
+            .map(|why| format!("{id}: {why}"))
+    };
     let wrong: Vec<String> = published.files.iter().filter_map(check).collect();
     assert!(wrong.is_empty() && published.files.len() > 20, "{wrong:#?}");
+}
+
+#[test]
+fn every_certificate_verify_comes_out_as_listed() {
+    let published: Handshakes = read("handshakes.json");
+    let algorithms = algorithms::with_aws_lc_rs();
+    let (mut wrong, mut checked) = (Vec::new(), [0; 2]);
+    for (id, vector) in &published.handshakes {
+        let Some(listed) = handshakes::listed(vector) else {
+            continue;
+        };
+        checked[usize::from(listed.is_some())] += 1;
+        if let Err(why) = handshakes::check(vector, listed, &algorithms) {
+            wrong.push(format!("{id}: {why}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(checked[0] > 60 && checked[1] > 30, "{checked:?}");
 }

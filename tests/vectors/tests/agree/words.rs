@@ -20,22 +20,30 @@ pub(crate) fn said(error: &Error) -> Said {
         Error::BadCertificateVerify => vec![Fault::BadCertificateVerify],
         Error::BadPublicKey => vec![Fault::MalformedKey],
         Error::BadSignature => vec![Fault::BadSignature],
-        Error::CertificateNotValid { .. } => vec![Fault::CertificateNotValid, Fault::LifetimeNotAllowed],
+        Error::CertificateNotValid { .. } => {
+            vec![Fault::CertificateNotValid, Fault::LifetimeNotAllowed]
+        }
         Error::CertificateVerifyScheme { .. } => vec![Fault::WrongCertificateVerifyScheme],
         Error::CriticalDelegationUsage => vec![Fault::CriticalDelegationUsage],
         Error::DuplicateExtension { .. } => vec![Fault::DuplicateCertificateExtension],
         Error::Expired { .. } => vec![Fault::Expired],
         Error::FormNotOffered { .. } => vec![Fault::NotOffered],
         Error::ForbiddenScheme { .. } | Error::UnusableKey => vec![Fault::ForbiddenScheme],
-        Error::LengthOutOfRange { .. } | Error::TrailingData { .. } | Error::Truncated { .. } => vec![Fault::Malformed],
+        Error::LengthOutOfRange { .. } | Error::TrailingData { .. } | Error::Truncated { .. } => {
+            vec![Fault::Malformed]
+        }
         Error::MalformedName { .. } => vec![Fault::MalformedName],
         Error::MalformedPem { .. } => vec![Fault::MalformedFile],
         Error::MissingDelegationUsage => vec![Fault::NoDelegationUsage],
         Error::MissingDigitalSignature => vec![Fault::NoDigitalSignature],
         Error::MissingCredential => vec![Fault::NoCredential],
         Error::MissingReferenceIdentity => vec![Fault::NoReferenceIdentity],
-        Error::NameMismatch { wanted: ServerName::IpAddress(_), .. } => vec![Fault::NotADnsName],
+        Error::NameMismatch {
+            wanted: ServerName::IpAddress(_),
+            ..
+        } => vec![Fault::NotADnsName],
         Error::NameMismatch { .. } => vec![Fault::WrongName],
+        Error::NameExcluded { .. } => vec![Fault::NameExcluded],
         Error::NameNotCovered { .. } => vec![Fault::NameNotCovered],
         Error::RoleMismatch { .. } => vec![Fault::WrongRole],
         Error::SchemeKeyMismatch { .. } | Error::UnsupportedScheme { .. } => {
@@ -43,13 +51,18 @@ pub(crate) fn said(error: &Error) -> Said {
         }
         Error::SchemeNotOffered { .. } => vec![Fault::SchemeNotOffered],
         Error::UnusableDelegationUsage => vec![Fault::DelegationUsageNotNull],
-        Error::LifetimeZero | Error::ExpiryAfterCertificate { .. } | Error::ValidTimeOverflow { .. } => {
+        Error::LifetimeZero
+        | Error::ExpiryAfterCertificate { .. }
+        | Error::ValidTimeOverflow { .. } => {
             vec![Fault::LifetimeNotAllowed]
         }
         Error::ValidityTooLong { .. } => vec![Fault::LifetimeTooLong, Fault::LifetimeNotAllowed],
         other => panic!("no word for {other:?}"),
     };
-    Said { faults, alert: error.alert().code() }
+    Said {
+        faults,
+        alert: error.alert().code(),
+    }
 }
 
 pub(crate) fn form(form: format::Form) -> dc_core::Form {
@@ -70,7 +83,10 @@ pub(crate) fn role(role: format::Role) -> dc_core::Role {
 pub(crate) fn wanted(vector: &CredentialVector) -> Result<Option<ServerName<'static>>, Said> {
     let parse = |name: &String| {
         let name = ServerName::try_from(name.as_str()).map(|name| name.to_owned());
-        name.map_err(|_| Said { faults: vec![Fault::NotADnsName], alert: 47 })
+        name.map_err(|_| Said {
+            faults: vec![Fault::NotADnsName],
+            alert: 47,
+        })
     };
     vector.wanted_name.as_ref().map(parse).transpose()
 }

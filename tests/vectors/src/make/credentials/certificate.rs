@@ -21,16 +21,23 @@ pub(super) fn add(good: &Draft, book: &mut Book) {
         ("key-agreement-only", Fault::NoDigitalSignature),
         ("signs-certificates-only", Fault::NoDigitalSignature),
     ] {
-        let note = format!("the certificate may not delegate: {}", certificate(id).vector.note);
+        let note = format!(
+            "the certificate may not delegate: {}",
+            certificate(id).vector.note
+        );
         let draft = good.but("certificate", &note, |draft| draft.under(id));
         book.add(&format!("certificate-{id}"), &draft.refused(fault));
     }
     for id in ["more-key-usages", "with-intermediate"] {
-        let note = format!("the certificate may delegate: {}", certificate(id).vector.note);
+        let note = format!(
+            "the certificate may delegate: {}",
+            certificate(id).vector.note
+        );
         let draft = good.but("certificate", &note, |draft| draft.under(id));
         book.add(&format!("certificate-{id}"), &draft);
     }
-    let note = "valid for a verifier that accepts an empty DelegationUsage, as none should by itself";
+    let note =
+        "valid for a verifier that accepts an empty DelegationUsage, as none should by itself";
     let draft = good.but("certificate", note, |draft| {
         draft.under("empty-usage");
         draft.needs = vec![Needs::LenientUsage];

@@ -5,7 +5,9 @@ use crate::fault::Fault;
 use crate::format::credentials::KeyType;
 use crate::make::der;
 use crate::make::draft::Draft;
-use crate::make::keys::{DEVICE, ECDSA_SHA1, ED448, ED25519, Key, P256, P384, P521, PKCS1, PKCS1_SHA1, PSS, RSAE, device};
+use crate::make::keys::{
+    DEVICE, ECDSA_SHA1, ED448, ED25519, Key, P256, P384, P521, PKCS1, PKCS1_SHA1, PSS, RSAE, device,
+};
 use crate::make::rsa;
 
 /// A code point that nobody has defined (private use).
@@ -29,7 +31,9 @@ fn of_device_keys(good: &Draft, book: &mut Book) {
         ("ed448", KeyType::Ed448),
         ("rsa-pss", KeyType::RsaPss),
     ] {
-        let draft = good.but("keys", "valid, with a key of another type", |draft| draft.for_key(device(kind)));
+        let draft = good.but("keys", "valid, with a key of another type", |draft| {
+            draft.for_key(device(kind));
+        });
         book.add(&format!("key-{id}"), &draft);
     }
 }
@@ -55,7 +59,10 @@ fn of_device_schemes(good: &Draft, book: &mut Book) {
     ] {
         let note = format!("scheme 0x{scheme:04x} is for keys of another type");
         let draft = good.but("keys", &note, |draft| with_scheme(draft, kind, scheme));
-        book.add(&format!("scheme-{id}"), &draft.refused(Fault::SchemeKeyMismatch));
+        book.add(
+            &format!("scheme-{id}"),
+            &draft.refused(Fault::SchemeKeyMismatch),
+        );
     }
 }
 
@@ -76,7 +83,10 @@ fn of_forbidden_schemes(good: &Draft, book: &mut Book) {
     ] {
         let note = format!("scheme 0x{scheme:04x} is for no credential, although it was offered");
         let draft = good.but("keys", &note, |draft| with_scheme(draft, kind, scheme));
-        book.add(&format!("forbidden-{id}"), &draft.refused(Fault::ForbiddenScheme));
+        book.add(
+            &format!("forbidden-{id}"),
+            &draft.refused(Fault::ForbiddenScheme),
+        );
     }
 }
 
@@ -93,7 +103,10 @@ fn offer_also(draft: &mut Draft, scheme: u16) {
         return;
     }
     let lists = [&mut offer.rfc9345, &mut offer.named];
-    lists.into_iter().flatten().for_each(|list| list.push(scheme));
+    lists
+        .into_iter()
+        .flatten()
+        .for_each(|list| list.push(scheme));
     offer.signature_algorithms.push(scheme);
     draft.offer = Some(offer);
 }
@@ -109,10 +122,14 @@ fn of_delegation_keys(good: &Draft, book: &mut Book) {
         ("rsa-sha512", "rsa", RSAE[2]),
         ("rsa-pss", "rsa-pss", PSS[0]),
     ] {
-        let draft = good.but("keys", "valid, under a certificate with a key of another type", |draft| {
-            draft.under(certificate);
-            draft.algorithm = algorithm;
-        });
+        let draft = good.but(
+            "keys",
+            "valid, under a certificate with a key of another type",
+            |draft| {
+                draft.under(certificate);
+                draft.algorithm = algorithm;
+            },
+        );
         book.add(&format!("delegation-{id}"), &draft);
     }
 }
@@ -139,7 +156,10 @@ fn of_delegation_schemes(good: &Draft, book: &mut Book) {
             draft.algorithm = algorithm;
             offer_also(draft, algorithm);
         });
-        book.add(&format!("algorithm-{id}"), &draft.refused(Fault::AlgorithmKeyMismatch));
+        book.add(
+            &format!("algorithm-{id}"),
+            &draft.refused(Fault::AlgorithmKeyMismatch),
+        );
     }
     let note = "PKCS #1 v1.5, which TLS 1.3 has for certificates alone, although it was offered";
     let draft = good.but("keys", note, |draft| {
@@ -149,10 +169,15 @@ fn of_delegation_schemes(good: &Draft, book: &mut Book) {
     });
     let signature = rsa::sign_pkcs1(&draft.message());
     let draft = draft.refused(Fault::AlgorithmKeyMismatch);
-    book.add_bytes("algorithm-rsa-pkcs1", &draft, draft.with_signature(&signature));
+    book.add_bytes(
+        "algorithm-rsa-pkcs1",
+        &draft,
+        draft.with_signature(&signature),
+    );
 }
 
 /// Keys that are not one DER SubjectPublicKeyInfo.
+#[rustfmt::skip]
 fn of_encodings(good: &Draft, book: &mut Book) {
     let spki = DEVICE.spki();
     let (identifier, bits) = (&spki[2..9], &spki[9..]);

@@ -64,7 +64,13 @@ fn of_malformed(good: &Draft, book: &mut Book) {
     ];
     let texts = texts.map(|(id, name)| (id, name.as_bytes().to_vec(), "good"));
     let numbers = numbers.map(|(id, name)| (id, name.as_bytes().to_vec(), "numbers"));
-    let lengths = lengths.map(|(id, name)| (id, name.into_bytes(), if id == "label-of-64" { "good" } else { "long" }));
+    let lengths = lengths.map(|(id, name)| {
+        (
+            id,
+            name.into_bytes(),
+            if id == "label-of-64" { "good" } else { "long" },
+        )
+    });
     let bytes = [("not-utf-8", b"k\xff.cpe.example.com".to_vec(), "good")];
     for (id, name, certificate) in texts.into_iter().chain(numbers).chain(lengths).chain(bytes) {
         let note = "not a unique name, whatever covers it";
@@ -78,7 +84,12 @@ fn of_malformed(good: &Draft, book: &mut Book) {
 
 /// A name of 192 octets and as many as its last label has.
 fn long_name(last: usize) -> String {
-    format!("{}.{1}.{1}.{2}", "a".repeat(63), "b".repeat(63), "c".repeat(last))
+    format!(
+        "{}.{1}.{1}.{2}",
+        "a".repeat(63),
+        "b".repeat(63),
+        "c".repeat(last)
+    )
 }
 
 /// Names that look odd and are names.
@@ -159,8 +170,16 @@ fn of_coverage(good: &Draft, book: &mut Book) {
         ("uri", NAME),
         ("rfc822", NAME),
     ] {
-        let draft = covered(good, certificate, name, "no dNSName of the certificate covers it");
-        book.add(&format!("not-covered-{certificate}-{name}"), &draft.refused(Fault::NameNotCovered));
+        let draft = covered(
+            good,
+            certificate,
+            name,
+            "no dNSName of the certificate covers it",
+        );
+        book.add(
+            &format!("not-covered-{certificate}-{name}"),
+            &draft.refused(Fault::NameNotCovered),
+        );
     }
 }
 
@@ -174,9 +193,21 @@ fn covered(good: &Draft, certificate: &'static str, name: &str, note: &str) -> D
 /// Subtrees that name constraints of the path exclude, which a wildcard can straddle.
 fn of_exclusion(good: &Draft, book: &mut Book) {
     for (certificate, name, fault) in [
-        ("excluding", "twin.cpe.example.com", Some(Fault::NameExcluded)),
-        ("excluding-above", "twin.cpe.example.com", Some(Fault::NameExcluded)),
-        ("excluding-in-capitals", "twin.cpe.example.com", Some(Fault::NameExcluded)),
+        (
+            "excluding",
+            "twin.cpe.example.com",
+            Some(Fault::NameExcluded),
+        ),
+        (
+            "excluding-above",
+            "twin.cpe.example.com",
+            Some(Fault::NameExcluded),
+        ),
+        (
+            "excluding-in-capitals",
+            "twin.cpe.example.com",
+            Some(Fault::NameExcluded),
+        ),
         ("excluding", "k3v.cpe.example.com", None),
         ("excluding", "atwin.cpe.example.com", None),
         ("excluding-above", "k3v.cpe.example.com", None),
@@ -236,13 +267,18 @@ fn of_references(good: &Draft, book: &mut Book) {
         let draft = wanting(good, wanted, "not a DNS name, and so no name of a device");
         book.add(&format!("wanted-{id}"), &draft.refused(Fault::NotADnsName));
     }
-    let draft = good.but("reference", "no name was wanted", |draft| draft.wanted = None);
+    let draft = good.but("reference", "no name was wanted", |draft| {
+        draft.wanted = None;
+    });
     match good.role {
         Role::Server => book.add("nothing-wanted", &draft.refused(Fault::NoReferenceIdentity)),
         Role::Client => {
             let note = "no dNSName of the certificate covers it, and no name was wanted";
             let draft = covered(&draft, "good", "k3v.example.com", note);
-            book.add("not-covered-nothing-wanted", &draft.refused(Fault::NameNotCovered));
+            book.add(
+                "not-covered-nothing-wanted",
+                &draft.refused(Fault::NameNotCovered),
+            );
         }
     }
 }
@@ -252,20 +288,33 @@ fn wanting(good: &Draft, wanted: &str, note: &str) -> Draft {
         Role::Server => "reference",
         Role::Client => "client-auth",
     };
-    good.but(section, note, |draft| draft.wanted = Some(wanted.to_owned()))
+    good.but(section, note, |draft| {
+        draft.wanted = Some(wanted.to_owned());
+    })
 }
 
 /// An unsigned name is an attacker's text: the signature is checked before it is compared with anything.
 fn of_precedence(good: &Draft, book: &mut Book) {
     let wanted = Some("neighbour.cpe.example.com".to_owned());
-    let draft = good.but("alerts", "precedence: a signature of another form, and another name than was wanted", |draft| {
-        draft.context = draft.context.replace("named ", "");
-        draft.wanted = wanted.clone();
-    });
-    book.add("first-signature-then-name", &draft.refused(Fault::BadSignature));
-    let draft = good.but("alerts", "precedence: another name than was wanted, and not covered", |draft| {
-        draft.name(b"k3v.example.com");
-        draft.wanted = wanted;
-    });
+    let draft = good.but(
+        "alerts",
+        "precedence: a signature of another form, and another name than was wanted",
+        |draft| {
+            draft.context = draft.context.replace("named ", "");
+            draft.wanted = wanted.clone();
+        },
+    );
+    book.add(
+        "first-signature-then-name",
+        &draft.refused(Fault::BadSignature),
+    );
+    let draft = good.but(
+        "alerts",
+        "precedence: another name than was wanted, and not covered",
+        |draft| {
+            draft.name(b"k3v.example.com");
+            draft.wanted = wanted;
+        },
+    );
     book.add("first-name-then-coverage", &draft.refused(Fault::WrongName));
 }

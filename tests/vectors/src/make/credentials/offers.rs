@@ -8,19 +8,32 @@ use crate::make::draft::Draft;
 use crate::make::keys::{ED25519, P256, RSAE, device};
 
 /// An offer with lists for the credential's form, the other form, and signature_algorithms.
-fn lists(form: Form, own: Option<Vec<u16>>, other: Option<Vec<u16>>, signature_algorithms: Vec<u16>) -> Offer {
+fn lists(
+    form: Form,
+    own: Option<Vec<u16>>,
+    other: Option<Vec<u16>>,
+    signature_algorithms: Vec<u16>,
+) -> Offer {
     let (rfc9345, named) = match form {
         Form::Rfc9345 => (own, other),
         Form::Named => (other, own),
     };
-    Offer { rfc9345, named, signature_algorithms }
+    Offer {
+        rfc9345,
+        named,
+        signature_algorithms,
+    }
 }
 
 /// All schemes but one.
 fn without(scheme: u16) -> Vec<u16> {
-    schemes().into_iter().filter(|other| *other != scheme).collect()
+    schemes()
+        .into_iter()
+        .filter(|other| *other != scheme)
+        .collect()
 }
 
+#[rustfmt::skip]
 pub(super) fn add(good: &Draft, book: &mut Book) {
     let (form, all) = (good.form, || Some(schemes()));
     for (id, note, offer, fault) in [
@@ -39,6 +52,7 @@ pub(super) fn add(good: &Draft, book: &mut Book) {
 }
 
 /// The lists have nothing to do with each other.
+#[rustfmt::skip]
 fn of_independent_lists(good: &Draft, book: &mut Book) {
     let form = good.form;
     for (id, note, offer) in [
@@ -66,35 +80,81 @@ fn of_independent_lists(good: &Draft, book: &mut Book) {
 /// Two things that are wrong at once.
 fn of_precedence(good: &Draft, book: &mut Book) {
     let not_offered = || lists(good.form, None, Some(schemes()), schemes());
-    let draft = good.but("alerts", "precedence: not offered, and a byte after the structure", |draft| draft.offer = Some(not_offered()));
+    let draft = good.but(
+        "alerts",
+        "precedence: not offered, and a byte after the structure",
+        |draft| draft.offer = Some(not_offered()),
+    );
     let bytes = [&draft.signed()[..], &[0]].concat();
-    book.add_bytes("first-not-offered-then-malformed", &draft.refused(Fault::NotOffered), bytes);
+    book.add_bytes(
+        "first-not-offered-then-malformed",
+        &draft.refused(Fault::NotOffered),
+        bytes,
+    );
 
-    let draft = good.but("alerts", "precedence: a byte after the structure, and expired", |draft| draft.valid_time = 604_800);
+    let draft = good.but(
+        "alerts",
+        "precedence: a byte after the structure, and expired",
+        |draft| draft.valid_time = 604_800,
+    );
     let bytes = [&draft.signed()[..], &[0]].concat();
-    book.add_bytes("first-malformed-then-expired", &draft.refused(Fault::Malformed), bytes);
+    book.add_bytes(
+        "first-malformed-then-expired",
+        &draft.refused(Fault::Malformed),
+        bytes,
+    );
 
-    let draft = good.but("alerts", "precedence: a scheme that was not offered, under a certificate that may not delegate", |draft| {
-        draft.under("no-usage");
-        draft.offer = Some(lists(good.form, Some(without(ED25519)), None, schemes()));
-    });
-    book.add("first-scheme-then-usage", &draft.refused(Fault::SchemeNotOffered));
+    let draft = good.but(
+        "alerts",
+        "precedence: a scheme that was not offered, under a certificate that may not delegate",
+        |draft| {
+            draft.under("no-usage");
+            draft.offer = Some(lists(good.form, Some(without(ED25519)), None, schemes()));
+        },
+    );
+    book.add(
+        "first-scheme-then-usage",
+        &draft.refused(Fault::SchemeNotOffered),
+    );
 
-    let draft = good.but("alerts", "precedence: a certificate that may not delegate, and expired", |draft| {
-        draft.under("no-usage");
-        draft.valid_time = 604_800;
-    });
-    book.add("first-usage-then-expired", &draft.refused(Fault::NoDelegationUsage));
+    let draft = good.but(
+        "alerts",
+        "precedence: a certificate that may not delegate, and expired",
+        |draft| {
+            draft.under("no-usage");
+            draft.valid_time = 604_800;
+        },
+    );
+    book.add(
+        "first-usage-then-expired",
+        &draft.refused(Fault::NoDelegationUsage),
+    );
 
-    let draft = good.but("alerts", "precedence: expired, and a scheme that no credential has", |draft| {
-        draft.for_key(device(KeyType::Rsa));
-        draft.valid_time = 604_800;
-    });
-    book.add("first-expired-then-forbidden", &draft.refused(Fault::Expired));
+    let draft = good.but(
+        "alerts",
+        "precedence: expired, and a scheme that no credential has",
+        |draft| {
+            draft.for_key(device(KeyType::Rsa));
+            draft.valid_time = 604_800;
+        },
+    );
+    book.add(
+        "first-expired-then-forbidden",
+        &draft.refused(Fault::Expired),
+    );
 
-    let draft = good.but("alerts", "precedence: a scheme of another key, and a signature of another role", |draft| {
-        draft.scheme = P256;
-        draft.context = draft.context.replace(crate::make::draft::role_name(draft.role), "other");
-    });
-    book.add("first-scheme-then-signature", &draft.refused(Fault::SchemeKeyMismatch));
+    let draft = good.but(
+        "alerts",
+        "precedence: a scheme of another key, and a signature of another role",
+        |draft| {
+            draft.scheme = P256;
+            draft.context = draft
+                .context
+                .replace(crate::make::draft::role_name(draft.role), "other");
+        },
+    );
+    book.add(
+        "first-scheme-then-signature",
+        &draft.refused(Fault::SchemeKeyMismatch),
+    );
 }

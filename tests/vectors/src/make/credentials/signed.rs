@@ -22,7 +22,8 @@ pub(super) fn add(good: &Draft, book: &mut Book) {
 }
 
 fn bad(good: &Draft, note: &str) -> Draft {
-    good.but("signed", note, |_| ()).refused(Fault::BadSignature)
+    good.but("signed", note, |_| ())
+        .refused(Fault::BadSignature)
 }
 
 /// Fields that were changed after they were signed.
@@ -34,19 +35,27 @@ fn of_changes(good: &Draft, book: &mut Book) {
 
     let mut draft = bad(good, "valid_time is one more than what was signed");
     draft.valid_time += 1;
-    book.add_bytes("changed-valid-time", &draft, draft.signed_over(&good.message()));
+    book.add_bytes(
+        "changed-valid-time",
+        &draft,
+        draft.signed_over(&good.message()),
+    );
 
     let mut draft = bad(good, "the key is another than the one that was signed");
     draft.for_key(crate::make::keys::OTHER_DEVICE);
     book.add_bytes("changed-key", &draft, draft.signed_over(&good.message()));
 
-    let mut draft = bad(good, "sent with a new certificate for the same key and names");
+    let mut draft = bad(
+        good,
+        "sent with a new certificate for the same key and names",
+    );
     draft.certificate = "reissued";
     draft.signed_under = Some("good");
     book.add("other-certificate", &draft);
 }
 
 /// Context strings of another role, form or message.
+#[rustfmt::skip]
 fn of_contexts(good: &Draft, book: &mut Book) {
     let (other_role, other_form) = match (good.role, good.form) {
         (Role::Server, form) => (Role::Client, if form == Form::Named { Form::Rfc9345 } else { Form::Named }),
@@ -66,6 +75,7 @@ fn of_contexts(good: &Draft, book: &mut Book) {
 }
 
 /// Messages that are put together in another way.
+#[rustfmt::skip]
 fn of_messages(good: &Draft, book: &mut Book) {
     let (context, body) = (good.context.as_bytes(), good.body());
     let algorithm = good.algorithm.to_be_bytes();
@@ -94,8 +104,16 @@ fn of_messages(good: &Draft, book: &mut Book) {
 /// Keys that are not the certificate's.
 fn of_keys(good: &Draft, book: &mut Book) {
     for (id, note, signer) in [
-        ("signed-by-own-key", "signed by the credential's own key", good.device),
-        ("signed-by-issuer", "signed by the key of the certificate's issuer", ROOT),
+        (
+            "signed-by-own-key",
+            "signed by the credential's own key",
+            good.device,
+        ),
+        (
+            "signed-by-issuer",
+            "signed by the key of the certificate's issuer",
+            ROOT,
+        ),
     ] {
         let mut draft = bad(good, note);
         draft.signer = Some(signer);
@@ -105,9 +123,14 @@ fn of_keys(good: &Draft, book: &mut Book) {
 
 /// Signatures that TLS encodes or pads in another way.
 fn of_encodings(good: &Draft, book: &mut Book) {
-    let mut draft = bad(good, "an ECDSA signature as two numbers of 32 bytes in place of DER");
+    let mut draft = bad(
+        good,
+        "an ECDSA signature as two numbers of 32 bytes in place of DER",
+    );
     draft.under("p256");
-    let signature = certificate("p256").key.sign(draft.algorithm, &draft.message());
+    let signature = certificate("p256")
+        .key
+        .sign(draft.algorithm, &draft.message());
     let numbers = der::children(&signature);
     let fixed = numbers.iter().flat_map(|number| {
         let digits = &number[number.len().saturating_sub(32)..];
@@ -121,12 +144,18 @@ fn of_encodings(good: &Draft, book: &mut Book) {
     let signature = rsa::sign_pss(&ring::digest::SHA256, 20, &draft.message());
     book.add_bytes("salt-of-20", &draft, draft.with_signature(&signature));
 
-    let mut draft = bad(good, "an RSASSA-PSS signature with another hash than the scheme says");
+    let mut draft = bad(
+        good,
+        "an RSASSA-PSS signature with another hash than the scheme says",
+    );
     draft.under("rsa");
     let signature = certificate("rsa").key.sign(RSAE[1], &draft.message());
     book.add_bytes("other-hash", &draft, draft.with_signature(&signature));
 
-    let mut draft = bad(good, "a PKCS #1 v1.5 signature where the scheme says RSASSA-PSS");
+    let mut draft = bad(
+        good,
+        "a PKCS #1 v1.5 signature where the scheme says RSASSA-PSS",
+    );
     draft.under("rsa");
     let signature = rsa::sign_pkcs1(&draft.message());
     book.add_bytes("pkcs1-signature", &draft, draft.with_signature(&signature));
@@ -140,17 +169,32 @@ fn of_names(good: &Draft, book: &mut Book) {
 
     let nameless = good.but("signed", "", |draft| draft.name = None);
     let draft = bad(good, "signed without the name");
-    book.add_bytes("name-not-signed", &draft, draft.signed_over(&nameless.message()));
+    book.add_bytes(
+        "name-not-signed",
+        &draft,
+        draft.signed_over(&nameless.message()),
+    );
 
     let mut nameless = nameless;
     nameless.context = context(good.role, Form::Rfc9345);
-    let draft = bad(good, "a credential of RFC 9345's form into which a name was put");
-    book.add_bytes("name-put-on", &draft, draft.signed_over(&nameless.message()));
+    let draft = bad(
+        good,
+        "a credential of RFC 9345's form into which a name was put",
+    );
+    book.add_bytes(
+        "name-put-on",
+        &draft,
+        draft.signed_over(&nameless.message()),
+    );
 }
 
 /// A named credential without its name in RFC 9345's extension.
 fn of_taken_off_name(good: &Draft, book: &mut Book) {
     let named = Draft::new(good.role, Form::Named);
     let draft = bad(good, "a named credential from which the name was taken off");
-    book.add_bytes("name-taken-off", &draft, draft.signed_over(&named.message()));
+    book.add_bytes(
+        "name-taken-off",
+        &draft,
+        draft.signed_over(&named.message()),
+    );
 }

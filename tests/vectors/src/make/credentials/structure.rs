@@ -9,10 +9,17 @@ const SPKI_LENGTH: usize = 6;
 
 pub(super) fn add(good: &Draft, book: &mut Book) {
     let bytes = good.signed();
-    let malformed = |note: &str| good.but("structure", note, |_| ()).refused(Fault::Malformed);
+    let malformed = |note: &str| {
+        good.but("structure", note, |_| ())
+            .refused(Fault::Malformed)
+    };
 
     let trailing = [&bytes[..], &[0]].concat();
-    book.add_bytes("trailing-byte", &malformed("a byte after the structure"), trailing);
+    book.add_bytes(
+        "trailing-byte",
+        &malformed("a byte after the structure"),
+        trailing,
+    );
     for (id, length) in edges(good) {
         let draft = malformed("ends there");
         book.add_bytes(&format!("cut-{id}"), &draft, bytes[..length].to_vec());
@@ -27,7 +34,9 @@ pub(super) fn add(good: &Draft, book: &mut Book) {
     let draft = good.but("structure", "a key of no bytes", |draft| draft.spki.clear());
     book.add("empty-key", &draft.refused(Fault::Malformed));
     if good.name.is_some() {
-        let draft = good.but("structure", "a name of no bytes", |draft| draft.name = Some(Vec::new()));
+        let draft = good.but("structure", "a name of no bytes", |draft| {
+            draft.name = Some(Vec::new());
+        });
         book.add("empty-name", &draft.refused(Fault::Malformed));
     }
 }
@@ -47,7 +56,11 @@ fn edges(good: &Draft) -> Vec<(&'static str, usize)> {
         ("in-key", key - 1),
     ];
     if good.name.is_some() {
-        edges.extend([("after-key", key), ("after-name-length", key + 1), ("in-name", body - 1)]);
+        edges.extend([
+            ("after-key", key),
+            ("after-name-length", key + 1),
+            ("in-name", body - 1),
+        ]);
     }
     edges.extend([
         ("after-credential", body),
@@ -61,6 +74,7 @@ fn edges(good: &Draft) -> Vec<(&'static str, usize)> {
 }
 
 /// Length prefixes that are not the lengths: where they stand, and what stands there.
+#[rustfmt::skip]
 fn lengths(good: &Draft) -> Vec<(&'static str, &'static str, usize, Vec<u8>)> {
     let key = u8::try_from(good.spki.len()).unwrap();
     let (name_at, signature_at) = (SPKI_LENGTH + 3 + good.spki.len(), good.body().len() + 2);

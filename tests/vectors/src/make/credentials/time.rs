@@ -7,6 +7,7 @@ use crate::make::certificates::certificate;
 use crate::make::draft::Draft;
 use crate::make::{DAY, NOT_BEFORE, NOW, WEEK};
 
+#[rustfmt::skip]
 pub(super) fn add(good: &Draft, book: &mut Book) {
     let later = |seconds: u64| u32::try_from(NOW + seconds - NOT_BEFORE).unwrap();
     let too_long = Fault::LifetimeTooLong;
@@ -37,7 +38,8 @@ fn beyond_32_bits(good: &Draft, book: &mut Book) {
         draft.valid_time = u32::MAX;
     });
     book.add("in-2162", &draft);
-    let note = "a day before 32 bits of seconds end, and the credential ends later than they could say";
+    let note =
+        "a day before 32 bits of seconds end, and the credential ends later than they could say";
     let draft = good.but("time", note, |draft| {
         draft.under("endless");
         draft.valid_time = u32::MAX;
@@ -49,13 +51,23 @@ fn beyond_32_bits(good: &Draft, book: &mut Book) {
 /// The end of the certificate.
 fn of_certificates(good: &Draft, book: &mut Book) {
     for (id, note, certificate) in [
-        ("certificate-ended", "the certificate has ended, the credential has not", "ended"),
-        ("certificate-not-yet", "the certificate is not valid yet", "not-yet"),
+        (
+            "certificate-ended",
+            "the certificate has ended, the credential has not",
+            "ended",
+        ),
+        (
+            "certificate-not-yet",
+            "the certificate is not valid yet",
+            "not-yet",
+        ),
     ] {
         let draft = good.but("time", note, |draft| {
             draft.under(certificate);
             draft.assumes = vec![Assumed::CertificateName];
-            let not_before = crate::make::certificates::certificate(certificate).vector.not_before;
+            let not_before = crate::make::certificates::certificate(certificate)
+                .vector
+                .not_before;
             draft.valid_time = u32::try_from(NOW + DAY - not_before).unwrap();
         });
         book.add(id, &draft.refused(Fault::CertificateNotValid));

@@ -20,11 +20,17 @@ pub(super) fn add(book: &mut Book) {
         }
         let plain = Scene::without_credential(role, "good");
         let note = "no credential, and CertificateVerify is not by the certificate's key";
-        let scene = plain.but("client-checks", note, |scene| scene.verify_key = OTHER_DEVICE);
-        book.add(&format!("{}-certificate-verify-other-key", role_name(role)), &scene.refused(Fault::BadCertificateVerify));
+        let scene = plain.but("client-checks", note, |scene| {
+            scene.verify_key = OTHER_DEVICE;
+        });
+        book.add(
+            &format!("{}-certificate-verify-other-key", role_name(role)),
+            &scene.refused(Fault::BadCertificateVerify),
+        );
     }
 }
 
+#[rustfmt::skip]
 fn of_keys(good: &Scene, prefix: &str, book: &mut Book) {
     for (id, note, key) in [
         ("certificate-key", "by the certificate's key, not the credential's", certificate(good.certificate).key),
@@ -37,12 +43,23 @@ fn of_keys(good: &Scene, prefix: &str, book: &mut Book) {
 }
 
 fn of_messages(good: &Scene, prefix: &str, book: &mut Book) {
-    let other_role = if good.role == Role::Server { Role::Client } else { Role::Server };
-    let bad = |note: &str, change: &dyn Fn(&mut Scene)| good.but("client-checks", note, |scene| change(scene)).refused(Fault::BadCertificateVerify);
-    let scene = bad("over another transcript", &|scene| scene.signed_transcript = transcript("another handshake"));
+    let other_role = if good.role == Role::Server {
+        Role::Client
+    } else {
+        Role::Server
+    };
+    let bad = |note: &str, change: &dyn Fn(&mut Scene)| {
+        good.but("client-checks", note, |scene| change(scene))
+            .refused(Fault::BadCertificateVerify)
+    };
+    let scene = bad("over another transcript", &|scene| {
+        scene.signed_transcript = transcript("another handshake");
+    });
     book.add(&format!("{prefix}-other-transcript"), &scene);
     let context = format!("TLS 1.3, {} CertificateVerify", role_name(other_role));
-    let scene = bad("with the context of the other role", &|scene| scene.verify_context.clone_from(&context));
+    let scene = bad("with the context of the other role", &|scene| {
+        scene.verify_context.clone_from(&context);
+    });
     book.add(&format!("{prefix}-other-role"), &scene);
 }
 
@@ -52,14 +69,25 @@ fn of_schemes(role: Role, form: Form, prefix: &str, book: &mut Book) {
     let good = Scene::with(&draft);
     let note = "dc_cert_verify_algorithm is ecdsa_secp256r1_sha256, CertificateVerify is of ecdsa_secp384r1_sha384 with the same key";
     let scene = good.but("client-checks", note, |scene| scene.verify_scheme = P384);
-    book.add(&format!("{prefix}-other-scheme"), &scene.clone().refused(Fault::WrongCertificateVerifyScheme));
-    let note = "the scheme of the certificate's key, by the certificate's key";
+    book.add(
+        &format!("{prefix}-other-scheme"),
+        &scene.clone().refused(Fault::WrongCertificateVerifyScheme),
+    );
+    let note = "precedence: the scheme of the certificate's key, by the certificate's key";
     let scene = good.but("client-checks", note, |scene| {
         let own = certificate(scene.certificate).key;
         (scene.verify_key, scene.verify_scheme) = (own, own.scheme());
     });
-    book.add(&format!("{prefix}-certificate-scheme"), &scene.refused(Fault::WrongCertificateVerifyScheme));
+    book.add(
+        &format!("{prefix}-certificate-scheme"),
+        &scene.refused(Fault::WrongCertificateVerifyScheme),
+    );
     let note = "precedence: another scheme, and another key";
-    let scene = good.but("alerts", note, |scene| (scene.verify_key, scene.verify_scheme) = (OTHER_DEVICE, OTHER_DEVICE.scheme()));
-    book.add(&format!("{prefix}-first-scheme-then-key"), &scene.refused(Fault::WrongCertificateVerifyScheme));
+    let scene = good.but("alerts", note, |scene| {
+        (scene.verify_key, scene.verify_scheme) = (OTHER_DEVICE, OTHER_DEVICE.scheme());
+    });
+    book.add(
+        &format!("{prefix}-first-scheme-then-key"),
+        &scene.refused(Fault::WrongCertificateVerifyScheme),
+    );
 }

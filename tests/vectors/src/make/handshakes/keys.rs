@@ -44,7 +44,11 @@ pub(super) fn add(book: &mut Book) {
         }
     }
     let scene = Scene::without_credential(Role::Server, "rsa");
-    let scene = scene.but("policy", "no credential: rsa_pss_rsae_sha512 with the certificate's own key", |scene| scene.verify_scheme = RSAE[2]);
+    let scene = scene.but(
+        "policy",
+        "no credential: rsa_pss_rsae_sha512 with the certificate's own key",
+        |scene| scene.verify_scheme = RSAE[2],
+    );
     book.add("server-certificate-key-rsa-sha512", &scene);
 }
 

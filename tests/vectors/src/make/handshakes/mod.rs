@@ -21,7 +21,8 @@ pub(super) fn all() -> Handshakes {
     certificate_verify::add(&mut book);
     keys::add(&mut book);
     Handshakes {
-        description: "What a peer makes of handshakes, sessions and connections; see ../vectors.md".to_owned(),
+        description: "What a peer makes of handshakes, sessions and connections; see ../vectors.md"
+            .to_owned(),
         handshakes: book.0,
         sessions: sessions::all(),
         reuse: reuse::all(),
@@ -34,6 +35,9 @@ struct Book(BTreeMap<String, HandshakeVector>);
 
 impl Book {
     fn add(&mut self, id: &str, scene: &Scene) {
-        assert!(self.0.insert(id.to_owned(), scene.vector()).is_none(), "{id} twice");
+        assert!(
+            self.0.insert(id.to_owned(), scene.vector()).is_none(),
+            "{id} twice"
+        );
     }
 }

@@ -9,6 +9,7 @@ use crate::make::certificates::ZONE;
 
 const WEB: &str = "www.example.com";
 
+#[rustfmt::skip]
 pub(super) fn all() -> BTreeMap<String, ReuseVector> {
     let rows: [(&str, &str, &str, bool, bool); 9] = [
         ("own-name", "the unique name", NAME, true, true),

@@ -3,7 +3,9 @@
 use ring::digest::{SHA256, digest};
 
 use crate::fault::Fault;
-use crate::format::handshakes::{Accepted, CertificateVerify, Elsewhere, Entry, HandshakeVector, Outcome};
+use crate::format::handshakes::{
+    Accepted, CertificateVerify, Elsewhere, Entry, HandshakeVector, Outcome,
+};
 use crate::format::{Extension, Form, Hex, Needs, Offer, Policy, Role};
 use crate::make::alerts::refused;
 use crate::make::certificates::certificate;
@@ -50,7 +52,9 @@ impl Scene {
             Form::Rfc9345 => Policy::Ignored,
         };
         let server = draft.role == Role::Server;
-        let key_needs = [certificate(draft.certificate).key.kind, draft.device.kind].into_iter().filter_map(needs);
+        let key_needs = [certificate(draft.certificate).key.kind, draft.device.kind]
+            .into_iter()
+            .filter_map(needs);
         Self {
             note: String::new(),
             section: "client-checks",
@@ -90,8 +94,17 @@ impl Scene {
     }
 
     /// The same, but for what is changed.
-    pub(super) fn but(&self, section: &'static str, note: &str, change: impl FnOnce(&mut Self)) -> Self {
-        let mut changed = Self { section, note: note.to_owned(), ..self.clone() };
+    pub(super) fn but(
+        &self,
+        section: &'static str,
+        note: &str,
+        change: impl FnOnce(&mut Self),
+    ) -> Self {
+        let mut changed = Self {
+            section,
+            note: note.to_owned(),
+            ..self.clone()
+        };
         change(&mut changed);
         changed
     }
@@ -102,13 +115,22 @@ impl Scene {
     }
 
     pub(super) fn vector(&self) -> HandshakeVector {
-        let message = [&[b' '; 64], self.verify_context.as_bytes(), &[0], &self.signed_transcript].concat();
+        let message = [
+            &[b' '; 64],
+            self.verify_context.as_bytes(),
+            &[0],
+            &self.signed_transcript,
+        ]
+        .concat();
         HandshakeVector {
             note: self.note.clone(),
             section: self.section.to_owned(),
             role: self.role,
             policy: self.policy,
-            offer: self.offer.clone().unwrap_or_else(|| offer(self.policy, self.wanted.as_deref())),
+            offer: self
+                .offer
+                .clone()
+                .unwrap_or_else(|| offer(self.policy, self.wanted.as_deref())),
             wanted_name: self.wanted.clone(),
             tls13: self.tls13,
             now: self.now,
@@ -129,10 +151,15 @@ impl Scene {
         let chain = self.chain.clone().unwrap_or_else(|| {
             let certificate = &certificate(self.certificate).vector;
             let intermediates = certificate.intermediates.iter().map(|der| der.0.clone());
-            std::iter::once(certificate.der.0.clone()).chain(intermediates).collect()
+            std::iter::once(certificate.der.0.clone())
+                .chain(intermediates)
+                .collect()
         });
         let mut extensions = self.extensions.iter().cloned();
-        let entry = |der| Entry { certificate: Hex(der), extensions: extensions.next().unwrap_or_default() };
+        let entry = |der| Entry {
+            certificate: Hex(der),
+            extensions: extensions.next().unwrap_or_default(),
+        };
         chain.into_iter().map(entry).collect()
     }
 
@@ -166,7 +193,10 @@ pub(super) fn offer(policy: Policy, wanted: Option<&str>) -> Offer {
 }
 
 pub(super) fn transcript(text: &str) -> [u8; 32] {
-    digest(&SHA256, text.as_bytes()).as_ref().try_into().unwrap()
+    digest(&SHA256, text.as_bytes())
+        .as_ref()
+        .try_into()
+        .unwrap()
 }
 
 /// The extension of a CertificateEntry that carries a credential.
@@ -179,5 +209,8 @@ pub(super) fn carrying(form: Form, credential: Vec<u8>) -> Extension {
         Form::Rfc9345 => 34,
         Form::Named => 0xff22,
     };
-    Extension { kind, data: Hex(credential) }
+    Extension {
+        kind,
+        data: Hex(credential),
+    }
 }

@@ -20,15 +20,27 @@ pub(super) fn all() -> BTreeMap<String, SessionVector> {
 type Rows = Vec<(&'static str, SessionVector)>;
 
 pub(super) fn named() -> Accepted {
-    Accepted { form: Some(Form::Named), unique_name: Some(NAME.to_owned()), expires: Some(EXPIRES) }
+    Accepted {
+        form: Some(Form::Named),
+        unique_name: Some(NAME.to_owned()),
+        expires: Some(EXPIRES),
+    }
 }
 
 pub(super) fn unnamed() -> Accepted {
-    Accepted { form: Some(Form::Rfc9345), unique_name: None, expires: Some(EXPIRES) }
+    Accepted {
+        form: Some(Form::Rfc9345),
+        unique_name: None,
+        expires: Some(EXPIRES),
+    }
 }
 
 pub(super) fn certificate() -> Accepted {
-    Accepted { form: None, unique_name: None, expires: None }
+    Accepted {
+        form: None,
+        unique_name: None,
+        expires: None,
+    }
 }
 
 /// A session that may be resumed.
@@ -48,6 +60,7 @@ fn session(note: &str, peer: Accepted, policy: Policy) -> SessionVector {
 }
 
 /// What a session was made with, and what is accepted now.
+#[rustfmt::skip]
 fn of_policies() -> Rows {
     use Policy::{Ignored, Preferred, Required, RequiredOrCertificate};
     let row = |id, note, peer, made_under, policy, resumes| {
@@ -74,6 +87,7 @@ fn of_policies() -> Rows {
     ]
 }
 
+#[rustfmt::skip]
 fn of_names() -> Rows {
     let row = |id, note, wanted_name: &str, peer, policy, resumes| {
         (id, SessionVector { wanted_name: wanted_name.to_owned(), resumes, ..session(note, peer, policy) })
@@ -89,6 +103,7 @@ fn of_names() -> Rows {
     ]
 }
 
+#[rustfmt::skip]
 fn of_time() -> Rows {
     let row = |id, note, peer, policy, now, resumes| (id, SessionVector { now, resumes, ..session(note, peer, policy) });
     vec![
@@ -99,6 +114,7 @@ fn of_time() -> Rows {
     ]
 }
 
+#[rustfmt::skip]
 fn of_withdrawal() -> Rows {
     let row = |id, note, withdrawn: &str, resumes| {
         (id, SessionVector { withdrawn: vec![withdrawn.to_owned()], resumes, ..session(note, named(), Policy::Required) })

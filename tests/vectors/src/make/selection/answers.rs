@@ -1,8 +1,9 @@
 //! Offers × what is held → what is sent.
 
 use super::held::{
-    self, CLIENT_NAMED, CLIENT_UNNAMED, NAMED_BY_RSA, NAMED_EXPIRED, NAMED_P256, NEIGHBOUR, NOT_COVERED, OTHER_NAME, SAME_ZONE,
-    SENSOR, UNNAMED, UNNAMED_EXACT, UNNAMED_EXPIRED, UNNAMED_P256,
+    self, CLIENT_NAMED, CLIENT_UNNAMED, NAMED_BY_RSA, NAMED_EXPIRED, NAMED_P256, NEIGHBOUR,
+    NOT_COVERED, OTHER_NAME, SAME_ZONE, SENSOR, UNNAMED, UNNAMED_EXACT, UNNAMED_EXPIRED,
+    UNNAMED_P256,
 };
 use super::{Book, NAMED, RFC9345, SIGNATURE_ALGORITHMS, good, list};
 use crate::fault::Fault;
@@ -25,8 +26,11 @@ enum Offers {
 
 impl Offers {
     fn extensions(self) -> Vec<Extension> {
-        let (algorithms, rfc9345, named) =
-            (list(SIGNATURE_ALGORITHMS, &schemes()), list(RFC9345, &schemes()), list(NAMED, &schemes()));
+        let (algorithms, rfc9345, named) = (
+            list(SIGNATURE_ALGORITHMS, &schemes()),
+            list(RFC9345, &schemes()),
+            list(NAMED, &schemes()),
+        );
         match self {
             Self::Nothing => vec![algorithms],
             Self::Rfc9345 => vec![algorithms, rfc9345],
@@ -96,7 +100,10 @@ fn of_forms(book: &mut Book) {
                     held: owned(held),
                     certificate,
                     answer: answer(sent),
-                    ..good("server", "the named form before RFC 9345's, before the certificate's own key, before an alert")
+                    ..good(
+                        "server",
+                        "the named form before RFC 9345's, before the certificate's own key, before an alert",
+                    )
                 };
                 book.add(&id, vector);
             }
@@ -105,6 +112,7 @@ fn of_forms(book: &mut Book) {
 }
 
 /// Which server_name gets what.
+#[rustfmt::skip]
 fn of_names(book: &mut Book) {
     let both: &[&str] = &[UNNAMED, held::NAMED];
     let lone: &[&str] = &[held::NAMED];
@@ -155,12 +163,15 @@ fn of_names(book: &mut Book) {
 }
 
 /// Credentials that have ended.
+#[rustfmt::skip]
 fn of_time(book: &mut Book) {
     let expiry = held::draft(held::NAMED).expiry();
     for (id, note, held, now, sent) in [
         ("named-expired", "the named one has ended, the other has not", &[NAMED_EXPIRED, UNNAMED][..], crate::make::NOW, UNNAMED),
         ("both-expired", "both have ended", &[NAMED_EXPIRED, UNNAMED_EXPIRED], crate::make::NOW, CERTIFICATE),
         ("unnamed-expired", "the unnamed one has ended", &[UNNAMED_EXPIRED, held::NAMED], crate::make::NOW, held::NAMED),
+        ("expired-first-of-two", "the first of two with one name has ended", &[NAMED_EXPIRED, NAMED_P256], crate::make::NOW, NAMED_P256),
+        ("last-second", "the last second of both", &[UNNAMED, held::NAMED], expiry, held::NAMED),
         ("a-second-late", "a second after both have ended", &[UNNAMED, held::NAMED], expiry + 1, CERTIFICATE),
     ] {
         let vector = SelectionVector { held: owned(held), now, answer: answer(sent), ..good("server", note) };
@@ -171,6 +182,7 @@ fn of_time(book: &mut Book) {
 }
 
 /// Lists of schemes that suit, or not.
+#[rustfmt::skip]
 fn of_schemes(book: &mut Book) {
     let lists = |algorithms: &[u16], rfc9345: &[u16], named: &[u16]| {
         vec![list(SIGNATURE_ALGORITHMS, algorithms), list(RFC9345, rfc9345), list(NAMED, named)]
@@ -196,6 +208,7 @@ fn of_schemes(book: &mut Book) {
 }
 
 /// The server's own order, whatever the client's is.
+#[rustfmt::skip]
 fn of_order(book: &mut Book) {
     let preferring = |first: u16, second: u16| {
         let schemes = [first, second];
@@ -214,10 +227,24 @@ fn of_order(book: &mut Book) {
 
 /// Below TLS 1.3 there are no credentials.
 fn of_versions(book: &mut Book) {
-    let below = |note| SelectionVector { tls13: false, answer: Answer::Certificate, ..good("server", note) };
-    book.add("tls12", below("TLS 1.2 at most: the extensions are ignored"));
+    let below = |note| SelectionVector {
+        tls13: false,
+        answer: Answer::Certificate,
+        ..good("server", note)
+    };
+    book.add(
+        "tls12",
+        below("TLS 1.2 at most: the extensions are ignored"),
+    );
     let note = "TLS 1.2 at most, and no certificate to fall back to";
-    book.add("tls12-no-certificate", SelectionVector { certificate: false, answer: answer(REFUSED), ..below(note) });
+    book.add(
+        "tls12-no-certificate",
+        SelectionVector {
+            certificate: false,
+            answer: answer(REFUSED),
+            ..below(note)
+        },
+    );
 }
 
 /// A client answers a CertificateRequest alike.
@@ -228,7 +255,10 @@ fn of_clients(book: &mut Book) {
         extensions,
         held: owned(held),
         answer: answer(sent),
-        ..good("client-auth", "a client answers a CertificateRequest of the server that it was set up for")
+        ..good(
+            "client-auth",
+            "a client answers a CertificateRequest of the server that it was set up for",
+        )
     };
     let both: &[&str] = &[CLIENT_UNNAMED, CLIENT_NAMED];
     for (id, offers, held, sent) in [
@@ -237,8 +267,21 @@ fn of_clients(book: &mut Book) {
         ("named", Offers::Named, both, CLIENT_NAMED),
         ("rfc9345", Offers::Rfc9345, both, CLIENT_UNNAMED),
         ("nothing", Offers::Nothing, both, CERTIFICATE),
-        ("rfc9345-held-named", Offers::Rfc9345, &[CLIENT_NAMED], CERTIFICATE),
+        (
+            "rfc9345-held-named",
+            Offers::Rfc9345,
+            &[CLIENT_NAMED],
+            CERTIFICATE,
+        ),
     ] {
-        book.add(&format!("client-offered-{id}"), client(offers.extensions(), held, sent));
+        book.add(
+            &format!("client-offered-{id}"),
+            client(offers.extensions(), held, sent),
+        );
     }
+    let late = SelectionVector {
+        now: held::draft(CLIENT_NAMED).expiry() + 1,
+        ..client(Offers::Both.extensions(), both, CERTIFICATE)
+    };
+    book.add("client-a-second-late", late);
 }

@@ -52,8 +52,19 @@ pub(super) fn draft(id: &str) -> Draft {
 
 pub(super) fn held() -> BTreeMap<String, Held> {
     let ids = [
-        NAMED, NAMED_P256, NAMED_BY_RSA, NAMED_EXPIRED, OTHER_NAME, SAME_ZONE, NOT_COVERED, UNNAMED, UNNAMED_P256,
-        UNNAMED_EXPIRED, UNNAMED_EXACT, CLIENT_NAMED, CLIENT_UNNAMED,
+        NAMED,
+        NAMED_P256,
+        NAMED_BY_RSA,
+        NAMED_EXPIRED,
+        OTHER_NAME,
+        SAME_ZONE,
+        NOT_COVERED,
+        UNNAMED,
+        UNNAMED_P256,
+        UNNAMED_EXPIRED,
+        UNNAMED_EXACT,
+        CLIENT_NAMED,
+        CLIENT_UNNAMED,
     ];
     let hold = |id: &str| {
         let draft = draft(id);

@@ -23,8 +23,16 @@ const MALFORMED: [(&str, &str, &[u8]); 9] = [
     ("empty", "no schemes", &[0, 0]),
     ("odd", "an odd length", &[0, 3, 8, 7, 4]),
     ("one-byte", "half of a scheme", &[0, 1, 8]),
-    ("length-too-big", "the length is more than there is", &[0, 4, 8, 7]),
-    ("length-too-small", "the length is less than there is", &[0, 2, 8, 7, 4, 3]),
+    (
+        "length-too-big",
+        "the length is more than there is",
+        &[0, 4, 8, 7],
+    ),
+    (
+        "length-too-small",
+        "the length is less than there is",
+        &[0, 2, 8, 7, 4, 3],
+    ),
     ("trailing-byte", "a byte after the list", &[0, 2, 8, 7, 0]),
     ("no-length", "schemes without their length", &[8, 7, 4, 3]),
 ];
@@ -38,8 +46,14 @@ fn of_malformed(book: &mut Book) {
                     true => extension(kind, data),
                     false => list(other, &schemes()),
                 });
-                let vector = SelectionVector { extensions: replaced.collect(), ..refusing("offer", note, Fault::MalformedList, role) };
-                book.add(&format!("{}-list-{form}-{id}", crate::make::draft::role_name(role)), vector);
+                let vector = SelectionVector {
+                    extensions: replaced.collect(),
+                    ..refusing("offer", note, Fault::MalformedList, role)
+                };
+                book.add(
+                    &format!("{}-list-{form}-{id}", crate::make::draft::role_name(role)),
+                    vector,
+                );
             }
         }
     }
@@ -47,29 +61,57 @@ fn of_malformed(book: &mut Book) {
 
 /// Refused by a server with a hello, or by a client with a CertificateRequest.
 fn refusing(section: &str, note: &str, fault: Fault, role: Role) -> SelectionVector {
-    let vector = SelectionVector { answer: Answer::Refused(refused(fault)), ..good(section, note) };
+    let vector = SelectionVector {
+        answer: Answer::Refused(refused(fault)),
+        ..good(section, note)
+    };
     match role {
         Role::Server => vector,
         Role::Client => SelectionVector {
             role,
             server_name: None,
-            held: vec![super::held::CLIENT_UNNAMED.to_owned(), super::held::CLIENT_NAMED.to_owned()],
+            held: vec![
+                super::held::CLIENT_UNNAMED.to_owned(),
+                super::held::CLIENT_NAMED.to_owned(),
+            ],
             ..vector
         },
     }
 }
 
 fn of_signature_algorithms(book: &mut Book) {
-    let with = |data: &[u8]| vec![extension(SIGNATURE_ALGORITHMS, data), list(RFC9345, &schemes()), list(NAMED, &schemes())];
-    for (id, note, data) in [("empty", "no schemes in signature_algorithms", &[0, 0][..]), ("odd", "an odd length of signature_algorithms", &[0, 3, 8, 7, 4])] {
-        let vector = SelectionVector { extensions: with(data), ..refusing("offer", note, Fault::MalformedList, Role::Server) };
+    let with = |data: &[u8]| {
+        vec![
+            extension(SIGNATURE_ALGORITHMS, data),
+            list(RFC9345, &schemes()),
+            list(NAMED, &schemes()),
+        ]
+    };
+    for (id, note, data) in [
+        ("empty", "no schemes in signature_algorithms", &[0, 0][..]),
+        (
+            "odd",
+            "an odd length of signature_algorithms",
+            &[0, 3, 8, 7, 4],
+        ),
+    ] {
+        let vector = SelectionVector {
+            extensions: with(data),
+            ..refusing("offer", note, Fault::MalformedList, Role::Server)
+        };
         book.add(&format!("signature-algorithms-{id}"), vector);
     }
     let vector = SelectionVector {
         extensions: vec![list(RFC9345, &schemes()), list(NAMED, &schemes())],
         // RFC 8446 §4.2.3: missing_extension.
-        answer: Answer::Refused(Refused { error: Fault::NothingSuits, alert: Some(109) }),
-        ..good("offer", "no signature_algorithms, without which nothing can be sent (RFC 8446 §4.2.3)")
+        answer: Answer::Refused(Refused {
+            error: Fault::NothingSuits,
+            alert: Some(109),
+        }),
+        ..good(
+            "offer",
+            "no signature_algorithms, without which nothing can be sent (RFC 8446 §4.2.3)",
+        )
     };
     book.add("signature-algorithms-missing", vector);
 }
@@ -78,28 +120,63 @@ fn of_twice(book: &mut Book) {
     let all = || good("", "").extensions;
     for role in [Role::Server, Role::Client] {
         for (kind, form) in [(RFC9345, "rfc9345"), (NAMED, "named")] {
-            for (id, note, schemes) in [("same", "an extension twice, with the same list", schemes()), ("other", "an extension twice, with another list", vec![P256])] {
+            for (id, note, schemes) in [
+                ("same", "an extension twice, with the same list", schemes()),
+                ("other", "an extension twice, with another list", vec![P256]),
+            ] {
                 let twice = [&all()[..], &[list(kind, &schemes)]].concat();
-                let vector = SelectionVector { extensions: twice, ..refusing("offer", note, Fault::DuplicateExtension, role) };
-                book.add(&format!("{}-twice-{form}-{id}", crate::make::draft::role_name(role)), vector);
+                let vector = SelectionVector {
+                    extensions: twice,
+                    ..refusing("offer", note, Fault::DuplicateExtension, role)
+                };
+                book.add(
+                    &format!("{}-twice-{form}-{id}", crate::make::draft::role_name(role)),
+                    vector,
+                );
             }
         }
     }
     let apart = [&[list(NAMED, &schemes())], &all()[..]].concat();
     let note = "an extension twice, with others between";
-    book.add("server-twice-named-apart", SelectionVector { extensions: apart, ..refusing("offer", note, Fault::DuplicateExtension, Role::Server) });
+    book.add(
+        "server-twice-named-apart",
+        SelectionVector {
+            extensions: apart,
+            ..refusing("offer", note, Fault::DuplicateExtension, Role::Server)
+        },
+    );
 }
 
 /// Extensions of unknown types are nobody's business.
 fn of_other_extensions(book: &mut Book) {
     let grease = [extension(0x0a0a, &[]), extension(0xfafa, &[0])];
     let extensions = [&grease[..1], &good("", "").extensions, &grease[1..]].concat();
-    book.add("grease-extensions", SelectionVector { extensions, ..good("offer", "GREASE extension types are ignored") });
-    let extensions = [&good("", "").extensions[..], &[extension(0xff21, &[1, 2]), extension(0xff23, &[])]].concat();
-    book.add("neighbouring-extensions", SelectionVector { extensions, ..good("offer", "unknown extension types are ignored, however close their numbers") });
+    book.add(
+        "grease-extensions",
+        SelectionVector {
+            extensions,
+            ..good("offer", "GREASE extension types are ignored")
+        },
+    );
+    let extensions = [
+        &good("", "").extensions[..],
+        &[extension(0xff21, &[1, 2]), extension(0xff23, &[])],
+    ]
+    .concat();
+    book.add(
+        "neighbouring-extensions",
+        SelectionVector {
+            extensions,
+            ..good(
+                "offer",
+                "unknown extension types are ignored, however close their numbers",
+            )
+        },
+    );
 }
 
 /// The second ClientHello, after a HelloRetryRequest, repeats the offer (RFC 8446 §4.1.2).
+#[rustfmt::skip]
 fn of_second_hello(book: &mut Book) {
     let all = good("", "").extensions;
     let without = |kind: u16| -> Vec<Extension> { all.iter().filter(|extension| extension.kind != kind).cloned().collect() };

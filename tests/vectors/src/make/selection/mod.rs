@@ -44,7 +44,11 @@ fn good(section: &str, note: &str) -> SelectionVector {
         role: Role::Server,
         tls13: true,
         server_name: Some(NAME.to_owned()),
-        extensions: vec![list(SIGNATURE_ALGORITHMS, &schemes()), list(RFC9345, &schemes()), list(NAMED, &schemes())],
+        extensions: vec![
+            list(SIGNATURE_ALGORITHMS, &schemes()),
+            list(RFC9345, &schemes()),
+            list(NAMED, &schemes()),
+        ],
         second_extensions: None,
         held: vec![held::UNNAMED.to_owned(), held::NAMED.to_owned()],
         certificate: true,
@@ -56,13 +60,19 @@ fn good(section: &str, note: &str) -> SelectionVector {
 
 /// An extension with a SignatureSchemeList.
 fn list(kind: u16, schemes: &[u16]) -> Extension {
-    let items: Vec<u8> = schemes.iter().flat_map(|scheme| scheme.to_be_bytes()).collect();
+    let items: Vec<u8> = schemes
+        .iter()
+        .flat_map(|scheme| scheme.to_be_bytes())
+        .collect();
     let length = u16::try_from(items.len()).unwrap().to_be_bytes();
     extension(kind, &[&length[..], &items].concat())
 }
 
 fn extension(kind: u16, data: &[u8]) -> Extension {
-    Extension { kind, data: Hex(data.to_vec()) }
+    Extension {
+        kind,
+        data: Hex(data.to_vec()),
+    }
 }
 
 const SIGNATURE_ALGORITHMS: u16 = 13;

@@ -7,6 +7,7 @@ use crate::format::selection::OfferVector;
 use crate::format::{Form, Policy};
 use crate::make::alerts::silently;
 
+#[rustfmt::skip]
 pub(super) fn all() -> BTreeMap<String, OfferVector> {
     let mut all = BTreeMap::new();
     for (policy_id, policy) in POLICIES {
