@@ -4,3 +4,6 @@
 pub mod fault;
 pub mod format;
 pub mod make;
+pub mod mutants;
+pub mod published;
+pub mod reference;

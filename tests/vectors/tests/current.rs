@@ -22,15 +22,9 @@ fn the_files_are_current() {
         let line = differs.map_or(0, |line| line + 1);
         assert!(
             published == made,
-            "{name} is not what is made, first in line {line}: write the files anew"
+            "{name} is not what is made, first in line {line}: `cargo run -p dc-vectors write` writes it"
         );
     }
-}
-
-#[test]
-#[ignore = "writes docs/vectors"]
-fn write_the_files() {
-    make::write(folder()).unwrap();
 }
 
 /// The rows of the first table of docs/vectors.md: the list, and how many it has.

@@ -8,7 +8,7 @@ use super::keys::DEVICE;
 use crate::fault::Fault;
 use crate::format::credentials::{CredentialVector, FileVector};
 
-const NAMED: &str = "NAMED DELEGATED CREDENTIAL";
+pub(super) const NAMED: &str = "NAMED DELEGATED CREDENTIAL";
 const UNNAMED: &str = "DELEGATED CREDENTIAL";
 
 pub(super) fn all(
@@ -96,7 +96,7 @@ fn of_refused(credentials: &BTreeMap<String, CredentialVector>) -> Vec<Row> {
 }
 
 /// A PEM block with lines of 64 columns (RFC 7468).
-fn pem(label: &str, bytes: &[u8]) -> String {
+pub(super) fn pem(label: &str, bytes: &[u8]) -> String {
     let text = base64(bytes);
     let lines: Vec<&str> = text
         .as_bytes()

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod alerts;
+mod boundaries;
 mod certificates;
 mod credentials;
 mod der;
@@ -54,11 +55,13 @@ fn text(file: &impl serde::Serialize) -> String {
 /// Makes the three files.
 #[must_use]
 pub fn all() -> Files {
-    Files {
+    let mut files = Files {
         credentials: credentials::all(),
         selection: selection::all(),
         handshakes: handshakes::all(),
-    }
+    };
+    boundaries::add(&mut files);
+    files
 }
 
 /// Makes the three files and writes them into a folder, `docs/vectors`.

@@ -145,7 +145,7 @@ fn of_intermediates(book: &mut Book) {
     let under = |draft: &Draft| draft.but("", "", |draft| draft.under("with-intermediate"));
     let (named, unnamed) = (under(&named), under(&unnamed));
     let both = Scene::with(&named).but(
-        "structure",
+        "messages",
         "in both entries: the one beside the intermediate is ignored",
         |scene| {
             scene.extensions = vec![vec![carried(&named)], vec![carried(&named)]];
@@ -153,7 +153,7 @@ fn of_intermediates(book: &mut Book) {
     );
     book.add("intermediate-also", &both);
     let other = Scene::with(&named).but(
-        "structure",
+        "messages",
         "the other form beside the intermediate is ignored",
         |scene| {
             scene.policy = Policy::Preferred;
@@ -163,7 +163,7 @@ fn of_intermediates(book: &mut Book) {
     book.add("intermediate-other-form", &other);
     let plain = Scene::without_credential(Role::Server, "with-intermediate");
     let alone = plain.but(
-        "structure",
+        "messages",
         "beside the intermediate alone: there is no credential",
         |scene| {
             scene.extensions = vec![vec![], vec![carried(&named)]];
@@ -180,7 +180,7 @@ fn of_intermediates(book: &mut Book) {
         &required.refused(Fault::CredentialRequired),
     );
     let note = "beside the intermediate alone, and CertificateVerify is by its key";
-    let by_credential = alone.but("structure", note, |scene| scene.verify_key = named.device);
+    let by_credential = alone.but("messages", note, |scene| scene.verify_key = named.device);
     book.add(
         "intermediate-alone-and-its-key",
         &by_credential.refused(Fault::BadCertificateVerify),
@@ -206,7 +206,7 @@ fn of_messages(book: &mut Book) {
                 ),
                 ("list", "a list of schemes in an answer", list),
             ] {
-                let scene = Scene::with(draft).but("structure", note, |scene| {
+                let scene = Scene::with(draft).but("messages", note, |scene| {
                     scene.policy = Policy::Preferred;
                     scene.elsewhere = vec![Elsewhere { message, extension }];
                 });
@@ -216,7 +216,7 @@ fn of_messages(book: &mut Book) {
         }
     }
     let other = Scene::with(&named).but(
-        "structure",
+        "messages",
         "another extension in another message",
         |scene| {
             let extension = Extension {

@@ -117,7 +117,9 @@ fn of_time() -> Rows {
 #[rustfmt::skip]
 fn of_withdrawal() -> Rows {
     let row = |id, note, withdrawn: &str, resumes| {
-        (id, SessionVector { withdrawn: vec![withdrawn.to_owned()], resumes, ..session(note, named(), Policy::Required) })
+        let section = "withdrawal".to_owned();
+        let withdrawn = vec![withdrawn.to_owned()];
+        (id, SessionVector { section, withdrawn, resumes, ..session(note, named(), Policy::Required) })
     };
     vec![
         row("withdrawn", "the name was withdrawn since", NAME, false),

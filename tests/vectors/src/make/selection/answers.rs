@@ -202,7 +202,7 @@ fn of_schemes(book: &mut Book) {
         ("unknown-among-others", "unknown schemes and GREASE among the others", lists(&[0x0a0a, ED25519], &[0x1a1a, ED25519], &[0xfe00, 0x2a2a, ED25519, 0xfe01]), &[UNNAMED, held::NAMED], held::NAMED),
         ("twice-in-a-list", "a scheme twice in a list is no error", lists(&[ED25519, ED25519], &[ED25519, ED25519], &[ED25519, ED25519]), &[UNNAMED, held::NAMED], held::NAMED),
     ] {
-        let vector = SelectionVector { extensions, held: owned(held), answer: answer(sent), ..good("offer", note) };
+        let vector = SelectionVector { extensions, held: owned(held), answer: answer(sent), ..good("server", note) };
         book.add(&format!("schemes-{id}"), vector);
     }
 }

@@ -48,7 +48,7 @@ fn of_malformed(book: &mut Book) {
                 });
                 let vector = SelectionVector {
                     extensions: replaced.collect(),
-                    ..refusing("offer", note, Fault::MalformedList, role)
+                    ..refusing("server", note, Fault::MalformedList, role)
                 };
                 book.add(
                     &format!("{}-list-{form}-{id}", crate::make::draft::role_name(role)),
@@ -97,7 +97,7 @@ fn of_signature_algorithms(book: &mut Book) {
     ] {
         let vector = SelectionVector {
             extensions: with(data),
-            ..refusing("offer", note, Fault::MalformedList, Role::Server)
+            ..refusing("server", note, Fault::MalformedList, Role::Server)
         };
         book.add(&format!("signature-algorithms-{id}"), vector);
     }
@@ -109,7 +109,7 @@ fn of_signature_algorithms(book: &mut Book) {
             alert: Some(109),
         }),
         ..good(
-            "offer",
+            "server",
             "no signature_algorithms, without which nothing can be sent (RFC 8446 §4.2.3)",
         )
     };
@@ -127,7 +127,7 @@ fn of_twice(book: &mut Book) {
                 let twice = [&all()[..], &[list(kind, &schemes)]].concat();
                 let vector = SelectionVector {
                     extensions: twice,
-                    ..refusing("offer", note, Fault::DuplicateExtension, role)
+                    ..refusing("server", note, Fault::DuplicateExtension, role)
                 };
                 book.add(
                     &format!("{}-twice-{form}-{id}", crate::make::draft::role_name(role)),
@@ -142,7 +142,7 @@ fn of_twice(book: &mut Book) {
         "server-twice-named-apart",
         SelectionVector {
             extensions: apart,
-            ..refusing("offer", note, Fault::DuplicateExtension, Role::Server)
+            ..refusing("server", note, Fault::DuplicateExtension, Role::Server)
         },
     );
 }
@@ -155,7 +155,7 @@ fn of_other_extensions(book: &mut Book) {
         "grease-extensions",
         SelectionVector {
             extensions,
-            ..good("offer", "GREASE extension types are ignored")
+            ..good("server", "GREASE extension types are ignored")
         },
     );
     let extensions = [
@@ -168,7 +168,7 @@ fn of_other_extensions(book: &mut Book) {
         SelectionVector {
             extensions,
             ..good(
-                "offer",
+                "server",
                 "unknown extension types are ignored, however close their numbers",
             )
         },
@@ -181,7 +181,7 @@ fn of_second_hello(book: &mut Book) {
     let all = good("", "").extensions;
     let without = |kind: u16| -> Vec<Extension> { all.iter().filter(|extension| extension.kind != kind).cloned().collect() };
     let with = |kind: u16, schemes: &[u16]| [&without(kind)[..], &[list(kind, schemes)]].concat();
-    let same = SelectionVector { second_extensions: Some(all.clone()), ..good("offer", "the second hello repeats the offer") };
+    let same = SelectionVector { second_extensions: Some(all.clone()), ..good("server", "the second hello repeats the offer") };
     book.add("second-hello-same", same);
     for (kind, form) in [(RFC9345, "rfc9345"), (NAMED, "named")] {
         for (id, note, first, second) in [
@@ -189,7 +189,7 @@ fn of_second_hello(book: &mut Book) {
             ("more", "the second hello has one form more", without(kind), all.clone()),
             ("other-list", "the second hello has another list", all.clone(), with(kind, &[ED25519])),
         ] {
-            let vector = SelectionVector { extensions: first, second_extensions: Some(second), ..refusing("offer", note, Fault::OfferChanged, Role::Server) };
+            let vector = SelectionVector { extensions: first, second_extensions: Some(second), ..refusing("server", note, Fault::OfferChanged, Role::Server) };
             book.add(&format!("second-hello-{form}-{id}"), vector);
         }
     }

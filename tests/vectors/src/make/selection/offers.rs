@@ -22,7 +22,7 @@ pub(super) fn all() -> BTreeMap<String, OfferVector> {
             let forms = forms(policy, is_address);
             let vector = OfferVector {
                 note: note.to_owned(),
-                section: "client-checks".to_owned(),
+                section: "offer".to_owned(),
                 wanted_name: wanted_name.to_owned(),
                 policy,
                 refused: forms.is_none().then(|| silently(Fault::NotADnsName)),
