@@ -14,10 +14,10 @@ use crate::error::{Error, Field};
 use crate::fields::{self, Fields};
 use crate::name::UniqueName;
 
-/// Who may have issued a delegation certificate.
+/// The possible issuers of a delegation certificate.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Issuers<'a> {
-    /// What the peer sent behind the delegation certificate.
+    /// The certificates that the peer sent behind the delegation certificate.
     pub(crate) intermediates: &'a [CertificateDer<'a>],
     /// The trust anchors, of which those count that the certificates name as their issuer.
     pub(crate) anchors: &'a [TrustAnchor<'a>],

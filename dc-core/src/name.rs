@@ -343,7 +343,7 @@ mod tests {
             let domain = text.trim_start_matches('.').trim_end_matches('.');
             prop_assume!(!domain.is_empty() && domain == text);
             let is_within = UniqueName::try_from(&*name).unwrap().is_within(&text);
-            prop_assert_eq!(is_within, ends.iter().any(|end| *end == text));
+            prop_assert_eq!(is_within, ends.contains(&text));
         }
 
         #[test]

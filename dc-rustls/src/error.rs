@@ -60,7 +60,7 @@ pub enum Error {
     MissingCredential,
     /// The name or address that was to be reached can be no device's unique name, and the policy requires one.
     NoUniqueName {
-        /// What was to be reached.
+        /// The name or address that was to be reached.
         wanted: ServerName<'static>,
     },
     /// A named credential would suit the client, but it did not ask for the name that it is for.
@@ -122,19 +122,8 @@ impl fmt::Display for Error {
             }
             Self::MissingCertificate => f.write_str("there is no certificate in the chain"),
             Self::MissingCredential => f.write_str("there is no credential"),
-            Self::NoUniqueName { wanted } => write!(
-                f,
-                "no device can prove to be {}, which is no unique name: connect to its address, but with its name, such as k3v.cpe.example.com, or accept other proofs by policy",
-                wanted.to_str()
-            ),
-            Self::NothingForName { wanted: Some(wanted), held } => write!(
-                f,
-                "the client wants to reach {wanted}, and the named credential is for {held}, and goes only to clients that send that name"
-            ),
-            Self::NothingForName { wanted: None, held } => write!(
-                f,
-                "the client sent no server_name, and the named credential for {held} goes only to clients that send that name"
-            ),
+            Self::NoUniqueName { wanted } => say_no_unique_name(f, wanted),
+            Self::NothingForName { wanted, held } => say_kept_name(f, wanted.as_deref(), held),
             Self::NothingSuits => f.write_str(
                 "the client offered nothing that the credential suits, and there is no fallback certificate",
             ),
@@ -150,6 +139,29 @@ impl fmt::Display for Error {
             Self::Tls(error) => write!(f, "TLS: {error}"),
         }
     }
+}
+
+fn say_no_unique_name(f: &mut fmt::Formatter<'_>, wanted: &ServerName<'_>) -> fmt::Result {
+    let wanted = wanted.to_str();
+    write!(
+        f,
+        "no device can prove to be {wanted}, which is no unique name: connect to its address, but with its name, such as k3v.cpe.example.com, or accept other proofs by policy"
+    )
+}
+
+fn say_kept_name(
+    f: &mut fmt::Formatter<'_>,
+    wanted: Option<&str>,
+    held: &UniqueName<'_>,
+) -> fmt::Result {
+    match wanted {
+        Some(wanted) => write!(f, "the client wants to reach {wanted}")?,
+        None => f.write_str("the client sent no server_name")?,
+    }
+    write!(
+        f,
+        ", and the named credential goes only to clients that send its name, {held}"
+    )
 }
 
 impl StdError for Error {

@@ -38,7 +38,7 @@ impl fmt::Display for Error {
             Self::MissingDelegationUsage => write!(f, "the certificate has no DelegationUsage extension ({DELEGATION_USAGE_OID}): ask the CA for a delegation certificate"),
             Self::MissingDigitalSignature => f.write_str("the certificate's keyUsage does not have digitalSignature, which a delegation certificate needs"),
             Self::MissingReferenceIdentity => f.write_str("a named credential can only be checked against the name that was wanted, and none was given"),
-            Self::NameExcluded { name, subtree } => write!(f, "a CA above the delegation certificate excludes the names in {subtree:?}, and so {name}"),
+            Self::NameExcluded { name, subtree } => write!(f, "a CA above the delegation certificate excludes the names in \"{}\", and so {name}", subtree.escape_debug()),
             Self::NameMismatch { wanted, got } => write!(f, "wanted {}, but the credential is for {got}", Wanted(wanted)),
             Self::NameNotCovered { name } => write!(f, "no dNSName of the delegation certificate covers {name}"),
             Self::RoleMismatch { wanted, got } => write!(f, "the credential is signed for a {got}, and a {wanted}'s was expected"),

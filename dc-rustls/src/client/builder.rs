@@ -1,4 +1,4 @@
-//! What a client's configuration is made of, checked once.
+//! The settings of a client's configuration, checked once.
 
 use std::sync::Arc;
 use std::time::Duration;

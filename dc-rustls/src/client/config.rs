@@ -10,6 +10,7 @@ use rustls::pki_types::ServerName;
 
 use super::Stream;
 use super::authorization::Authorization;
+use super::beginning::Beginning;
 use super::sessions::{ConnectionSessions, Sessions};
 use crate::{Error, events};
 
@@ -87,7 +88,7 @@ impl Config {
             .inspect_err(|error| events::not_connected(&wanted, error))
     }
 
-    /// What one connection begins with.
+    /// The beginning of one connection.
     ///
     /// The verifier stays the same one: rustls resumes only under the verifier of the full handshake.
     pub(super) fn begin(&self, name: ServerName<'static>) -> Result<Beginning, Error> {
@@ -121,12 +122,4 @@ impl Config {
 pub(super) struct Offering {
     pub(super) rustls: Arc<ClientConfig>,
     pub(super) extensions: &'static [u8],
-}
-
-/// What one connection begins with: a configuration that keeps its sessions with its peer.
-pub(super) struct Beginning {
-    pub(super) rustls: Arc<ClientConfig>,
-    pub(super) sessions: Arc<ConnectionSessions>,
-    pub(super) name: ServerName<'static>,
-    pub(super) offer: &'static [u8],
 }

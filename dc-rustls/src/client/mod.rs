@@ -1,6 +1,7 @@
 //! The client side: offers credentials, verifies them, and says who the peer is.
 
 mod authorization;
+mod beginning;
 mod builder;
 mod config;
 mod observer;

@@ -12,8 +12,7 @@ use rustls::time_provider::TimeProvider;
 
 use super::Peer;
 use super::authorization::Authorization;
-use super::standing::Standing;
-use crate::{Error, handover};
+use crate::{Error, Refusal, handover};
 
 /// The sessions of one configuration, by server name.
 #[derive(Default)]
@@ -60,7 +59,7 @@ impl Sessions {
     }
 
     /// Forgets the sessions with this peer.
-    pub(super) fn discard(&self, name: &ServerName<'static>, peer: &Peer) {
+    fn discard(&self, name: &ServerName<'static>, peer: &Peer) {
         if let Some(server) = self.names().servers.get_mut(name) {
             server.tickets.retain(|(_, known)| **known != *peer);
         }
@@ -114,17 +113,29 @@ impl ConnectionSessions {
     /// session was made with.
     ///
     /// Fails with [`Error::PeerUnknown`], which is a bug.
-    pub(super) fn settle(&self, wanted: ServerName<'static>) -> Result<Standing, Error> {
+    pub(super) fn settle(&self) -> Result<Arc<Peer>, Error> {
         let mut known = self.known();
         known.is_final = true;
-        let peer = known.peer.clone().ok_or(Error::PeerUnknown)?;
-        Ok(Standing {
-            wanted,
-            peer,
-            clock: Arc::clone(&self.clock),
-            authorization: self.authorization.clone(),
-            sessions: Arc::clone(&self.shared),
-        })
+        known.peer.clone().ok_or(Error::PeerUnknown)
+    }
+
+    /// Fails if a connection that was made for `wanted` to this peer would not be made now. The sessions with the
+    /// peer are forgotten then.
+    pub(super) fn recheck(&self, wanted: &ServerName<'static>, peer: &Peer) -> Result<(), Error> {
+        let now = self.clock.current_time();
+        let now = now.ok_or(rustls::Error::FailedToGetCurrentTime)?;
+        let refusal = match *peer {
+            Peer::Delegated { expires, .. } if now > expires => {
+                Refusal::Credential(dc_core::Error::Expired {
+                    now,
+                    expiry: expires,
+                })
+            }
+            _ if !self.authorization.allows(wanted, peer) => Refusal::NotAuthorized,
+            Peer::Certificate | Peer::Delegated { .. } => return Ok(()),
+        };
+        self.shared.discard(wanted, peer);
+        Err(Error::Refused(refusal))
     }
 
     /// The connection's peer. In the very step that verifies the peer only the cell knows; after the

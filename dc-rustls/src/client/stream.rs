@@ -6,7 +6,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
 use super::Peer;
-use super::config::Beginning;
+use super::beginning::Beginning;
 use super::standing::Standing;
 use crate::Error;
 use crate::handover;
@@ -37,14 +37,14 @@ impl<T: Read + Write> Stream<T> {
         })?;
         Ok(Self {
             tls: StreamOwned::new(connection, io),
-            standing: sessions.settle(name)?,
+            standing: Standing::settle(sessions, name)?,
         })
     }
 
     /// The server that answered; on a resumed connection, the one that the session was made with.
     #[must_use]
     pub fn peer(&self) -> &Peer {
-        &self.standing.peer
+        self.standing.peer()
     }
 
     /// True if the server has proved to be `name`: what to ask before anything meant for that name is sent on

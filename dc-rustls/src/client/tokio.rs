@@ -10,7 +10,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::Peer;
-use super::config::{Beginning, Config};
+use super::beginning::Beginning;
+use super::config::Config;
 use super::standing::Standing;
 use crate::Error;
 use crate::events;
@@ -59,7 +60,7 @@ impl Config {
         tls.get_mut().0.release_writes();
         Ok(AsyncStream {
             tls,
-            standing: sessions.settle(name)?,
+            standing: Standing::settle(sessions, name)?,
         })
     }
 }
@@ -75,7 +76,7 @@ impl<T> AsyncStream<T> {
     /// The server that answered; on a resumed connection, the one that the session was made with.
     #[must_use]
     pub fn peer(&self) -> &Peer {
-        &self.standing.peer
+        self.standing.peer()
     }
 
     /// True if the server has proved to be `name`: what to ask before anything meant for that name is sent on

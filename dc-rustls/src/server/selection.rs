@@ -66,9 +66,9 @@ impl Wanted<'_> {
         self.is_fresh(entry) && self.is_in_zone(entry) && self.takes(entry)
     }
 
-    /// Who only scans addresses learns no name, and a client that wants another one would abort.
+    /// A client that only scans addresses learns no name, and one that wants another name would abort.
     ///
-    /// What was installed unchecked goes to everybody: its purpose is to be refused.
+    /// A credential that was installed unchecked goes to everybody: its purpose is to be refused.
     fn may_learn_name(&self, entry: &Entry) -> bool {
         let is_checked = entry.zone.is_some();
         match (is_checked, entry.requirements.form, self.server_name) {
