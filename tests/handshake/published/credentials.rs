@@ -42,7 +42,11 @@ fn every_credential_of_a_server_is_as_published() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     println!("{shown} of {} in a handshake", servers.len());
     // The least is with ring, which has no P-521.
-    assert!(shown * 10 > servers.len() * 7, "{shown} of {}", servers.len());
+    assert!(
+        shown * 10 > servers.len() * 7,
+        "{shown} of {}",
+        servers.len()
+    );
 }
 
 /// What shows a vector.

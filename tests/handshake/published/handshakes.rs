@@ -107,6 +107,8 @@ fn allowed(vector: &HandshakeVector, fault: Fault) -> &'static [u8] {
         Fault::MalformedKey => &[DECODE_ERROR],
         // The entry is parsed before anybody looks what is in it, and whether it was asked for.
         Fault::BothForms | Fault::NotOffered if !decodes(vector) => &[DECODE_ERROR],
+        // rustls tells a wrong signature from one of a stranger.
+        Fault::UntrustedPath => &[DECRYPT_ERROR],
         // To rustls this is an extension as unsolicited as any other.
         Fault::WrongMessage => &[UNSUPPORTED_EXTENSION],
         _ => &[],
@@ -132,6 +134,7 @@ const RETRY: [u8; 32] = [
 /// RFC 6962, which nobody here asks for.
 const SIGNED_CERTIFICATE_TIMESTAMP: u16 = 18;
 const DECODE_ERROR: u8 = 50;
+const DECRYPT_ERROR: u8 = 51;
 const UNSUPPORTED_EXTENSION: u8 = 110;
 
 fn differs(vector: &HandshakeVector) -> Option<String> {

@@ -65,6 +65,11 @@ fn resumes(vector: &SessionVector) -> bool {
     };
     let first = client(vector.made_under);
     let outcome = connect(&first, &vector.made_for, &home.acceptor, ALL);
+    if !accepts(vector.made_under, vector.peer.form) {
+        // Nor does this client make such a session.
+        assert!(outcome.client.is_err());
+        return false;
+    }
     assert_eq!(accepted(outcome.peer()), vector.peer);
     clock.set(vector.now);
     *withdrawn.lock().unwrap() = vector.withdrawn.iter().cloned().map(Some).collect();
@@ -83,6 +88,16 @@ fn resumes(vector: &SessionVector) -> bool {
         );
     }
     offers
+}
+
+/// Whether a client with this policy connects to a server with such a credential, or none.
+fn accepts(policy: Policy, form: Option<Form>) -> bool {
+    match policy {
+        Policy::Required => form == Some(Form::Named),
+        Policy::RequiredOrCertificate => form != Some(Form::Rfc9345),
+        Policy::Preferred => true,
+        Policy::Ignored => form != Some(Form::Named),
+    }
 }
 
 fn offers_session(client: &Config, name: &str) -> bool {
