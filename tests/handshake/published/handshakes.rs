@@ -27,8 +27,8 @@ use super::forger::Forger;
 use super::hello::Gullible;
 use super::peers::accepted;
 use super::{backend, form, record, roots, under};
-use crate::rogue::Rogue;
-use crate::setup::{ALL, Clock};
+use crate::rogue::{CHUNKS, Rogue};
+use crate::setup::Clock;
 
 #[test]
 fn every_handshake_with_a_server_is_as_published() {
@@ -137,22 +137,20 @@ const DECODE_ERROR: u8 = 50;
 const DECRYPT_ERROR: u8 = 51;
 const UNSUPPORTED_EXTENSION: u8 = 110;
 
+/// What is else than published, with records in one piece or in single bytes.
 fn differs(vector: &HandshakeVector) -> Option<String> {
-    let came = match (vector.tls13, vector.policy) {
-        (true, _) => with_rogue(vector),
-        (false, Policy::Required) => with_stubborn(vector),
-        (false, _) => with_old(vector),
-    };
-    (!came.is_as(vector)).then(|| format!("expected {:?}, came {came:?}", vector.outcome))
-}
-
-/// TLS 1.3, with whatever the vector has in its messages.
-fn with_rogue(vector: &HandshakeVector) -> Came {
-    meets(vector, &client(vector).build().unwrap())
+    CHUNKS.into_iter().find_map(|chunk| {
+        let came = match (vector.tls13, vector.policy) {
+            (true, _) => meets(vector, &client(vector).build().unwrap(), chunk),
+            (false, Policy::Required) => with_stubborn(vector, chunk),
+            (false, _) => with_old(vector, chunk),
+        };
+        (!came.is_as(vector)).then(|| format!("expected {:?}, came {came:?}", vector.outcome))
+    })
 }
 
 /// What this client makes of a server that presents what the vector has.
-pub(super) fn meets(vector: &HandshakeVector, client: &Config) -> Came {
+pub(super) fn meets(vector: &HandshakeVector, client: &Config, chunk: usize) -> Came {
     let forger = Arc::new(Forger::new(&vector.certificate_verify));
     // Every client of a vector sends a share for another group first.
     let rogue = Rogue::signing(chain(vector), forger).rewrite(rewrite(vector));
@@ -160,7 +158,7 @@ pub(super) fn meets(vector: &HandshakeVector, client: &Config) -> Came {
         true => rogue.provider(backend().x25519_only()),
         false => rogue,
     };
-    let verdict = rogue.meet_as(client, vector.wanted_name.as_ref().unwrap(), ALL);
+    let verdict = rogue.meet_as(client, vector.wanted_name.as_ref().unwrap(), chunk);
     came(verdict.client, verdict.server)
 }
 
@@ -299,7 +297,7 @@ fn certificate(entries: &[Entry]) -> Vec<u8> {
 }
 
 /// TLS 1.2 with a client that allows it. Its Certificate has no place for extensions.
-fn with_old(vector: &HandshakeVector) -> Came {
+fn with_old(vector: &HandshakeVector, chunk: usize) -> Came {
     let certified = CertifiedKey::new(
         chain(vector),
         Arc::new(Forger::new(&vector.certificate_verify)),
@@ -310,7 +308,7 @@ fn with_old(vector: &HandshakeVector) -> Came {
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     let client = client(vector).allow_tls12().build().unwrap();
-    let (near, mut far) = pipe(ALL);
+    let (near, mut far) = pipe(chunk);
     thread::scope(|scope| {
         let server = scope.spawn(move || {
             let mut connection = ServerConnection::new(Arc::new(config)).unwrap();
@@ -325,9 +323,9 @@ fn with_old(vector: &HandshakeVector) -> Came {
 }
 
 /// TLS 1.2 with a client that does not offer it, from a server that picks it all the same.
-fn with_stubborn(vector: &HandshakeVector) -> Came {
+fn with_stubborn(vector: &HandshakeVector, chunk: usize) -> Came {
     let client = client(vector).build().unwrap();
-    let (near, far) = pipe(ALL);
+    let (near, far) = pipe(chunk);
     thread::scope(|scope| {
         let server = scope.spawn(|| alert_in_tls12(far));
         let client = client.connect(name(vector), near);
