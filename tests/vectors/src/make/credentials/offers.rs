@@ -4,7 +4,7 @@ use super::{Book, schemes};
 use crate::fault::Fault;
 use crate::format::credentials::KeyType;
 use crate::format::{Form, Offer};
-use crate::make::draft::Draft;
+use crate::make::draft::{Draft, role_name};
 use crate::make::keys::{ED25519, P256, RSAE, device};
 
 /// An offer with lists for the credential's form, the other form, and signature_algorithms.
@@ -79,78 +79,59 @@ fn of_independent_lists(good: &Draft, book: &mut Book) {
 
 /// Two things that are wrong at once.
 fn of_precedence(good: &Draft, book: &mut Book) {
-    let not_offered = || lists(good.form, None, Some(schemes()), schemes());
-    let draft = good.but(
-        "alerts",
-        "precedence: not offered, and a byte after the structure",
-        |draft| draft.offer = Some(not_offered()),
-    );
-    let bytes = [&draft.signed()[..], &[0]].concat();
+    let both = |what: &str, change: &dyn Fn(&mut Draft)| {
+        good.but("alerts", &format!("precedence: {what}"), |draft| {
+            change(draft);
+        })
+    };
+    let longer = |draft: &Draft| [&draft.signed()[..], &[0]].concat();
+    let draft = both("not offered, and a byte after the structure", &|draft| {
+        draft.offer = Some(lists(good.form, None, Some(schemes()), schemes()));
+    });
+    let id = "first-not-offered-then-malformed";
     book.add_bytes(
-        "first-not-offered-then-malformed",
-        &draft.refused(Fault::NotOffered),
-        bytes,
+        id,
+        &draft.clone().refused(Fault::NotOffered),
+        longer(&draft),
     );
+    let expire = |draft: &mut Draft| draft.valid_time = 604_800;
+    let draft = both("a byte after the structure, and expired", &expire);
+    let id = "first-malformed-then-expired";
+    book.add_bytes(id, &draft.clone().refused(Fault::Malformed), longer(&draft));
 
-    let draft = good.but(
-        "alerts",
-        "precedence: a byte after the structure, and expired",
-        |draft| draft.valid_time = 604_800,
-    );
-    let bytes = [&draft.signed()[..], &[0]].concat();
-    book.add_bytes(
-        "first-malformed-then-expired",
-        &draft.refused(Fault::Malformed),
-        bytes,
-    );
-
-    let draft = good.but(
-        "alerts",
-        "precedence: a scheme that was not offered, under a certificate that may not delegate",
-        |draft| {
-            draft.under("no-usage");
-            draft.offer = Some(lists(good.form, Some(without(ED25519)), None, schemes()));
-        },
-    );
+    let what = "a scheme that was not offered, under a certificate that may not delegate";
+    let draft = both(what, &|draft| {
+        draft.under("no-usage");
+        draft.offer = Some(lists(good.form, Some(without(ED25519)), None, schemes()));
+    });
     book.add(
         "first-scheme-then-usage",
         &draft.refused(Fault::SchemeNotOffered),
     );
-
-    let draft = good.but(
-        "alerts",
-        "precedence: a certificate that may not delegate, and expired",
-        |draft| {
+    let draft = both(
+        "a certificate that may not delegate, and expired",
+        &|draft| {
             draft.under("no-usage");
-            draft.valid_time = 604_800;
+            expire(draft);
         },
     );
     book.add(
         "first-usage-then-expired",
         &draft.refused(Fault::NoDelegationUsage),
     );
-
-    let draft = good.but(
-        "alerts",
-        "precedence: expired, and a scheme that no credential has",
-        |draft| {
-            draft.for_key(device(KeyType::Rsa));
-            draft.valid_time = 604_800;
-        },
-    );
+    let draft = both("expired, and a scheme that no credential has", &|draft| {
+        draft.for_key(device(KeyType::Rsa));
+        expire(draft);
+    });
     book.add(
         "first-expired-then-forbidden",
         &draft.refused(Fault::Expired),
     );
-
-    let draft = good.but(
-        "alerts",
-        "precedence: a scheme of another key, and a signature of another role",
-        |draft| {
+    let draft = both(
+        "a scheme of another key, and a signature of another role",
+        &|draft| {
             draft.scheme = P256;
-            draft.context = draft
-                .context
-                .replace(crate::make::draft::role_name(draft.role), "other");
+            draft.context = draft.context.replace(role_name(draft.role), "other");
         },
     );
     book.add(

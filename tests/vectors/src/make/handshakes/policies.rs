@@ -5,7 +5,7 @@ use super::scene::Scene;
 use crate::fault::Fault;
 use crate::format::{Form, Policy, Role};
 use crate::make::certificates::certificate;
-use crate::make::draft::{Draft, role_name};
+use crate::make::draft::{Draft, context, role_name};
 
 pub(super) fn add(book: &mut Book) {
     for role in [Role::Server, Role::Client] {
@@ -213,7 +213,8 @@ fn of_credentials(book: &mut Book) {
     for role in [Role::Server, Role::Client] {
         let good = Draft::new(role, Form::Named);
         let expired = good.but("", "", |draft| draft.valid_time = 604_800);
-        let other_role = good.but("", "", |draft| draft.context = format!("TLS, {} named delegated credentials", if role == Role::Server { "client" } else { "server" }));
+        let other = if role == Role::Server { Role::Client } else { Role::Server };
+        let other_role = good.but("", "", |draft| draft.context = context(other, Form::Named));
         let capitals = good.but("", "", |draft| draft.name = Some(b"K3V.cpe.example.com".to_vec()));
         let no_usage = good.but("", "", |draft| draft.under("no-usage"));
         for (id, note, draft, fault) in [

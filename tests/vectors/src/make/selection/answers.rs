@@ -158,7 +158,13 @@ fn of_names(book: &mut Book) {
         };
         book.add(&format!("exception-{id}"), vector);
     }
-    let alone = SelectionVector { server_name: Some(NEIGHBOUR.to_owned()), held: owned(lone), certificate: false, answer: answer(REFUSED), ..good("server", "another name, and no certificate to fall back to") };
+    let alone = SelectionVector {
+        server_name: Some(NEIGHBOUR.to_owned()),
+        held: owned(lone),
+        certificate: false,
+        answer: answer(REFUSED),
+        ..good("server", "another name, and no certificate to fall back to")
+    };
     book.add("name-other-alone-no-certificate", alone);
 }
 
@@ -177,7 +183,12 @@ fn of_time(book: &mut Book) {
         let vector = SelectionVector { held: owned(held), now, answer: answer(sent), ..good("server", note) };
         book.add(&format!("time-{id}"), vector);
     }
-    let vector = SelectionVector { held: owned(&[NAMED_EXPIRED]), certificate: false, answer: answer(REFUSED), ..good("server", "has ended, and there is no certificate to fall back to") };
+    let vector = SelectionVector {
+        held: owned(&[NAMED_EXPIRED]),
+        certificate: false,
+        answer: answer(REFUSED),
+        ..good("server", "has ended, and there is no certificate to fall back to")
+    };
     book.add("time-expired-alone-no-certificate", vector);
 }
 
@@ -220,7 +231,8 @@ fn of_order(book: &mut Book) {
         ("unnamed-ed25519-first", &[UNNAMED, UNNAMED_P256], preferring(P256, ED25519), UNNAMED),
         ("named-before-unnamed", &[UNNAMED_P256, UNNAMED, NAMED_P256, held::NAMED], preferring(ED25519, P256), NAMED_P256),
     ] {
-        let vector = SelectionVector { extensions, held: owned(held), answer: answer(sent), ..good("server", "the named form first, then the server's own order") };
+        let note = "the named form first, then the server's own order";
+        let vector = SelectionVector { extensions, held: owned(held), answer: answer(sent), ..good("server", note) };
         book.add(&format!("order-{id}"), vector);
     }
 }

@@ -189,7 +189,11 @@ fn of_second_hello(book: &mut Book) {
             ("more", "the second hello has one form more", without(kind), all.clone()),
             ("other-list", "the second hello has another list", all.clone(), with(kind, &[ED25519])),
         ] {
-            let vector = SelectionVector { extensions: first, second_extensions: Some(second), ..refusing("server", note, Fault::OfferChanged, Role::Server) };
+            let vector = SelectionVector {
+                extensions: first,
+                second_extensions: Some(second),
+                ..refusing("server", note, Fault::OfferChanged, Role::Server)
+            };
             book.add(&format!("second-hello-{form}-{id}"), vector);
         }
     }
