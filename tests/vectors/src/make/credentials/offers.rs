@@ -98,7 +98,6 @@ fn of_precedence(good: &Draft, book: &mut Book) {
     let draft = both("a byte after the structure, and expired", &expire);
     let id = "first-malformed-then-expired";
     book.add_bytes(id, &draft.clone().refused(Fault::Malformed), longer(&draft));
-
     let what = "a scheme that was not offered, under a certificate that may not delegate";
     let draft = both(what, &|draft| {
         draft.under("no-usage");
