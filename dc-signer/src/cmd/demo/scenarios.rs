@@ -77,7 +77,8 @@ impl Cast<'_> {
     }
 
     fn evil_twins(&self) -> Result<Vec<Row>, Error> {
-        let twin = self.honest(&self.twin)?;
+        // An honest server would keep its credential from a client that wants another name.
+        let twin = self.reckless(self.twin.identity()?)?;
         let nameless = self.reckless(forge::without_name(self.fleet, &self.twin)?)?;
         let renamed = self.reckless(forge::renamed(self.fleet, &self.twin, &self.home.name)?)?;
         let stolen = self.reckless(forge::stolen(self.fleet, &self.home, &self.twin)?)?;
