@@ -13,8 +13,9 @@ use dc_core::{
 use dc_rustls::server::Identity;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
-    CustomExtension, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData,
-    RevokedCertParams, SerialNumber, SigningKey as _, date_time_ymd,
+    CustomExtension, DnType, GeneralSubtree, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    NameConstraints, PublicKeyData, RevokedCertParams, SerialNumber, SigningKey as _,
+    date_time_ymd,
 };
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
@@ -24,6 +25,9 @@ use crate::backend::BACKENDS;
 
 /// The zone that every vendor's delegation certificate covers.
 pub const ZONE: &str = "cpe.example.com";
+
+/// An address that a delegation certificate may have.
+pub const ADDRESS: &str = "192.0.2.1";
 
 /// The provider that the tests use unless they say otherwise.
 #[must_use]
@@ -52,31 +56,37 @@ impl Vendor {
     /// A vendor whose delegation certificate has this key.
     #[must_use]
     pub fn new(key: Key) -> Self {
-        Self::make(key, ZONE, 0, 0, None)
+        Self::make(key, &zone(ZONE), 0, 0, None)
     }
 
     /// A vendor whose devices have names in another zone.
     #[must_use]
-    pub fn in_zone(zone: &str) -> Self {
-        Self::make(Key::p256(), zone, 0, 0, None)
+    pub fn in_zone(name: &str) -> Self {
+        Self::with_names(&zone(name))
+    }
+
+    /// A vendor whose delegation certificate has these dNSNames.
+    #[must_use]
+    pub fn with_names(dns_names: &[String]) -> Self {
+        Self::make(Key::p256(), dns_names, 0, 0, None)
     }
 
     /// A vendor with so many certificates between root and delegation certificate, each of which has
     /// a comment of `size` bytes.
     #[must_use]
     pub fn with_intermediates(key: Key, intermediates: usize, size: usize) -> Self {
-        Self::make(key, ZONE, intermediates, size, None)
+        Self::make(key, &zone(ZONE), intermediates, size, None)
     }
 
-    /// A vendor whose certificates are not as they should be, which issues nothing.
+    /// A vendor whose certificates are not as they should be.
     #[must_use]
     pub fn odd(oddity: Oddity) -> Self {
-        Self::make(Key::p256(), ZONE, 1, 0, Some(oddity))
+        Self::make(Key::p256(), &zone(ZONE), 1, 0, Some(oddity))
     }
 
     fn make(
         key: Key,
-        zone: &str,
+        dns_names: &[String],
         intermediates: usize,
         size: usize,
         oddity: Option<Oddity>,
@@ -84,7 +94,9 @@ impl Vendor {
         // Verifiers find issuers by name, so no two vendors may share one.
         let number = VENDORS.fetch_add(1, Ordering::Relaxed);
         let name = format!("root of vendor {number}");
-        let root = CertifiedIssuer::self_signed(authority(&name, 0), new_pair(P256)).unwrap();
+        let mut root = authority(&name, 0);
+        root.name_constraints = (oddity == Some(Oddity::RootExcludes)).then(excludes_router);
+        let root = CertifiedIssuer::self_signed(root, new_pair(P256)).unwrap();
         let root_der = root.der().clone();
         let mut chain = Vec::new();
         let mut issuer = root;
@@ -93,16 +105,24 @@ impl Vendor {
             if oddity == Some(Oddity::UsageOnIntermediate) {
                 params.custom_extensions.push(delegation_usage());
             }
+            let excludes = oddity == Some(Oddity::IntermediateExcludes);
+            params.name_constraints = excludes.then(excludes_router);
             issuer = CertifiedIssuer::signed_by(params, new_pair(P256), &issuer).unwrap();
             chain.insert(0, issuer.der().clone());
         }
-        let mut leaf = CertificateParams::new([format!("*.{zone}")]).unwrap();
+        let mut names = dns_names.to_vec();
+        if oddity == Some(Oddity::Address) {
+            names.push(ADDRESS.to_owned());
+        }
+        let mut leaf = CertificateParams::new(names).unwrap();
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         leaf.serial_number = Some(SerialNumber::from(DELEGATION_SERIAL));
         match oddity {
             Some(Oddity::CaLeaf) => leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
             Some(Oddity::UsageOnIntermediate) => {}
-            None => leaf.custom_extensions = vec![delegation_usage()],
+            None | Some(Oddity::Address | Oddity::IntermediateExcludes | Oddity::RootExcludes) => {
+                leaf.custom_extensions = vec![delegation_usage()];
+            }
         }
         let leaf = leaf.signed_by(&key.0, &issuer).unwrap();
         chain.insert(0, leaf.der().clone());
@@ -185,6 +205,18 @@ impl Vendor {
     /// A credential with this lifetime.
     #[must_use]
     pub fn issue_for(&self, device: &Device, form: Form, lifetime: Duration) -> StoredCredential {
+        self.issue_at(device, form, UnixTime::now(), lifetime)
+    }
+
+    /// A credential that is issued at another time.
+    #[must_use]
+    pub fn issue_at(
+        &self,
+        device: &Device,
+        form: Form,
+        now: UnixTime,
+        lifetime: Duration,
+    ) -> StoredCredential {
         let certificate = DelegationCertificate::parse(self.chain[0].clone()).unwrap();
         let policy = IssuingPolicy::new(certificate, Role::Server);
         let spki = device.key.spki();
@@ -197,7 +229,7 @@ impl Vendor {
         let provider = BACKENDS[BACKENDS.len() - 1].provider();
         let algorithms = provider.signature_verification_algorithms.all;
         let issued = policy
-            .approve(&request, UnixTime::now())
+            .approve(&request, now)
             .unwrap()
             .sign(&self.key, algorithms)
             .unwrap();
@@ -217,8 +249,14 @@ impl Vendor {
 /// What is wrong with a vendor's certificates.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Oddity {
+    /// The delegation certificate is for [`ADDRESS`] too.
+    Address,
     /// The delegation certificate is that of a CA.
     CaLeaf,
+    /// The intermediate's name constraints exclude `router` of [`ZONE`].
+    IntermediateExcludes,
+    /// The root's do.
+    RootExcludes,
     /// The certificate above has the DelegationUsage that the delegation certificate lacks.
     UsageOnIntermediate,
 }
@@ -327,6 +365,11 @@ impl Signer for Key {
     }
 }
 
+/// The dNSName of a zone.
+fn zone(name: &str) -> [String; 1] {
+    [format!("*.{name}")]
+}
+
 fn authority(name: &str, size: usize) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -338,6 +381,13 @@ fn authority(name: &str, size: usize) -> CertificateParams {
         params.custom_extensions = vec![comment];
     }
     params
+}
+
+fn excludes_router() -> NameConstraints {
+    NameConstraints {
+        permitted_subtrees: vec![GeneralSubtree::DnsName(ZONE.to_owned())],
+        excluded_subtrees: vec![GeneralSubtree::DnsName(format!("router.{ZONE}"))],
+    }
 }
 
 /// The DelegationUsage extension (RFC 9345 §4.2).

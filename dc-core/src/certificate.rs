@@ -41,6 +41,7 @@ impl<'a> DelegationCertificate<'a> {
 
     pub(crate) fn parse_with(der: CertificateDer<'a>, value: UsageValue) -> Result<Self, Error> {
         let Fields {
+            issuer: _,
             validity,
             spki,
             extensions,
@@ -188,12 +189,12 @@ fn dns_names(extensions: &[Extension<'_>]) -> Result<Vec<String>, Error> {
 }
 
 /// The extension of this type, which RFC 5280 §4.2 allows once.
-fn only<'a>(
+pub(crate) fn only<'a>(
     extensions: &'a [Extension<'a>],
     id: ObjectIdentifier,
     field: Field,
 ) -> Result<Option<&'a Extension<'a>>, Error> {
-    let mut found = extensions.iter().filter(|e| e.id == id);
+    let mut found = extensions.iter().filter(|e| e.id == id.as_bytes());
     let first = found.next();
     match found.next() {
         None => Ok(first),
@@ -201,7 +202,7 @@ fn only<'a>(
     }
 }
 
-fn malformed(field: Field) -> impl FnOnce(der::Error) -> Error {
+pub(crate) fn malformed(field: Field) -> impl FnOnce(der::Error) -> Error {
     move |_| Error::MalformedCertificate { field }
 }
 

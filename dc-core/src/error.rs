@@ -3,6 +3,7 @@
 mod display;
 mod pem;
 
+use alloc::string::String;
 use core::time::Duration;
 
 use pki_types::{ServerName, UnixTime};
@@ -120,6 +121,13 @@ pub enum Error {
     },
     /// No name to expect was given for a named credential of a server.
     MissingReferenceIdentity,
+    /// An issuer of the delegation certificate excludes the unique name (RFC 5280 §4.2.1.10).
+    NameExcluded {
+        /// The unique name.
+        name: UniqueName<'static>,
+        /// The dNSName of the excluded subtree.
+        subtree: String,
+    },
     /// The credential's unique name is not the name that was wanted.
     NameMismatch {
         /// The name or address that the client wanted to reach.
@@ -229,6 +237,7 @@ impl Error {
             | Self::MissingDigitalSignature
             | Self::MissingPem { .. }
             | Self::MissingReferenceIdentity
+            | Self::NameExcluded { .. }
             | Self::NameMismatch { .. }
             | Self::NameNotCovered { .. }
             | Self::RoleMismatch { .. }
@@ -289,6 +298,8 @@ pub enum Field {
     DelegatedCredential,
     /// The keyUsage extension.
     KeyUsage,
+    /// The nameConstraints extension.
+    NameConstraints,
     /// A list of signature schemes.
     SchemeList,
     /// `signature` of a credential.

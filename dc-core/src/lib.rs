@@ -17,6 +17,7 @@ extern crate std;
 
 mod certificate;
 mod codec;
+mod constraints;
 mod credential;
 pub mod danger;
 mod error;

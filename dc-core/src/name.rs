@@ -61,6 +61,22 @@ impl<'a> UniqueName<'a> {
         self.0.eq_ignore_ascii_case(relative)
     }
 
+    /// The unique name that a client wants that connects to `reference`: ASCII letters in lower case, without the
+    /// final dot.
+    ///
+    /// `None` if no device can have it: it is an IP address, or a DNS name that the type does not allow. Such a
+    /// client has no use for named credentials, and must not ask for them.
+    #[must_use]
+    pub fn wanted(reference: &ServerName<'_>) -> Option<UniqueName<'static>> {
+        let ServerName::DnsName(dns) = reference else {
+            return None;
+        };
+        let dns = dns.as_ref();
+        let relative = dns.strip_suffix('.').unwrap_or(dns).to_ascii_lowercase();
+        let name = UniqueName::parse(relative.as_bytes()).ok()?;
+        Some(name.into_owned())
+    }
+
     /// True if a dNSName of a certificate covers this name (RFC 9525 §6.3): it is the same name, or
     /// a wildcard that stands for exactly the first label.
     #[must_use]
@@ -70,6 +86,25 @@ impl<'a> UniqueName<'a> {
             None => (dns_name, Some(self.as_str())),
         };
         name.is_some_and(|name| !presented.is_empty() && name.eq_ignore_ascii_case(presented))
+    }
+
+    /// True if the name is in the subtree of a dNSName in name constraints (RFC 5280 §4.2.1.10): it is that name, or
+    /// that name with labels in front. A dNSName that begins with a dot has only the latter in its subtree,
+    /// and the empty one has every name.
+    #[must_use]
+    pub fn is_within(&self, subtree: &str) -> bool {
+        let (domain, only_below) = match subtree.strip_prefix('.') {
+            Some(domain) => (domain, true),
+            None => (subtree, false),
+        };
+        let domain = domain.strip_suffix('.').unwrap_or(domain);
+        let name = self.as_str();
+        let split = name.len().checked_sub(domain.len());
+        let Some((labels, end)) = split.and_then(|at| name.split_at_checked(at)) else {
+            return false;
+        };
+        let is_below = labels.ends_with('.') || domain.is_empty();
+        end.eq_ignore_ascii_case(domain) && (is_below || labels.is_empty() && !only_below)
     }
 
     fn parent(&self) -> Option<&str> {
@@ -236,6 +271,50 @@ mod tests {
     }
 
     #[test]
+    fn what_a_client_wants_is_a_unique_name_or_none_at_all() {
+        let wanted = |name: &str| {
+            let name = ServerName::try_from(name).unwrap();
+            UniqueName::wanted(&name).map(|name| name.as_str().to_owned())
+        };
+        for name in ["k3v.example.com", "K3V.Example.COM", "k3v.example.com."] {
+            assert_eq!(wanted(name).as_deref(), Some("k3v.example.com"), "{name}");
+        }
+        assert_eq!(wanted("router").as_deref(), Some("router"));
+        for name in ["192.0.2.1", "2001:db8::1", "my_router.example.com"] {
+            assert_eq!(wanted(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_subtree_has_its_name_and_what_is_below() {
+        let name = UniqueName::try_from("k3v.cpe.example.com").unwrap();
+        for subtree in [
+            "k3v.cpe.example.com",
+            "K3V.cpe.example.com.",
+            "cpe.example.com",
+            ".cpe.example.com",
+            "com",
+            ".com",
+            "",
+            ".",
+        ] {
+            assert!(name.is_within(subtree), "{subtree:?}");
+        }
+        for other in [
+            ".k3v.cpe.example.com",
+            "3v.cpe.example.com",
+            "v.cpe.example.com",
+            "a.k3v.cpe.example.com",
+            "m7q.cpe.example.com",
+            "example.net",
+            "*.cpe.example.com",
+            "..com",
+        ] {
+            assert!(!name.is_within(other), "{other:?}");
+        }
+    }
+
+    #[test]
     fn a_name_of_one_label_has_no_wildcard() {
         let name = UniqueName::try_from("router").unwrap();
         assert!(!name.covered_by("*."));
@@ -255,6 +334,16 @@ mod tests {
         #[test]
         fn never_panics(octets: Vec<u8>) {
             let _ = UniqueName::parse(&octets);
+        }
+
+        #[test]
+        fn a_subtree_is_compared_by_labels(labels in proptest::collection::vec("[ab]{1,2}", 1..5), text in "[ab.]{0,8}") {
+            let name = labels.join(".");
+            let ends: Vec<String> = (0..labels.len()).map(|from| labels[from..].join(".")).collect();
+            let domain = text.trim_start_matches('.').trim_end_matches('.');
+            prop_assume!(!domain.is_empty() && domain == text);
+            let is_within = UniqueName::try_from(&*name).unwrap().is_within(&text);
+            prop_assert_eq!(is_within, ends.contains(&text));
         }
 
         #[test]

@@ -5,10 +5,13 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use pki_types::{DnsName, ServerName, SignatureVerificationAlgorithm, UnixTime};
+use pki_types::{
+    CertificateDer, DnsName, ServerName, SignatureVerificationAlgorithm, TrustAnchor, UnixTime,
+};
 
 use crate::MAX_VALIDITY;
 use crate::certificate::DelegationCertificate;
+use crate::constraints::Issuers;
 use crate::credential::{Credential, DelegatedCredential, Form};
 use crate::error::Error;
 use crate::name::UniqueName;
@@ -25,6 +28,7 @@ pub struct Verifier<'a> {
     algorithms: &'a [&'static dyn SignatureVerificationAlgorithm],
     max_validity: Duration,
     strict_expiry: bool,
+    issuers: Issuers<'a>,
 }
 
 impl<'a> Verifier<'a> {
@@ -43,6 +47,7 @@ impl<'a> Verifier<'a> {
             algorithms,
             max_validity: MAX_VALIDITY,
             strict_expiry: false,
+            issuers: Issuers::default(),
         }
     }
 
@@ -70,6 +75,24 @@ impl<'a> Verifier<'a> {
         self
     }
 
+    /// Also refuses a unique name that one of the certificate's issuers excludes (RFC 5280 §4.2.1.10).
+    ///
+    /// Whoever verifies the chain cannot: a wildcard is allowed though some of the names that it stands for are
+    /// not. `intermediates` are the certificates that came with the delegation certificate, and `anchors`
+    /// those that are trusted, of which the ones count that a certificate names as its issuer.
+    #[must_use]
+    pub fn with_issuers(
+        mut self,
+        intermediates: &'a [CertificateDer<'a>],
+        anchors: &'a [TrustAnchor<'a>],
+    ) -> Self {
+        self.issuers = Issuers {
+            intermediates,
+            anchors,
+        };
+        self
+    }
+
     pub(crate) fn with_any_max_validity(mut self, max: Duration) -> Self {
         self.max_validity = max;
         self
@@ -87,7 +110,9 @@ impl<'a> Verifier<'a> {
     /// [`Error::ValidityTooLong`], [`Error::ExpiryAfterCertificate`], [`Error::ForbiddenScheme`],
     /// [`Error::BadPublicKey`], [`Error::SchemeKeyMismatch`], [`Error::UnsupportedScheme`],
     /// [`Error::BadSignature`], [`Error::MissingReferenceIdentity`], [`Error::NameMismatch`],
-    /// [`Error::NameNotCovered`].
+    /// [`Error::NameNotCovered`], [`Error::NameExcluded`]. The last needs
+    /// [`with_issuers`](Self::with_issuers), and one of those that cannot be read is
+    /// [`Error::MalformedCertificate`] or [`Error::DuplicateExtension`].
     pub fn verify(
         &self,
         credential: &DelegatedCredential<'_>,
@@ -175,7 +200,8 @@ impl<'a> Verifier<'a> {
             (None, Role::Server) => return Err(Error::MissingReferenceIdentity),
             (Some(_), _) | (None, Role::Client) => {}
         }
-        certificate.covers(name)
+        certificate.covers(name)?;
+        self.issuers.check(certificate.der(), name)
     }
 }
 
@@ -187,6 +213,7 @@ impl fmt::Debug for Verifier<'_> {
             algorithms: _,
             max_validity,
             strict_expiry,
+            issuers: _,
         } = self;
         f.debug_struct("Verifier")
             .field("role", role)

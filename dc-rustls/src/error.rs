@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fmt, io};
 
+use dc_core::UniqueName;
 use rustls::client::VerifierBuilderError;
+use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, OtherError};
 
 /// Everything that can go wrong in this crate.
@@ -56,6 +58,18 @@ pub enum Error {
     MissingCertificate,
     /// An identity has no credential.
     MissingCredential,
+    /// The name or address that was to be reached can be no device's unique name, and the policy requires one.
+    NoUniqueName {
+        /// The name or address that was to be reached.
+        wanted: ServerName<'static>,
+    },
+    /// A named credential would suit the client, but it did not ask for the name that it is for.
+    NothingForName {
+        /// The name in the client's server_name, if it sent one.
+        wanted: Option<String>,
+        /// The name that a credential is for.
+        held: UniqueName<'static>,
+    },
     /// The verifier knows no signature scheme that the key of a credential may use.
     NothingToOffer,
     /// Neither a credential nor a fallback certificate suits what the client offered.
@@ -108,6 +122,8 @@ impl fmt::Display for Error {
             }
             Self::MissingCertificate => f.write_str("there is no certificate in the chain"),
             Self::MissingCredential => f.write_str("there is no credential"),
+            Self::NoUniqueName { wanted } => say_no_unique_name(f, wanted),
+            Self::NothingForName { wanted, held } => say_kept_name(f, wanted.as_deref(), held),
             Self::NothingSuits => f.write_str(
                 "the client offered nothing that the credential suits, and there is no fallback certificate",
             ),
@@ -123,6 +139,29 @@ impl fmt::Display for Error {
             Self::Tls(error) => write!(f, "TLS: {error}"),
         }
     }
+}
+
+fn say_no_unique_name(f: &mut fmt::Formatter<'_>, wanted: &ServerName<'_>) -> fmt::Result {
+    let wanted = wanted.to_str();
+    write!(
+        f,
+        "no device can prove to be {wanted}, which is no unique name: connect to its address, but with its name, such as k3v.cpe.example.com, or accept other proofs by policy"
+    )
+}
+
+fn say_kept_name(
+    f: &mut fmt::Formatter<'_>,
+    wanted: Option<&str>,
+    held: &UniqueName<'_>,
+) -> fmt::Result {
+    match wanted {
+        Some(wanted) => write!(f, "the client wants to reach {wanted}")?,
+        None => f.write_str("the client sent no server_name")?,
+    }
+    write!(
+        f,
+        ", and the named credential goes only to clients that send its name, {held}"
+    )
 }
 
 impl StdError for Error {
@@ -144,6 +183,8 @@ impl StdError for Error {
             | Self::MalformedOffer
             | Self::MissingCertificate
             | Self::MissingCredential
+            | Self::NoUniqueName { .. }
+            | Self::NothingForName { .. }
             | Self::NothingSuits
             | Self::NothingToOffer
             | Self::OfferChanged

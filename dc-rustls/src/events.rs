@@ -31,6 +31,14 @@ pub(crate) fn not_served(error: &Error) {
     tracing::debug!(reason = %error, "did not serve a client");
 }
 
+/// A server answers a client with its certificate, because no credential goes to it.
+pub(crate) fn served_certificate(reason: &Error) {
+    #[cfg(feature = "tracing")]
+    if let Error::NothingForName { .. } = reason {
+        tracing::debug!(%reason, "served a client with the certificate");
+    }
+}
+
 /// A store serves with these credentials from now on.
 pub(crate) fn installed(credentials: usize, expires: Option<UnixTime>) {
     #[cfg(feature = "tracing")]

@@ -1,21 +1,22 @@
 //! The peer of a connection.
 
 use dc_core::{Form, SignatureScheme};
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{ServerName, UnixTime};
 
 /// The server that answered, as far as it was proved.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Peer {
-    /// Somebody with the certificate's own key: it has the certificate's names.
+    /// Somebody with the certificate's own key, who has each of the certificate's names.
     Certificate,
     /// A device with a credential.
     #[non_exhaustive]
     Delegated {
         /// The form of the credential.
         form: Form,
-        /// The device's name, in a credential of the named form: it is the name that was wanted.
-        /// Without it, the device has any name of the delegation certificate.
+        /// The device's name, in a credential of the named form: it is the name that was wanted, and the only one
+        /// that the device has proved to have. Without it, the device may be any that the delegation
+        /// certificate has names for.
         unique_name: Option<dc_core::UniqueName<'static>>,
         /// The last second at which the credential is valid.
         expires: UnixTime,
@@ -27,6 +28,21 @@ pub enum Peer {
 }
 
 impl Peer {
+    /// True if the unique name proves the server to be `name`, ASCII case and a final dot ignored.
+    ///
+    /// False for every name if the server has no unique name: which one its certificate was verified for is known
+    /// to the connection, [`Stream::authenticates`](crate::client::Stream::authenticates), alone.
+    #[must_use]
+    pub fn authenticates(&self, name: &ServerName<'_>) -> bool {
+        match self {
+            Self::Delegated {
+                unique_name: Some(unique_name),
+                ..
+            } => unique_name.is(name),
+            Self::Certificate | Self::Delegated { .. } => false,
+        }
+    }
+
     /// True if a session with this peer may still be resumed.
     pub(crate) fn is_valid_at(&self, now: UnixTime) -> bool {
         match self {

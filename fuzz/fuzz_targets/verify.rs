@@ -12,7 +12,7 @@ use dc_fuzz::Checksum;
 use libfuzzer_sys::fuzz_target;
 use pki_types::{ServerName, SignatureVerificationAlgorithm, UnixTime};
 
-/// `certificates/good` of docs/vectors.json.
+/// `certificates/good` of docs/vectors/credentials.json.
 const CERTIFICATE: &[u8] = include_bytes!("../seeds/certificate/good");
 /// The Ed25519 SubjectPublicKeyInfo in front of its 32 bytes of key.
 const SPKI_HEAD: &[u8] = &[

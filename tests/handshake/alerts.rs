@@ -9,7 +9,9 @@ use dc_rustls::Error;
 use dc_rustls::client::NamePolicy;
 use dc_rustls::server::{Acceptor, Served, Settings, Store};
 use dc_tests::backend::BACKENDS;
-use dc_tests::message::{CLIENT_HELLO, add_extensions, extension, message, vector};
+use dc_tests::message::{
+    CLIENT_HELLO, add_extensions, extension, message, remove_extension, vector,
+};
 use dc_tests::pipe::{End, pipe};
 use dc_tests::vendor::{Device, Vendor};
 use rustls::pki_types::ServerName;
@@ -220,6 +222,7 @@ fn a_client_hello_that_is_wrong() {
         ("an extension twice", with(&sent_twice)),
         ("no null compression", no_compression),
         ("an empty server_name", with(&extension(0, &[]))),
+        ("no signature_algorithms", remove_extension(&hello, 13)),
         (
             "something behind it",
             [hello.clone(), message(20, &[7; 32])].concat(),

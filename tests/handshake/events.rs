@@ -13,7 +13,7 @@ use tokio::io::duplex;
 use tokio::runtime::Builder;
 use tracing::Level;
 
-use crate::setup::{acceptor, client};
+use crate::setup::{acceptor, careless_acceptor, client, stock_server};
 
 thread_local! {
     /// What this thread has logged.
@@ -66,7 +66,7 @@ fn meet(vendor: &Vendor, wanted: &str, acceptor: &Acceptor) {
 #[test]
 fn a_refused_server_is_told_with_the_name_the_alert_and_the_reason() {
     let vendor = Vendor::default();
-    let twin = acceptor(&vendor, &Device::new("twin"), &[Form::Named]);
+    let twin = careless_acceptor(vendor.enrol(&Device::new("twin"), &[Form::Named]));
     let text = logged(|| meet(&vendor, "router.cpe.example.com", &twin));
     let line = text.lines().find(|line| line.contains("refused a server"));
     let line = line.unwrap_or_else(|| panic!("{text}"));
@@ -87,6 +87,24 @@ fn a_client_that_nothing_suits_is_told_at_debug() {
     let text = logged(|| meet(&vendor, "router.cpe.example.com", &empty));
     let line = text.lines().find(|line| line.contains("did not serve"));
     assert!(line.is_some_and(|line| line.contains("DEBUG")), "{text}");
+}
+
+#[test]
+fn a_client_that_wants_another_device_is_told_at_debug_with_both_names() {
+    let vendor = Vendor::default();
+    let camera = acceptor(&vendor, &Device::new("camera"), &[Form::Named]);
+    let falls_back = camera.clone().fallback(stock_server(&vendor));
+    for (acceptor, what) in [
+        (camera, "did not serve"),
+        (falls_back, "served a client with"),
+    ] {
+        let text = logged(|| meet(&vendor, "router.cpe.example.com", &acceptor));
+        let line = text.lines().find(|line| line.contains(what));
+        let line = line.unwrap_or_else(|| panic!("{text}"));
+        for part in ["DEBUG", "router.cpe.example.com", "camera.cpe.example.com"] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A client and a server of this project, or one of them and stock rustls, in one process.
 
 mod accepted;
+mod addressed;
 mod alerts;
 mod calls;
 mod chain;
@@ -9,6 +10,7 @@ mod contract;
 mod crowd;
 mod ends;
 mod events;
+mod excluded;
 mod footprint;
 mod framing;
 mod greeting;
@@ -16,9 +18,13 @@ mod http;
 mod matrix;
 mod misplaced;
 mod mutual;
+mod nameless;
 mod observed;
 mod offers;
 mod paths;
+mod proved;
+mod published;
+mod rechecked;
 mod refused;
 mod renewed;
 mod resumed;

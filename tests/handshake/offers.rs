@@ -32,10 +32,10 @@ const STATUS_REQUEST: u16 = 5;
 const SIGNATURE_ALGORITHMS: u16 = 13;
 const KEY_SHARE: u16 = 51;
 
-type Answer = Result<Served, Error>;
+pub(crate) type Answer = Result<Served, Error>;
 
 /// What our acceptor makes of a client that talks on the other end.
-fn accept(acceptor: &Acceptor, far: End) -> Answer {
+pub(crate) fn accept(acceptor: &Acceptor, far: End) -> Answer {
     let mut tls = acceptor.accept(far)?;
     let mut line = [0; 4];
     tls.read_exact(&mut line)?;
@@ -52,7 +52,19 @@ fn imitator(
     chunk: usize,
 ) -> (Result<ProtocolVersion, rustls::Error>, Answer) {
     let added = added.to_vec();
-    let rewrite = mutant::only(CLIENT_HELLO, move |hello| add_extensions(hello, &added));
+    let change = move |hello: &[u8]| add_extensions(hello, &added);
+    pretender(vendor, change, version, acceptor, chunk)
+}
+
+/// A stock client whose hello is changed.
+pub(crate) fn pretender(
+    vendor: &Vendor,
+    change: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static,
+    version: &'static SupportedProtocolVersion,
+    acceptor: &Acceptor,
+    chunk: usize,
+) -> (Result<ProtocolVersion, rustls::Error>, Answer) {
+    let rewrite = mutant::only(CLIENT_HELLO, change);
     let mut config = ClientConfig::builder_with_provider(mutant::provider(&provider(), &rewrite))
         .with_protocol_versions(&[version])
         .unwrap()
@@ -78,7 +90,7 @@ fn imitator(
     })
 }
 
-fn list(kind: u16, schemes: &[u8]) -> Vec<u8> {
+pub(crate) fn list(kind: u16, schemes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(schemes.len()).unwrap().to_be_bytes();
     extension(kind, &[&length, schemes].concat())
 }
@@ -336,7 +348,7 @@ fn a_second_hello_with_another_offer() {
 }
 
 /// The second has the key share that the server wants: X25519.
-fn is_second(hello: &[u8]) -> bool {
+pub(crate) fn is_second(hello: &[u8]) -> bool {
     let share = find_extension(hello, KEY_SHARE).unwrap();
     share[6..8] == [0, 0x1d]
 }

@@ -49,9 +49,14 @@ fn identity(vendor: &Vendor, stored: Vec<StoredCredential>, key: &Key) -> Identi
 fn the_evil_twin() {
     let vendor = Vendor::default();
     let (router, twin) = (Device::new("router"), Device::new("twin"));
-    let acceptor = acceptor(&vendor, &twin, &[Form::Named, Form::Rfc9345]);
-    for chunk in CHUNKS {
-        let client = client(&vendor, NamePolicy::Required);
+    let acceptor = careless_acceptor(vendor.enrol(&twin, &[Form::Named, Form::Rfc9345]));
+    let policies = [NamePolicy::Required, NamePolicy::Preferred];
+    for (policy, chunk) in policies
+        .into_iter()
+        .flat_map(|it| CHUNKS.map(|chunk| (it, chunk)))
+    {
+        // Who only prefers a name does not fall back to less either.
+        let client = client(&vendor, policy);
         let outcome = connect(&client, &router.name, &acceptor, chunk);
         let expected = Error::NameMismatch {
             wanted: router.name.clone().try_into().unwrap(),

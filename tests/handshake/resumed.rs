@@ -5,16 +5,22 @@ use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use dc_core::Form;
+use dc_core::{Form, Offer};
 use dc_rustls::client::{Config, NamePolicy, Peer, Stream};
 use dc_rustls::server::{Acceptor, Settings, Store};
+use dc_tests::message::find_extension;
 use dc_tests::pair::{Outcome, connect};
 use dc_tests::pipe::{End, pipe};
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::pki_types::ServerName;
-use rustls::{HandshakeKind, KeyLog};
+use rustls::server::ClientHello;
+use rustls::{HandshakeKind, KeyLog, ServerConfig};
 
+use crate::rogue::NAME;
 use crate::setup::{ALL, Clock, HOUR, acceptor, client, client_at, stock_server};
+
+const EARLY_DATA: u16 = 42;
+const PRE_SHARED_KEY: u16 = 41;
 
 fn kind(outcome: &Outcome) -> HandshakeKind {
     let client = outcome.client.as_ref().unwrap();
@@ -185,6 +191,63 @@ fn a_client_without_resumption_resumes_nothing() {
         let outcome = connect(&client, &device.name, &acceptor, ALL);
         assert_eq!(kind(&outcome), HandshakeKind::Full);
     }
+}
+
+/// A session that was made without the name proves no name.
+#[test]
+fn a_session_without_a_name_is_not_resumed_where_a_name_is_required() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let ours = acceptor(&vendor, &device, &[Form::Named, Form::Rfc9345]);
+    let with_certificate = ours.clone().fallback(stock_server(&vendor));
+    let without = |hello: &ClientHello<'_>, _: &Offer| hello.server_name().is_none();
+    let stock = with_certificate.clone().only_if(without);
+    for (policy, acceptor, peer_is) in [
+        (NamePolicy::Ignored, &ours, "an unnamed credential"),
+        (NamePolicy::Preferred, &stock, "a certificate"),
+    ] {
+        // One that goes on to ask for the name, in every way that a configuration can be made of another.
+        let before = client(&vendor, policy);
+        let required = client(&vendor, NamePolicy::Required);
+        for kind_before in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let outcome = connect(&before.clone(), &device.name, acceptor, ALL);
+            assert_eq!(kind(&outcome), kind_before, "{peer_is}");
+        }
+        let outcome = connect(&required, &device.name, &with_certificate, ALL);
+        assert_eq!(kind(&outcome), HandshakeKind::Full, "{peer_is}");
+        assert!(matches!(
+            outcome.peer(),
+            Peer::Delegated {
+                unique_name: Some(_),
+                ..
+            }
+        ));
+    }
+}
+
+/// Not even to a server whose tickets allow it.
+#[test]
+fn nothing_is_sent_early() {
+    let vendor = Vendor::default();
+    let mut stock = ServerConfig::clone(&stock_server(&vendor));
+    stock.max_early_data_size = 1 << 14;
+    let acceptor = Acceptor::new(Store::new(provider())).fallback(Arc::new(stock));
+    let client = client(&vendor, NamePolicy::Preferred);
+    connect(&client, NAME, &acceptor, ALL).client.unwrap();
+    let (near, mut far) = pipe(ALL);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            client
+                .connect(ServerName::try_from(NAME).unwrap(), near)
+                .err()
+        });
+        let mut record = vec![0; 1 << 14];
+        let length = far.read(&mut record).unwrap();
+        drop(far);
+        let hello = &record[5..length];
+        assert!(find_extension(hello, PRE_SHARED_KEY).is_some());
+        assert!(find_extension(hello, EARLY_DATA).is_none());
+    });
 }
 
 #[test]

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use dc_core::{Form, SignatureScheme};
+use dc_rustls::Error;
 use dc_rustls::client::{NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Served, Settings, Store};
 use dc_tests::pair::connect;
 use dc_tests::vendor::{Device, Key, Vendor, provider};
+use rustls::AlertDescription;
 
-use crate::setup::{ALL, Clock, HOUR, client, stock_server};
+use crate::setup::{ALL, Clock, HOUR, acceptor, client, stock_server};
 
 #[test]
 fn the_one_for_the_very_name_of_several_that_are_installed() {
@@ -26,6 +28,36 @@ fn the_one_for_the_very_name_of_several_that_are_installed() {
             served,
             Served::Delegated { unique_name: Some(name), .. } if name.as_str() == device.name
         ));
+    }
+}
+
+/// Who prefers a name and gets none for the one it wants is served without, and does not fail.
+#[test]
+fn the_one_without_a_name_for_another_name_of_the_zone() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let alone = acceptor(&vendor, &device, &[Form::Named]);
+    let both = acceptor(&vendor, &device, &[Form::Named, Form::Rfc9345]);
+    let client = client(&vendor, NamePolicy::Preferred);
+    let other = "camera.cpe.example.com";
+    match connect(&client, other, &both, ALL).peer() {
+        Peer::Delegated { form, .. } => assert_eq!(*form, Form::Rfc9345),
+        other => panic!("{other:?}"),
+    }
+    let fallback = alone.clone().fallback(stock_server(&vendor));
+    assert_eq!(
+        *connect(&client, other, &fallback, ALL).peer(),
+        Peer::Certificate
+    );
+    let outcome = connect(&client, other, &alone, ALL);
+    assert_eq!(
+        outcome.alert_at_client(),
+        AlertDescription::HandshakeFailure
+    );
+    let error = outcome.server.unwrap_err();
+    assert!(matches!(error, Error::NothingForName { .. }), "{error:?}");
+    for text in [other, &device.name] {
+        assert!(error.to_string().contains(text), "{error}");
     }
 }
 

@@ -9,7 +9,7 @@ use rustls::AlertDescription;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-use crate::setup::{acceptor, client, stock_server};
+use crate::setup::{acceptor, careless_acceptor, client, stock_server};
 
 /// Connects over a pipe that holds `capacity` bytes.
 async fn connect(
@@ -61,7 +61,7 @@ async fn accepts_both_forms_and_falls_back_through_pipes_of_any_size() {
 #[tokio::test]
 async fn refuses_the_evil_twin_with_an_alert() {
     let vendor = Vendor::default();
-    let twin = acceptor(&vendor, &Device::new("twin"), &[Form::Named]);
+    let twin = careless_acceptor(vendor.enrol(&Device::new("twin"), &[Form::Named]));
     for capacity in CAPACITIES {
         let client = client(&vendor, NamePolicy::Required);
         let (peer, served) = connect(&client, "router.cpe.example.com", &twin, capacity).await;

@@ -97,6 +97,11 @@ fn behind_pem() -> Vec<Row> {
         (Error::MissingDigitalSignature, 47, "digitalSignature"),
         (Error::MissingReferenceIdentity, 47, "none was given"),
         (
+            Error::NameExcluded { name: name(), subtree: "example.com".into() },
+            47,
+            "excludes the names in \"example.com\", and so k3v.cpe.example.com",
+        ),
+        (
             Error::NameMismatch { wanted: "a.example".try_into().unwrap(), got: name() },
             47,
             "wanted a.example, but the credential is for k3v.cpe.example.com",

@@ -14,6 +14,7 @@ use crate::testing::{
 };
 
 mod algorithms;
+mod constraints;
 mod names;
 mod outside;
 mod second;

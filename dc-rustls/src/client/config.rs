@@ -1,28 +1,23 @@
-//! A client's configuration, checked once.
+//! A client's configuration, and how its connections begin.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
-use dc_core::MAX_VALIDITY;
-use rustls::client::danger::ServerCertVerifier;
-use rustls::client::{ResolvesClientCert, Resumption, Tls12Resumption, WebPkiServerVerifier};
-use rustls::crypto::CryptoProvider;
+use dc_core::UniqueName;
+use rustls::ClientConfig;
+use rustls::client::{Resumption, Tls12Resumption};
 use rustls::pki_types::ServerName;
-use rustls::sign::CertifiedKey;
-use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
-use rustls::{ClientConfig, KeyLog, NoKeyLog, RootCertStore, SignatureScheme};
 
+use super::Stream;
 use super::authorization::Authorization;
-use super::observer::Observer;
+use super::beginning::Beginning;
 use super::sessions::{ConnectionSessions, Sessions};
-use super::verifier::CredentialVerifier;
-use super::{NamePolicy, Peer, Presented, Stream, offer};
-use crate::provider::{intern_offer, wrap};
-use crate::side::Side;
-use crate::{Error, compress, events};
+use crate::{Error, events};
 
 /// A client's configuration, for any number of connections.
+///
+/// Sessions are kept in it, and so were all made under its one policy: a clone resumes them, and no other
+/// configuration does.
 ///
 /// ```no_run
 /// use std::net::TcpStream;
@@ -37,6 +32,7 @@ use crate::{Error, compress, events};
 ///     .build()?;
 /// let tcp = TcpStream::connect("192.0.2.1:443")?;
 /// let stream = tls.connect("k3v.cpe.example.com".try_into()?, tcp)?;
+/// assert!(!stream.authenticates(&"neighbour.cpe.example.com".try_into()?));
 /// match stream.peer() {
 ///     Peer::Delegated { unique_name, expires, .. } => println!("{unique_name:?} until {expires:?}"),
 ///     _ => println!("an ordinary certificate"),
@@ -46,46 +42,65 @@ use crate::{Error, compress, events};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
-    rustls: Arc<ClientConfig>,
-    offer: &'static [u8],
+    by_name: Offering,
+    /// For what can be nobody's unique name; none if only a unique name will do.
+    without_name: Option<Offering>,
     sessions: Arc<Sessions>,
     resumes: bool,
     authorization: Authorization,
 }
 
 impl Config {
-    /// Begins a configuration that uses this provider for all cryptography.
-    #[must_use]
-    pub fn builder(provider: Arc<CryptoProvider>) -> WantsVerifier {
-        WantsVerifier { provider }
+    pub(super) fn new(
+        by_name: Offering,
+        without_name: Option<Offering>,
+        resumes: bool,
+        authorization: Authorization,
+    ) -> Self {
+        Self {
+            by_name,
+            without_name,
+            sessions: Arc::default(),
+            resumes,
+            authorization,
+        }
     }
 
     /// Connects over a blocking stream: does the whole handshake, and returns when the peer is known.
     ///
-    /// `name` is the name that the caller wants to reach, not one that it was redirected to.
+    /// `name` is the name that the caller wants to reach, not one that it was redirected to. An IP address, or
+    /// another name that no device can have, is no reason to ask whoever is there for a unique name: the
+    /// form that carries one is not offered then, so [`NamePolicy::Preferred`](super::NamePolicy::Preferred)
+    /// is as [`Ignored`](super::NamePolicy::Ignored).
     ///
     /// As with all of TLS, set `TCP_NODELAY`: else the first request may wait for 40 ms until a server that has
     /// nothing to say has acknowledged the end of the handshake.
     ///
-    /// Fails with [`Error::Refused`] if the server's credential is not acceptable, or if it has none and
-    /// the policy asks for one; the server has got the alert by then. Fails with [`Error::Tls`] or
+    /// Fails with [`Error::NoUniqueName`], before anything is sent, if the policy requires a unique name and
+    /// `name` can be none. Fails with [`Error::Refused`] if the server's credential is not acceptable, or if it
+    /// has none and the policy asks for one; the server has got the alert by then. Fails with [`Error::Tls`] or
     /// [`Error::Io`] for all other reasons.
     pub fn connect<T: Read + Write>(
         &self,
         name: ServerName<'static>,
         io: T,
     ) -> Result<Stream<T>, Error> {
-        let (rustls, sessions) = self.for_connection();
         let wanted = name.clone();
-        Stream::handshake(rustls, sessions, name, io, self.offer)
+        self.begin(name)
+            .and_then(|beginning| Stream::handshake(beginning, io))
             .inspect_err(|error| events::not_connected(&wanted, error))
     }
 
-    /// The rustls configuration for one connection, which keeps its sessions with its peer.
+    /// The beginning of one connection.
     ///
     /// The verifier stays the same one: rustls resumes only under the verifier of the full handshake.
-    pub(super) fn for_connection(&self) -> (Arc<ClientConfig>, Arc<ConnectionSessions>) {
-        let mut rustls = ClientConfig::clone(&self.rustls);
+    pub(super) fn begin(&self, name: ServerName<'static>) -> Result<Beginning, Error> {
+        let offering = match (UniqueName::wanted(&name), &self.without_name) {
+            (Some(_), _) => &self.by_name,
+            (None, Some(offering)) => offering,
+            (None, None) => return Err(Error::NoUniqueName { wanted: name }),
+        };
+        let mut rustls = ClientConfig::clone(&offering.rustls);
         let clock = Arc::clone(&rustls.time_provider);
         let sessions = Arc::new(ConnectionSessions::new(
             Arc::clone(&self.sessions),
@@ -96,263 +111,18 @@ impl Config {
             true => Resumption::store(sessions.clone()).tls12_resumption(Tls12Resumption::Disabled),
             false => Resumption::disabled(),
         };
-        (Arc::new(rustls), sessions)
-    }
-
-    #[cfg(feature = "tokio")]
-    pub(super) fn offer(&self) -> &'static [u8] {
-        self.offer
-    }
-}
-
-/// A configuration that does not know yet whom to trust.
-#[derive(Debug)]
-pub struct WantsVerifier {
-    provider: Arc<CryptoProvider>,
-}
-
-impl WantsVerifier {
-    /// Trusts certificates under these roots.
-    #[must_use]
-    pub fn roots(self, roots: impl Into<Arc<RootCertStore>>) -> Builder {
-        Builder::new(self.provider, Trust::Roots(roots.into()))
-    }
-
-    /// Trusts certificates that this verifier does: the platform's, or one with CRLs.
-    ///
-    /// It judges chain, validity and name of the delegation certificate as of any other; the credential
-    /// is judged on top of that.
-    #[must_use]
-    pub fn verifier(self, verifier: Arc<dyn ServerCertVerifier>) -> Builder {
-        Builder::new(self.provider, Trust::Verifier(verifier))
-    }
-}
-
-#[derive(Debug)]
-enum Trust {
-    Roots(Arc<RootCertStore>),
-    Verifier(Arc<dyn ServerCertVerifier>),
-}
-
-/// A configuration that can be built.
-#[derive(Debug)]
-pub struct Builder {
-    provider: Arc<CryptoProvider>,
-    trust: Trust,
-    unique_name: NamePolicy,
-    or_certificate: bool,
-    tls12: bool,
-    max_validity: Duration,
-    resumes: bool,
-    authorization: Authorization,
-    observer: Observer,
-    client_auth: Arc<dyn ResolvesClientCert>,
-    secret_extraction: bool,
-    alpn_protocols: Vec<Vec<u8>>,
-    time_provider: Arc<dyn TimeProvider>,
-    key_log: Arc<dyn KeyLog>,
-}
-
-impl Builder {
-    fn new(provider: Arc<CryptoProvider>, trust: Trust) -> Self {
-        Self {
-            provider,
-            trust,
-            unique_name: NamePolicy::default(),
-            or_certificate: false,
-            tls12: false,
-            max_validity: MAX_VALIDITY,
-            resumes: true,
-            authorization: Authorization::default(),
-            observer: Observer::default(),
-            client_auth: Arc::new(NoClientCert),
-            secret_extraction: false,
-            alpn_protocols: Vec::new(),
-            time_provider: Arc::new(DefaultTimeProvider),
-            key_log: Arc::new(NoKeyLog),
-        }
-    }
-
-    /// The policy for the unique name; [`NamePolicy::Required`] unless this is called.
-    #[must_use]
-    pub fn unique_name(mut self, policy: NamePolicy) -> Self {
-        self.unique_name = policy;
-        self
-    }
-
-    /// Under [`NamePolicy::Required`], also accepts a server that has a plain certificate for the wanted
-    /// name and its key; the other policies always do.
-    ///
-    /// The holder of a key whose certificate has many names can then pose as each of them.
-    #[must_use]
-    pub fn or_certificate(mut self) -> Self {
-        self.or_certificate = true;
-        self
-    }
-
-    /// Also talks to servers that have TLS 1.2 only, which never have a credential.
-    #[must_use]
-    pub fn allow_tls12(mut self) -> Self {
-        self.tls12 = true;
-        self
-    }
-
-    /// Accepts less than 7 days of remaining validity at most (RFC 9345 §3).
-    ///
-    /// [`build`](Self::build) fails if this is more.
-    #[must_use]
-    pub fn max_validity(mut self, max: Duration) -> Self {
-        self.max_validity = max;
-        self
-    }
-
-    /// Asks the application about each peer, after all checks have passed: whether it wants to talk to
-    /// this name and key. This is how a stolen device is dropped at once.
-    ///
-    /// Asked again before a session is resumed. A peer that is not wanted gets access_denied, and the
-    /// connection fails with [`Refusal::NotAuthorized`](crate::Refusal::NotAuthorized). It runs inside the
-    /// handshake, so it should answer from memory.
-    #[must_use]
-    pub fn authorize(
-        mut self,
-        allows: impl Fn(&ServerName<'_>, &Peer) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        self.authorization = Authorization::new(allows);
-        self
-    }
-
-    /// Shows the application what a server presents, before anything of it is judged: for tools that
-    /// explain a refusal, and for logs.
-    ///
-    /// Called once in every full handshake in which a certificate arrives, and not when a session is
-    /// resumed or when what came next to the certificate is malformed. It runs inside the handshake, so
-    /// it should be quick.
-    #[must_use]
-    pub fn observe(mut self, observe: impl Fn(&Presented<'_>) + Send + Sync + 'static) -> Self {
-        self.observer = Observer::new(observe);
-        self
-    }
-
-    /// The certificate to present to servers that ask for one, in TLS 1.3.
-    ///
-    /// [`build`](Self::build) fails if [`allow_tls12`](Self::allow_tls12) is called too.
-    #[must_use]
-    pub fn client_auth(mut self, resolver: Arc<dyn ResolvesClientCert>) -> Self {
-        self.client_auth = resolver;
-        self
-    }
-
-    /// Lets [`Stream::into_parts`] give connections whose traffic secrets can be extracted, for kTLS.
-    #[must_use]
-    pub fn enable_secret_extraction(mut self) -> Self {
-        self.secret_extraction = true;
-        self
-    }
-
-    /// Does a full handshake for every connection, so that connections cannot be linked by a session.
-    #[must_use]
-    pub fn without_resumption(mut self) -> Self {
-        self.resumes = false;
-        self
-    }
-
-    /// The application protocols to offer, the favourite first (RFC 7301).
-    #[must_use]
-    pub fn alpn_protocols(mut self, protocols: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        self.alpn_protocols = protocols.into_iter().collect();
-        self
-    }
-
-    /// Another clock than the system's.
-    #[must_use]
-    pub fn time_provider(mut self, clock: Arc<dyn TimeProvider>) -> Self {
-        self.time_provider = clock;
-        self
-    }
-
-    /// Where to log the secrets of connections, for debugging.
-    #[must_use]
-    pub fn key_log(mut self, key_log: Arc<dyn KeyLog>) -> Self {
-        self.key_log = key_log;
-        self
-    }
-
-    /// Checks everything and builds the configuration.
-    ///
-    /// Fails with [`Error::Roots`] if there are no roots, with [`Error::NothingToOffer`] if the verifier
-    /// knows no scheme that credentials may use, with [`Error::Credential`] if the maximum validity is
-    /// above 7 days, with [`Error::ClientAuthBelowTls13`] if there is a client certificate and TLS 1.2 is
-    /// allowed, and with [`Error::Tls`] if the provider lacks what TLS 1.3 needs.
-    pub fn build(self) -> Result<Config, Error> {
-        // rustls signs its own view of the transcript there, which is not what the server hashed.
-        if self.tls12 && self.client_auth.has_certs() {
-            return Err(Error::ClientAuthBelowTls13);
-        }
-        let inner = match self.trust {
-            Trust::Verifier(verifier) => verifier,
-            Trust::Roots(roots) => {
-                let provider = Arc::clone(&self.provider);
-                WebPkiServerVerifier::builder_with_provider(roots, provider)
-                    .build()
-                    .map_err(Error::Roots)?
-            }
-        };
-        let forms = self.unique_name.forms();
-        let offer = offer::offer(forms, &inner.supported_verify_schemes())?;
-        let extensions = intern_offer(offer::extensions(forms, &offer)?);
-        let verifier = CredentialVerifier {
-            inner,
-            certificate_is_enough: self.or_certificate || self.unique_name != NamePolicy::Required,
-            offer,
-            algorithms: self.provider.signature_verification_algorithms.all,
-            max_validity: check_max_validity(self.max_validity)?,
-            authorization: self.authorization.clone(),
-            observer: self.observer,
-        };
-        let provider = wrap(&self.provider, Side::Client { offer: extensions });
-        let versions: &[_] = match self.tls12 {
-            true => &[&rustls::version::TLS13, &rustls::version::TLS12],
-            false => &[&rustls::version::TLS13],
-        };
-        let mut rustls = ClientConfig::builder_with_details(Arc::new(provider), self.time_provider)
-            .with_protocol_versions(versions)?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_cert_resolver(self.client_auth);
-        rustls.enable_secret_extraction = self.secret_extraction;
-        rustls.alpn_protocols = self.alpn_protocols;
-        rustls.key_log = self.key_log;
-        rustls.cert_decompressors = compress::decompressors(&rustls.cert_decompressors);
-        Ok(Config {
+        Ok(Beginning {
             rustls: Arc::new(rustls),
-            offer: extensions,
-            sessions: Arc::default(),
-            resumes: self.resumes,
-            authorization: self.authorization,
+            sessions,
+            name,
+            offer: offering.extensions,
         })
     }
 }
 
-fn check_max_validity(max: Duration) -> Result<Duration, Error> {
-    match max <= MAX_VALIDITY {
-        true => Ok(max),
-        false => Err(Error::Credential(dc_core::Error::ValidityLimitTooLong {
-            wanted: max,
-            max: MAX_VALIDITY,
-        })),
-    }
-}
-
-/// Presents no certificate to anybody.
-#[derive(Debug)]
-struct NoClientCert;
-
-impl ResolvesClientCert for NoClientCert {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        None
-    }
-
-    fn has_certs(&self) -> bool {
-        false
-    }
+/// The rustls configuration that goes with one set of extensions.
+#[derive(Clone, Debug)]
+pub(super) struct Offering {
+    pub(super) rustls: Arc<ClientConfig>,
+    pub(super) extensions: &'static [u8],
 }

@@ -1,10 +1,13 @@
 //! The client side: offers credentials, verifies them, and says who the peer is.
 
 mod authorization;
+mod beginning;
+mod builder;
 mod config;
 mod observer;
 mod offer;
 mod sessions;
+mod standing;
 mod stream;
 #[cfg(feature = "tokio")]
 mod tokio;
@@ -12,7 +15,8 @@ mod verifier;
 
 use dc_core::Form;
 
-pub use self::config::{Builder, Config, WantsVerifier};
+pub use self::builder::{Builder, WantsVerifier};
+pub use self::config::Config;
 pub use self::observer::Presented;
 pub use self::stream::Stream;
 #[cfg(feature = "tokio")]
@@ -25,6 +29,8 @@ pub use crate::peer::Peer;
 pub enum NamePolicy {
     /// Offers and accepts a credential for exactly the wanted name, and nothing else unless
     /// [`Builder::or_certificate`] is called too. For clients of home servers.
+    ///
+    /// Connecting to an IP address fails: nobody can prove to be one.
     #[default]
     Required,
     /// Offers both forms and accepts either, or a certificate.

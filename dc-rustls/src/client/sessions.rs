@@ -12,7 +12,7 @@ use rustls::time_provider::TimeProvider;
 
 use super::Peer;
 use super::authorization::Authorization;
-use crate::handover;
+use crate::{Error, Refusal, handover};
 
 /// The sessions of one configuration, by server name.
 #[derive(Default)]
@@ -56,6 +56,13 @@ impl Sessions {
         name: &ServerName<'static>,
     ) -> Option<(Tls13ClientSessionValue, Arc<Peer>)> {
         self.names().servers.get_mut(name)?.tickets.pop_back()
+    }
+
+    /// Forgets the sessions with this peer.
+    fn discard(&self, name: &ServerName<'static>, peer: &Peer) {
+        if let Some(server) = self.names().servers.get_mut(name) {
+            server.tickets.retain(|(_, known)| **known != *peer);
+        }
     }
 }
 
@@ -104,10 +111,31 @@ impl ConnectionSessions {
 
     /// The connection's peer, now that the handshake is over: the one that was verified, or that the resumed
     /// session was made with.
-    pub(super) fn settle(&self) -> Option<Arc<Peer>> {
+    ///
+    /// Fails with [`Error::PeerUnknown`], which is a bug.
+    pub(super) fn settle(&self) -> Result<Arc<Peer>, Error> {
         let mut known = self.known();
         known.is_final = true;
-        known.peer.clone()
+        known.peer.clone().ok_or(Error::PeerUnknown)
+    }
+
+    /// Fails if a connection that was made for `wanted` to this peer would not be made now. The sessions with the
+    /// peer are forgotten then.
+    pub(super) fn recheck(&self, wanted: &ServerName<'static>, peer: &Peer) -> Result<(), Error> {
+        let now = self.clock.current_time();
+        let now = now.ok_or(rustls::Error::FailedToGetCurrentTime)?;
+        let refusal = match *peer {
+            Peer::Delegated { expires, .. } if now > expires => {
+                Refusal::Credential(dc_core::Error::Expired {
+                    now,
+                    expiry: expires,
+                })
+            }
+            _ if !self.authorization.allows(wanted, peer) => Refusal::NotAuthorized,
+            Peer::Certificate | Peer::Delegated { .. } => return Ok(()),
+        };
+        self.shared.discard(wanted, peer);
+        Err(Error::Refused(refusal))
     }
 
     /// The connection's peer. In the very step that verifies the peer only the cell knows; after the

@@ -1,13 +1,13 @@
 //! A blocking connection to a server.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConnection, StreamOwned};
 
 use super::Peer;
-use super::sessions::ConnectionSessions;
+use super::beginning::Beginning;
+use super::standing::Standing;
 use crate::Error;
 use crate::handover;
 use crate::handshake;
@@ -17,38 +17,78 @@ use crate::io::Adapter;
 #[derive(Debug)]
 pub struct Stream<T: Read + Write> {
     tls: StreamOwned<ClientConnection, Adapter<T>>,
-    peer: Arc<Peer>,
+    standing: Standing,
 }
 
 impl<T: Read + Write> Stream<T> {
-    pub(super) fn handshake(
-        rustls: Arc<ClientConfig>,
-        sessions: Arc<ConnectionSessions>,
-        name: ServerName<'static>,
-        io: T,
-        offer: &'static [u8],
-    ) -> Result<Self, Error> {
-        let mut connection = ClientConnection::new(rustls, name)?;
+    pub(super) fn handshake(beginning: Beginning, io: T) -> Result<Self, Error> {
+        let Beginning {
+            rustls,
+            sessions,
+            name,
+            offer,
+        } = beginning;
+        let mut connection = ClientConnection::new(rustls, name.clone())?;
         let mut io = Adapter::client(io, offer);
         handshake::complete(&mut connection, &mut io, |connection| {
             let (step, peer) = handover::scope(|| connection.process_new_packets());
             sessions.found(peer);
             step.map(drop)
         })?;
-        let peer = sessions.settle().ok_or(Error::PeerUnknown)?;
         Ok(Self {
             tls: StreamOwned::new(connection, io),
-            peer,
+            standing: Standing::settle(sessions, name)?,
         })
     }
 
     /// The server that answered; on a resumed connection, the one that the session was made with.
     #[must_use]
     pub fn peer(&self) -> &Peer {
-        &self.peer
+        self.standing.peer()
+    }
+
+    /// True if the server has proved to be `name`: what to ask before anything meant for that name is sent on
+    /// this connection.
+    ///
+    /// A device with a unique name is that name and nothing else. Else the server is the name, or the
+    /// address, that the connection was made for. Other names of the certificate never count: with
+    /// credentials, every device of the vendor has them. So none of them may be the reason to reuse a
+    /// connection in HTTP/2 and HTTP/3, to follow Alt-Svc or to believe an ORIGIN frame.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tls: dc_rustls::client::Config = unimplemented!();
+    /// # let tcp = std::net::TcpStream::connect("192.0.2.1:443")?;
+    /// let stream = tls.connect("k3v.cpe.example.com".try_into()?, tcp)?;
+    /// assert!(stream.authenticates(&"k3v.cpe.example.com".try_into()?));
+    /// // Of the same vendor, under the same certificate.
+    /// assert!(!stream.authenticates(&"m7q.cpe.example.com".try_into()?));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn authenticates(&self, name: &ServerName<'_>) -> bool {
+        self.standing.authenticates(name)
+    }
+
+    /// Asks again whether this connection would be made now, by the clock and the predicate of the
+    /// configuration: TLS asks nothing after the handshake, and an open connection outlives the credential.
+    ///
+    /// For an application to call when its list of withdrawn devices changes, and now and then on
+    /// connections that stay open for days; it closes the connection if this fails.
+    ///
+    /// Fails with [`Error::Refused`]: with [`Error::Expired`](dc_core::Error::Expired) if the credential has ended,
+    /// and with [`Refusal::NotAuthorized`](crate::Refusal::NotAuthorized) if
+    /// [`Builder::authorize`](super::Builder::authorize) does not want the peer any more. The sessions with
+    /// this peer are discarded then. Fails with [`Error::Tls`] if there is no time.
+    pub fn recheck(&self) -> Result<(), Error> {
+        self.standing.recheck()
     }
 
     /// The connection's state: protocol version, cipher suite, application protocol.
+    ///
+    /// Its `peer_certificates` are the vendor's: they say who made the device, and not which one it is. For that,
+    /// ask [`authenticates`](Self::authenticates) or [`peer`](Self::peer).
     #[must_use]
     pub fn connection(&self) -> &ClientConnection {
         &self.tls.conn
@@ -61,7 +101,9 @@ impl<T: Read + Write> Stream<T> {
 
     /// The rustls connection and the network side, for whoever goes on without this stream.
     ///
-    /// Nothing of this crate is needed once the handshake is over. `None`, and the connection is lost, if
+    /// Nothing of this crate is needed once the handshake is over, but nothing of it is left to say who the peer
+    /// is either: keep a clone of [`peer`](Self::peer), and ask its
+    /// [`authenticates`](Peer::authenticates). `None`, and the connection is lost, if
     /// bytes were read that rustls has not seen yet.
     #[must_use]
     pub fn into_parts(self) -> Option<(ClientConnection, T)> {

@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
 
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
@@ -10,7 +9,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Config, Peer};
+use super::Peer;
+use super::beginning::Beginning;
+use super::config::Config;
+use super::standing::Standing;
 use crate::Error;
 use crate::events;
 use crate::handover;
@@ -39,9 +41,14 @@ impl Config {
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
-        let (rustls, sessions) = self.for_connection();
-        let io = Adapter::client(io, self.offer()).holding_writes();
-        let connect = TlsConnector::from(rustls).connect(name, io);
+        let Beginning {
+            rustls,
+            sessions,
+            name,
+            offer,
+        } = self.begin(name)?;
+        let io = Adapter::client(io, offer).holding_writes();
+        let connect = TlsConnector::from(rustls).connect(name.clone(), io);
         let mut connect = pin!(connect.into_fallible());
         let connected = poll_fn(|cx| {
             let (poll, peer) = handover::scope(|| connect.as_mut().poll(cx));
@@ -51,8 +58,10 @@ impl Config {
         .await;
         let mut tls = finish(connected).await?;
         tls.get_mut().0.release_writes();
-        let peer = sessions.settle().ok_or(Error::PeerUnknown)?;
-        Ok(AsyncStream { tls, peer })
+        Ok(AsyncStream {
+            tls,
+            standing: Standing::settle(sessions, name)?,
+        })
     }
 }
 
@@ -60,17 +69,46 @@ impl Config {
 #[derive(Debug)]
 pub struct AsyncStream<T> {
     tls: TlsStream<Adapter<T>>,
-    peer: Arc<Peer>,
+    standing: Standing,
 }
 
 impl<T> AsyncStream<T> {
     /// The server that answered; on a resumed connection, the one that the session was made with.
     #[must_use]
     pub fn peer(&self) -> &Peer {
-        &self.peer
+        self.standing.peer()
+    }
+
+    /// True if the server has proved to be `name`: what to ask before anything meant for that name is sent on
+    /// this connection.
+    ///
+    /// A device with a unique name is that name and nothing else. Else the server is the name, or the
+    /// address, that the connection was made for. Other names of the certificate never count: with
+    /// credentials, every device of the vendor has them. So none of them may be the reason to reuse a
+    /// connection in HTTP/2 and HTTP/3, to follow Alt-Svc or to believe an ORIGIN frame.
+    #[must_use]
+    pub fn authenticates(&self, name: &ServerName<'_>) -> bool {
+        self.standing.authenticates(name)
+    }
+
+    /// Asks again whether this connection would be made now, by the clock and the predicate of the
+    /// configuration: TLS asks nothing after the handshake, and an open connection outlives the credential.
+    ///
+    /// For an application to call when its list of withdrawn devices changes, and now and then on
+    /// connections that stay open for days; it closes the connection if this fails.
+    ///
+    /// Fails with [`Error::Refused`]: with [`Error::Expired`](dc_core::Error::Expired) if the credential has ended,
+    /// and with [`Refusal::NotAuthorized`](crate::Refusal::NotAuthorized) if
+    /// [`Builder::authorize`](super::Builder::authorize) does not want the peer any more. The sessions with
+    /// this peer are discarded then. Fails with [`Error::Tls`] if there is no time.
+    pub fn recheck(&self) -> Result<(), Error> {
+        self.standing.recheck()
     }
 
     /// The connection's state: protocol version, cipher suite, application protocol.
+    ///
+    /// Its `peer_certificates` are the vendor's: they say who made the device, and not which one it is. For that,
+    /// ask [`authenticates`](Self::authenticates) or [`peer`](Self::peer).
     #[must_use]
     pub fn connection(&self) -> &ClientConnection {
         self.tls.get_ref().1

@@ -11,7 +11,7 @@ use dc_core::{
 };
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
-use rustls::{DigitallySignedStruct, DistinguishedName, Error};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore};
 
 use super::authorization::Authorization;
 use super::observer::Observer;
@@ -22,6 +22,8 @@ use crate::view::certificate::{UnpackError, unpack};
 
 pub(super) struct CredentialVerifier {
     pub(super) inner: Arc<dyn ServerCertVerifier>,
+    /// The roots that `inner` trusts, as far as they are known.
+    pub(super) roots: Arc<RootCertStore>,
     pub(super) certificate_is_enough: bool,
     pub(super) offer: Offer,
     pub(super) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
@@ -36,6 +38,7 @@ impl CredentialVerifier {
         form: Form,
         bytes: &[u8],
         end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         wanted: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<VerifiedCredential, dc_core::Error> {
@@ -43,6 +46,7 @@ impl CredentialVerifier {
         let certificate = DelegationCertificate::parse(CertificateDer::from(&**end_entity))?;
         Verifier::new(Role::Server, &self.offer, self.algorithms)
             .with_max_validity(self.max_validity)?
+            .with_issuers(intermediates, &self.roots.roots)
             .verify(&credential, &certificate, Some(wanted), now)
     }
 
@@ -93,7 +97,7 @@ impl ServerCertVerifier for CredentialVerifier {
             return Ok(verified);
         };
         let credential = self
-            .verify_credential(form, &bytes, end_entity, server_name, now)
+            .verify_credential(form, &bytes, end_entity, intermediates, server_name, now)
             .map_err(|error| refuse(Refusal::Credential(error)))?;
         let peer = Peer::Delegated {
             form,
@@ -169,6 +173,7 @@ impl fmt::Debug for CredentialVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             inner,
+            roots: _,
             certificate_is_enough,
             offer,
             algorithms: _,

@@ -88,8 +88,9 @@ impl Acceptor {
 
     /// Accepts over a blocking stream: does the whole handshake.
     ///
-    /// Fails with [`Error::NothingSuits`] if neither a credential nor a fallback answers the client, who
-    /// gets handshake_failure, and with [`Error::Tls`] or [`Error::Io`] for all other reasons. The
+    /// Fails with [`Error::NothingSuits`] if neither a credential nor a fallback answers the client, or with
+    /// [`Error::NothingForName`] if a credential would if the client had named the device it is for: it gets
+    /// handshake_failure. Fails with [`Error::Tls`] or [`Error::Io`] for all other reasons. The
     /// client has got its alert by then.
     pub fn accept<T: Read + Write>(&self, io: T) -> Result<Stream<T>, Error> {
         self.serve(io).inspect_err(events::not_served)
@@ -118,7 +119,7 @@ impl Acceptor {
     }
 
     /// The credential for this client, unless the application serves it none.
-    fn pick(&self, hello: &ClientHello<'_>, offer: &Offer) -> Option<Arc<Entry>> {
+    fn pick(&self, hello: &ClientHello<'_>, offer: &Offer) -> Result<Arc<Entry>, Error> {
         match self
             .serves
             .0
@@ -126,7 +127,7 @@ impl Acceptor {
             .is_none_or(|serves| serves(hello, offer))
         {
             true => self.store.pick(offer, hello.server_name()),
-            false => None,
+            false => Err(Error::NothingSuits),
         }
     }
 
@@ -139,21 +140,21 @@ impl Acceptor {
             Ok(offer) => offer,
             Err(alert) => return Err(Rejection::new(Error::MalformedOffer, alert)),
         };
-        if let Some(offer) = offer
-            && let Some(entry) = self.pick(&accepted.client_hello(), &offer)
-        {
-            return Ok(Answer {
+        let picked = match offer {
+            Some(offer) => self.pick(&accepted.client_hello(), &offer),
+            None => Err(Error::NothingSuits),
+        };
+        match (picked, &self.fallback) {
+            (Ok(entry), _) => Ok(Answer {
                 served: entry.served.clone(),
                 config: Arc::clone(&entry.config),
                 received,
-            });
-        }
-        match &self.fallback {
-            Some(config) => Ok(Answer::stock(config, received)),
-            None => Err(Rejection::new(
-                Error::NothingSuits,
-                AlertDescription::HandshakeFailure,
-            )),
+            }),
+            (Err(reason), Some(config)) => {
+                events::served_certificate(&reason);
+                Ok(Answer::stock(config, received))
+            }
+            (Err(reason), None) => Err(Rejection::new(reason, AlertDescription::HandshakeFailure)),
         }
     }
 

@@ -33,6 +33,7 @@ pub struct Settings {
     key_log: Arc<dyn KeyLog>,
     pub(super) expiry_margin: Duration,
     pub(super) spares_nss: bool,
+    pub(super) names_to_nameless: bool,
     client_auth: Arc<dyn ClientCertVerifier>,
     secret_extraction: bool,
     sessions: Arc<dyn StoresServerSessions>,
@@ -51,6 +52,7 @@ impl Settings {
             key_log: Arc::new(NoKeyLog),
             expiry_margin: EXPIRY_MARGIN,
             spares_nss: true,
+            names_to_nameless: false,
             client_auth: Arc::new(NoClientAuth),
             secret_extraction: false,
             sessions: ServerSessionMemoryCache::new(256),
@@ -95,6 +97,25 @@ impl Settings {
     #[must_use]
     pub fn without_nss_workaround(mut self) -> Self {
         self.spares_nss = false;
+        self
+    }
+
+    /// Sends a named credential also to clients that offer to take one and send no server_name at all.
+    ///
+    /// **Whoever scans addresses can then read the device's name**, which else goes only to clients that know it
+    /// already. For devices whose name is no secret and whose clients cannot send a server_name. A client that
+    /// sends another name never gets a named credential.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use dc_rustls::server::{Settings, Store};
+    ///
+    /// let provider = Arc::new(rustls::crypto::ring::default_provider());
+    /// let store = Store::with_settings(Settings::new(provider).named_without_server_name());
+    /// ```
+    #[must_use]
+    pub fn named_without_server_name(mut self) -> Self {
+        self.names_to_nameless = true;
         self
     }
 

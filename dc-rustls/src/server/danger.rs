@@ -12,7 +12,7 @@ pub fn install_unchecked(store: &Store, identity: Identity) -> Result<(), Error>
 
 /// Installs several identities as [`install_unchecked`] does.
 ///
-/// A client is served as by [`Store::install_all`], but whatever zone it names.
+/// A client is served as by [`Store::install_all`], but whatever name or zone it wants.
 pub fn install_all_unchecked(
     store: &Store,
     identities: impl IntoIterator<Item = Identity>,

@@ -21,6 +21,15 @@ pub(super) struct Entry {
     pub(super) zone: Option<Vec<String>>,
 }
 
+impl Entry {
+    fn unique_name(&self) -> Option<&UniqueName<'static>> {
+        match &self.served {
+            Served::Delegated { unique_name, .. } => unique_name.as_ref(),
+            Served::Certificate => None,
+        }
+    }
+}
+
 /// A client, as far as it is known when a credential has to be picked.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
@@ -31,6 +40,8 @@ pub(super) struct Wanted<'a> {
     pub(super) margin: Duration,
     /// True if a client with NSS's rules is kept from what it would abort at.
     pub(super) spares_nss: bool,
+    /// True if a client that sends no server_name gets named credentials all the same.
+    pub(super) names_to_nameless: bool,
 }
 
 impl Wanted<'_> {
@@ -39,12 +50,32 @@ impl Wanted<'_> {
     pub(super) fn pick<'e>(&self, entries: &'e [Arc<Entry>]) -> Option<&'e Arc<Entry>> {
         entries
             .iter()
-            .filter(|entry| self.suits(entry))
+            .filter(|entry| self.suits(entry) && self.may_learn_name(entry))
             .min_by_key(|entry| self.rank(entry))
+    }
+
+    /// The name of a credential that would suit a client that had asked for it by that name.
+    pub(super) fn kept_name(&self, entries: &[Arc<Entry>]) -> Option<UniqueName<'static>> {
+        let kept = |entry: &&Arc<Entry>| {
+            self.is_fresh(entry) && self.takes(entry) && !self.may_learn_name(entry)
+        };
+        entries.iter().find(kept)?.unique_name().cloned()
     }
 
     fn suits(&self, entry: &Entry) -> bool {
         self.is_fresh(entry) && self.is_in_zone(entry) && self.takes(entry)
+    }
+
+    /// A client that only scans addresses learns no name, and one that wants another name would abort.
+    ///
+    /// A credential that was installed unchecked goes to everybody: its purpose is to be refused.
+    fn may_learn_name(&self, entry: &Entry) -> bool {
+        let is_checked = entry.zone.is_some();
+        match (is_checked, entry.requirements.form, self.server_name) {
+            (true, Form::Named, Some(_)) => self.is_for(entry),
+            (true, Form::Named, None) => self.names_to_nameless,
+            (_, Form::Rfc9345, _) | (false, Form::Named, _) => true,
+        }
     }
 
     fn rank(&self, entry: &Entry) -> u8 {
@@ -71,22 +102,19 @@ impl Wanted<'_> {
         let (Some(name), Some(zone)) = (self.server_name, &entry.zone) else {
             return true;
         };
-        let name = name.to_ascii_lowercase();
+        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
         UniqueName::try_from(name.as_str())
             .is_ok_and(|name| zone.iter().any(|dns_name| name.covered_by(dns_name)))
     }
 
     fn is_for(&self, entry: &Entry) -> bool {
-        let Served::Delegated {
-            unique_name: Some(own),
-            ..
-        } = &entry.served
-        else {
-            return false;
-        };
-        self.server_name
-            .and_then(|name| ServerName::try_from(name).ok())
-            .is_some_and(|name| own.is(&name))
+        let wanted = self
+            .server_name
+            .and_then(|name| ServerName::try_from(name).ok());
+        match (entry.unique_name(), wanted) {
+            (Some(own), Some(wanted)) => own.is(&wanted),
+            _ => false,
+        }
     }
 
     fn takes(&self, entry: &Entry) -> bool {

@@ -49,6 +49,9 @@ impl Store {
     /// Checks an identity as a client will, and serves new connections with it, and with nothing else,
     /// from now on.
     ///
+    /// A named credential is served only to clients that send its name in server_name; see
+    /// [`Settings::named_without_server_name`].
+    ///
     /// Fails with [`Error::MissingCertificate`] or [`Error::MissingCredential`] if there is none, with
     /// [`Error::ChainOrder`] if the delegation certificate is not the first, with
     /// [`Error::CertificateUnusable`] if no client takes it, with [`Error::Credential`] if a credential is not
@@ -62,7 +65,8 @@ impl Store {
 
     /// Installs several identities as one, for a device that has names in several zones.
     ///
-    /// A client is served with a credential of the zone that it names. Fails as
+    /// A client is served with a named credential if that is for the very name it sends, else with one without
+    /// a name of the zone that it names. Fails as
     /// [`install`](Self::install) does, and then installs none.
     pub fn install_all(&self, identities: impl IntoIterator<Item = Identity>) -> Result<(), Error> {
         let now = self.now()?;
@@ -93,7 +97,8 @@ impl Store {
         for stored in &credentials {
             let decoded = Decoded::new(stored)?;
             check_key(key.as_ref(), &decoded.credential)?;
-            let expires = self.verify(&certificate, &decoded.credential, now)?;
+            let issuers = chain.get(1..).unwrap_or_default();
+            let expires = self.verify(&certificate, issuers, &decoded.credential, now)?;
             self.check_size(end_entity, decoded.bytes)?;
             let zone = Some(certificate.dns_names().to_vec());
             let entry = self.settings.serve(&chain, &decoded, expires, &key, zone)?;
@@ -126,15 +131,31 @@ impl Store {
     }
 
     /// The credential that suits this client now.
-    pub(super) fn pick(&self, offer: &Offer, server_name: Option<&str>) -> Option<Arc<Entry>> {
+    ///
+    /// Fails with [`Error::NothingForName`] if one would if the client had named another device, and else with
+    /// [`Error::NothingSuits`].
+    pub(super) fn pick(
+        &self,
+        offer: &Offer,
+        server_name: Option<&str>,
+    ) -> Result<Arc<Entry>, Error> {
         let wanted = Wanted {
             offer,
             server_name,
-            now: self.now().ok()?,
+            now: self.now()?,
             margin: self.settings.expiry_margin,
             spares_nss: self.settings.spares_nss,
+            names_to_nameless: self.settings.names_to_nameless,
         };
-        wanted.pick(&self.entries.load()).cloned()
+        let entries = self.entries.load();
+        let picked = wanted.pick(&entries).cloned();
+        picked.ok_or_else(|| match wanted.kept_name(&entries) {
+            Some(held) => Error::NothingForName {
+                wanted: server_name.map(Into::into),
+                held,
+            },
+            None => Error::NothingSuits,
+        })
     }
 
     /// The configuration for a peer that is no client, where there is no other.
@@ -176,12 +197,14 @@ impl Store {
     fn verify(
         &self,
         certificate: &DelegationCertificate<'_>,
+        issuers: &[CertificateDer<'_>],
         credential: &DelegatedCredential<'_>,
         now: UnixTime,
     ) -> Result<UnixTime, Error> {
         let offer = Offer::suiting(credential);
         let algorithms = self.settings.provider.signature_verification_algorithms.all;
         Verifier::new(Role::Server, &offer, algorithms)
+            .with_issuers(issuers, &[])
             .verify_own_name(credential, certificate, now)
             .map(|verified| verified.expiry())
             .map_err(Error::Credential)

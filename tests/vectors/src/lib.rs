@@ -3,3 +3,7 @@
 
 pub mod fault;
 pub mod format;
+pub mod make;
+pub mod mutants;
+pub mod published;
+pub mod reference;

@@ -7,6 +7,7 @@ use crate::testing::backend;
 const P256: SignatureScheme = SignatureScheme::ECDSA_SECP256R1_SHA256;
 const RSA: SignatureScheme = SignatureScheme::RSA_PSS_RSAE_SHA256;
 const NOW: u64 = 1000;
+const OWN: &str = "a.cpe.example.com";
 
 fn at(seconds: u64) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(seconds))
@@ -59,44 +60,100 @@ fn config() -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
-/// The position of what is picked for a client that offers both forms.
-fn pick(entries: &[Arc<Entry>], schemes: &[SignatureScheme], name: Option<&str>) -> Option<usize> {
-    pick_with(true, entries, schemes, name)
+/// A client's offer of both forms.
+fn offer(schemes: &[SignatureScheme]) -> Offer {
+    Offer::new(list(&[P256, RSA]))
+        .with(Form::Rfc9345, list(schemes))
+        .with(Form::Named, list(schemes))
 }
 
-fn pick_with(
-    spares_nss: bool,
-    entries: &[Arc<Entry>],
-    schemes: &[SignatureScheme],
-    name: Option<&str>,
-) -> Option<usize> {
-    let offer = Offer::new(list(&[P256, RSA]))
-        .with(Form::Rfc9345, list(schemes))
-        .with(Form::Named, list(schemes));
-    let wanted = Wanted {
-        offer: &offer,
-        server_name: name,
+fn wanted<'a>(offer: &'a Offer, server_name: Option<&'a str>) -> Wanted<'a> {
+    Wanted {
+        offer,
+        server_name,
         now: at(NOW),
         margin: Duration::from_secs(10),
-        spares_nss,
-    };
+        spares_nss: true,
+        names_to_nameless: false,
+    }
+}
+
+/// The position of what is picked for a client that offers both forms.
+fn pick(entries: &[Arc<Entry>], schemes: &[SignatureScheme], name: Option<&str>) -> Option<usize> {
+    position(entries, &wanted(&offer(schemes), name))
+}
+
+fn position(entries: &[Arc<Entry>], wanted: &Wanted<'_>) -> Option<usize> {
     let picked = wanted.pick(entries)?;
     entries.iter().position(|entry| Arc::ptr_eq(entry, picked))
 }
 
+/// As it is installed without checks.
+fn unchecked(name: &str) -> Arc<Entry> {
+    let entry = Arc::into_inner(entry(Some(name), P256, 2000)).unwrap();
+    Arc::new(Entry {
+        zone: None,
+        ..entry
+    })
+}
+
 #[test]
-fn the_very_name_then_any_name_then_none() {
-    let [own, other] = ["a.cpe.example.com", "b.cpe.example.com"];
+fn the_credential_for_the_very_name_before_one_without_a_name() {
     let entries = [
         entry(None, P256, 2000),
-        entry(Some(other), P256, 2000),
-        entry(Some(own), P256, 2000),
+        entry(Some("b.cpe.example.com"), P256, 2000),
+        entry(Some(OWN), P256, 2000),
     ];
-    assert_eq!(pick(&entries, &[P256], Some(own)), Some(2));
-    assert_eq!(pick(&entries, &[P256], Some("A.cpe.EXAMPLE.com")), Some(2));
-    assert_eq!(pick(&entries, &[P256], Some("c.cpe.example.com")), Some(1));
-    assert_eq!(pick(&entries, &[P256], None), Some(1));
-    assert_eq!(pick(&entries[..1], &[P256], Some(own)), Some(0));
+    for name in [OWN, "A.cpe.EXAMPLE.com", "a.cpe.example.com."] {
+        assert_eq!(pick(&entries, &[P256], Some(name)), Some(2), "{name}");
+    }
+    assert_eq!(pick(&entries[..1], &[P256], Some(OWN)), Some(0));
+}
+
+#[test]
+fn a_named_credential_goes_to_nobody_who_wants_another_name() {
+    let entries = [entry(Some(OWN), P256, 2000), entry(None, P256, 2000)];
+    let other = "c.cpe.example.com";
+    assert_eq!(pick(&entries, &[P256], Some(other)), Some(1));
+    assert_eq!(pick(&entries[..1], &[P256], Some(other)), None);
+    let offer = offer(&[P256]);
+    let lenient = Wanted {
+        names_to_nameless: true,
+        ..wanted(&offer, Some(other))
+    };
+    assert_eq!(position(&entries, &lenient), Some(1));
+}
+
+#[test]
+fn a_named_credential_goes_to_a_client_without_a_name_only_if_the_operator_says_so() {
+    let entries = [entry(Some(OWN), P256, 2000), entry(None, P256, 2000)];
+    let offer = offer(&[P256]);
+    assert_eq!(position(&entries, &wanted(&offer, None)), Some(1));
+    let lenient = Wanted {
+        names_to_nameless: true,
+        ..wanted(&offer, None)
+    };
+    assert_eq!(position(&entries, &lenient), Some(0));
+}
+
+#[test]
+fn what_is_installed_unchecked_goes_to_everybody() {
+    let entries = [unchecked(OWN)];
+    for name in [Some(OWN), Some("c.cpe.example.com"), Some("a.net"), None] {
+        assert_eq!(pick(&entries, &[P256], name), Some(0), "{name:?}");
+    }
+}
+
+#[test]
+fn the_name_that_was_kept_is_known_to_the_server() {
+    let entries = [entry(Some(OWN), P256, 2000), entry(None, P256, 2000)];
+    let (fits, other) = (offer(&[P256]), offer(&[RSA]));
+    let kept = |offer, name| wanted(offer, name).kept_name(&entries);
+    let own = UniqueName::try_from(OWN).ok();
+    assert_eq!(kept(&fits, Some("c.cpe.example.com")), own);
+    assert_eq!(kept(&fits, None), own);
+    assert_eq!(kept(&fits, Some(OWN)), None);
+    assert_eq!(kept(&other, None), None);
 }
 
 #[test]
@@ -128,14 +185,22 @@ fn nothing_delegated_by_rsa_in_the_form_that_nss_refuses() {
     assert_eq!(pick(&rsa, &[P256], None), None);
     assert_eq!(pick(&rsa, &[P256, RSA], None), Some(0));
     // NSS does not know the named form.
-    let named = [entry(Some("a.cpe.example.com"), RSA, 2000)];
-    assert_eq!(pick(&named, &[P256], None), Some(0));
+    let named = [entry(Some(OWN), RSA, 2000)];
+    assert_eq!(pick(&named, &[P256], Some(OWN)), Some(0));
 }
 
 #[test]
 fn only_the_rules_of_rfc_9345_without_the_workaround_for_nss() {
     let rsa = [entry(None, RSA, 2000)];
-    assert_eq!(pick_with(false, &rsa, &[P256], None), Some(0));
+    let pick = |schemes| {
+        let offer = offer(schemes);
+        let wanted = Wanted {
+            spares_nss: false,
+            ..wanted(&offer, None)
+        };
+        position(&rsa, &wanted)
+    };
+    assert_eq!(pick(&[P256]), Some(0));
     // The credential's own scheme still has to be in extension 34.
-    assert_eq!(pick_with(false, &rsa, &[RSA], None), None);
+    assert_eq!(pick(&[RSA]), None);
 }

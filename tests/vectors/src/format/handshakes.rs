@@ -70,6 +70,8 @@ pub struct Elsewhere {
 pub enum Message {
     /// ServerHello.
     ServerHello,
+    /// HelloRetryRequest.
+    HelloRetryRequest,
     /// EncryptedExtensions.
     EncryptedExtensions,
     /// NewSessionTicket.

@@ -1,0 +1,67 @@
+//! The name that a connection has proved of its server, and whether that still holds.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+
+use super::Peer;
+use super::sessions::ConnectionSessions;
+use crate::Error;
+
+/// The server of one connection, and all that is needed to ask about it again.
+pub(super) struct Standing {
+    wanted: ServerName<'static>,
+    peer: Arc<Peer>,
+    sessions: Arc<ConnectionSessions>,
+}
+
+impl Standing {
+    /// The outcome of a handshake that was made to reach `wanted`.
+    ///
+    /// Fails with [`Error::PeerUnknown`], which is a bug.
+    pub(super) fn settle(
+        sessions: Arc<ConnectionSessions>,
+        wanted: ServerName<'static>,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            wanted,
+            peer: sessions.settle()?,
+            sessions,
+        })
+    }
+
+    pub(super) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// True if the server is known to be `name`.
+    pub(super) fn authenticates(&self, name: &ServerName<'_>) -> bool {
+        match &*self.peer {
+            Peer::Delegated {
+                unique_name: Some(_),
+                ..
+            } => self.peer.authenticates(name),
+            Peer::Certificate | Peer::Delegated { .. } => self.wanted == *name,
+        }
+    }
+
+    /// Fails if this connection would not be made any more.
+    pub(super) fn recheck(&self) -> Result<(), Error> {
+        self.sessions.recheck(&self.wanted, &self.peer)
+    }
+}
+
+impl fmt::Debug for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            wanted,
+            peer,
+            sessions: _,
+        } = self;
+        f.debug_struct("Standing")
+            .field("wanted", wanted)
+            .field("peer", peer)
+            .finish_non_exhaustive()
+    }
+}

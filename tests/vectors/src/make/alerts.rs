@@ -1,0 +1,58 @@
+//! The alert for each fault: the one table of the document.
+
+use crate::fault::Fault;
+use crate::format::Refused;
+
+/// A refusal in a handshake.
+pub(super) fn refused(error: Fault) -> Refused {
+    Refused {
+        error,
+        alert: alert(error),
+    }
+}
+
+/// A refusal of which no peer hears.
+pub(super) fn silently(error: Fault) -> Refused {
+    Refused { error, alert: None }
+}
+
+fn alert(fault: Fault) -> Option<u8> {
+    Some(match fault {
+        Fault::NotOffered => 10,
+        Fault::CredentialRequired | Fault::NothingSuits => 40,
+        Fault::CertificateName => 42,
+        Fault::CertificateNotValid => 45,
+        Fault::DuplicateExtension
+        | Fault::BothForms
+        | Fault::OfferChanged
+        | Fault::WrongMessage
+        | Fault::SchemeNotOffered
+        | Fault::AlgorithmNotOffered
+        | Fault::NoDelegationUsage
+        | Fault::CriticalDelegationUsage
+        | Fault::DelegationUsageNotNull
+        | Fault::DuplicateCertificateExtension
+        | Fault::NoDigitalSignature
+        | Fault::Expired
+        | Fault::LifetimeTooLong
+        | Fault::ForbiddenScheme
+        | Fault::MalformedKey
+        | Fault::SchemeKeyMismatch
+        | Fault::AlgorithmKeyMismatch
+        | Fault::BadSignature
+        | Fault::NoReferenceIdentity
+        | Fault::NotADnsName
+        | Fault::WrongName
+        | Fault::NameNotCovered
+        | Fault::NameExcluded
+        | Fault::WrongCertificateVerifyScheme => 47,
+        Fault::UntrustedPath => 48,
+        Fault::Malformed | Fault::MalformedName | Fault::MalformedList => 50,
+        Fault::BadCertificateVerify => 51,
+        Fault::VersionTooOld => 70,
+        Fault::LifetimeNotAllowed
+        | Fault::NoCredential
+        | Fault::MalformedFile
+        | Fault::WrongRole => return None,
+    })
+}

@@ -1,0 +1,162 @@
+//! Files with credentials: PEM, strictly (RFC 7468 §3).
+
+use super::Reference;
+use super::certificate::Certificate;
+use super::rule::Rule;
+use crate::fault::Fault;
+use crate::format::{Form, Role};
+
+/// A credential of a file, with the role that its signature says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Found {
+    pub(super) form: Form,
+    pub(super) role: Role,
+    pub(super) octets: Vec<u8>,
+}
+
+impl Reference<'_> {
+    /// All credentials of a file, in their order.
+    pub(super) fn file(&self, text: &str, certificate: &[u8]) -> Result<Vec<Found>, Fault> {
+        let certificate = Certificate::read(certificate).ok_or(Fault::Malformed)?;
+        let mut found = Vec::new();
+        for (label, body) in self.blocks(text)? {
+            let Some((form, said)) = self.meaning(label) else {
+                continue;
+            };
+            let octets = self.base64(&body).ok_or(Fault::MalformedFile)?;
+            let role = self.role(form, &octets, &certificate)?;
+            if said.is_some_and(|said| said != role) && self.keeps(Rule::LabelsRoleIsTheSignatures)
+            {
+                return Err(Fault::WrongRole);
+            }
+            found.push(Found { form, role, octets });
+            if !self.keeps(Rule::FileMayHaveSeveral) {
+                break;
+            }
+        }
+        match found.is_empty() && self.keeps(Rule::FileHasACredential) {
+            true => Err(Fault::NoCredential),
+            false => Ok(found),
+        }
+    }
+
+    /// The blocks: label, and lines.
+    fn blocks<'a>(&self, text: &'a str) -> Result<Vec<(&'a str, Vec<&'a str>)>, Fault> {
+        let mut blocks: Vec<(&str, Vec<&str>)> = Vec::new();
+        let mut open = false;
+        for line in text.lines() {
+            if let Some(label) = boundary(line, "-----BEGIN ") {
+                if open && self.keeps(Rule::BlockEnds) {
+                    return Err(Fault::MalformedFile);
+                }
+                blocks.push((label, Vec::new()));
+                open = true;
+            } else if let Some(label) = boundary(line, "-----END ") {
+                let own = blocks.last().filter(|_| open).map(|(label, _)| *label);
+                let known = open || !self.keeps(Rule::BlockBegins);
+                if !known
+                    || own.is_some_and(|own| own != label) && self.keeps(Rule::BothLabelsAreTheSame)
+                {
+                    return Err(Fault::MalformedFile);
+                }
+                open = false;
+            } else if open {
+                if let Some((_, lines)) = blocks.last_mut() {
+                    lines.push(line);
+                }
+            } else if !line.is_empty() && !self.keeps(Rule::TextAroundBlocksIsIgnored) {
+                return Err(Fault::MalformedFile);
+            }
+        }
+        match open && self.keeps(Rule::BlockEnds) {
+            true => Err(Fault::MalformedFile),
+            false => Ok(blocks),
+        }
+    }
+
+    /// The form that a label says, and the role if it says one; none of another kind of block.
+    fn meaning(&self, label: &str) -> Option<(Form, Option<Role>)> {
+        match label {
+            "NAMED DELEGATED CREDENTIAL" => match self.keeps(Rule::LabelSaysTheForm) {
+                true => Some((Form::Named, None)),
+                false => Some((Form::Rfc9345, None)),
+            },
+            "DELEGATED CREDENTIAL" => Some((Form::Rfc9345, None)),
+            "SERVER DELEGATED CREDENTIAL" => Some((Form::Rfc9345, Some(Role::Server))),
+            "CLIENT DELEGATED CREDENTIAL" => Some((Form::Rfc9345, Some(Role::Client))),
+            _ if self.keeps(Rule::OtherBlocksAreIgnored) => None,
+            _ => Some((Form::Named, None)),
+        }
+    }
+
+    /// The role whose context string the certificate's key signed.
+    fn role(
+        &self,
+        form: Form,
+        octets: &[u8],
+        certificate: &Certificate<'_>,
+    ) -> Result<Role, Fault> {
+        let credential = self.decode(form, octets)?;
+        let signed = |role: &Role| self.signature_of(*role, &credential, certificate).is_ok();
+        let roles = match self.keeps(Rule::BothRolesAreTried) {
+            true => [Role::Server, Role::Client],
+            false => [Role::Server; 2],
+        };
+        match roles.into_iter().find(signed) {
+            Some(role) => Ok(role),
+            None => Err(Fault::BadSignature),
+        }
+    }
+
+    /// Base64, in lines of any length.
+    fn base64(&self, lines: &[&str]) -> Option<Vec<u8>> {
+        let mut characters = lines.concat().into_bytes();
+        if !self.keeps(Rule::OtherCharactersAreRefused) {
+            characters.retain(|character| *character == b'=' || digit(*character).is_some());
+        }
+        let missing = (4 - characters.len() % 4) % 4;
+        if missing > 0 && self.keeps(Rule::Base64HasItsPadding) {
+            return None;
+        }
+        characters.resize(characters.len() + missing, b'=');
+        let (quads, _) = characters.as_chunks::<4>();
+        let mut octets = Vec::new();
+        for (at, quad) in quads.iter().enumerate() {
+            let is_last = at + 1 == quads.len();
+            octets.extend(self.quad(quad, is_last)?);
+        }
+        (!octets.is_empty() || !self.keeps(Rule::BlockIsNotEmpty)).then_some(octets)
+    }
+
+    /// Four characters, of which the last may be padding at the end.
+    fn quad(&self, quad: &[u8; 4], is_last: bool) -> Option<Vec<u8>> {
+        let padding = quad.iter().rev().take_while(|c| **c == b'=').count();
+        if padding > 2 || padding > 0 && !is_last {
+            return None;
+        }
+        let digits = quad.iter().take(4 - padding);
+        let bits = digits
+            .map(|c| digit(*c))
+            .try_fold(0, |bits, digit| Some(bits << 6 | digit?))?;
+        let bits: u32 = bits << (6 * padding);
+        let octets = bits.to_be_bytes();
+        let (kept, dropped) = octets.get(1..)?.split_at(3 - padding);
+        let clean = dropped.iter().all(|octet| *octet == 0);
+        clean.then(|| kept.to_vec())
+    }
+}
+
+fn boundary<'a>(line: &'a str, start: &str) -> Option<&'a str> {
+    line.strip_prefix(start)?.strip_suffix("-----")
+}
+
+fn digit(character: u8) -> Option<u32> {
+    Some(u32::from(match character {
+        b'A'..=b'Z' => character - b'A',
+        b'a'..=b'z' => character - b'a' + 26,
+        b'0'..=b'9' => character - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    }))
+}
