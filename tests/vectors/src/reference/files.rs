@@ -23,6 +23,9 @@ impl Reference<'_> {
             let Some((form, said)) = self.meaning(label) else {
                 continue;
             };
+            if body.is_empty() && !self.keeps(Rule::BlockIsNotEmpty) {
+                continue;
+            }
             let octets = self.base64(&body).ok_or(Fault::MalformedFile)?;
             let role = self.role(form, &octets, &certificate)?;
             if said.is_some_and(|said| said != role) && self.keeps(Rule::LabelsRoleIsTheSignatures)
@@ -125,7 +128,7 @@ impl Reference<'_> {
             let is_last = at + 1 == quads.len();
             octets.extend(self.quad(quad, is_last)?);
         }
-        (!octets.is_empty() || !self.keeps(Rule::BlockIsNotEmpty)).then_some(octets)
+        (!octets.is_empty()).then_some(octets)
     }
 
     /// Four characters, of which the last may be padding at the end.

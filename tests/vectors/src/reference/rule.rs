@@ -195,6 +195,7 @@ rules! {
         RequiredNeedsTls13 "`required` refuses a version below TLS 1.3."
         CertificateMayBeAcceptedBesides "`required, or a certificate` accepts a certificate's own key."
         PreferredTakesACertificate "`preferred` accepts a certificate's own key."
+        IgnoredTakesACertificate "`ignored` accepts a certificate's own key."
     }
     "offer": {
         OnlyADnsNameIsOfferedFor "Without a DNS name the named form is not offered."

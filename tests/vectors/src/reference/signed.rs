@@ -67,75 +67,10 @@ impl Reference<'_> {
 
     /// The message, and what a verifier with a broken rule takes for it besides.
     fn taken_for_signed(&self, parts: &Parts<'_>) -> Vec<Vec<u8>> {
-        let [credential, algorithm] = parts.tail;
-        let certificate = Certificate::read(parts.certificate);
-        let tbs = certificate.map_or(&[][..], |certificate| certificate.tbs);
-        let spaces = |spaces| Parts { spaces, ..*parts };
-        let tail = |tail| Parts { tail, ..*parts };
-        let others = [
-            (Rule::SpacesComeFirst, vec![spaces(0)]),
-            (Rule::SpacesAre64, vec![spaces(63), spaces(65)]),
-            (
-                Rule::ContextIsSigned,
-                vec![Parts {
-                    context: "",
-                    ..*parts
-                }],
-            ),
-            (
-                Rule::ContextSaysTheRole,
-                vec![Parts {
-                    context: parts.other_role,
-                    ..*parts
-                }],
-            ),
-            (
-                Rule::ContextSaysTheForm,
-                vec![Parts {
-                    context: parts.other_form,
-                    ..*parts
-                }],
-            ),
-            (
-                Rule::ZeroFollowsTheContext,
-                vec![Parts { zeros: 0, ..*parts }],
-            ),
-            (
-                Rule::OneZeroFollowsTheContext,
-                vec![Parts { zeros: 2, ..*parts }],
-            ),
-            (
-                Rule::CertificateIsSigned,
-                vec![Parts {
-                    certificate: &[],
-                    ..*parts
-                }],
-            ),
-            (
-                Rule::WholeCertificateIsSigned,
-                vec![Parts {
-                    certificate: tbs,
-                    ..*parts
-                }],
-            ),
-            (Rule::CredentialIsSigned, vec![tail([&[], algorithm])]),
-            (
-                Rule::NameIsSigned,
-                vec![tail([parts.before_name, algorithm])],
-            ),
-            (Rule::AlgorithmIsSigned, vec![tail([credential, &[]])]),
-            (
-                Rule::AlgorithmIsSignedLast,
-                vec![tail([algorithm, credential])],
-            ),
-        ];
-        let broken = others.into_iter().filter(|(rule, _)| !self.keeps(*rule));
-        let also = broken.flat_map(|(_, parts)| parts);
-        [*parts]
-            .into_iter()
-            .chain(also)
-            .map(|parts| parts.message())
-            .collect()
+        let others = parts.of_contexts().into_iter().chain(parts.of_contents());
+        let others = others.filter(|(rule, _)| !self.keeps(*rule));
+        let all = [*parts].into_iter().chain(others.map(|(_, parts)| parts));
+        all.map(|parts| parts.message()).collect()
     }
 }
 
@@ -167,6 +102,43 @@ impl<'a> Parts<'a> {
             other_form: context(role, other_form),
             before_name: credential.before_name,
         }
+    }
+
+    /// What is signed before the certificate, when a rule is broken.
+    fn of_contexts(&self) -> [(Rule, Self); 8] {
+        let spaces = |spaces| Parts { spaces, ..*self };
+        let context = |context| Parts { context, ..*self };
+        let zeros = |zeros| Parts { zeros, ..*self };
+        [
+            (Rule::SpacesComeFirst, spaces(0)),
+            (Rule::SpacesAre64, spaces(63)),
+            (Rule::SpacesAre64, spaces(65)),
+            (Rule::ContextIsSigned, context("")),
+            (Rule::ContextSaysTheRole, context(self.other_role)),
+            (Rule::ContextSaysTheForm, context(self.other_form)),
+            (Rule::ZeroFollowsTheContext, zeros(0)),
+            (Rule::OneZeroFollowsTheContext, zeros(2)),
+        ]
+    }
+
+    /// What is signed from the certificate on, when a rule is broken.
+    fn of_contents(&self) -> [(Rule, Self); 6] {
+        let read = Certificate::read(self.certificate);
+        let tbs = read.map_or(&[][..], |certificate| certificate.tbs);
+        let certificate = |certificate| Parts {
+            certificate,
+            ..*self
+        };
+        let tail = |tail| Parts { tail, ..*self };
+        let [credential, algorithm] = self.tail;
+        [
+            (Rule::CertificateIsSigned, certificate(&[])),
+            (Rule::WholeCertificateIsSigned, certificate(tbs)),
+            (Rule::CredentialIsSigned, tail([&[], algorithm])),
+            (Rule::NameIsSigned, tail([self.before_name, algorithm])),
+            (Rule::AlgorithmIsSigned, tail([credential, &[]])),
+            (Rule::AlgorithmIsSignedLast, tail([algorithm, credential])),
+        ]
     }
 
     fn message(&self) -> Vec<u8> {
