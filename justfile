@@ -33,6 +33,10 @@ update:
     UPDATE_TABLES=1 cargo test -p dc-tests --test hygiene imports::
     cargo run -p dc-vectors write
 
+# Render the Internet-Draft as text and HTML, in target/draft
+draft:
+    docs/draft.sh
+
 # All that a change has to pass, as in CI
 ci:
     .ci/run

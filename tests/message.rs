@@ -118,6 +118,26 @@ pub fn remove_extension(hello: &[u8], kind: u16) -> Vec<u8> {
     hello.to_vec()
 }
 
+/// A ServerHello, EncryptedExtensions or NewSessionTicket with these extensions first.
+#[must_use]
+pub fn insert_extensions(old: &[u8], added: &[u8]) -> Vec<u8> {
+    let at = match old[0] {
+        ENCRYPTED_EXTENSIONS => 4,
+        // Behind the version, the random, the session, the suite and the compression.
+        SERVER_HELLO => 4 + 2 + 32 + 1 + usize::from(old[38]) + 2 + 1,
+        NEW_SESSION_TICKET => {
+            // Behind the lifetime, the age, the nonce and the ticket.
+            let ticket = 4 + 4 + 4 + 1 + usize::from(old[12]);
+            ticket + 2 + number(&old[ticket..ticket + 2])
+        }
+        other => panic!("message {other} has its extensions elsewhere"),
+    };
+    let (block, rest) = split_vector(&old[at..], 2);
+    assert!(rest.is_empty());
+    let block = vector(2, &[added, block].concat());
+    message(old[0], &[&old[4..at], &block].concat())
+}
+
 /// The extension of this type in a ClientHello, with its type and length.
 #[must_use]
 pub fn find_extension(hello: &[u8], kind: u16) -> Option<&[u8]> {

@@ -56,31 +56,37 @@ impl Vendor {
     /// A vendor whose delegation certificate has this key.
     #[must_use]
     pub fn new(key: Key) -> Self {
-        Self::make(key, ZONE, 0, 0, None)
+        Self::make(key, &zone(ZONE), 0, 0, None)
     }
 
     /// A vendor whose devices have names in another zone.
     #[must_use]
-    pub fn in_zone(zone: &str) -> Self {
-        Self::make(Key::p256(), zone, 0, 0, None)
+    pub fn in_zone(name: &str) -> Self {
+        Self::with_names(&zone(name))
+    }
+
+    /// A vendor whose delegation certificate has these dNSNames.
+    #[must_use]
+    pub fn with_names(dns_names: &[String]) -> Self {
+        Self::make(Key::p256(), dns_names, 0, 0, None)
     }
 
     /// A vendor with so many certificates between root and delegation certificate, each of which has
     /// a comment of `size` bytes.
     #[must_use]
     pub fn with_intermediates(key: Key, intermediates: usize, size: usize) -> Self {
-        Self::make(key, ZONE, intermediates, size, None)
+        Self::make(key, &zone(ZONE), intermediates, size, None)
     }
 
     /// A vendor whose certificates are not as they should be.
     #[must_use]
     pub fn odd(oddity: Oddity) -> Self {
-        Self::make(Key::p256(), ZONE, 1, 0, Some(oddity))
+        Self::make(Key::p256(), &zone(ZONE), 1, 0, Some(oddity))
     }
 
     fn make(
         key: Key,
-        zone: &str,
+        dns_names: &[String],
         intermediates: usize,
         size: usize,
         oddity: Option<Oddity>,
@@ -104,7 +110,7 @@ impl Vendor {
             issuer = CertifiedIssuer::signed_by(params, new_pair(P256), &issuer).unwrap();
             chain.insert(0, issuer.der().clone());
         }
-        let mut names = vec![format!("*.{zone}")];
+        let mut names = dns_names.to_vec();
         if oddity == Some(Oddity::Address) {
             names.push(ADDRESS.to_owned());
         }
@@ -199,6 +205,18 @@ impl Vendor {
     /// A credential with this lifetime.
     #[must_use]
     pub fn issue_for(&self, device: &Device, form: Form, lifetime: Duration) -> StoredCredential {
+        self.issue_at(device, form, UnixTime::now(), lifetime)
+    }
+
+    /// A credential that is issued at another time.
+    #[must_use]
+    pub fn issue_at(
+        &self,
+        device: &Device,
+        form: Form,
+        now: UnixTime,
+        lifetime: Duration,
+    ) -> StoredCredential {
         let certificate = DelegationCertificate::parse(self.chain[0].clone()).unwrap();
         let policy = IssuingPolicy::new(certificate, Role::Server);
         let spki = device.key.spki();
@@ -211,7 +229,7 @@ impl Vendor {
         let provider = BACKENDS[BACKENDS.len() - 1].provider();
         let algorithms = provider.signature_verification_algorithms.all;
         let issued = policy
-            .approve(&request, UnixTime::now())
+            .approve(&request, now)
             .unwrap()
             .sign(&self.key, algorithms)
             .unwrap();
@@ -345,6 +363,11 @@ impl Signer for Key {
             _ => self.0.sign(message),
         }
     }
+}
+
+/// The dNSName of a zone.
+fn zone(name: &str) -> [String; 1] {
+    [format!("*.{name}")]
 }
 
 fn authority(name: &str, size: usize) -> CertificateParams {

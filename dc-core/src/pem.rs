@@ -321,6 +321,84 @@ mod tests {
         ));
     }
 
+    #[test]
+    fn a_block_that_nobody_knows_refuses_the_file_and_one_that_is_known_is_not_looked_into() {
+        let credential = write(Form::Named, NAMED);
+        let beside = |label: &str| {
+            let other = format!("-----BEGIN {label}-----\nA?\n-----END {label}-----\n");
+            read(format!("{credential}{other}").as_bytes())
+        };
+        for label in [
+            "CERTIFICATE",
+            "X509 CRL",
+            "PUBLIC KEY",
+            "CLIENT DC PRIVATE KEY",
+        ] {
+            assert_eq!(beside(label).unwrap().len(), 1, "{label}");
+        }
+        for label in [
+            "PKCS7",
+            "SERVER NAMED DELEGATED CREDENTIAL",
+            "delegated credential",
+        ] {
+            let unknown = PemFault::UnknownLabel {
+                label: label.into(),
+            };
+            assert_eq!(beside(label), Err(unknown.at(4)), "{label}");
+        }
+    }
+
+    #[test]
+    fn the_label_alone_says_the_form() {
+        for (form, other) in [(Form::Named, BARE), (Form::Rfc9345, NAMED)] {
+            let error = read(write(form, other).as_bytes()).unwrap_err();
+            assert_eq!(error.alert(), Alert::DecodeError, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_bare_file_is_one_structure_and_a_block_has_one() {
+        for twice in [BARE.repeat(2), NAMED.repeat(2)] {
+            let error = read(&twice).unwrap_err();
+            assert_eq!(error.alert(), Alert::DecodeError, "{error}");
+        }
+        let error = read(write(Form::Named, &NAMED.repeat(2)).as_bytes()).unwrap_err();
+        assert!(matches!(error, Error::TrailingData { .. }), "{error}");
+    }
+
+    #[test]
+    fn repeats_are_kept_in_their_order_and_one_that_is_broken_refuses_all() {
+        let [one, other] = [write(Form::Named, NAMED), write(Form::Rfc9345, BARE)];
+        let file = [&*one, &*other, &*one].concat();
+        let forms: Vec<Form> = read(file.as_bytes())
+            .unwrap()
+            .iter()
+            .map(|stored| stored.form)
+            .collect();
+        assert_eq!(forms, [Form::Named, Form::Rfc9345, Form::Named]);
+        let broken = write(Form::Rfc9345, &BARE[1..]);
+        assert!(read([&*one, &*broken].concat().as_bytes()).is_err());
+    }
+
+    #[test]
+    fn base64_is_whole_and_its_spare_bits_say_nothing() {
+        let file = write(Form::Rfc9345, BARE);
+        assert!(file.contains("\nAAAAAQgHAAABawgHAAFz\n"), "{file}");
+        // One octet more of signature, so that there are spare bits.
+        let longer = [&BARE[..BARE.len() - 2], b"\x02ss"].concat();
+        let file = write(Form::Rfc9345, &longer);
+        assert!(file.contains("AAJzcw==\n"), "{file}");
+        // RFC 4648 §3.5 leaves it to the decoder.
+        let spare = file.replace("cw==", "cx==");
+        assert_eq!(read(spare.as_bytes()), read(file.as_bytes()));
+        assert!(read(file.as_bytes()).is_ok());
+        let line =
+            |file: &str, fault: PemFault| assert_eq!(read(file.as_bytes()), Err(fault.at(2)));
+        line(&file.replace("cw==", "cw"), PemFault::CutOff);
+        line(&file.replace("cw==", "cw==cw=="), PemFault::Base64);
+        line(&file.replace("cw==", "c-=="), PemFault::Base64);
+    }
+
     proptest! {
         #[test]
         fn reading_undoes_writing(signature in proptest::collection::vec(any::<u8>(), 1..300), named: bool) {

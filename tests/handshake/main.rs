@@ -23,6 +23,7 @@ mod observed;
 mod offers;
 mod paths;
 mod proved;
+mod published;
 mod rechecked;
 mod refused;
 mod renewed;

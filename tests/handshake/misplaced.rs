@@ -4,8 +4,8 @@ use dc_core::Form;
 use dc_rustls::Refusal;
 use dc_rustls::client::{NamePolicy, Peer};
 use dc_tests::message::{
-    ENCRYPTED_EXTENSIONS, NEW_SESSION_TICKET, SERVER_HELLO, extension, extensions, message,
-    split_vector, status, vector,
+    ENCRYPTED_EXTENSIONS, NEW_SESSION_TICKET, SERVER_HELLO, extension, insert_extensions, status,
+    vector,
 };
 use dc_tests::mutant;
 use rustls::AlertDescription as Alert;
@@ -321,37 +321,21 @@ fn one_in_a_message_that_has_no_place_for_it() {
     let scene = Scene::new();
     let own = scene.credential(Form::Named);
     let client = scene.client(NamePolicy::Preferred);
-    let insert = |kind: u8| {
+    let insert = || {
         let own = own.clone();
-        move |old: &[u8]| {
-            let at = match kind {
-                ENCRYPTED_EXTENSIONS => 4,
-                // Behind the version, the random, the session, the suite and the compression.
-                SERVER_HELLO => 4 + 2 + 32 + 1 + usize::from(old[38]) + 2 + 1,
-                // Behind the lifetime, the age, the nonce and the ticket.
-                _ => {
-                    let ticket = 4 + 4 + 4 + 1 + usize::from(old[12]);
-                    ticket + 2 + usize::from(old[ticket]) * 256 + usize::from(old[ticket + 1])
-                }
-            };
-            let (block, rest) = split_vector(&old[at..], 2);
-            assert!(rest.is_empty());
-            assert!(extensions(block).len() < 9);
-            let block = vector(2, &[own.as_slice(), block].concat());
-            message(kind, &[&old[4..at], &block].concat())
-        }
+        move |old: &[u8]| insert_extensions(old, &own)
     };
     for (kind, alert) in [
         (SERVER_HELLO, Alert::UnsupportedExtension),
         (ENCRYPTED_EXTENSIONS, Alert::UnsupportedExtension),
     ] {
-        let rogue = scene.owner().rewrite(mutant::only(kind, insert(kind)));
+        let rogue = scene.owner().rewrite(mutant::only(kind, insert()));
         for chunk in CHUNKS {
             assert_eq!(rogue.meet(&client, chunk).failed().1, alert);
         }
     }
     // What rustls does not know in a ticket it skips (RFC 8446 §4.6.1).
-    let rewrite = mutant::only(NEW_SESSION_TICKET, insert(NEW_SESSION_TICKET));
+    let rewrite = mutant::only(NEW_SESSION_TICKET, insert());
     let verdict = scene.owner().rewrite(rewrite).meet(&client, ALL);
     assert_eq!(*verdict.accepted(), Peer::Certificate);
 }

@@ -35,7 +35,7 @@ const KEY_SHARE: u16 = 51;
 pub(crate) type Answer = Result<Served, Error>;
 
 /// What our acceptor makes of a client that talks on the other end.
-fn accept(acceptor: &Acceptor, far: End) -> Answer {
+pub(crate) fn accept(acceptor: &Acceptor, far: End) -> Answer {
     let mut tls = acceptor.accept(far)?;
     let mut line = [0; 4];
     tls.read_exact(&mut line)?;
@@ -348,7 +348,7 @@ fn a_second_hello_with_another_offer() {
 }
 
 /// The second has the key share that the server wants: X25519.
-fn is_second(hello: &[u8]) -> bool {
+pub(crate) fn is_second(hello: &[u8]) -> bool {
     let share = find_extension(hello, KEY_SHARE).unwrap();
     share[6..8] == [0, 0x1d]
 }

@@ -12,6 +12,7 @@ use dc_tests::mutant::{self, Framing, Rewrite, Wire};
 use dc_tests::pair::last_words;
 use dc_tests::pipe::{End, pipe};
 use dc_tests::vendor::{Device, Key, Vendor, provider};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
@@ -25,13 +26,14 @@ use crate::setup::{ALL, client};
 /// A chain, the key that signs, and what becomes of the messages.
 pub(crate) struct Rogue {
     chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    key: Arc<dyn SigningKey>,
     rewrite: Rewrite,
     framing: Framing,
     warns: bool,
     change: fn(&mut ServerConfig),
     /// Whose certificates it asks clients for, without insisting.
     asks: Option<RootCertStore>,
+    provider: Arc<CryptoProvider>,
 }
 
 /// How it went at both ends.
@@ -45,14 +47,21 @@ pub(crate) struct Verdict {
 impl Rogue {
     /// A server that is honest so far, but signs with this key.
     pub(crate) fn new(vendor: &Vendor, key: PrivateKeyDer<'static>) -> Self {
+        let key = provider().key_provider.load_private_key(key).unwrap();
+        Self::signing(vendor.chain(), Arc::new(Stubborn(key)))
+    }
+
+    /// A server with this chain that signs like this.
+    pub(crate) fn signing(chain: Vec<CertificateDer<'static>>, key: Arc<dyn SigningKey>) -> Self {
         Self {
-            chain: vendor.chain(),
+            chain,
             key,
             rewrite: mutant::unchanged(),
             framing: Framing::default(),
             warns: false,
             change: |config| config.cert_compressors.clear(),
             asks: None,
+            provider: provider(),
         }
     }
 
@@ -68,6 +77,12 @@ impl Rogue {
 
     pub(crate) fn rewrite(mut self, rewrite: Rewrite) -> Self {
         self.rewrite = rewrite;
+        self
+    }
+
+    /// With this cryptography.
+    pub(crate) fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
+        self.provider = provider;
         self
     }
 
@@ -123,10 +138,8 @@ impl Rogue {
     }
 
     fn config(&self) -> Arc<ServerConfig> {
-        let provider = mutant::provider(&provider(), &self.rewrite);
-        let key = provider.key_provider.load_private_key(self.key.clone_key());
-        let key = Arc::new(Stubborn(key.unwrap()));
-        let certified = CertifiedKey::new(self.chain.clone(), key);
+        let provider = mutant::provider(&self.provider, &self.rewrite);
+        let certified = CertifiedKey::new(self.chain.clone(), Arc::clone(&self.key));
         let verifier = match &self.asks {
             None => WebPkiClientVerifier::no_client_auth(),
             Some(roots) => {
@@ -149,7 +162,7 @@ impl Rogue {
 
 /// Signs in its own scheme, whatever the client can verify.
 #[derive(Debug)]
-struct Stubborn(Arc<dyn SigningKey>);
+pub(crate) struct Stubborn(pub(crate) Arc<dyn SigningKey>);
 
 impl SigningKey for Stubborn {
     fn choose_scheme(&self, _: &[SignatureScheme]) -> Option<Box<dyn Signer>> {

@@ -57,13 +57,22 @@ pub(crate) fn stock_server(vendor: &Vendor) -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
-/// A clock that the test moves; it starts at the real time.
+/// A clock that the test moves.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock(Arc<AtomicU64>);
 
 impl Clock {
     pub(crate) fn now() -> Self {
-        Self(Arc::new(AtomicU64::new(UnixTime::now().as_secs())))
+        Self::at(UnixTime::now().as_secs())
+    }
+
+    /// A clock that shows this Unix time.
+    pub(crate) fn at(seconds: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(seconds)))
+    }
+
+    pub(crate) fn set(&self, seconds: u64) {
+        self.0.store(seconds, Ordering::Relaxed);
     }
 
     pub(crate) fn seconds(&self) -> u64 {

@@ -2,6 +2,7 @@
 
 mod circles;
 mod code;
+mod draft;
 mod imports;
 mod known;
 mod messages;

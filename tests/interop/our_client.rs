@@ -200,10 +200,13 @@ fn accepts_only_the_named_device_from_our_server() {
     );
     let server = ours::server(&twin.identity, None);
     handshakes.check(
-        "evil twin",
+        "another device",
         ours::client(&root, &device.name, "required"),
         &server,
-        &refused(),
+        &refused()
+            .client("HandshakeFailure")
+            .client_not(&twin.name)
+            .server("goes only to clients that send its name"),
     );
     handshakes.finish();
 }

@@ -5,8 +5,9 @@
 #   setup.sh [PART...]      without a part: all of them, but for those that a variable leaves out
 #
 # Packages come by apt, and promtool out of one. For the part `peers` it also installs tlslite-ng into a virtual environment
-# and builds our servers on NSS and BoringSSL. For the part `solutions` it installs what benches/solutions/requirements.txt
-# names into another. What is not a package goes to setup/, interop/ and solutions/ in Cargo's target directory ($CARGO_TARGET_DIR, else target/).
+# and builds our servers on NSS and BoringSSL. For the parts `solutions` and `draft` it installs what
+# benches/solutions/requirements.txt and docs/draft-requirements.txt name into others. What is not a package goes to setup/,
+# interop/, solutions/ and draft/ in Cargo's target directory ($CARGO_TARGET_DIR, else target/).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,6 +21,8 @@ cache=$target/interop
 venv_done=$cache/venv/requirements.txt
 solutions=$here/../../benches/solutions
 solutions_done=$target/solutions/venv/requirements.txt
+draft_wanted=$here/../../docs/draft-requirements.txt
+draft_done=$target/draft/venv/requirements.txt
 boring_done=$cache/boring/done
 log=$target/setup/apt.log
 # Where a program may be that is not in everybody's PATH.
@@ -70,11 +73,16 @@ missing_for_solutions() {
     [ -e "$solutions_done" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
 
+missing_for_draft() {
+    [ -e "$draft_done" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
 missing_packages() {
     {
         missing_programs
         [ "$part" != peers ] || missing_for_peers
         [ "$part" != solutions ] || missing_for_solutions
+        [ "$part" != draft ] || missing_for_draft
     } | sort -u | xargs
 }
 
@@ -189,6 +197,7 @@ set_up() {
     if [ "$part" = solutions ] && [ -e "$solutions/requirements.txt" ]; then
         make_venv "$solutions/requirements.txt" "$solutions_done" acme2certifier
     fi
+    [ "$part" != draft ] || make_venv "$draft_wanted" "$draft_done" xml2rfc
     [ "$part" = peers ] || return 0
     make_venv "$interop/requirements.txt" "$venv_done" tlslite
     [ "$cache/nss_server" -nt "$interop/nss_server.c" ] || build_nss_server

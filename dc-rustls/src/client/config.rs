@@ -16,6 +16,9 @@ use crate::{Error, events};
 
 /// A client's configuration, for any number of connections.
 ///
+/// Sessions are kept in it, and so were all made under its one policy: a clone resumes them, and no other
+/// configuration does.
+///
 /// ```no_run
 /// use std::net::TcpStream;
 /// use std::sync::Arc;

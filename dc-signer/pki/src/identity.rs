@@ -21,6 +21,7 @@ use crate::warning::Warning;
 pub struct IdentityFolder {
     path: PathBuf,
     old_name: OldName,
+    has_key: bool,
     warning: Option<Warning>,
 }
 
@@ -31,10 +32,12 @@ impl IdentityFolder {
     /// would be for. If it cannot be read, that is a [warning](Self::warning): the device's key may
     /// well be out of the issuer's reach.
     pub fn open(path: &Path, device_key: &DeviceKey) -> Result<Self, Error> {
+        let (has_key, warning) = check_key(path.join(KEY), device_key)?;
         Ok(Self {
             path: path.into(),
             old_name: OldName::of(path),
-            warning: check_key(path.join(KEY), device_key)?,
+            has_key,
+            warning,
         })
     }
 
@@ -115,6 +118,12 @@ impl IdentityFolder {
         }
     }
 
+    /// True if the private key that the credentials are for is in the folder.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        self.has_key
+    }
+
     /// The warnings about the folder.
     #[must_use]
     pub fn warning(&self) -> Option<&Warning> {
@@ -164,17 +173,18 @@ impl OldName {
     }
 }
 
-fn check_key(path: PathBuf, device_key: &DeviceKey) -> Result<Option<Warning>, Error> {
+/// The presence of the key, and a warning about it.
+fn check_key(path: PathBuf, device_key: &DeviceKey) -> Result<(bool, Option<Warning>), Error> {
     if !files::exists(&path) {
-        return Ok(None);
+        return Ok((false, None));
     }
     match PemKey::read(&path) {
         Ok(key) if key.spki() != device_key.spki() => Err(Error::OtherKeyInFolder {
             key: path,
             request: device_key.path().into(),
         }),
-        Ok(_) => files::check_private(&path),
-        Err(_) => Ok(Some(Warning::KeyNotChecked { path })),
+        Ok(_) => Ok((true, files::check_private(&path)?)),
+        Err(_) => Ok((false, Some(Warning::KeyNotChecked { path }))),
     }
 }
 

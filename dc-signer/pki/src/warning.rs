@@ -50,7 +50,12 @@ pub enum Warning {
         /// The scheme that the delegation certificate's key signs with.
         algorithm: SignatureScheme,
     },
-    /// A credential has no unique name.
+    /// Nothing shows that whoever handed a public key in has its private key.
+    NoProof {
+        /// The file with the public key.
+        path: PathBuf,
+    },
+    /// A credential has no unique name, and its certificate's names may be several devices'.
     NoUniqueName {
         /// The names that its holder can take.
         names: Vec<String>,
@@ -58,6 +63,16 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// Every holder of a credential without a name can use it for every name of the certificate; a wildcard, or more than one
+    /// name, may be several devices'.
+    #[must_use]
+    pub fn no_unique_name(names: &[String]) -> Option<Self> {
+        let is_of_several = names.len() > 1 || names.iter().any(|name| name.starts_with("*."));
+        is_of_several.then(|| Self::NoUniqueName {
+            names: names.to_vec(),
+        })
+    }
+
     /// NSS looks the scheme of the delegation certificate's key up among those that it offers for the credential's,
     /// where RFC 9345 does not; only ECDSA's are there.
     #[must_use]
@@ -109,9 +124,14 @@ impl fmt::Display for Warning {
                 f,
                 "a credential of the rfc9345 form that is signed with {algorithm} is never served to Firefox and other clients of NSS, which take it to be forbidden: get a delegation certificate with an ECDSA key"
             ),
+            Self::NoProof { path } => write!(
+                f,
+                "{} does not show that the device has the private key: take a certificate signing request (--csr) unless you have it from the device itself",
+                path.display()
+            ),
             Self::NoUniqueName { names } => write!(
                 f,
-                "with the rfc9345 form this device can pose as every name of the certificate ({}) to clients that do not know the unique name",
+                "with the rfc9345 form this device can pose as every name of the certificate ({}) to all clients that take this form, also to those that only prefer the named one: give devices that need it a certificate of their own",
                 names.join(", ")
             ),
         }

@@ -172,6 +172,9 @@ impl Kind {
     }
 
     /// After how many seconds the same request is worth another try, unless its answer knows better.
+    ///
+    /// None where nobody knows: then a device waits longer each time, as it does for a service that does not answer. A zone without a
+    /// certificate waits for an operator and a CA, and the device's credential lasts for days.
     #[must_use]
     pub fn retry_after(self) -> Option<u64> {
         self.row().4
@@ -212,7 +215,7 @@ impl Kind {
             Self::TokenRequired => ("token-required", 401, "An operator's token is needed", Refusal, None),
             Self::UnknownDevice => ("unknown-device", 403, "The device is not known", Refusal, None),
             Self::UnsupportedMediaType => ("unsupported-media-type", 415, "The media type is another one", Refusal, None),
-            Self::ZoneNotReady => ("zone-not-ready", 503, "The zone cannot issue now", Outage, Some(60)),
+            Self::ZoneNotReady => ("zone-not-ready", 503, "The zone cannot issue now", Outage, None),
         }
     }
 }
@@ -246,6 +249,16 @@ mod tests {
             assert!(!comes_again || kind.is_transient(), "{kind:?}");
             assert!(
                 kind.severity() == Severity::Refusal || kind.is_transient(),
+                "{kind:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_when_a_zone_can_issue_again() {
+        for kind in [Kind::ZoneNotReady, Kind::NotReady, Kind::NameHeld] {
+            assert!(
+                kind.is_transient() && kind.retry_after().is_none(),
                 "{kind:?}"
             );
         }

@@ -13,8 +13,7 @@ use super::body::Json;
 use super::problem::ApiError;
 use crate::authority;
 use crate::authority::json::{NewZone, PullRenewals, Zone, ZoneForms};
-use dc_pki::Forms;
-use dc_pki::names;
+use dc_pki::{Forms, clock, names};
 use dc_protocol::Kind;
 
 /// List the zones with their delegation certificates.
@@ -27,8 +26,10 @@ pub(super) async fn list(
     State(app): State<Arc<App>>,
     _viewer: Viewer,
 ) -> Result<Answer<Vec<Zone>>, ApiError> {
+    let now = clock::now()?;
     let zones = app.authority.zones().await?;
-    Ok(Answer(zones.iter().map(Zone::from).collect()))
+    let zones = zones.iter().map(|zone| Zone::at(now, zone));
+    Ok(Answer(zones.collect()))
 }
 
 /// Add a zone. It issues nothing until it has a delegation certificate.
@@ -47,7 +48,7 @@ pub(super) async fn add(
     let act = super::act(admin.actor())?;
     let new = authority::NewZone { zone, forms };
     let added = app.authority.add_zone(&new, &act).await?;
-    Ok((StatusCode::CREATED, Answer(Zone::from(&added))))
+    Ok((StatusCode::CREATED, Answer(Zone::at(act.at, &added))))
 }
 
 /// Change which forms a zone issues.
@@ -70,7 +71,7 @@ pub(super) async fn forms(
         .parse()
         .map_err(dc_store::registry::Error::from)?;
     let changed = app.authority.set_forms(&zone, forms, &act).await?;
-    Ok(Answer(Zone::from(&changed)))
+    Ok(Answer(Zone::at(act.at, &changed)))
 }
 
 /// Issue from the zone's next delegation certificate from now on; the one before drains.
@@ -88,7 +89,7 @@ pub(super) async fn rollover(
     let zone = parse(&zone)?;
     let act = super::act(admin.actor())?;
     let managed = app.authority.rollover(&zone, &act).await?;
-    Ok(Answer(Zone::from(&managed)))
+    Ok(Answer(Zone::at(act.at, &managed)))
 }
 
 /// Ask a zone's devices to renew before their time, or take that back.
@@ -108,7 +109,7 @@ pub(super) async fn pull(
     let act = super::act(admin.actor())?;
     let before = wanted.issued_before.map(super::at).transpose()?;
     let pulled = app.authority.pull_renewals(&zone, before, &act).await?;
-    Ok(Answer(Zone::from(&pulled)))
+    Ok(Answer(Zone::at(act.at, &pulled)))
 }
 
 /// A zone that somebody wrote.

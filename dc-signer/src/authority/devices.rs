@@ -192,8 +192,8 @@ impl Authority {
     /// customer the box.
     ///
     /// Whoever must enrol afterwards gets an activation code, if codes are taken here, unless the manufacturer's
-    /// certificate says who it is. Fails with [`Error::TwoWays`], [`Error::SerialAlone`] and
-    /// [`Error::NoManufacturer`], and as [`Store::change_device`](dc_store::Store::change_device) does.
+    /// certificate says who it is. Fails with [`Error::TwoWays`], [`Error::SerialAlone`],
+    /// [`Error::NoManufacturer`] and [`Error::NameOfSuspended`], and as [`Store::change_device`](dc_store::Store::change_device) does.
     pub async fn replace(
         &self,
         device: DeviceId,
@@ -203,8 +203,12 @@ impl Authority {
         let made = self.manufactured(how.manufacturer.as_ref(), how.serial.as_ref())?;
         let key = how.enrolment_key.as_deref().map(str::parse).transpose()?;
         let ways = [how.new_name, made.is_some(), key.is_some()];
-        if ways.iter().filter(|way| **way).count() > 1 || (how.new_name && how.at_once) {
+        let said_twice = how.new_name && (how.at_once || how.keep_name);
+        if ways.iter().filter(|way| **way).count() > 1 || said_twice {
             return Err(Error::TwoWays);
+        }
+        if !(how.new_name || how.keep_name) {
+            self.check_not_suspended(device).await?;
         }
         let at_once = how.at_once;
         let replaced = match (how.new_name, key) {
@@ -232,6 +236,18 @@ impl Authority {
             device: (&replaced).into(),
             code,
         })
+    }
+
+    /// A device is suspended because its box is not where it should be, and then its name must not go on to another one.
+    ///
+    /// Fails with [`Error::NameOfSuspended`].
+    async fn check_not_suspended(&self, device: DeviceId) -> Result<(), Error> {
+        let found = self.store.find_device(&Find::Id(device)).await?;
+        let found = found.ok_or(registry::Error::UnknownDevice)?;
+        match found.state {
+            State::Suspended => Err(Error::NameOfSuspended { name: found.name }),
+            State::Active | State::Preregistered | State::Retired => Ok(()),
+        }
     }
 
     /// Gives a device a name that nobody has had.

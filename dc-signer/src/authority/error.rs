@@ -1,5 +1,6 @@
 //! The authority's error.
 
+use dc_core::UniqueName;
 use pki_types::UnixTime;
 
 use super::guard::ClockError;
@@ -66,6 +67,14 @@ pub enum Error {
         /// The reason.
         why: String,
     },
+    /// The name of a suspended device would go to another box, and nobody has said that it may.
+    #[error(
+        "{name} is suspended: if its box was stolen, retire it and add the new box as another device, which gets another name; if its box has another owner, give it a new name (--new-name, new_name); if neither, say that the name stays (--keep-name, keep_name)"
+    )]
+    NameOfSuspended {
+        /// The name.
+        name: UniqueName<'static>,
+    },
     /// The manufacturer is none of the configuration.
     #[error("there is no manufacturer {given:?}: add it to the configuration")]
     NoManufacturer {
@@ -103,7 +112,7 @@ pub enum Error {
     Store(#[from] dc_store::Error),
     /// A new name excludes a known key, because whoever gets one enrols anew, and needs nobody's name at once.
     #[error(
-        "a new name, an enrolment key and a serial number exclude each other: give one of them; and a new name is nobody's, so it is there at once"
+        "a new name, an enrolment key and a serial number exclude each other: give one of them; and a new name is nobody's, so it is there at once and keeps no other"
     )]
     TwoWays,
     /// The manufacturer's certificate names a device that nobody has registered.

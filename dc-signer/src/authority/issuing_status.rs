@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
+use super::both_forms::BothFormsWarning;
 use super::guard::ClockError;
 use super::loaded::Loaded;
 use super::rollover::{self, Step};
@@ -24,6 +25,8 @@ pub struct IssuingStatus {
     pub zones: Vec<ZoneStatus>,
     /// The delegation certificates that are or will be issued from.
     pub keys: Vec<KeyStatus>,
+    /// The zones whose devices have credentials of both forms: no reason not to be ready.
+    pub both_forms: Vec<BothFormsWarning>,
 }
 
 /// The issuing status of a zone.
@@ -54,11 +57,13 @@ pub struct KeyStatus {
 
 impl IssuingStatus {
     pub(super) fn of(view: &View, clock: Result<(), ClockError>, now: UnixTime) -> Self {
-        let in_service = view.zones().iter().filter(|zone| is_in_service(zone));
+        let zones = view.zones().iter();
+        let in_service = zones.filter(|zone| zone.managed.is_in_service());
         Self {
             clock: clock.err(),
             zones: in_service.map(|zone| zone_status(zone, now)).collect(),
             keys: view.zones().iter().flat_map(keys).collect(),
+            both_forms: both_forms(view, now),
         }
     }
 
@@ -146,15 +151,11 @@ pub(super) fn key<'v>(zone: &'v ZoneView, slot: &ZoneDelegation) -> Result<&'v L
         })
 }
 
-/// A zone that never had an active certificate has promised nothing to any device.
-fn is_in_service(zone: &ZoneView) -> bool {
-    let used = |slot: &ZoneDelegation| {
-        matches!(
-            slot.state,
-            DelegationState::Active | DelegationState::Draining
-        )
-    };
-    zone.managed.delegations.iter().any(used)
+fn both_forms(view: &View, now: UnixTime) -> Vec<BothFormsWarning> {
+    let zones = view.zones().iter();
+    zones
+        .filter_map(|zone| BothFormsWarning::of(&zone.managed, now))
+        .collect()
 }
 
 fn zone_status(zone: &ZoneView, now: UnixTime) -> ZoneStatus {

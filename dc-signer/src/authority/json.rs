@@ -228,6 +228,11 @@ pub struct Replace {
     /// Gives it a new name, because another customer has it now; the old name is withdrawn.
     #[serde(default)]
     pub new_name: bool,
+    /// Keeps the name of a device that is suspended, which has to be said: after a theft or a change of owner a name is nobody's
+    /// any more, because the box before may still be taken for it. Of no effect for a device that is not suspended, and not
+    /// together with `new_name`.
+    #[serde(default)]
+    pub keep_name: bool,
     /// The SHA-256 of the new box's enrolment key, if that is known: then it needs not enrol. The old one gets nothing from now
     /// on. Not together with `new_name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -296,6 +301,10 @@ pub struct Zone {
     pub zone: String,
     /// The forms of credentials that it issues.
     pub forms: String,
+    /// That credentials of both forms are or may be valid, so that the named ones protect only clients that require them; with what
+    /// to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// Devices whose credential was issued before this are to renew now.
     pub renew_issued_before: Option<u64>,
     /// The delegation certificates that it has or had.

@@ -24,6 +24,7 @@ impl Error {
             Self::Conflict(_)
             | Self::KeyNotEverywhere { .. }
             | Self::KeyOfOtherRequest
+            | Self::NameOfSuspended { .. }
             | Self::NoNextDelegation { .. } => Kind::Conflict,
             Self::KeyNotHere { .. } => Kind::ZoneNotReady,
             Self::Pki(_) | Self::Setup(_) => Kind::Internal,

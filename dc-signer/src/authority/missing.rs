@@ -105,6 +105,7 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
         | Error::KeyNotEverywhere { .. }
         | Error::KeyNotHere { .. }
         | Error::KeyOfOtherRequest
+        | Error::NameOfSuspended { .. }
         | Error::NoManufacturer { .. }
         | Error::NoNextDelegation { .. }
         | Error::Policy(_)

@@ -7,6 +7,7 @@ mod algorithms;
 mod answer;
 pub mod backup;
 mod blocking;
+mod both_forms;
 mod clones;
 mod codes;
 pub mod database;
@@ -45,6 +46,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
+pub use both_forms::BothFormsWarning;
 pub(crate) use delegations::folder as delegations_folder;
 pub use error::Error;
 pub use guard::{ClockError, Skew};

@@ -238,6 +238,7 @@ mod tests {
         Zone {
             zone: device().zone,
             forms: Forms::Named,
+            other_forms_until: None,
             renew_issued_before: None,
             withdrawn_sequence: 0,
             delegations: vec![ZoneDelegation {

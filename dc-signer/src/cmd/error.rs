@@ -36,6 +36,14 @@ pub(crate) enum Error {
     /// A server was not probed.
     #[error(transparent)]
     Probe(#[from] dc_inspect::probe::Error),
+    /// A server refused a probe, and there may be a reason.
+    #[error("{source}; {hint}")]
+    ProbeRefused {
+        /// The refusal.
+        source: Box<dc_inspect::probe::Error>,
+        /// The possible reason, and what to look at.
+        hint: String,
+    },
     /// Of what was looked at, a client would refuse something, or it could not be read.
     #[error("{}", would_be_refused(*.refused, *.of))]
     WouldBeRefused {

@@ -84,6 +84,7 @@ impl Args {
         let wanted = self.wanted(&delegation, &folder)?;
         let mut warnings = delegation.warnings(now)?;
         warnings.extend(unusual(&wanted, &delegation, &folder));
+        warnings.extend(self.device.not_proven(&folder));
         if wanted.unique_name().is_none() {
             warnings.extend(self.name.clone().map(|name| Warning::NameNotUsed { name }));
         }
@@ -143,6 +144,12 @@ impl Args {
 }
 
 impl Device {
+    /// A bare public key proves nothing, unless the private one lies in the folder.
+    fn not_proven(&self, folder: &IdentityFolder) -> Option<Warning> {
+        let path = self.spki.clone().filter(|_| !folder.has_key())?;
+        Some(Warning::NoProof { path })
+    }
+
     fn read(
         &self,
         algorithms: &[&'static dyn SignatureVerificationAlgorithm],
@@ -160,9 +167,9 @@ impl Device {
 
 /// Warnings about this request, rather than about the vendor's files.
 fn unusual(wanted: &Wanted, delegation: &Delegation, folder: &IdentityFolder) -> Vec<Warning> {
-    let no_name = wanted.rfc9345().then(|| Warning::NoUniqueName {
-        names: delegation.certificate().dns_names().to_vec(),
-    });
+    let names = delegation.certificate().dns_names();
+    let no_name = wanted.rfc9345().then(|| Warning::no_unique_name(names));
+    let no_name = no_name.flatten();
     let rfc9345 = wanted.rfc9345().then_some(dc_core::Form::Rfc9345);
     let not_for_nss = rfc9345.and_then(|form| Warning::not_for_nss(form, delegation.algorithm()));
     let renamed = folder.check_name(wanted.unique_name());

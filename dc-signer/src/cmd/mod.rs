@@ -42,7 +42,10 @@ impl Cli {
             Command::Init(args) => args.run()?,
             Command::Inspect(args) => args.run()?,
             Command::Issue(args) => args.run()?,
-            Command::Probe(args) => args.run()?,
+            Command::Probe(args) => {
+                args.check_usage()?;
+                args.run()?;
+            }
             Command::Service(command) => command.run()?,
             Command::Verify(args) => args.run()?,
         }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::ValueEnum;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, ValueEnum};
 use dc_inspect::check::Peer;
 use dc_inspect::probe::{self, Settings, Target};
 use dc_pki::{clock, trust};
@@ -26,7 +27,7 @@ pub(crate) struct Args {
     /// Where to connect, such as router.example.com:443 or [2001:db8::1]:443
     #[arg(value_name = "HOST:PORT")]
     target: Target,
-    /// The name to reach, wherever HOST is
+    /// The name to reach, wherever HOST is; it goes into server_name
     #[arg(long, value_name = "NAME", value_parser = server_name)]
     name: ServerName<'static>,
     /// Which credentials to offer to understand
@@ -59,6 +60,22 @@ enum Offer {
 }
 
 impl Args {
+    /// Checks that a credential can be for the name at all.
+    ///
+    /// Fails with an error of wrong usage if only one with a unique name is offered, and the name is an address.
+    pub(super) fn check_usage(&self) -> Result<(), clap::Error> {
+        match (&self.name, self.offer) {
+            (ServerName::IpAddress(_), Offer::Named) => Err(super::Cli::command().error(
+                ErrorKind::ArgumentConflict,
+                format!(
+                    "no credential with a unique name is for an address: give the device's name, '--name NAME' ({} may be the address), or probe the address with '--offer rfc9345' or '--offer none'",
+                    self.target
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn run(self) -> Result<(), Error> {
         let now = clock::now()?;
         let roots = self.root.as_deref().map(trust::read_roots).transpose()?;
@@ -90,6 +107,7 @@ impl Args {
         };
         let report = Report::new(&self.target, &probe, &peer);
         let is_refused = report.refusal().is_some();
+        let hint = report.hint();
         let has_answered = probe.seen.is_some() || probe.chosen.is_some();
         match self.json {
             true => print(&report.to_json())?,
@@ -98,11 +116,17 @@ impl Args {
             false => {}
         }
         match probe.result {
-            Err(source) if !has_answered => Err(probe::Error::NoHandshake {
-                target: self.target,
-                source,
+            Err(source) if !has_answered => {
+                let target = self.target.clone();
+                let source = probe::Error::NoHandshake { target, source };
+                Err(match hint {
+                    Some(hint) => Error::ProbeRefused {
+                        source: source.into(),
+                        hint,
+                    },
+                    None => source.into(),
+                })
             }
-            .into()),
             _ if is_refused => Err(Error::WouldBeRefused { refused: 1, of: 1 }),
             _ => Ok(()),
         }
@@ -129,6 +153,7 @@ Examples:
   dc-signer probe www.example.com:443 --name www.example.com --offer none --alpn h2,http/1.1
 
 With --offer named, the default, a server that has only a certificate is refused, as clients of
-home servers do.
+home servers do. A server sends its named credential only to a client that asks for exactly that name,
+so --name is the device's name, also where HOST is an address.
 
 Exit status: 0 accepted; 1 refused, or no connection, with one line that says why; 2 wrong usage.";

@@ -109,6 +109,8 @@ pub async fn readiness(
             found.faults.extend(status.faults());
             found.soon.extend(status.moving());
             found.soon.extend(status.ending(now));
+            let both_forms = status.both_forms.iter().map(ToString::to_string);
+            found.soon.extend(both_forms);
             found.soon.extend(missing.iter().map(ToString::to_string));
         }
         Err(error) => found.faults.push(error.to_string()),

@@ -47,7 +47,7 @@ fn a_name_that_is_none_is_refused_on_one_line() {
 fn without_a_wildcard_a_name_has_to_be_given() {
     let sandbox = Sandbox::with_vendor();
     sandbox.put_certificate(CertificateTemplate {
-        names: [NAME],
+        names: vec![NAME],
         ..CertificateTemplate::default()
     });
     sandbox.set_mode("vendor/key.pem", 0o600);

@@ -206,15 +206,53 @@ fn takes_requests_and_public_keys_in_pem_and_der() {
     };
     sandbox.write("csr.der", decode("device.csr"));
     sandbox.write("pub.der", decode("device.pub"));
-    for arguments in [
+    for [kind, file] in [
         ["--csr", "csr.der"],
         ["--spki", "pub.der"],
         ["--spki", "device.pub"],
     ] {
-        sandbox
-            .issue(&[&arguments[..], &["--name", NAME]].concat())
-            .succeeded();
+        let outcome = sandbox.issue(&[kind, file, "--name", NAME]);
+        match kind {
+            "--csr" => outcome.succeeded(),
+            _ => outcome.warned(&[file, "does not show that the device has the private key"]),
+        };
         assert_eq!(sandbox.verified("out", NAME).len(), 1);
+    }
+}
+
+#[test]
+fn a_public_key_whose_private_key_is_in_the_folder_needs_no_proof() {
+    let sandbox = Sandbox::with_vendor();
+    let issue = || sandbox.issue(&["--spki", "device.pub", "--name", NAME]);
+    issue().warned(&["--csr"]);
+    sandbox.write("out/key.pem", sandbox.read("device.key"));
+    sandbox.set_mode("out/key.pem", 0o600);
+    issue().succeeded();
+}
+
+#[test]
+fn a_certificate_with_one_name_alone_is_one_devices() {
+    for (names, several) in [
+        (vec![NAME], false),
+        (vec!["*.cpe.example.com"], true),
+        (vec![NAME, "l4w.cpe.example.com"], true),
+    ] {
+        let sandbox = Sandbox::with_vendor();
+        sandbox.put_certificate(CertificateTemplate {
+            names: names.clone(),
+            ..CertificateTemplate::default()
+        });
+        for form in ["rfc9345", "both"] {
+            let mut arguments = vec!["--csr", "device.csr", "--form", form];
+            if form == "both" {
+                arguments.extend(["--name", NAME]);
+            }
+            let outcome = sandbox.issue(&arguments);
+            match several {
+                true => drop(outcome.warned(&["can pose as every name", "only prefer", names[0]])),
+                false => drop(outcome.succeeded()),
+            }
+        }
     }
 }
 

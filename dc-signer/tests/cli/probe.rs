@@ -304,6 +304,76 @@ fn json_says_why_there_was_no_handshake() {
     assert_eq!(json["version"], Value::Null);
 }
 
+/// The server_name in each ClientHello that arrives.
+fn asked_for() -> (String, std::sync::mpsc::Receiver<Option<String>>) {
+    let (sender, names) = std::sync::mpsc::channel();
+    let address = serve(move |mut tcp| {
+        let mut acceptor = rustls::server::Acceptor::default();
+        let accepted = loop {
+            acceptor.read_tls(&mut tcp).unwrap();
+            if let Some(accepted) = acceptor.accept().unwrap_or(None) {
+                break accepted;
+            }
+        };
+        let name = accepted.client_hello().server_name().map(str::to_owned);
+        sender.send(name).unwrap();
+        // handshake_failure, as of a server that has nothing for this name.
+        let _ = tcp.write_all(&[21, 3, 3, 0, 2, 2, 40]);
+    });
+    (address, names)
+}
+
+#[test]
+fn every_offer_asks_for_the_name_and_never_for_the_host() {
+    let sandbox = Sandbox::with_vendor();
+    let (address, names) = asked_for();
+    for offer in ["none", "rfc9345", "named", "both"] {
+        for name in [NAME, "K3V.cpe.example.com."] {
+            let more = ["--name", name, "--offer", offer];
+            assert_eq!(probe(&sandbox, &address, &more).code, Some(1));
+            let asked = names.recv().unwrap().unwrap();
+            assert!(
+                asked.eq_ignore_ascii_case(name.trim_end_matches('.')),
+                "{asked}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_server_that_has_nothing_for_the_name_is_explained() {
+    let sandbox = Sandbox::with_vendor();
+    let (address, _names) = asked_for();
+    let hint = format!("see that the device is {NAME} now");
+    let outcome = probe(&sandbox, &address, &["--name", NAME]);
+    outcome.refused(&["handshake_failure (40)", &hint]);
+    let (_, json) = probe_json(&sandbox, &address, &["--name", NAME]);
+    assert!(json["hint"].as_str().unwrap().contains(&hint), "{json}");
+    let plain = ["--name", NAME, "--offer", "rfc9345"];
+    let (_, json) = probe_json(&sandbox, &address, &plain);
+    assert_eq!(json["hint"], Value::Null, "{json}");
+    // One that has a certificate, and no credential for this name.
+    let address = serve_certificate(rustls::ALL_VERSIONS);
+    let (code, json) = probe_json(&sandbox, &address, &["--name", "www.example.com"]);
+    assert_eq!(code, Some(1), "{json}");
+    let hint = json["hint"].as_str().unwrap();
+    assert!(hint.contains("www.example.com"), "{json}");
+}
+
+#[test]
+fn an_address_is_nobodys_unique_name() {
+    let sandbox = Sandbox::empty();
+    for name in ["192.0.2.1", "2001:db8::1"] {
+        let address = ["probe", "127.0.0.1:1", "--name", name];
+        sandbox.run(&address).wrong_usage(&[
+            "no credential with a unique name is for an address",
+            "'--name NAME' (127.0.0.1:1 may be the address)",
+        ]);
+        let plain = [&address[..], &["--offer", "none"]].concat();
+        sandbox.run(&plain).refused(&["127.0.0.1:1"]);
+    }
+}
+
 #[test]
 fn wrong_usage_is_status_2() {
     let sandbox = Sandbox::empty();

@@ -61,7 +61,14 @@ impl Sandbox {
     /// Replaces the delegation certificate and its key by others.
     pub(crate) fn put_certificate(&self, template: CertificateTemplate) {
         let key = template.key;
-        let mut params = CertificateParams::new(template.names.map(String::from)).unwrap();
+        let mut params = CertificateParams::new(
+            template
+                .names
+                .into_iter()
+                .map(String::from)
+                .collect::<Vec<_>>(),
+        )
+        .unwrap();
         let now = date_time_ymd(1970, 1, 1) + Duration::from_secs(now().as_secs());
         params.not_before = now - Duration::from_secs(template.began_days_ago * DAY);
         params.not_after = match template.ends_in_days {
@@ -201,7 +208,7 @@ impl Outcome {
 #[derive(Debug)]
 pub(crate) struct CertificateTemplate {
     pub(crate) key: KeyPair,
-    pub(crate) names: [&'static str; 1],
+    pub(crate) names: Vec<&'static str>,
     pub(crate) began_days_ago: u64,
     pub(crate) ends_in_days: i64,
     pub(crate) delegates: bool,
@@ -211,7 +218,7 @@ impl Default for CertificateTemplate {
     fn default() -> Self {
         Self {
             key: KeyPair::generate().unwrap(),
-            names: ["*.cpe.example.com"],
+            names: vec!["*.cpe.example.com"],
             began_days_ago: 100,
             ends_in_days: 100,
             delegates: true,

@@ -331,6 +331,58 @@ fn a_replaced_device_has_another_name_and_a_code() {
 }
 
 #[test]
+fn a_zone_that_issues_both_forms_is_warned_of_until_it_does_not() {
+    let signer = Signer::new();
+    signer.run(&["zones", "list"]).succeeded();
+    let forms = |forms| signer.run(&["zones", "forms", "cpe.example.com", forms]);
+    for command in [forms("both"), signer.run(&["zones", "list"])] {
+        let shown = command.warned(&[
+            "issues both forms",
+            "'dc-signer zones forms cpe.example.com named",
+        ]);
+        assert!(shown.contains("both"), "{shown}");
+    }
+    let zones = signer.run(&["zones", "list", "--json"]).succeeded();
+    assert!(zones.contains("issues both forms"), "{zones}");
+    // No device has got anything yet, so nothing is left of it.
+    let shown = forms("named").succeeded();
+    assert!(
+        shown.contains("named") && !shown.contains("both"),
+        "{shown}"
+    );
+    // One that issues nothing yet has promised nothing.
+    let add = ["zones", "add", "other.example.com", "--forms", "both"];
+    signer.run(&add).succeeded();
+    forms("all").wrong_usage(&["named, both, rfc9345"]);
+    signer
+        .run(&["zones", "forms", "no.example.com", "named"])
+        .refused(&["no such zone"]);
+}
+
+#[test]
+fn the_name_of_a_suspended_device_goes_on_only_with_a_word_for_it() {
+    let signer = Signer::new();
+    let before = signer.json(&["devices", "add", "customer-1"]).remove(0);
+    signer
+        .run(&["devices", "suspend", "customer-1"])
+        .succeeded();
+    let name = before["name"].as_str().unwrap();
+    let replace = ["devices", "replace", "customer-1"];
+    signer.run(&replace).refused(&[
+        name,
+        "is suspended",
+        "retire it",
+        "--new-name",
+        "--keep-name",
+    ]);
+    let keep = [&replace[..], &["--keep-name"]].concat();
+    let kept = signer.json(&keep).remove(0);
+    assert_eq!(kept["device"]["name"], before["name"]);
+    let both = [&keep[..], &["--new-name"]].concat();
+    signer.run(&both).wrong_usage(&["--new-name"]);
+}
+
+#[test]
 fn a_zone_moves_on_and_keeps_its_keys_to_itself() {
     let signer = Signer::new();
     signer

@@ -306,7 +306,12 @@ fn a_stolen_box_that_is_replaced_stays_on_the_list_of_withdrawn_names() {
     let device = format!("/v1/admin/devices/{}", first["device"].as_str().unwrap());
     let does = |what: &str, how: Value| rig.admin().post(&format!("{device}/{what}"), &how);
     does("suspend", json!({})).ok();
-    let code = does("replace", json!({})).ok()["code"]["code"].clone();
+    // Nobody gets the name of a stolen box by mistake.
+    let problem = does("replace", json!({})).refused(409, "conflict");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("retire it and add the new box"), "{detail}");
+    let kept = does("replace", json!({"keep_name": true})).ok();
+    let code = kept["code"]["code"].clone();
     rig.keep_secret(code.as_str().unwrap());
     does("replace", json!({"at_once": true})).refused(409, "conflict");
     does("resume", json!({})).refused(409, "conflict");

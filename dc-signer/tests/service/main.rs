@@ -7,6 +7,7 @@
 
 mod access;
 mod agent;
+mod both_forms;
 mod client;
 mod commands;
 mod configuration;

@@ -124,7 +124,9 @@ fn a_zone_without_its_key_is_named_everywhere_and_comes_back_by_itself() {
     let away = rig.data().join("away.pem");
     fs::rename(&key, &away).unwrap();
     let service = Service::start(&config, &rig.root());
-    let problem = service.ready().refused(503, "zone-not-ready");
+    let answer = service.ready();
+    let problem = answer.refused(503, "zone-not-ready");
+    assert!(!answer.head.contains("retry-after"), "{answer:?}");
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.starts_with("zone cpe.example.com: "), "{detail}");
     let can_issue = "dc_zone_can_issue{zone=\"cpe.example.com\"}";
@@ -322,7 +324,7 @@ fn a_zone_moves_on_when_every_replica_has_the_key() {
     drop(server);
 }
 
-fn execute(database: &Path, sql: &'static str) {
+pub(crate) fn execute(database: &Path, sql: &'static str) {
     use sqlx::{ConnectOptions, Executor};
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);

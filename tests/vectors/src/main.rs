@@ -15,8 +15,8 @@ use dc_vectors::reference::{Rule, Signatures};
 /// The exit status is 1 if that verifier disagrees with a vector, or no vector notices a broken rule.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The folder of the vectors
-    #[arg(long, default_value = PUBLISHED)]
+    /// The folder of the vectors; else docs/vectors
+    #[arg(long, default_value = PUBLISHED, hide_default_value = true)]
     folder: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -32,8 +32,8 @@ struct Arguments {
 enum Command {
     /// Make the vectors again, and write their files
     Write {
-        /// Where to; else where they are published
-        #[arg(default_value = PUBLISHED)]
+        /// Where to; else docs/vectors
+        #[arg(default_value = PUBLISHED, hide_default_value = true)]
         folder: PathBuf,
     },
 }

@@ -104,6 +104,31 @@ fn a_signer_that_cannot_store() {
 }
 
 #[test]
+fn a_zone_that_cannot_issue_is_asked_less_and_less_often() {
+    let signer = Signer::start();
+    let (device, mut agent) = due(&signer);
+    signer.set(Mood::Refuses(Kind::ZoneNotReady));
+    let requests = signer.requests();
+    let end = signer.now() + DAY;
+    while signer.now() < end {
+        signer.pass(agent.turn().as_secs());
+    }
+    let failure = agent.status().last_failure.unwrap();
+    assert_eq!(
+        (&*failure.kind, failure.permanent),
+        ("zone-not-ready", false)
+    );
+    // A minute each would be 1440.
+    let tried = signer.requests() - requests;
+    assert!((6..=60).contains(&tried), "{tried}");
+    device.accepted();
+    signer.set(Mood::Good);
+    signer.pass(5 * HOUR);
+    agent.turn();
+    assert_eq!(signer.issued(), 2, "{:?}", device.log);
+}
+
+#[test]
 fn retry_after_is_waited_for() {
     let signer = Signer::start();
     let (device, mut agent) = due(&signer);

@@ -343,7 +343,12 @@ impl Signer {
         };
         match mood {
             Mood::Garbage(garbage) => return (200, String::new(), garbage.clone()),
-            Mood::Refuses(kind) => return refuse(*kind, String::new()),
+            Mood::Refuses(kind) => {
+                // As the service does.
+                let after = kind.retry_after();
+                let extra = after.map(|seconds| format!("retry-after: {seconds}\r\n"));
+                return refuse(*kind, extra.unwrap_or_default());
+            }
             Mood::Busy(seconds) => {
                 let extra = format!("retry-after: {seconds}\r\n");
                 return refuse(Kind::StorageUnavailable, extra);

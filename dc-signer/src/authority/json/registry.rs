@@ -5,6 +5,7 @@ use pki_types::UnixTime;
 use super::{
     Device, DeviceHistory, DevicePage, HeldCredential, HistoryEntry, IssuedCredential, Slot, Zone,
 };
+use crate::authority::BothFormsWarning;
 use dc_store::registry::{self, Sha256};
 use dc_store::{History, Listed};
 
@@ -99,11 +100,15 @@ impl From<&History> for DeviceHistory {
     }
 }
 
-impl From<&registry::Zone> for Zone {
-    fn from(zone: &registry::Zone) -> Self {
+impl Zone {
+    /// A zone as it is at a time.
+    #[must_use]
+    pub fn at(now: UnixTime, zone: &registry::Zone) -> Self {
+        let warning = BothFormsWarning::of(zone, now);
         Self {
             zone: zone.zone.to_string(),
             forms: zone.forms.as_str().to_owned(),
+            warning: warning.map(|warning| warning.to_string()),
             renew_issued_before: zone.renew_issued_before.as_ref().map(UnixTime::as_secs),
             slots: zone.delegations.iter().map(Slot::from).collect(),
         }

@@ -10,7 +10,7 @@ use crate::config::NameMode;
 use crate::testing::{Database, on_both};
 use dc_pki::Forms;
 use dc_store::Conflict;
-use dc_store::registry::State;
+use dc_store::registry::{Change, State};
 
 on_both! {
     adding_twice_changes_nothing,
@@ -22,6 +22,8 @@ on_both! {
     a_load_that_is_sent_again_voids_no_code,
     a_new_box_with_a_known_key_takes_over,
     a_new_name_waits_for_nobody,
+    after_a_theft_the_customers_new_box_has_another_name,
+    the_name_of_a_suspended_device_goes_on_only_if_somebody_says_so,
     whoever_takes_a_name_at_once_is_told_what_it_costs,
     a_new_name_and_a_key_exclude_each_other,
 }
@@ -215,6 +217,79 @@ async fn a_load_that_is_sent_again_voids_no_code(database: &Database) {
     assert!(again.code.is_some() && !again.created);
 }
 
+async fn the_name_of_a_suspended_device_goes_on_only_if_somebody_says_so(database: &Database) {
+    let bench = Bench::new(database).await;
+    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
+    let first = Cpe::new()
+        .enrol_with(&bench.authority, &code, bench.now)
+        .await
+        .unwrap();
+    let device = bench.find("customer-1").await;
+    let by = bench.by(bench.now);
+    let suspend = Change::Suspend;
+    let changed = bench.authority.change_device(device.id, &suspend, &by);
+    changed.await.unwrap();
+    let records = bench.records().await;
+    for how in [
+        Replace::default(),
+        Replace {
+            at_once: true,
+            ..Replace::default()
+        },
+        Replace {
+            enrolment_key: Some(Cpe::new().key().to_string()),
+            ..Replace::default()
+        },
+    ] {
+        let refusal = bench.authority.replace(device.id, &how, &by).await;
+        let Err(Error::NameOfSuspended { name }) = refusal else {
+            panic!("{refusal:?}");
+        };
+        assert_eq!(name.as_str(), first.name);
+    }
+    assert_eq!(bench.records().await, records);
+    let both = Replace {
+        keep_name: true,
+        new_name: true,
+        ..Replace::default()
+    };
+    let refusal = bench.authority.replace(device.id, &both, &by).await;
+    assert!(matches!(refusal, Err(Error::TwoWays)), "{refusal:?}");
+    let keep = Replace {
+        keep_name: true,
+        ..Replace::default()
+    };
+    let replaced = bench.authority.replace(device.id, &keep, &by).await;
+    let replaced = replaced.unwrap();
+    assert_eq!(replaced.device.name, first.name);
+    assert!(replaced.available_from.is_some(), "{replaced:?}");
+    // It has been said: the second time is no question any more.
+    let again = Replace::default();
+    bench
+        .authority
+        .replace(device.id, &again, &by)
+        .await
+        .unwrap();
+}
+
+async fn after_a_theft_the_customers_new_box_has_another_name(database: &Database) {
+    let bench = Bench::new(database).await;
+    let stolen = bench.add_with_code("customer-1").await;
+    let device = bench.find("customer-1").await;
+    let by = bench.by(bench.now);
+    let retire = Change::Retire;
+    let changed = bench.authority.change_device(device.id, &retire, &by);
+    changed.await.unwrap();
+    let keep = Replace {
+        keep_name: true,
+        ..Replace::default()
+    };
+    let refusal = bench.authority.replace(device.id, &keep, &by).await;
+    assert!(refusal.is_err(), "{refusal:?}");
+    let new = bench.add_with_code("customer-1-b").await;
+    assert_ne!(new.name, stolen.name);
+}
+
 async fn a_new_name_waits_for_nobody(database: &Database) {
     let bench = Bench::new(database).await;
     let code = bench.add_with_code("customer-1").await.code.unwrap().code;
@@ -271,14 +346,19 @@ async fn whoever_takes_a_name_at_once_is_told_what_it_costs(database: &Database)
         .unwrap();
     assert_eq!(second.name, first.name);
     // Nobody can say so of a name that is withdrawn.
-    let suspend = dc_store::registry::Change::Suspend;
+    let suspend = Change::Suspend;
     bench
         .store
         .change_device(device.id, &suspend, &by)
         .await
         .unwrap();
-    let refusal = bench.authority.replace(device.id, &at_once, &by).await;
-    assert!(refusal.unwrap_err().to_string().contains("is withdrawn"));
+    let keep_at_once = Replace {
+        keep_name: true,
+        ..at_once
+    };
+    let refusal = bench.authority.replace(device.id, &keep_at_once, &by);
+    let refusal = refusal.await.unwrap_err().to_string();
+    assert!(refusal.contains("is withdrawn"), "{refusal}");
 }
 
 async fn a_new_box_with_a_known_key_takes_over(database: &Database) {

@@ -10,6 +10,7 @@ mod devices;
 mod enrolling;
 mod manufactured;
 mod one_name;
+mod possession;
 mod renewing;
 mod replicas;
 mod rolling;

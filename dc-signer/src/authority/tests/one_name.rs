@@ -287,6 +287,7 @@ impl World<'_> {
         let before = self.device().await;
         let how = Replace {
             new_name: by.is_none(),
+            keep_name: by.is_some(),
             enrolment_key: match by {
                 Some(Successor::Key(who)) => Some(self.boxes[who].keys[0].key().to_string()),
                 _ => None,

@@ -1,7 +1,9 @@
 //! A zone moves on to other certificates while its devices renew.
 
+use dc_core::Form;
+
 use super::bench::{Bench, zone};
-use super::device::{Cpe, delegation, renewal};
+use super::device::{Cpe, delegation, forms, renewal};
 use crate::authority::policy::PolicyError;
 use crate::authority::{Authority, Error};
 use crate::testing::{Database, on_both};
@@ -22,6 +24,7 @@ on_both! {
     the_self_test_tries_every_key,
     a_certificate_that_is_over_stops_no_other_zone,
     a_zone_is_missed_before_a_device_asks,
+    both_forms_are_warned_of_while_anything_of_the_other_is_valid,
     a_key_that_may_not_be_read_is_not_called_missing,
     a_certificate_that_has_not_begun_is_said_to_be_so,
 }
@@ -34,7 +37,7 @@ fn check(answer: &Credentials) {
     let left = certificate.not_after().as_secs() - answer.issued;
     assert!(left >= 8 * DAY, "issued {left} s before the end");
     assert!(answer.expires < certificate.not_after().as_secs());
-    super::device::forms(answer);
+    forms(answer);
 }
 
 async fn nobody_is_refused_while_a_zone_moves_on_for_a_year(database: &Database) {
@@ -337,6 +340,38 @@ async fn a_certificate_that_is_over_stops_no_other_zone(database: &Database) {
         authority.issuing_status(later).await.unwrap().faults(),
         Vec::<String>::new()
     );
+}
+
+async fn both_forms_are_warned_of_while_anything_of_the_other_is_valid(database: &Database) {
+    let bench = Bench::new(database).await;
+    let warned = async |now| {
+        let status = bench.authority.issuing_status(now).await.unwrap();
+        // It is no reason not to issue.
+        assert!(status.zones.iter().all(|zone| zone.fault.is_none()));
+        let zones = status.both_forms.iter();
+        zones.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let said = warned(bench.now).await;
+    assert!(
+        said.len() == 1 && said[0].contains("issues both forms"),
+        "{said:?}"
+    );
+    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
+    let cpe = Cpe::new();
+    let first = cpe.enrol_with(&bench.authority, &code, bench.now).await;
+    assert_eq!(forms(&first.unwrap()), [Form::Named, Form::Rfc9345]);
+    let by = bench.by(bench.now);
+    let changed = bench.authority.set_forms(&zone(), Forms::Named, &by).await;
+    let until = changed.unwrap().other_forms_until;
+    assert_eq!(until, Some(bench.after(7 * DAY)));
+    bench.authority.keep_zones(bench.now).await.unwrap();
+    let said = warned(bench.now).await;
+    assert!(
+        said.len() == 1 && said[0].contains("has changed its forms"),
+        "{said:?}"
+    );
+    assert_eq!(warned(bench.after(7 * DAY)).await.len(), 1);
+    assert_eq!(warned(bench.after(7 * DAY + 1)).await.len(), 0);
 }
 
 async fn a_zone_is_missed_before_a_device_asks(database: &Database) {

@@ -78,6 +78,8 @@ impl Cast<'_> {
 
     fn evil_twins(&self) -> Result<Vec<Row>, Error> {
         let twin = self.honest(&self.twin)?;
+        // An honest server shows its name to nobody who wants another one.
+        let shown = self.reckless(self.twin.identity()?)?;
         let nameless = self.reckless(forge::without_name(self.fleet, &self.twin)?)?;
         let renamed = self.reckless(forge::renamed(self.fleet, &self.twin, &self.home.name)?)?;
         let stolen = self.reckless(forge::stolen(self.fleet, &self.home, &self.twin)?)?;
@@ -88,7 +90,7 @@ impl Cast<'_> {
                 Refused("another device's name", |error| {
                     matches!(why(error), Some(Wrong::NameMismatch { .. }))
                 }),
-                meet(&twin)?,
+                meet(&shown)?,
             ),
             self.row(
                 "evil twin leaves its name out",

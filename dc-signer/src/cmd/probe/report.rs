@@ -10,6 +10,7 @@ use dc_inspect::display::{Certificate, Credential, Sheet};
 use dc_inspect::probe::{Accepted, Chosen, Offered, Probe, Seen, SentBy, Target, alert_name};
 use dc_pki::text::{Foreign, scheme_name};
 use pki_types::UnixTime;
+use rustls::AlertDescription;
 use serde_json::{Value, json};
 
 pub(super) struct Report<'a> {
@@ -78,6 +79,29 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// A guess at why a server had no named credential for this client, if it had none.
+    pub(super) fn hint(&self) -> Option<String> {
+        let failure = self.probe.result.as_ref().err()?;
+        let offered = self.probe.offered.as_ref()?;
+        let is_named = offered
+            .credentials
+            .iter()
+            .any(|(form, _)| *form == Form::Named);
+        let had_none = match failure.alert() {
+            Some((alert, SentBy::Server)) => NOTHING_SUITS.contains(&alert),
+            Some((_, SentBy::Client)) => {
+                self.probe.seen.is_some() && self.credential.is_none() && self.malformed.is_none()
+            }
+            None => false,
+        };
+        (is_named && had_none).then(|| {
+            format!(
+                "a server sends a named credential only to a client that asks for exactly its name: see that the device is {} now, and that its credential has not ended",
+                Foreign(&self.name)
+            )
+        })
+    }
+
     fn accepted(&self) -> String {
         let what = match &self.credential {
             Some(credential) => format!("{} credential", credential.form),
@@ -141,7 +165,7 @@ impl<'a> Report<'a> {
     }
 
     /// `{target, address, name, connected_ms, offered, version, cipher_suite, group, alpn,
-    /// handshake_ms, resumed, chain, credential, checks, accepted, chain_known, reason, alert}`; what
+    /// handshake_ms, resumed, chain, credential, checks, accepted, chain_known, reason, hint, alert}`; what
     /// was not reached is null.
     pub(super) fn to_json(&self) -> Value {
         let Probe {
@@ -173,6 +197,7 @@ impl<'a> Report<'a> {
             "accepted": self.refusal().is_none(),
             "chain_known": self.is_chain_known(),
             "reason": self.refusal(),
+            "hint": self.hint(),
             "alert": self.alert().map(|(name, by)| json!({"name": name, "sent_by": by})),
         })
     }
@@ -195,8 +220,12 @@ impl fmt::Display for Report<'_> {
             writeln!(f, "\nchecks\n{}", self.verdict)?;
         }
         match self.refusal() {
-            None => write!(f, "\n{}", self.accepted()),
-            Some(reason) => write!(f, "\nrefused: {reason}"),
+            None => write!(f, "\n{}", self.accepted())?,
+            Some(reason) => write!(f, "\nrefused: {reason}")?,
+        }
+        match self.hint() {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
         }
     }
 }
@@ -250,3 +279,9 @@ fn alpn(accepted: &Accepted) -> Option<String> {
     let name = accepted.alpn.as_deref()?;
     Some(Foreign(&String::from_utf8_lossy(name)).to_string())
 }
+
+/// The alerts of a server that has nothing for a client (RFC 8446 §4.4.2.2, RFC 6066 §3).
+const NOTHING_SUITS: [AlertDescription; 2] = [
+    AlertDescription::HandshakeFailure,
+    AlertDescription::UnrecognisedName,
+];

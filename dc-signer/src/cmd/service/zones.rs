@@ -6,8 +6,8 @@ use clap::Subcommand;
 use dc_pki::Forms;
 use dc_pki::names::ZoneName;
 use dc_pki::time::Moment;
-use dc_signer::authority::Import;
 use dc_signer::authority::json;
+use dc_signer::authority::{BothFormsWarning, Import};
 use dc_store::NewZone;
 use dc_store::owner;
 use dc_store::registry::Zone;
@@ -30,6 +30,8 @@ pub(crate) struct Args {
 enum What {
     /// Add a zone, with its first delegation certificate
     Add(Add),
+    /// Change which forms of credentials a zone's devices get
+    Forms(SetForms),
     /// List the zones with their delegation certificates
     List(List),
     /// Move a zone on to its next delegation certificate
@@ -42,12 +44,28 @@ struct Add {
     #[arg(value_parser = ZoneName::parse)]
     zone: ZoneName,
     /// What its devices get: named, both or rfc9345. With the last two every device can pose as every other
-    /// to clients that do not know the unique name
+    /// to clients that do not require the unique name
     #[arg(long, default_value = "named")]
     forms: Forms,
     /// A folder with the delegation certificate's chain.pem and key.pem; a copy is kept in the data folder
     #[arg(long, value_name = "DIR")]
     import: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Change which forms of credentials a zone's devices get
+///
+/// Each device gets them when it renews next. A device takes what its zone issues, so nothing changes on any device; and what it
+/// has stays valid to its end.
+#[derive(Debug, clap::Args)]
+struct SetForms {
+    /// The zone
+    #[arg(value_parser = ZoneName::parse)]
+    zone: ZoneName,
+    /// named, both or rfc9345. With the last two every device can pose as every other to clients that do not require
+    /// the unique name
+    forms: Forms,
     #[command(flatten)]
     place: Place,
 }
@@ -85,11 +103,16 @@ impl Args {
                 let zones = open.store.zones().await?;
                 match json {
                     true => {
-                        let zones: Vec<json::Zone> = zones.iter().map(Into::into).collect();
-                        print(&serde_json::json!(zones))
+                        let now = act()?.at;
+                        let zones = zones.iter().map(|zone| json::Zone::at(now, zone));
+                        print(&serde_json::json!(zones.collect::<Vec<_>>()))
                     }
-                    false => print(&table(&zones)),
+                    false => tell(&zones),
                 }
+            }),
+            What::Forms(SetForms { zone, forms, place }) => place.with_authority(async |open| {
+                open.authority.set_forms(&zone, forms, &act()?).await?;
+                show(open, &zone).await
             }),
             What::Rollover(rollover) => rollover.run(),
         }
@@ -159,7 +182,17 @@ async fn import(open: &Open, zone: &ZoneName, import: Import) -> Result<(), Erro
 async fn show(open: &Open, zone: &ZoneName) -> Result<(), Error> {
     let mut zones = open.store.zones().await?;
     zones.retain(|managed| managed.zone == *zone);
-    print(&table(&zones))
+    tell(&zones)
+}
+
+/// Prints zones, and what is to be said against them.
+fn tell(zones: &[Zone]) -> Result<(), Error> {
+    let now = act()?.at;
+    let both = zones
+        .iter()
+        .filter_map(|zone| BothFormsWarning::of(zone, now));
+    warn(&both.collect::<Vec<_>>());
+    print(&table(zones))
 }
 
 fn table(zones: &[Zone]) -> Table<6> {
@@ -189,8 +222,12 @@ A zone's certificates go from next to active to draining to gone. Import the nex
 one ends: it becomes active by itself, and no device notices. Nothing is issued under a certificate with less
 than 8 days left. With several signers, import it on each of them: it becomes active when all that run have its key.
 
+All devices of a zone are under one wildcard, so a zone is for devices that are to be trusted alike, and issues one form.
+One that issues both is warned of here, by 'dc-signer check', in the log, in the metrics and on the page.
+
 Examples:
   dc-signer zones add cpe.example.com --import vendor --config /etc/dc-signer/config.toml
   dc-signer zones rollover cpe.example.com --import vendor-2027 --config /etc/dc-signer/config.toml
   dc-signer zones rollover cpe.example.com --config /etc/dc-signer/config.toml
+  dc-signer zones forms cpe.example.com named --config /etc/dc-signer/config.toml
   dc-signer zones list --config /etc/dc-signer/config.toml";

@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::settings::Current;
 use crate::api::App;
-use crate::authority::{self, Authority};
+use crate::authority::{self, Authority, BothFormsWarning};
 use crate::config::Retention;
 use crate::server::telemetry::{self, DelegationExpiry, Metrics};
 use dc_pki::clock;
@@ -62,9 +62,24 @@ impl Housekeeping {
             tracing::debug!(%error, "the database does not say what time it is");
         }
         self.app.refresh_readiness().await;
+        self.tell_of_both_forms(told);
         if works && told.keys.as_ref() != Some(&self.authority.keys()) {
             self.report(told).await;
         }
+    }
+
+    /// Once for each zone when it begins, and once when it is over; the metrics have just been told the same.
+    fn tell_of_both_forms(&self, told: &mut Told) {
+        let Ok(now) = clock::now() else { return };
+        let both = self.authority.cached_issuing_status(now).both_forms;
+        for warning in both.iter().filter(|new| !told.both_forms.contains(new)) {
+            tracing::warn!("{warning}");
+        }
+        let is_over = |old: &&BothFormsWarning| both.iter().all(|warning| warning.zone != old.zone);
+        for BothFormsWarning { zone, .. } in told.both_forms.iter().filter(is_over) {
+            tracing::info!("all valid credentials of zone {zone} are of one form again");
+        }
+        told.both_forms = both;
     }
 
     async fn report(&self, told: &mut Told) {
@@ -174,6 +189,8 @@ struct Told {
     keys: Option<BTreeSet<Sha256>>,
     /// The log's lines on keys that are missing.
     missing: Vec<String>,
+    /// The zones that had credentials of both forms when it was looked last.
+    both_forms: Vec<BothFormsWarning>,
 }
 
 /// All zones together.

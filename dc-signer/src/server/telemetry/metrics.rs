@@ -418,6 +418,7 @@ mod tests {
             zone: zone(),
             can_issue: true,
             until: 1_999_000_000,
+            both_forms: true,
         };
         let key = KeyUsable {
             zone: zone(),
@@ -451,6 +452,7 @@ mod tests {
             "dc_ready 1",
             "dc_zone_can_issue{zone=\"cpe.example.com\"} 1",
             "dc_zone_can_issue_until_seconds{zone=\"cpe.example.com\"} 1999000000",
+            "dc_zone_has_both_forms{zone=\"cpe.example.com\"} 1",
             "dc_delegation_key_usable{zone=\"cpe.example.com\",slot=\"1\",state=\"active\"} 0",
             "dc_server_certificate_not_after_seconds 2000000000",
         ] {

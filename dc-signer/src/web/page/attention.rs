@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use pki_types::UnixTime;
 
 use super::show::{devices, distance, moment};
-use crate::authority::{Fleet, ZoneCount};
+use crate::authority::{BothFormsWarning, Fleet, ZoneCount};
 use dc_store::registry::{DelegationState, State, Zone, ZoneDelegation};
 
 /// Something to look at.
@@ -20,6 +20,7 @@ pub(super) struct Notice {
 /// All there is, the severe ones first.
 pub(super) fn notices(fleet: &Fleet, zones: &[Zone], now: UnixTime) -> Vec<Notice> {
     let mut notices: Vec<Notice> = zones.iter().filter_map(|zone| of_zone(zone, now)).collect();
+    notices.extend(zones.iter().filter_map(|zone| both_forms(zone, now)));
     notices.extend(ended(fleet));
     notices.extend(ending(fleet));
     notices.extend(clones(fleet));
@@ -54,6 +55,18 @@ fn of_zone(zone: &Zone, now: UnixTime) -> Option<Notice> {
             " (" (moment(active.not_after)) "), and no next one is imported yet."
         })
     })
+}
+
+fn both_forms(zone: &Zone, now: UnixTime) -> Option<Notice> {
+    let warning = BothFormsWarning::of(zone, now)?;
+    Some(mild(html! { (sentence(&warning.to_string())) }))
+}
+
+/// A clause of the log as a sentence.
+fn sentence(clause: &str) -> String {
+    let mut letters = clause.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
 }
 
 fn ended(fleet: &Fleet) -> Option<Notice> {
@@ -121,6 +134,7 @@ mod tests {
     use super::*;
     use crate::testing::registry::at;
     use crate::web::page::testing::{NOW, slot, zone};
+    use dc_pki::Forms;
 
     const DAY: u64 = 86_400;
 
@@ -172,6 +186,36 @@ mod tests {
             let said = said(&Fleet::default(), &[zone(slots)]);
             assert_eq!(said.len(), 1, "{words}");
             assert!(said[0].0 == severe && said[0].1.contains(words), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn a_zone_with_both_forms_is_said_and_is_not_severe() {
+        let active = || vec![slot(1, DelegationState::Active, 90 * DAY)];
+        let zone = |forms, until: Option<u64>| Zone {
+            forms,
+            other_forms_until: until.map(at),
+            ..zone(active())
+        };
+        for (zone, words) in [
+            (
+                zone(Forms::Both, None),
+                Some("Zone cpe.example.com issues both forms"),
+            ),
+            (
+                zone(Forms::Named, Some(NOW + DAY)),
+                Some("Zone cpe.example.com has changed its forms"),
+            ),
+            (zone(Forms::Named, Some(NOW - 1)), None),
+            (zone(Forms::Rfc9345, None), None),
+        ] {
+            let said = said(&Fleet::default(), &[zone]);
+            let Some(words) = words else {
+                assert!(said.is_empty(), "{said:?}");
+                continue;
+            };
+            assert!(said.len() == 1 && !said[0].0, "{said:?}");
+            assert!(said[0].1.starts_with(words), "{said:?}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Zones and their delegations.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pki_types::UnixTime;
 
@@ -11,8 +12,8 @@ use crate::{Act, Error, NewDelegation, NewZone, Store};
 use dc_pki::Forms;
 use dc_pki::names::ZoneName;
 
-use super::rows;
 use super::work::Work;
+use super::{rows, withdrawn};
 
 impl Store {
     /// Adds a zone without delegation certificates.
@@ -143,6 +144,7 @@ fn managed(row: &Row) -> Result<Zone, Error> {
     Ok(Zone {
         zone: rows::zone(row, "zone")?,
         forms: row.parse("forms")?,
+        other_forms_until: row.maybe_time("other_forms_until")?,
         renew_issued_before: row.maybe_time("renew_issued_before")?,
         withdrawn_sequence: row.number("withdrawn_sequence")?,
         delegations: Vec::new(),
@@ -155,8 +157,32 @@ pub(super) async fn set_forms(
     forms: Forms,
     by: &Act,
 ) -> Result<(), Error> {
-    let sql = "UPDATE zones SET forms = $2 WHERE zone = $1";
-    set(work, zone, sql, forms.as_str().into(), by).await
+    let sql = "UPDATE zones SET forms = $2, other_forms_until = \
+               CASE WHEN forms = $2 THEN other_forms_until ELSE $3 END WHERE zone = $1";
+    let last = last_end(work, zone, by.at).await?;
+    set(
+        work,
+        zone,
+        sql,
+        vec![forms.as_str().into(), last.into()],
+        by,
+    )
+    .await
+}
+
+/// When the last credential ends that has been issued in a zone; none if none is valid.
+///
+/// Seven days from now, not the latest end that is noted: a signer that has not heard of a change yet may be issuing.
+async fn last_end(
+    work: &mut Work,
+    zone: &ZoneName,
+    now: UnixTime,
+) -> Result<Option<UnixTime>, Error> {
+    let sql = "SELECT zone FROM devices WHERE zone = $1 AND held_until >= $2 LIMIT 1";
+    let values = vec![zone.to_string().as_str().into(), now.into()];
+    let any = work.session.fetch_one(sql, values).await?;
+    let end = now.as_secs().saturating_add(withdrawn::LONGEST.as_secs());
+    Ok(any.map(|_| UnixTime::since_unix_epoch(Duration::from_secs(end))))
 }
 
 pub(super) async fn pull_renewals(
@@ -166,17 +192,18 @@ pub(super) async fn pull_renewals(
     by: &Act,
 ) -> Result<(), Error> {
     let sql = "UPDATE zones SET renew_issued_before = $2 WHERE zone = $1";
-    set(work, zone, sql, issued_before.into(), by).await
+    set(work, zone, sql, vec![issued_before.into()], by).await
 }
 
 async fn set(
     work: &mut Work,
     zone: &ZoneName,
     sql: &'static str,
-    value: Value,
+    wanted: Vec<Value>,
     by: &Act,
 ) -> Result<(), Error> {
-    let values = vec![zone.to_string().as_str().into(), value];
+    let mut values = vec![zone.to_string().as_str().into()];
+    values.extend(wanted);
     if work.session.execute(sql, values).await? == 0 {
         return Err(registry::Error::UnknownZone.into());
     }

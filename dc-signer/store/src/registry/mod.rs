@@ -29,4 +29,4 @@ pub use operator::{Access, Operator, OperatorName, Role};
 pub(crate) use record::DeviceChange;
 pub use record::{Action, Entry, Head, Record};
 pub use state::{DelegationState, State};
-pub use zone::{Zone, ZoneDelegation};
+pub use zone::{BothForms, Zone, ZoneDelegation};

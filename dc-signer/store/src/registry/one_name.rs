@@ -1,10 +1,10 @@
 //! One name, one device: the handover from box to box, and issuing only while no other box has the name.
 //!
-//! An issuer must not sign a name for a second device while a credential for the first is valid (the unique-name extension,
-//! §3), and a box that may be stolen must not come off the list of withdrawn names before its credentials are over. A device of
-//! the registry is what stays when boxes change, so whatever puts another box behind it goes through `hand_over`, and
-//! whatever issues asks `may_issue`, which asks `name_is_free`. A box that changes its own enrolment key stays one box: its old key
-//! vouches for the new one.
+//! An issuer must not sign a name for a second device while a credential for the first is valid (the Internet-Draft in docs/,
+//! section "The Issuer"), and a box that may be stolen must not come off the list of withdrawn names before its credentials are
+//! over. A device of the registry is what stays when boxes change, so whatever puts another box behind it goes through
+//! `hand_over`, and whatever issues asks `may_issue`, which asks `name_is_free`. A box that changes its own enrolment key stays
+//! one box: its old key vouches for the new one.
 
 use dc_core::UniqueName;
 use pki_types::UnixTime;

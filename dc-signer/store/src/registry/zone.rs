@@ -16,12 +16,29 @@ pub struct Zone {
     pub zone: ZoneName,
     /// The forms of credentials its devices get.
     pub forms: Forms,
+    /// Until when credentials of the forms that it issued before may be valid; none if it never issued any or others.
+    pub other_forms_until: Option<UnixTime>,
     /// Devices whose credential was issued before this are to renew now, not when it is due.
     pub renew_issued_before: Option<UnixTime>,
     /// How often its list of withdrawn names changed.
     pub withdrawn_sequence: u64,
     /// Its delegation certificates, by number.
     pub delegations: Vec<ZoneDelegation>,
+}
+
+/// The presence of credentials of both forms in one zone.
+///
+/// An unnamed one can be used for every name of the zone's certificate, so the named ones protect no client that accepts the
+/// unnamed as well, as those do that only prefer named ones.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BothForms {
+    /// It issues both.
+    Issued,
+    /// It issued other forms before, and the last credential of those ends by then.
+    Ending {
+        /// The second of its end, at the latest.
+        until: UnixTime,
+    },
 }
 
 impl FromStr for DelegationState {
@@ -73,6 +90,29 @@ impl Zone {
         self.delegations
             .iter()
             .find(|delegation| delegation.state == DelegationState::Active)
+    }
+
+    /// True if it has issued, or may issue, to a device: a zone that never had an active certificate has promised nothing.
+    #[must_use]
+    pub fn is_in_service(&self) -> bool {
+        let used = |slot: &ZoneDelegation| {
+            matches!(
+                slot.state,
+                DelegationState::Active | DelegationState::Draining
+            )
+        };
+        self.delegations.iter().any(used)
+    }
+
+    /// The presence of credentials of both forms that may be valid at a time; none if those that are valid are of one.
+    #[must_use]
+    pub fn both_forms(&self, now: UnixTime) -> Option<BothForms> {
+        let ending = self.other_forms_until.filter(|until| *until >= now);
+        match self.forms {
+            _ if !self.is_in_service() => None,
+            Forms::Both => Some(BothForms::Issued),
+            Forms::Named | Forms::Rfc9345 => ending.map(|until| BothForms::Ending { until }),
+        }
     }
 
     /// Moves a delegation on. What was active starts draining when another becomes active.
@@ -154,6 +194,7 @@ mod tests {
         Zone {
             zone: ZoneName::parse("cpe.example.com").unwrap(),
             forms: Forms::Named,
+            other_forms_until: None,
             renew_issued_before: None,
             withdrawn_sequence: 0,
             delegations,
@@ -224,6 +265,50 @@ mod tests {
     fn an_unknown_delegation_is_named() {
         let error = zone(vec![]).move_delegation(3, DelegationState::Active, at(NOW));
         assert_eq!(error, Err(Error::UnknownDelegation { number: 3 }));
+    }
+
+    #[test]
+    fn a_zone_has_both_forms_while_it_issues_both_and_until_those_from_before_have_ended() {
+        let in_service = || zone(vec![delegation(1, DelegationState::Active)]);
+        for (forms, until, expected) in [
+            (Forms::Named, None, None),
+            (Forms::Rfc9345, None, None),
+            (Forms::Both, None, Some(BothForms::Issued)),
+            (Forms::Both, Some(NOW - 1), Some(BothForms::Issued)),
+            (
+                Forms::Named,
+                Some(NOW),
+                Some(BothForms::Ending { until: at(NOW) }),
+            ),
+            (
+                Forms::Rfc9345,
+                Some(NOW + 9),
+                Some(BothForms::Ending { until: at(NOW + 9) }),
+            ),
+            (Forms::Named, Some(NOW - 1), None),
+        ] {
+            let zone = Zone {
+                forms,
+                other_forms_until: until.map(at),
+                ..in_service()
+            };
+            assert_eq!(zone.both_forms(at(NOW)), expected, "{forms:?} {until:?}");
+        }
+    }
+
+    #[test]
+    fn a_zone_that_never_had_an_active_certificate_has_no_credentials_of_any_form() {
+        let unused = vec![delegation(1, DelegationState::Next)];
+        for (delegations, is_in_service) in [
+            (vec![], false),
+            (unused, false),
+            (vec![delegation(1, DelegationState::Gone)], false),
+            (vec![delegation(1, DelegationState::Draining)], true),
+        ] {
+            let mut zone = zone(delegations);
+            zone.forms = Forms::Both;
+            assert_eq!(zone.both_forms(at(NOW)).is_some(), is_in_service);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::registry::{Action, ZoneDelegation};
 on_both! {
     a_certificate_is_imported_once,
     a_zone_is_added_once,
+    forms_that_are_left_are_kept_for_a_week_and_only_if_something_of_them_is_valid,
     only_one_delegation_is_active_whatever_replicas_do,
     operators_are_put_found_and_kept_out,
     rollover_is_one_step_and_logged,
@@ -72,6 +73,31 @@ async fn what_the_zone_wants_is_kept(db: &Database) {
     store.pull_renewals(&zone(), None, &by(NOW)).await.unwrap();
     assert_eq!(managed(store).await.renew_issued_before, None);
     assert_eq!(store.audit_head().await.unwrap().seq, 4);
+}
+
+async fn forms_that_are_left_are_kept_for_a_week_and_only_if_something_of_them_is_valid(
+    db: &Database,
+) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    let set = async |forms, now| {
+        store.set_forms(&zone(), forms, &by(now)).await.unwrap();
+        managed(store).await.other_forms_until
+    };
+    // Nothing was issued yet.
+    assert_eq!(set(Forms::Both, NOW).await, None);
+    store.record(issuance(&device, 0)).await.unwrap();
+    let left = Some(at(NOW + 60 + 7 * 86_400));
+    assert_eq!(set(Forms::Named, NOW + 60).await, left);
+    // The same again is no change: what is left ends when it would have ended.
+    assert_eq!(set(Forms::Named, NOW + 90).await, left);
+    store.pull_renewals(&zone(), None, &by(NOW)).await.unwrap();
+    assert_eq!(managed(store).await.other_forms_until, left);
+    let end = NOW + 164 * 3600;
+    let later = Some(at(end + 7 * 86_400));
+    assert_eq!(set(Forms::Rfc9345, end).await, later);
+    // Everything has ended.
+    assert_eq!(set(Forms::Both, end + 1).await, None);
 }
 
 async fn a_certificate_is_imported_once(db: &Database) {

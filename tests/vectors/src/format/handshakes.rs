@@ -263,6 +263,9 @@ pub struct ReuseVector {
     pub other: String,
     /// The policy for it.
     pub policy: Policy,
+    /// True if the connection has served it before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub served: bool,
     /// Unix time.
     pub now: u64,
     /// Names that were withdrawn since.

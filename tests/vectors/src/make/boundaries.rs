@@ -53,6 +53,11 @@ fn of_files(file: &mut Credentials) {
     assert!(padded.contains('='));
     for (id, note, text) in [
         (
+            "nothing-in-one",
+            "boundaries with nothing between, and a credential after them",
+            format!("{begin}\n{}\n{text}", text.lines().last().unwrap()),
+        ),
+        (
             "end-twice",
             "an END boundary after the END boundary",
             format!("{text}{}", text.lines().last().unwrap()),

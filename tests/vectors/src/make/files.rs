@@ -136,6 +136,10 @@ fn of_space(credentials: &BTreeMap<String, CredentialVector>) -> Vec<Row> {
         ("space-inside", "a space and a tab inside of a line", format!("{begin}\n{} \t{}", &body[..20], &body[20..]), found()),
         ("empty-lines-inside", "empty lines in the block", format!("{begin}\n\n{}", body.replacen('\n', "\n\n\n", 1)), found()),
         ("one-line", "all of the base64 in one line", format!("{begin}\n{base64}\n{end}\n"), found()),
+        ("byte-order-mark", "a byte order mark in front", format!("\u{feff}{text}"), found()),
+        ("headers-inside", "header lines before the base64, as in older files", format!("{begin}\nComment: of k3v\nMade-By: hand\n\n{body}"), found()),
+        ("begin-cut", "a BEGIN line without its last dashes, before a whole block", format!("{}\n{text}", begin.trim_end_matches('-')), Err(Fault::MalformedFile)),
+        ("end-cut", "an END line with a dash less", format!("{}\n", text.trim_end().strip_suffix('-').unwrap()), Err(Fault::MalformedFile)),
         ("begin-inside", "a BEGIN in a block that has not ended", format!("{begin}\n{base64}\n{text}"), Err(Fault::MalformedFile)),
         ("begin-twice", "a BEGIN that follows another at once", format!("{begin}\n{text}"), Err(Fault::MalformedFile)),
     ]

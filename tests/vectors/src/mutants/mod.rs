@@ -19,6 +19,14 @@ pub struct Mutant<'a> {
     pub killers: Vec<Difference<'a>>,
 }
 
+impl Mutant<'_> {
+    /// How many of the vectors come out so that an application or its peer sees it.
+    #[must_use]
+    pub fn seen(&self) -> usize {
+        self.killers.iter().filter(|killer| killer.is_seen).count()
+    }
+}
+
 /// Breaks each of these rules in turn, on as many threads as there are processors.
 #[must_use]
 pub fn of<'a>(rules: &[Rule], files: &'a Published, signatures: &Signatures) -> Vec<Mutant<'a>> {

@@ -49,6 +49,14 @@ impl<'a> Report<'a> {
             .map(|mutant| mutant.rule)
     }
 
+    /// The rules that only the words for faults show, which neither an application nor its peer hears.
+    pub fn unseen(&self) -> impl Iterator<Item = Rule> {
+        let mutants = self.mutants.iter();
+        mutants
+            .filter(|mutant| mutant.seen() == 0)
+            .map(|mutant| mutant.rule)
+    }
+
     /// The vectors with which the reference disagrees.
     #[must_use]
     pub fn disagreements(&self) -> &[Difference<'a>] {
@@ -78,7 +86,12 @@ impl<'a> Report<'a> {
 }
 
 fn json_of(difference: &Difference<'_>) -> Value {
-    json!({"kind": difference.kind, "name": difference.name, "what": difference.what})
+    json!({
+        "kind": difference.kind,
+        "name": difference.name,
+        "what": difference.what,
+        "seen": difference.is_seen,
+    })
 }
 
 impl fmt::Display for Report<'_> {
@@ -93,21 +106,28 @@ impl fmt::Display for Report<'_> {
         for difference in &self.disagreements {
             writeln!(f, "  {difference}")?;
         }
+        let head = ["section", "broken rule", "killed", "seen"];
+        let [section, rule, killed, seen] = head;
         writeln!(
             f,
-            "\n{:<14} {:<40} {:>6}  first of them",
-            "section", "broken rule", "killed"
+            "\n{section:<14} {rule:<40} {killed:>6} {seen:>5}  first of them"
         )?;
-        for Mutant { rule, killers } in &self.mutants {
+        for mutant in &self.mutants {
+            let Mutant { rule, killers } = mutant;
             let first = killers.first().map_or("SURVIVES", |killer| killer.name);
-            let count = killers.len();
-            writeln!(f, "{:<14} {rule:<40} {count:>6}  {first}", rule.section())?;
+            let (section, killed, seen) = (rule.section(), killers.len(), mutant.seen());
+            writeln!(f, "{section:<14} {rule:<40} {killed:>6} {seen:>5}  {first}")?;
         }
         let survivors: Vec<Rule> = self.survivors().collect();
         let killed = self.mutants.len() - survivors.len();
+        let seen = self
+            .mutants
+            .iter()
+            .filter(|mutant| mutant.seen() > 0)
+            .count();
         writeln!(
             f,
-            "\n{killed} of {} mutants are killed.",
+            "\n{killed} of {} mutants are killed, {seen} of them by what an application or its peer sees.",
             self.mutants.len()
         )?;
         for rule in survivors {

@@ -9,14 +9,10 @@ impl Reference<'_> {
     /// A refusal that ends a handshake.
     pub(super) fn with_alert(&self, error: Fault) -> Refused {
         let alert = self.alert(error);
-        let strict = !self.keeps(Rule::OtherAlertsAreAllowedWhereTheTableSaysSo);
         Refused {
             error,
             alert,
-            also: match alert {
-                Some(alert) if !strict => also(error).without(alert),
-                _ => Alerts::default(),
-            },
+            also: also(error).without(alert.unwrap_or_default()),
         }
     }
 
@@ -36,7 +32,7 @@ impl Reference<'_> {
     /// The refusal of a hello for which nothing suits.
     pub(super) fn nothing_suits(&self, is_named: bool) -> Refused {
         let refused = self.with_alert(Fault::NothingSuits);
-        match is_named || !self.keeps(Rule::UnrecognizedNameIsAllowed) {
+        match is_named {
             true => refused,
             false => Refused {
                 also: Alerts::new(&[UNRECOGNIZED_NAME]),

@@ -1,20 +1,16 @@
 //! Each kind of vector, beside what the reference makes of it.
 
-use serde::Serialize;
-
 use super::Reference;
 use super::certificate::Certificate;
 use super::credential::{Case, Verified};
 use super::files::Found;
+use super::mismatch::{Check, compare, listed};
 use crate::fault::Fault;
 use crate::format::credentials::{CredentialVector, Credentials, FileVector, RequestVector, Valid};
 use crate::format::handshakes::{HandshakeVector, Outcome};
 use crate::format::selection::{Answer, OfferVector, SelectionVector};
 use crate::format::{Alerts, Assumed, Hex, Needs, Offer, Refused};
 use crate::published::Published;
-
-/// What came out instead of what is listed.
-pub(super) type Check = Result<(), String>;
 
 impl Reference<'_> {
     pub(super) fn check_credential(&self, vector: &CredentialVector, files: &Credentials) -> Check {
@@ -147,30 +143,10 @@ fn sha256(message: &[u8]) -> Hex {
     Hex(digest.as_ref().to_vec())
 }
 
-/// A vector's outcome: the refusal, or else what is valid.
-fn listed<T: Clone>(
-    refused: Option<Refused>,
-    valid: &Option<T>,
-) -> Result<Result<T, Refused>, String> {
-    match (refused, valid) {
-        (Some(refused), None) => Ok(Err(refused)),
-        (None, Some(valid)) => Ok(Ok(valid.clone())),
-        _ => Err("it lists no outcome, or two".into()),
-    }
-}
-
 fn without_alert(error: Fault) -> Refused {
     Refused {
         error,
         alert: None,
         also: Alerts::default(),
     }
-}
-
-fn compare<T: PartialEq + Serialize>(listed: &T, got: &T) -> Check {
-    if listed == got {
-        return Ok(());
-    }
-    let text = |outcome| serde_json::to_string(outcome).unwrap_or_default();
-    Err(format!("{} instead of {}", text(got), text(listed)))
 }

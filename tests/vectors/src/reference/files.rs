@@ -26,6 +26,9 @@ impl Reference<'_> {
                 }
                 continue;
             };
+            if body.is_empty() && !self.keeps(Rule::BlockIsNotEmpty) {
+                continue;
+            }
             let octets = self.base64(&body).ok_or(Fault::MalformedFile)?;
             let role = self.role(form, &octets, &certificate)?;
             if said.is_some_and(|said| said != role) && self.keeps(Rule::LabelsRoleIsTheSignatures)
@@ -63,6 +66,12 @@ impl Reference<'_> {
                     return Err(Fault::MalformedFile);
                 }
                 open = false;
+            } else if ["-----BEGIN", "-----END"]
+                .iter()
+                .any(|start| line.starts_with(start))
+                && self.keeps(Rule::DamagedBoundariesAreRefused)
+            {
+                return Err(Fault::MalformedFile);
             } else if open {
                 if let Some((_, lines)) = blocks.last_mut() {
                     lines.push(line);
@@ -84,9 +93,14 @@ impl Reference<'_> {
             false => &['\n'],
         };
         let trims = self.keeps(Rule::SpaceAroundLinesIsIgnored);
-        text.split(ends).map(move |line| match trims {
+        let marks = self.keeps(Rule::ByteOrderMarkIsIgnored);
+        let lines = text.split(ends).map(move |line| match trims {
             true => line.trim_ascii(),
             false => line.trim_end_matches('\r'),
+        });
+        lines.map(move |line| match line.strip_prefix(BYTE_ORDER_MARK) {
+            Some(line) if marks => line.trim_ascii_start(),
+            _ => line,
         })
     }
 
@@ -147,6 +161,11 @@ impl Reference<'_> {
 
     /// Base64, in lines of any length.
     fn base64(&self, lines: &[&str]) -> Option<Vec<u8>> {
+        let headers = lines.iter().take_while(|line| is_header(line)).count();
+        let lines = match self.keeps(Rule::HeadersAreIgnored) {
+            true => lines.get(headers..)?,
+            false => lines,
+        };
         let long = lines.iter().any(|line| line.len() > COLUMNS);
         let empty = lines.iter().any(|line| line.is_empty());
         if long && !self.keeps(Rule::LinesOfBase64HaveAnyLength)
@@ -172,7 +191,7 @@ impl Reference<'_> {
             let is_last = at + 1 == quads.len();
             octets.extend(self.quad(quad, is_last)?);
         }
-        (!octets.is_empty() || !self.keeps(Rule::BlockIsNotEmpty)).then_some(octets)
+        (!octets.is_empty()).then_some(octets)
     }
 
     /// Four characters, of which the last may be padding at the end.
@@ -206,6 +225,19 @@ const OTHERS: [&str; 8] = [
 ];
 /// The length of a line that RFC 7468 has writers write.
 const COLUMNS: usize = 64;
+
+/// U+FEFF.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// A word, a colon and a space, as older files have before the base64 (RFC 1421), or nothing.
+fn is_header(line: &str) -> bool {
+    let is_word = |char: char| char.is_ascii_alphanumeric() || char == '-';
+    let word = line.split_once(':');
+    line.is_empty()
+        || word.is_some_and(|(word, text)| {
+            !word.is_empty() && word.chars().all(is_word) && text.starts_with([' ', '\t'])
+        })
+}
 
 fn boundary<'a>(line: &'a str, start: &str) -> Option<&'a str> {
     line.strip_prefix(start)?.strip_suffix("-----")

@@ -13,9 +13,8 @@ impl Reference<'_> {
     /// Who the peer of a handshake is.
     pub(super) fn handshake(&self, seen: &HandshakeVector, root: &Hex) -> Result<Accepted, Fault> {
         self.nothing_elsewhere(seen)?;
-        let nameless = seen.policy == Policy::Required;
         if !seen.tls13 {
-            return match nameless && self.keeps(Rule::RequiredNeedsTls13) {
+            return match seen.policy == Policy::Required && self.keeps(Rule::RequiredNeedsTls13) {
                 true => Err(Fault::VersionTooOld),
                 false => self.by_certificate(seen, root),
             };
@@ -33,15 +32,7 @@ impl Reference<'_> {
             self.certificate_name(end_entity, wanted)?;
         }
         let Some((form, data)) = self.presented(seen)? else {
-            if nameless && self.keeps(Rule::RequiredNeedsACredential) {
-                return Err(Fault::CredentialRequired);
-            }
-            if seen.policy == Policy::RequiredOrCertificate
-                && !self.keeps(Rule::CertificateMayBeAcceptedBesides)
-                || seen.policy == Policy::Preferred && !self.keeps(Rule::PreferredTakesACertificate)
-            {
-                return Err(Fault::CredentialRequired);
-            }
+            self.may_lack_a_credential(seen.policy)?;
             let key = self.key(end_entity.spki)?;
             self.certificates_proof(seen, &key)?;
             return Ok(CERTIFICATE);
@@ -125,6 +116,17 @@ impl Reference<'_> {
             true => Err(Fault::Withdrawn),
             false => Ok(()),
         }
+    }
+
+    /// Whether a policy accepts a certificate's own key.
+    fn may_lack_a_credential(&self, policy: Policy) -> Result<(), Fault> {
+        let may = match policy {
+            Policy::Required => !self.keeps(Rule::RequiredNeedsACredential),
+            Policy::RequiredOrCertificate => self.keeps(Rule::CertificateMayBeAcceptedBesides),
+            Policy::Preferred => self.keeps(Rule::PreferredTakesACertificate),
+            Policy::Ignored => self.keeps(Rule::IgnoredTakesACertificate),
+        };
+        may.then_some(()).ok_or(Fault::CredentialRequired)
     }
 
     /// In TLS 1.2 no entry has extensions, and ServerKeyExchange proves the key, which no vector has.

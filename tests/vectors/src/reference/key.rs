@@ -64,7 +64,10 @@ impl Reference<'_> {
     pub(super) fn fits_credential(&self, scheme: u16, key: &Key<'_>) -> bool {
         let wanted = key_type(scheme);
         let rsa = |kind| matches!(kind, Some(KeyType::Rsa | KeyType::RsaPss));
+        let sha1 = matches!(scheme, 0x0201..=0x0203);
         self.fits(scheme, key)
+            || !self.keeps(Rule::CredentialHasNoSha1Scheme) && sha1
+            || !self.keeps(Rule::KeyIsASubjectPublicKeyInfo) && key.kind.is_none()
             || !self.keeps(Rule::SchemeIsForTheKeysType)
             || !self.keeps(Rule::UnknownSchemesFitNoKey) && wanted.is_none()
             || !self.keeps(Rule::SchemeIsForTheKeysCurve) && on_curve(wanted) && on_curve(key.kind)

@@ -14,6 +14,7 @@ mod files;
 mod handshake;
 mod issuer;
 mod key;
+mod mismatch;
 mod name;
 mod offering;
 mod path;
@@ -29,6 +30,7 @@ mod tests;
 
 use std::fmt;
 
+use self::mismatch::{Check, Mismatch, compare_said};
 pub use self::rule::Rule;
 pub use self::signature::Signatures;
 use crate::published::{Kind, Published};
@@ -49,6 +51,8 @@ pub struct Difference<'a> {
     pub name: &'a str,
     /// What came out instead of what.
     pub what: String,
+    /// True if an application or its peer sees it; false if only the word for the fault differs.
+    pub is_seen: bool,
 }
 
 impl<'a> Reference<'a> {
@@ -66,9 +70,14 @@ impl<'a> Reference<'a> {
     #[must_use]
     pub fn differences<'v>(&self, files: &'v Published) -> Vec<Difference<'v>> {
         let mut all = Vec::new();
-        let mut add = |kind, name: &'v String, result: Result<(), String>| {
-            if let Err(what) = result {
-                all.push(Difference { kind, name, what });
+        let mut add = |kind, name: &'v String, check: Check| {
+            if let Err(Mismatch { what, is_seen }) = check {
+                all.push(Difference {
+                    kind,
+                    name,
+                    what,
+                    is_seen,
+                });
             }
         };
         let credentials = &files.credentials;
@@ -99,16 +108,16 @@ impl<'a> Reference<'a> {
             );
         }
         for (name, vector) in &files.handshakes.sessions {
-            let result = said(vector.resumes, self.resumes(vector));
-            add(Kind::Session, name, result);
+            let check = compare_said(vector.resumes, self.resumes(vector));
+            add(Kind::Session, name, check);
         }
         for (name, vector) in &files.handshakes.server_sessions {
-            let result = said(vector.resumes, self.server_resumes(vector));
+            let result = compare_said(vector.resumes, self.server_resumes(vector));
             add(Kind::ServerSession, name, result);
         }
         for (name, vector) in &files.handshakes.reuse {
-            let result = said(vector.authoritative, self.authoritative(vector));
-            add(Kind::Reuse, name, result);
+            let check = compare_said(vector.authoritative, self.authoritative(vector));
+            add(Kind::Reuse, name, check);
         }
         all
     }
@@ -124,14 +133,9 @@ impl Difference<'_> {
 
 impl fmt::Display for Difference<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, name, what } = self;
+        let Self {
+            kind, name, what, ..
+        } = self;
         write!(f, "{kind} {name}: {what}")
-    }
-}
-
-fn said(listed: bool, got: bool) -> Result<(), String> {
-    match listed == got {
-        true => Ok(()),
-        false => Err(format!("{got} instead of {listed}")),
     }
 }

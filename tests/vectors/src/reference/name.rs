@@ -9,6 +9,9 @@ use crate::fault::Fault;
 impl Reference<'_> {
     /// The unique name from its octets.
     pub(super) fn unique_name(&self, octets: &[u8]) -> Result<String, Fault> {
+        if octets.is_empty() && !self.keeps(Rule::NameNotEmpty) {
+            return Ok(String::new());
+        }
         let text = str::from_utf8(octets).map_err(|_| Fault::MalformedName)?;
         let name = self.repaired(text);
         let well_formed = name

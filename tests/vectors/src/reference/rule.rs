@@ -203,6 +203,7 @@ rules! {
         RequiredNeedsTls13 "`required` refuses a version below TLS 1.3."
         CertificateMayBeAcceptedBesides "`required, or a certificate` accepts a certificate's own key."
         PreferredTakesACertificate "`preferred` accepts a certificate's own key."
+        IgnoredTakesACertificate "`ignored` accepts a certificate's own key."
     }
     "offer": {
         OnlyADnsNameIsOfferedFor "Without a DNS name the named form is not offered."
@@ -292,6 +293,12 @@ rules! {
         NamedIsNotWhatItsCertificateIs "A named connection is authoritative for nothing else that its certificate names."
         ConnectionsServeNoStrongerPolicy "A connection is not used under a stronger policy than it was made under."
         EndedConnectionsAreNotReused "A connection is not used for another origin after the end of its credential."
+        ServedOriginsMayGoOn "After the end of its credential, a connection goes on for origins that it has served."
+        RequiredReusesNoRfc9345 "`required` uses no connection with RFC 9345's form."
+        RequiredReusesNoCertificate "`required` uses no connection with a certificate alone."
+        OrCertificateReusesNoRfc9345 "`required, or a certificate` uses no connection with RFC 9345's form."
+        OrCertificateReusesCertificates "`required, or a certificate` uses a connection with a certificate."
+        NamedConnectionsAreReused "A named connection may be used for its name under every policy."
         LastSecondIsReused "A connection may be used for another origin in the last second."
     }
     "sessions": {
@@ -311,14 +318,14 @@ rules! {
         InheritedIsTheName "A session of a resumed connection has the name of the first."
         InheritedIsThePolicy "A session of a resumed connection has the policy of the first."
         InheritedIsTheCredentialsEnd "A session of a resumed connection ends with the credential of the first."
-        InheritedIsTheTicketsEnd "A session of a resumed connection ends with the ticket of the first."
-        InheritedEndsWithItsTicketToo "A session of a resumed connection ends with its own ticket."
+        InheritedIsNotTheTicketsEnd "A session of a resumed connection does not end with the ticket of the first."
+        InheritedEndsWithItsTicket "A session of a resumed connection ends with its own ticket."
         ServersCredentialHasNotEnded "A server resumes no session after the end of its own credential."
         ClientsCredentialHasNotEnded "A server resumes no session after the end of the client's credential."
         LastSecondIsResumedByServers "A server may resume a session in the last second."
-        ServerNameStaysTheSame "A server resumes no session for another server_name."
-        ServerNameDoesNotGoMissing "A server resumes no session without the server_name that it was made with."
-        ServerNameDoesNotAppear "A server resumes no session with a server_name that was made without one."
+        ServerNameStaysTheSame "A server resumes no named session for another server_name."
+        ServerNameDoesNotGoMissing "A server resumes no named session without the server_name that it was made with."
+        ServerNameDoesNotAppear "A server resumes no named session with a server_name that was made without one."
         ServersReferenceIsTheSame "A server that expects a client resumes no session of another."
         ServersPolicyIsNoStronger "A server resumes no session under a stronger policy for clients."
     }
@@ -353,6 +360,9 @@ rules! {
         LabelsHaveWholeWords "A label that ends like a known one is unknown."
         LabelMaySayServer "A label may say the role of a server."
         LabelMaySayClient "A label may say the role of a client."
+        HeadersAreIgnored "Header lines before the base64 are passed over."
+        ByteOrderMarkIsIgnored "A byte order mark of UTF-8 before a line is passed over."
+        DamagedBoundariesAreRefused "A line that begins like a boundary and is none is refused."
         CrEndsALine "A line may end with CR alone."
         SpaceAroundLinesIsIgnored "Space around lines is passed over, those of boundaries too."
         SpaceInBase64IsIgnored "Space between the characters of base64 is passed over."
@@ -395,8 +405,6 @@ rules! {
         NoCertificateIsCertificateRequired "A client without any certificate is certificate_required."
         RawKeysCredentialIsIllegal "A credential beside a raw public key is illegal_parameter."
         WithdrawnIsAccessDenied "A withdrawn name or key is access_denied."
-        OtherAlertsAreAllowedWhereTheTableSaysSo "An alert in place of the first is one that the table has."
-        UnrecognizedNameIsAllowed "If no name fits, unrecognized_name is allowed."
         NothingSuitsIsHandshakeFailure "If nothing suits, it is handshake_failure."
     }
 }

@@ -14,6 +14,15 @@ struct Withdrawn<'a> {
     keys: &'a [Hex],
 }
 
+/// The rules for what a policy takes.
+struct PolicyRules {
+    named: Rule,
+    required_rfc9345: Rule,
+    required_certificate: Rule,
+    or_certificate_rfc9345: Rule,
+    or_certificate_certificate: Rule,
+}
+
 /// The rules for what was withdrawn.
 struct WithdrawalRules {
     names: Rule,
@@ -48,22 +57,22 @@ impl Reference<'_> {
             && !self.has_ended(session)
             && !self.is_withdrawn(peer, session.key.as_ref(), &withdrawn, &OF_SESSIONS)
             && (!stronger || !self.keeps(Rule::SessionsGoToNoStrongerPolicy))
-            && self.satisfies(peer.form, session.policy)
+            && self.satisfies(peer.form, session.policy, &SESSIONS_SATISFY)
     }
 
-    /// Whether the credential, or a ticket on the way from it, has ended.
+    /// Whether the credential of the first connection, or the session's own ticket, has ended.
     fn has_ended(&self, session: &SessionVector) -> bool {
         let is_inherited = !session.inherited.is_empty();
         let of_credential = !is_inherited || self.keeps(Rule::InheritedIsTheCredentialsEnd);
-        let of_first = !is_inherited || self.keeps(Rule::InheritedIsTheTicketsEnd);
+        let of_first = !is_inherited || !self.keeps(Rule::InheritedIsNotTheTicketsEnd);
         let credential = session
             .peer
             .expires
             .filter(|_| of_credential && self.keeps(Rule::EndedSessionsAreNotResumed));
         let first = session.ticket.filter(|_| of_first);
-        let later = session.inherited.iter().map(|resumed| resumed.ticket);
-        let later = later.filter(|_| self.keeps(Rule::InheritedEndsWithItsTicketToo));
-        let mut tickets = first.into_iter().chain(later);
+        let own = session.inherited.last().map(|resumed| resumed.ticket);
+        let own = own.filter(|_| self.keeps(Rule::InheritedEndsWithItsTicket));
+        let mut tickets = first.into_iter().chain(own);
         let late = |end| match self.keeps(Rule::LastSecondIsResumed) {
             true => session.now > end,
             false => session.now >= end,
@@ -104,17 +113,15 @@ impl Reference<'_> {
     }
 
     /// Whether a policy takes a peer that was authenticated in this way.
-    fn satisfies(&self, form: Option<Form>, policy: Policy) -> bool {
+    fn satisfies(&self, form: Option<Form>, policy: Policy, rules: &PolicyRules) -> bool {
         match (form, policy) {
-            (Some(Form::Named), _) => self.keeps(Rule::NamedSessionsAreResumed),
-            (Some(Form::Rfc9345), Policy::Required) => !self.keeps(Rule::RequiredResumesNoRfc9345),
+            (Some(Form::Named), _) => self.keeps(rules.named),
+            (Some(Form::Rfc9345), Policy::Required) => !self.keeps(rules.required_rfc9345),
             (Some(Form::Rfc9345), Policy::RequiredOrCertificate) => {
-                !self.keeps(Rule::OrCertificateResumesNoRfc9345)
+                !self.keeps(rules.or_certificate_rfc9345)
             }
-            (None, Policy::Required) => !self.keeps(Rule::RequiredResumesNoCertificate),
-            (None, Policy::RequiredOrCertificate) => {
-                self.keeps(Rule::OrCertificateResumesCertificates)
-            }
+            (None, Policy::Required) => !self.keeps(rules.required_certificate),
+            (None, Policy::RequiredOrCertificate) => self.keeps(rules.or_certificate_certificate),
             (_, Policy::Preferred | Policy::Ignored) => true,
         }
     }
@@ -127,6 +134,7 @@ impl Reference<'_> {
         };
         let ended = session.own.expires.is_some_and(late);
         let same = match (&session.made_with, &session.server_name) {
+            _ if session.own.form != Some(Form::Named) => true,
             (Some(one), Some(other)) => one == other || !self.keeps(Rule::ServerNameStaysTheSame),
             (Some(_), None) => !self.keeps(Rule::ServerNameDoesNotGoMissing),
             (None, Some(_)) => !self.keeps(Rule::ServerNameDoesNotAppear),
@@ -161,7 +169,8 @@ impl Reference<'_> {
             true => connection.now > end,
             false => connection.now >= end,
         };
-        let ended = connection.peer.expires.is_some_and(late);
+        let ended = connection.peer.expires.is_some_and(late)
+            && (!connection.served || !self.keeps(Rule::ServedOriginsMayGoOn));
         let withdrawn = Withdrawn {
             names: &connection.withdrawn,
             keys: &connection.withdrawn_keys,
@@ -172,6 +181,7 @@ impl Reference<'_> {
             && (!stronger || !self.keeps(Rule::ConnectionsServeNoStrongerPolicy))
             && (!ended || !self.keeps(Rule::EndedConnectionsAreNotReused))
             && !self.is_withdrawn(peer, key, &withdrawn, &OF_CONNECTIONS)
+            && self.satisfies(peer.form, connection.policy, &CONNECTIONS_SATISFY)
     }
 
     /// Whether what authenticated a connection is for another origin's name.
@@ -209,6 +219,20 @@ fn is_same(one: &str, other: &str) -> bool {
     relative(one) == relative(other)
 }
 
+const SESSIONS_SATISFY: PolicyRules = PolicyRules {
+    named: Rule::NamedSessionsAreResumed,
+    required_rfc9345: Rule::RequiredResumesNoRfc9345,
+    required_certificate: Rule::RequiredResumesNoCertificate,
+    or_certificate_rfc9345: Rule::OrCertificateResumesNoRfc9345,
+    or_certificate_certificate: Rule::OrCertificateResumesCertificates,
+};
+const CONNECTIONS_SATISFY: PolicyRules = PolicyRules {
+    named: Rule::NamedConnectionsAreReused,
+    required_rfc9345: Rule::RequiredReusesNoRfc9345,
+    required_certificate: Rule::RequiredReusesNoCertificate,
+    or_certificate_rfc9345: Rule::OrCertificateReusesNoRfc9345,
+    or_certificate_certificate: Rule::OrCertificateReusesCertificates,
+};
 const OF_SESSIONS: WithdrawalRules = WithdrawalRules {
     names: Rule::WithdrawnSessionsAreNotResumed,
     keys: Rule::SessionsWithWithdrawnKeysAreNotResumed,

@@ -20,9 +20,12 @@ use crate::cmd::service::print;
 pub(super) struct Replace {
     /// The device: its external id, its id or its name
     device: String,
-    /// The box gets a new name at once, and the old one is withdrawn for good
+    /// The box gets a new name at once, and the old one is withdrawn for good: it has another owner
     #[arg(long)]
     new_name: bool,
+    /// The name of a suspended device goes to the new box: the old one was neither stolen nor sold
+    #[arg(long, conflicts_with = "new_name")]
+    keep_name: bool,
     /// The new box gets the name while the old one can still use it; asks before, and the audit log says so
     #[arg(long, conflicts_with = "new_name")]
     at_once: bool,
@@ -52,6 +55,7 @@ impl Replace {
             self.ask(&device)?;
             let how = json::Replace {
                 new_name: self.new_name,
+                keep_name: self.keep_name,
                 enrolment_key: self.enrolment_key.as_ref().map(Sha256::to_string),
                 manufacturer: self.manufacturer.clone(),
                 serial: self.serial.clone(),
@@ -129,6 +133,10 @@ pub(super) const ABOUT: &str = "\
 Replace a device: another box takes its name over, or another customer the box
 
 A name is one box's alone. The old box gets nothing from now on, but the credential that it holds is valid for up to a week. So the new \
-box gets credentials when that is over; a device that was suspended stays on the list of withdrawn names until then. Two ways \
+box gets credentials when that is over. Two ways \
 do not wait: --new-name gives the box a name that nobody has had, and --at-once the old name while the old box can still use it. \
-If the box is the same one and has only lost its keys, nobody else has them, and --at-once costs nothing.";
+If the box is the same one and has only lost its keys, nobody else has them, and --at-once costs nothing.
+
+A box that has another owner gets a new name, always: whoever had it before may have its key, and people who know the name. After a \
+theft the name is nobody's any more: retire the device, and add the new box as another one. So the name of a suspended device goes to \
+another box only with --keep-name, and stays on the list of withdrawn names until the credentials of the old one are over.";

@@ -18,6 +18,8 @@ pub struct ZoneAble {
     pub can_issue: bool,
     /// Until when it can with the certificates whose keys are there.
     pub until: u64,
+    /// Credentials of both forms may be valid in it.
+    pub both_forms: bool,
 }
 
 /// A delegation certificate, and this process's ability to sign with its key.
@@ -38,6 +40,7 @@ pub struct KeyUsable {
 pub(super) struct ZoneGauges {
     can_issue: Family<OfZone, Gauge>,
     until: Family<OfZone, Gauge>,
+    both_forms: Family<OfZone, Gauge>,
     keys: Family<Certificate, Gauge>,
     /// The labels that were set last: a gauge stays as long as what it is about.
     known: Mutex<(Vec<String>, Vec<Certificate>)>,
@@ -50,6 +53,8 @@ impl ZoneGauges {
         let text =
             "Until when it can with the certificates whose keys it has, in seconds since 1970";
         r.register("zone_can_issue_until_seconds", text, self.until.clone());
+        let text = "Whether credentials of both forms may be valid in a zone";
+        r.register("zone_has_both_forms", text, self.both_forms.clone());
         let text = "Whether this process can sign with a delegation certificate";
         r.register("delegation_key_usable", text, self.keys.clone());
     }
@@ -61,6 +66,7 @@ impl ZoneGauges {
         if *known != (names.clone(), labels.clone()) {
             self.can_issue.clear();
             self.until.clear();
+            self.both_forms.clear();
             self.keys.clear();
             *known = (names, labels);
         }
@@ -71,6 +77,8 @@ impl ZoneGauges {
             let gauge = self.can_issue.get_or_create(&zone);
             gauge.set(i64::from(able.can_issue));
             self.until.get_or_create(&zone).set(signed(able.until));
+            let gauge = self.both_forms.get_or_create(&zone);
+            gauge.set(i64::from(able.both_forms));
         }
         for key in keys {
             let gauge = self.keys.get_or_create(&key.into());

@@ -64,6 +64,7 @@ fn connection(note: &str, peer: Accepted) -> ReuseVector {
         made_under: policy,
         other: NAME.to_owned(),
         policy,
+        served: false,
         now: NOW,
         withdrawn: Vec::new(),
         withdrawn_keys: Vec::new(),
@@ -80,6 +81,7 @@ fn of_policies() -> Rows {
     let row = |id, note, peer, made_under, policy, authoritative| {
         (id, ReuseVector { made_under, policy, authoritative, ..connection(note, peer) })
     };
+    let impossible = "made with what the policy does not accept, by a program that did not keep these rules";
     let (stronger, weaker) = ("a stronger policy for the same name", "a weaker policy for the same name");
     vec![
         row("certificate-ignored-then-required", stronger, certificate(), Ignored, Required, false),
@@ -97,6 +99,10 @@ fn of_policies() -> Rows {
         row("named-required-or-certificate-then-required", stronger, named(), RequiredOrCertificate, Required, false),
         row("named-required-then-preferred", weaker, named(), Required, Preferred, true),
         row("named-required-then-required-or-certificate", weaker, named(), Required, RequiredOrCertificate, true),
+        row("named-required-then-ignored", weaker, named(), Required, Ignored, true),
+        row("unnamed-required", impossible, unnamed(), Required, Required, false),
+        row("unnamed-required-or-certificate", impossible, unnamed(), RequiredOrCertificate, RequiredOrCertificate, false),
+        row("certificate-required", impossible, certificate(), Required, Required, false),
         ("certificate-of-another-host-then-required", ReuseVector {
             other: NEIGHBOUR.to_owned(),
             policy: Required,
@@ -115,6 +121,11 @@ fn of_time() -> Rows {
         row("named-expired", "a second after the credential has ended", named(), EXPIRES + 1, false),
         row("unnamed-last-second", "the last second of the credential", unnamed(), EXPIRES, true),
         row("unnamed-expired", "a second after the credential has ended", unnamed(), EXPIRES + 1, false),
+        ("named-expired-served", ReuseVector {
+            now: EXPIRES + 1,
+            served: true,
+            ..connection("a second after the credential has ended, for an origin that the connection has served", named())
+        }),
         row("certificate-later", "a certificate's own key has no such end", certificate(), EXPIRES + 1, true),
     ]
 }

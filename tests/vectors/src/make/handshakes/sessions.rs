@@ -87,6 +87,7 @@ fn of_policies() -> Rows {
         row("named-preferred", "made with the name, under the same policy", named(), Preferred, Preferred, true),
         row("named-then-preferred", "made with the name, under a stronger policy", named(), Required, Preferred, true),
         row("named-then-required-or-certificate", "made with the name, under a stronger policy", named(), Required, RequiredOrCertificate, true),
+        row("named-then-ignored", "made with the name, under a stronger policy", named(), Required, Ignored, true),
         row("unnamed-preferred", "made with RFC 9345's form, under the same policy", unnamed(), Preferred, Preferred, true),
         row("unnamed-ignored", "made with RFC 9345's form, under the same policy", unnamed(), Ignored, Ignored, true),
         row("unnamed-preferred-then-required", "made without the name", unnamed(), Preferred, Required, false),
@@ -182,7 +183,7 @@ fn of_inheritance() -> Rows {
         ("inherited-expired", SessionVector { now: EXPIRES + 1, resumes: false, ..inherited("a second after the first connection's credential has ended", named(), Required) }),
         ("inherited-twice-expired", SessionVector { now: EXPIRES + 1, inherited: twice(Required), resumes: false, ..inherited("a second after the first connection's credential has ended", named(), Required) }),
         ("inherited-unnamed-expired", SessionVector { now: EXPIRES + 1, resumes: false, ..inherited("a second after the first connection's credential has ended", unnamed(), Preferred) }),
-        ("inherited-first-ticket-ended", SessionVector { ticket: Some(ticket(u64::from(HOUR) + 1, HOUR)), resumes: false, ..inherited("a second after the first connection's ticket has ended", named(), Required) }),
+        ("inherited-first-ticket-ended", SessionVector { ticket: Some(ticket(u64::from(HOUR) + 1, HOUR)), ..inherited("a second after the first connection's ticket has ended, within the lifetime of its own", named(), Required) }),
         ("inherited-own-ticket-ended", SessionVector {
             inherited: vec![Resumption { policy: Required, ticket: ticket(61, 60) }],
             resumes: false,
