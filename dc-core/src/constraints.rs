@@ -1,10 +1,11 @@
-//! The names that the issuers of a delegation certificate exclude (RFC 5280 §4.2.1.10).
+//! The names that a delegation certificate and its issuers exclude (RFC 5280 §4.2.1.10).
 //!
 //! Whoever verifies a chain compares the certificate's own names with the constraints. A wildcard passes there though
 //! some of the names that it stands for are excluded, and a unique name may be one of those.
 
 use alloc::borrow::ToOwned;
 use alloc::vec::Vec;
+use core::iter;
 
 use der::asn1::ObjectIdentifier;
 use pki_types::{CertificateDer, TrustAnchor};
@@ -24,15 +25,17 @@ pub(crate) struct Issuers<'a> {
 }
 
 impl Issuers<'_> {
-    /// Checks that none of them excludes this name.
+    /// Checks that neither the delegation certificate nor one of them excludes this name.
     ///
     /// Fails with [`Error::NameExcluded`], and with [`Error::MalformedCertificate`] or [`Error::DuplicateExtension`] if
     /// that cannot be known.
     pub(crate) fn check(&self, end_entity: &[u8], name: &UniqueName<'_>) -> Result<(), Error> {
         let read = |der| Fields::read(der).map_err(malformed(Field::Certificate));
-        let mut issuers = Vec::from([read(end_entity)?.issuer]);
-        for intermediate in self.intermediates {
-            let fields = read(intermediate)?;
+        let mut issuers = Vec::new();
+        // RFC 5280 has constraints in certificates of CAs alone; one that constrains itself means it all the same.
+        let intermediates = self.intermediates.iter().map(AsRef::as_ref);
+        for certificate in iter::once(end_entity).chain(intermediates) {
+            let fields = read(certificate)?;
             let constraints = only(&fields.extensions, NAME_CONSTRAINTS, Field::NameConstraints)?;
             if let Some(extension) = constraints {
                 exclude(fields::excluded_dns_names(extension.value), name)?;

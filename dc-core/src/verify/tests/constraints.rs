@@ -119,6 +119,21 @@ fn rejects_a_name_that_a_trust_anchor_excludes() {
 }
 
 #[test]
+fn rejects_a_name_that_the_delegation_certificate_excludes() {
+    let template = || CertificateTemplate {
+        others: vec![(&[2, 5, 29, 30], tlv(0x30, &contents(&["cpe.example.com"])))],
+        ..CertificateTemplate::default()
+    };
+    for scene in Scene::all_with(template, TestKey::p256) {
+        let verified = verify_under(&scene, &[], &[]);
+        match scene.form {
+            Form::Named => assert_refused(verified, excluded("cpe.example.com")),
+            Form::Rfc9345 => assert!(verified.is_ok()),
+        }
+    }
+}
+
+#[test]
 fn rejects_what_it_cannot_read() {
     let scene = Scene::all()
         .find(|scene| scene.form == Form::Named)
