@@ -112,6 +112,8 @@ fn allowed(vector: &HandshakeVector, fault: Fault) -> &'static [u8] {
         Fault::UntrustedPath => &[DECRYPT_ERROR],
         // To rustls this is an extension as unsolicited as any other.
         Fault::WrongMessage => &[UNSUPPORTED_EXTENSION],
+        // The application is asked when all of the certificate is known, before CertificateVerify comes.
+        Fault::BadCertificateVerify if !vector.withdrawn.is_empty() => &[ACCESS_DENIED],
         _ => &[],
     }
 }
@@ -134,6 +136,7 @@ const RETRY: [u8; 32] = [
 ];
 /// RFC 6962, which nobody here asks for.
 const SIGNED_CERTIFICATE_TIMESTAMP: u16 = 18;
+const ACCESS_DENIED: u8 = 49;
 const DECODE_ERROR: u8 = 50;
 const DECRYPT_ERROR: u8 = 51;
 const UNSUPPORTED_EXTENSION: u8 = 110;

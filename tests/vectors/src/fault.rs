@@ -60,6 +60,8 @@ pub enum Fault {
     NameNotCovered,
     /// `unique_name` is in an excluded subtree of a certificate in the path.
     NameExcluded,
+    /// NameConstraints of a certificate in the path cannot be read, or are there twice.
+    MalformedConstraints,
     /// The policy requires a named credential and there is none.
     CredentialRequired,
     /// No certificate came, where the policy requires one.

@@ -25,7 +25,7 @@ pub(super) fn silently(error: Fault) -> Refused {
 pub(super) fn also(fault: Fault) -> Alerts {
     let all = Alerts::new(match fault {
         Fault::NotOffered | Fault::WrongMessage => &[110],
-        Fault::MalformedKey => &[50],
+        Fault::MalformedKey | Fault::MalformedConstraints => &[50],
         Fault::VersionTooOld => &[40, 46],
         Fault::UntrustedPath | Fault::CertificateNotValid | Fault::CertificateName => {
             &[42, 43, 44, 45, 46, 48, 51]
@@ -64,6 +64,7 @@ fn alert(fault: Fault) -> Option<u8> {
         | Fault::WrongName
         | Fault::NameNotCovered
         | Fault::NameExcluded
+        | Fault::MalformedConstraints
         | Fault::CredentialBesideRawKey
         | Fault::WrongCertificateVerifyScheme => 47,
         Fault::UntrustedPath => 48,

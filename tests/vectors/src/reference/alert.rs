@@ -55,7 +55,7 @@ impl Reference<'_> {
 fn also(fault: Fault) -> Alerts {
     Alerts::new(match fault {
         Fault::NotOffered | Fault::WrongMessage => &[UNSUPPORTED_EXTENSION],
-        Fault::MalformedKey => &[DECODE_ERROR],
+        Fault::MalformedKey | Fault::MalformedConstraints => &[DECODE_ERROR],
         Fault::VersionTooOld => &[HANDSHAKE_FAILURE, CERTIFICATE_UNKNOWN],
         Fault::UntrustedPath | Fault::CertificateNotValid | Fault::CertificateName => {
             OF_CERTIFICATES
@@ -168,7 +168,11 @@ const ALERTS: &[(&[Fault], Rule, u8, u8)] = &[
         BAD_CERTIFICATE,
     ),
     (
-        &[Fault::NameNotCovered, Fault::NameExcluded],
+        &[
+            Fault::NameNotCovered,
+            Fault::NameExcluded,
+            Fault::MalformedConstraints,
+        ],
         Rule::UncoveredNameIsIllegal,
         ILLEGAL_PARAMETER,
         BAD_CERTIFICATE,

@@ -122,6 +122,28 @@ impl<'a> Certificate<'a> {
         })
     }
 
+    /// False if it has nameConstraints that are not the sequence of subtrees that they should be.
+    pub(super) fn has_readable_constraints(&self) -> bool {
+        let read = |value| {
+            let mut bytes = Bytes(value);
+            let parts = der::all(der::tagged(&mut bytes, der::SEQUENCE)?)?;
+            let mut subtrees = Vec::new();
+            for part in parts {
+                subtrees.extend(der::all(part.content)?);
+            }
+            let whole = |subtree: &Value<'_>| der::all(subtree.content).is_some();
+            (bytes.is_empty() && subtrees.iter().all(whole)).then_some(())
+        };
+        let constraints = self.extension(NAME_CONSTRAINTS);
+        constraints.is_none_or(|constraints| read(constraints.value).is_some())
+    }
+
+    /// True if it has nameConstraints twice.
+    pub(super) fn has_constraints_twice(&self) -> bool {
+        let ids = self.extensions.iter().map(|extension| extension.id);
+        ids.filter(|id| *id == NAME_CONSTRAINTS).count() > 1
+    }
+
     /// The bits of keyUsage, the first in the highest bit of the first octet.
     pub(super) fn key_usage(&self) -> Option<&'a [u8]> {
         let mut bytes = Bytes(self.extension(KEY_USAGE)?.value);

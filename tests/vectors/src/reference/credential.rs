@@ -302,6 +302,14 @@ impl Reference<'_> {
         if !self.is_covered(name, certificate) && self.keeps(Rule::NameIsCovered) {
             return Err(Fault::NameNotCovered);
         }
+        let path = case.path.iter().chain([certificate]).chain(case.root);
+        let unreadable = path.clone().any(|one| !one.has_readable_constraints());
+        let twice = path.clone().any(Certificate::has_constraints_twice);
+        if unreadable && self.keeps(Rule::ConstraintsCanBeRead)
+            || twice && self.keeps(Rule::ConstraintsAreThereOnce)
+        {
+            return Err(Fault::MalformedConstraints);
+        }
         let by_root = case.root.is_some_and(|root| self.excludes(root, name))
             && self.keeps(Rule::RootExcludes);
         let by_itself = self.excludes(certificate, name) && self.keeps(Rule::EndEntityExcludes);

@@ -224,7 +224,7 @@ impl Reference<'_> {
         let pkcs1 = matches!(scheme, 0x0401 | 0x0501 | 0x0601);
         let fits = key_type(scheme) == key.kind;
         if !offered && self.keeps(Rule::CertificatesOwnSchemeWasOffered)
-            || !fits && self.keeps(Rule::CertificatesOwnSchemeIsForItsKey)
+            || !fits
             || pkcs1 && self.keeps(Rule::CertificatesOwnSchemeIsOneOfTls13)
         {
             return Err(Fault::WrongCertificateVerifyScheme);

@@ -167,6 +167,8 @@ rules! {
         DottedSubtreeIsWhatIsBelow "A subtree that begins with a dot has the names below it."
         DottedSubtreeIsOnlyWhatIsBelow "A subtree that begins with a dot does not have the name without the dot."
         FinalDotOfASubtreeIsIgnored "A dot at the end of a subtree does not matter."
+        ConstraintsCanBeRead "A name is refused if constraints of the path cannot be read."
+        ConstraintsAreThereOnce "A name is refused if a certificate of the path has constraints twice."
         EmptySubtreeIsEverything "The empty subtree has every name."
     }
     "issuer": {
@@ -274,7 +276,6 @@ rules! {
         CertificatesKeyDoesNotProve "With a credential, the certificate's key proves nothing."
         CertificateVerifySaysTheRole "A CertificateVerify of the other role is none."
         CertificatesOwnSchemeWasOffered "Without a credential, the scheme of CertificateVerify is in signature_algorithms."
-        CertificatesOwnSchemeIsForItsKey "Without a credential, the scheme of CertificateVerify is for the certificate's key."
         CertificatesOwnSchemeIsOneOfTls13 "Without a credential, CertificateVerify has no rsa_pkcs1 scheme."
         CertificatesKeyIsProved "Without a credential, CertificateVerify is verified with the certificate's key."
     }

@@ -1,6 +1,6 @@
 //! The words of dc-core, in those of the specification.
 
-use dc_core::Error;
+use dc_core::{Error, Field};
 use dc_vectors::fault::Fault;
 use dc_vectors::format;
 use dc_vectors::format::credentials::CredentialVector;
@@ -25,6 +25,12 @@ pub(crate) fn said(error: &Error) -> Said {
         }
         Error::CertificateVerifyScheme { .. } => vec![Fault::WrongCertificateVerifyScheme],
         Error::CriticalDelegationUsage => vec![Fault::CriticalDelegationUsage],
+        Error::DuplicateExtension {
+            field: Field::NameConstraints,
+        }
+        | Error::MalformedCertificate {
+            field: Field::NameConstraints,
+        } => vec![Fault::MalformedConstraints],
         Error::DuplicateExtension { .. } => vec![Fault::DuplicateCertificateExtension],
         Error::Expired { .. } => vec![Fault::Expired],
         Error::FormNotOffered { .. } => vec![Fault::NotOffered],

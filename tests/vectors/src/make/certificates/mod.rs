@@ -226,6 +226,12 @@ fn name_constraints(excluded: &str) -> Vec<u8> {
     der::extension(der::NAME_CONSTRAINTS, true, &value)
 }
 
+/// nameConstraints whose one subtree is cut.
+fn unreadable_constraints() -> Vec<u8> {
+    let value = der::sequence(&[&der::tlv(0xa1, &[&[0x30, 9, DNS_NAME, 7]])]);
+    der::extension(der::NAME_CONSTRAINTS, true, &value)
+}
+
 fn dns(name: &str) -> (u8, Vec<u8>) {
     (DNS_NAME, name.as_bytes().to_vec())
 }

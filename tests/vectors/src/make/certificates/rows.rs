@@ -2,7 +2,7 @@
 
 use super::{
     DIGITAL_SIGNATURE, IP_ADDRESS, OTHER_NAME, RFC822_NAME, Row, URI, Via, ZONE, dns, key_usage,
-    name_constraints, srv_name, usage,
+    name_constraints, srv_name, unreadable_constraints, usage,
 };
 use crate::format::credentials::KeyType;
 use crate::make::certificates::END_OF_TIME;
@@ -118,6 +118,8 @@ fn of_subtrees() -> Vec<Row> {
         via("excluding-below-twin", "name constraints exclude .twin.cpe.example.com", ".twin.cpe.example.com"),
         via("excluding-with-final-dot", "name constraints exclude twin.cpe.example.com. with a dot", "twin.cpe.example.com."),
         via("excluding-everything", "name constraints exclude the empty dNSName", ""),
+        Row { issuer: Some(Via(vec![vec![unreadable_constraints()]])), ..Row::new("constrained-unreadably", "name constraints of the intermediate that cannot be read") },
+        Row { issuer: Some(Via(vec![[excluded("example.net"), excluded("example.org")].concat()])), ..Row::new("constrained-twice", "name constraints twice in the intermediate") },
         Row { root: Some(excluded(twin)), ..Row::new("excluding-by-root", "name constraints of its root exclude twin.cpe.example.com") },
         Row { more: excluded(twin), ..Row::new("excluding-by-itself", "its own name constraints exclude twin.cpe.example.com") },
     ]

@@ -237,6 +237,16 @@ fn of_exclusion(good: &Draft, book: &mut Book) {
             "twin.cpe.example.com",
             Some(Fault::NameExcluded),
         ),
+        (
+            "constrained-unreadably",
+            "k3v.cpe.example.com",
+            Some(Fault::MalformedConstraints),
+        ),
+        (
+            "constrained-twice",
+            "k3v.cpe.example.com",
+            Some(Fault::MalformedConstraints),
+        ),
         ("excluding-below-twin", "twin.cpe.example.com", None),
         ("excluding-below-twin", "k3v.cpe.example.com", None),
         ("excluding-with-final-dot", "k3v.cpe.example.com", None),
@@ -247,6 +257,9 @@ fn of_exclusion(good: &Draft, book: &mut Book) {
         ("excluding-above", "k3v.cpe.example.com", None),
     ] {
         let note = match fault {
+            Some(Fault::MalformedConstraints) => {
+                "constraints that say who knows what, for whoever processes name constraints"
+            }
             Some(_) => "in an excluded subtree of the path, for whoever processes name constraints",
             None => "valid: in no excluded subtree of the path",
         };

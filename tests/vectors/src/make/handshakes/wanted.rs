@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::format::{Form, Hex, Policy, Role};
 use crate::make::credentials::offer;
 use crate::make::draft::{Draft, role_name};
-use crate::make::keys::{DEVICE, ED25519, OTHER_DEVICE, P256, P384, PKCS1, RSAE};
+use crate::make::keys::{DEVICE, ED25519, OTHER_DEVICE, PKCS1, RSAE};
 
 pub(super) fn add(book: &mut Book) {
     for role in [Role::Server, Role::Client] {
@@ -78,13 +78,6 @@ fn of_own_schemes(role: Role, book: &mut Book) {
             "rsa",
             RSAE[1],
             &[ED25519, RSAE[0]][..],
-        ),
-        (
-            "other-keys",
-            "no credential, and a scheme that is for another curve",
-            "p256",
-            P384,
-            &[P256, P384],
         ),
         (
             "pkcs1",
