@@ -110,7 +110,7 @@ impl Case<'_> {
     /// The root of its own that the certificate leads to, if it has one.
     fn roots(&self) -> Vec<TrustAnchor<'static>> {
         let mut store = RootCertStore::empty();
-        for root in &self.certificate.root {
+        if let Some(root) = &self.certificate.root {
             store.add(root.0.as_slice().into()).unwrap();
         }
         store.roots
