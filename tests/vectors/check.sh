@@ -5,11 +5,19 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
+fail() {
+    echo "tests/vectors/check.sh: $*" >&2
+    exit 1
+}
+
 wanted=tests/vectors/requirements.txt
 venv=${CARGO_TARGET_DIR:-target}/vectors
 if ! cmp -s "$wanted" "$venv/requirements.txt"; then
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --requirement "$wanted"
+    # Where Debian leaves the module out, python3 says so, and which package has it.
+    python3 -m venv "$venv" ||
+        fail "no virtual environment: install python3 3.8 or newer with its venv module (python3-venv, where that is a package of its own)"
+    "$venv/bin/pip" install --quiet --requirement "$wanted" ||
+        fail "nothing was installed: pip needs a package index (PIP_INDEX_URL), or the wheels of $wanted in a folder (PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER)"
     cp "$wanted" "$venv/requirements.txt"
 fi
 python=$(cd "$venv/bin" && pwd)/python
@@ -65,5 +73,5 @@ for name, v in vectors["credentials"].items():
 print("every certificate leads to the root, and every private key is of its public one")
 END
 program=$(sed -n '/^```python$/,/^```$/{/^```/!p}' vectors.md)
-[ -n "$program" ] || { echo "tests/vectors/check.sh: docs/vectors.md has no program" >&2 && exit 1; }
+[ -n "$program" ] || fail "docs/vectors.md has no program"
 "$python" -c "$program"
