@@ -9,8 +9,9 @@ use rustls::server::{Accepted, ClientHello};
 use rustls::{AlertDescription, ServerConfig};
 
 use super::answer::Answer;
+use super::offer::{self, Asked};
 use super::selection::Entry;
-use super::{Store, Stream, offer};
+use super::{Store, Stream};
 use crate::Error;
 use crate::events;
 use crate::io::first_message;
@@ -119,14 +120,14 @@ impl Acceptor {
     }
 
     /// The credential for this client, unless the application serves it none.
-    fn pick(&self, hello: &ClientHello<'_>, offer: &Offer) -> Result<Arc<Entry>, Error> {
+    fn pick(&self, hello: &ClientHello<'_>, asked: &Asked) -> Result<Arc<Entry>, Error> {
         match self
             .serves
             .0
             .as_ref()
-            .is_none_or(|serves| serves(hello, offer))
+            .is_none_or(|serves| serves(hello, &asked.offer))
         {
-            true => self.store.pick(offer, hello.server_name()),
+            true => self.store.pick(asked, hello.server_name()),
             false => Err(Error::NothingSuits),
         }
     }
@@ -136,12 +137,12 @@ impl Acceptor {
         let Heard::Hello(accepted) = heard else {
             return self.refuse(received);
         };
-        let offer = match offer::read(&first_message(&received)) {
-            Ok(offer) => offer,
+        let asked = match offer::read(&first_message(&received)) {
+            Ok(asked) => asked,
             Err(alert) => return Err(Rejection::new(Error::MalformedOffer, alert)),
         };
-        let picked = match offer {
-            Some(offer) => self.pick(&accepted.client_hello(), &offer),
+        let picked = match asked {
+            Some(asked) => self.pick(&accepted.client_hello(), &asked),
             None => Err(Error::NothingSuits),
         };
         match (picked, &self.fallback) {

@@ -104,7 +104,7 @@ impl Settings {
     ///
     /// **Whoever scans addresses can then read the device's name**, which else goes only to clients that know it
     /// already. For devices whose name is no secret and whose clients cannot send a server_name. A client that
-    /// sends another name never gets a named credential.
+    /// sends another name, or an address in the place of one, never gets a named credential.
     ///
     /// ```
     /// # use std::sync::Arc;

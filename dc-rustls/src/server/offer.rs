@@ -5,11 +5,19 @@ use rustls::AlertDescription;
 
 use crate::view::client_hello;
 
+/// A client that takes credentials.
+pub(super) struct Asked {
+    /// The credentials that it takes.
+    pub(super) offer: Offer,
+    /// True if it sends a server_name. An IP address in it is none to rustls, but the client has named somebody.
+    pub(super) has_server_name: bool,
+}
+
 /// The credentials that a client would take, or `None` if it takes none.
 ///
 /// `hello` is one whole ClientHello that rustls has accepted. Fails with the alert that the client is
 /// owed for a list that is malformed or there twice.
-pub(super) fn read(hello: &[u8]) -> Result<Option<Offer>, AlertDescription> {
+pub(super) fn read(hello: &[u8]) -> Result<Option<Asked>, AlertDescription> {
     let malformed = AlertDescription::DecodeError;
     let extensions = client_hello::Offer::read(hello).map_err(|_| malformed)?;
     // RFC 9345 §4.1.1: below TLS 1.3 the extension is to be ignored, whatever is in it.
@@ -31,5 +39,8 @@ pub(super) fn read(hello: &[u8]) -> Result<Option<Offer>, AlertDescription> {
         }
     }
     let fits = extensions.relabelling() != client_hello::Relabelling::Impossible;
-    Ok(fits.then_some(offer))
+    Ok(fits.then_some(Asked {
+        offer,
+        has_server_name: extensions.has_server_name,
+    }))
 }

@@ -13,6 +13,7 @@ use rustls::sign::SigningKey;
 
 use super::config::Settings;
 use super::identity::{Decoded, Identity};
+use super::offer::Asked;
 use super::selection::{Entry, Wanted};
 use crate::{Error, events};
 
@@ -136,16 +137,16 @@ impl Store {
     /// [`Error::NothingSuits`].
     pub(super) fn pick(
         &self,
-        offer: &Offer,
+        asked: &Asked,
         server_name: Option<&str>,
     ) -> Result<Arc<Entry>, Error> {
         let wanted = Wanted {
-            offer,
+            offer: &asked.offer,
             server_name,
             now: self.now()?,
             margin: self.settings.expiry_margin,
             spares_nss: self.settings.spares_nss,
-            names_to_nameless: self.settings.names_to_nameless,
+            names_to_nameless: self.settings.names_to_nameless && !asked.has_server_name,
         };
         let entries = self.entries.load();
         let picked = wanted.pick(&entries).cloned();

@@ -57,6 +57,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) status_request: Option<&'a [u8]>,
     /// `supported_versions` (RFC 8446 §4.2.1): the length of the list and the list.
     pub(crate) supported_versions: Option<&'a [u8]>,
+    /// True if there is a `server_name` (RFC 6066 §3), whatever is in it.
+    pub(crate) has_server_name: bool,
 }
 
 impl<'a> Offer<'a> {
@@ -119,6 +121,7 @@ impl<'a> Offer<'a> {
             SIGNATURE_ALGORITHMS => _ = self.signature_algorithms.get_or_insert(body),
             STATUS_REQUEST => _ = self.status_request.get_or_insert(body),
             SUPPORTED_VERSIONS => _ = self.supported_versions.get_or_insert(body),
+            SERVER_NAME => self.has_server_name = true,
             _ => {}
         }
     }
@@ -283,6 +286,7 @@ struct Extension<'a> {
 const VERSION_LEN: usize = 2;
 const RANDOM_LEN: usize = 32;
 const SIGNATURE_ALGORITHMS: u16 = 13;
+const SERVER_NAME: u16 = 0;
 const SUPPORTED_VERSIONS: u16 = 43;
 const TLS13: [u8; 2] = [3, 4];
 

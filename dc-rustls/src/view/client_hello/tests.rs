@@ -106,6 +106,7 @@ fn reads_every_list_of_the_offer() {
     let message = hello(
         32,
         &[
+            (0, vec![]),
             (13, vec![0, 2, 8, 4]),
             (34, vec![0, 2, 4, 3]),
             (5, vec![1, 0, 0, 0, 0]),
@@ -119,6 +120,7 @@ fn reads_every_list_of_the_offer() {
         signature_algorithms: Some(&[0, 2, 8, 4]),
         status_request: Some(&[1, 0, 0, 0, 0]),
         supported_versions: Some(&[4, 3, 4, 3, 3]),
+        has_server_name: true,
     };
     assert_eq!(Offer::read(&message), Ok(expected));
 }
