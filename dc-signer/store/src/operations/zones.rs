@@ -178,7 +178,11 @@ async fn last_end(
     zone: &ZoneName,
     now: UnixTime,
 ) -> Result<Option<UnixTime>, Error> {
-    let sql = "SELECT zone FROM devices WHERE zone = $1 AND held_until >= $2 LIMIT 1";
+    // What was issued for a name that its device has not any more, or that a backup lost, is valid too.
+    let sql = "SELECT zone FROM devices WHERE zone = $1 AND held_until >= $2 \
+               UNION ALL SELECT zone FROM names \
+               WHERE zone = $1 AND withdrawn IS NOT NULL AND withdrawn_until > $2 \
+               UNION ALL SELECT zone FROM lost_names WHERE zone = $1 AND free_from > $2 LIMIT 1";
     let values = vec![zone.to_string().as_str().into(), now.into()];
     let any = work.session.fetch_one(sql, values).await?;
     let end = now.as_secs().saturating_add(withdrawn::LONGEST.as_secs());

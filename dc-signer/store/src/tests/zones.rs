@@ -1,11 +1,12 @@
 //! Zones and their delegations.
 
 use super::*;
-use crate::registry::{Action, ZoneDelegation};
+use crate::registry::{Action, Change, Replacement, ZoneDelegation};
 
 on_both! {
     a_certificate_is_imported_once,
     a_zone_is_added_once,
+    forms_are_left_with_a_device_that_has_another_name_since,
     forms_that_are_left_are_kept_for_a_week_and_only_if_something_of_them_is_valid,
     only_one_delegation_is_active_whatever_replicas_do,
     operators_are_put_found_and_kept_out,
@@ -98,6 +99,31 @@ async fn forms_that_are_left_are_kept_for_a_week_and_only_if_something_of_them_i
     assert_eq!(set(Forms::Rfc9345, end).await, later);
     // Everything has ended.
     assert_eq!(set(Forms::Both, end + 1).await, None);
+}
+
+async fn forms_are_left_with_a_device_that_has_another_name_since(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    store
+        .set_forms(&zone(), Forms::Both, &by(NOW))
+        .await
+        .unwrap();
+    store.record(issuance(&device, 0)).await.unwrap();
+    let new_name = Change::Replace(Replacement::NewName {
+        name: "other.cpe.example.com".try_into().unwrap(),
+        epoch: device.epoch + 1,
+    });
+    let changed = store
+        .change_device(device.id, &new_name, &by(NOW + 1))
+        .await;
+    changed.unwrap();
+    // Its unnamed credential is for all names of the zone, and is valid.
+    store
+        .set_forms(&zone(), Forms::Named, &by(NOW + 2))
+        .await
+        .unwrap();
+    let left = Some(at(NOW + 2 + 7 * 86_400));
+    assert_eq!(managed(store).await.other_forms_until, left);
 }
 
 async fn a_certificate_is_imported_once(db: &Database) {
