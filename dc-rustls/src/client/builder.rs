@@ -45,8 +45,9 @@ impl WantsVerifier {
     /// Trusts certificates that this verifier does: the platform's, or one with CRLs.
     ///
     /// It judges chain, validity and name of the delegation certificate as of any other; the credential
-    /// is judged on top of that. Name constraints of the roots that it trusts are known to it alone: a
-    /// unique name that they exclude below a wildcard is refused only with [`roots`](Self::roots).
+    /// is judged on top of that. Name constraints of the roots that it trusts, and
+    /// of intermediates that the server does not send, are known to it alone: a unique name that those exclude below a
+    /// wildcard is not refused.
     #[must_use]
     pub fn verifier(self, verifier: Arc<dyn ServerCertVerifier>) -> Builder {
         Builder::new(self.provider, Trust::Verifier(verifier))

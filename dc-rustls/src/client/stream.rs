@@ -73,6 +73,7 @@ impl<T: Read + Write> Stream<T> {
 
     /// Asks again whether this connection would be made now, by the clock and the predicate of the
     /// configuration: TLS asks nothing after the handshake, and an open connection outlives the credential.
+    /// Neither the end of a certificate nor its revocation is looked at.
     ///
     /// For an application to call when its list of withdrawn devices changes, and now and then on
     /// connections that stay open for days; it closes the connection if this fails.

@@ -30,7 +30,7 @@ impl Numbers {
 #[test]
 fn ten_thousand_changed_credentials_are_decided_as_dc_core_does() {
     let mut files = super::super::published().credentials;
-    // Name constraints are those of a path, which dc-core does not see.
+    // Name constraints are those of a path, which dc-core is not shown here.
     for certificate in files.certificates.values_mut() {
         certificate.intermediates.clear();
         certificate.root = None;
