@@ -189,11 +189,11 @@ fn dns_names(extensions: &[Extension<'_>]) -> Result<Vec<String>, Error> {
 }
 
 /// The extension of this type, which RFC 5280 §4.2 allows once.
-pub(crate) fn only<'a>(
-    extensions: &'a [Extension<'a>],
+pub(crate) fn only<'e, 'a>(
+    extensions: &'e [Extension<'a>],
     id: ObjectIdentifier,
     field: Field,
-) -> Result<Option<&'a Extension<'a>>, Error> {
+) -> Result<Option<&'e Extension<'a>>, Error> {
     let mut found = extensions.iter().filter(|e| e.id == id.as_bytes());
     let first = found.next();
     match found.next() {

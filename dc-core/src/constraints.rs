@@ -4,6 +4,7 @@
 //! some of the names that it stands for are excluded, and a unique name may be one of those.
 
 use alloc::borrow::ToOwned;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::iter;
 
@@ -30,38 +31,60 @@ impl Issuers<'_> {
     /// Fails with [`Error::NameExcluded`], and with [`Error::MalformedCertificate`] or [`Error::DuplicateExtension`] if
     /// that cannot be known.
     pub(crate) fn check(&self, end_entity: &[u8], name: &UniqueName<'_>) -> Result<(), Error> {
-        let read = |der| Fields::read(der).map_err(malformed(Field::Certificate));
         let mut issuers = Vec::new();
         // RFC 5280 has constraints in certificates of CAs alone; one that constrains itself means it all the same.
         let intermediates = self.intermediates.iter().map(AsRef::as_ref);
         for certificate in iter::once(end_entity).chain(intermediates) {
             let fields = read(certificate)?;
-            let constraints = only(&fields.extensions, NAME_CONSTRAINTS, Field::NameConstraints)?;
-            if let Some(extension) = constraints {
-                exclude(fields::excluded_dns_names(extension.value), name)?;
-            }
+            exclude(&excluded_by(&fields)?, name)?;
             issuers.push(fields.issuer);
         }
         for anchor in self.anchors {
             if let Some(constraints) = &anchor.name_constraints
                 && issuers.contains(&anchor.subject.as_ref())
             {
-                exclude(fields::excluded_dns_names_of_contents(constraints), name)?;
+                let subtrees = fields::excluded_dns_names_of_contents(constraints);
+                exclude(&subtrees.map_err(malformed(Field::NameConstraints))?, name)?;
             }
         }
         Ok(())
     }
 }
 
-fn exclude(subtrees: der::Result<Vec<&str>>, name: &UniqueName<'_>) -> Result<(), Error> {
-    let subtrees = subtrees.map_err(malformed(Field::NameConstraints))?;
-    match subtrees.into_iter().find(|subtree| name.is_within(subtree)) {
+/// The dNSNames whose subtrees certificates exclude, in their order.
+///
+/// Fails with [`Error::MalformedCertificate`] and [`Error::DuplicateExtension`].
+pub(crate) fn excluded_subtrees(issuers: &[CertificateDer<'_>]) -> Result<Vec<String>, Error> {
+    let mut subtrees = Vec::new();
+    for issuer in issuers {
+        let excluded = excluded_by(&read(issuer)?)?;
+        subtrees.extend(excluded.into_iter().map(ToOwned::to_owned));
+    }
+    Ok(subtrees)
+}
+
+/// Refuses a name that is in one of these subtrees, with [`Error::NameExcluded`].
+pub(crate) fn exclude(subtrees: &[impl AsRef<str>], name: &UniqueName<'_>) -> Result<(), Error> {
+    let mut subtrees = subtrees.iter().map(AsRef::as_ref);
+    match subtrees.find(|subtree| name.is_within(subtree)) {
         Some(subtree) => Err(Error::NameExcluded {
             name: name.into(),
             subtree: subtree.to_owned(),
         }),
         None => Ok(()),
     }
+}
+
+fn excluded_by<'a>(certificate: &Fields<'a>) -> Result<Vec<&'a str>, Error> {
+    let field = Field::NameConstraints;
+    match only(&certificate.extensions, NAME_CONSTRAINTS, field)? {
+        Some(extension) => fields::excluded_dns_names(extension.value).map_err(malformed(field)),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn read(der: &[u8]) -> Result<Fields<'_>, Error> {
+    Fields::read(der).map_err(malformed(Field::Certificate))
 }
 
 const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");

@@ -1,13 +1,15 @@
 //! Issuing: a policy that is checked once, an approval that is used once, a result that is verified
 //! before it leaves.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use pki_types::{SignatureVerificationAlgorithm, UnixTime};
+use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 
 use crate::certificate::DelegationCertificate;
+use crate::constraints;
 use crate::credential::{Credential, DelegatedCredential, Form};
 use crate::error::Error;
 use crate::name::UniqueName;
@@ -32,10 +34,11 @@ pub trait Signer {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Self::Error>;
 }
 
-/// The terms of issuing: the certificate, the role, and lifetimes.
+/// The terms of issuing: the certificate, the names that its issuers leave to it, the role, and lifetimes.
 #[derive(Clone, Debug)]
 pub struct IssuingPolicy {
     certificate: DelegationCertificate<'static>,
+    excluded_subtrees: Vec<String>,
     role: Role,
     lifetime: Duration,
 }
@@ -46,6 +49,7 @@ impl IssuingPolicy {
     pub fn new(certificate: DelegationCertificate<'static>, role: Role) -> Self {
         Self {
             certificate,
+            excluded_subtrees: Vec::new(),
             role,
             lifetime: DEFAULT_LIFETIME,
         }
@@ -60,10 +64,39 @@ impl IssuingPolicy {
         Ok(self)
     }
 
+    /// Also refuses a unique name that one of the certificate's issuers excludes (RFC 5280 §4.2.1.10), in place of the
+    /// issuers that were given before.
+    ///
+    /// An issuer has to: whoever verifies the chain lets a wildcard pass though some of the names that it stands for are
+    /// excluded. `issuers` are the certificates above the delegation certificate, in any order, the root among them if it
+    /// is known.
+    ///
+    /// Fails with [`Error::MalformedCertificate`] or [`Error::DuplicateExtension`] if what one of them excludes cannot be
+    /// known.
+    pub fn with_issuers(mut self, issuers: &[CertificateDer<'_>]) -> Result<Self, Error> {
+        self.excluded_subtrees = constraints::excluded_subtrees(issuers)?;
+        Ok(self)
+    }
+
     /// The delegation certificate.
     #[must_use]
     pub fn certificate(&self) -> &DelegationCertificate<'static> {
         &self.certificate
+    }
+
+    /// The dNSNames whose subtrees the issuers exclude, as their certificates have them.
+    #[must_use]
+    pub fn excluded_subtrees(&self) -> &[String] {
+        &self.excluded_subtrees
+    }
+
+    /// Checks that the certificate covers a name, and that none of the issuers excludes it.
+    ///
+    /// Fails with [`Error::NameNotCovered`], and with [`Error::NameExcluded`] if an issuer was given by
+    /// [`with_issuers`](Self::with_issuers) that does.
+    pub fn check_name(&self, name: &UniqueName<'_>) -> Result<(), Error> {
+        self.certificate.covers(name)?;
+        constraints::exclude(&self.excluded_subtrees, name)
     }
 
     /// Checks a request against RFC 9345 §3 and §4 and the rules of the unique name.
@@ -75,12 +108,13 @@ impl IssuingPolicy {
     /// Fails with [`Error::CertificateNotValid`], [`Error::ValidityTooLong`],
     /// [`Error::LifetimeZero`], [`Error::ExpiryAfterCertificate`], [`Error::BadPublicKey`],
     /// [`Error::UnusableKey`], [`Error::ForbiddenScheme`], [`Error::SchemeKeyMismatch`],
-    /// [`Error::NameNotCovered`], [`Error::ValidTimeOverflow`] or [`Error::LengthOutOfRange`].
+    /// [`Error::NameNotCovered`], [`Error::NameExcluded`], [`Error::ValidTimeOverflow`] or
+    /// [`Error::LengthOutOfRange`].
     pub fn approve(&self, request: &Request<'_>, now: UnixTime) -> Result<Approved<'_>, Error> {
         let valid_time = self.valid_time(request.lifetime, now)?;
         let scheme = credential_scheme(request)?;
         if let Some(name) = &request.unique_name {
-            self.certificate.covers(name)?;
+            self.check_name(name)?;
         }
         let credential = Credential::new(
             valid_time,

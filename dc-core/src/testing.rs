@@ -22,6 +22,8 @@ use crate::{
     Role, SchemeList, SignatureScheme, Signer, UniqueName, signed_bytes,
 };
 
+pub(crate) mod name_constraints;
+
 /// 2026-01-01 00:00:00 UTC: no test reads a clock.
 pub(crate) const NOW: u64 = 1_767_225_600;
 pub(crate) const DAY: u64 = 86_400;

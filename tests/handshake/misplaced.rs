@@ -80,6 +80,34 @@ fn a_form_that_was_not_offered() {
     }
 }
 
+/// Whatever is wrong in it: its lengths, which the mapping for rustls reads, or the name, which dc-core reads.
+#[test]
+fn a_form_that_was_not_offered_and_is_malformed() {
+    let scene = Scene::new();
+    for (policy, form) in [
+        (NamePolicy::Required, Form::Rfc9345),
+        (NamePolicy::Ignored, Form::Named),
+    ] {
+        let refusal = Refusal::Credential(dc_core::Error::FormNotOffered { form });
+        let extended = scene.credential(form);
+        let whole = body(&extended);
+        let (cut, longer) = (&whole[..whole.len() - 1], [whole, &[0]].concat());
+        let mut odd = whole.to_vec();
+        // valid_time (4), the scheme (2), the length of the SPKI (3) and its tag.
+        odd[9] = 0x31;
+        for broken in [cut, &longer, &odd] {
+            let own = extension(form.extension_type(), broken);
+            for block in [
+                own.clone(),
+                [own.clone(), status(&OCSP)].concat(),
+                [status(&OCSP), own].concat(),
+            ] {
+                scene.refuses(policy, &block, &refusal, Alert::UnexpectedMessage);
+            }
+        }
+    }
+}
+
 #[test]
 fn two_in_one_entry() {
     let scene = Scene::new();

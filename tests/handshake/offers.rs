@@ -21,7 +21,7 @@ use rustls::pki_types::ServerName;
 use rustls::server::ServerSessionMemoryCache;
 use rustls::{
     AlertDescription as Alert, ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion,
-    StreamOwned, SupportedProtocolVersion,
+    ServerConfig, StreamOwned, SupportedProtocolVersion,
 };
 
 use crate::rogue::NAME;
@@ -343,6 +343,56 @@ fn a_second_hello_with_another_offer() {
                 "{number}: {client:?}, {server:?}"
             );
             assert!(matches!(server, Err(Error::OfferChanged)), "{server:?}");
+        }
+    }
+}
+
+/// Nor may an offer change that no credential of the server's suits. What else changes is for stock rustls to judge.
+#[test]
+fn a_second_hello_with_another_offer_to_a_server_without_a_credential() {
+    let vendor = Vendor::default();
+    let backend: Backend = BACKENDS[0];
+    let provider = backend.x25519_only();
+    let fallback = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vendor.chain(), vendor.private_key())
+        .unwrap();
+    let acceptor = Acceptor::new(Store::new(provider)).fallback(Arc::new(fallback));
+    let changes: [(mutant::Change, bool); 6] = [
+        (|hello| remove_extension(hello, 0xff22), true),
+        (|hello| remove_extension(hello, 34), true),
+        (
+            |hello| add_extensions(&remove_extension(hello, 34), &list(34, &[4, 3])),
+            true,
+        ),
+        (
+            |hello| add_extensions(&remove_extension(hello, 0xff22), &list(0xff22, &[])),
+            true,
+        ),
+        (|hello| remove_extension(hello, STATUS_REQUEST), false),
+        (<[u8]>::to_vec, false),
+    ];
+    for (number, (change, is_refused)) in changes.into_iter().enumerate() {
+        for chunk in CHUNKS {
+            let base = backend.prefers_p384();
+            let near = Near::new(
+                &vendor,
+                NamePolicy::Preferred,
+                &base,
+                move |hello| match is_second(hello) {
+                    true => change(hello),
+                    false => hello.to_vec(),
+                },
+            );
+            let (client, server) = near.meet(&acceptor, chunk);
+            let alert = rustls::Error::AlertReceived(Alert::IllegalParameter);
+            match (is_refused, &client, &server) {
+                (true, Err(Error::Tls(error)), Err(Error::OfferChanged)) if *error == alert => {}
+                (false, Ok((Peer::Certificate, _)), Ok(Served::Certificate)) => {}
+                _ => panic!("{number}: {client:?}, {server:?}"),
+            }
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::testing::{
     more_algorithms, spki_of,
 };
 
+mod excluded;
+
 fn policy(delegation: &Delegation) -> IssuingPolicy {
     IssuingPolicy::new(delegation.certificate(), Role::Server)
 }

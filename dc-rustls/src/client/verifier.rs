@@ -42,12 +42,33 @@ impl CredentialVerifier {
         wanted: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<VerifiedCredential, dc_core::Error> {
+        self.check_offered(form)?;
         let credential = DelegatedCredential::decode(form, bytes)?;
         let certificate = DelegationCertificate::parse(CertificateDer::from(&**end_entity))?;
         Verifier::new(Role::Server, &self.offer, self.algorithms)
             .with_max_validity(self.max_validity)?
             .with_issuers(intermediates, &self.roots.roots)
             .verify(&credential, &certificate, Some(wanted), now)
+    }
+
+    /// What was not asked for is refused as that, whatever is in it.
+    fn check_offered(&self, form: Form) -> Result<(), dc_core::Error> {
+        match self.offer.schemes(form) {
+            Some(_) => Ok(()),
+            None => Err(dc_core::Error::FormNotOffered { form }),
+        }
+    }
+
+    fn not_unpacked(&self, error: UnpackError) -> Refusal {
+        match error {
+            UnpackError::DuplicateExtension => Refusal::DuplicateExtension,
+            UnpackError::Malformed => Refusal::MalformedExtensions,
+            UnpackError::MalformedCredential { form } => match self.check_offered(form) {
+                Ok(()) => Refusal::MalformedExtensions,
+                Err(error) => Refusal::Credential(error),
+            },
+            UnpackError::UnexpectedExtension => Refusal::UnexpectedExtension,
+        }
     }
 
     fn accept_certificate(&self, wanted: &ServerName<'_>) -> Result<(), Error> {
@@ -77,7 +98,7 @@ impl ServerCertVerifier for CredentialVerifier {
         blob: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let unpacked = unpack(blob).map_err(|error| refuse(error.into()))?;
+        let unpacked = unpack(blob).map_err(|error| refuse(self.not_unpacked(error)))?;
         let credential = unpacked.credential.as_ref();
         self.observer.show(&Presented {
             offer: &self.offer,
@@ -157,16 +178,6 @@ impl ServerCertVerifier for CredentialVerifier {
 fn refuse(refusal: Refusal) -> Error {
     handover::leave_alert(refusal.alert());
     refusal.into()
-}
-
-impl From<UnpackError> for Refusal {
-    fn from(error: UnpackError) -> Self {
-        match error {
-            UnpackError::DuplicateExtension => Self::DuplicateExtension,
-            UnpackError::Malformed => Self::MalformedExtensions,
-            UnpackError::UnexpectedExtension => Self::UnexpectedExtension,
-        }
-    }
 }
 
 impl fmt::Debug for CredentialVerifier {

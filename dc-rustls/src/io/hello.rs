@@ -1,4 +1,4 @@
-//! Hellos on their way: ClientHellos are edited, a ServerHello ends it.
+//! Hellos on their way: ClientHellos are edited or looked at, a ServerHello ends it.
 
 use super::records::{Messages, Piece, Records, is_oversized, split_message, write_message};
 use crate::view::client_hello;
@@ -10,6 +10,8 @@ pub(super) enum Edit {
     Insert(&'static [u8]),
     /// Server: makes the offer of a credential something that rustls understands.
     Relabel(Offers),
+    /// Server without a credential: none, but the second hello may offer nothing else than the first.
+    Watch(Offers),
 }
 
 impl Edit {
@@ -28,32 +30,63 @@ impl Edit {
                 out.extend_from_slice(hello);
                 client_hello::offer_to_rustls(out.get_mut(at..).unwrap_or_default());
             }
+            Self::Watch(offers) => {
+                offers.see(hello);
+                out.extend_from_slice(hello);
+            }
         }
     }
 }
 
 /// The offers in one client's ClientHellos, which have to be the same in each: after a HelloRetryRequest
 /// the credential that suited the first is sent (RFC 8446 §4.1.2, RFC 9345 §4.1.1).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Offers {
     first: Option<Vec<Option<Vec<u8>>>>,
     changed: bool,
+    of: Compared,
+}
+
+/// The extensions that have to be the same.
+#[derive(Debug)]
+enum Compared {
+    /// Those that decide on the credential, and the one that carries it in the rustls view.
+    Credential,
+    /// The two that offer a form: the others are for the stock configuration to judge.
+    Forms,
 }
 
 impl Offers {
+    /// For a connection with a credential.
+    pub(super) fn for_credential() -> Self {
+        Self::of(Compared::Credential)
+    }
+
+    /// For a connection without one.
+    pub(super) fn for_stock() -> Self {
+        Self::of(Compared::Forms)
+    }
+
+    fn of(of: Compared) -> Self {
+        Self {
+            first: None,
+            changed: false,
+            of,
+        }
+    }
+
     fn see(&mut self, hello: &[u8]) {
         // What is broken is for rustls to refuse.
         let Ok(offer) = client_hello::Offer::read(hello) else {
             return;
         };
-        let seen: Vec<_> = [
-            offer.rfc9345,
-            offer.named,
-            offer.signature_algorithms,
-            offer.status_request,
-        ]
-        .map(|body| body.map(<[u8]>::to_vec))
-        .into();
+        let forms = [offer.rfc9345, offer.named];
+        let others = match self.of {
+            Compared::Credential => [offer.signature_algorithms, offer.status_request],
+            Compared::Forms => [None, None],
+        };
+        let seen = forms.into_iter().chain(others);
+        let seen: Vec<_> = seen.map(|body| body.map(<[u8]>::to_vec)).collect();
         self.changed |= *self.first.get_or_insert_with(|| seen.clone()) != seen;
     }
 }
@@ -106,7 +139,7 @@ impl HelloEditor {
 
     /// True if the client's second ClientHello offers something else than its first.
     pub(super) fn is_offer_changed(&self) -> bool {
-        matches!(&self.edit, Edit::Relabel(offers) if offers.changed)
+        matches!(&self.edit, Edit::Relabel(offers) | Edit::Watch(offers) if offers.changed)
     }
 
     /// Passes on all that is left: no ClientHello will come any more.

@@ -53,21 +53,22 @@ impl<T> Adapter<T> {
 
     /// For a server with a credential; `received` is what was read from the network already.
     pub(crate) fn server(io: T, received: &[u8]) -> Self {
-        let mut editor = HelloEditor::new(Edit::Relabel(Offers::default()));
+        Self::inbound(io, Edit::Relabel(Offers::for_credential()), received)
+    }
+
+    /// For a server without a credential; `received` is what was read from the network already.
+    pub(crate) fn stock(io: T, received: &[u8]) -> Self {
+        Self::inbound(io, Edit::Watch(Offers::for_stock()), received)
+    }
+
+    fn inbound(io: T, edit: Edit, received: &[u8]) -> Self {
+        let mut editor = HelloEditor::new(edit);
         let mut inbound = Queue::default();
         editor.push(received, &mut inbound.bytes);
         let hellos = Box::new((editor, ServerHelloWatch::default()));
         Self {
             inbound,
             ..Self::new(io, Hellos::Inbound(hellos))
-        }
-    }
-
-    /// For a connection without credentials; `received` is what was read from the network already.
-    pub(crate) fn transparent(io: T, received: Vec<u8>) -> Self {
-        Self {
-            inbound: Queue::from(received),
-            ..Self::new(io, Hellos::Over)
         }
     }
 
@@ -300,12 +301,6 @@ pub(crate) fn first_message(received: &[u8]) -> Vec<u8> {
 struct Queue {
     bytes: Vec<u8>,
     taken: usize,
-}
-
-impl From<Vec<u8>> for Queue {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, taken: 0 }
-    }
 }
 
 impl Queue {

@@ -222,9 +222,9 @@ fn records_leave_in_one_call() {
         .unwrap();
     assert_eq!(server.write_vectored(&bufs).unwrap(), whole.len());
     assert!(matches!(server.hellos, Hellos::Over));
-    let mut transparent = Adapter::transparent(Network::default(), Vec::new());
-    assert_eq!(transparent.write_vectored(&bufs).unwrap(), whole.len());
-    assert_eq!(transparent.io.calls + server.io.calls, 2);
+    let mut stock = Adapter::stock(Network::default(), &record(22, &hello));
+    assert_eq!(stock.write_vectored(&bufs).unwrap(), whole.len());
+    assert_eq!(stock.io.calls + server.io.calls, 2);
     let mut client = Adapter::client(Network::default(), OFFER);
     let first = [
         record(22, &client_hello(&[])),
@@ -251,12 +251,13 @@ fn what_a_gathered_send_leaves_is_not_taken_for_sent() {
 
 #[test]
 fn what_was_read_before_comes_first() {
-    let mut adapter = Adapter::transparent(Network::default(), b"before".to_vec());
-    adapter.io.arriving.push_back(b" and after".to_vec());
-    let mut read = String::new();
-    adapter.read_to_string(&mut read).unwrap();
-    assert_eq!(read, "before and after");
-    let adapter = Adapter::transparent(Network::default(), b"unread".to_vec());
+    let mut adapter = Adapter::stock(Network::default(), &record(23, b"before"));
+    adapter.io.arriving.push_back(record(23, b"after"));
+    let mut read = Vec::new();
+    adapter.read_to_end(&mut read).unwrap();
+    assert_eq!(read, [record(23, b"before"), record(23, b"after")].concat());
+    let mut adapter = Adapter::stock(Network::default(), &record(23, b"unread"));
+    adapter.hellos = Hellos::Over;
     assert!(adapter.into_transparent().is_none());
 }
 
@@ -398,6 +399,33 @@ fn the_first_message_is_found_in_any_records() {
         let stream = [records(&hello, length), record(23, b"early")].concat();
         assert_eq!(first_message(&stream), hello);
         assert_eq!(first_message(&stream[..stream.len() - 20]), []);
+    }
+}
+
+#[test]
+fn an_offer_that_changes_is_refused_without_a_credential_too() {
+    let algorithms = [0, 13, 0, 4, 0, 2, 4, 3];
+    for (second, is_refused) in [
+        (OFFER.to_vec(), false),
+        ([OFFER, &algorithms].concat(), false),
+        (Vec::new(), true),
+        (vec![0, 34, 0, 4, 0, 2, 5, 3], true),
+    ] {
+        let hellos = [OFFER.to_vec(), second].map(|offer| record(22, &client_hello(&offer)));
+        let mut adapter = Adapter::stock(Network::default(), &hellos[0]);
+        adapter.io.arriving = [CCS.to_vec(), hellos[1].clone()].into();
+        let mut read = Vec::new();
+        match adapter.read_to_end(&mut read) {
+            // Not a byte is another one.
+            Ok(_) => assert_eq!(read, [&hellos[0], &CCS[..], &hellos[1]].concat()),
+            Err(error) => assert!(matches!(Error::from(error), Error::OfferChanged)),
+        }
+        adapter.flush().unwrap();
+        let alert = match is_refused {
+            true => &[21, 3, 3, 0, 2, 2, 47][..],
+            false => &[],
+        };
+        assert_eq!(adapter.io.sent, alert);
     }
 }
 

@@ -29,7 +29,7 @@ impl Answer {
         let received = std::mem::take(&mut self.received);
         match self.served {
             Served::Delegated { .. } => Adapter::server(io, &received),
-            Served::Certificate => Adapter::transparent(io, received),
+            Served::Certificate => Adapter::stock(io, &received),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The blob that rustls carries as an OCSP response: made for its resolver, read for its verifier.
 
-use super::block::{OCSP, SECOND_CREDENTIAL, STATUS_HEADER_LEN, UNEXPECTED_EXTENSION};
+use super::block::{Marker, OCSP, SECOND_CREDENTIAL, STATUS_HEADER_LEN, UNEXPECTED_EXTENSION};
 use super::bytes::{Cursor, put_vector};
 use super::der::{SEQUENCE, content, split_sequence};
 use super::to_rustls::BlockToRustls;
@@ -95,12 +95,15 @@ impl<'a> Unpacked<'a> {
 
     /// Takes a credential and the status behind it, and gives the extensions behind both.
     fn take_leading_credential(&mut self, blob: &'a [u8]) -> Result<&'a [u8], UnpackError> {
-        let packed = PackedCredential::read(blob).ok_or(UnpackError::Malformed)?;
+        let marker = blob.first().copied().and_then(Marker::from_byte);
+        let form = marker.ok_or(UnpackError::Malformed)?.form;
+        let malformed = UnpackError::MalformedCredential { form };
+        let packed = PackedCredential::read(blob).ok_or(malformed)?;
         // No signature algorithm has such a signature: it is poison (see `to_rustls`).
         if packed.signature.iter().all(|&byte| byte == 0) {
-            return Err(UnpackError::Malformed);
+            return Err(malformed);
         }
-        let credential = packed.wire_credential().ok_or(UnpackError::Malformed)?;
+        let credential = packed.wire_credential().ok_or(malformed)?;
         self.credential = Some((packed.form, credential));
         match packed.behind {
             Some(behind) => self.take_status_behind(behind),
@@ -182,6 +185,11 @@ pub(crate) enum UnpackError {
     DuplicateExtension,
     /// A block that does not fit the mapping, or is cut: `decode_error`.
     Malformed,
+    /// A credential whose lengths do not fit: the same, unless its form was not offered.
+    MalformedCredential {
+        /// The form that its extension has.
+        form: Form,
+    },
     /// An extension that the client did not ask for: `unsupported_extension`.
     UnexpectedExtension,
 }

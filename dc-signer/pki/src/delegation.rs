@@ -28,7 +28,8 @@ impl Delegation {
     /// Fails with [`Error::MissingDelegation`] if neither is there, with [`Error::BadCertificate`]
     /// if the certificate may not delegate, with [`Error::ChainOrder`] if another one in the file may, with [`Error::UnfitCertificate`] if
     /// every client would refuse it, whenever that is, with [`Error::KeyMismatch`] if the key is another one's,
-    /// and with what reading the two files fails with.
+    /// with [`Error::BadIssuer`] if what another certificate of the chain excludes cannot be read, and with what reading the
+    /// two files fails with.
     pub fn load(folder: &Path) -> Result<Self, Error> {
         let (chain_path, key_path) = (folder.join(CHAIN), folder.join(KEY));
         if !files::is_there(&chain_path)? && !files::is_there(&key_path)? {
@@ -48,8 +49,14 @@ impl Delegation {
                 certificate: chain_path,
             });
         }
+        let policy = IssuingPolicy::new(certificate, Role::Server)
+            .with_issuers(chain.get(1..).unwrap_or_default())
+            .map_err(|source| {
+                let path = chain_path.clone();
+                Error::BadIssuer { path, source }
+            })?;
         Ok(Self {
-            policy: IssuingPolicy::new(certificate, Role::Server),
+            policy,
             chain,
             chain_path,
             key,
@@ -76,7 +83,9 @@ impl Delegation {
             not_after,
         });
         let readable = files::check_private(&self.key_path)?;
-        Ok([readable, ends_soon].into_iter().flatten().collect())
+        let excluded = Warning::names_excluded(&self.chain_path, &self.policy);
+        let warnings = [readable, ends_soon, excluded];
+        Ok(warnings.into_iter().flatten().collect())
     }
 
     /// The delegation certificate.

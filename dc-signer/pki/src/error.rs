@@ -59,6 +59,14 @@ pub enum Error {
         /// The fault.
         source: dc_core::Error,
     },
+    /// What the CAs of a chain exclude cannot be known.
+    #[error("{}, behind the first certificate: {source}", .path.display())]
+    BadIssuer {
+        /// The file with the chain.
+        path: PathBuf,
+        /// The fault.
+        source: dc_core::Error,
+    },
     /// A name is no unique name in any spelling.
     #[error("{given:?}: {source}")]
     BadName {

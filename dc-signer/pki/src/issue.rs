@@ -108,8 +108,8 @@ impl Wanted {
 ///
 /// Fails with [`Error::NameOutsideZone`], [`Error::DelegationKeyOnDevice`],
 /// [`Error::LifetimeTooLong`], [`Error::BadDeviceKey`] if RFC 9345 allows no such key,
-/// [`Error::BadCertificate`] if it is not valid now, [`Error::Refused`] for any other rule, and
-/// [`Error::Sign`].
+/// [`Error::BadCertificate`] if it is not valid now, [`Error::Refused`] for any other rule, such as that no CA of the
+/// chain excludes the name, and [`Error::Sign`].
 pub fn issue(
     delegation: &Delegation,
     device_key: &DeviceKey,

@@ -1,11 +1,12 @@
 //! The warnings about files, keys and credentials: nothing is stopped by them.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use dc_core::{Form, SignatureScheme, UniqueName};
+use dc_core::{Form, IssuingPolicy, SignatureScheme, UniqueName};
 use pki_types::UnixTime;
 
+use crate::text::Foreign;
 use crate::time::{Moment, Span};
 
 /// A circumstance of a key, a certificate, a credential or a folder that may not be what was meant.
@@ -45,6 +46,13 @@ pub enum Warning {
         /// The name.
         name: String,
     },
+    /// A CA above a delegation certificate excludes names that the certificate covers.
+    NamesExcluded {
+        /// The file with the certificate.
+        path: PathBuf,
+        /// The dNSNames of the subtrees, as the CA's certificate has them.
+        subtrees: Vec<String>,
+    },
     /// A credential is for clients such as Firefox, and will not be sent to them.
     NotForNss {
         /// The scheme that the delegation certificate's key signs with.
@@ -73,6 +81,18 @@ impl Warning {
         })
     }
 
+    /// What CAs exclude of the names that a certificate covers: all of them, or some that a wildcard stands for.
+    #[must_use]
+    pub fn names_excluded(path: &Path, policy: &IssuingPolicy) -> Option<Self> {
+        let dns_names = policy.certificate().dns_names();
+        let excludes = |subtree: &&String| dns_names.iter().any(|name| shares(name, subtree));
+        let subtrees: Vec<_> = policy.excluded_subtrees().iter().filter(excludes).collect();
+        (!subtrees.is_empty()).then(|| Self::NamesExcluded {
+            path: path.into(),
+            subtrees: subtrees.into_iter().cloned().collect(),
+        })
+    }
+
     /// NSS looks the scheme of the delegation certificate's key up among those that it offers for the credential's,
     /// where RFC 9345 does not; only ECDSA's are there.
     #[must_use]
@@ -85,6 +105,16 @@ impl Warning {
         (form == Form::Rfc9345 && !offered.contains(&algorithm))
             .then_some(Self::NotForNss { algorithm })
     }
+}
+
+/// True if a name that a dNSName covers may be in a subtree.
+fn shares(dns_name: &str, subtree: &str) -> bool {
+    // One that nobody excludes alone stands for what a wildcard covers.
+    let any = dns_name.replacen('*', "any", 1).to_ascii_lowercase();
+    let alone = subtree.to_ascii_lowercase();
+    let alone = alone.strip_suffix('.').unwrap_or(&alone);
+    UniqueName::try_from(&*any).is_ok_and(|any| any.is_within(subtree))
+        || UniqueName::try_from(alone).is_ok_and(|name| name.covered_by(dns_name))
 }
 
 impl fmt::Display for Warning {
@@ -119,6 +149,12 @@ impl fmt::Display for Warning {
             Self::NameNotUsed { name } => write!(
                 f,
                 "a credential of the rfc9345 form carries no unique name, so {name} is not in it: use '--form both' to have one that does"
+            ),
+            Self::NamesExcluded { path, subtrees } => write!(
+                f,
+                "a CA above {} excludes {}: no device can have such a name, and some clients, such as those of rustls, refuse all names of a wildcard that stands for one: ask the CA for a chain without that",
+                path.display(),
+                Foreign(&subtrees.join(", "))
             ),
             Self::NotForNss { algorithm } => write!(
                 f,

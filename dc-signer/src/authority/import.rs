@@ -68,7 +68,7 @@ impl Authority {
     /// read. One that is there and cannot be used is written anew.
     ///
     /// Fails with [`PkiError::NameOutsideZone`] if the certificate does not
-    /// cover the zone, with [`SetupError::SelfTest`](super::SetupError::SelfTest) if the key does not sign, with [`PkiError::Write`], and with
+    /// cover the zone, with [`PkiError::BadCertificate`] if a CA of its chain excludes the zone, with [`SetupError::SelfTest`](super::SetupError::SelfTest) if the key does not sign, with [`PkiError::Write`], and with
     /// [`TooLittleLeft`](registry::Error::TooLittleLeft), [`UnknownZone`](registry::Error::UnknownZone) and
     /// [`DelegationExists`](registry::Error::DelegationExists); then nothing has changed.
     pub async fn take_delegation(
@@ -131,6 +131,11 @@ fn check(zone: &ZoneName, delegation: &Delegation, now: UnixTime) -> Result<NewD
         let name = names::parse(&zone.to_string())?;
         let covered = certificate.dns_names().to_vec();
         return Err(PkiError::NameOutsideZone { name, covered }.into());
+    }
+    // And a CA that excludes this one excludes the zone.
+    if let Err(source) = delegation.policy().check_name(&any) {
+        let path = delegation.chain_path().into();
+        return Err(PkiError::BadCertificate { path, source }.into());
     }
     let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
     let left = not_after.as_secs().saturating_sub(now.as_secs());

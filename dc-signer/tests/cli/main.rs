@@ -9,6 +9,7 @@ mod bad_files;
 mod bad_values;
 mod csr;
 mod demo;
+mod excluded;
 mod graph;
 mod help;
 mod init;

@@ -17,17 +17,25 @@ use serde_json::Value;
 use crate::sandbox::{DAY, NAME, Sandbox, now};
 
 /// A root, an intermediate and a delegation certificate with its key, in PEM; `change` makes it another one.
-struct Pki {
+pub(crate) struct Pki {
     root: String,
-    intermediate: String,
-    leaf: String,
-    key: KeyPair,
+    pub(crate) intermediate: String,
+    pub(crate) leaf: String,
+    pub(crate) key: KeyPair,
 }
 
 impl Pki {
     fn new(key: KeyPair, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        Self::under(ca("intermediate"), key, change)
+    }
+
+    pub(crate) fn under(
+        intermediate: CertificateParams,
+        key: KeyPair,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
         let (root, root_key) = (ca("root"), KeyPair::generate().unwrap());
-        let (intermediate, intermediate_key) = (ca("intermediate"), KeyPair::generate().unwrap());
+        let intermediate_key = KeyPair::generate().unwrap();
         let root_pem = root.self_signed(&root_key).unwrap().pem();
         let root = Issuer::new(root, root_key);
         let intermediate_pem = intermediate
@@ -57,7 +65,7 @@ impl Pki {
     }
 }
 
-fn ca(name: &str) -> CertificateParams {
+pub(crate) fn ca(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

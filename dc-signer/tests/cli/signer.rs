@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::sandbox::{Outcome, Sandbox};
+use crate::excluded::excluding_vendor;
+use crate::sandbox::{NAME, Outcome, Sandbox};
 
 /// A signer with a zone that can issue.
 struct Signer(Sandbox);
@@ -422,6 +423,20 @@ fn a_zone_moves_on_and_keeps_its_keys_to_itself() {
     signer
         .run(&[&roll[..], &["--import", "other"]].concat())
         .refused(&["does not cover"]);
+}
+
+#[test]
+fn a_zone_moves_on_to_no_chain_that_excludes_it_and_is_warned_of_one_that_excludes_a_name() {
+    let signer = Signer::new();
+    let import = |subtree: &str| {
+        excluding_vendor(&signer.0, "vendor-2", &[subtree]);
+        let roll = ["zones", "rollover", "cpe.example.com"];
+        signer.run(&[&roll[..], &["--import", "vendor-2"]].concat())
+    };
+    import("example.com").refused(&["excludes the names in \"example.com\""]);
+    assert_eq!(signer.0.names("data/delegations").len(), 1);
+    import(NAME).warned(&["vendor-2/chain.pem excludes k3v.cpe.example.com:"]);
+    assert_eq!(signer.0.names("data/delegations").len(), 2);
 }
 
 #[test]

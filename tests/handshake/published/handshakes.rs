@@ -106,8 +106,8 @@ fn allowed(vector: &HandshakeVector, fault: Fault) -> &'static [u8] {
     match fault {
         // What is no key is found where the lengths around it are read.
         Fault::MalformedKey => &[DECODE_ERROR],
-        // The entry is parsed before anybody looks what is in it, and whether it was asked for.
-        Fault::BothForms | Fault::NotOffered if !decodes(vector) => &[DECODE_ERROR],
+        // The entry is parsed before anybody looks what is in it.
+        Fault::BothForms if !decodes(vector) => &[DECODE_ERROR],
         // rustls tells a wrong signature from one of a stranger.
         Fault::UntrustedPath => &[DECRYPT_ERROR],
         // To rustls this is an extension as unsolicited as any other.

@@ -8,32 +8,7 @@ use pki_types::{CertificateDer, Der, TrustAnchor};
 use super::*;
 use crate::error::Field;
 use crate::fields::Fields;
-
-/// The contents of a NameConstraints that excludes these dNSNames.
-fn contents(excluded: &[&str]) -> Vec<u8> {
-    let subtrees = excluded
-        .iter()
-        .map(|name| tlv(0x30, &tlv(0x82, name.as_bytes())));
-    tlv(0xa1, &subtrees.collect::<Vec<_>>().concat())
-}
-
-fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
-    [&[tag, u8::try_from(contents.len()).unwrap()], contents].concat()
-}
-
-/// A CA with this NameConstraints.
-fn ca(value: Vec<u8>) -> CertificateDer<'static> {
-    let template = CertificateTemplate {
-        is_ca: true,
-        others: vec![(&[2, 5, 29, 30], value)],
-        ..CertificateTemplate::default()
-    };
-    template.build().der
-}
-
-fn excluding(names: &[&str]) -> CertificateDer<'static> {
-    ca(tlv(0x30, &contents(names)))
-}
+use crate::testing::name_constraints::{ca, contents, excluding, tlv};
 
 fn anchor(subject: &[u8], constraints: Vec<u8>) -> TrustAnchor<'static> {
     TrustAnchor {

@@ -123,7 +123,7 @@ impl Scene {
         let mut near = Adapter::client(Buffers::default(), OFFER);
         let mut server_end = ServerConnection::new(config).unwrap();
         let mut far = match server {
-            Server::Stock => Adapter::transparent(Buffers::default(), Vec::new()),
+            Server::Stock => Adapter::stock(Buffers::default(), &[]),
             Server::Ours => Adapter::server(Buffers::default(), &[]),
         };
         let mut early = Vec::new();

@@ -4,11 +4,12 @@ use dc_core::{
     DelegatedCredential, DelegationCertificate, Error, Offer, Role, VerifiedCredential, Verifier,
     find_role,
 };
-use pki_types::{SignatureVerificationAlgorithm, UnixTime};
+use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 
 use super::Peer;
 use super::verdict::{Check, CheckError, Rule, Verdict};
 use crate::ParsedCertificate;
+use crate::parsed::ders;
 use dc_pki::time::{Moment, Span};
 
 /// The checks of RFC 9345 §4.1.3 that need no connection, and the unique name.
@@ -35,6 +36,7 @@ pub(super) fn checks(
         peer,
         certificate,
         credential,
+        issuers: &ders(chain.get(1..).unwrap_or_default()),
     };
     case.checks()
 }
@@ -74,6 +76,8 @@ struct Case<'a> {
     peer: &'a Peer,
     certificate: &'a DelegationCertificate<'static>,
     credential: &'a DelegatedCredential<'a>,
+    /// The certificates behind the first.
+    issuers: &'a [CertificateDer<'a>],
 }
 
 impl Case<'_> {
@@ -102,7 +106,10 @@ impl Case<'_> {
     /// Everything, as the peer does it, at some time.
     fn verify(&self, now: UnixTime) -> Result<VerifiedCredential, Error> {
         let offer = Offer::suiting(self.credential);
-        let verifier = Verifier::new(self.peer.role, &offer, self.algorithms());
+        let roots = self.peer.roots.as_ref();
+        let roots = roots.map_or(&[][..], |roots| roots.roots.as_slice());
+        let verifier = Verifier::new(self.peer.role, &offer, self.algorithms())
+            .with_issuers(self.issuers, roots);
         match &self.peer.wanted {
             Some(wanted) => verifier.verify(self.credential, self.certificate, Some(wanted), now),
             None => verifier.verify_own_name(self.credential, self.certificate, now),
@@ -188,7 +195,12 @@ fn is_about_scheme(error: &Error) -> bool {
 fn is_about_name(error: &Error) -> bool {
     matches!(
         error,
-        Error::NameMismatch { .. } | Error::NameNotCovered { .. }
+        Error::NameMismatch { .. }
+            | Error::NameNotCovered { .. }
+            | Error::NameExcluded { .. }
+            // Of a certificate above, whose constraints cannot be read: the first one has been parsed.
+            | Error::MalformedCertificate { .. }
+            | Error::DuplicateExtension { .. }
     )
 }
 

@@ -28,7 +28,7 @@ pub enum Rule {
     Delegation,
     /// 6: the certificate's key signed it, for this role.
     Signature,
-    /// It is for the wanted name, and a name of the certificate.
+    /// It is for the wanted name, and a name of the certificate, which no CA of the chain excludes.
     UniqueName,
     /// The private key beside it is its own.
     PrivateKey,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dc_core::pem::StoredCredential;
-use dc_core::{DelegatedCredential, DelegationCertificate, Role};
+use dc_core::{DelegatedCredential, DelegationCertificate, IssuingPolicy, Role};
 use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 use serde_json::{Value, json};
@@ -24,6 +24,8 @@ use crate::ParsedCertificate;
 use crate::check::Peer;
 use crate::display;
 use crate::error::Error;
+use crate::parsed::ders;
+use dc_pki::Warning;
 use dc_pki::delegation::{CHAIN, read_chain};
 use dc_pki::extensions::DelegationUsage;
 
@@ -126,8 +128,11 @@ impl Inspector {
                 role: self.role_beside(parsed, own),
                 ..self.peer.clone()
             };
-            let verdict = peer.check_delegation(&chain_of(&place.file, own));
-            return Part::certificate(place, certificate, &verdict, self.peer.now).presented();
+            let chain = chain_of(&place.file, own);
+            let verdict = peer.check_delegation(&chain);
+            let excluded = names_excluded(&place.file, &chain);
+            return Part::certificate(place, certificate, &verdict, self.peer.now)
+                .presented(excluded);
         }
         let verdict = match certificate.extensions.is_ca {
             true => self.peer.check_ca(parsed),
@@ -262,6 +267,15 @@ impl Inspector {
             None => Part::private_key(place, key, elsewhere()),
         }
     }
+}
+
+/// The names that a delegation certificate covers in vain.
+fn names_excluded(file: &Path, chain: &[ParsedCertificate]) -> Option<Warning> {
+    let (first, issuers) = chain.split_first()?;
+    let certificate = first.delegation().ok()?.clone();
+    let policy = IssuingPolicy::new(certificate, Role::Server);
+    let policy = policy.with_issuers(&ders(issuers)).ok()?;
+    Warning::names_excluded(file, &policy)
 }
 
 /// The chain that lies beside a credential, if there is one that was not read with it.

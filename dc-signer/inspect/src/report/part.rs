@@ -76,8 +76,11 @@ impl Part {
         part.with_faults(verdict.faults())
     }
 
-    /// The same of a certificate that a server presents, and all that is accepted comes under.
-    pub(super) fn presented(mut self) -> Self {
+    /// The same of a certificate that a server presents, and all that is accepted comes under; `excluded` is what its chain
+    /// excludes of its names.
+    pub(super) fn presented(mut self, excluded: Option<Warning>) -> Self {
+        self.notes
+            .extend(excluded.map(|warning| warning.to_string()));
         if let Thing::Certificate { presented, .. } = &mut self.thing {
             *presented = true;
         }
