@@ -51,7 +51,7 @@ impl CredentialVerifier {
             .verify(&credential, &certificate, Some(wanted), now)
     }
 
-    /// What was not asked for is refused as that, whatever is in it.
+    /// A form that was not offered is refused as that, whatever is in it.
     fn check_offered(&self, form: Form) -> Result<(), dc_core::Error> {
         match self.offer.schemes(form) {
             Some(_) => Ok(()),

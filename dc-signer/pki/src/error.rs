@@ -59,7 +59,7 @@ pub enum Error {
         /// The fault.
         source: dc_core::Error,
     },
-    /// What the CAs of a chain exclude cannot be known.
+    /// The name constraints of a chain cannot be read.
     #[error("{}, behind the first certificate: {source}", .path.display())]
     BadIssuer {
         /// The file with the chain.

@@ -81,7 +81,7 @@ impl Warning {
         })
     }
 
-    /// What CAs exclude of the names that a certificate covers: all of them, or some that a wildcard stands for.
+    /// The names that CAs exclude of those that a certificate covers: all of them, or some that a wildcard stands for.
     #[must_use]
     pub fn names_excluded(path: &Path, policy: &IssuingPolicy) -> Option<Self> {
         let dns_names = policy.certificate().dns_names();
