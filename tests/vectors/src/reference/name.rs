@@ -179,9 +179,13 @@ impl Reference<'_> {
             true => dns_name.to_ascii_lowercase(),
             false => dns_name.to_owned(),
         };
+        let whole = match self.keeps(Rule::DnsNameIsNotCutAtNul) {
+            true => folded.as_str(),
+            false => folded.split('\0').next().unwrap_or_default(),
+        };
         let presented = match self.keeps(Rule::DnsNameWithAFinalDotCoversNothing) {
-            true => &folded,
-            false => folded.strip_suffix('.').unwrap_or(&folded),
+            true => whole,
+            false => whole.strip_suffix('.').unwrap_or(whole),
         };
         let name = name.to_ascii_lowercase();
         match presented.strip_prefix("*.") {

@@ -118,6 +118,11 @@ impl Reference<'_> {
             return self.keeps(Rule::EmptySubtreeIsEverything);
         }
         let name = name.to_ascii_lowercase();
+        if let Some(below) = relative.strip_prefix('*')
+            && !self.keeps(Rule::StarOfASubtreeIsALabel)
+        {
+            return name.ends_with(below);
+        }
         match relative.strip_prefix('.') {
             Some(domain) => {
                 name.ends_with(relative) && self.keeps(Rule::DottedSubtreeIsWhatIsBelow)

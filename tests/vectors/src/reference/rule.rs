@@ -153,6 +153,7 @@ rules! {
         WildcardMayStandBelowATopLevel "A wildcard below a top-level domain covers."
         DnsNameCoversNoSubdomain "A dNSName without wildcard covers no name below it."
         DnsNameWithAFinalDotCoversNothing "A dNSName with a final dot covers nothing."
+        DnsNameIsNotCutAtNul "A dNSName with a NUL is not what is before it."
         CommonNameCoversNothing "A commonName covers nothing."
         AddressCoversNothing "An iPAddress covers nothing."
         SrvNameCoversNothing "An SRVName covers nothing."
@@ -170,6 +171,7 @@ rules! {
         ConstraintsCanBeRead "A name is refused if constraints of the path cannot be read."
         ConstraintsAreThereOnce "A name is refused if a certificate of the path has constraints twice."
         EmptySubtreeIsEverything "The empty subtree has every name."
+        StarOfASubtreeIsALabel "A star in a subtree is a label like others."
     }
     "issuer": {
         IssuedNameIsCovered "A name that is not covered is not signed."
@@ -239,6 +241,7 @@ rules! {
         NameIsNotSentToWhoNamesNone "A named credential is not sent to who sends no name."
         ExceptionIsPossible "By the operator's exception it is sent to who sends no name."
         ExceptionIsForNoName "The exception is not for who sends another name."
+        AddressIsAnotherName "An address in server_name is a name, and another one."
         CaseOfServerNameIsIgnored "The case of server_name does not matter."
         ServerNameMayEndWithADot "One dot at the end of server_name does not matter."
         NamedComesFirst "A named credential goes before one without a name."
@@ -301,6 +304,7 @@ rules! {
         OrCertificateReusesCertificates "`required, or a certificate` uses a connection with a certificate."
         NamedConnectionsAreReused "A named connection may be used for its name under every policy."
         LastSecondIsReused "A connection may be used for another origin in the last second."
+        OtherOriginMayEndWithADot "A final dot of the other origin's host does not matter."
     }
     "sessions": {
         SessionIsForOneReference "A session is not resumed for another reference identity."

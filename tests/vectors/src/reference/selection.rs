@@ -5,6 +5,7 @@ use super::bytes::Bytes;
 use super::certificate::Certificate;
 use super::credential::list;
 use super::handshake::{has_twice, is_grease};
+use super::name::is_address;
 use super::rule::Rule;
 use crate::fault::Fault;
 use crate::format::credentials::Certificates;
@@ -70,7 +71,7 @@ impl Reference<'_> {
         known: &Selections,
         certificates: &Certificates,
     ) -> bool {
-        let Some(server_name) = &asked.server_name else {
+        let Some(server_name) = self.server_name(asked) else {
             return true;
         };
         let relative = server_name.strip_suffix('.').unwrap_or(server_name);
@@ -220,7 +221,7 @@ impl Reference<'_> {
         if asked.role == Role::Client {
             return self.keeps(Rule::ClientSendsItsName);
         }
-        match &asked.server_name {
+        match self.server_name(asked) {
             Some(server_name) => {
                 self.is_named(server_name, name)
                     || !self.keeps(Rule::NameIsSentToWhoNamesIt)
@@ -229,6 +230,12 @@ impl Reference<'_> {
             None if asked.named_without_server_name => self.keeps(Rule::ExceptionIsPossible),
             None => !self.keeps(Rule::NameIsNotSentToWhoNamesNone),
         }
+    }
+
+    /// The name that a client sends, if it sends any.
+    fn server_name<'s>(&self, asked: &'s SelectionVector) -> Option<&'s str> {
+        let sent = asked.server_name.as_deref();
+        sent.filter(|sent| self.keeps(Rule::AddressIsAnotherName) || !is_address(sent))
     }
 
     fn is_named(&self, server_name: &str, name: &str) -> bool {
@@ -244,7 +251,7 @@ impl Reference<'_> {
 
     /// Whether the certificate of a credential is for the wanted name.
     fn is_for(&self, asked: &SelectionVector, certificate: &Certificate<'_>) -> bool {
-        let Some(server_name) = &asked.server_name else {
+        let Some(server_name) = self.server_name(asked) else {
             return true;
         };
         let relative = match self.keeps(Rule::CoveredServerNameMayEndWithADot) {

@@ -187,7 +187,10 @@ impl Reference<'_> {
     /// Whether what authenticated a connection is for another origin's name.
     fn is_of(&self, connection: &ReuseVector) -> bool {
         let other = connection.other.as_str();
-        let relative = other.strip_suffix('.').unwrap_or(other);
+        let relative = match self.keeps(Rule::OtherOriginMayEndWithADot) {
+            true => other.strip_suffix('.').unwrap_or(other),
+            false => other,
+        };
         let names = &connection.dns_names;
         let by_certificate = || names.iter().any(|dns_name| self.covers(dns_name, relative));
         match &connection.peer.unique_name {

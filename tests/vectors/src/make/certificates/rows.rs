@@ -125,11 +125,18 @@ fn of_subtrees() -> Vec<Row> {
     ]
 }
 
-/// subjectAltName twice.
+/// subjectAltName twice, a name that C cuts, and subtrees that are seldom seen.
+#[rustfmt::skip]
 fn of_more_names() -> Vec<Row> {
     let row = Row::new("duplicate-names", "subjectAltName twice");
     let more = row.subject_alt_name();
-    vec![Row { more, ..row }]
+    let via = |id, note, subtree| Row { issuer: Some(Via(vec![vec![name_constraints(subtree)]])), ..Row::new(id, note) };
+    vec![
+        Row { more, ..row },
+        Row::named("nul", "dNSNames with a NUL after the name", &["k3v.cpe.example.com\0", "k3v.cpe.example.com\0.evil.example"]),
+        via("excluding-a-dot", "name constraints exclude a dot", "."),
+        via("excluding-a-star", "name constraints exclude *.cpe.example.com, where * is a label like others", "*.cpe.example.com"),
+    ]
 }
 
 /// Certificates with intermediates.

@@ -173,6 +173,7 @@ fn of_coverage(good: &Draft, book: &mut Book) {
         ("srv", NAME),
         ("uri", NAME),
         ("rfc822", NAME),
+        ("nul", NAME),
     ] {
         let draft = covered(
             good,
@@ -252,6 +253,12 @@ fn of_exclusion(good: &Draft, book: &mut Book) {
         ("excluding-with-final-dot", "k3v.cpe.example.com", None),
         ("excluding-by-root", "k3v.cpe.example.com", None),
         ("excluding-by-itself", "k3v.cpe.example.com", None),
+        (
+            "excluding-a-dot",
+            "k3v.cpe.example.com",
+            Some(Fault::NameExcluded),
+        ),
+        ("excluding-a-star", "k3v.cpe.example.com", None),
         ("excluding", "k3v.cpe.example.com", None),
         ("excluding", "atwin.cpe.example.com", None),
         ("excluding-above", "k3v.cpe.example.com", None),

@@ -23,8 +23,9 @@ pub(super) fn all() -> BTreeMap<String, ReuseVector> {
 
 #[rustfmt::skip]
 fn of_names() -> BTreeMap<String, ReuseVector> {
-    let rows: [(&str, &str, &str, bool, bool); 9] = [
+    let rows: [(&str, &str, &str, bool, bool); 10] = [
         ("own-name", "the unique name", NAME, true, true),
+        ("own-name-with-final-dot", "the unique name; one final dot does not matter", "k3v.cpe.example.com.", true, true),
         ("own-name-in-capitals", "the unique name; ASCII case does not matter", "K3V.CPE.example.com", true, true),
         ("neighbour", "another name that the wildcard covers", NEIGHBOUR, false, true),
         ("other-host", "another dNSName of the certificate", WEB, false, true),

@@ -151,6 +151,7 @@ fn of_names(book: &mut Book) {
     }
     for (id, note, server_name, held, sent) in [
         ("no-name-allowed", "no server_name, and the operator's exception", None, both, held::NAMED),
+        ("address-still-refused", "an address in server_name in spite of the operator's exception", Some("192.0.2.1"), lone, CERTIFICATE),
         ("other-name-still-refused", "another name in spite of the operator's exception", Some(NEIGHBOUR), lone, CERTIFICATE),
         ("right-name-all-the-same", "the right name, with the operator's exception", Some(name), lone, held::NAMED),
     ] {
