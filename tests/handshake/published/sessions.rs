@@ -172,7 +172,8 @@ fn is_about_names(vector: &ReuseVector) -> bool {
 /// Without a unique name, a certificate stands for all of its names. A connection of this project is only the name that
 /// it was made for all the same, and leaves the others to whoever reads the certificate.
 fn may_be_asked(vector: &ReuseVector) -> bool {
-    let is_reference = vector.other.eq_ignore_ascii_case(REFERENCE);
+    let other = vector.other.strip_suffix('.').unwrap_or(&vector.other);
+    let is_reference = other.eq_ignore_ascii_case(REFERENCE);
     vector.authoritative && (vector.peer.form == Some(Form::Named) || is_reference)
 }
 
