@@ -243,11 +243,12 @@ impl Builder {
             .copied()
             .filter(|form| *form != Form::Named)
             .collect();
+        let by_name = offering(forms)?;
         let without_name = match self.takes_certificates() {
+            true if unnamed == forms => Some(by_name.clone()),
             true => Some(offering(&unnamed)?),
             false => None,
         };
-        let by_name = offering(forms)?;
         Ok(Config::new(
             by_name,
             without_name,
