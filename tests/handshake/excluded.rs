@@ -8,56 +8,17 @@ use dc_rustls::server::Store;
 use dc_rustls::{Error as TlsError, Refusal};
 use dc_tests::pair::connect;
 use dc_tests::vendor::{Device, Oddity, Vendor, provider};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{AlertDescription, DigitallySignedStruct, SignatureScheme};
+use rustls::AlertDescription;
 
+use crate::gullible::Gullible;
 use crate::rogue::{CHUNKS, NAME};
 use crate::setup::{ALL, acceptor, careless_acceptor, client};
 
-/// A verifier that looks at the names of a certificate alone, as those do that let a wildcard pass which stands
-/// for an excluded name too. rustls's own does not: it refuses the neighbours as well.
-#[derive(Debug)]
-struct Trusting;
-
-impl ServerCertVerifier for Trusting {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        unreachable!("these clients do TLS 1.3 alone")
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        unreachable!("these servers sign with a credential")
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        let algorithms = provider().signature_verification_algorithms;
-        algorithms.supported_schemes()
-    }
-}
-
+/// A client with a verifier that lets a wildcard pass which stands for an excluded name too. rustls's own does not: it
+/// refuses the neighbours as well.
 fn trusting() -> Config {
-    let builder = Config::builder(provider()).verifier(Arc::new(Trusting));
+    let algorithms = provider().signature_verification_algorithms;
+    let builder = Config::builder(provider()).verifier(Arc::new(Gullible(algorithms)));
     builder.build().unwrap()
 }
 

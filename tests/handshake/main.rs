@@ -14,6 +14,7 @@ mod excluded;
 mod footprint;
 mod framing;
 mod greeting;
+mod gullible;
 mod http;
 mod matrix;
 mod misplaced;

@@ -16,8 +16,8 @@ use rustls::pki_types::{PrivateKeyDer, ServerName};
 
 use super::files::CREDENTIALS;
 use super::handshakes::{can_offer, is_missing, meets, provider, trusting};
-use super::hello::Gullible;
 use super::{backend, form, record, roots};
+use crate::gullible::Gullible;
 use crate::setup::ALL;
 
 #[test]

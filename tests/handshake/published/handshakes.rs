@@ -24,9 +24,9 @@ use rustls::{ServerConfig, ServerConnection, SignatureScheme};
 
 use super::files::{CREDENTIALS, HANDSHAKES};
 use super::forger::Forger;
-use super::hello::Gullible;
 use super::peers::accepted;
 use super::{backend, form, record, roots, under};
+use crate::gullible::Gullible;
 use crate::rogue::{CHUNKS, Rogue};
 use crate::setup::Clock;
 
