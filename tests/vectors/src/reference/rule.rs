@@ -235,6 +235,7 @@ rules! {
         OnlyOfferedFormsAreSent "A form that was not offered is not sent."
         SentSchemeIsInTheList "A credential whose scheme is not in its form's list is not sent."
         SentAlgorithmIsInSignatureAlgorithms "A credential whose algorithm is not in signature_algorithms is not sent."
+        AlgorithmsOfCertificatesAreOthers "The schemes of signature_algorithms_cert are not for credentials."
         EndedCredentialsAreNotSent "A credential that has ended is not sent."
         CertificateIsForServerName "A credential whose certificate is not for server_name is not sent."
         NameIsSentToWhoNamesIt "A named credential is not sent to who sends another name."

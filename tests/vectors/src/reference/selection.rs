@@ -123,7 +123,10 @@ impl Reference<'_> {
                 34 | 0xff22 if !tls13 && ignores => {}
                 34 => offer.rfc9345 = Some(self.schemes(data)?),
                 0xff22 => offer.named = Some(self.schemes(data)?),
-                13 => offer.signature_algorithms = self.schemes(data)?,
+                13 => offer.signature_algorithms.extend(self.schemes(data)?),
+                50 if !self.keeps(Rule::AlgorithmsOfCertificatesAreOthers) => {
+                    offer.signature_algorithms.extend(self.schemes(data)?);
+                }
                 _ => {}
             }
         }

@@ -13,6 +13,7 @@ pub(super) fn add(book: &mut Book) {
     of_signature_algorithms(book);
     of_twice(book);
     of_other_extensions(book);
+    of_algorithms_of_certificates(book);
     of_second_hello(book);
 }
 
@@ -184,6 +185,27 @@ fn of_other_extensions(book: &mut Book) {
     );
 }
 
+/// signature_algorithms_cert (RFC 8446 §4.2.3) is about the chain alone.
+fn of_algorithms_of_certificates(book: &mut Book) {
+    let vector = good(
+        "server",
+        "the credential's algorithm is in signature_algorithms_cert alone",
+    );
+    let forms = vector.extensions.iter().skip(1).cloned();
+    let extensions = [
+        list(SIGNATURE_ALGORITHMS, &[P256]),
+        list(SIGNATURE_ALGORITHMS_CERT, &schemes()),
+    ];
+    book.add(
+        "algorithm-for-certificates-alone",
+        SelectionVector {
+            extensions: extensions.into_iter().chain(forms).collect(),
+            answer: Answer::Certificate,
+            ..vector
+        },
+    );
+}
+
 /// The second ClientHello, after a HelloRetryRequest, repeats the offer (RFC 8446 §4.1.2).
 #[rustfmt::skip]
 fn of_second_hello(book: &mut Book) {
@@ -207,3 +229,5 @@ fn of_second_hello(book: &mut Book) {
         }
     }
 }
+
+const SIGNATURE_ALGORITHMS_CERT: u16 = 50;
