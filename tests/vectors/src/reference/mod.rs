@@ -19,6 +19,7 @@ mod name;
 mod offering;
 mod path;
 mod rule;
+mod rules;
 mod selection;
 mod session;
 mod signature;
