@@ -12,6 +12,7 @@ mod manufactured;
 mod one_name;
 mod possession;
 mod renewing;
+mod replacing;
 mod replicas;
 mod rolling;
 mod withdrawing;
