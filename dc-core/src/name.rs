@@ -53,12 +53,7 @@ impl<'a> UniqueName<'a> {
     /// An IP address never is.
     #[must_use]
     pub fn is(&self, wanted: &ServerName<'_>) -> bool {
-        let ServerName::DnsName(dns) = wanted else {
-            return false;
-        };
-        let dns = dns.as_ref();
-        let relative = dns.strip_suffix('.').unwrap_or(dns);
-        self.0.eq_ignore_ascii_case(relative)
+        relative(wanted).is_some_and(|wanted| self.0.eq_ignore_ascii_case(wanted))
     }
 
     /// The unique name that a client wants that connects to `reference`: ASCII letters in lower case, without the
@@ -68,13 +63,9 @@ impl<'a> UniqueName<'a> {
     /// client has no use for named credentials, and must not ask for them.
     #[must_use]
     pub fn wanted(reference: &ServerName<'_>) -> Option<UniqueName<'static>> {
-        let ServerName::DnsName(dns) = reference else {
-            return None;
-        };
-        let dns = dns.as_ref();
-        let relative = dns.strip_suffix('.').unwrap_or(dns).to_ascii_lowercase();
-        let name = UniqueName::parse(relative.as_bytes()).ok()?;
-        Some(name.into_owned())
+        let name = relative(reference)?.to_ascii_lowercase();
+        let is_unique = first_bad_octet(name.as_bytes()).is_none();
+        is_unique.then_some(UniqueName(Cow::Owned(name)))
     }
 
     /// True if a dNSName of a certificate covers this name (RFC 9525 §6.3): it is the same name, or
@@ -130,6 +121,15 @@ impl From<&UniqueName<'_>> for UniqueName<'static> {
     fn from(name: &UniqueName<'_>) -> Self {
         UniqueName(Cow::Owned(name.as_str().to_owned()))
     }
+}
+
+/// The DNS name in a reference without its final dot; `None` of an IP address.
+fn relative<'a>(reference: &'a ServerName<'_>) -> Option<&'a str> {
+    let ServerName::DnsName(dns) = reference else {
+        return None;
+    };
+    let dns = dns.as_ref();
+    Some(dns.strip_suffix('.').unwrap_or(dns))
 }
 
 /// The offset at which `octets` stop being a unique name, if they do.
