@@ -30,12 +30,34 @@ impl Entry {
     }
 }
 
+/// The name that a client wants to reach, read once for all entries.
+#[derive(Debug)]
+pub(super) enum WantedName {
+    /// It says none.
+    Unsaid,
+    /// One that is no device's.
+    OfNoDevice,
+    Unique(UniqueName<'static>),
+}
+
+impl From<Option<&str>> for WantedName {
+    fn from(server_name: Option<&str>) -> Self {
+        let Some(name) = server_name else {
+            return Self::Unsaid;
+        };
+        let reference = ServerName::try_from(name).ok();
+        match reference.and_then(|reference| UniqueName::wanted(&reference)) {
+            Some(name) => Self::Unique(name),
+            None => Self::OfNoDevice,
+        }
+    }
+}
+
 /// A client, as far as it is known when a credential has to be picked.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) offer: &'a Offer,
-    /// The name that the client wants to reach, if it says one.
-    pub(super) server_name: Option<&'a str>,
+    pub(super) name: WantedName,
     pub(super) now: UnixTime,
     pub(super) margin: Duration,
     /// True if a client with NSS's rules is kept from what it would abort at.
@@ -71,9 +93,9 @@ impl Wanted<'_> {
     /// A credential that was installed unchecked goes to everybody: its purpose is to be refused.
     fn may_learn_name(&self, entry: &Entry) -> bool {
         let is_checked = entry.zone.is_some();
-        match (is_checked, entry.requirements.form, self.server_name) {
-            (true, Form::Named, Some(_)) => self.is_for(entry),
-            (true, Form::Named, None) => self.names_to_nameless,
+        match (is_checked, entry.requirements.form, &self.name) {
+            (true, Form::Named, WantedName::Unsaid) => self.names_to_nameless,
+            (true, Form::Named, _) => self.is_for(entry),
             (_, Form::Rfc9345, _) | (false, Form::Named, _) => true,
         }
     }
@@ -99,21 +121,19 @@ impl Wanted<'_> {
     /// A client that names another zone would refuse the certificate. One that names none, because it
     /// connects to an address, may know better.
     fn is_in_zone(&self, entry: &Entry) -> bool {
-        let (Some(name), Some(zone)) = (self.server_name, &entry.zone) else {
-            return true;
-        };
-        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-        UniqueName::try_from(name.as_str())
-            .is_ok_and(|name| zone.iter().any(|dns_name| name.covered_by(dns_name)))
+        match (&self.name, &entry.zone) {
+            (WantedName::Unsaid, _) | (_, None) => true,
+            (WantedName::OfNoDevice, Some(_)) => false,
+            (WantedName::Unique(name), Some(zone)) => {
+                zone.iter().any(|dns_name| name.covered_by(dns_name))
+            }
+        }
     }
 
     fn is_for(&self, entry: &Entry) -> bool {
-        let wanted = self
-            .server_name
-            .and_then(|name| ServerName::try_from(name).ok());
-        match (entry.unique_name(), wanted) {
-            (Some(own), Some(wanted)) => own.is(&wanted),
-            _ => false,
+        match &self.name {
+            WantedName::Unique(name) => entry.unique_name() == Some(name),
+            WantedName::Unsaid | WantedName::OfNoDevice => false,
         }
     }
 

@@ -142,7 +142,7 @@ impl Store {
     ) -> Result<Arc<Entry>, Error> {
         let wanted = Wanted {
             offer: &asked.offer,
-            server_name,
+            name: server_name.into(),
             now: self.now()?,
             margin: self.settings.expiry_margin,
             spares_nss: self.settings.spares_nss,

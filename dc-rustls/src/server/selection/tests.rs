@@ -67,10 +67,10 @@ fn offer(schemes: &[SignatureScheme]) -> Offer {
         .with(Form::Named, list(schemes))
 }
 
-fn wanted<'a>(offer: &'a Offer, server_name: Option<&'a str>) -> Wanted<'a> {
+fn wanted<'a>(offer: &'a Offer, server_name: Option<&str>) -> Wanted<'a> {
     Wanted {
         offer,
-        server_name,
+        name: server_name.into(),
         now: at(NOW),
         margin: Duration::from_secs(10),
         spares_nss: true,
