@@ -238,15 +238,11 @@ impl Builder {
             })
         };
         let forms = self.unique_name.forms();
-        let unnamed: Vec<_> = forms
-            .iter()
-            .copied()
-            .filter(|form| *form != Form::Named)
-            .collect();
+        let unnamed = self.unique_name.forms_without_name();
         let by_name = offering(forms)?;
         let without_name = match self.takes_certificates() {
             true if unnamed == forms => Some(by_name.clone()),
-            true => Some(offering(&unnamed)?),
+            true => Some(offering(unnamed)?),
             false => None,
         };
         Ok(Config::new(

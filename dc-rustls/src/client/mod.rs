@@ -51,4 +51,12 @@ impl NamePolicy {
             Self::Ignored => &[Form::Rfc9345],
         }
     }
+
+    /// The forms for what can be nobody's unique name.
+    fn forms_without_name(self) -> &'static [Form] {
+        match self {
+            Self::Required => &[],
+            Self::Preferred | Self::Ignored => &[Form::Rfc9345],
+        }
+    }
 }
