@@ -56,8 +56,7 @@ impl<T: Read + Write> Stream<T> {
     /// connection in HTTP/2 and HTTP/3, to follow Alt-Svc or to believe an ORIGIN frame.
     ///
     /// ```no_run
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let tls: dc_rustls::client::Config = unimplemented!();
+    /// # fn example(tls: &dc_rustls::client::Config) -> Result<(), Box<dyn std::error::Error>> {
     /// # let tcp = std::net::TcpStream::connect("192.0.2.1:443")?;
     /// let stream = tls.connect("k3v.cpe.example.com".try_into()?, tcp)?;
     /// assert!(stream.authenticates(&"k3v.cpe.example.com".try_into()?));
