@@ -206,6 +206,7 @@ mod tests {
 
     use super::*;
     use crate::testing::CertificateTemplate;
+    use crate::testing::name_constraints::tlv;
 
     /// Compares with a reader of whole certificates.
     fn is_as_x509_cert_reads_it(der: &[u8]) {
@@ -226,10 +227,6 @@ mod tests {
             assert_eq!(ours.critical, theirs.critical);
             assert_eq!(ours.value, theirs.extn_value.as_bytes());
         }
-    }
-
-    fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
-        [&[tag, u8::try_from(contents.len()).unwrap()], contents].concat()
     }
 
     #[test]
