@@ -48,6 +48,23 @@ fn is_not_shown(refusal: Result<Credentials, Error>) -> bool {
     matches!(refusal, Err(Error::BadCsr(CsrError::BadSignature)))
 }
 
+/// A device that has enrolled, and what it got.
+async fn enrolled(bench: &Bench, external_id: &str) -> (Cpe, Credentials) {
+    let code = bench.add_with_code(external_id).await.code.unwrap().code;
+    let cpe = Cpe::new();
+    let first = cpe.enrol_with(&bench.authority, &code, bench.now);
+    let first = first.await.unwrap();
+    (cpe, first)
+}
+
+/// Neither is anything issued, nor does anything else change.
+async fn assert_not_renewed(bench: &Bench, cpe: &Cpe, request: &RenewRequest) {
+    let records = bench.records().await;
+    let refusal = cpe.renew(&bench.authority, request, bench.now);
+    assert!(is_not_shown(refusal.await));
+    assert_eq!(bench.records().await, records);
+}
+
 async fn a_code_enrols_nobody_for_a_key_that_is_not_shown(database: &Database) {
     let bench = Bench::new(database).await;
     let code = bench.add_with_code("customer-1").await.code.unwrap().code;
@@ -91,34 +108,22 @@ async fn a_registered_key_gets_nothing_for_a_key_that_is_not_shown(database: &Da
 
 async fn a_renewal_gets_nothing_for_a_key_that_is_not_shown(database: &Database) {
     let bench = Bench::new(database).await;
-    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
-    let cpe = Cpe::new();
-    let first = cpe.enrol_with(&bench.authority, &code, bench.now);
-    let first = first.await.unwrap();
-    let records = bench.records().await;
+    let (cpe, first) = enrolled(&bench, "customer-1").await;
     let request = RenewRequest {
         csr: for_a_foreign_key(),
         ..renewal(&first, "1")
     };
-    let refusal = cpe.renew(&bench.authority, &request, bench.now);
-    assert!(is_not_shown(refusal.await));
-    assert_eq!(bench.records().await, records);
+    assert_not_renewed(&bench, &cpe, &request).await;
 }
 
 async fn an_enrolment_key_that_is_not_shown_replaces_none(database: &Database) {
     let bench = Bench::new(database).await;
-    let code = bench.add_with_code("customer-1").await.code.unwrap().code;
-    let cpe = Cpe::new();
-    let first = cpe.enrol_with(&bench.authority, &code, bench.now);
-    let first = first.await.unwrap();
-    let records = bench.records().await;
+    let (cpe, first) = enrolled(&bench, "customer-1").await;
     let request = RenewRequest {
         next_enrolment_csr: Some(for_a_foreign_key()),
         ..renewal(&first, "1")
     };
-    let refusal = cpe.renew(&bench.authority, &request, bench.now);
-    assert!(is_not_shown(refusal.await));
-    assert_eq!(bench.records().await, records);
+    assert_not_renewed(&bench, &cpe, &request).await;
     assert_eq!(bench.find("customer-1").await.next_key, None);
 }
 
@@ -127,11 +132,7 @@ async fn a_renewal_is_for_whoever_the_handshake_has_shown(database: &Database) {
     let bench = Bench::new(database).await;
     let mut firsts = Vec::new();
     for external_id in ["customer-1", "customer-2"] {
-        let code = bench.add_with_code(external_id).await.code.unwrap().code;
-        let cpe = Cpe::new();
-        let first = cpe.enrol_with(&bench.authority, &code, bench.now);
-        let first = first.await.unwrap();
-        firsts.push((cpe, first));
+        firsts.push(enrolled(&bench, external_id).await);
     }
     let (victim, thief) = (&firsts[0].1, &firsts[1]);
     let request = renewal(victim, "1");
