@@ -33,6 +33,13 @@ pub fn status(response: &[u8]) -> Vec<u8> {
     extension(5, &[&[1], vector(3, response).as_slice()].concat())
 }
 
+/// A `server_name` extension (RFC 6066 §3) with this name, which may be none.
+#[must_use]
+pub fn server_name(name: &str) -> Vec<u8> {
+    let entry = [&[0], vector(2, name.as_bytes()).as_slice()].concat();
+    extension(0, &vector(2, &entry))
+}
+
 /// A vector with a length of `width` bytes.
 #[must_use]
 pub fn vector(width: usize, body: &[u8]) -> Vec<u8> {

@@ -3,11 +3,11 @@
 use dc_core::Form;
 use dc_rustls::Error;
 use dc_rustls::server::{Acceptor, Served, Settings, Store};
-use dc_tests::message::{add_extensions, extension, remove_extension};
+use dc_tests::message::{add_extensions, remove_extension, server_name};
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::{AlertDescription as Alert, ProtocolVersion};
 
-use crate::offers::{Answer, list, pretender};
+use crate::offers::{Answer, assert_got_a_credential, list, pretender};
 use crate::setup::{ALL, acceptor, stock_server};
 
 const SERVER_NAME: u16 = 0;
@@ -29,28 +29,6 @@ fn scan(
         }
     };
     pretender(vendor, change, &rustls::version::TLS13, acceptor, ALL)
-}
-
-/// A server_name extension (RFC 6066 §3).
-fn server_name(name: &str) -> Vec<u8> {
-    let length = u16::try_from(name.len()).unwrap();
-    let entry = [&[0], &length.to_be_bytes()[..], name.as_bytes()].concat();
-    let list = [&(length + 3).to_be_bytes()[..], &entry].concat();
-    extension(SERVER_NAME, &list)
-}
-
-/// The client understands no credential, so it fails when it gets one.
-#[track_caller]
-fn assert_got_a_credential((client, server): (Result<ProtocolVersion, rustls::Error>, Answer)) {
-    assert!(
-        matches!(client, Err(rustls::Error::InvalidMessage(_))),
-        "{client:?}"
-    );
-    let alert = rustls::Error::AlertReceived(Alert::DecodeError);
-    assert!(
-        matches!(&server, Err(Error::Tls(error)) if *error == alert),
-        "{server:?}"
-    );
 }
 
 #[test]

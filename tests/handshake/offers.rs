@@ -189,6 +189,22 @@ fn a_list_from_a_client_without_tls13() {
     }
 }
 
+/// The client understands no credential, so it fails when it gets one.
+#[track_caller]
+pub(crate) fn assert_got_a_credential(
+    (client, server): (Result<ProtocolVersion, rustls::Error>, Answer),
+) {
+    assert!(
+        matches!(client, Err(rustls::Error::InvalidMessage(_))),
+        "{client:?}"
+    );
+    let alert = rustls::Error::AlertReceived(Alert::DecodeError);
+    assert!(
+        matches!(&server, Err(Error::Tls(error)) if *error == alert),
+        "{server:?}"
+    );
+}
+
 /// It says so, and takes nothing: no harm is done to the clients behind it.
 #[test]
 fn a_client_that_only_pretends() {
@@ -198,16 +214,8 @@ fn a_client_that_only_pretends() {
     let acceptor = acceptor(&vendor, &device, &forms).fallback(stock_server(&vendor));
     for kind in [34, 0xff22] {
         let tls13 = &rustls::version::TLS13;
-        let (client, server) = imitator(&vendor, &list(kind, &[4, 3]), tls13, &acceptor, ALL);
-        assert!(
-            matches!(client, Err(rustls::Error::InvalidMessage(_))),
-            "{client:?}"
-        );
-        let alert = rustls::Error::AlertReceived(Alert::DecodeError);
-        assert!(
-            matches!(&server, Err(Error::Tls(error)) if *error == alert),
-            "{server:?}"
-        );
+        let outcome = imitator(&vendor, &list(kind, &[4, 3]), tls13, &acceptor, ALL);
+        assert_got_a_credential(outcome);
         let (client, server) = imitator(&vendor, &[], tls13, &acceptor, ALL);
         assert!(client.is_ok());
         assert_eq!(server.unwrap(), Served::Certificate);
@@ -234,6 +242,19 @@ impl Near {
             .build()
             .unwrap();
         Self { config, rewrite }
+    }
+
+    /// One that takes both forms, whose second hello is changed.
+    fn changing(vendor: &Vendor, base: &CryptoProvider, change: mutant::Change) -> Self {
+        Self::new(
+            vendor,
+            NamePolicy::Preferred,
+            base,
+            move |hello| match is_second(hello) {
+                true => change(hello),
+                false => hello.to_vec(),
+            },
+        )
     }
 
     fn meet(
@@ -327,15 +348,7 @@ fn a_second_hello_with_another_offer() {
     for (number, change) in changes.into_iter().enumerate() {
         for chunk in CHUNKS {
             let base = backend.prefers_p384();
-            let near = Near::new(
-                &vendor,
-                NamePolicy::Preferred,
-                &base,
-                move |hello| match is_second(hello) {
-                    true => change(hello),
-                    false => hello.to_vec(),
-                },
-            );
+            let near = Near::changing(&vendor, &base, change);
             let (client, server) = near.meet(&acceptor, chunk);
             let alert = rustls::Error::AlertReceived(Alert::IllegalParameter);
             assert!(
@@ -377,15 +390,7 @@ fn a_second_hello_with_another_offer_to_a_server_without_a_credential() {
     for (number, (change, is_refused)) in changes.into_iter().enumerate() {
         for chunk in CHUNKS {
             let base = backend.prefers_p384();
-            let near = Near::new(
-                &vendor,
-                NamePolicy::Preferred,
-                &base,
-                move |hello| match is_second(hello) {
-                    true => change(hello),
-                    false => hello.to_vec(),
-                },
-            );
+            let near = Near::changing(&vendor, &base, change);
             let (client, server) = near.meet(&acceptor, chunk);
             let alert = rustls::Error::AlertReceived(Alert::IllegalParameter);
             match (is_refused, &client, &server) {

@@ -8,7 +8,7 @@ use dc_core::Form;
 use dc_rustls::Error;
 use dc_rustls::client::{Config, NamePolicy, Presented};
 use dc_rustls::server::Acceptor;
-use dc_tests::message::{CLIENT_HELLO, add_extensions, extension, remove_extension, vector};
+use dc_tests::message::{CLIENT_HELLO, add_extensions, extension, remove_extension, server_name};
 use dc_tests::mutant::{self, Framing, Rewrite, Wire};
 use dc_tests::pair::last_words;
 use dc_tests::pipe::{End, pipe};
@@ -131,12 +131,6 @@ fn rewrite(vector: &SelectionVector) -> Rewrite {
             _ => add_extensions(&own, &first),
         }
     })
-}
-
-/// The extension of RFC 6066 §3 with this name.
-fn server_name(name: &str) -> Vec<u8> {
-    let entry = [&[0], vector(2, name.as_bytes()).as_slice()].concat();
-    extension(0, &vector(2, &entry))
 }
 
 /// server_name, signature_algorithms and those of both forms.
