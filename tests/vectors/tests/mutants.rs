@@ -3,10 +3,6 @@
 // All of it is test code, helpers too.
 #![allow(clippy::unwrap_used)]
 
-mod mutants {
-    pub(crate) mod differential;
-}
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -19,7 +15,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/vectors")
 }
 
-pub(crate) fn published() -> Published {
+fn published() -> Published {
     Published::read(&folder()).unwrap()
 }
 

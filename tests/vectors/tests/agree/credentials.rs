@@ -7,7 +7,7 @@ use dc_core::{
     DelegatedCredential, DelegationCertificate, SchemeList, SignatureScheme, VerifiedCredential,
     Verifier,
 };
-use dc_vectors::format::credentials::{Certificate, CredentialVector, Valid};
+use dc_vectors::format::credentials::{Certificate, CredentialVector, Credentials, Valid};
 use dc_vectors::format::{Assumed, Needs, Offer};
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use rustls::RootCertStore;
@@ -18,13 +18,27 @@ type Algorithms<'a> = &'a [&'static dyn SignatureVerificationAlgorithm];
 
 /// A vector with what it stands on.
 pub(crate) struct Case<'a> {
-    pub(crate) vector: &'a CredentialVector,
-    pub(crate) certificate: &'a Certificate,
-    pub(crate) default_offer: &'a Offer,
-    pub(crate) algorithms: Algorithms<'a>,
+    vector: &'a CredentialVector,
+    certificate: &'a Certificate,
+    default_offer: &'a Offer,
+    algorithms: Algorithms<'a>,
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
+    /// A vector of a file, or one like those.
+    pub(crate) fn of(
+        vector: &'a CredentialVector,
+        files: &'a Credentials,
+        algorithms: Algorithms<'a>,
+    ) -> Self {
+        Self {
+            vector,
+            certificate: &files.certificates[&vector.certificate],
+            default_offer: &files.default_offer,
+            algorithms,
+        }
+    }
+
     /// True if it is for dc-core to say: whether the certificate is valid is not.
     pub(crate) fn is_for_dc_core(&self) -> bool {
         self.vector.assumes.contains(&Assumed::Path)
@@ -72,7 +86,7 @@ impl Case<'_> {
         Ok(())
     }
 
-    fn verify(&self, now: u64) -> Result<VerifiedCredential, Said> {
+    pub(crate) fn verify(&self, now: u64) -> Result<VerifiedCredential, Said> {
         let vector = self.vector;
         let offer = offer(vector.offer.as_ref().unwrap_or(self.default_offer));
         let form = form(vector.form);

@@ -1,10 +1,12 @@
-//! dc-core and the published vectors: `docs/vectors/credentials.json`, read with the public interface only.
+//! dc-core and the published vectors: `docs/vectors/credentials.json`, read with the public interface only; and dc-core
+//! beside the reference.
 
 // All of it is test code, helpers too.
 #![allow(clippy::unwrap_used)]
 
 mod algorithms;
 mod credentials;
+mod differential;
 mod files;
 mod handshakes;
 mod requests;
@@ -33,12 +35,7 @@ fn every_vector_comes_out_as_listed() {
     let (mut valid, mut refused) = (0, 0);
     for algorithms in [algorithms::with_ring(), algorithms::with_aws_lc_rs()] {
         for (id, vector) in &published.credentials {
-            let case = Case {
-                vector,
-                certificate: &published.certificates[&vector.certificate],
-                default_offer: &published.default_offer,
-                algorithms: &algorithms,
-            };
+            let case = Case::of(vector, &published, &algorithms);
             if !case.is_for_dc_core() {
                 continue;
             }

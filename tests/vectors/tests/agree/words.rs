@@ -85,7 +85,7 @@ pub(crate) fn role(role: format::Role) -> dc_core::Role {
     }
 }
 
-/// The reference identity; an error if rustls has none of the kind, so that nothing could be connected to.
+/// The reference identity of a named credential; an error if rustls has none of the kind, so that nothing could be connected to.
 pub(crate) fn wanted(vector: &CredentialVector) -> Result<Option<ServerName<'static>>, Said> {
     let parse = |name: &String| {
         let name = ServerName::try_from(name.as_str()).map(|name| name.to_owned());
@@ -94,5 +94,7 @@ pub(crate) fn wanted(vector: &CredentialVector) -> Result<Option<ServerName<'sta
             alert: 47,
         })
     };
-    vector.wanted_name.as_ref().map(parse).transpose()
+    let name = vector.wanted_name.as_ref();
+    let name = name.filter(|_| vector.form == format::Form::Named);
+    name.map(parse).transpose()
 }

@@ -1,19 +1,15 @@
 //! The reference beside dc-core, with credentials that are published in no file: each is a published one with something
 //! changed, and half of them are signed again, so that more is looked at than the signature.
 
-use std::time::Duration;
-
-use dc_core::danger::LenientUsage;
-use dc_core::{
-    DelegatedCredential, DelegationCertificate, Offer, Role, SchemeList, SignatureScheme, Verifier,
-};
 use dc_vectors::format::credentials::{
     Certificate, Certificates, CredentialVector, Credentials, KeyType,
 };
 use dc_vectors::format::{self, Assumed, Form, Needs};
 use dc_vectors::reference::{Reference, Signatures};
-use pki_types::{ServerName, UnixTime};
 use ring::signature::Ed25519KeyPair;
+
+use super::algorithms::with_ring;
+use super::credentials::Case;
 
 /// A generator of numbers that are the same each time (Marsaglia's xorshift).
 struct Numbers(u64);
@@ -29,11 +25,8 @@ impl Numbers {
 
 #[test]
 fn ten_thousand_changed_credentials_are_decided_as_dc_core_does() {
-    let mut files = super::super::published().credentials;
-    // A root of its own is an anchor for dc-core, which only a verifier of paths makes of it.
-    for certificate in files.certificates.values_mut() {
-        certificate.root = None;
-    }
+    let files = super::published();
+    let algorithms = with_ring();
     let signatures = Signatures::default();
     let reference = Reference::new(None, &signatures);
     let originals: Vec<&CredentialVector> =
@@ -45,7 +38,7 @@ fn ten_thousand_changed_credentials_are_decided_as_dc_core_does() {
         change(&mut vector, &files, &mut numbers);
         let now = vector.now_first;
         let ours = reference.judge(&vector, &files, now);
-        let theirs = by_dc_core(&vector, &files, now);
+        let theirs = Case::of(&vector, &files, &algorithms).verify(now);
         assert_eq!(
             ours.is_ok(),
             theirs.is_ok(),
@@ -170,63 +163,4 @@ fn sign_again(vector: &mut CredentialVector, certificate: &Certificate) {
     .concat();
     let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&certificate.private_key.0).unwrap();
     octets.splice(end + 4.., key.sign(&message).as_ref().to_vec());
-}
-
-fn by_dc_core(vector: &CredentialVector, files: &Credentials, now: u64) -> Result<(), String> {
-    let (role, form) = match (vector.role, vector.form) {
-        (format::Role::Server, Form::Named) => (Role::Server, dc_core::Form::Named),
-        (format::Role::Server, Form::Rfc9345) => (Role::Server, dc_core::Form::Rfc9345),
-        (format::Role::Client, Form::Named) => (Role::Client, dc_core::Form::Named),
-        (format::Role::Client, Form::Rfc9345) => (Role::Client, dc_core::Form::Rfc9345),
-    };
-    let text = |error: dc_core::Error| error.to_string();
-    let credential = DelegatedCredential::decode(form, &vector.credential.0).map_err(text)?;
-    let der = files.certificates[&vector.certificate]
-        .der
-        .0
-        .as_slice()
-        .into();
-    let certificate = match vector.needs.contains(&Needs::LenientUsage) {
-        true => LenientUsage.parse(der),
-        false => DelegationCertificate::parse(der),
-    };
-    let certificate = certificate.map_err(text)?;
-    let wanted = vector
-        .wanted_name
-        .as_deref()
-        .filter(|_| form == dc_core::Form::Named);
-    let wanted =
-        wanted.map(|name| ServerName::try_from(name).map_err(|_| format!("{name:?} is no name")));
-    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
-    let offer = offer(vector.offer.as_ref().unwrap_or(&files.default_offer));
-    let intermediates = files.certificates[&vector.certificate].intermediates.iter();
-    let issuers: Vec<_> = { intermediates }
-        .map(|der| der.0.as_slice().into())
-        .collect();
-    Verifier::new(role, &offer, algorithms.all)
-        .with_issuers(&issuers, &[])
-        .verify(
-            &credential,
-            &certificate,
-            wanted.transpose()?.as_ref(),
-            UnixTime::since_unix_epoch(Duration::from_secs(now)),
-        )
-        .map(drop)
-        .map_err(text)
-}
-
-fn offer(offer: &format::Offer) -> Offer {
-    let list =
-        |codes: &Vec<u16>| SchemeList::new(codes.iter().copied().map(SignatureScheme)).unwrap();
-    let forms = [
-        (dc_core::Form::Rfc9345, &offer.rfc9345),
-        (dc_core::Form::Named, &offer.named),
-    ];
-    let mut all = Offer::new(list(&offer.signature_algorithms));
-    for (form, codes) in forms {
-        if let Some(codes) = codes {
-            all = all.with(form, list(codes));
-        }
-    }
-    all
 }
