@@ -5,9 +5,10 @@
 #   setup.sh [PART...]      without a part: all of them, but for those that a variable leaves out
 #
 # Packages come by apt, and promtool out of one. For the part `peers` it also installs tlslite-ng into a virtual environment
-# and builds our servers on NSS and BoringSSL. For the parts `solutions` and `draft` it installs what
-# benches/solutions/requirements.txt and docs/draft-requirements.txt name into others. What is not a package goes to setup/,
-# interop/, solutions/ and draft/ in Cargo's target directory ($CARGO_TARGET_DIR, else target/).
+# and builds our servers on NSS and BoringSSL. For the parts `solutions`, `draft` and `vectors` it installs what
+# benches/solutions/requirements.txt, docs/draft-requirements.txt and tests/vectors/requirements.txt name into others. What is
+# not a package goes to setup/, interop/, solutions/, draft/ and vectors/ in Cargo's target directory ($CARGO_TARGET_DIR, else
+# target/).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -23,6 +24,8 @@ solutions=$here/../../benches/solutions
 solutions_done=$target/solutions/venv/requirements.txt
 draft_wanted=$here/../../docs/draft-requirements.txt
 draft_done=$target/draft/venv/requirements.txt
+vectors_wanted=$here/../vectors/requirements.txt
+vectors_done=$target/vectors/venv/requirements.txt
 boring_done=$cache/boring/done
 log=$target/setup/apt.log
 # Where a program may be that is not in everybody's PATH.
@@ -52,6 +55,11 @@ boring_server_is_there() {
     [ -e "$boring_done" ] && [ -z "$(find "$boring/src" "$boring"/Cargo.* -newer "$boring_done")" ]
 }
 
+# Only needed to make a virtual environment, and slow to ask for.
+missing_for_venv() {
+    [ -e "$1" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
 # What our servers and the virtual environment take.
 missing_for_peers() {
     [ -e /usr/include/stdlib.h ] || [ -e "$cache/nss_server" ] || echo libc6-dev
@@ -63,18 +71,13 @@ missing_for_peers() {
         done
         compgen -G '/usr/lib/llvm-*/lib/libclang.so*' >/dev/null || [ -n "${LIBCLANG_PATH-}" ] || echo libclang-dev
     fi
-    # Only needed to make the virtual environment, and slow to ask for.
-    [ -e "$venv_done" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+    missing_for_venv "$venv_done"
 }
 
 # The header for what gives programs their time, which is compiled when it is first wanted.
 missing_for_solutions() {
     [ -e /usr/include/stdlib.h ] || echo libc6-dev
-    [ -e "$solutions_done" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
-}
-
-missing_for_draft() {
-    [ -e "$draft_done" ] || python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+    missing_for_venv "$solutions_done"
 }
 
 missing_packages() {
@@ -82,7 +85,8 @@ missing_packages() {
         missing_programs
         [ "$part" != peers ] || missing_for_peers
         [ "$part" != solutions ] || missing_for_solutions
-        [ "$part" != draft ] || missing_for_draft
+        [ "$part" != draft ] || missing_for_venv "$draft_done"
+        [ "$part" != vectors ] || missing_for_venv "$vectors_done"
     } | sort -u | xargs
 }
 
@@ -198,6 +202,7 @@ set_up() {
         make_venv "$solutions/requirements.txt" "$solutions_done" acme2certifier
     fi
     [ "$part" != draft ] || make_venv "$draft_wanted" "$draft_done" xml2rfc
+    [ "$part" != vectors ] || make_venv "$vectors_wanted" "$vectors_done" cryptography
     [ "$part" = peers ] || return 0
     make_venv "$interop/requirements.txt" "$venv_done" tlslite
     [ "$cache/nss_server" -nt "$interop/nss_server.c" ] || build_nss_server

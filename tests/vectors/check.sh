@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks docs/vectors with its schema, and runs the program of docs/vectors.md, in Python: what others would do.
 #
-# Its virtual environment is kept under target/, with what requirements.txt names.
+# What it needs is installed by tests/setup, which says what to do where it cannot.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -10,17 +10,12 @@ fail() {
     exit 1
 }
 
-wanted=tests/vectors/requirements.txt
-venv=${CARGO_TARGET_DIR:-target}/vectors
-if ! cmp -s "$wanted" "$venv/requirements.txt"; then
-    # Where Debian leaves the module out, python3 says so, and which package has it.
-    python3 -m venv "$venv" ||
-        fail "no virtual environment: install python3 3.8 or newer with its venv module (python3-venv, where that is a package of its own)"
-    "$venv/bin/pip" install --quiet --requirement "$wanted" ||
-        fail "nothing was installed: pip needs a package index (PIP_INDEX_URL), or the wheels of $wanted in a folder (PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER)"
-    cp "$wanted" "$venv/requirements.txt"
-fi
-python=$(cd "$venv/bin" && pwd)/python
+[ "${DC_VECTORS_ELSEWHERE-}" != skip ] || fail "DC_VECTORS_ELSEWHERE=skip leaves it out"
+target=${CARGO_TARGET_DIR:-$PWD/target}
+mkdir -p "$target"
+target=$(cd "$target" && pwd)
+CARGO_TARGET_DIR=$target tests/setup/setup.sh vectors
+python=$target/vectors/venv/bin/python
 
 cd docs
 "$python" - <<'END'
