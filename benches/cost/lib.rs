@@ -1,0 +1,1 @@
+//! The benchmark `cost` is all that there is here.

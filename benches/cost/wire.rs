@@ -1,0 +1,210 @@
+//! Two ends of a connection on one thread, of which one is counted.
+//!
+//! The counted end does what it does in [`counted`]. When it has nothing more to read, the other end goes on for as long as it
+//! can in [`other_end`]. Callgrind switches counting on and off at these two functions, so what the other end does, and
+//! all that is made before, is not counted.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::hint::black_box;
+use std::io::{self, IoSlice, Read, Write};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What is under way in each direction.
+#[derive(Default)]
+struct Wire {
+    to_near: Vec<u8>,
+    to_far: Vec<u8>,
+}
+
+type Shared = Rc<RefCell<Wire>>;
+
+/// An end that goes on while this one waits.
+pub(crate) type Other<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// The end of the wire that is counted, and what is at its other end.
+pub(crate) struct Near<'a> {
+    wire: Shared,
+    other: Option<Other<'a>>,
+    is_counted: bool,
+}
+
+/// The end of the wire that is not.
+pub(crate) struct Far(Shared);
+
+/// A wire with somebody at its far end.
+pub(crate) fn wire<'a>(is_counted: bool, other: impl FnOnce(Far) -> Other<'a>) -> Near<'a> {
+    let wire = Shared::default();
+    let other = Some(other(Far(Rc::clone(&wire))));
+    Near {
+        wire,
+        other,
+        is_counted,
+    }
+}
+
+/// Runs what is counted.
+#[inline(never)]
+pub(crate) fn counted<T>(run: impl FnOnce() -> T) -> T {
+    run()
+}
+
+/// Lets the other end go on; says whether it is done.
+#[inline(never)]
+fn other_end(other: &mut Other<'_>) -> bool {
+    let is_done = poll(other);
+    // Or this would be one function with the other that polls and does nothing else.
+    black_box(is_done)
+}
+
+#[inline(always)]
+fn poll(other: &mut Other<'_>) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    other.as_mut().poll(&mut context).is_ready()
+}
+
+/// Runs a future whose wire never makes it wait.
+pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits for something else than the wire"),
+    }
+}
+
+impl Near<'_> {
+    /// Lets the other end finish what it has to do.
+    pub(crate) fn finish(mut self) {
+        assert!(self.go_on(), "the other end waits for more");
+    }
+
+    fn go_on(&mut self) -> bool {
+        let is_done = match (&mut self.other, self.is_counted) {
+            (None, _) => true,
+            (Some(other), true) => other_end(other),
+            (Some(other), false) => poll(other),
+        };
+        if is_done {
+            self.other = None;
+        }
+        is_done
+    }
+
+    fn receive(&mut self, length: usize, mut to: impl FnMut(&[u8])) -> usize {
+        if self.wire.borrow().to_near.is_empty() {
+            self.go_on();
+        }
+        let unread = &mut self.wire.borrow_mut().to_near;
+        let length = length.min(unread.len());
+        to(&unread[..length]);
+        unread.drain(..length);
+        length
+    }
+}
+
+impl Read for Near<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let length = buf.len();
+        Ok(self.receive(length, |bytes| buf[..bytes.len()].copy_from_slice(bytes)))
+    }
+}
+
+impl Write for Near<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(buf)])
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut wire = self.wire.borrow_mut();
+        bufs.iter()
+            .for_each(|buf| wire.to_far.extend_from_slice(buf));
+        Ok(bufs.iter().map(|buf| buf.len()).sum())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Over tokio, the counted end is never kept waiting: the other end goes on at once.
+impl AsyncRead for Near<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let room = buf.remaining();
+        self.receive(room, |bytes| buf.put_slice(bytes));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Near<'_> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.write(buf))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.write_vectored(bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Far {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let unread = &mut self.0.borrow_mut().to_far;
+        if unread.is_empty() {
+            return Poll::Pending;
+        }
+        let length = buf.remaining().min(unread.len());
+        buf.put_slice(&unread[..length]);
+        unread.drain(..length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Far {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.borrow_mut().to_near.extend_from_slice(buf);
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
