@@ -25,6 +25,10 @@ pub struct DelegationCertificate<'a> {
     not_before: UnixTime,
     not_after: UnixTime,
     dns_names: Vec<String>,
+    /// The contents of the issuer's Name.
+    issuer: Vec<u8>,
+    /// The value of its NameConstraints, which only matters where there is a unique name.
+    constraints: Result<Option<Vec<u8>>, Error>,
 }
 
 impl<'a> DelegationCertificate<'a> {
@@ -41,7 +45,7 @@ impl<'a> DelegationCertificate<'a> {
 
     pub(crate) fn parse_with(der: CertificateDer<'a>, value: UsageValue) -> Result<Self, Error> {
         let Fields {
-            issuer: _,
+            issuer,
             validity,
             spki,
             extensions,
@@ -54,6 +58,8 @@ impl<'a> DelegationCertificate<'a> {
             not_before: UnixTime::since_unix_epoch(validity.not_before.to_unix_duration()),
             not_after: UnixTime::since_unix_epoch(validity.not_after.to_unix_duration()),
             dns_names: dns_names(&extensions)?,
+            issuer: issuer.to_vec(),
+            constraints: name_constraints(&extensions).map(|value| value.map(<[u8]>::to_vec)),
             der,
         })
     }
@@ -67,6 +73,8 @@ impl<'a> DelegationCertificate<'a> {
             not_before,
             not_after,
             dns_names,
+            issuer,
+            constraints,
         } = self;
         DelegationCertificate {
             der: der.into_owned(),
@@ -74,6 +82,8 @@ impl<'a> DelegationCertificate<'a> {
             not_before,
             not_after,
             dns_names,
+            issuer,
+            constraints,
         }
     }
 
@@ -127,6 +137,21 @@ impl<'a> DelegationCertificate<'a> {
     pub(crate) fn public_key(&self) -> Result<PublicKey<'_>, Error> {
         PublicKey::parse(&self.spki)
     }
+
+    /// The contents of the issuer's Name.
+    pub(crate) fn issuer(&self) -> &[u8] {
+        &self.issuer
+    }
+
+    /// The value of the certificate's own NameConstraints.
+    ///
+    /// Fails with [`Error::DuplicateExtension`].
+    pub(crate) fn name_constraints(&self) -> Result<Option<&[u8]>, Error> {
+        match &self.constraints {
+            Ok(value) => Ok(value.as_deref()),
+            Err(error) => Err(error.clone()),
+        }
+    }
 }
 
 impl fmt::Debug for DelegationCertificate<'_> {
@@ -137,6 +162,8 @@ impl fmt::Debug for DelegationCertificate<'_> {
             not_before,
             not_after,
             dns_names,
+            issuer: _,
+            constraints: _,
         } = self;
         f.debug_struct("DelegationCertificate")
             .field("not_before", not_before)
@@ -188,8 +215,14 @@ fn dns_names(extensions: &[Extension<'_>]) -> Result<Vec<String>, Error> {
     Ok(names.into_iter().map(ToString::to_string).collect())
 }
 
+/// The value of a NameConstraints, if there is one.
+pub(crate) fn name_constraints<'a>(extensions: &[Extension<'a>]) -> Result<Option<&'a [u8]>, Error> {
+    let extension = only(extensions, NAME_CONSTRAINTS, Field::NameConstraints)?;
+    Ok(extension.map(|extension| extension.value))
+}
+
 /// The extension of this type, which RFC 5280 §4.2 allows once.
-pub(crate) fn only<'e, 'a>(
+fn only<'e, 'a>(
     extensions: &'e [Extension<'a>],
     id: ObjectIdentifier,
     field: Field,
@@ -208,6 +241,8 @@ pub(crate) fn malformed(field: Field) -> impl FnOnce(der::Error) -> Error {
 
 /// KeyUsage (RFC 5280 §4.2.1.3).
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+/// NameConstraints (RFC 5280 §4.2.1.10).
+const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
 /// SubjectAltName (RFC 5280 §4.2.1.6).
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 /// DelegationUsage (RFC 9345 §4.2).

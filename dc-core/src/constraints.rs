@@ -6,12 +6,10 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::iter;
 
-use der::asn1::ObjectIdentifier;
 use pki_types::{CertificateDer, TrustAnchor};
 
-use crate::certificate::{malformed, only};
+use crate::certificate::{DelegationCertificate, malformed, name_constraints};
 use crate::error::{Error, Field};
 use crate::fields::{self, Fields};
 use crate::name::UniqueName;
@@ -30,12 +28,17 @@ impl Issuers<'_> {
     ///
     /// Fails with [`Error::NameExcluded`], and with [`Error::MalformedCertificate`] or [`Error::DuplicateExtension`] if
     /// that cannot be known.
-    pub(crate) fn check(&self, end_entity: &[u8], name: &UniqueName<'_>) -> Result<(), Error> {
-        let mut issuers = Vec::new();
+    pub(crate) fn check(
+        &self,
+        certificate: &DelegationCertificate<'_>,
+        name: &UniqueName<'_>,
+    ) -> Result<(), Error> {
         // RFC 5280 has constraints in certificates of CAs alone; one that constrains itself means it all the same.
-        let intermediates = self.intermediates.iter().map(AsRef::as_ref);
-        for certificate in iter::once(end_entity).chain(intermediates) {
-            let fields = read(certificate)?;
+        exclude(&excluded(certificate.name_constraints()?)?, name)?;
+        let mut issuers = Vec::with_capacity(1 + self.intermediates.len());
+        issuers.push(certificate.issuer());
+        for intermediate in self.intermediates {
+            let fields = read(intermediate)?;
             exclude(&excluded_by(&fields)?, name)?;
             issuers.push(fields.issuer);
         }
@@ -76,9 +79,15 @@ pub(crate) fn exclude(subtrees: &[impl AsRef<str>], name: &UniqueName<'_>) -> Re
 }
 
 fn excluded_by<'a>(certificate: &Fields<'a>) -> Result<Vec<&'a str>, Error> {
-    let field = Field::NameConstraints;
-    match only(&certificate.extensions, NAME_CONSTRAINTS, field)? {
-        Some(extension) => fields::excluded_dns_names(extension.value).map_err(malformed(field)),
+    excluded(name_constraints(&certificate.extensions)?)
+}
+
+/// The dNSNames whose subtrees these NameConstraints exclude.
+fn excluded(constraints: Option<&[u8]>) -> Result<Vec<&str>, Error> {
+    match constraints {
+        Some(value) => {
+            fields::excluded_dns_names(value).map_err(malformed(Field::NameConstraints))
+        }
         None => Ok(Vec::new()),
     }
 }
@@ -86,5 +95,3 @@ fn excluded_by<'a>(certificate: &Fields<'a>) -> Result<Vec<&'a str>, Error> {
 fn read(der: &[u8]) -> Result<Fields<'_>, Error> {
     Fields::read(der).map_err(malformed(Field::Certificate))
 }
-
-const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");

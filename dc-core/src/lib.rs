@@ -31,6 +31,7 @@ mod spki;
 mod tbs;
 #[cfg(test)]
 mod testing;
+mod validity;
 mod verify;
 
 // The public interface is:
@@ -43,6 +44,7 @@ pub use name::UniqueName;
 pub use offer::{Offer, Requirements, SchemeList};
 pub use scheme::SignatureScheme;
 pub use tbs::{Role, signed_bytes};
+pub use validity::Validity;
 pub use verify::{VerifiedCredential, Verifier, find_role};
 
 /// The longest time a credential may still be valid when it is checked: 7 days (RFC 9345 §3).

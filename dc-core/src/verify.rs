@@ -201,7 +201,7 @@ impl<'a> Verifier<'a> {
             (Some(_), _) | (None, Role::Client) => {}
         }
         certificate.covers(name)?;
-        self.issuers.check(certificate.der(), name)
+        self.issuers.check(certificate, name)
     }
 }
 
@@ -226,7 +226,7 @@ impl fmt::Debug for Verifier<'_> {
 
 /// A credential that passed every check: the only way to use its key.
 ///
-/// Not `Clone`: one verification, one CertificateVerify.
+/// Not `Clone`: what holds it knows how long it does, which [`Validity`](crate::Validity) says of the certificates.
 pub struct VerifiedCredential {
     role: Role,
     unique_name: Option<UniqueName<'static>>,
