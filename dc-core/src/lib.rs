@@ -40,7 +40,7 @@ pub use credential::{Credential, DelegatedCredential, Form};
 pub use error::{Alert, Error, Field, PemFault};
 pub use fields::{DELEGATION_USAGE_ARCS, DELEGATION_USAGE_OID};
 pub use issue::{Approved, Issued, IssuingPolicy, Request, SignError, Signer};
-pub use name::UniqueName;
+pub use name::{UniqueName, is_same_reference};
 pub use offer::{Offer, Requirements, SchemeList};
 pub use scheme::SignatureScheme;
 pub use tbs::{Role, signed_bytes};

@@ -103,6 +103,15 @@ impl<'a> UniqueName<'a> {
     }
 }
 
+/// True if two references are one name, ASCII case and a final dot ignored, or one address.
+#[must_use]
+pub fn is_same_reference(one: &ServerName<'_>, other: &ServerName<'_>) -> bool {
+    match (relative(one), relative(other)) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        _ => one == other,
+    }
+}
+
 impl fmt::Display for UniqueName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use dc_core::is_same_reference;
 use rustls::pki_types::ServerName;
 
 use super::Peer;
@@ -42,28 +43,13 @@ impl Standing {
                 unique_name: Some(_),
                 ..
             } => self.peer.authenticates(name),
-            Peer::Certificate | Peer::Delegated { .. } => is_same(&self.wanted, name),
+            Peer::Certificate | Peer::Delegated { .. } => is_same_reference(&self.wanted, name),
         }
     }
 
     /// Fails if this connection would not be made any more.
     pub(super) fn recheck(&self) -> Result<(), Error> {
         self.sessions.recheck(&self.wanted, &self.peer)
-    }
-}
-
-/// True if two references are one name, ASCII case and a final dot ignored, or one address.
-fn is_same(one: &ServerName<'_>, other: &ServerName<'_>) -> bool {
-    fn relative<'a>(name: &'a ServerName<'_>) -> Option<&'a str> {
-        let ServerName::DnsName(name) = name else {
-            return None;
-        };
-        let name = name.as_ref();
-        Some(name.strip_suffix('.').unwrap_or(name))
-    }
-    match (relative(one), relative(other)) {
-        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
-        _ => one == other,
     }
 }
 

@@ -11,7 +11,7 @@ use rustls::{AlertDescription, ServerConfig};
 use super::answer::Answer;
 use super::offer::{self, Asked};
 use super::selection::Entry;
-use super::{Store, Stream};
+use super::{Store, Stream, Watch};
 use crate::Error;
 use crate::events;
 use crate::io::first_message;
@@ -41,6 +41,8 @@ pub struct Acceptor {
     store: Arc<Store>,
     fallback: Option<Arc<ServerConfig>>,
     serves: Predicate,
+    /// What keeps the store fresh, for as long as anybody accepts.
+    pub(super) watch: Option<Arc<Watch>>,
 }
 
 /// The clients that are served with a credential; all of them if it is empty.
@@ -63,6 +65,7 @@ impl Acceptor {
             store,
             fallback: None,
             serves: Predicate::default(),
+            watch: None,
         }
     }
 

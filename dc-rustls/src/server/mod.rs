@@ -4,7 +4,10 @@ mod acceptor;
 mod answer;
 mod config;
 pub mod danger;
+mod follow;
 mod identity;
+#[cfg(feature = "tokio")]
+mod listener;
 mod offer;
 mod selection;
 mod sessions;
@@ -23,9 +26,12 @@ pub use self::config::Settings;
 pub use self::identity::Identity;
 pub use self::store::Store;
 pub use self::stream::Stream;
-#[cfg(feature = "tokio")]
-pub use self::tokio::AsyncStream;
 pub use self::watch::Watch;
+#[cfg(feature = "tokio")]
+pub use self::{
+    listener::{Accepted, Counters, Listener},
+    tokio::AsyncStream,
+};
 
 /// The credential or certificate that a client was served with.
 #[derive(Clone, Debug, Eq, PartialEq)]

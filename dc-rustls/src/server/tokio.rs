@@ -88,6 +88,16 @@ impl<T> AsyncStream<T> {
         self.tls.get_ref().1
     }
 
+    /// The rustls connection and the network side, for whoever goes on without this stream, as
+    /// [`Stream::into_parts`](super::Stream::into_parts) gives them.
+    ///
+    /// Flush before: `None`, and the connection is lost, if bytes still wait here for one end to take them.
+    #[must_use]
+    pub fn into_parts(self) -> Option<(ServerConnection, T)> {
+        let (io, connection) = self.tls.into_inner();
+        Some((connection, io.into_transparent()?))
+    }
+
     /// The network side.
     #[must_use]
     pub fn get_ref(&self) -> &T {

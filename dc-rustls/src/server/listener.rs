@@ -1,0 +1,228 @@
+//! From an open port to connections whose handshakes are over.
+
+mod accepted;
+mod counters;
+mod crowd;
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::task::{self, JoinError, JoinSet};
+use tokio::time::{Sleep, sleep, timeout};
+
+pub use self::accepted::Accepted;
+pub use self::counters::Counters;
+use self::crowd::Crowd;
+use super::{Acceptor, AsyncStream};
+use crate::{Error, events};
+
+/// A port whose connections have done their handshake when they are handed over.
+///
+/// Handshakes are done beside each other, each in a task of its own, so that a client that takes its time keeps nobody
+/// waiting. When there are too many, the oldest one of the address with the most of them makes room: strangers who
+/// connect and say nothing keep nobody out either. A handshake that fails, or takes too long, is counted and an event
+/// in the log, and no reason to stop; nor is it that too many files are open.
+///
+/// All of it happens in [`accept`](Self::accept), and whoever does not call it takes no connections. To drop a listener closes the
+/// port and ends the handshakes that are under way.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use dc_rustls::server::{Acceptor, Listener};
+///
+/// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+/// let provider = Arc::new(rustls::crypto::ring::default_provider());
+/// let acceptor = Acceptor::follow("/etc/dc", provider)?;
+/// let mut listener = Listener::bind("0.0.0.0:443", acceptor).await?;
+/// while let Some((stream, address)) = listener.accept().await {
+///     println!("{address} is served with {:?}", stream.served());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Listener {
+    acceptor: Acceptor,
+    /// None once nobody is let in any more.
+    tcp: Option<TcpListener>,
+    address: SocketAddr,
+    handshakes: JoinSet<Outcome>,
+    crowd: Crowd,
+    /// How long nothing is accepted, after that has failed.
+    pause: Option<Pin<Box<Sleep>>>,
+    max_handshakes: usize,
+    timeout: Duration,
+    counters: Counters,
+}
+
+/// The end of one handshake, and whose it was.
+struct Outcome {
+    address: SocketAddr,
+    /// None if it took too long.
+    stream: Option<Result<AsyncStream<TcpStream>, Error>>,
+}
+
+impl Listener {
+    /// Opens a port.
+    ///
+    /// Fails as [`TcpListener::bind`] does.
+    pub async fn bind(address: impl ToSocketAddrs, acceptor: Acceptor) -> io::Result<Self> {
+        Self::new(TcpListener::bind(address).await?, acceptor)
+    }
+
+    /// Takes a port that is open already, however it was opened.
+    ///
+    /// Fails if the system does not say which one it is.
+    pub fn new(tcp: TcpListener, acceptor: Acceptor) -> io::Result<Self> {
+        Ok(Self {
+            acceptor,
+            address: tcp.local_addr()?,
+            tcp: Some(tcp),
+            handshakes: JoinSet::new(),
+            crowd: Crowd::default(),
+            pause: None,
+            max_handshakes: MAX_HANDSHAKES,
+            timeout: TIMEOUT,
+            counters: Counters::default(),
+        })
+    }
+
+    /// The most handshakes at once, 256 unless this is called, and 1 at least. Each takes about 20 kilobytes.
+    #[must_use]
+    pub fn max_handshakes(mut self, max: usize) -> Self {
+        self.max_handshakes = max.max(1);
+        self
+    }
+
+    /// How long a handshake may take, from the first packet on: 10 seconds unless this is called.
+    #[must_use]
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Lets nobody in any more, and closes the port. [`accept`](Self::accept) still hands over those who are shaking
+    /// hands.
+    pub fn shutdown(&mut self) {
+        self.tcp = None;
+    }
+
+    /// The next connection, and where it comes from; `None` after [`shutdown`](Self::shutdown), once
+    /// nobody is shaking hands any more.
+    ///
+    /// Nothing is lost if this is cancelled, by `select!` as an example. It has to be called within a runtime of tokio
+    /// that has I/O and time enabled, and panics without one.
+    pub async fn accept(&mut self) -> Option<(AsyncStream<TcpStream>, SocketAddr)> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// The address of the port.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What has become of the connections so far; it goes on counting wherever the listener goes.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters.clone()
+    }
+
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(AsyncStream<TcpStream>, SocketAddr)>> {
+        loop {
+            // Those who are done go first: what was begun is worth more than what may come.
+            match self.handshakes.poll_join_next_with_id(cx) {
+                Poll::Ready(Some(ended)) => match self.settle(ended) {
+                    Some(connection) => return Poll::Ready(Some(connection)),
+                    None => continue,
+                },
+                Poll::Ready(None) if self.tcp.is_none() => return Poll::Ready(None),
+                Poll::Ready(None) | Poll::Pending => {}
+            }
+            if let Some(pause) = &mut self.pause {
+                ready!(pause.as_mut().poll(cx));
+                self.pause = None;
+            }
+            let Some(tcp) = &self.tcp else {
+                return Poll::Pending;
+            };
+            match ready!(tcp.poll_accept(cx)) {
+                Ok((tcp, address)) => self.begin(tcp, address),
+                Err(error) => self.complain(&error),
+            }
+        }
+    }
+
+    fn begin(&mut self, tcp: TcpStream, address: SocketAddr) {
+        while self.crowd.len() >= self.max_handshakes {
+            self.crowd.displace();
+        }
+        let (acceptor, longest) = (self.acceptor.clone(), self.timeout);
+        let handshake = self.handshakes.spawn(async move {
+            // Messages are whole, and a peer waits for each. It fails only if the client is gone.
+            let _ = tcp.set_nodelay(true);
+            let stream = timeout(longest, acceptor.accept_async(tcp)).await.ok();
+            Outcome { address, stream }
+        });
+        self.crowd.enter(address.ip(), handshake);
+    }
+
+    /// Counts how a handshake went, and gives what came of it.
+    fn settle(
+        &mut self,
+        ended: Result<(task::Id, Outcome), JoinError>,
+    ) -> Option<(AsyncStream<TcpStream>, SocketAddr)> {
+        let (id, outcome) = match ended {
+            Ok((id, outcome)) => (id, Some(outcome)),
+            Err(error) => {
+                match error.is_cancelled() {
+                    true => self.counters.displaced(),
+                    // A hook of the application's panicked, which has been said already.
+                    false => self.counters.failed(),
+                }
+                (error.id(), None)
+            }
+        };
+        self.crowd.leave(id);
+        let Outcome { address, stream } = outcome?;
+        match stream {
+            Some(Ok(stream)) => {
+                self.counters.accepted();
+                return Some((stream, address));
+            }
+            // The acceptor has told the log.
+            Some(Err(_)) => self.counters.failed(),
+            None => {
+                self.counters.timed_out();
+                events::handshake_timed_out(address, self.timeout);
+            }
+        }
+        None
+    }
+
+    /// That one connection was lost is nothing; all else, such as too many open files, is waited for.
+    fn complain(&mut self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+        let is_its_own = matches!(
+            error.kind(),
+            ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+        );
+        if !is_its_own {
+            self.counters.not_accepted();
+            events::not_accepted(error);
+            self.pause = Some(Box::pin(sleep(PAUSE)));
+        }
+    }
+}
+
+const MAX_HANDSHAKES: usize = 256;
+const TIMEOUT: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(100);
