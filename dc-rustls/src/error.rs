@@ -63,6 +63,16 @@ pub enum Error {
         /// The name or address that was to be reached.
         wanted: ServerName<'static>,
     },
+    /// What is in the place of a URI's host is no name and no address.
+    NotAHost {
+        /// What is there.
+        host: String,
+    },
+    /// A URI that is to be connected to has not the scheme `https`.
+    NotHttps {
+        /// The scheme, if it has one.
+        scheme: Option<String>,
+    },
     /// A named credential would suit the client, but it did not ask for the name that it is for.
     NothingForName {
         /// The name in the client's server_name, if it sent one.
@@ -123,6 +133,14 @@ impl fmt::Display for Error {
             Self::MissingCertificate => f.write_str("there is no certificate in the chain"),
             Self::MissingCredential => f.write_str("there is no credential"),
             Self::NoUniqueName { wanted } => say_no_unique_name(f, wanted),
+            Self::NotAHost { host } => write!(
+                f,
+                "'{host}' is no host name and no IP address"
+            ),
+            Self::NotHttps { scheme } => match scheme {
+                Some(scheme) => write!(f, "{scheme}:// is not protected by TLS: use https://"),
+                None => f.write_str("the URI has no scheme: put https:// in front"),
+            },
             Self::NothingForName { wanted, held } => say_kept_name(f, wanted.as_deref(), held),
             Self::NothingSuits => f.write_str(
                 "the client offered nothing that the credential suits, and there is no fallback certificate",
@@ -184,6 +202,8 @@ impl StdError for Error {
             | Self::MissingCertificate
             | Self::MissingCredential
             | Self::NoUniqueName { .. }
+            | Self::NotAHost { .. }
+            | Self::NotHttps { .. }
             | Self::NothingForName { .. }
             | Self::NothingSuits
             | Self::NothingToOffer

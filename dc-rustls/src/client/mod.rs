@@ -4,6 +4,8 @@ mod authorization;
 mod beginning;
 mod builder;
 mod config;
+#[cfg(feature = "tower")]
+mod connector;
 mod observer;
 mod offer;
 mod sessions;
@@ -11,16 +13,24 @@ mod standing;
 mod stream;
 #[cfg(feature = "tokio")]
 mod tokio;
+#[cfg(feature = "ureq")]
+mod ureq;
+#[cfg(any(feature = "tower", feature = "ureq"))]
+mod url;
 mod verifier;
 
 use dc_core::Form;
 
 pub use self::builder::{Builder, WantsVerifier};
 pub use self::config::Config;
+#[cfg(feature = "tower")]
+pub use self::connector::Connector;
 pub use self::observer::Presented;
 pub use self::stream::Stream;
 #[cfg(feature = "tokio")]
 pub use self::tokio::AsyncStream;
+#[cfg(feature = "ureq")]
+pub use self::ureq::{UreqConnector, UreqTransport};
 pub use crate::peer::Peer;
 
 /// A client's policy for the unique name, which protects it from an evil twin: another device of the

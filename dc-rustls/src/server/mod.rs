@@ -2,6 +2,8 @@
 
 mod acceptor;
 mod answer;
+#[cfg(feature = "axum")]
+mod axum;
 mod config;
 pub mod danger;
 mod follow;
