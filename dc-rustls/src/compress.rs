@@ -28,6 +28,28 @@ pub(crate) fn decompressors(
     DECOMPRESSORS.wrapped(base, CertDecompressor::algorithm, wrap)
 }
 
+/// True if both are of the same algorithms, in the same order.
+pub(crate) fn is_same_compression(
+    one: &[&'static dyn CertCompressor],
+    other: &[&'static dyn CertCompressor],
+) -> bool {
+    let algorithms = |list: &[&'static dyn CertCompressor]| -> Vec<_> {
+        list.iter().map(|it| it.algorithm()).collect()
+    };
+    algorithms(one) == algorithms(other)
+}
+
+/// The same of decompressors.
+pub(crate) fn is_same_decompression(
+    one: &[&'static dyn CertDecompressor],
+    other: &[&'static dyn CertDecompressor],
+) -> bool {
+    let algorithms = |list: &[&'static dyn CertDecompressor]| -> Vec<_> {
+        list.iter().map(|it| it.algorithm()).collect()
+    };
+    algorithms(one) == algorithms(other)
+}
+
 #[derive(Debug)]
 struct Compressor(&'static dyn CertCompressor);
 

@@ -58,6 +58,11 @@ pub enum Error {
     MissingCertificate,
     /// An identity has no credential.
     MissingCredential,
+    /// A configuration of rustls has a setting that none of this crate has.
+    NoCounterpart {
+        /// The field.
+        setting: &'static str,
+    },
     /// The name or address that was to be reached can be no device's unique name, and the policy requires one.
     NoUniqueName {
         /// The name or address that was to be reached.
@@ -132,6 +137,10 @@ impl fmt::Display for Error {
             }
             Self::MissingCertificate => f.write_str("there is no certificate in the chain"),
             Self::MissingCredential => f.write_str("there is no credential"),
+            Self::NoCounterpart { setting } => write!(
+                f,
+                "{setting} of the rustls configuration has no counterpart for credentials: leave it as rustls has it by default"
+            ),
             Self::NoUniqueName { wanted } => say_no_unique_name(f, wanted),
             Self::NotAHost { host } => write!(
                 f,
@@ -201,6 +210,7 @@ impl StdError for Error {
             | Self::MalformedOffer
             | Self::MissingCertificate
             | Self::MissingCredential
+            | Self::NoCounterpart { .. }
             | Self::NoUniqueName { .. }
             | Self::NotAHost { .. }
             | Self::NotHttps { .. }

@@ -6,6 +6,7 @@ mod builder;
 mod config;
 #[cfg(feature = "tower")]
 mod connector;
+mod like;
 mod observer;
 mod offer;
 mod sessions;
@@ -25,6 +26,7 @@ pub use self::builder::{Builder, WantsVerifier};
 pub use self::config::Config;
 #[cfg(feature = "tower")]
 pub use self::connector::Connector;
+pub use self::like::Like;
 pub use self::observer::Presented;
 pub use self::stream::Stream;
 #[cfg(feature = "tokio")]

@@ -8,6 +8,7 @@ mod config;
 pub mod danger;
 mod follow;
 mod identity;
+mod like;
 #[cfg(feature = "tokio")]
 mod listener;
 mod offer;
