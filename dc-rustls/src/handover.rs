@@ -32,11 +32,18 @@ thread_local! {
 ///
 /// The cell of an outer step on this thread, should there be one, is kept for it.
 pub(crate) fn scope<T>(step: impl FnOnce() -> T) -> (T, Option<Arc<Peer>>) {
-    let outer = Outer(CELL.take());
+    let outer = Outer(take());
     let result = step();
-    let peer = CELL.take().peer;
+    let peer = take().peer;
     drop(outer);
     (result, peer)
+}
+
+/// Runs what belongs to the application, such as its network, in the middle of a step.
+///
+/// It may drive any other connection, and those that are past their handshake have no cell of their own.
+pub(crate) fn aside<T>(application: impl FnOnce() -> T) -> T {
+    scope(application).0
 }
 
 /// Puts the outer step's handover back, also when the inner step panics.
@@ -44,8 +51,19 @@ struct Outer(Handover);
 
 impl Drop for Outer {
     fn drop(&mut self) {
-        CELL.set(std::mem::take(&mut self.0));
+        with(|cell| *cell = std::mem::take(&mut self.0));
     }
+}
+
+fn take() -> Handover {
+    with(std::mem::take)
+}
+
+/// A thread that ends destroys the cell, and the application's own destructors may still close connections: they
+/// find nothing here.
+fn with<T: Default>(change: impl FnOnce(&mut Handover) -> T) -> T {
+    let changed = CELL.try_with(|cell| change(&mut cell.borrow_mut()));
+    changed.unwrap_or_default()
 }
 
 /// Leaves who the peer is, and its credential if it has one.
@@ -53,7 +71,7 @@ pub(crate) fn leave_peer(
     peer: Peer,
     credential: Option<(VerifiedCredential, CertificateDer<'static>)>,
 ) {
-    CELL.with_borrow_mut(|cell| {
+    with(|cell| {
         cell.peer = Some(Arc::new(peer));
         cell.credential = credential;
     });
@@ -61,26 +79,28 @@ pub(crate) fn leave_peer(
 
 /// The peer that the current step has verified, if it did.
 pub(crate) fn peer() -> Option<Arc<Peer>> {
-    CELL.with_borrow(|cell| cell.peer.clone())
+    with(|cell| cell.peer.clone())
 }
 
 /// Takes the credential that was accepted under this certificate, once.
 pub(crate) fn take_credential(certificate: &CertificateDer<'_>) -> Option<VerifiedCredential> {
-    CELL.with_borrow_mut(|cell| cell.credential.take())
+    with(|cell| cell.credential.take())
         .and_then(|(credential, accepted)| (accepted == *certificate).then_some(credential))
 }
 
 /// Forgets the peer, because the step fails, and leaves the alert that the peer is owed.
 pub(crate) fn leave_alert(alert: AlertDescription) {
-    CELL.set(Handover {
-        alert: Some(alert),
-        ..Handover::default()
+    with(|cell| {
+        *cell = Handover {
+            alert: Some(alert),
+            ..Handover::default()
+        };
     });
 }
 
 /// Takes the alert that a refusal asked for, once.
 pub(crate) fn take_alert() -> Option<AlertDescription> {
-    CELL.with_borrow_mut(|cell| cell.alert.take())
+    with(|cell| cell.alert.take())
 }
 
 #[cfg(test)]

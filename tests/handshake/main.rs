@@ -17,6 +17,7 @@ mod greeting;
 mod gullible;
 mod http;
 mod matrix;
+mod meanwhile;
 mod misplaced;
 mod mutual;
 mod nameless;

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Adapter, CHUNK, Queue, is_gone};
 use crate::Error;
+use crate::handover::aside;
 
 /// The result of a handshake; the alert of one that failed has been sent by then.
 pub(crate) async fn finish<S, T: AsyncWrite + Unpin>(
@@ -103,13 +104,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Adapter<T> {
             }
             if !self.edits_inbound() {
                 let before = buf.filled().len();
-                ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+                ready!(aside(|| Pin::new(&mut self.io).poll_read(cx, buf)))?;
                 self.watch_inbound(buf.filled().get(before..).unwrap_or_default());
                 return Poll::Ready(Ok(()));
             }
             let mut chunk = [0; CHUNK];
             let mut chunk = ReadBuf::new(&mut chunk);
-            ready!(Pin::new(&mut self.io).poll_read(cx, &mut chunk))?;
+            ready!(aside(|| Pin::new(&mut self.io).poll_read(cx, &mut chunk)))?;
             if chunk.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
@@ -121,7 +122,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Adapter<T> {
 impl<T: AsyncWrite + Unpin> Adapter<T> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.outbound.is_empty() {
-            match ready!(Pin::new(&mut self.io).poll_write(cx, self.outbound.unread())) {
+            match ready!(aside(
+                || Pin::new(&mut self.io).poll_write(cx, self.outbound.unread())
+            )) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Ok(written) => self.outbound.advance(written),
                 // The handshake fails at the end of what there is to read, an alert perhaps.
@@ -157,7 +160,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Adapter<T> {
             return Poll::Ready(Ok(queued));
         }
         ready!(drained);
-        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
+        let written = ready!(aside(
+            || Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        ))?;
         self.watch_written(bufs, written);
         Poll::Ready(Ok(written))
     }
@@ -168,11 +173,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Adapter<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_drain(cx))?;
-        Pin::new(&mut self.io).poll_flush(cx)
+        aside(|| Pin::new(&mut self.io).poll_flush(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_drain(cx))?;
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        aside(|| Pin::new(&mut self.io).poll_shutdown(cx))
     }
 }
