@@ -216,7 +216,9 @@ fn dns_names(extensions: &[Extension<'_>]) -> Result<Vec<String>, Error> {
 }
 
 /// The value of a NameConstraints, if there is one.
-pub(crate) fn name_constraints<'a>(extensions: &[Extension<'a>]) -> Result<Option<&'a [u8]>, Error> {
+pub(crate) fn name_constraints<'a>(
+    extensions: &[Extension<'a>],
+) -> Result<Option<&'a [u8]>, Error> {
     let extension = only(extensions, NAME_CONSTRAINTS, Field::NameConstraints)?;
     Ok(extension.map(|extension| extension.value))
 }

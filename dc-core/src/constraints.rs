@@ -85,9 +85,7 @@ fn excluded_by<'a>(certificate: &Fields<'a>) -> Result<Vec<&'a str>, Error> {
 /// The dNSNames whose subtrees these NameConstraints exclude.
 fn excluded(constraints: Option<&[u8]>) -> Result<Vec<&str>, Error> {
     match constraints {
-        Some(value) => {
-            fields::excluded_dns_names(value).map_err(malformed(Field::NameConstraints))
-        }
+        Some(value) => fields::excluded_dns_names(value).map_err(malformed(Field::NameConstraints)),
         None => Ok(Vec::new()),
     }
 }

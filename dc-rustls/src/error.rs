@@ -63,6 +63,8 @@ pub enum Error {
         /// The field.
         setting: &'static str,
     },
+    /// The provider lacks TLS_AES_128_GCM_SHA256 for QUIC, which protects the first packets (RFC 9001 §5).
+    NoQuic,
     /// The name or address that was to be reached can be no device's unique name, and the policy requires one.
     NoUniqueName {
         /// The name or address that was to be reached.
@@ -141,6 +143,9 @@ impl fmt::Display for Error {
                 f,
                 "{setting} of the rustls configuration has no counterpart for credentials: leave it as rustls has it by default"
             ),
+            Self::NoQuic => f.write_str(
+                "the provider cannot protect the packets of QUIC: use one whose TLS_AES_128_GCM_SHA256 does QUIC, as those of ring and aws-lc-rs",
+            ),
             Self::NoUniqueName { wanted } => say_no_unique_name(f, wanted),
             Self::NotAHost { host } => write!(
                 f,
@@ -211,6 +216,7 @@ impl StdError for Error {
             | Self::MissingCertificate
             | Self::MissingCredential
             | Self::NoCounterpart { .. }
+            | Self::NoQuic
             | Self::NoUniqueName { .. }
             | Self::NotAHost { .. }
             | Self::NotHttps { .. }

@@ -23,6 +23,8 @@ mod hash;
 mod io;
 mod peer;
 mod provider;
+#[cfg(all(feature = "quinn", any(feature = "aws-lc-rs", feature = "ring")))]
+pub mod quinn;
 mod record;
 #[cfg(feature = "server")]
 pub mod server;

@@ -94,8 +94,9 @@ fn wrap_tls13(base: &Tls13CipherSuite, side: Side) -> Tls13CipherSuite {
             inner: base.aead_alg,
             side,
         })),
-        // QUIC carries its hellos outside of any socket we could edit.
-        quic: None,
+        // QUIC has packets of its own in the place of records. Nobody but the adapter for quinn, which edits its
+        // hellos, gets hold of a configuration with these suites.
+        quic: base.quic,
     }
 }
 

@@ -8,9 +8,9 @@ use rustls::pki_types::ServerName;
 use super::sessions::ConnectionSessions;
 
 /// A configuration that keeps its sessions with its peer, and the extensions to offer.
-pub(super) struct Beginning {
-    pub(super) rustls: Arc<ClientConfig>,
-    pub(super) sessions: Arc<ConnectionSessions>,
-    pub(super) name: ServerName<'static>,
-    pub(super) offer: &'static [u8],
+pub(crate) struct Beginning {
+    pub(crate) rustls: Arc<ClientConfig>,
+    pub(crate) sessions: Arc<ConnectionSessions>,
+    pub(crate) name: ServerName<'static>,
+    pub(crate) offer: &'static [u8],
 }

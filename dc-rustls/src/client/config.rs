@@ -91,10 +91,33 @@ impl Config {
             .inspect_err(|error| events::not_connected(&wanted, error))
     }
 
+    /// The same with sessions of its own: those of TLS over TCP know nothing of QUIC's transport parameters.
+    #[cfg(feature = "quinn")]
+    pub(crate) fn with_own_sessions(&self) -> Self {
+        Self {
+            sessions: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Fails with [`Error::NoQuic`] if the provider has not what QUIC needs.
+    #[cfg(feature = "quinn")]
+    pub(crate) fn check_quic(&self) -> Result<(), Error> {
+        let suites = &self.by_name.rustls.crypto_provider().cipher_suites;
+        let has_initial = suites
+            .iter()
+            .filter_map(rustls::SupportedCipherSuite::tls13)
+            .any(|suite| {
+                suite.common.suite == rustls::CipherSuite::TLS13_AES_128_GCM_SHA256
+                    && suite.quic.is_some()
+            });
+        has_initial.then_some(()).ok_or(Error::NoQuic)
+    }
+
     /// The beginning of one connection.
     ///
     /// The verifier stays the same one: rustls resumes only under the verifier of the full handshake.
-    pub(super) fn begin(&self, name: ServerName<'static>) -> Result<Beginning, Error> {
+    pub(crate) fn begin(&self, name: ServerName<'static>) -> Result<Beginning, Error> {
         let offering = match (UniqueName::wanted(&name), &self.without_name) {
             (Some(_), _) => &self.by_name,
             (None, Some(offering)) => offering,

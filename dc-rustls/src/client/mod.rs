@@ -9,8 +9,8 @@ mod connector;
 mod like;
 mod observer;
 mod offer;
-mod sessions;
-mod standing;
+pub(crate) mod sessions;
+pub(crate) mod standing;
 mod stream;
 #[cfg(feature = "tokio")]
 mod tokio;

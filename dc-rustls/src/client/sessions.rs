@@ -73,7 +73,7 @@ impl fmt::Debug for Sessions {
 }
 
 /// One connection's view of the sessions: it knows whom the connection is with.
-pub(super) struct ConnectionSessions {
+pub(crate) struct ConnectionSessions {
     shared: Arc<Sessions>,
     clock: Arc<dyn TimeProvider>,
     authorization: Authorization,
@@ -103,10 +103,16 @@ impl ConnectionSessions {
     }
 
     /// Remembers what a step of the handshake found out.
-    pub(super) fn found(&self, peer: Option<Arc<Peer>>) {
+    pub(crate) fn found(&self, peer: Option<Arc<Peer>>) {
         if peer.is_some() {
             self.known().peer = peer;
         }
+    }
+
+    /// The connection's peer, as far as it is known.
+    #[cfg(feature = "quinn")]
+    pub(super) fn so_far(&self) -> Option<Arc<Peer>> {
+        self.known().peer.clone()
     }
 
     /// The connection's peer, now that the handshake is over: the one that was verified, or that the resumed

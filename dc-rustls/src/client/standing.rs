@@ -11,7 +11,7 @@ use super::sessions::ConnectionSessions;
 use crate::Error;
 
 /// The server of one connection, and all that is needed to ask about it again.
-pub(super) struct Standing {
+pub(crate) struct Standing {
     wanted: ServerName<'static>,
     peer: Arc<Peer>,
     sessions: Arc<ConnectionSessions>,
@@ -21,7 +21,7 @@ impl Standing {
     /// The outcome of a handshake that was made to reach `wanted`.
     ///
     /// Fails with [`Error::PeerUnknown`], which is a bug.
-    pub(super) fn settle(
+    pub(crate) fn settle(
         sessions: Arc<ConnectionSessions>,
         wanted: ServerName<'static>,
     ) -> Result<Self, Error> {
@@ -32,12 +32,26 @@ impl Standing {
         })
     }
 
-    pub(super) fn peer(&self) -> &Peer {
+    /// The server as far as it is known before the end of the handshake: whom the session was made with that
+    /// early data is sent under.
+    #[cfg(feature = "quinn")]
+    pub(crate) fn so_far(
+        sessions: Arc<ConnectionSessions>,
+        wanted: ServerName<'static>,
+    ) -> Option<Self> {
+        Some(Self {
+            wanted,
+            peer: sessions.so_far()?,
+            sessions,
+        })
+    }
+
+    pub(crate) fn peer(&self) -> &Peer {
         &self.peer
     }
 
     /// True if the server is known to be `name`.
-    pub(super) fn authenticates(&self, name: &ServerName<'_>) -> bool {
+    pub(crate) fn authenticates(&self, name: &ServerName<'_>) -> bool {
         match &*self.peer {
             Peer::Delegated {
                 unique_name: Some(_),
@@ -48,7 +62,7 @@ impl Standing {
     }
 
     /// Fails if this connection would not be made any more.
-    pub(super) fn recheck(&self) -> Result<(), Error> {
+    pub(crate) fn recheck(&self) -> Result<(), Error> {
         self.sessions.recheck(&self.wanted, &self.peer)
     }
 }

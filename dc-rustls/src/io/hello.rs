@@ -41,7 +41,7 @@ impl Edit {
 /// The offers in one client's ClientHellos, which have to be the same in each: after a HelloRetryRequest
 /// the credential that suited the first is sent (RFC 8446 §4.1.2, RFC 9345 §4.1.1).
 #[derive(Debug)]
-pub(super) struct Offers {
+pub(crate) struct Offers {
     first: Option<Vec<Option<Vec<u8>>>>,
     changed: bool,
     of: Compared,
@@ -58,12 +58,12 @@ enum Compared {
 
 impl Offers {
     /// For a connection with a credential.
-    pub(super) fn for_credential() -> Self {
+    pub(crate) fn for_credential() -> Self {
         Self::of(Compared::Credential)
     }
 
     /// For a connection without one.
-    pub(super) fn for_stock() -> Self {
+    pub(crate) fn for_stock() -> Self {
         Self::of(Compared::Forms)
     }
 
@@ -75,7 +75,8 @@ impl Offers {
         }
     }
 
-    fn see(&mut self, hello: &[u8]) {
+    /// Looks at one whole ClientHello.
+    pub(crate) fn see(&mut self, hello: &[u8]) {
         // What is broken is for rustls to refuse.
         let Ok(offer) = client_hello::Offer::read(hello) else {
             return;
@@ -88,6 +89,11 @@ impl Offers {
         let seen = forms.into_iter().chain(others);
         let seen: Vec<_> = seen.map(|body| body.map(<[u8]>::to_vec)).collect();
         self.changed |= *self.first.get_or_insert_with(|| seen.clone()) != seen;
+    }
+
+    /// True if the second ClientHello offers something else than the first.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.changed
     }
 }
 
@@ -139,7 +145,7 @@ impl HelloEditor {
 
     /// True if the client's second ClientHello offers something else than its first.
     pub(super) fn is_offer_changed(&self) -> bool {
-        matches!(&self.edit, Edit::Relabel(offers) | Edit::Watch(offers) if offers.changed)
+        matches!(&self.edit, Edit::Relabel(offers) | Edit::Watch(offers) if offers.is_changed())
     }
 
     /// Passes on all that is left: no ClientHello will come any more.

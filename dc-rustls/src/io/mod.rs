@@ -1,5 +1,7 @@
 //! The socket adapter: edits the hellos that pass in plaintext, then is transparent.
 
+#[cfg(any(feature = "quinn", fuzzing, test))]
+mod crypto_stream;
 mod hello;
 mod records;
 #[cfg(all(feature = "tokio", any(feature = "client", feature = "server")))]
@@ -7,7 +9,11 @@ mod tokio;
 
 use std::io::{self, IoSlice, Read, Write};
 
-use self::hello::{Edit, HelloEditor, Offers, ServerHelloWatch};
+#[cfg(any(feature = "quinn", fuzzing, test))]
+pub(crate) use self::crypto_stream::{Gathered, HelloGatherer};
+pub(crate) use self::hello::Offers;
+use self::hello::{Edit, HelloEditor, ServerHelloWatch};
+pub(crate) use self::records::in_records;
 use self::records::{Messages, Piece, Records};
 #[cfg(all(feature = "tokio", any(feature = "client", feature = "server")))]
 pub(crate) use self::tokio::{delegate_to_tls, finish};

@@ -169,6 +169,13 @@ fn announced(bytes: &[u8]) -> Option<usize> {
     Some(usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c))
 }
 
+/// A whole ClientHello as a client sends it over TCP.
+pub(crate) fn in_records(hello: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(hello.len() + HEADER_LEN);
+    write_message([3, 1], hello, &mut out);
+    out
+}
+
 /// Appends `message` as handshake records of at most 2^14 bytes.
 pub(super) fn write_message(version: [u8; 2], message: &[u8], out: &mut Vec<u8>) {
     for fragment in message.chunks(MAX_FRAGMENT) {

@@ -15,6 +15,8 @@ use super::{Store, Stream, Watch};
 use crate::Error;
 use crate::events;
 use crate::io::first_message;
+#[cfg(feature = "quinn")]
+use crate::io::in_records;
 
 /// Makes TLS connections with clients: with a credential where one suits, else with the fallback.
 ///
@@ -160,6 +162,27 @@ impl Acceptor {
             }
             (Err(reason), None) => Err(Rejection::new(reason, AlertDescription::HandshakeFailure)),
         }
+    }
+
+    /// Decides how to answer a whole ClientHello that came without records, or gives the reason why not and the alert.
+    #[cfg(feature = "quinn")]
+    pub(crate) fn answer_hello(&self, hello: &[u8]) -> Result<Answer, (Error, AlertDescription)> {
+        let mut greeting = Greeting::default();
+        let heard = greeting.push(&in_records(hello)).unwrap_or(Heard::Nonsense);
+        let answer = self.decide(heard, greeting.received);
+        answer.map_err(|Rejection { error, alert }| (error, alert))
+    }
+
+    /// The configuration for a peer that is no client.
+    #[cfg(feature = "quinn")]
+    pub(crate) fn empty_config(&self) -> Result<Arc<ServerConfig>, Error> {
+        self.store.empty_config()
+    }
+
+    /// The configuration for clients that no credential suits.
+    #[cfg(feature = "quinn")]
+    pub(crate) fn fallback_config(&self) -> Option<&Arc<ServerConfig>> {
+        self.fallback.as_ref()
     }
 
     /// Lets stock rustls say what is wrong with what is no ClientHello.

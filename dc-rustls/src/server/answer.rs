@@ -8,9 +8,9 @@ use super::Served;
 use crate::io::Adapter;
 
 /// The answer to a ClientHello: rustls starts over with all that was read.
-pub(super) struct Answer {
-    pub(super) served: Served,
-    pub(super) config: Arc<ServerConfig>,
+pub(crate) struct Answer {
+    pub(crate) served: Served,
+    pub(crate) config: Arc<ServerConfig>,
     pub(super) received: Vec<u8>,
 }
 

@@ -1,7 +1,7 @@
 //! The server side: keeps credentials, picks one for each client, and serves with it.
 
 mod acceptor;
-mod answer;
+pub(crate) mod answer;
 #[cfg(feature = "axum")]
 mod axum;
 mod config;
