@@ -20,6 +20,8 @@
 //! `25`, and `u8 name` behind the SPKI. An OCSP response is DER and begins with `30`, so no marker can
 //! be taken for one. The lengths that are left out are known from the SPKI's DER header and from `L`.
 //!
+//! A client's credential has no such place: [`presented`] and [`request`] have the layouts of client authentication.
+//!
 //! Everything here takes bytes and returns bytes, and no input makes it panic.
 
 mod block;
@@ -28,11 +30,15 @@ pub(crate) mod certificate;
 pub(crate) mod client_hello;
 mod der;
 mod entries;
+pub(crate) mod from_client;
 mod handshake;
+pub(crate) mod presented;
+pub(crate) mod request;
 pub(crate) mod stream;
 #[cfg(test)]
 pub(crate) mod testing;
 mod to_rustls;
+pub(crate) mod to_server;
 mod to_wire;
 
 use dc_core::Form;
