@@ -217,8 +217,21 @@ impl Vendor {
         now: UnixTime,
         lifetime: Duration,
     ) -> StoredCredential {
+        self.issue_as(Role::Server, device, form, now, lifetime)
+    }
+
+    /// A credential for this end of connections.
+    #[must_use]
+    pub fn issue_as(
+        &self,
+        role: Role,
+        device: &Device,
+        form: Form,
+        now: UnixTime,
+        lifetime: Duration,
+    ) -> StoredCredential {
         let certificate = DelegationCertificate::parse(self.chain[0].clone()).unwrap();
-        let policy = IssuingPolicy::new(certificate, Role::Server);
+        let policy = IssuingPolicy::new(certificate, role);
         let spki = device.key.spki();
         let request = Request::new(&spki).lifetime(lifetime);
         let request = match form {

@@ -10,7 +10,9 @@ use rustls::compress::{
     CertCompressor, CertDecompressor, CompressionFailed, CompressionLevel, DecompressionFailed,
 };
 
+use crate::view::from_client::certificate_body_from_client;
 use crate::view::stream::{certificate_body_to_rustls, certificate_body_to_wire};
+use crate::view::to_server::certificate_body_to_server;
 
 /// The same compressors, which are given the wire view.
 pub(crate) fn compressors(
@@ -50,6 +52,49 @@ pub(crate) fn is_same_decompression(
     algorithms(one) == algorithms(other)
 }
 
+/// A client's compressors, which are given its Certificate in the wire view.
+pub(crate) fn client_compressors(
+    base: &[&'static dyn CertCompressor],
+) -> Vec<&'static dyn CertCompressor> {
+    let wrap =
+        |base| -> &'static dyn CertCompressor { Box::leak(Box::new(ClientCompressor(base))) };
+    CLIENT_COMPRESSORS.wrapped(base, CertCompressor::algorithm, wrap)
+}
+/// A server's decompressors of what clients send, whose output is in the rustls view.
+pub(crate) fn client_decompressors(
+    base: &[&'static dyn CertDecompressor],
+) -> Vec<&'static dyn CertDecompressor> {
+    let wrap =
+        |base| -> &'static dyn CertDecompressor { Box::leak(Box::new(ClientDecompressor(base))) };
+    CLIENT_DECOMPRESSORS.wrapped(base, CertDecompressor::algorithm, wrap)
+}
+#[derive(Debug)]
+struct ClientCompressor(&'static dyn CertCompressor);
+impl CertCompressor for ClientCompressor {
+    fn compress(
+        &self,
+        mut input: Vec<u8>,
+        level: CompressionLevel,
+    ) -> Result<Vec<u8>, CompressionFailed> {
+        certificate_body_to_server(&mut input);
+        self.0.compress(input, level)
+    }
+    fn algorithm(&self) -> CertificateCompressionAlgorithm {
+        self.0.algorithm()
+    }
+}
+#[derive(Debug)]
+struct ClientDecompressor(&'static dyn CertDecompressor);
+impl CertDecompressor for ClientDecompressor {
+    fn decompress(&self, input: &[u8], output: &mut [u8]) -> Result<(), DecompressionFailed> {
+        self.0.decompress(input, output)?;
+        certificate_body_from_client(output);
+        Ok(())
+    }
+    fn algorithm(&self) -> CertificateCompressionAlgorithm {
+        self.0.algorithm()
+    }
+}
 #[derive(Debug)]
 struct Compressor(&'static dyn CertCompressor);
 
@@ -111,6 +156,8 @@ impl<T: ?Sized> Table<T> {
     }
 }
 
+static CLIENT_COMPRESSORS: Table<dyn CertCompressor> = Table(Mutex::new(Vec::new()));
+static CLIENT_DECOMPRESSORS: Table<dyn CertDecompressor> = Table(Mutex::new(Vec::new()));
 static COMPRESSORS: Table<dyn CertCompressor> = Table(Mutex::new(Vec::new()));
 static DECOMPRESSORS: Table<dyn CertDecompressor> = Table(Mutex::new(Vec::new()));
 

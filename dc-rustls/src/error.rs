@@ -101,6 +101,13 @@ pub enum Error {
     Roots(VerifierBuilderError),
     /// TLS failed for a reason that has nothing to do with credentials.
     Tls(rustls::Error),
+    /// The names of the authorities that clients' certificates are to be under leave no room in a TLS record.
+    TooManyAuthorities {
+        /// The length of all names, in bytes.
+        length: usize,
+        /// The most that is sure to fit.
+        max: usize,
+    },
 }
 
 impl fmt::Display for Error {
@@ -169,6 +176,10 @@ impl fmt::Display for Error {
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
             Self::Roots(error) => write!(f, "the roots cannot be used: {error}"),
             Self::Tls(error) => write!(f, "TLS: {error}"),
+            Self::TooManyAuthorities { length, max } => write!(
+                f,
+                "the names of the roots for clients have {length} bytes together; {max} fit one TLS record: trust fewer"
+            ),
         }
     }
 }
@@ -224,7 +235,8 @@ impl StdError for Error {
             | Self::NothingSuits
             | Self::NothingToOffer
             | Self::OfferChanged
-            | Self::PeerUnknown => None,
+            | Self::PeerUnknown
+            | Self::TooManyAuthorities { .. } => None,
         }
     }
 }
@@ -252,13 +264,13 @@ impl From<io::Error> for Error {
     }
 }
 
-/// A fault for which a client does not accept what a server presented.
+/// A fault for which one end does not accept what the other presented.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Refusal {
     /// The credential is not valid (RFC 9345 §4.1.3), or not for the name that was wanted.
     Credential(dc_core::Error),
-    /// The policy asks for a credential and the server sent only a certificate.
+    /// The policy asks for a credential and the peer sent only a certificate.
     CredentialRequired,
     /// The end-entity certificate came with two credentials or two OCSP responses.
     DuplicateExtension,
@@ -273,7 +285,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The alert that a server gets in TLS 1.3. Below it, rustls sends certificate_unknown for all of
+    /// The alert that the peer gets in TLS 1.3. Below it, rustls sends certificate_unknown for all of
     /// these.
     #[must_use]
     pub fn alert(&self) -> AlertDescription {
@@ -302,21 +314,21 @@ impl fmt::Display for Refusal {
         match self {
             Self::Credential(error) => fmt::Display::fmt(error, f),
             Self::CredentialRequired => f.write_str(
-                "the server sent no credential, and the policy asks for one: is it a device that is enrolled?",
+                "the peer sent no credential, and the policy asks for one: is it a device that is enrolled?",
             ),
             Self::DuplicateExtension => {
-                f.write_str("the server sent the same extension twice with its certificate")
+                f.write_str("the peer sent the same extension twice with its certificate")
             }
             Self::MalformedExtensions => {
-                f.write_str("what the server sent with its certificate is malformed")
+                f.write_str("what the peer sent with its certificate is malformed")
             }
             Self::NotAuthorized => {
-                f.write_str("this peer is not on the application's list of authorised servers")
+                f.write_str("this peer is not on the application's list of authorised peers")
             }
             Self::UnexpectedExtension => f.write_str(
-                "the server sent an extension with its certificate that was not asked for",
+                "the peer sent an extension with its certificate that was not asked for",
             ),
-            Self::VersionTooOld => f.write_str("the server sent a credential below TLS 1.3"),
+            Self::VersionTooOld => f.write_str("the peer sent a credential below TLS 1.3"),
         }
     }
 }

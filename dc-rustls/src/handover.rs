@@ -15,6 +15,7 @@ use rustls::AlertDescription;
 use rustls::pki_types::CertificateDer;
 
 use crate::peer::Peer;
+use crate::view::request::Request;
 
 #[derive(Default)]
 struct Handover {
@@ -22,6 +23,8 @@ struct Handover {
     credential: Option<(VerifiedCredential, CertificateDer<'static>)>,
     peer: Option<Arc<Peer>>,
     alert: Option<AlertDescription>,
+    /// What a server asked its client for.
+    request: Option<Request>,
 }
 
 thread_local! {
@@ -86,6 +89,16 @@ pub(crate) fn peer() -> Option<Arc<Peer>> {
 pub(crate) fn take_credential(certificate: &CertificateDer<'_>) -> Option<VerifiedCredential> {
     with(|cell| cell.credential.take())
         .and_then(|(credential, accepted)| (accepted == *certificate).then_some(credential))
+}
+
+/// Leaves the CertificateRequest that a client has got, for the resolver that rustls asks in the same step.
+pub(crate) fn leave_request(request: Request) {
+    CELL.with_borrow_mut(|cell| cell.request = Some(request));
+}
+
+/// Takes what the server asked for, once.
+pub(crate) fn take_request() -> Option<Request> {
+    CELL.with_borrow_mut(|cell| cell.request.take())
 }
 
 /// Forgets the peer, because the step fails, and leaves the alert that the peer is owed.

@@ -1,10 +1,14 @@
 //! `rustls::crypto::hash::Hash`: a transcript hash that sees the wire view, as the peer does.
 
+use std::borrow::Cow;
+
 use rustls::crypto::hash::{Context, Hash, HashAlgorithm, Output};
 
 use crate::side::Side;
 use crate::view::client_hello::{has_relabelled_offer, hellos_to_wire, offer_to_wire};
+use crate::view::request::requests_to_wire;
 use crate::view::stream::certificates_to_wire;
+use crate::view::to_server::{certificates_to_server, is_client_authentication};
 
 /// A hash whose contexts hash handshake messages as they are on the wire.
 ///
@@ -28,18 +32,41 @@ impl Mapping {
     /// cut before its binders.
     fn update(self, hash: &mut dyn Context, data: &[u8]) {
         let hellos = match self.side {
-            Side::Client { offer } => hellos_to_wire(data, offer),
-            Side::Server if has_relabelled_offer(data) => {
+            Side::Client { offer } | Side::Presenting { offer } => hellos_to_wire(data, offer),
+            Side::Asking {
+                has_credential: false,
+                ..
+            } => data.into(),
+            Side::Server | Side::Asking { .. } if has_relabelled_offer(data) => {
                 let mut messages = data.to_vec();
                 offer_to_wire(&mut messages);
                 messages.into()
             }
-            Side::Server => data.into(),
+            Side::Server | Side::Asking { .. } => data.into(),
         };
-        match self.certificates {
-            true => hash.update(&certificates_to_wire(&hellos)),
-            false => hash.update(&hellos),
+        let certificates = match self.certificates {
+            true => certificates_to_wire(&hellos),
+            false => Cow::Borrowed(&*hellos),
+        };
+        hash.update(&self.client_authentication(certificates));
+    }
+
+    /// The same messages with what is about a client's credential as on the wire.
+    fn client_authentication(self, messages: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+        let offer = match self.side {
+            Side::Client { .. } | Side::Server => return messages,
+            Side::Presenting { .. } => None,
+            Side::Asking { offer, .. } => Some(offer),
+        };
+        if !self.certificates || !is_client_authentication(&messages) {
+            return messages;
         }
+        let mut messages = messages.into_owned();
+        if let Some(offer) = offer {
+            requests_to_wire(&mut messages, offer);
+        }
+        certificates_to_server(&mut messages);
+        messages.into()
     }
 }
 

@@ -20,8 +20,12 @@ pub mod fuzzing;
 mod handover;
 mod handshake;
 mod hash;
+mod identity;
+mod installing;
 mod io;
+mod offer;
 mod peer;
+mod policy;
 mod provider;
 #[cfg(all(feature = "quinn", any(feature = "aws-lc-rs", feature = "ring")))]
 pub mod quinn;
@@ -29,10 +33,12 @@ mod record;
 #[cfg(feature = "server")]
 pub mod server;
 mod side;
+mod signing;
 #[cfg(test)]
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 mod testing;
 mod view;
+mod watch;
 
 // The public interface is:
 pub use error::{Error, Refusal};

@@ -1,9 +1,9 @@
 //! The peer of a connection.
 
-use dc_core::{Form, SignatureScheme};
+use dc_core::{Form, SignatureScheme, VerifiedCredential};
 use rustls::pki_types::{ServerName, UnixTime};
 
-/// The server that answered, as far as it was proved.
+/// The server that answered, or the client that came, as far as it was proved.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Peer {
@@ -14,7 +14,7 @@ pub enum Peer {
     Delegated {
         /// The form of the credential.
         form: Form,
-        /// The device's name, in a credential of the named form: it is the name that was wanted, and the only one
+        /// The device's name, in a credential of the named form: a server's is the name that was wanted, and the only one
         /// that the device has proved to have. Without it, the device may be any that the delegation
         /// certificate has names for.
         unique_name: Option<dc_core::UniqueName<'static>>,
@@ -25,6 +25,18 @@ pub enum Peer {
         /// The device's key: a DER SubjectPublicKeyInfo.
         spki: Vec<u8>,
     },
+}
+
+impl From<&VerifiedCredential> for Peer {
+    fn from(credential: &VerifiedCredential) -> Self {
+        Self::Delegated {
+            form: credential.form(),
+            unique_name: credential.unique_name().cloned(),
+            expires: credential.expiry(),
+            scheme: credential.scheme(),
+            spki: credential.spki().to_owned(),
+        }
+    }
 }
 
 impl Peer {

@@ -18,10 +18,10 @@ pub(crate) fn wrap(base: &CryptoProvider, side: Side) -> CryptoProvider {
         .cipher_suites
         .iter()
         .filter_map(|suite| match (suite, side) {
-            (SupportedCipherSuite::Tls12(_), Side::Server) => None,
-            (SupportedCipherSuite::Tls12(suite), Side::Client { .. }) => Some(
-                SupportedCipherSuite::Tls12(TLS12.wrapped(suite, side, wrap_tls12)),
-            ),
+            (SupportedCipherSuite::Tls12(_), side) if !side.is_client() => None,
+            (SupportedCipherSuite::Tls12(suite), _) => Some(SupportedCipherSuite::Tls12(
+                TLS12.wrapped(suite, side, wrap_tls12),
+            )),
             (SupportedCipherSuite::Tls13(suite), _) => Some(SupportedCipherSuite::Tls13(
                 TLS13.wrapped(suite, side, wrap_tls13),
             )),

@@ -1,5 +1,7 @@
 //! `rustls::crypto::cipher::Tls13AeadAlgorithm`: record protection that swaps views.
 
+mod client_auth;
+
 use rustls::crypto::cipher::{
     AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, MessageDecrypter, MessageEncrypter,
     OutboundChunks, OutboundOpaqueMessage, OutboundPlainMessage, Tls13AeadAlgorithm,
@@ -7,8 +9,10 @@ use rustls::crypto::cipher::{
 };
 use rustls::{ConnectionTrafficSecrets, ContentType, Error};
 
+use self::client_auth::{ClientAuthEncrypter, ClientCertificateDecrypter};
 use crate::handover;
 use crate::side::Side;
+use crate::view::request::RequestWatch;
 use crate::view::stream::{ToRustls, ToWire};
 
 /// The base provider's record protection, with the Certificate message mapped between the views:
@@ -27,20 +31,28 @@ impl Tls13AeadAlgorithm for RecordProtection {
                 inner,
                 to_wire: Some(ToWire::new()),
             }),
+            Side::Presenting { .. } => Box::new(ClientAuthEncrypter::presenting(inner)),
+            Side::Asking {
+                offer,
+                has_credential,
+            } => Box::new(ClientAuthEncrypter::asking(inner, offer, has_credential)),
         }
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
         let inner = self.inner.decrypter(key, iv);
         match self.side {
-            Side::Client { .. } => Box::new(CertificateDecrypter {
+            Side::Client { .. } | Side::Presenting { .. } => Box::new(CertificateDecrypter {
                 inner,
                 handshake: Some(Handshake {
                     to_rustls: ToRustls::new(),
+                    requests: matches!(self.side, Side::Presenting { .. })
+                        .then(RequestWatch::default),
                     scratch: Vec::new(),
                 }),
             }),
             Side::Server => inner,
+            Side::Asking { .. } => Box::new(ClientCertificateDecrypter::new(inner)),
         }
     }
 
@@ -71,6 +83,8 @@ struct CertificateDecrypter {
 
 struct Handshake {
     to_rustls: ToRustls,
+    /// Of a client that may present a credential.
+    requests: Option<RequestWatch>,
     scratch: Vec<u8>,
 }
 
@@ -100,7 +114,11 @@ impl Handshake {
         mut message: InboundOpaqueMessage<'a>,
         seq: u64,
     ) -> Result<InboundPlainMessage<'a>, Error> {
-        let Self { to_rustls, scratch } = self;
+        let Self {
+            to_rustls,
+            requests,
+            scratch,
+        } = self;
         scratch.clear();
         scratch.extend_from_slice(&message.payload);
         let copy = InboundOpaqueMessage::new(message.typ, message.version, scratch);
@@ -113,6 +131,12 @@ impl Handshake {
         message.payload.copy_from_slice(payload);
         if typ == ContentType::Handshake {
             to_rustls.apply(&mut message.payload);
+            let request = requests
+                .as_mut()
+                .and_then(|requests| requests.push(&message.payload));
+            if let Some(request) = request {
+                handover::leave_request(request);
+            }
         }
         Ok(InboundPlainMessage {
             typ,
@@ -172,25 +196,34 @@ impl MessageEncrypter for AlertEncrypter {
         message: OutboundPlainMessage<'_>,
         seq: u64,
     ) -> Result<OutboundOpaqueMessage, Error> {
-        let OutboundPlainMessage { typ, version, .. } = message;
-        if typ != ContentType::Alert {
-            return self.inner.encrypt(message, seq);
-        }
-        let Some(alert) = handover::take_alert() else {
-            return self.inner.encrypt(message, seq);
-        };
-        let payload = [FATAL, alert.into()];
-        let message = OutboundPlainMessage {
-            typ,
-            version,
-            payload: OutboundChunks::Single(&payload),
-        };
-        self.inner.encrypt(message, seq)
+        encrypt_with_alert(self.inner.as_mut(), message, seq)
     }
 
     fn encrypted_payload_len(&self, payload_len: usize) -> usize {
         self.inner.encrypted_payload_len(payload_len)
     }
+}
+
+/// Encrypts the alert that a refusal asks for instead of an alert of rustls's, and all else as it is.
+fn encrypt_with_alert(
+    inner: &mut dyn MessageEncrypter,
+    message: OutboundPlainMessage<'_>,
+    seq: u64,
+) -> Result<OutboundOpaqueMessage, Error> {
+    let OutboundPlainMessage { typ, version, .. } = message;
+    if typ != ContentType::Alert {
+        return inner.encrypt(message, seq);
+    }
+    let Some(alert) = handover::take_alert() else {
+        return inner.encrypt(message, seq);
+    };
+    let payload = [FATAL, alert.into()];
+    let message = OutboundPlainMessage {
+        typ,
+        version,
+        payload: OutboundChunks::Single(&payload),
+    };
+    inner.encrypt(message, seq)
 }
 
 /// AlertLevel (RFC 8446 §6).

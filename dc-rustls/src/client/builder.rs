@@ -14,12 +14,13 @@ use rustls::{ClientConfig, KeyLog, NoKeyLog, RootCertStore, SignatureScheme};
 
 use super::authorization::Authorization;
 use super::config::{Config, Offering};
+use super::identities::{CredentialResolver, IdentityStore};
 use super::observer::Observer;
 use super::verifier::CredentialVerifier;
-use super::{NamePolicy, Peer, Presented, offer};
+use super::{NamePolicy, Peer, Presented};
 use crate::provider::{intern_offer, wrap};
 use crate::side::Side;
-use crate::{Error, compress};
+use crate::{Error, compress, offer};
 
 impl Config {
     /// Begins a configuration that uses this provider for all cryptography.
@@ -73,6 +74,7 @@ pub struct Builder {
     authorization: Authorization,
     observer: Observer,
     client_auth: Arc<dyn ResolvesClientCert>,
+    identities: Option<Arc<IdentityStore>>,
     secret_extraction: bool,
     alpn_protocols: Vec<Vec<u8>>,
     time_provider: Arc<dyn TimeProvider>,
@@ -92,6 +94,7 @@ impl Builder {
             authorization: Authorization::default(),
             observer: Observer::default(),
             client_auth: Arc::new(NoClientCert),
+            identities: None,
             secret_extraction: false,
             alpn_protocols: Vec::new(),
             time_provider: Arc::new(DefaultTimeProvider),
@@ -171,6 +174,19 @@ impl Builder {
         self
     }
 
+    /// The credentials to present to servers that ask for one (RFC 9345 §4.1.2), in TLS 1.3.
+    ///
+    /// One goes to each server of this configuration that has proved who it is and that takes the credential's form
+    /// and schemes: of the named form, the client's unique name with it. A server that asks and takes none of them
+    /// gets the certificate of [`client_auth`](Self::client_auth) if there is one, and else an empty Certificate.
+    ///
+    /// [`build`](Self::build) fails if [`allow_tls12`](Self::allow_tls12) is called too.
+    #[must_use]
+    pub fn client_identity(mut self, identities: Arc<IdentityStore>) -> Self {
+        self.identities = Some(identities);
+        self
+    }
+
     /// Lets [`Stream::into_parts`](super::Stream::into_parts) give connections whose traffic secrets can be extracted, for kTLS.
     #[must_use]
     pub fn enable_secret_extraction(mut self) -> Self {
@@ -214,7 +230,8 @@ impl Builder {
     /// allowed, and with [`Error::Tls`] if the provider lacks what TLS 1.3 needs.
     pub fn build(self) -> Result<Config, Error> {
         // rustls signs its own view of the transcript there, which is not what the server hashed.
-        if self.tls12 && self.client_auth.has_certs() {
+        let presents = self.client_auth.has_certs() || self.identities.is_some();
+        if self.tls12 && presents {
             return Err(Error::ClientAuthBelowTls13);
         }
         let (inner, roots) = self.trust()?;
@@ -226,6 +243,7 @@ impl Builder {
                 inner: Arc::clone(&inner),
                 roots: Arc::clone(&roots),
                 certificate_is_enough: self.takes_certificates(),
+                presents: self.identities.is_some(),
                 offer,
                 algorithms: self.provider.signature_verification_algorithms.all,
                 max_validity,
@@ -279,7 +297,17 @@ impl Builder {
         verifier: CredentialVerifier,
         offer: &'static [u8],
     ) -> Result<Arc<ClientConfig>, Error> {
-        let provider = Arc::new(wrap(&self.provider, Side::Client { offer }));
+        let (side, client_auth): (_, Arc<dyn ResolvesClientCert>) = match &self.identities {
+            None => (Side::Client { offer }, Arc::clone(&self.client_auth)),
+            Some(identities) => {
+                let resolver = CredentialResolver {
+                    identities: Arc::clone(identities),
+                    otherwise: Arc::clone(&self.client_auth),
+                };
+                (Side::Presenting { offer }, Arc::new(resolver))
+            }
+        };
+        let provider = Arc::new(wrap(&self.provider, side));
         let versions: &[_] = match self.tls12 {
             true => &[&rustls::version::TLS13, &rustls::version::TLS12],
             false => &[&rustls::version::TLS13],
@@ -289,11 +317,14 @@ impl Builder {
             .with_protocol_versions(versions)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_cert_resolver(Arc::clone(&self.client_auth));
+            .with_client_cert_resolver(client_auth);
         rustls.enable_secret_extraction = self.secret_extraction;
         rustls.alpn_protocols = self.alpn_protocols.clone();
         rustls.key_log = Arc::clone(&self.key_log);
         rustls.cert_decompressors = compress::decompressors(&rustls.cert_decompressors);
+        if self.identities.is_some() {
+            rustls.cert_compressors = compress::client_compressors(&rustls.cert_compressors);
+        }
         Ok(Arc::new(rustls))
     }
 }

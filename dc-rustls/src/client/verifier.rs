@@ -19,12 +19,15 @@ use super::{Peer, Presented};
 use crate::error::Refusal;
 use crate::handover;
 use crate::view::certificate::{UnpackError, unpack};
+use crate::view::presented::is_extension_entry;
 
 pub(super) struct CredentialVerifier {
     pub(super) inner: Arc<dyn ServerCertVerifier>,
     /// The roots that `inner` trusts, as far as they are known.
     pub(super) roots: Arc<RootCertStore>,
     pub(super) certificate_is_enough: bool,
+    /// True if the client may present a credential of its own.
+    pub(super) presents: bool,
     pub(super) offer: Offer,
     pub(super) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
     pub(super) max_validity: Duration,
@@ -99,6 +102,10 @@ impl ServerCertVerifier for CredentialVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let unpacked = unpack(blob).map_err(|error| refuse(self.not_unpacked(error)))?;
+        // To the transcript of a client that presents credentials, this is one of them.
+        if self.presents && intermediates.iter().any(|der| is_extension_entry(der)) {
+            return Err(refuse(Refusal::MalformedExtensions));
+        }
         let credential = unpacked.credential.as_ref();
         self.observer.show(&Presented {
             offer: &self.offer,
@@ -120,13 +127,7 @@ impl ServerCertVerifier for CredentialVerifier {
         let credential = self
             .verify_credential(form, &bytes, end_entity, intermediates, server_name, now)
             .map_err(|error| refuse(Refusal::Credential(error)))?;
-        let peer = Peer::Delegated {
-            form,
-            unique_name: credential.unique_name().cloned(),
-            expires: credential.expiry(),
-            scheme: credential.scheme(),
-            spki: credential.spki().to_owned(),
-        };
+        let peer = Peer::from(&credential);
         self.authorize(server_name, &peer)?;
         handover::leave_peer(peer, Some((credential, end_entity.clone().into_owned())));
         Ok(verified)
@@ -186,6 +187,7 @@ impl fmt::Debug for CredentialVerifier {
             inner,
             roots: _,
             certificate_is_enough,
+            presents: _,
             offer,
             algorithms: _,
             max_validity,

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 
 use dc_core::Offer;
+use rustls::crypto::CryptoProvider;
 use rustls::server::{Accepted, ClientHello};
 use rustls::{AlertDescription, ServerConfig};
 
@@ -17,6 +18,7 @@ use crate::events;
 use crate::io::first_message;
 #[cfg(feature = "quinn")]
 use crate::io::in_records;
+use crate::view::client_hello;
 
 /// Makes TLS connections with clients: with a credential where one suits, else with the fallback.
 ///
@@ -41,10 +43,18 @@ use crate::io::in_records;
 #[derive(Clone, Debug)]
 pub struct Acceptor {
     store: Arc<Store>,
-    fallback: Option<Arc<ServerConfig>>,
+    fallback: Option<Fallback>,
     serves: Predicate,
     /// What keeps the store fresh, for as long as anybody accepts.
     pub(super) watch: Option<Arc<Watch>>,
+}
+
+/// A configuration with a certificate.
+#[derive(Clone, Debug)]
+struct Fallback {
+    config: Arc<ServerConfig>,
+    /// Its cryptography, to ask for credentials of clients with.
+    provider: Option<Arc<CryptoProvider>>,
 }
 
 /// The clients that are served with a credential; all of them if it is empty.
@@ -72,9 +82,19 @@ impl Acceptor {
     }
 
     /// Serves clients that no credential suits with this configuration, as stock rustls would.
+    ///
+    /// If clients are asked for credentials, [`Settings::client_credentials`](super::Settings::client_credentials),
+    /// this is done in TLS 1.3 with what `config` lets others read: everything but its verifier of clients, its
+    /// `max_fragment_size`, its `ticketer` (sessions are in its `session_storage`) and its
+    /// `send_half_rtt_data`. A client that has TLS 1.2 only is then refused, unless the policy is
+    /// [`optional`](super::ClientCredentials::optional).
     #[must_use]
     pub fn fallback(mut self, config: Arc<ServerConfig>) -> Self {
-        self.fallback = Some(config);
+        let provider = self
+            .store
+            .asking()
+            .map(|asking| asking.provider(config.crypto_provider(), false));
+        self.fallback = Some(Fallback { config, provider });
         self
     }
 
@@ -151,14 +171,19 @@ impl Acceptor {
             None => Err(Error::NothingSuits),
         };
         match (picked, &self.fallback) {
-            (Ok(entry), _) => Ok(Answer {
-                served: entry.served.clone(),
-                config: Arc::clone(&entry.config),
-                received,
-            }),
-            (Err(reason), Some(config)) => {
+            (Ok(entry), _) => {
+                let answer = Answer {
+                    served: entry.served.clone(),
+                    config: Arc::clone(&entry.config),
+                    received,
+                    client: None,
+                };
+                self.ask(answer, Some(entry.config.crypto_provider()))
+            }
+            (Err(reason), Some(fallback)) => {
                 events::served_certificate(&reason);
-                Ok(Answer::stock(config, received))
+                let answer = Answer::stock(&fallback.config, received);
+                self.ask(answer, fallback.provider.as_ref())
             }
             (Err(reason), None) => Err(Rejection::new(reason, AlertDescription::HandshakeFailure)),
         }
@@ -182,7 +207,30 @@ impl Acceptor {
     /// The configuration for clients that no credential suits.
     #[cfg(feature = "quinn")]
     pub(crate) fn fallback_config(&self) -> Option<&Arc<ServerConfig>> {
-        self.fallback.as_ref()
+        self.fallback.as_ref().map(|fallback| &fallback.config)
+    }
+
+    /// The same answer with a question for the client's credential, if there is one, in suites that ask it.
+    fn ask(
+        &self,
+        answer: Answer,
+        provider: Option<&Arc<CryptoProvider>>,
+    ) -> Result<Answer, Rejection> {
+        let (Some(asking), Some(provider)) = (self.store.asking(), provider) else {
+            return Ok(answer);
+        };
+        // Below TLS 1.3 nobody has a credential.
+        if asking.is_optional() && !has_tls13(&answer.received) {
+            return Ok(answer);
+        }
+        match asking.connection(&answer.config, Arc::clone(provider)) {
+            Ok((config, client)) => Ok(Answer {
+                config,
+                client: Some(client),
+                ..answer
+            }),
+            Err(error) => Err(Rejection::new(error, AlertDescription::InternalError)),
+        }
     }
 
     /// Lets stock rustls say what is wrong with what is no ClientHello.
@@ -194,6 +242,10 @@ impl Acceptor {
             Err(error) => Err(Rejection::new(error, AlertDescription::InternalError)),
         }
     }
+}
+
+fn has_tls13(received: &[u8]) -> bool {
+    client_hello::Offer::read(&first_message(received)).is_ok_and(|offer| offer.has_tls13())
 }
 
 fn read_some<'a>(io: &mut impl Read, chunk: &'a mut [u8]) -> Result<&'a [u8], Error> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 
 use super::Served;
+use super::client_verifier::ConnectionVerifier;
 use crate::io::Adapter;
 
 /// The answer to a ClientHello: rustls starts over with all that was read.
@@ -12,6 +13,8 @@ pub(crate) struct Answer {
     pub(crate) served: Served,
     pub(crate) config: Arc<ServerConfig>,
     pub(super) received: Vec<u8>,
+    /// What finds out who the client is, if it is asked for a credential.
+    pub(super) client: Option<Arc<ConnectionVerifier>>,
 }
 
 impl Answer {
@@ -21,6 +24,7 @@ impl Answer {
             served: Served::Certificate,
             config: Arc::clone(config),
             received,
+            client: None,
         }
     }
 

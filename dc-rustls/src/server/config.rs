@@ -14,13 +14,14 @@ use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{KeyLog, NoKeyLog, ServerConfig};
 
-use super::Served;
-use super::identity::Decoded;
+use super::asking::Asking;
 use super::selection::Entry;
 use super::sessions::CredentialSessions;
-use super::signing::CredentialKey;
+use super::{ClientCredentials, Served};
+use crate::identity::Decoded;
 use crate::provider::wrap;
 use crate::side::Side;
+use crate::signing::CredentialKey;
 use crate::view::certificate::pack;
 use crate::{Error, compress};
 
@@ -35,6 +36,7 @@ pub struct Settings {
     pub(super) spares_nss: bool,
     pub(super) names_to_nameless: bool,
     client_auth: Arc<dyn ClientCertVerifier>,
+    pub(super) asking: Option<Asking>,
     secret_extraction: bool,
     sessions: Arc<dyn StoresServerSessions>,
     compresses: bool,
@@ -54,6 +56,7 @@ impl Settings {
             spares_nss: true,
             names_to_nameless: false,
             client_auth: Arc::new(NoClientAuth),
+            asking: None,
             secret_extraction: false,
             sessions: ServerSessionMemoryCache::new(256),
             compresses: true,
@@ -129,6 +132,17 @@ impl Settings {
         self
     }
 
+    /// Asks clients for a credential (RFC 9345 §4.1.2), in all connections of TLS 1.3 that an
+    /// [`Acceptor`](super::Acceptor) makes, also in those that it answers with its fallback.
+    ///
+    /// Takes the place of [`client_auth`](Self::client_auth), and of the verifier of the fallback. Fails with
+    /// [`Error::NothingToOffer`] if the policy's verifier knows no scheme that the key of a credential may use, and with
+    /// [`Error::TooManyAuthorities`] if the names of the roots take more room than there is.
+    pub fn client_credentials(mut self, policy: ClientCredentials) -> Result<Self, Error> {
+        self.asking = Some(Asking::new(policy)?);
+        Ok(self)
+    }
+
     /// Lets [`Stream::into_parts`](super::Stream::into_parts) give connections whose traffic secrets can be
     /// extracted, for kTLS.
     #[must_use]
@@ -159,6 +173,9 @@ impl Settings {
     /// The end-entity's extensions must be in the first record of the server's flight: what is in a record
     /// that was sent cannot be changed any more.
     pub(super) fn max_length(&self) -> usize {
+        if let Some(asking) = &self.asking {
+            return FIRST_RECORD.saturating_sub(asking.length());
+        }
         // rustls's `NoClientAuth` panics when it is asked for its roots.
         if !self.client_auth.offer_client_auth() {
             return FIRST_RECORD;
@@ -217,7 +234,10 @@ impl Settings {
         certified: CertifiedKey,
         expiry: UnixTime,
     ) -> Result<Arc<ServerConfig>, Error> {
-        let provider = Arc::new(wrap(&self.provider, Side::Server));
+        let provider = match &self.asking {
+            None => Arc::new(wrap(&self.provider, Side::Server)),
+            Some(asking) => asking.provider(&self.provider, true),
+        };
         let clock = Arc::clone(&self.time_provider);
         let mut config = ServerConfig::builder_with_details(provider, Arc::clone(&clock))
             .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -240,5 +260,5 @@ impl Settings {
 }
 
 /// 2^14 bytes, less 1 KiB for EncryptedExtensions, an otherwise empty CertificateRequest, and headers.
-const FIRST_RECORD: usize = 15 * 1024;
+pub(super) const FIRST_RECORD: usize = 15 * 1024;
 const EXPIRY_MARGIN: Duration = Duration::from_secs(300);

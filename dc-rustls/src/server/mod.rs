@@ -2,19 +2,21 @@
 
 mod acceptor;
 pub(crate) mod answer;
+mod asking;
 #[cfg(feature = "axum")]
 mod axum;
+mod client_credentials;
+mod client_sessions;
+mod client_verifier;
 mod config;
 pub mod danger;
 mod follow;
-mod identity;
 mod like;
 #[cfg(feature = "tokio")]
 mod listener;
 mod offer;
 mod selection;
 mod sessions;
-mod signing;
 mod store;
 mod stream;
 #[cfg(feature = "tokio")]
@@ -25,16 +27,19 @@ use dc_core::{Form, UniqueName};
 use rustls::pki_types::UnixTime;
 
 pub use self::acceptor::Acceptor;
+pub use self::client_credentials::ClientCredentials;
 pub use self::config::Settings;
-pub use self::identity::Identity;
 pub use self::store::Store;
 pub use self::stream::Stream;
-pub use self::watch::Watch;
 #[cfg(feature = "tokio")]
 pub use self::{
     listener::{Accepted, Counters, Listener},
     tokio::AsyncStream,
 };
+pub use crate::identity::Identity;
+pub use crate::peer::Peer;
+pub use crate::policy::NamePolicy;
+pub use crate::watch::Watch;
 
 /// The credential or certificate that a client was served with.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -9,12 +9,13 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::sign::SigningKey;
 
+use super::asking::Asking;
 use super::config::Settings;
-use super::identity::{Decoded, Identity};
 use super::offer::Asked;
 use super::selection::{Entry, Wanted};
+use crate::identity::{Decoded, Identity};
+use crate::installing::{cannot_delegate, check_key};
 use crate::{Error, events};
 
 /// The credentials that a server has now.
@@ -178,6 +179,11 @@ impl Store {
         Ok(())
     }
 
+    /// The policy for clients, if they are asked for credentials.
+    pub(super) fn asking(&self) -> Option<&Asking> {
+        self.settings.asking.as_ref()
+    }
+
     fn now(&self) -> Result<UnixTime, Error> {
         let clock = &self.settings.time_provider;
         Ok(clock
@@ -209,22 +215,5 @@ impl Store {
             .verify_own_name(credential, certificate, now)
             .map(|verified| verified.expiry())
             .map_err(Error::Credential)
-    }
-}
-
-/// The error of a chain whose first certificate may not delegate.
-fn cannot_delegate(error: dc_core::Error, chain: &[CertificateDer<'_>]) -> Error {
-    let delegates = |der: &CertificateDer<'_>| DelegationCertificate::parse(der.clone()).is_ok();
-    match chain.iter().position(delegates) {
-        Some(at) => Error::ChainOrder { at: at + 1 },
-        None => Error::Credential(error),
-    }
-}
-
-fn check_key(key: &dyn SigningKey, credential: &DelegatedCredential<'_>) -> Result<(), Error> {
-    match key.public_key() {
-        Some(spki) if *spki != *credential.credential().spki => Err(Error::KeyMismatch),
-        // A key that does not say what it is, one in an HSM perhaps, is taken at its word.
-        _ => Ok(()),
     }
 }

@@ -3,13 +3,17 @@
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 
+use rustls::pki_types::CertificateDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use super::Served;
 use super::answer::Answer;
+use super::client_verifier::ConnectionVerifier;
+use super::{Peer, Served};
 use crate::Error;
+use crate::handover;
 use crate::handshake;
 use crate::io::Adapter;
+use crate::view::presented::is_extension_entry;
 
 /// A TLS connection to a client.
 #[derive(Debug)]
@@ -18,6 +22,7 @@ pub struct Stream<T: Read + Write> {
     /// hands a connection on has a copy there.
     tls: Box<Tls<T>>,
     served: Served,
+    peer: Option<Arc<Peer>>,
 }
 
 type Tls<T> = StreamOwned<ServerConnection, Adapter<T>>;
@@ -25,19 +30,44 @@ type Tls<T> = StreamOwned<ServerConnection, Adapter<T>>;
 impl<T: Read + Write> Stream<T> {
     pub(super) fn handshake(mut answer: Answer, io: T) -> Result<Self, Error> {
         let io = answer.adapt(io);
-        let Answer { served, config, .. } = answer;
+        let Answer {
+            served,
+            config,
+            client,
+            ..
+        } = answer;
         let mut tls = start(config, io)?;
         let StreamOwned { conn, sock } = &mut *tls;
         handshake::complete(conn, sock, |connection| {
-            connection.process_new_packets().map(drop)
+            let (step, _) = handover::scope(|| connection.process_new_packets());
+            step.map(drop)
         })?;
-        Ok(Self { tls, served })
+        let peer = peer(client.as_deref(), conn);
+        Ok(Self { tls, served, peer })
     }
 
     /// The credential or certificate of this connection.
     #[must_use]
     pub fn served(&self) -> &Served {
         &self.served
+    }
+
+    /// The client, if it has presented a certificate; on a resumed connection, the one that the session was made with.
+    ///
+    /// Only a server that asks for credentials,
+    /// [`Settings::client_credentials`](super::Settings::client_credentials), knows one from a certificate. A unique name is
+    /// the client's, and no other name of its certificate is.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Peer> {
+        self.peer.as_deref()
+    }
+
+    /// The client's certificates, the end entity's first; empty if it has presented none.
+    ///
+    /// Unlike rustls's `peer_certificates`, which has what was next to a certificate as an entry of its own
+    /// behind it, one that is no certificate.
+    pub fn client_certificates(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        client_certificates(&self.tls.conn)
     }
 
     /// The connection's state: protocol version, cipher suite, application protocol.
@@ -71,6 +101,26 @@ impl<T: Read + Write> Stream<T> {
     pub fn get_mut(&mut self) -> &mut T {
         self.tls.sock.get_mut()
     }
+}
+
+/// Who the client is: what was found out, or that it has presented a certificate to who asked for that alone.
+pub(super) fn peer(
+    client: Option<&ConnectionVerifier>,
+    connection: &ServerConnection,
+) -> Option<Arc<Peer>> {
+    match client {
+        Some(client) => client.peer(),
+        None => connection
+            .peer_certificates()
+            .map(|_| Arc::new(Peer::Certificate)),
+    }
+}
+
+pub(super) fn client_certificates(
+    connection: &ServerConnection,
+) -> impl Iterator<Item = &CertificateDer<'static>> {
+    let entries = connection.peer_certificates().unwrap_or_default();
+    entries.iter().filter(|entry| !is_extension_entry(entry))
 }
 
 /// A call of its own, so that its copies are off the stack before the handshake.

@@ -1,17 +1,22 @@
 //! A connection to a client over `AsyncRead + AsyncWrite`.
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
+use std::sync::Arc;
 
 use rustls::ServerConnection;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::acceptor::{Greeting, Rejection};
 use super::answer::Answer;
-use super::{Acceptor, Served};
+use super::{Acceptor, Peer, Served, stream};
 use crate::Error;
 use crate::events;
+use crate::handover;
 use crate::io::{Adapter, delegate_to_tls, finish};
 
 impl Acceptor {
@@ -62,16 +67,25 @@ async fn send(rejection: Rejection, io: &mut (impl AsyncWrite + Unpin)) -> Error
 pub struct AsyncStream<T> {
     tls: TlsStream<Adapter<T>>,
     served: Served,
+    peer: Option<Arc<Peer>>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
     async fn handshake(mut answer: Answer, io: T) -> Result<Self, Error> {
         let io = answer.adapt(io).holding_writes();
-        let Answer { served, config, .. } = answer;
+        let Answer {
+            served,
+            config,
+            client,
+            ..
+        } = answer;
         let accept = TlsAcceptor::from(config).accept(io);
-        let mut tls = finish(accept.into_fallible().await).await?;
+        let mut accept = pin!(accept.into_fallible());
+        let accepted = poll_fn(|cx| handover::scope(|| accept.as_mut().poll(cx)).0).await;
+        let mut tls = finish(accepted).await?;
         tls.get_mut().0.release_writes();
-        Ok(Self { tls, served })
+        let peer = stream::peer(client.as_deref(), tls.get_ref().1);
+        Ok(Self { tls, served, peer })
     }
 }
 
@@ -80,6 +94,24 @@ impl<T> AsyncStream<T> {
     #[must_use]
     pub fn served(&self) -> &Served {
         &self.served
+    }
+
+    /// The client, if it has presented a certificate; on a resumed connection, the one that the session was made with.
+    ///
+    /// Only a server that asks for credentials,
+    /// [`Settings::client_credentials`](super::Settings::client_credentials), knows one from a certificate. A unique name is
+    /// the client's, and no other name of its certificate is.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Peer> {
+        self.peer.as_deref()
+    }
+
+    /// The client's certificates, the end entity's first; empty if it has presented none.
+    ///
+    /// Unlike rustls's `peer_certificates`, which has what was next to a certificate as an entry of its own
+    /// behind it, one that is no certificate.
+    pub fn client_certificates(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        stream::client_certificates(self.connection())
     }
 
     /// The connection's state: protocol version, cipher suite, application protocol.

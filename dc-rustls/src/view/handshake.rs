@@ -6,6 +6,8 @@ use super::bytes::Cursor;
 pub(super) const CLIENT_HELLO: u8 = 1;
 /// The handshake type of Certificate.
 pub(super) const CERTIFICATE: u8 = 11;
+/// The handshake type of CertificateRequest.
+pub(super) const CERTIFICATE_REQUEST: u8 = 13;
 /// The bytes of a handshake header: type and `u24` length.
 pub(super) const HEADER_LEN: usize = 4;
 

@@ -14,7 +14,7 @@
 //! rustls ignores the offer, so there is nothing to map for it.
 
 use super::bytes::{Cursor, put_vector};
-use super::handshake::{HEADER_LEN, messages_mut};
+use super::handshake::{CERTIFICATE_REQUEST, HEADER_LEN, messages_mut};
 use dc_core::Form;
 
 /// The bytes of the name that stands for an offer of `offer_len` bytes, beside others or alone.
@@ -34,12 +34,6 @@ pub(crate) fn requests_to_wire(messages: &mut [u8], offer: &[u8]) {
             request_to_wire(message, offer);
         }
     }
-}
-
-/// True if one of these messages is a CertificateRequest.
-pub(crate) fn has_request(messages: &[u8]) -> bool {
-    super::handshake::messages(messages)
-        .any(|message| message.first() == Some(&CERTIFICATE_REQUEST))
 }
 
 fn request_to_wire(message: &mut [u8], offer: &[u8]) {
@@ -187,8 +181,6 @@ impl RequestWatch {
     }
 }
 
-/// The handshake type of CertificateRequest.
-const CERTIFICATE_REQUEST: u8 = 13;
 const SIGNATURE_ALGORITHMS: u16 = 13;
 const CERTIFICATE_AUTHORITIES: u16 = 47;
 /// The first byte of the stand-in.

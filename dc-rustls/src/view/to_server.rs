@@ -1,7 +1,7 @@
 //! A client's Certificate message, rustls → wire.
 
 use super::bytes::Cursor;
-use super::handshake::{CERTIFICATE, HEADER_LEN, messages_mut};
+use super::handshake::{CERTIFICATE, CERTIFICATE_REQUEST, HEADER_LEN, messages, messages_mut};
 use super::presented::wire_block;
 
 /// Maps the Certificate message that `handshake` begins with, if it does, as far as it is there.
@@ -19,6 +19,12 @@ pub(crate) fn certificate_to_server(handshake: &mut [u8]) {
     if let Some(body) = body {
         certificate_body_to_server(body);
     }
+}
+
+/// True if one of these messages may be mapped by [`certificates_to_server`], or is a CertificateRequest.
+pub(crate) fn is_client_authentication(data: &[u8]) -> bool {
+    let kinds = [CERTIFICATE, CERTIFICATE_REQUEST];
+    messages(data).any(|message| message.first().is_some_and(|kind| kinds.contains(kind)))
 }
 
 /// As [`certificate_to_server`], for each of several whole messages.

@@ -7,12 +7,12 @@ use rustls::{SignatureAlgorithm, SignatureScheme};
 
 /// Signs with the credential's `dc_cert_verify_algorithm`, whatever rustls offers to it.
 ///
-/// rustls offers the client's signature_algorithms, but what counts is the list of the credential
-/// extension (RFC 9345 §4.1.1), which was looked at before this key was picked.
+/// rustls offers the peer's signature_algorithms, but what counts is the list of the credential
+/// extension (RFC 9345 §4.1.1 and §4.1.2), which was looked at before this key was picked.
 #[derive(Debug)]
-pub(super) struct CredentialKey {
-    pub(super) inner: Arc<dyn SigningKey>,
-    pub(super) scheme: SignatureScheme,
+pub(crate) struct CredentialKey {
+    pub(crate) inner: Arc<dyn SigningKey>,
+    pub(crate) scheme: SignatureScheme,
 }
 
 impl SigningKey for CredentialKey {

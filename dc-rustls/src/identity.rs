@@ -13,11 +13,11 @@ use crate::{Error, events};
 
 /// A delegation certificate's chain, credentials under it, and the private key they are for.
 ///
-/// Nothing is checked yet: [`Store::install`](super::Store::install) does.
+/// Of a server, or of a client. Nothing is checked yet: the store that it is installed in does.
 pub struct Identity {
-    pub(super) chain: Vec<CertificateDer<'static>>,
-    pub(super) credentials: Vec<StoredCredential>,
-    pub(super) key: PrivateKeyDer<'static>,
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) credentials: Vec<StoredCredential>,
+    pub(crate) key: PrivateKeyDer<'static>,
 }
 
 impl Identity {
@@ -53,15 +53,15 @@ impl Identity {
 }
 
 /// A credential that is being installed, decoded once for all that is asked of it.
-pub(super) struct Decoded<'a> {
-    pub(super) credential: DelegatedCredential<'a>,
+pub(crate) struct Decoded<'a> {
+    pub(crate) credential: DelegatedCredential<'a>,
     /// The encoding, as it is sent.
-    pub(super) bytes: &'a [u8],
+    pub(crate) bytes: &'a [u8],
 }
 
 impl<'a> Decoded<'a> {
     /// Fails with [`Error::Credential`] if it cannot be decoded.
-    pub(super) fn new(stored: &'a StoredCredential) -> Result<Self, Error> {
+    pub(crate) fn new(stored: &'a StoredCredential) -> Result<Self, Error> {
         let bytes = stored.bytes.as_slice();
         let credential =
             DelegatedCredential::decode(stored.form, bytes).map_err(Error::Credential)?;

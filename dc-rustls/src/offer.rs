@@ -1,4 +1,4 @@
-//! A client's offer: the lists, and the extensions that carry them.
+//! An offer to take credentials: the lists, and the extensions that carry them.
 
 use dc_core::{Form, Offer, SchemeList, SignatureScheme};
 
@@ -8,7 +8,7 @@ use crate::Error;
 ///
 /// The list is a subset of signature_algorithms, because RFC 8446 §4.4.3 wants the scheme of a
 /// CertificateVerify there and RFC 9345 does not say otherwise.
-pub(super) fn offer(
+pub(crate) fn offer(
     forms: &[Form],
     verifiable: &[rustls::SignatureScheme],
 ) -> Result<Offer, Error> {
@@ -29,8 +29,8 @@ pub(super) fn offer(
         }))
 }
 
-/// The extensions of a ClientHello that make this offer.
-pub(super) fn extensions(forms: &[Form], offer: &Offer) -> Result<Vec<u8>, Error> {
+/// The extensions, of a ClientHello or a CertificateRequest, that make this offer.
+pub(crate) fn extensions(forms: &[Form], offer: &Offer) -> Result<Vec<u8>, Error> {
     let mut out = Vec::new();
     for &form in forms {
         let mut body = Vec::new();
