@@ -86,6 +86,8 @@ impl FromClient {
                 Field::Block => self.block.step(byte, out),
                 // The high byte of a length below 6 is zero too.
                 Field::BlockLength if self.left == 1 || self.is_mapped() => out.push(0),
+                // More than what is behind it: rustls refuses an entry with extensions, or one that is cut.
+                Field::BlockLength if self.value > 0xff => out.push(0xff),
                 Field::FirstByte {
                     entry: Entry::Later,
                     ..

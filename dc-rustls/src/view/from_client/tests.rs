@@ -148,6 +148,17 @@ fn a_block_that_is_too_short_is_left_to_rustls() {
     }
 }
 
+#[test]
+fn a_block_that_is_longer_than_its_message_is_not_made_to_fit() {
+    let certificate = sequence(b"c");
+    for behind in [0, 6, 300] {
+        let mut wire = certificate_message([(&*certificate, &*vec![0; behind])]);
+        let at = wire.len() - behind - 2;
+        wire[at..at + 2].copy_from_slice(&[0x15, 0]);
+        assert_eq!(&map(&[&wire])[at..at + 2], &[0, 0xff], "{behind}");
+    }
+}
+
 proptest! {
     #[test]
     fn maps_to_what_rustls_reads_and_back(
