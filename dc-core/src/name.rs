@@ -199,6 +199,19 @@ mod tests {
     }
 
     #[test]
+    fn references_are_the_same_whatever_their_case_and_final_dot() {
+        let same = |one: &str, other: &str| {
+            is_same_reference(&one.try_into().unwrap(), &other.try_into().unwrap())
+        };
+        assert!(same("K3V.example.com.", "k3v.example.com"));
+        assert!(same("a_b.example.com", "A_b.example.com."));
+        assert!(same("192.0.2.1", "192.0.2.1"));
+        assert!(!same("k3v.example.com", "k3v.example.org"));
+        assert!(!same("192.0.2.1", "192.0.2.2"));
+        assert!(!same("192.0.2.1", "k3v.example.com"));
+    }
+
+    #[test]
     fn accepts_host_names() {
         let long = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
         assert_eq!(long.len(), 253);

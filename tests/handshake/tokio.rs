@@ -1,5 +1,7 @@
 //! The same over `AsyncRead + AsyncWrite`.
 
+use std::io::{Read, Write};
+
 use dc_core::{Error, Form};
 use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Served, Settings, Store};
@@ -108,6 +110,43 @@ async fn a_client_with_no_application_protocol_in_common_gets_the_alert() {
             matches!(&peer, Err(TlsError::Tls(error)) if *error == alert),
             "{peer:?}"
         );
+    }
+}
+
+/// Nothing of ours is between rustls and the network any more.
+#[tokio::test]
+async fn a_connection_goes_on_without_its_stream() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let acceptor = acceptor(&vendor, &device, &[Form::Named]).fallback(stock_server(&vendor));
+    for client in [
+        client(&vendor, NamePolicy::Required),
+        client(&vendor, NamePolicy::Ignored),
+    ] {
+        let (near, far) = duplex(ALL);
+        let name = ServerName::try_from(device.name.clone()).unwrap();
+        let (server, client) =
+            tokio::join!(acceptor.accept_async(far), client.connect_async(name, near));
+        let (mut server, mut far) = server.unwrap().into_parts().unwrap();
+        let (mut client, mut near) = client.unwrap().into_parts().unwrap();
+        server.writer().write_all(b"pong").unwrap();
+        let mut records = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut records).unwrap();
+        }
+        far.write_all(&records).await.unwrap();
+        drop(far);
+        // With the session tickets, which may have arrived already.
+        let mut records = Vec::new();
+        near.read_to_end(&mut records).await.unwrap();
+        let mut records = &records[..];
+        while !records.is_empty() {
+            client.read_tls(&mut records).unwrap();
+            client.process_new_packets().unwrap();
+        }
+        let mut reply = [0; 4];
+        client.reader().read_exact(&mut reply).unwrap();
+        assert_eq!(&reply, b"pong");
     }
 }
 

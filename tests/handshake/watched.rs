@@ -2,18 +2,18 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use dc_core::Form;
 use dc_core::pem::write;
 use dc_rustls::Error;
 use dc_rustls::client::{Config, NamePolicy, Peer};
-use dc_rustls::server::{Acceptor, Store, Watch};
+use dc_rustls::server::{Acceptor, Served, Settings, Store, Watch};
 use dc_tests::pair::connect;
 use dc_tests::vendor::{Device, Vendor, provider};
 
-use crate::setup::{ALL, client};
+use crate::setup::{ALL, client, stock_server};
 
 const INTERVAL: Duration = Duration::from_millis(20);
 
@@ -124,4 +124,54 @@ fn a_folder_that_comes_later_is_found() {
     drop(watch);
     // The thread is gone, and with it the sender.
     assert!(reports.recv().is_err());
+}
+
+#[test]
+fn an_acceptor_follows_a_folder_by_itself_even_one_that_is_not_there_yet() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().join("identity");
+    let (vendor, device) = (Vendor::default(), Device::new("router"));
+    let (report, reports) = channel();
+    let settings = Settings::new(provider());
+    let acceptor = Acceptor::follow_with(&folder, settings, move |news| {
+        report.send(news).unwrap();
+    });
+    let acceptor = acceptor.unwrap().fallback(stock_server(&vendor));
+    assert!(matches!(
+        reports.try_recv().unwrap(),
+        Err(Error::File { .. })
+    ));
+    let client = Config::builder(provider())
+        .roots(vendor.roots())
+        .or_certificate()
+        .build()
+        .unwrap();
+    let served = |acceptor: &Acceptor| connect(&client, &device.name, acceptor, ALL).server;
+    assert_eq!(served(&acceptor).unwrap(), Served::Certificate);
+    put(&folder, &vendor, &device);
+    // It is looked at every 10 seconds, and has to look the same twice.
+    reports
+        .recv_timeout(Duration::from_secs(60))
+        .unwrap()
+        .unwrap();
+    // A clone is enough to go on.
+    let clone = acceptor.clone();
+    drop(acceptor);
+    assert!(matches!(served(&clone).unwrap(), Served::Delegated { .. }));
+    assert_eq!(reports.try_recv().unwrap_err(), TryRecvError::Empty);
+    drop(clone);
+    // The thread is gone, and with it the sender.
+    assert_eq!(reports.try_recv().unwrap_err(), TryRecvError::Disconnected);
+}
+
+#[test]
+fn an_acceptor_serves_what_is_in_the_folder_when_it_is_made() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().join("identity");
+    let (vendor, device) = (Vendor::default(), Device::new("router"));
+    put(&folder, &vendor, &device);
+    let acceptor = Acceptor::follow(&folder, provider()).unwrap();
+    let client = client(&vendor, NamePolicy::Required);
+    let outcome = connect(&client, &device.name, &acceptor, ALL);
+    assert!(matches!(outcome.server.unwrap(), Served::Delegated { .. }));
 }
