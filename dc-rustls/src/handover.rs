@@ -23,7 +23,7 @@ struct Handover {
     credential: Option<(VerifiedCredential, CertificateDer<'static>)>,
     peer: Option<Arc<Peer>>,
     alert: Option<AlertDescription>,
-    /// What a server asked its client for.
+    /// The request of a server to its client.
     request: Option<Request>,
 }
 

@@ -26,3 +26,7 @@ pub(crate) fn check_key(
         _ => Ok(()),
     }
 }
+
+/// The bytes that are sure to be in the first record of a flight: 2^14, less 1 KiB for EncryptedExtensions, an otherwise
+/// empty CertificateRequest, and headers.
+pub(crate) const FIRST_RECORD: usize = 15 * 1024;

@@ -18,7 +18,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 
 use crate::identity::{Decoded, Identity};
-use crate::installing::{cannot_delegate, check_key};
+use crate::installing::{FIRST_RECORD, cannot_delegate, check_key};
 use crate::signing::CredentialKey;
 use crate::view::presented::pack_entry;
 use crate::view::request::Request;
@@ -124,7 +124,7 @@ impl IdentityStore {
         Ok(())
     }
 
-    /// What can be presented of an identity; it is verified if there is a time to verify it at.
+    /// The credentials of an identity; it is verified if there is a time to verify it at.
     fn check(&self, identity: Identity, now: Option<UnixTime>) -> Result<Vec<Presentable>, Error> {
         let Identity {
             chain,
@@ -274,7 +274,5 @@ impl ResolvesClientCert for CredentialResolver {
     }
 }
 
-/// 2^14 bytes, less 1 KiB for headers.
-const FIRST_RECORD: usize = 15 * 1024;
 /// The seconds before its end in which a credential is not presented any more: a server's clock may be fast.
 const EXPIRY_MARGIN: u64 = 300;

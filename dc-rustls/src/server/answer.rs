@@ -13,7 +13,7 @@ pub(crate) struct Answer {
     pub(crate) served: Served,
     pub(crate) config: Arc<ServerConfig>,
     pub(super) received: Vec<u8>,
-    /// What finds out who the client is, if it is asked for a credential.
+    /// The verifier that finds out who the client is, if it is asked for a credential.
     pub(super) client: Option<Arc<ConnectionVerifier>>,
 }
 

@@ -11,8 +11,8 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{DistinguishedName, RootCertStore};
 
-use super::config::FIRST_RECORD;
 use super::{NamePolicy, Peer};
+use crate::installing::FIRST_RECORD;
 use crate::view::request::stand_in;
 use crate::{Error, offer};
 
@@ -173,7 +173,7 @@ impl ClientCredentials {
         self.unique_name.forms()
     }
 
-    /// What clients are asked for.
+    /// The question that clients are asked.
     ///
     /// Fails with [`Error::NothingToOffer`] if the verifier knows no scheme that the key of a credential may use, and
     /// with [`Error::TooManyAuthorities`] if the names of the roots leave no room in a record.
@@ -219,7 +219,7 @@ fn with_room(forms: &[Form], extensions: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// What clients are asked for, in all the shapes that are needed.
+/// The question that clients are asked, in all the shapes that are needed.
 #[derive(Clone, Debug)]
 pub(super) struct Question {
     pub(super) offer: Offer,

@@ -32,9 +32,9 @@ pub(super) struct ConnectionVerifier {
 /// The client of one connection, as far as it is known.
 #[derive(Debug, Default)]
 struct Client {
-    /// Who has presented what, before the handshake is signed.
+    /// The peer that somebody has claimed to be, before the handshake is signed, and its credential.
     claimed: Option<(Arc<Peer>, Option<VerifiedCredential>)>,
-    /// Who has signed the handshake, or made the session that is resumed.
+    /// The peer that has signed the handshake, or made the session that is resumed.
     proved: Option<Arc<Peer>>,
 }
 
@@ -47,7 +47,7 @@ impl ConnectionVerifier {
         }
     }
 
-    /// Who the client is; `None` if it has presented nothing.
+    /// The client; `None` if it has presented nothing.
     pub(super) fn peer(&self) -> Option<Arc<Peer>> {
         self.client().proved.clone()
     }

@@ -19,6 +19,7 @@ use super::selection::Entry;
 use super::sessions::CredentialSessions;
 use super::{ClientCredentials, Served};
 use crate::identity::Decoded;
+use crate::installing::FIRST_RECORD;
 use crate::provider::wrap;
 use crate::side::Side;
 use crate::signing::CredentialKey;
@@ -259,6 +260,4 @@ impl Settings {
     }
 }
 
-/// 2^14 bytes, less 1 KiB for EncryptedExtensions, an otherwise empty CertificateRequest, and headers.
-pub(super) const FIRST_RECORD: usize = 15 * 1024;
 const EXPIRY_MARGIN: Duration = Duration::from_secs(300);

@@ -103,7 +103,7 @@ impl<T: Read + Write> Stream<T> {
     }
 }
 
-/// Who the client is: what was found out, or that it has presented a certificate to who asked for that alone.
+/// The client, as it was found out, or as the holder of a certificate where no more was asked for.
 pub(super) fn peer(
     client: Option<&ConnectionVerifier>,
     connection: &ServerConnection,

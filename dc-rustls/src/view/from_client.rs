@@ -212,7 +212,7 @@ enum Part {
     Algorithm,
     SignatureLength,
     Signature,
-    /// What the verifier refuses, with its last two bytes left out.
+    /// Bytes for the verifier to refuse, with its last two bytes left out.
     Refused,
     /// As `Refused`, but zeros.
     Poison,
