@@ -36,6 +36,7 @@ mod offers;
 mod paths;
 mod proved;
 mod published;
+mod quic;
 mod rechecked;
 mod refused;
 mod renewed;
