@@ -107,6 +107,9 @@ impl Vendor {
             }
             let excludes = oddity == Some(Oddity::IntermediateExcludes);
             params.name_constraints = excludes.then(excludes_router);
+            if oddity == Some(Oddity::BriefIntermediate) {
+                make_brief(&mut params);
+            }
             issuer = CertifiedIssuer::signed_by(params, new_pair(P256), &issuer).unwrap();
             chain.insert(0, issuer.der().clone());
         }
@@ -120,9 +123,10 @@ impl Vendor {
         match oddity {
             Some(Oddity::CaLeaf) => leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
             Some(Oddity::UsageOnIntermediate) => {}
-            None | Some(Oddity::Address | Oddity::IntermediateExcludes | Oddity::RootExcludes) => {
-                leaf.custom_extensions = vec![delegation_usage()];
-            }
+            _ => leaf.custom_extensions = vec![delegation_usage()],
+        }
+        if oddity == Some(Oddity::BriefLeaf) {
+            make_brief(&mut leaf);
         }
         let leaf = leaf.signed_by(&key.0, &issuer).unwrap();
         chain.insert(0, leaf.der().clone());
@@ -264,6 +268,10 @@ impl Vendor {
 pub enum Oddity {
     /// The delegation certificate is for [`ADDRESS`] too.
     Address,
+    /// The certificate above the delegation certificate is valid from an hour before now until an hour after.
+    BriefIntermediate,
+    /// The delegation certificate is.
+    BriefLeaf,
     /// The delegation certificate is that of a CA.
     CaLeaf,
     /// The intermediate's name constraints exclude `router` of [`ZONE`].
@@ -394,6 +402,12 @@ fn authority(name: &str, size: usize) -> CertificateParams {
         params.custom_extensions = vec![comment];
     }
     params
+}
+
+fn make_brief(params: &mut CertificateParams) {
+    let (now, hour) = (UnixTime::now().as_secs(), 3600);
+    let at = |seconds| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+    (params.not_before, params.not_after) = (at(now - hour), at(now + hour));
 }
 
 fn excludes_router() -> NameConstraints {

@@ -53,6 +53,7 @@ fn scene(what: &str) -> Scene {
             cast.our_server(&[Form::Rfc9345]),
         ),
         "named credential" => named(cast.our_client(NamePolicy::Required)),
+        "named credential, remembered" => named(cast.remembering_client()),
         "named credential, resumed" => resumed(named(Client::Ours(required().build().unwrap()))),
         "named credential, a megabyte each way" => {
             bulk(named(cast.our_client(NamePolicy::Required)))

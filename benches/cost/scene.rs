@@ -245,7 +245,14 @@ impl Cast {
 
     /// A client that resumes nothing and remembers nothing.
     pub(crate) fn our_client(&self, policy: NamePolicy) -> Client {
-        Client::Ours(self.builder(policy).without_resumption().build().unwrap())
+        let builder = self.builder(policy).without_resumption();
+        Client::Ours(builder.without_remembering().build().unwrap())
+    }
+
+    /// A client that resumes nothing, and has seen the server a moment ago.
+    pub(crate) fn remembering_client(&self) -> Client {
+        let builder = self.builder(NamePolicy::Required).without_resumption();
+        Client::Ours(builder.build().unwrap())
     }
 
     pub(crate) fn builder(&self, policy: NamePolicy) -> Builder {

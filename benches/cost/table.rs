@@ -117,6 +117,11 @@ const LINES: &[Line] = &[
         target: 1.02,
     },
     Line {
+        ours: "client, named credential, remembered",
+        stock: &["client, stock"],
+        target: 0.70,
+    },
+    Line {
         ours: "client, named credential, resumed",
         stock: &["client, stock, resumed"],
         target: 1.02,

@@ -17,10 +17,12 @@ use rustls::pki_types::CertificateDer;
 use crate::peer::Peer;
 use crate::view::request::Request;
 
+/// An accepted credential and the certificate that it was accepted under.
+type Accepted = (Arc<VerifiedCredential>, CertificateDer<'static>);
+
 #[derive(Default)]
 struct Handover {
-    /// The accepted credential and the certificate that it was accepted under.
-    credential: Option<(VerifiedCredential, CertificateDer<'static>)>,
+    credential: Option<Accepted>,
     peer: Option<Arc<Peer>>,
     alert: Option<AlertDescription>,
     /// The request of a server to its client.
@@ -70,12 +72,10 @@ fn with<T: Default>(change: impl FnOnce(&mut Handover) -> T) -> T {
 }
 
 /// Leaves who the peer is, and its credential if it has one.
-pub(crate) fn leave_peer(
-    peer: Peer,
-    credential: Option<(VerifiedCredential, CertificateDer<'static>)>,
-) {
+pub(crate) fn leave_peer(peer: impl Into<Arc<Peer>>, credential: Option<Accepted>) {
+    let peer = peer.into();
     with(|cell| {
-        cell.peer = Some(Arc::new(peer));
+        cell.peer = Some(peer);
         cell.credential = credential;
     });
 }
@@ -86,19 +86,19 @@ pub(crate) fn peer() -> Option<Arc<Peer>> {
 }
 
 /// Takes the credential that was accepted under this certificate, once.
-pub(crate) fn take_credential(certificate: &CertificateDer<'_>) -> Option<VerifiedCredential> {
+pub(crate) fn take_credential(certificate: &CertificateDer<'_>) -> Option<Arc<VerifiedCredential>> {
     with(|cell| cell.credential.take())
         .and_then(|(credential, accepted)| (accepted == *certificate).then_some(credential))
 }
 
 /// Leaves the CertificateRequest that a client has got, for the resolver that rustls asks in the same step.
 pub(crate) fn leave_request(request: Request) {
-    CELL.with_borrow_mut(|cell| cell.request = Some(request));
+    with(|cell| cell.request = Some(request));
 }
 
 /// Takes what the server asked for, once.
 pub(crate) fn take_request() -> Option<Request> {
-    CELL.with_borrow_mut(|cell| cell.request.take())
+    with(|cell| cell.request.take())
 }
 
 /// Forgets the peer, because the step fails, and leaves the alert that the peer is owed.

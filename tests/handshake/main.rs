@@ -39,6 +39,7 @@ mod published;
 mod quic;
 mod rechecked;
 mod refused;
+mod remembered;
 mod renewed;
 mod resumed;
 mod rogue;

@@ -16,6 +16,7 @@ use super::authorization::Authorization;
 use super::config::{Config, Offering};
 use super::identities::{CredentialResolver, IdentityStore};
 use super::observer::Observer;
+use super::remembered::Memory;
 use super::verifier::CredentialVerifier;
 use super::{NamePolicy, Peer, Presented};
 use crate::provider::{intern_offer, wrap};
@@ -71,6 +72,7 @@ pub struct Builder {
     tls12: bool,
     max_validity: Duration,
     resumes: bool,
+    remembers: bool,
     authorization: Authorization,
     observer: Observer,
     client_auth: Arc<dyn ResolvesClientCert>,
@@ -91,6 +93,7 @@ impl Builder {
             tls12: false,
             max_validity: MAX_VALIDITY,
             resumes: true,
+            remembers: true,
             authorization: Authorization::default(),
             observer: Observer::default(),
             client_auth: Arc::new(NoClientCert),
@@ -201,6 +204,19 @@ impl Builder {
         self
     }
 
+    /// Verifies chain and credential of every full handshake, also of a server that had the same a moment ago.
+    ///
+    /// Without this, the last credential of up to 64 names is remembered with its chain, where
+    /// [`roots`](WantsVerifier::roots) says whom to trust: as long as all of them are valid, the same bytes for the
+    /// same name pass again without their signatures being verified. The server still proves to have the key, and
+    /// [`authorize`](Self::authorize) is still asked. Nothing on the wire says so, but whoever measures how quickly a client
+    /// answers may learn that it has been there before.
+    #[must_use]
+    pub fn without_remembering(mut self) -> Self {
+        self.remembers = false;
+        self
+    }
+
     /// The application protocols to offer, the favourite first (RFC 7301).
     #[must_use]
     pub fn alpn_protocols(mut self, protocols: impl IntoIterator<Item = Vec<u8>>) -> Self {
@@ -249,6 +265,7 @@ impl Builder {
                 max_validity,
                 authorization: self.authorization.clone(),
                 observer: self.observer.clone(),
+                memory: self.memory(),
             };
             Ok(Offering {
                 rustls: self.rustls_config(verifier, extensions)?,
@@ -273,6 +290,14 @@ impl Builder {
 
     fn takes_certificates(&self) -> bool {
         self.or_certificate || self.unique_name != NamePolicy::Required
+    }
+
+    /// Only under roots is the same always accepted again: another verifier may change its mind.
+    fn memory(&self) -> Memory {
+        match (&self.trust, self.remembers) {
+            (Trust::Roots(_), true) => Memory::new(),
+            (Trust::Verifier(_), _) | (_, false) => Memory::none(),
+        }
     }
 
     /// The verifier of certificates, and the roots as far as they are known.

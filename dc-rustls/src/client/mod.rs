@@ -10,6 +10,7 @@ pub mod danger;
 mod identities;
 mod like;
 mod observer;
+mod remembered;
 pub(crate) mod sessions;
 pub(crate) mod standing;
 mod stream;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dc_core::{
-    DelegatedCredential, DelegationCertificate, Form, Offer, Role, SignatureScheme,
+    DelegatedCredential, DelegationCertificate, Form, Offer, Role, SignatureScheme, Validity,
     VerifiedCredential, Verifier,
 };
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -15,6 +15,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore};
 
 use super::authorization::Authorization;
 use super::observer::Observer;
+use super::remembered::{Claim, Memory, Proved};
 use super::{Peer, Presented};
 use crate::error::Refusal;
 use crate::handover;
@@ -33,25 +34,55 @@ pub(super) struct CredentialVerifier {
     pub(super) max_validity: Duration,
     pub(super) authorization: Authorization,
     pub(super) observer: Observer,
+    pub(super) memory: Memory,
 }
 
 impl CredentialVerifier {
+    /// Verifies the credential of a claim whose certificates `inner` has accepted, and remembers that.
     fn verify_credential(
         &self,
-        form: Form,
-        bytes: &[u8],
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        wanted: &ServerName<'_>,
+        claim: &Claim<'_>,
         now: UnixTime,
-    ) -> Result<VerifiedCredential, dc_core::Error> {
+    ) -> Result<Arc<Proved>, dc_core::Error> {
+        let Claim {
+            wanted,
+            end_entity,
+            intermediates,
+            form,
+            credential,
+        } = *claim;
         self.check_offered(form)?;
-        let credential = DelegatedCredential::decode(form, bytes)?;
+        let credential = DelegatedCredential::decode(form, credential)?;
         let certificate = DelegationCertificate::parse(CertificateDer::from(&**end_entity))?;
-        Verifier::new(Role::Server, &self.offer, self.algorithms)
+        let credential = Verifier::new(Role::Server, &self.offer, self.algorithms)
             .with_max_validity(self.max_validity)?
             .with_issuers(intermediates, &self.roots.roots)
-            .verify(&credential, &certificate, Some(wanted), now)
+            .verify(&credential, &certificate, Some(wanted), now)?;
+        let peer = Arc::new(Peer::from(&credential));
+        let holds = self.validity(&certificate, intermediates, &credential);
+        let credential = Arc::new(credential);
+        let proved = Arc::new(Proved { peer, credential });
+        // What cannot be read may be valid at any time.
+        if let Ok(holds) = holds {
+            self.memory.remember(claim, &proved, holds, now);
+        }
+        Ok(proved)
+    }
+
+    /// The seconds at which all of these pass: at which the credential is valid, and for no longer than it may.
+    fn validity(
+        &self,
+        certificate: &DelegationCertificate<'_>,
+        intermediates: &[CertificateDer<'_>],
+        credential: &VerifiedCredential,
+    ) -> Result<Validity, dc_core::Error> {
+        let end = credential.expiry();
+        let start = end.as_secs().saturating_sub(self.max_validity.as_secs());
+        let start = UnixTime::since_unix_epoch(Duration::from_secs(start));
+        let own = Validity::new(start, end).and(certificate.into());
+        intermediates
+            .iter()
+            .try_fold(own, |all, der| Ok(all.and(Validity::of(der)?)))
     }
 
     /// A form that was not offered is refused as that, whatever is in it.
@@ -72,6 +103,19 @@ impl CredentialVerifier {
             },
             UnpackError::UnexpectedExtension => Refusal::UnexpectedExtension,
         }
+    }
+
+    /// Accepts a server that has proved its claim but for CertificateVerify, unless the application does not want it.
+    fn accept_credential(&self, claim: &Claim<'_>, proved: &Proved) -> Result<(), Error> {
+        let Proved { peer, credential } = proved;
+        self.authorize(claim.wanted, peer)
+            .inspect_err(|_| self.memory.forget(claim.wanted))?;
+        let accepted = (
+            Arc::clone(credential),
+            claim.end_entity.clone().into_owned(),
+        );
+        handover::leave_peer(Arc::clone(peer), Some(accepted));
+        Ok(())
     }
 
     fn accept_certificate(&self, wanted: &ServerName<'_>) -> Result<(), Error> {
@@ -106,13 +150,25 @@ impl ServerCertVerifier for CredentialVerifier {
         if self.presents && intermediates.iter().any(|der| is_extension_entry(der)) {
             return Err(refuse(Refusal::MalformedExtensions));
         }
-        let credential = unpacked.credential.as_ref();
+        let claim = unpacked.credential.as_ref().map(|(form, bytes)| Claim {
+            wanted: server_name,
+            end_entity,
+            intermediates,
+            form: *form,
+            credential: bytes,
+        });
         self.observer.show(&Presented {
             offer: &self.offer,
             end_entity,
             intermediates,
-            credential: credential.map(|(form, bytes)| (*form, &**bytes)),
+            credential: claim.map(|claim| (claim.form, claim.credential)),
         });
+        if let Some(claim) = &claim
+            && let Some(proved) = self.memory.recall(claim, now)
+        {
+            self.accept_credential(claim, &proved)?;
+            return Ok(ServerCertVerified::assertion());
+        }
         let verified = self.inner.verify_server_cert(
             end_entity,
             intermediates,
@@ -120,16 +176,15 @@ impl ServerCertVerifier for CredentialVerifier {
             unpacked.ocsp,
             now,
         )?;
-        let Some((form, bytes)) = unpacked.credential else {
-            self.accept_certificate(server_name)?;
-            return Ok(verified);
-        };
-        let credential = self
-            .verify_credential(form, &bytes, end_entity, intermediates, server_name, now)
-            .map_err(|error| refuse(Refusal::Credential(error)))?;
-        let peer = Peer::from(&credential);
-        self.authorize(server_name, &peer)?;
-        handover::leave_peer(peer, Some((credential, end_entity.clone().into_owned())));
+        match &claim {
+            None => self.accept_certificate(server_name)?,
+            Some(claim) => {
+                let proved = self
+                    .verify_credential(claim, now)
+                    .map_err(|error| refuse(Refusal::Credential(error)))?;
+                self.accept_credential(claim, &proved)?;
+            }
+        }
         Ok(verified)
     }
 
@@ -193,6 +248,7 @@ impl fmt::Debug for CredentialVerifier {
             max_validity,
             authorization: _,
             observer: _,
+            memory: _,
         } = self;
         f.debug_struct("CredentialVerifier")
             .field("inner", inner)
