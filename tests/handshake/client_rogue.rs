@@ -8,7 +8,7 @@ use dc_core::Form;
 use dc_rustls::client::{NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, ClientCredentials};
 use dc_rustls::{Error, Refusal};
-use dc_tests::message::{CERTIFICATE, edit_blocks, extension};
+use dc_tests::message::{CERTIFICATE, edit_blocks, extension, split_vector, vector};
 use dc_tests::mutant::{self, Cut, Framing, Rewrite, Wire};
 use dc_tests::pair::last_words;
 use dc_tests::pipe::pipe;
@@ -234,7 +234,7 @@ fn a_client_credential_of_a_form_that_was_not_offered() {
         refuses(
             &site,
             &policy,
-            &[own.clone()],
+            std::slice::from_ref(&own),
             &refusal,
             Alert::UnexpectedMessage,
         );
@@ -357,19 +357,13 @@ fn an_entry_that_looks_relabelled_already() {
     let at = 9 + usize::from(bytes[8]) + 2;
     let entry = [&[0x22][..], &bytes[..at], &bytes[at + 2..]].concat();
     let rewrite = mutant::only(CERTIFICATE, move |message| {
-        let mut list = dc_tests::message::vector(
-            3,
-            &dc_tests::message::split_vector(
-                dc_tests::message::split_vector(&message[5..], 3).0,
-                3,
-            )
-            .0
-            .to_vec(),
-        );
+        let (list, _) = split_vector(&message[5..], 3);
+        let (certificate, _) = split_vector(list, 3);
+        let mut list = vector(3, certificate);
         list.extend([0, 0]);
-        list.extend(dc_tests::message::vector(3, &entry));
+        list.extend(vector(3, &entry));
         list.extend([0, 0]);
-        let body = [&[0][..], &dc_tests::message::vector(3, &list)].concat();
+        let body = [&[0][..], &vector(3, &list)].concat();
         dc_tests::message::message(CERTIFICATE, &body)
     });
     for front in FRONTS {

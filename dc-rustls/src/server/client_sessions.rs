@@ -74,7 +74,7 @@ fn write(peer: Option<&Peer>, out: &mut Vec<u8>) {
     out.extend_from_slice(&scheme.0.to_be_bytes());
     let name = unique_name
         .as_ref()
-        .map(|name| name.as_str())
+        .map(dc_core::UniqueName::as_str)
         .unwrap_or_default();
     for part in [spki, name.as_bytes()] {
         // Both were in a credential, whose lengths are shorter.

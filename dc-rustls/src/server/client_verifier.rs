@@ -90,10 +90,7 @@ impl ConnectionVerifier {
     /// The end entity's credential, and the certificates without what was next to them.
     ///
     /// RFC 9345 §4.1.2: a credential next to another certificate is ignored.
-    fn sort<'a>(
-        &self,
-        entries: &[CertificateDer<'a>],
-    ) -> Result<(Option<(Form, Vec<u8>)>, Vec<CertificateDer<'a>>), Refusal> {
+    fn sort<'a>(&self, entries: &[CertificateDer<'a>]) -> Result<Sorted<'a>, Refusal> {
         let mut own = None;
         let mut issuers = Vec::new();
         for (at, entry) in entries.iter().enumerate() {
@@ -147,6 +144,9 @@ impl ConnectionVerifier {
         }
     }
 }
+
+/// A credential in its form, and certificates.
+type Sorted<'a> = (Option<(Form, Vec<u8>)>, Vec<CertificateDer<'a>>);
 
 impl ClientCertVerifier for ConnectionVerifier {
     fn client_auth_mandatory(&self) -> bool {
