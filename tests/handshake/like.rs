@@ -123,10 +123,13 @@ fn a_server_without_sessions_stays_so() {
     }
 }
 
+/// A setting, and another value for it.
+type Change<C> = (&'static str, fn(&mut C));
+
 #[test]
 fn what_a_client_cannot_have_is_named() {
     let vendor = Vendor::default();
-    let changes: [(&str, fn(&mut ClientConfig)); 6] = [
+    let changes: [Change<ClientConfig>; 6] = [
         ("check_selected_alpn", |it| it.check_selected_alpn = false),
         ("max_fragment_size", |it| it.max_fragment_size = Some(512)),
         ("enable_sni", |it| it.enable_sni = false),
@@ -148,7 +151,7 @@ fn what_a_client_cannot_have_is_named() {
 #[test]
 fn what_a_server_cannot_have_is_named() {
     let vendor = Vendor::default();
-    let changes: [(&str, fn(&mut ServerConfig)); 7] = [
+    let changes: [Change<ServerConfig>; 7] = [
         ("ignore_client_order", |it| it.ignore_client_order = true),
         ("max_fragment_size", |it| it.max_fragment_size = Some(512)),
         ("max_early_data_size", |it| it.max_early_data_size = 1),

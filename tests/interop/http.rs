@@ -30,7 +30,7 @@ async fn both_protocols(example: &'static str, host: &str) {
     }
     let vendor = setup::vendor();
     let device = vendor.enrol(host, "P-256", "named");
-    let server = ours::example(example, &device.identity, None);
+    let server = ours::example(example, &device.identity);
     let root = vendor.root();
     for protocol in ["http/1.1", "h2"] {
         let body = get(&root, &device, &server, protocol).await;

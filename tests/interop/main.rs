@@ -8,6 +8,7 @@
 mod boring;
 mod connection;
 mod endpoint;
+mod examples;
 mod firefox;
 mod handshake;
 mod http;

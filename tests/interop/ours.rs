@@ -28,22 +28,9 @@ pub(crate) fn example_path(name: &str) -> PathBuf {
     FOLDER.join("examples").join(name)
 }
 
-/// The example server with this identity folder.
+/// The server of the tests with this identity folder.
 pub(crate) fn server(identity: &Path, fallback: Option<&(PathBuf, PathBuf)>) -> Server {
-    example("server", identity, fallback)
-}
-
-/// An example of a server with this identity folder.
-pub(crate) fn example(
-    name: &'static str,
-    identity: &Path,
-    fallback: Option<&(PathBuf, PathBuf)>,
-) -> Server {
-    let mut command = Command::new(example_path(name));
-    command
-        .arg("--identity")
-        .arg(identity)
-        .args(["--listen", "127.0.0.1:0"]);
+    let mut command = Command::new(FOLDER.join("test-server"));
     if let Some((certificate, key)) = fallback {
         command
             .arg("--fallback-cert")
@@ -51,6 +38,19 @@ pub(crate) fn example(
             .arg("--fallback-key")
             .arg(key);
     }
+    listening(command, identity)
+}
+
+/// An example of a server with this identity folder.
+pub(crate) fn example(name: &str, identity: &Path) -> Server {
+    listening(Command::new(example_path(name)), identity)
+}
+
+fn listening(mut command: Command, identity: &Path) -> Server {
+    command
+        .arg("--identity")
+        .arg(identity)
+        .args(["--listen", "127.0.0.1:0"]);
     let server = Server::start("our server", &mut command);
     let announced = format!("listening on 127.0.0.1:{}\n", server.port());
     assert!(
@@ -61,10 +61,10 @@ pub(crate) fn example(
     server
 }
 
-/// Does one handshake and a request with the example client. Its JSON becomes lines such as `form: rfc9345`.
+/// Does one handshake and a request with the client of the tests. Its JSON becomes lines such as `form: rfc9345`.
 pub(crate) fn client<'a>(root: &'a Path, name: &'a str, policy: &'a str) -> Client<'a> {
     Client::new("our client", move |port| {
-        let mut outcome = run(Command::new(example_path("client"))
+        let mut outcome = run(Command::new(FOLDER.join("test-client"))
             .arg("--root")
             .arg(root)
             .args([
@@ -110,12 +110,20 @@ fn build() {
         "dc-signer",
         "--bin",
         "home-router",
+        "--bin",
+        "test-client",
+        "--bin",
+        "test-server",
         "--example",
         "server",
         "--example",
         "client",
         "--example",
         "hyper_server",
+        "--example",
+        "hyper_client",
+        "--example",
+        "ureq_client",
         "--example",
         "axum_server",
         "--example",

@@ -2,15 +2,18 @@
 
 use std::fmt;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::time;
 
 use ::ureq::config::Config as AgentConfig;
-use ::ureq::unversioned::resolver::DefaultResolver;
+use ::ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ::ureq::unversioned::transport::time::{Duration, Instant};
 use ::ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, TcpConnector, Transport,
     TransportAdapter,
 };
 use ::ureq::{Agent, Error as AgentError};
+use http::Uri;
 
 use super::{Config, Stream, url};
 use crate::Error;
@@ -49,18 +52,48 @@ impl UreqConnector {
     /// For other settings, [`agent_with`](Self::agent_with).
     #[must_use]
     pub fn agent(self) -> Agent {
-        let config = Agent::config_builder()
-            .proxy(None)
-            .timeout_global(Some(std::time::Duration::from_secs(30)))
-            .build();
-        self.agent_with(config)
+        self.agent_with(settings())
+    }
+
+    /// The same for a device whose address is known from elsewhere: all requests go there, and the names in their URIs
+    /// are what it has to prove to have.
+    #[must_use]
+    pub fn agent_at(self, address: SocketAddr) -> Agent {
+        Agent::with_parts(settings(), self.chained(), At(address))
     }
 
     /// An agent with these settings, of which those for TLS are not used. It has to have no proxy.
     #[must_use]
     pub fn agent_with(self, config: AgentConfig) -> Agent {
-        let connector = ().chain(TcpConnector::default()).chain(self);
-        Agent::with_parts(config, connector, DefaultResolver::default())
+        Agent::with_parts(config, self.chained(), DefaultResolver::default())
+    }
+
+    fn chained(self) -> impl Connector<Out = UreqTransport> {
+        ().chain(TcpConnector::default()).chain(self)
+    }
+}
+
+fn settings() -> AgentConfig {
+    Agent::config_builder()
+        .proxy(None)
+        .timeout_global(Some(TIMEOUT))
+        .build()
+}
+
+/// Has one address for every name.
+#[derive(Debug)]
+struct At(SocketAddr);
+
+impl Resolver for At {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &AgentConfig,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, AgentError> {
+        let mut addresses = self.empty();
+        addresses.push(self.0);
+        Ok(addresses)
     }
 }
 
@@ -154,3 +187,5 @@ fn to_ureq(error: Error) -> AgentError {
         error => AgentError::Other(Box::new(error)),
     }
 }
+
+const TIMEOUT: time::Duration = time::Duration::from_secs(30);

@@ -23,6 +23,8 @@ mod stream;
 mod tokio;
 mod watch;
 
+use std::fmt;
+
 use dc_core::{Form, UniqueName};
 use rustls::pki_types::UnixTime;
 
@@ -57,4 +59,18 @@ pub enum Served {
         /// The last second at which the credential is valid.
         expires: UnixTime,
     },
+}
+
+/// As a sentence names it that begins with "served with".
+impl fmt::Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate => f.write_str("the fallback certificate"),
+            Self::Delegated {
+                unique_name: Some(name),
+                ..
+            } => write!(f, "a credential for {name}"),
+            Self::Delegated { .. } => f.write_str("an RFC 9345 credential"),
+        }
+    }
 }
