@@ -70,9 +70,9 @@ pub enum Error {
         /// The name or address that was to be reached.
         wanted: ServerName<'static>,
     },
-    /// What is in the place of a URI's host is no name and no address.
+    /// The host of a URI is no name and no address.
     NotAHost {
-        /// What is there.
+        /// The text in its place.
         host: String,
     },
     /// A URI that is to be connected to has not the scheme `https`.
@@ -154,14 +154,8 @@ impl fmt::Display for Error {
                 "the provider cannot protect the packets of QUIC: use one whose TLS_AES_128_GCM_SHA256 does QUIC, as those of ring and aws-lc-rs",
             ),
             Self::NoUniqueName { wanted } => say_no_unique_name(f, wanted),
-            Self::NotAHost { host } => write!(
-                f,
-                "'{host}' is no host name and no IP address"
-            ),
-            Self::NotHttps { scheme } => match scheme {
-                Some(scheme) => write!(f, "{scheme}:// is not protected by TLS: use https://"),
-                None => f.write_str("the URI has no scheme: put https:// in front"),
-            },
+            Self::NotAHost { host } => write!(f, "'{host}' is no host name and no IP address"),
+            Self::NotHttps { scheme } => say_not_https(f, scheme.as_deref()),
             Self::NothingForName { wanted, held } => say_kept_name(f, wanted.as_deref(), held),
             Self::NothingSuits => f.write_str(
                 "the client offered nothing that the credential suits, and there is no fallback certificate",
@@ -190,6 +184,13 @@ fn say_no_unique_name(f: &mut fmt::Formatter<'_>, wanted: &ServerName<'_>) -> fm
         f,
         "no device can prove to be {wanted}, which is no unique name: connect to its address, but with its name, such as k3v.cpe.example.com, or accept other proofs by policy"
     )
+}
+
+fn say_not_https(f: &mut fmt::Formatter<'_>, scheme: Option<&str>) -> fmt::Result {
+    match scheme {
+        Some(scheme) => write!(f, "{scheme}:// is not protected by TLS: use https://"),
+        None => f.write_str("the URI has no scheme: put https:// in front"),
+    }
 }
 
 fn say_kept_name(

@@ -45,7 +45,7 @@ pub struct Acceptor {
     store: Arc<Store>,
     fallback: Option<Fallback>,
     serves: Predicate,
-    /// What keeps the store fresh, for as long as anybody accepts.
+    /// Keeps the store fresh, for as long as anybody accepts.
     pub(super) watch: Option<Arc<Watch>>,
 }
 

@@ -127,7 +127,7 @@ impl Listener {
         self.address
     }
 
-    /// What has become of the connections so far; it goes on counting wherever the listener goes.
+    /// The fates of all connections so far, in numbers; it goes on counting wherever the listener goes.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters.clone()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What has become of a listener's connections since it began, for metrics. Clones count the same.
+/// The fates of a listener's connections since it began, for metrics. Clones count the same.
 #[derive(Clone, Debug, Default)]
 pub struct Counters(Arc<Counts>);
 

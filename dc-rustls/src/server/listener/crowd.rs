@@ -48,7 +48,7 @@ impl Crowd {
     }
 }
 
-/// What one party has at least: an IPv4 address, or 64 bits of an IPv6 address.
+/// The least that one party has: an IPv4 address, or 64 bits of an IPv6 address.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    /// Who of those who came from these addresses has to go, one after the other.
+    /// The numbers of those that have to go, of those who came from these addresses, one after the other.
     async fn displaced(addresses: &[&str], count: usize) -> Vec<usize> {
         let (mut set, mut crowd) = (JoinSet::<()>::new(), Crowd::default());
         let mut ids = Vec::new();
