@@ -12,7 +12,7 @@ use crate::record::RecordProtection;
 use crate::side::Side;
 use crate::view::certificate::unpack;
 use crate::view::client_hello::{self, Relabelling};
-use crate::view::stream;
+use crate::view::{from_client, presented, request, stream, to_server};
 
 /// A client's inbound mapping of Certificate.
 #[derive(Debug)]
@@ -148,4 +148,48 @@ pub fn client_adapter<T>(io: T, offer: &'static [u8]) -> Adapter<T> {
 /// A server's socket, of which these bytes were read before.
 pub fn server_adapter<T>(io: T, received: &[u8]) -> Adapter<T> {
     Adapter::server(io, received)
+}
+
+/// A server's inbound mapping of a client's Certificate.
+#[derive(Debug)]
+pub struct FromClient(from_client::FromClient);
+
+impl FromClient {
+    /// Starts at the header of a handshake message.
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "as the type it wraps")]
+    pub fn new() -> Self {
+        Self(from_client::FromClient::new())
+    }
+
+    /// Maps the next bytes, and appends what leaves.
+    pub fn apply(&mut self, handshake: &[u8], out: &mut Vec<u8>) {
+        self.0.apply(handshake, out);
+    }
+}
+
+/// The bytes that a server's transcript hashes of these messages of a client's.
+pub fn certificates_to_server(messages: &mut [u8]) {
+    to_server::certificates_to_server(messages);
+}
+
+/// The credential that an entry stands for, or `None` if the verifier refuses it; the outer is `None` for a certificate.
+#[must_use]
+#[allow(clippy::type_complexity, reason = "for tests alone")]
+pub fn unpack_entry(entry: &[u8]) -> Option<Option<(Form, Vec<u8>)>> {
+    presented::is_extension_entry(entry).then(|| presented::unpack_entry(entry).ok())
+}
+
+/// The lists that a client finds in a CertificateRequest, cut into pieces of this length, each of its own form.
+#[must_use]
+pub fn requested(handshake: &[u8], length: usize) -> Vec<[Option<Vec<u8>>; 2]> {
+    let mut watch = request::RequestWatch::default();
+    let pieces = handshake.chunks(length.max(1));
+    let requests = pieces.filter_map(|piece| watch.push(piece));
+    requests.map(|found| [found.rfc9345, found.named]).collect()
+}
+
+/// Puts a server's offer into its CertificateRequest.
+pub fn requests_to_wire(messages: &mut [u8], offer: &[u8]) {
+    request::requests_to_wire(messages, offer);
 }
