@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
-// What only the other side needs is not worth a cfg of its own; the linker drops it.
+// What only the other side or QUIC needs is not worth a cfg of its own; the linker drops it.
 #![cfg_attr(
-    not(all(feature = "client", feature = "server")),
+    not(all(feature = "client", feature = "server", feature = "quinn")),
     allow(dead_code, unreachable_pub, unused_imports)
 )]
 #![cfg_attr(

@@ -1,4 +1,4 @@
-//! A DNS client that knows its router by the unique name: asks over DNS over TLS or DNS over HTTPS.
+//! A DNS client that knows its router by the unique name: asks over DNS over TLS, HTTPS or QUIC.
 //!
 //! All questions are on their way before the first answer is back. Prints a line for each answer, in the order in
 //! which they come. Exit status: 0 all answered, 1 refused or not answered, 2 wrong usage.
@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use clap::Parser;
 use dc_core::pem;
 use dc_rustls::client::{AsyncStream, Config, Peer};
+use dc_rustls::quinn::{EarlyData, client_config, server};
 use hickory_net::proto::op::{Message, Query};
 use hickory_net::proto::rr::{Name, RecordType};
 use http_body_util::{BodyExt, Full, Limited};
@@ -42,13 +44,16 @@ struct Args {
     #[arg(
         long,
         value_name = "ADDR",
-        required_unless_present = "doh",
-        conflicts_with = "doh"
+        required_unless_present_any = ["doh", "doq"],
+        conflicts_with_all = ["doh", "doq"]
     )]
     dot: Option<String>,
     /// Where it serves DNS over HTTPS, for example 192.0.2.1:443.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", conflicts_with = "doq")]
     doh: Option<String>,
+    /// Where it serves DNS over QUIC, an IP address and a port.
+    #[arg(long, value_name = "ADDR")]
+    doq: Option<SocketAddr>,
     /// The type of the records to ask for.
     #[arg(long = "type", value_name = "TYPE", default_value = "A")]
     record_type: RecordType,
@@ -79,10 +84,11 @@ fn fail(why: &str) -> ExitCode {
 
 async fn ask(args: &Args) -> Result<(), Failure> {
     let queries = queries(args)?;
-    match (&args.dot, &args.doh) {
-        (Some(dot), _) => over_tls(connect(args, dot, b"dot").await?, queries).await,
-        (None, Some(doh)) => over_https(connect(args, doh, b"h2").await?, args, queries).await,
-        (None, None) => Err("give --dot or --doh".into()),
+    match (&args.dot, &args.doh, args.doq) {
+        (Some(dot), _, _) => over_tls(connect(args, dot, b"dot").await?, queries).await,
+        (None, Some(doh), _) => over_https(connect(args, doh, b"h2").await?, args, queries).await,
+        (None, None, Some(doq)) => over_quic(args, doq, queries).await,
+        (None, None, None) => Err("give --dot, --doh or --doq".into()),
     }
 }
 
@@ -103,24 +109,32 @@ fn queries(args: &Args) -> Result<Queries, Failure> {
 
 /// Fails unless the peer is the router of this name.
 async fn connect(args: &Args, address: &str, protocol: &[u8]) -> Result<Tls, Failure> {
-    let config = Config::builder(Arc::new(ring::default_provider()))
-        .roots(roots(&args.root)?)
-        .alpn_protocols([protocol.to_vec()])
-        .build()?;
+    let config = config(args, protocol)?;
     let name = ServerName::try_from(args.name.clone())
         .map_err(|_| format!("{} is not a host name", args.name))?;
     let tcp = TcpStream::connect(address)
         .await
         .map_err(|error| format!("cannot connect to {address}: {error}"))?;
     let tls = config.connect_async(name, tcp).await?;
+    name_peer(tls.peer());
+    Ok(tls)
+}
+
+fn config(args: &Args, protocol: &[u8]) -> Result<Config, Failure> {
+    Ok(Config::builder(Arc::new(ring::default_provider()))
+        .roots(roots(&args.root)?)
+        .alpn_protocols([protocol.to_vec()])
+        .build()?)
+}
+
+fn name_peer(peer: &Peer) {
     if let Peer::Delegated {
         unique_name: Some(name),
         ..
-    } = tls.peer()
+    } = peer
     {
         println!("peer {name}");
     }
-    Ok(tls)
 }
 
 fn roots(path: &Path) -> Result<RootCertStore, Failure> {
@@ -178,6 +192,35 @@ async fn over_https(tls: Tls, args: &Args, queries: Queries) -> Result<(), Failu
         let (query, answer) = answer??;
         show(&query, &answer)?;
     }
+    Ok(())
+}
+
+/// RFC 9250: each query on a stream, and the id 0 in all of them.
+async fn over_quic(args: &Args, address: SocketAddr, queries: Queries) -> Result<(), Failure> {
+    let tls = client_config(&config(args, b"doq")?, EarlyData::Never)?;
+    let endpoint = quinn::Endpoint::client((Ipv6Addr::UNSPECIFIED, 0).into())?;
+    let connection = endpoint.connect_with(tls, address, &args.name)?.await?;
+    name_peer(server(&connection).ok_or("nobody is there")?.peer());
+    let mut answers = JoinSet::new();
+    for mut query in queries.into_values() {
+        let (mut send, mut receive) = connection.open_bi().await?;
+        answers.spawn(async move {
+            query.splice(..2, [0, 0]);
+            let length = u16::try_from(query.len())?.to_be_bytes();
+            send.write_all(&[&length, query.as_slice()].concat())
+                .await?;
+            send.finish()?;
+            let answer = receive.read_to_end(2 + MAX_LENGTH).await?;
+            let answer = answer.get(2..).ok_or("an answer without length")?;
+            Ok::<_, Failure>((query, Message::from_vec(answer)?))
+        });
+    }
+    while let Some(answer) = answers.join_next().await {
+        let (query, answer) = answer??;
+        show(&query, &answer)?;
+    }
+    connection.close(0u8.into(), b"");
+    endpoint.wait_idle().await;
     Ok(())
 }
 

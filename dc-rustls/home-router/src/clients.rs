@@ -17,6 +17,8 @@ pub(crate) enum Service {
     Https,
     /// DNS over TLS.
     Dot,
+    /// DNS over QUIC.
+    Doq,
 }
 
 /// The proof that a client was sent to authenticate the router.

@@ -1,4 +1,4 @@
-//! A home router with its vendor's delegated credential: a page about itself, DNS over TLS and DNS over HTTPS.
+//! A home router with its vendor's delegated credential: a page about itself, DNS over TLS, HTTPS and QUIC.
 //!
 //! One process, one identity folder, two ports. DNS queries are forwarded to an upstream resolver, for example the
 //! one that the router has for plain DNS already. `docs/home-router.md` says how to run it.
@@ -8,7 +8,9 @@ mod clients;
 mod designated;
 mod dnr;
 mod doh;
+mod doq;
 mod dot;
+mod http3;
 mod human;
 mod identity;
 mod listen;
@@ -16,6 +18,7 @@ mod message;
 mod outlook;
 mod padding;
 mod page;
+mod quic;
 mod resolver;
 mod upstream;
 mod web;
@@ -65,6 +68,14 @@ struct Args {
     /// Where to listen for DNS over TLS; port 0 picks a free one.
     #[arg(long, value_name = "ADDR", default_value = "[::]:853")]
     dot: String,
+    /// Where to listen for the page and DNS over HTTPS with HTTP/3, an IP address and a UDP port; nowhere unless this is
+    /// given, port 0 picks a free one.
+    #[arg(long, value_name = "ADDR")]
+    http3: Option<String>,
+    /// Where to listen for DNS over QUIC, an IP address and a UDP port; nowhere unless this is given, port 0 picks a free
+    /// one.
+    #[arg(long, value_name = "ADDR")]
+    doq: Option<String>,
     /// The resolver to forward queries to, over UDP and TCP.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:53")]
     upstream: SocketAddr,
@@ -168,21 +179,49 @@ async fn serve(args: &Args) -> Result<(), Failure> {
         service,
         clients: clients.clone(),
     };
-    let app = web::app(Arc::new(web));
-    let https = door(
-        https,
-        acceptor(https_store, args.fallback(HTTPS)?),
+    let dot_acceptor = acceptor(dot_store, args.fallback(DOT)?);
+    let https_acceptor = acceptor(https_store, args.fallback(HTTPS)?);
+    let doq = Args::open(&args.doq, (&dot_acceptor, DOQ), Service::Doq, &clients)?;
+    let http3 = Args::open(
+        &args.http3,
+        (&https_acceptor, HTTP3),
         Service::Https,
-    );
-    let dot = door(dot, acceptor(dot_store, args.fallback(DOT)?), Service::Dot);
+        &clients,
+    )?;
+    let app = web::app(Arc::new(web));
+    let (http3_app, doq_resolver) = (app.clone(), Arc::clone(&resolver));
+    let https = door(https, https_acceptor, Service::Https);
+    let dot = door(dot, dot_acceptor, Service::Dot);
     tokio::join!(
         https.serve(move |greeted| web::serve(app.clone(), greeted)),
         dot.serve(move |greeted| dot::serve(Arc::clone(&resolver), greeted)),
+        quic::serve(doq, move |greeted| doq::serve(
+            Arc::clone(&doq_resolver),
+            greeted
+        )),
+        quic::serve(http3, move |greeted| http3::serve(
+            http3_app.clone(),
+            greeted
+        )),
     );
     Ok(())
 }
 
 impl Args {
+    /// Opens a port for one protocol over QUIC, if there is to be one.
+    fn open(
+        at: &Option<String>,
+        serving: (&Acceptor, &[u8]),
+        service: Service,
+        clients: &Clients,
+    ) -> Result<Option<quic::Door>, Failure> {
+        let Some(at) = at else { return Ok(None) };
+        let name = String::from_utf8_lossy(serving.1).into_owned();
+        let door = quic::Door::open(at, serving, service, clients)?;
+        println!("{name} on {}", door.endpoint.local_addr()?);
+        Ok(Some(door))
+    }
+
     fn fallback(&self, alpn: &[&[u8]]) -> Result<Option<Arc<rustls::ServerConfig>>, Failure> {
         match (&self.fallback_cert, &self.fallback_key) {
             (Some(chain), Some(key)) => listen::fallback(chain, key, alpn).map(Some),
@@ -195,3 +234,7 @@ impl Args {
 const HTTPS: &[&[u8]] = &[b"h2", b"http/1.1"];
 /// RFC 7858.
 const DOT: &[&[u8]] = &[b"dot"];
+/// RFC 9250 §4.1.1.
+const DOQ: &[u8] = b"doq";
+/// RFC 9114 §3.1.
+const HTTP3: &[u8] = b"h3";

@@ -92,7 +92,6 @@ impl Config {
     }
 
     /// The same with sessions of its own: those of TLS over TCP know nothing of QUIC's transport parameters.
-    #[cfg(feature = "quinn")]
     pub(crate) fn with_own_sessions(&self) -> Self {
         Self {
             sessions: Arc::default(),
@@ -101,7 +100,6 @@ impl Config {
     }
 
     /// Fails with [`Error::NoQuic`] if the provider has not what QUIC needs.
-    #[cfg(feature = "quinn")]
     pub(crate) fn check_quic(&self) -> Result<(), Error> {
         let suites = &self.by_name.rustls.crypto_provider().cipher_suites;
         let has_initial = suites

@@ -110,7 +110,6 @@ impl ConnectionSessions {
     }
 
     /// The connection's peer, as far as it is known.
-    #[cfg(feature = "quinn")]
     pub(super) fn so_far(&self) -> Option<Arc<Peer>> {
         self.known().peer.clone()
     }

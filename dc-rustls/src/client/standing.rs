@@ -34,7 +34,6 @@ impl Standing {
 
     /// The server as far as it is known before the end of the handshake: whom the session was made with that
     /// early data is sent under.
-    #[cfg(feature = "quinn")]
     pub(crate) fn so_far(
         sessions: Arc<ConnectionSessions>,
         wanted: ServerName<'static>,

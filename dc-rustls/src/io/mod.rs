@@ -1,6 +1,5 @@
 //! The socket adapter: edits the hellos that pass in plaintext, then is transparent.
 
-#[cfg(any(feature = "quinn", fuzzing, test))]
 mod crypto_stream;
 mod hello;
 mod records;
@@ -9,7 +8,6 @@ mod tokio;
 
 use std::io::{self, IoSlice, Read, Write};
 
-#[cfg(any(feature = "quinn", fuzzing, test))]
 pub(crate) use self::crypto_stream::{Gathered, HelloGatherer};
 pub(crate) use self::hello::Offers;
 use self::hello::{Edit, HelloEditor, ServerHelloWatch};

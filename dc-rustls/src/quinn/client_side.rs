@@ -84,7 +84,7 @@ pub(super) struct ClientViews {
     standing: Option<Arc<Standing>>,
 }
 
-/// What is needed while there is one.
+/// All that is needed while there is one.
 struct Handshake {
     offer: &'static [u8],
     to_rustls: ToRustls,

@@ -2,7 +2,7 @@
 
 /// The decision about early data: what a client sends, or a server takes, before the handshake is over.
 ///
-/// Whoever records early data can send it again, to this server or to another that shares its sessions
+/// Anybody who records early data can send it again, to this server or to another that shares its sessions
 /// (RFC 8446 §8), so an application may let only such requests be early as do no harm when they are made twice:
 /// GET in HTTP (RFC 8470), a query in DNS over QUIC (RFC 9250 §4.5).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

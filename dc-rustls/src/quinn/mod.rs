@@ -4,7 +4,7 @@
 //! [`server`] of each connection who answered; a server makes a [`quinn::ServerConfig`](::quinn::ServerConfig) of its
 //! [`Acceptor`](crate::server::Acceptor), and [`client`] of a connection says what was served. All else is quinn's.
 //!
-//! What is refused ends the connection with the alert that it gets over TCP, as QUIC's CRYPTO_ERROR: 0x100 and the
+//! A refusal ends the connection with the alert that it gets over TCP, as QUIC's CRYPTO_ERROR: 0x100 and the
 //! alert (RFC 9001 §4.8), so 0x12f for illegal_parameter.
 //!
 //! The module is there with the feature `quinn` and one of `ring` and `aws-lc-rs`. An application chooses quinn's
@@ -16,14 +16,11 @@ mod client_side;
 mod early_data;
 mod server_config;
 mod server_side;
+mod serving;
 mod session;
 
-#[cfg(feature = "client")]
 pub use self::client_config::client_config;
-#[cfg(feature = "client")]
 pub use self::client_side::{Server, server};
 pub use self::early_data::EarlyData;
-#[cfg(feature = "server")]
 pub use self::server_config::server_config;
-#[cfg(feature = "server")]
 pub use self::server_side::{Client, client};

@@ -10,6 +10,7 @@ use rustls::quic::{ServerConnection, Version};
 
 use super::early_data::EarlyData;
 use super::server_side::ServerViews;
+use super::serving::Serving;
 use super::session::Mapped;
 use crate::Error;
 use crate::server::Acceptor;
@@ -45,59 +46,30 @@ pub fn server_config(
     alpn_protocols: impl IntoIterator<Item = Vec<u8>>,
     early_data: EarlyData,
 ) -> Result<::quinn::ServerConfig, Error> {
-    let settings = Settings {
+    let serving = Serving {
+        acceptor: acceptor.clone(),
         alpn_protocols: alpn_protocols.into_iter().collect(),
         early_data,
     };
-    let nothing = settings.apply(acceptor.empty_config()?);
+    let nothing = serving.over_quic(acceptor.empty_config()?);
     let nothing = QuicServerConfig::try_from(nothing).map_err(|_| Error::NoQuic)?;
     if let Some(fallback) = acceptor.fallback_config() {
         // quinn expects that this cannot fail.
-        let config = settings.apply(Arc::clone(fallback));
+        let config = serving.over_quic(Arc::clone(fallback));
         ServerConnection::new(Arc::clone(&config), Version::V1, Vec::new())?;
         QuicServerConfig::try_from(config).map_err(|_| Error::NoQuic)?;
     }
     let beginnings = Beginnings {
-        acceptor: acceptor.clone(),
-        settings,
+        serving: Arc::new(serving),
         nothing: Arc::new(nothing),
     };
     Ok(::quinn::ServerConfig::with_crypto(Arc::new(beginnings)))
 }
 
 /// Begins each connection with nothing to serve, until its ClientHello is there.
-pub(super) struct Beginnings {
-    pub(super) acceptor: Acceptor,
-    settings: Settings,
+struct Beginnings {
+    serving: Arc<Serving>,
     nothing: Arc<QuicServerConfig>,
-}
-
-struct Settings {
-    alpn_protocols: Vec<Vec<u8>>,
-    early_data: EarlyData,
-}
-
-impl Settings {
-    /// The configuration as it is for QUIC.
-    fn apply(&self, config: Arc<rustls::ServerConfig>) -> Arc<rustls::ServerConfig> {
-        let mut config = Arc::unwrap_or_clone(config);
-        config.alpn_protocols.clone_from(&self.alpn_protocols);
-        config.max_early_data_size = self.early_data.max_size();
-        Arc::new(config)
-    }
-}
-
-impl Beginnings {
-    /// The session that serves with `config`; `None` if that cannot do QUIC, which was asked before.
-    pub(super) fn serve(
-        &self,
-        config: Arc<rustls::ServerConfig>,
-        version: u32,
-        parameters: &TransportParameters,
-    ) -> Option<Box<dyn Session>> {
-        let config = QuicServerConfig::try_from(self.settings.apply(config)).ok()?;
-        Some(Arc::new(config).start_session(version, parameters))
-    }
 }
 
 impl ServerConfig for Beginnings {
@@ -115,7 +87,7 @@ impl ServerConfig for Beginnings {
         parameters: &TransportParameters,
     ) -> Box<dyn Session> {
         let inner = Arc::clone(&self.nothing).start_session(version, parameters);
-        let views = ServerViews::new(self, version, *parameters);
+        let views = ServerViews::new(Arc::clone(&self.serving), version, *parameters);
         Box::new(Mapped { inner, views })
     }
 }

@@ -9,7 +9,7 @@ use quinn_proto::transport_parameters::TransportParameters;
 use rustls::AlertDescription;
 use rustls::pki_types::CertificateDer;
 
-use super::server_config::Beginnings;
+use super::serving::Serving;
 use super::session::{Views, alert};
 use crate::io::{Gathered, HelloGatherer, Offers};
 use crate::server::Served;
@@ -38,7 +38,7 @@ pub fn client(connection: &::quinn::Connection) -> Option<Client> {
 
 /// The views of one connection.
 pub(super) struct ServerViews {
-    beginnings: Arc<Beginnings>,
+    serving: Arc<Serving>,
     version: u32,
     parameters: TransportParameters,
     /// While a ClientHello may come.
@@ -57,12 +57,12 @@ struct Hellos {
 
 impl ServerViews {
     pub(super) fn new(
-        beginnings: Arc<Beginnings>,
+        serving: Arc<Serving>,
         version: u32,
         parameters: TransportParameters,
     ) -> Self {
         Self {
-            beginnings,
+            serving,
             version,
             parameters,
             hellos: Some(Hellos::default()),
@@ -74,7 +74,7 @@ impl ServerViews {
     /// Picks the session that answers the first ClientHello.
     fn answer(&mut self, inner: &mut Box<dyn Session>, hello: &[u8]) -> Result<(), TransportError> {
         let Self {
-            beginnings,
+            serving,
             version,
             parameters,
             ..
@@ -84,10 +84,10 @@ impl ServerViews {
             // The client can read a reason, and ours may have the name that is kept from it.
             alert(description, String::new())
         };
-        let answer = beginnings.acceptor.answer_hello(hello).map_err(rejected)?;
-        let serving = beginnings.serve(answer.config, *version, parameters);
+        let answer = serving.acceptor.answer_hello(hello).map_err(rejected)?;
+        let session = serving.start(answer.config, *version, parameters);
         let internal = || rejected((Error::NoQuic, AlertDescription::InternalError));
-        *inner = serving.ok_or_else(internal)?;
+        *inner = session.ok_or_else(internal)?;
         self.to_wire = match answer.served {
             Served::Delegated { .. } => Some(ToWire::new()),
             Served::Certificate => None,

@@ -9,7 +9,7 @@ use quinn_proto::transport_parameters::TransportParameters;
 use quinn_proto::{ConnectionId, Side, TransportError, TransportErrorCode};
 use rustls::AlertDescription;
 
-/// What one side does to the handshake bytes of a connection.
+/// One side's treatment of the handshake bytes of a connection.
 pub(super) trait Views: Send + Sync + 'static {
     /// Gives `inner` what the peer sent. A server may put another session in its place, before the first byte.
     fn read(&mut self, inner: &mut Box<dyn Session>, bytes: &[u8]) -> Result<bool, TransportError>;
@@ -17,7 +17,7 @@ pub(super) trait Views: Send + Sync + 'static {
     /// Appends to `out` what goes to the peer.
     fn write(&mut self, inner: &mut dyn Session, out: &mut Vec<u8>) -> Option<Keys>;
 
-    /// Who the peer is, as the type that [`super::server`] or [`super::client`] looks for.
+    /// The peer, as the type that [`super::server`] or [`super::client`] looks for.
     fn identity(&self, inner: &dyn Session) -> Option<Box<dyn Any>>;
 }
 

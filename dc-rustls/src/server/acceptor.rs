@@ -15,9 +15,7 @@ use super::selection::Entry;
 use super::{Store, Stream, Watch};
 use crate::Error;
 use crate::events;
-use crate::io::first_message;
-#[cfg(feature = "quinn")]
-use crate::io::in_records;
+use crate::io::{first_message, in_records};
 use crate::view::client_hello;
 
 /// Makes TLS connections with clients: with a credential where one suits, else with the fallback.
@@ -190,7 +188,6 @@ impl Acceptor {
     }
 
     /// Decides how to answer a whole ClientHello that came without records, or gives the reason why not and the alert.
-    #[cfg(feature = "quinn")]
     pub(crate) fn answer_hello(&self, hello: &[u8]) -> Result<Answer, (Error, AlertDescription)> {
         let mut greeting = Greeting::default();
         let heard = greeting.push(&in_records(hello)).unwrap_or(Heard::Nonsense);
@@ -199,13 +196,11 @@ impl Acceptor {
     }
 
     /// The configuration for a peer that is no client.
-    #[cfg(feature = "quinn")]
     pub(crate) fn empty_config(&self) -> Result<Arc<ServerConfig>, Error> {
         self.store.empty_config()
     }
 
     /// The configuration for clients that no credential suits.
-    #[cfg(feature = "quinn")]
     pub(crate) fn fallback_config(&self) -> Option<&Arc<ServerConfig>> {
         self.fallback.as_ref().map(|fallback| &fallback.config)
     }

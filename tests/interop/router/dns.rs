@@ -1,4 +1,4 @@
-//! Names over TLS and HTTPS, asked for by our client, which wants the router's own name.
+//! Names over TLS, HTTPS and QUIC, asked for by our client, which wants the router's own name.
 
 use std::net::UdpSocket;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{connection::connect, setup};
 
-const BOTH: [Over; 2] = [Over::Dot, Over::Doh];
+const ALL: [Over; 3] = [Over::Dot, Over::Doh, Over::Doq];
 
 #[test]
 fn names_are_found_and_answers_come_as_they_are_ready() {
@@ -17,7 +17,7 @@ fn names_are_found_and_answers_come_as_they_are_ready() {
     let (vendor, upstream) = (setup::vendor(), Upstream::start());
     let device = vendor.enrol("router", "P-256", "both");
     let router = Options::new(&device.identity, &upstream).start();
-    for over in BOTH {
+    for over in ALL {
         let names = ["slow.example", "www.example", "www2.example"];
         let said = router.asked(over, &vendor.root(), &device, &names);
         let lines: Vec<&str> = said.lines().collect();
@@ -41,7 +41,7 @@ fn hundreds_of_questions_at_once_are_all_answered() {
     let router = Options::new(&device.identity, &upstream).start();
     let names: Vec<String> = (0..500).map(|n| format!("name{n}.example")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    for over in BOTH {
+    for over in ALL {
         let said = router.asked(over, &vendor.root(), &device, &names);
         assert_eq!(
             said.matches("A: No Error, 192.0.2.1").count(),
@@ -84,12 +84,12 @@ fn what_is_truncated_is_fetched_over_tcp() {
     let (vendor, upstream) = (setup::vendor(), Upstream::start());
     let device = vendor.enrol("router-big", "P-256", "named");
     let router = Options::new(&device.identity, &upstream).start();
-    for over in BOTH {
+    for over in ALL {
         let query = ["--type", "TXT", "big.example"];
         let said = router.asked(over, &vendor.root(), &device, &query);
         assert_eq!(said.matches(&"0".repeat(190)).count(), BIG, "{said}");
     }
-    assert_eq!(upstream.asked("big.").len(), 4);
+    assert_eq!(upstream.asked("big.").len(), 2 * ALL.len());
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn without_the_upstream_clients_are_told_so() {
         .unwrap();
     let options = Options::new(&device.identity, &upstream).upstream(nobody);
     let router = options.start();
-    for over in BOTH {
+    for over in ALL {
         let said = router.asked(over, &root, &device, &["www.example"]);
         assert!(said.contains("www.example. A: Server Failure"), "{said}");
     }
@@ -128,7 +128,7 @@ fn the_router_is_the_designated_resolver_and_says_so_itself() {
     let device = vendor.enrol("router-designated", "P-256", "named");
     let router = Options::new(&device.identity, &upstream).start();
     let query = ["--type", "SVCB", "_dns.resolver.arpa"];
-    for over in BOTH {
+    for over in ALL {
         let said = router.asked(over, &vendor.root(), &device, &query);
         let target = format!("1 {}. alpn=dot", device.name);
         assert!(said.contains(&target), "{target} in {said}");
@@ -153,10 +153,15 @@ fn a_router_of_another_name_gets_no_question_and_shows_no_name() {
     let device = vendor.enrol("router-right", "P-256", "both");
     let twin = vendor.enrol("router-twin", "P-256", "both");
     let router = Options::new(&twin.identity, &upstream).start();
-    for over in BOTH {
+    for over in ALL {
         let outcome = router.ask(over, &vendor.root(), &device.name, &["secret.example"]);
         assert_eq!(outcome.exit, Some(1), "{outcome:?}");
-        assert!(outcome.stderr.contains("HandshakeFailure"), "{outcome:?}");
+        let told = match over {
+            Over::Dot | Over::Doh => "HandshakeFailure",
+            // The number of that alert.
+            Over::Doq => "error 40",
+        };
+        assert!(outcome.stderr.contains(told), "{outcome:?}");
         assert!(!outcome.stderr.contains(&twin.name), "{outcome:?}");
     }
     assert!(upstream.asked("secret.").is_empty());

@@ -18,7 +18,7 @@ fn kdig(port: u16, root: &Path, name: &str, options: &[&str]) -> Outcome {
 }
 
 #[test]
-fn kdig_is_served_the_fallback_certificate_over_tls_and_https() {
+fn kdig_is_served_the_fallback_certificate_over_tls_https_and_quic() {
     let Some(lab) = setup::lab() else { return };
     let (vendor, upstream) = (setup::vendor(), Upstream::start());
     let device = vendor.enrol("router-kdig", "P-256", "both");
@@ -30,6 +30,7 @@ fn kdig_is_served_the_fallback_certificate_over_tls_and_https() {
         (router.dot, &["+tls"][..]),
         (router.https, &["+https"]),
         (router.https, &["+https", "+https-get"]),
+        (router.doq, &["+quic"]),
     ] {
         let options = [options, &question].concat();
         let outcome = kdig(port, &lab.root(), NAME, &options);

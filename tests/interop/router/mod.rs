@@ -5,6 +5,7 @@ mod dns;
 mod https;
 mod kdig;
 mod page;
+mod quic;
 mod renewal;
 mod upstream;
 
@@ -27,6 +28,8 @@ pub(crate) struct Router {
     pub(crate) server: Server,
     pub(crate) https: u16,
     pub(crate) dot: u16,
+    pub(crate) doq: u16,
+    pub(crate) http3: u16,
 }
 
 /// How to start one.
@@ -69,6 +72,7 @@ impl Options {
         command.arg("--identity").arg(&self.identity);
         command.arg("--status").arg(&self.status);
         command.args(["--https", "127.0.0.1:0", "--dot", "127.0.0.1:0"]);
+        command.args(["--doq", "127.0.0.1:0", "--http3", "127.0.0.1:0"]);
         command.args(["--upstream", &self.upstream.to_string()]);
         command.args(["--upstream-timeout", "1s", "--reload", "100ms"]);
         if let Some((chain, key)) = &self.fallback {
@@ -86,10 +90,17 @@ impl Options {
             port.unwrap_or_else(|| panic!("no '{announced}' in:\n{}", server.text()))
         };
         let (https, dot) = (port("https"), port("dot"));
+        let (doq, http3) = (port("doq"), port("h3"));
         if self.identity.exists() {
             assert!(server.says("serving a credential", 0), "{}", server.text());
         }
-        Router { server, https, dot }
+        Router {
+            server,
+            https,
+            dot,
+            doq,
+            http3,
+        }
     }
 }
 
@@ -98,6 +109,7 @@ impl Options {
 pub(crate) enum Over {
     Dot,
     Doh,
+    Doq,
 }
 
 impl Router {
@@ -106,6 +118,7 @@ impl Router {
         let (option, port) = match over {
             Over::Dot => ("--dot", self.dot),
             Over::Doh => ("--doh", self.https),
+            Over::Doq => ("--doq", self.doq),
         };
         run(Command::new(ours::example_path("dns_client"))
             .arg("--root")

@@ -50,6 +50,7 @@ fn row(client: &Connection) -> Markup {
 fn service(client: &Connection) -> &'static str {
     match (client.service, client.queries()) {
         (Service::Dot, _) => "DNS over TLS",
+        (Service::Doq, _) => "DNS over QUIC",
         (Service::Https, 0) => "This page",
         (Service::Https, _) => "DNS over HTTPS",
     }
