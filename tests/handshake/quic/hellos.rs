@@ -137,11 +137,14 @@ fn early_data_that_is_sent_again_is_refused() {
     }
 }
 
+/// A change to a hello on its way.
+type Change = fn(&[u8]) -> Vec<u8>;
+
 #[test]
 fn a_second_hello_must_offer_the_same() {
     let vendor = Vendor::default();
     let device = Device::new("router");
-    let changes: [fn(&[u8]) -> Vec<u8>; 3] = [
+    let changes: [Change; 3] = [
         |hello| add_extensions(hello, &extension(34, &LIST)),
         |hello| hello.to_vec(),
         |hello| add_extensions(hello, &extension(34, &[0, 2, 5, 3])),
