@@ -23,14 +23,21 @@ pub struct Delegation {
 }
 
 impl Delegation {
-    /// Reads `chain.pem`, whose first certificate is the delegation certificate, and `key.pem`.
+    /// Reads `chain.pem`, whose first certificate is the delegation certificate, and `key.pem`, to issue for servers.
+    ///
+    /// Fails as [`load_for`](Self::load_for) does.
+    pub fn load(folder: &Path) -> Result<Self, Error> {
+        Self::load_for(folder, Role::Server)
+    }
+
+    /// As [`load`](Self::load), to issue for this end of connections.
     ///
     /// Fails with [`Error::MissingDelegation`] if neither is there, with [`Error::BadCertificate`]
     /// if the certificate may not delegate, with [`Error::ChainOrder`] if another one in the file may, with [`Error::UnfitCertificate`] if
-    /// every client would refuse it, whenever that is, with [`Error::KeyMismatch`] if the key is another one's,
+    /// every peer would refuse it, whenever that is, with [`Error::KeyMismatch`] if the key is another one's,
     /// with [`Error::BadIssuer`] if what another certificate of the chain excludes cannot be read, and with what reading the
     /// two files fails with.
-    pub fn load(folder: &Path) -> Result<Self, Error> {
+    pub fn load_for(folder: &Path, role: Role) -> Result<Self, Error> {
         let (chain_path, key_path) = (folder.join(CHAIN), folder.join(KEY));
         if !files::is_there(&chain_path)? && !files::is_there(&key_path)? {
             let folder = folder.into();
@@ -38,7 +45,7 @@ impl Delegation {
         }
         let chain = read_chain(&chain_path)?;
         let certificate = delegation_certificate(&chain_path, &chain)?;
-        if let Err(source) = chain::check(&chain) {
+        if let Err(source) = chain::check(&chain, role) {
             let path = chain_path;
             return Err(Error::UnfitCertificate { path, source });
         }
@@ -49,7 +56,7 @@ impl Delegation {
                 certificate: chain_path,
             });
         }
-        let policy = IssuingPolicy::new(certificate, Role::Server)
+        let policy = IssuingPolicy::new(certificate, role)
             .with_issuers(chain.get(1..).unwrap_or_default())
             .map_err(|source| {
                 let path = chain_path.clone();

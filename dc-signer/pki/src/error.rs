@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dc_core::UniqueName;
+use dc_core::{Role, UniqueName};
 
 use crate::chain::ChainError;
 use crate::key_error::KeyError;
@@ -225,6 +225,19 @@ pub enum Error {
         /// The file with the device's public key.
         request: PathBuf,
     },
+    /// An identity folder has credentials for the other end of connections.
+    #[error(
+        "{} has the credentials of a {}, which those of a {} would replace: give them a folder of their own with --out; key.pem may be the same in both",
+        .folder.display(), .got, .wanted
+    )]
+    OtherRoleInFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// The end that new credentials would be for.
+        wanted: Role,
+        /// The end that those in the folder are for.
+        got: Role,
+    },
     /// A private key was given where a public key belongs.
     #[error(
         "{} has a private key in it, which must not leave the device: give its public key, made with 'openssl pkey -in {0} -pubout'",
@@ -274,9 +287,9 @@ pub enum Error {
         /// The most bytes that are read.
         max: usize,
     },
-    /// No client accepts a delegation certificate.
+    /// No peer accepts a delegation certificate.
     #[error(
-        "{}: every client refuses this delegation certificate: {source}",
+        "{}: every peer refuses this delegation certificate: {source}",
         .path.display()
     )]
     UnfitCertificate {

@@ -1,12 +1,12 @@
-//! An identity folder: what a device serves with.
+//! An identity folder: what a device serves with, or presents to servers.
 //!
 //! `chain.pem` and `credential.pem` come from the issuer. `key.pem` is the device's, and nothing here
 //! writes it.
 
 use std::path::{Path, PathBuf};
 
-use dc_core::{DelegatedCredential, Issued, UniqueName};
-use pki_types::CertificateDer;
+use dc_core::{DelegatedCredential, DelegationCertificate, Issued, Role, UniqueName};
+use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
 use crate::delegation::{CHAIN, KEY, read_chain};
 use crate::device_csr::DeviceKey;
@@ -116,6 +116,33 @@ impl IdentityFolder {
             }),
             _ => None,
         }
+    }
+
+    /// Refuses to replace credentials of the other end by those for `wanted`: a server would lose its identity to a client's.
+    ///
+    /// Fails with [`Error::OtherRoleInFolder`] if the signatures prove it; what cannot be read may be replaced.
+    pub fn check_role(
+        &self,
+        wanted: Role,
+        algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+    ) -> Result<(), Error> {
+        match self.role(algorithms) {
+            Some(got) if got != wanted => Err(Error::OtherRoleInFolder {
+                folder: self.path.clone(),
+                wanted,
+                got,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The end that the first of the folder's credentials authenticates, if it can be told.
+    fn role(&self, algorithms: &[&'static dyn SignatureVerificationAlgorithm]) -> Option<Role> {
+        let chain = read_chain(&self.path.join(CHAIN)).ok()?;
+        let certificate = DelegationCertificate::parse(chain.into_iter().next()?).ok()?;
+        let file = files::read(&self.path.join(CREDENTIAL)).ok()?;
+        let stored = dc_core::pem::read(&file).ok()?.into_iter().next()?;
+        stored.find_role(&certificate, algorithms).ok()
     }
 
     /// True if the private key that the credentials are for is in the folder.

@@ -47,7 +47,7 @@ impl TestRoot {
         })
     }
 
-    /// Makes a P-256 delegation certificate for all names of a zone, valid for
+    /// Makes a P-256 delegation certificate for all names of a zone, as servers and as clients, valid for
     /// [`CERTIFICATE_LIFETIME`], and its key.
     ///
     /// Fails with [`Error::Randomness`] and [`Error::TestCertificate`].
@@ -55,6 +55,11 @@ impl TestRoot {
         self.certify(
             "dc-signer test delegation certificate",
             zone.wildcard(),
+            // What a credential is good for its signature says, not the certificate alone.
+            vec![
+                ExtendedKeyUsagePurpose::ServerAuth,
+                ExtendedKeyUsagePurpose::ClientAuth,
+            ],
             vec![delegation_usage()],
             now,
         )
@@ -69,13 +74,15 @@ impl TestRoot {
         now: UnixTime,
     ) -> Result<TestCertificate, Error> {
         let subject = "dc-signer test server certificate";
-        self.certify(subject, name.to_string(), Vec::new(), now)
+        let purposes = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.certify(subject, name.to_string(), purposes, Vec::new(), now)
     }
 
     fn certify(
         &self,
         subject: &str,
         dns_name: String,
+        purposes: Vec<ExtendedKeyUsagePurpose>,
         extensions: Vec<CustomExtension>,
         now: UnixTime,
     ) -> Result<TestCertificate, Error> {
@@ -84,7 +91,7 @@ impl TestRoot {
         params.subject_alt_names = vec![SanType::DnsName(dns_name)];
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.extended_key_usages = purposes;
         params.use_authority_key_identifier_extension = true;
         params.custom_extensions = extensions;
         let key = generate_key()?;

@@ -167,7 +167,7 @@ impl fmt::Display for Warning {
             ),
             Self::NoUniqueName { names } => write!(
                 f,
-                "with the rfc9345 form this device can pose as every name of the certificate ({}) to all clients that take this form, also to those that only prefer the named one: give devices that need it a certificate of their own",
+                "with the rfc9345 form this device can pose as every name of the certificate ({}) to all peers that take this form, also to those that only prefer the named one: give devices that need it a certificate of their own",
                 names.join(", ")
             ),
         }

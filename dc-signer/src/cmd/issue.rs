@@ -11,6 +11,7 @@ use dc_pki::{Delegation, DeviceKey, IdentityFolder, Wanted, clock, issue};
 use pki_types::SignatureVerificationAlgorithm;
 
 use super::Error;
+use super::role::Role;
 use super::{print, warn};
 
 mod summary;
@@ -41,6 +42,9 @@ pub(crate) struct Args {
     /// Which credentials to issue
     #[arg(long, value_enum, default_value_t = Form::Named)]
     form: Form,
+    /// Which end of connections the device is to be; as both it has two folders, whose key.pem may be the same
+    #[arg(long, value_enum, default_value_t = Role::Server)]
+    role: Role,
     /// The identity folder to write; a key.pem in it is checked and left alone
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -78,12 +82,13 @@ impl Args {
         let algorithms = rustls::crypto::ring::default_provider()
             .signature_verification_algorithms
             .all;
-        let delegation = Delegation::load(&self.delegation)?;
+        let delegation = Delegation::load_for(&self.delegation, self.role.into())?;
         let device_key = self.device.read(algorithms)?;
         let folder = IdentityFolder::open(&self.out, &device_key)?;
+        folder.check_role(self.role.into(), algorithms)?;
         let wanted = self.wanted(&delegation, &folder)?;
         let mut warnings = delegation.warnings(now)?;
-        warnings.extend(unusual(&wanted, &delegation, &folder));
+        warnings.extend(self.unusual(&wanted, &delegation, &folder));
         warnings.extend(self.device.not_proven(&folder));
         if wanted.unique_name().is_none() {
             warnings.extend(self.name.clone().map(|name| Warning::NameNotUsed { name }));
@@ -100,6 +105,7 @@ impl Args {
         let summary = Summary {
             name: wanted.unique_name(),
             as_before: matches!(folder.unique_name(), Ok(old) if old == wanted.unique_name()),
+            role: self.role.into(),
             issued: &issued,
             files: &files,
             warnings: &warnings,
@@ -141,6 +147,28 @@ impl Args {
             })?
             .fresh_name()
     }
+
+    /// Warnings about this request, rather than about the vendor's files.
+    fn unusual(
+        &self,
+        wanted: &Wanted,
+        delegation: &Delegation,
+        folder: &IdentityFolder,
+    ) -> Vec<Warning> {
+        let names = delegation.certificate().dns_names();
+        let no_name = wanted.rfc9345().then(|| Warning::no_unique_name(names));
+        let no_name = no_name.flatten();
+        // No server of NSS asks its clients for a credential.
+        let is_for_nss = wanted.rfc9345() && self.role == Role::Server;
+        let form = is_for_nss.then_some(dc_core::Form::Rfc9345);
+        let not_for_nss = form.and_then(|form| Warning::not_for_nss(form, delegation.algorithm()));
+        let renamed = folder.check_name(wanted.unique_name());
+        let strange = folder.warning().cloned();
+        [no_name, not_for_nss, renamed, strange]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
 }
 
 impl Device {
@@ -165,21 +193,6 @@ impl Device {
     }
 }
 
-/// Warnings about this request, rather than about the vendor's files.
-fn unusual(wanted: &Wanted, delegation: &Delegation, folder: &IdentityFolder) -> Vec<Warning> {
-    let names = delegation.certificate().dns_names();
-    let no_name = wanted.rfc9345().then(|| Warning::no_unique_name(names));
-    let no_name = no_name.flatten();
-    let rfc9345 = wanted.rfc9345().then_some(dc_core::Form::Rfc9345);
-    let not_for_nss = rfc9345.and_then(|form| Warning::not_for_nss(form, delegation.algorithm()));
-    let renamed = folder.check_name(wanted.unique_name());
-    let strange = folder.warning().cloned();
-    [no_name, not_for_nss, renamed, strange]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
 /// Whole seconds, which is what a credential counts in.
 fn lifetime(text: &str) -> Result<Duration, humantime::DurationError> {
     humantime::parse_duration(text).map(|duration| Duration::from_secs(duration.as_secs()))
@@ -189,7 +202,12 @@ const EXAMPLES: &str = "\
 Examples:
   dc-signer issue --delegation vendor --csr device.csr --out device
   dc-signer issue --delegation vendor --csr device.csr --name k3v.cpe.example.com --out device
+  dc-signer issue --delegation vendor --csr device.csr --name k3v.cpe.example.com --role client --out device-client
   dc-signer issue --delegation vendor --spki device.pub --form both --lifetime 24h --json --out device
+
+A credential is good for one end only. Those of --role client are presented to servers that ask
+clients for one, a cloud service for example; the delegation certificate needs clientAuth in its
+extKeyUsage, or none.
 
 To renew, run it again with the same --out. Credentials of the same certificate replace each other in
 one step. A client whose clock is slow sees a longer life than was given, so a lifetime close to 7 days

@@ -8,6 +8,7 @@ mod inspect;
 mod issue;
 mod left_out;
 mod probe;
+mod role;
 #[cfg_attr(not(feature = "service"), path = "no_service.rs")]
 mod service;
 mod table;

@@ -1,11 +1,10 @@
-//! `dc-signer verify`: what a client would say to a credential, check by check.
+//! `dc-signer verify`: what a peer would say to a credential, check by check.
 
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::ValueEnum;
 use dc_core::DelegatedCredential;
 use dc_core::pem::StoredCredential;
 use dc_inspect::ParsedCertificate;
@@ -18,9 +17,10 @@ use pki_types::{ServerName, UnixTime};
 use serde_json::{Value, json};
 
 use super::Error;
+use super::role::Role;
 use super::{print, provider};
 
-/// Verify credentials as a client would, and show every check
+/// Verify credentials as a peer would, and show every check
 ///
 /// Does all that needs no connection, in the order of RFC 9345 §4.1.3, and goes on after the first
 /// check that fails. Without --name the credential's own name is wanted; without --roots the chain is
@@ -46,20 +46,12 @@ pub(crate) struct Args {
     /// When to check: RFC 3339, as 2026-11-24T08:00:00Z, or seconds since 1970 [default: now]
     #[arg(long, value_name = "TIME")]
     now: Option<Moment>,
-    /// Which end of the connection the credential is for
+    /// Which end of the connection the credential is to be for
     #[arg(long, value_enum, default_value_t = Role::Server)]
     role: Role,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum Role {
-    /// The client verifies a server
-    Server,
-    /// The server verifies a client
-    Client,
 }
 
 impl Args {
@@ -96,10 +88,7 @@ impl Args {
         let roots = self.roots.as_deref().map(trust::read_roots).transpose()?;
         Ok(Peer {
             provider: provider(),
-            role: match self.role {
-                Role::Server => dc_core::Role::Server,
-                Role::Client => dc_core::Role::Client,
-            },
+            role: self.role.into(),
             wanted,
             roots: roots.map(Arc::new),
             now,
@@ -155,7 +144,10 @@ impl Row {
             .map_err(|source| dc_pki::Error::Refused { source })?;
         let verdict = peer.check(chain, Ok(&credential));
         let certificate = chain.first().and_then(|first| first.delegation().ok());
-        let credential = display::Credential::of(&credential, certificate);
+        let algorithms = peer.provider.signature_verification_algorithms.all;
+        let role = certificate
+            .and_then(|certificate| dc_core::find_role(&credential, certificate, algorithms).ok());
+        let credential = display::Credential::of(&credential, certificate).with_role(role);
         Ok(Self {
             verdict: match key {
                 Some(key) => check::verify_key(verdict, &credential.spki, key.spki()),

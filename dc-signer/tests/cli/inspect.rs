@@ -37,7 +37,7 @@ fn an_identity_folder_is_described_and_accepted() {
         &[
             "out: identity folder of a device",
             "names:   *.cpe.example.com",
-            "digitalSignature, serverAuth, DelegationUsage",
+            "digitalSignature, serverAuth, clientAuth, DelegationUsage",
             NAME,
             "form:        named",
             "form:        rfc9345",

@@ -1,6 +1,6 @@
 //! `issue`: what a device gets, for every kind of key and form.
 
-use dc_core::{Form, SignatureScheme, VerifiedCredential};
+use dc_core::{Form, Role, SignatureScheme, VerifiedCredential};
 use pki_types::pem::PemObject;
 use pki_types::{CertificateDer, PrivateKeyDer};
 use rcgen::{KeyPair, PublicKeyData};
@@ -88,6 +88,73 @@ fn issues_every_form_the_named_one_first() {
             .collect();
         assert_eq!(forms, expected);
         assert_eq!(json["name"].is_null(), form == "rfc9345");
+    }
+}
+
+#[test]
+fn issues_every_form_for_clients() {
+    for (form, expected) in [
+        ("named", &[Form::Named][..]),
+        ("rfc9345", &[Form::Rfc9345]),
+        ("both", &[Form::Named, Form::Rfc9345]),
+    ] {
+        let sandbox = Sandbox::with_vendor();
+        let arguments = ["--csr", "device.csr", "--role", "client", "--json"];
+        let outcome = sandbox.issue(&[&arguments[..], &["--form", form]].concat());
+        let json: serde_json::Value = serde_json::from_str(&outcome.succeeded()).unwrap();
+        assert_eq!(json["role"], "client");
+        let name = json["name"].as_str().unwrap_or(NAME);
+        let credentials = sandbox.verified_as(Role::Client, "out", name);
+        let forms: Vec<Form> = credentials.iter().map(VerifiedCredential::form).collect();
+        assert_eq!(forms, expected);
+    }
+}
+
+#[test]
+fn a_device_that_is_both_ends_has_two_folders_and_may_have_one_key() {
+    let sandbox = Sandbox::with_vendor();
+    let request = ["--csr", "device.csr", "--name", NAME];
+    let client = [&request[..], &["--role", "client"]].concat();
+    sandbox.issue(&request).succeeded();
+    let before = sandbox.read("out/credential.pem");
+    sandbox
+        .issue(&client)
+        .refused(&["out has the credentials of a server", "--out"]);
+    assert_eq!(sandbox.read("out/credential.pem"), before);
+    let other = ["issue", "--delegation", "vendor", "--out", "client"];
+    sandbox.run(&[&other[..], &client].concat()).succeeded();
+    let keys = [
+        sandbox.verified("out", NAME)[0].spki().to_vec(),
+        sandbox.verified_as(Role::Client, "client", NAME)[0]
+            .spki()
+            .to_vec(),
+    ];
+    assert_eq!(keys[0], keys[1]);
+    sandbox
+        .run(&[&other[..], &request].concat())
+        .refused(&["client has the credentials of a client"]);
+    // Each is renewed where it is.
+    sandbox.run(&[&other[..], &client].concat()).succeeded();
+    sandbox.issue(&request).succeeded();
+}
+
+#[test]
+fn refuses_a_certificate_that_is_not_for_that_end() {
+    use rcgen::ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
+    let sandbox = Sandbox::with_vendor();
+    for (purpose, good, bad, wanted) in [
+        (ServerAuth, "server", "client", "clientAuth"),
+        (ClientAuth, "client", "server", "serverAuth"),
+    ] {
+        sandbox.put_certificate(CertificateTemplate {
+            purposes: vec![purpose],
+            ..CertificateTemplate::default()
+        });
+        let request = ["--csr", "device.csr", "--name", NAME, "--role"];
+        let words = format!("refused without {wanted}");
+        sandbox.issue_refused(&[&request[..], &[bad]].concat(), &[&words]);
+        sandbox.issue(&[&request[..], &[good]].concat()).succeeded();
+        std::fs::remove_dir_all(sandbox.path("out")).unwrap();
     }
 }
 

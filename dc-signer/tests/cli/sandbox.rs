@@ -13,8 +13,8 @@ use dc_core::{
 use pki_types::pem::PemObject;
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use rcgen::{
-    CertificateParams, CustomExtension, DnType, KeyPair, KeyUsagePurpose, SignatureAlgorithm,
-    date_time_ymd,
+    CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
+    SignatureAlgorithm, date_time_ymd,
 };
 use tempfile::TempDir;
 
@@ -76,6 +76,7 @@ impl Sandbox {
             days => now - Duration::from_secs(days.unsigned_abs() * DAY),
         };
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = template.purposes;
         if template.delegates {
             let oid = dc_core::DELEGATION_USAGE_ARCS;
             let usage = CustomExtension::from_oid_content(&oid, vec![5, 0]);
@@ -143,6 +144,16 @@ impl Sandbox {
 
     /// The credentials of an identity folder, verified as a client that wants `name` does.
     pub(crate) fn verified(&self, folder: &str, name: &str) -> Vec<VerifiedCredential> {
+        self.verified_as(Role::Server, folder, name)
+    }
+
+    /// As [`verified`](Self::verified), for either end.
+    pub(crate) fn verified_as(
+        &self,
+        role: Role,
+        folder: &str,
+        name: &str,
+    ) -> Vec<VerifiedCredential> {
         let certificate = certificate(&self.path(folder).join("chain.pem"));
         let file = fs::read(self.path(folder).join("credential.pem")).unwrap();
         dc_core::pem::read(&file)
@@ -151,7 +162,7 @@ impl Sandbox {
             .map(|stored| {
                 let credential = DelegatedCredential::decode(stored.form, &stored.bytes).unwrap();
                 let wanted = name.to_owned().try_into().unwrap();
-                Verifier::new(Role::Server, &offer(), algorithms())
+                Verifier::new(role, &offer(), algorithms())
                     .verify(&credential, &certificate, Some(&wanted), now())
                     .unwrap()
             })
@@ -212,6 +223,8 @@ pub(crate) struct CertificateTemplate {
     pub(crate) began_days_ago: u64,
     pub(crate) ends_in_days: i64,
     pub(crate) delegates: bool,
+    /// None stands for all of them.
+    pub(crate) purposes: Vec<ExtendedKeyUsagePurpose>,
 }
 
 impl Default for CertificateTemplate {
@@ -222,6 +235,7 @@ impl Default for CertificateTemplate {
             began_days_ago: 100,
             ends_in_days: 100,
             delegates: true,
+            purposes: Vec::new(),
         }
     }
 }

@@ -163,9 +163,39 @@ fn another_root_is_refused() {
 
 #[test]
 fn a_certificate_for_servers_is_not_one_for_clients() {
-    let sandbox = with_identity("named");
-    let arguments = ["out", "--role", "client", "--roots", "vendor/root.pem"];
+    let sandbox = Sandbox::with_vendor();
+    sandbox.put_certificate(crate::sandbox::CertificateTemplate {
+        purposes: vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth],
+        ..Default::default()
+    });
+    sandbox
+        .issue(&["--csr", "device.csr", "--name", NAME])
+        .succeeded();
+    let arguments = ["out", "--role", "client", "--roots", "vendor/chain.pem"];
     fails(&sandbox, &arguments, "chain", "extKeyUsage");
+}
+
+#[test]
+fn a_client_s_identity_is_accepted_as_a_client_s_alone() {
+    for form in ["named", "rfc9345", "both"] {
+        let sandbox = Sandbox::with_vendor();
+        let client = ["--csr", "device.csr", "--role", "client", "--form", form];
+        assert_eq!(sandbox.issue(&client).code, Some(0));
+        let arguments = ["out", "--roots", "vendor/root.pem", "--role"];
+        let (code, verdict) = verdict(&sandbox, &[&arguments[..], &["client"]].concat());
+        assert_eq!(code, Some(0), "{verdict}");
+        let words = "signed for a client";
+        fails(
+            &sandbox,
+            &[&arguments[..], &["server"]].concat(),
+            "signature",
+            words,
+        );
+        fails(&sandbox, &["out"], "signature", words);
+        let outcome = sandbox.run(&["verify", "out", "--role", "client", "--json"]);
+        let json: Value = serde_json::from_str(&outcome.stdout).unwrap();
+        assert_eq!(json["credentials"][0]["role"], "client");
+    }
 }
 
 #[test]

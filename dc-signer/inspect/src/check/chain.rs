@@ -59,7 +59,7 @@ fn leads_to_a_root(
     certificate: Option<&Certificate>,
 ) -> Check {
     let misuse = match peer.role {
-        Role::Server => misuse(chain).map(CheckError::Misuse),
+        Role::Server => misuse(chain, peer.role).map(CheckError::Misuse),
         // What a server wants of its clients' certificates is its own affair.
         Role::Client => None,
     };

@@ -1,9 +1,10 @@
-//! Chains of certificates that no client accepts, whatever it trusts and whenever that is.
+//! Chains of certificates that no peer accepts, whatever it trusts and whenever that is.
 
 mod order;
 mod purpose;
 mod untrusted;
 
+use dc_core::Role;
 use pki_types::CertificateDer;
 use rustls::server::ParsedCertificate;
 use thiserror::Error;
@@ -12,11 +13,11 @@ pub use order::{OrderError, disorder};
 pub use purpose::{PurposeError, misuse};
 pub use untrusted::Untrusted;
 
-/// The reason that every client refuses a server's chain.
+/// The reason that every peer refuses a chain.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ChainError {
-    /// The chain begins with another certificate than the server's own.
+    /// The chain begins with another certificate than the sender's own.
     #[error(transparent)]
     Order(OrderError),
     /// A certificate of the chain is not for what it is used for.
@@ -27,17 +28,17 @@ pub enum ChainError {
     Unreadable(rustls::Error),
 }
 
-/// Refuses a server's chain, the end-entity certificate first, that no client can accept.
+/// Refuses the chain of a server or a client, the end-entity certificate first, that no peer can accept.
 ///
 /// Fails with [`ChainError`].
-pub fn check(chain: &[CertificateDer<'_>]) -> Result<(), ChainError> {
+pub fn check(chain: &[CertificateDer<'_>], role: Role) -> Result<(), ChainError> {
     if let Some(error) = disorder(chain) {
         return Err(ChainError::Order(error));
     }
     if let Some(error) = unreadable(chain) {
         return Err(ChainError::Unreadable(error));
     }
-    match misuse(chain) {
+    match misuse(chain, role) {
         Some(error) => Err(ChainError::Purpose(error)),
         None => Ok(()),
     }

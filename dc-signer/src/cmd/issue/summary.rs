@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use dc_core::{DelegatedCredential, Form, Issued, SignatureScheme, UniqueName};
+use dc_core::{DelegatedCredential, Form, Issued, Role, SignatureScheme, UniqueName};
 use dc_pki::Warning;
 use dc_pki::text::scheme_name;
 use dc_pki::time::{Moment, Span};
@@ -14,6 +14,7 @@ pub(super) struct Summary<'a> {
     pub(super) name: Option<&'a UniqueName<'static>>,
     /// True if the folder's device has had this name until now.
     pub(super) as_before: bool,
+    pub(super) role: Role,
     pub(super) issued: &'a [Issued],
     pub(super) files: &'a [PathBuf],
     pub(super) warnings: &'a [Warning],
@@ -21,13 +22,14 @@ pub(super) struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    /// `{name, forms, algorithm, signed_with, expires, expires_in, files, warnings}`; `name` is null
+    /// `{name, forms, role, algorithm, signed_with, expires, expires_in, files, warnings}`; `name` is null
     /// without one, `expires_in` is in seconds.
     pub(super) fn to_json(&self) -> Value {
         let (algorithm, signed_with) = self.schemes().unzip();
         json!({
             "name": self.name.map(UniqueName::as_str),
             "forms": self.forms(),
+            "role": self.role.to_string(),
             "algorithm": algorithm.map(scheme_name),
             "signed_with": signed_with.map(scheme_name),
             "expires": Moment(self.expiry()).to_string(),
@@ -63,7 +65,8 @@ impl fmt::Display for Summary<'_> {
             let note = if self.as_before { ", as before" } else { "" };
             writeln!(f, "name:      {name}{note}")?;
         }
-        writeln!(f, "forms:     {}", self.forms().join(", "))?;
+        let (forms, role) = (self.forms().join(", "), self.role);
+        writeln!(f, "forms:     {forms}, for a {role}")?;
         if let Some((algorithm, signed_with)) = self.schemes() {
             writeln!(f, "algorithm: {algorithm}, signed with {signed_with}")?;
         }
