@@ -6,10 +6,7 @@
 
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 
-use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use rustls::pki_types::{ServerName, UnixTime};
 
@@ -32,18 +29,6 @@ pub(crate) fn not_connected(wanted: &ServerName<'_>, error: &Error) {
 pub(crate) fn not_served(error: &Error) {
     #[cfg(feature = "tracing")]
     tracing::debug!(reason = %error, "did not serve a client");
-}
-
-/// A client did not end its handshake in time.
-pub(crate) fn handshake_timed_out(client: SocketAddr, after: Duration) {
-    #[cfg(feature = "tracing")]
-    tracing::debug!(%client, ?after, "did not serve a client: its handshake took too long");
-}
-
-/// The system gave a server no connection, which is waited for.
-pub(crate) fn not_accepted(error: &io::Error) {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(%error, "accepted no connection");
 }
 
 /// A server answers a client with its certificate, because no credential goes to it.

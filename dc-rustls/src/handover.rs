@@ -44,13 +44,6 @@ pub(crate) fn scope<T>(step: impl FnOnce() -> T) -> (T, Option<Arc<Peer>>) {
     (result, peer)
 }
 
-/// Runs what belongs to the application, such as its network, in the middle of a step.
-///
-/// It may drive any other connection, and those that are past their handshake have no cell of their own.
-pub(crate) fn aside<T>(application: impl FnOnce() -> T) -> T {
-    scope(application).0
-}
-
 /// Puts the outer step's handover back, also when the inner step panics.
 struct Outer(Handover);
 

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Adapter, CHUNK, Queue, is_gone};
 use crate::Error;
-use crate::handover::aside;
+use crate::handover;
 
 /// The result of a handshake; the alert of one that failed has been sent by then.
 pub(crate) async fn finish<S, T: AsyncWrite + Unpin>(
@@ -84,6 +84,13 @@ macro_rules! delegate_to_tls {
     };
 }
 pub(crate) use delegate_to_tls;
+
+/// Runs what belongs to the application, such as its network, in the middle of a step.
+///
+/// It may drive any other connection, and those that are past their handshake have no cell of their own.
+fn aside<T>(application: impl FnOnce() -> T) -> T {
+    handover::scope(application).0
+}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Adapter<T> {
     fn poll_read(

@@ -3,6 +3,7 @@
 mod accepted;
 mod counters;
 mod crowd;
+mod events;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -19,7 +20,7 @@ pub use self::accepted::Accepted;
 pub use self::counters::Counters;
 use self::crowd::Crowd;
 use super::{Acceptor, AsyncStream};
-use crate::{Error, events};
+use crate::Error;
 
 /// A port whose connections have done their handshake when they are handed over.
 ///
