@@ -120,10 +120,7 @@ impl fmt::Display for Error {
             Self::CertificateUnusable => f.write_str(
                 "the delegation certificate is malformed, or has a critical extension that clients do not know: ask the CA for another",
             ),
-            Self::ChainOrder { at } => write!(
-                f,
-                "the order of the chain is wrong: the delegation certificate is number {at}: put it first, then the one that signed it, and so on"
-            ),
+            Self::ChainOrder { at } => say_order(f, *at),
             Self::Credential(error) => write!(f, "the credential is of no use: {error}"),
             Self::ClientAuthBelowTls13 => f.write_str(
                 "a client certificate can only be presented in TLS 1.3: do not allow TLS 1.2",
@@ -146,10 +143,7 @@ impl fmt::Display for Error {
             }
             Self::MissingCertificate => f.write_str("there is no certificate in the chain"),
             Self::MissingCredential => f.write_str("there is no credential"),
-            Self::NoCounterpart { setting } => write!(
-                f,
-                "{setting} of the rustls configuration has no counterpart for credentials: leave it as rustls has it by default"
-            ),
+            Self::NoCounterpart { setting } => say_no_counterpart(f, setting),
             Self::NoQuic => f.write_str(
                 "the provider cannot protect the packets of QUIC: use one whose TLS_AES_128_GCM_SHA256 does QUIC, as those of ring and aws-lc-rs",
             ),
@@ -176,6 +170,20 @@ impl fmt::Display for Error {
             ),
         }
     }
+}
+
+fn say_order(f: &mut fmt::Formatter<'_>, at: usize) -> fmt::Result {
+    write!(
+        f,
+        "the order of the chain is wrong: the delegation certificate is number {at}: put it first, then the one that signed it, and so on"
+    )
+}
+
+fn say_no_counterpart(f: &mut fmt::Formatter<'_>, setting: &str) -> fmt::Result {
+    write!(
+        f,
+        "{setting} of the rustls configuration has no counterpart for credentials: leave it as rustls has it by default"
+    )
 }
 
 fn say_no_unique_name(f: &mut fmt::Formatter<'_>, wanted: &ServerName<'_>) -> fmt::Result {
