@@ -166,6 +166,7 @@ fn our_client(vendor: &Vendor, policy: NamePolicy) -> Config {
         .roots(vendor.roots())
         .unique_name(policy)
         .without_resumption()
+        .without_remembering()
         .build()
         .unwrap()
 }

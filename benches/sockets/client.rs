@@ -34,6 +34,7 @@ impl Client {
             .roots(vendor.roots())
             .unique_name(NamePolicy::Ignored)
             .without_resumption()
+            .without_remembering()
             .build()
             .unwrap();
         Self::Ours(config)

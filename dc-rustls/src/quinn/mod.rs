@@ -1,7 +1,7 @@
 //! QUIC with [quinn](https://docs.rs/quinn/0.11): the same credentials, policies and answers as over TCP.
 //!
-//! A client makes a [`quinn::ClientConfig`](::quinn::ClientConfig) of its [`Config`](crate::client::Config), and asks
-//! [`server`] of each connection who answered; a server makes a [`quinn::ServerConfig`](::quinn::ServerConfig) of its
+//! A client makes a [`quinn::ClientConfig`] of its [`Config`](crate::client::Config), and asks
+//! [`server`] of each connection who answered; a server makes a [`quinn::ServerConfig`] of its
 //! [`Acceptor`](crate::server::Acceptor), and [`client`] of a connection says what was served. All else is quinn's.
 //!
 //! A refusal ends the connection with the alert that it gets over TCP, as QUIC's CRYPTO_ERROR: 0x100 and the
