@@ -1,15 +1,16 @@
 //! `rustls::crypto::cipher::Tls13AeadAlgorithm`: record protection that swaps views.
 
 mod client_auth;
+mod inbound;
 
 use rustls::crypto::cipher::{
-    AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, MessageDecrypter, MessageEncrypter,
-    OutboundChunks, OutboundOpaqueMessage, OutboundPlainMessage, Tls13AeadAlgorithm,
-    UnsupportedOperationError,
+    AeadKey, InboundOpaqueMessage, Iv, MessageDecrypter, MessageEncrypter, OutboundChunks,
+    OutboundOpaqueMessage, OutboundPlainMessage, Tls13AeadAlgorithm, UnsupportedOperationError,
 };
 use rustls::{ConnectionTrafficSecrets, ContentType, Error};
 
-use self::client_auth::{ClientAuthEncrypter, ClientCertificateDecrypter};
+use self::client_auth::{ClientAuthEncrypter, ClientCertificate};
+use self::inbound::{Inbound, MappingDecrypter};
 use crate::handover;
 use crate::side::Side;
 use crate::view::request::RequestWatch;
@@ -42,17 +43,16 @@ impl Tls13AeadAlgorithm for RecordProtection {
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
         let inner = self.inner.decrypter(key, iv);
         match self.side {
-            Side::Client { .. } | Side::Presenting { .. } => Box::new(CertificateDecrypter {
-                inner,
-                handshake: Some(Handshake {
+            Side::Client { .. } | Side::Presenting { .. } => {
+                let is_presenting = matches!(self.side, Side::Presenting { .. });
+                let mapping = FromServer {
                     to_rustls: ToRustls::new(),
-                    requests: matches!(self.side, Side::Presenting { .. })
-                        .then(RequestWatch::default),
-                    scratch: Vec::new(),
-                }),
-            }),
+                    requests: is_presenting.then(RequestWatch::default),
+                };
+                Box::new(MappingDecrypter::new(inner, mapping))
+            }
             Side::Server => inner,
-            Side::Asking { .. } => Box::new(ClientCertificateDecrypter::new(inner)),
+            Side::Asking { .. } => Box::new(MappingDecrypter::new(inner, ClientCertificate::new())),
         }
     }
 
@@ -73,76 +73,31 @@ impl Tls13AeadAlgorithm for RecordProtection {
     }
 }
 
-/// A client's decrypter: Certificate from wire to rustls.
-struct CertificateDecrypter {
-    inner: Box<dyn MessageDecrypter>,
-    /// Gone after the first record of application data: bulk data passes untouched. Nothing else ends it, for a
-    /// warning may come in front of Certificate.
-    handshake: Option<Handshake>,
-}
-
-struct Handshake {
+/// The messages that a client receives: Certificate from wire to rustls.
+struct FromServer {
     to_rustls: ToRustls,
     /// Of a client that may present a credential.
     requests: Option<RequestWatch>,
-    scratch: Vec<u8>,
 }
 
-impl MessageDecrypter for CertificateDecrypter {
-    fn decrypt<'a>(
+impl Inbound for FromServer {
+    fn put(
         &mut self,
-        message: InboundOpaqueMessage<'a>,
-        seq: u64,
-    ) -> Result<InboundPlainMessage<'a>, Error> {
-        let Some(handshake) = &mut self.handshake else {
-            return self.inner.decrypt(message, seq);
-        };
-        let plain = handshake.decrypt(self.inner.as_mut(), message, seq)?;
-        if plain.typ == ContentType::ApplicationData {
-            self.handshake = None;
-        }
-        Ok(plain)
-    }
-}
-
-impl Handshake {
-    /// `decrypt` returns a shared borrow of the record, so it works on a copy, and what it made of
-    /// that is copied back.
-    fn decrypt<'a>(
-        &mut self,
-        inner: &mut dyn MessageDecrypter,
-        mut message: InboundOpaqueMessage<'a>,
-        seq: u64,
-    ) -> Result<InboundPlainMessage<'a>, Error> {
-        let Self {
-            to_rustls,
-            requests,
-            scratch,
-        } = self;
-        scratch.clear();
-        scratch.extend_from_slice(&message.payload);
-        let copy = InboundOpaqueMessage::new(message.typ, message.version, scratch);
-        let InboundPlainMessage {
-            typ,
-            version,
-            payload,
-        } = inner.decrypt(copy, seq)?;
-        message.payload.truncate(payload.len());
-        message.payload.copy_from_slice(payload);
+        typ: ContentType,
+        plain: &[u8],
+        record: &mut InboundOpaqueMessage<'_>,
+    ) -> Result<(), Error> {
+        record.payload.truncate(plain.len());
+        record.payload.copy_from_slice(plain);
         if typ == ContentType::Handshake {
-            to_rustls.apply(&mut message.payload);
-            let request = requests
-                .as_mut()
-                .and_then(|requests| requests.push(&message.payload));
+            self.to_rustls.apply(&mut record.payload);
+            let requests = self.requests.as_mut();
+            let request = requests.and_then(|requests| requests.push(&record.payload));
             if let Some(request) = request {
                 handover::leave_request(request);
             }
         }
-        Ok(InboundPlainMessage {
-            typ,
-            version,
-            payload: message.into_plain_message().payload,
-        })
+        Ok(())
     }
 }
 
@@ -170,12 +125,7 @@ impl MessageEncrypter for CertificateEncrypter {
         // when encryption fails. Were it to happen, the record goes out in the rustls view, which no
         // client accepts.
         let _ = to_wire.apply(&mut payload);
-        let message = OutboundPlainMessage {
-            typ: message.typ,
-            version: message.version,
-            payload: OutboundChunks::Single(&payload),
-        };
-        self.inner.encrypt(message, seq)
+        encrypt_changed(self.inner.as_mut(), &message, &payload, seq)
     }
 
     fn encrypted_payload_len(&self, payload_len: usize) -> usize {
@@ -210,20 +160,28 @@ fn encrypt_with_alert(
     message: OutboundPlainMessage<'_>,
     seq: u64,
 ) -> Result<OutboundOpaqueMessage, Error> {
-    let OutboundPlainMessage { typ, version, .. } = message;
-    if typ != ContentType::Alert {
+    if message.typ != ContentType::Alert {
         return inner.encrypt(message, seq);
     }
     let Some(alert) = handover::take_alert() else {
         return inner.encrypt(message, seq);
     };
-    let payload = [FATAL, alert.into()];
-    let message = OutboundPlainMessage {
-        typ,
-        version,
-        payload: OutboundChunks::Single(&payload),
+    encrypt_changed(inner, &message, &[FATAL, alert.into()], seq)
+}
+
+/// Encrypts this payload in the place of the message's own.
+fn encrypt_changed(
+    inner: &mut dyn MessageEncrypter,
+    message: &OutboundPlainMessage<'_>,
+    payload: &[u8],
+    seq: u64,
+) -> Result<OutboundOpaqueMessage, Error> {
+    let changed = OutboundPlainMessage {
+        typ: message.typ,
+        version: message.version,
+        payload: OutboundChunks::Single(payload),
     };
-    inner.encrypt(message, seq)
+    inner.encrypt(changed, seq)
 }
 
 /// AlertLevel (RFC 8446 §6).

@@ -4,12 +4,12 @@
 //! is in there.
 
 use rustls::crypto::cipher::{
-    InboundOpaqueMessage, InboundPlainMessage, MessageDecrypter, MessageEncrypter, OutboundChunks,
-    OutboundOpaqueMessage, OutboundPlainMessage,
+    InboundOpaqueMessage, MessageEncrypter, OutboundOpaqueMessage, OutboundPlainMessage,
 };
 use rustls::{ContentType, Error};
 
-use super::encrypt_with_alert;
+use super::inbound::Inbound;
+use super::{encrypt_changed, encrypt_with_alert};
 use crate::view::from_client::FromClient;
 use crate::view::request::requests_to_wire;
 use crate::view::stream::ToWire;
@@ -99,12 +99,7 @@ impl MessageEncrypter for ClientAuthEncrypter {
         }
         let mut payload = message.payload.to_vec();
         self.outbound.apply(&mut payload);
-        let message = OutboundPlainMessage {
-            typ: message.typ,
-            version: message.version,
-            payload: OutboundChunks::Single(&payload),
-        };
-        self.inner.encrypt(message, seq)
+        encrypt_changed(self.inner.as_mut(), &message, &payload, seq)
     }
 
     fn encrypted_payload_len(&self, payload_len: usize) -> usize {
@@ -112,87 +107,44 @@ impl MessageEncrypter for ClientAuthEncrypter {
     }
 }
 
-/// The decrypter of a server that asks: the client's Certificate from wire to rustls.
-pub(super) struct ClientCertificateDecrypter {
-    inner: Box<dyn MessageDecrypter>,
-    /// Gone after the first record of application data.
-    handshake: Option<Handshake>,
-}
-
-struct Handshake {
+/// The messages that a server that asks receives: the client's Certificate from wire to rustls.
+pub(super) struct ClientCertificate {
     from_client: FromClient,
-    scratch: Vec<u8>,
     mapped: Vec<u8>,
 }
 
-impl ClientCertificateDecrypter {
-    pub(super) fn new(inner: Box<dyn MessageDecrypter>) -> Self {
+impl ClientCertificate {
+    pub(super) fn new() -> Self {
         Self {
-            inner,
-            handshake: Some(Handshake {
-                from_client: FromClient::new(),
-                scratch: Vec::new(),
-                mapped: Vec::new(),
-            }),
+            from_client: FromClient::new(),
+            mapped: Vec::new(),
         }
     }
 }
 
-impl MessageDecrypter for ClientCertificateDecrypter {
-    fn decrypt<'a>(
-        &mut self,
-        message: InboundOpaqueMessage<'a>,
-        seq: u64,
-    ) -> Result<InboundPlainMessage<'a>, Error> {
-        let Some(handshake) = &mut self.handshake else {
-            return self.inner.decrypt(message, seq);
-        };
-        let plain = handshake.decrypt(self.inner.as_mut(), message, seq)?;
-        if plain.typ == ContentType::ApplicationData {
-            self.handshake = None;
-        }
-        Ok(plain)
-    }
-}
-
-impl Handshake {
-    /// Decrypts a copy, and puts what it becomes into the record.
-    ///
+impl Inbound for ClientCertificate {
     /// A record may get two bytes longer than its plaintext was. There is room for them where the tag and the inner
     /// content type were, 17 bytes of every record.
-    fn decrypt<'a>(
+    fn put(
         &mut self,
-        inner: &mut dyn MessageDecrypter,
-        mut message: InboundOpaqueMessage<'a>,
-        seq: u64,
-    ) -> Result<InboundPlainMessage<'a>, Error> {
+        typ: ContentType,
+        plain: &[u8],
+        record: &mut InboundOpaqueMessage<'_>,
+    ) -> Result<(), Error> {
         let Self {
             from_client,
-            scratch,
             mapped,
         } = self;
-        scratch.clear();
-        scratch.extend_from_slice(&message.payload);
-        let copy = InboundOpaqueMessage::new(message.typ, message.version, scratch);
-        let InboundPlainMessage {
-            typ,
-            version,
-            payload,
-        } = inner.decrypt(copy, seq)?;
         mapped.clear();
         match typ {
-            ContentType::Handshake => from_client.apply(payload, mapped),
-            _ => mapped.extend_from_slice(payload),
+            ContentType::Handshake => from_client.apply(plain, mapped),
+            _ => mapped.extend_from_slice(plain),
         }
-        if mapped.len() > message.payload.len() {
+        if mapped.len() > record.payload.len() {
             return Err(Error::General("a record without a tag".to_owned()));
         }
-        message.payload.truncate(mapped.len());
-        message.payload.copy_from_slice(mapped);
-        Ok(InboundPlainMessage {
-            typ,
-            version,
-            payload: message.into_plain_message().payload,
-        })
+        record.payload.truncate(mapped.len());
+        record.payload.copy_from_slice(mapped);
+        Ok(())
     }
 }
