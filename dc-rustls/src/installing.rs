@@ -1,7 +1,8 @@
 //! Checks of an identity that a server and a client make alike, before they use it.
 
-use dc_core::{DelegatedCredential, DelegationCertificate};
-use rustls::pki_types::CertificateDer;
+use dc_core::{DelegatedCredential, DelegationCertificate, Offer, Role, Verifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::SigningKey;
 
 use crate::Error;
@@ -24,6 +25,36 @@ pub(crate) fn check_key(
         Some(spki) if *spki != *credential.credential().spki => Err(Error::KeyMismatch),
         // A key that does not say what it is, one in an HSM perhaps, is taken at its word.
         _ => Ok(()),
+    }
+}
+
+/// Verifies a credential of one's own as a peer would that takes whatever it is, and wants its name. Gives its end.
+pub(crate) fn verify_own(
+    role: Role,
+    certificate: &DelegationCertificate<'_>,
+    issuers: &[CertificateDer<'_>],
+    credential: &DelegatedCredential<'_>,
+    provider: &CryptoProvider,
+    now: UnixTime,
+) -> Result<UnixTime, Error> {
+    let offer = Offer::suiting(credential);
+    Verifier::new(role, &offer, provider.signature_verification_algorithms.all)
+        .with_issuers(issuers, &[])
+        .verify_own_name(credential, certificate, now)
+        .map(|verified| verified.expiry())
+        .map_err(Error::Credential)
+}
+
+/// Fails with [`Error::CertificateTooLong`] if the end entity and its credential have more than `max` bytes together.
+pub(crate) fn check_size(
+    end_entity: &CertificateDer<'_>,
+    credential: &[u8],
+    max: usize,
+) -> Result<(), Error> {
+    let length = end_entity.len() + credential.len();
+    match length <= max {
+        true => Ok(()),
+        false => Err(Error::CertificateTooLong { length, max }),
     }
 }
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use dc_core::{
     DelegatedCredential, DelegationCertificate, Form, Offer, Requirements, Role, SchemeList,
-    Verifier,
 };
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
@@ -18,7 +17,7 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 
 use crate::identity::{Decoded, Identity};
-use crate::installing::{FIRST_RECORD, cannot_delegate, check_key};
+use crate::installing::{FIRST_RECORD, cannot_delegate, check_key, check_size, verify_own};
 use crate::signing::CredentialKey;
 use crate::view::presented::pack_entry;
 use crate::view::request::Request;
@@ -138,7 +137,9 @@ impl IdentityStore {
                 Some(now) => self.verify(&chain, &decoded.credential, key.as_ref(), now)?,
                 None => UnixTime::since_unix_epoch(Duration::MAX),
             };
-            check_size(&chain, decoded.bytes)?;
+            // Both have to be in one record: what was sent cannot be changed any more.
+            let end_entity = chain.first().ok_or(Error::MissingCertificate)?;
+            check_size(end_entity, decoded.bytes, FIRST_RECORD)?;
             presentable(&chain, &decoded, &key, expires)
         };
         let entries: Vec<_> = credentials.iter().map(present).collect::<Result<_, _>>()?;
@@ -160,13 +161,14 @@ impl IdentityStore {
         let certificate = DelegationCertificate::parse(end_entity.clone())
             .map_err(|error| cannot_delegate(error, chain))?;
         check_key(key, credential)?;
-        let offer = Offer::suiting(credential);
-        let algorithms = self.provider.signature_verification_algorithms.all;
-        Verifier::new(Role::Client, &offer, algorithms)
-            .with_issuers(issuers, &[])
-            .verify_own_name(credential, &certificate, now)
-            .map(|verified| verified.expiry())
-            .map_err(Error::Credential)
+        verify_own(
+            Role::Client,
+            &certificate,
+            issuers,
+            credential,
+            &self.provider,
+            now,
+        )
     }
 
     /// The credential that suits a server now; one with a name before one without.
@@ -222,18 +224,6 @@ fn presentable(
         expires,
         certified: Arc::new(CertifiedKey::new(cert, Arc::new(key))),
     })
-}
-
-/// The certificate and the credential have to be in one record: what was sent cannot be changed any more.
-fn check_size(chain: &[CertificateDer<'_>], credential: &[u8]) -> Result<(), Error> {
-    let length = chain.first().map_or(0, |der| der.len()) + credential.len();
-    match length <= FIRST_RECORD {
-        true => Ok(()),
-        false => Err(Error::CertificateTooLong {
-            length,
-            max: FIRST_RECORD,
-        }),
-    }
 }
 
 impl fmt::Debug for IdentityStore {

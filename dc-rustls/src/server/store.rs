@@ -4,10 +4,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use dc_core::{DelegatedCredential, DelegationCertificate, Offer, Role, Verifier};
+use dc_core::{DelegationCertificate, Role};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::UnixTime;
 use rustls::server::ParsedCertificate;
 
 use super::asking::Asking;
@@ -15,7 +15,7 @@ use super::config::Settings;
 use super::offer::Asked;
 use super::selection::{Entry, Wanted};
 use crate::identity::{Decoded, Identity};
-use crate::installing::{cannot_delegate, check_key};
+use crate::installing::{cannot_delegate, check_key, check_size, verify_own};
 use crate::{Error, events};
 
 /// The credentials that a server has now.
@@ -100,8 +100,16 @@ impl Store {
             let decoded = Decoded::new(stored)?;
             check_key(key.as_ref(), &decoded.credential)?;
             let issuers = chain.get(1..).unwrap_or_default();
-            let expires = self.verify(&certificate, issuers, &decoded.credential, now)?;
-            self.check_size(end_entity, decoded.bytes)?;
+            let (credential, provider) = (&decoded.credential, &self.settings.provider);
+            let expires = verify_own(
+                Role::Server,
+                &certificate,
+                issuers,
+                credential,
+                provider,
+                now,
+            )?;
+            check_size(end_entity, decoded.bytes, self.settings.max_length())?;
             let zone = Some(certificate.dns_names().to_vec());
             let entry = self.settings.serve(&chain, &decoded, expires, &key, zone)?;
             entries.push(Arc::new(entry));
@@ -189,31 +197,5 @@ impl Store {
         Ok(clock
             .current_time()
             .ok_or(rustls::Error::FailedToGetCurrentTime)?)
-    }
-
-    fn check_size(&self, end_entity: &CertificateDer<'_>, credential: &[u8]) -> Result<(), Error> {
-        let length = end_entity.len() + credential.len();
-        let max = self.settings.max_length();
-        match length <= max {
-            true => Ok(()),
-            false => Err(Error::CertificateTooLong { length, max }),
-        }
-    }
-
-    /// Verifies as a client would that takes whatever this credential is and wants its name.
-    fn verify(
-        &self,
-        certificate: &DelegationCertificate<'_>,
-        issuers: &[CertificateDer<'_>],
-        credential: &DelegatedCredential<'_>,
-        now: UnixTime,
-    ) -> Result<UnixTime, Error> {
-        let offer = Offer::suiting(credential);
-        let algorithms = self.settings.provider.signature_verification_algorithms.all;
-        Verifier::new(Role::Server, &offer, algorithms)
-            .with_issuers(issuers, &[])
-            .verify_own_name(credential, certificate, now)
-            .map(|verified| verified.expiry())
-            .map_err(Error::Credential)
     }
 }
