@@ -240,6 +240,7 @@ fn a_client_sends_a_credential_next_to_its_certificate_if_it_is_asked_for_one() 
         let found = blocks(&answered(&site, &identities, &offer));
         assert_eq!(found, [own, Vec::new()]);
     }
+    assert_eq!(identities.presented(), Form::ALL.len() as u64);
 }
 
 #[test]
@@ -261,6 +262,7 @@ fn a_client_sends_no_credential_that_it_is_not_asked_for() {
         (&rfc9345, extension(34, &[0, 4, 4, 3])),
     ] {
         assert!(blocks(&answered(&site, identities, &offer)).is_empty());
+        assert_eq!(identities.presented(), 0);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -50,6 +51,7 @@ pub struct IdentityStore {
     provider: Arc<CryptoProvider>,
     clock: Arc<dyn TimeProvider>,
     entries: ArcSwap<Vec<Presentable>>,
+    presented: AtomicU64,
 }
 
 /// A credential that is ready to be presented.
@@ -77,6 +79,7 @@ impl IdentityStore {
             provider,
             clock,
             entries: ArcSwap::default(),
+            presented: AtomicU64::new(0),
         })
     }
 
@@ -114,6 +117,12 @@ impl IdentityStore {
         let store = Arc::clone(self);
         let install = move |identity| store.install(identity);
         Watch::start(folder.into(), interval, install, report)
+    }
+
+    /// The number of handshakes in which a server asked for a credential and was given one, accepted or not.
+    #[must_use]
+    pub fn presented(&self) -> u64 {
+        self.presented.load(Ordering::Relaxed)
     }
 
     /// Installs without looking, for tests that servers refuse.
@@ -184,6 +193,7 @@ impl IdentityStore {
             .iter()
             .filter(suits)
             .min_by_key(|entry| entry.requirements.form != Form::Named)?;
+        self.presented.fetch_add(1, Ordering::Relaxed);
         Some(Arc::clone(&picked.certified))
     }
 }
@@ -232,6 +242,7 @@ impl fmt::Debug for IdentityStore {
             provider: _,
             clock: _,
             entries,
+            presented: _,
         } = self;
         f.debug_struct("IdentityStore")
             .field("credentials", &entries.load().len())
