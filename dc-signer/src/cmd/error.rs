@@ -1,10 +1,22 @@
 //! Errors of commands that every build has.
 
 use std::io;
+use std::path::PathBuf;
 
 /// A command's failure, in one line that names the thing and the next step.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    /// An identity folder has nothing that a client could present.
+    #[error(
+        "{}: no client can present this: {source}; 'dc-signer issue --role client' makes such a folder, and the device adds its key.pem",
+        .folder.display()
+    )]
+    ClientIdentity {
+        /// The folder.
+        folder: PathBuf,
+        /// The fault.
+        source: dc_rustls::Error,
+    },
     /// The demo could not be set up.
     #[error("the demo cannot {step}: {source}")]
     Demo {

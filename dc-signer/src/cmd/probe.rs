@@ -2,7 +2,7 @@
 
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use clap::{CommandFactory, ValueEnum};
 use dc_inspect::check::Peer;
 use dc_inspect::probe::{self, Settings, Target};
 use dc_pki::{clock, trust};
+use dc_rustls::client::{Identity, IdentityStore};
 use pki_types::ServerName;
 
 use self::report::Report;
@@ -33,6 +34,9 @@ pub(crate) struct Args {
     /// Which credentials to offer to understand
     #[arg(long, value_enum, default_value_t = Offer::Named)]
     offer: Offer,
+    /// Present the credentials of this identity folder ('issue --role client') if the server asks for one; needs TLS 1.3
+    #[arg(long, value_name = "DIR")]
+    identity: Option<PathBuf>,
     /// The root certificates to trust (PEM); without them the chain is shown and called unknown
     #[arg(long, value_name = "FILE")]
     root: Option<PathBuf>,
@@ -72,6 +76,10 @@ impl Args {
                     self.target
                 ),
             )),
+            (_, Offer::None) if self.identity.is_some() => Err(super::Cli::command().error(
+                ErrorKind::ArgumentConflict,
+                "a client that offers to understand no credentials presents none: give --identity with another --offer, such as '--offer both'",
+            )),
             _ => Ok(()),
         }
     }
@@ -93,6 +101,7 @@ impl Args {
                 .iter()
                 .map(|name| name.clone().into_bytes())
                 .collect(),
+            identity: self.identity.as_deref().map(load).transpose()?,
             roots: roots.clone(),
             timeout: self.timeout,
             provider: provider(),
@@ -133,6 +142,18 @@ impl Args {
     }
 }
 
+/// The credentials of a client's identity folder, checked.
+fn load(folder: &Path) -> Result<Arc<IdentityStore>, Error> {
+    let identities = IdentityStore::new(provider());
+    Identity::load(folder)
+        .and_then(|identity| identities.install(identity))
+        .map_err(|source| Error::ClientIdentity {
+            folder: folder.into(),
+            source,
+        })?;
+    Ok(identities)
+}
+
 fn server_name(text: &str) -> Result<ServerName<'static>, String> {
     ServerName::try_from(text.to_owned())
         .map_err(|_| "give a DNS name, as k3v.cpe.example.com, or an IP address".to_owned())
@@ -150,7 +171,11 @@ const HELP: &str = "\
 Examples:
   dc-signer probe 192.168.1.1:443 --name k3v.cpe.example.com --root vendor/root.pem
   dc-signer probe router.example.com:443 --name k3v.cpe.example.com --offer both --json
+  dc-signer probe cloud.example.com:443 --name cloud.example.com --offer both --identity device-client
   dc-signer probe www.example.com:443 --name www.example.com --offer none --alpn h2,http/1.1
+
+With --identity, two seconds are left for the server's refusal of its client, which comes behind the
+handshake.
 
 With --offer named, the default, a server that has only a certificate is refused, as clients of
 home servers do. A server sends its named credential only to a client that asks for exactly that name,

@@ -50,6 +50,19 @@ fn an_identity_folder_is_described_and_accepted() {
 }
 
 #[test]
+fn a_client_s_credential_is_for_servers_to_accept() {
+    let sandbox = Sandbox::with_vendor();
+    let client = ["--csr", "device.csr", "--role", "client"];
+    assert_eq!(sandbox.issue(&client).code, Some(0));
+    let said = sandbox.run(&["inspect", "out"]).succeeded();
+    let words = [
+        "for a:       client",
+        "servers that trust its certificate accept it",
+    ];
+    says(&said, &words);
+}
+
+#[test]
 fn a_folder_as_the_signer_wrote_it_needs_no_key() {
     let sandbox = with_identity();
     std::fs::remove_file(sandbox.path("out/key.pem")).unwrap();

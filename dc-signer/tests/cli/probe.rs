@@ -7,7 +7,7 @@ use std::thread;
 
 use dc_core::Form;
 use dc_core::pem::StoredCredential;
-use dc_rustls::server::{Acceptor, Identity, Store, danger};
+use dc_rustls::server::{Acceptor, ClientCredentials, Identity, Settings, Store, danger};
 use pki_types::pem::PemObject;
 use pki_types::{CertificateDer, PrivateKeyDer};
 use rcgen::{CertificateParams, KeyPair};
@@ -392,4 +392,99 @@ fn wrong_usage_is_status_2() {
     sandbox.run(&zero).wrong_usage(&["above 0"]);
     let missing = ["probe", "127.0.0.1:1", "--name", NAME, "--root", "missing"];
     sandbox.run(&missing).refused(&["cannot read missing"]);
+}
+
+/// A cloud service: an ordinary certificate, for clients with a named credential of the sandbox's vendor.
+fn serve_clients(sandbox: &Sandbox) -> String {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    let root = CertificateDer::from_pem_file(sandbox.path("vendor/root.pem")).unwrap();
+    roots.add(root).unwrap();
+    let policy = ClientCredentials::roots(&provider, roots)
+        .unwrap()
+        .authorize(|peer| {
+            let dc_rustls::client::Peer::Delegated { unique_name, .. } = peer else {
+                return false;
+            };
+            unique_name
+                .as_ref()
+                .is_some_and(|name| name.as_str() == NAME)
+        });
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["cloud.example.com".to_owned()]).unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    sandbox.write("cloud.pem", certificate.pem());
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    let settings = Settings::new(provider).client_credentials(policy).unwrap();
+    let acceptor = Acceptor::new(Store::with_settings(settings)).fallback(Arc::new(config));
+    serve(move |tcp| hold(acceptor.accept(tcp)))
+}
+
+/// Probes the cloud service with a client's identity.
+fn present(sandbox: &Sandbox, address: &str, identity: &str) -> Value {
+    let cloud = ["--name", "cloud.example.com", "--offer", "both", "--json"];
+    let more = ["--root", "cloud.pem", "--identity", identity];
+    let outcome = probe(sandbox, address, &[&cloud[..], &more[..]].concat());
+    serde_json::from_str(&outcome.stdout).unwrap()
+}
+
+#[test]
+fn a_client_presents_its_identity_and_the_server_s_answer_is_said() {
+    let sandbox = Sandbox::with_vendor();
+    let address = serve_clients(&sandbox);
+    for (folder, name, form) in [
+        ("good", NAME, "named"),
+        ("twin", "twin.cpe.example.com", "named"),
+        ("plain", NAME, "rfc9345"),
+    ] {
+        let common = ["issue", "--delegation", "vendor", "--csr", "device.csr"];
+        let client = ["--role", "client", "--name", name, "--form", form];
+        let outcome = sandbox.run(&[&common[..], &client, &["--out", folder]].concat());
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        sandbox.write(&format!("{folder}/key.pem"), sandbox.read("device.key"));
+    }
+    let good = present(&sandbox, &address, "good");
+    assert_eq!(good["client"], "presented", "{good}");
+    assert_eq!(good["accepted"], true, "{good}");
+    let twin = present(&sandbox, &address, "twin");
+    assert_eq!(twin["client"], "presented", "{twin}");
+    assert_eq!(twin["accepted"], false, "{twin}");
+    assert_eq!(twin["alert"]["sent_by"], "server", "{twin}");
+    assert!(
+        twin["alert"]["name"]
+            .as_str()
+            .unwrap()
+            .contains("access_denied")
+    );
+    let plain = present(&sandbox, &address, "plain");
+    assert_eq!(plain["client"], "nothing-suits", "{plain}");
+    assert!(
+        plain["alert"]["name"]
+            .as_str()
+            .unwrap()
+            .contains("certificate_required")
+    );
+}
+
+#[test]
+fn a_server_s_identity_is_none_for_a_client() {
+    let sandbox = Sandbox::with_vendor();
+    device(&sandbox, &["--name", NAME]);
+    sandbox.write("out/key.pem", sandbox.read("device.key"));
+    let name = ["--name", NAME, "--identity", "out"];
+    probe(&sandbox, "127.0.0.1:9", &name).refused(&["out: no client can present this"]);
+    probe(
+        &sandbox,
+        "127.0.0.1:9",
+        &[&name[..], &["--offer", "none"]].concat(),
+    )
+    .wrong_usage(&["--identity"]);
 }

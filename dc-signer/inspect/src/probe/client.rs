@@ -1,13 +1,15 @@
 //! The client that probes: ours with each policy, or stock rustls, which offers no credentials.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dc_rustls::client::{self, NamePolicy, Peer};
 use pki_types::ServerName;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 
 use super::Settings;
@@ -44,7 +46,7 @@ pub struct Accepted {
 }
 
 pub(super) enum Client {
-    Ours(client::Config),
+    Ours(client::Config, Arc<Empty>),
     Stock(Arc<ClientConfig>),
 }
 
@@ -62,18 +64,41 @@ impl Client {
             Offer::Both => NamePolicy::Preferred,
         };
         let seen = seen.clone();
-        client::Config::builder(Arc::clone(&settings.provider))
+        let empty = Arc::<Empty>::default();
+        let builder = client::Config::builder(Arc::clone(&settings.provider))
             .verifier(verifier)
-            .unique_name(policy)
-            .allow_tls12()
+            .unique_name(policy);
+        let builder = match &settings.identity {
+            // RFC 9345 §4.1.2: clients have credentials in TLS 1.3 alone.
+            Some(identity) => builder
+                .client_identity(Arc::clone(identity))
+                .client_auth(Arc::clone(&empty) as Arc<dyn ResolvesClientCert>),
+            None => builder.allow_tls12(),
+        };
+        builder
             .alpn_protocols(settings.alpn.clone())
             .observe(move |presented| {
                 let (first, others) = (presented.end_entity, presented.intermediates);
                 seen.put(first, others, presented.credential);
             })
             .build()
-            .map(Self::Ours)
+            .map(|config| Self::Ours(config, empty))
             .map_err(not_made)
+    }
+
+    /// The answer to what the server asked of its client, after a handshake.
+    pub(super) fn asked(&self, settings: &Settings) -> Option<Asked> {
+        let identity = settings.identity.as_ref()?;
+        let Self::Ours(_, empty) = self else {
+            return None;
+        };
+        Some(
+            match (identity.presented(), empty.0.load(Ordering::Relaxed)) {
+                (1.., _) => Asked::Presented,
+                (0, true) => Asked::NothingSuits,
+                (0, false) => Asked::Nothing,
+            },
+        )
     }
 
     /// Does a handshake, and waits so long for what comes behind it.
@@ -85,11 +110,11 @@ impl Client {
     ) -> Result<Accepted, dc_rustls::Error> {
         let begin = Instant::now();
         match self {
-            Self::Ours(config) => {
+            Self::Ours(config, _) => {
                 let mut stream = config.connect(name, io)?;
                 let handshake_in = begin.elapsed();
                 stream.get_mut().shorten(linger);
-                wait_for_tickets(&mut stream);
+                wait_for_tickets(&mut stream)?;
                 let peer = stream.peer().clone();
                 Ok(Accepted::new(handshake_in, stream.connection(), peer))
             }
@@ -101,7 +126,7 @@ impl Client {
                 }
                 let handshake_in = begin.elapsed();
                 stream.sock.shorten(linger);
-                wait_for_tickets(&mut stream);
+                wait_for_tickets(&mut stream)?;
                 Ok(Accepted::new(handshake_in, &stream.conn, Peer::Certificate))
             }
         }
@@ -119,11 +144,48 @@ impl Accepted {
     }
 }
 
-/// Tickets come behind the handshake, and are only noticed by who reads.
-fn wait_for_tickets(stream: &mut impl Read) {
+/// The answer of a client with an identity to a server's CertificateRequest.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Asked {
+    /// There was no such request, or the handshake did not come so far.
+    Nothing,
+    /// None of its credentials has the form and the schemes that were asked for, or all are about to end.
+    NothingSuits,
+    /// One was presented.
+    Presented,
+}
+
+/// Has no certificate, and remembers that one was asked for where no credential suits.
+#[derive(Debug, Default)]
+pub(super) struct Empty(AtomicBool);
+
+impl ResolvesClientCert for Empty {
+    fn resolve(&self, _: &[&[u8]], _: &[rustls::SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// Tickets come behind the handshake, and so does a server's refusal of its client; both are only noticed by who reads.
+///
+/// Fails with the server's alert.
+fn wait_for_tickets(stream: &mut impl Read) -> Result<(), dc_rustls::Error> {
     let mut greeting = [0; 1024];
     // Some servers speak first, and most wait; either is as good.
-    let _ = stream.read(&mut greeting);
+    match stream.read(&mut greeting).err().and_then(alert) {
+        Some(alert) => Err(dc_rustls::Error::Tls(alert)),
+        None => Ok(()),
+    }
+}
+
+fn alert(error: io::Error) -> Option<rustls::Error> {
+    let error = error.into_inner()?.downcast::<rustls::Error>().ok()?;
+    matches!(*error, rustls::Error::AlertReceived(_)).then_some(*error)
 }
 
 fn roots(settings: &Settings) -> Result<Option<Arc<dyn ServerCertVerifier>>, Error> {

@@ -12,11 +12,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dc_rustls::client::IdentityStore;
 use pki_types::ServerName;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 
-pub use self::client::{Accepted, Offer};
+pub use self::client::{Accepted, Asked, Offer};
 pub use self::error::Error;
 pub use self::handshake::{HandshakeError, SentBy, alert_name};
 pub use self::hello::{Chosen, Offered};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub name: ServerName<'static>,
     /// Which credentials to offer to understand.
     pub offer: Offer,
+    /// The credentials to present if the server asks clients for one; with them, TLS 1.3 alone is offered.
+    pub identity: Option<Arc<IdentityStore>>,
     /// The application protocols to offer.
     pub alpn: Vec<Vec<u8>>,
     /// The roots to trust; without them every chain passes, and is shown as unknown.
@@ -59,6 +62,8 @@ pub struct Probe {
     pub seen: Option<Seen>,
     /// The connection, or the reason that there is none.
     pub result: Result<Accepted, HandshakeError>,
+    /// The answer to a request for the client's own credential; `None` without an identity.
+    pub client: Option<Asked>,
     /// True if a second connection resumed the session of the first; `None` if it was not tried or
     /// not made.
     pub resumed: Option<bool>,
@@ -76,8 +81,11 @@ pub fn probe(target: &Target, settings: &Settings) -> Result<Probe, Error> {
     let connected_in = begin.elapsed();
     let log = Log::default();
     let io = Recorder::new(tcp, settings.timeout, log.clone());
-    let result = client.connect(settings.name.clone(), io, TICKETS);
+    // A server judges its client behind the handshake.
+    let linger = settings.identity.as_ref().map_or(TICKETS, |_| JUDGEMENT);
+    let result = client.connect(settings.name.clone(), io, linger);
     let result = result.map_err(|error| HandshakeError::new(error, &log, settings.timeout));
+    let asked = client.asked(settings);
     let resumed = match result {
         Ok(_) => resumes(&client, address, settings),
         Err(_) => None,
@@ -89,6 +97,7 @@ pub fn probe(target: &Target, settings: &Settings) -> Result<Probe, Error> {
         chosen: log.received(hello::server_hello),
         seen: seen.take(),
         result,
+        client: asked,
         resumed,
     })
 }
@@ -120,3 +129,5 @@ fn connect(target: &Target, timeout: Duration) -> Result<(TcpStream, SocketAddr)
 
 /// How long a server that has tickets may take to send them.
 const TICKETS: Duration = Duration::from_millis(300);
+/// How long a server may take to refuse its client.
+const JUDGEMENT: Duration = Duration::from_secs(2);

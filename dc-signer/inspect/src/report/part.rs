@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use dc_core::Role;
 use pki_types::UnixTime;
 use serde_json::{Value, json};
 
@@ -216,9 +217,13 @@ impl Part {
                 (*presented && delegates == DelegationUsage::Present)
                     .then_some("clients that trust it accept credentials under it")
             }
-            Thing::Credential { under: Some(_), .. } => {
-                Some("clients that trust its certificate accept it")
-            }
+            Thing::Credential {
+                under: Some(_),
+                credential,
+            } => Some(match credential.role {
+                Some(Role::Client) => "servers that trust its certificate accept it",
+                _ => "clients that trust its certificate accept it",
+            }),
             Thing::Credential { under: None, .. } => {
                 Some("unknown: name the file of its certificate too")
             }

@@ -7,7 +7,9 @@ use dc_core::{DelegatedCredential, Form, SchemeList};
 use dc_inspect::ParsedCertificate;
 use dc_inspect::check::{CheckError, Outcome, Peer, Rule, Verdict};
 use dc_inspect::display::{Certificate, Credential, Sheet};
-use dc_inspect::probe::{Accepted, Chosen, Offered, Probe, Seen, SentBy, Target, alert_name};
+use dc_inspect::probe::{
+    Accepted, Asked, Chosen, Offered, Probe, Seen, SentBy, Target, alert_name,
+};
 use dc_pki::text::{Foreign, scheme_name};
 use pki_types::UnixTime;
 use rustls::AlertDescription;
@@ -88,7 +90,10 @@ impl<'a> Report<'a> {
             .iter()
             .any(|(form, _)| *form == Form::Named);
         let had_none = match failure.alert() {
-            Some((alert, SentBy::Server)) => NOTHING_SUITS.contains(&alert),
+            // Whoever has sent a certificate refuses something else.
+            Some((alert, SentBy::Server)) => {
+                self.probe.seen.is_none() && NOTHING_SUITS.contains(&alert)
+            }
             Some((_, SentBy::Client)) => {
                 self.probe.seen.is_some() && self.credential.is_none() && self.malformed.is_none()
             }
@@ -156,6 +161,7 @@ impl<'a> Report<'a> {
             "handshake",
             accepted.map(|done| format!("{:.1} ms", ms(done.handshake_in))),
         )
+        .row_if("client", self.probe.client.map(asked_text))
         .row_if("resumes", resumed.map(|yes| if yes { "yes" } else { "no" }))
         .row_if(
             "alert",
@@ -165,7 +171,7 @@ impl<'a> Report<'a> {
     }
 
     /// `{target, address, name, connected_ms, offered, version, cipher_suite, group, alpn,
-    /// handshake_ms, resumed, chain, credential, checks, accepted, chain_known, reason, hint, alert}`; what
+    /// handshake_ms, client, resumed, chain, credential, checks, accepted, chain_known, reason, hint, alert}`; what
     /// was not reached is null.
     pub(super) fn to_json(&self) -> Value {
         let Probe {
@@ -190,6 +196,7 @@ impl<'a> Report<'a> {
             "group": chosen.as_ref().and_then(group),
             "alpn": accepted.and_then(alpn),
             "handshake_ms": accepted.map(|done| ms(done.handshake_in)),
+            "client": self.probe.client.map(asked_name),
             "resumed": resumed,
             "chain": self.chain.iter().map(|one| one.to_json(self.now)).collect::<Vec<_>>(),
             "credential": self.credential.as_ref().map(|one| one.to_json(self.now)),
@@ -227,6 +234,22 @@ impl fmt::Display for Report<'_> {
             Some(hint) => write!(f, "\nhint: {hint}"),
             None => Ok(()),
         }
+    }
+}
+
+fn asked_text(asked: Asked) -> &'static str {
+    match asked {
+        Asked::Presented => "asked for a credential, and presented one",
+        Asked::NothingSuits => "asked for another certificate or credential, and presented none",
+        _ => "not asked for a credential",
+    }
+}
+
+fn asked_name(asked: Asked) -> &'static str {
+    match asked {
+        Asked::Presented => "presented",
+        Asked::NothingSuits => "nothing-suits",
+        _ => "not-asked",
     }
 }
 
