@@ -2,8 +2,10 @@
 //! real TLS connections over loopback sockets.
 
 mod client;
+mod cloud;
 mod fleet;
 mod forge;
+mod reason;
 mod row;
 mod scenarios;
 mod server;
@@ -22,7 +24,8 @@ use row::Row;
 /// Show the whole life of a credential with real TLS connections, attacks included
 ///
 /// Makes a vendor and several devices in a temporary folder, serves their credentials on loopback
-/// sockets, and connects to them as clients do. Leaves nothing behind.
+/// sockets, and connects to them as clients do. Then devices come to a cloud service, as clients with
+/// credentials of their own. Leaves nothing behind.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Args {

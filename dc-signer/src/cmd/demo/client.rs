@@ -92,7 +92,7 @@ pub(super) fn meet_with_stock_rustls(
 }
 
 /// Asks and reads the whole answer, behind which session tickets have arrived too.
-fn talk(stream: &mut (impl Read + Write)) -> io::Result<()> {
+pub(super) fn talk(stream: &mut (impl Read + Write)) -> io::Result<()> {
     stream.write_all(REQUEST)?;
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply)?;
@@ -102,7 +102,7 @@ fn talk(stream: &mut (impl Read + Write)) -> io::Result<()> {
     }
 }
 
-fn server_name(name: &UniqueName<'_>) -> Result<ServerName<'static>, Error> {
+pub(super) fn server_name(name: &UniqueName<'_>) -> Result<ServerName<'static>, Error> {
     ServerName::try_from(name.as_str().to_owned()).map_err(cannot("name a server"))
 }
 

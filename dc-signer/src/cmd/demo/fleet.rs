@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dc_core::{Issued, UniqueName, pem};
+use dc_core::{Issued, Role, UniqueName, pem};
 use dc_rustls::server::Identity;
 use pki_types::{PrivateKeyDer, SignatureVerificationAlgorithm, UnixTime};
 use rcgen::{CertificateParams, KeyPair, SignatureAlgorithm};
@@ -28,6 +28,8 @@ pub(super) struct Fleet {
     pub(super) root: TestRoot,
     zone: ZoneName,
     pub(super) delegation: Delegation,
+    /// The same certificate, to issue for clients.
+    for_clients: Delegation,
 }
 
 impl Fleet {
@@ -39,6 +41,7 @@ impl Fleet {
         test_ca::write(&vendor, &root, &root.delegate(&zone, now)?)?;
         Ok(Self {
             delegation: Delegation::load(&vendor)?,
+            for_clients: Delegation::load_for(&vendor, Role::Client)?,
             provider: Arc::new(rustls::crypto::ring::default_provider()),
             folder,
             now,
@@ -55,52 +58,65 @@ impl Fleet {
         Ok(Delegation::load(&vendor)?)
     }
 
-    /// Makes a device with a key of its own, and gives it credentials of both forms for a CSR.
+    /// Makes a device with a key of its own, and gives it a server's credentials of both forms for a CSR.
     pub(super) fn enrol(
         &self,
         label: &str,
         algorithm: &'static SignatureAlgorithm,
     ) -> Result<Device, Error> {
-        let identity = self.folder.path().join(label);
-        let csr = self.folder.path().join(format!("{label}.csr"));
-        let (request, key) = make_device(algorithm).map_err(cannot("make a device's key"))?;
-        fs::write(&csr, request).map_err(cannot("write a certificate signing request"))?;
-        let device_key = DeviceKey::from_csr(&csr, self.algorithms())?;
         let name = self.zone.fresh_name()?;
-        let folder = IdentityFolder::open(&identity, &device_key)?;
-        let wanted = Wanted::Both(name.clone());
-        let issued = self.issue(&device_key, &wanted, None, self.now)?;
+        self.make(Role::Server, label, name, algorithm)
+    }
+
+    /// Gives a device another key, and a client's credentials for it.
+    pub(super) fn enrol_client(&self, label: &str, device: &Device) -> Result<Device, Error> {
+        let algorithm = &rcgen::PKCS_ECDSA_P256_SHA256;
+        self.make(Role::Client, label, device.name.clone(), algorithm)
+    }
+
+    fn make(
+        &self,
+        role: Role,
+        label: &str,
+        name: UniqueName<'static>,
+        algorithm: &'static SignatureAlgorithm,
+    ) -> Result<Device, Error> {
+        let csr = self.folder.path().join(format!("{label}.csr"));
+        let (request, key) = make_key(algorithm).map_err(cannot("make a device's key"))?;
+        fs::write(&csr, request).map_err(cannot("write a certificate signing request"))?;
+        let device = Device {
+            name,
+            role,
+            key: DeviceKey::from_csr(&csr, self.algorithms())?,
+            identity: self.folder.path().join(label),
+        };
+        let folder = IdentityFolder::open(&device.identity, &device.key)?;
+        let wanted = Wanted::Both(device.name.clone());
+        let issued = self.issue(&device, &wanted, None, self.now)?;
         folder.write(self.delegation.chain(), &issued)?;
         let key = NewFile {
             name: "key.pem",
             contents: key.as_bytes(),
             access: Access::Owner,
         };
-        files::stage(&identity, &key)?.create()?;
-        Ok(Device {
-            name,
-            key: device_key,
-            identity,
-        })
+        files::stage(&device.identity, &key)?.create()?;
+        Ok(device)
     }
 
     /// The credentials that the vendor would have issued at another time.
     pub(super) fn issue(
         &self,
-        key: &DeviceKey,
+        device: &Device,
         wanted: &Wanted,
         lifetime: Option<Duration>,
         then: UnixTime,
     ) -> Result<Vec<Issued>, Error> {
-        let algorithms = self.algorithms();
-        Ok(issue(
-            &self.delegation,
-            key,
-            wanted,
-            lifetime,
-            algorithms,
-            then,
-        )?)
+        let delegation = match device.role {
+            Role::Server => &self.delegation,
+            Role::Client => &self.for_clients,
+        };
+        let (key, algorithms) = (&device.key, self.algorithms());
+        Ok(issue(delegation, key, wanted, lifetime, algorithms, then)?)
     }
 
     pub(super) fn algorithms(&self) -> &'static [&'static dyn SignatureVerificationAlgorithm] {
@@ -117,22 +133,23 @@ impl Fleet {
     }
 }
 
-/// The CSR of a new device, and the key that stays there, both in PEM.
-fn make_device(algorithm: &'static SignatureAlgorithm) -> Result<(String, String), rcgen::Error> {
+/// The CSR for a device's new key, and the key, which stays there, both in PEM.
+fn make_key(algorithm: &'static SignatureAlgorithm) -> Result<(String, String), rcgen::Error> {
     let key = KeyPair::generate_for(algorithm)?;
     let csr = CertificateParams::default().serialize_request(&key)?;
     Ok((csr.pem()?, key.serialize_pem()))
 }
 
-/// A device that is enrolled.
+/// A device that is enrolled, at one end of connections.
 pub(super) struct Device {
     pub(super) name: UniqueName<'static>,
-    pub(super) key: DeviceKey,
+    role: Role,
+    key: DeviceKey,
     identity: PathBuf,
 }
 
 impl Device {
-    /// The identity that a server on the device loads.
+    /// The identity that a server or a client on the device loads.
     pub(super) fn identity(&self) -> Result<Identity, Error> {
         Identity::load(&self.identity).map_err(cannot("load an identity"))
     }

@@ -33,7 +33,7 @@ fn issued_at(
 ) -> Result<Identity, Error> {
     let begin = UnixTime::since_unix_epoch(Duration::from_secs(begin));
     let wanted = Wanted::Named(device.name.clone());
-    let issued = fleet.issue(&device.key, &wanted, Some(lifetime), begin)?;
+    let issued = fleet.issue(device, &wanted, Some(lifetime), begin)?;
     let file = credential_pem(&issued);
     identity(&fleet.delegation, file.as_bytes(), device)
 }
@@ -85,7 +85,7 @@ pub(super) fn stolen(fleet: &Fleet, victim: &Device, thief: &Device) -> Result<I
 
 /// Only the credential without a name.
 pub(super) fn without_name(fleet: &Fleet, device: &Device) -> Result<Identity, Error> {
-    let issued = fleet.issue(&device.key, &Wanted::Rfc9345, None, fleet.now)?;
+    let issued = fleet.issue(device, &Wanted::Rfc9345, None, fleet.now)?;
     let file = credential_pem(&issued);
     identity(&fleet.delegation, file.as_bytes(), device)
 }

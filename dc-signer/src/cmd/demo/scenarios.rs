@@ -6,12 +6,12 @@ use dc_core::Error as Wrong;
 use dc_rustls::client::NamePolicy::{Ignored, Preferred, Required};
 use dc_rustls::server::{Acceptor, Store};
 use dc_rustls::{Error as Tls, Refusal};
-use rustls::AlertDescription;
 
 use super::client::{Attempt, Client, meet_with_stock_rustls};
 use super::fleet::{Device, Fleet};
+use super::reason::{is_bad_signature, is_expired, is_handshake_failure, is_not_the_holder, why};
 use super::row::{Expected, Proof, Row};
-use super::{forge, server};
+use super::{cloud, forge, server};
 use crate::cmd::Error;
 
 use Expected::{Accepted, Refused, Resumed};
@@ -29,6 +29,7 @@ pub(super) fn all(fleet: &Fleet) -> Result<Vec<Row>, Error> {
     rows.extend(cast.bad_credentials()?);
     rows.extend(cast.without_credentials()?);
     rows.extend(cast.resumption()?);
+    rows.extend(cloud::all(fleet, &cast.home, &cast.twin)?);
     Ok(rows)
 }
 
@@ -104,9 +105,7 @@ impl Cast<'_> {
             ),
             self.row(
                 "evil twin with the right CPE's credential",
-                Refused("not the credential's key", |error| {
-                    matches!(why(error), Some(Wrong::BadCertificateVerify))
-                }),
+                Refused("not the credential's key", is_not_the_holder),
                 meet(&stolen)?,
             ),
             self.row(
@@ -210,27 +209,4 @@ impl Cast<'_> {
     fn row(&self, scenario: &'static str, expected: Expected, attempt: Attempt) -> Row {
         Row::new(scenario, &expected, &self.home.name, &attempt)
     }
-}
-
-/// The error of a credential that was refused.
-fn why(error: &Tls) -> Option<&Wrong> {
-    match error {
-        Tls::Refused(Refusal::Credential(wrong)) => Some(wrong),
-        _ => None,
-    }
-}
-
-fn is_bad_signature(error: &Tls) -> bool {
-    matches!(why(error), Some(Wrong::BadSignature))
-}
-
-fn is_expired(error: &Tls) -> bool {
-    matches!(why(error), Some(Wrong::Expired { .. }))
-}
-
-fn is_handshake_failure(error: &Tls) -> bool {
-    let Tls::Tls(rustls::Error::AlertReceived(alert)) = error else {
-        return false;
-    };
-    *alert == AlertDescription::HandshakeFailure
 }

@@ -7,8 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use dc_core::UniqueName;
+use dc_rustls::client::Peer;
 use dc_rustls::server::{Acceptor, Identity, Store, danger};
-use rustls::{ConfigBuilder, ServerConfig};
+use rustls::{ConfigBuilder, HandshakeKind, ServerConfig};
 
 use super::cannot;
 use super::fleet::Fleet;
@@ -47,14 +48,32 @@ pub(super) fn serve<R>(
     acceptor: &Acceptor,
     client: impl FnOnce(TcpStream) -> R,
 ) -> Result<R, Error> {
+    // A refused server sees the client's alert; the client's side is the outcome.
+    serve_both(acceptor, client).map(|(client, _)| client)
+}
+
+/// As [`serve`], with the server's side of it.
+pub(super) fn serve_both<R>(
+    acceptor: &Acceptor,
+    client: impl FnOnce(TcpStream) -> R,
+) -> Result<(R, Result<Visitor, dc_rustls::Error>), Error> {
     let (near, far) = connected().map_err(cannot("connect over the loopback interface"))?;
-    Ok(thread::scope(|scope| {
-        scope.spawn(|| {
-            // What a refused server sees is the client's alert; the client's side is the outcome.
-            let _ = answer(acceptor, far);
-        });
-        client(near)
-    }))
+    thread::scope(|scope| {
+        let server = scope.spawn(|| answer(acceptor, far));
+        let client = client(near);
+        match server.join() {
+            Ok(server) => Ok((client, server)),
+            Err(_) => Err(cannot("serve")("the server's thread panicked")),
+        }
+    })
+}
+
+/// The client, as a server knows it.
+#[derive(Debug)]
+pub(super) struct Visitor {
+    /// `None` if it presented nothing.
+    pub(super) peer: Option<Peer>,
+    pub(super) resumed: bool,
 }
 
 /// Both ends of a TCP connection. The backlog takes it before anybody accepts, so nothing can hang.
@@ -69,14 +88,17 @@ fn connected() -> io::Result<(TcpStream, TcpStream)> {
     Ok((near, far))
 }
 
-fn answer(acceptor: &Acceptor, tcp: TcpStream) -> Result<(), dc_rustls::Error> {
+fn answer(acceptor: &Acceptor, tcp: TcpStream) -> Result<Visitor, dc_rustls::Error> {
     let mut tls = acceptor.accept(tcp)?;
     let mut request = [0; REQUEST.len()];
     tls.read_exact(&mut request)?;
     tls.write_all(REPLY)?;
     tls.connection_mut().send_close_notify();
     tls.flush()?;
-    Ok(())
+    Ok(Visitor {
+        peer: tls.peer().cloned(),
+        resumed: tls.connection().handshake_kind() == Some(HandshakeKind::Resumed),
+    })
 }
 
 /// The request of clients, and its reply.
