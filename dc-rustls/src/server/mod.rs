@@ -10,6 +10,7 @@ mod client_sessions;
 mod client_verifier;
 mod config;
 pub mod danger;
+mod entries;
 mod follow;
 mod like;
 #[cfg(feature = "tokio")]

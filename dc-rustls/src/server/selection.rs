@@ -1,4 +1,4 @@
-//! Selection of a credential for a client.
+//! Selection of a credential for a client: the rules.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    fn unique_name(&self) -> Option<&UniqueName<'static>> {
+    pub(super) fn unique_name(&self) -> Option<&UniqueName<'static>> {
         match &self.served {
             Served::Delegated { unique_name, .. } => unique_name.as_ref(),
             Served::Certificate => None,
@@ -67,25 +67,19 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// The entry that suits best: for the very name that is wanted, then the named form, then in the
-    /// order they were installed.
-    pub(super) fn pick<'e>(&self, entries: &'e [Arc<Entry>]) -> Option<&'e Arc<Entry>> {
-        entries
-            .iter()
-            .filter(|entry| self.suits(entry) && self.may_learn_name(entry))
-            .min_by_key(|entry| self.rank(entry))
+    /// True if nothing but its demands on the client can keep this entry from it.
+    pub(super) fn may_have(&self, entry: &Entry) -> bool {
+        self.is_fresh(entry) && self.is_in_zone(entry) && self.may_learn_name(entry)
     }
 
-    /// The name of a credential that would suit a client that had asked for it by that name.
-    pub(super) fn kept_name(&self, entries: &[Arc<Entry>]) -> Option<UniqueName<'static>> {
-        let kept = |entry: &&Arc<Entry>| {
-            self.is_fresh(entry) && self.takes(entry) && !self.may_learn_name(entry)
-        };
-        entries.iter().find(kept)?.unique_name().cloned()
+    /// True if this entry could be served but for its name, which the client has not asked for.
+    pub(super) fn is_kept(&self, entry: &Entry) -> bool {
+        self.is_fresh(entry) && !self.may_learn_name(entry)
     }
 
-    fn suits(&self, entry: &Entry) -> bool {
-        self.is_fresh(entry) && self.is_in_zone(entry) && self.takes(entry)
+    /// True if a name may keep an entry from this client.
+    pub(super) fn keeps_names(&self) -> bool {
+        !(self.names_to_nameless && matches!(self.name, WantedName::Unsaid))
     }
 
     /// A client that only scans addresses learns no name, and one that wants another name would abort.
@@ -100,7 +94,8 @@ impl Wanted<'_> {
         }
     }
 
-    fn rank(&self, entry: &Entry) -> u8 {
+    /// Less is better.
+    pub(super) fn rank(&self, entry: &Entry) -> u8 {
         let is_named = entry.requirements.form == Form::Named;
         match is_named && self.is_for(entry) {
             true => 0,
@@ -137,9 +132,10 @@ impl Wanted<'_> {
         }
     }
 
-    fn takes(&self, entry: &Entry) -> bool {
-        self.offer.meets(entry.requirements).is_ok()
-            && !(self.spares_nss && self.is_fatal_for_nss(entry.requirements))
+    /// True if the client takes what has these demands on it.
+    pub(super) fn takes(&self, requirements: Requirements) -> bool {
+        self.offer.meets(requirements).is_ok()
+            && !(self.spares_nss && self.is_fatal_for_nss(requirements))
     }
 
     /// NSS, and so Firefox, looks the certificate's scheme up in the list of extension 34 too, as drafts

@@ -12,6 +12,7 @@ use rustls::server::ParsedCertificate;
 
 use super::asking::Asking;
 use super::config::Settings;
+use super::entries::Entries;
 use super::offer::Asked;
 use super::selection::{Entry, Wanted};
 use crate::identity::{Decoded, Identity};
@@ -25,7 +26,7 @@ use crate::{Error, events};
 #[derive(Debug)]
 pub struct Store {
     settings: Settings,
-    entries: ArcSwap<Vec<Arc<Entry>>>,
+    entries: ArcSwap<Entries>,
     /// Made when it is first needed.
     empty: OnceLock<Arc<ServerConfig>>,
 }
@@ -158,8 +159,8 @@ impl Store {
             names_to_nameless: self.settings.names_to_nameless && !asked.has_server_name,
         };
         let entries = self.entries.load();
-        let picked = wanted.pick(&entries).cloned();
-        picked.ok_or_else(|| match wanted.kept_name(&entries) {
+        let picked = entries.pick(&wanted).cloned();
+        picked.ok_or_else(|| match entries.kept_name(&wanted) {
             Some(held) => Error::NothingForName {
                 wanted: server_name.map(Into::into),
                 held,
@@ -183,7 +184,7 @@ impl Store {
         }
         let first_end = entries.iter().map(|entry| entry.expires).min();
         events::installed(entries.len(), first_end);
-        self.entries.store(Arc::new(entries));
+        self.entries.store(Arc::new(Entries::new(entries)));
         Ok(())
     }
 

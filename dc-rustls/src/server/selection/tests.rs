@@ -1,7 +1,9 @@
 use dc_core::{DelegatedCredential, SchemeList, SignatureScheme};
+use proptest::prelude::*;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::*;
+use crate::server::entries::Entries;
 use crate::testing::backend;
 
 const P256: SignatureScheme = SignatureScheme::ECDSA_SECP256R1_SHA256;
@@ -19,6 +21,15 @@ fn list(schemes: &[SignatureScheme]) -> SchemeList {
 
 /// An entry for a P-256 key whose certificate signed with `algorithm`; a name makes it the named form.
 fn entry(name: Option<&str>, algorithm: SignatureScheme, expires: u64) -> Arc<Entry> {
+    Arc::new(entry_with(&config(), name, algorithm, expires))
+}
+
+fn entry_with(
+    config: &Arc<ServerConfig>,
+    name: Option<&str>,
+    algorithm: SignatureScheme,
+    expires: u64,
+) -> Entry {
     let mut bytes = b"\0\0\0\0\x04\x03\0\0\x01k".to_vec();
     if let Some(name) = name {
         bytes.push(u8::try_from(name.len()).unwrap());
@@ -28,17 +39,17 @@ fn entry(name: Option<&str>, algorithm: SignatureScheme, expires: u64) -> Arc<En
     bytes.extend(b"\0\x01s");
     let form = name.map_or(Form::Rfc9345, |_| Form::Named);
     let credential = DelegatedCredential::decode(form, &bytes).unwrap();
-    Arc::new(Entry {
+    Entry {
         served: Served::Delegated {
             form,
             unique_name: name.map(|name| UniqueName::try_from(name).unwrap().into_owned()),
             expires: at(expires),
         },
         expires: at(expires),
-        config: config(),
+        config: Arc::clone(config),
         requirements: Requirements::from(&credential),
         zone: Some(vec!["*.cpe.example.com".to_owned()]),
-    })
+    }
 }
 
 /// It is never used, only carried.
@@ -84,7 +95,8 @@ fn pick(entries: &[Arc<Entry>], schemes: &[SignatureScheme], name: Option<&str>)
 }
 
 fn position(entries: &[Arc<Entry>], wanted: &Wanted<'_>) -> Option<usize> {
-    let picked = wanted.pick(entries)?;
+    let indexed = Entries::new(entries.to_vec());
+    let picked = indexed.pick(wanted)?;
     entries.iter().position(|entry| Arc::ptr_eq(entry, picked))
 }
 
@@ -148,7 +160,8 @@ fn what_is_installed_unchecked_goes_to_everybody() {
 fn the_name_that_was_kept_is_known_to_the_server() {
     let entries = [entry(Some(OWN), P256, 2000), entry(None, P256, 2000)];
     let (fits, other) = (offer(&[P256]), offer(&[RSA]));
-    let kept = |offer, name| wanted(offer, name).kept_name(&entries);
+    let indexed = Entries::new(entries.to_vec());
+    let kept = |offer, name| indexed.kept_name(&wanted(offer, name));
     let own = UniqueName::try_from(OWN).ok();
     assert_eq!(kept(&fits, Some("c.cpe.example.com")), own);
     assert_eq!(kept(&fits, None), own);
@@ -204,3 +217,73 @@ fn only_the_rules_of_rfc_9345_without_the_workaround_for_nss() {
     // The credential's own scheme still has to be in extension 34.
     assert_eq!(pick(&[RSA]), None);
 }
+
+/// Looks at each entry, as the rules say.
+fn position_one_by_one(entries: &[Arc<Entry>], wanted: &Wanted<'_>) -> Option<usize> {
+    let suits = |entry: &Entry| wanted.takes(entry.requirements) && wanted.may_have(entry);
+    let suiting = entries.iter().enumerate().filter(|(_, entry)| suits(entry));
+    suiting
+        .min_by_key(|(_, entry)| wanted.rank(entry))
+        .map(|(at, _)| at)
+}
+
+fn kept_one_by_one(entries: &[Arc<Entry>], wanted: &Wanted<'_>) -> Option<UniqueName<'static>> {
+    let is_kept = |entry: &&Arc<Entry>| wanted.takes(entry.requirements) && wanted.is_kept(entry);
+    entries.iter().find(is_kept)?.unique_name().cloned()
+}
+
+prop_compose! {
+    /// Of few names, zones and times, so that they meet.
+    fn any_entry()(
+        name in proptest::option::of(0..NAMES.len()),
+        algorithm in prop_oneof![Just(P256), Just(RSA)],
+        expires in NOW..NOW + 20,
+        zone in proptest::option::of(proptest::collection::vec(0..ZONES.len(), 0..3)),
+    ) -> (Option<usize>, SignatureScheme, u64, Option<Vec<usize>>) {
+        (name, algorithm, expires, zone)
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_index_finds_what_looking_at_each_finds(
+        entries in proptest::collection::vec(any_entry(), 0..8),
+        name in proptest::option::of(0..NAMES.len() + 1),
+        schemes in proptest::sample::select(vec![&[P256][..], &[RSA], &[P256, RSA]]),
+        named_only: bool,
+        names_to_nameless: bool,
+        spares_nss: bool,
+    ) {
+        let config = config();
+        let entries: Vec<_> = entries
+            .into_iter()
+            .map(|(name, algorithm, expires, zone_of)| {
+                let entry = entry_with(&config, name.map(|at| NAMES[at]), algorithm, expires);
+                let zone = |zone: Vec<usize>| zone.iter().map(|&at| ZONES[at].to_owned()).collect();
+                Arc::new(Entry { zone: zone_of.map(zone), ..entry })
+            })
+            .collect();
+        let offer = match named_only {
+            true => Offer::new(list(&[P256, RSA])).with(Form::Named, list(schemes)),
+            false => offer(schemes),
+        };
+        let server_name = name.map(|at| NAMES.get(at).copied().unwrap_or("192.0.2.1"));
+        let wanted = Wanted {
+            names_to_nameless,
+            spares_nss,
+            ..wanted(&offer, server_name)
+        };
+        prop_assert_eq!(position(&entries, &wanted), position_one_by_one(&entries, &wanted));
+        let indexed = Entries::new(entries.clone());
+        prop_assert_eq!(indexed.kept_name(&wanted), kept_one_by_one(&entries, &wanted));
+    }
+}
+
+const NAMES: [&str; 4] = [OWN, "b.cpe.example.com", "a.example.net", "example.com"];
+const ZONES: [&str; 5] = [
+    "*.cpe.example.com",
+    "*.CPE.example.com",
+    "*.example.net",
+    OWN,
+    "*.",
+];
