@@ -1,15 +1,26 @@
 //! Sessions with clients that presented a credential.
 
-use std::sync::Arc;
+use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use dc_core::{Form, Role};
 use dc_rustls::Refusal;
-use dc_rustls::client::{Config, IdentityStore};
+use dc_rustls::client::{Config, IdentityStore, Peer};
 use dc_rustls::server::{Acceptor, ClientCredentials, Settings};
+use dc_tests::pipe::pipe;
 use dc_tests::vendor::provider;
-use rustls::AlertDescription;
+use rustls::client::{
+    ClientSessionStore, ResolvesClientCert, Resumption, Tls12ClientSessionValue,
+    Tls13ClientSessionValue,
+};
+use rustls::pki_types::ServerName;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{
+    AlertDescription, ClientConfig, ClientConnection, NamedGroup, SignatureScheme, StreamOwned,
+};
 
 use crate::clients::{FRONTS, Front, Site};
 use crate::setup::{ALL, Clock, HOUR, stock_server};
@@ -120,5 +131,111 @@ fn a_session_without_a_client_is_none_where_one_is_required() {
         let strict = acceptor(site.policy());
         let meeting = site.meet(&nobody, &strict, ALL);
         assert_eq!(meeting.alert(), AlertDescription::CertificateRequired);
+    }
+}
+
+/// Whoever has heard a ticket can offer it, for a name at which it is not resumed, and present nothing.
+#[test]
+fn a_session_that_is_offered_but_not_resumed_says_nothing_about_its_client() {
+    let site = Site::new();
+    let acceptor = site.acceptor(
+        Front::Certificate,
+        site.policy().or_certificate().optional(),
+    );
+    let certificate = Arc::new(Sometimes::new(&site));
+    let config = any_ticket(&site, certificate.clone());
+    let connect = |name: &str| {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let (near, far) = pipe(ALL);
+        thread::scope(|scope| {
+            let server = scope.spawn(|| {
+                let tls = acceptor.accept(far).unwrap();
+                (tls.peer().cloned(), tls.connection().handshake_kind())
+            });
+            let connection = ClientConnection::new(Arc::new(config.clone()), name).unwrap();
+            let mut tls = StreamOwned::new(connection, near);
+            let _ = tls.read(&mut [0]);
+            server.join().unwrap()
+        })
+    };
+    let (full, resumed) = (
+        Some(rustls::HandshakeKind::Full),
+        Some(rustls::HandshakeKind::Resumed),
+    );
+    let known = Some(Peer::Certificate);
+    assert_eq!(connect("router.cpe.example.com"), (known.clone(), full));
+    certificate.presents.store(false, Ordering::Relaxed);
+    assert_eq!(connect("router.cpe.example.com"), (known, resumed));
+    assert_eq!(connect("other.cpe.example.com"), (None, full));
+    // Nor does the session that this has made.
+    assert_eq!(connect("other.cpe.example.com"), (None, resumed));
+}
+
+/// A client that offers its last ticket to every name.
+fn any_ticket(site: &Site, certificate: Arc<dyn ResolvesClientCert>) -> ClientConfig {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(site.vendor.roots())
+        .with_client_cert_resolver(certificate);
+    config.resumption = Resumption::store(Arc::new(LastTicket::default()));
+    config
+}
+
+/// A certificate that is presented for some time.
+#[derive(Debug)]
+struct Sometimes {
+    presents: AtomicBool,
+    certificate: SingleCertAndKey,
+}
+
+impl Sometimes {
+    fn new(site: &Site) -> Self {
+        let key = provider().key_provider;
+        let key = key.load_private_key(site.clients.private_key()).unwrap();
+        Self {
+            presents: AtomicBool::new(true),
+            certificate: CertifiedKey::new(site.clients.chain(), key).into(),
+        }
+    }
+}
+
+impl ResolvesClientCert for Sometimes {
+    fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let presents = self.presents.load(Ordering::Relaxed);
+        presents
+            .then(|| ResolvesClientCert::resolve(&self.certificate, hints, schemes))
+            .flatten()
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[derive(Debug, Default)]
+struct LastTicket(Mutex<Option<Tls13ClientSessionValue>>);
+
+impl ClientSessionStore for LastTicket {
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        None
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        None
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, ticket: Tls13ClientSessionValue) {
+        *self.0.lock().unwrap() = Some(ticket);
+    }
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        self.0.lock().unwrap().take()
     }
 }

@@ -153,7 +153,10 @@ impl ClientCertVerifier for ConnectionVerifier {
         !self.policy.is_optional()
     }
 
+    /// rustls asks this of a full handshake alone. So a session that was offered, and found, was not resumed, and who
+    /// offered it has not proved to have it: its name or cipher suite may be another's.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.resume(None);
         &self.question.hints
     }
 
