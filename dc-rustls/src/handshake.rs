@@ -1,6 +1,7 @@
 //! Drives one handshake over a blocking stream.
 
 use std::io::{self, Read, Write};
+use std::ops::DerefMut;
 
 use rustls::{ConnectionCommon, SideData};
 
@@ -10,11 +11,15 @@ use crate::io::is_gone;
 /// Does the whole handshake; `step` lets rustls process what has been read.
 ///
 /// When it fails, the alert has been sent as far as the network took it.
-pub(crate) fn complete<D: SideData>(
-    connection: &mut ConnectionCommon<D>,
+pub(crate) fn complete<C, D>(
+    connection: &mut C,
     io: &mut (impl Read + Write),
-    mut step: impl FnMut(&mut ConnectionCommon<D>) -> Result<(), rustls::Error>,
-) -> Result<(), Error> {
+    mut step: impl FnMut(&mut C) -> Result<(), Error>,
+) -> Result<(), Error>
+where
+    C: DerefMut<Target = ConnectionCommon<D>>,
+    D: SideData,
+{
     while connection.is_handshaking() {
         let sent = send(connection, io);
         if !connection.wants_read() && sent.is_ok() {
@@ -34,14 +39,18 @@ pub(crate) fn complete<D: SideData>(
     Ok(())
 }
 
-fn receive<D: SideData>(
-    connection: &mut ConnectionCommon<D>,
+fn receive<C, D>(
+    connection: &mut C,
     io: &mut (impl Read + Write),
-    step: &mut impl FnMut(&mut ConnectionCommon<D>) -> Result<(), rustls::Error>,
-) -> Result<(), Error> {
+    step: &mut impl FnMut(&mut C) -> Result<(), Error>,
+) -> Result<(), Error>
+where
+    C: DerefMut<Target = ConnectionCommon<D>>,
+    D: SideData,
+{
     let received = match connection.read_tls(io) {
         Ok(0) => return Err(Error::Io(io::ErrorKind::UnexpectedEof.into())),
-        Ok(_) => step(connection).map_err(Error::from),
+        Ok(_) => step(connection),
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
         Err(error) => Err(error.into()),
     };

@@ -16,6 +16,7 @@ mod compressed;
 mod connector;
 mod contract;
 mod crowd;
+mod early;
 mod ends;
 mod events;
 mod excluded;

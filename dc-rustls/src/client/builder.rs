@@ -73,6 +73,7 @@ pub struct Builder {
     max_validity: Duration,
     resumes: bool,
     remembers: bool,
+    early_data: bool,
     authorization: Authorization,
     observer: Observer,
     client_auth: Arc<dyn ResolvesClientCert>,
@@ -94,6 +95,7 @@ impl Builder {
             max_validity: MAX_VALIDITY,
             resumes: true,
             remembers: true,
+            early_data: false,
             authorization: Authorization::default(),
             observer: Observer::default(),
             client_auth: Arc::new(NoClientCert),
@@ -217,6 +219,15 @@ impl Builder {
         self
     }
 
+    /// Lets [`Config::connect_early`] send early data, which nobody does unless this is called.
+    ///
+    /// Needs sessions, so it has no effect beside [`without_resumption`](Self::without_resumption).
+    #[must_use]
+    pub fn early_data(mut self) -> Self {
+        self.early_data = true;
+        self
+    }
+
     /// The application protocols to offer, the favourite first (RFC 7301).
     #[must_use]
     pub fn alpn_protocols(mut self, protocols: impl IntoIterator<Item = Vec<u8>>) -> Self {
@@ -280,12 +291,10 @@ impl Builder {
             true => Some(offering(unnamed)?),
             false => None,
         };
-        Ok(Config::new(
-            by_name,
-            without_name,
-            self.resumes,
-            self.authorization,
-        ))
+        Ok(
+            Config::new(by_name, without_name, self.resumes, self.authorization)
+                .with_early_data(self.early_data),
+        )
     }
 
     fn takes_certificates(&self) -> bool {

@@ -8,10 +8,10 @@ use rustls::ClientConfig;
 use rustls::client::{Resumption, Tls12Resumption};
 use rustls::pki_types::ServerName;
 
-use super::Stream;
 use super::authorization::Authorization;
 use super::beginning::Beginning;
 use super::sessions::{ConnectionSessions, Sessions};
+use super::{EarlyData, Stream};
 use crate::{Error, events};
 
 /// A client's configuration, for any number of connections.
@@ -47,6 +47,7 @@ pub struct Config {
     without_name: Option<Offering>,
     sessions: Arc<Sessions>,
     resumes: bool,
+    early_data: bool,
     authorization: Authorization,
 }
 
@@ -62,8 +63,14 @@ impl Config {
             without_name,
             sessions: Arc::default(),
             resumes,
+            early_data: false,
             authorization,
         }
+    }
+
+    pub(super) fn with_early_data(mut self, early_data: bool) -> Self {
+        self.early_data = early_data;
+        self
     }
 
     /// Connects over a blocking stream: does the whole handshake, and returns when the peer is known.
@@ -87,7 +94,7 @@ impl Config {
     ) -> Result<Stream<T>, Error> {
         let wanted = name.clone();
         self.begin(name)
-            .and_then(|beginning| Stream::handshake(beginning, io))
+            .and_then(|beginning| Stream::handshake(beginning, io, |_| Ok(())))
             .inspect_err(|error| events::not_connected(&wanted, error))
     }
 
@@ -110,6 +117,36 @@ impl Config {
                     && suite.quic.is_some()
             });
         has_initial.then_some(()).ok_or(Error::NoQuic)
+    }
+
+    /// Connects as [`connect`](Self::connect) does, and sends with the first flight what `early` writes, so that the
+    /// server can answer a round trip sooner.
+    ///
+    /// `early` is called at most once, before anything is sent: if [`Builder::early_data`](super::Builder::early_data)
+    /// allows it and there is a session with a server that takes early data. It is told whom the session is with, and may write nothing.
+    /// Ask [`Stream::early_data`] afterwards, and if it was rejected send all of it again.
+    ///
+    /// **Anybody on the network can send early data once more**, and it has no forward secrecy towards the session
+    /// (RFC 8446 §8): write what may happen twice, such as a GET or a DNS query.
+    ///
+    /// Fails as [`connect`](Self::connect) does, and with [`Error::Io`] if `early` does; nothing was sent then.
+    pub fn connect_early<T: Read + Write>(
+        &self,
+        name: ServerName<'static>,
+        io: T,
+        early: impl FnOnce(&mut EarlyData<'_>) -> std::io::Result<()>,
+    ) -> Result<Stream<T>, Error> {
+        let wanted = name.clone();
+        self.begin_early(name)
+            .and_then(|beginning| Stream::handshake(beginning, io, early))
+            .inspect_err(|error| events::not_connected(&wanted, error))
+    }
+
+    /// The beginning of one connection, which may send early data.
+    pub(super) fn begin_early(&self, name: ServerName<'static>) -> Result<Beginning, Error> {
+        let mut beginning = self.begin(name)?;
+        Arc::make_mut(&mut beginning.rustls).enable_early_data = self.early_data;
+        Ok(beginning)
     }
 
     /// The beginning of one connection.

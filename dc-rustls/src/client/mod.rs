@@ -7,6 +7,7 @@ mod config;
 #[cfg(feature = "tower")]
 mod connector;
 pub mod danger;
+mod early;
 mod identities;
 mod like;
 mod observer;
@@ -26,6 +27,7 @@ pub use self::builder::{Builder, WantsVerifier};
 pub use self::config::Config;
 #[cfg(feature = "tower")]
 pub use self::connector::Connector;
+pub use self::early::{EarlyData, EarlyDataStatus};
 pub use self::identities::IdentityStore;
 pub use self::like::Like;
 pub use self::observer::Presented;

@@ -51,18 +51,23 @@ impl Standing {
 
     /// True if the server is known to be `name`.
     pub(crate) fn authenticates(&self, name: &ServerName<'_>) -> bool {
-        match &*self.peer {
-            Peer::Delegated {
-                unique_name: Some(_),
-                ..
-            } => self.peer.authenticates(name),
-            Peer::Certificate | Peer::Delegated { .. } => is_same_reference(&self.wanted, name),
-        }
+        proves(&self.peer, &self.wanted, name)
     }
 
     /// Fails if this connection would not be made any more.
     pub(crate) fn recheck(&self) -> Result<(), Error> {
         self.sessions.recheck(&self.wanted, &self.peer)
+    }
+}
+
+/// True if `peer`, who was verified for `wanted`, is known to be `name`.
+pub(super) fn proves(peer: &Peer, wanted: &ServerName<'_>, name: &ServerName<'_>) -> bool {
+    match peer {
+        Peer::Delegated {
+            unique_name: Some(_),
+            ..
+        } => peer.authenticates(name),
+        Peer::Certificate | Peer::Delegated { .. } => is_same_reference(wanted, name),
     }
 }
 

@@ -5,9 +5,10 @@ use std::io::{self, IoSlice, Read, Write};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
-use super::Peer;
 use super::beginning::Beginning;
+use super::early;
 use super::standing::Standing;
+use super::{EarlyData, EarlyDataStatus, Peer};
 use crate::Error;
 use crate::handover;
 use crate::handshake;
@@ -18,10 +19,15 @@ use crate::io::Adapter;
 pub struct Stream<T: Read + Write> {
     tls: StreamOwned<ClientConnection, Adapter<T>>,
     standing: Standing,
+    early_data: EarlyDataStatus,
 }
 
 impl<T: Read + Write> Stream<T> {
-    pub(super) fn handshake(beginning: Beginning, io: T) -> Result<Self, Error> {
+    pub(super) fn handshake(
+        beginning: Beginning,
+        io: T,
+        fill: impl FnOnce(&mut EarlyData<'_>) -> io::Result<()>,
+    ) -> Result<Self, Error> {
         let Beginning {
             rustls,
             sessions,
@@ -29,13 +35,15 @@ impl<T: Read + Write> Stream<T> {
             offer,
         } = beginning;
         let mut connection = ClientConnection::new(rustls, name.clone())?;
+        let sent_early = early::write(&mut connection, &sessions, &name, fill)?;
         let mut io = Adapter::client(io, offer);
         handshake::complete(&mut connection, &mut io, |connection| {
             let (step, peer) = handover::scope(|| connection.process_new_packets());
             sessions.found(peer);
-            step.map(drop)
+            step.map(drop).map_err(Error::from)
         })?;
         Ok(Self {
+            early_data: EarlyDataStatus::of(&connection, sent_early),
             tls: StreamOwned::new(connection, io),
             standing: Standing::settle(sessions, name)?,
         })
@@ -83,6 +91,12 @@ impl<T: Read + Write> Stream<T> {
     /// this peer are discarded then. Fails with [`Error::Tls`] if there is no time.
     pub fn recheck(&self) -> Result<(), Error> {
         self.standing.recheck()
+    }
+
+    /// The fate of what [`Config::connect_early`](super::Config::connect_early) sent early.
+    #[must_use]
+    pub fn early_data(&self) -> EarlyDataStatus {
+        self.early_data
     }
 
     /// The connection's state: protocol version, cipher suite, application protocol.

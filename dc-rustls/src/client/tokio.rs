@@ -1,6 +1,7 @@
 //! A connection to a server over `AsyncRead + AsyncWrite`.
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::pin;
 
 use rustls::ClientConnection;
@@ -9,10 +10,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::Peer;
 use super::beginning::Beginning;
 use super::config::Config;
+use super::early;
 use super::standing::Standing;
+use super::{EarlyData, EarlyDataStatus, Peer};
 use crate::Error;
 use crate::events;
 use crate::handover;
@@ -29,39 +31,29 @@ impl Config {
         T: AsyncRead + AsyncWrite + Unpin,
     {
         let wanted = name.clone();
-        let connected = self.handshake_async(name, io).await;
+        let connected = match self.begin(name) {
+            Ok(beginning) => AsyncStream::handshake(beginning, io, |_| Ok(())).await,
+            Err(error) => Err(error),
+        };
         connected.inspect_err(|error| events::not_connected(&wanted, error))
     }
 
-    async fn handshake_async<T>(
+    /// Connects over an asynchronous stream, as [`connect_early`](Self::connect_early) does over a blocking one.
+    pub async fn connect_early_async<T>(
         &self,
         name: ServerName<'static>,
         io: T,
+        early: impl FnOnce(&mut EarlyData<'_>) -> io::Result<()>,
     ) -> Result<AsyncStream<T>, Error>
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
-        let Beginning {
-            rustls,
-            sessions,
-            name,
-            offer,
-        } = self.begin(name)?;
-        let io = Adapter::client(io, offer).holding_writes();
-        let connect = TlsConnector::from(rustls).connect(name.clone(), io);
-        let mut connect = pin!(connect.into_fallible());
-        let connected = poll_fn(|cx| {
-            let (poll, peer) = handover::scope(|| connect.as_mut().poll(cx));
-            sessions.found(peer);
-            poll
-        })
-        .await;
-        let mut tls = finish(connected).await?;
-        tls.get_mut().0.release_writes();
-        Ok(AsyncStream {
-            tls,
-            standing: Standing::settle(sessions, name)?,
-        })
+        let wanted = name.clone();
+        let connected = match self.begin_early(name) {
+            Ok(beginning) => AsyncStream::handshake(beginning, io, early).await,
+            Err(error) => Err(error),
+        };
+        connected.inspect_err(|error| events::not_connected(&wanted, error))
     }
 }
 
@@ -70,6 +62,43 @@ impl Config {
 pub struct AsyncStream<T> {
     tls: TlsStream<Adapter<T>>,
     standing: Standing,
+    early_data: EarlyDataStatus,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
+    async fn handshake(
+        beginning: Beginning,
+        io: T,
+        fill: impl FnOnce(&mut EarlyData<'_>) -> io::Result<()>,
+    ) -> Result<Self, Error> {
+        let Beginning {
+            rustls,
+            sessions,
+            name,
+            offer,
+        } = beginning;
+        let io = Adapter::client(io, offer).holding_writes();
+        let mut sent_early = Ok(false);
+        let connect = TlsConnector::from(rustls).connect_with(name.clone(), io, |connection| {
+            sent_early = early::write(connection, &sessions, &name, fill);
+        });
+        let sent_early = sent_early?;
+        let mut connect = pin!(connect.into_fallible());
+        let connected = poll_fn(|cx| {
+            let (poll, peer) = handover::scope(|| connect.as_mut().poll(cx));
+            sessions.found(peer);
+            poll
+        })
+        .await;
+        let mut tls = finish(connected).await?;
+        let (adapter, connection) = tls.get_mut();
+        adapter.release_writes();
+        Ok(Self {
+            early_data: EarlyDataStatus::of(connection, sent_early),
+            tls,
+            standing: Standing::settle(sessions, name)?,
+        })
+    }
 }
 
 impl<T> AsyncStream<T> {
@@ -104,6 +133,12 @@ impl<T> AsyncStream<T> {
     /// this peer are discarded then. Fails with [`Error::Tls`] if there is no time.
     pub fn recheck(&self) -> Result<(), Error> {
         self.standing.recheck()
+    }
+
+    /// The fate of what [`Config::connect_early_async`] sent early.
+    #[must_use]
+    pub fn early_data(&self) -> EarlyDataStatus {
+        self.early_data
     }
 
     /// The connection's state: protocol version, cipher suite, application protocol.

@@ -14,7 +14,7 @@ use self::hello::{Edit, HelloEditor, ServerHelloWatch};
 pub(crate) use self::records::in_records;
 use self::records::{Messages, Piece, Records};
 #[cfg(all(feature = "tokio", any(feature = "client", feature = "server")))]
-pub(crate) use self::tokio::{delegate_to_tls, finish};
+pub(crate) use self::tokio::{complete, delegate_to_tls, finish};
 use crate::Error;
 
 /// A byte stream between rustls and the network, in the rustls view on one side and the wire view on

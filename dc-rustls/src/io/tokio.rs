@@ -1,10 +1,13 @@
 //! The same adapter over `AsyncRead + AsyncWrite`. It holds writes until the handshake is over.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io::ErrorKind::{UnexpectedEof, WouldBlock};
+use std::io::{self, IoSlice, Read, Write};
+use std::ops::DerefMut;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use rustls::{ConnectionCommon, SideData};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Adapter, CHUNK, Queue, is_gone};
@@ -21,6 +24,94 @@ pub(crate) async fn finish<S, T: AsyncWrite + Unpin>(
             // What went wrong matters more than whether the peer could be told.
             let _ = poll_fn(|cx| Pin::new(&mut io).poll_flush(cx)).await;
             Err(error.into())
+        }
+    }
+}
+
+/// Does the whole handshake of a connection over an adapter that holds writes; `step` lets rustls process what has
+/// been read.
+///
+/// When it fails, the alert has been sent as far as the network took it.
+pub(crate) async fn complete<C, D, T>(
+    connection: &mut C,
+    io: &mut Adapter<T>,
+    mut step: impl FnMut(&mut C) -> Result<(), Error>,
+) -> Result<(), Error>
+where
+    C: DerefMut<Target = ConnectionCommon<D>>,
+    D: SideData,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let completed: Result<(), Error> = poll_fn(|cx| {
+        while connection.is_handshaking() {
+            let mut io = Polled { io, cx };
+            send(connection, &mut io)?;
+            match connection.read_tls(&mut io) {
+                Ok(0) => return Poll::Ready(Err(io::Error::from(UnexpectedEof).into())),
+                Ok(_) => step(connection)?,
+                Err(error) if error.kind() == WouldBlock => return Poll::Pending,
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+        Poll::Ready(Ok(()))
+    })
+    .await;
+    // What went wrong matters more than whether the peer could be told.
+    let told = poll_fn(|cx| Poll::Ready(send(connection, &mut Polled { io, cx }))).await;
+    let told = match told {
+        Ok(()) => poll_fn(|cx| Pin::new(&mut *io).poll_flush(cx)).await,
+        Err(error) => Err(error),
+    };
+    completed?;
+    Ok(told?)
+}
+
+/// Gives the adapter, which holds it, all that rustls has to send.
+fn send<D: SideData, T: AsyncWrite + Unpin>(
+    connection: &mut ConnectionCommon<D>,
+    io: &mut Polled<'_, '_, T>,
+) -> io::Result<()> {
+    while connection.wants_write() {
+        connection.write_tls(io)?;
+    }
+    match io.flush() {
+        Err(error) if error.kind() == WouldBlock => Ok(()),
+        flushed => flushed,
+    }
+}
+
+/// An adapter in one poll, for rustls, which knows only blocking streams.
+struct Polled<'a, 'b, T> {
+    io: &'a mut Adapter<T>,
+    cx: &'a mut Context<'b>,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Read for Polled<'_, '_, T> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut buf = ReadBuf::new(buf);
+        match Pin::new(&mut *self.io).poll_read(self.cx, &mut buf) {
+            Poll::Ready(read) => read.map(|()| buf.filled().len()),
+            Poll::Pending => Err(WouldBlock.into()),
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Write for Polled<'_, '_, T> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[IoSlice::new(buf)])
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        match Pin::new(&mut *self.io).poll_write_vectored(self.cx, bufs) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Err(WouldBlock.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match Pin::new(&mut *self.io).poll_flush(self.cx) {
+            Poll::Ready(flushed) => flushed,
+            Poll::Pending => Err(WouldBlock.into()),
         }
     }
 }

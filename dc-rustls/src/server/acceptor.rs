@@ -1,7 +1,7 @@
 //! Reads a ClientHello, and picks the configuration that answers it.
 
 use std::fmt;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 
 use dc_core::Offer;
@@ -12,7 +12,7 @@ use rustls::{AlertDescription, ServerConfig};
 use super::answer::Answer;
 use super::offer::{self, Asked};
 use super::selection::Entry;
-use super::{Store, Stream, Watch};
+use super::{EarlyData, Store, Stream, Watch};
 use crate::Error;
 use crate::events;
 use crate::io::{first_message, in_records};
@@ -117,12 +117,34 @@ impl Acceptor {
     /// handshake_failure. Fails with [`Error::Tls`] or [`Error::Io`] for all other reasons. The
     /// client has got its alert by then.
     pub fn accept<T: Read + Write>(&self, io: T) -> Result<Stream<T>, Error> {
-        self.serve(io).inspect_err(events::not_served)
+        self.serve(io, Stream::handshake)
+            .inspect_err(events::not_served)
     }
 
-    fn serve<T: Read + Write>(&self, mut io: T) -> Result<Stream<T>, Error> {
+    /// Accepts as [`accept`](Self::accept) does, and gives `take` what the client sends before the handshake is over,
+    /// to answer it a round trip sooner. Needs [`Settings::max_early_data`](super::Settings::max_early_data), which says what protects
+    /// from replay.
+    ///
+    /// `take` gets the bytes as they arrive and in order; what the client sends later is read from the stream. A
+    /// server that calls [`accept`](Self::accept) refuses early data, and the client sends it again.
+    ///
+    /// Fails as [`accept`](Self::accept) does, and with [`Error::Io`] if `take` does; the connection is lost then.
+    pub fn accept_early<T: Read + Write>(
+        &self,
+        io: T,
+        take: impl FnMut(&mut EarlyData<'_>) -> io::Result<()>,
+    ) -> Result<Stream<T>, Error> {
+        self.serve(io, |answer, io| Stream::handshake_early(answer, io, take))
+            .inspect_err(events::not_served)
+    }
+
+    fn serve<T: Read + Write>(
+        &self,
+        mut io: T,
+        handshake: impl FnOnce(Answer, T) -> Result<Stream<T>, Error>,
+    ) -> Result<Stream<T>, Error> {
         match self.answer(&mut io)? {
-            Ok(answer) => Stream::handshake(answer, io),
+            Ok(answer) => handshake(answer, io),
             Err(rejection) => Err(rejection.send(&mut io)),
         }
     }

@@ -10,7 +10,7 @@ use dc_core::{
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, Error};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConnection};
 
 use super::Peer;
 use super::client_credentials::{ClientCredentials, Question};
@@ -212,6 +212,19 @@ impl ClientCertVerifier for ConnectionVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
         self.policy.inner().supported_verify_schemes()
+    }
+}
+
+/// The client, as it was found out, or as the holder of a certificate where no more was asked for.
+pub(super) fn client_of(
+    verifier: Option<&ConnectionVerifier>,
+    connection: &ServerConnection,
+) -> Option<Arc<Peer>> {
+    match verifier {
+        Some(verifier) => verifier.peer(),
+        None => connection
+            .peer_certificates()
+            .map(|_| Arc::new(Peer::Certificate)),
     }
 }
 

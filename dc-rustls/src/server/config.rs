@@ -41,6 +41,7 @@ pub struct Settings {
     secret_extraction: bool,
     sessions: Arc<dyn StoresServerSessions>,
     compresses: bool,
+    max_early_data: u32,
 }
 
 impl Settings {
@@ -61,6 +62,7 @@ impl Settings {
             secret_extraction: false,
             sessions: ServerSessionMemoryCache::new(256),
             compresses: true,
+            max_early_data: 0,
         }
     }
 
@@ -149,6 +151,25 @@ impl Settings {
     #[must_use]
     pub fn enable_secret_extraction(mut self) -> Self {
         self.secret_extraction = true;
+        self
+    }
+
+    /// Takes up to so many bytes of early data in each connection, for
+    /// [`Acceptor::accept_early`](super::Acceptor::accept_early); none, and says so, unless this is called.
+    ///
+    /// **Early data may be a replay.** Against that (RFC 8446 §8): a session is used once (§8.1), early data is taken
+    /// only within 60 seconds of when the client says it was sent (§8.3), never after a HelloRetryRequest, and not after the credential that
+    /// the session was made under. With the sessions of one process in its memory, as they are unless
+    /// [`session_storage`](Self::session_storage) is called, no early data is taken twice. Processes that do not share sessions keep that: a
+    /// session means nothing to another process. Those that share them keep it only if
+    /// `StoresServerSessions::take` gives a session to one of them and removes it for all, and
+    /// neither a copy nor a backup gives it once more.
+    ///
+    /// Still, a client whose early data was refused, or whose connection broke, sends the same request again, and an
+    /// attacker can make that happen: a request must be one that may happen twice.
+    #[must_use]
+    pub fn max_early_data(mut self, bytes: u32) -> Self {
+        self.max_early_data = bytes;
         self
     }
 
@@ -246,6 +267,8 @@ impl Settings {
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
         config.alpn_protocols = self.alpn_protocols.clone();
         config.enable_secret_extraction = self.secret_extraction;
+        config.max_early_data_size = self.max_early_data;
+        config.send_half_rtt_data = self.max_early_data > 0;
         config.key_log = Arc::clone(&self.key_log);
         config.session_storage = Arc::new(CredentialSessions {
             shared: Arc::clone(&self.sessions),

@@ -11,6 +11,7 @@ mod client_verifier;
 mod config;
 pub mod danger;
 mod entries;
+mod early;
 mod follow;
 mod like;
 #[cfg(feature = "tokio")]
@@ -32,6 +33,7 @@ use rustls::pki_types::UnixTime;
 pub use self::acceptor::Acceptor;
 pub use self::client_credentials::ClientCredentials;
 pub use self::config::Settings;
+pub use self::early::EarlyData;
 pub use self::store::Store;
 pub use self::stream::Stream;
 #[cfg(feature = "tokio")]

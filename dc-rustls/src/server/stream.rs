@@ -7,8 +7,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::answer::Answer;
-use super::client_verifier::ConnectionVerifier;
-use super::{Peer, Served};
+use super::client_verifier::client_of;
+use super::{EarlyData, Peer, Served, early};
 use crate::Error;
 use crate::handover;
 use crate::handshake;
@@ -36,13 +36,39 @@ impl<T: Read + Write> Stream<T> {
             client,
             ..
         } = answer;
+        let mut tls = start(early::refusing(config), io)?;
+        let StreamOwned { conn, sock } = &mut *tls;
+        handshake::complete(conn, sock, |connection| {
+            let (step, _) = handover::scope(|| connection.process_new_packets());
+            step?;
+            Ok(())
+        })?;
+        let peer = client_of(client.as_deref(), conn);
+        Ok(Self { tls, served, peer })
+    }
+
+    /// As [`handshake`](Self::handshake), and gives what arrives early to `take`.
+    pub(super) fn handshake_early(
+        mut answer: Answer,
+        io: T,
+        mut take: impl FnMut(&mut EarlyData<'_>) -> io::Result<()>,
+    ) -> Result<Self, Error> {
+        let io = answer.adapt(io);
+        let Answer {
+            served,
+            config,
+            client,
+            ..
+        } = answer;
         let mut tls = start(config, io)?;
         let StreamOwned { conn, sock } = &mut *tls;
         handshake::complete(conn, sock, |connection| {
             let (step, _) = handover::scope(|| connection.process_new_packets());
-            step.map(drop)
+            step?;
+            early::hand_over(connection, &served, client.as_deref(), &mut take)?;
+            Ok(())
         })?;
-        let peer = peer(client.as_deref(), conn);
+        let peer = client_of(client.as_deref(), conn);
         Ok(Self { tls, served, peer })
     }
 
@@ -100,19 +126,6 @@ impl<T: Read + Write> Stream<T> {
     /// The network side, to set timeouts; what is read or written there is lost to TLS.
     pub fn get_mut(&mut self) -> &mut T {
         self.tls.sock.get_mut()
-    }
-}
-
-/// The client, as it was found out, or as the holder of a certificate where no more was asked for.
-pub(super) fn peer(
-    client: Option<&ConnectionVerifier>,
-    connection: &ServerConnection,
-) -> Option<Arc<Peer>> {
-    match client {
-        Some(client) => client.peer(),
-        None => connection
-            .peer_certificates()
-            .map(|_| Arc::new(Peer::Certificate)),
     }
 }
 

@@ -13,11 +13,12 @@ use tokio_rustls::server::TlsStream;
 
 use super::acceptor::{Greeting, Rejection};
 use super::answer::Answer;
-use super::{Acceptor, Peer, Served, stream};
+use super::client_verifier::client_of;
+use super::{Acceptor, EarlyData, Peer, Served, early, stream};
 use crate::Error;
 use crate::events;
 use crate::handover;
-use crate::io::{Adapter, delegate_to_tls, finish};
+use crate::io::{Adapter, complete, delegate_to_tls, finish};
 
 impl Acceptor {
     /// Accepts over an asynchronous stream, as [`accept`](Self::accept) does over a blocking one.
@@ -25,11 +26,30 @@ impl Acceptor {
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
-        let accepted = self.serve_async(io).await;
+        let accepted = match self.greet_async(io).await {
+            Ok((answer, io)) => AsyncStream::handshake(answer, io).await,
+            Err(error) => Err(error),
+        };
         accepted.inspect_err(events::not_served)
     }
 
-    async fn serve_async<T>(&self, mut io: T) -> Result<AsyncStream<T>, Error>
+    /// Accepts over an asynchronous stream, as [`accept_early`](Self::accept_early) does over a blocking one.
+    pub async fn accept_early_async<T>(
+        &self,
+        io: T,
+        take: impl FnMut(&mut EarlyData<'_>) -> io::Result<()>,
+    ) -> Result<AsyncStream<T>, Error>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        let accepted = match self.greet_async(io).await {
+            Ok((answer, io)) => AsyncStream::handshake_early(answer, io, take).await,
+            Err(error) => Err(error),
+        };
+        accepted.inspect_err(events::not_served)
+    }
+
+    async fn greet_async<T>(&self, mut io: T) -> Result<(Answer, T), Error>
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {
@@ -47,7 +67,7 @@ impl Acceptor {
         };
         drop(chunk);
         match self.decide(heard, greeting.received) {
-            Ok(answer) => AsyncStream::handshake(answer, io).await,
+            Ok(answer) => Ok((answer, io)),
             Err(rejection) => Err(send(rejection, &mut io).await),
         }
     }
@@ -79,12 +99,43 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
             client,
             ..
         } = answer;
-        let accept = TlsAcceptor::from(config).accept(io);
+        let accept = TlsAcceptor::from(early::refusing(config)).accept(io);
         let mut accept = pin!(accept.into_fallible());
         let accepted = poll_fn(|cx| handover::scope(|| accept.as_mut().poll(cx)).0).await;
         let mut tls = finish(accepted).await?;
         tls.get_mut().0.release_writes();
-        let peer = stream::peer(client.as_deref(), tls.get_ref().1);
+        let peer = client_of(client.as_deref(), tls.get_ref().1);
+        Ok(Self { tls, served, peer })
+    }
+
+    /// As [`handshake`](Self::handshake), and gives what arrives early to `take`.
+    ///
+    /// An acceptor of tokio-rustls keeps the connection to itself until the handshake is over, so it gets one
+    /// that is there already.
+    async fn handshake_early(
+        mut answer: Answer,
+        io: T,
+        mut take: impl FnMut(&mut EarlyData<'_>) -> io::Result<()>,
+    ) -> Result<Self, Error> {
+        let mut io = answer.adapt(io).holding_writes();
+        let Answer {
+            served,
+            config,
+            client,
+            ..
+        } = answer;
+        let mut connection = ServerConnection::new(Arc::clone(&config))?;
+        complete(&mut connection, &mut io, |connection| {
+            let (step, _) = handover::scope(|| connection.process_new_packets());
+            step?;
+            early::hand_over(connection, &served, client.as_deref(), &mut take)?;
+            Ok(())
+        })
+        .await?;
+        let accept = TlsAcceptor::from(config).accept_with(io, |fresh| *fresh = connection);
+        let mut tls = finish(accept.into_fallible().await).await?;
+        tls.get_mut().0.release_writes();
+        let peer = client_of(client.as_deref(), tls.get_ref().1);
         Ok(Self { tls, served, peer })
     }
 }

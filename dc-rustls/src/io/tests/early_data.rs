@@ -1,4 +1,4 @@
-//! 0-RTT, which the public interface does not have: what it does to hellos is still to be right.
+//! 0-RTT: what it does to hellos.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
