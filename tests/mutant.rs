@@ -103,7 +103,7 @@ pub fn provider(base: &CryptoProvider, rewrite: &Rewrite) -> Arc<CryptoProvider>
                     common: common(&suite.common),
                     hkdf_provider: suite.hkdf_provider,
                     aead_alg: Box::leak(Box::new(Unencrypted(suite.aead_alg))),
-                    quic: None,
+                    quic: suite.quic,
                 })))
             }
             SupportedCipherSuite::Tls12(suite) => {

@@ -63,8 +63,6 @@ pub enum Error {
         /// The field.
         setting: &'static str,
     },
-    /// The settings ask clients for credentials, which QUIC does not carry yet.
-    NoClientCredentials,
     /// The provider lacks TLS_AES_128_GCM_SHA256 for QUIC, which protects the first packets (RFC 9001 §5).
     NoQuic,
     /// The name or address that was to be reached can be no device's unique name, and the policy requires one.
@@ -146,7 +144,6 @@ impl fmt::Display for Error {
             Self::MissingCertificate => f.write_str("there is no certificate in the chain"),
             Self::MissingCredential => f.write_str("there is no credential"),
             Self::NoCounterpart { setting } => say_no_counterpart(f, setting),
-            Self::NoClientCredentials => f.write_str(NO_CLIENT_CREDENTIALS),
             Self::NoQuic => f.write_str(NO_QUIC),
             Self::NoUniqueName { wanted } => say_no_unique_name(f, wanted),
             Self::NotAHost { host } => write!(f, "'{host}' is no host name and no IP address"),
@@ -173,8 +170,6 @@ impl fmt::Display for Error {
     }
 }
 
-const NO_CLIENT_CREDENTIALS: &str =
-    "credentials of clients are for TCP only: serve QUIC with settings that do not ask for them";
 const NO_QUIC: &str = "the provider cannot protect the packets of QUIC: use one whose TLS_AES_128_GCM_SHA256 does QUIC, as those of ring and aws-lc-rs";
 
 fn say_order(f: &mut fmt::Formatter<'_>, at: usize) -> fmt::Result {
@@ -241,7 +236,6 @@ impl StdError for Error {
             | Self::MissingCertificate
             | Self::MissingCredential
             | Self::NoCounterpart { .. }
-            | Self::NoClientCredentials
             | Self::NoQuic
             | Self::NoUniqueName { .. }
             | Self::NotAHost { .. }

@@ -140,7 +140,7 @@ impl Rogue {
 
 /// Presents this whatever is asked for.
 #[derive(Debug)]
-struct Always(Arc<CertifiedKey>);
+pub(crate) struct Always(pub(crate) Arc<CertifiedKey>);
 
 impl ResolvesClientCert for Always {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
@@ -152,7 +152,7 @@ impl ResolvesClientCert for Always {
     }
 }
 
-fn credential(site: &Site, form: Form) -> Vec<u8> {
+pub(crate) fn credential(site: &Site, form: Form) -> Vec<u8> {
     extension(form.extension_type(), &site.issue(form).bytes)
 }
 

@@ -9,12 +9,14 @@ use quinn_proto::crypto::{Keys, Session};
 use rustls::AlertDescription;
 use rustls::pki_types::{CertificateDer, ServerName};
 
-use super::session::{Views, alert};
+use super::session::{Views, alert, read};
 use crate::client::Peer;
 use crate::client::sessions::ConnectionSessions;
 use crate::client::standing::Standing;
 use crate::view::client_hello::hellos_to_wire;
+use crate::view::request::RequestWatch;
 use crate::view::stream::ToRustls;
+use crate::view::to_server::certificates_to_server;
 use crate::{Error, handover};
 
 /// The server of one connection.
@@ -79,6 +81,7 @@ impl fmt::Debug for Server {
 pub(super) struct ClientViews {
     wanted: ServerName<'static>,
     sessions: Arc<ConnectionSessions>,
+    /// Until all of it is written: who the server is may be known before what the client presents has left.
     handshake: Option<Handshake>,
     /// The server, once the handshake is over.
     standing: Option<Arc<Standing>>,
@@ -88,6 +91,26 @@ pub(super) struct ClientViews {
 struct Handshake {
     offer: &'static [u8],
     to_rustls: ToRustls,
+    requests: RequestWatch,
+}
+
+impl Handshake {
+    /// Gives rustls what the server sent.
+    fn read(&mut self, inner: &mut dyn Session, bytes: &[u8]) -> Result<bool, TransportError> {
+        let mut rustls = bytes.to_vec();
+        self.to_rustls.apply(&mut rustls);
+        if let Some(request) = self.requests.push(&rustls) {
+            handover::leave_request(request);
+        }
+        read(inner, &rustls)
+    }
+
+    /// Hellos and Certificate as they go to the server. rustls hands over whole messages.
+    fn to_wire(&self, messages: &[u8]) -> Vec<u8> {
+        let mut wire = hellos_to_wire(messages, self.offer).into_owned();
+        certificates_to_server(&mut wire);
+        wire
+    }
 }
 
 impl ClientViews {
@@ -102,6 +125,7 @@ impl ClientViews {
             handshake: Some(Handshake {
                 offer,
                 to_rustls: ToRustls::new(),
+                requests: RequestWatch::default(),
             }),
             standing: None,
         }
@@ -115,7 +139,6 @@ impl ClientViews {
         let settled = Standing::settle(Arc::clone(&self.sessions), self.wanted.clone());
         let internal = |error: Error| alert(AlertDescription::InternalError, error.to_string());
         self.standing = Some(Arc::new(settled.map_err(internal)?));
-        self.handshake = None;
         Ok(())
     }
 
@@ -132,17 +155,9 @@ impl ClientViews {
 
 impl Views for ClientViews {
     fn read(&mut self, inner: &mut Box<dyn Session>, bytes: &[u8]) -> Result<bool, TransportError> {
-        let mut rustls = bytes.to_vec();
-        if let Some(handshake) = &mut self.handshake {
-            handshake.to_rustls.apply(&mut rustls);
-        }
-        let (read, peer) = handover::scope(|| {
-            let read = inner.read_handshake(&rustls);
-            // rustls derives alerts from its own errors, among which there is none for most of ours.
-            read.map_err(|error| match handover::take_alert() {
-                Some(ours) => alert(ours, error.reason),
-                None => error,
-            })
+        let (read, peer) = handover::scope(|| match &mut self.handshake {
+            Some(handshake) => handshake.read(inner.as_mut(), bytes),
+            None => read(inner.as_mut(), bytes),
         });
         self.sessions.found(peer);
         let read = read?;
@@ -150,14 +165,16 @@ impl Views for ClientViews {
         Ok(read)
     }
 
-    /// rustls hands over whole messages.
     fn write(&mut self, inner: &mut dyn Session, out: &mut Vec<u8>) -> Option<Keys> {
         let Some(handshake) = &self.handshake else {
             return inner.write_handshake(out);
         };
         let mut rustls = Vec::new();
         let keys = inner.write_handshake(&mut rustls);
-        out.extend_from_slice(&hellos_to_wire(&rustls, handshake.offer));
+        out.extend_from_slice(&handshake.to_wire(&rustls));
+        if self.standing.is_some() && rustls.is_empty() {
+            self.handshake = None;
+        }
         keys
     }
 

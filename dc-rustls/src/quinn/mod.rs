@@ -2,7 +2,8 @@
 //!
 //! A client makes a [`quinn::ClientConfig`] of its [`Config`](crate::client::Config), and asks
 //! [`server`] of each connection who answered; a server makes a [`quinn::ServerConfig`] of its
-//! [`Acceptor`](crate::server::Acceptor), and [`client`] of a connection says what was served. All else is quinn's.
+//! [`Acceptor`](crate::server::Acceptor), and [`client`] of a connection says what was served, and who the client is if it
+//! was asked for a credential. All else is quinn's.
 //!
 //! A refusal ends the connection with the alert that it gets over TCP, as QUIC's CRYPTO_ERROR: 0x100 and the
 //! alert (RFC 9001 §4.8), so 0x12f for illegal_parameter.

@@ -39,17 +39,13 @@ use crate::server::Acceptor;
 /// # }
 /// ```
 ///
-/// Fails with [`Error::NoClientCredentials`] if the settings of the store ask clients for credentials, with
-/// [`Error::NoQuic`] if the provider of the store has not what QUIC needs, and with [`Error::Tls`] if the
+/// Fails with [`Error::NoQuic`] if the provider of the store has not what QUIC needs, and with [`Error::Tls`] if the
 /// fallback cannot be used, because it is for TLS 1.2 alone or its provider has not.
 pub fn server_config(
     acceptor: &Acceptor,
     alpn_protocols: impl IntoIterator<Item = Vec<u8>>,
     early_data: EarlyData,
 ) -> Result<::quinn::ServerConfig, Error> {
-    if acceptor.asks_clients() {
-        return Err(Error::NoClientCredentials);
-    }
     let serving = Serving {
         acceptor: acceptor.clone(),
         alpn_protocols: alpn_protocols.into_iter().collect(),

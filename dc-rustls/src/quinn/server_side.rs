@@ -10,12 +10,16 @@ use rustls::AlertDescription;
 use rustls::pki_types::CertificateDer;
 
 use super::serving::Serving;
-use super::session::{Views, alert};
+use super::session::{Views, alert, read};
 use crate::io::{Gathered, HelloGatherer, Offers};
-use crate::server::Served;
+use crate::server::answer::Answer;
+use crate::server::{ConnectionVerifier, Peer, Served};
 use crate::view::client_hello::offer_to_rustls;
+use crate::view::from_client::FromClient;
+use crate::view::presented::is_extension_entry;
+use crate::view::request::requests_to_wire;
 use crate::view::stream::ToWire;
-use crate::{Error, events};
+use crate::{Error, events, handover};
 
 /// The client of one connection, and what it was served with.
 #[derive(Clone, Debug)]
@@ -23,13 +27,18 @@ use crate::{Error, events};
 pub struct Client {
     /// The credential or certificate of this connection.
     pub served: Served,
+    /// The client, if it has presented a certificate, as [`Stream::peer`](crate::server::Stream::peer); on a resumed
+    /// connection, the one that the session was made with.
+    pub peer: Option<Arc<Peer>>,
     /// The chain that the client sent, its own certificate first; empty if it sent none.
     pub certificates: Vec<CertificateDer<'static>>,
 }
 
 /// The client of a connection that was accepted with [`server_config`](super::server_config).
 ///
-/// `None` before the ClientHello has arrived, and on any other connection.
+/// `None` before the client is known, and on any other connection. A client is known when the handshake is over, or
+/// before that if early data is taken from it: as whom the session was made with. So a server that sends before the
+/// handshake is over, with [`Connecting::into_0rtt`](::quinn::Connecting::into_0rtt), sends to whoever it may be.
 #[must_use]
 pub fn client(connection: &::quinn::Connection) -> Option<Client> {
     let identity = connection.peer_identity()?.downcast().ok()?;
@@ -46,6 +55,13 @@ pub(super) struct ServerViews {
     served: Option<Served>,
     /// Maps what goes to a client that is served with a credential.
     to_wire: Option<ToWire>,
+    /// Of a client that is asked for a credential.
+    asked: Option<Asked>,
+}
+
+struct Asked {
+    verifier: Arc<ConnectionVerifier>,
+    from_client: FromClient,
 }
 
 #[derive(Default)]
@@ -68,6 +84,7 @@ impl ServerViews {
             hellos: Some(Hellos::default()),
             served: None,
             to_wire: None,
+            asked: None,
         }
     }
 
@@ -85,15 +102,43 @@ impl ServerViews {
             alert(description, String::new())
         };
         let answer = serving.acceptor.answer_hello(hello).map_err(rejected)?;
-        let session = serving.start(answer.config, *version, parameters);
+        let Answer {
+            served,
+            config,
+            client,
+            ..
+        } = answer;
+        let session = serving.start(config, *version, parameters);
         let internal = || rejected((Error::NoQuic, AlertDescription::InternalError));
         *inner = session.ok_or_else(internal)?;
-        self.to_wire = match answer.served {
+        self.to_wire = match served {
             Served::Delegated { .. } => Some(ToWire::new()),
             Served::Certificate => None,
         };
-        self.served = Some(answer.served);
+        self.asked = client.map(|verifier| Asked {
+            verifier,
+            from_client: FromClient::new(),
+        });
+        self.served = Some(served);
         Ok(())
+    }
+
+    /// Gives rustls what the client sent after the ServerHello.
+    fn read_behind_hellos(
+        &mut self,
+        inner: &mut dyn Session,
+        bytes: &[u8],
+    ) -> Result<bool, TransportError> {
+        let Some(asked) = &mut self.asked else {
+            return handover::scope(|| read(inner, bytes)).0;
+        };
+        let mut rustls = Vec::with_capacity(bytes.len());
+        asked.from_client.apply(bytes, &mut rustls);
+        match rustls.is_empty() {
+            // What has arrived leaves with what is behind it.
+            true => Ok(false),
+            false => handover::scope(|| read(inner, &rustls)).0,
+        }
     }
 
     /// A ClientHello as rustls is to see it.
@@ -120,35 +165,38 @@ impl ServerViews {
 impl Views for ServerViews {
     fn read(&mut self, inner: &mut Box<dyn Session>, bytes: &[u8]) -> Result<bool, TransportError> {
         let Some(hellos) = &mut self.hellos else {
-            return inner.read_handshake(bytes);
+            return self.read_behind_hellos(inner.as_mut(), bytes);
         };
         match hellos.gatherer.push(bytes) {
             None => Ok(false),
-            Some(Gathered::Other(bytes)) => inner.read_handshake(&bytes),
+            Some(Gathered::Other(bytes)) => handover::scope(|| read(inner.as_mut(), &bytes)).0,
             Some(Gathered::Hello { hello, behind }) => {
                 if self.served.is_none() {
                     self.answer(inner, &hello)?;
                 }
                 let mut heard = self.hear(hello)?;
                 heard.extend_from_slice(&behind);
-                inner.read_handshake(&heard)
+                handover::scope(|| read(inner.as_mut(), &heard)).0
             }
         }
     }
 
     /// rustls hands over whole messages.
     fn write(&mut self, inner: &mut dyn Session, out: &mut Vec<u8>) -> Option<Keys> {
-        let Some(to_wire) = &mut self.to_wire else {
-            let keys = inner.write_handshake(out);
-            self.after_keys(keys.is_some());
-            return keys;
-        };
         let mut flight = Vec::new();
         let keys = inner.write_handshake(&mut flight);
-        // Only part of a message straddles anything.
-        let _ = to_wire.apply(&mut flight);
+        if let Some(asked) = &self.asked {
+            requests_to_wire(&mut flight, asked.verifier.extensions());
+        }
+        if let Some(to_wire) = &mut self.to_wire {
+            // Only part of a message straddles anything.
+            let _ = to_wire.apply(&mut flight);
+        }
         out.extend_from_slice(&flight);
-        self.after_keys(keys.is_some());
+        // Behind a ServerHello, which brings keys, no ClientHello comes any more.
+        if keys.is_some() {
+            self.hellos = None;
+        }
         if !inner.is_handshaking() {
             self.to_wire = None;
         }
@@ -156,21 +204,20 @@ impl Views for ServerViews {
     }
 
     fn identity(&self, inner: &dyn Session) -> Option<Box<dyn Any>> {
+        let is_known = !inner.is_handshaking() || inner.early_crypto().is_some();
+        let served = self.served.clone().filter(|_| is_known)?;
         let certificates = inner.peer_identity().and_then(|any| any.downcast().ok());
+        let certificates: Option<Box<Vec<CertificateDer<'static>>>> = certificates;
+        let peer = match &self.asked {
+            Some(asked) => asked.verifier.peer(),
+            None => certificates.as_ref().map(|_| Arc::new(Peer::Certificate)),
+        };
+        let mut certificates = *certificates.unwrap_or_default();
+        certificates.retain(|entry| !is_extension_entry(entry));
         Some(Box::new(Client {
-            served: self.served.clone()?,
-            certificates: certificates
-                .map(|certificates| *certificates)
-                .unwrap_or_default(),
+            served,
+            peer,
+            certificates,
         }))
-    }
-}
-
-impl ServerViews {
-    /// Behind a ServerHello, which brings keys, no ClientHello comes any more.
-    fn after_keys(&mut self, are_there: bool) {
-        if are_there {
-            self.hellos = None;
-        }
     }
 }

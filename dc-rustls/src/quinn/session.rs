@@ -9,6 +9,8 @@ use quinn_proto::transport_parameters::TransportParameters;
 use quinn_proto::{ConnectionId, Side, TransportError, TransportErrorCode};
 use rustls::AlertDescription;
 
+use crate::handover;
+
 /// One side's treatment of the handshake bytes of a connection.
 pub(super) trait Views: Send + Sync + 'static {
     /// Gives `inner` what the peer sent. A server may put another session in its place, before the first byte.
@@ -79,6 +81,17 @@ impl<V: Views> Session for Mapped<V> {
     ) -> Result<(), ExportKeyingMaterialError> {
         self.inner.export_keying_material(output, label, context)
     }
+}
+
+/// Lets rustls read, inside a scope of [`handover`], and gives a refusal the alert that it asks for.
+///
+/// rustls derives alerts from its own errors, among which there is none for most of ours.
+pub(super) fn read(inner: &mut dyn Session, bytes: &[u8]) -> Result<bool, TransportError> {
+    let read = inner.read_handshake(bytes);
+    read.map_err(|error| match handover::take_alert() {
+        Some(ours) => alert(ours, error.reason),
+        None => error,
+    })
 }
 
 /// The end of a connection with this alert (RFC 9001 §4.8). The peer can read `reason`.

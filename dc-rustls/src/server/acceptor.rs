@@ -217,11 +217,6 @@ impl Acceptor {
         answer.map_err(|Rejection { error, alert }| (error, alert))
     }
 
-    /// True if clients are asked for credentials.
-    pub(crate) fn asks_clients(&self) -> bool {
-        self.store.asking().is_some()
-    }
-
     /// The configuration for a peer that is no client.
     pub(crate) fn empty_config(&self) -> Result<Arc<ServerConfig>, Error> {
         self.store.empty_config()

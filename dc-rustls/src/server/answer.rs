@@ -14,7 +14,7 @@ pub(crate) struct Answer {
     pub(crate) config: Arc<ServerConfig>,
     pub(super) received: Vec<u8>,
     /// The verifier that finds out who the client is, if it is asked for a credential.
-    pub(super) client: Option<Arc<ConnectionVerifier>>,
+    pub(crate) client: Option<Arc<ConnectionVerifier>>,
 }
 
 impl Answer {

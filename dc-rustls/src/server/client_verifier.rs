@@ -23,7 +23,7 @@ use crate::view::presented::{is_extension_entry, unpack_entry};
 ///
 /// rustls calls it in two steps, which may be on two threads, so the credential is kept here between them.
 #[derive(Debug)]
-pub(super) struct ConnectionVerifier {
+pub(crate) struct ConnectionVerifier {
     policy: Arc<ClientCredentials>,
     question: Arc<Question>,
     client: Mutex<Client>,
@@ -48,8 +48,13 @@ impl ConnectionVerifier {
     }
 
     /// The client; `None` if it has presented nothing.
-    pub(super) fn peer(&self) -> Option<Arc<Peer>> {
+    pub(crate) fn peer(&self) -> Option<Arc<Peer>> {
         self.client().proved.clone()
+    }
+
+    /// The extensions of the CertificateRequest, for which a stand-in is among the names that are announced.
+    pub(crate) fn extensions(&self) -> &[u8] {
+        &self.question.extensions
     }
 
     /// Takes the client to be the one that a session was made with.

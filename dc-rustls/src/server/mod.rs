@@ -32,6 +32,7 @@ use rustls::pki_types::UnixTime;
 
 pub use self::acceptor::Acceptor;
 pub use self::client_credentials::ClientCredentials;
+pub(crate) use self::client_verifier::ConnectionVerifier;
 pub use self::config::Settings;
 pub use self::early::EarlyData;
 pub use self::store::Store;

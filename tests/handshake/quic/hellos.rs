@@ -24,7 +24,8 @@ use crate::setup::{acceptor, stock_server};
 /// The list of extension 34: ECDSA with P-256.
 const LIST: [u8; 4] = [0, 2, 4, 3];
 
-fn session(acceptor: &Acceptor) -> Box<dyn Session> {
+/// A server's session of one connection.
+pub(super) fn session(acceptor: &Acceptor) -> Box<dyn Session> {
     let config = serving(acceptor, EarlyData::Allowed);
     let none = TransportParameters::read(Side::Server, &mut [].as_slice()).unwrap();
     config.crypto.start_session(1, &none)
@@ -49,7 +50,8 @@ fn stock(vendor: &Vendor, provider: Arc<CryptoProvider>) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
-fn begin(config: Arc<ClientConfig>) -> (ClientConnection, Vec<u8>) {
+/// A client, and its first hello.
+pub(super) fn begin(config: Arc<ClientConfig>) -> (ClientConnection, Vec<u8>) {
     let name = "router.cpe.example.com".try_into().unwrap();
     // initial_source_connection_id, which every client has to send.
     let parameters = vec![0x0f, 0];
@@ -60,7 +62,11 @@ fn begin(config: Arc<ClientConfig>) -> (ClientConnection, Vec<u8>) {
     (client, hello)
 }
 
-fn feed(session: &mut dyn Session, bytes: &[u8], piece: usize) -> Result<(), TransportError> {
+pub(super) fn feed(
+    session: &mut dyn Session,
+    bytes: &[u8],
+    piece: usize,
+) -> Result<(), TransportError> {
     for piece in bytes.chunks(piece) {
         session.read_handshake(piece)?;
     }
@@ -75,7 +81,7 @@ fn flight(session: &mut dyn Session) -> Vec<u8> {
 }
 
 /// Gives a client all that a session has to say, apart where the keys change.
-fn deliver(session: &mut dyn Session, client: &mut ClientConnection) {
+pub(super) fn deliver(session: &mut dyn Session, client: &mut ClientConnection) {
     loop {
         let mut out = Vec::new();
         let keys = session.write_handshake(&mut out);
