@@ -10,8 +10,8 @@ mod client_sessions;
 mod client_verifier;
 mod config;
 pub mod danger;
-mod entries;
 mod early;
+mod entries;
 mod follow;
 mod like;
 #[cfg(feature = "tokio")]

@@ -200,6 +200,20 @@ fn an_offer_that_is_malformed_is_refused_although_there_is_a_fallback() {
     assert_alert(outcome, AlertDescription::IllegalParameter);
 }
 
+/// Nothing protects a ClientHello, so whoever is on the way could put something behind it.
+#[test]
+fn what_comes_behind_a_hello_is_refused() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let acceptor = acceptor(&vendor, &device, &[Form::Rfc9345]).fallback(stock_server(&vendor));
+    for behind in [&[0][..], &[CERTIFICATE, 0, 0, 1, 0], &[1, 0]] {
+        let (_, hello) = client(&vendor, provider());
+        let mut session = session(&acceptor);
+        let outcome = feed(session.as_mut(), &[&hello, behind].concat(), usize::MAX);
+        assert_alert(outcome, AlertDescription::UnexpectedMessage);
+    }
+}
+
 #[test]
 fn a_hello_longer_than_rustls_takes_is_not_waited_for() {
     let vendor = Vendor::default();
