@@ -8,10 +8,11 @@
 //! second; there this file goes away.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use dc_core::VerifiedCredential;
 use rustls::AlertDescription;
+use rustls::crypto::cipher::MessageDecrypter;
 use rustls::pki_types::CertificateDer;
 
 use crate::peer::Peer;
@@ -20,6 +21,9 @@ use crate::view::request::Request;
 /// An accepted credential and the certificate that it was accepted under.
 type Accepted = (Arc<VerifiedCredential>, CertificateDer<'static>);
 
+/// A decrypter that rustls has, and somebody else.
+pub(crate) type SharedDecrypter = Arc<Mutex<Box<dyn MessageDecrypter>>>;
+
 #[derive(Default)]
 struct Handover {
     credential: Option<Accepted>,
@@ -27,6 +31,9 @@ struct Handover {
     alert: Option<AlertDescription>,
     /// The request of a server to its client.
     request: Option<Request>,
+    /// True if the decrypters of this step are to be shared.
+    shares_decrypters: bool,
+    decrypter: Option<SharedDecrypter>,
 }
 
 thread_local! {
@@ -92,6 +99,26 @@ pub(crate) fn leave_request(request: Request) {
 /// Takes what the server asked for, once.
 pub(crate) fn take_request() -> Option<Request> {
     with(|cell| cell.request.take())
+}
+
+/// Asks for the decrypters that are made in the current step.
+pub(crate) fn share_decrypters() {
+    with(|cell| cell.shares_decrypters = true);
+}
+
+/// True if somebody has asked for decrypters.
+pub(crate) fn shares_decrypters() -> bool {
+    with(|cell| cell.shares_decrypters)
+}
+
+/// Leaves a decrypter for whoever has asked.
+pub(crate) fn leave_decrypter(decrypter: SharedDecrypter) {
+    with(|cell| cell.decrypter = Some(decrypter));
+}
+
+/// Takes the last decrypter that was made, once.
+pub(crate) fn take_decrypter() -> Option<SharedDecrypter> {
+    with(|cell| cell.decrypter.take())
 }
 
 /// Forgets the peer, because the step fails, and leaves the alert that the peer is owed.

@@ -11,12 +11,13 @@ use crate::io::is_gone;
 /// Does the whole handshake; `step` lets rustls process what has been read.
 ///
 /// When it fails, the alert has been sent as far as the network took it.
-pub(crate) fn complete<C, D>(
+pub(crate) fn complete<C, D, S>(
     connection: &mut C,
-    io: &mut (impl Read + Write),
-    mut step: impl FnMut(&mut C) -> Result<(), Error>,
+    io: &mut S,
+    mut step: impl FnMut(&mut C, &mut S) -> Result<(), Error>,
 ) -> Result<(), Error>
 where
+    S: Read + Write,
     C: DerefMut<Target = ConnectionCommon<D>>,
     D: SideData,
 {
@@ -39,18 +40,19 @@ where
     Ok(())
 }
 
-fn receive<C, D>(
+fn receive<C, D, S>(
     connection: &mut C,
-    io: &mut (impl Read + Write),
-    step: &mut impl FnMut(&mut C) -> Result<(), Error>,
+    io: &mut S,
+    step: &mut impl FnMut(&mut C, &mut S) -> Result<(), Error>,
 ) -> Result<(), Error>
 where
+    S: Read + Write,
     C: DerefMut<Target = ConnectionCommon<D>>,
     D: SideData,
 {
     let received = match connection.read_tls(io) {
         Ok(0) => return Err(Error::Io(io::ErrorKind::UnexpectedEof.into())),
-        Ok(_) => step(connection),
+        Ok(_) => step(connection, io),
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
         Err(error) => Err(error.into()),
     };

@@ -2,6 +2,7 @@
 
 mod client_auth;
 mod inbound;
+mod shared;
 
 use rustls::crypto::cipher::{
     AeadKey, InboundOpaqueMessage, Iv, MessageDecrypter, MessageEncrypter, OutboundChunks,
@@ -11,6 +12,8 @@ use rustls::{ConnectionTrafficSecrets, ContentType, Error};
 
 use self::client_auth::{ClientAuthEncrypter, ClientCertificate};
 use self::inbound::{Inbound, MappingDecrypter};
+pub(crate) use self::shared::opens;
+use self::shared::share;
 use crate::handover;
 use crate::side::Side;
 use crate::view::request::RequestWatch;
@@ -51,8 +54,11 @@ impl Tls13AeadAlgorithm for RecordProtection {
                 };
                 Box::new(MappingDecrypter::new(inner, mapping))
             }
-            Side::Server => inner,
-            Side::Asking { .. } => Box::new(MappingDecrypter::new(inner, ClientCertificate::new())),
+            Side::Server => share(inner),
+            Side::Asking { .. } => Box::new(MappingDecrypter::new(
+                share(inner),
+                ClientCertificate::new(),
+            )),
         }
     }
 

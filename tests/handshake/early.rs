@@ -1,5 +1,8 @@
 //! Early data: to a peer that is known from its session, once, and only where both sides want it.
 
+mod asynchronous;
+mod rejected;
+
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::thread;
@@ -7,16 +10,13 @@ use std::thread;
 use dc_core::Form;
 use dc_rustls::client::{Config, EarlyDataStatus, NamePolicy, Peer, Stream};
 use dc_rustls::server::{Acceptor, Identity, Settings, Store};
-use dc_tests::backend::BACKENDS;
 use dc_tests::message::find_extension;
 use dc_tests::pair::connect;
 use dc_tests::pipe::{End, pipe};
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::ServerConfig;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use crate::setup::{ALL, Clock, HOUR, client_of, stock_server};
 
@@ -29,6 +29,8 @@ struct Scene {
     vendor: Vendor,
     device: Device,
     sessions: Arc<dyn StoresServerSessions>,
+    /// The most that a client writes early at once.
+    piece: usize,
 }
 
 impl Scene {
@@ -37,6 +39,7 @@ impl Scene {
             vendor: Vendor::default(),
             device: Device::new("router"),
             sessions: ServerSessionMemoryCache::new(64),
+            piece: ALL,
         }
     }
 
@@ -70,7 +73,9 @@ impl Scene {
                 .connect_early(self.name(), near, |data| {
                     asked = Some(data.peer().clone());
                     assert!(data.authenticates(&self.name()));
-                    data.write_all(early)
+                    early
+                        .chunks(self.piece)
+                        .try_for_each(|piece| data.write_all(piece))
                 })
                 .unwrap();
             if tls.early_data() == EarlyDataStatus::Accepted {
@@ -199,65 +204,6 @@ fn a_server_takes_nothing_early_unless_it_wants_it() {
         report.assert(NotSent, b"");
         assert_eq!(report.has(PRE_SHARED_KEY), resumed);
         assert!(!report.has(EARLY_DATA));
-    }
-}
-
-/// The session allows it, and the server has changed its mind.
-#[test]
-fn early_data_that_is_rejected_is_for_the_application_to_send_again() {
-    for chunk in [1, ALL] {
-        let scene = Scene::new();
-        let client = scene.client();
-        scene.exchange(&client, &scene.server(LIMIT), b"", chunk);
-        let report = scene.exchange(&client, &scene.server(0), b"early", chunk);
-        report.assert(Rejected, b"");
-        assert!(report.has(EARLY_DATA));
-    }
-}
-
-/// A server that would not read it must not say that it has it.
-#[test]
-fn a_server_that_accepts_as_ever_rejects_early_data() {
-    let scene = Scene::new();
-    let (client, server) = (scene.client(), scene.server(LIMIT));
-    scene.exchange(&client, &server, b"", ALL);
-    let (near, far) = pipe(ALL);
-    let status = thread::scope(|scope| {
-        let server = scope.spawn(|| {
-            let mut line = [0; 5];
-            server.accept(far).unwrap().read_exact(&mut line).unwrap();
-            line
-        });
-        let early = |data: &mut dyn Write| data.write_all(b"early");
-        let mut tls = client
-            .connect_early(scene.name(), near, |data| early(data))
-            .unwrap();
-        tls.write_all(b"again").unwrap();
-        assert_eq!(&server.join().unwrap(), b"again");
-        tls.early_data()
-    });
-    assert_eq!(status, Rejected);
-}
-
-#[test]
-fn early_data_is_rejected_with_a_retry() {
-    let groups = |provider: Arc<CryptoProvider>, scene: &Scene| {
-        scene.server_with(Settings::new(provider).max_early_data(LIMIT))
-    };
-    for backend in BACKENDS {
-        for chunk in [1, ALL] {
-            let scene = Scene::new();
-            let client = Config::builder(backend.prefers_p384())
-                .roots(scene.vendor.roots())
-                .early_data()
-                .build()
-                .unwrap();
-            scene.exchange(&client, &groups(backend.provider(), &scene), b"", chunk);
-            let retries = groups(backend.x25519_only(), &scene);
-            let report = scene.exchange(&client, &retries, b"early", chunk);
-            report.assert(Rejected, b"");
-            assert!(report.has(EARLY_DATA), "{}", backend.name);
-        }
     }
 }
 
@@ -400,96 +346,4 @@ fn a_fallback_takes_early_data_where_its_configuration_does() {
         scene.exchange(&client, &server, b"early", ALL).status,
         NotSent
     );
-}
-
-#[tokio::test]
-async fn the_same_over_asynchronous_streams() {
-    // Both ends write before they read, so the tickets have to fit.
-    for capacity in [512, 1024, 1 << 16] {
-        let scene = Scene::new();
-        let client = scene.client();
-        // Well below the limit: rustls refuses a connection whose rejected early data comes near to it.
-        let early = [7; 400];
-        for (limit, accepts, expected) in [
-            (LIMIT, true, NotSent),
-            (LIMIT, true, Accepted),
-            (LIMIT, false, Rejected),
-            // The sessions of a server that reads nothing early allow nothing early.
-            (LIMIT, true, NotSent),
-            (0, true, Rejected),
-            (LIMIT, true, NotSent),
-        ] {
-            let server = scene.server(limit);
-            let (near, far) = duplex(capacity);
-            let mut got = Vec::new();
-            let serve = async {
-                let mut tls = match accepts {
-                    true => {
-                        let take = |data: &mut dc_rustls::server::EarlyData<'_>| {
-                            got.extend_from_slice(data.bytes());
-                            data.write_all(b"soon")
-                        };
-                        server.accept_early_async(far, take).await.unwrap()
-                    }
-                    false => server.accept_async(far).await.unwrap(),
-                };
-                let mut line = [0; 4];
-                tls.read_exact(&mut line).await.unwrap();
-                tls.write_all(b"late").await.unwrap();
-                tls.shutdown().await.unwrap();
-            };
-            let ask = async {
-                let mut tls = client
-                    .connect_early_async(scene.name(), near, |data| data.write_all(&early))
-                    .await
-                    .unwrap();
-                tls.write_all(b"ping").await.unwrap();
-                tls.flush().await.unwrap();
-                let mut reply = Vec::new();
-                tls.read_to_end(&mut reply).await.unwrap();
-                (tls.early_data(), reply)
-            };
-            let ((status, reply), ()) = tokio::join!(ask, serve);
-            assert_eq!(status, expected, "{capacity}");
-            match status {
-                Accepted => {
-                    assert_eq!(got, early);
-                    assert!(reply.starts_with(b"soon") && reply.ends_with(b"late"));
-                }
-                NotSent | Rejected => assert_eq!((&*got, &*reply), (&b""[..], &b"late"[..])),
-            }
-        }
-    }
-}
-
-/// The server has the request, and the client its answer, when the client's Finished is still on its way.
-#[tokio::test]
-async fn an_asynchronous_server_answers_before_the_handshake_is_over() {
-    let scene = Scene::new();
-    let (client, server) = (scene.client(), scene.server(LIMIT));
-    scene.exchange(&client, &server, b"", ALL);
-    let (near, mut middle_near) = duplex(1 << 16);
-    let (mut middle_far, far) = duplex(1 << 16);
-    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
-    let serve = server.accept_early_async(far, |data| {
-        told.send(data.bytes().to_vec()).unwrap();
-        data.write_all(b"soon")
-    });
-    let ask = client.connect_early_async(scene.name(), near, |data| data.write_all(b"early"));
-    let between = async {
-        // One flight each way, and no more until the server has said what it got.
-        let mut flight = vec![0; 1 << 14];
-        let length = middle_near.read(&mut flight).await.unwrap();
-        middle_far.write_all(&flight[..length]).await.unwrap();
-        assert_eq!(heard.recv().await.unwrap(), b"early");
-        tokio::io::copy_bidirectional(&mut middle_near, &mut middle_far)
-            .await
-            .unwrap();
-    };
-    let (ask, serve) = tokio::select! {
-        both = async { tokio::join!(ask, serve) } => both,
-        () = between => unreachable!(),
-    };
-    serve.unwrap();
-    assert_eq!(ask.unwrap().early_data(), Accepted);
 }

@@ -103,7 +103,8 @@ fn every_row_has_a_test(table: &str) {
         let names: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "{row}");
         for name in names {
-            let (module, test) = name.split_once("::").unwrap();
+            let (module, test) = name.rsplit_once("::").unwrap();
+            let module = module.replace("::", "/");
             let file = root().join(format!("tests/handshake/{module}.rs"));
             let source = std::fs::read_to_string(file).unwrap();
             assert!(

@@ -37,7 +37,7 @@ impl<T: Read + Write> Stream<T> {
         let mut connection = ClientConnection::new(rustls, name.clone())?;
         let sent_early = early::write(&mut connection, &sessions, &name, fill)?;
         let mut io = Adapter::client(io, offer);
-        handshake::complete(&mut connection, &mut io, |connection| {
+        handshake::complete(&mut connection, &mut io, |connection, _| {
             let (step, peer) = handover::scope(|| connection.process_new_packets());
             sessions.found(peer);
             step.map(drop).map_err(Error::from)

@@ -44,6 +44,7 @@ impl Edit {
 pub(crate) struct Offers {
     first: Option<Vec<Option<Vec<u8>>>>,
     changed: bool,
+    has_early_data: bool,
     of: Compared,
 }
 
@@ -71,6 +72,7 @@ impl Offers {
         Self {
             first: None,
             changed: false,
+            has_early_data: false,
             of,
         }
     }
@@ -81,6 +83,7 @@ impl Offers {
         let Ok(offer) = client_hello::Offer::read(hello) else {
             return;
         };
+        self.has_early_data |= offer.has_early_data;
         let forms = [offer.rfc9345, offer.named];
         let others = match self.of {
             Compared::Credential => [offer.signature_algorithms, offer.status_request],
@@ -146,6 +149,11 @@ impl HelloEditor {
     /// True if the client's second ClientHello offers something else than its first.
     pub(super) fn is_offer_changed(&self) -> bool {
         matches!(&self.edit, Edit::Relabel(offers) | Edit::Watch(offers) if offers.is_changed())
+    }
+
+    /// True if the client may send early data behind a ClientHello that has passed.
+    pub(super) fn has_early_data(&self) -> bool {
+        matches!(&self.edit, Edit::Relabel(offers) | Edit::Watch(offers) if offers.has_early_data)
     }
 
     /// Passes on all that is left: no ClientHello will come any more.

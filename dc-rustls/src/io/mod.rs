@@ -1,7 +1,9 @@
 //! The socket adapter: edits the hellos that pass in plaintext, then is transparent.
 
 mod crypto_stream;
+mod early;
 mod hello;
+mod queue;
 mod records;
 #[cfg(all(feature = "tokio", any(feature = "client", feature = "server")))]
 mod tokio;
@@ -9,8 +11,11 @@ mod tokio;
 use std::io::{self, IoSlice, Read, Write};
 
 pub(crate) use self::crypto_stream::{Gathered, HelloGatherer};
+use self::early::EarlyRecords;
+pub(crate) use self::early::Verdict;
 pub(crate) use self::hello::Offers;
 use self::hello::{Edit, HelloEditor, ServerHelloWatch};
+use self::queue::Queue;
 pub(crate) use self::records::in_records;
 use self::records::{Messages, Piece, Records};
 #[cfg(all(feature = "tokio", any(feature = "client", feature = "server")))]
@@ -28,6 +33,8 @@ pub struct Adapter<T> {
     hellos: Hellos,
     /// Edited bytes that rustls has not read yet.
     inbound: Queue,
+    /// A server's, as long as there may be early data that it does not take.
+    early: Option<Box<EarlyRecords>>,
     /// Bytes that the network has not taken yet: edited, or held.
     outbound: Queue,
     /// True if every write is taken at once and waits here for the network.
@@ -81,6 +88,7 @@ impl<T> Adapter<T> {
             io,
             hellos,
             inbound: Queue::default(),
+            early: None,
             outbound: Queue::default(),
             holds_writes: false,
         }
@@ -102,6 +110,55 @@ impl<T> Adapter<T> {
         self.holds_writes = false;
     }
 
+    /// Keeps early data from rustls, if the client has announced some, until it is known whether it is taken, and skips up
+    /// to `limit` bytes of it if not.
+    pub(crate) fn skipping_early_data(mut self, limit: usize) -> Self {
+        if !matches!(&self.hellos, Hellos::Inbound(hellos) if hellos.0.has_early_data()) {
+            return self;
+        }
+        self.early = Some(Box::new(EarlyRecords::new(limit)));
+        let received = std::mem::take(&mut self.inbound).bytes;
+        self.hand_in(&received);
+        self
+    }
+
+    /// True as long as rustls has not said what it does with early data.
+    pub(crate) fn awaits_verdict(&self) -> bool {
+        self.early
+            .as_ref()
+            .is_some_and(|early| early.awaits_verdict())
+    }
+
+    /// Skips early data or not, as rustls does.
+    pub(crate) fn judge_early_data(&mut self, verdict: Verdict) {
+        if let Some(early) = &mut self.early {
+            early.judge(verdict, &mut self.inbound.bytes);
+        }
+        self.drop_early_records();
+    }
+
+    /// Queues edited bytes for rustls, without the early data that it does not take.
+    fn hand_in(&mut self, edited: &[u8]) {
+        match &mut self.early {
+            Some(early) => early.push(edited, &mut self.inbound.bytes),
+            None => self.inbound.bytes.extend_from_slice(edited),
+        }
+        self.drop_early_records();
+    }
+
+    /// Lets rustls judge early data that is there and about which it has said nothing, though it has all that came before.
+    fn gives_up_waiting(&mut self) -> bool {
+        let gives_up = self.early.as_ref().is_some_and(|early| early.is_held());
+        if gives_up {
+            self.judge_early_data(Verdict::Accepted);
+        }
+        gives_up
+    }
+
+    fn drop_early_records(&mut self) {
+        self.early = self.early.take().filter(|early| !early.is_over());
+    }
+
     /// The network side.
     #[must_use]
     pub fn get_ref(&self) -> &T {
@@ -115,7 +172,7 @@ impl<T> Adapter<T> {
 
     /// The network side, unless something still waits here for one end to take it.
     pub(crate) fn into_transparent(self) -> Option<T> {
-        let is_empty = self.inbound.is_empty() && self.outbound.is_empty();
+        let is_empty = self.inbound.is_empty() && self.outbound.is_empty() && self.early.is_none();
         (is_empty && matches!(self.hellos, Hellos::Over)).then_some(self.io)
     }
 
@@ -150,12 +207,15 @@ impl<T> Adapter<T> {
     /// to send.
     fn edit_inbound(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Hellos::Inbound(hellos) = &mut self.hellos else {
-            self.inbound.bytes.extend_from_slice(bytes);
+            self.hand_in(bytes);
             return Ok(());
         };
         let (editor, _) = &mut **hellos;
-        editor.push(bytes, &mut self.inbound.bytes);
-        if editor.is_offer_changed() {
+        let mut edited = Vec::new();
+        editor.push(bytes, &mut edited);
+        let is_offer_changed = editor.is_offer_changed();
+        self.hand_in(&edited);
+        if is_offer_changed {
             self.outbound.bytes.extend_from_slice(&ILLEGAL_PARAMETER);
             self.hellos = Hellos::Over;
             let error = Error::OfferChanged;
@@ -166,7 +226,7 @@ impl<T> Adapter<T> {
 
     /// True if what the peer sends has to go through [`edit_inbound`](Self::edit_inbound).
     fn edits_inbound(&self) -> bool {
-        matches!(self.hellos, Hellos::Inbound(_))
+        matches!(self.hellos, Hellos::Inbound(_)) || self.early.is_some()
     }
 
     /// Looks at what the peer sent to a client.
@@ -194,8 +254,10 @@ impl<T> Adapter<T> {
             && let (editor, watch) = &mut **hellos
             && watch.push(bytes)
         {
-            editor.finish(&mut self.inbound.bytes);
+            let mut rest = Vec::new();
+            editor.finish(&mut rest);
             self.hellos = Hellos::Over;
+            self.hand_in(&rest);
         }
     }
 }
@@ -211,6 +273,9 @@ impl<T: Read> Read for Adapter<T> {
                 let read = self.io.read(buf)?;
                 self.watch_inbound(buf.get(..read).unwrap_or_default());
                 return Ok(read);
+            }
+            if self.gives_up_waiting() {
+                continue;
             }
             if self.read_hello()? == 0 {
                 return Ok(0);
@@ -298,40 +363,6 @@ pub(crate) fn first_message(received: &[u8]) -> Vec<u8> {
         .next_message()
         .map(<[u8]>::to_vec)
         .unwrap_or_default()
-}
-
-/// Bytes that wait for one end to take them.
-#[derive(Debug, Default)]
-struct Queue {
-    bytes: Vec<u8>,
-    taken: usize,
-}
-
-impl Queue {
-    fn read(&mut self, buf: &mut [u8]) -> usize {
-        let length = self.unread().len().min(buf.len());
-        if let (Some(to), Some(from)) = (buf.get_mut(..length), self.unread().get(..length)) {
-            to.copy_from_slice(from);
-        }
-        self.advance(length);
-        length
-    }
-
-    fn advance(&mut self, length: usize) {
-        self.taken += length;
-        if self.is_empty() {
-            // A connection lives much longer than its hellos.
-            *self = Self::default();
-        }
-    }
-
-    fn unread(&self) -> &[u8] {
-        self.bytes.get(self.taken..).unwrap_or_default()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.unread().is_empty()
-    }
 }
 
 /// A fatal alert in plaintext (RFC 8446 §6).

@@ -23,7 +23,7 @@ pub(super) enum Piece<'a> {
 }
 
 /// A record's header, as far as it is there.
-enum Header {
+pub(super) enum Header {
     /// More of it has to come.
     Cut,
     /// A handshake record of this length, header included.
@@ -34,7 +34,7 @@ enum Header {
 
 impl Records {
     /// The length of what rustls refuses as soon as it sees the header.
-    const NO_RECORD: usize = usize::MAX;
+    pub(super) const NO_RECORD: usize = usize::MAX;
 
     /// Takes more bytes; what was given out is forgotten.
     ///
@@ -85,7 +85,7 @@ impl Records {
 }
 
 /// Reads a header as rustls does, which refuses what is wrong with it before the record is there.
-fn header(bytes: &[u8]) -> Header {
+pub(super) fn header(bytes: &[u8]) -> Header {
     let no_record = Header::Other(Records::NO_RECORD);
     match *bytes {
         [kind, ..] if !CONTENT_TYPES.contains(&kind) => no_record,

@@ -35,7 +35,7 @@ pub(crate) async fn finish<S, T: AsyncWrite + Unpin>(
 pub(crate) async fn complete<C, D, T>(
     connection: &mut C,
     io: &mut Adapter<T>,
-    mut step: impl FnMut(&mut C) -> Result<(), Error>,
+    mut step: impl FnMut(&mut C, &mut Adapter<T>) -> Result<(), Error>,
 ) -> Result<(), Error>
 where
     C: DerefMut<Target = ConnectionCommon<D>>,
@@ -44,11 +44,11 @@ where
 {
     let completed: Result<(), Error> = poll_fn(|cx| {
         while connection.is_handshaking() {
-            let mut io = Polled { io, cx };
-            send(connection, &mut io)?;
-            match connection.read_tls(&mut io) {
+            let mut polled = Polled { io, cx };
+            send(connection, &mut polled)?;
+            match connection.read_tls(&mut polled) {
                 Ok(0) => return Poll::Ready(Err(io::Error::from(UnexpectedEof).into())),
-                Ok(_) => step(connection)?,
+                Ok(_) => step(connection, io)?,
                 Err(error) if error.kind() == WouldBlock => return Poll::Pending,
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
@@ -205,6 +205,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Adapter<T> {
                 ready!(aside(|| Pin::new(&mut self.io).poll_read(cx, buf)))?;
                 self.watch_inbound(buf.filled().get(before..).unwrap_or_default());
                 return Poll::Ready(Ok(()));
+            }
+            if self.gives_up_waiting() {
+                continue;
             }
             let mut chunk = [0; CHUNK];
             let mut chunk = ReadBuf::new(&mut chunk);

@@ -4,10 +4,14 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use rustls::{ServerConfig, ServerConnection, Writer};
+use rustls::{HandshakeKind, ServerConfig, ServerConnection, Writer};
 
 use super::client_verifier::{ConnectionVerifier, client_of};
 use super::{Peer, Served};
+use crate::Error;
+use crate::handover;
+use crate::io::{Adapter, Verdict};
+use crate::record::opens;
 
 /// The bytes that a client sent early, and the way to answer at once.
 ///
@@ -78,6 +82,36 @@ pub(super) fn refusing(config: Arc<ServerConfig>) -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
+/// The socket of a connection with this configuration, which keeps early data from rustls that it does not take.
+pub(super) fn skipping<T>(io: Adapter<T>, config: &ServerConfig) -> Adapter<T> {
+    let limit = usize::try_from(config.max_early_data_size).unwrap_or(usize::MAX);
+    io.skipping_early_data(limit.max(ONE_RECORD))
+}
+
+/// Lets rustls process what has been read, and the socket know what it does with early data.
+pub(super) fn step<T>(connection: &mut ServerConnection, io: &mut Adapter<T>) -> Result<(), Error> {
+    if !io.awaits_verdict() {
+        let (step, _) = handover::scope(|| connection.process_new_packets());
+        return Ok(step.map(drop)?);
+    }
+    let ((step, decrypter), _) = handover::scope(|| {
+        handover::share_decrypters();
+        let step = connection.process_new_packets();
+        (step, handover::take_decrypter())
+    });
+    step?;
+    let is_retry = connection.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest);
+    let verdict = match decrypter {
+        _ if connection.early_data().is_some() => Verdict::Accepted,
+        Some(decrypter) => Verdict::Rejected(Box::new(move |payload| opens(&decrypter, payload))),
+        None if is_retry => Verdict::Retry,
+        None if !connection.is_handshaking() => Verdict::Accepted,
+        None => return Ok(()),
+    };
+    io.judge_early_data(verdict);
+    Ok(())
+}
+
 /// Gives the application what has arrived early since it was last asked.
 pub(super) fn hand_over(
     connection: &mut ServerConnection,
@@ -99,3 +133,6 @@ pub(super) fn hand_over(
         writer: connection.writer(),
     })
 }
+
+/// The bytes that rustls skips where it takes none.
+const ONE_RECORD: usize = 1 << 14;

@@ -10,7 +10,6 @@ use super::answer::Answer;
 use super::client_verifier::client_of;
 use super::{EarlyData, Peer, Served, early};
 use crate::Error;
-use crate::handover;
 use crate::handshake;
 use crate::io::Adapter;
 use crate::view::presented::is_extension_entry;
@@ -29,7 +28,7 @@ type Tls<T> = StreamOwned<ServerConnection, Adapter<T>>;
 
 impl<T: Read + Write> Stream<T> {
     pub(super) fn handshake(mut answer: Answer, io: T) -> Result<Self, Error> {
-        let io = answer.adapt(io);
+        let io = early::skipping(answer.adapt(io), &answer.config);
         let Answer {
             served,
             config,
@@ -38,11 +37,7 @@ impl<T: Read + Write> Stream<T> {
         } = answer;
         let mut tls = start(early::refusing(config), io)?;
         let StreamOwned { conn, sock } = &mut *tls;
-        handshake::complete(conn, sock, |connection| {
-            let (step, _) = handover::scope(|| connection.process_new_packets());
-            step?;
-            Ok(())
-        })?;
+        handshake::complete(conn, sock, early::step)?;
         let peer = client_of(client.as_deref(), conn);
         Ok(Self { tls, served, peer })
     }
@@ -53,7 +48,7 @@ impl<T: Read + Write> Stream<T> {
         io: T,
         mut take: impl FnMut(&mut EarlyData<'_>) -> io::Result<()>,
     ) -> Result<Self, Error> {
-        let io = answer.adapt(io);
+        let io = early::skipping(answer.adapt(io), &answer.config);
         let Answer {
             served,
             config,
@@ -62,9 +57,8 @@ impl<T: Read + Write> Stream<T> {
         } = answer;
         let mut tls = start(config, io)?;
         let StreamOwned { conn, sock } = &mut *tls;
-        handshake::complete(conn, sock, |connection| {
-            let (step, _) = handover::scope(|| connection.process_new_packets());
-            step?;
+        handshake::complete(conn, sock, |connection, io| {
+            early::step(connection, io)?;
             early::hand_over(connection, &served, client.as_deref(), &mut take)?;
             Ok(())
         })?;

@@ -92,14 +92,18 @@ pub struct AsyncStream<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
     async fn handshake(mut answer: Answer, io: T) -> Result<Self, Error> {
-        let io = answer.adapt(io).holding_writes();
+        let io = early::skipping(answer.adapt(io), &answer.config).holding_writes();
+        answer.config = early::refusing(answer.config);
+        if io.awaits_verdict() {
+            return Box::pin(Self::complete(answer, io, |_| Ok(()))).await;
+        }
         let Answer {
             served,
             config,
             client,
             ..
         } = answer;
-        let accept = TlsAcceptor::from(early::refusing(config)).accept(io);
+        let accept = TlsAcceptor::from(config).accept(io);
         let mut accept = pin!(accept.into_fallible());
         let accepted = poll_fn(|cx| handover::scope(|| accept.as_mut().poll(cx)).0).await;
         let mut tls = finish(accepted).await?;
@@ -109,15 +113,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
     }
 
     /// As [`handshake`](Self::handshake), and gives what arrives early to `take`.
-    ///
-    /// An acceptor of tokio-rustls keeps the connection to itself until the handshake is over, so it gets one
-    /// that is there already.
     async fn handshake_early(
         mut answer: Answer,
         io: T,
+        take: impl FnMut(&mut EarlyData<'_>) -> io::Result<()>,
+    ) -> Result<Self, Error> {
+        let io = early::skipping(answer.adapt(io), &answer.config).holding_writes();
+        Self::complete(answer, io, take).await
+    }
+
+    /// An acceptor of tokio-rustls keeps the connection to itself until the handshake is over, so it gets one
+    /// that is there already.
+    async fn complete(
+        answer: Answer,
+        mut io: Adapter<T>,
         mut take: impl FnMut(&mut EarlyData<'_>) -> io::Result<()>,
     ) -> Result<Self, Error> {
-        let mut io = answer.adapt(io).holding_writes();
         let Answer {
             served,
             config,
@@ -125,9 +136,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
             ..
         } = answer;
         let mut connection = ServerConnection::new(Arc::clone(&config))?;
-        complete(&mut connection, &mut io, |connection| {
-            let (step, _) = handover::scope(|| connection.process_new_packets());
-            step?;
+        complete(&mut connection, &mut io, |connection, io| {
+            early::step(connection, io)?;
             early::hand_over(connection, &served, client.as_deref(), &mut take)?;
             Ok(())
         })

@@ -59,6 +59,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) supported_versions: Option<&'a [u8]>,
     /// True if there is a `server_name` (RFC 6066 §3), whatever is in it.
     pub(crate) has_server_name: bool,
+    /// True if there is an `early_data` (RFC 8446 §4.2.10).
+    pub(crate) has_early_data: bool,
 }
 
 impl<'a> Offer<'a> {
@@ -122,6 +124,7 @@ impl<'a> Offer<'a> {
             STATUS_REQUEST => _ = self.status_request.get_or_insert(body),
             SUPPORTED_VERSIONS => _ = self.supported_versions.get_or_insert(body),
             SERVER_NAME => self.has_server_name = true,
+            EARLY_DATA => self.has_early_data = true,
             _ => {}
         }
     }
@@ -287,6 +290,7 @@ const VERSION_LEN: usize = 2;
 const RANDOM_LEN: usize = 32;
 const SIGNATURE_ALGORITHMS: u16 = 13;
 const SERVER_NAME: u16 = 0;
+const EARLY_DATA: u16 = 42;
 const SUPPORTED_VERSIONS: u16 = 43;
 const TLS13: [u8; 2] = [3, 4];
 

@@ -121,6 +121,7 @@ fn reads_every_list_of_the_offer() {
         status_request: Some(&[1, 0, 0, 0, 0]),
         supported_versions: Some(&[4, 3, 4, 3, 3]),
         has_server_name: true,
+        has_early_data: false,
     };
     assert_eq!(Offer::read(&message), Ok(expected));
 }
