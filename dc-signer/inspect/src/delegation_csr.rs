@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dc_core::SignatureScheme;
+use dc_core::{Role, SignatureScheme};
 use der::Decode;
 use pki_types::PrivateKeyDer;
 use rcgen::{
@@ -56,19 +56,27 @@ pub struct Written {
 
 /// Writes `request.csr` into a folder, and a new key, readable by its owner only, beside it.
 ///
+/// The certificate is to be for credentials of these roles (RFC 5280 §4.2.1.12).
+///
 /// The folder is made if there is none. A key is never overwritten; a request is, as it can be made
 /// again.
 ///
 /// Fails with [`Error::Exists`](dc_pki::Error::Exists) if there is a key, with what reading a given key fails with, with
 /// [`Error::RequestNotMade`] and with [`Error::Write`](dc_pki::Error::Write).
-pub fn write(folder: &Path, zone: &ZoneName, source: KeySource<'_>) -> Result<Written, Error> {
+pub fn write(
+    folder: &Path,
+    zone: &ZoneName,
+    roles: &[Role],
+    source: KeySource<'_>,
+) -> Result<Written, Error> {
+    let wanted = params(zone, roles)?;
     match source {
-        KeySource::New(kind) => with_new_key(folder, zone, kind),
-        KeySource::File(key) => with_key_of(folder, zone, key),
+        KeySource::New(kind) => with_new_key(folder, &wanted, kind),
+        KeySource::File(key) => with_key_of(folder, &wanted, key),
     }
 }
 
-fn with_new_key(folder: &Path, zone: &ZoneName, kind: NewKey) -> Result<Written, Error> {
+fn with_new_key(folder: &Path, wanted: &CertificateParams, kind: NewKey) -> Result<Written, Error> {
     let path = folder.join(KEY);
     // Before any work; the key's file is created such that it cannot overwrite one either.
     if files::exists(&path) {
@@ -76,7 +84,7 @@ fn with_new_key(folder: &Path, zone: &ZoneName, kind: NewKey) -> Result<Written,
     }
     let key = KeyPair::generate_for(kind.algorithm()).map(Zeroizing::new);
     let key = key.map_err(not_made)?;
-    let request = request(zone, &*key)?;
+    let request = request(wanted, &*key)?;
     let key_pem = Zeroizing::new(pem::encode("PRIVATE KEY", key.serialized_der()));
     let key_file = NewFile {
         name: KEY,
@@ -100,9 +108,9 @@ fn with_new_key(folder: &Path, zone: &ZoneName, kind: NewKey) -> Result<Written,
     })
 }
 
-fn with_key_of(folder: &Path, zone: &ZoneName, path: &Path) -> Result<Written, Error> {
+fn with_key_of(folder: &Path, wanted: &CertificateParams, path: &Path) -> Result<Written, Error> {
     let key = ExistingKey::read(path)?;
-    let request = request(zone, &key)?;
+    let request = request(wanted, &key)?;
     let request_file = request_file(&request);
     match files::exists(folder) {
         false => files::create_folder(folder, Access::Owner, &[request_file])?,
@@ -126,17 +134,29 @@ fn request_file(request: &str) -> NewFile<'_> {
     }
 }
 
-/// The request in PEM.
-fn request(zone: &ZoneName, key: &impl SigningKey) -> Result<String, Error> {
+/// All that the certificate is to say, but its key.
+fn params(zone: &ZoneName, roles: &[Role]) -> Result<CertificateParams, Error> {
     let mut params = CertificateParams::default();
     // The names are in subjectAltName; a common name would only repeat them.
     params.distinguished_name = DistinguishedName::new();
     let wildcard = zone.wildcard().try_into().map_err(not_made)?;
     params.subject_alt_names = vec![SanType::DnsName(wildcard)];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.extended_key_usages = roles.iter().copied().map(purpose).collect();
     params.custom_extensions = vec![delegation_usage()];
-    let request: CertificateSigningRequest = params.serialize_request(key).map_err(not_made)?;
+    Ok(params)
+}
+
+fn purpose(role: Role) -> ExtendedKeyUsagePurpose {
+    match role {
+        Role::Server => ExtendedKeyUsagePurpose::ServerAuth,
+        Role::Client => ExtendedKeyUsagePurpose::ClientAuth,
+    }
+}
+
+/// The request in PEM.
+fn request(wanted: &CertificateParams, key: &impl SigningKey) -> Result<String, Error> {
+    let request: CertificateSigningRequest = wanted.serialize_request(key).map_err(not_made)?;
     Ok(pem::encode("CERTIFICATE REQUEST", request.der()))
 }
 
@@ -260,7 +280,7 @@ mod tests {
             (NewKey::Ed25519, "Ed25519"),
         ] {
             let folder = folder.path().join(name);
-            let written = write(&folder, &zone, KeySource::New(kind)).unwrap();
+            let written = write(&folder, &zone, &[Role::Server], KeySource::New(kind)).unwrap();
             let request = read(&written.request);
             assert_eq!(request.key.to_string(), name);
             let extensions = &request.extensions;
@@ -276,12 +296,28 @@ mod tests {
     }
 
     #[test]
+    fn asks_for_the_purposes_of_the_roles() {
+        let folder = tempfile::tempdir().unwrap();
+        let zone = ZoneName::parse("cpe.example.com").unwrap();
+        for (roles, purposes) in [
+            (&[Role::Server][..], &["serverAuth"][..]),
+            (&[Role::Client], &["clientAuth"]),
+            (&[Role::Server, Role::Client], &["serverAuth", "clientAuth"]),
+        ] {
+            let folder = folder.path().join(purposes.join("-"));
+            let written = write(&folder, &zone, roles, KeySource::New(NewKey::P256)).unwrap();
+            let request = read(&written.request);
+            assert_eq!(request.extensions.extended_key_usage, purposes);
+        }
+    }
+
+    #[test]
     fn an_rsa_key_that_is_there_already_stays_where_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let zone = ZoneName::parse("cpe.example.com").unwrap();
         let key = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/rsa-2048.pem");
         let source = KeySource::File(key.as_ref());
-        let written = write(folder.path(), &zone, source).unwrap();
+        let written = write(folder.path(), &zone, &[Role::Server], source).unwrap();
         assert_eq!(read(&written.request).key.to_string(), "RSA 2048");
         assert!(!files::exists(&folder.path().join(KEY)));
     }
@@ -291,15 +327,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let zone = ZoneName::parse("cpe.example.com").unwrap();
         let new = KeySource::New(NewKey::P256);
-        let first = write(folder.path(), &zone, new).unwrap();
+        let first = write(folder.path(), &zone, &[Role::Server], new).unwrap();
         let key = files::read(&first.key).unwrap();
-        let error = write(folder.path(), &zone, new).unwrap_err();
+        let error = write(folder.path(), &zone, &[Role::Server], new).unwrap_err();
         assert!(
             matches!(error, Error::Pki(dc_pki::Error::Exists { .. })),
             "{error}"
         );
         assert_eq!(files::read(&first.key).unwrap(), key);
-        let again = write(folder.path(), &zone, KeySource::File(&first.key)).unwrap();
+        let again = write(
+            folder.path(),
+            &zone,
+            &[Role::Server],
+            KeySource::File(&first.key),
+        )
+        .unwrap();
         assert_eq!(again, first);
     }
 }

@@ -12,17 +12,27 @@ use serde_json::{Value, json};
 
 use super::Error;
 use super::print;
+use super::role::Role;
 
 /// Make a key, and the request for a delegation certificate that goes to a CA
 ///
-/// Asks for *.ZONE, keyUsage digitalSignature and DelegationUsage (RFC 9345 §4.2). The key is readable
-/// by its owner only and never overwritten.
+/// Asks for *.ZONE, keyUsage digitalSignature, the extKeyUsage of the roles and DelegationUsage
+/// (RFC 9345 §4.2). The key is readable by its owner only and never overwritten.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Args {
     /// The zone of the devices' names: the certificate is to be for *.ZONE
     #[arg(long, value_name = "ZONE")]
     zone: String,
+    /// Which end of connections devices are to be: server, client, or both as server,client
+    #[arg(
+        long,
+        value_enum,
+        value_name = "ROLE",
+        value_delimiter = ',',
+        default_value = "server"
+    )]
+    role: Vec<Role>,
     /// The folder for request.csr and key.pem, made if there is none; chain.pem comes here later
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -54,9 +64,14 @@ impl Args {
             Some(path) => KeySource::File(path),
             None => KeySource::New(self.algorithm.into()),
         };
-        let written = delegation_csr::write(&self.out, &zone, source)?;
+        let roles = Role::ALL.into_iter();
+        // Once each, in one order, however they were given.
+        let roles: Vec<_> = roles.filter(|role| self.role.contains(role)).collect();
+        let asked: Vec<_> = roles.iter().copied().map(dc_core::Role::from).collect();
+        let written = delegation_csr::write(&self.out, &zone, &asked, source)?;
         let made = Made {
             zone,
+            roles,
             folder: &self.out,
             is_new: self.key.is_none(),
             written,
@@ -80,22 +95,40 @@ impl From<Algorithm> for NewKey {
 
 struct Made<'a> {
     zone: ZoneName,
+    roles: Vec<Role>,
     folder: &'a Path,
     is_new: bool,
     written: Written,
 }
 
 impl Made<'_> {
-    /// `{zone, names, request, key, key_is_new, algorithm}`.
+    /// `{zone, names, roles, request, key, key_is_new, algorithm}`.
     fn to_json(&self) -> Value {
         json!({
             "zone": self.zone.to_string(),
             "names": [self.zone.wildcard()],
+            "roles": self.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>(),
             "request": self.written.request.display().to_string(),
             "key": self.written.key.display().to_string(),
             "key_is_new": self.is_new,
             "algorithm": scheme_name(self.written.scheme),
         })
+    }
+
+    fn is_for(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// The CA's word for the certificate, and the purposes in it.
+    fn kind(&self) -> (&'static str, &'static str) {
+        match (self.is_for(Role::Server), self.is_for(Role::Client)) {
+            (true, true) => (
+                "certificate for TLS servers and clients",
+                "serverAuth and clientAuth",
+            ),
+            (false, true) => ("TLS client certificate", "clientAuth"),
+            (_, false) => ("TLS server certificate", "serverAuth"),
+        }
     }
 
     fn key_note(&self) -> &'static str {
@@ -118,14 +151,18 @@ impl fmt::Display for Made<'_> {
             f,
             "Tell the CA, because most ignore what a request asks for:"
         )?;
-        writeln!(f, "  a TLS server certificate for {wildcard}, with")?;
-        writeln!(f, "  - keyUsage digitalSignature")?;
+        let (kind, purposes) = self.kind();
+        writeln!(f, "  a {kind} for {wildcard}, with")?;
+        writeln!(f, "  - keyUsage digitalSignature, extKeyUsage {purposes}")?;
         writeln!(
             f,
             "  - the extension DelegationUsage, {DELEGATION_USAGE_OID}: value NULL (05 00), not critical"
         )?;
         if self.written.scheme == SignatureScheme::ED25519 {
             writeln!(f, "  - an Ed25519 key, which public CAs refuse")?;
+        }
+        if self.is_for(Role::Client) {
+            writeln!(f, "Most public CAs refuse clientAuth: ask one of your own.")?;
         }
         writeln!(f)?;
         writeln!(
@@ -145,7 +182,12 @@ impl fmt::Display for Made<'_> {
         writeln!(f, "  dc-signer inspect {folder}")?;
         write!(
             f,
-            "  dc-signer issue --delegation {folder} --csr device.csr --out device"
+            "  dc-signer issue --delegation {folder} --csr device.csr --out device{}",
+            if self.is_for(Role::Server) {
+                ""
+            } else {
+                " --role client"
+            }
         )
     }
 }
@@ -154,6 +196,7 @@ const HELP: &str = "\
 Examples:
   dc-signer csr --zone cpe.example.com --out vendor
   dc-signer csr --zone cpe.example.com --out vendor --key vendor/key.pem     (ask again)
+  dc-signer csr --zone cpe.example.com --out vendor --role server,client
 
 For an RSA key:
   openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.pem

@@ -11,6 +11,19 @@ pub(super) enum Role {
     Client,
 }
 
+impl Role {
+    /// Both.
+    pub(super) const ALL: [Self; 2] = [Self::Server, Self::Client];
+
+    /// As it is written on the command line.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
+}
+
 impl From<Role> for dc_core::Role {
     fn from(role: Role) -> Self {
         match role {

@@ -74,6 +74,27 @@ fn every_type_of_key_can_be_made() {
 }
 
 #[test]
+fn the_roles_become_purposes() {
+    for (roles, purposes, kind) in [
+        ("client", "clientAuth", "a TLS client certificate for"),
+        (
+            "client,server,client",
+            "serverAuth, clientAuth",
+            "a certificate for TLS servers and clients for",
+        ),
+    ] {
+        let sandbox = Sandbox::empty();
+        let said = sandbox
+            .run(&[&CSR[..], &["--role", roles]].concat())
+            .succeeded();
+        assert!(said.contains(kind), "{said}");
+        let said = sandbox.run(&["inspect", "vendor"]).succeeded();
+        let words = format!("asks for:   digitalSignature, {purposes}, DelegationUsage");
+        assert!(said.contains(&words), "{said}");
+    }
+}
+
+#[test]
 fn a_key_is_never_overwritten() {
     let sandbox = Sandbox::empty();
     sandbox.run(&CSR).succeeded();
@@ -131,6 +152,9 @@ fn wrong_usage_is_status_2() {
     sandbox
         .run(&[&CSR[..], &["--algorithm", "rsa"]].concat())
         .wrong_usage(&["p256", "ed25519"]);
+    sandbox
+        .run(&[&CSR[..], &["--role", "router"]].concat())
+        .wrong_usage(&["server", "client"]);
     sandbox
         .run(&[&CSR[..], &["--algorithm", "p384", "--key", "k"]].concat())
         .wrong_usage(&["cannot be used with"]);

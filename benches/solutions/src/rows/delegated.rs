@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dc_core::Role;
 use dc_inspect::delegation_csr::{self, KeySource, NewKey};
 use dc_pki::Forms;
 use dc_pki::names::ZoneName;
@@ -109,7 +110,7 @@ impl Delegated {
     fn order(&mut self) -> Result<()> {
         let folder = self.new_folder("delegation");
         let key = KeySource::New(NewKey::P256);
-        let written = delegation_csr::write(&folder, &self.zone, key)?;
+        let written = delegation_csr::write(&folder, &self.zone, &[Role::Server], key)?;
         let chain = self.ca()?.order(&written.request)?;
         let certificate = folder.join("chain.pem");
         fs::write(&certificate, chain)?;
