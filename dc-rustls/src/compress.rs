@@ -10,24 +10,39 @@ use rustls::compress::{
     CertCompressor, CertDecompressor, CompressionFailed, CompressionLevel, DecompressionFailed,
 };
 
+use crate::error::Refusal;
+use crate::handover;
+use crate::view::certificate::UnpackError;
 use crate::view::from_client::certificate_body_from_client;
 use crate::view::stream::{certificate_body_to_rustls, certificate_body_to_wire};
 use crate::view::to_server::certificate_body_to_server;
 
-/// The same compressors, which are given the wire view.
+/// A server's compressors, which are given its Certificate in the wire view.
 pub(crate) fn compressors(
     base: &[&'static dyn CertCompressor],
 ) -> Vec<&'static dyn CertCompressor> {
-    let wrap = |base| -> &'static dyn CertCompressor { Box::leak(Box::new(Compressor(base))) };
-    COMPRESSORS.wrapped(base, CertCompressor::algorithm, wrap)
+    COMPRESSORS.wrapped(base)
 }
 
-/// The same decompressors, whose output is in the rustls view.
+/// A client's compressors, which are given its Certificate in the wire view.
+pub(crate) fn client_compressors(
+    base: &[&'static dyn CertCompressor],
+) -> Vec<&'static dyn CertCompressor> {
+    CLIENT_COMPRESSORS.wrapped(base)
+}
+
+/// A client's decompressors, whose output is in the rustls view.
 pub(crate) fn decompressors(
     base: &[&'static dyn CertDecompressor],
 ) -> Vec<&'static dyn CertDecompressor> {
-    let wrap = |base| -> &'static dyn CertDecompressor { Box::leak(Box::new(Decompressor(base))) };
-    DECOMPRESSORS.wrapped(base, CertDecompressor::algorithm, wrap)
+    DECOMPRESSORS.wrapped(base)
+}
+
+/// A server's decompressors of what clients send, whose output is in the rustls view.
+pub(crate) fn client_decompressors(
+    base: &[&'static dyn CertDecompressor],
+) -> Vec<&'static dyn CertDecompressor> {
+    CLIENT_DECOMPRESSORS.wrapped(base)
 }
 
 /// True if both are of the same algorithms, in the same order.
@@ -52,51 +67,14 @@ pub(crate) fn is_same_decompression(
     algorithms(one) == algorithms(other)
 }
 
-/// A client's compressors, which are given its Certificate in the wire view.
-pub(crate) fn client_compressors(
-    base: &[&'static dyn CertCompressor],
-) -> Vec<&'static dyn CertCompressor> {
-    let wrap =
-        |base| -> &'static dyn CertCompressor { Box::leak(Box::new(ClientCompressor(base))) };
-    CLIENT_COMPRESSORS.wrapped(base, CertCompressor::algorithm, wrap)
-}
-/// A server's decompressors of what clients send, whose output is in the rustls view.
-pub(crate) fn client_decompressors(
-    base: &[&'static dyn CertDecompressor],
-) -> Vec<&'static dyn CertDecompressor> {
-    let wrap =
-        |base| -> &'static dyn CertDecompressor { Box::leak(Box::new(ClientDecompressor(base))) };
-    CLIENT_DECOMPRESSORS.wrapped(base, CertDecompressor::algorithm, wrap)
-}
+/// Maps a body before it is compressed.
+type ToWire = fn(&mut [u8]);
+
 #[derive(Debug)]
-struct ClientCompressor(&'static dyn CertCompressor);
-impl CertCompressor for ClientCompressor {
-    fn compress(
-        &self,
-        mut input: Vec<u8>,
-        level: CompressionLevel,
-    ) -> Result<Vec<u8>, CompressionFailed> {
-        certificate_body_to_server(&mut input);
-        self.0.compress(input, level)
-    }
-    fn algorithm(&self) -> CertificateCompressionAlgorithm {
-        self.0.algorithm()
-    }
+struct Compressor {
+    base: &'static dyn CertCompressor,
+    to_wire: ToWire,
 }
-#[derive(Debug)]
-struct ClientDecompressor(&'static dyn CertDecompressor);
-impl CertDecompressor for ClientDecompressor {
-    fn decompress(&self, input: &[u8], output: &mut [u8]) -> Result<(), DecompressionFailed> {
-        self.0.decompress(input, output)?;
-        certificate_body_from_client(output);
-        Ok(())
-    }
-    fn algorithm(&self) -> CertificateCompressionAlgorithm {
-        self.0.algorithm()
-    }
-}
-#[derive(Debug)]
-struct Compressor(&'static dyn CertCompressor);
 
 impl CertCompressor for Compressor {
     fn compress(
@@ -104,51 +82,59 @@ impl CertCompressor for Compressor {
         mut input: Vec<u8>,
         level: CompressionLevel,
     ) -> Result<Vec<u8>, CompressionFailed> {
-        certificate_body_to_wire(&mut input);
-        self.0.compress(input, level)
+        (self.to_wire)(&mut input);
+        self.base.compress(input, level)
     }
 
     fn algorithm(&self) -> CertificateCompressionAlgorithm {
-        self.0.algorithm()
+        self.base.algorithm()
     }
 }
 
+/// Maps a body that was decompressed.
+type ToRustls = fn(&mut [u8]) -> Result<(), UnpackError>;
+
 #[derive(Debug)]
-struct Decompressor(&'static dyn CertDecompressor);
+struct Decompressor {
+    base: &'static dyn CertDecompressor,
+    to_rustls: ToRustls,
+}
 
 impl CertDecompressor for Decompressor {
     fn decompress(&self, input: &[u8], output: &mut [u8]) -> Result<(), DecompressionFailed> {
-        self.0.decompress(input, output)?;
-        certificate_body_to_rustls(output);
-        Ok(())
+        self.base.decompress(input, output)?;
+        (self.to_rustls)(output).map_err(|error| {
+            // rustls has an alert of its own for what cannot be decompressed.
+            handover::leave_alert(Refusal::from(error).alert());
+            DecompressionFailed
+        })
     }
 
     fn algorithm(&self) -> CertificateCompressionAlgorithm {
-        self.0.algorithm()
+        self.base.algorithm()
     }
 }
 
 /// Algorithms and their wrapped forms: rustls wants both `&'static`, so each is made once. There are as
 /// many as the application has, not as configurations or connections.
-struct Table<T: ?Sized + 'static>(Mutex<Vec<(&'static T, &'static T)>>);
+struct Table<T: ?Sized + 'static> {
+    known: Mutex<Vec<(&'static T, &'static T)>>,
+    algorithm: fn(&T) -> CertificateCompressionAlgorithm,
+    wrap: fn(&'static T) -> &'static T,
+}
 
 impl<T: ?Sized> Table<T> {
-    fn wrapped(
-        &self,
-        base: &[&'static T],
-        algorithm: fn(&T) -> CertificateCompressionAlgorithm,
-        wrap: impl Fn(&'static T) -> &'static T,
-    ) -> Vec<&'static T> {
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn wrapped(&self, base: &[&'static T]) -> Vec<&'static T> {
+        let mut table = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut find = |&base: &&'static T| {
             // Two without any data may have one address.
             let is_it = |(known, _): &&(&'static T, _)| {
-                std::ptr::addr_eq(*known, base) && algorithm(known) == algorithm(base)
+                std::ptr::addr_eq(*known, base) && (self.algorithm)(known) == (self.algorithm)(base)
             };
             if let Some((_, wrapped)) = table.iter().find(is_it) {
                 return *wrapped;
             }
-            let wrapped = wrap(base);
+            let wrapped = (self.wrap)(base);
             table.push((base, wrapped));
             wrapped
         };
@@ -156,10 +142,57 @@ impl<T: ?Sized> Table<T> {
     }
 }
 
-static CLIENT_COMPRESSORS: Table<dyn CertCompressor> = Table(Mutex::new(Vec::new()));
-static CLIENT_DECOMPRESSORS: Table<dyn CertDecompressor> = Table(Mutex::new(Vec::new()));
-static COMPRESSORS: Table<dyn CertCompressor> = Table(Mutex::new(Vec::new()));
-static DECOMPRESSORS: Table<dyn CertDecompressor> = Table(Mutex::new(Vec::new()));
+impl Table<dyn CertCompressor> {
+    const fn compressors(
+        wrap: fn(&'static dyn CertCompressor) -> &'static dyn CertCompressor,
+    ) -> Self {
+        Self {
+            known: Mutex::new(Vec::new()),
+            algorithm: |compressor| compressor.algorithm(),
+            wrap,
+        }
+    }
+}
+
+impl Table<dyn CertDecompressor> {
+    const fn decompressors(
+        wrap: fn(&'static dyn CertDecompressor) -> &'static dyn CertDecompressor,
+    ) -> Self {
+        Self {
+            known: Mutex::new(Vec::new()),
+            algorithm: |decompressor| decompressor.algorithm(),
+            wrap,
+        }
+    }
+}
+
+fn compressor(base: &'static dyn CertCompressor, to_wire: ToWire) -> &'static dyn CertCompressor {
+    Box::leak(Box::new(Compressor { base, to_wire }))
+}
+
+fn decompressor(
+    base: &'static dyn CertDecompressor,
+    to_rustls: ToRustls,
+) -> &'static dyn CertDecompressor {
+    Box::leak(Box::new(Decompressor { base, to_rustls }))
+}
+
+static COMPRESSORS: Table<dyn CertCompressor> =
+    Table::<dyn CertCompressor>::compressors(|base| compressor(base, certificate_body_to_wire));
+static CLIENT_COMPRESSORS: Table<dyn CertCompressor> =
+    Table::<dyn CertCompressor>::compressors(|base| compressor(base, certificate_body_to_server));
+static DECOMPRESSORS: Table<dyn CertDecompressor> =
+    Table::<dyn CertDecompressor>::decompressors(|base| {
+        decompressor(base, certificate_body_to_rustls)
+    });
+static CLIENT_DECOMPRESSORS: Table<dyn CertDecompressor> =
+    Table::<dyn CertDecompressor>::decompressors(|base| {
+        // What TLS does not allow is in the entries, for the verifier to refuse.
+        decompressor(base, |body| {
+            certificate_body_from_client(body);
+            Ok(())
+        })
+    });
 
 #[cfg(test)]
 mod tests {

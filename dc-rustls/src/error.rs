@@ -10,6 +10,8 @@ use rustls::client::VerifierBuilderError;
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, OtherError};
 
+use crate::view::certificate::UnpackError;
+
 /// Everything that can go wrong in this crate.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -281,13 +283,13 @@ pub enum Refusal {
     Credential(dc_core::Error),
     /// The policy asks for a credential and the peer sent only a certificate.
     CredentialRequired,
-    /// The end-entity certificate came with two credentials or two OCSP responses.
+    /// A certificate came with two extensions of one type, or the end-entity certificate with two credentials.
     DuplicateExtension,
-    /// The extension next to the end-entity certificate is malformed.
+    /// The extensions next to a certificate are malformed, or the credential of the end entity is.
     MalformedExtensions,
     /// The application does not want this peer, although everything about it is in order.
     NotAuthorized,
-    /// The end-entity certificate came with an extension that was not asked for.
+    /// A certificate came with an extension that was not asked for.
     UnexpectedExtension,
     /// A credential was smuggled into a handshake below TLS 1.3 (RFC 9345 §4.1.1).
     VersionTooOld,
@@ -315,6 +317,18 @@ impl Refusal {
             return None;
         };
         inner.downcast_ref()
+    }
+}
+
+impl From<UnpackError> for Refusal {
+    fn from(error: UnpackError) -> Self {
+        match error {
+            UnpackError::DuplicateExtension => Self::DuplicateExtension,
+            UnpackError::Malformed | UnpackError::MalformedCredential { .. } => {
+                Self::MalformedExtensions
+            }
+            UnpackError::UnexpectedExtension => Self::UnexpectedExtension,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::record::RecordProtection;
 use crate::side::Side;
 use crate::view::certificate::unpack;
 use crate::view::client_hello::{self, Relabelling};
-use crate::view::{from_client, presented, request, stream, to_server};
+use crate::view::{from_client, ignored, presented, request, stream, to_server};
 
 /// A client's inbound mapping of Certificate.
 #[derive(Debug)]
@@ -26,9 +26,14 @@ impl ToRustls {
         Self(stream::ToRustls::new())
     }
 
-    /// Maps the next bytes in place.
-    pub fn apply(&mut self, handshake: &mut [u8]) {
-        self.0.apply(handshake);
+    /// Maps the next bytes in place; false if the connection ends there.
+    pub fn apply(&mut self, handshake: &mut [u8]) -> bool {
+        self.0.apply(handshake).is_ok()
+    }
+
+    /// Puts back what was ignored in the Certificate message that has come whole.
+    pub fn restore(&mut self, message: &mut [u8]) {
+        ignored::restore(message, &self.0.take_originals());
     }
 }
 
@@ -95,9 +100,9 @@ impl MessageDecrypter for Unprotected {
     }
 }
 
-/// Maps the body of a Certificate message in place.
-pub fn certificate_body_to_rustls(body: &mut [u8]) {
-    stream::certificate_body_to_rustls(body);
+/// Maps the body of a Certificate message in place; false if the connection ends there.
+pub fn certificate_body_to_rustls(body: &mut [u8]) -> bool {
+    stream::certificate_body_to_rustls(body).is_ok()
 }
 
 /// The bytes that the transcript hashes of these messages.
@@ -166,11 +171,22 @@ impl FromClient {
     pub fn apply(&mut self, handshake: &[u8], out: &mut Vec<u8>) {
         self.0.apply(handshake, out);
     }
+
+    /// Puts back what was ignored in the Certificate message that has come whole.
+    pub fn restore(&mut self, message: &mut [u8]) {
+        ignored::restore(message, &self.0.take_originals());
+    }
 }
 
 /// The bytes that a server's transcript hashes of these messages of a client's.
 pub fn certificates_to_server(messages: &mut [u8]) {
     to_server::certificates_to_server(messages);
+}
+
+/// True for an entry behind another's that stands for a block to be ignored.
+#[must_use]
+pub fn is_ignored(entry: &[u8]) -> bool {
+    presented::check_ignored(entry).is_ok()
 }
 
 /// The credential that an entry stands for, or `None` if the verifier refuses it; the outer is `None` for a certificate.

@@ -16,6 +16,7 @@ use rustls::crypto::cipher::MessageDecrypter;
 use rustls::pki_types::CertificateDer;
 
 use crate::peer::Peer;
+use crate::view::ignored::Original;
 use crate::view::request::Request;
 
 /// An accepted credential and the certificate that it was accepted under.
@@ -34,6 +35,8 @@ struct Handover {
     /// True if the decrypters of this step are to be shared.
     shares_decrypters: bool,
     decrypter: Option<SharedDecrypter>,
+    /// The blocks that the mapping of a Certificate message left out.
+    originals: Vec<Original>,
 }
 
 thread_local! {
@@ -119,6 +122,18 @@ pub(crate) fn leave_decrypter(decrypter: SharedDecrypter) {
 /// Takes the last decrypter that was made, once.
 pub(crate) fn take_decrypter() -> Option<SharedDecrypter> {
     with(|cell| cell.decrypter.take())
+}
+
+/// Leaves the blocks that were ignored in a Certificate message, for its transcript: the same step hashes the message.
+pub(crate) fn leave_originals(originals: Vec<Original>) {
+    if !originals.is_empty() {
+        with(|cell| cell.originals = originals);
+    }
+}
+
+/// Takes the blocks of the Certificate message that is hashed now, once.
+pub(crate) fn take_originals() -> Vec<Original> {
+    with(|cell| std::mem::take(&mut cell.originals))
 }
 
 /// Forgets the peer, because the step fails, and leaves the alert that the peer is owed.

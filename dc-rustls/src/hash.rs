@@ -4,8 +4,11 @@ use std::borrow::Cow;
 
 use rustls::crypto::hash::{Context, Hash, HashAlgorithm, Output};
 
+use crate::handover;
 use crate::side::Side;
 use crate::view::client_hello::{has_relabelled_offer, hellos_to_wire, offer_to_wire};
+use crate::view::handshake::is_certificate;
+use crate::view::ignored::restore;
 use crate::view::request::requests_to_wire;
 use crate::view::stream::certificates_to_wire;
 use crate::view::to_server::{certificates_to_server, is_client_authentication};
@@ -48,7 +51,14 @@ impl Mapping {
             true => certificates_to_wire(&hellos),
             false => Cow::Borrowed(&*hellos),
         };
-        hash.update(&self.client_authentication(certificates));
+        let mut messages = self.client_authentication(certificates);
+        if self.certificates && is_certificate(&messages) {
+            let originals = handover::take_originals();
+            if !originals.is_empty() {
+                restore(messages.to_mut(), &originals);
+            }
+        }
+        hash.update(&messages);
     }
 
     /// The same messages with what is about a client's credential as on the wire.

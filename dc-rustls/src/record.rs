@@ -8,14 +8,16 @@ use rustls::crypto::cipher::{
     AeadKey, InboundOpaqueMessage, Iv, MessageDecrypter, MessageEncrypter, OutboundChunks,
     OutboundOpaqueMessage, OutboundPlainMessage, Tls13AeadAlgorithm, UnsupportedOperationError,
 };
-use rustls::{ConnectionTrafficSecrets, ContentType, Error};
+use rustls::{ConnectionTrafficSecrets, ContentType, Error, InvalidMessage};
 
 use self::client_auth::{ClientAuthEncrypter, ClientCertificate};
 use self::inbound::{Inbound, MappingDecrypter};
 pub(crate) use self::shared::opens;
 use self::shared::share;
+use crate::error::Refusal;
 use crate::handover;
 use crate::side::Side;
+use crate::view::certificate::UnpackError;
 use crate::view::request::RequestWatch;
 use crate::view::stream::{ToRustls, ToWire};
 
@@ -96,7 +98,9 @@ impl Inbound for FromServer {
         record.payload.truncate(plain.len());
         record.payload.copy_from_slice(plain);
         if typ == ContentType::Handshake {
-            self.to_rustls.apply(&mut record.payload);
+            let mapped = self.to_rustls.apply(&mut record.payload);
+            mapped.map_err(refuse)?;
+            handover::leave_originals(self.to_rustls.take_originals());
             let requests = self.requests.as_mut();
             let request = requests.and_then(|requests| requests.push(&record.payload));
             if let Some(request) = request {
@@ -105,6 +109,20 @@ impl Inbound for FromServer {
         }
         Ok(())
     }
+}
+
+/// The error that rustls ends a connection for, with the alert that it has to have.
+fn refuse(error: UnpackError) -> Error {
+    handover::leave_alert(Refusal::from(error).alert());
+    Error::InvalidMessage(match error {
+        UnpackError::DuplicateExtension => InvalidMessage::UnexpectedMessage(
+            "a second extension of one type in a CertificateEntry",
+        ),
+        UnpackError::Malformed | UnpackError::MalformedCredential { .. } => {
+            InvalidMessage::MissingData("extensions of a CertificateEntry")
+        }
+        UnpackError::UnexpectedExtension => InvalidMessage::UnknownCertificateExtension,
+    })
 }
 
 /// A server's encrypter: Certificate from rustls to wire.

@@ -27,7 +27,10 @@ fuzz_target!(|input: &[u8]| {
 
 /// Every line that begins a block is one of the blocks, or all of them are an error.
 fn account(input: &[u8]) {
-    for found in [pem::certificates(input).err(), pem::private_key(input).err()] {
+    for found in [
+        pem::certificates(input).err(),
+        pem::private_key(input).err(),
+    ] {
         let _ = found.map(|error| error.to_string());
     }
     let Ok(blocks) = pem::blocks(input) else {
@@ -62,7 +65,11 @@ fn dress(input: &[u8]) {
     let end = ["\n", "\r\n", "\r", " \n\n"][usize::from(choice & 3)];
     let mark = if choice & 4 == 0 { "" } else { "\u{feff}" };
     let file = format!("{mark}{file}{mark}{file}").replace('\n', end);
-    let file = if choice & 8 == 0 { &file } else { file.trim_end() };
+    let file = if choice & 8 == 0 {
+        &file
+    } else {
+        file.trim_end()
+    };
     let text: &[u8] = if choice & 16 == 0 { b"" } else { b"caf\xe9\n" };
     let file = [text, file.as_bytes()].concat();
     let blocks = pem::blocks(&file).expect("nothing of it is damaged");
@@ -90,7 +97,10 @@ fn beside(input: &[u8]) {
             false => [line.as_bytes(), b"\n"].concat(),
         });
     }
-    for file in [[&dressed[..], block.as_bytes()].concat(), [block.as_bytes(), &dressed[..]].concat()] {
+    for file in [
+        [&dressed[..], block.as_bytes()].concat(),
+        [block.as_bytes(), &dressed[..]].concat(),
+    ] {
         if let Ok(blocks) = pem::blocks(&file) {
             assert!(blocks.len() >= 2);
         }

@@ -3,7 +3,7 @@
 
 use dc_core::Form;
 use dc_rustls::fuzzing::{
-    FromClient, certificates_to_server, requested, requests_to_wire, unpack_entry,
+    FromClient, certificates_to_server, is_ignored, requested, requests_to_wire, unpack_entry,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -20,20 +20,24 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(from_client(&stream, length), mapped, "cut into {length}");
     }
     if mode % 4 != 0 {
-        check_entries(&stream, &mapped);
+        let (mapped, back) = mapped;
+        check_entries(&stream, &mapped, &back);
     }
     check_request(input, cut.into());
 });
 
-/// What leaves, which is at most two bytes behind what has arrived and never ahead.
-fn from_client(stream: &[u8], length: usize) -> Vec<u8> {
+/// What leaves, which is at most two bytes behind what has arrived and never ahead, and what the transcript hashes of it.
+fn from_client(stream: &[u8], length: usize) -> (Vec<u8>, Vec<u8>) {
     let (mut mapping, mut out, mut taken) = (FromClient::new(), Vec::new(), 0);
     for piece in stream.chunks(length.max(1)) {
         mapping.apply(piece, &mut out);
         taken += piece.len();
         assert!(out.len() <= taken && taken <= out.len() + 2);
     }
-    out
+    let mut back = out.clone();
+    certificates_to_server(&mut back);
+    mapping.restore(&mut back);
+    (out, back)
 }
 
 /// A Certificate message of so many entries, between which `input` is divided.
@@ -55,11 +59,11 @@ fn certificate(input: &[u8], entries: usize, cut: usize) -> Vec<u8> {
 }
 
 /// Every certificate is still there, and behind it the credential that was next to it, or what is refused.
-fn check_entries(wire: &[u8], rustls: &[u8]) {
+fn check_entries(wire: &[u8], rustls: &[u8], back: &[u8]) {
     assert_eq!(wire.len(), rustls.len());
     let mut entries = entries(rustls).into_iter().peekable();
     let mut all_accepted = true;
-    for (_, block) in self::entries(wire) {
+    for (at, (_, block)) in self::entries(wire).into_iter().enumerate() {
         let (certificate, own) = entries.next().expect("a certificate");
         assert_eq!(certificate, CERTIFICATE);
         let stands_for = entries.next_if(|(entry, _)| unpack_entry(entry).is_some());
@@ -71,6 +75,10 @@ fn check_entries(wire: &[u8], rustls: &[u8]) {
             continue;
         };
         assert!(own.is_empty() && none.is_empty());
+        if at > 0 {
+            all_accepted &= is_ignored(entry);
+            continue;
+        }
         let found = unpack_entry(entry).flatten();
         all_accepted &= found.is_some();
         if let Some(found) = found {
@@ -79,8 +87,6 @@ fn check_entries(wire: &[u8], rustls: &[u8]) {
     }
     assert!(entries.next().is_none());
     if all_accepted {
-        let mut back = rustls.to_vec();
-        certificates_to_server(&mut back);
         assert_eq!(back, wire);
     }
 }

@@ -8,19 +8,11 @@ use dc_rustls::server::{Acceptor, ClientCredentials, Identity, Settings, Store};
 use dc_rustls::{Error, Refusal};
 use dc_tests::vendor::{Device, Key, Vendor, provider};
 use rustls::AlertDescription;
-use rustls::client::ResolvesClientCert;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use crate::clients::{FRONTS, Front, Site};
+use crate::clients::{FRONTS, Front, Site, certificate};
 use crate::setup::{ALL, client_of, stock_server};
 
 const CAMERA: &str = "camera.cpe.example.com";
-
-fn certificate(of: &Vendor) -> Arc<dyn ResolvesClientCert> {
-    let key = provider().key_provider;
-    let key = key.load_private_key(of.private_key()).unwrap();
-    Arc::new(SingleCertAndKey::from(CertifiedKey::new(of.chain(), key)))
-}
 
 #[test]
 fn a_server_learns_the_name_of_its_client() {

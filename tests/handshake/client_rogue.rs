@@ -15,6 +15,7 @@ use dc_tests::pipe::pipe;
 use dc_tests::vendor::{Key, Vendor, provider};
 use rustls::client::ResolvesClientCert;
 use rustls::client::danger::HandshakeSignatureValid;
+use rustls::compress::CertCompressor;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -25,6 +26,7 @@ use rustls::{
 };
 
 use crate::clients::{FRONTS, Site};
+use crate::misplaced::malformed;
 use crate::rogue::Stubborn;
 use crate::setup::ALL;
 
@@ -79,9 +81,11 @@ impl ClientCertVerifier for OnlyP256 {
 }
 
 /// A client with the clients' chain and the camera's key that puts these blocks next to its certificates.
-struct Rogue {
+pub(crate) struct Rogue {
     rewrite: Rewrite,
     framing: Framing,
+    /// Empty unless it compresses its Certificate.
+    compressors: Vec<&'static dyn CertCompressor>,
 }
 
 impl Rogue {
@@ -93,15 +97,21 @@ impl Rogue {
         }))
     }
 
-    fn rewriting(rewrite: Rewrite) -> Self {
+    pub(crate) fn rewriting(rewrite: Rewrite) -> Self {
         Self {
             rewrite,
             framing: Framing::default(),
+            compressors: Vec::new(),
         }
     }
 
+    pub(crate) fn compressing(mut self, compressor: &'static dyn CertCompressor) -> Self {
+        self.compressors = vec![compressor];
+        self
+    }
+
     /// Connects; who the server took it for, and what the client heard.
-    fn meet(
+    pub(crate) fn meet(
         &self,
         site: &Site,
         acceptor: &Acceptor,
@@ -117,7 +127,11 @@ impl Rogue {
             .unwrap()
             .with_root_certificates(site.vendor.roots())
             .with_client_cert_resolver(Arc::new(Always(Arc::new(certified))));
-        config.cert_compressors.clear();
+        config.cert_compressors.clone_from(&self.compressors);
+        if !self.compressors.is_empty() {
+            // What is rewritten is not to be the server's.
+            config.cert_decompressors.clear();
+        }
         let name = ServerName::try_from(site.router.name.clone()).unwrap();
         let connection = ClientConnection::new(Arc::new(config), name).unwrap();
         let (near, far) = pipe(chunk);
@@ -156,7 +170,7 @@ pub(crate) fn credential(site: &Site, form: Form) -> Vec<u8> {
     extension(form.extension_type(), &site.issue(form).bytes)
 }
 
-fn policy(site: &Site) -> ClientCredentials {
+pub(crate) fn policy(site: &Site) -> ClientCredentials {
     site.policy().unique_name(NamePolicy::Preferred)
 }
 
@@ -345,6 +359,88 @@ fn a_credential_next_to_an_intermediate_of_a_client_is_ignored() {
             Some(rustls::Error::AlertReceived(Alert::DecryptError))
         );
     }
+}
+
+/// RFC 9345 §4.1.2: a server does not have to understand what it ignores.
+#[test]
+fn case_86_a_malformed_one_next_to_an_intermediate_of_a_client_is_ignored() {
+    let site = Site::with_clients(Vendor::with_intermediates(Key::p256(), 1, 0));
+    for front in FRONTS {
+        let acceptor = site.acceptor(front, policy(&site));
+        for form in Form::ALL {
+            let own = credential(&site, form);
+            for bad in malformed(form, &own) {
+                let block = extension(form.extension_type(), &bad);
+                for cut in [Cut::Coalesced, Cut::Every(1), Cut::Every(59)] {
+                    let mut rogue = Rogue::blocks(vec![own.clone(), block.clone()]);
+                    rogue.framing.cut = cut;
+                    let (server, client) = rogue.meet(&site, &acceptor, ALL);
+                    let peer = server.unwrap();
+                    assert!(
+                        matches!(peer, Some(Peer::Delegated { form: found, .. }) if found == form)
+                    );
+                    assert_eq!(client, None);
+                }
+            }
+        }
+    }
+}
+
+/// RFC 8446 §4.2, §4.4.2 and §6: what is ignored is a credential, not the framing around it.
+#[test]
+fn what_tls_refuses_next_to_an_intermediate_of_a_client() {
+    const SCT: [u8; 6] = [0, 18, 0, 2, 0, 0];
+    let site = Site::with_clients(Vendor::with_intermediates(Key::p256(), 1, 0));
+    let [named, rfc9345] = [Form::Named, Form::Rfc9345].map(|form| credential(&site, form));
+    let mut past_the_end = named.clone();
+    past_the_end[3] += 1;
+    for (block, refusal, alert) in [
+        (
+            [&*named, &named].concat(),
+            Refusal::DuplicateExtension,
+            Alert::IllegalParameter,
+        ),
+        (
+            [&*named, &SCT].concat(),
+            Refusal::UnexpectedExtension,
+            Alert::UnsupportedExtension,
+        ),
+        (
+            SCT.to_vec(),
+            Refusal::UnexpectedExtension,
+            Alert::UnsupportedExtension,
+        ),
+        (
+            [&*named, &[0]].concat(),
+            Refusal::MalformedExtensions,
+            Alert::DecodeError,
+        ),
+        (
+            past_the_end,
+            Refusal::MalformedExtensions,
+            Alert::DecodeError,
+        ),
+    ] {
+        refuses(
+            &site,
+            &policy(&site),
+            &[rfc9345.clone(), block],
+            &refusal,
+            alert,
+        );
+    }
+    // rustls reads nothing that is as short as this.
+    let acceptor = site.acceptor(FRONTS[0], policy(&site));
+    let (server, client) =
+        Rogue::blocks(vec![rfc9345, extension(34, &[])]).meet(&site, &acceptor, ALL);
+    assert!(matches!(
+        server,
+        Err(Error::Tls(rustls::Error::InvalidMessage(_)))
+    ));
+    assert_eq!(
+        client,
+        Some(rustls::Error::AlertReceived(Alert::DecodeError))
+    );
 }
 
 /// The view of rustls is nothing that a client could send.

@@ -12,7 +12,9 @@ use dc_rustls::client::{Builder, Config, Identity, IdentityStore, Peer, danger};
 use dc_rustls::server::{Acceptor, ClientCredentials, Settings, Store};
 use dc_tests::pipe::pipe;
 use dc_tests::vendor::{Device, Vendor, provider};
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::{ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{AlertDescription, HandshakeKind};
 
 use crate::setup::{client_of, stock_server};
@@ -116,6 +118,13 @@ impl Site {
     pub(crate) fn meet(&self, client: &Config, acceptor: &Acceptor, chunk: usize) -> Meeting {
         meet(client, &self.router.name, acceptor, chunk)
     }
+}
+
+/// What presents this vendor's certificate, with its own key.
+pub(crate) fn certificate(of: &Vendor) -> Arc<dyn ResolvesClientCert> {
+    let key = provider().key_provider;
+    let key = key.load_private_key(of.private_key()).unwrap();
+    Arc::new(SingleCertAndKey::from(CertifiedKey::new(of.chain(), key)))
 }
 
 /// The client, as the server knows it.

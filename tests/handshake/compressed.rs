@@ -9,7 +9,7 @@ use dc_rustls::Refusal;
 use dc_rustls::client::{NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Settings, Store};
 use dc_tests::message::{
-    CERTIFICATE, COMPRESSED_CERTIFICATE, edit_body, message, number, status, vector,
+    CERTIFICATE, COMPRESSED_CERTIFICATE, edit_body, extension, message, number, status, vector,
 };
 use dc_tests::mutant::{self, Cut, Framing, Rewrite, Wire};
 use dc_tests::pair::connect;
@@ -22,18 +22,19 @@ use rustls::compress::{
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription as Alert, ServerConfig};
 
-use crate::rogue::{NAME, Rogue, credential};
+use crate::misplaced::malformed;
+use crate::rogue::{NAME, Rogue, Scene, credential};
 use crate::setup::{ALL, client, stock_server};
 
-/// What the server compresses with.
+/// What the sender compresses with.
 #[derive(Clone, Copy)]
-struct Algorithm {
-    compressor: &'static dyn CertCompressor,
-    decompressor: &'static dyn CertDecompressor,
+pub(crate) struct Algorithm {
+    pub(crate) compressor: &'static dyn CertCompressor,
+    pub(crate) decompressor: &'static dyn CertDecompressor,
     alone: fn(&mut ServerConfig),
 }
 
-const ALGORITHMS: [Algorithm; 2] = [
+pub(crate) const ALGORITHMS: [Algorithm; 2] = [
     Algorithm {
         compressor: ZLIB_COMPRESSOR,
         decompressor: ZLIB_DECOMPRESSOR,
@@ -49,15 +50,19 @@ const ALGORITHMS: [Algorithm; 2] = [
 impl Algorithm {
     /// Puts `block` next to the end-entity certificate, inside.
     fn block(self, block: Vec<u8>) -> Rewrite {
+        self.blocks(vec![block])
+    }
+
+    /// Puts these blocks next to the certificates of the first entries, inside.
+    pub(crate) fn blocks(self, blocks: Vec<Vec<u8>>) -> Rewrite {
         mutant::only(COMPRESSED_CERTIFICATE, move |old| {
             let (algorithm, rest) = old[4..].split_at(2);
             let (length, rest) = rest.split_at(3);
             let mut body = vec![0; number(length)];
             let compressed = &rest[3..];
             self.decompressor.decompress(compressed, &mut body).unwrap();
-            let body = edit_body(&body, |index, old| match index {
-                0 => block.clone(),
-                _ => old.to_vec(),
+            let body = edit_body(&body, |index, old| {
+                blocks.get(index).map_or(old.to_vec(), Clone::clone)
             });
             let length = vector(3, &body)[..3].to_vec();
             let compressed = self
@@ -112,6 +117,37 @@ fn a_malformed_credential_inside_is_refused() {
             .meet(&client, ALL);
         let malformed = (&Refusal::MalformedExtensions, Alert::DecodeError);
         assert_eq!(verdict.refused(), malformed);
+    }
+}
+
+/// Case 86, and what TLS refuses.
+#[test]
+fn a_malformed_credential_next_to_an_intermediate_inside_is_ignored() {
+    let scene = Scene::with_intermediate();
+    let client = scene.client(NamePolicy::Preferred);
+    for algorithm in ALGORITHMS {
+        let meet = |own: &[u8], other: Vec<u8>| {
+            let rewrite = algorithm.blocks(vec![own.to_vec(), other]);
+            let rogue = scene.device().rewrite(rewrite).change(algorithm.alone);
+            rogue.meet(&client, ALL)
+        };
+        for form in Form::ALL {
+            let own = scene.credential(form);
+            for bad in malformed(form, &own) {
+                let verdict = meet(&own, extension(form.extension_type(), &bad));
+                assert!(matches!(verdict.accepted(), Peer::Delegated { .. }));
+            }
+            for (block, alert) in [
+                ([&*own, &own].concat(), Alert::IllegalParameter),
+                ([&*own, &[0]].concat(), Alert::DecodeError),
+                (
+                    [&*own, &extension(18, &[])].concat(),
+                    Alert::UnsupportedExtension,
+                ),
+            ] {
+                assert_eq!(meet(&own, block).failed().1, alert);
+            }
+        }
     }
 }
 

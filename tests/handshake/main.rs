@@ -7,6 +7,7 @@ mod calls;
 mod chain;
 mod client_async;
 mod client_chain;
+mod client_compressed;
 mod client_credentials;
 mod client_request;
 mod client_rogue;

@@ -7,7 +7,7 @@ use dc_tests::message::{
     ENCRYPTED_EXTENSIONS, NEW_SESSION_TICKET, SERVER_HELLO, extension, insert_extensions, status,
     vector,
 };
-use dc_tests::mutant;
+use dc_tests::mutant::{self, Cut, Framing};
 use rustls::AlertDescription as Alert;
 
 use crate::rogue::{CHUNKS, Scene, Verdict};
@@ -320,26 +320,78 @@ fn one_next_to_an_intermediate_is_ignored() {
     }
 }
 
-/// RFC 9345 would have them ignored too, but what does not fit the mapping cannot be hashed.
+/// RFC 9345 §4.1.1: nobody has to understand what is ignored.
 #[test]
-fn a_malformed_one_next_to_an_intermediate_fails() {
+fn case_86_a_malformed_one_next_to_an_intermediate_is_ignored() {
     let scene = Scene::with_intermediate();
-    let good = scene.credential(Form::Named);
-    let mut malformed = good.clone();
-    malformed[10..13].copy_from_slice(&[0xff; 3]);
     let client = scene.client(NamePolicy::Preferred);
-    for block in [
-        malformed,
-        [good.clone(), good].concat(),
-        extension(0xff22, &[]),
-        extension(34, &[1]),
-        extension(34, b"none of this is a credential"),
+    let of_any_length = [Cut::Coalesced, Cut::Every(1), Cut::Every(59)];
+    for form in Form::ALL {
+        for bad in malformed(form, &scene.credential(form)) {
+            let block = extension(form.extension_type(), &bad);
+            for block in [
+                block.clone(),
+                [block.clone(), status(&OCSP)].concat(),
+                [status(&OCSP), block].concat(),
+            ] {
+                for cut in of_any_length {
+                    let framing = Framing { cut, padding: 0 };
+                    let owner = scene.owner().block(1, block.clone()).framing(framing);
+                    assert_eq!(*owner.meet(&client, ALL).accepted(), Peer::Certificate);
+                }
+                // The credential of the end entity counts as ever.
+                let [own, other] = [scene.credential(form), block];
+                let device = scene.device().blocks(vec![own, other]);
+                let verdict = device.meet(&client, ALL);
+                assert!(matches!(verdict.accepted(), Peer::Delegated { .. }));
+            }
+        }
+    }
+}
+
+/// What no credential can be: of five bytes and more, for rustls reads nothing shorter in its place.
+pub(crate) fn malformed(form: Form, extended: &[u8]) -> Vec<Vec<u8>> {
+    let mut bad = with_a_wrong_length(form, body(extended));
+    let body = body(extended);
+    bad.extend([5, 9, body.len() - 1].map(|length| body[..length].to_vec()));
+    bad.push(b"none of this is a credential".to_vec());
+    bad.retain(|body| body.len() >= 5);
+    bad
+}
+
+/// RFC 8446 §4.2, §4.4.2 and §6: what is ignored is a credential, not the framing around it.
+#[test]
+fn what_tls_refuses_next_to_an_intermediate() {
+    let scene = Scene::with_intermediate();
+    let own = scene.credential(Form::Named);
+    let client = scene.client(NamePolicy::Preferred);
+    let longer = [own.as_slice(), &[0]].concat();
+    let mut past_the_end = own.clone();
+    past_the_end[3] += 1;
+    for (block, expected) in [
+        ([own.clone(), own.clone()].concat(), Alert::IllegalParameter),
+        (
+            [own.clone(), SCT.to_vec()].concat(),
+            Alert::UnsupportedExtension,
+        ),
+        (
+            [status(&OCSP), status(&OCSP)].concat(),
+            Alert::IllegalParameter,
+        ),
+        (longer, Alert::DecodeError),
+        (past_the_end, Alert::DecodeError),
+        (
+            [own.clone(), extension(5, &[1, 0, 0, 0])].concat(),
+            Alert::DecodeError,
+        ),
+        (extension(0xff22, &[]), Alert::DecodeError),
+        (extension(34, &[1; 4]), Alert::DecodeError),
     ] {
         for chunk in CHUNKS {
             let verdict = scene.owner().block(1, block.clone()).meet(&client, chunk);
-            let (_, alert) = verdict.failed();
-            let expected = [Alert::DecodeError, Alert::DecryptError];
-            assert!(expected.contains(&alert), "{alert:?}: {block:x?}");
+            let (error, alert) = verdict.failed();
+            assert!(matches!(error, rustls::Error::InvalidMessage(_)), "{error}");
+            assert_eq!(alert, expected, "{block:x?}");
         }
     }
 }

@@ -11,13 +11,13 @@ use dc_rustls::server::{Acceptor, Settings, Store};
 use dc_tests::pair::connect;
 use dc_tests::pipe::pipe;
 use dc_tests::vendor::{Device, Vendor, provider};
-use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::ServerName;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{AlertDescription, ConnectionTrafficSecrets};
 
+use crate::clients::certificate;
 use crate::setup::{ALL, client_of};
 
 /// Asks clients for a certificate of this vendor's.
@@ -25,14 +25,6 @@ fn verifier(of: &Vendor) -> Arc<dyn ClientCertVerifier> {
     WebPkiClientVerifier::builder_with_provider(Arc::new(of.roots()), provider())
         .build()
         .unwrap()
-}
-
-fn certificate(of: &Vendor) -> Arc<dyn ResolvesClientCert> {
-    let key = provider()
-        .key_provider
-        .load_private_key(of.private_key())
-        .unwrap();
-    Arc::new(SingleCertAndKey::from(CertifiedKey::new(of.chain(), key)))
 }
 
 #[test]

@@ -67,10 +67,16 @@ impl Rogue {
 
     /// Puts this block of extensions next to the certificate of this entry.
     pub(crate) fn block(self, entry: usize, block: Vec<u8>) -> Self {
+        let mut blocks = vec![Vec::new(); entry];
+        blocks.push(block);
+        self.blocks(blocks)
+    }
+
+    /// Puts these blocks of extensions next to the certificates of the first entries.
+    pub(crate) fn blocks(self, blocks: Vec<Vec<u8>>) -> Self {
         self.rewrite(mutant::only(CERTIFICATE, move |message| {
-            edit_blocks(message, |index, old| match index == entry {
-                true => block.clone(),
-                false => old.to_vec(),
+            edit_blocks(message, |index, old| {
+                blocks.get(index).map_or(old.to_vec(), Clone::clone)
             })
         }))
     }

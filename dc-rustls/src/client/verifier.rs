@@ -95,13 +95,11 @@ impl CredentialVerifier {
 
     fn not_unpacked(&self, error: UnpackError) -> Refusal {
         match error {
-            UnpackError::DuplicateExtension => Refusal::DuplicateExtension,
-            UnpackError::Malformed => Refusal::MalformedExtensions,
             UnpackError::MalformedCredential { form } => match self.check_offered(form) {
-                Ok(()) => Refusal::MalformedExtensions,
+                Ok(()) => error.into(),
                 Err(error) => Refusal::Credential(error),
             },
-            UnpackError::UnexpectedExtension => Refusal::UnexpectedExtension,
+            _ => error.into(),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::view::client_hello::hellos_to_wire;
 use crate::view::request::RequestWatch;
 use crate::view::stream::ToRustls;
 use crate::view::to_server::certificates_to_server;
-use crate::{Error, handover};
+use crate::{Error, Refusal, handover};
 
 /// The server of one connection.
 #[derive(Clone)]
@@ -98,7 +98,11 @@ impl Handshake {
     /// Gives rustls what the server sent.
     fn read(&mut self, inner: &mut dyn Session, bytes: &[u8]) -> Result<bool, TransportError> {
         let mut rustls = bytes.to_vec();
-        self.to_rustls.apply(&mut rustls);
+        self.to_rustls.apply(&mut rustls).map_err(|error| {
+            let refusal = Refusal::from(error);
+            alert(refusal.alert(), refusal.to_string())
+        })?;
+        handover::leave_originals(self.to_rustls.take_originals());
         if let Some(request) = self.requests.push(&rustls) {
             handover::leave_request(request);
         }

@@ -134,11 +134,16 @@ impl ServerViews {
         };
         let mut rustls = Vec::with_capacity(bytes.len());
         asked.from_client.apply(bytes, &mut rustls);
-        match rustls.is_empty() {
+        if rustls.is_empty() {
             // What has arrived leaves with what is behind it.
-            true => Ok(false),
-            false => handover::scope(|| read(inner, &rustls)).0,
+            return Ok(false);
         }
+        let originals = asked.from_client.take_originals();
+        let step = || {
+            handover::leave_originals(originals);
+            read(inner, &rustls)
+        };
+        handover::scope(step).0
     }
 
     /// A ClientHello as rustls is to see it.

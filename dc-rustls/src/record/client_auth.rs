@@ -10,6 +10,7 @@ use rustls::{ContentType, Error};
 
 use super::inbound::Inbound;
 use super::{encrypt_changed, encrypt_with_alert};
+use crate::handover;
 use crate::view::from_client::FromClient;
 use crate::view::request::requests_to_wire;
 use crate::view::stream::ToWire;
@@ -137,7 +138,10 @@ impl Inbound for ClientCertificate {
         } = self;
         mapped.clear();
         match typ {
-            ContentType::Handshake => from_client.apply(plain, mapped),
+            ContentType::Handshake => {
+                from_client.apply(plain, mapped);
+                handover::leave_originals(from_client.take_originals());
+            }
             _ => mapped.extend_from_slice(plain),
         }
         if mapped.len() > record.payload.len() {

@@ -17,7 +17,7 @@ use super::client_credentials::{ClientCredentials, Question};
 use crate::error::Refusal;
 use crate::handover;
 use crate::view::certificate::UnpackError;
-use crate::view::presented::{is_extension_entry, unpack_entry};
+use crate::view::presented::{check_ignored, is_extension_entry, unpack_entry};
 
 /// The verifier of one connection, and what it has found out about the client.
 ///
@@ -103,9 +103,10 @@ impl ConnectionVerifier {
                 issuers.push(entry.clone());
                 continue;
             }
-            let credential = unpack_entry(entry).map_err(|error| self.not_unpacked(error))?;
-            if at == 0 {
-                own = Some(credential);
+            let refused = |error| self.not_unpacked(error);
+            match at {
+                0 => own = Some(unpack_entry(entry).map_err(refused)?),
+                _ => check_ignored(entry).map_err(refused)?,
             }
         }
         Ok((own, issuers))
@@ -139,13 +140,11 @@ impl ConnectionVerifier {
 
     fn not_unpacked(&self, error: UnpackError) -> Refusal {
         match error {
-            UnpackError::DuplicateExtension => Refusal::DuplicateExtension,
-            UnpackError::Malformed => Refusal::MalformedExtensions,
             UnpackError::MalformedCredential { form } => match self.check_offered(form) {
-                Ok(()) => Refusal::MalformedExtensions,
+                Ok(()) => error.into(),
                 Err(error) => Refusal::Credential(error),
             },
-            UnpackError::UnexpectedExtension => Refusal::UnexpectedExtension,
+            _ => error.into(),
         }
     }
 }

@@ -161,7 +161,7 @@ impl<'a> Unpacked<'a> {
 }
 
 /// The response in a `CertificateStatus` (RFC 6066 §8) of type OCSP.
-fn ocsp_response(status: &[u8]) -> Option<&[u8]> {
+pub(super) fn ocsp_response(status: &[u8]) -> Option<&[u8]> {
     let mut cursor = Cursor::new(status);
     let response = (cursor.u8()? == OCSP).then(|| cursor.vector(3))??;
     cursor.rest().is_empty().then_some(response)

@@ -8,177 +8,102 @@
 
 use super::bytes::push_byte;
 use super::der::SEQUENCE;
-use super::handshake::CERTIFICATE;
-use super::presented::{Mark, SHORTEST_BLOCK};
+use super::entries::{Entries, Entry, Place};
+use super::ignored::{self, Kept, Original, Sender};
+use super::presented::{Mark, SHORTEST_BLOCK, verdict};
 use dc_core::Form;
 
 /// Maps the decrypted handshake bytes of one connection; messages may be cut anywhere between calls.
 #[derive(Debug)]
 pub(crate) struct FromClient {
-    field: Field,
-    /// The bytes of `field` that are still to come.
-    left: usize,
-    /// The number read so far, where `field` is one.
-    value: usize,
-    /// The bytes of the message behind `field`.
-    behind: usize,
+    entries: Entries,
     block: Block,
-}
-
-/// The place in the stream to which the next byte belongs.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Field {
-    Kind,
-    MessageLength {
-        certificate: bool,
-    },
-    ContextLength,
-    Context,
-    ListLength,
-    CertLength {
-        entry: Entry,
-    },
-    FirstByte {
-        entry: Entry,
-        rest: usize,
-    },
-    Cert,
-    BlockLength,
-    Block,
-    /// A block that is too short to be mapped: rustls refuses it.
-    ShortBlock,
-    Skipped,
-}
-
-/// The end entity, or a certificate behind it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Entry {
-    First,
-    Later,
+    /// The bytes so far of a block that is ignored.
+    ignored: Vec<u8>,
+    kept: Kept,
 }
 
 impl FromClient {
     /// Starts at the header of a handshake message.
     pub(crate) fn new() -> Self {
-        Self {
-            field: Field::Kind,
-            left: 1,
-            value: 0,
-            behind: 0,
-            block: Block::new(0),
-        }
+        Self::at(Entries::new())
     }
 
-    /// Starts behind the header of a Certificate message with `len` bytes of body.
-    fn in_certificate(len: usize) -> Self {
-        let mut from_client = Self::new();
-        from_client.behind = len;
-        from_client.enter(Field::ContextLength, 1);
-        from_client
+    fn at(entries: Entries) -> Self {
+        Self {
+            entries,
+            block: Block::new(0),
+            ignored: Vec::new(),
+            kept: Kept::default(),
+        }
     }
 
     /// Maps the next bytes of the stream; what leaves is appended to `out`.
     pub(crate) fn apply(&mut self, handshake: &[u8], out: &mut Vec<u8>) {
         for &byte in handshake {
-            self.left = self.left.saturating_sub(1);
-            self.value = push_byte(self.value, byte);
-            match self.field {
-                Field::Block => self.block.step(byte, out),
+            match self.entries.step(byte) {
+                Place::Certificate(Entry::Later) if byte != SEQUENCE => {
+                    out.push(Mark::Forged.byte());
+                }
                 // The high byte of a length below 6 is zero too.
-                Field::BlockLength if self.left == 1 || self.is_mapped() => out.push(0),
+                Place::BlockLength => out.push(0),
+                Place::BlockLengthEnd { len, fits: true } if len >= SHORTEST_BLOCK => {
+                    self.block = Block::new(len);
+                    out.push(0);
+                }
                 // More than what is behind it: rustls refuses an entry with extensions, or one that is cut.
-                Field::BlockLength if self.value > 0xff => out.push(0xff),
-                Field::FirstByte {
-                    entry: Entry::Later,
-                    ..
-                } if byte != SEQUENCE => out.push(Mark::Forged.byte()),
+                Place::BlockLengthEnd { len, .. } if len > 0xff => out.push(0xff),
+                Place::Block {
+                    entry,
+                    at,
+                    len,
+                    is_last,
+                } if len >= SHORTEST_BLOCK => {
+                    match entry {
+                        Entry::First => self.block.step(byte, out),
+                        Entry::Later => self.ignore(byte, at, len, out),
+                    }
+                    if is_last {
+                        // The block of the entry that the block has become.
+                        out.extend([0, 0]);
+                    }
+                }
+                // A block that is too short to be mapped is among them: rustls refuses it.
                 _ => out.push(byte),
             }
-            while self.left == 0 {
-                self.finish_field(out);
+        }
+    }
+
+    /// Maps a byte of a block that is next to no end entity, to an entry that says at its end whether TLS allows it.
+    fn ignore(&mut self, byte: u8, at: usize, len: usize, out: &mut Vec<u8>) {
+        let offset = self.ignored.len();
+        self.ignored.push(byte);
+        match offset {
+            0..3 => out.push(entry_length_byte(len, offset)),
+            3 | 4 => {}
+            _ if offset + 1 < len => out.push(Mark::Ignored.byte()),
+            _ => {
+                let block = std::mem::take(&mut self.ignored);
+                let found = ignored::check(&block, Sender::Client);
+                out.push(verdict(found));
+                self.kept.push(at - offset, &block);
             }
         }
     }
 
-    /// True if the block whose length was just read becomes an entry.
-    fn is_mapped(&self) -> bool {
-        (SHORTEST_BLOCK..=self.behind).contains(&self.value)
-    }
-
-    fn finish_field(&mut self, out: &mut Vec<u8>) {
-        let value = self.value;
-        match self.field {
-            Field::Kind => {
-                let certificate = value == usize::from(CERTIFICATE);
-                self.set(Field::MessageLength { certificate }, 3);
-            }
-            Field::MessageLength { certificate } => {
-                self.behind = value;
-                match certificate {
-                    true => self.enter(Field::ContextLength, 1),
-                    false => self.skip_message(),
-                }
-            }
-            Field::ContextLength => self.enter(Field::Context, value),
-            Field::Context => self.enter(Field::ListLength, 3),
-            Field::ListLength if value == self.behind => self.next_entry(Entry::First),
-            Field::ListLength => self.skip_message(),
-            Field::CertLength { .. } if value == 0 => self.enter(Field::BlockLength, 2),
-            Field::CertLength { entry } => {
-                let rest = value - 1;
-                self.enter(Field::FirstByte { entry, rest }, 1);
-            }
-            Field::FirstByte { rest, .. } => self.enter(Field::Cert, rest),
-            Field::Cert => self.enter(Field::BlockLength, 2),
-            Field::BlockLength if self.is_mapped() => {
-                self.block = Block::new(value);
-                self.enter(Field::Block, value);
-            }
-            Field::BlockLength => self.enter(Field::ShortBlock, value),
-            Field::Block => {
-                // The block of the entry that the block has become.
-                out.extend([0, 0]);
-                self.next_entry(Entry::Later);
-            }
-            Field::ShortBlock => self.next_entry(Entry::Later),
-            Field::Skipped => self.set(Field::Kind, 1),
+    /// Takes the blocks that were ignored in a Certificate message, once it has come whole.
+    pub(crate) fn take_originals(&mut self) -> Vec<Original> {
+        match self.entries.is_in_certificate() {
+            true => Vec::new(),
+            false => self.kept.take(),
         }
-    }
-
-    fn next_entry(&mut self, entry: Entry) {
-        match self.behind {
-            0 => self.set(Field::Kind, 1),
-            _ => self.enter(Field::CertLength { entry }, 3),
-        }
-    }
-
-    /// Goes on to a field inside the message, or skips the message if it is too short for it.
-    fn enter(&mut self, field: Field, len: usize) {
-        match self.behind.checked_sub(len) {
-            Some(behind) => {
-                self.behind = behind;
-                self.set(field, len);
-            }
-            None => self.skip_message(),
-        }
-    }
-
-    fn skip_message(&mut self) {
-        let len = std::mem::take(&mut self.behind);
-        self.set(Field::Skipped, len);
-    }
-
-    fn set(&mut self, field: Field, len: usize) {
-        self.field = field;
-        self.left = len;
-        self.value = 0;
     }
 }
 
 /// Maps the body of one Certificate message in place, which was compressed (RFC 8879) and so has no header.
 pub(crate) fn certificate_body_from_client(body: &mut [u8]) {
     let mut mapped = Vec::with_capacity(body.len());
-    FromClient::in_certificate(body.len()).apply(body, &mut mapped);
+    FromClient::at(Entries::in_certificate(body.len())).apply(body, &mut mapped);
     // A body whose lengths contradict each other ends inside a block, and rustls refuses it.
     body.iter_mut()
         .zip(mapped)
@@ -244,7 +169,7 @@ impl Block {
         let is_kept = self.at + LEFT_OUT <= self.len;
         match field {
             Part::Type | Part::Length if at == 3 => out.push(self.mark.byte()),
-            Part::Type | Part::Length => out.push(self.length_byte(at)),
+            Part::Type | Part::Length => out.push(entry_length_byte(self.len, at)),
             Part::SignatureLength => {}
             Part::Refused if is_kept => out.push(byte),
             Part::Poison if is_kept => out.push(0),
@@ -252,16 +177,6 @@ impl Block {
             Part::PoisonedSignature => out.push(0),
             _ => out.push(byte),
         }
-    }
-
-    /// Byte `at` of the length of the entry, in three bytes.
-    fn length_byte(&self, at: usize) -> u8 {
-        let length = u32::try_from(self.len.saturating_sub(5)).unwrap_or_default();
-        length
-            .to_be_bytes()
-            .get(at + 1)
-            .copied()
-            .unwrap_or_default()
     }
 
     fn finish_part(&mut self) {
@@ -309,6 +224,13 @@ impl Block {
     fn set(&mut self, part: Part, len: usize) {
         (self.field, self.left, self.value) = (part, len, 0);
     }
+}
+
+/// Byte `at` of the length of the entry that a block becomes, in three bytes.
+fn entry_length_byte(block_len: usize, at: usize) -> u8 {
+    let length = u32::try_from(block_len.saturating_sub(5)).unwrap_or_default();
+    let bytes = length.to_be_bytes();
+    bytes.get(at + 1).copied().unwrap_or_default()
 }
 
 /// The bytes of a block that do not leave: the length of a signature.

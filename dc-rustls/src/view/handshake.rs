@@ -11,6 +11,11 @@ pub(super) const CERTIFICATE_REQUEST: u8 = 13;
 /// The bytes of a handshake header: type and `u24` length.
 pub(super) const HEADER_LEN: usize = 4;
 
+/// True if `data` begins with a Certificate message: rustls hashes the messages of a TLS 1.3 handshake one by one.
+pub(crate) fn is_certificate(data: &[u8]) -> bool {
+    data.first() == Some(&CERTIFICATE)
+}
+
 /// True if `data` is nothing but handshake messages.
 ///
 /// A ClientHello at the end may be cut: a PSK binder covers one without its binders (RFC 8446 §4.2.11.2).

@@ -9,8 +9,9 @@
 //! ```
 //!
 //! `E` is the length of the extension block, which holds nothing else. A certificate is DER and begins with `30`, so
-//! no entry of this kind can be taken for one. What does not fit has another first byte, and only the first two
-//! kinds have a wire view; the verifier refuses the others.
+//! no entry of this kind can be taken for one. What does not fit has another first byte and no wire view; the verifier
+//! refuses it. A block that is next to no end entity becomes such an entry too, of which nothing but its length is left:
+//! [`ignored`](super::ignored) keeps the rest.
 
 use super::bytes::{Cursor, put_vector};
 use super::certificate::UnpackError;
@@ -34,6 +35,8 @@ pub(super) enum Mark {
     Foreign,
     /// The entry was on the wire, and is no certificate.
     Forged,
+    /// The block is next to no end entity. The entry's last byte is a [`verdict`].
+    Ignored,
 }
 
 impl Mark {
@@ -53,6 +56,7 @@ impl Mark {
         match self {
             Self::Foreign => 0,
             Self::Forged => 1,
+            Self::Ignored => 2,
             Self::Credential(form) => marker_of(form),
             Self::Followed(form) => marker_of(form) + 2,
             Self::Cut(form) => marker_of(form) + 4,
@@ -63,6 +67,8 @@ impl Mark {
         let form = |less: u8| form_of_marker(byte.wrapping_sub(less));
         match (byte, form(0), form(2), form(4)) {
             (0, ..) => Self::Foreign,
+            // A short entry is nothing but its verdict.
+            (2..=5, ..) => Self::Ignored,
             (_, Some(form), ..) => Self::Credential(form),
             (_, _, Some(form), _) => Self::Followed(form),
             (_, _, _, Some(form)) => Self::Cut(form),
@@ -110,7 +116,28 @@ pub(crate) fn unpack_entry(entry: &[u8]) -> Result<(Form, Vec<u8>), UnpackError>
         }
         Mark::Cut(form) => Err(UnpackError::MalformedCredential { form }),
         Mark::Foreign => Err(UnpackError::UnexpectedExtension),
-        Mark::Forged => Err(UnpackError::Malformed),
+        Mark::Forged | Mark::Ignored => Err(UnpackError::Malformed),
+    }
+}
+
+/// The last byte of an entry that stands for a block next to no end entity.
+pub(super) fn verdict(found: Result<(), UnpackError>) -> u8 {
+    match found {
+        Ok(()) => Mark::Ignored.byte(),
+        Err(UnpackError::DuplicateExtension) => 3,
+        Err(UnpackError::Malformed | UnpackError::MalformedCredential { .. }) => 4,
+        Err(UnpackError::UnexpectedExtension) => 5,
+    }
+}
+
+/// Fails for an entry that is behind another's, unless it stands for a block that may be ignored.
+pub(crate) fn check_ignored(entry: &[u8]) -> Result<(), UnpackError> {
+    let mark = entry.first().copied().map(Mark::from_byte);
+    match (mark, entry.last()) {
+        (Some(Mark::Ignored), Some(2)) => Ok(()),
+        (Some(Mark::Ignored), Some(3)) => Err(UnpackError::DuplicateExtension),
+        (Some(Mark::Ignored), Some(5)) => Err(UnpackError::UnexpectedExtension),
+        _ => Err(UnpackError::Malformed),
     }
 }
 
@@ -171,6 +198,7 @@ mod tests {
                 Mark::Cut(form),
                 Mark::Foreign,
                 Mark::Forged,
+                Mark::Ignored,
             ] {
                 assert_eq!(Mark::from_byte(mark.byte()), mark);
                 assert_ne!(mark.byte(), SEQUENCE);

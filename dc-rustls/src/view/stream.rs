@@ -2,20 +2,27 @@
 
 use std::borrow::Cow;
 
-use super::entries::Entries;
+use super::block::{STATUS_HEADER_LEN, status_header};
+use super::certificate::UnpackError;
+use super::entries::{Entries, Entry, Piece};
 use super::handshake::{CERTIFICATE, is_sequence, messages};
+use super::ignored::{self, Kept, Original, Sender};
 use super::to_rustls::BlockToRustls;
 use super::to_wire::block_to_wire;
 
 /// Client, inbound: the decrypted handshake bytes of one connection, wire → rustls.
 ///
-/// Messages may be cut anywhere between calls. The extension block of every entry is mapped: rustls
-/// ignores the status of later entries, and RFC 9345 §4.1.1 has the client ignore credentials there.
-/// TLS 1.3 only: the Certificate message of TLS 1.2 has no extensions.
+/// Messages may be cut anywhere between calls. TLS 1.3 only: the Certificate message of TLS 1.2 has no extensions.
+///
+/// The block of the end entity is mapped. Those behind it are ignored: rustls gets a `status_request` of zeros, which
+/// it does not look at, and the transcript the [`Original`]s.
 #[derive(Debug)]
 pub(crate) struct ToRustls {
     entries: Entries,
     block: BlockToRustls,
+    /// The bytes so far of a block that is ignored.
+    ignored: Vec<u8>,
+    kept: Kept,
 }
 
 impl ToRustls {
@@ -28,27 +35,65 @@ impl ToRustls {
         Self {
             entries,
             block: BlockToRustls::new(0),
+            ignored: Vec::new(),
+            kept: Kept::default(),
         }
     }
 
     /// Maps the next bytes of the stream in place, keeping their length.
     ///
-    /// A block that does not fit the mapping is poisoned: either rustls or `unpack` refuses it.
-    pub(crate) fn apply(&mut self, mut handshake: &mut [u8]) {
+    /// A block of the end entity that does not fit the mapping is poisoned: either rustls or `unpack` refuses it.
+    /// Fails for another block that TLS does not allow, or that is too short for rustls to read one of its length.
+    /// After that error the connection cannot go on.
+    pub(crate) fn apply(&mut self, mut handshake: &mut [u8]) -> Result<(), UnpackError> {
         while let Some(piece) = self.entries.next_piece(&mut handshake) {
-            if piece.is_first {
-                self.block = BlockToRustls::new(piece.block_len);
+            match piece.entry {
+                Entry::First => {
+                    if piece.is_first {
+                        self.block = BlockToRustls::new(piece.block_len);
+                    }
+                    self.block.apply(piece.bytes);
+                }
+                Entry::Later => self.ignore(piece)?,
             }
-            self.block.apply(piece.bytes);
+        }
+        Ok(())
+    }
+
+    fn ignore(&mut self, piece: Piece<'_>) -> Result<(), UnpackError> {
+        let begun = self.ignored.len();
+        self.ignored.extend_from_slice(piece.bytes);
+        let header = status_header(piece.block_len).unwrap_or_default();
+        let rustls = header.into_iter().chain(std::iter::repeat(0)).skip(begun);
+        let place = piece.bytes.iter_mut();
+        place.zip(rustls).for_each(|(byte, rustls)| *byte = rustls);
+        if self.ignored.len() < piece.block_len {
+            return Ok(());
+        }
+        let block = std::mem::take(&mut self.ignored);
+        ignored::check(&block, Sender::Server)?;
+        // RFC 6066 §8: no response is empty.
+        if block.len() <= STATUS_HEADER_LEN {
+            return Err(UnpackError::Malformed);
+        }
+        self.kept.push(piece.at.saturating_sub(begun), &block);
+        Ok(())
+    }
+
+    /// Takes the blocks that were ignored in a Certificate message, once it has come whole.
+    pub(crate) fn take_originals(&mut self) -> Vec<Original> {
+        match self.entries.is_in_certificate() {
+            true => Vec::new(),
+            false => self.kept.take(),
         }
     }
 }
 
 /// Maps the body of one Certificate message in place, wire → rustls.
 ///
-/// For a message that was compressed (RFC 8879) and so has no header.
-pub(crate) fn certificate_body_to_rustls(body: &mut [u8]) {
-    ToRustls::at(Entries::in_certificate(body.len())).apply(body);
+/// For a message that was compressed (RFC 8879) and so has no header. Fails as [`ToRustls::apply`].
+pub(crate) fn certificate_body_to_rustls(body: &mut [u8]) -> Result<(), UnpackError> {
+    ToRustls::at(Entries::in_certificate(body.len())).apply(body)
 }
 
 /// Maps the body of one Certificate message in place, rustls → wire, before it is compressed.

@@ -4,9 +4,11 @@ use rustls::crypto::HashAlgorithm;
 use rustls::crypto::hash::{Context, Hash, Output};
 use rustls::pki_types::FipsStatus;
 
+use crate::ignored;
 use crate::provider::Side;
 use crate::pseudo::entries_to_wire;
 use crate::view::client_hello::{has_relabelled_offer, hellos_to_wire, offer_to_wire};
+use crate::view::handshake::is_certificate;
 use crate::view::stream::certificates_to_wire;
 
 /// A hash whose contexts hash handshake messages as they are on the wire.
@@ -66,18 +68,22 @@ impl Context for Transcript {
 
     /// Whole handshake messages, the last of which may be a ClientHello that was cut before its binders.
     fn update(&mut self, data: &[u8]) {
-        match self.side {
-            Side::Client { offer } => {
-                let hellos = hellos_to_wire(data, offer);
-                self.inner.update(&certificates_to_wire(&hellos));
-            }
+        let hellos = match self.side {
+            Side::Client { offer } => hellos_to_wire(data, offer),
             Side::Server if has_relabelled_offer(data) => {
                 let mut messages = data.to_vec();
                 offer_to_wire(&mut messages);
-                self.inner.update(&messages);
+                messages.into()
             }
-            Side::Server => self.inner.update(&certificates_to_wire(data)),
-            Side::PseudoEntryServer => self.inner.update(&entries_to_wire(data)),
+            Side::Server | Side::PseudoEntryServer => data.into(),
+        };
+        let mut messages = match self.side {
+            Side::Client { .. } | Side::Server => certificates_to_wire(&hellos),
+            Side::PseudoEntryServer => entries_to_wire(&hellos),
+        };
+        if is_certificate(&messages) && ignored::is_any() {
+            ignored::put_back(messages.to_mut());
         }
+        self.inner.update(&messages);
     }
 }

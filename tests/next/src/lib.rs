@@ -6,6 +6,7 @@
 pub mod client;
 mod hash;
 mod hello;
+mod ignored;
 mod provider;
 mod pseudo;
 mod record;

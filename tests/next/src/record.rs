@@ -5,11 +5,14 @@ use rustls::crypto::cipher::{
     Tls13AeadAlgorithm, UnsupportedOperationError,
 };
 use rustls::enums::ContentType;
+use rustls::error::{InvalidMessage, PeerMisbehaved};
 use rustls::pki_types::FipsStatus;
 use rustls::{ConnectionTrafficSecrets, Error};
 
+use crate::ignored;
 use crate::provider::Side;
 use crate::pseudo::entries_to_wire;
+use crate::view::certificate::UnpackError;
 use crate::view::stream::{ToRustls, ToWire};
 
 /// The base provider's record protection, with the Certificate message mapped between the views:
@@ -90,12 +93,26 @@ impl RecordDecrypter for CertificateDecrypter {
         record.payload.truncate(length);
         record.payload.copy_from_slice(plain.payload);
         match typ {
-            ContentType::Handshake => to_rustls.apply(&mut record.payload),
+            ContentType::Handshake => {
+                to_rustls.apply(&mut record.payload).map_err(refused)?;
+                ignored::leave(to_rustls.take_originals());
+            }
             ContentType::ApplicationData => self.handshake = None,
             _ => {}
         }
         let payload = record.into_plain_record().payload;
         Ok(Record::new(typ, version, payload))
+    }
+}
+
+/// The error of a block next to an intermediate that TLS does not allow, which has an alert of the right kind.
+fn refused(error: UnpackError) -> Error {
+    match error {
+        UnpackError::DuplicateExtension => InvalidMessage::DuplicateExtension(0x22).into(),
+        UnpackError::UnexpectedExtension => PeerMisbehaved::UnsolicitedEncryptedExtension.into(),
+        UnpackError::Malformed | UnpackError::MalformedCredential { .. } => {
+            InvalidMessage::MissingData("CertificateEntry").into()
+        }
     }
 }
 

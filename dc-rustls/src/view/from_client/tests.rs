@@ -3,7 +3,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::view::certificate::UnpackError;
-use crate::view::presented::{is_extension_entry, pack_entry, unpack_entry};
+use crate::view::handshake::CERTIFICATE;
+use crate::view::ignored::restore;
+use crate::view::presented::{check_ignored, is_extension_entry, pack_entry, unpack_entry};
 use crate::view::testing::{any_credential, certificate_message, extension, message, sequence};
 use crate::view::to_server::certificates_to_server;
 
@@ -61,13 +63,31 @@ fn wire(presented: &Presented) -> Vec<u8> {
 
 fn rustls(presented: &Presented) -> Vec<Vec<u8>> {
     let mut entries = Vec::new();
-    for (certificate, credential) in presented {
+    for (at, (certificate, credential)) in presented.iter().enumerate() {
         entries.push(certificate.clone());
         if let Some((form, body)) = credential {
-            entries.push(pack_entry(*form, body).unwrap());
+            let own = pack_entry(*form, body).unwrap();
+            entries.push(match at {
+                0 => own,
+                // An entry of the same length: a signature's gives way to the mark.
+                _ => vec![Mark::Ignored.byte(); own.len()],
+            });
         }
     }
     entries
+}
+
+/// What leaves of these pieces, and what the transcript makes of a message that is all of them.
+fn there_and_back(pieces: &[&[u8]]) -> (Vec<u8>, Vec<u8>) {
+    let mut from_client = FromClient::new();
+    let mut out = Vec::new();
+    for piece in pieces {
+        from_client.apply(piece, &mut out);
+    }
+    let mut back = out.clone();
+    certificates_to_server(&mut back);
+    restore(&mut back, &from_client.take_originals());
+    (out, back)
 }
 
 /// The one entry that stands for this block next to the first of two certificates.
@@ -139,6 +159,45 @@ fn an_entry_that_is_no_certificate_is_not_taken_for_a_credential() {
 }
 
 #[test]
+fn one_next_to_an_issuer_is_ignored_if_tls_allows_it() {
+    const SCT: [u8; 4] = [0, 18, 0, 0];
+    let ocsp = crate::view::testing::status(b"\x30\0");
+    let certificate = sequence(b"c");
+    for form in Form::ALL {
+        let own = |body: &[u8]| extension(form.extension_type(), body);
+        let whole = own(&self::own(form));
+        let twice = [&*whole, &whole].concat();
+        for (block, expected) in [
+            (whole.clone(), Ok(())),
+            (own(b"no"), Ok(())),
+            (own(b"none of this is a credential"), Ok(())),
+            (twice, Err(UnpackError::DuplicateExtension)),
+            (
+                [&*whole, &SCT].concat(),
+                Err(UnpackError::UnexpectedExtension),
+            ),
+            (
+                [&*ocsp, &whole].concat(),
+                Err(UnpackError::UnexpectedExtension),
+            ),
+            (
+                whole[..whole.len() - 1].to_vec(),
+                Err(UnpackError::Malformed),
+            ),
+            ([&*whole, &[0]].concat(), Err(UnpackError::Malformed)),
+        ] {
+            let wire = certificate_message([(&*certificate, &[][..]), (&*certificate, &*block)]);
+            let (mapped, back) = there_and_back(&[&wire]);
+            let entries = rustls_entries(&mapped).unwrap();
+            assert_eq!(entries.len(), 3);
+            assert!(is_extension_entry(&entries[2]));
+            assert_eq!(check_ignored(&entries[2]), expected, "{block:x?}");
+            assert_eq!(back, wire);
+        }
+    }
+}
+
+#[test]
 fn a_block_that_is_too_short_is_left_to_rustls() {
     let certificate = sequence(b"c");
     for length in 1..SHORTEST_BLOCK {
@@ -174,9 +233,8 @@ proptest! {
         let at = 4 + before.len();
         let message = &mapped[at..at + certificate.len()];
         prop_assert_eq!(rustls_entries(message), Some(rustls(&presented)));
-        let mut back = mapped;
-        certificates_to_server(&mut back);
-        prop_assert_eq!(back, stream);
+        let pieces: Vec<&[u8]> = certificate.chunks(piece).collect();
+        prop_assert_eq!(there_and_back(&pieces).1, certificate);
     }
 
     /// What has left depends on nothing that is still to come, is at most two bytes behind, and never ahead.
@@ -206,12 +264,15 @@ proptest! {
         let mut stream = wire(&presented);
         let at = at.index(stream.len());
         stream[at] = byte;
-        let mut mapped = map(&[&stream]);
+        let (mapped, back) = there_and_back(&[&stream]);
         if let Some(entries) = rustls_entries(&mapped) {
-            let is_accepted = |entry: &Vec<u8>| !is_extension_entry(entry) || unpack_entry(entry).is_ok();
-            if entries.iter().all(is_accepted) {
-                certificates_to_server(&mut mapped);
-                prop_assert_eq!(mapped, stream);
+            let is_accepted = |(at, entry): (usize, &Vec<u8>)| match at {
+                _ if !is_extension_entry(entry) => true,
+                0 | 1 => unpack_entry(entry).is_ok(),
+                _ => check_ignored(entry).is_ok(),
+            };
+            if entries.iter().enumerate().all(is_accepted) {
+                prop_assert_eq!(back, stream);
             }
         }
     }

@@ -5,6 +5,7 @@ use super::*;
 use crate::view::Form;
 use crate::view::bytes::Cursor;
 use crate::view::certificate::unpack;
+use crate::view::ignored::restore;
 use crate::view::testing::{
     Flight, any_flight, certificate_message, credential, extension, message, rustls_blobs, status,
     wire_extensions,
@@ -12,8 +13,19 @@ use crate::view::testing::{
 
 fn to_rustls(wire: &[u8]) -> Vec<u8> {
     let mut mapped = wire.to_vec();
-    ToRustls::new().apply(&mut mapped);
+    let _ = ToRustls::new().apply(&mut mapped);
     mapped
+}
+
+/// What the transcript makes of this, if the mapping goes on to its end.
+fn there_and_back(wire: &[u8]) -> Option<Vec<u8>> {
+    let mut mapped = wire.to_vec();
+    let mut stream = ToRustls::new();
+    stream.apply(&mut mapped).ok()?;
+    assert_eq!(mapped.len(), wire.len());
+    let mut back = certificates_to_wire(&mapped).into_owned();
+    restore(&mut back, &stream.take_originals());
+    Some(back)
 }
 
 /// Maps `wire` in pieces of the given lengths, and the rest at once.
@@ -23,9 +35,9 @@ fn to_rustls_in_pieces(wire: &[u8], lens: &[usize]) -> Vec<u8> {
     let mut rest = mapped.as_mut_slice();
     for &len in lens {
         let len = len.min(rest.len());
-        stream.apply(rest.split_off_mut(..len).expect("not past the end"));
+        let _ = stream.apply(rest.split_off_mut(..len).expect("not past the end"));
     }
-    stream.apply(rest);
+    let _ = stream.apply(rest);
     mapped
 }
 
@@ -46,7 +58,7 @@ fn block() -> Vec<u8> {
 }
 
 #[test]
-fn maps_every_entry() {
+fn maps_the_first_entry_and_empties_the_second() {
     let block = block();
     let mapped = to_rustls(&certificate_message([
         (&[7u8; 9][..], &block[..]),
@@ -54,8 +66,22 @@ fn maps_every_entry() {
     ]));
     let blobs = rustls_blobs(&mapped).expect("rustls reads it");
     assert_eq!(blobs.len(), 2);
-    for blob in blobs {
-        assert!(unpack(&blob).is_ok_and(|unpacked| unpacked.credential.is_some()));
+    assert!(unpack(&blobs[0]).is_ok_and(|unpacked| unpacked.credential.is_some()));
+    assert_eq!(blobs[1], vec![0; block.len() - 8]);
+}
+
+#[test]
+fn a_short_block_is_refused_where_a_longer_one_is_ignored() {
+    let with = |block: &[u8]| certificate_message([(&[7u8; 9][..], &[][..]), (&[8; 5], block)]);
+    for kind in [34, 0xff22] {
+        for length in 0..5 {
+            assert_eq!(
+                there_and_back(&with(&extension(kind, &vec![0; length]))),
+                None
+            );
+        }
+        let shortest = with(&extension(kind, &[0; 5]));
+        assert_eq!(there_and_back(&shortest), Some(shortest));
     }
 }
 
@@ -63,7 +89,7 @@ fn maps_every_entry() {
 fn maps_a_body_without_header() {
     let wire = certificate_message([(&[7u8; 9][..], &block()[..])]);
     let mut body = wire[4..].to_vec();
-    certificate_body_to_rustls(&mut body);
+    certificate_body_to_rustls(&mut body).expect("nothing is refused");
     assert_eq!(body, to_rustls(&wire)[4..]);
 }
 
@@ -71,7 +97,7 @@ fn maps_a_body_without_header() {
 fn a_body_that_is_too_short_is_unchanged() {
     for len in 0..4 {
         let mut body = vec![0; len];
-        certificate_body_to_rustls(&mut body);
+        assert_eq!(certificate_body_to_rustls(&mut body), Ok(()));
         assert_eq!(body, vec![0; len]);
     }
 }
@@ -156,15 +182,39 @@ proptest! {
 
     #[test]
     fn transcript_is_the_wire(flight in any_flight()) {
-        let mapped = to_rustls(&flight.bytes);
-        prop_assert_eq!(mapped.len(), flight.bytes.len());
-        prop_assert_eq!(certificates_to_wire(&mapped), flight.bytes);
+        prop_assert_eq!(there_and_back(&flight.certificate), Some(flight.certificate));
+    }
+
+    /// Whatever is next to an issuer's certificate, if TLS allows it at all.
+    #[test]
+    fn transcript_is_the_wire_with_anything_next_to_an_issuer(
+        flight in any_flight(),
+        body in vec(any::<u8>(), 0..300),
+        kind in prop_oneof![Just(5u16), Just(34), Just(0xff22), Just(18)],
+        ocsp in any::<bool>(),
+        cuts in vec(0usize..60, 0..200),
+    ) {
+        let block = match ocsp {
+            true => [status(&[0x30, 0]), extension(kind, &body)].concat(),
+            false => extension(kind, &body),
+        };
+        let first = flight.blocks.first().map_or(&[][..], |first| &first.bytes);
+        let message = certificate_message([(&[7u8; 9][..], first), (&[8; 5], &block), (&[9; 3], &block)]);
+        let is_allowed = matches!(kind, 34 | 0xff22) && block.len() > 8;
+        match there_and_back(&message) {
+            Some(back) => {
+                prop_assert_eq!(back, &message[..]);
+                prop_assert!(rustls_blobs(&to_rustls(&message)).is_some());
+            }
+            None => prop_assert!(!is_allowed),
+        }
+        prop_assert_eq!(to_rustls_in_pieces(&message, &cuts).len(), message.len());
     }
 
     #[test]
     fn rustls_reads_every_entry(flight in any_flight()) {
         let blobs = rustls_blobs(&to_rustls(&flight.certificate)).expect("rustls reads it");
-        for (blob, block) in blobs.iter().zip(&flight.blocks) {
+        for (blob, block) in blobs.iter().zip(&flight.blocks).take(1) {
             let unpacked = unpack(blob).expect("a block that fits");
             prop_assert_eq!(unpacked.ocsp, &block.ocsp);
             prop_assert_eq!(&unpacked.credential, &block.credential);
@@ -191,6 +241,7 @@ proptest! {
         let Flight { blocks, .. } = flight;
         let plain: Vec<Vec<u8>> = blocks
             .iter()
+            .take(1)
             .map(|block| if ocsp && !block.ocsp.is_empty() { status(&block.ocsp) } else { Vec::new() })
             .collect();
         let message = certificate_message(plain.iter().map(|block| (&[7u8; 30][..], block.as_slice())));
@@ -237,7 +288,7 @@ proptest! {
         let _ = (to_rustls(&bytes), to_rustls(&framed));
         let _ = (certificates_to_wire(&bytes), certificates_to_wire(&framed));
         let _ = ToWire::new().apply(&mut bytes);
-        certificate_body_to_rustls(&mut bytes);
+        let _ = certificate_body_to_rustls(&mut bytes);
     }
 }
 
