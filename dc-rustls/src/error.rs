@@ -7,10 +7,12 @@ use std::{fmt, io};
 
 use dc_core::UniqueName;
 use rustls::client::VerifierBuilderError;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{EchConfigListBytes, ServerName};
 use rustls::{AlertDescription, CertificateError, OtherError};
 
 use crate::view::certificate::UnpackError;
+
+use crate::rejected;
 
 /// Everything that can go wrong in this crate.
 #[derive(Debug)]
@@ -36,6 +38,15 @@ pub enum Error {
     Credential(dc_core::Error),
     /// The credential is not one that can be sent: a length in it is wrong, or its key is not DER.
     CredentialDoesNotFit,
+    /// Encrypted ClientHello cannot be used where TLS 1.2 is allowed too.
+    EchBelowTls13,
+    /// A server that has proved to be an ECHConfig's public name rejected Encrypted ClientHello (RFC 9849 §6.1.6).
+    EchRejected {
+        /// The ECHConfigList that it wants, for one more attempt on another connection with
+        /// `client::Config::with_ech`. With `None` it has given Encrypted ClientHello up: an application may connect
+        /// without, and shows the name then.
+        retry_configs: Option<EchConfigListBytes<'static>>,
+    },
     /// A file of an identity cannot be read.
     File {
         /// Which file.
@@ -65,6 +76,11 @@ pub enum Error {
         /// The field.
         setting: &'static str,
     },
+    /// The configuration hides names with Encrypted ClientHello, and quinn has no place for the ECHConfigs of a server that
+    /// rejects it.
+    NoEch,
+    /// No HPKE suite was passed, without which nothing can be encrypted for an ECHConfig.
+    NoHpke,
     /// The provider lacks TLS_AES_128_GCM_SHA256 for QUIC, which protects the first packets (RFC 9001 §5).
     NoQuic,
     /// The name or address that was to be reached can be no device's unique name, and the policy requires one.
@@ -130,6 +146,8 @@ impl fmt::Display for Error {
             Self::CredentialDoesNotFit => f.write_str(
                 "the credential cannot be sent: a length in it is wrong, or its key is not DER",
             ),
+            Self::EchBelowTls13 => f.write_str(rejected::BELOW_TLS13),
+            Self::EchRejected { retry_configs } => rejected::say(f, retry_configs.is_some()),
             Self::File { path, source } => {
                 write!(f, "cannot read {}: {source}; {IDENTITY}", path.display())
             }
@@ -146,6 +164,8 @@ impl fmt::Display for Error {
             Self::MissingCertificate => f.write_str("there is no certificate in the chain"),
             Self::MissingCredential => f.write_str("there is no credential"),
             Self::NoCounterpart { setting } => say_no_counterpart(f, setting),
+            Self::NoEch => f.write_str(rejected::NO_ECH),
+            Self::NoHpke => f.write_str(rejected::NO_HPKE),
             Self::NoQuic => f.write_str(NO_QUIC),
             Self::NoUniqueName { wanted } => say_no_unique_name(f, wanted),
             Self::NotAHost { host } => write!(f, "'{host}' is no host name and no IP address"),
@@ -157,9 +177,7 @@ impl fmt::Display for Error {
             Self::NothingToOffer => f.write_str(
                 "the verifier knows no signature scheme that the key of a credential may use: use a provider with ECDSA or Ed25519",
             ),
-            Self::OfferChanged => {
-                f.write_str("the client changed what it offers in its second ClientHello")
-            }
+            Self::OfferChanged => f.write_str(OFFER_CHANGED),
             Self::PeerUnknown => f.write_str("the handshake ended without a verified peer"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
             Self::Roots(error) => write!(f, "the roots cannot be used: {error}"),
@@ -172,6 +190,7 @@ impl fmt::Display for Error {
     }
 }
 
+const OFFER_CHANGED: &str = "the client changed what it offers in its second ClientHello";
 const NO_QUIC: &str = "the provider cannot protect the packets of QUIC: use one whose TLS_AES_128_GCM_SHA256 does QUIC, as those of ring and aws-lc-rs";
 
 fn say_order(f: &mut fmt::Formatter<'_>, at: usize) -> fmt::Result {
@@ -233,11 +252,15 @@ impl StdError for Error {
             | Self::ChainOrder { .. }
             | Self::ClientAuthBelowTls13
             | Self::CredentialDoesNotFit
+            | Self::EchBelowTls13
+            | Self::EchRejected { .. }
             | Self::KeyMismatch
             | Self::MalformedOffer
             | Self::MissingCertificate
             | Self::MissingCredential
             | Self::NoCounterpart { .. }
+            | Self::NoEch
+            | Self::NoHpke
             | Self::NoQuic
             | Self::NoUniqueName { .. }
             | Self::NotAHost { .. }
@@ -254,8 +277,11 @@ impl StdError for Error {
 
 impl From<rustls::Error> for Error {
     fn from(error: rustls::Error) -> Self {
-        match Refusal::find(&error) {
-            Some(refusal) => Self::Refused(refusal.clone()),
+        if let Some(refusal) = Refusal::find(&error) {
+            return Self::Refused(refusal.clone());
+        }
+        match rejected::retry_configs(&error) {
+            Some(retry_configs) => Self::EchRejected { retry_configs },
             None => Self::Tls(error),
         }
     }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use dc_core::VerifiedCredential;
 use rustls::AlertDescription;
 use rustls::crypto::cipher::MessageDecrypter;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, ServerName};
 
 use crate::peer::Peer;
 use crate::view::ignored::Original;
@@ -37,6 +37,8 @@ struct Handover {
     decrypter: Option<SharedDecrypter>,
     /// The blocks that the mapping of a Certificate message left out.
     originals: Vec<Original>,
+    /// The name that the connection of this step is for and hides.
+    hidden: Option<Arc<ServerName<'static>>>,
 }
 
 thread_local! {
@@ -47,7 +49,17 @@ thread_local! {
 ///
 /// The cell of an outer step on this thread, should there be one, is kept for it.
 pub(crate) fn scope<T>(step: impl FnOnce() -> T) -> (T, Option<Arc<Peer>>) {
+    hiding_scope(&None, step)
+}
+
+/// The same for a step of a client that hides this name, if it hides one.
+pub(crate) fn hiding_scope<T>(
+    hidden: &Option<Arc<ServerName<'static>>>,
+    step: impl FnOnce() -> T,
+) -> (T, Option<Arc<Peer>>) {
     let outer = Outer(take());
+    let hidden = hidden.clone();
+    with(|cell| cell.hidden = hidden);
     let result = step();
     let peer = take().peer;
     drop(outer);
@@ -81,6 +93,19 @@ pub(crate) fn leave_peer(peer: impl Into<Arc<Peer>>, credential: Option<Accepted
         cell.peer = Some(peer);
         cell.credential = credential;
     });
+}
+
+/// True if a verifier that is asked for `name` is asked for the public name in place of a hidden one, because the
+/// server has rejected Encrypted ClientHello (RFC 9849 §6.1.6).
+///
+/// False when the two are the same, which cannot be told apart from acceptance.
+pub(crate) fn is_public_name(name: &ServerName<'_>) -> bool {
+    with(|cell| cell.hidden.as_ref().is_some_and(|hidden| **hidden != *name))
+}
+
+/// Leaves the credential of a server that is the public name's, and not the peer.
+pub(crate) fn leave_credential(credential: Accepted) {
+    with(|cell| cell.credential = Some(credential));
 }
 
 /// The peer that the current step has verified, if it did.
@@ -141,6 +166,7 @@ pub(crate) fn leave_alert(alert: AlertDescription) {
     with(|cell| {
         *cell = Handover {
             alert: Some(alert),
+            hidden: cell.hidden.take(),
             ..Handover::default()
         };
     });

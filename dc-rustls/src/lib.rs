@@ -35,6 +35,7 @@ mod provider;
 #[cfg(all(feature = "quinn", any(feature = "aws-lc-rs", feature = "ring")))]
 pub mod quinn;
 mod record;
+mod rejected;
 #[cfg(feature = "server")]
 pub mod server;
 mod side;

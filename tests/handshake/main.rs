@@ -18,6 +18,8 @@ mod connector;
 mod contract;
 mod crowd;
 mod early;
+#[cfg(feature = "aws-lc-rs")]
+mod ech;
 mod ends;
 mod events;
 mod excluded;

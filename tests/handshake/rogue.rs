@@ -143,7 +143,8 @@ impl Rogue {
         last_words(&mut tls.conn, &mut tls.sock, served.err()?)
     }
 
-    fn config(&self) -> Arc<ServerConfig> {
+    /// Only good behind a [`Wire`] with the same changes.
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
         let provider = mutant::provider(&self.provider, &self.rewrite);
         let certified = CertifiedKey::new(self.chain.clone(), Arc::clone(&self.key));
         let verifier = match &self.asks {

@@ -7,7 +7,7 @@ use crate::source::{files, root};
 /// The cases of the catalogue that dc-core answers for.
 const CASES: [std::ops::RangeInclusive<u32>; 2] = [1..=63, 107..=113];
 /// A row for each of these, so that none is lost.
-const GROUPS: [(&str, std::ops::RangeInclusive<u32>); 9] = [
+const GROUPS: [(&str, std::ops::RangeInclusive<u32>); 10] = [
     ("W", 1..=6),
     ("I", 1..=10),
     ("S", 1..=8),
@@ -17,6 +17,7 @@ const GROUPS: [(&str, std::ops::RangeInclusive<u32>); 9] = [
     ("K", 1..=4),
     ("P", 1..=8),
     ("U", 1..=8),
+    ("E", 1..=10),
 ];
 
 /// The rows of all tables, without heads.

@@ -11,6 +11,8 @@ use super::sessions::ConnectionSessions;
 pub(crate) struct Beginning {
     pub(crate) rustls: Arc<ClientConfig>,
     pub(crate) sessions: Arc<ConnectionSessions>,
+    /// The name, if Encrypted ClientHello hides it.
+    pub(crate) hidden: Option<Arc<ServerName<'static>>>,
     pub(crate) name: ServerName<'static>,
     pub(crate) offer: &'static [u8],
 }

@@ -13,12 +13,13 @@ use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{ClientConfig, KeyLog, NoKeyLog, RootCertStore, SignatureScheme};
 
 use super::authorization::Authorization;
-use super::config::{Config, Offering};
+use super::config::Config;
 use super::identities::{CredentialResolver, IdentityStore};
 use super::observer::Observer;
+use super::offering::Offering;
 use super::remembered::Memory;
 use super::verifier::CredentialVerifier;
-use super::{NamePolicy, Peer, Presented};
+use super::{EchMode, NamePolicy, Peer, Presented};
 use crate::provider::{intern_offer, wrap};
 use crate::side::Side;
 use crate::{Error, compress, offer};
@@ -80,6 +81,7 @@ pub struct Builder {
     identities: Option<Arc<IdentityStore>>,
     secret_extraction: bool,
     alpn_protocols: Vec<Vec<u8>>,
+    ech: Option<EchMode>,
     time_provider: Arc<dyn TimeProvider>,
     key_log: Arc<dyn KeyLog>,
 }
@@ -102,6 +104,7 @@ impl Builder {
             identities: None,
             secret_extraction: false,
             alpn_protocols: Vec::new(),
+            ech: None,
             time_provider: Arc::new(DefaultTimeProvider),
             key_log: Arc::new(NoKeyLog),
         }
@@ -235,6 +238,15 @@ impl Builder {
         self
     }
 
+    /// Uses Encrypted ClientHello (RFC 9849); [`Config::with_ech`] changes the mode for a name or a retry.
+    ///
+    /// [`build`](Self::build) fails if [`allow_tls12`](Self::allow_tls12) is called too.
+    #[must_use]
+    pub fn ech(mut self, mode: EchMode) -> Self {
+        self.ech = Some(mode);
+        self
+    }
+
     /// Another clock than the system's.
     #[must_use]
     pub fn time_provider(mut self, clock: Arc<dyn TimeProvider>) -> Self {
@@ -254,7 +266,7 @@ impl Builder {
     /// Fails with [`Error::Roots`] if there are no roots, with [`Error::NothingToOffer`] if the verifier
     /// knows no scheme that credentials may use, with [`Error::Credential`] if the maximum validity is
     /// above 7 days, with [`Error::ClientAuthBelowTls13`] if there is a client certificate and TLS 1.2 is
-    /// allowed, and with [`Error::Tls`] if the provider lacks what TLS 1.3 needs.
+    /// allowed, with [`Error::EchBelowTls13`] if there is a mode of Encrypted ClientHello and it is, and with [`Error::Tls`] if the provider lacks what TLS 1.3 needs.
     pub fn build(self) -> Result<Config, Error> {
         // rustls signs its own view of the transcript there, which is not what the server hashed.
         let presents = self.client_auth.has_certs() || self.identities.is_some();
@@ -278,9 +290,12 @@ impl Builder {
                 observer: self.observer.clone(),
                 memory: self.memory(),
             };
+            let verifier = Arc::new(verifier);
             Ok(Offering {
-                rustls: self.rustls_config(verifier, extensions)?,
+                rustls: self.rustls_config(Arc::clone(&verifier), extensions)?,
                 extensions,
+                verifier,
+                tls12: self.tls12,
             })
         };
         let forms = self.unique_name.forms();
@@ -291,10 +306,12 @@ impl Builder {
             true => Some(offering(unnamed)?),
             false => None,
         };
-        Ok(
-            Config::new(by_name, without_name, self.resumes, self.authorization)
-                .with_early_data(self.early_data),
-        )
+        let config = Config::new(by_name, without_name, self.resumes, self.authorization)
+            .with_early_data(self.early_data);
+        match &self.ech {
+            Some(mode) => config.with_ech(mode),
+            None => Ok(config),
+        }
     }
 
     fn takes_certificates(&self) -> bool {
@@ -328,7 +345,7 @@ impl Builder {
 
     fn rustls_config(
         &self,
-        verifier: CredentialVerifier,
+        verifier: Arc<CredentialVerifier>,
         offer: &'static [u8],
     ) -> Result<Arc<ClientConfig>, Error> {
         let (side, client_auth): (_, Arc<dyn ResolvesClientCert>) = match &self.identities {
@@ -350,7 +367,7 @@ impl Builder {
         let mut rustls = ClientConfig::builder_with_details(provider, clock)
             .with_protocol_versions(versions)?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_custom_certificate_verifier(verifier)
             .with_client_cert_resolver(client_auth);
         rustls.enable_secret_extraction = self.secret_extraction;
         rustls.alpn_protocols = self.alpn_protocols.clone();

@@ -10,6 +10,8 @@ use rustls::pki_types::ServerName;
 
 use super::authorization::Authorization;
 use super::beginning::Beginning;
+use super::ech::EchMode;
+use super::offering::Offering;
 use super::sessions::{ConnectionSessions, Sessions};
 use super::{EarlyData, Stream};
 use crate::{Error, events};
@@ -46,6 +48,9 @@ pub struct Config {
     /// For what can be nobody's unique name; none if only a unique name will do.
     without_name: Option<Offering>,
     sessions: Arc<Sessions>,
+    /// Of connections that hide the name: a ticket of one of them would be seen on another.
+    hidden_sessions: Arc<Sessions>,
+    hides_name: bool,
     resumes: bool,
     early_data: bool,
     authorization: Authorization,
@@ -62,6 +67,8 @@ impl Config {
             by_name,
             without_name,
             sessions: Arc::default(),
+            hidden_sessions: Arc::default(),
+            hides_name: false,
             resumes,
             early_data: false,
             authorization,
@@ -98,16 +105,63 @@ impl Config {
             .inspect_err(|error| events::not_connected(&wanted, error))
     }
 
+    /// The same with another mode of Encrypted ClientHello: the ECHConfigs that DNS has for the next name, or those that
+    /// a server wants instead of the ones it got.
+    ///
+    /// The two have their sessions in common as far as both hide the name, or neither does. Sessions of connections that
+    /// do are never offered by one that does not. It is as quick as a clone.
+    ///
+    /// ```no_run
+    /// # fn example(
+    /// #     tls: dc_rustls::client::Config,
+    /// #     from_dns: rustls::pki_types::EchConfigListBytes<'static>,
+    /// #     suites: &[&'static dyn rustls::crypto::hpke::Hpke],
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// use dc_rustls::Error;
+    /// use dc_rustls::client::EchMode;
+    /// use std::net::TcpStream;
+    ///
+    /// let name = "k3v.cpe.example.com".try_into()?;
+    /// let hiding = tls.with_ech(&EchMode::enable(from_dns, suites)?)?;
+    /// let stream = match hiding.connect(name, TcpStream::connect("192.0.2.1:443")?) {
+    ///     // Once more, with the server's own; without any, it has given Encrypted ClientHello up.
+    ///     Err(Error::EchRejected { retry_configs: Some(list) }) => {
+    ///         let name = "k3v.cpe.example.com".try_into()?;
+    ///         let hiding = tls.with_ech(&EchMode::enable(list, suites)?)?;
+    ///         hiding.connect(name, TcpStream::connect("192.0.2.1:443")?)?
+    ///     }
+    ///     connected => connected?,
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Fails with [`Error::EchBelowTls13`] if TLS 1.2 is allowed.
+    pub fn with_ech(&self, mode: &EchMode) -> Result<Self, Error> {
+        let without_name = self.without_name.as_ref();
+        Ok(Self {
+            by_name: self.by_name.with_ech(mode)?,
+            without_name: without_name.map(|o| o.with_ech(mode)).transpose()?,
+            hides_name: mode.hides(),
+            ..self.clone()
+        })
+    }
+
     /// The same with sessions of its own: those of TLS over TCP know nothing of QUIC's transport parameters.
     pub(crate) fn with_own_sessions(&self) -> Self {
         Self {
             sessions: Arc::default(),
+            hidden_sessions: Arc::default(),
             ..self.clone()
         }
     }
 
-    /// Fails with [`Error::NoQuic`] if the provider has not what QUIC needs.
+    /// Fails with [`Error::NoEch`] if names are hidden, and with [`Error::NoQuic`] if the provider has not what QUIC
+    /// needs.
     pub(crate) fn check_quic(&self) -> Result<(), Error> {
+        if self.hides_name {
+            return Err(Error::NoEch);
+        }
         let suites = &self.by_name.rustls.crypto_provider().cipher_suites;
         let has_initial = suites
             .iter()
@@ -161,7 +215,10 @@ impl Config {
         let mut rustls = ClientConfig::clone(&offering.rustls);
         let clock = Arc::clone(&rustls.time_provider);
         let sessions = Arc::new(ConnectionSessions::new(
-            Arc::clone(&self.sessions),
+            Arc::clone(match self.hides_name {
+                true => &self.hidden_sessions,
+                false => &self.sessions,
+            }),
             clock,
             self.authorization.clone(),
         ));
@@ -172,15 +229,9 @@ impl Config {
         Ok(Beginning {
             rustls: Arc::new(rustls),
             sessions,
+            hidden: self.hides_name.then(|| Arc::new(name.clone())),
             name,
             offer: offering.extensions,
         })
     }
-}
-
-/// The rustls configuration that goes with one set of extensions.
-#[derive(Clone, Debug)]
-pub(super) struct Offering {
-    pub(super) rustls: Arc<ClientConfig>,
-    pub(super) extensions: &'static [u8],
 }

@@ -8,7 +8,7 @@ use rustls::{ClientConnection, StreamOwned};
 use super::beginning::Beginning;
 use super::early;
 use super::standing::Standing;
-use super::{EarlyData, EarlyDataStatus, Peer};
+use super::{EarlyData, EarlyDataStatus, EchStatus, Peer};
 use crate::Error;
 use crate::handover;
 use crate::handshake;
@@ -31,6 +31,7 @@ impl<T: Read + Write> Stream<T> {
         let Beginning {
             rustls,
             sessions,
+            hidden,
             name,
             offer,
         } = beginning;
@@ -38,7 +39,7 @@ impl<T: Read + Write> Stream<T> {
         let sent_early = early::write(&mut connection, &sessions, &name, fill)?;
         let mut io = Adapter::client(io, offer);
         handshake::complete(&mut connection, &mut io, |connection, _| {
-            let (step, peer) = handover::scope(|| connection.process_new_packets());
+            let (step, peer) = handover::hiding_scope(&hidden, || connection.process_new_packets());
             sessions.found(peer);
             step.map(drop).map_err(Error::from)
         })?;
@@ -97,6 +98,14 @@ impl<T: Read + Write> Stream<T> {
     #[must_use]
     pub fn early_data(&self) -> EarlyDataStatus {
         self.early_data
+    }
+
+    /// The outcome of Encrypted ClientHello (RFC 9849): [`Accepted`](EchStatus::Accepted) if the name was hidden.
+    ///
+    /// Never [`Rejected`](EchStatus::Rejected): that is [`Error::EchRejected`].
+    #[must_use]
+    pub fn ech_status(&self) -> EchStatus {
+        self.tls.conn.ech_status()
     }
 
     /// The connection's state: protocol version, cipher suite, application protocol.

@@ -14,7 +14,7 @@ use super::beginning::Beginning;
 use super::config::Config;
 use super::early;
 use super::standing::Standing;
-use super::{EarlyData, EarlyDataStatus, Peer};
+use super::{EarlyData, EarlyDataStatus, EchStatus, Peer};
 use crate::Error;
 use crate::events;
 use crate::handover;
@@ -74,6 +74,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
         let Beginning {
             rustls,
             sessions,
+            hidden,
             name,
             offer,
         } = beginning;
@@ -85,7 +86,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
         let sent_early = sent_early?;
         let mut connect = pin!(connect.into_fallible());
         let connected = poll_fn(|cx| {
-            let (poll, peer) = handover::scope(|| connect.as_mut().poll(cx));
+            let (poll, peer) = handover::hiding_scope(&hidden, || connect.as_mut().poll(cx));
             sessions.found(peer);
             poll
         })
@@ -139,6 +140,12 @@ impl<T> AsyncStream<T> {
     #[must_use]
     pub fn early_data(&self) -> EarlyDataStatus {
         self.early_data
+    }
+
+    /// The outcome of Encrypted ClientHello, as [`Stream::ech_status`](super::Stream::ech_status).
+    #[must_use]
+    pub fn ech_status(&self) -> EchStatus {
+        self.connection().ech_status()
     }
 
     /// The connection's state: protocol version, cipher suite, application protocol.

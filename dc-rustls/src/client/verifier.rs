@@ -106,17 +106,28 @@ impl CredentialVerifier {
     /// Accepts a server that has proved its claim but for CertificateVerify, unless the application does not want it.
     fn accept_credential(&self, claim: &Claim<'_>, proved: &Proved) -> Result<(), Error> {
         let Proved { peer, credential } = proved;
-        self.authorize(claim.wanted, peer)
-            .inspect_err(|_| self.memory.forget(claim.wanted))?;
         let accepted = (
             Arc::clone(credential),
             claim.end_entity.clone().into_owned(),
         );
+        if handover::is_public_name(claim.wanted) {
+            handover::leave_credential(accepted);
+            return Ok(());
+        }
+        self.authorize(claim.wanted, peer)
+            .inspect_err(|_| self.memory.forget(claim.wanted))?;
         handover::leave_peer(Arc::clone(peer), Some(accepted));
         Ok(())
     }
 
+    /// Accepts a server with the certificate's own key, if the policy does.
+    ///
+    /// Whatever the policy is, the public name needs nothing more (RFC 9849 §6.1.7): all that such a server can do is to
+    /// say which ECHConfigs it wants. rustls ends the connection then, and here is no peer left that it could be with.
     fn accept_certificate(&self, wanted: &ServerName<'_>) -> Result<(), Error> {
+        if handover::is_public_name(wanted) {
+            return Ok(());
+        }
         if !self.certificate_is_enough {
             return Err(refuse(Refusal::CredentialRequired));
         }

@@ -37,7 +37,8 @@ use crate::client::Config;
 /// # }
 /// ```
 ///
-/// Fails with [`Error::NoQuic`] if the provider has not what QUIC needs.
+/// Fails with [`Error::NoEch`] if the configuration hides names with Encrypted ClientHello, and with
+/// [`Error::NoQuic`] if the provider has not what QUIC needs.
 pub fn client_config(
     config: &Config,
     early_data: EarlyData,

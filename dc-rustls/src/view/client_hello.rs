@@ -15,14 +15,28 @@ use super::{STATUS_REQUEST, form_of_extension, form_of_marker, marker_of};
 ///
 /// `None` if `message` is no ClientHello with extensions, or if a length would not fit.
 pub(crate) fn insert_extensions(message: &[u8], extensions: &[u8]) -> Option<Vec<u8>> {
+    rewrite(message, extensions.len(), |hello, wire| {
+        wire.extend_from_slice(extensions);
+        wire.extend_from_slice(hello.extensions);
+        Some(())
+    })
+}
+
+/// One ClientHello whose extensions are what `write` appends, and so many bytes longer.
+///
+/// `None` if `message` is no ClientHello with extensions, if a length would not fit, or if `write` says so.
+pub(super) fn rewrite(
+    message: &[u8],
+    growth: usize,
+    write: impl FnOnce(&Hello<'_>, &mut Vec<u8>) -> Option<()>,
+) -> Option<Vec<u8>> {
     let hello = Hello::read(message)?;
-    let mut wire = Vec::with_capacity(message.len() + extensions.len());
+    let mut wire = Vec::with_capacity(message.len() + growth);
     wire.push(CLIENT_HELLO);
-    put_length(&mut wire, 3, hello.body_len + extensions.len())?;
+    put_length(&mut wire, 3, hello.body_len + growth)?;
     wire.extend_from_slice(message.get(HEADER_LEN..hello.extensions_at.checked_sub(2)?)?);
-    put_length(&mut wire, 2, hello.extensions_len + extensions.len())?;
-    wire.extend_from_slice(extensions);
-    wire.extend_from_slice(hello.extensions);
+    put_length(&mut wire, 2, hello.extensions_len + growth)?;
+    write(&hello, &mut wire)?;
     Some(wire)
 }
 
@@ -215,7 +229,7 @@ fn replace_extension(message: &mut [u8], from: u16, to: u16, first: u8) {
 
 /// A ClientHello (RFC 8446 §4.1.2) that is whole up to the length of its extensions.
 #[derive(Debug)]
-struct Hello<'a> {
+pub(super) struct Hello<'a> {
     /// The length in the handshake header.
     body_len: usize,
     /// The offset in the message of the first extension.
@@ -228,7 +242,7 @@ struct Hello<'a> {
 
 impl<'a> Hello<'a> {
     /// Reads a message with its header, or `None` if it is no ClientHello or its lengths disagree.
-    fn read(message: &'a [u8]) -> Option<Self> {
+    pub(super) fn read(message: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor::new(message);
         if cursor.u8()? != CLIENT_HELLO {
             return None;
@@ -252,7 +266,7 @@ impl<'a> Hello<'a> {
     }
 
     /// The extensions up to the first that is cut.
-    fn extensions(&self) -> impl Iterator<Item = Extension<'a>> {
+    pub(super) fn extensions(&self) -> impl Iterator<Item = Extension<'a>> {
         let end = self.extensions_at + self.extensions.len();
         let mut cursor = Cursor::new(self.extensions);
         std::iter::from_fn(move || {
@@ -264,12 +278,12 @@ impl<'a> Hello<'a> {
     }
 
     /// The first extension of type `kind`.
-    fn extension(&self, kind: u16) -> Option<Extension<'a>> {
+    pub(super) fn extension(&self, kind: u16) -> Option<Extension<'a>> {
         self.extensions().find(|extension| extension.kind == kind)
     }
 
     /// True if nothing is cut.
-    fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         let found: usize = self
             .extensions()
             .map(|extension| 4 + extension.body.len())
@@ -279,18 +293,18 @@ impl<'a> Hello<'a> {
 }
 
 #[derive(Debug)]
-struct Extension<'a> {
+pub(super) struct Extension<'a> {
     /// The offset of its type in the message.
     at: usize,
-    kind: u16,
-    body: &'a [u8],
+    pub(super) kind: u16,
+    pub(super) body: &'a [u8],
 }
 
-const VERSION_LEN: usize = 2;
-const RANDOM_LEN: usize = 32;
+pub(super) const VERSION_LEN: usize = 2;
+pub(super) const RANDOM_LEN: usize = 32;
 const SIGNATURE_ALGORITHMS: u16 = 13;
-const SERVER_NAME: u16 = 0;
 const EARLY_DATA: u16 = 42;
+pub(super) const SERVER_NAME: u16 = 0;
 const SUPPORTED_VERSIONS: u16 = 43;
 const TLS13: [u8; 2] = [3, 4];
 

@@ -29,6 +29,7 @@ mod bytes;
 pub(crate) mod certificate;
 pub(crate) mod client_hello;
 mod der;
+pub(crate) mod ech;
 mod entries;
 pub(crate) mod from_client;
 pub(crate) mod handshake;
