@@ -71,6 +71,11 @@ fn send<D: SideData>(connection: &mut ConnectionCommon<D>, io: &mut impl Write) 
             Err(error) => return Err(error),
         }
     }
+    flush(io)
+}
+
+/// Flushes, however often a signal interrupts it.
+pub(crate) fn flush(io: &mut impl Write) -> io::Result<()> {
     loop {
         match io.flush() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -27,6 +27,7 @@ mod footprint;
 mod framing;
 mod greeting;
 mod gullible;
+mod heard;
 mod http;
 mod like;
 mod listener;

@@ -42,19 +42,32 @@ impl Edit {
 /// the credential that suited the first is sent (RFC 8446 §4.1.2, RFC 9345 §4.1.1).
 #[derive(Debug)]
 pub(crate) struct Offers {
-    first: Option<Vec<Option<Vec<u8>>>>,
+    /// The first ClientHello.
+    first: Option<Vec<u8>>,
     changed: bool,
     has_early_data: bool,
     of: Compared,
 }
 
 /// The extensions that have to be the same.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Compared {
     /// Those that decide on the credential, and the one that carries it in the rustls view.
     Credential,
     /// The two that offer a form: the others are for the stock configuration to judge.
     Forms,
+}
+
+impl Compared {
+    /// Their bodies. `None` for a broken hello, which is for rustls to refuse.
+    fn read(self, hello: &[u8]) -> Option<[Option<&[u8]>; 4]> {
+        let offer = client_hello::Offer::read(hello).ok()?;
+        let [algorithms, status] = match self {
+            Self::Credential => [offer.signature_algorithms, offer.status_request],
+            Self::Forms => [None, None],
+        };
+        Some([offer.rfc9345, offer.named, algorithms, status])
+    }
 }
 
 impl Offers {
@@ -77,21 +90,26 @@ impl Offers {
         }
     }
 
+    /// The same behind this ClientHello, the first.
+    pub(super) fn after(self, hello: Vec<u8>) -> Self {
+        Self {
+            first: Some(hello),
+            ..self
+        }
+    }
+
     /// Looks at one whole ClientHello.
     pub(crate) fn see(&mut self, hello: &[u8]) {
-        // What is broken is for rustls to refuse.
-        let Ok(offer) = client_hello::Offer::read(hello) else {
+        let Some(first) = &self.first else {
+            self.has_early_data =
+                client_hello::Offer::read(hello).is_ok_and(|offer| offer.has_early_data);
+            self.first = Some(hello.to_vec());
             return;
         };
-        self.has_early_data |= offer.has_early_data;
-        let forms = [offer.rfc9345, offer.named];
-        let others = match self.of {
-            Compared::Credential => [offer.signature_algorithms, offer.status_request],
-            Compared::Forms => [None, None],
-        };
-        let seen = forms.into_iter().chain(others);
-        let seen: Vec<_> = seen.map(|body| body.map(<[u8]>::to_vec)).collect();
-        self.changed |= *self.first.get_or_insert_with(|| seen.clone()) != seen;
+        let (first, second) = (self.of.read(first), self.of.read(hello));
+        self.changed |= first
+            .zip(second)
+            .is_some_and(|(first, second)| first != second);
     }
 
     /// True if the second ClientHello offers something else than the first.

@@ -16,7 +16,7 @@ pub(crate) use self::early::Verdict;
 pub(crate) use self::hello::Offers;
 use self::hello::{Edit, HelloEditor, ServerHelloWatch};
 use self::queue::Queue;
-pub(crate) use self::records::in_records;
+pub(crate) use self::records::{HelloRecord, in_records};
 use self::records::{Messages, Piece, Records};
 #[cfg(all(feature = "tokio", any(feature = "client", feature = "server")))]
 pub(crate) use self::tokio::{complete, delegate_to_tls, finish};
@@ -70,6 +70,19 @@ impl<T> Adapter<T> {
     /// For a server without a credential; `received` is what was read from the network already.
     pub(crate) fn stock(io: T, received: &[u8]) -> Self {
         Self::inbound(io, Edit::Watch(Offers::for_stock()), received)
+    }
+
+    /// For a server whose rustls has had the first ClientHello, which came in this record.
+    pub(crate) fn after_hello(io: T, has_credential: bool, mut record: Vec<u8>) -> Self {
+        if let HelloRecord::Whole(hello) = HelloRecord::of(&record) {
+            record.drain(..record.len() - hello.len());
+        }
+        let edit = match has_credential {
+            true => Edit::Relabel(Offers::for_credential().after(record)),
+            false => Edit::Watch(Offers::for_stock().after(record)),
+        };
+        let hellos = Box::new((HelloEditor::new(edit), ServerHelloWatch::default()));
+        Self::new(io, Hellos::Inbound(hellos))
     }
 
     fn inbound(io: T, edit: Edit, received: &[u8]) -> Self {

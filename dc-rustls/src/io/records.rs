@@ -84,6 +84,34 @@ impl Records {
     }
 }
 
+/// The beginning of a stream, in which there may be one ClientHello in one record and nothing else.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum HelloRecord<'a> {
+    /// A header that is not whole, or a handshake record that is not.
+    Cut,
+    /// One ClientHello, header included.
+    Whole(&'a [u8]),
+    /// Something else.
+    Other,
+}
+
+impl<'a> HelloRecord<'a> {
+    pub(crate) fn of(stream: &'a [u8]) -> Self {
+        match header(stream) {
+            Header::Cut => Self::Cut,
+            Header::Handshake(length) if stream.len() < length => Self::Cut,
+            Header::Handshake(length) if stream.len() == length => {
+                let payload = Record(stream).payload();
+                match (payload.first(), split_message(payload)) {
+                    (Some(&CLIENT_HELLO), Some((hello, []))) => Self::Whole(hello),
+                    _ => Self::Other,
+                }
+            }
+            Header::Handshake(_) | Header::Other(_) => Self::Other,
+        }
+    }
+}
+
 /// Reads a header as rustls does, which refuses what is wrong with it before the record is there.
 pub(super) fn header(bytes: &[u8]) -> Header {
     let no_record = Header::Other(Records::NO_RECORD);
@@ -187,6 +215,7 @@ pub(super) fn write_message(version: [u8; 2], message: &[u8], out: &mut Vec<u8>)
     }
 }
 
+const CLIENT_HELLO: u8 = 1;
 const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 /// change_cipher_spec to heartbeat.
@@ -291,5 +320,29 @@ mod tests {
             panic!("no record");
         };
         assert_eq!((whole.version(), whole.payload()), ([3, 1], &[7, 8][..]));
+    }
+
+    #[test]
+    fn one_hello_in_one_record_is_told_from_all_else() {
+        let hello = [1, 0, 0, 2, 7, 7];
+        let whole = in_records(&hello);
+        for length in 0..whole.len() {
+            assert_eq!(HelloRecord::of(&whole[..length]), HelloRecord::Cut);
+        }
+        assert_eq!(HelloRecord::of(&whole), HelloRecord::Whole(&hello));
+        let other_version = [&[22, 3, 9], &whole[3..]].concat();
+        assert_eq!(HelloRecord::of(&other_version), HelloRecord::Whole(&hello));
+        for other in [
+            [&whole[..], &[20]].concat(),
+            in_records(&hello[..5]),
+            in_records(&[&hello[..], &[0]].concat()),
+            in_records(&[2, 0, 0, 2, 7, 7]),
+            record(21, 2),
+            vec![22, 2, 9],
+            vec![22, 3, 3, 0xff, 0xff],
+            vec![22, 3, 3, 0, 0],
+        ] {
+            assert_eq!(HelloRecord::of(&other), HelloRecord::Other, "{other:?}");
+        }
     }
 }

@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use dc_core::Offer;
 use rustls::crypto::CryptoProvider;
-use rustls::server::{Accepted, ClientHello};
+use rustls::server::ClientHello;
 use rustls::{AlertDescription, ServerConfig};
 
-use super::answer::Answer;
-use super::offer::{self, Asked};
+use super::answer::{Answer, Configured};
+use super::greeting::{Greeting, Heard};
+use super::offer::{Asked, Offered};
 use super::selection::Entry;
-use super::{EarlyData, Store, Stream, Watch};
+use super::{EarlyData, Served, Store, Stream, Watch};
 use crate::Error;
 use crate::events;
-use crate::io::{first_message, in_records};
-use crate::view::client_hello;
+use crate::io::in_records;
 
 /// Makes TLS connections with clients: with a credential where one suits, else with the fallback.
 ///
@@ -159,7 +159,7 @@ impl Acceptor {
         let mut chunk = vec![0; CHUNK];
         loop {
             if let Some(heard) = greeting.push(read_some(io, &mut chunk)?) {
-                return Ok(self.decide(heard, greeting.received));
+                return Ok(self.decide(heard));
             }
         }
     }
@@ -178,32 +178,32 @@ impl Acceptor {
     }
 
     /// Decides how to answer what has arrived.
-    pub(super) fn decide(&self, heard: Heard, received: Vec<u8>) -> Result<Answer, Rejection> {
-        let Heard::Hello(accepted) = heard else {
-            return self.refuse(received);
+    pub(super) fn decide(&self, heard: Heard) -> Result<Answer, Rejection> {
+        let hello = match heard {
+            Heard::Hello(hello) => hello,
+            Heard::Nonsense(received) => return self.refuse(received),
         };
-        let asked = match offer::read(&first_message(&received)) {
-            Ok(asked) => asked,
-            Err(alert) => return Err(Rejection::new(Error::MalformedOffer, alert)),
+        let Offered {
+            has_tls13, asked, ..
+        } = match &hello.offered {
+            Ok(offered) => offered,
+            Err(alert) => return Err(Rejection::new(Error::MalformedOffer, *alert)),
         };
+        let has_tls13 = *has_tls13;
         let picked = match asked {
-            Some(asked) => self.pick(&accepted.client_hello(), &asked),
+            Some(asked) => self.pick(&hello.client_hello(), asked),
             None => Err(Error::NothingSuits),
         };
         match (picked, &self.fallback) {
             (Ok(entry), _) => {
-                let answer = Answer {
-                    served: entry.served.clone(),
-                    config: Arc::clone(&entry.config),
-                    received,
-                    client: None,
-                };
-                self.ask(answer, Some(entry.config.crypto_provider()))
+                let provider = Some(entry.config.crypto_provider());
+                let begun = self.ask(&entry.config, provider, has_tls13)?;
+                Ok(Answer::new(entry.served.clone(), begun, hello))
             }
             (Err(reason), Some(fallback)) => {
                 events::served_certificate(&reason);
-                let answer = Answer::stock(&fallback.config, received);
-                self.ask(answer, fallback.provider.as_ref())
+                let begun = self.ask(&fallback.config, fallback.provider.as_ref(), has_tls13)?;
+                Ok(Answer::new(Served::Certificate, begun, hello))
             }
             (Err(reason), None) => Err(Rejection::new(reason, AlertDescription::HandshakeFailure)),
         }
@@ -211,9 +211,8 @@ impl Acceptor {
 
     /// Decides how to answer a whole ClientHello that came without records, or gives the reason why not and the alert.
     pub(crate) fn answer_hello(&self, hello: &[u8]) -> Result<Answer, (Error, AlertDescription)> {
-        let mut greeting = Greeting::default();
-        let heard = greeting.push(&in_records(hello)).unwrap_or(Heard::Nonsense);
-        let answer = self.decide(heard, greeting.received);
+        let heard = Greeting::default().push(&in_records(hello));
+        let answer = self.decide(heard.unwrap_or_else(|| Heard::Nonsense(Vec::new())));
         answer.map_err(|Rejection { error, alert }| (error, alert))
     }
 
@@ -227,25 +226,22 @@ impl Acceptor {
         self.fallback.as_ref().map(|fallback| &fallback.config)
     }
 
-    /// The same answer with a question for the client's credential, if there is one, in suites that ask it.
+    /// The configuration that answers, with a question for the client's credential, if there is one, in suites that ask it.
     fn ask(
         &self,
-        answer: Answer,
+        config: &Arc<ServerConfig>,
         provider: Option<&Arc<CryptoProvider>>,
-    ) -> Result<Answer, Rejection> {
+        has_tls13: bool,
+    ) -> Result<Configured, Rejection> {
         let (Some(asking), Some(provider)) = (self.store.asking(), provider) else {
-            return Ok(answer);
+            return Ok((Arc::clone(config), None));
         };
         // Below TLS 1.3 nobody has a credential.
-        if asking.is_optional() && !has_tls13(&answer.received) {
-            return Ok(answer);
+        if asking.is_optional() && !has_tls13 {
+            return Ok((Arc::clone(config), None));
         }
-        match asking.connection(&answer.config, Arc::clone(provider)) {
-            Ok((config, client)) => Ok(Answer {
-                config,
-                client: Some(client),
-                ..answer
-            }),
+        match asking.connection(config, Arc::clone(provider)) {
+            Ok((config, client)) => Ok((config, Some(client))),
             Err(error) => Err(Rejection::new(error, AlertDescription::InternalError)),
         }
     }
@@ -255,14 +251,10 @@ impl Acceptor {
     /// With no certificate: whatever it may make of these bytes, nobody has looked at what they offer.
     fn refuse(&self, received: Vec<u8>) -> Result<Answer, Rejection> {
         match self.store.empty_config() {
-            Ok(config) => Ok(Answer::stock(&config, received)),
+            Ok(config) => Ok(Answer::over(config, received)),
             Err(error) => Err(Rejection::new(error, AlertDescription::InternalError)),
         }
     }
-}
-
-fn has_tls13(received: &[u8]) -> bool {
-    client_hello::Offer::read(&first_message(received)).is_ok_and(|offer| offer.has_tls13())
 }
 
 fn read_some<'a>(io: &mut impl Read, chunk: &'a mut [u8]) -> Result<&'a [u8], Error> {
@@ -273,65 +265,6 @@ fn read_some<'a>(io: &mut impl Read, chunk: &'a mut [u8]) -> Result<&'a [u8], Er
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
         }
-    }
-}
-
-/// A ClientHello that is arriving.
-#[derive(Default)]
-pub(super) struct Greeting {
-    acceptor: rustls::server::Acceptor,
-    /// All that was read, for a server that has to read it again.
-    pub(super) received: Vec<u8>,
-    /// How much of it was heard or skipped.
-    heard: usize,
-    /// How many warnings were skipped; none is once anything else was heard.
-    skipped: usize,
-}
-
-/// The first message of a client.
-pub(super) enum Heard {
-    Hello(Box<Accepted>),
-    /// Something that rustls refuses.
-    Nonsense,
-}
-
-impl Greeting {
-    /// Takes what was read, and says what it is once it is whole. rustls's copies of it stay in this call.
-    #[inline(never)]
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Option<Heard> {
-        self.received.extend_from_slice(bytes);
-        if !self.skip_warnings() {
-            return None;
-        }
-        let mut rest = self.received.get(self.heard..).unwrap_or_default();
-        self.heard = self.received.len();
-        while !rest.is_empty() {
-            if self.acceptor.read_tls(&mut rest).is_err() {
-                return Some(Heard::Nonsense);
-            }
-            match self.acceptor.accept() {
-                Ok(None) => {}
-                Ok(Some(accepted)) => return Some(Heard::Hello(Box::new(accepted))),
-                // Not all of its alerts are those of a connection.
-                Err(_) => return Some(Heard::Nonsense),
-            }
-        }
-        None
-    }
-
-    /// Skips the warnings in front of a ClientHello, which a connection of rustls ignores and its `Acceptor` does not. Says whether
-    /// the first of something else is there.
-    fn skip_warnings(&mut self) -> bool {
-        while self.heard == self.skipped * WARNING.len() && self.skipped < WARNINGS {
-            let next = self.received.get(self.heard..).unwrap_or_default();
-            let fits = |(byte, expected): (&u8, &Option<u8>)| expected.is_none_or(|it| it == *byte);
-            match next.iter().zip(&WARNING).all(fits) {
-                true if next.len() < WARNING.len() => return false,
-                true => (self.heard, self.skipped) = (self.heard + WARNING.len(), self.skipped + 1),
-                false => return true,
-            }
-        }
-        true
     }
 }
 
@@ -360,8 +293,5 @@ impl Rejection {
     }
 }
 
-const CHUNK: usize = 4096;
-/// The record of an alert whose level is warning (RFC 8446 §5.1 and §6), of any version that rustls takes.
-const WARNING: [Option<u8>; 7] = [Some(21), Some(3), None, Some(0), Some(2), Some(1), None];
-/// How many of them rustls ignores.
-const WARNINGS: usize = 4;
+/// A ClientHello with a post-quantum key share has less.
+pub(super) const CHUNK: usize = 2048;

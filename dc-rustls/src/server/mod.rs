@@ -13,6 +13,7 @@ pub mod danger;
 mod early;
 mod entries;
 mod follow;
+mod greeting;
 mod like;
 #[cfg(feature = "tokio")]
 mod listener;

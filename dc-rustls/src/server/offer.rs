@@ -13,17 +13,35 @@ pub(super) struct Asked {
     pub(super) has_server_name: bool,
 }
 
-/// The credentials that a client would take, or `None` if it takes none.
+/// The offer of a ClientHello.
+pub(super) struct Offered {
+    /// True if the client can do TLS 1.3.
+    pub(super) has_tls13: bool,
+    /// True if the client announces early data.
+    pub(super) has_early_data: bool,
+    /// The credentials that it asks for, if it takes any.
+    pub(super) asked: Option<Asked>,
+}
+
+/// The offer in the extensions of one whole ClientHello.
 ///
-/// `hello` is one whole ClientHello that rustls has accepted. Fails with the alert that the client is
-/// owed for a list that is malformed or there twice.
-pub(super) fn read(hello: &[u8]) -> Result<Option<Asked>, AlertDescription> {
-    let malformed = AlertDescription::DecodeError;
-    let extensions = client_hello::Offer::read(hello).map_err(|_| malformed)?;
+/// Fails with the alert that the client is owed for a list that is malformed.
+pub(super) fn read(extensions: &client_hello::Offer<'_>) -> Result<Offered, AlertDescription> {
+    let has_tls13 = extensions.has_tls13();
     // RFC 9345 §4.1.1: below TLS 1.3 the extension is to be ignored, whatever is in it.
-    if !extensions.has_tls13() {
-        return Ok(None);
-    }
+    let asked = match has_tls13 {
+        true => ask(extensions)?,
+        false => None,
+    };
+    Ok(Offered {
+        has_tls13,
+        has_early_data: extensions.has_early_data,
+        asked,
+    })
+}
+
+/// The credentials that a client with TLS 1.3 would take, or `None` if it takes none.
+fn ask(extensions: &client_hello::Offer<'_>) -> Result<Option<Asked>, AlertDescription> {
     let forms = [
         (Form::Named, extensions.named),
         (Form::Rfc9345, extensions.rfc9345),
@@ -31,7 +49,7 @@ pub(super) fn read(hello: &[u8]) -> Result<Option<Asked>, AlertDescription> {
     if forms.iter().all(|(_, list)| list.is_none()) {
         return Ok(None);
     }
-    let decode = |list| SchemeList::decode(list).map_err(|_| malformed);
+    let decode = |list| SchemeList::decode(list).map_err(|_| AlertDescription::DecodeError);
     let mut offer = Offer::new(decode(extensions.signature_algorithms.unwrap_or_default())?);
     for (form, list) in forms {
         if let Some(list) = list {

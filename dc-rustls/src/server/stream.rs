@@ -4,13 +4,15 @@ use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
+use rustls::server::{Accepted, AcceptedAlert};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::answer::Answer;
 use super::client_verifier::client_of;
 use super::{EarlyData, Peer, Served, early};
 use crate::Error;
-use crate::handshake;
+use crate::handover;
+use crate::handshake::{self, flush};
 use crate::io::Adapter;
 use crate::view::presented::is_extension_entry;
 
@@ -27,15 +29,16 @@ pub struct Stream<T: Read + Write> {
 type Tls<T> = StreamOwned<ServerConnection, Adapter<T>>;
 
 impl<T: Read + Write> Stream<T> {
-    pub(super) fn handshake(mut answer: Answer, io: T) -> Result<Self, Error> {
-        let io = early::skipping(answer.adapt(io), &answer.config);
+    pub(super) fn handshake(answer: Answer, io: T) -> Result<Self, Error> {
         let Answer {
             served,
             config,
             client,
-            ..
+            beginning,
         } = answer;
-        let mut tls = start(early::refusing(config), io)?;
+        let (accepted, io) = beginning.adapt(&served, io);
+        let io = early::skipping(io, &config);
+        let mut tls = start(early::refusing(config), accepted, io)?;
         let StreamOwned { conn, sock } = &mut *tls;
         handshake::complete(conn, sock, early::step)?;
         let peer = client_of(client.as_deref(), conn);
@@ -44,18 +47,19 @@ impl<T: Read + Write> Stream<T> {
 
     /// As [`handshake`](Self::handshake), and gives what arrives early to `take`.
     pub(super) fn handshake_early(
-        mut answer: Answer,
+        answer: Answer,
         io: T,
         mut take: impl FnMut(&mut EarlyData<'_>) -> io::Result<()>,
     ) -> Result<Self, Error> {
-        let io = early::skipping(answer.adapt(io), &answer.config);
         let Answer {
             served,
             config,
             client,
-            ..
+            beginning,
         } = answer;
-        let mut tls = start(config, io)?;
+        let (accepted, io) = beginning.adapt(&served, io);
+        let io = early::skipping(io, &config);
+        let mut tls = start(config, accepted, io)?;
         let StreamOwned { conn, sock } = &mut *tls;
         handshake::complete(conn, sock, |connection, io| {
             early::step(connection, io)?;
@@ -131,10 +135,38 @@ pub(super) fn client_certificates(
 }
 
 /// A call of its own, so that its copies are off the stack before the handshake.
+///
+/// When it fails, the alert has been sent as far as the network took it.
 #[inline(never)]
-fn start<T: Read + Write>(config: Arc<ServerConfig>, io: Adapter<T>) -> Result<Box<Tls<T>>, Error> {
-    let connection = ServerConnection::new(config)?;
-    Ok(Box::new(StreamOwned::new(connection, io)))
+fn start<T: Read + Write>(
+    config: Arc<ServerConfig>,
+    accepted: Option<Box<Accepted>>,
+    mut io: Adapter<T>,
+) -> Result<Box<Tls<T>>, Error> {
+    let Some(accepted) = accepted else {
+        let connection = ServerConnection::new(config)?;
+        return Ok(Box::new(StreamOwned::new(connection, io)));
+    };
+    match handover::scope(|| accepted.into_connection(config)).0 {
+        Ok(connection) => Ok(Box::new(StreamOwned::new(connection, io))),
+        Err((error, mut alert)) => {
+            // What went wrong matters more than whether the client could be told.
+            let _ = send(&mut alert, &mut io);
+            Err(error.into())
+        }
+    }
+}
+
+fn send(alert: &mut AcceptedAlert, io: &mut impl Write) -> io::Result<()> {
+    loop {
+        match alert.write(io) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    flush(io)
 }
 
 impl<T: Read + Write> Read for Stream<T> {

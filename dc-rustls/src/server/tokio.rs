@@ -5,15 +5,17 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
-use rustls::ServerConnection;
 use rustls::pki_types::CertificateDer;
+use rustls::server::Accepted;
+use rustls::{ServerConfig, ServerConnection};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{Accept, StartHandshake, TlsAcceptor};
 
-use super::acceptor::{Greeting, Rejection};
-use super::answer::Answer;
+use super::acceptor::{CHUNK, Rejection};
+use super::answer::{Answer, Configured};
 use super::client_verifier::client_of;
+use super::greeting::Greeting;
 use super::{Acceptor, EarlyData, Peer, Served, early, stream};
 use crate::Error;
 use crate::events;
@@ -55,18 +57,18 @@ impl Acceptor {
     {
         let mut greeting = Greeting::default();
         // Not in the future, whose room a task keeps as long as it lives.
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = Vec::with_capacity(CHUNK);
         let heard = loop {
-            let read = io.read(&mut chunk).await?;
-            if read == 0 {
+            if io.read_buf(&mut chunk).await? == 0 {
                 return Err(Error::Io(io::ErrorKind::UnexpectedEof.into()));
             }
-            if let Some(heard) = greeting.push(chunk.get(..read).unwrap_or_default()) {
+            if let Some(heard) = greeting.push(&chunk) {
                 break heard;
             }
+            chunk.clear();
         };
         drop(chunk);
-        match self.decide(heard, greeting.received) {
+        match self.decide(heard) {
             Ok(answer) => Ok((answer, io)),
             Err(rejection) => Err(send(rejection, &mut io).await),
         }
@@ -91,20 +93,21 @@ pub struct AsyncStream<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
-    async fn handshake(mut answer: Answer, io: T) -> Result<Self, Error> {
-        let io = early::skipping(answer.adapt(io), &answer.config).holding_writes();
-        answer.config = early::refusing(answer.config);
-        if io.awaits_verdict() {
-            return Box::pin(Self::complete(answer, io, |_| Ok(()))).await;
-        }
+    async fn handshake(answer: Answer, io: T) -> Result<Self, Error> {
         let Answer {
             served,
             config,
             client,
-            ..
+            beginning,
         } = answer;
-        let accept = TlsAcceptor::from(config).accept(io);
-        let mut accept = pin!(accept.into_fallible());
+        let (accepted, io) = beginning.adapt(&served, io);
+        let io = early::skipping(io, &config).holding_writes();
+        let config = early::refusing(config);
+        if io.awaits_verdict() {
+            let completed = Self::complete(served, (config, client), io, |_| Ok(()));
+            return Box::pin(completed).await;
+        }
+        let mut accept = pin!(start(config, accepted, io).into_fallible());
         let accepted = poll_fn(|cx| handover::scope(|| accept.as_mut().poll(cx)).0).await;
         let mut tls = finish(accepted).await?;
         tls.get_mut().0.release_writes();
@@ -114,27 +117,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
 
     /// As [`handshake`](Self::handshake), and gives what arrives early to `take`.
     async fn handshake_early(
-        mut answer: Answer,
+        answer: Answer,
         io: T,
         take: impl FnMut(&mut EarlyData<'_>) -> io::Result<()>,
-    ) -> Result<Self, Error> {
-        let io = early::skipping(answer.adapt(io), &answer.config).holding_writes();
-        Self::complete(answer, io, take).await
-    }
-
-    /// An acceptor of tokio-rustls keeps the connection to itself until the handshake is over, so it gets one
-    /// that is there already.
-    async fn complete(
-        answer: Answer,
-        mut io: Adapter<T>,
-        mut take: impl FnMut(&mut EarlyData<'_>) -> io::Result<()>,
     ) -> Result<Self, Error> {
         let Answer {
             served,
             config,
             client,
-            ..
+            beginning,
         } = answer;
+        let (_, io) = beginning.over().adapt(&served, io);
+        let io = early::skipping(io, &config).holding_writes();
+        Self::complete(served, (config, client), io, take).await
+    }
+
+    /// An acceptor of tokio-rustls keeps the connection to itself until the handshake is over, so it gets one
+    /// that is there already, and that has read nothing.
+    async fn complete(
+        served: Served,
+        (config, client): Configured,
+        mut io: Adapter<T>,
+        mut take: impl FnMut(&mut EarlyData<'_>) -> io::Result<()>,
+    ) -> Result<Self, Error> {
         let mut connection = ServerConnection::new(Arc::clone(&config))?;
         complete(&mut connection, &mut io, |connection, io| {
             early::step(connection, io)?;
@@ -147,6 +152,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
         tls.get_mut().0.release_writes();
         let peer = client_of(client.as_deref(), tls.get_ref().1);
         Ok(Self { tls, served, peer })
+    }
+}
+
+/// The handshake, in a call of its own: the hello is no part of the future.
+#[inline(never)]
+fn start<T: AsyncRead + AsyncWrite + Unpin>(
+    config: Arc<ServerConfig>,
+    accepted: Option<Box<Accepted>>,
+    io: Adapter<T>,
+) -> Accept<Adapter<T>> {
+    match accepted {
+        None => TlsAcceptor::from(config).accept(io),
+        Some(accepted) => {
+            let start = StartHandshake::from_parts(*accepted, io);
+            handover::scope(|| start.into_stream(config)).0
+        }
     }
 }
 
@@ -199,5 +220,3 @@ impl<T> AsyncStream<T> {
 }
 
 delegate_to_tls!(AsyncStream);
-
-const CHUNK: usize = 4096;

@@ -164,14 +164,15 @@ pub(crate) fn offer_to_rustls(message: &mut [u8]) -> Relabelling {
     let offer = Offer::read(message);
     let relabelling = offer.map_or(Relabelling::Impossible, |offer| offer.relabelling());
     if let Relabelling::Done(form) = relabelling {
-        replace_extension(
-            message,
-            form.extension_type(),
-            STATUS_REQUEST,
-            marker_of(form),
-        );
+        relabel(message, form);
     }
     relabelling
+}
+
+/// Server, inbound: the edit of [`offer_to_rustls`] where [`Offer::relabelling`] has said that it can be done.
+pub(crate) fn relabel(message: &mut [u8], form: Form) {
+    let kind = form.extension_type();
+    replace_extension(message, kind, STATUS_REQUEST, marker_of(form));
 }
 
 /// Server, transcript: undoes [`offer_to_rustls`] in every ClientHello of `data`, in place.
