@@ -166,7 +166,10 @@ impl Entries {
     }
 
     fn take(&mut self, bytes: &[u8]) {
-        self.value = bytes
+        // No number is longer, and a certificate is no number.
+        let last = bytes.get(bytes.len().saturating_sub(3)..);
+        self.value = last
+            .unwrap_or_default()
             .iter()
             .fold(self.value, |value, &byte| push_byte(value, byte));
         self.left = self.left.saturating_sub(bytes.len());
