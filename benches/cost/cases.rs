@@ -38,7 +38,10 @@ pub(crate) fn run(name: &str, rounds: usize) {
 }
 
 fn scene(what: &str) -> Scene {
-    let cast = Cast::default();
+    let (what, cast) = match what.strip_suffix(INTERMEDIATE) {
+        Some(what) => (what, Cast::with_intermediates(1)),
+        None => (what, Cast::default()),
+    };
     let stock = |resumes| cast.scene(cast.stock_client(resumes), cast.stock_server());
     let named = |client| cast.scene(client, cast.our_server(&[Form::Named]));
     let required = || cast.builder(NamePolicy::Required);
@@ -125,4 +128,6 @@ fn verify(rounds: usize) {
 
 /// The one that is no connection.
 pub(crate) const VERIFICATION: &str = "one verification";
+/// Behind what a chain has one more certificate in.
+const INTERMEDIATE: &str = ", with an intermediate";
 const WARM_UP: usize = 6;

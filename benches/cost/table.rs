@@ -117,6 +117,11 @@ const LINES: &[Line] = &[
         target: 1.02,
     },
     Line {
+        ours: "client, named credential, remembered, with an intermediate",
+        stock: &["client, stock, with an intermediate"],
+        target: 0.70,
+    },
+    Line {
         ours: "client, named credential, remembered",
         stock: &["client, stock"],
         target: 0.70,

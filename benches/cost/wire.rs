@@ -53,18 +53,21 @@ pub(crate) fn counted<T>(run: impl FnOnce() -> T) -> T {
     run()
 }
 
-/// Lets the other end go on; says whether it is done.
+/// Lets the other end go on, to its very end if it is done.
 #[inline(never)]
-fn other_end(other: &mut Other<'_>) -> bool {
-    let is_done = poll(other);
+fn other_end(other: &mut Option<Other<'_>>) {
+    poll(other);
     // Or this would be one function with the other that polls and does nothing else.
-    black_box(is_done)
+    black_box(other);
 }
 
 #[inline(always)]
-fn poll(other: &mut Other<'_>) -> bool {
+fn poll(other: &mut Option<Other<'_>>) {
     let mut context = Context::from_waker(Waker::noop());
-    other.as_mut().poll(&mut context).is_ready()
+    let is_done = |future: &mut Other<'_>| future.as_mut().poll(&mut context).is_ready();
+    if other.as_mut().is_some_and(is_done) {
+        *other = None;
+    }
 }
 
 /// Runs a future whose wire never makes it wait.
@@ -77,21 +80,17 @@ pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
 }
 
 impl Near<'_> {
-    /// Lets the other end finish what it has to do.
+    /// Lets the other end finish what it has to do, when nothing is counted any more.
     pub(crate) fn finish(mut self) {
-        assert!(self.go_on(), "the other end waits for more");
+        poll(&mut self.other);
+        assert!(self.other.is_none(), "the other end waits for more");
     }
 
-    fn go_on(&mut self) -> bool {
-        let is_done = match (&mut self.other, self.is_counted) {
-            (None, _) => true,
-            (Some(other), true) => other_end(other),
-            (Some(other), false) => poll(other),
-        };
-        if is_done {
-            self.other = None;
+    fn go_on(&mut self) {
+        match self.is_counted {
+            true => other_end(&mut self.other),
+            false => poll(&mut self.other),
         }
-        is_done
     }
 
     fn receive(&mut self, length: usize, mut to: impl FnMut(&[u8])) -> usize {
