@@ -1,5 +1,6 @@
 //! The published vectors (`docs/vectors/`), each in a real connection: what they say is what our ends do.
 
+mod clients;
 mod credentials;
 mod files;
 mod forger;
@@ -9,6 +10,7 @@ mod hello;
 mod offers;
 mod peers;
 mod selection;
+mod server_sessions;
 mod sessions;
 
 use std::io::Read;

@@ -1,7 +1,8 @@
-//! Signs CertificateVerify as a vector's server does, right or wrong, over the transcript of a real handshake.
+//! Signs CertificateVerify as a vector's end does, right or wrong, over the transcript of a real handshake.
 
 use std::sync::Arc;
 
+use dc_vectors::format::Role;
 use dc_vectors::format::handshakes::CertificateVerify;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::{Signer, SigningKey};
@@ -14,21 +15,22 @@ use super::backend;
 pub(super) struct Forger {
     key: Arc<dyn SigningKey>,
     scheme: SignatureScheme,
+    role: Role,
     signs: Signs,
 }
 
 #[derive(Clone, Debug)]
 enum Signs {
-    /// The transcript, as a server.
+    /// The transcript, in its own role.
     Transcript,
-    /// The transcript, as a client.
-    AsClient,
+    /// The transcript, in the other.
+    AsOther,
     /// Nothing: this signature is of something else.
     SomethingElse(Vec<u8>),
 }
 
 impl Forger {
-    pub(super) fn new(vector: &CertificateVerify) -> Self {
+    pub(super) fn new(role: Role, vector: &CertificateVerify) -> Self {
         let key = PrivateKeyDer::Pkcs8(vector.private_key.0.clone().into());
         let mut forger = Self {
             key: backend()
@@ -37,12 +39,13 @@ impl Forger {
                 .load_private_key(key)
                 .unwrap(),
             scheme: vector.scheme.into(),
+            role,
             signs: Signs::Transcript,
         };
         // Ed25519 is deterministic, so that the vector's signature tells what was signed.
         if forger.algorithm() == SignatureAlgorithm::ED25519 && !vector.signature.0.is_empty() {
-            let message = message(&vector.transcript_hash.0);
-            let choices = [Signs::Transcript, Signs::AsClient];
+            let message = message(role, &vector.transcript_hash.0);
+            let choices = [Signs::Transcript, Signs::AsOther];
             let found = choices.into_iter().find(|signs| {
                 forger.signs = signs.clone();
                 forger.sign(&message).unwrap() == vector.signature.0
@@ -60,9 +63,17 @@ impl Forger {
     }
 }
 
-/// What a server signs (RFC 8446 §4.4.3).
-fn message(transcript_hash: &[u8]) -> Vec<u8> {
-    [&[b' '; SPACES][..], SERVER, b"\0", transcript_hash].concat()
+/// What an end signs (RFC 8446 §4.4.3).
+fn message(role: Role, transcript_hash: &[u8]) -> Vec<u8> {
+    [&[b' '; SPACES][..], context(role), b"\0", transcript_hash].concat()
+}
+
+/// Both are of one length.
+fn context(role: Role) -> &'static [u8] {
+    match role {
+        Role::Server => b"TLS 1.3, server CertificateVerify",
+        Role::Client => b"TLS 1.3, client CertificateVerify",
+    }
 }
 
 impl SigningKey for Forger {
@@ -79,10 +90,14 @@ impl Signer for Forger {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
         match &self.signs {
             Signs::Transcript => self.signer().sign(message),
-            Signs::AsClient => {
-                let rest = &message[SPACES + SERVER.len()..];
+            Signs::AsOther => {
+                let other = context(match self.role {
+                    Role::Server => Role::Client,
+                    Role::Client => Role::Server,
+                });
+                let rest = &message[SPACES + other.len()..];
                 self.signer()
-                    .sign(&[&message[..SPACES], CLIENT, rest].concat())
+                    .sign(&[&message[..SPACES], other, rest].concat())
             }
             Signs::SomethingElse(signature) => Ok(signature.clone()),
         }
@@ -94,8 +109,6 @@ impl Signer for Forger {
 }
 
 const SPACES: usize = 64;
-const SERVER: &[u8] = b"TLS 1.3, server CertificateVerify";
-const CLIENT: &[u8] = b"TLS 1.3, client CertificateVerify";
 const SCHEMES: &[SignatureScheme] = &[
     SignatureScheme::ECDSA_NISTP256_SHA256,
     SignatureScheme::ECDSA_NISTP384_SHA384,

@@ -1,4 +1,5 @@
-//! `handshakes.json`: what a client makes of a server that presents and signs exactly what a vector says.
+//! `handshakes.json`: what a client makes of a server that presents and signs exactly what a vector says, and what is common
+//! to the replay of both roles.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -32,14 +33,24 @@ use crate::setup::Clock;
 
 #[test]
 fn every_handshake_with_a_server_is_as_published() {
-    // dc-rustls has no server yet that takes credentials of clients, and no client that asks for raw public keys.
+    all_are_as_published(Role::Server, 100, differs);
+}
+
+/// Runs the vectors of ends with this role, of which there are more than `least`.
+///
+/// None of our ends asks for raw public keys.
+pub(super) fn all_are_as_published(
+    role: Role,
+    least: usize,
+    differs: fn(&HandshakeVector) -> Option<String>,
+) {
     let vectors = HANDSHAKES.handshakes.iter();
-    let (servers, _): (Vec<_>, Vec<_>) =
-        vectors.partition(|(_, vector)| vector.role == Role::Server && !vector.raw_public_key);
-    assert!(servers.len() > 100, "{}", servers.len());
-    let (left_out, shown): (Vec<_>, Vec<_>) = servers
+    let (ends, _): (Vec<_>, Vec<_>) =
+        vectors.partition(|(_, vector)| vector.role == role && !vector.raw_public_key);
+    let (left_out, shown): (Vec<_>, Vec<_>) = ends
         .into_iter()
         .partition(|(_, vector)| vector.needs.iter().any(is_missing));
+    assert!(shown.len() > least, "{}", shown.len());
     let wrong: Vec<String> = shown
         .into_iter()
         .filter_map(|(name, vector)| Some(format!("{name}: {}", differs(vector)?)))
@@ -114,8 +125,19 @@ fn allowed(vector: &HandshakeVector, fault: Fault) -> &'static [u8] {
         Fault::WrongMessage => &[UNSUPPORTED_EXTENSION],
         // The application is asked when all of the certificate is known, before CertificateVerify comes.
         Fault::BadCertificateVerify if !vector.withdrawn.is_empty() => &[ACCESS_DENIED],
+        // A server has no reference identity: its application says whom it wants.
+        Fault::WrongName if vector.role == Role::Client => &[ACCESS_DENIED],
+        // A server that requires a name offers no other form than the named one, which this vector's did.
+        Fault::CredentialRequired if vector.role == Role::Client && has_both(vector) => {
+            &[UNEXPECTED_MESSAGE]
+        }
         _ => &[],
     }
+}
+
+/// True if both forms were offered.
+fn has_both(vector: &HandshakeVector) -> bool {
+    vector.offer.rfc9345.is_some() && vector.offer.named.is_some()
 }
 
 /// Whether all that looks like a credential in the first entry is one.
@@ -134,8 +156,11 @@ const RETRY: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
+/// RFC 6066, which no server here asks for.
+const STATUS_REQUEST: u16 = 5;
 /// RFC 6962, which nobody here asks for.
 const SIGNED_CERTIFICATE_TIMESTAMP: u16 = 18;
+const UNEXPECTED_MESSAGE: u8 = 10;
 const ACCESS_DENIED: u8 = 49;
 const DECODE_ERROR: u8 = 50;
 const DECRYPT_ERROR: u8 = 51;
@@ -155,7 +180,7 @@ fn differs(vector: &HandshakeVector) -> Option<String> {
 
 /// What this client makes of a server that presents what the vector has.
 pub(super) fn meets(vector: &HandshakeVector, client: &Config, chunk: usize) -> Came {
-    let forger = Arc::new(Forger::new(&vector.certificate_verify));
+    let forger = Arc::new(Forger::new(vector.role, &vector.certificate_verify));
     // Every client of a vector sends a share for another group first.
     let rogue = Rogue::signing(chain(vector), forger).rewrite(rewrite(vector));
     let rogue = match is_elsewhere(vector, Message::HelloRetryRequest) {
@@ -260,7 +285,7 @@ fn name(vector: &HandshakeVector) -> ServerName<'static> {
     ServerName::try_from(vector.wanted_name.clone().unwrap()).unwrap()
 }
 
-fn chain(vector: &HandshakeVector) -> Vec<CertificateDer<'static>> {
+pub(super) fn chain(vector: &HandshakeVector) -> Vec<CertificateDer<'static>> {
     let entries = vector.entries.iter();
     entries
         .map(|entry| CertificateDer::from(entry.certificate.0.clone()))
@@ -269,7 +294,7 @@ fn chain(vector: &HandshakeVector) -> Vec<CertificateDer<'static>> {
 
 /// Puts the vector's entries into Certificate, and its extensions where they are.
 fn rewrite(vector: &HandshakeVector) -> Rewrite {
-    let certificate = certificate(&vector.entries);
+    let certificate = certificate(&vector.entries, vector.role);
     let elsewhere = vector.elsewhere.clone();
     Arc::new(move |old| match message_of(old) {
         Some(found) => {
@@ -295,13 +320,14 @@ fn message_of(old: &[u8]) -> Option<Message> {
     }
 }
 
-/// The Certificate message with these entries (RFC 8446 §4.4.2), as far as this project's client has asked for them.
-fn certificate(entries: &[Entry]) -> Vec<u8> {
+/// The Certificate message with these entries (RFC 8446 §4.4.2), as far as this project's end has asked for them.
+pub(super) fn certificate(entries: &[Entry], role: Role) -> Vec<u8> {
     let entry = |entry: &Entry| {
-        let extensions = entry
-            .extensions
-            .iter()
-            .filter(|one| one.kind != SIGNED_CERTIFICATE_TIMESTAMP);
+        let extensions = entry.extensions.iter().filter(|one| match one.kind {
+            SIGNED_CERTIFICATE_TIMESTAMP => false,
+            STATUS_REQUEST => role == Role::Server,
+            _ => true,
+        });
         let block: Vec<u8> = extensions
             .flat_map(|one| extension(one.kind, &one.data.0))
             .collect();
@@ -315,7 +341,7 @@ fn certificate(entries: &[Entry]) -> Vec<u8> {
 fn with_old(vector: &HandshakeVector, chunk: usize) -> Came {
     let certified = CertifiedKey::new(
         chain(vector),
-        Arc::new(Forger::new(&vector.certificate_verify)),
+        Arc::new(Forger::new(vector.role, &vector.certificate_verify)),
     );
     let config = ServerConfig::builder_with_provider(backend().provider())
         .with_protocol_versions(&[&rustls::version::TLS12])
