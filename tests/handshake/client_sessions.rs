@@ -11,12 +11,14 @@ use dc_rustls::Refusal;
 use dc_rustls::client::{Config, IdentityStore, Peer};
 use dc_rustls::server::{Acceptor, ClientCredentials, Settings};
 use dc_tests::pipe::pipe;
-use dc_tests::vendor::provider;
+use dc_tests::vendor::{Vendor, provider};
 use rustls::client::{
     ClientSessionStore, ResolvesClientCert, Resumption, Tls12ClientSessionValue,
     Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     AlertDescription, ClientConfig, ClientConnection, NamedGroup, SignatureScheme, StreamOwned,
@@ -131,6 +133,101 @@ fn a_session_without_a_client_is_none_where_one_is_required() {
         let strict = acceptor(site.policy());
         let meeting = site.meet(&nobody, &strict, ALL);
         assert_eq!(meeting.alert(), AlertDescription::CertificateRequired);
+    }
+}
+
+/// One place for the sessions of these policies, and one certificate.
+fn sharing(
+    site: &Site,
+    front: Front,
+    policies: Vec<ClientCredentials>,
+) -> impl Iterator<Item = Acceptor> {
+    let shared = rustls::server::ServerSessionMemoryCache::new(32);
+    let mut config = (*stock_server(&site.vendor)).clone();
+    config.session_storage = shared.clone();
+    let config = Arc::new(config);
+    policies.into_iter().map(move |policy| {
+        let settings = Settings::new(provider()).session_storage(shared.clone());
+        let acceptor = site.acceptor_with(front, settings, policy);
+        acceptor.fallback(config.clone())
+    })
+}
+
+fn known_issuers(site: &Site) -> Arc<dyn ClientCertVerifier> {
+    let roots = Arc::new(site.clients.roots());
+    let builder = WebPkiClientVerifier::builder_with_provider(roots, provider());
+    builder.build().unwrap()
+}
+
+/// Who was accepted by one policy has not been judged by another.
+#[test]
+fn a_session_is_not_resumed_where_others_are_trusted() {
+    let (site, other) = (Site::new(), Vendor::default());
+    let trusts = |roots| ClientCredentials::roots(&provider(), roots).unwrap();
+    let strict = trusts(other.roots());
+    for front in FRONTS {
+        for strict in [strict.clone(), strict.clone().optional().or_certificate()] {
+            let mut acceptors = sharing(&site, front, vec![site.policy(), strict]);
+            let (lax, strict) = (acceptors.next().unwrap(), acceptors.next().unwrap());
+            let client = site.client(&Form::ALL);
+            assert!(!site.meet(&client, &lax, ALL).known().is_resumed);
+            let meeting = site.meet(&client, &strict, ALL);
+            assert_eq!(meeting.alert(), AlertDescription::UnknownCA);
+        }
+    }
+}
+
+#[test]
+fn a_session_is_not_resumed_where_credentials_must_be_shorter() {
+    let site = Site::new();
+    let strict = site.policy().max_validity(HOUR);
+    for front in FRONTS {
+        let mut acceptors = sharing(&site, front, vec![site.policy(), strict.clone()]);
+        let (lax, strict) = (acceptors.next().unwrap(), acceptors.next().unwrap());
+        let client = site.client(&Form::ALL);
+        assert!(!site.meet(&client, &lax, ALL).known().is_resumed);
+        let meeting = site.meet(&client, &strict, ALL);
+        assert!(matches!(
+            meeting.refused().0,
+            Refusal::Credential(dc_core::Error::ValidityTooLong { .. })
+        ));
+    }
+}
+
+/// A process that was started anew, and a replica.
+#[test]
+fn a_session_is_resumed_where_the_same_are_trusted() {
+    let (site, other) = (Site::new(), Vendor::default());
+    let mut both = site.clients.roots();
+    both.extend(other.roots().roots);
+    let mut turned = other.roots();
+    turned.extend(site.clients.roots().roots);
+    let [both, turned] =
+        [both, turned].map(|roots| ClientCredentials::roots(&provider(), roots).unwrap());
+    for front in FRONTS {
+        let client = site.client(&Form::ALL);
+        let policies = vec![both.clone(), both.clone().or_certificate(), turned.clone()];
+        for (at, acceptor) in sharing(&site, front, policies).enumerate() {
+            let meeting = site.meet(&client, &acceptor, ALL);
+            assert_eq!(meeting.known().is_resumed, at > 0, "{front:?} {at}");
+            assert_eq!(meeting.delegated().1.as_deref(), Some(CAMERA));
+        }
+    }
+}
+
+/// Nobody knows whether two verifiers judge alike.
+#[test]
+fn a_session_is_resumed_under_the_same_verifier_alone() {
+    let site = Site::new();
+    let policy = || ClientCredentials::verifier(&provider(), known_issuers(&site));
+    for front in FRONTS {
+        let client = site.client(&Form::ALL);
+        let policies = vec![policy(), policy(), site.policy()];
+        for acceptor in sharing(&site, front, policies) {
+            assert!(!site.meet(&client, &acceptor, ALL).known().is_resumed);
+            let again = acceptor.clone();
+            assert!(site.meet(&client, &again, ALL).known().is_resumed);
+        }
     }
 }
 

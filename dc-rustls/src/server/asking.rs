@@ -8,6 +8,7 @@ use rustls::crypto::CryptoProvider;
 use super::client_credentials::{ClientCredentials, Question};
 use super::client_sessions::ClientSessions;
 use super::client_verifier::ConnectionVerifier;
+use super::scope::Scope;
 use crate::provider::{intern_offer, wrap};
 use crate::side::Side;
 use crate::{Error, compress};
@@ -18,16 +19,18 @@ pub(super) struct Asking {
     policy: Arc<ClientCredentials>,
     question: Arc<Question>,
     extensions: &'static [u8],
+    scope: Scope,
 }
 
 impl Asking {
-    /// Fails as [`ClientCredentials::question`] does.
+    /// Fails as [`ClientCredentials::question`] and [`ClientCredentials::scope`] do.
     pub(super) fn new(policy: ClientCredentials) -> Result<Self, Error> {
-        let question = policy.question()?;
+        let (question, scope) = (policy.question()?, policy.scope()?);
         Ok(Self {
             policy: Arc::new(policy),
             extensions: intern_offer(question.extensions.clone()),
             question: Arc::new(question),
+            scope,
         })
     }
 
@@ -74,6 +77,7 @@ impl Asking {
         config.ignore_client_order = base.ignore_client_order;
         config.session_storage = Arc::new(ClientSessions {
             shared: Arc::clone(&base.session_storage),
+            scope: self.scope,
             clock,
             verifier: Arc::clone(&verifier),
         });

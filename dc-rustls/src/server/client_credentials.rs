@@ -11,6 +11,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{DistinguishedName, RootCertStore};
 
+use super::scope::Scope;
 use super::{NamePolicy, Peer};
 use crate::installing::FIRST_RECORD;
 use crate::view::request::stand_in;
@@ -37,9 +38,10 @@ use crate::{Error, offer};
 /// ```
 #[derive(Clone)]
 pub struct ClientCredentials {
+    provider: Arc<CryptoProvider>,
     inner: Arc<dyn ClientCertVerifier>,
+    /// Empty where the verifier is the application's.
     roots: Arc<RootCertStore>,
-    algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
     unique_name: NamePolicy,
     or_certificate: bool,
     is_optional: bool,
@@ -71,12 +73,17 @@ impl ClientCredentials {
     ///
     /// It judges chain and validity of a client's certificate; the credential is judged on top of that. Whether it wants a
     /// certificate from every client is not asked: see [`optional`](Self::optional).
+    ///
+    /// **It is not asked again before a session is resumed**, so a client that it would refuse by now, because a CRL names
+    /// its certificate, can resume until its credential ends; [`authorize`](Self::authorize) is asked. No two verifiers can be
+    /// compared: a session is resumed under the very [`Settings`](super::Settings) it was made under, and neither after a
+    /// restart nor by another process. Those under [`roots`](Self::roots) are resumed wherever the roots are the same.
     #[must_use]
     pub fn verifier(provider: &Arc<CryptoProvider>, inner: Arc<dyn ClientCertVerifier>) -> Self {
         Self {
+            provider: Arc::clone(provider),
             inner,
             roots: Arc::new(RootCertStore::empty()),
-            algorithms: provider.signature_verification_algorithms.all,
             unique_name: NamePolicy::default(),
             or_certificate: false,
             is_optional: false,
@@ -119,8 +126,8 @@ impl ClientCredentials {
 
     /// Asks the application about each client, after all checks have passed.
     ///
-    /// Asked again before a session is resumed; if the answer is no, there is a full handshake, in which it is
-    /// asked once more. A client that is not wanted gets access_denied. It runs inside the handshake, so it should
+    /// Asked again before a session is resumed, as nothing else is; if the answer is no, there is a full handshake, in
+    /// which it is asked once more. A client that is not wanted gets access_denied. It runs inside the handshake, so it should
     /// answer from memory.
     #[must_use]
     pub fn authorize(mut self, allows: impl Fn(&Peer) -> bool + Send + Sync + 'static) -> Self {
@@ -138,7 +145,7 @@ impl ClientCredentials {
     }
 
     pub(super) fn algorithms(&self) -> &'static [&'static dyn SignatureVerificationAlgorithm] {
-        self.algorithms
+        self.provider.signature_verification_algorithms.all
     }
 
     pub(super) fn longest_validity(&self) -> Duration {
@@ -159,7 +166,17 @@ impl ClientCredentials {
         allows.is_none_or(|allows| allows(peer))
     }
 
-    /// True if a session that was made with this client, or with one that presented nothing, fits this policy.
+    /// Where sessions that are made under this policy may be resumed.
+    ///
+    /// Fails with [`Error::Tls`] if the provider has no random numbers.
+    pub(super) fn scope(&self) -> Result<Scope, Error> {
+        match self.roots.is_empty() {
+            true => Scope::unique(&self.provider),
+            false => Scope::of_roots(&self.provider, &self.roots, self.max_validity),
+        }
+    }
+
+    /// True if a session of this policy's scope fits it: made with this client, or with one that presented nothing.
     pub(super) fn resumes(&self, peer: Option<&Peer>) -> bool {
         match peer {
             None => self.is_optional,
@@ -234,9 +251,9 @@ pub(super) struct Question {
 impl fmt::Debug for ClientCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
+            provider: _,
             inner,
             roots: _,
-            algorithms: _,
             unique_name,
             or_certificate,
             is_optional,

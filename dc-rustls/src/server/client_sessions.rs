@@ -10,11 +10,14 @@ use rustls::time_provider::TimeProvider;
 
 use super::Peer;
 use super::client_verifier::ConnectionVerifier;
+use super::scope::Scope;
 
 /// The sessions of one connection: they are its client's, and end with its client's credential.
 #[derive(Debug)]
 pub(super) struct ClientSessions {
+    /// May have sessions of others: a fallback's storage is in as many acceptors as the application likes.
     pub(super) shared: Arc<dyn StoresServerSessions>,
+    pub(super) scope: Scope,
     pub(super) clock: Arc<dyn TimeProvider>,
     pub(super) verifier: Arc<ConnectionVerifier>,
 }
@@ -22,7 +25,8 @@ pub(super) struct ClientSessions {
 impl ClientSessions {
     /// The session, if its client would be accepted now. The connection is with that client then.
     fn open(&self, stored: &[u8]) -> Option<Vec<u8>> {
-        let (peer, session) = read(stored.strip_prefix(MARK)?)?;
+        let stored = stored.strip_prefix(MARK)?;
+        let (peer, session) = read(stored.strip_prefix(self.scope.as_bytes())?)?;
         let now = self.clock.current_time()?;
         // RFC 9345 §7.4: a session does not outlive the credential it was made under, nor what the
         // application thinks of the peer.
@@ -37,7 +41,7 @@ impl ClientSessions {
 impl StoresServerSessions for ClientSessions {
     fn put(&self, key: Vec<u8>, session: Vec<u8>) -> bool {
         let peer = self.verifier.peer();
-        let mut stored = MARK.to_vec();
+        let mut stored = [MARK, self.scope.as_bytes()].concat();
         write(peer.as_deref(), &mut stored);
         stored.extend_from_slice(&session);
         self.shared.put(key, stored)
@@ -120,7 +124,7 @@ fn read_part(stored: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Tells these sessions from others, should an application keep both in one place.
-const MARK: &[u8] = b"dc client\x01";
+const MARK: &[u8] = b"dc client\x02";
 const NOBODY: u8 = 0;
 const CERTIFICATE: u8 = 1;
 const DELEGATED: u8 = 2;

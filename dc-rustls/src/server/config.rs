@@ -174,6 +174,10 @@ impl Settings {
     }
 
     /// Another place for sessions; a session ends with the credential it was made under.
+    ///
+    /// Several settings may have one place in common. Where clients are asked for credentials, a session is resumed only
+    /// where the same roots and the same longest validity judge clients; see
+    /// [`ClientCredentials::verifier`] for those that judge otherwise.
     #[must_use]
     pub fn session_storage(mut self, sessions: Arc<dyn StoresServerSessions>) -> Self {
         self.sessions = sessions;

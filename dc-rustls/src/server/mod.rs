@@ -18,6 +18,7 @@ mod like;
 #[cfg(feature = "tokio")]
 mod listener;
 mod offer;
+mod scope;
 mod selection;
 mod sessions;
 mod store;
