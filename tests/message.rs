@@ -40,6 +40,25 @@ pub fn server_name(name: &str) -> Vec<u8> {
     extension(0, &vector(2, &entry))
 }
 
+/// An ECHConfig (RFC 9849 §4) for DHKEM(X25519, HKDF-SHA256), HKDF-SHA256 and AES-128-GCM.
+#[must_use]
+pub fn ech_config(
+    id: u8,
+    public_key: &[u8],
+    maximum_name_length: u8,
+    public_name: &str,
+) -> Vec<u8> {
+    let contents = [
+        &[id, 0, 0x20][..],
+        &vector(2, public_key),
+        &vector(2, &[0, 1, 0, 1]),
+        &[maximum_name_length],
+        &vector(1, public_name.as_bytes()),
+        &vector(2, &[]),
+    ];
+    [&[0xfe, 0x0d][..], &vector(2, &contents.concat())].concat()
+}
+
 /// A vector with a length of `width` bytes.
 #[must_use]
 pub fn vector(width: usize, body: &[u8]) -> Vec<u8> {

@@ -207,6 +207,20 @@ mod tests {
     }
 
     #[test]
+    fn every_name_but_the_hidden_one_is_public_in_its_own_step() {
+        let name = |name: &'static str| ServerName::try_from(name).expect("a name");
+        let hidden = Some(Arc::new(name("hidden.example")));
+        let are_public = || ["hidden.example", "public.example"].map(|n| is_public_name(&name(n)));
+        let (seen, _) = hiding_scope(&hidden, || {
+            let (inside, _) = scope(are_public);
+            leave_alert(AlertDescription::DecodeError);
+            (are_public(), inside)
+        });
+        assert_eq!(seen, ([false, true], [false, false]));
+        assert_eq!(are_public(), [false, false]);
+    }
+
+    #[test]
     fn an_alert_forgets_the_peer() {
         let (alert, peer) = scope(|| {
             leave_peer(Peer::Certificate, None);

@@ -7,6 +7,7 @@
 
 mod boring;
 mod connection;
+mod ech;
 mod endpoint;
 mod examples;
 mod firefox;

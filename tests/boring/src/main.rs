@@ -1,21 +1,22 @@
-//! BoringSSL as an RFC 9345 server, for the interop tests.
+//! BoringSSL as a server with RFC 9345 and RFC 9849, for the interop tests.
 //!
 //! ```text
 //! boring-server version
-//! boring-server [--group GROUP] CHAIN.pem KEY.pem [CREDENTIAL CREDENTIAL_KEY.pem]
+//! boring-server [--group GROUP] [--ech CONFIG KEY] CHAIN.pem KEY.pem [CREDENTIAL CREDENTIAL_KEY.pem]
 //! ```
 //!
 //! Listens on a free port of 127.0.0.1 and says in one line how each handshake ended. BoringSSL knows credentials as a
 //! server only. It checks that the key fits the credential, but neither its time nor its signature nor the
 //! certificate: that makes it a good judge of a client's strictness.
 //!
-//! CREDENTIAL is PEM, or the bare structure, which is what BoringSSL itself takes.
+//! CREDENTIAL is PEM, or the bare structure, which is what BoringSSL itself takes. CONFIG is an ECHConfig and KEY its private key
+//! for DHKEM(X25519, HKDF-SHA256), both in hexadecimal digits; a client that has another ECHConfig is told this one.
 
 mod credential;
 
 use std::{
     env, fs,
-    io::{Read as _, Write as _},
+    io::Write as _,
     net::{TcpListener, TcpStream},
     process::ExitCode,
     thread,
@@ -23,8 +24,12 @@ use std::{
 
 use boring::{
     error::ErrorStack,
+    hpke::HpkeKey,
     pkey::{PKey, Private},
-    ssl::{HandshakeError, Ssl, SslContext, SslContextBuilder, SslMethod, SslStream, SslVersion},
+    ssl::{
+        self, ErrorCode, HandshakeError, NameType, Ssl, SslContext, SslContextBuilder, SslEchKeys,
+        SslMethod, SslStream, SslVersion,
+    },
     x509::X509,
 };
 
@@ -46,19 +51,16 @@ fn main() -> ExitCode {
 fn run(arguments: &[&str]) -> Result<()> {
     match *arguments {
         ["version"] => println!("{}", boring::version::version()),
-        ["--group", group, ref files @ ..] => serve(Some(group), files)?,
-        ref files => serve(None, files)?,
+        ref arguments => serve(arguments)?,
     }
     Ok(())
 }
 
-fn serve(group: Option<&str>, files: &[&str]) -> Result<()> {
+fn serve(arguments: &[&str]) -> Result<()> {
     let mut context = SslContextBuilder::new(SslMethod::tls())?;
     context.set_min_proto_version(Some(SslVersion::TLS1_3))?;
     context.set_session_id_context(b"interop")?;
-    if let Some(group) = group {
-        context.set_curves_list(group)?;
-    }
+    let files = set_options(&mut context, arguments)?;
     let (chain, key, rest) = match *files {
         [chain, key, ref rest @ ..] => (read_chain(chain)?, read_key(key)?, rest),
         _ => return Err("a chain and its key are missing".into()),
@@ -84,6 +86,34 @@ fn serve(group: Option<&str>, files: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// What is behind the options.
+fn set_options<'a>(
+    context: &mut SslContextBuilder,
+    arguments: &'a [&'a str],
+) -> Result<&'a [&'a str]> {
+    match arguments {
+        ["--group", group, rest @ ..] => {
+            context.set_curves_list(group)?;
+            set_options(context, rest)
+        }
+        ["--ech", config, key, rest @ ..] => {
+            let mut keys = SslEchKeys::builder()?;
+            let key = HpkeKey::dhkem_p256_sha256(&bytes(key)?)?;
+            keys.add_key(true, &bytes(config)?, key)?;
+            context.set_ech_keys(&keys.build())?;
+            set_options(context, rest)
+        }
+        files => Ok(files),
+    }
+}
+
+/// Of hexadecimal digits.
+fn bytes(digits: &str) -> Result<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2);
+    let byte = |pair| Ok(u8::from_str_radix(std::str::from_utf8(pair)?, 16)?);
+    pairs.map(byte).collect()
+}
+
 fn answer(context: &SslContext, tcp: TcpStream) -> String {
     let handshake = || Ok::<_, Failure>(Ssl::new(context)?.accept(tcp)?);
     let mut tls = match handshake() {
@@ -95,8 +125,20 @@ fn answer(context: &SslContext, tcp: TcpStream) -> String {
     } else {
         "full"
     };
-    reply(&mut tls);
-    format!("handshake ok, {how}")
+    let name = tls
+        .ssl()
+        .servername(NameType::HOST_NAME)
+        .unwrap_or("nobody");
+    let hidden = if tls.ssl().ech_accepted() {
+        format!(", for {name}, who was hidden")
+    } else {
+        String::new()
+    };
+    let then = match reply(&mut tls) {
+        Some(error) => format!(", then {error}"),
+        None => String::new(),
+    };
+    format!("handshake ok, {how}{hidden}{then}")
 }
 
 /// Why there was no handshake.
@@ -114,15 +156,19 @@ impl From<HandshakeError<TcpStream>> for Failure {
     }
 }
 
-fn reply(tls: &mut SslStream<TcpStream>) {
+/// Answers a request. The alert, if one comes in its place.
+fn reply(tls: &mut SslStream<TcpStream>) -> Option<ssl::Error> {
     let mut request = [0; 4096];
-    if tls.read(&mut request).is_ok_and(|length| length > 0) {
+    match tls.ssl_read(&mut request) {
         // A client that has left already is no concern of this program.
-        let _ = tls.write_all(REPLY);
+        Ok(_) => _ = tls.write_all(REPLY),
+        Err(error) if error.code() == ErrorCode::SSL => return Some(error),
+        Err(_) => {}
     }
     let _ = tls.shutdown();
     // Until the client has closed too: a reset would take the reply from it.
     while tls.ssl_read(&mut request).is_ok_and(|length| length > 0) {}
+    None
 }
 
 fn read(path: &str) -> Result<Vec<u8>> {

@@ -1,5 +1,7 @@
 //! Servers that accept Encrypted ClientHello.
 
+use std::sync::Arc;
+
 use dc_core::Form;
 use dc_rustls::client::{Config, EchMode, EchStatus, NamePolicy, Peer};
 use dc_rustls::{Error, Refusal};
@@ -8,6 +10,7 @@ use dc_tests::message::{ENCRYPTED_EXTENSIONS, extension, insert_extensions};
 use dc_tests::mutant;
 use dc_tests::pair::connect;
 use dc_tests::vendor::{Device, Vendor, provider};
+use rustls::crypto::CryptoProvider;
 use rustls::{AlertDescription, HandshakeKind};
 
 use crate::rogue::{Rogue, credential};
@@ -81,6 +84,32 @@ fn both_forms_after_a_hello_retry_request_in_full_and_resumed() {
             let met = server.meet(&client, NAME, ALL);
             assert_eq!(*met.accepted(HandshakeKind::Resumed), full);
         }
+    }
+}
+
+/// The second binder is over both inner hellos, and the HelloRetryRequest between them.
+#[test]
+fn a_resumption_that_is_retried() {
+    let (vendor, device) = (vendor(), Device::new("router"));
+    let keeper = Arc::new(Keeper::new(0));
+    for (policy, form) in CASES {
+        let server = |provider: Arc<CryptoProvider>| {
+            let block = credential(&vendor, &device, form);
+            let key = device.key.private_key();
+            Accepting::new(Arc::clone(&keeper), &provider, &vendor, key, block)
+        };
+        let first = server(BACKENDS[0].prefers_p384());
+        let second = server(BACKENDS[0].x25519_only()).sharing_sessions(&first);
+        let builder = Config::builder(BACKENDS[0].prefers_p384())
+            .roots(vendor.roots())
+            .unique_name(policy);
+        let client = hiding(builder, &keeper);
+        let full = first.meet(&client, NAME, ALL);
+        let full = full.accepted(HandshakeKind::Full).clone();
+        let met = second.meet(&client, NAME, ALL);
+        assert_eq!(*met.accepted(HandshakeKind::Resumed), full);
+        let stream = met.client.unwrap();
+        assert_eq!(keeper.open(stream.get_ref().sent()).len(), 2);
     }
 }
 

@@ -48,7 +48,7 @@ struct Seen {
 impl Accepting {
     /// Sends the vendor's chain with this block next to the first certificate, and signs with this key.
     pub(super) fn new(
-        keeper: Keeper,
+        keeper: impl Into<Arc<Keeper>>,
         provider: &CryptoProvider,
         vendor: &Vendor,
         key: PrivateKeyDer<'static>,
@@ -73,11 +73,18 @@ impl Accepting {
             .provider(Arc::new(provider))
             .rewrite(Arc::clone(&rewrite));
         Self {
-            keeper: Arc::new(keeper),
+            keeper: keeper.into(),
             config: rogue.config(),
             rewrite,
             seen,
         }
+    }
+
+    /// Resumes the sessions of this other one too.
+    pub(super) fn sharing_sessions(mut self, other: &Self) -> Self {
+        let storage = Arc::clone(&other.config.session_storage);
+        Arc::get_mut(&mut self.config).unwrap().session_storage = storage;
+        self
     }
 
     pub(super) fn keeper(&self) -> &Keeper {

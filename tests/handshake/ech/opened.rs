@@ -1,6 +1,6 @@
 //! What somebody with the private key finds in a client's hellos.
 
-use dc_tests::message::{CLIENT_HELLO, number, split_vector, vector};
+use dc_tests::message::{CLIENT_HELLO, ech_config, number, split_vector, vector};
 use rustls::crypto::aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_128;
 use rustls::crypto::hpke::{EncapsulatedSecret, Hpke, HpkeOpener, HpkePrivateKey};
 use rustls::pki_types::EchConfigListBytes;
@@ -20,17 +20,8 @@ impl Keeper {
     /// The maximum length of names is for a client to pad to.
     pub(super) fn new(maximum_name_length: u8) -> Self {
         let (public, key) = SUITE.generate_key_pair().unwrap();
-        let contents = [
-            &[CONFIG_ID][..],
-            &X25519,
-            &vector(2, &public.0),
-            &vector(2, &HKDF_SHA256_AES_128),
-            &[maximum_name_length],
-            &vector(1, PUBLIC.as_bytes()),
-            &vector(2, &[]),
-        ];
         Self {
-            config: [&VERSION[..], &vector(2, &contents.concat())].concat(),
+            config: ech_config(CONFIG_ID, &public.0, maximum_name_length, PUBLIC),
             key,
         }
     }
@@ -217,7 +208,5 @@ fn zeroed(body: &[u8], payload: &[u8]) -> Vec<u8> {
 pub(super) const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 /// `ech_outer_extensions`.
 const OUTER_EXTENSIONS: u16 = 0xfd00;
-const VERSION: [u8; 2] = [0xfe, 0x0d];
 const CONFIG_ID: u8 = 7;
-const X25519: [u8; 2] = [0, 0x20];
 const HKDF_SHA256_AES_128: [u8; 4] = [0, 1, 0, 1];

@@ -11,6 +11,7 @@ use dc_tests::backend::BACKENDS;
 use dc_tests::pair::{Outcome, connect};
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::{AlertDescription, CertificateError};
+use tokio::io::AsyncReadExt;
 
 use crate::rogue::{Rogue, credential};
 use crate::setup::{ALL, acceptor, client_of, stock_server};
@@ -54,6 +55,34 @@ fn a_certificate_for_the_public_name_is_enough_to_reject() {
                 })
             ));
         }
+    }
+}
+
+#[tokio::test]
+async fn an_asynchronous_client_learns_the_same() {
+    let vendor = vendor();
+    let acceptor = ordinary(&vendor);
+    for (policy, _) in POLICIES {
+        let client = hiding(client_of(&vendor).unique_name(policy), &Keeper::new(0));
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let server = async {
+            let mut tls = acceptor.accept_async(far).await?;
+            Ok::<_, Error>(tls.read_u8().await?)
+        };
+        let name = NAME.try_into().unwrap();
+        let (client, server) = tokio::join!(client.connect_async(name, near), server);
+        assert!(matches!(
+            client,
+            Err(Error::EchRejected {
+                retry_configs: None
+            })
+        ));
+        let alert = AlertDescription::EncryptedClientHelloRequired;
+        let error = server.unwrap_err();
+        assert!(
+            matches!(&error, Error::Tls(rustls::Error::AlertReceived(got)) if *got == alert),
+            "{error}"
+        );
     }
 }
 
