@@ -17,11 +17,12 @@ use rustls::client::{
     Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ServerSessionMemoryCache, StoresServerSessions, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
-    AlertDescription, ClientConfig, ClientConnection, NamedGroup, SignatureScheme, StreamOwned,
+    AlertDescription, CipherSuite, ClientConfig, ClientConnection, NamedGroup, ServerConfig,
+    SignatureScheme, StreamOwned,
 };
 
 use crate::clients::{FRONTS, Front, Site};
@@ -118,7 +119,7 @@ fn a_client_is_asked_about_again_before_a_session_is_resumed() {
 fn a_session_without_a_client_is_none_where_one_is_required() {
     let site = Site::new();
     for front in FRONTS {
-        let shared = rustls::server::ServerSessionMemoryCache::new(32);
+        let shared = ServerSessionMemoryCache::new(32);
         let acceptor = |policy| {
             let settings = Settings::new(provider()).session_storage(shared.clone());
             let mut config = (*stock_server(&site.vendor)).clone();
@@ -142,7 +143,7 @@ fn sharing(
     front: Front,
     policies: Vec<ClientCredentials>,
 ) -> impl Iterator<Item = Acceptor> {
-    let shared = rustls::server::ServerSessionMemoryCache::new(32);
+    let shared = ServerSessionMemoryCache::new(32);
     let mut config = (*stock_server(&site.vendor)).clone();
     config.session_storage = shared.clone();
     let config = Arc::new(config);
@@ -266,6 +267,111 @@ fn a_session_that_is_offered_but_not_resumed_says_nothing_about_its_client() {
     assert_eq!(connect("other.cpe.example.com"), (None, full));
     // Nor does the session that this has made.
     assert_eq!(connect("other.cpe.example.com"), (None, resumed));
+}
+
+/// A session that is found, and is then not what the handshake needs.
+#[derive(Clone, Copy, Debug)]
+enum Misfit {
+    /// The server has another cipher suite by now.
+    Suite,
+    /// rustls cannot read what is left of it.
+    Cut,
+}
+
+/// A storage that loses the last byte of each session, if it is told to.
+#[derive(Debug)]
+struct Cutting {
+    inner: Arc<dyn StoresServerSessions>,
+    cuts: bool,
+}
+
+impl StoresServerSessions for Cutting {
+    fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
+        self.inner.put(key, value)
+    }
+
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.inner.get(key)
+    }
+
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        let mut value = self.inner.take(key)?;
+        if self.cuts {
+            value.pop();
+        }
+        Some(value)
+    }
+
+    fn can_cache(&self) -> bool {
+        true
+    }
+}
+
+impl Misfit {
+    /// The acceptor with these sessions; `later`, the one that cannot use them.
+    fn acceptor(
+        self,
+        (site, front): (&Site, Front),
+        sessions: &Arc<dyn StoresServerSessions>,
+        policy: ClientCredentials,
+        later: bool,
+    ) -> Acceptor {
+        let mut provider = (*provider()).clone();
+        if later && matches!(self, Self::Suite) {
+            let favourite = CipherSuite::TLS13_AES_256_GCM_SHA384;
+            provider
+                .cipher_suites
+                .retain(|suite| suite.suite() != favourite);
+        }
+        let provider = Arc::new(provider);
+        let sessions = Arc::new(Cutting {
+            inner: Arc::clone(sessions),
+            cuts: later && matches!(self, Self::Cut),
+        });
+        let mut config = ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(site.vendor.chain(), site.vendor.private_key())
+            .unwrap();
+        config.session_storage = sessions.clone();
+        let settings = Settings::new(provider).session_storage(sessions);
+        let acceptor = site.acceptor_with(front, settings, policy);
+        acceptor.fallback(Arc::new(config))
+    }
+}
+
+/// A client that has made a session, and has no credential any more by its own clock.
+#[test]
+fn a_session_that_does_not_fit_says_nothing_about_its_client() {
+    let site = Site::new();
+    for front in FRONTS {
+        for misfit in [Misfit::Suite, Misfit::Cut] {
+            for policy in [site.policy(), site.policy().optional()] {
+                let sessions: Arc<dyn StoresServerSessions> = ServerSessionMemoryCache::new(32);
+                let acceptor =
+                    |later| misfit.acceptor((&site, front), &sessions, policy.clone(), later);
+                let clock = Clock::now();
+                let client = client(&site, &clock, HOUR);
+                for is_resumed in [false, true] {
+                    let meeting = site.meet(&client, &acceptor(false), ALL);
+                    assert_eq!(meeting.delegated().1.as_deref(), Some(CAMERA));
+                    assert_eq!(meeting.known().is_resumed, is_resumed);
+                }
+                clock.forward(2 * HOUR);
+                let meeting = site.meet(&client, &acceptor(true), ALL);
+                if meeting.client.is_err() {
+                    assert_eq!(meeting.alert(), AlertDescription::CertificateRequired);
+                    continue;
+                }
+                assert_eq!(meeting.peer(), None, "{front:?} {misfit:?}");
+                assert!(!meeting.known().is_resumed);
+                // Nor does the session that this has made.
+                let meeting = site.meet(&client, &acceptor(true), ALL);
+                assert_eq!(meeting.peer(), None);
+            }
+        }
+    }
 }
 
 /// A client that offers its last ticket to every name.

@@ -10,7 +10,7 @@ use dc_core::{
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConnection};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, HandshakeKind, ServerConnection};
 
 use super::Peer;
 use super::client_credentials::{ClientCredentials, Question};
@@ -34,8 +34,20 @@ pub(crate) struct ConnectionVerifier {
 struct Client {
     /// The peer that somebody has claimed to be, before the handshake is signed, and its credential.
     claimed: Option<(Arc<Peer>, Option<VerifiedCredential>)>,
-    /// The peer that has signed the handshake, or made the session that is resumed.
+    /// The peer that has signed the handshake.
     proved: Option<Arc<Peer>>,
+    /// The peer that made the session that was found, which may yet not be resumed.
+    offered: Option<Arc<Peer>>,
+}
+
+impl Client {
+    /// The peer of such a handshake. A session that was found proves nothing in a full one.
+    fn of(&self, kind: Option<HandshakeKind>) -> Option<Arc<Peer>> {
+        match kind? {
+            HandshakeKind::Resumed => self.offered.clone(),
+            HandshakeKind::Full | HandshakeKind::FullWithHelloRetryRequest => self.proved.clone(),
+        }
+    }
 }
 
 impl ConnectionVerifier {
@@ -47,9 +59,11 @@ impl ConnectionVerifier {
         }
     }
 
-    /// The client; `None` if it has presented nothing.
+    /// The client for whose handshake a session is stored, and over QUIC the client, whose kind of handshake nobody says;
+    /// `None` if it has presented nothing.
     pub(crate) fn peer(&self) -> Option<Arc<Peer>> {
-        self.client().proved.clone()
+        let client = self.client();
+        client.proved.clone().or_else(|| client.offered.clone())
     }
 
     /// The extensions of the CertificateRequest, for which a stand-in is among the names that are announced.
@@ -57,9 +71,9 @@ impl ConnectionVerifier {
         &self.question.extensions
     }
 
-    /// Takes the client to be the one that a session was made with.
+    /// Takes the client to be the one that a session was made with, if the session is resumed.
     pub(super) fn resume(&self, peer: Option<Arc<Peer>>) {
-        self.client().proved = peer;
+        self.client().offered = peer;
     }
 
     pub(super) fn policy(&self) -> &ClientCredentials {
@@ -225,7 +239,7 @@ pub(super) fn client_of(
     connection: &ServerConnection,
 ) -> Option<Arc<Peer>> {
     match verifier {
-        Some(verifier) => verifier.peer(),
+        Some(verifier) => verifier.client().of(connection.handshake_kind()),
         None => connection
             .peer_certificates()
             .map(|_| Arc::new(Peer::Certificate)),
@@ -236,4 +250,30 @@ pub(super) fn client_of(
 fn refuse(refusal: Refusal) -> Error {
     handover::leave_alert(refusal.alert());
     refusal.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_handshake_has_a_proof_of_its_own() {
+        let mut client = Client {
+            offered: Some(Arc::new(Peer::Certificate)),
+            ..Client::default()
+        };
+        let (full, retried) = (
+            HandshakeKind::Full,
+            HandshakeKind::FullWithHelloRetryRequest,
+        );
+        assert!(client.of(Some(HandshakeKind::Resumed)).is_some());
+        for kind in [None, Some(full), Some(retried)] {
+            assert_eq!(client.of(kind), None);
+        }
+        client.proved = client.offered.take();
+        for kind in [full, retried] {
+            assert!(client.of(Some(kind)).is_some());
+        }
+        assert_eq!(client.of(Some(HandshakeKind::Resumed)), None);
+    }
 }
