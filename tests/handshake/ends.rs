@@ -87,13 +87,16 @@ impl AnyServer {
     pub(crate) fn serve(&self, io: End, length: usize) -> Result<Far, dc_rustls::Error> {
         match self {
             Self::Ours(acceptor) => {
-                let mut tls = acceptor.accept(io)?;
-                let early = read_early(tls.connection_mut());
+                let mut early = Vec::new();
+                let mut tls = acceptor.accept_early(io, |data| {
+                    early.extend_from_slice(data.bytes());
+                    Ok(())
+                })?;
                 reply(&mut tls, length)?;
                 Ok(Far {
                     served: Some(server::Stream::served(&tls).clone()),
                     kind: tls.connection().handshake_kind().unwrap(),
-                    early,
+                    early: is_early(&early),
                 })
             }
             Self::Stock(config) => {
@@ -118,8 +121,12 @@ fn read_early(connection: &mut ServerConnection) -> Option<bool> {
     let mut early = connection.early_data()?;
     let mut data = Vec::new();
     early.read_to_end(&mut data).unwrap();
-    // Without any, rustls gives an empty reader if the configuration would take some.
-    match &data[..] {
+    is_early(&data)
+}
+
+/// Whether the early data that arrived is what was sent. rustls gives an empty reader if the configuration would take some.
+fn is_early(data: &[u8]) -> Option<bool> {
+    match data {
         [] => None,
         data => Some(data == EARLY),
     }
