@@ -12,7 +12,7 @@ use crate::record::RecordProtection;
 use crate::side::Side;
 use crate::view::certificate::unpack;
 use crate::view::client_hello::{self, Relabelling};
-use crate::view::{from_client, ignored, presented, request, stream, to_server};
+use crate::view::{ech, from_client, ignored, presented, request, stream, to_server};
 
 /// A client's inbound mapping of Certificate.
 #[derive(Debug)]
@@ -129,6 +129,23 @@ pub fn insert_extensions(hello: &[u8], extensions: &[u8]) -> Option<Vec<u8>> {
 #[must_use]
 pub fn hellos_to_wire(messages: &[u8], extensions: &[u8]) -> Vec<u8> {
     client_hello::hellos_to_wire(messages, extensions).into_owned()
+}
+
+/// The outer hello and the padded inner one, as a client seals them.
+#[must_use]
+pub fn seal(outer: &[u8], padded: &[u8], extensions: &[u8], max: u8) -> Option<[Vec<u8>; 2]> {
+    let sealable = ech::Sealable {
+        additional: outer.to_vec(),
+        plaintext: padded.to_vec(),
+    };
+    let sealed = ech::sealable_to_wire(&sealable, extensions, max)?;
+    Some([sealed.additional, sealed.plaintext])
+}
+
+/// The maximum length of names in the `info` of HPKE.
+#[must_use]
+pub fn maximum_name_length(info: &[u8]) -> Option<u8> {
+    ech::maximum_name_length(info)
 }
 
 /// Relabels one ClientHello; which form's offer, and whether it could.
