@@ -409,6 +409,45 @@ fn below_tls13() {
     assert!(matches!(config, Err(Error::ClientAuthBelowTls13)));
 }
 
+/// What the fallback itself trusts below TLS 1.3, the policy has not judged.
+#[test]
+fn a_certificate_below_tls13_is_nobody_to_the_policy() {
+    let (site, others) = (Site::new(), Vendor::default());
+    let trusted = Arc::new(others.roots());
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(trusted, provider());
+    let fallback = rustls::ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(site.vendor.chain(), site.vendor.private_key())
+        .unwrap();
+    let config = rustls::ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .with_root_certificates(site.vendor.roots())
+        .with_client_auth_cert(others.chain(), others.private_key())
+        .unwrap();
+    let config = Arc::new(config);
+    let policy = site.policy().optional().or_certificate();
+    let acceptor = site
+        .acceptor(Front::Certificate, policy.authorize(|_| panic!("asked")))
+        .fallback(Arc::new(fallback));
+    for kind in [rustls::HandshakeKind::Full, rustls::HandshakeKind::Resumed] {
+        let (near, far) = dc_tests::pipe::pipe(ALL);
+        let name = site.router.name.clone().try_into().unwrap();
+        let connection = rustls::ClientConnection::new(config.clone(), name).unwrap();
+        std::thread::scope(|scope| {
+            let server = scope.spawn(|| acceptor.accept(far).unwrap());
+            let mut tls = rustls::StreamOwned::new(connection, near);
+            tls.conn.complete_io(&mut tls.sock).unwrap();
+            let served = server.join().unwrap();
+            assert_eq!(served.connection().handshake_kind(), Some(kind));
+            assert_eq!(served.client_certificates().count(), 1);
+            assert_eq!(served.peer(), None);
+        });
+    }
+}
+
 #[test]
 fn a_scheme_that_the_server_did_not_offer() {
     let mut site = Site::new();

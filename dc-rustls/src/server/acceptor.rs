@@ -85,7 +85,8 @@ impl Acceptor {
     /// this is done in TLS 1.3 with what `config` lets others read: everything but its verifier of clients, its
     /// `max_fragment_size`, its `ticketer` (sessions are in its `session_storage`) and its
     /// `send_half_rtt_data`. A client that has TLS 1.2 only is then refused, unless the policy is
-    /// [`optional`](super::ClientCredentials::optional).
+    /// [`optional`](super::ClientCredentials::optional): `config` serves it as it is, and asks it for a certificate if its
+    /// verifier does, but whatever it presents, [`peer`](Stream::peer) is `None`.
     #[must_use]
     pub fn fallback(mut self, config: Arc<ServerConfig>) -> Self {
         let provider = self
@@ -236,9 +237,9 @@ impl Acceptor {
         let (Some(asking), Some(provider)) = (self.store.asking(), provider) else {
             return Ok((Arc::clone(config), None));
         };
-        // Below TLS 1.3 nobody has a credential.
+        // Below TLS 1.3 nobody has a credential, and whom the fallback's own verifier takes is nobody to the policy.
         if asking.is_optional() && !has_tls13 {
-            return Ok((Arc::clone(config), None));
+            return Ok((Arc::clone(config), Some(asking.nobody())));
         }
         match asking.connection(config, Arc::clone(provider)) {
             Ok((config, client)) => Ok((config, Some(client))),

@@ -44,6 +44,12 @@ impl Asking {
         self.policy.is_optional()
     }
 
+    /// A verifier that knows no client: unless it is called, there is none.
+    pub(super) fn nobody(&self) -> Arc<ConnectionVerifier> {
+        let (policy, question) = (Arc::clone(&self.policy), Arc::clone(&self.question));
+        Arc::new(ConnectionVerifier::new(policy, question))
+    }
+
     /// Suites that ask, for an end that answers with a credential or with a certificate.
     pub(super) fn provider(
         &self,
@@ -67,8 +73,7 @@ impl Asking {
         base: &ServerConfig,
         provider: Arc<CryptoProvider>,
     ) -> Result<(Arc<ServerConfig>, Arc<ConnectionVerifier>), Error> {
-        let (policy, question) = (Arc::clone(&self.policy), Arc::clone(&self.question));
-        let verifier = Arc::new(ConnectionVerifier::new(policy, question));
+        let verifier = self.nobody();
         let clock = Arc::clone(&base.time_provider);
         let mut config = ServerConfig::builder_with_details(provider, Arc::clone(&clock))
             .with_protocol_versions(&[&rustls::version::TLS13])?

@@ -107,7 +107,8 @@ impl ClientCredentials {
         self
     }
 
-    /// Also accepts clients that present nothing.
+    /// Also accepts clients that present nothing, and those that have TLS 1.2 only: they count as clients that present
+    /// nothing, also if the fallback asks them for a certificate.
     ///
     /// Without this, a client gets certificate_required, and one that has TLS 1.2 only gets protocol_version,
     /// because it can have no credential.

@@ -138,9 +138,12 @@ impl Settings {
     /// Asks clients for a credential (RFC 9345 §4.1.2), in all connections of TLS 1.3 that an
     /// [`Acceptor`](super::Acceptor) makes, also in those that it answers with its fallback.
     ///
-    /// Takes the place of [`client_auth`](Self::client_auth), and of the verifier of the fallback. Fails with
-    /// [`Error::NothingToOffer`] if the policy's verifier knows no scheme that the key of a credential may use, and with
-    /// [`Error::TooManyAuthorities`] if the names of the roots take more room than there is.
+    /// Takes the place of [`client_auth`](Self::client_auth), and of the verifier of the fallback. Below TLS 1.3, which only an
+    /// [`optional`](ClientCredentials::optional) policy allows, nobody is asked for a credential and
+    /// [`Stream::peer`](super::Stream::peer) is `None`; a verifier of the fallback is asked there, in vain.
+    ///
+    /// Fails with [`Error::NothingToOffer`] if the policy's verifier knows no scheme that the key of a credential may use,
+    /// and with [`Error::TooManyAuthorities`] if the names of the roots take more room than there is.
     pub fn client_credentials(mut self, policy: ClientCredentials) -> Result<Self, Error> {
         self.asking = Some(Asking::new(policy)?);
         Ok(self)

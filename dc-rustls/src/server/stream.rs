@@ -79,8 +79,8 @@ impl<T: Read + Write> Stream<T> {
     /// The client, if it has presented a certificate; on a resumed connection, the one that the session was made with.
     ///
     /// Only a server that asks for credentials,
-    /// [`Settings::client_credentials`](super::Settings::client_credentials), knows one from a certificate. A unique name is
-    /// the client's, and no other name of its certificate is.
+    /// [`Settings::client_credentials`](super::Settings::client_credentials), knows one from a certificate; it knows
+    /// no client below TLS 1.3. A unique name is the client's, and no other name of its certificate is.
     #[must_use]
     pub fn peer(&self) -> Option<&Peer> {
         self.peer.as_deref()
