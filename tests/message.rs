@@ -40,18 +40,20 @@ pub fn server_name(name: &str) -> Vec<u8> {
     extension(0, &vector(2, &entry))
 }
 
-/// An ECHConfig (RFC 9849 §4) for DHKEM(X25519, HKDF-SHA256), HKDF-SHA256 and AES-128-GCM.
+/// An ECHConfig (RFC 9849 §4) for one HPKE suite: KEM, KDF and AEAD.
 #[must_use]
 pub fn ech_config(
-    id: u8,
+    suite: [u16; 3],
     public_key: &[u8],
     maximum_name_length: u8,
     public_name: &str,
 ) -> Vec<u8> {
+    let [kem, kdf, aead] = suite.map(u16::to_be_bytes);
     let contents = [
-        &[id, 0, 0x20][..],
+        &[1][..],
+        &kem,
         &vector(2, public_key),
-        &vector(2, &[0, 1, 0, 1]),
+        &vector(2, &[kdf, aead].concat()),
         &[maximum_name_length],
         &vector(1, public_name.as_bytes()),
         &vector(2, &[]),

@@ -15,6 +15,7 @@ use dc_tests::backend::BACKENDS;
 use dc_tests::pair::connect;
 use dc_tests::vendor::{Device, Vendor, ZONE, provider};
 use rustls::EncryptedClientHelloError;
+use rustls::crypto::aws_lc_rs::hpke::ALL_SUPPORTED_SUITES;
 
 use crate::setup::{ALL, acceptor, client_of};
 
@@ -111,6 +112,19 @@ fn the_offer_is_first_in_both_hellos_and_the_padding_is_as_recommended() {
                 assert_eq!(inner.extension(ENCRYPTED_CLIENT_HELLO), Some(&[1][..]));
             }
         }
+    }
+}
+
+#[test]
+fn every_hpke_suite_opens_both_hellos() {
+    let vendor = vendor();
+    for suite in ALL_SUPPORTED_SUITES {
+        let keeper = Keeper::with(*suite, 64, PUBLIC);
+        let mode = EchMode::enable(keeper.list(), ALL_SUPPORTED_SUITES).unwrap();
+        let config = client_of(&vendor).ech(mode).build().unwrap();
+        let opened = keeper.open(&sent(&config, NAME)).remove(0);
+        assert_eq!(opened.inner.extensions[0], opened.outer.extensions[0]);
+        assert_eq!(opened.inner.kinds()[0], 0xff22);
     }
 }
 

@@ -183,7 +183,7 @@ impl Keys {
     fn new(public_name: &str) -> Self {
         let (public, private) = SUITE.generate_key_pair().unwrap();
         Self {
-            config: ech_config(1, &public.0, 0, public_name),
+            config: ech_config([0x20, 1, 1], &public.0, 0, public_name),
             key: private.secret_bytes().to_vec(),
         }
     }

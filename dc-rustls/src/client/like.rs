@@ -17,7 +17,7 @@ impl Config {
     /// and whether secrets can be extracted.
     ///
     /// **Not carried over** is what rustls does not show: whom it trusts, which has to be said again here; its versions, so
-    /// TLS 1.2 takes [`allow_tls12`](Builder::allow_tls12); Encrypted ClientHello. Sessions are not either, because they
+    /// TLS 1.2 takes [`allow_tls12`](Builder::allow_tls12), and Encrypted ClientHello [`ech`](Builder::ech). Sessions are not either, because they
     /// were made under another policy, nor is that there are none: see
     /// [`without_resumption`](Builder::without_resumption). All else has to be as rustls has it by default.
     ///

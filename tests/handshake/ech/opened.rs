@@ -2,7 +2,7 @@
 
 use dc_tests::message::{CLIENT_HELLO, ech_config, number, split_vector, vector};
 use rustls::crypto::aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_128;
-use rustls::crypto::hpke::{EncapsulatedSecret, Hpke, HpkeOpener, HpkePrivateKey};
+use rustls::crypto::hpke::{EncapsulatedSecret, Hpke, HpkeOpener, HpkePrivateKey, HpkeSuite};
 use rustls::pki_types::EchConfigListBytes;
 
 /// The name that everybody sees.
@@ -12,6 +12,7 @@ pub(super) static SUITE: &dyn Hpke = DH_KEM_X25519_HKDF_SHA256_AES_128;
 
 /// The keeper of one ECHConfig's private key.
 pub(super) struct Keeper {
+    suite: &'static dyn Hpke,
     config: Vec<u8>,
     key: HpkePrivateKey,
 }
@@ -19,9 +20,19 @@ pub(super) struct Keeper {
 impl Keeper {
     /// The maximum length of names is for a client to pad to.
     pub(super) fn new(maximum_name_length: u8) -> Self {
-        let (public, key) = SUITE.generate_key_pair().unwrap();
+        Self::with(SUITE, maximum_name_length, PUBLIC)
+    }
+
+    pub(super) fn with(
+        suite: &'static dyn Hpke,
+        maximum_name_length: u8,
+        public_name: &str,
+    ) -> Self {
+        let (public, key) = suite.generate_key_pair().unwrap();
+        let numbers = numbers(suite);
         Self {
-            config: ech_config(CONFIG_ID, &public.0, maximum_name_length, PUBLIC),
+            suite,
+            config: ech_config(numbers, &public.0, maximum_name_length, public_name),
             key,
         }
     }
@@ -47,15 +58,15 @@ impl Keeper {
     ) -> Opened {
         let body = outer.extension(ENCRYPTED_CLIENT_HELLO).unwrap();
         assert_eq!(body[0], 0, "the type is outer");
-        assert_eq!(body[1..5], HKDF_SHA256_AES_128);
-        assert_eq!(body[5], CONFIG_ID);
+        let [_, kdf, aead] = numbers(self.suite).map(u16::to_be_bytes);
+        assert_eq!(body[1..6], [kdf[0], kdf[1], aead[0], aead[1], 1]);
         let (secret, rest) = split_vector(&body[6..], 2);
         let (payload, rest) = split_vector(rest, 2);
         assert!(rest.is_empty());
         let opener = opener.get_or_insert_with(|| {
             let info = [b"tls ech\0", &self.config[..]].concat();
             let secret = EncapsulatedSecret(secret.to_vec());
-            SUITE.setup_opener(&secret, &info, &self.key).unwrap()
+            self.suite.setup_opener(&secret, &info, &self.key).unwrap()
         });
         let additional = zeroed(&outer.body(), payload);
         let padded = opener.open(&additional, payload).unwrap();
@@ -195,6 +206,12 @@ pub(super) fn client_hellos(mut sent: &[u8]) -> Vec<Hello> {
     hellos
 }
 
+/// KEM, KDF and AEAD.
+fn numbers(suite: &dyn Hpke) -> [u16; 3] {
+    let HpkeSuite { kem, sym } = suite.suite();
+    [kem.into(), sym.kdf_id.into(), sym.aead_id.into()]
+}
+
 /// ClientHelloOuterAAD (RFC 9849 §5.2).
 fn zeroed(body: &[u8], payload: &[u8]) -> Vec<u8> {
     let at = body.windows(payload.len()).position(|w| w == payload);
@@ -208,5 +225,3 @@ fn zeroed(body: &[u8], payload: &[u8]) -> Vec<u8> {
 pub(super) const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 /// `ech_outer_extensions`.
 const OUTER_EXTENSIONS: u16 = 0xfd00;
-const CONFIG_ID: u8 = 7;
-const HKDF_SHA256_AES_128: [u8; 4] = [0, 1, 0, 1];

@@ -1,5 +1,6 @@
 //! Servers that know nothing of Encrypted ClientHello: to a client, they reject it.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,6 +14,7 @@ use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::{AlertDescription, CertificateError};
 use tokio::io::AsyncReadExt;
 
+use crate::clients::{FRONTS, Site};
 use crate::rogue::{Rogue, credential};
 use crate::setup::{ALL, acceptor, client_of, stock_server};
 
@@ -83,6 +85,39 @@ async fn an_asynchronous_client_learns_the_same() {
             matches!(&error, Error::Tls(rustls::Error::AlertReceived(got)) if *got == alert),
             "{error}"
         );
+    }
+}
+
+/// Nobody but the wanted server may learn who the client is (RFC 9849 §6.1.6).
+#[test]
+fn a_client_that_was_rejected_presents_nothing() {
+    let site = Site::new();
+    let keeper = Keeper::with(SUITE, 0, "public.cpe.example.com");
+    for front in FRONTS {
+        let acceptor = site.acceptor(front, site.policy().optional());
+        let builder = site.builder().client_identity(site.identities(&Form::ALL));
+        let client = hiding(builder, &keeper);
+        let (near, far) = dc_tests::pipe::pipe(ALL);
+        std::thread::scope(|scope| {
+            let server = scope.spawn(|| {
+                let mut tls = acceptor.accept(far)?;
+                assert_eq!(tls.peer(), None);
+                Ok(tls.read_exact(&mut [0])?)
+            });
+            let error = client.connect(NAME.try_into().unwrap(), near).unwrap_err();
+            assert!(matches!(
+                error,
+                Error::EchRejected {
+                    retry_configs: None
+                }
+            ));
+            let error: Error = server.join().unwrap().unwrap_err();
+            let alert = AlertDescription::EncryptedClientHelloRequired;
+            assert!(
+                matches!(&error, Error::Tls(rustls::Error::AlertReceived(got)) if *got == alert),
+                "{error}"
+            );
+        });
     }
 }
 
