@@ -74,8 +74,23 @@ impl Server {
         })
     }
 
-    /// The same; what the program has said if it ends instead of listening.
+    /// Starts a program that listens on UDP alone.
+    pub fn start_udp(name: &'static str, command: &mut Command) -> Self {
+        Self::start_on(UDP, name, command).unwrap_or_else(|said| {
+            panic!("{command:?}\ndoes not listen; it said:\n{said}");
+        })
+    }
+
+    /// As [`Self::start`]; what the program has said if it ends instead of listening.
     pub fn try_start(name: &'static str, command: &mut Command) -> Result<Self, String> {
+        Self::start_on(TCP, name, command)
+    }
+
+    fn start_on(
+        transport: Transport,
+        name: &'static str,
+        command: &mut Command,
+    ) -> Result<Self, String> {
         let mut child = spawn(command);
         let said = Arc::new(Said::default());
         follow(child.stdout.take(), &said);
@@ -86,11 +101,11 @@ impl Server {
             port: 0,
             said,
         };
-        server.port = server.wait_for_port()?;
+        server.port = server.wait_for_port(transport)?;
         Ok(server)
     }
 
-    /// The TCP port on which it listens, on loopback.
+    /// The port on which it listens, on loopback.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -123,10 +138,10 @@ impl Server {
         std::fs::read_dir(folder).map_or(0, Iterator::count)
     }
 
-    fn wait_for_port(&mut self) -> Result<u16, String> {
+    fn wait_for_port(&mut self, transport: Transport) -> Result<u16, String> {
         let deadline = Instant::now() + LONGEST_RUN;
         while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
-            if let Some(port) = listening_port(self.child.id()) {
+            if let Some(port) = bound_port(transport, self.child.id()) {
                 return Ok(port);
             }
             thread::sleep(POLL);
@@ -209,21 +224,31 @@ fn follow(stream: Option<impl Read + Send + 'static>, said: &Arc<Said>) {
 /// The TCP port on which this process listens, from what the kernel says about its open files.
 #[must_use]
 pub fn listening_port(pid: u32) -> Option<u16> {
+    bound_port(TCP, pid)
+}
+
+/// A table of the kernel's, and the state of a socket in it that waits for whoever comes.
+type Transport = (&'static str, &'static str);
+
+const TCP: Transport = ("tcp", "0A");
+const UDP: Transport = ("udp", "07");
+
+fn bound_port((table, waiting): Transport, pid: u32) -> Option<u16> {
     let sockets: Vec<String> = std::fs::read_dir(format!("/proc/{pid}/fd"))
         .ok()?
         .flatten()
         .filter_map(|entry| std::fs::read_link(entry.path()).ok())
         .map(|target| target.to_string_lossy().into_owned())
         .collect();
-    // Columns: number, local address:port, remote, state (0A: listening), five more, inode.
-    std::fs::read_to_string(format!("/proc/{pid}/net/tcp"))
+    // Columns: number, local address:port, remote, state, five more, inode.
+    std::fs::read_to_string(format!("/proc/{pid}/net/{table}"))
         .ok()?
         .lines()
         .skip(1)
         .find_map(|line| {
             let columns: Vec<&str> = line.split_whitespace().collect();
             let (local, state, inode) = (columns.get(1)?, columns.get(3)?, columns.get(9)?);
-            let ours = *state == "0A" && sockets.contains(&format!("socket:[{inode}]"));
+            let ours = *state == waiting && sockets.contains(&format!("socket:[{inode}]"));
             ours.then(|| u16::from_str_radix(local.split_once(':')?.1, 16).ok())?
         })
 }

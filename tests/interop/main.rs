@@ -1,4 +1,4 @@
-//! Peers nobody here wrote: NSS, Firefox, tlslite-ng, BoringSSL and kdig against our server and our client.
+//! Peers nobody here wrote: NSS, Firefox, tlslite-ng, BoringSSL, aioquic and kdig against our server and our client.
 //!
 //! Every row of these tests is one real TLS handshake on the loopback interface, judged by what *both* sides say.
 //! They are installed when they are missing (`tests/setup`); a peer that cannot be had is a failure, unless
@@ -21,6 +21,7 @@ mod our_client;
 mod our_server;
 mod ours;
 mod peers_alone;
+mod quic;
 mod report;
 mod router;
 mod setup;
