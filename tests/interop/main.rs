@@ -6,6 +6,7 @@
 //! `target/interop`.
 
 mod boring;
+mod client_auth;
 mod connection;
 mod ech;
 mod endpoint;

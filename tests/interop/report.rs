@@ -103,4 +103,10 @@ static SELECTED: LazyLock<usize> = LazyLock::new(|| {
 });
 
 /// Tests that print a table of their own, or none.
-const HAVE_THEIR_OWN: [&str; 4] = ["http::", "matrix::", "middle::", "router::"];
+const HAVE_THEIR_OWN: [&str; 5] = [
+    "client_auth::",
+    "http::",
+    "matrix::",
+    "middle::",
+    "router::",
+];

@@ -42,6 +42,15 @@ pub(crate) fn python(program: &str) -> Command {
     command
 }
 
+/// A program that tlslite-ng itself has.
+pub(crate) fn program(name: &str) -> Command {
+    let mut command = Command::new(interpreter());
+    command
+        .arg("-u")
+        .arg(setup::cache().join("venv/bin").join(name));
+    command
+}
+
 /// Does one handshake and a request; `--schemes none` among the arguments offers no credentials.
 pub(crate) fn client<'a>(name: &'a str, arguments: &'a [&'a str]) -> Client<'a> {
     Client::new("tlslite-ng client", move |port| {
@@ -58,9 +67,7 @@ pub(crate) fn server(served: &Served, arguments: &[&str]) -> Server {
     lab::write(&pages.join("index.html"), "tlslite-ng\n");
     Server::start(
         "tlslite-ng tls.py",
-        Command::new(interpreter())
-            .arg("-u")
-            .arg(setup::cache().join("venv/bin/tls.py"))
+        program("tls.py")
             .arg("server")
             .arg("-c")
             .arg(&served.chain)

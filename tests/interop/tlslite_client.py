@@ -11,7 +11,7 @@ import concurrent.futures
 import socket
 import sys
 
-from tlslite.api import HandshakeSettings, TLSConnection
+from tlslite.api import HandshakeSettings, TLSConnection, X509CertChain, parsePEMKey
 from tlslite.constants import SignatureScheme
 from tlslite.errors import TLSAbruptCloseError
 
@@ -24,15 +24,28 @@ def parse_arguments():
     parser.add_argument("name", help="server name to ask for")
     parser.add_argument("ports", type=int, nargs="+", metavar="port", help="one handshake with each; one that comes again, with the session")
     parser.add_argument("--schemes", default=DEFAULT_SCHEMES, help="content of extension 34, or 'none' to leave it out")
+    parser.add_argument("--certificate", help="a chain in PEM, for a server that asks for one")
+    parser.add_argument("--key", help="its private key")
     parser.add_argument("--at-once", type=int, default=1, help="so many handshakes with each port at the same time")
     return parser.parse_args()
 
 
-def handshake(connection, name, schemes, session):
+def own_certificate(arguments):
+    """The chain and the key of a client that has them."""
+    if not arguments.certificate:
+        return {}
+    with open(arguments.certificate) as chain, open(arguments.key) as key:
+        own = X509CertChain()
+        own.parsePemList(chain.read())
+        return {"certChain": own, "privateKey": parsePEMKey(key.read(), private=True)}
+
+
+def handshake(connection, arguments, session):
     settings = HandshakeSettings()
     settings.minVersion = settings.maxVersion = (3, 4)
-    settings.dc_sig_algs = [getattr(SignatureScheme, scheme) for scheme in schemes.split(",") if scheme != "none"]
-    connection.handshakeClientCert(settings=settings, serverName=name, session=session)
+    settings.dc_sig_algs = [getattr(SignatureScheme, scheme) for scheme in arguments.schemes.split(",") if scheme != "none"]
+    own = own_certificate(arguments)
+    connection.handshakeClientCert(settings=settings, serverName=arguments.name, session=session, **own)
 
 
 def request(connection, name):
@@ -51,7 +64,7 @@ def connect(port, arguments, session=None):
     print("port %d" % port)
     connection = TLSConnection(socket.create_connection(("127.0.0.1", port), TIMEOUT))
     try:
-        handshake(connection, arguments.name, arguments.schemes, session)
+        handshake(connection, arguments, session)
     except Exception as error:  # it does not keep to its own when it reads what is malformed
         print("refused: %s %s" % (type(error).__name__, error))
         connection.sock.close()

@@ -21,6 +21,10 @@ use crate::{Error, offer};
 ///
 /// Unless more is said, a client has to present a credential with a unique name, of at most 7 days.
 ///
+/// A client that knows nothing of credentials does with a certificate if that is enough
+/// ([`or_certificate`](Self::or_certificate)), but NSS's, Firefox for one, refuse any request for credentials of RFC 9345:
+/// a server for them too keeps to [`NamePolicy::Required`].
+///
 /// ```no_run
 /// use std::sync::Arc;
 /// use dc_rustls::server::{Acceptor, ClientCredentials, Settings, Store};

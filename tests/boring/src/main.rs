@@ -1,17 +1,20 @@
-//! BoringSSL as a server with RFC 9345 and RFC 9849, for the interop tests.
+//! BoringSSL as a server with RFC 9345 and RFC 9849, for the interop tests, and as a client that authenticates itself.
 //!
 //! ```text
 //! boring-server version
-//! boring-server [--group GROUP] [--ech CONFIG KEY] CHAIN.pem KEY.pem [CREDENTIAL CREDENTIAL_KEY.pem]
+//! boring-server [--group GROUP] [--ech CONFIG KEY] [--clients ROOT.pem] CHAIN.pem KEY.pem [CREDENTIAL CREDENTIAL_KEY.pem]
+//! boring-server --connect PORT [CHAIN.pem KEY.pem [CREDENTIAL CREDENTIAL_KEY.pem]]
 //! ```
 //!
-//! Listens on a free port of 127.0.0.1 and says in one line how each handshake ended. BoringSSL knows credentials as a
+//! With `--connect` it is a client of 127.0.0.1 that trusts every server and has this certificate, or this credential and
+//! no certificate, for a server that asks. Else it listens on a free port of 127.0.0.1 and says in one line how each handshake ended. BoringSSL knows credentials as a
 //! server only. It checks that the key fits the credential, but neither its time nor its signature nor the
 //! certificate: that makes it a good judge of a client's strictness.
 //!
 //! CREDENTIAL is PEM, or the bare structure, which is what BoringSSL itself takes. CONFIG is an ECHConfig and KEY its private key
 //! for DHKEM(X25519, HKDF-SHA256), both in hexadecimal digits; a client that has another ECHConfig is told this one.
 
+mod client;
 mod credential;
 
 use std::{
@@ -28,7 +31,7 @@ use boring::{
     pkey::{PKey, Private},
     ssl::{
         self, ErrorCode, HandshakeError, NameType, Ssl, SslContext, SslContextBuilder, SslEchKeys,
-        SslMethod, SslStream, SslVersion,
+        SslMethod, SslStream, SslVerifyMode, SslVersion,
     },
     x509::X509,
 };
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
 fn run(arguments: &[&str]) -> Result<()> {
     match *arguments {
         ["version"] => println!("{}", boring::version::version()),
+        ["--connect", port, ref files @ ..] => client::connect(port, files)?,
         ref arguments => serve(arguments)?,
     }
     Ok(())
@@ -101,6 +105,11 @@ fn set_options<'a>(
             let key = HpkeKey::dhkem_p256_sha256(&bytes(key)?)?;
             keys.add_key(true, &bytes(config)?, key)?;
             context.set_ech_keys(&keys.build())?;
+            set_options(context, rest)
+        }
+        ["--clients", root, rest @ ..] => {
+            context.set_ca_file(root)?;
+            context.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
             set_options(context, rest)
         }
         files => Ok(files),
