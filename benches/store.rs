@@ -64,6 +64,7 @@ async fn prepare(location: &Location) -> Arc<Store> {
     let zone = NewZone {
         zone: zone(),
         forms: Forms::Named,
+        roles: dc_pki::Roles::Server,
     };
     store.add_zone(&zone, &by()).await.unwrap();
     let devices: Vec<NewDevice> = (0..DEVICES).map(device).collect();
@@ -158,6 +159,7 @@ fn issuance(number: u64) -> Issuance {
         key: device.key.unwrap(),
         spki_sha256: hash(1),
         credentials: vec![hash(2)],
+        client: None,
         delegation_sha256: hash(3),
         issued: NOW,
         expires: NOW,

@@ -57,6 +57,7 @@ impl Device {
     pub(crate) fn request(&self, number: usize) -> String {
         let request = RenewRequest {
             csr: self.csr.clone(),
+            client_csr: None,
             previous_sha256: self.held.lock().unwrap().clone(),
             idempotency_key: number.to_string(),
             next_enrolment_csr: None,

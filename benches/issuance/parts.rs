@@ -199,6 +199,7 @@ fn issuance(device: &Device, number: usize) -> Issuance {
         key: device.key.unwrap(),
         spki_sha256: hash(1),
         credentials: vec![hash(2)],
+        client: None,
         delegation_sha256: hash(3),
         issued: now,
         expires: now,

@@ -53,6 +53,7 @@ pub fn idempotency_key(spki: &[u8], previous: Option<&str>) -> String {
 pub fn enroll(pending: &Pending, code: Option<&str>) -> EnrollRequest {
     EnrollRequest {
         csr: pending.csr.clone(),
+        client_csr: None,
         code: code.map(ToOwned::to_owned),
         previous_sha256: pending.previous_sha256.clone(),
     }
@@ -63,6 +64,7 @@ pub fn enroll(pending: &Pending, code: Option<&str>) -> EnrollRequest {
 pub fn renew(pending: &Pending) -> RenewRequest {
     RenewRequest {
         csr: pending.csr.clone(),
+        client_csr: None,
         previous_sha256: pending.previous_sha256.clone(),
         idempotency_key: pending.idempotency_key.clone(),
         next_enrolment_csr: pending.next_enrolment_csr.clone(),

@@ -63,6 +63,45 @@ impl FromStr for Forms {
     }
 }
 
+/// The ends of connections that a zone's devices get credentials for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Roles {
+    /// Servers and clients: whoever asks for both gets both.
+    Both,
+    /// Servers alone.
+    Server,
+}
+
+impl Roles {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Both, Self::Server];
+
+    /// As it is written everywhere.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// The error of a text that is none of the [`Roles`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the roles of a zone are one of server, both")]
+pub struct UnknownRoles;
+
+impl FromStr for Roles {
+    type Err = UnknownRoles;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRoles> {
+        Self::ALL
+            .into_iter()
+            .find(|roles| roles.as_str() == text)
+            .ok_or(UnknownRoles)
+    }
+}
+
 /// The credentials that a device is to get: [`Forms`], with its name.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Wanted {

@@ -26,7 +26,7 @@ pub use delegation::Delegation;
 pub use device_csr::{CsrError, DeviceKey, public_key};
 pub use error::Error;
 pub use identity::IdentityFolder;
-pub use issue::{Forms, Unissued, UnknownForms, Wanted, issue, sign};
+pub use issue::{Forms, Roles, Unissued, UnknownForms, UnknownRoles, Wanted, issue, sign};
 pub use random::random;
 pub use sha256::{BadSha256, Sha256};
 pub use warning::Warning;

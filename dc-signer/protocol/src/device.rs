@@ -13,6 +13,10 @@ pub struct EnrollRequest {
     /// A PKCS#10 request in PEM, signed by the key that the credentials are for. Nothing but that
     /// public key is taken from it.
     pub csr: String,
+    /// A PKCS#10 request in PEM, signed by another key, for credentials that the device presents as a client to servers that
+    /// ask for one. Nothing but that public key is taken from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_csr: Option<String>,
     /// The activation code, as it was handed out; case, spaces and hyphens do not matter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
@@ -26,11 +30,13 @@ impl fmt::Debug for EnrollRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             csr,
+            client_csr,
             code: _,
             previous_sha256,
         } = self;
         f.debug_struct("EnrollRequest")
             .field("csr", csr)
+            .field("client_csr", client_csr)
             .field("previous_sha256", previous_sha256)
             .finish_non_exhaustive()
     }
@@ -42,6 +48,10 @@ pub struct RenewRequest {
     /// A PKCS#10 request in PEM, signed by the key that the credentials are for. Nothing but that
     /// public key is taken from it.
     pub csr: String,
+    /// A PKCS#10 request in PEM, signed by another key, for credentials that the device presents as a client to servers that
+    /// ask for one. Nothing but that public key is taken from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_csr: Option<String>,
     /// The SHA-256 of the first credential that the device holds now; none if it lost it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_sha256: Option<String>,
@@ -56,7 +66,7 @@ pub struct RenewRequest {
 
 /// The answer to both: all that a device serves with, but for its private key.
 ///
-/// Chain and credentials are one unit, and are stored and swapped together.
+/// Chain and credentials belong together, and are stored and swapped in one step.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Credentials {
     /// The device's id at the service.
@@ -67,6 +77,10 @@ pub struct Credentials {
     pub zone: String,
     /// One for each form that the zone issues, the named one first.
     pub credentials: Vec<Credential>,
+    /// Those for the key of `client_csr`, always with the unique name; empty if none were asked for, or if the zone issues
+    /// none for clients.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client_credentials: Vec<Credential>,
     /// The certificates to send with them, the delegation certificate first, in PEM.
     pub chain: String,
     /// When the credentials were issued.

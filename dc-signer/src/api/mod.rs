@@ -142,6 +142,7 @@ pub fn routes() -> Router<Arc<App>> {
         )
         .route("/v1/admin/zones", get(zones::list).post(zones::add))
         .route("/v1/admin/zones/{zone}/forms", post(zones::forms))
+        .route("/v1/admin/zones/{zone}/roles", post(zones::roles))
         .route("/v1/admin/zones/{zone}/rollover", post(zones::rollover))
         .route("/v1/admin/zones/{zone}/pull-renewals", post(zones::pull))
         .route("/healthz", get(health::alive))

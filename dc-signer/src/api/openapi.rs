@@ -27,7 +27,7 @@ use dc_protocol::{ENROLL, RENEW};
         devices::list, devices::add, devices::show, devices::history, devices::suspend, devices::resume,
         devices::retire, devices::replace, devices::code, devices::clear_clone,
         bulk::add, bulk::export,
-        zones::list, zones::add, zones::forms, zones::rollover, zones::pull,
+        zones::list, zones::add, zones::forms, zones::roles, zones::rollover, zones::pull,
         health::alive, health::ready, health::metrics, document,
     ),
     components(schemas(AddLine, NewDevice)),
@@ -221,7 +221,8 @@ mod tests {
             device: text(),
             name: text(),
             zone: text(),
-            credentials: vec![credential],
+            credentials: vec![credential.clone()],
+            client_credentials: vec![credential],
             chain: text(),
             issued: 1,
             expires: 2,
@@ -231,12 +232,14 @@ mod tests {
         assert_described("Credentials", &credentials);
         let enrolment = EnrollRequest {
             csr: text(),
+            client_csr: Some(text()),
             code: Some(text()),
             previous_sha256: Some(text()),
         };
         assert_described("EnrollRequest", &enrolment);
         let renewal = RenewRequest {
             csr: text(),
+            client_csr: Some(text()),
             previous_sha256: Some(text()),
             idempotency_key: text(),
             next_enrolment_csr: Some(text()),

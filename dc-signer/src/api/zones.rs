@@ -12,8 +12,8 @@ use super::access::{Admin, Viewer};
 use super::body::Json;
 use super::problem::ApiError;
 use crate::authority;
-use crate::authority::json::{NewZone, PullRenewals, Zone, ZoneForms};
-use dc_pki::{Forms, clock, names};
+use crate::authority::json::{NewZone, PullRenewals, Zone, ZoneForms, ZoneRoles};
+use dc_pki::{Forms, Roles, clock, names};
 use dc_protocol::Kind;
 
 /// List the zones with their delegation certificates.
@@ -46,7 +46,8 @@ pub(super) async fn add(
     let zone = parse(&new.zone)?;
     let forms: Forms = new.forms.parse().map_err(dc_store::registry::Error::from)?;
     let act = super::act(admin.actor())?;
-    let new = authority::NewZone { zone, forms };
+    let roles: Roles = new.roles.parse().map_err(dc_store::registry::Error::from)?;
+    let new = authority::NewZone { zone, forms, roles };
     let added = app.authority.add_zone(&new, &act).await?;
     Ok((StatusCode::CREATED, Answer(Zone::at(act.at, &added))))
 }
@@ -71,6 +72,29 @@ pub(super) async fn forms(
         .parse()
         .map_err(dc_store::registry::Error::from)?;
     let changed = app.authority.set_forms(&zone, forms, &act).await?;
+    Ok(Answer(Zone::at(act.at, &changed)))
+}
+
+/// Change which ends of connections a zone issues for.
+#[utoipa::path(post, path = "/v1/admin/zones/{zone}/roles", tag = "operators", security(("token" = [])),
+    params(("zone" = String, Path, description = "The zone")), request_body = ZoneRoles,
+    responses(
+        (status = 200, body = Zone),
+        (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
+    ))]
+pub(super) async fn roles(
+    State(app): State<Arc<App>>,
+    admin: Admin,
+    Path(zone): Path<String>,
+    Json(wanted): Json<ZoneRoles>,
+) -> Result<Answer<Zone>, ApiError> {
+    let zone = parse(&zone)?;
+    let act = super::act(admin.actor())?;
+    let roles: Roles = wanted
+        .roles
+        .parse()
+        .map_err(dc_store::registry::Error::from)?;
+    let changed = app.authority.set_roles(&zone, roles, &act).await?;
     Ok(Answer(Zone::at(act.at, &changed)))
 }
 

@@ -1,4 +1,4 @@
-//! The answer to a device: chain and credentials as one unit, and when to renew.
+//! The answer to a device: chain and credentials that belong together, and when to renew.
 
 use dc_core::Issued;
 
@@ -8,9 +8,15 @@ use dc_protocol::{Credential, Credentials, RenewalWindow};
 use dc_store::registry::Sha256;
 
 /// The answer as it is recorded, and sent again to whoever asks again.
-pub(super) fn write(approved: &Approved<'_>, loaded: &Loaded, issued: &[Issued]) -> Vec<u8> {
+pub(super) fn write(
+    approved: &Approved<'_>,
+    loaded: &Loaded,
+    issued: &[Issued],
+    for_client: &[Issued],
+) -> Vec<u8> {
     let begin = approved.now().as_secs();
-    let ends = issued.iter().map(|one| one.expiry().as_secs());
+    let ends = issued.iter().chain(for_client);
+    let ends = ends.map(|one| one.expiry().as_secs());
     let end = ends.min().unwrap_or(begin);
     let window = RenewalWindow::of_life(begin, end);
     let answer = Credentials {
@@ -18,6 +24,7 @@ pub(super) fn write(approved: &Approved<'_>, loaded: &Loaded, issued: &[Issued])
         name: approved.name().to_string(),
         zone: approved.zone().to_string(),
         credentials: issued.iter().map(credential).collect(),
+        client_credentials: for_client.iter().map(credential).collect(),
         chain: loaded.chain_pem.clone(),
         issued: begin,
         expires: end,

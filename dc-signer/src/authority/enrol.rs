@@ -4,12 +4,10 @@ use pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
 
 use super::acts::by_device;
-use super::algorithms::algorithms;
-use super::issue::{Reply, check};
+use super::issue::{Reply, check, spkis};
 use super::manufacturers::Made;
-use super::policy::{self, PolicyError};
+use super::policy::{self, PolicyError, Spkis};
 use super::{Authority, Error};
-use dc_pki::device_csr as csr;
 use dc_pki::names::ZoneName;
 use dc_protocol::EnrollRequest;
 use dc_store::registry::{
@@ -30,7 +28,7 @@ enum Way {
 struct Asking<'a> {
     chain: &'a [CertificateDer<'a>],
     enrolment_key: Sha256,
-    spki: Vec<u8>,
+    spkis: Spkis,
     now: UnixTime,
 }
 
@@ -53,12 +51,12 @@ impl Authority {
             Some(code) => Way::Code(code.parse()?),
             None => self.way_by_key(chain, enrolment_key).await?,
         };
-        let csr = request.csr.clone();
-        let check = move || csr::public_key(csr.as_bytes(), algorithms());
+        let (csr, client_csr) = (request.csr.clone(), request.client_csr.clone());
+        let check = move || spkis(&csr, client_csr.as_deref());
         let asking = Asking {
             chain,
             enrolment_key,
-            spki: self.checks.run(check).await??,
+            spkis: self.checks.run(check).await??,
             now,
         };
         let shown = request.previous_sha256.as_deref();
@@ -70,12 +68,12 @@ impl Authority {
         };
         let Asking {
             enrolment_key,
-            spki,
+            spkis,
             ..
         } = asking;
         let zone = device.zone.to_string();
         let admitted = policy::admit(device, enrolment_key, now)?;
-        let (issuance, ()) = self.sign(admitted, move || Ok((spki, ()))).await?;
+        let (issuance, ()) = self.sign(admitted, move || Ok((spkis, ()))).await?;
         let json = self.record(Issuance { shown, ..issuance }).await?;
         Ok(Reply { zone, json })
     }
@@ -133,7 +131,7 @@ impl Authority {
         let enrolled = enrolled.map_or(device, |changed| changed.device);
         let view = self.view(asking.now).await?;
         let admitted = policy::admit(enrolled, key, asking.now)?;
-        check(&view, &admitted, &asking.spki)
+        check(&view, &admitted, &asking.spkis)
     }
 
     /// Somebody has the code of a device that enrolled: two devices may be meant to be one. Only the right secret

@@ -1,5 +1,7 @@
 //! The authority's error.
 
+use std::path::PathBuf;
+
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
@@ -88,6 +90,15 @@ pub enum Error {
     NoNextDelegation {
         /// The zone.
         zone: ZoneName,
+    },
+    /// A zone is to issue for clients, and a certificate of its is for servers alone.
+    #[error(
+        "{}: servers would accept nothing under this certificate from a client: get one whose extKeyUsage has clientAuth as well ('dc-signer csr --role server,client')",
+        .path.display()
+    )]
+    NotForClients {
+        /// The file of the certificate.
+        path: PathBuf,
     },
     /// A file or a key failed, or the machine had no random numbers: a bug, or a file that somebody changed.
     #[error(transparent)]

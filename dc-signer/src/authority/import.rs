@@ -6,12 +6,12 @@ use pki_types::UnixTime;
 use zeroize::Zeroizing;
 
 use super::error::PkiError;
-use super::loaded::{Loaded, try_key};
+use super::loaded::{Loaded, for_clients, try_key};
 use super::{Authority, Error};
-use dc_pki::Warning;
 use dc_pki::delegation::{CHAIN, Delegation, KEY};
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::names::{self, ZoneName};
+use dc_pki::{Roles, Warning};
 use dc_store::registry::{self, Sha256, ZoneDelegation};
 use dc_store::{Act, NewDelegation};
 
@@ -30,6 +30,7 @@ pub struct Imported {
 #[derive(Debug)]
 pub struct Import {
     delegation: Delegation,
+    for_clients: Option<Delegation>,
     chain: Zeroizing<Vec<u8>>,
     key: Zeroizing<Vec<u8>>,
     warnings: Vec<Warning>,
@@ -43,6 +44,7 @@ impl Import {
         let delegation = Delegation::load(folder)?;
         Ok(Self {
             warnings: delegation.warnings(now)?,
+            for_clients: for_clients(folder)?,
             chain: files::read(&folder.join(CHAIN))?,
             key: files::read(&folder.join(KEY))?,
             delegation,
@@ -68,7 +70,7 @@ impl Authority {
     /// read. One that is there and cannot be used is written anew.
     ///
     /// Fails with [`PkiError::NameOutsideZone`] if the certificate does not
-    /// cover the zone, with [`PkiError::BadCertificate`] if a CA of its chain excludes the zone, with [`SetupError::SelfTest`](super::SetupError::SelfTest) if the key does not sign, with [`PkiError::Write`], and with
+    /// cover the zone, with [`Error::NotForClients`] if the zone issues for clients and the certificate may not, with [`PkiError::BadCertificate`] if a CA of its chain excludes the zone, with [`SetupError::SelfTest`](super::SetupError::SelfTest) if the key does not sign, with [`PkiError::Write`], and with
     /// [`TooLittleLeft`](registry::Error::TooLittleLeft), [`UnknownZone`](registry::Error::UnknownZone) and
     /// [`DelegationExists`](registry::Error::DelegationExists); then nothing has changed.
     pub async fn take_delegation(
@@ -79,17 +81,21 @@ impl Authority {
     ) -> Result<Imported, Error> {
         let Import {
             delegation,
+            for_clients,
             chain,
             key,
             warnings,
         } = import;
         let slot = check(zone, &delegation, by.at)?;
         let view = self.delegations.refresh(&self.store).await?;
-        view.zone(zone)?;
+        if view.zone(zone)?.managed.roles == Roles::Both && for_clients.is_none() {
+            let path = delegation.chain_path().into();
+            return Err(Error::NotForClients { path });
+        }
         let to = self.delegations.folder(&slot.certificate_sha256);
         let was_here = is_here(&to, &slot.certificate_sha256)?;
         let (of, sha256, now) = (zone.clone(), slot.certificate_sha256, by.at);
-        let trying = move || try_once(&of, delegation, sha256, now);
+        let trying = move || try_once(&of, delegation, for_clients, sha256, now);
         self.signing.run(trying).await??;
         if !was_here {
             keep(&chain, &key, &to)?;
@@ -158,6 +164,7 @@ fn check(zone: &ZoneName, delegation: &Delegation, now: UnixTime) -> Result<NewD
 fn try_once(
     zone: &ZoneName,
     delegation: Delegation,
+    for_clients: Option<Delegation>,
     certificate_sha256: Sha256,
     now: UnixTime,
 ) -> Result<(), Error> {
@@ -165,6 +172,7 @@ fn try_once(
     let loaded = Loaded {
         certificate_sha256,
         delegation,
+        for_clients,
         chain_pem: String::new(),
     };
     match begun {

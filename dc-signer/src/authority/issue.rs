@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use dc_core::Issued;
+
 use super::acts::by_device;
 use super::algorithms::algorithms;
 use super::error::PkiError;
 use super::loaded::Loaded;
-use super::policy::{self, Admitted, Approved, PolicyError};
+use super::policy::{self, Admitted, Approved, PolicyError, Spkis};
 use super::view::View;
 use super::{Authority, Error, answer, clones, issuing_status};
-use dc_pki::{self, Unissued};
+use dc_pki::device_csr::{self as csr, CsrError};
+use dc_pki::{self, Delegation, Unissued, Wanted};
 use dc_store::registry::Sha256;
-use dc_store::{Issuance, Recorded};
+use dc_store::{ClientIssuance, Issuance, Recorded};
 
 /// The answer to a device: on record, and the same bytes for whoever asks again.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -23,21 +26,20 @@ pub struct Reply {
 }
 
 impl Authority {
-    /// Signs and verifies, off the threads that answer, for a key that is found there too: a DER SubjectPublicKeyInfo, and
-    /// what else was found with it.
+    /// Signs and verifies, off the threads that answer, for keys that are found there too, with what else was found.
     ///
     /// Nothing of it may leave before [`Self::record`].
     pub(super) async fn sign<T: Send + 'static>(
         &self,
         admitted: Admitted,
-        key: impl FnOnce() -> Result<(Vec<u8>, T), Error> + Send + 'static,
+        keys: impl FnOnce() -> Result<(Spkis, T), Error> + Send + 'static,
     ) -> Result<(Issuance, T), Error> {
         let view = self.view(admitted.now()).await?;
         let lifetime = self.settings.load().lifetime;
         let signing = move || {
-            let (spki, found) = key()?;
+            let (spkis, found) = keys()?;
             let zone = view.zone(&admitted.device().zone)?;
-            let approved = policy::approve(&admitted, &zone.managed, &spki)?;
+            let approved = policy::approve(&admitted, &zone.managed, &spkis)?;
             Ok::<_, Error>((sign(&view, &approved, lifetime)?, found))
         };
         let signed = self.signing.run(signing).await??;
@@ -66,24 +68,34 @@ impl Authority {
 fn sign(view: &View, approved: &Approved<'_>, lifetime: Duration) -> Result<Issuance, Error> {
     let loaded = key_of(view, approved)?;
     let now = approved.now();
-    let issued = dc_pki::sign(
-        &loaded.delegation,
-        approved.spki(),
-        approved.wanted(),
-        Some(lifetime),
-        algorithms(),
-        now,
-    )
-    .map_err(not_signed)?;
-    let ends = issued.iter().map(dc_core::Issued::expiry).min();
-    let answer = answer::write(approved, loaded, &issued);
-    let hashes = issued.iter().map(|one| Sha256::of(one.bytes()));
+    let issue = |delegation: &Delegation, spki: &[u8], wanted: &Wanted| {
+        dc_pki::sign(delegation, spki, wanted, Some(lifetime), algorithms(), now)
+            .map_err(not_signed)
+    };
+    let issued = issue(&loaded.delegation, approved.spki(), approved.wanted())?;
+    let client = match (approved.client_spki(), &loaded.for_clients) {
+        (Some(spki), Some(delegation)) => {
+            // Nobody but us asks clients for credentials, and without the name one is any device's.
+            let named = Wanted::Named(approved.name().clone());
+            Some((spki, issue(delegation, spki, &named)?))
+        }
+        _ => None,
+    };
+    let for_client = client.iter().flat_map(|(_, issued)| issued);
+    let ends = issued.iter().chain(for_client).map(Issued::expiry).min();
+    let for_client = client.as_ref().map_or(&[][..], |(_, issued)| issued);
+    let answer = answer::write(approved, loaded, &issued, for_client);
+    let hashes = |issued: &[Issued]| issued.iter().map(|one| Sha256::of(one.bytes())).collect();
     Ok(Issuance {
         device: approved.device(),
         name: approved.name().clone(),
         key: approved.enrolment_key(),
         spki_sha256: Sha256::of(approved.spki()),
-        credentials: hashes.collect(),
+        credentials: hashes(&issued),
+        client: client.map(|(spki, issued)| ClientIssuance {
+            spki_sha256: Sha256::of(spki),
+            credentials: hashes(&issued),
+        }),
         delegation_sha256: loaded.certificate_sha256,
         issued: now,
         expires: ends.unwrap_or(now),
@@ -94,11 +106,28 @@ fn sign(view: &View, approved: &Approved<'_>, lifetime: Duration) -> Result<Issu
     })
 }
 
+/// The keys of requests, of which the device has shown that it holds them.
+pub(super) fn spkis(csr: &str, client_csr: Option<&str>) -> Result<Spkis, CsrError> {
+    let key = |csr: &str| csr::public_key(csr.as_bytes(), algorithms());
+    Ok(Spkis {
+        server: key(csr)?,
+        client: client_csr.map(key).transpose()?,
+    })
+}
+
 /// Checks that a device would get credentials, without making any: before something is changed for it.
-pub(super) fn check(view: &View, admitted: &Admitted, spki: &[u8]) -> Result<(), Error> {
+pub(super) fn check(view: &View, admitted: &Admitted, spkis: &Spkis) -> Result<(), Error> {
     let zone = view.zone(&admitted.device().zone)?;
-    let approved = policy::approve(admitted, &zone.managed, spki)?;
-    let delegation = &key_of(view, &approved)?.delegation;
+    let approved = policy::approve(admitted, &zone.managed, spkis)?;
+    let loaded = key_of(view, &approved)?;
+    check_key(&loaded.delegation, approved.spki(), &approved)?;
+    match (&loaded.for_clients, approved.client_spki()) {
+        (Some(delegation), Some(spki)) => check_key(delegation, spki, &approved),
+        _ => Ok(()),
+    }
+}
+
+fn check_key(delegation: &Delegation, spki: &[u8], approved: &Approved<'_>) -> Result<(), Error> {
     let request = dc_core::Request::new(spki);
     match delegation.policy().approve(&request, approved.now()) {
         Err(error @ (dc_core::Error::BadPublicKey | dc_core::Error::UnusableKey)) => {

@@ -196,7 +196,8 @@ fn keys(zone: &ZoneView) -> impl Iterator<Item = KeyStatus> {
     })
 }
 
-fn in_use(zone: &ZoneView) -> impl Iterator<Item = &ZoneDelegation> {
+/// The slots that are issued from, now or next.
+pub(super) fn in_use(zone: &ZoneView) -> impl Iterator<Item = &ZoneDelegation> {
     let slots = zone.managed.delegations.iter();
     slots.filter(|slot| matches!(slot.state, DelegationState::Next | DelegationState::Active))
 }

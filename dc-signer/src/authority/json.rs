@@ -280,6 +280,14 @@ pub struct NewZone {
     /// every other of the zone to clients that do not know the unique name, such as Firefox.
     #[serde(default = "named")]
     pub forms: String,
+    /// The ends of connections that its devices get credentials for: `server`, or `both` for clients too. Then every
+    /// delegation certificate of the zone needs clientAuth in its extKeyUsage, or none.
+    #[serde(default = "server")]
+    pub roles: String,
+}
+
+fn server() -> String {
+    "server".to_owned()
 }
 
 fn named() -> String {
@@ -294,6 +302,14 @@ pub struct ZoneForms {
     pub forms: String,
 }
 
+/// The ends of connections that a zone is to issue for.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ZoneRoles {
+    /// `server`, or `both` for clients too.
+    pub roles: String,
+}
+
 /// A zone with its delegation certificates.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Zone {
@@ -301,6 +317,8 @@ pub struct Zone {
     pub zone: String,
     /// The forms of credentials that it issues.
     pub forms: String,
+    /// The ends of connections that it issues for: `server`, or `both` for clients too.
+    pub roles: String,
     /// That credentials of both forms are or may be valid, so that the named ones protect only clients that require them; with what
     /// to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -25,6 +25,7 @@ impl Error {
             | Self::KeyNotEverywhere { .. }
             | Self::KeyOfOtherRequest
             | Self::NameOfSuspended { .. }
+            | Self::NotForClients { .. }
             | Self::NoNextDelegation { .. } => Kind::Conflict,
             Self::KeyNotHere { .. } => Kind::ZoneNotReady,
             Self::Pki(_) | Self::Setup(_) => Kind::Internal,
@@ -45,9 +46,10 @@ impl Error {
 fn of_policy(error: &PolicyError) -> Kind {
     match error {
         PolicyError::CloneSuspected => Kind::CloneSuspected,
-        PolicyError::DelegationKey | PolicyError::EnrolmentKey | PolicyError::KeyType(_) => {
-            Kind::KeyRefused
-        }
+        PolicyError::DelegationKey
+        | PolicyError::EnrolmentKey
+        | PolicyError::KeyType(_)
+        | PolicyError::OneKey => Kind::KeyRefused,
         PolicyError::NoDelegation
         | PolicyError::NotBegun { .. }
         | PolicyError::TooLittleLeft { .. } => Kind::ZoneNotReady,
@@ -96,6 +98,7 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::BadForms(_)
         | registry::Error::BadOperatorName
         | registry::Error::BadRole
+        | registry::Error::BadRoles(_)
         | registry::Error::BadSha256(_)
         | registry::Error::BadState
         | registry::Error::CodeTaken => Kind::BadRequest,

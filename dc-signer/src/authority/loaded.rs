@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
+use std::iter;
 use std::path::Path;
 
+use dc_core::Role;
 use pki_types::UnixTime;
 
 use super::algorithms::algorithms;
@@ -20,6 +22,8 @@ use dc_store::registry::Sha256;
 pub(super) struct Loaded {
     pub(super) certificate_sha256: Sha256,
     pub(super) delegation: Delegation,
+    /// The same, to issue for clients; none if the certificate is for servers alone.
+    pub(super) for_clients: Option<Delegation>,
     /// The chain as it is answered.
     pub(super) chain_pem: String,
 }
@@ -39,11 +43,13 @@ impl Loaded {
             return Err(SetupError::OtherCertificate { path }.into());
         }
         let delegation = delegation.timed(timing);
+        let for_clients = for_clients(folder)?.map(|delegation| delegation.timed(timing));
         let chain = delegation.chain().iter();
         let loaded = Self {
             certificate_sha256,
             chain_pem: chain.map(|c| pem::encode("CERTIFICATE", c)).collect(),
             delegation,
+            for_clients,
         };
         // When the certificate begins: whether it has, or is over, says nothing about the key.
         let begin = loaded.delegation.certificate().not_before();
@@ -65,12 +71,22 @@ fn load(folder: &Path) -> Result<Delegation, PkiError> {
     Delegation::load(folder)
 }
 
-/// Issues a credential for a key that is forgotten at once.
+/// The same key, to issue for clients; none if the certificate is not for them.
+pub(super) fn for_clients(folder: &Path) -> Result<Option<Delegation>, PkiError> {
+    match Delegation::load_for(folder, Role::Client) {
+        Err(PkiError::UnfitCertificate { .. }) => Ok(None),
+        loaded => loaded.map(Some),
+    }
+}
+
+/// Issues a credential for a key that is forgotten at once, for each end that the certificate is for.
 pub(super) fn try_key(zone: &ZoneName, loaded: &Loaded, now: UnixTime) -> Result<(), Error> {
     let wanted = Wanted::Both(zone.fresh_name()?);
     let spki = throwaway_key()?;
-    dc_pki::sign(&loaded.delegation, &spki, &wanted, None, algorithms(), now)
-        .map(|_| ())
+    let mut delegations = iter::once(&loaded.delegation).chain(&loaded.for_clients);
+    let issue = |delegation| dc_pki::sign(delegation, &spki, &wanted, None, algorithms(), now);
+    delegations
+        .try_for_each(|delegation| issue(delegation).map(|_| ()))
         .map_err(|unissued| {
             SetupError::SelfTest {
                 zone: zone.clone(),

@@ -108,6 +108,7 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
         | Error::NameOfSuspended { .. }
         | Error::NoManufacturer { .. }
         | Error::NoNextDelegation { .. }
+        | Error::NotForClients { .. }
         | Error::Policy(_)
         | Error::SerialAlone
         | Error::Stranger

@@ -3,9 +3,9 @@
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use dc_pki::Wanted;
 use dc_pki::names::ZoneName;
 use dc_pki::time::Moment;
+use dc_pki::{Roles, Wanted};
 use dc_store::registry::{self, Device, DeviceId, Sha256, Zone, ZoneDelegation};
 
 /// That a device, and the enrolment key that asks for it, may get credentials at a time.
@@ -58,10 +58,23 @@ pub struct Approved<'a> {
     name: UniqueName<'static>,
     enrolment_key: Sha256,
     spki: &'a [u8],
+    client_spki: Option<&'a [u8]>,
     now: UnixTime,
 }
 
-/// Decides which credentials an admitted device may have for a key, a DER SubjectPublicKeyInfo, in the zone of its name.
+/// The keys that a device asks credentials for, each a DER SubjectPublicKeyInfo.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Spkis {
+    /// The server's.
+    pub server: Vec<u8>,
+    /// The client's, if it asks for that as well.
+    pub client: Option<Vec<u8>>,
+}
+
+/// Decides which credentials an admitted device may have for its keys, in the zone of its name.
+///
+/// A zone that issues for servers alone gives a client nothing, and refuses nothing for it: what the device serves with must
+/// not end because of what it asked for besides.
 ///
 /// A device may ask at any time of its credential's life, so nothing is too early; how often it may ask is
 /// for others to limit. Which types of keys are allowed is RFC 9345's to say, when it is signed for. Fails with
@@ -69,7 +82,7 @@ pub struct Approved<'a> {
 pub fn approve<'a>(
     admitted: &'a Admitted,
     zone: &'a Zone,
-    spki: &'a [u8],
+    keys: &'a Spkis,
 ) -> Result<Approved<'a>, PolicyError> {
     let Admitted {
         device,
@@ -81,11 +94,18 @@ pub fn approve<'a>(
         return Err(PolicyError::OtherZone);
     }
     // A key that answers handshakes of strangers must not be the one that the device is known by here.
-    let credential_key = Sha256::of(spki);
     let next = device.next_key.map(|next| next.spki_sha256);
-    if [Some(enrolment_key), device.key, next].contains(&Some(credential_key)) {
+    let own = [Some(enrolment_key), device.key, next];
+    let Spkis { server, client } = keys;
+    let is_own = |spki: &Vec<u8>| own.contains(&Some(Sha256::of(spki)));
+    if is_own(server) || client.as_ref().is_some_and(is_own) {
         return Err(PolicyError::EnrolmentKey);
     }
+    // Whoever breaks into the device's server, which strangers reach, must not be the device elsewhere.
+    if client.as_ref() == Some(server) {
+        return Err(PolicyError::OneKey);
+    }
+    let client_spki = client.as_deref();
     Ok(Approved {
         device: device.id,
         zone: &zone.zone,
@@ -93,7 +113,8 @@ pub fn approve<'a>(
         wanted: zone.forms.with(&device.name),
         name: device.name.clone(),
         enrolment_key,
-        spki,
+        spki: server,
+        client_spki: client_spki.filter(|_| zone.roles == Roles::Both),
         now,
     })
 }
@@ -152,6 +173,12 @@ impl<'a> Approved<'a> {
         self.spki
     }
 
+    /// The key that the device presents credentials for as a client, if it may.
+    #[must_use]
+    pub fn client_spki(&self) -> Option<&'a [u8]> {
+        self.client_spki
+    }
+
     /// When it was approved, which is when the credentials begin.
     #[must_use]
     pub fn now(&self) -> UnixTime {
@@ -197,6 +224,11 @@ pub enum PolicyError {
         /// The clock's time.
         now: UnixTime,
     },
+    /// One key is to be a server's and a client's.
+    #[error(
+        "the key is to be the device's as a server and as a client: make one for each, so that whoever takes the server's cannot be the device elsewhere"
+    )]
+    OneKey,
     /// The device's name is in another zone.
     #[error("the device's name is in another zone")]
     OtherZone,
@@ -226,6 +258,13 @@ mod tests {
     const NOW: u64 = 1_800_000_000;
     const SPKI: &[u8] = b"a key of the device";
 
+    fn keys() -> Spkis {
+        Spkis {
+            server: SPKI.to_vec(),
+            client: None,
+        }
+    }
+
     fn active() -> Device {
         Device {
             state: State::Active,
@@ -238,6 +277,7 @@ mod tests {
         Zone {
             zone: device().zone,
             forms: Forms::Named,
+            roles: Roles::Server,
             other_forms_until: None,
             renew_issued_before: None,
             withdrawn_sequence: 0,
@@ -257,14 +297,15 @@ mod tests {
     }
 
     fn denied(device: &Device, zone: &Zone) -> PolicyError {
-        approve(&admitted(device), zone, SPKI).unwrap_err()
+        approve(&admitted(device), zone, &keys()).unwrap_err()
     }
 
     #[test]
     fn approves_an_active_device_for_its_own_name() {
         let (device, zone) = (active(), zone());
         let admitted = admitted(&device);
-        let approved = approve(&admitted, &zone, SPKI).unwrap();
+        let keys = keys();
+        let approved = approve(&admitted, &zone, &keys).unwrap();
         assert_eq!(approved.name(), &device.name);
         assert_eq!(approved.wanted(), &Wanted::Named(device.name.clone()));
         assert_eq!(approved.slot().number, 1);
@@ -281,9 +322,38 @@ mod tests {
         ] {
             let zone = Zone { forms, ..zone() };
             let admitted = admitted(&device);
-            let approved = approve(&admitted, &zone, SPKI).unwrap();
+            let keys = keys();
+            let approved = approve(&admitted, &zone, &keys).unwrap();
             assert_eq!(approved.wanted(), &wanted);
         }
+    }
+
+    #[test]
+    fn a_client_gets_what_its_zone_issues_and_never_for_the_server_s_key_or_the_enrolment_key() {
+        let device = active();
+        let admitted = admitted(&device);
+        let with = |client: &[u8]| Spkis {
+            client: Some(client.to_vec()),
+            ..keys()
+        };
+        let other = with(b"another key of the device");
+        for (roles, expected) in [
+            (Roles::Server, None),
+            (Roles::Both, other.client.as_deref()),
+        ] {
+            let zone = Zone { roles, ..zone() };
+            let approved = approve(&admitted, &zone, &other).unwrap();
+            assert_eq!(approved.client_spki(), expected);
+            let same = approve(&admitted, &zone, &with(SPKI)).map(|_| ());
+            assert_eq!(same, Err(PolicyError::OneKey));
+        }
+        let known = Device {
+            key: Some(Sha256::of(b"known")),
+            ..active()
+        };
+        let admitted = admit(known, Sha256::of(b"known"), at(NOW)).unwrap();
+        let denied = approve(&admitted, &zone(), &with(b"known")).map(|_| ());
+        assert_eq!(denied, Err(PolicyError::EnrolmentKey));
     }
 
     #[test]
@@ -328,7 +398,7 @@ mod tests {
         };
         for (device, enrolment_key) in [(&with_key, reused), (&with_next, key(1))] {
             let admitted = admit(device.clone(), enrolment_key, at(NOW)).unwrap();
-            let denied = approve(&admitted, &zone, SPKI).unwrap_err();
+            let denied = approve(&admitted, &zone, &keys()).unwrap_err();
             assert_eq!(denied, PolicyError::EnrolmentKey);
         }
     }
@@ -339,7 +409,8 @@ mod tests {
             let (device, mut zone) = (active(), zone());
             zone.delegations[0].not_after = at(NOW + left);
             let admitted = admitted(&device);
-            let approved = approve(&admitted, &zone, SPKI);
+            let keys = keys();
+            let approved = approve(&admitted, &zone, &keys);
             assert_eq!(approved.is_ok(), good, "{:?}", Duration::from_secs(left));
         }
     }

@@ -4,8 +4,8 @@ use pki_types::UnixTime;
 
 use super::acts::by_device;
 use super::algorithms::algorithms;
-use super::issue::Reply;
-use super::policy::{self, PolicyError};
+use super::issue::{Reply, spkis};
+use super::policy::{self, PolicyError, Spkis};
 use super::{Authority, Error};
 use dc_pki::device_csr as csr;
 use dc_protocol::RenewRequest;
@@ -96,6 +96,7 @@ impl Renewal {
     fn parse(request: &RenewRequest) -> Result<Self, Error> {
         let RenewRequest {
             csr,
+            client_csr,
             previous_sha256,
             idempotency_key,
             next_enrolment_csr,
@@ -103,11 +104,13 @@ impl Renewal {
         if !(1..=MAX_KEY).contains(&idempotency_key.len()) {
             return Err(Error::BadIdempotencyKey { max: MAX_KEY });
         }
-        let fields = [
+        let mut fields = vec![
             Some(csr.as_str()),
             previous_sha256.as_deref(),
             next_enrolment_csr.as_deref(),
         ];
+        // Signers of the version before, beside this one, know three fields.
+        fields.extend(client_csr.as_deref().map(Some));
         Ok(Self {
             previous: previous_sha256.as_deref().map(str::parse).transpose()?,
             idempotency: Idempotency {
@@ -122,6 +125,7 @@ impl Renewal {
 #[derive(Debug)]
 struct Keys {
     csr: String,
+    client_csr: Option<String>,
     next_enrolment_csr: Option<String>,
 }
 
@@ -129,21 +133,22 @@ impl Keys {
     fn of(request: &RenewRequest) -> Self {
         Self {
             csr: request.csr.clone(),
+            client_csr: request.client_csr.clone(),
             next_enrolment_csr: request.next_enrolment_csr.clone(),
         }
     }
 
-    /// The key that the credentials are for, and the enrolment key that the device wants to use from now on, of which it has
+    /// The keys that the credentials are for, and the enrolment key that the device wants to use from now on, of which it has
     /// shown that it holds it.
-    fn check(&self) -> Result<(Vec<u8>, Option<Sha256>), Error> {
-        let spki = csr::public_key(self.csr.as_bytes(), algorithms())?;
+    fn check(&self) -> Result<(Spkis, Option<Sha256>), Error> {
+        let spkis = spkis(&self.csr, self.client_csr.as_deref())?;
         let Some(next) = &self.next_enrolment_csr else {
-            return Ok((spki, None));
+            return Ok((spkis, None));
         };
         let next = csr::public_key(next.as_bytes(), algorithms())?;
-        match next == spki {
+        match next == spkis.server || spkis.client.as_ref() == Some(&next) {
             true => Err(PolicyError::EnrolmentKey.into()),
-            false => Ok((spki, Some(Sha256::of(&next)))),
+            false => Ok((spkis, Some(Sha256::of(&next)))),
         }
     }
 }
@@ -171,7 +176,7 @@ mod tests {
     use super::*;
 
     fn fields() -> impl Strategy<Value = Vec<Option<String>>> {
-        proptest::collection::vec(proptest::option::of("[ab]{0,3}"), 3)
+        proptest::collection::vec(proptest::option::of("[ab]{0,3}"), 3..5)
     }
 
     proptest! {
@@ -189,6 +194,7 @@ mod tests {
         fn no_text_makes_parsing_panic(previous in ".{0,70}", key in ".{0,140}") {
             let _ = Renewal::parse(&RenewRequest {
                 csr: String::new(),
+                client_csr: None,
                 previous_sha256: Some(previous),
                 idempotency_key: key,
                 next_enrolment_csr: None,

@@ -140,6 +140,7 @@ mod tests {
         Zone {
             zone: ZoneName::parse("cpe.example.com").unwrap(),
             forms: Forms::Named,
+            roles: dc_pki::Roles::Server,
             other_forms_until: None,
             renew_issued_before: None,
             withdrawn_sequence: 0,

@@ -6,9 +6,9 @@ use pki_types::UnixTime;
 
 use super::error::PkiError;
 use super::view::ZoneView;
-use super::{Authority, Error, Step, replicas, rollover};
-use dc_pki::Forms;
+use super::{Authority, Error, Step, issuing_status, replicas, rollover};
 use dc_pki::names::ZoneName;
+use dc_pki::{Forms, Roles};
 use dc_protocol::RenewalInfo;
 use dc_store::registry::{self, DelegationState, Zone, ZoneDelegation};
 use dc_store::{Act, NewZone};
@@ -34,6 +34,28 @@ impl Authority {
     /// Fails with [`UnknownZone`](dc_store::registry::Error::UnknownZone).
     pub async fn set_forms(&self, zone: &ZoneName, forms: Forms, by: &Act) -> Result<Zone, Error> {
         self.store.set_forms(zone, forms, by).await?;
+        self.managed(zone).await
+    }
+
+    /// Changes which ends of connections a zone's devices get credentials for.
+    ///
+    /// Fails with [`Error::NotForClients`] if they are to be clients too and a certificate of the zone is for servers alone,
+    /// with [`Error::KeyNotHere`] if one is not on this machine, and with
+    /// [`UnknownZone`](dc_store::registry::Error::UnknownZone).
+    pub async fn set_roles(&self, zone: &ZoneName, roles: Roles, by: &Act) -> Result<Zone, Error> {
+        if roles == Roles::Both {
+            let view = self.delegations.refresh(&self.store).await?;
+            let found = view.zone(zone)?;
+            for slot in issuing_status::in_use(found) {
+                let loaded = issuing_status::key(found, slot)?;
+                if loaded.for_clients.is_none() {
+                    let path = loaded.delegation.chain_path().into();
+                    return Err(Error::NotForClients { path });
+                }
+            }
+        }
+        self.store.set_roles(zone, roles, by).await?;
+        self.delegations.refresh(&self.store).await?;
         self.managed(zone).await
     }
 

@@ -90,6 +90,7 @@ impl Dev {
                     &NewZone {
                         zone: zone.clone(),
                         forms: Forms::Named,
+                        roles: dc_pki::Roles::Server,
                     },
                     &act,
                 )

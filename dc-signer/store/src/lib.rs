@@ -27,7 +27,7 @@ pub use replica::{Replica, Report, ServerClock};
 pub use schema::Schema;
 pub use seen::{accept_in, check_newest, seen_in};
 pub use types::{
-    Act, Added, Answer, BroughtUp, Conflict, Filter, Find, Fleet, History, Idempotency, Issuance,
-    Issue, Keep, Kept, Listed, NewDelegation, NewDevice, NewZone, Page, Recorded, Redeemed,
-    Redemption, Retention, Tidied, Withdrawn, WithdrawnNames, ZoneCount,
+    Act, Added, Answer, BroughtUp, ClientIssuance, Conflict, Filter, Find, Fleet, History,
+    Idempotency, Issuance, Issue, Keep, Kept, Listed, NewDelegation, NewDevice, NewZone, Page,
+    Recorded, Redeemed, Redemption, Retention, Tidied, Withdrawn, WithdrawnNames, ZoneCount,
 };

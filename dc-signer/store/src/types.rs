@@ -10,8 +10,8 @@ use pki_types::UnixTime;
 use crate::registry::{
     CodeError, CodeId, Device, DeviceId, ExternalId, Manufactured, Record, Sha256, State,
 };
-use dc_pki::Forms;
 use dc_pki::names::ZoneName;
+use dc_pki::{Forms, Roles};
 
 /// An actor and a time, for the audit log.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -219,6 +219,8 @@ pub struct Issuance {
     pub spki_sha256: Sha256,
     /// SHA-256 of each; the first is the one that the device is then said to hold.
     pub credentials: Vec<Sha256>,
+    /// The credentials of the device as a client, if it gets any: under the same certificate, and with the same times.
+    pub client: Option<ClientIssuance>,
     /// SHA-256 of the delegation certificate they are under.
     pub delegation_sha256: Sha256,
     /// When they were issued.
@@ -233,6 +235,15 @@ pub struct Issuance {
     pub answer: Vec<u8>,
     /// The one who asked, for the audit log.
     pub by: Act,
+}
+
+/// The part of an issuance for the device as a client.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ClientIssuance {
+    /// SHA-256 of the SubjectPublicKeyInfo in the credentials.
+    pub spki_sha256: Sha256,
+    /// SHA-256 of each.
+    pub credentials: Vec<Sha256>,
 }
 
 impl fmt::Debug for Issuance {
@@ -288,6 +299,8 @@ pub struct NewZone {
     pub zone: ZoneName,
     /// The forms of credentials its devices get.
     pub forms: Forms,
+    /// The ends of connections that they get them for.
+    pub roles: Roles,
 }
 
 /// A delegation certificate to be imported.

@@ -108,6 +108,7 @@ impl Zone {
         Self {
             zone: zone.zone.to_string(),
             forms: zone.forms.as_str().to_owned(),
+            roles: zone.roles.as_str().to_owned(),
             warning: warning.map(|warning| warning.to_string()),
             renew_issued_before: zone.renew_issued_before.as_ref().map(UnixTime::as_secs),
             slots: zone.delegations.iter().map(Slot::from).collect(),

@@ -72,7 +72,11 @@ impl Bench {
 
     pub(super) async fn add_zone(&self, zone: &str, forms: Forms) {
         let zone = ZoneName::parse(zone).unwrap();
-        let new = NewZone { zone, forms };
+        let new = NewZone {
+            zone,
+            forms,
+            roles: dc_pki::Roles::Server,
+        };
         self.store.add_zone(&new, &self.by(self.now)).await.unwrap();
         self.authority.keep_zones(self.now).await.unwrap();
     }

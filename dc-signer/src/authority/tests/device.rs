@@ -1,12 +1,13 @@
 //! A device as it stands on the other side: with its keys, and checking what it gets.
 
-use dc_core::{DelegatedCredential, DelegationCertificate, Form};
+use dc_core::{DelegatedCredential, DelegationCertificate, Form, Role};
 use pki_types::pem::PemObject;
 use pki_types::{CertificateDer, UnixTime};
 use rcgen::{CertificateParams, KeyPair, PublicKeyData};
 
+use crate::authority::algorithms::algorithms;
 use crate::authority::{Authority, Error};
-use dc_protocol::{Credentials, EnrollRequest, RenewRequest};
+use dc_protocol::{Credential, Credentials, EnrollRequest, RenewRequest};
 use dc_store::registry::Sha256;
 
 /// A device with an enrolment key.
@@ -50,6 +51,7 @@ impl Cpe {
     ) -> Result<Credentials, Error> {
         let request = EnrollRequest {
             csr: csr.to_owned(),
+            client_csr: None,
             code: code.map(str::to_owned),
             previous_sha256: None,
         };
@@ -93,6 +95,7 @@ pub(super) fn csr_of(key: &KeyPair) -> String {
 pub(super) fn renewal(previous: &Credentials, idempotency_key: &str) -> RenewRequest {
     RenewRequest {
         csr: csr(),
+        client_csr: None,
         previous_sha256: Some(previous.credentials[0].sha256.clone()),
         idempotency_key: idempotency_key.to_owned(),
         next_enrolment_csr: None,
@@ -101,6 +104,14 @@ pub(super) fn renewal(previous: &Credentials, idempotency_key: &str) -> RenewReq
 
 fn parse(answer: &[u8]) -> Credentials {
     serde_json::from_slice(answer).unwrap()
+}
+
+/// The end of a connection that a credential of an answer is for.
+pub(super) fn role(answer: &Credentials, credential: &Credential) -> Role {
+    let stored = dc_core::pem::read(credential.pem.as_bytes()).unwrap();
+    let stored = stored.into_iter().next().unwrap();
+    let credential = DelegatedCredential::decode(stored.form, &stored.bytes).unwrap();
+    dc_core::find_role(&credential, &delegation(answer), algorithms()).unwrap()
 }
 
 /// The delegation certificate of an answer.

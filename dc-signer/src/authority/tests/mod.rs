@@ -4,6 +4,7 @@
 //! PostgreSQL, and never on one alone.
 
 mod bench;
+mod clients;
 mod clock;
 mod device;
 mod devices;

@@ -97,6 +97,7 @@ async fn a_registered_key_gets_nothing_for_a_key_that_is_not_shown(database: &Da
     assert!(is_not_shown(refusal.await));
     let request = RenewRequest {
         csr: foreign,
+        client_csr: None,
         previous_sha256: None,
         idempotency_key: "1".to_owned(),
         next_enrolment_csr: None,
@@ -111,6 +112,7 @@ async fn a_renewal_gets_nothing_for_a_key_that_is_not_shown(database: &Database)
     let (cpe, first) = enrolled(&bench, "customer-1").await;
     let request = RenewRequest {
         csr: for_a_foreign_key(),
+        client_csr: None,
         ..renewal(&first, "1")
     };
     assert_not_renewed(&bench, &cpe, &request).await;
@@ -145,6 +147,7 @@ async fn a_renewal_is_for_whoever_the_handshake_has_shown(database: &Database) {
     let (cpe, own) = thief;
     let request = RenewRequest {
         csr: csr(),
+        client_csr: None,
         ..request
     };
     let answer = cpe.renew(&bench.authority, &request, bench.now).await;

@@ -214,6 +214,7 @@ async fn a_switch_to_another_devices_key_is_refused(database: &Database) {
     let one = csr();
     let same = RenewRequest {
         csr: one.clone(),
+        client_csr: None,
         next_enrolment_csr: Some(one),
         ..renewal(&first, "2")
     };
@@ -347,14 +348,17 @@ async fn malformed_requests_store_nothing(database: &Database) {
     for request in [
         RenewRequest {
             csr: String::new(),
+            client_csr: None,
             ..good()
         },
         RenewRequest {
             csr: "-----BEGIN CERTIFICATE REQUEST-----".to_owned(),
+            client_csr: None,
             ..good()
         },
         RenewRequest {
             csr: format!("{}-----BEGIN PRIVATE KEY-----", csr()),
+            client_csr: None,
             ..good()
         },
         RenewRequest {

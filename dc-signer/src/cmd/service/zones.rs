@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use dc_pki::Forms;
 use dc_pki::names::ZoneName;
 use dc_pki::time::Moment;
+use dc_pki::{Forms, Roles};
 use dc_signer::authority::json;
 use dc_signer::authority::{BothFormsWarning, Import};
 use dc_store::NewZone;
@@ -32,6 +32,8 @@ enum What {
     Add(Add),
     /// Change which forms of credentials a zone's devices get
     Forms(SetForms),
+    /// Change which ends of connections a zone's devices get credentials for
+    Roles(SetRoles),
     /// List the zones with their delegation certificates
     List(List),
     /// Move a zone on to its next delegation certificate
@@ -66,6 +68,22 @@ struct SetForms {
     /// named, both or rfc9345. With the last two every device can pose as every other to clients that do not require
     /// the unique name
     forms: Forms,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Change which ends of connections a zone's devices get credentials for
+///
+/// With 'both', a device that asks for it also gets a credential that it presents as a client to servers that ask for one, a
+/// cloud service for example; always with its unique name. Every delegation certificate of the zone then needs clientAuth in its
+/// extKeyUsage, or none. With 'server', a device gets no more of those and goes on serving; the last one stays valid to its end.
+#[derive(Debug, clap::Args)]
+struct SetRoles {
+    /// The zone
+    #[arg(value_parser = ZoneName::parse)]
+    zone: ZoneName,
+    /// server or both
+    roles: Roles,
     #[command(flatten)]
     place: Place,
 }
@@ -114,6 +132,10 @@ impl Args {
                 open.authority.set_forms(&zone, forms, &act()?).await?;
                 show(open, &zone).await
             }),
+            What::Roles(SetRoles { zone, roles, place }) => place.with_authority(async |open| {
+                open.authority.set_roles(&zone, roles, &act()?).await?;
+                show(open, &zone).await
+            }),
             What::Rollover(rollover) => rollover.run(),
         }
     }
@@ -125,6 +147,7 @@ impl Add {
             let new = NewZone {
                 zone: self.zone.clone(),
                 forms: self.forms,
+                roles: Roles::Server,
             };
             // Before anything is changed.
             let first = self.import.as_deref().map(read).transpose()?;
@@ -195,18 +218,28 @@ fn tell(zones: &[Zone]) -> Result<(), Error> {
     print(&table(zones))
 }
 
-fn table(zones: &[Zone]) -> Table<6> {
-    let mut table = Table::new(["ZONE", "FORMS", "SLOT", "STATE", "BEGINS", "ENDS"]);
+fn table(zones: &[Zone]) -> Table<7> {
+    let mut table = Table::new(["ZONE", "FORMS", "ROLES", "SLOT", "STATE", "BEGINS", "ENDS"]);
     for managed in zones {
         let (zone, forms) = (managed.zone.to_string(), managed.forms.as_str().to_owned());
         if managed.delegations.is_empty() {
             let none = || "-".to_owned();
-            table.row([zone.clone(), forms.clone(), none(), none(), none(), none()]);
+            let roles = managed.roles.as_str().to_owned();
+            table.row([
+                zone.clone(),
+                forms.clone(),
+                roles,
+                none(),
+                none(),
+                none(),
+                none(),
+            ]);
         }
         for slot in &managed.delegations {
             table.row([
                 zone.clone(),
                 forms.clone(),
+                managed.roles.as_str().to_owned(),
                 slot.number.to_string(),
                 slot.state.to_string(),
                 Moment(slot.not_before).to_string(),
@@ -230,4 +263,5 @@ Examples:
   dc-signer zones rollover cpe.example.com --import vendor-2027 --config /etc/dc-signer/config.toml
   dc-signer zones rollover cpe.example.com --config /etc/dc-signer/config.toml
   dc-signer zones forms cpe.example.com named --config /etc/dc-signer/config.toml
+  dc-signer zones roles cpe.example.com both --config /etc/dc-signer/config.toml
   dc-signer zones list --config /etc/dc-signer/config.toml";

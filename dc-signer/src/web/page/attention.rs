@@ -194,6 +194,7 @@ mod tests {
         let active = || vec![slot(1, DelegationState::Active, 90 * DAY)];
         let zone = |forms, until: Option<u64>| Zone {
             forms,
+            roles: dc_pki::Roles::Server,
             other_forms_until: until.map(at),
             ..zone(active())
         };

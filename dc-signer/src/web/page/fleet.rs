@@ -8,6 +8,7 @@ use super::bar::{Part, filled, stacked};
 use super::layout::{Place, Who, page};
 use super::show::{self, distance, moment, number, short_hash};
 use crate::authority::{Fleet, ZoneCount};
+use dc_pki::Roles;
 use dc_protocol::Kind;
 use dc_store::registry::{DelegationState, State, Zone, ZoneDelegation};
 
@@ -186,7 +187,7 @@ impl FleetPage<'_> {
         html! {
             tr {
                 th scope="row" { a href={ "/devices?zone=" (name) } { (show::zone(&zone.zone)) } }
-                td.rare { (zone.forms.as_str()) }
+                td.rare { (zone.forms.as_str()) @if zone.roles == Roles::Both { ", clients too" } }
                 @for state in BY_INTEREST { td.num.rare[state != State::Active] { (number(in_state(count, state))) } }
                 td.num.warn[count.possible_clones > 0] { (number(count.possible_clones)) }
                 td.num.bad[count.expired > 0] { (number(count.expired)) }

@@ -103,6 +103,7 @@ fn words(action: Action) -> &'static str {
         Action::FinishSwitch => "New enrolment key used",
         Action::FlagClone => "Flagged as possible clone",
         Action::Issue => "Credential issued",
+        Action::IssueClient => "Credential issued for a client",
         Action::NewCode => "Activation code made",
         Action::NewName => "Got a new name",
         Action::Replace => "Replaced",

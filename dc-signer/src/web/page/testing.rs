@@ -37,6 +37,7 @@ pub(super) fn zone(slots: Vec<ZoneDelegation>) -> Zone {
     Zone {
         zone: ZoneName::parse("cpe.example.com").unwrap(),
         forms: Forms::Named,
+        roles: dc_pki::Roles::Server,
         other_forms_until: None,
         renew_issued_before: None,
         withdrawn_sequence: 0,

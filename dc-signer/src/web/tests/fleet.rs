@@ -134,6 +134,7 @@ async fn issued(store: &Store, number: u32, id: DeviceId, now: UnixTime) {
             key: device.key.unwrap(),
             spki_sha256: Sha256::of(format!("key {name}").as_bytes()),
             credentials: vec![Sha256::of(name.as_bytes())],
+            client: None,
             delegation_sha256: Sha256::of(b"delegation"),
             issued,
             expires: later(issued, LIFE),
@@ -195,6 +196,7 @@ async fn zone(store: &Store, name: &str, slots: &[(DelegationState, u64)], now: 
         NewZone {
             zone: zone.clone(),
             forms: Forms::Named,
+            roles: dc_pki::Roles::Server,
         },
         by("cli:root", before(now, 45 * DAY)),
     );

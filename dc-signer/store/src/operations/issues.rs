@@ -59,12 +59,18 @@ const COLUMNS: &[(&str, Kind)] = &[
 ];
 
 fn table_rows(issuance: &Issuance) -> impl Iterator<Item = Vec<Value>> {
-    issuance.credentials.iter().map(|credential| {
+    let own = issuance.credentials.iter();
+    let own = own.map(|credential| (credential, &issuance.spki_sha256));
+    let client = issuance.client.iter().flat_map(|client| {
+        let all = client.credentials.iter();
+        all.map(|credential| (credential, &client.spki_sha256))
+    });
+    own.chain(client).map(|(credential, spki)| {
         vec![
             issuance.device.as_bytes()[..].into(),
             issuance.name.as_str().into(),
             credential.into(),
-            (&issuance.spki_sha256).into(),
+            spki.into(),
             (&issuance.delegation_sha256).into(),
             issuance.issued.into(),
             issuance.expires.into(),
@@ -99,7 +105,8 @@ pub(super) async fn history(
 ) -> Result<History, Error> {
     let sql = format!(
         "SELECT {} FROM names JOIN audit ON audit.name = names.name \
-         WHERE names.device = $1 AND audit.action <> 'issue' ORDER BY audit.seq DESC LIMIT $2",
+         WHERE names.device = $1 AND audit.action <> 'issue' \
+         AND audit.action <> 'issue-client' ORDER BY audit.seq DESC LIMIT $2",
         rows::RECORD
     );
     let values = vec![device.as_bytes()[..].into(), limit.into()];

@@ -176,12 +176,18 @@ fn log(work: &mut Work, issuance: &Issuance, judged: &Judged) -> u64 {
         entry.spki_sha256 = Some(issuance.key);
         work.log(entry);
     }
-    for credential in &issuance.credentials {
-        let mut entry = entry(Action::Issue, work);
-        entry.spki_sha256 = Some(issuance.spki_sha256);
-        entry.credential_sha256 = Some(*credential);
-        entry.expires = Some(issuance.expires);
-        work.log(entry);
+    let mut issued = |action, credentials: &[Sha256], spki| {
+        for credential in credentials {
+            let mut entry = entry(action, work);
+            entry.spki_sha256 = Some(spki);
+            entry.credential_sha256 = Some(*credential);
+            entry.expires = Some(issuance.expires);
+            work.log(entry);
+        }
+    };
+    issued(Action::Issue, &issuance.credentials, issuance.spki_sha256);
+    if let Some(client) = &issuance.client {
+        issued(Action::IssueClient, &client.credentials, client.spki_sha256);
     }
     work.head.seq
 }

@@ -97,6 +97,10 @@ impl Replaying {
             self.note(name, record);
             return Ok(());
         }
+        // It came with a server's, which ends with it and is what the device is said to hold.
+        if record.entry.action == Action::IssueClient {
+            return self.end_replacement(work, record).await;
+        }
         self.catch_up(work, name).await?;
         self.end_replacement(work, record).await?;
         let device = match find(work, name).await? {

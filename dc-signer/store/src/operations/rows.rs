@@ -22,7 +22,7 @@ pub(super) const DEVICE: &str = "devices.id, devices.external_id, devices.state,
     devices.shown_sha256";
 pub(super) const CODE: &str = "id, device, mac, expires, tries, used_by";
 pub(super) const ZONE: &str =
-    "zone, forms, other_forms_until, renew_issued_before, withdrawn_sequence";
+    "zone, forms, roles, other_forms_until, renew_issued_before, withdrawn_sequence";
 pub(super) const DELEGATION: &str =
     "zone, number, state, certificate_sha256, not_before, not_after, since";
 pub(super) const OPERATOR: &str = "name, role, token_sha256, key_sha256, disabled";

@@ -9,8 +9,8 @@ use crate::connection::{Row, Session};
 use crate::registry::{self, Action, DelegationState, Zone, ZoneDelegation};
 use crate::sql::Value;
 use crate::{Act, Error, NewDelegation, NewZone, Store};
-use dc_pki::Forms;
 use dc_pki::names::ZoneName;
+use dc_pki::{Forms, Roles};
 
 use super::work::Work;
 use super::{rows, withdrawn};
@@ -36,6 +36,16 @@ impl Store {
     pub async fn set_forms(&self, zone: &ZoneName, forms: Forms, by: &Act) -> Result<(), Error> {
         self.write("set_forms", async |work| {
             set_forms(work, zone, forms, by).await
+        })
+        .await
+    }
+
+    /// Changes which ends of connections a zone's devices get credentials for.
+    ///
+    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
+    pub async fn set_roles(&self, zone: &ZoneName, roles: Roles, by: &Act) -> Result<(), Error> {
+        self.write("set_roles", async |work| {
+            set_roles(work, zone, roles, by).await
         })
         .await
     }
@@ -94,8 +104,12 @@ pub(super) async fn add(work: &mut Work, new: &NewZone, by: &Act) -> Result<(), 
         return Err(registry::Error::ZoneExists.into());
     }
     let zone = new.zone.to_string();
-    let sql = "INSERT INTO zones (zone, forms) VALUES ($1, $2)";
-    let values = vec![zone.as_str().into(), new.forms.as_str().into()];
+    let sql = "INSERT INTO zones (zone, forms, roles) VALUES ($1, $2, $3)";
+    let values = vec![
+        zone.as_str().into(),
+        new.forms.as_str().into(),
+        new.roles.as_str().into(),
+    ];
     work.session.execute(sql, values).await?;
     log(work, Action::NewZone, &new.zone, by);
     Ok(())
@@ -144,6 +158,7 @@ fn managed(row: &Row) -> Result<Zone, Error> {
     Ok(Zone {
         zone: rows::zone(row, "zone")?,
         forms: row.parse("forms")?,
+        roles: row.parse("roles")?,
         other_forms_until: row.maybe_time("other_forms_until")?,
         renew_issued_before: row.maybe_time("renew_issued_before")?,
         withdrawn_sequence: row.number("withdrawn_sequence")?,
@@ -168,6 +183,16 @@ pub(super) async fn set_forms(
         by,
     )
     .await
+}
+
+pub(super) async fn set_roles(
+    work: &mut Work,
+    zone: &ZoneName,
+    roles: Roles,
+    by: &Act,
+) -> Result<(), Error> {
+    let sql = "UPDATE zones SET roles = $2 WHERE zone = $1";
+    set(work, zone, sql, vec![roles.as_str().into()], by).await
 }
 
 /// When the last credential ends that has been issued in a zone; none if none is valid.

@@ -50,6 +50,9 @@ pub enum Error {
     /// A role is none of the known ones.
     #[error("a role is one of viewer, operator, admin")]
     BadRole,
+    /// The roles of a zone are none of the known ones.
+    #[error(transparent)]
+    BadRoles(#[from] dc_pki::UnknownRoles),
     /// A SHA-256 is not 64 hexadecimal digits in lower case.
     #[error(transparent)]
     BadSha256(#[from] dc_pki::BadSha256),

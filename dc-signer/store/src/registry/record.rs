@@ -42,7 +42,7 @@ actions! {
     Add = "add",
     /// An operator was added or changed.
     ChangeOperator = "change-operator",
-    /// A zone's forms, or when to renew, changed.
+    /// A zone's forms, its roles, or when to renew, changed.
     ChangeZone = "change-zone",
     /// A device's suspected clone is none.
     ClearClone = "clear-clone",
@@ -60,8 +60,10 @@ actions! {
     FlagClone = "flag-clone",
     /// A delegation certificate was imported.
     ImportDelegation = "import-slot",
-    /// A credential was issued.
+    /// A credential was issued, for a server.
     Issue = "issue",
+    /// A credential was issued, for a client.
+    IssueClient = "issue-client",
     /// An activation code was made.
     NewCode = "new-code",
     /// A zone was added.
@@ -124,6 +126,7 @@ impl Action {
             | Self::FlagClone
             | Self::ImportDelegation
             | Self::Issue
+            | Self::IssueClient
             | Self::NewCode
             | Self::NewZone
             | Self::Replay

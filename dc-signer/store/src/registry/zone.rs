@@ -6,8 +6,8 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use super::{DelegationState, Error, Sha256};
-use dc_pki::Forms;
 use dc_pki::names::ZoneName;
+use dc_pki::{Forms, Roles};
 
 /// A zone that the signer issues under.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Zone {
     pub zone: ZoneName,
     /// The forms of credentials its devices get.
     pub forms: Forms,
+    /// The ends of connections that its devices get credentials for.
+    pub roles: Roles,
     /// Until when credentials of the forms that it issued before may be valid; none if it never issued any or others.
     pub other_forms_until: Option<UnixTime>,
     /// Devices whose credential was issued before this are to renew now, not when it is due.
@@ -194,6 +196,7 @@ mod tests {
         Zone {
             zone: ZoneName::parse("cpe.example.com").unwrap(),
             forms: Forms::Named,
+            roles: Roles::Server,
             other_forms_until: None,
             renew_issued_before: None,
             withdrawn_sequence: 0,
@@ -289,6 +292,7 @@ mod tests {
         ] {
             let zone = Zone {
                 forms,
+                roles: Roles::Server,
                 other_forms_until: until.map(at),
                 ..in_service()
             };

@@ -336,6 +336,10 @@ async fn a_backup_takes_nobody_for_a_copy(db: &Database) {
     let last = Issuance {
         key: key("next"),
         credentials: vec![key("named"), key("rfc9345")],
+        client: Some(ClientIssuance {
+            spki_sha256: key("the client's key"),
+            credentials: vec![key("the client's credential")],
+        }),
         shown: Some(issuance(&device, 1).credentials[0]),
         ..issuance(&device, 3)
     };

@@ -181,6 +181,7 @@ fn crash_issuance(caller: u32, number: u64) -> Issuance {
         key: device.key.unwrap(),
         spki_sha256: name("key"),
         credentials: vec![name("credential")],
+        client: None,
         delegation_sha256: key("delegation"),
         issued: at(NOW),
         expires: at(NOW + 164 * 3600),

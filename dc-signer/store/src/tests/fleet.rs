@@ -19,6 +19,7 @@ async fn the_fleet_is_counted_by_zone_state_and_time_left(db: &Database) {
     let second = NewZone {
         zone: ZoneName::parse("b.example.com").unwrap(),
         forms: Forms::Named,
+        roles: Roles::Server,
     };
     store.add_zone(&second, &by(NOW)).await.unwrap();
     let other = NewDevice {

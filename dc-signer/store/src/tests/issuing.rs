@@ -4,6 +4,7 @@ use super::*;
 use crate::registry::{Action, Held, Hold, KeyUse, Shown, State};
 
 on_both! {
+    a_client_s_credential_is_recorded_beside_the_server_s,
     a_clock_that_jumps_changes_no_order,
     a_second_attempt_gets_the_first_answer_byte_for_byte,
     an_answer_is_forgotten_after_an_hour,
@@ -61,6 +62,41 @@ async fn the_device_is_said_to_hold_what_was_recorded(db: &Database) {
     assert_eq!(entry.credential_sha256, Some(issuance.credentials[0]));
     assert_eq!(entry.spki_sha256, Some(issuance.spki_sha256));
     assert_eq!(entry.expires, Some(issuance.expires));
+}
+
+async fn a_client_s_credential_is_recorded_beside_the_server_s(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    let client = ClientIssuance {
+        spki_sha256: key("the client's key"),
+        credentials: vec![key("the client's credential")],
+    };
+    let issuance = Issuance {
+        client: Some(client.clone()),
+        ..issuance(&device, 5)
+    };
+    let head = store.audit_head().await.unwrap();
+    store.record(issuance.clone()).await.unwrap();
+    let log = store.audit_from(head.seq + 1, 9).await.unwrap();
+    let log: Vec<_> = log.iter().map(|record| &record.entry).collect();
+    let of = |entry: &registry::Entry| (entry.action, entry.spki_sha256, entry.credential_sha256);
+    let own = (Some(issuance.spki_sha256), Some(issuance.credentials[0]));
+    let other = (Some(client.spki_sha256), Some(client.credentials[0]));
+    assert_eq!(of(log[0]), (Action::Issue, own.0, own.1));
+    assert_eq!(of(log[1]), (Action::IssueClient, other.0, other.1));
+    assert_eq!((log.len(), log[1].expires), (2, Some(issuance.expires)));
+    // Whoever compares boxes looks at the server's alone.
+    let held = by_id(store, device.id).await.credential.unwrap();
+    assert_eq!(held.sha256, issuance.credentials[0]);
+    let history = store.history(device.id, 9).await.unwrap();
+    let mut keys: Vec<_> = history.issues.iter().map(|one| one.spki_sha256).collect();
+    keys.sort();
+    let mut expected = [issuance.spki_sha256, client.spki_sha256];
+    expected.sort();
+    assert_eq!(keys, expected);
+    let is_issue =
+        |act: &registry::Record| matches!(act.entry.action, Action::Issue | Action::IssueClient);
+    assert!(!history.acts.iter().any(is_issue));
 }
 
 async fn both_forms_are_in_the_log(db: &Database) {

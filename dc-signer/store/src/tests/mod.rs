@@ -15,8 +15,8 @@ use crate::registry::{
     self, Access, Change, CodeId, DelegationState, Device, DeviceId, Head, Operator, PendingCode,
     Sha256, Zone,
 };
-use dc_pki::Forms;
 use dc_pki::names::ZoneName;
+use dc_pki::{Forms, Roles};
 
 mod audit;
 mod codes;
@@ -80,6 +80,7 @@ async fn add_zone(store: &Store) {
     let new = NewZone {
         zone: zone(),
         forms: Forms::Named,
+        roles: Roles::Server,
     };
     store.add_zone(&new, &by(NOW)).await.unwrap();
 }
@@ -111,6 +112,7 @@ fn issuance(device: &Device, number: u64) -> Issuance {
         key: device.key.unwrap(),
         spki_sha256: key(&format!("key {number} of {}", device.id)),
         credentials: vec![key(&format!("credential {number} of {}", device.id))],
+        client: None,
         delegation_sha256: key("delegation"),
         issued: at(now),
         expires: at(now + 164 * 3600),

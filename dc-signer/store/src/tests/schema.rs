@@ -265,8 +265,10 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
         db.tamper(&sql).await;
     }
     db.tamper("DROP TABLE lost_names").await;
-    db.tamper("ALTER TABLE zones DROP COLUMN other_forms_until")
-        .await;
+    for column in ["other_forms_until", "roles"] {
+        let sql = format!("ALTER TABLE zones DROP COLUMN {column}");
+        db.tamper(&sql).await;
+    }
     db.tamper("DELETE FROM _sqlx_migrations WHERE version >= 3")
         .await;
     db.tamper("UPDATE devices SET state = 'preregistered', enrolment_key = NULL WHERE external_id = 'customer-0002'")

@@ -37,6 +37,7 @@ async fn a_zone_is_added_once(db: &Database) {
     let new = NewZone {
         zone: zone(),
         forms: Forms::Both,
+        roles: Roles::Server,
     };
     let error = store.add_zone(&new, &by(NOW)).await.unwrap_err();
     assert_eq!(refused(error), registry::Error::ZoneExists);
@@ -66,14 +67,19 @@ async fn what_the_zone_wants_is_kept(db: &Database) {
         .pull_renewals(&zone(), Some(at(NOW)), &by(NOW))
         .await
         .unwrap();
+    assert_eq!(managed(store).await.roles, Roles::Server);
+    store
+        .set_roles(&zone(), Roles::Both, &by(NOW))
+        .await
+        .unwrap();
     let found = managed(store).await;
     assert_eq!(
-        (found.forms, found.renew_issued_before),
-        (Forms::Both, Some(at(NOW)))
+        (found.forms, found.roles, found.renew_issued_before),
+        (Forms::Both, Roles::Both, Some(at(NOW)))
     );
     store.pull_renewals(&zone(), None, &by(NOW)).await.unwrap();
     assert_eq!(managed(store).await.renew_issued_before, None);
-    assert_eq!(store.audit_head().await.unwrap().seq, 4);
+    assert_eq!(store.audit_head().await.unwrap().seq, 5);
 }
 
 async fn forms_that_are_left_are_kept_for_a_week_and_only_if_something_of_them_is_valid(

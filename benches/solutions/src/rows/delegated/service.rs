@@ -85,6 +85,7 @@ impl Operator {
                 let new = NewZone {
                     zone: ZoneName::parse(&zone)?,
                     forms: forms.parse()?,
+                    roles: dc_pki::Roles::Server,
                 };
                 self.authority.add_zone(&new, &act).await?;
             }
