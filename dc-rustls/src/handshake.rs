@@ -28,16 +28,36 @@ where
         }
         match sent {
             Err(error) if !is_gone(&error) => return Err(error.into()),
-            // A peer that is gone may have sent an alert before it went.
-            Err(error) => receive(connection, io, &mut step).map_err(|last| match last {
-                Error::Io(_) => error.into(),
-                last => last,
-            })?,
+            Err(error) => last_words(connection, io, &mut step, error)?,
             Ok(()) => receive(connection, io, &mut step)?,
         }
     }
-    send(connection, io)?;
-    Ok(())
+    match send(connection, io) {
+        Err(error) if is_gone(&error) => {
+            let gone = io::Error::from(error.kind());
+            last_words(connection, io, &mut step, error)?;
+            Err(gone.into())
+        }
+        sent => Ok(sent?),
+    }
+}
+
+/// Receives once more from a peer that is gone: it may have sent an alert before it went.
+fn last_words<C, D, S>(
+    connection: &mut C,
+    io: &mut S,
+    step: &mut impl FnMut(&mut C, &mut S) -> Result<(), Error>,
+    error: io::Error,
+) -> Result<(), Error>
+where
+    S: Read + Write,
+    C: DerefMut<Target = ConnectionCommon<D>>,
+    D: SideData,
+{
+    receive(connection, io, step).map_err(|last| match last {
+        Error::Io(_) => error.into(),
+        last => last,
+    })
 }
 
 fn receive<C, D, S>(
@@ -62,7 +82,11 @@ where
     })
 }
 
-fn send<D: SideData>(connection: &mut ConnectionCommon<D>, io: &mut impl Write) -> io::Result<()> {
+/// Sends all that rustls has to send.
+pub(crate) fn send<D: SideData>(
+    connection: &mut ConnectionCommon<D>,
+    io: &mut impl Write,
+) -> io::Result<()> {
     while connection.wants_write() {
         match connection.write_tls(io) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
