@@ -39,6 +39,8 @@ pub struct Adapter<T> {
     outbound: Queue,
     /// True if every write is taken at once and waits here for the network.
     holds_writes: bool,
+    /// True if a flush is not waited for: what is read or written next does it.
+    defers_flushes: bool,
 }
 
 /// The direction that has hellos to edit; the ServerHello passes in the other.
@@ -104,23 +106,8 @@ impl<T> Adapter<T> {
             early: None,
             outbound: Queue::default(),
             holds_writes: false,
+            defers_flushes: false,
         }
-    }
-
-    /// Takes all that is written until the handshake is over.
-    ///
-    /// An asynchronous TLS stream tries to write an alert once and forgets it with the connection; here
-    /// it stays until it is flushed. A handshake's own messages are few and small.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn holding_writes(mut self) -> Self {
-        self.holds_writes = true;
-        self
-    }
-
-    /// From now on, only what the network takes is taken.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn release_writes(&mut self) {
-        self.holds_writes = false;
     }
 
     /// Keeps early data from rustls, if the client has announced some, until it is known whether it is taken, and skips up
@@ -272,6 +259,33 @@ impl<T> Adapter<T> {
             self.hellos = Hellos::Over;
             self.hand_in(&rest);
         }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<T> Adapter<T> {
+    /// Takes all that is written until the handshake is over.
+    ///
+    /// An asynchronous TLS stream tries to write an alert once and forgets it with the connection; here
+    /// it stays until it is flushed. A handshake's own messages are few and small.
+    pub(crate) fn holding_writes(mut self) -> Self {
+        self.holds_writes = true;
+        self
+    }
+
+    /// Lets the handshake end before the network has taken all that was written.
+    ///
+    /// A server's tickets come last, and a client that reads nothing before it has sent its request never makes room for
+    /// them.
+    pub(crate) fn deferring_flushes(mut self) -> Self {
+        self.defers_flushes = true;
+        self
+    }
+
+    /// From now on, only what the network takes is taken.
+    pub(crate) fn release_writes(&mut self) {
+        self.holds_writes = false;
+        self.defers_flushes = false;
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) async fn finish<S, T: AsyncWrite + Unpin>(
     match result {
         Ok(stream) => Ok(stream),
         Err((error, mut io)) => {
+            io.defers_flushes = false;
             // What went wrong matters more than whether the peer could be told.
             let _ = poll_fn(|cx| Pin::new(&mut io).poll_flush(cx)).await;
             Err(error.into())
@@ -56,6 +57,7 @@ where
         Poll::Ready(Ok(()))
     })
     .await;
+    io.defers_flushes &= completed.is_ok();
     // What went wrong matters more than whether the peer could be told.
     let told = poll_fn(|cx| Poll::Ready(send(connection, &mut Polled { io, cx }))).await;
     let told = match told {
@@ -273,8 +275,14 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Adapter<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_drain(cx))?;
-        aside(|| Pin::new(&mut self.io).poll_flush(cx))
+        let flushed = match self.poll_drain(cx)? {
+            Poll::Ready(()) => aside(|| Pin::new(&mut self.io).poll_flush(cx)),
+            Poll::Pending => Poll::Pending,
+        };
+        match flushed {
+            Poll::Pending if self.defers_flushes => Poll::Ready(Ok(())),
+            flushed => flushed,
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -101,7 +101,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
             beginning,
         } = answer;
         let (accepted, io) = beginning.adapt(&served, io);
-        let io = early::skipping(io, &config).holding_writes();
+        let io = hold(early::skipping(io, &config));
         let config = early::refusing(config);
         if io.awaits_verdict() {
             let completed = Self::complete(served, (config, client), io, |_| Ok(()));
@@ -128,7 +128,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
             beginning,
         } = answer;
         let (_, io) = beginning.over().adapt(&served, io);
-        let io = early::skipping(io, &config).holding_writes();
+        let io = hold(early::skipping(io, &config));
         Self::complete(served, (config, client), io, take).await
     }
 
@@ -169,6 +169,11 @@ fn start<T: AsyncRead + AsyncWrite + Unpin>(
             handover::scope(|| start.into_stream(config)).0
         }
     }
+}
+
+/// The socket during the handshake.
+fn hold<T>(io: Adapter<T>) -> Adapter<T> {
+    io.holding_writes().deferring_flushes()
 }
 
 impl<T> AsyncStream<T> {

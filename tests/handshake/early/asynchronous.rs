@@ -1,17 +1,21 @@
 //! Early data over asynchronous streams.
 
 use std::io::Write;
+use std::sync::Arc;
 
+use dc_rustls::server::{Acceptor, Store};
+use dc_tests::vendor::provider;
+use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use super::EarlyDataStatus::{Accepted, NotSent, Rejected};
 use super::{LIMIT, Scene};
-use crate::setup::ALL;
+use crate::setup::{ALL, client_of, stock_server};
 
 #[tokio::test]
 async fn the_same_over_asynchronous_streams() {
-    // Both ends write before they read, so the tickets have to fit.
-    for capacity in [512, 1024, 1 << 16] {
+    // Both ends write before they read, however little the network takes.
+    for capacity in [1, 512, 1 << 16] {
         let scene = Scene::new();
         let client = scene.client();
         let early = [7; LIMIT as usize];
@@ -97,4 +101,39 @@ async fn an_asynchronous_server_answers_before_the_handshake_is_over() {
     };
     serve.unwrap();
     assert_eq!(ask.unwrap().early_data(), Accepted);
+}
+
+/// An asynchronous stream has no place for early data, so that nobody is told that it arrived.
+#[tokio::test]
+async fn an_asynchronous_server_takes_no_early_data_for_its_fallback_that_nobody_reads() {
+    for capacity in [1, 1 << 16] {
+        let scene = Scene::new();
+        let mut stock = ServerConfig::clone(&stock_server(&scene.vendor));
+        stock.max_early_data_size = LIMIT;
+        let server = Acceptor::new(Store::new(provider())).fallback(Arc::new(stock));
+        let client = client_of(&scene.vendor).or_certificate().early_data();
+        let client = client.build().unwrap();
+        scene.exchange(&client, &server, b"", ALL);
+        let (near, far) = duplex(capacity);
+        let serve = async {
+            let mut tls = server.accept_async(far).await.unwrap();
+            let mut line = [0; 5];
+            tls.read_exact(&mut line).await.unwrap();
+            assert_eq!(&line, b"again");
+            tls.write_all(b"late").await.unwrap();
+            tls.shutdown().await.unwrap();
+        };
+        let ask = async {
+            let ask =
+                client.connect_early_async(scene.name(), near, |data| data.write_all(b"early"));
+            let mut tls = ask.await.unwrap();
+            assert_eq!(tls.early_data(), Rejected);
+            tls.write_all(b"again").await.unwrap();
+            tls.flush().await.unwrap();
+            let mut reply = Vec::new();
+            tls.read_to_end(&mut reply).await.unwrap();
+            assert_eq!(reply, b"late");
+        };
+        tokio::join!(ask, serve);
+    }
 }
