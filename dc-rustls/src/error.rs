@@ -315,6 +315,9 @@ pub enum Refusal {
     MalformedExtensions,
     /// The application does not want this peer, although everything about it is in order.
     NotAuthorized,
+    /// The server took early data for another application protocol than the one that it was written in, which was that of
+    /// the session (RFC 8446 §4.2.10).
+    ProtocolChanged,
     /// A certificate came with an extension that was not asked for.
     UnexpectedExtension,
     /// A credential was smuggled into a handshake below TLS 1.3 (RFC 9345 §4.1.1).
@@ -332,7 +335,9 @@ impl Refusal {
             Self::MalformedExtensions => AlertDescription::DecodeError,
             Self::NotAuthorized => AlertDescription::AccessDenied,
             Self::UnexpectedExtension => AlertDescription::UnsupportedExtension,
-            Self::DuplicateExtension | Self::VersionTooOld => AlertDescription::IllegalParameter,
+            Self::DuplicateExtension | Self::ProtocolChanged | Self::VersionTooOld => {
+                AlertDescription::IllegalParameter
+            }
         }
     }
 
@@ -374,6 +379,9 @@ impl fmt::Display for Refusal {
             Self::NotAuthorized => {
                 f.write_str("this peer is not on the application's list of authorised peers")
             }
+            Self::ProtocolChanged => f.write_str(
+                "the server took early data for another application protocol than that of the session",
+            ),
             Self::UnexpectedExtension => f.write_str(
                 "the peer sent an extension with its certificate that was not asked for",
             ),
@@ -390,6 +398,7 @@ impl StdError for Refusal {
             | Self::DuplicateExtension
             | Self::MalformedExtensions
             | Self::NotAuthorized
+            | Self::ProtocolChanged
             | Self::UnexpectedExtension
             | Self::VersionTooOld => None,
         }

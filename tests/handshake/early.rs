@@ -1,6 +1,8 @@
 //! Early data: to a peer that is known from its session, once, and only where both sides want it.
 
 mod asynchronous;
+mod clients;
+mod protocols;
 mod rejected;
 
 use std::io::{self, Read, Write};
@@ -69,9 +71,11 @@ impl Scene {
         thread::scope(|scope| {
             let server = scope.spawn(|| serve(server, far));
             let mut asked = None;
+            let mut protocol = None;
             let mut tls = client
                 .connect_early(self.name(), near, |data| {
                     asked = Some(data.peer().clone());
+                    protocol = data.alpn_protocol().map(<[u8]>::to_vec);
                     assert!(data.authenticates(&self.name()));
                     early
                         .chunks(self.piece)
@@ -88,6 +92,7 @@ impl Scene {
                 later,
                 sent: tls.get_ref().sent().to_vec(),
                 peer: tls.peer().clone(),
+                protocol,
             }
         })
     }
@@ -134,6 +139,8 @@ struct Report {
     /// What the client wrote to the network.
     sent: Vec<u8>,
     peer: Peer,
+    /// The application protocol of early data.
+    protocol: Option<Vec<u8>>,
 }
 
 impl Report {

@@ -10,6 +10,8 @@ use rustls::pki_types::ServerName;
 use super::Peer;
 use super::sessions::ConnectionSessions;
 use super::standing::proves;
+use crate::handover;
+use crate::{Error, Refusal};
 
 /// The early data of one connection that is about to be made, and whom it is for.
 ///
@@ -19,6 +21,7 @@ pub struct EarlyData<'a> {
     writer: WriteEarlyData<'a>,
     peer: &'a Peer,
     wanted: &'a ServerName<'static>,
+    protocol: Option<&'a [u8]>,
     written: bool,
 }
 
@@ -34,6 +37,15 @@ impl EarlyData<'_> {
     #[must_use]
     pub fn authenticates(&self, name: &ServerName<'_>) -> bool {
         proves(self.peer, self.wanted, name)
+    }
+
+    /// The application protocol of the session, if there was one, and so of what is written here (RFC 8446 §4.2.10).
+    ///
+    /// A server that would now speak another one rejects early data; one that takes it all the same is refused, with
+    /// [`Refusal::ProtocolChanged`](crate::Refusal::ProtocolChanged).
+    #[must_use]
+    pub fn alpn_protocol(&self) -> Option<&[u8]> {
+        self.protocol
     }
 
     /// How many more bytes the server allows.
@@ -76,15 +88,31 @@ pub enum EarlyDataStatus {
     Rejected,
 }
 
-impl EarlyDataStatus {
-    /// The status at the end of the handshake.
-    pub(super) fn of(connection: &ClientConnection, sent: bool) -> Self {
-        match (sent, connection.is_early_data_accepted()) {
-            (false, _) => Self::NotSent,
-            (true, true) => Self::Accepted,
-            (true, false) => Self::Rejected,
-        }
+/// The end of a handshake in which early data was sent or not: its fate. Tells the sessions what was agreed on.
+///
+/// Fails with [`Refusal::ProtocolChanged`], and then the connection has an alert to send.
+pub(super) fn settle(
+    connection: &mut ClientConnection,
+    sessions: &ConnectionSessions,
+    sent: bool,
+) -> Result<EarlyDataStatus, Error> {
+    sessions.agreed_on(connection.alpn_protocol());
+    match (sent, connection.is_early_data_accepted()) {
+        (false, _) => return Ok(EarlyDataStatus::NotSent),
+        (true, false) => return Ok(EarlyDataStatus::Rejected),
+        (true, true) => {}
     }
+    let protocol = sessions.resumed_protocol().flatten();
+    if protocol.as_deref() == connection.alpn_protocol() {
+        return Ok(EarlyDataStatus::Accepted);
+    }
+    let refusal = Refusal::ProtocolChanged;
+    handover::scope(|| {
+        // The alert goes out in the place of this one, which is all that rustls lets an application send.
+        handover::leave_alert(refusal.alert());
+        connection.send_close_notify();
+    });
+    Err(Error::Refused(refusal))
 }
 
 /// Lets the application write early data into a connection that has sent nothing yet, and says whether it did.
@@ -96,13 +124,17 @@ pub(super) fn write(
     wanted: &ServerName<'static>,
     fill: impl FnOnce(&mut EarlyData<'_>) -> io::Result<()>,
 ) -> io::Result<bool> {
-    let (Some(peer), Some(writer)) = (sessions.so_far(), connection.early_data()) else {
+    let (Some(peer), Some(protocol)) = (sessions.so_far(), sessions.resumed_protocol()) else {
+        return Ok(false);
+    };
+    let Some(writer) = connection.early_data() else {
         return Ok(false);
     };
     let mut early = EarlyData {
         writer,
         peer: &peer,
         wanted,
+        protocol: protocol.as_deref(),
         written: false,
     };
     // The store gives sessions by name; whatever it gave, nothing goes to anybody else.

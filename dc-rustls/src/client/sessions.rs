@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
@@ -28,8 +28,17 @@ struct Names {
 #[derive(Default)]
 struct Server {
     group: Option<NamedGroup>,
-    tickets: VecDeque<(Tls13ClientSessionValue, Arc<Peer>)>,
+    tickets: VecDeque<Ticket>,
 }
+
+struct Ticket {
+    value: Tls13ClientSessionValue,
+    peer: Arc<Peer>,
+    protocol: Protocol,
+}
+
+/// The application protocol of a session, if there is one; empty until the handshake is over that has made it.
+pub(super) type Protocol = Arc<OnceLock<Option<Vec<u8>>>>;
 
 impl Names {
     fn server(&mut self, name: ServerName<'static>) -> &mut Server {
@@ -51,17 +60,14 @@ impl Sessions {
     }
 
     /// The newest ticket for this server, once.
-    fn pop_ticket(
-        &self,
-        name: &ServerName<'static>,
-    ) -> Option<(Tls13ClientSessionValue, Arc<Peer>)> {
+    fn pop_ticket(&self, name: &ServerName<'static>) -> Option<Ticket> {
         self.names().servers.get_mut(name)?.tickets.pop_back()
     }
 
     /// Forgets the sessions with this peer.
     fn discard(&self, name: &ServerName<'static>, peer: &Peer) {
         if let Some(server) = self.names().servers.get_mut(name) {
-            server.tickets.retain(|(_, known)| **known != *peer);
+            server.tickets.retain(|ticket| *ticket.peer != *peer);
         }
     }
 }
@@ -78,6 +84,7 @@ pub(crate) struct ConnectionSessions {
     clock: Arc<dyn TimeProvider>,
     authorization: Authorization,
     peer: Mutex<Known>,
+    protocol: Protocol,
 }
 
 /// The peer of a connection, as far as it is known.
@@ -86,6 +93,8 @@ struct Known {
     peer: Option<Arc<Peer>>,
     /// True if the handshake is over, so that this does not change any more.
     is_final: bool,
+    /// The protocol of the session that the connection begins with.
+    resumed: Option<Protocol>,
 }
 
 impl ConnectionSessions {
@@ -99,6 +108,7 @@ impl ConnectionSessions {
             clock,
             authorization,
             peer: Mutex::default(),
+            protocol: Protocol::default(),
         }
     }
 
@@ -112,6 +122,17 @@ impl ConnectionSessions {
     /// The connection's peer, as far as it is known.
     pub(super) fn so_far(&self) -> Option<Arc<Peer>> {
         self.known().peer.clone()
+    }
+
+    /// The application protocol of the session that the connection begins with; `None` if it begins with none, or if that is
+    /// not known.
+    pub(super) fn resumed_protocol(&self) -> Option<Option<Vec<u8>>> {
+        self.known().resumed.as_ref()?.get().cloned()
+    }
+
+    /// Remembers what the handshake has agreed on, for the sessions that it makes.
+    pub(super) fn agreed_on(&self, protocol: Option<&[u8]>) {
+        self.protocol.get_or_init(|| protocol.map(<[u8]>::to_vec));
     }
 
     /// The connection's peer, now that the handshake is over: the one that was verified, or that the resumed
@@ -189,7 +210,11 @@ impl ClientSessionStore for ConnectionSessions {
         if tickets.len() >= MAX_TICKETS {
             tickets.pop_front();
         }
-        tickets.push_back((value, peer));
+        tickets.push_back(Ticket {
+            value,
+            peer,
+            protocol: Arc::clone(&self.protocol),
+        });
     }
 
     fn take_tls13_ticket(
@@ -199,11 +224,17 @@ impl ClientSessionStore for ConnectionSessions {
         let now = self.clock.current_time()?;
         loop {
             // The application is asked without the lock held: it may well connect elsewhere.
-            let (value, peer) = self.shared.pop_ticket(server_name)?;
+            let Ticket {
+                value,
+                peer,
+                protocol,
+            } = self.shared.pop_ticket(server_name)?;
             // RFC 9345 §7.4: a session does not outlive the credential it was made under, nor what the
             // application thinks of the peer.
             if peer.is_valid_at(now) && self.authorization.allows(server_name, &peer) {
-                self.known().peer = Some(peer);
+                let mut known = self.known();
+                known.peer = Some(peer);
+                known.resumed = Some(protocol);
                 return Some(value);
             }
         }

@@ -43,8 +43,13 @@ impl<T: Read + Write> Stream<T> {
             sessions.found(peer);
             step.map(drop).map_err(Error::from)
         })?;
+        let early_data = early::settle(&mut connection, &sessions, sent_early);
+        if early_data.is_err() {
+            // What went wrong matters more than whether the server could be told.
+            let _ = handshake::send(&mut connection, &mut io);
+        }
         Ok(Self {
-            early_data: EarlyDataStatus::of(&connection, sent_early),
+            early_data: early_data?,
             tls: StreamOwned::new(connection, io),
             standing: Standing::settle(sessions, name)?,
         })

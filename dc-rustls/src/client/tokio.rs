@@ -6,7 +6,7 @@ use std::pin::pin;
 
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -94,8 +94,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncStream<T> {
         let mut tls = finish(connected).await?;
         let (adapter, connection) = tls.get_mut();
         adapter.release_writes();
+        let early_data = early::settle(connection, &sessions, sent_early);
+        if early_data.is_err() {
+            // What went wrong matters more than whether the server could be told.
+            let _ = tls.flush().await;
+        }
         Ok(Self {
-            early_data: EarlyDataStatus::of(connection, sent_early),
+            early_data: early_data?,
             tls,
             standing: Standing::settle(sessions, name)?,
         })
