@@ -1,13 +1,17 @@
 //! Configurations made from existing ones of rustls.
 
+use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
+use std::thread;
 
 use dc_core::Form;
 use dc_rustls::Error;
-use dc_rustls::client::{Config, Peer};
+use dc_rustls::client::{Config, EarlyDataStatus, Peer};
 use dc_rustls::server::{Acceptor, Served, Settings, Store};
 use dc_tests::pair::connect;
+use dc_tests::pipe::pipe;
 use dc_tests::vendor::{Device, Vendor, provider};
+use rustls::pki_types::ServerName;
 use rustls::server::{NoClientAuth, NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, KeyLog, ServerConfig};
 
@@ -123,17 +127,54 @@ fn a_server_without_sessions_stays_so() {
     }
 }
 
+/// Early data goes to a server that is like one that takes it, from a client that is like one that sends it.
+#[test]
+fn early_data_is_carried_over() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let mut existing = ServerConfig::clone(&stock_server(&vendor));
+    existing.max_early_data_size = 100;
+    existing.send_half_rtt_data = true;
+    let store = Store::with_settings(Settings::like(&existing, Arc::new(NoClientAuth)).unwrap());
+    store
+        .install(vendor.enrol(&device, &[Form::Named]))
+        .unwrap();
+    let acceptor = Acceptor::new(store);
+    let mut existing = stock_client(&vendor);
+    existing.enable_early_data = true;
+    let client = Config::like(&existing).roots(vendor.roots());
+    let client = client.unwrap().build().unwrap();
+    let statuses = [(); 2].map(|()| {
+        let name = ServerName::try_from(device.name.clone()).unwrap();
+        let (near, far) = pipe(ALL);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut tls = acceptor.accept_early(far, |_| Ok(())).unwrap();
+                tls.write_all(b"pong").unwrap();
+            });
+            let early = |data: &mut dc_rustls::client::EarlyData<'_>| {
+                assert_eq!(data.remaining(), 100);
+                data.write_all(b"ping")
+            };
+            let mut tls = client.connect_early(name, near, early).unwrap();
+            tls.read_exact(&mut [0; 4]).unwrap();
+            tls.early_data()
+        })
+    });
+    let expected = [EarlyDataStatus::NotSent, EarlyDataStatus::Accepted];
+    assert_eq!(statuses, expected);
+}
+
 /// A setting, and another value for it.
 type Change<C> = (&'static str, fn(&mut C));
 
 #[test]
 fn what_a_client_cannot_have_is_named() {
     let vendor = Vendor::default();
-    let changes: [Change<ClientConfig>; 6] = [
+    let changes: [Change<ClientConfig>; 5] = [
         ("check_selected_alpn", |it| it.check_selected_alpn = false),
         ("max_fragment_size", |it| it.max_fragment_size = Some(512)),
         ("enable_sni", |it| it.enable_sni = false),
-        ("enable_early_data", |it| it.enable_early_data = true),
         ("cert_decompressors", |it| {
             it.cert_decompressors = Vec::new()
         }),
@@ -151,10 +192,9 @@ fn what_a_client_cannot_have_is_named() {
 #[test]
 fn what_a_server_cannot_have_is_named() {
     let vendor = Vendor::default();
-    let changes: [Change<ServerConfig>; 7] = [
+    let changes: [Change<ServerConfig>; 6] = [
         ("ignore_client_order", |it| it.ignore_client_order = true),
         ("max_fragment_size", |it| it.max_fragment_size = Some(512)),
-        ("max_early_data_size", |it| it.max_early_data_size = 1),
         ("send_half_rtt_data", |it| it.send_half_rtt_data = true),
         ("send_tls13_tickets", |it| it.send_tls13_tickets = 1),
         ("max_tls13_tickets", |it| it.max_tls13_tickets = 1),

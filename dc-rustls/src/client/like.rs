@@ -14,7 +14,7 @@ impl Config {
     /// Begins a configuration that is like an existing one of rustls, as far as one can be.
     ///
     /// **Carried over** are the provider, the application protocols, the clock, the key log, the client certificate,
-    /// and whether secrets can be extracted.
+    /// whether secrets can be extracted, and whether [`connect_early`](Self::connect_early) may send early data.
     ///
     /// **Not carried over** is what rustls does not show: whom it trusts, which has to be said again here; its versions, so
     /// TLS 1.2 takes [`allow_tls12`](Builder::allow_tls12), and Encrypted ClientHello [`ech`](Builder::ech). Sessions are not either, because they
@@ -73,6 +73,10 @@ impl Like<'_> {
                     .time_provider(Arc::clone(&existing.time_provider))
                     .key_log(Arc::clone(&existing.key_log))
                     .client_auth(Arc::clone(&existing.client_auth_cert_resolver));
+                let builder = match existing.enable_early_data {
+                    true => builder.early_data(),
+                    false => builder,
+                };
                 Ok(match existing.enable_secret_extraction {
                     true => builder.enable_secret_extraction(),
                     false => builder,
@@ -92,7 +96,6 @@ fn without_counterpart(config: &ClientConfig) -> Option<&'static str> {
         ("max_fragment_size", config.max_fragment_size.is_none()),
         // A named credential goes only to whoever sends its name.
         ("enable_sni", config.enable_sni),
-        ("enable_early_data", !config.enable_early_data),
         (
             "cert_compressors or cert_decompressors",
             has_all_compression,

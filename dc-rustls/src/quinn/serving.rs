@@ -23,6 +23,8 @@ impl Serving {
         let mut config = Arc::unwrap_or_clone(config);
         config.alpn_protocols.clone_from(&self.alpn_protocols);
         config.max_early_data_size = self.early_data.max_size();
+        // quinn sends data, and rustls none.
+        config.send_half_rtt_data = false;
         Arc::new(config)
     }
 

@@ -14,7 +14,8 @@ impl Settings {
     /// Settings that are like an existing configuration of rustls, as far as they can be.
     ///
     /// **Carried over** are the provider, the application protocols, the clock, the key log, whether secrets can be extracted,
-    /// that no certificate is compressed if none is, and that no session is kept if none is.
+    /// that no certificate is compressed if none is, that no session is kept if none is, and `max_early_data_size`, for
+    /// [`Acceptor::accept_early`](super::Acceptor::accept_early).
     ///
     /// **Not carried over** is `client_auth`, the verifier of client certificates, which rustls does not show. It has
     /// to be given again, so that nobody gets in with a credential's configuration who would not with the other;
@@ -52,6 +53,9 @@ impl Settings {
         if existing.enable_secret_extraction {
             settings = settings.enable_secret_extraction();
         }
+        if existing.max_early_data_size > 0 {
+            settings = settings.max_early_data(existing.max_early_data_size);
+        }
         if existing.cert_compressors.is_empty() {
             settings = settings.without_certificate_compression();
         }
@@ -68,8 +72,11 @@ fn without_counterpart(config: &ServerConfig) -> Option<&'static str> {
     let settings = [
         ("ignore_client_order", !config.ignore_client_order),
         ("max_fragment_size", config.max_fragment_size.is_none()),
-        ("max_early_data_size", config.max_early_data_size == 0),
-        ("send_half_rtt_data", !config.send_half_rtt_data),
+        // Settings that take early data answer it early, and others have no answer that early.
+        (
+            "send_half_rtt_data",
+            !config.send_half_rtt_data || config.max_early_data_size > 0,
+        ),
         ("send_tls13_tickets", config.send_tls13_tickets == 2),
         ("max_tls13_tickets", config.max_tls13_tickets == 0),
         (
