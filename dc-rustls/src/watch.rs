@@ -1,6 +1,7 @@
 //! Follows an identity folder: installs what is in it whenever it changes.
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,27 @@ use std::time::{Duration, SystemTime};
 use crate::identity::Identity;
 use crate::{Error, events};
 
-/// Follows an identity folder until it is dropped.
+/// Follows an identity folder until it is dropped: keep it as long as what is in the folder is to be served.
+///
+/// ```
+/// # #![deny(unused_must_use)]
+/// # use std::{sync::Arc, time::Duration};
+/// # use dc_rustls::server::Store;
+/// # fn follow(store: Arc<Store>) -> Result<(), dc_rustls::Error> {
+/// let _watch = store.watch("/etc/dc", Duration::from_secs(10), |_| ())?; // not `_`, which drops it at once
+/// # Ok(())
+/// # }
+/// ```
+#[cfg_attr(
+    doctest,
+    doc = "```compile_fail
+#![deny(unused_must_use)]
+fn follow(store: std::sync::Arc<dc_rustls::server::Store>) -> Result<(), dc_rustls::Error> {
+    store.watch(\"/etc/dc\", std::time::Duration::from_secs(10), |_| ())?;
+    Ok(())
+}
+```"
+)]
 ///
 /// A *generation* is a chain, credentials and a key that belong together. Renewals should write each into a
 /// folder of its own and rename that, or a symbolic link to it, into place; a reader then sees the old
@@ -18,6 +39,7 @@ use crate::{Error, events};
 /// of one folder, however fast generations follow each other. Files that are replaced one by one work too:
 /// nothing is installed until the folder has looked the same twice, and a mix does not pass the checks.
 #[derive(Debug)]
+#[must_use = "a folder is followed until the watch is dropped"]
 pub struct Watch {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -50,7 +72,8 @@ impl Watch {
                 if stopped.load(Ordering::Acquire) {
                     break;
                 }
-                look();
+                // A report that panics has been seen already, and is no reason to let the credential run out.
+                let _ = catch_unwind(AssertUnwindSafe(&mut look));
             }
         };
         let thread = thread::Builder::new()
@@ -69,7 +92,7 @@ impl Drop for Watch {
         self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // A report that panicked has been seen already.
+            // It catches what it might panic with.
             let _ = thread.join();
         }
     }

@@ -126,6 +126,32 @@ fn a_folder_that_comes_later_is_found() {
     assert!(reports.recv().is_err());
 }
 
+/// A hook of the application's that panics must not let the credential run out.
+#[test]
+fn a_report_that_panics_does_not_end_it() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().join("identity");
+    let (vendor, device) = (Vendor::default(), Device::new("router"));
+    let store = Store::new(provider());
+    let (report, reports) = channel();
+    let mut first = true;
+    let watch = store.watch(&folder, INTERVAL, move |news| {
+        let begins = std::mem::take(&mut first);
+        report.send(news).unwrap();
+        assert!(begins, "on purpose");
+    });
+    let _watch = watch.unwrap();
+    next(&reports).unwrap_err();
+    let acceptor = Acceptor::new(store);
+    let client = client(&vendor, NamePolicy::Required);
+    for _ in 0..2 {
+        put(&folder, &vendor, &device);
+        next(&reports).unwrap();
+        let outcome = connect(&client, &device.name, &acceptor, ALL);
+        assert!(outcome.client.is_ok());
+    }
+}
+
 #[test]
 fn an_acceptor_follows_a_folder_by_itself_even_one_that_is_not_there_yet() {
     let temporary = tempfile::tempdir().unwrap();

@@ -13,7 +13,9 @@ impl Store {
     ///
     /// Installs what is there before it returns, and looks at the folder's files every `interval` from then on.
     /// `report` is told of every installation and of what could not be installed; a folder that is bad from the
-    /// start is reported, not an error.
+    /// start is reported, not an error. If it panics later on, the folder is followed all the same.
+    ///
+    /// The folder is followed until the [`Watch`] is dropped.
     ///
     /// Fails with [`Error::Io`] if no thread can be started.
     pub fn watch(
