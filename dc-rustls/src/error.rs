@@ -105,6 +105,11 @@ pub enum Error {
         /// The name that a credential is for.
         held: UniqueName<'static>,
     },
+    /// The store of a server has nothing, and there is no fallback certificate.
+    NothingInstalled {
+        /// The reason why an identity folder was last refused, if one is followed.
+        failure: Option<String>,
+    },
     /// The verifier knows no signature scheme that the key of a credential may use.
     NothingToOffer,
     /// Neither a credential nor a fallback certificate suits what the client offered.
@@ -171,6 +176,7 @@ impl fmt::Display for Error {
             Self::NotAHost { host } => write!(f, "'{host}' is no host name and no IP address"),
             Self::NotHttps { scheme } => say_not_https(f, scheme.as_deref()),
             Self::NothingForName { wanted, held } => say_kept_name(f, wanted.as_deref(), held),
+            Self::NothingInstalled { failure } => say_nothing_installed(f, failure.as_deref()),
             Self::NothingSuits => f.write_str(
                 "the client offered nothing that the credential suits, and there is no fallback certificate",
             ),
@@ -222,6 +228,14 @@ fn say_not_https(f: &mut fmt::Formatter<'_>, scheme: Option<&str>) -> fmt::Resul
     }
 }
 
+fn say_nothing_installed(f: &mut fmt::Formatter<'_>, failure: Option<&str>) -> fmt::Result {
+    f.write_str("no credential is installed")?;
+    match failure {
+        Some(failure) => write!(f, ": {failure}"),
+        None => Ok(()),
+    }
+}
+
 fn say_kept_name(
     f: &mut fmt::Formatter<'_>,
     wanted: Option<&str>,
@@ -266,6 +280,7 @@ impl StdError for Error {
             | Self::NotAHost { .. }
             | Self::NotHttps { .. }
             | Self::NothingForName { .. }
+            | Self::NothingInstalled { .. }
             | Self::NothingSuits
             | Self::NothingToOffer
             | Self::OfferChanged

@@ -190,6 +190,49 @@ fn an_acceptor_follows_a_folder_by_itself_even_one_that_is_not_there_yet() {
     assert_eq!(reports.try_recv().unwrap_err(), TryRecvError::Disconnected);
 }
 
+/// Whoever cannot read the log has the reason all the same.
+#[test]
+fn an_acceptor_without_an_identity_says_that_it_has_none_and_why() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().join("identity");
+    let (vendor, device) = (Vendor::default(), Device::new("router"));
+    let refusal = |acceptor: &Acceptor, client: &Config| {
+        let outcome = connect(client, &device.name, acceptor, ALL);
+        assert_eq!(
+            outcome.alert_at_client(),
+            rustls::AlertDescription::HandshakeFailure
+        );
+        let error = outcome.server.unwrap_err();
+        assert!(matches!(error, Error::NothingInstalled { .. }), "{error:?}");
+        error.to_string()
+    };
+    let client = client(&vendor, NamePolicy::Required);
+    let empty = Acceptor::new(Store::new(provider()));
+    let told = refusal(&empty, &client);
+    assert_eq!(told, "no credential is installed");
+    let acceptor = Acceptor::follow(&folder, provider()).unwrap();
+    let told = refusal(&acceptor, &client);
+    let path = folder.join("chain.pem").display().to_string();
+    assert!(told.starts_with("no credential is installed: "), "{told}");
+    assert!(told.contains(&path), "{told}");
+    // Not even a client that offers nothing is to blame.
+    let stock = rustls::ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(vendor.roots())
+        .with_no_client_auth();
+    let (near, far) = dc_tests::pipe::pipe(ALL);
+    let name = device.name.clone().try_into().unwrap();
+    let connection = rustls::ClientConnection::new(stock.into(), name).unwrap();
+    let refused = std::thread::scope(|scope| {
+        let server = scope.spawn(|| acceptor.accept(far).unwrap_err());
+        let mut tls = rustls::StreamOwned::new(connection, near);
+        assert!(tls.conn.complete_io(&mut tls.sock).is_err());
+        server.join().unwrap()
+    });
+    assert_eq!(refused.to_string(), told);
+}
+
 #[test]
 fn an_acceptor_serves_what_is_in_the_folder_when_it_is_made() {
     let temporary = tempfile::tempdir().unwrap();

@@ -114,8 +114,8 @@ impl Acceptor {
     /// Accepts over a blocking stream: does the whole handshake.
     ///
     /// Fails with [`Error::NothingSuits`] if neither a credential nor a fallback answers the client, or with
-    /// [`Error::NothingForName`] if a credential would if the client had named the device it is for: it gets
-    /// handshake_failure. Fails with [`Error::Tls`] or [`Error::Io`] for all other reasons. The
+    /// [`Error::NothingForName`] if a credential would if the client had named the device it is for, or with
+    /// [`Error::NothingInstalled`] if there is no credential at all: it gets handshake_failure. Fails with [`Error::Tls`] or [`Error::Io`] for all other reasons. The
     /// client has got its alert by then.
     pub fn accept<T: Read + Write>(&self, io: T) -> Result<Stream<T>, Error> {
         self.serve(io, Stream::handshake)
@@ -206,7 +206,10 @@ impl Acceptor {
                 let begun = self.ask(&fallback.config, fallback.provider.as_ref(), has_tls13)?;
                 Ok(Answer::new(Served::Certificate, begun, hello))
             }
-            (Err(reason), None) => Err(Rejection::new(reason, AlertDescription::HandshakeFailure)),
+            (Err(reason), None) => {
+                let reason = self.store.nothing_installed().unwrap_or(reason);
+                Err(Rejection::new(reason, AlertDescription::HandshakeFailure))
+            }
         }
     }
 

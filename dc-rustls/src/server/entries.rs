@@ -47,6 +47,10 @@ impl Entries {
         Self { all, groups }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// The entry that suits best: for the very name that is wanted, then the named form, then in the
     /// order they were installed.
     pub(super) fn pick(&self, wanted: &Wanted<'_>) -> Option<&Arc<Entry>> {

@@ -15,8 +15,11 @@ impl Acceptor {
     ///
     /// The settings are those of [`Settings::new`]. The folder is looked at every 10 seconds by a thread, which ends with the last
     /// clone of the acceptor. A folder that is empty, or cannot be served, is no error: it may be filled or
-    /// mended later, and is an event in the log. Until then clients get the
-    /// [`fallback`](Self::fallback), or handshake_failure.
+    /// mended later. Until then clients get the [`fallback`](Self::fallback), or handshake_failure, and
+    /// [`accept`](Self::accept) fails with [`Error::NothingInstalled`], which says what is wrong with the folder. **Nothing else
+    /// does** without the feature `tracing`, which makes it a warning in the log: use
+    /// [`follow_with`](Self::follow_with) where there is neither that, nor a look at the errors of `accept`, as with
+    /// a `Listener` or a fallback.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -34,11 +34,15 @@ use crate::Error;
 ///
 /// ```no_run
 /// use std::sync::Arc;
-/// use dc_rustls::server::{Acceptor, Listener};
+/// use dc_rustls::server::{Acceptor, Listener, Settings};
 ///
 /// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 /// let provider = Arc::new(rustls::crypto::ring::default_provider());
-/// let acceptor = Acceptor::follow("/etc/dc", provider)?;
+/// let acceptor = Acceptor::follow_with("/etc/dc", Settings::new(provider), |news| {
+///     if let Err(error) = news {
+///         eprintln!("not installed: {error}");
+///     }
+/// })?;
 /// let mut listener = Listener::bind("0.0.0.0:443", acceptor).await?;
 /// while let Some((stream, address)) = listener.accept().await {
 ///     println!("{address} is served with {:?}", stream.served());

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use dc_core::{DelegationCertificate, Role};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
@@ -29,6 +29,8 @@ pub struct Store {
     entries: ArcSwap<Entries>,
     /// Made when it is first needed.
     empty: OnceLock<Arc<ServerConfig>>,
+    /// The reason why a folder that is followed was last refused.
+    pub(super) failure: ArcSwapOption<String>,
 }
 
 impl Store {
@@ -46,6 +48,7 @@ impl Store {
             settings,
             entries: ArcSwap::default(),
             empty: OnceLock::new(),
+            failure: ArcSwapOption::empty(),
         })
     }
 
@@ -167,6 +170,13 @@ impl Store {
             },
             None => Error::NothingSuits,
         })
+    }
+
+    /// The reason why nobody is served, where nothing is installed.
+    pub(super) fn nothing_installed(&self) -> Option<Error> {
+        let failure = || self.failure.load().as_deref().cloned();
+        let is_empty = self.entries.load().is_empty();
+        is_empty.then(|| Error::NothingInstalled { failure: failure() })
     }
 
     /// The configuration for a peer that is no client, where there is no other.

@@ -22,10 +22,15 @@ impl Store {
         self: &Arc<Self>,
         folder: impl Into<PathBuf>,
         interval: Duration,
-        report: impl FnMut(Result<(), Error>) + Send + 'static,
+        mut report: impl FnMut(Result<(), Error>) + Send + 'static,
     ) -> Result<Watch, Error> {
-        let store = Arc::clone(self);
+        let (store, told) = (Arc::clone(self), Arc::clone(self));
         let install = move |identity| store.install(identity);
+        let report = move |news: Result<(), Error>| {
+            let failure = news.as_ref().err().map(|error| error.to_string().into());
+            told.failure.store(failure);
+            report(news);
+        };
         Watch::start(folder.into(), interval, install, report)
     }
 }
