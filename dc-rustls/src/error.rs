@@ -105,6 +105,8 @@ pub enum Error {
         /// The name that a credential is for.
         held: UniqueName<'static>,
     },
+    /// A policy's verifier asks clients for nothing, so that none can present a credential.
+    NothingAsked,
     /// The store of a server has nothing, and there is no fallback certificate.
     NothingInstalled {
         /// The reason why an identity folder was last refused, if one is followed.
@@ -176,6 +178,7 @@ impl fmt::Display for Error {
             Self::NotAHost { host } => write!(f, "'{host}' is no host name and no IP address"),
             Self::NotHttps { scheme } => say_not_https(f, scheme.as_deref()),
             Self::NothingForName { wanted, held } => say_kept_name(f, wanted.as_deref(), held),
+            Self::NothingAsked => f.write_str(NOTHING_ASKED),
             Self::NothingInstalled { failure } => say_nothing_installed(f, failure.as_deref()),
             Self::NothingSuits => f.write_str(
                 "the client offered nothing that the credential suits, and there is no fallback certificate",
@@ -196,6 +199,7 @@ impl fmt::Display for Error {
     }
 }
 
+const NOTHING_ASKED: &str = "the verifier asks clients for no certificate: give one that does, and say `optional` if they need not have one";
 const OFFER_CHANGED: &str = "the client changed what it offers in its second ClientHello";
 const NO_QUIC: &str = "the provider cannot protect the packets of QUIC: use one whose TLS_AES_128_GCM_SHA256 does QUIC, as those of ring and aws-lc-rs";
 
@@ -280,6 +284,7 @@ impl StdError for Error {
             | Self::NotAHost { .. }
             | Self::NotHttps { .. }
             | Self::NothingForName { .. }
+            | Self::NothingAsked
             | Self::NothingInstalled { .. }
             | Self::NothingSuits
             | Self::NothingToOffer

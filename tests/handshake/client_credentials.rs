@@ -409,6 +409,17 @@ fn below_tls13() {
     assert!(matches!(config, Err(Error::ClientAuthBelowTls13)));
 }
 
+/// rustls's own panics when it is asked for anything but this.
+#[test]
+fn a_verifier_that_asks_for_nothing_is_no_policy() {
+    let nobody = Arc::new(rustls::server::NoClientAuth);
+    let policy = ClientCredentials::verifier(&provider(), nobody);
+    for policy in [policy.clone(), policy.optional()] {
+        let refused = Settings::new(provider()).client_credentials(policy);
+        assert!(matches!(refused.unwrap_err(), Error::NothingAsked));
+    }
+}
+
 /// What the fallback itself trusts below TLS 1.3, the policy has not judged.
 #[test]
 fn a_certificate_below_tls13_is_nobody_to_the_policy() {

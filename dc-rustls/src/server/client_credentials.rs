@@ -197,17 +197,18 @@ impl ClientCredentials {
 
     /// The question that clients are asked.
     ///
-    /// Fails with [`Error::NothingToOffer`] if the verifier knows no scheme that the key of a credential may use, and
-    /// with [`Error::TooManyAuthorities`] if the names of the roots leave no room in a record.
+    /// Fails with [`Error::NothingAsked`] if the verifier asks for nothing, with [`Error::NothingToOffer`] if it knows no
+    /// scheme that the key of a credential may use, and with [`Error::TooManyAuthorities`] if the names of the roots leave
+    /// no room in a record.
     pub(super) fn question(&self) -> Result<Question, Error> {
+        // rustls's `NoClientAuth` panics when it is asked for anything else.
+        if !self.inner.offer_client_auth() {
+            return Err(Error::NothingAsked);
+        }
         let forms = self.forms();
         let offer = offer::offer(forms, &self.inner.supported_verify_schemes())?;
         let extensions = offer::extensions(forms, &offer)?;
-        // rustls's `NoClientAuth` panics when it is asked for its roots.
-        let mut hints = match self.inner.offer_client_auth() {
-            true => self.inner.root_hint_subjects().to_vec(),
-            false => Vec::new(),
-        };
+        let mut hints = self.inner.root_hint_subjects().to_vec();
         let extensions = match hints.is_empty() {
             true => with_room(forms, extensions),
             false => extensions,

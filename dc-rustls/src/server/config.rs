@@ -142,8 +142,10 @@ impl Settings {
     /// [`optional`](ClientCredentials::optional) policy allows, nobody is asked for a credential and
     /// [`Stream::peer`](super::Stream::peer) is `None`; a verifier of the fallback is asked there, in vain.
     ///
-    /// Fails with [`Error::NothingToOffer`] if the policy's verifier knows no scheme that the key of a credential may use,
-    /// and with [`Error::TooManyAuthorities`] if the names of the roots take more room than there is.
+    /// Fails with [`Error::NothingAsked`] if the policy's verifier asks clients for nothing, with
+    /// [`Error::NothingToOffer`] if it knows no scheme that the key of a credential may use, with
+    /// [`Error::TooManyAuthorities`] if the names of the roots take more room than there is, and with [`Error::Tls`] if the
+    /// provider has no random numbers.
     pub fn client_credentials(mut self, policy: ClientCredentials) -> Result<Self, Error> {
         self.asking = Some(Asking::new(policy)?);
         Ok(self)
