@@ -55,5 +55,6 @@ mod stock;
 mod tls12;
 mod tokio;
 mod ureq;
+mod visitors;
 mod watched;
 mod web;

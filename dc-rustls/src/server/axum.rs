@@ -29,7 +29,22 @@ impl serve::Listener for Listener {
     }
 }
 
-/// For `into_make_service_with_connect_info`, so that handlers know what each client was served with.
+/// For `into_make_service_with_connect_info`, so that handlers know each client and what it was served with.
+///
+/// Where [`Settings::client_credentials`](super::Settings::client_credentials) asks for one, that is the client's name too:
+///
+/// ```
+/// use axum::extract::ConnectInfo;
+/// use dc_rustls::server::{Accepted, Peer};
+///
+/// async fn greet(ConnectInfo(client): ConnectInfo<Accepted>) -> String {
+///     match client.peer.as_deref() {
+///         Some(Peer::Delegated { unique_name: Some(name), .. }) => format!("hello {name}"),
+///         _ => "hello stranger".to_owned(),
+///     }
+/// }
+/// # let _ = axum::Router::<()>::new().route("/", axum::routing::get(greet));
+/// ```
 impl Connected<IncomingStream<'_, Listener>> for Accepted {
     fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
         Self::new(stream.io(), *stream.remote_addr())

@@ -193,6 +193,11 @@ impl<T> AsyncStream<T> {
         self.peer.as_deref()
     }
 
+    /// The same, for as long as the caller likes.
+    pub(super) fn shared_peer(&self) -> Option<Arc<Peer>> {
+        self.peer.clone()
+    }
+
     /// The client's certificates, the end entity's first; empty if it has presented none.
     ///
     /// Unlike rustls's `peer_certificates`, which has what was next to a certificate as an entry of its own

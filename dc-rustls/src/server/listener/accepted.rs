@@ -1,10 +1,11 @@
 //! One client as the application gets to know it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use crate::server::{AsyncStream, Served};
+use crate::server::{AsyncStream, Peer, Served};
 
-/// Where a client comes from, whom it wanted to reach, and what it was served with: `ConnectInfo` for handlers.
+/// A client: its address, its identity, whom it wanted to reach, and what it was served with. `ConnectInfo` for handlers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Accepted {
@@ -12,6 +13,8 @@ pub struct Accepted {
     pub address: SocketAddr,
     /// The credential, with its unique name, or the certificate.
     pub served: Served,
+    /// The client, if it has presented a certificate, as [`AsyncStream::peer`] says it.
+    pub peer: Option<Arc<Peer>>,
     /// The name in the client's server_name, in lower case, if it sent one.
     pub server_name: Option<String>,
 }
@@ -23,6 +26,7 @@ impl Accepted {
         Self {
             address,
             served: stream.served().clone(),
+            peer: stream.shared_peer(),
             server_name: stream.connection().server_name().map(Into::into),
         }
     }
