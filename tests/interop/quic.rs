@@ -40,23 +40,38 @@ fn builder(root: &Path) -> dc_rustls::client::Builder {
     builder.alpn_protocols([b"h3".to_vec()])
 }
 
+/// The body of a path of this device, which has to have the name, over HTTP/3.
+pub(crate) async fn get_at(port: u16, root: &Path, name: &str, path: &str) -> String {
+    let config = quic::client_config(&builder(root).build().unwrap(), EarlyData::Never).unwrap();
+    let (_endpoint, connection) = connect_to(name, &config, port).await;
+    get(&connection.unwrap(), name, path).await
+}
+
 async fn connect(
+    config: &quinn::ClientConfig,
+    port: u16,
+) -> (Endpoint, Result<Connection, ConnectionError>) {
+    connect_to(NAME, config, port).await
+}
+
+async fn connect_to(
+    name: &str,
     config: &quinn::ClientConfig,
     port: u16,
 ) -> (Endpoint, Result<Connection, ConnectionError>) {
     let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = ([127, 0, 0, 1], port).into();
-    let connecting = endpoint.connect_with(config.clone(), address, NAME);
+    let connecting = endpoint.connect_with(config.clone(), address, name);
     let connection = connecting.unwrap().await;
     (endpoint, connection)
 }
 
 /// The body of a path, over HTTP/3.
-async fn get(connection: &Connection, path: &str) -> String {
+async fn get(connection: &Connection, name: &str, path: &str) -> String {
     let connection = h3_quinn::Connection::new(connection.clone());
     let (mut driver, mut requests) = http3(connection).await.unwrap();
     tokio::spawn(async move { std::future::poll_fn(|context| driver.poll_close(context)).await });
-    let request = hyper::Request::get(format!("https://{NAME}{path}"));
+    let request = hyper::Request::get(format!("https://{name}{path}"));
     let mut stream = requests
         .send_request(request.body(()).unwrap())
         .await
@@ -83,7 +98,7 @@ async fn our_client_takes_the_certificate_of_aioquic_over_http3_where_that_is_en
         let known = quic::server(&connection).unwrap();
         assert_eq!(*known.peer(), Peer::Certificate);
         assert!(known.authenticates(&NAME.try_into().unwrap()));
-        assert_eq!(get(&connection, "/page").await, "aioquic has /page");
+        assert_eq!(get(&connection, NAME, "/page").await, "aioquic has /page");
         assert!(
             server.says(&format!("client None {how}"), mark),
             "{}",
@@ -131,7 +146,7 @@ async fn our_client_presents_aioquic_what_it_asks_for_and_no_credential() {
         };
         let config = quic::client_config(&client.build().unwrap(), EarlyData::Never).unwrap();
         let (_endpoint, connection) = connect(&config, server.port()).await;
-        assert_eq!(get(&connection.unwrap(), "/").await, "aioquic has /");
+        assert_eq!(get(&connection.unwrap(), NAME, "/").await, "aioquic has /");
         let said = server.text();
         assert_eq!(said.contains("client None"), !has_certificate, "{said}");
         assert!(said.contains("client "), "{said}");

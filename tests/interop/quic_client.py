@@ -1,6 +1,6 @@
 """Asks a home router over QUIC, as clients that know no credentials.
 
-    quic_client.py doq ROOT NAME PORT      DNS over QUIC, with dnspython
+    quic_client.py doq ROOT NAME PORT      DNS over QUIC, with dnspython: a name, and which services are designated
     quic_client.py http3 ROOT NAME PORT    the page, and DNS over HTTPS with HTTP/3, with aioquic
 """
 
@@ -33,6 +33,7 @@ class Http3(QuicConnectionProtocol):
             answer, done = self.answers[part.stream_id]
             if isinstance(part, HeadersReceived):
                 answer["status"] = dict(part.headers)[b":status"].decode()
+                answer["alt-svc"] = dict(part.headers).get(b"alt-svc")
             else:
                 answer["body"] = answer.get("body", b"") + part.data
             if part.stream_ended and not done.done():
@@ -59,6 +60,7 @@ async def http3(root, name, port):
     async with connect("127.0.0.1", port, configuration=configuration, create_protocol=Http3) as client:
         page = await client.ask("GET", name, "/")
         print("page", page["status"], b"<html" in page["body"])
+        print("page alt-svc", page["alt-svc"])
         answer = await client.ask("POST", name, "/dns-query", QUERY.to_wire())
         print("answer", answer["status"], dns.message.from_wire(answer["body"]).answer)
         longer = await client.ask("POST", name, "/dns-query", bytes(70_000))
@@ -68,6 +70,11 @@ async def http3(root, name, port):
 def doq(root, name, port):
     answer = dns.query.quic(QUERY, "127.0.0.1", 20, port, verify=root, server_hostname=name)
     print("answer", answer.answer)
+    query = dns.message.make_query("_dns.resolver.arpa", "SVCB")
+    query.id = 0
+    answer = dns.query.quic(query, "127.0.0.1", 20, port, verify=root, server_hostname=name)
+    for service in answer.answer[0]:
+        print("designated", service)
 
 
 kind, root, name, port = sys.argv[1:]

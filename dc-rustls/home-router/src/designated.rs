@@ -14,6 +14,10 @@ use hickory_net::proto::rr::{Name, RData, Record, RecordType};
 pub(crate) struct Ports {
     pub(crate) dot: u16,
     pub(crate) https: u16,
+    /// UDP, if DNS over QUIC is served.
+    pub(crate) doq: Option<u16>,
+    /// UDP, if HTTP/3 is served.
+    pub(crate) http3: Option<u16>,
 }
 
 /// True if a question is about the resolver itself. Such a question is never forwarded: what came back would be
@@ -46,23 +50,63 @@ fn designations(owner: &Name, router: &str, local: IpAddr, ports: Ports) -> Opti
         let svcb = with_hints(svcb, &[local]);
         Record::from_rdata(owner.clone(), TTL, RData::SVCB(svcb))
     };
-    Some(services(router, ports)?.map(record).into())
+    Some(services(router, ports)?.into_iter().map(record).collect())
 }
 
-/// Both services, without addresses; the smaller priority is the one to prefer.
+/// All services, without addresses; the smallest priority is the one to prefer. That is QUIC: its handshake takes a round
+/// trip less, and no answer waits for another. Who knows no QUIC passes over it (RFC 9460 §3).
 ///
 /// `None` if the router's name is none that DNS knows.
-pub(crate) fn services(router: &str, ports: Ports) -> Option<[SVCB; 2]> {
+pub(crate) fn services(router: &str, ports: Ports) -> Option<Vec<SVCB>> {
     let target = Name::from_ascii(format!("{router}.")).ok()?;
-    let port = |port| (SvcParamKey::Port, SvcParamValue::Port(port));
-    let path = SvcParamValue::Unknown(Unknown(DOHPATH.into()));
-    let dot = vec![alpn(&["dot"]), port(ports.dot)];
-    let doh = vec![
-        alpn(&["h2", "http/1.1"]),
-        port(ports.https),
-        (SvcParamKey::Unknown(DOHPATH_KEY), path),
+    let Ports {
+        dot,
+        https,
+        doq,
+        http3,
+    } = ports;
+    let plain = |name, at| vec![alpn(&[name]), port(at)];
+    let doh = |names: &[&str], at| {
+        let path = SvcParamValue::Unknown(Unknown(DOHPATH.into()));
+        let path = (SvcParamKey::Unknown(DOHPATH_KEY), path);
+        vec![alpn(names), port(at), path]
+    };
+    let all: &[&str] = match http3 == Some(https) {
+        true => &["h3", "h2", "http/1.1"],
+        false => &["h2", "http/1.1"],
+    };
+    let apart = http3.filter(|at| *at != https);
+    let services = [
+        doq.map(|at| plain("doq", at)),
+        Some(plain("dot", dot)),
+        apart.map(|at| doh(&["h3"], at)),
+        Some(doh(all, https)),
     ];
-    Some([SVCB::new(1, target.clone(), dot), SVCB::new(2, target, doh)])
+    let by_priority = services.into_iter().flatten().zip(1..);
+    let record = |(service, priority)| SVCB::new(priority, target.clone(), service);
+    Some(by_priority.map(record).collect())
+}
+
+/// The owner of the HTTPS records for the router's page (RFC 9460 §2.3 and §9), and what is in them, without addresses.
+/// There is nothing to say without HTTP/3.
+pub(crate) fn page(router: &str, ports: Ports) -> Option<(String, Vec<SVCB>)> {
+    let http3 = ports.http3?;
+    let owner = match ports.https {
+        443 => router.to_owned(),
+        at => format!("_{at}._https.{router}"),
+    };
+    let record = |priority, service| SVCB::new(priority, Name::root(), service);
+    if http3 == ports.https {
+        return Some((owner, vec![record(1, vec![alpn(&["h3", "h2"])])]));
+    }
+    // At that port there is nothing but HTTP/3.
+    let alone = (SvcParamKey::NoDefaultAlpn, SvcParamValue::NoDefaultAlpn);
+    let quic = vec![alpn(&["h3"]), alone, port(http3)];
+    Some((owner, vec![record(1, quic), record(2, vec![alpn(&["h2"])])]))
+}
+
+fn port(at: u16) -> (SvcParamKey, SvcParamValue) {
+    (SvcParamKey::Port, SvcParamValue::Port(at))
 }
 
 fn alpn(protocols: &[&str]) -> (SvcParamKey, SvcParamValue) {
@@ -122,12 +166,18 @@ mod tests {
     const PORTS: Ports = Ports {
         dot: 853,
         https: 8443,
+        doq: None,
+        http3: None,
     };
 
     fn answer(name: &str, of: RecordType, router: Option<&str>) -> Message {
+        answer_at(PORTS, name, of, router)
+    }
+
+    fn answer_at(ports: Ports, name: &str, of: RecordType, router: Option<&str>) -> Message {
         let mut answer = Message::query().into_response();
         answer.add_query(Query::query(Name::from_ascii(name).unwrap(), of));
-        complete(&mut answer, router, [192, 0, 2, 1].into(), PORTS);
+        complete(&mut answer, router, [192, 0, 2, 1].into(), ports);
         // As it goes over the wire.
         Message::from_vec(&answer.to_vec().unwrap()).unwrap()
     }
@@ -158,6 +208,77 @@ mod tests {
             (SvcParamKey::Unknown(7), path),
         ];
         assert_eq!(doh.svc_params, expected);
+    }
+
+    /// Priority, protocols and port of each record.
+    fn said(ports: Ports) -> Vec<String> {
+        let router = Some("k3v.cpe.example.com");
+        let answer = answer_at(ports, "_dns.resolver.arpa.", RecordType::SVCB, router);
+        let records = answer.answers.iter().map(|record| record.data.to_string());
+        let brief = |record: String| {
+            let words = record.split(' ').map(|word| word.trim_end_matches(','));
+            let kept =
+                words.filter(|word| !word.starts_with("ipv4hint=") && !word.starts_with("k3v"));
+            kept.collect::<Vec<_>>().join(" ")
+        };
+        records.map(brief).collect()
+    }
+
+    #[test]
+    fn designates_what_is_served_over_quic_before_the_rest() {
+        let dohpath = r#"unknown7="/dns-query{?dns}""#;
+        let doq = Some(8853);
+        let (apart, together) = (Some(444), Some(8443));
+        for (http3, doh) in [
+            (None, vec![format!("alpn=h2,http/1.1 port=8443 {dohpath}")]),
+            (
+                together,
+                vec![format!("alpn=h3,h2,http/1.1 port=8443 {dohpath}")],
+            ),
+            (
+                apart,
+                vec![
+                    format!("alpn=h3 port=444 {dohpath}"),
+                    format!("alpn=h2,http/1.1 port=8443 {dohpath}"),
+                ],
+            ),
+        ] {
+            let said = said(Ports {
+                doq,
+                http3,
+                ..PORTS
+            });
+            let first = ["alpn=doq port=8853", "alpn=dot port=853"].map(str::to_owned);
+            let expected = first.into_iter().chain(doh).zip(1..);
+            let expected: Vec<String> = expected
+                .map(|(service, priority)| format!("{priority} {service}"))
+                .collect();
+            assert_eq!(said, expected);
+        }
+    }
+
+    #[test]
+    fn the_page_is_said_to_be_there_over_http3_if_it_is() {
+        let records = |https, http3| {
+            let ports = Ports {
+                https,
+                http3,
+                ..PORTS
+            };
+            let (owner, records) = page("k3v.cpe.example.com", ports)?;
+            let records: Vec<String> = records.iter().map(ToString::to_string).collect();
+            Some((owner, records.join(" ").replace(',', "").replace("= ", " ")))
+        };
+        assert_eq!(records(443, None), None);
+        let (owner, said) = records(443, Some(443)).unwrap();
+        assert_eq!(owner, "k3v.cpe.example.com");
+        assert_eq!(said.trim(), "1 . alpn=h3h2");
+        let (owner, said) = records(8443, Some(444)).unwrap();
+        assert_eq!(owner, "_8443._https.k3v.cpe.example.com");
+        assert_eq!(
+            said.trim(),
+            "1 . alpn=h3 no-default-alpn port=444 2 . alpn=h2"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use hickory_net::proto::rr::rdata::SVCB;
 use hickory_net::proto::serialize::binary::BinEncodable;
 
 use crate::Failure;
-use crate::designated::{Ports, services, with_hints};
+use crate::designated::{Ports, page, services, with_hints};
 
 /// The data that is handed out.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,12 @@ impl Handout<'_> {
                 "_dns.resolver.arpa SVCB: {}",
                 hex(&svcb.to_bytes()?)
             ));
+        }
+        for (owner, records) in page(self.router, self.ports) {
+            for record in records {
+                let record = with_hints(record, self.addresses).to_bytes()?;
+                lines.push(format!("{owner} HTTPS: {}", hex(&record)));
+            }
         }
         Ok(lines)
     }
@@ -95,7 +101,7 @@ impl Handout<'_> {
         self.services()?.iter().map(option).collect()
     }
 
-    fn services(&self) -> Result<[SVCB; 2], Failure> {
+    fn services(&self) -> Result<Vec<SVCB>, Failure> {
         services(self.router, self.ports)
             .ok_or_else(|| format!("{} is no name in DNS", self.router).into())
     }
@@ -154,14 +160,18 @@ mod tests {
 
     const GUIDE: &str = include_str!("../../../docs/home-router.md");
 
+    const PORTS: Ports = Ports {
+        dot: 853,
+        https: 443,
+        doq: None,
+        http3: None,
+    };
+
     fn lines() -> Vec<String> {
         let handout = Handout {
             router: "k3v.cpe.example.com",
             addresses: &[[192, 168, 1, 1].into(), "fd00::1".parse().unwrap()],
-            ports: Ports {
-                dot: 853,
-                https: 443,
-            },
+            ports: PORTS,
         };
         handout.lines().unwrap()
     }
@@ -196,15 +206,48 @@ mod tests {
     }
 
     #[test]
+    fn what_is_served_over_quic_is_handed_out_too() {
+        let handout = Handout {
+            router: "k3v.cpe.example.com",
+            addresses: &[[192, 168, 1, 1].into()],
+            ports: Ports {
+                doq: Some(853),
+                http3: Some(443),
+                ..PORTS
+            },
+        };
+        let lines = handout.lines().unwrap();
+        assert_eq!(lines.len(), 5);
+        for line in &lines {
+            assert!(GUIDE.lines().any(|shown| shown == line), "{line}");
+        }
+        let [dhcp, doq, dot, doh, page] = &lines[..] else {
+            unreachable!();
+        };
+        // Three instances in one option, and the services once more for DNS.
+        for (service, line) in [
+            ("03646f71", doq),
+            ("03646f74", dot),
+            ("02683302683208", doh),
+        ] {
+            assert!(
+                dhcp.contains(service) && line.contains(service),
+                "{service}"
+            );
+        }
+        assert!(
+            page.starts_with("k3v.cpe.example.com HTTPS: 000100"),
+            "{page}"
+        );
+    }
+
+    #[test]
     fn a_name_that_does_not_fit_is_refused() {
         let long = ["x".repeat(64), "example".to_owned()].join(".");
         let handout = Handout {
             router: &long,
             addresses: &[],
-            ports: Ports {
-                dot: 853,
-                https: 443,
-            },
+            ports: PORTS,
         };
         assert!(handout.lines().is_err());
     }

@@ -183,7 +183,12 @@ mod tests {
         let resolver = Arc::new(Resolver {
             upstream: Upstream::new(([127, 0, 0, 1], 9).into(), IDLE),
             identity: Follower::new(Path::new("nowhere")),
-            ports: Ports { dot: 1, https: 2 },
+            ports: Ports {
+                dot: 1,
+                https: 2,
+                doq: None,
+                http3: None,
+            },
         });
         let (ours, theirs) = duplex(buffer);
         let served = tokio::spawn(async move {

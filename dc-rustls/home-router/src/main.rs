@@ -132,6 +132,8 @@ fn hand_out(args: &Args) -> Result<(), Failure> {
         ports: Ports {
             dot: port(&args.dot, "--dot")?,
             https: port(&args.https, "--https")?,
+            doq: told(&args.doq, "--doq")?,
+            http3: told(&args.http3, "--http3")?,
         },
     };
     for line in handout.lines()? {
@@ -150,6 +152,12 @@ fn port(address: &str, option: &str) -> Result<u16, Failure> {
     }
 }
 
+/// The port of a service that is there if it has an address.
+fn told(address: &Option<String>, option: &str) -> Result<Option<u16>, Failure> {
+    let port = address.as_ref().map(|address| port(address, option));
+    port.transpose()
+}
+
 async fn serve(args: &Args) -> Result<(), Failure> {
     let https = bind(&args.https, "--https").await?;
     let dot = bind(&args.dot, "--dot").await?;
@@ -157,17 +165,25 @@ async fn serve(args: &Args) -> Result<(), Failure> {
     let stores = [HTTPS, DOT].map(identity::store);
     let _watch = identity.follow(&stores, args.reload)?;
     let [https_store, dot_store] = stores;
+    let clients = Clients::default();
+    let dot_acceptor = acceptor(dot_store, args.fallback(DOT)?);
+    let https_acceptor = acceptor(https_store, args.fallback(HTTPS)?);
+    println!("https on {}", https.local_addr()?);
+    println!("dot on {}", dot.local_addr()?);
+    let doq = Args::open(&args.doq, (&dot_acceptor, DOQ), Service::Doq, &clients)?;
+    let http3 = (&https_acceptor, HTTP3);
+    let http3 = Args::open(&args.http3, http3, Service::Https, &clients)?;
+    let port = |door: &Option<quic::Door>| door.as_ref().map(quic::Door::port).transpose();
     let resolver = Arc::new(Resolver {
         upstream: Upstream::new(args.upstream, args.upstream_timeout),
         identity,
         ports: Ports {
             dot: dot.local_addr()?.port(),
             https: https.local_addr()?.port(),
+            doq: port(&doq)?,
+            http3: port(&http3)?,
         },
     });
-    println!("https on {}", https.local_addr()?);
-    println!("dot on {}", dot.local_addr()?);
-    let clients = Clients::default();
     let web = Web {
         resolver: Arc::clone(&resolver),
         clients: clients.clone(),
@@ -179,15 +195,6 @@ async fn serve(args: &Args) -> Result<(), Failure> {
         service,
         clients: clients.clone(),
     };
-    let dot_acceptor = acceptor(dot_store, args.fallback(DOT)?);
-    let https_acceptor = acceptor(https_store, args.fallback(HTTPS)?);
-    let doq = Args::open(&args.doq, (&dot_acceptor, DOQ), Service::Doq, &clients)?;
-    let http3 = Args::open(
-        &args.http3,
-        (&https_acceptor, HTTP3),
-        Service::Https,
-        &clients,
-    )?;
     let app = web::app(Arc::new(web));
     let (http3_app, doq_resolver) = (app.clone(), Arc::clone(&resolver));
     let https = door(https, https_acceptor, Service::Https);

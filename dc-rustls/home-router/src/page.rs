@@ -148,6 +148,8 @@ mod tests {
                 ports: Ports {
                     dot: 853,
                     https: 8443,
+                    doq: Some(8853),
+                    http3: None,
                 },
                 upstream: ([127, 0, 0, 1], 53).into(),
                 last: None,
@@ -189,6 +191,7 @@ mod tests {
         for text in [
             "https://k3v.cpe.example.com:8443/dns-query",
             "k3v.cpe.example.com</code>",
+            "<dt>DNS over QUIC</dt><dd><code>k3v.cpe.example.com:8853</code>",
             "did not answer in time",
             "2 min ago",
         ] {

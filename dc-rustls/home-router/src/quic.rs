@@ -59,6 +59,11 @@ impl Door {
         })
     }
 
+    /// The UDP port.
+    pub(crate) fn port(&self) -> std::io::Result<u16> {
+        Ok(self.endpoint.local_addr()?.port())
+    }
+
     /// Accepts for ever, and hands over each connection whose handshake is over.
     pub(crate) async fn serve<F>(self, handle: impl Fn(Greeted) -> F + Clone + Send + 'static)
     where

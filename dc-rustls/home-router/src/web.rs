@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    ALT_SVC, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::{Next, from_fn};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Version};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -57,7 +57,20 @@ pub(crate) fn app(web: Arc<Web>) -> Router {
         .route("/style.css", get(style))
         .route("/icon.svg", get(icon))
         .layer(from_fn(protect))
+        .layer(from_fn_with_state(Arc::clone(&web), announce))
         .with_state(web)
+}
+
+/// Says over TCP that HTTP/3 is there too, if it is (RFC 7838): at the same name, which has to be proved there as well.
+async fn announce(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
+    let http3 = web.resolver.ports.http3;
+    let port = http3.filter(|_| request.version() != Version::HTTP_3);
+    let mut response = next.run(request).await;
+    let service = port.map(|port| format!("h3=\":{port}\"; ma={BELIEVED}"));
+    if let Some(Ok(service)) = service.map(HeaderValue::try_from) {
+        response.headers_mut().insert(ALT_SVC, service);
+    }
+    response
 }
 
 /// Serves a connection until the client closes it or asks for nothing for too long.
@@ -163,6 +176,8 @@ fn insert(headers: &mut HeaderMap) {
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; \
     base-uri 'none'; frame-ancestors 'none'";
+/// An hour, in seconds: a router that does not serve HTTP/3 any more is not asked for it for long.
+const BELIEVED: u32 = 3600;
 const IDLE: Duration = Duration::from_secs(60);
 const GOODBYE: Duration = Duration::from_secs(5);
 /// RFC 9113 §6.5.2 wants no less: a client may have sent as many before it is told.
@@ -190,7 +205,12 @@ mod tests {
         let resolver = Resolver {
             upstream: Upstream::new(([127, 0, 0, 1], 9).into(), IDLE),
             identity: Follower::new(Path::new("nowhere")),
-            ports: Ports { dot: 1, https: 2 },
+            ports: Ports {
+                dot: 1,
+                https: 2,
+                doq: None,
+                http3: Some(3),
+            },
         };
         let clients = Clients::default();
         let app = app(Arc::new(Web {
@@ -240,6 +260,7 @@ mod tests {
             let request = Request::get("https://a/").body(Body::empty()).unwrap();
             let response = sender.send_request(request).await.unwrap();
             assert_eq!(response.status(), 200);
+            assert_eq!(response.headers()[ALT_SVC], "h3=\":3\"; ma=3600");
             sleep(IDLE / 2).await;
         }
         assert!(!served.is_finished());

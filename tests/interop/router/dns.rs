@@ -130,10 +130,14 @@ fn the_router_is_the_designated_resolver_and_says_so_itself() {
     let query = ["--type", "SVCB", "_dns.resolver.arpa"];
     for over in ALL {
         let said = router.asked(over, &vendor.root(), &device, &query);
-        let target = format!("1 {}. alpn=dot", device.name);
-        assert!(said.contains(&target), "{target} in {said}");
+        for (priority, protocol) in [(1, "doq"), (2, "dot"), (3, "h3"), (4, "h2,http/1.1")] {
+            let service = format!("{priority} {}. alpn={protocol}", device.name);
+            assert!(said.contains(&service), "{service} in {said}");
+        }
         for part in [
+            format!("port={}", router.doq),
             format!("port={}", router.dot),
+            format!("port={}", router.http3),
             format!("port={}", router.https),
             "ipv4hint=127.0.0.1".to_owned(),
         ] {

@@ -129,3 +129,24 @@ async fn the_page_forbids_the_browser_what_it_does_not_need() {
         assert_eq!(header(&response, "referrer-policy"), "no-referrer");
     }
 }
+
+/// What a browser does: it hears over TCP that there is HTTP/3, and goes there with the next request.
+#[tokio::test]
+async fn an_answer_over_tcp_says_where_http3_is_and_it_is_there() {
+    let Some(lab) = setup::lab() else { return };
+    let (vendor, upstream) = (setup::vendor(), Upstream::start());
+    let device = vendor.enrol("router-alt-svc", "P-256", "named");
+    let router = Options::new(&device.identity, &upstream)
+        .fallback(lab.ordinary())
+        .start();
+    for protocol in ["http/1.1", "h2"] {
+        for path in ["/", "/style.css", "/nothing"] {
+            let request = get(&device, path);
+            let response = send(&router, &vendor.root(), &device, protocol, request).await;
+            let expected = format!("h3=\":{}\"; ma=3600", router.http3);
+            assert_eq!(header(&response, "alt-svc"), expected);
+        }
+    }
+    let body = crate::quic::get_at(router.http3, &vendor.root(), &device.name, "/").await;
+    assert!(body.contains(&device.name), "{body}");
+}

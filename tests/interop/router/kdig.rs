@@ -46,6 +46,40 @@ fn kdig_is_served_the_fallback_certificate_over_tls_https_and_quic() {
     }
 }
 
+/// A client that nobody here wrote reads what is designated, wherever it asks, and can go there.
+#[test]
+fn kdig_reads_what_is_designated_and_finds_it_there() {
+    let Some(lab) = setup::lab() else { return };
+    let (vendor, upstream) = (setup::vendor(), Upstream::start());
+    let device = vendor.enrol("router-kdig-designated", "P-256", "both");
+    let router = Options::new(&device.identity, &upstream)
+        .fallback(lab.ordinary())
+        .start();
+    let question = ["_dns.resolver.arpa", "SVCB"];
+    for (port, option) in [(router.dot, "+tls"), (router.doq, "+quic")] {
+        let outcome = kdig(
+            port,
+            &lab.root(),
+            NAME,
+            &[&[option][..], &question].concat(),
+        );
+        let port = |protocol: &str| -> u16 {
+            let alpn = format!("{}. alpn={protocol} port=", device.name);
+            let behind = outcome.stdout.split_once(&alpn);
+            let (_, behind) = behind.unwrap_or_else(|| panic!("no {alpn} in {outcome:?}"));
+            let digits = behind.split(|c: char| !c.is_ascii_digit()).next();
+            digits.unwrap().parse().unwrap()
+        };
+        let ask = ["+quic", "www.example", "A"];
+        let found = kdig(port("doq"), &lab.root(), NAME, &ask);
+        assert!(found.stdout.contains("192.0.2.1"), "{found:?}");
+        let ask = ["+tls", "www.example", "A"];
+        let found = kdig(port("dot"), &lab.root(), NAME, &ask);
+        assert!(found.stdout.contains("192.0.2.1"), "{found:?}");
+        assert_eq!(port("h3"), router.http3);
+    }
+}
+
 #[test]
 fn kdig_asks_nothing_of_a_router_that_is_somebody_else() {
     let Some(lab) = setup::lab() else { return };

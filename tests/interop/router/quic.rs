@@ -22,11 +22,18 @@ fn aioquic_and_dnspython_are_served_the_fallback_certificate_over_quic() {
     let doq = ask("doq", NAME, router.doq);
     assert_eq!(doq.exit, Some(0), "{doq:?}");
     assert!(doq.stdout.contains("192.0.2.1"), "{doq:?}");
+    for (priority, protocol, port) in [(1, "doq", router.doq), (3, "h3", router.http3)] {
+        let name = &device.name;
+        let service = format!("designated {priority} {name}. alpn=\"{protocol}\" port=\"{port}\"");
+        assert!(doq.stdout.contains(&service), "{service}: {doq:?}");
+    }
     let http3 = ask("http3", NAME, router.http3);
     assert_eq!(http3.exit, Some(0), "{http3:?}");
     for line in ["page 200 True", "answer 200 ", "192.0.2.1", "too long 413"] {
         assert!(http3.stdout.contains(line), "{line}: {http3:?}");
     }
+    // HTTP/3 needs no second hint.
+    assert!(http3.stdout.contains("page alt-svc None"), "{http3:?}");
     // Whoever looks at the name goes no further.
     for (kind, port) in [("doq", router.doq), ("http3", router.http3)] {
         let other = ask(kind, "other.example.net", port);

@@ -15,6 +15,9 @@ pub(super) fn dns(view: &View) -> Markup {
             dl {
                 @if let Some(name) = name {
                     dt { "DNS over TLS" } dd { code { (name) (port(view.dns.ports.dot, 853)) } }
+                    @if let Some(doq) = view.dns.ports.doq {
+                        dt { "DNS over QUIC" } dd { code { (name) (port(doq, 853)) } }
+                    }
                     dt { "DNS over HTTPS" }
                     dd { code { "https://" (name) (port(view.dns.ports.https, 443)) "/dns-query" } }
                 }
