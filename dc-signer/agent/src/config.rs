@@ -40,6 +40,8 @@ pub struct Config {
     pub enrolment_key_lifetime: Option<Duration>,
     /// The number of the group that may read the credential's key.
     pub key_group: Option<u32>,
+    /// That the device is a client too, which presents a credential to servers that ask for one; `None` if it is not.
+    pub client: Option<ClientRole>,
     /// The command to run after each renewal.
     pub hook: Option<Hook>,
     /// Where to connect after each renewal, to see whether the new credential is served.
@@ -48,6 +50,13 @@ pub struct Config {
     pub start_delay: Duration,
     /// How long a request may take, from the name's lookup to the answer's last byte.
     pub timeout: Duration,
+}
+
+/// The device as a client.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ClientRole {
+    /// The number of the group that may read the key of its credential.
+    pub key_group: Option<u32>,
 }
 
 /// How a device gets in.
@@ -90,7 +99,21 @@ struct File {
     enrolment_key_lifetime: Option<String>,
     code_file: Option<PathBuf>,
     manufacturer: Option<Manufacturer>,
+    client: Option<ClientTable>,
     hook: Option<HookTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClientTable {
+    key_group: Option<String>,
+}
+
+impl ClientTable {
+    fn load(&self) -> Result<Result<ClientRole, ConfigError>, Error> {
+        let group = self.key_group.as_deref().map(key_group).transpose()?;
+        Ok(group.transpose().map(|key_group| ClientRole { key_group }))
+    }
 }
 
 #[derive(Deserialize)]
@@ -180,6 +203,7 @@ impl File {
         let rotates = self.enrolment_key_lifetime.as_deref().map(key_lifetime);
         let checks = self.self_check.as_deref().map(address);
         let group = self.key_group.as_deref().map(key_group).transpose()?;
+        let client = self.client.as_ref().map(ClientTable::load).transpose()?;
         let start_delay = time("start_delay", self.start_delay, START_DELAY)?;
         let timeout = time("timeout", self.timeout, TIMEOUT)?;
         let hook = match self.hook {
@@ -208,6 +232,7 @@ impl File {
             enrolment,
             enrolment_key_lifetime: rotates.transpose().map_err(|wrong| bad(path, 0, wrong))?,
             key_group: group.transpose().map_err(|wrong| bad(path, 0, wrong))?,
+            client: client.transpose().map_err(|wrong| bad(path, 0, wrong))?,
             hook,
             self_check: checks.transpose().map_err(|wrong| bad(path, 0, wrong))?,
             start_delay,
@@ -296,6 +321,7 @@ mod tests {
             enrolment_key_lifetime,
             code_file,
             manufacturer,
+            client,
             hook,
         } = parse(everything().as_bytes())
             .map_err(|(line, wrong)| format!("{line}: {wrong}"))
@@ -311,6 +337,7 @@ mod tests {
             sign_command,
         } = manufacturer.unwrap();
         assert!(key.is_some() && sign_command.is_some());
+        assert!(client.unwrap().key_group.is_some());
         assert!(hook.is_some_and(|hook| hook.timeout.is_some()));
     }
 
@@ -344,6 +371,8 @@ mod tests {
         assert!(error.contains("an hour at most"), "{error}");
         for (line, words) in [
             ("key_group = 'no such group'", "/etc/group"),
+            ("[client]\nkey_group = 'no such group'", "/etc/group"),
+            ("[client]\nkey = 'k'", "key_group"),
             ("enrolment_key_lifetime = '1h'", "a day at least"),
             ("self_check = 'localhost'", SELF_CHECK),
             ("[manufacturer]\nchain = 'c'", "sign_command"),

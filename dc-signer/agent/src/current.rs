@@ -45,16 +45,16 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Broken(error) => return write!(f, "the current unit was broken ({error})"),
+            Self::Broken(error) => return write!(f, "the current generation was broken ({error})"),
             Self::Refused(why) => {
-                return write!(f, "clients did not accept the current unit ({why})");
+                return write!(f, "clients did not accept the current generation ({why})");
             }
-            Self::Elsewhere => "'current' led to no unit of the identity folder",
+            Self::Elsewhere => "'current' led to no generation of the identity folder",
             Self::IsFolder => {
                 "'current' was a folder and not a link, as after a copy without links"
             }
             Self::IsFile => "'current' was a file and not a link, as after a copy without links",
-            Self::Missing => "there was no 'current', but there are units",
+            Self::Missing => "there was no 'current', but there are generations",
         })
     }
 }
@@ -115,7 +115,12 @@ impl Folder {
         let number = self.numbers().first().map_or(1, |newest| newest + 1);
         let mut contents = Vec::new();
         for (name, access) in self.files() {
-            contents.push((name, access, files::read(&self.current().join(name))?));
+            let path = self.current().join(name);
+            match files::read(&path) {
+                // The client's are not in every generation.
+                Err(_) if name.contains('/') && !files::exists(&path) => {}
+                read => contents.push((name, access, read?)),
+            }
         }
         let files: Vec<NewFile<'_>> = contents
             .iter()

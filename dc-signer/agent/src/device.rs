@@ -78,7 +78,9 @@ impl Agent {
         let quiet_until = schedule::after_start(uptime, 0, delay, keys::draw()?);
         let mut agent = Self {
             judge: Judge::new(state.told.clone(), &*clock),
-            folder: Folder::new(&config.identity).with_key_group(config.key_group),
+            folder: Folder::new(&config.identity)
+                .with_key_group(config.key_group)
+                .with_client_key_group(config.client.and_then(|client| client.key_group)),
             generation: None,
             fault: None,
             word: None,
@@ -149,10 +151,13 @@ impl Agent {
         // It is in memory, but the next start takes it from the disk.
         let key = Key::read(&self.config.state.join(ENROLMENT_KEY));
         let key_fault = key_fault(&key, self.generation.is_some());
+        let checker = self.checker(self.reading().now);
+        let client_fault = self.config.client_fault(self.generation.as_ref(), &checker);
         let found = Facts {
             generation: self.generation.as_ref(),
             fault: self.fault.as_deref(),
             key_fault: key_fault.as_deref(),
+            client_fault: client_fault.as_deref(),
             state: &self.state,
             reading: self.reading(),
         };
@@ -275,7 +280,7 @@ impl Agent {
 
     fn due_but_for_start(&self) -> u64 {
         let now = self.reading().now;
-        let is_needed = self.wants_to_enrol() || !self.is_accepted_at(now);
+        let is_needed = self.wants_to_enrol() || self.is_new_client() || !self.is_accepted_at(now);
         let due = match is_needed {
             true => 0,
             false => self.renewal_in(now),

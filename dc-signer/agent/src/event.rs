@@ -6,6 +6,7 @@ use super::client::ClientError;
 use super::clock::Verdict;
 use super::hook::HookError;
 use super::status::Level;
+use super::verify::UntrustedError;
 use crate::error::Error;
 use dc_pki::time::Moment;
 
@@ -56,6 +57,11 @@ pub enum Event {
         error: super::self_check::SelfCheckError,
         /// When to look again.
         next: u64,
+    },
+    /// Servers would not accept what came for the device as a client; what it serves with is installed.
+    NoClient {
+        /// The cause.
+        why: UntrustedError,
     },
     /// The generation behind `current` is not as it should be, and cannot be mended.
     NotMended {
@@ -112,6 +118,7 @@ impl Event {
             }
             Self::Code { .. }
             | Self::HookFailed { .. }
+            | Self::NoClient { .. }
             | Self::NotMended { .. }
             | Self::Recovered { .. }
             | Self::Setback { .. }
@@ -158,6 +165,9 @@ impl fmt::Display for Event {
                 "the operator wants this zone renewed: at {}",
                 Moment::at(*at)
             ),
+            Self::NoClient { why } => {
+                write!(f, "what came for the device as a client is no good: {why}")
+            }
             Self::NotMended { fault, why } => {
                 write!(f, "{fault}, and it cannot be mended: {why}")
             }

@@ -3,6 +3,7 @@
 //! ```text
 //! dc-41/   the generation before; two are kept
 //! dc-42/   chain.pem  credential.pem  key.pem  meta.json
+//!          client/    the same three of the device as a client, if it is one; with a key of its own
 //! current -> dc-42
 //! ```
 //!
@@ -15,7 +16,9 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use super::generation::{Generation, Meta};
+use zeroize::Zeroizing;
+
+use super::generation::{ClientPart, Generation, Meta};
 use super::keys::Key;
 use super::verify::Checked;
 use crate::error::Error;
@@ -30,7 +33,11 @@ use dc_pki::pem;
 pub struct Folder {
     pub(super) path: PathBuf,
     key_access: Access,
+    client_key_access: Access,
 }
+
+/// One part of a generation that is to be installed: what was checked, and its key.
+pub type Part<'a> = (&'a Checked, &'a Key);
 
 impl Folder {
     /// Where the folder is; it need not be there yet.
@@ -39,6 +46,16 @@ impl Folder {
         Self {
             path: path.into(),
             key_access: Access::Owner,
+            client_key_access: Access::Owner,
+        }
+    }
+
+    /// The same for the keys that the device has as a client.
+    #[must_use]
+    pub fn with_client_key_group(self, group: Option<u32>) -> Self {
+        Self {
+            client_key_access: group.map_or(Access::Owner, Access::Group),
+            ..self
         }
     }
 
@@ -93,17 +110,21 @@ impl Folder {
     }
 
     pub(super) fn read(&self, folder: &Path, number: u64) -> Result<Generation, Error> {
-        let path = folder.join(CREDENTIAL);
-        let credentials = dc_core::pem::read(&files::read(&path)?)
-            .map_err(|source| dc_pki::Error::BadCredential { path, source })?;
+        let ClientPart {
+            chain,
+            credentials,
+            spki,
+        } = read_part(folder)?;
         let path = folder.join(META);
         let meta = serde_json::from_slice(&files::read(&path)?)
             .map_err(|source| Error::BadFile { path, source })?;
         Ok(Generation {
             number,
-            chain: read_chain(&folder.join(CHAIN))?,
+            chain,
             credentials,
-            spki: PemKey::read(&folder.join(KEY))?.spki().to_vec(),
+            spki,
+            // What is wrong with it must not cost the other part; whoever wants it sees that it is not there.
+            client: read_part(&folder.join(CLIENT)).ok(),
             meta,
         })
     }
@@ -111,53 +132,56 @@ impl Folder {
     /// Writes a new generation and makes it the current one. Returns its number.
     ///
     /// Fails with [`Error::Write`](dc_pki::Error::Write), and then the current generation is the one that it was.
-    pub fn install(&self, checked: &Checked, key: &Key, meta: &Meta) -> Result<u64, Error> {
+    pub fn install(
+        &self,
+        server: Part<'_>,
+        client: Option<Part<'_>>,
+        meta: &Meta,
+    ) -> Result<u64, Error> {
         self.clean()?;
         let number = self.numbers().first().map_or(1, |newest| newest + 1);
-        self.write(number, checked, key, meta)?;
+        self.write(number, server, client, meta)?;
         self.point_to(number)?;
         // The generation is in use; what cannot be removed now is tried again next time.
         let _ = self.clean();
         Ok(number)
     }
 
-    fn write(&self, number: u64, checked: &Checked, key: &Key, meta: &Meta) -> Result<(), Error> {
-        let chain: String = checked
-            .chain()
-            .iter()
-            .map(|certificate| pem::encode("CERTIFICATE", certificate))
-            .collect();
-        let credentials: String = checked
-            .credentials()
-            .iter()
-            .map(|stored| dc_core::pem::write(stored.form, &stored.bytes))
-            .collect();
-        let key = key.pem();
+    fn write(
+        &self,
+        number: u64,
+        server: Part<'_>,
+        client: Option<Part<'_>>,
+        meta: &Meta,
+    ) -> Result<(), Error> {
         let path = self.path.join(META);
         let meta =
             serde_json::to_vec_pretty(meta).map_err(|source| Error::BadFile { path, source })?;
-        let contents = [
-            chain.as_bytes(),
-            credentials.as_bytes(),
-            key.as_bytes(),
-            &meta,
-        ];
-        let mut contents = contents.into_iter();
-        let files = self.files().map(|(name, access)| NewFile {
-            name,
-            contents: contents.next().unwrap_or_default(),
-            access,
-        });
+        let mut contents: Vec<Zeroizing<Vec<u8>>> = texts(server).into();
+        contents.push(meta.into());
+        contents.extend(client.into_iter().flat_map(texts));
+        let files = self.files().into_iter().zip(&contents);
+        let files: Vec<NewFile<'_>> = files
+            .map(|((name, access), contents)| NewFile {
+                name,
+                contents,
+                access,
+            })
+            .collect();
         files::create_folder(&self.generation(number), Access::Everyone, &files)?;
         Ok(())
     }
 
-    pub(super) fn files(&self) -> [(&'static str, Access); 4] {
+    /// The files of a generation. The last three are not in every one.
+    pub(super) fn files(&self) -> [(&'static str, Access); 7] {
         [
             (CHAIN, Access::Everyone),
             (CREDENTIAL, Access::Everyone),
             (KEY, self.key_access),
             (META, Access::Everyone),
+            (CLIENT_CHAIN, Access::Everyone),
+            (CLIENT_CREDENTIAL, Access::Everyone),
+            (CLIENT_KEY, self.client_key_access),
         ]
     }
 
@@ -192,6 +216,29 @@ impl Folder {
     }
 }
 
+/// Chain, credentials and key, as they are written.
+fn texts((checked, key): Part<'_>) -> [Zeroizing<Vec<u8>>; 3] {
+    let chain = checked.chain().iter();
+    let chain: String = chain.map(|one| pem::encode("CERTIFICATE", one)).collect();
+    let credentials = checked.credentials().iter();
+    let credentials: String = credentials
+        .map(|stored| dc_core::pem::write(stored.form, &stored.bytes))
+        .collect();
+    let key = key.pem().as_bytes().to_vec();
+    [chain.into_bytes(), credentials.into_bytes(), key].map(Zeroizing::new)
+}
+
+fn read_part(folder: &Path) -> Result<ClientPart, Error> {
+    let path = folder.join(CREDENTIAL);
+    let credentials = dc_core::pem::read(&files::read(&path)?)
+        .map_err(|source| dc_pki::Error::BadCredential { path, source })?;
+    Ok(ClientPart {
+        chain: read_chain(&folder.join(CHAIN))?,
+        credentials,
+        spki: PemKey::read(&folder.join(KEY))?.spki().to_vec(),
+    })
+}
+
 pub(super) fn generation_name(number: u64) -> String {
     format!("{PREFIX}{number}")
 }
@@ -222,6 +269,11 @@ pub(super) const NEW_LINK: &str = "current.new";
 /// A folder that was in the link's place.
 pub(super) const ASIDE: &str = "current.old";
 const META: &str = "meta.json";
+/// The part of a generation that the device presents as a client.
+const CLIENT: &str = "client";
+const CLIENT_CHAIN: &str = "client/chain.pem";
+const CLIENT_CREDENTIAL: &str = "client/credential.pem";
+const CLIENT_KEY: &str = "client/key.pem";
 const PREFIX: &str = "dc-";
 /// How the names of folders begin that are not finished yet.
 const TEMPORARY: &str = ".tmp";

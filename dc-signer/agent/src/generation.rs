@@ -21,6 +21,9 @@ pub struct Meta {
     pub renew_at: u64,
     /// The SHA-256 of the first credential.
     pub sha256: String,
+    /// True if a credential for the device as a client was asked for as well, whether or not one came.
+    #[serde(default)]
+    pub asked_as_client: bool,
 }
 
 /// A generation as it is on the disk; nothing in it is checked.
@@ -34,6 +37,19 @@ pub struct Generation {
     pub credentials: Vec<StoredCredential>,
     /// The public half of its key: a DER SubjectPublicKeyInfo.
     pub spki: Vec<u8>,
+    /// The part that the device presents as a client; none if that is not there, or not whole.
+    pub client: Option<ClientPart>,
     /// Its description of itself.
     pub meta: Meta,
+}
+
+/// The part of a generation that the device presents as a client, as it is on the disk.
+#[derive(Clone, Debug)]
+pub struct ClientPart {
+    /// The chain, which is the other part's as well.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The credentials.
+    pub credentials: Vec<StoredCredential>,
+    /// The public half of its own key: a DER SubjectPublicKeyInfo.
+    pub spki: Vec<u8>,
 }

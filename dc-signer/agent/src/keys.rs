@@ -112,6 +112,59 @@ impl fmt::Debug for Key {
     }
 }
 
+/// The keys of one request: the server's, and another one if the device is a client too.
+#[derive(Debug)]
+pub struct NewKeys {
+    /// The server's.
+    pub server: Key,
+    /// The client's: whoever takes the server's, which strangers reach, must not be the device elsewhere.
+    pub client: Option<Key>,
+}
+
+impl NewKeys {
+    /// Makes them.
+    ///
+    /// Fails with [`Error::Randomness`](dc_pki::Error::Randomness).
+    pub fn generate(is_client: bool) -> Result<Self, Error> {
+        Ok(Self {
+            server: Key::generate()?,
+            client: is_client.then(Key::generate).transpose()?,
+        })
+    }
+
+    /// Reads those that [`save`](Self::save) wrote.
+    ///
+    /// Fails as [`Key::read`] does.
+    pub fn read(folder: &Path, is_client: bool) -> Result<Self, Error> {
+        let client = is_client.then(|| Key::read(&folder.join(NEXT_CLIENT_KEY)));
+        Ok(Self {
+            server: Key::read(&folder.join(NEXT_KEY))?,
+            client: client.transpose()?,
+        })
+    }
+
+    /// Writes them into a folder, for its owner alone.
+    ///
+    /// Fails with [`Error::Write`](dc_pki::Error::Write).
+    pub fn save(&self, folder: &Path) -> Result<(), Error> {
+        if let Some(client) = &self.client {
+            client.save(folder, NEXT_CLIENT_KEY)?;
+        }
+        self.server.save(folder, NEXT_KEY)
+    }
+
+    /// Removes them from a folder: a generation has them now.
+    pub fn forget(folder: &Path) {
+        for name in [NEXT_KEY, NEXT_CLIENT_KEY] {
+            let _ = files::remove(&folder.join(name));
+        }
+    }
+}
+
+/// The keys of the request that may be under way.
+const NEXT_KEY: &str = "next-key.pem";
+const NEXT_CLIENT_KEY: &str = "next-client-key.pem";
+
 /// A number for [`schedule`](super::schedule).
 ///
 /// Fails with [`Error::Randomness`](dc_pki::Error::Randomness).

@@ -18,6 +18,7 @@ pub mod group;
 pub mod hook;
 pub mod keys;
 mod lock;
+mod presented;
 mod renew;
 mod repair;
 pub mod request;

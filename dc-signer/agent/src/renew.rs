@@ -1,17 +1,18 @@
-//! One request to the signer, from the key to the installed generation.
+//! One request to the signer, from the keys to the installed generation.
+
+use dc_core::Role;
 
 use super::client::ClientError;
 use super::device::Agent;
 use super::enrol::{Ask, Code};
 use super::event::Event;
 use super::generation::Meta;
-use super::keys::{self, Key};
+use super::keys::{self, NewKeys};
 use super::request;
 use super::rotate::With;
 use super::schedule::{self, Failure, Life, Wait};
 use super::state::{LastFailure, Pending};
 use crate::error::Error;
-use dc_pki::files;
 use dc_protocol::{Credentials, RenewalWindow};
 
 impl Agent {
@@ -25,10 +26,10 @@ impl Agent {
 
     fn request(&mut self) -> Result<(), ClientError> {
         let local = |source| ClientError::Local { source };
-        let (key, pending) = self.prepare().map_err(local)?;
+        let (keys, pending) = self.prepare().map_err(local)?;
         let ask = self.what_to_ask().map_err(local)?;
         let answer = self.ask(&pending, &ask)?;
-        self.install(&answer.credentials, &key)?;
+        self.install(&answer.credentials, &keys)?;
         self.state.device = Some(answer.credentials.device);
         if let Some(code) = answer.code {
             self.state.used_code = Some(code.sha256());
@@ -93,33 +94,34 @@ impl Agent {
         })
     }
 
-    /// The key and the request for it, both on the disk before anything is sent.
-    fn prepare(&mut self) -> Result<(Key, Pending), Error> {
+    /// The keys and the request for them, all on the disk before anything is sent.
+    fn prepare(&mut self) -> Result<(NewKeys, Pending), Error> {
         let held = self
             .generation
             .as_ref()
             .map(|generation| generation.meta.sha256.clone());
-        let path = self.config.state.join(NEXT_KEY);
-        if let (Some(pending), Ok(key)) = (&self.state.pending, Key::read(&path))
-            && pending.is_for(&key, held.as_deref())
+        let is_client = self.config.client.is_some();
+        let keys = NewKeys::read(&self.config.state, is_client);
+        if let (Some(pending), Ok(keys)) = (&self.state.pending, keys)
+            && pending.is_for(&keys, held.as_deref())
         {
-            return Ok((key, pending.clone()));
+            return Ok((keys, pending.clone()));
         }
-        let key = Key::generate()?;
-        key.save(&self.config.state, NEXT_KEY)?;
+        let keys = NewKeys::generate(is_client)?;
+        keys.save(&self.config.state)?;
         let next = self.next_enrolment_csr();
-        let pending = request::pending(&key, held, next)?;
+        let pending = request::pending(&keys, held, next)?;
         self.state.pending = Some(pending.clone());
         self.save_state()?;
-        Ok((key, pending))
+        Ok((keys, pending))
     }
 
-    fn install(&mut self, credentials: &Credentials, key: &Key) -> Result<(), ClientError> {
+    fn install(&mut self, credentials: &Credentials, keys: &NewKeys) -> Result<(), ClientError> {
         let local = |source| ClientError::Local { source };
         let reading = self.reading();
         let checked = self
             .checker(reading.now)
-            .check_answer(credentials, &key.spki())
+            .check_answer(Role::Server, credentials, &keys.server.spki())
             .map_err(|source| ClientError::Untrusted { source })?;
         let life = Life {
             // Only the end is signed.
@@ -138,8 +140,14 @@ impl Agent {
             expires: life.expires,
             renew_at: life.renew_at(keys::draw().map_err(local)?),
             sha256: checked.sha256(),
+            asked_as_client: keys.client.is_some(),
         };
-        let number = self.folder.install(&checked, key, &meta).map_err(local)?;
+        let client = self.as_client(credentials, keys);
+        let client = client.as_ref().map(|(checked, key)| (checked, *key));
+        let number = self
+            .folder
+            .install((&checked, &keys.server), client, &meta)
+            .map_err(local)?;
         self.judge.learn(checked.not_before());
         self.generation = Some(self.folder.load(number).map_err(local)?);
         self.fault = None;
@@ -154,8 +162,7 @@ impl Agent {
         self.state.pending = None;
         self.state.pulled = None;
         self.state.hook_failure = None;
-        // The generation has it now.
-        let _ = files::remove(&self.config.state.join(NEXT_KEY));
+        NewKeys::forget(&self.config.state);
         self.tell(&Event::Installed {
             number,
             name: meta.name,
@@ -209,15 +216,13 @@ struct Asked<'a> {
 }
 
 impl Pending {
-    /// True if this is the request for a key, to follow the credential that is held.
-    fn is_for(&self, key: &Key, held: Option<&str>) -> bool {
+    /// True if this is the request for these keys, to follow the credential that is held.
+    fn is_for(&self, keys: &NewKeys, held: Option<&str>) -> bool {
         self.previous_sha256.as_deref() == held
-            && self.idempotency_key == request::idempotency_key(&key.spki(), held)
+            && self.idempotency_key == request::idempotency_key(keys, held)
     }
 }
 
-/// The key of the request that may be under way.
-const NEXT_KEY: &str = "next-key.pem";
 /// An hour, in seconds.
 const WITHOUT_RANDOMNESS: u64 = 3600;
 /// No failure is followed by another request within it.

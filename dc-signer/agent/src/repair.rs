@@ -51,9 +51,9 @@ impl Agent {
     fn mend(&mut self, fault: &Fault) {
         let Some(number) = self.best(fault) else {
             return match fault {
-                // Units that never became current are no fault.
+                // Generations that never became current are no fault.
                 Fault::Missing => self.fault = None,
-                _ => self.cannot_be_mended(fault.to_string(), "there is no unit to lead to"),
+                _ => self.cannot_be_mended(fault.to_string(), "there is no generation to lead to"),
             };
         };
         let mended = match number {

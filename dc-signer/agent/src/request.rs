@@ -2,7 +2,7 @@
 
 use pki_types::CertificateDer;
 
-use super::keys::Key;
+use super::keys::{Key, NewKeys};
 use super::state::Pending;
 use crate::error::Error;
 use dc_pki::Sha256;
@@ -16,19 +16,19 @@ pub fn self_signed(key: &Key) -> Result<CertificateDer<'static>, Error> {
     key.with_params(|params, pair| params.self_signed(pair).map(Into::into))
 }
 
-/// A request for a credential for a new key, which is to be on the disk before it is sent: then it can
+/// A request for credentials for new keys, which is to be on the disk before it is sent: then it can
 /// be sent again, the same to the byte, and the answer to the first one is not lost.
 ///
 /// Fails with [`Error::RequestNotMade`] if it cannot be made.
 pub fn pending(
-    key: &Key,
+    keys: &NewKeys,
     previous_sha256: Option<String>,
     next_enrolment_csr: Option<String>,
 ) -> Result<Pending, Error> {
-    let csr = csr(key)?;
-    let idempotency_key = idempotency_key(&key.spki(), previous_sha256.as_deref());
+    let idempotency_key = idempotency_key(keys, previous_sha256.as_deref());
     Ok(Pending {
-        csr,
+        csr: csr(&keys.server)?,
+        client_csr: keys.client.as_ref().map(csr).transpose()?,
         idempotency_key,
         previous_sha256,
         next_enrolment_csr,
@@ -42,10 +42,12 @@ pub fn csr(key: &Key) -> Result<String, Error> {
     key.with_params(|params, pair| params.serialize_request(pair)?.pem())
 }
 
-/// The same for the same key and predecessor, and for nothing else.
+/// The same for the same keys and predecessor, and for nothing else.
 #[must_use]
-pub fn idempotency_key(spki: &[u8], previous: Option<&str>) -> String {
-    Sha256::of(&[spki, previous.unwrap_or_default().as_bytes()].concat()).to_string()
+pub fn idempotency_key(keys: &NewKeys, previous: Option<&str>) -> String {
+    let client = keys.client.as_ref().map(Key::spki).unwrap_or_default();
+    let previous = previous.unwrap_or_default().as_bytes();
+    Sha256::of(&[&keys.server.spki(), &client, previous].concat()).to_string()
 }
 
 /// Asks for the first credentials.
@@ -53,7 +55,7 @@ pub fn idempotency_key(spki: &[u8], previous: Option<&str>) -> String {
 pub fn enroll(pending: &Pending, code: Option<&str>) -> EnrollRequest {
     EnrollRequest {
         csr: pending.csr.clone(),
-        client_csr: None,
+        client_csr: pending.client_csr.clone(),
         code: code.map(ToOwned::to_owned),
         previous_sha256: pending.previous_sha256.clone(),
     }
@@ -64,7 +66,7 @@ pub fn enroll(pending: &Pending, code: Option<&str>) -> EnrollRequest {
 pub fn renew(pending: &Pending) -> RenewRequest {
     RenewRequest {
         csr: pending.csr.clone(),
-        client_csr: None,
+        client_csr: pending.client_csr.clone(),
         previous_sha256: pending.previous_sha256.clone(),
         idempotency_key: pending.idempotency_key.clone(),
         next_enrolment_csr: pending.next_enrolment_csr.clone(),
@@ -80,8 +82,8 @@ mod tests {
 
     #[test]
     fn a_request_proves_possession_of_its_key_and_says_nothing_else() {
-        let key = Key::generate().unwrap();
-        let pending = pending(&key, None, None).unwrap();
+        let keys = NewKeys::generate(false).unwrap();
+        let pending = pending(&keys, None, None).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("csr.pem");
         fs::write(&path, &pending.csr).unwrap();
@@ -89,14 +91,16 @@ mod tests {
             .signature_verification_algorithms
             .all;
         let read = DeviceKey::from_csr(&path, algorithms).unwrap();
-        assert_eq!(read.spki(), key.spki());
+        assert_eq!(read.spki(), keys.server.spki());
+        assert_eq!(pending.client_csr, None);
     }
 
     #[test]
     fn an_idempotency_key_is_of_one_key_and_one_predecessor() {
-        let (one, other) = (Key::generate().unwrap(), Key::generate().unwrap());
-        let key = |key: &Key, previous: Option<&str>| {
-            pending(key, previous.map(ToOwned::to_owned), None)
+        let keys = || NewKeys::generate(false).unwrap();
+        let (one, other) = (keys(), keys());
+        let key = |keys: &NewKeys, previous: Option<&str>| {
+            pending(keys, previous.map(ToOwned::to_owned), None)
                 .unwrap()
                 .idempotency_key
         };
@@ -104,5 +108,11 @@ mod tests {
         assert_ne!(key(&one, Some("a")), key(&one, Some("b")));
         assert_ne!(key(&one, None), key(&other, None));
         assert_eq!(key(&one, None).len(), 64);
+        let alone = key(&one, None);
+        let both = NewKeys {
+            client: Some(other.server),
+            ..one
+        };
+        assert_ne!(key(&both, None), alone);
     }
 }

@@ -81,6 +81,8 @@ pub struct LastFailure {
 pub struct Pending {
     /// The request for the new key, in PEM.
     pub csr: String,
+    /// The request for the device's key as a client, in PEM, if it is to be one.
+    pub client_csr: Option<String>,
     /// The mark by which the signer sees that it is the same request again.
     pub idempotency_key: String,
     /// The SHA-256 of the credential that is to be replaced.

@@ -57,6 +57,8 @@ pub struct Facts<'a> {
     pub fault: Option<&'a str>,
     /// The reason that the agent cannot start with its enrolment key, or is unknown with it, if so.
     pub key_fault: Option<&'a str>,
+    /// The fault of what the device is to present as a client, if it is to and that has one.
+    pub client_fault: Option<&'a str>,
     /// The agent's memory.
     pub state: &'a State,
     /// The time.
@@ -101,10 +103,11 @@ impl Status {
             generation,
             fault,
             key_fault,
+            client_fault,
             state,
             reading,
         } = *facts;
-        let faults = [fault, key_fault].map(|fault| fault.map(ToOwned::to_owned));
+        let faults = [fault, key_fault, client_fault].map(|fault| fault.map(ToOwned::to_owned));
         let faults: Vec<String> = faults.into_iter().flatten().collect();
         let fault = (!faults.is_empty()).then(|| faults.join("; "));
         let fault = fault.as_deref();
@@ -192,7 +195,7 @@ impl fmt::Display for Status {
             write!(f, "\nname       {}", identity.name)?;
             write!(f, "\ndevice     {}", identity.device)?;
             if let Some(number) = self.generation {
-                write!(f, "\nunit       dc-{number}")?;
+                write!(f, "\ngeneration dc-{number}")?;
             }
             let [now, expires] = [self.now, identity.expires].map(from_seconds);
             write!(f, "\nexpires    {}", Moment(expires))?;
@@ -283,6 +286,7 @@ mod tests {
             expires: NOW + left,
             renew_at: NOW + 5,
             sha256: String::new(),
+            asked_as_client: false,
         }
     }
 

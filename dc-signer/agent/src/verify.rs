@@ -11,9 +11,10 @@ use rustls::server::ParsedCertificate;
 
 use super::generation::Generation;
 use dc_pki::Sha256;
+use dc_pki::chain::{self, ChainError};
 use dc_protocol::Credentials;
 
-/// The checks of a device's clients, and what they check with.
+/// The checks of a device's peers, and what they check with.
 pub struct Checker<'a> {
     /// Where chains have to lead.
     pub roots: &'a RootCertStore,
@@ -37,7 +38,7 @@ impl fmt::Debug for Checker<'_> {
     }
 }
 
-/// A chain and credentials that clients accept now from whoever has the key. Only a [`Checker`] makes
+/// A chain and credentials that peers accept now from whoever has the key. Only a [`Checker`] makes
 /// one.
 #[derive(Clone, Debug)]
 pub struct Checked {
@@ -90,23 +91,28 @@ impl Checked {
 }
 
 impl Checker<'_> {
-    /// Checks an answer of the signer to a request for this key.
+    /// Checks the part of an answer of the signer for this role, and this key.
     ///
     /// Fails with [`UntrustedError::Pem`], with [`UntrustedError::OtherName`] if the answer names another device
     /// than its credentials do, and as [`check`](Self::check) does.
     pub fn check_answer(
         &self,
+        role: Role,
         answer: &Credentials,
         spki: &[u8],
     ) -> Result<Checked, UntrustedError> {
         let chain =
             dc_core::pem::certificates(answer.chain.as_bytes()).map_err(UntrustedError::Pem)?;
+        let answered = match role {
+            Role::Server => &answer.credentials,
+            Role::Client => &answer.client_credentials,
+        };
         let mut credentials = Vec::new();
-        for credential in &answer.credentials {
+        for credential in answered {
             let read = dc_core::pem::read(credential.pem.as_bytes());
             credentials.extend(read.map_err(UntrustedError::Credential)?);
         }
-        let checked = self.check(chain, credentials, spki)?;
+        let checked = self.check(role, chain, credentials, spki)?;
         match checked.name() {
             Some(name) if name != answer.name => Err(UntrustedError::OtherName {
                 named: answer.name.clone(),
@@ -116,22 +122,25 @@ impl Checker<'_> {
         }
     }
 
-    /// Checks as a client will: that all credentials are for this key, under the first certificate, for
-    /// a server, for names of the certificate, valid now and for seven days at most, and that the chain
+    /// Checks as a peer will: that all credentials are for this key, under the first certificate, for
+    /// this role, for names of the certificate, valid now and for seven days at most, and that the chain
     /// leads to a root.
     ///
     /// Fails with the first [`UntrustedError`] that applies.
     pub fn check(
         &self,
+        role: Role,
         chain: Vec<CertificateDer<'static>>,
         credentials: Vec<StoredCredential>,
         spki: &[u8],
     ) -> Result<Checked, UntrustedError> {
         let certificate = self.check_chain(&chain)?;
+        // What the chain is for is all that another role changes.
+        chain::check(&chain, role).map_err(UntrustedError::Purpose)?;
         let mut expires = None;
         let mut name: Option<String> = None;
         for stored in &credentials {
-            let (end, own) = self.check_credential(&certificate, stored, spki)?;
+            let (end, own) = self.check_credential(role, &certificate, stored, spki)?;
             expires = Some(expires.map_or(end, |earlier: UnixTime| earlier.min(end)));
             match (&name, own) {
                 (Some(name), Some(own)) if *name != own => {
@@ -158,10 +167,20 @@ impl Checker<'_> {
     /// Fails as [`check`](Self::check) does.
     pub fn check_generation(&self, generation: &Generation) -> Result<Checked, UntrustedError> {
         self.check(
+            Role::Server,
             generation.chain.clone(),
             generation.credentials.clone(),
             &generation.spki,
         )
+    }
+
+    /// The same for what the device presents as a client.
+    ///
+    /// Fails with [`UntrustedError::NoCredential`] if that is not there, and as [`check`](Self::check) does.
+    pub fn check_client(&self, generation: &Generation) -> Result<Checked, UntrustedError> {
+        let part = generation.client.clone();
+        let part = part.ok_or(UntrustedError::NoCredential)?;
+        self.check(Role::Client, part.chain, part.credentials, &part.spki)
     }
 
     /// When the first certificate of a chain that leads to a root began, whatever the time is now; none if there is
@@ -200,6 +219,7 @@ impl Checker<'_> {
     /// When the credential ends, and its name.
     fn check_credential(
         &self,
+        role: Role,
         certificate: &DelegationCertificate<'_>,
         stored: &StoredCredential,
         spki: &[u8],
@@ -210,7 +230,7 @@ impl Checker<'_> {
             return Err(UntrustedError::OtherKey);
         }
         let offer = Offer::suiting(&credential);
-        let verified = Verifier::new(Role::Server, &offer, self.algorithms)
+        let verified = Verifier::new(role, &offer, self.algorithms)
             .with_strict_expiry()
             .verify_own_name(&credential, certificate, self.now)
             .map_err(UntrustedError::Credential)?;
@@ -246,6 +266,9 @@ pub enum UntrustedError {
         /// The one that a credential has.
         signed: String,
     },
+    /// A certificate of the chain is not for this role.
+    #[error("the chain is not for this: {0}")]
+    Purpose(#[source] ChainError),
     /// The chain is not PEM.
     #[error("the chain cannot be read: {0}")]
     Pem(#[source] dc_core::Error),

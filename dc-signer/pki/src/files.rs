@@ -152,6 +152,7 @@ impl std::fmt::Debug for NewFile<'_> {
 
 /// Makes a folder that does not exist yet, with all of its files or not at all.
 ///
+/// A file's name may be one in a folder of this one, as `a/b`, which is made as well, for whom this one is.
 /// Makes the folders above it as well, for everyone. Fails with [`Error::Write`].
 pub fn create_folder(folder: &Path, access: Access, files: &[NewFile<'_>]) -> Result<(), Error> {
     let failed = write_failed(folder);
@@ -165,8 +166,10 @@ pub fn create_folder(folder: &Path, access: Access, files: &[NewFile<'_>]) -> Re
         .and_then(|folder| access.hand_over(&folder, access.of_folder()))
         .map_err(&failed)?;
     for file in files {
-        write_new(&temporary.path().join(file.name), file)
-            .map_err(write_failed(&folder.join(file.name)))?;
+        let path = temporary.path().join(file.name);
+        make_folder(parent(&path), access)?;
+        write_new(&path, file).map_err(write_failed(&folder.join(file.name)))?;
+        sync(parent(&path))?;
     }
     sync(temporary.path())?;
     // Fails if somebody else has put files there in the meantime.

@@ -1,14 +1,19 @@
 //! The device's agent with the service that it is made for.
 
 use std::fs;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use apparatus::{Part, have};
 use dc_agent::{Agent, Clock, Config, Level, SystemClock};
-use dc_rustls::server::{Identity, Store};
+use dc_pki::trust::read_roots;
+use dc_rustls::client;
+use dc_rustls::server::{Acceptor, ClientCredentials, Identity, Settings, Store};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::RootCertStore;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -106,6 +111,90 @@ fn the_agent_enrols_and_renews_and_follows_a_rollover() {
     rig.admin().post(rollover, &json!({})).ok();
     device.boot(4).turn();
     assert!(device.served()[0] != second[0]);
+}
+
+/// A service with an ordinary certificate, for devices of the rig's vendor; says whom it has met.
+fn cloud(rig: &Rig) -> (Arc<Acceptor>, RootCertStore) {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["cloud.example.com".to_owned()]).unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            key.serialize_der().try_into().unwrap(),
+        )
+        .unwrap();
+    let policy = ClientCredentials::roots(&provider, read_roots(&rig.root()).unwrap()).unwrap();
+    let settings = Settings::new(provider).client_credentials(policy).unwrap();
+    let store = Store::with_settings(settings);
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.der().clone()).unwrap();
+    (
+        Arc::new(Acceptor::new(store).fallback(config.into())),
+        roots,
+    )
+}
+
+/// The name by which a service knows the client that has this identity.
+fn known_as(acceptor: &Arc<Acceptor>, roots: &RootCertStore, identity: &Path) -> String {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let identities = client::IdentityStore::new(provider.clone());
+    identities
+        .install(Identity::load(identity).unwrap())
+        .unwrap();
+    let config = client::Config::builder(provider)
+        .roots(roots.clone())
+        .or_certificate()
+        .client_identity(identities)
+        .build()
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (far, _) = listener.accept().unwrap();
+    let acceptor = acceptor.clone();
+    let server = thread::spawn(move || acceptor.accept(far).unwrap().peer().cloned());
+    config
+        .connect("cloud.example.com".try_into().unwrap(), near)
+        .unwrap();
+    match server.join().unwrap() {
+        Some(client::Peer::Delegated {
+            unique_name: Some(name),
+            ..
+        }) => name.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_cloud_service_knows_the_device_by_its_other_credential() {
+    let rig = Rig::start();
+    let device = Device::with_code_and(&rig, "[client]\n");
+    let mut agent = device.boot(0);
+    agent.turn();
+    // The zone issues none.
+    assert_eq!(agent.status().level, Level::AtRisk);
+    device.served();
+    drop(agent);
+    let roles = "/v1/admin/zones/cpe.example.com/roles";
+    rig.admin().post(roles, &json!({"roles": "both"})).ok();
+    let (acceptor, roots) = cloud(&rig);
+    let mut before = Vec::new();
+    for _ in 0..2 {
+        let mut agent = device.boot(4);
+        agent.turn();
+        assert_eq!(agent.status().level, Level::Fine, "{}", agent.status());
+        let name = agent.status().identity.unwrap().name;
+        let folder = device.path("identity/current/client");
+        assert_eq!(known_as(&acceptor, &roots, &folder), name);
+        let credential = fs::read(folder.join("credential.pem")).unwrap();
+        assert_ne!(credential, before);
+        before = credential;
+        device.served();
+    }
 }
 
 #[test]

@@ -161,6 +161,15 @@ impl Device {
 
 /// Loads a generation as a server does, and verifies all of it as a client does.
 pub(crate) fn verified(generation: &Path, now: u64) -> Result<VerifiedCredential, String> {
+    verified_as(Role::Server, generation, now)
+}
+
+/// The same at one end of connections.
+pub(crate) fn verified_as(
+    role: Role,
+    generation: &Path,
+    now: u64,
+) -> Result<VerifiedCredential, String> {
     Identity::load(generation).map_err(|error| error.to_string())?;
     let chain = fs::read(generation.join("chain.pem")).unwrap();
     let certificate = CertificateDer::from_pem_slice(&chain).unwrap();
@@ -170,7 +179,7 @@ pub(crate) fn verified(generation: &Path, now: u64) -> Result<VerifiedCredential
     let credential = DelegatedCredential::decode(stored.form, &stored.bytes).unwrap();
     let offer = Offer::suiting(&credential);
     Verifier::new(
-        Role::Server,
+        role,
         &offer,
         default_provider().signature_verification_algorithms.all,
     )

@@ -6,6 +6,7 @@
     reason = "clippy.toml allows it in tests, but clippy does not see that helpers in a file of their own are"
 )]
 
+mod as_client;
 mod clocks;
 mod codes;
 mod device;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use dc_core::{Issued, Role};
 use dc_pki::Sha256;
 use dc_pki::names::{self, ZoneName};
 use dc_pki::test_ca::{self, TestRoot};
@@ -62,6 +63,15 @@ pub(crate) enum Lie {
     Garbage,
 }
 
+/// What it gives devices that ask as clients too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ForClients {
+    Nothing,
+    Good,
+    /// A server's credential for the client's key.
+    Servers,
+}
+
 /// What a signer shows and issues with.
 struct Papers {
     tls: Arc<ServerConfig>,
@@ -83,6 +93,7 @@ struct Inner {
     strange: Delegation,
     root: TestRoot,
     info: Mutex<RenewalInfo>,
+    for_clients: Mutex<ForClients>,
     answers: Mutex<Vec<(String, Vec<u8>)>>,
     codes: Mutex<Vec<String>>,
     keys: Mutex<Vec<Vec<u8>>>,
@@ -143,6 +154,7 @@ impl Signer {
             delegation: Mutex::new(delegation),
             strange,
             root,
+            for_clients: Mutex::new(ForClients::Nothing),
             info: Mutex::new(RenewalInfo {
                 zone: ZONE.to_owned(),
                 certificate_sha256: None,
@@ -219,6 +231,10 @@ impl Signer {
 
     pub(crate) fn set(&self, mood: Mood) {
         *lock(&self.inner.mood) = mood;
+    }
+
+    pub(crate) fn set_for_clients(&self, what: ForClients) {
+        *lock(&self.inner.for_clients) = what;
     }
 
     pub(crate) fn set_info(&self, change: impl FnOnce(&mut RenewalInfo)) {
@@ -390,7 +406,7 @@ impl Signer {
         else {
             return refuse(Kind::CodeRefused, String::new());
         };
-        let Some(body) = self.issue(&request.csr, mood) else {
+        let Some(body) = self.issue(&request.csr, request.client_csr.as_deref(), mood) else {
             return refuse(Kind::StorageUnavailable, String::new());
         };
         codes[at].clear();
@@ -433,7 +449,7 @@ impl Signer {
         if let Some((_, answer)) = before {
             return Some(answer.clone());
         }
-        let answer = self.issue(&request.csr, mood)?;
+        let answer = self.issue(&request.csr, request.client_csr.as_deref(), mood)?;
         if matches!(mood, Mood::Good | Mood::LosesAnswers) {
             answers.push((request.idempotency_key.clone(), answer.clone()));
         }
@@ -441,10 +457,8 @@ impl Signer {
     }
 
     /// None if its certificate is not valid by its own clock.
-    fn issue(&self, csr: &str, mood: &Mood) -> Option<Vec<u8>> {
+    fn issue(&self, csr: &str, client_csr: Option<&str>, mood: &Mood) -> Option<Vec<u8>> {
         let inner = &self.inner;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("csr.pem");
         let csr = match mood {
             Mood::WrongKey => {
                 let key = rcgen::KeyPair::generate().unwrap();
@@ -453,9 +467,8 @@ impl Signer {
             }
             _ => csr.to_owned(),
         };
-        std::fs::write(&path, csr).unwrap();
         let algorithms = default_provider().signature_verification_algorithms.all;
-        let device_key = DeviceKey::from_csr(&path, algorithms).unwrap();
+        let device_key = device_key(&csr);
         let own = lock(&inner.delegation);
         let stolen = lock(&inner.stolen);
         let delegation = match mood {
@@ -484,17 +497,27 @@ impl Signer {
             .iter()
             .map(|c| pem("CERTIFICATE", c))
             .collect();
-        let credentials = issued.iter().map(|one| Credential {
-            form: "named".to_owned(),
-            pem: dc_core::pem::write(one.form(), one.bytes()),
-            sha256: Sha256::of(one.bytes()).to_string(),
+        let role = match *lock(&inner.for_clients) {
+            ForClients::Nothing => None,
+            ForClients::Good => Some(Role::Client),
+            ForClients::Servers => Some(Role::Server),
+        };
+        let for_client = role.zip(client_csr).map(|(role, csr)| {
+            let folder = delegation.chain_path().parent().unwrap();
+            let delegation = Delegation::load_for(folder, role).unwrap();
+            let key = self::device_key(csr);
+            issue(&delegation, &key, &wanted, None, algorithms, unix(now)).unwrap()
         });
         let life = 164 * HOUR;
         let answer = serde_json::to_vec(&Credentials {
             device: "device-1".to_owned(),
             name: NAME.to_owned(),
             zone: ZONE.to_owned(),
-            credentials: credentials.collect(),
+            credentials: credentials(&issued),
+            client_credentials: for_client
+                .iter()
+                .flat_map(|issued| credentials(issued))
+                .collect(),
             chain,
             issued: now,
             expires: now + life,
@@ -505,12 +528,24 @@ impl Signer {
     }
 }
 
+fn credentials(issued: &[Issued]) -> Vec<Credential> {
+    let credential = |one: &Issued| Credential {
+        form: "named".to_owned(),
+        pem: dc_core::pem::write(one.form(), one.bytes()),
+        sha256: Sha256::of(one.bytes()).to_string(),
+    };
+    issued.iter().map(credential).collect()
+}
+
 fn public_key(csr: &str) -> Vec<u8> {
+    device_key(csr).spki().to_vec()
+}
+
+fn device_key(csr: &str) -> DeviceKey {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), csr).unwrap();
     let algorithms = default_provider().signature_verification_algorithms.all;
-    let key = DeviceKey::from_csr(file.path(), algorithms).unwrap();
-    key.spki().to_vec()
+    DeviceKey::from_csr(file.path(), algorithms).unwrap()
 }
 
 fn pem(label: &'static str, der: &[u8]) -> String {

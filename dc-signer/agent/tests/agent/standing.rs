@@ -138,7 +138,7 @@ const DAMAGES: [Damage; 9] = [
             fs::rename(device.path("identity/dc-1"), device.path("other/dc-1")).unwrap();
             symlink("../other/dc-1", device.current()).unwrap();
         },
-        "'current' led to no unit",
+        "'current' led to no generation",
     ),
     (
         "no link",
@@ -201,7 +201,7 @@ fn a_unit_with_the_key_of_another_gives_way_to_one_that_clients_accept() {
     signer.set(Mood::Down);
     let (level, log) = stands(&device);
     assert!(
-        log.contains("clients did not accept the current unit"),
+        log.contains("clients did not accept the current generation"),
         "{log}"
     );
     assert_eq!(
