@@ -13,9 +13,9 @@ use dc_core::{
 use dc_rustls::server::Identity;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
-    CustomExtension, DnType, GeneralSubtree, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    NameConstraints, PublicKeyData, RevokedCertParams, SerialNumber, SigningKey as _,
-    date_time_ymd,
+    CustomExtension, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyIdMethod, KeyPair,
+    KeyUsagePurpose, NameConstraints, PublicKeyData, RevokedCertParams, SerialNumber,
+    SigningKey as _, date_time_ymd,
 };
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
@@ -125,8 +125,15 @@ impl Vendor {
             Some(Oddity::UsageOnIntermediate) => {}
             _ => leaf.custom_extensions = vec![delegation_usage()],
         }
-        if oddity == Some(Oddity::BriefLeaf) {
-            make_brief(&mut leaf);
+        match oddity {
+            Some(Oddity::BriefLeaf) => make_brief(&mut leaf),
+            Some(Oddity::ForClients) => {
+                leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            }
+            Some(Oddity::ForServers) => {
+                leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+            }
+            _ => {}
         }
         let leaf = leaf.signed_by(&key.0, &issuer).unwrap();
         chain.insert(0, leaf.der().clone());
@@ -274,6 +281,10 @@ pub enum Oddity {
     BriefLeaf,
     /// The delegation certificate is that of a CA.
     CaLeaf,
+    /// The delegation certificate is for clients alone.
+    ForClients,
+    /// The delegation certificate is for servers alone.
+    ForServers,
     /// The intermediate's name constraints exclude `router` of [`ZONE`].
     IntermediateExcludes,
     /// The root's do.

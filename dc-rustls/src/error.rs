@@ -27,8 +27,9 @@ pub enum Error {
         /// The most that is sure to fit.
         max: usize,
     },
-    /// No client takes the delegation certificate, whatever it trusts.
-    CertificateUnusable,
+    /// No peer takes the delegation certificate, whatever it trusts: it is malformed, not valid now or not for this end of
+    /// connections, or has a critical extension that nobody knows.
+    CertificateUnusable(CertificateError),
     /// The delegation certificate is not the first of its chain.
     ChainOrder {
         /// Where it is, counted from 1.
@@ -142,9 +143,9 @@ impl fmt::Display for Error {
                 f,
                 "the delegation certificate and the credential have {length} bytes together; {max} fit one TLS record"
             ),
-            Self::CertificateUnusable => f.write_str(
-                "the delegation certificate is malformed, or has a critical extension that clients do not know: ask the CA for another",
-            ),
+            Self::CertificateUnusable(why) => {
+                write!(f, "no peer takes the delegation certificate ({why}): ask the CA for another")
+            }
             Self::ChainOrder { at } => say_order(f, *at),
             Self::Credential(error) => write!(f, "the credential is of no use: {error}"),
             Self::ClientAuthBelowTls13 => f.write_str(
@@ -266,7 +267,7 @@ impl StdError for Error {
             Self::Roots(error) => Some(error),
             Self::Tls(error) => Some(error),
             Self::CertificateTooLong { .. }
-            | Self::CertificateUnusable
+            | Self::CertificateUnusable(_)
             | Self::ChainOrder { .. }
             | Self::ClientAuthBelowTls13
             | Self::CredentialDoesNotFit

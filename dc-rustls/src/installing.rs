@@ -1,9 +1,14 @@
 //! Checks of an identity that a server and a client make alike, before they use it.
 
+use std::sync::Arc;
+
 use dc_core::{DelegatedCredential, DelegationCertificate, Offer, Role, Verifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::{ParsedCertificate, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::sign::SigningKey;
+use rustls::{CertificateError, RootCertStore};
 
 use crate::Error;
 
@@ -26,6 +31,49 @@ pub(crate) fn check_key(
         // A key that does not say what it is, one in an HSM perhaps, is taken at its word.
         _ => Ok(()),
     }
+}
+
+/// Fails with [`Error::CertificateUnusable`] if every peer refuses the end entity for what it is, whoever has signed it.
+pub(crate) fn check_usable(
+    role: Role,
+    end_entity: &CertificateDer<'_>,
+    provider: &Arc<CryptoProvider>,
+    now: UnixTime,
+) -> Result<(), Error> {
+    match verify_alone(role, end_entity, provider, now) {
+        // It is looked at first, and then its issuer is looked for, who is not there.
+        Ok(()) | Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => Ok(()),
+        Err(rustls::Error::InvalidCertificate(why)) => Err(Error::CertificateUnusable(why)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn verify_alone(
+    role: Role,
+    end_entity: &CertificateDer<'_>,
+    provider: &Arc<CryptoProvider>,
+    now: UnixTime,
+) -> Result<(), rustls::Error> {
+    // There have to be some.
+    let mut roots = RootCertStore::empty();
+    roots.add(end_entity.clone().into_owned())?;
+    let algorithms = provider.signature_verification_algorithms.all;
+    match role {
+        Role::Server => {
+            let parsed = ParsedCertificate::try_from(end_entity)?;
+            verify_server_cert_signed_by_trust_anchor(&parsed, &roots, &[], now, algorithms)
+        }
+        Role::Client => {
+            let roots = Arc::new(roots);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
+            let verifier = verifier.build().map_err(other)?;
+            verifier.verify_client_cert(end_entity, &[], now).map(drop)
+        }
+    }
+}
+
+fn other(error: VerifierBuilderError) -> rustls::Error {
+    rustls::Error::General(error.to_string())
 }
 
 /// Verifies a credential of one's own as a peer would that takes whatever it is, and wants its name. Gives its end.

@@ -9,6 +9,7 @@ mod client_async;
 mod client_chain;
 mod client_compressed;
 mod client_credentials;
+mod client_identities;
 mod client_request;
 mod client_rogue;
 mod client_sessions;

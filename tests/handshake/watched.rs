@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use dc_core::Form;
-use dc_core::pem::write;
+use dc_core::pem::{StoredCredential, write};
 use dc_rustls::Error;
 use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Served, Settings, Store, Watch};
@@ -15,13 +15,17 @@ use dc_tests::vendor::{Device, Vendor, provider};
 
 use crate::setup::{ALL, client, stock_server};
 
-const INTERVAL: Duration = Duration::from_millis(20);
+pub(crate) const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Writes an identity and renames it into place, as a renewal should.
 fn put(folder: &Path, vendor: &Vendor, device: &Device) {
+    put_as(folder, vendor, device, &vendor.issue(device, Form::Named));
+}
+
+/// The same with this credential.
+pub(crate) fn put_as(folder: &Path, vendor: &Vendor, device: &Device, stored: &StoredCredential) {
     let next = folder.with_extension("next");
     fs::create_dir(&next).unwrap();
-    let stored = vendor.issue(device, Form::Named);
     fs::write(next.join("chain.pem"), vendor.chain_pem()).unwrap();
     fs::write(
         next.join("credential.pem"),
@@ -46,7 +50,7 @@ fn follow(folder: &Path) -> (Watch, Acceptor, Receiver<Result<(), Error>>) {
     (watch, Acceptor::new(store), reports)
 }
 
-fn next(reports: &Receiver<Result<(), Error>>) -> Result<(), Error> {
+pub(crate) fn next(reports: &Receiver<Result<(), Error>>) -> Result<(), Error> {
     reports.recv_timeout(Duration::from_secs(20)).unwrap()
 }
 

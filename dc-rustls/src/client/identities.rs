@@ -18,7 +18,9 @@ use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 
 use crate::identity::{Decoded, Identity};
-use crate::installing::{FIRST_RECORD, cannot_delegate, check_key, check_size, verify_own};
+use crate::installing::{
+    FIRST_RECORD, cannot_delegate, check_key, check_size, check_usable, verify_own,
+};
 use crate::signing::CredentialKey;
 use crate::view::presented::pack_entry;
 use crate::view::request::Request;
@@ -86,7 +88,8 @@ impl IdentityStore {
     /// Checks an identity as a server will, and presents it, and nothing else, from now on.
     ///
     /// Fails with [`Error::MissingCertificate`] or [`Error::MissingCredential`] if there is none, with
-    /// [`Error::ChainOrder`] if the delegation certificate is not the first, with [`Error::Credential`] if a
+    /// [`Error::ChainOrder`] if the delegation certificate is not the first, with
+    /// [`Error::CertificateUnusable`] if no server takes it, with [`Error::Credential`] if a
     /// credential is not valid now, not of this certificate, not for a client or not for a name of the certificate,
     /// with [`Error::KeyMismatch`] if the key is another's, with [`Error::CertificateTooLong`] or
     /// [`Error::CredentialDoesNotFit`] if it cannot be sent, and with [`Error::Tls`] if the provider cannot use
@@ -171,6 +174,7 @@ impl IdentityStore {
         let (end_entity, issuers) = chain.split_first().ok_or(Error::MissingCertificate)?;
         let certificate = DelegationCertificate::parse(end_entity.clone())
             .map_err(|error| cannot_delegate(error, chain))?;
+        check_usable(Role::Client, end_entity, &self.provider, now)?;
         check_key(key, credential)?;
         verify_own(
             Role::Client,

@@ -8,7 +8,6 @@ use dc_core::{DelegationCertificate, Role};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
-use rustls::server::ParsedCertificate;
 
 use super::asking::Asking;
 use super::config::Settings;
@@ -16,7 +15,7 @@ use super::entries::Entries;
 use super::offer::Asked;
 use super::selection::{Entry, Wanted};
 use crate::identity::{Decoded, Identity};
-use crate::installing::{cannot_delegate, check_key, check_size, verify_own};
+use crate::installing::{cannot_delegate, check_key, check_size, check_usable, verify_own};
 use crate::{Error, events};
 
 /// The credentials that a server has now.
@@ -97,8 +96,7 @@ impl Store {
         let end_entity = chain.first().ok_or(Error::MissingCertificate)?;
         let certificate = DelegationCertificate::parse(end_entity.clone())
             .map_err(|error| cannot_delegate(error, &chain))?;
-        // Every client looks at it so, and takes no critical extension that it does not know.
-        ParsedCertificate::try_from(end_entity).map_err(|_| Error::CertificateUnusable)?;
+        check_usable(Role::Server, end_entity, &self.settings.provider, now)?;
         let key = self.settings.provider.key_provider.load_private_key(key)?;
         for stored in &credentials {
             let decoded = Decoded::new(stored)?;

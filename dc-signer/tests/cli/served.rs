@@ -418,7 +418,7 @@ fn certificates_that_no_client_takes_are_not_accepted() {
         .install(Identity::load(sandbox.path("out")).unwrap())
         .unwrap_err();
     assert!(
-        matches!(error, dc_rustls::Error::CertificateUnusable),
+        matches!(error, dc_rustls::Error::CertificateUnusable(_)),
         "{error}"
     );
 }
