@@ -1,6 +1,6 @@
 //! BoringSSL: a server, in the package `tests/boring`.
 
-use std::{fs, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
 use crate::{handshake::Expect, lab::Served, process::Server, setup};
 
@@ -28,13 +28,18 @@ pub(crate) fn server(served: &Served, arguments: &[&str]) -> Server {
     Server::start(NAME, &mut serve(served, arguments))
 }
 
+/// The same with these files: a chain, its key, a credential and its key.
+pub(crate) fn server_with(files: &[String; 4]) -> Server {
+    Server::start(NAME, Command::new(program()).args(files))
+}
+
 /// The same, or nothing if BoringSSL does not want to serve this.
 pub(crate) fn try_server(served: &Served, arguments: &[&str]) -> Option<Server> {
     Server::try_start(NAME, &mut serve(served, arguments)).ok()
 }
 
 fn serve(served: &Served, arguments: &[&str]) -> Command {
-    let mut command = Command::new(setup::cache().join("boring/release/boring-server"));
+    let mut command = Command::new(program());
     command.args(arguments).args([
         &served.chain,
         &served.key,
@@ -42,6 +47,10 @@ fn serve(served: &Served, arguments: &[&str]) -> Command {
         &served.credential_key,
     ]);
     command
+}
+
+fn program() -> PathBuf {
+    setup::cache().join("boring/release/boring-server")
 }
 
 const NAME: &str = "BoringSSL";

@@ -1,4 +1,4 @@
-//! Peers nobody here wrote: NSS, Firefox, tlslite-ng, BoringSSL, aioquic and kdig against our server and our client.
+//! Peers nobody here wrote: NSS, Firefox, tlslite-ng, BoringSSL, OpenSSL, aioquic and kdig against our server and our client.
 //!
 //! Every row of these tests is one real TLS handshake on the loopback interface, judged by what *both* sides say.
 //! They are installed when they are missing (`tests/setup`); a peer that cannot be had is a failure, unless
@@ -8,6 +8,7 @@
 mod boring;
 mod client_auth;
 mod connection;
+mod early;
 mod ech;
 mod endpoint;
 mod examples;

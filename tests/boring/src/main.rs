@@ -16,6 +16,7 @@
 
 mod client;
 mod credential;
+mod early;
 
 use std::{
     env, fs,
@@ -64,6 +65,7 @@ fn serve(arguments: &[&str]) -> Result<()> {
     let mut context = SslContextBuilder::new(SslMethod::tls())?;
     context.set_min_proto_version(Some(SslVersion::TLS1_3))?;
     context.set_session_id_context(b"interop")?;
+    early::enable(&mut context);
     let files = set_options(&mut context, arguments)?;
     let (chain, key, rest) = match *files {
         [chain, key, ref rest @ ..] => (read_chain(chain)?, read_key(key)?, rest),
@@ -147,7 +149,11 @@ fn answer(context: &SslContext, tcp: TcpStream) -> String {
         Some(error) => format!(", then {error}"),
         None => String::new(),
     };
-    format!("handshake ok, {how}{hidden}{then}")
+    let early = match early::was_accepted(tls.ssl()) {
+        true => ", early data accepted",
+        false => "",
+    };
+    format!("handshake ok, {how}{early}{hidden}{then}")
 }
 
 /// Why there was no handshake.
