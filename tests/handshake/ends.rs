@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use dc_rustls::client::{self, Config, Peer};
+use dc_rustls::client::{self, Config, EarlyDataStatus, Peer};
 use dc_rustls::server::{self, Acceptor, Served};
 use dc_tests::pipe::End;
 use rustls::pki_types::ServerName;
@@ -35,12 +35,16 @@ impl AnyClient {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         match self {
             Self::Ours(config) => {
-                let mut tls = config.connect(name, io)?;
+                let mut tls = config.connect_early(name, io, |data| data.write_all(EARLY))?;
                 ask(&mut tls, request)?;
                 Ok(Near {
                     peer: Some(client::Stream::peer(&tls).clone()),
                     kind: tls.connection().handshake_kind().unwrap(),
-                    early: None,
+                    early: match tls.early_data() {
+                        EarlyDataStatus::NotSent => None,
+                        EarlyDataStatus::Accepted => Some(true),
+                        EarlyDataStatus::Rejected => Some(false),
+                    },
                 })
             }
             Self::Stock(config) => {
@@ -121,15 +125,13 @@ fn read_early(connection: &mut ServerConnection) -> Option<bool> {
     let mut early = connection.early_data()?;
     let mut data = Vec::new();
     early.read_to_end(&mut data).unwrap();
+    // Without any, rustls gives an empty reader if the configuration would take some.
     is_early(&data)
 }
 
-/// Whether the early data that arrived is what was sent. rustls gives an empty reader if the configuration would take some.
+/// Whether it is what was sent early; `None` if there is nothing.
 fn is_early(data: &[u8]) -> Option<bool> {
-    match data {
-        [] => None,
-        data => Some(data == EARLY),
-    }
+    (!data.is_empty()).then(|| data == EARLY)
 }
 
 fn reply(tls: &mut (impl Read + Write), length: usize) -> io::Result<()> {
