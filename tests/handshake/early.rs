@@ -8,17 +8,17 @@ mod rejected;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use dc_core::Form;
 use dc_rustls::client::{Config, EarlyDataStatus, NamePolicy, Peer, Stream};
 use dc_rustls::server::{Acceptor, Identity, Settings, Store};
 use dc_tests::message::find_extension;
-use dc_tests::pair::connect;
 use dc_tests::pipe::{End, pipe};
 use dc_tests::vendor::{Device, Vendor, provider};
-use rustls::ServerConfig;
 use rustls::pki_types::ServerName;
 use rustls::server::{ServerSessionMemoryCache, StoresServerSessions};
+use rustls::{HandshakeKind, ServerConfig};
 
 use crate::setup::{ALL, Clock, HOUR, client_of, stock_server};
 
@@ -31,8 +31,6 @@ struct Scene {
     vendor: Vendor,
     device: Device,
     sessions: Arc<dyn StoresServerSessions>,
-    /// The most that a client writes early at once.
-    piece: usize,
 }
 
 impl Scene {
@@ -41,7 +39,6 @@ impl Scene {
             vendor: Vendor::default(),
             device: Device::new("router"),
             sessions: ServerSessionMemoryCache::new(64),
-            piece: ALL,
         }
     }
 
@@ -77,9 +74,7 @@ impl Scene {
                     asked = Some(data.peer().clone());
                     protocol = data.alpn_protocol().map(<[u8]>::to_vec);
                     assert!(data.authenticates(&self.name()));
-                    early
-                        .chunks(self.piece)
-                        .try_for_each(|piece| data.write_all(piece))
+                    data.write_all(early)
                 })
                 .unwrap();
             if tls.early_data() == EarlyDataStatus::Accepted {
@@ -92,6 +87,7 @@ impl Scene {
                 later,
                 sent: tls.get_ref().sent().to_vec(),
                 peer: tls.peer().clone(),
+                kind: tls.connection().handshake_kind().unwrap(),
                 protocol,
             }
         })
@@ -139,6 +135,7 @@ struct Report {
     /// What the client wrote to the network.
     sent: Vec<u8>,
     peer: Peer,
+    kind: HandshakeKind,
     /// The application protocol of early data.
     protocol: Option<Vec<u8>>,
 }
@@ -242,6 +239,25 @@ fn a_replayed_session_gives_no_early_data_a_second_time() {
     }
 }
 
+/// RFC 8446 §8.3: what an attacker has held back comes later than the client says.
+#[test]
+fn early_data_that_was_delayed_is_rejected() {
+    for (seconds, status) in [(59, Accepted), (62, Rejected)] {
+        let scene = Scene::new();
+        let clock = Clock::now();
+        let settings = Settings::new(provider()).max_early_data(LIMIT);
+        let server = scene.server_with(settings.time_provider(Arc::new(clock.clone())));
+        let builder = client_of(&scene.vendor).early_data();
+        let stands_still = Arc::new(Clock::at(clock.seconds()));
+        let client = builder.time_provider(stands_still).build().unwrap();
+        scene.exchange(&client, &server, b"", ALL);
+        clock.forward(Duration::from_secs(seconds));
+        let report = scene.exchange(&client, &server, b"early", ALL);
+        assert_eq!(report.status, status, "{seconds}");
+        assert_eq!(report.kind, HandshakeKind::Resumed);
+    }
+}
+
 /// RFC 9345 §7.4, and RFC 8446 §4.2.10 for what comes with the session.
 #[test]
 fn no_early_data_after_the_credential_of_the_session() {
@@ -277,7 +293,10 @@ fn no_early_data_after_the_credential_of_the_session() {
                 report.assert(NotSent, b"");
                 assert!(!report.has(PRE_SHARED_KEY));
             }
-            false => report.assert(Rejected, b""),
+            false => {
+                report.assert(Rejected, b"");
+                assert_eq!(report.kind, HandshakeKind::Full);
+            }
         }
     }
 }
@@ -302,6 +321,49 @@ fn nothing_is_sent_early_to_a_peer_that_is_not_authorized_any_more() {
         let refused = client.connect_early(scene.name(), near, |_| panic!("asked"));
         assert!(refused.is_err());
         assert!(server.join().unwrap().is_some());
+    });
+}
+
+#[test]
+fn nothing_is_sent_early_for_another_name() {
+    let scene = Scene::new();
+    let (client, server) = (scene.client(), scene.server(LIMIT));
+    scene.exchange(&client, &server, b"", ALL);
+    for other in ["twin.cpe.example.com", "example.com"] {
+        let (near, far) = pipe(ALL);
+        thread::scope(|scope| {
+            let server = scope.spawn(|| server.accept_early(far, |_| panic!("early data")).err());
+            let name = ServerName::try_from(other).unwrap();
+            let refused = client.connect_early(name, near, |_| panic!("asked"));
+            assert!(refused.is_err());
+            assert!(server.join().unwrap().is_some());
+        });
+    }
+    // And it was not for want of a session.
+    let report = scene.exchange(&client, &server, b"early", ALL);
+    report.assert(Accepted, b"early");
+}
+
+/// The client learns only that the connection is lost.
+#[test]
+fn a_server_that_cannot_take_what_arrives_has_no_connection() {
+    let scene = Scene::new();
+    let (client, server) = (scene.client(), scene.server(LIMIT));
+    scene.exchange(&client, &server, b"", ALL);
+    let (near, far) = pipe(ALL);
+    thread::scope(|scope| {
+        let served = scope.spawn(|| {
+            let full = |_: &mut dc_rustls::server::EarlyData<'_>| {
+                Err(io::Error::from(io::ErrorKind::StorageFull))
+            };
+            server.accept_early(far, full).map(drop)
+        });
+        let connected = client.connect_early(scene.name(), near, |data| data.write_all(b"early"));
+        let end = connected.and_then(|mut tls| Ok(tls.read_exact(&mut [0; 4])?));
+        assert!(end.is_err());
+        let failed = served.join().unwrap().unwrap_err();
+        let kind = io::ErrorKind::StorageFull;
+        assert!(matches!(failed, dc_rustls::Error::Io(error) if error.kind() == kind));
     });
 }
 
@@ -346,11 +408,27 @@ fn a_fallback_takes_early_data_where_its_configuration_does() {
     let report = scene.exchange(&client, &server, b"early", ALL);
     assert_eq!((report.status, &*report.early), (Accepted, &b"early"[..]));
     assert_eq!(report.peer, Peer::Certificate);
-    // And nobody is told that it has what it would not read.
-    let outcome = connect(&client, &scene.device.name, &server, ALL);
-    assert_eq!(outcome.peer(), &Peer::Certificate);
-    assert_eq!(
-        scene.exchange(&client, &server, b"early", ALL).status,
-        NotSent
-    );
+}
+
+/// All of what a server allows goes at once, up to 64 KiB and to the last byte.
+#[test]
+fn as_much_is_sent_early_as_the_server_allows() {
+    for (limit, allowed) in [(16_385, 16_385), (1 << 16, 1 << 16), (u32::MAX, 1 << 16)] {
+        let scene = Scene::new();
+        let (client, server) = (scene.client(), scene.server(limit));
+        scene.exchange(&client, &server, b"", ALL);
+        let early: Vec<u8> = (0..allowed).map(|at| (at % 251) as u8).collect();
+        scene
+            .exchange(&client, &server, &early, 20_000)
+            .assert(Accepted, &early);
+        let (near, _far) = pipe(ALL);
+        let failed = client.connect_early(scene.name(), near, |data| {
+            assert_eq!(data.remaining(), allowed);
+            data.write_all(&early)?;
+            assert_eq!(data.remaining(), 0);
+            assert_eq!(data.write(b"more")?, 0);
+            Err(io::ErrorKind::Other.into())
+        });
+        assert!(matches!(failed, Err(dc_rustls::Error::Io(_))));
+    }
 }

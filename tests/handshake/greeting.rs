@@ -8,7 +8,7 @@ use allocation_counter::measure;
 use dc_core::Form;
 use dc_rustls::Error;
 use dc_rustls::client::NamePolicy;
-use dc_rustls::server::{Acceptor, EarlyData, Store};
+use dc_rustls::server::{Acceptor, Store};
 use dc_tests::message::{add_extensions, extension, vector};
 use dc_tests::pipe::{End, pipe};
 use dc_tests::vendor::{Device, Vendor, provider};
@@ -234,12 +234,11 @@ fn early(acceptor: &Acceptor, client: &ClientConfig) -> (usize, Vec<u8>) {
     let (near, far) = pipe(ALL);
     thread::scope(|scope| {
         let server = scope.spawn(|| {
+            let mut tls = acceptor.accept(far).unwrap();
             let mut there = Vec::new();
-            let take = |data: &mut EarlyData<'_>| {
-                there.extend_from_slice(data.bytes());
-                Ok(())
-            };
-            let mut tls = acceptor.accept_early(far, take).unwrap();
+            if let Some(mut data) = tls.connection_mut().early_data() {
+                data.read_to_end(&mut there).unwrap();
+            }
             tls.write_all(b"pong").unwrap();
             there
         });

@@ -222,9 +222,10 @@ impl Builder {
         self
     }
 
-    /// Lets [`Config::connect_early`] send early data, which nobody does unless this is called.
+    /// Lets [`Config::connect_early`] send early data over TCP, which nobody does unless this is called.
     ///
-    /// Needs sessions, so it has no effect beside [`without_resumption`](Self::without_resumption).
+    /// Needs sessions, so it has no effect beside [`without_resumption`](Self::without_resumption). QUIC has a switch of its
+    /// own: see `quinn::EarlyData`.
     #[must_use]
     pub fn early_data(mut self) -> Self {
         self.early_data = true;

@@ -177,13 +177,31 @@ impl Config {
     /// server can answer a round trip sooner.
     ///
     /// `early` is called at most once, before anything is sent: if [`Builder::early_data`](super::Builder::early_data)
-    /// allows it and there is a session with a server that takes early data. It is told whom the session is with, and may write nothing.
-    /// Ask [`Stream::early_data`] afterwards, and if it was rejected send all of it again.
+    /// allows it and there is a session with a server of this name that takes early data, whose credential is still valid and
+    /// that the application still wants. It may write nothing. [`Stream::early_data`] says afterwards what became of it:
+    /// whatever was rejected, by a server that has lost the session or asks for another key share, is to be sent again.
     ///
-    /// **Anybody on the network can send early data once more**, and it has no forward secrecy towards the session
-    /// (RFC 8446 §8): write what may happen twice, such as a GET or a DNS query.
+    /// **Whoever has recorded early data can send it once more**, and whoever gets at the server's sessions can read it
+    /// (RFC 8446 §8 and §2.3): write only what may happen twice, such as a GET (RFC 8470) or a DNS query.
     ///
-    /// Fails as [`connect`](Self::connect) does, and with [`Error::Io`] if `early` does; nothing was sent then.
+    /// ```no_run
+    /// use std::io::Write;
+    /// use dc_rustls::client::EarlyDataStatus;
+    ///
+    /// # fn example(tls: dc_rustls::client::Config, tcp: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+    /// let query = b"a query that may be asked twice";
+    /// let name = "k3v.cpe.example.com".try_into()?;
+    /// let mut stream = tls.connect_early(name, tcp, |early| early.write_all(query))?;
+    /// if stream.early_data() != EarlyDataStatus::Accepted {
+    ///     stream.write_all(query)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Fails as [`connect`](Self::connect) does, with [`Error::Io`] if `early` does, and nothing was sent then, and with
+    /// [`Refusal::ProtocolChanged`](crate::Refusal::ProtocolChanged) if the server took early data for another
+    /// application protocol than that of the session.
     pub fn connect_early<T: Read + Write>(
         &self,
         name: ServerName<'static>,

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io::{self, Write};
 
 use rustls::ClientConnection;
-use rustls::client::WriteEarlyData;
 use rustls::pki_types::ServerName;
 
 use super::Peer;
@@ -18,11 +17,12 @@ use crate::{Error, Refusal};
 /// The peer is the one that the session was made with: a credential that has ended, or that
 /// [`Builder::authorize`](super::Builder::authorize) does not want any more, has no sessions.
 pub struct EarlyData<'a> {
-    writer: WriteEarlyData<'a>,
+    bytes: Vec<u8>,
+    /// How many there may be.
+    limit: usize,
     peer: &'a Peer,
     wanted: &'a ServerName<'static>,
     protocol: Option<&'a [u8]>,
-    written: bool,
 }
 
 impl EarlyData<'_> {
@@ -48,19 +48,21 @@ impl EarlyData<'_> {
         self.protocol
     }
 
-    /// How many more bytes the server allows.
+    /// How many more bytes can be written: what the server allows, but 64 KiB at most, as the network may take them before
+    /// the server reads any.
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.writer.bytes_left()
+        self.limit.saturating_sub(self.bytes.len())
     }
 }
 
 impl Write for EarlyData<'_> {
-    /// Takes no more than [`remaining`](EarlyData::remaining) bytes. They are sent when the handshake begins.
+    /// Takes no more than [`remaining`](EarlyData::remaining) bytes, and keeps them until the handshake begins.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let written = self.writer.write(buf)?;
-        self.written |= written > 0;
-        Ok(written)
+        let taken = buf.len().min(self.remaining());
+        self.bytes
+            .extend_from_slice(buf.get(..taken).unwrap_or_default());
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -127,20 +129,37 @@ pub(super) fn write(
     let (Some(peer), Some(protocol)) = (sessions.so_far(), sessions.resumed_protocol()) else {
         return Ok(false);
     };
-    let Some(writer) = connection.early_data() else {
+    let Some(allowed) = connection.early_data().map(|it| it.bytes_left()) else {
         return Ok(false);
     };
     let mut early = EarlyData {
-        writer,
+        bytes: Vec::new(),
+        limit: allowed.min(MOST),
         peer: &peer,
         wanted,
         protocol: protocol.as_deref(),
-        written: false,
     };
     // The store gives sessions by name; whatever it gave, nothing goes to anybody else.
     if !early.authenticates(wanted) {
         return Ok(false);
     }
     fill(&mut early)?;
-    Ok(early.written)
+    send(connection, &early.bytes)?;
+    Ok(!early.bytes.is_empty())
 }
+
+/// Gives rustls all of it at once: it would count what it has no room for as sent.
+fn send(connection: &mut ClientConnection, bytes: &[u8]) -> io::Result<()> {
+    connection.set_buffer_limit(None);
+    let sent = match connection.early_data() {
+        Some(mut writer) => writer.write_all(bytes),
+        None => Ok(()),
+    };
+    connection.set_buffer_limit(Some(BUFFER_LIMIT));
+    sent
+}
+
+/// The most that is sent early.
+const MOST: usize = 1 << 16;
+/// That of rustls, unless an application sets another.
+const BUFFER_LIMIT: usize = 1 << 16;

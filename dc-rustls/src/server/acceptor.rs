@@ -117,17 +117,41 @@ impl Acceptor {
     /// [`Error::NothingForName`] if a credential would if the client had named the device it is for, or with
     /// [`Error::NothingInstalled`] if there is no credential at all: it gets handshake_failure. Fails with [`Error::Tls`] or [`Error::Io`] for all other reasons. The
     /// client has got its alert by then.
+    ///
+    /// Takes no early data, which the client then sends again, and the sessions that it makes allow none; but what a fallback's `max_early_data_size` allows is
+    /// in [`Stream::connection_mut`], as with rustls alone.
     pub fn accept<T: Read + Write>(&self, io: T) -> Result<Stream<T>, Error> {
         self.serve(io, Stream::handshake)
             .inspect_err(events::not_served)
     }
 
-    /// Accepts as [`accept`](Self::accept) does, and gives `take` what the client sends before the handshake is over,
-    /// to answer it a round trip sooner. Needs [`Settings::max_early_data`](super::Settings::max_early_data), which says what protects
-    /// from replay.
+    /// Accepts as [`accept`](Self::accept) does, and gives `take` what the client sends before the handshake is over, to
+    /// answer it a round trip sooner.
     ///
-    /// `take` gets the bytes as they arrive and in order; what the client sends later is read from the stream. A
-    /// server that calls [`accept`](Self::accept) refuses early data, and the client sends it again.
+    /// Needs [`Settings::max_early_data`](super::Settings::max_early_data), which says what protects from replay, or the
+    /// fallback's own `max_early_data_size`. `take` gets the bytes in order and as they arrive, of which nothing else is kept;
+    /// what the client sends later is read from the stream. As long as `take` has not been called, nothing was taken early.
+    ///
+    /// ```no_run
+    /// use std::io::{Read, Write};
+    ///
+    /// # fn example(acceptor: dc_rustls::server::Acceptor, tcp: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+    /// # fn is_whole(request: &[u8]) -> bool { !request.is_empty() }
+    /// # fn answer(request: &[u8]) -> &'static [u8] { b"" }
+    /// let mut request = Vec::new();
+    /// let mut stream = acceptor.accept_early(tcp, |early| {
+    ///     request.extend_from_slice(early.bytes());
+    ///     match is_whole(&request) {
+    ///         true => early.write_all(answer(&request)),
+    ///         false => Ok(()),
+    ///     }
+    /// })?;
+    /// // What did not come early comes now.
+    /// let mut rest = [0; 4096];
+    /// let length = stream.read(&mut rest)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// Fails as [`accept`](Self::accept) does, and with [`Error::Io`] if `take` does; the connection is lost then.
     pub fn accept_early<T: Read + Write>(

@@ -159,19 +159,24 @@ impl Settings {
         self
     }
 
-    /// Takes up to so many bytes of early data in each connection, for
+    /// Takes up to so many bytes of early data in each connection over TCP, for
     /// [`Acceptor::accept_early`](super::Acceptor::accept_early); none, and says so, unless this is called.
     ///
-    /// **Early data may be a replay.** Against that (RFC 8446 §8): a session is used once (§8.1), early data is taken
-    /// only within 60 seconds of when the client says it was sent (§8.3), never after a HelloRetryRequest, and not after the credential that
-    /// the session was made under. With the sessions of one process in its memory, as they are unless
-    /// [`session_storage`](Self::session_storage) is called, no early data is taken twice. Processes that do not share sessions keep that: a
-    /// session means nothing to another process. Those that share them keep it only if
-    /// `StoresServerSessions::take` gives a session to one of them and removes it for all, and
-    /// neither a copy nor a backup gives it once more.
+    /// **Early data may be a replay.** Against that (RFC 8446 §8): a session is used once (§8.1); early data is taken only
+    /// within 60 seconds of when the client says that it was sent (§8.3), in the application protocol of the session, never after
+    /// a HelloRetryRequest, and not after the end of the credential that the session was made under, or of the client's if
+    /// [`client_credentials`](Self::client_credentials) asked for one. With the sessions of one process in its memory, as
+    /// they are unless [`session_storage`](Self::session_storage) is called, none is taken twice. Processes that do not
+    /// share sessions keep that: a session means nothing to another process. Those that share them keep it only if
+    /// `StoresServerSessions::take` gives a session to one of them and removes it for all, and neither a copy nor a
+    /// backup gives it once more.
     ///
     /// Still, a client whose early data was refused, or whose connection broke, sends the same request again, and an
     /// attacker can make that happen: a request must be one that may happen twice.
+    ///
+    /// Clients keep to the limit of their session, so one that gets lower has to come with other sessions: a client
+    /// that sends more than is taken now gets unexpected_message. A client may send that much to a server that has lost
+    /// its sessions as well, which skips it.
     #[must_use]
     pub fn max_early_data(mut self, bytes: u32) -> Self {
         self.max_early_data = bytes;

@@ -29,6 +29,8 @@ use crate::Error;
 /// connect and say nothing keep nobody out either. A handshake that fails, or takes too long, is counted and an event
 /// in the log, and no reason to stop; nor is it that too many files are open.
 ///
+/// No early data is taken, not for a fallback either.
+///
 /// All of it happens in [`accept`](Self::accept), and whoever does not call it takes no connections. To drop a listener closes the
 /// port and ends the handshakes that are under way.
 ///

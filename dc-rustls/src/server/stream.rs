@@ -38,7 +38,12 @@ impl<T: Read + Write> Stream<T> {
         } = answer;
         let (accepted, io) = beginning.adapt(&served, io);
         let io = early::skipping(io, &config);
-        let mut tls = start(early::refusing(config), accepted, io)?;
+        // What a fallback takes is read from `connection_mut`, as with rustls alone.
+        let config = match served {
+            Served::Delegated { .. } => early::refusing(config),
+            Served::Certificate => config,
+        };
+        let mut tls = start(config, accepted, io)?;
         let StreamOwned { conn, sock } = &mut *tls;
         handshake::complete(conn, sock, early::step)?;
         let peer = client_of(client.as_deref(), conn);

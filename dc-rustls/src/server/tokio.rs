@@ -24,6 +24,8 @@ use crate::io::{Adapter, complete, delegate_to_tls, finish};
 
 impl Acceptor {
     /// Accepts over an asynchronous stream, as [`accept`](Self::accept) does over a blocking one.
+    ///
+    /// Takes no early data, not for a fallback either.
     pub async fn accept_async<T>(&self, io: T) -> Result<AsyncStream<T>, Error>
     where
         T: AsyncRead + AsyncWrite + Unpin,
