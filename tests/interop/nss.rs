@@ -92,7 +92,26 @@ pub(crate) fn server(served: &Served) -> Server {
     Server::start(SERVER, &mut serve(served, &[]))
 }
 
-/// The same, or nothing if NSS cannot use these keys.
+/// The same with Encrypted ClientHello under this public name, and the ECHConfigList that it made for itself.
+pub(crate) fn ech_server(
+    served: &Served,
+    arguments: &[&str],
+    public_name: &str,
+) -> (Server, Vec<u8>) {
+    let arguments = [arguments, &["--ech", public_name]].concat();
+    let server = Server::start(SERVER, &mut serve(served, &arguments));
+    let list = server.read(0, |said| {
+        let (_, digits) = said.split_once("ECHConfigList ")?;
+        let (digits, _) = digits.split_once('\n')?;
+        let pairs = digits.as_bytes().chunks(2);
+        let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        pairs.map(byte).collect()
+    });
+    let list = list.unwrap_or_else(|| panic!("no ECHConfigList in:\n{}", server.text()));
+    (server, list)
+}
+
+/// A server that sends this credential, or nothing if NSS cannot use these keys.
 pub(crate) fn try_server(served: &Served, arguments: &[&str]) -> Option<Server> {
     Server::try_start(SERVER, &mut serve(served, arguments)).ok()
 }

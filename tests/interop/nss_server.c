@@ -1,13 +1,14 @@
 /*
- * NSS as an RFC 9345 server and as an issuer of credentials.
+ * NSS as a server with RFC 9345 and RFC 9849, and as an issuer of credentials.
  *
  *   nss_server version
- *   nss_server serve [--only-p384] CHAIN.pem KEY.pem [CREDENTIAL.pem CREDENTIAL_KEY.pem]
+ *   nss_server serve [--only-p384] [--ech PUBLIC_NAME] CHAIN.pem KEY.pem [CREDENTIAL.pem CREDENTIAL_KEY.pem]
  *   nss_server issue CHAIN.pem KEY.pem CREDENTIAL_PUBLIC_KEY.pem p256|p384 OUT.pem
  *
  * `serve` listens on a free port of 127.0.0.1, takes one connection after the other and says in one line
  * each how the handshake ended. NSS sends whatever credential it is given, unchecked: that makes it a good
- * judge of a client's strictness. With --only-p384 clients that begin with another group get a HelloRetryRequest.
+ * judge of a client's strictness. With --only-p384 clients that begin with another group get a HelloRetryRequest. With
+ * --ech it first says its ECHConfigList in hexadecimal digits.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +48,7 @@ static void fail(const char *what, const char *name)
 
 static void usage(void)
 {
-    fprintf(stderr, "usage: nss_server version | serve [--only-p384] CHAIN KEY [CREDENTIAL CREDENTIAL_KEY] |"
+    fprintf(stderr, "usage: nss_server version | serve [--only-p384] [--ech NAME] CHAIN KEY [CREDENTIAL CREDENTIAL_KEY] |"
                     " issue CHAIN KEY PUBLIC_KEY p256|p384 OUT\n");
     exit(2);
 }
@@ -119,6 +120,28 @@ static void load_identity(struct identity *identity, const char *chain_path, con
     identity->key = load_key(key_path);
 }
 
+/* Makes a key for Encrypted ClientHello and says the ECHConfigList that goes with it. */
+static void configure_ech(PRFileDesc *socket, const char *public_name)
+{
+    static const HpkeSymmetricSuite suite = { HpkeKdfHkdfSha256, HpkeAeadAes128Gcm };
+    const SECOidData *curve = SECOID_FindOIDByTag(SEC_OID_CURVE25519);
+    PRUint8 list[1000], oid[64] = { SEC_ASN1_OBJECT_ID, curve->oid.len };
+    SECItem parameters = { siBuffer, oid, 2 + curve->oid.len };
+    SECKEYPublicKey *public_key = NULL;
+    unsigned int length = 0;
+    memcpy(oid + 2, curve->oid.data, curve->oid.len);
+    SECKEYPrivateKey *key = PK11_GenerateKeyPair(PK11_GetInternalSlot(), CKM_EC_KEY_PAIR_GEN, &parameters,
+                                                 &public_key, PR_FALSE, PR_FALSE, NULL);
+    if (!key) fail("cannot make", "an X25519 key");
+    if (SSL_EncodeEchConfigId(1, public_name, 64, HpkeDhKemX25519Sha256, public_key, &suite, 1, list, &length,
+                              sizeof list) != SECSuccess ||
+        SSL_SetServerEchConfigs(socket, public_key, key, list, length) != SECSuccess)
+        fail("cannot use Encrypted ClientHello with", public_name);
+    printf("ECHConfigList ");
+    for (unsigned int i = 0; i < length; i++) printf("%02x", list[i]);
+    printf("\n");
+}
+
 static PRFileDesc *configured_socket(struct identity *identity, SECItem *credential, SECKEYPrivateKey *credential_key,
                                      int only_p384)
 {
@@ -160,11 +183,13 @@ static void answer(PRFileDesc *socket)
     }
     SSLChannelInfo info;
     SSL_GetChannelInfo(socket, &info, sizeof info);
-    printf("handshake ok version=%x scheme=0x%04x\n", info.protocolVersion, info.signatureScheme);
+    printf("handshake ok version=%x scheme=0x%04x%s%s\n", info.protocolVersion, info.signatureScheme,
+           info.resumed ? " resumed" : "", info.echAccepted ? " hidden" : "");
     /* What is not application data, such as a change_cipher_spec, also ends a call. */
     int length;
     do length = PR_Recv(socket, request, sizeof request, 0, PR_SecondsToInterval(3));
     while (length < 0 && PORT_GetError() == PR_WOULD_BLOCK_ERROR);
+    if (length < 0) printf("then %s\n", PORT_ErrorToName(PORT_GetError()));
     if (length <= 0) return;
     PR_Send(socket, REPLY, sizeof REPLY - 1, 0, PR_SecondsToInterval(3));
     PR_Shutdown(socket, PR_SHUTDOWN_SEND);
@@ -177,6 +202,9 @@ static void serve(int count, char **arguments)
     int only_p384 = count > 0 && strcmp(arguments[0], "--only-p384") == 0;
     arguments += only_p384;
     count -= only_p384;
+    const char *public_name = count > 1 && strcmp(arguments[0], "--ech") == 0 ? arguments[1] : NULL;
+    arguments += public_name ? 2 : 0;
+    count -= public_name ? 2 : 0;
     if (count != 2 && count != 4) usage();
     if (SSL_ConfigServerSessionIDCache(0, 0, 0, NULL) != SECSuccess) fail("cannot make", "the session cache");
 
@@ -189,6 +217,7 @@ static void serve(int count, char **arguments)
         credential_key = load_key(arguments[3]);
     }
     PRFileDesc *model = configured_socket(&identity, credential_key ? &credential : NULL, credential_key, only_p384);
+    if (public_name) configure_ech(model, public_name);
     PRFileDesc *listener = listen_on_loopback();
     for (;;) { /* until killed */
         PRFileDesc *tcp = PR_Accept(listener, NULL, PR_INTERVAL_NO_TIMEOUT);
