@@ -1,20 +1,24 @@
 //! Servers that accept Encrypted ClientHello.
 
+use std::io::Write;
 use std::sync::Arc;
+use std::thread;
 
 use dc_core::Form;
-use dc_rustls::client::{Config, EchMode, EchStatus, NamePolicy, Peer};
+use dc_rustls::client::{Config, EarlyData, EarlyDataStatus, EchMode, EchStatus, NamePolicy, Peer};
+use dc_rustls::server::{Acceptor, Store};
 use dc_rustls::{Error, Refusal};
 use dc_tests::backend::BACKENDS;
 use dc_tests::message::{ENCRYPTED_EXTENSIONS, extension, insert_extensions};
 use dc_tests::mutant;
 use dc_tests::pair::connect;
+use dc_tests::pipe::pipe;
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::crypto::CryptoProvider;
 use rustls::{AlertDescription, HandshakeKind};
 
 use crate::rogue::{Rogue, credential};
-use crate::setup::{ALL, acceptor, client_of};
+use crate::setup::{ALL, acceptor, client_of, stock_server};
 
 use super::accepting::Accepting;
 use super::opened::{ENCRYPTED_CLIENT_HELLO, Keeper, PUBLIC, SUITE};
@@ -111,6 +115,60 @@ fn a_resumption_that_is_retried() {
         let stream = met.client.unwrap();
         assert_eq!(keeper.open(stream.get_ref().sent()).len(), 2);
     }
+}
+
+/// It is under the keys of the inner hello, so only the server behind the public name can read it.
+#[test]
+fn early_data_is_hidden_too() {
+    let (vendor, device) = (vendor(), Device::new("router"));
+    for (policy, form) in CASES {
+        let server = server(&vendor, &device, form).taking_early_data(100);
+        let builder = client_of(&vendor).unique_name(policy).early_data();
+        let client = hiding(builder, server.keeper());
+        let early = b"GET /hidden";
+        let met = server.meet_early(&client, NAME, ALL, early);
+        let full = met.accepted(HandshakeKind::Full).clone();
+        assert_eq!(met.server, Ok(Vec::new()));
+        let met = server.meet_early(&client, NAME, ALL, early);
+        assert_eq!(*met.accepted(HandshakeKind::Resumed), full);
+        assert_eq!(met.server, Ok(early.to_vec()));
+        let stream = met.client.unwrap();
+        assert_eq!(stream.early_data(), EarlyDataStatus::Accepted);
+        // The outer hello says that there is some: the server may reject it with the rest.
+        let opened = server.keeper().open(stream.get_ref().sent()).remove(0);
+        for hello in [&opened.inner, &opened.outer] {
+            assert!(hello.kinds().contains(&EARLY_DATA));
+        }
+    }
+}
+
+/// Early data that goes with a rejected hello is read by nobody, and the client knows that it was not taken.
+#[test]
+fn early_data_with_a_hello_that_is_rejected() {
+    let (vendor, device) = (vendor(), Device::new("router"));
+    let server = server(&vendor, &device, Form::Named).taking_early_data(100);
+    let client = hiding(client_of(&vendor).early_data(), server.keeper());
+    drop(server.meet(&client, NAME, ALL).client.unwrap());
+    let acceptor = Acceptor::new(Store::new(provider())).fallback(stock_server(&vendor));
+    let (near, far) = pipe(ALL);
+    let error = thread::scope(|scope| {
+        scope.spawn(|| acceptor.accept(far).map(drop));
+        let mut asked = false;
+        let early = |data: &mut EarlyData<'_>| {
+            asked = true;
+            data.write_all(b"GET /hidden")
+        };
+        let connected = client.connect_early(NAME.try_into().unwrap(), near, early);
+        let error = connected.unwrap_err();
+        assert!(asked);
+        error
+    });
+    assert!(matches!(
+        error,
+        Error::EchRejected {
+            retry_configs: None
+        }
+    ));
 }
 
 /// Who watches the network does not see which session is resumed: identity and binder of the outer hello are random.
@@ -254,3 +312,4 @@ fn clones_for_other_lists_share_their_sessions() {
 }
 
 const PRE_SHARED_KEY: u16 = 41;
+const EARLY_DATA: u16 = 42;

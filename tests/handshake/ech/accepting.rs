@@ -80,6 +80,13 @@ impl Accepting {
         }
     }
 
+    /// Takes so many bytes of early data.
+    pub(super) fn taking_early_data(mut self, max: u32) -> Self {
+        let config = Arc::get_mut(&mut self.config).unwrap();
+        config.max_early_data_size = max;
+        self
+    }
+
     /// Resumes the sessions of this other one too.
     pub(super) fn sharing_sessions(mut self, other: &Self) -> Self {
         let storage = Arc::clone(&other.config.session_storage);
@@ -93,11 +100,24 @@ impl Accepting {
 
     /// Serves one client that wants this name.
     pub(super) fn meet(&self, client: &Config, wanted: &str, chunk: usize) -> Met {
+        self.meet_early(client, wanted, chunk, b"")
+    }
+
+    /// The same with early data, if the client knows whom it is for.
+    pub(super) fn meet_early(
+        &self,
+        client: &Config,
+        wanted: &str,
+        chunk: usize,
+        early: &[u8],
+    ) -> Met {
         let (near, far) = pipe(chunk);
         thread::scope(|scope| {
             let server = scope.spawn(|| self.serve(far));
             let client = client
-                .connect(wanted.to_owned().try_into().unwrap(), near)
+                .connect_early(wanted.to_owned().try_into().unwrap(), near, |data| {
+                    data.write_all(early)
+                })
                 .and_then(|mut tls| {
                     tls.write_all(b"ping")?;
                     tls.read_exact(&mut [0; 4])?;
@@ -110,7 +130,8 @@ impl Accepting {
         })
     }
 
-    fn serve(&self, far: End) -> Result<(), rustls::Error> {
+    /// The early data that came.
+    fn serve(&self, far: End) -> Result<Vec<u8>, rustls::Error> {
         *self.seen.lock().unwrap() = Seen::default();
         let front = Front {
             io: far,
@@ -125,23 +146,30 @@ impl Accepting {
         let served = tls
             .read_exact(&mut [0; 4])
             .and_then(|()| tls.write_all(b"pong"));
-        served.map_err(|error| {
-            last_words(&mut tls.conn, &mut tls.sock, error).expect("an error of rustls")
-        })
+        if let Err(error) = served {
+            let error = last_words(&mut tls.conn, &mut tls.sock, error);
+            return Err(error.expect("an error of rustls"));
+        }
+        let mut early = Vec::new();
+        if let Some(mut data) = tls.conn.early_data() {
+            data.read_to_end(&mut early).unwrap();
+        }
+        Ok(early)
     }
 }
 
 /// How it went at both ends.
 pub(super) struct Met {
     pub(super) client: Result<Stream<End>, Error>,
-    pub(super) server: Result<(), rustls::Error>,
+    /// The early data that the server got, or why there is no connection.
+    pub(super) server: Result<Vec<u8>, rustls::Error>,
 }
 
 impl Met {
     /// The peer of a client whose name was hidden.
     #[track_caller]
     pub(super) fn accepted(&self, kind: HandshakeKind) -> &Peer {
-        assert_eq!(self.server, Ok(()));
+        assert!(self.server.is_ok(), "{:?}", self.server);
         let stream = self.client.as_ref().unwrap();
         assert_eq!(stream.ech_status(), EchStatus::Accepted);
         assert_eq!(stream.connection().handshake_kind(), Some(kind));
