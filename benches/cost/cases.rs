@@ -8,12 +8,15 @@ use dc_tests::vendor::provider;
 use rustls::HandshakeKind;
 
 use crate::scene::{Cast, Client, End, Scene, is_delegated};
-use crate::wire::counted;
+use crate::wire::{Mute, counted};
 
-/// Counts what `name` is, a few times; the caller divides.
+/// Counts what `name` is, as often as [`rounds`] says; the caller divides.
 pub(crate) fn run(name: &str, rounds: usize) {
     if name == VERIFICATION {
         return verify(rounds);
+    }
+    if let Some((what, schemes)) = name.rsplit_once(OFFER) {
+        return answer(what, schemes.parse().unwrap(), rounds);
     }
     let (end, what) = name.split_once(", ").unwrap();
     let end = match end {
@@ -37,11 +40,26 @@ pub(crate) fn run(name: &str, rounds: usize) {
     }
 }
 
+/// Over how many connections `name` is counted: a megabyte each way says in fewer what it costs.
+pub(crate) fn rounds(name: &str, rounds: usize) -> usize {
+    match name.ends_with(BULK) {
+        true => rounds.div_ceil(8),
+        false => rounds,
+    }
+}
+
 fn scene(what: &str) -> Scene {
-    let (what, cast) = match what.strip_suffix(INTERMEDIATE) {
-        Some(what) => (what, Cast::with_intermediates(1)),
+    let (what, cast) = match what.rsplit_once(CHAIN) {
+        Some((what, length)) => {
+            let length: usize = length.parse().unwrap();
+            (what, Cast::with_intermediates(length - 1))
+        }
         None => (what, Cast::default()),
     };
+    if let Some((NAMED, identities)) = what.rsplit_once(IDENTITIES) {
+        let server = cast.our_server_alone(identities.parse().unwrap());
+        return cast.scene(cast.our_client(NamePolicy::Required), server);
+    }
     let stock = |resumes| cast.scene(cast.stock_client(resumes), cast.stock_server());
     let named = |client| cast.scene(client, cast.our_server(&[Form::Named]));
     let required = || cast.builder(NamePolicy::Required);
@@ -55,13 +73,34 @@ fn scene(what: &str) -> Scene {
             cast.our_client(NamePolicy::Ignored),
             cast.our_server(&[Form::Rfc9345]),
         ),
-        "named credential" => named(cast.our_client(NamePolicy::Required)),
+        NAMED => named(cast.our_client(NamePolicy::Required)),
         "named credential, remembered" => named(cast.remembering_client()),
         "named credential, resumed" => resumed(named(Client::Ours(required().build().unwrap()))),
         "named credential, a megabyte each way" => {
             bulk(named(cast.our_client(NamePolicy::Required)))
         }
         other => panic!("nothing is called {other}"),
+    }
+}
+
+/// A server's answer to a ClientHello with so many schemes for credentials, of which it knows the last. No client has as many,
+/// so nobody takes the answer.
+fn answer(what: &str, schemes: u16, rounds: usize) {
+    let cast = Cast::default();
+    let server = match what {
+        "server, stock" => cast.stock_server(),
+        // It answers with a credential or not at all.
+        "server, named credential" => cast.our_server_alone(1),
+        other => panic!("nothing is called {other}"),
+    };
+    let hello = cast.hello(schemes);
+    for round in 0..WARM_UP + rounds {
+        let mut mute = Mute::new(&hello);
+        match round < WARM_UP {
+            true => server.answer(&mut mute),
+            false => counted(|| server.answer(&mut mute)),
+        }
+        assert!(mute.has_heard_more_than_an_alert());
     }
 }
 
@@ -128,6 +167,12 @@ fn verify(rounds: usize) {
 
 /// The one that is no connection.
 pub(crate) const VERIFICATION: &str = "one verification";
-/// Behind what a chain has one more certificate in.
-const INTERMEDIATE: &str = ", with an intermediate";
+pub(crate) const NAMED: &str = "named credential";
+/// Behind it is the number of certificates that a server sends.
+pub(crate) const CHAIN: &str = ", chain of ";
+/// Behind it is the number of identities that a server has.
+pub(crate) const IDENTITIES: &str = ", one of ";
+/// Behind it is the number of schemes that a client offers.
+pub(crate) const OFFER: &str = ", schemes offered: ";
+const BULK: &str = "a megabyte each way";
 const WARM_UP: usize = 6;

@@ -5,13 +5,15 @@
 //! processor either, so those are what `ratios.txt` remembers.
 //!
 //! ```text
-//! cargo bench -p dc-cost               # the table
-//! cargo bench -p dc-cost -- --check    # fails if a ratio is 5 % above the one of ratios.txt
-//! cargo bench -p dc-cost -- --write    # writes ratios.txt
+//! cargo bench -p dc-cost               # the table, and how the cost grows, which is drawn
+//! cargo bench -p dc-cost -- --check    # the table; fails if a ratio is 5 % above the one of ratios.txt
+//! cargo bench -p dc-cost -- --write    # both; writes ratios.txt and growth.svg
 //! ```
 
 mod callgrind;
 mod cases;
+mod growth;
+mod plot;
 mod scene;
 mod table;
 mod wire;
@@ -23,7 +25,7 @@ struct Args {
     /// Fail if something costs 5 % more than ratios.txt says
     #[arg(long)]
     check: bool,
-    /// Write ratios.txt
+    /// Write ratios.txt and growth.svg
     #[arg(long, conflicts_with = "check")]
     write: bool,
     /// Over how many connections each count is taken
@@ -53,7 +55,15 @@ fn main() {
     if args.write {
         table::write(&table);
     }
-    if args.check && !table::check(&table) {
-        std::process::exit(1);
+    if args.check {
+        std::process::exit(i32::from(!table::check(&table)));
     }
+    let folder = match args.write {
+        true => env!("CARGO_MANIFEST_DIR"),
+        false => env!("CARGO_TARGET_TMPDIR"),
+    };
+    growth::count(GROWTH_ROUNDS, [folder, "growth.svg"].iter().collect());
 }
+
+/// Over how many connections each point of a curve is counted.
+const GROWTH_ROUNDS: usize = 5;

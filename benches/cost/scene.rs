@@ -7,14 +7,15 @@ use std::sync::Arc;
 use dc_core::Form;
 use dc_rustls::client::{Builder, Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Settings, Store};
-use dc_tests::vendor::{Device, Vendor, provider};
+use dc_tests::message::{add_extensions, extension, vector};
+use dc_tests::vendor::{Device, Key, Vendor, provider};
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, ServerConfig, ServerConnection};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use crate::wire::{Far, Near, Other, ready, wire};
+use crate::wire::{Far, Mute, Near, Other, ready, wire};
 
 /// A client of either kind.
 pub(crate) enum Client {
@@ -196,7 +197,7 @@ impl Default for Cast {
 impl Cast {
     /// With so many certificates between the root and the delegation certificate.
     pub(crate) fn with_intermediates(intermediates: usize) -> Self {
-        let key = dc_tests::vendor::Key::p256();
+        let key = Key::p256();
         Self {
             vendor: Vendor::with_intermediates(key, intermediates, 0),
             device: Device::new("router"),
@@ -271,6 +272,56 @@ impl Cast {
                 .unwrap();
         }
         Server::Ours(Acceptor::new(store).fallback(self.stock_config()))
+    }
+}
+
+impl Cast {
+    /// A server with so many identities, of devices of this vendor. The one that is wanted is in their middle, and there is
+    /// nothing to fall back on.
+    pub(crate) fn our_server_alone(&self, identities: usize) -> Server {
+        let settings = Settings::new(provider()).without_certificate_compression();
+        let store = Store::with_settings(settings);
+        let mut other = Device::with_key("other", Key::p256());
+        let identities = (0..identities).map(|number| {
+            if number == identities / 2 {
+                return self.vendor.enrol(&self.device, &[Form::Named]);
+            }
+            other.name = format!("d{number}.{}", dc_tests::vendor::ZONE);
+            self.vendor.enrol(&other, &[Form::Named])
+        });
+        store.install_all(identities).unwrap();
+        Server::Ours(Acceptor::new(store))
+    }
+
+    /// The record of a ClientHello that offers to take a named credential with so many schemes, of which P-256 is the last and
+    /// nobody knows the others.
+    pub(crate) fn hello(&self, schemes: u16) -> Vec<u8> {
+        let Client::Stock(config) = self.stock_client(false) else {
+            unreachable!("a stock client is one");
+        };
+        let name = ServerName::try_from(self.device.name.clone()).unwrap();
+        let mut client = ClientConnection::new(config, name).unwrap();
+        let mut record = Vec::new();
+        client.write_tls(&mut record).unwrap();
+        let unknown = (1..schemes).map(|number| 0xfe00 + number);
+        let list: Vec<u8> = unknown.chain([0x0403]).flat_map(u16::to_be_bytes).collect();
+        let offer = extension(Form::Named.extension_type(), &vector(2, &list));
+        let hello = add_extensions(&record[5..], &offer);
+        [&[22, 3, 1], vector(2, &hello).as_slice()].concat()
+    }
+}
+
+impl Server {
+    /// Answers a client that says no more than its hello.
+    pub(crate) fn answer(&self, mute: &mut Mute<'_>) {
+        let is_over = match self {
+            Self::Stock(config) => {
+                let mut connection = ServerConnection::new(Arc::clone(config)).unwrap();
+                connection.complete_io(mute).is_err()
+            }
+            Self::Ours(acceptor) => acceptor.accept(mute).is_err(),
+        };
+        assert!(is_over);
     }
 }
 

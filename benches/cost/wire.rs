@@ -36,6 +36,39 @@ pub(crate) struct Near<'a> {
 /// The end of the wire that is not.
 pub(crate) struct Far(Shared);
 
+/// A client that has said its hello and only listens then.
+pub(crate) struct Mute<'a> {
+    hello: &'a [u8],
+    heard: usize,
+}
+
+impl<'a> Mute<'a> {
+    pub(crate) fn new(hello: &'a [u8]) -> Self {
+        Self { hello, heard: 0 }
+    }
+
+    pub(crate) fn has_heard_more_than_an_alert(&self) -> bool {
+        self.heard > 100
+    }
+}
+
+impl Read for Mute<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.hello.read(buf)
+    }
+}
+
+impl Write for Mute<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.heard += buf.len();
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A wire with somebody at its far end.
 pub(crate) fn wire<'a>(is_counted: bool, other: impl FnOnce(Far) -> Other<'a>) -> Near<'a> {
     let wire = Shared::default();
