@@ -55,6 +55,16 @@ impl Peer {
         }
     }
 
+    /// The unique name, if the peer has proved one. A client's says who it is; see
+    /// [`authenticates`](Self::authenticates) for a server's.
+    #[must_use]
+    pub fn unique_name(&self) -> Option<&dc_core::UniqueName<'static>> {
+        match self {
+            Self::Delegated { unique_name, .. } => unique_name.as_ref(),
+            Self::Certificate => None,
+        }
+    }
+
     /// True if a session with this peer may still be resumed.
     pub(crate) fn is_valid_at(&self, now: UnixTime) -> bool {
         match self {

@@ -1,12 +1,18 @@
 //! The examples of `dc-rustls`: each server with each client.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
-use dc_core::Form;
 use dc_core::pem;
-use dc_tests::vendor::{Device, Vendor};
+use dc_core::{Form, Role};
+use dc_rustls::client::{Config, Identity, IdentityStore};
+use dc_tests::vendor::{Device, Vendor, provider};
+use rustls::RootCertStore;
+use rustls::pki_types::UnixTime;
 
 use crate::ours;
 use crate::process::{Outcome, run};
@@ -19,10 +25,13 @@ fn enrol(folder: &Path) -> Device {
     std::fs::write(folder.join("credential.pem"), credential).unwrap();
     std::fs::write(folder.join("chain.pem"), vendor.chain_pem()).unwrap();
     std::fs::write(folder.join("key.pem"), device.key.private_key_pem()).unwrap();
-    let root = Base64::encode_string(&vendor.root_der());
-    let root = format!("-----BEGIN CERTIFICATE-----\n{root}\n-----END CERTIFICATE-----\n");
-    std::fs::write(folder.join("root.pem"), root).unwrap();
+    std::fs::write(folder.join("root.pem"), certificate_pem(&vendor.root_der())).unwrap();
     device
+}
+
+fn certificate_pem(der: &[u8]) -> String {
+    let text = Base64::encode_string(der);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
 }
 
 fn ask(client: &str, folder: &Path, name: &str, port: u16) -> Outcome {
@@ -55,6 +64,52 @@ fn each_client_gets_what_each_server_has_and_knows_its_twin() {
 }
 
 #[test]
+fn a_cloud_service_knows_its_devices_and_lets_nobody_else_in() {
+    let (service, vendor) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // Its certificate is an ordinary one: nobody offers to take credentials.
+    enrol(service.path());
+    let (devices, camera) = (Vendor::default(), Device::new("camera"));
+    let path = vendor.path().join("root.pem");
+    std::fs::write(&path, certificate_pem(&devices.root_der())).unwrap();
+    let server = ours::cloud_service(service.path(), &path);
+    let now = UnixTime::now();
+    let stored = devices.issue_as(Role::Client, &camera, Form::Named, now, DAY);
+    let stranger = Vendor::default();
+    let other = stranger.issue_as(Role::Client, &camera, Form::Named, now, DAY);
+    let roots =
+        dc_core::pem::certificates(&std::fs::read(service.path().join("root.pem")).unwrap());
+    let ask = |chain, credential| {
+        let identities = IdentityStore::new(provider());
+        let key = camera.key.private_key();
+        let identity = Identity::new(chain, vec![credential], key);
+        identities.install(identity).unwrap();
+        let mut trusted = RootCertStore::empty();
+        trusted.add(roots.as_ref().unwrap()[0].clone()).unwrap();
+        let client = Config::builder(provider())
+            .roots(trusted)
+            .or_certificate()
+            .client_identity(identities)
+            .build()
+            .unwrap();
+        let tcp = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+        let name = "router.cpe.example.com".try_into().unwrap();
+        let mut tls = client.connect(name, tcp).unwrap();
+        let request = b"GET / HTTP/1.0\r\nHost: router.cpe.example.com\r\n\r\n";
+        let mut reply = String::new();
+        tls.write_all(request)
+            .and_then(|()| tls.read_to_string(&mut reply))
+            .map(|_| reply)
+    };
+    let reply = ask(devices.chain(), stored).unwrap();
+    assert!(
+        reply.ends_with("you are camera.cpe.example.com\n"),
+        "{reply}"
+    );
+    let refused = ask(stranger.chain(), other).unwrap_err();
+    assert!(refused.to_string().contains("UnknownCA"), "{refused}");
+}
+
+#[test]
 fn a_server_whose_folder_is_empty_serves_once_it_is_filled() {
     let folder = tempfile::tempdir().unwrap();
     let server = ours::example("axum_server", folder.path());
@@ -70,3 +125,5 @@ fn a_server_whose_folder_is_empty_serves_once_it_is_filled() {
     let got = ask("ureq_client", folder.path(), &device.name, server.port());
     assert_eq!(got.exit, Some(0), "{got:?}");
 }
+
+const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -46,6 +46,13 @@ pub(crate) fn example(name: &str, identity: &Path) -> Server {
     listening(Command::new(example_path(name)), identity)
 }
 
+/// The example of a cloud service, which has this folder's certificate, for devices under these roots.
+pub(crate) fn cloud_service(identity: &Path, devices: &Path) -> Server {
+    let mut command = Command::new(example_path("cloud_service"));
+    command.arg("--devices").arg(devices);
+    listening(command, identity)
+}
+
 fn listening(mut command: Command, identity: &Path) -> Server {
     command
         .arg("--identity")
@@ -126,6 +133,8 @@ fn build() {
         "ureq_client",
         "--example",
         "axum_server",
+        "--example",
+        "cloud_service",
         "--example",
         "dns_client",
     ]);
