@@ -7,7 +7,7 @@ use rustls::crypto::cipher::{
 };
 use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion};
 
-use crate::io::Adapter;
+use crate::io::{Adapter, EarlyRecords, Verdict};
 use crate::record::RecordProtection;
 use crate::side::Side;
 use crate::view::certificate::unpack;
@@ -170,6 +170,23 @@ pub fn client_adapter<T>(io: T, offer: &'static [u8]) -> Adapter<T> {
 /// A server's socket, of which these bytes were read before.
 pub fn server_adapter<T>(io: T, received: &[u8]) -> Adapter<T> {
     Adapter::server(io, received)
+}
+
+/// The bytes for rustls of a client's stream that arrives in these pieces, of whose early data up to `limit` bytes are
+/// skipped. Here, a payload that begins with an odd byte is encrypted for the handshake.
+#[must_use]
+pub fn without_early_data(pieces: &[&[u8]], is_retry: bool, limit: usize) -> Vec<u8> {
+    let is_handshake = |payload: &[u8]| payload.first().is_some_and(|byte| byte % 2 == 1);
+    let verdict = match is_retry {
+        true => Verdict::Retry,
+        false => Verdict::Rejected(Box::new(is_handshake)),
+    };
+    let (mut records, mut out) = (EarlyRecords::new(limit), Vec::new());
+    records.judge(verdict, &mut out);
+    for piece in pieces {
+        records.push(piece, &mut out);
+    }
+    out
 }
 
 /// A server's inbound mapping of a client's Certificate.

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 
-use dc_rustls::fuzzing::{client_adapter, server_adapter};
+use dc_rustls::fuzzing::{client_adapter, server_adapter, without_early_data};
 use libfuzzer_sys::fuzz_target;
 
 const OFFER: &[u8] = &[0xff, 0x22, 0, 4, 0, 2, 4, 3, 0, 34, 0, 4, 0, 2, 8, 7];
@@ -25,6 +25,10 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(read_by_server(stream, &lengths), read);
     }
     check_watch(&stream, &lengths);
+    for is_retry in [false, true] {
+        let skipped = |pieces: &[&[u8]]| without_early_data(pieces, is_retry, usize::from(b));
+        assert_eq!(skipped(&pieces(input, &lengths)), skipped(&[input]));
+    }
 });
 
 /// What arrives at a client, and what a server sends, passes whatever it is.

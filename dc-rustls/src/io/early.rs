@@ -33,7 +33,7 @@ impl fmt::Debug for Verdict {
 
 /// The records of a client that may send early data.
 #[derive(Debug)]
-pub(super) struct EarlyRecords {
+pub(crate) struct EarlyRecords {
     pending: Vec<u8>,
     /// How much of `pending` was passed on or skipped.
     taken: usize,
@@ -46,7 +46,7 @@ pub(super) struct EarlyRecords {
 
 impl EarlyRecords {
     /// Skips up to `limit` bytes, once it is known that they are not taken.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             pending: Vec::new(),
             taken: 0,
@@ -57,7 +57,7 @@ impl EarlyRecords {
     }
 
     /// Takes what the client sent, and appends what rustls is to read now.
-    pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.pending.extend_from_slice(bytes);
         self.pass(out);
     }
@@ -75,7 +75,7 @@ impl EarlyRecords {
     }
 
     /// Takes the answer, and appends what rustls is to read now.
-    pub(super) fn judge(&mut self, verdict: Verdict, out: &mut Vec<u8>) {
+    pub(crate) fn judge(&mut self, verdict: Verdict, out: &mut Vec<u8>) {
         self.verdict = Some(verdict);
         self.pass(out);
     }

@@ -11,8 +11,7 @@ mod tokio;
 use std::io::{self, IoSlice, Read, Write};
 
 pub(crate) use self::crypto_stream::{Gathered, HelloGatherer};
-use self::early::EarlyRecords;
-pub(crate) use self::early::Verdict;
+pub(crate) use self::early::{EarlyRecords, Verdict};
 pub(crate) use self::hello::Offers;
 use self::hello::{Edit, HelloEditor, ServerHelloWatch};
 use self::queue::Queue;
