@@ -10,8 +10,8 @@ use rustls::compress::{
     CertCompressor, CertDecompressor, CompressionFailed, CompressionLevel, DecompressionFailed,
 };
 
-use crate::error::Refusal;
 use crate::handover;
+use crate::refusal::Refusal;
 use crate::view::certificate::UnpackError;
 use crate::view::from_client::certificate_body_from_client;
 use crate::view::stream::{certificate_body_to_rustls, certificate_body_to_wire};

@@ -2,16 +2,13 @@
 
 use std::error::Error as StdError;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::{fmt, io};
 
 use dc_core::UniqueName;
 use rustls::client::VerifierBuilderError;
 use rustls::pki_types::{EchConfigListBytes, ServerName};
-use rustls::{AlertDescription, CertificateError, OtherError};
 
-use crate::view::certificate::UnpackError;
-
+use crate::refusal::Refusal;
 use crate::rejected;
 
 /// Everything that can go wrong in this crate.
@@ -166,9 +163,7 @@ impl fmt::Display for Error {
             Self::KeyMismatch => f.write_str(
                 "the private key is not the one that the credential is for: enrol again with the device's own key",
             ),
-            Self::MalformedOffer => {
-                f.write_str("the client's offer to take credentials is malformed")
-            }
+            Self::MalformedOffer => f.write_str(MALFORMED_OFFER),
             Self::MissingCertificate => f.write_str("there is no certificate in the chain"),
             Self::MissingCredential => f.write_str("there is no credential"),
             Self::NoCounterpart { setting } => say_no_counterpart(f, setting),
@@ -201,6 +196,7 @@ impl fmt::Display for Error {
 }
 
 const NOTHING_ASKED: &str = "the verifier asks clients for no certificate: give one that does, and say `optional` if they need not have one";
+const MALFORMED_OFFER: &str = "the client's offer to take credentials is malformed";
 const OFFER_CHANGED: &str = "the client changed what it offers in its second ClientHello";
 const NO_QUIC: &str = "the provider cannot protect the packets of QUIC: use one whose TLS_AES_128_GCM_SHA256 does QUIC, as those of ring and aws-lc-rs";
 
@@ -319,116 +315,6 @@ impl From<io::Error> for Error {
             Ok(error) => error.into(),
             Err(error) => Self::Io(error),
         }
-    }
-}
-
-/// A fault for which one end does not accept what the other presented.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The credential is not valid (RFC 9345 §4.1.3), or not for the name that was wanted.
-    Credential(dc_core::Error),
-    /// The policy asks for a credential and the peer sent only a certificate.
-    CredentialRequired,
-    /// A certificate came with two extensions of one type, or the end-entity certificate with two credentials.
-    DuplicateExtension,
-    /// The extensions next to a certificate are malformed, or the credential of the end entity is.
-    MalformedExtensions,
-    /// The application does not want this peer, although everything about it is in order.
-    NotAuthorized,
-    /// The server took early data for another application protocol than the one that it was written in, which was that of
-    /// the session (RFC 8446 §4.2.10).
-    ProtocolChanged,
-    /// A certificate came with an extension that was not asked for.
-    UnexpectedExtension,
-    /// A credential was smuggled into a handshake below TLS 1.3 (RFC 9345 §4.1.1).
-    VersionTooOld,
-}
-
-impl Refusal {
-    /// The alert that the peer gets in TLS 1.3. Below it, rustls sends certificate_unknown for all of
-    /// these.
-    #[must_use]
-    pub fn alert(&self) -> AlertDescription {
-        match self {
-            Self::Credential(error) => AlertDescription::from(error.alert().code()),
-            Self::CredentialRequired => AlertDescription::HandshakeFailure,
-            Self::MalformedExtensions => AlertDescription::DecodeError,
-            Self::NotAuthorized => AlertDescription::AccessDenied,
-            Self::UnexpectedExtension => AlertDescription::UnsupportedExtension,
-            Self::DuplicateExtension | Self::ProtocolChanged | Self::VersionTooOld => {
-                AlertDescription::IllegalParameter
-            }
-        }
-    }
-
-    /// The refusal inside an error of rustls, which is where a verifier's own errors travel.
-    fn find(error: &rustls::Error) -> Option<&Self> {
-        let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) = error
-        else {
-            return None;
-        };
-        inner.downcast_ref()
-    }
-}
-
-impl From<UnpackError> for Refusal {
-    fn from(error: UnpackError) -> Self {
-        match error {
-            UnpackError::DuplicateExtension => Self::DuplicateExtension,
-            UnpackError::Malformed | UnpackError::MalformedCredential { .. } => {
-                Self::MalformedExtensions
-            }
-            UnpackError::UnexpectedExtension => Self::UnexpectedExtension,
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Credential(error) => fmt::Display::fmt(error, f),
-            Self::CredentialRequired => f.write_str(
-                "the peer sent no credential, and the policy asks for one: is it a device that is enrolled?",
-            ),
-            Self::DuplicateExtension => {
-                f.write_str("the peer sent the same extension twice with its certificate")
-            }
-            Self::MalformedExtensions => {
-                f.write_str("what the peer sent with its certificate is malformed")
-            }
-            Self::NotAuthorized => {
-                f.write_str("this peer is not on the application's list of authorised peers")
-            }
-            Self::ProtocolChanged => f.write_str(
-                "the server took early data for another application protocol than that of the session",
-            ),
-            Self::UnexpectedExtension => f.write_str(
-                "the peer sent an extension with its certificate that was not asked for",
-            ),
-            Self::VersionTooOld => f.write_str("the peer sent a credential below TLS 1.3"),
-        }
-    }
-}
-
-impl StdError for Refusal {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::Credential(error) => Some(error),
-            Self::CredentialRequired
-            | Self::DuplicateExtension
-            | Self::MalformedExtensions
-            | Self::NotAuthorized
-            | Self::ProtocolChanged
-            | Self::UnexpectedExtension
-            | Self::VersionTooOld => None,
-        }
-    }
-}
-
-impl From<Refusal> for rustls::Error {
-    fn from(refusal: Refusal) -> Self {
-        Self::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refusal))))
     }
 }
 

@@ -35,6 +35,7 @@ mod provider;
 #[cfg(all(feature = "quinn", any(feature = "aws-lc-rs", feature = "ring")))]
 pub mod quinn;
 mod record;
+mod refusal;
 mod rejected;
 #[cfg(feature = "server")]
 pub mod server;
@@ -47,8 +48,9 @@ mod view;
 mod watch;
 
 // The public interface is:
-pub use error::{Error, Refusal};
+pub use error::Error;
 pub use io::Adapter;
+pub use refusal::Refusal;
 
 /// The examples in the workspace's README.
 #[cfg(doctest)]

@@ -8,13 +8,13 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
-use rustls::sign::CertifiedKey;
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
-use rustls::{ClientConfig, KeyLog, NoKeyLog, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, KeyLog, NoKeyLog, RootCertStore};
 
 use super::authorization::Authorization;
 use super::config::Config;
 use super::identities::{CredentialResolver, IdentityStore};
+use super::no_certificate::NoClientCert;
 use super::observer::Observer;
 use super::offering::Offering;
 use super::remembered::Memory;
@@ -388,19 +388,5 @@ fn check_max_validity(max: Duration) -> Result<Duration, Error> {
             wanted: max,
             max: MAX_VALIDITY,
         })),
-    }
-}
-
-/// Presents no certificate to anybody.
-#[derive(Debug)]
-struct NoClientCert;
-
-impl ResolvesClientCert for NoClientCert {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        None
-    }
-
-    fn has_certs(&self) -> bool {
-        false
     }
 }

@@ -12,6 +12,7 @@ mod ech;
 mod hpke;
 mod identities;
 mod like;
+mod no_certificate;
 mod observer;
 mod offering;
 mod remembered;

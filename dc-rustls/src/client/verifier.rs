@@ -17,8 +17,8 @@ use super::authorization::Authorization;
 use super::observer::Observer;
 use super::remembered::{Claim, Memory, Proved};
 use super::{Peer, Presented};
-use crate::error::Refusal;
 use crate::handover;
+use crate::refusal::Refusal;
 use crate::view::certificate::{UnpackError, unpack};
 use crate::view::presented::is_extension_entry;
 

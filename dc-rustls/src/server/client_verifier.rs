@@ -14,8 +14,8 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, HandshakeKind, Ser
 
 use super::Peer;
 use super::client_credentials::{ClientCredentials, Question};
-use crate::error::Refusal;
 use crate::handover;
+use crate::refusal::Refusal;
 use crate::view::certificate::UnpackError;
 use crate::view::presented::{check_ignored, is_extension_entry, unpack_entry};
 
