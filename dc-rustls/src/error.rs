@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::{fmt, io};
 
 use dc_core::UniqueName;
+use rustls::CertificateError;
 use rustls::client::VerifierBuilderError;
 use rustls::pki_types::{EchConfigListBytes, ServerName};
 
