@@ -34,6 +34,9 @@ impl EchMode {
     /// Whoever gives a client a list of their own learns the names that it wants to reach, and can do no more: take
     /// it from DNS that is protected, such as over HTTPS.
     ///
+    /// A server that rejects has to prove to be the ECHConfig's public name, by a certificate at least; if that is the
+    /// wanted name, by what the policy asks for.
+    ///
     /// Fails with [`Error::NoHpke`] if there are no suites, and with [`Error::Tls`] if the list is malformed or
     /// none of its configurations suits.
     pub fn enable(
