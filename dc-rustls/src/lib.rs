@@ -1,10 +1,11 @@
 #![doc = include_str!("../README.md")]
-// What only the other side or QUIC needs is not worth a cfg of its own; the linker drops it.
+// What only the other side, QUIC or asynchronous streams need is not worth a cfg of its own; the linker drops it.
 #![cfg_attr(
     not(all(
         feature = "client",
         feature = "server",
         feature = "quinn",
+        feature = "tokio",
         any(feature = "ring", feature = "aws-lc-rs")
     )),
     allow(dead_code, unreachable_pub, unused_imports)
