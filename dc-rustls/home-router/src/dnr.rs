@@ -44,7 +44,7 @@ impl Handout<'_> {
                 hex(&svcb.to_bytes()?)
             ));
         }
-        for (owner, records) in page(self.router, self.ports) {
+        if let Some((owner, records)) = page(self.router, self.ports) {
             for record in records {
                 let record = with_hints(record, self.addresses).to_bytes()?;
                 lines.push(format!("{owner} HTTPS: {}", hex(&record)));
