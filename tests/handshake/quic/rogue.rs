@@ -114,6 +114,25 @@ fn cut_after_every_byte() {
     }
 }
 
+/// RFC 9345 §4.1.2: also where it is malformed, and then rustls hashes what was there in the step in which it ends.
+#[test]
+fn what_is_next_to_an_intermediate_is_ignored_however_it_is_cut() {
+    let site = Site::with_clients(Vendor::with_intermediates(Key::p256(), 1, 0));
+    let own = credential(&site, Form::Named);
+    let malformed = extension(Form::Named.extension_type(), &[1, 2, 3]);
+    for beside in [own.clone(), malformed] {
+        for front in FRONTS {
+            let acceptor = site.acceptor(front, site.policy());
+            for size in [1, 7, 700, usize::MAX] {
+                let blocks = vec![own.clone(), beside.clone()];
+                assert_named(meet(&site, &acceptor, blocks, |flight| {
+                    flight.chunks(size).collect()
+                }));
+            }
+        }
+    }
+}
+
 #[test]
 fn what_does_not_fit_gets_its_alert_however_it_is_cut() {
     const SCT: [u8; 6] = [0, 18, 0, 2, 0, 0];
