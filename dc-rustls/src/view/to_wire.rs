@@ -76,7 +76,10 @@ impl<'a> PackedCredential<'a> {
 
     /// The credential as it is on the wire, or `None` if a part does not fit its length prefix.
     pub(super) fn wire_credential(&self) -> Option<Vec<u8>> {
-        let mut wire = self.head.to_vec();
+        let name = self.unique_name.unwrap_or_default();
+        let length = self.spki.len() + name.len() + self.signature.len();
+        let mut wire = Vec::with_capacity(length + FIXED_LEN);
+        wire.extend_from_slice(self.head);
         put_vector(&mut wire, 3, self.spki)?;
         if let Some(name) = self.unique_name {
             put_vector(&mut wire, 1, name)?;
@@ -87,8 +90,11 @@ impl<'a> PackedCredential<'a> {
     }
 
     fn wire_block(&self) -> Option<Vec<u8>> {
-        let mut wire = self.form.extension_type().to_be_bytes().to_vec();
-        put_vector(&mut wire, 2, &self.wire_credential()?)?;
+        let credential = self.wire_credential()?;
+        let behind = self.behind.unwrap_or_default();
+        let mut wire = Vec::with_capacity(credential.len() + behind.len() + 6);
+        wire.extend_from_slice(&self.form.extension_type().to_be_bytes());
+        put_vector(&mut wire, 2, &credential)?;
         if let Some(behind) = self.behind {
             wire.extend_from_slice(&STATUS_REQUEST.to_be_bytes());
             wire.extend_from_slice(behind);
@@ -96,3 +102,6 @@ impl<'a> PackedCredential<'a> {
         Some(wire)
     }
 }
+
+/// The bytes of a credential that are not its key, its name or its signature.
+const FIXED_LEN: usize = 14;
