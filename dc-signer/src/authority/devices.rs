@@ -207,9 +207,6 @@ impl Authority {
         if ways.iter().filter(|way| **way).count() > 1 || said_twice {
             return Err(Error::TwoWays);
         }
-        if !(how.new_name || how.keep_name) {
-            self.check_not_suspended(device).await?;
-        }
         let at_once = how.at_once;
         let replaced = match (how.new_name, key) {
             (true, _) => self.rename(device, by).await?,
@@ -222,7 +219,10 @@ impl Authority {
                     },
                 };
                 let change = Change::Replace(replacement);
-                self.store.change_device(device, &change, by).await?
+                match how.keep_name {
+                    true => self.store.change_device(device, &change, by).await?,
+                    false => self.keep_name(device, &change, by).await?,
+                }
             }
         };
         let must_enrol = replaced.state == State::Preregistered && how.serial.is_none();
@@ -241,12 +241,17 @@ impl Authority {
     /// A device is suspended because its box is not where it should be, and then its name must not go on to another one.
     ///
     /// Fails with [`Error::NameOfSuspended`].
-    async fn check_not_suspended(&self, device: DeviceId) -> Result<(), Error> {
-        let found = self.store.find_device(&Find::Id(device)).await?;
-        let found = found.ok_or(registry::Error::UnknownDevice)?;
-        match found.state {
-            State::Suspended => Err(Error::NameOfSuspended { name: found.name }),
-            State::Active | State::Preregistered | State::Retired => Ok(()),
+    async fn keep_name(&self, id: DeviceId, change: &Change, by: &Act) -> Result<Device, Error> {
+        let state = State::Suspended;
+        match self.store.change_unless_suspended(id, change, by).await {
+            Err(dc_store::Error::Refused { source })
+                if source == (registry::Error::NotInState { state }) =>
+            {
+                let found = self.store.find_device(&Find::Id(id)).await?;
+                let found = found.ok_or(registry::Error::UnknownDevice)?;
+                Err(Error::NameOfSuspended { name: found.name })
+            }
+            changed => Ok(changed?),
         }
     }
 

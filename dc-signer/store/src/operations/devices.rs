@@ -8,6 +8,7 @@ use pki_types::UnixTime;
 use crate::connection::{Row, Session};
 use crate::registry::{
     self, Action, Change, Changed, Device, DeviceId, Manufactured, NameChange, Replacement, Sha256,
+    State,
 };
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error, Filter, Find, Listed, Page, Store};
@@ -51,6 +52,25 @@ impl Store {
     ) -> Result<Device, Error> {
         self.write("change_device", async |work| {
             self::change(work, device, change, by).await
+        })
+        .await
+    }
+
+    /// The same, but for a device that is suspended when it would be changed: it stays as it is.
+    ///
+    /// Fails with [`NotInState`](crate::registry::Error::NotInState) then, and as [`change_device`](Self::change_device) does.
+    pub async fn change_unless_suspended(
+        &self,
+        device: DeviceId,
+        change: &Change,
+        by: &Act,
+    ) -> Result<Device, Error> {
+        self.write("change_device", async |work| {
+            let state = by_id(work, device).await?.state;
+            match state {
+                State::Suspended => Err(registry::Error::NotInState { state }.into()),
+                _ => self::change(work, device, change, by).await,
+            }
         })
         .await
     }

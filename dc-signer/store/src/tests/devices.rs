@@ -5,6 +5,7 @@ use super::*;
 use crate::registry::{KeyUse, Manufactured, State};
 
 on_both! {
+    a_device_that_is_suspended_meanwhile_is_not_replaced,
     a_device_is_found_by_everything_that_names_it,
     a_key_is_one_devices_only,
     adding_again_changes_nothing,
@@ -17,6 +18,31 @@ on_both! {
     text_that_no_database_takes_is_nobodys,
     the_new_key_of_a_switch_is_no_other_devices,
     what_is_not_there_is_not_changed,
+}
+
+async fn a_device_that_is_suspended_meanwhile_is_not_replaced(db: &Database) {
+    let store = &*db.store;
+    let device = active(store, 1).await;
+    let replace = Change::Replace(registry::Replacement::KeepName {
+        manufactured: None,
+        at_once: false,
+    });
+    let by = by(NOW);
+    let suspend = store.change_device(device.id, &Change::Suspend, &by);
+    suspend.await.unwrap();
+    let head = store.audit_head().await.unwrap();
+    let change = async || {
+        store
+            .change_unless_suspended(device.id, &replace, &by)
+            .await
+    };
+    let state = State::Suspended;
+    let refusal = refused(change().await.unwrap_err());
+    assert_eq!(refusal, registry::Error::NotInState { state });
+    assert_eq!(store.audit_head().await.unwrap(), head);
+    let resume = store.change_device(device.id, &Change::Resume, &by);
+    resume.await.unwrap();
+    assert_eq!(change().await.unwrap().state, State::Preregistered);
 }
 
 async fn a_device_is_found_by_everything_that_names_it(db: &Database) {
