@@ -54,10 +54,10 @@ impl Issuers<'_> {
     }
 }
 
-/// The dNSNames whose subtrees certificates exclude, in their order.
+/// The dNSNames whose subtrees certificates exclude (RFC 5280 §4.2.1.10), in their order.
 ///
-/// Fails with [`Error::MalformedCertificate`] and [`Error::DuplicateExtension`].
-pub(crate) fn excluded_subtrees(issuers: &[CertificateDer<'_>]) -> Result<Vec<String>, Error> {
+/// Fails with [`Error::MalformedCertificate`] and [`Error::DuplicateExtension`] if that cannot be known.
+pub fn excluded_subtrees(issuers: &[CertificateDer<'_>]) -> Result<Vec<String>, Error> {
     let mut subtrees = Vec::new();
     for issuer in issuers {
         let excluded = excluded_by(&read(issuer)?)?;

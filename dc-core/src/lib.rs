@@ -36,6 +36,7 @@ mod verify;
 
 // The public interface is:
 pub use certificate::DelegationCertificate;
+pub use constraints::excluded_subtrees;
 pub use credential::{Credential, DelegatedCredential, Form};
 pub use error::{Alert, Error, Field, PemFault};
 pub use fields::{DELEGATION_USAGE_ARCS, DELEGATION_USAGE_OID};

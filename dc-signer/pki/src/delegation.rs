@@ -90,7 +90,11 @@ impl Delegation {
             not_after,
         });
         let readable = files::check_private(&self.key_path)?;
-        let excluded = Warning::names_excluded(&self.chain_path, &self.policy);
+        let (names, excluded) = (
+            self.certificate().dns_names(),
+            self.policy.excluded_subtrees(),
+        );
+        let excluded = Warning::names_excluded(&self.chain_path, names, excluded);
         let warnings = [readable, ends_soon, excluded];
         Ok(warnings.into_iter().flatten().collect())
     }

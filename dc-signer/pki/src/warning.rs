@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use dc_core::{Form, IssuingPolicy, SignatureScheme, UniqueName};
+use dc_core::{Form, SignatureScheme, UniqueName};
 use pki_types::UnixTime;
 
 use crate::text::Foreign;
@@ -83,14 +83,11 @@ impl Warning {
 
     /// The names that CAs exclude of those that a certificate covers: all of them, or some that a wildcard stands for.
     #[must_use]
-    pub fn names_excluded(path: &Path, policy: &IssuingPolicy) -> Option<Self> {
-        let dns_names = policy.certificate().dns_names();
+    pub fn names_excluded(path: &Path, dns_names: &[String], excluded: &[String]) -> Option<Self> {
         let excludes = |subtree: &&String| dns_names.iter().any(|name| shares(name, subtree));
-        let subtrees: Vec<_> = policy.excluded_subtrees().iter().filter(excludes).collect();
-        (!subtrees.is_empty()).then(|| Self::NamesExcluded {
-            path: path.into(),
-            subtrees: subtrees.into_iter().cloned().collect(),
-        })
+        let subtrees: Vec<_> = excluded.iter().filter(excludes).cloned().collect();
+        let path = path.into();
+        (!subtrees.is_empty()).then_some(Self::NamesExcluded { path, subtrees })
     }
 
     /// NSS looks the scheme of the delegation certificate's key up among those that it offers for the credential's,

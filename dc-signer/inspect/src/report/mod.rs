@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dc_core::pem::StoredCredential;
-use dc_core::{DelegatedCredential, DelegationCertificate, IssuingPolicy, Role};
+use dc_core::{DelegatedCredential, DelegationCertificate, Role};
 use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 use serde_json::{Value, json};
@@ -272,10 +272,9 @@ impl Inspector {
 /// The names that a delegation certificate covers in vain.
 fn names_excluded(file: &Path, chain: &[ParsedCertificate]) -> Option<Warning> {
     let (first, issuers) = chain.split_first()?;
-    let certificate = first.delegation().ok()?.clone();
-    let policy = IssuingPolicy::new(certificate, Role::Server);
-    let policy = policy.with_issuers(&ders(issuers)).ok()?;
-    Warning::names_excluded(file, &policy)
+    let certificate = first.delegation().ok()?;
+    let excluded = dc_core::excluded_subtrees(&ders(issuers)).ok()?;
+    Warning::names_excluded(file, certificate.dns_names(), &excluded)
 }
 
 /// The chain that lies beside a credential, if there is one that was not read with it.
