@@ -1,8 +1,10 @@
 //! Real handshakes over rustls 0.24: each test is a row of `README.md`.
 
+mod entries;
 #[path = "../../../pipe.rs"]
 mod pipe;
 mod scene;
+mod today;
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
