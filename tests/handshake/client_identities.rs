@@ -64,7 +64,8 @@ fn a_certificate_for_the_other_end_of_connections_is_not_installed() {
 fn a_certificate_that_has_ended_is_not_installed() {
     let clock = Clock::now();
     let [client, server] = install(Vendor::odd(Oddity::BriefLeaf), &clock);
-    (client.unwrap(), server.unwrap());
+    client.unwrap();
+    server.unwrap();
     clock.forward(2 * HOUR);
     for installed in install(Vendor::odd(Oddity::BriefLeaf), &clock) {
         let why = unusable(&installed).unwrap();

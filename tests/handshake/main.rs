@@ -4,6 +4,7 @@ mod accepted;
 mod addressed;
 mod alerts;
 mod calls;
+mod cells;
 mod chain;
 mod client_async;
 mod client_chain;
