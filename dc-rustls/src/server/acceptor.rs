@@ -23,21 +23,34 @@ use crate::io::in_records;
 /// ```no_run
 /// use std::net::TcpListener;
 /// use std::sync::Arc;
+/// use std::thread;
+/// use std::time::Duration;
 /// use dc_rustls::server::{Acceptor, Identity, Store};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = Store::new(Arc::new(rustls::crypto::ring::default_provider()));
 /// store.install(Identity::load("/etc/dc")?)?;
 /// let acceptor = Acceptor::new(store.clone());
-/// for tcp in TcpListener::bind("0.0.0.0:443")?.incoming() {
-///     match acceptor.accept(tcp?) {
-///         Ok(stream) => println!("{:?}", stream.served()),
-///         Err(error) => eprintln!("{error}"),
+/// let listener = TcpListener::bind("0.0.0.0:443")?;
+/// let next = || -> Result<(), dc_rustls::Error> {
+///     let (tcp, _) = listener.accept()?;
+///     tcp.set_read_timeout(Some(Duration::from_secs(10)))?;
+///     println!("{:?}", acceptor.accept(tcp)?.served());
+///     Ok(())
+/// };
+/// let work = || loop {
+///     if let Err(error) = next() {
+///         eprintln!("{error}");
+///         thread::sleep(Duration::from_millis(10));
 ///     }
-/// }
+/// };
+/// thread::scope(|scope| (0..64).for_each(|_| drop(scope.spawn(work))));
 /// # Ok(())
 /// # }
 /// ```
+///
+/// No time is limited here: a client that says nothing waits for as long as the socket does, and keeps one thread, so
+/// the socket needs a limit and the server more than one thread.
 #[derive(Clone, Debug)]
 pub struct Acceptor {
     store: Arc<Store>,
