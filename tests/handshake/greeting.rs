@@ -49,14 +49,14 @@ fn client_config(vendor: &Vendor) -> ClientConfig {
         .with_no_client_auth()
 }
 
-/// As much of a ClientHello in records of one byte as rustls takes, which is 64 KB; it offers to take a credential.
+/// As much of a ClientHello in records of one byte as is waited for; it offers to take a credential.
 fn hello_in_records_of_one_byte(vendor: &Vendor) -> Vec<u8> {
     let name = ServerName::try_from(NAME).unwrap();
     let mut client = ClientConnection::new(Arc::new(client_config(vendor)), name).unwrap();
     let mut record = Vec::new();
     client.write_tls(&mut record).unwrap();
     let offer = extension(0xff22, &vector(2, &[4, 3]));
-    let padding = extension(21, &vec![0; 10_500 - record.len()]);
+    let padding = extension(21, &vec![0; 4_600 - record.len()]);
     let hello = add_extensions(&record[5..], &[offer, padding].concat());
     hello
         .iter()
@@ -69,7 +69,7 @@ fn hello_in_records_of_one_byte(vendor: &Vendor) -> Vec<u8> {
 fn a_hello_in_records_of_one_byte_is_copied_a_few_times() {
     let vendor = Vendor::default();
     let hello = hello_in_records_of_one_byte(&vendor);
-    assert!(hello.len() > 62_000);
+    assert!((27_000..28 << 10).contains(&hello.len()));
     let mute = || Mute {
         hello: hello.clone(),
         read: 0,
@@ -87,6 +87,64 @@ fn a_hello_in_records_of_one_byte_is_copied_a_few_times() {
     let more = 8 * hello.len() as u64;
     assert!(ours < stock + more, "{ours}, stock {stock}");
     assert!(falls_back < stock + more, "{falls_back}, stock {stock}");
+}
+
+/// The beginning of a ClientHello that would be as long as rustls takes, in records of this size.
+fn endless_hello(record: usize) -> Vec<u8> {
+    let hello = [&[1, 0, 0xff, 0xff, 3, 3][..], &[0; 0xfff0]].concat();
+    hello
+        .chunks(record)
+        .flat_map(|piece| {
+            let length = u16::try_from(piece.len()).unwrap().to_be_bytes();
+            [&[22, 3, 1], &length[..], piece].concat()
+        })
+        .collect()
+}
+
+/// What strangers can make a server keep is what they can take from it, times the handshakes that it does at once.
+#[test]
+fn a_hello_that_does_not_end_is_kept_up_to_a_limit() {
+    let vendor = Vendor::default();
+    let credential = acceptor(&vendor, &Device::new("router"), &[Form::Named]);
+    let fallback = Acceptor::new(Store::new(provider())).fallback(stock_server(&vendor));
+    for acceptor in [credential, fallback] {
+        for record in [1, 100, 1 << 14] {
+            let mut mute = Mute {
+                hello: endless_hello(record),
+                read: 0,
+            };
+            let mut refused = None;
+            let kept = measure(|| refused = acceptor.accept(Attempt(&mut mute)).err());
+            let too_large = rustls::InvalidMessage::HandshakePayloadTooLarge;
+            match refused {
+                Some(Error::Tls(rustls::Error::InvalidMessage(fault))) if fault == too_large => {}
+                other => panic!("{other:?}"),
+            }
+            assert!(mute.read <= (28 << 10) + 4096, "{}", mute.read);
+            println!("{record}: {} bytes at most", kept.bytes_max);
+            assert!(kept.bytes_max <= 90_000, "{record}: {}", kept.bytes_max);
+        }
+    }
+}
+
+/// It gets the alert that rustls has for what it cannot read.
+struct Attempt<'a>(&'a mut Mute);
+
+impl Read for Attempt<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl Write for Attempt<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        assert_eq!(buf, [21, 3, 3, 0, 2, 2, 50]);
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A ClientHello of as many bytes as one record holds, and early data behind it that is read with its end.

@@ -270,18 +270,28 @@ async fn dropping_it_ends_the_handshakes() {
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
 }
 
-/// In a process of its own, which may open few files.
 #[test]
 fn too_many_open_files_are_waited_for() {
+    let test = "listener::too_many_open_files_are_waited_for";
+    with_few_files(test, with_too_many_open_files());
+}
+
+#[test]
+fn strangers_who_have_all_open_files_keep_nobody_out() {
+    let test = "listener::strangers_who_have_all_open_files_keep_nobody_out";
+    with_few_files(test, with_the_files_of_strangers());
+}
+
+/// Runs the rest of a test in a process of its own, which may open few files.
+fn with_few_files(test: &str, rest: impl Future<Output = ()>) {
     if std::env::var_os(CHILD).is_some() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
-        runtime.unwrap().block_on(with_too_many_open_files());
+        runtime.unwrap().block_on(rest);
         return;
     }
     let this = std::env::current_exe().unwrap();
-    let test = "listener::too_many_open_files_are_waited_for";
     let outcome = run(Command::new("sh")
         .args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""])
         .arg(this)
@@ -312,6 +322,23 @@ async fn with_too_many_open_files() {
     drop(files);
     let (accepted, connected) = tokio::join!(listener.accept(), connect(&client, tcp));
     assert!(accepted.is_some() && connected.is_ok());
+}
+
+async fn with_the_files_of_strangers() {
+    let (vendor, acceptor) = device();
+    let listener = listen(acceptor).await.handshake_timeout(NEVER);
+    let (address, counters, _serving) = serve(listener);
+    let client = client(&vendor, NamePolicy::Required);
+    let _strangers = strangers("127.0.0.2", 16, address).await;
+    let mut files = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        files.push(file);
+    }
+    // One is for the client's own end, which is not the server's to make room for.
+    files.pop().unwrap();
+    let honest = TcpStream::connect(address).await.unwrap();
+    let served = timeout(SOON, is_served_over(&client, honest)).await;
+    assert!(served.is_ok() && counters.displacements() > 0);
 }
 
 const CHILD: &str = "DC_TEST_TOO_MANY_FILES";

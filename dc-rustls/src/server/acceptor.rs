@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dc_core::Offer;
 use rustls::crypto::CryptoProvider;
 use rustls::server::ClientHello;
-use rustls::{AlertDescription, ServerConfig};
+use rustls::{AlertDescription, InvalidMessage, ServerConfig};
 
 use super::answer::{Answer, Configured};
 use super::greeting::{Greeting, Heard};
@@ -128,7 +128,8 @@ impl Acceptor {
     ///
     /// Fails with [`Error::NothingSuits`] if neither a credential nor a fallback answers the client, or with
     /// [`Error::NothingForName`] if a credential would if the client had named the device it is for, or with
-    /// [`Error::NothingInstalled`] if there is no credential at all: it gets handshake_failure. Fails with [`Error::Tls`] or [`Error::Io`] for all other reasons. The
+    /// [`Error::NothingInstalled`] if there is no credential at all: it gets handshake_failure. A ClientHello that has not
+    /// ended after 28 KiB gets decode_error. Fails with [`Error::Tls`] or [`Error::Io`] for all other reasons. The
     /// client has got its alert by then.
     ///
     /// Takes no early data, which the client then sends again, and the sessions that it makes allow none; but what a fallback's `max_early_data_size` allows is
@@ -220,6 +221,7 @@ impl Acceptor {
         let hello = match heard {
             Heard::Hello(hello) => hello,
             Heard::Nonsense(received) => return self.refuse(received),
+            Heard::TooMuch => return Err(Rejection::too_much()),
         };
         let Offered {
             has_tls13, asked, ..
@@ -318,6 +320,12 @@ pub(super) struct Rejection {
 impl Rejection {
     fn new(error: Error, alert: AlertDescription) -> Self {
         Self { error, alert }
+    }
+
+    /// As rustls says it of a message that is longer than it takes.
+    fn too_much() -> Self {
+        let error = rustls::Error::from(InvalidMessage::HandshakePayloadTooLarge);
+        Self::new(error.into(), AlertDescription::DecodeError)
     }
 
     /// Tells the client, as far as the network lets us, and gives the reason.

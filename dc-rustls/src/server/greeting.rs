@@ -21,6 +21,8 @@ pub(super) enum Heard {
     Hello(Hello),
     /// Something that rustls refuses, with all that was read.
     Nonsense(Vec<u8>),
+    /// More than anybody has to say, and not yet the end.
+    TooMuch,
 }
 
 /// A whole ClientHello that rustls has accepted.
@@ -65,11 +67,13 @@ impl Greeting {
         self.received.extend_from_slice(bytes);
         let heard = match (&mut self.pieces, HelloRecord::of(&self.received)) {
             // rustls does not look into a record that is not whole.
-            (None, HelloRecord::Cut) => return None,
+            (None, HelloRecord::Cut) => return too_much(&self.received),
             (None, HelloRecord::Whole(message)) => hear_record(&self.received, message),
             (pieces, _) => {
                 let pieces = pieces.get_or_insert_default();
-                let accepted = pieces.hear(&self.received)?;
+                let Some(accepted) = pieces.hear(&self.received) else {
+                    return too_much(&self.received);
+                };
                 accepted.map(|accepted| {
                     let (_, offered) = read_offer(&first_message(&self.received));
                     (accepted, View::Pieces, offered)
@@ -115,6 +119,11 @@ impl Hello {
             false => Beginning::Over(self.received),
         }
     }
+}
+
+/// Says whether what has not ended should have.
+fn too_much(received: &[u8]) -> Option<Heard> {
+    (received.len() >= MAX_GREETING).then_some(Heard::TooMuch)
 }
 
 type Parts = (Box<Accepted>, View, Result<Offered, AlertDescription>);
@@ -197,6 +206,9 @@ impl Pieces {
     }
 }
 
+/// After so many bytes, in records, a ClientHello has to have ended: anybody can have a server keep them, twice. BoringSSL takes
+/// none of more than 16 KiB; and below this, neither rustls's buffer nor ours grows beyond 32 KiB.
+const MAX_GREETING: usize = 28 << 10;
 /// The record of an alert whose level is warning (RFC 8446 §5.1 and §6), of any version that rustls takes.
 const WARNING: [Option<u8>; 7] = [Some(21), Some(3), None, Some(0), Some(2), Some(1), None];
 /// How many of them rustls ignores.

@@ -27,7 +27,12 @@ use crate::Error;
 /// Handshakes are done beside each other, each in a task of its own, so that a client that takes its time keeps nobody
 /// waiting. When there are too many, the oldest one of the address with the most of them makes room: strangers who
 /// connect and say nothing keep nobody out either. A handshake that fails, or takes too long, is counted and an event
-/// in the log, and no reason to stop; nor is it that too many files are open.
+/// in the log, and no reason to stop; nor is it that too many files are open, when those who have not ended their
+/// handshake within a second make room.
+///
+/// **A connection that was handed over is the application's.** How many of them it keeps, and how long one may be silent, is not
+/// bounded here, and strangers can do a handshake too: give each a time limit, and allow the process more files than the
+/// connections that it is to have. axum's `serve` has no such limits; `hyper-util` lets one set them.
 ///
 /// No early data is taken, not for a fallback either.
 ///
@@ -99,7 +104,10 @@ impl Listener {
         })
     }
 
-    /// The most handshakes at once, 256 unless this is called, and 1 at least. Each takes about 20 kilobytes.
+    /// The most handshakes at once, 256 unless this is called, and 1 at least.
+    ///
+    /// With a ClientHello as clients send it, each takes about 20 kilobytes; a stranger can make it 80, with a long one that
+    /// does not end. Where clients are asked for a certificate, rustls keeps up to 64 KiB of a chain that does not end.
     #[must_use]
     pub fn max_handshakes(mut self, max: usize) -> Self {
         self.max_handshakes = max.max(1);
@@ -199,6 +207,8 @@ impl Listener {
             }
         };
         self.crowd.leave(id);
+        // There is room again, for what the system may just have had none.
+        self.pause = None;
         let Outcome { address, stream } = outcome?;
         match stream {
             Some(Ok(stream)) => {
@@ -225,6 +235,7 @@ impl Listener {
         if !is_its_own {
             self.counters.not_accepted();
             events::not_accepted(error);
+            self.crowd.displace_after(PATIENCE);
             self.pause = Some(Box::pin(sleep(PAUSE)));
         }
     }
@@ -233,3 +244,5 @@ impl Listener {
 const MAX_HANDSHAKES: usize = 256;
 const TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long one may shake hands when the system has no room for others.
+const PATIENCE: Duration = Duration::from_secs(1);

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
 
 use tokio::task::{AbortHandle, Id};
 
@@ -12,6 +13,7 @@ pub(super) struct Crowd(VecDeque<Place>);
 #[derive(Debug)]
 struct Place {
     from: IpAddr,
+    since: Instant,
     handshake: AbortHandle,
 }
 
@@ -19,6 +21,7 @@ impl Crowd {
     pub(super) fn enter(&mut self, address: IpAddr, handshake: AbortHandle) {
         self.0.push_back(Place {
             from: network(address),
+            since: Instant::now(),
             handshake,
         });
     }
@@ -35,12 +38,18 @@ impl Crowd {
     /// Ends one: the oldest of the network that has the most. One that connects for real is done long before it is the
     /// oldest, and a crowd from one place costs other places nothing.
     pub(super) fn displace(&mut self) {
+        self.displace_after(Duration::ZERO);
+    }
+
+    /// Ends one of those that have been here for so long, if there are any.
+    pub(super) fn displace_after(&mut self, time: Duration) {
         let mut counts: HashMap<IpAddr, usize> = HashMap::new();
-        for place in &self.0 {
+        let slow = || self.0.iter().filter(|place| place.since.elapsed() >= time);
+        for place in slow() {
             *counts.entry(place.from).or_default() += 1;
         }
         let most = counts.values().max();
-        let is_of_most = |place: &Place| counts.get(&place.from) == most;
+        let is_of_most = |place: &Place| most.is_some() && counts.get(&place.from) == most;
         let oldest = self.0.iter().position(is_of_most);
         if let Some(place) = oldest.and_then(|at| self.0.remove(at)) {
             place.handshake.abort();
@@ -98,6 +107,24 @@ mod tests {
         assert_eq!(displaced(&crowd, 1).await, [1]);
         let crowd = ["::ffff:192.0.2.1", "::ffff:192.0.2.2", "192.0.2.2"];
         assert_eq!(displaced(&crowd, 1).await, [1]);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_displaced_who_has_not_been_here_for_long() {
+        let (mut set, mut crowd) = (JoinSet::<()>::new(), Crowd::default());
+        let hour = Duration::from_secs(3600);
+        crowd.displace_after(hour);
+        for address in ["192.0.2.1", "192.0.2.2", "192.0.2.2"] {
+            crowd.enter(address.parse().unwrap(), set.spawn(pending()));
+        }
+        crowd.displace_after(hour);
+        assert_eq!(crowd.len(), 3);
+        let long_ago = Instant::now().checked_sub(hour);
+        crowd.0[0].since = long_ago.expect("this machine runs for an hour");
+        crowd.displace_after(hour);
+        // Those who are many count for nothing as long as they are new.
+        assert_eq!(crowd.0[0].from, network("192.0.2.2".parse().unwrap()));
+        assert_eq!(crowd.len(), 2);
     }
 
     #[tokio::test]
