@@ -95,6 +95,38 @@ fn a_server_does_not_resume_after_the_credential() {
     assert!(after.client.is_err());
 }
 
+/// RFC 9345 §7.4: nor does it do so by being resumed under the next one.
+#[test]
+fn a_session_ends_with_the_first_credential_however_often_it_is_resumed() {
+    let vendor = Vendor::default();
+    let device = Device::new("router");
+    let clock = Clock::now();
+    let settings = Settings::new(provider()).time_provider(Arc::new(clock.clone()));
+    let store = Store::with_settings(settings);
+    let stored = vendor.issue_for(&device, Form::Named, HOUR);
+    let identity =
+        dc_rustls::server::Identity::new(vendor.chain(), vec![stored], device.key.private_key());
+    store.install(identity).unwrap();
+    let acceptor = Acceptor::new(Arc::clone(&store));
+    // The client's clock stands still, so it would resume.
+    let client = client(&vendor, NamePolicy::Required);
+    let next = || kind(&connect(&client, &device.name, &acceptor, ALL));
+    assert_eq!(next(), HandshakeKind::Full);
+    let renewed = vendor.enrol(&device, &[Form::Named]);
+    store.install(renewed).unwrap();
+    for _ in 0..3 {
+        clock.forward(HOUR / 4);
+        assert_eq!(next(), HandshakeKind::Resumed);
+    }
+    clock.forward(HOUR / 2);
+    // Only one that was made under the next credential goes on.
+    let kinds: Vec<_> = (0..6).map(|_| next()).collect();
+    assert_eq!(kinds[0], HandshakeKind::Full);
+    assert_eq!(kinds[5], HandshakeKind::Resumed);
+    clock.forward(2 * HOUR);
+    assert_eq!(next(), HandshakeKind::Resumed);
+}
+
 #[test]
 fn a_session_survives_the_renewal_of_the_credential() {
     let vendor = Vendor::default();

@@ -224,12 +224,14 @@ impl Acceptor {
             Heard::TooMuch => return Err(Rejection::too_much()),
         };
         let Offered {
-            has_tls13, asked, ..
-        } = match &hello.offered {
+            has_tls13,
+            has_session,
+            ref asked,
+            ..
+        } = *match &hello.offered {
             Ok(offered) => offered,
             Err(alert) => return Err(Rejection::new(Error::MalformedOffer, *alert)),
         };
-        let has_tls13 = *has_tls13;
         let picked = match asked {
             Some(asked) => self.pick(&hello.client_hello(), asked),
             None => Err(Error::NothingSuits),
@@ -237,7 +239,10 @@ impl Acceptor {
         match (picked, &self.fallback) {
             (Ok(entry), _) => {
                 let provider = Some(entry.config.crypto_provider());
-                let begun = self.ask(&entry.config, provider, has_tls13)?;
+                let begun = match has_session {
+                    true => self.ask(&self.store.resuming(&entry), provider, has_tls13)?,
+                    false => self.ask(&entry.config, provider, has_tls13)?,
+                };
                 Ok(Answer::new(entry.served.clone(), begun, hello))
             }
             (Err(reason), Some(fallback)) => {

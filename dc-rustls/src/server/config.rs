@@ -265,6 +265,19 @@ impl Settings {
         Ok(Arc::new(config))
     }
 
+    /// The configuration of this entry for one connection, whose sessions end no later than the one that it resumes.
+    pub(super) fn resuming(&self, entry: &Entry) -> Arc<ServerConfig> {
+        let mut config = ServerConfig::clone(&entry.config);
+        let sessions = self.sessions(entry.expires).of_one_connection();
+        config.session_storage = Arc::new(sessions);
+        Arc::new(config)
+    }
+
+    fn sessions(&self, expiry: UnixTime) -> CredentialSessions {
+        let (shared, clock) = (Arc::clone(&self.sessions), Arc::clone(&self.time_provider));
+        CredentialSessions::new(shared, clock, expiry)
+    }
+
     fn rustls_config(
         &self,
         certified: CertifiedKey,
@@ -275,7 +288,7 @@ impl Settings {
             Some(asking) => asking.provider(&self.provider, true),
         };
         let clock = Arc::clone(&self.time_provider);
-        let mut config = ServerConfig::builder_with_details(provider, Arc::clone(&clock))
+        let mut config = ServerConfig::builder_with_details(provider, clock)
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_client_cert_verifier(Arc::clone(&self.client_auth))
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
@@ -284,11 +297,7 @@ impl Settings {
         config.max_early_data_size = self.max_early_data;
         config.send_half_rtt_data = self.max_early_data > 0;
         config.key_log = Arc::clone(&self.key_log);
-        config.session_storage = Arc::new(CredentialSessions {
-            shared: Arc::clone(&self.sessions),
-            clock,
-            expiry,
-        });
+        config.session_storage = Arc::new(self.sessions(expiry));
         config.cert_compressors = match self.compresses {
             true => compress::compressors(&config.cert_compressors),
             false => Vec::new(),

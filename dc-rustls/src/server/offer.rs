@@ -19,6 +19,8 @@ pub(super) struct Offered {
     pub(super) has_tls13: bool,
     /// True if the client announces early data.
     pub(super) has_early_data: bool,
+    /// True if the client offers to resume a session.
+    pub(super) has_session: bool,
     /// The credentials that it asks for, if it takes any.
     pub(super) asked: Option<Asked>,
 }
@@ -36,6 +38,7 @@ pub(super) fn read(extensions: &client_hello::Offer<'_>) -> Result<Offered, Aler
     Ok(Offered {
         has_tls13,
         has_early_data: extensions.has_early_data,
+        has_session: extensions.has_session,
         asked,
     })
 }

@@ -1,6 +1,7 @@
 //! `rustls::server::StoresServerSessions`: sessions that end with the credential they were made under.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::pki_types::UnixTime;
 use rustls::server::StoresServerSessions;
@@ -10,24 +11,62 @@ use rustls::time_provider::TimeProvider;
 /// renewal loses none.
 #[derive(Debug)]
 pub(super) struct CredentialSessions {
-    pub(super) shared: Arc<dyn StoresServerSessions>,
-    pub(super) clock: Arc<dyn TimeProvider>,
-    pub(super) expiry: UnixTime,
+    shared: Arc<dyn StoresServerSessions>,
+    clock: Arc<dyn TimeProvider>,
+    expiry: UnixTime,
+    /// The end of the session that a connection resumes, or was offered, in seconds; of one connection only.
+    resumed: Option<AtomicU64>,
 }
 
 impl CredentialSessions {
+    /// The sessions of connections that resume none.
+    pub(super) fn new(
+        shared: Arc<dyn StoresServerSessions>,
+        clock: Arc<dyn TimeProvider>,
+        expiry: UnixTime,
+    ) -> Self {
+        Self {
+            shared,
+            clock,
+            expiry,
+            resumed: None,
+        }
+    }
+
+    /// The sessions of a connection that may resume one.
+    pub(super) fn of_one_connection(self) -> Self {
+        Self {
+            resumed: Some(AtomicU64::new(u64::MAX)),
+            ..self
+        }
+    }
+
+    /// The end of a session that is made now: one that goes on with another does not outlive the credential of that.
+    fn end(&self) -> u64 {
+        let resumed = self.resumed.as_ref();
+        let resumed = resumed.map_or(u64::MAX, |end| end.load(Ordering::Relaxed));
+        self.expiry.as_secs().min(resumed)
+    }
+
     /// The session, if the credential it was made under is still valid.
     fn open(&self, stored: &[u8]) -> Option<Vec<u8>> {
         let (expiry, session) = stored.strip_prefix(MARK)?.split_first_chunk()?;
-        let now = self.clock.current_time()?.as_secs();
-        (now <= u64::from_be_bytes(*expiry)).then(|| session.to_vec())
+        let (now, end) = (
+            self.clock.current_time()?.as_secs(),
+            u64::from_be_bytes(*expiry),
+        );
+        (now <= end).then(|| {
+            if let Some(resumed) = &self.resumed {
+                resumed.fetch_min(end, Ordering::Relaxed);
+            }
+            session.to_vec()
+        })
     }
 }
 
 impl StoresServerSessions for CredentialSessions {
     fn put(&self, key: Vec<u8>, session: Vec<u8>) -> bool {
-        let expiry = self.expiry.as_secs().to_be_bytes();
-        let stored = [MARK, &expiry, &session].concat();
+        let stored = [MARK, &self.end().to_be_bytes(), &session].concat();
         self.shared.put(key, stored)
     }
 
@@ -49,7 +88,6 @@ const MARK: &[u8] = b"dc\x01";
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
     use rustls::server::ServerSessionMemoryCache;
@@ -73,11 +111,8 @@ mod tests {
     fn a_session_of_somebody_else_is_not_taken_for_one_of_ours() {
         let shared = ServerSessionMemoryCache::new(8);
         shared.put(b"key".to_vec(), vec![0xff; 64]);
-        let sessions = CredentialSessions {
-            shared,
-            clock: Arc::new(Clock(AtomicU64::new(0))),
-            expiry: at(1),
-        };
+        let clock = Arc::new(Clock(AtomicU64::new(0)));
+        let sessions = CredentialSessions::new(shared, clock, at(1));
         assert_eq!(sessions.get(b"key"), None);
     }
 
@@ -85,11 +120,7 @@ mod tests {
     fn a_session_ends_with_its_own_credential_whichever_reads_it() {
         let clock = Arc::new(Clock(AtomicU64::new(100)));
         let shared = ServerSessionMemoryCache::new(8);
-        let sessions = |expiry| CredentialSessions {
-            shared: shared.clone(),
-            clock: clock.clone(),
-            expiry: at(expiry),
-        };
+        let sessions = |expiry| CredentialSessions::new(shared.clone(), clock.clone(), at(expiry));
         let (old, new) = (sessions(200), sessions(300));
         assert!(old.put(b"old".to_vec(), b"1".to_vec()));
         assert!(new.put(b"new".to_vec(), b"2".to_vec()));
@@ -98,5 +129,21 @@ mod tests {
         clock.0.store(201, Ordering::Relaxed);
         assert_eq!(new.get(b"old"), None);
         assert_eq!(old.take(b"new"), Some(b"2".to_vec()));
+    }
+
+    #[test]
+    fn a_session_that_goes_on_with_another_ends_with_that() {
+        let clock = Arc::new(Clock(AtomicU64::new(100)));
+        let shared = ServerSessionMemoryCache::new(8);
+        let sessions = |expiry| CredentialSessions::new(shared.clone(), clock.clone(), at(expiry));
+        assert!(sessions(200).put(b"first".to_vec(), b"1".to_vec()));
+        let connection = sessions(300).of_one_connection();
+        assert_eq!(connection.take(b"first"), Some(b"1".to_vec()));
+        assert!(connection.put(b"second".to_vec(), b"2".to_vec()));
+        // Others make theirs as before.
+        assert!(sessions(300).put(b"other".to_vec(), b"3".to_vec()));
+        clock.0.store(201, Ordering::Relaxed);
+        assert_eq!(connection.get(b"second"), None);
+        assert_eq!(connection.get(b"other"), Some(b"3".to_vec()));
     }
 }

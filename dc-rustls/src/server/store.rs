@@ -196,6 +196,11 @@ impl Store {
         Ok(())
     }
 
+    /// The configuration of this entry for a client that offers a session.
+    pub(super) fn resuming(&self, entry: &Entry) -> Arc<ServerConfig> {
+        self.settings.resuming(entry)
+    }
+
     /// The policy for clients, if they are asked for credentials.
     pub(super) fn asking(&self) -> Option<&Asking> {
         self.settings.asking.as_ref()

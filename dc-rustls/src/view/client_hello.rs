@@ -75,6 +75,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) has_server_name: bool,
     /// True if there is an `early_data` (RFC 8446 §4.2.10).
     pub(crate) has_early_data: bool,
+    /// True if there is a `pre_shared_key` (RFC 8446 §4.2.11).
+    pub(crate) has_session: bool,
 }
 
 impl<'a> Offer<'a> {
@@ -139,6 +141,7 @@ impl<'a> Offer<'a> {
             SUPPORTED_VERSIONS => _ = self.supported_versions.get_or_insert(body),
             SERVER_NAME => self.has_server_name = true,
             EARLY_DATA => self.has_early_data = true,
+            PRE_SHARED_KEY => self.has_session = true,
             _ => {}
         }
     }
@@ -305,6 +308,7 @@ pub(super) const VERSION_LEN: usize = 2;
 pub(super) const RANDOM_LEN: usize = 32;
 const SIGNATURE_ALGORITHMS: u16 = 13;
 const EARLY_DATA: u16 = 42;
+const PRE_SHARED_KEY: u16 = 41;
 pub(super) const SERVER_NAME: u16 = 0;
 const SUPPORTED_VERSIONS: u16 = 43;
 const TLS13: [u8; 2] = [3, 4];

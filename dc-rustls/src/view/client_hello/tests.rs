@@ -122,6 +122,7 @@ fn reads_every_list_of_the_offer() {
         supported_versions: Some(&[4, 3, 4, 3, 3]),
         has_server_name: true,
         has_early_data: false,
+        has_session: false,
     };
     assert_eq!(Offer::read(&message), Ok(expected));
 }
