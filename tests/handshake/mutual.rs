@@ -66,6 +66,42 @@ fn a_client_certificate_that_is_trusted_and_one_that_is_not() {
     }
 }
 
+/// Sessions in one place: who was accepted by one verifier, or by none, has not been judged by another.
+#[test]
+fn a_session_is_resumed_only_by_the_verifier_that_judged_its_client() {
+    let (vendor, clients, others) = (Vendor::default(), Vendor::default(), Vendor::default());
+    let device = Device::new("router");
+    let shared = rustls::server::ServerSessionMemoryCache::new(32);
+    let acceptor = |settings: Settings| {
+        let store = Store::with_settings(settings.session_storage(shared.clone()));
+        let identity = vendor.enrol(&device, &[Form::Named]);
+        store.install(identity).unwrap();
+        Acceptor::new(store)
+    };
+    let lax = acceptor(Settings::new(provider()));
+    let ours = acceptor(Settings::new(provider()).client_auth(verifier(&clients)));
+    let theirs = acceptor(Settings::new(provider()).client_auth(verifier(&others)));
+    for (first, then) in [(&ours, &theirs), (&lax, &ours)] {
+        let builder =
+            client_of(&vendor).client_auth(certificate(match std::ptr::eq(first, &lax) {
+                true => &others,
+                false => &clients,
+            }));
+        let client = builder.build().unwrap();
+        for kind in [rustls::HandshakeKind::Full, rustls::HandshakeKind::Resumed] {
+            let outcome = connect(&client, &device.name, first, ALL);
+            assert!(outcome.server.is_ok());
+            let tls = outcome.client.unwrap();
+            assert_eq!(tls.connection().handshake_kind(), Some(kind));
+        }
+        let outcome = connect(&client, &device.name, then, ALL);
+        assert!(matches!(
+            outcome.server,
+            Err(Error::Tls(rustls::Error::InvalidCertificate(_)))
+        ));
+    }
+}
+
 /// rustls signs the messages as it saw them there.
 #[test]
 fn a_client_certificate_is_not_for_tls12() {

@@ -1,6 +1,6 @@
 //! The rustls configuration that serves with one credential.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use dc_core::UniqueName;
@@ -15,6 +15,7 @@ use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::{KeyLog, NoKeyLog, ServerConfig};
 
 use super::asking::Asking;
+use super::scope::Scope;
 use super::selection::Entry;
 use super::sessions::CredentialSessions;
 use super::{ClientCredentials, Served};
@@ -37,6 +38,8 @@ pub struct Settings {
     pub(super) spares_nss: bool,
     pub(super) names_to_nameless: bool,
     client_auth: Arc<dyn ClientCertVerifier>,
+    /// Where sessions are resumed whose clients `client_auth` has judged; made when it is first needed.
+    judged: OnceLock<Scope>,
     pub(super) asking: Option<Asking>,
     secret_extraction: bool,
     sessions: Arc<dyn StoresServerSessions>,
@@ -58,6 +61,7 @@ impl Settings {
             spares_nss: true,
             names_to_nameless: false,
             client_auth: Arc::new(NoClientAuth),
+            judged: OnceLock::new(),
             asking: None,
             secret_extraction: false,
             sessions: ServerSessionMemoryCache::new(256),
@@ -132,6 +136,7 @@ impl Settings {
     #[must_use]
     pub fn client_auth(mut self, verifier: Arc<dyn ClientCertVerifier>) -> Self {
         self.client_auth = verifier;
+        self.judged = OnceLock::new();
         self
     }
 
@@ -187,7 +192,8 @@ impl Settings {
     ///
     /// Several settings may have one place in common. Where clients are asked for credentials, a session is resumed only
     /// where the same roots and the same longest validity judge clients; see
-    /// [`ClientCredentials::verifier`] for those that judge otherwise.
+    /// [`ClientCredentials::verifier`] for those that judge otherwise. Where [`client_auth`](Self::client_auth) judges them, it
+    /// is resumed under the same settings alone.
     #[must_use]
     pub fn session_storage(mut self, sessions: Arc<dyn StoresServerSessions>) -> Self {
         self.sessions = sessions;
@@ -268,14 +274,27 @@ impl Settings {
     /// The configuration of this entry for one connection, whose sessions end no later than the one that it resumes.
     pub(super) fn resuming(&self, entry: &Entry) -> Arc<ServerConfig> {
         let mut config = ServerConfig::clone(&entry.config);
-        let sessions = self.sessions(entry.expires).of_one_connection();
-        config.session_storage = Arc::new(sessions);
+        let sessions = self.sessions(entry.expires, self.judged.get());
+        config.session_storage = Arc::new(sessions.of_one_connection());
         Arc::new(config)
     }
 
-    fn sessions(&self, expiry: UnixTime) -> CredentialSessions {
+    fn sessions(&self, expiry: UnixTime, judged: Option<&Scope>) -> CredentialSessions {
         let (shared, clock) = (Arc::clone(&self.sessions), Arc::clone(&self.time_provider));
-        CredentialSessions::new(shared, clock, expiry)
+        let sessions = CredentialSessions::new(shared, clock, expiry);
+        match judged {
+            Some(scope) => sessions.within(*scope),
+            None => sessions,
+        }
+    }
+
+    /// The scope of sessions with clients that `client_auth` judges, if it does.
+    fn judged(&self) -> Result<Option<&Scope>, Error> {
+        if !self.client_auth.offer_client_auth() {
+            return Ok(None);
+        }
+        let scope = Scope::unique(&self.provider)?;
+        Ok(Some(self.judged.get_or_init(|| scope)))
     }
 
     fn rustls_config(
@@ -297,7 +316,7 @@ impl Settings {
         config.max_early_data_size = self.max_early_data;
         config.send_half_rtt_data = self.max_early_data > 0;
         config.key_log = Arc::clone(&self.key_log);
-        config.session_storage = Arc::new(self.sessions(expiry));
+        config.session_storage = Arc::new(self.sessions(expiry, self.judged()?));
         config.cert_compressors = match self.compresses {
             true => compress::compressors(&config.cert_compressors),
             false => Vec::new(),

@@ -7,11 +7,15 @@ use rustls::pki_types::UnixTime;
 use rustls::server::StoresServerSessions;
 use rustls::time_provider::TimeProvider;
 
+use super::scope::Scope;
+
 /// Sessions made under one credential, kept with those of the ones before and after it, so that a
 /// renewal loses none.
 #[derive(Debug)]
 pub(super) struct CredentialSessions {
     shared: Arc<dyn StoresServerSessions>,
+    /// The mark of these sessions: of ours, and where clients are asked for certificates, of their verifier.
+    mark: Vec<u8>,
     clock: Arc<dyn TimeProvider>,
     expiry: UnixTime,
     /// The end of the session that a connection resumes, or was offered, in seconds; of one connection only.
@@ -27,10 +31,17 @@ impl CredentialSessions {
     ) -> Self {
         Self {
             shared,
+            mark: MARK.to_vec(),
             clock,
             expiry,
             resumed: None,
         }
+    }
+
+    /// The sessions of clients that are judged by something, which are resumed by the same alone.
+    pub(super) fn within(mut self, scope: Scope) -> Self {
+        self.mark = [JUDGED, scope.as_bytes()].concat();
+        self
     }
 
     /// The sessions of a connection that may resume one.
@@ -50,7 +61,7 @@ impl CredentialSessions {
 
     /// The session, if the credential it was made under is still valid.
     fn open(&self, stored: &[u8]) -> Option<Vec<u8>> {
-        let (expiry, session) = stored.strip_prefix(MARK)?.split_first_chunk()?;
+        let (expiry, session) = stored.strip_prefix(&*self.mark)?.split_first_chunk()?;
         let (now, end) = (
             self.clock.current_time()?.as_secs(),
             u64::from_be_bytes(*expiry),
@@ -66,7 +77,8 @@ impl CredentialSessions {
 
 impl StoresServerSessions for CredentialSessions {
     fn put(&self, key: Vec<u8>, session: Vec<u8>) -> bool {
-        let stored = [MARK, &self.end().to_be_bytes(), &session].concat();
+        let end = self.end().to_be_bytes();
+        let stored = [&*self.mark, &end, &session].concat();
         self.shared.put(key, stored)
     }
 
@@ -85,6 +97,7 @@ impl StoresServerSessions for CredentialSessions {
 
 /// Tells our sessions from those of others, should an application keep both in one place.
 const MARK: &[u8] = b"dc\x01";
+const JUDGED: &[u8] = b"dc\x02";
 
 #[cfg(test)]
 mod tests {
