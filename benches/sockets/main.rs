@@ -1,4 +1,4 @@
-//! What a full handshake costs over loopback: the server's processor time and the client's waiting, beside stock
+//! What a full handshake costs over loopback, and records of application data: the server's processor time and the client's waiting, beside stock
 //! rustls and BoringSSL with the same credential.
 //!
 //! Each server is a process of its own, visited by one client that shares the machine with it. They take turns, so
@@ -10,6 +10,7 @@
 //! DC_BORING_SERVER=path/to/boring-server cargo bench -p dc-sockets
 //! ```
 
+mod bulk;
 mod client;
 mod process;
 mod server;
@@ -77,6 +78,8 @@ fn main() {
         lanes.reverse();
     }
     report(&mut lanes);
+    drop(lanes);
+    bulk::report(if args.test { 1 } else { PAIRS });
 }
 
 /// A server and the client that visits it.
@@ -252,4 +255,6 @@ const STOCK: &str = "stock rustls";
 const STOCK_TOKIO: &str = "stock rustls, tokio";
 const STOCK_TLS12: &str = "stock rustls, TLS 1.2";
 const ROUND: usize = 10;
+/// Of connections that carry application data, in each order.
+const PAIRS: usize = 15;
 const WARM_UP: usize = 20;
