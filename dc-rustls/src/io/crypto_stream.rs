@@ -8,6 +8,8 @@ use super::records::{is_oversized, split_message};
 #[derive(Debug, Default)]
 pub(crate) struct HelloGatherer {
     bytes: Vec<u8>,
+    /// True once something else has been passed on: no ClientHello begins in the middle of that.
+    passes: bool,
 }
 
 /// The bytes that a client has sent up to now, once they can be judged.
@@ -24,6 +26,7 @@ impl HelloGatherer {
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Option<Gathered> {
         self.bytes.extend_from_slice(bytes);
         match *self.bytes.first()? {
+            _ if self.passes => {}
             CLIENT_HELLO if is_oversized(&self.bytes) => {}
             CLIENT_HELLO => {
                 let (hello, behind) = split_message(&self.bytes)?;
@@ -33,6 +36,7 @@ impl HelloGatherer {
             }
             _ => {}
         }
+        self.passes = true;
         Some(Gathered::Other(std::mem::take(&mut self.bytes)))
     }
 }
@@ -114,5 +118,8 @@ mod tests {
     fn what_is_no_hello_is_not_waited_for() {
         let mut gatherer = HelloGatherer::default();
         assert_eq!(gatherer.push(&[2]), Some(Gathered::Other(vec![2])));
+        // Nor is what looks like one in the middle of it.
+        let hello = hello(&[]);
+        assert_eq!(gatherer.push(&hello), Some(Gathered::Other(hello.clone())));
     }
 }

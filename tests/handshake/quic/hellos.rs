@@ -215,6 +215,19 @@ fn what_comes_behind_a_hello_is_refused() {
 }
 
 #[test]
+fn what_comes_in_front_of_a_hello_is_not_passed_over() {
+    let vendor = Vendor::default();
+    let acceptor = Acceptor::new(Store::new(provider())).fallback(stock_server(&vendor));
+    for front in [&[0][..], &[0, 0, 0], &[2, 0], &[1, 1, 0, 0]] {
+        let (_, hello) = client(&vendor, provider());
+        let mut session = session(&acceptor);
+        let outcome = feed(session.as_mut(), front, usize::MAX);
+        let outcome = outcome.and_then(|()| feed(session.as_mut(), &hello, usize::MAX));
+        assert!(outcome.is_err() || flight(session.as_mut()).is_empty());
+    }
+}
+
+#[test]
 fn a_hello_longer_than_rustls_takes_is_not_waited_for() {
     let vendor = Vendor::default();
     let device = Device::new("router");
