@@ -11,7 +11,6 @@ use dc_core::pem;
 use dc_core::{Form, Role};
 use dc_rustls::client::{Config, Identity, IdentityStore};
 use dc_tests::vendor::{Device, Vendor, provider};
-use rustls::RootCertStore;
 use rustls::pki_types::UnixTime;
 
 use crate::ours;
@@ -30,8 +29,12 @@ fn enrol(folder: &Path) -> Device {
 }
 
 fn certificate_pem(der: &[u8]) -> String {
+    pem_of("CERTIFICATE", der)
+}
+
+fn pem_of(label: &str, der: &[u8]) -> String {
     let text = Base64::encode_string(der);
-    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+    format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
 }
 
 fn ask(client: &str, folder: &Path, name: &str, port: u16) -> Outcome {
@@ -66,8 +69,11 @@ fn each_client_gets_what_each_server_has_and_knows_its_twin() {
 #[test]
 fn a_cloud_service_knows_its_devices_and_lets_nobody_else_in() {
     let (service, vendor) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    // Its certificate is an ordinary one: nobody offers to take credentials.
-    enrol(service.path());
+    // It serves with its certificate's own key, as services do.
+    let host = Vendor::default();
+    let key = pem_of("PRIVATE KEY", host.private_key().secret_der());
+    std::fs::write(service.path().join("chain.pem"), host.chain_pem()).unwrap();
+    std::fs::write(service.path().join("key.pem"), key).unwrap();
     let (devices, camera) = (Vendor::default(), Device::new("camera"));
     let path = vendor.path().join("root.pem");
     std::fs::write(&path, certificate_pem(&devices.root_der())).unwrap();
@@ -76,17 +82,13 @@ fn a_cloud_service_knows_its_devices_and_lets_nobody_else_in() {
     let stored = devices.issue_as(Role::Client, &camera, Form::Named, now, DAY);
     let stranger = Vendor::default();
     let other = stranger.issue_as(Role::Client, &camera, Form::Named, now, DAY);
-    let roots =
-        dc_core::pem::certificates(&std::fs::read(service.path().join("root.pem")).unwrap());
     let ask = |chain, credential| {
         let identities = IdentityStore::new(provider());
         let key = camera.key.private_key();
         let identity = Identity::new(chain, vec![credential], key);
         identities.install(identity).unwrap();
-        let mut trusted = RootCertStore::empty();
-        trusted.add(roots.as_ref().unwrap()[0].clone()).unwrap();
         let client = Config::builder(provider())
-            .roots(trusted)
+            .roots(host.roots())
             .or_certificate()
             .client_identity(identities)
             .build()
