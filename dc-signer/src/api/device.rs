@@ -70,9 +70,17 @@ fn answer(
 ) -> Result<Response, ApiError> {
     let took = began.elapsed();
     match done {
-        Ok(Reply { zone, json }) => {
+        Ok(reply) => {
+            let Reply {
+                zone,
+                json,
+                as_client,
+            } = reply;
             holder.remember_as_device(app);
             app.metrics.issued(&zone, path, "ok", took);
+            if let Some(result) = as_client.result() {
+                app.metrics.issued_as_client(&zone, result);
+            }
             // The bytes as they are on record: a second attempt gets them unchanged.
             let headers = [
                 (CONTENT_TYPE, "application/json"),

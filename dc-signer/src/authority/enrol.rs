@@ -4,7 +4,7 @@ use pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
 
 use super::acts::by_device;
-use super::issue::{Reply, check, spkis};
+use super::issue::{AsClient, Reply, check, spkis};
 use super::manufacturers::Made;
 use super::policy::{self, PolicyError, Spkis};
 use super::{Authority, Error};
@@ -74,8 +74,13 @@ impl Authority {
         let zone = device.zone.to_string();
         let admitted = policy::admit(device, enrolment_key, now)?;
         let (issuance, ()) = self.sign(admitted, move || Ok((spkis, ()))).await?;
+        let as_client = AsClient::of(request.client_csr.as_ref(), &issuance);
         let json = self.record(Issuance { shown, ..issuance }).await?;
-        Ok(Reply { zone, json })
+        Ok(Reply {
+            zone,
+            json,
+            as_client,
+        })
     }
 
     async fn enrol_by_code(

@@ -23,6 +23,39 @@ pub struct Reply {
     pub zone: String,
     /// The JSON of [`Credentials`](dc_protocol::Credentials).
     pub json: Vec<u8>,
+    /// What of it is for the device as a client.
+    pub as_client: AsClient,
+}
+
+/// The credential of a device as a client, next to that as a server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AsClient {
+    /// The device asked for none, or got an answer that is on record.
+    NotAsked,
+    /// It got one.
+    Given,
+    /// Its zone issues for servers alone.
+    LeftOut,
+}
+
+impl AsClient {
+    pub(super) fn of(client_csr: Option<&String>, issuance: &Issuance) -> Self {
+        match (client_csr, &issuance.client) {
+            (None, _) => Self::NotAsked,
+            (Some(_), Some(_)) => Self::Given,
+            (Some(_), None) => Self::LeftOut,
+        }
+    }
+
+    /// As metrics say it; none if the device did not ask.
+    #[must_use]
+    pub fn result(self) -> Option<&'static str> {
+        match self {
+            Self::NotAsked => None,
+            Self::Given => Some("ok"),
+            Self::LeftOut => Some("left-out"),
+        }
+    }
 }
 
 impl Authority {

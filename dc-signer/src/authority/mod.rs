@@ -51,7 +51,7 @@ pub(crate) use delegations::folder as delegations_folder;
 pub use error::Error;
 pub use guard::{ClockError, Skew};
 pub use import::{Import, Imported};
-pub use issue::Reply;
+pub use issue::{AsClient, Reply};
 pub use issuing_status::{IssuingStatus, KeyStatus, ZoneStatus};
 pub use missing::{Missing, Waiting};
 pub use operators::Authenticated;

@@ -4,7 +4,7 @@ use pki_types::UnixTime;
 
 use super::acts::by_device;
 use super::algorithms::algorithms;
-use super::issue::{Reply, spkis};
+use super::issue::{AsClient, Reply, spkis};
 use super::policy::{self, PolicyError, Spkis};
 use super::{Authority, Error};
 use dc_pki::device_csr as csr;
@@ -33,7 +33,11 @@ impl Authority {
             .recorded_answer(admitted.device(), &renewal, now)
             .await?
         {
-            return Ok(Reply { zone, json });
+            return Ok(Reply {
+                zone,
+                json,
+                as_client: AsClient::NotAsked,
+            });
         }
         let Renewal {
             previous,
@@ -50,8 +54,13 @@ impl Authority {
             idempotency: Some(idempotency),
             ..issuance
         };
+        let as_client = AsClient::of(request.client_csr.as_ref(), &issuance);
         let json = self.record(issuance).await?;
-        Ok(Reply { zone, json })
+        Ok(Reply {
+            zone,
+            json,
+            as_client,
+        })
     }
 
     /// The answer that was given to this request before.

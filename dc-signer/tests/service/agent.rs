@@ -195,6 +195,13 @@ fn a_cloud_service_knows_the_device_by_its_other_credential() {
         before = credential;
         device.served();
     }
+    let metrics = rig.client().get("/metrics").body;
+    for (result, count) in [("left-out", 1), ("ok", 2)] {
+        let line = format!(
+            "dc_issued_as_client_total{{zone=\"cpe.example.com\",result=\"{result}\"}} {count}"
+        );
+        assert!(metrics.contains(&line), "{line} not in {metrics}");
+    }
 }
 
 #[test]

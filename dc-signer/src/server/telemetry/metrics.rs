@@ -16,8 +16,8 @@ mod labels;
 mod zones;
 
 use labels::{
-    Against, Certificate, InState, Issued, OfPath, OfRoute, Operation, Outcome, Problem, Reason,
-    Request, Within,
+    Against, Certificate, InState, Issued, IssuedAsClient, OfPath, OfRoute, Operation, Outcome,
+    Problem, Reason, Request, Within,
 };
 use zones::ZoneGauges;
 pub use zones::{KeyUsable, ZoneAble};
@@ -27,6 +27,7 @@ pub use zones::{KeyUsable, ZoneAble};
 pub struct Metrics {
     registry: Registry,
     issued: Family<Issued, Counter>,
+    as_clients: Family<IssuedAsClient, Counter>,
     issue_seconds: Histograms<OfPath>,
     requests: Family<Request, Counter>,
     request_seconds: Histograms<OfRoute>,
@@ -138,6 +139,7 @@ impl Metrics {
         let mut new = Self {
             registry: Registry::with_prefix("dc"),
             issued: Family::default(),
+            as_clients: Family::default(),
             issue_seconds: Family::new_with_constructor(fast),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(fast),
@@ -167,6 +169,9 @@ impl Metrics {
         let r = &mut self.registry;
         let text = "Enrolments and renewals, by how they ended";
         r.register("issued", text, self.issued.clone());
+        let text =
+            "Devices that asked for a credential as a client, too, by whether their zone has one";
+        r.register("issued_as_client", text, self.as_clients.clone());
         let text = "How long enrolments and renewals took, with their commit";
         r.register("issue_seconds", text, self.issue_seconds.clone());
         let text = "HTTP requests that were answered";
@@ -228,6 +233,15 @@ impl Metrics {
         let labels = OfPath { path: path.name() };
         let seconds = self.issue_seconds.get_or_create(&labels);
         seconds.observe(took.as_secs_f64());
+    }
+
+    /// A device got a credential as a client, too, or its zone has none for it.
+    pub fn issued_as_client(&self, zone: &str, result: &'static str) {
+        let labels = IssuedAsClient {
+            zone: zone.to_owned(),
+            result,
+        };
+        self.as_clients.get_or_create(&labels).inc();
     }
 
     /// A request was answered.
@@ -393,6 +407,7 @@ mod tests {
         let metrics = Metrics::new();
         let took = Duration::from_millis(3);
         metrics.issued("cpe.example.com", Path::Renew, "ok", took);
+        metrics.issued_as_client("cpe.example.com", "left-out");
         metrics.answered("/v1/renew", "POST", 200, took);
         metrics.problem("bad-csr");
         metrics.shed(Shed::DeviceRate);
@@ -437,6 +452,7 @@ mod tests {
         let text = metrics.encode();
         for line in [
             "dc_issued_total{zone=\"cpe.example.com\",path=\"renew\",result=\"ok\"} 1",
+            "dc_issued_as_client_total{zone=\"cpe.example.com\",result=\"left-out\"} 1",
             "dc_issue_seconds_bucket{le=\"0.005\",path=\"renew\"} 1",
             "dc_http_requests_total{route=\"/v1/renew\",method=\"POST\",status=\"200\"} 1",
             "dc_problems_total{kind=\"bad-csr\"} 1",

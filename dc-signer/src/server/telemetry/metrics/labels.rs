@@ -10,6 +10,12 @@ pub(super) struct Issued {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub(super) struct IssuedAsClient {
+    pub(super) zone: String,
+    pub(super) result: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 pub(super) struct OfPath {
     pub(super) path: &'static str,
 }
