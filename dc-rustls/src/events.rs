@@ -8,6 +8,8 @@
 
 use std::path::Path;
 
+#[cfg(feature = "quinn")]
+use rustls::AlertDescription;
 use rustls::pki_types::{ServerName, UnixTime};
 
 use crate::Error;
@@ -25,10 +27,28 @@ pub(crate) fn not_connected(wanted: &ServerName<'_>, error: &Error) {
     }
 }
 
+/// The same over QUIC, where only the text of the refusal comes back.
+#[cfg(feature = "quinn")]
+pub(crate) fn not_connected_over_quic(
+    wanted: &ServerName<'_>,
+    alert: AlertDescription,
+    reason: &str,
+) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(server = %wanted.to_str(), alert = alert.as_str(), reason, "refused a server");
+}
+
 /// A server did not serve a client.
 pub(crate) fn not_served(error: &Error) {
     #[cfg(feature = "tracing")]
     tracing::debug!(reason = %error, "did not serve a client");
+}
+
+/// The same over QUIC, where only the text of the reason comes back.
+#[cfg(feature = "quinn")]
+pub(crate) fn not_served_over_quic(reason: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(reason, "did not serve a client");
 }
 
 /// A server answers a client with its certificate, because no credential goes to it.

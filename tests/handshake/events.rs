@@ -37,7 +37,7 @@ impl io::Write for ThreadLog {
 ///
 /// One subscriber for the whole program: one for each thread would miss events that another thread, without
 /// any, came across first.
-fn logged(work: impl FnOnce()) -> String {
+pub(crate) fn logged(work: impl FnOnce()) -> String {
     static SUBSCRIBER: Once = Once::new();
     SUBSCRIBER.call_once(|| {
         tracing_subscriber::fmt()

@@ -17,7 +17,7 @@ use crate::view::client_hello::hellos_to_wire;
 use crate::view::request::RequestWatch;
 use crate::view::stream::ToRustls;
 use crate::view::to_server::certificates_to_server;
-use crate::{Error, Refusal, handover};
+use crate::{Error, Refusal, events, handover};
 
 /// The server of one connection.
 #[derive(Clone)]
@@ -96,17 +96,25 @@ struct Handshake {
 
 impl Handshake {
     /// Gives rustls what the server sent.
-    fn read(&mut self, inner: &mut dyn Session, bytes: &[u8]) -> Result<bool, TransportError> {
+    fn read(
+        &mut self,
+        inner: &mut dyn Session,
+        bytes: &[u8],
+        wanted: &ServerName<'_>,
+    ) -> Result<bool, TransportError> {
+        let refused = |alert, reason: &str| events::not_connected_over_quic(wanted, alert, reason);
         let mut rustls = bytes.to_vec();
         self.to_rustls.apply(&mut rustls).map_err(|error| {
             let refusal = Refusal::from(error);
-            alert(refusal.alert(), refusal.to_string())
+            let reason = refusal.to_string();
+            refused(refusal.alert(), &reason);
+            alert(refusal.alert(), reason)
         })?;
         handover::leave_originals(self.to_rustls.take_originals());
         if let Some(request) = self.requests.push(&rustls) {
             handover::leave_request(request);
         }
-        read(inner, &rustls)
+        read(inner, &rustls, refused)
     }
 
     /// Hellos and Certificate as they go to the server. rustls hands over whole messages.
@@ -160,8 +168,8 @@ impl ClientViews {
 impl Views for ClientViews {
     fn read(&mut self, inner: &mut Box<dyn Session>, bytes: &[u8]) -> Result<bool, TransportError> {
         let (read, peer) = handover::scope(|| match &mut self.handshake {
-            Some(handshake) => handshake.read(inner.as_mut(), bytes),
-            None => read(inner.as_mut(), bytes),
+            Some(handshake) => handshake.read(inner.as_mut(), bytes, &self.wanted),
+            None => read(inner.as_mut(), bytes, |_, _| {}),
         });
         self.sessions.found(peer);
         let read = read?;

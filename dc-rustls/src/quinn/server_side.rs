@@ -16,6 +16,7 @@ use crate::server::answer::Answer;
 use crate::server::{ConnectionVerifier, Peer, Served};
 use crate::view::client_hello::offer_to_rustls;
 use crate::view::from_client::FromClient;
+use crate::view::ignored::Original;
 use crate::view::presented::is_extension_entry;
 use crate::view::request::requests_to_wire;
 use crate::view::stream::ToWire;
@@ -130,7 +131,7 @@ impl ServerViews {
         bytes: &[u8],
     ) -> Result<bool, TransportError> {
         let Some(asked) = &mut self.asked else {
-            return handover::scope(|| read(inner, bytes)).0;
+            return step(inner, bytes, Vec::new());
         };
         let mut rustls = Vec::with_capacity(bytes.len());
         asked.from_client.apply(bytes, &mut rustls);
@@ -138,12 +139,7 @@ impl ServerViews {
             // What has arrived leaves with what is behind it.
             return Ok(false);
         }
-        let originals = asked.from_client.take_originals();
-        let step = || {
-            handover::leave_originals(originals);
-            read(inner, &rustls)
-        };
-        handover::scope(step).0
+        step(inner, &rustls, asked.from_client.take_originals())
     }
 
     /// A ClientHello as rustls is to see it.
@@ -167,6 +163,19 @@ impl ServerViews {
     }
 }
 
+/// Gives rustls what the client sent, with the blocks that were ignored in it.
+fn step(
+    inner: &mut dyn Session,
+    bytes: &[u8],
+    originals: Vec<Original>,
+) -> Result<bool, TransportError> {
+    let (read, _) = handover::scope(|| {
+        handover::leave_originals(originals);
+        read(inner, bytes, |_, _| {})
+    });
+    read.inspect_err(|error| events::not_served_over_quic(&error.reason))
+}
+
 impl Views for ServerViews {
     fn read(&mut self, inner: &mut Box<dyn Session>, bytes: &[u8]) -> Result<bool, TransportError> {
         let Some(hellos) = &mut self.hellos else {
@@ -174,14 +183,14 @@ impl Views for ServerViews {
         };
         match hellos.gatherer.push(bytes) {
             None => Ok(false),
-            Some(Gathered::Other(bytes)) => handover::scope(|| read(inner.as_mut(), &bytes)).0,
+            Some(Gathered::Other(bytes)) => step(inner.as_mut(), &bytes, Vec::new()),
             Some(Gathered::Hello { hello, behind }) => {
                 if self.served.is_none() {
                     self.answer(inner, &hello)?;
                 }
                 let mut heard = self.hear(hello)?;
                 heard.extend_from_slice(&behind);
-                handover::scope(|| read(inner.as_mut(), &heard)).0
+                step(inner.as_mut(), &heard, Vec::new())
             }
         }
     }

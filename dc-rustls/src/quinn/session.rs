@@ -85,11 +85,18 @@ impl<V: Views> Session for Mapped<V> {
 
 /// Lets rustls read, inside a scope of [`handover`], and gives a refusal the alert that it asks for.
 ///
-/// rustls derives alerts from its own errors, among which there is none for most of ours.
-pub(super) fn read(inner: &mut dyn Session, bytes: &[u8]) -> Result<bool, TransportError> {
+/// rustls derives alerts from its own errors, among which there is none for most of ours. `refused` is told about those.
+pub(super) fn read(
+    inner: &mut dyn Session,
+    bytes: &[u8],
+    refused: impl FnOnce(AlertDescription, &str),
+) -> Result<bool, TransportError> {
     let read = inner.read_handshake(bytes);
     read.map_err(|error| match handover::take_alert() {
-        Some(ours) => alert(ours, error.reason),
+        Some(ours) => {
+            refused(ours, &error.reason);
+            alert(ours, error.reason)
+        }
         None => error,
     })
 }

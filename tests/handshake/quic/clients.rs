@@ -12,9 +12,11 @@ use quinn::{Endpoint, TransportConfig};
 use rustls::AlertDescription as Alert;
 use rustls::compress::{BROTLI_DECOMPRESSOR, CertDecompressor, DecompressionFailed};
 use rustls::time_provider::TimeProvider;
+use tokio::runtime::Builder as RuntimeBuilder;
 
 use super::pair::{ALPN, Listening, Met, configure, connect, exchange, serving};
 use crate::clients::{FRONTS, Front, Site};
+use crate::events::logged;
 use crate::setup::{Clock, HOUR, stock_server};
 
 const CAMERA: &str = "camera.cpe.example.com";
@@ -120,6 +122,30 @@ async fn clients_that_present_nothing() {
             let met = meet(&site, &client, &mandatory).await;
             assert_eq!(met.alert_at_client().0, Alert::CertificateRequired);
         }
+    }
+}
+
+#[test]
+fn the_log_has_why_a_client_was_refused() {
+    let site = Site::new();
+    let runtime = RuntimeBuilder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let acceptor = site.acceptor(FRONTS[0], site.policy().authorize(|_| false));
+    let text = logged(|| {
+        let camera = runtime.block_on(async {
+            let camera = camera(&site, &[Form::Named]);
+            meet(&site, &camera, &acceptor).await
+        });
+        assert_eq!(camera.alert_at_client().0, Alert::AccessDenied);
+    });
+    let line = text
+        .lines()
+        .find(|line| line.contains("did not serve a client"));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    for part in ["DEBUG", "NotAuthorized"] {
+        assert!(line.contains(part), "{part}: {line}");
     }
 }
 

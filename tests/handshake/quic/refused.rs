@@ -7,9 +7,11 @@ use dc_rustls::quinn::EarlyData;
 use dc_rustls::server::{Acceptor, Identity, Store};
 use dc_tests::vendor::{Device, Vendor, provider};
 use rustls::AlertDescription;
+use tokio::runtime::Builder;
 
 use super::pair::{ALPN, Listening, Met, configure, connect};
 use super::quic_client;
+use crate::events::logged;
 use crate::setup::{Clock, HOUR, acceptor, careless_acceptor, client_of, stock_server};
 
 /// What a client that requires a name makes of this server.
@@ -56,6 +58,22 @@ async fn the_evil_twin() {
     let (alert, reason) = met.alert_at_server();
     assert_eq!(alert, AlertDescription::IllegalParameter);
     assert!(reason.contains("twin.cpe.example.com"), "{reason}");
+}
+
+#[test]
+fn the_log_has_who_was_refused_and_why() {
+    let vendor = Vendor::default();
+    let twin = careless_acceptor(vendor.enrol(&Device::new("twin"), &[Form::Named]));
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let text = logged(|| {
+        let met = runtime.block_on(meet(&vendor, "router.cpe.example.com", &twin));
+        assert!(met.client.is_err());
+    });
+    let line = text.lines().find(|line| line.contains("refused a server"));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    for part in ["WARN", "server=router.cpe.example.com", "twin.cpe"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
 }
 
 #[tokio::test]
