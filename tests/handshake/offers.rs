@@ -10,7 +10,7 @@ use dc_rustls::client::{Config, NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, Served, Settings, Store};
 use dc_tests::backend::{BACKENDS, Backend};
 use dc_tests::message::{
-    CLIENT_HELLO, add_extensions, extension, find_extension, remove_extension,
+    CLIENT_HELLO, add_extensions, extension, find_extension, remove_extension, vector,
 };
 use dc_tests::mutant::{self, Framing, Rewrite, Wire};
 use dc_tests::pair::last_words;
@@ -30,6 +30,7 @@ use crate::setup::{ALL, acceptor, stock_server};
 const CHUNKS: [usize; 2] = [1, ALL];
 const STATUS_REQUEST: u16 = 5;
 const SIGNATURE_ALGORITHMS: u16 = 13;
+const PRE_SHARED_KEY: u16 = 41;
 const KEY_SHARE: u16 = 51;
 
 pub(crate) type Answer = Result<Served, Error>;
@@ -334,7 +335,9 @@ fn a_second_hello_with_another_offer() {
     let forms = [Form::Named, Form::Rfc9345];
     store.install(vendor.enrol(&device, &forms)).unwrap();
     let acceptor = Acceptor::new(store).fallback(stock_server(&vendor));
-    let changes: [mutant::Change; 6] = [
+    let changes: [mutant::Change; 7] = [
+        // A session, whose end the server would not have looked at.
+        |hello| add_extensions(hello, &extension(PRE_SHARED_KEY, &one_session())),
         |hello| remove_extension(hello, 0xff22),
         |hello| remove_extension(hello, 34),
         |hello| add_extensions(&remove_extension(hello, 0xff22), &list(0xff22, &[4, 3])),
@@ -358,6 +361,13 @@ fn a_second_hello_with_another_offer() {
             assert!(matches!(server, Err(Error::OfferChanged)), "{server:?}");
         }
     }
+}
+
+/// An identity of one byte, and its binder.
+fn one_session() -> Vec<u8> {
+    let identities = vector(2, &[0, 1, 7, 0, 0, 0, 0]);
+    let binders = vector(2, &vector(1, &[0; 32]));
+    [identities, binders].concat()
 }
 
 /// Nor may an offer change that no credential of the server's suits. What else changes is for stock rustls to judge.

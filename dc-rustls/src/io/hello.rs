@@ -59,14 +59,30 @@ enum Compared {
 }
 
 impl Compared {
-    /// Their bodies. `None` for a broken hello, which is for rustls to refuse.
-    fn read(self, hello: &[u8]) -> Option<[Option<&[u8]>; 4]> {
+    /// Their bodies, and whether a session is offered. `None` for a broken hello, which is for rustls to refuse.
+    fn read(self, hello: &[u8]) -> Option<([Option<&[u8]>; 4], bool)> {
         let offer = client_hello::Offer::read(hello).ok()?;
-        let [algorithms, status] = match self {
-            Self::Credential => [offer.signature_algorithms, offer.status_request],
-            Self::Forms => [None, None],
+        Some(match self {
+            Self::Credential => {
+                let (algorithms, status) = (offer.signature_algorithms, offer.status_request);
+                (
+                    [offer.rfc9345, offer.named, algorithms, status],
+                    offer.has_session,
+                )
+            }
+            Self::Forms => ([offer.rfc9345, offer.named, None, None], false),
+        })
+    }
+
+    /// True if the second hello offers something else. It may leave a session out, but the end of one that it adds was not
+    /// looked at.
+    fn differ(self, first: &[u8], second: &[u8]) -> bool {
+        let (Some((first, had_session)), Some((second, has_session))) =
+            (self.read(first), self.read(second))
+        else {
+            return false;
         };
-        Some([offer.rfc9345, offer.named, algorithms, status])
+        first != second || (has_session && !had_session)
     }
 }
 
@@ -106,10 +122,7 @@ impl Offers {
             self.first = Some(hello.to_vec());
             return;
         };
-        let (first, second) = (self.of.read(first), self.of.read(hello));
-        self.changed |= first
-            .zip(second)
-            .is_some_and(|(first, second)| first != second);
+        self.changed |= self.of.differ(first, hello);
     }
 
     /// True if the second ClientHello offers something else than the first.
