@@ -12,7 +12,7 @@ use crate::record::RecordProtection;
 use crate::side::Side;
 use crate::view::certificate::unpack;
 use crate::view::client_hello::{self, Relabelling};
-use crate::view::{ech, from_client, ignored, presented, request, stream, to_server};
+use crate::view::{ech, from_client, presented, request, stream, to_server};
 
 /// A client's inbound mapping of Certificate.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl ToRustls {
 
     /// Puts back what was ignored in the Certificate message that has come whole.
     pub fn restore(&mut self, message: &mut [u8]) {
-        ignored::restore(message, &self.0.take_originals());
+        self.0.take_originals().restore(message);
     }
 }
 
@@ -208,7 +208,7 @@ impl FromClient {
 
     /// Puts back what was ignored in the Certificate message that has come whole.
     pub fn restore(&mut self, message: &mut [u8]) {
-        ignored::restore(message, &self.0.take_originals());
+        self.0.take_originals().restore(message);
     }
 }
 

@@ -16,7 +16,7 @@ use rustls::crypto::cipher::MessageDecrypter;
 use rustls::pki_types::{CertificateDer, ServerName};
 
 use crate::peer::Peer;
-use crate::view::ignored::Original;
+use crate::view::ignored::Originals;
 use crate::view::request::Request;
 
 /// An accepted credential and the certificate that it was accepted under.
@@ -36,7 +36,7 @@ struct Handover {
     shares_decrypters: bool,
     decrypter: Option<SharedDecrypter>,
     /// The blocks that the mapping of a Certificate message left out.
-    originals: Vec<Original>,
+    originals: Originals,
     /// The name that the connection of this step is for and hides.
     hidden: Option<Arc<ServerName<'static>>>,
 }
@@ -150,14 +150,14 @@ pub(crate) fn take_decrypter() -> Option<SharedDecrypter> {
 }
 
 /// Leaves the blocks that were ignored in a Certificate message, for its transcript: the same step hashes the message.
-pub(crate) fn leave_originals(originals: Vec<Original>) {
+pub(crate) fn leave_originals(originals: Originals) {
     if !originals.is_empty() {
         with(|cell| cell.originals = originals);
     }
 }
 
 /// Takes the blocks of the Certificate message that is hashed now, once.
-pub(crate) fn take_originals() -> Vec<Original> {
+pub(crate) fn take_originals() -> Originals {
     with(|cell| std::mem::take(&mut cell.originals))
 }
 

@@ -8,7 +8,6 @@ use crate::handover;
 use crate::side::Side;
 use crate::view::client_hello::{has_relabelled_offer, hellos_to_wire, offer_to_wire};
 use crate::view::handshake::is_certificate;
-use crate::view::ignored::restore;
 use crate::view::request::requests_to_wire;
 use crate::view::stream::certificates_to_wire;
 use crate::view::to_server::{certificates_to_server, is_client_authentication};
@@ -55,7 +54,7 @@ impl Mapping {
         if self.certificates && is_certificate(&messages) {
             let originals = handover::take_originals();
             if !originals.is_empty() {
-                restore(messages.to_mut(), &originals);
+                originals.restore(messages.to_mut());
             }
         }
         hash.update(&messages);

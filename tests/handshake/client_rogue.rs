@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::thread;
 
+use allocation_counter::measure;
 use dc_core::Form;
 use dc_rustls::client::{NamePolicy, Peer};
 use dc_rustls::server::{Acceptor, ClientCredentials};
@@ -25,7 +26,7 @@ use rustls::{
     DistinguishedName, SignatureScheme, StreamOwned,
 };
 
-use crate::clients::{FRONTS, Site};
+use crate::clients::{FRONTS, Front, Site};
 use crate::misplaced::malformed;
 use crate::rogue::Stubborn;
 use crate::setup::ALL;
@@ -117,6 +118,36 @@ impl Rogue {
         acceptor: &Acceptor,
         chunk: usize,
     ) -> (Result<Option<Peer>, Error>, Option<rustls::Error>) {
+        let (near, far) = pipe(chunk);
+        thread::scope(|scope| {
+            let server = scope.spawn(|| {
+                let mut tls = acceptor.accept(far)?;
+                tls.write_all(b"pong")?;
+                Ok(tls.peer().cloned())
+            });
+            let wire = Wire::new(near, &self.rewrite, self.framing);
+            let mut tls = StreamOwned::new(self.connection(site), wire);
+            let heard = tls.read_exact(&mut [0; 4]);
+            let heard = heard
+                .err()
+                .and_then(|error| last_words(&mut tls.conn, &mut tls.sock, error));
+            (server.join().unwrap(), heard)
+        })
+    }
+
+    /// Connects, and is gone once its own flight is sent; the most bytes that the server kept of it at once.
+    fn leave(&self, site: &Site, acceptor: &Acceptor) -> u64 {
+        let (near, far) = pipe(ALL);
+        thread::scope(|scope| {
+            let server = scope.spawn(|| measure(|| assert!(acceptor.accept(far).is_err())));
+            let mut wire = Wire::new(near, &self.rewrite, self.framing);
+            self.connection(site).complete_io(&mut wire).unwrap();
+            drop(wire);
+            server.join().unwrap().bytes_max
+        })
+    }
+
+    fn connection(&self, site: &Site) -> ClientConnection {
         let provider = mutant::provider(&provider(), &self.rewrite);
         let key = provider
             .key_provider
@@ -133,22 +164,7 @@ impl Rogue {
             config.cert_decompressors.clear();
         }
         let name = ServerName::try_from(site.router.name.clone()).unwrap();
-        let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-        let (near, far) = pipe(chunk);
-        thread::scope(|scope| {
-            let server = scope.spawn(|| {
-                let mut tls = acceptor.accept(far)?;
-                tls.write_all(b"pong")?;
-                Ok(tls.peer().cloned())
-            });
-            let wire = Wire::new(near, &self.rewrite, self.framing);
-            let mut tls = StreamOwned::new(connection, wire);
-            let heard = tls.read_exact(&mut [0; 4]);
-            let heard = heard
-                .err()
-                .and_then(|error| last_words(&mut tls.conn, &mut tls.sock, error));
-            (server.join().unwrap(), heard)
-        })
+        ClientConnection::new(Arc::new(config), name).unwrap()
     }
 }
 
@@ -474,4 +490,39 @@ fn an_entry_that_looks_relabelled_already() {
             Some(rustls::Error::AlertReceived(Alert::DecodeError))
         );
     }
+}
+
+/// A stranger decides how many issuers its chain has, and that it does not end.
+#[test]
+fn a_chain_of_many_issuers_that_does_not_end_is_kept_once() {
+    let site = Site::new();
+    let acceptor = site.acceptor(Front::Certificate, policy(&site));
+    let kept = |entry: &'static [u8]| {
+        let rogue = Rogue::rewriting(mutant::only(CERTIFICATE, move |_| unended(entry)));
+        rogue.leave(&site, &acceptor)
+    };
+    // The first handshake compresses the server's certificate, for which brotli takes 32 MiB.
+    kept(&[0, 0, 1, 0x30, 0, 0]);
+    let plain = kept(&[0, 0, 1, 0x30, 0, 0]);
+    let blocks = kept(&[0, 0, 1, 0x30, 0, 6, 0, 34, 0, 2, 1, 2]);
+    println!("{plain} bytes at most, with blocks {blocks}");
+    assert!((64_000..130_000).contains(&plain), "{plain}");
+    assert!(blocks < 180_000, "{blocks}");
+}
+
+/// As much of a Certificate message as a server takes, full of these entries.
+fn unended(entry: &[u8]) -> Vec<u8> {
+    let claimed = u16::MAX - 1000;
+    let [high, low] = claimed.to_be_bytes();
+    let list = usize::from(claimed) - 4;
+    let [list_high, list_low] = (claimed - 4).to_be_bytes();
+    let mut message = vec![CERTIFICATE, 0, high, low, 0, 0, list_high, list_low];
+    message.extend(
+        entry
+            .iter()
+            .copied()
+            .cycle()
+            .take((list - 1000) / entry.len() * entry.len()),
+    );
+    message
 }

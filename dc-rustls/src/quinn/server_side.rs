@@ -16,7 +16,7 @@ use crate::server::answer::Answer;
 use crate::server::{ConnectionVerifier, Peer, Served};
 use crate::view::client_hello::offer_to_rustls;
 use crate::view::from_client::FromClient;
-use crate::view::ignored::Original;
+use crate::view::ignored::Originals;
 use crate::view::presented::is_extension_entry;
 use crate::view::request::requests_to_wire;
 use crate::view::stream::ToWire;
@@ -131,7 +131,7 @@ impl ServerViews {
         bytes: &[u8],
     ) -> Result<bool, TransportError> {
         let Some(asked) = &mut self.asked else {
-            return step(inner, bytes, Vec::new());
+            return step(inner, bytes, Originals::default());
         };
         let mut rustls = Vec::with_capacity(bytes.len());
         asked.from_client.apply(bytes, &mut rustls);
@@ -167,7 +167,7 @@ impl ServerViews {
 fn step(
     inner: &mut dyn Session,
     bytes: &[u8],
-    originals: Vec<Original>,
+    originals: Originals,
 ) -> Result<bool, TransportError> {
     let (read, _) = handover::scope(|| {
         handover::leave_originals(originals);
@@ -183,14 +183,14 @@ impl Views for ServerViews {
         };
         match hellos.gatherer.push(bytes) {
             None => Ok(false),
-            Some(Gathered::Other(bytes)) => step(inner.as_mut(), &bytes, Vec::new()),
+            Some(Gathered::Other(bytes)) => step(inner.as_mut(), &bytes, Originals::default()),
             Some(Gathered::Hello { hello, behind }) => {
                 if self.served.is_none() {
                     self.answer(inner, &hello)?;
                 }
                 let mut heard = self.hear(hello)?;
                 heard.extend_from_slice(&behind);
-                step(inner.as_mut(), &heard, Vec::new())
+                step(inner.as_mut(), &heard, Originals::default())
             }
         }
     }

@@ -107,7 +107,7 @@ impl Listener {
     /// The most handshakes at once, 256 unless this is called, and 1 at least.
     ///
     /// With a ClientHello as clients send it, each takes about 20 kilobytes; a stranger can make it 80, with a long one that
-    /// does not end. Where clients are asked for a certificate, rustls keeps up to 64 KiB of a chain that does not end.
+    /// does not end. Where clients are asked for a certificate, a chain that does not end makes it 180.
     #[must_use]
     pub fn max_handshakes(mut self, max: usize) -> Self {
         self.max_handshakes = max.max(1);

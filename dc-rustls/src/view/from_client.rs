@@ -9,7 +9,7 @@
 use super::bytes::push_byte;
 use super::der::SEQUENCE;
 use super::entries::{Entries, Entry, Place};
-use super::ignored::{self, Kept, Original, Sender};
+use super::ignored::{self, Originals, Sender};
 use super::presented::{Mark, SHORTEST_BLOCK, verdict};
 use dc_core::Form;
 
@@ -20,7 +20,7 @@ pub(crate) struct FromClient {
     block: Block,
     /// The bytes so far of a block that is ignored.
     ignored: Vec<u8>,
-    kept: Kept,
+    kept: Originals,
 }
 
 impl FromClient {
@@ -34,7 +34,7 @@ impl FromClient {
             entries,
             block: Block::new(0),
             ignored: Vec::new(),
-            kept: Kept::default(),
+            kept: Originals::default(),
         }
     }
 
@@ -92,9 +92,9 @@ impl FromClient {
     }
 
     /// Takes the blocks that were ignored in a Certificate message, once it has come whole.
-    pub(crate) fn take_originals(&mut self) -> Vec<Original> {
+    pub(crate) fn take_originals(&mut self) -> Originals {
         match self.entries.is_in_certificate() {
-            true => Vec::new(),
+            true => Originals::default(),
             false => self.kept.take(),
         }
     }

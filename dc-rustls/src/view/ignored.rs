@@ -4,44 +4,60 @@
 //! malformed is no reason to end the connection. What TLS itself asks of a block is asked of these too. In the rustls
 //! view such a block is as good as empty. The transcript needs it as it was, and gets it from here.
 
-use super::bytes::{Cursor, put_vector};
+use super::bytes::{Cursor, put_length, put_vector};
 use super::certificate::{UnpackError, ocsp_response};
 use super::{STATUS_REQUEST, form_of_extension};
 
-/// A block as it was on the wire, with its length in front, and its offset in the Certificate message.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Original {
-    at: usize,
-    bytes: Vec<u8>,
-}
+/// The blocks of one Certificate message as they were on the wire.
+///
+/// In one piece, because a stranger decides how many there are: each is behind its offset in the message, and with its
+/// length in front. rustls takes 65,535 bytes of a message, and the smallest entry with a block, of 12 bytes, becomes 11 here.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Originals(Vec<u8>);
 
-/// Puts the blocks of one Certificate message back, which is in the rustls view otherwise or in neither.
-pub(crate) fn restore(message: &mut [u8], originals: &[Original]) {
-    for Original { at, bytes } in originals {
-        let place = message.iter_mut().skip(*at);
-        place.zip(bytes).for_each(|(byte, wire)| *byte = *wire);
-    }
-}
-
-/// The blocks of one Certificate message so far: together at most the message, of which rustls takes 65,535 bytes.
-#[derive(Debug, Default)]
-pub(super) struct Kept(Vec<Original>);
-
-impl Kept {
+impl Originals {
     /// Keeps a whole block whose first byte has this offset in the message.
     pub(super) fn push(&mut self, at: usize, block: &[u8]) {
-        let mut bytes = Vec::with_capacity(BLOCK_LENGTH + block.len());
-        // No block is longer: its length was read from two bytes.
-        let _ = put_vector(&mut bytes, BLOCK_LENGTH, block);
-        let at = at.saturating_sub(BLOCK_LENGTH);
-        self.0.push(Original { at, bytes });
+        let kept = self.0.len();
+        let put = put_length(&mut self.0, OFFSET, at.saturating_sub(BLOCK_LENGTH))
+            .and_then(|()| put_vector(&mut self.0, BLOCK_LENGTH, block));
+        // No message has such an offset, and no block such a length: they were read from as many bytes.
+        if put.is_none() {
+            self.0.truncate(kept);
+        }
     }
 
-    pub(super) fn take(&mut self) -> Vec<Original> {
-        std::mem::take(&mut self.0)
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::take(self)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts the blocks back into their message, which is in the rustls view otherwise or in neither.
+    pub(crate) fn restore(&self, message: &mut [u8]) {
+        let mut cursor = Cursor::new(&self.0);
+        while let Some((at, block)) = next(&mut cursor) {
+            let place = message.get_mut(at..).unwrap_or_default();
+            place
+                .iter_mut()
+                .zip(block)
+                .for_each(|(byte, wire)| *byte = *wire);
+        }
     }
 }
 
+/// The next offset, and the block with its length.
+fn next<'a>(kept: &mut Cursor<'a>) -> Option<(usize, &'a [u8])> {
+    let at = kept.length(OFFSET)?;
+    let rest = kept.rest();
+    let block = kept.vector(BLOCK_LENGTH)?;
+    Some((at, rest.get(..BLOCK_LENGTH + block.len())?))
+}
+
+/// The bytes of an offset, as many as the length of a message has.
+const OFFSET: usize = 3;
 /// The bytes of a block's length.
 const BLOCK_LENGTH: usize = 2;
 
@@ -136,15 +152,16 @@ mod tests {
 
     #[test]
     fn what_is_restored_has_its_length() {
-        let mut kept = Kept::default();
+        let mut kept = Originals::default();
         kept.push(5, &[7, 8]);
-        let mut message = [0; 8];
-        restore(&mut message, &kept.take());
-        assert_eq!(message, [0, 0, 0, 0, 2, 7, 8, 0]);
-        assert_eq!(kept.take(), []);
+        kept.push(10, &[9]);
+        let mut message = [0; 12];
+        kept.take().restore(&mut message);
+        assert_eq!(message, [0, 0, 0, 0, 2, 7, 8, 0, 0, 1, 9, 0]);
+        assert!(kept.is_empty());
         // An offset that is not there changes nothing.
         kept.push(900, &[7, 8]);
-        restore(&mut message, &kept.take());
-        assert_eq!(message, [0, 0, 0, 0, 2, 7, 8, 0]);
+        kept.take().restore(&mut message);
+        assert_eq!(message, [0, 0, 0, 0, 2, 7, 8, 0, 0, 1, 9, 0]);
     }
 }

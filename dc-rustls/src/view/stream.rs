@@ -6,7 +6,7 @@ use super::block::{STATUS_HEADER_LEN, status_header};
 use super::certificate::UnpackError;
 use super::entries::{Entries, Entry, Piece};
 use super::handshake::{CERTIFICATE, is_sequence, messages};
-use super::ignored::{self, Kept, Original, Sender};
+use super::ignored::{self, Originals, Sender};
 use super::to_rustls::BlockToRustls;
 use super::to_wire::block_to_wire;
 
@@ -15,14 +15,14 @@ use super::to_wire::block_to_wire;
 /// Messages may be cut anywhere between calls. TLS 1.3 only: the Certificate message of TLS 1.2 has no extensions.
 ///
 /// The block of the end entity is mapped. Those behind it are ignored: rustls gets a `status_request` of zeros, which
-/// it does not look at, and the transcript the [`Original`]s.
+/// it does not look at, and the transcript the [`Originals`].
 #[derive(Debug)]
 pub(crate) struct ToRustls {
     entries: Entries,
     block: BlockToRustls,
     /// The bytes so far of a block that is ignored.
     ignored: Vec<u8>,
-    kept: Kept,
+    kept: Originals,
 }
 
 impl ToRustls {
@@ -36,7 +36,7 @@ impl ToRustls {
             entries,
             block: BlockToRustls::new(0),
             ignored: Vec::new(),
-            kept: Kept::default(),
+            kept: Originals::default(),
         }
     }
 
@@ -81,9 +81,9 @@ impl ToRustls {
     }
 
     /// Takes the blocks that were ignored in a Certificate message, once it has come whole.
-    pub(crate) fn take_originals(&mut self) -> Vec<Original> {
+    pub(crate) fn take_originals(&mut self) -> Originals {
         match self.entries.is_in_certificate() {
-            true => Vec::new(),
+            true => Originals::default(),
             false => self.kept.take(),
         }
     }

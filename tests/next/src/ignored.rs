@@ -4,14 +4,14 @@
 
 use std::cell::RefCell;
 
-use crate::view::ignored::{Original, restore};
+use crate::view::ignored::Originals;
 
 thread_local! {
-    static CELL: RefCell<Vec<Original>> = const { RefCell::new(Vec::new()) };
+    static CELL: RefCell<Originals> = RefCell::default();
 }
 
 /// Leaves the blocks of the message that is hashed next.
-pub(crate) fn leave(originals: Vec<Original>) {
+pub(crate) fn leave(originals: Originals) {
     if !originals.is_empty() {
         CELL.set(originals);
     }
@@ -19,7 +19,7 @@ pub(crate) fn leave(originals: Vec<Original>) {
 
 /// Puts the blocks back into the Certificate message that `messages` is.
 pub(crate) fn put_back(messages: &mut [u8]) {
-    restore(messages, &CELL.take());
+    CELL.take().restore(messages);
 }
 
 /// True if something was left.

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::view::certificate::UnpackError;
 use crate::view::handshake::CERTIFICATE;
-use crate::view::ignored::restore;
 use crate::view::presented::{check_ignored, is_extension_entry, pack_entry, unpack_entry};
 use crate::view::testing::{any_credential, certificate_message, extension, message, sequence};
 use crate::view::to_server::certificates_to_server;
@@ -86,7 +85,7 @@ fn there_and_back(pieces: &[&[u8]]) -> (Vec<u8>, Vec<u8>) {
     }
     let mut back = out.clone();
     certificates_to_server(&mut back);
-    restore(&mut back, &from_client.take_originals());
+    from_client.take_originals().restore(&mut back);
     (out, back)
 }
 

@@ -5,7 +5,6 @@ use super::*;
 use crate::view::Form;
 use crate::view::bytes::Cursor;
 use crate::view::certificate::unpack;
-use crate::view::ignored::restore;
 use crate::view::testing::{
     Flight, any_flight, certificate_message, credential, extension, message, rustls_blobs, status,
     wire_extensions,
@@ -24,7 +23,7 @@ fn there_and_back(wire: &[u8]) -> Option<Vec<u8>> {
     stream.apply(&mut mapped).ok()?;
     assert_eq!(mapped.len(), wire.len());
     let mut back = certificates_to_wire(&mapped).into_owned();
-    restore(&mut back, &stream.take_originals());
+    stream.take_originals().restore(&mut back);
     Some(back)
 }
 
