@@ -108,7 +108,7 @@ impl Agent {
         let prepared = agent
             .folder
             .clean()
-            .and_then(|()| agent.folder.admit_group());
+            .and_then(|()| agent.folder.admit_groups());
         if let Err(error) = prepared {
             agent.tell(&Event::Setback { error });
         }

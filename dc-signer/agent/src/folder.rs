@@ -68,23 +68,40 @@ impl Folder {
         }
     }
 
-    /// Lets the group of the keys enter the folder, if there is such a group and it is kept out.
+    /// Lets the groups of both parts' keys enter the folder, as far as there are such groups and they are kept out.
+    ///
+    /// A folder has one group, so the second enters with everybody else: who may enter lists nothing and reads no key.
     ///
     /// Fails with [`Error::Write`](dc_pki::Error::Write).
-    pub fn admit_group(&self) -> Result<(), Error> {
-        let Access::Group(group) = self.key_access else {
+    pub fn admit_groups(&self) -> Result<(), Error> {
+        let server = self.admit(self.key_access, self.client_key_access);
+        // One that cannot be let in keeps out no other.
+        let client = self.admit(self.client_key_access, self.key_access);
+        server.and(client)
+    }
+
+    fn admit(&self, one: Access, other: Access) -> Result<(), Error> {
+        let Access::Group(group) = one else {
             return Ok(());
         };
         let failed = |source| write_failed(&self.path, source);
         let metadata = fs::metadata(&self.path).map_err(failed)?;
-        let mode = metadata.mode();
-        if mode & 0o005 == 0o005 || metadata.gid() == group && mode & 0o050 == 0o050 {
+        let (mode, has) = (metadata.mode(), metadata.gid());
+        let enters = match has == group {
+            true => mode & 0o050 == 0o050,
+            false => mode & 0o001 == 0o001,
+        };
+        if enters {
             return Ok(());
         }
-        chown(&self.path, None, Some(group))
-            .map_err(|source| files::explain_group(group, source))
-            .and_then(|()| fs::set_permissions(&self.path, Permissions::from_mode(mode | 0o050)))
-            .map_err(failed)
+        let let_in = |mode| fs::set_permissions(&self.path, Permissions::from_mode(mode));
+        match has != group && other == Access::Group(has) {
+            true => let_in(mode | 0o001),
+            false => chown(&self.path, None, Some(group))
+                .map_err(|source| files::explain_group(group, source))
+                .and_then(|()| let_in(mode | 0o050)),
+        }
+        .map_err(failed)
     }
 
     /// The link that servers follow.

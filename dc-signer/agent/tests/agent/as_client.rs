@@ -1,7 +1,9 @@
 //! The device as a client: its other credential comes, goes and is judged with the server's.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use dc_agent::Level;
@@ -115,6 +117,75 @@ fn a_request_for_both_is_the_same_until_it_is_answered() {
     let pem = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     assert_eq!(pem(&key(&device, "client")), pem(&asked));
     assert_eq!(device.look().level, Level::Fine);
+}
+
+/// A device whose identity folder was closed by hand to all but its owner, with these groups.
+fn closed(signer: &Signer, server: Option<u32>, client: u32) -> Device {
+    let device = Device::new(signer);
+    let server = server.map(|group| format!("key_group = '{group}'\n"));
+    let server = server.unwrap_or_default();
+    device.configure(&format!(
+        "start_delay = '0s'\ncode_file = 'code'\n{server}[client]\nkey_group = '{client}'\n"
+    ));
+    let identity = device.path("identity");
+    fs::create_dir(&identity).unwrap();
+    fs::set_permissions(&identity, Permissions::from_mode(0o700)).unwrap();
+    device
+}
+
+fn mode_and_group(device: &Device) -> (u32, u32) {
+    let identity = fs::metadata(device.path("identity")).unwrap();
+    (identity.mode() & 0o777, identity.gid())
+}
+
+#[test]
+fn the_client_s_group_that_is_kept_out_of_the_folder_is_let_in() {
+    let signer = Signer::start();
+    let own = fs::metadata(signer.root_file()).unwrap();
+    // Only root can give a folder to a group that it is not in.
+    let group = if own.uid() == 0 { 4712 } else { own.gid() };
+    let device = closed(&signer, None, group);
+    for _ in 0..2 {
+        device.boot();
+        assert_eq!(mode_and_group(&device), (0o750, group));
+    }
+}
+
+#[test]
+fn a_program_of_each_group_reads_its_own_key_and_not_the_other_s() {
+    let signer = Signer::start();
+    if fs::metadata(signer.root_file()).unwrap().uid() != 0 {
+        return apparatus::left_out("programs of two groups", "only root can start them");
+    }
+    signer.set_for_clients(ForClients::Good);
+    let device = closed(&signer, Some(4711), 4712);
+    fs::set_permissions(device.path("."), Permissions::from_mode(0o755)).unwrap();
+    for _ in 0..2 {
+        let mut agent = device.boot();
+        agent.turn();
+        assert_eq!(agent.status().level, Level::Fine, "{}", agent.status());
+        // A folder has one group, so the other one is let in with everybody, who reads nothing secret there.
+        assert_eq!(mode_and_group(&device), (0o751, 4711));
+    }
+    let reads = |group: u32, name: &str| {
+        Command::new("cp")
+            .args([device.current().join(name), "/dev/null".into()])
+            .uid(65534)
+            .gid(group)
+            .stderr(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+    };
+    for (group, readable) in [
+        (4711, [true, false]),
+        (4712, [false, true]),
+        (4713, [false; 2]),
+    ] {
+        let read = ["key.pem", "client/key.pem"].map(|name| reads(group, name));
+        assert_eq!(read, readable, "{group}");
+        assert!(reads(group, "chain.pem") && reads(group, "client/credential.pem"));
+    }
 }
 
 #[test]
