@@ -153,6 +153,7 @@ impl Agent {
         let key_fault = key_fault(&key, self.generation.is_some());
         let checker = self.checker(self.reading().now);
         let client_fault = self.config.client_fault(self.generation.as_ref(), &checker);
+        let client_fault = client_fault.map(|fault| fault.to_string());
         let found = Facts {
             generation: self.generation.as_ref(),
             fault: self.fault.as_deref(),
@@ -280,7 +281,10 @@ impl Agent {
 
     fn due_but_for_start(&self) -> u64 {
         let now = self.reading().now;
-        let is_needed = self.wants_to_enrol() || self.is_new_client() || !self.is_accepted_at(now);
+        let is_needed = self.wants_to_enrol()
+            || self.is_new_client()
+            || !self.is_accepted_at(now)
+            || self.client_needs_mending(now);
         let due = match is_needed {
             true => 0,
             false => self.renewal_in(now),

@@ -133,15 +133,16 @@ impl Folder {
             spki,
         } = read_part(folder)?;
         let path = folder.join(META);
-        let meta = serde_json::from_slice(&files::read(&path)?)
+        let meta: Meta = serde_json::from_slice(&files::read(&path)?)
             .map_err(|source| Error::BadFile { path, source })?;
+        let client = folder.join(CLIENT);
         Ok(Generation {
             number,
             chain,
             credentials,
             spki,
-            // What is wrong with it must not cost the other part; whoever wants it sees that it is not there.
-            client: read_part(&folder.join(CLIENT)).ok(),
+            // What is wrong with it must not cost the other part.
+            client: (meta.is_client || files::exists(&client)).then(|| read_part(&client)),
             meta,
         })
     }

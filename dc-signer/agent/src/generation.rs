@@ -4,6 +4,8 @@ use dc_core::pem::StoredCredential;
 use pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+
 /// The description that a generation has of itself. Moments are seconds since 1970.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Meta {
@@ -24,10 +26,13 @@ pub struct Meta {
     /// True if a credential for the device as a client was asked for as well, whether or not one came.
     #[serde(default)]
     pub asked_as_client: bool,
+    /// True if one came, and belongs to the generation.
+    #[serde(default)]
+    pub is_client: bool,
 }
 
 /// A generation as it is on the disk; nothing in it is checked.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Generation {
     /// Its number.
     pub number: u64,
@@ -37,8 +42,8 @@ pub struct Generation {
     pub credentials: Vec<StoredCredential>,
     /// The public half of its key: a DER SubjectPublicKeyInfo.
     pub spki: Vec<u8>,
-    /// The part that the device presents as a client; none if that is not there, or not whole.
-    pub client: Option<ClientPart>,
+    /// The part that the device presents as a client, or what is wrong with its files; none if there is to be none.
+    pub client: Option<Result<ClientPart, Error>>,
     /// Its description of itself.
     pub meta: Meta,
 }

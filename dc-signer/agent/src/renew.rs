@@ -132,6 +132,8 @@ impl Agent {
                 until: credentials.renew_until,
             },
         };
+        let client = self.as_client(credentials, keys);
+        let mends_client = self.is_broken_client(reading.now);
         let meta = Meta {
             device: credentials.device.clone(),
             name: credentials.name.clone(),
@@ -141,8 +143,8 @@ impl Agent {
             renew_at: life.renew_at(keys::draw().map_err(local)?),
             sha256: checked.sha256(),
             asked_as_client: keys.client.is_some(),
+            is_client: client.is_some(),
         };
-        let client = self.as_client(credentials, keys);
         let client = client.as_ref().map(|(checked, key)| (checked, *key));
         let number = self
             .folder
@@ -151,6 +153,9 @@ impl Agent {
         self.judge.learn(checked.not_before());
         self.generation = Some(self.folder.load(number).map_err(local)?);
         self.fault = None;
+        if mends_client {
+            self.client_is_mended(reading.now);
+        }
         self.succeeded(number, meta);
         Ok(())
     }

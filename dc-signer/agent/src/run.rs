@@ -71,6 +71,7 @@ pub fn look(config: &Config, clock: &dyn Clock) -> Result<Status, Error> {
     let reading = judge.read(clock);
     let fault = fault.map(|fault| fault.to_string());
     let client_fault = config.client_fault(generation.as_ref(), &checker(reading.unix_time()));
+    let client_fault = client_fault.map(|fault| fault.to_string());
     let facts = Facts {
         generation: generation.as_ref(),
         fault: fault.as_deref(),

@@ -37,6 +37,8 @@ pub struct State {
     pub pulled: Option<Pulled>,
     /// How long not to ask whether renewals are pulled forward.
     pub poll: Option<Wait>,
+    /// How long not to renew again for what the device presents as a client alone, because that was broken.
+    pub client_mended: Option<Wait>,
     /// The last time that an authenticated signer told. What earlier versions kept as `seen` may be any time that a
     /// signer ever said, so it counts for nothing.
     pub told: Option<Told>,

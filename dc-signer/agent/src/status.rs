@@ -287,6 +287,7 @@ mod tests {
             renew_at: NOW + 5,
             sha256: String::new(),
             asked_as_client: false,
+            is_client: false,
         }
     }
 

@@ -9,7 +9,7 @@ use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::server::ParsedCertificate;
 
-use super::generation::Generation;
+use super::generation::{ClientPart, Generation};
 use dc_pki::Sha256;
 use dc_pki::chain::{self, ChainError};
 use dc_protocol::Credentials;
@@ -176,11 +176,14 @@ impl Checker<'_> {
 
     /// The same for what the device presents as a client.
     ///
-    /// Fails with [`UntrustedError::NoCredential`] if that is not there, and as [`check`](Self::check) does.
-    pub fn check_client(&self, generation: &Generation) -> Result<Checked, UntrustedError> {
-        let part = generation.client.clone();
-        let part = part.ok_or(UntrustedError::NoCredential)?;
-        self.check(Role::Client, part.chain, part.credentials, &part.spki)
+    /// Fails as [`check`](Self::check) does.
+    pub fn check_client(&self, part: &ClientPart) -> Result<Checked, UntrustedError> {
+        self.check(
+            Role::Client,
+            part.chain.clone(),
+            part.credentials.clone(),
+            &part.spki,
+        )
     }
 
     /// When the first certificate of a chain that leads to a root began, whatever the time is now; none if there is

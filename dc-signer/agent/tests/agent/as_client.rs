@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -188,15 +189,82 @@ fn a_program_of_each_group_reads_its_own_key_and_not_the_other_s() {
     }
 }
 
+/// Breaks something of the part that is current, and names the file that is said to be wrong.
+type Damage = (&'static str, fn(&Path));
+
+const DAMAGES: [Damage; 6] = [
+    ("client/credential.pem", |client| {
+        fs::write(client.join("credential.pem"), "").unwrap();
+    }),
+    ("client/chain.pem", |client| {
+        fs::write(client.join("chain.pem"), "\0").unwrap();
+    }),
+    ("client/key.pem", |client| {
+        fs::write(client.join("key.pem"), "").unwrap();
+    }),
+    ("client/key.pem", |client| {
+        fs::remove_file(client.join("key.pem")).unwrap();
+    }),
+    ("client/credential.pem", |client| {
+        fs::remove_dir_all(client).unwrap();
+    }),
+    // Each file is as it should be, but they do not belong together.
+    ("a key that is not ours", |client| {
+        fs::copy(client.join("../key.pem"), client.join("key.pem")).unwrap();
+    }),
+];
+
 #[test]
-fn a_client_s_part_that_is_damaged_is_an_alarm_and_leaves_the_server_alone() {
+fn a_client_s_part_that_is_damaged_is_said_and_renewed_and_leaves_the_server_alone() {
+    for (said, damage) in DAMAGES {
+        let signer = Signer::start();
+        signer.set_for_clients(ForClients::Good);
+        let device = device(&signer);
+        let mut agent = device.boot();
+        agent.turn();
+        let client = device.current().join("client");
+        damage(&client);
+        signer.set(Mood::Down);
+        signer.pass(HOUR);
+        agent.turn();
+        device.accepted();
+        for status in [agent.status(), device.look()] {
+            assert_eq!(status.level, Level::AtRisk, "{said}");
+            let text = status.to_string();
+            assert!(
+                text.contains(said) && !text.contains("zones roles"),
+                "{text}"
+            );
+        }
+        signer.set(Mood::Good);
+        signer.pass(HOUR);
+        agent.turn();
+        for status in [agent.status(), device.look()] {
+            assert_eq!(status.level, Level::Fine, "{said}: {status}");
+        }
+        assert_eq!(signer.issued(), 2, "{said}");
+        verified_as(Role::Client, &client, signer.now()).unwrap();
+        device.accepted();
+    }
+}
+
+/// As on a disk that forgets: the signer must not be asked at each turn.
+#[test]
+fn a_client_s_part_that_breaks_again_and_again_is_renewed_twice_a_day() {
     let signer = Signer::start();
     signer.set_for_clients(ForClients::Good);
     let device = device(&signer);
     let mut agent = device.boot();
     agent.turn();
-    fs::write(device.current().join("client/credential.pem"), "").unwrap();
-    agent.turn();
-    assert_eq!(agent.status().level, Level::AtRisk);
-    device.accepted();
+    for _ in 0..24 {
+        fs::write(device.current().join("client/credential.pem"), "").unwrap();
+        agent.turn();
+        // Not at a start either.
+        drop(agent);
+        agent = device.boot();
+        agent.turn();
+        signer.pass(HOUR);
+        device.accepted();
+    }
+    assert_eq!(signer.issued(), 3);
 }
