@@ -116,6 +116,6 @@ impl Agent {
     }
 }
 
-const NONE: &str = "the device has no credential as a client: its zone may issue none ('dc-signer zones roles ZONE both' at the signer, and 'pull-renewals' to have it now)";
+const NONE: &str = "the device has no credential as a client: its zone may issue none ('dc-signer zones roles ZONE both' at the signer; the next renewal brings one, and within a day if the zone's renewals are pulled)";
 /// Storage that has lost one credential may lose the next, and each costs a request, and the server a reload.
 const BETWEEN_MENDINGS: u64 = 12 * 3600;

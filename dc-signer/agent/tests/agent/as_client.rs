@@ -87,6 +87,29 @@ fn a_device_that_becomes_a_client_asks_once_and_says_what_is_missing() {
 }
 
 #[test]
+fn renewals_that_are_pulled_bring_it_as_soon_as_the_device_says() {
+    let signer = Signer::start();
+    let device = device(&signer);
+    let mut agent = device.boot();
+    agent.turn();
+    let text = agent.status().to_string();
+    assert!(text.contains("within a day if"), "{text}");
+    // A poll has just been, so the next is as far away as it can be.
+    signer.set_for_clients(ForClients::Good);
+    let pulled = signer.now();
+    signer.set_info(|info| {
+        info.renew_issued_before = pulled + 1;
+        // As a signer says.
+        info.spread = 6 * HOUR;
+    });
+    while !device.current().join("client").exists() {
+        assert!(signer.now() < pulled + DAY, "{text}");
+        signer.pass(agent.turn().as_secs());
+    }
+    assert_eq!(agent.status().level, Level::Fine);
+}
+
+#[test]
 fn what_no_server_accepts_is_not_installed_and_costs_the_server_nothing() {
     let signer = Signer::start();
     signer.set_for_clients(ForClients::Servers);
