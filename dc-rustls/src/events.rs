@@ -6,9 +6,9 @@
 
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 
+use std::fmt::Display;
 use std::path::Path;
 
-#[cfg(feature = "quinn")]
 use rustls::AlertDescription;
 use rustls::pki_types::{ServerName, UnixTime};
 
@@ -16,39 +16,31 @@ use crate::Error;
 
 /// A client did not connect, because of what the server presented.
 pub(crate) fn not_connected(wanted: &ServerName<'_>, error: &Error) {
-    #[cfg(feature = "tracing")]
     if let Error::Refused(refusal) = error {
-        tracing::warn!(
-            server = %wanted.to_str(),
-            alert = refusal.alert().as_str(),
-            reason = %refusal,
-            "refused a server"
-        );
+        refused(wanted, refusal.alert(), refusal);
     }
 }
 
-/// The same over QUIC, where only the text of the refusal comes back.
-#[cfg(feature = "quinn")]
-pub(crate) fn not_connected_over_quic(
-    wanted: &ServerName<'_>,
-    alert: AlertDescription,
-    reason: &str,
-) {
+/// A client refused a server, for whatever the reason is written as.
+pub(crate) fn refused(wanted: &ServerName<'_>, alert: AlertDescription, reason: &dyn Display) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(server = %wanted.to_str(), alert = alert.as_str(), reason, "refused a server");
+    tracing::warn!(
+        server = %wanted.to_str(),
+        alert = alert.as_str(),
+        %reason,
+        "refused a server"
+    );
 }
 
 /// A server did not serve a client.
 pub(crate) fn not_served(error: &Error) {
-    #[cfg(feature = "tracing")]
-    tracing::debug!(reason = %error, "did not serve a client");
+    not_served_for(error);
 }
 
-/// The same over QUIC, where only the text of the reason comes back.
-#[cfg(feature = "quinn")]
-pub(crate) fn not_served_over_quic(reason: &str) {
+/// The same, for whatever the reason is written as.
+pub(crate) fn not_served_for(reason: &dyn Display) {
     #[cfg(feature = "tracing")]
-    tracing::debug!(reason, "did not serve a client");
+    tracing::debug!(%reason, "did not serve a client");
 }
 
 /// A server answers a client with its certificate, because no credential goes to it.

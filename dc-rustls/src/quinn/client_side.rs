@@ -102,7 +102,7 @@ impl Handshake {
         bytes: &[u8],
         wanted: &ServerName<'_>,
     ) -> Result<bool, TransportError> {
-        let refused = |alert, reason: &str| events::not_connected_over_quic(wanted, alert, reason);
+        let refused = |alert, reason: &str| events::refused(wanted, alert, &reason);
         let mut rustls = bytes.to_vec();
         self.to_rustls.apply(&mut rustls).map_err(|error| {
             let refusal = Refusal::from(error);

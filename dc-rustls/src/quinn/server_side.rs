@@ -173,7 +173,7 @@ fn step(
         handover::leave_originals(originals);
         read(inner, bytes, |_, _| {})
     });
-    read.inspect_err(|error| events::not_served_over_quic(&error.reason))
+    read.inspect_err(|error| events::not_served_for(&error.reason))
 }
 
 impl Views for ServerViews {

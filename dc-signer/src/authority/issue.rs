@@ -23,7 +23,7 @@ pub struct Reply {
     pub zone: String,
     /// The JSON of [`Credentials`](dc_protocol::Credentials).
     pub json: Vec<u8>,
-    /// What of it is for the device as a client.
+    /// The part of it for the device as a client.
     pub as_client: AsClient,
 }
 
