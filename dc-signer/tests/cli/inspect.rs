@@ -228,7 +228,7 @@ fn a_bare_credential_is_judged_with_the_certificate_in_another_file() {
     let both = sandbox
         .run(&["inspect", "moved.pem", "vendor/chain.pem"])
         .succeeded();
-    says(&both, &["judged with: vendor/chain.pem", "in 6 d 20 h"]);
+    says(&both, &["judged with: vendor/chain.pem", "in 6 d "]);
 }
 
 #[test]
