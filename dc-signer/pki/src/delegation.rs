@@ -47,7 +47,7 @@ impl Delegation {
         let certificate = delegation_certificate(&chain_path, &chain)?;
         if let Err(source) = chain::check(&chain, role) {
             let path = chain_path;
-            return Err(Error::UnfitCertificate { path, source });
+            return Err(Error::UnfitCertificate { path, role, source });
         }
         let key = PemKey::read(&key_path)?;
         if key.spki() != certificate.spki() {

@@ -287,14 +287,16 @@ pub enum Error {
         /// The most bytes that are read.
         max: usize,
     },
-    /// No peer accepts a delegation certificate.
+    /// No peer accepts a delegation certificate of this end of connections.
     #[error(
-        "{}: every peer refuses this delegation certificate: {source}",
-        .path.display()
+        "{}: {} refuse this delegation certificate: {source}",
+        .path.display(), peers(*.role)
     )]
     UnfitCertificate {
         /// The file whose first certificate it is.
         path: PathBuf,
+        /// The end that would present it.
+        role: Role,
         /// The cause.
         source: ChainError,
     },
@@ -339,6 +341,14 @@ pub enum Error {
         /// The zone.
         zone: UniqueName<'static>,
     },
+}
+
+/// Those who refuse what this end of connections presents.
+fn peers(role: Role) -> &'static str {
+    match role {
+        Role::Server => "clients",
+        Role::Client => "servers",
+    }
 }
 
 /// The advice about an operating system's error, where that is not obvious.

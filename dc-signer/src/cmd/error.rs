@@ -56,7 +56,7 @@ pub(crate) enum Error {
         /// The possible reason, and what to look at.
         hint: String,
     },
-    /// Of what was looked at, a client would refuse something, or it could not be read.
+    /// Of what was looked at, a peer would refuse something, or it could not be read.
     #[error("{}", would_be_refused(*.refused, *.of))]
     WouldBeRefused {
         /// How much of it.

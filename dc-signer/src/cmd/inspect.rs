@@ -1,4 +1,4 @@
-//! `dc-signer inspect`: what files hold, and what a client would refuse of it.
+//! `dc-signer inspect`: what files hold, and what a peer would refuse of it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Error;
 use super::{print, provider};
 
-/// Show what certificates, credentials, requests, keys and folders of them are, and what a client
+/// Show what certificates, credentials, requests, keys and folders of them are, and what a peer
 /// would refuse
 ///
 /// Takes certificates and chains, credentials of both forms, certificate signing requests, public and
@@ -97,8 +97,8 @@ const HELP: &str = "\
 Files that are named together are looked at together: a credential is judged with the certificate
 that signed it, whichever FILE that is in, or with a chain.pem beside it. The first certificate of
 a file in which not all are CAs', and of a folder's chain.pem, is judged as a delegation certificate,
-as a server presents it; the others have to follow, each behind the one that it signed. Whether the
-chain is trusted is for 'verify --roots' to say.
+as a server presents it, or a client if it is for clients alone; the others have to follow, each
+behind the one that it signed. Whether the chain is trusted is for 'verify --roots' to say.
 
 Examples:
   dc-signer inspect device

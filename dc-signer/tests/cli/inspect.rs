@@ -1,5 +1,6 @@
 //! `inspect`: what it recognises, what it says of it, and what it never shows.
 
+use rcgen::ExtendedKeyUsagePurpose as Purpose;
 use serde_json::Value;
 
 use crate::sandbox::{CertificateTemplate, NAME, Outcome, Sandbox};
@@ -60,6 +61,60 @@ fn a_client_s_credential_is_for_servers_to_accept() {
         "servers that trust its certificate accept it",
     ];
     says(&said, &words);
+}
+
+#[test]
+fn a_delegation_certificate_is_judged_for_the_ends_that_it_is_for() {
+    let (server, client) = (Purpose::ServerAuth, Purpose::ClientAuth);
+    for (purposes, fits, accepted) in [
+        (vec![server.clone()], "server", "clients that trust it"),
+        (vec![client.clone()], "client", "servers that trust it"),
+        (
+            vec![server, client],
+            "server",
+            "clients and servers that trust it",
+        ),
+    ] {
+        let sandbox = Sandbox::with_vendor();
+        sandbox.put_certificate(CertificateTemplate {
+            purposes,
+            ..Default::default()
+        });
+        let role = ["--csr", "device.csr", "--name", NAME, "--role", fits];
+        sandbox.issue(&role).succeeded();
+        for place in ["vendor", "vendor/chain.pem", "out"] {
+            let said = sandbox.run(&["inspect", place]).succeeded();
+            let verdict = format!("verdict:  {accepted} accept credentials under it");
+            says(&squeezed(&said), &[&squeezed(&verdict)]);
+        }
+    }
+}
+
+#[test]
+fn the_peers_that_refuse_a_delegation_certificate_are_named() {
+    for (purpose, role, words) in [
+        (
+            Purpose::ClientAuth,
+            "server",
+            "vendor/chain.pem: clients refuse this delegation certificate: ",
+        ),
+        (
+            Purpose::ServerAuth,
+            "client",
+            "vendor/chain.pem: servers refuse this delegation certificate: ",
+        ),
+    ] {
+        let sandbox = Sandbox::with_vendor();
+        sandbox.put_certificate(CertificateTemplate {
+            purposes: vec![purpose],
+            ..Default::default()
+        });
+        sandbox.issue_refused(&["--csr", "device.csr", "--role", role], &[words]);
+    }
+}
+
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]

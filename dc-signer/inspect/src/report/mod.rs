@@ -1,4 +1,4 @@
-//! The contents of files, and what a client would refuse of them.
+//! The contents of files, and what a peer would refuse of them.
 //!
 //! All files that are named together are looked at together: a credential is checked under the
 //! certificate that signed it, whichever file that is in, and a private key is matched with all of them.
@@ -26,6 +26,7 @@ use crate::display;
 use crate::error::Error;
 use crate::parsed::ders;
 use dc_pki::Warning;
+use dc_pki::chain::misuse;
 use dc_pki::delegation::{CHAIN, read_chain};
 use dc_pki::extensions::DelegationUsage;
 
@@ -42,7 +43,7 @@ pub struct Inspected {
 }
 
 impl Inspected {
-    /// True if a client would refuse any of it.
+    /// True if a peer would refuse any of it.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.parts.iter().any(Part::is_refused)
@@ -122,17 +123,18 @@ impl Inspector {
             Ok(certificate) => certificate.clone(),
             Err(error) => return Part::unreadable(place, "certificate", error),
         };
-        // What a server presents, and what credentials would be issued under.
+        // What a server or a client presents, and what credentials would be issued under.
         if place.is_first() && is_served(&place.file, own) {
+            let chain = chain_of(&place.file, own);
+            let beside = self.role_beside(parsed, own);
             let peer = Peer {
-                role: self.role_beside(parsed, own),
+                role: beside.unwrap_or_else(|| role_of(&chain)),
                 ..self.peer.clone()
             };
-            let chain = chain_of(&place.file, own);
             let verdict = peer.check_delegation(&chain);
             let excluded = names_excluded(&place.file, &chain);
             return Part::certificate(place, certificate, &verdict, self.peer.now)
-                .presented(excluded);
+                .presented(roles(&chain), excluded);
         }
         let verdict = match certificate.extensions.is_ca {
             true => self.peer.check_ca(parsed),
@@ -178,8 +180,9 @@ impl Inspector {
         dc_core::find_role(credential, certificate, algorithms).ok()
     }
 
-    /// Whom a certificate is to authenticate: a client if there is a client's credential with it, and no server's.
-    fn role_beside(&self, certificate: &ParsedCertificate, own: &[Piece]) -> Role {
+    /// Whom a certificate is to authenticate: a client if there is a client's credential with it, and no server's; none if
+    /// there is no credential that says.
+    fn role_beside(&self, certificate: &ParsedCertificate, own: &[Piece]) -> Option<Role> {
         let certificate = certificate.delegation().ok();
         let role = |stored: &StoredCredential| {
             let proven = certificate.and_then(|certificate| {
@@ -192,10 +195,11 @@ impl Inspector {
             What::Credential(stored) => role(stored),
             _ => None,
         });
-        match (roles.next(), roles.all(|role| role == Role::Client)) {
-            (Some(Role::Client), true) => Role::Client,
-            _ => Role::Server,
-        }
+        let first = roles.next()?;
+        Some(match roles.all(|role| role == Role::Client) {
+            true => first,
+            false => Role::Server,
+        })
     }
 
     /// The certificate that signed a credential, else one that might have, and the file it is in.
@@ -267,6 +271,22 @@ impl Inspector {
             None => Part::private_key(place, key, elsewhere()),
         }
     }
+}
+
+/// The end that credentials under a certificate are for, where none lies with it: a client if it is for clients alone.
+fn role_of(chain: &[ParsedCertificate]) -> Role {
+    let is_not_server_s = misuse(&ders(chain), Role::Server).is_some_and(|misuse| misuse.at == 1);
+    match is_not_server_s && roles(chain) == [Role::Client] {
+        true => Role::Client,
+        false => Role::Server,
+    }
+}
+
+/// The ends of connections that a chain has the purposes of.
+fn roles(chain: &[ParsedCertificate]) -> Vec<Role> {
+    let chain = &ders(chain);
+    let ends = [Role::Server, Role::Client].into_iter();
+    ends.filter(|role| misuse(chain, *role).is_none()).collect()
 }
 
 /// The names that a delegation certificate covers in vain.

@@ -20,7 +20,7 @@ use dc_pki::extensions::DelegationUsage;
 pub struct Part {
     place: Place,
     thing: Thing,
-    /// The reasons for which a client, or the signer, would refuse it, the first one first.
+    /// The reasons for which a peer, or the signer, would refuse it, the first one first.
     faults: Vec<String>,
     /// Remarks besides.
     notes: Vec<String>,
@@ -30,8 +30,8 @@ pub struct Part {
 enum Thing {
     Certificate {
         certificate: display::Certificate,
-        /// True if it is what a server presents that has its file.
-        presented: bool,
+        /// The ends of connections that may present it, where it is what one presents that has its file.
+        presented_by: Vec<Role>,
     },
     Credential {
         credential: display::Credential,
@@ -69,7 +69,7 @@ impl Part {
         });
         let thing = Thing::Certificate {
             certificate,
-            presented: false,
+            presented_by: Vec::new(),
         };
         let mut part = Self::new(place, thing);
         part.notes.extend(ends_soon);
@@ -77,13 +77,13 @@ impl Part {
         part.with_faults(verdict.faults())
     }
 
-    /// The same of a certificate that a server presents, and all that is accepted comes under; `excluded` is what its chain
-    /// excludes of its names.
-    pub(super) fn presented(mut self, excluded: Option<Warning>) -> Self {
+    /// The same of a certificate that these ends may present, and all that is accepted comes under; `excluded` is what its
+    /// chain excludes of its names.
+    pub(super) fn presented(mut self, by: Vec<Role>, excluded: Option<Warning>) -> Self {
         self.notes
             .extend(excluded.map(|warning| warning.to_string()));
-        if let Thing::Certificate { presented, .. } = &mut self.thing {
-            *presented = true;
+        if let Thing::Certificate { presented_by, .. } = &mut self.thing {
+            *presented_by = by;
         }
         self
     }
@@ -166,7 +166,7 @@ impl Part {
         self
     }
 
-    /// True if a client would refuse it, or what is issued with it.
+    /// True if a peer would refuse it, or what is issued with it.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         !self.faults.is_empty()
@@ -211,12 +211,19 @@ impl Part {
         match &self.thing {
             Thing::Certificate {
                 certificate,
-                presented,
-            } => {
-                let delegates = certificate.extensions.delegation_usage;
-                (*presented && delegates == DelegationUsage::Present)
-                    .then_some("clients that trust it accept credentials under it")
-            }
+                presented_by,
+            } => match (certificate.extensions.delegation_usage, &presented_by[..]) {
+                (DelegationUsage::Present, [Role::Server, Role::Client]) => {
+                    Some("clients and servers that trust it accept credentials under it")
+                }
+                (DelegationUsage::Present, [Role::Server]) => {
+                    Some("clients that trust it accept credentials under it")
+                }
+                (DelegationUsage::Present, [Role::Client]) => {
+                    Some("servers that trust it accept credentials under it")
+                }
+                _ => None,
+            },
             Thing::Credential {
                 under: Some(_),
                 credential,
