@@ -9,6 +9,7 @@ use super::both_forms::BothFormsWarning;
 use super::guard::ClockError;
 use super::loaded::Loaded;
 use super::rollover::{self, Step};
+use super::servers_alone::ServersAloneWarning;
 use super::view::{View, ZoneView};
 use super::{Authority, Error};
 use crate::authority::policy;
@@ -27,6 +28,8 @@ pub struct IssuingStatus {
     pub keys: Vec<KeyStatus>,
     /// The zones whose devices have credentials of both forms: no reason not to be ready.
     pub both_forms: Vec<BothFormsWarning>,
+    /// The certificates for servers alone in zones that issue for clients: no reason not to be ready.
+    pub servers_alone: Vec<ServersAloneWarning>,
 }
 
 /// The issuing status of a zone.
@@ -64,6 +67,11 @@ impl IssuingStatus {
             zones: in_service.map(|zone| zone_status(zone, now)).collect(),
             keys: view.zones().iter().flat_map(keys).collect(),
             both_forms: both_forms(view, now),
+            servers_alone: view
+                .zones()
+                .iter()
+                .flat_map(ServersAloneWarning::of)
+                .collect(),
         }
     }
 

@@ -32,6 +32,7 @@ mod renew;
 mod replicas;
 mod rollover;
 mod secrets;
+mod servers_alone;
 mod settings;
 mod setup;
 #[cfg(test)]
@@ -57,6 +58,7 @@ pub use missing::{Missing, Waiting};
 pub use operators::Authenticated;
 pub use rollover::Step;
 pub use secrets::Secrets;
+pub use servers_alone::ServersAloneWarning;
 pub use settings::Settings;
 pub use setup::SetupError;
 pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};

@@ -111,6 +111,8 @@ pub async fn readiness(
             found.soon.extend(status.ending(now));
             let both_forms = status.both_forms.iter().map(ToString::to_string);
             found.soon.extend(both_forms);
+            let servers_alone = status.servers_alone.iter().map(ToString::to_string);
+            found.soon.extend(servers_alone);
             found.soon.extend(missing.iter().map(ToString::to_string));
         }
         Err(error) => found.faults.push(error.to_string()),

@@ -38,6 +38,7 @@ mod rig;
 mod room;
 mod router;
 mod secrets;
+mod servers_alone;
 #[path = "../../store/src/testing/small_disk.rs"]
 mod small_disk;
 mod waiting;

@@ -16,6 +16,7 @@ on_both! {
     a_device_gets_a_client_s_credential_if_its_zone_issues_them,
     the_keys_of_the_two_roles_and_of_enrolment_are_three,
     a_certificate_for_servers_alone_is_in_no_zone_for_clients,
+    one_that_is_in_such_a_zone_all_the_same_is_warned_of,
     a_suspended_device_is_no_client_either,
 }
 
@@ -106,15 +107,7 @@ async fn the_keys_of_the_two_roles_and_of_enrolment_are_three(database: &Databas
 async fn a_certificate_for_servers_alone_is_in_no_zone_for_clients(database: &Database) {
     let bench = Bench::new(database).await;
     let by = bench.by(bench.now);
-    let folder = bench.vendor(&zone(), bench.now);
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(vec![zone().wildcard()]).unwrap();
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.custom_extensions = vec![dc_pki::test_ca::delegation_usage()];
-    let certificate = params.self_signed(&key).unwrap();
-    std::fs::write(folder.join("chain.pem"), certificate.pem()).unwrap();
-    std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
+    let folder = for_servers_alone(&bench);
     let import = async || {
         bench
             .authority
@@ -130,6 +123,48 @@ async fn a_certificate_for_servers_alone_is_in_no_zone_for_clients(database: &Da
     let refused = set(Roles::Both).await.unwrap_err();
     assert!(matches!(refused, Error::NotForClients { .. }), "{refused}");
     assert_eq!(bench.store.zones().await.unwrap()[0].roles, Roles::Server);
+}
+
+/// A folder with a delegation certificate that may not be a client's.
+fn for_servers_alone(bench: &Bench) -> std::path::PathBuf {
+    let folder = bench.vendor(&zone(), bench.now);
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec![zone().wildcard()]).unwrap();
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.custom_extensions = vec![dc_pki::test_ca::delegation_usage()];
+    let certificate = params.self_signed(&key).unwrap();
+    std::fs::write(folder.join("chain.pem"), certificate.pem()).unwrap();
+    std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
+    folder
+}
+
+async fn one_that_is_in_such_a_zone_all_the_same_is_warned_of(database: &Database) {
+    let bench = Bench::new(database).await;
+    let by = bench.by(bench.now);
+    let authority = &bench.authority;
+    let warnings = async || {
+        authority.keep_zones(bench.now).await.unwrap();
+        let status = authority.issuing_status(bench.now).await.unwrap();
+        assert_eq!(status.faults(), Vec::<String>::new());
+        let found = status.servers_alone.iter();
+        found.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let folder = for_servers_alone(&bench);
+    let imported = authority.import_delegation(&zone(), &folder, &by).await;
+    let slot = imported.unwrap().slot;
+    assert_eq!(warnings().await, Vec::<String>::new());
+    // As another operator does who looked before the import, and writes after it.
+    let changed = bench.store.set_roles(&zone(), Roles::Both, &by).await;
+    changed.unwrap();
+    let words = format!("the certificate of slot {slot} is for servers alone");
+    match &warnings().await[..] {
+        [warning] => assert!(warning.contains(&words), "{warning}"),
+        other => panic!("{other:?}"),
+    }
+    let changed = authority.set_roles(&zone(), Roles::Server, &by).await;
+    assert_eq!(changed.unwrap().roles, Roles::Server);
+    assert_eq!(warnings().await, Vec::<String>::new());
 }
 
 async fn a_suspended_device_is_no_client_either(database: &Database) {

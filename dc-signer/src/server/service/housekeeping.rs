@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::settings::Current;
 use crate::api::App;
-use crate::authority::{self, Authority, BothFormsWarning};
+use crate::authority::{self, Authority, BothFormsWarning, ServersAloneWarning};
 use crate::config::Retention;
 use crate::server::telemetry::{self, DelegationExpiry, Metrics};
 use dc_pki::clock;
@@ -63,6 +63,7 @@ impl Housekeeping {
         }
         self.app.refresh_readiness().await;
         self.tell_of_both_forms(told);
+        self.tell_of_servers_alone(told);
         if works && told.keys.as_ref() != Some(&self.authority.keys()) {
             self.report(told).await;
         }
@@ -80,6 +81,16 @@ impl Housekeeping {
             tracing::info!("all valid credentials of zone {zone} are of one form again");
         }
         told.both_forms = both;
+    }
+
+    /// Once for each certificate, as long as it is so.
+    fn tell_of_servers_alone(&self, told: &mut Told) {
+        let Ok(now) = clock::now() else { return };
+        let found = self.authority.cached_issuing_status(now).servers_alone;
+        for warning in found.iter().filter(|new| !told.servers_alone.contains(new)) {
+            tracing::warn!("{warning}");
+        }
+        told.servers_alone = found;
     }
 
     async fn report(&self, told: &mut Told) {
@@ -191,6 +202,8 @@ struct Told {
     missing: Vec<String>,
     /// The zones that had credentials of both forms when it was looked last.
     both_forms: Vec<BothFormsWarning>,
+    /// The certificates for servers alone, in zones that issue for clients, when it was looked last.
+    servers_alone: Vec<ServersAloneWarning>,
 }
 
 /// All zones together.
