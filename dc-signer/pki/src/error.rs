@@ -227,7 +227,7 @@ pub enum Error {
     },
     /// An identity folder has credentials for the other end of connections.
     #[error(
-        "{} has the credentials of a {}, which those of a {} would replace: give them a folder of their own with --out; key.pem may be the same in both",
+        "{} has the credentials of a {}, which those of a {} would replace: give them a folder of their own with --out, and better a key of their own",
         .folder.display(), .got, .wanted
     )]
     OtherRoleInFolder {

@@ -42,7 +42,8 @@ pub(crate) struct Args {
     /// Which credentials to issue
     #[arg(long, value_enum, default_value_t = Form::Named)]
     form: Form,
-    /// Which end of connections the device is to be; as both it has two folders, whose key.pem may be the same
+    /// Which end of connections the device is to be; as both it has two folders. Give each a key of its own: whoever
+    /// breaks into its server is then not the device at other servers
     #[arg(long, value_enum, default_value_t = Role::Server)]
     role: Role,
     /// The identity folder to write; a key.pem in it is checked and left alone

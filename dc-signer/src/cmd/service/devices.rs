@@ -23,7 +23,6 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Add devices; adding the same ones again changes nothing
     Add(add::Args),
     /// List devices
     List(list::Args),

@@ -30,9 +30,7 @@ pub(crate) struct Args {
 enum What {
     /// Add a zone, with its first delegation certificate
     Add(Add),
-    /// Change which forms of credentials a zone's devices get
     Forms(SetForms),
-    /// Change which ends of connections a zone's devices get credentials for
     Roles(SetRoles),
     /// List the zones with their delegation certificates
     List(List),
@@ -58,8 +56,8 @@ struct Add {
 
 /// Change which forms of credentials a zone's devices get
 ///
-/// Each device gets them when it renews next. A device takes what its zone issues, so nothing changes on any device; and what it
-/// has stays valid to its end.
+/// A service that runs goes by it some seconds later, and each device gets them when it renews next. A device takes what its zone
+/// issues, so nothing changes on any device; and what it has stays valid to its end.
 #[derive(Debug, clap::Args)]
 struct SetForms {
     /// The zone
@@ -77,6 +75,7 @@ struct SetForms {
 /// With 'both', a device that asks for it also gets a credential that it presents as a client to servers that ask for one, a
 /// cloud service for example; always with its unique name. Every delegation certificate of the zone then needs clientAuth in its
 /// extKeyUsage, or none. With 'server', a device gets no more of those and goes on serving; the last one stays valid to its end.
+/// A service that runs goes by it some seconds later: what it issues until then is good, and valid to its end as well.
 #[derive(Debug, clap::Args)]
 struct SetRoles {
     /// The zone

@@ -20,7 +20,7 @@ use crate::cmd::service::error::Error;
 use crate::cmd::service::place::{Open, Place, act};
 use crate::cmd::service::print;
 
-/// Add devices
+/// Add devices; adding the same ones again changes nothing
 ///
 /// A file has one JSON object a line: external_id, and, if wanted, zone, slot, manufacturer, serial,
 /// enrolment_key, code (true for an activation code in the answer). A bad line stops no other; then the exit
