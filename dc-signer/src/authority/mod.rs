@@ -62,6 +62,7 @@ pub use servers_alone::ServersAloneWarning;
 pub use settings::Settings;
 pub use setup::SetupError;
 pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
+pub use zones::PULLED_WITHIN;
 
 use crate::config::{Config, Live};
 use blocking::Blocking;

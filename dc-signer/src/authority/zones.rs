@@ -180,3 +180,5 @@ const PATIENCE: Duration = Duration::from_secs(12);
 const PACE: Duration = Duration::from_millis(500);
 /// The interval at which devices ask, in seconds.
 const POLL_AFTER: u64 = 12 * 3600;
+/// The time in which all devices of a zone that are on have renewed that are asked to.
+pub const PULLED_WITHIN: Duration = Duration::from_secs(POLL_AFTER + SPREAD);

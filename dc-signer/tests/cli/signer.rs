@@ -361,6 +361,29 @@ fn a_zone_that_issues_both_forms_is_warned_of_until_it_does_not() {
 }
 
 #[test]
+fn the_devices_of_a_zone_are_asked_to_renew_and_that_is_taken_back() {
+    let signer = Signer::new();
+    let asked = || {
+        let zone = signer.json(&["zones", "list"])[0][0].clone();
+        assert_eq!(zone["zone"], "cpe.example.com");
+        zone["renew_issued_before"].clone()
+    };
+    let pull = ["zones", "pull-renewals", "cpe.example.com"];
+    assert_eq!(asked(), Value::Null);
+    let said = signer.run(&pull).succeeded();
+    assert!(said.contains("renew within 18 hours"), "{said}");
+    let before = asked().as_u64().unwrap();
+    let now = crate::sandbox::now().as_secs();
+    assert!((now - 60..=now).contains(&before), "{before}");
+    let said = signer.run(&[&pull[..], &["--undo"]].concat()).succeeded();
+    assert!(said.contains("in their own time"), "{said}");
+    assert_eq!(asked(), Value::Null);
+    signer
+        .run(&["zones", "pull-renewals", "no.example.com"])
+        .refused(&["no such zone"]);
+}
+
+#[test]
 fn the_name_of_a_suspended_device_goes_on_only_with_a_word_for_it() {
     let signer = Signer::new();
     let before = signer.json(&["devices", "add", "customer-1"]).remove(0);

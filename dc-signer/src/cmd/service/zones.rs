@@ -7,7 +7,7 @@ use dc_pki::names::ZoneName;
 use dc_pki::time::Moment;
 use dc_pki::{Forms, Roles};
 use dc_signer::authority::json;
-use dc_signer::authority::{BothFormsWarning, Import};
+use dc_signer::authority::{BothFormsWarning, Import, PULLED_WITHIN};
 use dc_store::NewZone;
 use dc_store::owner;
 use dc_store::registry::Zone;
@@ -34,6 +34,7 @@ enum What {
     Roles(SetRoles),
     /// List the zones with their delegation certificates
     List(List),
+    PullRenewals(PullRenewals),
     /// Move a zone on to its next delegation certificate
     Rollover(Rollover),
 }
@@ -96,6 +97,22 @@ struct List {
     json: bool,
 }
 
+/// Ask a zone's devices to renew before their time
+///
+/// All whose credential was issued before now renew within 18 hours: each asks every 12 hours, and takes up to 6 more, so that they
+/// do not come all at once. For a change of the zone's forms, roles or certificate that is not to wait for days.
+#[derive(Debug, clap::Args)]
+struct PullRenewals {
+    /// The zone
+    #[arg(value_parser = ZoneName::parse)]
+    zone: ZoneName,
+    /// Take it back: those that have not been asked yet renew in their own time
+    #[arg(long)]
+    undo: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
 #[derive(Debug, clap::Args)]
 struct Rollover {
     /// The zone
@@ -135,6 +152,7 @@ impl Args {
                 open.authority.set_roles(&zone, roles, &act()?).await?;
                 show(open, &zone).await
             }),
+            What::PullRenewals(pull) => pull.run(),
             What::Rollover(rollover) => rollover.run(),
         }
     }
@@ -156,6 +174,25 @@ impl Add {
                 open.authority.rollover(&self.zone, &act()?).await?;
             }
             show(open, &self.zone).await
+        })
+    }
+}
+
+impl PullRenewals {
+    fn run(self) -> Result<(), Error> {
+        let Self { zone, undo, place } = self;
+        place.with_authority(async |open| {
+            let act = act()?;
+            let before = (!undo).then_some(act.at);
+            open.authority.pull_renewals(&zone, before, &act).await?;
+            print(&match before {
+                Some(before) => format!(
+                    "devices of zone {zone} with a credential from before {} renew within {} hours",
+                    Moment(before),
+                    PULLED_WITHIN.as_secs() / 3600
+                ),
+                None => format!("devices of zone {zone} renew in their own time"),
+            })
         })
     }
 }
@@ -263,4 +300,5 @@ Examples:
   dc-signer zones rollover cpe.example.com --config /etc/dc-signer/config.toml
   dc-signer zones forms cpe.example.com named --config /etc/dc-signer/config.toml
   dc-signer zones roles cpe.example.com both --config /etc/dc-signer/config.toml
+  dc-signer zones pull-renewals cpe.example.com --config /etc/dc-signer/config.toml
   dc-signer zones list --config /etc/dc-signer/config.toml";
