@@ -13,6 +13,7 @@ use super::servers_alone::ServersAloneWarning;
 use super::view::{View, ZoneView};
 use super::{Authority, Error};
 use crate::authority::policy;
+use dc_pki::Roles;
 use dc_pki::names::ZoneName;
 use dc_pki::time::Moment;
 use dc_store::registry::{DelegationState, ZoneDelegation};
@@ -67,11 +68,7 @@ impl IssuingStatus {
             zones: in_service.map(|zone| zone_status(zone, now)).collect(),
             keys: view.zones().iter().flat_map(keys).collect(),
             both_forms: both_forms(view, now),
-            servers_alone: view
-                .zones()
-                .iter()
-                .flat_map(ServersAloneWarning::of)
-                .collect(),
+            servers_alone: view.zones().iter().flat_map(servers_alone).collect(),
         }
     }
 
@@ -164,6 +161,19 @@ fn both_forms(view: &View, now: UnixTime) -> Vec<BothFormsWarning> {
     zones
         .filter_map(|zone| BothFormsWarning::of(&zone.managed, now))
         .collect()
+}
+
+/// The warnings about the slots of a zone that are or will be issued from and whose keys are here.
+fn servers_alone(zone: &ZoneView) -> impl Iterator<Item = ServersAloneWarning> {
+    let is_for_clients = zone.managed.roles == Roles::Both;
+    let slots = in_use(zone).filter(move |slot| {
+        let loaded = zone.loaded(&slot.certificate_sha256);
+        is_for_clients && loaded.is_some_and(|loaded| loaded.for_clients.is_none())
+    });
+    slots.map(|slot| ServersAloneWarning {
+        zone: zone.managed.zone.clone(),
+        slot: slot.number,
+    })
 }
 
 fn zone_status(zone: &ZoneView, now: UnixTime) -> ZoneStatus {

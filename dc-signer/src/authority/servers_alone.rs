@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-use super::issuing_status::in_use;
-use super::view::ZoneView;
-use dc_pki::Roles;
 use dc_pki::names::ZoneName;
 
 /// A delegation certificate for servers alone, in a zone that issues for clients as well.
@@ -17,26 +14,6 @@ pub struct ServersAloneWarning {
     pub zone: ZoneName,
     /// The certificate's slot.
     pub slot: u32,
-}
-
-impl ServersAloneWarning {
-    /// The warnings about a zone, one for each such certificate that is or will be issued from and whose key is here.
-    pub(super) fn of(view: &ZoneView) -> Vec<Self> {
-        if view.managed.roles != Roles::Both {
-            return Vec::new();
-        }
-        let slots = in_use(view).filter(|slot| {
-            let loaded = view.loaded(&slot.certificate_sha256);
-            loaded.is_some_and(|loaded| loaded.for_clients.is_none())
-        });
-        let zone = &view.managed.zone;
-        slots
-            .map(|slot| Self {
-                zone: zone.clone(),
-                slot: slot.number,
-            })
-            .collect()
-    }
 }
 
 impl fmt::Display for ServersAloneWarning {
