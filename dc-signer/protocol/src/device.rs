@@ -119,3 +119,24 @@ pub struct RenewalInfo {
     /// After how many seconds to ask again.
     pub poll_after: u64,
 }
+
+/// What the service has on record about the device that asks.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct DeviceRecord {
+    /// Its unique name.
+    pub name: String,
+    /// The zone that the name is in.
+    pub zone: String,
+    /// `active`: others are refused.
+    pub state: String,
+    /// When its last credential was issued; none if it has got none since it was reset or replaced.
+    pub issued: Option<u64>,
+    /// When that credential ends.
+    pub expires: Option<u64>,
+    /// From when on it should renew, if nothing asks it to do so earlier.
+    pub renew_from: Option<u64>,
+    /// Until when it should have renewed.
+    pub renew_until: Option<u64>,
+    /// True if two devices seem to use its enrolment key or its name.
+    pub possible_clone: bool,
+}

@@ -14,6 +14,7 @@ mod observe;
 mod openapi;
 mod problem;
 mod public;
+mod record;
 mod zones;
 
 use std::sync::Arc;
@@ -150,6 +151,15 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(openapi::document))
         .method_not_allowed_fallback(problem::no_such_method)
+}
+
+/// The one route where devices are known by their credentials: nothing that changes anything may come here, because a
+/// credential's key is worth 7 days, and an enrolment key a device.
+pub fn routes_by_credential() -> Router<Arc<App>> {
+    Router::new()
+        .route(dc_protocol::DEVICE, get(record::show))
+        .method_not_allowed_fallback(problem::no_such_method)
+        .fallback(async || not_found())
 }
 
 /// The answer for a path that there is not.

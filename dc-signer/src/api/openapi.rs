@@ -11,7 +11,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Object, RefOr, Required, Schema, Type};
 use utoipa::{Modify, OpenApi};
 
-use super::{bulk, device, devices, health, public, zones};
+use super::{bulk, device, devices, health, public, record, zones};
 use crate::authority::json::{AddLine, NewDevice};
 use dc_protocol::{ENROLL, RENEW};
 
@@ -22,7 +22,7 @@ use dc_protocol::{ENROLL, RENEW};
         description = "Issues delegated credentials (RFC 9345), each with a name that only one device has. Times are seconds since 1970, hashes are SHA-256 in lower-case hexadecimal, certificates and requests are PEM. Every refusal is a problem (RFC 9457) with a type that stays.",
     ),
     paths(
-        device::enroll, device::renew,
+        device::enroll, device::renew, record::show,
         public::renewal_info, public::withdrawn,
         devices::list, devices::add, devices::show, devices::history, devices::suspend, devices::resume,
         devices::retire, devices::replace, devices::code, devices::clear_clone,
@@ -74,6 +74,14 @@ impl Modify for Security {
             deprecated: None,
         };
         components.add_security_scheme("device", device);
+        let credential = SecurityScheme::MutualTls {
+            description: Some(
+                "The delegated credential that the device has as a client (RFC 9345), at the address of [credential_listener]".into(),
+            ),
+            extensions: None,
+            deprecated: None,
+        };
+        components.add_security_scheme("credential", credential);
         let certificate = SecurityScheme::MutualTls {
             description: Some(CERTIFICATE.into()),
             extensions: None,
@@ -146,7 +154,8 @@ mod tests {
 
     use super::*;
     use dc_protocol::{
-        Credential, Credentials, EnrollRequest, Kind, Problem, RenewRequest, RenewalInfo,
+        Credential, Credentials, DeviceRecord, EnrollRequest, Kind, Problem, RenewRequest,
+        RenewalInfo,
     };
 
     /// Checks that a schema has the properties that serde writes when every field is there, with their types, and requires those
@@ -200,7 +209,8 @@ mod tests {
             Value::Null => "null",
             Value::Number(_) => "integer",
             Value::String(_) => "string",
-            Value::Bool(_) | Value::Object(_) => return false,
+            Value::Bool(_) => "boolean",
+            Value::Object(_) => return false,
         };
         match &property["type"] {
             Value::Array(kinds) => kinds.contains(&json!(kind)),
@@ -253,6 +263,17 @@ mod tests {
             poll_after: 3,
         };
         assert_described("RenewalInfo", &info);
+        let record = DeviceRecord {
+            name: text(),
+            zone: text(),
+            state: text(),
+            issued: Some(1),
+            expires: Some(2),
+            renew_from: Some(3),
+            renew_until: Some(4),
+            possible_clone: true,
+        };
+        assert_described("DeviceRecord", &record);
         let problem = Problem {
             available_from: Some(1),
             request_id: Some(text()),
@@ -260,7 +281,7 @@ mod tests {
         };
         assert_described("Problem", &problem);
         let schemas: BTreeMap<String, RefOr<Schema>> = serde_json::from_str(DEVICES).unwrap();
-        assert_eq!(schemas.len(), 6);
+        assert_eq!(schemas.len(), 7);
     }
 
     /// `.route("/path", get(…).post(…))` in the router, as `GET /path`.
@@ -269,6 +290,7 @@ mod tests {
         let constants = [
             ("dc_protocol::ENROLL", ENROLL),
             ("dc_protocol::RENEW", RENEW),
+            ("dc_protocol::DEVICE", dc_protocol::DEVICE),
             ("BULK", super::super::BULK),
             ("EXPORT", super::super::EXPORT),
         ];

@@ -28,6 +28,7 @@ mod manufacturers;
 mod missing;
 pub mod operators;
 pub mod policy;
+mod record;
 mod renew;
 mod replicas;
 mod rollover;

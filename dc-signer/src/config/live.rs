@@ -25,6 +25,13 @@ impl<T: Send + Sync + 'static> Live<T> {
     }
 }
 
+/// Reads the same settings.
+impl<T> Clone for Live<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
 impl<T> fmt::Debug for Live<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(_) = self;

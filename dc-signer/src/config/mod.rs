@@ -3,6 +3,7 @@
 //! `sample.toml` beside this file documents every key; a test loads it and checks that none is
 //! missing.
 
+mod credential_listener;
 mod devices;
 mod error;
 mod listen;
@@ -17,6 +18,7 @@ mod values;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+pub use credential_listener::CredentialListener;
 pub use devices::{
     Credentials, Enrolment, Limits, Manufacturer, NameMode, Names, Retention, Serials,
 };
@@ -52,6 +54,9 @@ pub struct Config {
     pub node: String,
     /// The address and limits of the service.
     pub listen: Listen,
+    /// Where devices are known by their credentials; nowhere if it is left out.
+    #[serde(default)]
+    pub credential_listener: Option<CredentialListener>,
     /// The database.
     #[serde(default = "sqlite", deserialize_with = "location")]
     pub database: Location,
@@ -114,6 +119,8 @@ impl Config {
     fn begin_at(mut self, base: &Path) -> Self {
         self.data = base.join(self.data);
         self.listen = self.listen.settle(base);
+        let listener = self.credential_listener;
+        self.credential_listener = listener.map(|listener| listener.begin_at(base));
         for manufacturer in &mut self.manufacturers {
             manufacturer.anchors = base.join(&manufacturer.anchors);
         }

@@ -136,11 +136,12 @@ fn nearest(given: &str, known: &[&'static str]) -> Option<&'static str> {
 }
 
 /// Lines that could stand there, for the keys that have to be there.
-pub(super) const EXAMPLES: [&str; 6] = [
+pub(super) const EXAMPLES: [&str; 7] = [
     "data = \"/var/lib/dc-signer\"",
     "address = \"[::]:8443\"",
     "certificate = \"/etc/dc-signer/tls/chain.pem\"",
     "key = \"/etc/dc-signer/tls/key.pem\"",
     "name = \"acme\"",
     "anchors = \"acme.pem\"",
+    "roots = \"roots.pem\"",
 ];

@@ -12,6 +12,7 @@ impl Config {
             self.tenant == started.tenant,
             self.node == started.node,
             self.listen.address == started.listen.address,
+            self.credential_listener == started.credential_listener,
             self.database == started.database,
             self.log.format == started.log.format,
         ];
@@ -22,11 +23,12 @@ impl Config {
 }
 
 /// As they are written in the file.
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 7] = [
     "data",
     "tenant",
     "node",
     "listen.address",
+    "credential_listener",
     "database",
     "log.format",
 ];
@@ -54,7 +56,12 @@ mod tests {
         for (key, from, to) in [
             ("tenant", "#tenant = \"default\"", "tenant = \"other\""),
             ("node", "#node = \"signer\"", "node = \"other\""),
-            ("listen.address", "[::]:8443", "[::]:8444"),
+            ("listen.address", "[::]:8443", "[::]:8445"),
+            (
+                "credential_listener",
+                "[database]",
+                "[credential_listener]\naddress = '[::]:8444'\nroots = 'r'\n[database]",
+            ),
             (
                 "database",
                 "#sqlite = \"dc-signer.db\"",

@@ -24,7 +24,7 @@ fn whole_sample() -> String {
                 false => key,
             }
         }
-        Some(table) if table.starts_with("[[") => table,
+        Some(table) if table.starts_with('[') => table,
         _ => line,
     };
     SAMPLE.lines().map(line).collect::<Vec<_>>().join("\n")
@@ -33,12 +33,15 @@ fn whole_sample() -> String {
 #[test]
 fn the_sample_is_loaded_as_it_stands_and_with_every_key() {
     let short = Config::parse(SAMPLE, "/etc".as_ref()).unwrap();
-    assert!(short.manufacturers.is_empty());
+    assert!(short.manufacturers.is_empty() && short.credential_listener.is_none());
     let whole = Config::parse(&whole_sample(), "/etc".as_ref()).unwrap();
+    let listener = whole.credential_listener.as_ref().unwrap();
+    assert_eq!(listener.roots, Path::new("/etc/roots.pem"));
     assert_ne!(SAMPLE, whole_sample());
     let strip = |mut config: Config| {
         // The default is to have none.
         config.manufacturers.clear();
+        config.credential_listener = None;
         format!("{config:?}")
     };
     // What the comments call defaults are the defaults.
@@ -59,6 +62,7 @@ fn a_list_is_no_table() {
         ("limits", r#"["1s", 100, 100]"#),
         ("limits", r#"["1s", 0]"#),
         ("database", "[]"),
+        ("credential_listener", r#"["[::]:8444", "roots.pem"]"#),
     ];
     for (key, list) in tables {
         let text = format!("{key} = {list}\n{SMALLEST}");
@@ -114,6 +118,7 @@ fn every_key_is_in_the_sample() {
                 format!("\n{last} = "),
                 format!("\n#{last} = "),
                 format!("\n[{key}]"),
+                format!("\n#[{key}]"),
                 format!("\n#[[{key}]]"),
             ];
             !lines.iter().any(|line| SAMPLE.contains(line.as_str()))
@@ -163,6 +168,16 @@ fn everything_that_is_wrong_is_said_at_once_with_line_and_key() {
             "line 13: database needs either sqlite or postgres: give exactly one of them",
         ]
     );
+}
+
+#[test]
+fn a_credential_listener_needs_an_address_and_roots() {
+    let said = problems(&format!("{SMALLEST}[credential_listener]\n")).join("\n");
+    for line in ["address = \"[::]:8443\"", "roots = \"roots.pem\""] {
+        let key = line.split(' ').next().unwrap();
+        let expected = format!("credential_listener.{key} is missing: add a line such as '{line}'");
+        assert!(said.contains(&expected), "{said}");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::authority::{self, Authority, ClockError, IssuingStatus, Missing, Secr
 use crate::config::{self, Config, KeyError, KeyErrorKind, Listen, Step};
 
 use crate::server;
+use crate::server::credential_listener;
 use crate::server::listener::{ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::server::warning::Warning;
@@ -55,6 +56,7 @@ fn check_and(
     };
     let mut warnings = check_certificate(&config, provider, &mut found);
     warnings.extend(limits_not_reached(&config.listen));
+    check_credential_listener(&config, provider, &mut found);
     for (place, manufacturer) in config.manufacturers.iter().enumerate() {
         let key = ["manufacturers".into(), place.into(), "anchors".into()];
         found.keep(&key, read_certificates(&manufacturer.anchors));
@@ -176,6 +178,22 @@ fn check_certificate(
     let tls = tls_config(&certificate, listen, provider.clone().into());
     found.keep(&["listen".into(), "tls12".into()], tls);
     certificate.warning().cloned().into_iter().collect()
+}
+
+fn check_credential_listener(config: &Config, provider: &CryptoProvider, found: &mut Findings<'_>) {
+    let Some(listener) = &config.credential_listener else {
+        return;
+    };
+    let key = |key: &'static str| ["credential_listener".into(), key.into()];
+    found.keep(
+        &key("roots"),
+        credential_listener::policy(listener, &provider.clone().into()),
+    );
+    // Any free port may be the same number twice.
+    if listener.address == config.listen.address && listener.address.port() != 0 {
+        let reason = "it is listen.address too: give each an address or a port of its own";
+        found.add(&key("address"), reason.to_owned());
+    }
 }
 
 fn limits_not_reached(listen: &Listen) -> impl Iterator<Item = Warning> {

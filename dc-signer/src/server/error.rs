@@ -18,6 +18,22 @@ pub enum Error {
         /// The mistake in it.
         source: tracing_subscriber::filter::ParseError,
     },
+    /// Devices cannot be asked for their credentials.
+    #[error("devices cannot be asked for credentials: {source}: see credential_listener.roots")]
+    AskForCredentials {
+        /// The reason.
+        source: dc_rustls::Error,
+    },
+    /// Devices cannot show their credentials at an address.
+    #[error(
+        "cannot listen at {address}: {source}: see what else does with 'ss -ltnp', or change credential_listener.address"
+    )]
+    ListenForCredentials {
+        /// The address.
+        address: SocketAddr,
+        /// The reason.
+        source: io::Error,
+    },
     /// The service cannot be reached at an address.
     #[error(
         "cannot listen at {address}: {source}: see what else does with 'ss -ltnp', or change listen.address"

@@ -1,6 +1,7 @@
 //! The vendor's server: TLS connections in, HTTP requests out, the life of the service around them, and its telemetry.
 
 pub mod check;
+pub mod credential_listener;
 pub mod dev;
 mod error;
 pub mod listener;

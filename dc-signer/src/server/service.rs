@@ -13,12 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
+use tokio::sync::watch;
 
 use crate::access::Gate;
 use crate::api::App;
 use crate::authority::{Authority, Missing};
 use crate::config::Config;
 use crate::server;
+use crate::server::credential_listener::CredentialListener;
 use crate::server::listener::{Limits, Listener};
 use crate::server::telemetry::{LogControl, Metrics};
 use crate::web::Web;
@@ -37,6 +39,8 @@ pub struct Service {
     store: Arc<Store>,
     web: Arc<Web>,
     listener: Listener,
+    /// None unless it is configured.
+    credential_listener: Option<CredentialListener>,
     in_use: InUse,
 }
 
@@ -81,7 +85,15 @@ impl Service {
         app.measure_certificate();
         let web = Web::new(gate)?;
         let part = settings.part(|settings| &settings.listener);
-        let listener = Listener::bind(part, metrics.clone()).await?;
+        let listener = Listener::bind(part.clone(), metrics.clone()).await?;
+        let credential_listener = match &config.credential_listener {
+            None => None,
+            Some(config) => {
+                let bound =
+                    CredentialListener::bind(config, part, provider.clone(), metrics.clone());
+                Some(bound.await?)
+            }
+        };
         let shared = Shared {
             started: config,
             settings,
@@ -95,6 +107,7 @@ impl Service {
             store,
             web,
             listener,
+            credential_listener,
             in_use,
         })
     }
@@ -104,6 +117,13 @@ impl Service {
     /// Fails with [`crate::server::Error::Listen`].
     pub fn address(&self) -> Result<SocketAddr, server::Error> {
         self.listener.address()
+    }
+
+    /// The address at which devices are known by their credentials, if there is one.
+    #[must_use]
+    pub fn credential_address(&self) -> Option<SocketAddr> {
+        let listener = self.credential_listener.as_ref();
+        listener.map(CredentialListener::address)
     }
 
     /// Takes the clock for right: somebody sits before it.
@@ -132,6 +152,7 @@ impl Service {
             store,
             web,
             listener,
+            credential_listener,
             in_use,
         } = self;
         let (app, authority) = (&shared.app, &shared.authority);
@@ -145,11 +166,20 @@ impl Service {
         app.readiness().started();
         let housekeeping = tokio::spawn(housekeeping.run());
         let stopping = app.clone();
+        let (stops, stopped) = watch::channel(false);
         let stop = async move {
             stop.await;
             stopping.readiness().stopping();
+            let _ = stops.send(true);
         };
-        listener.serve(routes::routes(app.clone(), web), stop).await;
+        let by_credential = async {
+            if let Some(listener) = credential_listener {
+                let routes = routes::routes_by_credential(app.clone());
+                listener.serve(routes, stopped).await;
+            }
+        };
+        let routes = routes::routes(app.clone(), web);
+        tokio::join!(listener.serve(routes, stop), by_credential);
         housekeeping.abort();
         leave(authority).await;
         store.close().await;

@@ -53,10 +53,15 @@ impl Device {
     }
 
     fn with_code_and(rig: &Rig, more: &str) -> Self {
+        Self::added(rig, "one", more).0
+    }
+
+    /// The same, with its id at the service.
+    pub(crate) fn added(rig: &Rig, external_id: &str, more: &str) -> (Self, String) {
         let device = Self::new(rig, &format!("code_file = 'code'\n{more}"));
-        let added = rig.add("one");
+        let added = rig.add(external_id);
         fs::write(device.path("code"), added["code"]["code"].as_str().unwrap()).unwrap();
-        device
+        (device, added["id"].as_str().unwrap().to_owned())
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -159,3 +159,39 @@ fn a_limit_that_another_does_not_let_it_reach_is_worth_a_warning() {
     let words = "listen.max_requests is 80, but listen.max_connections = 100 allows 50: set max_requests to 50 at most";
     assert!(said.contains(words), "{said}");
 }
+
+#[test]
+fn a_credential_listener_needs_roots_and_an_address_of_its_own() {
+    let rig = Rig::start();
+    let folder = rig.data();
+    let path = folder.join("with-listener.toml");
+    let text = std::fs::read_to_string(folder.join("config.toml")).unwrap();
+    let text = text.replace("127.0.0.1:0", "127.0.0.1:8443");
+    let with = |address: &str, roots: &str| {
+        let table = format!("[credential_listener]\naddress = '{address}'\nroots = '{roots}'\n");
+        std::fs::write(
+            &path,
+            text.replace("[limits]", &format!("{table}\n[limits]")),
+        )
+        .unwrap();
+        check(&path)
+    };
+    let (code, said) = with("127.0.0.1:8444", "vendor/root.pem");
+    assert_eq!(code, Some(0), "{said}");
+    for (address, roots, key) in [
+        (
+            "127.0.0.1:8443",
+            "vendor/root.pem",
+            "address cannot be used: it is listen.address",
+        ),
+        ("127.0.0.1:8444", "tls/key.pem", "roots"),
+        ("127.0.0.1:8444", "nothing.pem", "roots"),
+    ] {
+        let (code, said) = with(address, roots);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(
+            said.contains(&format!("credential_listener.{key}")),
+            "{said}"
+        );
+    }
+}

@@ -8,6 +8,7 @@
 mod access;
 mod agent;
 mod both_forms;
+mod by_credential;
 mod client;
 mod commands;
 mod configuration;

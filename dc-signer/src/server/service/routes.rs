@@ -14,6 +14,11 @@ pub(super) fn routes(app: Arc<App>, web: Arc<Web>) -> Router {
     api::observed(routes, app)
 }
 
+/// The routes where devices are known by their credentials.
+pub(super) fn routes_by_credential(app: Arc<App>) -> Router {
+    api::observed(api::routes_by_credential(), app)
+}
+
 async fn not_found(request: Request) -> Response {
     web::not_found(&request).unwrap_or_else(api::not_found)
 }
