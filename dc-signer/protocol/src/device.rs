@@ -120,7 +120,7 @@ pub struct RenewalInfo {
     pub poll_after: u64,
 }
 
-/// What the service has on record about the device that asks.
+/// The record that the service has of the device that asks.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct DeviceRecord {
     /// Its unique name.
