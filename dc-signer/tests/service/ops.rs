@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::rig::Rig;
 use crate::router::{Router, csr};
@@ -89,6 +89,9 @@ fn a_running_service_exports_every_metric_that_rules_and_dashboard_name() {
     let (router, _) = Router::enrolled(&rig, "one");
     router.renew("no request", "k").refused(422, "bad-csr");
     router.renew(&csr(), "k").ok();
+    // The zone issues none for clients.
+    let both = json!({"csr": csr(), "client_csr": csr(), "idempotency_key": "both"});
+    router.client.post(dc_protocol::RENEW, &both).ok();
     // The second makes the first go.
     let _silent = (rig.client().tcp(), rig.client().tcp());
     let mut wanted = named_in(&std::fs::read_to_string(RULES).unwrap());
