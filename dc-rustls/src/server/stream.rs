@@ -8,7 +8,7 @@ use rustls::server::{Accepted, AcceptedAlert};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::answer::Answer;
-use super::client_verifier::client_of;
+use super::client_verifier::{ConnectionVerifier, client_of};
 use super::{EarlyData, Peer, Served, early};
 use crate::Error;
 use crate::handover;
@@ -30,24 +30,12 @@ type Tls<T> = StreamOwned<ServerConnection, Adapter<T>>;
 
 impl<T: Read + Write> Stream<T> {
     pub(super) fn handshake(answer: Answer, io: T) -> Result<Self, Error> {
-        let Answer {
-            served,
-            config,
-            client,
-            beginning,
-        } = answer;
-        let (accepted, io) = beginning.adapt(&served, io);
-        let io = early::skipping(io, &config);
         // What a fallback takes is read from `connection_mut`, as with rustls alone.
-        let config = match served {
-            Served::Delegated { .. } => early::refusing(config),
-            Served::Certificate => config,
+        let refuse = match answer.served {
+            Served::Delegated { .. } => early::refusing,
+            Served::Certificate => |config| config,
         };
-        let mut tls = start(config, accepted, io)?;
-        let StreamOwned { conn, sock } = &mut *tls;
-        handshake::complete(conn, sock, early::step)?;
-        let peer = client_of(client.as_deref(), conn);
-        Ok(Self { tls, served, peer })
+        Self::complete(answer, io, refuse, |_, _, _| Ok(()))
     }
 
     /// As [`handshake`](Self::handshake), and gives what arrives early to `take`.
@@ -55,6 +43,25 @@ impl<T: Read + Write> Stream<T> {
         answer: Answer,
         io: T,
         mut take: impl FnMut(&mut EarlyData<'_>) -> io::Result<()>,
+    ) -> Result<Self, Error> {
+        Self::complete(
+            answer,
+            io,
+            |config| config,
+            |connection, served, client| early::hand_over(connection, served, client, &mut take),
+        )
+    }
+
+    /// Does the handshake with what `configure` makes of the answer's configuration, and calls `stepped` after each step of it.
+    fn complete(
+        answer: Answer,
+        io: T,
+        configure: impl FnOnce(Arc<ServerConfig>) -> Arc<ServerConfig>,
+        mut stepped: impl FnMut(
+            &mut ServerConnection,
+            &Served,
+            Option<&ConnectionVerifier>,
+        ) -> io::Result<()>,
     ) -> Result<Self, Error> {
         let Answer {
             served,
@@ -64,12 +71,11 @@ impl<T: Read + Write> Stream<T> {
         } = answer;
         let (accepted, io) = beginning.adapt(&served, io);
         let io = early::skipping(io, &config);
-        let mut tls = start(config, accepted, io)?;
+        let mut tls = start(configure(config), accepted, io)?;
         let StreamOwned { conn, sock } = &mut *tls;
         handshake::complete(conn, sock, |connection, io| {
             early::step(connection, io)?;
-            early::hand_over(connection, &served, client.as_deref(), &mut take)?;
-            Ok(())
+            Ok(stepped(connection, &served, client.as_deref())?)
         })?;
         let peer = client_of(client.as_deref(), conn);
         Ok(Self { tls, served, peer })
