@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::Duration;
 
-use dc_core::MAX_VALIDITY;
+use dc_core::{MAX_VALIDITY, Role};
 use pki_types::SignatureVerificationAlgorithm;
 
 use super::client::Word;
@@ -244,7 +244,9 @@ impl Agent {
 
     /// The reason that clients do not accept a generation at a time; none if they do.
     pub(super) fn refusal(&self, generation: &Generation, now: u64) -> Option<UntrustedError> {
-        self.checker(now).check_generation(generation).err()
+        self.checker(now)
+            .check_part(Role::Server, &generation.server)
+            .err()
     }
 
     /// True if clients accept the current generation at a time.

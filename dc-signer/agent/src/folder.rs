@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::generation::{ClientPart, Generation, Meta};
+use super::generation::{Generation, Meta, Part};
 use super::keys::Key;
 use super::verify::Checked;
 use crate::error::Error;
@@ -37,7 +37,7 @@ pub struct Folder {
 }
 
 /// One part of a generation that is to be installed: what was checked, and its key.
-pub type Part<'a> = (&'a Checked, &'a Key);
+pub type NewPart<'a> = (&'a Checked, &'a Key);
 
 impl Folder {
     /// Where the folder is; it need not be there yet.
@@ -127,20 +127,14 @@ impl Folder {
     }
 
     pub(super) fn read(&self, folder: &Path, number: u64) -> Result<Generation, Error> {
-        let ClientPart {
-            chain,
-            credentials,
-            spki,
-        } = read_part(folder)?;
+        let server = read_part(folder)?;
         let path = folder.join(META);
         let meta: Meta = serde_json::from_slice(&files::read(&path)?)
             .map_err(|source| Error::BadFile { path, source })?;
         let client = folder.join(CLIENT);
         Ok(Generation {
             number,
-            chain,
-            credentials,
-            spki,
+            server,
             // What is wrong with it must not cost the other part.
             client: (meta.is_client || files::exists(&client)).then(|| read_part(&client)),
             meta,
@@ -152,8 +146,8 @@ impl Folder {
     /// Fails with [`Error::Write`](dc_pki::Error::Write), and then the current generation is the one that it was.
     pub fn install(
         &self,
-        server: Part<'_>,
-        client: Option<Part<'_>>,
+        server: NewPart<'_>,
+        client: Option<NewPart<'_>>,
         meta: &Meta,
     ) -> Result<u64, Error> {
         self.clean()?;
@@ -168,8 +162,8 @@ impl Folder {
     fn write(
         &self,
         number: u64,
-        server: Part<'_>,
-        client: Option<Part<'_>>,
+        server: NewPart<'_>,
+        client: Option<NewPart<'_>>,
         meta: &Meta,
     ) -> Result<(), Error> {
         let path = self.path.join(META);
@@ -235,7 +229,7 @@ impl Folder {
 }
 
 /// Chain, credentials and key, as they are written.
-fn texts((checked, key): Part<'_>) -> [Zeroizing<Vec<u8>>; 3] {
+fn texts((checked, key): NewPart<'_>) -> [Zeroizing<Vec<u8>>; 3] {
     let chain = checked.chain().iter();
     let chain: String = chain.map(|one| pem::encode("CERTIFICATE", one)).collect();
     let credentials = checked.credentials().iter();
@@ -246,11 +240,11 @@ fn texts((checked, key): Part<'_>) -> [Zeroizing<Vec<u8>>; 3] {
     [chain.into_bytes(), credentials.into_bytes(), key].map(Zeroizing::new)
 }
 
-fn read_part(folder: &Path) -> Result<ClientPart, Error> {
+fn read_part(folder: &Path) -> Result<Part, Error> {
     let path = folder.join(CREDENTIAL);
     let credentials = dc_core::pem::read(&files::read(&path)?)
         .map_err(|source| dc_pki::Error::BadCredential { path, source })?;
-    Ok(ClientPart {
+    Ok(Part {
         chain: read_chain(&folder.join(CHAIN))?,
         credentials,
         spki: PemKey::read(&folder.join(KEY))?.spki().to_vec(),

@@ -36,21 +36,17 @@ pub struct Meta {
 pub struct Generation {
     /// Its number.
     pub number: u64,
-    /// The chain.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The credentials.
-    pub credentials: Vec<StoredCredential>,
-    /// The public half of its key: a DER SubjectPublicKeyInfo.
-    pub spki: Vec<u8>,
+    /// The part that the device serves with.
+    pub server: Part,
     /// The part that the device presents as a client, or what is wrong with its files; none if there is to be none.
-    pub client: Option<Result<ClientPart, Error>>,
+    pub client: Option<Result<Part, Error>>,
     /// Its description of itself.
     pub meta: Meta,
 }
 
-/// The part of a generation that the device presents as a client, as it is on the disk.
+/// The part of a generation for one end of connections, as it is on the disk.
 #[derive(Clone, Debug)]
-pub struct ClientPart {
+pub struct Part {
     /// The chain, which is the other part's as well.
     pub chain: Vec<CertificateDer<'static>>,
     /// The credentials.

@@ -63,7 +63,10 @@ impl Config {
         match &generation?.client {
             None => Some(ClientFault::NotGiven),
             Some(Err(error)) => Some(ClientFault::Damaged(error)),
-            Some(Ok(part)) => checker.check_client(part).err().map(ClientFault::Refused),
+            Some(Ok(part)) => checker
+                .check_part(Role::Client, part)
+                .err()
+                .map(ClientFault::Refused),
         }
     }
 }

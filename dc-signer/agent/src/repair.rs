@@ -29,7 +29,9 @@ impl Agent {
     fn take(&mut self, generation: Option<Generation>) {
         self.generation = generation;
         if let Some(generation) = &self.generation
-            && let Some(began) = self.checker(self.reading().now).began(&generation.chain)
+            && let Some(began) = self
+                .checker(self.reading().now)
+                .began(&generation.server.chain)
         {
             self.judge.learn(began);
         }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use dc_core::Role;
+
 use super::clock::{Clock, Judge};
 use super::config::Config;
 use super::current::Found;
 use super::device::{Agent, algorithms};
 use super::folder::Folder;
+use super::generation::Generation;
 use super::keys::{ENROLMENT_KEY, Key, key_fault};
 use super::state::StateFile;
 use super::status::{Facts, Status};
@@ -63,7 +66,7 @@ pub fn look(config: &Config, clock: &dyn Clock) -> Result<Status, Error> {
     let mut judge = Judge::new(state.told.clone(), clock);
     let began = generation.as_ref().and_then(|generation| {
         let now = judge.read(clock).unix_time();
-        checker(now).began(&generation.chain)
+        checker(now).began(&generation.server.chain)
     });
     if let Some(began) = began {
         judge.learn(began);
@@ -80,9 +83,9 @@ pub fn look(config: &Config, clock: &dyn Clock) -> Result<Status, Error> {
         state: &state,
         reading,
     };
-    let refusal = |generation: &_| {
+    let refusal = |generation: &Generation| {
         checker(reading.unix_time())
-            .check_generation(generation)
+            .check_part(Role::Server, &generation.server)
             .err()
     };
     Ok(Status::new(&facts, refusal)

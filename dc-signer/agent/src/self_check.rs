@@ -28,6 +28,7 @@ pub fn run(
     let name = ServerName::try_from(generation.meta.name.clone())
         .map_err(|source| unreachable(io::Error::other(source)))?;
     let named = generation
+        .server
         .credentials
         .iter()
         .any(|stored| stored.form == Form::Named);
@@ -45,7 +46,7 @@ pub fn run(
     tcp.set_read_timeout(Some(TIMEOUT)).map_err(unreachable)?;
     tcp.set_write_timeout(Some(TIMEOUT)).map_err(unreachable)?;
     match client.connect(name, tcp).map_err(refused)?.peer() {
-        Peer::Delegated { spki, .. } if *spki == generation.spki => Ok(()),
+        Peer::Delegated { spki, .. } if *spki == generation.server.spki => Ok(()),
         _ => Err(SelfCheckError::NotTheCurrentOne {
             address,
             number: generation.number,

@@ -9,7 +9,7 @@ use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::server::ParsedCertificate;
 
-use super::generation::{ClientPart, Generation};
+use super::generation::Part;
 use dc_pki::Sha256;
 use dc_pki::chain::{self, ChainError};
 use dc_protocol::Credentials;
@@ -162,28 +162,16 @@ impl Checker<'_> {
         })
     }
 
-    /// The same for a generation as it is on the disk.
+    /// The same for a part of a generation, as it is on the disk.
     ///
     /// Fails as [`check`](Self::check) does.
-    pub fn check_generation(&self, generation: &Generation) -> Result<Checked, UntrustedError> {
-        self.check(
-            Role::Server,
-            generation.chain.clone(),
-            generation.credentials.clone(),
-            &generation.spki,
-        )
-    }
-
-    /// The same for what the device presents as a client.
-    ///
-    /// Fails as [`check`](Self::check) does.
-    pub fn check_client(&self, part: &ClientPart) -> Result<Checked, UntrustedError> {
-        self.check(
-            Role::Client,
-            part.chain.clone(),
-            part.credentials.clone(),
-            &part.spki,
-        )
+    pub fn check_part(&self, role: Role, part: &Part) -> Result<Checked, UntrustedError> {
+        let Part {
+            chain,
+            credentials,
+            spki,
+        } = part;
+        self.check(role, chain.clone(), credentials.clone(), spki)
     }
 
     /// When the first certificate of a chain that leads to a root began, whatever the time is now; none if there is
