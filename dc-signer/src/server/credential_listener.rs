@@ -16,8 +16,7 @@ use dc_pki::trust::read_roots;
 use dc_rustls::server::{self, Acceptor, AsyncStream, ClientCredentials, Peer, Store};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::TokioIo;
 use pki_types::UnixTime;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
@@ -31,7 +30,7 @@ use tower::ServiceExt;
 
 use crate::config::{self, Listen, Live};
 use crate::server::Error;
-use crate::server::listener::Settings;
+use crate::server::listener::{Settings, http};
 use crate::server::telemetry::Metrics;
 
 /// The device that has shown its credential in the handshake of a request's connection.
@@ -241,13 +240,7 @@ impl Connection {
             request.extensions_mut().insert(holder.clone());
             router.clone().oneshot(request.map(Body::new))
         });
-        let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(listen.header_timeout)
-            .max_headers(MAX_HEADERS)
-            .max_buf_size(MAX_HEAD);
+        let builder = http(&listen, false);
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
@@ -267,6 +260,3 @@ const MAX_CONNECTIONS: usize = 256;
 const MAX_OF_ONE: usize = 4;
 /// After how long a connection ends, also of a device that does not read its answers.
 const MAX_AGE: Duration = Duration::from_secs(300);
-const MAX_HEADERS: usize = 64;
-/// Bytes of a head, of which answers never need more.
-const MAX_HEAD: usize = 16 * 1024;

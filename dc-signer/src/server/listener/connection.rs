@@ -28,6 +28,7 @@ use super::open::{Open, State};
 use super::requests::{Phase, Requests};
 use super::unread::Unread;
 use super::{Place, Settings};
+use crate::config::Listen;
 use crate::server::telemetry::{Handshake, Metrics};
 
 /// A connection's share of its listener.
@@ -123,7 +124,7 @@ impl Connection {
             };
             answering.clone().answer(requests.begin(phase), request)
         });
-        let builder = self.http(h2);
+        let builder = http(&self.settings.listen, h2);
         let connection = builder.serve_connection(TokioIo::new(idle), service);
         let mut connection = pin!(connection);
         let max_age = self.settings.listen.max_age;
@@ -157,30 +158,31 @@ impl Connection {
             yield_now().await;
         }
     }
+}
 
-    fn http(&self, h2: bool) -> auto::Builder<TokioExecutor> {
-        let builder = auto::Builder::new(TokioExecutor::new());
-        // ALPN has decided already, so nobody can stall between the two.
-        let mut builder = match h2 {
-            true => builder.http2_only(),
-            false => builder.http1_only(),
-        };
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.settings.listen.header_timeout)
-            .max_headers(MAX_HEADERS)
-            .max_buf_size(MAX_HEAD);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_STREAMS)
-            .max_header_list_size(MAX_HEADER_LIST)
-            .initial_connection_window_size(WINDOW)
-            .initial_stream_window_size(WINDOW)
-            .max_send_buf_size(SEND_BUFFER);
-        builder
-    }
+/// HTTP as strangers may speak it: what they can make us keep, and how long they may take for a head.
+pub(in crate::server) fn http(listen: &Listen, h2: bool) -> auto::Builder<TokioExecutor> {
+    let builder = auto::Builder::new(TokioExecutor::new());
+    // ALPN has decided already, so nobody can stall between the two.
+    let mut builder = match h2 {
+        true => builder.http2_only(),
+        false => builder.http1_only(),
+    };
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(listen.header_timeout)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADER_LIST)
+        .initial_connection_window_size(WINDOW)
+        .initial_stream_window_size(WINDOW)
+        .max_send_buf_size(SEND_BUFFER);
+    builder
 }
 
 /// The reason that a connection is ended.
