@@ -15,7 +15,7 @@ use super::problem::ApiError;
 use crate::authority::{self, Reply};
 use crate::server::telemetry::Path;
 use dc_pki::clock;
-use dc_protocol::{EnrollRequest, Kind, RenewRequest};
+use dc_protocol::{EnrollRequest, RenewRequest};
 
 /// Enrol: get a name and the first credentials.
 ///
@@ -95,9 +95,7 @@ fn answer(
                 refused = refused.available_from(from.as_secs(), now.as_secs());
             }
             let reason = refused.kind().name();
-            if refused.kind() == Kind::StorageUnavailable {
-                app.readiness.storage(false);
-            }
+            app.heed(&refused);
             app.metrics.issued("", path, reason, took);
             app.refused.add(reason);
             Err(refused)

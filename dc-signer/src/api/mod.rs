@@ -118,6 +118,13 @@ impl App {
             _ => settings.request_timeout,
         }
     }
+
+    /// Takes the service out of readiness at once if a device was refused because nothing can be stored.
+    fn heed(&self, refused: &ApiError) {
+        if refused.kind() == Kind::StorageUnavailable {
+            self.readiness.storage(false);
+        }
+    }
 }
 
 /// All routes.

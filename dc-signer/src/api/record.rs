@@ -78,9 +78,7 @@ pub(super) async fn show(
         }
         Err(error) => {
             let refused = ApiError::from(error).for_device();
-            if refused.kind() == Kind::StorageUnavailable {
-                app.readiness.storage(false);
-            }
+            app.heed(&refused);
             Err(refused)
         }
     }
