@@ -1,6 +1,7 @@
 //! Periodic work besides answering: looking after the database and counting the fleet.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,35 +63,14 @@ impl Housekeeping {
             tracing::debug!(%error, "the database does not say what time it is");
         }
         self.app.refresh_readiness().await;
-        self.tell_of_both_forms(told);
-        self.tell_of_servers_alone(told);
+        if let Ok(now) = clock::now() {
+            let status = self.authority.cached_issuing_status(now);
+            tell_of_both_forms(told, status.both_forms);
+            tell_of_servers_alone(told, status.servers_alone);
+        }
         if works && told.keys.as_ref() != Some(&self.authority.keys()) {
             self.report(told).await;
         }
-    }
-
-    /// Once for each zone when it begins, and once when it is over; the metrics have just been told the same.
-    fn tell_of_both_forms(&self, told: &mut Told) {
-        let Ok(now) = clock::now() else { return };
-        let both = self.authority.cached_issuing_status(now).both_forms;
-        for warning in both.iter().filter(|new| !told.both_forms.contains(new)) {
-            tracing::warn!("{warning}");
-        }
-        let is_over = |old: &&BothFormsWarning| both.iter().all(|warning| warning.zone != old.zone);
-        for BothFormsWarning { zone, .. } in told.both_forms.iter().filter(is_over) {
-            tracing::info!("all valid credentials of zone {zone} are of one form again");
-        }
-        told.both_forms = both;
-    }
-
-    /// Once for each certificate, as long as it is so.
-    fn tell_of_servers_alone(&self, told: &mut Told) {
-        let Ok(now) = clock::now() else { return };
-        let found = self.authority.cached_issuing_status(now).servers_alone;
-        for warning in found.iter().filter(|new| !told.servers_alone.contains(new)) {
-            tracing::warn!("{warning}");
-        }
-        told.servers_alone = found;
     }
 
     async fn report(&self, told: &mut Told) {
@@ -190,6 +170,28 @@ impl Housekeeping {
             }) => tracing::debug!(answers, codes, partitions, "removed what had its time"),
             Err(error) => tracing::warn!(%error, "what had its time cannot be removed"),
         }
+    }
+}
+
+/// Once for each zone when it begins, and once when it is over; the metrics have just been told the same.
+fn tell_of_both_forms(told: &mut Told, both: Vec<BothFormsWarning>) {
+    warn_of_new(&both, &told.both_forms);
+    let is_over = |old: &&BothFormsWarning| both.iter().all(|warning| warning.zone != old.zone);
+    for BothFormsWarning { zone, .. } in told.both_forms.iter().filter(is_over) {
+        tracing::info!("all valid credentials of zone {zone} are of one form again");
+    }
+    told.both_forms = both;
+}
+
+/// Once for each certificate, as long as it is so.
+fn tell_of_servers_alone(told: &mut Told, found: Vec<ServersAloneWarning>) {
+    warn_of_new(&found, &told.servers_alone);
+    told.servers_alone = found;
+}
+
+fn warn_of_new<W: PartialEq + Display>(found: &[W], told: &[W]) {
+    for warning in found.iter().filter(|new| !told.contains(new)) {
+        tracing::warn!("{warning}");
     }
 }
 
