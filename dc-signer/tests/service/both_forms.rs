@@ -1,23 +1,15 @@
 //! A zone with credentials of both forms: one judgement, in the log, the metrics, the API and the commands, and no reason to be
 //! taken out of service.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
 
+use crate::ready;
 use crate::rig::Rig;
 use crate::router::{Router, csr};
 
 /// What a command says, and whether it succeeded.
 fn command(rig: &Rig, arguments: &[&str]) -> (bool, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
-        .args(arguments)
-        .arg("--config")
-        .arg(rig.data().join("config.toml"))
-        .output()
-        .unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8(said).unwrap())
+    ready::command(arguments, &rig.data().join("config.toml"))
 }
 
 fn set_forms(rig: &Rig, forms: &str) -> Value {
@@ -88,7 +80,7 @@ fn everything_says_the_same_of_a_zone_with_both_forms_and_once() {
     });
 
     let database = rig.data().join("data/dc-signer.db");
-    crate::ready::execute(&database, "UPDATE zones SET other_forms_until = 1");
+    ready::execute(&database, "UPDATE zones SET other_forms_until = 1");
     agrees(&rig, None);
     let over = "all valid credentials of zone cpe.example.com are of one form again";
     rig.wait_until(over, || rig.log().contains(over));

@@ -90,7 +90,8 @@ impl Drop for Service {
     }
 }
 
-fn command(arguments: &[&str], config: &Path) -> (bool, String) {
+/// What a command says, and whether it succeeded.
+pub(crate) fn command(arguments: &[&str], config: &Path) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
         .args(arguments)
         .arg("--config")

@@ -1,23 +1,15 @@
 //! A zone that issues for clients, with a certificate for servers alone in it: log and check say so, and it stays ready.
 
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, date_time_ymd};
 
-use crate::ready::execute;
+use crate::ready::{self, execute};
 use crate::rig::{Rig, now};
 
 fn command(rig: &Rig, arguments: &[&str]) -> (bool, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
-        .args(arguments)
-        .arg("--config")
-        .arg(rig.data().join("config.toml"))
-        .output()
-        .unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8(said).unwrap())
+    ready::command(arguments, &rig.data().join("config.toml"))
 }
 
 #[test]
