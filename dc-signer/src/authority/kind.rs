@@ -66,11 +66,15 @@ fn of_store(error: &dc_store::Error) -> Kind {
         | dc_store::Error::BackupExists { .. }
         | dc_store::Error::BeingReplaced { .. }
         | dc_store::Error::Corrupt { .. }
+        | dc_store::Error::Cut { .. }
         | dc_store::Error::Database { .. }
         | dc_store::Error::Gone { .. }
         | dc_store::Error::InUse { .. }
         | dc_store::Error::NoOlderCopy { .. }
+        | dc_store::Error::NotAsAudited { .. }
+        | dc_store::Error::NotInCheckpoint { .. }
         | dc_store::Error::NotPermitted { .. }
+        | dc_store::Error::Rewritten { .. }
         | dc_store::Error::SchemaTooOld { .. }
         | dc_store::Error::SchemaUnknown { .. }
         | dc_store::Error::StateNotInAudit { .. } => Kind::Internal,

@@ -6,7 +6,7 @@ use std::{fmt, io};
 
 use dc_core::UniqueName;
 
-use crate::registry::{self, State};
+use crate::registry::{self, Mismatch, State};
 
 /// The error of the store.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -37,6 +37,16 @@ pub enum Error {
     CannotWrite {
         /// Its error.
         source: Arc<sqlx::Error>,
+    },
+    /// The audit log ends before a checkpoint of it: its last records are missing.
+    #[error(
+        "the audit log was cut: it ends with record {found}, and a checkpoint of {size} records was signed"
+    )]
+    Cut {
+        /// The size of the log in the checkpoint.
+        size: u64,
+        /// Where it ends.
+        found: u64,
     },
     /// The database holds something that no version has written.
     #[error(
@@ -77,6 +87,21 @@ pub enum Error {
         /// Set if it has no records; if it has, it is the newest copy.
         empty: bool,
     },
+    /// Something in the database is not as the audit log says: somebody changed the database by hand.
+    #[error("{source}: somebody changed the database by hand")]
+    NotAsAudited {
+        /// The place.
+        #[from]
+        source: Mismatch,
+    },
+    /// There is no such record in the log of a checkpoint.
+    #[error("record {seq} is not in a checkpoint of {size} records: use a later one")]
+    NotInCheckpoint {
+        /// The record.
+        seq: u64,
+        /// The size of the log in the checkpoint.
+        size: u64,
+    },
     /// A file of the database is closed to this process.
     #[error(
         "the database cannot use {path}: {source}: give it to the service's user with 'chown', or run as its owner",
@@ -106,6 +131,17 @@ pub enum Error {
         /// Which rule.
         #[from]
         source: registry::Error,
+    },
+    /// The audit log is not the one that a checkpoint is of: it was cut or rewritten.
+    #[error(
+        "the audit log was rewritten: of its records {} to {size}, one is not as it was when the checkpoint of {size} records was signed, or is missing",
+        after.saturating_add(1)
+    )]
+    Rewritten {
+        /// How many records are as an earlier checkpoint says.
+        after: u64,
+        /// The size of the log in the checkpoint.
+        size: u64,
     },
     /// The database was last used by an older version, and must be migrated.
     #[error(

@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 
+use dc_evidence::Checkpoint;
+
 use crate::connection::Session;
 use crate::registry::{self, Device, DeviceChange, Head, Record, State};
 use crate::sql::corrupt;
 use crate::{Error, Find, Store};
 
+use super::derived::Derived;
+use super::witnessed::{Progress, Walked, Witnessed};
 use super::work::{HEAD, head};
 use super::{devices, rows};
 
@@ -25,15 +29,32 @@ impl Store {
         .await
     }
 
-    /// Walks the whole audit log, and checks that suspended and retired devices are those that the
-    /// log says are.
+    /// Walks the whole audit log, and checks that the database is as it says: suspended and retired devices, enrolment keys,
+    /// operators, zones, and the credentials that were issued.
     ///
-    /// Returns the end of the log. Fails with [`Error::Refused`] and
+    /// Returns the end of the log. Whoever can write the database can also write a whole new log: only
+    /// [`Self::verify_audit_with`] notices that. Fails with [`Error::Refused`] and
     /// [`AuditLink`](crate::registry::Error::AuditLink) or
-    /// [`AuditSequence`](crate::registry::Error::AuditSequence), and with [`Error::StateNotInAudit`].
+    /// [`AuditSequence`](crate::registry::Error::AuditSequence), and with [`Error::NotAsAudited`] and
+    /// [`Error::StateNotInAudit`].
     pub async fn verify_audit(&self) -> Result<Head, Error> {
-        self.snapshot("verify_audit", async |session| verify(session).await)
-            .await
+        self.verify_audit_with(Vec::new(), &|_| ()).await
+    }
+
+    /// The same, and checks that the log was as these checkpoints of it say when they were signed; says how far it is after
+    /// every 10,000 records, which are all that it has in memory.
+    ///
+    /// The more checkpoints, the closer the place is named where a log was rewritten. Fails with [`Error::Cut`] and
+    /// [`Error::Rewritten`] too.
+    pub async fn verify_audit_with(
+        &self,
+        checkpoints: Vec<Checkpoint>,
+        progress: Progress<'_>,
+    ) -> Result<Head, Error> {
+        self.snapshot("verify_audit", async |session| {
+            verify(session, checkpoints, progress).await
+        })
+        .await
     }
 }
 
@@ -63,20 +84,35 @@ pub(super) async fn has(session: &mut Session, known: &Head) -> Result<bool, Err
 }
 
 /// Walks the log from its first record to its end, within one snapshot.
-pub(super) async fn verify(session: &mut Session) -> Result<Head, Error> {
+pub(super) async fn verify(
+    session: &mut Session,
+    checkpoints: Vec<Checkpoint>,
+    progress: Progress<'_>,
+) -> Result<Head, Error> {
     let end = end(session).await?;
     let mut head = Head::EMPTY;
     let mut states = HashMap::new();
+    let mut witnessed = Witnessed::new(checkpoints)?;
+    let mut derived = Derived::new(session).await?;
     loop {
         let records = from(session, head.seq.saturating_add(1), AT_ONCE).await?;
         if records.is_empty() {
             break;
         }
-        for record in records {
-            head.follow(&record)?;
-            note(&mut states, record);
+        for record in &records {
+            head.follow(record)?;
+            witnessed.follow(record)?;
         }
+        derived.follow(session, &records).await?;
+        records
+            .into_iter()
+            .for_each(|record| note(&mut states, record));
+        progress(Walked {
+            records: head.seq,
+            of: end.seq,
+        });
     }
+    witnessed.end()?;
     if head.seq != end.seq {
         let (expected, found) = (end.seq, head.seq);
         return Err(registry::Error::AuditSequence { expected, found }.into());
@@ -85,6 +121,7 @@ pub(super) async fn verify(session: &mut Session) -> Result<Head, Error> {
         return Err(registry::Error::AuditLink { seq: head.seq }.into());
     }
     check_states(session, states).await?;
+    derived.check(session).await?;
     Ok(head)
 }
 
@@ -150,4 +187,5 @@ fn not_in_audit(device: Device) -> Error {
     }
 }
 
-const AT_ONCE: u32 = 10_000;
+/// How many records are in memory at once.
+pub(super) const AT_ONCE: u32 = 10_000;

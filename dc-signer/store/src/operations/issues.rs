@@ -10,7 +10,7 @@ use pki_types::UnixTime;
 
 use crate::connection::Session;
 use crate::registry::DeviceId;
-use crate::sql::{Batch, Kind, Value};
+use crate::sql::{Batch, Kind, Value, seconds};
 use crate::{Error, History, Issuance, Issue, Store};
 
 use super::rows;
@@ -27,12 +27,17 @@ impl Store {
 }
 
 /// A week, counted from 1970.
-const WEEK: Duration = Duration::from_secs(7 * 86_400);
+pub(super) const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+/// The week that a time is in; one that no database can hold is in the last that it can.
+pub(super) fn week(time: UnixTime) -> u64 {
+    seconds(time).unsigned_abs() / WEEK.as_secs()
+}
 
 pub(super) async fn insert(session: &mut Session, issuances: &[&Issuance]) -> Result<(), Error> {
     let mut weeks: BTreeMap<u64, Vec<Vec<Value>>> = BTreeMap::new();
     for issuance in issuances {
-        let week = issuance.issued.as_secs() / WEEK.as_secs();
+        let week = week(issuance.issued);
         weeks.entry(week).or_default().extend(table_rows(issuance));
     }
     for (week, rows) in weeks {
@@ -142,7 +147,8 @@ async fn of(session: &mut Session, device: DeviceId, limit: u32) -> Result<Vec<I
 /// A clock that jumped may have left a few more.
 const MOST_WEEKS: usize = 60;
 
-async fn weeks(session: &mut Session, sql: &'static str) -> Result<Vec<u64>, Error> {
+/// The weeks that a statement selects.
+pub(super) async fn weeks(session: &mut Session, sql: &'static str) -> Result<Vec<u64>, Error> {
     let rows = session.fetch(sql, Vec::new()).await?;
     rows.iter().map(|row| row.number("week")).collect()
 }

@@ -13,7 +13,9 @@ use crate::registry::{Device, Head, Sha256};
 mod add;
 mod audit;
 mod codes;
+mod derived;
 mod devices;
+mod evidence;
 mod fleet;
 mod free_space;
 mod group;
@@ -28,11 +30,14 @@ mod replicas;
 mod rows;
 mod shared;
 mod withdrawn;
+mod witnessed;
 mod work;
 mod zones;
 
+pub use evidence::AuditTree;
 use queue::Queue;
 use shared::Shared;
+pub use witnessed::{Progress, Walked};
 use work::Work;
 
 /// Is told how long each operation of a [`Store`] took, by the name of its method.
@@ -134,7 +139,8 @@ impl Store {
     pub async fn check(&self) -> Result<Head, Error> {
         let checked = async {
             self.shared.database.check_pages().await?;
-            audit::verify(&mut self.shared.database.snapshot().await?).await
+            let session = &mut self.shared.database.snapshot().await?;
+            audit::verify(session, Vec::new(), &|_| ()).await
         };
         self.timed("check", checked).await
     }

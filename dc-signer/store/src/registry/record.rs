@@ -8,8 +8,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use dc_evidence::Hash;
 use pki_types::UnixTime;
-use ring::digest;
 
 use super::{Error, Sha256};
 
@@ -189,9 +189,14 @@ pub struct Record {
 }
 
 impl Record {
-    /// SHA-256 over all fields, each with its length in front.
+    /// The bytes that its hash and its leaf are made of: its fields in order, so that whoever has an export can make them.
+    ///
+    /// A field is its length in 8 bytes, then its bytes; numbers have 8 bytes and the highest comes first, times are seconds
+    /// since 1970. An optional field is a byte 0 if there is none, and a byte 1 and the field if there is one. The fields are:
+    /// the text `dc-audit-v1`; `seq`; `time`; `node`; `actor`; `action`; optional `name`; optional `spki_sha256`; optional
+    /// `credential_sha256`; optional `zone`; optional `expires`; `prev_hash`. Hashes have 32 bytes, texts are UTF-8.
     #[must_use]
-    pub fn hash(&self) -> Sha256 {
+    pub fn encoded(&self) -> Vec<u8> {
         let Self {
             seq,
             entry,
@@ -208,25 +213,38 @@ impl Record {
             zone,
             expires,
         } = entry;
-        let mut hasher = Hasher(digest::Context::new(&digest::SHA256));
-        hasher.field(b"dc-audit-v1");
-        hasher.field(&seq.to_be_bytes());
-        hasher.field(&time.as_secs().to_be_bytes());
-        hasher.field(node.as_bytes());
-        hasher.field(actor.as_bytes());
-        hasher.field(action.as_str().as_bytes());
-        hasher.option(name.as_ref().map(String::as_bytes));
-        hasher.option(spki_sha256.as_ref().map(|hash| &hash.as_bytes()[..]));
-        hasher.option(credential_sha256.as_ref().map(|hash| &hash.as_bytes()[..]));
-        hasher.option(zone.as_ref().map(String::as_bytes));
-        hasher.option(
+        let mut fields = Fields(Vec::with_capacity(TYPICAL_LEN));
+        fields.field(b"dc-audit-v1");
+        fields.field(&seq.to_be_bytes());
+        fields.field(&time.as_secs().to_be_bytes());
+        fields.field(node.as_bytes());
+        fields.field(actor.as_bytes());
+        fields.field(action.as_str().as_bytes());
+        fields.option(name.as_ref().map(String::as_bytes));
+        fields.option(spki_sha256.as_ref().map(|hash| &hash.as_bytes()[..]));
+        fields.option(credential_sha256.as_ref().map(|hash| &hash.as_bytes()[..]));
+        fields.option(zone.as_ref().map(String::as_bytes));
+        fields.option(
             expires
                 .map(|time| time.as_secs().to_be_bytes())
                 .as_ref()
                 .map(|secs| &secs[..]),
         );
-        hasher.field(prev_hash.as_bytes());
-        hasher.finish()
+        fields.field(prev_hash.as_bytes());
+        fields.0
+    }
+
+    /// SHA-256 of [`Self::encoded`], which the next record has as its `prev_hash`.
+    #[must_use]
+    pub fn hash(&self) -> Sha256 {
+        Sha256::of(&self.encoded())
+    }
+
+    /// The hash that stands for it in the Merkle tree over the log, at the index `seq - 1`: that of the record
+    /// [`Self::encoded`] (RFC 9162 §2.1.1).
+    #[must_use]
+    pub fn leaf(&self) -> Hash {
+        Hash::of_record(&self.encoded())
     }
 }
 
@@ -280,32 +298,29 @@ impl Head {
 /// Databases count seconds in 63 bits.
 const LAST: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX >> 1));
 
-struct Hasher(digest::Context);
+struct Fields(Vec<u8>);
 
-impl Hasher {
+impl Fields {
     fn field(&mut self, bytes: &[u8]) {
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.0.update(&len.to_be_bytes());
-        self.0.update(bytes);
+        self.0.extend(len.to_be_bytes());
+        self.0.extend(bytes);
     }
 
     /// Nothing and an empty field differ.
     fn option(&mut self, bytes: Option<&[u8]>) {
         match bytes {
             Some(bytes) => {
-                self.0.update(&[1]);
+                self.0.push(1);
                 self.field(bytes);
             }
-            None => self.0.update(&[0]),
+            None => self.0.push(0),
         }
     }
-
-    fn finish(self) -> Sha256 {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(self.0.finish().as_ref());
-        Sha256::from_bytes(hash)
-    }
 }
+
+/// Of a record of an issuance.
+const TYPICAL_LEN: usize = 384;
 
 #[cfg(test)]
 mod tests {
@@ -424,6 +439,33 @@ mod tests {
         let missing = record.hash();
         record.entry.name = Some(String::new());
         assert_ne!(record.hash(), missing);
+    }
+
+    #[test]
+    fn records_are_encoded_as_they_always_were() {
+        let time = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let record = Record {
+            seq: 7,
+            entry: Entry {
+                time: time(1_800_000_000),
+                node: "node-1".into(),
+                actor: "device".into(),
+                action: Action::Issue,
+                name: Some("k3v.cpe.example.com".into()),
+                spki_sha256: Some(Sha256::from_bytes([1; 32])),
+                credential_sha256: Some(Sha256::from_bytes([2; 32])),
+                zone: None,
+                expires: Some(time(1_800_590_400)),
+            },
+            prev_hash: Sha256::from_bytes([3; 32]),
+        };
+        // Made in Python by the documentation of `encoded`.
+        let (hash, leaf) = (
+            "1109baf83493df7ea879fda10fae4d81cff422a42dee8a3a4b3d89421f05ac24",
+            "5N04lbHkiccTKmZuJv4MW0ibMQ3DbuwJOMI1RwJd2C8=",
+        );
+        assert_eq!(record.hash().to_string(), hash);
+        assert_eq!(record.leaf().to_string(), leaf);
     }
 
     #[test]

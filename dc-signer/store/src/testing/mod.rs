@@ -101,6 +101,15 @@ impl Database {
         }
     }
 
+    /// Bytes as the database's SQL writes them.
+    pub(crate) fn blob(&self, bytes: &[u8]) -> String {
+        let hex = data_encoding::HEXLOWER.encode(bytes);
+        match &self.location {
+            Location::File(_) => format!("X'{hex}'"),
+            Location::Postgres(_) => format!("'\\x{hex}'::bytea"),
+        }
+    }
+
     /// Keeps everybody from writing for a while, as the command line does that writes meanwhile.
     pub(crate) async fn write_for(&self, time: Duration) -> JoinHandle<()> {
         match &self.location {

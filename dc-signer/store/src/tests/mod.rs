@@ -23,6 +23,7 @@ mod codes;
 mod crash;
 mod devices;
 mod disk;
+mod evidence;
 mod fleet;
 mod issuing;
 mod names;

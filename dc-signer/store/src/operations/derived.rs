@@ -1,0 +1,294 @@
+//! Comparing what is derived from the audit log with the log: enrolment keys, operators, zones, and issue rows.
+//!
+//! Operators, zones and issue rows may be missing that came with a newer log to a restored backup: its records do not bring them
+//! back.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::Error;
+use crate::connection::Session;
+use crate::registry::{Action, Device, DeviceId, Mismatch, Record, Sha256};
+use crate::sql::{Batch, Kind, Value};
+
+use super::issues::{self, WEEK};
+use super::{operators, rows};
+
+/// The memory of a walk through the log: as large as there are operators, zones and weeks.
+pub(super) struct Derived {
+    /// The last record that says a newer log was applied; 0 if there is none.
+    replayed: u64,
+    /// By name, the last record about an operator.
+    operators: BTreeMap<String, (u64, Action)>,
+    /// By name, the record that added a zone.
+    zones: BTreeMap<String, u64>,
+    /// By week that is kept, how many credentials were issued.
+    issued: BTreeMap<u64, u64>,
+}
+
+impl Derived {
+    pub(super) async fn new(session: &mut Session) -> Result<Self, Error> {
+        let sql = "SELECT seq FROM audit WHERE name IS NULL AND action <> 'issue' \
+                   AND action = 'replay' ORDER BY seq DESC LIMIT 1";
+        let row = session.fetch_one(sql, Vec::new()).await?;
+        let replayed = row.map_or(Ok(0), |row| row.number("seq"))?;
+        let weeks = issues::weeks(session, "SELECT week FROM issue_weeks").await?;
+        Ok(Self {
+            replayed,
+            operators: BTreeMap::new(),
+            zones: BTreeMap::new(),
+            issued: weeks.into_iter().map(|week| (week, 0)).collect(),
+        })
+    }
+
+    /// Remembers the next records, and looks for the credentials that they say were issued.
+    pub(super) async fn follow(
+        &mut self,
+        session: &mut Session,
+        records: &[Record],
+    ) -> Result<(), Error> {
+        let mut issued: BTreeMap<u64, Vec<Vec<Value>>> = BTreeMap::new();
+        let mut missing: BTreeMap<u64, String> = BTreeMap::new();
+        for record in records {
+            let (seq, entry) = (record.seq, &record.entry);
+            match (entry.action, &entry.name, &entry.zone) {
+                (Action::ChangeOperator | Action::DisableOperator, Some(name), _) => {
+                    self.operators.insert(name.clone(), (seq, entry.action));
+                }
+                (Action::NewZone, _, Some(zone)) => {
+                    self.zones.insert(zone.clone(), seq);
+                }
+                (Action::Issue | Action::IssueClient, Some(name), _) => match self.count(record) {
+                    Kept::No => {}
+                    Kept::In(week) => issued
+                        .entry(week)
+                        .or_default()
+                        .push(issue_row(record, name)),
+                    Kept::Removed => {
+                        missing.insert(seq, name.clone());
+                    }
+                },
+                _ => {}
+            }
+        }
+        for (week, rows) in issued {
+            missing.extend(find_issues(session, week, rows).await?);
+        }
+        match missing.pop_first() {
+            Some((seq, name)) => Err(Mismatch::IssueMissing { name, seq }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a credential that was issued, and says where it must be found.
+    fn count(&mut self, record: &Record) -> Kept {
+        let week = issues::week(record.entry.time);
+        let is_replayed = record.seq <= self.replayed;
+        if let Some(count) = self.issued.get_mut(&week) {
+            *count += 1;
+            return match is_replayed {
+                true => Kept::No,
+                false => Kept::In(week),
+            };
+        }
+        // Weeks go in their order, so none is missing behind one that was there before.
+        let mut before = self.issued.range(..week);
+        match !is_replayed && before.any(|(_, count)| *count > 0) {
+            true => Kept::Removed,
+            false => Kept::No,
+        }
+    }
+
+    /// Compares what is in the database with what the log says.
+    pub(super) async fn check(self, session: &mut Session) -> Result<(), Error> {
+        check_devices(session).await?;
+        self.check_operators(session).await?;
+        self.check_zones(session).await?;
+        self.check_counts(session).await
+    }
+
+    async fn check_operators(&self, session: &mut Session) -> Result<(), Error> {
+        let mut there = BTreeSet::new();
+        for operator in operators::all(session).await? {
+            let name = operator.name.to_string();
+            match self.operators.get(&name) {
+                None => return Err(no_record("the operator", name)),
+                Some((seq, Action::DisableOperator))
+                    if !operator.disabled && *seq > self.replayed =>
+                {
+                    return Err(Mismatch::OperatorEnabled { name, seq: *seq }.into());
+                }
+                Some(_) => there.insert(name),
+            };
+        }
+        let all = self.operators.iter();
+        self.check_there("operator", &there, all.map(|(name, (seq, _))| (name, seq)))
+    }
+
+    async fn check_zones(&self, session: &mut Session) -> Result<(), Error> {
+        let mut there = BTreeSet::new();
+        for row in session.fetch("SELECT zone FROM zones", Vec::new()).await? {
+            let zone = row.text("zone")?;
+            if !self.zones.contains_key(&zone) {
+                return Err(no_record("the zone", zone));
+            }
+            there.insert(zone);
+        }
+        self.check_there("zone", &there, self.zones.iter())
+    }
+
+    fn check_there<'a>(
+        &self,
+        what: &'static str,
+        there: &BTreeSet<String>,
+        mut records: impl Iterator<Item = (&'a String, &'a u64)>,
+    ) -> Result<(), Error> {
+        let missing = records.find(|(name, seq)| **seq > self.replayed && !there.contains(*name));
+        match missing {
+            Some((name, seq)) => {
+                let (name, seq) = (name.clone(), *seq);
+                Err(Mismatch::Removed { what, name, seq }.into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// No more may have been issued than the log says.
+    async fn check_counts(&self, session: &mut Session) -> Result<(), Error> {
+        for (week, records) in &self.issued {
+            let sql = format!("SELECT COUNT(*) AS issued FROM issues_{week}");
+            let row = session.fetch_one(sql, Vec::new()).await?;
+            let rows = row.map_or(Ok(0), |row| row.number("issued"))?;
+            if rows > *records {
+                let (since, records) = (week.saturating_mul(WEEK.as_secs()), *records);
+                return Err(Mismatch::IssuesWithoutRecord {
+                    since,
+                    rows,
+                    records,
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The place of a credential that was issued.
+enum Kept {
+    /// In the table of a week.
+    In(u64),
+    /// Its week is not kept any more, or it came with a newer log.
+    No,
+    /// The table of its week should be there and is not.
+    Removed,
+}
+
+fn issue_row(record: &Record, name: &str) -> Vec<Value> {
+    vec![
+        record.seq.into(),
+        name.into(),
+        record.entry.credential_sha256.as_ref().into(),
+        record.entry.time.into(),
+    ]
+}
+
+/// Looks for credentials in the table of their week; the first that is missing, by its record, with its name.
+async fn find_issues(
+    session: &mut Session,
+    week: u64,
+    rows: Vec<Vec<Value>>,
+) -> Result<Option<(u64, String)>, Error> {
+    let columns = &[
+        ("seq", Kind::Int),
+        ("wanted", Kind::Text),
+        ("credential", Kind::Blob),
+        ("since", Kind::Int),
+    ];
+    let sql = format!(
+        "SELECT r.seq, r.wanted FROM {{rows}} WHERE NOT EXISTS (SELECT 1 FROM names \
+         JOIN issues_{week} AS issues ON issues.device = names.device \
+         WHERE names.name = r.wanted AND issues.issued = r.since AND issues.name = r.wanted \
+         AND issues.credential_sha256 = r.credential) ORDER BY r.seq LIMIT 1"
+    );
+    let batch = Batch { columns, rows };
+    let missing = session.fetch_batch(&sql, batch).await?;
+    let first = missing.first();
+    first
+        .map(|row| Ok((row.number("seq")?, row.text("wanted")?)))
+        .transpose()
+}
+
+fn no_record(what: &'static str, name: String) -> Error {
+    Mismatch::NoRecord { what, name }.into()
+}
+
+/// All devices must have come by records, and have the keys that their last ones say.
+async fn check_devices(session: &mut Session) -> Result<(), Error> {
+    let mut after: Vec<u8> = Vec::new();
+    loop {
+        let sql = format!(
+            "SELECT {} FROM devices WHERE id > $1 ORDER BY id LIMIT 1000",
+            rows::DEVICE
+        );
+        let rows = session.fetch(sql, vec![after.as_slice().into()]).await?;
+        let devices: Vec<Device> = rows.iter().map(rows::device).collect::<Result<_, _>>()?;
+        let Some(last) = devices.last() else {
+            return Ok(());
+        };
+        let last = last.id.as_bytes().to_vec();
+        let keys = keys(session, &after, &last).await?;
+        for device in devices {
+            check_keys(&device, keys.get(&device.id))?;
+        }
+        after = last;
+    }
+}
+
+/// The keys of a device, by its records.
+#[derive(Default)]
+struct Keys {
+    added: bool,
+    /// The last record that is about its enrolment key, and what that is since.
+    key: (u64, Option<Sha256>),
+    next: Option<Sha256>,
+}
+
+/// The keys of the devices behind one up to another.
+async fn keys(
+    session: &mut Session,
+    after: &[u8],
+    last: &[u8],
+) -> Result<HashMap<DeviceId, Keys>, Error> {
+    let sql = "SELECT names.device, audit.seq, audit.action, audit.spki_sha256 FROM names \
+               JOIN audit ON audit.name = names.name WHERE names.device > $1 \
+               AND names.device <= $2 AND audit.action <> 'issue' AND audit.action IN \
+               ('add', 'enrol', 'finish-switch', 'replace', 'switch-key') ORDER BY audit.seq";
+    let mut keys: HashMap<DeviceId, Keys> = HashMap::new();
+    for row in session.fetch(sql, vec![after.into(), last.into()]).await? {
+        let keys = keys.entry(rows::device_id(&row, "device")?).or_default();
+        let spki = row.maybe_hash("spki_sha256")?;
+        match row.parse("action")? {
+            Action::SwitchKey => keys.next = spki,
+            action => {
+                keys.added |= action == Action::Add;
+                (keys.key, keys.next) = ((row.number("seq")?, spki), None);
+            }
+        }
+    }
+    Ok(keys)
+}
+
+fn check_keys(device: &Device, keys: Option<&Keys>) -> Result<(), Error> {
+    let name = || device.name.to_string();
+    let Some(keys) = keys.filter(|keys| keys.added) else {
+        return Err(no_record("the device", name()));
+    };
+    let (seq, key) = keys.key;
+    if device.key.is_some() && device.key != key {
+        return Err(Mismatch::EnrolmentKey { name: name(), seq }.into());
+    }
+    let next = device.next_key.map(|next| next.spki_sha256);
+    match next.is_some() && next != keys.next {
+        true => Err(no_record("the next key of", name())),
+        false => Ok(()),
+    }
+}

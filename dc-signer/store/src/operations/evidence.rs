@@ -1,0 +1,177 @@
+//! The Merkle tree over the audit log: growing it, comparing it with checkpoints, and proofs of its records.
+//!
+//! No part of the tree is in the database, where whoever rewrites the log could rewrite it too: whoever signs checkpoints keeps
+//! the right edge of the tree, and adds only the records that are new.
+
+use dc_evidence::{Checkpoint, Frontier, Hash, Proven, inclusion_ranges};
+
+use crate::connection::Session;
+use crate::registry::{Head, Record};
+use crate::{Error, Store};
+
+use super::audit::{self, AT_ONCE};
+
+/// The tree over the records of an audit log up to one of them, of which only the right edge is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AuditTree {
+    head: Head,
+    tree: Frontier,
+}
+
+impl AuditTree {
+    /// Of a log without records.
+    pub const EMPTY: Self = Self {
+        head: Head::EMPTY,
+        tree: Frontier::new(),
+    };
+
+    /// Of a log with this end, from where it was kept.
+    ///
+    /// Fails with [`Error::Rewritten`] if the tree is not of as many records.
+    pub fn new(head: Head, tree: Frontier) -> Result<Self, Error> {
+        match head.seq == tree.size() {
+            true => Ok(Self { head, tree }),
+            false => Err(Error::Rewritten {
+                after: 0,
+                size: tree.size(),
+            }),
+        }
+    }
+
+    /// The last record.
+    #[must_use]
+    pub const fn head(&self) -> Head {
+        self.head
+    }
+
+    /// The right edge of the tree.
+    #[must_use]
+    pub const fn frontier(&self) -> &Frontier {
+        &self.tree
+    }
+
+    fn follow(&mut self, record: &Record) -> Result<(), Error> {
+        self.head.follow(record)?;
+        self.tree.push(record.leaf());
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Adds the records of the audit log that are behind this tree, which may be none.
+    ///
+    /// It reads only those and the one before, so it notices a log that was cut or rewritten: each record has the hash of the
+    /// one before. Fails with [`Error::Cut`] or [`Error::Rewritten`] if the log does not go on from where the tree ends, and as
+    /// [`Self::verify_audit`] does.
+    pub async fn grow_audit_tree(&self, tree: &AuditTree) -> Result<AuditTree, Error> {
+        self.snapshot("grow_audit_tree", async |session| {
+            let (end, known) = (audit::end(session).await?, tree.head());
+            let size = known.seq;
+            if end.seq < size {
+                let found = end.seq;
+                return Err(Error::Cut { size, found });
+            }
+            if !audit::has(session, &known).await? {
+                return Err(Error::Rewritten { after: 0, size });
+            }
+            grow(session, tree.clone(), end.seq).await
+        })
+        .await
+    }
+
+    /// The record with a sequence number and the proof that it is in the log of this checkpoint, by which anybody with the log's
+    /// key can see that: the extra data is what [`Record::encoded`] says.
+    ///
+    /// It reads the log up to the checkpoint once, 10,000 records at a time. Fails with [`Error::Cut`] if the log is shorter,
+    /// with [`Error::Rewritten`] if it is not that of the checkpoint, and with [`Error::NotInCheckpoint`] if the record is behind
+    /// it or is none.
+    pub async fn prove_record(
+        &self,
+        seq: u64,
+        checkpoint: &Checkpoint,
+        note: &dc_evidence::Note,
+    ) -> Result<Proven, Error> {
+        self.snapshot("prove_record", async |session| {
+            let size = checkpoint.size();
+            let outside = Error::NotInCheckpoint { seq, size };
+            let index = seq.checked_sub(1).ok_or_else(|| outside.clone())?;
+            let ranges = inclusion_ranges(index, size).map_err(|_| outside)?;
+            let mut proof = Proof {
+                seq,
+                record: None,
+                parts: ranges
+                    .into_iter()
+                    .map(|range| (range, Frontier::new()))
+                    .collect(),
+            };
+            let end = audit::end(session).await?.seq;
+            if end < size {
+                return Err(Error::Cut { size, found: end });
+            }
+            let mut tree = AuditTree::EMPTY;
+            while tree.head.seq < size {
+                for record in next(session, &tree, size).await? {
+                    tree.follow(&record)?;
+                    proof.follow(record);
+                }
+            }
+            let hashes: Vec<Hash> = proof.parts.iter().map(|(_, part)| part.root()).collect();
+            match proof
+                .record
+                .filter(|_| tree.tree.root() == *checkpoint.root())
+            {
+                None => Err(Error::Rewritten { after: 0, size }),
+                Some(record) => Ok(Proven {
+                    extra: record.encoded(),
+                    index,
+                    hashes,
+                    checkpoint: note.clone(),
+                }),
+            }
+        })
+        .await
+    }
+}
+
+struct Proof {
+    seq: u64,
+    record: Option<Record>,
+    /// The ranges whose roots are the proof, by index, with their trees.
+    parts: Vec<(std::ops::Range<u64>, Frontier)>,
+}
+
+impl Proof {
+    fn follow(&mut self, record: Record) {
+        let index = record.seq.saturating_sub(1);
+        let part = self
+            .parts
+            .iter_mut()
+            .find(|(range, _)| range.contains(&index));
+        if let Some((_, part)) = part {
+            part.push(record.leaf());
+        }
+        if record.seq == self.seq {
+            self.record = Some(record);
+        }
+    }
+}
+
+async fn grow(session: &mut Session, mut tree: AuditTree, size: u64) -> Result<AuditTree, Error> {
+    while tree.head.seq < size {
+        for record in next(session, &tree, size).await? {
+            tree.follow(&record)?;
+        }
+    }
+    Ok(tree)
+}
+
+/// The next records behind a tree, of a log that has so many.
+async fn next(session: &mut Session, tree: &AuditTree, size: u64) -> Result<Vec<Record>, Error> {
+    let found = tree.head.seq;
+    let mut records = audit::from(session, found.saturating_add(1), AT_ONCE).await?;
+    records.retain(|record| record.seq <= size);
+    match records.is_empty() {
+        true => Err(Error::Cut { size, found }),
+        false => Ok(records),
+    }
+}

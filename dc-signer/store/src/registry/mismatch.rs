@@ -1,0 +1,63 @@
+//! The places in which a registry is not as its audit log says.
+
+/// Something in the registry is not as the audit log says.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Mismatch {
+    /// A device has another enrolment key than its last record that is about one.
+    #[error("{name} has another enrolment key than record {seq} of the audit log says")]
+    EnrolmentKey {
+        /// The device's name.
+        name: String,
+        /// The record.
+        seq: u64,
+    },
+    /// A credential is in the audit log and not among those that were issued.
+    #[error(
+        "the credential of record {seq} of the audit log, for {name}, is not among those that were issued"
+    )]
+    IssueMissing {
+        /// The name that it was issued for.
+        name: String,
+        /// The record.
+        seq: u64,
+    },
+    /// More credentials were issued in a week than the audit log says.
+    #[error(
+        "{rows} credentials were issued from {since} to 7 days later (seconds since 1970), and the audit log has {records}"
+    )]
+    IssuesWithoutRecord {
+        /// When the week began, in seconds since 1970.
+        since: u64,
+        /// How many were issued.
+        rows: u64,
+        /// How many are in the audit log.
+        records: u64,
+    },
+    /// A device, its next key, an operator or a zone is in no record.
+    #[error("the audit log has no record that {what} {name} was put there")]
+    NoRecord {
+        /// The kind of what is there.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// An operator who was disabled may act again.
+    #[error("record {seq} of the audit log disables the operator {name}, who is not disabled")]
+    OperatorEnabled {
+        /// The operator.
+        name: String,
+        /// The record.
+        seq: u64,
+    },
+    /// An operator or a zone is in the audit log, and not there.
+    #[error("the {what} {name} of record {seq} of the audit log is not there")]
+    Removed {
+        /// The kind of what is missing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The record.
+        seq: u64,
+    },
+}
