@@ -276,6 +276,7 @@ mod tests {
             credential_sha256: None,
             zone: None,
             expires: None,
+            detail_sha256: None,
         };
         let record = Record {
             seq: 7,

@@ -59,6 +59,7 @@ fn log(work: &mut Work, device: &Device, by: &Act) {
     entry.name = Some(device.name.to_string());
     entry.spki_sha256 = device.key;
     entry.zone = Some(device.zone.to_string());
+    entry.detail_sha256 = Some(device.commitment());
     work.log(entry);
 }
 

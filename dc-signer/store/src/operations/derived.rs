@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::Error;
 use crate::connection::Session;
-use crate::registry::{Action, Device, DeviceId, Mismatch, Record, Sha256};
+use crate::registry::{Action, Device, DeviceId, Mismatch, Operator, Record, Sha256};
 use crate::sql::{Batch, Kind, Value};
 
 use super::issues::{self, WEEK};
@@ -17,8 +17,8 @@ use super::{operators, rows};
 pub(super) struct Derived {
     /// The last record that says a newer log was applied; 0 if there is none.
     replayed: u64,
-    /// By name, the last record about an operator.
-    operators: BTreeMap<String, (u64, Action)>,
+    /// By name, the last record about an operator, and the detail of the last that changed it.
+    operators: BTreeMap<String, Noted>,
     /// By name, the record that added a zone.
     zones: BTreeMap<String, u64>,
     /// By week that is kept, how many credentials were issued.
@@ -52,7 +52,12 @@ impl Derived {
             let (seq, entry) = (record.seq, &record.entry);
             match (entry.action, &entry.name, &entry.zone) {
                 (Action::ChangeOperator | Action::DisableOperator, Some(name), _) => {
-                    self.operators.insert(name.clone(), (seq, entry.action));
+                    let noted = self.operators.entry(name.clone()).or_default();
+                    noted.seq = seq;
+                    noted.is_disabled = entry.action == Action::DisableOperator;
+                    if !noted.is_disabled {
+                        noted.detail = entry.detail_sha256;
+                    }
                 }
                 (Action::NewZone, _, Some(zone)) => {
                     self.zones.insert(zone.clone(), seq);
@@ -110,18 +115,20 @@ impl Derived {
         let mut there = BTreeSet::new();
         for operator in operators::all(session).await? {
             let name = operator.name.to_string();
-            match self.operators.get(&name) {
-                None => return Err(no_record("the operator", name)),
-                Some((seq, Action::DisableOperator))
-                    if !operator.disabled && *seq > self.replayed =>
-                {
-                    return Err(Mismatch::OperatorEnabled { name, seq: *seq }.into());
-                }
-                Some(_) => there.insert(name),
+            let Some(noted) = self.operators.get(&name) else {
+                return Err(no_record("the operator", name));
             };
+            if noted.seq > self.replayed {
+                noted.check(operator)?;
+            }
+            there.insert(name);
         }
         let all = self.operators.iter();
-        self.check_there("operator", &there, all.map(|(name, (seq, _))| (name, seq)))
+        self.check_there(
+            "operator",
+            &there,
+            all.map(|(name, noted)| (name, &noted.seq)),
+        )
     }
 
     async fn check_zones(&self, session: &mut Session) -> Result<(), Error> {
@@ -169,6 +176,36 @@ impl Derived {
             }
         }
         Ok(())
+    }
+}
+
+/// An operator, as the log says.
+#[derive(Default)]
+struct Noted {
+    seq: u64,
+    is_disabled: bool,
+    /// None in older records.
+    detail: Option<Sha256>,
+}
+
+impl Noted {
+    fn check(&self, operator: Operator) -> Result<(), Error> {
+        let (seq, name) = (self.seq, operator.name.to_string());
+        if self.is_disabled && !operator.disabled {
+            return Err(Mismatch::OperatorEnabled { name, seq }.into());
+        }
+        // Disabling may have changed that alone, or nothing.
+        let enabled = Operator {
+            disabled: false,
+            ..operator.clone()
+        };
+        let is_it = |detail| {
+            detail == operator.commitment() || self.is_disabled && detail == enabled.commitment()
+        };
+        match self.detail.is_none_or(is_it) {
+            true => Ok(()),
+            false => Err(Mismatch::OperatorChanged { name, seq }.into()),
+        }
     }
 }
 
@@ -246,7 +283,8 @@ async fn check_devices(session: &mut Session) -> Result<(), Error> {
 /// The keys of a device, by its records.
 #[derive(Default)]
 struct Keys {
-    added: bool,
+    /// The record that added it, with its detail, which older ones have not.
+    added: Option<(u64, Option<Sha256>)>,
     /// The last record that is about its enrolment key, and what that is since.
     key: (u64, Option<Sha256>),
     next: Option<Sha256>,
@@ -258,7 +296,8 @@ async fn keys(
     after: &[u8],
     last: &[u8],
 ) -> Result<HashMap<DeviceId, Keys>, Error> {
-    let sql = "SELECT names.device, audit.seq, audit.action, audit.spki_sha256 FROM names \
+    let sql = "SELECT names.device, audit.seq, audit.action, audit.spki_sha256, \
+               audit.detail_sha256 FROM names \
                JOIN audit ON audit.name = names.name WHERE names.device > $1 \
                AND names.device <= $2 AND audit.action <> 'issue' AND audit.action IN \
                ('add', 'enrol', 'finish-switch', 'replace', 'switch-key') ORDER BY audit.seq";
@@ -269,8 +308,11 @@ async fn keys(
         match row.parse("action")? {
             Action::SwitchKey => keys.next = spki,
             action => {
-                keys.added |= action == Action::Add;
-                (keys.key, keys.next) = ((row.number("seq")?, spki), None);
+                let seq = row.number("seq")?;
+                if action == Action::Add {
+                    keys.added = Some((seq, row.maybe_hash("detail_sha256")?));
+                }
+                (keys.key, keys.next) = ((seq, spki), None);
             }
         }
     }
@@ -279,9 +321,13 @@ async fn keys(
 
 fn check_keys(device: &Device, keys: Option<&Keys>) -> Result<(), Error> {
     let name = || device.name.to_string();
-    let Some(keys) = keys.filter(|keys| keys.added) else {
+    let added = keys.and_then(|keys| keys.added.map(|added| (keys, added)));
+    let Some((keys, (seq, detail))) = added else {
         return Err(no_record("the device", name()));
     };
+    if detail.is_some_and(|detail| detail != device.commitment()) {
+        return Err(Mismatch::Identity { name: name(), seq }.into());
+    }
     let (seq, key) = keys.key;
     if device.key.is_some() && device.key != key {
         return Err(Mismatch::EnrolmentKey { name: name(), seq }.into());

@@ -61,6 +61,7 @@ pub(super) async fn put(work: &mut Work, operator: &Operator, by: &Act) -> Resul
     work.session.execute(sql, values).await?;
     let mut entry = work.entry(Action::ChangeOperator, by);
     entry.name = Some(operator.name.to_string());
+    entry.detail_sha256 = Some(operator.commitment());
     work.log(entry);
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(super) const ISSUE: &str =
     "name, credential_sha256, spki_sha256, delegation_sha256, issued, expires";
 pub(super) const RECORD: &str = "audit.seq, audit.time, audit.node, audit.actor, audit.action, \
     audit.name, audit.spki_sha256, audit.credential_sha256, audit.zone, audit.expires, \
-    audit.prev_hash";
+    audit.detail_sha256, audit.prev_hash";
 
 pub(super) fn name(row: &Row, column: &'static str) -> Result<UniqueName<'static>, Error> {
     names::parse(&row.text(column)?).map_err(|_| corrupt(column))
@@ -174,6 +174,7 @@ pub(super) fn record(row: &Row) -> Result<Record, Error> {
             credential_sha256: row.maybe_hash("credential_sha256")?,
             zone: row.maybe_text("zone")?,
             expires: row.maybe_time("expires")?,
+            detail_sha256: row.maybe_hash("detail_sha256")?,
         },
         prev_hash: row.hash("prev_hash")?,
     })

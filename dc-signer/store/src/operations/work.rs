@@ -56,6 +56,7 @@ impl Work {
             credential_sha256: None,
             zone: None,
             expires: None,
+            detail_sha256: None,
         }
     }
 
@@ -92,9 +93,9 @@ impl Work {
             rows: records.iter().map(row).collect(),
         };
         let sql = "INSERT INTO audit (seq, time, node, actor, action, name, spki_sha256, \
-                   credential_sha256, zone, expires, prev_hash) \
+                   credential_sha256, zone, expires, detail_sha256, prev_hash) \
                    SELECT seq, time, node, actor, action, name, spki_sha256, \
-                   credential_sha256, zone, expires, prev_hash FROM {rows}";
+                   credential_sha256, zone, expires, detail_sha256, prev_hash FROM {rows}";
         self.session.execute_batch(sql, batch).await?;
         let sql = "UPDATE audit_head SET seq = $1, hash = $2 WHERE one = 1";
         let head = vec![self.head.seq.into(), (&self.head.hash).into()];
@@ -131,6 +132,7 @@ const COLUMNS: &[(&str, Kind)] = &[
     ("credential_sha256", Kind::Blob),
     ("zone", Kind::Text),
     ("expires", Kind::Int),
+    ("detail_sha256", Kind::Blob),
     ("prev_hash", Kind::Blob),
 ];
 
@@ -151,6 +153,7 @@ fn row(record: &Record) -> Vec<Value> {
         entry.credential_sha256.as_ref().into(),
         entry.zone.as_deref().into(),
         entry.expires.into(),
+        entry.detail_sha256.as_ref().into(),
         prev_hash.into(),
     ]
 }

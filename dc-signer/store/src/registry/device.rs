@@ -6,6 +6,7 @@ use std::time::Duration;
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
+use super::record::Fields;
 use super::{DeviceId, Error, ExternalId, Hold, Sha256, State};
 use dc_pki::names::ZoneName;
 
@@ -124,6 +125,17 @@ pub struct Device {
 }
 
 impl Device {
+    /// SHA-256 of its two ids, which the record has that added it: the text `dc-device-v1`, the 16 bytes of the id, and the
+    /// external id, each with its length in 8 bytes in front.
+    ///
+    /// The external id may be personal data, which the log must not tell. The other one is 128 random bits and in no record,
+    /// so whoever has only the log cannot try external ids out.
+    #[must_use]
+    pub fn commitment(&self) -> Sha256 {
+        let fields: [&[u8]; 2] = [self.id.as_bytes(), self.external_id.as_str().as_bytes()];
+        Fields::hash("dc-device-v1", &fields)
+    }
+
     /// How long both keys of a switch work, if the new one is not used before.
     pub const SWITCH_TIME: Duration = Duration::from_secs(24 * 3600);
 

@@ -12,6 +12,16 @@ pub enum Mismatch {
         /// The record.
         seq: u64,
     },
+    /// A device has another id or external id than it was added with.
+    #[error(
+        "{name} has another id or external id than it was added with in record {seq} of the audit log"
+    )]
+    Identity {
+        /// The device's name.
+        name: String,
+        /// The record.
+        seq: u64,
+    },
     /// A credential is in the audit log and not among those that were issued.
     #[error(
         "the credential of record {seq} of the audit log, for {name}, is not among those that were issued"
@@ -41,6 +51,16 @@ pub enum Mismatch {
         what: &'static str,
         /// Its name.
         name: String,
+    },
+    /// An operator has another role, token or certificate than the audit log says.
+    #[error(
+        "the operator {name} has another role, token or certificate than record {seq} of the audit log says"
+    )]
+    OperatorChanged {
+        /// The operator.
+        name: String,
+        /// The record.
+        seq: u64,
     },
     /// An operator who was disabled may act again.
     #[error("record {seq} of the audit log disables the operator {name}, who is not disabled")]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::record::Fields;
 use super::{Error, Sha256};
 
 /// The rights of an operator.
@@ -113,6 +114,33 @@ pub struct Operator {
     pub access: Access,
     /// Set while they are kept out.
     pub disabled: bool,
+}
+
+impl Operator {
+    /// SHA-256 of all of it, which its audit record has: the text `dc-operator-v1`, the name, the role, `token` or
+    /// `certificate`, the 32 bytes of that one's hash, and a byte 1 if it is disabled and 0 if not; each with its length in 8
+    /// bytes in front.
+    #[must_use]
+    pub fn commitment(&self) -> Sha256 {
+        let Self {
+            name,
+            role,
+            access,
+            disabled,
+        } = self;
+        let kind = match access {
+            Access::Token(_) => "token",
+            Access::Certificate(_) => "certificate",
+        };
+        let fields: [&[u8]; 5] = [
+            name.as_str().as_bytes(),
+            role.as_str().as_bytes(),
+            kind.as_bytes(),
+            access.sha256().as_bytes(),
+            &[u8::from(*disabled)],
+        ];
+        Fields::hash("dc-operator-v1", &fields)
+    }
 }
 
 #[cfg(test)]

@@ -175,6 +175,9 @@ pub struct Entry {
     pub zone: Option<String>,
     /// When what it is about ends.
     pub expires: Option<UnixTime>,
+    /// SHA-256 of what the act set that no other field says: [`Device::commitment`](super::Device::commitment) of a device
+    /// that was added, [`Operator::commitment`](super::Operator::commitment) of an operator.
+    pub detail_sha256: Option<Sha256>,
 }
 
 /// One record of the audit log.
@@ -194,7 +197,8 @@ impl Record {
     /// A field is its length in 8 bytes, then its bytes; numbers have 8 bytes and the highest comes first, times are seconds
     /// since 1970. An optional field is a byte 0 if there is none, and a byte 1 and the field if there is one. The fields are:
     /// the text `dc-audit-v1`; `seq`; `time`; `node`; `actor`; `action`; optional `name`; optional `spki_sha256`; optional
-    /// `credential_sha256`; optional `zone`; optional `expires`; `prev_hash`. Hashes have 32 bytes, texts are UTF-8.
+    /// `credential_sha256`; optional `zone`; optional `expires`; `prev_hash`. Hashes have 32 bytes, texts are UTF-8. If there is a
+    /// `detail_sha256`, the text is `dc-audit-v2`, and it stands as a field in front of `prev_hash`.
     #[must_use]
     pub fn encoded(&self) -> Vec<u8> {
         let Self {
@@ -212,9 +216,14 @@ impl Record {
             credential_sha256,
             zone,
             expires,
+            detail_sha256,
         } = entry;
         let mut fields = Fields(Vec::with_capacity(TYPICAL_LEN));
-        fields.field(b"dc-audit-v1");
+        // Records without a detail are as they were before there were any.
+        fields.field(match detail_sha256 {
+            None => b"dc-audit-v1",
+            Some(_) => b"dc-audit-v2",
+        });
         fields.field(&seq.to_be_bytes());
         fields.field(&time.as_secs().to_be_bytes());
         fields.field(node.as_bytes());
@@ -230,6 +239,9 @@ impl Record {
                 .as_ref()
                 .map(|secs| &secs[..]),
         );
+        if let Some(detail) = detail_sha256 {
+            fields.field(detail.as_bytes());
+        }
         fields.field(prev_hash.as_bytes());
         fields.0
     }
@@ -298,9 +310,18 @@ impl Head {
 /// Databases count seconds in 63 bits.
 const LAST: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX >> 1));
 
-struct Fields(Vec<u8>);
+/// Fields one behind the other, none of which can be taken for a part of another.
+pub(super) struct Fields(Vec<u8>);
 
 impl Fields {
+    /// SHA-256 of a kind and fields.
+    pub(super) fn hash(kind: &str, fields: &[&[u8]]) -> Sha256 {
+        let mut all = Self(Vec::new());
+        all.field(kind.as_bytes());
+        fields.iter().for_each(|field| all.field(field));
+        Sha256::of(&all.0)
+    }
+
     fn field(&mut self, bytes: &[u8]) {
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.0.extend(len.to_be_bytes());
@@ -339,9 +360,16 @@ mod tests {
             hash(),
             text(),
             proptest::option::of(any::<u64>()),
+            hash(),
         );
         (any::<u64>(), "[a-z]{0,4}", "[a-z:]{0,9}", action, about).prop_map(
-            move |(seconds, node, actor, action, (name, spki, credential, zone, expires))| Entry {
+            move |(
+                seconds,
+                node,
+                actor,
+                action,
+                (name, spki, credential, zone, expires, detail),
+            )| Entry {
                 time: time(seconds),
                 node,
                 actor,
@@ -351,6 +379,7 @@ mod tests {
                 credential_sha256: credential,
                 zone,
                 expires: expires.map(time),
+                detail_sha256: detail,
             },
         )
     }
@@ -433,6 +462,7 @@ mod tests {
             credential_sha256: None,
             zone: None,
             expires: None,
+            detail_sha256: None,
         }])
         .0
         .remove(0);
@@ -444,7 +474,7 @@ mod tests {
     #[test]
     fn records_are_encoded_as_they_always_were() {
         let time = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        let record = Record {
+        let mut record = Record {
             seq: 7,
             entry: Entry {
                 time: time(1_800_000_000),
@@ -456,6 +486,7 @@ mod tests {
                 credential_sha256: Some(Sha256::from_bytes([2; 32])),
                 zone: None,
                 expires: Some(time(1_800_590_400)),
+                detail_sha256: None,
             },
             prev_hash: Sha256::from_bytes([3; 32]),
         };
@@ -466,6 +497,9 @@ mod tests {
         );
         assert_eq!(record.hash().to_string(), hash);
         assert_eq!(record.leaf().to_string(), leaf);
+        record.entry.detail_sha256 = Some(Sha256::from_bytes([4; 32]));
+        let hash = "455547c7ae5e9bdc25cebf60272647086c68edd8102e27b4f09fabbd3b006d46";
+        assert_eq!(record.hash().to_string(), hash);
     }
 
     #[test]

@@ -15,6 +15,7 @@ on_both! {
     a_record_is_proven,
     a_tree_grows_by_what_is_new,
     an_enrolment_key_that_was_replaced_is_found,
+    external_ids_that_were_swapped_are_found,
     issue_rows_that_were_deleted_are_found,
     operators_that_were_changed_by_hand_are_found,
     records_of_a_device_that_was_put_there_by_hand_are_missed,
@@ -74,7 +75,7 @@ async fn rewrite(db: &Database, entries: Vec<Entry>) {
             .expires
             .map_or_else(null, |at| at.as_secs().to_string());
         let sql = format!(
-            "INSERT INTO audit VALUES ({}, {}, '{}', '{}', '{}', {}, {}, {}, {}, {expires}, {})",
+            "INSERT INTO audit VALUES ({}, {}, '{}', '{}', '{}', {}, {}, {}, {}, {expires}, {}, {})",
             record.seq,
             entry.time.as_secs(),
             entry.node,
@@ -85,6 +86,7 @@ async fn rewrite(db: &Database, entries: Vec<Entry>) {
             hash(entry.credential_sha256),
             text(&entry.zone),
             hash(Some(record.prev_hash)),
+            hash(entry.detail_sha256),
         );
         db.tamper(&sql).await;
     }
@@ -244,6 +246,23 @@ async fn an_enrolment_key_that_was_replaced_is_found(db: &Database) {
     store.verify_audit().await.unwrap();
 }
 
+async fn external_ids_that_were_swapped_are_found(db: &Database) {
+    let store = &*db.store;
+    let device = some_acts(store).await;
+    let other = active(store, 2).await;
+    store.verify_audit().await.unwrap();
+    let (one, two) = ("customer-0001", "customer-0002");
+    for (from, to) in [(one, "x"), (two, one), ("x", two)] {
+        let sql = format!("UPDATE devices SET external_id = '{to}' WHERE external_id = '{from}'");
+        db.tamper(&sql).await;
+    }
+    let swapped = by_id(store, other.id).await;
+    assert_eq!(swapped.external_id, device.external_id);
+    let (name, seq) = (device.name.to_string(), 2);
+    let found = mismatch(store.verify_audit().await);
+    assert_eq!(found, Mismatch::Identity { name, seq });
+}
+
 async fn records_of_a_device_that_was_put_there_by_hand_are_missed(db: &Database) {
     let store = &*db.store;
     some_acts(store).await;
@@ -306,6 +325,19 @@ async fn operators_that_were_changed_by_hand_are_found(db: &Database) {
     let found = mismatch(store.verify_audit().await);
     assert_eq!(found, Mismatch::NoRecord { what, name });
     db.tamper("DELETE FROM operators WHERE name = 'evil'").await;
+    let changes = [
+        format!("UPDATE operators SET role = '{}'", Role::ALL[2].as_str()),
+        format!("UPDATE operators SET role = '{role}', token_sha256 = {token}"),
+    ];
+    for change in changes {
+        db.tamper(&change).await;
+        let (name, seq) = ("alice".to_owned(), 1);
+        let found = mismatch(store.verify_audit().await);
+        assert_eq!(found, Mismatch::OperatorChanged { name, seq });
+    }
+    let right = db.blob(key("token").as_bytes());
+    db.tamper(&format!("UPDATE operators SET token_sha256 = {right}"))
+        .await;
     store
         .disable_operator(&operator.name, &by(NOW))
         .await

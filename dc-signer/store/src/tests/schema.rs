@@ -269,6 +269,8 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
         let sql = format!("ALTER TABLE zones DROP COLUMN {column}");
         db.tamper(&sql).await;
     }
+    db.tamper("ALTER TABLE audit DROP COLUMN detail_sha256")
+        .await;
     db.tamper("DELETE FROM _sqlx_migrations WHERE version >= 3")
         .await;
     db.tamper("UPDATE devices SET state = 'preregistered', enrolment_key = NULL WHERE external_id = 'customer-0002'")
