@@ -20,6 +20,10 @@ fuzz_target!(|input: &str| {
     if let Ok(signature) = input.parse::<Signature>() {
         assert_eq!(signature.to_string(), input);
     }
+    if let Ok(notes) = Note::read_all(input) {
+        let file: String = notes.iter().map(Note::to_string).collect();
+        assert_eq!(Note::read_all(&file), Ok(notes));
+    }
     open(input);
 });
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::signature::{BAD, MAX};
+use crate::signature::{BAD, BEGIN, MAX};
 use crate::{Error, Signature, SigningKey, VerifyingKey};
 
 /// A text with its signatures, which nobody has verified yet; shown and read as C2SP writes it.
@@ -26,6 +26,29 @@ impl Note {
             text: text.to_owned(),
             signatures: vec![key.sign(text)],
         })
+    }
+
+    /// Reads a file of notes, one behind the other, with or without empty lines between them.
+    ///
+    /// Fails as reading one does. The text of a note in it has no line that begins as a signature does.
+    pub fn read_all(file: &str) -> Result<Vec<Self>, Error> {
+        let mut notes = Vec::new();
+        let mut note = String::new();
+        let mut is_signed = false;
+        for line in file.split_inclusive('\n') {
+            let is_signature = line.starts_with(BEGIN);
+            if is_signed && !is_signature {
+                notes.push(std::mem::take(&mut note).parse()?);
+            }
+            is_signed = is_signature;
+            if !note.is_empty() || line != "\n" {
+                note.push_str(line);
+            }
+        }
+        if !note.is_empty() {
+            notes.push(note.parse()?);
+        }
+        Ok(notes)
     }
 
     /// Adds a signature that somebody else made, such as a token or a witness.
@@ -202,6 +225,29 @@ mod tests {
         assert_eq!(note.parse::<Note>(), Err(Error::BadKeyName));
         for text in ["", "no newline", "a\u{1b}\n"] {
             assert_eq!(Note::sign(text, &signing_key("log")), Err(BAD));
+        }
+    }
+
+    #[test]
+    fn a_file_of_notes_is_read_in_order() {
+        let (one, two) = (signing_key("one"), signing_key("two"));
+        let mut first = Note::sign("a\n\nb\n", &one).unwrap();
+        first.add(two.sign("a\n\nb\n")).unwrap();
+        let second = Note::sign(TEXT, &two).unwrap();
+        for between in ["", "\n", "\n\n"] {
+            let file = format!("{between}{first}{between}{second}{between}");
+            assert_eq!(
+                Note::read_all(&file),
+                Ok(vec![first.clone(), second.clone()])
+            );
+        }
+        assert_eq!(Note::read_all(""), Ok(vec![]));
+        // A note that was not written to its end is noticed.
+        let file = format!("{first}{second}");
+        for end in first.to_string().len() + 1..file.len() - 1 {
+            if file.is_char_boundary(end) {
+                assert!(Note::read_all(&file[..end]).is_err(), "{end}");
+            }
         }
     }
 

@@ -83,7 +83,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
 }
 
 /// An em dash and a space.
-const BEGIN: &str = "\u{2014} ";
+pub(crate) const BEGIN: &str = "\u{2014} ";
 
 /// The most signatures of a note.
 pub(crate) const MAX: usize = 100;
