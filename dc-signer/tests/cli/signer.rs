@@ -91,6 +91,47 @@ fn states_change_and_the_log_has_every_step() {
 }
 
 #[test]
+fn a_log_is_compared_with_its_checkpoints() {
+    let signer = Signer::new();
+    // RFC 8410 §7, around a seed of 32 bytes.
+    signer.0.write(
+        "audit.pem",
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUF\n-----END PRIVATE KEY-----\n",
+    );
+    let make = ["audit", "checkpoint", "--key", "audit.pem", "--name", "log"];
+    let make = [&make[..], &["--append", "checkpoints"]].concat();
+    let made = signer.run(&make).succeeded();
+    let key = made.lines().last().unwrap().to_owned();
+    signer.run(&["devices", "add", "customer-1"]).succeeded();
+    signer.run(&make).succeeded();
+    let known = ["--checkpoints", "checkpoints", "--log-key", &key];
+    let verify = [&["audit", "verify"][..], &known].concat();
+    let verified = signer.run(&verify).succeeded();
+    assert!(verified.contains("as 2 checkpoints say"), "{}", verified);
+    let proven = [&["audit", "prove", "1"][..], &known].concat();
+    let proven = signer.run(&proven).succeeded();
+    assert!(proven.starts_with("c2sp.org/tlog-proof@v1\n"), "{}", proven);
+    // The checkpoints of another log: this one has not gone so far.
+    let other = Signer::new();
+    let file = std::fs::read_to_string(signer.0.path("checkpoints")).unwrap();
+    other.0.write("checkpoints", &file);
+    other.run(&verify).refused(&["the audit log was"]);
+    let pem = std::fs::read_to_string(signer.0.path("audit.pem")).unwrap();
+    other.0.write("audit.pem", &pem);
+    other.run(&make).refused(&["the audit log was"]);
+    assert_eq!(
+        std::fs::read_to_string(other.0.path("checkpoints")).unwrap(),
+        file
+    );
+    let torn = file.trim_end();
+    other.0.write("checkpoints", torn);
+    other.run(&verify).refused(&["checkpoints: "]);
+    // Neither goes without the other.
+    let alone = ["audit", "verify", "--checkpoints", "checkpoints"];
+    assert_eq!(other.run(&alone).code, Some(2));
+}
+
+#[test]
 fn a_file_is_added_line_by_line_and_a_bad_line_stops_no_other() {
     let signer = Signer::new();
     signer.0.write(

@@ -1,9 +1,14 @@
-//! `dc-signer audit`: whether the audit log is what was written.
+//! `dc-signer audit`: whether the audit log is what was written, and what shows that to others.
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
-use dc_signer::authority::database;
+use dc_evidence::VerifyingKey;
+use dc_store::Walked;
+use indicatif::ProgressBar;
 use serde_json::json;
 
+use super::checkpoints::{self, Checkpoints};
 use super::error::Error;
 use super::place::Place;
 use super::print;
@@ -18,14 +23,64 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Walk the whole log: no record was changed, removed or put in between, and devices are in the state it says
+    /// Sign for the log as it is, if it is as the checkpoints in a file say, and put the new one behind them
+    Checkpoint(New),
+    /// Prove that a record is in the log of a checkpoint, to anybody with the log's key: in the form of C2SP tlog-proof
+    Prove(Prove),
+    /// Walk the whole log: no record was changed, removed or put in between, and the database is as it says
     Verify(Verify),
+}
+
+#[derive(Debug, clap::Args)]
+struct New {
+    #[command(flatten)]
+    place: Place,
+    /// The key that signs, Ed25519 in PEM (PKCS#8), which is used for nothing else
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The log's name, such as signer.example.com/audit
+    #[arg(long)]
+    name: String,
+    /// The file of checkpoints, where nobody can change it who can change the database
+    #[arg(long, value_name = "FILE")]
+    append: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct Prove {
+    #[command(flatten)]
+    place: Place,
+    /// The record's number
+    record: u64,
+    #[command(flatten)]
+    known: Known,
+}
+
+#[derive(Debug, clap::Args)]
+struct Known {
+    /// A file of checkpoints
+    #[arg(long, value_name = "FILE", requires = "log_key")]
+    checkpoints: Option<PathBuf>,
+    /// The key that they are signed with, as 'audit checkpoint' prints it: name+id+key
+    #[arg(long, value_name = "KEY", requires = "checkpoints")]
+    log_key: Option<VerifyingKey>,
+}
+
+impl Known {
+    fn read(&self) -> Result<Checkpoints, Error> {
+        match (&self.checkpoints, &self.log_key) {
+            (Some(path), Some(key)) => Checkpoints::read(path, key),
+            _ => Ok(Checkpoints::default()),
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
 struct Verify {
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    known: Known,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -33,17 +88,62 @@ struct Verify {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        let What::Verify(Verify { place, json }) = self.what;
-        place.with_config(async |config| {
-            let (store, _in_use) = database::open(&config).await?;
-            let verified = store.verify_audit().await;
-            store.close().await;
+        match self.what {
+            What::Checkpoint(args) => args.run(),
+            What::Prove(args) => args.run(),
+            What::Verify(args) => args.run(),
+        }
+    }
+}
+
+impl New {
+    fn run(self) -> Result<(), Error> {
+        self.place.with_store(async |store| {
+            let key = checkpoints::signing_key(&self.key, &self.name)?;
+            let new = checkpoints::append(store, &self.append, &key).await?;
+            let (size, key) = (new.size(), key.verifying_key());
+            print(&format!("{size} records; the key to verify with is\n{key}"))
+        })
+    }
+}
+
+impl Prove {
+    fn run(self) -> Result<(), Error> {
+        self.place.with_store(async |store| {
+            let (seq, size) = (self.record, 0);
+            let known = self.known.read()?;
+            let (checkpoint, note) = known
+                .with(seq)
+                .ok_or(dc_store::Error::NotInCheckpoint { seq, size })?;
+            let proven = store.prove_record(seq, checkpoint, note).await?;
+            print(&proven.to_string().trim_end())
+        })
+    }
+}
+
+impl Verify {
+    fn run(self) -> Result<(), Error> {
+        let Self { place, known, json } = self;
+        place.with_store(async |store| {
+            let known = known.read()?.all();
+            let (compared, bar) = (known.len(), ProgressBar::new(0));
+            let walked = |walked: Walked| {
+                bar.set_length(walked.of);
+                bar.set_position(walked.records);
+            };
+            let verified = store.verify_audit_with(known, &walked).await;
+            bar.finish_and_clear();
             let head = verified?;
             match json {
-                true => print(&json!({ "records": head.seq, "head": head.hash.to_string() })),
+                true => print(&json!({ "records": head.seq, "head": head.hash.to_string(), "checkpoints": compared })),
                 false => print(&format!(
-                    "{} records, none missing or changed; the last one's hash is\n{}",
-                    head.seq, head.hash
+                    "{} records, none missing or changed{}; the last one's hash is\n{}",
+                    head.seq,
+                    match compared {
+                        0 => String::new(),
+                        _ => format!(", as {compared} checkpoints say"),
+                    },
+                    head.hash
                 )),
             }
         })
@@ -51,8 +151,10 @@ impl Args {
 }
 
 const HELP: &str = "\
-Keep the last hash somewhere else: whoever has the database can write a whole new log, but none that ends in
-a hash that you have.
+Whoever has the database can write a whole new log, but no checkpoint of it: make them often, by a timer, and keep
+them and their key where only the timer can write. The more there are, the closer 'verify' names the place.
 
 Example:
-  dc-signer audit verify --config /etc/dc-signer/config.toml";
+  openssl genpkey -algorithm ed25519 -out audit.pem
+  dc-signer audit checkpoint --config config.toml --key audit.pem --name signer.example.com/audit --append checkpoints
+  dc-signer audit verify --config config.toml --checkpoints checkpoints --log-key KEY";

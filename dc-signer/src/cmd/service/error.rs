@@ -18,6 +18,22 @@ pub(crate) enum Error {
     /// A backup was not made, or not put back.
     #[error(transparent)]
     Backup(#[from] authority::backup::Error),
+    /// A file of checkpoints cannot be read or written.
+    #[error("{}: {source}", .path.display())]
+    CheckpointFile {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A checkpoint in a file, or the key for one, is not as it must be.
+    #[error("{}: {source}", .path.display())]
+    Checkpoints {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        source: dc_evidence::Error,
+    },
     /// A failure that every command may have.
     #[error(transparent)]
     Cmd(#[from] cmd::Error),

@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod check;
+mod checkpoints;
 mod codes;
 mod confirm;
 mod devices;
