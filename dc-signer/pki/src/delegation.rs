@@ -7,7 +7,7 @@ use dc_core::{DelegationCertificate, IssuingPolicy, Role, SignatureScheme, Signe
 use pki_types::{CertificateDer, UnixTime};
 
 use crate::error::Error;
-use crate::keys::{PemKey, Timing};
+use crate::keys::{OpenKey, Timing};
 use crate::warning::Warning;
 use crate::{chain, files, pem};
 
@@ -18,8 +18,7 @@ pub struct Delegation {
     policy: IssuingPolicy,
     chain: Vec<CertificateDer<'static>>,
     chain_path: PathBuf,
-    key: PemKey,
-    key_path: PathBuf,
+    key: OpenKey,
 }
 
 impl Delegation {
@@ -49,10 +48,10 @@ impl Delegation {
             let path = chain_path;
             return Err(Error::UnfitCertificate { path, role, source });
         }
-        let key = PemKey::read(&key_path)?;
+        let key = OpenKey::open(key_path.into())?;
         if key.spki() != certificate.spki() {
             return Err(Error::KeyMismatch {
-                key: key_path,
+                key: key.location().clone(),
                 certificate: chain_path,
             });
         }
@@ -67,7 +66,6 @@ impl Delegation {
             chain,
             chain_path,
             key,
-            key_path,
         })
     }
 
@@ -89,7 +87,8 @@ impl Delegation {
             now,
             not_after,
         });
-        let readable = files::check_private(&self.key_path)?;
+        let key_file = self.key.location().file();
+        let readable = key_file.map(files::check_private).transpose()?.flatten();
         let (names, excluded) = (
             self.certificate().dns_names(),
             self.policy.excluded_subtrees(),
@@ -131,7 +130,7 @@ impl Delegation {
 
     /// The certificate's key.
     #[must_use]
-    pub fn key(&self) -> &PemKey {
+    pub fn key(&self) -> &OpenKey {
         &self.key
     }
 }

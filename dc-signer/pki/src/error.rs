@@ -8,6 +8,7 @@ use dc_core::{Role, UniqueName};
 
 use crate::chain::ChainError;
 use crate::key_error::KeyError;
+use crate::signing::{KeyLocation, NotSigned};
 use crate::time::Span;
 
 /// The reason that a file, a key, a certificate or a credential was not read, written or made.
@@ -134,13 +135,12 @@ pub enum Error {
     },
     /// A private key is not the key of the certificate next to it.
     #[error(
-        "{} is not the key of the first certificate in {}: put the two that belong together side by side",
-        .key.display(),
+        "{key} is not the key of the first certificate in {}: put the two that belong together side by side",
         .certificate.display()
     )]
     KeyMismatch {
-        /// The file with the key.
-        key: PathBuf,
+        /// The key's place.
+        key: KeyLocation,
         /// The file with the certificate.
         certificate: PathBuf,
     },
@@ -267,8 +267,8 @@ pub enum Error {
     /// The delegation certificate's key could not sign.
     #[error("the delegation certificate's key did not sign: {source}")]
     Sign {
-        /// The cause.
-        source: rustls::Error,
+        /// The key, and the cause.
+        source: NotSigned,
     },
     /// A certificate for trying out could not be made.
     #[error("cannot make a certificate for trying out: {source}")]

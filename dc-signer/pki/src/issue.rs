@@ -9,6 +9,7 @@ use pki_types::{SignatureVerificationAlgorithm, UnixTime};
 use crate::delegation::Delegation;
 use crate::device_csr::DeviceKey;
 use crate::error::Error;
+use crate::signing::NotSigned;
 
 /// Forms of credentials: all that a zone's devices get.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -201,7 +202,7 @@ pub enum Unissued {
     /// RFC 9345 or the rules of the unique name forbid it.
     Refused(dc_core::Error),
     /// The delegation certificate's key could not sign.
-    Signer(rustls::Error),
+    Signer(NotSigned),
 }
 
 impl From<dc_core::Error> for Unissued {
@@ -210,8 +211,8 @@ impl From<dc_core::Error> for Unissued {
     }
 }
 
-impl From<SignError<rustls::Error>> for Unissued {
-    fn from(error: SignError<rustls::Error>) -> Self {
+impl From<SignError<NotSigned>> for Unissued {
+    fn from(error: SignError<NotSigned>) -> Self {
         match error {
             SignError::Refused(source) => Self::Refused(source),
             SignError::Signer(source) => Self::Signer(source),

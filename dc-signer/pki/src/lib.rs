@@ -16,6 +16,7 @@ pub mod names;
 pub mod pem;
 mod random;
 mod sha256;
+mod signing;
 pub mod test_ca;
 pub mod text;
 pub mod time;

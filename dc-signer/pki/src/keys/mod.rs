@@ -1,5 +1,7 @@
-//! The keys of delegation certificates, one kind of store a file.
+//! The keys of delegation certificates behind one trait, one kind of place a file.
 
+mod key;
+mod open;
 mod pem_file;
 mod timing;
 
@@ -14,6 +16,9 @@ use crate::error::Error;
 use crate::{files, pem};
 
 pub use crate::key_error::KeyError;
+pub use crate::signing::{KeyFault, KeyLocation, NotSigned};
+pub use key::Key;
+pub use open::OpenKey;
 pub use pem_file::PemKey;
 pub use timing::Timing;
 

@@ -7,9 +7,10 @@ use dc_core::{SignatureScheme, Signer};
 use pki_types::PrivateKeyDer;
 use rustls::crypto::ring::sign::any_supported_type;
 
-use super::timing::Timing;
+use super::key::Key;
 use crate::error::Error;
 use crate::files;
+use crate::signing::KeyFault;
 
 /// A private key from a file: PKCS#8, SEC1 or PKCS#1; ECDSA P-256 or P-384, Ed25519, or RSA.
 ///
@@ -17,7 +18,6 @@ use crate::files;
 pub struct PemKey {
     signer: Box<dyn rustls::sign::Signer>,
     spki: Vec<u8>,
-    timing: Timing,
 }
 
 impl PemKey {
@@ -43,15 +43,7 @@ impl PemKey {
         Some(Self {
             signer: key.choose_scheme(&[super::scheme(&spki)?])?,
             spki,
-            timing: Timing::default(),
         })
-    }
-
-    /// Tells how long each signature takes.
-    #[must_use]
-    pub fn timed(mut self, timing: &Timing) -> Self {
-        self.timing = timing.clone();
-        self
     }
 
     /// The public half: a DER SubjectPublicKeyInfo.
@@ -62,24 +54,27 @@ impl PemKey {
 }
 
 impl Signer for PemKey {
-    type Error = rustls::Error;
+    type Error = KeyFault;
 
     fn scheme(&self) -> SignatureScheme {
         SignatureScheme(self.signer.scheme().into())
     }
 
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
-        self.timing.time(|| self.signer.sign(message))
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyFault> {
+        let signed = self.signer.sign(message);
+        signed.map_err(|source| KeyFault::Library { source })
+    }
+}
+
+impl Key for PemKey {
+    fn spki(&self) -> &[u8] {
+        self.spki()
     }
 }
 
 impl fmt::Debug for PemKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            signer: _,
-            spki: _,
-            timing: _,
-        } = self;
+        let Self { signer: _, spki: _ } = self;
         f.debug_struct("PemKey").finish_non_exhaustive()
     }
 }
@@ -87,9 +82,6 @@ impl fmt::Debug for PemKey {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use super::*;
 
@@ -118,25 +110,6 @@ mod tests {
             );
             assert_eq!(format!("{key:?}"), "PemKey { .. }");
         }
-    }
-
-    #[test]
-    fn whoever_wants_to_know_is_told_how_long_each_signature_took() {
-        let pair = rcgen::KeyPair::generate().unwrap();
-        let der = PrivateKeyDer::try_from(pair.serialize_der()).unwrap();
-        let timing = Timing::default();
-        let key = PemKey::from_der(&der).unwrap().timed(&timing);
-        key.sign(b"nobody listens").unwrap();
-        let told = Arc::<AtomicUsize>::default();
-        let telling = told.clone();
-        timing.tell(move |took| {
-            assert!(took > Duration::ZERO);
-            telling.fetch_add(1, Ordering::Relaxed);
-        });
-        for _ in 0..3 {
-            key.sign(b"somebody listens").unwrap();
-        }
-        assert_eq!(told.load(Ordering::Relaxed), 3);
     }
 
     #[test]

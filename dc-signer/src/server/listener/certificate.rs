@@ -55,7 +55,7 @@ impl ServiceCertificate {
         certified
             .keys_match()
             .map_err(|_| dc_pki::Error::KeyMismatch {
-                key: key.into(),
+                key: key.to_path_buf().into(),
                 certificate: certificate.into(),
             })?;
         Ok(Self {

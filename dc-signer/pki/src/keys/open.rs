@@ -1,0 +1,140 @@
+//! A key that was opened, wherever it is.
+
+use dc_core::{SignatureScheme, Signer};
+
+use super::key::Key;
+use super::pem_file::PemKey;
+use super::timing::Timing;
+use crate::error::Error;
+use crate::signing::{KeyLocation, NotSigned};
+
+/// A key that was opened, with its place, which its errors name.
+#[derive(Debug)]
+pub struct OpenKey {
+    key: Box<dyn Key>,
+    location: KeyLocation,
+    timing: Timing,
+}
+
+impl OpenKey {
+    /// Opens the key at a place.
+    ///
+    /// Fails as [`PemKey::read`] does.
+    pub fn open(location: KeyLocation) -> Result<Self, Error> {
+        let key: Box<dyn Key> = match &location {
+            KeyLocation::File(path) => Box::new(PemKey::read(path)?),
+        };
+        Ok(Self::new(key, location))
+    }
+
+    fn new(key: Box<dyn Key>, location: KeyLocation) -> Self {
+        Self {
+            key,
+            location,
+            timing: Timing::default(),
+        }
+    }
+
+    /// Tells how long each signature takes.
+    #[must_use]
+    pub fn timed(mut self, timing: &Timing) -> Self {
+        self.timing = timing.clone();
+        self
+    }
+
+    /// The public half: a DER SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn spki(&self) -> &[u8] {
+        self.key.spki()
+    }
+
+    /// The place of the key.
+    #[must_use]
+    pub fn location(&self) -> &KeyLocation {
+        &self.location
+    }
+}
+
+impl Signer for OpenKey {
+    type Error = NotSigned;
+
+    fn scheme(&self) -> SignatureScheme {
+        self.key.scheme()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, NotSigned> {
+        let signed = self.timing.time(|| self.key.sign(message));
+        signed.map_err(|fault| NotSigned {
+            key: self.location.clone(),
+            fault,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::signing::KeyFault;
+
+    #[test]
+    fn whoever_wants_to_know_is_told_how_long_each_signature_took() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        let pair = rcgen::KeyPair::generate().unwrap();
+        fs::write(&path, pair.serialize_pem()).unwrap();
+        let timing = Timing::default();
+        let key = OpenKey::open(path.clone().into()).unwrap().timed(&timing);
+        assert_eq!(key.location().file(), Some(path.as_path()));
+        key.sign(b"nobody listens").unwrap();
+        let told = Arc::<AtomicUsize>::default();
+        let telling = told.clone();
+        timing.tell(move |took| {
+            assert!(took > Duration::ZERO);
+            telling.fetch_add(1, Ordering::Relaxed);
+        });
+        for _ in 0..3 {
+            key.sign(b"somebody listens").unwrap();
+        }
+        assert_eq!(told.load(Ordering::Relaxed), 3);
+    }
+
+    /// Refuses to sign, as a token that was pulled does.
+    #[derive(Debug)]
+    struct Away;
+
+    impl Signer for Away {
+        type Error = KeyFault;
+
+        fn scheme(&self) -> SignatureScheme {
+            SignatureScheme::ED25519
+        }
+
+        fn sign(&self, _: &[u8]) -> Result<Vec<u8>, KeyFault> {
+            let source = rustls::Error::General("unplugged".to_owned());
+            Err(KeyFault::Library { source })
+        }
+    }
+
+    impl Key for Away {
+        fn spki(&self) -> &[u8] {
+            b"none"
+        }
+    }
+
+    #[test]
+    fn a_key_that_does_not_sign_is_named() {
+        let location = KeyLocation::File("vendor/key.pem".into());
+        let key = OpenKey::new(Box::new(Away), location.clone());
+        let error = key.sign(b"message").unwrap_err();
+        assert_eq!(error.key, location);
+        assert_eq!(
+            error.to_string(),
+            "vendor/key.pem: the key is loaded and does not sign: unexpected error: unplugged: replace it"
+        );
+    }
+}

@@ -1,0 +1,68 @@
+//! Where a delegation key is, and the reasons that it does not sign.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The place of a key, as an operator names it.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum KeyLocation {
+    /// A PEM file.
+    File(PathBuf),
+}
+
+impl KeyLocation {
+    /// The file, if the key is in one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        let Self::File(path) = self;
+        Some(path)
+    }
+}
+
+impl From<PathBuf> for KeyLocation {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl fmt::Display for KeyLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// A key did not sign.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{key}: {fault}")]
+pub struct NotSigned {
+    /// The key.
+    pub key: KeyLocation,
+    /// The reason.
+    #[source]
+    pub fault: KeyFault,
+}
+
+/// The reason that a key did not sign.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFault {
+    /// The key is in this process, and its library did not sign with it.
+    #[error("the key is loaded and does not sign: {source}: replace it")]
+    Library {
+        /// The cause.
+        source: rustls::Error,
+    },
+}
+
+impl KeyFault {
+    /// True if the same key may sign later without anybody's doing anything here: its machine is away, or busy.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Library { .. } => false,
+        }
+    }
+}
