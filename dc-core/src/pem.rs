@@ -14,7 +14,9 @@ use base64ct::{Base64, Encoding};
 use pki_types::SignatureVerificationAlgorithm;
 
 pub use self::block::{Block, blocks, is_pem};
-pub use self::find::{certificates, private_key, public_key, public_keys, request, requests};
+pub use self::find::{
+    certificates, encrypted_private_key, private_key, public_key, public_keys, request, requests,
+};
 use self::label::Kind;
 use crate::certificate::DelegationCertificate;
 use crate::credential::{DelegatedCredential, Form};

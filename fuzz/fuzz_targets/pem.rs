@@ -30,6 +30,7 @@ fn account(input: &[u8]) {
     for found in [
         pem::certificates(input).err(),
         pem::private_key(input).err(),
+        pem::encrypted_private_key(input).err(),
     ] {
         let _ = found.map(|error| error.to_string());
     }

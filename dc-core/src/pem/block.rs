@@ -78,18 +78,27 @@ impl<'a> Block<'a> {
     /// True if it takes a passphrase to read it: in PKCS#8's way, or in OpenSSL's older one.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
+        self.kind() == Some(Kind::Key(Encoding::Encrypted)) || self.has_old_encryption()
+    }
+
+    /// True if it is encrypted in OpenSSL's older way (RFC 1421 headers).
+    pub(super) fn has_old_encryption(&self) -> bool {
         let mut headers = self.lines().take_while(Line::is_header);
-        self.kind() == Some(Kind::Key(Encoding::Encrypted))
-            || headers.any(|line| find(line.text, b"ENCRYPTED").is_some())
+        headers.any(|line| find(line.text, b"ENCRYPTED").is_some())
     }
 
     /// Its contents.
     ///
     /// Fails with [`Error::MalformedPem`] if it is encrypted, empty, or not whole base64.
     pub fn decode(&self) -> Result<Vec<u8>, Error> {
-        if self.is_encrypted() {
-            return Err(PemFault::Encrypted.at(self.line));
+        match self.is_encrypted() {
+            true => Err(PemFault::Encrypted.at(self.line)),
+            false => self.contents(),
         }
+    }
+
+    /// Its contents, encrypted in PKCS#8's way or not at all.
+    pub(super) fn contents(&self) -> Result<Vec<u8>, Error> {
         // One buffer, decoded in place: of a key there is no copy that nobody wipes.
         let mut buffer = Vec::with_capacity(self.body.len());
         for line in self.data() {

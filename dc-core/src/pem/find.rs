@@ -76,6 +76,29 @@ pub fn private_key(file: &[u8]) -> Result<PrivateKeyDer<'static>, Error> {
     })
 }
 
+/// The one encrypted private key of a file: `ENCRYPTED PRIVATE KEY`, an EncryptedPrivateKeyInfo (RFC 5958 §3).
+///
+/// Fails with [`Error::MalformedPem`], also if the file has another key besides or one that is encrypted in OpenSSL's older way,
+/// and with [`Error::MissingPem`] if it has no key that is encrypted.
+pub fn encrypted_private_key(file: &[u8]) -> Result<Vec<u8>, Error> {
+    let label = "PRIVATE KEY";
+    let missing = Error::MissingPem {
+        label: "ENCRYPTED PRIVATE KEY",
+    };
+    let keys = matching(file, |kind| matches!(kind, Kind::Key(_)))?;
+    if let Some((old, _)) = keys.iter().find(|(block, _)| block.has_old_encryption()) {
+        return Err(PemFault::Encrypted.at(old.line()));
+    }
+    if !keys.iter().any(|(block, _)| block.is_encrypted()) {
+        return Err(missing);
+    }
+    match keys.as_slice() {
+        [(block, _)] => block.contents(),
+        [_, (other, _), ..] => Err(PemFault::Another { label }.at(other.line())),
+        [] => Err(missing),
+    }
+}
+
 /// A private key that nobody here takes, as OpenSSH's.
 fn other_key(file: &[u8]) -> Option<Error> {
     let blocks = blocks(file).ok()?;

@@ -4,6 +4,7 @@ use std::{format, vec};
 use proptest::prelude::*;
 
 use super::*;
+use crate::pem::encrypted_private_key;
 
 const ONE: &str = "-----BEGIN CERTIFICATE-----\nb25l\n-----END CERTIFICATE-----\n";
 const TWO: &str = "-----BEGIN CERTIFICATE-----\ndHdv\n-----END CERTIFICATE-----\n";
@@ -158,6 +159,29 @@ fn names_the_line_of_what_it_does_not_take() {
     }
     let key = TWO.replace("CERTIFICATE", "ENCRYPTED PRIVATE KEY");
     assert_fault(key.as_bytes(), PemFault::Encrypted, 1);
+}
+
+#[test]
+fn an_encrypted_key_is_read_as_it_is_if_it_is_the_only_key() {
+    let key = TWO.replace("CERTIFICATE", "ENCRYPTED PRIVATE KEY");
+    let plain = TWO.replace("CERTIFICATE", "PRIVATE KEY");
+    let old = plain.replace(
+        "dHdv",
+        "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\ndHdv",
+    );
+    let read = |file: &[&str]| encrypted_private_key(file.concat().as_bytes());
+    assert_eq!(read(&[ONE, &key]).unwrap(), b"two");
+    let another = |line| {
+        let label = "PRIVATE KEY";
+        Err(PemFault::Another { label }.at(line))
+    };
+    assert_eq!(read(&[&key, &plain]), another(4));
+    assert_eq!(read(&[&key, &key]), another(4));
+    assert_eq!(read(&[&old]), Err(PemFault::Encrypted.at(1)));
+    for nothing in [ONE, &plain] {
+        let label = "ENCRYPTED PRIVATE KEY";
+        assert_eq!(read(&[nothing]), Err(Error::MissingPem { label }));
+    }
 }
 
 #[test]
