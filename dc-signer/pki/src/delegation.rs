@@ -7,7 +7,7 @@ use dc_core::{DelegationCertificate, IssuingPolicy, Role, SignatureScheme, Signe
 use pki_types::{CertificateDer, UnixTime};
 
 use crate::error::Error;
-use crate::keys::{OpenKey, Timing};
+use crate::keys::{OpenKey, Timing, Unlock};
 use crate::warning::Warning;
 use crate::{chain, files, pem};
 
@@ -37,6 +37,13 @@ impl Delegation {
     /// with [`Error::BadIssuer`] if what another certificate of the chain excludes cannot be read, and with what reading the
     /// two files fails with.
     pub fn load_for(folder: &Path, role: Role) -> Result<Self, Error> {
+        Self::load_with(folder, role, &Unlock::default())
+    }
+
+    /// As [`load_for`](Self::load_for), also with a key that is encrypted.
+    ///
+    /// Fails as that does, and as opening the key does: see [`OpenKey::open`].
+    pub fn load_with(folder: &Path, role: Role, unlock: &Unlock) -> Result<Self, Error> {
         let (chain_path, key_path) = (folder.join(CHAIN), folder.join(KEY));
         if !files::is_there(&chain_path)? && !files::is_there(&key_path)? {
             let folder = folder.into();
@@ -48,7 +55,7 @@ impl Delegation {
             let path = chain_path;
             return Err(Error::UnfitCertificate { path, role, source });
         }
-        let key = OpenKey::open(key_path.into())?;
+        let key = OpenKey::open(key_path.into(), unlock)?;
         if key.spki() != certificate.spki() {
             return Err(Error::KeyMismatch {
                 key: key.location().clone(),

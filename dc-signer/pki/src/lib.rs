@@ -15,6 +15,7 @@ pub mod keys;
 pub mod names;
 pub mod pem;
 mod random;
+pub mod secret;
 mod sha256;
 mod signing;
 pub mod test_ca;

@@ -1,9 +1,12 @@
 //! The keys of delegation certificates behind one trait, one kind of place a file.
 
+#[cfg_attr(not(feature = "encrypted-keys"), path = "no_decrypt.rs")]
+mod decrypt;
 mod key;
 mod open;
 mod pem_file;
 mod timing;
+mod unlock;
 
 use std::path::Path;
 
@@ -21,6 +24,7 @@ pub use key::Key;
 pub use open::OpenKey;
 pub use pem_file::PemKey;
 pub use timing::Timing;
+pub use unlock::Unlock;
 
 /// Reads the one private key of a PEM file: PKCS#8, SEC1 or PKCS#1.
 ///
@@ -37,20 +41,38 @@ pub fn read_signer<T>(
     path: &Path,
     signer: impl FnOnce(&PrivateKeyDer<'static>) -> Option<T>,
 ) -> Result<T, Error> {
-    signer_in(path, &files::read(path)?, signer)
+    read_signer_with(path, &Unlock::default(), signer)
+}
+
+/// As [`read_signer`], also of a key that is encrypted with a passphrase: in PKCS#8, with PBES2 (AES in CBC or GCM mode, the
+/// passphrase through PBKDF2 or scrypt; RFC 8018 §6.2).
+///
+/// Fails as that does, with [`Error::Secret`], [`Error::WrongPassphrase`], [`Error::UnsupportedEncryption`], and with
+/// [`Error::CostlyKey`] if trying a passphrase would take more than 10 million iterations of PBKDF2, or a gibibyte or 16 lanes of
+/// scrypt.
+pub fn read_signer_with<T>(
+    path: &Path,
+    unlock: &Unlock,
+    signer: impl FnOnce(&PrivateKeyDer<'static>) -> Option<T>,
+) -> Result<T, Error> {
+    signer_in(path, &files::read(path)?, unlock, signer)
 }
 
 /// The same of a file that was read already, and that may be longer than one with a key.
 fn signer_in<T>(
     path: &Path,
     file: &[u8],
+    unlock: &Unlock,
     signer: impl FnOnce(&PrivateKeyDer<'static>) -> Option<T>,
 ) -> Result<T, Error> {
     if file.len() > files::MAX_LEN {
         let (path, max) = (path.into(), files::MAX_LEN);
         return Err(Error::TooLarge { path, max });
     }
-    let key = pem::private_key(path, file)?;
+    let key = match pem::private_key(path, file) {
+        Err(Error::EncryptedKey { .. }) => decrypt::private_key(path, file, unlock),
+        read => read,
+    }?;
     signer(&key).ok_or_else(|| Error::UnsupportedKey {
         path: path.into(),
         fault: KeyError::of_private(&key).unwrap_or(KeyError::Type),

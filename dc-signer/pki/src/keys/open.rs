@@ -1,10 +1,13 @@
 //! A key that was opened, wherever it is.
 
+use std::path::Path;
+
 use dc_core::{SignatureScheme, Signer};
 
 use super::key::Key;
 use super::pem_file::PemKey;
 use super::timing::Timing;
+use super::unlock::Unlock;
 use crate::error::Error;
 use crate::signing::{KeyLocation, NotSigned};
 
@@ -19,10 +22,11 @@ pub struct OpenKey {
 impl OpenKey {
     /// Opens the key at a place.
     ///
-    /// Fails as [`PemKey::read`] does.
-    pub fn open(location: KeyLocation) -> Result<Self, Error> {
+    /// Fails with [`Error::MissingPassphrase`] if it is encrypted and `unlock` has no passphrase, and as
+    /// [`PemKey::read_with`] does.
+    pub fn open(location: KeyLocation, unlock: &Unlock) -> Result<Self, Error> {
         let key: Box<dyn Key> = match &location {
-            KeyLocation::File(path) => Box::new(PemKey::read(path)?),
+            KeyLocation::File(path) => Box::new(of_file(path, unlock)?),
         };
         Ok(Self::new(key, location))
     }
@@ -53,6 +57,13 @@ impl OpenKey {
     pub fn location(&self) -> &KeyLocation {
         &self.location
     }
+}
+
+fn of_file(path: &Path, unlock: &Unlock) -> Result<PemKey, Error> {
+    PemKey::read_with(path, unlock).map_err(|error| match error {
+        Error::EncryptedKey { path } => Error::MissingPassphrase { path },
+        error => error,
+    })
 }
 
 impl Signer for OpenKey {
@@ -88,7 +99,9 @@ mod tests {
         let pair = rcgen::KeyPair::generate().unwrap();
         fs::write(&path, pair.serialize_pem()).unwrap();
         let timing = Timing::default();
-        let key = OpenKey::open(path.clone().into()).unwrap().timed(&timing);
+        let key = OpenKey::open(path.clone().into(), &Unlock::default())
+            .unwrap()
+            .timed(&timing);
         assert_eq!(key.location().file(), Some(path.as_path()));
         key.sign(b"nobody listens").unwrap();
         let told = Arc::<AtomicUsize>::default();

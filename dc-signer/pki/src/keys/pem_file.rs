@@ -8,8 +8,8 @@ use pki_types::PrivateKeyDer;
 use rustls::crypto::ring::sign::any_supported_type;
 
 use super::key::Key;
+use super::unlock::Unlock;
 use crate::error::Error;
-use crate::files;
 use crate::signing::KeyFault;
 
 /// A private key from a file: PKCS#8, SEC1 or PKCS#1; ECDSA P-256 or P-384, Ed25519, or RSA.
@@ -26,14 +26,21 @@ impl PemKey {
     /// Fails with [`Error::Read`], [`Error::TooLarge`], [`Error::EncryptedKey`], [`Error::BadPem`],
     /// [`Error::MissingPem`] or [`Error::UnsupportedKey`].
     pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::in_file(path, &files::read(path)?)
+        Self::read_with(path, &Unlock::default())
+    }
+
+    /// The same, also of a key that is encrypted with a passphrase.
+    ///
+    /// Fails as [`read_signer_with`](super::read_signer_with) does.
+    pub fn read_with(path: &Path, unlock: &Unlock) -> Result<Self, Error> {
+        super::read_signer_with(path, unlock, Self::from_der)
     }
 
     /// The private key of a PEM file that was read already.
     ///
     /// Fails as [`read`](Self::read) does, with the path in its errors.
     pub fn in_file(path: &Path, file: &[u8]) -> Result<Self, Error> {
-        super::signer_in(path, file, Self::from_der)
+        super::signer_in(path, file, &Unlock::default(), Self::from_der)
     }
 
     /// A key that was read already; `None` if it cannot sign here.
