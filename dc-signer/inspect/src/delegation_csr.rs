@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use dc_pki::delegation::KEY;
 use dc_pki::files::{self, Access, NewFile};
+use dc_pki::keys::Unlock;
 use dc_pki::names::ZoneName;
 use dc_pki::test_ca::delegation_usage;
 use dc_pki::{keys, pem};
@@ -39,7 +40,12 @@ pub enum KeySource<'a> {
     /// A new key, in the folder's `key.pem`.
     New(NewKey),
     /// One that is in a PEM file already, and stays there.
-    File(&'a Path),
+    File {
+        /// The file.
+        path: &'a Path,
+        /// The passphrase, if it is encrypted.
+        unlock: &'a Unlock,
+    },
 }
 
 /// The files that were written.
@@ -72,7 +78,7 @@ pub fn write(
     let wanted = params(zone, roles)?;
     match source {
         KeySource::New(kind) => with_new_key(folder, &wanted, kind),
-        KeySource::File(key) => with_key_of(folder, &wanted, key),
+        KeySource::File { path, unlock } => with_key_of(folder, &wanted, path, unlock),
     }
 }
 
@@ -108,8 +114,13 @@ fn with_new_key(folder: &Path, wanted: &CertificateParams, kind: NewKey) -> Resu
     })
 }
 
-fn with_key_of(folder: &Path, wanted: &CertificateParams, path: &Path) -> Result<Written, Error> {
-    let key = ExistingKey::read(path)?;
+fn with_key_of(
+    folder: &Path,
+    wanted: &CertificateParams,
+    path: &Path,
+    unlock: &Unlock,
+) -> Result<Written, Error> {
+    let key = ExistingKey::read(path, unlock)?;
     let request = request(wanted, &key)?;
     let request_file = request_file(&request);
     match files::exists(folder) {
@@ -191,8 +202,9 @@ struct ExistingKey {
 }
 
 impl ExistingKey {
-    fn read(path: &Path) -> Result<Self, Error> {
-        Ok(keys::read_signer(path, Self::from_der)?)
+    fn read(path: &Path, unlock: &Unlock) -> Result<Self, Error> {
+        let read = keys::read_signer_with(path, unlock, Self::from_der);
+        Ok(read.map_err(keys::ask_for_passphrase)?)
     }
 
     fn from_der(key: &PrivateKeyDer<'_>) -> Option<Self> {
@@ -316,7 +328,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let zone = ZoneName::parse("cpe.example.com").unwrap();
         let key = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/rsa-2048.pem");
-        let source = KeySource::File(key.as_ref());
+        let source = KeySource::File {
+            path: key.as_ref(),
+            unlock: &Unlock::default(),
+        };
         let written = write(folder.path(), &zone, &[Role::Server], source).unwrap();
         assert_eq!(read(&written.request).key.to_string(), "RSA 2048");
         assert!(!files::exists(&folder.path().join(KEY)));
@@ -339,7 +354,10 @@ mod tests {
             folder.path(),
             &zone,
             &[Role::Server],
-            KeySource::File(&first.key),
+            KeySource::File {
+                path: &first.key,
+                unlock: &Unlock::default(),
+            },
         )
         .unwrap();
         assert_eq!(again, first);

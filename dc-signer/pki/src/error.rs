@@ -8,7 +8,8 @@ use dc_core::{Role, UniqueName};
 
 use crate::chain::ChainError;
 use crate::key_error::KeyError;
-use crate::secret::{SecretError, SecretSource};
+use crate::lock_fault::LockFault;
+use crate::secret::SecretError;
 use crate::signing::{KeyLocation, NotSigned};
 use crate::time::Span;
 
@@ -107,15 +108,6 @@ pub enum Error {
     /// The clock is wrong.
     #[error("the clock says that it is before 1970: set it")]
     ClockBefore1970,
-    /// Trying a passphrase on an encrypted key would take minutes, or more memory than a key is worth.
-    #[error(
-        "{} is encrypted so that one passphrase takes too long to try, or too much memory: encrypt it anew with 'openssl pkcs8 -topk8 -v2 aes-256-cbc -in {0} -out key.pem'",
-        .path.display()
-    )]
-    CostlyKey {
-        /// The file.
-        path: PathBuf,
-    },
     /// A device brought the delegation certificate's own key, which no device may hold.
     #[error(
         "{} holds the delegation certificate's own key, which must never be on a device: make a new key there",
@@ -166,6 +158,14 @@ pub enum Error {
         /// The most that is allowed.
         max: Duration,
     },
+    /// An encrypted key was not decrypted.
+    #[error("{} {fault}", .path.display())]
+    LockedKey {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        fault: LockFault,
+    },
     /// Which unique name a device has had can no longer be read from its identity folder.
     #[error(
         "{} does not say any more which name the device has had: give it with --name",
@@ -183,15 +183,6 @@ pub enum Error {
     MissingDelegation {
         /// The folder.
         folder: PathBuf,
-    },
-    /// A delegation key is protected by a passphrase, and nobody has said where that is.
-    #[error(
-        "{} needs a passphrase: say where it is (--passphrase-file, --passphrase-fd, --passphrase-credential or --passphrase-command; keys.passphrase in a configuration), or decrypt it with 'openssl pkey -in {0} -out key.pem' to a file that only you can read",
-        .path.display()
-    )]
-    MissingPassphrase {
-        /// The file.
-        path: PathBuf,
     },
     /// A PEM file does not have the block that is needed.
     #[error(
@@ -331,15 +322,6 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// A private key is encrypted in another way than PBES2 with AES.
-    #[error(
-        "{} is encrypted in a way that is not taken: encrypt it anew with 'openssl pkcs8 -topk8 -v2 aes-256-cbc -in {0} -out key.pem'",
-        .path.display()
-    )]
-    UnsupportedEncryption {
-        /// The file.
-        path: PathBuf,
-    },
     /// A private key cannot sign here.
     #[error("{}: {fault}", .path.display())]
     UnsupportedKey {
@@ -355,14 +337,6 @@ pub enum Error {
         path: PathBuf,
         /// The cause.
         source: io::Error,
-    },
-    /// A passphrase is not that of an encrypted key.
-    #[error("the passphrase from {from} does not decrypt {}: give the one that it was encrypted with", .path.display())]
-    WrongPassphrase {
-        /// The file with the key.
-        path: PathBuf,
-        /// The place that the passphrase came from.
-        from: SecretSource,
     },
     /// A zone leaves no room for the names under it.
     #[error("the zone {zone} leaves no room for names under it: use {max} characters at most")]

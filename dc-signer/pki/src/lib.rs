@@ -12,6 +12,7 @@ pub mod identity;
 mod issue;
 mod key_error;
 pub mod keys;
+mod lock_fault;
 pub mod names;
 pub mod pem;
 mod random;

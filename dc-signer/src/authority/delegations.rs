@@ -15,7 +15,8 @@ use super::missing::{Missing, Waiting};
 use super::replicas::{self, Me};
 use super::view::{View, ZoneView};
 use super::{Error, rollover};
-use dc_pki::keys::Timing;
+use crate::config::Config;
+use dc_pki::keys::{Timing, Unlock};
 use dc_pki::names::ZoneName;
 use dc_store::Store;
 use dc_store::registry::{DelegationState, Sha256, Zone};
@@ -28,14 +29,16 @@ pub(super) struct Delegations {
     /// Whoever has it reads the database; the others go on with what they have.
     refreshing: Mutex<()>,
     timing: Timing,
+    unlock: Unlock,
     loading: Blocking,
     me: Me,
 }
 
 impl Delegations {
-    pub(super) fn new(data: &Path, me: Me) -> Self {
+    pub(super) fn new(config: &Config, me: Me) -> Self {
         Self {
-            data: data.into(),
+            data: config.data.clone(),
+            unlock: config.keys.unlock.clone(),
             view: ArcSwap::default(),
             refreshing: Mutex::new(()),
             timing: Timing::default(),
@@ -47,6 +50,11 @@ impl Delegations {
     /// The listener that its keys tell how long signatures take.
     pub(super) fn timing(&self) -> &Timing {
         &self.timing
+    }
+
+    /// The passphrase of keys that are encrypted.
+    pub(super) fn unlock(&self) -> &Unlock {
+        &self.unlock
     }
 
     /// The zones as they are, or were a few seconds ago. Moves slots on whose time has come, if there is a time that can be
@@ -116,6 +124,7 @@ impl Delegations {
             old: self.view.load_full(),
             data: self.data.clone(),
             timing: self.timing.clone(),
+            unlock: self.unlock.clone(),
         };
         self.loading.run(move || loader.load(zones)).await
     }
@@ -200,6 +209,7 @@ struct Loader {
     old: Arc<View>,
     data: PathBuf,
     timing: Timing,
+    unlock: Unlock,
 }
 
 impl Loader {
@@ -232,7 +242,13 @@ impl Loader {
 
     fn open(&self, zone: &ZoneName, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
         let folder = folder(&self.data).join(certificate_sha256.to_string());
-        let loaded = Loaded::open(&folder, zone, certificate_sha256, &self.timing)?;
+        let loaded = Loaded::open(
+            &folder,
+            zone,
+            certificate_sha256,
+            &self.timing,
+            &self.unlock,
+        )?;
         Ok(Arc::new(loaded))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use dc_core::Role;
 use pki_types::UnixTime;
 use zeroize::Zeroizing;
 
@@ -10,6 +11,7 @@ use super::loaded::{Loaded, for_clients, try_key};
 use super::{Authority, Error};
 use dc_pki::delegation::{CHAIN, Delegation, KEY};
 use dc_pki::files::{self, Access, NewFile};
+use dc_pki::keys::Unlock;
 use dc_pki::names::{self, ZoneName};
 use dc_pki::{Roles, Warning};
 use dc_store::registry::{self, Sha256, ZoneDelegation};
@@ -39,12 +41,12 @@ pub struct Import {
 impl Import {
     /// Reads `chain.pem` and `key.pem` of a folder, which is not needed afterwards.
     ///
-    /// Fails with what [`Delegation::load`] fails with.
-    pub fn read(folder: &Path, now: UnixTime) -> Result<Self, PkiError> {
-        let delegation = Delegation::load(folder)?;
+    /// Fails with what [`Delegation::load_with`] fails with.
+    pub fn read(folder: &Path, unlock: &Unlock, now: UnixTime) -> Result<Self, PkiError> {
+        let delegation = Delegation::load_with(folder, Role::Server, unlock)?;
         Ok(Self {
             warnings: delegation.warnings(now)?,
-            for_clients: for_clients(folder)?,
+            for_clients: for_clients(folder, unlock)?,
             chain: files::read(&folder.join(CHAIN))?,
             key: files::read(&folder.join(KEY))?,
             delegation,
@@ -62,8 +64,14 @@ impl Authority {
         folder: &Path,
         by: &Act,
     ) -> Result<Imported, Error> {
-        let import = Import::read(folder, by.at)?;
+        let import = Import::read(folder, self.unlock(), by.at)?;
         self.take_delegation(zone, import, by).await
+    }
+
+    /// The passphrase of delegation keys that are encrypted, as the configuration says.
+    #[must_use]
+    pub fn unlock(&self) -> &Unlock {
+        self.delegations.unlock()
     }
 
     /// Takes a delegation certificate as the next one of a zone, and keeps a copy that only the signer's user can
@@ -93,7 +101,7 @@ impl Authority {
             return Err(Error::NotForClients { path });
         }
         let to = self.delegations.folder(&slot.certificate_sha256);
-        let was_here = is_here(&to, &slot.certificate_sha256)?;
+        let was_here = is_here(&to, &slot.certificate_sha256, self.unlock())?;
         let (of, sha256, now) = (zone.clone(), slot.certificate_sha256, by.at);
         let trying = move || try_once(&of, delegation, for_clients, sha256, now);
         self.signing.run(trying).await??;
@@ -120,8 +128,8 @@ impl Authority {
 /// True if the certificate and its key are in a folder of the data folder, and can be used.
 ///
 /// Fails with [`PkiError::Read`] if that is closed to this process: then a copy could not be written either.
-fn is_here(folder: &Path, certificate_sha256: &Sha256) -> Result<bool, PkiError> {
-    match Delegation::load(folder) {
+fn is_here(folder: &Path, certificate_sha256: &Sha256, unlock: &Unlock) -> Result<bool, PkiError> {
+    match Delegation::load_with(folder, Role::Server, unlock) {
         Ok(here) => Ok(Sha256::of(here.certificate().der()) == *certificate_sha256),
         Err(error @ PkiError::Read { .. }) if files::is_there(&folder.join(KEY))? => Err(error),
         Err(_) => Ok(false),

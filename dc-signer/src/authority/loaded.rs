@@ -12,7 +12,7 @@ use super::algorithms::algorithms;
 use super::error::PkiError;
 use super::{Error, SetupError};
 use dc_pki::delegation::{CHAIN, Delegation, KEY};
-use dc_pki::keys::Timing;
+use dc_pki::keys::{Timing, Unlock};
 use dc_pki::names::ZoneName;
 use dc_pki::{self, Unissued, Wanted, files, pem};
 use dc_store::registry::Sha256;
@@ -36,14 +36,15 @@ impl Loaded {
         zone: &ZoneName,
         certificate_sha256: Sha256,
         timing: &Timing,
+        unlock: &Unlock,
     ) -> Result<Self, Error> {
-        let delegation = load(folder)?;
+        let delegation = load(folder, unlock)?;
         if Sha256::of(delegation.certificate().der()) != certificate_sha256 {
             let path = delegation.chain_path().into();
             return Err(SetupError::OtherCertificate { path }.into());
         }
         let delegation = delegation.timed(timing);
-        let for_clients = for_clients(folder)?.map(|delegation| delegation.timed(timing));
+        let for_clients = for_clients(folder, unlock)?.map(|delegation| delegation.timed(timing));
         let chain = delegation.chain().iter();
         let loaded = Self {
             certificate_sha256,
@@ -59,7 +60,7 @@ impl Loaded {
 }
 
 /// Loads a key; a file that cannot be read is not called missing.
-fn load(folder: &Path) -> Result<Delegation, PkiError> {
+fn load(folder: &Path, unlock: &Unlock) -> Result<Delegation, PkiError> {
     for path in [CHAIN, KEY].map(|name| folder.join(name)) {
         match File::open(&path) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
@@ -68,12 +69,12 @@ fn load(folder: &Path) -> Result<Delegation, PkiError> {
             _ => {}
         }
     }
-    Delegation::load(folder)
+    Delegation::load_with(folder, Role::Server, unlock)
 }
 
 /// The same key, to issue for clients; none if the certificate is not for them.
-pub(super) fn for_clients(folder: &Path) -> Result<Option<Delegation>, PkiError> {
-    match Delegation::load_for(folder, Role::Client) {
+pub(super) fn for_clients(folder: &Path, unlock: &Unlock) -> Result<Option<Delegation>, PkiError> {
+    match Delegation::load_with(folder, Role::Client, unlock) {
         Err(PkiError::UnfitCertificate { .. }) => Ok(None),
         loaded => loaded.map(Some),
     }

@@ -127,6 +127,9 @@ fn brief_of_files(zone: &ZoneName, error: &PkiError) -> String {
             format!("a file of it is not there: {}", import(zone))
         }
         PkiError::Read { source, .. } => format!("it cannot be read: {source}"),
+        PkiError::LockedKey { .. } | PkiError::Secret(_) => {
+            "its key is encrypted, and not decrypted: the log says more".to_owned()
+        }
         // Whatever else is wrong with a file may name its path.
         _ => CHANGED.to_owned(),
     }

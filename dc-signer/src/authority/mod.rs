@@ -113,7 +113,7 @@ impl Authority {
         let me = Me::new()?;
         let authority = Self {
             settings,
-            delegations: Delegations::new(&config.data, me),
+            delegations: Delegations::new(config, me),
             checks: Blocking::checks(),
             signing: Blocking::signatures(),
             guard: Guard::new(trace, now),
@@ -139,7 +139,7 @@ impl Authority {
         let guard = Guard::new(guard::trace(store, &config.node, latest, now).await?, now);
         guard.hear(store.clock().await?);
         guard.leave_alone();
-        let delegations = Delegations::new(&config.data, Me::new()?);
+        let delegations = Delegations::new(config, Me::new()?);
         let view = delegations.refresh(store).await?;
         let status = IssuingStatus::of(&view, guard.check(now), now);
         Ok((status, delegations.missing()))

@@ -11,6 +11,7 @@ use dc_pki::text::scheme_name;
 use serde_json::{Value, json};
 
 use super::Error;
+use super::passphrase::Passphrase;
 use super::print;
 use super::role::Role;
 
@@ -20,6 +21,8 @@ use super::role::Role;
 /// (RFC 9345 §4.2). The key is readable by its owner only and never overwritten.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
+// A new key is not encrypted.
+#[command(mut_args(only_with_key))]
 pub(crate) struct Args {
     /// The zone of the devices' names: the certificate is to be for *.ZONE
     #[arg(long, value_name = "ZONE")]
@@ -42,6 +45,8 @@ pub(crate) struct Args {
     /// Use the private key in this file (PEM; ECDSA P-256 or P-384, Ed25519, RSA), and leave it there
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: Passphrase,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -60,8 +65,12 @@ enum Algorithm {
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         let zone = ZoneName::parse(&self.zone)?;
+        let unlock = self.passphrase.unlock();
         let source = match &self.key {
-            Some(path) => KeySource::File(path),
+            Some(path) => KeySource::File {
+                path,
+                unlock: &unlock,
+            },
             None => KeySource::New(self.algorithm.into()),
         };
         let roles = Role::ALL.into_iter();
@@ -80,6 +89,13 @@ impl Args {
             true => print(&made.to_json()),
             false => print(&made),
         }
+    }
+}
+
+fn only_with_key(arg: clap::Arg) -> clap::Arg {
+    match arg.get_id().as_str().starts_with("passphrase") {
+        true => arg.requires("key"),
+        false => arg,
     }
 }
 

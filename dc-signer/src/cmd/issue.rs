@@ -11,6 +11,7 @@ use dc_pki::{Delegation, DeviceKey, IdentityFolder, Wanted, clock, issue};
 use pki_types::SignatureVerificationAlgorithm;
 
 use super::Error;
+use super::passphrase::Passphrase;
 use super::role::Role;
 use super::{print, warn};
 
@@ -28,6 +29,8 @@ pub(crate) struct Args {
     /// The folder with the delegation certificate's chain.pem and key.pem (PKCS#8, SEC1 or PKCS#1)
     #[arg(long, value_name = "DIR")]
     delegation: PathBuf,
+    #[command(flatten)]
+    passphrase: Passphrase,
     #[command(flatten)]
     device: Device,
     /// The device's unique name. You vouch that it belongs to this device and to no other.
@@ -83,7 +86,11 @@ impl Args {
         let algorithms = rustls::crypto::ring::default_provider()
             .signature_verification_algorithms
             .all;
-        let delegation = Delegation::load_for(&self.delegation, self.role.into())?;
+        let delegation = Delegation::load_with(
+            &self.delegation,
+            self.role.into(),
+            &self.passphrase.unlock(),
+        )?;
         let device_key = self.device.read(algorithms)?;
         let folder = IdentityFolder::open(&self.out, &device_key)?;
         folder.check_role(self.role.into(), algorithms)?;

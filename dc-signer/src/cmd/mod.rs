@@ -7,6 +7,7 @@ mod init;
 mod inspect;
 mod issue;
 mod left_out;
+mod passphrase;
 mod probe;
 mod role;
 #[cfg_attr(not(feature = "service"), path = "no_service.rs")]

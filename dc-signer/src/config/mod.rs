@@ -6,6 +6,7 @@
 mod credential_listener;
 mod devices;
 mod error;
+mod keys;
 mod listen;
 mod live;
 mod log;
@@ -23,6 +24,7 @@ pub use devices::{
     Credentials, Enrolment, Limits, Manufacturer, NameMode, Names, Retention, Serials,
 };
 pub use error::{Error, KeyError, KeyErrorKind};
+pub use keys::Keys;
 pub use listen::Listen;
 pub use live::Live;
 pub use log::{Log, LogFormat, Metrics, MetricsAccess};
@@ -60,6 +62,9 @@ pub struct Config {
     /// The database.
     #[serde(default = "sqlite", deserialize_with = "location")]
     pub database: Location,
+    /// The keys of delegation certificates.
+    #[serde(default)]
+    pub keys: Keys,
     /// The source of unique names.
     #[serde(default)]
     pub names: Names,
@@ -121,6 +126,7 @@ impl Config {
         self.listen = self.listen.settle(base);
         let listener = self.credential_listener;
         self.credential_listener = listener.map(|listener| listener.begin_at(base));
+        self.keys = self.keys.settle(base);
         for manufacturer in &mut self.manufacturers {
             manufacturer.anchors = base.join(&manufacturer.anchors);
         }

@@ -14,6 +14,7 @@ impl Config {
             self.listen.address == started.listen.address,
             self.credential_listener == started.credential_listener,
             self.database == started.database,
+            self.keys.passphrase == started.keys.passphrase,
             self.log.format == started.log.format,
         ];
         let keys = KEYS.into_iter().zip(same);
@@ -23,13 +24,14 @@ impl Config {
 }
 
 /// As they are written in the file.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "data",
     "tenant",
     "node",
     "listen.address",
     "credential_listener",
     "database",
+    "keys.passphrase",
     "log.format",
 ];
 
@@ -40,6 +42,8 @@ mod tests {
 
     const SERVER: &str =
         "#postgres = \"postgres://signer@db.example.com/signer?sslmode=verify-full\"";
+
+    const PASSPHRASE: &str = "#passphrase = { credential = \"delegation\" }";
 
     fn parse(text: &str) -> Config {
         Config::parse(text, "/etc".as_ref()).unwrap()
@@ -68,6 +72,7 @@ mod tests {
                 "sqlite = \"o.db\"",
             ),
             ("database", SERVER, &SERVER[1..]),
+            ("keys.passphrase", PASSPHRASE, &PASSPHRASE[1..]),
             ("log.format", "#format = \"human\"", "format = \"json\""),
         ] {
             assert_eq!(changed(from, to), [key]);

@@ -5,6 +5,7 @@ use toml::de::DeValue;
 
 use super::node::Node;
 use super::*;
+use dc_pki::secret::SecretSource;
 
 const SMALLEST: &str =
     "data = 'data'\n[listen]\naddress = '[::]:1'\ncertificate = 'c'\nkey = 'k'\n";
@@ -42,6 +43,7 @@ fn the_sample_is_loaded_as_it_stands_and_with_every_key() {
         // The default is to have none.
         config.manufacturers.clear();
         config.credential_listener = None;
+        config.keys = Keys::default();
         format!("{config:?}")
     };
     // What the comments call defaults are the defaults.
@@ -203,6 +205,39 @@ fn a_password_in_the_database_url_is_never_shown() {
         };
         assert_eq!(Config::parse(&text, "".as_ref()).is_ok(), fine);
         assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
+fn a_passphrase_comes_from_exactly_one_place_that_is_not_the_file_itself() {
+    for (given, expected) in [
+        ("{ fd = 3 }", SecretSource::Descriptor(3)),
+        ("{ file = 'word' }", SecretSource::File("/etc/word".into())),
+        (
+            "{ credential = 'word' }",
+            SecretSource::Credential("word".to_owned()),
+        ),
+        (
+            "{ command = ['pass', 'dc signer'] }",
+            SecretSource::Command(vec!["pass".to_owned(), "dc signer".to_owned()]),
+        ),
+    ] {
+        let text = format!("{SMALLEST}[keys]\npassphrase = {given}\n");
+        let keys = Config::parse(&text, "/etc".as_ref()).unwrap().keys;
+        assert_eq!(keys.unlock.source(), Some(&expected));
+    }
+    for (given, words) in [
+        ("'word'", "it has to be a table such as { file ="),
+        ("{}", "give exactly one of them"),
+        ("{ fd = 3, file = 'word' }", "give exactly one of them"),
+        ("{ fd = 2 }", "is 2: use 3 to 1023"),
+        ("{ command = 'pass' }", "it has to be a list of texts"),
+        ("{ command = [] }", "has no program in it"),
+        ("{ command = [1] }", "has to be"),
+        ("{ env = 'WORD' }", "env does not exist"),
+    ] {
+        let said = problems(&format!("{SMALLEST}[keys]\npassphrase = {given}\n"));
+        assert!(said[0].contains(words), "{said:?}");
     }
 }
 

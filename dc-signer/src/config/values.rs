@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
 /// Any text.
@@ -53,6 +53,11 @@ pub(super) fn count<'de, D: Deserializer<'de>, const MIN: u32, const MAX: u32>(
     value: D,
 ) -> Result<usize, D::Error> {
     value.deserialize_u32(Count::<MIN, MAX>)
+}
+
+/// A program with its arguments.
+pub(super) fn argv<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Vec<String>>, D::Error> {
+    value.deserialize_seq(Argv).map(Some)
 }
 
 /// The same, as a rate.
@@ -106,6 +111,28 @@ impl<T, F: FnOnce(&str) -> Option<T>> Visitor<'_> for Text<F> {
     fn visit_str<E: Error>(self, given: &str) -> Result<T, E> {
         let Self { wanted, parse } = self;
         parse(given).ok_or_else(|| E::custom(format!("is {given:?}: it has to be {wanted}")))
+    }
+}
+
+/// A list of texts, the first of which is not empty.
+struct Argv;
+
+impl<'de> Visitor<'de> for Argv {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of texts, a program and its arguments")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<String>, A::Error> {
+        let mut argv: Vec<String> = Vec::new();
+        while let Some(item) = items.next_element()? {
+            argv.push(item);
+        }
+        match argv.first().is_some_and(|program| !program.is_empty()) {
+            true => Ok(argv),
+            false => Err(A::Error::custom("has no program in it: put it first")),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod inspect;
 mod issue;
 mod older_copy;
 mod owner;
+mod passphrase;
 mod pem;
 #[path = "../../store/src/testing/server.rs"]
 mod postgres;

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::unlock::Unlock;
 use crate::error::Error;
+use crate::lock_fault::LockFault;
 use crate::pem;
 
 /// The one private key of a PEM file, which is encrypted.
@@ -22,26 +23,26 @@ pub(super) fn private_key(
     let encrypted = || Error::EncryptedKey { path: path.into() };
     let from = unlock.source().ok_or_else(encrypted)?;
     let passphrase = unlock.passphrase().ok_or_else(encrypted)??;
-    let unsupported = || Error::UnsupportedEncryption { path: path.into() };
+    let locked = |fault| Error::LockedKey {
+        path: path.into(),
+        fault,
+    };
     let der =
         dc_core::pem::encrypted_private_key(file).map_err(|error| match pem::at(path)(error) {
-            Error::EncryptedKey { .. } => unsupported(),
+            Error::EncryptedKey { .. } => locked(LockFault::Unsupported),
             error => error,
         })?;
-    let (scheme, mut data) = parse(&der).map_err(|_| unsupported())?;
+    let (scheme, mut data) = parse(&der).map_err(|_| locked(LockFault::Unsupported))?;
     if !is_affordable(&scheme) {
-        return Err(Error::CostlyKey { path: path.into() });
+        return Err(locked(LockFault::Costly));
     }
     let decrypted = scheme.decrypt_in_place(&passphrase, &mut data);
-    let wrong = || Error::WrongPassphrase {
-        path: path.into(),
-        from: from.clone(),
-    };
+    let wrong = || LockFault::WrongPassphrase { from: from.clone() };
     match decrypted {
         // The padding of one wrong key in 256 is right.
         Ok(key) if is_key(key) => Ok(Zeroizing::new(PrivateKeyDer::Pkcs8(key.to_vec().into()))),
-        Ok(_) | Err(pkcs5::Error::DecryptFailed) => Err(wrong()),
-        Err(_) => Err(unsupported()),
+        Ok(_) | Err(pkcs5::Error::DecryptFailed) => Err(locked(wrong())),
+        Err(_) => Err(locked(LockFault::Unsupported)),
     }
 }
 
@@ -160,7 +161,16 @@ mod tests {
             key.sign(b"message").unwrap();
             for other in ["Word", "word ", "w"] {
                 let error = folder.open(other).unwrap_err();
-                assert!(matches!(error, Error::WrongPassphrase { .. }), "{error}");
+                assert!(
+                    matches!(
+                        error,
+                        Error::LockedKey {
+                            fault: LockFault::WrongPassphrase { .. },
+                            ..
+                        }
+                    ),
+                    "{error}"
+                );
                 assert!(error.to_string().contains("the command printf"), "{error}");
             }
         }
@@ -180,19 +190,40 @@ mod tests {
             folder.encrypt(how);
             let error = folder.open("word").unwrap_err();
             assert!(
-                matches!(error, Error::UnsupportedEncryption { .. }),
+                matches!(
+                    error,
+                    Error::LockedKey {
+                        fault: LockFault::Unsupported,
+                        ..
+                    }
+                ),
                 "{how}: {error}"
             );
         }
         folder.openssl("ec -in plain.pem -aes256 -passout pass:word -out key.pem");
         let error = folder.open("word").unwrap_err();
         assert!(
-            matches!(error, Error::UnsupportedEncryption { .. }),
+            matches!(
+                error,
+                Error::LockedKey {
+                    fault: LockFault::Unsupported,
+                    ..
+                }
+            ),
             "{error}"
         );
         folder.encrypt("-v2 aes-256-cbc -iter 10000001");
         let error = folder.open("word").unwrap_err();
-        assert!(matches!(error, Error::CostlyKey { .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                Error::LockedKey {
+                    fault: LockFault::Costly,
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
 
     #[test]
@@ -214,7 +245,16 @@ mod tests {
             OpenKey::open(location.clone(), &unlock).unwrap();
         }
         let error = OpenKey::open(location, &Unlock::default()).unwrap_err();
-        assert!(matches!(error, Error::MissingPassphrase { .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                Error::LockedKey {
+                    fault: LockFault::NoPassphrase,
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
 
     #[test]
@@ -257,7 +297,13 @@ mod tests {
         decrypted(&der).unwrap();
         let error = decrypted(&[&der[..], b"\x05\x00"].concat()).unwrap_err();
         assert!(
-            matches!(error, Error::UnsupportedEncryption { .. }),
+            matches!(
+                error,
+                Error::LockedKey {
+                    fault: LockFault::Unsupported,
+                    ..
+                }
+            ),
             "{error}"
         );
     }

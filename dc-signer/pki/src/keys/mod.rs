@@ -19,9 +19,10 @@ use crate::error::Error;
 use crate::{files, pem};
 
 pub use crate::key_error::KeyError;
+pub use crate::lock_fault::LockFault;
 pub use crate::signing::{KeyFault, KeyLocation, NotSigned};
 pub use key::Key;
-pub use open::OpenKey;
+pub use open::{OpenKey, ask_for_passphrase};
 pub use pem_file::PemKey;
 pub use timing::Timing;
 pub use unlock::Unlock;
@@ -47,8 +48,7 @@ pub fn read_signer<T>(
 /// As [`read_signer`], also of a key that is encrypted with a passphrase: in PKCS#8, with PBES2 (AES in CBC or GCM mode, the
 /// passphrase through PBKDF2 or scrypt; RFC 8018 §6.2).
 ///
-/// Fails as that does, with [`Error::Secret`], [`Error::WrongPassphrase`], [`Error::UnsupportedEncryption`], and with
-/// [`Error::CostlyKey`] if trying a passphrase would take more than 10 million iterations of PBKDF2, or a gibibyte or 16 lanes of
+/// Fails as that does, with [`Error::Secret`], and with [`Error::LockedKey`], also if trying a passphrase would take more than 10 million iterations of PBKDF2, or a gibibyte or 16 lanes of
 /// scrypt.
 pub fn read_signer_with<T>(
     path: &Path,

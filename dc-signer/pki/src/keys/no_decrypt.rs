@@ -7,12 +7,20 @@ use zeroize::Zeroizing;
 
 use super::unlock::Unlock;
 use crate::error::Error;
+use crate::lock_fault::LockFault;
 
 /// Refuses a private key that is encrypted.
 pub(super) fn private_key(
     path: &Path,
     _file: &[u8],
-    _unlock: &Unlock,
+    unlock: &Unlock,
 ) -> Result<Zeroizing<PrivateKeyDer<'static>>, Error> {
-    Err(Error::EncryptedKey { path: path.into() })
+    let path = path.into();
+    Err(match unlock.source() {
+        Some(_) => Error::LockedKey {
+            path,
+            fault: LockFault::NotBuilt,
+        },
+        None => Error::EncryptedKey { path },
+    })
 }

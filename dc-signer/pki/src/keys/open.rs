@@ -9,6 +9,7 @@ use super::pem_file::PemKey;
 use super::timing::Timing;
 use super::unlock::Unlock;
 use crate::error::Error;
+use crate::lock_fault::LockFault;
 use crate::signing::{KeyLocation, NotSigned};
 
 /// A key that was opened, with its place, which its errors name.
@@ -22,7 +23,7 @@ pub struct OpenKey {
 impl OpenKey {
     /// Opens the key at a place.
     ///
-    /// Fails with [`Error::MissingPassphrase`] if it is encrypted and `unlock` has no passphrase, and as
+    /// Fails with [`Error::LockedKey`] if it is encrypted and `unlock` has no passphrase, and as
     /// [`PemKey::read_with`] does.
     pub fn open(location: KeyLocation, unlock: &Unlock) -> Result<Self, Error> {
         let key: Box<dyn Key> = match &location {
@@ -59,11 +60,20 @@ impl OpenKey {
     }
 }
 
-fn of_file(path: &Path, unlock: &Unlock) -> Result<PemKey, Error> {
-    PemKey::read_with(path, unlock).map_err(|error| match error {
-        Error::EncryptedKey { path } => Error::MissingPassphrase { path },
+/// The same error, but for a key that is encrypted with how to say its passphrase, where that can be said.
+#[must_use]
+pub fn ask_for_passphrase(error: Error) -> Error {
+    match error {
+        Error::EncryptedKey { path } => Error::LockedKey {
+            path,
+            fault: LockFault::NoPassphrase,
+        },
         error => error,
-    })
+    }
+}
+
+fn of_file(path: &Path, unlock: &Unlock) -> Result<PemKey, Error> {
+    PemKey::read_with(path, unlock).map_err(ask_for_passphrase)
 }
 
 impl Signer for OpenKey {

@@ -8,6 +8,7 @@ mod clients;
 mod clock;
 mod device;
 mod devices;
+mod encrypted;
 mod enrolling;
 mod manufactured;
 mod one_name;

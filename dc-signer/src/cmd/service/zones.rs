@@ -167,7 +167,8 @@ impl Add {
                 roles: Roles::Server,
             };
             // Before anything is changed.
-            let first = self.import.as_deref().map(read).transpose()?;
+            let first = self.import.as_deref();
+            let first = first.map(|folder| read(open, folder)).transpose()?;
             open.store.add_zone(&new, &act()?).await?;
             if let Some(first) = first {
                 import(open, &self.zone, first).await?;
@@ -201,7 +202,7 @@ impl Rollover {
     fn run(self) -> Result<(), Error> {
         self.place.with_authority(async |open| {
             if let Some(folder) = &self.import {
-                import(open, &self.zone, read(folder)?).await?;
+                import(open, &self.zone, read(open, folder)?).await?;
             }
             if self.now || self.import.is_none() {
                 open.authority.rollover(&self.zone, &act()?).await?;
@@ -217,10 +218,10 @@ impl Rollover {
 }
 
 /// The folder is whoever's runs this, not the signer's.
-fn read(folder: &Path) -> Result<Import, Error> {
+fn read(open: &Open, folder: &Path) -> Result<Import, Error> {
     let now = act()?.at;
     let _invoker = owner::as_invoker()?;
-    Ok(Import::read(folder, now)?)
+    Ok(Import::read(folder, open.authority.unlock(), now)?)
 }
 
 async fn import(open: &Open, zone: &ZoneName, import: Import) -> Result<(), Error> {

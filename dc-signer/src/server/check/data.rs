@@ -8,7 +8,9 @@ use nix::unistd::{AccessFlags, eaccess};
 use super::Findings;
 use crate::authority::{self, Secrets, delegations_folder};
 use crate::config::Config;
+use dc_core::Role;
 use dc_pki::delegation::KEY;
+use dc_pki::keys::Unlock;
 use dc_pki::{Delegation, files};
 
 /// Checks that it is no file.
@@ -44,7 +46,7 @@ pub(super) fn look(config: &Config, found: &mut Findings<'_>) {
     let folders = found.keep(&["data".into()], folders(&delegations));
     for folder in folders.unwrap_or_default() {
         let key = delegations.join(folder);
-        found.keep(&["data".into()], look_at_key(&key));
+        found.keep(&["data".into()], look_at_key(&key, &config.keys.unlock));
     }
 }
 
@@ -72,9 +74,9 @@ fn folders(delegations: &Path) -> Result<Vec<std::ffi::OsString>, dc_pki::Error>
 }
 
 /// The key of a certificate that is over is not there any more.
-fn look_at_key(folder: &Path) -> Result<(), dc_pki::Error> {
+fn look_at_key(folder: &Path, unlock: &Unlock) -> Result<(), dc_pki::Error> {
     match files::is_there(&folder.join(KEY))? {
-        true => Delegation::load(folder).map(|_| ()),
+        true => Delegation::load_with(folder, Role::Server, unlock).map(|_| ()),
         false => Ok(()),
     }
 }
