@@ -28,6 +28,8 @@ pub enum Part {
     Promtool,
     /// The clients, servers and the CA that `dc-solutions` compares identities with.
     Solutions,
+    /// A token in files, for PKCS#11.
+    Tokens,
     /// Small programs, such as `openssl` and `curl`.
     Tools,
 }
@@ -128,8 +130,9 @@ struct Setting {
 }
 
 impl Part {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Tools,
+        Self::Tokens,
         Self::Postgres,
         Self::Browser,
         Self::Promtool,
@@ -143,7 +146,7 @@ impl Part {
     }
 
     fn setting(self) -> Setting {
-        static DONE: [OnceLock<Result<(), String>>; 6] = [const { OnceLock::new() }; 6];
+        static DONE: [OnceLock<Result<(), String>>; 7] = [const { OnceLock::new() }; 7];
         let (at, word, what) = match self {
             Self::Browser => (0, "browser", "tests with a browser"),
             Self::Peers => (1, "peers", "tests with TLS peers nobody here wrote"),
@@ -154,6 +157,7 @@ impl Part {
                 "solutions",
                 "tests with the clients that dc-solutions compares",
             ),
+            Self::Tokens => (6, "tokens", "tests with keys in tokens"),
             Self::Tools => (4, "tools", "tests with openssl, curl and other tools"),
         };
         let done = &DONE[at];

@@ -12,6 +12,7 @@ use crate::lock_fault::LockFault;
 use crate::secret::SecretError;
 use crate::signing::{KeyLocation, NotSigned};
 use crate::time::Span;
+use crate::token_fault::TokenFault;
 
 /// The reason that a file, a key, a certificate or a credential was not read, written or made.
 #[derive(Debug, thiserror::Error)]
@@ -288,6 +289,14 @@ pub enum Error {
     TestCertificate {
         /// The cause.
         source: rcgen::Error,
+    },
+    /// A key in a token is not there.
+    #[error("{key}: {fault}")]
+    Token {
+        /// The key.
+        key: KeyLocation,
+        /// The reason.
+        fault: TokenFault,
     },
     /// A file is longer than any such file.
     #[error(

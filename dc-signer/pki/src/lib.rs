@@ -22,6 +22,8 @@ mod signing;
 pub mod test_ca;
 pub mod text;
 pub mod time;
+mod token_fault;
+mod token_uri;
 pub mod trust;
 mod warning;
 

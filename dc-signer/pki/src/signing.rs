@@ -3,20 +3,27 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::token_fault::TokenFault;
+use crate::token_uri::TokenUri;
+
 /// The place of a key, as an operator names it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum KeyLocation {
     /// A PEM file.
     File(PathBuf),
+    /// A key in a token (PKCS#11).
+    Token(Box<TokenUri>),
 }
 
 impl KeyLocation {
     /// The file, if the key is in one.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
-        let Self::File(path) = self;
-        Some(path)
+        match self {
+            Self::File(path) => Some(path),
+            Self::Token(_) => None,
+        }
     }
 }
 
@@ -30,6 +37,7 @@ impl fmt::Display for KeyLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
+            Self::Token(uri) => uri.fmt(f),
         }
     }
 }
@@ -55,6 +63,12 @@ pub enum KeyFault {
         /// The cause.
         source: rustls::Error,
     },
+    /// The key is in a token.
+    #[error(transparent)]
+    Token {
+        /// The cause.
+        fault: TokenFault,
+    },
 }
 
 impl KeyFault {
@@ -63,6 +77,7 @@ impl KeyFault {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Library { .. } => false,
+            Self::Token { fault } => fault.is_temporary(),
         }
     }
 }

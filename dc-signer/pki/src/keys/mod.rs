@@ -6,6 +6,8 @@ mod key;
 mod open;
 mod pem_file;
 mod timing;
+#[cfg_attr(not(feature = "pkcs11"), path = "no_token.rs")]
+mod token;
 mod unlock;
 
 use std::path::Path;
@@ -21,6 +23,8 @@ use crate::{files, pem};
 pub use crate::key_error::KeyError;
 pub use crate::lock_fault::LockFault;
 pub use crate::signing::{KeyFault, KeyLocation, NotSigned};
+pub use crate::token_fault::TokenFault;
+pub use crate::token_uri::{BadTokenUri, TokenUri};
 pub use key::Key;
 pub use open::{OpenKey, ask_for_passphrase};
 pub use pem_file::PemKey;

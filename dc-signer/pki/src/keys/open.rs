@@ -7,6 +7,7 @@ use dc_core::{SignatureScheme, Signer};
 use super::key::Key;
 use super::pem_file::PemKey;
 use super::timing::Timing;
+use super::token;
 use super::unlock::Unlock;
 use crate::error::Error;
 use crate::lock_fault::LockFault;
@@ -23,11 +24,12 @@ pub struct OpenKey {
 impl OpenKey {
     /// Opens the key at a place.
     ///
-    /// Fails with [`Error::LockedKey`] if it is encrypted and `unlock` has no passphrase, and as
+    /// Fails with [`Error::LockedKey`] if it is encrypted and `unlock` has no passphrase, with [`Error::Token`], and as
     /// [`PemKey::read_with`] does.
     pub fn open(location: KeyLocation, unlock: &Unlock) -> Result<Self, Error> {
         let key: Box<dyn Key> = match &location {
             KeyLocation::File(path) => Box::new(of_file(path, unlock)?),
+            KeyLocation::Token(uri) => token::open(uri, unlock)?,
         };
         Ok(Self::new(key, location))
     }

@@ -1,19 +1,25 @@
 //! The passphrase of encrypted keys, asked for when one is opened.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use zeroize::Zeroizing;
 
 use crate::secret::{self, SecretError, SecretFault, SecretSource};
+use crate::sha256::Sha256;
 
 /// The passphrase of encrypted keys; by default there is none, and no encrypted key is opened.
 ///
 /// A file, a credential and a command are read whenever a key is opened. A descriptor is read when the first one is, and what it
 /// gave is kept until the last clone is dropped, because a pipe gives it once.
-#[derive(Clone, Debug, Default)]
-pub struct Unlock(Option<Arc<Passphrase>>);
+#[derive(Clone, Default)]
+pub struct Unlock {
+    passphrase: Option<Arc<Passphrase>>,
+    /// Tokens with the hash of the PIN that each of them has refused: a few wrong ones lock it.
+    refused: Arc<Mutex<BTreeMap<String, Sha256>>>,
+}
 
 struct Passphrase {
     source: SecretSource,
@@ -30,24 +36,44 @@ impl Unlock {
             SecretSource::Descriptor(number) => Some(secret::descriptor(*number)),
             _ => None,
         };
-        Self(Some(Arc::new(Passphrase {
-            source,
-            descriptor: Mutex::new(descriptor),
-            kept: OnceLock::new(),
-        })))
+        Self {
+            passphrase: Some(Arc::new(Passphrase {
+                source,
+                descriptor: Mutex::new(descriptor),
+                kept: OnceLock::new(),
+            })),
+            refused: Arc::default(),
+        }
     }
 
     /// The place of the passphrase, if there is one.
     #[must_use]
     pub fn source(&self) -> Option<&SecretSource> {
-        self.0.as_deref().map(|passphrase| &passphrase.source)
+        self.passphrase
+            .as_deref()
+            .map(|passphrase| &passphrase.source)
     }
 
     /// The passphrase, if there is to be one.
     ///
     /// Fails with [`SecretError`].
     pub fn passphrase(&self) -> Option<Result<Zeroizing<Vec<u8>>, SecretError>> {
-        self.0.as_deref().map(Passphrase::read)
+        self.passphrase.as_deref().map(Passphrase::read)
+    }
+
+    /// Remembers that a token has refused a PIN.
+    pub fn refuse(&self, token: &str, pin: &[u8]) {
+        self.refused().insert(token.to_owned(), Sha256::of(pin));
+    }
+
+    /// True if a token has refused this PIN before.
+    #[must_use]
+    pub fn was_refused(&self, token: &str, pin: &[u8]) -> bool {
+        self.refused().get(token) == Some(&Sha256::of(pin))
+    }
+
+    fn refused(&self) -> MutexGuard<'_, BTreeMap<String, Sha256>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,6 +92,16 @@ impl Passphrase {
             secret::of_open(open)
         });
         kept.clone().map_err(|fault| self.source.failed(fault))
+    }
+}
+
+impl fmt::Debug for Unlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            passphrase,
+            refused: _,
+        } = self;
+        f.debug_tuple("Unlock").field(passphrase).finish()
     }
 }
 

@@ -1,0 +1,203 @@
+//! A PKCS#11 module, and ways into the token with the key.
+
+use std::sync::Arc;
+
+use cryptoki::context::Pkcs11;
+use cryptoki::error::{Error as Cryptoki, RvError};
+use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
+use cryptoki::session::{Session, SessionState, UserType};
+use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki::types::RawAuthPin;
+
+use super::super::unlock::Unlock;
+use super::failed;
+use super::library::{Library, State};
+use crate::secret::SecretError;
+use crate::token_fault::TokenFault;
+use crate::token_uri::TokenUri;
+
+/// A module, with the name of the key in one of its tokens.
+pub(super) struct Module {
+    library: Arc<Library>,
+    uri: TokenUri,
+    pin: Unlock,
+    unlock: Unlock,
+}
+
+/// A session in which the key can be used.
+pub(super) struct InToken {
+    session: Session,
+    key: ObjectHandle,
+    generation: u64,
+}
+
+/// The reason that there is no session.
+pub(super) enum Fault {
+    Secret(SecretError),
+    Token(TokenFault),
+}
+
+impl Module {
+    pub(super) fn load(uri: &TokenUri, unlock: &Unlock) -> Result<Self, TokenFault> {
+        Ok(Self {
+            library: Library::load(&uri.module)?,
+            uri: uri.clone(),
+            pin: uri.pin().map_or_else(|| unlock.clone(), Unlock::with),
+            unlock: unlock.clone(),
+        })
+    }
+
+    /// A new session in which the key can be used; if the token was away, with the module begun anew.
+    pub(super) fn enter(&self) -> Result<InToken, Fault> {
+        let using = self.library.using();
+        let generation = using.generation;
+        let entered = self.enter_with(&using);
+        drop(using);
+        match entered {
+            Err(Fault::Token(fault)) if fault.is_temporary() => {
+                self.library.begin_anew(generation)?;
+                self.enter_with(&self.library.using())
+            }
+            entered => entered,
+        }
+    }
+
+    /// Does something in a session; `None` if it is older than the module.
+    pub(super) fn run<T>(
+        &self,
+        within: &InToken,
+        work: impl FnOnce(&Session, ObjectHandle) -> Result<T, TokenFault>,
+    ) -> Option<Result<T, TokenFault>> {
+        let using = self.library.using();
+        let is_current = using.generation == within.generation;
+        is_current.then(|| work(&within.session, within.key))
+    }
+
+    /// Ends a session. One that is older than the module has ended with it.
+    pub(super) fn leave(&self, within: InToken) {
+        let using = self.library.using();
+        if using.generation == within.generation {
+            // It may be broken, which is why it is ended.
+            let _ = within.session.close();
+        }
+    }
+
+    fn enter_with(&self, using: &State) -> Result<InToken, Fault> {
+        let (slot, info) = self.slot(&using.pkcs11)?;
+        // What is older than the module must not be closed, so nothing is by itself.
+        let session = using.pkcs11.open_ro_session_no_drop(slot);
+        let session = session.map_err(|error| failed(&error))?;
+        let entered = match info.login_required() {
+            true => self.log_in(&session, &info),
+            false => Ok(()),
+        };
+        match entered.and_then(|()| Ok(self.key(&session)?)) {
+            Ok(key) => Ok(InToken {
+                session,
+                key,
+                generation: using.generation,
+            }),
+            Err(fault) => {
+                let _ = session.close();
+                Err(fault)
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn token_name(&self) -> Result<String, TokenFault> {
+        let using = self.library.using();
+        self.slot(&using.pkcs11).map(|(_, info)| name(&info))
+    }
+
+    /// The one slot whose token is the one of the URI.
+    fn slot(&self, pkcs11: &Pkcs11) -> Result<(Slot, TokenInfo), TokenFault> {
+        let slots = pkcs11.get_slots_with_token().map_err(|e| failed(&e))?;
+        let infos = slots.into_iter().filter_map(|slot| {
+            let info = pkcs11.get_token_info(slot).ok()?;
+            self.is_meant(&info).then_some((slot, info))
+        });
+        let mut infos = infos.collect::<Vec<_>>().into_iter();
+        match (infos.next(), infos.next()) {
+            (Some(one), None) => Ok(one),
+            (None, _) => Err(TokenFault::Away),
+            _ => Err(TokenFault::Several { what: "token" }),
+        }
+    }
+
+    fn is_meant(&self, info: &TokenInfo) -> bool {
+        let uri = &self.uri;
+        [
+            (&uri.token, info.label()),
+            (&uri.serial, info.serial_number()),
+            (&uri.manufacturer, info.manufacturer_id()),
+            (&uri.model, info.model()),
+        ]
+        .into_iter()
+        .all(|(wanted, is)| {
+            wanted
+                .as_deref()
+                .is_none_or(|wanted| wanted == is.as_bytes())
+        })
+    }
+
+    fn log_in(&self, session: &Session, info: &TokenInfo) -> Result<(), Fault> {
+        // Whoever is logged in with another session is so with this one.
+        if let Ok(state) = session.get_session_info()
+            && matches!(
+                state.session_state(),
+                SessionState::RoUser | SessionState::RwUser
+            )
+        {
+            return Ok(());
+        }
+        if info.user_pin_locked() {
+            return Err(TokenFault::PinLocked.into());
+        }
+        if info.user_pin_final_try() {
+            return Err(TokenFault::LastTry.into());
+        }
+        let pin = self.pin.passphrase().ok_or(TokenFault::NoPin)?;
+        let pin = pin.map_err(Fault::Secret)?;
+        let token = name(info);
+        if self.unlock.was_refused(&token, &pin) {
+            return Err(TokenFault::PinWrong.into());
+        }
+        let raw = RawAuthPin::from(Box::new(pin.to_vec()));
+        match session.login_with_raw(UserType::User, &raw) {
+            Ok(()) | Err(Cryptoki::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+            Err(Cryptoki::Pkcs11(RvError::PinLocked, _)) => Err(TokenFault::PinLocked.into()),
+            Err(Cryptoki::Pkcs11(
+                RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange,
+                _,
+            )) => {
+                self.unlock.refuse(&token, &pin);
+                Err(TokenFault::PinWrong.into())
+            }
+            Err(error) => Err(failed(&error).into()),
+        }
+    }
+
+    fn key(&self, session: &Session) -> Result<ObjectHandle, TokenFault> {
+        let mut wanted = vec![Attribute::Class(ObjectClass::PRIVATE_KEY)];
+        wanted.extend(self.uri.object.clone().map(Attribute::Label));
+        wanted.extend(self.uri.id.clone().map(Attribute::Id));
+        let found = session.find_objects(&wanted).map_err(|e| failed(&e))?;
+        match found.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(TokenFault::NoKey),
+            _ => Err(TokenFault::Several { what: "key" }),
+        }
+    }
+}
+
+impl From<TokenFault> for Fault {
+    fn from(fault: TokenFault) -> Self {
+        Self::Token(fault)
+    }
+}
+
+/// The name that a refused PIN is remembered under.
+fn name(info: &TokenInfo) -> String {
+    [info.serial_number(), info.label()].join("/")
+}

@@ -1,0 +1,276 @@
+//! Keys in a SoftHSM, which has them in files: its folder can be taken away and brought back like a token.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use apparatus::Part;
+use rustls::crypto::ring::default_provider;
+use x509_cert::spki::SubjectPublicKeyInfoRef;
+
+use super::*;
+use crate::files::{self, Access, NewFile};
+use crate::keys::{NotSigned, OpenKey};
+use crate::secret::SecretSource;
+
+/// A folder with a token `hsm`, whose PIN is 1234. The module reads where it is from the environment, so that a test with it
+/// is a process of its own.
+struct Hsm(PathBuf);
+
+impl Hsm {
+    /// Runs a test in a process of its own; `None` in any other.
+    fn of(test: &str) -> Option<Self> {
+        if let Some(folder) = std::env::var_os("DC_TOKEN_FOLDER") {
+            let hsm = Self(folder.into());
+            hsm.util("--init-token --free --label hsm --pin 1234 --so-pin 5678");
+            hsm.set_pin("1234\n");
+            return Some(hsm);
+        }
+        if !apparatus::have(Part::Tokens) {
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = folder.path().join("tokens");
+        fs::create_dir(&tokens).unwrap();
+        let settings = folder.path().join("softhsm2.conf");
+        let text = format!(
+            "directories.tokendir = {}\nlog.level = ERROR\n",
+            tokens.display()
+        );
+        fs::write(&settings, text).unwrap();
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args([&format!("keys::token::tests::{test}"), "--exact", "--quiet"])
+            .env("DC_TOKEN_FOLDER", folder.path())
+            .env("SOFTHSM2_CONF", &settings)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        None
+    }
+
+    fn util(&self, arguments: &str) {
+        let output = Command::new(apparatus::program("softhsm2-util"))
+            .args(arguments.split(' '))
+            .arg("--module")
+            .arg(module())
+            .current_dir(&self.0)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments}: {output:?}");
+    }
+
+    fn set_pin(&self, pin: &str) {
+        let file = NewFile {
+            name: "pin",
+            contents: pin.as_bytes(),
+            access: Access::Owner,
+        };
+        files::stage(&self.0, &file).unwrap().replace().unwrap();
+    }
+
+    /// Makes a key, puts it into the token, and returns its public half.
+    fn import(&self, label: &str, id: &str, pair: &str) -> Vec<u8> {
+        fs::write(self.0.join("key.pem"), pair).unwrap();
+        self.util(&format!(
+            "--import key.pem --token hsm --label {label} --id {id} --pin 1234"
+        ));
+        let key = crate::keys::PemKey::read(&self.0.join("key.pem")).unwrap();
+        key.spki().to_vec()
+    }
+
+    fn uri(&self, object: &str) -> TokenUri {
+        let (module, pin) = (module(), self.0.join("pin"));
+        let (module, pin) = (module.display(), pin.display());
+        format!("pkcs11:token=hsm;{object}?module-path={module}&pin-source=file:{pin}")
+            .parse()
+            .unwrap()
+    }
+
+    fn open(&self, object: &str) -> Result<OpenKey, Error> {
+        self.open_with(object, &Unlock::default())
+    }
+
+    fn open_with(&self, object: &str, unlock: &Unlock) -> Result<OpenKey, Error> {
+        OpenKey::open(KeyLocation::Token(Box::new(self.uri(object))), unlock)
+    }
+}
+
+/// Beside the program.
+fn module() -> PathBuf {
+    let program = apparatus::program("softhsm2-util");
+    let usr = program.parent().and_then(Path::parent).unwrap();
+    usr.join("lib/softhsm/libsofthsm2.so")
+}
+
+fn pair(algorithm: &'static rcgen::SignatureAlgorithm) -> String {
+    let pair = rcgen::KeyPair::generate_for(algorithm).unwrap();
+    pair.serialize_pem()
+}
+
+/// Without its public half, which SoftHSM's program does not take.
+fn ed25519() -> String {
+    let der = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let der = der.serialize_der();
+    // OneAsymmetricKey: version, algorithm, and the key in two OCTET STRINGs (RFC 8410 §7).
+    let at = der
+        .windows(4)
+        .position(|part| part == [4, 34, 4, 32])
+        .unwrap();
+    let head = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70";
+    crate::pem::encode("PRIVATE KEY", &[head, &der[at..at + 36]].concat())
+}
+
+fn fault(opened: Result<OpenKey, Error>) -> TokenFault {
+    match opened.unwrap_err() {
+        Error::Token { fault, .. } => fault,
+        error => panic!("{error}"),
+    }
+}
+
+/// Signs, and verifies as a peer does.
+fn sign(key: &OpenKey) -> Result<(), NotSigned> {
+    let message = [7; 500];
+    let signature = key.sign(&message)?;
+    let spki = SubjectPublicKeyInfoRef::try_from(key.spki()).unwrap();
+    let public = spki.subject_public_key.as_bytes().unwrap();
+    let scheme = rustls::SignatureScheme::from(key.scheme().0);
+    let known = default_provider().signature_verification_algorithms.mapping;
+    let (_, algorithms) = known.iter().find(|(known, _)| *known == scheme).unwrap();
+    let verifies = |algorithm: &&dyn pki_types::SignatureVerificationAlgorithm| {
+        algorithm
+            .verify_signature(public, &message, &signature)
+            .is_ok()
+    };
+    assert!(algorithms.iter().any(verifies), "{scheme:?}");
+    Ok(())
+}
+
+#[test]
+fn keys_of_every_type_sign_in_the_token() {
+    let Some(hsm) = Hsm::of("keys_of_every_type_sign_in_the_token") else {
+        return;
+    };
+    let rsa = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/rsa-2048.pem");
+    for (label, id, pem) in [
+        ("p256", "01", pair(&rcgen::PKCS_ECDSA_P256_SHA256)),
+        ("p384", "02", pair(&rcgen::PKCS_ECDSA_P384_SHA384)),
+        ("ed25519", "03", ed25519()),
+        ("rsa", "04", fs::read_to_string(rsa).unwrap()),
+    ] {
+        let spki = hsm.import(label, id, &pem);
+        for object in [format!("object={label}"), format!("id=%{id}")] {
+            let key = hsm.open(&object).unwrap();
+            assert_eq!(key.spki(), spki, "{label}");
+            sign(&key).unwrap();
+        }
+    }
+}
+
+#[test]
+fn several_threads_sign_at_once() {
+    let Some(hsm) = Hsm::of("several_threads_sign_at_once") else {
+        return;
+    };
+    hsm.import("key", "01", &pair(&rcgen::PKCS_ECDSA_P256_SHA256));
+    let key = hsm.open("object=key").unwrap();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    sign(&key).unwrap();
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_wrong_pin_is_said_and_not_tried_again_until_it_is_another_one() {
+    let test = "a_wrong_pin_is_said_and_not_tried_again_until_it_is_another_one";
+    let Some(hsm) = Hsm::of(test) else {
+        return;
+    };
+    hsm.import("key", "01", &pair(&rcgen::PKCS_ECDSA_P256_SHA256));
+    let unlock = Unlock::default();
+    hsm.set_pin("4321");
+    for _ in 0..2 {
+        assert_eq!(
+            fault(hsm.open_with("object=key", &unlock)),
+            TokenFault::PinWrong
+        );
+    }
+    // Had it been tried, the token would have taken it.
+    assert!(unlock.was_refused(&refused_by(&hsm), b"4321"));
+    hsm.set_pin("1234");
+    sign(&hsm.open_with("object=key", &unlock).unwrap()).unwrap();
+    // Without pin-source it is where passphrases are.
+    let uri = hsm.uri("object=key").to_string();
+    let (uri, _) = uri.split_once("&pin-source").unwrap();
+    let location = KeyLocation::Token(Box::new(uri.parse().unwrap()));
+    let file = Unlock::with(SecretSource::File(hsm.0.join("pin")));
+    sign(&OpenKey::open(location, &file).unwrap()).unwrap();
+}
+
+/// As the module names the token.
+fn refused_by(hsm: &Hsm) -> String {
+    let module = Module::load(&hsm.uri("object=key"), &Unlock::default()).unwrap();
+    module.token_name().unwrap()
+}
+
+#[test]
+fn what_is_not_there_or_there_twice_is_named() {
+    let Some(hsm) = Hsm::of("what_is_not_there_or_there_twice_is_named") else {
+        return;
+    };
+    hsm.import("key", "01", &pair(&rcgen::PKCS_ECDSA_P256_SHA256));
+    hsm.import("key", "02", &pair(&rcgen::PKCS_ECDSA_P256_SHA256));
+    assert_eq!(fault(hsm.open("object=other")), TokenFault::NoKey);
+    assert_eq!(
+        fault(hsm.open("object=key")),
+        TokenFault::Several { what: "key" }
+    );
+    sign(&hsm.open("object=key;id=%02").unwrap()).unwrap();
+    let other = |from: &str, to: &str| {
+        let uri = hsm.uri("id=%01").to_string().replace(from, to);
+        let location = KeyLocation::Token(Box::new(uri.parse().unwrap()));
+        fault(OpenKey::open(location, &Unlock::default()))
+    };
+    let away = other("token=hsm", "token=other");
+    assert!(away == TokenFault::Away && away.is_temporary());
+    let broken = other("libsofthsm2", "libnothing");
+    assert!(matches!(broken, TokenFault::Module { .. }), "{broken}");
+}
+
+#[test]
+fn a_token_that_is_pulled_signs_again_when_it_is_back() {
+    let Some(hsm) = Hsm::of("a_token_that_is_pulled_signs_again_when_it_is_back") else {
+        return;
+    };
+    hsm.import("key", "01", &pair(&rcgen::PKCS_ECDSA_P256_SHA256));
+    let key = hsm.open("object=key").unwrap();
+    sign(&key).unwrap();
+    let (there, away) = (hsm.0.join("tokens"), hsm.0.join("pulled"));
+    for _ in 0..2 {
+        fs::rename(&there, &away).unwrap();
+        fs::create_dir(&there).unwrap();
+        let error = sign(&key).unwrap_err();
+        assert!(error.fault.is_temporary(), "{error}");
+        assert!(error.to_string().starts_with("pkcs11:token=hsm"), "{error}");
+        fs::remove_dir(&there).unwrap();
+        fs::rename(&away, &there).unwrap();
+        // The module is not begun anew all the time.
+        thread::sleep(Duration::from_millis(1100));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| sign(&key).unwrap());
+            }
+        });
+    }
+}
