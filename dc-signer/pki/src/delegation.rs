@@ -7,7 +7,7 @@ use dc_core::{DelegationCertificate, IssuingPolicy, Role, SignatureScheme, Signe
 use pki_types::{CertificateDer, UnixTime};
 
 use crate::error::Error;
-use crate::keys::{OpenKey, Timing, Unlock};
+use crate::keys::{KeyLocation, OpenKey, Timing, Unlock};
 use crate::warning::Warning;
 use crate::{chain, files, pem};
 
@@ -22,7 +22,8 @@ pub struct Delegation {
 }
 
 impl Delegation {
-    /// Reads `chain.pem`, whose first certificate is the delegation certificate, and `key.pem`, to issue for servers.
+    /// Reads `chain.pem`, whose first certificate is the delegation certificate, and `key.pem`, or `key.uri` if the key is in a
+    /// token, to issue for servers.
     ///
     /// Fails as [`load_for`](Self::load_for) does.
     pub fn load(folder: &Path) -> Result<Self, Error> {
@@ -34,6 +35,7 @@ impl Delegation {
     /// Fails with [`Error::MissingDelegation`] if neither is there, with [`Error::BadCertificate`]
     /// if the certificate may not delegate, with [`Error::ChainOrder`] if another one in the file may, with [`Error::UnfitCertificate`] if
     /// every peer would refuse it, whenever that is, with [`Error::KeyMismatch`] if the key is another one's,
+    /// with [`Error::TwoKeys`] or [`Error::BadTokenUri`] if it is not said where the key is,
     /// with [`Error::BadIssuer`] if what another certificate of the chain excludes cannot be read, and with what reading the
     /// two files fails with.
     pub fn load_for(folder: &Path, role: Role) -> Result<Self, Error> {
@@ -44,8 +46,8 @@ impl Delegation {
     ///
     /// Fails as that does, and as opening the key does: see [`OpenKey::open`].
     pub fn load_with(folder: &Path, role: Role, unlock: &Unlock) -> Result<Self, Error> {
-        let (chain_path, key_path) = (folder.join(CHAIN), folder.join(KEY));
-        if !files::is_there(&chain_path)? && !files::is_there(&key_path)? {
+        let chain_path = folder.join(CHAIN);
+        if !files::is_there(&chain_path)? && !has_key(folder)? {
             let folder = folder.into();
             return Err(Error::MissingDelegation { folder });
         }
@@ -55,7 +57,7 @@ impl Delegation {
             let path = chain_path;
             return Err(Error::UnfitCertificate { path, role, source });
         }
-        let key = OpenKey::open(key_path.into(), unlock)?;
+        let key = OpenKey::open(location(folder)?, unlock)?;
         if key.spki() != certificate.spki() {
             return Err(Error::KeyMismatch {
                 key: key.location().clone(),
@@ -142,6 +144,43 @@ impl Delegation {
     }
 }
 
+/// True if a folder has a key, or says where one is.
+///
+/// Fails with [`Error::Read`].
+pub fn has_key(folder: &Path) -> Result<bool, Error> {
+    Ok(files::is_there(&folder.join(KEY))? || files::is_there(&folder.join(KEY_URI))?)
+}
+
+/// The name of the file in a folder that has the key, or says where it is.
+///
+/// Fails with [`Error::Read`], and with [`Error::TwoKeys`] if it has both.
+pub fn key_file(folder: &Path) -> Result<&'static str, Error> {
+    if !files::is_there(&folder.join(KEY_URI))? {
+        return Ok(KEY);
+    }
+    match files::is_there(&folder.join(KEY))? {
+        true => Err(Error::TwoKeys {
+            folder: folder.into(),
+        }),
+        false => Ok(KEY_URI),
+    }
+}
+
+/// The place of the key of the certificate in a folder.
+fn location(folder: &Path) -> Result<KeyLocation, Error> {
+    let name = key_file(folder)?;
+    let path = folder.join(name);
+    if name == KEY {
+        return Ok(path.into());
+    }
+    let text = files::read(&path)?;
+    let uri = str::from_utf8(&text).unwrap_or_default().trim_ascii();
+    match uri.parse() {
+        Ok(uri) => Ok(KeyLocation::Token(Box::new(uri))),
+        Err(source) => Err(Error::BadTokenUri { path, source }),
+    }
+}
+
 /// The certificates of a chain file, at least one.
 pub fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     pem::certificates(path, &files::read(path)?)
@@ -170,5 +209,7 @@ fn delegation_certificate(
 pub const CHAIN: &str = "chain.pem";
 /// A private key in PKCS#8.
 pub const KEY: &str = "key.pem";
+/// The `pkcs11:` URI of a private key in a token (RFC 7512), on one line, in place of the key.
+pub const KEY_URI: &str = "key.uri";
 /// A day more than the longest credential: from then on lifetimes are cut.
 pub const SOON: Duration = Duration::from_secs(8 * 24 * 3600);

@@ -13,6 +13,7 @@ use crate::secret::SecretError;
 use crate::signing::{KeyLocation, NotSigned};
 use crate::time::Span;
 use crate::token_fault::TokenFault;
+use crate::token_uri::BadTokenUri;
 
 /// The reason that a file, a key, a certificate or a credential was not read, written or made.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +95,14 @@ pub enum Error {
         path: PathBuf,
         /// The cause.
         source: rustls::Error,
+    },
+    /// A file does not say which key in a token is meant.
+    #[error("{} names no key in a token: {source}", .path.display())]
+    BadTokenUri {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        source: BadTokenUri,
     },
     /// A chain does not begin with its delegation certificate.
     #[error(
@@ -308,6 +317,12 @@ pub enum Error {
         path: PathBuf,
         /// The most bytes that are read.
         max: usize,
+    },
+    /// A folder has a key, and says that it is in a token.
+    #[error("{} has both key.pem and key.uri: leave the one that is meant", .folder.display())]
+    TwoKeys {
+        /// The folder.
+        folder: PathBuf,
     },
     /// No peer accepts a delegation certificate of this end of connections.
     #[error(

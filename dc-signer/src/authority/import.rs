@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::error::PkiError;
 use super::loaded::{Loaded, for_clients, try_key};
 use super::{Authority, Error};
-use dc_pki::delegation::{CHAIN, Delegation, KEY};
+use dc_pki::delegation::{self, CHAIN, Delegation, KEY, KEY_URI};
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::keys::Unlock;
 use dc_pki::names::{self, ZoneName};
@@ -35,20 +35,24 @@ pub struct Import {
     for_clients: Option<Delegation>,
     chain: Zeroizing<Vec<u8>>,
     key: Zeroizing<Vec<u8>>,
+    /// The name of the file with the key, or with its place.
+    key_name: &'static str,
     warnings: Vec<Warning>,
 }
 
 impl Import {
-    /// Reads `chain.pem` and `key.pem` of a folder, which is not needed afterwards.
+    /// Reads `chain.pem` and `key.pem` or `key.uri` of a folder, which is not needed afterwards.
     ///
     /// Fails with what [`Delegation::load_with`] fails with.
     pub fn read(folder: &Path, unlock: &Unlock, now: UnixTime) -> Result<Self, PkiError> {
         let delegation = Delegation::load_with(folder, Role::Server, unlock)?;
+        let key_name = delegation::key_file(folder)?;
         Ok(Self {
             warnings: delegation.warnings(now)?,
             for_clients: for_clients(folder, unlock)?,
             chain: files::read(&folder.join(CHAIN))?,
-            key: files::read(&folder.join(KEY))?,
+            key: files::read(&folder.join(key_name))?,
+            key_name,
             delegation,
         })
     }
@@ -92,6 +96,7 @@ impl Authority {
             for_clients,
             chain,
             key,
+            key_name,
             warnings,
         } = import;
         let slot = check(zone, &delegation, by.at)?;
@@ -106,7 +111,7 @@ impl Authority {
         let trying = move || try_once(&of, delegation, for_clients, sha256, now);
         self.signing.run(trying).await??;
         if !was_here {
-            keep(&chain, &key, &to)?;
+            keep(&chain, (key_name, &key), &to)?;
         }
         let imported = self.store.import_delegation(&slot, by).await;
         let (number, known) = match imported {
@@ -131,7 +136,7 @@ impl Authority {
 fn is_here(folder: &Path, certificate_sha256: &Sha256, unlock: &Unlock) -> Result<bool, PkiError> {
     match Delegation::load_with(folder, Role::Server, unlock) {
         Ok(here) => Ok(Sha256::of(here.certificate().der()) == *certificate_sha256),
-        Err(error @ PkiError::Read { .. }) if files::is_there(&folder.join(KEY))? => Err(error),
+        Err(error @ PkiError::Read { .. }) if delegation::has_key(folder)? => Err(error),
         Err(_) => Ok(false),
     }
 }
@@ -190,8 +195,8 @@ fn try_once(
 }
 
 /// All of the copy is there or none of it, whenever the machine stops.
-fn keep(chain: &[u8], key: &[u8], to: &Path) -> Result<(), PkiError> {
-    let [chain, key] = [(CHAIN, chain), (KEY, key)].map(|(name, contents)| NewFile {
+fn keep(chain: &[u8], key: (&'static str, &[u8]), to: &Path) -> Result<(), PkiError> {
+    let [chain, key] = [(CHAIN, chain), key].map(|(name, contents)| NewFile {
         name,
         contents,
         access: Access::Owner,
@@ -207,6 +212,11 @@ fn keep(chain: &[u8], key: &[u8], to: &Path) -> Result<(), PkiError> {
         }
         // A slot that was gone, or a copy without its key.
         true => {
+            let other = match key.name {
+                KEY => KEY_URI,
+                _ => KEY,
+            };
+            files::remove(&to.join(other))?;
             for file in [chain, key] {
                 files::stage(to, &file)?.replace()?;
             }

@@ -3,6 +3,7 @@
 //! There is no catch-all, so that nothing new is answered before somebody has thought about it.
 
 use super::Error;
+use super::error::PkiError;
 use super::policy::PolicyError;
 use dc_protocol::Kind;
 use dc_store::registry::{self, State};
@@ -28,6 +29,10 @@ impl Error {
             | Self::NotForClients { .. }
             | Self::NoNextDelegation { .. } => Kind::Conflict,
             Self::KeyNotHere { .. } => Kind::ZoneNotReady,
+            // A token that is away comes back, and so does the device.
+            Self::Pki(PkiError::Sign { source }) if source.fault.is_temporary() => {
+                Kind::ZoneNotReady
+            }
             Self::Pki(_) | Self::Setup(_) => Kind::Internal,
             Self::Policy(error) => of_policy(error),
             Self::Store(error) => of_store(error),
@@ -128,6 +133,7 @@ mod tests {
     use pki_types::UnixTime;
 
     use super::*;
+    use dc_pki::keys::{KeyFault, KeyLocation, NotSigned, TokenFault};
 
     #[test]
     fn what_ends_by_itself_is_temporary_and_a_bug_is_not() {
@@ -138,5 +144,13 @@ mod tests {
         assert!(!Error::from(registry::Error::UnknownDevice).is_temporary());
         let corrupt = Error::from(dc_store::Error::Corrupt { place: "a row" });
         assert!(corrupt.kind() == Kind::Internal && !corrupt.is_temporary());
+        for (fault, is_temporary) in [(TokenFault::Away, true), (TokenFault::PinLocked, false)] {
+            let source = NotSigned {
+                key: KeyLocation::File("key.pem".into()),
+                fault: KeyFault::Token { fault },
+            };
+            let error = Error::from(PkiError::Sign { source });
+            assert_eq!(error.is_temporary(), is_temporary, "{error}");
+        }
     }
 }

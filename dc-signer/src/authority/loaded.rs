@@ -11,7 +11,7 @@ use pki_types::UnixTime;
 use super::algorithms::algorithms;
 use super::error::PkiError;
 use super::{Error, SetupError};
-use dc_pki::delegation::{CHAIN, Delegation, KEY};
+use dc_pki::delegation::{CHAIN, Delegation, KEY, KEY_URI};
 use dc_pki::keys::{Timing, Unlock};
 use dc_pki::names::ZoneName;
 use dc_pki::{self, Unissued, Wanted, files, pem};
@@ -61,7 +61,7 @@ impl Loaded {
 
 /// Loads a key; a file that cannot be read is not called missing.
 fn load(folder: &Path, unlock: &Unlock) -> Result<Delegation, PkiError> {
-    for path in [CHAIN, KEY].map(|name| folder.join(name)) {
+    for path in [CHAIN, KEY, KEY_URI].map(|name| folder.join(name)) {
         match File::open(&path) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
                 return Err(files::read_failed(&path, source));

@@ -130,6 +130,9 @@ fn brief_of_files(zone: &ZoneName, error: &PkiError) -> String {
         PkiError::LockedKey { .. } | PkiError::Secret(_) => {
             "its key is encrypted, and not decrypted: the log says more".to_owned()
         }
+        PkiError::Token { .. } => {
+            "it is in a token that cannot be used now: the log says more".to_owned()
+        }
         // Whatever else is wrong with a file may name its path.
         _ => CHANGED.to_owned(),
     }

@@ -143,7 +143,9 @@ impl Authority {
         let gone = |slot: &&ZoneDelegation| slot.state == DelegationState::Gone;
         for slot in zone.managed.delegations.iter().filter(gone) {
             let folder = self.delegations.folder(&slot.certificate_sha256);
-            dc_pki::files::remove(&folder.join(dc_pki::delegation::KEY))?;
+            for key in [dc_pki::delegation::KEY, dc_pki::delegation::KEY_URI] {
+                dc_pki::files::remove(&folder.join(key))?;
+            }
         }
         Ok(())
     }

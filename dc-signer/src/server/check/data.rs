@@ -9,7 +9,7 @@ use super::Findings;
 use crate::authority::{self, Secrets, delegations_folder};
 use crate::config::Config;
 use dc_core::Role;
-use dc_pki::delegation::KEY;
+use dc_pki::delegation::has_key;
 use dc_pki::keys::Unlock;
 use dc_pki::{Delegation, files};
 
@@ -75,7 +75,7 @@ fn folders(delegations: &Path) -> Result<Vec<std::ffi::OsString>, dc_pki::Error>
 
 /// The key of a certificate that is over is not there any more.
 fn look_at_key(folder: &Path, unlock: &Unlock) -> Result<(), dc_pki::Error> {
-    match files::is_there(&folder.join(KEY))? {
+    match has_key(folder)? {
         true => Delegation::load_with(folder, Role::Server, unlock).map(|_| ()),
         false => Ok(()),
     }

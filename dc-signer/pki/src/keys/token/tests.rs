@@ -13,7 +13,10 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 use super::*;
 use crate::files::{self, Access, NewFile};
 use crate::keys::{NotSigned, OpenKey};
+use crate::names::ZoneName;
 use crate::secret::SecretSource;
+use crate::test_ca::{self, TestRoot};
+use crate::{Delegation, Wanted};
 
 /// A folder with a token `hsm`, whose PIN is 1234. The module reads where it is from the environment, so that a test with it
 /// is a process of its own.
@@ -273,4 +276,39 @@ fn a_token_that_is_pulled_signs_again_when_it_is_back() {
             }
         });
     }
+}
+
+#[test]
+fn a_folder_with_the_uri_of_its_key_issues() {
+    let Some(hsm) = Hsm::of("a_folder_with_the_uri_of_its_key_issues") else {
+        return;
+    };
+    let now = crate::clock::now().unwrap();
+    let root = TestRoot::generate(now).unwrap();
+    let zone = ZoneName::parse("cpe.example.com").unwrap();
+    let made = root.delegate(&zone, now).unwrap();
+    let folder = hsm.0.join("vendor");
+    test_ca::write(&folder, &root, &made).unwrap();
+    let pem = fs::read_to_string(folder.join("key.pem")).unwrap();
+    hsm.import("key", "01", &pem);
+    fs::write(
+        folder.join("key.uri"),
+        format!("{}\n", hsm.uri("object=key")),
+    )
+    .unwrap();
+    let error = Delegation::load(&folder).unwrap_err();
+    assert!(matches!(error, Error::TwoKeys { .. }), "{error}");
+    fs::remove_file(folder.join("key.pem")).unwrap();
+    let delegation = Delegation::load(&folder).unwrap();
+    assert!(delegation.warnings(now).unwrap().is_empty());
+    let device = rcgen::KeyPair::generate().unwrap();
+    let spki = rcgen::PublicKeyData::subject_public_key_info(&device);
+    let wanted = Wanted::Both(zone.fresh_name().unwrap());
+    let algorithms = default_provider().signature_verification_algorithms.all;
+    // It verifies what was signed.
+    let issued = crate::sign(&delegation, &spki, &wanted, None, algorithms, now).unwrap();
+    assert_eq!(issued.len(), 2);
+    fs::write(folder.join("key.uri"), "pkcs11:token=hsm").unwrap();
+    let error = Delegation::load(&folder).unwrap_err();
+    assert!(matches!(error, Error::BadTokenUri { .. }), "{error}");
 }
