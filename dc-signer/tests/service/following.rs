@@ -56,7 +56,11 @@ fn serve(listener: &TcpListener, acceptor: &Acceptor) {
 /// The key of the unit that the agent has made the current one.
 fn current(identity: &Path) -> Vec<u8> {
     let folder = Folder::new(identity);
-    folder.load(folder.current_number().unwrap()).unwrap().server.spki
+    folder
+        .load(folder.current_number().unwrap())
+        .unwrap()
+        .server
+        .spki
 }
 
 #[test]
