@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod advice;
 pub mod asn1;
 pub mod chain;
 pub mod clock;
