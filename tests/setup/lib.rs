@@ -5,6 +5,7 @@
 
 mod help;
 mod record;
+mod softhsm;
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
@@ -14,6 +15,7 @@ use std::sync::OnceLock;
 
 pub use help::compare_help;
 pub use record::{left_out, report};
+pub use softhsm::SoftHsm;
 
 /// What is installed together, and left out together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

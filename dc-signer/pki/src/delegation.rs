@@ -52,29 +52,31 @@ impl Delegation {
             return Err(Error::MissingDelegation { folder });
         }
         let chain = read_chain(&chain_path)?;
-        let certificate = delegation_certificate(&chain_path, &chain)?;
-        if let Err(source) = chain::check(&chain, role) {
-            let path = chain_path;
-            return Err(Error::UnfitCertificate { path, role, source });
-        }
-        let key = OpenKey::open(location(folder)?, unlock)?;
-        if key.spki() != certificate.spki() {
+        let policy = policy(&chain_path, &chain, role)?;
+        let key = OpenKey::open(key_location(folder)?, unlock)?;
+        if key.spki() != policy.certificate().spki() {
             return Err(Error::KeyMismatch {
                 key: key.location().clone(),
                 certificate: chain_path,
             });
         }
-        let policy = IssuingPolicy::new(certificate, role)
-            .with_issuers(chain.get(1..).unwrap_or_default())
-            .map_err(|source| {
-                let path = chain_path.clone();
-                Error::BadIssuer { path, source }
-            })?;
         Ok(Self {
             policy,
             chain,
             chain_path,
             key,
+        })
+    }
+
+    /// The same certificate with the same key, which is not opened again, to issue for this end of connections.
+    ///
+    /// Fails with [`Error::UnfitCertificate`].
+    pub fn for_role(&self, role: Role) -> Result<Self, Error> {
+        Ok(Self {
+            policy: policy(&self.chain_path, &self.chain, role)?,
+            chain: self.chain.clone(),
+            chain_path: self.chain_path.clone(),
+            key: self.key.share(),
         })
     }
 
@@ -167,7 +169,9 @@ pub fn key_file(folder: &Path) -> Result<&'static str, Error> {
 }
 
 /// The place of the key of the certificate in a folder.
-fn location(folder: &Path) -> Result<KeyLocation, Error> {
+///
+/// Fails with [`Error::Read`], [`Error::TwoKeys`] and [`Error::BadTokenUri`].
+pub fn key_location(folder: &Path) -> Result<KeyLocation, Error> {
     let name = key_file(folder)?;
     let path = folder.join(name);
     if name == KEY {
@@ -184,6 +188,25 @@ fn location(folder: &Path) -> Result<KeyLocation, Error> {
 /// The certificates of a chain file, at least one.
 pub fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     pem::certificates(path, &files::read(path)?)
+}
+
+/// The rules that the first certificate of a chain issues by.
+fn policy(
+    path: &Path,
+    chain: &[CertificateDer<'static>],
+    role: Role,
+) -> Result<IssuingPolicy, Error> {
+    let certificate = delegation_certificate(path, chain)?;
+    if let Err(source) = chain::check(chain, role) {
+        let path = path.into();
+        return Err(Error::UnfitCertificate { path, role, source });
+    }
+    IssuingPolicy::new(certificate, role)
+        .with_issuers(chain.get(1..).unwrap_or_default())
+        .map_err(|source| {
+            let path = path.into();
+            Error::BadIssuer { path, source }
+        })
 }
 
 fn delegation_certificate(

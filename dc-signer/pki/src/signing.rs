@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::token_fault::TokenFault;
 use crate::token_uri::TokenUri;
@@ -63,6 +64,12 @@ pub enum KeyFault {
         /// The cause.
         source: rustls::Error,
     },
+    /// Whatever has the key does not answer.
+    #[error("it has not answered for {} s: look at what it is reached through", waited.as_secs())]
+    Silent {
+        /// The time that it had.
+        waited: Duration,
+    },
     /// The key is in a token.
     #[error(transparent)]
     Token {
@@ -77,6 +84,7 @@ impl KeyFault {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Library { .. } => false,
+            Self::Silent { .. } => true,
             Self::Token { fault } => fault.is_temporary(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -9,6 +10,7 @@ use pki_types::UnixTime;
 use tokio::sync::Mutex;
 
 use super::acts::by_signer;
+use super::away::{self, Away};
 use super::blocking::Blocking;
 use super::loaded::Loaded;
 use super::missing::{Missing, Waiting};
@@ -16,10 +18,11 @@ use super::replicas::{self, Me};
 use super::view::{View, ZoneView};
 use super::{Error, rollover};
 use crate::config::Config;
+use dc_pki::delegation;
 use dc_pki::keys::{Timing, Unlock};
 use dc_pki::names::ZoneName;
 use dc_store::Store;
-use dc_store::registry::{DelegationState, Sha256, Zone};
+use dc_store::registry::{DelegationState, Sha256, Zone, ZoneDelegation};
 
 /// All zones with their keys.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(super) struct Delegations {
     view: ArcSwap<View>,
     /// Whoever has it reads the database; the others go on with what they have.
     refreshing: Mutex<()>,
+    /// A key did not sign: whoever asks next looks anew.
+    doubted: AtomicBool,
     timing: Timing,
     unlock: Unlock,
     loading: Blocking,
@@ -41,6 +46,7 @@ impl Delegations {
             unlock: config.keys.unlock.clone(),
             view: ArcSwap::default(),
             refreshing: Mutex::new(()),
+            doubted: AtomicBool::new(false),
             timing: Timing::default(),
             loading: Blocking::one(),
             me,
@@ -68,7 +74,7 @@ impl Delegations {
     ) -> Result<Arc<View>, Error> {
         let view = self.view.load_full();
         let age = view.taken.map(|taken| taken.elapsed());
-        if age.is_some_and(|age| age < FRESH) {
+        if age.is_some_and(|age| age < FRESH) && !self.doubted.load(Ordering::Relaxed) {
             return Ok(view);
         }
         let busy = self.refreshing.try_lock();
@@ -100,6 +106,11 @@ impl Delegations {
         self.read(store, Some(now)).await
     }
 
+    /// Has the keys looked at before the next answer: one did not sign.
+    pub(super) fn doubt(&self) {
+        self.doubted.store(true, Ordering::Relaxed);
+    }
+
     async fn read(&self, store: &Store, now: Option<UnixTime>) -> Result<Arc<View>, Error> {
         let mut view = self.load(store.zones().await?).await?;
         let moved = match now {
@@ -118,10 +129,14 @@ impl Delegations {
         Ok(view)
     }
 
-    /// Loads the keys that are not loaded yet, off the threads that answer: each signs a credential.
+    /// Loads the keys that are not loaded yet, off the threads that answer: each signs a credential. Of the others it looks which
+    /// are away.
     async fn load(&self, zones: Vec<Zone>) -> Result<View, Error> {
+        self.doubted.store(false, Ordering::Relaxed);
+        let old = self.view.load_full();
         let loader = Loader {
-            old: self.view.load_full(),
+            away: away::look(old.opened().cloned()).await,
+            old,
             data: self.data.clone(),
             timing: self.timing.clone(),
             unlock: self.unlock.clone(),
@@ -207,6 +222,7 @@ impl Delegations {
 /// Loads keys that an older view has not.
 struct Loader {
     old: Arc<View>,
+    away: Away,
     data: PathBuf,
     timing: Timing,
     unlock: Unlock,
@@ -215,29 +231,47 @@ struct Loader {
 impl Loader {
     fn load(&self, zones: Vec<Zone>) -> View {
         let zones = zones.into_iter().map(|managed| {
-            let (mut loaded, mut missing) = (Vec::new(), Vec::new());
-            let used = managed.delegations.iter();
-            let used =
-                used.filter(|s| matches!(s.state, DelegationState::Next | DelegationState::Active));
+            let mut view = ZoneView::of(managed);
+            let used = view.managed.delegations.clone();
             for slot in used {
-                let sha256 = slot.certificate_sha256;
-                let known = self.old.loaded(&sha256).cloned();
-                match known.map_or_else(|| self.open(&managed.zone, sha256), Ok) {
-                    Ok(key) => loaded.push(key),
-                    Err(error) => missing.push(Missing::new(&managed.zone, slot, &error)),
+                if matches!(slot.state, DelegationState::Next | DelegationState::Active) {
+                    self.add(&mut view, &slot);
                 }
             }
-            ZoneView {
-                managed,
-                loaded,
-                missing,
-            }
+            view
         });
         View {
             zones: zones.collect(),
             waiting: Vec::new(),
             taken: Some(Instant::now()),
         }
+    }
+
+    /// Adds the key of a slot to its zone, or the reason that there is none.
+    fn add(&self, view: &mut ZoneView, slot: &ZoneDelegation) {
+        let sha256 = slot.certificate_sha256;
+        let known = self.old.opened_for(&sha256);
+        if let (Some(known), Some(error)) = (known, self.away.get(&sha256))
+            && self.is_still_there(known)
+        {
+            let missing = Missing::new(&view.managed.zone, slot, error);
+            view.away.push(known.clone());
+            view.missing.push(missing);
+            return;
+        }
+        let known = known.filter(|_| !self.away.contains_key(&sha256));
+        let zone = &view.managed.zone;
+        match known.cloned().map_or_else(|| self.open(zone, sha256), Ok) {
+            Ok(key) => view.loaded.push(key),
+            Err(error) => view.missing.push(Missing::new(zone, slot, &error)),
+        }
+    }
+
+    /// True unless somebody has said that a key is at another place now.
+    fn is_still_there(&self, known: &Loaded) -> bool {
+        let folder = folder(&self.data).join(known.certificate_sha256.to_string());
+        let place = delegation::key_location(&folder);
+        place.is_ok_and(|place| place == *known.delegation.key().location())
     }
 
     fn open(&self, zone: &ZoneName, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {

@@ -6,6 +6,7 @@ use dc_core::Role;
 use pki_types::UnixTime;
 use zeroize::Zeroizing;
 
+use super::blocking::Blocking;
 use super::error::PkiError;
 use super::loaded::{Loaded, for_clients, try_key};
 use super::{Authority, Error};
@@ -49,7 +50,7 @@ impl Import {
         let key_name = delegation::key_file(folder)?;
         Ok(Self {
             warnings: delegation.warnings(now)?,
-            for_clients: for_clients(folder, unlock)?,
+            for_clients: for_clients(&delegation)?,
             chain: files::read(&folder.join(CHAIN))?,
             key: files::read(&folder.join(key_name))?,
             key_name,
@@ -187,6 +188,7 @@ fn try_once(
         delegation,
         for_clients,
         chain_pem: String::new(),
+        looking: Blocking::one(),
     };
     match begun {
         true => try_key(zone, &loaded, now),

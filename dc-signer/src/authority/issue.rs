@@ -75,7 +75,11 @@ impl Authority {
             let approved = policy::approve(&admitted, &zone.managed, &spkis)?;
             Ok::<_, Error>((sign(&view, &approved, lifetime)?, found))
         };
-        let signed = self.signing.run(signing).await??;
+        let signed = self.signing.run(signing).await?;
+        if matches!(signed, Err(Error::Pki(PkiError::Sign { .. }))) {
+            self.delegations.doubt();
+        }
+        let signed = signed?;
         self.guard.issued();
         Ok(signed)
     }

@@ -9,6 +9,7 @@ use dc_core::Role;
 use pki_types::UnixTime;
 
 use super::algorithms::algorithms;
+use super::blocking::Blocking;
 use super::error::PkiError;
 use super::{Error, SetupError};
 use dc_pki::delegation::{CHAIN, Delegation, KEY, KEY_URI};
@@ -26,6 +27,8 @@ pub(super) struct Loaded {
     pub(super) for_clients: Option<Delegation>,
     /// The chain as it is answered.
     pub(super) chain_pem: String,
+    /// Looks whether the key is there, one at a time.
+    pub(super) looking: Blocking,
 }
 
 impl Loaded {
@@ -44,13 +47,14 @@ impl Loaded {
             return Err(SetupError::OtherCertificate { path }.into());
         }
         let delegation = delegation.timed(timing);
-        let for_clients = for_clients(folder, unlock)?.map(|delegation| delegation.timed(timing));
+        let for_clients = for_clients(&delegation)?;
         let chain = delegation.chain().iter();
         let loaded = Self {
             certificate_sha256,
             chain_pem: chain.map(|c| pem::encode("CERTIFICATE", c)).collect(),
             delegation,
             for_clients,
+            looking: Blocking::one(),
         };
         // When the certificate begins: whether it has, or is over, says nothing about the key.
         let begin = loaded.delegation.certificate().not_before();
@@ -73,8 +77,8 @@ fn load(folder: &Path, unlock: &Unlock) -> Result<Delegation, PkiError> {
 }
 
 /// The same key, to issue for clients; none if the certificate is not for them.
-pub(super) fn for_clients(folder: &Path, unlock: &Unlock) -> Result<Option<Delegation>, PkiError> {
-    match Delegation::load_with(folder, Role::Client, unlock) {
+pub(super) fn for_clients(delegation: &Delegation) -> Result<Option<Delegation>, PkiError> {
+    match delegation.for_role(Role::Client) {
         Err(PkiError::UnfitCertificate { .. }) => Ok(None),
         loaded => loaded.map(Some),
     }

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 
 use super::error::PkiError;
 use super::{Error, SetupError};
+use dc_pki::keys::KeyFault;
 use dc_pki::names::ZoneName;
 use dc_store::registry::{DelegationState, ZoneDelegation};
 
@@ -130,9 +131,11 @@ fn brief_of_files(zone: &ZoneName, error: &PkiError) -> String {
         PkiError::LockedKey { .. } | PkiError::Secret(_) => {
             "its key is encrypted, and not decrypted: the log says more".to_owned()
         }
-        PkiError::Token { .. } => {
-            "it is in a token that cannot be used now: the log says more".to_owned()
-        }
+        PkiError::Sign { source } => match &source.fault {
+            KeyFault::Token { .. } => IN_TOKEN.to_owned(),
+            _ => "it does not sign now: the log says more".to_owned(),
+        },
+        PkiError::Token { .. } => IN_TOKEN.to_owned(),
         // Whatever else is wrong with a file may name its path.
         _ => CHANGED.to_owned(),
     }
@@ -142,4 +145,5 @@ fn import(zone: &ZoneName) -> String {
     format!("run 'dc-signer zones rollover {zone} --import DIR --config FILE' here too")
 }
 
+const IN_TOKEN: &str = "it is in a token that cannot be used now: the log says more";
 const CHANGED: &str = "its files are not as they were imported: the log says more";

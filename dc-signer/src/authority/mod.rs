@@ -5,6 +5,7 @@
 mod acts;
 mod algorithms;
 mod answer;
+mod away;
 pub mod backup;
 mod blocking;
 mod both_forms;

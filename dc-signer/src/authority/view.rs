@@ -21,6 +21,8 @@ pub(super) struct View {
 pub(super) struct ZoneView {
     pub(super) managed: Zone,
     pub(super) loaded: Vec<Arc<Loaded>>,
+    /// Those that were opened, and cannot sign now; they are missing too.
+    pub(super) away: Vec<Arc<Loaded>>,
     pub(super) missing: Vec<Missing>,
 }
 
@@ -35,13 +37,29 @@ impl View {
         found.ok_or(registry::Error::UnknownZone)
     }
 
-    pub(super) fn loaded(&self, certificate_sha256: &Sha256) -> Option<&Arc<Loaded>> {
-        let all = self.zones.iter().flat_map(|zone| &zone.loaded);
-        find(all, certificate_sha256)
+    /// All keys that were opened, also if they cannot sign now.
+    pub(super) fn opened(&self) -> impl Iterator<Item = &Arc<Loaded>> {
+        let zones = self.zones.iter();
+        zones.flat_map(|zone| zone.loaded.iter().chain(&zone.away))
+    }
+
+    /// The key of a certificate, if it was opened.
+    pub(super) fn opened_for(&self, certificate_sha256: &Sha256) -> Option<&Arc<Loaded>> {
+        find(self.opened(), certificate_sha256)
     }
 }
 
 impl ZoneView {
+    /// A zone without its keys.
+    pub(super) fn of(managed: Zone) -> Self {
+        Self {
+            managed,
+            loaded: Vec::new(),
+            away: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+
     /// The reason that the key of a slot cannot be used.
     pub(super) fn why_missing(&self, slot: u32) -> &str {
         let missing = self.missing.iter().find(|missing| missing.slot == slot);

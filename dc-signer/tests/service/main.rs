@@ -42,4 +42,5 @@ mod secrets;
 mod servers_alone;
 #[path = "../../store/src/testing/small_disk.rs"]
 mod small_disk;
+mod tokens;
 mod waiting;

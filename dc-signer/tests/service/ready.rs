@@ -18,18 +18,23 @@ use crate::postgres::Own;
 use crate::rig::Rig;
 
 /// A service with a configuration of its own, as a service manager starts it.
-struct Service {
+pub(crate) struct Service {
     process: Child,
     log: PathBuf,
-    client: Client,
+    pub(crate) client: Client,
 }
 
 impl Service {
     fn start(config: &Path, root: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
+        command.args(["serve", "--config"]).arg(config);
+        Self::start_by(command, config, root)
+    }
+
+    /// By a command that ends up as `dc-signer serve` with this configuration.
+    pub(crate) fn start_by(mut command: Command, config: &Path, root: &Path) -> Self {
         let log = config.with_extension("log");
-        let process = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
-            .args(["serve", "--config"])
-            .arg(config)
+        let process = command
             .stdout(Stdio::null())
             .stderr(fs::File::create(&log).unwrap())
             .spawn()
@@ -50,15 +55,15 @@ impl Service {
         rest.split('"').next()?.parse().ok()
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 
-    fn ready(&self) -> Answer {
+    pub(crate) fn ready(&self) -> Answer {
         self.client.get("/readyz")
     }
 
-    fn metric(&self, line: &str) -> bool {
+    pub(crate) fn metric(&self, line: &str) -> bool {
         let metrics = self.client.get("/metrics").body;
         metrics.lines().any(|found| found == line)
     }
@@ -70,7 +75,7 @@ impl Service {
         assert!(status.unwrap().success());
     }
 
-    fn wait_until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let began = Instant::now();
         while !is_so(self) {
             let log = self.log();
@@ -102,14 +107,14 @@ pub(crate) fn command(arguments: &[&str], config: &Path) -> (bool, String) {
     (output.status.success(), said)
 }
 
-fn stop(rig: &mut Rig) -> PathBuf {
+pub(crate) fn stop(rig: &mut Rig) -> PathBuf {
     rig.signal("TERM");
     assert!(rig.ended());
     rig.data().join("config.toml")
 }
 
 /// The one key in a data folder.
-fn key(data: &Path) -> PathBuf {
+pub(crate) fn key(data: &Path) -> PathBuf {
     let folders = fs::read_dir(data.join("delegations")).unwrap();
     let keys = folders.map(|folder| folder.unwrap().path().join("key.pem"));
     let keys: Vec<PathBuf> = keys.collect();

@@ -23,7 +23,7 @@ use crate::{files, pem};
 pub use crate::key_error::KeyError;
 pub use crate::lock_fault::LockFault;
 pub use crate::signing::{KeyFault, KeyLocation, NotSigned};
-pub use crate::token_fault::TokenFault;
+pub use crate::token_fault::{TokenFault, Tries};
 pub use crate::token_uri::{BadTokenUri, TokenUri};
 pub use key::Key;
 pub use open::{OpenKey, ask_for_passphrase};

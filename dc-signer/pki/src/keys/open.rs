@@ -1,6 +1,7 @@
 //! A key that was opened, wherever it is.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use dc_core::{SignatureScheme, Signer};
 
@@ -11,12 +12,12 @@ use super::token;
 use super::unlock::Unlock;
 use crate::error::Error;
 use crate::lock_fault::LockFault;
-use crate::signing::{KeyLocation, NotSigned};
+use crate::signing::{KeyFault, KeyLocation, NotSigned};
 
 /// A key that was opened, with its place, which its errors name.
 #[derive(Debug)]
 pub struct OpenKey {
-    key: Box<dyn Key>,
+    key: Arc<dyn Key>,
     location: KeyLocation,
     timing: Timing,
 }
@@ -36,9 +37,18 @@ impl OpenKey {
 
     fn new(key: Box<dyn Key>, location: KeyLocation) -> Self {
         Self {
-            key,
+            key: key.into(),
             location,
             timing: Timing::default(),
+        }
+    }
+
+    /// The same key once more, without opening it again.
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            location: self.location.clone(),
+            timing: self.timing.clone(),
         }
     }
 
@@ -55,10 +65,30 @@ impl OpenKey {
         self.key.spki()
     }
 
+    /// Looks whether the key can sign now, without a signature of it.
+    ///
+    /// Takes as long as a signature may. Fails with [`NotSigned`] if its token, or its machine, is away.
+    pub fn check(&self) -> Result<(), NotSigned> {
+        self.key.check().map_err(|fault| self.not_signed(fault))
+    }
+
+    /// Signs a certificate request, as CAs want it: with RSA by PKCS#1 v1.5, and otherwise as credentials are signed.
+    ///
+    /// Fails with [`NotSigned`].
+    pub fn sign_request(&self, message: &[u8]) -> Result<Vec<u8>, NotSigned> {
+        let signed = self.key.sign_request(message);
+        signed.map_err(|fault| self.not_signed(fault))
+    }
+
     /// The place of the key.
     #[must_use]
     pub fn location(&self) -> &KeyLocation {
         &self.location
+    }
+
+    fn not_signed(&self, fault: KeyFault) -> NotSigned {
+        let key = self.location.clone();
+        NotSigned { key, fault }
     }
 }
 
@@ -87,22 +117,17 @@ impl Signer for OpenKey {
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, NotSigned> {
         let signed = self.timing.time(|| self.key.sign(message));
-        signed.map_err(|fault| NotSigned {
-            key: self.location.clone(),
-            fault,
-        })
+        signed.map_err(|fault| self.not_signed(fault))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     use super::*;
-    use crate::signing::KeyFault;
 
     #[test]
     fn whoever_wants_to_know_is_told_how_long_each_signature_took() {

@@ -9,6 +9,7 @@ mod signature;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use dc_core::{SignatureScheme, Signer};
 
@@ -47,7 +48,7 @@ impl TokenKey {
     fn open(uri: &TokenUri, unlock: &Unlock) -> Result<Self, Fault> {
         let module = Module::load(uri, unlock)?;
         let within = module.enter()?;
-        let spki = module.run(&within, attributes::spki).unwrap_or(GONE)?;
+        let spki = module.run(&within, attributes::spki).unwrap_or_else(gone)?;
         let scheme = super::scheme(&spki).ok_or(TokenFault::Type)?;
         Ok(Self {
             module,
@@ -61,15 +62,40 @@ impl TokenKey {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Signs in a session, which is kept for the next signature unless it is broken.
-    fn sign_in(&self, within: InToken, message: &[u8]) -> Result<Vec<u8>, TokenFault> {
-        let sign = |session: &Session, key| signature::sign(session, key, self.scheme, message);
-        let signed = self.module.run(&within, sign).unwrap_or(GONE);
-        match signed {
+    /// Works in a session of this thread's; in a new one if that fails, because none of those that were open before may be good
+    /// any more, nor the login.
+    fn work<T>(&self, work: impl Fn(&Session, ObjectHandle) -> Outcome<T>) -> Outcome<T> {
+        let idle = self.idle().pop();
+        if let Some(idle) = idle {
+            match self.work_in(idle, &work) {
+                Ok(done) => return Ok(done),
+                Err(_) => self.forget(),
+            }
+        }
+        self.work_in(self.enter()?, &work)
+    }
+
+    /// Works in a session, which is kept for the next time unless it is broken.
+    fn work_in<T>(
+        &self,
+        within: InToken,
+        work: impl Fn(&Session, ObjectHandle) -> Outcome<T>,
+    ) -> Outcome<T> {
+        let done = self.module.run(&within, work).unwrap_or_else(gone);
+        match done {
             Ok(_) => self.idle().push(within),
             Err(_) => self.module.leave(within),
         }
-        signed
+        done
+    }
+
+    /// Says whether the key that a session has is still this one.
+    fn is_same(&self, session: &Session, key: ObjectHandle) -> Outcome<()> {
+        // The token may have been exchanged for one of the same name.
+        match attributes::spki(session, key)? == self.spki {
+            true => Ok(()),
+            false => Err(TokenFault::NoKey),
+        }
     }
 
     /// A session of its own for this thread.
@@ -78,13 +104,14 @@ impl TokenKey {
             Fault::Secret(_) => TokenFault::NoPin,
             Fault::Token(fault) => fault,
         })?;
-        // The token may have been exchanged for one of the same name.
-        let spki = self.module.run(&within, attributes::spki).unwrap_or(GONE);
-        match spki {
-            Ok(spki) if spki == self.spki => Ok(within),
-            other => {
+        let same = self
+            .module
+            .run(&within, |session, key| self.is_same(session, key));
+        match same.unwrap_or_else(gone) {
+            Ok(()) => Ok(within),
+            Err(fault) => {
                 self.module.leave(within);
-                other.and(Err(TokenFault::NoKey))
+                Err(fault)
             }
         }
     }
@@ -98,6 +125,11 @@ impl TokenKey {
     }
 }
 
+/// The module was begun anew while a session was opened: the next one will do.
+fn gone<T>() -> Outcome<T> {
+    Err(TokenFault::Away)
+}
+
 impl Signer for TokenKey {
     type Error = KeyFault;
 
@@ -106,15 +138,8 @@ impl Signer for TokenKey {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyFault> {
-        let idle = self.idle().pop();
-        if let Some(idle) = idle {
-            match self.sign_in(idle, message) {
-                Ok(signature) => return Ok(signature),
-                // None of the sessions that were open before may be good any more, nor the login.
-                Err(_) => self.forget(),
-            }
-        }
-        let signed = self.enter().and_then(|new| self.sign_in(new, message));
+        let scheme = self.scheme;
+        let signed = self.work(|session, key| signature::sign(session, key, scheme, message));
         signed.map_err(|fault| KeyFault::Token { fault })
     }
 }
@@ -122,6 +147,20 @@ impl Signer for TokenKey {
 impl Key for TokenKey {
     fn spki(&self) -> &[u8] {
         &self.spki
+    }
+
+    fn check(&self) -> Result<(), KeyFault> {
+        let checked = self.work(|session, key| self.is_same(session, key));
+        checked.map_err(|fault| KeyFault::Token { fault })
+    }
+
+    fn sign_request(&self, message: &[u8]) -> Result<Vec<u8>, KeyFault> {
+        let scheme = match self.scheme {
+            rustls::SignatureScheme::RSA_PSS_SHA256 => rustls::SignatureScheme::RSA_PKCS1_SHA256,
+            scheme => scheme,
+        };
+        let signed = self.work(|session, key| signature::sign(session, key, scheme, message));
+        signed.map_err(|fault| KeyFault::Token { fault })
     }
 }
 
@@ -145,8 +184,7 @@ impl Drop for TokenKey {
     }
 }
 
-/// The module was begun anew while a session was opened: the next one will do.
-const GONE: Result<Vec<u8>, TokenFault> = Err(TokenFault::Away);
+type Outcome<T> = Result<T, TokenFault>;
 
 #[cfg(test)]
 mod tests;

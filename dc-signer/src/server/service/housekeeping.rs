@@ -63,6 +63,7 @@ impl Housekeeping {
             tracing::debug!(%error, "the database does not say what time it is");
         }
         self.app.refresh_readiness().await;
+        self.tell_what_is_missing(told);
         if let Ok(now) = clock::now() {
             let status = self.authority.cached_issuing_status(now);
             tell_of_both_forms(told, status.both_forms);
@@ -70,6 +71,20 @@ impl Housekeeping {
         }
         if works && told.keys.as_ref() != Some(&self.authority.keys()) {
             self.report(told).await;
+        }
+    }
+
+    /// Once an hour, and whenever it is something else: readiness tells strangers that the log says more.
+    fn tell_what_is_missing(&self, told: &mut Told) {
+        let missing = self.authority.missing();
+        let missing = missing.iter().map(ToString::to_string);
+        let waiting = self.authority.waiting();
+        let lines: Vec<String> = missing
+            .chain(waiting.iter().map(ToString::to_string))
+            .collect();
+        if told.missing != lines {
+            lines.iter().for_each(|line| tracing::warn!("{line}"));
+            told.missing = lines;
         }
     }
 
@@ -90,17 +105,6 @@ impl Housekeeping {
             tracing::warn!(%error, "the zones cannot be looked after");
         }
         self.report(told).await;
-        let missing = self.authority.missing();
-        let missing = missing.iter().map(ToString::to_string);
-        let waiting = self.authority.waiting();
-        let lines: Vec<String> = missing
-            .chain(waiting.iter().map(ToString::to_string))
-            .collect();
-        // Once an hour, and whenever it is something else.
-        if told.missing != lines {
-            lines.iter().for_each(|line| tracing::warn!("{line}"));
-            told.missing = lines;
-        }
         if let Err(error) = self.app.tidy(now).await {
             tracing::warn!(%error, "the refused requests cannot be counted");
         }

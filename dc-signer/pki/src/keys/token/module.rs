@@ -13,7 +13,7 @@ use super::super::unlock::Unlock;
 use super::failed;
 use super::library::{Library, State};
 use crate::secret::SecretError;
-use crate::token_fault::TokenFault;
+use crate::token_fault::{TokenFault, Tries};
 use crate::token_uri::TokenUri;
 
 /// A module, with the name of the key in one of its tokens.
@@ -88,7 +88,7 @@ impl Module {
         let session = using.pkcs11.open_ro_session_no_drop(slot);
         let session = session.map_err(|error| failed(&error))?;
         let entered = match info.login_required() {
-            true => self.log_in(&session, &info),
+            true => self.log_in(&using.pkcs11, slot, &session, &info),
             false => Ok(()),
         };
         match entered.and_then(|()| Ok(self.key(&session)?)) {
@@ -141,7 +141,13 @@ impl Module {
         })
     }
 
-    fn log_in(&self, session: &Session, info: &TokenInfo) -> Result<(), Fault> {
+    fn log_in(
+        &self,
+        pkcs11: &Pkcs11,
+        slot: Slot,
+        session: &Session,
+        info: &TokenInfo,
+    ) -> Result<(), Fault> {
         // Whoever is logged in with another session is so with this one.
         if let Ok(state) = session.get_session_info()
             && matches!(
@@ -161,7 +167,7 @@ impl Module {
         let pin = pin.map_err(Fault::Secret)?;
         let token = name(info);
         if self.unlock.was_refused(&token, &pin) {
-            return Err(TokenFault::PinWrong.into());
+            return Err(TokenFault::PinWrong { tries: tries(info) }.into());
         }
         let raw = RawAuthPin::from(Box::new(pin.to_vec()));
         match session.login_with_raw(UserType::User, &raw) {
@@ -172,7 +178,12 @@ impl Module {
                 _,
             )) => {
                 self.unlock.refuse(&token, &pin);
-                Err(TokenFault::PinWrong.into())
+                let now = pkcs11.get_token_info(slot);
+                let tries = now.map_or_else(|_| Tries::default(), |info| tries(&info));
+                Err(TokenFault::PinWrong { tries }.into())
+            }
+            Err(Cryptoki::Pkcs11(RvError::UserPinNotInitialized, _)) => {
+                Err(TokenFault::NoUserPin.into())
             }
             Err(error) => Err(failed(&error).into()),
         }
@@ -200,4 +211,12 @@ impl From<TokenFault> for Fault {
 /// The name that a refused PIN is remembered under.
 fn name(info: &TokenInfo) -> String {
     [info.serial_number(), info.label()].join("/")
+}
+
+fn tries(info: &TokenInfo) -> Tries {
+    match (info.user_pin_final_try(), info.user_pin_count_low()) {
+        (true, _) => Tries::One,
+        (false, true) => Tries::Few,
+        (false, false) => Tries::Unsaid,
+    }
 }

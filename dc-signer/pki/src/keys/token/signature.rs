@@ -43,6 +43,10 @@ pub(super) fn sign(
             let signed = session.sign(&Mechanism::Sha256RsaPkcsPss(pss), key, message);
             signed.map_err(|error| failed(&error))
         }
+        SignatureScheme::RSA_PKCS1_SHA256 => {
+            let signed = session.sign(&Mechanism::Sha256RsaPkcs, key, message);
+            signed.map_err(|error| failed(&error))
+        }
         _ => Err(TokenFault::Type),
     }
 }

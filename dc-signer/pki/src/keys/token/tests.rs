@@ -1,12 +1,12 @@
 //! Keys in a SoftHSM, which has them in files: its folder can be taken away and brought back like a token.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use apparatus::Part;
+use apparatus::SoftHsm;
 use rustls::crypto::ring::default_provider;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
@@ -18,35 +18,29 @@ use crate::secret::SecretSource;
 use crate::test_ca::{self, TestRoot};
 use crate::{Delegation, Wanted};
 
-/// A folder with a token `hsm`, whose PIN is 1234. The module reads where it is from the environment, so that a test with it
-/// is a process of its own.
-struct Hsm(PathBuf);
+/// A SoftHSM, with the PIN of its token in a file. The module reads where it is from the environment, so that a test with it is a
+/// process of its own.
+struct Hsm {
+    folder: PathBuf,
+    tokens: SoftHsm,
+}
 
 impl Hsm {
     /// Runs a test in a process of its own; `None` in any other.
     fn of(test: &str) -> Option<Self> {
         if let Some(folder) = std::env::var_os("DC_TOKEN_FOLDER") {
-            let hsm = Self(folder.into());
-            hsm.util("--init-token --free --label hsm --pin 1234 --so-pin 5678");
+            let folder = PathBuf::from(folder);
+            let tokens = SoftHsm::of(folder.clone());
+            let hsm = Self { folder, tokens };
             hsm.set_pin("1234\n");
             return Some(hsm);
         }
-        if !apparatus::have(Part::Tokens) {
-            return None;
-        }
         let folder = tempfile::tempdir().unwrap();
-        let tokens = folder.path().join("tokens");
-        fs::create_dir(&tokens).unwrap();
-        let settings = folder.path().join("softhsm2.conf");
-        let text = format!(
-            "directories.tokendir = {}\nlog.level = ERROR\n",
-            tokens.display()
-        );
-        fs::write(&settings, text).unwrap();
+        let tokens = SoftHsm::new(folder.path())?;
         let output = Command::new(std::env::current_exe().unwrap())
             .args([&format!("keys::token::tests::{test}"), "--exact", "--quiet"])
             .env("DC_TOKEN_FOLDER", folder.path())
-            .env("SOFTHSM2_CONF", &settings)
+            .env(SoftHsm::VARIABLE, tokens.settings())
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
@@ -58,38 +52,30 @@ impl Hsm {
         None
     }
 
-    fn util(&self, arguments: &str) {
-        let output = Command::new(apparatus::program("softhsm2-util"))
-            .args(arguments.split(' '))
-            .arg("--module")
-            .arg(module())
-            .current_dir(&self.0)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{arguments}: {output:?}");
-    }
-
     fn set_pin(&self, pin: &str) {
         let file = NewFile {
             name: "pin",
             contents: pin.as_bytes(),
             access: Access::Owner,
         };
-        files::stage(&self.0, &file).unwrap().replace().unwrap();
+        files::stage(&self.folder, &file)
+            .unwrap()
+            .replace()
+            .unwrap();
     }
 
     /// Makes a key, puts it into the token, and returns its public half.
     fn import(&self, label: &str, id: &str, pair: &str) -> Vec<u8> {
-        fs::write(self.0.join("key.pem"), pair).unwrap();
-        self.util(&format!(
+        fs::write(self.folder.join("key.pem"), pair).unwrap();
+        self.tokens.util(&format!(
             "--import key.pem --token hsm --label {label} --id {id} --pin 1234"
         ));
-        let key = crate::keys::PemKey::read(&self.0.join("key.pem")).unwrap();
+        let key = crate::keys::PemKey::read(&self.folder.join("key.pem")).unwrap();
         key.spki().to_vec()
     }
 
     fn uri(&self, object: &str) -> TokenUri {
-        let (module, pin) = (module(), self.0.join("pin"));
+        let (module, pin) = (SoftHsm::module(), self.folder.join("pin"));
         let (module, pin) = (module.display(), pin.display());
         format!("pkcs11:token=hsm;{object}?module-path={module}&pin-source=file:{pin}")
             .parse()
@@ -103,13 +89,6 @@ impl Hsm {
     fn open_with(&self, object: &str, unlock: &Unlock) -> Result<OpenKey, Error> {
         OpenKey::open(KeyLocation::Token(Box::new(self.uri(object))), unlock)
     }
-}
-
-/// Beside the program.
-fn module() -> PathBuf {
-    let program = apparatus::program("softhsm2-util");
-    let usr = program.parent().and_then(Path::parent).unwrap();
-    usr.join("lib/softhsm/libsofthsm2.so")
 }
 
 fn pair(algorithm: &'static rcgen::SignatureAlgorithm) -> String {
@@ -204,9 +183,10 @@ fn a_wrong_pin_is_said_and_not_tried_again_until_it_is_another_one() {
     let unlock = Unlock::default();
     hsm.set_pin("4321");
     for _ in 0..2 {
+        let tries = Tries::Few;
         assert_eq!(
             fault(hsm.open_with("object=key", &unlock)),
-            TokenFault::PinWrong
+            TokenFault::PinWrong { tries }
         );
     }
     // Had it been tried, the token would have taken it.
@@ -217,7 +197,7 @@ fn a_wrong_pin_is_said_and_not_tried_again_until_it_is_another_one() {
     let uri = hsm.uri("object=key").to_string();
     let (uri, _) = uri.split_once("&pin-source").unwrap();
     let location = KeyLocation::Token(Box::new(uri.parse().unwrap()));
-    let file = Unlock::with(SecretSource::File(hsm.0.join("pin")));
+    let file = Unlock::with(SecretSource::File(hsm.folder.join("pin")));
     sign(&OpenKey::open(location, &file).unwrap()).unwrap();
 }
 
@@ -252,6 +232,25 @@ fn what_is_not_there_or_there_twice_is_named() {
 }
 
 #[test]
+fn a_pin_that_is_locked_or_would_be_is_not_tried() {
+    let Some(hsm) = Hsm::of("a_pin_that_is_locked_or_would_be_is_not_tried") else {
+        return;
+    };
+    hsm.import("key", "01", &pair(&rcgen::PKCS_ECDSA_P256_SHA256));
+    // CKF_USER_PIN_FINAL_TRY and CKF_USER_PIN_LOCKED.
+    for (flags, expected) in [
+        (0x2_0000, TokenFault::LastTry),
+        (0x4_0000, TokenFault::PinLocked),
+    ] {
+        hsm.tokens.set_flags(flags);
+        let key = hsm.open("object=key");
+        assert_eq!(fault(key), expected);
+        hsm.tokens.set_flags(0);
+    }
+    sign(&hsm.open("object=key").unwrap()).unwrap();
+}
+
+#[test]
 fn a_token_that_is_pulled_signs_again_when_it_is_back() {
     let Some(hsm) = Hsm::of("a_token_that_is_pulled_signs_again_when_it_is_back") else {
         return;
@@ -259,17 +258,17 @@ fn a_token_that_is_pulled_signs_again_when_it_is_back() {
     hsm.import("key", "01", &pair(&rcgen::PKCS_ECDSA_P256_SHA256));
     let key = hsm.open("object=key").unwrap();
     sign(&key).unwrap();
-    let (there, away) = (hsm.0.join("tokens"), hsm.0.join("pulled"));
     for _ in 0..2 {
-        fs::rename(&there, &away).unwrap();
-        fs::create_dir(&there).unwrap();
-        let error = sign(&key).unwrap_err();
-        assert!(error.fault.is_temporary(), "{error}");
-        assert!(error.to_string().starts_with("pkcs11:token=hsm"), "{error}");
-        fs::remove_dir(&there).unwrap();
-        fs::rename(&away, &there).unwrap();
+        hsm.tokens.pull();
+        // Whoever only looks notices it too.
+        for error in [key.check().unwrap_err(), sign(&key).unwrap_err()] {
+            assert!(error.fault.is_temporary(), "{error}");
+            assert!(error.to_string().starts_with("pkcs11:token=hsm"), "{error}");
+        }
+        hsm.tokens.plug();
         // The module is not begun anew all the time.
         thread::sleep(Duration::from_millis(1100));
+        key.check().unwrap();
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| sign(&key).unwrap());
@@ -287,7 +286,7 @@ fn a_folder_with_the_uri_of_its_key_issues() {
     let root = TestRoot::generate(now).unwrap();
     let zone = ZoneName::parse("cpe.example.com").unwrap();
     let made = root.delegate(&zone, now).unwrap();
-    let folder = hsm.0.join("vendor");
+    let folder = hsm.folder.join("vendor");
     test_ca::write(&folder, &root, &made).unwrap();
     let pem = fs::read_to_string(folder.join("key.pem")).unwrap();
     hsm.import("key", "01", &pem);
