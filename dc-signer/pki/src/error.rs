@@ -308,6 +308,14 @@ pub enum Error {
         /// The reason.
         fault: TokenFault,
     },
+    /// A module has not the token that is wanted, or does not show it.
+    #[error("{}: {fault}", .module.display())]
+    TokenModule {
+        /// The module's file.
+        module: PathBuf,
+        /// The reason.
+        fault: TokenFault,
+    },
     /// A file is longer than any such file.
     #[error(
         "{} is longer than {max} bytes: check that it is the right file",

@@ -1,7 +1,7 @@
 //! Names of keys in tokens (PKCS#11): `pkcs11:` URIs (RFC 7512).
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::secret::SecretSource;
@@ -28,6 +28,33 @@ impl TokenUri {
     #[must_use]
     pub fn is_one(text: &str) -> bool {
         scheme(text).is_some()
+    }
+
+    /// The URI of a key by its names, one of which may be empty; `None` if both are, or the token's is, or the path of the module is not
+    /// in UTF-8.
+    #[must_use]
+    pub fn of(module: &Path, token: &str, object: &[u8], id: &[u8]) -> Option<Self> {
+        let path = [
+            ("token", token.as_bytes()),
+            ("object", object),
+            // Some tokens give the same label to several.
+            ("id", id),
+        ];
+        let path = path.into_iter().filter(|(_, value)| !value.is_empty());
+        let path: Vec<_> = path
+            .map(|(name, value)| format!("{name}={}", encode(value)))
+            .collect();
+        let module = encode(module.to_str()?.as_bytes()).replace("%2F", "/");
+        format!("pkcs11:{}?module-path={module}", path.join(";"))
+            .parse()
+            .ok()
+    }
+
+    /// The name of the token, with other bytes than UTF-8 replaced, or its serial number.
+    #[must_use]
+    pub fn token(&self) -> String {
+        let name = self.token.as_deref().or(self.serial.as_deref());
+        String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
     }
 
     /// The place of the PIN; `None` if the URI does not say, and then it is where passphrases are.
@@ -206,6 +233,17 @@ fn decode(text: &str) -> Option<Vec<u8>> {
         });
     }
     Some(decoded)
+}
+
+/// Percent-encoding (RFC 3986 §2.1) of all that means something in a URI.
+fn encode(bytes: &[u8]) -> String {
+    let encoded = bytes.iter().map(|byte| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(*byte).to_string()
+        }
+        byte => format!("%{byte:02X}"),
+    });
+    encoded.collect()
 }
 
 fn pin_source(text: &str) -> Option<SecretSource> {

@@ -96,6 +96,7 @@ mod tests {
     use std::fs;
     use std::io::Write;
     use std::os::fd::AsRawFd;
+    use std::os::unix::fs::PermissionsExt;
     use std::process::Command;
 
     use apparatus::Part;
@@ -106,7 +107,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::keys::{Key, KeyLocation, OpenKey, PemKey};
+    use crate::keys::{Key, KeyLocation, KeyType, OpenKey, PemKey, generate_in_file};
     use crate::secret::SecretSource;
 
     /// A folder with a key that OpenSSL has encrypted with `word`, in each way that it does.
@@ -139,6 +140,28 @@ mod tests {
             let unlock = Unlock::with(SecretSource::Command(command));
             PemKey::read_with(&self.0.path().join("key.pem"), &unlock)
         }
+    }
+
+    #[test]
+    fn openssl_decrypts_what_was_made_here_with_its_passphrase_and_no_other() {
+        if !apparatus::have(Part::Tools) {
+            return;
+        }
+        let folder = Folder::new();
+        let path = folder.0.path().join("made.pem");
+        let word = ["printf", "word"].map(str::to_owned).to_vec();
+        let unlock = Unlock::with(SecretSource::Command(word));
+        let made = generate_in_file(&path, KeyType::P384, &unlock).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        folder.openssl("pkey -in made.pem -passin pass:word -out plain.pem");
+        let plain = PemKey::read(&folder.0.path().join("plain.pem")).unwrap();
+        assert_eq!(plain.spki(), made);
+        assert_eq!(PemKey::read_with(&path, &unlock).unwrap().spki(), made);
+        let again = generate_in_file(&path, KeyType::P384, &unlock).unwrap_err();
+        assert!(matches!(again, Error::Exists { .. }), "{again}");
+        let other = folder.0.path().join("other.pem");
+        let error = generate_in_file(&other, KeyType::P256, &Unlock::default()).unwrap_err();
+        assert!(matches!(error, Error::LockedKey { .. }) && !other.exists(), "{error}");
     }
 
     #[test]

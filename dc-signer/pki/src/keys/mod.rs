@@ -2,7 +2,11 @@
 
 #[cfg_attr(not(feature = "encrypted-keys"), path = "no_decrypt.rs")]
 mod decrypt;
+#[cfg_attr(not(feature = "encrypted-keys"), path = "no_encrypt.rs")]
+mod encrypt;
+mod in_token;
 mod key;
+mod new_file;
 mod open;
 mod pem_file;
 mod timing;
@@ -25,7 +29,11 @@ pub use crate::lock_fault::LockFault;
 pub use crate::signing::{KeyFault, KeyLocation, NotSigned};
 pub use crate::token_fault::{TokenFault, Tries};
 pub use crate::token_uri::{BadTokenUri, TokenUri};
+pub use in_token::{
+    KeyType, StoredKey, Token, TokenState, generate_in_token, import_into_token, list_tokens,
+};
 pub use key::Key;
+pub use new_file::generate_in_file;
 pub use open::{OpenKey, ask_for_passphrase};
 pub use pem_file::PemKey;
 pub use timing::Timing;

@@ -1,5 +1,10 @@
 //! In a build that uses no tokens.
 
+use std::path::Path;
+
+use pki_types::PrivateKeyDer;
+
+use super::in_token::{KeyType, Token};
 use super::key::Key;
 use super::unlock::Unlock;
 use crate::error::Error;
@@ -9,8 +14,38 @@ use crate::token_uri::TokenUri;
 
 /// Refuses a key in a token.
 pub(super) fn open(uri: &TokenUri, _unlock: &Unlock) -> Result<Box<dyn Key>, Error> {
-    Err(Error::Token {
-        key: KeyLocation::Token(Box::new(uri.clone())),
+    Err(not_built(uri))
+}
+
+/// Makes none.
+pub(super) fn generate(uri: &TokenUri, _kind: KeyType, _unlock: &Unlock) -> Result<Vec<u8>, Error> {
+    Err(not_built(uri))
+}
+
+/// Takes none.
+pub(super) fn import(
+    uri: &TokenUri,
+    _key: &PrivateKeyDer<'_>,
+    _unlock: &Unlock,
+) -> Result<Vec<u8>, Error> {
+    Err(not_built(uri))
+}
+
+/// Shows none.
+pub(super) fn list(
+    module: &Path,
+    _name: Option<&str>,
+    _unlock: Option<&Unlock>,
+) -> Result<Vec<Token>, Error> {
+    Err(Error::TokenModule {
+        module: module.into(),
         fault: TokenFault::NotBuilt,
     })
+}
+
+fn not_built(uri: &TokenUri) -> Error {
+    Error::Token {
+        key: KeyLocation::Token(Box::new(uri.clone())),
+        fault: TokenFault::NotBuilt,
+    }
 }

@@ -3,7 +3,11 @@
 mod attributes;
 mod failed;
 mod library;
+mod list;
+mod login;
+mod make;
 mod module;
+mod private;
 mod signature;
 
 use std::fmt;
@@ -14,6 +18,8 @@ use cryptoki::session::Session;
 use dc_core::{SignatureScheme, Signer};
 
 use self::failed::failed;
+pub(super) use self::list::list;
+pub(super) use self::make::{generate, import};
 use self::module::{Fault, InToken, Module};
 use super::key::Key;
 use super::unlock::Unlock;
@@ -33,15 +39,19 @@ struct TokenKey {
 
 /// Opens a key in a token.
 pub(super) fn open(uri: &TokenUri, unlock: &Unlock) -> Result<Box<dyn Key>, Error> {
-    let opened = TokenKey::open(uri, unlock);
-    let key = opened.map_err(|fault| match fault {
+    let key = TokenKey::open(uri, unlock).map_err(|fault| at(uri, fault))?;
+    Ok(Box::new(key))
+}
+
+/// The error about a key.
+fn at(uri: &TokenUri, fault: Fault) -> Error {
+    match fault {
         Fault::Secret(error) => Error::Secret(error),
         Fault::Token(fault) => Error::Token {
             key: KeyLocation::Token(Box::new(uri.clone())),
             fault,
         },
-    })?;
-    Ok(Box::new(key))
+    }
 }
 
 impl TokenKey {

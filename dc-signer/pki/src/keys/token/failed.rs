@@ -13,6 +13,17 @@ pub(super) fn failed(error: &Cryptoki) -> TokenFault {
             is_temporary: false,
         };
     };
+    match code {
+        RvError::MechanismInvalid | RvError::MechanismParamInvalid => {
+            let mechanism = "mechanism for this type of key";
+            return TokenFault::Mechanism { mechanism };
+        }
+        RvError::TokenWriteProtected | RvError::SessionReadOnly => {
+            let why = "it is write-protected: its security officer can change that";
+            return TokenFault::ReadOnly { why };
+        }
+        _ => {}
+    }
     let is_temporary = matches!(
         code,
         RvError::DeviceError

@@ -3,25 +3,23 @@
 use std::sync::Arc;
 
 use cryptoki::context::Pkcs11;
-use cryptoki::error::{Error as Cryptoki, RvError};
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
-use cryptoki::session::{Session, SessionState, UserType};
+use cryptoki::session::Session;
 use cryptoki::slot::{Slot, TokenInfo};
-use cryptoki::types::RawAuthPin;
 
 use super::super::unlock::Unlock;
 use super::failed;
 use super::library::{Library, State};
+use super::login::Login;
 use crate::secret::SecretError;
-use crate::token_fault::{TokenFault, Tries};
+use crate::token_fault::TokenFault;
 use crate::token_uri::TokenUri;
 
 /// A module, with the name of the key in one of its tokens.
 pub(super) struct Module {
     library: Arc<Library>,
     uri: TokenUri,
-    pin: Unlock,
-    unlock: Unlock,
+    login: Login,
 }
 
 /// A session in which the key can be used.
@@ -29,6 +27,12 @@ pub(super) struct InToken {
     session: Session,
     key: ObjectHandle,
     generation: u64,
+}
+
+/// Where a session is.
+pub(super) struct Place<'p> {
+    pub(super) pkcs11: &'p Pkcs11,
+    pub(super) slot: Slot,
 }
 
 /// The reason that there is no session.
@@ -42,8 +46,7 @@ impl Module {
         Ok(Self {
             library: Library::load(&uri.module)?,
             uri: uri.clone(),
-            pin: uri.pin().map_or_else(|| unlock.clone(), Unlock::with),
-            unlock: unlock.clone(),
+            login: Login::new(uri.pin(), unlock),
         })
     }
 
@@ -83,20 +86,52 @@ impl Module {
     }
 
     fn enter_with(&self, using: &State) -> Result<InToken, Fault> {
-        let (slot, info) = self.slot(&using.pkcs11)?;
         // What is older than the module must not be closed, so nothing is by itself.
-        let session = using.pkcs11.open_ro_session_no_drop(slot);
-        let session = session.map_err(|error| failed(&error))?;
-        let entered = match info.login_required() {
-            true => self.log_in(&using.pkcs11, slot, &session, &info),
-            false => Ok(()),
-        };
-        match entered.and_then(|()| Ok(self.key(&session)?)) {
+        let (session, _) = self.session(using, Pkcs11::open_ro_session_no_drop)?;
+        match self.key(&session) {
             Ok(key) => Ok(InToken {
                 session,
                 key,
                 generation: using.generation,
             }),
+            Err(fault) => {
+                let _ = session.close();
+                Err(fault.into())
+            }
+        }
+    }
+
+    /// Does something in a session that may change the token; the key need not be there.
+    pub(super) fn change<T>(
+        &self,
+        work: impl FnOnce(&Session, &Place<'_>) -> Result<T, TokenFault>,
+    ) -> Result<T, Fault> {
+        let using = self.library.using();
+        let (session, slot) = self.session(&using, Pkcs11::open_rw_session_no_drop)?;
+        let pkcs11 = &using.pkcs11;
+        let done = match self.key(&session) {
+            Err(TokenFault::NoKey) => work(&session, &Place { pkcs11, slot }),
+            Ok(_) | Err(TokenFault::Several { .. }) => Err(TokenFault::Taken),
+            Err(fault) => Err(fault),
+        };
+        let _ = session.close();
+        Ok(done?)
+    }
+
+    /// A session in which the user is logged in, if the token wants that.
+    fn session(
+        &self,
+        using: &State,
+        open: impl FnOnce(&Pkcs11, Slot) -> cryptoki::error::Result<Session>,
+    ) -> Result<(Session, Slot), Fault> {
+        let (slot, info) = self.slot(&using.pkcs11)?;
+        let session = open(&using.pkcs11, slot).map_err(|error| failed(&error))?;
+        let entered = match info.login_required() {
+            true => self.login.log_in(&using.pkcs11, slot, &session, &info),
+            false => Ok(()),
+        };
+        match entered {
+            Ok(()) => Ok((session, slot)),
             Err(fault) => {
                 let _ = session.close();
                 Err(fault)
@@ -107,7 +142,8 @@ impl Module {
     #[cfg(test)]
     pub(super) fn token_name(&self) -> Result<String, TokenFault> {
         let using = self.library.using();
-        self.slot(&using.pkcs11).map(|(_, info)| name(&info))
+        self.slot(&using.pkcs11)
+            .map(|(_, info)| super::login::name(&info))
     }
 
     /// The one slot whose token is the one of the URI.
@@ -141,54 +177,6 @@ impl Module {
         })
     }
 
-    fn log_in(
-        &self,
-        pkcs11: &Pkcs11,
-        slot: Slot,
-        session: &Session,
-        info: &TokenInfo,
-    ) -> Result<(), Fault> {
-        // Whoever is logged in with another session is so with this one.
-        if let Ok(state) = session.get_session_info()
-            && matches!(
-                state.session_state(),
-                SessionState::RoUser | SessionState::RwUser
-            )
-        {
-            return Ok(());
-        }
-        if info.user_pin_locked() {
-            return Err(TokenFault::PinLocked.into());
-        }
-        if info.user_pin_final_try() {
-            return Err(TokenFault::LastTry.into());
-        }
-        let pin = self.pin.passphrase().ok_or(TokenFault::NoPin)?;
-        let pin = pin.map_err(Fault::Secret)?;
-        let token = name(info);
-        if self.unlock.was_refused(&token, &pin) {
-            return Err(TokenFault::PinWrong { tries: tries(info) }.into());
-        }
-        let raw = RawAuthPin::from(Box::new(pin.to_vec()));
-        match session.login_with_raw(UserType::User, &raw) {
-            Ok(()) | Err(Cryptoki::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
-            Err(Cryptoki::Pkcs11(RvError::PinLocked, _)) => Err(TokenFault::PinLocked.into()),
-            Err(Cryptoki::Pkcs11(
-                RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange,
-                _,
-            )) => {
-                self.unlock.refuse(&token, &pin);
-                let now = pkcs11.get_token_info(slot);
-                let tries = now.map_or_else(|_| Tries::default(), |info| tries(&info));
-                Err(TokenFault::PinWrong { tries }.into())
-            }
-            Err(Cryptoki::Pkcs11(RvError::UserPinNotInitialized, _)) => {
-                Err(TokenFault::NoUserPin.into())
-            }
-            Err(error) => Err(failed(&error).into()),
-        }
-    }
-
     fn key(&self, session: &Session) -> Result<ObjectHandle, TokenFault> {
         let mut wanted = vec![Attribute::Class(ObjectClass::PRIVATE_KEY)];
         wanted.extend(self.uri.object.clone().map(Attribute::Label));
@@ -205,18 +193,5 @@ impl Module {
 impl From<TokenFault> for Fault {
     fn from(fault: TokenFault) -> Self {
         Self::Token(fault)
-    }
-}
-
-/// The name that a refused PIN is remembered under.
-fn name(info: &TokenInfo) -> String {
-    [info.serial_number(), info.label()].join("/")
-}
-
-fn tries(info: &TokenInfo) -> Tries {
-    match (info.user_pin_final_try(), info.user_pin_count_low()) {
-        (true, _) => Tries::One,
-        (false, true) => Tries::Few,
-        (false, false) => Tries::Unsaid,
     }
 }

@@ -14,8 +14,10 @@ use super::*;
 use crate::files::{self, Access, NewFile};
 use crate::keys::{NotSigned, OpenKey};
 use crate::names::ZoneName;
+use crate::keys::{KeyType, TokenState, generate_in_token, import_into_token, list_tokens};
 use crate::secret::SecretSource;
 use crate::test_ca::{self, TestRoot};
+use crate::token_fault::Tries;
 use crate::{Delegation, Wanted};
 
 /// A SoftHSM, with the PIN of its token in a file. The module reads where it is from the environment, so that a test with it is a
@@ -310,4 +312,84 @@ fn a_folder_with_the_uri_of_its_key_issues() {
     fs::write(folder.join("key.uri"), "pkcs11:token=hsm").unwrap();
     let error = Delegation::load(&folder).unwrap_err();
     assert!(matches!(error, Error::BadTokenUri { .. }), "{error}");
+}
+
+#[test]
+fn keys_are_made_in_the_token_and_cannot_leave_it() {
+    let Some(hsm) = Hsm::of("keys_are_made_in_the_token_and_cannot_leave_it") else {
+        return;
+    };
+    let unlock = Unlock::default();
+    for (kind, name) in [
+        (KeyType::P256, "p256"),
+        (KeyType::P384, "p384"),
+        (KeyType::Ed25519, "ed25519"),
+        (KeyType::Rsa2048, "rsa"),
+    ] {
+        let uri = hsm.uri(&format!("object={name}"));
+        let spki = generate_in_token(&uri, kind, &unlock).unwrap();
+        let key = hsm.open(&format!("object={name}")).unwrap();
+        assert_eq!(key.spki(), spki);
+        sign(&key).unwrap();
+        // Never a second one of the same name.
+        let error = generate_in_token(&uri, kind, &unlock).unwrap_err();
+        let fault = TokenFault::Taken;
+        assert!(matches!(error, Error::Token { fault: f, .. } if f == fault), "{name}");
+    }
+    let pin = Unlock::with(SecretSource::File(hsm.folder.join("pin")));
+    let tokens = list_tokens(&SoftHsm::module(), Some("hsm"), Some(&pin)).unwrap();
+    let [token] = &tokens[..] else { panic!("{tokens:?}") };
+    assert_eq!(token.state, TokenState::Usable);
+    let mut names: Vec<_> = token.keys.iter().map(|key| key.label.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["ed25519", "p256", "p384", "rsa"]);
+    for key in &token.keys {
+        assert_eq!((key.extractable, key.always_inside), (Some(false), Some(true)));
+        let uri = key.uri.as_ref().unwrap();
+        let location = KeyLocation::Token(Box::new(uri.clone()));
+        let opened = OpenKey::open(location, &pin).unwrap();
+        assert_eq!(Some(opened.spki()), key.spki.as_deref());
+    }
+    // Nobody who is not logged in sees them, and what was never initialised is shown as that.
+    let tokens = list_tokens(&SoftHsm::module(), None, None).unwrap();
+    let state = |label: &str| {
+        let mut tokens = tokens.iter();
+        tokens.find(|token| token.label == label).unwrap().state
+    };
+    assert_eq!((state("hsm"), state("")), (TokenState::Usable, TokenState::NotInitialised));
+    let error = list_tokens(&SoftHsm::module(), Some("other"), None).unwrap_err();
+    assert!(matches!(error, Error::TokenModule { fault: TokenFault::Away, .. }), "{error}");
+    let error = list_tokens(&SoftHsm::module(), None, Some(&pin)).unwrap_err();
+    assert!(matches!(error, Error::TokenModule { fault: TokenFault::Several { .. }, .. }), "{error}");
+}
+
+#[test]
+fn keys_of_files_are_put_into_the_token_in_every_encoding() {
+    let Some(hsm) = Hsm::of("keys_of_files_are_put_into_the_token_in_every_encoding") else {
+        return;
+    };
+    let rsa = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/keys/rsa-2048.pem");
+    let path = hsm.folder.join("given.pem");
+    for (name, pem) in [
+        ("p256", pair(&rcgen::PKCS_ECDSA_P256_SHA256)),
+        ("p384", pair(&rcgen::PKCS_ECDSA_P384_SHA384)),
+        ("ed25519", pair(&rcgen::PKCS_ED25519)),
+        ("rsa", fs::read_to_string(rsa).unwrap()),
+    ] {
+        fs::write(&path, pem).unwrap();
+        let key = crate::keys::read(&path).unwrap();
+        let expected = crate::keys::PemKey::read(&path).unwrap();
+        let uri = hsm.uri(&format!("object={name}"));
+        let spki = import_into_token(&uri, &key, &Unlock::default()).unwrap();
+        assert_eq!(spki, expected.spki(), "{name}");
+        sign(&hsm.open(&format!("object={name}")).unwrap()).unwrap();
+        let error = import_into_token(&uri, &key, &Unlock::default()).unwrap_err();
+        assert!(matches!(error, Error::Token { fault: TokenFault::Taken, .. }), "{error}");
+    }
+    let pin = Unlock::with(SecretSource::File(hsm.folder.join("pin")));
+    let tokens = list_tokens(&SoftHsm::module(), Some("hsm"), Some(&pin)).unwrap();
+    for key in &tokens[0].keys {
+        assert_eq!((key.extractable, key.always_inside), (Some(false), Some(false)));
+    }
+    assert_eq!(tokens[0].keys.len(), 4);
 }
