@@ -53,7 +53,7 @@ impl SoftHsm {
     pub fn module() -> PathBuf {
         let program = program("softhsm2-util");
         let usr = program.parent().and_then(Path::parent);
-        usr.unwrap_or(Path::new("/usr"))
+        usr.unwrap_or_else(|| Path::new("/usr"))
             .join("lib/softhsm/libsofthsm2.so")
     }
 

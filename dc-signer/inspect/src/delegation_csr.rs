@@ -1,5 +1,7 @@
 //! A vendor's request to its CA: for a certificate that may delegate (RFC 9345 §4.2).
 
+mod elsewhere;
+
 use std::path::{Path, PathBuf};
 
 use dc_core::{Role, SignatureScheme};
@@ -16,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use dc_pki::delegation::KEY;
 use dc_pki::files::{self, Access, NewFile};
-use dc_pki::keys::Unlock;
+use dc_pki::keys::{KeyLocation, Unlock};
 use dc_pki::names::ZoneName;
 use dc_pki::test_ca::delegation_usage;
 use dc_pki::{keys, pem};
@@ -46,6 +48,13 @@ pub enum KeySource<'a> {
         /// The passphrase, if it is encrypted.
         unlock: &'a Unlock,
     },
+    /// One that is in no file, in a token for example; the folder gets a `key.uri` that says where.
+    Elsewhere {
+        /// Its place.
+        location: &'a KeyLocation,
+        /// What opens it, if its place does not say that.
+        unlock: &'a Unlock,
+    },
 }
 
 /// The files that were written.
@@ -54,7 +63,7 @@ pub enum KeySource<'a> {
 pub struct Written {
     /// The request.
     pub request: PathBuf,
-    /// The private key that it is signed with.
+    /// The private key that it is signed with, or the file that says where it is.
     pub key: PathBuf,
     /// The scheme that the key signs with.
     pub scheme: SignatureScheme,
@@ -68,7 +77,7 @@ pub struct Written {
 /// again.
 ///
 /// Fails with [`Error::Exists`](dc_pki::Error::Exists) if there is a key, with what reading a given key fails with, with
-/// [`Error::RequestNotMade`] and with [`Error::Write`](dc_pki::Error::Write).
+/// what opening one that is elsewhere fails with, and its not signing, with [`Error::RequestNotMade`] and with [`Error::Write`](dc_pki::Error::Write).
 pub fn write(
     folder: &Path,
     zone: &ZoneName,
@@ -79,6 +88,9 @@ pub fn write(
     match source {
         KeySource::New(kind) => with_new_key(folder, &wanted, kind),
         KeySource::File { path, unlock } => with_key_of(folder, &wanted, path, unlock),
+        KeySource::Elsewhere { location, unlock } => {
+            elsewhere::write(folder, &wanted, location, unlock)
+        }
     }
 }
 

@@ -44,7 +44,9 @@ pub enum TokenFault {
     )]
     NoKey,
     /// Nobody has said where the PIN is.
-    #[error("its token wants a PIN: add pin-source to the URI")]
+    #[error(
+        "its token wants a PIN: add pin-source to the URI, or say where it is (--pin-file and others; keys.passphrase in a configuration)"
+    )]
     NoPin,
     /// The token has no user PIN yet.
     #[error(

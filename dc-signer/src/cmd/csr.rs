@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use dc_core::{DELEGATION_USAGE_OID, SignatureScheme};
 use dc_inspect::delegation_csr::{self, KeySource, NewKey, Written};
+use dc_pki::keys::KeyLocation;
 use dc_pki::names::ZoneName;
 use dc_pki::text::scheme_name;
 use serde_json::{Value, json};
 
 use super::Error;
 use super::passphrase::Passphrase;
+use super::place::Place;
 use super::print;
 use super::role::Role;
 
@@ -42,9 +44,10 @@ pub(crate) struct Args {
     /// The type of the new key; for RSA make one yourself and give it with --key
     #[arg(long, value_enum, default_value_t = Algorithm::P256, conflicts_with = "key")]
     algorithm: Algorithm,
-    /// Use the private key in this file (PEM; ECDSA P-256 or P-384, Ed25519, RSA), and leave it there
-    #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
+    /// Use the private key in this file (PEM; ECDSA P-256 or P-384, Ed25519, RSA), or in a token by its pkcs11: URI, and leave
+    /// it there
+    #[arg(long, value_name = "FILE|URI")]
+    key: Option<Place>,
     #[command(flatten)]
     passphrase: Passphrase,
     /// Print the result as JSON
@@ -66,12 +69,20 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         let zone = ZoneName::parse(&self.zone)?;
         let unlock = self.passphrase.unlock();
-        let source = match &self.key {
-            Some(path) => KeySource::File {
+        let location = match &self.key {
+            Some(Place::Token(uri)) => Some(KeyLocation::Token(uri.clone())),
+            _ => None,
+        };
+        let source = match (&self.key, &location) {
+            (Some(Place::File(path)), _) => KeySource::File {
                 path,
                 unlock: &unlock,
             },
-            None => KeySource::New(self.algorithm.into()),
+            (_, Some(location)) => KeySource::Elsewhere {
+                location,
+                unlock: &unlock,
+            },
+            (_, None) => KeySource::New(self.algorithm.into()),
         };
         let roles = Role::ALL.into_iter();
         // Once each, in one order, however they were given.
@@ -82,7 +93,7 @@ impl Args {
             zone,
             roles,
             folder: &self.out,
-            is_new: self.key.is_none(),
+            from: self.key.as_ref(),
             written,
         };
         match self.json {
@@ -113,12 +124,13 @@ struct Made<'a> {
     zone: ZoneName,
     roles: Vec<Role>,
     folder: &'a Path,
-    is_new: bool,
+    /// The place of the key, unless it is new.
+    from: Option<&'a Place>,
     written: Written,
 }
 
 impl Made<'_> {
-    /// `{zone, names, roles, request, key, key_is_new, algorithm}`.
+    /// `{zone, names, roles, request, key, key_is_new, key_uri, algorithm}`.
     fn to_json(&self) -> Value {
         json!({
             "zone": self.zone.to_string(),
@@ -126,7 +138,11 @@ impl Made<'_> {
             "roles": self.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>(),
             "request": self.written.request.display().to_string(),
             "key": self.written.key.display().to_string(),
-            "key_is_new": self.is_new,
+            "key_is_new": self.from.is_none(),
+            "key_uri": match self.from {
+                Some(Place::Token(uri)) => Some(uri.to_string()),
+                _ => None,
+            },
             "algorithm": scheme_name(self.written.scheme),
         })
     }
@@ -148,9 +164,12 @@ impl Made<'_> {
     }
 
     fn key_note(&self) -> &'static str {
-        match self.is_new {
-            true => "new, readable by its owner only",
-            false => "left as it was",
+        match self.from {
+            None => "new, readable by its owner only",
+            Some(Place::File(_)) => "left as it was",
+            Some(Place::Token(_)) => {
+                "which says where the key is, and stays beside the certificate"
+            }
         }
     }
 }
@@ -189,7 +208,7 @@ impl fmt::Display for Made<'_> {
             f,
             "  save it as {folder}/chain.pem, the certificate for {wildcard} first"
         )?;
-        if !self.is_new {
+        if let Some(Place::File(_)) = self.from {
             writeln!(
                 f,
                 "  have the key beside it, as {folder}/key.pem (mode 0600)"
@@ -213,6 +232,10 @@ Examples:
   dc-signer csr --zone cpe.example.com --out vendor
   dc-signer csr --zone cpe.example.com --out vendor --key vendor/key.pem     (ask again)
   dc-signer csr --zone cpe.example.com --out vendor --role server,client
+
+For a key in a token, which 'dc-signer keys generate' makes there:
+  dc-signer csr --zone cpe.example.com --out vendor \
+    --key 'pkcs11:token=hsm;object=cpe-1?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/run/pin'
 
 For an RSA key:
   openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.pem

@@ -6,8 +6,10 @@ mod error;
 mod init;
 mod inspect;
 mod issue;
+mod keys;
 mod left_out;
 mod passphrase;
+mod place;
 mod probe;
 mod role;
 #[cfg_attr(not(feature = "service"), path = "no_service.rs")]
@@ -44,6 +46,7 @@ impl Cli {
             Command::Init(args) => args.run()?,
             Command::Inspect(args) => args.run()?,
             Command::Issue(args) => args.run()?,
+            Command::Keys(command) => command.run()?,
             Command::Probe(args) => {
                 args.check_usage()?;
                 args.run()?;
@@ -62,6 +65,7 @@ enum Command {
     Init(init::Args),
     Inspect(inspect::Args),
     Issue(issue::Args),
+    Keys(keys::Args),
     Probe(probe::Args),
     #[command(flatten)]
     Service(service::Command),

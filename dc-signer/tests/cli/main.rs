@@ -15,6 +15,7 @@ mod help;
 mod init;
 mod inspect;
 mod issue;
+mod keys;
 mod older_copy;
 mod owner;
 mod passphrase;

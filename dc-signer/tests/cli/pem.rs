@@ -399,8 +399,8 @@ fn keys_that_are_not_taken_are_named_with_what_mends_them() {
         ("compressed.pem", "compressed point"),
         ("half.pem", "no public half"),
         ("explicit.pem", "explicit curve"),
-        ("old.pem", "openssl pkey -in old.pem"),
-        ("new.pem", "openssl pkey -in new.pem"),
+        ("old.pem", "decrypt it with 'openssl pkey'"),
+        ("new.pem", "--passphrase-file"),
         ("p521.pem", "use ECDSA P-256 or P-384, Ed25519, or RSA"),
     ] {
         let csr = [

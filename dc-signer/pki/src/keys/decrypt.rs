@@ -152,7 +152,10 @@ mod tests {
         let word = ["printf", "word"].map(str::to_owned).to_vec();
         let unlock = Unlock::with(SecretSource::Command(word));
         let made = generate_in_file(&path, KeyType::P384, &unlock).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         folder.openssl("pkey -in made.pem -passin pass:word -out plain.pem");
         let plain = PemKey::read(&folder.0.path().join("plain.pem")).unwrap();
         assert_eq!(plain.spki(), made);
@@ -161,7 +164,10 @@ mod tests {
         assert!(matches!(again, Error::Exists { .. }), "{again}");
         let other = folder.0.path().join("other.pem");
         let error = generate_in_file(&other, KeyType::P256, &Unlock::default()).unwrap_err();
-        assert!(matches!(error, Error::LockedKey { .. }) && !other.exists(), "{error}");
+        assert!(
+            matches!(error, Error::LockedKey { .. }) && !other.exists(),
+            "{error}"
+        );
     }
 
     #[test]

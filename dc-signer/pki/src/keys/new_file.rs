@@ -34,14 +34,17 @@ pub fn generate_in_file(path: &Path, kind: KeyType, unlock: &Unlock) -> Result<V
     let key = KeyPair::generate_for(algorithm).map(Zeroizing::new);
     let key = key.map_err(|_| Error::Randomness)?;
     let pem = encrypt(path, key.serialized_der(), unlock)?;
-    let (folder, name) = (path.parent(), path.file_name().and_then(|name| name.to_str()));
+    let (folder, name) = (
+        path.parent(),
+        path.file_name().and_then(|name| name.to_str()),
+    );
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
     let file = NewFile {
         name: name.unwrap_or_default(),
         contents: pem.as_bytes(),
         access: Access::Owner,
     };
-    let folder = folder.unwrap_or(Path::new("."));
+    let folder = folder.unwrap_or_else(|| Path::new("."));
     files::stage(folder, &file)?.create()?;
     files::sync(folder)?;
     Ok(key.subject_public_key_info())

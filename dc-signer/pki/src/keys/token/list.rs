@@ -23,22 +23,25 @@ pub(in super::super) fn list(
     name: Option<&str>,
     unlock: Option<&Unlock>,
 ) -> Result<Vec<Token>, Error> {
-    let listed = Library::load(module).map_err(Fault::from).and_then(|library| {
-        let using = library.using();
-        let found = tokens(&using.pkcs11, name)?;
-        // A PIN is for one token, and tried with no other.
-        let login = match (unlock, name, found.len()) {
-            (None, ..) => None,
-            (Some(unlock), Some(_), 0 | 1) => Some(Login::new(None, unlock)),
-            _ => return Err(TokenFault::Several { what: "token" }.into()),
-        };
-        if found.is_empty() && name.is_some() {
-            return Err(TokenFault::Away.into());
-        }
-        let tokens = found.into_iter();
-        let tokens = tokens.map(|(slot, info)| token(&using.pkcs11, module, slot, &info, login.as_ref()));
-        tokens.collect()
-    });
+    let listed = Library::load(module)
+        .map_err(Fault::from)
+        .and_then(|library| {
+            let using = library.using();
+            let found = tokens(&using.pkcs11, name)?;
+            // A PIN is for one token, and tried with no other.
+            let login = match (unlock, name, found.len()) {
+                (None, ..) => None,
+                (Some(unlock), Some(_), 0 | 1) => Some(Login::new(None, unlock)),
+                _ => return Err(TokenFault::Several { what: "token" }.into()),
+            };
+            if found.is_empty() && name.is_some() {
+                return Err(TokenFault::Away.into());
+            }
+            let tokens = found.into_iter();
+            let tokens = tokens
+                .map(|(slot, info)| token(&using.pkcs11, module, slot, &info, login.as_ref()));
+            tokens.collect()
+        });
     listed.map_err(|fault| match fault {
         Fault::Secret(error) => Error::Secret(error),
         Fault::Token(fault) => Error::TokenModule {

@@ -4,9 +4,9 @@ use cryptoki::error::{Error as Cryptoki, RvError};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{Attribute, KeyType as Kind, ObjectClass};
 use cryptoki::session::Session;
+use dc_core::Signer;
 use der::asn1::OctetStringRef;
 use der::{Decode, Encode};
-use dc_core::Signer;
 use pki_types::PrivateKeyDer;
 use rustls::crypto::ring::default_provider;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
@@ -88,14 +88,21 @@ fn put(
     let (kind, parameters) = match spki.algorithm.oid {
         attributes::EC_PUBLIC_KEY => {
             can(place, MechanismType::ECDSA, "CKM_ECDSA")?;
-            (Kind::EC, spki.algorithm.parameters.map(|curve| curve.to_der()))
+            (
+                Kind::EC,
+                spki.algorithm.parameters.map(|curve| curve.to_der()),
+            )
         }
         attributes::ED25519 => {
             can(place, MechanismType::EDDSA, "CKM_EDDSA")?;
             (Kind::EC_EDWARDS, Some(attributes::ED25519.to_der()))
         }
         _ => {
-            can(place, MechanismType::SHA256_RSA_PKCS_PSS, "CKM_SHA256_RSA_PKCS_PSS")?;
+            can(
+                place,
+                MechanismType::SHA256_RSA_PKCS_PSS,
+                "CKM_SHA256_RSA_PKCS_PSS",
+            )?;
             (Kind::RSA, None)
         }
     };
@@ -124,7 +131,11 @@ fn put(
 }
 
 /// Both halves or none.
-fn create(session: &Session, public: &[Attribute], private: &[Attribute]) -> Result<(), TokenFault> {
+fn create(
+    session: &Session,
+    public: &[Attribute],
+    private: &[Attribute],
+) -> Result<(), TokenFault> {
     let public = session.create_object(public).map_err(|e| refused(&e))?;
     let created = session.create_object(private);
     created.map(|_| ()).map_err(|error| {

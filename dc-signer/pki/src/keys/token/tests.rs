@@ -12,9 +12,9 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use super::*;
 use crate::files::{self, Access, NewFile};
+use crate::keys::{KeyType, TokenState, generate_in_token, import_into_token, list_tokens};
 use crate::keys::{NotSigned, OpenKey};
 use crate::names::ZoneName;
-use crate::keys::{KeyType, TokenState, generate_in_token, import_into_token, list_tokens};
 use crate::secret::SecretSource;
 use crate::test_ca::{self, TestRoot};
 use crate::token_fault::Tries;
@@ -334,17 +334,25 @@ fn keys_are_made_in_the_token_and_cannot_leave_it() {
         // Never a second one of the same name.
         let error = generate_in_token(&uri, kind, &unlock).unwrap_err();
         let fault = TokenFault::Taken;
-        assert!(matches!(error, Error::Token { fault: f, .. } if f == fault), "{name}");
+        assert!(
+            matches!(error, Error::Token { fault: f, .. } if f == fault),
+            "{name}"
+        );
     }
     let pin = Unlock::with(SecretSource::File(hsm.folder.join("pin")));
     let tokens = list_tokens(&SoftHsm::module(), Some("hsm"), Some(&pin)).unwrap();
-    let [token] = &tokens[..] else { panic!("{tokens:?}") };
+    let [token] = &tokens[..] else {
+        panic!("{tokens:?}")
+    };
     assert_eq!(token.state, TokenState::Usable);
     let mut names: Vec<_> = token.keys.iter().map(|key| key.label.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["ed25519", "p256", "p384", "rsa"]);
     for key in &token.keys {
-        assert_eq!((key.extractable, key.always_inside), (Some(false), Some(true)));
+        assert_eq!(
+            (key.extractable, key.always_inside),
+            (Some(false), Some(true))
+        );
         let uri = key.uri.as_ref().unwrap();
         let location = KeyLocation::Token(Box::new(uri.clone()));
         let opened = OpenKey::open(location, &pin).unwrap();
@@ -356,11 +364,32 @@ fn keys_are_made_in_the_token_and_cannot_leave_it() {
         let mut tokens = tokens.iter();
         tokens.find(|token| token.label == label).unwrap().state
     };
-    assert_eq!((state("hsm"), state("")), (TokenState::Usable, TokenState::NotInitialised));
+    assert_eq!(
+        (state("hsm"), state("")),
+        (TokenState::Usable, TokenState::NotInitialised)
+    );
     let error = list_tokens(&SoftHsm::module(), Some("other"), None).unwrap_err();
-    assert!(matches!(error, Error::TokenModule { fault: TokenFault::Away, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::TokenModule {
+                fault: TokenFault::Away,
+                ..
+            }
+        ),
+        "{error}"
+    );
     let error = list_tokens(&SoftHsm::module(), None, Some(&pin)).unwrap_err();
-    assert!(matches!(error, Error::TokenModule { fault: TokenFault::Several { .. }, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::TokenModule {
+                fault: TokenFault::Several { .. },
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -384,12 +413,24 @@ fn keys_of_files_are_put_into_the_token_in_every_encoding() {
         assert_eq!(spki, expected.spki(), "{name}");
         sign(&hsm.open(&format!("object={name}")).unwrap()).unwrap();
         let error = import_into_token(&uri, &key, &Unlock::default()).unwrap_err();
-        assert!(matches!(error, Error::Token { fault: TokenFault::Taken, .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                Error::Token {
+                    fault: TokenFault::Taken,
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
     let pin = Unlock::with(SecretSource::File(hsm.folder.join("pin")));
     let tokens = list_tokens(&SoftHsm::module(), Some("hsm"), Some(&pin)).unwrap();
     for key in &tokens[0].keys {
-        assert_eq!((key.extractable, key.always_inside), (Some(false), Some(false)));
+        assert_eq!(
+            (key.extractable, key.always_inside),
+            (Some(false), Some(false))
+        );
     }
     assert_eq!(tokens[0].keys.len(), 4);
 }
