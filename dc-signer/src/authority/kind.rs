@@ -95,6 +95,7 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::NameWithdrawn { .. }
         | registry::Error::NotInState { .. }
         | registry::Error::OtherName
+        | registry::Error::SecretsChanged
         | registry::Error::SerialTaken
         | registry::Error::DelegationExists { .. }
         | registry::Error::DelegationOrder { .. }
@@ -115,6 +116,7 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::UnknownDevice
         | registry::Error::UnknownOperator
         | registry::Error::UnknownDelegation { .. }
+        | registry::Error::UnknownSecret
         | registry::Error::UnknownZone => Kind::NotFound,
         registry::Error::KeyEnded | registry::Error::KeyTaken | registry::Error::UnknownKey => {
             Kind::KeyRefused

@@ -94,7 +94,8 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
             | SetupError::MissingSecrets { .. }
             | SetupError::NotReady { .. }
             | SetupError::OtherCertificate { .. }
-            | SetupError::OtherSecrets { .. } => CHANGED.to_owned(),
+            | SetupError::OtherSecrets { .. }
+            | SetupError::OtherThanDatabase { .. } => CHANGED.to_owned(),
         },
         Error::BadCsr(_)
         | Error::BadIdempotencyKey { .. }

@@ -93,7 +93,8 @@ impl Authority {
     /// Opens a signer: reads its secrets, or makes them if its database is new, and loads the keys of its zones.
     ///
     /// A slot whose key is not on this machine stops nobody else; [`Self::missing`] has it. Fails with
-    /// [`SetupError::MissingSecrets`] if the database has seen devices and the secrets are gone, with
+    /// [`SetupError::MissingSecrets`] if the database was used and the secrets are gone, with
+    /// [`SetupError::OtherThanDatabase`] if it was used with others, with
     /// [`Error::Store`], and with what reading files fails with.
     pub async fn open(config: &Config, store: Arc<Store>) -> Result<Self, Error> {
         let settings = Live::fixed(Settings::new(config)?);
@@ -119,7 +120,7 @@ impl Authority {
             signing: Blocking::signatures(),
             guard: Guard::new(trace, now),
             lists: Lists::default(),
-            secrets: Secrets::open(&config.data, latest.is_none())?,
+            secrets: Secrets::of_database(&config.data, &store, latest.is_none(), now).await?,
             me,
             store,
         };

@@ -1,8 +1,10 @@
 //! The signer's own secrets: what names and codes are derived with, and what lists are signed with.
 
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use pki_types::UnixTime;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use zeroize::Zeroizing;
@@ -10,18 +12,28 @@ use zeroize::Zeroizing;
 use super::error::PkiError;
 use super::{Error, SetupError};
 use dc_pki::files::{self, Access, NewFile};
-use dc_store::registry::{CodeKey, NameKey};
+use dc_store::Store;
+use dc_store::registry::{CodeKey, NameKey, Purpose, SharedSecret};
 
 /// The signer's own secrets, from a folder that only its owner can read.
 ///
 /// Signers that share a database need the same ones: copy the folder.
 pub struct Secrets {
+    raw: Raw,
     /// The key that names are derived with.
     pub(super) names: NameKey,
     /// The key of the hashes of activation codes.
     pub(super) codes: CodeKey,
     /// The key that signs lists of withdrawn names, and never a credential.
     pub(super) lists: Ed25519KeyPair,
+}
+
+/// The secrets as they are written.
+struct Raw {
+    names: Zeroizing<[u8; 32]>,
+    codes: Zeroizing<[u8; 32]>,
+    /// In PKCS#8.
+    lists: Zeroizing<Vec<u8>>,
 }
 
 impl Secrets {
@@ -41,11 +53,61 @@ impl Secrets {
             }
             make(&folder)?;
         }
+        let raw = Raw {
+            names: key(&folder, NAMES)?,
+            codes: key(&folder, CODES)?,
+            lists: files::read(&folder.join(LISTS))?,
+        };
+        let path = folder.join(LISTS);
+        let lists = Ed25519KeyPair::from_pkcs8(&raw.lists);
         Ok(Self {
-            names: NameKey::new(&*key(&folder, NAMES)?),
-            codes: CodeKey::new(&*key(&folder, CODES)?),
-            lists: signing_key(&folder)?,
+            names: NameKey::new(&raw.names),
+            codes: CodeKey::new(&raw.codes),
+            lists: lists.map_err(|_| SetupError::BadSecret { path })?,
+            raw,
         })
+    }
+
+    /// Opens the secrets of a data folder if they are those of the database; makes them if neither the folder nor the database
+    /// has any, and `is_new` says that the database was not used.
+    ///
+    /// Fails as [`Self::open`] does, with [`SetupError::OtherThanDatabase`], and with [`Error::Store`].
+    pub(super) async fn of_database(
+        data: &Path,
+        store: &Store,
+        is_new: bool,
+        now: UnixTime,
+    ) -> Result<Self, Error> {
+        let known = store.secrets().await?;
+        let folder = Self::folder(data);
+        let was_there = files::is_there(&folder)?;
+        let secrets = Self::open(data, is_new && known.is_empty())?;
+        let known = match known.is_empty() {
+            true => store.claim_secrets(&secrets.first(now)).await,
+            false => Ok(known),
+        };
+        let checked = match known {
+            Ok(known) => secrets.check(&folder, &known),
+            Err(error) => Err(error.into()),
+        };
+        // Another signer was faster: these secrets are nobody's.
+        if checked.is_err() && !was_there {
+            let failed = files::write_failed(&folder);
+            fs::remove_dir_all(&folder).map_err(failed)?;
+        }
+        checked.map(|()| secrets)
+    }
+
+    /// Looks whether the secrets of a data folder are those of the database, and makes none.
+    ///
+    /// Fails as [`Self::of_database`] does.
+    pub(crate) async fn look(data: &Path, store: &Store, is_new: bool) -> Result<(), Error> {
+        let known = store.secrets().await?;
+        let folder = Self::folder(data);
+        if known.is_empty() && is_new && !files::is_there(&folder)? {
+            return Ok(());
+        }
+        Self::open(data, false)?.check(&folder, &known)
     }
 
     /// The folder of secrets in a data folder.
@@ -54,9 +116,50 @@ impl Secrets {
         data.join("secrets")
     }
 
+    /// The first version of each, as the database is told of it.
+    fn first(&self, now: UnixTime) -> [SharedSecret; 3] {
+        Purpose::ALL.map(|purpose| SharedSecret {
+            purpose,
+            version: 1,
+            fingerprint: purpose.fingerprint(self.raw.of(purpose)),
+            sealed: None,
+            since: now,
+            until: None,
+        })
+    }
+
+    /// Fails with [`SetupError::OtherThanDatabase`] if one of them is another than the database was used with.
+    fn check(&self, folder: &Path, known: &[SharedSecret]) -> Result<(), Error> {
+        for purpose in Purpose::ALL {
+            let here = purpose.fingerprint(self.raw.of(purpose));
+            let mut of_purpose = known.iter().filter(|known| known.purpose == purpose);
+            if let Some(known) = of_purpose.next_back()
+                && known.fingerprint != here
+            {
+                return Err(SetupError::OtherThanDatabase {
+                    path: folder.join(file(purpose)),
+                    here,
+                    there: known.fingerprint,
+                }
+                .into());
+            }
+        }
+        Ok(())
+    }
+
     /// The public key of the lists, raw Ed25519.
     pub(super) fn list_key(&self) -> &[u8] {
         self.lists.public_key().as_ref()
+    }
+}
+
+impl Raw {
+    fn of(&self, purpose: Purpose) -> &[u8] {
+        match purpose {
+            Purpose::Codes => &*self.codes,
+            Purpose::Lists => &self.lists,
+            Purpose::Names => &*self.names,
+        }
     }
 }
 
@@ -96,10 +199,12 @@ fn key(folder: &Path, name: &str) -> Result<Zeroizing<[u8; 32]>, Error> {
     Ok(Zeroizing::new(key))
 }
 
-fn signing_key(folder: &Path) -> Result<Ed25519KeyPair, Error> {
-    let path = folder.join(LISTS);
-    let file = files::read(&path)?;
-    Ed25519KeyPair::from_pkcs8(&file).map_err(|_| SetupError::BadSecret { path }.into())
+const fn file(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Codes => CODES,
+        Purpose::Lists => LISTS,
+        Purpose::Names => NAMES,
+    }
 }
 
 const NAMES: &str = "names.key";

@@ -24,7 +24,7 @@ pub enum SetupError {
         /// The file.
         path: PathBuf,
     },
-    /// The database has seen devices, and the secrets that it was used with are not there.
+    /// The database was used, and the secrets that it was used with are not there.
     #[error(
         "{} is not there, but the database was used with it, and other secrets would rename devices: restore it from a backup, or copy it from another signer of this database",
         folder.display()
@@ -57,6 +57,21 @@ pub enum SetupError {
         /// The file here that differs.
         path: PathBuf,
     },
+    /// A secret in the data folder is another one than the database was first used with.
+    #[error(
+        "{} is another secret than this database's (its fingerprint is {}, and the database's {}): with it, codes of other signers would be refused and devices get other names: stop this signer, and copy the folder of secrets from the signer that was first, or restore it from a backup",
+        path.display(),
+        brief(here),
+        brief(there)
+    )]
+    OtherThanDatabase {
+        /// The file.
+        path: PathBuf,
+        /// Its fingerprint.
+        here: Sha256,
+        /// The fingerprint of the secret that the database was used with.
+        there: Sha256,
+    },
     /// A delegation certificate's key did not sign a credential that verifies.
     #[error("the key of {zone}'s delegation certificate {certificate} does not sign: {source}")]
     SelfTest {
@@ -67,4 +82,9 @@ pub enum SetupError {
         /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// Enough of a fingerprint to tell two apart.
+fn brief(fingerprint: &Sha256) -> String {
+    fingerprint.to_string().chars().take(8).collect()
 }

@@ -9,7 +9,7 @@ use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
 use crate::authority::operators::read_certificates;
-use crate::authority::{self, Authority, ClockError, IssuingStatus, Missing, Secrets, SetupError};
+use crate::authority::{self, Authority, ClockError, IssuingStatus, Missing, Secrets};
 use crate::config::{self, Config, KeyError, KeyErrorKind, Listen, Step};
 
 use crate::server;
@@ -136,11 +136,8 @@ async fn zones(config: &Config) -> Result<(IssuingStatus, Vec<Missing>), authori
 /// Checks that the database is the newest that was seen here, and that its secrets are here too.
 async fn belongs_here(config: &Config, store: &Store) -> Result<(), authority::Error> {
     dc_store::check_newest(&config.data, store).await?;
-    let folder = Secrets::folder(&config.data);
-    match store.audit_head().await? == Head::EMPTY || files::is_there(&folder)? {
-        true => Ok(()),
-        false => Err(SetupError::MissingSecrets { folder }.into()),
-    }
+    let is_new = store.audit_head().await? == Head::EMPTY;
+    Secrets::look(&config.data, store, is_new).await
 }
 
 /// The findings of [`readiness`].

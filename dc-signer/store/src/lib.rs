@@ -29,5 +29,6 @@ pub use seen::{accept_in, check_newest, seen_in};
 pub use types::{
     Act, Added, Answer, BroughtUp, ClientIssuance, Conflict, Filter, Find, Fleet, History,
     Idempotency, Issuance, Issue, Keep, Kept, Listed, NewDelegation, NewDevice, NewZone, Page,
-    Recorded, Redeemed, Redemption, Retention, Tidied, Withdrawn, WithdrawnNames, ZoneCount,
+    Recorded, Redeemed, Redemption, Retention, SecretChange, Tidied, Withdrawn, WithdrawnNames,
+    ZoneCount,
 };

@@ -17,4 +17,5 @@ mod renewing;
 mod replacing;
 mod replicas;
 mod rolling;
+mod secrets;
 mod withdrawing;

@@ -29,6 +29,8 @@ mod replay;
 mod replicas;
 mod rows;
 mod shared;
+mod shared_delegations;
+mod shared_secrets;
 mod withdrawn;
 mod witnessed;
 mod work;

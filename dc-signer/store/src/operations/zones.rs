@@ -13,7 +13,7 @@ use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
 
 use super::work::Work;
-use super::{rows, withdrawn};
+use super::{rows, shared_delegations, withdrawn};
 
 impl Store {
     /// Adds a zone without delegation certificates.
@@ -303,6 +303,10 @@ pub(super) async fn move_delegation(
             delegation.since.into(),
         ];
         work.session.execute(sql, values).await?;
+        if delegation.state == DelegationState::Gone {
+            let sha256 = &delegation.certificate_sha256;
+            shared_delegations::forget_ended(&mut work.session, sha256).await?;
+        }
         log_delegation(work, zone, delegation, by);
     }
     Ok(managed)

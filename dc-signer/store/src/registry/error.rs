@@ -116,6 +116,11 @@ pub enum Error {
     /// The device got another name in the meantime.
     #[error("the device got another name in the meantime: ask again")]
     OtherName,
+    /// The secrets that signers share are others than they were a moment ago.
+    #[error(
+        "somebody else has changed the secrets: look at them with 'dc-signer secrets show', and try again"
+    )]
+    SecretsChanged,
     /// Another device is expected to have this manufacturer's serial number.
     #[error("another device is expected to have this serial number")]
     SerialTaken,
@@ -160,6 +165,9 @@ pub enum Error {
         /// The number.
         number: u32,
     },
+    /// A shared secret is none of the known ones.
+    #[error("a shared secret is one of codes, lists, names")]
+    UnknownSecret,
     /// The signer does not have this zone.
     #[error("there is no such zone: add it first")]
     UnknownZone,

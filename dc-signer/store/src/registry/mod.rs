@@ -13,6 +13,7 @@ mod mismatch;
 mod one_name;
 mod operator;
 mod record;
+mod shared;
 mod state;
 mod zone;
 
@@ -30,5 +31,6 @@ pub use one_name::NameChange;
 pub use operator::{Access, Operator, OperatorName, Role};
 pub(crate) use record::DeviceChange;
 pub use record::{Action, Entry, Head, Record};
+pub use shared::{Purpose, SharedDelegation, SharedSecret};
 pub use state::{DelegationState, State};
 pub use zone::{BothForms, Zone, ZoneDelegation};

@@ -78,6 +78,16 @@ actions! {
     Resume = "resume",
     /// A device never gets credentials again.
     Retire = "retire",
+    /// Secrets were taken out of the database, as they are.
+    ExportSecrets = "export-secrets",
+    /// Secrets were sealed with another key-encryption key.
+    ResealSecrets = "reseal-secrets",
+    /// A secret has a new version.
+    RotateSecret = "rotate-secret",
+    /// Secrets were sealed into the database.
+    SealSecrets = "seal-secrets",
+    /// A delegation certificate and its key were shared with the other signers.
+    ShareDelegation = "share-slot",
     /// A device gets no credentials.
     Suspend = "suspend",
     /// A device began to use another enrolment key.
@@ -123,6 +133,7 @@ impl Action {
             | Self::DisableOperator
             | Self::DrainDelegation
             | Self::EndDelegation
+            | Self::ExportSecrets
             | Self::FlagClone
             | Self::ImportDelegation
             | Self::Issue
@@ -130,6 +141,10 @@ impl Action {
             | Self::NewCode
             | Self::NewZone
             | Self::Replay
+            | Self::ResealSecrets
+            | Self::RotateSecret
+            | Self::SealSecrets
+            | Self::ShareDelegation
             | Self::TakeName => return None,
         })
     }

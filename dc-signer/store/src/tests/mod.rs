@@ -30,6 +30,7 @@ mod names;
 mod older;
 mod replicas;
 mod schema;
+mod shared_secrets;
 mod together;
 mod zones;
 

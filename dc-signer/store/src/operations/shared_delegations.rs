@@ -1,0 +1,118 @@
+//! Delegation certificates that every signer of the database can sign with: their chains, and their keys if they are sealed.
+
+use crate::connection::{Row, Session};
+use crate::registry::{Action, Sha256, SharedDelegation};
+use crate::sql::Value;
+use crate::{Act, Error, NewDelegation, Store};
+
+use super::zones;
+
+impl Store {
+    /// The delegation certificates that are shared, by their hashes.
+    pub async fn shared_delegations(&self) -> Result<Vec<SharedDelegation>, Error> {
+        self.read("shared_delegations", async |session| {
+            let sql = format!("{SELECT} ORDER BY certificate_sha256");
+            let rows = session.fetch(sql, Vec::new()).await?;
+            rows.iter().map(delegation).collect()
+        })
+        .await
+    }
+
+    /// The one with this certificate, if it is shared.
+    pub async fn shared_delegation(
+        &self,
+        certificate_sha256: &Sha256,
+    ) -> Result<Option<SharedDelegation>, Error> {
+        self.read("shared_delegation", async |session| {
+            let sql = format!("{SELECT} WHERE certificate_sha256 = $1");
+            let row = session
+                .fetch_one(sql, vec![certificate_sha256.into()])
+                .await?;
+            row.as_ref().map(delegation).transpose()
+        })
+        .await
+    }
+
+    /// Does what [`Self::import_delegation`] does, and shares the certificate and its key in the same transaction.
+    ///
+    /// Fails as that does.
+    pub async fn import_shared_delegation(
+        &self,
+        new: &NewDelegation,
+        shared: &SharedDelegation,
+        by: &Act,
+    ) -> Result<u32, Error> {
+        self.write("import_slot", async |work| {
+            let number = zones::import_delegation(work, new, by).await?;
+            put(&mut work.session, shared).await?;
+            Ok(number)
+        })
+        .await
+    }
+
+    /// Shares a delegation certificate that is in a zone already, and its key.
+    pub async fn share_delegation(&self, shared: &SharedDelegation, by: &Act) -> Result<(), Error> {
+        self.write("share_slot", async |work| {
+            put(&mut work.session, shared).await?;
+            let mut entry = work.entry(Action::ShareDelegation, by);
+            entry.credential_sha256 = Some(shared.certificate_sha256);
+            work.log(entry);
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn delegation(row: &Row) -> Result<SharedDelegation, Error> {
+    Ok(SharedDelegation {
+        certificate_sha256: row.hash("certificate_sha256")?,
+        chain: row.blob("chain")?,
+        location: row.maybe_text("location")?,
+        sealed: row.maybe_blob("sealed")?,
+    })
+}
+
+pub(super) async fn put(session: &mut Session, shared: &SharedDelegation) -> Result<(), Error> {
+    let SharedDelegation {
+        certificate_sha256,
+        chain,
+        location,
+        sealed,
+    } = shared;
+    let sql = "INSERT INTO shared_delegations (certificate_sha256, chain, location, sealed) \
+               VALUES ($1, $2, $3, $4) ON CONFLICT (certificate_sha256) DO UPDATE SET \
+               chain = excluded.chain, location = excluded.location, sealed = excluded.sealed";
+    let values = vec![
+        certificate_sha256.into(),
+        chain[..].into(),
+        location.as_deref().into(),
+        Value::Blob(sealed.clone()),
+    ];
+    session.execute(sql, values).await.map(|_| ())
+}
+
+pub(super) async fn remove(
+    session: &mut Session,
+    certificate_sha256: &Sha256,
+) -> Result<(), Error> {
+    let sql = "DELETE FROM shared_delegations WHERE certificate_sha256 = $1";
+    session
+        .execute(sql, vec![certificate_sha256.into()])
+        .await
+        .map(|_| ())
+}
+
+/// Removes one that no zone issues from any more, nor can.
+pub(super) async fn forget_ended(
+    session: &mut Session,
+    certificate_sha256: &Sha256,
+) -> Result<(), Error> {
+    let sql = "DELETE FROM shared_delegations WHERE certificate_sha256 = $1 AND NOT EXISTS \
+               (SELECT 1 FROM slots WHERE certificate_sha256 = $1 AND state <> 'gone')";
+    session
+        .execute(sql, vec![certificate_sha256.into()])
+        .await
+        .map(|_| ())
+}
+
+const SELECT: &str = "SELECT certificate_sha256, chain, location, sealed FROM shared_delegations";
