@@ -1,7 +1,9 @@
 //! Notes, checkpoints, proofs and their keys: what is read is written alike, and what is signed is opened.
 #![no_main]
 
-use dc_evidence::{Checkpoint, Error, Note, Proven, Signature, SigningKey, VerifyingKey};
+use dc_evidence::{
+    Checkpoint, Error, Note, Proven, Signature, SigningKey, VerifyingKey, WitnessKey, WitnessRequest,
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &str| {
@@ -16,6 +18,13 @@ fuzz_target!(|input: &str| {
     }
     if let Ok(key) = input.parse::<VerifyingKey>() {
         assert_eq!(key.to_string(), input);
+    }
+    if let Ok(key) = input.parse::<WitnessKey>() {
+        assert_eq!(key.to_string(), input);
+    }
+    if let Ok(request) = input.parse::<WitnessRequest>() {
+        assert_eq!(request.to_string(), input);
+        assert!(request.proof.len() <= 63);
     }
     if let Ok(signature) = input.parse::<Signature>() {
         assert_eq!(signature.to_string(), input);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Error, Frontier, Hash, Note, SigningKey, VerifyingKey};
+use crate::{CheckpointSigner, Error, Frontier, Hash, Note, SigningKey, VerifyingKey};
 
 /// The state of a log at one moment, as whoever signs for it says it is.
 ///
@@ -31,8 +31,14 @@ impl Checkpoint {
     /// The state of this tree. The log has the name of the key.
     #[must_use]
     pub fn of(tree: &Frontier, key: &SigningKey) -> Self {
+        Self::of_log(tree, key.verifying_key().name())
+    }
+
+    /// The state of this tree, of the log with this name.
+    #[must_use]
+    pub fn of_log(tree: &Frontier, name: &str) -> Self {
         Self {
-            origin: key.verifying_key().name().to_owned(),
+            origin: name.to_owned(),
             size: tree.size(),
             root: tree.root(),
             extensions: Vec::new(),
@@ -87,6 +93,17 @@ impl Checkpoint {
     /// Fails with [`Error::BadNote`] if the origin or a line has control characters.
     pub fn sign(&self, key: &SigningKey) -> Result<Note, Error> {
         Note::sign(&self.to_string(), key)
+    }
+
+    /// Has it signed by whoever has the log's key, which may take as long as a token or another process does.
+    ///
+    /// Fails with [`Error::SignerFailed`], with [`Error::BadNote`] as [`Self::sign`] does, and with [`Error::NotSigned`] or
+    /// [`Error::WrongSignature`] if what comes back is no signature by that key.
+    pub fn sign_by(&self, signer: &dyn CheckpointSigner) -> Result<Note, Error> {
+        let text = self.to_string();
+        let note = Note::signed(&text, signer.sign(&text)?)?;
+        note.verify(signer.verifying_key())?;
+        Ok(note)
     }
 
     /// The log's name.

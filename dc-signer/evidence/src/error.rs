@@ -36,6 +36,14 @@ pub enum Error {
     /// A key for signing is not 32 bytes that Ed25519 can use.
     #[error("a key for signing is a seed of Ed25519, which has 32 bytes")]
     BadSigningKey,
+    /// A request to a witness is not an old size, hashes in base64, an empty line and a checkpoint.
+    #[error(
+        "a request to a witness is a line with the old size, at most {max} hashes in base64, an empty line and a checkpoint"
+    )]
+    BadWitnessRequest {
+        /// The most hashes.
+        max: usize,
+    },
     /// A key for verifying is not written as `name+id+key` with the id that belongs to it.
     #[error(
         "a key for verifying is written as name+id+key, with the id that its name and key have"
@@ -70,6 +78,12 @@ pub enum Error {
         old: u64,
         /// The size of the larger tree.
         new: u64,
+    },
+    /// Whoever has the log's key did not sign.
+    #[error("the key of the log does not sign: {reason}")]
+    SignerFailed {
+        /// Its words.
+        reason: String,
     },
     /// A subtree of this height does not fit behind so many records.
     #[error("no subtree of 2^{height} records can stand behind {size}")]

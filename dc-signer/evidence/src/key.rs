@@ -46,15 +46,7 @@ impl VerifyingKey {
     /// The first 4 bytes of `SHA-256(name || 0x0A || 0x01 || key)`: which of a name's keys it is.
     #[must_use]
     pub fn id(&self) -> [u8; 4] {
-        let mut context = Context::new(&SHA256);
-        context.update(self.name.as_bytes());
-        context.update(&[b'\n', TYPE]);
-        context.update(&self.public);
-        let mut id = [0; 4];
-        id.iter_mut()
-            .zip(context.finish().as_ref())
-            .for_each(|(to, from)| *to = *from);
-        id
+        id(&self.name, TYPE, &self.public)
     }
 
     pub(crate) fn verifies(&self, text: &str, signature: &[u8]) -> bool {
@@ -68,32 +60,58 @@ impl FromStr for VerifyingKey {
 
     /// Fails with [`Error::BadVerifyingKey`] and [`Error::BadKeyName`].
     fn from_str(text: &str) -> Result<Self, Error> {
-        // Base64 may have plus signs, the two before it may not.
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(Error::BadVerifyingKey);
-        };
-        let key = BASE64
-            .decode(key.as_bytes())
-            .map_err(|_| Error::BadVerifyingKey)?;
-        let Some((&TYPE, public)) = key.split_first() else {
-            return Err(Error::BadVerifyingKey);
-        };
-        let public = public.try_into().map_err(|_| Error::BadVerifyingKey)?;
-        let key = Self::new(name, public)?;
-        match HEXLOWER.encode(&key.id()) == id {
-            true => Ok(key),
-            false => Err(Error::BadVerifyingKey),
-        }
+        let (name, public) = parse(text, TYPE)?;
+        Self::new(name, public)
     }
 }
 
 impl fmt::Display for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = [&[TYPE], &self.public[..]].concat();
-        let (name, id, key) = (&self.name, HEXLOWER.encode(&self.id()), BASE64.encode(&key));
-        write!(f, "{name}+{id}+{key}")
+        f.write_str(&written(&self.name, TYPE, &self.public))
     }
+}
+
+/// The first 4 bytes of `SHA-256(name || 0x0A || kind || key)`: which of a name's keys it is.
+pub(crate) fn id(name: &str, kind: u8, public: &[u8; 32]) -> [u8; 4] {
+    let mut context = Context::new(&SHA256);
+    context.update(name.as_bytes());
+    context.update(&[b'\n', kind]);
+    context.update(public);
+    let mut id = [0; 4];
+    id.iter_mut()
+        .zip(context.finish().as_ref())
+        .for_each(|(to, from)| *to = *from);
+    id
+}
+
+/// The name and the key of `name+id+key`, of keys of this kind.
+///
+/// Fails with [`Error::BadVerifyingKey`].
+pub(crate) fn parse(text: &str, kind: u8) -> Result<(&str, [u8; 32]), Error> {
+    // Base64 may have plus signs, the two before it may not.
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(found), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Error::BadVerifyingKey);
+    };
+    let key = BASE64
+        .decode(key.as_bytes())
+        .map_err(|_| Error::BadVerifyingKey)?;
+    let public = match key.split_first() {
+        Some((first, public)) if *first == kind => public,
+        _ => return Err(Error::BadVerifyingKey),
+    };
+    let public = public.try_into().map_err(|_| Error::BadVerifyingKey)?;
+    match HEXLOWER.encode(&id(name, kind, &public)) == found {
+        true => Ok((name, public)),
+        false => Err(Error::BadVerifyingKey),
+    }
+}
+
+/// A key as C2SP writes it.
+pub(crate) fn written(name: &str, kind: u8, public: &[u8; 32]) -> String {
+    let key = BASE64.encode(&[&[kind], &public[..]].concat());
+    let id = HEXLOWER.encode(&id(name, kind, public));
+    format!("{name}+{id}+{key}")
 }
 
 /// A key that notes are signed with, in this process.

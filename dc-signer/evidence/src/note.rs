@@ -21,10 +21,17 @@ impl Note {
     ///
     /// Fails with [`Error::BadNote`] if it does not, or has other control characters.
     pub fn sign(text: &str, key: &SigningKey) -> Result<Self, Error> {
+        Self::signed(text, key.sign(text))
+    }
+
+    /// A text with the signature that a [`CheckpointSigner`](crate::CheckpointSigner) has made of it.
+    ///
+    /// Fails with [`Error::BadNote`] if the text does not end with a newline, or has other control characters.
+    pub fn signed(text: &str, signature: Signature) -> Result<Self, Error> {
         check_text(text)?;
         Ok(Self {
             text: text.to_owned(),
-            signatures: vec![key.sign(text)],
+            signatures: vec![signature],
         })
     }
 
@@ -77,6 +84,11 @@ impl Note {
             true => Ok(&self.text),
             false => Err(Error::WrongSignature { name: name() }),
         }
+    }
+
+    /// The text, whoever has signed it.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     /// Its signatures, in order.

@@ -43,7 +43,8 @@ impl Hash {
     }
 
     /// Reads the one spelling in base64 that there is; none if it is none.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let bytes = BASE64.decode(text.as_bytes()).ok()?;
         bytes.try_into().ok().map(Self)
     }
@@ -146,6 +147,33 @@ impl Frontier {
         }
         self.roots.push(root);
         self.size += 1 << height;
+    }
+
+    /// The right edge of the part of the tree that begins behind so many records, if the tree has nothing that reaches over
+    /// that place: to go on with it, and say the root of a subtree that ends behind the tree.
+    ///
+    /// Fails with [`Error::OutOfTree`].
+    pub fn behind(&self, start: u64) -> Result<Self, Error> {
+        let refused = Error::OutOfTree {
+            index: start,
+            size: self.size,
+        };
+        let (mut at, mut part) = (0, Self::new());
+        let heights = (0..u64::BITS).rev();
+        let mut roots = self.roots.iter();
+        for height in heights.filter(|height| self.size >> height & 1 == 1) {
+            let Some(root) = roots.next() else { break };
+            if at >= start {
+                part.push_tree(height, *root)?;
+            } else if at + (1 << height) > start {
+                return Err(refused);
+            }
+            at += 1 << height;
+        }
+        match start <= self.size {
+            true => Ok(part),
+            false => Err(refused),
+        }
     }
 
     /// How many records the tree has.
@@ -266,6 +294,22 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_part_behind_a_place_goes_on_as_the_tree_does(count in 0u64..300, more in 0u64..70, height in 0u32..8) {
+            let start = count >> height << height;
+            let all: Vec<Hash> = records(count + more).collect();
+            // A block of 2^height that begins there: only those are asked for.
+            let end = (start + (1 << height)).min(count + more);
+            let mut part = tree(count).behind(start).unwrap();
+            for record in &all[usize::try_from(count).unwrap()..usize::try_from(end.max(count)).unwrap()] {
+                part.push(*record);
+            }
+            let (from, to) = (usize::try_from(start).unwrap(), usize::try_from(end.max(count)).unwrap());
+            prop_assert_eq!(part.root(), plain_root(&all[from..to]));
+            let beyond = Error::OutOfTree { index: count + 1, size: count };
+            prop_assert_eq!(tree(count).behind(count + 1), Err(beyond));
+        }
 
         #[test]
         fn a_root_is_that_of_the_plain_sentence_and_of_another_implementation(count in 0u64..300) {
