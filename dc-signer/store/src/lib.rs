@@ -23,7 +23,7 @@ pub use error::Error;
 pub use in_use::InUse;
 pub use location::{Location, check_permissions, look, migrate, open, open_knowing};
 pub use operations::{AuditTree, Observer, Progress, Store, Walked};
-pub use replica::{Replica, Report, ServerClock};
+pub use replica::{Replica, Report, ServerClock, Turn};
 pub use schema::Schema;
 pub use seen::{accept_in, check_newest, seen_in};
 pub use types::{

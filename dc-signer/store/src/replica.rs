@@ -41,6 +41,17 @@ impl Replica {
     pub const KEPT: Duration = Duration::from_secs(7 * 86_400);
 }
 
+/// The turn of a signer to sign checkpoints.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Turn {
+    /// The signer, as it called itself when it took the turn.
+    pub holder: String,
+    /// The end of the turn, unless it is kept.
+    pub until: UnixTime,
+    /// The last checkpoint that was kept in the database, which anybody may have changed there.
+    pub note: Option<String>,
+}
+
 /// The clock of a database server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ServerClock {

@@ -3,7 +3,9 @@
 //! No part of the tree is in the database, where whoever rewrites the log could rewrite it too: whoever signs checkpoints keeps
 //! the right edge of the tree, and adds only the records that are new.
 
-use dc_evidence::{Checkpoint, Frontier, Hash, Proven, inclusion_ranges};
+use std::ops::Range;
+
+use dc_evidence::{Checkpoint, Frontier, Hash, Proven, consistency_ranges, inclusion_ranges};
 
 use crate::connection::Session;
 use crate::registry::{Head, Record};
@@ -64,17 +66,49 @@ impl Store {
     /// one before. Fails with [`Error::Cut`] or [`Error::Rewritten`] if the log does not go on from where the tree ends, and as
     /// [`Self::verify_audit`] does.
     pub async fn grow_audit_tree(&self, tree: &AuditTree) -> Result<AuditTree, Error> {
+        self.grow_audit_tree_to(tree, u64::MAX).await
+    }
+
+    /// The same, up to the record with this number at most: so whoever has to read a long log holds no snapshot for long, and
+    /// can say how far it is.
+    ///
+    /// Fails as [`Self::grow_audit_tree`] does.
+    pub async fn grow_audit_tree_to(
+        &self,
+        tree: &AuditTree,
+        size: u64,
+    ) -> Result<AuditTree, Error> {
         self.snapshot("grow_audit_tree", async |session| {
-            let (end, known) = (audit::end(session).await?, tree.head());
-            let size = known.seq;
-            if end.seq < size {
-                let found = end.seq;
-                return Err(Error::Cut { size, found });
-            }
-            if !audit::has(session, &known).await? {
-                return Err(Error::Rewritten { after: 0, size });
-            }
-            grow(session, tree.clone(), end.seq).await
+            let end = goes_on(session, tree).await?;
+            grow(session, tree.clone(), end.min(size), |_| ()).await
+        })
+        .await
+    }
+
+    /// The proof that the log with this size, or its end if that is before, begins with the tree (RFC 9162 §2.1.4), and the
+    /// tree as large as that. It reads the records between.
+    ///
+    /// Fails as [`Self::grow_audit_tree`] does.
+    pub async fn prove_growth(
+        &self,
+        tree: &AuditTree,
+        size: u64,
+    ) -> Result<(AuditTree, Vec<Hash>), Error> {
+        self.snapshot("prove_growth", async |session| {
+            let end = goes_on(session, tree).await?.min(size);
+            let old = tree.head.seq;
+            let ranges = consistency_ranges(old, end).unwrap_or_default();
+            let part = |range: Range<u64>| {
+                // What is before the end of the old tree is in what is kept of it.
+                let part = tree.tree.part(&range).unwrap_or_default();
+                (range, part)
+            };
+            let mut parts: Vec<(Range<u64>, Frontier)> = ranges.into_iter().map(part).collect();
+            let new = grow(session, tree.clone(), end, |record| {
+                follow(&mut parts, record);
+            });
+            let new = new.await?;
+            Ok((new, parts.iter().map(|(_, part)| part.root()).collect()))
         })
         .await
     }
@@ -137,32 +171,53 @@ struct Proof {
     seq: u64,
     record: Option<Record>,
     /// The ranges whose roots are the proof, by index, with their trees.
-    parts: Vec<(std::ops::Range<u64>, Frontier)>,
+    parts: Vec<(Range<u64>, Frontier)>,
 }
 
 impl Proof {
     fn follow(&mut self, record: Record) {
-        let index = record.seq.saturating_sub(1);
-        let part = self
-            .parts
-            .iter_mut()
-            .find(|(range, _)| range.contains(&index));
-        if let Some((_, part)) = part {
-            part.push(record.leaf());
-        }
+        follow(&mut self.parts, &record);
         if record.seq == self.seq {
             self.record = Some(record);
         }
     }
 }
 
-async fn grow(session: &mut Session, mut tree: AuditTree, size: u64) -> Result<AuditTree, Error> {
+/// Checks that the log goes on from where a tree ends; says where it ends.
+async fn goes_on(session: &mut Session, tree: &AuditTree) -> Result<u64, Error> {
+    let (end, known) = (audit::end(session).await?.seq, tree.head());
+    let size = known.seq;
+    if end < size {
+        return Err(Error::Cut { size, found: end });
+    }
+    match audit::has(session, &known).await? {
+        true => Ok(end),
+        false => Err(Error::Rewritten { after: 0, size }),
+    }
+}
+
+async fn grow(
+    session: &mut Session,
+    mut tree: AuditTree,
+    size: u64,
+    mut also: impl FnMut(&Record),
+) -> Result<AuditTree, Error> {
     while tree.head.seq < size {
         for record in next(session, &tree, size).await? {
             tree.follow(&record)?;
+            also(&record);
         }
     }
     Ok(tree)
+}
+
+/// Adds a record to the part of a proof that it is in.
+fn follow(parts: &mut [(Range<u64>, Frontier)], record: &Record) {
+    let index = record.seq.saturating_sub(1);
+    let part = parts.iter_mut().find(|(range, _)| range.contains(&index));
+    if let Some((_, part)) = part {
+        part.push(record.leaf());
+    }
 }
 
 /// The next records behind a tree, of a log that has so many.

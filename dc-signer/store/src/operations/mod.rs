@@ -31,6 +31,7 @@ mod rows;
 mod shared;
 mod shared_delegations;
 mod shared_secrets;
+mod turns;
 mod withdrawn;
 mod witnessed;
 mod work;

@@ -32,6 +32,7 @@ mod replicas;
 mod schema;
 mod shared_secrets;
 mod together;
+mod turns;
 mod zones;
 
 const NOW: u64 = 1_800_000_000;

@@ -1,0 +1,79 @@
+//! Whose turn it is to sign checkpoints, of signers that share a database.
+
+use pki_types::UnixTime;
+
+use crate::connection::Session;
+use crate::{Error, Store, Turn};
+
+impl Store {
+    /// Takes or keeps the turn to sign checkpoints until a time; says whose it is, and the last note that was kept here.
+    ///
+    /// Whoever has it keeps it until its time is over, or until it gives it back. Nothing of the note is to be believed but
+    /// its signature.
+    pub async fn take_turn(
+        &self,
+        holder: &str,
+        now: UnixTime,
+        until: UnixTime,
+    ) -> Result<Turn, Error> {
+        self.write("take_turn", async |work| {
+            take(&mut work.session, holder, now, until).await
+        })
+        .await
+    }
+
+    /// Whose turn it is, and the last note; none if nobody has signed a checkpoint of this database yet.
+    pub async fn turn(&self) -> Result<Option<Turn>, Error> {
+        self.read("turn", async |session| find(session).await).await
+    }
+
+    /// Keeps the note of whoever has the turn, for the next one who has it.
+    pub async fn keep_note(&self, holder: &str, note: &str) -> Result<(), Error> {
+        self.write("keep_note", async |work| {
+            let sql = "UPDATE checkpoints SET note = $2 WHERE one = 1 AND holder = $1";
+            let values = vec![holder.into(), note.into()];
+            work.session.execute(sql, values).await.map(|_| ())
+        })
+        .await
+    }
+}
+
+async fn find(session: &mut Session) -> Result<Option<Turn>, Error> {
+    let sql = "SELECT holder, until, note FROM checkpoints WHERE one = 1";
+    let row = session.fetch_one(sql, Vec::new()).await?;
+    let read = |row: crate::connection::Row| {
+        Ok(Turn {
+            holder: row.text("holder")?,
+            until: row.time("until")?,
+            note: row.maybe_text("note")?,
+        })
+    };
+    row.map(read).transpose()
+}
+
+async fn take(
+    session: &mut Session,
+    holder: &str,
+    now: UnixTime,
+    until: UnixTime,
+) -> Result<Turn, Error> {
+    let found = find(session).await?;
+    let longest = until.as_secs();
+    let is_others = |turn: &Turn| {
+        // One that ends later than any does was set by a clock that was wrong.
+        turn.holder != holder && turn.until > now && turn.until.as_secs() <= longest
+    };
+    if let Some(turn) = found.clone().filter(is_others) {
+        return Ok(turn);
+    }
+    let sql = "INSERT INTO checkpoints (one, holder, until) VALUES (1, $1, $2) \
+               ON CONFLICT (one) DO UPDATE SET holder = excluded.holder, until = excluded.until";
+    session
+        .execute(sql, vec![holder.into(), until.into()])
+        .await?;
+    Ok(Turn {
+        holder: holder.to_owned(),
+        until,
+        note: found.and_then(|turn| turn.note),
+    })
+}
