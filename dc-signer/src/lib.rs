@@ -9,6 +9,8 @@ pub mod authority;
 #[cfg(feature = "service")]
 pub mod config;
 #[cfg(feature = "service")]
+pub mod renewal;
+#[cfg(feature = "service")]
 pub mod server;
 #[cfg(feature = "service")]
 pub mod web;
