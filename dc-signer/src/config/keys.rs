@@ -54,7 +54,7 @@ struct Source {
     file: Option<PathBuf>,
 }
 
-fn source<'de, D: Deserializer<'de>>(value: D) -> Result<Option<SecretSource>, D::Error> {
+pub(super) fn source<'de, D: Deserializer<'de>>(value: D) -> Result<Option<SecretSource>, D::Error> {
     let Source {
         command,
         credential,

@@ -3,6 +3,7 @@
 //! `sample.toml` beside this file documents every key; a test loads it and checks that none is
 //! missing.
 
+mod authorities;
 mod credential_listener;
 mod devices;
 mod error;
@@ -19,6 +20,7 @@ mod values;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+pub use authorities::{Acme, ChallengeKind, ExternalAccount, OrderCommand};
 pub use credential_listener::CredentialListener;
 pub use devices::{
     Credentials, Enrolment, Limits, Manufacturer, NameMode, Names, Retention, Serials,
@@ -77,6 +79,12 @@ pub struct Config {
     /// Whose certificates devices may enrol with.
     #[serde(default)]
     pub manufacturers: Vec<Manufacturer>,
+    /// CAs that speak ACME.
+    #[serde(default)]
+    pub acme: Vec<Acme>,
+    /// CAs behind programs.
+    #[serde(default)]
+    pub order_command: Vec<OrderCommand>,
     /// The time that history is kept.
     #[serde(default)]
     pub retention: Retention,
@@ -113,6 +121,8 @@ impl Config {
         let mut reading = reader::read::<Self>(text);
         let more = duplicates(text, &reading);
         reading.errors.extend(more);
+        let more = authorities::conflicts(text, &reading);
+        reading.errors.extend(more);
         reading.errors.sort_by_key(|error| error.line);
         match reading.errors.is_empty() {
             true => Ok(reading.value.begin_at(base)),
@@ -130,6 +140,10 @@ impl Config {
         for manufacturer in &mut self.manufacturers {
             manufacturer.anchors = base.join(&manufacturer.anchors);
         }
+        let acme = self.acme.into_iter();
+        self.acme = acme.map(|acme| acme.begin_at(base)).collect();
+        let commands = self.order_command.into_iter();
+        self.order_command = commands.map(|command| command.begin_at(base)).collect();
         if let Location::File(path) = self.database {
             self.database = Location::File(self.data.join(path));
         }

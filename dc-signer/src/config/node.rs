@@ -136,7 +136,7 @@ fn nearest(given: &str, known: &[&'static str]) -> Option<&'static str> {
 }
 
 /// Lines that could stand there, for the keys that have to be there.
-pub(super) const EXAMPLES: [&str; 7] = [
+pub(super) const EXAMPLES: [&str; 11] = [
     "data = \"/var/lib/dc-signer\"",
     "address = \"[::]:8443\"",
     "certificate = \"/etc/dc-signer/tls/chain.pem\"",
@@ -144,4 +144,8 @@ pub(super) const EXAMPLES: [&str; 7] = [
     "name = \"acme\"",
     "anchors = \"acme.pem\"",
     "roots = \"roots.pem\"",
+    "directory = \"https://acme.example.com/directory\"",
+    "command = [\"/usr/local/bin/order\"]",
+    "kid = \"customer-1\"",
+    "hmac = { credential = \"acme-eab\" }",
 ];

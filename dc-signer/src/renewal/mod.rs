@@ -1,3 +1,10 @@
 //! Delegation certificates that are ordered from a CA, rather than brought by a person.
 
+pub mod acme;
+pub mod command;
+mod program;
+pub mod returned;
 pub mod source;
+
+#[cfg(test)]
+mod testing;
