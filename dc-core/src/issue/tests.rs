@@ -430,6 +430,64 @@ fn an_empty_signature_is_refused() {
 }
 
 #[test]
+fn what_another_issuer_made_is_accepted_for_the_same_request_alone() {
+    let delegation = delegation();
+    let (spki, other) = (TestKey::ed25519().spki(), TestKey::p256().spki());
+    for (policy, request) in each_kind(&delegation, &spki) {
+        let approve = |policy: &IssuingPolicy, request: &Request<'_>, now| {
+            let approved = policy.approve(request, at(now)).unwrap();
+            approved
+                .sign(&delegation.key, algorithms())
+                .unwrap()
+                .into_bytes()
+        };
+        // The other one's clock is 10 minutes ahead.
+        let theirs = approve(&policy, &request, NOW + 600);
+        let ours = || policy.approve(&request, at(NOW)).unwrap();
+        let issued = ours().accept(&theirs, algorithms()).unwrap();
+        assert_eq!(issued.expiry(), at(NOW + 600 + 164 * 3600));
+        assert_eq!(issued.bytes(), theirs);
+        // Half a day ahead is too far.
+        let late = approve(&policy, &request, NOW + 12 * 3600);
+        let refused = ours().accept(&late, algorithms()).unwrap_err();
+        assert!(matches!(refused, Error::ValidityTooLong { .. }));
+        // Another key, another name, another role.
+        let mut of_other_key = Request::new(&other);
+        let mut of_other_name = Request::new(&spki);
+        if request.unique_name.is_some() {
+            of_other_key = of_other_key.unique_name(NAME.try_into().unwrap());
+            let name = std::format!("x{NAME}");
+            let name = UniqueName::try_from(&*name).unwrap().into_owned();
+            of_other_name = of_other_name.unique_name(name);
+            let bytes = approve(&policy, &of_other_name, NOW);
+            let refused = ours().accept(&bytes, algorithms());
+            assert_eq!(refused.unwrap_err(), Error::BadSignature);
+        }
+        let bytes = approve(&policy, &of_other_key, NOW);
+        let refused = ours().accept(&bytes, algorithms());
+        assert_eq!(refused.unwrap_err(), Error::BadSignature);
+        let role = match policy.role {
+            Role::Server => Role::Client,
+            Role::Client => Role::Server,
+        };
+        let bytes = approve(
+            &IssuingPolicy::new(delegation.certificate(), role),
+            &request,
+            NOW,
+        );
+        let refused = ours().accept(&bytes, algorithms());
+        assert_eq!(refused.unwrap_err(), Error::BadSignature);
+        // Any bit of it, and what is no credential.
+        for place in [0, 5, theirs.len() / 2, theirs.len() - 1] {
+            let mut changed = theirs.clone();
+            changed[place] ^= 1;
+            assert!(ours().accept(&changed, algorithms()).is_err(), "{place}");
+        }
+        assert!(ours().accept(&[], algorithms()).is_err());
+    }
+}
+
+#[test]
 fn lifetimes_of_the_policy_are_used() {
     let delegation = delegation();
     let spki = TestKey::p256().spki();

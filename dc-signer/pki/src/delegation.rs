@@ -23,7 +23,7 @@ pub struct Delegation {
 
 impl Delegation {
     /// Reads `chain.pem`, whose first certificate is the delegation certificate, and `key.pem`, or `key.uri` if the key is in a
-    /// token, to issue for servers.
+    /// token, or `key.keyd` if a signing process has it, to issue for servers.
     ///
     /// Fails as [`load_for`](Self::load_for) does.
     pub fn load(folder: &Path) -> Result<Self, Error> {
@@ -35,7 +35,7 @@ impl Delegation {
     /// Fails with [`Error::MissingDelegation`] if neither is there, with [`Error::BadCertificate`]
     /// if the certificate may not delegate, with [`Error::ChainOrder`] if another one in the file may, with [`Error::UnfitCertificate`] if
     /// every peer would refuse it, whenever that is, with [`Error::KeyMismatch`] if the key is another one's,
-    /// with [`Error::TwoKeys`] or [`Error::BadTokenUri`] if it is not said where the key is,
+    /// with [`Error::TwoKeys`], [`Error::BadSocket`] or [`Error::BadTokenUri`] if it is not said where the key is,
     /// with [`Error::BadIssuer`] if what another certificate of the chain excludes cannot be read, and with what reading the
     /// two files fails with.
     pub fn load_for(folder: &Path, role: Role) -> Result<Self, Error> {
@@ -44,7 +44,7 @@ impl Delegation {
 
     /// As [`load_for`](Self::load_for), also with a key that is encrypted.
     ///
-    /// Fails as that does, and as opening the key does: see [`OpenKey::open`].
+    /// Fails as that does, and as opening the key does: see [`OpenKey::open_for`].
     pub fn load_with(folder: &Path, role: Role, unlock: &Unlock) -> Result<Self, Error> {
         let chain_path = folder.join(CHAIN);
         if !files::is_there(&chain_path)? && !has_key(folder)? {
@@ -53,7 +53,7 @@ impl Delegation {
         }
         let chain = read_chain(&chain_path)?;
         let policy = policy(&chain_path, &chain, role)?;
-        let key = OpenKey::open(key_location(folder)?, unlock)?;
+        let key = OpenKey::open_for(key_location(folder)?, policy.certificate(), role, unlock)?;
         if key.spki() != policy.certificate().spki() {
             return Err(Error::KeyMismatch {
                 key: key.location().clone(),
@@ -70,13 +70,14 @@ impl Delegation {
 
     /// The same certificate with the same key, which is not opened again, to issue for this end of connections.
     ///
-    /// Fails with [`Error::UnfitCertificate`].
+    /// Fails with [`Error::UnfitCertificate`], and with [`Error::Process`] if the process that has the key refuses.
     pub fn for_role(&self, role: Role) -> Result<Self, Error> {
+        let policy = policy(&self.chain_path, &self.chain, role)?;
         Ok(Self {
-            policy: policy(&self.chain_path, &self.chain, role)?,
             chain: self.chain.clone(),
             chain_path: self.chain_path.clone(),
-            key: self.key.share(),
+            key: self.key.share_for(role)?,
+            policy,
         })
     }
 
@@ -150,22 +151,26 @@ impl Delegation {
 ///
 /// Fails with [`Error::Read`].
 pub fn has_key(folder: &Path) -> Result<bool, Error> {
-    Ok(files::is_there(&folder.join(KEY))? || files::is_there(&folder.join(KEY_URI))?)
+    for name in KEY_FILES {
+        if files::is_there(&folder.join(name))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-/// The name of the file in a folder that has the key, or says where it is.
+/// The name of the file in a folder that has the key, or says where it is: [`KEY`] if there is none.
 ///
-/// Fails with [`Error::Read`], and with [`Error::TwoKeys`] if it has both.
+/// Fails with [`Error::Read`], and with [`Error::TwoKeys`] if it has several.
 pub fn key_file(folder: &Path) -> Result<&'static str, Error> {
-    if !files::is_there(&folder.join(KEY_URI))? {
-        return Ok(KEY);
+    let mut found = None;
+    for name in KEY_FILES {
+        if files::is_there(&folder.join(name))? && found.replace(name).is_some() {
+            let folder = folder.into();
+            return Err(Error::TwoKeys { folder });
+        }
     }
-    match files::is_there(&folder.join(KEY))? {
-        true => Err(Error::TwoKeys {
-            folder: folder.into(),
-        }),
-        false => Ok(KEY_URI),
-    }
+    Ok(found.unwrap_or(KEY))
 }
 
 /// The place of the key of the certificate in a folder.
@@ -178,8 +183,15 @@ pub fn key_location(folder: &Path) -> Result<KeyLocation, Error> {
         return Ok(path.into());
     }
     let text = files::read(&path)?;
-    let uri = str::from_utf8(&text).unwrap_or_default().trim_ascii();
-    match uri.parse() {
+    let text = str::from_utf8(&text).unwrap_or_default().trim_ascii();
+    if name == KEY_KEYD {
+        let socket = Path::new(text);
+        return match socket.is_absolute() && !text.contains('\n') {
+            true => Ok(KeyLocation::Process(socket.into())),
+            false => Err(Error::BadSocket { path }),
+        };
+    }
+    match text.parse() {
         Ok(uri) => Ok(KeyLocation::Token(Box::new(uri))),
         Err(source) => Err(Error::BadTokenUri { path, source }),
     }
@@ -234,5 +246,9 @@ pub const CHAIN: &str = "chain.pem";
 pub const KEY: &str = "key.pem";
 /// The `pkcs11:` URI of a private key in a token (RFC 7512), on one line, in place of the key.
 pub const KEY_URI: &str = "key.uri";
+/// The path of the socket of the signing process that has the private key, on one line, in place of the key.
+pub const KEY_KEYD: &str = "key.keyd";
+/// All files that have a key, or say where one is.
+pub const KEY_FILES: [&str; 3] = [KEY, KEY_URI, KEY_KEYD];
 /// A day more than the longest credential: from then on lifetimes are cut.
 pub const SOON: Duration = Duration::from_secs(8 * 24 * 3600);

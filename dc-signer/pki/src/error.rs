@@ -10,6 +10,7 @@ use crate::advice::{fix, peers};
 use crate::chain::ChainError;
 use crate::key_error::KeyError;
 use crate::lock_fault::LockFault;
+use crate::process_fault::ProcessFault;
 use crate::secret::SecretError;
 use crate::signing::{KeyLocation, NotSigned};
 use crate::time::Span;
@@ -96,6 +97,15 @@ pub enum Error {
         path: PathBuf,
         /// The cause.
         source: rustls::Error,
+    },
+    /// A file does not say which signing process has the key.
+    #[error(
+        "{} names no signing process: write the path of its socket into it, such as /run/dc-keyd/socket, on one line",
+        .path.display()
+    )]
+    BadSocket {
+        /// The file.
+        path: PathBuf,
     },
     /// A file does not say which key in a token is meant.
     #[error("{} names no key in a token: {source}", .path.display())]
@@ -268,6 +278,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A signing process does not sign with a key.
+    #[error("{key}: {fault}")]
+    Process {
+        /// The key, by the process's socket.
+        key: KeyLocation,
+        /// The reason.
+        fault: ProcessFault,
+    },
     /// The system has no random numbers.
     #[error("the system has no random numbers: check /dev/urandom")]
     Randomness,
@@ -327,8 +345,8 @@ pub enum Error {
         /// The most bytes that are read.
         max: usize,
     },
-    /// A folder has a key, and says that it is in a token.
-    #[error("{} has both key.pem and key.uri: leave the one that is meant", .folder.display())]
+    /// A folder has a key, and says that it is elsewhere, or names two places.
+    #[error("{} has more than one of key.pem, key.uri and key.keyd: leave the one that is meant", .folder.display())]
     TwoKeys {
         /// The folder.
         folder: PathBuf,

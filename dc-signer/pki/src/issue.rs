@@ -189,9 +189,31 @@ pub fn sign(
         .map(|name| {
             let request = request(spki, name, lifetime);
             let approved = delegation.policy().approve(&request, now)?;
-            Ok(approved.sign(delegation.key(), algorithms)?)
+            match delegation
+                .key()
+                .issue(spki, name.map(UniqueName::as_str), lifetime)
+            {
+                None => Ok(approved.sign(delegation.key(), algorithms)?),
+                Some(theirs) => Ok(approved.accept(&theirs?, algorithms)?),
+            }
         })
         .collect()
+}
+
+/// Shows that a delegation's key signs: for this key, which nobody has, as if it were this time.
+///
+/// A signing process shows it by a key of its own, and gives out nothing. Fails as [`sign`] does.
+pub fn try_key(
+    delegation: &Delegation,
+    spki: &[u8],
+    wanted: &Wanted,
+    algorithms: &[&'static dyn SignatureVerificationAlgorithm],
+    now: UnixTime,
+) -> Result<(), Unissued> {
+    match delegation.key().is_elsewhere() {
+        true => Ok(delegation.key().check()?),
+        false => sign(delegation, spki, wanted, None, algorithms, now).map(|_| ()),
+    }
 }
 
 /// The reason that nothing was issued.
@@ -208,6 +230,12 @@ pub enum Unissued {
 impl From<dc_core::Error> for Unissued {
     fn from(error: dc_core::Error) -> Self {
         Self::Refused(error)
+    }
+}
+
+impl From<NotSigned> for Unissued {
+    fn from(error: NotSigned) -> Self {
+        Self::Signer(error)
     }
 }
 

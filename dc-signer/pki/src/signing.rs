@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::process_fault::ProcessFault;
 use crate::token_fault::TokenFault;
 use crate::token_uri::TokenUri;
 
@@ -13,6 +14,8 @@ use crate::token_uri::TokenUri;
 pub enum KeyLocation {
     /// A PEM file.
     File(PathBuf),
+    /// A key that a signing process holds, by the process's socket.
+    Process(PathBuf),
     /// A key in a token (PKCS#11).
     Token(Box<TokenUri>),
 }
@@ -23,7 +26,7 @@ impl KeyLocation {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::Token(_) => None,
+            Self::Process(_) | Self::Token(_) => None,
         }
     }
 }
@@ -37,7 +40,7 @@ impl From<PathBuf> for KeyLocation {
 impl fmt::Display for KeyLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => path.display().fmt(f),
+            Self::File(path) | Self::Process(path) => path.display().fmt(f),
             Self::Token(uri) => uri.fmt(f),
         }
     }
@@ -70,6 +73,12 @@ pub enum KeyFault {
         /// The time that it had.
         waited: Duration,
     },
+    /// The key is in a signing process.
+    #[error(transparent)]
+    Process {
+        /// The cause.
+        fault: ProcessFault,
+    },
     /// The key is in a token.
     #[error(transparent)]
     Token {
@@ -85,6 +94,7 @@ impl KeyFault {
         match self {
             Self::Library { .. } => false,
             Self::Silent { .. } => true,
+            Self::Process { fault } => fault.is_temporary(),
             Self::Token { fault } => fault.is_temporary(),
         }
     }

@@ -10,7 +10,7 @@ use super::blocking::Blocking;
 use super::error::PkiError;
 use super::loaded::{Loaded, for_clients, try_key};
 use super::{Authority, Error};
-use dc_pki::delegation::{self, CHAIN, Delegation, KEY, KEY_URI};
+use dc_pki::delegation::{self, CHAIN, Delegation, KEY_FILES};
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::keys::Unlock;
 use dc_pki::names::{self, ZoneName};
@@ -42,7 +42,7 @@ pub struct Import {
 }
 
 impl Import {
-    /// Reads `chain.pem` and `key.pem` or `key.uri` of a folder, which is not needed afterwards.
+    /// Reads `chain.pem` and the file of [`KEY_FILES`] of a folder, which is not needed afterwards.
     ///
     /// Fails with what [`Delegation::load_with`] fails with.
     pub fn read(folder: &Path, unlock: &Unlock, now: UnixTime) -> Result<Self, PkiError> {
@@ -214,11 +214,9 @@ fn keep(chain: &[u8], key: (&'static str, &[u8]), to: &Path) -> Result<(), PkiEr
         }
         // A slot that was gone, or a copy without its key.
         true => {
-            let other = match key.name {
-                KEY => KEY_URI,
-                _ => KEY,
-            };
-            files::remove(&to.join(other))?;
+            for other in KEY_FILES.into_iter().filter(|name| *name != key.name) {
+                files::remove(&to.join(other))?;
+            }
             for file in [chain, key] {
                 files::stage(to, &file)?.replace()?;
             }

@@ -12,8 +12,8 @@ use super::algorithms::algorithms;
 use super::blocking::Blocking;
 use super::error::PkiError;
 use super::{Error, SetupError};
-use dc_pki::delegation::{CHAIN, Delegation, KEY, KEY_URI};
-use dc_pki::keys::{Timing, Unlock};
+use dc_pki::delegation::{CHAIN, Delegation, KEY_FILES};
+use dc_pki::keys::{ProcessFault, Refusal, Timing, Unlock};
 use dc_pki::names::ZoneName;
 use dc_pki::{self, Unissued, Wanted, files, pem};
 use dc_store::registry::Sha256;
@@ -65,7 +65,8 @@ impl Loaded {
 
 /// Loads a key; a file that cannot be read is not called missing.
 fn load(folder: &Path, unlock: &Unlock) -> Result<Delegation, PkiError> {
-    for path in [CHAIN, KEY, KEY_URI].map(|name| folder.join(name)) {
+    for name in [CHAIN].into_iter().chain(KEY_FILES) {
+        let path = folder.join(name);
         match File::open(&path) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
                 return Err(files::read_failed(&path, source));
@@ -80,8 +81,15 @@ fn load(folder: &Path, unlock: &Unlock) -> Result<Delegation, PkiError> {
 pub(super) fn for_clients(delegation: &Delegation) -> Result<Option<Delegation>, PkiError> {
     match delegation.for_role(Role::Client) {
         Err(PkiError::UnfitCertificate { .. }) => Ok(None),
+        // The certificate may, and the process that has its key does not want to.
+        Err(PkiError::Process { fault, .. }) if is_of_role(&fault) => Ok(None),
         loaded => loaded.map(Some),
     }
+}
+
+fn is_of_role(fault: &ProcessFault) -> bool {
+    let of_role = Refusal::Role;
+    matches!(fault, ProcessFault::Refused { reason, .. } if *reason == of_role)
 }
 
 /// Issues a credential for a key that is forgotten at once, for each end that the certificate is for.
@@ -89,21 +97,19 @@ pub(super) fn try_key(zone: &ZoneName, loaded: &Loaded, now: UnixTime) -> Result
     let wanted = Wanted::Both(zone.fresh_name()?);
     let spki = throwaway_key()?;
     let mut delegations = iter::once(&loaded.delegation).chain(&loaded.for_clients);
-    let issue = |delegation| dc_pki::sign(delegation, &spki, &wanted, None, algorithms(), now);
-    delegations
-        .try_for_each(|delegation| issue(delegation).map(|_| ()))
-        .map_err(|unissued| {
-            SetupError::SelfTest {
-                zone: zone.clone(),
-                certificate: loaded.certificate_sha256,
-                source: match unissued {
-                    Unissued::DelegationKey => dc_core::Error::UnusableKey.into(),
-                    Unissued::Refused(source) => source.into(),
-                    Unissued::Signer(source) => source.into(),
-                },
-            }
-            .into()
-        })
+    let try_one = |delegation| dc_pki::try_key(delegation, &spki, &wanted, algorithms(), now);
+    delegations.try_for_each(try_one).map_err(|unissued| {
+        SetupError::SelfTest {
+            zone: zone.clone(),
+            certificate: loaded.certificate_sha256,
+            source: match unissued {
+                Unissued::DelegationKey => dc_core::Error::UnusableKey.into(),
+                Unissued::Refused(source) => source.into(),
+                Unissued::Signer(source) => source.into(),
+            },
+        }
+        .into()
+    })
 }
 
 fn throwaway_key() -> Result<Vec<u8>, PkiError> {

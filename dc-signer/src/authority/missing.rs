@@ -134,9 +134,11 @@ fn brief_of_files(zone: &ZoneName, error: &PkiError) -> String {
         }
         PkiError::Sign { source } => match &source.fault {
             KeyFault::Token { .. } => IN_TOKEN.to_owned(),
+            KeyFault::Process { .. } => IN_PROCESS.to_owned(),
             _ => "it does not sign now: the log says more".to_owned(),
         },
         PkiError::Token { .. } => IN_TOKEN.to_owned(),
+        PkiError::Process { .. } => IN_PROCESS.to_owned(),
         // Whatever else is wrong with a file may name its path.
         _ => CHANGED.to_owned(),
     }
@@ -147,4 +149,5 @@ fn import(zone: &ZoneName) -> String {
 }
 
 const IN_TOKEN: &str = "it is in a token that cannot be used now: the log says more";
+const IN_PROCESS: &str = "the process that signs with its key does not: the log says more";
 const CHANGED: &str = "its files are not as they were imported: the log says more";

@@ -143,7 +143,7 @@ impl Authority {
         let gone = |slot: &&ZoneDelegation| slot.state == DelegationState::Gone;
         for slot in zone.managed.delegations.iter().filter(gone) {
             let folder = self.delegations.folder(&slot.certificate_sha256);
-            for key in [dc_pki::delegation::KEY, dc_pki::delegation::KEY_URI] {
+            for key in dc_pki::delegation::KEY_FILES {
                 dc_pki::files::remove(&folder.join(key))?;
             }
         }

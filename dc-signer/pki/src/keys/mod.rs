@@ -9,6 +9,7 @@ mod key;
 mod new_file;
 mod open;
 mod pem_file;
+mod process;
 mod timing;
 #[cfg_attr(not(feature = "pkcs11"), path = "no_token.rs")]
 mod token;
@@ -26,6 +27,7 @@ use crate::{files, pem};
 
 pub use crate::key_error::KeyError;
 pub use crate::lock_fault::LockFault;
+pub use crate::process_fault::{ProcessFault, Refusal};
 pub use crate::signing::{KeyFault, KeyLocation, NotSigned};
 pub use crate::token_fault::{TokenFault, Tries};
 pub use crate::token_uri::{BadTokenUri, TokenUri};
@@ -36,6 +38,7 @@ pub use key::Key;
 pub use new_file::generate_in_file;
 pub use open::{OpenKey, ask_for_passphrase};
 pub use pem_file::PemKey;
+pub use process::ProcessKey;
 pub use timing::Timing;
 pub use unlock::Unlock;
 

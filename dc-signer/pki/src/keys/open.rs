@@ -2,54 +2,106 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use dc_core::{SignatureScheme, Signer};
+use dc_core::{DelegationCertificate, Role, SignatureScheme, Signer};
 
 use super::key::Key;
 use super::pem_file::PemKey;
+use super::process::ProcessKey;
 use super::timing::Timing;
 use super::token;
 use super::unlock::Unlock;
 use crate::error::Error;
+use crate::key_error::KeyError;
 use crate::lock_fault::LockFault;
+use crate::process_fault::{ProcessFault, Refusal};
+use crate::sha256::Sha256;
 use crate::signing::{KeyFault, KeyLocation, NotSigned};
 
 /// A key that was opened, with its place, which its errors name.
 #[derive(Debug)]
 pub struct OpenKey {
-    key: Arc<dyn Key>,
+    held: Held,
     location: KeyLocation,
     timing: Timing,
 }
 
+/// By whom a key is held.
+#[derive(Clone, Debug)]
+enum Held {
+    /// By this process, or a token that it uses: it signs any message.
+    Here(Arc<dyn Key>),
+    /// By a signing process: it issues credentials, and signs no messages.
+    Elsewhere(ProcessKey),
+}
+
 impl OpenKey {
-    /// Opens the key at a place.
+    /// Opens the key at a place that is no signing process.
     ///
-    /// Fails with [`Error::LockedKey`] if it is encrypted and `unlock` has no passphrase, with [`Error::Token`], and as
+    /// Fails with [`Error::Process`] for one, with [`Error::LockedKey`] if it is encrypted and `unlock` has no passphrase, with [`Error::Token`], and as
     /// [`PemKey::read_with`] does.
     pub fn open(location: KeyLocation, unlock: &Unlock) -> Result<Self, Error> {
         let key: Box<dyn Key> = match &location {
             KeyLocation::File(path) => Box::new(of_file(path, unlock)?),
+            KeyLocation::Process(_) => {
+                let (key, fault) = (location, ProcessFault::NoMessages);
+                return Err(Error::Process { key, fault });
+            }
             KeyLocation::Token(uri) => token::open(uri, unlock)?,
         };
-        Ok(Self::new(key, location))
+        Ok(Self::new(Held::Here(key.into()), location))
     }
 
-    fn new(key: Box<dyn Key>, location: KeyLocation) -> Self {
+    /// Opens the key of a certificate for this end of connections, wherever it is; a signing process is asked to try it.
+    ///
+    /// Fails as [`open`](Self::open) does, and with [`Error::UnsupportedKey`] and [`Error::Process`].
+    pub fn open_for(
+        location: KeyLocation,
+        certificate: &DelegationCertificate<'_>,
+        role: Role,
+        unlock: &Unlock,
+    ) -> Result<Self, Error> {
+        let KeyLocation::Process(socket) = &location else {
+            return Self::open(location, unlock);
+        };
+        let (spki, of) = (certificate.spki(), Sha256::of(certificate.der()));
+        let key = ProcessKey::new(unlock.process(socket), (of, role), spki);
+        let key = key.ok_or_else(|| Error::UnsupportedKey {
+            path: socket.clone(),
+            fault: KeyError::of_public(spki).unwrap_or(KeyError::Type),
+        })?;
+        Self::of_process(key, location)
+    }
+
+    fn of_process(key: ProcessKey, location: KeyLocation) -> Result<Self, Error> {
+        match key.try_key() {
+            Ok(()) => Ok(Self::new(Held::Elsewhere(key), location)),
+            Err(fault) => {
+                let key = location;
+                Err(Error::Process { key, fault })
+            }
+        }
+    }
+
+    fn new(held: Held, location: KeyLocation) -> Self {
         Self {
-            key: key.into(),
+            held,
             location,
             timing: Timing::default(),
         }
     }
 
-    /// The same key once more, without opening it again.
-    pub(crate) fn share(&self) -> Self {
-        Self {
-            key: self.key.clone(),
-            location: self.location.clone(),
-            timing: self.timing.clone(),
-        }
+    /// The same key once more for this end of connections, without opening it again; a signing process is asked.
+    ///
+    /// Fails with [`Error::Process`].
+    pub(crate) fn share_for(&self, role: Role) -> Result<Self, Error> {
+        let location = self.location.clone();
+        let shared = match &self.held {
+            Held::Here(_) => Self::new(self.held.clone(), location),
+            Held::Elsewhere(key) => Self::of_process(key.for_role(role), location)?,
+        };
+        Ok(shared.timed(&self.timing))
     }
 
     /// Tells how long each signature takes.
@@ -62,21 +114,57 @@ impl OpenKey {
     /// The public half: a DER SubjectPublicKeyInfo.
     #[must_use]
     pub fn spki(&self) -> &[u8] {
-        self.key.spki()
+        match &self.held {
+            Held::Here(key) => key.spki(),
+            Held::Elsewhere(key) => key.spki(),
+        }
     }
 
-    /// Looks whether the key can sign now, without a signature of it.
+    /// True if the key is used by another process, which issues credentials itself: then [`sign`](Signer::sign) fails.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self.held, Held::Elsewhere(_))
+    }
+
+    /// Lets the process that uses the key issue a credential; none if no other process does.
     ///
-    /// Takes as long as a signature may. Fails with [`NotSigned`] if its token, or its machine, is away.
+    /// Fails with [`NotSigned`].
+    pub(crate) fn issue(
+        &self,
+        spki: &[u8],
+        name: Option<&str>,
+        lifetime: Option<Duration>,
+    ) -> Option<Result<Vec<u8>, NotSigned>> {
+        let Held::Elsewhere(key) = &self.held else {
+            return None;
+        };
+        let issued = self.timing.time(|| key.issue(spki, name, lifetime));
+        Some(issued.map_err(|fault| self.not_signed(KeyFault::Process { fault })))
+    }
+
+    /// Looks whether the key can sign now, without a signature of it; a signing process tries it.
+    ///
+    /// Takes as long as a signature may. Fails with [`NotSigned`] if its token, its machine, or its process is away.
     pub fn check(&self) -> Result<(), NotSigned> {
-        self.key.check().map_err(|fault| self.not_signed(fault))
+        let checked = match &self.held {
+            Held::Here(key) => key.check(),
+            Held::Elsewhere(key) => match key.try_key() {
+                Err(fault) if !is_busy(&fault) => Err(KeyFault::Process { fault }),
+                // Whoever says that there is too much to do is there.
+                _ => Ok(()),
+            },
+        };
+        checked.map_err(|fault| self.not_signed(fault))
     }
 
     /// Signs a certificate request, as CAs want it: with RSA by PKCS#1 v1.5, and otherwise as credentials are signed.
     ///
     /// Fails with [`NotSigned`].
     pub fn sign_request(&self, message: &[u8]) -> Result<Vec<u8>, NotSigned> {
-        let signed = self.key.sign_request(message);
+        let signed = match &self.held {
+            Held::Here(key) => key.sign_request(message),
+            Held::Elsewhere(_) => Err(NO_MESSAGES),
+        };
         signed.map_err(|fault| self.not_signed(fault))
     }
 
@@ -90,6 +178,16 @@ impl OpenKey {
         let key = self.location.clone();
         NotSigned { key, fault }
     }
+}
+
+/// What a signing process answers to whoever wants more than credentials.
+const NO_MESSAGES: KeyFault = KeyFault::Process {
+    fault: ProcessFault::NoMessages,
+};
+
+fn is_busy(fault: &ProcessFault) -> bool {
+    let busy = Refusal::Busy;
+    matches!(fault, ProcessFault::Refused { reason, .. } if *reason == busy)
 }
 
 /// The same error, but for a key that is encrypted with how to say its passphrase, where that can be said.
@@ -112,11 +210,17 @@ impl Signer for OpenKey {
     type Error = NotSigned;
 
     fn scheme(&self) -> SignatureScheme {
-        self.key.scheme()
+        match &self.held {
+            Held::Here(key) => key.scheme(),
+            Held::Elsewhere(key) => key.scheme(),
+        }
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, NotSigned> {
-        let signed = self.timing.time(|| self.key.sign(message));
+        let signed = match &self.held {
+            Held::Here(key) => self.timing.time(|| key.sign(message)),
+            Held::Elsewhere(_) => Err(NO_MESSAGES),
+        };
         signed.map_err(|fault| self.not_signed(fault))
     }
 }
@@ -179,7 +283,7 @@ mod tests {
     #[test]
     fn a_key_that_does_not_sign_is_named() {
         let location = KeyLocation::File("vendor/key.pem".into());
-        let key = OpenKey::new(Box::new(Away), location.clone());
+        let key = OpenKey::new(Held::Here(Arc::new(Away)), location.clone());
         let error = key.sign(b"message").unwrap_err();
         assert_eq!(error.key, location);
         assert_eq!(

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use zeroize::Zeroizing;
 
+use crate::keyd::Keyd;
 use crate::secret::{self, SecretError, SecretFault, SecretSource};
 use crate::sha256::Sha256;
 
@@ -19,6 +21,8 @@ pub struct Unlock {
     passphrase: Option<Arc<Passphrase>>,
     /// Tokens with the hash of the PIN that each of them has refused: a few wrong ones lock it.
     refused: Arc<Mutex<BTreeMap<String, Sha256>>>,
+    /// The signing processes, so that all keys of one share its connections.
+    processes: Arc<Mutex<BTreeMap<PathBuf, Arc<Keyd>>>>,
 }
 
 struct Passphrase {
@@ -43,6 +47,7 @@ impl Unlock {
                 kept: OnceLock::new(),
             })),
             refused: Arc::default(),
+            processes: Arc::default(),
         }
     }
 
@@ -59,6 +64,16 @@ impl Unlock {
     /// Fails with [`SecretError`].
     pub fn passphrase(&self) -> Option<Result<Zeroizing<Vec<u8>>, SecretError>> {
         self.passphrase.as_deref().map(Passphrase::read)
+    }
+
+    /// The signing process behind a socket.
+    pub(super) fn process(&self, socket: &Path) -> Arc<Keyd> {
+        let mut processes = self
+            .processes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Keyd::new(socket.into()));
+        processes.entry(socket.into()).or_insert_with(new).clone()
     }
 
     /// Remembers that a token has refused a PIN.
@@ -100,6 +115,7 @@ impl fmt::Debug for Unlock {
         let Self {
             passphrase,
             refused: _,
+            processes: _,
         } = self;
         f.debug_tuple("Unlock").field(passphrase).finish()
     }

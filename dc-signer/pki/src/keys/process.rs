@@ -1,0 +1,67 @@
+//! A key that a signing process holds: it is asked for credentials, and never for a signature.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dc_core::{Role, SignatureScheme};
+
+use crate::keyd::Keyd;
+use crate::process_fault::ProcessFault;
+use crate::sha256::Sha256;
+
+/// A key that a signing process holds, known by its certificate.
+#[derive(Clone, Debug)]
+pub struct ProcessKey {
+    keyd: Arc<Keyd>,
+    spki: Vec<u8>,
+    scheme: SignatureScheme,
+    certificate: Sha256,
+    role: Role,
+}
+
+impl ProcessKey {
+    /// The key of this certificate, for this end of connections; none if nothing is known that such a key signs with.
+    pub(super) fn new(keyd: Arc<Keyd>, certificate: (Sha256, Role), spki: &[u8]) -> Option<Self> {
+        let scheme = super::scheme(spki)?;
+        let (certificate, role) = certificate;
+        Some(Self {
+            keyd,
+            spki: spki.to_vec(),
+            scheme: SignatureScheme(scheme.into()),
+            certificate,
+            role,
+        })
+    }
+
+    /// The same key, for this end of connections.
+    pub(super) fn for_role(&self, role: Role) -> Self {
+        Self {
+            role,
+            ..self.clone()
+        }
+    }
+
+    /// Asks for a credential; see [`Keyd::issue`].
+    pub(super) fn issue(
+        &self,
+        spki: &[u8],
+        name: Option<&str>,
+        lifetime: Option<Duration>,
+    ) -> Result<Vec<u8>, ProcessFault> {
+        let of = (self.certificate, self.role);
+        self.keyd.issue(of, spki, name, lifetime)
+    }
+
+    /// Shows that the process is there, and signs with the key.
+    pub(super) fn try_key(&self) -> Result<(), ProcessFault> {
+        self.keyd.try_key((self.certificate, self.role))
+    }
+
+    pub(super) fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    pub(super) fn scheme(&self) -> SignatureScheme {
+        self.scheme
+    }
+}
