@@ -20,6 +20,8 @@ pub use softhsm::SoftHsm;
 /// What is installed together, and left out together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
+    /// A CA that speaks ACME, and a DNS server where it looks.
+    Acme,
     /// Chromium and its driver.
     Browser,
     /// TLS peers nobody here wrote.
@@ -132,8 +134,9 @@ struct Setting {
 }
 
 impl Part {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Tools,
+        Self::Acme,
         Self::Tokens,
         Self::Postgres,
         Self::Browser,
@@ -148,8 +151,9 @@ impl Part {
     }
 
     fn setting(self) -> Setting {
-        static DONE: [OnceLock<Result<(), String>>; 7] = [const { OnceLock::new() }; 7];
+        static DONE: [OnceLock<Result<(), String>>; 8] = [const { OnceLock::new() }; 8];
         let (at, word, what) = match self {
+            Self::Acme => (7, "acme", "tests with an ACME server"),
             Self::Browser => (0, "browser", "tests with a browser"),
             Self::Peers => (1, "peers", "tests with TLS peers nobody here wrote"),
             Self::Postgres => (2, "postgres", "tests with PostgreSQL"),

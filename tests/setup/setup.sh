@@ -4,9 +4,9 @@
 #
 #   setup.sh [PART...]      without a part: all of them, but for those that a variable leaves out
 #
-# Packages come by apt, and promtool out of one. For the part `peers` it also installs tlslite-ng into a virtual environment
+# Packages come by apt, and promtool and named out of one each. For the part `peers` it also installs tlslite-ng into a virtual environment
 # and builds our servers on NSS and BoringSSL. For the parts `solutions`, `draft` and `vectors` it installs what
-# benches/solutions/requirements.txt, docs/draft-requirements.txt and tests/vectors/requirements.txt name into others. What is
+# benches/solutions/requirements.txt (for the part `acme` as well), docs/draft-requirements.txt and tests/vectors/requirements.txt name into others. What is
 # not a package goes to setup/, interop/, solutions/, draft/ and vectors/ in Cargo's target directory ($CARGO_TARGET_DIR, else
 # target/).
 set -euo pipefail
@@ -85,6 +85,7 @@ missing_packages() {
         missing_programs
         [ "$part" != peers ] || missing_for_peers
         [ "$part" != solutions ] || missing_for_solutions
+        [ "$part" != acme ] || missing_for_venv "$solutions_done"
         [ "$part" != draft ] || missing_for_venv "$draft_done"
         [ "$part" != vectors ] || missing_for_venv "$vectors_done"
     } | sort -u | xargs
@@ -136,19 +137,21 @@ install_packages() {
     }
 }
 
-install_promtool() {
-    local folder=$target/setup/prometheus
+# One program of a package that would also start a server: file in the package, and the package.
+take_out() {
+    local file=$1 package=$2
+    local program=${file##*/} folder=$target/setup/$package
     type -P apt-get >/dev/null && type -P dpkg-deb >/dev/null ||
-        fail "this system has no apt-get; install promtool, which Debian has in its package prometheus"
-    say "taking promtool out of Debian's package prometheus, about ten seconds"
+        fail "this system has no apt-get; install $program, which Debian has in its package $package"
+    say "taking $program out of Debian's package $package, about ten seconds"
     rm -rf "$folder" && mkdir -p "$folder"
     # Whoever is not root can take what the lists have.
     fresh_lists || true
-    (cd "$folder" && apt-get download -q "${apt_options[@]}" prometheus && dpkg-deb -x prometheus_*.deb .) >"$log" 2>&1 || {
+    (cd "$folder" && apt-get download -q "${apt_options[@]}" "$package" && dpkg-deb -x "$package"_*.deb .) >"$log" 2>&1 || {
         reason
-        fail "Debian's package prometheus cannot be had, see $log; is this machine offline? Run first: sudo apt-get update; or put promtool into PATH"
+        fail "Debian's package $package cannot be had, see $log; is this machine offline? Run first: sudo apt-get update; or put $program into PATH"
     }
-    mv "$folder/usr/bin/promtool" "$target/setup/bin/"
+    mv "$folder/$file" "$target/setup/bin/"
     rm -rf "$folder"
 }
 
@@ -186,19 +189,25 @@ build_boring_server() {
 }
 
 set_up() {
-    local packages
-    packages=$(missing_packages)
-    if [ "$packages" = prometheus ]; then
-        install_promtool
-    elif [ -n "$packages" ]; then
-        # shellcheck disable=SC2086 # a list of words
-        install_packages $packages
+    local packages list=()
+    for packages in $(missing_packages); do
+        case $packages in
+            bind9 | prometheus) ;;
+            *) list+=("$packages") ;;
+        esac
+    done
+    if [ ${#list[@]} -gt 0 ]; then
+        install_packages "${list[@]}"
         # A program that is new in a folder that was not there.
         PATH=$PATH$(printf ':%s' /usr/lib/postgresql/*/bin)
     fi
+    case " $(missing_packages) " in
+        *" bind9 "*) take_out usr/sbin/named bind9 ;;
+        *" prometheus "*) take_out usr/bin/promtool prometheus ;;
+    esac
     packages=$(missing_packages)
     [ -z "$packages" ] || fail "installed, but not found in PATH or by pkg-config: $packages"
-    if [ "$part" = solutions ] && [ -e "$solutions/requirements.txt" ]; then
+    if { [ "$part" = solutions ] || [ "$part" = acme ]; } && [ -e "$solutions/requirements.txt" ]; then
         make_venv "$solutions/requirements.txt" "$solutions_done" acme2certifier
     fi
     [ "$part" != draft ] || make_venv "$draft_wanted" "$draft_done" xml2rfc

@@ -1,12 +1,13 @@
 """Serves acme2certifier, a public CA's ACME server, on loopback.
 
 Its configuration is in ACME_SRV_CONFIGFILE. It listens on the port DC_PORT (0: the kernel's choice) and asks the DNS
-server on the port DC_DNS_PORT of loopback. Nothing of its code is changed: the port of DNS cannot be configured, and a
+server on the port DC_DNS_PORT of loopback. With DC_TLS, a file with its certificate and key, it speaks HTTPS. Nothing of its code is changed: the port of DNS cannot be configured, and a
 database that need not survive a power cut need not wait for the disk.
 """
 
 import os
 import sqlite3
+import ssl
 import threading
 import time
 from socketserver import ThreadingMixIn
@@ -36,6 +37,15 @@ def end_with_parent(parent):
 
 class Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def setup_environ(self):
+        super().setup_environ()
+        if "DC_TLS" in os.environ:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(os.environ["DC_TLS"])
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+            # From it the server knows what its own URLs begin with.
+            self.base_environ["HTTP_X_FORWARDED_PROTO"] = "https"
 
 
 dns.resolver.Resolver = Resolver
