@@ -79,6 +79,17 @@ impl Authority {
         self.delegations.unlock()
     }
 
+    /// The DER certificate that a zone issues from now; none if it has none, or its key is not on this machine.
+    ///
+    /// Fails with [`UnknownZone`](registry::Error::UnknownZone), and with what reading the database fails with.
+    pub async fn active_certificate(&self, zone: &ZoneName) -> Result<Option<Vec<u8>>, Error> {
+        let view = self.delegations.refresh(&self.store).await?;
+        let zone = view.zone(zone)?;
+        let active = zone.managed.active();
+        let loaded = active.and_then(|active| zone.loaded(&active.certificate_sha256));
+        Ok(loaded.map(|loaded| loaded.delegation.certificate().der().to_vec()))
+    }
+
     /// Takes a delegation certificate as the next one of a zone, and keeps a copy that only the signer's user can
     /// read. One that is there and cannot be used is written anew.
     ///

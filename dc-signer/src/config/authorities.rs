@@ -43,10 +43,16 @@ pub struct Acme {
     #[serde(default, deserialize_with = "values::argv")]
     pub hook: Option<Vec<String>>,
     /// The time that each run of it has.
-    #[serde(default = "hook_timeout", deserialize_with = "values::time::<_, 1_000, HOUR>")]
+    #[serde(
+        default = "hook_timeout",
+        deserialize_with = "values::time::<_, 1_000, HOUR>"
+    )]
     pub hook_timeout: Duration,
     /// The time between a record's being there and the CA's looking at it.
-    #[serde(default = "propagation", deserialize_with = "values::time::<_, 0, HOUR>")]
+    #[serde(
+        default = "propagation",
+        deserialize_with = "values::time::<_, 0, HOUR>"
+    )]
     pub propagation: Duration,
     /// The root of a web server's files, for `http-01`.
     #[serde(default, deserialize_with = "values::path")]
@@ -55,7 +61,10 @@ pub struct Acme {
     #[serde(default, deserialize_with = "some_address")]
     pub http_address: Option<SocketAddr>,
     /// The longest time that the CA has to look, and again to sign.
-    #[serde(default = "timeout", deserialize_with = "values::time::<_, 1_000, HOUR>")]
+    #[serde(
+        default = "timeout",
+        deserialize_with = "values::time::<_, 1_000, HOUR>"
+    )]
     pub timeout: Duration,
     /// The roots of the ACME server's own certificate, in PEM.
     #[serde(default = "system_roots", deserialize_with = "values::path")]
@@ -133,17 +142,23 @@ impl Acme {
             ChallengeKind::Dns01 | ChallengeKind::DnsAccount01
         );
         let is_of_http = self.challenge == ChallengeKind::Http01;
-        match (self.hook.is_some(), self.webroot.is_some(), self.http_address.is_some()) {
+        match (
+            self.hook.is_some(),
+            self.webroot.is_some(),
+            self.http_address.is_some(),
+        ) {
             (false, ..) if is_of_dns => {
                 Some("needs 'hook', the program that puts records into DNS, for this challenge")
             }
-            (true, ..) if !is_of_dns => Some("has a 'hook', which this challenge does not need: leave one out"),
-            (_, true, true) | (_, false, false) if is_of_http => {
-                Some("needs either 'webroot' or 'http_address' for http-01: give exactly one of them")
+            (true, ..) if !is_of_dns => {
+                Some("has a 'hook', which this challenge does not need: leave one out")
             }
-            (_, true, _) | (_, _, true) if !is_of_http => {
-                Some("has 'webroot' or 'http_address', which are for the challenge http-01: leave them out")
-            }
+            (_, true, true) | (_, false, false) if is_of_http => Some(
+                "needs either 'webroot' or 'http_address' for http-01: give exactly one of them",
+            ),
+            (_, true, _) | (_, _, true) if !is_of_http => Some(
+                "has 'webroot' or 'http_address', which are for the challenge http-01: leave them out",
+            ),
             _ => None,
         }
     }
@@ -160,7 +175,10 @@ pub struct OrderCommand {
     #[serde(deserialize_with = "command")]
     pub command: Vec<String>,
     /// The time that it has.
-    #[serde(default = "timeout", deserialize_with = "values::time::<_, 1_000, DAY>")]
+    #[serde(
+        default = "timeout",
+        deserialize_with = "values::time::<_, 1_000, DAY>"
+    )]
     pub timeout: Duration,
     /// The roots that the ordered certificates lead to, in PEM.
     #[serde(default = "system_roots", deserialize_with = "values::path")]
@@ -186,7 +204,11 @@ pub(super) fn conflicts(text: &str, reading: &Reading<Config>) -> Vec<KeyError> 
     let mut say = |list: &str, place: usize, key: &str, why: String| {
         let path: [Step; 2] = [list.into(), place.into()];
         // What is mended is nobody's word.
-        if !reading.mended.iter().any(|mended| mended.starts_with(&path)) {
+        if !reading
+            .mended
+            .iter()
+            .any(|mended| mended.starts_with(&path))
+        {
             errors.push(KeyError {
                 line: Step::line(text, &path),
                 key: format!("{list}{key}"),

@@ -54,7 +54,9 @@ struct Source {
     file: Option<PathBuf>,
 }
 
-pub(super) fn source<'de, D: Deserializer<'de>>(value: D) -> Result<Option<SecretSource>, D::Error> {
+pub(super) fn source<'de, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<SecretSource>, D::Error> {
     let Source {
         command,
         credential,

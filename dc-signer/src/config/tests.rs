@@ -20,7 +20,10 @@ fn problems(text: &str) -> Vec<String> {
 fn whole_sample() -> String {
     let line = |line: &'static str| match line.strip_prefix('#') {
         Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) && key.contains(" = ") => {
-            match line.starts_with("#postgres") {
+            match ["#postgres", "#webroot", "#http_address"]
+                .iter()
+                .any(|key| line.starts_with(key))
+            {
                 true => line,
                 false => key,
             }
@@ -42,12 +45,119 @@ fn the_sample_is_loaded_as_it_stands_and_with_every_key() {
     let strip = |mut config: Config| {
         // The default is to have none.
         config.manufacturers.clear();
+        config.acme.clear();
+        config.order_command.clear();
         config.credential_listener = None;
         config.keys = Keys::default();
         format!("{config:?}")
     };
     // What the comments call defaults are the defaults.
     assert_eq!(strip(short), strip(whole));
+}
+
+fn with(table: &str) -> String {
+    format!("{SMALLEST}{table}")
+}
+
+const ACME: &str = "[[acme]]\ndirectory = 'https://ca.example/directory'\n";
+
+#[test]
+fn what_a_ca_leaves_out_is_what_the_sample_says() {
+    let sample = Config::parse(&whole_sample(), "/etc".as_ref()).unwrap();
+    let short = with(&format!(
+        "{ACME}hook = ['hook']\n[[order_command]]\ncommand = ['c']\n\
+        zones = ['gw.example.com']\n"
+    ));
+    let short = Config::parse(&short, "/etc".as_ref()).unwrap();
+    let (said, left) = (&sample.acme[0], &short.acme[0]);
+    assert_eq!(said.hook_timeout, left.hook_timeout);
+    assert_eq!(said.propagation, left.propagation);
+    assert_eq!(said.agree_to_terms, left.agree_to_terms);
+    assert_eq!(said.challenge, left.challenge);
+    assert_eq!(
+        (said.timeout, &said.roots, &said.anchors),
+        (left.timeout, &left.roots, &left.anchors)
+    );
+    let (said, left) = (&sample.order_command[0], &short.order_command[0]);
+    assert_eq!((said.timeout, &said.anchors), (left.timeout, &left.anchors));
+}
+
+#[test]
+fn keys_of_a_ca_that_do_not_go_together_are_told() {
+    for (lines, expected) in [
+        ("", "line 6: acme needs 'hook'"),
+        (
+            "hook = ['h']\nchallenge = 'dns-persist-01'",
+            "acme has a 'hook'",
+        ),
+        (
+            "challenge = 'http-01'",
+            "needs either 'webroot' or 'http_address'",
+        ),
+        (
+            "challenge = 'http-01'\nwebroot = 'w'\nhttp_address = '[::]:80'",
+            "needs either",
+        ),
+        (
+            "hook = ['h']\nwebroot = 'w'",
+            "which are for the challenge http-01",
+        ),
+        (
+            "hook = ['h']\nchallenge = 'tls'",
+            "it has to be \"dns-01\" or",
+        ),
+        (
+            "hook = ['h']\nexternal_account = { kid = 'k' }",
+            "acme.external_account.hmac is missing",
+        ),
+        ("hook = ['h']\nzones = ['com']", "acme.zones"),
+        (
+            "hook = ['h']\n[[order_command]]\ncommand = ['c']",
+            "names all other zones",
+        ),
+        (
+            "hook = ['h']\nzones = ['a.example']\n[[order_command]]\ncommand = ['c']\nzones = ['a.example']",
+            "order_command.zones names a.example, which another CA has",
+        ),
+        ("hook = []", "has no program in it"),
+    ] {
+        let problems = problems(&with(&format!("{ACME}{lines}\n")));
+        assert!(
+            problems.iter().any(|said| said.contains(expected)),
+            "{lines}: {problems:?}"
+        );
+    }
+    for url in [
+        "http://ca.example/directory",
+        "ca.example",
+        "https:///directory",
+        "",
+    ] {
+        let table = format!("[[acme]]\nhook = ['h']\ndirectory = '{url}'\n");
+        let problems = problems(&with(&table));
+        assert!(
+            problems[0].contains("acme.directory") && problems.len() == 1,
+            "{problems:?}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_of_a_ca_is_a_place_and_never_in_the_file() {
+    let text = with(&format!(
+        "{ACME}hook = ['h']\nexternal_account = {{ kid = 'k', hmac = 'c2VjcmV0' }}\n"
+    ));
+    let problems = problems(&text);
+    assert!(
+        problems[0].contains("acme.external_account.hmac"),
+        "{problems:?}"
+    );
+    let text = with(&format!(
+        "{ACME}hook = ['h']\nexternal_account = {{ kid = 'k', hmac = {{ file = 'eab' }} }}\n"
+    ));
+    let config = Config::parse(&text, "/etc".as_ref()).unwrap();
+    let account = config.acme[0].external_account.as_ref().unwrap();
+    assert_eq!(account.hmac, SecretSource::File("/etc/eab".into()));
 }
 
 /// serde would take a list for a table, by position, and `metrics = ["anyone"]` would open the metrics.

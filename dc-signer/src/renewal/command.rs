@@ -65,7 +65,9 @@ impl CertificateSource for CommandSource {
 /// The serial number of a certificate, in hexadecimal.
 fn serial(certificate_der: &[u8]) -> Result<String, OrderError> {
     let certificate = Certificate::from_der(certificate_der).map_err(|error| {
-        OrderError::Setup(format!("the certificate to replace cannot be read: {error}"))
+        OrderError::Setup(format!(
+            "the certificate to replace cannot be read: {error}"
+        ))
     })?;
     let serial = certificate.tbs_certificate().serial_number();
     Ok(data_encoding::HEXLOWER.encode(serial.as_bytes()))
@@ -145,10 +147,15 @@ mod tests {
             ("sleep 20", None),
         ] {
             let error = order(script).await.unwrap_err();
-            assert!(matches!(error, OrderError::Later(after, _) if after == expected), "{script}");
+            assert!(
+                matches!(error, OrderError::Later(after, _) if after == expected),
+                "{script}"
+            );
             assert_eq!(error.retry_after(), expected);
         }
-        let refused = order("echo 'no such profile' >&2; exit 1").await.unwrap_err();
+        let refused = order("echo 'no such profile' >&2; exit 1")
+            .await
+            .unwrap_err();
         assert!(matches!(&refused, OrderError::Refused(why) if why.contains("no such profile")));
         let setup = order("exit 78").await.unwrap_err();
         assert!(matches!(setup, OrderError::Setup(_)), "{setup}");

@@ -2,6 +2,7 @@
 
 pub mod acme;
 pub mod command;
+pub mod ordering;
 mod program;
 pub mod returned;
 pub mod source;

@@ -255,7 +255,10 @@ mod tests {
         let script = "seq 5000 >&2; printf 'no \\033[31mkey\\n\\n' >&2; echo 60; exit 75";
         let error = sh(script, b"").await.unwrap_err();
         let said = error.to_string();
-        assert!(said.ends_with("ended with status 75: 4999; 5000; no \\u{1b}[31mkey"), "{said}");
+        assert!(
+            said.ends_with("ended with status 75: 4999; 5000; no \\u{1b}[31mkey"),
+            "{said}"
+        );
         assert!(matches!(error, ProgramError::Failed { output, .. } if output == b"60\n"));
         let silent = sh("kill -9 $$", b"").await.unwrap_err().to_string();
         assert!(silent.contains("signal, and said nothing"), "{silent}");
@@ -291,7 +294,12 @@ mod tests {
             limit: Duration::from_secs(5),
         };
         let error = program.run().await.unwrap_err();
-        assert!(error.to_string().contains("/nonexistent/program does not run"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("/nonexistent/program does not run"),
+            "{error}"
+        );
         let error = sh("yes | head -c 100000", b"").await.unwrap_err();
         assert!(matches!(error, ProgramError::TooMuch { .. }), "{error}");
     }

@@ -297,10 +297,14 @@ pub enum ReturnedError {
         now: UnixTime,
     },
     /// It may not delegate: RFC 9345 §4.2 wants DelegationUsage and digitalSignature.
-    #[error("the CA returned a certificate that may not delegate: {0}. Ask the CA for a profile with DelegationUsage (1.3.6.1.4.1.44363.44, NULL, not critical) and digitalSignature")]
+    #[error(
+        "the CA returned a certificate that may not delegate: {0}. Ask the CA for a profile with DelegationUsage (1.3.6.1.4.1.44363.44, NULL, not critical) and digitalSignature"
+    )]
     MayNotDelegate(#[source] dc_core::Error),
     /// Two neighbours of the chain do not belong together.
-    #[error("the CA returned a chain with a gap: certificate {at} is issued by {issuer}, and the next one is {subject}. Each has to be signed by the one behind it")]
+    #[error(
+        "the CA returned a chain with a gap: certificate {at} is issued by {issuer}, and the next one is {subject}. Each has to be signed by the one behind it"
+    )]
     NoLink {
         /// The lower of the two, counted from 1.
         at: usize,
@@ -319,7 +323,9 @@ pub enum ReturnedError {
         roles: Roles,
     },
     /// The chain does not lead to a root that is known here.
-    #[error("no root in 'anchors' vouches for the chain of {length} that the CA returned: the last one's issuer is {issuer}. An intermediate is missing, or the CA's root is not in that file")]
+    #[error(
+        "no root in 'anchors' vouches for the chain of {length} that the CA returned: the last one's issuer is {issuer}. An intermediate is missing, or the CA's root is not in that file"
+    )]
     NoRoot {
         /// The issuer of the last certificate.
         issuer: String,
@@ -335,7 +341,9 @@ pub enum ReturnedError {
         now: UnixTime,
     },
     /// It is for another key.
-    #[error("the CA returned a certificate for another key than the request's: it may be an older one, or another order's")]
+    #[error(
+        "the CA returned a certificate for another key than the request's: it may be an older one, or another order's"
+    )]
     OtherKey,
     /// It is for other names, or for more.
     #[error("the CA returned a certificate for {}, and it has to be for {expected} alone", listed(.got))]
@@ -346,7 +354,9 @@ pub enum ReturnedError {
         got: Vec<String>,
     },
     /// A private key came back, which this signer never uses.
-    #[error("the CA returned a private key, which others have seen then: the key of a delegation certificate is made here, so order with a request")]
+    #[error(
+        "the CA returned a private key, which others have seen then: the key of a delegation certificate is made here, so order with a request"
+    )]
     PrivateKey,
     /// It is longer than TLS has room for.
     #[error("the CA returned {got} bytes, and a chain has {max} at most: check that it is one")]
@@ -365,7 +375,9 @@ pub enum ReturnedError {
         max: Duration,
     },
     /// There are more certificates than any chain has.
-    #[error("the CA returned {got} certificates, and a chain has {max} at most: it may be a list of roots")]
+    #[error(
+        "the CA returned {got} certificates, and a chain has {max} at most: it may be a list of roots"
+    )]
     TooMany {
         /// Their number.
         got: usize,

@@ -167,9 +167,8 @@ impl Ca {
     }
 
     fn chain(&self, leaf: &CertificateDer<'_>) -> Vec<u8> {
-        let [leaf, intermediate, root, other] =
-            [leaf, &self.intermediate, &self.root, &self.other]
-                .map(|der| pem::encode("CERTIFICATE", der));
+        let [leaf, intermediate, root, other] = [leaf, &self.intermediate, &self.root, &self.other]
+            .map(|der| pem::encode("CERTIFICATE", der));
         let text = match self.fault {
             Some(Fault::Disorder) => intermediate + &leaf,
             Some(Fault::Empty) => " \n".to_owned(),

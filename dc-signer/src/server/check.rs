@@ -17,7 +17,7 @@ use crate::server::credential_listener;
 use crate::server::listener::{ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::server::warning::Warning;
-use dc_pki::files;
+use dc_pki::{files, trust};
 use dc_store::registry::Head;
 use dc_store::{Location, Store};
 
@@ -61,6 +61,7 @@ fn check_and(
         let key = ["manufacturers".into(), place.into(), "anchors".into()];
         found.keep(&key, read_certificates(&manufacturer.anchors));
     }
+    check_authorities(&config, &mut found);
     found.keep(
         &["log".into(), "filter".into()],
         check_filter(&config.log.filter),
@@ -72,6 +73,20 @@ fn check_and(
             let (path, errors) = (path.into(), found.errors);
             Err(config::Error::Invalid { path, errors })
         }
+    }
+}
+
+/// The roots of the CAs that certificates are ordered from, and of what they issue.
+fn check_authorities(config: &Config, found: &mut Findings<'_>) {
+    for (place, acme) in config.acme.iter().enumerate() {
+        for (key, roots) in [("roots", &acme.roots), ("anchors", &acme.anchors)] {
+            let key = ["acme".into(), place.into(), key.into()];
+            found.keep(&key, trust::read_roots(roots));
+        }
+    }
+    for (place, command) in config.order_command.iter().enumerate() {
+        let key = ["order_command".into(), place.into(), "anchors".into()];
+        found.keep(&key, trust::read_roots(&command.anchors));
     }
 }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use dc_pki::names::ZoneName;
+use dc_signer::renewal::ordering::OrderingError;
 use dc_signer::{authority, config, server};
 use dc_store::owner;
 use dc_store::registry;
@@ -40,6 +42,14 @@ pub(crate) enum Error {
     /// There is no configuration.
     #[error(transparent)]
     Config(#[from] config::Error),
+    /// Nobody has configured a CA for a zone.
+    #[error(
+        "no CA is configured for zone {zone}: add [[acme]] or [[order_command]] to the configuration, or bring a certificate with 'dc-signer zones rollover {zone} --import'"
+    )]
+    NoCa {
+        /// The zone.
+        zone: ZoneName,
+    },
     /// A list of devices has none in it.
     #[error("{} names no device: write one a line, by its external id, its id or its name", .path.display())]
     NoDevices {
@@ -52,6 +62,9 @@ pub(crate) enum Error {
         /// True if somebody was asked.
         asked: bool,
     },
+    /// A certificate was not ordered, or is not what was ordered.
+    #[error(transparent)]
+    Ordering(#[from] OrderingError),
     /// A command cannot work for the user whose folder it is.
     #[error(transparent)]
     Owner(#[from] owner::Error),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod certificate;
 mod check;
 mod checkpoints;
 mod codes;
@@ -28,6 +29,7 @@ use error::Error;
 pub(crate) enum Command {
     Audit(audit::Args),
     Backup(backup::Args),
+    Certificate(certificate::Args),
     Check(check::Args),
     Codes(codes::Args),
     Devices(devices::Args),
@@ -43,6 +45,7 @@ impl Command {
         match self {
             Self::Audit(args) => args.run(),
             Self::Backup(args) => args.run(),
+            Self::Certificate(args) => args.run(),
             Self::Check(args) => args.run(),
             Self::Codes(args) => args.run(),
             Self::Devices(args) => args.run(),

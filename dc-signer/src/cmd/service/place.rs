@@ -32,12 +32,20 @@ impl Place {
         &self,
         work: impl AsyncFnOnce(&Open) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.with_config_and_authority(async |_, open| work(open).await)
+    }
+
+    /// The same, with what is configured.
+    pub(super) fn with_config_and_authority(
+        &self,
+        work: impl AsyncFnOnce(&Config, &Open) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         block_on(async {
             let config = self.enter()?;
             let (store, _in_use) = database::open(&config).await?;
             let authority = Authority::open(&config, store.clone()).await?;
             let open = Open { store, authority };
-            let done = work(&open).await;
+            let done = work(&config, &open).await;
             open.store.close().await;
             done
         })

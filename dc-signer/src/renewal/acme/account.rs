@@ -258,7 +258,9 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let folder = Folder(data.path().join("acme/0123"));
         assert_eq!(folder.order(b"one").unwrap(), None);
-        folder.remember(b"one", "https://ca.example/order/1").unwrap();
+        folder
+            .remember(b"one", "https://ca.example/order/1")
+            .unwrap();
         let order = folder.order(b"one").unwrap();
         assert_eq!(order.as_deref(), Some("https://ca.example/order/1"));
         assert_eq!(folder.order(b"two").unwrap(), None);
@@ -275,7 +277,10 @@ mod tests {
         fs::write(folder.account_file(), "{\"credentials\": \"secret\"").unwrap();
         for error in [folder.read().err(), folder.account_url().err()] {
             let error = error.unwrap().to_string();
-            assert!(error.contains("account.json") && !error.contains("secret"), "{error}");
+            assert!(
+                error.contains("account.json") && !error.contains("secret"),
+                "{error}"
+            );
         }
     }
 }

@@ -243,10 +243,8 @@ mod tests {
         let path = write(webroot.path(), "token", "token.key").unwrap();
         assert!(path.ends_with(".well-known/acme-challenge/token"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "token.key");
-        let shown = Shown {
-            files: vec![path.clone()],
-            ..Shown::default()
-        };
+        let mut shown = Shown::default();
+        shown.files.push(path.clone());
         drop(shown);
         assert!(!path.exists());
     }

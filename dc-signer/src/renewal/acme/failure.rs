@@ -26,7 +26,9 @@ pub(super) enum Failure {
         path: PathBuf,
     },
     /// The external account's key is no base64.
-    #[error("the external account's key from {from} is no base64url: have it there as the CA gave it")]
+    #[error(
+        "the external account's key from {from} is no base64url: have it there as the CA gave it"
+    )]
     BadExternalKey {
         /// The place of the key.
         from: SecretSource,
@@ -106,12 +108,14 @@ impl Failure {
                 let left = at.map(|at| at.saturating_duration_since(Instant::now()));
                 OrderError::Later(left.or(retry_after), said)
             }
-            Self::Acme(Acme::Api(problem)) | Self::NotShown { problem: Some(problem), .. } => {
-                match will_pass(problem) {
-                    true => OrderError::Later(retry_after, said),
-                    false => OrderError::Refused(said),
-                }
-            }
+            Self::Acme(Acme::Api(problem))
+            | Self::NotShown {
+                problem: Some(problem),
+                ..
+            } => match will_pass(problem) {
+                true => OrderError::Later(retry_after, said),
+                false => OrderError::Refused(said),
+            },
             Self::Acme(Acme::Crypto | Acme::KeyRejected) => OrderError::Setup(said),
             Self::Acme(Acme::Unsupported(_)) => OrderError::Refused(said),
             // The network, or something that is no ACME server while one is down.
@@ -143,10 +147,21 @@ impl Failure {
 /// True of problems that go away by themselves (RFC 8555 §6.7).
 pub(super) fn will_pass(problem: &Problem) -> bool {
     let kind = problem.r#type.as_deref().unwrap_or_default();
-    let kind = kind.strip_prefix("urn:ietf:params:acme:error:").unwrap_or(kind);
+    let kind = kind
+        .strip_prefix("urn:ietf:params:acme:error:")
+        .unwrap_or(kind);
     // CAs look at DNS and the web from places of their own, which fail for a while.
-    let passes = ["badNonce", "connection", "dns", "orderNotReady", "rateLimited", "serverInternal"];
-    let is_server = problem.status.is_some_and(|status| status == 429 || status >= 500);
+    let passes = [
+        "badNonce",
+        "connection",
+        "dns",
+        "orderNotReady",
+        "rateLimited",
+        "serverInternal",
+    ];
+    let is_server = problem
+        .status
+        .is_some_and(|status| status == 429 || status >= 500);
     passes.contains(&kind) || is_server
 }
 
@@ -157,8 +172,12 @@ impl std::fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             Acme::Api(problem) => write!(f, "the CA says: {}", said(problem)),
-            Acme::Json(_) => f.write_str("the CA's answer is none of ACME: check that 'directory' is right"),
-            Acme::Timeout(_) => f.write_str("the CA takes longer than it has: the order is remembered"),
+            Acme::Json(_) => {
+                f.write_str("the CA's answer is none of ACME: check that 'directory' is right")
+            }
+            Acme::Timeout(_) => {
+                f.write_str("the CA takes longer than it has: the order is remembered")
+            }
             Acme::Str(missing) => write!(f, "the CA's answer is incomplete: {missing}"),
             error => write!(f, "the CA cannot be asked: {error}"),
         }
@@ -210,10 +229,17 @@ mod tests {
         ] {
             let failure = Failure::Acme(Acme::Api(problem(kind, status)));
             let error = failure.to_order_error(minute);
-            assert_eq!(matches!(error, OrderError::Later(after, _) if after == minute), passes, "{kind}");
+            assert_eq!(
+                matches!(error, OrderError::Later(after, _) if after == minute),
+                passes,
+                "{kind}"
+            );
             assert_eq!(failure.ends_order(), !passes, "{kind}");
             let said = error.to_string();
-            assert!(said.contains("no\\u{a}way") && said.contains(kind), "{said}");
+            assert!(
+                said.contains("no\\u{a}way") && said.contains(kind),
+                "{said}"
+            );
         }
     }
 }

@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{
+    CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use instant_acme::{BodyWrapper, BytesResponse, HttpClient};
@@ -47,7 +49,10 @@ impl Https {
 
     /// The time after which the server wants to be asked again, as its last refusal said.
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        *self.retry_after.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .retry_after
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn send(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, HttpsError> {
@@ -55,7 +60,10 @@ impl Https {
         let limit = TIMEOUT;
         let response = tokio::time::timeout(limit, self.exchange(request, &uri))
             .await
-            .map_err(|_| HttpsError::TooSlow { host: host(&uri), limit })??;
+            .map_err(|_| HttpsError::TooSlow {
+                host: host(&uri),
+                limit,
+            })??;
         let (mut parts, body) = response.into_parts();
         let after = retry_after(&parts.headers, SystemTime::now());
         if parts.status.is_redirection() {
@@ -64,15 +72,23 @@ impl Https {
             return Err(HttpsError::Redirect { to });
         }
         if !parts.status.is_success() {
-            *self.retry_after.lock().unwrap_or_else(PoisonError::into_inner) = after;
+            *self
+                .retry_after
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = after;
             // What is in front of a server that is down answers with a page.
             if !is_json(&parts.headers) {
                 let status = parts.status.as_u16();
-                return Err(HttpsError::Status { host: host(&uri), status });
+                return Err(HttpsError::Status {
+                    host: host(&uri),
+                    status,
+                });
             }
         } else if is_get && after.is_none() {
             // RFC 9773 §4.3.3: without a word of the server's, six hours.
-            parts.headers.insert(RETRY_AFTER, HeaderValue::from_static("21600"));
+            parts
+                .headers
+                .insert(RETRY_AFTER, HeaderValue::from_static("21600"));
         }
         Ok(BytesResponse {
             parts,
@@ -106,7 +122,9 @@ impl Https {
         &self,
         uri: &Uri,
     ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, HttpsError> {
-        let bad = || HttpsError::BadUrl { url: uri.to_string() };
+        let bad = || HttpsError::BadUrl {
+            url: uri.to_string(),
+        };
         let bare = match uri.scheme_str() {
             Some("https") => uri.host().ok_or_else(bad)?,
             _ => return Err(bad()),
@@ -130,7 +148,10 @@ impl HttpClient for Https {
         request: Request<BodyWrapper<Bytes>>,
     ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, instant_acme::Error>> + Send>> {
         let sent = self.clone().send(request);
-        Box::pin(async { sent.await.map_err(|error| instant_acme::Error::Other(error.into())) })
+        Box::pin(async {
+            sent.await
+                .map_err(|error| instant_acme::Error::Other(error.into()))
+        })
     }
 }
 
@@ -139,7 +160,9 @@ fn addressed(
     mut request: Request<BodyWrapper<Bytes>>,
     uri: &Uri,
 ) -> Result<Request<BodyWrapper<Bytes>>, HttpsError> {
-    let bad = || HttpsError::BadUrl { url: uri.to_string() };
+    let bad = || HttpsError::BadUrl {
+        url: uri.to_string(),
+    };
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     *request.uri_mut() = path.parse().map_err(|_| bad())?;
     let host = HeaderValue::from_str(&host(uri)).map_err(|_| bad())?;
@@ -158,7 +181,9 @@ fn host(uri: &Uri) -> String {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
     kind.is_some_and(|kind| kind.contains("json"))
 }
 
@@ -206,7 +231,9 @@ pub(super) enum HttpsError {
     #[error("no answer of HTTP: {0}")]
     Http(#[from] hyper::Error),
     /// It wants another to be asked.
-    #[error("it redirects to {to:?}, which is not followed: if that is right, have it as 'directory'")]
+    #[error(
+        "it redirects to {to:?}, which is not followed: if that is right, have it as 'directory'"
+    )]
     Redirect {
         /// The other's URL.
         to: String,

@@ -64,7 +64,9 @@ impl AcmeSource {
         names: &[String],
         replaces: Option<&[u8]>,
     ) -> Result<Vec<u8>, OrderError> {
-        let https = self.https().map_err(|failure| failure.to_order_error(None))?;
+        let https = self
+            .https()
+            .map_err(|failure| failure.to_order_error(None))?;
         let placed = self.place_over(&https, csr_der, names, replaces).await;
         placed.map_err(|failure| failure.to_order_error(https.retry_after()))
     }
@@ -234,7 +236,9 @@ impl AcmeSource {
     }
 
     async fn window(&self, certificate_der: &[u8]) -> Result<Option<RenewalWindow>, OrderError> {
-        let https = self.https().map_err(|failure| failure.to_order_error(None))?;
+        let https = self
+            .https()
+            .map_err(|failure| failure.to_order_error(None))?;
         let window = self.window_over(&https, certificate_der).await;
         window.map_err(|failure| failure.to_order_error(https.retry_after()))
     }

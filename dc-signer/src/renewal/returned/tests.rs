@@ -38,6 +38,15 @@ fn the_certificate_that_was_asked_for_is_taken_without_its_root() {
     ca.with_root = true;
     let with_root = returned(&ca).unwrap();
     assert_eq!(with_root.chain.len(), 2);
+    let csr = request(&zone());
+    let chain = String::from_utf8(ca.sign(&csr, &[zone().wildcard()])).unwrap();
+    // As `openssl pkcs7 -print_certs` writes it.
+    let talkative = chain.replace(
+        "-----BEGIN",
+        "subject=\n\nissuer=CN = Test Issuing\n-----BEGIN",
+    );
+    let taken = check_for(talkative.as_bytes(), &csr, &ca, NOW).unwrap();
+    assert!(taken.chain_pem().starts_with("-----BEGIN CERTIFICATE-----"));
     let pem = with_root.chain_pem();
     let again = pem::certificates("again".as_ref(), pem.as_bytes()).unwrap();
     assert_eq!(again, with_root.chain);
@@ -98,10 +107,7 @@ fn a_zone_of_both_roles_needs_both_purposes() {
 /// What is signed differently than it says is found by its signature, although every name fits.
 #[test]
 fn a_chain_of_right_names_and_wrong_signatures_is_refused() {
-    let (one, two) = (
-        Ca::new(from_seconds(NOW)),
-        Ca::new(from_seconds(NOW)),
-    );
+    let (one, two) = (Ca::new(from_seconds(NOW)), Ca::new(from_seconds(NOW)));
     let csr = request(&zone());
     let chain = one.sign(&csr, &[zone().wildcard()]);
     let error = check_for(&chain, &csr, &two, NOW).unwrap_err();

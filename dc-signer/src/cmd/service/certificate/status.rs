@@ -1,0 +1,149 @@
+//! `dc-signer certificate status`: each zone's certificate, its CA, and when that wants it renewed.
+
+use dc_pki::delegation::KEY;
+use dc_pki::files;
+use dc_pki::time::Moment;
+use dc_signer::config::Config;
+use dc_signer::renewal::ordering::{self, ConfiguredCa};
+use dc_signer::renewal::source::RenewalWindow;
+use dc_store::registry::{DelegationState, Zone};
+use serde_json::{Value, json};
+
+use super::super::error::Error;
+use super::super::place::{Open, Place};
+use super::super::print;
+use crate::cmd::table::Table;
+
+/// Show each zone's certificate, its CA, and when that wants it renewed
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Do not ask any CA
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    place: Place,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is known of one zone.
+struct Status {
+    zone: Zone,
+    ca: Option<String>,
+    account: Option<String>,
+    /// There is a key that waits for a certificate.
+    has_order: bool,
+    window: Option<RenewalWindow>,
+    /// What could not be found out.
+    problems: Vec<String>,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Error> {
+        self.place.with_config_and_authority(async |config, open| {
+            let mut all = Vec::new();
+            for zone in open.store.zones().await? {
+                all.push(self.status(config, open, zone).await?);
+            }
+            if self.json {
+                let all: Vec<Value> = all.iter().map(Status::to_json).collect();
+                return print(&json!(all));
+            }
+            for status in &all {
+                for problem in &status.problems {
+                    eprintln!("warning: {}: {problem}", status.zone.zone);
+                }
+            }
+            print(&table(&all))?;
+            for status in &all {
+                if let Some(account) = &status.account {
+                    eprintln!("note: the account of {} is {account}", status.zone.zone);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    async fn status(&self, config: &Config, open: &Open, zone: Zone) -> Result<Status, Error> {
+        let ca = ConfiguredCa::of(config, &zone.zone);
+        let own = ordering::folder(&config.data, &zone.zone, zone.roles);
+        let mut status = Status {
+            has_order: files::is_there(&own.join(KEY))?,
+            ca: ca.as_ref().map(|ca| ca.name().to_owned()),
+            account: None,
+            window: None,
+            problems: Vec::new(),
+            zone,
+        };
+        let Some(ca) = ca else {
+            return Ok(status);
+        };
+        match ca.account_url() {
+            Ok(account) => status.account = account,
+            Err(error) => status.problems.push(error.to_string()),
+        }
+        let active = open.authority.active_certificate(&status.zone.zone).await?;
+        if let Some(active) = active.filter(|_| !self.offline) {
+            match ca.source().renewal_window(&active).await {
+                Ok(window) => status.window = window,
+                Err(error) => status.problems.push(error.to_string()),
+            }
+        }
+        Ok(status)
+    }
+}
+
+impl Status {
+    /// `{zone, ca, account, active: {slot, not_after}, next: {…}, renewal: {from, to}, order_in_progress, problems}`; what there
+    /// is not is null.
+    fn to_json(&self) -> Value {
+        let slot = |state| {
+            let slots = self.zone.delegations.iter();
+            let slot = slots.filter(|slot| slot.state == state).last()?;
+            Some(json!({"slot": slot.number, "not_after": slot.not_after.as_secs()}))
+        };
+        let window = self
+            .window
+            .map(|(from, to, _)| json!({"from": from.as_secs(), "to": to.as_secs()}));
+        json!({
+            "zone": self.zone.zone.to_string(),
+            "ca": self.ca,
+            "account": self.account,
+            "active": slot(DelegationState::Active),
+            "next": slot(DelegationState::Next),
+            "renewal": window,
+            "order_in_progress": self.has_order,
+            "problems": self.problems,
+        })
+    }
+
+    fn ends(&self, state: DelegationState) -> String {
+        let slots = self.zone.delegations.iter();
+        let slot = slots.filter(|slot| slot.state == state).last();
+        slot.map_or_else(nothing, |slot| Moment(slot.not_after).to_string())
+    }
+}
+
+fn table(all: &[Status]) -> Table<6> {
+    let mut table = Table::new(["ZONE", "CA", "ACTIVE TO", "NEXT TO", "RENEW FROM", "ORDER"]);
+    for status in all {
+        let window = status.window.map(|(from, ..)| Moment(from).to_string());
+        table.row([
+            status.zone.zone.to_string(),
+            status.ca.clone().unwrap_or_else(nothing),
+            status.ends(DelegationState::Active),
+            status.ends(DelegationState::Next),
+            window.unwrap_or_else(nothing),
+            match status.has_order {
+                true => "in progress".to_owned(),
+                false => nothing(),
+            },
+        ]);
+    }
+    table
+}
+
+fn nothing() -> String {
+    "-".to_owned()
+}
