@@ -124,6 +124,8 @@ pub struct Filter {
     pub external_id_prefix: Option<String>,
     /// Whose credential ends before this.
     pub expires_before: Option<UnixTime>,
+    /// Whose latest credential is under the delegation certificate with this SHA-256.
+    pub delegation: Option<Sha256>,
 }
 
 /// Which part of a list.

@@ -1,7 +1,6 @@
-//! Finding, listing and changing devices.
+//! Finding and changing devices.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 
 use pki_types::UnixTime;
 
@@ -11,7 +10,7 @@ use crate::registry::{
     State,
 };
 use crate::sql::{Batch, Kind, Value};
-use crate::{Act, Error, Filter, Find, Listed, Page, Store};
+use crate::{Act, Error, Find, Store};
 
 use super::lost;
 use super::rows;
@@ -28,14 +27,6 @@ impl Store {
             }
         };
         self.timed("find_device", found).await
-    }
-
-    /// Devices in the order of their external ids.
-    pub async fn list_devices(&self, filter: &Filter, page: &Page) -> Result<Listed, Error> {
-        self.read("list_devices", async |session| {
-            list(session, filter, page).await
-        })
-        .await
     }
 
     /// Changes a device, its names and the list of withdrawn ones, and says how it is now.
@@ -127,86 +118,6 @@ pub(super) async fn find_by_keys(
     let found = session.fetch_batch(&sql, batch).await?;
     let device = |row: &Row| Ok((row.hash("wanted")?, rows::device(row)));
     found.iter().map(device).collect()
-}
-
-pub(super) async fn list(
-    session: &mut Session,
-    filter: &Filter,
-    page: &Page,
-) -> Result<Listed, Error> {
-    let prefix = filter.external_id_prefix.as_deref();
-    if prefix.is_some_and(|prefix| prefix.contains('\0')) {
-        // PostgreSQL takes no such text, and no external id begins so.
-        return Ok(Listed {
-            devices: Vec::new(),
-            next: None,
-        });
-    }
-    let limit = page.limit.clamp(1, Page::MAX);
-    let (sql, values) = query(filter, page, limit);
-    let rows = session.fetch(sql, values).await?;
-    let mut devices = rows
-        .iter()
-        .map(rows::device)
-        .collect::<Result<Vec<_>, _>>()?;
-    // One more than wanted says whether there are more.
-    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = devices.len() > wanted;
-    devices.truncate(wanted);
-    let last = devices.last().map(|device| device.external_id.clone());
-    let next = last.filter(|_| more);
-    Ok(Listed { devices, next })
-}
-
-fn query(filter: &Filter, page: &Page, limit: u32) -> (String, Vec<Value>) {
-    let mut wanted = Where::default();
-    if let Some(after) = &page.after {
-        wanted.and("external_id >", after.as_str().into());
-    }
-    if let Some(prefix) = &filter.external_id_prefix {
-        wanted.and("external_id >=", prefix.as_str().into());
-        // Behind every printable character.
-        wanted.and("external_id <", format!("{prefix}\x7f").as_str().into());
-    }
-    if let Some(state) = filter.state {
-        wanted.and("state =", state.as_str().into());
-    }
-    if let Some(zone) = &filter.zone {
-        wanted.and("zone =", zone.to_string().as_str().into());
-    }
-    if let Some(flag) = filter.possible_clone {
-        wanted.and("possible_clone =", i64::from(flag).into());
-    }
-    if let Some(end) = filter.expires_before {
-        wanted.and("expires <", end.into());
-    }
-    let Where { mut sql, values } = wanted;
-    // Written out, because a parameter would hide from the planner how few are wanted.
-    let _ = write!(sql, " ORDER BY external_id LIMIT {}", limit + 1);
-    (sql, values)
-}
-
-/// A query whose conditions are put together; what was asked for goes into parameters only.
-struct Where {
-    sql: String,
-    values: Vec<Value>,
-}
-
-impl Default for Where {
-    fn default() -> Self {
-        Self {
-            sql: format!("SELECT {} FROM devices WHERE 1 = 1", rows::DEVICE),
-            values: Vec::new(),
-        }
-    }
-}
-
-impl Where {
-    fn and(&mut self, condition: &'static str, value: Value) {
-        self.values.push(value);
-        // Writing to a string does not fail.
-        let _ = write!(self.sql, " AND {condition} ${}", self.values.len());
-    }
 }
 
 pub(super) async fn change(

@@ -153,6 +153,15 @@ pub(super) async fn weeks(session: &mut Session, sql: &'static str) -> Result<Ve
     rows.iter().map(|row| row.number("week")).collect()
 }
 
+/// The weeks in which credentials may have been issued that are valid: a clock that jumped may have left one more.
+pub(super) async fn latest(session: &mut Session) -> Result<Vec<u64>, Error> {
+    weeks(
+        session,
+        "SELECT week FROM issue_weeks ORDER BY week DESC LIMIT 3",
+    )
+    .await
+}
+
 /// Drops the weeks that ended before a time.
 pub(super) async fn drop_before(work: &mut Work, end: UnixTime) -> Result<u64, Error> {
     let session = &mut work.session;

@@ -20,6 +20,7 @@ mod fleet;
 mod free_space;
 mod group;
 mod issues;
+mod listing;
 mod lost;
 mod older;
 mod operators;

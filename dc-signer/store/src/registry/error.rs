@@ -124,14 +124,32 @@ pub enum Error {
     /// Another device is expected to have this manufacturer's serial number.
     #[error("another device is expected to have this serial number")]
     SerialTaken,
+    /// The zone issues from the delegation that was to be ended.
+    #[error(
+        "slot {number} is what the zone issues from: roll over to another certificate first, then end it"
+    )]
+    SlotIsActive {
+        /// Its number.
+        number: u32,
+    },
+    /// The delegation with this delegation certificate has ended.
+    #[error(
+        "slot {number} of the zone had this delegation certificate and has ended for good: get another one from the CA"
+    )]
+    SlotIsGone {
+        /// Its number.
+        number: u32,
+    },
     /// A delegation holds this delegation certificate already.
     #[error("slot {number} of the zone has this delegation certificate already")]
     DelegationExists {
         /// Its number.
         number: u32,
     },
-    /// A delegation moves forward only, one step at a time.
-    #[error("a slot that is {from} cannot become {to}: the order is next, active, draining, gone")]
+    /// A delegation moves forward, one step at a time, or back from draining to active.
+    #[error(
+        "a slot that is {from} cannot become {to}: the order is next, active, draining, gone, and only what drains becomes active again"
+    )]
     DelegationOrder {
         /// Its state.
         from: DelegationState,

@@ -120,8 +120,8 @@ impl Zone {
     /// Moves a delegation on. What was active starts draining when another becomes active.
     ///
     /// Says which delegations changed; none, if the delegation is in that state already, so two replicas may
-    /// both ask. Fails with [`Error::UnknownDelegation`], [`Error::DelegationOrder`] for a step back or one
-    /// left out (a delegation that was never used may go at once), and [`Error::TooLittleLeft`] if the
+    /// both ask. One that drains may become active again. Fails with [`Error::UnknownDelegation`], [`Error::DelegationOrder`] for
+    /// another step back or one left out (a delegation that was never used may go at once), and [`Error::TooLittleLeft`] if the
     /// certificate cannot be active, or if it begins later.
     pub fn move_delegation(
         &mut self,
@@ -136,7 +136,7 @@ impl Zone {
         let delegation = delegation.ok_or(Error::UnknownDelegation { number })?;
         match (delegation.state, to) {
             (from, to) if from == to => return Ok(Vec::new()),
-            (DelegationState::Next, DelegationState::Active)
+            (DelegationState::Next | DelegationState::Draining, DelegationState::Active)
                 if delegation.not_before > now || !delegation.may_issue(now) =>
             {
                 return Err(Error::TooLittleLeft {
@@ -146,7 +146,8 @@ impl Zone {
             }
             (DelegationState::Next, DelegationState::Active | DelegationState::Gone)
             | (DelegationState::Active, DelegationState::Draining)
-            | (DelegationState::Draining, DelegationState::Gone) => {}
+            // Whoever moved on by mistake goes back.
+            | (DelegationState::Draining, DelegationState::Active | DelegationState::Gone) => {}
             (from, to) => return Err(Error::DelegationOrder { from, to }),
         }
         Ok(self.place(number, to, now))
@@ -220,6 +221,33 @@ mod tests {
     }
 
     #[test]
+    fn a_zone_goes_back_to_what_drains_and_what_it_left_drains() {
+        let mut zone = zone(vec![
+            delegation(1, DelegationState::Draining),
+            delegation(2, DelegationState::Active),
+        ]);
+        let back = zone.move_delegation(1, DelegationState::Active, at(NOW));
+        assert_eq!(back.unwrap().len(), 2);
+        let states = zone.delegations.iter().map(|slot| (slot.state, slot.since));
+        let now = at(NOW);
+        assert_eq!(
+            states.collect::<Vec<_>>(),
+            [
+                (DelegationState::Active, now),
+                (DelegationState::Draining, now)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_zone_does_not_go_back_to_what_is_about_to_end() {
+        let mut zone = zone(vec![delegation(1, DelegationState::Draining)]);
+        zone.delegations[0].not_after = at(NOW + 8 * 86_400 - 1);
+        let back = zone.move_delegation(1, DelegationState::Active, at(NOW));
+        assert!(matches!(back, Err(Error::TooLittleLeft { .. })), "{back:?}");
+    }
+
+    #[test]
     fn asking_twice_changes_nothing() {
         let mut zone = zone(vec![delegation(1, DelegationState::Active)]);
         assert_eq!(
@@ -229,9 +257,8 @@ mod tests {
     }
 
     #[test]
-    fn no_delegation_goes_back_or_skips_draining() {
+    fn no_delegation_comes_back_that_is_gone_or_skips_draining() {
         for (from, to) in [
-            (DelegationState::Draining, DelegationState::Active),
             (DelegationState::Gone, DelegationState::Active),
             (DelegationState::Gone, DelegationState::Next),
             (DelegationState::Active, DelegationState::Next),

@@ -294,6 +294,24 @@ async fn lists_are_filtered(db: &Database) {
     };
     assert_eq!(ids(end(NOW + 164 * 3600)).await, []);
     assert_eq!(ids(end(NOW + 164 * 3600 + 1)).await, [new[1].id]);
+    let under = |delegation| Filter {
+        delegation: Some(delegation),
+        ..filter()
+    };
+    let (old, new_one) = (
+        issuance(&device, 0).delegation_sha256,
+        Sha256::of(b"the next one"),
+    );
+    assert_eq!(ids(under(old)).await, [new[1].id]);
+    assert_eq!(ids(under(new_one)).await, []);
+    // The latest counts.
+    let renewed = Issuance {
+        delegation_sha256: new_one,
+        ..issuance(&by_id(store, device.id).await, 1)
+    };
+    store.record(renewed).await.unwrap();
+    assert_eq!(ids(under(old)).await, []);
+    assert_eq!(ids(under(new_one)).await, [new[1].id]);
     let zone = |name| Filter {
         zone: Some(ZoneName::parse(name).unwrap()),
         ..filter()
