@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::problem::ApiError;
 use crate::authority::{Filter, Page};
 use dc_protocol::Kind;
+use dc_store::registry;
 
 /// The devices that are meant.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -22,16 +23,20 @@ pub(super) struct Which {
     /// Only those whose credential ends before this time.
     #[param(maximum = 253402300799i64)]
     expires_before: Option<u64>,
+    /// Only those whose latest credential is under the delegation certificate with this SHA-256, 64 hexadecimal digits.
+    delegation: Option<String>,
 }
 
 impl Which {
     pub(super) fn filter(&self) -> Result<Filter, ApiError> {
+        let delegation = self.delegation.as_deref().map(str::parse);
         Ok(Filter {
             state: self.state.as_deref().map(str::parse).transpose()?,
             zone: self.zone.as_deref().map(super::zones::parse).transpose()?,
             possible_clone: self.possible_clone,
             external_id_prefix: self.prefix.clone(),
             expires_before: self.expires_before.map(super::at).transpose()?,
+            delegation: delegation.transpose().map_err(registry::Error::from)?,
         })
     }
 }
@@ -52,6 +57,8 @@ pub(super) struct Wanted {
     /// Only those whose credential ends before this time.
     #[param(maximum = 253402300799i64)]
     expires_before: Option<u64>,
+    /// Only those whose latest credential is under the delegation certificate with this SHA-256, 64 hexadecimal digits.
+    delegation: Option<String>,
     /// Only those behind this external id: what `next` was on the page before.
     after: Option<String>,
     /// At most so many, 100 unless given.
@@ -67,6 +74,7 @@ impl Wanted {
             prefix: self.prefix.clone(),
             possible_clone: self.possible_clone,
             expires_before: self.expires_before,
+            delegation: self.delegation.clone(),
         };
         which.filter()
     }

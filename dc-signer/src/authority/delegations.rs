@@ -133,15 +133,32 @@ impl Delegations {
     /// are away.
     async fn load(&self, zones: Vec<Zone>) -> Result<View, Error> {
         self.doubted.store(false, Ordering::Relaxed);
-        let old = self.view.load_full();
-        let loader = Loader {
-            away: away::look(old.opened().cloned()).await,
-            old,
+        let away = away::look(self.view.load().opened().cloned()).await;
+        let loader = self.loader(away);
+        self.loading.run(move || loader.load(zones)).await
+    }
+
+    /// Loads a key that nothing is to be issued from yet; it signs a credential that nobody gets.
+    ///
+    /// Fails with what reading its files and signing fails with.
+    pub(super) async fn try_key(
+        &self,
+        zone: &ZoneName,
+        certificate_sha256: Sha256,
+    ) -> Result<Arc<Loaded>, Error> {
+        let (loader, zone) = (self.loader(Away::new()), zone.clone());
+        let trying = move || loader.open(&zone, certificate_sha256);
+        self.loading.run(trying).await?
+    }
+
+    fn loader(&self, away: Away) -> Loader {
+        Loader {
+            old: self.view.load_full(),
+            away,
             data: self.data.clone(),
             timing: self.timing.clone(),
             unlock: self.unlock.clone(),
-        };
-        self.loading.run(move || loader.load(zones)).await
+        }
     }
 
     /// The folder of a delegation certificate and its key.

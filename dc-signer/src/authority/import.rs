@@ -15,7 +15,7 @@ use dc_pki::files::{self, Access, NewFile};
 use dc_pki::keys::Unlock;
 use dc_pki::names::{self, ZoneName};
 use dc_pki::{Roles, Warning};
-use dc_store::registry::{self, Sha256, ZoneDelegation};
+use dc_store::registry::{self, DelegationState, Sha256, ZoneDelegation};
 use dc_store::{Act, NewDelegation};
 
 /// A delegation certificate that is in a zone now.
@@ -95,7 +95,7 @@ impl Authority {
     ///
     /// Fails with [`PkiError::NameOutsideZone`] if the certificate does not
     /// cover the zone, with [`Error::NotForClients`] if the zone issues for clients and the certificate may not, with [`PkiError::BadCertificate`] if a CA of its chain excludes the zone, with [`SetupError::SelfTest`](super::SetupError::SelfTest) if the key does not sign, with [`PkiError::Write`], and with
-    /// [`TooLittleLeft`](registry::Error::TooLittleLeft), [`UnknownZone`](registry::Error::UnknownZone) and
+    /// [`SlotIsGone`](registry::Error::SlotIsGone), [`TooLittleLeft`](registry::Error::TooLittleLeft), [`UnknownZone`](registry::Error::UnknownZone) and
     /// [`DelegationExists`](registry::Error::DelegationExists); then nothing has changed.
     pub async fn take_delegation(
         &self,
@@ -113,6 +113,13 @@ impl Authority {
         } = import;
         let slot = check(zone, &delegation, by.at)?;
         let view = self.delegations.refresh(&self.store).await?;
+        // Its key would lie here, and be worth something to a thief alone.
+        let same = |one: &&ZoneDelegation| one.certificate_sha256 == slot.certificate_sha256;
+        let known = view.zone(zone)?.managed.delegations.iter().find(same);
+        if let Some(gone) = known.filter(|one| one.state == DelegationState::Gone) {
+            let number = gone.number;
+            return Err(registry::Error::SlotIsGone { number }.into());
+        }
         if view.zone(zone)?.managed.roles == Roles::Both && for_clients.is_none() {
             let path = delegation.chain_path().into();
             return Err(Error::NotForClients { path });
@@ -223,7 +230,7 @@ fn keep(chain: &[u8], key: (&'static str, &[u8]), to: &Path) -> Result<(), PkiEr
             }
             files::create_folder(to, Access::Owner, &[chain, key])
         }
-        // A slot that was gone, or a copy without its key.
+        // A copy without its key, or with another one.
         true => {
             for other in KEY_FILES.into_iter().filter(|name| *name != key.name) {
                 files::remove(&to.join(other))?;

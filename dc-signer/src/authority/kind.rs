@@ -97,6 +97,8 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::OtherName
         | registry::Error::SecretsChanged
         | registry::Error::SerialTaken
+        | registry::Error::SlotIsActive { .. }
+        | registry::Error::SlotIsGone { .. }
         | registry::Error::DelegationExists { .. }
         | registry::Error::DelegationOrder { .. }
         | registry::Error::TooLittleLeft { .. }

@@ -37,6 +37,7 @@ mod secrets;
 mod servers_alone;
 mod settings;
 mod setup;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -64,7 +65,6 @@ pub use servers_alone::ServersAloneWarning;
 pub use settings::Settings;
 pub use setup::SetupError;
 pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
-pub use zones::PULLED_WITHIN;
 
 use crate::config::{Config, Live};
 use blocking::Blocking;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Error;
 use super::manufacturers::Manufacturers;
-use crate::config::{Config, NameMode};
+use crate::config::{Config, NameMode, Renewals};
 
 /// The part of the configuration that the authority needs.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Settings {
     pub(super) names: NameMode,
     /// The lifetime of credentials.
     pub(super) lifetime: Duration,
+    /// How devices are asked to renew before their time.
+    pub(super) renewals: Renewals,
     /// Activation codes are taken.
     pub(super) codes: bool,
     pub(super) code_lifetime: Duration,
@@ -27,6 +29,7 @@ impl Settings {
             tenant: config.tenant.clone(),
             names: config.names.mode,
             lifetime: config.credentials.lifetime,
+            renewals: config.renewals,
             codes: config.enrolment.codes,
             code_lifetime: config.enrolment.code_lifetime,
             manufacturers: Manufacturers::load(&config.manufacturers)?.into(),

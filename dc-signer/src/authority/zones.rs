@@ -7,6 +7,7 @@ use pki_types::UnixTime;
 use super::error::PkiError;
 use super::view::ZoneView;
 use super::{Authority, Error, Step, issuing_status, replicas, rollover};
+use crate::config::Renewals;
 use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
 use dc_protocol::RenewalInfo;
@@ -89,25 +90,34 @@ impl Authority {
         let here = |slot: &ZoneDelegation| found.loaded(&slot.certificate_sha256).is_some();
         let next = rollover::next(&found.managed, here, by.at);
         let next = next.ok_or_else(|| Error::NoNextDelegation { zone: zone.clone() })?;
-        if rollover::waits(&found.managed, Step::Activate(next.number), by.at) {
-            self.wait_for_others(zone, next, by.at).await?;
-        }
-        let active = DelegationState::Active;
-        let moved = self
-            .store
-            .move_delegation(zone, next.number, active, by)
+        self.wait_if_others_can_issue(&found.managed, next, by.at)
             .await?;
+        self.activate(zone, next.number, by).await
+    }
+
+    pub(super) async fn activate(
+        &self,
+        zone: &ZoneName,
+        number: u32,
+        by: &Act,
+    ) -> Result<Zone, Error> {
+        let active = DelegationState::Active;
+        let moved = self.store.move_delegation(zone, number, active, by).await?;
         self.delegations.refresh(&self.store).await?;
         Ok(moved)
     }
 
-    /// Fails with [`Error::KeyNotEverywhere`] if other signers still lack the key of a slot after some seconds.
-    async fn wait_for_others(
+    /// Fails with [`Error::KeyNotEverywhere`] if other signers still lack the key of a slot after some seconds, and could issue
+    /// from another meanwhile.
+    pub(super) async fn wait_if_others_can_issue(
         &self,
-        zone: &ZoneName,
+        managed: &Zone,
         slot: &ZoneDelegation,
         now: UnixTime,
     ) -> Result<(), Error> {
+        if !rollover::waits(managed, Step::Activate(slot.number), now) {
+            return Ok(());
+        }
         let began = Instant::now();
         loop {
             let others = replicas::others(&self.store, self.me, now).await?;
@@ -117,7 +127,7 @@ impl Authority {
             }
             if began.elapsed() >= PATIENCE {
                 return Err(Error::KeyNotEverywhere {
-                    zone: zone.clone(),
+                    zone: managed.zone.clone(),
                     slot: slot.number,
                     nodes,
                 });
@@ -139,7 +149,7 @@ impl Authority {
     }
 
     /// Removes the keys of slots that are gone: what is not there cannot be stolen.
-    fn forget_ended(&self, zone: &ZoneView) -> Result<(), PkiError> {
+    pub(super) fn forget_ended(&self, zone: &ZoneView) -> Result<(), PkiError> {
         let gone = |slot: &&ZoneDelegation| slot.state == DelegationState::Gone;
         for slot in zone.managed.delegations.iter().filter(gone) {
             let folder = self.delegations.folder(&slot.certificate_sha256);
@@ -163,9 +173,17 @@ impl Authority {
             zone: zone.to_string(),
             certificate_sha256: active.map(|slot| slot.certificate_sha256.to_string()),
             renew_issued_before: pulled.map_or(0, |before| before.as_secs()),
-            spread: SPREAD,
-            poll_after: POLL_AFTER,
+            spread: self.settings.load().renewals.spread.as_secs(),
+            poll_after: self.settings.load().renewals.poll.as_secs(),
         })
+    }
+
+    /// The time in which all devices of a zone that are on have renewed that are asked to: each asks after the poll, give or take a
+    /// sixth, and spreads what it is asked.
+    #[must_use]
+    pub fn pulled_within(&self) -> Duration {
+        let Renewals { poll, spread } = self.settings.load().renewals;
+        poll + poll / 6 + spread
     }
 
     /// The number of delegation certificates that can be signed with here: each has signed a credential that verifies when it was loaded.
@@ -175,12 +193,6 @@ impl Authority {
     }
 }
 
-/// Devices that are asked to renew spread that over so many seconds: a fleet that comes at once is an outage.
-const SPREAD: u64 = 6 * 3600;
 /// The time that a rollover waits for the others: they say what keys they have every few seconds.
 const PATIENCE: Duration = Duration::from_secs(12);
 const PACE: Duration = Duration::from_millis(500);
-/// The interval at which devices ask, in seconds.
-const POLL_AFTER: u64 = 12 * 3600;
-/// The time in which all devices of a zone that are on have renewed that are asked to.
-pub const PULLED_WITHIN: Duration = Duration::from_secs(POLL_AFTER + SPREAD);

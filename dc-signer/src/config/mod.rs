@@ -14,6 +14,7 @@ mod log;
 mod node;
 mod path;
 mod reader;
+mod renewals;
 mod restart;
 mod values;
 
@@ -31,6 +32,7 @@ pub use listen::Listen;
 pub use live::Live;
 pub use log::{Log, LogFormat, Metrics, MetricsAccess};
 pub(crate) use path::Step;
+pub use renewals::Renewals;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
@@ -73,6 +75,9 @@ pub struct Config {
     /// The credentials that are issued.
     #[serde(default)]
     pub credentials: Credentials,
+    /// How devices are asked to renew before their time.
+    #[serde(default)]
+    pub renewals: Renewals,
     /// Ways of enrolment.
     #[serde(default)]
     pub enrolment: Enrolment,

@@ -62,6 +62,7 @@ fn filter(search: &Search, now: UnixTime) -> Result<Filter, Error> {
         possible_clone: search.possible_clone.then_some(true),
         external_id_prefix: Some(search.text.clone()).filter(|text| !text.is_empty()),
         expires_before: search.ends_within.map(|hours| later(now, hours)),
+        delegation: None,
     })
 }
 

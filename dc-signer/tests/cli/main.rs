@@ -26,4 +26,5 @@ mod probe;
 mod sandbox;
 mod served;
 mod signer;
+mod slots;
 mod verify;

@@ -6,10 +6,10 @@ use crate::excluded::excluding_vendor;
 use crate::sandbox::{NAME, Outcome, Sandbox};
 
 /// A signer with a zone that can issue.
-struct Signer(Sandbox);
+pub(crate) struct Signer(Sandbox);
 
 impl Signer {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let sandbox = Sandbox::with_vendor();
         sandbox.write(
             "config.toml",
@@ -23,13 +23,17 @@ impl Signer {
         signer
     }
 
-    fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.0
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         self.0
             .run(&[arguments, &["--config", "config.toml"]].concat())
     }
 
     /// Each line of the output as JSON.
-    fn json(&self, arguments: &[&str]) -> Vec<Value> {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Vec<Value> {
         let outcome = self.run(&[arguments, &["--json"]].concat()).succeeded();
         let lines = outcome.lines();
         lines
@@ -412,7 +416,7 @@ fn the_devices_of_a_zone_are_asked_to_renew_and_that_is_taken_back() {
     let pull = ["zones", "pull-renewals", "cpe.example.com"];
     assert_eq!(asked(), Value::Null);
     let said = signer.run(&pull).succeeded();
-    assert!(said.contains("renew within 18 hours"), "{said}");
+    assert!(said.contains("renew within 20 hours"), "{said}");
     let before = asked().as_u64().unwrap();
     let now = crate::sandbox::now().as_secs();
     assert!((now - 60..=now).contains(&before), "{before}");

@@ -7,7 +7,7 @@ use dc_pki::names::ZoneName;
 use dc_pki::time::Moment;
 use dc_pki::{Forms, Roles};
 use dc_signer::authority::json;
-use dc_signer::authority::{BothFormsWarning, Import, PULLED_WITHIN};
+use dc_signer::authority::{BothFormsWarning, Import};
 use dc_store::NewZone;
 use dc_store::owner;
 use dc_store::registry::Zone;
@@ -17,6 +17,8 @@ use super::place::{Open, Place, act};
 use super::print;
 use crate::cmd::table::Table;
 use crate::cmd::warn;
+
+mod end;
 
 /// Manage zones and their delegation certificates
 #[derive(Debug, clap::Args)]
@@ -30,6 +32,7 @@ pub(crate) struct Args {
 enum What {
     /// Add a zone, with its first delegation certificate
     Add(Add),
+    End(end::Args),
     Forms(SetForms),
     Roles(SetRoles),
     /// List the zones with their delegation certificates
@@ -99,8 +102,9 @@ struct List {
 
 /// Ask a zone's devices to renew before their time
 ///
-/// All whose credential was issued before now renew within 18 hours: each asks every 12 hours, and takes up to 6 more, so that they
-/// do not come all at once. For a change of the zone's forms, roles or certificate that is not to wait for days.
+/// All whose credential was issued before now renew within 20 hours: each asks every 12 hours, give or take 2, and takes up to 6 more,
+/// so that they do not come all at once; '[renewals]' in the configuration has both times. For a change of the zone's forms, roles
+/// or certificate that is not to wait for days.
 #[derive(Debug, clap::Args)]
 struct PullRenewals {
     /// The zone
@@ -125,6 +129,10 @@ struct Rollover {
     /// Issue from the next certificate at once
     #[arg(long)]
     now: bool,
+    /// Issue from this slot at once: one that is next, though another lasts longer, or one that drains, to take back a move
+    /// to the wrong certificate
+    #[arg(long, value_name = "SLOT", conflicts_with_all = ["import", "now"])]
+    to: Option<u32>,
     #[command(flatten)]
     place: Place,
 }
@@ -133,6 +141,7 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         match self.what {
             What::Add(add) => add.run(),
+            What::End(end) => end.run(),
             What::List(List { place, json }) => place.with_authority(async |open| {
                 let zones = open.store.zones().await?;
                 match json {
@@ -190,7 +199,7 @@ impl PullRenewals {
                 Some(before) => format!(
                     "devices of zone {zone} with a credential from before {} renew within {} hours",
                     Moment(before),
-                    PULLED_WITHIN.as_secs() / 3600
+                    open.authority.pulled_within().as_secs().div_ceil(3600)
                 ),
                 None => format!("devices of zone {zone} renew in their own time"),
             })
@@ -204,7 +213,10 @@ impl Rollover {
             if let Some(folder) = &self.import {
                 import(open, &self.zone, read(open, folder)?).await?;
             }
-            if self.now || self.import.is_none() {
+            if let Some(slot) = self.to {
+                let act = act()?;
+                open.authority.rollover_to(&self.zone, slot, &act).await?;
+            } else if self.now || self.import.is_none() {
                 open.authority.rollover(&self.zone, &act()?).await?;
             } else {
                 open.authority.keep_zones(act()?.at).await?;
@@ -299,6 +311,8 @@ Examples:
   dc-signer zones add cpe.example.com --import vendor --config /etc/dc-signer/config.toml
   dc-signer zones rollover cpe.example.com --import vendor-2027 --config /etc/dc-signer/config.toml
   dc-signer zones rollover cpe.example.com --config /etc/dc-signer/config.toml
+  dc-signer zones rollover cpe.example.com --to 1 --config /etc/dc-signer/config.toml
+  dc-signer zones end cpe.example.com 1 --config /etc/dc-signer/config.toml
   dc-signer zones forms cpe.example.com named --config /etc/dc-signer/config.toml
   dc-signer zones roles cpe.example.com both --config /etc/dc-signer/config.toml
   dc-signer zones pull-renewals cpe.example.com --config /etc/dc-signer/config.toml

@@ -7,7 +7,7 @@ use dc_pki::clock;
 use dc_pki::names::ZoneName;
 use dc_pki::time::Span;
 use dc_signer::authority::json;
-use dc_store::registry::{Device, State};
+use dc_store::registry::{Device, Error as Registry, Sha256, State};
 use dc_store::{Filter, Page};
 use indicatif::ProgressBar;
 use pki_types::UnixTime;
@@ -36,6 +36,10 @@ struct Which {
     /// Only those whose credential ends within this time, or has ended: 6h, 2d
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     expires_within: Option<Duration>,
+    /// Only those whose latest credential is under this slot of the zone, as 'zones list' has it: those that are still on a
+    /// certificate that they are to leave
+    #[arg(long, value_name = "SLOT", requires = "zone")]
+    on_slot: Option<u32>,
     #[command(flatten)]
     place: Place,
 }
@@ -61,18 +65,22 @@ pub(super) struct Export {
 }
 
 impl Which {
-    fn filter(&self, now: UnixTime) -> Filter {
+    async fn filter(&self, open: &Open, now: UnixTime) -> Result<Filter, Error> {
         let later = |within: Duration| {
             let seconds = now.as_secs().saturating_add(within.as_secs());
             UnixTime::since_unix_epoch(Duration::from_secs(seconds))
         };
-        Filter {
+        Ok(Filter {
             state: self.state,
             zone: self.zone.clone(),
             possible_clone: self.clones.then_some(true),
             external_id_prefix: self.prefix.clone(),
             expires_before: self.expires_within.map(later),
-        }
+            delegation: match (&self.zone, self.on_slot) {
+                (Some(zone), Some(slot)) => Some(certificate(open, zone, slot).await?),
+                _ => None,
+            },
+        })
     }
 }
 
@@ -81,7 +89,7 @@ impl Args {
         self.which.place.with_authority(async |open| {
             let now = clock::now()?;
             let mut table = Table::new(["EXTERNAL ID", "NAME", "STATE", "EXPIRES IN", "NOTE"]);
-            let filter = self.which.filter(now);
+            let filter = self.which.filter(open, now).await?;
             let mut left = self.limit;
             let more = each(open, &filter, &mut left, |device| match self.json {
                 true => print(&json!(json::Device::from(device))),
@@ -111,7 +119,7 @@ impl Export {
             };
             let mut out = BufWriter::new(std::io::stdout().lock());
             let failed = |source| Error::from(crate::cmd::Error::Output { source });
-            let filter = self.which.filter(clock::now()?);
+            let filter = self.which.filter(open, clock::now()?).await?;
             let mut all = usize::MAX;
             each(open, &filter, &mut all, |device| {
                 bar.inc(1);
@@ -123,6 +131,21 @@ impl Export {
             out.flush().map_err(failed)
         })
     }
+}
+
+/// SHA-256 of the certificate of a slot.
+async fn certificate(open: &Open, zone: &ZoneName, number: u32) -> Result<Sha256, Error> {
+    let zones = open.store.zones().await?;
+    let found = zones.iter().find(|managed| managed.zone == *zone);
+    let found = found.ok_or(Registry::UnknownZone).map_err(refused)?;
+    let mut slots = found.delegations.iter();
+    let slot = slots.find(|slot| slot.number == number);
+    let slot = slot.ok_or(Registry::UnknownDelegation { number });
+    Ok(slot.map_err(refused)?.certificate_sha256)
+}
+
+fn refused(source: Registry) -> dc_store::Error {
+    dc_store::Error::Refused { source }
 }
 
 /// Does something with each device that fits, up to a limit; says whether there are more.
