@@ -15,6 +15,7 @@ mod configuration;
 mod cut_off;
 mod devices;
 mod disk;
+mod drills;
 #[expect(
     dead_code,
     reason = "its other half is for the tests of the pages alone"

@@ -1,0 +1,10 @@
+//! What `docs/runbook.md` tells people to do, done: each entry there names the test that shows it.
+
+mod ca;
+mod command;
+mod faults;
+mod fleet;
+mod mistakes;
+mod stolen_delegation_key;
+mod stolen_keys;
+mod table;
