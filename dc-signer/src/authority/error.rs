@@ -85,7 +85,7 @@ pub enum Error {
     },
     /// The zone has no other delegation certificate that could be used now.
     #[error(
-        "{zone} has no other delegation certificate that has begun and has 8 d left: import one with 'dc-signer zones rollover {zone} --import DIR --config FILE'"
+        "{zone} has no other delegation certificate that has begun and has 8 d left, or a quarter of its life: import one with 'dc-signer zones rollover {zone} --import DIR --config FILE'"
     )]
     NoNextDelegation {
         /// The zone.

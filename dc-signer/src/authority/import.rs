@@ -1,6 +1,7 @@
 //! Taking a delegation certificate with its key into the data folder, and into a zone as its next slot.
 
 use std::path::Path;
+use std::time::Duration;
 
 use dc_core::Role;
 use pki_types::UnixTime;
@@ -176,8 +177,9 @@ fn check(zone: &ZoneName, delegation: &Delegation, now: UnixTime) -> Result<NewD
         return Err(PkiError::BadCertificate { path, source }.into());
     }
     let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
-    let left = not_after.as_secs().saturating_sub(now.as_secs());
-    if left < ZoneDelegation::MIN_LEFT.as_secs() {
+    let seconds =
+        |from: UnixTime| Duration::from_secs(not_after.as_secs().saturating_sub(from.as_secs()));
+    if seconds(now) < ZoneDelegation::min_left_of(seconds(not_before)) {
         return Err(registry::Error::TooLittleLeft {
             not_before,
             not_after,

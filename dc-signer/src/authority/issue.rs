@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dc_core::Issued;
+use pki_types::UnixTime;
 
 use super::acts::by_device;
 use super::algorithms::algorithms;
@@ -13,7 +14,7 @@ use super::view::View;
 use super::{Authority, Error, answer, clones, issuing_status};
 use dc_pki::device_csr::{self as csr, CsrError};
 use dc_pki::{self, Delegation, Unissued, Wanted};
-use dc_store::registry::Sha256;
+use dc_store::registry::{Sha256, ZoneDelegation};
 use dc_store::{ClientIssuance, Issuance, Recorded};
 
 /// The answer to a device: on record, and the same bytes for whoever asks again.
@@ -105,6 +106,7 @@ impl Authority {
 fn sign(view: &View, approved: &Approved<'_>, lifetime: Duration) -> Result<Issuance, Error> {
     let loaded = key_of(view, approved)?;
     let now = approved.now();
+    let lifetime = fitting(lifetime, approved.slot(), now);
     let issue = |delegation: &Delegation, spki: &[u8], wanted: &Wanted| {
         dc_pki::sign(delegation, spki, wanted, Some(lifetime), algorithms(), now)
             .map_err(not_signed)
@@ -141,6 +143,12 @@ fn sign(view: &View, approved: &Approved<'_>, lifetime: Duration) -> Result<Issu
         answer,
         by: by_device(now),
     })
+}
+
+/// The lifetime that is wanted, or less: a credential ends before its certificate.
+fn fitting(lifetime: Duration, slot: &ZoneDelegation, now: UnixTime) -> Duration {
+    let last = slot.not_after.as_secs().saturating_sub(1);
+    lifetime.min(Duration::from_secs(last.saturating_sub(now.as_secs())))
 }
 
 /// The keys of requests, of which the device has shown that it holds them.

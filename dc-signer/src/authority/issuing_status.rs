@@ -44,6 +44,8 @@ pub struct ZoneStatus {
     pub moves_on: Option<u32>,
     /// Until when this process can go on with the certificates whose keys it has.
     pub until: UnixTime,
+    /// From this long before that on it is said every day: three weeks, or less for short certificates.
+    pub warn_before: Duration,
 }
 
 /// The usability of a delegation certificate's key on this machine.
@@ -87,7 +89,8 @@ impl IssuingStatus {
     #[must_use]
     pub fn ending(&self, now: UnixTime) -> Vec<String> {
         let left = |zone: &&ZoneStatus| zone.until.as_secs().saturating_sub(now.as_secs());
-        let soon = |zone: &&ZoneStatus| zone.fault.is_none() && left(zone) < SOON.as_secs();
+        let soon =
+            |zone: &&ZoneStatus| zone.fault.is_none() && left(zone) < zone.warn_before.as_secs();
         let zones = self.zones.iter().filter(soon);
         let text = |zone: &ZoneStatus| {
             let ZoneStatus { zone, until, .. } = zone;
@@ -184,7 +187,14 @@ fn zone_status(zone: &ZoneView, now: UnixTime) -> ZoneStatus {
         fault: fault.filter(|_| moves_on.is_none()),
         moves_on,
         until: until(zone),
+        warn_before: warn_before(zone),
     }
+}
+
+/// Later than the next certificate is ordered, which is after two thirds of a certificate's life at the latest.
+fn warn_before(zone: &ZoneView) -> Duration {
+    let lives = in_use(zone).map(|slot| slot.life() * 3 / 10);
+    lives.max().map_or(SOON, |part| SOON.min(part))
 }
 
 /// The slot that is used next, if that waits for nobody.
@@ -199,10 +209,9 @@ fn moves_on(zone: &ZoneView, now: UnixTime) -> Option<u32> {
 
 fn until(zone: &ZoneView) -> UnixTime {
     let here = in_use(zone).filter(|slot| zone.loaded(&slot.certificate_sha256).is_some());
-    let ends = here.map(|slot| slot.not_after.as_secs());
-    let last = ends.max().unwrap_or(0);
-    let until = last.saturating_sub(ZoneDelegation::MIN_LEFT.as_secs());
-    UnixTime::since_unix_epoch(Duration::from_secs(until))
+    let ends = here.map(|slot| slot.issues_until());
+    ends.max()
+        .unwrap_or(UnixTime::since_unix_epoch(Duration::ZERO))
 }
 
 fn keys(zone: &ZoneView) -> impl Iterator<Item = KeyStatus> {
@@ -220,5 +229,5 @@ pub(super) fn in_use(zone: &ZoneView) -> impl Iterator<Item = &ZoneDelegation> {
     slots.filter(|slot| matches!(slot.state, DelegationState::Next | DelegationState::Active))
 }
 
-/// From this long before nothing can be issued, it is said every day.
+/// From this long before nothing can be issued it is said every day, if certificates are long.
 const SOON: Duration = Duration::from_secs(21 * 86_400);

@@ -84,9 +84,7 @@ fn is_due(zone: &Zone, next: &ZoneDelegation, now: UnixTime) -> bool {
     let Some(active) = zone.active().filter(|active| may_be_active(active, now)) else {
         return true;
     };
-    passed(next.not_before, SOAK, now)
-        && passed(next.since, SPREAD, now)
-        && next.not_after > active.not_after
+    next.soaked_at() <= now && passed(next.since, SPREAD, now) && next.not_after > active.not_after
 }
 
 fn has_ended(slot: &ZoneDelegation, now: UnixTime) -> bool {
@@ -102,10 +100,8 @@ fn passed(since: UnixTime, time: Duration, now: UnixTime) -> bool {
     now.as_secs().saturating_sub(since.as_secs()) >= time.as_secs()
 }
 
-/// The time from its notBefore until a certificate becomes active.
-const SOAK: Duration = Duration::from_secs(48 * 3600);
-/// The time from its import until it does: the others look every few seconds.
-const SPREAD: Duration = Duration::from_secs(600);
+/// The time from its import until it becomes active: the others look every few seconds.
+pub(crate) const SPREAD: Duration = Duration::from_secs(600);
 /// After how long nothing under a slot lives: the longest credential, and a signer that was late to notice.
 const DRAIN: Duration = dc_core::MAX_VALIDITY.saturating_add(Duration::from_secs(3600));
 
@@ -164,6 +160,20 @@ mod tests {
         for (age, expected) in [(1, vec![]), (2, vec![Step::Activate(2)])] {
             let next = slot(2, DelegationState::Next, age, 90);
             assert_eq!(due_in(vec![active.clone(), next]), expected, "{age}");
+        }
+    }
+
+    #[test]
+    fn a_short_certificate_becomes_active_after_an_eighth_of_its_life() {
+        let hours = |number, state, age: u64, life: u64| ZoneDelegation {
+            not_before: at(NOW - age * 3600),
+            not_after: at(NOW - age * 3600 + life * 3600),
+            ..slot(number, state, 3, 4)
+        };
+        for (age, expected) in [(20, vec![]), (21, vec![Step::Activate(2)])] {
+            let active = hours(1, DelegationState::Active, 72, 168);
+            let next = hours(2, DelegationState::Next, age, 168);
+            assert_eq!(due_in(vec![active, next]), expected, "{age}");
         }
     }
 

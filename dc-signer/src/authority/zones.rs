@@ -82,7 +82,7 @@ impl Authority {
     /// Issues from the zone's next delegation certificate from now on, whether or not it has soaked; the one before drains.
     ///
     /// Of several it takes the one that lasts longest. Waits some seconds for signers that have just got its key. Fails with
-    /// [`Error::NoNextDelegation`] if none has begun, has eight days left and has its key on this machine, with
+    /// [`Error::NoNextDelegation`] if none has begun, has enough left and has its key on this machine, with
     /// [`Error::KeyNotEverywhere`], and as [`Store::move_delegation`](dc_store::Store::move_delegation) does.
     pub async fn rollover(&self, zone: &ZoneName, by: &Act) -> Result<Zone, Error> {
         let view = self.delegations.refresh(&self.store).await?;

@@ -123,7 +123,7 @@ struct Rollover {
     #[arg(value_parser = ZoneName::parse)]
     zone: ZoneName,
     /// A folder with the next delegation certificate's chain.pem and key.pem. It becomes active by itself 48 h after
-    /// its notBefore, or at once when the active one has under 8 days left
+    /// its notBefore, or at once when the active one has under 8 days left (an eighth and a quarter of its life, if less)
     #[arg(long, value_name = "DIR")]
     import: Option<PathBuf>,
     /// Issue from the next certificate at once
@@ -302,7 +302,7 @@ fn table(zones: &[Zone]) -> Table<7> {
 const HELP: &str = "\
 A zone's certificates go from next to active to draining to gone. Import the next one some weeks before the active
 one ends: it becomes active by itself, and no device notices. Nothing is issued under a certificate with less
-than 8 days left. With several signers, import it on each of them: it becomes active when all that run have its key.
+than 8 days left, or a quarter of its life if that is less. With several signers, import it on each of them: it becomes active when all that run have its key.
 
 All devices of a zone are under one wildcard, so a zone is for devices that are to be trusted alike, and issues one form.
 One that issues both is warned of here, by 'dc-signer check', in the log, in the metrics and on the page.

@@ -156,9 +156,9 @@ pub enum Error {
         /// The state that was asked for.
         to: DelegationState,
     },
-    /// A delegation certificate is not valid yet, or not for eight days more.
+    /// A delegation certificate is not valid yet, or too little of it is left.
     #[error(
-        "the delegation certificate is valid from {} to {}: to be active it must have begun and have 8 d left; import a newer one",
+        "the delegation certificate is valid from {} to {}: to be active it must have begun and have 8 d left, or a quarter of its life if that is less; import a newer one",
         Moment(*not_before),
         Moment(*not_after)
     )]

@@ -73,15 +73,56 @@ pub struct ZoneDelegation {
 }
 
 impl ZoneDelegation {
-    /// The time that an active certificate must have left: no credential may end after it, and none lives
+    /// The most time that an active certificate must have left: no credential may end after it, and none lives
     /// longer than seven days.
     pub const MIN_LEFT: Duration = Duration::from_secs(8 * 86_400);
+    /// The most time from its notBefore until a certificate becomes active without need: clients with slow clocks take it then.
+    pub const SOAK: Duration = Duration::from_secs(48 * 3600);
+
+    /// The time that a certificate with this life must have left to issue under it: a quarter of its life, and never more than
+    /// [`Self::MIN_LEFT`]. From certificates of less than 32 days credentials are shorter in the end.
+    #[must_use]
+    pub fn min_left_of(life: Duration) -> Duration {
+        Self::MIN_LEFT.min(life / 4)
+    }
+
+    /// The time from its notBefore until a certificate with this life becomes active without need: an eighth of its life, and
+    /// never more than [`Self::SOAK`].
+    #[must_use]
+    pub fn soak_of(life: Duration) -> Duration {
+        Self::SOAK.min(life / 8)
+    }
+
+    /// From the certificate's notBefore to its notAfter.
+    #[must_use]
+    pub fn life(&self) -> Duration {
+        let life = self
+            .not_after
+            .as_secs()
+            .saturating_sub(self.not_before.as_secs());
+        Duration::from_secs(life)
+    }
+
+    /// The last second in which may be issued under the certificate.
+    #[must_use]
+    pub fn issues_until(&self) -> UnixTime {
+        let min_left = Self::min_left_of(self.life()).as_secs();
+        let until = self.not_after.as_secs().saturating_sub(min_left);
+        UnixTime::since_unix_epoch(Duration::from_secs(until))
+    }
+
+    /// When it has soaked: from then on it can become active without need.
+    #[must_use]
+    pub fn soaked_at(&self) -> UnixTime {
+        let soak = Self::soak_of(self.life()).as_secs();
+        let at = self.not_before.as_secs().saturating_add(soak);
+        UnixTime::since_unix_epoch(Duration::from_secs(at))
+    }
 
     /// True if enough is left of the certificate to issue under it.
     #[must_use]
     pub fn may_issue(&self, now: UnixTime) -> bool {
-        let left = self.not_after.as_secs().saturating_sub(now.as_secs());
-        left >= Self::MIN_LEFT.as_secs()
+        now <= self.issues_until()
     }
 }
 
@@ -275,9 +316,37 @@ mod tests {
     fn a_certificate_with_less_than_eight_days_left_does_not_become_active() {
         for (left, good) in [(8 * 86_400, true), (8 * 86_400 - 1, false)] {
             let mut zone = zone(vec![delegation(1, DelegationState::Next)]);
+            zone.delegations[0].not_before = at(NOW - 60 * 86_400);
             zone.delegations[0].not_after = at(NOW + left);
             let moved = zone.move_delegation(1, DelegationState::Active, at(NOW));
             assert_eq!(moved.is_ok(), good, "{left}");
+        }
+    }
+
+    #[test]
+    fn a_short_certificate_is_issued_from_until_a_quarter_of_it_is_left() {
+        for (days, min_left, soak) in [
+            (398, 8 * 24, 48),
+            (47, 8 * 24, 48),
+            (32, 8 * 24, 48),
+            (16, 4 * 24, 48),
+            (7, 42, 21),
+        ] {
+            let mut short = delegation(1, DelegationState::Next);
+            short.not_after = at(short.not_before.as_secs() + days * 86_400);
+            let until = short.not_after.as_secs() - min_left * 3600;
+            assert_eq!(short.issues_until(), at(until), "{days}");
+            assert_eq!(
+                short.soaked_at().as_secs() - short.not_before.as_secs(),
+                soak * 3600,
+                "{days}"
+            );
+            assert!(short.may_issue(at(until)) && !short.may_issue(at(until + 1)));
+            let mut zone = zone(vec![short]);
+            let late = zone.move_delegation(1, DelegationState::Active, at(until + 1));
+            assert!(matches!(late, Err(Error::TooLittleLeft { .. })), "{days}");
+            let moved = zone.move_delegation(1, DelegationState::Active, at(until));
+            assert!(moved.is_ok(), "{days}");
         }
     }
 
