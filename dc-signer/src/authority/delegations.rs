@@ -133,7 +133,7 @@ impl Delegations {
     /// are away.
     async fn load(&self, zones: Vec<Zone>) -> Result<View, Error> {
         self.doubted.store(false, Ordering::Relaxed);
-        let away = away::look(self.view.load().opened().cloned()).await;
+        let away = away::look(self.view.load_full().opened().cloned()).await;
         let loader = self.loader(away);
         self.loading.run(move || loader.load(zones)).await
     }

@@ -26,6 +26,7 @@ mod older;
 mod operators;
 mod queue;
 mod record;
+mod renewals;
 mod replay;
 mod replicas;
 mod rows;

@@ -101,7 +101,7 @@ fn replica(row: &Row, reference: i64) -> Result<Replica, Error> {
 }
 
 /// By which clock signers are seen: the server's, which all of them share, or this machine's, on which all of them are.
-async fn reference(session: &mut Session, now: UnixTime) -> Result<i64, Error> {
+pub(super) async fn reference(session: &mut Session, now: UnixTime) -> Result<i64, Error> {
     let server = clock(session).await?;
     Ok(server.map_or_else(|| seconds(now), |server| int(server.time.as_secs())))
 }

@@ -56,6 +56,8 @@ actions! {
     Enrol = "enrol",
     /// The new key of a switch was used, and the old one is gone.
     FinishSwitch = "finish-switch",
+    /// An order for a zone's next delegation certificate brought none.
+    FailOrder = "fail-order",
     /// Two devices seem to use one name.
     FlagClone = "flag-clone",
     /// A delegation certificate was imported.
@@ -68,6 +70,8 @@ actions! {
     NewCode = "new-code",
     /// A zone was added.
     NewZone = "new-zone",
+    /// A zone's next delegation certificate was ordered from its CA.
+    OrderDelegation = "order-slot",
     /// A device was replaced.
     Replace = "replace",
     /// A newer log was applied to a restored database.
@@ -134,12 +138,14 @@ impl Action {
             | Self::DrainDelegation
             | Self::EndDelegation
             | Self::ExportSecrets
+            | Self::FailOrder
             | Self::FlagClone
             | Self::ImportDelegation
             | Self::Issue
             | Self::IssueClient
             | Self::NewCode
             | Self::NewZone
+            | Self::OrderDelegation
             | Self::Replay
             | Self::ResealSecrets
             | Self::RotateSecret

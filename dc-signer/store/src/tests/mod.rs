@@ -28,6 +28,7 @@ mod fleet;
 mod issuing;
 mod names;
 mod older;
+mod renewals;
 mod replicas;
 mod schema;
 mod shared_secrets;
