@@ -5,6 +5,8 @@ pub mod command;
 pub mod ordering;
 mod program;
 pub mod returned;
+pub mod plan;
+pub mod schedule;
 pub mod source;
 
 #[cfg(test)]
