@@ -1,5 +1,7 @@
 //! A vendor for trying things out: a root of its own, and delegation certificates under it.
 
+mod requests;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,10 +10,12 @@ use dc_core::UniqueName;
 use pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
-    date_time_ymd,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
+    SerialNumber, date_time_ymd,
 };
 use zeroize::Zeroizing;
+
+pub use requests::Terms;
 
 use crate::delegation::{CHAIN, KEY};
 use crate::error::Error;
@@ -55,11 +59,7 @@ impl TestRoot {
         self.certify(
             "dc-signer test delegation certificate",
             zone.wildcard(),
-            // What a credential is good for its signature says, not the certificate alone.
-            vec![
-                ExtendedKeyUsagePurpose::ServerAuth,
-                ExtendedKeyUsagePurpose::ClientAuth,
-            ],
+            both_purposes(),
             vec![delegation_usage()],
             now,
         )
@@ -86,21 +86,34 @@ impl TestRoot {
         extensions: Vec<CustomExtension>,
         now: UnixTime,
     ) -> Result<TestCertificate, Error> {
-        let mut params = params(now, CERTIFICATE_LIFETIME, subject, random_serial()?);
-        let dns_name = dns_name.try_into().map_err(not_made)?;
-        params.subject_alt_names = vec![SanType::DnsName(dns_name)];
+        let params = params(now, CERTIFICATE_LIFETIME, subject, random_serial()?);
+        let key = generate_key()?;
+        let certificate = self.sign(params, &[dns_name], purposes, extensions, &*key);
+        Ok(TestCertificate {
+            certificate: certificate.map_err(not_made)?,
+            key,
+        })
+    }
+
+    fn sign(
+        &self,
+        mut params: CertificateParams,
+        dns_names: &[String],
+        purposes: Vec<ExtendedKeyUsagePurpose>,
+        extensions: Vec<CustomExtension>,
+        key: &impl PublicKeyData,
+    ) -> Result<CertificateDer<'static>, rcgen::Error> {
+        for name in dns_names {
+            let name = name.as_str().try_into()?;
+            params.subject_alt_names.push(SanType::DnsName(name));
+        }
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = purposes;
         params.use_authority_key_identifier_extension = true;
         params.custom_extensions = extensions;
-        let key = generate_key()?;
         let issuer = Issuer::from_params(&self.params, &*self.key);
-        let certificate = params.signed_by(&*key, &issuer).map_err(not_made)?;
-        Ok(TestCertificate {
-            certificate: certificate.into(),
-            key,
-        })
+        Ok(params.signed_by(key, &issuer)?.into())
     }
 
     /// The root certificate.
@@ -255,9 +268,26 @@ fn params(
     params.not_before = now - CLOCK_SKEW;
     params.not_after = now + lifetime;
     params.serial_number = Some(SerialNumber::from_slice(&serial));
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
+    params.distinguished_name = subject(name);
     params
+}
+
+fn subject(name: &str) -> DistinguishedName {
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, name);
+    subject
+}
+
+/// What a credential is good for its signature says, not the certificate alone.
+fn both_purposes() -> Vec<ExtendedKeyUsagePurpose> {
+    vec![
+        ExtendedKeyUsagePurpose::ServerAuth,
+        ExtendedKeyUsagePurpose::ClientAuth,
+    ]
+}
+
+fn new_serial() -> Result<SerialNumber, Error> {
+    Ok(SerialNumber::from_slice(&random_serial()?))
 }
 
 fn generate_key() -> Result<Zeroizing<KeyPair>, Error> {

@@ -13,7 +13,7 @@ pub(super) fn by_device(now: UnixTime) -> Act {
 }
 
 /// An act of the signer itself.
-pub(super) fn by_signer(now: UnixTime) -> Act {
+pub(crate) fn by_signer(now: UnixTime) -> Act {
     Act {
         actor: "signer".to_owned(),
         at: now,

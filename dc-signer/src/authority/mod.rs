@@ -39,7 +39,7 @@ mod settings;
 mod setup;
 mod slots;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod view;
 mod withdrawn;
 mod zones;
@@ -50,6 +50,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
+pub(crate) use acts::by_signer;
 pub use both_forms::BothFormsWarning;
 pub(crate) use delegations::folder as delegations_folder;
 pub use error::Error;

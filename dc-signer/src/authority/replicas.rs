@@ -63,6 +63,15 @@ impl Authority {
         let loaded = zones.flat_map(ZoneView::all_loaded);
         loaded.map(|loaded| loaded.certificate_sha256).collect()
     }
+
+    /// A delegation certificate that this process can sign with, in DER.
+    #[must_use]
+    pub fn certificate_der(&self, certificate_sha256: &Sha256) -> Option<Vec<u8>> {
+        let view = self.delegations.seen();
+        let mut zones = view.zones().iter();
+        let loaded = zones.find_map(|zone| zone.loaded(certificate_sha256))?;
+        Some(loaded.delegation.certificate().der().to_vec())
+    }
 }
 
 /// The other signers that work now.

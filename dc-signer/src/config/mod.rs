@@ -15,6 +15,7 @@ mod node;
 mod path;
 mod reader;
 mod renewals;
+mod renewal;
 mod restart;
 mod values;
 
@@ -33,6 +34,7 @@ pub use live::Live;
 pub use log::{Log, LogFormat, Metrics, MetricsAccess};
 pub(crate) use path::Step;
 pub use renewals::Renewals;
+pub use renewal::{Renewal, RenewalOfZone};
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
@@ -90,6 +92,9 @@ pub struct Config {
     /// CAs behind programs.
     #[serde(default)]
     pub order_command: Vec<OrderCommand>,
+    /// When delegation certificates are ordered.
+    #[serde(default)]
+    pub renewal: Renewal,
     /// The time that history is kept.
     #[serde(default)]
     pub retention: Retention,

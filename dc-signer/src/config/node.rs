@@ -136,7 +136,7 @@ fn nearest(given: &str, known: &[&'static str]) -> Option<&'static str> {
 }
 
 /// Lines that could stand there, for the keys that have to be there.
-pub(super) const EXAMPLES: [&str; 11] = [
+pub(super) const EXAMPLES: [&str; 12] = [
     "data = \"/var/lib/dc-signer\"",
     "address = \"[::]:8443\"",
     "certificate = \"/etc/dc-signer/tls/chain.pem\"",
@@ -148,4 +148,5 @@ pub(super) const EXAMPLES: [&str; 11] = [
     "command = [\"/usr/local/bin/order\"]",
     "kid = \"customer-1\"",
     "hmac = { credential = \"acme-eab\" }",
+    "zone = \"cpe.example.com\"",
 ];

@@ -48,6 +48,7 @@ fn the_sample_is_loaded_as_it_stands_and_with_every_key() {
         config.acme.clear();
         config.order_command.clear();
         config.credential_listener = None;
+        config.renewal.zones.clear();
         config.keys = Keys::default();
         format!("{config:?}")
     };
@@ -168,6 +169,7 @@ fn a_list_is_no_table() {
         ("log", r#"["json", "info", "more"]"#),
         ("log", "[]"),
         ("names", r#"["random"]"#),
+        ("renewal", "[66]"),
         ("credentials", r#"["1d"]"#),
         ("enrolment", r#"[false, "1d"]"#),
         ("retention", r#"["30d", "30d"]"#),

@@ -5,9 +5,19 @@ pub mod command;
 pub mod ordering;
 mod program;
 pub mod returned;
+pub mod ca;
+mod folder;
 pub mod plan;
+mod renewer;
 pub mod schedule;
+mod settings;
 pub mod source;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use folder::KeyOf;
+pub use renewer::{Done, Renewer};
+pub use settings::{OfZone, Settings};

@@ -19,19 +19,19 @@ use dc_store::registry::Device;
 use dc_store::{Act, Find, NewZone, Store};
 
 /// A signer over a database, with a data folder of its own.
-pub(super) struct Bench {
-    pub(super) authority: Authority,
-    pub(super) store: Arc<Store>,
-    pub(super) config: Config,
+pub(crate) struct Bench {
+    pub(crate) authority: Authority,
+    pub(crate) store: Arc<Store>,
+    pub(crate) config: Config,
     /// When the test begins.
-    pub(super) now: UnixTime,
+    pub(crate) now: UnixTime,
     root: TestRoot,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Bench {
     /// With a zone and an active delegation certificate of 90 days.
-    pub(super) async fn new(database: &Database) -> Self {
+    pub(crate) async fn new(database: &Database) -> Self {
         let bench = Self::empty(database, "").await;
         bench.add_zone("cpe.example.com", Forms::Both).await;
         bench.import(bench.now).await;
@@ -40,7 +40,7 @@ impl Bench {
     }
 
     /// Without a zone; `settings` is put behind the configuration's first lines.
-    pub(super) async fn empty(database: &Database, settings: &str) -> Self {
+    pub(crate) async fn empty(database: &Database, settings: &str) -> Self {
         let now = dc_pki::clock::now().unwrap();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()));
         let folder = TempDir::new().unwrap();
@@ -58,7 +58,7 @@ impl Bench {
     }
 
     /// Another signer over the same database, with a copy of this one's data folder.
-    pub(super) async fn other(&self, database: &Database) -> Authority {
+    pub(crate) async fn other(&self, database: &Database) -> Authority {
         let data = self.folder.path().join("other");
         copy(&self.config.data, &data);
         let config = Config {
@@ -70,7 +70,7 @@ impl Bench {
             .unwrap()
     }
 
-    pub(super) async fn add_zone(&self, zone: &str, forms: Forms) {
+    pub(crate) async fn add_zone(&self, zone: &str, forms: Forms) {
         let zone = ZoneName::parse(zone).unwrap();
         let new = NewZone {
             zone,
@@ -82,7 +82,7 @@ impl Bench {
     }
 
     /// Imports a certificate that was made at a time, 90 days long, then; says its slot.
-    pub(super) async fn import(&self, made: UnixTime) -> u32 {
+    pub(crate) async fn import(&self, made: UnixTime) -> u32 {
         let folder = self.vendor(&zone(), made);
         self.authority
             .import_delegation(&zone(), &folder, &self.by(made))
@@ -92,14 +92,14 @@ impl Bench {
     }
 
     /// A vendor's folder with a certificate that was made at a time.
-    pub(super) fn vendor(&self, zone: &ZoneName, made: UnixTime) -> PathBuf {
+    pub(crate) fn vendor(&self, zone: &ZoneName, made: UnixTime) -> PathBuf {
         let delegation = self.root.delegate(zone, made).unwrap();
         let folder = TempDir::new_in(self.folder.path()).unwrap().keep();
         test_ca::write(&folder, &self.root, &delegation).unwrap();
         folder
     }
 
-    pub(super) fn by(&self, at: UnixTime) -> Act {
+    pub(crate) fn by(&self, at: UnixTime) -> Act {
         Act {
             actor: "cli:tester".to_owned(),
             at,
@@ -107,11 +107,11 @@ impl Bench {
     }
 
     /// So many seconds after the test began.
-    pub(super) fn after(&self, seconds: u64) -> UnixTime {
+    pub(crate) fn after(&self, seconds: u64) -> UnixTime {
         UnixTime::since_unix_epoch(Duration::from_secs(self.now.as_secs() + seconds))
     }
 
-    pub(super) async fn add(&self, new: NewDevice) -> Result<AddedDevice, Error> {
+    pub(crate) async fn add(&self, new: NewDevice) -> Result<AddedDevice, Error> {
         let added = self
             .authority
             .add_devices(&[&new], &self.by(self.now))
@@ -120,7 +120,7 @@ impl Bench {
     }
 
     /// Adds a device that is to enrol with the code in the answer.
-    pub(super) async fn add_with_code(&self, external_id: &str) -> AddedDevice {
+    pub(crate) async fn add_with_code(&self, external_id: &str) -> AddedDevice {
         let new = NewDevice {
             external_id: external_id.to_owned(),
             code: true,
@@ -129,18 +129,18 @@ impl Bench {
         self.add(new).await.unwrap()
     }
 
-    pub(super) async fn find(&self, external_id: &str) -> Device {
+    pub(crate) async fn find(&self, external_id: &str) -> Device {
         let find = Find::ExternalId(external_id.parse().unwrap());
         self.store.find_device(&find).await.unwrap().unwrap()
     }
 
     /// The number of records of the audit log: none is added by what is refused.
-    pub(super) async fn records(&self) -> u64 {
+    pub(crate) async fn records(&self) -> u64 {
         self.store.audit_head().await.unwrap().seq
     }
 }
 
-pub(super) fn zone() -> ZoneName {
+pub(crate) fn zone() -> ZoneName {
     ZoneName::parse("cpe.example.com").unwrap()
 }
 
@@ -151,7 +151,7 @@ fn config(folder: &TempDir, settings: &str) -> Config {
     Config::parse(&text, folder.path()).unwrap()
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+pub(crate) fn copy(from: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -11,14 +11,14 @@ use dc_protocol::{Credential, Credentials, EnrollRequest, RenewRequest};
 use dc_store::registry::Sha256;
 
 /// A device with an enrolment key.
-pub(super) struct Cpe {
+pub(crate) struct Cpe {
     key: KeyPair,
     chain: Vec<CertificateDer<'static>>,
 }
 
 impl Cpe {
     /// With a certificate that it has signed itself.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::default().self_signed(&key).unwrap();
         Self {
@@ -28,21 +28,21 @@ impl Cpe {
     }
 
     /// With a certificate that somebody else has signed.
-    pub(super) fn with_chain(key: KeyPair, chain: Vec<CertificateDer<'static>>) -> Self {
+    pub(crate) fn with_chain(key: KeyPair, chain: Vec<CertificateDer<'static>>) -> Self {
         Self { key, chain }
     }
 
     /// SHA-256 of its enrolment key.
-    pub(super) fn key(&self) -> Sha256 {
+    pub(crate) fn key(&self) -> Sha256 {
         Sha256::of(&self.key.subject_public_key_info())
     }
 
     /// A request signed by the enrolment key itself.
-    pub(super) fn enrolment_csr(&self) -> String {
+    pub(crate) fn enrolment_csr(&self) -> String {
         csr_of(&self.key)
     }
 
-    pub(super) async fn enrol(
+    pub(crate) async fn enrol(
         &self,
         authority: &Authority,
         csr: &str,
@@ -60,7 +60,7 @@ impl Cpe {
     }
 
     /// Enrols with a code and a fresh credential key.
-    pub(super) async fn enrol_with(
+    pub(crate) async fn enrol_with(
         &self,
         authority: &Authority,
         code: &str,
@@ -69,7 +69,7 @@ impl Cpe {
         self.enrol(authority, &csr(), Some(code), now).await
     }
 
-    pub(super) async fn renew(
+    pub(crate) async fn renew(
         &self,
         authority: &Authority,
         request: &RenewRequest,
@@ -81,18 +81,18 @@ impl Cpe {
 }
 
 /// A request for a credential for a key that was just made.
-pub(super) fn csr() -> String {
+pub(crate) fn csr() -> String {
     csr_of(&KeyPair::generate().unwrap())
 }
 
-pub(super) fn csr_of(key: &KeyPair) -> String {
+pub(crate) fn csr_of(key: &KeyPair) -> String {
     // The name in it is somebody else's: nothing but the key may be taken.
     let params = CertificateParams::new(vec!["admin.cpe.example.com".to_owned()]).unwrap();
     params.serialize_request(key).unwrap().pem().unwrap()
 }
 
 /// A renewal that shows what the device holds.
-pub(super) fn renewal(previous: &Credentials, idempotency_key: &str) -> RenewRequest {
+pub(crate) fn renewal(previous: &Credentials, idempotency_key: &str) -> RenewRequest {
     RenewRequest {
         csr: csr(),
         client_csr: None,
@@ -107,7 +107,7 @@ fn parse(answer: &[u8]) -> Credentials {
 }
 
 /// The end of a connection that a credential of an answer is for.
-pub(super) fn role(answer: &Credentials, credential: &Credential) -> Role {
+pub(crate) fn role(answer: &Credentials, credential: &Credential) -> Role {
     let stored = dc_core::pem::read(credential.pem.as_bytes()).unwrap();
     let stored = stored.into_iter().next().unwrap();
     let credential = DelegatedCredential::decode(stored.form, &stored.bytes).unwrap();
@@ -115,13 +115,13 @@ pub(super) fn role(answer: &Credentials, credential: &Credential) -> Role {
 }
 
 /// The delegation certificate of an answer.
-pub(super) fn delegation(answer: &Credentials) -> DelegationCertificate<'static> {
+pub(crate) fn delegation(answer: &Credentials) -> DelegationCertificate<'static> {
     let certificate = CertificateDer::from_pem_slice(answer.chain.as_bytes()).unwrap();
     DelegationCertificate::parse(certificate).unwrap()
 }
 
 /// Checks that every credential of an answer is for the name and the chain in it, and says which forms there are.
-pub(super) fn forms(answer: &Credentials) -> Vec<Form> {
+pub(crate) fn forms(answer: &Credentials) -> Vec<Form> {
     let delegation = delegation(answer);
     let read = |pem: &str| dc_core::pem::read(pem.as_bytes()).unwrap().pop().unwrap();
     answer

@@ -3,10 +3,10 @@
 //! A test is a function over a [`Database`], named once in the list of its file: so it runs on SQLite and on
 //! PostgreSQL, and never on one alone.
 
-mod bench;
+pub(crate) mod bench;
 mod clients;
 mod clock;
-mod device;
+pub(crate) mod device;
 mod devices;
 mod encrypted;
 mod enrolling;

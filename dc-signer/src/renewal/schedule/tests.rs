@@ -79,13 +79,19 @@ fn the_times_are_those_of_the_certificate_that_lasts_longest() {
         slot(2, DelegationState::Active, 100),
     ]);
     let renewal = begin(&zone, &unknown(), 66, NONE);
-    assert_eq!(renewal.certificate_sha256, Some(Sha256::of(&2u32.to_be_bytes())));
+    assert_eq!(
+        renewal.certificate_sha256,
+        Some(Sha256::of(&2u32.to_be_bytes()))
+    );
     // A candidate has come, whoever brought it: nothing is ordered any more.
     zone.delegations.push(slot(3, DelegationState::Next, 101));
     assert_eq!(due(&zone, &renewal, at(NOW + 90 * DAY)), Due::Begin);
     let renewal = begin(&zone, &renewal, 66, NONE);
     assert_eq!((renewal.attempts, renewal.error), (0, None));
-    assert_eq!(renewal.certificate_sha256, Some(Sha256::of(&3u32.to_be_bytes())));
+    assert_eq!(
+        renewal.certificate_sha256,
+        Some(Sha256::of(&3u32.to_be_bytes()))
+    );
 }
 
 #[test]
@@ -156,7 +162,10 @@ fn waits_double_up_to_a_limit_that_is_lower_for_short_certificates() {
         }
         assert_eq!((waits[0], waits[1], waits[39]), (first, 2 * first, longest));
         assert!(waits.is_sorted());
-        assert_eq!((renewal.attempts, renewal.failing_since), (40, Some(at(NOW))));
+        assert_eq!(
+            (renewal.attempts, renewal.failing_since),
+            (40, Some(at(NOW)))
+        );
     }
 }
 

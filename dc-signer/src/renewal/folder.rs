@@ -1,0 +1,137 @@
+//! The folder in which a certificate is ordered: its key, the request, and at the end the chain. It is gone afterwards.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dc_core::Role;
+use dc_inspect::delegation_csr::{self, KeySource, NewKey};
+use dc_pki::delegation::{CHAIN, KEY};
+use dc_pki::files::{self, Access, NewFile};
+use dc_pki::keys::{self, KeyType, Unlock};
+use dc_pki::names::ZoneName;
+use dc_pki::{Roles, pem};
+
+use super::source::OrderError;
+
+/// Which key a certificate is ordered for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum KeyOf<'a> {
+    /// A new one, so that what is stolen is worth nothing after the next rollover.
+    New,
+    /// That of the certificate in this folder, for keys that cannot be made here.
+    Before(&'a Path),
+}
+
+/// A folder with a key and the request for its certificate.
+#[derive(Debug)]
+pub(super) struct OrderFolder {
+    path: PathBuf,
+    csr_der: Vec<u8>,
+}
+
+impl OrderFolder {
+    /// Makes the key, encrypted if there is a passphrase, and the request. What an order before has left is removed.
+    ///
+    /// Fails with [`OrderError::Setup`].
+    pub(super) fn make(
+        data: &Path,
+        zone: &ZoneName,
+        roles: Roles,
+        key: KeyOf<'_>,
+        unlock: &Unlock,
+    ) -> Result<Self, OrderError> {
+        let path = folder(data).join(zone.to_string());
+        remove(&path)?;
+        files::create_folder(&path, Access::Owner, &[]).map_err(setup)?;
+        let roles = match roles {
+            Roles::Both => &[Role::Server, Role::Client][..],
+            Roles::Server => &[Role::Server],
+        };
+        let key_path = path.join(KEY);
+        let from_file = KeySource::File {
+            path: &key_path,
+            unlock,
+        };
+        let source = match key {
+            KeyOf::New if unlock.source().is_some() => {
+                keys::generate_in_file(&key_path, KeyType::P256, unlock).map_err(setup)?;
+                from_file
+            }
+            KeyOf::New => KeySource::New(NewKey::P256),
+            KeyOf::Before(folder) => {
+                take_over(folder, &path)?;
+                from_file
+            }
+        };
+        let written = delegation_csr::write(&path, zone, roles, source).map_err(setup)?;
+        let request = files::read(&written.request).map_err(setup)?;
+        let csr = pem::request(&written.request, &request).map_err(setup)?;
+        let csr_der = csr.as_ref().to_vec();
+        Ok(Self { path, csr_der })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn csr_der(&self) -> &[u8] {
+        &self.csr_der
+    }
+
+    /// Puts the chain beside the key.
+    pub(super) fn add_chain(&self, chain_pem: &[u8]) -> Result<(), OrderError> {
+        let file = NewFile {
+            name: CHAIN,
+            contents: chain_pem,
+            access: Access::Owner,
+        };
+        let staged = files::stage(&self.path, &file);
+        staged.and_then(files::Staged::create).map_err(setup)
+    }
+}
+
+/// The key goes with the folder: the one that counts has been imported, or none has.
+impl Drop for OrderFolder {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.path) {
+            tracing::warn!(%error, "what an order has left is still there");
+        }
+    }
+}
+
+fn take_over(from: &Path, to: &Path) -> Result<(), OrderError> {
+    let path = from.join(KEY);
+    let key = files::read(&path).map_err(|error| {
+        OrderError::Setup(format!(
+            "the key of the certificate before cannot be used again: {error}"
+        ))
+    })?;
+    let file = NewFile {
+        name: KEY,
+        contents: &key,
+        access: Access::Owner,
+    };
+    let staged = files::stage(to, &file);
+    staged.and_then(files::Staged::create).map_err(setup)
+}
+
+fn remove(path: &Path) -> Result<(), OrderError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let path = path.display();
+            Err(OrderError::Setup(format!(
+                "{path} cannot be removed: {error}"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn setup(error: impl std::fmt::Display) -> OrderError {
+    OrderError::Setup(error.to_string())
+}
+
+/// The part of a data folder in which certificates are ordered.
+fn folder(data: &Path) -> PathBuf {
+    data.join("renewal")
+}
