@@ -52,7 +52,7 @@ pub enum KeySource<'a> {
     Elsewhere {
         /// Its place.
         location: &'a KeyLocation,
-        /// What opens it, if its place does not say that.
+        /// The secret that opens it, if its place does not say where that is.
         unlock: &'a Unlock,
     },
 }

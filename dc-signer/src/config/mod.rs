@@ -14,8 +14,8 @@ mod log;
 mod node;
 mod path;
 mod reader;
-mod renewals;
 mod renewal;
+mod renewals;
 mod restart;
 mod values;
 
@@ -33,8 +33,8 @@ pub use listen::Listen;
 pub use live::Live;
 pub use log::{Log, LogFormat, Metrics, MetricsAccess};
 pub(crate) use path::Step;
-pub use renewals::Renewals;
 pub use renewal::{Renewal, RenewalOfZone};
+pub use renewals::Renewals;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer};

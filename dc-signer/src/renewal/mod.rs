@@ -1,14 +1,14 @@
 //! Delegation certificates that are ordered from a CA, rather than brought by a person.
 
 pub mod acme;
-pub mod command;
-pub mod ordering;
-mod program;
-pub mod returned;
 pub mod ca;
+pub mod command;
 mod folder;
+pub mod ordering;
 pub mod plan;
+mod program;
 mod renewer;
+pub mod returned;
 pub mod schedule;
 mod settings;
 pub mod source;

@@ -1,5 +1,7 @@
 //! Private keys that are encrypted in PKCS#8's way (RFC 5958 §3) with PBES2 (RFC 8018 §6.2).
 
+mod encrypt;
+
 use std::path::Path;
 
 use der::asn1::OctetStringRef;
@@ -13,6 +15,8 @@ use super::unlock::Unlock;
 use crate::error::Error;
 use crate::lock_fault::LockFault;
 use crate::pem;
+
+pub(super) use encrypt::encrypt;
 
 /// The one private key of a PEM file, which is encrypted.
 pub(super) fn private_key(

@@ -2,14 +2,13 @@
 
 #[cfg_attr(not(feature = "encrypted-keys"), path = "no_decrypt.rs")]
 mod decrypt;
-#[cfg_attr(not(feature = "encrypted-keys"), path = "no_encrypt.rs")]
-mod encrypt;
 mod in_token;
 mod key;
 mod new_file;
 mod open;
 mod pem_file;
 mod process;
+mod stored;
 mod timing;
 #[cfg_attr(not(feature = "pkcs11"), path = "no_token.rs")]
 mod token;
@@ -31,14 +30,13 @@ pub use crate::process_fault::{ProcessFault, Refusal};
 pub use crate::signing::{KeyFault, KeyLocation, NotSigned};
 pub use crate::token_fault::{TokenFault, Tries};
 pub use crate::token_uri::{BadTokenUri, TokenUri};
-pub use in_token::{
-    KeyType, StoredKey, Token, TokenState, generate_in_token, import_into_token, list_tokens,
-};
+pub use in_token::{generate_in_token, import_into_token, list_tokens};
 pub use key::Key;
 pub use new_file::generate_in_file;
 pub use open::{OpenKey, ask_for_passphrase};
 pub use pem_file::PemKey;
 pub use process::ProcessKey;
+pub use stored::{KeyType, StoredKey, Token, TokenState};
 pub use timing::Timing;
 pub use unlock::Unlock;
 

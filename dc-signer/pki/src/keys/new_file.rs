@@ -5,8 +5,8 @@ use std::path::Path;
 use rcgen::{KeyPair, PublicKeyData};
 use zeroize::Zeroizing;
 
-use super::encrypt::encrypt;
-use super::in_token::KeyType;
+use super::decrypt::encrypt;
+use super::stored::KeyType;
 use super::unlock::Unlock;
 use crate::error::Error;
 use crate::files::{self, Access, NewFile};

@@ -24,3 +24,11 @@ pub(super) fn private_key(
         None => Error::EncryptedKey { path },
     })
 }
+
+/// Encrypts no key either.
+pub(super) fn encrypt(path: &Path, _pkcs8: &[u8], _unlock: &Unlock) -> Result<String, Error> {
+    Err(Error::LockedKey {
+        path: path.into(),
+        fault: LockFault::NotBuilt,
+    })
+}

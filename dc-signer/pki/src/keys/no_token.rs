@@ -4,8 +4,8 @@ use std::path::Path;
 
 use pki_types::PrivateKeyDer;
 
-use super::in_token::{KeyType, Token};
 use super::key::Key;
+use super::stored::{KeyType, Token};
 use super::unlock::Unlock;
 use crate::error::Error;
 use crate::signing::KeyLocation;

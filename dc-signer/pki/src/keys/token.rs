@@ -2,6 +2,7 @@
 
 mod attributes;
 mod failed;
+mod fault;
 mod library;
 mod list;
 mod login;
@@ -18,9 +19,10 @@ use cryptoki::session::Session;
 use dc_core::{SignatureScheme, Signer};
 
 use self::failed::failed;
+use self::fault::Fault;
 pub(super) use self::list::list;
 pub(super) use self::make::{generate, import};
-use self::module::{Fault, InToken, Module};
+use self::module::{InToken, Module};
 use super::key::Key;
 use super::unlock::Unlock;
 use crate::error::Error;

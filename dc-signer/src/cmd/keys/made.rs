@@ -1,4 +1,4 @@
-//! What is said of a key that was made, or put into a token.
+//! The answer about a key that was made, or put into a token.
 
 use std::fmt;
 

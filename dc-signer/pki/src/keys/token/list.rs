@@ -7,11 +7,11 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki::slot::{Slot, TokenInfo};
 
-use super::super::in_token::{StoredKey, Token, TokenState};
+use super::super::stored::{StoredKey, Token, TokenState};
 use super::super::unlock::Unlock;
+use super::fault::Fault;
 use super::library::Library;
 use super::login::Login;
-use super::module::Fault;
 use super::{attributes, failed};
 use crate::error::Error;
 use crate::token_fault::TokenFault;

@@ -8,7 +8,7 @@ use cryptoki::types::RawAuthPin;
 
 use super::super::unlock::Unlock;
 use super::failed;
-use super::module::Fault;
+use super::fault::Fault;
 use crate::secret::SecretSource;
 use crate::token_fault::{TokenFault, Tries};
 

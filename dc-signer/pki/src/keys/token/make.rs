@@ -12,11 +12,12 @@ use rustls::crypto::ring::default_provider;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroize;
 
-use super::super::in_token::KeyType;
 use super::super::key::Key;
 use super::super::pem_file::PemKey;
+use super::super::stored::KeyType;
 use super::super::unlock::Unlock;
-use super::module::{Fault, Module, Place};
+use super::fault::Fault;
+use super::module::{Module, Place};
 use super::{TokenKey, at, attributes, failed, private};
 use crate::error::Error;
 use crate::signing::KeyFault;

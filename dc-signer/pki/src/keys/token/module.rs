@@ -9,9 +9,9 @@ use cryptoki::slot::{Slot, TokenInfo};
 
 use super::super::unlock::Unlock;
 use super::failed;
+use super::fault::Fault;
 use super::library::{Library, State};
 use super::login::Login;
-use crate::secret::SecretError;
 use crate::token_fault::TokenFault;
 use crate::token_uri::TokenUri;
 
@@ -33,12 +33,6 @@ pub(super) struct InToken {
 pub(super) struct Place<'p> {
     pub(super) pkcs11: &'p Pkcs11,
     pub(super) slot: Slot,
-}
-
-/// The reason that there is no session.
-pub(super) enum Fault {
-    Secret(SecretError),
-    Token(TokenFault),
 }
 
 impl Module {
@@ -187,11 +181,5 @@ impl Module {
             [] => Err(TokenFault::NoKey),
             _ => Err(TokenFault::Several { what: "key" }),
         }
-    }
-}
-
-impl From<TokenFault> for Fault {
-    fn from(fault: TokenFault) -> Self {
-        Self::Token(fault)
     }
 }

@@ -7,7 +7,7 @@ use der::{Encode, Tag};
 use pkcs5::pbes2::Parameters;
 use zeroize::Zeroizing;
 
-use super::unlock::Unlock;
+use super::super::unlock::Unlock;
 use crate::error::Error;
 use crate::lock_fault::LockFault;
 use crate::{pem, random};
@@ -15,7 +15,11 @@ use crate::{pem, random};
 /// The PEM of a private key in PKCS#8, encrypted, for the file at a path.
 ///
 /// Fails with [`Error::LockedKey`] if there is no passphrase, with [`Error::Secret`] and with [`Error::Randomness`].
-pub(super) fn encrypt(path: &Path, pkcs8: &[u8], unlock: &Unlock) -> Result<String, Error> {
+pub(in super::super) fn encrypt(
+    path: &Path,
+    pkcs8: &[u8],
+    unlock: &Unlock,
+) -> Result<String, Error> {
     let locked = |fault| Error::LockedKey {
         path: path.into(),
         fault,

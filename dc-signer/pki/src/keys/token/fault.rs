@@ -1,0 +1,16 @@
+//! The reasons that there is no session in a token.
+
+use crate::secret::SecretError;
+use crate::token_fault::TokenFault;
+
+/// The reason that there is no session.
+pub(super) enum Fault {
+    Secret(SecretError),
+    Token(TokenFault),
+}
+
+impl From<TokenFault> for Fault {
+    fn from(fault: TokenFault) -> Self {
+        Self::Token(fault)
+    }
+}
