@@ -22,7 +22,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Generate(generate::Args),
-    Import(import::Args),
+    Import(Box<import::Args>),
     List(list::Args),
 }
 
