@@ -1,12 +1,14 @@
 //! A zone whose delegation key is in a token: a SoftHSM, which can be pulled while the service runs.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use apparatus::SoftHsm;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc::{F_WRLCK, flock};
 use tempfile::TempDir;
 
 use crate::client::Client;
@@ -72,6 +74,29 @@ impl Vendor {
         let path = self.folder.path().join("pin");
         fs::write(&path, pin).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Locks the token's files, for which its module waits, until the result is dropped.
+    fn hold(&self) -> Vec<File> {
+        let folders = fs::read_dir(self.folder.path().join("tokens")).unwrap();
+        let files = folders.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap());
+        let held = files.map(|file| {
+            let file = File::options()
+                .read(true)
+                .write(true)
+                .open(file.unwrap().path());
+            let file = file.unwrap();
+            let whole = flock {
+                l_type: F_WRLCK as i16,
+                l_whence: 0,
+                l_start: 0,
+                l_len: 0,
+                l_pid: 0,
+            };
+            fcntl(&file, FcntlArg::F_SETLKW(&whole)).unwrap();
+            file
+        });
+        held.collect()
     }
 
     fn serve(&self) -> Serving<'_> {
@@ -218,6 +243,33 @@ fn a_pin_that_is_locked_is_said_and_is_no_more_when_it_was_set_anew() {
     vendor.hsm.set_flags(0);
     serving.wait_for(200);
     serving.is_fine(1);
+}
+
+#[test]
+fn a_token_that_does_not_answer_keeps_nobody_else_waiting() {
+    let Some(vendor) = Vendor::new() else { return };
+    let serving = vendor.serve();
+    serving.is_fine(0);
+    let held = vendor.hold();
+    thread::scope(|scope| {
+        // One that signs now waits for the token, and so does whoever looks.
+        scope.spawn(|| serving.renew(1));
+        scope.spawn(|| serving.service.ready());
+        thread::sleep(Duration::from_millis(500));
+        for _ in 0..20 {
+            let began = Instant::now();
+            assert_eq!(serving.service.client.get("/healthz").status, 200);
+            let took = began.elapsed();
+            assert!(took < Duration::from_secs(1), "{took:?}");
+        }
+        serving.wait_for(503);
+        serving.service.wait_until("the log says why", |service| {
+            service.log().contains("it has not answered for 3 s")
+        });
+        drop(held);
+        serving.wait_for(200);
+    });
+    serving.is_fine(2);
 }
 
 #[test]

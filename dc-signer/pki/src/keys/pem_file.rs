@@ -40,7 +40,14 @@ impl PemKey {
     ///
     /// Fails as [`read`](Self::read) does, with the path in its errors.
     pub fn in_file(path: &Path, file: &[u8]) -> Result<Self, Error> {
-        super::signer_in(path, file, &Unlock::default(), Self::from_der)
+        Self::in_file_with(path, file, &Unlock::default())
+    }
+
+    /// The same, also of a key that is encrypted with a passphrase.
+    ///
+    /// Fails as [`read_with`](Self::read_with) does, with the path in its errors.
+    pub fn in_file_with(path: &Path, file: &[u8], unlock: &Unlock) -> Result<Self, Error> {
+        super::signer_in(path, file, unlock, Self::from_der)
     }
 
     /// A key that was read already; `None` if it cannot sign here.
