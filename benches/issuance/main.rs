@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! cargo bench -p dc-benches --bench issuance -- --seconds 20 --clients 128
+//! cargo bench -p dc-benches --bench issuance -- --token --clients 32
 //! DC_SIGNER_TEST_POSTGRES=postgres://... cargo bench -p dc-benches --bench issuance -- --postgres
 //! ```
 
@@ -17,6 +18,7 @@ mod load;
 mod parts;
 mod report;
 mod service;
+mod token;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +41,9 @@ struct Args {
     /// Use the PostgreSQL server of the environment variable DC_SIGNER_TEST_POSTGRES instead of SQLite
     #[arg(long)]
     postgres: bool,
+    /// Only compare a delegation key in a file with one in a SoftHSM, in turns
+    #[arg(long)]
+    token: bool,
     /// The name this program runs itself under
     #[arg(long, hide = true, requires = "config")]
     serve: Option<What>,
@@ -68,6 +73,9 @@ fn main() {
     eprintln!("making keys and requests of {devices} devices");
     let devices = device::make(devices);
     let prepared = Prepared::new(&database, &devices);
+    if args.token {
+        return token::compare(prepared, &database, &devices, args.clients, seconds);
+    }
     let run = |what, visit| {
         let running = Running::start(what, &prepared);
         let time = Duration::from_secs(seconds);

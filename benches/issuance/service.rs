@@ -1,14 +1,16 @@
 //! The signer's service, and a server that only shakes hands, each in a process of its own whose processor time can be told.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use apparatus::SoftHsm;
 use clap::ValueEnum as _;
 use dc_pki::clock;
 use dc_signer::authority::Authority;
@@ -64,13 +66,35 @@ pub(crate) enum What {
 }
 
 /// The folder of a signer that knows some devices.
-pub(crate) struct Prepared(TempDir);
+pub(crate) struct Prepared(TempDir, Option<SoftHsm>);
 
 impl Prepared {
     pub(crate) fn new(database: &Database, devices: &[Device]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         prepare(folder.path(), database, devices);
-        Self(folder)
+        Self(folder, None)
+    }
+
+    /// Moves the delegation key into a SoftHSM; `None` if tests with tokens are left out.
+    pub(crate) fn with_token(self) -> Option<Self> {
+        let hsm = self.0.path().join("hsm");
+        fs::create_dir(&hsm).unwrap();
+        let kept = SoftHsm::new(&hsm)?;
+        let delegations = self.config().data.join("delegations");
+        let mut delegations = fs::read_dir(delegations).unwrap();
+        let delegation = delegations.next().unwrap().unwrap().path();
+        fs::rename(delegation.join("key.pem"), hsm.join("key.pem")).unwrap();
+        kept.util("--import key.pem --token hsm --label delegation --id 01 --pin 1234");
+        let pin = hsm.join("pin");
+        fs::write(&pin, "1234").unwrap();
+        fs::set_permissions(&pin, Permissions::from_mode(0o600)).unwrap();
+        let (module, pin) = (SoftHsm::module(), pin.display());
+        let module = module.display();
+        let uri = format!(
+            "pkcs11:token=hsm;object=delegation?module-path={module}&pin-source=file:{pin}"
+        );
+        fs::write(delegation.join("key.uri"), uri).unwrap();
+        Some(Self(self.0, Some(kept)))
     }
 
     fn file(&self) -> PathBuf {
@@ -91,7 +115,11 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn start(what: What, prepared: &Prepared) -> Self {
         let what = what.to_possible_value().unwrap();
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        if let Some(hsm) = &prepared.1 {
+            command.env(SoftHsm::VARIABLE, hsm.settings());
+        }
+        let mut child = command
             .args(["--serve", what.get_name(), "--config"])
             .arg(prepared.file())
             .stdout(Stdio::piped())
