@@ -10,6 +10,7 @@ mod modules;
 mod named_paths;
 mod programs;
 mod requirements;
+mod runbook;
 mod sizes;
 mod source;
 mod tables;

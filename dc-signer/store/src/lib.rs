@@ -2,6 +2,7 @@
 
 mod connection;
 mod error;
+mod filter;
 mod in_use;
 mod location;
 mod operations;
@@ -21,6 +22,7 @@ mod tests;
 mod types;
 
 pub use error::Error;
+pub use filter::{Filter, Listed, Page};
 pub use in_use::InUse;
 pub use location::{Location, check_permissions, look, migrate, open, open_knowing};
 pub use operations::{AuditTree, Observer, Progress, Store, Walked};
@@ -29,8 +31,7 @@ pub use replica::{Replica, Report, ServerClock, Turn};
 pub use schema::Schema;
 pub use seen::{accept_in, check_newest, seen_in};
 pub use types::{
-    Act, Added, Answer, BroughtUp, ClientIssuance, Conflict, Filter, Find, Fleet, History,
-    Idempotency, Issuance, Issue, Keep, Kept, Listed, NewDelegation, NewDevice, NewZone, Page,
-    Recorded, Redeemed, Redemption, Retention, SecretChange, Tidied, Withdrawn, WithdrawnNames,
-    ZoneCount,
+    Act, Added, Answer, BroughtUp, ClientIssuance, Conflict, Find, Fleet, History, Idempotency,
+    Issuance, Issue, Keep, Kept, NewDelegation, NewDevice, NewZone, Recorded, Redeemed, Redemption,
+    Retention, SecretChange, Tidied, Withdrawn, WithdrawnNames, ZoneCount,
 };

@@ -52,7 +52,7 @@ fn the_secrets_of_a_signer_are_replaced_and_no_device_is_renamed() {
     let rig = rig.restart();
     let new_list = rig.client().get("/v1/withdrawn/cpe.example.com").ok();
     assert_ne!(new_list["key"], old_list["key"]);
-    assert_eq!(names(&new_list), [name.clone()]);
+    assert_eq!(names(&new_list).join(" "), name);
     // Whoever has the old secret of codes makes none, and the ones that were made are good for nothing.
     let two = Router::new(&rig);
     two.enroll(&csr(), &old_code).refused(403, "code-refused");
@@ -113,7 +113,7 @@ fn whoever_has_a_devices_enrolment_key_is_the_device_until_it_is_suspended() {
     run(&rig, &["devices", "suspend", "one"]).ok();
     renew(&thief, &theirs, "t3").refused(403, "device-suspended");
     let list = rig.client().get("/v1/withdrawn/cpe.example.com").ok();
-    assert_eq!(names(&list), [name.clone()]);
+    assert_eq!(names(&list).join(" "), name);
     let replaced = run(&rig, &["devices", "replace", "one", "--new-name", "--json"]).ok();
     let replaced: Value = serde_json::from_str(&replaced).unwrap();
     let code = replaced["code"]["code"].as_str().unwrap();

@@ -1,0 +1,220 @@
+//! `docs/runbook.md` has an entry for each alert and each stolen key, with all that one needs, and a drill that exists.
+
+use std::collections::BTreeSet;
+
+use crate::source::{files, root};
+
+/// An entry of the runbook.
+struct Entry {
+    chapter: String,
+    name: String,
+    text: String,
+}
+
+impl Entry {
+    /// What stands behind a point, up to the next one.
+    fn point(&self, name: &str) -> Option<&str> {
+        let (_, rest) = self.text.split_once(&format!("* **{name}:** "))?;
+        Some(rest.split("\n* **").next().unwrap_or(rest))
+    }
+
+    /// As GitHub makes it of a heading.
+    fn anchor(&self) -> String {
+        let lower = self.name.to_lowercase();
+        let kept = lower
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-'));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    }
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+fn entries() -> Vec<Entry> {
+    let text = read("docs/runbook.md");
+    let mut found = Vec::new();
+    for chapter in text.split("\n## ").skip(1) {
+        let (title, rest) = chapter.split_once('\n').unwrap();
+        for entry in rest.split("\n### ").skip(1) {
+            let (name, text) = entry.split_once('\n').unwrap();
+            found.push(Entry {
+                chapter: title.to_owned(),
+                name: name.to_owned(),
+                text: text.to_owned(),
+            });
+        }
+    }
+    found
+}
+
+const POINTS: [&str; 7] = [
+    "Shows",
+    "Until when",
+    "Now",
+    "It worked",
+    "Takes",
+    "Afterwards",
+    "Drill",
+];
+
+#[test]
+fn every_entry_says_all_that_one_needs_in_one_order() {
+    for entry in entries() {
+        let points: Vec<&str> = entry
+            .text
+            .lines()
+            .filter_map(|line| line.strip_prefix("* **")?.split_once(":**"))
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(points, POINTS, "{}", entry.name);
+        for point in POINTS {
+            let text = entry.point(point).unwrap_or_default().trim();
+            assert!(text.len() > 5, "{}: {point}", entry.name);
+        }
+    }
+}
+
+#[test]
+fn every_alert_has_an_entry_that_it_leads_to_and_no_entry_is_without_alert() {
+    let rules = read("dc-signer/ops/prometheus-alerts.yaml");
+    let alerts: Vec<(&str, &str)> = rules
+        .split("- alert: ")
+        .skip(1)
+        .map(|rule| {
+            let name = rule.lines().next().unwrap_or_default();
+            let runbook = rule.split("runbook: docs/runbook.md#").nth(1);
+            let anchor = runbook.and_then(|rest| rest.lines().next());
+            (name, anchor.unwrap_or_default())
+        })
+        .collect();
+    let entries = entries();
+    let written: BTreeSet<&str> = entries
+        .iter()
+        .filter(|entry| entry.chapter == "Alerts")
+        .map(|entry| entry.name.as_str())
+        .collect();
+    let there: BTreeSet<&str> = alerts.iter().map(|(name, _)| *name).collect();
+    assert_eq!(written, there);
+    for (name, anchor) in alerts {
+        assert_eq!(anchor, name.to_lowercase(), "{name}");
+    }
+}
+
+/// The names of all tests.
+fn tests() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for file in files() {
+        for after in file.text.split("#[test]").skip(1) {
+            let function = after.split_once("fn ").map(|(_, rest)| rest);
+            let name = function.and_then(|rest| rest.split('(').next());
+            names.extend(name.map(str::to_owned));
+        }
+    }
+    names
+}
+
+/// The one entry about something that is not ours.
+const NOT_OURS: [&str; 1] = ["Stolen ACME account key"];
+
+#[test]
+fn every_entry_names_a_drill_that_exists() {
+    let tests = tests();
+    for entry in entries() {
+        let drill = entry.point("Drill").unwrap_or_default();
+        let named: Vec<&str> = drill
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .take_while(|name| !name.contains(' '))
+            .collect();
+        let excused = NOT_OURS.contains(&entry.name.as_str());
+        assert_eq!(named.is_empty(), excused, "{}", entry.name);
+        assert!(!excused || drill.starts_with("none: "), "{}", entry.name);
+        for name in named {
+            assert!(tests.contains(name), "{}: no test {name}", entry.name);
+        }
+    }
+}
+
+/// Whoever is in a hurry pastes them.
+#[test]
+fn every_command_of_the_runbook_is_one_that_the_program_has() {
+    let text = read("docs/runbook.md");
+    let words = |line: &str| -> Vec<String> {
+        let line = line.split(" # ").next().unwrap_or_default();
+        let apart = line.replace(';', " ; ").replace(['`', '(', ')'], " ");
+        apart.split_whitespace().map(str::to_owned).collect()
+    };
+    let mut count = 0;
+    for line in text.lines() {
+        let words = words(line);
+        for (at, word) in words.iter().enumerate() {
+            if word != "dcs" && word != "dc-signer"
+                || words.get(at + 1).is_none_or(|w| w == "\"$@\"")
+            {
+                continue;
+            }
+            let rest: Vec<&str> = words[at + 1..]
+                .iter()
+                .map(String::as_str)
+                .take_while(|word| !matches!(*word, ";" | "|" | ">" | "dcs" | "dc-signer"))
+                .collect();
+            if let Some(wrong) = unknown(&rest) {
+                panic!("{wrong} in {line}");
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 60, "{count}");
+}
+
+/// What a command line has that the help of the command has not; none if it has all. Names of the program or the service are
+/// followed by no command.
+fn unknown(words: &[&str]) -> Option<String> {
+    let help = |name: &str| {
+        let path = format!("dc-signer/tests/help/dc-signer-{name}.txt");
+        std::fs::read_to_string(root().join(path)).ok()
+    };
+    let (first, second) = (words.first()?, words.get(1).unwrap_or(&""));
+    let is_command = first.chars().all(|c| c.is_ascii_lowercase());
+    let one = help(first);
+    if one.is_none() || !is_command {
+        return None;
+    }
+    let found =
+        help(&format!("{first}-{second}")).or(one.filter(|help| !help.contains("<COMMAND>")));
+    let Some(found) = found else {
+        return Some(format!("no command {first} {second}"));
+    };
+    let known: BTreeSet<&str> = found
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+        .collect();
+    let mut options = words.iter().filter(|word| word.starts_with("--"));
+    options
+        .find(|option| !known.contains(**option))
+        .map(|option| format!("no option {option}"))
+}
+
+#[test]
+fn every_key_in_the_threat_table_leads_to_an_entry() {
+    let security = read("SECURITY.md");
+    let anchors: BTreeSet<String> = entries().iter().map(Entry::anchor).collect();
+    let linked: BTreeSet<&str> = security
+        .split("docs/runbook.md#")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .collect();
+    for anchor in &linked {
+        assert!(anchors.contains(*anchor), "SECURITY.md: no entry {anchor}");
+    }
+    let stolen = entries().into_iter().filter(|e| e.chapter == "Stolen keys");
+    for entry in stolen {
+        let anchor = entry.anchor();
+        assert!(
+            linked.contains(anchor.as_str()),
+            "SECURITY.md has not {anchor}"
+        );
+    }
+}
