@@ -11,6 +11,8 @@ pub mod config;
 #[cfg(feature = "service")]
 pub mod renewal;
 #[cfg(feature = "service")]
+pub mod keyd;
+#[cfg(feature = "service")]
 pub mod server;
 #[cfg(feature = "service")]
 pub mod web;

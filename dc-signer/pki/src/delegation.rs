@@ -252,3 +252,36 @@ pub const KEY_KEYD: &str = "key.keyd";
 pub const KEY_FILES: [&str; 3] = [KEY, KEY_URI, KEY_KEYD];
 /// A day more than the longest credential: from then on lifetimes are cut.
 pub const SOON: Duration = Duration::from_secs(8 * 24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_names_one_place_of_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        assert!(!has_key(folder.path()).unwrap());
+        assert_eq!(key_file(folder.path()).unwrap(), KEY);
+        fs::write(path(KEY_KEYD), " /run/dc-keyd/socket\n").unwrap();
+        assert!(has_key(folder.path()).unwrap());
+        let socket = Path::new("/run/dc-keyd/socket").into();
+        assert_eq!(
+            location(folder.path()).unwrap(),
+            KeyLocation::Process(socket)
+        );
+        for bad in ["", "socket", "/a\n/b", "\u{ff}"] {
+            fs::write(path(KEY_KEYD), bad).unwrap();
+            let error = location(folder.path()).unwrap_err();
+            assert!(matches!(error, Error::BadSocket { .. }), "{bad:?}: {error}");
+        }
+        for other in [KEY, KEY_URI] {
+            fs::write(path(other), "pkcs11:object=x").unwrap();
+            let error = location(folder.path()).unwrap_err();
+            assert!(matches!(error, Error::TwoKeys { .. }), "{error}");
+            fs::remove_file(path(other)).unwrap();
+        }
+    }
+}

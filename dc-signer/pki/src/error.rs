@@ -1,5 +1,7 @@
 //! The errors of this crate: each names the thing and what to do about it, in one line.
 
+mod words;
+
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use crate::signing::{KeyLocation, NotSigned};
 use crate::time::Span;
 use crate::token_fault::TokenFault;
 use crate::token_uri::BadTokenUri;
+use words::{fix, peers};
 
 /// The reason that a file, a key, a certificate or a credential was not read, written or made.
 #[derive(Debug, thiserror::Error)]
@@ -99,10 +102,7 @@ pub enum Error {
         source: rustls::Error,
     },
     /// A file does not say which signing process has the key.
-    #[error(
-        "{} names no signing process: write the path of its socket into it, such as /run/dc-keyd/socket, on one line",
-        .path.display()
-    )]
+    #[error("{} names no signing process: write the path of its socket into it", .path.display())]
     BadSocket {
         /// The file.
         path: PathBuf,

@@ -21,6 +21,14 @@ impl From<authority::Error> for ApiError {
                 "nothing can be stored now, and nothing was: send the same request again later",
             );
         }
+        if matches!(error, authority::Error::Pki(PkiError::Sign { .. })) {
+            // Where the key is is nobody's business either.
+            tracing::warn!(%error, "nothing could be signed");
+            return Self::new(
+                kind,
+                "the delegation certificate's key does not sign now: send the same request again later",
+            );
+        }
         Self::new(kind, error.to_string())
     }
 }

@@ -72,12 +72,13 @@ const HAS_SERVICE: bool = cfg!(feature = "service");
 /// A command of older versions.
 const AGENT: &str = "agent";
 /// The commands that the feature `service` brings.
-const SERVICE: [&str; 10] = [
+const SERVICE: [&str; 11] = [
     "audit",
     "backup",
     "check",
     "codes",
     "devices",
+    "keyd",
     "migrate",
     "operators",
     "restore",

@@ -7,6 +7,7 @@ mod authorities;
 mod credential_listener;
 mod devices;
 mod error;
+mod keyd;
 mod keys;
 mod listen;
 mod live;
@@ -28,6 +29,7 @@ pub use devices::{
     Credentials, Enrolment, Limits, Manufacturer, NameMode, Names, Retention, Serials,
 };
 pub use error::{Error, KeyError, KeyErrorKind};
+pub use keyd::{Ceiling, KEYD_SAMPLE, KeydCaller, KeydCheckpoints, KeydConfig, KeydDelegation};
 pub use keys::Keys;
 pub use listen::Listen;
 pub use live::Live;

@@ -136,7 +136,7 @@ fn nearest(given: &str, known: &[&'static str]) -> Option<&'static str> {
 }
 
 /// Lines that could stand there, for the keys that have to be there.
-pub(super) const EXAMPLES: [&str; 12] = [
+pub(super) const EXAMPLES: &[&str] = &[
     "data = \"/var/lib/dc-signer\"",
     "address = \"[::]:8443\"",
     "certificate = \"/etc/dc-signer/tls/chain.pem\"",
@@ -149,4 +149,9 @@ pub(super) const EXAMPLES: [&str; 12] = [
     "kid = \"customer-1\"",
     "hmac = { credential = \"acme-eab\" }",
     "zone = \"cpe.example.com\"",
+    "socket = \"/run/dc-keyd/socket\"",
+    "state = \"/var/lib/dc-keyd\"",
+    "user = \"dc-signer\"",
+    "folder = \"cpe.example.com\"",
+    "origin = \"signer.example.com/audit\"",
 ];

@@ -26,6 +26,7 @@ mod fairness;
 mod floods;
 mod following;
 mod http2;
+mod keyd;
 mod lifecycle;
 mod memory;
 mod operators;

@@ -167,8 +167,13 @@ impl Keyd {
 
     /// A connection over which something failed is closed: a late answer would be taken for another one's.
     fn ask_over(&self, mut connection: UnixStream, message: &[u8]) -> io::Result<Vec<u8>> {
-        frame::write(&mut connection, message)?;
-        let answer = frame::read(&mut connection)?;
+        let written = frame::write(&mut connection, message);
+        // Whoever is refused before he has asked is told why, and then cut off.
+        let read = frame::read(&mut connection);
+        let answer = match (written, read) {
+            (_, Ok(answer)) => answer,
+            (Err(error), Err(_)) | (Ok(()), Err(error)) => return Err(error),
+        };
         let mut idle = self.idle();
         if idle.len() < MAX_IDLE {
             idle.push(connection);
@@ -300,6 +305,32 @@ mod tests {
             assert_eq!(keyd.status(), Err(ProcessFault::Malformed));
         }
         serving.join().unwrap();
+    }
+
+    #[test]
+    fn whoever_is_cut_off_is_told_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let refusing = thread::spawn(move || {
+            let refused = Answer::Refused {
+                reason: Refusal::Caller,
+                detail: "not you".to_owned(),
+            };
+            for _ in 0..20 {
+                let (mut connection, _) = listener.accept().unwrap();
+                frame::write(&mut connection, &refused.encode()).unwrap();
+            }
+        });
+        for _ in 0..20 {
+            let refused = Keyd::new(socket.clone()).status().unwrap_err();
+            let reason = Refusal::Caller;
+            assert!(
+                matches!(&refused, ProcessFault::Refused { reason: why, .. } if *why == reason),
+                "{refused}"
+            );
+        }
+        refusing.join().unwrap();
     }
 
     #[test]

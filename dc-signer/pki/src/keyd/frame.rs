@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use super::message::Malformed;
+use super::malformed::Malformed;
 
 /// The octets of a frame's length.
 pub const HEAD: usize = 4;

@@ -3,21 +3,15 @@
 use dc_core::Role;
 
 use super::frame::MAX_FRAME;
+use super::malformed::{Malformed, VERSION};
 use super::reader::Reader;
 use crate::process_fault::Refusal;
 use crate::sha256::Sha256;
 
-/// The protocol's version, the first octet of each message.
-pub const VERSION: u8 = 1;
 /// The most certificates of a chain.
 pub const MAX_CHAIN: usize = 10;
 /// The most hashes of a proof of consistency (RFC 9162 §2.1.4).
 pub const MAX_PROOF: usize = 64;
-
-/// A message is not as this version writes it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the message is not one of version {VERSION} of the protocol")]
-pub struct Malformed;
 
 /// A request: never a message to be signed, but what one is to say.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -283,7 +277,7 @@ impl Writer {
         self.raw(&number.to_be_bytes())
     }
 
-    /// What is too long makes the message longer than a frame may be, and is not sent.
+    /// Octets that are too long make the message longer than a frame may be, and is not sent.
     fn octets(&mut self, bytes: &[u8]) -> &mut Self {
         match u16::try_from(bytes.len()) {
             Ok(length) => self.raw(&length.to_be_bytes()).raw(bytes),

@@ -6,9 +6,11 @@
 
 mod client;
 mod frame;
+mod malformed;
 mod message;
 mod reader;
 
 pub use client::Keyd;
 pub use frame::{HEAD, MAX_FRAME, length, read, write};
-pub use message::{Answer, Ask, MAX_CHAIN, MAX_PROOF, Malformed, VERSION};
+pub use malformed::{Malformed, VERSION};
+pub use message::{Answer, Ask, MAX_CHAIN, MAX_PROOF};

@@ -1,6 +1,6 @@
 //! Reads the parts of a message, one after the other.
 
-use super::message::Malformed;
+use super::malformed::Malformed;
 
 /// The octets of a message that were not read yet.
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);

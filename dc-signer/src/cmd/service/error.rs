@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use dc_pki::names::ZoneName;
 use dc_signer::renewal::ordering::OrderingError;
-use dc_signer::{authority, config, server};
+use dc_signer::{authority, config, keyd, server};
 use dc_store::owner;
 use dc_store::registry;
 
@@ -50,6 +50,9 @@ pub(crate) enum Error {
         /// The zone.
         zone: ZoneName,
     },
+    /// The signing process does not start, or its log is not as it was written.
+    #[error(transparent)]
+    Keyd(#[from] keyd::Error),
     /// A list of devices has none in it.
     #[error("{} names no device: write one a line, by its external id, its id or its name", .path.display())]
     NoDevices {

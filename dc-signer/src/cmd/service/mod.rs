@@ -9,6 +9,7 @@ mod codes;
 mod confirm;
 mod devices;
 mod error;
+mod keyd;
 mod migrate;
 mod operators;
 mod place;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Check(check::Args),
     Codes(codes::Args),
     Devices(devices::Args),
+    Keyd(keyd::Args),
     Migrate(migrate::Args),
     Operators(operators::Args),
     Restore(restore::Args),
@@ -49,6 +51,7 @@ impl Command {
             Self::Check(args) => args.run(),
             Self::Codes(args) => args.run(),
             Self::Devices(args) => args.run(),
+            Self::Keyd(args) => args.run(),
             Self::Migrate(args) => args.run(),
             Self::Operators(args) => args.run(),
             Self::Restore(args) => args.run(),

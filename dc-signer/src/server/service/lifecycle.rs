@@ -34,6 +34,15 @@ impl Signals {
         })
     }
 
+    /// Waits until somebody wants it to read its files again, or to stop: true for the first.
+    pub async fn reload_or_stop(&mut self) -> bool {
+        tokio::select! {
+            _ = self.terminate.recv() => false,
+            _ = self.interrupt.recv() => false,
+            hangup = self.hangup.recv() => hangup.is_some(),
+        }
+    }
+
     /// Waits until somebody wants it to stop.
     pub async fn stop(&mut self) {
         tokio::select! {

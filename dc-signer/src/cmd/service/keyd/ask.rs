@@ -1,0 +1,101 @@
+//! `dc-signer keyd csr` and `install`: a delegation certificate whose key is made where it stays.
+
+use std::path::PathBuf;
+
+use dc_pki::delegation::{self, CHAIN, KEY_KEYD};
+use dc_pki::files::{self, Access, NewFile};
+use dc_pki::keyd::Keyd;
+use dc_pki::keys::ProcessFault;
+use dc_pki::names::ZoneName;
+
+use super::super::error::Error;
+use super::super::print;
+
+/// The process that is asked.
+#[derive(Debug, clap::Args)]
+pub(super) struct Socket {
+    /// Its socket
+    #[arg(long, value_name = "PATH", default_value = "/run/dc-keyd/socket")]
+    socket: PathBuf,
+}
+
+impl Socket {
+    pub(super) fn keyd(&self) -> Keyd {
+        Keyd::new(self.socket.clone())
+    }
+
+    pub(super) fn failed(&self) -> impl Fn(ProcessFault) -> Error + use<> {
+        let socket = self.socket.clone();
+        move |fault| {
+            let key = dc_pki::keys::KeyLocation::Process(socket.clone());
+            dc_pki::Error::Process { key, fault }.into()
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Csr {
+    #[command(flatten)]
+    socket: Socket,
+    /// The zone, such as cpe.example.com
+    #[arg(long)]
+    zone: String,
+    /// The certificate is to be for clients as well
+    #[arg(long)]
+    clients: bool,
+    /// The file to write the request to, PKCS#10 in PEM
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+impl Csr {
+    pub(super) fn run(self) -> Result<(), Error> {
+        let zone = ZoneName::parse(&self.zone)?.to_string();
+        let asked = self.socket.keyd().new_key(&zone, self.clients);
+        let request = asked.map_err(self.socket.failed())?;
+        std::fs::write(&self.out, request).map_err(files::write_failed(&self.out))?;
+        print(&format!(
+            "{}: have it certified, with DelegationUsage, and give what comes back to 'dc-signer keyd install'",
+            self.out.display()
+        ))
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Install {
+    #[command(flatten)]
+    socket: Socket,
+    /// The certificate with its chain, in PEM, the delegation certificate first
+    #[arg(long, value_name = "FILE")]
+    chain: PathBuf,
+    /// The folder to make, with the chain and the name of the socket, for 'zones add --import' and 'zones rollover --import'
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+impl Install {
+    pub(super) fn run(self) -> Result<(), Error> {
+        let chain = delegation::read_chain(&self.chain)?;
+        let chain_pem = files::read(&self.chain)?;
+        let asked = self.socket.keyd();
+        let installed = asked.install(chain.iter().map(|der| der.to_vec()).collect());
+        let sha256 = installed.map_err(self.socket.failed())?;
+        let socket = std::path::absolute(asked.socket());
+        let socket = socket.map_err(files::write_failed(&self.out))?;
+        let socket = format!("{}\n", socket.display());
+        let file = |name, contents| NewFile {
+            name,
+            contents,
+            access: Access::Everyone,
+        };
+        let both = [
+            file(CHAIN, &chain_pem[..]),
+            file(KEY_KEYD, socket.as_bytes()),
+        ];
+        files::create_folder(&self.out, Access::Everyone, &both)?;
+        print(&format!(
+            "certificate {sha256} is held: import {} into its zone",
+            self.out.display()
+        ))
+    }
+}

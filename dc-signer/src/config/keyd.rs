@@ -1,0 +1,267 @@
+//! The configuration of the signing process `dc-signer keyd`: one TOML file, which the service's user cannot write.
+//!
+//! `keyd.toml` beside this file documents every key; a test loads it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dc_core::{DEFAULT_LIFETIME, MAX_VALIDITY};
+use serde::Deserialize;
+use serde::de::{self, Deserializer};
+
+use super::error::{Error, KeyError};
+use super::keys::Keys;
+use super::log::Log;
+use super::{not_utf8, reader, values};
+use dc_pki::names::ZoneName;
+use dc_pki::{Forms, Roles, files};
+
+/// The sample file, which is the documentation of all keys.
+pub const KEYD_SAMPLE: &str = include_str!("keyd.toml");
+
+/// The configuration of the signing process.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeydConfig {
+    /// The Unix socket that it is asked over.
+    #[serde(deserialize_with = "values::path")]
+    pub socket: PathBuf,
+    /// The group that may connect; without one the process's own user alone.
+    #[serde(default, deserialize_with = "word")]
+    pub group: Option<String>,
+    /// The folder of its log, of what it has signed last, and of the keys that it makes.
+    #[serde(deserialize_with = "values::path")]
+    pub state: PathBuf,
+    /// The users whose processes may ask.
+    #[serde(default)]
+    pub callers: Vec<KeydCaller>,
+    /// The zones that it issues in, each with its ceilings.
+    #[serde(default)]
+    pub zones: Vec<Ceiling>,
+    /// The delegation certificates that it holds besides those whose keys it made.
+    #[serde(default)]
+    pub delegations: Vec<KeydDelegation>,
+    /// The checkpoints of the audit log; none are signed if it is left out.
+    #[serde(default)]
+    pub checkpoints: Option<KeydCheckpoints>,
+    /// The keys of delegation certificates.
+    #[serde(default)]
+    pub keys: Keys,
+    /// The log on standard error.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// `[[callers]]`: a user whose processes may ask.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct KeydCaller {
+    /// Its name, or its number.
+    #[serde(deserialize_with = "values::word")]
+    pub user: String,
+}
+
+/// `[[zones]]`: the most that is issued in a zone.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct Ceiling {
+    /// The zone.
+    #[serde(deserialize_with = "zone")]
+    pub zone: ZoneName,
+    /// The longest lifetime of a credential.
+    #[serde(
+        default = "lifetime",
+        deserialize_with = "values::time::<_, MINUTE, { MAX_VALIDITY.as_secs() * 1000 }>"
+    )]
+    pub lifetime: Duration,
+    /// The forms.
+    #[serde(default = "named", deserialize_with = "forms")]
+    pub forms: Forms,
+    /// The ends of connections.
+    #[serde(default = "server", deserialize_with = "roles")]
+    pub roles: Roles,
+    /// The most credentials in a minute.
+    #[serde(
+        default = "per_minute",
+        deserialize_with = "values::count::<_, 1, 1_000_000>"
+    )]
+    pub per_minute: usize,
+    /// The most credentials in an hour.
+    #[serde(
+        default = "per_hour",
+        deserialize_with = "values::count::<_, 1, 10_000_000>"
+    )]
+    pub per_hour: usize,
+}
+
+/// `[[delegations]]`: a delegation certificate with its key.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct KeydDelegation {
+    /// The folder of `chain.pem`, and of `key.pem` or `key.uri`.
+    #[serde(deserialize_with = "values::path")]
+    pub folder: PathBuf,
+}
+
+/// `[checkpoints]`: checkpoints of the audit log.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub struct KeydCheckpoints {
+    /// The log's name, such as `signer.example.com/audit`.
+    #[serde(deserialize_with = "values::text")]
+    pub origin: String,
+    /// The key that signs, Ed25519: a PEM file, or the `pkcs11:` URI of one in a token.
+    #[serde(deserialize_with = "values::text")]
+    pub key: String,
+    /// Nothing is signed without a proof that the log begins with the one that was signed for last.
+    #[serde(default)]
+    pub require_proof: bool,
+}
+
+impl KeydConfig {
+    /// Reads a file; paths in it are relative to its folder.
+    ///
+    /// Fails with [`Error::Read`], and with [`Error::Invalid`], which has everything that is wrong.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let bad = |errors| Error::Invalid {
+            path: path.into(),
+            errors,
+        };
+        let file = files::read(path)?;
+        let text = str::from_utf8(&file).map_err(|error| bad(vec![not_utf8(&file, error)]))?;
+        let base = path.parent().unwrap_or_else(|| Path::new(""));
+        Self::parse(text, base).map_err(bad)
+    }
+
+    /// Reads the text of a file whose relative paths begin at `base`.
+    ///
+    /// Fails with everything that is wrong, in the order of the lines.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, Vec<KeyError>> {
+        let mut reading = reader::read::<Self>(text);
+        reading.errors.sort_by_key(|error| error.line);
+        match reading.errors.is_empty() {
+            true => Ok(reading.value.begin_at(base)),
+            false => Err(reading.errors),
+        }
+    }
+
+    fn begin_at(mut self, base: &Path) -> Self {
+        self.socket = base.join(self.socket);
+        self.state = base.join(self.state);
+        self.keys = self.keys.settle(base);
+        for delegation in &mut self.delegations {
+            delegation.folder = base.join(&delegation.folder);
+        }
+        self
+    }
+}
+
+fn zone<'de, D: Deserializer<'de>>(value: D) -> Result<ZoneName, D::Error> {
+    ZoneName::parse(&values::text(value)?)
+        .map_err(|error| de::Error::custom(format!("is no zone: {error}")))
+}
+
+fn forms<'de, D: Deserializer<'de>>(value: D) -> Result<Forms, D::Error> {
+    values::text(value)?.parse().map_err(de::Error::custom)
+}
+
+fn roles<'de, D: Deserializer<'de>>(value: D) -> Result<Roles, D::Error> {
+    values::text(value)?.parse().map_err(de::Error::custom)
+}
+
+fn word<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    values::word(value).map(Some)
+}
+
+const fn lifetime() -> Duration {
+    DEFAULT_LIFETIME
+}
+
+const fn named() -> Forms {
+    Forms::Named
+}
+
+const fn server() -> Roles {
+    Roles::Server
+}
+
+const fn per_minute() -> usize {
+    600
+}
+
+const fn per_hour() -> usize {
+    10_000
+}
+
+const MINUTE: u64 = 60_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_is_read_and_has_every_key() {
+        let base = Path::new("/etc/dc-keyd");
+        let config = KeydConfig::parse(KEYD_SAMPLE, base).unwrap();
+        assert_eq!(config.socket, Path::new("/run/dc-keyd/socket"));
+        assert_eq!(config.callers[0].user, "dc-signer");
+        assert_eq!(config.zones[0].lifetime, DEFAULT_LIFETIME);
+        // What is left out is what the sample says.
+        let all: String = KEYD_SAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(key) if !key.starts_with(' ') => format!("{key}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let full = KeydConfig::parse(&all, base).unwrap();
+        assert_eq!(full.zones, config.zones);
+        assert_eq!(full.log, config.log);
+        assert!(full.checkpoints.is_some() && full.group.is_some());
+        assert_eq!(full.delegations[0].folder, base.join("cpe.example.com"));
+        for key in [
+            "socket",
+            "group",
+            "state",
+            "user",
+            "zone",
+            "lifetime",
+            "forms",
+            "roles",
+            "per_minute",
+            "per_hour",
+            "folder",
+            "origin",
+            "key",
+            "require_proof",
+            "passphrase",
+            "format",
+            "filter",
+        ] {
+            assert!(
+                all.lines()
+                    .any(|line| line.starts_with(&format!("{key} = "))),
+                "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_line() {
+        let text = "socket = \"s\"\n[[callers]]\nuser = \"a b\"\n[[zones]]\nzone = \"com\"\nforms = \"all\"\nper_minut = 3\n";
+        let errors = KeydConfig::parse(text, Path::new("/")).unwrap_err();
+        let said: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        for part in [
+            "line 1: state is missing: add a line such as 'state = \"/var/lib/dc-keyd\"'",
+            "line 3: callers.user is \"a b\"",
+            "line 5: zones.zone is no zone: ",
+            "line 6: zones.forms forms are one of named, both, rfc9345",
+            "line 7: zones.per_minut does not exist: do you mean per_minute?",
+        ] {
+            assert!(
+                said.iter().any(|line| line.starts_with(part)),
+                "{part}: {said:#?}"
+            );
+        }
+    }
+}

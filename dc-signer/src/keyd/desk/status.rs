@@ -1,0 +1,59 @@
+//! Its status, for whoever runs it, in JSON.
+
+use std::sync::PoisonError;
+
+use pki_types::UnixTime;
+use serde_json::{Value, json};
+
+use super::super::holder::Held;
+use super::Desk;
+use dc_pki::clock;
+use dc_pki::time::Moment;
+
+impl Desk {
+    pub(super) fn status(&self, now: UnixTime) -> Value {
+        let held = self.holder.all();
+        let certificates: Vec<Value> = held.iter().take(SHOWN).map(|held| shown(held)).collect();
+        let uptime = clock::uptime().as_secs();
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let zones: Vec<Value> = self.ceilings.0.iter().take(SHOWN).map(|ceiling| {
+            let zone = ceiling.zone.to_string();
+            let (minute, hour) = rates.get_mut(&zone).map_or((0, 0), |rate| rate.last(uptime));
+            json!({
+                "zone": zone, "issued": self.counts.issued_in(&zone),
+                "lifetime": ceiling.lifetime.as_secs(), "forms": ceiling.forms.as_str(), "roles": ceiling.roles.as_str(),
+                "last_minute": minute, "per_minute": ceiling.per_minute,
+                "last_hour": hour, "per_hour": ceiling.per_hour,
+            })
+        }).collect();
+        drop(rates);
+        let checkpoint = self.checkpoints.as_ref().map(|log| {
+            let last = log.last();
+            json!({
+                "origin": log.verifying_key().name(), "key": log.verifying_key().to_string(),
+                "size": last.as_ref().map(dc_evidence::Checkpoint::size),
+                "root": last.map(|last| last.root().to_string()),
+            })
+        });
+        let end = self.record().end().clone();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(),
+            "began": Moment(self.began).to_string(), "time": Moment(now).to_string(),
+            "certificates": certificates, "zones": zones, "counts": self.counts.json(),
+            "checkpoint": checkpoint, "log": { "seq": end.seq, "last": end.last.to_string() },
+        })
+    }
+}
+
+fn shown(held: &Held) -> Value {
+    let certificate = held.for_servers.certificate();
+    json!({
+        "sha256": held.sha256().to_string(),
+        "names": certificate.dns_names().first(),
+        "not_after": Moment(certificate.not_after()).to_string(),
+        "for_clients": held.for_clients.is_some(),
+    })
+}
+
+/// As many as fit an answer.
+const SHOWN: usize = 100;

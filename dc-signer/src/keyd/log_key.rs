@@ -1,0 +1,83 @@
+//! The audit log's key in a signing process, for whoever makes checkpoints.
+
+use data_encoding::BASE64;
+use dc_evidence::{Hash, Note, Signature, VerifyingKey};
+use serde_json::Value;
+
+use super::checkpoints::text_of;
+use dc_pki::keyd::Keyd;
+use dc_pki::keys::ProcessFault;
+
+/// The key of an audit log that a signing process holds. Its calls wait for that process.
+#[derive(Debug)]
+pub struct LogKey {
+    keyd: Keyd,
+    verifying: VerifyingKey,
+}
+
+impl LogKey {
+    /// Asks a process for the key that its checkpoints are verified with.
+    ///
+    /// Fails with [`ProcessFault`]: [`NoMessages`](ProcessFault::NoMessages) if it signs no checkpoints.
+    pub fn find(keyd: Keyd) -> Result<Self, ProcessFault> {
+        let key = checkpoint(&keyd)?["key"].as_str().map(str::parse);
+        match key {
+            Some(Ok(verifying)) => Ok(Self { keyd, verifying }),
+            Some(Err(_)) => Err(ProcessFault::Malformed),
+            None => Err(ProcessFault::NoMessages),
+        }
+    }
+
+    /// The key that its checkpoints are verified with; its name is the log's.
+    #[must_use]
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        &self.verifying
+    }
+
+    /// How many records the log had that was signed for last: what a proof has to begin with. None if there was none yet.
+    ///
+    /// Fails with [`ProcessFault`].
+    pub fn last_size(&self) -> Result<Option<u64>, ProcessFault> {
+        Ok(checkpoint(&self.keyd)?["size"].as_u64())
+    }
+
+    /// The signature of a checkpoint's text, of this log and without lines of its own; `proof` shows that the log begins with the
+    /// one of so many records that was signed for last.
+    ///
+    /// Fails with [`ProcessFault`]: [`NoMessages`](ProcessFault::NoMessages) for another text.
+    pub fn sign(
+        &self,
+        text: &str,
+        proof: Option<(u64, &[Hash])>,
+    ) -> Result<Signature, ProcessFault> {
+        let (size, root) = self.read(text).ok_or(ProcessFault::NoMessages)?;
+        let proof = proof.map(|(old, hashes)| {
+            let hashes = hashes.iter().map(|hash| *hash.as_bytes());
+            (old, hashes.collect())
+        });
+        let note = self.keyd.sign_checkpoint((size, *root.as_bytes()), proof)?;
+        let note: Note = note.parse().map_err(|_| ProcessFault::Malformed)?;
+        match note.verify(&self.verifying) {
+            Ok(signed) if signed == text => {}
+            _ => return Err(ProcessFault::Malformed),
+        }
+        let mut by_it = note.signatures().iter();
+        let by_it = by_it.find(|signature| signature.id() == self.verifying.id());
+        by_it.cloned().ok_or(ProcessFault::Malformed)
+    }
+
+    fn read(&self, text: &str) -> Option<(u64, Hash)> {
+        let mut lines = text.lines().skip(1);
+        let size = lines.next()?.parse().ok()?;
+        let root = BASE64.decode(lines.next()?.as_bytes()).ok()?;
+        let root = Hash::from_bytes(root.try_into().ok()?);
+        // The one spelling, and nothing else in it.
+        (text_of(self.verifying.name(), size, &root) == text).then_some((size, root))
+    }
+}
+
+fn checkpoint(keyd: &Keyd) -> Result<Value, ProcessFault> {
+    let status: Value =
+        serde_json::from_str(&keyd.status()?).map_err(|_| ProcessFault::Malformed)?;
+    Ok(status["checkpoint"].clone())
+}

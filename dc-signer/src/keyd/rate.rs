@@ -1,0 +1,107 @@
+//! How many credentials of a zone were issued in the last minute and hour, against its ceilings.
+
+use std::collections::VecDeque;
+
+/// The credentials of a zone in the last hour, by the second, counted by a clock that never jumps.
+#[derive(Debug)]
+pub(super) struct Rate {
+    per_minute: usize,
+    per_hour: usize,
+    /// Seconds with how many were issued in each, in order.
+    seconds: VecDeque<(u64, usize)>,
+}
+
+/// The ceiling that is reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Reached {
+    Minute(usize),
+    Hour(usize),
+}
+
+impl Rate {
+    pub(super) fn new(per_minute: usize, per_hour: usize) -> Self {
+        Self {
+            per_minute,
+            per_hour,
+            seconds: VecDeque::new(),
+        }
+    }
+
+    /// Counts one more at this second, or says which ceiling is reached.
+    pub(super) fn count(&mut self, now: u64) -> Result<(), Reached> {
+        let (minute, hour) = self.last(now);
+        if minute >= self.per_minute {
+            return Err(Reached::Minute(self.per_minute));
+        }
+        if hour >= self.per_hour {
+            return Err(Reached::Hour(self.per_hour));
+        }
+        self.add(now);
+        Ok(())
+    }
+
+    /// Counts one that was issued before this process began.
+    pub(super) fn add(&mut self, at: u64) {
+        match self.seconds.back_mut() {
+            Some((second, count)) if *second >= at => *count += 1,
+            _ => self.seconds.push_back((at, 1)),
+        }
+    }
+
+    /// How many there were in the last minute and hour.
+    pub(super) fn last(&mut self, now: u64) -> (usize, usize) {
+        while self
+            .seconds
+            .front()
+            .is_some_and(|(second, _)| second + HOUR <= now)
+        {
+            self.seconds.pop_front();
+        }
+        let count = |span: u64| {
+            let recent = self.seconds.iter().rev();
+            let recent = recent.take_while(|(second, _)| second + span > now);
+            recent.map(|(_, count)| count).sum()
+        };
+        (count(MINUTE), count(HOUR))
+    }
+}
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 3600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_ceiling_is_reached_exactly() {
+        let mut rate = Rate::new(3, 5);
+        for _ in 0..3 {
+            rate.count(1000).unwrap();
+        }
+        assert_eq!(rate.count(1000), Err(Reached::Minute(3)));
+        assert_eq!(rate.count(1059), Err(Reached::Minute(3)));
+        for now in [1060, 1061] {
+            rate.count(now).unwrap();
+        }
+        assert_eq!(rate.last(1061), (2, 5));
+        assert_eq!(rate.count(1062), Err(Reached::Hour(5)));
+        assert_eq!(rate.count(4599), Err(Reached::Hour(5)));
+        // An hour after the first three.
+        rate.count(4600).unwrap();
+        assert_eq!(rate.last(4600), (1, 3));
+    }
+
+    #[test]
+    fn what_was_issued_before_counts_and_a_refusal_does_not() {
+        let mut rate = Rate::new(2, 100);
+        rate.add(90);
+        rate.add(100);
+        assert_eq!(rate.count(100), Err(Reached::Minute(2)));
+        rate.count(150).unwrap();
+        for _ in 0..10 {
+            assert_eq!(rate.count(150), Err(Reached::Minute(2)));
+        }
+        rate.count(160).unwrap();
+    }
+}
