@@ -112,11 +112,12 @@ impl FromStr for TokenUri {
     fn from_str(text: &str) -> Result<Self, BadTokenUri> {
         let rest = scheme(text).ok_or(BadTokenUri::OtherScheme)?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let mut path = Attributes::read(path, ';')?;
-        let mut query = Attributes::read(query, '&')?;
-        if query.take("pin-value").is_some() || path.take("pin-value").is_some() {
+        // Wherever it stands: behind a wrong separator it would be part of a name, and shown.
+        if rest.contains("pin-value=") {
             return Err(BadTokenUri::PinValue);
         }
+        let mut path = Attributes::read(path, ';')?;
+        let mut query = Attributes::read(query, '&')?;
         if path.take("type").is_some_and(|kind| kind != b"private") {
             return Err(bad("type", "a key that signs is 'private'"));
         }
@@ -333,6 +334,11 @@ mod tests {
                 "change the PIN",
             ),
             (
+                "object=delegation",
+                "object=delegation&pin-value=1234",
+                "change the PIN",
+            ),
+            (
                 "pin-source=file:/run/pin",
                 "pin-source=/a&pin-source=/b",
                 "pin-source twice",
@@ -345,6 +351,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_uri_of_a_key_by_its_names_is_read_as_them(
+            module in "/\\PC{0,20}",
+            token in "\\PC{1,20}",
+            object in prop::collection::vec(any::<u8>(), 0..20),
+            id in prop::collection::vec(any::<u8>(), 1..20),
+        ) {
+            let uri = TokenUri::of(module.as_ref(), &token, &object, &id).unwrap();
+            prop_assert_eq!(uri.to_string().parse(), Ok(uri.clone()));
+            prop_assert_eq!(uri.token(), token);
+            prop_assert_eq!(uri.object.clone().unwrap_or_default(), object);
+            prop_assert_eq!(uri.id.clone(), Some(id));
+            prop_assert_eq!(uri.module, PathBuf::from(module));
+        }
+
         #[test]
         fn no_text_panics_and_what_is_taken_is_shown(text in "(pkcs11:)?\\PC{0,60}", at in 0..GOOD.len()) {
             let cut = format!("{}{text}", GOOD.get(..at).unwrap_or(GOOD));
