@@ -255,15 +255,15 @@ fn texts<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
 }
 
 fn https<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
-    let url = values::text(value)?;
-    let uri: Option<hyper::Uri> = url.parse().ok();
+    let given = values::text(value)?;
+    let uri: Option<hyper::Uri> = given.parse().ok();
     let is_https = uri.is_some_and(|uri| {
         uri.scheme_str() == Some("https") && uri.host().is_some_and(|host| !host.is_empty())
     });
     match is_https {
-        true => Ok(url),
+        true => Ok(given),
         false => Err(D::Error::custom(format!(
-            "is {url:?}: it has to be the URL of an ACME directory, such as \"https://acme.example.com/directory\""
+            "is {given:?}: it has to be the URL of an ACME directory, such as \"https://acme.example.com/directory\""
         ))),
     }
 }

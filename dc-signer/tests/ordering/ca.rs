@@ -99,14 +99,14 @@ impl Ca {
         format!("https://127.0.0.1:{}/directory", self.port)
     }
 
+    /// Its certificates and keys.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The root of its certificates, and the one of its own.
     pub(crate) fn roots(&self) -> [PathBuf; 2] {
         ["root.pem", "tls-root.pem"].map(|name| self.folder.path().join(name))
-    }
-
-    /// Nobody can register any more.
-    pub(crate) fn forget_customers(&self) {
-        fs::write(self.folder.path().join("customers.json"), "{}").unwrap();
     }
 
     pub(crate) fn log(&self) -> String {

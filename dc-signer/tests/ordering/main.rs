@@ -52,13 +52,13 @@ fn a_certificate_is_ordered_with_an_external_account_and_a_record_in_dns() {
         let mode = fs::metadata(file).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{}", file.display());
     }
-    second_order(&ca, &signer);
+    second_order(&signer);
 }
 
 /// With the account that is there, in the place of the first, which is active because the zone had none; and the CA says when it wants that renewed.
-fn second_order(ca: &Ca, signer: &Signer) {
-    // It has lost its customers' keys: an account needs them once.
-    ca.forget_customers();
+fn second_order(signer: &Signer) {
+    // An account needs the customer's key once.
+    signer.forget_customer_key();
     assert_eq!(signer.order()["slot"], 2);
     let status: Value =
         serde_json::from_str(&signer.succeed(&["certificate", "status", "--json"])).unwrap();
@@ -158,6 +158,56 @@ fn a_ca_that_leaves_delegation_out_is_told_apart() {
     let said = signer.fail(&["certificate", "order", "--zone", "cpe.example.com"]);
     assert!(
         said.contains("may not delegate") && said.contains("1.3.6.1.4.1.44363.44"),
+        "{said}"
+    );
+}
+
+/// A CA of OpenSSL, as a vendor may have one that speaks nothing.
+#[test]
+fn a_program_orders_where_there_is_no_acme() {
+    if !have() {
+        return;
+    }
+    let dns = Dns::start();
+    let ca = Ca::start(&dns, Kind::Ordinary);
+    let signer = Signer::new(&ca, &dns);
+    let ask = ["certificate", "order", "--zone", "cpe.example.com"];
+    let script = signer.folder().join("order");
+    let sign = |extensions: &str| {
+        let folder = ca.folder().display();
+        format!(
+            "test \"$DC_NAMES\" = '*.cpe.example.com' || exit 78\ncd {folder}\n\
+             openssl x509 -req -CA issuing.pem -CAkey issuing-key.pem -days 47 {extensions} && cat issuing.pem\n"
+        )
+    };
+    let with = |text: &str| {
+        fs::write(&script, text).unwrap();
+        let anchors = ca.roots()[0].display().to_string();
+        signer.with_ca(&format!(
+            "[[order_command]]\nzones = [\"cpe.example.com\"]\ncommand = [\"sh\", \"{}\"]\nanchors = \"{anchors}\"\n",
+            script.display()
+        ))
+    };
+    for (text, expected) in [
+        (
+            "echo 'come back' >&2; echo 3600; exit 75",
+            "sh ended with status 75: come back",
+        ),
+        ("exit 1", "sh ended with status 1, and said nothing"),
+        ("true", "the CA returned nothing"),
+        (sign("").as_str(), "may not delegate"),
+    ] {
+        let said = with(text).fail(&ask);
+        assert!(said.contains(expected), "{text}: {said}");
+    }
+    let said = with(&sign("-copy_extensions copyall")).succeed(&ask);
+    assert!(
+        said.contains("slot 1 of zone cpe.example.com has a certificate from"),
+        "{said}"
+    );
+    let said = signer.with_ca("").fail(&ask);
+    assert!(
+        said.contains("no CA is configured for zone cpe.example.com"),
         "{said}"
     );
 }

@@ -85,6 +85,18 @@ impl Signer {
         self
     }
 
+    /// Nothing but the account is left.
+    pub(crate) fn forget_customer_key(&self) {
+        fs::remove_file(self.folder().join("hmac")).unwrap();
+    }
+
+    /// With another CA for the next command, or none.
+    pub(crate) fn with_ca(&self, table: &str) -> &Self {
+        let (others, _) = self.config.split_once("[[acme]]").unwrap();
+        self.write(&format!("{others}{table}"));
+        self
+    }
+
     /// Runs a command with the configuration as it lies there, which is the right one again afterwards.
     fn run(&self, arguments: &[&str]) -> (bool, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dc-signer"));

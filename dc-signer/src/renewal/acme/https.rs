@@ -211,7 +211,7 @@ fn unread(error: Box<dyn StdError + Send + Sync>) -> HttpsError {
 #[non_exhaustive]
 pub(super) enum HttpsError {
     /// Its URL, or one that it gave, is none of HTTPS.
-    #[error("{url:?} is no URL of HTTPS")]
+    #[error("{url} is no URL of HTTPS")]
     BadUrl {
         /// The URL.
         url: String,
@@ -232,7 +232,7 @@ pub(super) enum HttpsError {
     Http(#[from] hyper::Error),
     /// It wants another to be asked.
     #[error(
-        "it redirects to {to:?}, which is not followed: if that is right, have it as 'directory'"
+        "it redirects to {to}, which is not followed: if that is right, have it as 'directory'"
     )]
     Redirect {
         /// The other's URL.
