@@ -233,7 +233,7 @@ pub(super) fn conflicts(text: &str, reading: &Reading<Config>) -> Vec<KeyError> 
         };
         for zone in all {
             if seen.contains(&zone) {
-                let zone = zone.map_or("all other zones".to_owned(), ToString::to_string);
+                let zone = zone.map_or_else(|| "all other zones".to_owned(), ToString::to_string);
                 let why = format!("names {zone}, which another CA has: give each zone one");
                 say(list, place, ".zones", why);
             }

@@ -170,6 +170,20 @@ pub fn become_for_good(account: &Account) -> Result<(), Error> {
         .map_err(|error| cannot_act_for(account, error))
 }
 
+/// From now on, and for good, this process is the one that it acts for, if it acts for one: before it starts a program of
+/// somebody's, which would otherwise be root again when it likes.
+///
+/// [`as_invoker`] is over then. Fails with [`Error::CannotActFor`].
+pub fn stay_owner() -> Result<(), Error> {
+    let Some(acting) = ACTING.get() else {
+        return Ok(());
+    };
+    acting
+        .step_back()
+        .map_err(|error| cannot_act_for(&acting.invoker, error))?;
+    become_for_good(&acting.owner)
+}
+
 /// Until the result is dropped this process is whoever runs it again.
 ///
 /// Nothing of the data folder may be opened meanwhile. Fails with [`Error::CannotActFor`].

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dc_inspect::delegation_csr::{self, KeySource, NewKey};
-use dc_pki::delegation::{CHAIN, KEY};
+use dc_pki::delegation::{self, CHAIN, KEY, KEY_URI};
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::names::ZoneName;
 use dc_pki::time::Moment;
@@ -29,7 +29,7 @@ pub(super) struct Args {
     /// The zone
     #[arg(long, value_name = "ZONE", value_parser = ZoneName::parse)]
     zone: ZoneName,
-    /// Order with request.csr of this folder, as 'dc-signer csr' makes it, whose key is beside it; chain.pem comes there
+    /// Order with the key and the request of this folder, as 'dc-signer csr' makes them; the folder stays as it is
     #[arg(long, value_name = "DIR", conflicts_with = "new_key")]
     request: Option<PathBuf>,
     /// Begin anew, with a new key, although an earlier order has not come to its end
@@ -49,19 +49,19 @@ impl Args {
             let ca = ConfiguredCa::of(config, &self.zone).ok_or_else(|| Error::NoCa {
                 zone: self.zone.clone(),
             })?;
-            let own = ordering::folder(&config.data, &self.zone, zone.roles);
-            let returned = self.returned(open, &ca, &zone, &own).await?;
-            let folder = self.request.as_deref().unwrap_or(&own);
-            let import =
-                self.as_needed(|| Ok(Import::read(folder, open.authority.unlock(), act()?.at)?))?;
-            let imported = open
-                .authority
-                .take_delegation(&self.zone, import, &act()?)
-                .await?;
-            if self.request.is_none() {
-                // The key is with the certificate now.
-                forget(&own)?;
+            let folder = ordering::folder(&config.data, &self.zone, zone.roles);
+            match &self.request {
+                Some(given) => take(given, &folder)?,
+                None => prepare(&folder, &zone, self.new_key)?,
             }
+            // The CA may be behind a program, and a DNS server may.
+            owner::stay_owner()?;
+            let returned = ordered(open, &ca, &zone, &folder).await?;
+            let import = Import::read(&folder, open.authority.unlock(), act()?.at)?;
+            let imported = open.authority.take_delegation(&self.zone, import, &act()?);
+            let imported = imported.await?;
+            // The key is with the certificate now.
+            forget(&folder)?;
             warn(&imported.warnings);
             open.authority.keep_zones(act()?.at).await?;
             for waiting in open.authority.waiting() {
@@ -76,58 +76,6 @@ impl Args {
         let zone = zones.into_iter().find(|zone| zone.zone == self.zone);
         let source = registry::Error::UnknownZone;
         Ok(zone.ok_or(dc_store::Error::Refused { source })?)
-    }
-
-    /// Places the order, and leaves what comes back beside the key, good or not.
-    async fn returned(
-        &self,
-        open: &Open,
-        ca: &ConfiguredCa,
-        zone: &Zone,
-        own: &Path,
-    ) -> Result<Returned, Error> {
-        let folder = self.request.as_deref().unwrap_or(own);
-        let csr_der = self.as_needed(|| {
-            if self.request.is_none() {
-                prepare(own, zone, self.new_key)?;
-            }
-            let path = folder.join(REQUEST);
-            Ok(pem::request(&path, &files::read(&path)?)?)
-        })?;
-        let replaces = open.authority.active_certificate(&self.zone).await?;
-        let wanted = Wanted {
-            zone: &self.zone,
-            roles: zone.roles,
-            csr_der: &csr_der,
-            replaces: replaces.as_deref(),
-        };
-        eprintln!("ordering {} from {}", self.zone.wildcard(), ca.name());
-        let began = act()?.at;
-        let ordered = ca.order(&wanted, || clock::now().unwrap_or(began)).await;
-        self.as_needed(|| match ordered {
-            Ok(returned) => {
-                keep(folder, CHAIN, returned.chain_pem().as_bytes())?;
-                Ok(returned)
-            }
-            Err(source) => {
-                if let OrderingError::Wrong { chain, .. } = &source {
-                    keep(folder, REFUSED, chain)?;
-                    let path = folder.join(REFUSED);
-                    eprintln!("note: what the CA returned is in {}", path.display());
-                }
-                Err(Error::Ordering(source))
-            }
-        })
-    }
-
-    /// Does something in the folder of the order, as whose it is: the service's, or whoever gave one.
-    fn as_needed<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        let _invoker = self
-            .request
-            .as_ref()
-            .map(|_| owner::as_invoker())
-            .transpose()?;
-        work()
     }
 
     fn tell(&self, ca: &ConfiguredCa, slot: u32, returned: &Returned) -> Result<(), Error> {
@@ -148,6 +96,57 @@ impl Args {
             )),
         }
     }
+}
+
+/// Places the order, and leaves what comes back beside the key, good or not.
+async fn ordered(
+    open: &Open,
+    ca: &ConfiguredCa,
+    zone: &Zone,
+    folder: &Path,
+) -> Result<Returned, Error> {
+    let path = folder.join(REQUEST);
+    let csr_der = pem::request(&path, &files::read(&path)?)?;
+    let replaces = open.authority.active_certificate(&zone.zone).await?;
+    let wanted = Wanted {
+        zone: &zone.zone,
+        roles: zone.roles,
+        csr_der: &csr_der,
+        replaces: replaces.as_deref(),
+    };
+    eprintln!("ordering {} from {}", zone.zone.wildcard(), ca.name());
+    let began = act()?.at;
+    match ca.order(&wanted, || clock::now().unwrap_or(began)).await {
+        Ok(returned) => {
+            keep(folder, CHAIN, returned.chain_pem().as_bytes())?;
+            Ok(returned)
+        }
+        Err(error) => {
+            if let OrderingError::Wrong { chain, .. } = &error {
+                keep(folder, REFUSED, chain)?;
+                let path = folder.join(REFUSED);
+                eprintln!("note: what the CA returned is in {}", path.display());
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// Copies key and request of a folder, which is whoever's runs this, unless they are here already.
+fn take(given: &Path, folder: &Path) -> Result<(), Error> {
+    let (name, key, request) = {
+        let _invoker = owner::as_invoker()?;
+        let name = delegation::key_file(given)?;
+        let read = |name| files::read(&given.join(name));
+        (name, read(name)?, read(REQUEST)?)
+    };
+    if files::is_there(&folder.join(REQUEST))? && *files::read(&folder.join(REQUEST))? == *request {
+        return Ok(());
+    }
+    forget(folder)?;
+    files::make_folder(folder, Access::Owner)?;
+    keep(folder, name, &key)?;
+    keep(folder, REQUEST, &request)
 }
 
 /// Makes key and request, unless they are there from an order before.
@@ -171,7 +170,7 @@ fn prepare(folder: &Path, zone: &Zone, new_key: bool) -> Result<(), Error> {
 
 /// Removes what an order has left.
 fn forget(folder: &Path) -> Result<(), Error> {
-    for name in [KEY, REQUEST, CHAIN, REFUSED] {
+    for name in [KEY, KEY_URI, REQUEST, CHAIN, REFUSED] {
         files::remove(&folder.join(name))?;
     }
     Ok(())
