@@ -126,7 +126,7 @@ async fn a_certificate_for_servers_alone_is_in_no_zone_for_clients(database: &Da
 }
 
 /// A folder with a delegation certificate that may not be a client's.
-fn for_servers_alone(bench: &Bench) -> std::path::PathBuf {
+pub(super) fn for_servers_alone(bench: &Bench) -> std::path::PathBuf {
     let folder = bench.vendor(&zone(), bench.now);
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec![zone().wildcard()]).unwrap();

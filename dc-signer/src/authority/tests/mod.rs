@@ -18,4 +18,5 @@ mod replacing;
 mod replicas;
 mod rolling;
 mod secrets;
+mod slots;
 mod withdrawing;

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
 
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
-use super::command::{Said, run, tool};
+use super::command::{Said, keys, run, tool};
 use crate::client::Client;
 use crate::rig::Rig;
 use crate::router::{Router, csr};
@@ -180,4 +182,56 @@ fn what_was_signed_before_the_checkpoint_key_was_stolen_still_shows_what_happene
 
 fn hex(text: &str) -> Vec<u8> {
     data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_delegation_key_gets_another_passphrase_and_the_old_one_opens_it_no_more() {
+    if !apparatus::have(apparatus::Part::Tools) {
+        return;
+    }
+    let rig = Rig::start();
+    let (router, _) = Router::enrolled(&rig, "one");
+    let word = |word: &str| {
+        let path = rig.data().join("word");
+        fs::write(&path, word).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let encrypt = |folder: &Path, from: &[&str], to: &str| {
+        let output = Command::new("openssl")
+            .current_dir(folder)
+            .args(["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-in", "key.pem"])
+            .args(["-out", "key.new", "-passout", to])
+            .args(from)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let new = folder.join("key.new");
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::rename(new, folder.join("key.pem")).unwrap();
+    };
+    word("first");
+    let place = rig.data().join("word");
+    let table = format!("[keys]\npassphrase = {{ file = {place:?} }}\n[limits]");
+    rig.edit_config("[limits]", &table);
+    let mut rig = rig.restart();
+    // The key of the active slot, as somebody would have had it from the beginning.
+    let folder = keys(&rig).remove(0);
+    rig.signal("TERM");
+    assert!(rig.ended());
+    encrypt(&folder, &[], "pass:first");
+    let mut rig = rig.restart();
+    let again = |rig: &Rig| Router {
+        client: crate::router::client(rig, &router.enrolment_key),
+        enrolment_key: KeyPair::from_pem(&router.enrolment_key.serialize_pem()).unwrap(),
+    };
+    again(&rig).renew(&csr(), "k1").ok();
+    rig.signal("TERM");
+    assert!(rig.ended());
+    encrypt(&folder, &["-passin", "pass:first"], "pass:second");
+    let refused = run(&rig, &["check"]).refused();
+    assert!(refused.contains("passphrase"), "{refused}");
+    fs::write(rig.data().join("word"), "second").unwrap();
+    run(&rig, &["check"]).ok();
+    let rig = rig.restart();
+    again(&rig).renew(&csr(), "k2").ok();
 }
