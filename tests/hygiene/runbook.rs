@@ -102,6 +102,21 @@ fn every_alert_has_an_entry_that_it_leads_to_and_no_entry_is_without_alert() {
     }
 }
 
+/// A fence that opens behind other words is none, and what follows is no command that anybody can paste.
+#[test]
+fn every_fence_of_the_runbook_has_a_line_of_its_own() {
+    let text = read("docs/runbook.md");
+    let fences: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("```"))
+        .map(str::trim)
+        .collect();
+    assert!(fences.len() > 60 && fences.len().is_multiple_of(2));
+    for pair in fences.chunks(2) {
+        assert_eq!(pair, ["```sh", "```"]);
+    }
+}
+
 /// The names of all tests.
 fn tests() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
