@@ -121,10 +121,7 @@ fn spread(number: u64) -> u32 {
 }
 
 fn by() -> Act {
-    Act {
-        actor: "device".into(),
-        at: NOW,
-    }
+    Act::new("device", NOW)
 }
 
 fn zone() -> ZoneName {

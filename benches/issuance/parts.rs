@@ -209,10 +209,7 @@ fn issuance(device: &Device, number: usize) -> Issuance {
             request: hash(5),
         }),
         answer: vec![b'x'; ANSWER],
-        by: Act {
-            actor: "device".into(),
-            at: now,
-        },
+        by: Act::new("device", now),
     }
 }
 

@@ -9,9 +9,9 @@ pub mod authority;
 #[cfg(feature = "service")]
 pub mod config;
 #[cfg(feature = "service")]
-pub mod renewal;
-#[cfg(feature = "service")]
 pub mod keyd;
+#[cfg(feature = "service")]
+pub mod renewal;
 #[cfg(feature = "service")]
 pub mod server;
 #[cfg(feature = "service")]

@@ -47,7 +47,10 @@ impl WitnessKey {
         let mut seen = None;
         for signature in all.filter(|by| by.id() == id && by.name() == self.name) {
             let wrong = Error::WrongSignature { name: name() };
-            let (time, bytes) = signature.bytes().split_first_chunk().ok_or(wrong.clone())?;
+            let (time, bytes) = signature
+                .bytes()
+                .split_first_chunk()
+                .ok_or_else(|| wrong.clone())?;
             let time = u64::from_be_bytes(*time);
             let key = UnparsedPublicKey::new(&ED25519, &self.public);
             let message = message(time, note.text());

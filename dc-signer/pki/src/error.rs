@@ -1,7 +1,5 @@
 //! The errors of this crate: each names the thing and what to do about it, in one line.
 
-mod words;
-
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +16,6 @@ use crate::signing::{KeyLocation, NotSigned};
 use crate::time::Span;
 use crate::token_fault::TokenFault;
 use crate::token_uri::BadTokenUri;
-use words::{fix, peers};
 
 /// The reason that a file, a key, a certificate or a credential was not read, written or made.
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,7 @@
 
 mod buckets;
 mod limits;
+mod reads;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -21,6 +22,7 @@ use dc_protocol::Kind;
 use dc_store::registry::{Access, Role, Sha256};
 pub(crate) use limits::Counted;
 pub use limits::RateLimits;
+use reads::Reads;
 
 /// Lets devices and operators in.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub struct Gate {
     authority: Arc<Authority>,
     limits: Live<RateLimits>,
     metrics: Arc<Metrics>,
+    reads: Reads,
 }
 
 /// An operator who is let in: authenticated, and not too often here. Only [`Gate`] makes one.
@@ -96,7 +99,24 @@ impl Gate {
             limits,
             authority,
             metrics,
+            reads: Reads::default(),
         })
+    }
+
+    /// Notes that an operator got an answer with so many devices in it.
+    pub(crate) fn note_read(&self, operator: &Authenticated, rows: usize, now: UnixTime) {
+        self.reads.note(operator.actor(), rows, now);
+    }
+
+    /// Records what operators have read, once a quarter of an hour or all of it.
+    ///
+    /// Fails with what the database fails with; then it is kept for the next time.
+    pub(crate) async fn record_reads(
+        &self,
+        now: UnixTime,
+        all: bool,
+    ) -> Result<(), authority::Error> {
+        self.reads.record(&self.authority, now, all).await
     }
 
     /// Forgets limits that do not bind anybody any more.

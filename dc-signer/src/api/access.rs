@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, Method};
 use super::App;
 use super::problem::ApiError;
 use crate::access::{self, Admitted, Counted, Shown};
+use crate::authority::Authenticated;
 use crate::server::listener::{ClientCertificate, Origin, Peer};
 use dc_pki::clock;
 use dc_protocol::Kind;
@@ -70,7 +71,7 @@ impl FromRequestParts<Arc<App>> for KeyHolder {
 /// An operator who may look.
 #[derive(Debug)]
 pub(super) struct Viewer {
-    _operator: Admitted,
+    operator: Admitted,
 }
 
 /// An operator who may manage devices.
@@ -85,7 +86,19 @@ pub(super) struct Admin {
     operator: Admitted,
 }
 
+impl Viewer {
+    /// The operator.
+    pub(super) fn operator(&self) -> &Authenticated {
+        self.operator.operator()
+    }
+}
+
 impl Manager {
+    /// The operator.
+    pub(super) fn operator(&self) -> &Authenticated {
+        self.operator.operator()
+    }
+
     /// Their name in the audit log.
     pub(super) fn actor(&self) -> String {
         self.operator.operator().actor()
@@ -93,6 +106,11 @@ impl Manager {
 }
 
 impl Admin {
+    /// The operator.
+    pub(super) fn operator(&self) -> &Authenticated {
+        self.operator.operator()
+    }
+
     /// Their name in the audit log.
     pub(super) fn actor(&self) -> String {
         self.operator.operator().actor()
@@ -103,8 +121,8 @@ impl FromRequestParts<Arc<App>> for Viewer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let _operator = operator(parts, app, Role::Viewer).await?;
-        Ok(Self { _operator })
+        let operator = operator(parts, app, Role::Viewer).await?;
+        Ok(Self { operator })
     }
 }
 
@@ -128,7 +146,7 @@ impl FromRequestParts<Arc<App>> for Admin {
 
 async fn operator(parts: &Parts, app: &App, needed: Role) -> Result<Admitted, ApiError> {
     let shown = shown(parts)?;
-    let found = app.authority.authenticate(&shown).await?;
+    let found = app.authority.authenticate(&shown, clock::now()?).await?;
     let operator = app
         .gate
         .admit(found.ok_or_else(not_authenticated)?, parts)?;

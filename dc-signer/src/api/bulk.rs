@@ -20,8 +20,8 @@ use super::body::{MAX_BODY, Params, broken_off, failed, media_type, parse, too_l
 use super::filter::Which;
 use super::problem::ApiError;
 use crate::authority::json::{AddLine, AddedDevice, Device, NDJSON, NewDevice, RefusedLine};
-use crate::authority::{Act, Filter, Page};
-use dc_store::registry::ExternalId;
+use crate::authority::{Act, Filter, Page, reads};
+use dc_store::registry::{Action, ExternalId};
 
 /// A line's number, and the device in it or what is wrong with it.
 type Line = (usize, Result<NewDevice, ApiError>);
@@ -163,25 +163,35 @@ impl Lines {
     ))]
 pub(super) async fn export(
     State(app): State<Arc<App>>,
-    _viewer: Viewer,
+    viewer: Viewer,
     Params(which): Params<Which>,
 ) -> Result<Response, ApiError> {
     let filter = which.filter()?;
+    let act = super::act(viewer.operator().actor())?;
+    // Before anything is shown: what cannot be recorded is not exported.
+    let scope = reads::filter(&filter);
+    app.authority.note_read(Action::Export, scope, &act).await?;
     // The first page comes before the head of the answer, so that a broken database is a problem.
-    let (first, after) = page(&app, &filter, None).await?;
+    let (first, rows, after) = page(&app, &filter, None).await?;
     let (sender, pages) = mpsc::channel(1);
-    tokio::spawn(send_pages(app, filter, after, sender));
+    let export = Exporting {
+        app,
+        filter,
+        rows,
+        act,
+    };
+    tokio::spawn(export.send(after, sender));
     let first = Some(first);
     let body = Body::new(Pages { first, pages });
     Ok(([(CONTENT_TYPE, NDJSON)], body).into_response())
 }
 
-/// A page as text, and where the next one begins.
+/// A page as text, how many devices it has, and where the next one begins.
 async fn page(
     app: &App,
     filter: &Filter,
     after: Option<ExternalId>,
-) -> Result<(Bytes, Option<ExternalId>), ApiError> {
+) -> Result<(Bytes, usize, Option<ExternalId>), ApiError> {
     let limit = Page::MAX;
     let listed = app
         .authority
@@ -191,26 +201,53 @@ async fn page(
     for device in &listed.devices {
         push_line(&mut text, &Device::from(device));
     }
-    Ok((text.into(), listed.next))
+    Ok((text.into(), listed.devices.len(), listed.next))
 }
 
-/// Reads a page when the one before is on its way, and stops when nobody wants it.
-async fn send_pages(
+/// An export that has begun.
+struct Exporting {
     app: Arc<App>,
     filter: Filter,
-    mut after: Option<ExternalId>,
-    sender: mpsc::Sender<Result<Bytes, Broken>>,
-) {
-    while after.is_some() {
-        let sent = match page(&app, &filter, after.take()).await {
-            Ok((text, next)) => {
-                after = next;
-                sender.send(Ok(text)).await
+    /// How many devices were read.
+    rows: usize,
+    act: Act,
+}
+
+impl Exporting {
+    /// Reads a page when the one before is on its way, and stops when nobody wants it; then records how many devices there were.
+    async fn send(
+        mut self,
+        after: Option<ExternalId>,
+        sender: mpsc::Sender<Result<Bytes, Broken>>,
+    ) {
+        self.send_pages(after, &sender).await;
+        let scope = reads::scope(&self.filter, self.rows);
+        let noted = self
+            .app
+            .authority
+            .note_read(Action::ExportEnd, scope, &self.act);
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, rows = self.rows, "the end of an export is not on record");
+        }
+    }
+
+    async fn send_pages(
+        &mut self,
+        mut after: Option<ExternalId>,
+        sender: &mpsc::Sender<Result<Bytes, Broken>>,
+    ) {
+        while after.is_some() {
+            let sent = match page(&self.app, &self.filter, after.take()).await {
+                Ok((text, rows, next)) => {
+                    after = next;
+                    self.rows += rows;
+                    sender.send(Ok(text)).await
+                }
+                Err(_) => sender.send(Err(Broken)).await,
+            };
+            if sent.is_err() {
+                return;
             }
-            Err(_) => sender.send(Err(Broken)).await,
-        };
-        if sent.is_err() {
-            return;
         }
     }
 }

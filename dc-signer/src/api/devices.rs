@@ -5,16 +5,20 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::access::{Manager, Viewer};
 use super::body::{Json, OptionalJson, Params};
 use super::filter::Wanted;
 use super::problem::ApiError;
-use crate::authority::Find;
+use crate::authority::approvals::Outcome;
 use crate::authority::json::{
-    AddedDevice, Code, Device, DeviceHistory, DevicePage, NewDevice, Replace, Replaced,
+    AddedDevice, Approval, Because, Code, Device, DeviceHistory, DevicePage, MaybeBecause,
+    NewDevice, Replace, Replaced,
 };
+use crate::authority::{Act, Find};
+use dc_pki::clock;
 use dc_protocol::Kind;
 use dc_store::registry::{Change, DeviceId};
 
@@ -26,11 +30,13 @@ use dc_store::registry::{Change, DeviceId};
     ))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
-    _viewer: Viewer,
+    viewer: Viewer,
     Params(wanted): Params<Wanted>,
 ) -> Result<Answer<DevicePage>, ApiError> {
     let (filter, page) = (wanted.filter()?, wanted.page()?);
     let listed = app.authority.list_devices(&filter, &page).await?;
+    let rows = listed.devices.len();
+    app.gate.note_read(viewer.operator(), rows, clock::now()?);
     Ok(Answer(DevicePage::from(&listed)))
 }
 
@@ -65,12 +71,13 @@ pub(super) async fn add(
     ))]
 pub(super) async fn show(
     State(app): State<Arc<App>>,
-    _viewer: Viewer,
+    viewer: Viewer,
     Path(id): Path<String>,
 ) -> Result<Answer<Device>, ApiError> {
     let find = Find::Id(id.parse::<DeviceId>()?);
     let found = app.authority.find_device(&find).await?;
     let device = found.ok_or(dc_store::registry::Error::UnknownDevice)?;
+    app.gate.note_read(viewer.operator(), 1, clock::now()?);
     Ok(Answer(Device::from(&device)))
 }
 
@@ -94,7 +101,7 @@ pub(super) async fn history(
 
 /// Suspend a device: it gets no credentials from now on, and its name is withdrawn.
 #[utoipa::path(post, path = "/v1/admin/devices/{id}/suspend", tag = "operators", security(("token" = [])),
-    params(("id" = String, Path, description = "The device's id")),
+    params(("id" = String, Path, description = "The device's id")), request_body = Because,
     responses(
         (status = 200, body = Device),
         (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
@@ -103,13 +110,15 @@ pub(super) async fn suspend(
     State(app): State<Arc<App>>,
     manager: Manager,
     Path(id): Path<String>,
+    Json(because): Json<Because>,
 ) -> Result<Answer<Device>, ApiError> {
-    change(&app, &manager, &id, Change::Suspend).await
+    let act = super::act_because(manager.actor(), &because.reason)?;
+    change(&app, &id, Change::Suspend, &act).await
 }
 
 /// Resume a suspended device. Its name is off the list of withdrawn ones at once, unless it waits for another box's credentials.
 #[utoipa::path(post, path = "/v1/admin/devices/{id}/resume", tag = "operators", security(("token" = [])),
-    params(("id" = String, Path, description = "The device's id")),
+    params(("id" = String, Path, description = "The device's id")), request_body = Because,
     responses(
         (status = 200, body = Device),
         (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
@@ -118,28 +127,43 @@ pub(super) async fn resume(
     State(app): State<Arc<App>>,
     manager: Manager,
     Path(id): Path<String>,
+    Json(because): Json<Because>,
 ) -> Result<Answer<Device>, ApiError> {
-    change(&app, &manager, &id, Change::Resume).await
+    let act = super::act_because(manager.actor(), &because.reason)?;
+    change(&app, &id, Change::Resume, &act).await
 }
 
 /// Retire a device for good. Nobody ever gets its name.
 #[utoipa::path(post, path = "/v1/admin/devices/{id}/retire", tag = "operators", security(("token" = [])),
-    params(("id" = String, Path, description = "The device's id")),
+    params(("id" = String, Path, description = "The device's id")), request_body = Because,
     responses(
         (status = 200, body = Device),
+        (status = 202, description = "It waits for a second operator", body = Approval),
         (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn retire(
     State(app): State<Arc<App>>,
     manager: Manager,
     Path(id): Path<String>,
-) -> Result<Answer<Device>, ApiError> {
-    change(&app, &manager, &id, Change::Retire).await
+    Json(because): Json<Because>,
+) -> Result<Response, ApiError> {
+    let act = super::act_because(manager.actor(), &because.reason)?;
+    let (id, who) = (id.parse()?, manager.operator().operator_name());
+    match app.authority.retire_or_ask(&[id], Some(who), &act).await? {
+        Outcome::Waits(approval) => super::approvals::waits(&approval, &act),
+        Outcome::Done(mut done) => {
+            // One was given, so one comes back.
+            let device = done
+                .pop()
+                .ok_or(dc_store::registry::Error::UnknownDevice)??;
+            Ok(Answer(Device::from(&device)).into_response())
+        }
+    }
 }
 
 /// Say that a suspected clone is none.
 #[utoipa::path(post, path = "/v1/admin/devices/{id}/clear-clone", tag = "operators", security(("token" = [])),
-    params(("id" = String, Path, description = "The device's id")),
+    params(("id" = String, Path, description = "The device's id")), request_body = Option<MaybeBecause>,
     responses(
         (status = 200, body = Device),
         (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
@@ -148,19 +172,23 @@ pub(super) async fn clear_clone(
     State(app): State<Arc<App>>,
     manager: Manager,
     Path(id): Path<String>,
+    OptionalJson(because): OptionalJson<MaybeBecause>,
 ) -> Result<Answer<Device>, ApiError> {
-    change(&app, &manager, &id, Change::ClearClone).await
+    let act = match because.reason {
+        Some(reason) => super::act_because(manager.actor(), &reason)?,
+        None => super::act(manager.actor())?,
+    };
+    change(&app, &id, Change::ClearClone, &act).await
 }
 
 async fn change(
     app: &App,
-    manager: &Manager,
     id: &str,
     change: Change,
+    act: &Act,
 ) -> Result<Answer<Device>, ApiError> {
-    let act = super::act(manager.actor())?;
     let id = id.parse()?;
-    let device = app.authority.change_device(id, &change, &act).await?;
+    let device = app.authority.change_device(id, &change, act).await?;
     Ok(Answer(Device::from(&device)))
 }
 
@@ -169,7 +197,7 @@ async fn change(
 /// The new box gets credentials when those of the old one are over, which `available_from` says; a device that was suspended stays
 /// on the list of withdrawn names until then.
 #[utoipa::path(post, path = "/v1/admin/devices/{id}/replace", tag = "operators", security(("token" = [])),
-    params(("id" = String, Path, description = "The device's id")), request_body = Option<Replace>,
+    params(("id" = String, Path, description = "The device's id")), request_body = Replace,
     responses(
         (status = 200, body = Replaced),
         (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
@@ -178,9 +206,9 @@ pub(super) async fn replace(
     State(app): State<Arc<App>>,
     manager: Manager,
     Path(id): Path<String>,
-    OptionalJson(how): OptionalJson<Replace>,
+    Json(how): Json<Replace>,
 ) -> Result<Answer<Replaced>, ApiError> {
-    let act = super::act(manager.actor())?;
+    let act = super::act_because(manager.actor(), &how.reason)?;
     Ok(Answer(
         app.authority.replace(id.parse()?, &how, &act).await?,
     ))

@@ -1,6 +1,7 @@
 //! The HTTP API: parse, ask the authority, answer.
 
 mod access;
+mod approvals;
 mod body;
 mod bulk;
 mod convert;
@@ -12,6 +13,7 @@ mod filter;
 mod health;
 mod observe;
 mod openapi;
+mod operators;
 mod problem;
 mod public;
 mod record;
@@ -38,6 +40,7 @@ use crate::server::telemetry::Metrics;
 use counts::RefusedCounts;
 use dc_pki::clock;
 use dc_protocol::Kind;
+use dc_store::registry::Reason;
 use problem::ApiError;
 
 /// The state that handlers share.
@@ -99,6 +102,7 @@ impl App {
     /// Fails with what the database fails with; then the numbers are kept for the next time.
     pub async fn tidy(&self, now: UnixTime) -> Result<(), authority::Error> {
         self.gate.tidy();
+        self.gate.record_reads(now, false).await?;
         let refused = self.refused.take();
         if refused.is_empty() {
             return Ok(());
@@ -109,6 +113,13 @@ impl App {
                 self.refused.add_many(reason, count);
             }
         })
+    }
+
+    /// Records what operators have read since that was recorded last: before the end.
+    ///
+    /// Fails with what the database fails with.
+    pub async fn record_reads(&self, now: UnixTime) -> Result<(), authority::Error> {
+        self.gate.record_reads(now, true).await
     }
 
     fn request_time(&self, route: &str) -> Duration {
@@ -137,6 +148,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/v1/admin/devices", get(devices::list).post(devices::add))
         .route(BULK, post(bulk::add))
         .route(EXPORT, get(bulk::export))
+        .route("/v1/admin/devices/retire", post(approvals::retire))
         .route("/v1/admin/devices/{id}", get(devices::show))
         .route("/v1/admin/devices/{id}/history", get(devices::history))
         .route("/v1/admin/devices/{id}/suspend", post(devices::suspend))
@@ -153,6 +165,22 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/v1/admin/zones/{zone}/roles", post(zones::roles))
         .route("/v1/admin/zones/{zone}/rollover", post(zones::rollover))
         .route("/v1/admin/zones/{zone}/pull-renewals", post(zones::pull))
+        .route("/v1/admin/approvals", get(approvals::list))
+        .route(
+            "/v1/admin/approvals/{number}/approve",
+            post(approvals::approve),
+        )
+        .route(
+            "/v1/admin/approvals/{number}/refuse",
+            post(approvals::refuse),
+        )
+        .route("/v1/admin/operators", get(operators::list))
+        .route("/v1/admin/operators/{name}/renew", post(operators::renew))
+        .route(
+            "/v1/admin/operators/{name}/disable",
+            post(operators::disable),
+        )
+        .route("/v1/admin/operators/{name}/enable", post(operators::enable))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
@@ -183,8 +211,15 @@ pub fn observed(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
 
 /// An act of somebody, now.
 fn act(actor: String) -> Result<Act, ApiError> {
-    let at = clock::now()?;
-    Ok(Act { actor, at })
+    Ok(Act::new(actor, clock::now()?))
+}
+
+/// The same for a reason.
+///
+/// Fails with a problem if it is none.
+fn act_because(actor: String, reason: &str) -> Result<Act, ApiError> {
+    let reason: Reason = reason.parse()?;
+    Ok(act(actor)?.because(reason))
 }
 
 /// A time on the wire.

@@ -11,7 +11,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Object, RefOr, Required, Schema, Type};
 use utoipa::{Modify, OpenApi};
 
-use super::{bulk, device, devices, health, public, record, zones};
+use super::{approvals, bulk, device, devices, health, operators, public, record, zones};
 use crate::authority::json::{AddLine, NewDevice};
 use dc_protocol::{ENROLL, RENEW};
 
@@ -27,6 +27,8 @@ use dc_protocol::{ENROLL, RENEW};
         devices::list, devices::add, devices::show, devices::history, devices::suspend, devices::resume,
         devices::retire, devices::replace, devices::code, devices::clear_clone,
         bulk::add, bulk::export,
+        approvals::retire, approvals::list, approvals::approve, approvals::refuse,
+        operators::list, operators::renew, operators::disable, operators::enable,
         zones::list, zones::add, zones::forms, zones::roles, zones::rollover, zones::pull,
         health::alive, health::ready, health::metrics, document,
     ),

@@ -6,13 +6,17 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::access::{Admin, Viewer};
 use super::body::Json;
 use super::problem::ApiError;
 use crate::authority;
-use crate::authority::json::{NewZone, PullRenewals, Zone, ZoneForms, ZoneRoles};
+use crate::authority::approvals::Outcome;
+use crate::authority::json::{
+    Approval, Because, NewZone, PullRenewals, Zone, ZoneForms, ZoneRoles,
+};
 use dc_pki::{Forms, Roles, clock, names};
 use dc_protocol::Kind;
 
@@ -66,7 +70,7 @@ pub(super) async fn forms(
     Json(wanted): Json<ZoneForms>,
 ) -> Result<Answer<Zone>, ApiError> {
     let zone = parse(&zone)?;
-    let act = super::act(admin.actor())?;
+    let act = super::act_because(admin.actor(), &wanted.reason)?;
     let forms: Forms = wanted
         .forms
         .parse()
@@ -89,7 +93,7 @@ pub(super) async fn roles(
     Json(wanted): Json<ZoneRoles>,
 ) -> Result<Answer<Zone>, ApiError> {
     let zone = parse(&zone)?;
-    let act = super::act(admin.actor())?;
+    let act = super::act_because(admin.actor(), &wanted.reason)?;
     let roles: Roles = wanted
         .roles
         .parse()
@@ -100,20 +104,29 @@ pub(super) async fn roles(
 
 /// Issue from the zone's next delegation certificate from now on; the one before drains.
 #[utoipa::path(post, path = "/v1/admin/zones/{zone}/rollover", tag = "operators", security(("token" = [])),
-    params(("zone" = String, Path, description = "The zone")),
+    params(("zone" = String, Path, description = "The zone")), request_body = Because,
     responses(
         (status = 200, body = Zone),
+        (status = 202, description = "It waits for a second operator", body = Approval),
         (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn rollover(
     State(app): State<Arc<App>>,
     admin: Admin,
     Path(zone): Path<String>,
-) -> Result<Answer<Zone>, ApiError> {
+    Json(because): Json<Because>,
+) -> Result<Response, ApiError> {
     let zone = parse(&zone)?;
-    let act = super::act(admin.actor())?;
-    let managed = app.authority.rollover(&zone, &act).await?;
-    Ok(Answer(Zone::at(act.at, &managed)))
+    let act = super::act_because(admin.actor(), &because.reason)?;
+    let who = admin.operator().operator_name();
+    match app
+        .authority
+        .rollover_or_ask(&zone, None, Some(who), &act)
+        .await?
+    {
+        Outcome::Done(zone) => Ok(Answer(Zone::at(act.at, &zone)).into_response()),
+        Outcome::Waits(approval) => super::approvals::waits(&approval, &act),
+    }
 }
 
 /// Ask a zone's devices to renew before their time, or take that back.
@@ -130,7 +143,7 @@ pub(super) async fn pull(
     Json(wanted): Json<PullRenewals>,
 ) -> Result<Answer<Zone>, ApiError> {
     let zone = parse(&zone)?;
-    let act = super::act(admin.actor())?;
+    let act = super::act_because(admin.actor(), &wanted.reason)?;
     let before = wanted.issued_before.map(super::at).transpose()?;
     let pulled = app.authority.pull_renewals(&zone, before, &act).await?;
     Ok(Answer(Zone::at(act.at, &pulled)))

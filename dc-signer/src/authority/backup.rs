@@ -1,5 +1,6 @@
 //! Backups of a signer, and coming back from one without letting anybody back in.
 
+mod by;
 mod copy;
 mod error;
 
@@ -11,10 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Secrets, SetupError, database};
 use crate::config::Config;
+pub use by::By;
 use copy::{Side, copy, copy_file, make_new_folder};
 use dc_pki::files::{self, Access, NewFile};
 use dc_store::registry::{Head, Record};
-use dc_store::{Act, BroughtUp, InUse, Location, Store};
+use dc_store::{BroughtUp, InUse, Location, Store};
 pub use error::Error;
 
 /// The manifest of a backup; written last, so a backup without it is not whole.
@@ -114,7 +116,7 @@ pub async fn restore(
     config: &Config,
     from: &Path,
     lose_newer: bool,
-    by: &Act,
+    by: &By<'_>,
 ) -> Result<Restored, Error> {
     let manifest = Side::Outside.act(|| read_manifest(from))?;
     let database = match &config.database {
@@ -136,7 +138,10 @@ pub async fn restore(
     let _alone = InUse::alone(&config.database)?;
     let newer = match lose_newer || !files::is_there(database)? {
         true => None,
-        false => Some(records(&config.database, &config.node, manifest.records + 1).await?),
+        false => {
+            by.check_in(config).await?;
+            Some(records(&config.database, &config.node, manifest.records + 1).await?)
+        }
     };
     let staged = beside(database, "restoring");
     files::remove(&staged)?;
@@ -145,7 +150,7 @@ pub async fn restore(
     let done = finish(config, &staged, newer.as_deref(), lose_newer, by).await;
     let (head, brought) = done.inspect_err(|_| remove_all(&staged))?;
     bring_missing(config, from)?;
-    let moved_to = swap(&staged, database, by.at)?;
+    let moved_to = swap(&staged, database, by.now)?;
     dc_store::accept_in(&config.data, head)?;
     Ok(Restored {
         database: true,
@@ -164,11 +169,12 @@ async fn restore_files(
     from: &Path,
     manifest: Manifest,
     lose_newer: bool,
-    by: &Act,
+    by: &By<'_>,
 ) -> Result<Restored, Error> {
     check_secrets(config, from)?;
     let (store, _in_use) = database::open(config).await?;
     let checked = async {
+        let act = by.act(&store).await?;
         let head = store.check().await?;
         match store.is_newest().await {
             Err(dc_store::Error::OlderThanSeen { .. }) if lose_newer => {}
@@ -177,12 +183,16 @@ async fn restore_files(
         let last = store.audit_from(manifest.records, 1).await?;
         let hash = last.first().map(|record| record.hash().to_string());
         match manifest.records == 0 || hash == Some(manifest.head) {
-            true if lose_newer && head != Head::EMPTY => store.accept_older(by).await,
+            true if lose_newer && head != Head::EMPTY => {
+                let head = store.accept_older(&act).await?;
+                by.tell(&store).await?;
+                Ok(head)
+            }
             true => Ok(head),
-            false => Err(dc_store::Error::OlderThanSeen {
+            false => Err(Error::from(dc_store::Error::OlderThanSeen {
                 known: manifest.records,
                 found: head.seq,
-            }),
+            })),
         }
     };
     let checked = checked.await;
@@ -207,14 +217,15 @@ async fn restore_files(
 pub async fn bring_up(
     config: &Config,
     newer: &Location,
-    by: &Act,
+    by: &By<'_>,
 ) -> Result<(Head, BroughtUp), Error> {
     let (store, _in_use) = database::open(config).await?;
     let brought = async {
         let end = store.audit_head().await?;
         let records = records(newer, &config.node, end.seq.max(1)).await?;
-        let brought = store.replay(&records, by).await?;
+        let brought = store.replay(&records, &by.act(&store).await?).await?;
         store.is_newest().await?;
+        by.tell(&store).await?;
         Ok((store.verify_audit().await?, brought))
     };
     let brought = brought.await;
@@ -225,15 +236,18 @@ pub async fn bring_up(
 /// Goes on with a database that is an older copy, and records that; says where its log ends.
 ///
 /// Fails with what opening it fails with, and with [`NoOlderCopy`](dc_store::Error::NoOlderCopy).
-pub async fn accept_older(config: &Config, by: &Act) -> Result<Head, Error> {
+pub async fn accept_older(config: &Config, by: &By<'_>) -> Result<Head, Error> {
     let (store, _in_use) = database::open(config).await?;
     let accepted = async {
         is_older_copy(&store).await?;
-        store.accept_older(by).await
+        let act = by.act(&store).await?;
+        let head = store.accept_older(&act).await?;
+        by.tell(&store).await?;
+        Ok(head)
     };
     let accepted = accepted.await;
     store.close().await;
-    Ok(accepted?)
+    accepted
 }
 
 async fn is_older_copy(store: &Store) -> Result<(), dc_store::Error> {
@@ -277,14 +291,14 @@ async fn finish(
     staged: &Path,
     newer: Option<&[Record]>,
     lose_newer: bool,
-    by: &Act,
+    by: &By<'_>,
 ) -> Result<(Head, BroughtUp), Error> {
     let location = Location::File(staged.into());
     dc_store::migrate(&location).await?;
     let store = dc_store::open(&location, &config.node).await?;
     store.check().await?;
     let brought = match newer {
-        Some(newer) => store.replay(newer, by).await?,
+        Some(newer) => store.replay(newer, &by.act(&store).await?).await?,
         None => BroughtUp::default(),
     };
     let end = store.audit_head().await?;
@@ -292,8 +306,9 @@ async fn finish(
         dc_store::check_newest(&config.data, &store).await?;
     }
     if newer.is_none() && end != Head::EMPTY {
-        store.accept_older(by).await?;
+        store.accept_older(&by.act(&store).await?).await?;
     }
+    by.tell(&store).await?;
     let head = store.verify_audit().await?;
     store.close().await;
     Ok((head, brought))

@@ -37,7 +37,7 @@ impl fmt::Display for BothFormsWarning {
         match self.forms {
             BothForms::Issued => write!(
                 f,
-                "zone {zone} issues both forms under one wildcard: whoever has the rfc9345 credential of one device can answer for every other, except to clients that require the named form. Give devices that need rfc9345 a zone of their own, and this one 'dc-signer zones forms {zone} named --config FILE'"
+                "zone {zone} issues both forms under one wildcard: whoever has the rfc9345 credential of one device can answer for every other, except to clients that require the named form. Give devices that need rfc9345 a zone of their own, and this one 'dc-signer zones forms {zone} named --reason WHY --config FILE'"
             ),
             BothForms::Ending { until } => write!(
                 f,

@@ -1,6 +1,7 @@
 //! The authority's error.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use dc_core::UniqueName;
 use pki_types::UnixTime;
@@ -10,8 +11,9 @@ use super::policy::PolicyError;
 use super::setup::SetupError;
 use dc_pki::device_csr::CsrError;
 use dc_pki::names::ZoneName;
+use dc_pki::time::{Moment, Span};
 use dc_store::Conflict;
-use dc_store::registry::{self, CodeError};
+use dc_store::registry::{self, CodeError, OperatorName, Role};
 
 /// The error of reading files and keys and of drawing random numbers.
 pub(super) use dc_pki::Error as PkiError;
@@ -21,6 +23,14 @@ pub(super) use dc_pki::Error as PkiError;
 /// [`Error::kind`] says how devices and operators are told.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Whoever asked for an act that takes two operators may not do it any more.
+    #[error(
+        "{name}, who asked for this, may not do it any more: refuse it, and ask yourself if it is to be done"
+    )]
+    AskerGone {
+        /// Who asked.
+        name: OperatorName,
+    },
     /// A certificate signing request proves nothing.
     #[error(transparent)]
     BadCsr(#[from] CsrError),
@@ -42,6 +52,15 @@ pub enum Error {
     /// Activation codes are not taken here.
     #[error("activation codes are not taken here: see enrolment.codes")]
     CodesOff,
+    /// The token or certificate of an operator had its time.
+    #[error(
+        "this token or certificate has ended on {}: ask an admin for 'dc-signer operators renew NAME', and renew the next one before its end",
+        Moment(*at)
+    )]
+    CredentialEnded {
+        /// When it ended.
+        at: UnixTime,
+    },
     /// A device cannot be added.
     #[error("{}", conflict_text(*.0))]
     Conflict(Conflict),
@@ -50,7 +69,7 @@ pub enum Error {
     KeyOfOtherRequest,
     /// Other signers of this database cannot sign with the next delegation certificate yet.
     #[error(
-        "slot {slot} of {zone} stays next, because signers would be left behind that cannot sign with it yet ({}): run 'dc-signer zones rollover {zone} --import DIR --config FILE' there too, or, if that was done, look at the log there; one that was killed counts for 3 min",
+        "slot {slot} of {zone} stays next, because signers would be left behind that cannot sign with it yet ({}): run 'dc-signer zones rollover {zone} --import DIR --reason WHY --config FILE' there too, or, if that was done, look at the log there; one that was killed counts for 3 min",
         nodes.join(", ")
     )]
     KeyNotEverywhere {
@@ -85,7 +104,7 @@ pub enum Error {
     },
     /// The zone has no other delegation certificate that could be used now.
     #[error(
-        "{zone} has no other delegation certificate that has begun and has 8 d left, or a quarter of its life: import one with 'dc-signer zones rollover {zone} --import DIR --config FILE'"
+        "{zone} has no other delegation certificate that has begun and has 8 d left, or a quarter of its life: import one with 'dc-signer zones rollover {zone} --import DIR --reason WHY --config FILE'"
     )]
     NoNextDelegation {
         /// The zone.
@@ -106,6 +125,17 @@ pub enum Error {
     /// The device gets no credentials.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// An operator renews with the token of before, and has a newer one.
+    #[error("this is your token of before: renew with the newer one, or ask an admin to")]
+    RenewWithNewer,
+    /// The operator's role does not allow it.
+    #[error("your role is {role}, and this takes {needed}: ask an admin")]
+    RoleTooLow {
+        /// The operator's role.
+        role: Role,
+        /// The least role that is needed.
+        needed: Role,
+    },
     /// A new device got a serial number without its manufacturer, or the other way round.
     #[error("a serial number needs its manufacturer, and a manufacturer a serial")]
     SerialAlone,
@@ -121,6 +151,12 @@ pub enum Error {
     /// The database did not do it, or the domain forbids it.
     #[error(transparent)]
     Store(#[from] dc_store::Error),
+    /// Too many devices for one act.
+    #[error("these are too many devices for one act: give at most {max} at once")]
+    TooManyDevices {
+        /// The most.
+        max: usize,
+    },
     /// A new name excludes a known key, because whoever gets one enrols anew, and needs nobody's name at once.
     #[error(
         "a new name, an enrolment key and a serial number exclude each other: give one of them; and a new name is nobody's, so it is there at once and keeps no other"
@@ -129,6 +165,12 @@ pub enum Error {
     /// The manufacturer's certificate names a device that nobody has registered.
     #[error("nobody has registered a device with this serial number: add it first")]
     UnknownSerial,
+    /// A token is to be good for longer than the configuration allows.
+    #[error("a token is good for at most {}: see operators.max_valid", Span::new(*max))]
+    ValidTooLong {
+        /// The longest.
+        max: Duration,
+    },
     /// There are several zones, or none, and none was named.
     #[error("there is not exactly one zone: name the one that is meant")]
     WhichZone,

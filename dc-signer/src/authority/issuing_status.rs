@@ -95,7 +95,7 @@ impl IssuingStatus {
         let text = |zone: &ZoneStatus| {
             let ZoneStatus { zone, until, .. } = zone;
             format!(
-                "nothing can be issued in zone {zone} from {} on: import its next delegation certificate with 'dc-signer zones rollover {zone} --import DIR --config FILE'",
+                "nothing can be issued in zone {zone} from {} on: import its next delegation certificate with 'dc-signer zones rollover {zone} --import DIR --reason WHY --config FILE'",
                 Moment(*until)
             )
         };
@@ -209,7 +209,7 @@ fn moves_on(zone: &ZoneView, now: UnixTime) -> Option<u32> {
 
 fn until(zone: &ZoneView) -> UnixTime {
     let here = in_use(zone).filter(|slot| zone.loaded(&slot.certificate_sha256).is_some());
-    let ends = here.map(|slot| slot.issues_until());
+    let ends = here.map(ZoneDelegation::issues_until);
     ends.max()
         .unwrap_or(UnixTime::since_unix_epoch(Duration::ZERO))
 }

@@ -3,6 +3,7 @@
 //! Times are whole seconds since 1970-01-01T00:00:00Z, hashes are SHA-256 in lower-case hexadecimal. A field that this version
 //! does not know is refused, because one that is silently ignored is a typing error.
 
+mod people;
 mod registry;
 
 use std::fmt;
@@ -10,6 +11,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use dc_protocol::Problem;
+pub use people::{
+    Approval, Approved, NewToken, Operator, RefusedDevice, RenewToken, RetireDevices,
+    RetiredDevices,
+};
 
 /// A device to be known before it first connects; one a line when many are added.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
@@ -216,6 +221,9 @@ pub struct HistoryEntry {
     pub actor: String,
     /// The action.
     pub action: String,
+    /// Why, if somebody had to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A replacement of a device.
@@ -251,6 +259,28 @@ pub struct Replace {
     /// name is withdrawn, and not together with `new_name`.
     #[serde(default)]
     pub at_once: bool,
+    /// The reason or a ticket, for the audit log.
+    #[schema(min_length = 3, max_length = 200)]
+    pub reason: String,
+}
+
+/// Why an operator does what takes rights away or gives them back.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Because {
+    /// The reason or a ticket, for the audit log.
+    #[schema(min_length = 3, max_length = 200)]
+    pub reason: String,
+}
+
+/// The same where it may be left out.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MaybeBecause {
+    /// The reason or a ticket, for the audit log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 3, max_length = 200)]
+    pub reason: Option<String>,
 }
 
 /// A device that was replaced.
@@ -300,6 +330,9 @@ fn named() -> String {
 pub struct ZoneForms {
     /// `named`, `both` or `rfc9345`.
     pub forms: String,
+    /// The reason or a ticket, for the audit log.
+    #[schema(min_length = 3, max_length = 200)]
+    pub reason: String,
 }
 
 /// The ends of connections that a zone is to issue for.
@@ -308,6 +341,9 @@ pub struct ZoneForms {
 pub struct ZoneRoles {
     /// `server`, or `both` for clients too.
     pub roles: String,
+    /// The reason or a ticket, for the audit log.
+    #[schema(min_length = 3, max_length = 200)]
+    pub reason: String,
 }
 
 /// A zone with its delegation certificates.
@@ -345,13 +381,16 @@ pub struct Slot {
 }
 
 /// Asks a zone's devices to renew before their time.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PullRenewals {
     /// Those whose credential was issued before this; none takes it back.
     #[serde(default)]
     #[schema(maximum = 253402300799i64)]
     pub issued_before: Option<u64>,
+    /// The reason or a ticket, for the audit log.
+    #[schema(min_length = 3, max_length = 200)]
+    pub reason: String,
 }
 
 /// The last second of the year 9999, after which no certificate can end.

@@ -17,12 +17,17 @@ impl Error {
             Self::BadIdempotencyKey { .. }
             | Self::NoManufacturer { .. }
             | Self::SerialAlone
+            | Self::TooManyDevices { .. }
             | Self::TwoWays
+            | Self::ValidTooLong { .. }
             | Self::WhichZone => Kind::BadRequest,
             Self::Busy => Kind::Busy,
             Self::Clock(_) => Kind::ClockWrong,
+            Self::CredentialEnded { .. } => Kind::TokenRequired,
+            Self::RenewWithNewer | Self::RoleTooLow { .. } => Kind::Forbidden,
             Self::Code(_) | Self::CodesOff => Kind::CodeRefused,
-            Self::Conflict(_)
+            Self::AskerGone { .. }
+            | Self::Conflict(_)
             | Self::KeyNotEverywhere { .. }
             | Self::KeyOfOtherRequest
             | Self::NameOfSuspended { .. }
@@ -90,10 +95,12 @@ fn of_store(error: &dc_store::Error) -> Kind {
 fn of_registry(error: registry::Error) -> Kind {
     match error {
         registry::Error::AlreadyEnrolled
+        | registry::Error::ApprovalOver
         | registry::Error::EpochNotHigher { .. }
         | registry::Error::NameTaken
         | registry::Error::NameWithdrawn { .. }
         | registry::Error::NotInState { .. }
+        | registry::Error::OperatorDisabled
         | registry::Error::OtherName
         | registry::Error::SecretsChanged
         | registry::Error::SerialTaken
@@ -109,12 +116,15 @@ fn of_registry(error: registry::Error) -> Kind {
         | registry::Error::BadExternalId
         | registry::Error::BadForms(_)
         | registry::Error::BadOperatorName
+        | registry::Error::BadReason
         | registry::Error::BadRole
         | registry::Error::BadRoles(_)
         | registry::Error::BadSha256(_)
         | registry::Error::BadState
-        | registry::Error::CodeTaken => Kind::BadRequest,
+        | registry::Error::CodeTaken
+        | registry::Error::NoReason => Kind::BadRequest,
         registry::Error::BadDeviceId
+        | registry::Error::UnknownApproval
         | registry::Error::UnknownDevice
         | registry::Error::UnknownOperator
         | registry::Error::UnknownDelegation { .. }
@@ -123,6 +133,7 @@ fn of_registry(error: registry::Error) -> Kind {
         registry::Error::KeyEnded | registry::Error::KeyTaken | registry::Error::UnknownKey => {
             Kind::KeyRefused
         }
+        registry::Error::OwnApproval => Kind::Forbidden,
         registry::Error::NameHeld { .. } => Kind::NameHeld,
         registry::Error::NotActive { state } => match state {
             State::Active | State::Preregistered => Kind::UnknownDevice,

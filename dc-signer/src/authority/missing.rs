@@ -97,13 +97,15 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
             | SetupError::OtherSecrets { .. }
             | SetupError::OtherThanDatabase { .. } => CHANGED.to_owned(),
         },
-        Error::BadCsr(_)
+        Error::AskerGone { .. }
+        | Error::BadCsr(_)
         | Error::BadIdempotencyKey { .. }
         | Error::Busy
         | Error::Clock(_)
         | Error::Code(_)
         | Error::CodesOff
         | Error::Conflict(_)
+        | Error::CredentialEnded { .. }
         | Error::KeyNotEverywhere { .. }
         | Error::KeyNotHere { .. }
         | Error::KeyOfOtherRequest
@@ -112,11 +114,15 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
         | Error::NoNextDelegation { .. }
         | Error::NotForClients { .. }
         | Error::Policy(_)
+        | Error::RenewWithNewer
+        | Error::RoleTooLow { .. }
         | Error::SerialAlone
         | Error::Stranger
         | Error::Store(_)
+        | Error::TooManyDevices { .. }
         | Error::TwoWays
         | Error::UnknownSerial
+        | Error::ValidTooLong { .. }
         | Error::WhichZone
         | Error::WithoutSerial => CHANGED.to_owned(),
     }
@@ -145,7 +151,9 @@ fn brief_of_files(zone: &ZoneName, error: &PkiError) -> String {
 }
 
 fn import(zone: &ZoneName) -> String {
-    format!("run 'dc-signer zones rollover {zone} --import DIR --config FILE' here too")
+    format!(
+        "run 'dc-signer zones rollover {zone} --import DIR --reason WHY --config FILE' here too"
+    )
 }
 
 const IN_TOKEN: &str = "it is in a token that cannot be used now: the log says more";

@@ -2,56 +2,234 @@
 
 use std::mem::discriminant;
 use std::path::Path;
+use std::time::Duration;
 
 use data_encoding::BASE32_NOPAD;
-use pki_types::CertificateDer;
+use pki_types::{CertificateDer, UnixTime};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::error::PkiError;
 use super::{Authority, Error};
+use crate::config::Operators;
 use dc_pki::{files, pem};
-use dc_store::registry::{Access, Operator, Role};
+use dc_store::Act;
+use dc_store::registry::{
+    self, Access, BrokenGlass, Operator, OperatorName, Role, Sha256, Standing,
+};
 
-/// An operator who has authenticated: only [`Authority::authenticate`] makes one.
+/// An operator who has authenticated: only this file makes one.
 #[derive(Clone, Debug)]
-pub struct Authenticated(Operator);
+pub struct Authenticated {
+    operator: Operator,
+    shown: Access,
+    expires: Option<UnixTime>,
+    previous: bool,
+}
 
 impl Authenticated {
+    /// The operator who shows this, if it is theirs, good, and they are not kept out.
+    ///
+    /// Fails with [`Error::CredentialEnded`] if it had its time.
+    pub(super) fn of(
+        operator: Operator,
+        shown: &Access,
+        now: UnixTime,
+    ) -> Result<Option<Self>, Error> {
+        let of_before = operator.previous.map(|previous| previous.access);
+        let is_theirs = same(&operator.access, shown)
+            || of_before.is_some_and(|previous| same(&previous, shown));
+        match operator.standing(shown, now).filter(|_| is_theirs) {
+            None | Some(Standing::Disabled) => Ok(None),
+            Some(Standing::Ended { at }) => Err(Error::CredentialEnded { at }),
+            Some(Standing::Good { expires, previous }) => Ok(Some(Self {
+                operator,
+                shown: *shown,
+                expires,
+                previous,
+            })),
+        }
+    }
+
     /// Their name.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.name.as_str()
+        self.operator.name.as_str()
+    }
+
+    /// The same as a name.
+    #[must_use]
+    pub fn operator_name(&self) -> &OperatorName {
+        &self.operator.name
     }
 
     /// Their role.
     #[must_use]
     pub fn role(&self) -> Role {
-        self.0.role
+        self.operator.role
     }
 
     /// The token or certificate that they have shown.
     #[must_use]
     pub fn access(&self) -> &Access {
-        &self.0.access
+        &self.shown
+    }
+
+    /// When what they have shown ends, if it does.
+    #[must_use]
+    pub fn expires(&self) -> Option<UnixTime> {
+        self.expires
+    }
+
+    /// True if they have a newer one than they have shown.
+    #[must_use]
+    pub fn shows_previous(&self) -> bool {
+        self.previous
     }
 
     /// Their name in the audit log.
     #[must_use]
     pub fn actor(&self) -> String {
-        format!("operator:{}", self.0.name)
+        format!("operator:{}", self.operator.name)
     }
 }
 
 impl Authority {
     /// Authenticates an operator by a token or a certificate; none if nobody has it, or whoever has is kept out.
     ///
-    /// Fails with [`Error::Store`].
-    pub async fn authenticate(&self, shown: &Access) -> Result<Option<Authenticated>, Error> {
-        let found = self.store.find_operator(shown).await?;
-        let found = found.filter(|operator| !operator.disabled && same(&operator.access, shown));
-        Ok(found.map(Authenticated))
+    /// Fails with [`Error::Store`], and with [`Error::CredentialEnded`] if it had its time.
+    pub async fn authenticate(
+        &self,
+        shown: &Access,
+        now: UnixTime,
+    ) -> Result<Option<Authenticated>, Error> {
+        match self.store.find_operator(shown).await? {
+            Some(operator) => Authenticated::of(operator, shown, now),
+            None => Ok(None),
+        }
     }
+
+    /// All operators, by name.
+    ///
+    /// Fails with [`Error::Store`].
+    pub async fn operators(&self) -> Result<Vec<Operator>, Error> {
+        Ok(self.store.operators().await?)
+    }
+
+    /// Keeps an operator out from now on, or lets them in again.
+    ///
+    /// Fails with [`UnknownOperator`](registry::Error::UnknownOperator).
+    pub async fn keep_out(
+        &self,
+        name: &OperatorName,
+        disabled: bool,
+        by: &Act,
+    ) -> Result<Operator, Error> {
+        match disabled {
+            true => self.store.disable_operator(name, by).await?,
+            false => self.store.enable_operator(name, by).await?,
+        }
+        let operator = self.store.operator(name).await?;
+        Ok(operator.ok_or(registry::Error::UnknownOperator)?)
+    }
+
+    /// The acts on the command line without a credential.
+    ///
+    /// Fails with [`Error::Store`].
+    pub async fn broken_glass(&self) -> Result<BrokenGlass, Error> {
+        Ok(self.store.broken_glass().await?)
+    }
+
+    /// How long before the end of a token or a certificate it is warned of.
+    #[must_use]
+    pub fn warn_before(&self) -> Duration {
+        self.settings.load().operators.warn
+    }
+
+    /// When what an operator has shown ends, if that is so soon that it is warned of.
+    #[must_use]
+    pub fn ends_soon(&self, operator: &Authenticated, now: UnixTime) -> Option<UnixTime> {
+        let warn = later(now, self.settings.load().operators.warn);
+        let soon = |end: &UnixTime| *end <= warn && !operator.shows_previous();
+        operator.expires().filter(soon)
+    }
+
+    /// The end of a token that is made now for a time, or for the usual one.
+    ///
+    /// Fails with [`Error::ValidTooLong`].
+    pub fn token_ends(&self, valid: Option<Duration>, now: UnixTime) -> Result<UnixTime, Error> {
+        ends(&self.settings.load().operators, valid, now)
+    }
+
+    /// Gives an operator another token, which is shown this once; the one of now is good for a while longer.
+    ///
+    /// Somebody else's is given for a reason. Fails with [`Error::RenewWithNewer`] for whoever shows their token of before, with
+    /// [`Error::ValidTooLong`], and as [`Store::renew_operator`](dc_store::Store::renew_operator) does.
+    pub async fn renew_token(
+        &self,
+        name: &OperatorName,
+        valid: Option<Duration>,
+        who: &Authenticated,
+        by: &Act,
+    ) -> Result<(Zeroizing<String>, Operator), Error> {
+        let token = new_token()?;
+        let access = Access::Token(Sha256::of(token.as_bytes()));
+        let next = (access, self.token_ends(valid, by.at)?);
+        let renewed = self.renew_access(name, next, who, by).await?;
+        Ok((token, renewed))
+    }
+
+    /// The same for a token or certificate that is there, with its end.
+    ///
+    /// Fails as [`renew_token`](Self::renew_token) does.
+    pub async fn renew_access(
+        &self,
+        name: &OperatorName,
+        (access, ends): (Access, UnixTime),
+        who: &Authenticated,
+        by: &Act,
+    ) -> Result<Operator, Error> {
+        let is_own = who.operator_name() == name;
+        match is_own {
+            // Whoever has found an old token does not get the next one by it.
+            true if who.shows_previous() => return Err(Error::RenewWithNewer),
+            true => {}
+            false if who.role() < Role::Admin => {
+                let role = who.role();
+                return Err(Error::RoleTooLow {
+                    role,
+                    needed: Role::Admin,
+                });
+            }
+            false if by.reason.is_none() => return Err(registry::Error::NoReason.into()),
+            false => {}
+        }
+        let overlap = later(by.at, self.settings.load().operators.overlap);
+        let next = (access, Some(ends));
+        Ok(self.store.renew_operator(name, next, overlap, by).await?)
+    }
+}
+
+/// The end of a token for a time, or for the usual one.
+///
+/// Fails with [`Error::ValidTooLong`].
+pub fn ends(
+    operators: &Operators,
+    valid: Option<Duration>,
+    now: UnixTime,
+) -> Result<UnixTime, Error> {
+    let max = operators.max_valid;
+    let valid = valid.unwrap_or_else(|| operators.valid.min(max));
+    match valid <= max {
+        true => Ok(later(now, valid)),
+        false => Err(Error::ValidTooLong { max }),
+    }
+}
+
+fn later(now: UnixTime, by: Duration) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(
+        now.as_secs().saturating_add(by.as_secs()),
+    ))
 }
 
 /// The database has found it by its hash; this does not say by its time how much of it was right.

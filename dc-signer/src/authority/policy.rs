@@ -209,7 +209,7 @@ pub enum PolicyError {
     KeyType(#[source] dc_core::Error),
     /// The zone has no delegation certificate to sign with.
     #[error(
-        "the zone has no active delegation certificate: import one with 'dc-signer zones rollover ZONE --import DIR --config FILE'"
+        "the zone has no active delegation certificate: import one with 'dc-signer zones rollover ZONE --import DIR --reason WHY --config FILE'"
     )]
     NoDelegation,
     /// The zone's delegation certificate is not valid yet.
@@ -234,7 +234,7 @@ pub enum PolicyError {
     OtherZone,
     /// The zone's delegation certificate has too little left.
     #[error(
-        "the zone's delegation certificate {} at {}, too early to issue under it: import a newer one with 'dc-signer zones rollover ZONE --import DIR --config FILE'",
+        "the zone's delegation certificate {} at {}, too early to issue under it: import a newer one with 'dc-signer zones rollover ZONE --import DIR --reason WHY --config FILE'",
         if now > not_after { "ended" } else { "ends" },
         Moment(*not_after)
     )]

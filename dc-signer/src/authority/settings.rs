@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Error;
 use super::manufacturers::Manufacturers;
-use crate::config::{Config, NameMode, Renewals};
+use crate::config::{Approval, Config, NameMode, Operators, Renewals};
 
 /// The part of the configuration that the authority needs.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Settings {
     pub(super) codes: bool,
     pub(super) code_lifetime: Duration,
     pub(super) manufacturers: Arc<Manufacturers>,
+    pub(super) operators: Operators,
+    pub(super) approval: Approval,
 }
 
 impl Settings {
@@ -33,6 +35,8 @@ impl Settings {
             codes: config.enrolment.codes,
             code_lifetime: config.enrolment.code_lifetime,
             manufacturers: Manufacturers::load(&config.manufacturers)?.into(),
+            operators: config.operators,
+            approval: config.approval,
         })
     }
 }

@@ -74,7 +74,7 @@ impl Authority {
 }
 
 /// Fails with [`UnknownDelegation`](registry::Error::UnknownDelegation).
-fn slot(zone: &Zone, number: u32) -> Result<&ZoneDelegation, registry::Error> {
+pub(super) fn slot(zone: &Zone, number: u32) -> Result<&ZoneDelegation, registry::Error> {
     let mut slots = zone.delegations.iter();
     let found = slots.find(|slot| slot.number == number);
     found.ok_or(registry::Error::UnknownDelegation { number })

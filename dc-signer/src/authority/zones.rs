@@ -11,7 +11,7 @@ use crate::config::Renewals;
 use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
 use dc_protocol::RenewalInfo;
-use dc_store::registry::{self, DelegationState, Zone, ZoneDelegation};
+use dc_store::registry::{self, DelegationState, Sha256, Zone, ZoneDelegation};
 use dc_store::{Act, NewZone};
 
 impl Authority {
@@ -73,7 +73,7 @@ impl Authority {
         self.managed(zone).await
     }
 
-    async fn managed(&self, zone: &ZoneName) -> Result<Zone, Error> {
+    pub(super) async fn managed(&self, zone: &ZoneName) -> Result<Zone, Error> {
         let zones = self.store.zones().await?.into_iter();
         let mut found = zones.filter(|managed| managed.zone == *zone);
         Ok(found.next().ok_or(registry::Error::UnknownZone)?)
@@ -87,12 +87,20 @@ impl Authority {
     pub async fn rollover(&self, zone: &ZoneName, by: &Act) -> Result<Zone, Error> {
         let view = self.delegations.refresh(&self.store).await?;
         let found = view.zone(zone)?;
-        let here = |slot: &ZoneDelegation| found.loaded(&slot.certificate_sha256).is_some();
-        let next = rollover::next(&found.managed, here, by.at);
-        let next = next.ok_or_else(|| Error::NoNextDelegation { zone: zone.clone() })?;
+        let next = next(found, by.at)?;
         self.wait_if_others_can_issue(&found.managed, next, by.at)
             .await?;
         self.activate(zone, next.number, by).await
+    }
+
+    /// The certificate that a rollover would take now, by its SHA-256.
+    pub(super) async fn next_certificate(
+        &self,
+        zone: &ZoneName,
+        now: UnixTime,
+    ) -> Result<Sha256, Error> {
+        let view = self.delegations.refresh(&self.store).await?;
+        Ok(next(view.zone(zone)?, now)?.certificate_sha256)
     }
 
     pub(super) async fn activate(
@@ -196,3 +204,12 @@ impl Authority {
 /// The time that a rollover waits for the others: they say what keys they have every few seconds.
 const PATIENCE: Duration = Duration::from_secs(12);
 const PACE: Duration = Duration::from_millis(500);
+
+/// The slot that a rollover would take now.
+fn next(zone: &ZoneView, now: UnixTime) -> Result<&ZoneDelegation, Error> {
+    let here = |slot: &ZoneDelegation| zone.loaded(&slot.certificate_sha256).is_some();
+    let next = rollover::next(&zone.managed, here, now);
+    next.ok_or_else(|| Error::NoNextDelegation {
+        zone: zone.managed.zone.clone(),
+    })
+}

@@ -13,6 +13,7 @@ mod listen;
 mod live;
 mod log;
 mod node;
+mod operators;
 mod path;
 mod reader;
 mod renewal;
@@ -34,6 +35,7 @@ pub use keys::Keys;
 pub use listen::Listen;
 pub use live::Live;
 pub use log::{Log, LogFormat, Metrics, MetricsAccess};
+pub use operators::{Approval, Operators};
 pub(crate) use path::Step;
 pub use renewal::{Renewal, RenewalOfZone};
 pub use renewals::Renewals;
@@ -97,6 +99,12 @@ pub struct Config {
     /// When delegation certificates are ordered.
     #[serde(default)]
     pub renewal: Renewal,
+    /// How long operators are let in.
+    #[serde(default)]
+    pub operators: Operators,
+    /// Acts that take two operators.
+    #[serde(default)]
+    pub approval: Approval,
     /// The time that history is kept.
     #[serde(default)]
     pub retention: Retention,

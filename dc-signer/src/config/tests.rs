@@ -50,6 +50,7 @@ fn the_sample_is_loaded_as_it_stands_and_with_every_key() {
         config.credential_listener = None;
         config.renewal.zones.clear();
         config.keys = Keys::default();
+        config.approval.retire_above = None;
         format!("{config:?}")
     };
     // What the comments call defaults are the defaults.
@@ -168,6 +169,8 @@ fn a_list_is_no_table() {
         ("metrics", r#"["anyone"]"#),
         ("log", r#"["json", "info", "more"]"#),
         ("log", "[]"),
+        ("operators", r#"["90d"]"#),
+        ("approval", "[true]"),
         ("names", r#"["random"]"#),
         ("renewal", "[66]"),
         ("credentials", r#"["1d"]"#),

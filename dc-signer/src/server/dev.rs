@@ -79,10 +79,7 @@ impl Dev {
     pub async fn fill(&self, config: &Config) -> Result<Welcome, Error> {
         let (store, _in_use) = authority::database::open(config).await?;
         let authority = Authority::open(config, store.clone()).await?;
-        let act = Act {
-            actor: "cli:dev".to_owned(),
-            at: clock::now()?,
-        };
+        let act = Act::new("dev", clock::now()?).because("a trial".parse().ok());
         if store.zones().await?.is_empty() {
             let zone = ZoneName::parse(ZONE)?;
             store
@@ -100,7 +97,7 @@ impl Dev {
             authority.rollover(&zone, &act).await?;
         }
         if !files::exists(&self.folder.join(TOKEN)) {
-            let operator = self.new_operator()?;
+            let operator = self.new_operator(config, act.at)?;
             store.put_operator(&operator, &act).await?;
         }
         let filled = self.new_device(&authority, &act).await;
@@ -109,7 +106,7 @@ impl Dev {
     }
 
     /// An administrator, whose token is in a file that only the owner reads.
-    fn new_operator(&self) -> Result<Operator, Error> {
+    fn new_operator(&self, config: &Config, now: UnixTime) -> Result<Operator, Error> {
         let token = new_token()?;
         let file = NewFile {
             name: TOKEN,
@@ -117,12 +114,10 @@ impl Dev {
             access: Access::Owner,
         };
         files::stage(&self.folder, &file)?.create()?;
-        Ok(Operator {
-            name: "dev".parse().map_err(dc_store::Error::from)?,
-            role: Role::Admin,
-            access: registry::Access::Token(Sha256::of(token.as_bytes())),
-            disabled: false,
-        })
+        let access = registry::Access::Token(Sha256::of(token.as_bytes()));
+        let name = "dev".parse().map_err(dc_store::Error::from)?;
+        let ends = authority::operators::ends(&config.operators, None, now)?;
+        Ok(Operator::new(name, Role::Admin, access, Some(ends)))
     }
 
     /// The next device, with a code: each start shows how one enrols.

@@ -3,6 +3,7 @@
 mod error;
 mod housekeeping;
 mod lifecycle;
+mod people;
 mod routes;
 mod settings;
 mod waiting;
@@ -181,6 +182,11 @@ impl Service {
         let routes = routes::routes(app.clone(), web);
         tokio::join!(listener.serve(routes, stop), by_credential);
         housekeeping.abort();
+        if let Ok(now) = clock::now()
+            && let Err(error) = app.record_reads(now).await
+        {
+            tracing::warn!(%error, "what operators have read is not on record");
+        }
         leave(authority).await;
         store.close().await;
         drop(in_use);

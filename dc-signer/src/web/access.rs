@@ -9,6 +9,7 @@ use axum::extract::{Form, FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 use axum::http::{Method, request::Parts};
+use pki_types::UnixTime;
 use serde::de::DeserializeOwned;
 
 use super::Web;
@@ -16,16 +17,18 @@ use super::error::PageError;
 use super::page::Who;
 use super::session::SessionId;
 use crate::access::{self, Admitted, Shown};
-use crate::authority::Authenticated;
+use crate::authority::{self, Authenticated};
 use crate::server::listener::Origin;
 use dc_pki::clock;
-use dc_store::registry::{Role, Sha256};
+use dc_store::registry::{Access, Role, Sha256};
 
 /// An operator, by a session or by the certificate of the connection.
 pub(super) struct Visitor {
     operator: Admitted,
     session: Option<SessionId>,
     form_token: String,
+    /// When what they come in with ends, if that is soon.
+    ends: Option<UnixTime>,
 }
 
 impl Visitor {
@@ -36,6 +39,7 @@ impl Visitor {
             role: self.operator.operator().role(),
             form_token: self.form_token.clone(),
             can_sign_out: self.session.is_some(),
+            ends: self.ends,
         }
     }
 
@@ -51,8 +55,18 @@ impl Visitor {
 
     /// Lets through whoever may manage devices.
     pub(super) fn manager(self) -> Result<Self, PageError> {
-        let operator = self.operator.with_role(Role::Operator)?;
+        self.with_role(Role::Operator)
+    }
+
+    /// Lets through whoever may do what a role may.
+    pub(super) fn with_role(self, needed: Role) -> Result<Self, PageError> {
+        let operator = self.operator.with_role(needed)?;
         Ok(Self { operator, ..self })
+    }
+
+    /// The operator.
+    pub(super) fn operator(&self) -> &Authenticated {
+        self.operator.operator()
     }
 }
 
@@ -147,20 +161,33 @@ fn whose(operator: &Authenticated, session: Option<SessionId>) -> Sha256 {
 
 /// The operator of the cookie before the one of the certificate: signing in is done on purpose.
 async fn find(parts: &Parts, web: &Web) -> Result<Option<Visitor>, PageError> {
+    let now = clock::now()?;
     let session =
         cookie(&parts.headers).and_then(|cookie| web.sessions.find(cookie, Instant::now()));
     if let Some((id, access)) = session
-        && let Some(operator) = web.authority.authenticate(&access).await?
+        && let Some(operator) = lets_in(web, &access, now).await?
     {
-        return visitor(web, parts, operator, Some(id)).map(Some);
+        return visitor(web, parts, operator, Some(id), now).map(Some);
     }
-    let Shown::Holder(access) = access::shown(parts, clock::now()?) else {
+    let Shown::Holder(access) = access::shown(parts, now) else {
         return Ok(None);
     };
-    let operator = web.authority.authenticate(&access).await?;
+    let operator = lets_in(web, &access, now).await?;
     operator
-        .map(|operator| visitor(web, parts, operator, None))
+        .map(|operator| visitor(web, parts, operator, None, now))
         .transpose()
+}
+
+/// The operator who shows this; whoever's has ended is nobody, and told so when they sign in.
+async fn lets_in(
+    web: &Web,
+    access: &Access,
+    now: UnixTime,
+) -> Result<Option<Authenticated>, PageError> {
+    match web.authority.authenticate(access, now).await {
+        Err(authority::Error::CredentialEnded { .. }) => Ok(None),
+        found => Ok(found?),
+    }
 }
 
 fn visitor(
@@ -168,8 +195,11 @@ fn visitor(
     parts: &Parts,
     operator: Authenticated,
     session: Option<SessionId>,
+    now: UnixTime,
 ) -> Result<Visitor, PageError> {
+    let ends = web.authority.ends_soon(&operator, now);
     Ok(Visitor {
+        ends,
         form_token: web.csrf.token(&whose(&operator, session)),
         operator: web.gate.admit(operator, parts)?,
         session,

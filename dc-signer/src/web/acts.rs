@@ -11,11 +11,13 @@ use super::Web;
 use super::access::{HasToken, Posted, Visitor};
 use super::act::Act;
 use super::devices::find;
-use super::error::{PageError, see_other};
+use super::error::{PageError, see_other, sentence};
 use super::page::{self, ConfirmPage};
 use super::parts::At;
 use crate::authority;
+use crate::authority::approvals::Outcome;
 use dc_pki::clock;
+use dc_store::registry::{self, Reason};
 
 /// The page that asks whether it is meant.
 pub(super) async fn ask(
@@ -33,7 +35,8 @@ pub(super) async fn ask(
     let page = ConfirmPage {
         device: &device,
         act,
-        unsure: false,
+        missing: None,
+        reason: "",
         now: clock::now()?,
     };
     Ok(page::respond(StatusCode::OK, page.render(&visitor.who())))
@@ -46,6 +49,8 @@ pub(super) struct Confirmed {
     /// The box to tick before what cannot be undone.
     #[serde(default)]
     sure: String,
+    #[serde(default)]
+    reason: String,
 }
 
 impl HasToken for Confirmed {
@@ -64,24 +69,49 @@ pub(super) async fn act(
     let visitor = visitor.manager()?;
     let device = find(&web, &id).await?;
     let now = clock::now()?;
-    if act == Act::Retire && form.sure != "yes" {
+    let reason = reason(act, &form.reason);
+    let missing = match &reason {
+        Err(error) => Some(sentence(&error.to_string())),
+        Ok(_) if act == Act::Retire && form.sure != "yes" => {
+            Some("Nothing was changed: tick the box first.".to_owned())
+        }
+        Ok(_) => None,
+    };
+    if let Some(missing) = missing {
         let page = ConfirmPage {
             device: &device,
             act,
-            unsure: true,
+            missing: Some(missing),
+            reason: &form.reason,
             now,
         };
         let page = page.render(&visitor.who());
         return Ok(page::respond(StatusCode::UNPROCESSABLE_ENTITY, page));
     }
-    let by = authority::Act {
-        actor: visitor.actor(),
-        at: now,
-    };
-    web.authority
-        .change_device(device.id, &act.change(), &by)
-        .await?;
+    let by = authority::Act::new(visitor.actor(), now).because(reason.ok().flatten());
+    if act == Act::Retire {
+        let who = visitor.operator().operator_name();
+        match web
+            .authority
+            .retire_or_ask(&[device.id], Some(who), &by)
+            .await?
+        {
+            Outcome::Waits(_) => return Ok(see_other("/approvals")),
+            Outcome::Done(done) => done.into_iter().try_for_each(|one| one.map(|_| ()))?,
+        }
+    } else {
+        let change = act.change();
+        web.authority.change_device(device.id, &change, &by).await?;
+    }
     tracing::info!(act = act.path(), device = %device.id, "an operator changed a device on the pages");
     let to = format!("/devices/{}?done={}", device.id, act.path());
     Ok(see_other(&to))
+}
+
+/// The reason of a form, which only an act may lack that changes nobody's rights.
+fn reason(act: Act, given: &str) -> Result<Option<Reason>, registry::Error> {
+    match given.trim().is_empty() && !act.action().wants_reason() {
+        true => Ok(None),
+        false => given.parse().map(Some),
+    }
 }

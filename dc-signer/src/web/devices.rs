@@ -82,6 +82,7 @@ pub(super) async fn list(
     let bad = |source| PageError::BadSearch { source };
     let search = fields.search().map_err(bad)?;
     if let Some(device) = exact(&web, &search.text).await? {
+        web.gate.note_read(visitor.operator(), 1, now);
         return Ok(see_other(&format!("/devices/{}", device.id)));
     }
     let filter = filter(&search, now).map_err(bad)?;
@@ -90,6 +91,8 @@ pub(super) async fn list(
         limit: PAGE,
     };
     let listed = web.authority.list_devices(&filter, &page).await?;
+    let rows = listed.devices.len();
+    web.gate.note_read(visitor.operator(), rows, now);
     let zones = web.authority.zones().await?;
     let page = DevicesPage {
         search: &search,
@@ -131,12 +134,14 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let device = find(&web, &id).await?;
     let history = web.authority.history(device.id, HISTORY).await?;
+    let now = clock::now()?;
+    web.gate.note_read(visitor.operator(), 1, now);
     let page = DevicePage {
         device: &device,
         history: &history,
         done: Act::of(&shown.done),
         limit: HISTORY,
-        now: clock::now()?,
+        now,
     };
     Ok(page::respond(StatusCode::OK, page.render(&visitor.who())))
 }

@@ -7,6 +7,7 @@
 mod access;
 mod act;
 mod acts;
+mod approvals;
 mod assets;
 mod csrf;
 mod devices;
@@ -81,6 +82,8 @@ pub fn router<S: Clone + Send + Sync + 'static>(web: Arc<Web>) -> Router<S> {
         .route("/devices", get(devices::list))
         .route("/devices/{id}", get(devices::show))
         .route("/devices/{id}/{act}", get(acts::ask).post(acts::act))
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{number}/{verdict}", post(approvals::decide))
         .route("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route(assets::STYLE, get(headers::style))

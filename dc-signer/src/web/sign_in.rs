@@ -16,6 +16,8 @@ use super::error::{PageError, see_other};
 use super::page;
 use super::parts::Asked;
 use super::session::Sessions;
+use crate::authority;
+use dc_pki::clock;
 use dc_store::registry::{Access, Sha256};
 
 /// The path to go to afterwards.
@@ -32,7 +34,7 @@ pub(super) async fn ask(
     let next = ours(wanted.next.as_deref());
     match visitor {
         Some(_) => see_other(next),
-        None => page::respond(StatusCode::OK, page::sign_in(next, false)),
+        None => page::respond(StatusCode::OK, page::sign_in(next, None)),
     }
 }
 
@@ -51,12 +53,18 @@ pub(super) async fn sign_in(
     let token = Zeroizing::new(form.token);
     let next = ours(form.next.as_deref());
     let shown = Access::Token(Sha256::of(token.trim().as_bytes()));
-    let Some(operator) = web.authority.authenticate(&shown).await? else {
-        tracing::info!("sign-in refused: the token is unknown");
-        return Ok(page::respond(
-            StatusCode::FORBIDDEN,
-            page::sign_in(next, true),
-        ));
+    let refused = |why: &str| page::respond(StatusCode::FORBIDDEN, page::sign_in(next, Some(why)));
+    let operator = match web.authority.authenticate(&shown, clock::now()?).await {
+        Ok(Some(operator)) => operator,
+        Ok(None) => {
+            tracing::info!("sign-in refused: the token is unknown");
+            return Ok(refused(UNKNOWN));
+        }
+        Err(ended @ authority::Error::CredentialEnded { .. }) => {
+            tracing::info!("sign-in refused: {ended}");
+            return Ok(refused(&super::error::sentence(&ended.to_string())));
+        }
+        Err(error) => return Err(error.into()),
     };
     web.gate.count(&operator)?;
     let secret = web.sessions.begin(shown, Instant::now())?;
@@ -118,6 +126,7 @@ fn ours(next: Option<&str>) -> &str {
     next.filter(path).unwrap_or("/")
 }
 
+const UNKNOWN: &str = "No operator has this token, or they are kept out for now.";
 /// The longest path that is come back to.
 const MAX_NEXT: usize = 1024;
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod act;
 mod connection;
 mod error;
 mod filter;
@@ -21,6 +22,7 @@ mod testing;
 mod tests;
 mod types;
 
+pub use act::Act;
 pub use error::Error;
 pub use filter::{Filter, Listed, Page};
 pub use in_use::InUse;
@@ -31,7 +33,7 @@ pub use replica::{Replica, Report, ServerClock, Turn};
 pub use schema::Schema;
 pub use seen::{accept_in, check_newest, seen_in};
 pub use types::{
-    Act, Added, Answer, BroughtUp, ClientIssuance, Conflict, Find, Fleet, History, Idempotency,
+    Added, Answer, BroughtUp, ClientIssuance, Conflict, Find, Fleet, History, Idempotency,
     Issuance, Issue, Keep, Kept, NewDelegation, NewDevice, NewZone, Recorded, Redeemed, Redemption,
     Retention, SecretChange, Tidied, Withdrawn, WithdrawnNames, ZoneCount,
 };

@@ -184,6 +184,13 @@ pub fn stay_owner() -> Result<(), Error> {
     become_for_good(&acting.owner)
 }
 
+/// The number of the user who runs this process, whomever it acts for.
+#[must_use]
+pub fn invoker_uid() -> u32 {
+    let me = Account::me().uid;
+    ACTING.get().map_or(me, |acting| acting.invoker.uid)
+}
+
 /// Until the result is dropped this process is whoever runs it again.
 ///
 /// Nothing of the data folder may be opened meanwhile. Fails with [`Error::CannotActFor`].

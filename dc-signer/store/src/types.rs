@@ -7,21 +7,13 @@ use std::time::Duration;
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
+use crate::Act;
 use crate::registry::{
     Action, CodeError, CodeId, Device, DeviceId, ExternalId, Manufactured, Record, Sha256,
     SharedDelegation, SharedSecret, State,
 };
 use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
-
-/// An actor and a time, for the audit log.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Act {
-    /// For the audit log, such as `operator:alice`, `cli:root` or `device`.
-    pub actor: String,
-    /// By the clock of whoever does it.
-    pub at: UnixTime,
-}
 
 /// A change of what all signers share; nothing of it is done if the secrets are not as they were any more.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -28,3 +28,4 @@ mod served;
 mod signer;
 mod slots;
 mod verify;
+mod who;

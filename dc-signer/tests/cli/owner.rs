@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use rcgen::{CertificateParams, KeyPair};
 
-use crate::sandbox::{Outcome, Sandbox};
+use crate::sandbox::{Outcome, Sandbox, TOKEN};
 
 /// A user of this machine, by number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -88,8 +88,7 @@ impl Owned {
     }
 
     fn run(&self, arguments: &[&str]) -> Outcome {
-        self.sandbox
-            .run(&[arguments, &["--config", "config.toml"]].concat())
+        self.sandbox.operate(arguments)
     }
 
     /// Runs a command as somebody else than root.
@@ -98,6 +97,7 @@ impl Owned {
             .args(arguments)
             .args(["--config", "config.toml"])
             .current_dir(self.sandbox.path("."))
+            .env("DC_SIGNER_TOKEN_FILE", self.token_of(user))
             .uid(user.uid)
             .gid(user.gid)
             .output()
@@ -107,6 +107,24 @@ impl Owned {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+
+    /// A copy of the token of root's that is somebody else's, if there is one; no path if not.
+    fn token_of(&self, user: User) -> String {
+        let name = format!("token-{}", user.uid);
+        let token = self.sandbox.path(TOKEN);
+        if !token.exists() {
+            return String::new();
+        }
+        fs::copy(token, self.sandbox.path(&name)).unwrap();
+        self.sandbox.set_mode(&name, 0o600);
+        self.give(&name, user);
+        name
+    }
+
+    /// Forgets the operator, together with the database.
+    fn forget_operator(&self) {
+        let _ = fs::remove_file(self.sandbox.path(TOKEN));
     }
 
     /// Fails unless everything in the data folder is the service's, and nobody else's to read.
@@ -218,6 +236,7 @@ fn what_a_command_of_roots_needs_while_it_works_is_the_owners() {
     };
     let mut adding = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
         .args(["devices", "add", "--file", "-", "--config", "config.toml"])
+        .env("DC_SIGNER_TOKEN_FILE", TOKEN)
         .current_dir(owned.sandbox.path("."))
         .stdin(Stdio::piped())
         .spawn()
@@ -295,6 +314,7 @@ fn a_link_of_the_owners_leads_root_nowhere() {
         fs::remove_dir_all(owned.sandbox.path("data")).unwrap();
         fs::create_dir(owned.sandbox.path("data")).unwrap();
         owned.give("data", owned.service);
+        owned.forget_operator();
     }
     // The folder itself, in one of the user's.
     fs::create_dir(owned.sandbox.path("home")).unwrap();
@@ -423,10 +443,17 @@ fn what_root_makes_where_nothing_was_is_the_owners_above_or_said_to_be_roots() {
     let add = ["zones", "add", "cpe.example.com"];
     let outcome = owned.run(&add);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    fs::remove_dir_all(owned.sandbox.path("data")).unwrap();
+    owned.forget_operator();
+    let first = ["operators", "add", "tester", "--role", "admin"];
+    let outcome = owned
+        .sandbox
+        .run(&[&first[..], &["--config", "config.toml"]].concat());
     for words in ["data will be root's", "chown -R USER: "] {
         assert!(outcome.stderr.contains(words), "{outcome:?}");
     }
     fs::remove_dir_all(owned.sandbox.path("data")).unwrap();
+    owned.forget_operator();
     fs::create_dir(owned.sandbox.path("home")).unwrap();
     owned.give("home", owned.service);
     let config = owned.sandbox.read("config.toml");

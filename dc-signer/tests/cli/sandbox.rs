@@ -23,6 +23,9 @@ pub(crate) const NAME: &str = "k3v.cpe.example.com";
 /// The arguments that every `issue` of these tests has.
 pub(crate) const ISSUE: [&str; 5] = ["issue", "--delegation", "vendor", "--out", "out"];
 
+/// The file of the token of whoever acts.
+pub(crate) const TOKEN: &str = "token";
+
 /// A temporary folder that the binary runs in.
 #[derive(Debug)]
 pub(crate) struct Sandbox(TempDir);
@@ -87,8 +90,47 @@ impl Sandbox {
         self.write("vendor/key.pem", key.serialize_pem());
     }
 
+    /// Runs a command of the service with `config.toml` as an admin, who is made first, and for a reason if it takes one.
+    pub(crate) fn operate(&self, arguments: &[&str]) -> Outcome {
+        let config = ["--config", "config.toml"];
+        let takes_operator = match arguments {
+            ["devices" | "codes", ..] | ["certificate", "order", ..] => true,
+            ["operators" | "zones", what, ..] => *what != "list",
+            _ => false,
+        };
+        if takes_operator && !self.path(TOKEN).exists() {
+            let add = ["operators", "add", "tester", "--role", "admin"];
+            let made = self.run(&[&add[..], &["--save-token", TOKEN], &config].concat());
+            if made.code != Some(0) {
+                return made;
+            }
+        }
+        let takes_reason = match arguments {
+            ["devices", "suspend" | "resume" | "retire" | "replace", ..]
+            | [
+                "zones",
+                "forms" | "roles" | "pull-renewals" | "rollover" | "end",
+                ..,
+            ]
+            | ["operators", "add" | "disable" | "enable", ..] => true,
+            ["restore", ..] => !arguments.contains(&"--check"),
+            _ => false,
+        };
+        let reason: &[&str] = match takes_reason && !arguments.contains(&"--reason") {
+            true => &["--reason", "a test"],
+            false => &[],
+        };
+        self.run(&[arguments, reason, &config].concat())
+    }
+
+    /// Runs it, as the operator whose token lies here if one does.
     pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
-        let output = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
+        match self.path(TOKEN).exists() {
+            true => command.env("DC_SIGNER_TOKEN_FILE", TOKEN),
+            false => command.env_remove("DC_SIGNER_TOKEN_FILE"),
+        };
+        let output = command
             .args(arguments)
             .current_dir(self.0.path())
             .output()

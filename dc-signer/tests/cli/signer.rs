@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::excluded::excluding_vendor;
-use crate::sandbox::{NAME, Outcome, Sandbox};
+use crate::sandbox::{NAME, Outcome, Sandbox, TOKEN};
 
 /// A signer with a zone that can issue.
 pub(crate) struct Signer(Sandbox);
@@ -28,8 +28,7 @@ impl Signer {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
-        self.0
-            .run(&[arguments, &["--config", "config.toml"]].concat())
+        self.0.operate(arguments)
     }
 
     /// Each line of the output as JSON.
@@ -89,7 +88,9 @@ fn states_change_and_the_log_has_every_step() {
     for action in ["suspend", "resume", "retire"] {
         assert!(acts.contains(action), "{acts}");
     }
-    assert!(acts.contains("cli:"), "{acts}");
+    for word in ["operator:tester", "a test"] {
+        assert!(acts.contains(word), "{acts}");
+    }
     let verified = signer.run(&["audit", "verify"]).succeeded();
     assert!(verified.contains("none missing or changed"), "{}", verified);
 }
@@ -301,9 +302,13 @@ fn nobody_is_retired_who_was_not_meant() {
     // At a terminal it asks.
     let asked = |answer: &str| {
         let program = env!("CARGO_BIN_EXE_dc-signer");
-        let command = format!("{program} {} --config config.toml", retire.join(" "));
+        let command = format!(
+            "{program} {} --reason NOC-4711 --config config.toml",
+            retire.join(" ")
+        );
         let mut script = std::process::Command::new("script")
             .args(["-qec", &command, "/dev/null"])
+            .env("DC_SIGNER_TOKEN_FILE", TOKEN)
             .current_dir(signer.0.path("."))
             .stdin(std::process::Stdio::piped())
             .stdout(std::process::Stdio::piped())

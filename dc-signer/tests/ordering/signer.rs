@@ -111,8 +111,15 @@ impl Signer {
     fn run(&self, arguments: &[&str]) -> (bool, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
         command.args(arguments).current_dir(self.folder());
+        command.env(
+            "DC_SIGNER_TOKEN_FILE",
+            self.folder().join("signer/operator.token"),
+        );
         if arguments[0] != "csr" {
             command.arg("--config").arg(self.config_file());
+        }
+        if arguments.starts_with(&["certificate", "order"]) {
+            command.args(["--reason", "a test"]);
         }
         let output = command.output().unwrap();
         self.write(&self.config);

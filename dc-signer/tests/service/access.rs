@@ -1,19 +1,22 @@
 //! Access: each role's rights.
 
-use std::process::Command;
-
 use pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::json;
 
 use crate::client::Client;
-use crate::rig::Rig;
+use crate::rig::{Rig, as_operator};
 use crate::router::{Router, csr};
 
 fn operators(rig: &Rig, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+    let reason: &[&str] = match arguments {
+        ["list", ..] => &[],
+        _ => &["--reason", "a test"],
+    };
+    let output = as_operator(&rig.data().join("config.toml"))
         .args(["operators"])
         .args(arguments)
+        .args(reason)
         .arg("--config")
         .arg(rig.data().join("config.toml"))
         .output()

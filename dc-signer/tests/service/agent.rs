@@ -113,7 +113,7 @@ fn the_agent_enrols_and_renews_and_follows_a_rollover() {
     roots.extend(fs::read(rig.data().join("next/root.pem")).unwrap());
     fs::write(device.path("root.pem"), roots).unwrap();
     let rollover = "/v1/admin/zones/cpe.example.com/rollover";
-    rig.admin().post(rollover, &json!({})).ok();
+    rig.admin().act(rollover, &json!({})).ok();
     device.boot(4).turn();
     assert!(device.served()[0] != second[0]);
 }
@@ -185,7 +185,7 @@ fn a_cloud_service_knows_the_device_by_its_other_credential() {
     device.served();
     drop(agent);
     let roles = "/v1/admin/zones/cpe.example.com/roles";
-    rig.admin().post(roles, &json!({"roles": "both"})).ok();
+    rig.admin().act(roles, &json!({"roles": "both"})).ok();
     let (acceptor, roots) = cloud(&rig);
     let mut before = Vec::new();
     for _ in 0..2 {
@@ -311,7 +311,7 @@ fn the_agent_of_a_suspended_device_is_at_risk_and_serves_on() {
     drop(agent);
     let before = device.served();
     rig.admin()
-        .post(&format!("/v1/admin/devices/{id}/suspend"), &json!({}))
+        .act(&format!("/v1/admin/devices/{id}/suspend"), &json!({}))
         .ok();
     let mut agent = device.boot(4);
     agent.turn();
@@ -327,7 +327,7 @@ fn the_agent_of_a_replacement_waits_for_its_name_and_says_until_when() {
     let (_, first) = crate::router::Router::enrolled(&rig, "two");
     let id = first["device"].as_str().unwrap();
     let path = format!("/v1/admin/devices/{id}/replace");
-    let replaced = rig.admin().post(&path, &json!({})).ok();
+    let replaced = rig.admin().act(&path, &json!({})).ok();
     let code = replaced["code"]["code"].as_str().unwrap();
     rig.keep_secret(code);
     let device = Device::with_code(&rig);
@@ -346,7 +346,7 @@ fn the_agent_of_a_replacement_waits_for_its_name_and_says_until_when() {
     drop(agent);
     // Nothing was used up by that.
     let how = json!({"at_once": true});
-    let replaced = rig.admin().post(&path, &how).ok();
+    let replaced = rig.admin().act(&path, &how).ok();
     let code = replaced["code"]["code"].as_str().unwrap();
     rig.keep_secret(code);
     fs::write(device.path("code"), code).unwrap();

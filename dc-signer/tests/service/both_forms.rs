@@ -14,7 +14,7 @@ fn command(rig: &Rig, arguments: &[&str]) -> (bool, String) {
 
 fn set_forms(rig: &Rig, forms: &str) -> Value {
     let path = "/v1/admin/zones/cpe.example.com/forms";
-    rig.admin().post(path, &json!({"forms": forms})).ok()
+    rig.admin().act(path, &json!({"forms": forms})).ok()
 }
 
 /// Waits until log and metrics have it, and checks that everything else says the same.
@@ -67,7 +67,17 @@ fn everything_says_the_same_of_a_zone_with_both_forms_and_once() {
     assert_eq!(forms(&both), ["named", "rfc9345"]);
 
     // What it has now stays valid for days, whatever is issued from now on.
-    let (done, said) = command(&rig, &["zones", "forms", "cpe.example.com", "named"]);
+    let (done, said) = command(
+        &rig,
+        &[
+            "zones",
+            "forms",
+            "cpe.example.com",
+            "named",
+            "--reason",
+            "a test",
+        ],
+    );
     let ends = "zone cpe.example.com has changed its forms";
     assert!(done && said.contains(ends), "{said}");
     agrees(&rig, Some(ends));

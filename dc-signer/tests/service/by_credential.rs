@@ -33,7 +33,7 @@ impl Port {
             "[credential_listener]\naddress = '127.0.0.1:0'\nroots = 'vendor/root.pem'",
         );
         let roles = "/v1/admin/zones/cpe.example.com/roles";
-        rig.admin().post(roles, &json!({"roles": "both"})).ok();
+        rig.admin().act(roles, &json!({"roles": "both"})).ok();
         let log = rig.log();
         let line = log.lines().find(|line| line.contains(OPEN)).unwrap();
         let port = line.split("127.0.0.1:").nth(1).unwrap();
@@ -196,7 +196,7 @@ fn a_suspended_device_is_refused_at_once_over_an_open_connection_too() {
     let (device, id) = port.device("one");
     let does = |what: &str| {
         let path = format!("/v1/admin/devices/{id}/{what}");
-        port.rig.admin().post(&path, &json!({})).ok()
+        port.rig.admin().act(&path, &json!({})).ok()
     };
     let mut open = port.connect(&device, CLIENT);
     record(&mut open).ok();
@@ -218,7 +218,7 @@ fn whoever_has_a_name_of_before_is_not_told_about_the_one_of_now() {
     let (device, id) = port.device("one");
     let replace = format!("/v1/admin/devices/{id}/replace");
     let new_name = json!({"new_name": true});
-    port.rig.admin().post(&replace, &new_name).ok();
+    port.rig.admin().act(&replace, &new_name).ok();
     let answer = record(&mut port.connect(&device, CLIENT));
     answer.refused(403, "unknown-device");
 }

@@ -58,7 +58,7 @@ fn each_start_has_commands_for_a_device_with_keys_of_its_own_and_shows_what_is_w
     let id = rig.admin().get("/v1/admin/devices?prefix=router-2").ok();
     let id = id["devices"][0]["id"].as_str().unwrap().to_owned();
     let suspend = format!("/v1/admin/devices/{id}/suspend");
-    rig.admin().post(&suspend, &serde_json::json!({})).ok();
+    rig.admin().act(&suspend, &serde_json::json!({})).ok();
     let (done, said) = paste(&rig, 2);
     assert!(!done && said.contains("device-suspended"), "{said}");
 }

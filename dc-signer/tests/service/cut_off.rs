@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::client::Answer;
 use crate::disk::with_postgres_and;
 use crate::postgres::Own;
-use crate::rig::Rig;
+use crate::rig::{Rig, as_operator};
 use crate::router::{Router, csr};
 
 /// A request may take longer than its connection may be silent.
@@ -154,7 +154,7 @@ fn a_database_that_is_put_back_while_the_service_runs_lets_nobody_in() {
     let device = rig.admin().get("/v1/admin/devices?prefix=stolen").ok();
     let id = device["devices"][0]["id"].as_str().unwrap();
     let suspend = format!("/v1/admin/devices/{id}/suspend");
-    rig.admin().post(&suspend, &serde_json::json!({})).ok();
+    rig.admin().act(&suspend, &serde_json::json!({})).ok();
     stolen
         .renew(&csr(), "suspended")
         .refused(403, "device-suspended");
@@ -179,8 +179,9 @@ fn a_database_that_is_put_back_while_the_service_runs_lets_nobody_in() {
     }
     assert!(!ready.body.contains("check its disk"), "{}", ready.body);
     let config = rig.data().join("config.toml");
-    let accepted = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
-        .args(["restore", "--accept-older", "--yes", "--config"])
+    let accepted = as_operator(&config)
+        .args(["restore", "--accept-older", "--yes"])
+        .args(["--reason", "a test", "--config"])
         .arg(config)
         .status()
         .unwrap();

@@ -274,7 +274,7 @@ fn a_replacement_enrols_with_the_serial_number_of_its_hardware_module() {
         added["id"].as_str().unwrap()
     );
     let how = json!({"manufacturer": "acme", "serial": "HW2"});
-    let replaced = rig.admin().post(&path, &how).ok();
+    let replaced = rig.admin().act(&path, &how).ok();
     assert_eq!(replaced["device"]["serial"], "HW2");
     assert!(replaced.get("code").is_none());
     enroll(&old).refused(403, "unknown-device");
@@ -291,7 +291,7 @@ fn a_replacement_enrols_with_the_serial_number_of_its_hardware_module() {
     assert_eq!(shown["available_from"], from);
     assert_eq!(shown["state"], "preregistered");
     let how = json!({"manufacturer": "acme", "serial": "HW2", "at_once": true});
-    let replaced = rig.admin().post(&path, &how).ok();
+    let replaced = rig.admin().act(&path, &how).ok();
     assert_eq!(replaced["held_until"].as_u64(), Some(from - 3601));
     assert_eq!(enroll(&replacement).ok()["name"], added["name"]);
     assert_eq!(replacement.renew(&csr(), "k").ok()["name"], added["name"]);

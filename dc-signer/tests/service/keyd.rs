@@ -159,7 +159,11 @@ fn service(process: &Process) -> Rig {
     let front = process.path("front");
     let config = rig.data().join("config.toml");
     let import = ["zones", "rollover", "cpe.example.com", "--now", "--import"];
-    let import = [&import[..], &[front.to_str().unwrap()]].concat();
+    let import = [
+        &import[..],
+        &[front.to_str().unwrap(), "--reason", "a test"],
+    ]
+    .concat();
     let (done, said) = command(&import, &config);
     assert!(done && said.contains("active"), "{said}\n{}", process.log());
     rig.wait_until("it issues from the new certificate", || {

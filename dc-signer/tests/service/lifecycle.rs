@@ -7,7 +7,7 @@ use std::time::Duration;
 use rcgen::KeyPair;
 
 use crate::client::read;
-use crate::rig::Rig;
+use crate::rig::{Rig, as_operator};
 use crate::router::{Router, csr};
 
 #[test]
@@ -220,7 +220,7 @@ fn devices_renew_while_a_zone_moves_on_to_its_next_certificate() {
     let zone = "/v1/admin/zones/cpe.example.com";
     let rolled = rig
         .admin()
-        .post(&format!("{zone}/rollover"), &serde_json::json!({}))
+        .act(&format!("{zone}/rollover"), &serde_json::json!({}))
         .ok();
     let states: Vec<&str> = rolled["slots"]
         .as_array()
@@ -256,8 +256,13 @@ fn a_service_manager_that_does_not_read_stops_nobody() {
 fn nobody_puts_a_backup_in_the_place_of_a_database_that_a_service_uses() {
     let mut rig = Rig::start();
     let run = |rig: &Rig, command: &str| {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+        let reason: &[&str] = match command {
+            "restore" => &["--reason", "a test"],
+            _ => &[],
+        };
+        let output = as_operator(&rig.data().join("config.toml"))
             .arg(command)
+            .args(reason)
             .arg(rig.data().join("backup"))
             .arg("--config")
             .arg(rig.data().join("config.toml"))

@@ -46,3 +46,4 @@ mod servers_alone;
 mod small_disk;
 mod tokens;
 mod waiting;
+mod who;

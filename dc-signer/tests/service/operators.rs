@@ -93,7 +93,7 @@ fn a_replaced_device_keeps_its_name_and_a_sold_one_does_not() {
     let device = format!("/v1/admin/devices/{}", first["device"].as_str().unwrap());
     let replaced = rig
         .admin()
-        .post(&format!("{device}/replace"), &json!({"at_once": true}))
+        .act(&format!("{device}/replace"), &json!({"at_once": true}))
         .ok();
     let code = replaced["code"]["code"].as_str().unwrap();
     rig.keep_secret(code);
@@ -103,7 +103,7 @@ fn a_replaced_device_keeps_its_name_and_a_sold_one_does_not() {
     assert!((400..500).contains(&refused.status), "{refused:?}");
     let sold = rig
         .admin()
-        .post(&format!("{device}/replace"), &json!({"new_name": true}))
+        .act(&format!("{device}/replace"), &json!({"new_name": true}))
         .ok();
     let code = sold["code"]["code"].as_str().unwrap();
     rig.keep_secret(code);
@@ -120,18 +120,18 @@ fn a_zones_devices_are_asked_to_renew_and_rollover_needs_a_next_certificate() {
     let zone = "/v1/admin/zones/cpe.example.com";
     let pulled = json!({"issued_before": 2_000_000_000});
     rig.admin()
-        .post(&format!("{zone}/pull-renewals"), &pulled)
+        .act(&format!("{zone}/pull-renewals"), &pulled)
         .ok();
     rig.wait_until("devices are told", || {
         let info = rig.client().get("/v1/renewal-info/cpe.example.com").ok();
         info["renew_issued_before"] == 2_000_000_000
     });
     rig.admin()
-        .post(&format!("{zone}/rollover"), &json!({}))
+        .act(&format!("{zone}/rollover"), &json!({}))
         .refused(409, "conflict");
     let changed = rig
         .admin()
-        .post(&format!("{zone}/forms"), &json!({"forms": "both"}))
+        .act(&format!("{zone}/forms"), &json!({"forms": "both"}))
         .ok();
     assert_eq!(changed["forms"], "both");
     assert_eq!(changed["slots"][0]["state"], "active");
@@ -139,7 +139,7 @@ fn a_zones_devices_are_asked_to_renew_and_rollover_needs_a_next_certificate() {
     assert_eq!(zones.as_array().unwrap().len(), 1);
     let bad = json!({"forms": "all"});
     rig.admin()
-        .post(&format!("{zone}/forms"), &bad)
+        .act(&format!("{zone}/forms"), &bad)
         .refused(400, "bad-request");
 }
 

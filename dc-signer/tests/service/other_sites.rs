@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::driver::{Browser, home};
-use crate::rig::Rig;
+use crate::rig::{Rig, as_operator};
 use crate::router::Router;
 
 /// An operator with a certificate.
@@ -32,15 +32,9 @@ impl Alice {
     fn until(rig: &Rig, year: i32) -> Self {
         let key = KeyPair::generate().unwrap();
         let alice = Self::with(rig, key, year);
-        let output = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
-            .args([
-                "operators",
-                "add",
-                "alice",
-                "--role",
-                "admin",
-                "--certificate",
-            ])
+        let output = as_operator(&rig.data().join("config.toml"))
+            .args(["operators", "add", "alice", "--role", "admin"])
+            .args(["--reason", "a test", "--certificate"])
             .arg(&alice.file)
             .arg("--config")
             .arg(rig.data().join("config.toml"))
@@ -105,9 +99,7 @@ fn run(command: &mut Command) {
 fn suspended(rig: &Rig) -> String {
     let (_, enrolled) = Router::enrolled(rig, "stolen");
     let path = format!("/v1/admin/devices/{}", enrolled["device"].as_str().unwrap());
-    rig.admin()
-        .request("POST", &format!("{path}/suspend"), &[], b"")
-        .ok();
+    rig.admin().act(&format!("{path}/suspend"), &json!({})).ok();
     path
 }
 
@@ -168,6 +160,7 @@ fn a_page_of_another_site_does_not_resume_a_stolen_device_and_the_operators_own_
     browser.open(&format!("{site}/devices?q=stolen"));
     browser.click("tbody a");
     browser.click(".acts a[href$='/resume']");
+    browser.enter("#reason", "it was found");
     browser.click("main form button");
     says("The device");
     assert!(browser.wait(|| state(&rig, &device) == "active"));
@@ -210,7 +203,9 @@ fn whoever_changes_something_with_a_certificate_says_that_it_is_meant() {
     assert!(!answer.head.contains("access-control-allow"), "{answer:?}");
     assert_eq!(state(&rig, &device), "suspended");
     alice.get("/v1/admin/devices").ok();
-    alice.request("POST", &resume, &[meant], b"").ok();
+    let json = ("content-type", "application/json");
+    let reason = b"{\"reason\":\"it was found\"}";
+    alice.request("POST", &resume, &[meant, json], reason).ok();
     assert_eq!(state(&rig, &device), "active");
     // Whatever changes something is asked for it.
     let document: Value = rig.client().get("/openapi.json").ok();
@@ -223,7 +218,7 @@ fn whoever_changes_something_with_a_certificate_says_that_it_is_meant() {
         let path = path
             .replace("{id}", "x")
             .replace("{zone}", "cpe.example.com");
-        let answer = alice.post(&path, &json!({}));
+        let answer = alice.act(&path, &json!({}));
         answer.refused(403, "forbidden");
         assert!(
             methods["post"].to_string().contains("X-Requested-With"),
@@ -234,7 +229,7 @@ fn whoever_changes_something_with_a_certificate_says_that_it_is_meant() {
     assert!(asked >= 10, "{asked}");
     // A token is shown on purpose.
     rig.admin()
-        .request("POST", &format!("{device}/suspend"), &[form], b"")
+        .act(&format!("{device}/suspend"), &json!({}))
         .ok();
 }
 

@@ -54,7 +54,12 @@ fn an_operator_suspends_a_device_on_a_page_and_the_api_says_so() {
     assert!(fleet.status == 200 && fleet.body.contains("cpe.example.com"));
     let token = between(&fleet.body, "name=\"form_token\" value=\"", "\"");
     let path = format!("/devices/{id}/suspend");
-    let answer = post(&rig, &path, &cookie, &format!("form_token={token}"));
+    let answer = post(
+        &rig,
+        &path,
+        &cookie,
+        &format!("form_token={token}&reason=NOC-4711"),
+    );
     assert_eq!(answer.status, 303, "{answer:?}");
     let page = get(&rig, header(&answer, "location"), &cookie);
     assert!(page.body.contains("The device is suspended."), "{page:?}");

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::client::{Answer, Client};
 use crate::disk::with_postgres;
 use crate::postgres::Own;
-use crate::rig::Rig;
+use crate::rig::{Rig, as_operator};
 
 /// A service with a configuration of its own, as a service manager starts it.
 pub(crate) struct Service {
@@ -97,7 +97,7 @@ impl Drop for Service {
 
 /// What a command says, and whether it succeeded.
 pub(crate) fn command(arguments: &[&str], config: &Path) -> (bool, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+    let output = as_operator(config)
         .args(arguments)
         .arg("--config")
         .arg(config)
@@ -307,7 +307,7 @@ fn a_zone_moves_on_when_every_replica_has_the_key() {
     rig.import_next_certificate();
     let rollover = || {
         let path = "/v1/admin/zones/cpe.example.com/rollover";
-        rig.admin().post(path, &json!({}))
+        rig.admin().act(path, &json!({}))
     };
     let problem = rollover().refused(409, "conflict");
     assert!(
@@ -318,7 +318,15 @@ fn a_zone_moves_on_when_every_replica_has_the_key() {
     assert!(replica.metric(&format!("{next} 0")));
     // On the machine itself, all in one go.
     let vendor = rig.data().join("next");
-    let import = ["zones", "rollover", "cpe.example.com", "--now", "--import"];
+    let import = [
+        "zones",
+        "rollover",
+        "cpe.example.com",
+        "--reason",
+        "a test",
+        "--now",
+        "--import",
+    ];
     let import = [&import[..], &[vendor.to_str().unwrap()]].concat();
     let (done, said) = command(&import, &second);
     assert!(done && said.contains("active"), "{said}");

@@ -234,7 +234,7 @@ impl Rig {
     pub(crate) fn import_next_certificate(&self) {
         let next = self.data().join("next");
         let run = |arguments: &[&std::ffi::OsStr]| {
-            let output = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+            let output = as_operator(&self.data().join("config.toml"))
                 .args(arguments)
                 .output()
                 .unwrap();
@@ -243,14 +243,18 @@ impl Rig {
         let config = self.data().join("config.toml");
         let [init, zone, zone_flag] = ["init", "cpe.example.com", "--zone"].map(AsRef::as_ref);
         run(&[init, next.as_ref(), zone_flag, zone]);
-        let [zones, rollover, import, flag] =
-            ["zones", "rollover", "--import", "--config"].map(AsRef::as_ref);
+        let [zones, rollover, import, why, reason, flag] = [
+            "zones", "rollover", "--import", "--reason", "a test", "--config",
+        ]
+        .map(AsRef::as_ref);
         run(&[
             zones,
             rollover,
             zone,
             import,
             next.as_ref(),
+            why,
+            reason,
             flag,
             config.as_ref(),
         ]);
@@ -336,6 +340,16 @@ impl Drop for Rig {
             assert!(told.is_empty(), "a secret was told in {told:?}");
         }
     }
+}
+
+/// A command of the program, by the operator whose token lies beside a configuration.
+pub(crate) fn as_operator(config: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
+    command.env(
+        "DC_SIGNER_TOKEN_FILE",
+        config.with_file_name("operator.token"),
+    );
+    command
 }
 
 /// Ends with its owner, whatever happens to the test.

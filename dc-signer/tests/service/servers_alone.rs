@@ -27,7 +27,14 @@ fn a_zone_for_clients_with_a_certificate_for_servers_alone_is_told_of() {
     let certificate = params.self_signed(&key).unwrap();
     fs::write(folder.join("chain.pem"), certificate.pem()).unwrap();
     fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
-    let import = ["zones", "rollover", "cpe.example.com", "--import"];
+    let import = [
+        "zones",
+        "rollover",
+        "cpe.example.com",
+        "--reason",
+        "a test",
+        "--import",
+    ];
     let import = [&import[..], &[folder.to_str().unwrap()]].concat();
     let (done, said) = command(&rig, &import);
     assert!(done, "{said}");

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::authority::claim::ClaimError;
 use crate::authority::{self, SetupError};
 use dc_store::owner;
 
@@ -12,6 +13,9 @@ pub enum Error {
     /// The database of the signer cannot be opened.
     #[error(transparent)]
     Authority(#[from] authority::Error),
+    /// Whoever brings it back may not.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     /// A folder is no backup, or not a whole one.
     #[error("{} is no whole backup: give a folder that 'dc-signer backup' made", .folder.display())]
     NoBackup {

@@ -92,6 +92,7 @@ impl From<&History> for DeviceHistory {
             time: record.entry.time.as_secs(),
             actor: record.entry.actor.clone(),
             action: record.entry.action.to_string(),
+            reason: record.entry.reason.clone(),
         });
         Self {
             issued: issued.collect(),

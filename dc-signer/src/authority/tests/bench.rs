@@ -100,10 +100,7 @@ impl Bench {
     }
 
     pub(crate) fn by(&self, at: UnixTime) -> Act {
-        Act {
-            actor: "cli:tester".to_owned(),
-            at,
-        }
+        Act::new("operator:tester", at).because("a test".parse().ok())
     }
 
     /// So many seconds after the test began.

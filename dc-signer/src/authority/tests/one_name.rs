@@ -298,6 +298,7 @@ impl World<'_> {
                 _ => None,
             },
             at_once,
+            reason: "a test".to_owned(),
         };
         let act = self.operator();
         let replaced = self.bench.authority.replace(before.id, &how, &act).await;

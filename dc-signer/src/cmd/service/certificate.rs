@@ -36,5 +36,5 @@ certificates that a person fetches. The CA has to put DelegationUsage (1.3.6.1.4
 CAs do for customers that have it agreed; and a CAA record of the zone, if there is one, has to allow the CA.
 
 Examples:
-  dc-signer certificate order --zone cpe.example.com --config /etc/dc-signer/config.toml
+  dc-signer certificate order --zone cpe.example.com --reason NOC-4711 --config /etc/dc-signer/config.toml
   dc-signer certificate status --config /etc/dc-signer/config.toml";

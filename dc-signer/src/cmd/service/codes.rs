@@ -5,14 +5,14 @@ use std::fmt;
 use clap::Subcommand;
 use dc_pki::time::Moment;
 use dc_signer::authority::json::Code;
-use dc_store::registry::DeviceId;
+use dc_store::registry::{DeviceId, Role};
 use pki_types::UnixTime;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::json;
 
 use super::error::Error;
-use super::place::{Open, Place, act};
+use super::place::{Acting, Actor, Open};
 use super::print;
 use super::rest::Rest;
 use super::selection::Which;
@@ -36,7 +36,7 @@ struct New {
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
-    place: Place,
+    acting: Acting,
     /// Print the codes as JSON, one a line, with a problem for each device that gets none
     #[arg(long)]
     json: bool,
@@ -49,17 +49,19 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         let What::New(new) = self.what;
         let devices = new.which.read()?;
-        new.place.with_authority(async |open| match &devices[..] {
-            [device] => new.one(open, device).await,
-            devices => new.many(open, devices).await,
-        })
+        let needed = Role::Operator;
+        new.acting
+            .with_authority(needed, None, async |open, who| match &devices[..] {
+                [device] => new.one(open, who, device).await,
+                devices => new.many(open, who, devices).await,
+            })
     }
 }
 
 impl New {
-    async fn one(&self, open: &Open, device: &str) -> Result<(), Error> {
+    async fn one(&self, open: &Open, who: &Actor, device: &str) -> Result<(), Error> {
         let device = open.device(device).await?;
-        let code = open.authority.new_code(device.id, &act()?).await?;
+        let code = open.authority.new_code(device.id, &who.act()?).await?;
         match self.json {
             true => print(&json!(code)),
             false => print(&Shown {
@@ -70,14 +72,14 @@ impl New {
     }
 
     /// All in one transaction; QR codes of many would be a mess.
-    async fn many(&self, open: &Open, devices: &[String]) -> Result<(), Error> {
+    async fn many(&self, open: &Open, who: &Actor, devices: &[String]) -> Result<(), Error> {
         let mut rest = Rest::of(devices.len());
         let mut found = Vec::with_capacity(devices.len());
         for device in devices {
             found.extend(rest.keep(device, open.device(device).await)?);
         }
         let ids: Vec<DeviceId> = found.iter().map(|device| device.id).collect();
-        let codes = open.authority.new_codes(&ids, &act()?).await?;
+        let codes = open.authority.new_codes(&ids, &who.act()?).await?;
         for (device, code) in found.iter().zip(codes) {
             let external_id = device.external_id.as_str();
             let code = code.map_err(|source| dc_store::Error::Refused { source }.into());

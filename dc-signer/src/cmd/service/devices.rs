@@ -62,8 +62,8 @@ Examples:
   dc-signer devices add --file fleet.ndjson --json --config /etc/dc-signer/config.toml > added.ndjson
   dc-signer devices list --expires-within 24h --config /etc/dc-signer/config.toml
   dc-signer devices show customer-1 --config /etc/dc-signer/config.toml
-  dc-signer devices suspend customer-1 --config /etc/dc-signer/config.toml
-  dc-signer devices suspend --file stolen.txt --json --config /etc/dc-signer/config.toml
-  dc-signer devices retire customer-1 customer-2 --yes --config /etc/dc-signer/config.toml
-  dc-signer devices replace customer-1 --manufacturer acme --serial SN-7 --config /etc/dc-signer/config.toml
-  dc-signer devices replace customer-1 --new-name --config /etc/dc-signer/config.toml";
+  dc-signer devices suspend customer-1 --reason NOC-4711 --config /etc/dc-signer/config.toml
+  dc-signer devices suspend --file stolen.txt --json --reason NOC-4711 --config /etc/dc-signer/config.toml
+  dc-signer devices retire customer-1 customer-2 --yes --reason NOC-4711 --config /etc/dc-signer/config.toml
+  dc-signer devices replace customer-1 --manufacturer acme --serial SN-7 --reason NOC-4711 --config /etc/dc-signer/config.toml
+  dc-signer devices replace customer-1 --new-name --reason NOC-4711 --config /etc/dc-signer/config.toml";

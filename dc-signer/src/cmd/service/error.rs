@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use dc_pki::names::ZoneName;
+use dc_pki::secret::SecretError;
+use dc_signer::authority::claim::ClaimError;
 use dc_signer::renewal::ordering::OrderingError;
 use dc_signer::{authority, config, keyd, server};
 use dc_store::owner;
@@ -20,6 +22,12 @@ pub(crate) enum Error {
     /// A backup was not made, or not put back.
     #[error(transparent)]
     Backup(#[from] authority::backup::Error),
+    /// An operator's certificate lets nobody in now.
+    #[error("{}: the certificate has ended or has not begun: add the next one with 'dc-signer operators renew --certificate'", .path.display())]
+    CertificateEnded {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file of checkpoints cannot be read or written.
     #[error("{}: {source}", .path.display())]
     CheckpointFile {
@@ -36,6 +44,9 @@ pub(crate) enum Error {
         /// The fault.
         source: dc_evidence::Error,
     },
+    /// Whoever acts may not.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     /// A failure that every command may have.
     #[error(transparent)]
     Cmd(#[from] cmd::Error),
@@ -53,6 +64,22 @@ pub(crate) enum Error {
     /// The signing process does not start, or its log is not as it was written.
     #[error(transparent)]
     Keyd(#[from] keyd::Error),
+    /// The first operator of a database is not an admin.
+    #[error(
+        "the first operator has to be an admin, because only an admin adds others: say --role admin"
+    )]
+    FirstIsAdmin,
+    /// Somebody without a credential agrees to what another has asked for.
+    #[error(
+        "two operators agree to this, and --as-root-because is none: do the act itself with it, which asks nobody else"
+    )]
+    NobodyAgrees,
+    /// A path leads to no file that could be written.
+    #[error("{} is no name of a file", .path.display())]
+    NoFileName {
+        /// The path.
+        path: PathBuf,
+    },
     /// A list of devices has none in it.
     #[error("{} names no device: write one a line, by its external id, its id or its name", .path.display())]
     NoDevices {
@@ -97,6 +124,9 @@ pub(crate) enum Error {
         /// The number of all.
         of: usize,
     },
+    /// An operator's token cannot be read.
+    #[error(transparent)]
+    Token(#[from] SecretError),
     /// The database does not do what it should.
     #[error(transparent)]
     Store(#[from] dc_store::Error),

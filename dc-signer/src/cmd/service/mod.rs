@@ -1,5 +1,6 @@
 //! The commands of the service, which the feature `service` brings.
 
+mod approvals;
 mod audit;
 mod backup;
 mod certificate;
@@ -7,6 +8,7 @@ mod check;
 mod checkpoints;
 mod codes;
 mod confirm;
+mod credential;
 mod devices;
 mod error;
 mod keyd;
@@ -28,6 +30,7 @@ use error::Error;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Approvals(approvals::Args),
     Audit(audit::Args),
     Backup(backup::Args),
     Certificate(certificate::Args),
@@ -45,6 +48,7 @@ pub(crate) enum Command {
 impl Command {
     pub(super) fn run(self) -> Result<(), Error> {
         match self {
+            Self::Approvals(args) => args.run(),
             Self::Audit(args) => args.run(),
             Self::Backup(args) => args.run(),
             Self::Certificate(args) => args.run(),

@@ -1,15 +1,17 @@
 //! Where a command works: the configuration, its database, and whoever runs it.
 
+use super::credential::Credential;
 use super::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use dc_pki::{clock, files};
 use dc_signer::authority::Authority;
+use dc_signer::authority::claim::{Caller, Claim};
 use dc_signer::authority::database;
 use dc_signer::config::Config;
 use dc_store::owner::{self, Account};
-use dc_store::registry::{Device, Error as Registry};
+use dc_store::registry::{Device, Error as Registry, Reason, Role};
 use dc_store::{Act, Find, Store};
 
 /// The configuration that a command takes.
@@ -111,11 +113,94 @@ impl Open {
     }
 }
 
-/// The command line acts in the name of whoever runs it.
-pub(super) fn act() -> Result<Act, Error> {
-    let user = std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
-    Ok(Act {
-        actor: format!("cli:{user}"),
-        at: clock::now()?,
-    })
+/// Why something is done that takes rights away or gives them back.
+#[derive(Debug, clap::Args)]
+pub(super) struct Why {
+    /// The reason or a ticket, for the audit log: 3 to 200 characters
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Reason,
+}
+
+/// Where a command works, and who acts.
+#[derive(Debug, clap::Args)]
+pub(super) struct Acting {
+    #[command(flatten)]
+    pub(super) place: Place,
+    #[command(flatten)]
+    pub(super) credential: Credential,
+}
+
+/// Whoever acts, with the right to it.
+#[derive(Debug)]
+pub(super) struct Actor(Caller);
+
+impl Actor {
+    /// An act of theirs, now.
+    pub(super) fn act(&self) -> Result<Act, Error> {
+        Ok(self.0.act(clock::now()?))
+    }
+
+    /// Their proof.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.0
+    }
+}
+
+impl Acting {
+    /// Fails with [`Error::NobodyAgrees`] for whoever acts without a credential.
+    pub(super) fn is_an_operators(&self) -> Result<(), Error> {
+        match self.credential.claim()? {
+            Claim::Root(_) => Err(Error::NobodyAgrees),
+            Claim::Operator(_) | Claim::Nothing => Ok(()),
+        }
+    }
+
+    /// Runs a command that needs the signer's keys and decisions, for whoever has a role.
+    pub(super) fn with_authority(
+        &self,
+        needed: Role,
+        reason: Option<&Reason>,
+        work: impl AsyncFnOnce(&Open, &Actor) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let claim = self.credential.claim()?;
+        self.place.with_config(async |config| {
+            let (store, _in_use) = database::open(&config).await?;
+            let done = async {
+                let caller = claim.check(&store, needed, reason, clock::now()?).await?;
+                let authority = Authority::open(&config, store.clone()).await?;
+                let store = Arc::clone(&store);
+                work(&Open { store, authority }, &Actor(caller)).await
+            };
+            let done = done.await;
+            store.close().await;
+            done
+        })
+    }
+
+    /// Runs a command that changes operators: the first one is made by whoever has the database.
+    pub(super) fn with_operators(
+        &self,
+        is_first: bool,
+        needed: Role,
+        reason: Option<&Reason>,
+        work: impl AsyncFnOnce(&Open, &Config, &Actor) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let claim = self.credential.claim()?;
+        self.place.with_config(async |config| {
+            let (store, _in_use) = database::open(&config).await?;
+            let done = async {
+                let now = clock::now()?;
+                let caller = match is_first {
+                    true => claim.check_or_first(&store, reason, now).await?,
+                    false => claim.check(&store, needed, reason, now).await?,
+                };
+                let authority = Authority::open(&config, store.clone()).await?;
+                let store = Arc::clone(&store);
+                work(&Open { store, authority }, &config, &Actor(caller)).await
+            };
+            let done = done.await;
+            store.close().await;
+            done
+        })
+    }
 }

@@ -4,16 +4,18 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dc_pki::clock;
 use dc_pki::time::Moment;
-use dc_signer::authority::backup::{self, Restored};
+use dc_signer::authority::backup::{self, By, Restored};
 use dc_signer::authority::database;
 use dc_signer::config::Config;
+use dc_store::registry::Reason;
 use dc_store::{BroughtUp, Location};
 use pki_types::UnixTime;
 
 use super::confirm::confirm;
 use super::error::Error;
-use super::place::{Place, act};
+use super::place::Acting;
 use super::print;
 
 /// Put a backup in the place of the database; the service has to be stopped
@@ -34,8 +36,11 @@ pub(crate) struct Args {
     /// Do not ask before '--accept-older'
     #[arg(long, requires = "accept_older")]
     yes: bool,
+    /// The reason or a ticket, for the audit log; not for '--check'
+    #[arg(long, value_name = "TEXT", required_unless_present = "check")]
+    reason: Option<Reason>,
     #[command(flatten)]
-    place: Place,
+    acting: Acting,
 }
 
 #[derive(Debug, clap::Args)]
@@ -61,41 +66,48 @@ struct What {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.place.with_config(async |config| match &self.what {
-            What {
-                from: Some(from), ..
-            } => {
-                let by = act()?;
-                let restored = backup::restore(&config, from, self.lose_newer, &by).await?;
-                print(&Shown(restored))
-            }
-            What {
-                newer_log: Some(newer),
-                ..
-            } => {
-                let (head, brought) = backup::bring_up(&config, newer, &act()?).await?;
-                print(&format!(
-                    "the audit log has {} records now: {}",
-                    head.seq,
-                    Brought(&brought)
-                ))
-            }
-            What {
-                accept_older: true, ..
-            } => {
-                backup::look_for_older(&config).await?;
-                confirm(
-                    &format!("This goes on with an older copy: {UNKNOWN}."),
-                    self.yes,
-                )?;
-                let head = backup::accept_older(&config, &act()?).await?;
-                print(&format!(
-                    "accepted, as record {} of the audit log says: {UNKNOWN}",
-                    head.seq
-                ))
-            }
-            _ => check(&config).await,
-        })
+        let claim = self.acting.credential.claim()?;
+        let by = By {
+            claim: &claim,
+            reason: self.reason.as_ref(),
+            now: clock::now()?,
+        };
+        self.acting
+            .place
+            .with_config(async |config| match &self.what {
+                What {
+                    from: Some(from), ..
+                } => {
+                    let restored = backup::restore(&config, from, self.lose_newer, &by).await?;
+                    print(&Shown(restored))
+                }
+                What {
+                    newer_log: Some(newer),
+                    ..
+                } => {
+                    let (head, brought) = backup::bring_up(&config, newer, &by).await?;
+                    print(&format!(
+                        "the audit log has {} records now: {}",
+                        head.seq,
+                        Brought(&brought)
+                    ))
+                }
+                What {
+                    accept_older: true, ..
+                } => {
+                    backup::look_for_older(&config).await?;
+                    confirm(
+                        &format!("This goes on with an older copy: {UNKNOWN}."),
+                        self.yes,
+                    )?;
+                    let head = backup::accept_older(&config, &by).await?;
+                    print(&format!(
+                        "accepted, as record {} of the audit log says: {UNKNOWN}",
+                        head.seq
+                    ))
+                }
+                _ => check(&config).await,
+            })
     }
 }
 
@@ -198,6 +210,6 @@ const UNKNOWN: &str = "devices that were suspended or retired since may get cred
 
 const HELP: &str = "\
 Examples:
-  dc-signer restore /var/backups/dc-signer-monday --config /etc/dc-signer/config.toml
+  dc-signer restore /var/backups/dc-signer-monday --reason \"disk of signer-1 lost\" --config /etc/dc-signer/config.toml
   dc-signer restore --check --config /etc/dc-signer/config.toml
-  dc-signer restore --newer-log postgres://signer@localhost/signer_before --config /etc/dc-signer/config.toml";
+  dc-signer restore --newer-log postgres://signer@localhost/signer_before --reason \"disk of signer-1 lost\" --config /etc/dc-signer/config.toml";

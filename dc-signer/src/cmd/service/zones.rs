@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use dc_pki::names::ZoneName;
 use dc_pki::time::Moment;
-use dc_pki::{Forms, Roles};
+use dc_pki::{Forms, Roles, clock};
+use dc_signer::authority::approvals::Outcome;
 use dc_signer::authority::json;
 use dc_signer::authority::{BothFormsWarning, Import};
 use dc_store::NewZone;
 use dc_store::owner;
-use dc_store::registry::Zone;
+use dc_store::registry::{Reason, Role, Zone};
 
+use super::approvals;
 use super::error::Error;
-use super::place::{Open, Place, act};
+use super::place::{Acting, Actor, Open, Place, Why};
 use super::print;
 use crate::cmd::table::Table;
 use crate::cmd::warn;
@@ -54,8 +56,11 @@ struct Add {
     /// A folder with the delegation certificate's chain.pem and key.pem; a copy is kept in the data folder
     #[arg(long, value_name = "DIR")]
     import: Option<PathBuf>,
+    /// The reason or a ticket, for the audit log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<Reason>,
     #[command(flatten)]
-    place: Place,
+    acting: Acting,
 }
 
 /// Change which forms of credentials a zone's devices get
@@ -71,7 +76,9 @@ struct SetForms {
     /// the unique name
     forms: Forms,
     #[command(flatten)]
-    place: Place,
+    why: Why,
+    #[command(flatten)]
+    acting: Acting,
 }
 
 /// Change which ends of connections a zone's devices get credentials for
@@ -88,7 +95,9 @@ struct SetRoles {
     /// server or both
     roles: Roles,
     #[command(flatten)]
-    place: Place,
+    why: Why,
+    #[command(flatten)]
+    acting: Acting,
 }
 
 #[derive(Debug, clap::Args)]
@@ -114,7 +123,9 @@ struct PullRenewals {
     #[arg(long)]
     undo: bool,
     #[command(flatten)]
-    place: Place,
+    why: Why,
+    #[command(flatten)]
+    acting: Acting,
 }
 
 #[derive(Debug, clap::Args)]
@@ -134,7 +145,9 @@ struct Rollover {
     #[arg(long, value_name = "SLOT", conflicts_with_all = ["import", "now"])]
     to: Option<u32>,
     #[command(flatten)]
-    place: Place,
+    why: Why,
+    #[command(flatten)]
+    acting: Acting,
 }
 
 impl Args {
@@ -146,55 +159,76 @@ impl Args {
                 let zones = open.store.zones().await?;
                 match json {
                     true => {
-                        let now = act()?.at;
+                        let now = clock::now()?;
                         let zones = zones.iter().map(|zone| json::Zone::at(now, zone));
                         print(&serde_json::json!(zones.collect::<Vec<_>>()))
                     }
                     false => tell(&zones),
                 }
             }),
-            What::Forms(SetForms { zone, forms, place }) => place.with_authority(async |open| {
-                open.authority.set_forms(&zone, forms, &act()?).await?;
-                show(open, &zone).await
-            }),
-            What::Roles(SetRoles { zone, roles, place }) => place.with_authority(async |open| {
-                open.authority.set_roles(&zone, roles, &act()?).await?;
-                show(open, &zone).await
-            }),
+            What::Forms(forms) => forms.run(),
+            What::Roles(roles) => roles.run(),
             What::PullRenewals(pull) => pull.run(),
             What::Rollover(rollover) => rollover.run(),
         }
     }
 }
 
+impl SetForms {
+    fn run(self) -> Result<(), Error> {
+        let (needed, why) = (Role::Admin, Some(&self.why.reason));
+        self.acting.with_authority(needed, why, async |open, who| {
+            let (zone, forms) = (&self.zone, self.forms);
+            open.authority.set_forms(zone, forms, &who.act()?).await?;
+            show(open, zone).await
+        })
+    }
+}
+
+impl SetRoles {
+    fn run(self) -> Result<(), Error> {
+        let (needed, why) = (Role::Admin, Some(&self.why.reason));
+        self.acting.with_authority(needed, why, async |open, who| {
+            let (zone, roles) = (&self.zone, self.roles);
+            open.authority.set_roles(zone, roles, &who.act()?).await?;
+            show(open, zone).await
+        })
+    }
+}
+
 impl Add {
     fn run(self) -> Result<(), Error> {
-        self.place.with_authority(async |open| {
-            let new = NewZone {
-                zone: self.zone.clone(),
-                forms: self.forms,
-                roles: Roles::Server,
-            };
-            // Before anything is changed.
-            let first = self.import.as_deref();
-            let first = first.map(|folder| read(open, folder)).transpose()?;
-            open.store.add_zone(&new, &act()?).await?;
-            if let Some(first) = first {
-                import(open, &self.zone, first).await?;
-                open.authority.rollover(&self.zone, &act()?).await?;
-            }
-            show(open, &self.zone).await
-        })
+        // Its first certificate takes no other's place.
+        let first: Option<Reason> = FIRST.parse().ok();
+        let why = self.reason.as_ref().or(first.as_ref());
+        self.acting
+            .with_authority(Role::Admin, why, async |open, who| {
+                let new = NewZone {
+                    zone: self.zone.clone(),
+                    forms: self.forms,
+                    roles: Roles::Server,
+                };
+                // Before anything is changed.
+                let first = self.import.as_deref();
+                let first = first.map(|folder| read(open, folder)).transpose()?;
+                open.store.add_zone(&new, &who.act()?).await?;
+                if let Some(first) = first {
+                    import(open, who, &self.zone, first).await?;
+                    open.authority.rollover(&self.zone, &who.act()?).await?;
+                }
+                show(open, &self.zone).await
+            })
     }
 }
 
 impl PullRenewals {
     fn run(self) -> Result<(), Error> {
-        let Self { zone, undo, place } = self;
-        place.with_authority(async |open| {
-            let act = act()?;
-            let before = (!undo).then_some(act.at);
-            open.authority.pull_renewals(&zone, before, &act).await?;
+        let Self { zone, undo, .. } = &self;
+        let (needed, why) = (Role::Admin, Some(&self.why.reason));
+        self.acting.with_authority(needed, why, async |open, who| {
+            let act = who.act()?;
+            let before = (!*undo).then_some(act.at);
+            open.authority.pull_renewals(zone, before, &act).await?;
             print(&match before {
                 Some(before) => format!(
                     "devices of zone {zone} with a credential from before {} renew within {} hours",
@@ -209,17 +243,21 @@ impl PullRenewals {
 
 impl Rollover {
     fn run(self) -> Result<(), Error> {
-        self.place.with_authority(async |open| {
+        let (needed, why) = (Role::Admin, Some(&self.why.reason));
+        self.acting.with_authority(needed, why, async |open, who| {
             if let Some(folder) = &self.import {
-                import(open, &self.zone, read(open, folder)?).await?;
+                import(open, who, &self.zone, read(open, folder)?).await?;
             }
-            if let Some(slot) = self.to {
-                let act = act()?;
-                open.authority.rollover_to(&self.zone, slot, &act).await?;
-            } else if self.now || self.import.is_none() {
-                open.authority.rollover(&self.zone, &act()?).await?;
+            if self.now || self.import.is_none() {
+                let (name, act) = (who.caller().name(), who.act()?);
+                let rolled = open
+                    .authority
+                    .rollover_or_ask(&self.zone, self.to, name, &act);
+                if let Outcome::Waits(approval) = rolled.await? {
+                    return approvals::tell(&approval, who);
+                }
             } else {
-                open.authority.keep_zones(act()?.at).await?;
+                open.authority.keep_zones(clock::now()?).await?;
                 for waiting in open.authority.waiting() {
                     eprintln!("note: {waiting}");
                 }
@@ -231,15 +269,15 @@ impl Rollover {
 
 /// The folder is whoever's runs this, not the signer's.
 fn read(open: &Open, folder: &Path) -> Result<Import, Error> {
-    let now = act()?.at;
+    let now = clock::now()?;
     let _invoker = owner::as_invoker()?;
     Ok(Import::read(folder, open.authority.unlock(), now)?)
 }
 
-async fn import(open: &Open, zone: &ZoneName, import: Import) -> Result<(), Error> {
+async fn import(open: &Open, who: &Actor, zone: &ZoneName, import: Import) -> Result<(), Error> {
     let imported = open
         .authority
-        .take_delegation(zone, import, &act()?)
+        .take_delegation(zone, import, &who.act()?)
         .await?;
     warn(&imported.warnings);
     if imported.known {
@@ -259,7 +297,7 @@ async fn show(open: &Open, zone: &ZoneName) -> Result<(), Error> {
 
 /// Prints zones, and what is to be said against them.
 fn tell(zones: &[Zone]) -> Result<(), Error> {
-    let now = act()?.at;
+    let now = clock::now()?;
     let both = zones
         .iter()
         .filter_map(|zone| BothFormsWarning::of(zone, now));
@@ -299,6 +337,8 @@ fn table(zones: &[Zone]) -> Table<7> {
     table
 }
 
+/// The reason for a zone's first certificate, if nobody says another.
+const FIRST: &str = "the zone's first certificate";
 const HELP: &str = "\
 A zone's certificates go from next to active to draining to gone. Import the next one some weeks before the active
 one ends: it becomes active by itself, and no device notices. Nothing is issued under a certificate with less
@@ -309,11 +349,11 @@ One that issues both is warned of here, by 'dc-signer check', in the log, in the
 
 Examples:
   dc-signer zones add cpe.example.com --import vendor --config /etc/dc-signer/config.toml
-  dc-signer zones rollover cpe.example.com --import vendor-2027 --config /etc/dc-signer/config.toml
-  dc-signer zones rollover cpe.example.com --config /etc/dc-signer/config.toml
-  dc-signer zones rollover cpe.example.com --to 1 --config /etc/dc-signer/config.toml
-  dc-signer zones end cpe.example.com 1 --config /etc/dc-signer/config.toml
-  dc-signer zones forms cpe.example.com named --config /etc/dc-signer/config.toml
-  dc-signer zones roles cpe.example.com both --config /etc/dc-signer/config.toml
-  dc-signer zones pull-renewals cpe.example.com --config /etc/dc-signer/config.toml
+  dc-signer zones rollover cpe.example.com --import vendor-2027 --reason NOC-4711 --config /etc/dc-signer/config.toml
+  dc-signer zones rollover cpe.example.com --reason NOC-4711 --config /etc/dc-signer/config.toml
+  dc-signer zones rollover cpe.example.com --to 1 --reason NOC-4711 --config /etc/dc-signer/config.toml
+  dc-signer zones end cpe.example.com 1 --reason NOC-4711 --config /etc/dc-signer/config.toml
+  dc-signer zones forms cpe.example.com named --reason NOC-4711 --config /etc/dc-signer/config.toml
+  dc-signer zones roles cpe.example.com both --reason NOC-4711 --config /etc/dc-signer/config.toml
+  dc-signer zones pull-renewals cpe.example.com --reason NOC-4711 --config /etc/dc-signer/config.toml
   dc-signer zones list --config /etc/dc-signer/config.toml";

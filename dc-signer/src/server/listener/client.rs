@@ -1,6 +1,7 @@
 //! The client's certificate.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use der::Decode;
@@ -48,12 +49,9 @@ impl ClientCertificate {
     #[must_use]
     pub fn is_valid_at(&self, now: UnixTime) -> bool {
         let first = self.0.chain.first();
-        let parsed = first.and_then(|first| Certificate::from_der(first).ok());
-        parsed.is_some_and(|parsed| {
-            let validity = parsed.tbs_certificate().validity();
-            let time = |time: &x509_cert::time::Time| time.to_unix_duration().as_secs();
-            (time(&validity.not_before)..=time(&validity.not_after)).contains(&now.as_secs())
-        })
+        first
+            .and_then(valid)
+            .is_some_and(|valid| valid.contains(&now))
     }
 
     /// The certificate and what was sent with it.
@@ -69,6 +67,15 @@ impl fmt::Debug for ClientCertificate {
             .field(&self.spki_sha256().to_string())
             .finish()
     }
+}
+
+/// When a certificate is valid; none if it is no certificate.
+#[must_use]
+pub fn valid(certificate: &CertificateDer<'_>) -> Option<RangeInclusive<UnixTime>> {
+    let parsed = Certificate::from_der(certificate).ok()?;
+    let validity = parsed.tbs_certificate().validity();
+    let time = |time: &x509_cert::time::Time| UnixTime::since_unix_epoch(time.to_unix_duration());
+    Some(time(&validity.not_before)..=time(&validity.not_after))
 }
 
 /// The SHA-256 of a certificate's SubjectPublicKeyInfo; none if it is no certificate.

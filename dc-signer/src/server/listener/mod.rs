@@ -34,7 +34,7 @@ use tokio::sync::watch;
 
 pub use arriving::TooSlow;
 pub use certificate::{ServiceCertificate, Validity, tls_config};
-pub use client::{ClientCertificate, spki_sha256};
+pub use client::{ClientCertificate, spki_sha256, valid};
 pub(super) use connection::http;
 pub use memory::most_memory;
 pub use open::Peer;

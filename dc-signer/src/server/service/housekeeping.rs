@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::people;
 use super::settings::Current;
 use crate::api::App;
 use crate::authority::{self, Authority, BothFormsWarning, ServersAloneWarning};
@@ -111,6 +112,11 @@ impl Housekeeping {
         if let Err(error) = self.count_fleet().await {
             tracing::warn!(%error, "the fleet cannot be counted");
         }
+        let known = &mut told.broken_glass;
+        let looked = people::look_after(&self.authority, &self.metrics, known, now);
+        if let Err(error) = looked.await {
+            tracing::warn!(%error, "the operators cannot be looked after");
+        }
     }
 
     /// Once a day, what will stop the service if nobody does anything.
@@ -118,6 +124,9 @@ impl Housekeeping {
         let Ok(now) = clock::now() else { return };
         if let Some(warning) = self.app.certificate_warning(now) {
             tracing::warn!("{warning}");
+        }
+        if let Err(error) = people::warn_of_ends(&self.authority, now).await {
+            tracing::debug!(%error, "the operators cannot be read");
         }
         if let Ok(status) = self.authority.issuing_status(now).await {
             for ending in status.ending(now) {
@@ -204,6 +213,8 @@ fn warn_of_new<W: PartialEq + Display>(found: &[W], told: &[W]) {
 struct Told {
     /// The keys that the other signers know this one to have.
     keys: Option<BTreeSet<Sha256>>,
+    /// How many acts without a credential were known.
+    broken_glass: Option<u64>,
     /// The log's lines on keys that are missing.
     missing: Vec<String>,
     /// The zones that had credentials of both forms when it was looked last.

@@ -14,6 +14,7 @@ use prometheus_client::registry::Registry;
 
 mod buckets;
 mod labels;
+mod people;
 mod zones;
 
 use buckets::{fast, very_fast};
@@ -21,6 +22,8 @@ use labels::{
     Against, Certificate, InState, Issued, IssuedAsClient, OfPath, OfRoute, Operation, Outcome,
     Problem, Reason, Request, Within,
 };
+pub use people::People;
+use people::PeopleGauges;
 use zones::ZoneGauges;
 pub use zones::{KeyUsable, ZoneAble};
 
@@ -48,6 +51,7 @@ pub struct Metrics {
     ready: Gauge,
     own_certificate: [Gauge; 2],
     zones: ZoneGauges,
+    people: PeopleGauges,
 }
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -160,10 +164,12 @@ impl Metrics {
             ready: Gauge::default(),
             own_certificate: [Gauge::default(), Gauge::default()],
             zones: ZoneGauges::default(),
+            people: PeopleGauges::default(),
         };
         new.register_requests();
         new.register_state();
         new.zones.register(&mut new.registry);
+        new.people.register(&mut new.registry);
         new.into()
     }
 
@@ -321,6 +327,11 @@ impl Metrics {
         gauge.set(seconds);
     }
 
+    /// Sets what is to be known of operators.
+    pub fn set_people(&self, people: &People) {
+        self.people.set(people);
+    }
+
     /// The delegation certificates that are in use now.
     pub fn set_certificates(&self, slots: &[DelegationExpiry]) {
         self.certificates.clear();
@@ -411,6 +422,12 @@ mod tests {
             states: vec![("active".to_owned(), 7)],
             expiring: vec![(0, 1), (6, 2)],
             clones: 3,
+        });
+        metrics.set_people(&People {
+            ends: vec![("noc".to_owned(), 2_000_000_000)],
+            broken_glass: 1,
+            broken_glass_at: 1_900_000_000,
+            waiting: 1,
         });
         metrics.set_ready(true);
         metrics.set_own_certificate(1_900_000_000, 2_000_000_000);

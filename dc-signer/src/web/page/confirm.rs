@@ -7,7 +7,7 @@ use super::device::label;
 use super::layout::{Place, Who, page, token};
 use super::show::{distance, name, state};
 use crate::web::act::Act;
-use dc_store::registry::Device;
+use dc_store::registry::{Device, Reason};
 
 /// The data of the page.
 pub(in crate::web) struct ConfirmPage<'a> {
@@ -15,8 +15,10 @@ pub(in crate::web) struct ConfirmPage<'a> {
     pub(in crate::web) device: &'a Device,
     /// The act to confirm.
     pub(in crate::web) act: Act,
-    /// The box was not ticked.
-    pub(in crate::web) unsure: bool,
+    /// The reason why it was not done, after the form was sent.
+    pub(in crate::web) missing: Option<String>,
+    /// What was given as the operator's reason.
+    pub(in crate::web) reason: &'a str,
     /// The time of the page.
     pub(in crate::web) now: UnixTime,
 }
@@ -35,8 +37,12 @@ impl ConfirmPage<'_> {
                     dt { "State" } dd { (state(device.state)) }
                 }
                 ul.means { @for line in self.means() { li { (line) } } }
+                @if let Some(missing) = &self.missing {
+                    p.notice.severe role="alert" { (missing) }
+                }
                 form action={ (address) "/" (self.act.path()) } method="post" {
                     (token(who))
+                    (self.why())
                     @if self.act == Act::Retire { (self.sure()) }
                     div.acts {
                         button.primary[self.act != Act::Retire].danger[self.act == Act::Retire] type="submit" { (label(self.act)) }
@@ -48,12 +54,20 @@ impl ConfirmPage<'_> {
         page(question(self.act), who, Place::Device, main)
     }
 
+    /// For the audit log.
+    fn why(&self) -> Markup {
+        let is_needed = self.act.action().wants_reason();
+        html! {
+            label for="reason" { "Reason or ticket" @if !is_needed { " (may be left out)" } }
+            input #reason type="text" name="reason" value=(self.reason) required[is_needed]
+                minlength=(Reason::MIN_LEN) maxlength=(Reason::MAX_LEN) autocomplete="off" aria-describedby="reason-help";
+            p #reason-help.small { "It stands in the audit log with your name." }
+        }
+    }
+
     /// For what cannot be undone.
     fn sure(&self) -> Markup {
         html! {
-            @if self.unsure {
-                p.notice.severe role="alert" { "Nothing was changed: tick the box first." }
-            }
             div.tick {
                 input #sure type="checkbox" name="sure" value="yes" required;
                 label for="sure" { "I know that this cannot be undone" }
@@ -121,11 +135,12 @@ mod tests {
     use crate::web::page::testing::{NOW, device, who};
     use dc_store::registry::Role;
 
-    fn rendered(act: Act, unsure: bool) -> String {
+    fn rendered(act: Act, missing: Option<&str>) -> String {
         let page = ConfirmPage {
             device: &device(),
             act,
-            unsure,
+            missing: missing.map(str::to_owned),
+            reason: "<b>",
             now: at(NOW),
         };
         page.render(&who(Role::Operator)).into_string()
@@ -135,7 +150,7 @@ mod tests {
     fn a_form_posts_the_act_with_its_token() {
         let id = device().id;
         for act in Act::ALL {
-            let page = rendered(act, false);
+            let page = rendered(act, None);
             let action = format!("action=\"/devices/{id}/{}\" method=\"post\"", act.path());
             assert!(page.contains(&action), "{page}");
             assert!(page.contains("name=\"form_token\" value=\"form token\""));
@@ -145,11 +160,24 @@ mod tests {
     #[test]
     fn only_what_cannot_be_undone_has_a_box_to_tick() {
         for act in Act::ALL {
-            let page = rendered(act, false);
+            let page = rendered(act, None);
             assert_eq!(page.contains("name=\"sure\""), act == Act::Retire);
             assert!(!page.contains("role=\"alert\""));
         }
-        assert!(rendered(Act::Retire, true).contains("tick the box first"));
+        assert!(rendered(Act::Retire, Some("tick the box first")).contains("tick the box first"));
+    }
+
+    #[test]
+    fn whoever_takes_rights_or_gives_them_back_says_why() {
+        for act in Act::ALL {
+            let page = rendered(act, None);
+            assert!(
+                page.contains("name=\"reason\"") && page.contains("&lt;b&gt;"),
+                "{page}"
+            );
+            let is_needed = !page.contains("may be left out");
+            assert_eq!(is_needed, act != Act::ClearClone, "{page}");
+        }
     }
 
     #[test]
@@ -163,7 +191,8 @@ mod tests {
             let page = ConfirmPage {
                 device: &device,
                 act: Act::Resume,
-                unsure: false,
+                missing: None,
+                reason: "",
                 now: at(NOW),
             };
             let page = page.render(&who(Role::Operator)).into_string();
@@ -173,6 +202,6 @@ mod tests {
 
     #[test]
     fn it_says_until_when_the_credential_is_good() {
-        assert!(rendered(Act::Suspend, false).contains("ends in 5 d 20 h"));
+        assert!(rendered(Act::Suspend, None).contains("ends in 5 d 20 h"));
     }
 }

@@ -277,6 +277,8 @@ mod tests {
             zone: None,
             expires: None,
             detail_sha256: None,
+            reason: Some("NOC-4711".into()),
+            scope: None,
         };
         let record = Record {
             seq: 7,

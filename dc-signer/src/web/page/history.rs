@@ -38,7 +38,7 @@ fn act(record: &Record, now: UnixTime) -> Markup {
     html! {
         tr {
             td { (moment(entry.time)) br; span.far { (distance(entry.time, now)) } }
-            td { (words(entry.action)) }
+            td { (words(entry.action)) @if let Some(reason) = &entry.reason { br; span.far { (reason) } } }
             td { (actor(&entry.actor)) }
             td.rare { (entry.node) }
             td.rare.num { (record.seq) }

@@ -1,7 +1,9 @@
 //! The frame of all pages.
 
 use maud::{DOCTYPE, Markup, html};
+use pki_types::UnixTime;
 
+use super::show::moment;
 use crate::web::assets::{ICON, style_address};
 use dc_store::registry::Role;
 
@@ -16,6 +18,8 @@ pub(in crate::web) struct Who {
     pub(in crate::web) form_token: String,
     /// There is a session to end.
     pub(in crate::web) can_sign_out: bool,
+    /// When their token or certificate ends, if that is soon.
+    pub(in crate::web) ends: Option<UnixTime>,
 }
 
 /// The place of a page in the navigation.
@@ -24,6 +28,7 @@ pub(super) enum Place {
     Fleet,
     Devices,
     Device,
+    Approvals,
 }
 
 /// A page for an operator.
@@ -32,6 +37,7 @@ pub(super) fn page(title: &str, who: &Who, place: Place, main: Markup) -> Markup
         nav aria-label="Pages" {
             a href="/" aria-current=[current(place == Place::Fleet)] { "Fleet" }
             a href="/devices" aria-current=[current(place == Place::Devices)] { "Devices" }
+            a href="/approvals" aria-current=[current(place == Place::Approvals)] { "Approvals" }
         }
         // The list of devices has a larger one.
         @if place != Place::Devices { (search()) }
@@ -45,7 +51,20 @@ pub(super) fn page(title: &str, who: &Who, place: Place, main: Markup) -> Markup
             }
         }
     };
-    document(title, &head, &main)
+    document(title, &head, &html! { (ending(who)) (main) })
+}
+
+/// Warns whoever will not be let in any more soon.
+fn ending(who: &Who) -> Markup {
+    html! {
+        @if let Some(ends) = who.ends {
+            p.notice role="status" {
+                "Your token or certificate ends on " (moment(ends)) ": renew it with "
+                code { "dc-signer operators renew" } ", or with "
+                code { "POST /v1/admin/operators/" (who.name) "/renew" } ", or ask an admin to."
+            }
+        }
+    }
 }
 
 fn current(here: bool) -> Option<&'static str> {
@@ -126,9 +145,12 @@ mod tests {
         let mut who = who(Role::Viewer);
         let page = page("Fleet", &who, Place::Fleet, html! {}).into_string();
         assert!(page.contains("action=\"/sign-out\"") && page.contains("value=\"form token\""));
+        assert!(!page.contains("operators renew"));
+        who.ends = Some(crate::testing::registry::at(1_800_000_000));
         who.can_sign_out = false;
         let page = super::page("Fleet", &who, Place::Fleet, html! {}).into_string();
         assert!(!page.contains("/sign-out") && page.contains("alice"));
+        assert!(page.contains("operators renew") && page.contains("2027-01-15"));
     }
 
     #[test]

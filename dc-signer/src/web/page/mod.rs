@@ -1,6 +1,7 @@
 //! Pages: pure functions from data to markup. Markup escapes whatever is put into it, and the only text
 //! that is not escaped is our own.
 
+mod approvals;
 mod attention;
 mod bar;
 mod confirm;
@@ -19,6 +20,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use maud::Markup;
 
+pub(super) use approvals::{ApprovalRow, ApprovalsPage};
 pub(super) use confirm::ConfirmPage;
 pub(super) use device::DevicePage;
 pub(super) use devices::{DevicesPage, Search};

@@ -4,13 +4,13 @@ use maud::{Markup, html};
 
 use super::layout::bare;
 
-/// The form; `next` is where it leads, `failed` whether a token was not accepted.
-pub(in crate::web) fn sign_in(next: &str, failed: bool) -> Markup {
+/// The form; `next` is where it leads, `refused` why a token was not accepted.
+pub(in crate::web) fn sign_in(next: &str, refused: Option<&str>) -> Markup {
     let main = html! {
         div.narrow.card {
             h1 { "Sign in" }
-            @if failed {
-                p.notice.severe role="alert" { "No operator has this token, or they are kept out for now." }
+            @if let Some(why) = refused {
+                p.notice.severe role="alert" { (why) }
             }
             form action="/sign-in" method="post" {
                 input type="hidden" name="next" value=(next);
@@ -31,9 +31,9 @@ mod tests {
 
     #[test]
     fn it_says_when_a_token_is_not_accepted_and_keeps_where_to_go() {
-        let page = sign_in("/devices?q=\"><script>", true).into_string();
+        let page = sign_in("/devices?q=\"><script>", Some("no")).into_string();
         assert!(page.contains("role=\"alert\"") && !page.contains("<script>"));
         assert!(page.contains("value=\"/devices?q=&quot;&gt;&lt;script&gt;\""));
-        assert!(!sign_in("/", false).into_string().contains("role=\"alert\""));
+        assert!(!sign_in("/", None).into_string().contains("role=\"alert\""));
     }
 }

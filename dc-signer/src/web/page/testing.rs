@@ -16,6 +16,7 @@ pub(super) fn who(role: Role) -> Who {
         role,
         form_token: "form token".into(),
         can_sign_out: true,
+        ends: None,
     }
 }
 

@@ -119,6 +119,7 @@ impl Tour<'_> {
         self.browser.click(".acts a[href$='/suspend']");
         self.says("Suspend this device?");
         self.pictures("suspend");
+        self.browser.enter("#reason", "NOC-4711");
         self.browser.click("main form button");
         self.says("The device is suspended.");
         self.says("operator:alice");
@@ -130,6 +131,7 @@ impl Tour<'_> {
         self.browser.click(".acts a[href$='/retire']");
         self.says("Retire this device for good?");
         self.pictures("retire");
+        self.browser.enter("#reason", "NOC-4711");
         self.browser.click("main form button");
         assert!(self.browser.url().ends_with("/retire"));
         self.browser.click("#sure");

@@ -27,11 +27,10 @@ pub(super) async fn operators(store: &Store, now: UnixTime) {
         ("victor", Role::Viewer, VIEWER, false),
         ("dora", Role::Admin, "dcs_token-of-dora", true),
     ] {
+        let access = Access::Token(Sha256::of(token.as_bytes()));
         let operator = Operator {
-            name: name.parse().unwrap(),
-            role,
-            access: Access::Token(Sha256::of(token.as_bytes())),
             disabled,
+            ..Operator::new(name.parse().unwrap(), role, access, None)
         };
         store
             .put_operator(&operator, &by("cli:root", now))
@@ -227,10 +226,7 @@ pub(super) async fn by_id(store: &Store, id: DeviceId) -> Device {
 }
 
 fn by(actor: &str, at: UnixTime) -> Act {
-    Act {
-        actor: actor.into(),
-        at,
-    }
+    Act::new(actor, at).because("a test".parse().ok())
 }
 
 fn before(now: UnixTime, seconds: u64) -> UnixTime {

@@ -23,7 +23,7 @@ async fn an_operator_suspends_resumes_and_retires_and_the_audit_log_says_who() {
     ] {
         let path = site.address(&format!("/{act}"));
         assert!(site.get(&path, &cookie).await.text.contains("customer-1"));
-        let form = format!("form_token={token}{form}");
+        let form = format!("form_token={token}&reason=NOC-4711{form}");
         let page = site.post(&path, &cookie, &form).await;
         assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
         assert_eq!(site.state().await, state);
@@ -37,10 +37,14 @@ async fn an_operator_suspends_resumes_and_retires_and_the_audit_log_says_who() {
         .unwrap();
     let acts: Vec<_> = history.acts.iter().map(|record| &record.entry).collect();
     assert_eq!(acts[0].action, Action::Retire);
+    assert!(acts[..3].iter().all(
+        |entry| entry.actor == "operator:alice" && entry.reason.as_deref() == Some("NOC-4711")
+    ));
     assert!(
-        acts[..3]
-            .iter()
-            .all(|entry| entry.actor == "operator:alice")
+        site.get(&site.address(""), &cookie)
+            .await
+            .text
+            .contains("NOC-4711")
     );
     site.end().await;
 }
@@ -51,8 +55,22 @@ async fn retiring_takes_a_tick_and_a_retired_device_stays_so() {
     let cookie = site.signed_in(TOKEN).await;
     let form = format!("form_token={}", site.form_token(&cookie).await);
     let path = site.address("/retire");
+    // And a reason, which is kept while the rest is asked for.
+    for bad in ["", "&reason=", "&reason=no", "&reason=two%0Alines"] {
+        let page = site
+            .post(&path, &cookie, &format!("{form}&sure=yes{bad}"))
+            .await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(
+            page.text.contains("A reason has 3 to 200 characters"),
+            "{}",
+            page.text
+        );
+    }
+    let form = format!("{form}&reason=NOC-4711");
     let page = site.post(&path, &cookie, &form).await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.text.contains("value=\"NOC-4711\""));
     assert!(page.text.contains("tick the box") && site.state().await == State::Active);
     site.post(&path, &cookie, &format!("{form}&sure=yes")).await;
     assert_eq!(site.state().await, State::Retired);

@@ -1,7 +1,10 @@
 //! Tests of signing in: who gets in, who stays out, and whose forms count.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use pki_types::UnixTime;
 use rcgen::{CertificateParams, KeyPair};
 
 use super::fleet::{TOKEN, VIEWER};
@@ -10,7 +13,7 @@ use super::site::{Site, posted};
 use crate::server::listener::ClientCertificate;
 use dc_pki::clock;
 use dc_store::Act;
-use dc_store::registry::{Access, Operator, Role, State};
+use dc_store::registry::{Access, Operator, Role, Sha256, State};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_sees_anything_before_signing_in() {
@@ -93,10 +96,7 @@ async fn whoever_is_disabled_is_out_at_once() {
     let site = Site::new("customer-1").await;
     let cookie = site.signed_in(TOKEN).await;
     assert_eq!(site.get("/", &cookie).await.status, StatusCode::OK);
-    let by = Act {
-        actor: "cli:root".into(),
-        at: clock::now().unwrap(),
-    };
+    let by = Act::new("operator:root", clock::now().unwrap()).because("a test".parse().ok());
     let name = "alice".parse().unwrap();
     site.database
         .store
@@ -104,6 +104,35 @@ async fn whoever_is_disabled_is_out_at_once() {
         .await
         .unwrap();
     assert_eq!(site.get("/", &cookie).await.status, StatusCode::SEE_OTHER);
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_token_has_ended_is_out_and_told_so_and_warned_before() {
+    let site = Site::new("customer-1").await;
+    let (store, now) = (&site.database.store, clock::now().unwrap());
+    let by = Act::new("operator:root", now).because("a test".parse().ok());
+    let ends_in = async |seconds: u64| {
+        let ends = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs() + seconds));
+        let access = Access::Token(Sha256::of(TOKEN.as_bytes()));
+        let name = "alice".parse().unwrap();
+        let operator = Operator::new(name, Role::Operator, access, Some(ends));
+        store.put_operator(&operator, &by).await.unwrap();
+    };
+    ends_in(30 * 86_400).await;
+    let cookie = site.signed_in(TOKEN).await;
+    let fleet = site.get("/", &cookie).await.text;
+    assert!(!fleet.contains("Your token or certificate ends"));
+    ends_in(86_400).await;
+    let fleet = site.get("/", &cookie).await.text;
+    assert!(fleet.contains("Your token or certificate ends"));
+    ends_in(0).await;
+    assert_eq!(site.get("/", &cookie).await.status, StatusCode::SEE_OTHER);
+    let page = site
+        .post("/sign-in", &cookie, &format!("token={TOKEN}&next=/"))
+        .await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(page.text.contains("has ended on") && page.text.contains("operators renew"));
     site.end().await;
 }
 
@@ -170,16 +199,8 @@ async fn a_certificate_is_as_good_as_a_token_and_its_forms_have_tokens_too() {
     let signed = CertificateParams::default().self_signed(&key).unwrap();
     let certificate = ClientCertificate::shown(signed.into());
     let access = Access::Certificate(certificate.sha256());
-    let operator = Operator {
-        name: "carol".parse().unwrap(),
-        role: Role::Operator,
-        access,
-        disabled: false,
-    };
-    let by = Act {
-        actor: "cli:root".into(),
-        at: clock::now().unwrap(),
-    };
+    let operator = Operator::new("carol".parse().unwrap(), Role::Operator, access, None);
+    let by = Act::new("operator:root", clock::now().unwrap()).because("a test".parse().ok());
     site.database
         .store
         .put_operator(&operator, &by)
@@ -199,7 +220,9 @@ async fn a_certificate_is_as_good_as_a_token_and_its_forms_have_tokens_too() {
         StatusCode::FORBIDDEN
     );
     assert_eq!(
-        with(posted(&path, "", &form)).await.status,
+        with(posted(&path, "", &format!("{form}&reason=NOC-4711")))
+            .await
+            .status,
         StatusCode::SEE_OTHER
     );
     assert_eq!(site.state().await, State::Suspended);

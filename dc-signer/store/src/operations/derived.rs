@@ -51,7 +51,14 @@ impl Derived {
         for record in records {
             let (seq, entry) = (record.seq, &record.entry);
             match (entry.action, &entry.name, &entry.zone) {
-                (Action::ChangeOperator | Action::DisableOperator, Some(name), _) => {
+                (
+                    Action::ChangeOperator
+                    | Action::DisableOperator
+                    | Action::EnableOperator
+                    | Action::RenewOperator,
+                    Some(name),
+                    _,
+                ) => {
                     let noted = self.operators.entry(name.clone()).or_default();
                     noted.seq = seq;
                     noted.is_disabled = entry.action == Action::DisableOperator;

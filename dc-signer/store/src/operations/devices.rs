@@ -13,6 +13,7 @@ use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error, Find, Store};
 
 use super::lost;
+use super::people;
 use super::rows;
 use super::withdrawn;
 use super::work::Work;
@@ -147,6 +148,9 @@ pub(super) async fn change(
         work.session.execute(sql, vec![device]).await?;
     }
     write_change(work, &changed, by).await?;
+    if changed.action == Action::Retire {
+        people::count_retired(work, by).await?;
+    }
     let mut entry = work.entry(changed.action, by);
     entry.name = Some(match &changed.name {
         NameChange::Renamed { old, .. } => old.to_string(),

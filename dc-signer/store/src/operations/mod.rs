@@ -11,6 +11,7 @@ use super::{Error, Issuance, Recorded, schema};
 use crate::registry::{Device, Head, Sha256};
 
 mod add;
+mod approvals;
 mod audit;
 mod codes;
 mod derived;
@@ -24,6 +25,7 @@ mod listing;
 mod lost;
 mod older;
 mod operators;
+mod people;
 mod queue;
 mod record;
 mod renewals;

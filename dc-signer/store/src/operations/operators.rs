@@ -1,7 +1,9 @@
 //! Operators: put, found, kept out.
 
+use pki_types::UnixTime;
+
 use crate::connection::Session;
-use crate::registry::{self, Access, Action, Operator, OperatorName};
+use crate::registry::{self, Access, Action, Operator, OperatorName, Sha256};
 use crate::sql::Value;
 use crate::{Act, Error, Store};
 
@@ -28,7 +30,39 @@ impl Store {
         .await
     }
 
-    /// The operator with this token or key, also one who is disabled.
+    /// Lets an operator in again who was kept out, with what let them in before.
+    ///
+    /// Fails with [`UnknownOperator`](crate::registry::Error::UnknownOperator).
+    pub async fn enable_operator(&self, name: &OperatorName, by: &Act) -> Result<(), Error> {
+        self.write("enable_operator", async |work| enable(work, name, by).await)
+            .await
+    }
+
+    /// Gives an operator another token or certificate; the one of now is good until a time, or its own end if that is sooner.
+    ///
+    /// Fails with [`UnknownOperator`](crate::registry::Error::UnknownOperator), with
+    /// [`OperatorDisabled`](crate::registry::Error::OperatorDisabled), and with
+    /// [`KeyTaken`](crate::registry::Error::KeyTaken) if another one has it.
+    pub async fn renew_operator(
+        &self,
+        name: &OperatorName,
+        next: (Access, Option<UnixTime>),
+        overlap: UnixTime,
+        by: &Act,
+    ) -> Result<Operator, Error> {
+        self.write("renew_operator", async |work| {
+            renew(work, name, next, overlap, by).await
+        })
+        .await
+    }
+
+    /// The operator with this name, also one who is disabled.
+    pub async fn operator(&self, name: &OperatorName) -> Result<Option<Operator>, Error> {
+        self.read("operator", async |session| named(session, name).await)
+            .await
+    }
+
+    /// The operator with this token or key, of now or before, also one who is disabled.
     pub async fn find_operator(&self, access: &Access) -> Result<Option<Operator>, Error> {
         self.read("find_operator", async |session| find(session, access).await)
             .await
@@ -42,36 +76,116 @@ impl Store {
 }
 
 pub(super) async fn put(work: &mut Work, operator: &Operator, by: &Act) -> Result<(), Error> {
-    let other = find(&mut work.session, &operator.access).await?;
-    if other.is_some_and(|other| other.name != operator.name) {
-        return Err(registry::Error::KeyTaken.into());
+    write(work, operator).await?;
+    log(work, Action::ChangeOperator, operator, by);
+    Ok(())
+}
+
+async fn write(work: &mut Work, operator: &Operator) -> Result<(), Error> {
+    let accesses = [
+        Some(operator.access),
+        operator.previous.map(|one| one.access),
+    ];
+    for access in accesses.into_iter().flatten() {
+        let other = find(&mut work.session, &access).await?;
+        if other.is_some_and(|other| other.name != operator.name) {
+            return Err(registry::Error::KeyTaken.into());
+        }
     }
-    let (token, key) = columns(&operator.access);
-    let sql = "INSERT INTO operators (name, role, token_sha256, key_sha256, disabled) \
-               VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO UPDATE SET \
+    let (token, key) = columns(Some(&operator.access));
+    let previous = operator.previous.as_ref();
+    let (previous_token, previous_key) = columns(previous.map(|previous| &previous.access));
+    let sql = "INSERT INTO operators (name, role, token_sha256, key_sha256, expires, \
+               previous_token_sha256, previous_key_sha256, previous_expires, disabled) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (name) DO UPDATE SET \
                role = excluded.role, token_sha256 = excluded.token_sha256, \
-               key_sha256 = excluded.key_sha256, disabled = excluded.disabled";
+               key_sha256 = excluded.key_sha256, expires = excluded.expires, \
+               previous_token_sha256 = excluded.previous_token_sha256, \
+               previous_key_sha256 = excluded.previous_key_sha256, \
+               previous_expires = excluded.previous_expires, disabled = excluded.disabled";
     let values = vec![
         operator.name.as_str().into(),
         operator.role.as_str().into(),
         token,
         key,
+        operator.expires.into(),
+        previous_token,
+        previous_key,
+        previous.map(|previous| previous.expires).into(),
         i64::from(operator.disabled).into(),
     ];
-    work.session.execute(sql, values).await?;
-    let mut entry = work.entry(Action::ChangeOperator, by);
+    work.session.execute(sql, values).await.map(|_| ())
+}
+
+fn log(work: &mut Work, action: Action, operator: &Operator, by: &Act) {
+    let mut entry = work.entry(action, by);
     entry.name = Some(operator.name.to_string());
+    entry.expires = operator.expires;
     entry.detail_sha256 = Some(operator.commitment());
     work.log(entry);
+}
+
+async fn known(work: &mut Work, name: &OperatorName) -> Result<Operator, Error> {
+    let found = named(&mut work.session, name).await?;
+    Ok(found.ok_or(registry::Error::UnknownOperator)?)
+}
+
+async fn enable(work: &mut Work, name: &OperatorName, by: &Act) -> Result<(), Error> {
+    let operator = Operator {
+        disabled: false,
+        ..known(work, name).await?
+    };
+    write(work, &operator).await?;
+    log(work, Action::EnableOperator, &operator, by);
     Ok(())
 }
 
-fn columns(access: &Access) -> (Value, Value) {
-    match access {
-        Access::Token(sha256) => (sha256.into(), Value::Blob(None)),
-        // The column had the hash of its key once, which lets nobody in any more.
-        Access::Certificate(sha256) => (Value::Blob(None), sha256.into()),
+async fn renew(
+    work: &mut Work,
+    name: &OperatorName,
+    (access, expires): (Access, Option<UnixTime>),
+    overlap: UnixTime,
+    by: &Act,
+) -> Result<Operator, Error> {
+    let before = known(work, name).await?;
+    if before.disabled {
+        return Err(registry::Error::OperatorDisabled.into());
     }
+    let operator = before.renewed(access, expires, overlap);
+    write(work, &operator).await?;
+    log(work, Action::RenewOperator, &operator, by);
+    Ok(operator)
+}
+
+fn columns(access: Option<&Access>) -> (Value, Value) {
+    match access {
+        Some(Access::Token(sha256)) => (sha256.into(), Value::Blob(None)),
+        // The column had the hash of its key once, which lets nobody in any more.
+        Some(Access::Certificate(sha256)) => (Value::Blob(None), sha256.into()),
+        None => (Value::Blob(None), Value::Blob(None)),
+    }
+}
+
+/// Keeps an operator out who was disabled, or got another role or token, in a newer copy of the log: what lets them in here is
+/// what they had before.
+pub(super) async fn keep_out(
+    work: &mut Work,
+    name: &str,
+    changed_to: Option<Sha256>,
+) -> Result<(), Error> {
+    // No operator has a name that is none.
+    let Ok(name) = name.parse() else {
+        return Ok(());
+    };
+    let Some(operator) = named(&mut work.session, &name).await? else {
+        return Ok(());
+    };
+    if changed_to == Some(operator.commitment()) {
+        return Ok(());
+    }
+    let sql = "UPDATE operators SET disabled = 1 WHERE name = $1";
+    let values = vec![name.as_str().into()];
+    work.session.execute(sql, values).await.map(|_| ())
 }
 
 pub(super) async fn disable(work: &mut Work, name: &OperatorName, by: &Act) -> Result<(), Error> {
@@ -95,8 +209,15 @@ pub(super) async fn find(
         Access::Certificate(_) => "key_sha256",
     };
     let operator = rows::OPERATOR;
-    let sql = format!("SELECT {operator} FROM operators WHERE {column} = $1");
+    let sql =
+        format!("SELECT {operator} FROM operators WHERE {column} = $1 OR previous_{column} = $1");
     let row = session.fetch_one(sql, vec![access.sha256().into()]).await?;
+    row.as_ref().map(rows::operator).transpose()
+}
+
+async fn named(session: &mut Session, name: &OperatorName) -> Result<Option<Operator>, Error> {
+    let sql = format!("SELECT {} FROM operators WHERE name = $1", rows::OPERATOR);
+    let row = session.fetch_one(sql, vec![name.as_str().into()]).await?;
     row.as_ref().map(rows::operator).transpose()
 }
 

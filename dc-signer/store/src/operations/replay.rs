@@ -13,7 +13,7 @@ use crate::{Act, BroughtUp, Error, Find, Store};
 
 use super::lost::{self, Lost};
 use super::work::Work;
-use super::{devices, withdrawn};
+use super::{devices, operators, withdrawn};
 
 impl Store {
     /// Puts the records that a newer copy of the log has behind this one's end, and suspends, resumes
@@ -92,6 +92,9 @@ impl Replaying {
         let Some(name) = &record.entry.name else {
             return Ok(());
         };
+        if let Action::ChangeOperator | Action::DisableOperator = record.entry.action {
+            return operators::keep_out(work, name, record.entry.detail_sha256).await;
+        }
         if record.entry.action == Action::Issue {
             self.end_replacement(work, record).await?;
             self.note(name, record);
@@ -295,10 +298,7 @@ async fn change(
             return Ok(false);
         }
     }
-    let by = Act {
-        actor: String::new(),
-        at: time,
-    };
+    let by = Act::new("", time);
     devices::write_change(work, &changed, &by).await?;
     Ok(true)
 }

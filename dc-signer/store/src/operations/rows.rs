@@ -5,7 +5,7 @@ use dc_core::UniqueName;
 use crate::connection::Row;
 use crate::registry::{
     Access, CodeId, Device, DeviceId, Entry, Held, Hold, Manufactured, NextKey, Operator,
-    PendingCode, Record, Sha256, Shown, ZoneDelegation,
+    PendingCode, Previous, Record, Sha256, Shown, ZoneDelegation,
 };
 use crate::sql::corrupt;
 use crate::{Error, Issue};
@@ -25,12 +25,13 @@ pub(super) const ZONE: &str =
     "zone, forms, roles, other_forms_until, renew_issued_before, withdrawn_sequence";
 pub(super) const DELEGATION: &str =
     "zone, number, state, certificate_sha256, not_before, not_after, since";
-pub(super) const OPERATOR: &str = "name, role, token_sha256, key_sha256, disabled";
+pub(super) const OPERATOR: &str = "name, role, token_sha256, key_sha256, expires, \
+    previous_token_sha256, previous_key_sha256, previous_expires, disabled";
 pub(super) const ISSUE: &str =
     "name, credential_sha256, spki_sha256, delegation_sha256, issued, expires";
 pub(super) const RECORD: &str = "audit.seq, audit.time, audit.node, audit.actor, audit.action, \
     audit.name, audit.spki_sha256, audit.credential_sha256, audit.zone, audit.expires, \
-    audit.detail_sha256, audit.prev_hash";
+    audit.detail_sha256, audit.reason, audit.scope, audit.prev_hash";
 
 pub(super) fn name(row: &Row, column: &'static str) -> Result<UniqueName<'static>, Error> {
     names::parse(&row.text(column)?).map_err(|_| corrupt(column))
@@ -140,14 +141,32 @@ pub(super) fn delegation(row: &Row) -> Result<ZoneDelegation, Error> {
 }
 
 pub(super) fn operator(row: &Row) -> Result<Operator, Error> {
-    let token = row.maybe_hash("token_sha256")?.map(Access::Token);
-    let key = row.maybe_hash("key_sha256")?.map(Access::Certificate);
+    let access = access(row, "token_sha256", "key_sha256")?;
+    let previous = access_of_before(row)?;
     Ok(Operator {
         name: row.parse("name")?,
         role: row.parse("role")?,
-        access: token.or(key).ok_or(corrupt("operators"))?,
+        access: access.ok_or(corrupt("operators"))?,
+        expires: row.maybe_time("expires")?,
+        previous,
         disabled: row.flag("disabled")?,
     })
+}
+
+fn access_of_before(row: &Row) -> Result<Option<Previous>, Error> {
+    let access = access(row, "previous_token_sha256", "previous_key_sha256")?;
+    access
+        .map(|access| {
+            let expires = row.time("previous_expires")?;
+            Ok(Previous { access, expires })
+        })
+        .transpose()
+}
+
+fn access(row: &Row, token: &'static str, key: &'static str) -> Result<Option<Access>, Error> {
+    let token = row.maybe_hash(token)?.map(Access::Token);
+    let key = row.maybe_hash(key)?.map(Access::Certificate);
+    Ok(token.or(key))
 }
 
 pub(super) fn issue(row: &Row) -> Result<Issue, Error> {
@@ -175,6 +194,8 @@ pub(super) fn record(row: &Row) -> Result<Record, Error> {
             zone: row.maybe_text("zone")?,
             expires: row.maybe_time("expires")?,
             detail_sha256: row.maybe_hash("detail_sha256")?,
+            reason: row.maybe_text("reason")?,
+            scope: row.maybe_text("scope")?,
         },
         prev_hash: row.hash("prev_hash")?,
     })

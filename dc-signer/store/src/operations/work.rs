@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::connection::{Database, Row, Session};
-use crate::registry::{Action, Entry, Head, Record};
+use crate::registry::{self, Action, Entry, Head, Reason, Record};
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error};
 
@@ -14,6 +14,8 @@ pub(super) struct Work {
     pub(super) head: Head,
     node: Arc<str>,
     records: Vec<Record>,
+    /// True if somebody did what they have to give a reason for, and gave none.
+    lacks_reason: bool,
 }
 
 impl Work {
@@ -25,6 +27,7 @@ impl Work {
                 head,
                 node: Arc::clone(node),
                 records: Vec::new(),
+                lacks_reason: false,
             }),
             Err(error) => {
                 session.roll_back().await;
@@ -57,11 +60,15 @@ impl Work {
             zone: None,
             expires: None,
             detail_sha256: None,
+            reason: by.reason.as_ref().map(Reason::to_string),
+            scope: None,
         }
     }
 
     /// Puts an entry at the end of the log; says its place.
     pub(super) fn log(&mut self, entry: Entry) -> u64 {
+        let is_unexplained = entry.action.wants_reason() && entry.reason.is_none();
+        self.lacks_reason |= is_unexplained && Act::is_somebodys(&entry.actor);
         self.records.push(self.head.append(entry));
         self.head.seq
     }
@@ -74,6 +81,10 @@ impl Work {
     }
 
     async fn commit(mut self) -> Result<(), Error> {
+        if self.lacks_reason {
+            self.session.roll_back().await;
+            return Err(registry::Error::NoReason.into());
+        }
         let written = match std::mem::take(&mut self.records) {
             records if records.is_empty() => Ok(()),
             records => self.write(&records).await,
@@ -93,9 +104,9 @@ impl Work {
             rows: records.iter().map(row).collect(),
         };
         let sql = "INSERT INTO audit (seq, time, node, actor, action, name, spki_sha256, \
-                   credential_sha256, zone, expires, detail_sha256, prev_hash) \
+                   credential_sha256, zone, expires, detail_sha256, reason, scope, prev_hash) \
                    SELECT seq, time, node, actor, action, name, spki_sha256, \
-                   credential_sha256, zone, expires, detail_sha256, prev_hash FROM {rows}";
+                   credential_sha256, zone, expires, detail_sha256, reason, scope, prev_hash FROM {rows}";
         self.session.execute_batch(sql, batch).await?;
         let sql = "UPDATE audit_head SET seq = $1, hash = $2 WHERE one = 1";
         let head = vec![self.head.seq.into(), (&self.head.hash).into()];
@@ -133,6 +144,8 @@ const COLUMNS: &[(&str, Kind)] = &[
     ("zone", Kind::Text),
     ("expires", Kind::Int),
     ("detail_sha256", Kind::Blob),
+    ("reason", Kind::Text),
+    ("scope", Kind::Text),
     ("prev_hash", Kind::Blob),
 ];
 
@@ -154,6 +167,8 @@ fn row(record: &Record) -> Vec<Value> {
         entry.zone.as_deref().into(),
         entry.expires.into(),
         entry.detail_sha256.as_ref().into(),
+        entry.reason.as_deref().into(),
+        entry.scope.as_deref().into(),
         prev_hash.into(),
     ]
 }

@@ -11,6 +11,9 @@ pub enum Error {
     /// The device has an enrolment key already, and it is not this one.
     #[error("the device is enrolled with another key: replace it first if that key is lost")]
     AlreadyEnrolled,
+    /// An act that waited for a second operator was done, was refused, or had its time.
+    #[error("this waits for nobody any more: list what does, and ask again if it is to be done")]
+    ApprovalOver,
     /// The hash of an audit record is not the one that the next record, or the head, has.
     #[error(
         "the audit log is not what was written: record {seq} does not fit what follows it; compare it with a backup"
@@ -47,6 +50,9 @@ pub enum Error {
     /// An operator's name has other characters, or too many.
     #[error("an operator's name has 1 to 64 characters of a-z, 0-9, '.', '_' and '-'")]
     BadOperatorName,
+    /// A reason is empty, too long, or breaks the line.
+    #[error("a reason has 3 to 200 characters in one line: say why, or which ticket")]
+    BadReason,
     /// A role is none of the known ones.
     #[error("a role is one of viewer, operator, admin")]
     BadRole,
@@ -95,6 +101,11 @@ pub enum Error {
         /// From when on none is.
         from: UnixTime,
     },
+    /// Somebody takes rights away or gives them back without saying why.
+    #[error(
+        "say why, or which ticket: this takes rights away or gives them back, and the audit log has the reason"
+    )]
+    NoReason,
     /// No device can get credentials in this state.
     #[error(
         "the device is {state}, and only active ones get credentials{}",
@@ -113,6 +124,9 @@ pub enum Error {
         /// The state.
         state: State,
     },
+    /// The operator is kept out.
+    #[error("the operator is disabled: enable them first")]
+    OperatorDisabled,
     /// The device got another name in the meantime.
     #[error("the device got another name in the meantime: ask again")]
     OtherName,
@@ -121,6 +135,9 @@ pub enum Error {
         "somebody else has changed the secrets: look at them with 'dc-signer secrets show', and try again"
     )]
     SecretsChanged,
+    /// Whoever asked for an act agrees to it.
+    #[error("you have asked for this yourself: another operator has to agree to it")]
+    OwnApproval,
     /// Another device is expected to have this manufacturer's serial number.
     #[error("another device is expected to have this serial number")]
     SerialTaken,
@@ -168,6 +185,9 @@ pub enum Error {
         /// When it ends.
         not_after: UnixTime,
     },
+    /// Nothing waits for a second operator under this number.
+    #[error("nothing waits under this number: list what does")]
+    UnknownApproval,
     /// There is no such device.
     #[error("there is no such device: add it first")]
     UnknownDevice,

@@ -4,6 +4,12 @@
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Mismatch {
+    /// An act that waits for a second operator is not what was asked for.
+    #[error("what waits under {seq} is not what record {seq} of the audit log asks for")]
+    Approval {
+        /// The record.
+        seq: u64,
+    },
     /// A device has another enrolment key than its last record that is about one.
     #[error("{name} has another enrolment key than record {seq} of the audit log says")]
     EnrolmentKey {

@@ -1,6 +1,7 @@
 //! The domain: devices, zones, activation codes, operators and the audit log. Pure: no database, no
 //! clock, no network.
 
+mod approval;
 mod change;
 mod clones;
 mod code;
@@ -12,11 +13,13 @@ mod label;
 mod mismatch;
 mod one_name;
 mod operator;
+mod reason;
 mod record;
 mod shared;
 mod state;
 mod zone;
 
+pub use approval::{Approval, ApprovalState};
 pub use change::{Change, Changed, Replacement};
 pub use code::{ActivationCode, CodeError, CodeId, CodeKey, CodeUse, PendingCode};
 pub use dc_pki::Sha256;
@@ -28,7 +31,8 @@ pub use ids::{DeviceId, ExternalId};
 pub use label::{NameInput, NameKey};
 pub use mismatch::Mismatch;
 pub use one_name::NameChange;
-pub use operator::{Access, Operator, OperatorName, Role};
+pub use operator::{Access, BrokenGlass, Operator, OperatorName, Previous, Role, Standing};
+pub use reason::Reason;
 pub(crate) use record::DeviceChange;
 pub use record::{Action, Entry, Head, Record};
 pub use shared::{Purpose, SharedDelegation, SharedSecret};

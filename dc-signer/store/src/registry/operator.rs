@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use pki_types::UnixTime;
+
 use super::record::Fields;
 use super::{Error, Sha256};
 
@@ -67,6 +69,15 @@ impl Access {
             Self::Token(sha256) | Self::Certificate(sha256) => sha256,
         }
     }
+
+    /// `token` or `certificate`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Token(_) => "token",
+            Self::Certificate(_) => "certificate",
+        }
+    }
 }
 
 /// An operator's name: 1 to 64 of `a-z 0-9 . _ -`, so that it can be told apart in a log.
@@ -112,34 +123,144 @@ pub struct Operator {
     pub role: Role,
     /// How they prove who they are.
     pub access: Access,
+    /// When that lets them in no more; none if it was made before there was an end, or is a certificate with its own.
+    pub expires: Option<UnixTime>,
+    /// The token or certificate before, as long as both are good.
+    pub previous: Option<Previous>,
     /// Set while they are kept out.
     pub disabled: bool,
 }
 
+/// The acts of people at the machine without an operator's credential.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct BrokenGlass {
+    /// How many there were.
+    pub acts: u64,
+    /// When the last one was.
+    pub last: Option<UnixTime>,
+}
+
+/// A token or certificate that another one follows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Previous {
+    /// The token or certificate.
+    pub access: Access,
+    /// When it lets nobody in any more.
+    pub expires: UnixTime,
+}
+
+/// The right of whoever shows a token or a certificate of an operator.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Standing {
+    /// They may come in.
+    Good {
+        /// Until when; none if that has no end.
+        expires: Option<UnixTime>,
+        /// True if it is the one before, and the operator has a newer one.
+        previous: bool,
+    },
+    /// It had its time.
+    Ended {
+        /// When it ended.
+        at: UnixTime,
+    },
+    /// The operator is kept out.
+    Disabled,
+}
+
 impl Operator {
+    /// An enabled one, with what lets them in until a time.
+    #[must_use]
+    pub const fn new(
+        name: OperatorName,
+        role: Role,
+        access: Access,
+        expires: Option<UnixTime>,
+    ) -> Self {
+        Self {
+            name,
+            role,
+            access,
+            expires,
+            previous: None,
+            disabled: false,
+        }
+    }
+
+    /// The same with another token or certificate; the one of now is good for a while longer, and never beyond its end.
+    #[must_use]
+    pub fn renewed(&self, access: Access, expires: Option<UnixTime>, overlap: UnixTime) -> Self {
+        let until = self.expires.map_or(overlap, |end| end.min(overlap));
+        Self {
+            access,
+            expires,
+            previous: Some(Previous {
+                access: self.access,
+                expires: until,
+            }),
+            ..self.clone()
+        }
+    }
+
+    /// The right of whoever shows one of the operator's; none if this is none of theirs.
+    ///
+    /// The hashes are compared in constant time by whoever looked it up.
+    #[must_use]
+    pub fn standing(&self, shown: &Access, now: UnixTime) -> Option<Standing> {
+        let previous = self.previous.filter(|previous| previous.access == *shown);
+        let (expires, is_previous) = match previous {
+            _ if self.access == *shown => (self.expires, false),
+            Some(previous) => (Some(previous.expires), true),
+            None => return None,
+        };
+        Some(match expires {
+            _ if self.disabled => Standing::Disabled,
+            Some(at) if at <= now => Standing::Ended { at },
+            expires => Standing::Good {
+                expires,
+                previous: is_previous,
+            },
+        })
+    }
+
     /// SHA-256 of all of it, which its audit record has: the text `dc-operator-v1`, the name, the role, `token` or
     /// `certificate`, the 32 bytes of that one's hash, and a byte 1 if it is disabled and 0 if not; each with its length in 8
     /// bytes in front.
+    ///
+    /// If it has an end or one before, the text is `dc-operator-v2`, and there follow in the same way the end in 8 bytes, or nothing,
+    /// and of the one before `token` or `certificate`, its hash and its end, or three times nothing.
     #[must_use]
     pub fn commitment(&self) -> Sha256 {
         let Self {
             name,
             role,
             access,
+            expires,
+            previous,
             disabled,
         } = self;
-        let kind = match access {
-            Access::Token(_) => "token",
-            Access::Certificate(_) => "certificate",
-        };
-        let fields: [&[u8]; 5] = [
+        let disabled = [u8::from(*disabled)];
+        let mut fields: Vec<&[u8]> = vec![
             name.as_str().as_bytes(),
             role.as_str().as_bytes(),
-            kind.as_bytes(),
+            access.kind().as_bytes(),
             access.sha256().as_bytes(),
-            &[u8::from(*disabled)],
+            &disabled,
         ];
-        Fields::hash("dc-operator-v1", &fields)
+        if expires.is_none() && previous.is_none() {
+            return Fields::hash("dc-operator-v1", &fields);
+        }
+        let secs = |time: UnixTime| time.as_secs().to_be_bytes();
+        let expires = expires.map(secs);
+        let until = previous.map(|previous| secs(previous.expires));
+        fields.push(expires.as_ref().map_or(&[], |secs| &secs[..]));
+        match (previous, &until) {
+            (Some(Previous { access, .. }), Some(until)) => {
+                fields.extend([access.kind().as_bytes(), access.sha256().as_bytes(), until]);
+            }
+            _ => fields.extend([&[][..]; 3]),
+        }
+        Fields::hash("dc-operator-v2", &fields)
     }
 }
 
@@ -162,6 +283,43 @@ mod tests {
     fn the_error_names_the_longest_name() {
         let limit = format!("1 to {} characters", OperatorName::MAX_LEN);
         assert!(Error::BadOperatorName.to_string().contains(&limit));
+    }
+
+    #[test]
+    fn a_renewed_token_and_the_one_before_are_both_good_for_a_while() {
+        let at = |seconds| UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let token = |text: &str| Access::Token(Sha256::of(text.as_bytes()));
+        let name = "alice".parse().unwrap();
+        let first = Operator::new(name, Role::Admin, token("1"), Some(at(100)));
+        let good = |expires, previous| {
+            let expires = Some(at(expires));
+            Some(Standing::Good { expires, previous })
+        };
+        assert_eq!(first.standing(&token("1"), at(99)), good(100, false));
+        let ended = Some(Standing::Ended { at: at(100) });
+        assert_eq!(first.standing(&token("1"), at(100)), ended);
+        assert_eq!(first.standing(&token("2"), at(1)), None);
+        let second = first.renewed(token("2"), Some(at(200)), at(60));
+        assert_eq!(second.standing(&token("1"), at(59)), good(60, true));
+        assert_eq!(second.standing(&token("2"), at(59)), good(200, false));
+        let ended = Some(Standing::Ended { at: at(60) });
+        assert_eq!(second.standing(&token("1"), at(60)), ended);
+        // The overlap gives nobody more time than they had.
+        let late = first.renewed(token("2"), Some(at(200)), at(150));
+        assert_eq!(late.standing(&token("1"), at(99)), good(100, true));
+        // A third ends the first at once.
+        let third = second.renewed(token("3"), Some(at(300)), at(90));
+        assert_eq!(third.standing(&token("1"), at(1)), None);
+        let out = Operator {
+            disabled: true,
+            ..second.clone()
+        };
+        for shown in ["1", "2"] {
+            assert_eq!(out.standing(&token(shown), at(1)), Some(Standing::Disabled));
+        }
+        let all = [&first, &second, &late, &third, &out].map(Operator::commitment);
+        let different: std::collections::BTreeSet<_> = all.iter().map(Sha256::as_bytes).collect();
+        assert_eq!(different.len(), 5);
     }
 
     proptest! {

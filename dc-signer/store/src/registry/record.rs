@@ -40,6 +40,12 @@ actions! {
     ActivateDelegation = "activate-slot",
     /// A device was added.
     Add = "add",
+    /// An operator agreed to what another had asked for.
+    Approve = "approve",
+    /// An operator asked for an act that another one has to agree to.
+    AskApproval = "ask-approval",
+    /// Somebody at the machine acted without an operator's credential.
+    BreakGlass = "break-glass",
     /// An operator was added or changed.
     ChangeOperator = "change-operator",
     /// A zone's forms, its roles, or when to renew, changed.
@@ -52,8 +58,14 @@ actions! {
     DrainDelegation = "drain-slot",
     /// A delegation's key can be destroyed.
     EndDelegation = "end-slot",
+    /// An operator may do again what their role allows.
+    EnableOperator = "enable-operator",
     /// A device's enrolment key was pinned.
     Enrol = "enrol",
+    /// An operator had devices written out; the record is there before the first of them.
+    Export = "export",
+    /// What an operator had written out has come to its end, or was broken off.
+    ExportEnd = "export-end",
     /// The new key of a switch was used, and the old one is gone.
     FinishSwitch = "finish-switch",
     /// An order for a zone's next delegation certificate brought none.
@@ -72,6 +84,12 @@ actions! {
     NewZone = "new-zone",
     /// A zone's next delegation certificate was ordered from its CA.
     OrderDelegation = "order-slot",
+    /// An operator looked at devices; some minutes of one are one record.
+    Read = "read",
+    /// An operator did not agree to what another had asked for.
+    RefuseApproval = "refuse-approval",
+    /// An operator got another token, or another certificate.
+    RenewOperator = "renew-operator",
     /// A device was replaced.
     Replace = "replace",
     /// A newer log was applied to a restored database.
@@ -131,14 +149,20 @@ impl Action {
             Self::SwitchKey => DeviceChange::SwitchKey,
             Self::AcceptOlder
             | Self::ActivateDelegation
+            | Self::Approve
+            | Self::AskApproval
+            | Self::BreakGlass
             | Self::ChangeOperator
             | Self::ChangeZone
             | Self::ClearClone
             | Self::DisableOperator
             | Self::DrainDelegation
+            | Self::EnableOperator
             | Self::EndDelegation
             | Self::ExportSecrets
             | Self::FailOrder
+            | Self::Export
+            | Self::ExportEnd
             | Self::FlagClone
             | Self::ImportDelegation
             | Self::Issue
@@ -146,6 +170,9 @@ impl Action {
             | Self::NewCode
             | Self::NewZone
             | Self::OrderDelegation
+            | Self::Read
+            | Self::RefuseApproval
+            | Self::RenewOperator
             | Self::Replay
             | Self::ResealSecrets
             | Self::RotateSecret
@@ -182,7 +209,7 @@ pub struct Entry {
     pub time: UnixTime,
     /// Which signer it was done at.
     pub node: String,
-    /// The actor, such as `operator:alice`, `cli:root` or `device`.
+    /// The actor, such as `operator:alice`, `operator:alice+bob` if two were needed, `root:uid=0,login=1000` without a credential, or `device`.
     pub actor: String,
     /// An action of the audit log.
     pub action: Action,
@@ -199,6 +226,10 @@ pub struct Entry {
     /// SHA-256 of what the act set that no other field says: [`Device::commitment`](super::Device::commitment) of a device
     /// that was added, [`Operator::commitment`](super::Operator::commitment) of an operator.
     pub detail_sha256: Option<Sha256>,
+    /// Why it was done, in the words of whoever did it.
+    pub reason: Option<String>,
+    /// What was looked at, and how many rows it had.
+    pub scope: Option<String>,
 }
 
 /// One record of the audit log.
@@ -219,7 +250,9 @@ impl Record {
     /// since 1970. An optional field is a byte 0 if there is none, and a byte 1 and the field if there is one. The fields are:
     /// the text `dc-audit-v1`; `seq`; `time`; `node`; `actor`; `action`; optional `name`; optional `spki_sha256`; optional
     /// `credential_sha256`; optional `zone`; optional `expires`; `prev_hash`. Hashes have 32 bytes, texts are UTF-8. If there is a
-    /// `detail_sha256`, the text is `dc-audit-v2`, and it stands as a field in front of `prev_hash`.
+    /// `detail_sha256`, the text is `dc-audit-v2`, and it stands as a field in front of `prev_hash`. If there is a `reason` or a
+    /// `scope`, the text is `dc-audit-v3`, and in front of `prev_hash` stand: optional `detail_sha256`; optional `reason`; optional
+    /// `scope`.
     #[must_use]
     pub fn encoded(&self) -> Vec<u8> {
         let Self {
@@ -238,10 +271,14 @@ impl Record {
             zone,
             expires,
             detail_sha256,
+            reason,
+            scope,
         } = entry;
         let mut fields = Fields(Vec::with_capacity(TYPICAL_LEN));
-        // Records without a detail are as they were before there were any.
+        let is_explained = reason.is_some() || scope.is_some();
+        // Records without these are as they were before there were any.
         fields.field(match detail_sha256 {
+            _ if is_explained => b"dc-audit-v3",
             None => b"dc-audit-v1",
             Some(_) => b"dc-audit-v2",
         });
@@ -260,7 +297,11 @@ impl Record {
                 .as_ref()
                 .map(|secs| &secs[..]),
         );
-        if let Some(detail) = detail_sha256 {
+        if is_explained {
+            fields.option(detail_sha256.as_ref().map(|hash| &hash.as_bytes()[..]));
+            fields.option(reason.as_ref().map(String::as_bytes));
+            fields.option(scope.as_ref().map(String::as_bytes));
+        } else if let Some(detail) = detail_sha256 {
             fields.field(detail.as_bytes());
         }
         fields.field(prev_hash.as_bytes());
@@ -382,6 +423,8 @@ mod tests {
             text(),
             proptest::option::of(any::<u64>()),
             hash(),
+            text(),
+            text(),
         );
         (any::<u64>(), "[a-z]{0,4}", "[a-z:]{0,9}", action, about).prop_map(
             move |(
@@ -389,7 +432,7 @@ mod tests {
                 node,
                 actor,
                 action,
-                (name, spki, credential, zone, expires, detail),
+                (name, spki, credential, zone, expires, detail, reason, scope),
             )| Entry {
                 time: time(seconds),
                 node,
@@ -401,6 +444,8 @@ mod tests {
                 zone,
                 expires: expires.map(time),
                 detail_sha256: detail,
+                reason,
+                scope,
             },
         )
     }
@@ -484,6 +529,8 @@ mod tests {
             zone: None,
             expires: None,
             detail_sha256: None,
+            reason: None,
+            scope: None,
         }])
         .0
         .remove(0);
@@ -508,6 +555,8 @@ mod tests {
                 zone: None,
                 expires: Some(time(1_800_590_400)),
                 detail_sha256: None,
+                reason: None,
+                scope: None,
             },
             prev_hash: Sha256::from_bytes([3; 32]),
         };
@@ -520,6 +569,9 @@ mod tests {
         assert_eq!(record.leaf().to_string(), leaf);
         record.entry.detail_sha256 = Some(Sha256::from_bytes([4; 32]));
         let hash = "455547c7ae5e9bdc25cebf60272647086c68edd8102e27b4f09fabbd3b006d46";
+        assert_eq!(record.hash().to_string(), hash);
+        record.entry.reason = Some("NOC-4711, Köln".into());
+        let hash = "aa96590bd76c7929332826e055d0b049e781e4e8bbd681418830cfbf611d2983";
         assert_eq!(record.hash().to_string(), hash);
     }
 

@@ -191,9 +191,6 @@ fn crash_issuance(caller: u32, number: u64) -> Issuance {
             request: name("request"),
         }),
         answer: format!("answer {number} to {caller}").into_bytes(),
-        by: Act {
-            actor: "device".into(),
-            at: at(NOW),
-        },
+        by: Act::new("device", at(NOW)),
     }
 }

@@ -75,7 +75,7 @@ async fn rewrite(db: &Database, entries: Vec<Entry>) {
             .expires
             .map_or_else(null, |at| at.as_secs().to_string());
         let sql = format!(
-            "INSERT INTO audit VALUES ({}, {}, '{}', '{}', '{}', {}, {}, {}, {}, {expires}, {}, {})",
+            "INSERT INTO audit VALUES ({}, {}, '{}', '{}', '{}', {}, {}, {}, {}, {expires}, {}, {}, {}, {})",
             record.seq,
             entry.time.as_secs(),
             entry.node,
@@ -87,6 +87,8 @@ async fn rewrite(db: &Database, entries: Vec<Entry>) {
             text(&entry.zone),
             hash(Some(record.prev_hash)),
             hash(entry.detail_sha256),
+            text(&entry.reason),
+            text(&entry.scope),
         );
         db.tamper(&sql).await;
     }
@@ -307,12 +309,8 @@ async fn issue_rows_that_were_deleted_are_found(db: &Database) {
 
 async fn operators_that_were_changed_by_hand_are_found(db: &Database) {
     let store = &*db.store;
-    let operator = Operator {
-        name: "alice".parse().unwrap(),
-        role: Role::ALL[0],
-        access: Access::Token(key("token")),
-        disabled: false,
-    };
+    let name = "alice".parse().unwrap();
+    let operator = Operator::new(name, Role::ALL[0], Access::Token(key("token")), None);
     store.put_operator(&operator, &by(NOW)).await.unwrap();
     store.verify_audit().await.unwrap();
     let token = db.blob(key("evil").as_bytes());

@@ -288,10 +288,7 @@ async fn a_clock_that_jumps_changes_no_order(db: &Database) {
     let years = 10 * 365 * 86_400;
     for seconds in [NOW, 0, NOW + years, 1, u64::MAX, NOW + 1] {
         let issued = at(seconds);
-        let by = Act {
-            actor: "device".into(),
-            at: issued,
-        };
+        let by = Act::new("device", issued);
         let issuance = Issuance {
             issued,
             by,

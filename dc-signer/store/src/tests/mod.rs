@@ -18,6 +18,7 @@ use crate::registry::{
 use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
 
+mod approvals;
 mod audit;
 mod codes;
 mod crash;
@@ -28,6 +29,7 @@ mod fleet;
 mod issuing;
 mod names;
 mod older;
+mod reasons;
 mod renewals;
 mod replicas;
 mod schema;
@@ -43,10 +45,7 @@ fn at(seconds: u64) -> UnixTime {
 }
 
 fn by(seconds: u64) -> Act {
-    Act {
-        actor: "cli:tester".into(),
-        at: at(seconds),
-    }
+    Act::new("operator:tester", at(seconds)).because("a test".parse().ok())
 }
 
 fn key(text: &str) -> Sha256 {
@@ -126,10 +125,7 @@ fn issuance(device: &Device, number: u64) -> Issuance {
             request: key(&format!("request {number}")),
         }),
         answer: format!("answer {number}").into_bytes(),
-        by: Act {
-            actor: "device".into(),
-            at: at(now),
-        },
+        by: Act::new("device", at(now)),
     }
 }
 

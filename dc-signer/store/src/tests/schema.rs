@@ -269,8 +269,21 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
         let sql = format!("ALTER TABLE zones DROP COLUMN {column}");
         db.tamper(&sql).await;
     }
-    db.tamper("ALTER TABLE audit DROP COLUMN detail_sha256")
-        .await;
+    for column in ["detail_sha256", "reason", "scope"] {
+        let sql = format!("ALTER TABLE audit DROP COLUMN {column}");
+        db.tamper(&sql).await;
+    }
+    for index in ["operators_previous_token", "operators_previous_key"] {
+        db.tamper(&format!("DROP INDEX {index}")).await;
+    }
+    let previous = ["token_sha256", "key_sha256", "expires"].map(|end| format!("previous_{end}"));
+    for column in previous.iter().map(String::as_str).chain(["expires"]) {
+        let sql = format!("ALTER TABLE operators DROP COLUMN {column}");
+        db.tamper(&sql).await;
+    }
+    for table in ["approvals", "retired", "break_glass"] {
+        db.tamper(&format!("DROP TABLE {table}")).await;
+    }
     db.tamper("DELETE FROM _sqlx_migrations WHERE version >= 3")
         .await;
     db.tamper("UPDATE devices SET state = 'preregistered', enrolment_key = NULL WHERE external_id = 'customer-0002'")

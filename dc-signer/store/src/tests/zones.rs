@@ -316,12 +316,12 @@ async fn what_is_not_there_is_not_changed(db: &Database) {
 }
 
 fn operator(name: &str, access: Access) -> Operator {
-    Operator {
-        name: name.parse().unwrap(),
-        role: registry::Role::Operator,
+    Operator::new(
+        name.parse().unwrap(),
+        registry::Role::Operator,
         access,
-        disabled: false,
-    }
+        None,
+    )
 }
 
 async fn operators_are_put_found_and_kept_out(db: &Database) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pki_types::CertificateDer;
 use pki_types::pem::PemObject;
 
-use crate::rig::Rig;
+use crate::rig::{Rig, as_operator};
 
 pub(super) const ZONE: &str = "cpe.example.com";
 
@@ -34,20 +34,35 @@ impl Said {
     }
 }
 
-/// Runs `dc-signer` with the configuration of a service.
+/// Runs `dc-signer` with the configuration of a service as its operator, for a reason if it takes one.
 pub(super) fn run(rig: &Rig, arguments: &[&str]) -> Said {
     let config = rig.data().join("config.toml");
-    let config = config.to_str().unwrap();
-    tool(&[arguments, &["--config", config]].concat())
+    let reason: &[&str] = match takes_reason(arguments) {
+        true => &["--reason", "a drill"],
+        false => &[],
+    };
+    let config = ["--config", config.to_str().unwrap()];
+    said(as_operator(config[1].as_ref()).args([arguments, reason, &config].concat()))
 }
 
-/// Runs `dc-signer` without one.
+/// True for what takes rights away or gives them back.
+fn takes_reason(arguments: &[&str]) -> bool {
+    matches!(
+        arguments,
+        ["devices", "suspend" | "resume" | "retire" | "replace", ..]
+            | ["zones", "pull-renewals" | "rollover" | "end", ..]
+            | ["operators", "add" | "disable" | "enable", ..]
+    )
+}
+
+/// Runs `dc-signer` as nobody.
 pub(super) fn tool(arguments: &[&str]) -> Said {
+    said(Command::new(env!("CARGO_BIN_EXE_dc-signer")).args(arguments))
+}
+
+fn said(command: &mut Command) -> Said {
     let began = Instant::now();
-    let output = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
-        .args(arguments)
-        .output()
-        .unwrap();
+    let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Said {
         done: output.status.success(),

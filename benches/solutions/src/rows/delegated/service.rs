@@ -74,10 +74,7 @@ impl Operator {
     }
 
     async fn work(&mut self, task: Task) -> Result<Value> {
-        let act = Act {
-            actor: "cli:vendor".to_owned(),
-            at: clock::now()?,
-        };
+        let act = Act::new("vendor", clock::now()?).because("a comparison".parse().ok());
         self.authority.accept_clock(act.at);
         match task {
             Task::Serve => return Ok(json!(self.start_service().await?)),

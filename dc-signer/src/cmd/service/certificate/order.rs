@@ -12,11 +12,11 @@ use dc_signer::authority::Import;
 use dc_signer::renewal::ordering::{self, ConfiguredCa, OrderingError, Wanted};
 use dc_signer::renewal::returned::Returned;
 use dc_store::owner;
-use dc_store::registry::{self, Zone};
+use dc_store::registry::{self, Role, Zone};
 use serde_json::json;
 
 use super::super::error::Error;
-use super::super::place::{Open, Place, act};
+use super::super::place::{Acting, Open, Why};
 use super::super::print;
 use crate::cmd::warn;
 
@@ -36,7 +36,9 @@ pub(super) struct Args {
     #[arg(long)]
     new_key: bool,
     #[command(flatten)]
-    place: Place,
+    why: Why,
+    #[command(flatten)]
+    acting: Acting,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -44,31 +46,36 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.place.with_config_and_authority(async |config, open| {
-            let zone = self.zone(open).await?;
-            let ca = ConfiguredCa::of(config, &self.zone).ok_or_else(|| Error::NoCa {
-                zone: self.zone.clone(),
-            })?;
-            let folder = ordering::folder(&config.data, &self.zone, zone.roles);
-            match &self.request {
-                Some(given) => take(given, &folder)?,
-                None => prepare(&folder, &zone, self.new_key)?,
-            }
-            // The CA may be behind a program, and a DNS server may.
-            owner::stay_owner()?;
-            let returned = ordered(open, &ca, &zone, &folder).await?;
-            let import = Import::read(&folder, open.authority.unlock(), act()?.at)?;
-            let imported = open.authority.take_delegation(&self.zone, import, &act()?);
-            let imported = imported.await?;
-            // The key is with the certificate now.
-            forget(&folder)?;
-            warn(&imported.warnings);
-            open.authority.keep_zones(act()?.at).await?;
-            for waiting in open.authority.waiting() {
-                eprintln!("note: {waiting}");
-            }
-            self.tell(&ca, imported.slot, &returned)
-        })
+        let (needed, why) = (Role::Admin, Some(&self.why.reason));
+        self.acting
+            .with_operators(false, needed, why, async |open, config, who| {
+                let zone = self.zone(open).await?;
+                let ca = ConfiguredCa::of(config, &self.zone).ok_or_else(|| Error::NoCa {
+                    zone: self.zone.clone(),
+                })?;
+                let folder = ordering::folder(&config.data, &self.zone, zone.roles);
+                match &self.request {
+                    Some(given) => take(given, &folder)?,
+                    None => prepare(&folder, &zone, self.new_key)?,
+                }
+                // The CA may be behind a program, and a DNS server may.
+                owner::stay_owner()?;
+                let returned = ordered(open, &ca, &zone, &folder).await?;
+                let import = Import::read(&folder, open.authority.unlock(), clock::now()?)?;
+                let by = who.act()?;
+                let imported = open
+                    .authority
+                    .take_delegation(&self.zone, import, &by)
+                    .await?;
+                // The key is with the certificate now.
+                forget(&folder)?;
+                warn(&imported.warnings);
+                open.authority.keep_zones(clock::now()?).await?;
+                for waiting in open.authority.waiting() {
+                    eprintln!("note: {waiting}");
+                }
+                self.tell(&ca, imported.slot, &returned)
+            })
     }
 
     async fn zone(&self, open: &Open) -> Result<Zone, Error> {
@@ -115,7 +122,7 @@ async fn ordered(
         replaces: replaces.as_deref(),
     };
     eprintln!("ordering {} from {}", zone.zone.wildcard(), ca.name());
-    let began = act()?.at;
+    let began = clock::now()?;
     match ca.order(&wanted, || clock::now().unwrap_or(began)).await {
         Ok(returned) => {
             keep(folder, CHAIN, returned.chain_pem().as_bytes())?;

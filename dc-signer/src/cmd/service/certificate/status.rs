@@ -100,7 +100,7 @@ impl Status {
     fn to_json(&self) -> Value {
         let slot = |state| {
             let slots = self.zone.delegations.iter();
-            let slot = slots.filter(|slot| slot.state == state).last()?;
+            let slot = slots.rfind(|slot| slot.state == state)?;
             Some(json!({"slot": slot.number, "not_after": slot.not_after.as_secs()}))
         };
         let window = self
@@ -120,7 +120,7 @@ impl Status {
 
     fn ends(&self, state: DelegationState) -> String {
         let slots = self.zone.delegations.iter();
-        let slot = slots.filter(|slot| slot.state == state).last();
+        let slot = slots.rfind(|slot| slot.state == state);
         slot.map_or_else(nothing, |slot| Moment(slot.not_after).to_string())
     }
 }

@@ -10,14 +10,14 @@ use dc_protocol::{Kind, Problem};
 use dc_signer::authority;
 use dc_signer::authority::json::{AddLine, AddedDevice, NewDevice, RefusedLine};
 use dc_store::owner;
-use dc_store::registry::Sha256;
+use dc_store::registry::{Role, Sha256};
 use indicatif::{ProgressBar, ProgressStyle};
 use pki_types::UnixTime;
 use serde_json::json;
 
 use crate::cmd::service::codes::Shown;
 use crate::cmd::service::error::Error;
-use crate::cmd::service::place::{Open, Place, act};
+use crate::cmd::service::place::{Acting, Actor, Open};
 use crate::cmd::service::print;
 
 /// Add devices; adding the same ones again changes nothing
@@ -56,7 +56,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "file")]
     code: bool,
     #[command(flatten)]
-    place: Place,
+    acting: Acting,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
@@ -64,13 +64,15 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.place.with_authority(async |open| match &self.file {
-            Some(path) => self.load(open, path).await,
-            None => self.one(open).await,
-        })
+        let needed = Role::Operator;
+        self.acting
+            .with_authority(needed, None, async |open, who| match &self.file {
+                Some(path) => self.load(open, who, path).await,
+                None => self.one(open, who).await,
+            })
     }
 
-    async fn one(&self, open: &Open) -> Result<(), Error> {
+    async fn one(&self, open: &Open, who: &Actor) -> Result<(), Error> {
         let new = NewDevice {
             external_id: self.external_id.clone().unwrap_or_default(),
             zone: self.zone.clone(),
@@ -80,7 +82,7 @@ impl Args {
             enrolment_key: self.enrolment_key.as_ref().map(Sha256::to_string),
             code: self.code,
         };
-        let mut added = open.authority.add_devices(&[&new], &act()?).await?;
+        let mut added = open.authority.add_devices(&[&new], &who.act()?).await?;
         let Some(added) = added.pop().transpose()? else {
             return Ok(());
         };
@@ -106,7 +108,7 @@ impl Args {
 
     /// Somebody who asked for a code and sees none has to know what to do.
     fn why_no_code(&self, added: &AddedDevice) -> Result<(), Error> {
-        let config = self.place.config.display();
+        let config = self.acting.place.config.display();
         let name = &added.external_id;
         match added.earlier_code_until {
             Some(until) => print(&format!(
@@ -121,7 +123,7 @@ impl Args {
         }
     }
 
-    async fn load(&self, open: &Open, path: &Path) -> Result<(), Error> {
+    async fn load(&self, open: &Open, who: &Actor, path: &Path) -> Result<(), Error> {
         let (input, len) = input(path)?;
         let bar = progress(len);
         let mut total = Total::default();
@@ -135,7 +137,7 @@ impl Args {
             if read == 0 {
                 break;
             }
-            for line in add(open, batch).await? {
+            for line in add(open, who, batch).await? {
                 total.count(&line);
                 self.show(&bar, &line)?;
             }
@@ -209,14 +211,14 @@ impl<R: Read> Lines<'_, R> {
     }
 }
 
-async fn add(open: &Open, batch: Vec<Line>) -> Result<Vec<AddLine>, Error> {
+async fn add(open: &Open, who: &Actor, batch: Vec<Line>) -> Result<Vec<AddLine>, Error> {
     let good: Vec<&NewDevice> = batch
         .iter()
         .filter_map(|(_, new)| new.as_ref().ok())
         .collect();
     let mut added = open
         .authority
-        .add_devices(&good, &act()?)
+        .add_devices(&good, &who.act()?)
         .await?
         .into_iter();
     let lines = batch.iter().map(|(line, new)| {
@@ -290,7 +292,7 @@ impl Total {
                     .as_deref()
                     .unwrap_or_else(|| Path::new("FILE"))
                     .display(),
-                args.place.config.display()
+                args.acting.place.config.display()
             );
         }
         match refused {

@@ -7,14 +7,15 @@ use dc_pki::clock;
 use dc_pki::names::ZoneName;
 use dc_pki::time::Span;
 use dc_signer::authority::json;
-use dc_store::registry::{Device, Error as Registry, Sha256, State};
+use dc_signer::authority::reads;
+use dc_store::registry::{Action, Device, Error as Registry, Role, Sha256, State};
 use dc_store::{Filter, Page};
 use indicatif::ProgressBar;
 use pki_types::UnixTime;
 use serde_json::json;
 
 use crate::cmd::service::error::Error;
-use crate::cmd::service::place::{Open, Place};
+use crate::cmd::service::place::{Acting, Actor, Open};
 use crate::cmd::service::print;
 use crate::cmd::table::Table;
 
@@ -41,7 +42,7 @@ struct Which {
     #[arg(long, value_name = "SLOT", requires = "zone")]
     on_slot: Option<u32>,
     #[command(flatten)]
-    place: Place,
+    acting: Acting,
 }
 
 /// List devices
@@ -86,50 +87,65 @@ impl Which {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.which.place.with_authority(async |open| {
-            let now = clock::now()?;
-            let mut table = Table::new(["EXTERNAL ID", "NAME", "STATE", "EXPIRES IN", "NOTE"]);
-            let filter = self.which.filter(open, now).await?;
-            let mut left = self.limit;
-            let more = each(open, &filter, &mut left, |device| match self.json {
-                true => print(&json!(json::Device::from(device))),
-                false => {
-                    table.row(row(device, now));
+        self.which
+            .acting
+            .with_authority(Role::Viewer, None, async |open, who| {
+                let now = clock::now()?;
+                let mut table = Table::new(["EXTERNAL ID", "NAME", "STATE", "EXPIRES IN", "NOTE"]);
+                let filter = self.which.filter(open, now).await?;
+                let mut left = self.limit;
+                let mut devices = Vec::new();
+                let more = each(open, &filter, &mut left, |device| {
+                    devices.push(device.clone());
                     Ok(())
+                });
+                let more = more.await?;
+                note_read(open, who, reads::scope(&filter, devices.len())).await?;
+                for device in &devices {
+                    match self.json {
+                        true => print(&json!(json::Device::from(device)))?,
+                        false => table.row(row(device, now)),
+                    }
                 }
-            });
-            let more = more.await?;
-            if !self.json {
-                print(&table)?;
-            }
-            if more {
-                eprintln!("note: there are more; use --limit, or 'devices export'");
-            }
-            Ok(())
-        })
+                if !self.json {
+                    print(&table)?;
+                }
+                if more {
+                    eprintln!("note: there are more; use --limit, or 'devices export'");
+                }
+                Ok(())
+            })
     }
 }
 
 impl Export {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.which.place.with_authority(async |open| {
-            let bar = match std::io::stderr().is_terminal() && !std::io::stdout().is_terminal() {
-                true => ProgressBar::new_spinner().with_message("devices"),
-                false => ProgressBar::hidden(),
-            };
-            let mut out = BufWriter::new(std::io::stdout().lock());
-            let failed = |source| Error::from(crate::cmd::Error::Output { source });
-            let filter = self.which.filter(open, clock::now()?).await?;
-            let mut all = usize::MAX;
-            each(open, &filter, &mut all, |device| {
-                bar.inc(1);
-                let json = json!(json::Device::from(device));
-                writeln!(out, "{json}").map_err(failed)
+        self.which
+            .acting
+            .with_authority(Role::Viewer, None, async |open, who| {
+                let bar = match std::io::stderr().is_terminal() && !std::io::stdout().is_terminal()
+                {
+                    true => ProgressBar::new_spinner().with_message("devices"),
+                    false => ProgressBar::hidden(),
+                };
+                let mut out = BufWriter::new(std::io::stdout().lock());
+                let failed = |source| Error::from(crate::cmd::Error::Output { source });
+                let filter = self.which.filter(open, clock::now()?).await?;
+                // Before the first one is shown.
+                note(open, who, Action::Export, reads::filter(&filter)).await?;
+                let (mut all, mut rows) = (usize::MAX, 0usize);
+                let done = each(open, &filter, &mut all, |device| {
+                    bar.inc(1);
+                    rows += 1;
+                    let json = json!(json::Device::from(device));
+                    writeln!(out, "{json}").map_err(failed)
+                });
+                let done = done.await;
+                bar.finish_and_clear();
+                note(open, who, Action::ExportEnd, reads::scope(&filter, rows)).await?;
+                done?;
+                out.flush().map_err(failed)
             })
-            .await?;
-            bar.finish_and_clear();
-            out.flush().map_err(failed)
-        })
     }
 }
 
@@ -146,6 +162,25 @@ async fn certificate(open: &Open, zone: &ZoneName, number: u32) -> Result<Sha256
 
 fn refused(source: Registry) -> dc_store::Error {
     dc_store::Error::Refused { source }
+}
+
+/// Records that somebody looked at devices. A database that takes no records now can be looked at nevertheless: that is when
+/// somebody has to.
+pub(super) async fn note_read(open: &Open, who: &Actor, scope: String) -> Result<(), Error> {
+    if let Err(error) = note(open, who, Action::Read, scope).await {
+        eprintln!("warning: this is not in the audit log: {error}");
+    }
+    Ok(())
+}
+
+/// Records that personal data was read.
+pub(super) async fn note(
+    open: &Open,
+    who: &Actor,
+    action: Action,
+    scope: String,
+) -> Result<(), Error> {
+    Ok(open.store.note_read(action, scope, &who.act()?).await?)
 }
 
 /// Does something with each device that fits, up to a limit; says whether there are more.

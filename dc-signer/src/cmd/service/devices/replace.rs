@@ -6,14 +6,14 @@ use std::time::Duration;
 use dc_pki::clock;
 use dc_pki::time::Moment;
 use dc_signer::authority::json;
-use dc_store::registry::{Device, Sha256};
+use dc_store::registry::{Device, Role, Sha256};
 use pki_types::UnixTime;
 use serde_json::json;
 
 use crate::cmd::service::codes::Shown;
 use crate::cmd::service::confirm::confirm;
 use crate::cmd::service::error::Error;
-use crate::cmd::service::place::{Place, act};
+use crate::cmd::service::place::{Acting, Why};
 use crate::cmd::service::print;
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,9 @@ pub(super) struct Replace {
     #[arg(long, requires = "manufacturer")]
     serial: Option<String>,
     #[command(flatten)]
-    place: Place,
+    why: Why,
+    #[command(flatten)]
+    acting: Acting,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -50,28 +52,31 @@ pub(super) struct Replace {
 
 impl Replace {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.place.with_authority(async |open| {
-            let device = open.device(&self.device).await?;
-            self.ask(&device)?;
-            let how = json::Replace {
-                new_name: self.new_name,
-                keep_name: self.keep_name,
-                enrolment_key: self.enrolment_key.as_ref().map(Sha256::to_string),
-                manufacturer: self.manufacturer.clone(),
-                serial: self.serial.clone(),
-                at_once: self.at_once,
-            };
-            let replaced = open.authority.replace(device.id, &how, &act()?).await?;
-            if self.json {
-                return print(&json!(replaced));
-            }
-            let can_rename = self.enrolment_key.is_none() && self.manufacturer.is_none();
-            print(&Done(&replaced, can_rename))?;
-            match &replaced.code {
-                Some(code) => print(&Shown { code, qr: true }),
-                None => Ok(()),
-            }
-        })
+        let why = &self.why.reason;
+        self.acting
+            .with_authority(Role::Operator, Some(why), async |open, who| {
+                let device = open.device(&self.device).await?;
+                self.ask(&device)?;
+                let how = json::Replace {
+                    new_name: self.new_name,
+                    keep_name: self.keep_name,
+                    enrolment_key: self.enrolment_key.as_ref().map(Sha256::to_string),
+                    manufacturer: self.manufacturer.clone(),
+                    serial: self.serial.clone(),
+                    at_once: self.at_once,
+                    reason: why.to_string(),
+                };
+                let replaced = open.authority.replace(device.id, &how, &who.act()?).await?;
+                if self.json {
+                    return print(&json!(replaced));
+                }
+                let can_rename = self.enrolment_key.is_none() && self.manufacturer.is_none();
+                print(&Done(&replaced, can_rename))?;
+                match &replaced.code {
+                    Some(code) => print(&Shown { code, qr: true }),
+                    None => Ok(()),
+                }
+            })
     }
 
     /// Asks before, with the cost of two boxes that have one name.

@@ -1,12 +1,14 @@
 //! Doing the same to many devices: all that can be done, and a list of the rest.
 
+use dc_signer::authority::approvals::Outcome;
 use dc_signer::authority::json;
-use dc_store::registry::{Change, Device};
+use dc_store::registry::{Change, Device, Role};
 use serde_json::json;
 
+use crate::cmd::service::approvals;
 use crate::cmd::service::confirm::confirm;
 use crate::cmd::service::error::Error;
-use crate::cmd::service::place::{Open, Place, act};
+use crate::cmd::service::place::{Acting, Actor, Open, Why};
 use crate::cmd::service::print;
 use crate::cmd::service::rest::Rest;
 use crate::cmd::service::selection::Which;
@@ -17,7 +19,9 @@ pub(super) struct Several {
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
-    place: Place,
+    why: Why,
+    #[command(flatten)]
+    acting: Acting,
     /// Print the devices as JSON, one a line, with a problem for each that it was not done to
     #[arg(long)]
     json: bool,
@@ -42,7 +46,7 @@ impl ForGood {
         };
         let cost = "Nobody can resume a retired device, and nobody ever gets its name.";
         confirm(&format!("{what} {cost}"), self.yes)?;
-        self.several.change_all(&devices, &Change::Retire)
+        self.several.retire_all(&devices)
     }
 }
 
@@ -53,15 +57,48 @@ impl Several {
     }
 
     fn change_all(&self, devices: &[String], change: &Change) -> Result<(), Error> {
-        self.place.with_authority(async |open| {
-            let mut rest = Rest::of(devices.len());
-            for text in devices {
-                if let Some(device) = rest.keep(text, change_one(open, text, change).await)? {
-                    self.show(&device)?;
+        let why = Some(&self.why.reason);
+        self.acting
+            .with_authority(Role::Operator, why, async |open, who| {
+                let mut rest = Rest::of(devices.len());
+                for text in devices {
+                    if let Some(device) =
+                        rest.keep(text, change_one(open, who, text, change).await)?
+                    {
+                        self.show(&device)?;
+                    }
                 }
-            }
-            rest.end(self.json)
-        })
+                rest.end(self.json)
+            })
+    }
+
+    /// All at once, because many may take a second operator.
+    fn retire_all(&self, devices: &[String]) -> Result<(), Error> {
+        let why = Some(&self.why.reason);
+        self.acting
+            .with_authority(Role::Operator, why, async |open, who| {
+                let mut rest = Rest::of(devices.len());
+                let (mut ids, mut names) = (Vec::new(), Vec::new());
+                for text in devices {
+                    if let Some(device) = rest.keep(text, open.device(text).await)? {
+                        ids.push(device.id);
+                        names.push(text);
+                    }
+                }
+                let (name, act) = (who.caller().name(), who.act()?);
+                let retired = open.authority.retire_or_ask(&ids, name, &act);
+                match retired.await? {
+                    Outcome::Waits(approval) => approvals::tell(&approval, who)?,
+                    Outcome::Done(done) => {
+                        for (text, done) in names.into_iter().zip(done) {
+                            if let Some(device) = rest.keep(text, done.map_err(Error::from))? {
+                                self.show(&device)?;
+                            }
+                        }
+                    }
+                }
+                rest.end(self.json)
+            })
     }
 
     fn show(&self, device: &Device) -> Result<(), Error> {
@@ -75,8 +112,16 @@ impl Several {
     }
 }
 
-async fn change_one(open: &Open, text: &str, change: &Change) -> Result<Device, Error> {
+async fn change_one(
+    open: &Open,
+    who: &Actor,
+    text: &str,
+    change: &Change,
+) -> Result<Device, Error> {
     let device = open.device(text).await?;
-    let changed = open.store.change_device(device.id, change, &act()?).await?;
+    let changed = open
+        .store
+        .change_device(device.id, change, &who.act()?)
+        .await?;
     Ok(changed)
 }

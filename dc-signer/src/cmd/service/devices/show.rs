@@ -5,13 +5,15 @@ use std::fmt;
 use dc_pki::clock;
 use dc_pki::time::{Moment, Span};
 use dc_signer::authority::json;
+use dc_signer::authority::reads;
 use dc_store::History;
-use dc_store::registry::Device;
+use dc_store::registry::{Device, Role};
 use pki_types::UnixTime;
 use serde_json::json;
 
+use super::list::note_read;
 use crate::cmd::service::error::Error;
-use crate::cmd::service::place::Place;
+use crate::cmd::service::place::Acting;
 use crate::cmd::service::print;
 use crate::cmd::table::Table;
 
@@ -21,7 +23,7 @@ pub(super) struct Args {
     /// The device: its external id, its id or its name
     device: String,
     #[command(flatten)]
-    place: Place,
+    acting: Acting,
     /// Print the device with its history as JSON
     #[arg(long)]
     json: bool,
@@ -29,21 +31,23 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.place.with_authority(async |open| {
-            let device = open.device(&self.device).await?;
-            let history = open.store.history(device.id, HISTORY).await?;
-            match self.json {
-                true => print(&json!({
-                    "device": json::Device::from(&device),
-                    "history": json::DeviceHistory::from(&history),
-                })),
-                false => print(&Shown {
-                    device,
-                    history,
-                    now: clock::now()?,
-                }),
-            }
-        })
+        self.acting
+            .with_authority(Role::Viewer, None, async |open, who| {
+                let device = open.device(&self.device).await?;
+                let history = open.store.history(device.id, HISTORY).await?;
+                note_read(open, who, reads::one(&device)).await?;
+                match self.json {
+                    true => print(&json!({
+                        "device": json::Device::from(&device),
+                        "history": json::DeviceHistory::from(&history),
+                    })),
+                    false => print(&Shown {
+                        device,
+                        history,
+                        now: clock::now()?,
+                    }),
+                }
+            })
     }
 }
 
@@ -107,8 +111,8 @@ impl fmt::Display for Shown {
 }
 
 /// The acts on it, newest first, issuances included.
-fn acts(history: &History) -> Table<4> {
-    let mut table = Table::new(["WHEN", "WHAT", "WHO", "UNTIL"]);
+fn acts(history: &History) -> Table<5> {
+    let mut table = Table::new(["WHEN", "WHAT", "WHO", "UNTIL", "WHY"]);
     for record in &history.acts {
         let entry = &record.entry;
         table.row([
@@ -118,6 +122,7 @@ fn acts(history: &History) -> Table<4> {
             entry
                 .expires
                 .map_or_else(String::new, |time| Moment(time).to_string()),
+            entry.reason.clone().unwrap_or_default(),
         ]);
     }
     table

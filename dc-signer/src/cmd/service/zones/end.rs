@@ -1,12 +1,12 @@
 //! `dc-signer zones end`: a certificate that is not to be issued from any more, at once.
 
 use dc_pki::names::ZoneName;
-use dc_store::registry::{State, Zone};
+use dc_store::registry::{Role, State, Zone};
 use dc_store::{Filter, Page};
 
 use crate::cmd::service::confirm::confirm;
 use crate::cmd::service::error::Error;
-use crate::cmd::service::place::{Open, Place, act};
+use crate::cmd::service::place::{Acting, Open, Why};
 
 /// End a slot of a zone before its time, and remove its key
 ///
@@ -24,7 +24,9 @@ pub(super) struct Args {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
-    place: Place,
+    why: Why,
+    #[command(flatten)]
+    acting: Acting,
 }
 
 impl Args {
@@ -33,7 +35,8 @@ impl Args {
             zone,
             slot,
             yes,
-            place,
+            why,
+            acting,
         } = self;
         confirm(
             &format!(
@@ -41,8 +44,8 @@ impl Args {
             ),
             yes,
         )?;
-        place.with_authority(async |open| {
-            let ended = open.authority.end_slot(&zone, slot, &act()?).await?;
+        acting.with_authority(Role::Admin, Some(&why.reason), async |open, who| {
+            let ended = open.authority.end_slot(&zone, slot, &who.act()?).await?;
             if let Some(devices) = still_on(open, &ended, slot).await? {
                 eprintln!(
                     "warning: {devices} hold a credential under it, as 'devices list --zone {zone} --on-slot {slot}' shows: clients take it until \

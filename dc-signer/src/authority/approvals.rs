@@ -1,0 +1,285 @@
+//! Acts that take two operators: one asks, another agrees, and then exactly what was asked is done, in the names of both.
+
+use std::fmt;
+use std::time::Duration;
+
+use pki_types::UnixTime;
+use serde::{Deserialize, Serialize};
+
+use super::operators::Authenticated;
+use super::{Act, Authority, Error, slots};
+use dc_pki::names::ZoneName;
+use dc_store::Find;
+use dc_store::registry::{
+    Approval, ApprovalState, Change, Device, DeviceId, OperatorName, Role, Sha256, Zone,
+};
+
+/// Exactly what is to be done, as it is kept and hashed.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "act", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Asked {
+    /// To retire devices, by their ids.
+    Retire {
+        /// The devices.
+        devices: Vec<String>,
+    },
+    /// To issue from a delegation certificate from now on.
+    Rollover {
+        /// The zone.
+        zone: String,
+        /// The SHA-256 of the certificate.
+        certificate_sha256: String,
+    },
+}
+
+impl Asked {
+    /// Reads what is kept.
+    ///
+    /// Fails with [`Error::Store`] if that was never written.
+    pub fn of(approval: &Approval) -> Result<Self, Error> {
+        let read = serde_json::from_str(&approval.what);
+        Ok(read.map_err(|_| dc_store::Error::Corrupt { place: "approvals" })?)
+    }
+
+    /// The least role of whoever asks and of whoever agrees.
+    #[must_use]
+    pub const fn needed(&self) -> Role {
+        match self {
+            Self::Retire { .. } => Role::Operator,
+            Self::Rollover { .. } => Role::Admin,
+        }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Retire { devices } => {
+                let some: Vec<&str> = devices.iter().take(NAMED).map(String::as_str).collect();
+                write!(f, "retire {} devices: {}", devices.len(), some.join(", "))?;
+                match devices.len().saturating_sub(NAMED) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
+            Self::Rollover {
+                zone,
+                certificate_sha256,
+            } => write!(f, "issue in {zone} from certificate {certificate_sha256}"),
+        }
+    }
+}
+
+/// An act that was done, or waits for a second operator.
+#[derive(Clone, Debug)]
+pub enum Outcome<T> {
+    /// It was done.
+    Done(T),
+    /// Another operator has to agree.
+    Waits(Approval),
+}
+
+/// What was done because a second operator agreed.
+#[derive(Debug)]
+pub enum Approved {
+    /// Devices were retired; those that could not be, with the reason.
+    Retired(Vec<(String, Result<Device, Error>)>),
+    /// A zone moved on.
+    RolledOver(Box<Zone>),
+}
+
+impl Authority {
+    /// Issues from the zone's next delegation certificate, or asks for a second operator if that takes two; with nobody's name, as
+    /// without a credential, it takes one.
+    ///
+    /// Moves to the slot with this number, or to the next one if none is named. Fails as [`Self::rollover`] and
+    /// [`Self::rollover_to`] do.
+    pub async fn rollover_or_ask(
+        &self,
+        zone: &ZoneName,
+        to: Option<u32>,
+        who: Option<&OperatorName>,
+        by: &Act,
+    ) -> Result<Outcome<Zone>, Error> {
+        let takes_two = self.settings.load().approval.rollover;
+        let Some(who) = who.filter(|_| takes_two) else {
+            let moved = match to {
+                Some(number) => self.rollover_to(zone, number, by).await?,
+                None => self.rollover(zone, by).await?,
+            };
+            return Ok(Outcome::Done(moved));
+        };
+        let certificate_sha256 = match to {
+            Some(number) => slots::slot(&self.managed(zone).await?, number)?.certificate_sha256,
+            None => self.next_certificate(zone, by.at).await?,
+        };
+        let asked = Asked::Rollover {
+            zone: zone.to_string(),
+            certificate_sha256: certificate_sha256.to_string(),
+        };
+        Ok(Outcome::Waits(self.ask(&asked, who, by).await?))
+    }
+
+    /// Retires devices, or asks for a second operator if one has retired too many lately; says for each that was not, why.
+    ///
+    /// Fails with [`Error::TooManyDevices`], and with [`Error::Store`].
+    pub async fn retire_or_ask(
+        &self,
+        devices: &[DeviceId],
+        who: Option<&OperatorName>,
+        by: &Act,
+    ) -> Result<Outcome<Vec<Result<Device, Error>>>, Error> {
+        if devices.len() > MAX_DEVICES {
+            return Err(Error::TooManyDevices { max: MAX_DEVICES });
+        }
+        let limit = self.settings.load().approval.retire_above;
+        if let (Some(who), Some(limit)) = (who, limit) {
+            let before = self.store.retired_lately(&by.actor, by.at).await?;
+            let all = before.saturating_add(u64::try_from(devices.len()).unwrap_or(u64::MAX));
+            if all > u64::try_from(limit).unwrap_or(u64::MAX) {
+                let devices = devices.iter().map(DeviceId::to_string).collect();
+                let asked = self.ask(&Asked::Retire { devices }, who, by).await?;
+                return Ok(Outcome::Waits(asked));
+            }
+        }
+        let mut done = Vec::with_capacity(devices.len());
+        for device in devices {
+            done.push(self.change_device(*device, &Change::Retire, by).await);
+        }
+        Ok(Outcome::Done(done))
+    }
+
+    async fn ask(&self, asked: &Asked, who: &OperatorName, by: &Act) -> Result<Approval, Error> {
+        let what = serde_json::to_string(asked).expect("texts are JSON");
+        let valid = self.settings.load().approval.valid;
+        let ends = Duration::from_secs(by.at.as_secs().saturating_add(valid.as_secs()));
+        let ends = UnixTime::since_unix_epoch(ends);
+        let approval = self.store.ask_approval(&what, who, ends, by).await?;
+        tracing::info!(number = approval.number, %who, %asked, "an act waits for a second operator");
+        Ok(approval)
+    }
+
+    /// The last acts that took two operators, the newest first.
+    ///
+    /// Fails with [`Error::Store`].
+    pub async fn approvals(&self) -> Result<Vec<Approval>, Error> {
+        Ok(self.store.approvals().await?)
+    }
+
+    /// Agrees to what another operator has asked for, and does it in the names of both.
+    ///
+    /// Fails with [`Error::RoleTooLow`], with [`Error::AskerGone`] if whoever asked may not do it any more, as
+    /// [`Store::approve`](dc_store::Store::approve) does, and with what doing it fails with: then the same again tries it again.
+    pub async fn approve(
+        &self,
+        number: u64,
+        who: &Authenticated,
+        by: &Act,
+    ) -> Result<Approved, Error> {
+        let asked = self.store.approval(number).await?;
+        let what = Asked::of(&asked)?;
+        let (role, needed) = (who.role(), what.needed());
+        if role < needed {
+            return Err(Error::RoleTooLow { role, needed });
+        }
+        let asker = self.store.operator(&asked.asked_by).await?;
+        if asker.is_none_or(|asker| asker.disabled || asker.role < needed) {
+            let name = asked.asked_by;
+            return Err(Error::AskerGone { name });
+        }
+        let name = who.operator_name();
+        let agreed = self.store.approve(number, name, by).await?;
+        // It was checked against the log just now.
+        let what = Asked::of(&agreed)?;
+        let actor = format!("operator:{}+{name}", agreed.asked_by);
+        let both = Act::new(actor, by.at).because(agreed.reason.clone());
+        let done = self.execute(&what, &both).await?;
+        self.store.mark_done(number).await?;
+        tracing::info!(number, %what, "done, because a second operator agreed");
+        Ok(done)
+    }
+
+    /// Refuses what an operator has asked for, who may do so too.
+    ///
+    /// Fails with [`Error::RoleTooLow`], and as [`Store::refuse_approval`](dc_store::Store::refuse_approval) does.
+    pub async fn refuse(
+        &self,
+        number: u64,
+        who: &Authenticated,
+        by: &Act,
+    ) -> Result<Approval, Error> {
+        let what = Asked::of(&self.store.approval(number).await?)?;
+        let (role, needed) = (who.role(), what.needed());
+        if role < needed {
+            return Err(Error::RoleTooLow { role, needed });
+        }
+        let name = who.operator_name();
+        Ok(self.store.refuse_approval(number, name, by).await?)
+    }
+
+    async fn execute(&self, what: &Asked, by: &Act) -> Result<Approved, Error> {
+        match what {
+            Asked::Retire { devices } => {
+                let mut done = Vec::with_capacity(devices.len());
+                for device in devices {
+                    let id: DeviceId = device.parse()?;
+                    let retired = self.change_device(id, &Change::Retire, by).await;
+                    done.push((device.clone(), retired));
+                }
+                Ok(Approved::Retired(done))
+            }
+            Asked::Rollover {
+                zone,
+                certificate_sha256,
+            } => {
+                let zone = ZoneName::parse(zone)?;
+                let certificate: Sha256 = certificate_sha256.parse()?;
+                let managed = self.managed(&zone).await?;
+                let mut slots = managed.delegations.iter();
+                let slot = slots.find(|slot| slot.certificate_sha256 == certificate);
+                let slot = slot.ok_or_else(|| Error::NoNextDelegation { zone: zone.clone() })?;
+                let moved = self.rollover_to(&zone, slot.number, by).await?;
+                Ok(Approved::RolledOver(Box::new(moved)))
+            }
+        }
+    }
+
+    /// The devices of an act, for whoever is to agree to it: a few of them.
+    ///
+    /// Fails with [`Error::Store`].
+    pub async fn some_devices(&self, asked: &Asked) -> Result<Vec<Device>, Error> {
+        let Asked::Retire { devices } = asked else {
+            return Ok(Vec::new());
+        };
+        let mut found = Vec::new();
+        for id in devices.iter().take(NAMED) {
+            let device = self.store.find_device(&Find::Id(id.parse()?)).await?;
+            found.extend(device);
+        }
+        Ok(found)
+    }
+}
+
+/// True if a second operator can still agree to it.
+#[must_use]
+pub fn waits(approval: &Approval, now: UnixTime) -> bool {
+    let is_open = matches!(
+        approval.state,
+        ApprovalState::Waiting | ApprovalState::Approved
+    );
+    is_open && now < approval.ends
+}
+
+/// The state in a word; `ended` if nobody has said anything in time.
+#[must_use]
+pub fn word(approval: &Approval, now: UnixTime) -> &'static str {
+    match approval.state {
+        ApprovalState::Waiting if now >= approval.ends => "ended",
+        state => state.as_str(),
+    }
+}
+
+/// The most devices of one act.
+const MAX_DEVICES: usize = 10_000;
+/// How many devices a line names.
+const NAMED: usize = 10;

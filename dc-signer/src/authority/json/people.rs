@@ -1,0 +1,174 @@
+//! Operators and acts that take two of them, as JSON.
+
+use std::fmt;
+
+use pki_types::UnixTime;
+use serde::{Deserialize, Serialize};
+
+use super::Device;
+use crate::authority::approvals::{Asked, word};
+use dc_protocol::Problem;
+use dc_store::registry;
+
+/// An act that takes two operators.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Approval {
+    /// Its number, under which another operator agrees to it or refuses it: that of the audit record that asks.
+    pub number: u64,
+    /// `retire` or `rollover`.
+    pub act: String,
+    /// The ids of the devices that are to be retired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<String>,
+    /// The zone that is to move on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// The SHA-256 of the certificate that it is to move on to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_sha256: Option<String>,
+    /// Why, in the words of whoever asked.
+    pub reason: String,
+    /// Who asked.
+    pub asked_by: String,
+    /// When.
+    pub asked: u64,
+    /// When it can be agreed to no more.
+    pub ends: u64,
+    /// `waiting`, `approved` while it is being done, `done`, `refused`, or `ended` if nobody has said anything in time.
+    pub state: String,
+    /// Who agreed or refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<String>,
+}
+
+impl Approval {
+    /// As it is at a time; none if this version does not know the act.
+    #[must_use]
+    pub fn at(now: UnixTime, approval: &registry::Approval) -> Option<Self> {
+        let (act, devices, zone, certificate_sha256) = match Asked::of(approval).ok()? {
+            Asked::Retire { devices } => ("retire", devices, None, None),
+            Asked::Rollover {
+                zone,
+                certificate_sha256,
+            } => ("rollover", Vec::new(), Some(zone), Some(certificate_sha256)),
+        };
+        Some(Self {
+            number: approval.number,
+            act: act.to_owned(),
+            devices,
+            zone,
+            certificate_sha256,
+            reason: approval.reason.to_string(),
+            asked_by: approval.asked_by.to_string(),
+            asked: approval.asked.as_secs(),
+            ends: approval.ends.as_secs(),
+            state: word(approval, now).to_owned(),
+            decided_by: approval.decided_by.as_ref().map(ToString::to_string),
+        })
+    }
+}
+
+/// Devices to be retired for good.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetireDevices {
+    /// Their ids.
+    #[schema(min_items = 1, max_items = 10000)]
+    pub devices: Vec<String>,
+    /// The reason or a ticket, for the audit log.
+    #[schema(min_length = 3, max_length = 200)]
+    pub reason: String,
+}
+
+/// Devices that were retired, and those that were not.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct RetiredDevices {
+    /// Those that are retired now.
+    pub retired: Vec<Device>,
+    /// Those that are not.
+    pub refused: Vec<RefusedDevice>,
+}
+
+/// A device that something was not done to, and why.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct RefusedDevice {
+    /// Its id.
+    pub device: String,
+    /// The problem with it.
+    #[schema(schema_with = super::problem)]
+    pub problem: Problem,
+}
+
+/// What was done because a second operator agreed: one of the two.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Approved {
+    /// The devices, if it was about devices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<RetiredDevices>,
+    /// The zone, if it was about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<super::Zone>,
+}
+
+/// An operator.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Operator {
+    /// The name in the audit log.
+    pub name: String,
+    /// `viewer`, `operator` or `admin`.
+    pub role: String,
+    /// `token` or `certificate`.
+    pub access: String,
+    /// True while they are kept out.
+    pub disabled: bool,
+    /// When the token or certificate ends; none if it was made before they did.
+    pub expires: Option<u64>,
+    /// Until when the one before is good too, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_until: Option<u64>,
+}
+
+impl From<&registry::Operator> for Operator {
+    fn from(operator: &registry::Operator) -> Self {
+        Self {
+            name: operator.name.to_string(),
+            role: operator.role.to_string(),
+            access: operator.access.kind().to_owned(),
+            disabled: operator.disabled,
+            expires: operator.expires.as_ref().map(UnixTime::as_secs),
+            previous_until: operator.previous.map(|previous| previous.expires.as_secs()),
+        }
+    }
+}
+
+/// Another token for an operator.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenewToken {
+    /// For how many seconds it is to be good; the usual time if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<u64>,
+    /// The reason or a ticket; another operator's token takes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 3, max_length = 200)]
+    pub reason: Option<String>,
+}
+
+/// The token that an operator got.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct NewToken {
+    /// The token, shown this once. The service keeps only its hash.
+    pub token: String,
+    /// The operator.
+    pub operator: Operator,
+}
+
+/// The token lets its holder in, so it is not shown.
+impl fmt::Debug for NewToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { token: _, operator } = self;
+        f.debug_struct("NewToken")
+            .field("operator", operator)
+            .finish_non_exhaustive()
+    }
+}

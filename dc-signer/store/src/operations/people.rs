@@ -1,0 +1,74 @@
+//! Records of what people do beside changing something: what they read, acts without a credential, and how many devices each retires.
+
+use pki_types::UnixTime;
+
+use crate::registry::{Action, BrokenGlass};
+use crate::sql::seconds;
+use crate::{Act, Error, Store};
+
+use super::work::Work;
+
+impl Store {
+    /// Records that somebody read personal data: what, and how many rows.
+    pub async fn note_read(&self, action: Action, scope: String, by: &Act) -> Result<(), Error> {
+        self.write("note_read", async |work| {
+            let mut entry = work.entry(action, by);
+            entry.scope = Some(scope);
+            work.log(entry);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Records that somebody at the machine acts without an operator's credential; says in which record.
+    pub async fn break_glass(&self, by: &Act) -> Result<u64, Error> {
+        self.write("break_glass", async |work| {
+            let number = work.log(work.entry(Action::BreakGlass, by));
+            let sql = "INSERT INTO break_glass (number, time, actor) VALUES ($1, $2, $3)";
+            let values = vec![number.into(), by.at.into(), by.actor.as_str().into()];
+            work.session.execute(sql, values).await?;
+            Ok(number)
+        })
+        .await
+    }
+
+    /// The acts without an operator's credential: how many there were, and when the last one was.
+    pub async fn broken_glass(&self) -> Result<BrokenGlass, Error> {
+        self.read("broken_glass", async |session| {
+            let sql = "SELECT COUNT(*) AS acts, MAX(time) AS last FROM break_glass";
+            let row = session.fetch_one(sql, Vec::new()).await?;
+            let Some(row) = row else {
+                return Ok(BrokenGlass::default());
+            };
+            Ok(BrokenGlass {
+                acts: row.number("acts")?,
+                last: row.maybe_time("last")?,
+            })
+        })
+        .await
+    }
+
+    /// The devices that an actor has retired today and yesterday, by the days of UTC.
+    pub async fn retired_lately(&self, actor: &str, now: UnixTime) -> Result<u64, Error> {
+        self.read("retired_lately", async |session| {
+            let sql = "SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT) AS devices FROM retired \
+                       WHERE actor = $1 AND day >= $2";
+            let values = vec![actor.into(), (day(now) - 1).into()];
+            let row = session.fetch_one(sql, values).await?;
+            row.map_or(Ok(0), |row| row.number("devices"))
+        })
+        .await
+    }
+}
+
+/// Counts a device that somebody has retired.
+pub(super) async fn count_retired(work: &mut Work, by: &Act) -> Result<(), Error> {
+    let sql = "INSERT INTO retired (actor, day, count) VALUES ($1, $2, 1) \
+               ON CONFLICT (actor, day) DO UPDATE SET count = retired.count + 1";
+    let values = vec![by.actor.as_str().into(), day(by.at).into()];
+    work.session.execute(sql, values).await.map(|_| ())
+}
+
+fn day(time: UnixTime) -> i64 {
+    seconds(time) / 86_400
+}

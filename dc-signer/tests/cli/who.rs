@@ -1,0 +1,429 @@
+//! Who does something on the command line: with which credential, for which reason, and with whose yes.
+
+use serde_json::Value;
+
+use crate::sandbox::{Outcome, Sandbox, TOKEN};
+
+const CONFIG: &str =
+    "data = 'data'\n[listen]\naddress = '127.0.0.1:0'\ncertificate = 'c'\nkey = 'k'\n";
+const AS: [&str; 2] = ["--config", "config.toml"];
+
+/// A signer with a zone, and with alice, who is its admin.
+struct Signer(Sandbox);
+
+impl Signer {
+    fn new(config: &str) -> Self {
+        let sandbox = Sandbox::with_vendor();
+        sandbox.write("config.toml", format!("{CONFIG}{config}"));
+        let signer = Self(sandbox);
+        signer.empty();
+        signer
+            .run(&[
+                "operators",
+                "add",
+                "alice",
+                "--role",
+                "admin",
+                "--save-token",
+                "alice",
+            ])
+            .succeeded();
+        signer
+            .by(
+                "alice",
+                &["zones", "add", "cpe.example.com", "--import", "vendor"],
+            )
+            .succeeded();
+        signer
+    }
+
+    fn empty(&self) {
+        std::fs::create_dir(self.0.path("data")).unwrap();
+    }
+
+    /// Without a credential.
+    fn run(&self, arguments: &[&str]) -> Outcome {
+        assert!(!self.0.path(TOKEN).exists());
+        self.0.run(&[arguments, &AS].concat())
+    }
+
+    /// With somebody's token, which is in the file of that name.
+    fn by(&self, who: &str, arguments: &[&str]) -> Outcome {
+        self.run(&[arguments, &["--token-file", who]].concat())
+    }
+
+    fn add(&self, name: &str, role: &str) {
+        let add = [
+            "operators",
+            "add",
+            name,
+            "--role",
+            role,
+            "--save-token",
+            name,
+        ];
+        self.by("alice", &[&add[..], &["--reason", "a test"]].concat())
+            .succeeded();
+    }
+
+    fn state(&self, device: &str) -> String {
+        let shown = self.by("alice", &["devices", "show", device, "--json"]);
+        let shown: Value = serde_json::from_str(&shown.succeeded()).unwrap();
+        shown["device"]["state"].as_str().unwrap().to_owned()
+    }
+
+    /// The acts on a device, with who did them and why.
+    fn acts(&self, device: &str) -> String {
+        self.by("alice", &["devices", "show", device]).succeeded()
+    }
+}
+
+#[test]
+fn the_first_operator_is_an_admin_and_needs_nobody_and_then_everything_takes_one() {
+    let sandbox = Sandbox::with_vendor();
+    sandbox.write("config.toml", CONFIG);
+    let signer = Signer(sandbox);
+    signer.empty();
+    // An old script is told what to do.
+    signer
+        .run(&["zones", "add", "cpe.example.com", "--import", "vendor"])
+        .refused(&["nobody is an operator", "operators add NAME --role admin"]);
+    let add = ["operators", "add", "alice", "--role"];
+    signer
+        .run(&[&add[..], &["viewer"]].concat())
+        .refused(&["the first operator has to be an admin"]);
+    let made = signer.run(&[&add[..], &["admin"]].concat()).succeeded();
+    let token = made.lines().last().unwrap();
+    assert!(
+        token.starts_with("dcs_") && made.contains(", until "),
+        "{made}"
+    );
+    signer
+        .run(&[
+            "operators",
+            "add",
+            "eve",
+            "--role",
+            "admin",
+            "--reason",
+            "me too",
+        ])
+        .refused(&["--token-file", "DC_SIGNER_TOKEN_FILE", "--as-root-because"]);
+    signer
+        .run(&["devices", "add", "customer-1"])
+        .refused(&["--token-file", "the user's name is not enough"]);
+    signer.0.write("alice", format!("{token}\n"));
+    // Others could read it.
+    signer.0.set_mode("alice", 0o644);
+    let list = ["devices", "list"];
+    signer.by("alice", &list).refused(&["alice", "chmod 600"]);
+    signer.0.set_mode("alice", 0o600);
+    signer.by("alice", &list).succeeded();
+    signer.0.write("mallory", "dcs_nobodys");
+    signer.0.set_mode("mallory", 0o600);
+    signer
+        .by("mallory", &list)
+        .refused(&["no operator has this token"]);
+}
+
+#[test]
+fn a_role_on_the_command_line_is_the_one_of_the_api() {
+    let signer = Signer::new("");
+    for (name, role) in [("vera", "viewer"), ("otto", "operator")] {
+        signer.add(name, role);
+    }
+    signer
+        .by("vera", &["devices", "add", "customer-1"])
+        .refused(&["your role is viewer", "takes operator"]);
+    signer
+        .by("otto", &["devices", "add", "customer-1"])
+        .succeeded();
+    signer
+        .by("vera", &["devices", "show", "customer-1"])
+        .succeeded();
+    for command in [
+        &["zones", "add", "other.example.com"][..],
+        &[
+            "zones",
+            "forms",
+            "cpe.example.com",
+            "both",
+            "--reason",
+            "a test",
+        ],
+        &["operators", "disable", "alice", "--reason", "a test"],
+    ] {
+        signer
+            .by("otto", command)
+            .refused(&["your role is operator", "takes admin"]);
+    }
+    let disable = ["operators", "disable", "otto", "--reason", "left"];
+    signer.by("alice", &disable).succeeded();
+    signer
+        .by("otto", &["devices", "list"])
+        .refused(&["kept out"]);
+    let enable = ["operators", "enable", "otto", "--reason", "is back"];
+    signer.by("alice", &enable).succeeded();
+    signer.by("otto", &["devices", "list"]).succeeded();
+}
+
+#[test]
+fn a_client_certificate_counts_with_its_key_and_until_its_end() {
+    let signer = Signer::new("");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    params.not_after = rcgen::date_time_ymd(2200, 1, 1);
+    let certificate = params.self_signed(&key).unwrap();
+    signer.0.write("carol.pem", certificate.pem());
+    signer.0.write("carol.key", key.serialize_pem());
+    signer.0.write(
+        "other.key",
+        rcgen::KeyPair::generate().unwrap().serialize_pem(),
+    );
+    for key in ["carol.key", "other.key"] {
+        signer.0.set_mode(key, 0o600);
+    }
+    let add = [
+        "operators",
+        "add",
+        "carol",
+        "--role",
+        "operator",
+        "--reason",
+        "a test",
+    ];
+    let added = [&add[..], &["--certificate", "carol.pem"]].concat();
+    // The certificate ends in 2200, the operator in 90 days.
+    let added = signer.by("alice", &added).succeeded();
+    assert!(
+        added.contains("with the certificate") && !added.contains("2200"),
+        "{added}"
+    );
+    let by = |key| {
+        let device = ["devices", "add", "customer-1"];
+        let who = ["--operator-certificate", "carol.pem", "--operator-key", key];
+        signer.run(&[&device[..], &who].concat())
+    };
+    by("other.key").refused(&["other.key", "carol.pem"]);
+    by("carol.key").succeeded();
+    assert!(signer.acts("customer-1").contains("operator:carol"));
+}
+
+#[test]
+fn whoever_has_no_credential_any_more_is_let_in_loudly() {
+    let signer = Signer::new("");
+    let device = ["devices", "add", "customer-1"];
+    let loud = ["--as-root-because", "alice is ill"];
+    let outcome = signer.run(&[&device[..], &loud].concat());
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stderr.contains("without an operator's credential"));
+    let suspend = ["devices", "suspend", "customer-1", "--reason", "stolen"];
+    signer.run(&[&suspend[..], &loud].concat());
+    let acts = signer.acts("customer-1");
+    assert!(
+        acts.contains("root:uid=") && acts.contains("stolen"),
+        "{acts}"
+    );
+    signer
+        .run(&[&device[..], &["--as-root-because", ""]].concat())
+        .wrong_usage(&["3 to 200 characters"]);
+
+    signer.run(&["audit", "verify"]).succeeded();
+}
+
+#[test]
+fn rights_are_taken_and_given_back_for_a_reason() {
+    let signer = Signer::new("");
+    signer
+        .by("alice", &["devices", "add", "customer-1"])
+        .succeeded();
+    for command in [
+        &["devices", "suspend", "customer-1"][..],
+        &["devices", "resume", "customer-1"],
+        &["devices", "retire", "customer-1", "--yes"],
+        &["devices", "replace", "customer-1"],
+        &["zones", "forms", "cpe.example.com", "both"],
+        &["zones", "roles", "cpe.example.com", "both"],
+        &["zones", "rollover", "cpe.example.com"],
+        &["zones", "pull-renewals", "cpe.example.com"],
+        &["operators", "disable", "alice"],
+        &["restore", "monday"],
+    ] {
+        signer.by("alice", command).wrong_usage(&["--reason"]);
+        let bad = [command, &["--reason", "no"]].concat();
+        signer
+            .by("alice", &bad)
+            .wrong_usage(&["3 to 200 characters"]);
+    }
+    let add = ["operators", "add", "bob", "--role", "viewer"];
+    signer.by("alice", &add).refused(&["say why"]);
+    let suspend = ["devices", "suspend", "customer-1", "--reason", "NOC-4711"];
+    signer.by("alice", &suspend).succeeded();
+    let acts = signer.acts("customer-1");
+    assert!(
+        acts.contains("NOC-4711") && acts.contains("operator:alice"),
+        "{acts}"
+    );
+}
+
+#[test]
+fn a_token_ends_and_is_renewed_by_its_owner_and_by_an_admin() {
+    let signer = Signer::new("[operators]\nmax_valid = '30d'\noverlap = '0s'\n");
+    signer.add("noc", "operator");
+    let list = ["devices", "list"];
+    let renew = ["operators", "renew", "--save-token", "noc-2"];
+    signer
+        .by("noc", &[&renew[..], &["--valid", "31d"]].concat())
+        .refused(&["at most 30 d", "operators.max_valid"]);
+    let renewed = signer.by("noc", &[&renew[..], &["--valid", "2h"]].concat());
+    let renewed = renewed.succeeded();
+    assert!(renewed.contains("with the token in noc-2"), "{renewed}");
+    assert_eq!(signer.0.mode("noc-2"), 0o600);
+    signer.by("noc-2", &list).succeeded();
+    // There is no overlap here.
+    signer
+        .by("noc", &list)
+        .refused(&["has ended on", "operators renew"]);
+    let of_noc = ["operators", "renew", "noc", "--save-token", "noc-3"];
+    signer.by("alice", &of_noc).refused(&["say why"]);
+    let for_reason = [&of_noc[..], &["--reason", "lost"]].concat();
+    signer.by("alice", &for_reason).succeeded();
+    signer.by("noc-3", &list).succeeded();
+    signer
+        .by("noc-3", &["operators", "renew", "alice"])
+        .refused(&["your role is operator"]);
+    let shown = signer.run(&["operators", "list"]).succeeded();
+    assert!(
+        shown.contains("noc") && shown.contains("in 29 d"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn two_tokens_are_good_at_once_and_only_the_newer_one_renews() {
+    let signer = Signer::new("");
+    let renew = ["operators", "renew", "--save-token", "alice-2"];
+    signer.by("alice", &renew).succeeded();
+    for token in ["alice", "alice-2"] {
+        signer.by(token, &["devices", "list"]).succeeded();
+    }
+    signer
+        .by("alice", &renew)
+        .refused(&["your token of before"]);
+    signer.by("alice-2", &renew).succeeded();
+    signer
+        .by("alice", &["devices", "list"])
+        .refused(&["no operator has this token"]);
+}
+
+#[test]
+fn what_takes_two_waits_for_another_and_is_done_in_the_names_of_both() {
+    let signer = Signer::new("[approval]\nrollover = true\nretire_above = 1\n");
+    signer.add("bob", "admin");
+    signer.add("otto", "operator");
+    for device in ["a", "b", "c"] {
+        signer.by("alice", &["devices", "add", device]).succeeded();
+    }
+    // One is within the limit, and counts for the next.
+    let retire = |who: &str, devices: &[&str]| {
+        let retire = [&["devices", "retire"][..], devices].concat();
+        signer.by(
+            who,
+            &[&retire[..], &["--yes", "--reason", "scrapped"]].concat(),
+        )
+    };
+    retire("alice", &["a"]).succeeded();
+    assert_eq!(signer.state("a"), "retired");
+    let said = retire("alice", &["b", "c"]).succeeded();
+    assert!(said.contains("nothing was done yet"), "{said}");
+    assert_eq!(signer.state("b"), "preregistered");
+    let waiting = signer
+        .by("bob", &["approvals", "list", "--json"])
+        .succeeded();
+    let waiting: Value = serde_json::from_str(&waiting).unwrap();
+    assert_eq!(waiting["asked_by"], "alice");
+    assert_eq!(waiting["devices"].as_array().unwrap().len(), 2);
+    let number = waiting["number"].to_string();
+    let approve = ["approvals", "approve", &number];
+    signer
+        .by("alice", &approve)
+        .refused(&["asked for this yourself"]);
+    signer
+        .run(&[&approve[..], &["--as-root-because", "alone here"]].concat())
+        .refused(&["two operators agree"]);
+    let done = signer.by("otto", &approve).succeeded();
+    assert_eq!(done.lines().count(), 2, "{done}");
+    assert_eq!(signer.state("c"), "retired");
+    let acts = signer.acts("c");
+    assert!(
+        acts.contains("operator:alice+otto") && acts.contains("scrapped"),
+        "{acts}"
+    );
+    signer
+        .by("bob", &approve)
+        .refused(&["waits for nobody any more"]);
+    // A rollover takes an admin's yes.
+    let init = ["init", "vendor-2", "--zone", "cpe.example.com"];
+    signer.0.run(&init).succeeded();
+    let roll = [
+        "zones",
+        "rollover",
+        "cpe.example.com",
+        "--reason",
+        "the CA is distrusted",
+    ];
+    let import = [&roll[..], &["--import", "vendor-2", "--now"]].concat();
+    let said = signer.by("bob", &import).succeeded();
+    let number = said.split("approvals approve ").nth(1).unwrap();
+    let number = number.split(' ').next().unwrap();
+    let approve = ["approvals", "approve", number];
+    signer.by("otto", &approve).refused(&["takes admin"]);
+    let refuse = ["approvals", "refuse", number, "--reason", "not yet"];
+    signer.by("alice", &refuse).succeeded();
+    signer
+        .by("alice", &approve)
+        .refused(&["waits for nobody any more"]);
+    signer.by("bob", &roll).succeeded();
+    let waiting = signer
+        .by("alice", &["approvals", "list", "--json"])
+        .succeeded();
+    let waiting: Value = serde_json::from_str(&waiting).unwrap();
+    let approve = ["approvals", "approve", &waiting["number"].to_string()];
+    signer.by("alice", &approve).succeeded();
+    let zones = signer.run(&["zones", "list"]).succeeded();
+    assert!(zones.contains("draining"), "{zones}");
+    // Whoever asked and is kept out by now has asked for nothing.
+    retire("otto", &["b", "c"]).succeeded();
+    signer.run(&["audit", "verify"]).succeeded();
+}
+
+#[test]
+fn what_is_read_is_on_record_with_who_and_how_many() {
+    let signer = Signer::new("");
+    let lines: String = (0..30)
+        .map(|number| format!("{{\"external_id\":\"customer-{number:02}\"}}\n"))
+        .collect();
+    signer.0.write("fleet.ndjson", lines);
+    signer
+        .by("alice", &["devices", "add", "--file", "fleet.ndjson"])
+        .succeeded();
+    let before = records(&signer);
+    signer
+        .by("alice", &["devices", "list", "--prefix", "customer-1"])
+        .succeeded();
+    signer.by("alice", &["devices", "export"]).succeeded();
+    // One for the list, two for the export, however many devices there are.
+    assert_eq!(records(&signer), before + 3);
+    let database = std::fs::read(signer.0.path("data/dc-signer.db")).unwrap();
+    let wal = std::fs::read(signer.0.path("data/dc-signer.db-wal")).unwrap_or_default();
+    let all = String::from_utf8_lossy(&[database, wal].concat()).into_owned();
+    for scope in ["prefix=\"customer-1\" rows=10", "all rows=30"] {
+        assert!(all.contains(scope), "{scope}");
+    }
+}
+
+fn records(signer: &Signer) -> u64 {
+    let verified = signer.run(&["audit", "verify", "--json"]).succeeded();
+    let verified: Value = serde_json::from_str(&verified).unwrap();
+    verified["records"].as_u64().unwrap()
+}
