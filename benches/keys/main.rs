@@ -56,8 +56,8 @@ fn main() -> ExitCode {
         false => Duration::from_secs(args.seconds),
     };
     println!(
-        "{:18} {:>7} {:>5} {:>10} {:>8} {:>8} {:>12} {:>6} {:>6}",
-        "key", "threads", "load", "sign./s", "p50 µs", "p99 µs", "alone: s./s", "rate", "p99"
+        "{:18} {:>7} {:>5} {:>10} {:>8} {:>8} | to it alone: {:>6} {:>6} {:>6}",
+        "key", "threads", "load", "sign./s", "p50 µs", "p99 µs", "rate", "p50", "p99"
     );
     for is_busy in [false, true] {
         let busy = is_busy.then(Busy::start);
@@ -65,13 +65,13 @@ fn main() -> ExitCode {
             for (name, ours, alone) in keys.pairs() {
                 let [ours, alone] = load::compare([ours, alone], *threads, time);
                 println!(
-                    "{name:18} {threads:>7} {:>5} {:>10.0} {:>8.1} {:>8.1} {:>12.0} {:>6.2} {:>6.2}",
+                    "{name:18} {threads:>7} {:>5} {:>10.0} {:>8.1} {:>8.1} | {:>20.2} {:>6.2} {:>6.2}",
                     if is_busy { "busy" } else { "idle" },
                     ours.rate(),
                     ours.at(50),
                     ours.at(99),
-                    alone.rate(),
                     ours.rate() / alone.rate(),
+                    ours.at(50) / alone.at(50),
                     ours.at(99) / alone.at(99),
                 );
             }
