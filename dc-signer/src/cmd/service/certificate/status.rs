@@ -6,7 +6,7 @@ use dc_pki::time::Moment;
 use dc_signer::config::Config;
 use dc_signer::renewal::ordering::{self, ConfiguredCa};
 use dc_signer::renewal::source::RenewalWindow;
-use dc_store::registry::{DelegationState, Zone};
+use dc_store::registry::{DelegationState, Zone, ZoneDelegation};
 use serde_json::{Value, json};
 
 use super::super::error::Error;
@@ -99,8 +99,7 @@ impl Status {
     /// is not is null.
     fn to_json(&self) -> Value {
         let slot = |state| {
-            let slots = self.zone.delegations.iter();
-            let slot = slots.rfind(|slot| slot.state == state)?;
+            let slot = self.slot(state)?;
             Some(json!({"slot": slot.number, "not_after": slot.not_after.as_secs()}))
         };
         let window = self
@@ -118,9 +117,14 @@ impl Status {
         })
     }
 
+    /// The newest one in a state.
+    fn slot(&self, state: DelegationState) -> Option<&ZoneDelegation> {
+        let mut slots = self.zone.delegations.iter().rev();
+        slots.find(|slot| slot.state == state)
+    }
+
     fn ends(&self, state: DelegationState) -> String {
-        let slots = self.zone.delegations.iter();
-        let slot = slots.rfind(|slot| slot.state == state);
+        let slot = self.slot(state);
         slot.map_or_else(nothing, |slot| Moment(slot.not_after).to_string())
     }
 }
