@@ -158,7 +158,7 @@ pub enum OrderingError {
     Wrong {
         /// The first thing that is wrong with it.
         error: ReturnedError,
-        /// What it gave.
+        /// The bytes that it gave.
         chain: Vec<u8>,
     },
 }

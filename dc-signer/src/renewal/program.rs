@@ -18,7 +18,7 @@ use dc_pki::text::Foreign;
 pub(super) struct Program<'a> {
     /// The program, then its arguments.
     pub(super) argv: &'a [String],
-    /// What is in its environment besides this process's.
+    /// Its environment, besides this process's.
     pub(super) environment: &'a [(&'a str, &'a str)],
     /// Its standard input.
     pub(super) input: &'a [u8],

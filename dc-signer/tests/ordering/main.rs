@@ -24,7 +24,7 @@ use ca::{Ca, Kind};
 use dns::Dns;
 use signer::Signer;
 
-/// What every test here needs; none if it is to be left out.
+/// False if the tests here are to be left out.
 fn have() -> bool {
     apparatus::have(apparatus::Part::Acme)
 }

@@ -1,7 +1,7 @@
 //! The vendor's program, with a zone and a CA in its configuration.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -87,12 +87,9 @@ impl Signer {
 
     /// Makes everything somebody else's. False if this process is not root.
     pub(crate) fn give_away(&self) -> bool {
-        let mut chown = Command::new("chown");
-        chown
-            .arg("-R")
-            .arg(format!("{NOBODY}:{NOBODY}"))
-            .arg(self.folder());
-        chown.stderr(Stdio::null()).status().unwrap().success()
+        let all = walk(self.folder().to_owned());
+        let give = |path: &PathBuf| chown(path, Some(NOBODY), Some(NOBODY)).is_ok();
+        all.iter().all(give) && give(&self.folder().to_owned())
     }
 
     /// Nothing but the account is left.
@@ -135,7 +132,7 @@ impl Signer {
         out
     }
 
-    /// What it says then.
+    /// Its words then.
     pub(crate) fn fail(&self, arguments: &[&str]) -> String {
         let (is_done, out, err) = self.run(arguments);
         assert!(!is_done, "{arguments:?}: {out}");
@@ -160,18 +157,7 @@ impl Signer {
 
     /// Everything in a folder of the data folder, to any depth.
     pub(crate) fn files(&self, name: &str) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        let mut left = vec![self.data().join(name)];
-        while let Some(folder) = left.pop() {
-            for entry in fs::read_dir(folder).into_iter().flatten() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    left.push(path.clone());
-                }
-                found.push(path);
-            }
-        }
-        found
+        walk(self.data().join(name))
     }
 
     /// The folder of the one delegation certificate that was imported.
@@ -198,6 +184,21 @@ impl Signer {
         // The server has seen the account's public key alone.
         assert!(!ca.log().contains(key));
     }
+}
+
+/// Everything below a folder, to any depth.
+fn walk(folder: PathBuf) -> Vec<PathBuf> {
+    let (mut found, mut left) = (Vec::new(), vec![folder]);
+    while let Some(folder) = left.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                left.push(path.clone());
+            }
+            found.push(path);
+        }
+    }
+    found
 }
 
 /// A web server for a folder, by Python, on the port 80 of loopback.

@@ -23,7 +23,7 @@ use super::failure::Failure;
 use crate::config::{self, ChallengeKind};
 use crate::renewal::program::Program;
 
-/// What is shown to a CA, until it is taken back.
+/// Records and files that are shown to a CA, until they are taken back.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
     records: Vec<Record>,
@@ -175,7 +175,7 @@ fn router(answers: BTreeMap<String, String>) -> Router {
     Router::new().route("/.well-known/acme-challenge/{token}", get(answer))
 }
 
-/// Whoever serves the folder has to read it, so everyone may: what it says is public.
+/// Everyone may read it, because whoever serves the folder has to: it is public.
 fn write(webroot: &Path, token: &str, answer: &str) -> Result<PathBuf, Failure> {
     let folder = webroot.join(".well-known/acme-challenge");
     files::make_folder(&folder, Access::Everyone)?;

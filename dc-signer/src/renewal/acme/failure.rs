@@ -89,7 +89,7 @@ pub(super) enum Failure {
     /// The CA takes longer than it has.
     #[error("the CA has not {step} within {}: the order is remembered, and goes on when it is placed again", humantime::format_duration(*.limit))]
     Slow {
-        /// What it was to do.
+        /// The step that it was to do.
         step: &'static str,
         /// The time that it had.
         limit: Duration,
@@ -100,7 +100,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// What whoever ordered has to know; `retry_after` is the server's word on when to come again.
+    /// The same for whoever ordered; `retry_after` is the server's word on when to come again.
     pub(super) fn to_order_error(&self, retry_after: Option<Duration>) -> OrderError {
         let said = self.to_string();
         match self {

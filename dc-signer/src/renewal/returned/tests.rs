@@ -104,7 +104,7 @@ fn a_zone_of_both_roles_needs_both_purposes() {
     assert!(error.to_string().contains("clientAuth"), "{error}");
 }
 
-/// What is signed differently than it says is found by its signature, although every name fits.
+/// A signature of another key is found, although every name fits.
 #[test]
 fn a_chain_of_right_names_and_wrong_signatures_is_refused() {
     let (one, two) = (Ca::new(from_seconds(NOW)), Ca::new(from_seconds(NOW)));

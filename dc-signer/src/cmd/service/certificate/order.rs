@@ -196,5 +196,5 @@ fn keep(folder: &Path, name: &str, contents: &[u8]) -> Result<(), Error> {
 
 /// The request, as `dc-signer csr` calls it.
 const REQUEST: &str = "request.csr";
-/// What a CA returned that is not what was ordered.
+/// The answer of a CA that is not what was ordered.
 const REFUSED: &str = "refused.pem";

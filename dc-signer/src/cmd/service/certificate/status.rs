@@ -27,7 +27,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// What is known of one zone.
+/// Everything that is known of one zone.
 struct Status {
     zone: Zone,
     ca: Option<String>,
@@ -35,7 +35,7 @@ struct Status {
     /// There is a key that waits for a certificate.
     has_order: bool,
     window: Option<RenewalWindow>,
-    /// What could not be found out.
+    /// The reasons that something could not be found out.
     problems: Vec<String>,
 }
 
