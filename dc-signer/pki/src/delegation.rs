@@ -1,5 +1,6 @@
 //! A delegation certificate with its chain and its key.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -51,9 +52,36 @@ impl Delegation {
             let folder = folder.into();
             return Err(Error::MissingDelegation { folder });
         }
-        let chain = read_chain(&chain_path)?;
+        let chain = files::read(&chain_path)?;
+        Self::assemble(chain_path, &chain, role, |certificate| {
+            OpenKey::open_for(key_location(folder)?, certificate, role, unlock)
+        })
+    }
+
+    /// As [`load_with`](Self::load_with), of files that were read already and are in no folder.
+    ///
+    /// Fails as that does, with the paths of `files.folder` in its errors.
+    pub fn of_files(files: &Files<'_>, role: Role, unlock: &Unlock) -> Result<Self, Error> {
+        let Files { folder, chain, key } = files;
+        Self::assemble(folder.join(CHAIN), chain, role, |certificate| {
+            let location = match key {
+                KeyFile::Pem(pem) => return OpenKey::in_file(&folder.join(KEY), pem, unlock),
+                KeyFile::Uri(uri) => of_uri(folder.join(KEY_URI), uri)?,
+                KeyFile::Socket(path) => of_socket(folder.join(KEY_KEYD), path)?,
+            };
+            OpenKey::open_for(location, certificate, role, unlock)
+        })
+    }
+
+    fn assemble(
+        chain_path: PathBuf,
+        chain: &[u8],
+        role: Role,
+        open: impl FnOnce(&DelegationCertificate<'_>) -> Result<OpenKey, Error>,
+    ) -> Result<Self, Error> {
+        let chain = pem::certificates(&chain_path, chain)?;
         let policy = policy(&chain_path, &chain, role)?;
-        let key = OpenKey::open_for(key_location(folder)?, policy.certificate(), role, unlock)?;
+        let key = open(policy.certificate())?;
         if key.spki() != policy.certificate().spki() {
             return Err(Error::KeyMismatch {
                 key: key.location().clone(),
@@ -147,6 +175,51 @@ impl Delegation {
     }
 }
 
+/// The files of a delegation certificate, read already.
+#[derive(Clone, Copy)]
+pub struct Files<'a> {
+    /// The folder that they would be in, for errors.
+    pub folder: &'a Path,
+    /// The contents of `chain.pem`.
+    pub chain: &'a [u8],
+    /// The contents of `key.pem` or `key.uri`.
+    pub key: KeyFile<'a>,
+}
+
+/// The contents of the file with a key, or with its place.
+#[derive(Clone, Copy)]
+pub enum KeyFile<'a> {
+    /// Of `key.pem`.
+    Pem(&'a [u8]),
+    /// Of `key.uri`.
+    Uri(&'a [u8]),
+    /// The contents of `key.keyd`: the path of a signing process's socket.
+    Socket(&'a [u8]),
+}
+
+impl fmt::Debug for Files<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            folder,
+            chain: _,
+            key: _,
+        } = self;
+        f.debug_struct("Files")
+            .field("folder", folder)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for KeyFile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pem(_) => "Pem(..)",
+            Self::Uri(_) => "Uri(..)",
+            Self::Socket(_) => "Socket(..)",
+        })
+    }
+}
+
 /// True if a folder has a key, or says where one is.
 ///
 /// Fails with [`Error::Read`].
@@ -183,15 +256,26 @@ pub fn key_location(folder: &Path) -> Result<KeyLocation, Error> {
         return Ok(path.into());
     }
     let text = files::read(&path)?;
-    let text = str::from_utf8(&text).unwrap_or_default().trim_ascii();
-    if name == KEY_KEYD {
-        let socket = Path::new(text);
-        return match socket.is_absolute() && !text.contains('\n') {
-            true => Ok(KeyLocation::Process(socket.into())),
-            false => Err(Error::BadSocket { path }),
-        };
+    match name {
+        KEY_KEYD => of_socket(path, &text),
+        _ => of_uri(path, &text),
     }
-    match text.parse() {
+}
+
+/// The place that a file with the path of a signing process's socket says.
+fn of_socket(path: PathBuf, text: &[u8]) -> Result<KeyLocation, Error> {
+    let text = str::from_utf8(text).unwrap_or_default().trim_ascii();
+    let socket = Path::new(text);
+    match socket.is_absolute() && !text.contains('\n') {
+        true => Ok(KeyLocation::Process(socket.into())),
+        false => Err(Error::BadSocket { path }),
+    }
+}
+
+/// The place that a file with a URI says.
+fn of_uri(path: PathBuf, text: &[u8]) -> Result<KeyLocation, Error> {
+    let uri = str::from_utf8(text).unwrap_or_default().trim_ascii();
+    match uri.parse() {
         Ok(uri) => Ok(KeyLocation::Token(Box::new(uri))),
         Err(source) => Err(Error::BadTokenUri { path, source }),
     }

@@ -19,6 +19,8 @@ pub mod names;
 pub mod pem;
 mod process_fault;
 mod random;
+#[cfg(feature = "sealing")]
+pub mod sealing;
 pub mod secret;
 mod sha256;
 mod signing;

@@ -84,6 +84,18 @@ impl OpenKey {
         }
     }
 
+    /// Opens the key in the contents of a PEM file.
+    ///
+    /// Fails as [`Self::open`] does, with the path in its errors.
+    pub fn in_file(path: &Path, file: &[u8], unlock: &Unlock) -> Result<Self, Error> {
+        let key = super::signer_in(path, file, unlock, PemKey::from_der);
+        let key = key.map_err(ask_for_passphrase)?;
+        Ok(Self::new(
+            Held::Here(Arc::new(key)),
+            path.to_path_buf().into(),
+        ))
+    }
+
     fn new(held: Held, location: KeyLocation) -> Self {
         Self {
             held,

@@ -1,0 +1,263 @@
+//! One key-encryption key.
+
+use std::fmt;
+
+use data_encoding::HEXLOWER;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::hmac;
+use zeroize::Zeroizing;
+
+use super::Label;
+use super::error::SealError;
+use super::sealed::{SALT_LEN, Sealed};
+
+/// Tells one key-encryption key from another: made with it, and says nothing about it.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct KeyId([u8; 16]);
+
+impl KeyId {
+    pub(super) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    /// The first 8 of its 32 hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = HEXLOWER.encode(&self.0);
+        f.write_str(text.get(..8).unwrap_or(&text))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A key-encryption key: secrets are sealed with it, and opened.
+///
+/// Ring's copy of the key is not wiped; ours is.
+pub struct SealingKey {
+    id: KeyId,
+    key: LessSafeKey,
+    salt: Option<[u8; SALT_LEN]>,
+}
+
+impl SealingKey {
+    /// From 64 hexadecimal digits.
+    ///
+    /// Fails with [`SealError::BadKey`].
+    pub fn from_hex(text: &[u8]) -> Result<Self, SealError> {
+        let text = Zeroizing::new(text.trim_ascii().to_ascii_lowercase());
+        let bytes = HEXLOWER.decode(&text).map_err(|_| SealError::BadKey)?;
+        let bytes = Zeroizing::new(bytes);
+        let key = <[u8; 32]>::try_from(&bytes[..]).map_err(|_| SealError::BadKey)?;
+        Self::new(&Zeroizing::new(key), None)
+    }
+
+    /// From a passphrase of at least 12 bytes and a salt, through scrypt with 128 MiB (N = 2^17, r = 8, p = 1; RFC 7914), which
+    /// takes about half a second.
+    ///
+    /// Fails with [`SealError::ShortPassphrase`].
+    pub fn from_passphrase(passphrase: &[u8], salt: [u8; 16]) -> Result<Self, SealError> {
+        if passphrase.len() < MIN_PASSPHRASE {
+            let min = MIN_PASSPHRASE;
+            return Err(SealError::ShortPassphrase { min });
+        }
+        let parameters = scrypt::Params::RECOMMENDED;
+        let mut key = Zeroizing::new([0; 32]);
+        scrypt::scrypt(passphrase, &salt, &parameters, &mut *key).map_err(|_| SealError::BadKey)?;
+        Self::new(&key, Some(salt))
+    }
+
+    fn new(key: &Zeroizing<[u8; 32]>, salt: Option<[u8; SALT_LEN]>) -> Result<Self, SealError> {
+        let of = |purpose: &[u8]| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &key[..]);
+            hmac::sign(&key, purpose)
+        };
+        let mut id = [0; 16];
+        let (tag, key) = (of(b"dc-sealing-id-v1"), of(b"dc-sealing-key-v1"));
+        id.iter_mut()
+            .zip(tag.as_ref())
+            .for_each(|(to, from)| *to = *from);
+        let key = UnboundKey::new(&AES_256_GCM, key.as_ref()).map_err(|_| SealError::BadKey)?;
+        Ok(Self {
+            id: KeyId(id),
+            key: LessSafeKey::new(key),
+            salt,
+        })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+
+    pub(super) const fn salt(&self) -> Option<&[u8; SALT_LEN]> {
+        self.salt.as_ref()
+    }
+
+    /// Seals a secret with a random nonce, in the form of [`Sealed`].
+    ///
+    /// Fails with [`SealError::Randomness`].
+    pub fn seal(&self, label: &Label<'_>, secret: &[u8]) -> Result<Vec<u8>, SealError> {
+        let nonce = crate::random().map_err(|_| SealError::Randomness)?;
+        let head = Sealed::head(self.salt.as_ref(), self.id);
+        let aad = Aad::from(authenticated(&head, label));
+        // Room for the tag too: a vector that grows leaves a copy behind.
+        let mut data = Zeroizing::new(Vec::with_capacity(secret.len() + AES_256_GCM.tag_len()));
+        data.extend_from_slice(secret);
+        let nonce_of_ring = Nonce::assume_unique_for_key(nonce);
+        self.key
+            .seal_in_place_append_tag(nonce_of_ring, aad, &mut *data)
+            .map_err(|_| SealError::Malformed)?;
+        Ok([&head, &nonce[..], &data].concat())
+    }
+
+    /// Opens what was sealed with this key under the same label.
+    ///
+    /// Fails with [`SealError::Tampered`].
+    pub fn open(
+        &self,
+        label: &Label<'_>,
+        sealed: &Sealed<'_>,
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let aad = Aad::from(authenticated(sealed.head, label));
+        let nonce = Nonce::assume_unique_for_key(sealed.nonce);
+        let mut data = Zeroizing::new(sealed.ciphertext.to_vec());
+        let opened = self.key.open_in_place(nonce, aad, &mut data);
+        let len = opened.map(|secret| secret.len());
+        let len = len.map_err(|_| SealError::Tampered {
+            what: label.what.to_owned(),
+            version: label.version,
+        })?;
+        data.truncate(len);
+        Ok(data)
+    }
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            id,
+            key: _,
+            salt: _,
+        } = self;
+        write!(f, "SealingKey({id}, ..)")
+    }
+}
+
+/// Each field behind its length, so that none can be taken for a part of another.
+fn authenticated(head: &[u8], label: &Label<'_>) -> Vec<u8> {
+    let Label {
+        what,
+        tenant,
+        version,
+    } = label;
+    let version = version.to_be_bytes();
+    let fields = [
+        &b"dc-sealed-v1"[..],
+        head,
+        what.as_bytes(),
+        tenant.as_bytes(),
+        &version,
+    ];
+    let mut all = Vec::new();
+    for field in fields {
+        let len = u64::try_from(field.len()).unwrap_or(u64::MAX);
+        all.extend(len.to_be_bytes());
+        all.extend(field);
+    }
+    all
+}
+
+/// The fewest bytes of a passphrase.
+pub(super) const MIN_PASSPHRASE: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: Label<'_> = Label {
+        what: "secret/names",
+        tenant: "default",
+        version: 1,
+    };
+
+    fn key(digit: &str) -> SealingKey {
+        SealingKey::from_hex(digit.repeat(64).as_bytes()).unwrap()
+    }
+
+    fn open(key: &SealingKey, label: &Label<'_>, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+        let opened = key.open(label, &Sealed::parse(sealed)?)?;
+        Ok(opened.to_vec())
+    }
+
+    #[test]
+    fn what_was_sealed_is_opened_as_what_it_was_and_by_its_key_alone() {
+        let sealed = key("a").seal(&NAMES, b"secret").unwrap();
+        assert_eq!(open(&key("A"), &NAMES, &sealed).unwrap(), b"secret");
+        assert_ne!(sealed, key("a").seal(&NAMES, b"secret").unwrap());
+        let what = "secret/codes";
+        let tenant = "other";
+        for other in [
+            Label { what, ..NAMES },
+            Label { tenant, ..NAMES },
+            Label {
+                version: 2,
+                ..NAMES
+            },
+        ] {
+            let error = open(&key("a"), &other, &sealed).unwrap_err();
+            assert!(error.to_string().contains(other.what), "{error}");
+        }
+        open(&key("b"), &NAMES, &sealed).unwrap_err();
+        assert_ne!(key("a").id(), key("b").id());
+        assert!(!format!("{:?}", key("a")).contains(&"a".repeat(9)));
+    }
+
+    #[test]
+    fn no_byte_of_what_was_sealed_can_be_changed() {
+        let sealed = key("a").seal(&NAMES, b"secret").unwrap();
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert!(open(&key("a"), &NAMES, &changed).is_err(), "{at}");
+        }
+        for len in 0..sealed.len() {
+            assert!(open(&key("a"), &NAMES, &sealed[..len]).is_err(), "{len}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_64_hexadecimal_digits() {
+        let digits = "0123456789abcdef".repeat(4);
+        SealingKey::from_hex(format!(" {digits}\r\n").as_bytes()).unwrap();
+        for bad in [
+            &digits[1..],
+            &format!("{digits}0"),
+            &digits.replace('a', "g"),
+            "",
+        ] {
+            let error = SealingKey::from_hex(bad.as_bytes()).unwrap_err();
+            assert_eq!(error, SealError::BadKey);
+        }
+    }
+
+    #[test]
+    fn a_passphrase_with_another_salt_is_another_key() {
+        let of = |salt| SealingKey::from_passphrase(b"correct horse", [salt; 16]).unwrap();
+        let key = of(1);
+        assert_eq!(key.id(), of(1).id());
+        assert_ne!(key.id(), of(2).id());
+        let min = MIN_PASSPHRASE;
+        let short = SealingKey::from_passphrase(b"eleven byte", [0; 16]).unwrap_err();
+        assert_eq!(short, SealError::ShortPassphrase { min });
+    }
+}

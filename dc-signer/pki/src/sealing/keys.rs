@@ -1,0 +1,239 @@
+//! The key-encryption keys that an operator has given: the one in use, and while it changes the next one.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use zeroize::Zeroizing;
+
+use super::Label;
+use super::error::SealError;
+use super::key::{MIN_PASSPHRASE, SealingKey};
+use super::sealed::{SALT_LEN, Sealed};
+use crate::secret::SecretSource;
+
+/// The place of a key-encryption key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum SealingSource {
+    /// It is 64 hexadecimal digits.
+    Key(SecretSource),
+    /// It is made of a passphrase.
+    Passphrase(SecretSource),
+}
+
+impl SealingSource {
+    /// The place of the digits, or of the passphrase.
+    #[must_use]
+    pub const fn source(&self) -> &SecretSource {
+        match self {
+            Self::Key(source) | Self::Passphrase(source) => source,
+        }
+    }
+}
+
+/// Which of the two keys.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Which {
+    /// The one in use.
+    Current,
+    /// The one that replaces it.
+    Next,
+}
+
+/// The key-encryption keys that an operator has given, read once.
+pub struct SealingKeys {
+    current: Given,
+    next: Option<Given>,
+}
+
+enum Given {
+    Key(Arc<SealingKey>),
+    Passphrase {
+        passphrase: Zeroizing<Vec<u8>>,
+        /// Those that were made of it, one for each salt: it takes half a second.
+        made: Mutex<Vec<Arc<SealingKey>>>,
+    },
+}
+
+impl SealingKeys {
+    /// Reads the keys.
+    ///
+    /// Fails with [`SealError::Secret`], [`SealError::BadKey`] and [`SealError::ShortPassphrase`].
+    pub fn read(current: &SealingSource, next: Option<&SealingSource>) -> Result<Self, SealError> {
+        Ok(Self {
+            current: Given::read(current)?,
+            next: next.map(Given::read).transpose()?,
+        })
+    }
+
+    /// Opens what was sealed with either of the keys.
+    ///
+    /// Fails with [`SealError::Malformed`], [`SealError::OtherKey`] and [`SealError::Tampered`].
+    pub fn open(&self, label: &Label<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        self.key_of(sealed)?.open(label, &Sealed::parse(sealed)?)
+    }
+
+    /// The key to seal with. One from a passphrase is the one that some of these are sealed with, if it is theirs.
+    ///
+    /// Fails with [`SealError::NoNextKey`], [`SealError::Malformed`] and [`SealError::Randomness`].
+    pub fn key(&self, which: Which, sealed: &[&[u8]]) -> Result<Arc<SealingKey>, SealError> {
+        let given = match which {
+            Which::Current => &self.current,
+            Which::Next => self.next.as_ref().ok_or(SealError::NoNextKey)?,
+        };
+        for one in sealed {
+            let sealed = Sealed::parse(one)?;
+            if let Some(key) = given.key_for(&sealed)?
+                && key.id() == sealed.key
+            {
+                return Ok(key);
+            }
+        }
+        given.any()
+    }
+
+    /// The key that this is sealed with.
+    ///
+    /// Fails with [`SealError::Malformed`] and [`SealError::OtherKey`].
+    pub fn key_of(&self, sealed: &[u8]) -> Result<Arc<SealingKey>, SealError> {
+        let sealed = Sealed::parse(sealed)?;
+        let mut given = Vec::new();
+        for one in [Some(&self.current), self.next.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            match one.key_for(&sealed)? {
+                Some(key) if key.id() == sealed.key => return Ok(key),
+                Some(key) => given.push(key.id()),
+                None => {}
+            }
+        }
+        let sealed_with = sealed.key;
+        Err(SealError::OtherKey { sealed_with, given })
+    }
+}
+
+impl Given {
+    fn read(source: &SealingSource) -> Result<Self, SealError> {
+        let secret = source.source().read()?;
+        Ok(match source {
+            SealingSource::Key(_) => Self::Key(SealingKey::from_hex(&secret)?.into()),
+            SealingSource::Passphrase(_) => {
+                if secret.len() < MIN_PASSPHRASE {
+                    let min = MIN_PASSPHRASE;
+                    return Err(SealError::ShortPassphrase { min });
+                }
+                Self::Passphrase {
+                    passphrase: secret,
+                    made: Mutex::default(),
+                }
+            }
+        })
+    }
+
+    /// The key of this kind that may have sealed it; none if that was another kind.
+    fn key_for(&self, sealed: &Sealed<'_>) -> Result<Option<Arc<SealingKey>>, SealError> {
+        match (self, sealed.salt) {
+            (Self::Key(key), _) => Ok(Some(key.clone())),
+            (Self::Passphrase { .. }, None) => Ok(None),
+            (Self::Passphrase { passphrase, made }, Some(salt)) => {
+                make(passphrase, made, salt).map(Some)
+            }
+        }
+    }
+
+    fn any(&self) -> Result<Arc<SealingKey>, SealError> {
+        match self {
+            Self::Key(key) => Ok(key.clone()),
+            Self::Passphrase { passphrase, made } => {
+                let salt = crate::random().map_err(|_| SealError::Randomness)?;
+                make(passphrase, made, salt)
+            }
+        }
+    }
+}
+
+fn make(
+    passphrase: &[u8],
+    made: &Mutex<Vec<Arc<SealingKey>>>,
+    salt: [u8; SALT_LEN],
+) -> Result<Arc<SealingKey>, SealError> {
+    // Whoever needs the same one meanwhile waits for it.
+    let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(key) = made.iter().find(|key| key.salt() == Some(&salt)) {
+        return Ok(key.clone());
+    }
+    let key = Arc::new(SealingKey::from_passphrase(passphrase, salt)?);
+    made.push(key.clone());
+    Ok(key)
+}
+
+impl fmt::Debug for SealingKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealingKeys(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LABEL: Label<'_> = Label {
+        what: "secret/names",
+        tenant: "default",
+        version: 1,
+    };
+
+    fn given(text: &str) -> SecretSource {
+        SecretSource::Command(["printf", "%s", text].map(str::to_owned).to_vec())
+    }
+
+    fn key(digit: &str) -> SealingSource {
+        SealingSource::Key(given(&digit.repeat(64)))
+    }
+
+    fn passphrase(word: &str) -> SealingSource {
+        SealingSource::Passphrase(given(word))
+    }
+
+    fn keys(current: &SealingSource, next: Option<&SealingSource>) -> SealingKeys {
+        SealingKeys::read(current, next).unwrap()
+    }
+
+    #[test]
+    fn both_keys_open_and_either_seals_as_it_is_said() {
+        let (one, two) = (key("1"), passphrase("a long passphrase"));
+        let both = keys(&one, Some(&two));
+        let sealed = both
+            .key(Which::Next, &[])
+            .unwrap()
+            .seal(&LABEL, b"x")
+            .unwrap();
+        for opening in [&both, &keys(&two, None)] {
+            assert_eq!(opening.open(&LABEL, &sealed).unwrap().as_slice(), b"x");
+        }
+        // The same key again, and not one with another salt.
+        let again = keys(&two, None).key(Which::Current, &[&sealed]).unwrap();
+        assert_eq!(again.id(), Sealed::parse(&sealed).unwrap().key());
+        let error = keys(&one, None).open(&LABEL, &sealed).unwrap_err();
+        assert!(matches!(&error, SealError::OtherKey { given, .. } if given.len() == 1));
+        let error = keys(&one, None).key(Which::Next, &[]).unwrap_err();
+        assert_eq!(error, SealError::NoNextKey);
+    }
+
+    #[test]
+    fn another_passphrase_is_told_so() {
+        let sealed = keys(&passphrase("a long passphrase"), None)
+            .key(Which::Current, &[])
+            .unwrap()
+            .seal(&LABEL, b"x")
+            .unwrap();
+        let other = keys(&passphrase("a long passphrasf"), None);
+        let error = other.open(&LABEL, &sealed).unwrap_err();
+        assert!(matches!(error, SealError::OtherKey { .. }), "{error}");
+        let short = SealingKeys::read(&passphrase("eleven byte"), None).unwrap_err();
+        assert!(
+            matches!(short, SealError::ShortPassphrase { .. }),
+            "{short}"
+        );
+    }
+}
