@@ -3,6 +3,7 @@
 mod by;
 mod copy;
 mod error;
+mod sealed_in;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use dc_pki::files::{self, Access, NewFile};
 use dc_store::registry::{Head, Record};
 use dc_store::{BroughtUp, InUse, Location, Store};
 pub use error::Error;
+pub use sealed_in::SealedIn;
 
 /// The manifest of a backup; written last, so a backup without it is not whole.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -34,6 +36,9 @@ pub struct Manifest {
     /// True if the database is in it: a server's has tools of its own.
     #[serde(default = "yes")]
     pub database: bool,
+    /// What the database has sealed, so that the backup of it is worth nothing without the key-encryption key.
+    #[serde(default, skip_serializing_if = "SealedIn::is_nothing")]
+    pub sealed: SealedIn,
 }
 
 /// Backups of SQLite did not always say so.
@@ -60,7 +65,11 @@ pub async fn make(
         store.backup(&to.join(DATABASE)).await?;
     }
     let secrets = Secrets::folder(&config.data);
-    copy((here, &secrets), (outside, &to.join("secrets")))?;
+    let sealed = SealedIn::of(store).await?;
+    // They may be sealed in the database.
+    if sealed.secrets == 0 || files::is_there(&secrets)? {
+        copy((here, &secrets), (outside, &to.join("secrets")))?;
+    }
     let keys = config.data.join(DELEGATIONS);
     if delegations && files::is_there(&keys)? {
         copy((here, &keys), (outside, &to.join(DELEGATIONS)))?;
@@ -71,6 +80,7 @@ pub async fn make(
         head: head.hash.to_string(),
         delegations,
         database,
+        sealed,
     };
     let json = serde_json::to_vec(&manifest).expect("texts and numbers are JSON");
     let file = NewFile {
@@ -328,7 +338,9 @@ fn read_manifest(from: &Path) -> Result<Manifest, Error> {
 /// A database and secrets of two signers would rename devices.
 fn check_secrets(config: &Config, from: &Path) -> Result<(), Error> {
     let here = Secrets::folder(&config.data);
-    if !files::is_there(&here)? {
+    let theirs = from.join("secrets");
+    let has = Side::Outside.act(|| files::is_there(&theirs))?;
+    if !has || !files::is_there(&here)? {
         return Ok(());
     }
     for name in Secrets::FILES {

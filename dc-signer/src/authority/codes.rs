@@ -66,13 +66,14 @@ impl Authority {
             return Err(Error::CodesOff);
         }
         let expires = after(by.at, settings.code_lifetime);
+        let keys = self.secrets.now(&self.store).await?;
         let (mut codes, mut pending) = (Vec::new(), Vec::new());
         for device in devices {
             let code = ActivationCode::random()?;
             pending.push(PendingCode {
                 id: code.id(),
                 device: *device,
-                mac: self.secrets.codes.mac(&code),
+                mac: keys.new_mac(&code),
                 expires,
                 tries: 0,
                 used_by: None,

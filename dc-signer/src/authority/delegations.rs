@@ -1,5 +1,6 @@
 //! The zones and their loaded keys: a view of the database that is never older than a few seconds while the database answers.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,13 +17,14 @@ use super::loaded::Loaded;
 use super::missing::{Missing, Waiting};
 use super::replicas::{self, Me};
 use super::view::{View, ZoneView};
-use super::{Error, rollover};
+use super::{Error, rollover, shared_delegations};
 use crate::config::Config;
-use dc_pki::delegation;
+use dc_pki::delegation::{self, has_key};
 use dc_pki::keys::{Timing, Unlock};
 use dc_pki::names::ZoneName;
+use dc_pki::sealing::SealingKeys;
 use dc_store::Store;
-use dc_store::registry::{DelegationState, Sha256, Zone, ZoneDelegation};
+use dc_store::registry::{DelegationState, Sha256, SharedDelegation, Zone, ZoneDelegation};
 
 /// All zones with their keys.
 #[derive(Debug)]
@@ -35,13 +37,18 @@ pub(super) struct Delegations {
     doubted: AtomicBool,
     timing: Timing,
     unlock: Unlock,
+    /// None if nothing can be opened that is sealed in the database.
+    sealing: Option<Arc<SealingKeys>>,
+    tenant: String,
     loading: Blocking,
     me: Me,
 }
 
 impl Delegations {
-    pub(super) fn new(config: &Config, me: Me) -> Self {
+    pub(super) fn new(config: &Config, me: Me, sealing: Option<Arc<SealingKeys>>) -> Self {
         Self {
+            sealing,
+            tenant: config.tenant.clone(),
             data: config.data.clone(),
             unlock: config.keys.unlock.clone(),
             view: ArcSwap::default(),
@@ -112,13 +119,13 @@ impl Delegations {
     }
 
     async fn read(&self, store: &Store, now: Option<UnixTime>) -> Result<Arc<View>, Error> {
-        let mut view = self.load(store.zones().await?).await?;
+        let mut view = self.load(store).await?;
         let moved = match now {
             Some(now) => self.move_on(store, &view, now).await?,
             None => Moved::default(),
         };
         if moved.some {
-            view = self.load(store.zones().await?).await?;
+            view = self.load(store).await?;
         }
         view.waiting = match now {
             Some(_) => moved.waiting,
@@ -131,30 +138,49 @@ impl Delegations {
 
     /// Loads the keys that are not loaded yet, off the threads that answer: each signs a credential. Of the others it looks which
     /// are away.
-    async fn load(&self, zones: Vec<Zone>) -> Result<View, Error> {
+    async fn load(&self, store: &Store) -> Result<View, Error> {
+        let zones = store.zones().await?;
         self.doubted.store(false, Ordering::Relaxed);
-        let away = away::look(self.view.load_full().opened().cloned()).await;
-        let loader = self.loader(away);
+        let old = self.view.load_full();
+        let away = away::look(old.opened().cloned()).await;
+        let mut shared = HashMap::new();
+        for slot in zones.iter().flat_map(|zone| &zone.delegations) {
+            let sha256 = slot.certificate_sha256;
+            if is_used(slot)
+                && (old.opened_for(&sha256).is_none() || away.contains_key(&sha256))
+                && let Some(one) = store.shared_delegation(&sha256).await?
+            {
+                shared.insert(sha256, one);
+            }
+        }
+        let loader = self.loader(away, shared);
         self.loading.run(move || loader.load(zones)).await
     }
 
     /// Loads a key that nothing is to be issued from yet; it signs a credential that nobody gets.
     ///
-    /// Fails with what reading its files and signing fails with.
+    /// Fails with what reading its files or the database and signing fails with.
     pub(super) async fn try_key(
         &self,
+        store: &Store,
         zone: &ZoneName,
         certificate_sha256: Sha256,
     ) -> Result<Arc<Loaded>, Error> {
-        let (loader, zone) = (self.loader(Away::new()), zone.clone());
+        let shared = store.shared_delegation(&certificate_sha256).await?;
+        let shared = shared.map(|one| (certificate_sha256, one));
+        let loader = self.loader(Away::new(), shared.into_iter().collect());
+        let zone = zone.clone();
         let trying = move || loader.open(&zone, certificate_sha256);
         self.loading.run(trying).await?
     }
 
-    fn loader(&self, away: Away) -> Loader {
+    fn loader(&self, away: Away, shared: HashMap<Sha256, SharedDelegation>) -> Loader {
         Loader {
             old: self.view.load_full(),
             away,
+            shared,
+            sealing: self.sealing.clone(),
+            tenant: self.tenant.clone(),
             data: self.data.clone(),
             timing: self.timing.clone(),
             unlock: self.unlock.clone(),
@@ -236,10 +262,19 @@ impl Delegations {
     }
 }
 
+/// True if a slot's key is or will be signed with.
+fn is_used(slot: &ZoneDelegation) -> bool {
+    matches!(slot.state, DelegationState::Next | DelegationState::Active)
+}
+
 /// Loads keys that an older view has not.
 struct Loader {
     old: Arc<View>,
     away: Away,
+    /// Those of them that are in the database.
+    shared: HashMap<Sha256, SharedDelegation>,
+    sealing: Option<Arc<SealingKeys>>,
+    tenant: String,
     data: PathBuf,
     timing: Timing,
     unlock: Unlock,
@@ -251,7 +286,7 @@ impl Loader {
             let mut view = ZoneView::of(managed);
             let used = view.managed.delegations.clone();
             for slot in used {
-                if matches!(slot.state, DelegationState::Next | DelegationState::Active) {
+                if is_used(&slot) {
                     self.add(&mut view, &slot);
                 }
             }
@@ -287,20 +322,27 @@ impl Loader {
     /// True unless somebody has said that a key is at another place now.
     fn is_still_there(&self, known: &Loaded) -> bool {
         let folder = folder(&self.data).join(known.certificate_sha256.to_string());
+        if self.shared.contains_key(&known.certificate_sha256)
+            && has_key(&folder).is_ok_and(|here| !here)
+        {
+            return true;
+        }
         let place = delegation::key_location(&folder);
         place.is_ok_and(|place| place == *known.delegation.key().location())
     }
 
     fn open(&self, zone: &ZoneName, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
         let folder = folder(&self.data).join(certificate_sha256.to_string());
-        let loaded = Loaded::open(
-            &folder,
-            zone,
-            certificate_sha256,
-            &self.timing,
-            &self.unlock,
-        )?;
-        Ok(Arc::new(loaded))
+        let (timing, unlock) = (&self.timing, &self.unlock);
+        let loaded = match self.shared.get(&certificate_sha256) {
+            Some(shared) if !has_key(&folder)? => {
+                let pem = shared_delegations::open(shared, self.sealing.as_deref(), &self.tenant)?;
+                let files = shared_delegations::files(&folder, shared, &pem);
+                Loaded::of_files(&files, zone, certificate_sha256, timing, unlock)
+            }
+            _ => Loaded::open(&folder, zone, certificate_sha256, timing, unlock),
+        };
+        Ok(Arc::new(loaded?))
     }
 }
 

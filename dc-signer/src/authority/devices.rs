@@ -26,6 +26,7 @@ impl Authority {
         by: &Act,
     ) -> Result<Vec<Result<AddedDevice, Error>>, Error> {
         let view = self.view(by.at).await?;
+        self.keep_secrets().await?;
         let mut outcomes = Vec::with_capacity(new.len());
         let mut good = Vec::new();
         for new in new {
@@ -132,6 +133,7 @@ impl Authority {
         by: &Act,
     ) -> Result<(), Error> {
         let view = self.view(by.at).await?;
+        self.keep_secrets().await?;
         let zone = zone_or_only(&view, zone)?;
         let new = NewDevice {
             id: DeviceId::random()?,
@@ -259,6 +261,7 @@ impl Authority {
     async fn rename(&self, device: DeviceId, by: &Act) -> Result<Device, Error> {
         let found = self.store.find_device(&Find::Id(device)).await?;
         let old = found.ok_or(registry::Error::UnknownDevice)?;
+        self.keep_secrets().await?;
         for step in 1..=EPOCHS {
             let epoch = old.epoch.saturating_add(step);
             let name = self.name(&old.zone, &old.external_id, old.slot, epoch)?;
@@ -290,7 +293,8 @@ impl Authority {
                     slot,
                     epoch,
                 };
-                let named = self.secrets.names.name(zone, &input);
+                let keys = self.secrets.last()?;
+                let named = keys.names.name(zone, &input);
                 named.map_err(|source| PkiError::BadName {
                     given: zone.to_string(),
                     source,

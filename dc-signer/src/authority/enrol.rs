@@ -2,6 +2,7 @@
 
 use pki_types::{CertificateDer, UnixTime};
 use rustls::server::ParsedCertificate;
+use subtle::ConstantTimeEq;
 
 use super::acts::by_device;
 use super::issue::{AsClient, Reply, check, spkis};
@@ -11,7 +12,7 @@ use super::{Authority, Error};
 use dc_pki::names::ZoneName;
 use dc_protocol::EnrollRequest;
 use dc_store::registry::{
-    self, ActivationCode, Change, CodeError, Device, ExternalId, Sha256, State,
+    self, ActivationCode, Change, CodeError, Device, ExternalId, PendingCode, Sha256, State,
 };
 use dc_store::{Find, Issuance, Redeemed, Redemption};
 
@@ -91,9 +92,19 @@ impl Authority {
         if !self.settings.load().codes {
             return Err(Error::CodesOff);
         }
+        // After the code was made, so its key is among these.
+        let pending = self.store.find_code(code.id()).await?;
+        let keys = self.secrets.now(&self.store).await?;
+        let macs = keys.macs(code, asking.now);
+        let kept = |mac: &&Sha256| {
+            let same = |kept: &PendingCode| bool::from(kept.mac.as_bytes().ct_eq(mac.as_bytes()));
+            pending.as_ref().is_some_and(same)
+        };
+        // A wrong one is wrong with every key.
+        let mac = macs.iter().find(kept).copied();
         let redemption = Redemption {
             code: code.id(),
-            mac: self.secrets.codes.mac(code),
+            mac: mac.unwrap_or_else(|| keys.new_mac(code)),
             key: asking.enrolment_key,
         };
         self.check_before_use(&redemption, asking).await?;

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::blocking::Blocking;
 use super::error::PkiError;
 use super::loaded::{Loaded, for_clients, try_key};
-use super::{Authority, Error};
+use super::{Authority, Error, shared_delegations};
 use dc_pki::delegation::{self, CHAIN, Delegation, KEY_FILES};
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::keys::Unlock;
@@ -91,8 +91,9 @@ impl Authority {
         Ok(loaded.map(|loaded| loaded.delegation.certificate().der().to_vec()))
     }
 
-    /// Takes a delegation certificate as the next one of a zone, and keeps a copy that only the signer's user can
-    /// read. One that is there and cannot be used is written anew.
+    /// Takes a delegation certificate as the next one of a zone. If the secrets are sealed in the database, so is its key, and all
+    /// signers of the database have it some seconds later; else this keeps a copy that only the signer's user can read. One that is
+    /// there and cannot be used is written anew.
     ///
     /// Fails with [`PkiError::NameOutsideZone`] if the certificate does not
     /// cover the zone, with [`Error::NotForClients`] if the zone issues for clients and the certificate may not, with [`PkiError::BadCertificate`] if a CA of its chain excludes the zone, with [`SetupError::SelfTest`](super::SetupError::SelfTest) if the key does not sign, with [`PkiError::Write`], and with
@@ -125,20 +126,35 @@ impl Authority {
             let path = delegation.chain_path().into();
             return Err(Error::NotForClients { path });
         }
-        let to = self.delegations.folder(&slot.certificate_sha256);
-        let was_here = is_here(&to, &slot.certificate_sha256, self.unlock())?;
-        let (of, sha256, now) = (zone.clone(), slot.certificate_sha256, by.at);
+        let sha256 = slot.certificate_sha256;
+        let to = self.delegations.folder(&sha256);
+        self.keep_secrets().await?;
+        let share = |sealing| shared_delegations::share(&sealing, sha256, &chain, (key_name, &key));
+        let shared = self.secrets.sealing().map(share).transpose()?;
+        let was_here = match &shared {
+            Some(_) => self.store.shared_delegation(&sha256).await?.is_some(),
+            None => is_here(&to, &sha256, self.unlock())?,
+        };
+        let (of, now) = (zone.clone(), by.at);
         let trying = move || try_once(&of, delegation, for_clients, sha256, now);
         self.signing.run(trying).await??;
-        if !was_here {
+        if shared.is_none() && !was_here {
             keep(&chain, (key_name, &key), &to)?;
         }
-        let imported = self.store.import_delegation(&slot, by).await;
+        let imported = match &shared {
+            Some(shared) => self.store.import_shared_delegation(&slot, shared, by).await,
+            None => self.store.import_delegation(&slot, by).await,
+        };
         let (number, known) = match imported {
             Ok(number) => (number, false),
             Err(dc_store::Error::Refused {
                 source: registry::Error::DelegationExists { number },
-            }) if !was_here => (number, true),
+            }) if !was_here => {
+                if let Some(shared) = &shared {
+                    self.store.share_delegation(shared, by).await?;
+                }
+                (number, true)
+            }
             Err(error) => return Err(error.into()),
         };
         self.delegations.refresh(&self.store).await?;

@@ -23,6 +23,9 @@ use dc_store::registry::{DelegationState, ZoneDelegation};
 pub struct IssuingStatus {
     /// The clock's fault, if it cannot be right: then nothing is issued.
     pub clock: Option<ClockError>,
+    /// The reason that the secrets of the database cannot be used here, if they cannot: then nobody enrols by a code, no device is
+    /// added and no list signed.
+    pub secrets: Option<String>,
     /// The zones that are in service: those that have, or had, an active delegation certificate.
     pub zones: Vec<ZoneStatus>,
     /// The delegation certificates that are or will be issued from.
@@ -67,6 +70,7 @@ impl IssuingStatus {
         let in_service = zones.filter(|zone| zone.managed.is_in_service());
         Self {
             clock: clock.err(),
+            secrets: None,
             zones: in_service.map(|zone| zone_status(zone, now)).collect(),
             keys: view.zones().iter().flat_map(keys).collect(),
             both_forms: both_forms(view, now),
@@ -82,7 +86,7 @@ impl IssuingStatus {
             let fault = zone.fault.as_ref()?;
             Some(format!("zone {}: {fault}", zone.zone))
         });
-        clock.chain(zones).collect()
+        clock.chain(self.secrets.clone()).chain(zones).collect()
     }
 
     /// Zones in which nothing can be issued some weeks from now, if nobody does anything.
@@ -128,13 +132,19 @@ impl Authority {
     pub async fn issuing_status(&self, now: UnixTime) -> Result<IssuingStatus, Error> {
         let clock = self.guard.check(now);
         let view = self.view(now).await?;
-        Ok(IssuingStatus::of(&view, clock, now))
+        Ok(IssuingStatus {
+            secrets: self.secrets.fault(),
+            ..IssuingStatus::of(&view, clock, now)
+        })
     }
 
     /// The same by what is known already.
     #[must_use]
     pub fn cached_issuing_status(&self, now: UnixTime) -> IssuingStatus {
-        IssuingStatus::of(&self.delegations.seen(), self.guard.check(now), now)
+        IssuingStatus {
+            secrets: self.secrets.fault(),
+            ..IssuingStatus::of(&self.delegations.seen(), self.guard.check(now), now)
+        }
     }
 }
 

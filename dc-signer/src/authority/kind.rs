@@ -2,9 +2,9 @@
 //!
 //! There is no catch-all, so that nothing new is answered before somebody has thought about it.
 
-use super::Error;
 use super::error::PkiError;
 use super::policy::PolicyError;
+use super::{Error, SetupError};
 use dc_protocol::Kind;
 use dc_store::registry::{self, State};
 
@@ -38,6 +38,8 @@ impl Error {
             Self::Pki(PkiError::Sign { source }) if source.fault.is_temporary() => {
                 Kind::ZoneNotReady
             }
+            // Another signer has the key, or this one will.
+            Self::Setup(SetupError::SecretsNotHere { .. }) => Kind::NotReady,
             Self::Pki(_) | Self::Setup(_) => Kind::Internal,
             Self::Policy(error) => of_policy(error),
             Self::Store(error) => of_store(error),

@@ -12,7 +12,7 @@ use super::algorithms::algorithms;
 use super::blocking::Blocking;
 use super::error::PkiError;
 use super::{Error, SetupError};
-use dc_pki::delegation::{CHAIN, Delegation, KEY_FILES};
+use dc_pki::delegation::{CHAIN, Delegation, Files, KEY_FILES};
 use dc_pki::keys::{ProcessFault, Refusal, Timing, Unlock};
 use dc_pki::names::ZoneName;
 use dc_pki::{self, Unissued, Wanted, files, pem};
@@ -41,7 +41,27 @@ impl Loaded {
         timing: &Timing,
         unlock: &Unlock,
     ) -> Result<Self, Error> {
-        let delegation = load(folder, unlock)?;
+        Self::tried(load(folder, unlock)?, zone, certificate_sha256, timing)
+    }
+
+    /// The same of one whose files are in no folder.
+    pub(super) fn of_files(
+        files: &Files<'_>,
+        zone: &ZoneName,
+        certificate_sha256: Sha256,
+        timing: &Timing,
+        unlock: &Unlock,
+    ) -> Result<Self, Error> {
+        let delegation = Delegation::of_files(files, Role::Server, unlock)?;
+        Self::tried(delegation, zone, certificate_sha256, timing)
+    }
+
+    fn tried(
+        delegation: Delegation,
+        zone: &ZoneName,
+        certificate_sha256: Sha256,
+        timing: &Timing,
+    ) -> Result<Self, Error> {
         if Sha256::of(delegation.certificate().der()) != certificate_sha256 {
             let path = delegation.chain_path().into();
             return Err(SetupError::OtherCertificate { path }.into());

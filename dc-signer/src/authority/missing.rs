@@ -88,14 +88,24 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
     match error {
         Error::Pki(error) => brief_of_files(zone, error),
         Error::Setup(error) => match error {
+            SetupError::NoSealingKey { .. }
+            | SetupError::Sealed { .. }
+            | SetupError::SealingKey { .. } => {
+                "it is sealed in the database, and cannot be opened here: the log says more"
+                    .to_owned()
+            }
             SetupError::SelfTest { .. } => "it does not sign: the log says more".to_owned(),
             SetupError::BadAnchors { .. }
             | SetupError::BadSecret { .. }
             | SetupError::MissingSecrets { .. }
+            | SetupError::NoKeyGiven
+            | SetupError::NoOlderSecret { .. }
             | SetupError::NotReady { .. }
+            | SetupError::NotSealed
             | SetupError::OtherCertificate { .. }
             | SetupError::OtherSecrets { .. }
-            | SetupError::OtherThanDatabase { .. } => CHANGED.to_owned(),
+            | SetupError::OtherThanDatabase { .. }
+            | SetupError::SecretsNotHere { .. } => CHANGED.to_owned(),
         },
         Error::AskerGone { .. }
         | Error::BadCsr(_)

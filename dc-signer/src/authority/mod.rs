@@ -36,10 +36,11 @@ mod record;
 mod renew;
 mod replicas;
 mod rollover;
-mod secrets;
+pub mod secrets;
 mod servers_alone;
 mod settings;
 mod setup;
+mod shared_delegations;
 mod slots;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -65,10 +66,11 @@ pub use missing::{Missing, Waiting};
 pub use operators::Authenticated;
 pub use rollover::Step;
 pub use secrets::Secrets;
+pub use secrets::{Exported, Rotation, Secured};
 pub use servers_alone::ServersAloneWarning;
 pub use settings::Settings;
 pub use setup::SetupError;
-pub use withdrawn::{ListError, SignedList, WithdrawnList, WithdrawnName};
+pub use withdrawn::{AlsoSigned, ListError, SignedList, WithdrawnList, WithdrawnName};
 
 use crate::config::{Config, Live};
 use blocking::Blocking;
@@ -77,6 +79,7 @@ use dc_store::{ServerClock, Store};
 use delegations::Delegations;
 use guard::Guard;
 use replicas::Me;
+use secrets::Keyring;
 use view::View;
 use withdrawn::Lists;
 
@@ -89,12 +92,12 @@ pub struct Authority {
     signing: Blocking,
     guard: Guard,
     lists: Lists,
-    secrets: Secrets,
+    secrets: Keyring,
     me: Me,
 }
 
 impl Authority {
-    /// Opens a signer: reads its secrets, or makes them if its database is new, and loads the keys of its zones.
+    /// Opens a signer: reads its secrets, from the database or its data folder, or makes them if the database is new, and loads the keys of its zones.
     ///
     /// A slot whose key is not on this machine stops nobody else; [`Self::missing`] has it. Fails with
     /// [`SetupError::MissingSecrets`] if the database was used and the secrets are gone, with
@@ -117,14 +120,16 @@ impl Authority {
         let latest = last_record(&store).await?;
         let trace = guard::trace(&store, &config.node, latest, now).await?;
         let me = Me::new()?;
+        let sealing = secrets::sealing_keys(config)?;
+        let is_new = latest.is_none();
         let authority = Self {
+            secrets: Keyring::open(config, sealing.clone(), &store, is_new, now).await?,
             settings,
-            delegations: Delegations::new(config, me),
+            delegations: Delegations::new(config, me, sealing),
             checks: Blocking::checks(),
             signing: Blocking::signatures(),
             guard: Guard::new(trace, now),
             lists: Lists::default(),
-            secrets: Secrets::of_database(&config.data, &store, latest.is_none(), now).await?,
             me,
             store,
         };
@@ -145,10 +150,18 @@ impl Authority {
         let guard = Guard::new(guard::trace(store, &config.node, latest, now).await?, now);
         guard.hear(store.clock().await?);
         guard.leave_alone();
-        let delegations = Delegations::new(config, Me::new()?);
+        let sealing = secrets::sealing_keys(config)?;
+        let delegations = Delegations::new(config, Me::new()?, sealing);
         let view = delegations.refresh(store).await?;
         let status = IssuingStatus::of(&view, guard.check(now), now);
         Ok((status, delegations.missing()))
+    }
+
+    /// Takes the secrets as the database has them now: to be called every few seconds, for a signer that nobody asks for anything.
+    ///
+    /// Fails with [`Error::Store`], and with [`SetupError::SecretsNotHere`] if this process cannot open them.
+    pub async fn keep_secrets(&self) -> Result<(), Error> {
+        self.secrets.now(&self.store).await.map(|_| ())
     }
 
     /// Asks the database's clock, if it has one, and believes it more than this machine's: to be called every few seconds.
@@ -209,6 +222,14 @@ impl Authority {
     pub fn waiting(&self) -> Vec<Waiting> {
         self.delegations.waiting()
     }
+}
+
+/// Looks whether a signer with this configuration can open the secrets of its database, and changes nothing.
+///
+/// Fails as [`Authority::open`] does.
+pub(crate) async fn look_at_secrets(config: &Config, store: &Store) -> Result<(), Error> {
+    let is_new = last_record(store).await?.is_none();
+    Keyring::look(config, store, is_new).await
 }
 
 /// When the last record of the audit log was made, if there is one.

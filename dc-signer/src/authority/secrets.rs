@@ -1,37 +1,42 @@
 //! The signer's own secrets: what names and codes are derived with, and what lists are signed with.
 
+mod export;
+mod keyring;
+mod keys;
+mod open;
+mod reseal;
+mod rotate;
+mod seal;
+mod versions;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use pki_types::UnixTime;
 use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, KeyPair};
+use ring::signature::Ed25519KeyPair;
 use zeroize::Zeroizing;
 
 use super::error::PkiError;
 use super::{Error, SetupError};
 use dc_pki::files::{self, Access, NewFile};
 use dc_store::Store;
-use dc_store::registry::{CodeKey, NameKey, Purpose, SharedSecret};
+use dc_store::registry::{Purpose, SharedSecret};
+
+pub use export::{Exported, export};
+pub(super) use keyring::{Keyring, Sealing, sealing_keys};
+pub use reseal::reseal;
+pub use rotate::{Rotation, rotate, take_back};
+pub use seal::{Secured, seal};
+pub(super) use versions::{delegation_label, no_key};
 
 /// The signer's own secrets, from a folder that only its owner can read.
 ///
-/// Signers that share a database need the same ones: copy the folder.
+/// Signers that share a database need the same ones: copy the folder, or seal them into the database.
 pub struct Secrets {
-    raw: Raw,
-    /// The key that names are derived with.
-    pub(super) names: NameKey,
-    /// The key of the hashes of activation codes.
-    pub(super) codes: CodeKey,
-    /// The key that signs lists of withdrawn names, and never a credential.
-    pub(super) lists: Ed25519KeyPair,
-}
-
-/// The secrets as they are written.
-struct Raw {
-    names: Zeroizing<[u8; 32]>,
-    codes: Zeroizing<[u8; 32]>,
+    names: Zeroizing<Vec<u8>>,
+    codes: Zeroizing<Vec<u8>>,
     /// In PKCS#8.
     lists: Zeroizing<Vec<u8>>,
 }
@@ -51,20 +56,31 @@ impl Secrets {
             if !may_make {
                 return Err(SetupError::MissingSecrets { folder }.into());
             }
-            make(&folder)?;
+            Self::random()?.write(&folder)?;
         }
-        let raw = Raw {
-            names: key(&folder, NAMES)?,
-            codes: key(&folder, CODES)?,
-            lists: files::read(&folder.join(LISTS))?,
+        let read = |purpose| {
+            let path = folder.join(file(purpose));
+            let secret = files::read(&path)?;
+            match is_one(purpose, &secret) {
+                true => Ok(secret),
+                false => Err(Error::from(SetupError::BadSecret { path })),
+            }
         };
-        let path = folder.join(LISTS);
-        let lists = Ed25519KeyPair::from_pkcs8(&raw.lists);
         Ok(Self {
-            names: NameKey::new(&raw.names),
-            codes: CodeKey::new(&raw.codes),
-            lists: lists.map_err(|_| SetupError::BadSecret { path })?,
-            raw,
+            names: read(Purpose::Names)?,
+            codes: read(Purpose::Codes)?,
+            lists: read(Purpose::Lists)?,
+        })
+    }
+
+    /// New ones.
+    ///
+    /// Fails with [`PkiError::Randomness`].
+    fn random() -> Result<Self, PkiError> {
+        Ok(Self {
+            names: new(Purpose::Names)?,
+            codes: new(Purpose::Codes)?,
+            lists: new(Purpose::Lists)?,
         })
     }
 
@@ -77,7 +93,7 @@ impl Secrets {
         store: &Store,
         is_new: bool,
         now: UnixTime,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Vec<SharedSecret>), Error> {
         let known = store.secrets().await?;
         let folder = Self::folder(data);
         let was_there = files::is_there(&folder)?;
@@ -87,7 +103,7 @@ impl Secrets {
             false => Ok(known),
         };
         let checked = match known {
-            Ok(known) => secrets.check(&folder, &known),
+            Ok(known) => secrets.check(&folder, &known).map(|()| known),
             Err(error) => Err(error.into()),
         };
         // Another signer was faster: these secrets are nobody's.
@@ -95,19 +111,7 @@ impl Secrets {
             let failed = files::write_failed(&folder);
             fs::remove_dir_all(&folder).map_err(failed)?;
         }
-        checked.map(|()| secrets)
-    }
-
-    /// Looks whether the secrets of a data folder are those of the database, and makes none.
-    ///
-    /// Fails as [`Self::of_database`] does.
-    pub(crate) async fn look(data: &Path, store: &Store, is_new: bool) -> Result<(), Error> {
-        let known = store.secrets().await?;
-        let folder = Self::folder(data);
-        if known.is_empty() && is_new && !files::is_there(&folder)? {
-            return Ok(());
-        }
-        Self::open(data, false)?.check(&folder, &known)
+        checked.map(|known| (secrets, known))
     }
 
     /// The folder of secrets in a data folder.
@@ -116,24 +120,32 @@ impl Secrets {
         data.join("secrets")
     }
 
+    /// One of them, as it is written.
+    fn of(&self, purpose: Purpose) -> &Zeroizing<Vec<u8>> {
+        match purpose {
+            Purpose::Codes => &self.codes,
+            Purpose::Lists => &self.lists,
+            Purpose::Names => &self.names,
+        }
+    }
+
     /// The first version of each, as the database is told of it.
     fn first(&self, now: UnixTime) -> [SharedSecret; 3] {
         Purpose::ALL.map(|purpose| SharedSecret {
             purpose,
             version: 1,
-            fingerprint: purpose.fingerprint(self.raw.of(purpose)),
+            fingerprint: purpose.fingerprint(self.of(purpose)),
             sealed: None,
             since: now,
             until: None,
         })
     }
 
-    /// Fails with [`SetupError::OtherThanDatabase`] if one of them is another than the database was used with.
+    /// Fails with [`SetupError::OtherThanDatabase`] if one of them is another than the database is used with.
     fn check(&self, folder: &Path, known: &[SharedSecret]) -> Result<(), Error> {
         for purpose in Purpose::ALL {
-            let here = purpose.fingerprint(self.raw.of(purpose));
-            let mut of_purpose = known.iter().filter(|known| known.purpose == purpose);
-            if let Some(known) = of_purpose.next_back()
+            let here = purpose.fingerprint(self.of(purpose));
+            if let Some(known) = newest(known, purpose)
                 && known.fingerprint != here
             {
                 return Err(SetupError::OtherThanDatabase {
@@ -147,18 +159,17 @@ impl Secrets {
         Ok(())
     }
 
-    /// The public key of the lists, raw Ed25519.
-    pub(super) fn list_key(&self) -> &[u8] {
-        self.lists.public_key().as_ref()
-    }
-}
-
-impl Raw {
-    fn of(&self, purpose: Purpose) -> &[u8] {
-        match purpose {
-            Purpose::Codes => &*self.codes,
-            Purpose::Lists => &self.lists,
-            Purpose::Names => &*self.names,
+    /// Makes all of them or none, so that a folder that is there is whole.
+    fn write(&self, folder: &Path) -> Result<(), PkiError> {
+        let files = Purpose::ALL.map(|purpose| NewFile {
+            name: file(purpose),
+            contents: self.of(purpose),
+            access: Access::Owner,
+        });
+        match files::create_folder(folder, Access::Owner, &files) {
+            // Another process was faster.
+            Err(_) if files::exists(&folder.join(LISTS)) => Ok(()),
+            made => made,
         }
     }
 }
@@ -169,34 +180,35 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// Makes all of them or none, so that a folder that is there is whole.
-fn make(folder: &Path) -> Result<(), PkiError> {
-    let new = || dc_pki::random::<32>().map(Zeroizing::new);
-    let (names, codes) = (new()?, new()?);
-    let lists = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new());
-    let lists = lists.map_err(|_| PkiError::Randomness)?;
-    let files = [
-        (NAMES, &names[..]),
-        (CODES, &codes[..]),
-        (LISTS, lists.as_ref()),
-    ]
-    .map(|(name, contents)| NewFile {
-        name,
-        contents,
-        access: Access::Owner,
-    });
-    match files::create_folder(folder, Access::Owner, &files) {
-        // Another process was faster.
-        Err(_) if files::exists(&folder.join(LISTS)) => Ok(()),
-        made => made,
-    }
+/// The version of a secret that is used for what is new.
+fn newest(known: &[SharedSecret], purpose: Purpose) -> Option<&SharedSecret> {
+    let of_purpose = known.iter().filter(|known| known.purpose == purpose);
+    of_purpose.max_by_key(|known| known.version)
 }
 
-fn key(folder: &Path, name: &str) -> Result<Zeroizing<[u8; 32]>, Error> {
-    let path = folder.join(name);
-    let file = files::read(&path)?;
-    let key = <[u8; 32]>::try_from(&file[..]).map_err(|_| SetupError::BadSecret { path })?;
-    Ok(Zeroizing::new(key))
+/// A new secret, as it is written.
+///
+/// Fails with [`PkiError::Randomness`].
+fn new(purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, PkiError> {
+    Ok(match purpose {
+        Purpose::Codes | Purpose::Names => {
+            let random = Zeroizing::new(dc_pki::random::<32>()?);
+            Zeroizing::new(random.to_vec())
+        }
+        Purpose::Lists => {
+            let pair = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new());
+            let pair = pair.map_err(|_| PkiError::Randomness)?;
+            Zeroizing::new(pair.as_ref().to_vec())
+        }
+    })
+}
+
+/// True if this may have been written as a secret for this.
+fn is_one(purpose: Purpose, secret: &[u8]) -> bool {
+    match purpose {
+        Purpose::Codes | Purpose::Names => secret.len() == 32,
+        Purpose::Lists => Ed25519KeyPair::from_pkcs8(secret).is_ok(),
+    }
 }
 
 const fn file(purpose: Purpose) -> &'static str {
@@ -217,18 +229,9 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use dc_pki::names::ZoneName;
-    use dc_store::registry::NameInput;
 
-    fn name(secrets: &Secrets) -> String {
-        let input = NameInput {
-            tenant: "t",
-            external_id: &"id".parse().unwrap(),
-            slot: 0,
-            epoch: 0,
-        };
-        let zone = ZoneName::parse("cpe.example.com").unwrap();
-        secrets.names.name(&zone, &input).unwrap().to_string()
+    fn fingerprints(secrets: &Secrets) -> [String; 3] {
+        Purpose::ALL.map(|purpose| purpose.fingerprint(secrets.of(purpose)).to_string())
     }
 
     #[test]
@@ -236,8 +239,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let first = Secrets::open(data.path(), true).unwrap();
         let again = Secrets::open(data.path(), false).unwrap();
-        assert_eq!(name(&first), name(&again));
-        assert_eq!(first.list_key(), again.list_key());
+        assert_eq!(fingerprints(&first), fingerprints(&again));
         assert_eq!(format!("{first:?}"), "Secrets(..)");
         for entry in fs::read_dir(Secrets::folder(data.path())).unwrap() {
             let mode = entry.unwrap().metadata().unwrap().permissions().mode();
@@ -249,9 +251,9 @@ mod tests {
     fn differ_from_signer_to_signer() {
         let [one, other] = [(); 2].map(|()| {
             let data = tempfile::tempdir().unwrap();
-            name(&Secrets::open(data.path(), true).unwrap())
+            fingerprints(&Secrets::open(data.path(), true).unwrap())
         });
-        assert_ne!(one, other);
+        assert!(one.iter().all(|one| !other.contains(one)));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use dc_pki::names::ZoneName;
-use dc_store::registry::Sha256;
+use dc_pki::sealing::SealError;
+use dc_store::registry::{Purpose, Sha256};
 
 /// A setup that a signer cannot work with.
 #[derive(Debug, thiserror::Error)]
@@ -26,13 +27,37 @@ pub enum SetupError {
     },
     /// The database was used, and the secrets that it was used with are not there.
     #[error(
-        "{} is not there, but the database was used with it, and other secrets would rename devices: restore it from a backup, or copy it from another signer of this database",
+        "{} is not there, but the database was used with it, and other secrets would rename devices: restore it from a backup, copy it from another signer of this database, or seal it into the database there ('dc-signer secrets seal') and give this one the key",
         folder.display()
     )]
     MissingSecrets {
         /// The folder where they belong.
         folder: PathBuf,
     },
+    /// Nobody has given the key that secrets are sealed with.
+    #[error(
+        "there is no key-encryption key: make one with 'openssl rand -hex 32', and have its place in the configuration as [secrets] key"
+    )]
+    NoKeyGiven,
+    /// A secret has no version before the one that is used.
+    #[error("the secret {purpose} has never been another one: there is nothing to take back")]
+    NoOlderSecret {
+        /// Its purpose.
+        purpose: Purpose,
+    },
+    /// The secrets are sealed in the database, and there is no key here to open them.
+    #[error(
+        "the secrets of this database are sealed in it with the key-encryption key {key}: have the place of that key in the configuration as [secrets] key"
+    )]
+    NoSealingKey {
+        /// The key's id.
+        key: String,
+    },
+    /// The secrets are in the data folders of signers, not in the database.
+    #[error(
+        "the secrets are not sealed in the database: do that first, with 'dc-signer secrets seal' on a signer that has them"
+    )]
+    NotSealed,
     /// Something cannot be issued, or nothing.
     #[error("{why}")]
     NotReady {
@@ -71,6 +96,26 @@ pub enum SetupError {
         here: Sha256,
         /// The fingerprint of the secret that the database was used with.
         there: Sha256,
+    },
+    /// Something is sealed in the database, and was not opened.
+    #[error("{what} is sealed in the database, and cannot be opened: {source}")]
+    Sealed {
+        /// The thing.
+        what: String,
+        /// The reason.
+        source: SealError,
+    },
+    /// The key-encryption key cannot be used.
+    #[error("[secrets]: {source}")]
+    SealingKey {
+        /// The reason.
+        source: SealError,
+    },
+    /// The secrets have changed, and this process cannot open those that are used now.
+    #[error("the secrets of this database have changed, and cannot be used here: {why}")]
+    SecretsNotHere {
+        /// The reason.
+        why: String,
     },
     /// A delegation certificate's key did not sign a credential that verifies.
     #[error("the key of {zone}'s delegation certificate {certificate} does not sign: {source}")]

@@ -39,7 +39,7 @@ impl Authority {
             DelegationState::Draining => {
                 tried = self
                     .delegations
-                    .try_key(name, slot.certificate_sha256)
+                    .try_key(&self.store, name, slot.certificate_sha256)
                     .await?;
                 &*tried
             }

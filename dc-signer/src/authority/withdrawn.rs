@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 use pki_types::UnixTime;
-use ring::signature::{ED25519, UnparsedPublicKey};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::{Authority, Error};
@@ -24,6 +24,18 @@ pub struct SignedList {
     pub key: String,
     /// The signature in base64, over `dc-withdrawn-v1`, a zero byte, and the list.
     pub signature: String,
+    /// The same by other keys, while one replaces another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<AlsoSigned>,
+}
+
+/// The signature of a list by another key.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct AlsoSigned {
+    /// The Ed25519 public key in base64.
+    pub key: String,
+    /// The signature in base64, over the same bytes.
+    pub signature: String,
 }
 
 /// The withdrawn names of a zone under which a credential may still live.
@@ -37,6 +49,10 @@ pub struct WithdrawnList {
     pub issued: u64,
     /// Until when it may be used; a client that has no newer one by then should say so.
     pub expires: u64,
+    /// The keys in base64 that lists are signed with from now on, while one replaces another: whoever trusts the key that signed
+    /// this can trust these. None means that it stays as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
     /// By name.
     pub names: Vec<WithdrawnName>,
 }
@@ -74,16 +90,21 @@ impl fmt::Display for ListError {
 impl std::error::Error for ListError {}
 
 impl SignedList {
-    /// Checks the signature with a key that the caller trusts, raw Ed25519, and reads the list. Times and sequence are for the
+    /// Checks the signature of a key that the caller trusts, raw Ed25519, and reads the list. Times and sequence are for the
     /// caller to compare.
     ///
     /// Fails with [`ListError`].
     pub fn verify(&self, key: &[u8]) -> Result<WithdrawnList, ListError> {
-        let signature = BASE64.decode(self.signature.as_bytes());
-        let signature = signature.map_err(|_| ListError::BadSignature)?;
-        UnparsedPublicKey::new(&ED25519, key)
-            .verify(&signed_bytes(&self.list), &signature)
-            .map_err(|_| ListError::BadSignature)?;
+        let bytes = signed_bytes(&self.list);
+        let also = self.also.iter().map(|also| &also.signature);
+        let is_signed = std::iter::once(&self.signature).chain(also).any(|text| {
+            let signature = BASE64.decode(text.as_bytes()).unwrap_or_default();
+            let key = UnparsedPublicKey::new(&ED25519, key);
+            key.verify(&bytes, &signature).is_ok()
+        });
+        if !is_signed {
+            return Err(ListError::BadSignature);
+        }
         serde_json::from_str(&self.list).map_err(|_| ListError::Malformed)
     }
 }
@@ -137,32 +158,52 @@ impl Authority {
     }
 
     async fn make_list(&self, zone: &ZoneName, now: UnixTime) -> Result<Arc<[u8]>, Error> {
+        let keys = self.secrets.now(&self.store).await?;
+        let keys = keys.list_keys(now);
         let withdrawn = self.store.withdrawn(zone, now).await?;
         let names = withdrawn.names.iter().map(|one| WithdrawnName {
             name: one.name.to_string(),
             since: one.since.as_secs(),
             until: one.until.as_secs(),
         });
-        let list = self.sign_list(&WithdrawnList {
+        let list = WithdrawnList {
             zone: zone.to_string(),
             sequence: withdrawn.sequence,
             issued: now.as_secs(),
             expires: now.as_secs().saturating_add(USABLE.as_secs()),
+            keys: match keys.len() {
+                1 => Vec::new(),
+                _ => keys.iter().map(|key| public(key)).collect(),
+            },
             names: names.collect(),
-        });
-        Ok(list.into())
-    }
-
-    fn sign_list(&self, list: &WithdrawnList) -> Vec<u8> {
-        let list = serde_json::to_string(list).expect("texts and numbers are JSON");
-        let signature = self.secrets.lists.sign(&signed_bytes(&list));
-        let signed = SignedList {
-            key: BASE64.encode(self.secrets.list_key()),
-            signature: BASE64.encode(signature.as_ref()),
-            list,
         };
-        serde_json::to_vec(&signed).expect("texts are JSON")
+        Ok(sign(&list, &keys).into())
     }
+}
+
+/// Signs a list with each of the keys.
+fn sign(list: &WithdrawnList, keys: &[&Ed25519KeyPair]) -> Vec<u8> {
+    let list = serde_json::to_string(list).expect("texts and numbers are JSON");
+    let bytes = signed_bytes(&list);
+    let mut all = keys.iter().map(|key| AlsoSigned {
+        key: public(key),
+        signature: BASE64.encode(key.sign(&bytes).as_ref()),
+    });
+    // The newest key never ends, so there is one.
+    let (key, signature) = all
+        .next()
+        .map_or_else(Default::default, |first| (first.key, first.signature));
+    let signed = SignedList {
+        also: all.collect(),
+        key,
+        signature,
+        list,
+    };
+    serde_json::to_vec(&signed).expect("texts are JSON")
+}
+
+fn public(key: &Ed25519KeyPair) -> String {
+    BASE64.encode(key.public_key().as_ref())
 }
 
 /// No signature of this key over anything else is one over a list.

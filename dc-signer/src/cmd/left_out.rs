@@ -72,7 +72,7 @@ const HAS_SERVICE: bool = cfg!(feature = "service");
 /// A command of older versions.
 const AGENT: &str = "agent";
 /// The commands that the feature `service` brings.
-const SERVICE: [&str; 11] = [
+const SERVICE: &[&str] = &[
     "audit",
     "backup",
     "check",
@@ -82,6 +82,7 @@ const SERVICE: [&str; 11] = [
     "migrate",
     "operators",
     "restore",
+    "secrets",
     "serve",
     "zones",
 ];

@@ -24,10 +24,7 @@ pub struct Keys {
 impl Keys {
     /// With paths that begin at a folder.
     pub(super) fn settle(self, base: &Path) -> Self {
-        let passphrase = match self.passphrase {
-            Some(SecretSource::File(path)) => Some(SecretSource::File(base.join(path))),
-            other => other,
-        };
+        let passphrase = self.passphrase.map(|source| begin_at(source, base));
         let unlock = passphrase
             .clone()
             .map_or_else(Unlock::default, Unlock::with);
@@ -43,7 +40,7 @@ impl Keys {
     expecting = "a table such as { file = \"passphrase\" }"
 )]
 #[derive(Default)]
-struct Source {
+pub(super) struct Source {
     #[serde(deserialize_with = "values::argv")]
     command: Option<Vec<String>>,
     #[serde(deserialize_with = "values::word")]
@@ -54,32 +51,53 @@ struct Source {
     file: Option<PathBuf>,
 }
 
+impl Source {
+    /// All that were given.
+    fn given(self) -> impl Iterator<Item = SecretSource> {
+        let Self {
+            command,
+            credential,
+            fd,
+            file,
+        } = self;
+        let given = [
+            command.map(SecretSource::Command),
+            credential.map(SecretSource::Credential),
+            fd.map(SecretSource::Descriptor),
+            file.map(SecretSource::File),
+        ];
+        given.into_iter().flatten()
+    }
+}
+
+/// The one place that was given.
+pub(super) fn only<T, E: Error>(given: impl IntoIterator<Item = T>, keys: &str) -> Result<T, E> {
+    let mut given = given.into_iter();
+    match (given.next(), given.next()) {
+        (Some(only), None) => Ok(only),
+        _ => Err(E::custom(format!(
+            "needs one of {keys}: give exactly one of them"
+        ))),
+    }
+}
+
 pub(super) fn source<'de, D: Deserializer<'de>>(
     value: D,
 ) -> Result<Option<SecretSource>, D::Error> {
-    let Source {
-        command,
-        credential,
-        fd,
-        file,
-    } = Source::deserialize(value)?;
-    let given = [
-        command.map(SecretSource::Command),
-        credential.map(SecretSource::Credential),
-        fd.map(SecretSource::Descriptor),
-        file.map(SecretSource::File),
-    ];
-    let mut given = given.into_iter().flatten();
-    match (given.next(), given.next()) {
-        (Some(source), None) => Ok(Some(source)),
-        _ => Err(D::Error::custom(
-            "needs one of command, credential, fd and file: give exactly one of them",
-        )),
+    let given = Source::deserialize(value)?.given();
+    only(given, "command, credential, fd and file").map(Some)
+}
+
+/// With a path that begins at a folder.
+pub(super) fn begin_at(source: SecretSource, base: &Path) -> SecretSource {
+    match source {
+        SecretSource::File(path) => SecretSource::File(base.join(path)),
+        other => other,
     }
 }
 
 /// Not one of the three that every process has.
-fn descriptor<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u32>, D::Error> {
+pub(super) fn descriptor<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u32>, D::Error> {
     let number = values::count::<D, 3, 1023>(value)?;
     Ok(u32::try_from(number).ok())
 }

@@ -19,6 +19,7 @@ mod reader;
 mod renewal;
 mod renewals;
 mod restart;
+mod secrets;
 mod values;
 
 use std::collections::BTreeSet;
@@ -39,6 +40,7 @@ pub use operators::{Approval, Operators};
 pub(crate) use path::Step;
 pub use renewal::{Renewal, RenewalOfZone};
 pub use renewals::Renewals;
+pub use secrets::Secrets;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
@@ -75,6 +77,9 @@ pub struct Config {
     /// The keys of delegation certificates.
     #[serde(default)]
     pub keys: Keys,
+    /// The key that seals what all signers of the database share.
+    #[serde(default)]
+    pub secrets: Secrets,
     /// The source of unique names.
     #[serde(default)]
     pub names: Names,
@@ -157,6 +162,7 @@ impl Config {
         let listener = self.credential_listener;
         self.credential_listener = listener.map(|listener| listener.begin_at(base));
         self.keys = self.keys.settle(base);
+        self.secrets = self.secrets.settle(base);
         for manufacturer in &mut self.manufacturers {
             manufacturer.anchors = base.join(&manufacturer.anchors);
         }

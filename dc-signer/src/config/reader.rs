@@ -41,9 +41,16 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Reading<T> {
         if let KeyErrorKind::Missing { key, .. } = kind {
             path.push(key.into());
         }
-        mend(&mut root, &path, instead(&kind, &path));
+        let is_missing = matches!(kind, KeyErrorKind::Missing { .. });
+        // The example is another table's key of the same name.
+        let is_mended = !is_missing && mended.contains(&path);
+        let instead = match is_mended {
+            true => None,
+            false => instead(&kind, &path),
+        };
+        mend(&mut root, &path, instead);
         // A table is missing if its keys are, which is said next.
-        if !matches!(kind, KeyErrorKind::Missing { example: "", .. }) {
+        if !is_mended && !matches!(kind, KeyErrorKind::Missing { example: "", .. }) {
             errors.push(KeyError {
                 line: Step::line(text, &path),
                 key: Step::name(&path),

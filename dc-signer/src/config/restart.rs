@@ -15,6 +15,8 @@ impl Config {
             self.credential_listener == started.credential_listener,
             self.database == started.database,
             self.keys.passphrase == started.keys.passphrase,
+            (&self.secrets.key, &self.secrets.next_key)
+                == (&started.secrets.key, &started.secrets.next_key),
             self.log.format == started.log.format,
         ];
         let keys = KEYS.into_iter().zip(same);
@@ -24,7 +26,7 @@ impl Config {
 }
 
 /// As they are written in the file.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "data",
     "tenant",
     "node",
@@ -32,6 +34,7 @@ const KEYS: [&str; 8] = [
     "credential_listener",
     "database",
     "keys.passphrase",
+    "secrets",
     "log.format",
 ];
 
@@ -44,6 +47,8 @@ mod tests {
         "#postgres = \"postgres://signer@db.example.com/signer?sslmode=verify-full\"";
 
     const PASSPHRASE: &str = "#passphrase = { credential = \"delegation\" }";
+
+    const NEXT_KEY: &str = "#next_key = { credential = \"next-secrets\" }";
 
     fn parse(text: &str) -> Config {
         Config::parse(text, "/etc".as_ref()).unwrap()
@@ -73,6 +78,7 @@ mod tests {
             ),
             ("database", SERVER, &SERVER[1..]),
             ("keys.passphrase", PASSPHRASE, &PASSPHRASE[1..]),
+            ("secrets", NEXT_KEY, &NEXT_KEY[1..]),
             ("log.format", "#format = \"human\"", "format = \"json\""),
         ] {
             assert_eq!(changed(from, to), [key]);

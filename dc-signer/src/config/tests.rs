@@ -51,6 +51,7 @@ fn the_sample_is_loaded_as_it_stands_and_with_every_key() {
         config.renewal.zones.clear();
         config.keys = Keys::default();
         config.approval.retire_above = None;
+        config.secrets = Secrets::default();
         format!("{config:?}")
     };
     // What the comments call defaults are the defaults.

@@ -9,7 +9,7 @@ use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
 use crate::authority::operators::read_certificates;
-use crate::authority::{self, Authority, ClockError, IssuingStatus, Missing, Secrets};
+use crate::authority::{self, Authority, ClockError, IssuingStatus, Missing};
 use crate::config::{self, Config, KeyError, KeyErrorKind, Listen, Step};
 
 use crate::server;
@@ -18,7 +18,6 @@ use crate::server::listener::{ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::server::warning::Warning;
 use dc_pki::{files, trust};
-use dc_store::registry::Head;
 use dc_store::{Location, Store};
 
 /// Reads a configuration and everything that it names, and looks at what is in its data folder, with the rights of this
@@ -151,8 +150,7 @@ async fn zones(config: &Config) -> Result<(IssuingStatus, Vec<Missing>), authori
 /// Checks that the database is the newest that was seen here, and that its secrets are here too.
 async fn belongs_here(config: &Config, store: &Store) -> Result<(), authority::Error> {
     dc_store::check_newest(&config.data, store).await?;
-    let is_new = store.audit_head().await? == Head::EMPTY;
-    Secrets::look(&config.data, store, is_new).await
+    authority::look_at_secrets(config, store).await
 }
 
 /// The findings of [`readiness`].

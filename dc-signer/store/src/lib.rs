@@ -27,7 +27,7 @@ pub use error::Error;
 pub use filter::{Filter, Listed, Page};
 pub use in_use::InUse;
 pub use location::{Location, check_permissions, look, migrate, open, open_knowing};
-pub use operations::{AuditTree, Observer, Progress, Store, Walked};
+pub use operations::{AuditTree, Observer, Progress, SecretChange, Store, Walked};
 pub use renewal::{Holder, Noted, Renewal};
 pub use replica::{Replica, Report, ServerClock, Turn};
 pub use schema::Schema;
@@ -35,5 +35,5 @@ pub use seen::{accept_in, check_newest, seen_in};
 pub use types::{
     Added, Answer, BroughtUp, ClientIssuance, Conflict, Find, Fleet, History, Idempotency,
     Issuance, Issue, Keep, Kept, NewDelegation, NewDevice, NewZone, Recorded, Redeemed, Redemption,
-    Retention, SecretChange, Tidied, Withdrawn, WithdrawnNames, ZoneCount,
+    Retention, Tidied, Withdrawn, WithdrawnNames, ZoneCount,
 };

@@ -9,26 +9,10 @@ use pki_types::UnixTime;
 
 use crate::Act;
 use crate::registry::{
-    Action, CodeError, CodeId, Device, DeviceId, ExternalId, Manufactured, Record, Sha256,
-    SharedDelegation, SharedSecret, State,
+    CodeError, CodeId, Device, DeviceId, ExternalId, Manufactured, Record, Sha256, State,
 };
 use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
-
-/// A change of what all signers share; nothing of it is done if the secrets are not as they were any more.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SecretChange {
-    /// The secrets before it.
-    pub before: Vec<SharedSecret>,
-    /// The secrets after it.
-    pub after: Vec<SharedSecret>,
-    /// Delegation certificates that are shared from now on, or sealed otherwise.
-    pub delegations: Vec<SharedDelegation>,
-    /// SHA-256 of those that are not shared any more.
-    pub without: Vec<Sha256>,
-    /// The records of the audit log, each with the version that it is about.
-    pub records: Vec<(Action, Option<SharedSecret>)>,
-}
 
 /// A device to be added.
 #[derive(Clone, Debug, Eq, PartialEq)]

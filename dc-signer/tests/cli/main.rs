@@ -24,6 +24,7 @@ mod pem;
 mod postgres;
 mod probe;
 mod sandbox;
+mod secrets;
 mod served;
 mod signer;
 mod slots;

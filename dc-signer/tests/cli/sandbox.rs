@@ -92,10 +92,16 @@ impl Sandbox {
 
     /// Runs a command of the service with `config.toml` as an admin, who is made first, and for a reason if it takes one.
     pub(crate) fn operate(&self, arguments: &[&str]) -> Outcome {
-        let config = ["--config", "config.toml"];
+        self.operate_at("config.toml", arguments)
+    }
+
+    /// The same with another configuration.
+    pub(crate) fn operate_at(&self, config: &str, arguments: &[&str]) -> Outcome {
+        let config = ["--config", config];
         let takes_operator = match arguments {
             ["devices" | "codes", ..] | ["certificate", "order", ..] => true,
             ["operators" | "zones", what, ..] => *what != "list",
+            ["secrets", what, ..] => *what != "show",
             _ => false,
         };
         if takes_operator && !self.path(TOKEN).exists() {
@@ -113,6 +119,8 @@ impl Sandbox {
                 ..,
             ]
             | ["operators", "add" | "disable" | "enable", ..] => true,
+            ["secrets", what, ..] => *what != "show",
+            ["certificate", what, ..] => *what != "status",
             ["restore", ..] => !arguments.contains(&"--check"),
             _ => false,
         };

@@ -37,6 +37,8 @@ mod pages;
 #[path = "../../store/src/testing/server.rs"]
 mod postgres;
 mod ready;
+mod reasons;
+mod replicas;
 mod rig;
 mod room;
 mod router;

@@ -1,5 +1,7 @@
 //! A device: its keys, and what it asks the service for.
 
+use std::path::Path;
+
 use pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rcgen::{
     CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName, DnType, KeyPair,
@@ -19,9 +21,14 @@ pub(crate) struct Router {
 impl Router {
     /// One that nobody knows.
     pub(crate) fn new(rig: &Rig) -> Self {
+        Self::at(rig.port, &rig.root())
+    }
+
+    /// One that nobody knows, of a service at this port.
+    pub(crate) fn at(port: u16, root: &Path) -> Self {
         let enrolment_key = KeyPair::generate().unwrap();
         Self {
-            client: client(rig, &enrolment_key),
+            client: client_at(port, root, &enrolment_key),
             enrolment_key,
         }
     }
@@ -92,10 +99,14 @@ fn certified(rig: &Rig, ca: &CertifiedIssuer<'_, KeyPair>, params: &CertificateP
 }
 
 pub(crate) fn client(rig: &Rig, key: &KeyPair) -> Client {
+    client_at(rig.port, &rig.root(), key)
+}
+
+fn client_at(port: u16, root: &Path, key: &KeyPair) -> Client {
     let params = CertificateParams::default();
     let certificate = params.self_signed(key).unwrap();
     let key: PrivateKeyDer<'static> = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
-    Client::with(rig.port, &rig.root(), Some((certificate.into(), key)))
+    Client::with(port, root, Some((certificate.into(), key)))
 }
 
 /// A request for a new key, which also asks for a name that it must not get.

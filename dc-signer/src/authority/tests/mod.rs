@@ -17,6 +17,7 @@ mod renewing;
 mod replacing;
 mod replicas;
 mod rolling;
+mod sealed;
 mod secrets;
 mod slots;
 mod withdrawing;

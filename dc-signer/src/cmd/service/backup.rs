@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use dc_pki::clock;
-use dc_signer::authority::{backup, database};
+use dc_signer::authority::backup::{self, SealedIn};
+use dc_signer::authority::database;
 
 use super::error::Error;
 use super::place::Place;
@@ -35,6 +36,15 @@ impl Args {
             store.close().await;
             let made = made?;
             let (to, records) = (self.to.display(), made.records);
+            let SealedIn {
+                secrets,
+                delegations,
+            } = made.sealed;
+            if !made.sealed.is_nothing() {
+                eprintln!(
+                    "note: the database has {secrets} secrets and {delegations} delegation keys in it, sealed: a copy of it has them too, and is worth nothing without the key-encryption key, so keep that elsewhere"
+                );
+            }
             print(&match made.database {
                 true => format!(
                     "{to} has the database up to record {records} of the audit log at least"

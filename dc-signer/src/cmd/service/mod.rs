@@ -17,6 +17,7 @@ mod operators;
 mod place;
 mod rest;
 mod restore;
+mod secrets;
 mod selection;
 mod serve;
 mod zones;
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Migrate(migrate::Args),
     Operators(operators::Args),
     Restore(restore::Args),
+    Secrets(secrets::Args),
     Serve(serve::Args),
     Zones(zones::Args),
 }
@@ -59,6 +61,7 @@ impl Command {
             Self::Migrate(args) => args.run(),
             Self::Operators(args) => args.run(),
             Self::Restore(args) => args.run(),
+            Self::Secrets(args) => args.run(),
             Self::Serve(args) => args.run(),
             Self::Zones(args) => args.run(),
         }

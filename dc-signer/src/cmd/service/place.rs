@@ -177,6 +177,26 @@ impl Acting {
         })
     }
 
+    /// Runs a command that needs the configuration and the database alone, for whoever has a role.
+    pub(super) fn with_store(
+        &self,
+        needed: Role,
+        reason: Option<&Reason>,
+        work: impl AsyncFnOnce(&Config, &Store, &Actor) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let claim = self.credential.claim()?;
+        self.place.with_config(async |config| {
+            let (store, _in_use) = database::open(&config).await?;
+            let done = async {
+                let caller = claim.check(&store, needed, reason, clock::now()?).await?;
+                work(&config, &store, &Actor(caller)).await
+            };
+            let done = done.await;
+            store.close().await;
+            done
+        })
+    }
+
     /// Runs a command that changes operators: the first one is made by whoever has the database.
     pub(super) fn with_operators(
         &self,

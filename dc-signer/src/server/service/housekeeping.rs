@@ -63,6 +63,9 @@ impl Housekeeping {
         if works && let Err(error) = self.authority.hear_clock().await {
             tracing::debug!(%error, "the database does not say what time it is");
         }
+        if works && let Err(error) = self.authority.keep_secrets().await {
+            tracing::debug!(%error, "the secrets cannot be looked after");
+        }
         self.app.refresh_readiness().await;
         self.tell_what_is_missing(told);
         if let Ok(now) = clock::now() {

@@ -1,4 +1,4 @@
-//! Comparing what is derived from the audit log with the log: enrolment keys, operators, zones, and issue rows.
+//! Comparing what is derived from the audit log with the log: enrolment keys, operators, zones, shared secrets, and issue rows.
 //!
 //! Operators, zones and issue rows may be missing that came with a newer log to a restored backup: its records do not bring them
 //! back.
@@ -10,6 +10,7 @@ use crate::connection::Session;
 use crate::registry::{Action, Device, DeviceId, Mismatch, Operator, Record, Sha256};
 use crate::sql::{Batch, Kind, Value};
 
+use super::derived_secrets::Secrets;
 use super::issues::{self, WEEK};
 use super::{operators, rows};
 
@@ -21,6 +22,7 @@ pub(super) struct Derived {
     operators: BTreeMap<String, Noted>,
     /// By name, the record that added a zone.
     zones: BTreeMap<String, u64>,
+    secrets: Secrets,
     /// By week that is kept, how many credentials were issued.
     issued: BTreeMap<u64, u64>,
 }
@@ -36,6 +38,7 @@ impl Derived {
             replayed,
             operators: BTreeMap::new(),
             zones: BTreeMap::new(),
+            secrets: Secrets::default(),
             issued: weeks.into_iter().map(|week| (week, 0)).collect(),
         })
     }
@@ -50,6 +53,7 @@ impl Derived {
         let mut missing: BTreeMap<u64, String> = BTreeMap::new();
         for record in records {
             let (seq, entry) = (record.seq, &record.entry);
+            self.secrets.follow(record);
             match (entry.action, &entry.name, &entry.zone) {
                 (
                     Action::ChangeOperator
@@ -115,6 +119,7 @@ impl Derived {
         check_devices(session).await?;
         self.check_operators(session).await?;
         self.check_zones(session).await?;
+        self.secrets.check(session, self.replayed).await?;
         self.check_counts(session).await
     }
 

@@ -15,6 +15,7 @@ mod approvals;
 mod audit;
 mod codes;
 mod derived;
+mod derived_secrets;
 mod devices;
 mod evidence;
 mod fleet;
@@ -44,6 +45,7 @@ mod zones;
 pub use evidence::AuditTree;
 use queue::Queue;
 use shared::Shared;
+pub use shared_secrets::SecretChange;
 pub use witnessed::{Progress, Walked};
 use work::Work;
 

@@ -3,12 +3,27 @@
 use pki_types::UnixTime;
 
 use crate::connection::{Row, Session};
-use crate::registry::{self, SharedSecret};
+use crate::registry::{self, Action, Sha256, SharedDelegation, SharedSecret};
 use crate::sql::Value;
-use crate::{Act, Error, SecretChange, Store};
+use crate::{Act, Error, Store};
 
 use super::shared_delegations;
 use super::work::Work;
+
+/// A change of what all signers share; nothing of it is done if the secrets are not as they were any more.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SecretChange {
+    /// The secrets before it.
+    pub before: Vec<SharedSecret>,
+    /// The secrets after it.
+    pub after: Vec<SharedSecret>,
+    /// Delegation certificates that are shared from now on, or sealed otherwise.
+    pub delegations: Vec<SharedDelegation>,
+    /// SHA-256 of those that are not shared any more.
+    pub without: Vec<Sha256>,
+    /// The records of the audit log, each with the version that it is about.
+    pub records: Vec<(Action, Option<SharedSecret>)>,
+}
 
 impl Store {
     /// The secrets of this database by purpose and version; none before its first signer has started.

@@ -86,4 +86,14 @@ pub enum Mismatch {
         /// The record.
         seq: u64,
     },
+    /// A secret that signers share has another newest version than the audit log says.
+    #[error(
+        "the secret {name} has another newest version than record {seq} of the audit log says: it was put back or replaced by hand"
+    )]
+    SecretChanged {
+        /// The secret.
+        name: String,
+        /// The record.
+        seq: u64,
+    },
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use pki_types::CertificateDer;
 use pki_types::pem::PemObject;
 
+use crate::reasons::reason_of;
 use crate::rig::{Rig, as_operator};
 
 pub(super) const ZONE: &str = "cpe.example.com";
@@ -37,22 +38,8 @@ impl Said {
 /// Runs `dc-signer` with the configuration of a service as its operator, for a reason if it takes one.
 pub(super) fn run(rig: &Rig, arguments: &[&str]) -> Said {
     let config = rig.data().join("config.toml");
-    let reason: &[&str] = match takes_reason(arguments) {
-        true => &["--reason", "a drill"],
-        false => &[],
-    };
     let config = ["--config", config.to_str().unwrap()];
-    said(as_operator(config[1].as_ref()).args([arguments, reason, &config].concat()))
-}
-
-/// True for what takes rights away or gives them back.
-fn takes_reason(arguments: &[&str]) -> bool {
-    matches!(
-        arguments,
-        ["devices", "suspend" | "resume" | "retire" | "replace", ..]
-            | ["zones", "pull-renewals" | "rollover" | "end", ..]
-            | ["operators", "add" | "disable" | "enable", ..]
-    )
+    said(as_operator(config[1].as_ref()).args([arguments, reason_of(arguments), &config].concat()))
 }
 
 /// Runs `dc-signer` as nobody.

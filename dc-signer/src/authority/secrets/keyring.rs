@@ -1,0 +1,288 @@
+//! The secrets that this process has, which follow those of the database.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use dc_pki::files;
+use dc_pki::sealing::{SealingKeys, Which};
+use dc_store::Store;
+use dc_store::registry::SharedSecret;
+use pki_types::UnixTime;
+use tokio::sync::Mutex;
+
+use super::super::blocking::Blocking;
+use super::super::{Error, SetupError};
+use super::Secrets;
+use super::keys::Keys;
+use super::versions::{Places, Version, what};
+use crate::config::Config;
+
+/// The secrets of this process: as the database has them, as soon as anything is done with them.
+pub(in super::super) struct Keyring {
+    place: Place,
+    state: ArcSwap<State>,
+    /// Whoever has it opens what is new; the others wait.
+    opening: Mutex<()>,
+    blocking: Blocking,
+}
+
+#[derive(Clone)]
+struct Place {
+    data: PathBuf,
+    tenant: String,
+    sealing: Option<Arc<SealingKeys>>,
+}
+
+struct State {
+    /// As they were in the database.
+    known: Vec<SharedSecret>,
+    versions: Vec<Version>,
+    keys: Result<Arc<Keys>, Arc<Error>>,
+}
+
+impl Keyring {
+    /// Opens the secrets of a database, or makes them if it has none and `is_new` says that it was not used.
+    ///
+    /// Fails with [`SetupError::MissingSecrets`], [`SetupError::OtherThanDatabase`], [`SetupError::NoSealingKey`],
+    /// [`SetupError::Sealed`], and with what reading files and the database fails with.
+    pub(in super::super) async fn open(
+        config: &Config,
+        sealing: Option<Arc<SealingKeys>>,
+        store: &Store,
+        is_new: bool,
+        now: UnixTime,
+    ) -> Result<Self, Error> {
+        let place = Place::new(config, sealing);
+        let known = place.known(store, is_new, now).await?;
+        let blocking = Blocking::one();
+        let (state, place) = blocking.run(move || place.state(known, &[])).await?;
+        if let Err(error) = state.keys {
+            return Err(Arc::into_inner(error).unwrap_or(Error::Busy));
+        }
+        Ok(Self {
+            place,
+            state: ArcSwap::from_pointee(state),
+            opening: Mutex::default(),
+            blocking,
+        })
+    }
+
+    /// Looks whether the secrets of a database can be opened, and makes none.
+    ///
+    /// Fails as [`Self::open`] does.
+    pub(in super::super) async fn look(
+        config: &Config,
+        store: &Store,
+        is_new: bool,
+    ) -> Result<(), Error> {
+        let known = store.secrets().await?;
+        let folder = Secrets::folder(&config.data);
+        if known.is_empty() {
+            return match is_new || files::is_there(&folder)? {
+                true => Ok(()),
+                false => Err(SetupError::MissingSecrets { folder }.into()),
+            };
+        }
+        let place = Place::new(config, sealing_keys(config)?);
+        place.places().open(&known, &[]).map(|_| ())
+    }
+
+    /// The secrets as the database has them now.
+    ///
+    /// Fails with [`Error::Store`], and as [`Self::open`] does if there are new ones that this process cannot open.
+    pub(in super::super) async fn now(&self, store: &Store) -> Result<Arc<Keys>, Error> {
+        let known = store.secrets().await?;
+        let state = self.state.load_full();
+        if state.known == known {
+            return self.last();
+        }
+        let _mine = self.opening.lock().await;
+        // Read again: somebody else may have opened newer ones meanwhile.
+        let known = store.secrets().await?;
+        let state = self.state.load_full();
+        if state.known != known {
+            let place = self.place.clone();
+            let opened = self
+                .blocking
+                .run(move || place.state(known, &state.versions));
+            let (state, _) = opened.await?;
+            match &state.keys {
+                Ok(_) => tracing::info!(
+                    "the secrets that signers share have changed, and are used as they are now"
+                ),
+                Err(error) => {
+                    tracing::error!(%error, "the secrets that signers share have changed, and cannot be used here")
+                }
+            }
+            self.state.store(state.into());
+        }
+        self.last()
+    }
+
+    /// The same by what is known already.
+    ///
+    /// Fails with [`SetupError::SecretsNotHere`].
+    pub(in super::super) fn last(&self) -> Result<Arc<Keys>, Error> {
+        match &self.state.load().keys {
+            Ok(keys) => Ok(keys.clone()),
+            Err(error) => Err(SetupError::SecretsNotHere {
+                why: error.to_string(),
+            }
+            .into()),
+        }
+    }
+
+    /// The reason that the secrets cannot be used here, for strangers.
+    pub(in super::super) fn fault(&self) -> Option<String> {
+        self.state.load().keys.as_ref().err().map(|_| {
+            "the secrets of this database have changed, and cannot be used here: the log says more"
+                .to_owned()
+        })
+    }
+
+    /// The key to seal with, and the tenant, if this database's secrets are sealed.
+    pub(in super::super) fn sealing(&self) -> Option<Sealing> {
+        let state = self.state.load();
+        let keys = self.place.sealing.clone()?;
+        let sealed = state.known.iter().find_map(|row| row.sealed.clone())?;
+        Some(Sealing {
+            keys,
+            like: sealed,
+            tenant: self.place.tenant.clone(),
+        })
+    }
+}
+
+/// What it takes to seal more into a database whose secrets are sealed.
+pub(in super::super) struct Sealing {
+    keys: Arc<SealingKeys>,
+    like: Vec<u8>,
+    tenant: String,
+}
+
+impl Sealing {
+    /// Seals with the key that the secrets are sealed with, of the two that may be given.
+    pub(in super::super) fn seal(
+        &self,
+        what: &str,
+        secret: &[u8],
+    ) -> Result<Vec<u8>, dc_pki::sealing::SealError> {
+        let label = dc_pki::sealing::Label {
+            what,
+            tenant: &self.tenant,
+            version: 1,
+        };
+        let key = self.keys.key_of(&self.like)?;
+        key.seal(&label, secret)
+    }
+}
+
+impl Place {
+    fn new(config: &Config, sealing: Option<Arc<SealingKeys>>) -> Self {
+        Self {
+            data: config.data.clone(),
+            tenant: config.tenant.clone(),
+            sealing,
+        }
+    }
+
+    fn places(&self) -> Places<'_> {
+        Places {
+            sealing: self.sealing.as_deref(),
+            tenant: &self.tenant,
+            data: &self.data,
+        }
+    }
+
+    /// The secrets of the database, which it has after this.
+    async fn known(
+        &self,
+        store: &Store,
+        is_new: bool,
+        now: UnixTime,
+    ) -> Result<Vec<SharedSecret>, Error> {
+        let known = store.secrets().await?;
+        let is_sealed = known.iter().any(|row| row.sealed.is_some());
+        if is_sealed {
+            return Ok(known);
+        }
+        let here = files::is_there(&Secrets::folder(&self.data))?;
+        match &self.sealing {
+            Some(keys) if known.is_empty() && is_new && !here => {
+                let keys = keys.clone();
+                let sealed = self.make_sealed(&keys, now)?;
+                Ok(store.claim_secrets(&sealed).await?)
+            }
+            _ => {
+                let known = Secrets::of_database(&self.data, store, is_new, now)
+                    .await?
+                    .1;
+                if self.sealing.is_some() {
+                    tracing::warn!(
+                        "the secrets are in the data folder still: 'dc-signer secrets seal' moves them into the database"
+                    );
+                }
+                Ok(known)
+            }
+        }
+    }
+
+    fn make_sealed(&self, keys: &SealingKeys, now: UnixTime) -> Result<Vec<SharedSecret>, Error> {
+        let secrets = Secrets::random()?;
+        let key = keys.key(Which::Current, &[]).map_err(sealing_failed)?;
+        let places = self.places();
+        let seal = |row: SharedSecret| {
+            let what = what(row.purpose);
+            let label = places.label(&what, row.version);
+            let sealed = key
+                .seal(&label, secrets.of(row.purpose))
+                .map_err(sealing_failed)?;
+            Ok(SharedSecret {
+                sealed: Some(sealed),
+                ..row
+            })
+        };
+        secrets.first(now).into_iter().map(seal).collect()
+    }
+
+    fn state(self, known: Vec<SharedSecret>, before: &[Version]) -> (State, Self) {
+        let opened = self.places().open(&known, before);
+        let (versions, keys) = match opened {
+            Ok(versions) => {
+                let keys = Keys::new(&versions).map(Arc::new);
+                let missing = || {
+                    Arc::new(Error::from(dc_store::Error::Corrupt {
+                        place: "shared_secrets",
+                    }))
+                };
+                (versions, keys.ok_or_else(missing))
+            }
+            Err(error) => (before.to_vec(), Err(Arc::new(error))),
+        };
+        let state = State {
+            known,
+            versions,
+            keys,
+        };
+        (state, self)
+    }
+}
+
+/// The key-encryption keys of a configuration, read.
+///
+/// Fails with [`SetupError::SealingKey`].
+pub(in super::super) fn sealing_keys(config: &Config) -> Result<Option<Arc<SealingKeys>>, Error> {
+    config.secrets.keys().map_err(sealing_failed)
+}
+
+pub(super) fn sealing_failed(source: dc_pki::sealing::SealError) -> Error {
+    SetupError::SealingKey { source }.into()
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keyring(..)")
+    }
+}

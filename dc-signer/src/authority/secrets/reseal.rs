@@ -1,0 +1,65 @@
+//! Sealing everything with another key-encryption key.
+
+use dc_pki::sealing::{Sealed, Which};
+use dc_store::registry::{Action, SharedDelegation};
+use dc_store::{Act, SecretChange, Store};
+
+use super::super::{Error, SetupError};
+use super::keyring::sealing_failed;
+use super::open::Open;
+use crate::config::Config;
+
+/// Seals all that is sealed in the database with one of the two key-encryption keys; says how many secrets and delegation keys
+/// were sealed with another one.
+///
+/// Fails with [`SetupError::NotSealed`], [`SetupError::NoKeyGiven`], [`SetupError::SealingKey`] if the key is not given, and
+/// [`SetupError::Sealed`] if something is sealed with neither.
+pub async fn reseal(
+    config: &Config,
+    store: &Store,
+    which: Which,
+    by: &Act,
+) -> Result<(usize, usize), Error> {
+    let open = Open::sealed(config, store).await?;
+    let shared = store.shared_delegations().await?;
+    let sealed = shared.iter().filter_map(|one| one.sealed.as_deref());
+    let sealed: Vec<&[u8]> = open.all_sealed().chain(sealed).collect();
+    let key = open.keys.key(which, &sealed);
+    let key = key.map_err(sealing_failed)?;
+    let is_other =
+        |sealed: &[u8]| Sealed::parse(sealed).map_or(true, |sealed| sealed.key() != key.id());
+    let (mut after, mut secrets) = (Vec::new(), 0);
+    for row in &open.before {
+        if !row.sealed.as_deref().is_some_and(is_other) {
+            after.push(row.clone());
+            continue;
+        }
+        let opened = open.places().open(std::slice::from_ref(row), &[])?;
+        let secret = opened.first().ok_or(SetupError::NotSealed)?;
+        after.push(open.seal_row(&key, row, &secret.secret)?);
+        secrets += 1;
+    }
+    let mut delegations = Vec::new();
+    for one in shared {
+        if one.sealed.as_deref().is_some_and(is_other) {
+            let pem = open.open_delegation(&one)?;
+            let sealed = open.seal_delegation(&key, &one.certificate_sha256, &pem)?;
+            delegations.push(SharedDelegation {
+                sealed: Some(sealed),
+                ..one
+            });
+        }
+    }
+    let done = (secrets, delegations.len());
+    if done != (0, 0) {
+        let change = SecretChange {
+            before: open.before.clone(),
+            after,
+            delegations,
+            without: Vec::new(),
+            records: vec![(Action::ResealSecrets, None)],
+        };
+        store.change_secrets(&change, by).await?;
+    }
+    Ok(done)
+}

@@ -1,0 +1,20 @@
+//! Reasons of acts on the command line.
+
+/// The option with a reason, for what takes rights away or gives them back; nothing for the rest.
+pub(crate) fn reason_of<'a>(arguments: &[&str]) -> &'a [&'a str] {
+    let takes_one = matches!(
+        arguments,
+        ["devices", "suspend" | "resume" | "retire" | "replace", ..]
+            | ["zones", "pull-renewals" | "rollover" | "end", ..]
+            | ["operators", "add" | "disable" | "enable", ..]
+            | [
+                "secrets",
+                "seal" | "rotate" | "take-back" | "reseal" | "export",
+                ..
+            ]
+    );
+    match takes_one {
+        true => &["--reason", "a test"],
+        false => &[],
+    }
+}
