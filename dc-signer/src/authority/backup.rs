@@ -36,7 +36,7 @@ pub struct Manifest {
     /// True if the database is in it: a server's has tools of its own.
     #[serde(default = "yes")]
     pub database: bool,
-    /// What the database has sealed, so that the backup of it is worth nothing without the key-encryption key.
+    /// The number of things that the database has sealed, so that the backup of it is worth nothing without the key-encryption key.
     #[serde(default, skip_serializing_if = "SealedIn::is_nothing")]
     pub sealed: SealedIn,
 }

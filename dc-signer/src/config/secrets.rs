@@ -20,7 +20,7 @@ pub struct Secrets {
     /// The place of the one that replaces it.
     #[serde(deserialize_with = "source")]
     pub next_key: Option<SealingSource>,
-    /// What was read there: a pipe gives it once.
+    /// The keys as they were read: a pipe gives it once.
     #[serde(skip)]
     read: Arc<OnceLock<Result<Arc<SealingKeys>, SealError>>>,
 }

@@ -113,7 +113,7 @@ impl Node {
         command
     }
 
-    /// What a command says.
+    /// The output of a command.
     fn run(&self, arguments: &[&str]) -> String {
         let Output {
             status,

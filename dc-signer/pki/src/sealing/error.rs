@@ -1,13 +1,13 @@
 //! Errors of sealing.
 
-use super::key::KeyId;
+use super::key_id::KeyId;
 use crate::secret::SecretError;
 
 /// A secret was not sealed, or not opened.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
-    /// What was given is no key-encryption key.
+    /// A key-encryption key is not as one is written.
     #[error(
         "the key-encryption key is not 64 hexadecimal digits: make one with 'openssl rand -hex 32', or give it as a passphrase"
     )]
@@ -46,7 +46,7 @@ pub enum SealError {
         "the sealed bytes are not those of {what}, version {version}: they were changed or swapped; restore them from a backup, and find out who can write the database"
     )]
     Tampered {
-        /// What they were to be.
+        /// The thing that they were to be.
         what: String,
         /// The version that they were to be.
         version: u32,

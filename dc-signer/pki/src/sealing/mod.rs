@@ -2,11 +2,13 @@
 
 mod error;
 mod key;
+mod key_id;
 mod keys;
 mod sealed;
 
 pub use error::SealError;
-pub use key::{KeyId, SealingKey};
+pub use key::SealingKey;
+pub use key_id::KeyId;
 pub use keys::{SealingKeys, SealingSource, Which};
 pub use sealed::Sealed;
 

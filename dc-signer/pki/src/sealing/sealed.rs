@@ -1,7 +1,7 @@
 //! Sealed bytes, as they are stored.
 
 use super::error::SealError;
-use super::key::KeyId;
+use super::key_id::KeyId;
 
 /// Sealed bytes with what it takes to find their key, and to open them.
 ///

@@ -1,10 +1,10 @@
-//! What a database has sealed, so that whoever has a copy of it knows.
+//! The number of things that a database has sealed, so that whoever has a copy of it knows.
 
 use serde::{Deserialize, Serialize};
 
 use dc_store::Store;
 
-/// What a database has sealed.
+/// The number of things that a database has sealed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealedIn {

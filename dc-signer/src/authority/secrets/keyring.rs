@@ -113,7 +113,7 @@ impl Keyring {
                     "the secrets that signers share have changed, and are used as they are now"
                 ),
                 Err(error) => {
-                    tracing::error!(%error, "the secrets that signers share have changed, and cannot be used here")
+                    tracing::error!(%error, "the secrets that signers share have changed, and cannot be used here");
                 }
             }
             self.state.store(state.into());
@@ -155,7 +155,7 @@ impl Keyring {
     }
 }
 
-/// What it takes to seal more into a database whose secrets are sealed.
+/// The keys to seal more with, into a database whose secrets are sealed.
 pub(in super::super) struct Sealing {
     keys: Arc<SealingKeys>,
     like: Vec<u8>,

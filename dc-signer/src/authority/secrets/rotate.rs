@@ -40,7 +40,7 @@ pub async fn rotate(
 
 /// Makes the version of a secret that was used before the newest one the one that is used; it gets a new number.
 ///
-/// What was made with the version that is taken back counts as after a rotation, but for lists, which are not signed with it any
+/// Things that were made with the version that is taken back count as after a rotation, but for lists, which are not signed with it any
 /// more. Fails as [`rotate`] does, and with [`SetupError::NoOlderSecret`].
 pub async fn take_back(
     config: &Config,

@@ -1,4 +1,4 @@
-//! What signers share is sealed in the database: joining, rotating, taking back, and what is refused.
+//! Things that signers share are sealed in the database: joining, rotating, taking back, and what is refused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +68,7 @@ async fn join(database: &Database, tables: &str) -> (Authority, TempDir) {
     (joined.unwrap(), folder)
 }
 
-/// Why one does not join.
+/// The reason that one does not join.
 async fn refused(database: &Database, tables: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let config = config(&folder, tables);
@@ -477,9 +477,8 @@ async fn secrets_are_sealed_from_a_folder_and_go_back_to_one(database: &Database
         .await
         .unwrap();
     assert_eq!((exported.secrets, exported.delegations), (3, 1));
-    for rows in [bench.store.secrets().await.unwrap()] {
-        assert!(rows.iter().all(|row| row.sealed.is_none()));
-    }
+    let rows = bench.store.secrets().await.unwrap();
+    assert!(rows.iter().all(|row| row.sealed.is_none()));
     assert_eq!(bench.store.shared_delegations().await.unwrap(), []);
     let said = refused(database, "").await;
     assert!(said.contains("copy it from another signer"), "{said}");

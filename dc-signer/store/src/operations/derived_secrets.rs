@@ -24,7 +24,7 @@ impl Secrets {
         }
     }
 
-    /// What came with a newer log to a restored backup need not be there.
+    /// Versions that came with a newer log to a restored backup need not be there.
     pub(super) async fn check(&self, session: &mut Session, replayed: u64) -> Result<(), Error> {
         let mut newest = BTreeMap::new();
         for secret in shared_secrets::all(session).await? {

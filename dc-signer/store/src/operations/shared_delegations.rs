@@ -3,9 +3,7 @@
 use crate::connection::{Row, Session};
 use crate::registry::{Action, Sha256, SharedDelegation};
 use crate::sql::Value;
-use crate::{Act, Error, NewDelegation, Store};
-
-use super::zones;
+use crate::{Act, Error, Store};
 
 impl Store {
     /// The delegation certificates that are shared, by their hashes.
@@ -29,23 +27,6 @@ impl Store {
                 .fetch_one(sql, vec![certificate_sha256.into()])
                 .await?;
             row.as_ref().map(delegation).transpose()
-        })
-        .await
-    }
-
-    /// Does what [`Self::import_delegation`] does, and shares the certificate and its key in the same transaction.
-    ///
-    /// Fails as that does.
-    pub async fn import_shared_delegation(
-        &self,
-        new: &NewDelegation,
-        shared: &SharedDelegation,
-        by: &Act,
-    ) -> Result<u32, Error> {
-        self.write("import_slot", async |work| {
-            let number = zones::import_delegation(work, new, by).await?;
-            put(&mut work.session, shared).await?;
-            Ok(number)
         })
         .await
     }

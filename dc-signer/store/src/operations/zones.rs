@@ -6,7 +6,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 
 use crate::connection::{Row, Session};
-use crate::registry::{self, Action, DelegationState, Zone, ZoneDelegation};
+use crate::registry::{self, Action, DelegationState, SharedDelegation, Zone, ZoneDelegation};
 use crate::sql::Value;
 use crate::{Act, Error, NewDelegation, NewZone, Store};
 use dc_pki::names::ZoneName;
@@ -77,6 +77,23 @@ impl Store {
     ) -> Result<u32, Error> {
         self.write("import_slot", async |work| {
             import_delegation(work, delegation, by).await
+        })
+        .await
+    }
+
+    /// Does what [`Self::import_delegation`] does, and shares the certificate and its key in the same transaction.
+    ///
+    /// Fails as that does.
+    pub async fn import_shared_delegation(
+        &self,
+        new: &NewDelegation,
+        shared: &SharedDelegation,
+        by: &Act,
+    ) -> Result<u32, Error> {
+        self.write("import_slot", async |work| {
+            let number = import_delegation(work, new, by).await?;
+            shared_delegations::put(&mut work.session, shared).await?;
+            Ok(number)
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! What all signers of a database share: secrets, and the keys of delegation certificates.
+//! Things that all signers of a database share: secrets, and the keys of delegation certificates.
 
 use std::fmt;
 use std::str::FromStr;
@@ -83,7 +83,7 @@ pub struct SharedSecret {
 }
 
 impl SharedSecret {
-    /// What the audit log keeps of it: SHA-256 of the text `dc-secret-v1`, its purpose, its version in 8 bytes and its
+    /// The hash that the audit log keeps of it: SHA-256 of the text `dc-secret-v1`, its purpose, its version in 8 bytes and its
     /// fingerprint, in the fields of [`Record::encoded`](super::Record::encoded).
     #[must_use]
     pub fn commitment(&self) -> Sha256 {
