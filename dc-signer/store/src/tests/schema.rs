@@ -264,7 +264,9 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
         let sql = format!("ALTER TABLE devices DROP COLUMN {column}");
         db.tamper(&sql).await;
     }
-    db.tamper("DROP TABLE lost_names").await;
+    for table in ["lost_names", "shared_delegations", "shared_secrets"] {
+        db.tamper(&format!("DROP TABLE {table}")).await;
+    }
     for column in ["other_forms_until", "roles"] {
         let sql = format!("ALTER TABLE zones DROP COLUMN {column}");
         db.tamper(&sql).await;
