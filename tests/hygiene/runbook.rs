@@ -156,27 +156,12 @@ fn every_entry_names_a_drill_that_exists() {
 /// Whoever is in a hurry pastes them.
 #[test]
 fn every_command_of_the_runbook_is_one_that_the_program_has() {
-    let text = read("docs/runbook.md");
-    let words = |line: &str| -> Vec<String> {
-        let line = line.split(" # ").next().unwrap_or_default();
-        let apart = line.replace(';', " ; ").replace(['`', '(', ')'], " ");
-        apart.split_whitespace().map(str::to_owned).collect()
-    };
-    let mut count = 0;
-    for line in text.lines() {
-        let words = words(line);
-        for (at, word) in words.iter().enumerate() {
-            if word != "dcs" && word != "dc-signer"
-                || words.get(at + 1).is_none_or(|w| w == "\"$@\"")
-            {
-                continue;
-            }
-            let rest: Vec<&str> = words[at + 1..]
-                .iter()
-                .map(String::as_str)
-                .take_while(|word| !matches!(*word, ";" | "|" | ">" | "dcs" | "dc-signer"))
-                .collect();
-            if let Some(wrong) = unknown(&rest) {
+    let (mut count, mut pasted) = (0, false);
+    for line in read("docs/runbook.md").lines() {
+        pasted ^= line.trim_start().starts_with("```");
+        for command in commands(line) {
+            let command: Vec<&str> = command.iter().map(String::as_str).collect();
+            if let Some(wrong) = wrong_with(&command, pasted) {
                 panic!("{wrong} in {line}");
             }
             count += 1;
@@ -185,31 +170,99 @@ fn every_command_of_the_runbook_is_one_that_the_program_has() {
     assert!(count > 60, "{count}");
 }
 
-/// What a command line has that the help of the command has not; none if it has all. Names of the program or the service are
-/// followed by no command.
-fn unknown(words: &[&str]) -> Option<String> {
+/// The commands of a line, each as `dcs` or `dc-signer` and its words, up to what ends it.
+fn commands(line: &str) -> Vec<Vec<String>> {
+    let line = line.split(" # ").next().unwrap_or_default();
+    let apart = line.replace(';', " ; ").replace(['`', '(', ')'], " ");
+    let mut found: Vec<Vec<String>> = Vec::new();
+    let mut goes_on = false;
+    for word in apart.split_whitespace() {
+        if matches!(word, "dcs" | "dc-signer") {
+            found.push(Vec::new());
+            goes_on = true;
+        }
+        goes_on &= !matches!(word, ";" | "|" | ">");
+        if let (true, Some(command)) = (goes_on, found.last_mut()) {
+            command.push(word.to_owned());
+        }
+    }
+    found
+}
+
+/// What a command line has that the help of the command has not, or lacks, if it is to be pasted; none if it is right. The name of
+/// the service is followed by no command.
+fn wrong_with(words: &[&str], pasted: bool) -> Option<String> {
     let help = |name: &str| {
         let path = format!("dc-signer/tests/help/dc-signer-{name}.txt");
         std::fs::read_to_string(root().join(path)).ok()
     };
-    let (first, second) = (words.first()?, words.get(1).unwrap_or(&""));
-    let is_command = first.chars().all(|c| c.is_ascii_lowercase());
-    let one = help(first);
-    if one.is_none() || !is_command {
+    let [program, first, rest @ ..] = words else {
+        return None;
+    };
+    if !first.chars().all(|c| c.is_ascii_lowercase()) {
         return None;
     }
-    let found =
-        help(&format!("{first}-{second}")).or(one.filter(|help| !help.contains("<COMMAND>")));
-    let Some(found) = found else {
+    let one = help(first)?;
+    let second = rest.first().unwrap_or(&"");
+    let alone = Some(one).filter(|help| !help.contains("<COMMAND>"));
+    let Some(help) = help(&format!("{first}-{second}")).or(alone) else {
         return Some(format!("no command {first} {second}"));
     };
-    let known: BTreeSet<&str> = found
+    let known: BTreeSet<&str> = help
         .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
         .collect();
     let mut options = words.iter().filter(|word| word.starts_with("--"));
-    options
-        .find(|option| !known.contains(**option))
-        .map(|option| format!("no option {option}"))
+    if let Some(option) = options.find(|option| !known.contains(**option)) {
+        return Some(format!("no option {option}"));
+    }
+    let lacking = needed(&help)
+        .into_iter()
+        .find(|option| !words.contains(&option.as_str()));
+    // The function adds the configuration.
+    let lacking = lacking.filter(|option| *program != "dcs" || option != "--config");
+    lacking
+        .filter(|_| pasted)
+        .map(|option| format!("{option} is missing"))
+}
+
+/// The options that a command must have: those that its usage has neither in brackets nor among several.
+fn needed(help: &str) -> Vec<String> {
+    let usage = help.lines().find(|line| line.starts_with("Usage:"));
+    let mut depth = 0_i32;
+    let mut words = vec![String::new()];
+    for c in usage.unwrap_or_default().chars() {
+        match c {
+            '[' | '<' => depth += 1,
+            ']' | '>' => depth -= 1,
+            ' ' => words.push(String::new()),
+            c => {
+                if let (0, Some(word)) = (depth, words.last_mut()) {
+                    word.push(c);
+                }
+            }
+        }
+    }
+    words.retain(|word| word.starts_with("--"));
+    words
+}
+
+#[test]
+fn the_options_that_a_command_must_have_are_told_from_the_others() {
+    let usage =
+        "Usage: p x [OPTIONS] --zone <ZONE> --out <DIR> <--csr <FILE>|--spki <FILE>> [--last]";
+    assert_eq!(needed(usage), ["--zone", "--out"]);
+    let words = |line| commands(line).concat();
+    assert_eq!(words("say `dcs check`; then go"), ["dcs", "check"]);
+    let lacking = wrong_with(&["dc-signer", "csr", "--zone", "z"], true);
+    assert_eq!(lacking.as_deref(), Some("--out is missing"));
+    assert_eq!(
+        wrong_with(&["dcs", "zones", "end", "--now"], false).as_deref(),
+        Some("no option --now")
+    );
+    assert_eq!(
+        wrong_with(&["dcs", "zones", "finish"], false).as_deref(),
+        Some("no command zones finish")
+    );
 }
 
 #[test]
