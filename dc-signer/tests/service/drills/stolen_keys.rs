@@ -129,7 +129,7 @@ fn whoever_has_a_devices_enrolment_key_is_the_device_until_it_is_suspended() {
 
 #[test]
 fn a_stolen_tls_key_of_the_service_gives_way_to_another_without_a_restart() {
-    let rig = Rig::start();
+    let mut rig = Rig::start();
     let (router, _) = Router::enrolled(&rig, "one");
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
@@ -143,6 +143,9 @@ fn a_stolen_tls_key_of_the_service_gives_way_to_another_without_a_restart() {
     trusting.get("/readyz").ok();
     // A device that knows the old certificate's root alone does not come to the new one.
     assert!(router.client.tls().is_err());
+    // The rig knows the old one alone, too.
+    rig.signal("TERM");
+    assert!(rig.ended());
 }
 
 #[test]
