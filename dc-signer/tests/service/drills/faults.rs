@@ -87,3 +87,53 @@ fn a_zone_moves_to_another_ca_and_a_device_that_does_not_know_it_yet_stays_and_s
     assert_eq!(renew(&late).0, Level::Fine);
     assert_eq!(chain(&late), chain(&ready));
 }
+
+#[test]
+fn a_signer_that_lost_its_database_is_restored_and_its_devices_come_back() {
+    let mut rig = Rig::start();
+    let (device, _) = Device::added(&rig, "one", "");
+    device.boot(0).turn();
+    let backup = rig.data().join("monday");
+    let backup = backup.to_str().unwrap();
+    run(&rig, &["backup", backup]).ok();
+    // What the machine has worked with since is newer.
+    run(&rig, &["devices", "add", "later"]).ok();
+    rig.signal("KILL");
+    assert!(!rig.ended());
+    for end in ["", "-wal", "-shm"] {
+        let file = rig.data().join(format!("data/dc-signer.db{end}"));
+        assert!(fs::remove_file(file).is_ok() || !end.is_empty());
+    }
+    let before = fs::read(device.path("identity/current/credential.pem")).unwrap();
+    let mut agent = device.boot(4);
+    agent.turn();
+    let failure = agent.status().last_failure.unwrap();
+    assert!(!failure.permanent, "{failure:?}");
+    drop(agent);
+    let refused = run(&rig, &["restore", backup]).refused();
+    assert!(refused.contains("--lose-newer"), "{refused}");
+    run(&rig, &["restore", backup, "--lose-newer"]).ok();
+    run(&rig, &["restore", "--check"]).ok();
+    let old = rig.port;
+    let rig = rig.restart();
+    // The name that the device knows leads to the new one, and its wait is over.
+    let edit = |file: &str, from: &str, to: &str| {
+        let path = device.path(file);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, text.replace(from, to)).unwrap();
+    };
+    edit(
+        "agent.toml",
+        &format!(":{old}'"),
+        &format!(":{}'", rig.port),
+    );
+    edit("state/state.json", "\"retry\"", "\"waited\"");
+    let mut agent = device.boot(4);
+    agent.turn();
+    assert_eq!(agent.status().level, Level::Fine, "{}", agent.status());
+    assert_ne!(
+        fs::read(device.path("identity/current/credential.pem")).unwrap(),
+        before
+    );
+    run(&rig, &["audit", "verify"]).ok();
+}
