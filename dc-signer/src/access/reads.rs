@@ -9,7 +9,7 @@ use pki_types::UnixTime;
 use crate::authority::{Act, Authority, Error};
 use dc_store::registry::Action;
 
-/// What each operator has read since it was recorded last. A crash loses at most a quarter of an hour of it; exports and searches
+/// The reads of each operator since they were recorded last. A crash loses at most a quarter of an hour of it; exports and searches
 /// for all devices are recorded at once, elsewhere.
 #[derive(Debug, Default)]
 pub(crate) struct Reads(Mutex<BTreeMap<String, Tally>>);

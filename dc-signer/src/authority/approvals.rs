@@ -79,7 +79,7 @@ pub enum Outcome<T> {
     Waits(Approval),
 }
 
-/// What was done because a second operator agreed.
+/// An act that was done because a second operator agreed.
 #[derive(Debug)]
 pub enum Approved {
     /// Devices were retired; those that could not be, with the reason.

@@ -10,7 +10,7 @@ use super::{Act, Error};
 use dc_store::Store;
 use dc_store::registry::{Access, OperatorName, Reason, Role};
 
-/// What somebody at the machine shows before an act.
+/// The credential that somebody at the machine shows before an act.
 #[derive(Clone, Debug)]
 pub enum Claim {
     /// An operator's token, or a certificate whose key they have.

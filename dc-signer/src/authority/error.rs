@@ -28,7 +28,7 @@ pub enum Error {
         "{name}, who asked for this, may not do it any more: refuse it, and ask yourself if it is to be done"
     )]
     AskerGone {
-        /// Who asked.
+        /// The operator who asked.
         name: OperatorName,
     },
     /// A certificate signing request proves nothing.

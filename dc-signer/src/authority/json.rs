@@ -221,7 +221,7 @@ pub struct HistoryEntry {
     pub actor: String,
     /// The action.
     pub action: String,
-    /// Why, if somebody had to say.
+    /// The reason, if somebody had to give one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -264,7 +264,7 @@ pub struct Replace {
     pub reason: String,
 }
 
-/// Why an operator does what takes rights away or gives them back.
+/// The reason of an act that takes rights away or gives them back.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Because {

@@ -1,4 +1,4 @@
-//! What operators read of personal data, as the audit log says it: the filter and how many rows, never the rows.
+//! Reads of personal data by operators, as the audit log says it: the filter and how many rows, never the rows.
 
 use std::fmt::Write;
 
@@ -33,7 +33,7 @@ pub fn filter(filter: &Filter) -> String {
         // Quoted, and no longer than an id: whoever asks chooses it.
         external_id_prefix.as_deref().map(|prefix| {
             let prefix: String = prefix.chars().take(128).collect();
-            format!("prefix={prefix:?}")
+            format!("prefix=\"{}\"", prefix.escape_debug())
         }),
         expires_before.map(|time| format!("expires-before={}", time.as_secs())),
         delegation.map(|certificate| format!("delegation={certificate}")),

@@ -17,7 +17,7 @@ use crate::authority::approvals::{Approved, Asked};
 use dc_pki::clock;
 use dc_store::registry::Reason;
 
-/// What waits, and what did.
+/// The acts that wait, and those that did.
 pub(super) async fn list(
     State(web): State<Arc<Web>>,
     visitor: Visitor,

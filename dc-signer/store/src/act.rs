@@ -1,4 +1,4 @@
-//! Who does something, when, and why.
+//! An act: its actor, its time, and its reason.
 
 use pki_types::UnixTime;
 
@@ -11,7 +11,7 @@ pub struct Act {
     pub actor: String,
     /// By the clock of whoever does it.
     pub at: UnixTime,
-    /// Why they do it; acts that take rights away or give them back need one.
+    /// Their reason; acts that take rights away or give them back need one.
     pub reason: Option<Reason>,
 }
 

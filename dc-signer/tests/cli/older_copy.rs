@@ -250,7 +250,7 @@ fn a_backup_beside_a_server_has_the_secrets_and_keys() {
     fs::create_dir(signer.sandbox.path("data")).unwrap();
     signer
         .run(&["restore", "tuesday"])
-        .refused(&["an older copy", "record 6", "ends with 4"]);
+        .refused(&["an older copy", "record 7", "ends with 5"]);
 }
 
 #[test]

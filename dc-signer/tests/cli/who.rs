@@ -1,4 +1,4 @@
-//! Who does something on the command line: with which credential, for which reason, and with whose yes.
+//! Operators on the command line: their credentials and reasons, and acts that take two of them.
 
 use serde_json::Value;
 
@@ -394,6 +394,31 @@ fn what_takes_two_waits_for_another_and_is_done_in_the_names_of_both() {
     assert!(zones.contains("draining"), "{zones}");
     // Whoever asked and is kept out by now has asked for nothing.
     retire("otto", &["b", "c"]).succeeded();
+    signer.run(&["audit", "verify"]).succeeded();
+}
+
+#[test]
+fn a_restored_backup_lets_no_operator_back_in() {
+    let signer = Signer::new("");
+    for name in ["bob", "carol"] {
+        signer.add(name, "admin");
+    }
+    signer.run(&["backup", "monday"]).succeeded();
+    let disable = ["operators", "disable", "bob", "--reason", "left"];
+    signer.by("alice", &disable).succeeded();
+    // Carol's token was seen by somebody, so she has another one.
+    std::fs::rename(signer.0.path("carol"), signer.0.path("seen")).unwrap();
+    signer.add("carol", "admin");
+    let restore = ["restore", "monday", "--reason", "disk lost"];
+    for out in ["bob", "seen"] {
+        assert_eq!(signer.by(out, &restore).code, Some(1));
+    }
+    signer.run(&restore).refused(&["--token-file"]);
+    signer.by("alice", &restore).succeeded();
+    for out in ["bob", "seen"] {
+        signer.by(out, &["devices", "list"]).refused(&["kept out"]);
+    }
+    signer.by("alice", &["devices", "list"]).succeeded();
     signer.run(&["audit", "verify"]).succeeded();
 }
 

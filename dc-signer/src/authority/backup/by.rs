@@ -11,9 +11,9 @@ use dc_store::{Act, Store};
 /// Whoever brings a database back, which is checked in a database that is there.
 #[derive(Clone, Copy, Debug)]
 pub struct By<'a> {
-    /// What they show.
+    /// The credential that they show.
     pub claim: &'a Claim,
-    /// Why they do it.
+    /// Their reason.
     pub reason: Option<&'a Reason>,
     /// When.
     pub now: UnixTime,

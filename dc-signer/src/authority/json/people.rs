@@ -26,9 +26,9 @@ pub struct Approval {
     /// The SHA-256 of the certificate that it is to move on to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_sha256: Option<String>,
-    /// Why, in the words of whoever asked.
+    /// The reason, in the words of whoever asked.
     pub reason: String,
-    /// Who asked.
+    /// The operator who asked.
     pub asked_by: String,
     /// When.
     pub asked: u64,
@@ -36,7 +36,7 @@ pub struct Approval {
     pub ends: u64,
     /// `waiting`, `approved` while it is being done, `done`, `refused`, or `ended` if nobody has said anything in time.
     pub state: String,
-    /// Who agreed or refused.
+    /// The operator who agreed or refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<String>,
 }
@@ -99,7 +99,7 @@ pub struct RefusedDevice {
     pub problem: Problem,
 }
 
-/// What was done because a second operator agreed: one of the two.
+/// The act that was done because a second operator agreed: one of the two.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Approved {
     /// The devices, if it was about devices.

@@ -73,7 +73,7 @@ struct Renew {
     acting: Acting,
 }
 
-/// What lets an operator in, and for how long.
+/// The token or certificate that lets an operator in, and for how long.
 #[derive(Debug, clap::Args)]
 struct New {
     /// Their client certificate (PEM): it lets them in until it ends, and no token is made. Requests that change

@@ -113,7 +113,7 @@ impl Open {
     }
 }
 
-/// Why something is done that takes rights away or gives them back.
+/// The reason of an act that takes rights away or gives them back.
 #[derive(Debug, clap::Args)]
 pub(super) struct Why {
     /// The reason or a ticket, for the audit log: 3 to 200 characters

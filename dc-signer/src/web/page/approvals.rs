@@ -13,7 +13,7 @@ use dc_store::registry::{Approval, Device, Reason};
 pub(in crate::web) struct ApprovalRow<'a> {
     /// The act.
     pub(in crate::web) approval: &'a Approval,
-    /// What is to be done.
+    /// The act.
     pub(in crate::web) what: Asked,
     /// Some of the devices that it is to be done to.
     pub(in crate::web) devices: Vec<Device>,

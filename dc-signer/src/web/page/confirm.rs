@@ -17,7 +17,7 @@ pub(in crate::web) struct ConfirmPage<'a> {
     pub(in crate::web) act: Act,
     /// The reason why it was not done, after the form was sent.
     pub(in crate::web) missing: Option<String>,
-    /// What was given as the operator's reason.
+    /// The reason as it was given in the form.
     pub(in crate::web) reason: &'a str,
     /// The time of the page.
     pub(in crate::web) now: UnixTime,

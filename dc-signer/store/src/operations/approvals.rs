@@ -27,7 +27,7 @@ impl Store {
         .await
     }
 
-    /// What was asked for under a number.
+    /// The act that was asked for under a number.
     ///
     /// Fails with [`UnknownApproval`](crate::registry::Error::UnknownApproval).
     pub async fn approval(&self, number: u64) -> Result<Approval, Error> {
@@ -167,7 +167,7 @@ async fn decide(
     })
 }
 
-/// What was asked for, if it is what the audit log says: nobody agrees to what somebody has put in its place.
+/// The act that was asked for, if it is what the audit log says: nobody agrees to what somebody has put in its place.
 async fn unchanged(work: &mut Work, number: u64) -> Result<Approval, Error> {
     let asked = one(&mut work.session, number).await?;
     let records = audit::from(&mut work.session, number, 1).await?;

@@ -15,9 +15,9 @@ pub struct Approval {
     pub number: u64,
     /// Exactly what is to be done, as JSON.
     pub what: String,
-    /// Why, in the words of whoever asked.
+    /// The reason, in the words of whoever asked.
     pub reason: Reason,
-    /// Who asked.
+    /// The operator who asked.
     pub asked_by: OperatorName,
     /// When.
     pub asked: UnixTime,
@@ -25,7 +25,7 @@ pub struct Approval {
     pub ends: UnixTime,
     /// Its state.
     pub state: ApprovalState,
-    /// Who agreed or did not, if anybody has.
+    /// The operator who agreed or did not, if anybody has.
     pub decided_by: Option<OperatorName>,
 }
 

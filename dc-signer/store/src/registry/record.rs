@@ -64,7 +64,7 @@ actions! {
     Enrol = "enrol",
     /// An operator had devices written out; the record is there before the first of them.
     Export = "export",
-    /// What an operator had written out has come to its end, or was broken off.
+    /// An export of an operator has come to its end, or was broken off.
     ExportEnd = "export-end",
     /// The new key of a switch was used, and the old one is gone.
     FinishSwitch = "finish-switch",
@@ -226,9 +226,9 @@ pub struct Entry {
     /// SHA-256 of what the act set that no other field says: [`Device::commitment`](super::Device::commitment) of a device
     /// that was added, [`Operator::commitment`](super::Operator::commitment) of an operator.
     pub detail_sha256: Option<Sha256>,
-    /// Why it was done, in the words of whoever did it.
+    /// The reason, in the words of whoever did it.
     pub reason: Option<String>,
-    /// What was looked at, and how many rows it had.
+    /// The devices that were read, as a filter, and how many there were.
     pub scope: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Why people do things, what they read, and acts without a credential.
+//! Reasons, reads, ends of operators, and acts without a credential.
 
 use super::*;
 use crate::registry::{Access, Action, Change, Operator, OperatorName, Role, Standing};

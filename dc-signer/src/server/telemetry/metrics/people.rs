@@ -5,7 +5,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// What is to be known of operators.
+/// Facts about operators for the metrics.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct People {
     /// Enabled operators, and when what lets them in ends, in seconds since 1970; 0 for never.
