@@ -127,6 +127,44 @@ fn the_first_operator_is_an_admin_and_needs_nobody_and_then_everything_takes_one
 }
 
 #[test]
+fn a_token_comes_from_a_pipe_and_from_systemd_too() {
+    let signer = Signer::new("[approval]\nretire_above = 0\n");
+    signer.add("bob", "operator");
+    signer
+        .by("alice", &["devices", "add", "customer-1"])
+        .succeeded();
+    let retire = [
+        "devices",
+        "retire",
+        "customer-1",
+        "--yes",
+        "--reason",
+        "scrapped",
+    ];
+    let said = signer.by("alice", &retire).succeeded();
+    let number = said.split("approvals approve ").nth(1).unwrap();
+    let number = number.split(' ').next().unwrap();
+    let program = env!("CARGO_BIN_EXE_dc-signer");
+    let shell = |script: &str| {
+        let output = std::process::Command::new("sh")
+            .args(["-c", script])
+            .current_dir(signer.0.path("."))
+            .env("CREDENTIALS_DIRECTORY", ".")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    shell(&format!(
+        "{program} devices list --token-credential alice --config config.toml"
+    ));
+    // It is read once, as a pipe gives it.
+    shell(&format!(
+        "cat bob | {program} approvals approve {number} --token-fd 0 --config config.toml"
+    ));
+    assert_eq!(signer.state("customer-1"), "retired");
+}
+
+#[test]
 fn a_role_on_the_command_line_is_the_one_of_the_api() {
     let signer = Signer::new("");
     for (name, role) in [("vera", "viewer"), ("otto", "operator")] {

@@ -56,6 +56,11 @@ impl Credential {
         Ok(Claim::Operator(Access::Token(hash)))
     }
 
+    /// True for whoever says that there is none.
+    pub(super) fn is_none(&self) -> bool {
+        self.as_root_because.is_some()
+    }
+
     fn token(&self) -> Option<SecretSource> {
         let given = [
             self.token_file.clone().map(SecretSource::File),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dc_pki::{clock, files};
 use dc_signer::authority::Authority;
-use dc_signer::authority::claim::{Caller, Claim};
+use dc_signer::authority::claim::Caller;
 use dc_signer::authority::database;
 use dc_signer::config::Config;
 use dc_store::owner::{self, Account};
@@ -149,9 +149,10 @@ impl Actor {
 impl Acting {
     /// Fails with [`Error::NobodyAgrees`] for whoever acts without a credential.
     pub(super) fn is_an_operators(&self) -> Result<(), Error> {
-        match self.credential.claim()? {
-            Claim::Root(_) => Err(Error::NobodyAgrees),
-            Claim::Operator(_) | Claim::Nothing => Ok(()),
+        // Without reading the token, which a pipe gives once.
+        match self.credential.is_none() {
+            true => Err(Error::NobodyAgrees),
+            false => Ok(()),
         }
     }
 
@@ -162,14 +163,31 @@ impl Acting {
         reason: Option<&Reason>,
         work: impl AsyncFnOnce(&Open, &Actor) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.with_operators(false, needed, reason, async |open, _, who| {
+            work(open, who).await
+        })
+    }
+
+    /// The same with the configuration; the first operator of a database is made by whoever has it, with nothing to show.
+    pub(super) fn with_operators(
+        &self,
+        or_first: bool,
+        needed: Role,
+        reason: Option<&Reason>,
+        work: impl AsyncFnOnce(&Open, &Config, &Actor) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let claim = self.credential.claim()?;
         self.place.with_config(async |config| {
             let (store, _in_use) = database::open(&config).await?;
             let done = async {
-                let caller = claim.check(&store, needed, reason, clock::now()?).await?;
+                let now = clock::now()?;
+                let caller = match or_first {
+                    true => claim.check_or_first(&store, reason, now).await?,
+                    false => claim.check(&store, needed, reason, now).await?,
+                };
                 let authority = Authority::open(&config, store.clone()).await?;
                 let store = Arc::clone(&store);
-                work(&Open { store, authority }, &Actor(caller)).await
+                work(&Open { store, authority }, &config, &Actor(caller)).await
             };
             let done = done.await;
             store.close().await;
@@ -190,33 +208,6 @@ impl Acting {
             let done = async {
                 let caller = claim.check(&store, needed, reason, clock::now()?).await?;
                 work(&config, &store, &Actor(caller)).await
-            };
-            let done = done.await;
-            store.close().await;
-            done
-        })
-    }
-
-    /// Runs a command that changes operators: the first one is made by whoever has the database.
-    pub(super) fn with_operators(
-        &self,
-        is_first: bool,
-        needed: Role,
-        reason: Option<&Reason>,
-        work: impl AsyncFnOnce(&Open, &Config, &Actor) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let claim = self.credential.claim()?;
-        self.place.with_config(async |config| {
-            let (store, _in_use) = database::open(&config).await?;
-            let done = async {
-                let now = clock::now()?;
-                let caller = match is_first {
-                    true => claim.check_or_first(&store, reason, now).await?,
-                    false => claim.check(&store, needed, reason, now).await?,
-                };
-                let authority = Authority::open(&config, store.clone()).await?;
-                let store = Arc::clone(&store);
-                work(&Open { store, authority }, &config, &Actor(caller)).await
             };
             let done = done.await;
             store.close().await;
