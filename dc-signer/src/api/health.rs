@@ -220,6 +220,7 @@ impl App {
             zone: zone.zone.to_string(),
             can_issue: status.can_issue(zone),
             until: zone.until.as_secs(),
+            warn_before: zone.warn_before.as_secs(),
             both_forms: status.both_forms.iter().any(|both| both.zone == zone.zone),
         });
         let keys = status.keys.iter().map(|key| KeyUsable {

@@ -32,7 +32,13 @@ pub(super) async fn list(
 ) -> Result<Answer<Vec<Zone>>, ApiError> {
     let now = clock::now()?;
     let zones = app.authority.zones().await?;
-    let zones = zones.iter().map(|zone| Zone::at(now, zone));
+    let renewals = app.authority.renewals();
+    let zones = zones.iter();
+    let zones = zones.map(|zone| {
+        let mut zone = Zone::at(now, zone);
+        zone.renewal = renewals.get(&zone.zone).cloned();
+        zone
+    });
     Ok(Answer(zones.collect()))
 }
 

@@ -361,8 +361,36 @@ pub struct Zone {
     pub warning: Option<String>,
     /// Devices whose credential was issued before this are to renew now.
     pub renew_issued_before: Option<u64>,
+    /// How the service renews its delegation certificate, if it does so by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<ZoneRenewal>,
     /// The delegation certificates that it has or had.
     pub slots: Vec<Slot>,
+}
+
+/// How far the renewal of a zone's delegation certificate is.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct ZoneRenewal {
+    /// When the next certificate is ordered; none if nobody has looked yet.
+    pub order_at: Option<u64>,
+    /// How often it was ordered.
+    pub attempts: u32,
+    /// Since when that fails.
+    pub failing_since: Option<u64>,
+    /// When the next try is.
+    pub try_at: Option<u64>,
+    /// The reason of the last failure.
+    pub error: Option<String>,
+    /// The signer that orders now.
+    pub ordered_by: Option<String>,
+    /// The slot that becomes active next.
+    pub candidate: Option<u32>,
+    /// When it can.
+    pub candidate_soaked_at: Option<u64>,
+    /// The signers that lack its key.
+    pub candidate_lacking: Vec<String>,
+    /// Things that somebody should look at.
+    pub warnings: Vec<String>,
 }
 
 /// A delegation certificate of a zone.

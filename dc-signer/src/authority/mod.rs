@@ -48,10 +48,12 @@ mod view;
 mod withdrawn;
 mod zones;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use pki_types::UnixTime;
 
 pub(crate) use acts::by_signer;
@@ -78,6 +80,7 @@ pub use dc_store::{Act, Filter, Find, Fleet, History, Issue, Listed, NewZone, Pa
 use dc_store::{ServerClock, Store};
 use delegations::Delegations;
 use guard::Guard;
+use json::ZoneRenewal;
 use replicas::Me;
 use secrets::Keyring;
 use view::View;
@@ -94,6 +97,8 @@ pub struct Authority {
     lists: Lists,
     secrets: Keyring,
     me: Me,
+    /// How far the renewals are, as whoever renews has said last.
+    renewals: ArcSwap<BTreeMap<String, ZoneRenewal>>,
 }
 
 impl Authority {
@@ -131,6 +136,7 @@ impl Authority {
             guard: Guard::new(trace, now),
             lists: Lists::default(),
             me,
+            renewals: ArcSwap::default(),
             store,
         };
         authority.hear_clock().await?;
@@ -211,6 +217,17 @@ impl Authority {
         self.delegations.current(&self.store, now).await
     }
 
+    /// Says how far the renewals of delegation certificates are, by zone.
+    pub fn tell_renewals(&self, renewals: BTreeMap<String, ZoneRenewal>) {
+        self.renewals.store(Arc::new(renewals));
+    }
+
+    /// How far the renewals of delegation certificates are, by zone, where the service orders by itself.
+    #[must_use]
+    pub fn renewals(&self) -> Arc<BTreeMap<String, ZoneRenewal>> {
+        self.renewals.load_full()
+    }
+
     /// Slots that are to be used and whose key is not on this machine.
     #[must_use]
     pub fn missing(&self) -> Vec<Missing> {
@@ -251,6 +268,7 @@ impl fmt::Debug for Authority {
             lists: _,
             secrets: _,
             me: _,
+            renewals: _,
         } = self;
         f.debug_struct("Authority")
             .field("store", store)

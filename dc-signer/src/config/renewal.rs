@@ -10,6 +10,8 @@ use dc_pki::names::ZoneName;
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Renewal {
+    /// The service orders by itself in zones that have a CA.
+    pub automatic: bool,
     /// After how many percent of a certificate's life.
     #[serde(deserialize_with = "percent")]
     pub order_after: u32,
@@ -37,6 +39,7 @@ pub struct RenewalOfZone {
 impl Default for Renewal {
     fn default() -> Self {
         Self {
+            automatic: true,
             order_after: 66,
             new_key: true,
             zones: Vec::new(),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use pki_types::UnixTime;
 
+use super::ordering::{ConfiguredCa, Wanted};
 use super::source::CertificateSource;
+use crate::config::Config;
 use dc_pki::Roles;
 use dc_pki::names::ZoneName;
 
@@ -34,6 +36,27 @@ pub struct Ca {
 
 /// The CA of each zone; none if a person brings its certificates. A reload may change it.
 pub type Cas = Arc<dyn Fn(&ZoneName) -> Option<Ca> + Send + Sync>;
+
+impl Ca {
+    /// The CA that a configuration has for a zone, if it has one.
+    #[must_use]
+    pub fn of(config: &Config, zone: &ZoneName) -> Option<Self> {
+        let ca = ConfiguredCa::of(config, zone).filter(|_| config.renewal.automatic)?;
+        let source = ca.source().clone();
+        let check: Check = Arc::new(move |returned, asked, now| {
+            let wanted = Wanted {
+                zone: &asked.zone,
+                roles: asked.roles,
+                csr_der: &asked.csr_der,
+                replaces: None,
+            };
+            let checked = ca.check(returned, &wanted, now);
+            let chain = checked.map_err(|error| error.to_string())?;
+            Ok(chain.chain_pem().into_bytes())
+        });
+        Some(Self { source, check })
+    }
+}
 
 impl fmt::Debug for Ca {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

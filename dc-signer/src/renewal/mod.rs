@@ -12,6 +12,7 @@ pub mod returned;
 pub mod schedule;
 mod settings;
 pub mod source;
+mod status;
 
 #[cfg(test)]
 mod testing;
@@ -21,3 +22,4 @@ mod tests;
 pub use folder::KeyOf;
 pub use renewer::{Done, Renewer};
 pub use settings::{OfZone, Settings};
+pub use status::{Candidate, Status};

@@ -12,12 +12,13 @@ use crate::authority::operators::read_certificates;
 use crate::authority::{self, Authority, ClockError, IssuingStatus, Missing};
 use crate::config::{self, Config, KeyError, KeyErrorKind, Listen, Step};
 
+use crate::renewal;
 use crate::server;
 use crate::server::credential_listener;
 use crate::server::listener::{ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::server::warning::Warning;
-use dc_pki::{files, trust};
+use dc_pki::{clock, files, trust};
 use dc_store::{Location, Store};
 
 /// Reads a configuration and everything that it names, and looks at what is in its data folder, with the rights of this
@@ -116,7 +117,7 @@ pub async fn readiness(
         return Ok(found);
     }
     match zones(config).await {
-        Ok((mut status, missing)) => {
+        Ok((mut status, missing, renewals)) => {
             // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.
             if let Some(clock @ ClockError::Unsure { .. }) = status.clock {
                 found.soon.push(clock.to_string());
@@ -130,22 +131,30 @@ pub async fn readiness(
             let servers_alone = status.servers_alone.iter().map(ToString::to_string);
             found.soon.extend(servers_alone);
             found.soon.extend(missing.iter().map(ToString::to_string));
+            let warnings = renewals.iter().flat_map(|renewal| renewal.warnings(now));
+            found.soon.extend(warnings);
+            found.notes.extend(renewals.iter().map(ToString::to_string));
         }
         Err(error) => found.faults.push(error.to_string()),
     }
     Ok(found)
 }
 
-async fn zones(config: &Config) -> Result<(IssuingStatus, Vec<Missing>), authority::Error> {
+async fn zones(config: &Config) -> Result<Looked, authority::Error> {
     let store = dc_store::open(&config.database, &config.node).await?;
     let looked = async {
         belongs_here(config, &store).await?;
-        Authority::look(config, &store).await
+        let (status, missing) = Authority::look(config, &store).await?;
+        let renewals = renewal::Status::all(config, &store, &[], clock::now()?).await?;
+        Ok((status, missing, renewals))
     };
     let looked = looked.await;
     store.close().await;
     looked
 }
+
+/// What is in the database: what could be issued, the keys that are missing, and how far renewals are.
+type Looked = (IssuingStatus, Vec<Missing>, Vec<renewal::Status>);
 
 /// Checks that the database is the newest that was seen here, and that its secrets are here too.
 async fn belongs_here(config: &Config, store: &Store) -> Result<(), authority::Error> {
@@ -160,6 +169,8 @@ pub struct Readiness {
     pub faults: Vec<String>,
     /// Things that somebody should do something about.
     pub soon: Vec<String>,
+    /// What the service will do by itself.
+    pub notes: Vec<String>,
 }
 
 fn check_certificate(

@@ -4,6 +4,7 @@ mod error;
 mod housekeeping;
 mod lifecycle;
 mod people;
+mod renewing;
 mod routes;
 mod settings;
 mod waiting;
@@ -28,6 +29,7 @@ use crate::web::Web;
 use dc_pki::clock;
 use dc_store::{InUse, Observer, Store};
 use housekeeping::Housekeeping;
+use renewing::Renewing;
 use settings::{Current, Settings};
 
 pub use error::Error;
@@ -42,6 +44,7 @@ pub struct Service {
     listener: Listener,
     /// None unless it is configured.
     credential_listener: Option<CredentialListener>,
+    renewing: Renewing,
     in_use: InUse,
 }
 
@@ -95,6 +98,13 @@ impl Service {
                 Some(bound.await?)
             }
         };
+        let renewing = Renewing::new(
+            &config,
+            store.clone(),
+            authority.clone(),
+            metrics.clone(),
+            settings.clone(),
+        )?;
         let shared = Shared {
             started: config,
             settings,
@@ -109,6 +119,7 @@ impl Service {
             web,
             listener,
             credential_listener,
+            renewing,
             in_use,
         })
     }
@@ -154,6 +165,7 @@ impl Service {
             web,
             listener,
             credential_listener,
+            renewing,
             in_use,
         } = self;
         let (app, authority) = (&shared.app, &shared.authority);
@@ -166,6 +178,7 @@ impl Service {
         };
         app.readiness().started();
         let housekeeping = tokio::spawn(housekeeping.run());
+        let renewing = tokio::spawn(renewing.run());
         let stopping = app.clone();
         let (stops, stopped) = watch::channel(false);
         let stop = async move {
@@ -187,6 +200,7 @@ impl Service {
         {
             tracing::warn!(%error, "what operators have read is not on record");
         }
+        renewing.abort();
         leave(authority).await;
         store.close().await;
         drop(in_use);

@@ -58,10 +58,12 @@ pub(super) async fn show(
     let now = clock::now()?;
     let count = web.fleet.count(&web.authority, now).await?;
     let zones = web.authority.zones().await?;
+    let renewals = web.authority.renewals();
     let page = FleetPage {
         fleet: &count.fleet,
         counted: count.at,
         zones: &zones,
+        renewals: &renewals,
         now,
     };
     Ok(page::respond(StatusCode::OK, page.render(&visitor.who())))

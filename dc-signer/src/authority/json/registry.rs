@@ -4,6 +4,7 @@ use pki_types::UnixTime;
 
 use super::{
     Device, DeviceHistory, DevicePage, HeldCredential, HistoryEntry, IssuedCredential, Slot, Zone,
+    ZoneRenewal,
 };
 use crate::authority::BothFormsWarning;
 use dc_store::registry::{self, Sha256};
@@ -112,6 +113,7 @@ impl Zone {
             roles: zone.roles.as_str().to_owned(),
             warning: warning.map(|warning| warning.to_string()),
             renew_issued_before: zone.renew_issued_before.as_ref().map(UnixTime::as_secs),
+            renewal: None,
             slots: zone.delegations.iter().map(Slot::from).collect(),
         }
     }

@@ -57,6 +57,9 @@ impl Args {
         for soon in &found.soon {
             eprintln!("warning: {soon}");
         }
+        for note in &found.notes {
+            eprintln!("note: {note}");
+        }
         let mut faults = found.faults;
         let last = faults.pop();
         for fault in &faults {

@@ -264,6 +264,7 @@ fn delegations(zones: &[Zone]) -> Vec<DelegationExpiry> {
             zone: zone.zone.to_string(),
             slot: delegation.number,
             state: delegation.state.to_string(),
+            not_before: delegation.not_before.as_secs(),
             not_after: delegation.not_after.as_secs(),
         }));
     }

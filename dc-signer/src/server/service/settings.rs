@@ -10,7 +10,7 @@ use crate::access::RateLimits;
 use crate::config::{Config, Live, Retention};
 use crate::server::listener::{self, ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
-use crate::{api, authority};
+use crate::{api, authority, renewal};
 use dc_pki::clock;
 
 /// The settings of all parts of a service. They are checked and replaced as a whole.
@@ -20,7 +20,10 @@ pub(super) struct Settings {
     pub(super) authority: Arc<authority::Settings>,
     pub(super) limits: Arc<RateLimits>,
     pub(super) listener: Arc<listener::Settings>,
+    pub(super) renewal: Arc<renewal::Settings>,
     pub(super) retention: Retention,
+    /// All of it, for what is made when it is needed.
+    pub(super) config: Arc<Config>,
 }
 
 impl Settings {
@@ -52,7 +55,9 @@ impl Settings {
                 tls: tls_config(&certificate, listen, provider.clone())?,
                 listen: listen.clone(),
             }),
+            renewal: renewal::Settings::new(config).into(),
             retention: config.retention,
+            config: Arc::new(config.clone()),
         })
     }
 }

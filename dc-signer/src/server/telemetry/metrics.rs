@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 mod buckets;
 mod labels;
 mod people;
+mod renewals;
 mod zones;
 
 use buckets::{fast, very_fast};
@@ -24,6 +25,8 @@ use labels::{
 };
 pub use people::People;
 use people::PeopleGauges;
+use renewals::RenewalGauges;
+pub use renewals::RenewalProgress;
 use zones::ZoneGauges;
 pub use zones::{KeyUsable, ZoneAble};
 
@@ -52,6 +55,8 @@ pub struct Metrics {
     own_certificate: [Gauge; 2],
     zones: ZoneGauges,
     people: PeopleGauges,
+    renewals: RenewalGauges,
+    begins: Family<Certificate, Gauge>,
 }
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -111,6 +116,8 @@ pub struct DelegationExpiry {
     pub slot: u32,
     /// `next`, `active` or `draining`.
     pub state: String,
+    /// When the certificate begins.
+    pub not_before: u64,
     /// When the certificate ends.
     pub not_after: u64,
 }
@@ -165,11 +172,14 @@ impl Metrics {
             own_certificate: [Gauge::default(), Gauge::default()],
             zones: ZoneGauges::default(),
             people: PeopleGauges::default(),
+            renewals: RenewalGauges::default(),
+            begins: Family::default(),
         };
         new.register_requests();
         new.register_state();
         new.zones.register(&mut new.registry);
         new.people.register(&mut new.registry);
+        new.renewals.register(&mut new.registry);
         new.into()
     }
 
@@ -207,6 +217,9 @@ impl Metrics {
         let text = "When a delegation certificate ends, in seconds since 1970";
         let name = "delegation_certificate_not_after_seconds";
         r.register(name, text, self.certificates.clone());
+        let text = "When it begins, in seconds since 1970";
+        let name = "delegation_certificate_not_before_seconds";
+        r.register(name, text, self.begins.clone());
         let text = "Devices by state";
         r.register("fleet_devices", text, self.devices.clone());
         let text = "Active devices whose credential ends within this time, or has ended";
@@ -335,6 +348,7 @@ impl Metrics {
     /// The delegation certificates that are in use now.
     pub fn set_certificates(&self, slots: &[DelegationExpiry]) {
         self.certificates.clear();
+        self.begins.clear();
         for slot in slots {
             let labels = Certificate {
                 zone: slot.zone.clone(),
@@ -343,6 +357,8 @@ impl Metrics {
             };
             let gauge = self.certificates.get_or_create(&labels);
             gauge.set(signed(slot.not_after));
+            let gauge = self.begins.get_or_create(&labels);
+            gauge.set(signed(slot.not_before));
         }
     }
 
@@ -376,6 +392,11 @@ impl Metrics {
     /// Sets which zones can be issued in, and with which keys.
     pub fn set_zones(&self, zones: &[ZoneAble], keys: &[KeyUsable]) {
         self.zones.set(zones, keys);
+    }
+
+    /// How far the renewals of delegation certificates are.
+    pub fn set_renewals(&self, zones: &[RenewalProgress]) {
+        self.renewals.set(zones);
     }
 
     /// All of it as OpenMetrics text.
@@ -416,7 +437,12 @@ mod tests {
             zone: "cpe.example.com".to_owned(),
             slot: 1,
             state: "active".to_owned(),
+            not_before: 1_900_000_000,
             not_after: 2_000_000_000,
+        }]);
+        metrics.set_renewals(&[RenewalProgress {
+            zone: "cpe.example.com".to_owned(),
+            ..RenewalProgress::default()
         }]);
         metrics.set_fleet(&Fleet {
             states: vec![("active".to_owned(), 7)],
@@ -436,6 +462,7 @@ mod tests {
             zone: zone(),
             can_issue: true,
             until: 1_999_000_000,
+            warn_before: 1_814_400,
             both_forms: true,
         };
         let key = KeyUsable {

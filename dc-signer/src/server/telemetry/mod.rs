@@ -7,7 +7,7 @@ mod request_id;
 
 pub use log::{LogControl, check_filter, start_log};
 pub use metrics::{
-    CONTENT_TYPE, DelegationExpiry, Fleet, Gone, Handshake, KeyUsable, Metrics, Path, People, Shed,
-    ZoneAble,
+    CONTENT_TYPE, DelegationExpiry, Fleet, Gone, Handshake, KeyUsable, Metrics, Path, People,
+    RenewalProgress, Shed, ZoneAble,
 };
 pub use request_id::RequestId;

@@ -1,11 +1,13 @@
 //! Notices that need attention, from the counts and the zones.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use maud::{Markup, html};
 use pki_types::UnixTime;
 
 use super::show::{devices, distance, moment};
+use crate::authority::json::ZoneRenewal;
 use crate::authority::{BothFormsWarning, Fleet, ZoneCount};
 use dc_store::registry::{DelegationState, State, Zone, ZoneDelegation};
 
@@ -18,9 +20,16 @@ pub(super) struct Notice {
 }
 
 /// All there is, the severe ones first.
-pub(super) fn notices(fleet: &Fleet, zones: &[Zone], now: UnixTime) -> Vec<Notice> {
+pub(super) fn notices(
+    fleet: &Fleet,
+    zones: &[Zone],
+    renewals: &BTreeMap<String, ZoneRenewal>,
+    now: UnixTime,
+) -> Vec<Notice> {
     let mut notices: Vec<Notice> = zones.iter().filter_map(|zone| of_zone(zone, now)).collect();
     notices.extend(zones.iter().filter_map(|zone| both_forms(zone, now)));
+    let late = renewals.values().flat_map(|renewal| &renewal.warnings);
+    notices.extend(late.map(|warning| mild(html! { (sentence(warning)) })));
     notices.extend(ended(fleet));
     notices.extend(ending(fleet));
     notices.extend(clones(fleet));
@@ -139,7 +148,7 @@ mod tests {
     const DAY: u64 = 86_400;
 
     fn said(fleet: &Fleet, zones: &[Zone]) -> Vec<(bool, String)> {
-        let notices = notices(fleet, zones, at(NOW));
+        let notices = notices(fleet, zones, &BTreeMap::new(), at(NOW));
         let said = |notice: Notice| (notice.severe, notice.text.into_string());
         notices.into_iter().map(said).collect()
     }

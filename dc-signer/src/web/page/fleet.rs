@@ -1,5 +1,7 @@
 //! The fleet at a glance.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 use pki_types::UnixTime;
 
@@ -7,6 +9,7 @@ use super::attention::{in_state, notices, total};
 use super::bar::{Part, filled, stacked};
 use super::layout::{Place, Who, page};
 use super::show::{self, distance, moment, number, short_hash};
+use crate::authority::json::ZoneRenewal;
 use crate::authority::{Fleet, ZoneCount};
 use dc_pki::Roles;
 use dc_protocol::Kind;
@@ -20,6 +23,8 @@ pub(in crate::web) struct FleetPage<'a> {
     pub(in crate::web) counted: UnixTime,
     /// The zones with their delegation certificates.
     pub(in crate::web) zones: &'a [Zone],
+    /// How far the renewals of their delegation certificates are.
+    pub(in crate::web) renewals: &'a BTreeMap<String, ZoneRenewal>,
     /// The time of the page.
     pub(in crate::web) now: UnixTime,
 }
@@ -45,7 +50,7 @@ impl FleetPage<'_> {
     }
 
     fn attention(&self) -> Markup {
-        let notices = notices(self.fleet, self.zones, self.now);
+        let notices = notices(self.fleet, self.zones, self.renewals, self.now);
         html! {
             section aria-label="What needs attention" {
                 @if self.zones.is_empty() {
@@ -319,6 +324,7 @@ mod tests {
             fleet,
             counted: at(NOW),
             zones,
+            renewals: &BTreeMap::new(),
             now: at(NOW),
         };
         page.render(&who(Role::Viewer)).into_string()

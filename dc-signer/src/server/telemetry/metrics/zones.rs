@@ -18,6 +18,8 @@ pub struct ZoneAble {
     pub can_issue: bool,
     /// Until when it can with the certificates whose keys are there.
     pub until: u64,
+    /// From how long before that on it is said, in seconds.
+    pub warn_before: u64,
     /// Credentials of both forms may be valid in it.
     pub both_forms: bool,
 }
@@ -40,6 +42,7 @@ pub struct KeyUsable {
 pub(super) struct ZoneGauges {
     can_issue: Family<OfZone, Gauge>,
     until: Family<OfZone, Gauge>,
+    warn_before: Family<OfZone, Gauge>,
     both_forms: Family<OfZone, Gauge>,
     keys: Family<Certificate, Gauge>,
     /// The labels that were set last: a gauge stays as long as what it is about.
@@ -53,6 +56,9 @@ impl ZoneGauges {
         let text =
             "Until when it can with the certificates whose keys it has, in seconds since 1970";
         r.register("zone_can_issue_until_seconds", text, self.until.clone());
+        let text =
+            "How long before that somebody should know, in seconds: less for short certificates";
+        r.register("zone_warn_before_seconds", text, self.warn_before.clone());
         let text = "Whether credentials of both forms may be valid in a zone";
         r.register("zone_has_both_forms", text, self.both_forms.clone());
         let text = "Whether this process can sign with a delegation certificate";
@@ -66,6 +72,7 @@ impl ZoneGauges {
         if *known != (names.clone(), labels.clone()) {
             self.can_issue.clear();
             self.until.clear();
+            self.warn_before.clear();
             self.both_forms.clear();
             self.keys.clear();
             *known = (names, labels);
@@ -77,6 +84,8 @@ impl ZoneGauges {
             let gauge = self.can_issue.get_or_create(&zone);
             gauge.set(i64::from(able.can_issue));
             self.until.get_or_create(&zone).set(signed(able.until));
+            let gauge = self.warn_before.get_or_create(&zone);
+            gauge.set(signed(able.warn_before));
             let gauge = self.both_forms.get_or_create(&zone);
             gauge.set(i64::from(able.both_forms));
         }
