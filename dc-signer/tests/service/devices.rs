@@ -147,7 +147,7 @@ fn a_device_that_is_unknown_suspended_or_retired_gets_nothing() {
     let device = format!("/v1/admin/devices/{}", first["device"].as_str().unwrap());
     let does = |what: &str| {
         rig.admin()
-            .post(&format!("{device}/{what}"), &json!({}))
+            .act(&format!("{device}/{what}"), &json!({}))
             .ok()
     };
     assert_eq!(does("suspend")["state"], "suspended");
@@ -304,7 +304,7 @@ fn a_stolen_box_that_is_replaced_stays_on_the_list_of_withdrawn_names() {
     let rig = Rig::start();
     let (_, first) = Router::enrolled(&rig, "one");
     let device = format!("/v1/admin/devices/{}", first["device"].as_str().unwrap());
-    let does = |what: &str, how: Value| rig.admin().post(&format!("{device}/{what}"), &how);
+    let does = |what: &str, how: Value| rig.admin().act(&format!("{device}/{what}"), &how);
     does("suspend", json!({})).ok();
     // Nobody gets the name of a stolen box by mistake.
     let problem = does("replace", json!({})).refused(409, "conflict");
