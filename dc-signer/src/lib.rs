@@ -7,6 +7,8 @@ pub mod api;
 #[cfg(feature = "service")]
 pub mod authority;
 #[cfg(feature = "service")]
+pub mod checkpoints;
+#[cfg(feature = "service")]
 pub mod config;
 #[cfg(feature = "service")]
 pub mod keyd;

@@ -254,7 +254,7 @@ impl Exporting {
 
 /// The database failed in the middle: the answer breaks off, so that nobody takes it for whole.
 #[derive(Debug)]
-struct Broken;
+pub(super) struct Broken;
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -266,9 +266,9 @@ impl std::error::Error for Broken {}
 
 /// A body made of pages.
 #[derive(Debug)]
-struct Pages {
-    first: Option<Bytes>,
-    pages: mpsc::Receiver<Result<Bytes, Broken>>,
+pub(super) struct Pages {
+    pub(super) first: Option<Bytes>,
+    pub(super) pages: mpsc::Receiver<Result<Bytes, Broken>>,
 }
 
 impl HttpBody for Pages {

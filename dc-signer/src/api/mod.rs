@@ -2,6 +2,7 @@
 
 mod access;
 mod approvals;
+mod audit;
 mod body;
 mod bulk;
 mod convert;
@@ -34,6 +35,7 @@ pub use openapi::openapi_json;
 use crate::access::Gate;
 use crate::authority::json::MAX_TIME;
 use crate::authority::{self, Act, Authority};
+use crate::checkpoints::Told;
 use crate::config::{Config, Live, MetricsAccess};
 use crate::server::listener::Validity;
 use crate::server::telemetry::Metrics;
@@ -51,6 +53,7 @@ pub struct App {
     metrics: Arc<Metrics>,
     readiness: Readiness,
     refused: RefusedCounts,
+    checkpoints: Told,
     settings: Live<Settings>,
 }
 
@@ -84,6 +87,7 @@ impl App {
         Arc::new(Self {
             readiness: Readiness::new(),
             refused: RefusedCounts::default(),
+            checkpoints: Told::default(),
             settings,
             authority: gate.authority().clone(),
             gate,
@@ -95,6 +99,12 @@ impl App {
     #[must_use]
     pub fn readiness(&self) -> &Readiness {
         &self.readiness
+    }
+
+    /// The checkpoints of the audit log that are signed here.
+    #[must_use]
+    pub fn checkpoints(&self) -> &Told {
+        &self.checkpoints
     }
 
     /// Forgets limits that do not bind anybody any more, and stores how many devices were refused.
@@ -125,7 +135,7 @@ impl App {
     fn request_time(&self, route: &str) -> Duration {
         let settings = self.settings.load();
         match route {
-            BULK | EXPORT => settings.bulk_timeout,
+            BULK | EXPORT | AUDIT_EXPORT => settings.bulk_timeout,
             _ => settings.request_timeout,
         }
     }
@@ -160,6 +170,9 @@ pub fn routes() -> Router<Arc<App>> {
             "/v1/admin/devices/{id}/clear-clone",
             post(devices::clear_clone),
         )
+        .route("/v1/admin/audit", get(audit::list))
+        .route(AUDIT_EXPORT, get(audit::export))
+        .route("/v1/admin/audit/checkpoint", get(audit::checkpoint))
         .route("/v1/admin/zones", get(zones::list).post(zones::add))
         .route("/v1/admin/zones/{zone}/forms", post(zones::forms))
         .route("/v1/admin/zones/{zone}/roles", post(zones::roles))
@@ -237,3 +250,4 @@ fn at(seconds: u64) -> Result<UnixTime, ApiError> {
 
 const BULK: &str = "/v1/admin/devices/bulk";
 const EXPORT: &str = "/v1/admin/devices/export";
+const AUDIT_EXPORT: &str = "/v1/admin/audit/export";

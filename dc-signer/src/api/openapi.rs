@@ -11,8 +11,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Object, RefOr, Required, Schema, Type};
 use utoipa::{Modify, OpenApi};
 
-use super::{approvals, bulk, device, devices, health, operators, public, record, zones};
-use crate::authority::json::{AddLine, NewDevice};
+use super::{approvals, audit, bulk, device, devices, health, operators, public, record, zones};
+use crate::authority::json::{AddLine, AuditRecord, NewDevice};
 use dc_protocol::{ENROLL, RENEW};
 
 #[derive(Debug, OpenApi)]
@@ -29,10 +29,11 @@ use dc_protocol::{ENROLL, RENEW};
         bulk::add, bulk::export,
         approvals::retire, approvals::list, approvals::approve, approvals::refuse,
         operators::list, operators::renew, operators::disable, operators::enable,
+        audit::list, audit::export, audit::checkpoint,
         zones::list, zones::add, zones::forms, zones::roles, zones::rollover, zones::pull,
         health::alive, health::ready, health::metrics, document,
     ),
-    components(schemas(AddLine, NewDevice)),
+    components(schemas(AddLine, AuditRecord, NewDevice)),
     modifiers(&Devices, &Security),
 )]
 struct Document;
@@ -295,6 +296,7 @@ mod tests {
             ("dc_protocol::DEVICE", dc_protocol::DEVICE),
             ("BULK", super::super::BULK),
             ("EXPORT", super::super::EXPORT),
+            ("AUDIT_EXPORT", super::super::AUDIT_EXPORT),
         ];
         let mut found = Vec::new();
         for route in source.split(".route(").skip(1) {

@@ -3,6 +3,7 @@
 //! Times are whole seconds since 1970-01-01T00:00:00Z, hashes are SHA-256 in lower-case hexadecimal. A field that this version
 //! does not know is refused, because one that is silently ignored is a typing error.
 
+mod audit;
 mod people;
 mod registry;
 
@@ -15,6 +16,8 @@ pub use people::{
     Approval, Approved, NewToken, Operator, RefusedDevice, RenewToken, RetireDevices,
     RetiredDevices,
 };
+
+pub use audit::{AuditCheckpoint, AuditRecord, AuditRecords, CheckpointPlaceStatus};
 
 /// A device to be known before it first connects; one a line when many are added.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]

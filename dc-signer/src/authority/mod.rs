@@ -6,6 +6,7 @@ mod acts;
 mod algorithms;
 mod answer;
 pub mod approvals;
+mod audit;
 mod away;
 pub mod backup;
 mod blocking;

@@ -4,6 +4,7 @@
 //! missing.
 
 mod authorities;
+mod checkpoints;
 mod credential_listener;
 mod devices;
 mod error;
@@ -26,6 +27,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use authorities::{Acme, ChallengeKind, ExternalAccount, OrderCommand};
+pub use checkpoints::{CheckpointPlace, Checkpoints, Server};
 pub use credential_listener::CredentialListener;
 pub use devices::{
     Credentials, Enrolment, Limits, Manufacturer, NameMode, Names, Retention, Serials,
@@ -110,6 +112,12 @@ pub struct Config {
     /// Acts that take two operators.
     #[serde(default)]
     pub approval: Approval,
+    /// The name and key of the audit log; nobody signs for it here if it is left out.
+    #[serde(default)]
+    pub checkpoints: Option<Checkpoints>,
+    /// The places that checkpoints are sent to.
+    #[serde(default)]
+    pub checkpoint_places: Vec<CheckpointPlace>,
     /// The time that history is kept.
     #[serde(default)]
     pub retention: Retention,
@@ -163,6 +171,9 @@ impl Config {
         self.credential_listener = listener.map(|listener| listener.begin_at(base));
         self.keys = self.keys.settle(base);
         self.secrets = self.secrets.settle(base);
+        self.checkpoints = self.checkpoints.map(|config| config.begin_at(base));
+        let places = self.checkpoint_places.into_iter();
+        self.checkpoint_places = places.map(|place| place.begin_at(base)).collect();
         for manufacturer in &mut self.manufacturers {
             manufacturer.anchors = base.join(&manufacturer.anchors);
         }

@@ -154,4 +154,5 @@ pub(super) const EXAMPLES: &[&str] = &[
     "user = \"dc-signer\"",
     "folder = \"cpe.example.com\"",
     "origin = \"signer.example.com/audit\"",
+    "url = \"https://audit.example.com/checkpoints\"",
 ];

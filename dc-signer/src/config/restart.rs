@@ -17,6 +17,8 @@ impl Config {
             self.keys.passphrase == started.keys.passphrase,
             (&self.secrets.key, &self.secrets.next_key)
                 == (&started.secrets.key, &started.secrets.next_key),
+            self.checkpoints == started.checkpoints,
+            self.checkpoint_places == started.checkpoint_places,
             self.log.format == started.log.format,
         ];
         let keys = KEYS.into_iter().zip(same);
@@ -26,7 +28,7 @@ impl Config {
 }
 
 /// As they are written in the file.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 11] = [
     "data",
     "tenant",
     "node",
@@ -35,6 +37,8 @@ const KEYS: [&str; 9] = [
     "database",
     "keys.passphrase",
     "secrets",
+    "checkpoints",
+    "checkpoint_places",
     "log.format",
 ];
 
@@ -79,6 +83,16 @@ mod tests {
             ("database", SERVER, &SERVER[1..]),
             ("keys.passphrase", PASSPHRASE, &PASSPHRASE[1..]),
             ("secrets", NEXT_KEY, &NEXT_KEY[1..]),
+            (
+                "checkpoints",
+                "[database]",
+                "[checkpoints]\nname = 'log'\nkey = 'k'\n[database]",
+            ),
+            (
+                "checkpoint_places",
+                "[database]",
+                "[[checkpoint_places]]\nfile = 'f'\n[database]",
+            ),
             ("log.format", "#format = \"human\"", "format = \"json\""),
         ] {
             assert_eq!(changed(from, to), [key]);

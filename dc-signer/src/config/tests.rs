@@ -49,6 +49,8 @@ fn the_sample_is_loaded_as_it_stands_and_with_every_key() {
         config.order_command.clear();
         config.credential_listener = None;
         config.renewal.zones.clear();
+        config.checkpoints = None;
+        config.checkpoint_places.clear();
         config.keys = Keys::default();
         config.approval.retire_above = None;
         config.secrets = Secrets::default();
@@ -181,6 +183,7 @@ fn a_list_is_no_table() {
         ("limits", r#"["1s", 0]"#),
         ("database", "[]"),
         ("credential_listener", r#"["[::]:8444", "roots.pem"]"#),
+        ("checkpoints", r#"["log", "audit.pem"]"#),
     ];
     for (key, list) in tables {
         let text = format!("{key} = {list}\n{SMALLEST}");
@@ -375,4 +378,45 @@ proptest! {
             let _ = Config::parse(&format!("{start}{text}"), "".as_ref());
         }
     }
+}
+
+#[test]
+fn a_place_for_checkpoints_is_a_file_or_a_server() {
+    let key = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    let both = "needs either file, or url and roots";
+    for (place, problem) in [
+        ("", both),
+        (
+            "file = 'f'\nurl = 'https://a.example.com/'\nroots = 'r'",
+            both,
+        ),
+        ("url = 'https://a.example.com/'", both),
+        ("file = 'f'\nroots = 'r'", both),
+        (
+            "url = 'http://a.example.com/'\nroots = 'r'",
+            "has to be a URL",
+        ),
+        (
+            "url = 'https://me@a.example.com/'\nroots = 'r'",
+            "has to be a URL",
+        ),
+        // The key of a log, not of a witness.
+        (
+            &format!("url = 'https://a.example.com/'\nroots = 'r'\nwitness = '{key}'"),
+            "a witness's key",
+        ),
+    ] {
+        let text = format!("{SMALLEST}[[checkpoint_places]]\n{place}\n");
+        let problems = problems(&text);
+        assert!(
+            problems.len() == 1 && problems[0].contains(problem),
+            "{problems:?}"
+        );
+    }
+    let text = format!("{SMALLEST}[[checkpoint_places]]\nfile = 'f'\n");
+    let config = Config::parse(&text, "/etc".as_ref()).unwrap();
+    assert_eq!(
+        config.checkpoint_places,
+        [CheckpointPlace::File("/etc/f".into())]
+    );
 }

@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::Uri;
+use dc_evidence::WitnessKey;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
@@ -71,6 +73,36 @@ pub(super) fn rate<'de, D: Deserializer<'de>>(value: D) -> Result<NonZeroU32, D:
 pub(super) fn address<'de, D: Deserializer<'de>>(value: D) -> Result<SocketAddr, D::Error> {
     let wanted = "an IP address and a port, such as \"[::]:8443\" or \"192.0.2.1:8443\"";
     read(value, wanted, |text| text.parse().ok())
+}
+
+/// The name of a log: 1 to 255 characters without spaces and plus signs.
+pub(super) fn log_name<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    let is_bad = |c: char| c.is_whitespace() || c.is_control() || c == '+';
+    let wanted = "1 to 255 characters without spaces and '+', such as \"signer.example.com/audit\"";
+    read(value, wanted, |text| {
+        let fits = (1..=255).contains(&text.len()) && !text.contains(is_bad);
+        fits.then(|| text.to_owned())
+    })
+}
+
+/// The URL of a server, without a query.
+pub(super) fn https<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    let wanted =
+        "a URL such as \"https://audit.example.com/checkpoints\", without a query and a user";
+    read(value, wanted, |text| {
+        let uri: Uri = text.parse().ok()?;
+        let host = uri.authority()?.as_str();
+        let fits =
+            uri.scheme_str() == Some("https") && uri.query().is_none() && !host.contains('@');
+        fits.then(|| text.to_owned())
+    })
+    .map(Some)
+}
+
+/// The key of a witness.
+pub(super) fn witness<'de, D: Deserializer<'de>>(value: D) -> Result<Option<WitnessKey>, D::Error> {
+    let wanted = "a witness's key, name+id+key";
+    read(value, wanted, |text| text.parse().ok()).map(Some)
 }
 
 /// The URL of a PostgreSQL server, which is never shown: there may be a password in it.

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use crate::access::Gate;
 use crate::api::App;
 use crate::authority::{Authority, Missing};
+use crate::checkpoints::Checkpoints;
 use crate::config::Config;
 use crate::server;
 use crate::server::credential_listener::CredentialListener;
@@ -45,6 +46,8 @@ pub struct Service {
     /// None unless it is configured.
     credential_listener: Option<CredentialListener>,
     renewing: Renewing,
+    /// None unless it signs for the audit log.
+    checkpoints: Option<Checkpoints>,
     in_use: InUse,
 }
 
@@ -105,6 +108,9 @@ impl Service {
             metrics.clone(),
             settings.clone(),
         )?;
+        let told = app.checkpoints().clone();
+        let checkpoints =
+            Checkpoints::open(&config, store.clone(), &provider, metrics.clone(), told)?;
         let shared = Shared {
             started: config,
             settings,
@@ -120,6 +126,7 @@ impl Service {
             listener,
             credential_listener,
             renewing,
+            checkpoints,
             in_use,
         })
     }
@@ -166,6 +173,7 @@ impl Service {
             listener,
             credential_listener,
             renewing,
+            checkpoints,
             in_use,
         } = self;
         let (app, authority) = (&shared.app, &shared.authority);
@@ -179,6 +187,7 @@ impl Service {
         app.readiness().started();
         let housekeeping = tokio::spawn(housekeeping.run());
         let renewing = tokio::spawn(renewing.run());
+        let checkpoints = checkpoints.map(|checkpoints| tokio::spawn(checkpoints.run()));
         let stopping = app.clone();
         let (stops, stopped) = watch::channel(false);
         let stop = async move {
@@ -201,6 +210,9 @@ impl Service {
             tracing::warn!(%error, "what operators have read is not on record");
         }
         renewing.abort();
+        if let Some(checkpoints) = checkpoints {
+            checkpoints.abort();
+        }
         leave(authority).await;
         store.close().await;
         drop(in_use);

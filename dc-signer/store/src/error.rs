@@ -11,6 +11,14 @@ use crate::registry::{self, Mismatch, State};
 /// The error of the store.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
+    /// Records are in an archive, and not in the database.
+    #[error(
+        "the issuances up to record {last} of the audit log are in archives alone: give those files, or begin behind them"
+    )]
+    Archived {
+        /// The last record of the archives.
+        last: u64,
+    },
     /// PostgreSQL has its own tools for backups.
     #[error(
         "PostgreSQL makes its own backups: use pg_dump, and 'dc-signer restore --check --config FILE' on what comes back"
@@ -113,6 +121,11 @@ pub enum Error {
         /// Whose it is.
         source: Arc<io::Error>,
     },
+    /// A signer of an older version works on the database.
+    #[error(
+        "a signer of an older version works on this database, and would not know what to make of this: bring it up first, or wait for 3 minutes after it was stopped"
+    )]
+    OlderSigner,
     /// The database is an older copy than this signer has worked with: devices may be active in it that were suspended
     /// since.
     #[error(

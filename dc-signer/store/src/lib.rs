@@ -3,6 +3,7 @@
 mod act;
 mod connection;
 mod error;
+pub mod export;
 mod filter;
 mod in_use;
 mod location;
@@ -27,7 +28,9 @@ pub use error::Error;
 pub use filter::{Filter, Listed, Page};
 pub use in_use::InUse;
 pub use location::{Location, check_permissions, look, migrate, open, open_knowing};
-pub use operations::{AuditTree, Observer, Progress, SecretChange, Store, Walked};
+pub use operations::{
+    AuditFilter, AuditPage, AuditTree, KeptHash, Observer, Progress, SecretChange, Store, Walked,
+};
 pub use renewal::{Holder, Noted, Renewal};
 pub use replica::{Replica, Report, ServerClock, Turn};
 pub use schema::Schema;

@@ -55,6 +55,8 @@ pub struct BroughtUp {
     pub changed: u64,
     /// The names of those that were added since, and are lost.
     pub lost: Vec<String>,
+    /// The operators who were disabled or changed since, and are disabled now.
+    pub operators: Vec<String>,
 }
 
 /// The part of a new device that another one has already.

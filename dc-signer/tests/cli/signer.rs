@@ -6,7 +6,7 @@ use crate::excluded::excluding_vendor;
 use crate::sandbox::{NAME, Outcome, Sandbox, TOKEN};
 
 /// A signer with a zone that can issue.
-pub(crate) struct Signer(Sandbox);
+pub(crate) struct Signer(pub(crate) Sandbox);
 
 impl Signer {
     pub(crate) fn new() -> Self {

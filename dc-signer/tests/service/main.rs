@@ -7,6 +7,7 @@
 
 mod access;
 mod agent;
+mod audit;
 mod both_forms;
 mod by_credential;
 mod client;

@@ -62,6 +62,8 @@ impl Rig {
         let config = config
             .replace("127.0.0.1:8443", "127.0.0.1:0")
             .replace("[limits]", &format!("{listen}\n[limits]"));
+        fs::write(data.join("audit.pem"), AUDIT_KEY).unwrap();
+        fs::set_permissions(data.join("audit.pem"), Permissions::from_mode(0o600)).unwrap();
         let config = format!("{config}\n[log]\nformat = \"json\"\nfilter = \"debug\"\n");
         fs::write(dev.config(), config).unwrap();
         folder
@@ -415,3 +417,6 @@ pub(crate) fn now() -> UnixTime {
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A key for the audit log, for tests that sign checkpoints: Ed25519, a seed of 5s.
+const AUDIT_KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUF\n-----END PRIVATE KEY-----\n";

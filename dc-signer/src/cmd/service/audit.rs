@@ -1,10 +1,16 @@
 //! `dc-signer audit`: whether the audit log is what was written, and what shows that to others.
 
+mod archive;
+mod export;
+mod list;
+mod offline;
+
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use dc_evidence::VerifyingKey;
-use dc_store::Walked;
+use dc_evidence::{Checkpoint, VerifyingKey};
+use dc_store::registry::Head;
+use dc_store::{Store, Walked};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -23,8 +29,14 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Put issuances of old weeks, which have checkpoints, into files, and remove them from the database
+    Archive(archive::Args),
     /// Sign for the log as it is, if it is as the checkpoints in a file say, and put the new one behind them
     Checkpoint(New),
+    /// Export records, one JSON object a line, so that anybody can check them without the database
+    Export(export::Args),
+    /// List records, the newest first
+    List(list::Args),
     /// Prove that a record is in the log of a checkpoint, to anybody with the log's key: in the form of C2SP tlog-proof
     Prove(Prove),
     /// Walk the whole log: no record was changed, removed or put in between, and the database is as it says
@@ -59,7 +71,12 @@ struct Prove {
 #[derive(Debug, clap::Args)]
 struct Known {
     /// A file of checkpoints
-    #[arg(long, value_name = "FILE", requires = "log_key")]
+    #[arg(
+        long,
+        visible_alias = "checkpoint",
+        value_name = "FILE",
+        requires = "log_key"
+    )]
     checkpoints: Option<PathBuf>,
     /// The key that they are signed with, as 'audit checkpoint' prints it: name+id+key
     #[arg(long, value_name = "KEY", requires = "checkpoints")]
@@ -78,7 +95,7 @@ impl Known {
 #[derive(Debug, clap::Args)]
 struct Verify {
     #[command(flatten)]
-    place: Place,
+    what: Log,
     #[command(flatten)]
     known: Known,
     /// Print the result as JSON
@@ -86,10 +103,25 @@ struct Verify {
     json: bool,
 }
 
+/// The log in a database, or exports of it.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Log {
+    /// The configuration of the service, which says where the database is
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Check exports instead, in their order: the records alone, without a database
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    export: Vec<PathBuf>,
+}
+
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         match self.what {
+            What::Archive(args) => args.run(),
             What::Checkpoint(args) => args.run(),
+            What::Export(args) => args.run(),
+            What::List(args) => args.run(),
             What::Prove(args) => args.run(),
             What::Verify(args) => args.run(),
         }
@@ -123,31 +155,52 @@ impl Prove {
 
 impl Verify {
     fn run(self) -> Result<(), Error> {
-        let Self { place, known, json } = self;
-        place.with_store(async |store| {
+        let Self { what, known, json } = self;
+        let Some(config) = what.config else {
+            return offline::run(&what.export, known.read()?.all(), json);
+        };
+        Place { config }.with_store(async |store| {
             let known = known.read()?.all();
-            let (compared, bar) = (known.len(), ProgressBar::new(0));
-            let walked = |walked: Walked| {
-                bar.set_length(walked.of);
-                bar.set_position(walked.records);
-            };
-            let verified = store.verify_audit_with(known, &walked).await;
-            bar.finish_and_clear();
-            let head = verified?;
-            match json {
-                true => print(&json!({ "records": head.seq, "head": head.hash.to_string(), "checkpoints": compared })),
-                false => print(&format!(
-                    "{} records, none missing or changed{}; the last one's hash is\n{}",
-                    head.seq,
-                    match compared {
-                        0 => String::new(),
-                        _ => format!(", as {compared} checkpoints say"),
-                    },
-                    head.hash
+            let archived = store.archived_tree().await?.head().seq;
+            let can = |checkpoint: &&Checkpoint| checkpoint.size() >= archived;
+            let compared = known.iter().filter(can).count();
+            let within = known.len() - compared;
+            let head = verified(store, known).await?;
+            if json {
+                return print(&json!({
+                    "records": head.seq, "head": head.hash.to_string(), "checkpoints": compared,
+                    "archived": archived, "checkpoints_of_archives": within,
+                }));
+            }
+            print(&format!(
+                "{} records, none missing or changed{}; the last one's hash is\n{}",
+                head.seq,
+                match compared {
+                    0 => String::new(),
+                    _ => format!(", as {compared} checkpoints say"),
+                },
+                head.hash
+            ))?;
+            match archived {
+                0 => Ok(()),
+                _ => print(&format!(
+                    "the issuances up to record {archived} are in archives alone, and {within} checkpoints are of places in those: check them with 'audit verify --export'"
                 )),
             }
         })
     }
+}
+
+/// Walks the log beside its checkpoints, with a bar.
+async fn verified(store: &Store, known: Vec<Checkpoint>) -> Result<Head, Error> {
+    let bar = ProgressBar::new(0);
+    let walked = |walked: Walked| {
+        bar.set_length(walked.of);
+        bar.set_position(walked.records);
+    };
+    let verified = store.verify_audit_with(known, &walked).await;
+    bar.finish_and_clear();
+    Ok(verified?)
 }
 
 const HELP: &str = "\
@@ -157,4 +210,7 @@ them and their key where only the timer can write. The more there are, the close
 Example:
   openssl genpkey -algorithm ed25519 -out audit.pem
   dc-signer audit checkpoint --config config.toml --key audit.pem --name signer.example.com/audit --append checkpoints
-  dc-signer audit verify --config config.toml --checkpoints checkpoints --log-key KEY";
+  dc-signer audit verify --config config.toml --checkpoints checkpoints --log-key KEY
+  dc-signer audit export --config config.toml --out audit.ndjson
+  dc-signer audit verify --export audit.ndjson --checkpoints checkpoints --log-key KEY
+  dc-signer audit list --config config.toml --action change-operator --since 30d";

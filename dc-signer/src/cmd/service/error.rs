@@ -80,6 +80,14 @@ pub(crate) enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// An export of the audit log cannot be read, or is not as it should be.
+    #[error("{}: {source}", .path.display())]
+    Export {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        source: dc_store::export::ExportError,
+    },
     /// A list of devices has none in it.
     #[error("{} names no device: write one a line, by its external id, its id or its name", .path.display())]
     NoDevices {

@@ -100,17 +100,22 @@ fn block_on(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> 
 impl Open {
     /// The device that somebody named by its external id, its id or its unique name.
     pub(super) async fn device(&self, text: &str) -> Result<Device, Error> {
-        let external_id = text.parse().map(Find::ExternalId).ok();
-        let id = text.parse().map(Find::Id).ok();
-        let name = dc_pki::names::parse(text).map(Find::Name).ok();
-        for find in [external_id, id, name].into_iter().flatten() {
-            if let Some(device) = self.store.find_device(&find).await? {
-                return Ok(device);
-            }
-        }
-        let source = Registry::UnknownDevice;
-        Err(dc_store::Error::Refused { source }.into())
+        device(&self.store, text).await
     }
+}
+
+/// The device in a database that somebody named by its external id, its id or its unique name.
+pub(super) async fn device(store: &Store, text: &str) -> Result<Device, Error> {
+    let external_id = text.parse().map(Find::ExternalId).ok();
+    let id = text.parse().map(Find::Id).ok();
+    let name = dc_pki::names::parse(text).map(Find::Name).ok();
+    for find in [external_id, id, name].into_iter().flatten() {
+        if let Some(device) = store.find_device(&find).await? {
+            return Ok(device);
+        }
+    }
+    let source = Registry::UnknownDevice;
+    Err(dc_store::Error::Refused { source }.into())
 }
 
 /// The reason of an act that takes rights away or gives them back.

@@ -175,11 +175,23 @@ struct Brought<'a>(&'a BroughtUp);
 
 impl fmt::Display for Brought<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BroughtUp { changed, lost } = self.0;
+        let BroughtUp {
+            changed,
+            lost,
+            operators,
+        } = self.0;
         write!(
             f,
             "{changed} devices were suspended, resumed or retired again"
         )?;
+        if !operators.is_empty() {
+            write!(
+                f,
+                "\n{} operators were disabled or changed since and are disabled now: {}; give those who may act again a new credential with 'dc-signer operators add'",
+                operators.len(),
+                operators.join(", ")
+            )?;
+        }
         if lost.is_empty() {
             return Ok(());
         }
@@ -206,6 +218,7 @@ const NAMED: usize = 10;
 /// The consequences when nobody knows what was done since the copy.
 const UNKNOWN: &str = "devices that were suspended or retired since may get credentials again, so do that anew; \
     boxes that were replaced since get credentials again too, beside the new ones: suspend those devices before the service starts; \
+    operators who were disabled since may act again, so disable them anew: an export of the newer log, or 'dc-signer audit list' on it, names them; \
     devices that have not enrolled here wait for 7 days, because they may have enrolled since";
 
 const HELP: &str = "\

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{authority, config, server};
+use crate::{authority, checkpoints, config, server};
 
 /// A reason that the service does not start, or that a reload changes nothing.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +11,9 @@ pub enum Error {
     /// The signer cannot work.
     #[error(transparent)]
     Authority(#[from] authority::Error),
+    /// No checkpoints can be signed.
+    #[error(transparent)]
+    Checkpoints(#[from] checkpoints::Error),
     /// There is no configuration.
     #[error(transparent)]
     Config(#[from] config::Error),

@@ -13,12 +13,14 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 mod buckets;
+mod checkpoints;
 mod labels;
 mod people;
 mod renewals;
 mod zones;
 
 use buckets::{fast, very_fast};
+use checkpoints::CheckpointGauges;
 use labels::{
     Against, Certificate, InState, Issued, IssuedAsClient, OfPath, OfRoute, Operation, Outcome,
     Problem, Reason, Request, Within,
@@ -57,6 +59,7 @@ pub struct Metrics {
     people: PeopleGauges,
     renewals: RenewalGauges,
     begins: Family<Certificate, Gauge>,
+    checkpoints: CheckpointGauges,
 }
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
@@ -174,12 +177,14 @@ impl Metrics {
             people: PeopleGauges::default(),
             renewals: RenewalGauges::default(),
             begins: Family::default(),
+            checkpoints: CheckpointGauges::default(),
         };
         new.register_requests();
         new.register_state();
         new.zones.register(&mut new.registry);
         new.people.register(&mut new.registry);
         new.renewals.register(&mut new.registry);
+        new.checkpoints.register(&mut new.registry);
         new.into()
     }
 
@@ -456,6 +461,9 @@ mod tests {
             waiting: 1,
         });
         metrics.set_ready(true);
+        metrics.set_checkpoint(7, 1_900_000_000, 1, 2);
+        metrics.set_checkpoints_pending("/mnt/audit", 1);
+        metrics.checkpoint_failed("/mnt/audit");
         metrics.set_own_certificate(1_900_000_000, 2_000_000_000);
         let zone = || "cpe.example.com".to_owned();
         let able = ZoneAble {

@@ -49,18 +49,19 @@ pub(super) async fn add(
         if let Some(left) = lost.get(device.name.as_str()) {
             lost::give(&mut work.session, device, left).await?;
         }
-        log(work, device, by);
+        log(work, device, by).await?;
     }
     Ok(added)
 }
 
-fn log(work: &mut Work, device: &Device, by: &Act) {
+async fn log(work: &mut Work, device: &Device, by: &Act) -> Result<(), Error> {
     let mut entry = work.entry(Action::Add, by);
     entry.name = Some(device.name.to_string());
     entry.spki_sha256 = device.key;
     entry.zone = Some(device.zone.to_string());
-    entry.detail_sha256 = Some(device.commitment());
+    entry.detail_sha256 = work.detail(device.commitment(), by).await?;
     work.log(entry);
+    Ok(())
 }
 
 fn fresh(device: &NewDevice, hold: Hold, by: &Act) -> Device {

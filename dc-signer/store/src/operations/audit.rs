@@ -9,6 +9,7 @@ use crate::registry::{self, Device, DeviceChange, Head, Record, State};
 use crate::sql::corrupt;
 use crate::{Error, Find, Store};
 
+use super::archives::{self, KeptWalk};
 use super::derived::Derived;
 use super::witnessed::{Progress, Walked, Witnessed};
 use super::work::{HEAD, head};
@@ -80,7 +81,10 @@ pub(super) async fn has(session: &mut Session, known: &Head) -> Result<bool, Err
     }
     let records = from(session, known.seq, 1).await?;
     let there = records.first().filter(|record| record.seq == known.seq);
-    Ok(there.is_some_and(|record| record.hash() == known.hash))
+    match there {
+        Some(record) => Ok(record.hash() == known.hash),
+        None => archives::covers(session, known.seq).await,
+    }
 }
 
 /// Walks the log from its first record to its end, within one snapshot.
@@ -94,6 +98,22 @@ pub(super) async fn verify(
     let mut states = HashMap::new();
     let mut witnessed = Witnessed::new(checkpoints)?;
     let mut derived = Derived::new(session).await?;
+    for archive in archives::all(session).await? {
+        let mut kept = KeptWalk::new(&archive);
+        loop {
+            let records = kept.next(session).await?;
+            if records.is_empty() {
+                break;
+            }
+            derived.follow(session, &records).await?;
+            records
+                .into_iter()
+                .for_each(|record| note(&mut states, record));
+        }
+        derived.archived(&archive, head.seq)?;
+        head = archive.end;
+        witnessed.skip(&archive.tree)?;
+    }
     loop {
         let records = from(session, head.seq.saturating_add(1), AT_ONCE).await?;
         if records.is_empty() {

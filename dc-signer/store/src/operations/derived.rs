@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::Error;
 use crate::connection::Session;
-use crate::registry::{Action, Device, DeviceId, Mismatch, Operator, Record, Sha256};
+use crate::registry::{Action, Archive, Device, DeviceId, Mismatch, Operator, Record, Sha256};
 use crate::sql::{Batch, Kind, Value};
 
 use super::derived_secrets::Secrets;
 use super::issues::{self, WEEK};
-use super::{operators, rows};
+use super::{operators, rows, zones};
 
 /// The memory of a walk through the log: as large as there are operators, zones and weeks.
 pub(super) struct Derived {
@@ -20,9 +20,11 @@ pub(super) struct Derived {
     replayed: u64,
     /// By name, the last record about an operator, and the detail of the last that changed it.
     operators: BTreeMap<String, Noted>,
-    /// By name, the record that added a zone.
-    zones: BTreeMap<String, u64>,
+    /// By name, the last record about a zone, with its detail, which older ones have not.
+    zones: BTreeMap<String, (u64, Option<Sha256>)>,
     secrets: Secrets,
+    /// By its record, what it has to say of a part that is archived, and the part.
+    archives: BTreeMap<u64, (Sha256, u64, u64)>,
     /// By week that is kept, how many credentials were issued.
     issued: BTreeMap<u64, u64>,
 }
@@ -39,6 +41,7 @@ impl Derived {
             operators: BTreeMap::new(),
             zones: BTreeMap::new(),
             secrets: Secrets::default(),
+            archives: BTreeMap::new(),
             issued: weeks.into_iter().map(|week| (week, 0)).collect(),
         })
     }
@@ -70,8 +73,17 @@ impl Derived {
                         noted.detail = entry.detail_sha256;
                     }
                 }
-                (Action::NewZone, _, Some(zone)) => {
-                    self.zones.insert(zone.clone(), seq);
+                (Action::Tidy, ..) => {
+                    let said = |(commitment, ..): &(Sha256, u64, u64)| {
+                        entry.detail_sha256 == Some(*commitment)
+                    };
+                    if self.archives.get(&seq).is_some_and(said) {
+                        self.archives.remove(&seq);
+                    }
+                }
+                (Action::NewZone | Action::ChangeZone, _, Some(zone)) => {
+                    let noted = (seq, entry.detail_sha256);
+                    self.zones.insert(zone.clone(), noted);
                 }
                 (Action::Issue | Action::IssueClient, Some(name), _) => match self.count(record) {
                     Kept::No => {}
@@ -114,9 +126,24 @@ impl Derived {
         }
     }
 
+    /// Remembers a part that is archived, which has to go on behind a record: its own record comes later.
+    pub(super) fn archived(&mut self, archive: &Archive, after: u64) -> Result<(), Error> {
+        let (first, last) = (archive.first, archive.end.seq);
+        if first != after.saturating_add(1) || archive.record <= last {
+            return Err(Mismatch::Archive { first, last }.into());
+        }
+        let said = (archive.commitment(), first, last);
+        self.archives.insert(archive.record, said);
+        Ok(())
+    }
+
     /// Compares what is in the database with what the log says.
     pub(super) async fn check(self, session: &mut Session) -> Result<(), Error> {
-        check_devices(session).await?;
+        if let Some((_, first, last)) = self.archives.values().next() {
+            let (first, last) = (*first, *last);
+            return Err(Mismatch::Archive { first, last }.into());
+        }
+        check_devices(session, self.replayed).await?;
         self.check_operators(session).await?;
         self.check_zones(session).await?;
         self.secrets.check(session, self.replayed).await?;
@@ -130,7 +157,8 @@ impl Derived {
             let Some(noted) = self.operators.get(&name) else {
                 return Err(no_record("the operator", name));
             };
-            if noted.seq > self.replayed {
+            // What a newer log says of an operator is not in it, but that they are to be kept out.
+            if noted.seq > self.replayed || noted.is_disabled {
                 noted.check(operator)?;
             }
             there.insert(name);
@@ -145,14 +173,20 @@ impl Derived {
 
     async fn check_zones(&self, session: &mut Session) -> Result<(), Error> {
         let mut there = BTreeSet::new();
-        for row in session.fetch("SELECT zone FROM zones", Vec::new()).await? {
-            let zone = row.text("zone")?;
-            if !self.zones.contains_key(&zone) {
-                return Err(no_record("the zone", zone));
+        for zone in zones::all(session).await? {
+            let name = zone.zone.to_string();
+            let Some((seq, detail)) = self.zones.get(&name) else {
+                return Err(no_record("the zone", name));
+            };
+            let is_other = detail.is_some_and(|detail| detail != zone.commitment());
+            if *seq > self.replayed && is_other {
+                let seq = *seq;
+                return Err(Mismatch::ZoneChanged { name, seq }.into());
             }
-            there.insert(zone);
+            there.insert(name);
         }
-        self.check_there("zone", &there, self.zones.iter())
+        let all = self.zones.iter();
+        self.check_there("zone", &there, all.map(|(name, (seq, _))| (name, seq)))
     }
 
     fn check_there<'a>(
@@ -271,7 +305,7 @@ fn no_record(what: &'static str, name: String) -> Error {
 }
 
 /// All devices must have come by records, and have the keys that their last ones say.
-async fn check_devices(session: &mut Session) -> Result<(), Error> {
+async fn check_devices(session: &mut Session, replayed: u64) -> Result<(), Error> {
     let mut after: Vec<u8> = Vec::new();
     loop {
         let sql = format!(
@@ -286,7 +320,7 @@ async fn check_devices(session: &mut Session) -> Result<(), Error> {
         let last = last.id.as_bytes().to_vec();
         let keys = keys(session, &after, &last).await?;
         for device in devices {
-            check_keys(&device, keys.get(&device.id))?;
+            check_keys(&device, keys.get(&device.id), replayed)?;
         }
         after = last;
     }
@@ -295,8 +329,11 @@ async fn check_devices(session: &mut Session) -> Result<(), Error> {
 /// The keys of a device, by its records.
 #[derive(Default)]
 struct Keys {
-    /// The record that added it, with its detail, which older ones have not.
-    added: Option<(u64, Option<Sha256>)>,
+    /// The last record that is about its ids and serial number, which added or replaced it, with its detail, which older ones have
+    /// not.
+    identity: Option<(u64, Action, Option<Sha256>)>,
+    /// The record that added it is there.
+    is_added: bool,
     /// The last record that is about its enrolment key, and what that is since.
     key: (u64, Option<Sha256>),
     next: Option<Sha256>,
@@ -321,8 +358,10 @@ async fn keys(
             Action::SwitchKey => keys.next = spki,
             action => {
                 let seq = row.number("seq")?;
-                if action == Action::Add {
-                    keys.added = Some((seq, row.maybe_hash("detail_sha256")?));
+                keys.is_added |= action == Action::Add;
+                if matches!(action, Action::Add | Action::Replace) {
+                    let detail = row.maybe_hash("detail_sha256")?;
+                    keys.identity = Some((seq, action, detail));
                 }
                 (keys.key, keys.next) = ((seq, spki), None);
             }
@@ -331,12 +370,16 @@ async fn keys(
     Ok(keys)
 }
 
-fn check_keys(device: &Device, keys: Option<&Keys>) -> Result<(), Error> {
+fn check_keys(device: &Device, keys: Option<&Keys>, replayed: u64) -> Result<(), Error> {
     let name = || device.name.to_string();
-    let added = keys.and_then(|keys| keys.added.map(|added| (keys, added)));
-    let Some((keys, (seq, detail))) = added else {
+    let added = keys.filter(|keys| keys.is_added);
+    let found = added.and_then(|keys| keys.identity.map(|identity| (keys, identity)));
+    let Some((keys, (seq, action, detail))) = found else {
         return Err(no_record("the device", name()));
     };
+    // A serial number that came with a newer log is not in it; ids do not change.
+    let is_known = action == Action::Add || device.manufactured.is_some() || seq > replayed;
+    let detail = detail.filter(|_| is_known);
     if detail.is_some_and(|detail| detail != device.commitment()) {
         return Err(Mismatch::Identity { name: name(), seq }.into());
     }

@@ -158,6 +158,9 @@ pub(super) async fn change(
     });
     entry.spki_sha256 = new_key(change);
     entry.zone = Some(changed.device.zone.to_string());
+    if changed.action == Action::Replace {
+        entry.detail_sha256 = work.detail(changed.device.commitment(), by).await?;
+    }
     let is_taken = changed.action == Action::TakeName;
     entry.expires = match is_taken {
         true => changed.device.held_until(by.at),

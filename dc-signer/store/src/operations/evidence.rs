@@ -11,6 +11,7 @@ use crate::connection::Session;
 use crate::registry::{Head, Record};
 use crate::{Error, Store};
 
+use super::archives;
 use super::audit::{self, AT_ONCE};
 
 /// The tree over the records of an audit log up to one of them, of which only the right edge is kept.
@@ -52,7 +53,7 @@ impl AuditTree {
         &self.tree
     }
 
-    fn follow(&mut self, record: &Record) -> Result<(), Error> {
+    pub(crate) fn follow(&mut self, record: &Record) -> Result<(), Error> {
         self.head.follow(record)?;
         self.tree.push(record.leaf());
         Ok(())
@@ -79,8 +80,9 @@ impl Store {
         size: u64,
     ) -> Result<AuditTree, Error> {
         self.snapshot("grow_audit_tree", async |session| {
-            let end = goes_on(session, tree).await?;
-            grow(session, tree.clone(), end.min(size), |_| ()).await
+            let end = goes_on(session, tree).await?.min(size);
+            let tree = begin(session, tree, end).await?;
+            grow(session, tree, end, |_| ()).await
         })
         .await
     }
@@ -104,7 +106,8 @@ impl Store {
                 (range, part)
             };
             let mut parts: Vec<(Range<u64>, Frontier)> = ranges.into_iter().map(part).collect();
-            let new = grow(session, tree.clone(), end, |record| {
+            let begun = begin(session, tree, end).await?;
+            let new = grow(session, begun, end, |record| {
                 follow(&mut parts, record);
             });
             let new = new.await?;
@@ -130,19 +133,23 @@ impl Store {
             let outside = Error::NotInCheckpoint { seq, size };
             let index = seq.checked_sub(1).ok_or_else(|| outside.clone())?;
             let ranges = inclusion_ranges(index, size).map_err(|_| outside)?;
+            let base = archives::base(session).await?;
+            let last = base.head.seq;
+            // What is left of it are whole subtrees of the proof, unless the record is within it.
+            let part = |range: Range<u64>| match base.tree.part(&range) {
+                Ok(part) if seq > last => Ok((range, part)),
+                _ => Err(Error::Archived { last }),
+            };
             let mut proof = Proof {
                 seq,
                 record: None,
-                parts: ranges
-                    .into_iter()
-                    .map(|range| (range, Frontier::new()))
-                    .collect(),
+                parts: ranges.into_iter().map(part).collect::<Result<_, _>>()?,
             };
             let end = audit::end(session).await?.seq;
             if end < size {
                 return Err(Error::Cut { size, found: end });
             }
-            let mut tree = AuditTree::EMPTY;
+            let mut tree = base.clone();
             while tree.head.seq < size {
                 for record in next(session, &tree, size).await? {
                     tree.follow(&record)?;
@@ -180,6 +187,21 @@ impl Proof {
         if record.seq == self.seq {
             self.record = Some(record);
         }
+    }
+}
+
+/// Where to begin to grow a tree: at itself, or, if it has nothing, behind what is archived.
+///
+/// Fails with [`Error::Archived`] if that is too far, or the tree ends within it.
+async fn begin(session: &mut Session, tree: &AuditTree, size: u64) -> Result<AuditTree, Error> {
+    let base = archives::base(session).await?;
+    let last = base.head.seq;
+    match tree.head.seq {
+        0 if last <= size => Ok(base),
+        seq if seq >= last => Ok(tree.clone()),
+        // Nothing is to be read.
+        seq if seq == size => Ok(tree.clone()),
+        _ => Err(Error::Archived { last }),
     }
 }
 

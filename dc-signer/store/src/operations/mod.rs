@@ -12,6 +12,7 @@ use crate::registry::{Device, Head, Sha256};
 
 mod add;
 mod approvals;
+mod archives;
 mod audit;
 mod codes;
 mod derived;
@@ -33,6 +34,7 @@ mod renewals;
 mod replay;
 mod replicas;
 mod rows;
+mod search;
 mod shared;
 mod shared_delegations;
 mod shared_secrets;
@@ -42,8 +44,10 @@ mod witnessed;
 mod work;
 mod zones;
 
+pub use archives::KeptHash;
 pub use evidence::AuditTree;
 use queue::Queue;
+pub use search::{AuditFilter, AuditPage};
 use shared::Shared;
 pub use shared_secrets::SecretChange;
 pub use witnessed::{Progress, Walked};

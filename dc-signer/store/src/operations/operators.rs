@@ -77,7 +77,7 @@ impl Store {
 
 pub(super) async fn put(work: &mut Work, operator: &Operator, by: &Act) -> Result<(), Error> {
     write(work, operator).await?;
-    log(work, Action::ChangeOperator, operator, by);
+    log(work, Action::ChangeOperator, operator, by).await?;
     Ok(())
 }
 
@@ -117,12 +117,13 @@ async fn write(work: &mut Work, operator: &Operator) -> Result<(), Error> {
     work.session.execute(sql, values).await.map(|_| ())
 }
 
-fn log(work: &mut Work, action: Action, operator: &Operator, by: &Act) {
+async fn log(work: &mut Work, action: Action, operator: &Operator, by: &Act) -> Result<(), Error> {
     let mut entry = work.entry(action, by);
     entry.name = Some(operator.name.to_string());
     entry.expires = operator.expires;
-    entry.detail_sha256 = Some(operator.commitment());
+    entry.detail_sha256 = work.detail(operator.commitment(), by).await?;
     work.log(entry);
+    Ok(())
 }
 
 async fn known(work: &mut Work, name: &OperatorName) -> Result<Operator, Error> {
@@ -136,7 +137,7 @@ async fn enable(work: &mut Work, name: &OperatorName, by: &Act) -> Result<(), Er
         ..known(work, name).await?
     };
     write(work, &operator).await?;
-    log(work, Action::EnableOperator, &operator, by);
+    log(work, Action::EnableOperator, &operator, by).await?;
     Ok(())
 }
 
@@ -153,7 +154,7 @@ async fn renew(
     }
     let operator = before.renewed(access, expires, overlap);
     write(work, &operator).await?;
-    log(work, Action::RenewOperator, &operator, by);
+    log(work, Action::RenewOperator, &operator, by).await?;
     Ok(operator)
 }
 

@@ -38,10 +38,11 @@ async fn write(
     now: UnixTime,
 ) -> Result<(), Error> {
     let seen = reference(session, now).await?;
-    let sql = "INSERT INTO replicas (id, node, seen, stopped, clock, keys) \
-               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET \
+    let sql = "INSERT INTO replicas (id, node, seen, stopped, clock, keys, format) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET \
                seen = excluded.seen, stopped = excluded.stopped, \
-               clock = COALESCE(excluded.clock, replicas.clock), keys = excluded.keys";
+               clock = COALESCE(excluded.clock, replicas.clock), keys = excluded.keys, \
+               format = excluded.format";
     let keys: Vec<u8> = report.keys.iter().flat_map(|key| *key.as_bytes()).collect();
     let values = vec![
         report.id[..].into(),
@@ -50,6 +51,7 @@ async fn write(
         i64::from(report.stopped).into(),
         report.clock.into(),
         keys[..].into(),
+        FORMAT.into(),
     ];
     session.execute(sql, values).await?;
     match report.clock {
@@ -75,6 +77,23 @@ async fn forget(
     session.execute(sql, values).await?;
     Ok(())
 }
+
+/// True if a signer works here that cannot read the records that this one can write.
+pub(super) async fn has_older(session: &mut Session, now: UnixTime) -> Result<bool, Error> {
+    let reference = reference(session, now).await?;
+    let silent = int(Replica::SILENT.as_secs());
+    let sql = "SELECT id FROM replicas WHERE stopped = 0 AND format < $1 \
+               AND seen BETWEEN $2 AND $3 LIMIT 1";
+    let values = vec![
+        FORMAT.into(),
+        reference.saturating_sub(silent).into(),
+        reference.saturating_add(silent).into(),
+    ];
+    Ok(session.fetch_one(sql, values).await?.is_some())
+}
+
+/// The form of records that this version reads: with details.
+const FORMAT: i64 = 2;
 
 async fn all(session: &mut Session, now: UnixTime) -> Result<Vec<Replica>, Error> {
     let reference = reference(session, now).await?;

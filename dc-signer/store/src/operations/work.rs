@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::connection::{Database, Row, Session};
-use crate::registry::{self, Action, Entry, Head, Reason, Record};
+use crate::registry::{self, Action, Entry, Head, Reason, Record, Sha256};
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error};
+
+use super::replicas;
 
 /// A transaction that has locked the end of the audit log. So all writes of all processes have one
 /// order, and a row that is read here stays as it is until the end.
@@ -16,6 +18,8 @@ pub(super) struct Work {
     records: Vec<Record>,
     /// True if somebody did what they have to give a reason for, and gave none.
     lacks_reason: bool,
+    /// Whether all signers that work here can read details in records; none if that was not looked at.
+    details: Option<bool>,
 }
 
 impl Work {
@@ -28,6 +32,7 @@ impl Work {
                 node: Arc::clone(node),
                 records: Vec::new(),
                 lacks_reason: false,
+                details: None,
             }),
             Err(error) => {
                 session.roll_back().await;
@@ -63,6 +68,21 @@ impl Work {
             reason: by.reason.as_ref().map(Reason::to_string),
             scope: None,
         }
+    }
+
+    /// A commitment for a record; none as long as a signer works here that is too old for records with one: it would take the log
+    /// for an older copy, and stop. Whoever checks the log later takes such a record for an older one.
+    pub(super) async fn detail(
+        &mut self,
+        commitment: Sha256,
+        by: &Act,
+    ) -> Result<Option<Sha256>, Error> {
+        let details = match self.details {
+            Some(details) => details,
+            None => !replicas::has_older(&mut self.session, by.at).await?,
+        };
+        self.details = Some(details);
+        Ok(details.then_some(commitment))
     }
 
     /// Puts an entry at the end of the log; says its place.

@@ -128,8 +128,7 @@ pub(super) async fn add(work: &mut Work, new: &NewZone, by: &Act) -> Result<(), 
         new.roles.as_str().into(),
     ];
     work.session.execute(sql, values).await?;
-    log(work, Action::NewZone, &new.zone, by);
-    Ok(())
+    log(work, Action::NewZone, &new.zone, by).await
 }
 
 pub(super) async fn all(session: &mut Session) -> Result<Vec<Zone>, Error> {
@@ -253,8 +252,7 @@ async fn set(
     if work.session.execute(sql, values).await? == 0 {
         return Err(registry::Error::UnknownZone.into());
     }
-    log(work, Action::ChangeZone, zone, by);
-    Ok(())
+    log(work, Action::ChangeZone, zone, by).await
 }
 
 pub(super) async fn import_delegation(
@@ -343,8 +341,12 @@ fn log_delegation(work: &mut Work, zone: &ZoneName, delegation: &ZoneDelegation,
     work.log(entry);
 }
 
-fn log(work: &mut Work, action: Action, zone: &ZoneName, by: &Act) {
+async fn log(work: &mut Work, action: Action, zone: &ZoneName, by: &Act) -> Result<(), Error> {
     let mut entry = work.entry(action, by);
     entry.zone = Some(zone.to_string());
+    if let Some(zone) = load(&mut work.session, zone).await? {
+        entry.detail_sha256 = work.detail(zone.commitment(), by).await?;
+    }
     work.log(entry);
+    Ok(())
 }

@@ -125,14 +125,20 @@ pub struct Device {
 }
 
 impl Device {
-    /// SHA-256 of its two ids, which the record has that added it: the text `dc-device-v1`, the 16 bytes of the id, and the
-    /// external id, each with its length in 8 bytes in front.
+    /// SHA-256 of its ids, which the record has that added it, or replaced it: the text `dc-device-v1`, the 16 bytes of the id, the
+    /// external id, and, if there is one, the manufacturer and the serial number, each with its length in 8 bytes in front.
     ///
     /// The external id may be personal data, which the log must not tell. The other one is 128 random bits and in no record,
     /// so whoever has only the log cannot try external ids out.
     #[must_use]
     pub fn commitment(&self) -> Sha256 {
-        let fields: [&[u8]; 2] = [self.id.as_bytes(), self.external_id.as_str().as_bytes()];
+        let mut fields = vec![
+            &self.id.as_bytes()[..],
+            self.external_id.as_str().as_bytes(),
+        ];
+        if let Some(made) = &self.manufactured {
+            fields.extend([made.manufacturer.as_bytes(), made.serial.as_bytes()]);
+        }
         Fields::hash("dc-device-v1", &fields)
     }
 

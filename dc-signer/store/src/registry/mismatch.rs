@@ -10,6 +10,16 @@ pub enum Mismatch {
         /// The record.
         seq: u64,
     },
+    /// A part of the log is said to be archived, and what is here of it, or its record, is not as it was.
+    #[error(
+        "records {first} to {last} of the audit log are said to be archived, and no record says so, or what was kept of them has changed"
+    )]
+    Archive {
+        /// Its first record.
+        first: u64,
+        /// Its last record.
+        last: u64,
+    },
     /// A device has another enrolment key than its last record that is about one.
     #[error("{name} has another enrolment key than record {seq} of the audit log says")]
     EnrolmentKey {
@@ -18,9 +28,9 @@ pub enum Mismatch {
         /// The record.
         seq: u64,
     },
-    /// A device has another id or external id than it was added with.
+    /// A device has another id, external id, manufacturer or serial number than its last record that is about those.
     #[error(
-        "{name} has another id or external id than it was added with in record {seq} of the audit log"
+        "{name} has another id, external id, manufacturer or serial number than record {seq} of the audit log says"
     )]
     Identity {
         /// The device's name.
@@ -68,10 +78,22 @@ pub enum Mismatch {
         /// The record.
         seq: u64,
     },
-    /// An operator who was disabled may act again.
-    #[error("record {seq} of the audit log disables the operator {name}, who is not disabled")]
+    /// An operator who was disabled may act again; a restored backup may have brought them back.
+    #[error(
+        "record {seq} of the audit log disables the operator {name}, who is not disabled: use 'dc-signer operators disable'"
+    )]
     OperatorEnabled {
         /// The operator.
+        name: String,
+        /// The record.
+        seq: u64,
+    },
+    /// A zone has other forms, roles or renewals than the audit log says.
+    #[error(
+        "the zone {name} has other forms, roles or renewals than record {seq} of the audit log says"
+    )]
+    ZoneChanged {
+        /// The zone.
         name: String,
         /// The record.
         seq: u64,

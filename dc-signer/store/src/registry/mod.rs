@@ -2,6 +2,7 @@
 //! clock, no network.
 
 mod approval;
+mod archive;
 mod change;
 mod clones;
 mod code;
@@ -20,6 +21,7 @@ mod state;
 mod zone;
 
 pub use approval::{Approval, ApprovalState};
+pub use archive::Archive;
 pub use change::{Change, Changed, Replacement};
 pub use code::{ActivationCode, CodeError, CodeId, CodeKey, CodeUse, PendingCode};
 pub use dc_pki::Sha256;

@@ -114,6 +114,8 @@ actions! {
     Suspend = "suspend",
     /// A device began to use another enrolment key.
     SwitchKey = "switch-key",
+    /// Issuances were removed that are in an archive.
+    Tidy = "tidy",
     /// A replacement got a name before the credentials of the box that had it were over.
     TakeName = "take-name",
 }
@@ -178,7 +180,8 @@ impl Action {
             | Self::RotateSecret
             | Self::SealSecrets
             | Self::ShareDelegation
-            | Self::TakeName => return None,
+            | Self::TakeName
+            | Self::Tidy => return None,
         })
     }
 }
@@ -224,7 +227,8 @@ pub struct Entry {
     /// When what it is about ends.
     pub expires: Option<UnixTime>,
     /// SHA-256 of what the act set that no other field says: [`Device::commitment`](super::Device::commitment) of a device
-    /// that was added, [`Operator::commitment`](super::Operator::commitment) of an operator.
+    /// that was added or replaced, [`Operator::commitment`](super::Operator::commitment) of an operator,
+    /// [`Zone::commitment`](super::Zone::commitment) of a zone.
     pub detail_sha256: Option<Sha256>,
     /// The reason, in the words of whoever did it.
     pub reason: Option<String>,

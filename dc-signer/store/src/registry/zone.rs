@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
+use super::record::Fields;
 use super::{DelegationState, Error, Sha256};
 use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
@@ -127,6 +128,22 @@ impl ZoneDelegation {
 }
 
 impl Zone {
+    /// SHA-256 of what an act sets of it, which its audit record has: the text `dc-zone-v1`, the zone, its forms, its roles, and, if
+    /// there is one, the time before which a credential is to be renewed, in 8 bytes; each with its length in 8 bytes in front.
+    #[must_use]
+    pub fn commitment(&self) -> Sha256 {
+        let zone = self.zone.to_string();
+        let before = self.renew_issued_before;
+        let before = before.map(|time| time.as_secs().to_be_bytes());
+        let mut fields = vec![
+            zone.as_bytes(),
+            self.forms.as_str().as_bytes(),
+            self.roles.as_str().as_bytes(),
+        ];
+        fields.extend(before.as_ref().map(|before| &before[..]));
+        Fields::hash("dc-zone-v1", &fields)
+    }
+
     /// The delegation that new credentials are signed with.
     #[must_use]
     pub fn active(&self) -> Option<&ZoneDelegation> {

@@ -19,8 +19,10 @@ use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
 
 mod approvals;
+mod archiving;
 mod audit;
 mod codes;
+mod committed;
 mod crash;
 mod devices;
 mod disk;
@@ -33,6 +35,7 @@ mod reasons;
 mod renewals;
 mod replicas;
 mod schema;
+mod searching;
 mod shared_secrets;
 mod together;
 mod turns;

@@ -14,10 +14,7 @@ on_both! {
 const MINUTES: Duration = Duration::from_secs(600);
 
 fn by(now: UnixTime) -> Act {
-    Act {
-        actor: "signer".to_owned(),
-        at: now,
-    }
+    Act::new("signer", now)
 }
 
 async fn one_process_at_a_time_holds_a_renewal(db: &Database) {

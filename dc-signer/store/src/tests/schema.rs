@@ -286,6 +286,10 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
     for table in ["approvals", "retired", "break_glass"] {
         db.tamper(&format!("DROP TABLE {table}")).await;
     }
+    db.tamper("ALTER TABLE replicas DROP COLUMN format").await;
+    for table in ["checkpoints", "archives"] {
+        db.tamper(&format!("DROP TABLE {table}")).await;
+    }
     db.tamper("DELETE FROM _sqlx_migrations WHERE version >= 3")
         .await;
     db.tamper("UPDATE devices SET state = 'preregistered', enrolment_key = NULL WHERE external_id = 'customer-0002'")

@@ -1,0 +1,196 @@
+//! Checkpoints of the audit log: signed while the service runs, and sent where nobody can change them who can change the
+//! database.
+//!
+//! No checkpoint is ever signed of a smaller tree than one before, or of one that does not begin with it: the tree that was
+//! signed last is in a file of this machine, and the log has to go on from it.
+
+mod error;
+mod places;
+mod post;
+mod sign;
+mod state;
+mod status;
+mod witness;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dc_evidence::{CheckpointSigner, SigningKey};
+use dc_pki::{clock, keys};
+use dc_store::Store;
+use pki_types::UnixTime;
+use rustls::crypto::CryptoProvider;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::config::Config;
+use crate::server::telemetry::Metrics;
+
+pub use error::Error;
+use places::Places;
+use state::State;
+pub use status::{PlaceStatus, Status, Told};
+
+/// Signs checkpoints and sends them.
+#[derive(Debug)]
+pub struct Checkpoints {
+    store: Arc<Store>,
+    signer: Arc<dyn CheckpointSigner>,
+    places: Places,
+    state: State,
+    folder: PathBuf,
+    /// This signer's name for the others that take turns.
+    holder: String,
+    every: Duration,
+    records: u64,
+    metrics: Arc<Metrics>,
+    told: Told,
+    /// Since when records wait that no checkpoint has.
+    waiting: Option<UnixTime>,
+    /// What another signer has signed while it has the turn, and when to look again.
+    others: Option<(u64, UnixTime)>,
+}
+
+impl Checkpoints {
+    /// As a configuration says; none if it has no key.
+    ///
+    /// Fails with [`Error::Pki`] and [`Error::Key`] if the key, the roots of a place or its token cannot be read, with
+    /// [`Error::Tls`], and with [`Error::BadState`] if the file of what was signed last is not as it was written.
+    pub fn open(
+        config: &Config,
+        store: Arc<Store>,
+        provider: &Arc<CryptoProvider>,
+        metrics: Arc<Metrics>,
+        told: Told,
+    ) -> Result<Option<Self>, Error> {
+        let Some(settings) = &config.checkpoints else {
+            return Ok(None);
+        };
+        let signer = Arc::new(signing_key(settings)?);
+        let state = State::read(&config.data, signer.verifying_key())?;
+        let places = Places::open(&config.checkpoint_places, provider)?;
+        if places.is_empty() {
+            tracing::warn!(
+                "checkpoints of the audit log are sent nowhere: add [[checkpoint_places]] to the configuration"
+            );
+        }
+        let mut opened = Self {
+            store,
+            signer,
+            places,
+            state,
+            folder: config.data.clone(),
+            holder: format!("{} {}", config.node, settings.name),
+            every: settings.every,
+            records: settings.records,
+            metrics,
+            told,
+            waiting: None,
+            others: None,
+        };
+        opened.state.keep_only(&opened.places.names());
+        opened.tell(None);
+        Ok(Some(opened))
+    }
+
+    /// Goes on for ever; each failure is logged once, as long as it is the same.
+    pub async fn run(mut self) {
+        let mut often = interval(OFTEN.min(self.every));
+        often.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut said = None;
+        loop {
+            often.tick().await;
+            let Ok(now) = clock::now() else { continue };
+            let failed = self.step(now).await.err();
+            let now_said = failed.as_ref().map(ToString::to_string);
+            if said != now_said {
+                match &failed {
+                    Some(error) if error.is_tampering() => {
+                        tracing::error!(%error, "no checkpoint is signed: somebody changed the audit log");
+                    }
+                    Some(error) => tracing::warn!(%error, "no checkpoint is signed"),
+                    None => tracing::info!("checkpoints are signed again"),
+                }
+                said = now_said;
+            }
+        }
+    }
+
+    /// Signs if it is time, and sends what waits.
+    ///
+    /// Fails with [`Error::Store`] if the log does not go on from what was signed, or cannot be read, with [`Error::Evidence`]
+    /// if nothing is signed, and with [`Error::Pki`] if what was signed cannot be kept. Places that take nothing are no failure:
+    /// what they are to get is kept.
+    pub async fn step(&mut self, now: UnixTime) -> Result<(), Error> {
+        let signed = self.sign_if_due(now).await;
+        let sent = self.send(now).await;
+        let result = signed.and(sent);
+        self.measure(now).await;
+        self.tell(result.as_ref().err());
+        result
+    }
+
+    async fn measure(&mut self, now: UnixTime) {
+        let others = self.others.map_or(0, |(size, _)| size);
+        let size = self.state.signed_size().max(others);
+        let behind = match self.store.audit_head().await {
+            Ok(end) => end.seq.saturating_sub(size),
+            Err(_) => return,
+        };
+        self.waiting = match behind {
+            0 => None,
+            _ => self.waiting.or(Some(now)),
+        };
+        let waiting = self.waiting.map_or(0, |since| age(now, since));
+        self.metrics
+            .set_checkpoint(size, self.state.at(), behind, waiting);
+    }
+
+    /// Shows how it is to metrics, status and API.
+    fn tell(&self, failed: Option<&Error>) {
+        let refused = failed.is_some_and(Error::is_tampering);
+        self.metrics.set_checkpoint_refused(refused);
+        let mut places = Vec::new();
+        for (name, failure) in self.places.failures() {
+            let waiting = self.state.waiting(&name);
+            self.metrics.set_checkpoints_pending(&name, waiting);
+            places.push(PlaceStatus {
+                name,
+                waiting,
+                failure,
+            });
+        }
+        self.told.set(Status {
+            key: self.signer.verifying_key().to_string(),
+            size: self.state.signed_size(),
+            at: self.state.at(),
+            note: self.state.note().map(ToString::to_string),
+            failure: failed.map(ToString::to_string),
+            refused,
+            places,
+        });
+    }
+}
+
+/// The key of a log, in PKCS#8 within PEM.
+fn signing_key(settings: &crate::config::Checkpoints) -> Result<SigningKey, Error> {
+    let path = &settings.key;
+    let key = keys::read(path)?;
+    if let Some(warning) = dc_pki::files::check_private(path)? {
+        tracing::warn!("{warning}");
+    }
+    SigningKey::from_pkcs8(&settings.name, key.secret_der()).map_err(|source| Error::Key {
+        path: path.clone(),
+        source,
+    })
+}
+
+/// How long something is ago; 0 if a clock says that it is to come.
+fn age(now: UnixTime, since: UnixTime) -> u64 {
+    now.as_secs().saturating_sub(since.as_secs())
+}
+
+const OFTEN: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! Sending: to files, servers and witnesses, each by itself and again if it fails.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dc_evidence::WitnessKey;
+use pki_types::UnixTime;
+use rustls::crypto::CryptoProvider;
+
+use super::post::Post;
+use super::{Checkpoints, Error};
+use crate::config::CheckpointPlace;
+
+/// All places, in the order in which they are sent to: witnesses first, so that others get their cosignatures.
+#[derive(Debug)]
+pub(super) struct Places(Vec<Place>);
+
+#[derive(Debug)]
+struct Place {
+    name: String,
+    kind: Kind,
+    /// How often it has failed since it worked last, and why.
+    failed: u32,
+    failure: Option<String>,
+    /// When it is tried again.
+    next: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    File(Arc<Path>),
+    Post(Arc<Post>),
+    Witness(Arc<Post>, Arc<WitnessKey>),
+}
+
+impl Places {
+    pub(super) fn open(
+        configured: &[CheckpointPlace],
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, Error> {
+        let open = |place: &CheckpointPlace| {
+            let post = |server, path| Post::open(server, path, provider).map(Arc::new);
+            Ok::<_, Error>(Place {
+                name: place.name(),
+                kind: match place {
+                    CheckpointPlace::File(path) => Kind::File(path.as_path().into()),
+                    CheckpointPlace::Post(server) => Kind::Post(post(server, "")?),
+                    CheckpointPlace::Witness(server, key) => {
+                        Kind::Witness(post(server, "/add-checkpoint")?, key.clone().into())
+                    }
+                },
+                failed: 0,
+                failure: None,
+                next: 0,
+            })
+        };
+        let mut places: Vec<Place> = configured.iter().map(open).collect::<Result<_, _>>()?;
+        places.sort_by_key(|place| !matches!(place.kind, Kind::Witness(..)));
+        Ok(Self(places))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|place| place.name.clone()).collect()
+    }
+
+    /// Each place, with the reason that it did not take the last checkpoint.
+    pub(super) fn failures(&self) -> Vec<(String, Option<String>)> {
+        let each = |place: &Place| (place.name.clone(), place.failure.clone());
+        self.0.iter().map(each).collect()
+    }
+}
+
+impl Checkpoints {
+    /// Sends to each place what it has not got, unless it has failed a moment ago.
+    pub(super) async fn send(&mut self, now: UnixTime) -> Result<(), Error> {
+        for number in 0..self.places.0.len() {
+            let Some(place) = self.places.0.get(number) else {
+                break;
+            };
+            let (name, kind) = (place.name.clone(), place.kind.clone());
+            // A clock that was set back must not keep it waiting for longer than it would.
+            let waits = place.next.saturating_sub(now.as_secs());
+            if self.state.waiting(&name) == 0 || (1..=LONGEST.as_secs()).contains(&waits) {
+                continue;
+            }
+            let sent = match kind {
+                Kind::File(path) => self.add_to(&name, path).await,
+                Kind::Post(post) => self.post(&name, &post).await,
+                Kind::Witness(post, key) => self.ask_witness(&name, &post, &key).await,
+            };
+            self.state.write(&self.folder)?;
+            self.note(number, sent, now);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, number: usize, sent: Result<(), String>, now: UnixTime) {
+        let Some(place) = self.places.0.get_mut(number) else {
+            return;
+        };
+        match sent {
+            Ok(()) => {
+                if place.failed > 0 {
+                    tracing::info!(place = place.name, "checkpoints are taken again");
+                }
+                (place.failed, place.failure, place.next) = (0, None, 0);
+            }
+            Err(why) => {
+                self.metrics.checkpoint_failed(&place.name);
+                if place.failure.as_ref() != Some(&why) {
+                    tracing::warn!(place = place.name, why, "a checkpoint was not taken");
+                }
+                let delay = FIRST.saturating_mul(1 << place.failed.min(10)).min(LONGEST);
+                place.failed = place.failed.saturating_add(1);
+                place.failure = Some(why);
+                place.next = now.as_secs().saturating_add(delay.as_secs());
+            }
+        }
+    }
+
+    async fn add_to(&mut self, name: &str, path: Arc<Path>) -> Result<(), String> {
+        let notes: Vec<String> = self.state.place(name).notes.iter().cloned().collect();
+        let writing = tokio::task::spawn_blocking(move || append(&path, &notes));
+        let written = writing.await.map_err(|error| error.to_string())?;
+        written.map_err(|error| error.to_string())?;
+        self.state.place(name).notes.clear();
+        Ok(())
+    }
+
+    async fn post(&mut self, name: &str, post: &Post) -> Result<(), String> {
+        while let Some(note) = self.state.place(name).notes.front().cloned() {
+            let answer = post.send(note).await.map_err(|error| error.to_string())?;
+            if !answer.status.is_success() {
+                return Err(answer.refusal());
+            }
+            self.state.place(name).notes.pop_front();
+        }
+        Ok(())
+    }
+}
+
+/// Adds notes to a file, each with an empty line behind it. Nothing of it is ever changed.
+fn append(path: &Path, notes: &[String]) -> io::Result<()> {
+    let mut file = File::options().create(true).append(true).open(path)?;
+    let text: String = notes.iter().map(|note| format!("{note}\n")).collect();
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+const FIRST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(600);

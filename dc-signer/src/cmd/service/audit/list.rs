@@ -1,0 +1,133 @@
+//! `dc-signer audit list`.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use dc_pki::clock;
+use dc_pki::time::Moment;
+use dc_store::export::record_line;
+use dc_store::registry::{Action, Record};
+use dc_store::{AuditFilter, Store};
+use pki_types::UnixTime;
+
+use crate::cmd::service::error::Error;
+use crate::cmd::service::place::{self, Place};
+use crate::cmd::service::print;
+use crate::cmd::table::Table;
+
+/// Which records, and how many.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Only those since then: a time such as 2027-01-31T12:00:00Z, or so long ago, such as 2d
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    since: Option<UnixTime>,
+    /// Only those until then
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<UnixTime>,
+    /// Only those of this action, such as suspend or change-operator; may be given several times
+    #[arg(long, value_name = "ACTION")]
+    action: Vec<Action>,
+    /// Only those by this actor, such as operator:alice, cli:root or device
+    #[arg(long)]
+    actor: Option<String>,
+    /// Only those about this device: its external id, its id or its name, and under all names that it had
+    #[arg(long)]
+    device: Option<String>,
+    /// Only those about this unique name, or this operator
+    #[arg(long)]
+    name: Option<String>,
+    /// Only those of this zone
+    #[arg(long)]
+    zone: Option<String>,
+    /// At most so many, the newest
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    /// Print one JSON object a line, as 'audit export' does
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Error> {
+        self.place.with_store(async |store| {
+            let filter = self.filter(store).await?;
+            let (mut found, mut before) = (Vec::new(), None);
+            let more = loop {
+                let left = self
+                    .limit
+                    .saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+                if left == 0 {
+                    break true;
+                }
+                let page = store
+                    .find_records_before(&filter, before, left.min(PAGE))
+                    .await?;
+                found.extend(page.records);
+                before = page.next;
+                if before.is_none() {
+                    break false;
+                }
+            };
+            self.show(&found)?;
+            if more {
+                eprintln!("note: there may be more; use --limit, or 'audit export'");
+            }
+            Ok(())
+        })
+    }
+
+    async fn filter(&self, store: &Store) -> Result<AuditFilter, Error> {
+        let device = match &self.device {
+            None => None,
+            Some(text) => Some(place::device(store, text).await?.id),
+        };
+        Ok(AuditFilter {
+            since: self.since,
+            until: self.until,
+            actions: self.action.clone(),
+            actor: self.actor.clone(),
+            device,
+            name: self.name.clone(),
+            zone: self.zone.clone(),
+        })
+    }
+
+    fn show(&self, found: &[Record]) -> Result<(), Error> {
+        if self.json {
+            return found
+                .iter()
+                .try_for_each(|record| print(&record_line(record).trim_end()));
+        }
+        let mut table = Table::new(["RECORD", "TIME", "AT", "BY", "WHAT", "ABOUT"]);
+        for Record { seq, entry, .. } in found {
+            let about = entry.name.as_ref().or(entry.zone.as_ref());
+            table.row([
+                seq.to_string(),
+                Moment(entry.time).to_string(),
+                entry.node.clone(),
+                entry.actor.clone(),
+                entry.action.to_string(),
+                about.cloned().unwrap_or_default(),
+            ]);
+        }
+        print(&table)
+    }
+}
+
+/// A time, or so long ago.
+pub(super) fn time(text: &str) -> Result<UnixTime, String> {
+    let seconds = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    if let Ok(time) = humantime::parse_rfc3339_weak(text) {
+        let since: Result<Duration, _> = SystemTime::duration_since(&time, UNIX_EPOCH);
+        let since = since.map_err(|_| "it is before 1970".to_owned())?;
+        return Ok(seconds(since.as_secs()));
+    }
+    let ago = humantime::parse_duration(text).map_err(|_| {
+        "it is neither a time such as 2027-01-31T12:00:00Z nor one ago such as 2d".to_owned()
+    })?;
+    let now = clock::now().map_err(|error| error.to_string())?;
+    Ok(seconds(now.as_secs().saturating_sub(ago.as_secs())))
+}
+
+const PAGE: u32 = 1000;

@@ -1,0 +1,255 @@
+//! The audit log on the command line: listed, exported, and checked on a machine that has no database.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use dc_pki::names::ZoneName;
+use dc_pki::{Forms, Roles};
+use dc_store::registry::{Change, DeviceId, Sha256};
+use dc_store::{Act, Issuance, Location, NewDevice, NewZone, Retention};
+use pki_types::UnixTime;
+use serde_json::Value;
+
+use crate::sandbox::{Sandbox, now};
+use crate::signer::Signer;
+
+const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUF\n-----END PRIVATE KEY-----\n";
+
+/// A signer with some records, and a checkpoint of them in the file `checkpoints`; and the key of that.
+fn signed() -> (Signer, String) {
+    let signer = Signer::new();
+    signer.0.write("audit.pem", KEY);
+    for name in ["one", "two", "three"] {
+        signer.run(&["devices", "add", name]).succeeded();
+    }
+    let make = ["audit", "checkpoint", "--key", "audit.pem", "--name", "log"];
+    let make = [&make[..], &["--append", "checkpoints"]].concat();
+    let made = signer.run(&make).succeeded();
+    let key = made.lines().last().unwrap().to_owned();
+    (signer, key)
+}
+
+#[test]
+fn an_auditor_checks_exports_without_the_database() {
+    let (signer, key) = signed();
+    let export = |arguments: &[&str]| signer.run(&[&["audit", "export"], arguments].concat());
+    export(&["--out", "all"]).succeeded();
+    export(&["--to", "3", "--out", "first"]).succeeded();
+    export(&["--from", "4", "--out", "rest"]).succeeded();
+    let auditor = Sandbox::empty();
+    for name in ["all", "first", "rest", "checkpoints"] {
+        auditor.write(name, signer.0.read(name));
+    }
+    let known = ["--checkpoint", "checkpoints", "--log-key", &key];
+    let verify =
+        |files: &[&str]| auditor.run(&[&["audit", "verify", "--export"], files, &known].concat());
+    for files in [&["all"][..], &["first", "rest"], &["rest"]] {
+        let verified = verify(files).succeeded();
+        assert!(verified.contains("as 1 checkpoints say"), "{verified}");
+    }
+    verify(&["rest", "first"]).refused(&["first: ", "in their order"]);
+    verify(&["first"]).refused(&["no checkpoint"]);
+    let all = auditor.read("all");
+    auditor.write("changed", all.replace("\"cli:", "\"api:"));
+    verify(&["changed"]).refused(&["changed: "]);
+    auditor.write("cut", &all[..all.len() - 5]);
+    verify(&["cut"]).refused(&["breaks off", "--resume"]);
+    // Without checkpoints it says what that is worth.
+    let alone = auditor.run(&["audit", "verify", "--export", "all"]);
+    let alone = alone.succeeded();
+    assert!(alone.contains("no checkpoint was given"), "{alone}");
+}
+
+#[test]
+fn an_export_goes_on_where_it_was_left_off() {
+    let (signer, _) = signed();
+    let export = |arguments: &[&str]| signer.run(&[&["audit", "export"], arguments].concat());
+    let whole = export(&[]).succeeded();
+    assert_eq!(whole.lines().count(), 7, "{whole}");
+    export(&["--out", "all", "--resume"]).succeeded();
+    assert_eq!(signer.0.read("all"), whole);
+    export(&["--out", "all"]).refused(&["all: "]);
+    signer.0.write("all", &whole[..whole.len() - 200]);
+    export(&["--out", "all", "--resume"]).succeeded();
+    assert_eq!(signer.0.read("all"), whole);
+    signer.run(&["devices", "add", "four"]).succeeded();
+    export(&["--out", "all", "--resume"]).succeeded();
+    assert_eq!(signer.0.read("all"), export(&[]).succeeded());
+    // The file of another log is not gone on with.
+    let other = Signer::new();
+    other.0.write("all", signer.0.read("all"));
+    for number in 0..9 {
+        let name = format!("device-{number}");
+        other.run(&["devices", "add", &name]).succeeded();
+    }
+    let resume = ["audit", "export", "--out", "all", "--resume"];
+    other.run(&resume).refused(&["audit log"]);
+}
+
+#[test]
+fn records_are_listed_by_what_they_are_about() {
+    let (signer, _) = signed();
+    signer.run(&["devices", "suspend", "two"]).succeeded();
+    let list = |arguments: &[&str]| signer.json(&[&["audit", "list"], arguments].concat());
+    let two = signer.run(&["audit", "list", "--limit", "2", "--json"]);
+    assert_eq!((two.code, two.stdout.lines().count()), (Some(0), 2));
+    assert!(two.stderr.contains("there may be more"), "{two:?}");
+    let of_two = list(&["--device", "two"]);
+    let actions: Vec<_> = of_two
+        .iter()
+        .map(|record| record["action"].as_str())
+        .collect();
+    assert_eq!(actions, [Some("suspend"), Some("add")]);
+    assert_eq!(list(&["--device", "two", "--action", "add"]).len(), 1);
+    assert_eq!(list(&["--until", "2020-01-01T00:00:00Z"]).len(), 0);
+    assert_eq!(list(&["--since", "1h", "--actor", "cli:nobody"]).len(), 0);
+    let table = signer.run(&["audit", "list"]).succeeded();
+    assert!(
+        table.starts_with("RECORD  TIME") && table.contains("suspend"),
+        "{table}"
+    );
+    let unknown = ["audit", "list", "--device", "nobody"];
+    signer.run(&unknown).refused(&["no such device"]);
+    let bad = ["audit", "list", "--since", "yesterday"];
+    assert_eq!(signer.run(&bad).code, Some(2));
+}
+
+/// The log of a signer that issued months ago, and did something today.
+fn old_log() -> Sandbox {
+    let sandbox = Sandbox::empty();
+    sandbox.write(
+        "config.toml",
+        "data = 'data'\n[listen]\naddress = '127.0.0.1:0'\ncertificate = 'c'\nkey = 'k'\n",
+    );
+    sandbox.write("audit.pem", KEY);
+    for folder in ["data", "archive"] {
+        std::fs::create_dir(sandbox.path(folder)).unwrap();
+    }
+    let path = sandbox.path("data/dc-signer.db");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(fill(Location::File(path)));
+    sandbox
+}
+
+fn days_ago(days: u64) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(now().as_secs() - days * 86_400))
+}
+
+const ISSUED: [u64; 4] = [139, 138, 131, 124];
+
+async fn fill(location: Location) {
+    dc_store::migrate(&location).await.unwrap();
+    let store = dc_store::open(&location, "node").await.unwrap();
+    let act = |days| Act::new("signer", days_ago(days));
+    let zone = ZoneName::parse("cpe.example.com").unwrap();
+    let new = NewZone {
+        zone: zone.clone(),
+        forms: Forms::Named,
+        roles: Roles::Server,
+    };
+    store.add_zone(&new, &act(140)).await.unwrap();
+    let key = Sha256::of(b"enrolment key");
+    let device = NewDevice {
+        id: DeviceId::from_bytes([1; 16]),
+        external_id: "one".parse().unwrap(),
+        zone,
+        name: dc_pki::names::parse("one.cpe.example.com").unwrap(),
+        slot: 0,
+        epoch: 0,
+        key: Some(key),
+        manufactured: None,
+    };
+    let devices = std::slice::from_ref(&device);
+    store.add_devices(devices, &act(140)).await.unwrap();
+    for days in ISSUED {
+        let hash = |what: &str| Sha256::of(format!("{what} {days}").as_bytes());
+        let issuance = Issuance {
+            device: device.id,
+            name: device.name.clone(),
+            key,
+            spki_sha256: hash("key"),
+            credentials: vec![hash("credential")],
+            client: None,
+            delegation_sha256: hash("delegation"),
+            issued: days_ago(days),
+            expires: days_ago(days - 6),
+            shown: None,
+            idempotency: None,
+            answer: Vec::new(),
+            by: act(days),
+        };
+        store.record(issuance).await.unwrap();
+    }
+    let change = Change::Suspend;
+    store
+        .change_device(device.id, &change, &act(0))
+        .await
+        .unwrap();
+    let month = Duration::from_secs(30 * 86_400);
+    let retention = Retention {
+        issues: month,
+        refused: month,
+    };
+    store.tidy(now(), &retention).await.unwrap();
+    store.close().await;
+}
+
+#[test]
+fn old_weeks_are_archived_and_checked_with_their_files() {
+    let signer = old_log();
+    let run = |arguments: &[&str]| signer.run(&[arguments, &["--config", "config.toml"]].concat());
+    let make = ["audit", "checkpoint", "--key", "audit.pem", "--name", "log"];
+    let make = [&make[..], &["--append", "checkpoints"]].concat();
+    let made = run(&make).succeeded();
+    let log_key = made.lines().last().unwrap().to_owned();
+    let known = ["--checkpoints", "checkpoints", "--log-key", &log_key];
+    let archive =
+        |more: &[&str]| run(&[&["audit", "archive", "--to", "archive"], more, &known].concat());
+    let nothing = archive(&["--keep", "1y"]).succeeded();
+    assert!(nothing.contains("nothing to archive"), "{nothing}");
+    let archived = archive(&["--json"]).succeeded();
+    let weeks = [140].into_iter().chain(ISSUED);
+    let weeks: BTreeSet<u64> = weeks
+        .map(|days| days_ago(days).as_secs() / 604_800)
+        .collect();
+    let lines: Vec<Value> = archived
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), weeks.len(), "{archived}");
+    let removed = |line: &Value| line["removed"].as_u64().unwrap();
+    assert_eq!(lines.iter().map(removed).sum::<u64>(), 4);
+    let mut files = signer.names("archive");
+    files.sort();
+    assert_eq!(files.len(), weeks.len(), "{files:?}");
+    assert_eq!(signer.mode(&format!("archive/{}", files[0])), 0o600);
+    // The database is right without them, and they are right without it.
+    let verify = [&["audit", "verify"][..], &known].concat();
+    let verified = run(&verify).succeeded();
+    assert!(verified.contains("as 1 checkpoints say"), "{verified}");
+    assert!(
+        verified.contains("up to record 6 are in archives alone"),
+        "{verified}"
+    );
+    run(&["audit", "export", "--out", "rest"]).refused(&["up to record 6", "archives"]);
+    run(&["audit", "export", "--from", "7", "--out", "rest"]).succeeded();
+    let paths: Vec<String> = files.iter().map(|name| format!("archive/{name}")).collect();
+    let mut offline = vec!["audit", "verify", "--export"];
+    offline.extend(paths.iter().map(String::as_str));
+    offline.push("rest");
+    offline.extend(known);
+    let verified = signer.run(&offline).succeeded();
+    assert!(verified.starts_with("records 1 to "), "{verified}");
+    assert!(verified.contains("as 1 checkpoints say"), "{verified}");
+    // It goes on with checkpoints, and proves what is behind the archives.
+    run(&make).succeeded();
+    run(&verify).succeeded();
+    run(&[&["audit", "prove", "7"][..], &known].concat()).succeeded();
+    run(&[&["audit", "prove", "5"][..], &known].concat()).refused(&["archives"]);
+    // A file that was changed is found, and so are files in a wrong order.
+    let changed = signer.read(&paths[0]).replace("\"test\"", "\"other\"");
+    signer.write(&paths[0], changed);
+    signer.run(&offline).refused(&["archive/audit-"]);
+    let again = archive(&[]).succeeded();
+    assert!(again.contains("nothing to archive"), "{again}");
+}
