@@ -79,7 +79,7 @@ pub enum Error {
         /// The size of the larger tree.
         new: u64,
     },
-    /// Whoever has the log's key did not sign.
+    /// The key of the log was not used: its holder did not sign.
     #[error("the key of the log does not sign: {reason}")]
     SignerFailed {
         /// Its words.

@@ -1,4 +1,4 @@
-//! What a log asks of a witness (C2SP `tlog-witness`): to cosign a checkpoint that goes on from the one it has seen.
+//! Requests of a log to a witness (C2SP `tlog-witness`): to cosign a checkpoint that goes on from the one it has seen.
 
 use std::fmt;
 use std::str::FromStr;

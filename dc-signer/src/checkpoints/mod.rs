@@ -47,7 +47,7 @@ pub struct Checkpoints {
     told: Told,
     /// Since when records wait that no checkpoint has.
     waiting: Option<UnixTime>,
-    /// What another signer has signed while it has the turn, and when to look again.
+    /// The size that another signer has signed for while it has the turn, and when to look again.
     others: Option<(u64, UnixTime)>,
 }
 

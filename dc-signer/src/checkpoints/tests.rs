@@ -309,7 +309,7 @@ async fn several_signers_take_turns_and_sign_one_log() {
     assert_eq!(sizes_in(&rig.path("out")), [1, 2, 3]);
 }
 
-/// What a collector has got, and whether it takes anything.
+/// A collector with all that it has got, and whether it takes anything.
 #[derive(Default)]
 struct Collector {
     got: Mutex<String>,

@@ -41,8 +41,7 @@ pub struct NewDevice {
 pub enum Added {
     /// It was added.
     New,
-    /// A device with its external id is there, and zone, slot, serial and key do not differ. Its id
-    /// and name are the old ones, and so is its state.
+    /// A device with its external id is there, and zone, slot, serial and key do not differ: nothing of it changes.
     Same(Box<Device>),
     /// It cannot be added; the others were.
     Conflict(Conflict),

@@ -49,7 +49,7 @@ impl LogCheck {
 
     /// Begins behind a tree, or goes on there if something was read before.
     ///
-    /// What an export says of the log before it is believed only as far as a checkpoint of it, or of what comes next, agrees. Fails
+    /// An export's word on the log before it is believed only as far as a checkpoint of it, or of what comes next, agrees. Fails
     /// with [`ExportError::NotNext`], and as [`Self::follow`] does.
     pub fn begin(&mut self, after: &AuditTree) -> Result<(), ExportError> {
         if self.has_begun {

@@ -1,6 +1,6 @@
 //! Parts of the audit log whose issuances are in a file, and not in the database any more.
 //!
-//! What stays here of such a part: its other records, the hash of its last record, the right edge of the Merkle tree up to there,
+//! Of such a part stay here: its other records, the hash of its last record, the right edge of the Merkle tree up to there,
 //! and a `tidy` record behind it that commits to all of that. So whoever deletes or changes anything else is found as before.
 
 use dc_evidence::{Frontier, Hash};
@@ -12,7 +12,7 @@ use crate::sql::corrupt;
 use crate::{Act, AuditTree, Error, Store};
 
 use super::work::Work;
-use super::{audit, issues, replicas, rows};
+use super::{issues, replicas, rows};
 
 impl Store {
     /// The parts of the log whose issuances are in files, in order.
@@ -103,9 +103,7 @@ async fn insert(work: &mut Work, archive: &Archive, by: &Act) -> Result<Archive,
         return Err(Error::OlderSigner);
     }
     let last = base(&mut work.session).await?.head().seq;
-    if archive.first != last.saturating_add(1)
-        || !audit::has(&mut work.session, &archive.end).await?
-    {
+    if archive.first != last.saturating_add(1) || !is_there(work, archive.end).await? {
         return Err(Error::Archived { last });
     }
     let mut entry = work.entry(Action::Tidy, by);
@@ -134,6 +132,14 @@ async fn insert(work: &mut Work, archive: &Archive, by: &Act) -> Result<Archive,
         record,
         ..archive.clone()
     })
+}
+
+/// True if the log has this record.
+async fn is_there(work: &mut Work, end: Head) -> Result<bool, Error> {
+    let sql = format!("SELECT {} FROM audit WHERE seq = $1", rows::RECORD);
+    let found = work.session.fetch_one(sql, vec![end.seq.into()]).await?;
+    let found = found.as_ref().map(rows::record).transpose()?;
+    Ok(found.is_some_and(|record| record.hash() == end.hash))
 }
 
 async fn remove(session: &mut Session) -> Result<u64, Error> {
@@ -166,7 +172,7 @@ impl KeptWalk {
             "SELECT {} FROM audit WHERE seq > $1 AND seq <= $2 \
              AND action NOT IN ('issue', 'issue-client') ORDER BY seq LIMIT {}",
             rows::RECORD,
-            audit::AT_ONCE
+            AT_ONCE
         );
         let values = vec![self.after.into(), self.archive.end.seq.into()];
         let rows = session.fetch(sql, values).await?;
@@ -246,3 +252,6 @@ impl std::fmt::Debug for KeptHash {
             .finish_non_exhaustive()
     }
 }
+
+/// How many records are in memory at once.
+const AT_ONCE: u32 = 10_000;

@@ -129,7 +129,7 @@ async fn find(
     Ok(page)
 }
 
-/// What was asked for goes into parameters only.
+/// The statement of a part; all that was asked for goes into parameters only.
 fn query(
     filter: &AuditFilter,
     (from, to): (u64, u64),
@@ -156,30 +156,30 @@ fn query(
         let _ = write!(
             sql,
             " AND {}",
-            condition.replace('?', &format!("${}", values.len()))
+            condition.replace('@', &format!("${}", values.len()))
         );
     };
     if let Some(since) = since {
-        and("audit.time >= ?", (*since).into());
+        and("audit.time >= @", (*since).into());
     }
     if let Some(until) = until {
-        and("audit.time <= ?", (*until).into());
+        and("audit.time <= @", (*until).into());
     }
     if let Some(actor) = actor {
-        and("audit.actor = ?", actor.as_str().into());
+        and("audit.actor = @", actor.as_str().into());
     }
     if let Some(device) = device {
         let device = device.as_bytes()[..].into();
         and(
-            "audit.name IN (SELECT name FROM names WHERE device = ?)",
+            "audit.name IN (SELECT name FROM names WHERE device = @)",
             device,
         );
     }
     if let Some(name) = name {
-        and("audit.name = ?", name.as_str().into());
+        and("audit.name = @", name.as_str().into());
     }
     if let Some(zone) = zone {
-        and("audit.zone = ?", zone.as_str().into());
+        and("audit.zone = @", zone.as_str().into());
     }
     if !actions.is_empty() {
         // They are words of ours.

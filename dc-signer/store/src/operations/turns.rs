@@ -1,4 +1,4 @@
-//! Whose turn it is to sign checkpoints, of signers that share a database.
+//! Turns of signers that share a database at signing checkpoints.
 
 use pki_types::UnixTime;
 
@@ -8,8 +8,7 @@ use crate::{Error, Store, Turn};
 impl Store {
     /// Takes or keeps the turn to sign checkpoints until a time; says whose it is, and the last note that was kept here.
     ///
-    /// Whoever has it keeps it until its time is over, or until it gives it back. Nothing of the note is to be believed but
-    /// its signature.
+    /// It is over when its time is, unless it is kept. Nothing of the note is to be believed but its signature.
     pub async fn take_turn(
         &self,
         holder: &str,
@@ -22,7 +21,7 @@ impl Store {
         .await
     }
 
-    /// Whose turn it is, and the last note; none if nobody has signed a checkpoint of this database yet.
+    /// The turn as it is, with the last note; none if nobody has signed a checkpoint of this database yet.
     pub async fn turn(&self) -> Result<Option<Turn>, Error> {
         self.read("turn", async |session| find(session).await).await
     }

@@ -18,7 +18,7 @@ pub(super) struct Work {
     records: Vec<Record>,
     /// True if somebody did what they have to give a reason for, and gave none.
     lacks_reason: bool,
-    /// Whether all signers that work here can read details in records; none if that was not looked at.
+    /// Set if all signers that work here can read details in records; none if that was not looked at.
     details: Option<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! What records commit to: changed by hand it is found, and older signers are not confused by it.
+//! Commitments of records: changed by hand it is found, and older signers are not confused by it.
 
 use super::*;
 use crate::registry::{Action, Manufactured, Mismatch, Replacement, Role};

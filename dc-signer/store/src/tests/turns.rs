@@ -1,4 +1,4 @@
-//! Whoever signs checkpoints: whose turn it is, and what grows from one to the next.
+//! Turns at signing checkpoints, and the tree that grows from one to the next.
 
 use dc_evidence::verify_consistency;
 

@@ -19,7 +19,7 @@ use crate::cmd::service::error::Error;
 use crate::cmd::service::place::{Place, act};
 use crate::cmd::service::print;
 
-/// What is archived, and where.
+/// The part of the log that is archived, and where.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

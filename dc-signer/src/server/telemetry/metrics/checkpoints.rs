@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 
 use super::{Metrics, signed};
 
-/// What is known of checkpoints; all at zero where nobody signs.
+/// Gauges of checkpoints; all at zero where nobody signs.
 #[derive(Debug, Default)]
 pub(super) struct CheckpointGauges {
     size: Gauge,
