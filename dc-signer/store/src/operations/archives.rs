@@ -181,7 +181,7 @@ impl KeptWalk {
         match records.last() {
             Some(last) => self.after = last.seq,
             None => {
-                let (kept, kept_sha256) = std::mem::replace(&mut self.hash, KeptHash::new()).end();
+                let (kept, kept_sha256) = std::mem::take(&mut self.hash).end();
                 let Archive {
                     first,
                     end,

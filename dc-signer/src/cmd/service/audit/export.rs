@@ -89,7 +89,7 @@ impl Args {
             Some(time) => store
                 .record_at(time, 0)
                 .await?
-                .unwrap_or(end.saturating_add(1)),
+                .unwrap_or_else(|| end.saturating_add(1)),
             None => self.from,
         };
         let before = first.saturating_sub(1);
