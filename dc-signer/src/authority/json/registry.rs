@@ -4,7 +4,6 @@ use pki_types::UnixTime;
 
 use super::{
     Device, DeviceHistory, DevicePage, HeldCredential, HistoryEntry, IssuedCredential, Slot, Zone,
-    ZoneRenewal,
 };
 use crate::authority::BothFormsWarning;
 use dc_store::registry::{self, Sha256};
