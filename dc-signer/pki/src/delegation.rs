@@ -353,17 +353,17 @@ mod tests {
         assert!(has_key(folder.path()).unwrap());
         let socket = Path::new("/run/dc-keyd/socket").into();
         assert_eq!(
-            location(folder.path()).unwrap(),
+            key_location(folder.path()).unwrap(),
             KeyLocation::Process(socket)
         );
         for bad in ["", "socket", "/a\n/b", "\u{ff}"] {
             fs::write(path(KEY_KEYD), bad).unwrap();
-            let error = location(folder.path()).unwrap_err();
+            let error = key_location(folder.path()).unwrap_err();
             assert!(matches!(error, Error::BadSocket { .. }), "{bad:?}: {error}");
         }
         for other in [KEY, KEY_URI] {
             fs::write(path(other), "pkcs11:object=x").unwrap();
-            let error = location(folder.path()).unwrap_err();
+            let error = key_location(folder.path()).unwrap_err();
             assert!(matches!(error, Error::TwoKeys { .. }), "{error}");
             fs::remove_file(path(other)).unwrap();
         }

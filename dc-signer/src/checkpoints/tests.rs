@@ -85,16 +85,13 @@ impl Rig {
 
     /// Something that is in the log.
     async fn act(&self, number: u64) {
-        let operator = Operator {
-            name: format!("operator-{number}").parse().unwrap(),
-            role: Role::Viewer,
-            access: Access::Token(Sha256::of(&number.to_be_bytes())),
-            disabled: false,
-        };
-        let by = Act {
-            actor: "test".to_owned(),
-            at: at(NOW),
-        };
+        let operator = Operator::new(
+            format!("operator-{number}").parse().unwrap(),
+            Role::Viewer,
+            Access::Token(Sha256::of(&number.to_be_bytes())),
+            None,
+        );
+        let by = Act::new("signer", at(NOW));
         self.store.put_operator(&operator, &by).await.unwrap();
     }
 

@@ -106,7 +106,7 @@ mod tests {
             .map(clap::Command::get_name)
             .collect();
         there.sort_unstable();
-        let mut known = [&SERVICE[..], &ALWAYS].concat();
+        let mut known = [SERVICE, &ALWAYS].concat();
         known.sort_unstable();
         assert_eq!(there, known);
         assert_eq!(help(), "", "all features are here");

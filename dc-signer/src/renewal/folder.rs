@@ -11,6 +11,7 @@ use dc_pki::keys::{self, KeyType, Unlock};
 use dc_pki::names::ZoneName;
 use dc_pki::{Roles, pem};
 
+use super::returned::requested_key;
 use super::source::OrderError;
 
 /// Which key a certificate is ordered for.
@@ -27,10 +28,13 @@ pub enum KeyOf<'a> {
 pub(super) struct OrderFolder {
     path: PathBuf,
     csr_der: Vec<u8>,
+    /// The CA has not finished the order: it goes on with the same key.
+    goes_on: bool,
 }
 
 impl OrderFolder {
-    /// Makes the key, encrypted if there is a passphrase, and the request. What an order before has left is removed.
+    /// Makes the key, encrypted if there is a passphrase, and the request, or takes those of an order that goes on. What another
+    /// order has left is removed, such as a key that `taken`, the DER SubjectPublicKeyInfo of the zone's certificate, shows in use.
     ///
     /// Fails with [`OrderError::Setup`].
     pub(super) fn make(
@@ -39,8 +43,14 @@ impl OrderFolder {
         roles: Roles,
         key: KeyOf<'_>,
         unlock: &Unlock,
+        taken: Option<&[u8]>,
     ) -> Result<Self, OrderError> {
-        let path = folder(data).join(zone.to_string());
+        let path = folder(data).join(format!("{zone}-{}", roles.as_str()));
+        if key == KeyOf::New
+            && let Some(csr_der) = left_over(&path, taken)
+        {
+            return Ok(Self::of(path, csr_der));
+        }
         remove(&path)?;
         files::create_folder(&path, Access::Owner, &[]).map_err(setup)?;
         let roles = match roles {
@@ -67,7 +77,20 @@ impl OrderFolder {
         let request = files::read(&written.request).map_err(setup)?;
         let csr = pem::request(&written.request, &request).map_err(setup)?;
         let csr_der = csr.as_ref().to_vec();
-        Ok(Self { path, csr_der })
+        Ok(Self::of(path, csr_der))
+    }
+
+    fn of(path: PathBuf, csr_der: Vec<u8>) -> Self {
+        Self {
+            path,
+            csr_der,
+            goes_on: false,
+        }
+    }
+
+    /// The key stays for the next try: CAs finish orders for the request that they began with.
+    pub(super) fn keep(mut self) {
+        self.goes_on = true;
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -86,14 +109,26 @@ impl OrderFolder {
             access: Access::Owner,
         };
         let staged = files::stage(&self.path, &file);
-        staged.and_then(files::Staged::create).map_err(setup)
+        staged.and_then(files::Staged::replace).map_err(setup)
     }
+}
+
+/// The request of an order that was kept, unless its key is in use.
+fn left_over(path: &Path, taken: Option<&[u8]>) -> Option<Vec<u8>> {
+    let request_path = path.join(REQUEST);
+    let request = files::read(&request_path).ok()?;
+    let csr = pem::request(&request_path, &request).ok()?;
+    let key = requested_key(&csr).ok()?;
+    let is_whole = files::exists(&path.join(KEY)) && taken != Some(&key[..]);
+    is_whole.then(|| csr.as_ref().to_vec())
 }
 
 /// The key goes with the folder: the one that counts has been imported, or none has.
 impl Drop for OrderFolder {
     fn drop(&mut self) {
-        if let Err(error) = remove(&self.path) {
+        if !self.goes_on
+            && let Err(error) = remove(&self.path)
+        {
             tracing::warn!(%error, "what an order has left is still there");
         }
     }
@@ -130,6 +165,9 @@ fn remove(path: &Path) -> Result<(), OrderError> {
 fn setup(error: impl std::fmt::Display) -> OrderError {
     OrderError::Setup(error.to_string())
 }
+
+/// As `delegation_csr` calls it.
+const REQUEST: &str = "request.csr";
 
 /// The part of a data folder in which certificates are ordered.
 fn folder(data: &Path) -> PathBuf {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dc_core::DelegationCertificate;
 use pki_types::UnixTime;
 
 use super::ca::{Asked, Ca, Cas};
@@ -169,11 +170,27 @@ impl Renewer {
 
     /// Orders a certificate, looks at it, and takes it as the zone's next one.
     async fn bring(&self, zone: &Zone, ca: &Ca) -> Result<u32, OrderError> {
-        let folder = self.prepare(zone).await?;
         let before = schedule::newest(zone);
         let before = before.and_then(|slot| self.certificate(&slot.certificate_sha256));
+        let folder = self.prepare(zone, before.clone()).await?;
+        match self.bring_with(zone, ca, &folder, before.as_deref()).await {
+            Err(error @ OrderError::Later(..)) => {
+                folder.keep();
+                Err(error)
+            }
+            brought => brought,
+        }
+    }
+
+    async fn bring_with(
+        &self,
+        zone: &Zone,
+        ca: &Ca,
+        folder: &OrderFolder,
+        before: Option<&[u8]>,
+    ) -> Result<u32, OrderError> {
         let names = [zone.zone.wildcard()];
-        let order = ca.source.order(folder.csr_der(), &names, before.as_deref());
+        let order = ca.source.order(folder.csr_der(), &names, before);
         let returned = tokio::time::timeout(ORDERING, order).await.map_err(|_| {
             OrderError::Later(None, "the CA has not answered within an hour".to_owned())
         })??;
@@ -197,7 +214,11 @@ impl Renewer {
         taken.map(|taken| taken.slot).map_err(not_taken)
     }
 
-    async fn prepare(&self, zone: &Zone) -> Result<OrderFolder, OrderError> {
+    async fn prepare(
+        &self,
+        zone: &Zone,
+        certificate: Option<Vec<u8>>,
+    ) -> Result<OrderFolder, OrderError> {
         let is_new = self.settings.load().of(&zone.zone).new_key;
         let before = match schedule::newest(zone) {
             Some(slot) if !is_new => {
@@ -209,7 +230,10 @@ impl Renewer {
         let unlock = self.authority.unlock().clone();
         off_thread(move || {
             let key = before.as_deref().map_or(KeyOf::New, KeyOf::Before);
-            OrderFolder::make(&data, &name, roles, key, &unlock)
+            let certificate = certificate.map(|der| DelegationCertificate::parse(der.into()));
+            let certificate = certificate.and_then(Result::ok);
+            let taken = certificate.as_ref().map(DelegationCertificate::spki);
+            OrderFolder::make(&data, &name, roles, key, &unlock, taken)
         })
         .await?
     }

@@ -99,7 +99,9 @@ impl Sandbox {
     pub(crate) fn operate_at(&self, config: &str, arguments: &[&str]) -> Outcome {
         let config = ["--config", config];
         let takes_operator = match arguments {
-            ["devices" | "codes", ..] | ["certificate", "order", ..] => true,
+            ["devices" | "codes", ..] | ["certificate", "order", ..] | ["audit", "archive", ..] => {
+                true
+            }
             ["operators" | "zones", what, ..] => *what != "list",
             ["secrets", what, ..] => *what != "show",
             _ => false,
@@ -120,7 +122,7 @@ impl Sandbox {
             ]
             | ["operators", "add" | "disable" | "enable", ..] => true,
             ["secrets", what, ..] => *what != "show",
-            ["certificate", what, ..] => *what != "status",
+            ["certificate", "order", ..] | ["audit", "archive", ..] => true,
             ["restore", ..] => !arguments.contains(&"--check"),
             _ => false,
         };

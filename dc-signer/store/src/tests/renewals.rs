@@ -20,7 +20,6 @@ fn by(now: UnixTime) -> Act {
 async fn one_process_at_a_time_holds_a_renewal(db: &Database) {
     let (store, other) = (&*db.store, db.other().await);
     let (zone, now) = (zone(), dc_pki::clock::now().unwrap());
-    let by = by(now);
     let held = store.hold_renewal(&zone, [1; 16], MINUTES, now).await;
     assert_eq!(held.unwrap().unwrap().holder.unwrap().node, "node-1");
     let refused = other.hold_renewal(&zone, [2; 16], MINUTES, now).await;
@@ -103,7 +102,6 @@ async fn a_renewal_is_read_as_it_was_written(db: &Database) {
 
 async fn a_hold_from_the_future_keeps_nobody_out(db: &Database) {
     let (zone, now) = (zone(), dc_pki::clock::now().unwrap());
-    let by = by(now);
     let held = db.store.hold_renewal(&zone, [1; 16], MINUTES, now).await;
     assert!(held.unwrap().is_some());
     db.tamper("UPDATE renewals SET held_until = held_until + 1000000")

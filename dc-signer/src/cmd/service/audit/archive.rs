@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dc_pki::clock;
 use dc_store::export::{first_line, record_line};
-use dc_store::registry::Archive;
+use dc_store::registry::{Archive, Role};
 use dc_store::{KeptHash, Store};
 use indicatif::ProgressBar;
 use pki_types::UnixTime;
@@ -16,14 +16,16 @@ use tempfile::NamedTempFile;
 
 use super::{Known, verified};
 use crate::cmd::service::error::Error;
-use crate::cmd::service::place::{Place, act};
+use crate::cmd::service::place::{Acting, Why};
 use crate::cmd::service::print;
 
 /// The part of the log that is archived, and where.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    place: Place,
+    why: Why,
+    #[command(flatten)]
+    acting: Acting,
     #[command(flatten)]
     known: Known,
     /// The folder of the archives, a file a week, which is there already
@@ -39,7 +41,8 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.place.with_store(async |store| {
+        let (needed, why) = (Role::Admin, Some(&self.why.reason));
+        self.acting.with_store(needed, why, async |_, store, who| {
             let known = self.known.read()?.all();
             let covered = known.iter().map(dc_evidence::Checkpoint::size).max();
             verified(store, known).await?;
@@ -48,7 +51,7 @@ impl Args {
             let mut files = 0;
             while let Some(last) = self.next(store, covered.unwrap_or_default()).await? {
                 let (path, archive) = write(store, &self.to, last).await?;
-                let archive = store.archive(&archive, &act()?).await?;
+                let archive = store.archive(&archive, &who.act()?).await?;
                 self.remove(store).await?;
                 self.show(&path, &archive)?;
                 files += 1;
