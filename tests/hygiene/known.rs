@@ -22,5 +22,5 @@ pub(crate) const FEATURES: &[(&str, usize)] = &[
     ("dc-agent", 14),
     ("dc-pki", 3),
     ("dc-rustls", 36),
-    ("dc-signer", 9),
+    ("dc-signer", 11),
 ];

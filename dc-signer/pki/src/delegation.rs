@@ -240,10 +240,19 @@ pub fn key_file(folder: &Path) -> Result<&'static str, Error> {
     for name in KEY_FILES {
         if files::is_there(&folder.join(name))? && found.replace(name).is_some() {
             let folder = folder.into();
-            return Err(Error::TwoKeys { folder });
+            return Err(Error::TwoKeys(folder));
         }
     }
     Ok(found.unwrap_or(KEY))
+}
+
+/// The name of the file that says this place, which is the path of a signing process's socket or the URI of a token's key.
+#[must_use]
+pub fn file_of_place(place: &str) -> &'static str {
+    match place.starts_with('/') {
+        true => KEY_KEYD,
+        false => KEY_URI,
+    }
 }
 
 /// The place of the key of the certificate in a folder.
@@ -268,7 +277,7 @@ fn of_socket(path: PathBuf, text: &[u8]) -> Result<KeyLocation, Error> {
     let socket = Path::new(text);
     match socket.is_absolute() && !text.contains('\n') {
         true => Ok(KeyLocation::Process(socket.into())),
-        false => Err(Error::BadSocket { path }),
+        false => Err(Error::BadSocket(path)),
     }
 }
 
@@ -359,12 +368,12 @@ mod tests {
         for bad in ["", "socket", "/a\n/b", "\u{ff}"] {
             fs::write(path(KEY_KEYD), bad).unwrap();
             let error = key_location(folder.path()).unwrap_err();
-            assert!(matches!(error, Error::BadSocket { .. }), "{bad:?}: {error}");
+            assert!(matches!(error, Error::BadSocket(_)), "{bad:?}: {error}");
         }
         for other in [KEY, KEY_URI] {
             fs::write(path(other), "pkcs11:object=x").unwrap();
             let error = key_location(folder.path()).unwrap_err();
-            assert!(matches!(error, Error::TwoKeys { .. }), "{error}");
+            assert!(matches!(error, Error::TwoKeys(_)), "{error}");
             fs::remove_file(path(other)).unwrap();
         }
     }

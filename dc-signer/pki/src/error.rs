@@ -99,11 +99,8 @@ pub enum Error {
         source: rustls::Error,
     },
     /// A file does not say which signing process has the key.
-    #[error("{} names no signing process: write the path of its socket into it", .path.display())]
-    BadSocket {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("{} names no signing process: write the path of its socket into it", .0.display())]
+    BadSocket(PathBuf),
     /// A file does not say which key in a token is meant.
     #[error("{} names no key in a token: {source}", .path.display())]
     BadTokenUri {
@@ -343,11 +340,8 @@ pub enum Error {
         max: usize,
     },
     /// A folder has a key, and says that it is elsewhere, or names two places.
-    #[error("{} has more than one of key.pem, key.uri and key.keyd: leave the one that is meant", .folder.display())]
-    TwoKeys {
-        /// The folder.
-        folder: PathBuf,
-    },
+    #[error("{} has more than one of key.pem, key.uri and key.keyd: leave the one that is meant", .0.display())]
+    TwoKeys(PathBuf),
     /// No peer accepts a delegation certificate of this end of connections.
     #[error(
         "{}: {} refuse this delegation certificate: {source}",

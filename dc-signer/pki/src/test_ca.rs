@@ -278,7 +278,7 @@ fn subject(name: &str) -> DistinguishedName {
     subject
 }
 
-/// What a credential is good for its signature says, not the certificate alone.
+/// A credential is good for what its signature says, not for what the certificate alone says.
 fn both_purposes() -> Vec<ExtendedKeyUsagePurpose> {
     vec![
         ExtendedKeyUsagePurpose::ServerAuth,

@@ -2,15 +2,15 @@
 
 mod by;
 mod copy;
-mod error;
+mod names;
 mod sealed_in;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
+pub use super::backup_error::Error;
 use super::{Secrets, SetupError, database};
 use crate::config::Config;
 pub use by::By;
@@ -18,7 +18,7 @@ use copy::{Side, copy, copy_file, make_new_folder};
 use dc_pki::files::{self, Access, NewFile};
 use dc_store::registry::{Head, Record};
 use dc_store::{BroughtUp, InUse, Location, Store};
-pub use error::Error;
+use names::{beside, remove_all, swap};
 pub use sealed_in::SealedIn;
 
 /// The manifest of a backup; written last, so a backup without it is not whole.
@@ -365,48 +365,8 @@ fn bring_missing(config: &Config, from: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives the copy its name; what had that name is kept under another.
-fn swap(staged: &Path, database: &Path, now: UnixTime) -> Result<Option<PathBuf>, Error> {
-    let failed = |source| dc_pki::Error::Write {
-        path: database.into(),
-        source,
-    };
-    let moved =
-        files::is_there(database)?.then(|| beside(database, &format!("before-{}", now.as_secs())));
-    if let Some(moved) = &moved {
-        for suffix in SUFFIXES {
-            let (from, to) = (with(database, suffix), with(moved, suffix));
-            if files::is_there(&from)? {
-                fs::rename(from, to).map_err(failed)?;
-            }
-        }
-    }
-    fs::rename(staged, database).map_err(failed)?;
-    files::sync(database.parent().unwrap_or_else(|| Path::new(".")))?;
-    Ok(moved)
-}
-
-fn remove_all(staged: &Path) {
-    for suffix in SUFFIXES {
-        // What cannot be removed now is removed before the next try.
-        let _ = files::remove(&with(staged, suffix));
-    }
-}
-
-fn beside(database: &Path, what: &str) -> PathBuf {
-    with(database, &format!(".{what}"))
-}
-
-fn with(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
 const DATABASE: &str = "dc-signer.db";
 const DELEGATIONS: &str = "delegations";
 const MANIFEST: &str = "backup.json";
-/// The suffixes of the files of an SQLite database.
-const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 /// Records that are read at once.
 const PAGE: u32 = 1000;

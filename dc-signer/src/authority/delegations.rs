@@ -1,7 +1,7 @@
 //! The zones and their loaded keys: a view of the database that is never older than a few seconds while the database answers.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use super::acts::by_signer;
 use super::away::{self, Away};
 use super::blocking::Blocking;
+use super::folders::delegations_folder;
 use super::loaded::Loaded;
 use super::missing::{Missing, Waiting};
 use super::replicas::{self, Me};
@@ -189,7 +190,7 @@ impl Delegations {
 
     /// The folder of a delegation certificate and its key.
     pub(super) fn folder(&self, certificate_sha256: &Sha256) -> PathBuf {
-        folder(&self.data).join(certificate_sha256.to_string())
+        delegations_folder(&self.data).join(certificate_sha256.to_string())
     }
 
     pub(super) fn missing(&self) -> Vec<Missing> {
@@ -321,7 +322,7 @@ impl Loader {
 
     /// True unless somebody has said that a key is at another place now.
     fn is_still_there(&self, known: &Loaded) -> bool {
-        let folder = folder(&self.data).join(known.certificate_sha256.to_string());
+        let folder = delegations_folder(&self.data).join(known.certificate_sha256.to_string());
         if self.shared.contains_key(&known.certificate_sha256)
             && has_key(&folder).is_ok_and(|here| !here)
         {
@@ -332,7 +333,7 @@ impl Loader {
     }
 
     fn open(&self, zone: &ZoneName, certificate_sha256: Sha256) -> Result<Arc<Loaded>, Error> {
-        let folder = folder(&self.data).join(certificate_sha256.to_string());
+        let folder = delegations_folder(&self.data).join(certificate_sha256.to_string());
         let (timing, unlock) = (&self.timing, &self.unlock);
         let loaded = match self.shared.get(&certificate_sha256) {
             Some(shared) if !has_key(&folder)? => {
@@ -351,12 +352,6 @@ impl Loader {
 struct Moved {
     some: bool,
     waiting: Vec<Waiting>,
-}
-
-/// The part of a data folder with its delegation certificates and keys, each in a folder named after the certificate's
-/// SHA-256.
-pub(crate) fn folder(data: &Path) -> PathBuf {
-    data.join("delegations")
 }
 
 /// The greatest age of a view. A slot that drains may still sign for as long, and has more than a week left.

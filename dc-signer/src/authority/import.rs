@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::blocking::Blocking;
 use super::error::PkiError;
 use super::loaded::{Loaded, for_clients, try_key};
+use super::view::ZoneView;
 use super::{Authority, Error, shared_delegations};
 use dc_pki::delegation::{self, CHAIN, Delegation, KEY_FILES};
 use dc_pki::files::{self, Access, NewFile};
@@ -115,17 +116,7 @@ impl Authority {
         } = import;
         let slot = check(zone, &delegation, by.at)?;
         let view = self.delegations.refresh(&self.store).await?;
-        // Its key would lie here, and be worth something to a thief alone.
-        let same = |one: &&ZoneDelegation| one.certificate_sha256 == slot.certificate_sha256;
-        let known = view.zone(zone)?.managed.delegations.iter().find(same);
-        if let Some(gone) = known.filter(|one| one.state == DelegationState::Gone) {
-            let number = gone.number;
-            return Err(registry::Error::SlotIsGone { number }.into());
-        }
-        if view.zone(zone)?.managed.roles == Roles::Both && for_clients.is_none() {
-            let path = delegation.chain_path().into();
-            return Err(Error::NotForClients { path });
-        }
+        may_come(view.zone(zone)?, &slot, &delegation, for_clients.is_some())?;
         let sha256 = slot.certificate_sha256;
         let to = self.delegations.folder(&sha256);
         self.keep_secrets().await?;
@@ -164,6 +155,29 @@ impl Authority {
             warnings,
         })
     }
+}
+
+/// Shows that a certificate may become the next one of a zone.
+///
+/// Fails with [`SlotIsGone`](registry::Error::SlotIsGone) and [`Error::NotForClients`].
+fn may_come(
+    zone: &ZoneView,
+    slot: &NewDelegation,
+    delegation: &Delegation,
+    is_for_clients: bool,
+) -> Result<(), Error> {
+    // Its key would lie here, and be worth something to a thief alone.
+    let same = |one: &&ZoneDelegation| one.certificate_sha256 == slot.certificate_sha256;
+    let known = zone.managed.delegations.iter().find(same);
+    if let Some(gone) = known.filter(|one| one.state == DelegationState::Gone) {
+        let number = gone.number;
+        return Err(registry::Error::SlotIsGone { number }.into());
+    }
+    if zone.managed.roles == Roles::Both && !is_for_clients {
+        let path = delegation.chain_path().into();
+        return Err(Error::NotForClients { path });
+    }
+    Ok(())
 }
 
 /// True if the certificate and its key are in a folder of the data folder, and can be used.

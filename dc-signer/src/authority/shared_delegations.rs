@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::secrets::{Sealing, delegation_label, no_key};
 use super::{Error, SetupError};
-use dc_pki::delegation::{Files, KEY, KeyFile};
+use dc_pki::delegation::{Files, KEY, KEY_KEYD, KeyFile, file_of_place};
 use dc_pki::sealing::{Label, SealingKeys};
 use dc_store::registry::{Sha256, SharedDelegation};
 
@@ -67,9 +67,8 @@ pub(super) fn files<'a>(
         folder,
         chain: &shared.chain,
         key: match &shared.location {
-            // Only a path begins so.
-            Some(path) if path.starts_with('/') => KeyFile::Socket(path.as_bytes()),
-            Some(uri) => KeyFile::Uri(uri.as_bytes()),
+            Some(place) if file_of_place(place) == KEY_KEYD => KeyFile::Socket(place.as_bytes()),
+            Some(place) => KeyFile::Uri(place.as_bytes()),
             None => KeyFile::Pem(pem),
         },
     }

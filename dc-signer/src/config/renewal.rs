@@ -57,6 +57,5 @@ fn some_percent<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u32>, D::E
 }
 
 fn zone<'de, D: Deserializer<'de>>(value: D) -> Result<ZoneName, D::Error> {
-    let text = values::text(value)?;
-    ZoneName::parse(&text).map_err(|error| D::Error::custom(format!("is {text:?}: {error}")))
+    ZoneName::parse(&values::text(value)?).map_err(D::Error::custom)
 }

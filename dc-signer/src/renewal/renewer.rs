@@ -39,7 +39,7 @@ pub struct Renewer {
     pub draws: Arc<dyn Fn() -> u32 + Send + Sync>,
 }
 
-/// What was done in a zone.
+/// The result of a look at a zone.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Done {
     /// Its CA was asked when it wants the certificate to be renewed, or that was written down for a new certificate.

@@ -36,9 +36,9 @@ pub struct Status {
     pub holder: Option<String>,
     /// The certificate that becomes active next.
     pub candidate: Option<Candidate>,
-    /// What is left of the active one.
+    /// The time that is left of the active one.
     pub left: Option<Duration>,
-    /// What credentials get at least, if it is less than they are to have.
+    /// The shortest life that credentials get, if it is less than they are to have.
     pub shortened: Option<Duration>,
 }
 
@@ -135,7 +135,7 @@ impl Status {
         }
     }
 
-    /// What somebody should look at, a line each.
+    /// The warnings that somebody should look at, a line each.
     #[must_use]
     pub fn warnings(&self, now: UnixTime) -> Vec<String> {
         let zone = &self.zone;

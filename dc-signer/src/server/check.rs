@@ -153,7 +153,7 @@ async fn zones(config: &Config) -> Result<Looked, authority::Error> {
     looked
 }
 
-/// What is in the database: what could be issued, the keys that are missing, and how far renewals are.
+/// The findings in the database: what could be issued, the keys that are missing, and how far renewals are.
 type Looked = (IssuingStatus, Vec<Missing>, Vec<renewal::Status>);
 
 /// Checks that the database is the newest that was seen here, and that its secrets are here too.
@@ -169,7 +169,7 @@ pub struct Readiness {
     pub faults: Vec<String>,
     /// Things that somebody should do something about.
     pub soon: Vec<String>,
-    /// What the service will do by itself.
+    /// The things that the service will do by itself.
     pub notes: Vec<String>,
 }
 

@@ -192,7 +192,7 @@ impl OpenKey {
     }
 }
 
-/// What a signing process answers to whoever wants more than credentials.
+/// The answer of a signing process to whoever wants more than credentials.
 const NO_MESSAGES: KeyFault = KeyFault::Process {
     fault: ProcessFault::NoMessages,
 };

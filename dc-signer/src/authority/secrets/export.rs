@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use dc_pki::delegation::{CHAIN, KEY, KEY_URI};
+use dc_pki::delegation::{self, CHAIN, KEY};
 use dc_pki::files::{self, Access, NewFile};
 use dc_store::registry::{Action, Purpose, SharedSecret};
 use dc_store::{Act, SecretChange, Store, owner};
 use zeroize::Zeroizing;
 
+use super::super::SetupError;
+use super::super::backup_error;
 use super::super::error::PkiError;
-use super::super::{SetupError, backup};
 use super::open::Open;
 use super::{file, newest};
 use crate::config::Config;
@@ -34,7 +35,7 @@ pub async fn export(
     to: &Path,
     back_out: bool,
     by: &Act,
-) -> Result<Exported, backup::Error> {
+) -> Result<Exported, backup_error::Error> {
     let open = Open::sealed(config, store).await?;
     let versions = open.places().open(&open.before, &[])?;
     let used = Purpose::ALL.map(|purpose| newest(&open.before, purpose));
@@ -54,9 +55,9 @@ pub async fn export(
         let chain = Zeroizing::new(one.chain.clone());
         contents.push((format!("{folder}/{CHAIN}"), chain));
         contents.push(match &one.location {
-            Some(uri) => (
-                format!("{folder}/{KEY_URI}"),
-                Zeroizing::new(uri.clone().into_bytes()),
+            Some(place) => (
+                format!("{folder}/{}", delegation::file_of_place(place)),
+                Zeroizing::new(place.clone().into_bytes()),
             ),
             None => (format!("{folder}/{KEY}"), open.open_delegation(one)?),
         });
@@ -89,7 +90,7 @@ pub async fn export(
 }
 
 /// Writes a folder for whoever runs the command.
-fn write(to: &Path, contents: &[(String, Zeroizing<Vec<u8>>)]) -> Result<(), backup::Error> {
+fn write(to: &Path, contents: &[(String, Zeroizing<Vec<u8>>)]) -> Result<(), backup_error::Error> {
     let _invoker = owner::as_invoker()?;
     if files::is_there(to)? {
         return Err(PkiError::Exists { path: to.into() }.into());

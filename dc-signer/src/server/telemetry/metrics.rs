@@ -14,6 +14,7 @@ use prometheus_client::registry::Registry;
 
 mod buckets;
 mod checkpoints;
+mod fleet;
 mod labels;
 mod people;
 mod renewals;
@@ -21,6 +22,7 @@ mod zones;
 
 use buckets::{fast, very_fast};
 use checkpoints::CheckpointGauges;
+pub use fleet::{DelegationExpiry, Fleet, Gone};
 use labels::{
     Against, Certificate, InState, Issued, IssuedAsClient, OfPath, OfRoute, Operation, Outcome,
     Problem, Reason, Request, Within,
@@ -107,44 +109,6 @@ impl Path {
             Self::Enroll => "enroll",
             Self::Renew => "renew",
         }
-    }
-}
-
-/// A delegation certificate that is in use, and when it ends.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct DelegationExpiry {
-    /// The zone.
-    pub zone: String,
-    /// The slot's number.
-    pub slot: u32,
-    /// `next`, `active` or `draining`.
-    pub state: String,
-    /// When the certificate begins.
-    pub not_before: u64,
-    /// When the certificate ends.
-    pub not_after: u64,
-}
-
-/// Counts of devices.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Fleet {
-    /// Devices in each state.
-    pub states: Vec<(String, u64)>,
-    /// Active devices that hold a credential that ends within so many hours, each with those
-    /// before it. Those whose credential has ended are counted under 0.
-    pub expiring: Vec<(u64, u64)>,
-    /// Possible clones.
-    pub clones: u64,
-}
-
-/// Lowers a gauge again when it is dropped.
-#[derive(Debug)]
-#[must_use]
-pub struct Gone(Gauge);
-
-impl Drop for Gone {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use pki_types::UnixTime;
 
-use super::record::Fields;
+use super::fields::Fields;
 use super::{Error, OperatorName, Reason, Sha256};
 
 /// An act that one operator has asked for and another has to agree to.

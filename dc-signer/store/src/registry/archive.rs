@@ -2,7 +2,7 @@
 
 use dc_evidence::Frontier;
 
-use super::record::Fields;
+use super::fields::Fields;
 use super::{Head, Sha256};
 
 /// A part of the audit log, from one record to another, whose issuances are in a file and may be removed from the database.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use dc_core::UniqueName;
 use pki_types::UnixTime;
 
-use super::record::Fields;
+use super::fields::Fields;
 use super::{DeviceId, Error, ExternalId, Hold, Sha256, State};
 use dc_pki::names::ZoneName;
 

@@ -8,6 +8,7 @@ mod clones;
 mod code;
 mod device;
 mod error;
+mod fields;
 mod hold;
 mod ids;
 mod label;

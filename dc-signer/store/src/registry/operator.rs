@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use pki_types::UnixTime;
 
-use super::record::Fields;
+use super::fields::Fields;
 use super::{Error, Sha256};
 
 /// The rights of an operator.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use dc_evidence::Hash;
 use pki_types::UnixTime;
 
+use super::fields::Fields;
 use super::{Error, Sha256};
 
 macro_rules! actions {
@@ -375,36 +376,6 @@ impl Head {
 
 /// Databases count seconds in 63 bits.
 const LAST: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX >> 1));
-
-/// Fields one behind the other, none of which can be taken for a part of another.
-pub(super) struct Fields(Vec<u8>);
-
-impl Fields {
-    /// SHA-256 of a kind and fields.
-    pub(super) fn hash(kind: &str, fields: &[&[u8]]) -> Sha256 {
-        let mut all = Self(Vec::new());
-        all.field(kind.as_bytes());
-        fields.iter().for_each(|field| all.field(field));
-        Sha256::of(&all.0)
-    }
-
-    fn field(&mut self, bytes: &[u8]) {
-        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.0.extend(len.to_be_bytes());
-        self.0.extend(bytes);
-    }
-
-    /// Nothing and an empty field differ.
-    fn option(&mut self, bytes: Option<&[u8]>) {
-        match bytes {
-            Some(bytes) => {
-                self.0.push(1);
-                self.field(bytes);
-            }
-            None => self.0.push(0),
-        }
-    }
-}
 
 /// Of a record of an issuance.
 const TYPICAL_LEN: usize = 384;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use pki_types::UnixTime;
 use ring::hmac;
 
-use super::record::Fields;
+use super::fields::Fields;
 use super::{Error, Sha256};
 
 /// The purpose of a secret that all signers of a database share.

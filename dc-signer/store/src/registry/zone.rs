@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pki_types::UnixTime;
 
-use super::record::Fields;
+use super::fields::Fields;
 use super::{DelegationState, Error, Sha256};
 use dc_pki::names::ZoneName;
 use dc_pki::{Forms, Roles};
