@@ -407,6 +407,7 @@ mod tests {
     fn denies_under_a_certificate_with_less_than_eight_days_left() {
         for (left, good) in [(8 * 86_400, true), (8 * 86_400 - 1, false)] {
             let (device, mut zone) = (active(), zone());
+            zone.delegations[0].not_before = at(NOW - 80 * 86_400);
             zone.delegations[0].not_after = at(NOW + left);
             let admitted = admitted(&device);
             let keys = keys();

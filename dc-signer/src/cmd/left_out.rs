@@ -73,8 +73,10 @@ const HAS_SERVICE: bool = cfg!(feature = "service");
 const AGENT: &str = "agent";
 /// The commands that the feature `service` brings.
 const SERVICE: &[&str] = &[
+    "approvals",
     "audit",
     "backup",
+    "certificate",
     "check",
     "codes",
     "devices",
@@ -95,7 +97,9 @@ mod tests {
     use super::*;
 
     /// In every build.
-    const ALWAYS: [&str; 7] = ["csr", "demo", "init", "inspect", "issue", "probe", "verify"];
+    const ALWAYS: [&str; 8] = [
+        "csr", "demo", "init", "inspect", "issue", "keys", "probe", "verify",
+    ];
 
     /// Tests have all features, so what is not known here is a command that moved or went.
     #[test]

@@ -15,6 +15,8 @@ use tempfile::TempDir;
 use crate::ca::{Ca, HMAC, KID};
 use crate::dns::Dns;
 
+const TOKEN: &str = "operator.token";
+
 /// The program's folder.
 pub(crate) struct Signer {
     folder: TempDir,
@@ -49,6 +51,8 @@ impl Signer {
             said: Mutex::default(),
         };
         signer.write(&signer.config);
+        let add = ["operators", "add", "tester", "--role", "admin"];
+        signer.succeed(&[&add[..], &["--reason", "a test", "--save-token", TOKEN]].concat());
         signer.succeed(&["zones", "add", "cpe.example.com"]);
         signer
     }
@@ -108,10 +112,7 @@ impl Signer {
     fn run(&self, arguments: &[&str]) -> (bool, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
         command.args(arguments).current_dir(self.folder());
-        command.env(
-            "DC_SIGNER_TOKEN_FILE",
-            self.folder().join("signer/operator.token"),
-        );
+        command.env("DC_SIGNER_TOKEN_FILE", self.folder().join(TOKEN));
         if arguments[0] != "csr" {
             command.arg("--config").arg(self.config_file());
         }

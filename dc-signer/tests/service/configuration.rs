@@ -52,14 +52,18 @@ fn what_does_not_belong_to_the_database_is_not_called_good() {
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains(words), "{said}");
     };
-    std::fs::create_dir_all(data.join("secrets")).unwrap();
-    std::fs::remove_dir_all(data.join("secrets")).unwrap();
+    let (secrets, aside) = (data.join("secrets"), data.join("aside"));
+    std::fs::rename(&secrets, &aside).unwrap();
     is_bad("secrets");
-    std::fs::create_dir(data.join("secrets")).unwrap();
+    std::fs::create_dir(&secrets).unwrap();
     for name in ["names.key", "codes.key", "lists.key"] {
         let from = rig.data().join("data/secrets").join(name);
-        std::fs::copy(from, data.join("secrets").join(name)).unwrap();
+        std::fs::copy(from, secrets.join(name)).unwrap();
     }
+    // Those of another signer would rename devices.
+    is_bad("secrets");
+    std::fs::remove_dir_all(&secrets).unwrap();
+    std::fs::rename(&aside, &secrets).unwrap();
     is_good();
     let seen = std::fs::read(data.join("audit-head.json")).unwrap();
     let newer = format!("{{\"seq\":99,\"hash\":\"{}\"}}", "07".repeat(32));

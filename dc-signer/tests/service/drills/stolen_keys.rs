@@ -8,7 +8,7 @@ use std::process::Command;
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
-use super::command::{Said, keys, run, tool};
+use super::command::{Said, keys, run};
 use crate::client::Client;
 use crate::rig::Rig;
 use crate::router::{Router, csr};
@@ -29,29 +29,18 @@ fn the_secrets_of_a_signer_are_replaced_and_no_device_is_renamed() {
     let waiting = rig.add("two");
     let old_code = waiting["code"]["code"].as_str().unwrap().to_owned();
     run(&rig, &["devices", "suspend", "one"]).ok();
-    let list = || rig.client().get("/v1/withdrawn/cpe.example.com").ok();
-    let old_list = list();
-    // A new data folder makes new secrets.
-    let fresh = tempfile::tempdir().unwrap();
-    let config = fresh.path().join("fresh.toml");
-    let text = "data = 'data'\n[listen]\naddress = '127.0.0.1:0'\ncertificate = 'c'\nkey = 'k'\n";
-    fs::write(&config, text).unwrap();
-    fs::create_dir(fresh.path().join("data")).unwrap();
-    tool(&["zones", "list", "--config", config.to_str().unwrap()]).ok();
-    let mut rig = rig;
-    rig.signal("TERM");
-    assert!(rig.ended());
-    let secrets = rig.data().join("data/secrets");
-    for secret in ["names.key", "codes.key", "lists.key"] {
-        let (from, to) = (
-            fresh.path().join("data/secrets").join(secret),
-            secrets.join(secret),
-        );
-        assert_ne!(fs::read(&from).unwrap(), fs::read(&to).unwrap());
-        fs::copy(from, &to).unwrap();
-        fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).unwrap();
-    }
+    let old_list = rig.client().get("/v1/withdrawn/cpe.example.com").ok();
+    // They are sealed in the database, if they are not yet, and each is made anew while the service runs.
+    let sealing = rig.data().join("secrets.key");
+    fs::write(&sealing, "5a".repeat(32)).unwrap();
+    fs::set_permissions(&sealing, fs::Permissions::from_mode(0o600)).unwrap();
+    let table = format!("[secrets]\nkey = {{ file = {sealing:?} }}\n[limits]");
+    rig.edit_config("[limits]", &table);
     let rig = rig.restart();
+    run(&rig, &["secrets", "seal"]).ok();
+    for secret in ["names", "codes", "lists"] {
+        run(&rig, &["secrets", "rotate", secret, "--at-once"]).ok();
+    }
     let new_list = rig.client().get("/v1/withdrawn/cpe.example.com").ok();
     assert_ne!(new_list["key"], old_list["key"]);
     assert_eq!(names(&new_list).join(" "), name);
