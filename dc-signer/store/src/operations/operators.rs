@@ -168,25 +168,25 @@ fn columns(access: Option<&Access>) -> (Value, Value) {
 }
 
 /// Keeps an operator out who was disabled, or got another role or token, in a newer copy of the log: what lets them in here is
-/// what they had before.
+/// what they had before. True if they were not kept out already.
 pub(super) async fn keep_out(
     work: &mut Work,
     name: &str,
     changed_to: Option<Sha256>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     // No operator has a name that is none.
     let Ok(name) = name.parse() else {
-        return Ok(());
+        return Ok(false);
     };
     let Some(operator) = named(&mut work.session, &name).await? else {
-        return Ok(());
+        return Ok(false);
     };
     if changed_to == Some(operator.commitment()) {
-        return Ok(());
+        return Ok(false);
     }
-    let sql = "UPDATE operators SET disabled = 1 WHERE name = $1";
+    let sql = "UPDATE operators SET disabled = 1 WHERE name = $1 AND disabled = 0";
     let values = vec![name.as_str().into()];
-    work.session.execute(sql, values).await.map(|_| ())
+    Ok(work.session.execute(sql, values).await? > 0)
 }
 
 pub(super) async fn disable(work: &mut Work, name: &OperatorName, by: &Act) -> Result<(), Error> {

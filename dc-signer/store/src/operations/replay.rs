@@ -96,10 +96,10 @@ impl Replaying {
             return Ok(());
         };
         if let Action::ChangeOperator | Action::DisableOperator = record.entry.action {
-            return operators::keep_out(work, name, record.entry.detail_sha256).await;
-        }
-        if let Action::ChangeOperator | Action::DisableOperator = record.entry.action {
-            return self.keep_out(work, name).await;
+            if operators::keep_out(work, name, record.entry.detail_sha256).await? {
+                self.operators.insert(name.to_owned());
+            }
+            return Ok(());
         }
         if record.entry.action == Action::Issue {
             self.end_replacement(work, record).await?;
@@ -121,16 +121,6 @@ impl Replaying {
             }
         };
         self.do_again(work, &device, record).await
-    }
-
-    /// An operator who was disabled stays so. What one was changed to is not in the log, and what they had before may have been
-    /// stolen.
-    async fn keep_out(&mut self, work: &mut Work, name: &str) -> Result<(), Error> {
-        let sql = "UPDATE operators SET disabled = 1 WHERE name = $1 AND disabled = 0";
-        if work.session.execute(sql, vec![name.into()]).await? > 0 {
-            self.operators.insert(name.to_owned());
-        }
-        Ok(())
     }
 
     /// Does to a device what a record says was done.

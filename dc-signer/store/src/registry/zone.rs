@@ -300,6 +300,7 @@ mod tests {
     #[test]
     fn a_zone_does_not_go_back_to_what_is_about_to_end() {
         let mut zone = zone(vec![delegation(1, DelegationState::Draining)]);
+        zone.delegations[0].not_before = at(NOW - 80 * 86_400);
         zone.delegations[0].not_after = at(NOW + 8 * 86_400 - 1);
         let back = zone.move_delegation(1, DelegationState::Active, at(NOW));
         assert!(matches!(back, Err(Error::TooLittleLeft { .. })), "{back:?}");

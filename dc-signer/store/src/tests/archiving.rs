@@ -218,7 +218,7 @@ async fn what_was_kept_of_an_archive_is_compared(db: &Database) {
     for (sql, back) in [
         (
             "UPDATE audit SET actor = 'operator:eve' WHERE seq = 2",
-            "UPDATE audit SET actor = 'cli:tester' WHERE seq = 2",
+            "UPDATE audit SET actor = 'operator:tester' WHERE seq = 2",
         ),
         (
             "UPDATE archives SET kept = 5",

@@ -110,7 +110,13 @@ async fn operators_who_were_disabled_since_a_backup_stay_so(db: &Database) {
         .await
         .unwrap();
     // A stolen token was taken from bob.
-    put_operator(store, "bob").await;
+    let bob = Operator::new(
+        "bob".parse().unwrap(),
+        Role::Admin,
+        Access::Token(key("bob's next")),
+        None,
+    );
+    store.put_operator(&bob, &by(NOW)).await.unwrap();
     let newest = store.audit_from(1, 99).await.unwrap();
     let hash = db.blob(backup.hash.as_bytes());
     let sql = format!("UPDATE audit_head SET seq = {}, hash = {hash}", backup.seq);

@@ -287,7 +287,7 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
         db.tamper(&format!("DROP TABLE {table}")).await;
     }
     db.tamper("ALTER TABLE replicas DROP COLUMN format").await;
-    for table in ["checkpoints", "archives"] {
+    for table in ["checkpoints", "archives", "renewals"] {
         db.tamper(&format!("DROP TABLE {table}")).await;
     }
     db.tamper("DELETE FROM _sqlx_migrations WHERE version >= 3")

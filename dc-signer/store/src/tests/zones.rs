@@ -297,6 +297,7 @@ async fn what_is_not_there_is_not_changed(db: &Database) {
         registry::Error::UnknownDelegation { number: 1 }
     );
     let short = NewDelegation {
+        not_before: at(NOW - 80 * DAY),
         not_after: at(NOW + 8 * DAY - 1),
         ..new_delegation(1)
     };
