@@ -120,8 +120,11 @@ async fn operators_who_were_disabled_since_a_backup_stay_so(db: &Database) {
     let newest = store.audit_from(1, 99).await.unwrap();
     let hash = db.blob(backup.hash.as_bytes());
     let sql = format!("UPDATE audit_head SET seq = {}, hash = {hash}", backup.seq);
+    let old_token = db.blob(key("bob").as_bytes());
+    let old_token = format!("UPDATE operators SET token_sha256 = {old_token} WHERE name = 'bob'");
     for sql in [
         &sql,
+        &old_token,
         "DELETE FROM audit WHERE seq > 4",
         "UPDATE operators SET disabled = 0",
     ] {
