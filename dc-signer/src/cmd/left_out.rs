@@ -165,7 +165,7 @@ mod tests {
         let text = help_of(false);
         assert!(text.starts_with("\n\nNot in this build:\n"), "{text:?}");
         assert!(
-            text.contains("--features service  audit, backup"),
+            text.contains("--features service  approvals, audit, backup"),
             "{text:?}"
         );
         assert!(!text.contains("probe"), "{text:?}");

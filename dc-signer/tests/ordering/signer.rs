@@ -112,7 +112,10 @@ impl Signer {
     fn run(&self, arguments: &[&str]) -> (bool, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
         command.args(arguments).current_dir(self.folder());
-        command.env("DC_SIGNER_TOKEN_FILE", self.folder().join(TOKEN));
+        let token = self.folder().join(TOKEN);
+        if token.exists() {
+            command.env("DC_SIGNER_TOKEN_FILE", token);
+        }
         if arguments[0] != "csr" {
             command.arg("--config").arg(self.config_file());
         }
