@@ -16,7 +16,7 @@ fn an_operator_reads_the_log_and_anybody_can_check_what_was_exported() {
     let (_, first) = Router::enrolled(&rig, "one");
     let device = first["device"].as_str().unwrap();
     let suspend = format!("/v1/admin/devices/{device}/suspend");
-    rig.admin().post(&suspend, &json!({})).ok();
+    rig.admin().act(&suspend, &json!({})).ok();
     let path = format!("/v1/admin/audit?device={device}&limit=2");
     let newest = rig.admin().get(&path).ok();
     assert_eq!(newest["records"][0]["action"], "suspend", "{newest}");
