@@ -12,8 +12,11 @@ pub(crate) fn reason_of<'a>(arguments: &[&str]) -> &'a [&'a str] {
                 "seal" | "rotate" | "take-back" | "reseal" | "export",
                 ..
             ]
+            | ["audit", "archive", ..]
+            | ["certificate", "order", ..]
     );
-    match takes_one {
+    let restores = arguments.starts_with(&["restore"]) && !arguments.contains(&"--check");
+    match takes_one || restores {
         true => &["--reason", "a test"],
         false => &[],
     }

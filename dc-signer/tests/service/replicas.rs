@@ -104,6 +104,10 @@ impl Node {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = as_operator(&self.path("dev/config.toml"));
+        if !self.path("dev/operator.token").exists() {
+            // There is no operator yet.
+            command.env_remove("DC_SIGNER_TOKEN_FILE");
+        }
         command
             .args(arguments)
             .args(reason_of(arguments))
