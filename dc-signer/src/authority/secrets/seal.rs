@@ -27,7 +27,7 @@ pub struct Secured {
 
 /// Seals the secrets and delegation keys of the data folder into the database, and removes the files then, unless `keep`.
 ///
-/// Doing it again seals what is not sealed yet. Fails with [`SetupError::NoKeyGiven`], as
+/// Doing it again seals what is not sealed yet. Fails with [`SetupError::NoKeyGiven`](crate::authority::SetupError::NoKeyGiven), as
 /// [`Authority::open`](crate::authority::Authority::open) does, and with what reading files fails with; then nothing was removed.
 pub async fn seal(config: &Config, store: &Store, keep: bool, by: &Act) -> Result<Secured, Error> {
     let mut open = Open::new(config, store).await?;
