@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{CheckpointSigner, Error, Frontier, Hash, Note, SigningKey, VerifyingKey};
+use crate::{CheckpointSigner, Error, Frontier, Growth, Hash, Note, SigningKey, VerifyingKey};
 
 /// The state of a log at one moment, as whoever signs for it says it is.
 ///
@@ -99,9 +99,13 @@ impl Checkpoint {
     ///
     /// Fails with [`Error::SignerFailed`], with [`Error::BadNote`] as [`Self::sign`] does, and with [`Error::NotSigned`] or
     /// [`Error::WrongSignature`] if what comes back is no signature by that key.
-    pub fn sign_by(&self, signer: &dyn CheckpointSigner) -> Result<Note, Error> {
+    pub fn sign_by(
+        &self,
+        signer: &dyn CheckpointSigner,
+        growth: Option<&Growth>,
+    ) -> Result<Note, Error> {
         let text = self.to_string();
-        let note = Note::signed(&text, signer.sign(&text)?)?;
+        let note = Note::signed(&text, signer.sign(&text, growth)?)?;
         note.verify(signer.verifying_key())?;
         Ok(note)
     }

@@ -22,6 +22,6 @@ pub use note::Note;
 pub use proof::{consistency_ranges, inclusion_ranges, verify_consistency, verify_inclusion};
 pub use proven::Proven;
 pub use signature::Signature;
-pub use signer::CheckpointSigner;
+pub use signer::{CheckpointSigner, Growth};
 pub use tree::{Frontier, Hash};
 pub use witness::WitnessRequest;

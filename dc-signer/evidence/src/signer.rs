@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Error, Signature, SigningKey, VerifyingKey};
+use crate::{Error, Hash, Signature, SigningKey, VerifyingKey};
 
 /// Signs checkpoints with the key of a log: a key file here, or a token, or another process that holds the key and counts
 /// for itself.
@@ -10,10 +10,27 @@ pub trait CheckpointSigner: fmt::Debug + Send + Sync {
     /// The key that others verify the log's checkpoints with.
     fn verifying_key(&self) -> &VerifyingKey;
 
+    /// The number of records of the log that it signed for last, from which it wants to be shown how the log has grown; none if it
+    /// has signed for none, or does not count. It may block.
+    ///
+    /// Fails with [`Error::SignerFailed`].
+    fn last_size(&self) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
+
     /// Signs a checkpoint's text. It may block, so it is never called where it must not.
     ///
     /// Fails with [`Error::SignerFailed`].
-    fn sign(&self, text: &str) -> Result<Signature, Error>;
+    fn sign(&self, text: &str, growth: Option<&Growth>) -> Result<Signature, Error>;
+}
+
+/// The proof that a log begins with a shorter one (RFC 9162 §2.1.4).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Growth {
+    /// The number of records of the shorter one.
+    pub from: u64,
+    /// The hashes that show it.
+    pub proof: Vec<Hash>,
 }
 
 impl CheckpointSigner for SigningKey {
@@ -21,7 +38,7 @@ impl CheckpointSigner for SigningKey {
         self.verifying_key()
     }
 
-    fn sign(&self, text: &str) -> Result<Signature, Error> {
+    fn sign(&self, text: &str, _: Option<&Growth>) -> Result<Signature, Error> {
         Ok(self.sign(text))
     }
 }
@@ -41,7 +58,7 @@ mod tests {
             self.0.verifying_key()
         }
 
-        fn sign(&self, text: &str) -> Result<Signature, Error> {
+        fn sign(&self, text: &str, _: Option<&Growth>) -> Result<Signature, Error> {
             Ok(self.1.sign(text))
         }
     }
@@ -50,9 +67,9 @@ mod tests {
     fn what_comes_back_is_verified() {
         let key = signing_key("log");
         let checkpoint = Checkpoint::of_log(&Frontier::new(), "log");
-        assert_eq!(checkpoint.sign_by(&key), checkpoint.sign(&key));
+        assert_eq!(checkpoint.sign_by(&key, None), checkpoint.sign(&key));
         let mixed = Mixed(key, signing_key("other"));
-        let refused = checkpoint.sign_by(&mixed).unwrap_err();
+        let refused = checkpoint.sign_by(&mixed, None).unwrap_err();
         assert!(matches!(refused, Error::NotSigned { .. }), "{refused:?}");
     }
 }

@@ -17,13 +17,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dc_evidence::{CheckpointSigner, SigningKey};
+use dc_pki::keyd::Keyd;
 use dc_pki::{clock, keys};
 use dc_store::Store;
 use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::config::Config;
+use crate::config::{CheckpointKey, Config};
+use crate::keyd::LogKey;
 use crate::server::telemetry::Metrics;
 
 pub use error::Error;
@@ -66,7 +68,7 @@ impl Checkpoints {
         let Some(settings) = &config.checkpoints else {
             return Ok(None);
         };
-        let signer = Arc::new(signing_key(settings)?);
+        let signer = signer(settings)?;
         let state = State::read(&config.data, signer.verifying_key())?;
         let places = Places::open(&config.checkpoint_places, provider)?;
         if places.is_empty() {
@@ -172,17 +174,25 @@ impl Checkpoints {
     }
 }
 
-/// The key of a log, in PKCS#8 within PEM.
-fn signing_key(settings: &crate::config::Checkpoints) -> Result<SigningKey, Error> {
-    let path = &settings.key;
+/// Whoever has the key of a log: this process, from a file with PKCS#8 within PEM, or a signing process.
+fn signer(settings: &crate::config::Checkpoints) -> Result<Arc<dyn CheckpointSigner>, Error> {
+    let path = match &settings.key {
+        CheckpointKey::File(path) => path,
+        CheckpointKey::Process { socket, key } => {
+            let keyd = Keyd::new(socket.clone());
+            return Ok(Arc::new(LogKey::known(keyd, key.clone())));
+        }
+    };
     let key = keys::read(path)?;
     if let Some(warning) = dc_pki::files::check_private(path)? {
         tracing::warn!("{warning}");
     }
-    SigningKey::from_pkcs8(&settings.name, key.secret_der()).map_err(|source| Error::Key {
+    let key = SigningKey::from_pkcs8(&settings.name, key.secret_der());
+    let key = key.map_err(|source| Error::Key {
         path: path.clone(),
         source,
-    })
+    })?;
+    Ok(Arc::new(key))
 }
 
 /// How long something is ago; 0 if a clock says that it is to come.

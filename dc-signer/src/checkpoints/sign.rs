@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use dc_evidence::{Checkpoint, Note};
+use dc_evidence::{Checkpoint, CheckpointSigner, Growth, Note};
+use dc_store::AuditTree;
 use dc_store::registry::Head;
 use pki_types::UnixTime;
 
@@ -62,16 +63,17 @@ impl Checkpoints {
             return Ok(());
         }
         self.others = None;
-        self.grow(end.seq, turn.note.as_deref()).await?;
+        let last = self.ask(|signer| signer.last_size()).await?;
+        let from = self.grow(end.seq, turn.note.as_deref(), last).await?;
         // What may be signed is safe before it is.
         self.state.write(&self.folder)?;
+        let growth = self.growth(from).await?;
         let tree = self.state.tree().frontier().clone();
-        let signer = self.signer.clone();
-        let signing = tokio::task::spawn_blocking(move || {
+        let note = self.ask(move |signer| {
             let name = signer.verifying_key().name();
-            Checkpoint::of_log(&tree, name).sign_by(&*signer)
+            Checkpoint::of_log(&tree, name).sign_by(signer, growth.as_ref())
         });
-        let note = signing.await.map_err(|_| Error::SigningEnded)??;
+        let note = note.await?;
         self.state.signed(note.clone(), now, &self.places.names());
         self.state.write(&self.folder)?;
         self.waiting = None;
@@ -83,8 +85,35 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Brings the tree to the end of the log, a part at a time, past the checkpoint that another signer has signed last.
-    async fn grow(&mut self, end: u64, others: Option<&str>) -> Result<(), Error> {
+    /// Asks whoever has the log's key, off the threads that answer.
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&dyn CheckpointSigner) -> Result<T, dc_evidence::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let signer = self.signer.clone();
+        let asked = tokio::task::spawn_blocking(move || ask(&*signer));
+        Ok(asked.await.map_err(|_| Error::SigningEnded)??)
+    }
+
+    /// The proof that the log has grown from a tree to the one that is to be signed for; none if it is the same, or none is known.
+    async fn growth(&self, from: Option<AuditTree>) -> Result<Option<Growth>, Error> {
+        let end = self.state.tree().head().seq;
+        let Some(from) = from.filter(|from| (1..end).contains(&from.head().seq)) else {
+            return Ok(None);
+        };
+        let (_, proof) = self.store.prove_growth(&from, end).await?;
+        let from = from.head().seq;
+        Ok(Some(Growth { from, proof }))
+    }
+
+    /// Brings the tree to the end of the log, a part at a time, past the checkpoint that another signer has signed last. Returns the
+    /// tree with as many records as `last` says, if the log passes it.
+    async fn grow(
+        &mut self,
+        end: u64,
+        others: Option<&str>,
+        last: Option<u64>,
+    ) -> Result<Option<AuditTree>, Error> {
         let other = match others
             .map(|note| self.verified(note))
             .transpose()?
@@ -101,15 +130,20 @@ impl Checkpoints {
             self.state.grown(self.store.archived_tree().await?);
         }
         let began = self.state.tree().head().seq;
+        let mut from = None;
         loop {
             self.compare(other.as_ref())?;
             let size = self.state.tree().head().seq;
-            if size >= end {
-                return Ok(());
+            if last == Some(size) {
+                from = Some(self.state.tree().clone());
             }
-            let place = other.as_ref().map(Checkpoint::size);
-            let place = place.filter(|place| *place > size).unwrap_or(end);
-            let next = size.saturating_add(AT_ONCE).min(place).min(end);
+            if size >= end {
+                return Ok(from);
+            }
+            let places = [other.as_ref().map(Checkpoint::size), last];
+            let places = places.into_iter().flatten().filter(|place| *place > size);
+            let next = size.saturating_add(AT_ONCE).min(end);
+            let next = places.min().unwrap_or(end).min(next);
             let grown = self
                 .store
                 .grow_audit_tree_to(self.state.tree(), next)

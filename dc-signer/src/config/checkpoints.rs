@@ -3,34 +3,103 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dc_evidence::WitnessKey;
+use dc_evidence::{VerifyingKey, WitnessKey};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
 use super::values;
 
 /// `[checkpoints]`: the log's name and key.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Checkpoints {
     /// The log's name, which is in every checkpoint.
-    #[serde(deserialize_with = "values::log_name")]
     pub name: String,
-    /// The key that signs, Ed25519 in PEM (PKCS#8).
-    #[serde(deserialize_with = "values::path")]
-    pub key: PathBuf,
+    /// The key that signs.
+    pub key: CheckpointKey,
     /// How long a record waits for a checkpoint at most, 1 s to 1 h.
-    #[serde(default = "minute", deserialize_with = "every")]
     pub every: Duration,
     /// How many records wait for one at most.
-    #[serde(default = "records", deserialize_with = "count")]
     pub records: u64,
+}
+
+/// The key of a log, or whoever has it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CheckpointKey {
+    /// A file, Ed25519 in PEM (PKCS#8).
+    File(PathBuf),
+    /// A signing process, `dc-signer keyd`.
+    Process {
+        /// Its socket.
+        socket: PathBuf,
+        /// The key that its checkpoints are verified with, as `dc-signer keyd status` shows it; its name is the log's.
+        key: VerifyingKey,
+    },
+}
+
+/// `[checkpoints]` as it is written: with a key or a signing process.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+struct WrittenCheckpoints {
+    #[serde(deserialize_with = "values::log_name")]
+    name: String,
+    #[serde(default, deserialize_with = "values::path")]
+    key: Option<PathBuf>,
+    #[serde(default, deserialize_with = "values::path")]
+    keyd: Option<PathBuf>,
+    #[serde(default, deserialize_with = "values::log_key")]
+    log_key: Option<VerifyingKey>,
+    #[serde(default = "minute", deserialize_with = "every")]
+    every: Duration,
+    #[serde(default = "records", deserialize_with = "count")]
+    records: u64,
+}
+
+impl<'de> Deserialize<'de> for Checkpoints {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        let WrittenCheckpoints {
+            name,
+            key,
+            keyd,
+            log_key,
+            every,
+            records,
+        } = WrittenCheckpoints::deserialize(value)?;
+        let key = match (key, keyd, log_key) {
+            (Some(path), None, None) => CheckpointKey::File(path),
+            (None, Some(socket), Some(key)) if key.name() == name => {
+                CheckpointKey::Process { socket, key }
+            }
+            (None, Some(_), Some(key)) => {
+                return Err(D::Error::custom(format!(
+                    "has the name {name}, and log_key is the key of {}: give both the same",
+                    key.name()
+                )));
+            }
+            _ => {
+                return Err(D::Error::custom(
+                    "needs either key, or keyd and log_key: give one of both",
+                ));
+            }
+        };
+        Ok(Self {
+            name,
+            key,
+            every,
+            records,
+        })
+    }
 }
 
 impl Checkpoints {
     /// With paths that begin at a folder.
     pub(super) fn begin_at(mut self, base: &Path) -> Self {
-        self.key = base.join(&self.key);
+        self.key = match self.key {
+            CheckpointKey::File(path) => CheckpointKey::File(base.join(path)),
+            CheckpointKey::Process { socket, key } => CheckpointKey::Process {
+                socket: base.join(socket),
+                key,
+            },
+        };
         self
     }
 }

@@ -27,7 +27,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use authorities::{Acme, ChallengeKind, ExternalAccount, OrderCommand};
-pub use checkpoints::{CheckpointPlace, Checkpoints, Server};
+pub use checkpoints::{CheckpointKey, CheckpointPlace, Checkpoints, Server};
 pub use credential_listener::CredentialListener;
 pub use devices::{
     Credentials, Enrolment, Limits, Manufacturer, NameMode, Names, Retention, Serials,

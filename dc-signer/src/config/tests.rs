@@ -20,9 +20,15 @@ fn problems(text: &str) -> Vec<String> {
 fn whole_sample() -> String {
     let line = |line: &'static str| match line.strip_prefix('#') {
         Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase()) && key.contains(" = ") => {
-            match ["#postgres", "#webroot", "#http_address"]
-                .iter()
-                .any(|key| line.starts_with(key))
+            match [
+                "#postgres",
+                "#webroot",
+                "#http_address",
+                "#keyd",
+                "#log_key",
+            ]
+            .iter()
+            .any(|key| line.starts_with(key))
             {
                 true => line,
                 false => key,
@@ -378,6 +384,42 @@ proptest! {
             let _ = Config::parse(&format!("{start}{text}"), "".as_ref());
         }
     }
+}
+
+#[test]
+fn the_key_of_a_log_is_a_file_or_in_a_process() {
+    let key = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    let both = "needs either key, or keyd and log_key";
+    for (table, problem) in [
+        ("name = 'log'", both),
+        ("name = 'log'\nkeyd = 's'", both),
+        (
+            &format!("name = 'log'\nkey = 'k'\nkeyd = 's'\nlog_key = '{key}'"),
+            both,
+        ),
+        (
+            &format!("name = 'log'\nkeyd = 's'\nlog_key = '{key}'"),
+            "log_key is the key of PeterNeumann",
+        ),
+    ] {
+        let text = format!("{SMALLEST}[checkpoints]\n{table}\n");
+        let problems = problems(&text);
+        assert!(
+            problems.len() == 1 && problems[0].contains(problem),
+            "{problems:?}"
+        );
+    }
+    let text = format!("{SMALLEST}[checkpoints]\nname = 'log'\nkeyd = 's'\nlog_key = 'k'\n");
+    let wrong = problems(&text).pop().unwrap();
+    assert!(wrong.contains("a log's key, name+id+key"), "{wrong}");
+    let table = format!("name = 'PeterNeumann'\nkeyd = 's'\nlog_key = '{key}'");
+    let text = format!("{SMALLEST}[checkpoints]\n{table}\n");
+    let config = Config::parse(&text, "/etc".as_ref()).unwrap();
+    let Some(CheckpointKey::Process { socket, .. }) = config.checkpoints.map(|table| table.key)
+    else {
+        panic!("it is a process");
+    };
+    assert_eq!(socket, Path::new("/etc/s"));
 }
 
 #[test]

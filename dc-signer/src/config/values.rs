@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::Uri;
-use dc_evidence::WitnessKey;
+use dc_evidence::{VerifyingKey, WitnessKey};
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
@@ -97,6 +97,14 @@ pub(super) fn https<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String
         fits.then(|| text.to_owned())
     })
     .map(Some)
+}
+
+/// The key that a log's checkpoints are verified with.
+pub(super) fn log_key<'de, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<VerifyingKey>, D::Error> {
+    let wanted = "a log's key, name+id+key";
+    read(value, wanted, |text| text.parse().ok()).map(Some)
 }
 
 /// The key of a witness.

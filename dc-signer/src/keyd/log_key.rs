@@ -1,7 +1,7 @@
 //! The audit log's key in a signing process, for whoever makes checkpoints.
 
 use data_encoding::BASE64;
-use dc_evidence::{Hash, Note, Signature, VerifyingKey};
+use dc_evidence::{CheckpointSigner, Error, Growth, Hash, Note, Signature, VerifyingKey};
 use serde_json::Value;
 
 use super::checkpoints::text_of;
@@ -26,6 +26,12 @@ impl LogKey {
             Some(Err(_)) => Err(ProcessFault::Malformed),
             None => Err(ProcessFault::NoMessages),
         }
+    }
+
+    /// The key that a process has to have: it is not asked for it, and may be away until it is to sign.
+    #[must_use]
+    pub const fn known(keyd: Keyd, verifying: VerifyingKey) -> Self {
+        Self { keyd, verifying }
     }
 
     /// The key that its checkpoints are verified with; its name is the log's.
@@ -74,6 +80,26 @@ impl LogKey {
         // The one spelling, and nothing else in it.
         (text_of(self.verifying.name(), size, &root) == text).then_some((size, root))
     }
+}
+
+impl CheckpointSigner for LogKey {
+    fn verifying_key(&self) -> &VerifyingKey {
+        &self.verifying
+    }
+
+    fn last_size(&self) -> Result<Option<u64>, Error> {
+        self.last_size().map_err(failed)
+    }
+
+    fn sign(&self, text: &str, growth: Option<&Growth>) -> Result<Signature, Error> {
+        let proof = growth.map(|growth| (growth.from, &growth.proof[..]));
+        self.sign(text, proof).map_err(failed)
+    }
+}
+
+fn failed(fault: ProcessFault) -> Error {
+    let reason = fault.to_string();
+    Error::SignerFailed { reason }
 }
 
 fn checkpoint(keyd: &Keyd) -> Result<Value, ProcessFault> {
