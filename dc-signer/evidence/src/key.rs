@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::HEXLOWER;
 use ring::digest::{Context, SHA256};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
+use crate::base64;
 use crate::signature::check_name;
 use crate::{Error, Signature};
 
@@ -93,9 +94,7 @@ pub(crate) fn parse(text: &str, kind: u8) -> Result<(&str, [u8; 32]), Error> {
     let (Some(name), Some(found), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(Error::BadVerifyingKey);
     };
-    let key = BASE64
-        .decode(key.as_bytes())
-        .map_err(|_| Error::BadVerifyingKey)?;
+    let key = base64::decode(key).ok_or(Error::BadVerifyingKey)?;
     let public = match key.split_first() {
         Some((first, public)) if *first == kind => public,
         _ => return Err(Error::BadVerifyingKey),
@@ -109,7 +108,7 @@ pub(crate) fn parse(text: &str, kind: u8) -> Result<(&str, [u8; 32]), Error> {
 
 /// A key as C2SP writes it.
 pub(crate) fn written(name: &str, kind: u8, public: &[u8; 32]) -> String {
-    let key = BASE64.encode(&[&[kind], &public[..]].concat());
+    let key = base64::encode(&[&[kind], &public[..]].concat());
     let id = HEXLOWER.encode(&id(name, kind, public));
     format!("{name}+{id}+{key}")
 }

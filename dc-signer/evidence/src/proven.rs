@@ -3,8 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::BASE64;
-
+use crate::base64;
 use crate::checkpoint::parse_decimal;
 use crate::{Checkpoint, Error, Hash, Note, VerifyingKey, verify_inclusion};
 
@@ -61,9 +60,7 @@ impl FromStr for Proven {
         let mut extra = Vec::new();
         if let Some(line) = lines.next_if(|line| line.starts_with(EXTRA)) {
             let encoded = line.strip_prefix(EXTRA).unwrap_or_default();
-            extra = BASE64
-                .decode(encoded.as_bytes())
-                .map_err(|_| Error::BadProof)?;
+            extra = base64::decode(encoded).ok_or(Error::BadProof)?;
             if extra.is_empty() {
                 return Err(Error::BadProof);
             }
@@ -88,7 +85,7 @@ impl fmt::Display for Proven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{VERSION}")?;
         if !self.extra.is_empty() {
-            writeln!(f, "{EXTRA}{}", BASE64.encode(&self.extra))?;
+            writeln!(f, "{EXTRA}{}", base64::encode(&self.extra))?;
         }
         writeln!(f, "{INDEX}{}", self.index)?;
         for hash in &self.hashes {

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::BASE64;
-
 use crate::Error;
+use crate::base64;
 
 /// One signature of a note; shown and read as its line, `— name base64(id || signature)`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -51,7 +50,7 @@ impl FromStr for Signature {
             .and_then(|line| line.split_once(' '))
             .ok_or(BAD)?;
         check_name(name)?;
-        let bytes = BASE64.decode(bytes.as_bytes()).map_err(|_| BAD)?;
+        let bytes = base64::decode(bytes).ok_or(BAD)?;
         let (id, bytes) = bytes.split_first_chunk().ok_or(BAD)?;
         match bytes.is_empty() {
             true => Err(BAD),
@@ -67,7 +66,7 @@ impl FromStr for Signature {
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = [&self.id[..], &self.bytes].concat();
-        write!(f, "{BEGIN}{} {}", self.name, BASE64.encode(&bytes))
+        write!(f, "{BEGIN}{} {}", self.name, base64::encode(&bytes))
     }
 }
 

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
-use data_encoding::BASE64;
 use ring::digest::{Context, SHA256};
 
 use crate::Error;
+use crate::base64;
 
 /// A hash in the tree: SHA-256, 32 bytes; shown in base64.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -46,14 +46,14 @@ impl Hash {
     /// Reads the one spelling in base64 that there is; none if it is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes = BASE64.decode(text.as_bytes()).ok()?;
+        let bytes = base64::decode(text)?;
         bytes.try_into().ok().map(Self)
     }
 }
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&BASE64.encode(&self.0))
+        f.write_str(&base64::encode(&self.0))
     }
 }
 

@@ -1,6 +1,5 @@
 //! The audit log's key in a signing process, for whoever makes checkpoints.
 
-use data_encoding::BASE64;
 use dc_evidence::{CheckpointSigner, Error, Growth, Hash, Note, Signature, VerifyingKey};
 use serde_json::Value;
 
@@ -75,8 +74,7 @@ impl LogKey {
     fn read(&self, text: &str) -> Option<(u64, Hash)> {
         let mut lines = text.lines().skip(1);
         let size = lines.next()?.parse().ok()?;
-        let root = BASE64.decode(lines.next()?.as_bytes()).ok()?;
-        let root = Hash::from_bytes(root.try_into().ok()?);
+        let root = Hash::parse(lines.next()?)?;
         // The one spelling, and nothing else in it.
         (text_of(self.verifying.name(), size, &root) == text).then_some((size, root))
     }
