@@ -82,3 +82,25 @@ fn keys(signer: &Signer) -> usize {
     let keys = folders.map(|entry| entry.unwrap().path().join("key.pem"));
     keys.filter(|key| key.exists()).count()
 }
+
+#[test]
+fn what_is_imported_to_be_used_now_is_what_is_used_also_beside_a_next_one_that_lasts_longer() {
+    let signer = Signer::new();
+    let init = |name: &str| {
+        let init = ["init", name, "--zone", "cpe.example.com"];
+        signer.sandbox().run(&init).succeeded();
+    };
+    init("third");
+    // Certificates end at whole seconds.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    init("second");
+    let import = |arguments: &[&str]| signer.run(&[&ROLLOVER[..], arguments].concat());
+    import(&["--import", "second"]).succeeded();
+    let now = import(&["--import", "third", "--now"]);
+    assert_eq!(now.code, Some(0), "{now:?}");
+    assert_eq!(states(&signer), ["draining", "next", "active"]);
+    assert!(
+        now.stderr.contains("slot 2 is next and lasts longer"),
+        "{now:?}"
+    );
+}

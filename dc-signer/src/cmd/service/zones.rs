@@ -11,7 +11,7 @@ use dc_signer::authority::json;
 use dc_signer::authority::{BothFormsWarning, Import};
 use dc_store::NewZone;
 use dc_store::owner;
-use dc_store::registry::{Reason, Role, Zone};
+use dc_store::registry::{DelegationState, Reason, Role, Zone};
 
 use super::approvals;
 use super::error::Error;
@@ -137,7 +137,7 @@ struct Rollover {
     /// its notBefore, or at once when the active one has under 8 days left (an eighth and a quarter of its life, if less)
     #[arg(long, value_name = "DIR")]
     import: Option<PathBuf>,
-    /// Issue from the next certificate at once
+    /// Issue at once from the certificate that is imported, or else from the next one
     #[arg(long)]
     now: bool,
     /// Issue from this slot at once: one that is next, though another lasts longer, or one that drains, to take back a move
@@ -245,16 +245,17 @@ impl Rollover {
     fn run(self) -> Result<(), Error> {
         let (needed, why) = (Role::Admin, Some(&self.why.reason));
         self.acting.with_authority(needed, why, async |open, who| {
+            let mut to = self.to;
             if let Some(folder) = &self.import {
-                import(open, who, &self.zone, read(open, folder)?).await?;
+                // Another one may be next that lasts longer, and not be meant.
+                to = Some(import(open, who, &self.zone, read(open, folder)?).await?);
             }
             if self.now || self.import.is_none() {
                 let (name, act) = (who.caller().name(), who.act()?);
-                let rolled = open
-                    .authority
-                    .rollover_or_ask(&self.zone, self.to, name, &act);
-                if let Outcome::Waits(approval) = rolled.await? {
-                    return approvals::tell(&approval, who);
+                let rolled = open.authority.rollover_or_ask(&self.zone, to, name, &act);
+                match rolled.await? {
+                    Outcome::Waits(approval) => return approvals::tell(&approval, who),
+                    Outcome::Done(zone) => warn_of_next(&zone),
                 }
             } else {
                 open.authority.keep_zones(clock::now()?).await?;
@@ -274,7 +275,22 @@ fn read(open: &Open, folder: &Path) -> Result<Import, Error> {
     Ok(Import::read(folder, open.authority.unlock(), now)?)
 }
 
-async fn import(open: &Open, who: &Actor, zone: &ZoneName, import: Import) -> Result<(), Error> {
+/// Says which certificates take the place of the one that was asked for, some time later.
+fn warn_of_next(zone: &Zone) {
+    let ends = zone.active().map(|active| active.not_after);
+    let next = zone.delegations.iter().filter(|slot| {
+        slot.state == DelegationState::Next && ends.is_some_and(|ends| slot.not_after > ends)
+    });
+    for slot in next {
+        eprintln!(
+            "warning: slot {0} is next and lasts longer, so it becomes active when it has soaked: if it is not to, do 'dc-signer zones end {1} {0} --reason WHY --config FILE'",
+            slot.number, zone.zone
+        );
+    }
+}
+
+/// Takes a certificate as the next one of a zone; says its slot.
+async fn import(open: &Open, who: &Actor, zone: &ZoneName, import: Import) -> Result<u32, Error> {
     let imported = open
         .authority
         .take_delegation(zone, import, &who.act()?)
@@ -286,7 +302,7 @@ async fn import(open: &Open, who: &Actor, zone: &ZoneName, import: Import) -> Re
             imported.slot
         );
     }
-    Ok(())
+    Ok(imported.slot)
 }
 
 async fn show(open: &Open, zone: &ZoneName) -> Result<(), Error> {
