@@ -4,7 +4,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::secrets::{Sealing, delegation_label, no_key};
+use super::secrets::{Sealing, check_place, delegation_label, no_key};
 use super::{Error, SetupError};
 use dc_pki::delegation::{Files, KEY, KEY_KEYD, KeyFile, file_of_place};
 use dc_pki::sealing::{Label, SealingKeys};
@@ -19,23 +19,19 @@ pub(super) fn share(
     chain: &[u8],
     (key_name, key): (&str, &[u8]),
 ) -> Result<SharedDelegation, Error> {
-    let (location, sealed) = match key_name == KEY {
-        true => {
-            let sealed = sealing.seal(&delegation_label(&certificate_sha256), key);
-            let sealed = sealed.map_err(|source| SetupError::SealingKey { source })?;
-            (None, Some(sealed))
-        }
-        false => (Some(String::from_utf8_lossy(key).into_owned()), None),
-    };
+    let is_place = key_name != KEY;
+    let sealed = sealing.seal(&delegation_label(&certificate_sha256, is_place), key);
+    let sealed = sealed.map_err(|source| SetupError::SealingKey { source })?;
+    let location = is_place.then(|| String::from_utf8_lossy(key).into_owned());
     Ok(SharedDelegation {
         certificate_sha256,
         chain: chain.to_vec(),
         location,
-        sealed,
+        sealed: Some(sealed),
     })
 }
 
-/// Opens the key of one; what is elsewhere is empty.
+/// Opens the key of one, or the place where it is, which has to be the one that the database says.
 ///
 /// Fails with [`SetupError::NoSealingKey`] and [`SetupError::Sealed`].
 pub(super) fn open(
@@ -43,18 +39,21 @@ pub(super) fn open(
     keys: Option<&SealingKeys>,
     tenant: &str,
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let Some(sealed) = &shared.sealed else {
-        return Ok(Zeroizing::default());
-    };
+    let sealed = shared.sealed.as_deref().unwrap_or_default();
     let keys = keys.ok_or_else(|| no_key(sealed))?;
-    let what = delegation_label(&shared.certificate_sha256);
+    let what = delegation_label(&shared.certificate_sha256, shared.location.is_some());
     let label = Label {
         what: &what,
         tenant,
         version: 1,
     };
     let opened = keys.open(&label, sealed);
-    opened.map_err(|source| SetupError::Sealed { what, source }.into())
+    let opened = opened.map_err(|source| SetupError::Sealed {
+        what: what.clone(),
+        source,
+    })?;
+    check_place(shared, what, &opened)?;
+    Ok(opened)
 }
 
 /// The files of one, as if they were in a folder.

@@ -57,7 +57,7 @@ pub async fn export(
         contents.push(match &one.location {
             Some(place) => (
                 format!("{folder}/{}", delegation::file_of_place(place)),
-                Zeroizing::new(place.clone().into_bytes()),
+                open.open_delegation(one)?,
             ),
             None => (format!("{folder}/{KEY}"), open.open_delegation(one)?),
         });

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::super::{Error, SetupError};
 use super::keyring::{sealing_failed, sealing_keys};
-use super::versions::{Places, delegation_label, what};
+use super::versions::{Places, check_place, delegation_label, what};
 use crate::config::Config;
 
 /// The secrets of a database and the keys that open them.
@@ -68,11 +68,11 @@ impl<'a> Open<'a> {
     pub(super) fn seal_delegation(
         &self,
         key: &SealingKey,
-        sha256: &Sha256,
-        pem: &[u8],
+        (sha256, is_place): (&Sha256, bool),
+        contents: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        let what = delegation_label(sha256);
-        let sealed = key.seal(&self.places().label(&what, 1), pem);
+        let what = delegation_label(sha256, is_place);
+        let sealed = key.seal(&self.places().label(&what, 1), contents);
         sealed.map_err(sealing_failed)
     }
 
@@ -80,12 +80,15 @@ impl<'a> Open<'a> {
         &self,
         shared: &SharedDelegation,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let Some(sealed) = &shared.sealed else {
-            return Ok(Zeroizing::new(Vec::new()));
-        };
-        let what = delegation_label(&shared.certificate_sha256);
+        let what = delegation_label(&shared.certificate_sha256, shared.location.is_some());
+        let sealed = shared.sealed.as_deref().unwrap_or_default();
         let opened = self.keys.open(&self.places().label(&what, 1), sealed);
-        opened.map_err(|source| SetupError::Sealed { what, source }.into())
+        let opened = opened.map_err(|source| SetupError::Sealed {
+            what: what.clone(),
+            source,
+        })?;
+        check_place(shared, what, &opened)?;
+        Ok(opened)
     }
 
     /// All that is sealed.

@@ -43,7 +43,11 @@ pub async fn reseal(
     for one in shared {
         if one.sealed.as_deref().is_some_and(is_other) {
             let pem = open.open_delegation(&one)?;
-            let sealed = open.seal_delegation(&key, &one.certificate_sha256, &pem)?;
+            let sealed = open.seal_delegation(
+                &key,
+                (&one.certificate_sha256, one.location.is_some()),
+                &pem,
+            )?;
             delegations.push(SharedDelegation {
                 sealed: Some(sealed),
                 ..one

@@ -101,15 +101,14 @@ async fn share_folder(
             }
             let name = key_file(&folder)?;
             let contents = files::read(&folder.join(name))?;
-            let (location, sealed) = match name == KEY {
-                true => (None, Some(open.seal_delegation(key, &sha256, &contents)?)),
-                false => (Some(String::from_utf8_lossy(&contents).into_owned()), None),
-            };
+            let is_place = name != KEY;
+            let location = is_place.then(|| String::from_utf8_lossy(&contents).into_owned());
+            let sealed = open.seal_delegation(key, (&sha256, is_place), &contents)?;
             delegations.push(SharedDelegation {
                 certificate_sha256: sha256,
                 chain: files::read(&folder.join(CHAIN))?.to_vec(),
                 location,
-                sealed,
+                sealed: Some(sealed),
             });
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
+use dc_pki::delegation::KEY_URI;
 use dc_pki::sealing::Which;
 use dc_store::Store;
 use dc_store::registry::{Action, Change, DelegationState, Purpose};
@@ -13,11 +14,12 @@ use super::bench::{Bench, zone};
 use super::device::Cpe;
 use crate::authority::json::NewDevice;
 use crate::authority::secrets::{self, Rotation};
-use crate::authority::{Authority, Secrets, SignedList, WithdrawnList};
+use crate::authority::{Authority, Secrets, SignedList, WithdrawnList, shared_delegations};
 use crate::config::Config;
 use crate::testing::{Database, on_both};
 
 on_both! {
+    a_place_of_a_key_that_was_put_into_the_database_is_not_used,
     a_new_certificate_is_on_every_signer_and_its_key_goes_when_it_is_over,
     a_rotation_is_taken_by_a_signer_that_runs,
     a_second_signer_joins_with_nothing_but_the_key,
@@ -217,6 +219,48 @@ async fn what_was_changed_or_swapped_in_the_database_is_refused(database: &Datab
 }
 
 /// A zero-sized change: what was compared is as it was.
+/// Whoever writes to the database chooses no module, no program and no socket for a signer.
+async fn a_place_of_a_key_that_was_put_into_the_database_is_not_used(database: &Database) {
+    let bench = sealed(database).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("mark");
+    let program = folder.path().join("program");
+    std::fs::write(&program, format!("#!/bin/sh\ntouch {}\n", mark.display())).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&program, mode).unwrap();
+    let uri = format!(
+        "pkcs11:token=t;object=o?module-path=/nowhere.so&pin-source=|{}",
+        program.display()
+    );
+    // With the first sealed bytes still there, and without any.
+    for (place, sealed) in [
+        (&*uri, "sealed"),
+        ("/run/other/socket", "sealed"),
+        (&*uri, "NULL"),
+        ("/run/other/socket", "NULL"),
+    ] {
+        let sql = format!("UPDATE shared_delegations SET location = '{place}', sealed = {sealed}");
+        database.tamper(&sql).await;
+        let (other, _folder) = join(database, &table('a', None)).await;
+        let missing = other.missing();
+        assert_eq!(missing.len(), 1, "{sql}");
+        let reason = &missing[0].reason;
+        let is_said = reason.contains("changed or swapped") || reason.contains("no sealed bytes");
+        assert!(is_said, "{sql}: {reason}");
+    }
+    assert!(!mark.exists());
+    // One that a signer has put there is.
+    let sealing = bench.authority.secrets.sealing().unwrap();
+    let sha256 = dc_store::registry::Sha256::of(b"certificate");
+    let file = (KEY_URI, uri.as_bytes());
+    let shared = shared_delegations::share(&sealing, sha256, b"chain", file).unwrap();
+    assert_eq!(shared.location.as_deref(), Some(&*uri));
+    let folder = tempfile::tempdir().unwrap();
+    let keys = secrets::sealing_keys(&config(&folder, &table('a', None))).unwrap();
+    let opened = shared_delegations::open(&shared, keys.as_deref(), "default").unwrap();
+    assert_eq!(opened.as_slice(), uri.as_bytes());
+}
+
 async fn rotate_nothing(bench: &Bench) {
     let by = bench.by(bench.now);
     let done = secrets::reseal(&bench.config, &bench.store, Which::Current, &by).await;

@@ -296,9 +296,8 @@ fn table(secrets: &[SharedSecret], delegations: &[SharedDelegation]) -> Table<5>
         let sha256 = one.certificate_sha256.to_string();
         let brief: String = sha256.chars().take(16).collect();
         let dash = || "-".to_owned();
-        let sealed = key(one.sealed.as_deref());
-        let elsewhere = || one.location.clone().unwrap_or_default();
-        let place = sealed.unwrap_or_else(elsewhere);
+        let sealed = || key(one.sealed.as_deref());
+        let place = one.location.clone().or_else(sealed).unwrap_or_default();
         table.row([format!("delegation {brief}"), dash(), dash(), dash(), place]);
     }
     table

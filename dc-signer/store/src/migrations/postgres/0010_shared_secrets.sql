@@ -18,8 +18,8 @@ CREATE TABLE shared_secrets (
 CREATE TABLE shared_delegations (
     certificate_sha256    BYTEA   NOT NULL PRIMARY KEY,
     chain                 BYTEA   NOT NULL,
-    -- Where the key is, if it is in a token or a process: the contents of key.uri.
+    -- Where the key is, if it is in a token or a process: the contents of key.uri or key.keyd.
     location              TEXT,
-    -- The contents of key.pem, sealed with the key-encryption key; none if the key is elsewhere.
+    -- The contents of key.pem, or of that place, sealed with the key-encryption key.
     sealed                BYTEA
 );
