@@ -48,8 +48,9 @@ pub(super) async fn list(
 pub(super) async fn approve(
     State(app): State<Arc<App>>,
     manager: Manager,
-    Path(number): Path<u64>,
+    Path(number): Path<String>,
 ) -> Result<Answer<Approved>, ApiError> {
+    let number = read_number(&number)?;
     let act = super::act(manager.actor())?;
     let done = app
         .authority
@@ -77,9 +78,10 @@ pub(super) async fn approve(
 pub(super) async fn refuse(
     State(app): State<Arc<App>>,
     manager: Manager,
-    Path(number): Path<u64>,
+    Path(number): Path<String>,
     Json(because): Json<Because>,
 ) -> Result<Answer<Approval>, ApiError> {
+    let number = read_number(&number)?;
     let act = super::act_because(manager.actor(), &because.reason)?;
     let refused = app
         .authority
@@ -87,6 +89,14 @@ pub(super) async fn refuse(
         .await?;
     let refused = Approval::at(act.at, &refused);
     Ok(Answer(refused.ok_or(registry::Error::UnknownApproval)?))
+}
+
+/// The number of an approval in a path.
+fn read_number(text: &str) -> Result<u64, ApiError> {
+    text.parse().map_err(|_| {
+        let detail = "this is no number of an approval: GET /v1/admin/approvals has them";
+        ApiError::new(Kind::BadRequest, detail)
+    })
 }
 
 /// Retire many devices for good; 202 if that takes a second operator (`approval.retire_above`), who then does it.

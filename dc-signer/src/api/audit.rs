@@ -82,6 +82,9 @@ pub(super) async fn list(
         let detail = format!("limit is {limit}: use 1 to 1000");
         return Err(ApiError::new(Kind::BadRequest, detail));
     }
+    for seq in [wanted.before, wanted.after].into_iter().flatten() {
+        check_seq(seq, 0)?;
+    }
     let page = match (wanted.before, wanted.after) {
         (Some(_), Some(_)) => {
             let detail = "give before or after, not both";
@@ -112,6 +115,18 @@ pub(super) struct Part {
     to: Option<u64>,
 }
 
+/// Fails with a problem for what no record can have as its number.
+fn check_seq(seq: u64, min: u64) -> Result<(), ApiError> {
+    let max = i64::MAX.unsigned_abs();
+    match (min..=max).contains(&seq) {
+        true => Ok(()),
+        false => {
+            let detail = format!("{seq} is no number of a record: use {min} to {max}");
+            Err(ApiError::new(Kind::BadRequest, detail))
+        }
+    }
+}
+
 /// Get records of the audit log, one a line, in the form that `dc-signer audit verify --export` reads. From another record than
 /// the first on, the log before it is read first.
 #[utoipa::path(get, path = "/v1/admin/audit/export", tag = "operators", security(("token" = [])), params(Part),
@@ -124,8 +139,11 @@ pub(super) async fn export(
     _viewer: Viewer,
     Params(part): Params<Part>,
 ) -> Result<Response, ApiError> {
+    for (seq, min) in [(part.from, 1), (part.to, 0)] {
+        seq.map_or(Ok(()), |seq| check_seq(seq, min))?;
+    }
     let last = app.authority.last_record().await?;
-    let from = part.from.unwrap_or(1).max(1);
+    let from = part.from.unwrap_or(1);
     let to = part.to.unwrap_or(last).min(last);
     let tree = app.authority.audit_tree(from - 1).await?;
     let first = Some(first_line(&tree).into());

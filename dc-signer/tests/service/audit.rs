@@ -29,6 +29,7 @@ fn an_operator_reads_the_log_and_anybody_can_check_what_was_exported() {
     assert_eq!((seq(&oldest), oldest["next"].as_u64()), (1, Some(1)));
     for bad in [
         "limit=0",
+        "before=9223372036854775808",
         "before=1&after=1",
         "action=nothing",
         "acton=issue",

@@ -181,6 +181,11 @@ fn an_act_that_takes_two_waits_and_is_done_by_the_second_ones_yes() {
         asked["number"]
     );
     let path = format!("/v1/admin/approvals/{}", asked["number"]);
+    for wrong in ["-1", "AAA", "1.5"] {
+        let wrong = format!("/v1/admin/approvals/{wrong}/approve");
+        let refused = rig.admin().post(&wrong, &json!({}));
+        refused.refused(400, "bad-request");
+    }
     let problem = rig.admin().post(&format!("{path}/approve"), &json!({}));
     let problem = problem.refused(403, "forbidden");
     assert!(detail(&problem).contains("yourself"), "{problem}");
