@@ -12,9 +12,9 @@ use serde::de::{self, Deserializer};
 use super::error::{Error, KeyError};
 use super::keys::Keys;
 use super::log::Log;
-use super::{not_utf8, reader, values};
+use super::{file, reader, values};
 use dc_pki::names::ZoneName;
-use dc_pki::{Forms, Roles, files};
+use dc_pki::{Forms, Roles};
 
 /// The sample file, which is the documentation of all keys.
 pub const KEYD_SAMPLE: &str = include_str!("keyd.toml");
@@ -123,14 +123,7 @@ impl KeydConfig {
     ///
     /// Fails with [`Error::Read`], and with [`Error::Invalid`], which has everything that is wrong.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let bad = |errors| Error::Invalid {
-            path: path.into(),
-            errors,
-        };
-        let file = files::read(path)?;
-        let text = str::from_utf8(&file).map_err(|error| bad(vec![not_utf8(&file, error)]))?;
-        let base = path.parent().unwrap_or_else(|| Path::new(""));
-        Self::parse(text, base).map_err(bad)
+        file::load(path, Self::parse)
     }
 
     /// Reads the text of a file whose relative paths begin at `base`.

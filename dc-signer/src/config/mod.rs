@@ -8,6 +8,7 @@ mod checkpoints;
 mod credential_listener;
 mod devices;
 mod error;
+mod file;
 mod keyd;
 mod keys;
 mod listen;
@@ -48,7 +49,6 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 use zeroize::Zeroizing;
 
-use dc_pki::files;
 use dc_store::Location;
 use reader::Reading;
 
@@ -137,14 +137,7 @@ impl Config {
     ///
     /// Fails with [`Error::Read`], and with [`Error::Invalid`], which has everything that is wrong.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let bad = |errors| Error::Invalid {
-            path: path.into(),
-            errors,
-        };
-        let file = files::read(path)?;
-        let text = str::from_utf8(&file).map_err(|error| bad(vec![not_utf8(&file, error)]))?;
-        let base = path.parent().unwrap_or_else(|| Path::new(""));
-        Self::parse(text, base).map_err(bad)
+        file::load(path, Self::parse)
     }
 
     /// Reads the text of a file whose relative paths begin at `base`.
@@ -242,11 +235,6 @@ fn duplicates(text: &str, reading: &Reading<Config>) -> Vec<KeyError> {
         )),
     };
     duplicates.map(error).collect()
-}
-
-fn not_utf8(file: &[u8], error: std::str::Utf8Error) -> KeyError {
-    let read = file.get(..error.valid_up_to()).unwrap_or_default();
-    KeyError::not_toml(read, "this line is not UTF-8")
 }
 
 #[cfg(test)]

@@ -371,7 +371,7 @@ fn a_file_that_is_not_utf_8_is_told_where() {
     let file = [&b"data = 'x'\n"[..], &[0xff, b'\n']].concat();
     let error = str::from_utf8(&file).unwrap_err();
     assert_eq!(
-        not_utf8(&file, error).to_string(),
+        file::not_utf8(&file, error).to_string(),
         "line 2: not TOML: this line is not UTF-8"
     );
 }
