@@ -3,38 +3,31 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ring::signature::{ED25519, UnparsedPublicKey};
-
-use crate::signature::check_name;
-use crate::{Error, Note, key};
+use crate::named_key::NamedKey;
+use crate::{Error, Note};
 
 /// The key of a witness; shown and read as C2SP writes it, `name+id+key`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct WitnessKey {
-    name: String,
-    public: [u8; 32],
-}
+pub struct WitnessKey(NamedKey<TYPE>);
 
 impl WitnessKey {
     /// A key with the name of its witness.
     ///
     /// Fails with [`Error::BadKeyName`].
     pub fn new(name: &str, public: [u8; 32]) -> Result<Self, Error> {
-        check_name(name)?;
-        let name = name.to_owned();
-        Ok(Self { name, public })
+        NamedKey::new(name, public).map(Self)
     }
 
     /// The witness's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.0.name()
     }
 
     /// The first 4 bytes of `SHA-256(name || 0x0A || 0x04 || key)`: which of a witness's keys it is.
     #[must_use]
     pub fn id(&self) -> [u8; 4] {
-        key::id(&self.name, TYPE, &self.public)
+        self.0.id()
     }
 
     /// When the witness saw a checkpoint, in seconds since 1970, if it has cosigned it.
@@ -42,19 +35,19 @@ impl WitnessKey {
     /// Fails with [`Error::NotSigned`], and with [`Error::WrongSignature`] if any that names this key is wrong.
     pub fn verify(&self, note: &Note) -> Result<u64, Error> {
         let id = self.id();
-        let name = || self.name.clone();
+        let name = || self.name().to_owned();
         let all = note.signatures().iter();
         let mut seen = None;
-        for signature in all.filter(|by| by.id() == id && by.name() == self.name) {
+        for signature in all.filter(|by| by.id() == id && by.name() == self.name()) {
             let wrong = Error::WrongSignature { name: name() };
             let (time, bytes) = signature
                 .bytes()
                 .split_first_chunk()
                 .ok_or_else(|| wrong.clone())?;
             let time = u64::from_be_bytes(*time);
-            let key = UnparsedPublicKey::new(&ED25519, &self.public);
-            let message = message(time, note.text());
-            key.verify(message.as_bytes(), bytes).map_err(|_| wrong)?;
+            if !self.0.verifies(&message(time, note.text()), bytes) {
+                return Err(wrong);
+            }
             seen = seen.max(Some(time));
         }
         seen.ok_or_else(|| Error::NotSigned { name: name() })
@@ -71,14 +64,13 @@ impl FromStr for WitnessKey {
 
     /// Fails with [`Error::BadVerifyingKey`] and [`Error::BadKeyName`].
     fn from_str(text: &str) -> Result<Self, Error> {
-        let (name, public) = key::parse(text, TYPE)?;
-        Self::new(name, public)
+        text.parse().map(Self)
     }
 }
 
 impl fmt::Display for WitnessKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&key::written(&self.name, TYPE, &self.public))
+        self.0.fmt(f)
     }
 }
 

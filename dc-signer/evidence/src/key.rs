@@ -3,12 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::HEXLOWER;
-use ring::digest::{Context, SHA256};
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-use crate::base64;
-use crate::signature::check_name;
+use crate::named_key::NamedKey;
 use crate::{Error, Signature};
 
 /// A key that notes are verified with; shown and read as C2SP writes it, `name+id+key`.
@@ -23,36 +20,30 @@ use crate::{Error, Signature};
 /// # Ok::<(), dc_evidence::Error>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct VerifyingKey {
-    name: String,
-    public: [u8; 32],
-}
+pub struct VerifyingKey(NamedKey<TYPE>);
 
 impl VerifyingKey {
     /// A key with the name that signs with it.
     ///
     /// Fails with [`Error::BadKeyName`].
     pub fn new(name: &str, public: [u8; 32]) -> Result<Self, Error> {
-        check_name(name)?;
-        let name = name.to_owned();
-        Ok(Self { name, public })
+        NamedKey::new(name, public).map(Self)
     }
 
     /// The name that signs with it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.0.name()
     }
 
     /// The first 4 bytes of `SHA-256(name || 0x0A || 0x01 || key)`: which of a name's keys it is.
     #[must_use]
     pub fn id(&self) -> [u8; 4] {
-        id(&self.name, TYPE, &self.public)
+        self.0.id()
     }
 
     pub(crate) fn verifies(&self, text: &str, signature: &[u8]) -> bool {
-        let key = UnparsedPublicKey::new(&ED25519, &self.public);
-        key.verify(text.as_bytes(), signature).is_ok()
+        self.0.verifies(text, signature)
     }
 }
 
@@ -61,56 +52,14 @@ impl FromStr for VerifyingKey {
 
     /// Fails with [`Error::BadVerifyingKey`] and [`Error::BadKeyName`].
     fn from_str(text: &str) -> Result<Self, Error> {
-        let (name, public) = parse(text, TYPE)?;
-        Self::new(name, public)
+        text.parse().map(Self)
     }
 }
 
 impl fmt::Display for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&written(&self.name, TYPE, &self.public))
+        self.0.fmt(f)
     }
-}
-
-/// The first 4 bytes of `SHA-256(name || 0x0A || kind || key)`: which of a name's keys it is.
-pub(crate) fn id(name: &str, kind: u8, public: &[u8; 32]) -> [u8; 4] {
-    let mut context = Context::new(&SHA256);
-    context.update(name.as_bytes());
-    context.update(&[b'\n', kind]);
-    context.update(public);
-    let mut id = [0; 4];
-    id.iter_mut()
-        .zip(context.finish().as_ref())
-        .for_each(|(to, from)| *to = *from);
-    id
-}
-
-/// The name and the key of `name+id+key`, of keys of this kind.
-///
-/// Fails with [`Error::BadVerifyingKey`].
-pub(crate) fn parse(text: &str, kind: u8) -> Result<(&str, [u8; 32]), Error> {
-    // Base64 may have plus signs, the two before it may not.
-    let mut parts = text.splitn(3, '+');
-    let (Some(name), Some(found), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(Error::BadVerifyingKey);
-    };
-    let key = base64::decode(key).ok_or(Error::BadVerifyingKey)?;
-    let public = match key.split_first() {
-        Some((first, public)) if *first == kind => public,
-        _ => return Err(Error::BadVerifyingKey),
-    };
-    let public = public.try_into().map_err(|_| Error::BadVerifyingKey)?;
-    match HEXLOWER.encode(&id(name, kind, &public)) == found {
-        true => Ok((name, public)),
-        false => Err(Error::BadVerifyingKey),
-    }
-}
-
-/// A key as C2SP writes it.
-pub(crate) fn written(name: &str, kind: u8, public: &[u8; 32]) -> String {
-    let key = base64::encode(&[&[kind], &public[..]].concat());
-    let id = HEXLOWER.encode(&id(name, kind, public));
-    format!("{name}+{id}+{key}")
 }
 
 /// A key that notes are signed with, in this process.

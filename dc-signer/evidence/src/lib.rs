@@ -5,6 +5,7 @@ mod checkpoint;
 mod cosignature;
 mod error;
 mod key;
+mod named_key;
 mod note;
 mod proof;
 mod proven;
