@@ -10,8 +10,9 @@ use zeroize::Zeroizing;
 use super::blocking::Blocking;
 use super::error::PkiError;
 use super::loaded::{Loaded, for_clients, try_key};
+use super::secrets::Sealing;
 use super::view::ZoneView;
-use super::{Authority, Error, shared_delegations};
+use super::{Authority, Error};
 use dc_pki::delegation::{self, CHAIN, Delegation, KEY_FILES};
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::keys::Unlock;
@@ -120,7 +121,7 @@ impl Authority {
         let sha256 = slot.certificate_sha256;
         let to = self.delegations.folder(&sha256);
         self.keep_secrets().await?;
-        let share = |sealing| shared_delegations::share(&sealing, sha256, &chain, (key_name, &key));
+        let share = |sealing: Sealing| sealing.share(sha256, &chain, (key_name, &key));
         let shared = self.secrets.sealing().map(share).transpose()?;
         let was_here = match &shared {
             Some(_) => self.store.shared_delegation(&sha256).await?.is_some(),

@@ -1,5 +1,6 @@
 //! The signer's own secrets: what names and codes are derived with, and what lists are signed with.
 
+pub(super) mod delegations;
 mod export;
 mod keyring;
 mod keys;
@@ -29,7 +30,7 @@ pub(super) use keyring::{Keyring, Sealing, sealing_keys};
 pub use reseal::reseal;
 pub use rotate::{Rotation, rotate, take_back};
 pub use seal::{Secured, seal};
-pub(super) use versions::{check_place, delegation_label, no_key};
+pub(super) use versions::no_key;
 
 /// The signer's own secrets, from a folder that only its owner can read.
 ///

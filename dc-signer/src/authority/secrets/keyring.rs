@@ -8,15 +8,15 @@ use arc_swap::ArcSwap;
 use dc_pki::files;
 use dc_pki::sealing::{SealingKeys, Which};
 use dc_store::Store;
-use dc_store::registry::SharedSecret;
+use dc_store::registry::{Sha256, SharedDelegation, SharedSecret};
 use pki_types::UnixTime;
 use tokio::sync::Mutex;
 
 use super::super::blocking::Blocking;
 use super::super::{Error, SetupError};
-use super::Secrets;
 use super::keys::Keys;
 use super::versions::{Places, Version, what};
+use super::{Secrets, delegations};
 use crate::config::Config;
 
 /// The secrets of this process: as the database has them, as soon as anything is done with them.
@@ -163,19 +163,18 @@ pub(in super::super) struct Sealing {
 }
 
 impl Sealing {
-    /// Seals with the key that the secrets are sealed with, of the two that may be given.
-    pub(in super::super) fn seal(
+    /// Makes of the files of a delegation certificate what the other signers need, sealed with the key that the secrets are sealed
+    /// with, of the two that may be given.
+    ///
+    /// Fails with [`SetupError::SealingKey`].
+    pub(in super::super) fn share(
         &self,
-        what: &str,
-        secret: &[u8],
-    ) -> Result<Vec<u8>, dc_pki::sealing::SealError> {
-        let label = dc_pki::sealing::Label {
-            what,
-            tenant: &self.tenant,
-            version: 1,
-        };
-        let key = self.keys.key_of(&self.like)?;
-        key.seal(&label, secret)
+        certificate_sha256: Sha256,
+        chain: &[u8],
+        file: (&str, &[u8]),
+    ) -> Result<SharedDelegation, Error> {
+        let key = self.keys.key_of(&self.like).map_err(sealing_failed)?;
+        delegations::share(&key, &self.tenant, certificate_sha256, chain, file)
     }
 }
 

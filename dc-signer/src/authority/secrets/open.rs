@@ -8,8 +8,9 @@ use dc_store::{Act, SecretChange, Store};
 use zeroize::Zeroizing;
 
 use super::super::{Error, SetupError};
+use super::delegations;
 use super::keyring::{sealing_failed, sealing_keys};
-use super::versions::{Places, check_place, delegation_label, what};
+use super::versions::{Places, what};
 use crate::config::Config;
 
 /// The secrets of a database and the keys that open them.
@@ -65,30 +66,22 @@ impl<'a> Open<'a> {
         })
     }
 
-    pub(super) fn seal_delegation(
+    pub(super) fn share_delegation(
         &self,
         key: &SealingKey,
-        (sha256, is_place): (&Sha256, bool),
-        contents: &[u8],
-    ) -> Result<Vec<u8>, Error> {
-        let what = delegation_label(sha256, is_place);
-        let sealed = key.seal(&self.places().label(&what, 1), contents);
-        sealed.map_err(sealing_failed)
+        certificate_sha256: Sha256,
+        chain: &[u8],
+        file: (&str, &[u8]),
+    ) -> Result<SharedDelegation, Error> {
+        let tenant = &self.config.tenant;
+        delegations::share(key, tenant, certificate_sha256, chain, file)
     }
 
     pub(super) fn open_delegation(
         &self,
         shared: &SharedDelegation,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let what = delegation_label(&shared.certificate_sha256, shared.location.is_some());
-        let sealed = shared.sealed.as_deref().unwrap_or_default();
-        let opened = self.keys.open(&self.places().label(&what, 1), sealed);
-        let opened = opened.map_err(|source| SetupError::Sealed {
-            what: what.clone(),
-            source,
-        })?;
-        check_place(shared, what, &opened)?;
-        Ok(opened)
+        delegations::open(shared, &self.keys, &self.config.tenant)
     }
 
     /// All that is sealed.

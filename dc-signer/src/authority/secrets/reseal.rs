@@ -1,7 +1,8 @@
 //! Sealing everything with another key-encryption key.
 
+use dc_pki::delegation::{KEY, file_of_place};
 use dc_pki::sealing::{Sealed, Which};
-use dc_store::registry::{Action, SharedDelegation};
+use dc_store::registry::Action;
 use dc_store::{Act, SecretChange, Store};
 
 use super::super::{Error, SetupError};
@@ -42,16 +43,10 @@ pub async fn reseal(
     let mut delegations = Vec::new();
     for one in shared {
         if one.sealed.as_deref().is_some_and(is_other) {
-            let pem = open.open_delegation(&one)?;
-            let sealed = open.seal_delegation(
-                &key,
-                (&one.certificate_sha256, one.location.is_some()),
-                &pem,
-            )?;
-            delegations.push(SharedDelegation {
-                sealed: Some(sealed),
-                ..one
-            });
+            let contents = open.open_delegation(&one)?;
+            let name = one.location.as_deref().map_or(KEY, file_of_place);
+            let sha256 = one.certificate_sha256;
+            delegations.push(open.share_delegation(&key, sha256, &one.chain, (name, &contents))?);
         }
     }
     let done = (secrets, delegations.len());

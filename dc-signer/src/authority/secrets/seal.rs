@@ -101,15 +101,8 @@ async fn share_folder(
             }
             let name = key_file(&folder)?;
             let contents = files::read(&folder.join(name))?;
-            let is_place = name != KEY;
-            let location = is_place.then(|| String::from_utf8_lossy(&contents).into_owned());
-            let sealed = open.seal_delegation(key, (&sha256, is_place), &contents)?;
-            delegations.push(SharedDelegation {
-                certificate_sha256: sha256,
-                chain: files::read(&folder.join(CHAIN))?.to_vec(),
-                location,
-                sealed: Some(sealed),
-            });
+            let chain = files::read(&folder.join(CHAIN))?;
+            delegations.push(open.share_delegation(key, sha256, &chain, (name, &contents))?);
         }
     }
     Ok((delegations, folders))

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dc_pki::sealing::{Label, SealError, SealingKeys};
-use dc_store::registry::{Purpose, Sha256, SharedDelegation, SharedSecret};
+use dc_store::registry::{Purpose, Sha256, SharedSecret};
 use pki_types::UnixTime;
 use zeroize::Zeroizing;
 
@@ -130,30 +130,4 @@ pub(in super::super) fn no_key(sealed: &[u8]) -> SetupError {
 /// The purpose that a secret is sealed for.
 pub(super) fn what(purpose: Purpose) -> String {
     format!("secret/{purpose}")
-}
-
-/// The purpose that the key of a delegation certificate is sealed for, or the place where its key is: whoever writes to the
-/// database must not choose the module, the program or the socket that a signer uses.
-pub(in super::super) fn delegation_label(certificate_sha256: &Sha256, is_place: bool) -> String {
-    let what = if is_place {
-        "delegation-place"
-    } else {
-        "delegation"
-    };
-    format!("{what}/{certificate_sha256}")
-}
-
-/// Shows that the place of a key is the one that was sealed.
-pub(in super::super) fn check_place(
-    shared: &SharedDelegation,
-    what: String,
-    opened: &[u8],
-) -> Result<(), SetupError> {
-    match &shared.location {
-        Some(place) if place.as_bytes() != opened => {
-            let source = SealError::Malformed;
-            Err(SetupError::Sealed { what, source })
-        }
-        _ => Ok(()),
-    }
 }

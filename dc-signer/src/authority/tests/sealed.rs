@@ -253,7 +253,7 @@ async fn a_place_of_a_key_that_was_put_into_the_database_is_not_used(database: &
     let sealing = bench.authority.secrets.sealing().unwrap();
     let sha256 = dc_store::registry::Sha256::of(b"certificate");
     let file = (KEY_URI, uri.as_bytes());
-    let shared = shared_delegations::share(&sealing, sha256, b"chain", file).unwrap();
+    let shared = sealing.share(sha256, b"chain", file).unwrap();
     assert_eq!(shared.location.as_deref(), Some(&*uri));
     let folder = tempfile::tempdir().unwrap();
     let keys = secrets::sealing_keys(&config(&folder, &table('a', None))).unwrap();
