@@ -37,10 +37,16 @@ impl Checkpoint {
     /// The state of this tree, of the log with this name.
     #[must_use]
     pub fn of_log(tree: &Frontier, name: &str) -> Self {
+        Self::of_root(name, tree.size(), tree.root())
+    }
+
+    /// The state of a log with this name, of which the number of records and the root are known.
+    #[must_use]
+    pub fn of_root(name: &str, size: u64, root: Hash) -> Self {
         Self {
             origin: name.to_owned(),
-            size: tree.size(),
-            root: tree.root(),
+            size,
+            root,
             extensions: Vec::new(),
         }
     }

@@ -42,6 +42,12 @@ impl VerifyingKey {
         self.0.id()
     }
 
+    /// The line of a note for a signature that the key's holder has made.
+    #[must_use]
+    pub fn signature(&self, bytes: &[u8]) -> Signature {
+        Signature::new(self.name(), self.id(), bytes)
+    }
+
     pub(crate) fn verifies(&self, text: &str, signature: &[u8]) -> bool {
         self.0.verifies(text, signature)
     }
@@ -91,11 +97,7 @@ impl SigningKey {
     #[must_use]
     pub fn sign(&self, text: &str) -> Signature {
         let signature = self.pair.sign(text.as_bytes());
-        Signature::new(
-            self.verifying.name(),
-            self.verifying.id(),
-            signature.as_ref(),
-        )
+        self.verifying.signature(signature.as_ref())
     }
 }
 

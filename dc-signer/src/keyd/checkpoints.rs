@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use data_encoding::BASE64;
 use dc_core::{SignatureScheme, Signer};
 use dc_evidence::{Checkpoint, Hash, Note, VerifyingKey, verify_consistency};
 
@@ -82,12 +81,11 @@ impl Checkpoints {
             }
             follows(checkpoint, tree, self.require_proof)?;
         }
-        let text = text_of(self.verifying.name(), tree.size, &tree.root);
+        let text = Checkpoint::of_root(self.verifying.name(), tree.size, tree.root).to_string();
         let signature = self.key.sign(text.as_bytes());
         let signature = signature.map_err(|error| TurnedAway::new(Refusal::Key, error))?;
-        let signature = BASE64.encode(&[&self.verifying.id(), &signature[..]].concat());
-        let note = format!("{text}\n\u{2014} {} {signature}\n", self.verifying.name());
-        let opened = note.parse::<Note>().and_then(|note| {
+        let note = Note::signed(&text, self.verifying.signature(&signature));
+        let opened = note.and_then(|note| {
             let checkpoint = Checkpoint::verify(&note, &self.verifying)?;
             Ok((checkpoint, note))
         });
@@ -108,11 +106,6 @@ impl Checkpoints {
         let kept = kept.and_then(|()| files::sync(&self.folder));
         kept.map_err(TurnedAway::by_own_fault)
     }
-}
-
-/// The text of a checkpoint without lines of its own: a log's name, its size and its root (C2SP `tlog-checkpoint`).
-pub(super) fn text_of(origin: &str, size: u64, root: &Hash) -> String {
-    format!("{origin}\n{size}\n{root}\n")
 }
 
 fn follows(last: &Checkpoint, tree: &Tree, require_proof: bool) -> Result<(), TurnedAway> {

@@ -1,9 +1,10 @@
 //! The audit log's key in a signing process, for whoever makes checkpoints.
 
-use dc_evidence::{CheckpointSigner, Error, Growth, Hash, Note, Signature, VerifyingKey};
+use dc_evidence::{
+    Checkpoint, CheckpointSigner, Error, Growth, Hash, Note, Signature, VerifyingKey,
+};
 use serde_json::Value;
 
-use super::checkpoints::text_of;
 use dc_pki::keyd::Keyd;
 use dc_pki::keys::ProcessFault;
 
@@ -76,7 +77,8 @@ impl LogKey {
         let size = lines.next()?.parse().ok()?;
         let root = Hash::parse(lines.next()?)?;
         // The one spelling, and nothing else in it.
-        (text_of(self.verifying.name(), size, &root) == text).then_some((size, root))
+        let only = Checkpoint::of_root(self.verifying.name(), size, root).to_string();
+        (only == text).then_some((size, root))
     }
 }
 
