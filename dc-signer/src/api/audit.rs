@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use axum::Json as Answer;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tokio::sync::mpsc;
@@ -15,7 +14,7 @@ use super::access::Viewer;
 use super::body::Params;
 use super::bulk::{Broken, Pages};
 use super::problem::{self, ApiError};
-use crate::authority::json::{AuditCheckpoint, AuditRecord, AuditRecords, NDJSON};
+use crate::authority::json::{AuditCheckpoint, AuditRecord, AuditRecords};
 use dc_protocol::Kind;
 use dc_store::AuditFilter;
 use dc_store::export::{first_line, record_line};
@@ -149,8 +148,7 @@ pub(super) async fn export(
     let first = Some(first_line(&tree).into());
     let (sender, pages) = mpsc::channel(1);
     tokio::spawn(send(app, tree.head().seq, to, sender));
-    let body = Body::new(Pages { first, pages });
-    Ok(([(CONTENT_TYPE, NDJSON)], body).into_response())
+    Ok(Pages { first, pages }.into_response())
 }
 
 /// Reads a page when the one before is on its way, and stops when nobody wants it.

@@ -182,8 +182,7 @@ pub(super) async fn export(
     };
     tokio::spawn(export.send(after, sender));
     let first = Some(first);
-    let body = Body::new(Pages { first, pages });
-    Ok(([(CONTENT_TYPE, NDJSON)], body).into_response())
+    Ok(Pages { first, pages }.into_response())
 }
 
 /// A page as text, how many devices it has, and where the next one begins.
@@ -269,6 +268,12 @@ impl std::error::Error for Broken {}
 pub(super) struct Pages {
     pub(super) first: Option<Bytes>,
     pub(super) pages: mpsc::Receiver<Result<Bytes, Broken>>,
+}
+
+impl IntoResponse for Pages {
+    fn into_response(self) -> Response {
+        ([(CONTENT_TYPE, NDJSON)], Body::new(self)).into_response()
+    }
 }
 
 impl HttpBody for Pages {
