@@ -67,6 +67,11 @@ impl Checkpoints {
         let from = self.grow(end.seq, turn.note.as_deref(), last).await?;
         // What may be signed is safe before it is.
         self.state.write(&self.folder)?;
+        let from = match (from, last) {
+            // The tree was beyond it already, as after a signature that was not made: it is read once more up to there.
+            (None, Some(last)) if (1..end.seq).contains(&last) => self.tree_of(last).await?,
+            (from, _) => from,
+        };
         let growth = self.growth(from).await?;
         let tree = self.state.tree().frontier().clone();
         let note = self.ask(move |signer| {
@@ -104,6 +109,16 @@ impl Checkpoints {
         let (_, proof) = self.store.prove_growth(&from, end).await?;
         let from = from.head().seq;
         Ok(Some(Growth { from, proof }))
+    }
+
+    /// The tree of so many records; none if more than those are archived.
+    async fn tree_of(&self, size: u64) -> Result<Option<AuditTree>, Error> {
+        let mut tree = self.store.archived_tree().await?;
+        while tree.head().seq < size {
+            let next = tree.head().seq.saturating_add(AT_ONCE).min(size);
+            tree = self.store.grow_audit_tree_to(&tree, next).await?;
+        }
+        Ok(Some(tree).filter(|tree| tree.head().seq == size))
     }
 
     /// Brings the tree to the end of the log, a part at a time, past the checkpoint that another signer has signed last. Returns the

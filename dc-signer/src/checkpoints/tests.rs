@@ -472,3 +472,81 @@ async fn a_witness_cosigns_what_goes_on_from_what_it_has_seen() {
     assert!(failure.contains("somebody else signs"), "{failure}");
     assert_eq!(sizes_in(&rig.path("out")).last(), Some(&9));
 }
+
+/// A key that signs nothing without a proof that the log goes on from what it has signed for last, as a signing process does.
+#[derive(Debug)]
+struct Strict {
+    key: SigningKey,
+    last: Mutex<Option<Checkpoint>>,
+    is_away: std::sync::atomic::AtomicBool,
+}
+
+impl CheckpointSigner for Strict {
+    fn verifying_key(&self) -> &VerifyingKey {
+        self.key.verifying_key()
+    }
+
+    fn last_size(&self) -> Result<Option<u64>, dc_evidence::Error> {
+        Ok(self.last.lock().unwrap().as_ref().map(Checkpoint::size))
+    }
+
+    fn sign(
+        &self,
+        text: &str,
+        growth: Option<&dc_evidence::Growth>,
+    ) -> Result<dc_evidence::Signature, dc_evidence::Error> {
+        let refused = |reason: &str| {
+            let reason = reason.to_owned();
+            Err(dc_evidence::Error::SignerFailed { reason })
+        };
+        if self
+            .is_away
+            .swap(false, std::sync::atomic::Ordering::SeqCst)
+        {
+            return refused("away");
+        }
+        let signature = CheckpointSigner::sign(&self.key, text, None)?;
+        let note: Note = format!("{text}\n{signature}\n").parse().unwrap();
+        let new = Checkpoint::verify(&note, self.key.verifying_key())?;
+        let mut last = self.last.lock().unwrap();
+        if let Some(old) = &*last {
+            let Some(growth) = growth else {
+                return refused("no proof");
+            };
+            let (old, new) = ((old.size(), old.root()), (new.size(), new.root()));
+            dc_evidence::verify_consistency(old, new, &growth.proof)?;
+        }
+        *last = Some(new);
+        Ok(signature)
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_wants_a_proof_gets_one_also_after_a_signature_that_was_not_made() {
+    let rig = Rig::start().await;
+    let config = rig.config("a", "[[checkpoint_places]]\nfile = 'out'\n");
+    let strict = Arc::new(Strict {
+        key: SigningKey::from_pkcs8("log", &pkcs8()).unwrap(),
+        last: Mutex::default(),
+        is_away: false.into(),
+    });
+    let open = || {
+        let mut signer = rig.open(&config);
+        signer.signer = strict.clone();
+        signer
+    };
+    let mut signer = open();
+    rig.act(2).await;
+    signer.step(at(NOW)).await.unwrap();
+    // It is away when it is to sign, and the tree has grown already; then the service is started anew.
+    for round in 0..2 {
+        rig.act(3 + round).await;
+        strict
+            .is_away
+            .store(true, std::sync::atomic::Ordering::SeqCst);
+        signer.step(at(NOW + 600 + round)).await.unwrap_err();
+    }
+    let mut signer = open();
+    signer.step(at(NOW + 1200)).await.unwrap();
+    assert_eq!(strict.last_size().unwrap(), Some(4));
+}
