@@ -113,9 +113,15 @@ pub struct KeydCheckpoints {
     /// The key that signs, Ed25519: a PEM file, or the `pkcs11:` URI of one in a token.
     #[serde(deserialize_with = "values::text")]
     pub key: String,
-    /// Nothing is signed without a proof that the log begins with the one that was signed for last.
+    /// The most records that a log has beyond the checkpoint before; beyond nothing, for the first.
+    #[serde(default = "most_new", deserialize_with = "records")]
+    pub most_new: u64,
+    /// Signs also without a proof that the log begins with the one that was signed for last: then for a forged one too.
     #[serde(default)]
-    pub require_proof: bool,
+    pub danger_without_proof: bool,
+    /// What there was before a proof was always wanted.
+    #[serde(default, rename = "require_proof", deserialize_with = "always")]
+    _require_proof: (),
 }
 
 impl KeydConfig {
@@ -164,6 +170,25 @@ fn roles<'de, D: Deserializer<'de>>(value: D) -> Result<Roles, D::Error> {
 
 fn word<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
     values::word(value).map(Some)
+}
+
+fn records<'de, D: Deserializer<'de>>(value: D) -> Result<u64, D::Error> {
+    let count = values::count::<D, 1, 4_000_000_000>(value)?;
+    Ok(u64::try_from(count).unwrap_or(u64::MAX))
+}
+
+/// A proof is wanted without a word, and to do without has a name that says what it is.
+fn always<'de, D: Deserializer<'de>>(value: D) -> Result<(), D::Error> {
+    match bool::deserialize(value)? {
+        true => Ok(()),
+        false => Err(de::Error::custom(
+            "is false, and a proof is always wanted, which every service sends: remove the line, or have 'danger_without_proof = true' in its place, which lets whoever takes the service over have a forged log signed for",
+        )),
+    }
+}
+
+const fn most_new() -> u64 {
+    100_000_000
 }
 
 const fn lifetime() -> Duration {
@@ -226,7 +251,8 @@ mod tests {
             "folder",
             "origin",
             "key",
-            "require_proof",
+            "most_new",
+            "danger_without_proof",
             "passphrase",
             "format",
             "filter",
@@ -237,6 +263,27 @@ mod tests {
                 "{key}"
             );
         }
+    }
+
+    #[test]
+    fn a_proof_is_always_wanted_and_to_do_without_is_called_a_danger() {
+        let read = |line: &str| {
+            let text = format!(
+                "socket = 's'\nstate = 's'\n[checkpoints]\norigin = 'a'\nkey = 'k'\n{line}"
+            );
+            let config = KeydConfig::parse(&text, Path::new("/"));
+            config.map(|config| config.checkpoints.unwrap().danger_without_proof)
+        };
+        assert_eq!(read("").unwrap(), false);
+        assert_eq!(read("require_proof = true").unwrap(), false);
+        assert_eq!(read("danger_without_proof = true").unwrap(), true);
+        let errors = read("require_proof = false").unwrap_err();
+        let said = errors[0].to_string();
+        assert!(
+            said.starts_with("line 6: checkpoints.require_proof is false")
+                && said.contains("danger_without_proof = true"),
+            "{said}"
+        );
     }
 
     #[test]

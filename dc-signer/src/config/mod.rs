@@ -163,6 +163,8 @@ impl Config {
         let listener = self.credential_listener;
         self.credential_listener = listener.map(|listener| listener.begin_at(base));
         self.keys = self.keys.settle(base);
+        let lifetime = self.credentials.lifetime;
+        self.keys.unlock = self.keys.unlock.for_lifetime(lifetime);
         self.secrets = self.secrets.settle(base);
         self.checkpoints = self.checkpoints.map(|config| config.begin_at(base));
         let places = self.checkpoint_places.into_iter();

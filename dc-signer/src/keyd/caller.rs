@@ -25,9 +25,9 @@ impl From<UCred> for Caller {
     }
 }
 
-/// The users whose processes may ask.
+/// The users whose processes may ask, besides root, who could be any of them: by number, and as the configuration has them.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Callers(Vec<u32>);
+pub struct Callers(Vec<(u32, String)>);
 
 impl Callers {
     /// Fails with [`Error::Missing`] if there are none, and with [`Error::Unknown`] if the machine does not know one.
@@ -35,16 +35,32 @@ impl Callers {
         if callers.is_empty() {
             return Err(Error::Missing { table: "callers" });
         }
-        let numbers = callers.iter().map(|caller| uid(&caller.user));
-        numbers.collect::<Result<_, _>>().map(Self)
+        let known = callers
+            .iter()
+            .map(|caller| Ok((uid(&caller.user)?, caller.user.clone())));
+        known.collect::<Result<_, _>>().map(Self)
     }
 
     /// True if this one may.
     #[must_use]
     pub fn has(&self, caller: Caller) -> bool {
-        self.0.contains(&caller.uid)
+        caller.uid == ROOT || self.0.iter().any(|(uid, _)| *uid == caller.uid)
+    }
+
+    /// What one is told who may not.
+    #[must_use]
+    pub fn refusal(&self, caller: Caller) -> String {
+        let names: Vec<&str> = self.0.iter().map(|(_, name)| &**name).collect();
+        let first = names.first().unwrap_or(&"root");
+        format!(
+            "the user {} may ask for nothing: only root may, and those that [[callers]] in its configuration name ({}), as with 'runuser -u {first} -- COMMAND'",
+            caller.uid,
+            names.join(", ")
+        )
     }
 }
+
+const ROOT: u32 = 0;
 
 fn uid(user: &str) -> Result<u32, Error> {
     if let Ok(number) = user.parse() {
@@ -71,9 +87,14 @@ mod tests {
 
     #[test]
     fn users_are_known_by_name_and_number_and_nobody_else_may_ask() {
-        let known = callers(&["root", "1234567"]).unwrap();
+        let known = callers(&["1234567", "daemon"]).unwrap();
         let may = |uid| known.has(Caller { uid, pid: 1 });
-        assert!(may(0) && may(1_234_567) && !may(1) && !may(1_234_568));
+        assert!(may(0) && may(1) && may(1_234_567) && !may(2) && !may(1_234_568));
+        let told = known.refusal(Caller { uid: 2, pid: 1 });
+        assert!(
+            told.contains("(1234567, daemon)") && told.contains("runuser -u 1234567 --"),
+            "{told}"
+        );
         let error = callers(&["nobody-has-this-name"]).unwrap_err();
         assert!(matches!(error, Error::Unknown { what: "user", .. }));
         assert!(matches!(callers(&[]), Err(Error::Missing { .. })));

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use dc_core::{SignatureScheme, Signer};
 use dc_evidence::{Checkpoint, Hash, Note, VerifyingKey, verify_consistency};
+use serde_json::{Value, json};
 
 use super::error::Error;
 use super::turned_away::TurnedAway;
@@ -18,8 +19,42 @@ pub(super) struct Checkpoints {
     key: OpenKey,
     verifying: VerifyingKey,
     require_proof: bool,
+    most_new: u64,
     folder: PathBuf,
-    last: Mutex<Option<(Checkpoint, Note)>>,
+    last: Mutex<Option<Last>>,
+}
+
+/// What was signed last.
+#[derive(Clone, Debug)]
+struct Last {
+    size: u64,
+    root: Hash,
+    /// None if the file with it is gone, and the log alone has it.
+    note: Option<Note>,
+}
+
+/// The checkpoint that was signed last, as the process's own log has it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Signed {
+    /// The key, and with it the name of the log.
+    pub(super) key: String,
+    pub(super) size: u64,
+    pub(super) root: Hash,
+}
+
+impl Signed {
+    pub(super) fn read(line: &Value) -> Option<Self> {
+        Some(Self {
+            key: line["key"].as_str()?.to_owned(),
+            size: line["size"].as_u64()?,
+            root: Hash::parse(line["root"].as_str()?)?,
+        })
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let Self { key, size, root } = self;
+        json!({ "key": key, "size": size, "root": root.to_string() })
+    }
 }
 
 /// The tree that a checkpoint is wanted for.
@@ -32,7 +67,7 @@ pub(super) struct Tree {
 }
 
 impl Checkpoints {
-    /// Opens the key, and what was signed last.
+    /// Opens the key, and what was signed last: as its file has it, or as the log does if that is further on.
     ///
     /// Fails with [`Error::BadCheckpointKey`], [`Error::BadCheckpoint`], and as opening a key and reading a file do.
     pub(super) fn open(
@@ -40,6 +75,7 @@ impl Checkpoints {
         base: &Path,
         folder: &Path,
         unlock: &Unlock,
+        logged: Option<Signed>,
     ) -> Result<Self, Error> {
         let location = match TokenUri::is_one(&config.key) {
             true => KeyLocation::Token(Box::new(config.key.parse().map_err(|_| NO_URI)?)),
@@ -51,11 +87,25 @@ impl Checkpoints {
         }
         let public = key.spki().last_chunk().ok_or(NO_ED25519)?;
         let verifying = VerifyingKey::new(&config.origin, *public).map_err(|_| NO_NAME)?;
-        let last = read(&folder.join(NAME), &verifying)?;
+        let path = folder.join(NAME);
+        let last = read(&path, &verifying)?;
+        let size = last.as_ref().map_or(0, |last| last.size);
+        let newer =
+            logged.filter(|logged| logged.key == verifying.to_string() && logged.size > size);
+        if let Some(Signed { size, .. }) = &newer {
+            tracing::warn!(path = %path.display(), size, "the checkpoint that was signed last is not there: its own log says which it was, and a log goes on from that; give one that begins anew another origin");
+        }
+        let newer = newer.map(|Signed { size, root, .. }| Last {
+            size,
+            root,
+            note: None,
+        });
+        let last = newer.or(last);
         Ok(Self {
             key,
             verifying,
-            require_proof: config.require_proof,
+            require_proof: !config.danger_without_proof,
+            most_new: config.most_new,
             folder: folder.into(),
             last: Mutex::new(last),
         })
@@ -66,33 +116,60 @@ impl Checkpoints {
         &self.verifying
     }
 
-    /// The last checkpoint.
-    pub(super) fn last(&self) -> Option<Checkpoint> {
+    /// What was signed last.
+    pub(super) fn last(&self) -> Option<Signed> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().map(|(checkpoint, _)| checkpoint.clone())
+        last.as_ref().map(|last| Signed {
+            key: self.verifying.to_string(),
+            size: last.size,
+            root: last.root,
+        })
     }
 
-    /// Signs for a tree, and remembers it before anybody gets the note; the same tree gets the same note again.
-    pub(super) fn sign(&self, tree: &Tree) -> Result<Note, TurnedAway> {
+    /// Signs for a tree, and remembers it before anybody gets the note; the same tree gets the same note again. Says too whether
+    /// it is a new one.
+    pub(super) fn sign(&self, tree: &Tree) -> Result<(Note, bool), TurnedAway> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((checkpoint, note)) = &*last {
-            if checkpoint.size() == tree.size && *checkpoint.root() == tree.root {
-                return Ok(note.clone());
+        let (size, root) = (tree.size, tree.root);
+        match &*last {
+            Some(last) if last.size == size && last.root == root => {
+                if let Some(note) = &last.note {
+                    return Ok((note.clone(), false));
+                }
             }
-            follows(checkpoint, tree, self.require_proof)?;
+            Some(last) => {
+                follows(last, tree, self.require_proof)?;
+                self.is_no_leap(size, last.size)?;
+            }
+            None => self.is_no_leap(size, 0)?,
         }
         let text = Checkpoint::of_root(self.verifying.name(), tree.size, tree.root).to_string();
         let signature = self.key.sign(text.as_bytes());
-        let signature = signature.map_err(|error| TurnedAway::new(Refusal::Key, error))?;
+        let signature = signature.map_err(TurnedAway::by_key)?;
         let note = Note::signed(&text, self.verifying.signature(&signature));
-        let opened = note.and_then(|note| {
-            let checkpoint = Checkpoint::verify(&note, &self.verifying)?;
-            Ok((checkpoint, note))
-        });
-        let (checkpoint, note) = opened.map_err(|error| TurnedAway::new(Refusal::Key, error))?;
+        let note = note.and_then(|note| Checkpoint::verify(&note, &self.verifying).map(|_| note));
+        let note = note.map_err(TurnedAway::by_key)?;
         self.keep(&note)?;
-        *last = Some((checkpoint, note.clone()));
-        Ok(note)
+        *last = Some(Last {
+            size,
+            root,
+            note: Some(note.clone()),
+        });
+        Ok((note, true))
+    }
+
+    /// No log grows so much between two checkpoints; one that claims to would leave no room for the real one.
+    fn is_no_leap(&self, new: u64, old: u64) -> Result<(), TurnedAway> {
+        let most = self.most_new;
+        match new - old > most {
+            false => Ok(()),
+            true => Err(TurnedAway::new(
+                Refusal::Checkpoint,
+                format!(
+                    "a tree of {new} records has more than {most} beyond the {old} that were signed for: if it is right, set checkpoints.most_new in the signing process's configuration higher for this one"
+                ),
+            )),
+        }
     }
 
     fn keep(&self, note: &Note) -> Result<(), TurnedAway> {
@@ -108,9 +185,9 @@ impl Checkpoints {
     }
 }
 
-fn follows(last: &Checkpoint, tree: &Tree, require_proof: bool) -> Result<(), TurnedAway> {
+fn follows(last: &Last, tree: &Tree, require_proof: bool) -> Result<(), TurnedAway> {
     let refused = |detail: String| Err(TurnedAway::new(Refusal::Checkpoint, detail));
-    let (old, new) = (last.size(), tree.size);
+    let (old, new) = (last.size, tree.size);
     if new < old {
         return refused(format!(
             "a tree of {new} records is smaller than the one of {old} that was signed for: a log loses nothing"
@@ -121,22 +198,26 @@ fn follows(last: &Checkpoint, tree: &Tree, require_proof: bool) -> Result<(), Tu
             "another tree of {old} records was signed for: a log is not rewritten"
         ));
     }
+    // Every log begins with the empty one.
+    if old == 0 {
+        return Ok(());
+    }
     match &tree.proof {
         Some((begins, proof)) if *begins == old => {
-            let proven = verify_consistency((old, last.root()), (new, &tree.root), proof);
+            let proven = verify_consistency((old, &last.root), (new, &tree.root), proof);
             proven.or_else(|error| refused(error.to_string()))
         }
         Some((begins, _)) => refused(format!(
             "the proof begins with {begins} records, and {old} were signed for last"
         )),
         None if require_proof => refused(format!(
-            "a proof is wanted that the tree begins with the one of {old} records that was signed for last"
+            "a proof is wanted that the tree begins with the one of {old} records that was signed for last: use a service of this version"
         )),
         None => Ok(()),
     }
 }
 
-fn read(path: &Path, key: &VerifyingKey) -> Result<Option<(Checkpoint, Note)>, Error> {
+fn read(path: &Path, key: &VerifyingKey) -> Result<Option<Last>, Error> {
     if !files::is_there(path)? {
         return Ok(None);
     }
@@ -147,7 +228,11 @@ fn read(path: &Path, key: &VerifyingKey) -> Result<Option<(Checkpoint, Note)>, E
     };
     let note: Note = String::from_utf8_lossy(&file).parse().map_err(bad)?;
     let checkpoint = Checkpoint::verify(&note, key).map_err(bad)?;
-    Ok(Some((checkpoint, note)))
+    Ok(Some(Last {
+        size: checkpoint.size(),
+        root: *checkpoint.root(),
+        note: Some(note),
+    }))
 }
 
 /// The last checkpoint, in the folder of the process's state.
@@ -160,6 +245,7 @@ const NO_URI: Error = Error::BadCheckpointKey("checkpoints.key is no URI of a ke
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::KeydConfig;
     use dc_evidence::Frontier;
     use dc_evidence::consistency_ranges;
 
@@ -174,13 +260,26 @@ mod tests {
         }
 
         fn open(&self, origin: &str, require_proof: bool) -> Result<Checkpoints, Error> {
-            let config = KeydCheckpoints {
-                origin: origin.to_owned(),
-                key: "key.pem".to_owned(),
-                require_proof,
+            self.open_after(origin, require_proof, None)
+        }
+
+        fn open_after(
+            &self,
+            origin: &str,
+            require_proof: bool,
+            logged: Option<Signed>,
+        ) -> Result<Checkpoints, Error> {
+            let danger = match require_proof {
+                true => "",
+                false => "danger_without_proof = true",
             };
+            let text = format!(
+                "socket = 's'\nstate = 's'\n[checkpoints]\norigin = '{origin}'\nkey = 'key.pem'\nmost_new = 1000\n{danger}"
+            );
             let folder = self.0.path();
-            Checkpoints::open(&config, folder, folder, &Unlock::default())
+            let config = KeydConfig::parse(&text, folder).unwrap();
+            let config = config.checkpoints.unwrap();
+            Checkpoints::open(&config, folder, folder, &Unlock::default(), logged)
         }
     }
 
@@ -207,7 +306,7 @@ mod tests {
         Some((old, ranges.map(|range| tree_of(range).root()).collect()))
     }
 
-    fn refused(signed: Result<Note, TurnedAway>) {
+    fn refused(signed: Result<(Note, bool), TurnedAway>) {
         assert_eq!(signed.unwrap_err().reason, Refusal::Checkpoint);
     }
 
@@ -215,7 +314,8 @@ mod tests {
     fn no_tree_takes_back_what_was_signed_for_also_after_a_restart() {
         let rig = Rig::new();
         let log = rig.open("example.com/audit", false).unwrap();
-        let note = log.sign(&tree(10)).unwrap();
+        let (note, is_new) = log.sign(&tree(10)).unwrap();
+        assert!(is_new);
         let checkpoint = Checkpoint::verify(&note, log.verifying_key()).unwrap();
         assert_eq!(
             (checkpoint.size(), checkpoint.origin()),
@@ -223,7 +323,7 @@ mod tests {
         );
         let again = rig.open("example.com/audit", false).unwrap();
         for log in [&log, &again] {
-            assert_eq!(log.sign(&tree(10)).unwrap(), note);
+            assert_eq!(log.sign(&tree(10)).unwrap(), (note.clone(), false));
             refused(log.sign(&tree(9)));
             refused(log.sign(&tree(0)));
             let root = leaf(1);
@@ -231,13 +331,55 @@ mod tests {
         }
         again.sign(&tree(11)).unwrap();
         refused(again.sign(&tree(10)));
-        assert_eq!(again.last().unwrap().size(), 11);
+        assert_eq!(again.last().unwrap().size, 11);
+    }
+
+    #[test]
+    fn no_log_leaps_to_where_the_real_one_never_comes() {
+        let rig = Rig::new();
+        let log = rig.open("example.com/audit", false).unwrap();
+        let root = leaf(7);
+        let huge = |size| Tree {
+            root,
+            ..Tree { size, ..tree(0) }
+        };
+        for size in [u64::MAX, 1 << 40, 1001] {
+            refused(log.sign(&huge(size)));
+        }
+        log.sign(&tree(1000)).unwrap();
+        refused(log.sign(&huge(u64::MAX)));
+        let error = log.sign(&huge(2001)).unwrap_err();
+        assert!(error.detail.contains("most_new"), "{}", error.detail);
+        log.sign(&huge(2000)).unwrap();
+    }
+
+    #[test]
+    fn the_log_knows_what_was_signed_last_if_the_file_is_gone() {
+        let rig = Rig::new();
+        let log = rig.open("example.com/audit", true).unwrap();
+        let (note, _) = log.sign(&tree(5)).unwrap();
+        let logged = log.last();
+        std::fs::remove_file(rig.0.path().join(NAME)).unwrap();
+        let log = rig
+            .open_after("example.com/audit", true, logged.clone())
+            .unwrap();
+        refused(log.sign(&tree(4)));
+        refused(log.sign(&tree(6)));
+        assert_eq!(log.sign(&tree(5)).unwrap(), (note, true));
+        let proof = proof(5, 6);
+        log.sign(&Tree { proof, ..tree(6) }).unwrap();
+        // Another log begins anew.
+        std::fs::remove_file(rig.0.path().join(NAME)).unwrap();
+        let other = rig.open_after("example.com/other", true, logged).unwrap();
+        assert_eq!(other.last(), None);
     }
 
     #[test]
     fn a_proof_that_is_given_is_verified_and_may_be_wanted() {
         let rig = Rig::new();
         let log = rig.open("example.com/audit", true).unwrap();
+        // Every log begins with an empty one.
+        log.sign(&tree(0)).unwrap();
         log.sign(&tree(5)).unwrap();
         refused(log.sign(&tree(8)));
         let proof = proof(5, 8);

@@ -1,6 +1,7 @@
 //! Where requests are answered: judged, counted, signed and written into the log, in this order.
 
 mod begin;
+mod issue;
 mod quiet;
 mod status;
 
@@ -10,20 +11,21 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dc_core::{Role, UniqueName};
 use dc_evidence::Hash;
-use pki_types::{SignatureVerificationAlgorithm, UnixTime};
+use pki_types::UnixTime;
 use serde_json::{Value, json};
 
+use self::begin::Recalled;
+use self::issue::not_held;
 use self::quiet::Quiet;
 use super::caller::Caller;
 use super::checkpoints::{Checkpoints, Tree};
 use super::counts::Counts;
 use super::error::Error;
-use super::holder::{Held, Holder};
+use super::holder::Holder;
 use super::made::Made;
-use super::policy::{Ceilings, Permitted, Wish};
-use super::rate::{Rate, Reached};
+use super::policy::{Ceilings, Wish};
+use super::rate::Rate;
 use super::record::Record;
 use super::turned_away::TurnedAway;
 use crate::config::KeydConfig;
@@ -31,8 +33,7 @@ use dc_pki::files::{self, Access};
 use dc_pki::keyd::{Answer, Ask};
 use dc_pki::keys::Refusal;
 use dc_pki::names::ZoneName;
-use dc_pki::time::Moment;
-use dc_pki::{Delegation, Forms, Roles, Sha256, Unissued, Wanted, clock, names};
+use dc_pki::{Roles, Sha256, clock, names};
 
 /// All that the process holds and knows. Its calls sign and write, so nobody makes one on a thread that answers others.
 #[derive(Debug)]
@@ -62,14 +63,16 @@ impl Desk {
         }
         let state = &config.state;
         files::make_folder(state, Access::Owner)?;
-        let lock = begin::lock(state)?;
+        let (lock, is_new) = begin::lock(state)?;
         let ceilings = Ceilings(config.zones.clone());
         let began = clock::now()?;
-        let (mut rates, uptime) = (begin::rates(&ceilings), clock::uptime().as_secs());
-        let record = Record::open(state, |line| begin::recall(&mut rates, line, began, uptime))?;
+        let mut recalled = Recalled::new(&ceilings);
+        let record = begin::recall(state, is_new, &mut recalled, began)?;
+        let Recalled { rates, signed } = recalled;
         let unlock = &config.keys.unlock;
         let checkpoints = config.checkpoints.as_ref();
-        let checkpoints = checkpoints.map(|config| Checkpoints::open(config, base, state, unlock));
+        let checkpoints =
+            checkpoints.map(|config| Checkpoints::open(config, base, state, unlock, signed));
         let folders = config.delegations.iter().map(|one| one.folder.clone());
         let desk = Self {
             holder: Holder::new(folders.collect(), state, unlock.clone()),
@@ -111,8 +114,15 @@ impl Desk {
         self.refuse("connect", refused, caller);
     }
 
-    /// Brings the log to the disk.
+    /// Brings the log to the disk, and into it how many refusals were left out of it.
     pub(super) fn sync(&self) -> std::io::Result<()> {
+        let minute = clock::uptime().as_secs() / 60;
+        for (reason, left_out) in self.quiet.left_out(minute) {
+            tracing::warn!(reason, left_out, "more was refused");
+            let line = json!({ "act": "refuse", "reason": reason, "left_out": left_out });
+            // They were refused all the same.
+            let _ = clock::now().map(|now| self.write_line(line, now));
+        }
         let file = self.record().file()?;
         file.sync_data()
     }
@@ -131,11 +141,15 @@ impl Desk {
                 let wish = Wish {
                     role,
                     name: name.as_ref(),
-                    lifetime: lifetime.map(|seconds| Duration::from_secs(seconds.into())),
+                    lifetime: lifetime.map(seconds),
                 };
                 self.issue(&certificate, &wish, &spki, caller, now)
             }
-            Ask::Try { certificate, role } => self.try_key(&certificate, role),
+            Ask::Try {
+                certificate,
+                role,
+                lifetime,
+            } => self.try_key((&certificate, role), lifetime.map(seconds)),
             Ask::Status => Ok(Answer::Status(self.status(now).to_string())),
             Ask::Checkpoint {
                 size,
@@ -152,68 +166,23 @@ impl Desk {
             }
             Ask::NewKey { zone, for_clients } => self.new_key(&zone, for_clients, caller, now),
             Ask::Install { chain } => {
-                let sha256 = self
-                    .made
-                    .install(&chain, &self.ceilings, &self.holder, now)?;
+                let (sha256, is_new) =
+                    self.made
+                        .install(&chain, &self.ceilings, &self.holder, now)?;
+                if !is_new {
+                    return Ok(Answer::Installed(sha256));
+                }
                 let line = json!({ "act": "install", "certificate": sha256.to_string() });
                 self.write(line, caller, now)?;
                 self.sync().map_err(TurnedAway::by_own_fault)?;
                 Ok(Answer::Installed(sha256))
             }
+            Ask::End { certificate } => self.end(&certificate, caller, now),
             _ => Err(TurnedAway::new(
                 Refusal::Malformed,
                 "it knows no such request",
             )),
         }
-    }
-
-    fn issue(
-        &self,
-        certificate: &Sha256,
-        wish: &Wish<'_>,
-        spki: &[u8],
-        caller: Caller,
-        now: UnixTime,
-    ) -> Result<Answer, TurnedAway> {
-        let held = self.held(certificate)?;
-        let delegation = of_role(&held, wish.role)?;
-        let permitted = self.ceilings.permit(delegation.certificate(), wish, now)?;
-        // Before anything is counted: what RFC 9345 forbids uses nothing up.
-        let request = dc_core::Request::new(spki).lifetime(permitted.lifetime());
-        let request = match wish.name {
-            Some(name) => request.unique_name(name.clone()),
-            None => request,
-        };
-        let allowed = delegation.policy().approve(&request, now).map(drop);
-        allowed.map_err(|error| TurnedAway::new(Refusal::Rule, error))?;
-        self.count(permitted.zone())?;
-        let credential = sign(delegation, spki, wish.name, &permitted, now)?;
-        let expires = Moment::at(now.as_secs() + permitted.lifetime().as_secs());
-        let line = json!({
-            "act": "issue",
-            "certificate": certificate.to_string(),
-            "credential": Sha256::of(&credential).to_string(),
-            "expires": expires.to_string(),
-            "name": wish.name.map(UniqueName::as_str),
-            "role": role_word(wish.role),
-            "spki": Sha256::of(spki).to_string(),
-            "zone": permitted.zone().to_string(),
-        });
-        self.write(line, caller, now)?;
-        self.counts.issued(&permitted.zone().to_string());
-        Ok(Answer::Credential(credential))
-    }
-
-    fn try_key(&self, certificate: &Sha256, role: Role) -> Result<Answer, TurnedAway> {
-        let held = self.held(certificate)?;
-        let delegation = of_role(&held, role)?;
-        let zone = self.ceilings.zone_of(delegation.certificate(), role)?;
-        let name = zone.fresh_name().map_err(TurnedAway::by_own_fault)?;
-        // When the certificate begins: whether it has, or is over, says nothing about the key.
-        let begin = delegation.certificate().not_before();
-        let wanted = Wanted::Named(name);
-        let tried = dc_pki::try_key(delegation, &self.nobodys, &wanted, algorithms(), begin);
-        tried.map(|()| Answer::Works).map_err(unissued)
     }
 
     fn checkpoint(&self, tree: &Tree, caller: Caller, now: UnixTime) -> Result<Answer, TurnedAway> {
@@ -223,15 +192,18 @@ impl Desk {
                 "its configuration has no [checkpoints]",
             )
         })?;
-        let note = checkpoints.sign(tree)?;
-        let line = json!({
-            "act": "checkpoint",
-            "origin": checkpoints.verifying_key().name(),
-            "root": tree.root.to_string(),
-            "size": tree.size,
-        });
-        self.write(line, caller, now)?;
-        self.counts.checkpoint();
+        let (note, is_new) = checkpoints.sign(tree)?;
+        // Whoever asks for the same again and again writes nothing.
+        if is_new {
+            let line = json!({
+                "act": "checkpoint",
+                "key": checkpoints.verifying_key().to_string(),
+                "root": tree.root.to_string(),
+                "size": tree.size,
+            });
+            self.write(line, caller, now)?;
+            self.counts.checkpoint();
+        }
         Ok(Answer::Note(note.to_string()))
     }
 
@@ -249,41 +221,45 @@ impl Desk {
             let detail = format!("zone {zone} has no credentials for clients");
             return Err(TurnedAway::new(Refusal::Role, detail));
         }
-        let request = self.made.new_key(&zone, for_clients)?;
+        let unlock = self.holder.unlock();
+        let request = self.made.new_key(&zone, for_clients, unlock)?;
         let line = json!({ "act": "new-key", "zone": zone.to_string() });
         self.write(line, caller, now)?;
         Ok(Answer::Request(request))
     }
 
-    fn held(&self, certificate: &Sha256) -> Result<std::sync::Arc<Held>, TurnedAway> {
-        self.holder.find(certificate).ok_or_else(|| {
-            let detail = format!("no certificate {certificate} is held here");
-            TurnedAway::new(Refusal::Certificate, detail)
-        })
-    }
-
-    fn count(&self, zone: &ZoneName) -> Result<(), TurnedAway> {
-        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(rate) = rates.get_mut(&zone.to_string()) else {
-            return Ok(());
-        };
-        let counted = rate.count(clock::uptime().as_secs());
-        counted.map_err(|reached| {
-            let detail = match reached {
-                Reached::Minute(most) => {
-                    format!("zone {zone} has had {most} credentials in a minute")
-                }
-                Reached::Hour(most) => format!("zone {zone} has had {most} credentials in an hour"),
-            };
-            TurnedAway::new(Refusal::Rate, format!("{detail}, its ceiling"))
-        })
+    fn end(
+        &self,
+        certificate: &Sha256,
+        caller: Caller,
+        now: UnixTime,
+    ) -> Result<Answer, TurnedAway> {
+        let ended = self.holder.end(certificate);
+        match ended.map_err(TurnedAway::by_own_fault)? {
+            None => Err(not_held(certificate)),
+            Some(false) => Ok(Answer::Ended),
+            Some(true) => {
+                tracing::warn!(uid = caller.uid, %certificate, "nothing is signed under a certificate any more");
+                let line = json!({ "act": "end", "certificate": certificate.to_string() });
+                self.write(line, caller, now)?;
+                self.sync().map_err(TurnedAway::by_own_fault)?;
+                Ok(Answer::Ended)
+            }
+        }
     }
 
     fn refuse(&self, what: &'static str, refused: &TurnedAway, caller: Caller) -> TurnedAway {
-        let TurnedAway { reason, detail } = refused;
+        let TurnedAway {
+            reason,
+            detail,
+            own,
+        } = refused;
         self.counts.refused(*reason);
         let minute = clock::uptime().as_secs() / 60;
-        if let Some(left_out) = self.quiet.may_tell(minute) {
+        if let Some(left_out) = self.quiet.may_tell(*reason, minute) {
+            if let Some(error) = own {
+                tracing::error!(%error, what, "a request was not done");
+            }
             tracing::warn!(uid = caller.uid, pid = caller.pid, what, %detail, left_out, "refused");
             let mut line = json!({
                 "act": "refuse", "what": what, "reason": reason.as_str(), "detail": detail,
@@ -303,8 +279,29 @@ impl Desk {
         };
         line.insert("uid".to_owned(), caller.uid.into());
         line.insert("pid".to_owned(), caller.pid.into());
-        let written = self.record().add(line, now);
-        written.map_err(TurnedAway::by_own_fault)
+        self.write_line(Value::Object(line), now)
+            .map_err(TurnedAway::by_own_fault)
+    }
+
+    fn write_line(&self, line: Value, now: UnixTime) -> std::io::Result<()> {
+        let Value::Object(line) = line else {
+            return Ok(());
+        };
+        // Those that are being issued count twice after a restart, in a file that begins with them.
+        let carried = || {
+            let signed = self.checkpoints.as_ref().and_then(Checkpoints::last);
+            let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+            begin::carried(&mut rates, signed.as_ref(), now, clock::uptime().as_secs())
+        };
+        self.record().add(line, now, carried)
+    }
+
+    /// As if the file were full.
+    #[cfg(test)]
+    fn put_aside(&self) {
+        self.record().fill();
+        let line = json!({ "act": "refuse", "reason": "none", "left_out": 0 });
+        self.write_line(line, clock::now().unwrap()).unwrap();
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -312,41 +309,8 @@ impl Desk {
     }
 }
 
-fn sign(
-    delegation: &Delegation,
-    spki: &[u8],
-    name: Option<&UniqueName<'static>>,
-    permitted: &Permitted<'_>,
-    now: UnixTime,
-) -> Result<Vec<u8>, TurnedAway> {
-    let wanted = name.map_or(Wanted::Rfc9345, |name| Forms::Named.with(name));
-    let lifetime = Some(permitted.lifetime());
-    let issued = dc_pki::sign(delegation, spki, &wanted, lifetime, algorithms(), now);
-    let issued = issued.map_err(unissued)?.into_iter().next();
-    let issued = issued.map(dc_core::Issued::into_bytes);
-    issued.ok_or_else(|| TurnedAway::new(Refusal::Rule, "nothing was wanted"))
-}
-
-fn unissued(unissued: Unissued) -> TurnedAway {
-    match unissued {
-        Unissued::DelegationKey => TurnedAway::new(
-            Refusal::Rule,
-            "the key is the delegation certificate's own, which no device may have",
-        ),
-        Unissued::Refused(error) => TurnedAway::new(Refusal::Rule, error),
-        Unissued::Signer(error) => {
-            tracing::error!(%error, "a key does not sign");
-            TurnedAway::new(Refusal::Key, "the key does not sign now: its log says more")
-        }
-    }
-}
-
-fn of_role(held: &Held, role: Role) -> Result<&Delegation, TurnedAway> {
-    let delegation = match role {
-        Role::Server => Some(&held.for_servers),
-        Role::Client => held.for_clients.as_ref(),
-    };
-    delegation.ok_or_else(|| TurnedAway::new(Refusal::Role, "the certificate is for servers alone"))
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.into())
 }
 
 fn what(ask: &Ask) -> &'static str {
@@ -357,21 +321,9 @@ fn what(ask: &Ask) -> &'static str {
         Ask::Checkpoint { .. } => "checkpoint",
         Ask::NewKey { .. } => "new-key",
         Ask::Install { .. } => "install",
+        Ask::End { .. } => "end",
         _ => "other",
     }
-}
-
-const fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Server => "server",
-        Role::Client => "client",
-    }
-}
-
-fn algorithms() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
-    rustls::crypto::ring::default_provider()
-        .signature_verification_algorithms
-        .all
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use dc_core::Role;
 
 use super::error::Error;
+use dc_pki::delegation::{self, CHAIN};
+use dc_pki::files::{Access, NewFile};
 use dc_pki::keys::{KeyLocation, ProcessFault, Unlock};
 use dc_pki::{Delegation, Sha256, files};
 
@@ -56,6 +58,8 @@ impl Held {
 pub(super) struct Holder {
     folders: Vec<PathBuf>,
     certified: PathBuf,
+    /// The folder with a file for each that has ended.
+    ended: PathBuf,
     unlock: Unlock,
     held: RwLock<BTreeMap<Sha256, Arc<Held>>>,
     /// When it was last looked for some that were not there.
@@ -68,6 +72,7 @@ impl Holder {
         Self {
             folders,
             certified: state.join(CERTIFIED),
+            ended: state.join(ENDED),
             unlock,
             held: RwLock::default(),
             looked: Mutex::default(),
@@ -77,8 +82,11 @@ impl Holder {
     /// Loads all anew; one that cannot be loaded, such as from a token that is away, is told of in the log.
     pub(super) fn reload(&self) -> Result<usize, Error> {
         let mut held = BTreeMap::new();
-        for folder in self.folders.iter().cloned().chain(self.certified()?) {
+        for folder in self.folders()? {
             match Held::load(&folder, &self.unlock) {
+                Ok(one) if self.has_ended(&one.sha256())? => {
+                    tracing::info!(folder = %folder.display(), "a delegation has ended");
+                }
                 Ok(one) => {
                     held.insert(one.sha256(), Arc::new(one));
                 }
@@ -111,6 +119,49 @@ impl Holder {
     pub(super) fn all(&self) -> Vec<Arc<Held>> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         held.values().cloned().collect()
+    }
+
+    /// Never signs under a certificate again; none if it holds no such one, also none that cannot be loaded now. Says whether it
+    /// was still signed under.
+    ///
+    /// Fails as writing does, and then it has not ended.
+    pub(super) fn end(&self, certificate: &Sha256) -> Result<Option<bool>, Error> {
+        if self.has_ended(certificate)? {
+            return Ok(Some(false));
+        }
+        if self.known(certificate).is_none() && !self.is_in_a_folder(certificate)? {
+            return Ok(None);
+        }
+        files::make_folder(&self.ended, Access::Owner)?;
+        let name = certificate.to_string();
+        let mark = NewFile {
+            name: &name,
+            contents: b"",
+            access: Access::Owner,
+        };
+        files::stage(&self.ended, &mark)?.replace()?;
+        files::sync(&self.ended)?;
+        self.remove(certificate);
+        Ok(Some(true))
+    }
+
+    /// True if nothing is signed under a certificate any more.
+    pub(super) fn has_ended(&self, certificate: &Sha256) -> Result<bool, Error> {
+        Ok(files::is_there(&self.ended.join(certificate.to_string()))?)
+    }
+
+    fn is_in_a_folder(&self, certificate: &Sha256) -> Result<bool, Error> {
+        let is_it = |folder: PathBuf| {
+            let chain = delegation::read_chain(&folder.join(CHAIN)).unwrap_or_default();
+            let first = chain.first();
+            first.is_some_and(|first| Sha256::of(first) == *certificate)
+        };
+        Ok(self.folders()?.any(is_it))
+    }
+
+    fn folders(&self) -> Result<impl Iterator<Item = PathBuf>, Error> {
+        let certified = self.certified()?;
+        Ok(self.folders.clone().into_iter().chain(certified))
     }
 
     pub(super) fn add(&self, one: Held) {
@@ -148,5 +199,7 @@ impl Holder {
 
 /// The folder of those whose keys were made here, each under the SHA-256 of its certificate.
 pub(super) const CERTIFIED: &str = "delegations";
+/// The folder of those that have ended, in the folder of the process's state.
+const ENDED: &str = "ended";
 /// How often it is looked again for what a caller wants and is not there.
 const AGAIN: Duration = Duration::from_secs(5);

@@ -13,7 +13,7 @@ use super::policy::Ceilings;
 use super::turned_away::TurnedAway;
 use dc_pki::delegation::{CHAIN, KEY};
 use dc_pki::files::{self, Access, NewFile};
-use dc_pki::keys::{PemKey, Refusal};
+use dc_pki::keys::{KeyType, PemKey, Refusal, Unlock, generate_in_file};
 use dc_pki::names::ZoneName;
 use dc_pki::{Sha256, pem};
 
@@ -30,8 +30,14 @@ impl Made {
         }
     }
 
-    /// Makes a key for a certificate of a zone, keeps it, and gives the request for the certificate, in PEM.
-    pub(super) fn new_key(&self, zone: &ZoneName, for_clients: bool) -> Result<String, TurnedAway> {
+    /// Makes a key for a certificate of a zone, keeps it, encrypted if there is a passphrase, and gives the request for the
+    /// certificate, in PEM.
+    pub(super) fn new_key(
+        &self,
+        zone: &ZoneName,
+        for_clients: bool,
+        unlock: &Unlock,
+    ) -> Result<String, TurnedAway> {
         let pending = self.state.join(PENDING);
         make(&pending)?;
         make_room(&pending)?;
@@ -41,32 +47,51 @@ impl Made {
         };
         let new = tempfile::Builder::new().prefix(NEW).tempdir_in(&pending);
         let new = new.map_err(TurnedAway::by_own_fault)?;
-        let key = KeySource::New(NewKey::P256);
-        let written = delegation_csr::write(new.path(), zone, roles, key);
+        let path = new.path().join(KEY);
+        let source = match unlock.source() {
+            None => KeySource::New(NewKey::P256),
+            Some(_) => {
+                let made = generate_in_file(&path, KeyType::P256, unlock);
+                made.map_err(TurnedAway::by_own_fault)?;
+                KeySource::File {
+                    path: &path,
+                    unlock,
+                }
+            }
+        };
+        let written = delegation_csr::write(new.path(), zone, roles, source);
         let written = written.map_err(TurnedAway::by_own_fault)?;
         let request = fs::read_to_string(&written.request).map_err(TurnedAway::by_own_fault)?;
-        let key = PemKey::read(&written.key).map_err(TurnedAway::by_own_fault)?;
+        let key = PemKey::read_with(&path, unlock).map_err(TurnedAway::by_own_fault)?;
         let place = pending.join(Sha256::of(key.spki()).to_string());
         fs::rename(new.keep(), place).map_err(TurnedAway::by_own_fault)?;
         files::sync(&pending).map_err(TurnedAway::by_own_fault)?;
         Ok(request)
     }
 
-    /// Takes the certificate for a key that was made here: one that may delegate, for zones that are issued in alone.
+    /// Takes the certificate for a key that was made here: one that may delegate, for zones that are issued in alone. Says too
+    /// whether it was not held before.
     pub(super) fn install(
         &self,
         chain: &[Vec<u8>],
         ceilings: &Ceilings,
         holder: &Holder,
         now: UnixTime,
-    ) -> Result<Sha256, TurnedAway> {
+    ) -> Result<(Sha256, bool), TurnedAway> {
         let refused = |detail: String| TurnedAway::new(Refusal::Certificate, detail);
         let first = chain.first().cloned().unwrap_or_default();
         let certificate = DelegationCertificate::parse(CertificateDer::from(first));
         let certificate = certificate.map_err(|error| refused(error.to_string()))?;
         let sha256 = Sha256::of(certificate.der());
         if holder.find(&sha256).is_some() {
-            return Ok(sha256);
+            return Ok((sha256, false));
+        }
+        if holder
+            .has_ended(&sha256)
+            .map_err(TurnedAway::by_own_fault)?
+        {
+            let detail = format!("certificate {sha256} has ended, and is not taken again");
+            return Err(refused(detail));
         }
         check(&certificate, ceilings, now)?;
         let key = Sha256::of(certificate.spki()).to_string();
@@ -99,7 +124,7 @@ impl Made {
             }
         }
         remove(&pending)?;
-        Ok(sha256)
+        Ok((sha256, true))
     }
 
     /// Removes certificates that are over, with their keys, so that room for new ones is never used up.

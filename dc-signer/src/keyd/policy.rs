@@ -59,18 +59,10 @@ impl Ceilings {
         };
         may_be_for(ceiling, wish.role)?;
         let lifetime = match wish.lifetime {
-            Some(lifetime) if lifetime > ceiling.lifetime => {
-                return Err(TurnedAway::new(
-                    Refusal::Lifetime,
-                    format!(
-                        "a lifetime of {} is above the ceiling of zone {}, {}",
-                        Span::new(lifetime),
-                        ceiling.zone,
-                        Span::new(ceiling.lifetime)
-                    ),
-                ));
+            Some(lifetime) => {
+                may_live(ceiling, lifetime)?;
+                lifetime
             }
-            Some(lifetime) => lifetime,
             None => {
                 let left = certificate
                     .not_after()
@@ -83,11 +75,12 @@ impl Ceilings {
         Ok(Permitted { ceiling, lifetime })
     }
 
-    /// A zone that a certificate is for, and that has credentials for this end of connections.
+    /// A zone that a certificate is for, and that has credentials for this end of connections, and for so long if it is said.
     pub(super) fn zone_of(
         &self,
         certificate: &DelegationCertificate<'_>,
         role: Role,
+        lifetime: Option<Duration>,
     ) -> Result<&ZoneName, TurnedAway> {
         let zones = self.0.iter().filter(|ceiling| {
             let wildcard = ceiling.zone.wildcard();
@@ -96,7 +89,11 @@ impl Ceilings {
                 .map(|name| name.to_ascii_lowercase())
                 .any(|name| name == wildcard)
         });
-        let mut may = zones.map(|ceiling| may_be_for(ceiling, role).map(|()| &ceiling.zone));
+        let mut may = zones.map(|ceiling| {
+            may_be_for(ceiling, role)?;
+            lifetime.map_or(Ok(()), |lifetime| may_live(ceiling, lifetime))?;
+            Ok(&ceiling.zone)
+        });
         let first = may.next().unwrap_or_else(|| {
             let names = certificate.dns_names().join(", ");
             Err(outside(&format!("the certificate for {names}")))
@@ -157,6 +154,21 @@ fn may_be_for(ceiling: &Ceiling, role: Role) -> Result<(), TurnedAway> {
         (Role::Client, Roles::Server) => Err(TurnedAway::new(
             Refusal::Role,
             format!("zone {} has no credentials for clients", ceiling.zone),
+        )),
+    }
+}
+
+fn may_live(ceiling: &Ceiling, lifetime: Duration) -> Result<(), TurnedAway> {
+    match lifetime > ceiling.lifetime {
+        false => Ok(()),
+        true => Err(TurnedAway::new(
+            Refusal::Lifetime,
+            format!(
+                "a lifetime of {} is above the ceiling of zone {}, {}",
+                Span::new(lifetime),
+                ceiling.zone,
+                Span::new(ceiling.lifetime)
+            ),
         )),
     }
 }
@@ -291,10 +303,10 @@ mod tests {
             );
             assert_eq!(permit(server, None), unnamed, "{forms:?}");
             assert_eq!(permit(client, None), Err(Refusal::Form));
-            let of_role = ceilings.zone_of(&certificate, client).map(|_| ());
+            let of_role = ceilings.zone_of(&certificate, client, None).map(|_| ());
             let of_role = of_role.map_err(|refused| refused.reason);
             assert_eq!(of_role.is_ok(), roles == Roles::Both);
-            assert!(ceilings.zone_of(&certificate, server).is_ok());
+            assert!(ceilings.zone_of(&certificate, server, None).is_ok());
         }
     }
 
@@ -304,7 +316,7 @@ mod tests {
         let other = certificate("b.example.com");
         let refused = ceilings.permit(&other, &wish(None), now()).unwrap_err();
         assert_eq!(refused.reason, Refusal::Name);
-        let refused = ceilings.zone_of(&other, Role::Server).unwrap_err();
+        let refused = ceilings.zone_of(&other, Role::Server, None).unwrap_err();
         assert_eq!(refused.reason, Refusal::Name);
     }
 }

@@ -30,11 +30,11 @@ impl Rate {
     /// Counts one more at this second, or says which ceiling is reached.
     pub(super) fn count(&mut self, now: u64) -> Result<(), Reached> {
         let (minute, hour) = self.last(now);
-        if minute >= self.per_minute {
-            return Err(Reached::Minute(self.per_minute));
-        }
         if hour >= self.per_hour {
             return Err(Reached::Hour(self.per_hour));
+        }
+        if minute >= self.per_minute {
+            return Err(Reached::Minute(self.per_minute));
         }
         self.add(now);
         Ok(())
@@ -42,10 +42,40 @@ impl Rate {
 
     /// Counts one that was issued before this process began.
     pub(super) fn add(&mut self, at: u64) {
+        self.add_some(at, 1);
+    }
+
+    /// Counts as many.
+    pub(super) fn add_some(&mut self, at: u64, some: usize) {
         match self.seconds.back_mut() {
-            Some((second, count)) if *second >= at => *count += 1,
-            _ => self.seconds.push_back((at, 1)),
+            Some((second, count)) if *second >= at => *count = count.saturating_add(some),
+            _ => self.seconds.push_back((at, some)),
         }
+    }
+
+    /// Counts nothing that was before.
+    pub(super) fn forget(&mut self) {
+        self.seconds.clear();
+    }
+
+    /// Counts as many as there may be in an hour.
+    pub(super) fn fill(&mut self, now: u64) {
+        self.add_some(now, self.per_hour);
+    }
+
+    /// How long ago how many were issued, in minutes that are counted from their last second, the oldest first.
+    pub(super) fn minutes(&mut self, now: u64) -> Vec<(u64, usize)> {
+        self.last(now);
+        let mut minutes: Vec<(u64, usize)> = Vec::new();
+        for (second, count) in self.seconds.iter().rev() {
+            let ago = now.saturating_sub(*second);
+            match minutes.last_mut() {
+                Some((last, sum)) if ago < *last + MINUTE => *sum = sum.saturating_add(*count),
+                _ => minutes.push((ago, *count)),
+            }
+        }
+        minutes.reverse();
+        minutes
     }
 
     /// How many there were in the last minute and hour.
@@ -60,7 +90,7 @@ impl Rate {
         let count = |span: u64| {
             let recent = self.seconds.iter().rev();
             let recent = recent.take_while(|(second, _)| second + span > now);
-            recent.map(|(_, count)| count).sum()
+            recent.fold(0_usize, |sum, (_, count)| sum.saturating_add(*count))
         };
         (count(MINUTE), count(HOUR))
     }
@@ -90,6 +120,20 @@ mod tests {
         // An hour after the first three.
         rate.count(4600).unwrap();
         assert_eq!(rate.last(4600), (1, 3));
+    }
+
+    #[test]
+    fn an_hour_is_told_in_minutes_that_end_none_too_early() {
+        let mut rate = Rate::new(10, 100);
+        for at in [10, 3_001, 3_002, 3_059, 3_061, 4_000] {
+            rate.add(at);
+        }
+        assert_eq!(rate.minutes(4_000), [(999, 1), (939, 3), (0, 1)]);
+        let mut full = Rate::new(3, 5);
+        full.fill(1000);
+        assert_eq!(full.minutes(1000), [(0, 5)]);
+        assert_eq!(full.count(4599), Err(Reached::Hour(5)));
+        full.count(4600).unwrap();
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The process's own log of what it has signed and refused: a JSON object a line, each with the SHA-256 of the line before.
 //!
 //! A line is written before what it tells of is given out. A file that is full is put aside under the number of its last line,
-//! and the next one goes on from there, so that all of them are one chain.
+//! and the next one goes on from there, so that all of them are one chain. Each file begins with what later ones need to know of
+//! those before it: so none of those has to stay, and one that does not begin so was not left by this process.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
@@ -9,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use pki_types::UnixTime;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::error::Error;
 use dc_pki::Sha256;
@@ -24,6 +25,17 @@ pub(super) struct Record {
     full: u64,
 }
 
+/// What a log that was opened says of the time before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Past {
+    /// Its newest file has all that has to be known.
+    Known,
+    /// There was none: the folder is new.
+    None,
+    /// There was one, and its newest file is gone or does not begin as one does.
+    Lost,
+}
+
 /// The last line of a file, as a walk over its lines has found it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Walked {
@@ -36,21 +48,37 @@ pub struct Walked {
 }
 
 impl Record {
-    /// Opens the log in a folder, and tells of each line in its newest file; a last line that was not written to its end is cut
-    /// off, for nothing was given out for it.
+    /// Opens the log in a folder, which is new or not, and tells of each line in its newest file; a last line that was not written
+    /// to its end is cut off, for nothing was given out for it.
     ///
-    /// Fails with [`Error::BrokenLog`] and [`Error::File`].
-    pub(super) fn open(folder: &Path, each: impl FnMut(&Value)) -> Result<Self, Error> {
-        Self::open_with(folder, FULL, each)
+    /// Unless what was before is known, the caller has to [`begin`](Self::begin) it. Fails with [`Error::BrokenLog`] and
+    /// [`Error::File`].
+    pub(super) fn open(
+        folder: &Path,
+        is_new: bool,
+        each: impl FnMut(&Value),
+    ) -> Result<(Self, Past), Error> {
+        Self::open_with(folder, FULL, is_new, each)
     }
 
-    fn open_with(folder: &Path, full: u64, each: impl FnMut(&Value)) -> Result<Self, Error> {
+    fn open_with(
+        folder: &Path,
+        full: u64,
+        is_new: bool,
+        mut each: impl FnMut(&Value),
+    ) -> Result<(Self, Past), Error> {
         let path = folder.join(NAME);
         let failed = |source| Error::File {
             path: path.clone(),
             source,
         };
+        finish_putting_aside(folder).map_err(failed)?;
         let file = open(&path).map_err(failed)?;
+        let mut first = None;
+        let each = |line: &Value| {
+            first.get_or_insert_with(|| line["act"] == COUNTS);
+            each(line);
+        };
         let end = match walk_from(&path, before(folder).map_err(failed)?, each)? {
             end if end.length < file.metadata().map_err(failed)?.len() => {
                 tracing::warn!(path = %path.display(), "the log's last line was not written to its end");
@@ -59,36 +87,62 @@ impl Record {
             }
             end => end,
         };
-        Ok(Self {
+        let past = match (first, is_new) {
+            (Some(true), _) => Past::Known,
+            (None, true) => Past::None,
+            (Some(false), _) | (None, false) => Past::Lost,
+        };
+        let record = Self {
             folder: folder.into(),
             file,
             end,
             full,
-        })
+        };
+        Ok((record, past))
     }
 
-    /// Writes a line: what is given, with its number, the time and the hash of the line before.
+    /// Writes what later starts have to know, and brings it to the disk.
+    ///
+    /// Fails as writing does.
+    pub(super) fn begin(&mut self, carried: Map<String, Value>, now: UnixTime) -> io::Result<()> {
+        self.write(carried_line(carried), now)?;
+        self.file.sync_data()
+    }
+
+    /// Writes a line: what is given, with its number, the time and the hash of the line before; `carried` is asked for what the
+    /// next file begins with if this one is full.
     ///
     /// Fails as writing does; then there is no such line.
-    pub(super) fn add(&mut self, mut line: Map<String, Value>, now: UnixTime) -> io::Result<()> {
+    pub(super) fn add(
+        &mut self,
+        line: Map<String, Value>,
+        now: UnixTime,
+        carried: impl FnOnce() -> Map<String, Value>,
+    ) -> io::Result<()> {
         if self.end.length >= self.full {
-            self.put_aside()?;
+            self.put_aside(carried(), now)?;
         }
-        let seq = self.end.seq + 1;
-        line.insert("seq".to_owned(), seq.into());
-        line.insert("time".to_owned(), Moment(now).to_string().into());
-        line.insert("prev".to_owned(), self.end.last.to_string().into());
-        let text = Value::Object(line).to_string();
+        self.write(line, now)
+    }
+
+    fn write(&mut self, line: Map<String, Value>, now: UnixTime) -> io::Result<()> {
+        let text = following(&self.end, line, now);
         let whole = format!("{text}\n");
         if let Err(error) = self.file.write_all(whole.as_bytes()) {
             // What a full disk has left of it would be no line.
             self.file.set_len(self.end.length)?;
             return Err(error);
         }
-        self.end.seq = seq;
+        self.end.seq += 1;
         self.end.last = Sha256::of(text.as_bytes());
-        self.end.length += u64::try_from(whole.len()).unwrap_or(u64::MAX);
+        self.end.length += length(&whole);
         Ok(())
+    }
+
+    /// Has the next line in another file.
+    #[cfg(test)]
+    pub(super) fn fill(&mut self) {
+        self.full = 0;
     }
 
     /// The file, to bring what was written to the disk without keeping others from writing.
@@ -100,13 +154,51 @@ impl Record {
         &self.end
     }
 
-    fn put_aside(&mut self) -> io::Result<()> {
+    /// The next file is whole on the disk before this one is put aside: whoever stops the process in between loses nothing.
+    fn put_aside(&mut self, carried: Map<String, Value>, now: UnixTime) -> io::Result<()> {
         self.file.sync_data()?;
-        let path = self.folder.join(NAME);
+        let (path, next) = (self.folder.join(NAME), self.folder.join(NEXT));
+        let text = following(&self.end, carried_line(carried), now);
+        let whole = format!("{text}\n");
+        let _ = fs::remove_file(&next);
+        let mut file = open(&next)?;
+        file.write_all(whole.as_bytes())?;
+        file.sync_all()?;
         fs::rename(&path, self.folder.join(aside(&self.end)))?;
-        self.file = open(&path)?;
-        self.end.length = 0;
+        fs::rename(&next, &path)?;
+        self.file = file;
+        self.end = Walked {
+            seq: self.end.seq + 1,
+            last: Sha256::of(text.as_bytes()),
+            length: length(&whole),
+        };
         File::open(&self.folder)?.sync_all()
+    }
+}
+
+/// The text of the line that follows.
+fn following(end: &Walked, mut line: Map<String, Value>, now: UnixTime) -> String {
+    line.insert("seq".to_owned(), (end.seq + 1).into());
+    line.insert("time".to_owned(), Moment(now).to_string().into());
+    line.insert("prev".to_owned(), end.last.to_string().into());
+    Value::Object(line).to_string()
+}
+
+fn carried_line(mut carried: Map<String, Value>) -> Map<String, Value> {
+    carried.insert("act".to_owned(), json!(COUNTS));
+    carried
+}
+
+fn length(line: &str) -> u64 {
+    u64::try_from(line.len()).unwrap_or(u64::MAX)
+}
+
+/// A process that was killed between the two names of the same change.
+fn finish_putting_aside(folder: &Path) -> io::Result<()> {
+    let (path, next) = (folder.join(NAME), folder.join(NEXT));
+    match (path.try_exists()?, next.try_exists()?) {
+        (false, true) => fs::rename(next, path),
+        _ => Ok(()),
     }
 }
 
@@ -193,6 +285,9 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 const NAME: &str = "log.ndjson";
+const NEXT: &str = "log.ndjson.next";
+/// The line that each file begins with.
+pub(super) const COUNTS: &str = "counts";
 const ASIDE: &str = "log-";
 const NDJSON: &str = ".ndjson";
 /// Files are put aside when they are as long.
@@ -202,14 +297,27 @@ const FULL: u64 = 64 << 20;
 mod tests {
     use super::*;
     use dc_pki::time::from_seconds;
-    use serde_json::json;
 
     fn line(name: &str) -> Map<String, Value> {
         Map::from_iter([("name".to_owned(), json!(name))])
     }
 
     fn add(record: &mut Record, name: &str) {
-        record.add(line(name), from_seconds(1_800_000_000)).unwrap();
+        let carried = || Map::from_iter([("carried".to_owned(), json!(name))]);
+        record
+            .add(line(name), from_seconds(1_800_000_000), carried)
+            .unwrap();
+    }
+
+    fn open(folder: &Path, full: u64) -> (Record, Past) {
+        let is_new = fs::read_dir(folder).unwrap().next().is_none();
+        let (mut record, past) = Record::open_with(folder, full, is_new, |_| ()).unwrap();
+        if past != Past::Known {
+            record
+                .begin(Map::new(), from_seconds(1_800_000_000))
+                .unwrap();
+        }
+        (record, past)
     }
 
     #[test]
@@ -218,7 +326,8 @@ mod tests {
         let folder = folder.path();
         let mut names = Vec::new();
         for round in 0..4 {
-            let mut record = Record::open_with(folder, 300, |_| ()).unwrap();
+            let (mut record, past) = open(folder, 300);
+            assert_eq!(past == Past::None, round == 0, "{past:?}");
             for one in 0..3 {
                 let name = format!("{round}-{one}");
                 add(&mut record, &name);
@@ -233,29 +342,61 @@ mod tests {
         assert!(files.len() > 2, "{files:?}");
         let (mut seen, mut end) = (Vec::new(), Some((0, Sha256::ZERO)));
         for file in &files {
-            let each = |value: &Value| seen.push(value["name"].as_str().unwrap().to_owned());
+            let mut acts = Vec::new();
+            let each = |value: &Value| {
+                acts.push(value["act"] == COUNTS);
+                seen.extend(value["name"].as_str().map(str::to_owned));
+            };
             let walked = walk_from(file, end, each).unwrap();
             assert_eq!(walk_after(file, None).unwrap(), walked);
+            // Each of them, and nothing but its first line.
+            assert!(acts[0] && acts[1..].iter().all(|is| !is), "{acts:?}");
             end = Some((walked.seq, walked.last));
         }
         assert_eq!(seen, names);
         // A file that was put aside and taken away is missed by nothing but the numbers.
         fs::remove_file(&files[0]).unwrap();
-        Record::open_with(folder, 300, |_| ()).unwrap();
+        assert_eq!(open(folder, 300).1, Past::Known);
+    }
+
+    #[test]
+    fn a_log_that_is_gone_or_emptied_is_told_from_one_that_never_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, path) = (folder.path(), folder.path().join(NAME));
+        let (mut record, past) = open(folder, 300);
+        assert_eq!(past, Past::None);
+        for name in ["a", "b", "c"] {
+            add(&mut record, name);
+        }
+        // Killed between the two names of a file that is put aside.
+        let end = record.end().clone();
+        let next = following(&end, carried_line(Map::new()), from_seconds(1));
+        fs::write(folder.join(NEXT), format!("{next}\n")).unwrap();
+        fs::rename(&path, folder.join(aside(&end))).unwrap();
+        let (record, past) = open(folder, 300);
+        assert_eq!((past, record.end().seq), (Past::Known, end.seq + 1));
+        for damage in [&|| fs::remove_file(&path).unwrap(), &|| {
+            fs::write(&path, "").unwrap() as ()
+        }] as [&dyn Fn(); 2]
+        {
+            damage();
+            assert_eq!(open(folder, 300).1, Past::Lost);
+            assert_eq!(open(folder, 300).1, Past::Known);
+        }
     }
 
     #[test]
     fn a_line_that_was_changed_removed_or_put_in_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(NAME);
-        let mut record = Record::open(folder.path(), |_| ()).unwrap();
+        let (mut record, _) = open(folder.path(), FULL);
         for name in ["a", "b", "c"] {
             add(&mut record, name);
         }
         let text = fs::read_to_string(&path).unwrap();
         let lines: Vec<_> = text.split_inclusive('\n').collect();
         for (changed, at) in [
-            (text.replace("\"b\"", "\"x\""), 3),
+            (text.replace("\"b\"", "\"x\""), 4),
             (format!("{}{}", lines[0], lines[2]), 2),
             (
                 format!("{}{}{}{}", lines[0], lines[1], lines[1], lines[2]),
@@ -264,7 +405,7 @@ mod tests {
             (format!("{}garbage\n", lines[0]), 2),
         ] {
             fs::write(&path, &changed).unwrap();
-            let found = Record::open(folder.path(), |_| ()).unwrap_err();
+            let found = Record::open(folder.path(), false, |_| ()).unwrap_err();
             assert!(
                 matches!(found, Error::BrokenLog { line, .. } if line == at),
                 "{found}"
@@ -272,8 +413,8 @@ mod tests {
         }
         // Half a line is what a power cut leaves.
         fs::write(&path, &text[..text.len() - 9]).unwrap();
-        let mut record = Record::open(folder.path(), |_| ()).unwrap();
-        assert_eq!(record.end().seq, 2);
+        let (mut record, _) = open(folder.path(), FULL);
+        assert_eq!(record.end().seq, 3);
         add(&mut record, "d");
         assert_eq!(walk_after(&path, None).unwrap(), *record.end());
     }

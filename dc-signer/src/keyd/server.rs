@@ -90,7 +90,7 @@ async fn attend(hall: &Hall, mut stream: UnixStream) -> io::Result<()> {
     let refused = match hall.callers.has(caller) {
         false => Some(TurnedAway::new(
             Refusal::Caller,
-            format!("the user {} may ask for nothing", caller.uid),
+            hall.callers.refusal(caller),
         )),
         true => None,
     };

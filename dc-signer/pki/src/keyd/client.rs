@@ -54,7 +54,6 @@ impl Keyd {
         name: Option<&str>,
         lifetime: Option<Duration>,
     ) -> Result<Vec<u8>, ProcessFault> {
-        let seconds = |lifetime: Duration| u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX);
         let ask = Ask::Issue {
             certificate,
             role,
@@ -68,11 +67,21 @@ impl Keyd {
         }
     }
 
-    /// Shows that the key of a certificate signs for this end of connections, by a credential that nobody gets.
+    /// Shows that the key of a certificate signs for this end of connections, by a credential that nobody gets, and that credentials
+    /// may live for so long, if it is said.
     ///
     /// Fails with [`ProcessFault`].
-    pub fn try_key(&self, (certificate, role): (Sha256, Role)) -> Result<(), ProcessFault> {
-        match self.ask(&Ask::Try { certificate, role })? {
+    pub fn try_key(
+        &self,
+        (certificate, role): (Sha256, Role),
+        lifetime: Option<Duration>,
+    ) -> Result<(), ProcessFault> {
+        let ask = Ask::Try {
+            certificate,
+            role,
+            lifetime: lifetime.map(seconds),
+        };
+        match self.ask(&ask)? {
             Answer::Works => Ok(()),
             other => Err(unexpected(other)),
         }
@@ -127,6 +136,16 @@ impl Keyd {
     pub fn install(&self, chain: Vec<Vec<u8>>) -> Result<Sha256, ProcessFault> {
         match self.ask(&Ask::Install { chain })? {
             Answer::Installed(sha256) => Ok(sha256),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Has nothing signed under a certificate any more, also after it was started anew.
+    ///
+    /// Fails with [`ProcessFault`].
+    pub fn end(&self, certificate: Sha256) -> Result<(), ProcessFault> {
+        match self.ask(&Ask::End { certificate })? {
+            Answer::Ended => Ok(()),
             other => Err(unexpected(other)),
         }
     }
@@ -198,6 +217,10 @@ fn connect(socket: &Path) -> io::Result<UnixStream> {
     connection.set_read_timeout(Some(PATIENCE))?;
     connection.set_write_timeout(Some(PATIENCE))?;
     Ok(connection)
+}
+
+fn seconds(lifetime: Duration) -> u32 {
+    u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX)
 }
 
 fn is_slow(error: &io::Error) -> bool {

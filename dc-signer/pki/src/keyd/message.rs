@@ -36,6 +36,8 @@ pub enum Ask {
         certificate: Sha256,
         /// The end of connections.
         role: Role,
+        /// The lifetime in seconds that credentials are to have, which has to be below the ceiling; any if it is left out.
+        lifetime: Option<u32>,
     },
     /// Its counts.
     Status,
@@ -62,6 +64,11 @@ pub enum Ask {
         /// The delegation certificate first; at most [`MAX_CHAIN`].
         chain: Vec<Vec<u8>>,
     },
+    /// That nothing is to be signed under a certificate any more.
+    End {
+        /// SHA-256 of the delegation certificate.
+        certificate: Sha256,
+    },
 }
 
 /// An answer.
@@ -80,6 +87,8 @@ pub enum Answer {
     Request(String),
     /// The certificate is held from now on.
     Installed(Sha256),
+    /// Nothing is signed under the certificate any more.
+    Ended,
     /// It is not done.
     Refused {
         /// The kind of reason.
@@ -106,8 +115,13 @@ impl Ask {
                 out.octets(name.as_deref().unwrap_or_default().as_bytes());
                 out.u32(lifetime.unwrap_or(0)).octets(spki);
             }
-            Self::Try { certificate, role } => {
+            Self::Try {
+                certificate,
+                role,
+                lifetime,
+            } => {
                 out.u8(2).raw(certificate.as_bytes()).u8(role_code(*role));
+                out.u32(lifetime.unwrap_or(0));
             }
             Self::Status => {
                 out.u8(3);
@@ -136,6 +150,9 @@ impl Ask {
                     out.octets(certificate);
                 }
             }
+            Self::End { certificate } => {
+                out.u8(7).raw(certificate.as_bytes());
+            }
         }
         out.0
     }
@@ -159,6 +176,7 @@ impl Ask {
             2 => Self::Try {
                 certificate: Sha256::from_bytes(rest.array()?),
                 role: role_of(rest.u8()?)?,
+                lifetime: Some(rest.u32()?).filter(|lifetime| *lifetime != 0),
             },
             3 => Self::Status,
             4 => Self::Checkpoint {
@@ -177,6 +195,9 @@ impl Ask {
             },
             6 => Self::Install {
                 chain: chain(&mut rest)?,
+            },
+            7 => Self::End {
+                certificate: Sha256::from_bytes(rest.array()?),
             },
             _ => return Err(Malformed),
         };
@@ -221,6 +242,7 @@ impl Answer {
             Self::Refused { reason, detail } => {
                 out.u8(7).u8(reason.code()).octets(cut(detail).as_bytes())
             }
+            Self::Ended => out.u8(8),
         };
         out.0
     }
@@ -244,6 +266,7 @@ impl Answer {
                 reason: Refusal::of_code(rest.u8()?),
                 detail: rest.text()?.to_owned(),
             },
+            8 => Self::Ended,
             _ => return Err(Malformed),
         };
         rest.expect_empty()?;
@@ -341,7 +364,13 @@ mod tests {
                 lifetime,
                 spki
             }),
-            (sha256(), role()).prop_map(|(certificate, role)| Ask::Try { certificate, role }),
+            (sha256(), role(), option::of(1..u32::MAX)).prop_map(
+                |(certificate, role, lifetime)| Ask::Try {
+                    certificate,
+                    role,
+                    lifetime
+                }
+            ),
             Just(Ask::Status),
             checkpoint.prop_map(|(size, root, old, proof)| Ask::Checkpoint {
                 size,
@@ -352,6 +381,7 @@ mod tests {
             ("[a-z.]{0,99}", any::<bool>())
                 .prop_map(|(zone, for_clients)| Ask::NewKey { zone, for_clients }),
             vec(vec(any::<u8>(), 0..2000), 1..=MAX_CHAIN).prop_map(|chain| Ask::Install { chain }),
+            sha256().prop_map(|certificate| Ask::End { certificate }),
         ]
     }
 
@@ -363,6 +393,7 @@ mod tests {
             "\\PC{0,99}".prop_map(Answer::Note),
             "\\PC{0,99}".prop_map(Answer::Request),
             sha256().prop_map(Answer::Installed),
+            Just(Answer::Ended),
             (any::<u8>(), "\\PC{0,99}").prop_map(|(code, detail)| Answer::Refused {
                 reason: Refusal::of_code(code),
                 detail
@@ -389,7 +420,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_read_is_written_alike(kind in 0..9_u8, rest in vec(any::<u8>(), 0..200)) {
+        fn what_is_read_is_written_alike(kind in 0..10_u8, rest in vec(any::<u8>(), 0..200)) {
             let message = [&[VERSION, kind], &rest[..]].concat();
             if let Ok(ask) = Ask::decode(&message) {
                 prop_assert_eq!(ask.encode(), &message[..]);

@@ -71,7 +71,7 @@ impl OpenKey {
             path: socket.clone(),
             fault: KeyError::of_public(spki).unwrap_or(KeyError::Type),
         })?;
-        Self::of_process(key, location)
+        Self::of_process(key.for_lifetime(unlock.lifetime()), location)
     }
 
     fn of_process(key: ProcessKey, location: KeyLocation) -> Result<Self, Error> {

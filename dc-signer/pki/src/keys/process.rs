@@ -17,6 +17,8 @@ pub struct ProcessKey {
     scheme: SignatureScheme,
     certificate: Sha256,
     role: Role,
+    /// How long credentials are to live; not known where only one is issued.
+    lifetime: Option<Duration>,
 }
 
 impl ProcessKey {
@@ -30,7 +32,13 @@ impl ProcessKey {
             scheme: SignatureScheme(scheme.into()),
             certificate,
             role,
+            lifetime: None,
         })
+    }
+
+    /// The same key, for credentials that are to live for so long.
+    pub(super) fn for_lifetime(self, lifetime: Option<Duration>) -> Self {
+        Self { lifetime, ..self }
     }
 
     /// The same key, for this end of connections.
@@ -52,9 +60,10 @@ impl ProcessKey {
         self.keyd.issue(of, spki, name, lifetime)
     }
 
-    /// Shows that the process is there, and signs with the key.
+    /// Shows that the process is there, and signs with the key for as long as it is to.
     pub(super) fn try_key(&self) -> Result<(), ProcessFault> {
-        self.keyd.try_key((self.certificate, self.role))
+        self.keyd
+            .try_key((self.certificate, self.role), self.lifetime)
     }
 
     pub(super) fn spki(&self) -> &[u8] {

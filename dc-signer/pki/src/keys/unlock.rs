@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -23,6 +24,8 @@ pub struct Unlock {
     refused: Arc<Mutex<BTreeMap<String, Sha256>>>,
     /// The signing processes, so that all keys of one share its connections.
     processes: Arc<Mutex<BTreeMap<PathBuf, Arc<Keyd>>>>,
+    /// How long the credentials are to live that are asked for.
+    lifetime: Option<Duration>,
 }
 
 struct Passphrase {
@@ -46,9 +49,21 @@ impl Unlock {
                 descriptor: Mutex::new(descriptor),
                 kept: OnceLock::new(),
             })),
-            refused: Arc::default(),
-            processes: Arc::default(),
+            ..Self::default()
         }
+    }
+
+    /// Asks signing processes, when a key is tried, whether they issue credentials that live for so long.
+    #[must_use]
+    pub fn for_lifetime(self, lifetime: Duration) -> Self {
+        Self {
+            lifetime: Some(lifetime),
+            ..self
+        }
+    }
+
+    pub(super) fn lifetime(&self) -> Option<Duration> {
+        self.lifetime
     }
 
     /// The place of the passphrase, if there is one.
@@ -66,8 +81,9 @@ impl Unlock {
         self.passphrase.as_deref().map(Passphrase::read)
     }
 
-    /// The signing process behind a socket.
-    pub(super) fn process(&self, socket: &Path) -> Arc<Keyd> {
+    /// The signing process behind a socket, which all keys that it holds are asked over.
+    #[must_use]
+    pub fn process(&self, socket: &Path) -> Arc<Keyd> {
         let mut processes = self
             .processes
             .lock()
@@ -116,6 +132,7 @@ impl fmt::Debug for Unlock {
             passphrase,
             refused: _,
             processes: _,
+            lifetime: _,
         } = self;
         f.debug_tuple("Unlock").field(passphrase).finish()
     }

@@ -34,6 +34,7 @@ enum What {
     Check(Config),
     /// Let it make a key for a zone's next delegation certificate, and write the request for the certificate
     Csr(ask::Csr),
+    End(ask::End),
     /// Hand it the certificate that came back, and write the folder that a service imports
     Install(ask::Install),
     /// Check that files of its log are as they were written
@@ -69,6 +70,7 @@ impl Args {
             }
             Some(What::Check(args)) => args.check(),
             Some(What::Csr(args)) => args.run(),
+            Some(What::End(args)) => args.run(),
             Some(What::Install(args)) => args.run(),
             Some(What::Log(args)) => args.run(),
             Some(What::Status(args)) => args.run(),

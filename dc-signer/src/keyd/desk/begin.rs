@@ -1,54 +1,152 @@
-//! The start: one process a folder, and what the log says was issued in the last hour.
+//! The start: one process a folder, and what the log says was issued in the last hour and signed for last.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
 use pki_types::UnixTime;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
+use super::super::checkpoints::Signed;
 use super::super::error::Error;
 use super::super::policy::Ceilings;
 use super::super::rate::Rate;
-use dc_pki::time::Moment;
+use super::super::record::{COUNTS, Past, Record};
+use dc_pki::clock;
+use dc_pki::time::{Moment, from_seconds};
 
-pub(super) fn rates(ceilings: &Ceilings) -> BTreeMap<String, Rate> {
-    let rate = |ceiling: &crate::config::Ceiling| {
-        let rate = Rate::new(ceiling.per_minute, ceiling.per_hour);
-        (ceiling.zone.to_string(), rate)
-    };
-    ceilings.0.iter().map(rate).collect()
+/// The past, as the lines of the log tell it one after the other.
+#[derive(Debug)]
+pub(super) struct Recalled {
+    pub(super) rates: BTreeMap<String, Rate>,
+    /// The checkpoint that was signed last.
+    pub(super) signed: Option<Signed>,
 }
 
-/// Counts what the log says was issued in the last hour: whoever makes the process end gains nothing by it.
-pub(super) fn recall(rates: &mut BTreeMap<String, Rate>, line: &Value, now: UnixTime, uptime: u64) {
-    let zone = line["zone"].as_str().filter(|_| line["act"] == "issue");
-    let time = line["time"]
-        .as_str()
-        .and_then(|time| time.parse::<Moment>().ok());
-    let (Some(rate), Some(Moment(time))) = (zone.and_then(|zone| rates.get_mut(zone)), time) else {
-        return;
-    };
-    // What a clock that was ahead has written counts as of now.
-    let ago = now.as_secs().saturating_sub(time.as_secs());
-    if ago < 3600 {
-        rate.add(uptime.saturating_sub(ago));
+impl Recalled {
+    pub(super) fn new(ceilings: &Ceilings) -> Self {
+        let rate = |ceiling: &crate::config::Ceiling| {
+            let rate = Rate::new(ceiling.per_minute, ceiling.per_hour);
+            (ceiling.zone.to_string(), rate)
+        };
+        Self {
+            rates: ceilings.0.iter().map(rate).collect(),
+            signed: None,
+        }
+    }
+
+    /// Counts what a line says was issued in the last hour: whoever makes the process end, or its log long, gains nothing by it.
+    pub(super) fn read(&mut self, line: &Value, now: UnixTime, uptime: u64) {
+        match line["act"].as_str() {
+            Some("issue") => {
+                let time = line["time"].as_str();
+                let time = time.and_then(|time| time.parse::<Moment>().ok());
+                if let (Some(zone), Some(Moment(time))) = (line["zone"].as_str(), time) {
+                    self.count(zone, (time, 1), now, uptime);
+                }
+            }
+            Some("checkpoint") => self.signed = Signed::read(line).or(self.signed.take()),
+            Some(COUNTS) => {
+                self.signed = Signed::read(&line["checkpoint"]).or(self.signed.take());
+                // It has all of those before it.
+                self.rates.values_mut().for_each(Rate::forget);
+                for (zone, minutes) in line["zones"].as_object().into_iter().flatten() {
+                    for minute in minutes.as_array().into_iter().flatten() {
+                        let count = minute[1].as_u64().map(usize::try_from);
+                        if let (Some(time), Some(Ok(count))) = (minute[0].as_u64(), count) {
+                            self.count(zone, (from_seconds(time), count), now, uptime);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is not known counts as the most that there may have been.
+    pub(super) fn lose(&mut self, uptime: u64) {
+        self.rates.values_mut().for_each(|rate| rate.fill(uptime));
+    }
+
+    fn count(&mut self, zone: &str, (time, count): (UnixTime, usize), now: UnixTime, uptime: u64) {
+        // What a clock that was ahead has written counts as of now.
+        let ago = now.as_secs().saturating_sub(time.as_secs());
+        if let Some(rate) = self.rates.get_mut(zone).filter(|_| ago < 3600) {
+            rate.add_some(uptime.saturating_sub(ago), count);
+        }
     }
 }
 
-pub(super) fn lock(state: &Path) -> Result<File, Error> {
+/// What the first line of a file says of those before it.
+pub(super) fn carried(
+    rates: &mut BTreeMap<String, Rate>,
+    signed: Option<&Signed>,
+    now: UnixTime,
+    uptime: u64,
+) -> Map<String, Value> {
+    let minutes = |rate: &mut Rate| {
+        let minutes = rate.minutes(uptime).into_iter();
+        let minutes = minutes.map(|(ago, count)| json!([now.as_secs().saturating_sub(ago), count]));
+        Value::Array(minutes.collect())
+    };
+    let zones = rates.iter_mut();
+    let zones: Map<String, Value> = zones
+        .map(|(zone, rate)| (zone.clone(), minutes(rate)))
+        .collect();
+    let signed = signed.map_or(Value::Null, Signed::json);
+    Map::from_iter([
+        ("zones".to_owned(), Value::Object(zones)),
+        ("checkpoint".to_owned(), signed),
+    ])
+}
+
+/// Opens the log of a folder, with what it says of the past. What is lost counts as the most that there may have been, and the
+/// log says so: nothing is issued for an hour then.
+pub(super) fn recall(
+    state: &Path,
+    is_new: bool,
+    recalled: &mut Recalled,
+    now: UnixTime,
+) -> Result<Record, Error> {
+    let uptime = clock::uptime().as_secs();
+    let (mut record, past) = Record::open(state, is_new, |line| recalled.read(line, now, uptime))?;
+    if past == Past::Lost {
+        let until = Moment::at(now.as_secs() + 3600).to_string();
+        tracing::error!(
+            folder = %state.display(), until,
+            "its log is gone or damaged, so nobody knows what was issued in the last hour: nothing is issued until that is over; whoever has moved the log away may put it back and start anew"
+        );
+        recalled.lose(uptime);
+    }
+    if past != Past::Known {
+        let signed = recalled.signed.as_ref();
+        let mut carried = carried(&mut recalled.rates, signed, now, uptime);
+        carried.insert("lost".to_owned(), (past == Past::Lost).into());
+        let begun = record.begin(carried, now);
+        begun.map_err(|source| Error::File {
+            path: state.into(),
+            source,
+        })?;
+    }
+    Ok(record)
+}
+
+/// Locks a folder, and says whether it is new.
+pub(super) fn lock(state: &Path) -> Result<(File, bool), Error> {
     let path = state.join("lock");
     let failed = |source| Error::File {
         path: path.clone(),
         source,
     };
+    let is_there = path.try_exists().map_err(failed)?;
     let lock = File::options()
         .create(true)
         .append(true)
         .open(&path)
         .map_err(failed)?;
+    let is_new = !is_there;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => Ok((lock, is_new)),
         Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse { path: state.into() }),
         Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
     }

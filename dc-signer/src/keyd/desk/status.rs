@@ -31,8 +31,8 @@ impl Desk {
             let last = log.last();
             json!({
                 "origin": log.verifying_key().name(), "key": log.verifying_key().to_string(),
-                "size": last.as_ref().map(dc_evidence::Checkpoint::size),
-                "root": last.map(|last| last.root().to_string()),
+                "size": last.as_ref().map(|last| last.size),
+                "root": last.map(|last| last.root.to_string()),
             })
         });
         let end = self.record().end().clone();

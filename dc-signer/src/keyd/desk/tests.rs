@@ -1,6 +1,6 @@
 use std::fs;
 
-use dc_core::{DelegatedCredential, DelegationCertificate, Form, Offer, Verifier};
+use dc_core::{DelegatedCredential, DelegationCertificate, Form, Offer, Role, Verifier};
 use dc_evidence::Note;
 use pki_types::CertificateDer;
 use rcgen::{
@@ -8,6 +8,7 @@ use rcgen::{
 };
 use tempfile::TempDir;
 
+use super::issue::algorithms;
 use super::quiet::REFUSALS_A_MINUTE;
 use super::*;
 use crate::keyd::walk_after;
@@ -55,10 +56,12 @@ impl Rig {
         }
     }
 
+    /// Without what each file begins with.
     fn log(&self) -> Vec<Value> {
         let log = fs::read_to_string(self.folder.path().join("state/log.ndjson")).unwrap();
         log.lines()
             .map(|line| serde_json::from_str(line).unwrap())
+            .filter(|line: &Value| line["act"] != "counts")
             .collect()
     }
 }
@@ -112,7 +115,7 @@ fn what_it_issues_a_peer_accepts_in_both_forms_and_roles() {
         }
     }
     let walked = walk_after(&rig.folder.path().join("state/log.ndjson"), None).unwrap();
-    assert_eq!(walked.seq, 6);
+    assert_eq!(walked.seq, 7);
     let Answer::Status(status) = desk.answer(Ask::Status, ME) else {
         panic!("no status");
     };
@@ -170,8 +173,17 @@ fn a_hostile_service_gets_nothing_above_the_ceilings() {
             Ask::Try {
                 certificate: held,
                 role: client,
+                lifetime: None,
             },
             Refusal::Role,
+        ),
+        (
+            Ask::Try {
+                certificate: held,
+                role: server,
+                lifetime: Some(7201),
+            },
+            Refusal::Lifetime,
         ),
         (with(Sha256::ZERO, spki()), Refusal::Certificate),
         (with(held, b"no key".to_vec()), Refusal::Rule),
@@ -223,6 +235,7 @@ fn a_hostile_service_gets_nothing_above_the_ceilings() {
         Ask::Try {
             certificate: held,
             role: server,
+            lifetime: Some(7200),
         },
         ME,
     );
@@ -268,7 +281,7 @@ fn two_processes_do_not_share_a_folder_and_a_changed_log_stops_the_start() {
     let text = fs::read_to_string(&log).unwrap();
     fs::write(&log, text.replacen("k3v.", "evil.", 1)).unwrap();
     let error = Desk::open(&config, base).unwrap_err();
-    assert!(matches!(error, Error::BrokenLog { line: 2, .. }), "{error}");
+    assert!(matches!(error, Error::BrokenLog { line: 3, .. }), "{error}");
     let nobody = KeydConfig::parse("socket = \"s\"\nstate = \"t\"\n", base).unwrap();
     let error = Desk::open(&nobody, base).unwrap_err();
     assert!(
@@ -281,7 +294,8 @@ fn two_processes_do_not_share_a_folder_and_a_changed_log_stops_the_start() {
 fn refusals_in_a_loop_do_not_fill_the_disk() {
     let rig = Rig::new();
     let desk = rig.open("");
-    for _ in 0..2 * REFUSALS_A_MINUTE {
+    let all = 5 * REFUSALS_A_MINUTE;
+    for _ in 0..all {
         desk.answer(rig.ask(Role::Server, None, None), ME);
     }
     // Two minutes at most have begun meanwhile.
@@ -290,7 +304,84 @@ fn refusals_in_a_loop_do_not_fill_the_disk() {
         panic!("no status");
     };
     let status: Value = serde_json::from_str(&status).unwrap();
-    assert_eq!(status["counts"]["refused"]["form"], 2 * REFUSALS_A_MINUTE);
+    assert_eq!(status["counts"]["refused"]["form"], all);
+    // Nor does one of them: a name may be as long as a message.
+    let size = || {
+        let log = rig.folder.path().join("state/log.ndjson");
+        fs::metadata(log).unwrap().len()
+    };
+    let before = size();
+    for byte in ["x", "\0", "\u{1b}"] {
+        let name = byte.repeat(60_000);
+        let answer = desk.answer(rig.ask(Role::Server, Some(&name), None), ME);
+        assert_eq!(refused(&answer), Refusal::Name);
+        let zone = name;
+        let for_clients = false;
+        desk.answer(Ask::NewKey { zone, for_clients }, ME);
+    }
+    assert!(size() - before < 6 * 2500, "{}", size() - before);
+}
+
+#[test]
+fn what_was_issued_counts_also_when_the_log_was_put_aside_since_then() {
+    let rig = Rig::new();
+    let more = "per_hour = 3\n";
+    let ask = || rig.ask(Role::Server, NAME, None);
+    let issued = |desk: &Desk| matches!(desk.answer(ask(), ME), Answer::Credential(_));
+    {
+        let desk = rig.open(more);
+        assert!(issued(&desk) && issued(&desk));
+        desk.put_aside();
+        desk.put_aside();
+        assert_eq!(rig.log().len(), 1);
+    }
+    for entry in fs::read_dir(rig.folder.path().join("state")).unwrap() {
+        let path = entry.unwrap().path();
+        // Archived elsewhere.
+        if path
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("log-")
+        {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let desk = rig.open(more);
+    assert!(issued(&desk));
+    assert_eq!(refused(&desk.answer(ask(), ME)), Refusal::Rate);
+}
+
+#[test]
+fn a_log_that_is_gone_closes_for_an_hour_and_says_so() {
+    let rig = Rig::new();
+    let ask = || rig.ask(Role::Server, NAME, None);
+    drop(rig.open(""));
+    fs::remove_file(rig.folder.path().join("state/log.ndjson")).unwrap();
+    for _ in 0..2 {
+        // Also when it is started once more.
+        let desk = rig.open("");
+        let answer = desk.answer(ask(), ME);
+        assert_eq!(refused(&answer), Refusal::Rate);
+        assert!(
+            matches!(&answer, Answer::Refused { detail, .. } if detail.contains("in an hour")),
+            "{answer:?}"
+        );
+    }
+    let log = fs::read_to_string(rig.folder.path().join("state/log.ndjson")).unwrap();
+    let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!(first["lost"], true);
+    // An hour later.
+    let now = clock::now().unwrap().as_secs();
+    let old = log.lines().next().unwrap();
+    let begin = format!("[[{},", now - 3600);
+    let at = old.find("[[").unwrap();
+    let end = at + old[at..].find(',').unwrap() + 1;
+    let old = format!("{}{begin}{}\n", &old[..at], &old[end..]);
+    fs::write(rig.folder.path().join("state/log.ndjson"), old).unwrap();
+    let desk = rig.open("");
+    assert!(matches!(desk.answer(ask(), ME), Answer::Credential(_)));
 }
 
 #[test]
@@ -305,20 +396,42 @@ fn a_checkpoint_is_signed_and_none_takes_one_back() {
         old: 0,
         proof: None,
     };
+    // No log comes to that.
+    assert_eq!(
+        refused(&desk.answer(ask(u64::MAX, 1), ME)),
+        Refusal::Checkpoint
+    );
     let Answer::Note(note) = desk.answer(ask(8, 1), ME) else {
         panic!("no note");
     };
     let note: Note = note.parse().unwrap();
     assert_eq!(note.signatures()[0].name(), "example.com/audit");
-    for (size, byte) in [(7, 1), (8, 2)] {
+    for (size, byte) in [(7, 1), (8, 2), (9, 2)] {
         assert_eq!(
             refused(&desk.answer(ask(size, byte), ME)),
             Refusal::Checkpoint
         );
     }
-    assert!(matches!(desk.answer(ask(9, 2), ME), Answer::Note(_)));
+    // The same again is answered, and not written down again.
+    assert!(matches!(desk.answer(ask(8, 1), ME), Answer::Note(_)));
     let acts: Vec<_> = rig.log().iter().map(|line| line["act"].clone()).collect();
-    assert_eq!(acts, ["checkpoint", "refuse", "refuse", "checkpoint"]);
+    assert_eq!(acts, ["refuse", "checkpoint", "refuse", "refuse", "refuse"]);
+    // Neither the file nor its own log is needed to know what was signed last.
+    drop(desk);
+    for file in ["checkpoint", "log.ndjson"] {
+        fs::rename(
+            rig.folder.path().join("state").join(file),
+            rig.folder.path().join("kept"),
+        )
+        .unwrap();
+        let desk = rig.open("[checkpoints]\norigin = \"example.com/audit\"\nkey = \"audit.pem\"\n");
+        assert_eq!(
+            refused(&desk.answer(ask(9, 2), ME)),
+            Refusal::Checkpoint,
+            "{file}"
+        );
+        assert!(matches!(desk.answer(ask(8, 1), ME), Answer::Note(_)));
+    }
 }
 
 /// Of a P-256 key that somebody else has.
@@ -370,8 +483,9 @@ fn new_key(desk: &Desk) -> Vec<u8> {
         zone: ZONE.to_owned(),
         for_clients: false,
     };
-    let Answer::Request(request) = desk.answer(ask, ME) else {
-        panic!("no request");
+    let answer = desk.answer(ask, ME);
+    let Answer::Request(request) = &answer else {
+        panic!("{answer:?}");
     };
     assert!(!request.contains("PRIVATE"), "{request}");
     dc_pki::public_key(request.as_bytes(), algorithms()).unwrap()
@@ -487,4 +601,108 @@ fn so_many_keys_wait_for_their_certificates_and_no_more() {
         for_clients: false,
     };
     assert_eq!(refused(&desk.answer(ask, ME)), Refusal::Busy);
+}
+
+#[test]
+fn nothing_is_signed_under_a_certificate_that_was_ended_also_after_a_restart() {
+    let rig = Rig::new();
+    let certificate = Sha256::of(rig.certificate.der());
+    let end = |desk: &Desk, certificate| desk.answer(Ask::End { certificate }, ME);
+    let desk = rig.open("");
+    assert_eq!(refused(&end(&desk, Sha256::ZERO)), Refusal::Certificate);
+    let issue = || rig.ask(Role::Server, NAME, None);
+    assert!(matches!(desk.answer(issue(), ME), Answer::Credential(_)));
+    assert_eq!(end(&desk, certificate), Answer::Ended);
+    let line = rig.log().pop().unwrap();
+    assert_eq!(
+        (&line["act"], &line["certificate"]),
+        (&json!("end"), &json!(certificate.to_string()))
+    );
+    let refuses = |desk: &Desk| {
+        let tried = Ask::Try {
+            certificate,
+            role: Role::Server,
+            lifetime: None,
+        };
+        for ask in [issue(), tried] {
+            let answer = desk.answer(ask, ME);
+            assert_eq!(refused(&answer), Refusal::Certificate, "{answer:?}");
+            assert!(
+                matches!(&answer, Answer::Refused { detail, .. } if detail.contains("has ended")),
+                "{answer:?}"
+            );
+        }
+    };
+    refuses(&desk);
+    desk.reload().unwrap();
+    refuses(&desk);
+    // Nor is it taken once more, and ending it twice is not told twice.
+    let chain = vec![rig.certificate.der().to_vec()];
+    assert_eq!(
+        refused(&desk.answer(Ask::Install { chain }, ME)),
+        Refusal::Certificate
+    );
+    let lines = rig.log().len();
+    assert_eq!(end(&desk, certificate), Answer::Ended);
+    assert_eq!(rig.log().len(), lines);
+    drop(desk);
+    let desk = rig.open("");
+    refuses(&desk);
+    drop(desk);
+    // Also one whose key cannot be opened now.
+    let rig = Rig::new();
+    let certificate = Sha256::of(rig.certificate.der());
+    let key = rig.folder.path().join("vendor/key.pem");
+    fs::rename(&key, rig.folder.path().join("away")).unwrap();
+    let desk = rig.open("");
+    assert_eq!(end(&desk, certificate), Answer::Ended);
+    fs::rename(rig.folder.path().join("away"), &key).unwrap();
+    desk.reload().unwrap();
+    assert_eq!(
+        refused(&desk.answer(rig.ask(Role::Server, NAME, None), ME)),
+        Refusal::Certificate
+    );
+}
+
+#[test]
+fn a_key_that_is_made_with_a_passphrase_is_never_on_the_disk_without_it() {
+    let rig = Rig::new();
+    let ca = Ca::new();
+    use std::os::unix::fs::PermissionsExt;
+    let words = rig.folder.path().join("words");
+    fs::write(&words, "correct horse").unwrap();
+    fs::set_permissions(&words, fs::Permissions::from_mode(0o600)).unwrap();
+    let more = "[keys]\npassphrase = { file = \"words\" }\n";
+    let desk = rig.open(more);
+    let spki = new_key(&desk);
+    let chain = ca.certify(&spki, &format!("*.{ZONE}"), |_| ());
+    let sha256 = Sha256::of(&chain[0]);
+    let state = rig.folder.path().join("state");
+    let encrypted = |path: std::path::PathBuf| {
+        let key = fs::read_to_string(path.join("key.pem")).unwrap();
+        key.contains("ENCRYPTED PRIVATE KEY")
+    };
+    assert!(encrypted(
+        state.join("pending").join(Sha256::of(&spki).to_string())
+    ));
+    let answer = desk.answer(Ask::Install { chain }, ME);
+    assert_eq!(answer, Answer::Installed(sha256));
+    assert!(encrypted(
+        state.join("delegations").join(sha256.to_string())
+    ));
+    drop(desk);
+    let ask = || Ask::Issue {
+        certificate: sha256,
+        role: Role::Server,
+        name: NAME.map(str::to_owned),
+        lifetime: None,
+        spki: self::spki(),
+    };
+    let issued = rig.open(more).answer(ask(), ME);
+    assert!(matches!(issued, Answer::Credential(_)), "{issued:?}");
+    // Without the words it is not opened.
+    assert_eq!(
+        refused(&rig.open("").answer(ask(), ME)),
+        Refusal::Certificate
+    );
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use dc_pki::Sha256;
 use dc_pki::delegation::{self, CHAIN, KEY_KEYD};
 use dc_pki::files::{self, Access, NewFile};
 use dc_pki::keyd::Keyd;
@@ -57,6 +58,29 @@ impl Csr {
         print(&format!(
             "{}: have it certified, with DelegationUsage, and give what comes back to 'dc-signer keyd install'",
             self.out.display()
+        ))
+    }
+}
+
+/// End a certificate that it holds: nothing is signed under it any more
+///
+/// It cannot be taken back, and it is in the process's log. 'zones end' does it by itself if the process answers; this is for when the
+/// service is away, or not to be trusted. What was issued stays valid to its end.
+#[derive(Debug, clap::Args)]
+pub(super) struct End {
+    #[command(flatten)]
+    socket: Socket,
+    /// The SHA-256 of the certificate, as 'keyd status' shows it
+    certificate: Sha256,
+}
+
+impl End {
+    pub(super) fn run(self) -> Result<(), Error> {
+        let certificate = self.certificate;
+        let ended = self.socket.keyd().end(certificate);
+        ended.map_err(self.socket.failed())?;
+        print(&format!(
+            "nothing is signed under certificate {certificate} any more: 'zones end' tells the service"
         ))
     }
 }
