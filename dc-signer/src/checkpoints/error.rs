@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use dc_evidence::VerifyingKey;
+use dc_pki::keys::ProcessFault;
+
 /// A reason that no checkpoint is signed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -26,9 +29,48 @@ pub enum Error {
         /// The fault.
         source: dc_evidence::Error,
     },
+    /// Others may read the key, or change it.
+    #[error(
+        "{}: mode {mode:04o} lets others at the key that signs for the audit log: make a new key if somebody was there, and do 'chmod 600 {}'",
+        path.display(), path.display()
+    )]
+    KeyOfOthers {
+        /// Its file.
+        path: PathBuf,
+        /// The permissions.
+        mode: u32,
+    },
+    /// The log was signed for with another key so far, under the same name.
+    #[error(
+        "the audit log was signed for with {before} so far, and the key is {now}: bring the key back; a log that goes on with another key needs another name"
+    )]
+    OtherKey {
+        /// The key so far.
+        before: VerifyingKey,
+        /// That of the configuration.
+        now: VerifyingKey,
+    },
+    /// The signing process signs with another key than the configuration has.
+    #[error(
+        "log_key is {wanted}, and the signing process signs with {found}: if somebody has changed its key on purpose, set log_key to that, with another name"
+    )]
+    OtherLogKey {
+        /// That of the configuration.
+        wanted: VerifyingKey,
+        /// That of the process.
+        found: VerifyingKey,
+    },
     /// A file cannot be read or written.
     #[error(transparent)]
     Pki(#[from] dc_pki::Error),
+    /// The signing process does not say what it signs with.
+    #[error("{}: {source}", socket.display())]
+    Process {
+        /// Its socket.
+        socket: PathBuf,
+        /// The fault.
+        source: ProcessFault,
+    },
     /// The thread that was to sign is gone.
     #[error("signing ended early")]
     SigningEnded,

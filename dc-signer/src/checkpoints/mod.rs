@@ -5,6 +5,7 @@
 //! signed last is in a file of this machine, and the log has to go on from it.
 
 mod error;
+mod look;
 mod places;
 mod post;
 mod sign;
@@ -17,7 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dc_evidence::{CheckpointSigner, SigningKey};
-use dc_pki::keyd::Keyd;
 use dc_pki::{clock, keys};
 use dc_store::Store;
 use pki_types::UnixTime;
@@ -29,6 +29,7 @@ use crate::keyd::LogKey;
 use crate::server::telemetry::Metrics;
 
 pub use error::Error;
+pub use look::{ask, look};
 use places::Places;
 use state::State;
 pub use status::{PlaceStatus, Status, Told};
@@ -68,7 +69,7 @@ impl Checkpoints {
         let Some(settings) = &config.checkpoints else {
             return Ok(None);
         };
-        let signer = signer(settings)?;
+        let signer = signer(config, settings)?;
         let state = State::read(&config.data, signer.verifying_key())?;
         let places = Places::open(&config.checkpoint_places, provider)?;
         if places.is_empty() {
@@ -175,11 +176,14 @@ impl Checkpoints {
 }
 
 /// Whoever has the key of a log: this process, from a file with PKCS#8 within PEM, or a signing process.
-fn signer(settings: &crate::config::Checkpoints) -> Result<Arc<dyn CheckpointSigner>, Error> {
+fn signer(
+    config: &Config,
+    settings: &crate::config::Checkpoints,
+) -> Result<Arc<dyn CheckpointSigner>, Error> {
     let path = match &settings.key {
         CheckpointKey::File(path) => path,
         CheckpointKey::Process { socket, key } => {
-            let keyd = Keyd::new(socket.clone());
+            let keyd = config.keys.unlock.process(socket);
             return Ok(Arc::new(LogKey::known(keyd, key.clone())));
         }
     };

@@ -67,6 +67,18 @@ impl State {
         }
     }
 
+    /// The key that the log was signed for with so far; none if it was not.
+    pub(super) fn key_so_far(folder: &Path) -> Result<Option<VerifyingKey>, Error> {
+        let path = folder.join(FILE);
+        if !files::is_there(&path)? {
+            return Ok(None);
+        }
+        let json = files::read_up_to(&path, MAX_LEN)?;
+        let stored: Option<Stored> = serde_json::from_slice(&json).ok();
+        let key = stored.and_then(|stored| stored.key.parse().ok());
+        key.map(Some).ok_or(Error::BadState { path })
+    }
+
     /// Writes it for the owner alone, in one step.
     pub(super) fn write(&self, folder: &Path) -> Result<(), Error> {
         let json = serde_json::to_vec(&Stored::of(self)).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! The audit log's key in a signing process, for whoever makes checkpoints.
 
+use std::sync::Arc;
+
 use dc_evidence::{
     Checkpoint, CheckpointSigner, Error, Growth, Hash, Note, Signature, VerifyingKey,
 };
@@ -11,7 +13,7 @@ use dc_pki::keys::ProcessFault;
 /// The key of an audit log that a signing process holds. Its calls wait for that process.
 #[derive(Debug)]
 pub struct LogKey {
-    keyd: Keyd,
+    keyd: Arc<Keyd>,
     verifying: VerifyingKey,
 }
 
@@ -19,7 +21,8 @@ impl LogKey {
     /// Asks a process for the key that its checkpoints are verified with.
     ///
     /// Fails with [`ProcessFault`]: [`NoMessages`](ProcessFault::NoMessages) if it signs no checkpoints.
-    pub fn find(keyd: Keyd) -> Result<Self, ProcessFault> {
+    pub fn find(keyd: impl Into<Arc<Keyd>>) -> Result<Self, ProcessFault> {
+        let keyd = keyd.into();
         let key = checkpoint(&keyd)?["key"].as_str().map(str::parse);
         match key {
             Some(Ok(verifying)) => Ok(Self { keyd, verifying }),
@@ -30,7 +33,7 @@ impl LogKey {
 
     /// The key that a process has to have: it is not asked for it, and may be away until it is to sign.
     #[must_use]
-    pub const fn known(keyd: Keyd, verifying: VerifyingKey) -> Self {
+    pub const fn known(keyd: Arc<Keyd>, verifying: VerifyingKey) -> Self {
         Self { keyd, verifying }
     }
 

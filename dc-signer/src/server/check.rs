@@ -10,7 +10,8 @@ use rustls::crypto::CryptoProvider;
 
 use crate::authority::operators::read_certificates;
 use crate::authority::{self, Authority, ClockError, IssuingStatus, Missing};
-use crate::config::{self, Config, KeyError, KeyErrorKind, Listen, Step};
+use crate::checkpoints;
+use crate::config::{self, CheckpointKey, Config, KeyError, KeyErrorKind, Listen, Step};
 
 use crate::renewal;
 use crate::server;
@@ -62,6 +63,14 @@ fn check_and(
         found.keep(&key, read_certificates(&manufacturer.anchors));
     }
     check_authorities(&config, &mut found);
+    let key = match config.checkpoints.as_ref().map(|table| &table.key) {
+        Some(CheckpointKey::Process { .. }) => "log_key",
+        _ => "key",
+    };
+    found.keep(
+        &["checkpoints".into(), key.into()],
+        checkpoints::look(&config),
+    );
     found.keep(
         &["log".into(), "filter".into()],
         check_filter(&config.log.filter),
@@ -103,6 +112,13 @@ pub async fn readiness(
     let certificate = ServiceCertificate::load(&listen.certificate, &listen.key, provider)?;
     let validity = certificate.validity();
     let mut found = Readiness::default();
+    let asked = config.clone();
+    let asking = tokio::task::spawn_blocking(move || checkpoints::ask(&asked));
+    if let Ok(Err(error)) = asking.await {
+        found
+            .faults
+            .push(format!("the audit log cannot be signed for: {error}"));
+    }
     match (validity.fault(now), validity.warning(now)) {
         (Some(fault), _) => found.faults.push(fault.to_string()),
         (None, warning) => found
