@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use super::acts::by_signer;
 use super::away::{self, Away};
 use super::blocking::Blocking;
+use super::ended::Untolds;
 use super::folders::delegations_folder;
 use super::loaded::Loaded;
 use super::missing::{Missing, Waiting};
@@ -38,6 +39,7 @@ pub(super) struct Delegations {
     doubted: AtomicBool,
     timing: Timing,
     unlock: Unlock,
+    pub(super) untold: Untolds,
     /// None if nothing can be opened that is sealed in the database.
     sealing: Option<Arc<SealingKeys>>,
     tenant: String,
@@ -56,6 +58,7 @@ impl Delegations {
             refreshing: Mutex::new(()),
             doubted: AtomicBool::new(false),
             timing: Timing::default(),
+            untold: Untolds::default(),
             loading: Blocking::one(),
             me,
         }

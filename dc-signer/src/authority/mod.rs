@@ -18,6 +18,7 @@ mod codes;
 pub mod database;
 mod delegations;
 mod devices;
+mod ended;
 mod enrol;
 mod error;
 mod fleet;
@@ -61,6 +62,7 @@ use pki_types::UnixTime;
 
 pub(crate) use acts::by_signer;
 pub use both_forms::BothFormsWarning;
+pub use ended::Untold;
 pub use error::Error;
 pub(crate) use folders::delegations_folder;
 pub use guard::{ClockError, Skew};

@@ -1,5 +1,6 @@
 //! Acts on one slot of a zone that an operator names: to issue from it, also again, and to end it before its time.
 
+use super::ended;
 use super::issuing_status;
 use super::view::ZoneView;
 use super::{Authority, Error};
@@ -55,20 +56,32 @@ impl Authority {
     }
 
     /// Ends a slot that is not issued from: it never will be again, and its key is removed from this machine now, and from those of
-    /// other signers within a minute or two. What was issued under it stays valid to its end.
+    /// other signers within a minute or two. What was issued under it stays valid to its end. A signing process that has the key is
+    /// told, if it answers: [`Self::untold`] has those that were not.
     ///
     /// Fails with [`SlotIsActive`](registry::Error::SlotIsActive) for the one that the zone issues from, with
     /// [`UnknownDelegation`](registry::Error::UnknownDelegation), with [`PkiError::Write`](super::error::PkiError::Write) if the key
     /// cannot be removed, though the slot has ended, and as [`Store::move_delegation`](dc_store::Store::move_delegation) does.
     pub async fn end_slot(&self, zone: &ZoneName, number: u32, by: &Act) -> Result<Zone, Error> {
         let view = self.delegations.refresh(&self.store).await?;
-        if slot(&view.zone(zone)?.managed, number)?.state == DelegationState::Active {
+        let slot = slot(&view.zone(zone)?.managed, number)?;
+        if slot.state == DelegationState::Active {
             return Err(dc_store::Error::from(registry::Error::SlotIsActive { number }).into());
         }
+        let certificate = slot.certificate_sha256;
+        let shared = self.store.shared_delegation(&certificate).await?;
         let gone = DelegationState::Gone;
         let ended = self.store.move_delegation(zone, number, gone, by).await?;
+        let folder = self.delegations.folder(&certificate);
+        let place = shared.and_then(|shared| shared.location);
+        if let Some(socket) = ended::place(place.as_deref(), &folder) {
+            self.delegations
+                .untold
+                .tell(self.unlock(), &socket, certificate)
+                .await;
+        }
         let view = self.delegations.refresh(&self.store).await?;
-        self.forget_ended(view.zone(zone)?)?;
+        self.forget_ended(view.zone(zone)?).await?;
         Ok(ended)
     }
 }

@@ -46,6 +46,9 @@ impl Args {
         )?;
         acting.with_authority(Role::Admin, Some(&why.reason), async |open, who| {
             let ended = open.authority.end_slot(&zone, slot, &who.act()?).await?;
+            for untold in open.authority.untold() {
+                eprintln!("warning: {untold}");
+            }
             if let Some(devices) = still_on(open, &ended, slot).await? {
                 eprintln!(
                     "warning: {devices} hold a credential under it, as 'devices list --zone {zone} --on-slot {slot}' shows: clients take it until \
