@@ -234,6 +234,62 @@ fn devices_enrol_and_renew_while_the_service_has_no_key_and_the_process_is_kille
 }
 
 #[test]
+fn a_process_signs_nothing_more_under_a_certificate_that_the_service_has_ended() {
+    let mut process = Process::start("");
+    let rig = service(&process);
+    let config = rig.data().join("config.toml");
+    let (certificate, reason) = (process.sha256(), ["--reason", "a test"]);
+    let back = ["zones", "rollover", "cpe.example.com", "--to", "1"];
+    let (done, said) = command(&[&back[..], &reason].concat(), &config);
+    assert!(done, "{said}");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let spki = rcgen::PublicKeyData::subject_public_key_info(&key);
+    let issue = |process: &Process| {
+        let of = (certificate, Role::Server);
+        let name = Some("x.cpe.example.com");
+        process.keyd().issue(of, &spki, name, None)
+    };
+    issue(&process).unwrap();
+    let end = ["zones", "end", "cpe.example.com", "2", "--yes"];
+    let (done, said) = command(&[&end[..], &reason].concat(), &config);
+    assert!(done && !said.contains("warning: /"), "{said}");
+    assert_eq!(process.written().last().unwrap()["act"], "end");
+    for _ in 0..2 {
+        let refused = issue(&process).unwrap_err().to_string();
+        assert!(refused.contains("has ended"), "{refused}");
+        process.kill();
+        process.begin();
+    }
+}
+
+#[test]
+fn a_process_that_was_not_told_that_a_certificate_has_ended_is_named_with_what_to_do() {
+    let mut process = Process::start("");
+    let rig = service(&process);
+    let config = rig.data().join("config.toml");
+    let (certificate, reason) = (process.sha256().to_string(), ["--reason", "a test"]);
+    let back = ["zones", "rollover", "cpe.example.com", "--to", "1"];
+    let (done, said) = command(&[&back[..], &reason].concat(), &config);
+    assert!(done, "{said}");
+    process.kill();
+    let end = ["zones", "end", "cpe.example.com", "2", "--yes"];
+    let (done, said) = command(&[&end[..], &reason].concat(), &config);
+    let advice = format!("dc-signer keyd end {certificate}");
+    assert!(done && said.contains(&advice), "{said}");
+    // What says where the process is stays until it was told.
+    let place = rig
+        .data()
+        .join(format!("data/delegations/{certificate}/key.keyd"));
+    assert!(place.exists());
+    process.begin();
+    let socket = process.path("socket");
+    let by_hand = ["keyd", "end", &certificate, "--socket"];
+    let (done, said) = run(&[&by_hand[..], &[socket.to_str().unwrap()]].concat());
+    assert!(done && said.contains("nothing is signed under"), "{said}");
+    assert_eq!(process.written().last().unwrap()["act"], "end");
+}
+
+#[test]
 fn a_process_that_hangs_keeps_no_thread_that_answers() {
     let process = Process::start("");
     let rig = service(&process);
@@ -264,15 +320,35 @@ fn a_process_that_hangs_keeps_no_thread_that_answers() {
 
 #[test]
 fn a_ceiling_below_what_the_service_asks_for_is_told_to_whoever_runs_it() {
-    let process = Process::start("lifetime = \"1h\"\n");
-    let rig = service(&process);
-    let added = rig.add("one");
-    let router = Router::new(&rig);
-    let refused = router.enroll(&csr(), added["code"]["code"].as_str().unwrap());
-    assert!(refused.status >= 500, "{}", refused.body);
     let said = "is above the ceiling of zone cpe.example.com, 1 h";
-    assert!(rig.log().contains(said), "{}", rig.log());
+    // At the import already.
+    let process = Process::start("lifetime = \"1h\"\n");
+    let rig = Rig::start();
+    let config = rig.data().join("config.toml");
+    let front = process.path("front");
+    let import = ["zones", "rollover", "cpe.example.com", "--now", "--import"];
+    let import = [
+        &import[..],
+        &[front.to_str().unwrap(), "--reason", "a test"],
+    ];
+    let (done, told) = command(&import.concat(), &config);
+    assert!(!done && told.contains(said), "{told}");
     assert_eq!(process.written().last().unwrap()["reason"], "lifetime");
+    // And by readiness and 'check', if it is lowered later: not by the first device at night.
+    let mut process = Process::start("");
+    let rig = service(&process);
+    let config = rig.data().join("config.toml");
+    process.kill();
+    let keyd = process.path("keyd.toml");
+    let text = fs::read_to_string(&keyd).unwrap();
+    fs::write(&keyd, format!("{text}lifetime = \"1h\"\n")).unwrap();
+    process.begin();
+    rig.wait_until("it says that it is not ready", || {
+        rig.client().get("/readyz").status == 503
+    });
+    let (done, told) = command(&["check"], &config);
+    assert!(!done && told.contains(said), "{told}");
+    rig.wait_until("the log says why", || rig.log().contains(said));
 }
 
 #[test]
@@ -364,23 +440,50 @@ fn a_service_that_was_taken_over_gets_nothing_but_refusals() {
     process.begin();
     assert_eq!(reason(issue(of, inside, hour)), Refusal::Rate);
 
-    // A log that grows may be signed for, and none that shrinks, also after that.
-    let sign = |size| keyd.sign_checkpoint((size, [u8::try_from(size).unwrap(); 32]), None);
-    sign(9).unwrap();
+    // A log may be signed for that is shown to have grown, and none that shrinks or forks, also after that.
+    let tree = |size: u8| {
+        let mut tree = dc_evidence::Frontier::new();
+        (0..size).for_each(|number| tree.push(Hash::of_record(&[number])));
+        tree
+    };
+    let sign = |size: u64, proof| {
+        let root = match u8::try_from(size) {
+            Ok(size) => *tree(size).root().as_bytes(),
+            Err(_) => [7; 32],
+        };
+        keyd.sign_checkpoint((size, root), proof)
+    };
+    let leap = sign(u64::MAX, None).unwrap_err().to_string();
+    assert!(leap.contains("checkpoints.most_new"), "{leap}");
+    sign(9, None).unwrap();
     process.kill();
     process.begin();
-    let smaller = sign(8).unwrap_err();
-    assert!(
-        smaller.to_string().contains("smaller than the one of 9"),
-        "{smaller}"
-    );
-    sign(10).unwrap();
+    for (size, said) in [
+        (8, "smaller than the one of 9"),
+        (10, "a proof is wanted"),
+        (u64::MAX, "a proof is wanted"),
+    ] {
+        let refused = sign(size, None).unwrap_err().to_string();
+        assert!(refused.contains(said), "{refused}");
+    }
+    let proof = |old: u8, new: u8| {
+        let ranges = dc_evidence::consistency_ranges(old.into(), new.into()).unwrap();
+        let part = |range: std::ops::Range<u64>| {
+            let mut part = dc_evidence::Frontier::new();
+            range.for_each(|number| part.push(Hash::of_record(&[u8::try_from(number).unwrap()])));
+            *part.root().as_bytes()
+        };
+        Some((old.into(), ranges.into_iter().map(part).collect()))
+    };
+    sign(10, proof(9, 10)).unwrap();
     // Whoever makes checkpoints gets a signature for the text of one, of this log, and for no other text.
     let log = LogKey::find(process.keyd()).unwrap();
     assert_eq!(log.last_size(), Ok(Some(10)));
-    let root = Hash::from_bytes([11; 32]);
-    let text = format!("example.com/audit\n11\n{root}\n");
-    let signature = log.sign(&text, None).unwrap();
+    let text = format!("example.com/audit\n11\n{}\n", tree(11).root());
+    let (old, hashes): (u64, Vec<[u8; 32]>) = proof(10, 11).unwrap();
+    let hashes: Vec<Hash> = hashes.into_iter().map(Hash::from_bytes).collect();
+    log.sign(&text, None).unwrap_err();
+    let signature = log.sign(&text, Some((old, &hashes))).unwrap();
     let note: Note = format!("{text}\n{signature}\n").parse().unwrap();
     assert_eq!(note.verify(log.verifying_key()), Ok(&*text));
     for other in [
@@ -401,13 +504,6 @@ fn a_service_that_was_taken_over_gets_nothing_but_refusals() {
 #[test]
 fn the_log_of_a_service_is_signed_for_by_the_process_which_is_shown_that_it_grows() {
     let mut process = Process::start("");
-    process.kill();
-    let config = process.path("keyd.toml");
-    let text = fs::read_to_string(&config).unwrap();
-    let strict = text.replace("audit.pem\"\n", "audit.pem\"\nrequire_proof = true\n");
-    assert_ne!(strict, text);
-    fs::write(&config, strict).unwrap();
-    process.begin();
     let log = LogKey::find(process.keyd()).unwrap();
     let rig = Rig::start_with(&format!(
         "[checkpoints]\nname = 'example.com/audit'\nkeyd = {:?}\nlog_key = '{}'\nevery = '1s'\n[[checkpoint_places]]\nfile = 'outside'",
@@ -470,7 +566,9 @@ fn other_users_get_nothing_also_if_they_may_connect() {
         .unwrap();
     let said = String::from_utf8(asked.stderr).unwrap();
     assert!(
-        !asked.status.success() && said.contains("the user 65534 may ask for nothing"),
+        !asked.status.success()
+            && said.contains("the user 65534 may ask for nothing")
+            && said.contains("runuser -u 0 -- "),
         "{said}"
     );
     let line = process.written().pop().unwrap();
