@@ -4,6 +4,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +12,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+use rustix::process::{self, PidfdFlags, PidfdGetfdFlags};
 use zeroize::Zeroizing;
 
 /// The place of a secret of at most 1,024 bytes; one line end behind it is not part of it.
@@ -93,6 +96,19 @@ pub enum SecretFault {
         "CREDENTIALS_DIRECTORY is not set: have LoadCredential= or LoadCredentialEncrypted= in the unit"
     )]
     NoCredentials,
+    /// Nothing is open under the number of a descriptor.
+    #[error(
+        "nothing is open there: open it in the shell, as in '3< FILE', or give the file itself"
+    )]
+    NotOpen,
+    /// The system gives the process no second hold of the descriptor, and does not open it anew.
+    #[error(
+        "it cannot be taken over here, nor opened anew ({kind}): use descriptor 0 with the secret on the standard input, or a file that this user may read"
+    )]
+    NotTaken {
+        /// The system's reason.
+        kind: io::ErrorKind,
+    },
     /// Others may read the file.
     #[error(
         "others may read it, or write it (mode {mode:03o}): make it its owner's with 'chmod 600'"
@@ -128,9 +144,30 @@ impl From<io::Error> for SecretFault {
     }
 }
 
-/// Opens what a descriptor is open for, anew: safe Rust takes no number for a file.
+/// The open file behind a descriptor: the very one, wherever it has been read to and whosever it is.
+///
+/// Fails with [`SecretFault::NotOpen`] and [`SecretFault::NotTaken`].
 pub(crate) fn descriptor(number: u32) -> Result<File, SecretFault> {
-    Ok(File::open(format!("/dev/fd/{number}"))?)
+    if number == 0 {
+        return Ok(io::stdin().as_fd().try_clone_to_owned()?.into());
+    }
+    match inherited(number) {
+        Ok(file) => Ok(file.into()),
+        Err(Errno::BADF) => Err(SecretFault::NotOpen),
+        // Some containers and units forbid the call. Opening it anew is another open file, read from its start, and needs the right to.
+        Err(_) => File::open(format!("/dev/fd/{number}")).map_err(|error| {
+            let kind = error.kind();
+            SecretFault::NotTaken { kind }
+        }),
+    }
+}
+
+/// Safe Rust takes no number for a file, but the system gives a process the descriptors of any other that it may trace, and so
+/// its own.
+fn inherited(number: u32) -> rustix::io::Result<OwnedFd> {
+    let number = i32::try_from(number).map_err(|_| Errno::BADF)?;
+    let me = process::pidfd_open(process::getpid(), PidfdFlags::empty())?;
+    process::pidfd_getfd(me, number, PidfdGetfdFlags::empty())
 }
 
 /// Reads an open file to its end.
@@ -318,8 +355,30 @@ mod tests {
         assert_eq!(source.read().unwrap().as_slice(), b"word");
         // A pipe is empty then.
         assert_eq!(fault(&source), SecretFault::Empty);
-        let closed = SecretSource::Descriptor(999_999);
-        assert!(matches!(fault(&closed), SecretFault::Unread { .. }));
+        for closed in [999_999, u32::MAX] {
+            let closed = SecretSource::Descriptor(closed);
+            assert_eq!(fault(&closed), SecretFault::NotOpen);
+        }
+    }
+
+    #[test]
+    fn a_descriptor_is_the_open_file_itself_not_one_that_is_opened_anew() {
+        use std::io::Seek;
+        use std::os::fd::AsRawFd;
+        let of = |fd: &dyn AsRawFd| {
+            let number = u32::try_from(fd.as_raw_fd()).unwrap();
+            SecretSource::Descriptor(number).read().unwrap().to_vec()
+        };
+        // Nobody opens a socket anew.
+        let (mut writer, reader) = std::os::unix::net::UnixStream::pair().unwrap();
+        writer.write_all(b"word").unwrap();
+        drop(writer);
+        assert_eq!(of(&reader), b"word");
+        // Whoever has read a part of it wants the rest.
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"first\nsecond\n").unwrap();
+        file.seek(io::SeekFrom::Start(6)).unwrap();
+        assert_eq!(of(&file), b"second");
     }
 
     /// In a process of its own: the environment is the process's.

@@ -60,6 +60,8 @@ fn a_passphrase_comes_from_a_file_a_descriptor_a_credential_or_a_program() {
         r#""$@" --passphrase-file word"#,
         r#""$@" --passphrase-fd 3 3< word"#,
         r#"echo open sesame | "$@" --passphrase-fd 0"#,
+        // Where it has been read to, and not from the start.
+        r#"{ printf 'one\n'; cat word; } > two; (read -r _one <&3; "$@" --passphrase-fd 3) 3< two"#,
         r#"CREDENTIALS_DIRECTORY="$PWD" "$@" --passphrase-credential word"#,
         r#""$@" --passphrase-command ./say"#,
     ] {
@@ -95,7 +97,10 @@ fn a_passphrase_that_is_wrong_or_cannot_be_had_is_named_with_its_place() {
             r#""$@" --passphrase-file nowhere"#,
             &["no secret from nowhere"],
         ),
-        (r#""$@" --passphrase-fd 9"#, &["file descriptor 9"]),
+        (
+            r#""$@" --passphrase-fd 9"#,
+            &["file descriptor 9", "nothing is open there", "3< FILE"],
+        ),
         (
             r#"env -u CREDENTIALS_DIRECTORY "$@" --passphrase-credential word"#,
             &["LoadCredential="],
