@@ -38,9 +38,9 @@ pub enum TokenFault {
         /// The system's reason.
         why: String,
     },
-    /// The token has no such private key.
+    /// The token has no such key.
     #[error(
-        "its token has no such private key: check object and id, with 'pkcs11-tool --login --list-objects'"
+        "its token has no such key: check object and id, with 'pkcs11-tool --login --list-objects'"
     )]
     NoKey,
     /// Nobody has said where the PIN is.
@@ -56,6 +56,12 @@ pub enum TokenFault {
     /// There is no public key beside the private one.
     #[error("its token has no public key beside it, with the same id: put it there")]
     NoPublicKey,
+    /// It cannot be sealed with safely.
+    #[error("it is no key to seal with: {why}: make one with 'dc-signer secrets make-key'")]
+    NotSealing {
+        /// The reason.
+        why: &'static str,
+    },
     /// This program was built without PKCS#11.
     #[error("this build uses no tokens: install with --features pkcs11")]
     NotBuilt,

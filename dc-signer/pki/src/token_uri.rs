@@ -109,7 +109,21 @@ pub enum BadTokenUri {
 impl FromStr for TokenUri {
     type Err = BadTokenUri;
 
+    /// Of a key that signs: its `type`, if it has one, is `private`.
     fn from_str(text: &str) -> Result<Self, BadTokenUri> {
+        Self::read(text, "private", "a key that signs is 'private'")
+    }
+}
+
+impl TokenUri {
+    /// Reads the URI of a secret key that seals: its `type`, if it has one, is `secret-key`.
+    ///
+    /// Fails with [`BadTokenUri`].
+    pub fn of_secret_key(text: &str) -> Result<Self, BadTokenUri> {
+        Self::read(text, "secret-key", "a key that seals is a 'secret-key'")
+    }
+
+    fn read(text: &str, kind: &str, wanted: &'static str) -> Result<Self, BadTokenUri> {
         let rest = scheme(text).ok_or(BadTokenUri::OtherScheme)?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         // Wherever it stands: behind a wrong separator it would be part of a name, and shown.
@@ -118,8 +132,11 @@ impl FromStr for TokenUri {
         }
         let mut path = Attributes::read(path, ';')?;
         let mut query = Attributes::read(query, '&')?;
-        if path.take("type").is_some_and(|kind| kind != b"private") {
-            return Err(bad("type", "a key that signs is 'private'"));
+        if path
+            .take("type")
+            .is_some_and(|given| given != kind.as_bytes())
+        {
+            return Err(bad("type", wanted));
         }
         let module = query.text("module-path", "a path in UTF-8")?;
         let module = module.filter(|path| !path.is_empty());
@@ -308,6 +325,20 @@ mod tests {
         }
         let without = GOOD.replace("&pin-source=file:/run/pin", "");
         assert_eq!(read(&without).unwrap().pin(), None);
+    }
+
+    #[test]
+    fn a_key_that_seals_is_named_as_a_secret_key_and_never_as_a_private_one() {
+        let secret = GOOD.replace("type=private", "type=secret-key");
+        assert_eq!(
+            TokenUri::of_secret_key(&secret).unwrap().to_string(),
+            secret
+        );
+        read(&secret).unwrap_err();
+        let error = TokenUri::of_secret_key(GOOD).unwrap_err().to_string();
+        assert!(error.contains("a key that seals"), "{error}");
+        let untyped = GOOD.replace(";type=private", "");
+        assert_eq!(TokenUri::of_secret_key(&untyped), read(&untyped));
     }
 
     #[test]

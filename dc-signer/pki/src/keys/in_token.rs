@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use pki_types::PrivateKeyDer;
+use zeroize::Zeroizing;
 
 use super::stored::{KeyType, Token};
 use super::token;
 use super::unlock::Unlock;
 use crate::error::Error;
+use crate::secret::SecretError;
+use crate::token_fault::TokenFault;
 use crate::token_uri::TokenUri;
 
 /// Makes a key in a token, which it cannot leave, under the name that a URI gives it, and signs with it once; returns its public half, a DER
@@ -28,6 +31,89 @@ pub fn import_into_token(
     unlock: &Unlock,
 ) -> Result<Vec<u8>, Error> {
     token::import(uri, key, unlock)
+}
+
+/// A secret key in a token, which cannot leave it: MACs are made with it (HMAC-SHA-256).
+#[derive(Debug)]
+pub struct SecretKey {
+    key: token::TokenSecret,
+    uri: TokenUri,
+    known_by: &'static [u8],
+}
+
+impl SecretKey {
+    /// Opens the key of a URI, which has to be one that cannot leave its token. Whenever the token was away it has to make the same MAC
+    /// of `known_by` as now.
+    ///
+    /// Fails with [`SecretKeyError`].
+    pub fn open(
+        uri: &TokenUri,
+        known_by: &'static [u8],
+        unlock: &Unlock,
+    ) -> Result<Self, SecretKeyError> {
+        let key = token::TokenSecret::open(uri, known_by, unlock)?;
+        Ok(Self::new(key, uri, known_by))
+    }
+
+    /// Makes a key in a token, which it cannot leave, under the name that a URI gives it, and opens it.
+    ///
+    /// Fails with [`SecretKeyError`], also if there is a secret key of that name.
+    pub fn generate(
+        uri: &TokenUri,
+        known_by: &'static [u8],
+        unlock: &Unlock,
+    ) -> Result<Self, SecretKeyError> {
+        let key = token::generate_secret(uri, known_by, unlock)?;
+        Ok(Self::new(key, uri, known_by))
+    }
+
+    /// Puts a key into a token, which that copy of it cannot leave, and opens it.
+    ///
+    /// Fails as [`generate`](Self::generate) does.
+    pub fn import(
+        uri: &TokenUri,
+        value: &[u8],
+        known_by: &'static [u8],
+        unlock: &Unlock,
+    ) -> Result<Self, SecretKeyError> {
+        let key = token::import_secret(uri, value, known_by, unlock)?;
+        Ok(Self::new(key, uri, known_by))
+    }
+
+    fn new(key: token::TokenSecret, uri: &TokenUri, known_by: &'static [u8]) -> Self {
+        let uri = uri.clone();
+        Self { key, uri, known_by }
+    }
+
+    /// The MAC of what it is known by.
+    #[must_use]
+    pub fn known_by(&self) -> &[u8; 32] {
+        self.key.known_by()
+    }
+
+    /// The MAC of a message, which takes as long as the token does.
+    ///
+    /// Fails with [`TokenFault`].
+    pub fn mac(&self, message: &[u8]) -> Result<Zeroizing<[u8; 32]>, TokenFault> {
+        self.key.mac(message, self.known_by)
+    }
+
+    /// The name of the key.
+    #[must_use]
+    pub fn uri(&self) -> &TokenUri {
+        &self.uri
+    }
+}
+
+/// A secret key in a token was not opened.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SecretKeyError {
+    /// Its PIN was not read.
+    #[error(transparent)]
+    Pin(SecretError),
+    /// The token has not given it.
+    #[error(transparent)]
+    Token(TokenFault),
 }
 
 /// The tokens of a module, or the one of a name, with their keys; logs in if `unlock` is given, which takes the name of a token.

@@ -30,7 +30,7 @@ pub use crate::process_fault::{ProcessFault, Refusal};
 pub use crate::signing::{KeyFault, KeyLocation, NotSigned};
 pub use crate::token_fault::{TokenFault, Tries};
 pub use crate::token_uri::{BadTokenUri, TokenUri};
-pub use in_token::{generate_in_token, import_into_token, list_tokens};
+pub use in_token::{SecretKey, SecretKeyError, generate_in_token, import_into_token, list_tokens};
 pub use key::Key;
 pub use new_file::generate_in_file;
 pub use open::{OpenKey, ask_for_passphrase};

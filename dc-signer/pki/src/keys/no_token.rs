@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use pki_types::PrivateKeyDer;
+use zeroize::Zeroizing;
 
+use super::in_token::SecretKeyError;
 use super::key::Key;
 use super::stored::{KeyType, Token};
 use super::unlock::Unlock;
@@ -29,6 +31,52 @@ pub(super) fn import(
     _unlock: &Unlock,
 ) -> Result<Vec<u8>, Error> {
     Err(not_built(uri))
+}
+
+/// Makes none.
+pub(super) fn generate_secret(
+    uri: &TokenUri,
+    known_by: &[u8],
+    unlock: &Unlock,
+) -> Result<TokenSecret, SecretKeyError> {
+    TokenSecret::open(uri, known_by, unlock)
+}
+
+/// Takes none.
+pub(super) fn import_secret(
+    uri: &TokenUri,
+    _value: &[u8],
+    known_by: &[u8],
+    unlock: &Unlock,
+) -> Result<TokenSecret, SecretKeyError> {
+    TokenSecret::open(uri, known_by, unlock)
+}
+
+/// There is none.
+#[derive(Debug)]
+pub(super) enum TokenSecret {}
+
+impl TokenSecret {
+    /// Refuses one.
+    pub(super) fn open(
+        _uri: &TokenUri,
+        _known_by: &[u8],
+        _unlock: &Unlock,
+    ) -> Result<Self, SecretKeyError> {
+        Err(SecretKeyError::Token(TokenFault::NotBuilt))
+    }
+
+    pub(super) fn known_by(&self) -> &[u8; 32] {
+        match *self {}
+    }
+
+    pub(super) fn mac(
+        &self,
+        _message: &[u8],
+        _known_by: &[u8],
+    ) -> Result<Zeroizing<[u8; 32]>, TokenFault> {
+        match *self {}
+    }
 }
 
 /// Shows none.

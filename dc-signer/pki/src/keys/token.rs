@@ -9,20 +9,23 @@ mod login;
 mod make;
 mod module;
 mod private;
+mod secret;
+mod sessions;
 mod signature;
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cryptoki::object::ObjectHandle;
+use cryptoki::object::{ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use dc_core::{SignatureScheme, Signer};
 
 use self::failed::failed;
 use self::fault::Fault;
 pub(super) use self::list::list;
-pub(super) use self::make::{generate, import};
-use self::module::{InToken, Module};
+pub(super) use self::make::{generate, generate_secret, import, import_secret};
+use self::module::Module;
+pub(super) use self::secret::TokenSecret;
+use self::sessions::{Sessions, gone};
 use super::key::Key;
 use super::unlock::Unlock;
 use crate::error::Error;
@@ -32,11 +35,9 @@ use crate::token_uri::TokenUri;
 
 /// A key in a token, with a session for each thread that signs at the same time.
 struct TokenKey {
-    module: Module,
+    sessions: Sessions,
     spki: Vec<u8>,
     scheme: rustls::SignatureScheme,
-    /// Those that no thread is signing with.
-    idle: Mutex<Vec<InToken>>,
 }
 
 /// Opens a key in a token.
@@ -58,47 +59,20 @@ fn at(uri: &TokenUri, fault: Fault) -> Error {
 
 impl TokenKey {
     fn open(uri: &TokenUri, unlock: &Unlock) -> Result<Self, Fault> {
-        let module = Module::load(uri, unlock)?;
+        let module = Module::load(uri, ObjectClass::PRIVATE_KEY, unlock)?;
         let within = module.enter()?;
         let spki = module.run(&within, attributes::spki).unwrap_or_else(gone)?;
         let scheme = super::scheme(&spki).ok_or(TokenFault::Type)?;
         Ok(Self {
-            module,
+            sessions: Sessions::new(module, within),
             spki,
             scheme,
-            idle: Mutex::new(vec![within]),
         })
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<InToken>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Works in a session of this thread's; in a new one if that fails, because none of those that were open before may be good
-    /// any more, nor the login.
     fn work<T>(&self, work: impl Fn(&Session, ObjectHandle) -> Outcome<T>) -> Outcome<T> {
-        let idle = self.idle().pop();
-        if let Some(idle) = idle {
-            match self.work_in(idle, &work) {
-                Ok(done) => return Ok(done),
-                Err(_) => self.forget(),
-            }
-        }
-        self.work_in(self.enter()?, &work)
-    }
-
-    /// Works in a session, which is kept for the next time unless it is broken.
-    fn work_in<T>(
-        &self,
-        within: InToken,
-        work: impl Fn(&Session, ObjectHandle) -> Outcome<T>,
-    ) -> Outcome<T> {
-        let done = self.module.run(&within, work).unwrap_or_else(gone);
-        match done {
-            Ok(_) => self.idle().push(within),
-            Err(_) => self.module.leave(within),
-        }
-        done
+        let is_same = |session: &Session, key| self.is_same(session, key);
+        self.sessions.work(is_same, work)
     }
 
     /// Says whether the key that a session has is still this one.
@@ -109,37 +83,6 @@ impl TokenKey {
             false => Err(TokenFault::NoKey),
         }
     }
-
-    /// A session of its own for this thread.
-    fn enter(&self) -> Result<InToken, TokenFault> {
-        let within = self.module.enter().map_err(|fault| match fault {
-            Fault::Secret(_) => TokenFault::NoPin,
-            Fault::Token(fault) => fault,
-        })?;
-        let same = self
-            .module
-            .run(&within, |session, key| self.is_same(session, key));
-        match same.unwrap_or_else(gone) {
-            Ok(()) => Ok(within),
-            Err(fault) => {
-                self.module.leave(within);
-                Err(fault)
-            }
-        }
-    }
-
-    /// Ends the sessions that nobody signs with.
-    fn forget(&self) {
-        let idle: Vec<_> = self.idle().drain(..).collect();
-        for within in idle {
-            self.module.leave(within);
-        }
-    }
-}
-
-/// The module was begun anew while a session was opened: the next one will do.
-fn gone<T>() -> Outcome<T> {
-    Err(TokenFault::Away)
 }
 
 impl Signer for TokenKey {
@@ -179,20 +122,13 @@ impl Key for TokenKey {
 impl fmt::Debug for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            module: _,
+            sessions: _,
             spki: _,
             scheme,
-            idle: _,
         } = self;
         f.debug_struct("TokenKey")
             .field("scheme", scheme)
             .finish_non_exhaustive()
-    }
-}
-
-impl Drop for TokenKey {
-    fn drop(&mut self) {
-        self.forget();
     }
 }
 

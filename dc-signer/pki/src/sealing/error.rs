@@ -1,6 +1,8 @@
 //! Errors of sealing.
 
 use super::key_id::KeyId;
+use super::kind::Kind;
+use crate::keys::{TokenFault, TokenUri};
 use crate::secret::SecretError;
 
 /// A secret was not sealed, or not opened.
@@ -20,14 +22,30 @@ pub enum SealError {
     NoNextKey,
     /// It is sealed with another key than the ones that are given.
     #[error(
-        "it is sealed with the key-encryption key {sealed_with}, and what is given is {}: give that key, or seal anew where it is known",
-        ids(given)
+        "it is sealed with the key-encryption key {sealed_with}, and what is given is {}: give that key, or seal anew where it is known{}",
+        ids(given),
+        if *kind == Kind::Token { "; it is in a token, which may have been exchanged for one of the same name, or has another key of that name" } else { "" }
     )]
     OtherKey {
+        /// The kind of that key.
+        kind: Kind,
         /// The key that it is sealed with.
         sealed_with: KeyId,
         /// The keys that are given.
         given: Vec<KeyId>,
+    },
+    /// It is sealed with another kind of key than the ones that are given.
+    #[error(
+        "it is sealed with {sealed_with} ({key}), and what is given is {}: give that; but if everything was sealed with what is given, somebody has put other bytes in the place of these, so find out who can write the database",
+        kinds(given)
+    )]
+    OtherKind {
+        /// The kind that it is sealed with.
+        sealed_with: Kind,
+        /// The key's id, as the bytes say.
+        key: KeyId,
+        /// The kinds that are given.
+        given: Vec<Kind>,
     },
     /// The machine has no random numbers.
     #[error("the machine has no random numbers")]
@@ -41,6 +59,14 @@ pub enum SealError {
         /// The fewest bytes of one.
         min: usize,
     },
+    /// The key in a token cannot be used.
+    #[error("{key}: {fault}")]
+    Token {
+        /// The name of the key.
+        key: Box<TokenUri>,
+        /// The reason.
+        fault: TokenFault,
+    },
     /// It was sealed with this key, and is not what was sealed: changed, or of another place.
     #[error(
         "the sealed bytes are not those of {what}, version {version}: they were changed or swapped; restore them from a backup, and find out who can write the database"
@@ -51,6 +77,30 @@ pub enum SealError {
         /// The version that they were to be.
         version: u32,
     },
+}
+
+impl SealError {
+    /// True if the same may work later without anybody's doing anything here.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Token { fault, .. } => fault.is_temporary(),
+            Self::BadKey
+            | Self::Malformed
+            | Self::NoNextKey
+            | Self::OtherKey { .. }
+            | Self::OtherKind { .. }
+            | Self::Randomness
+            | Self::Secret(_)
+            | Self::ShortPassphrase { .. }
+            | Self::Tampered { .. } => false,
+        }
+    }
+}
+
+fn kinds(given: &[Kind]) -> String {
+    let given: Vec<_> = given.iter().map(Kind::to_string).collect();
+    given.join(" and ")
 }
 
 fn ids(given: &[KeyId]) -> String {

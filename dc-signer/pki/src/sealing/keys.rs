@@ -8,7 +8,9 @@ use zeroize::Zeroizing;
 use super::Label;
 use super::error::SealError;
 use super::key::{MIN_PASSPHRASE, SealingKey};
+use super::kind::{Kind, Origin};
 use super::sealed::{SALT_LEN, Sealed};
+use crate::keys::{TokenUri, Unlock};
 use crate::secret::SecretSource;
 
 /// The place of a key-encryption key.
@@ -18,16 +20,8 @@ pub enum SealingSource {
     Key(SecretSource),
     /// It is made of a passphrase.
     Passphrase(SecretSource),
-}
-
-impl SealingSource {
-    /// The place of the digits, or of the passphrase.
-    #[must_use]
-    pub const fn source(&self) -> &SecretSource {
-        match self {
-            Self::Key(source) | Self::Passphrase(source) => source,
-        }
-    }
+    /// It is in a token, and stays there.
+    Token(Box<TokenUri>),
 }
 
 /// Which of the two keys.
@@ -52,22 +46,28 @@ enum Given {
         /// Those that were made of it, one for each salt: it takes half a second.
         made: Mutex<Vec<Arc<SealingKey>>>,
     },
+    Token(Arc<SealingKey>),
 }
 
 impl SealingKeys {
-    /// Reads the keys.
+    /// Reads the keys, or opens them in their tokens, whose PINs `unlock` has if their URIs do not say where.
     ///
-    /// Fails with [`SealError::Secret`], [`SealError::BadKey`] and [`SealError::ShortPassphrase`].
-    pub fn read(current: &SealingSource, next: Option<&SealingSource>) -> Result<Self, SealError> {
+    /// Fails with [`SealError::Secret`], [`SealError::BadKey`], [`SealError::ShortPassphrase`] and [`SealError::Token`].
+    pub fn read(
+        current: &SealingSource,
+        next: Option<&SealingSource>,
+        unlock: &Unlock,
+    ) -> Result<Self, SealError> {
+        let read = |source| Given::read(source, unlock);
         Ok(Self {
-            current: Given::read(current)?,
-            next: next.map(Given::read).transpose()?,
+            current: read(current)?,
+            next: next.map(read).transpose()?,
         })
     }
 
     /// Opens what was sealed with either of the keys.
     ///
-    /// Fails with [`SealError::Malformed`], [`SealError::OtherKey`] and [`SealError::Tampered`].
+    /// Fails as [`key_of`](Self::key_of) does, and with [`SealError::Tampered`].
     pub fn open(&self, label: &Label<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         self.key_of(sealed)?.open(label, &Sealed::parse(sealed)?)
     }
@@ -91,33 +91,45 @@ impl SealingKeys {
         given.any()
     }
 
-    /// The key that this is sealed with.
+    /// The key that this is sealed with. One of another kind than it says is not tried.
     ///
-    /// Fails with [`SealError::Malformed`] and [`SealError::OtherKey`].
+    /// Fails with [`SealError::Malformed`], [`SealError::OtherKind`] and [`SealError::OtherKey`].
     pub fn key_of(&self, sealed: &[u8]) -> Result<Arc<SealingKey>, SealError> {
         let sealed = Sealed::parse(sealed)?;
+        let all = || {
+            [Some(&self.current), self.next.as_ref()]
+                .into_iter()
+                .flatten()
+        };
         let mut given = Vec::new();
-        for one in [Some(&self.current), self.next.as_ref()]
-            .into_iter()
-            .flatten()
-        {
+        for one in all() {
             match one.key_for(&sealed)? {
                 Some(key) if key.id() == sealed.key => return Ok(key),
                 Some(key) => given.push(key.id()),
                 None => {}
             }
         }
-        let sealed_with = sealed.key;
-        Err(SealError::OtherKey { sealed_with, given })
+        Err(match given.is_empty() {
+            true => SealError::OtherKind {
+                sealed_with: sealed.kind(),
+                key: sealed.key,
+                given: all().map(Given::kind).collect(),
+            },
+            false => SealError::OtherKey {
+                kind: sealed.kind(),
+                sealed_with: sealed.key,
+                given,
+            },
+        })
     }
 }
 
 impl Given {
-    fn read(source: &SealingSource) -> Result<Self, SealError> {
-        let secret = source.source().read()?;
+    fn read(source: &SealingSource, unlock: &Unlock) -> Result<Self, SealError> {
         Ok(match source {
-            SealingSource::Key(_) => Self::Key(SealingKey::from_hex(&secret)?.into()),
-            SealingSource::Passphrase(_) => {
+            SealingSource::Key(source) => Self::Key(SealingKey::from_hex(&source.read()?)?.into()),
+            SealingSource::Passphrase(source) => {
+                let secret = source.read()?;
                 if secret.len() < MIN_PASSPHRASE {
                     let min = MIN_PASSPHRASE;
                     return Err(SealError::ShortPassphrase { min });
@@ -127,23 +139,36 @@ impl Given {
                     made: Mutex::default(),
                 }
             }
+            SealingSource::Token(uri) => Self::Token(SealingKey::in_token(uri, unlock)?.into()),
         })
+    }
+
+    const fn kind(&self) -> Kind {
+        match self {
+            Self::Key(_) => Kind::Key,
+            Self::Passphrase { .. } => Kind::Passphrase,
+            Self::Token(_) => Kind::Token,
+        }
     }
 
     /// The key of this kind that may have sealed it; none if that was another kind.
     fn key_for(&self, sealed: &Sealed<'_>) -> Result<Option<Arc<SealingKey>>, SealError> {
-        match (self, sealed.salt) {
-            (Self::Key(key), _) => Ok(Some(key.clone())),
-            (Self::Passphrase { .. }, None) => Ok(None),
-            (Self::Passphrase { passphrase, made }, Some(salt)) => {
-                make(passphrase, made, salt).map(Some)
+        Ok(match (self, sealed.origin) {
+            (Self::Key(key), Origin::Key) | (Self::Token(key), Origin::Token(_)) => {
+                Some(key.clone())
             }
-        }
+            (Self::Passphrase { passphrase, made }, Origin::Passphrase(salt)) => {
+                Some(make(passphrase, made, salt)?)
+            }
+            (Self::Key(_), Origin::Passphrase(_) | Origin::Token(_))
+            | (Self::Passphrase { .. }, Origin::Key | Origin::Token(_))
+            | (Self::Token(_), Origin::Key | Origin::Passphrase(_)) => None,
+        })
     }
 
     fn any(&self) -> Result<Arc<SealingKey>, SealError> {
         match self {
-            Self::Key(key) => Ok(key.clone()),
+            Self::Key(key) | Self::Token(key) => Ok(key.clone()),
             Self::Passphrase { passphrase, made } => {
                 let salt = crate::random().map_err(|_| SealError::Randomness)?;
                 make(passphrase, made, salt)
@@ -196,7 +221,7 @@ mod tests {
     }
 
     fn keys(current: &SealingSource, next: Option<&SealingSource>) -> SealingKeys {
-        SealingKeys::read(current, next).unwrap()
+        SealingKeys::read(current, next, &Unlock::default()).unwrap()
     }
 
     #[test]
@@ -221,6 +246,44 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_another_kind_opens_nothing_even_if_it_would() {
+        let (given, phrase) = (key("1"), passphrase("a long passphrase"));
+        let one = keys(&given, None);
+        let sealed = one.key(Which::Current, &[]).unwrap();
+        let sealed = sealed.seal(&LABEL, b"x").unwrap();
+        let error = keys(&phrase, None).open(&LABEL, &sealed).unwrap_err();
+        let id = Sealed::parse(&sealed).unwrap().key();
+        assert_eq!(
+            error,
+            SealError::OtherKind {
+                sealed_with: Kind::Key,
+                key: id,
+                given: vec![Kind::Passphrase],
+            }
+        );
+        // Bytes that say that a token has sealed them, with the right id, are none of this key's.
+        let mut claimed = vec![1, 3];
+        claimed.extend([7; 16]);
+        claimed.extend(&sealed[2..]);
+        let error = one.open(&LABEL, &claimed).unwrap_err();
+        assert!(
+            matches!(
+                &error,
+                SealError::OtherKind {
+                    sealed_with: Kind::Token,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        assert!(
+            error
+                .to_string()
+                .contains("find out who can write the database")
+        );
+    }
+
+    #[test]
     fn another_passphrase_is_told_so() {
         let sealed = keys(&passphrase("a long passphrase"), None)
             .key(Which::Current, &[])
@@ -230,7 +293,8 @@ mod tests {
         let other = keys(&passphrase("a long passphrasf"), None);
         let error = other.open(&LABEL, &sealed).unwrap_err();
         assert!(matches!(error, SealError::OtherKey { .. }), "{error}");
-        let short = SealingKeys::read(&passphrase("eleven byte"), None).unwrap_err();
+        let short =
+            SealingKeys::read(&passphrase("eleven byte"), None, &Unlock::default()).unwrap_err();
         assert!(
             matches!(short, SealError::ShortPassphrase { .. }),
             "{short}"

@@ -4,12 +4,14 @@ mod error;
 mod key;
 mod key_id;
 mod keys;
+mod kind;
 mod sealed;
 
 pub use error::SealError;
 pub use key::SealingKey;
 pub use key_id::KeyId;
 pub use keys::{SealingKeys, SealingSource, Which};
+pub use kind::Kind;
 pub use sealed::Sealed;
 
 /// The identity of what is sealed: nothing else's sealed bytes are opened in its place.

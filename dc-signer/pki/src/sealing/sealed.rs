@@ -2,17 +2,17 @@
 
 use super::error::SealError;
 use super::key_id::KeyId;
+use super::kind::{Kind, Origin};
 
 /// Sealed bytes with what it takes to find their key, and to open them.
 ///
-/// A byte 1 for this format; a byte 1 for a key as it was given, or a byte 2 and 16 bytes of salt for one from a passphrase; the
-/// key's id, 16 bytes; the nonce, 12 bytes; the secret encrypted with AES-256-GCM, and the tag, 16 bytes.
+/// A byte 1 for this format; a byte 1 for a key as it was given, a byte 2 and 16 bytes of salt for one from a passphrase, or a byte 3
+/// and 16 bytes of salt for one that a key in a token has made; the id of that key, 16 bytes; the nonce, 12 bytes; the secret encrypted with AES-256-GCM, and the tag, 16 bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Sealed<'a> {
     /// All in front of the nonce, which is authenticated too.
     pub(super) head: &'a [u8],
-    /// The salt of the passphrase that the key was made of; none if it was given as it is.
-    pub(super) salt: Option<[u8; SALT_LEN]>,
+    pub(super) origin: Origin,
     pub(super) key: KeyId,
     pub(super) nonce: [u8; NONCE_LEN],
     pub(super) ciphertext: &'a [u8],
@@ -30,13 +30,23 @@ impl<'a> Sealed<'a> {
         self.key
     }
 
+    /// The kind of that key.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.origin.kind()
+    }
+
     /// The head of what a key seals.
-    pub(super) fn head(salt: Option<&[u8; SALT_LEN]>, key: KeyId) -> Vec<u8> {
+    pub(super) fn head(origin: &Origin, key: KeyId) -> Vec<u8> {
         let mut head = vec![FORMAT];
-        match salt {
-            None => head.push(GIVEN),
-            Some(salt) => {
+        match origin {
+            Origin::Key => head.push(GIVEN),
+            Origin::Passphrase(salt) => {
                 head.push(PASSPHRASE);
+                head.extend(salt);
+            }
+            Origin::Token(salt) => {
+                head.push(TOKEN);
                 head.extend(salt);
             }
         }
@@ -48,11 +58,15 @@ impl<'a> Sealed<'a> {
 fn parse(bytes: &[u8]) -> Option<Sealed<'_>> {
     let (format, rest) = bytes.split_first()?;
     let (kind, rest) = rest.split_first()?;
-    let (salt, rest) = match (*format, *kind) {
-        (FORMAT, GIVEN) => (None, rest),
+    let (origin, rest) = match (*format, *kind) {
+        (FORMAT, GIVEN) => (Origin::Key, rest),
         (FORMAT, PASSPHRASE) => {
             let (salt, rest) = rest.split_first_chunk()?;
-            (Some(*salt), rest)
+            (Origin::Passphrase(*salt), rest)
+        }
+        (FORMAT, TOKEN) => {
+            let (salt, rest) = rest.split_first_chunk()?;
+            (Origin::Token(*salt), rest)
         }
         _ => return None,
     };
@@ -61,7 +75,7 @@ fn parse(bytes: &[u8]) -> Option<Sealed<'_>> {
     let (nonce, ciphertext) = rest.split_first_chunk()?;
     (ciphertext.len() >= TAG_LEN).then_some(Sealed {
         head,
-        salt,
+        origin,
         key: KeyId::from_bytes(*key),
         nonce: *nonce,
         ciphertext,
@@ -71,6 +85,7 @@ fn parse(bytes: &[u8]) -> Option<Sealed<'_>> {
 const FORMAT: u8 = 1;
 const GIVEN: u8 = 1;
 const PASSPHRASE: u8 = 2;
+const TOKEN: u8 = 3;
 pub(super) const NONCE_LEN: usize = 12;
 pub(super) const SALT_LEN: usize = 16;
 const TAG_LEN: usize = 16;
@@ -83,14 +98,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_read_is_all_of_it(bytes in proptest::collection::vec(any::<u8>(), 0..90), begin in 0..4_u8) {
+        fn whatever_is_read_is_all_of_it(bytes in proptest::collection::vec(any::<u8>(), 0..90), begin in 0..5_u8) {
             let mut bytes = bytes;
             // Most bytes begin with no format.
             if let [format, kind, ..] = &mut bytes[..] {
                 (*format, *kind) = (FORMAT, begin);
             }
             if let Ok(sealed) = Sealed::parse(&bytes) {
-                let head = Sealed::head(sealed.salt.as_ref(), sealed.key);
+                let head = Sealed::head(&sealed.origin, sealed.key);
                 prop_assert_eq!(&head, sealed.head);
                 prop_assert_eq!([&head, &sealed.nonce[..], sealed.ciphertext].concat(), bytes);
             }

@@ -1,5 +1,6 @@
 //! The reasons that there is no session in a token.
 
+use super::super::in_token::SecretKeyError;
 use crate::secret::SecretError;
 use crate::token_fault::TokenFault;
 
@@ -12,5 +13,14 @@ pub(super) enum Fault {
 impl From<TokenFault> for Fault {
     fn from(fault: TokenFault) -> Self {
         Self::Token(fault)
+    }
+}
+
+impl From<Fault> for SecretKeyError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Secret(error) => Self::Pin(error),
+            Fault::Token(fault) => Self::Token(fault),
+        }
     }
 }

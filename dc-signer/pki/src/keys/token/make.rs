@@ -2,7 +2,7 @@
 
 use cryptoki::error::{Error as Cryptoki, RvError};
 use cryptoki::mechanism::{Mechanism, MechanismType};
-use cryptoki::object::{Attribute, KeyType as Kind, ObjectClass};
+use cryptoki::object::{Attribute, KeyType as Kind, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use dc_core::Signer;
 use der::asn1::OctetStringRef;
@@ -12,12 +12,14 @@ use rustls::crypto::ring::default_provider;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroize;
 
+use super::super::in_token::SecretKeyError;
 use super::super::key::Key;
 use super::super::pem_file::PemKey;
 use super::super::stored::KeyType;
 use super::super::unlock::Unlock;
 use super::fault::Fault;
 use super::module::{Module, Place};
+use super::secret::{LEN, TokenSecret};
 use super::{TokenKey, at, attributes, failed, private};
 use crate::error::Error;
 use crate::signing::KeyFault;
@@ -30,11 +32,34 @@ pub(in super::super) fn generate(
     kind: KeyType,
     unlock: &Unlock,
 ) -> Result<Vec<u8>, Error> {
-    let made = Module::load(uri, unlock)
+    let made = Module::load(uri, ObjectClass::PRIVATE_KEY, unlock)
         .map_err(Fault::from)
         .and_then(|module| module.change(|session, place| make(session, place, uri, kind)))
         .and_then(|()| try_once(uri, unlock));
     made.map_err(|fault| at(uri, fault))
+}
+
+/// Makes a secret key in a token that its MACs are made with, and makes one.
+pub(in super::super) fn generate_secret(
+    uri: &TokenUri,
+    known_by: &[u8],
+    unlock: &Unlock,
+) -> Result<TokenSecret, SecretKeyError> {
+    let module = Module::load(uri, ObjectClass::SECRET_KEY, unlock).map_err(Fault::from)?;
+    module.change(|session, place| make_secret(session, place, uri))?;
+    TokenSecret::open(uri, known_by, unlock)
+}
+
+/// Puts a secret key into a token, and makes a MAC with it.
+pub(in super::super) fn import_secret(
+    uri: &TokenUri,
+    value: &[u8],
+    known_by: &[u8],
+    unlock: &Unlock,
+) -> Result<TokenSecret, SecretKeyError> {
+    let module = Module::load(uri, ObjectClass::SECRET_KEY, unlock).map_err(Fault::from)?;
+    module.change(|session, place| put_secret(session, place, uri, value))?;
+    TokenSecret::open(uri, known_by, unlock)
 }
 
 /// Puts a key into a token, and signs with it once.
@@ -45,7 +70,7 @@ pub(in super::super) fn import(
 ) -> Result<Vec<u8>, Error> {
     let put = || {
         let known = PemKey::from_der(key).ok_or(TokenFault::Type)?;
-        let module = Module::load(uri, unlock)?;
+        let module = Module::load(uri, ObjectClass::PRIVATE_KEY, unlock)?;
         module.change(|session, place| put(session, place, uri, key, known.spki()))?;
         match try_once(uri, unlock)? == known.spki() {
             true => Ok(known.spki().to_vec()),
@@ -75,6 +100,53 @@ fn make(
     let (public, private) = (public_half(uri, kind), private_half(uri));
     let made = session.generate_key_pair(&mechanism, &public, &private);
     made.map(|_| ()).map_err(|error| failed(&error))
+}
+
+fn make_secret(session: &Session, place: &Place<'_>, uri: &TokenUri) -> Result<(), TokenFault> {
+    let mechanism = Mechanism::GenericSecretKeyGen;
+    can(
+        place,
+        mechanism.mechanism_type(),
+        "CKM_GENERIC_SECRET_KEY_GEN",
+    )?;
+    can(place, MechanismType::SHA256_HMAC, "CKM_SHA256_HMAC")?;
+    let made = of_either_kind(|kind| {
+        let mut key = secret_key(uri, kind);
+        key.push(Attribute::ValueLen(LEN.into()));
+        session.generate_key(&mechanism, &key)
+    });
+    made.map_err(|error| failed(&error))
+}
+
+fn put_secret(
+    session: &Session,
+    place: &Place<'_>,
+    uri: &TokenUri,
+    value: &[u8],
+) -> Result<(), TokenFault> {
+    can(place, MechanismType::SHA256_HMAC, "CKM_SHA256_HMAC")?;
+    let put = of_either_kind(|kind| {
+        let mut key = secret_key(uri, kind);
+        key.push(Attribute::Value(value.to_vec()));
+        let put = session.create_object(&key);
+        key.iter_mut().for_each(wipe);
+        put
+    });
+    put.map_err(|error| refused(&error))
+}
+
+/// Some tokens have a type of secret key for each hash function, and no other.
+fn of_either_kind(make: impl Fn(Kind) -> Result<ObjectHandle, Cryptoki>) -> Result<(), Cryptoki> {
+    let made = match make(Kind::GENERIC_SECRET) {
+        Err(Cryptoki::Pkcs11(
+            RvError::AttributeTypeInvalid
+            | RvError::AttributeValueInvalid
+            | RvError::TemplateInconsistent,
+            _,
+        )) => make(Kind::SHA256_HMAC),
+        made => made,
+    };
+    made.map(|_| ())
 }
 
 fn put(
@@ -157,7 +229,7 @@ fn refused(error: &Cryptoki) -> TokenFault {
             | RvError::ActionProhibited,
             _,
         ) => TokenFault::ReadOnly {
-            why: "it takes no private key of this type from outside: make one in it, with 'dc-signer keys generate'",
+            why: "it takes no key of this type from outside: make one in it, with 'dc-signer keys generate' or 'dc-signer secrets make-key'",
         },
         error => failed(error),
     }
@@ -227,6 +299,15 @@ fn private_half(uri: &TokenUri) -> Vec<Attribute> {
         Attribute::Sign(true),
     ]);
     half
+}
+
+fn secret_key(uri: &TokenUri, kind: Kind) -> Vec<Attribute> {
+    let mut key = private_half(uri);
+    key.extend([
+        Attribute::Class(ObjectClass::SECRET_KEY),
+        Attribute::KeyType(kind),
+    ]);
+    key
 }
 
 fn wipe(attribute: &mut Attribute) {

@@ -19,6 +19,7 @@ use crate::token_uri::TokenUri;
 pub(super) struct Module {
     library: Arc<Library>,
     uri: TokenUri,
+    class: ObjectClass,
     login: Login,
 }
 
@@ -36,10 +37,15 @@ pub(super) struct Place<'p> {
 }
 
 impl Module {
-    pub(super) fn load(uri: &TokenUri, unlock: &Unlock) -> Result<Self, TokenFault> {
+    pub(super) fn load(
+        uri: &TokenUri,
+        class: ObjectClass,
+        unlock: &Unlock,
+    ) -> Result<Self, TokenFault> {
         Ok(Self {
             library: Library::load(&uri.module)?,
             uri: uri.clone(),
+            class,
             login: Login::new(uri.pin(), unlock),
         })
     }
@@ -172,7 +178,7 @@ impl Module {
     }
 
     fn key(&self, session: &Session) -> Result<ObjectHandle, TokenFault> {
-        let mut wanted = vec![Attribute::Class(ObjectClass::PRIVATE_KEY)];
+        let mut wanted = vec![Attribute::Class(self.class)];
         wanted.extend(self.uri.object.clone().map(Attribute::Label));
         wanted.extend(self.uri.id.clone().map(Attribute::Id));
         let found = session.find_objects(&wanted).map_err(|e| failed(&e))?;

@@ -7,6 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use apparatus::SoftHsm;
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::Attribute;
 use rustls::crypto::ring::default_provider;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
@@ -15,6 +17,7 @@ use crate::files::{self, Access, NewFile};
 use crate::keys::{KeyType, TokenState, generate_in_token, import_into_token, list_tokens};
 use crate::keys::{NotSigned, OpenKey};
 use crate::names::ZoneName;
+use crate::sealing::{Label, SealError, Sealed, SealingKey, SealingKeys, SealingSource, Which};
 use crate::secret::SecretSource;
 use crate::test_ca::{self, TestRoot};
 use crate::token_fault::Tries;
@@ -96,6 +99,37 @@ impl Hsm {
 fn pair(algorithm: &'static rcgen::SignatureAlgorithm) -> String {
     let pair = rcgen::KeyPair::generate_for(algorithm).unwrap();
     pair.serialize_pem()
+}
+
+impl Hsm {
+    /// The URI of a key that seals.
+    fn secret_uri(&self, object: &str) -> TokenUri {
+        let uri = self
+            .uri(&format!("object={object};type=private"))
+            .to_string();
+        TokenUri::of_secret_key(&uri.replace("private", "secret-key")).unwrap()
+    }
+
+    fn keys(&self, object: &str, next: Option<&str>) -> Result<SealingKeys, SealError> {
+        let source = |object| SealingSource::Token(Box::new(self.secret_uri(object)));
+        let next = next.map(source);
+        SealingKeys::read(&source(object), next.as_ref(), &Unlock::default())
+    }
+}
+
+const LABEL: Label<'_> = Label {
+    what: "secret/names",
+    tenant: "default",
+    version: 1,
+};
+
+/// Seals with a key in use.
+fn seal(keys: &SealingKeys) -> Result<Vec<u8>, SealError> {
+    keys.key(Which::Current, &[])?.seal(&LABEL, b"secret")
+}
+
+fn is_opened(keys: &SealingKeys, sealed: &[u8]) {
+    assert_eq!(keys.open(&LABEL, sealed).unwrap().as_slice(), b"secret");
 }
 
 /// Without its public half, which SoftHSM's program does not take.
@@ -205,7 +239,12 @@ fn a_wrong_pin_is_said_and_not_tried_again_until_it_is_another_one() {
 
 /// As the module names the token.
 fn refused_by(hsm: &Hsm) -> String {
-    let module = Module::load(&hsm.uri("object=key"), &Unlock::default()).unwrap();
+    let module = Module::load(
+        &hsm.uri("object=key"),
+        ObjectClass::PRIVATE_KEY,
+        &Unlock::default(),
+    )
+    .unwrap();
     module.token_name().unwrap()
 }
 
@@ -433,4 +472,126 @@ fn keys_of_files_are_put_into_the_token_in_every_encoding() {
         );
     }
     assert_eq!(tokens[0].keys.len(), 4);
+}
+
+#[test]
+fn what_a_key_in_a_token_has_sealed_it_opens_alone() {
+    let Some(hsm) = Hsm::of("what_a_key_in_a_token_has_sealed_it_opens_alone") else {
+        return;
+    };
+    let unlock = Unlock::default();
+    let uri = hsm.secret_uri("one");
+    let missing = hsm.keys("one", None).unwrap_err();
+    assert!(missing.to_string().contains("no such key"), "{missing}");
+    let made = SealingKey::generate_in_token(&uri, &unlock).unwrap();
+    let taken = SealingKey::generate_in_token(&uri, &unlock).unwrap_err();
+    assert!(taken.to_string().contains("never overwritten"), "{taken}");
+    let keys = hsm.keys("one", None).unwrap();
+    let [one, two] = [(); 2].map(|()| seal(&keys).unwrap());
+    // Each has a key of its own, and all are found by the token's.
+    assert_ne!(one[2..18], two[2..18]);
+    assert_eq!(Sealed::parse(&one).unwrap().key(), made.id());
+    for sealed in [&one, &two] {
+        is_opened(&keys, sealed);
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert!(keys.open(&LABEL, &changed).is_err(), "{at}");
+        }
+    }
+    SealingKey::generate_in_token(&hsm.secret_uri("two"), &unlock).unwrap();
+    let other = hsm.keys("two", None).unwrap();
+    let error = other.open(&LABEL, &one).unwrap_err();
+    assert!(matches!(&error, SealError::OtherKey { .. }), "{error}");
+    assert!(error.to_string().contains("exchanged"), "{error}");
+    is_opened(&hsm.keys("two", Some("one")).unwrap(), &one);
+}
+
+#[test]
+fn a_token_that_is_pulled_opens_again_when_it_is_back_unless_it_is_another() {
+    let test = "a_token_that_is_pulled_opens_again_when_it_is_back_unless_it_is_another";
+    let Some(hsm) = Hsm::of(test) else {
+        return;
+    };
+    SealingKey::generate_in_token(&hsm.secret_uri("one"), &Unlock::default()).unwrap();
+    let keys = hsm.keys("one", None).unwrap();
+    let sealed = seal(&keys).unwrap();
+    hsm.tokens.pull();
+    for error in [
+        keys.open(&LABEL, &sealed).unwrap_err(),
+        seal(&keys).unwrap_err(),
+        hsm.keys("one", None).unwrap_err(),
+    ] {
+        assert!(error.is_temporary(), "{error}");
+        assert!(
+            error.to_string().contains("its token is not there"),
+            "{error}"
+        );
+    }
+    hsm.tokens.plug();
+    thread::sleep(Duration::from_millis(1100));
+    is_opened(&keys, &sealed);
+    // The same names, and another key.
+    hsm.tokens.util("--delete-token --token hsm");
+    hsm.tokens
+        .util("--init-token --free --label hsm --pin 1234 --so-pin 5678");
+    thread::sleep(Duration::from_millis(1100));
+    SealingKey::generate_in_token(&hsm.secret_uri("one"), &Unlock::default()).unwrap();
+    let error = keys.open(&LABEL, &sealed).unwrap_err();
+    assert!(error.to_string().contains("no such key"), "{error}");
+}
+
+#[test]
+fn a_key_that_is_put_into_two_tokens_is_one() {
+    let Some(hsm) = Hsm::of("a_key_that_is_put_into_two_tokens_is_one") else {
+        return;
+    };
+    let digits = "0123456789abcdef".repeat(4);
+    let unlock = Unlock::default();
+    for name in ["one", "two"] {
+        let uri = hsm.secret_uri(name);
+        SealingKey::import_into_token(&uri, digits.as_bytes(), &unlock).unwrap();
+    }
+    let sealed = seal(&hsm.keys("one", None).unwrap()).unwrap();
+    is_opened(&hsm.keys("two", None).unwrap(), &sealed);
+    // Whoever has the digits in a file has another key.
+    let file = SealingKey::from_hex(digits.as_bytes()).unwrap();
+    assert_ne!(file.id(), Sealed::parse(&sealed).unwrap().key());
+    let short = SealingKey::import_into_token(&hsm.secret_uri("three"), b"abcd", &unlock);
+    assert_eq!(short.unwrap_err(), SealError::BadKey);
+}
+
+#[test]
+fn a_key_that_can_leave_its_token_seals_nothing() {
+    let Some(hsm) = Hsm::of("a_key_that_can_leave_its_token_seals_nothing") else {
+        return;
+    };
+    for (name, sensitive, extractable, len, words) in [
+        ("leaves", true, true, 32, "it can leave its token"),
+        ("shows", false, false, 32, "it can leave its token"),
+        ("short", true, false, 31, "shorter than 32 bytes"),
+    ] {
+        let uri = hsm.secret_uri(name);
+        let module = Module::load(&uri, ObjectClass::SECRET_KEY, &Unlock::default()).unwrap();
+        let key = [
+            Attribute::Class(ObjectClass::SECRET_KEY),
+            Attribute::KeyType(cryptoki::object::KeyType::GENERIC_SECRET),
+            Attribute::Token(true),
+            Attribute::Label(name.into()),
+            Attribute::ValueLen(cryptoki::types::Ulong::from(len)),
+            Attribute::Sensitive(sensitive),
+            Attribute::Extractable(extractable),
+            Attribute::Sign(true),
+        ];
+        let made = module.change(|session, _| {
+            let made = session.generate_key(&Mechanism::GenericSecretKeyGen, &key);
+            made.map(|_| ()).map_err(|error| failed(&error))
+        });
+        assert!(made.is_ok(), "{name}");
+        let error = hsm.keys(name, None).unwrap_err().to_string();
+        assert!(
+            error.contains(words) && error.contains("make-key"),
+            "{error}"
+        );
+    }
 }
