@@ -23,6 +23,10 @@ impl<'a> Reader<'a> {
         self.rest.try_get_u32().map_err(|e| truncated(field, &e))
     }
 
+    pub(crate) fn u64(&mut self, field: Field) -> Result<u64, Error> {
+        self.rest.try_get_u64().map_err(|e| truncated(field, &e))
+    }
+
     /// Reads `opaque field<min..2^bits-1>`, where the vector says how wide its length is.
     pub(crate) fn vector(&mut self, vector: Vector) -> Result<&'a [u8], Error> {
         let Vector { field, width, .. } = vector;
@@ -34,6 +38,11 @@ impl<'a> Reader<'a> {
         // be longer than any input.
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         vector.check(length)?;
+        self.take(length, field)
+    }
+
+    /// Reads as many bytes of `field`.
+    pub(crate) fn take(&mut self, length: usize, field: Field) -> Result<&'a [u8], Error> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or(Error::Truncated {
             field,
             needed: length,
@@ -87,6 +96,10 @@ impl Vector {
     pub(crate) const SIGNATURE: Self = Self::new(Field::Signature, 2, 1, 0xffff);
     /// `supported_signature_algorithms<2..2^16-2>` (RFC 8446 §4.2.3).
     pub(crate) const SCHEME_LIST: Self = Self::new(Field::SchemeList, 2, 2, 0xfffe);
+    /// `next_keys<0..2^16-1>` of a list of withdrawn names.
+    pub(crate) const LIST_KEYS: Self = Self::new(Field::ListKeys, 2, 0, 0xffff);
+    /// `signatures<96..2^16-1>` behind a list of withdrawn names.
+    pub(crate) const LIST_SIGNATURES: Self = Self::new(Field::ListSignatures, 2, 96, 0xffff);
 
     const fn new(field: Field, width: usize, min: usize, max: usize) -> Self {
         Self {

@@ -91,6 +91,15 @@ pub enum Error {
     },
     /// A requested lifetime is zero.
     LifetimeZero,
+    /// No signature of a list of withdrawn names is by a key that is trusted.
+    ListNotSigned,
+    /// The hashes of a list of withdrawn names do not ascend, or its table does not lead to them.
+    ListUnsorted {
+        /// The group of hashes, counted from 0.
+        group: usize,
+    },
+    /// Bytes are no list of withdrawn names of the version that is known.
+    ListVersion,
     /// A certificate or one of its extensions cannot be parsed.
     MalformedCertificate {
         /// Which part.
@@ -214,6 +223,8 @@ impl Error {
     pub fn alert(&self) -> Alert {
         match self {
             Self::LengthOutOfRange { .. }
+            | Self::ListUnsorted { .. }
+            | Self::ListVersion
             | Self::MalformedCertificate { .. }
             | Self::MalformedName { .. }
             | Self::MalformedPem { .. }
@@ -232,6 +243,7 @@ impl Error {
             | Self::ExpiryAfterCertificate { .. }
             | Self::ForbiddenScheme { .. }
             | Self::LifetimeZero
+            | Self::ListNotSigned
             | Self::MissingCredential
             | Self::MissingDelegationUsage
             | Self::MissingDigitalSignature
@@ -298,6 +310,10 @@ pub enum Field {
     DelegatedCredential,
     /// The keyUsage extension.
     KeyUsage,
+    /// The keys of a list of withdrawn names.
+    ListKeys,
+    /// The signatures of a list of withdrawn names.
+    ListSignatures,
     /// The nameConstraints extension.
     NameConstraints,
     /// A list of signature schemes.
@@ -312,6 +328,8 @@ pub enum Field {
     UniqueName,
     /// `valid_time` of a credential.
     ValidTime,
+    /// A list of withdrawn names as a whole.
+    WithdrawnNames,
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ mod tbs;
 mod testing;
 mod validity;
 mod verify;
+mod withdrawn;
 
 // The public interface is:
 pub use certificate::DelegationCertificate;
@@ -47,6 +48,7 @@ pub use scheme::SignatureScheme;
 pub use tbs::{Role, signed_bytes};
 pub use validity::Validity;
 pub use verify::{VerifiedCredential, Verifier, find_role};
+pub use withdrawn::{ListKey, NameHash, NewList, UnsignedList, WithdrawnNames};
 
 /// The longest time a credential may still be valid when it is checked: 7 days (RFC 9345 §3).
 pub const MAX_VALIDITY: core::time::Duration = core::time::Duration::from_secs(7 * 24 * 3600);

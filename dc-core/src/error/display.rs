@@ -30,6 +30,9 @@ impl fmt::Display for Error {
             Self::ForbiddenScheme { scheme } => write!(f, "{scheme} is not allowed for the key of a credential"),
             Self::LengthOutOfRange { field, length, min, max } => write!(f, "{field} has {length} bytes; {min} to {max} are allowed"),
             Self::LifetimeZero => f.write_str("a credential that is valid for 0 seconds is of no use: ask for a longer lifetime"),
+            Self::ListNotSigned => f.write_str("the list of withdrawn names is not signed by a key that is trusted: is it another signer's, or has the list key been replaced?"),
+            Self::ListUnsorted { group } => write!(f, "the list of withdrawn names is not in order in group {group} of its hashes"),
+            Self::ListVersion => f.write_str("not a list of withdrawn names of version 1: fetch /v1/withdrawn/ZONE/compact"),
             Self::MalformedCertificate { field } => write!(f, "the certificate cannot be read: its {field} is malformed"),
             Self::MalformedName { offset } => write!(f, "not a unique name: octet {offset} does not belong; use lower-case letters, digits, hyphens and dots, as in k3v.cpe.example.com"),
             Self::MalformedPem { line, fault } => write!(f, "line {line}: {fault}"),
@@ -65,6 +68,8 @@ impl fmt::Display for Field {
             Self::DelegatedCredential => "delegated credential",
             Self::DelegationUsage => "DelegationUsage",
             Self::KeyUsage => "keyUsage",
+            Self::ListKeys => "keys of the list of withdrawn names",
+            Self::ListSignatures => "signatures of the list of withdrawn names",
             Self::NameConstraints => "nameConstraints",
             Self::SchemeList => "signature scheme list",
             Self::Signature => "signature",
@@ -72,6 +77,7 @@ impl fmt::Display for Field {
             Self::SubjectPublicKeyInfo => "subjectPublicKeyInfo",
             Self::UniqueName => "unique_name",
             Self::ValidTime => "valid_time",
+            Self::WithdrawnNames => "list of withdrawn names",
         })
     }
 }

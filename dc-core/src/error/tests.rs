@@ -51,6 +51,9 @@ fn until_pem() -> Vec<Row> {
             "subjectPublicKeyInfo has 0 bytes; 1 to 9 are allowed",
         ),
         (Error::LifetimeZero, 47, "0 seconds"),
+        (Error::ListNotSigned, 47, "not signed by a key that is trusted"),
+        (Error::ListUnsorted { group: 3 }, 50, "not in order in group 3"),
+        (Error::ListVersion, 50, "version 1"),
         (Error::MalformedCertificate { field }, 50, "its subjectPublicKeyInfo is malformed"),
         (Error::MalformedName { offset: 3 }, 50, "octet 3 does not belong"),
     ]
