@@ -6,11 +6,12 @@ use std::fs;
 use crate::source::root;
 
 /// The alerts of TLS that the draft may name (RFC 8446 §6).
-const ALERTS: [(&str, u32); 16] = [
+const ALERTS: [(&str, u32); 17] = [
     ("access_denied", 49),
     ("bad_certificate", 42),
     ("certificate_expired", 45),
     ("certificate_required", 116),
+    ("certificate_revoked", 44),
     ("certificate_unknown", 46),
     ("decode_error", 50),
     ("decrypt_error", 51),
@@ -133,6 +134,19 @@ fn the_example_is_a_vector() {
     }
     let (_, example) = page.split_once("## Example").unwrap();
     assert_eq!(octets(example), bytes);
+}
+
+/// The bytes that `dc-core` writes, in the draft and on the page of the list.
+#[test]
+fn the_example_of_a_list_is_what_is_written() {
+    let written: String = read("dc-core/src/withdrawn/example.hex")
+        .split_whitespace()
+        .collect();
+    let draft = draft();
+    let example = between(&draft, "<section anchor=\"list-example\">", "</section>");
+    assert_eq!(octets(between(example, "<![CDATA[", "]]>")), written);
+    let page = read("docs/withdrawn-names.md");
+    assert_eq!(octets(between(&page, "```", "```")), written);
 }
 
 #[test]
