@@ -7,6 +7,7 @@
 // A benchmark that cannot be set up should stop.
 #![allow(clippy::unwrap_used)]
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -69,6 +70,7 @@ fn measure(runtime: &Runtime, records: u64) {
         written.as_secs_f64(),
         bytes / records
     );
+    std::io::stdout().flush().unwrap();
     let status = Command::new(std::env::current_exe().unwrap())
         .arg("--verify")
         .arg(folder.path())
