@@ -8,6 +8,7 @@ use dc_core::{DelegationCertificate, IssuingPolicy, Role, SignatureScheme, Signe
 use pki_types::{CertificateDer, UnixTime};
 
 use crate::error::Error;
+use crate::keyd::TLS;
 use crate::keys::{KeyLocation, OpenKey, Timing, Unlock};
 use crate::warning::Warning;
 use crate::{chain, files, pem};
@@ -246,10 +247,10 @@ pub fn key_file(folder: &Path) -> Result<&'static str, Error> {
     Ok(found.unwrap_or(KEY))
 }
 
-/// The name of the file that says this place, which is the path of a signing process's socket or the URI of a token's key.
+/// The name of the file that says this place, which is the path of a signing process's socket, its address on another machine, or the URI of a token's key.
 #[must_use]
 pub fn file_of_place(place: &str) -> &'static str {
-    match place.starts_with('/') {
+    match place.starts_with('/') || place.starts_with(TLS) {
         true => KEY_KEYD,
         false => KEY_URI,
     }
@@ -275,10 +276,17 @@ pub fn key_location(folder: &Path) -> Result<KeyLocation, Error> {
 fn of_socket(path: PathBuf, text: &[u8]) -> Result<KeyLocation, Error> {
     let text = str::from_utf8(text).unwrap_or_default().trim_ascii();
     let socket = Path::new(text);
-    match socket.is_absolute() && !text.contains('\n') {
+    let is_place = socket.is_absolute() || is_address(text);
+    match is_place && !text.contains('\n') {
         true => Ok(KeyLocation::Process(socket.into())),
         false => Err(Error::BadSocket(path)),
     }
+}
+
+/// True for `tls://HOST:PORT`.
+fn is_address(text: &str) -> bool {
+    let address = text.strip_prefix(TLS).and_then(|a| a.rsplit_once(':'));
+    address.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 /// The place that a file with a URI says.

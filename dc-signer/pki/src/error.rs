@@ -99,7 +99,7 @@ pub enum Error {
         source: rustls::Error,
     },
     /// A file does not say which signing process has the key.
-    #[error("{} names no signing process: write the path of its socket into it", .0.display())]
+    #[error("{} names no signing process: write the path of its socket into it, or tls://HOST:PORT", .0.display())]
     BadSocket(PathBuf),
     /// A file does not say which key in a token is meant.
     #[error("{} names no key in a token: {source}", .path.display())]
@@ -311,6 +311,14 @@ pub enum Error {
     TestCertificate {
         /// The cause.
         source: rcgen::Error,
+    },
+    /// A certificate or a key cannot be used between a signing process and its callers.
+    #[error("{}: it cannot be shown to a signing process or its callers: {source}", .path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: rustls::Error,
     },
     /// A key in a token is not there.
     #[error("{key}: {fault}")]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dc_evidence::{VerifyingKey, WitnessKey};
+use dc_pki::keyd::TLS;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
@@ -96,7 +97,11 @@ impl Checkpoints {
         self.key = match self.key {
             CheckpointKey::File(path) => CheckpointKey::File(base.join(path)),
             CheckpointKey::Process { socket, key } => CheckpointKey::Process {
-                socket: base.join(socket),
+                // An address on another machine begins nowhere.
+                socket: match socket.starts_with(TLS) {
+                    true => socket,
+                    false => base.join(socket),
+                },
                 key,
             },
         };

@@ -2,6 +2,7 @@
 //!
 //! `keyd.toml` beside this file documents every key; a test loads it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 
 use super::error::{Error, KeyError};
-use super::keys::Keys;
+use super::keys::{self, Keys};
 use super::log::Log;
 use super::{file, reader, values};
 use dc_pki::names::ZoneName;
@@ -29,6 +30,9 @@ pub struct KeydConfig {
     /// The group that may connect; without one the process's own user alone.
     #[serde(default, deserialize_with = "word")]
     pub group: Option<String>,
+    /// The address for callers on other machines; none if it is left out.
+    #[serde(default)]
+    pub listen: Option<KeydListen>,
     /// The folder of its log, of what it has signed last, and of the keys that it makes.
     #[serde(deserialize_with = "values::path")]
     pub state: PathBuf,
@@ -52,13 +56,46 @@ pub struct KeydConfig {
     pub log: Log,
 }
 
-/// `[[callers]]`: a user whose processes may ask.
+/// `[listen]`: callers on other machines, over TLS 1.3.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, expecting = "a table")]
-pub struct KeydCaller {
-    /// Its name, or its number.
-    #[serde(deserialize_with = "values::word")]
-    pub user: String,
+pub struct KeydListen {
+    /// The address and port.
+    #[serde(deserialize_with = "values::address")]
+    pub address: SocketAddr,
+    /// Its own certificate, which callers have in their configuration.
+    #[serde(deserialize_with = "values::path")]
+    pub certificate: PathBuf,
+    /// The key of that.
+    #[serde(deserialize_with = "values::path")]
+    pub key: PathBuf,
+}
+
+/// `[[callers]]`: somebody who may ask.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum KeydCaller {
+    /// The processes of a user of this machine, by name or number.
+    User(String),
+    /// Whoever has the key of this certificate, a PEM file.
+    Certificate(PathBuf),
+}
+
+/// A caller as it is written.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+struct WrittenCaller {
+    #[serde(deserialize_with = "word")]
+    user: Option<String>,
+    #[serde(deserialize_with = "values::path")]
+    certificate: Option<PathBuf>,
+}
+
+impl<'de> Deserialize<'de> for KeydCaller {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        let WrittenCaller { user, certificate } = WrittenCaller::deserialize(value)?;
+        let given = [user.map(Self::User), certificate.map(Self::Certificate)];
+        keys::only(given.into_iter().flatten(), "user and certificate")
+    }
 }
 
 /// `[[zones]]`: the most that is issued in a zone.
@@ -147,6 +184,15 @@ impl KeydConfig {
     fn begin_at(mut self, base: &Path) -> Self {
         self.socket = base.join(self.socket);
         self.state = base.join(self.state);
+        if let Some(listen) = &mut self.listen {
+            listen.certificate = base.join(&listen.certificate);
+            listen.key = base.join(&listen.key);
+        }
+        for caller in &mut self.callers {
+            if let KeydCaller::Certificate(path) = caller {
+                *path = base.join(&*path);
+            }
+        }
         self.keys = self.keys.settle(base);
         for delegation in &mut self.delegations {
             delegation.folder = base.join(&delegation.folder);
@@ -222,7 +268,7 @@ mod tests {
         let base = Path::new("/etc/dc-keyd");
         let config = KeydConfig::parse(KEYD_SAMPLE, base).unwrap();
         assert_eq!(config.socket, Path::new("/run/dc-keyd/socket"));
-        assert_eq!(config.callers[0].user, "dc-signer");
+        assert_eq!(config.callers, [KeydCaller::User("dc-signer".to_owned())]);
         assert_eq!(config.zones[0].lifetime, DEFAULT_LIFETIME);
         // What is left out is what the sample says.
         let all: String = KEYD_SAMPLE
@@ -235,12 +281,16 @@ mod tests {
         let full = KeydConfig::parse(&all, base).unwrap();
         assert_eq!(full.zones, config.zones);
         assert_eq!(full.log, config.log);
-        assert!(full.checkpoints.is_some() && full.group.is_some());
+        assert!(full.checkpoints.is_some() && full.group.is_some() && full.listen.is_some());
+        let other = KeydCaller::Certificate(base.join("signer.pem"));
+        assert_eq!(full.callers[1], other);
         assert_eq!(full.delegations[0].folder, base.join("cpe.example.com"));
         for key in [
             "socket",
             "group",
             "state",
+            "address",
+            "certificate",
             "user",
             "zone",
             "lifetime",

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
 use super::values;
+use dc_pki::keyd::Remote;
 use dc_pki::keys::Unlock;
 use dc_pki::secret::SecretSource;
 
@@ -16,6 +17,8 @@ pub struct Keys {
     /// The place of the passphrase of those that are encrypted.
     #[serde(deserialize_with = "source")]
     pub passphrase: Option<SecretSource>,
+    /// What a signing process on another machine is shown.
+    pub process: Option<Process>,
     /// The same, to open keys with.
     #[serde(skip)]
     pub unlock: Unlock,
@@ -25,10 +28,59 @@ impl Keys {
     /// With paths that begin at a folder.
     pub(super) fn settle(self, base: &Path) -> Self {
         let passphrase = self.passphrase.map(|source| begin_at(source, base));
+        let process = self.process.map(|process| process.begin_at(base));
         let unlock = passphrase
             .clone()
-            .map_or_else(Unlock::default, Unlock::with);
-        Self { passphrase, unlock }
+            .map_or_else(Unlock::default, Unlock::with)
+            .showing(process.clone().map(Remote::from));
+        Self {
+            passphrase,
+            process,
+            unlock,
+        }
+    }
+}
+
+/// `keys.process`: the certificates of this side and of a signing process on another machine.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table with certificate, key and peer"
+)]
+pub struct Process {
+    /// The certificate that is shown.
+    #[serde(deserialize_with = "values::path")]
+    pub certificate: PathBuf,
+    /// The key of that.
+    #[serde(deserialize_with = "values::path")]
+    pub key: PathBuf,
+    /// The certificate that the process has.
+    #[serde(deserialize_with = "values::path")]
+    pub peer: PathBuf,
+}
+
+impl Process {
+    fn begin_at(self, base: &Path) -> Self {
+        Self {
+            certificate: base.join(self.certificate),
+            key: base.join(self.key),
+            peer: base.join(self.peer),
+        }
+    }
+}
+
+impl From<Process> for Remote {
+    fn from(process: Process) -> Self {
+        let Process {
+            certificate,
+            key,
+            peer,
+        } = process;
+        Self {
+            certificate,
+            key,
+            peer,
+        }
     }
 }
 

@@ -34,7 +34,9 @@ pub use devices::{
     Credentials, Enrolment, Limits, Manufacturer, NameMode, Names, Retention, Serials,
 };
 pub use error::{Error, KeyError, KeyErrorKind};
-pub use keyd::{Ceiling, KEYD_SAMPLE, KeydCaller, KeydCheckpoints, KeydConfig, KeydDelegation};
+pub use keyd::{
+    Ceiling, KEYD_SAMPLE, KeydCaller, KeydCheckpoints, KeydConfig, KeydDelegation, KeydListen,
+};
 pub use keys::Keys;
 pub use listen::Listen;
 pub use live::Live;

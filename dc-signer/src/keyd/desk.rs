@@ -43,6 +43,8 @@ pub struct Desk {
     made: Made,
     checkpoints: Option<Checkpoints>,
     rates: Mutex<BTreeMap<String, Rate>>,
+    /// Of checkpoints: each is a line in the log, which nobody is to fill.
+    signings: Mutex<Rate>,
     record: Mutex<Record>,
     counts: Counts,
     /// Refusals that are still written into the log this minute.
@@ -79,6 +81,7 @@ impl Desk {
             made: Made::new(state),
             checkpoints: checkpoints.transpose()?,
             rates: Mutex::new(rates),
+            signings: Mutex::new(Rate::new(CHECKPOINTS_A_MINUTE, usize::MAX)),
             record: Mutex::new(record),
             counts: Counts::default(),
             quiet: Quiet::default(),
@@ -192,6 +195,10 @@ impl Desk {
                 "its configuration has no [checkpoints]",
             )
         })?;
+        let last = checkpoints.last();
+        if last.is_none_or(|last| (last.size, last.root) != (tree.size, tree.root)) {
+            self.count_checkpoint()?;
+        }
         let (note, is_new) = checkpoints.sign(tree)?;
         // Whoever asks for the same again and again writes nothing.
         if is_new {
@@ -228,6 +235,15 @@ impl Desk {
         Ok(Answer::Request(request))
     }
 
+    fn count_checkpoint(&self) -> Result<(), TurnedAway> {
+        let mut rate = self.signings.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = rate.count(clock::uptime().as_secs());
+        counted.map_err(|_| {
+            let detail = format!("{CHECKPOINTS_A_MINUTE} checkpoints were asked for in a minute");
+            TurnedAway::new(Refusal::Rate, detail)
+        })
+    }
+
     fn end(
         &self,
         certificate: &Sha256,
@@ -239,7 +255,7 @@ impl Desk {
             None => Err(not_held(certificate)),
             Some(false) => Ok(Answer::Ended),
             Some(true) => {
-                tracing::warn!(uid = caller.uid, %certificate, "nothing is signed under a certificate any more");
+                tracing::warn!(%caller, %certificate, "nothing is signed under a certificate any more");
                 let line = json!({ "act": "end", "certificate": certificate.to_string() });
                 self.write(line, caller, now)?;
                 self.sync().map_err(TurnedAway::by_own_fault)?;
@@ -260,7 +276,7 @@ impl Desk {
             if let Some(error) = own {
                 tracing::error!(%error, what, "a request was not done");
             }
-            tracing::warn!(uid = caller.uid, pid = caller.pid, what, %detail, left_out, "refused");
+            tracing::warn!(%caller, what, %detail, left_out, "refused");
             let mut line = json!({
                 "act": "refuse", "what": what, "reason": reason.as_str(), "detail": detail,
             });
@@ -277,8 +293,7 @@ impl Desk {
         let Value::Object(mut line) = line else {
             return Ok(());
         };
-        line.insert("uid".to_owned(), caller.uid.into());
-        line.insert("pid".to_owned(), caller.pid.into());
+        caller.write(&mut line);
         self.write_line(Value::Object(line), now)
             .map_err(TurnedAway::by_own_fault)
     }
@@ -325,6 +340,9 @@ fn what(ask: &Ask) -> &'static str {
         _ => "other",
     }
 }
+
+/// Several signers that each sign once a second stay below it.
+const CHECKPOINTS_A_MINUTE: usize = 240;
 
 #[cfg(test)]
 mod tests;

@@ -54,6 +54,16 @@ pub enum Error {
         /// The folder or the socket.
         path: PathBuf,
     },
+    /// It cannot listen for callers on other machines.
+    #[error(
+        "cannot listen at {address}: {source}: change listen.address, or stop what has that port"
+    )]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The reason.
+        source: io::Error,
+    },
     /// Something with files or keys.
     #[error(transparent)]
     Pki(#[from] dc_pki::Error),

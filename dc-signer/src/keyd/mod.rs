@@ -16,6 +16,7 @@ mod made;
 mod policy;
 mod rate;
 mod record;
+mod remote;
 mod server;
 mod socket;
 mod turned_away;

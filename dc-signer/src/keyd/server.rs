@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::caller::{Caller, Callers};
 use super::desk::Desk;
 use super::error::Error;
+use super::remote::{self, Remotes};
 use super::socket;
 use super::turned_away::TurnedAway;
 use crate::config::KeydConfig;
@@ -31,6 +32,10 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let callers = Callers::find(&config.callers)?;
+    let remotes = match &config.listen {
+        Some(listen) => Some(Remotes::listen(listen, &callers).await?),
+        None => None,
+    };
     let listener = socket::listen(&config.socket, config.group.as_deref())?;
     let hall = Arc::new(Hall {
         desk: desk.clone(),
@@ -42,6 +47,7 @@ pub async fn serve(
     ready.await;
     tokio::select! {
         () = accept(&listener, &hall) => {}
+        () = remote::accept(remotes, &hall) => {}
         () = stop => {}
     }
     syncing.abort();
@@ -57,12 +63,21 @@ pub async fn serve(
     Ok(())
 }
 
+/// What all connections share.
 #[derive(Debug)]
-struct Hall {
+pub(super) struct Hall {
     desk: Arc<Desk>,
     callers: Callers,
     places: Arc<Semaphore>,
     turns: Arc<Semaphore>,
+}
+
+impl Hall {
+    /// Counts one that is refused, off the threads that answer others.
+    pub(super) fn turn_away(&self, refused: TurnedAway, caller: Caller) {
+        let desk = self.desk.clone();
+        tokio::task::spawn_blocking(move || desk.turn_away(&refused, caller));
+    }
 }
 
 async fn accept(listener: &UnixListener, hall: &Arc<Hall>) {
@@ -78,15 +93,23 @@ async fn accept(listener: &UnixListener, hall: &Arc<Hall>) {
         };
         let hall = hall.clone();
         tokio::spawn(async move {
-            if let Err(error) = attend(&hall, stream).await {
+            let attended = match stream.peer_cred() {
+                Ok(peer) => attend(&hall, stream, peer.into()).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = attended {
                 tracing::debug!(%error, "a connection ended");
             }
         });
     }
 }
 
-async fn attend(hall: &Hall, mut stream: UnixStream) -> io::Result<()> {
-    let caller = Caller::from(stream.peer_cred()?);
+/// Answers what one caller asks, one after the other.
+pub(super) async fn attend(
+    hall: &Hall,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    caller: Caller,
+) -> io::Result<()> {
     let refused = match hall.callers.has(caller) {
         false => Some(TurnedAway::new(
             Refusal::Caller,
@@ -102,12 +125,16 @@ async fn attend(hall: &Hall, mut stream: UnixStream) -> io::Result<()> {
             .then(|| TurnedAway::new(Refusal::Busy, detail))
     });
     if let Some(refused) = refused {
-        let desk = hall.desk.clone();
         let answer = Answer::from(refused.clone());
-        tokio::task::spawn_blocking(move || desk.turn_away(&refused, caller));
+        hall.turn_away(refused, caller);
         return write(&mut stream, &answer).await;
     }
-    loop {
+    let until = match caller {
+        Caller::Process { .. } => None,
+        // A certificate that has ended is looked at again, and one that was taken out of the configuration.
+        _ => Some(Instant::now() + LIFE),
+    };
+    while until.is_none_or(|until| Instant::now() < until) {
         let mut head = [0; HEAD];
         match timeout(IDLE, stream.read_exact(&mut head)).await {
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
@@ -130,12 +157,13 @@ async fn attend(hall: &Hall, mut stream: UnixStream) -> io::Result<()> {
         let answer = take_turn(hall, ask, caller).await;
         write(&mut stream, &answer).await?;
     }
+    Ok(())
 }
 
 /// Whoever sends what nobody understands is told so once, and not listened to any more.
 async fn turn_away(
     hall: &Hall,
-    stream: &mut UnixStream,
+    stream: &mut (impl AsyncWrite + Unpin),
     caller: Caller,
     why: &str,
 ) -> io::Result<()> {
@@ -167,10 +195,14 @@ async fn take_turn(hall: &Hall, ask: Ask, caller: Caller) -> Answer {
     answering.await.unwrap_or_else(|_| busy())
 }
 
-async fn write(stream: &mut UnixStream, answer: &Answer) -> io::Result<()> {
+async fn write(stream: &mut (impl AsyncWrite + Unpin), answer: &Answer) -> io::Result<()> {
     let mut frame = Vec::new();
     keyd::write(&mut frame, &answer.encode())?;
-    timeout(PATIENCE, stream.write_all(&frame)).await?
+    let writing = async {
+        stream.write_all(&frame).await?;
+        stream.flush().await
+    };
+    timeout(PATIENCE, writing).await?
 }
 
 /// A power cut loses what was logged in the last second, and nothing else does.
@@ -196,7 +228,9 @@ fn turns() -> usize {
 const MAX_CONNECTIONS: usize = 128;
 /// How long a connection may be silent between two requests.
 const IDLE: Duration = Duration::from_secs(600);
+/// How long somebody on another machine may ask over one connection.
+const LIFE: Duration = Duration::from_secs(3600);
 /// How long a message may take that has begun.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a request waits for its turn: less than its caller does.
 const WAIT: Duration = Duration::from_secs(3);

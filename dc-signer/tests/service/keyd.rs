@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use apparatus::SoftHsm;
 use dc_core::{DelegatedCredential, DelegationCertificate, Form, Offer, Role, Verifier};
 use dc_evidence::{Hash, Note};
 use dc_pki::Sha256;
@@ -24,14 +25,15 @@ use crate::rig::{Rig, now};
 use crate::router::{Router, csr};
 
 /// A signing process with a delegation that nobody else has the key of.
-struct Process {
+pub(crate) struct Process {
     folder: TempDir,
     child: Option<Child>,
+    hsm: Option<SoftHsm>,
 }
 
 impl Process {
     /// With lines for its one zone and the tables behind it.
-    fn start(more: &str) -> Self {
+    pub(crate) fn start(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let vendor = folder.path().join("vendor");
         let made = run(&[
@@ -60,18 +62,23 @@ impl Process {
         let mut process = Self {
             folder,
             child: None,
+            hsm: None,
         };
         process.begin();
         process
     }
 
-    fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         let log = File::options()
             .append(true)
             .create(true)
             .open(self.path("log"))
             .unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
+        if let Some(hsm) = &self.hsm {
+            command.env(SoftHsm::VARIABLE, hsm.settings());
+        }
+        let child = command
             .args(["keyd", "--config"])
             .arg(self.path("keyd.toml"))
             .stdout(Stdio::null())
@@ -87,10 +94,36 @@ impl Process {
     }
 
     /// Without a chance to clean up.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Moves its delegation key into a token; false if tests with tokens are left out.
+    fn use_a_token(&mut self) -> bool {
+        self.kill();
+        let folder = self.path("hsm");
+        fs::create_dir(&folder).unwrap();
+        self.hsm = SoftHsm::new(&folder);
+        let Some(hsm) = &self.hsm else {
+            return false;
+        };
+        fs::rename(self.path("vendor/key.pem"), folder.join("key.pem")).unwrap();
+        hsm.util("--import key.pem --token hsm --label delegation --id 01 --pin 1234");
+        fs::remove_file(folder.join("key.pem")).unwrap();
+        let pin = folder.join("pin");
+        fs::write(&pin, "1234").unwrap();
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&pin, fs::Permissions::from_mode(0o600)).unwrap();
+        let uri = format!(
+            "pkcs11:token=hsm;object=delegation?module-path={}&pin-source=file:{}",
+            SoftHsm::module().display(),
+            pin.display()
+        );
+        fs::write(self.path("vendor/key.uri"), uri).unwrap();
+        self.begin();
+        true
     }
 
     fn signal(&self, signal: &str) {
@@ -102,11 +135,11 @@ impl Process {
         assert!(sent.success());
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap()
     }
 
@@ -127,7 +160,7 @@ impl Process {
         Sha256::of(self.certificate().der())
     }
 
-    fn written(&self) -> Vec<Value> {
+    pub(crate) fn written(&self) -> Vec<Value> {
         let log = fs::read_to_string(self.path("state/log.ndjson")).unwrap();
         log.lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -144,7 +177,7 @@ impl Drop for Process {
     }
 }
 
-fn run(arguments: &[&str]) -> (bool, String) {
+pub(crate) fn run(arguments: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
         .args(arguments)
         .output()
@@ -287,6 +320,39 @@ fn a_process_that_was_not_told_that_a_certificate_has_ended_is_named_with_what_t
     let (done, said) = run(&[&by_hand[..], &[socket.to_str().unwrap()]].concat());
     assert!(done && said.contains("nothing is signed under"), "{said}");
     assert_eq!(process.written().last().unwrap()["act"], "end");
+}
+
+#[test]
+fn the_key_of_a_process_may_be_in_a_token_and_that_may_be_pulled() {
+    let mut process = Process::start("");
+    if !process.use_a_token() {
+        return;
+    }
+    let rig = service(&process);
+    let (router, answer) = Router::enrolled(&rig, "one");
+    verify(&process, &answer);
+    let hsm = process.hsm.clone().unwrap();
+    hsm.pull();
+    rig.wait_until("it says that it is not ready", || {
+        rig.client().get("/readyz").status == 503
+    });
+    let refused = router.renew(&csr(), "11111111-1111-4111-8111-111111111111");
+    refused.refused(503, "zone-not-ready");
+    hsm.plug();
+    rig.wait_until("it is ready again by itself", || {
+        rig.client().get("/readyz").status == 200
+    });
+    let renewed = router.renew(&csr(), "22222222-2222-4222-8222-222222222222");
+    verify(&process, &renewed.ok());
+    // Started without it, it is there, and finds the token later.
+    process.kill();
+    hsm.pull();
+    process.begin();
+    assert_eq!(process.status()["certificates"], json!([]));
+    hsm.plug();
+    rig.wait_until("it is ready again by itself", || {
+        rig.client().get("/readyz").status == 200
+    });
 }
 
 #[test]

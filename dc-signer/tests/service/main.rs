@@ -28,6 +28,7 @@ mod floods;
 mod following;
 mod http2;
 mod keyd;
+mod keyd_remote;
 mod lifecycle;
 mod memory;
 mod operators;

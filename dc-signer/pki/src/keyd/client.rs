@@ -1,28 +1,28 @@
 //! The callers' side: connections to a signing process, kept and opened anew.
 
 use std::io::{self, ErrorKind};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use dc_core::Role;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-
+use super::connection::Connection;
 use super::frame;
 use super::message::{Answer, Ask};
+use super::tls::Remote;
 use crate::process_fault::ProcessFault;
 use crate::sha256::Sha256;
+use dc_core::Role;
 
-/// The signing process behind a socket, with a connection for each thread that asks it at the same time.
+/// The signing process behind a socket, or at `tls://HOST:PORT`, with a connection for each thread that asks it at the same time.
 ///
 /// Each call waits for the answer, at most 5 s, so nobody makes one on a thread that answers others. A process that was
 /// started anew is reached again by the next call.
 #[derive(Debug)]
 pub struct Keyd {
     socket: PathBuf,
+    remote: Option<Remote>,
     /// Those that no thread is asking over.
-    idle: Mutex<Vec<UnixStream>>,
+    idle: Mutex<Vec<Connection>>,
     /// When it was last too slow: a process that hangs does not keep every thread.
     slow: Mutex<Option<Instant>>,
 }
@@ -33,12 +33,19 @@ impl Keyd {
     pub fn new(socket: PathBuf) -> Self {
         Self {
             socket,
+            remote: None,
             idle: Mutex::default(),
             slow: Mutex::default(),
         }
     }
 
-    /// Its socket.
+    /// The same process, shown this if it is on another machine.
+    #[must_use]
+    pub fn with(self, remote: Option<Remote>) -> Self {
+        Self { remote, ..self }
+    }
+
+    /// Its socket, or its address on another machine.
     #[must_use]
     pub fn socket(&self) -> &Path {
         &self.socket
@@ -181,11 +188,21 @@ impl Keyd {
     }
 
     fn ask_anew(&self, message: &[u8]) -> io::Result<Vec<u8>> {
-        self.ask_over(connect(&self.socket)?, message)
+        self.ask_over(self.connect()?, message)
+    }
+
+    fn connect(&self) -> io::Result<Connection> {
+        let place = self.socket.to_str().unwrap_or_default();
+        match (place.strip_prefix(TLS), &self.remote) {
+            (None, _) => Connection::to_socket(&self.socket, PATIENCE),
+            (Some(address), Some(remote)) => Connection::to_host(address, remote, PATIENCE),
+            (Some(_), None) => Err(io::Error::other(NOTHING_TO_SHOW)),
+        }
     }
 
     /// A connection over which something failed is closed: a late answer would be taken for another one's.
-    fn ask_over(&self, mut connection: UnixStream, message: &[u8]) -> io::Result<Vec<u8>> {
+    fn ask_over(&self, mut connection: Connection, message: &[u8]) -> io::Result<Vec<u8>> {
+        connection.begin(PATIENCE);
         let written = frame::write(&mut connection, message);
         // Whoever is refused before he has asked is told why, and then cut off.
         let read = frame::read(&mut connection);
@@ -200,23 +217,9 @@ impl Keyd {
         Ok(answer)
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<UnixStream>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Connects at once or not at all: a process that hangs leaves its queue full, and connecting would wait without end.
-fn connect(socket: &Path) -> io::Result<UnixStream> {
-    let address = SocketAddrUnix::new(socket)?;
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let connecting =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    rustix::net::connect(&connecting, &address)?;
-    let connection = UnixStream::from(connecting);
-    connection.set_nonblocking(false)?;
-    connection.set_read_timeout(Some(PATIENCE))?;
-    connection.set_write_timeout(Some(PATIENCE))?;
-    Ok(connection)
 }
 
 fn seconds(lifetime: Duration) -> u32 {
@@ -245,6 +248,9 @@ fn unexpected(answer: Answer) -> ProcessFault {
     }
 }
 
+/// What the place of a process on another machine begins with.
+pub const TLS: &str = "tls://";
+const NOTHING_TO_SHOW: &str = "it is on another machine, and nothing says which certificate to show it: set keys.process in the configuration, or --certificate, --key and --peer";
 /// How long an answer may take; a token may take a second to sign.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one that was too slow is left alone.
@@ -361,7 +367,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("socket");
         let _hangs = UnixListener::bind(&socket).unwrap();
-        let waiting: Vec<_> = (0..5000).map_while(|_| connect(&socket).ok()).collect();
+        let waiting: Vec<_> = (0..5000)
+            .map_while(|_| Connection::to_socket(&socket, PATIENCE).ok())
+            .collect();
         assert!(waiting.len() < 5000);
         let keyd = Keyd::new(socket);
         let began = Instant::now();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::keyd::Keyd;
+use crate::keyd::{Keyd, Remote};
 use crate::secret::{self, SecretError, SecretFault, SecretSource};
 use crate::sha256::Sha256;
 
@@ -24,6 +24,8 @@ pub struct Unlock {
     refused: Arc<Mutex<BTreeMap<String, Sha256>>>,
     /// The signing processes, so that all keys of one share its connections.
     processes: Arc<Mutex<BTreeMap<PathBuf, Arc<Keyd>>>>,
+    /// What those on other machines are shown.
+    remote: Option<Remote>,
     /// How long the credentials are to live that are asked for.
     lifetime: Option<Duration>,
 }
@@ -62,6 +64,12 @@ impl Unlock {
         }
     }
 
+    /// Shows this to signing processes on other machines.
+    #[must_use]
+    pub fn showing(self, remote: Option<Remote>) -> Self {
+        Self { remote, ..self }
+    }
+
     pub(super) fn lifetime(&self) -> Option<Duration> {
         self.lifetime
     }
@@ -88,7 +96,7 @@ impl Unlock {
             .processes
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Keyd::new(socket.into()));
+        let new = || Arc::new(Keyd::new(socket.into()).with(self.remote.clone()));
         processes.entry(socket.into()).or_insert_with(new).clone()
     }
 
@@ -132,6 +140,7 @@ impl fmt::Debug for Unlock {
             passphrase,
             refused: _,
             processes: _,
+            remote: _,
             lifetime: _,
         } = self;
         f.debug_tuple("Unlock").field(passphrase).finish()

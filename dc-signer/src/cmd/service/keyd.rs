@@ -114,7 +114,11 @@ impl Config {
     fn check(self) -> Result<(), Error> {
         let path = self.config;
         let config = KeydConfig::load(&path)?;
-        Callers::find(&config.callers)?;
+        let callers = Callers::find(&config.callers)?;
+        if let Some(listen) = &config.listen {
+            let own = (&*listen.certificate, &*listen.key);
+            dc_pki::keyd::server_config(own, callers.certificates().to_vec())?;
+        }
         for delegation in &config.delegations {
             let folder = &delegation.folder;
             dc_pki::Delegation::load_with(folder, dc_core::Role::Server, &config.keys.unlock)?;

@@ -15,7 +15,7 @@ use crate::keyd::walk_after;
 use dc_pki::keyd::MAX_FRAME;
 use dc_pki::test_ca::{self, TestRoot};
 
-const ME: Caller = Caller { uid: 7, pid: 42 };
+const ME: Caller = Caller::Process { uid: 7, pid: 42 };
 const ZONE: &str = "cpe.example.com";
 const CONFIG: &str = "socket = \"socket\"\nstate = \"state\"\n[[callers]]\nuser = \"7\"\n\
     [[delegations]]\nfolder = \"vendor\"\n[[zones]]\nzone = \"cpe.example.com\"\n";
@@ -416,6 +416,12 @@ fn a_checkpoint_is_signed_and_none_takes_one_back() {
     assert!(matches!(desk.answer(ask(8, 1), ME), Answer::Note(_)));
     let acts: Vec<_> = rig.log().iter().map(|line| line["act"].clone()).collect();
     assert_eq!(acts, ["refuse", "checkpoint", "refuse", "refuse", "refuse"]);
+    // Whoever asks without end is stopped.
+    let asked = (0..300).find_map(|_| match desk.answer(ask(9, 2), ME) {
+        Answer::Refused { reason, .. } if reason == Refusal::Rate => Some(reason),
+        _ => None,
+    });
+    assert_eq!(asked, Some(Refusal::Rate));
     // Neither the file nor its own log is needed to know what was signed last.
     drop(desk);
     for file in ["checkpoint", "log.ndjson"] {

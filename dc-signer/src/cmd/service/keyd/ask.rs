@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use dc_pki::Sha256;
 use dc_pki::delegation::{self, CHAIN, KEY_KEYD};
 use dc_pki::files::{self, Access, NewFile};
-use dc_pki::keyd::Keyd;
+use dc_pki::keyd::{Keyd, Remote, TLS};
 use dc_pki::keys::ProcessFault;
 use dc_pki::names::ZoneName;
 
@@ -15,14 +15,32 @@ use super::super::print;
 /// The process that is asked.
 #[derive(Debug, clap::Args)]
 pub(super) struct Socket {
-    /// Its socket
-    #[arg(long, value_name = "PATH", default_value = "/run/dc-keyd/socket")]
+    /// Its socket, or tls://HOST:PORT if it is on another machine
+    #[arg(long, value_name = "PLACE", default_value = "/run/dc-keyd/socket")]
     socket: PathBuf,
+    /// The certificate to show to one on another machine
+    #[arg(long, value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
+    /// The key of that
+    #[arg(long, value_name = "FILE", requires = "peer")]
+    key: Option<PathBuf>,
+    /// The certificate that the process has
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    peer: Option<PathBuf>,
 }
 
 impl Socket {
     pub(super) fn keyd(&self) -> Keyd {
-        Keyd::new(self.socket.clone())
+        let shown = (&self.certificate, &self.key, &self.peer);
+        let remote = match shown {
+            (Some(certificate), Some(key), Some(peer)) => Some(Remote {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                peer: peer.clone(),
+            }),
+            _ => None,
+        };
+        Keyd::new(self.socket.clone()).with(remote)
     }
 
     pub(super) fn failed(&self) -> impl Fn(ProcessFault) -> Error + use<> {
@@ -71,12 +89,12 @@ pub(super) struct End {
     #[command(flatten)]
     socket: Socket,
     /// The SHA-256 of the certificate, as 'keyd status' shows it
-    certificate: Sha256,
+    sha256: Sha256,
 }
 
 impl End {
     pub(super) fn run(self) -> Result<(), Error> {
-        let certificate = self.certificate;
+        let certificate = self.sha256;
         let ended = self.socket.keyd().end(certificate);
         ended.map_err(self.socket.failed())?;
         print(&format!(
@@ -104,8 +122,11 @@ impl Install {
         let asked = self.socket.keyd();
         let installed = asked.install(chain.iter().map(|der| der.to_vec()).collect());
         let sha256 = installed.map_err(self.socket.failed())?;
-        let socket = std::path::absolute(asked.socket());
-        let socket = socket.map_err(files::write_failed(&self.out))?;
+        let socket = asked.socket();
+        let socket = match socket.to_str().is_some_and(|place| place.starts_with(TLS)) {
+            true => socket.to_path_buf(),
+            false => std::path::absolute(socket).map_err(files::write_failed(&self.out))?,
+        };
         let socket = format!("{}\n", socket.display());
         let file = |name, contents| NewFile {
             name,
