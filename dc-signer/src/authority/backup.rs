@@ -223,13 +223,14 @@ async fn restore_files(
 /// Brings the database up to the newer copy of its audit log that another database has; says where the log ends, and
 /// what has changed.
 ///
-/// Fails with what opening either fails with, and with [`Error::Store`] if the other log does not continue this one.
+/// Fails with what opening either fails with, with [`InUse`](dc_store::Error::InUse) while a service works with an SQLite file, and with
+/// [`Error::Store`] if the other log does not continue this one.
 pub async fn bring_up(
     config: &Config,
     newer: &Location,
     by: &By<'_>,
 ) -> Result<(Head, BroughtUp), Error> {
-    let (store, _in_use) = database::open(config).await?;
+    let (store, _in_use) = database::open_alone(config).await?;
     let brought = async {
         let end = store.audit_head().await?;
         let records = records(newer, &config.node, end.seq.max(1)).await?;
@@ -245,9 +246,10 @@ pub async fn bring_up(
 
 /// Goes on with a database that is an older copy, and records that; says where its log ends.
 ///
-/// Fails with what opening it fails with, and with [`NoOlderCopy`](dc_store::Error::NoOlderCopy).
+/// Fails with what opening it fails with, with [`InUse`](dc_store::Error::InUse) while a service works with an SQLite file, and with
+/// [`NoOlderCopy`](dc_store::Error::NoOlderCopy).
 pub async fn accept_older(config: &Config, by: &By<'_>) -> Result<Head, Error> {
-    let (store, _in_use) = database::open(config).await?;
+    let (store, _in_use) = database::open_alone(config).await?;
     let accepted = async {
         is_older_copy(&store).await?;
         let act = by.act(&store).await?;
@@ -273,7 +275,7 @@ async fn is_older_copy(store: &Store) -> Result<(), dc_store::Error> {
 
 /// Fails with [`NoOlderCopy`](dc_store::Error::NoOlderCopy) if there is nothing that [`accept_older`] could accept.
 pub async fn look_for_older(config: &Config) -> Result<(), Error> {
-    let (store, _in_use) = database::open(config).await?;
+    let (store, _in_use) = database::open_alone(config).await?;
     let is_older = is_older_copy(&store).await;
     store.close().await;
     Ok(is_older?)

@@ -20,6 +20,16 @@ pub async fn open(config: &Config) -> Result<(Arc<Store>, InUse), Error> {
     Ok((open_there(config, None).await?, in_use))
 }
 
+/// The same for whoever changes what a running service has in its memory, such as how far the audit log was seen.
+///
+/// Fails as [`open`] does, and with [`InUse`](dc_store::Error::InUse) while a service or another command works with an SQLite file. A
+/// database server has no such lock: signers that run there notice by themselves.
+pub async fn open_alone(config: &Config) -> Result<(Arc<Store>, InUse), Error> {
+    make_folder(config)?;
+    let in_use = InUse::alone(&config.database)?;
+    Ok((open_there(config, None).await?, in_use))
+}
+
 /// The same for a service, whose process others are told of, and which measures its operations.
 ///
 /// Fails as [`open`] does.

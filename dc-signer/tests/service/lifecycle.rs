@@ -279,6 +279,23 @@ fn nobody_puts_a_backup_in_the_place_of_a_database_that_a_service_uses() {
         !done && said.contains(&format!("in use by process {}", rig.pid())),
         "{said}"
     );
+    // Nor does anybody change what it has to believe of the one that is there.
+    for how in [
+        &["--accept-older", "--yes"][..],
+        &["--newer-log", "newer.db"],
+    ] {
+        let output = as_operator(&rig.data().join("config.toml"))
+            .current_dir(rig.data())
+            .arg("restore")
+            .args(how)
+            .args(["--reason", "a test", "--config", "config.toml"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{said}");
+        let words = format!("in use by process {}", rig.pid());
+        assert!(said.contains(&words), "{said}");
+    }
     rig.client().get("/readyz").ok();
     // However it ends.
     rig.signal("KILL");
