@@ -21,7 +21,7 @@ impl fmt::Display for ServersAloneWarning {
         let Self { zone, slot } = self;
         write!(
             f,
-            "zone {zone} issues for clients, and the certificate of slot {slot} is for servers alone: devices get no credential as clients under it. Import one with clientAuth in its extKeyUsage by 'dc-signer zones rollover {zone} --import DIR --now --config FILE', or give the zone up for clients by 'dc-signer zones roles {zone} server --config FILE'"
+            "zone {zone} issues for clients, and the certificate of slot {slot} is for servers alone: devices get no credential as clients under it. Import one with clientAuth in its extKeyUsage by 'dc-signer zones rollover {zone} --import DIR --now --reason WHY --config FILE', or give the zone up for clients by 'dc-signer zones roles {zone} server --reason WHY --config FILE'"
         )
     }
 }

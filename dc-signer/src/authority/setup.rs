@@ -27,7 +27,7 @@ pub enum SetupError {
     },
     /// The database was used, and the secrets that it was used with are not there.
     #[error(
-        "{} is not there, but the database was used with it, and other secrets would rename devices: restore it from a backup, copy it from another signer of this database, or seal it into the database there ('dc-signer secrets seal') and give this one the key",
+        "{} is not there, but the database was used with it, and other secrets would rename devices: restore it from a backup, copy it from another signer of this database, or seal it into the database there ('dc-signer secrets seal --reason WHY --config FILE') and give this one the key",
         folder.display()
     )]
     MissingSecrets {
@@ -55,7 +55,7 @@ pub enum SetupError {
     },
     /// The secrets are in the data folders of signers, not in the database.
     #[error(
-        "the secrets are not sealed in the database: do that first, with 'dc-signer secrets seal' on a signer that has them"
+        "the secrets are not sealed in the database: do that first, with 'dc-signer secrets seal --reason WHY --config FILE' on a signer that has them"
     )]
     NotSealed,
     /// Something cannot be issued, or nothing.

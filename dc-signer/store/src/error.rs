@@ -80,7 +80,7 @@ pub enum Error {
     },
     /// The database is not there, although this signer has worked with it.
     #[error(
-        "{path} is not there, and record {known} of its audit log was seen here: put the file back, or bring a backup back with 'dc-signer restore DIR --config FILE'; if that is older, with 'dc-signer restore DIR --lose-newer --config FILE'",
+        "{path} is not there, and record {known} of its audit log was seen here: put the file back, or bring a backup back with 'dc-signer restore DIR --reason WHY --config FILE'; if that is older, with 'dc-signer restore DIR --lose-newer --reason WHY --config FILE'",
         path = path.display()
     )]
     Gone {
@@ -129,7 +129,7 @@ pub enum Error {
     /// The database is an older copy than this signer has worked with: devices may be active in it that were suspended
     /// since.
     #[error(
-        "the database is an older copy, in which withdrawn devices may be active: record {known} of the audit log was seen here, and it {}: put a newer copy there, or bring this one up with 'dc-signer restore --newer-log DATABASE --config FILE', or accept the loss with 'dc-signer restore --accept-older --config FILE', or, to bring back a backup although it is older, use 'dc-signer restore DIR --lose-newer --config FILE'",
+        "the database is an older copy, in which withdrawn devices may be active: record {known} of the audit log was seen here, and it {}: put a newer copy there, or bring this one up with 'dc-signer restore --newer-log DATABASE --reason WHY --config FILE', or accept the loss with 'dc-signer restore --accept-older --reason WHY --config FILE', or, to bring back a backup although it is older, use 'dc-signer restore DIR --lose-newer --reason WHY --config FILE'",
         end_of_older(*known, *found)
     )]
     OlderThanSeen {
@@ -246,7 +246,7 @@ impl fmt::Display for ByProcess {
 fn no_older_copy(empty: bool) -> &'static str {
     match empty {
         true => {
-            "the database is empty, and no older copy: bring a backup back with 'dc-signer restore DIR --lose-newer --config FILE'"
+            "the database is empty, and no older copy: bring a backup back with 'dc-signer restore DIR --lose-newer --reason WHY --config FILE'"
         }
         false => "the database is no older copy: there is nothing to accept",
     }

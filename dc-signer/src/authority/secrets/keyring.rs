@@ -220,7 +220,7 @@ impl Place {
                     .1;
                 if self.sealing.is_some() {
                     tracing::warn!(
-                        "the secrets are in the data folder still: 'dc-signer secrets seal' moves them into the database"
+                        "the secrets are in the data folder still: 'dc-signer secrets seal --reason WHY --config FILE' moves them into the database"
                     );
                 }
                 Ok(known)

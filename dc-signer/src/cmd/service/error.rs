@@ -55,7 +55,7 @@ pub(crate) enum Error {
     Config(#[from] config::Error),
     /// Nobody has configured a CA for a zone.
     #[error(
-        "no CA is configured for zone {zone}: add [[acme]] or [[order_command]] to the configuration, or bring a certificate with 'dc-signer zones rollover {zone} --import'"
+        "no CA is configured for zone {zone}: add [[acme]] or [[order_command]] to the configuration, or bring a certificate with 'dc-signer zones rollover {zone} --import DIR --reason WHY --config FILE'"
     )]
     NoCa {
         /// The zone.

@@ -80,7 +80,7 @@ pub enum Mismatch {
     },
     /// An operator who was disabled may act again; a restored backup may have brought them back.
     #[error(
-        "record {seq} of the audit log disables the operator {name}, who is not disabled: use 'dc-signer operators disable'"
+        "record {seq} of the audit log disables the operator {name}, who is not disabled: use 'dc-signer operators disable {name} --reason WHY --config FILE'"
     )]
     OperatorEnabled {
         /// The operator.
