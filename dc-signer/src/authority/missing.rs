@@ -102,6 +102,8 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
             | SetupError::NoOlderSecret { .. }
             | SetupError::NotReady { .. }
             | SetupError::NotSealed
+            | SetupError::OldSecret { .. }
+            | SetupError::SecretPutBack { .. }
             | SetupError::OtherCertificate { .. }
             | SetupError::OtherSecrets { .. }
             | SetupError::OtherThanDatabase { .. }

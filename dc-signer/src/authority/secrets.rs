@@ -142,20 +142,12 @@ impl Secrets {
         })
     }
 
-    /// Fails with [`SetupError::OtherThanDatabase`] if one of them is another than the database is used with.
+    /// Fails with [`SetupError::OtherThanDatabase`] if one of them is another than the database is used with, and with
+    /// [`SetupError::OldSecret`] if it was used with it.
     fn check(&self, folder: &Path, known: &[SharedSecret]) -> Result<(), Error> {
         for purpose in Purpose::ALL {
-            let here = purpose.fingerprint(self.of(purpose));
-            if let Some(known) = newest(known, purpose)
-                && known.fingerprint != here
-            {
-                return Err(SetupError::OtherThanDatabase {
-                    path: folder.join(file(purpose)),
-                    here,
-                    there: known.fingerprint,
-                }
-                .into());
-            }
+            let path = folder.join(file(purpose));
+            is_newest(purpose, self.of(purpose), &path, known)?;
         }
         Ok(())
     }
@@ -178,6 +170,66 @@ impl Secrets {
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secrets(..)")
+    }
+}
+
+/// Checks that what is left in a data folder, where the secrets are in the database, is what the database has.
+///
+/// Fails with [`SetupError::OtherThanDatabase`] and [`SetupError::OldSecret`].
+fn look_at_rest(data: &Path, known: &[SharedSecret]) -> Result<(), Error> {
+    let folder = Secrets::folder(data);
+    for purpose in Purpose::ALL {
+        let path = folder.join(file(purpose));
+        if files::is_there(&path)? {
+            is_newest(purpose, &files::read(&path)?, &path, known)?;
+        }
+    }
+    Ok(())
+}
+
+/// Fails if a secret in a file is not the version that the database uses.
+fn is_newest(
+    purpose: Purpose,
+    secret: &[u8],
+    path: &Path,
+    known: &[SharedSecret],
+) -> Result<(), Error> {
+    let here = purpose.fingerprint(secret);
+    let newest = newest(known, purpose);
+    let Some(newest) = newest.filter(|newest| newest.fingerprint != here) else {
+        return Ok(());
+    };
+    let path = path.to_path_buf();
+    let mut of_purpose = known.iter().rev().filter(|row| row.purpose == purpose);
+    let error = match of_purpose.find(|row| row.fingerprint == here) {
+        Some(old) => SetupError::OldSecret {
+            path,
+            purpose,
+            version: old.version,
+            current: newest.version,
+            is_sealed: newest.sealed.is_some(),
+        },
+        None => SetupError::OtherThanDatabase {
+            path,
+            here,
+            there: newest.fingerprint,
+        },
+    };
+    Err(error.into())
+}
+
+/// Checks that nobody has put an older version of a secret back into the database: the log says which one is used.
+///
+/// Fails with [`SetupError::SecretPutBack`].
+async fn is_by_log(store: &Store) -> Result<(), Error> {
+    match store.secret_behind_log().await? {
+        Some((row, record)) => Err(SetupError::SecretPutBack {
+            purpose: row.purpose,
+            version: row.version,
+            record,
+        }
+        .into()),
+        None => Ok(()),
     }
 }
 

@@ -58,6 +58,27 @@ pub enum SetupError {
         "the secrets are not sealed in the database: do that first, with 'dc-signer secrets seal --reason WHY --config FILE' on a signer that has them"
     )]
     NotSealed,
+    /// A secret in the data folder is a version that was replaced.
+    #[error(
+        "{} is version {version} of the secret {purpose}, which was replaced: version {current} is the current one{}",
+        path.display(),
+        match is_sealed {
+            true => ", and is sealed in the database: remove the folder that the file is in",
+            false => ": copy the folder of secrets from a signer that has it, or restore it from a backup",
+        }
+    )]
+    OldSecret {
+        /// The file.
+        path: PathBuf,
+        /// The purpose of the secret.
+        purpose: Purpose,
+        /// Its version.
+        version: u32,
+        /// The version that is used.
+        current: u32,
+        /// True if that one is sealed in the database.
+        is_sealed: bool,
+    },
     /// Something cannot be issued, or nothing.
     #[error("{why}")]
     NotReady {
@@ -110,6 +131,18 @@ pub enum SetupError {
     SealingKey {
         /// The reason.
         source: SealError,
+    },
+    /// The database has another version of a secret as its newest than the audit log says.
+    #[error(
+        "version {version} of the secret {purpose} is the newest in the database, and record {record} of the audit log says that another one is current: somebody has put back a version that was replaced, so restore the database, and find out who can write it"
+    )]
+    SecretPutBack {
+        /// The purpose of the secret.
+        purpose: Purpose,
+        /// Its version.
+        version: u32,
+        /// The record.
+        record: u64,
     },
     /// The secrets have changed, and this process cannot open those that are used now.
     #[error("the secrets of this database have changed, and cannot be used here: {why}")]

@@ -16,7 +16,7 @@ use super::super::blocking::Blocking;
 use super::super::{Error, SetupError};
 use super::keys::Keys;
 use super::versions::{Places, Version, what};
-use super::{Secrets, delegations};
+use super::{Secrets, delegations, is_by_log, look_at_rest};
 use crate::config::Config;
 
 /// The secrets of this process: as the database has them, as soon as anything is done with them.
@@ -45,8 +45,8 @@ struct State {
 impl Keyring {
     /// Opens the secrets of a database, or makes them if it has none and `is_new` says that it was not used.
     ///
-    /// Fails with [`SetupError::MissingSecrets`], [`SetupError::OtherThanDatabase`], [`SetupError::NoSealingKey`],
-    /// [`SetupError::Sealed`], and with what reading files and the database fails with.
+    /// Fails with [`SetupError::MissingSecrets`], [`SetupError::OtherThanDatabase`], [`SetupError::OldSecret`],
+    /// [`SetupError::SecretPutBack`], [`SetupError::NoSealingKey`], [`SetupError::Sealed`], and with what reading files and the database fails with.
     pub(in super::super) async fn open(
         config: &Config,
         sealing: Option<Arc<SealingKeys>>,
@@ -57,6 +57,7 @@ impl Keyring {
         let place = Place::new(config, sealing);
         let known = place.known(store, is_new, now).await?;
         let blocking = Blocking::one();
+        is_by_log(store).await?;
         let (state, place) = blocking.run(move || place.state(known, &[])).await?;
         if let Err(error) = state.keys {
             return Err(Arc::into_inner(error).unwrap_or(Error::Busy));
@@ -89,6 +90,8 @@ impl Keyring {
         place.places().open(&known, &[]).map(|_| ())
     }
 
+        is_by_log(store).await?;
+        place.look_at_rest(&known)?;
     /// The secrets as the database has them now.
     ///
     /// Fails with [`Error::Store`], and as [`Self::open`] does if there are new ones that this process cannot open.
@@ -107,7 +110,14 @@ impl Keyring {
             let opened = self
                 .blocking
                 .run(move || place.state(known, &state.versions));
-            let (state, _) = opened.await?;
+            let put_back = match is_by_log(store).await {
+                Err(error @ Error::Setup(_)) => Some(error),
+                looked => looked.map(|()| None)?,
+            };
+            let (mut state, _) = opened.await?;
+            if let Some(error) = put_back {
+                state.keys = Err(Arc::new(error));
+            }
             match &state.keys {
                 Ok(_) => tracing::info!(
                     "the secrets that signers share have changed, and are used as they are now"
@@ -225,6 +235,7 @@ impl Place {
                 }
                 Ok(known)
             }
+            self.look_at_rest(&known)?;
         }
     }
 
@@ -248,6 +259,15 @@ impl Place {
 
     fn state(self, known: Vec<SharedSecret>, before: &[Version]) -> (State, Self) {
         let opened = self.places().open(&known, before);
+    /// Checks what is left in the data folder of secrets that are in the database.
+    fn look_at_rest(&self, known: &[SharedSecret]) -> Result<(), Error> {
+        match known.iter().all(|row| row.sealed.is_some()) {
+            true => look_at_rest(&self.data, known),
+            // They are what is used.
+            false => Ok(()),
+        }
+    }
+
         let (versions, keys) = match opened {
             Ok(versions) => {
                 let keys = Keys::new(&versions).map(Arc::new);

@@ -23,6 +23,7 @@ on_both! {
     a_new_certificate_is_on_every_signer_and_its_key_goes_when_it_is_over,
     a_rotation_is_taken_by_a_signer_that_runs,
     a_second_signer_joins_with_nothing_but_the_key,
+    a_version_in_a_file_that_was_replaced_is_refused_with_the_current_one,
     lists_are_signed_with_both_keys_while_one_replaces_the_other,
     names_stay_when_their_key_changes,
     of_two_that_rotate_at_once_one_is_refused,
@@ -318,6 +319,86 @@ async fn a_rotation_is_taken_by_a_signer_that_runs(database: &Database) {
         error.to_string().contains("put back or replaced"),
         "{error}"
     );
+    // Neither one that runs nor one that starts uses it, and a check says so.
+    let error = other.keep_secrets().await.unwrap_err().to_string();
+    let refused = refused(database, &table('a', None)).await;
+    let looked = crate::authority::look_at_secrets(&bench.config, &bench.store).await;
+    let looked = looked.unwrap_err().to_string();
+    for said in [error, refused, looked] {
+        assert!(said.contains("version 1 of the secret codes"), "{said}");
+        assert!(said.contains("put back"), "{said}");
+    }
+}
+
+async fn a_version_in_a_file_that_was_replaced_is_refused_with_the_current_one(
+    database: &Database,
+) {
+    let bench = Bench::empty(database, "").await;
+    let folder = Secrets::folder(&bench.config.data);
+    let codes = std::fs::read(folder.join("codes.key")).unwrap();
+    let sealing = config_of(&bench, &table('a', None));
+    let by = bench.by(bench.now);
+    secrets::seal(&sealing, &bench.store, true, &by)
+        .await
+        .unwrap();
+    // What was kept is the same still.
+    Authority::open(&sealing, database.other().await)
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        secrets::rotate(&sealing, &bench.store, Purpose::Codes, OVERLAP, &by)
+            .await
+            .unwrap();
+    }
+    let words = [
+        "codes.key is version 1 of the secret codes",
+        "version 3 is the current one",
+        "remove the folder",
+    ];
+    let is_refused = async |words: &[&str]| {
+        let opened = Authority::open(&sealing, database.other().await).await;
+        let looked = crate::authority::look_at_secrets(&sealing, &bench.store).await;
+        for said in [opened.map(|_| ()), looked] {
+            let said = said.unwrap_err().to_string();
+            assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        }
+    };
+    is_refused(&words).await;
+    // Another one that this database never had is no better.
+    std::fs::write(folder.join("codes.key"), [7; 32]).unwrap();
+    is_refused(&["another secret than this database's"]).await;
+    std::fs::remove_dir_all(&folder).unwrap();
+    Authority::open(&sealing, database.other().await)
+        .await
+        .unwrap();
+    // Out of the database again, and an old file in the place of one of them.
+    let out = bench.config.data.join("out");
+    secrets::export(&sealing, &bench.store, &out, true, &by)
+        .await
+        .unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    for file in Secrets::FILES {
+        std::fs::copy(out.join("secrets").join(file), folder.join(file)).unwrap();
+    }
+    Authority::open(&bench.config, database.other().await)
+        .await
+        .unwrap();
+    std::fs::write(folder.join("codes.key"), codes).unwrap();
+    let opened = Authority::open(&bench.config, database.other().await).await;
+    let said = opened.unwrap_err().to_string();
+    assert!(
+        said.contains(words[1]) && said.contains("copy the folder"),
+        "{said}"
+    );
+}
+
+/// The configuration of a bench with more tables.
+fn config_of(bench: &Bench, tables: &str) -> Config {
+    let folder = TempDir::new().unwrap();
+    Config {
+        secrets: config(&folder, tables).secrets,
+        ..bench.config.clone()
+    }
 }
 
 async fn what_is_stolen_counts_no_more(database: &Database) {

@@ -10,7 +10,7 @@ use crate::connection::Session;
 use crate::registry::{Action, Archive, Device, DeviceId, Mismatch, Operator, Record, Sha256};
 use crate::sql::{Batch, Kind, Value};
 
-use super::derived_secrets::Secrets;
+use super::derived_secrets::{self, Secrets};
 use super::issues::{self, WEEK};
 use super::{operators, rows, zones};
 
@@ -31,10 +31,7 @@ pub(super) struct Derived {
 
 impl Derived {
     pub(super) async fn new(session: &mut Session) -> Result<Self, Error> {
-        let sql = "SELECT seq FROM audit WHERE name IS NULL AND action <> 'issue' \
-                   AND action = 'replay' ORDER BY seq DESC LIMIT 1";
-        let row = session.fetch_one(sql, Vec::new()).await?;
-        let replayed = row.map_or(Ok(0), |row| row.number("seq"))?;
+        let replayed = derived_secrets::replayed(session).await?;
         let weeks = issues::weeks(session, "SELECT week FROM issue_weeks").await?;
         Ok(Self {
             replayed,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::Error;
 use crate::connection::Session;
-use crate::registry::{Action, Mismatch, Record, Sha256};
+use crate::registry::{Action, Mismatch, Purpose, Record, Sha256, SharedSecret};
 
 use super::shared_secrets;
 
@@ -50,4 +50,39 @@ impl Secrets {
             None => Ok(()),
         }
     }
+}
+
+/// A secret whose newest version is another one than the last record about it commits to, and the number of that record.
+///
+/// As [`Secrets::check`] does, for one who starts: by an index, whatever the length of the log.
+pub(super) async fn behind_log(
+    session: &mut Session,
+) -> Result<Option<(SharedSecret, u64)>, Error> {
+    let replayed = replayed(session).await?;
+    let all = shared_secrets::all(session).await?;
+    for purpose in Purpose::ALL {
+        let newest = all.iter().rev().find(|row| row.purpose == purpose);
+        let sql = "SELECT seq, detail_sha256 FROM audit WHERE name = $1 AND action <> 'issue' \
+                   AND action IN ('export-secrets', 'rotate-secret', 'seal-secrets') \
+                   ORDER BY seq DESC LIMIT 1";
+        let row = session
+            .fetch_one(sql, vec![purpose.as_str().into()])
+            .await?;
+        let (Some(newest), Some(row)) = (newest, row) else {
+            continue;
+        };
+        let (seq, detail): (u64, _) = (row.number("seq")?, row.maybe_hash("detail_sha256")?);
+        if seq > replayed && detail.is_some_and(|detail| detail != newest.commitment()) {
+            return Ok(Some((newest.clone(), seq)));
+        }
+    }
+    Ok(None)
+}
+
+/// The last record that says a newer log was applied; 0 if there is none.
+pub(super) async fn replayed(session: &mut Session) -> Result<u64, Error> {
+    let sql = "SELECT seq FROM audit WHERE name IS NULL AND action <> 'issue' \
+               AND action = 'replay' ORDER BY seq DESC LIMIT 1";
+    let row = session.fetch_one(sql, Vec::new()).await?;
+    row.map_or(Ok(0), |row| row.number("seq"))
 }
