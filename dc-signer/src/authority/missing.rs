@@ -107,7 +107,8 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
             | SetupError::OtherCertificate { .. }
             | SetupError::OtherSecrets { .. }
             | SetupError::OtherThanDatabase { .. }
-            | SetupError::SecretsNotHere { .. } => CHANGED.to_owned(),
+            | SetupError::SecretsNotHere { .. }
+            | SetupError::SignersLackKey { .. } => CHANGED.to_owned(),
         },
         Error::AskerGone { .. }
         | Error::BadCsr(_)

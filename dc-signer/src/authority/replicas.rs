@@ -51,6 +51,7 @@ impl Authority {
             stopped,
             clock,
             keys: self.keys().into_iter().collect(),
+            sealing: self.secrets.marks().await?.to_vec(),
         };
         Ok(self.store.report(&report, now).await?)
     }

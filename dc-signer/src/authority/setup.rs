@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dc_pki::names::ZoneName;
-use dc_pki::sealing::SealError;
+use dc_pki::sealing::{SealError, Which};
 use dc_store::registry::{Purpose, Sha256};
 
 /// A setup that a signer cannot work with.
@@ -159,6 +159,25 @@ pub enum SetupError {
         certificate: Sha256,
         /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Signers that run could not open what is sealed with another key-encryption key.
+    #[error(
+        "{} could not open it, which runs without the {} key-encryption key: have it there as [secrets] {} and restart the service, then do this again; or give --leave-signers-out, and until then such a signer takes no codes, adds no devices, signs no lists and does not start again",
+        nodes.join(", "),
+        match which {
+            Which::Current => "present",
+            Which::Next => "next",
+        },
+        match which {
+            Which::Current => "key or next_key",
+            Which::Next => "next_key",
+        }
+    )]
+    SignersLackKey {
+        /// The signers.
+        nodes: Vec<String>,
+        /// The key.
+        which: Which,
     },
 }
 

@@ -17,6 +17,8 @@ pub struct Report {
     pub clock: Option<UnixTime>,
     /// SHA-256 of the delegation certificates that it can sign with.
     pub keys: Vec<Sha256>,
+    /// The marks of the key-encryption keys that it has.
+    pub sealing: Vec<[u8; 16]>,
 }
 
 /// A signer that works on the database, or did.
@@ -32,6 +34,8 @@ pub struct Replica {
     pub clock: Option<UnixTime>,
     /// SHA-256 of the delegation certificates that it can sign with.
     pub keys: Vec<Sha256>,
+    /// The marks of the key-encryption keys that it has.
+    pub sealing: Vec<[u8; 16]>,
 }
 
 impl Replica {

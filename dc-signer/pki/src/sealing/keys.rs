@@ -8,10 +8,12 @@ use zeroize::Zeroizing;
 use super::Label;
 use super::error::SealError;
 use super::key::{MIN_PASSPHRASE, SealingKey};
+use super::key_id::KeyId;
 use super::kind::{Kind, Origin};
 use super::sealed::{SALT_LEN, Sealed};
 use crate::keys::{TokenUri, Unlock};
 use crate::secret::SecretSource;
+use crate::sha256::Sha256;
 
 /// The place of a key-encryption key.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -65,6 +67,36 @@ impl SealingKeys {
         })
     }
 
+    /// The mark of a key, by which signers of a tenant tell each other which ones they have, before anything is sealed with it: its id,
+    /// or, because the salt of a passphrase is drawn when it seals first, the id of a key made of it with a salt of the tenant's.
+    ///
+    /// Fails with [`SealError::NoNextKey`].
+    pub fn mark(&self, which: Which, tenant: &str) -> Result<KeyId, SealError> {
+        match self.given(which)? {
+            Given::Key(key) | Given::Token(key) => Ok(key.id()),
+            Given::Passphrase { passphrase, made } => {
+                let hash = Sha256::of(format!("dc-sealing-mark-v1\0{tenant}").as_bytes());
+                let mut salt = [0; SALT_LEN];
+                salt.iter_mut()
+                    .zip(hash.as_bytes())
+                    .for_each(|(to, from)| *to = *from);
+                Ok(make(passphrase, made, salt)?.id())
+            }
+        }
+    }
+
+    /// The marks of the keys that are given.
+    ///
+    /// Fails as [`Self::mark`] does.
+    pub fn marks(&self, tenant: &str) -> Result<Vec<KeyId>, SealError> {
+        let next = self.next.as_ref().map(|_| Which::Next);
+        [Some(Which::Current), next]
+            .into_iter()
+            .flatten()
+            .map(|which| self.mark(which, tenant))
+            .collect()
+    }
+
     /// Opens what was sealed with either of the keys.
     ///
     /// Fails as [`key_of`](Self::key_of) does, and with [`SealError::Tampered`].
@@ -76,10 +108,7 @@ impl SealingKeys {
     ///
     /// Fails with [`SealError::NoNextKey`], [`SealError::Malformed`] and [`SealError::Randomness`].
     pub fn key(&self, which: Which, sealed: &[&[u8]]) -> Result<Arc<SealingKey>, SealError> {
-        let given = match which {
-            Which::Current => &self.current,
-            Which::Next => self.next.as_ref().ok_or(SealError::NoNextKey)?,
-        };
+        let given = self.given(which)?;
         for one in sealed {
             let sealed = Sealed::parse(one)?;
             if let Some(key) = given.key_for(&sealed)?
@@ -121,6 +150,13 @@ impl SealingKeys {
                 given,
             },
         })
+    }
+
+    fn given(&self, which: Which) -> Result<&Given, SealError> {
+        match which {
+            Which::Current => Ok(&self.current),
+            Which::Next => self.next.as_ref().ok_or(SealError::NoNextKey),
+        }
     }
 }
 
@@ -281,6 +317,18 @@ mod tests {
                 .to_string()
                 .contains("find out who can write the database")
         );
+    }
+
+    #[test]
+    fn marks_tell_who_has_the_same_keys_whichever_is_next() {
+        let (one, two) = (key("1"), passphrase("a long passphrase"));
+        let there = keys(&one, Some(&two)).marks("default").unwrap();
+        assert_eq!(there.len(), 2);
+        let back = keys(&two, Some(&one));
+        assert_eq!(back.mark(Which::Current, "default"), Ok(there[1]));
+        assert_eq!(back.mark(Which::Next, "default"), Ok(there[0]));
+        assert_ne!(back.mark(Which::Current, "other"), Ok(there[1]));
+        assert_eq!(keys(&two, None).marks("default"), Ok(vec![there[1]]));
     }
 
     #[test]

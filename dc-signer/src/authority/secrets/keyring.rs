@@ -10,7 +10,7 @@ use dc_pki::sealing::{SealingKeys, Which};
 use dc_store::Store;
 use dc_store::registry::{Sha256, SharedDelegation, SharedSecret};
 use pki_types::UnixTime;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::super::blocking::Blocking;
 use super::super::{Error, SetupError};
@@ -23,6 +23,8 @@ use crate::config::Config;
 pub(in super::super) struct Keyring {
     place: Place,
     state: ArcSwap<State>,
+    /// Of the key-encryption keys, for the other signers: one of a passphrase takes half a second.
+    marks: OnceCell<Vec<[u8; 16]>>,
     /// Whoever has it opens what is new; the others wait.
     opening: Mutex<()>,
     blocking: Blocking,
@@ -55,9 +57,9 @@ impl Keyring {
         now: UnixTime,
     ) -> Result<Self, Error> {
         let place = Place::new(config, sealing);
+        is_by_log(store).await?;
         let known = place.known(store, is_new, now).await?;
         let blocking = Blocking::one();
-        is_by_log(store).await?;
         let (state, place) = blocking.run(move || place.state(known, &[])).await?;
         if let Err(error) = state.keys {
             return Err(Arc::into_inner(error).unwrap_or(Error::Busy));
@@ -65,6 +67,7 @@ impl Keyring {
         Ok(Self {
             place,
             state: ArcSwap::from_pointee(state),
+            marks: OnceCell::new(),
             opening: Mutex::default(),
             blocking,
         })
@@ -87,11 +90,11 @@ impl Keyring {
             };
         }
         let place = Place::new(config, sealing_keys(config)?);
+        is_by_log(store).await?;
+        place.look_at_rest(&known)?;
         place.places().open(&known, &[]).map(|_| ())
     }
 
-        is_by_log(store).await?;
-        place.look_at_rest(&known)?;
     /// The secrets as the database has them now.
     ///
     /// Fails with [`Error::Store`], and as [`Self::open`] does if there are new ones that this process cannot open.
@@ -107,13 +110,13 @@ impl Keyring {
         let state = self.state.load_full();
         if state.known != known {
             let place = self.place.clone();
-            let opened = self
-                .blocking
-                .run(move || place.state(known, &state.versions));
             let put_back = match is_by_log(store).await {
                 Err(error @ Error::Setup(_)) => Some(error),
                 looked => looked.map(|()| None)?,
             };
+            let opened = self
+                .blocking
+                .run(move || place.state(known, &state.versions));
             let (mut state, _) = opened.await?;
             if let Some(error) = put_back {
                 state.keys = Err(Arc::new(error));
@@ -150,6 +153,15 @@ impl Keyring {
             "the secrets of this database have changed, and cannot be used here: the log says more"
                 .to_owned()
         })
+    }
+
+    /// The marks of the key-encryption keys that this process has.
+    ///
+    /// Fails with [`SetupError::SealingKey`] and [`Error::Busy`].
+    pub(in super::super) async fn marks(&self) -> Result<&[[u8; 16]], Error> {
+        let (place, blocking) = (self.place.clone(), &self.blocking);
+        let make = || async move { blocking.run(move || place.marks()).await? };
+        Ok(self.marks.get_or_try_init(make).await?)
     }
 
     /// The key to seal with, and the tenant, if this database's secrets are sealed.
@@ -197,6 +209,14 @@ impl Place {
         }
     }
 
+    fn marks(&self) -> Result<Vec<[u8; 16]>, Error> {
+        let Some(keys) = &self.sealing else {
+            return Ok(Vec::new());
+        };
+        let marks = keys.marks(&self.tenant).map_err(sealing_failed)?;
+        Ok(marks.iter().map(|mark| *mark.as_bytes()).collect())
+    }
+
     fn places(&self) -> Places<'_> {
         Places {
             sealing: self.sealing.as_deref(),
@@ -215,6 +235,7 @@ impl Place {
         let known = store.secrets().await?;
         let is_sealed = known.iter().any(|row| row.sealed.is_some());
         if is_sealed {
+            self.look_at_rest(&known)?;
             return Ok(known);
         }
         let here = files::is_there(&Secrets::folder(&self.data))?;
@@ -235,7 +256,15 @@ impl Place {
                 }
                 Ok(known)
             }
-            self.look_at_rest(&known)?;
+        }
+    }
+
+    /// Checks what is left in the data folder of secrets that are in the database.
+    fn look_at_rest(&self, known: &[SharedSecret]) -> Result<(), Error> {
+        match known.iter().all(|row| row.sealed.is_some()) {
+            true => look_at_rest(&self.data, known),
+            // They are what is used.
+            false => Ok(()),
         }
     }
 
@@ -259,15 +288,6 @@ impl Place {
 
     fn state(self, known: Vec<SharedSecret>, before: &[Version]) -> (State, Self) {
         let opened = self.places().open(&known, before);
-    /// Checks what is left in the data folder of secrets that are in the database.
-    fn look_at_rest(&self, known: &[SharedSecret]) -> Result<(), Error> {
-        match known.iter().all(|row| row.sealed.is_some()) {
-            true => look_at_rest(&self.data, known),
-            // They are what is used.
-            false => Ok(()),
-        }
-    }
-
         let (versions, keys) = match opened {
             Ok(versions) => {
                 let keys = Keys::new(&versions).map(Arc::new);

@@ -13,12 +13,14 @@ use crate::config::Config;
 /// Seals all that is sealed in the database with one of the two key-encryption keys; says how many secrets and delegation keys
 /// were sealed with another one.
 ///
-/// Fails with [`SetupError::NotSealed`], [`SetupError::NoKeyGiven`], [`SetupError::SealingKey`] if the key is not given, and
-/// [`SetupError::Sealed`] if something is sealed with neither.
+/// Fails with [`SetupError::NotSealed`], [`SetupError::NoKeyGiven`], [`SetupError::SealingKey`] if the key is not given,
+/// [`SetupError::Sealed`] if something is sealed with neither, and [`SetupError::SignersLackKey`] if a signer that runs has not got the
+/// key, unless `leave_out`.
 pub async fn reseal(
     config: &Config,
     store: &Store,
     which: Which,
+    leave_out: bool,
     by: &Act,
 ) -> Result<(usize, usize), Error> {
     let open = Open::sealed(config, store).await?;
@@ -51,6 +53,9 @@ pub async fn reseal(
     }
     let done = (secrets, delegations.len());
     if done != (0, 0) {
+        if !leave_out {
+            all_have(&open, which, by).await?;
+        }
         let change = SecretChange {
             before: open.before.clone(),
             after,
@@ -61,4 +66,20 @@ pub async fn reseal(
         store.change_secrets(&change, by).await?;
     }
     Ok(done)
+}
+
+/// Fails if a signer that runs could not open what is sealed with this key.
+async fn all_have(open: &Open<'_>, which: Which, by: &Act) -> Result<(), Error> {
+    let mark = open.keys.mark(which, &open.config.tenant);
+    let mark = *mark.map_err(sealing_failed)?.as_bytes();
+    let mut nodes: Vec<String> = { open.store.replicas(by.at).await? }
+        .into_iter()
+        .filter(|replica| replica.live && !replica.sealing.contains(&mark))
+        .map(|replica| replica.node)
+        .collect();
+    nodes.dedup();
+    match nodes.is_empty() {
+        true => Ok(()),
+        false => Err(SetupError::SignersLackKey { nodes, which }.into()),
+    }
 }

@@ -264,7 +264,7 @@ async fn a_place_of_a_key_that_was_put_into_the_database_is_not_used(database: &
 
 async fn rotate_nothing(bench: &Bench) {
     let by = bench.by(bench.now);
-    let done = secrets::reseal(&bench.config, &bench.store, Which::Current, &by).await;
+    let done = secrets::reseal(&bench.config, &bench.store, Which::Current, false, &by).await;
     assert_eq!(done.unwrap(), (0, 0));
 }
 
@@ -530,7 +530,14 @@ async fn sealing_anew_stops_nobody_and_can_be_taken_back(database: &Database) {
     let folder = tempfile::tempdir().unwrap();
     let both = config(&folder, &table('a', Some('b')));
     let by = bench.by(bench.now);
-    let next = secrets::reseal(&both, &bench.store, Which::Next, &by).await;
+    // Those that run are named that could not open it, and nothing is done.
+    other.report(bench.now).await.unwrap();
+    let next = secrets::reseal(&both, &bench.store, Which::Next, false, &by).await;
+    let said = next.unwrap_err().to_string();
+    for word in ["node-2 could not", "next_key", "--leave-signers-out"] {
+        assert!(said.contains(word), "{said}");
+    }
+    let next = secrets::reseal(&both, &bench.store, Which::Next, true, &by).await;
     assert_eq!(next.unwrap(), (3, 1));
     // Those that run go on, with the old key or the new.
     other.keep_secrets().await.unwrap();
@@ -553,11 +560,17 @@ async fn sealing_anew_stops_nobody_and_can_be_taken_back(database: &Database) {
         "{:?}",
         status.faults()
     );
-    secrets::reseal(&both, &bench.store, Which::Current, &by)
+    secrets::reseal(&both, &bench.store, Which::Current, false, &by)
         .await
         .unwrap();
     other.keep_secrets().await.unwrap();
     assert!(other.cached_issuing_status(bench.now).faults().is_empty());
+    // With both keys it is not in the way any more, from the moment that it says so.
+    other.leave(bench.now).await.unwrap();
+    let (fourth, _fourth) = join(database, &table('a', Some('b'))).await;
+    fourth.report(bench.now).await.unwrap();
+    let next = secrets::reseal(&both, &bench.store, Which::Next, false, &by).await;
+    assert_eq!(next.unwrap(), (4, 1));
     bench.store.verify_audit().await.unwrap();
 }
 

@@ -95,6 +95,10 @@ struct Reseal {
     /// Seal with [secrets] key instead, which takes it back
     #[arg(long)]
     back: bool,
+    /// Do it although signers that run have not got the key: until they have, they take no codes, add no devices, sign no lists, and
+    /// do not start again
+    #[arg(long)]
+    leave_signers_out: bool,
     #[command(flatten)]
     why: Why,
     #[command(flatten)]
@@ -211,7 +215,9 @@ impl Reseal {
             false => Which::Next,
         };
         as_admin(&self.acting, &self.why, async |config, store, who| {
-            let (secrets, delegations) = secrets::reseal(config, store, which, &who.act()?).await?;
+            let (by, leave_out) = (who.act()?, self.leave_signers_out);
+            let (secrets, delegations) =
+                secrets::reseal(config, store, which, leave_out, &by).await?;
             print(&format!(
                 "{secrets} secrets and {delegations} delegation keys are sealed with the {} key-encryption key now",
                 match which {

@@ -38,12 +38,13 @@ async fn write(
     now: UnixTime,
 ) -> Result<(), Error> {
     let seen = reference(session, now).await?;
-    let sql = "INSERT INTO replicas (id, node, seen, stopped, clock, keys, format) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET \
+    let sql = "INSERT INTO replicas (id, node, seen, stopped, clock, keys, format, sealing) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET \
                seen = excluded.seen, stopped = excluded.stopped, \
                clock = COALESCE(excluded.clock, replicas.clock), keys = excluded.keys, \
-               format = excluded.format";
+               format = excluded.format, sealing = excluded.sealing";
     let keys: Vec<u8> = report.keys.iter().flat_map(|key| *key.as_bytes()).collect();
+    let sealing = report.sealing.concat();
     let values = vec![
         report.id[..].into(),
         node.into(),
@@ -52,6 +53,7 @@ async fn write(
         report.clock.into(),
         keys[..].into(),
         FORMAT.into(),
+        sealing[..].into(),
     ];
     session.execute(sql, values).await?;
     match report.clock {
@@ -97,7 +99,8 @@ const FORMAT: i64 = 2;
 
 async fn all(session: &mut Session, now: UnixTime) -> Result<Vec<Replica>, Error> {
     let reference = reference(session, now).await?;
-    let sql = "SELECT id, node, seen, stopped, clock, keys FROM replicas ORDER BY node, id";
+    let sql =
+        "SELECT id, node, seen, stopped, clock, keys, sealing FROM replicas ORDER BY node, id";
     let rows = session.fetch(sql, Vec::new()).await?;
     rows.iter().map(|row| replica(row, reference)).collect()
 }
@@ -109,6 +112,11 @@ fn replica(row: &Row, reference: i64) -> Result<Replica, Error> {
     if !rest.is_empty() {
         return Err(corrupt("keys"));
     }
+    let sealing = row.maybe_blob("sealing")?.unwrap_or_default();
+    let (sealing, rest) = sealing.as_chunks::<16>();
+    if !rest.is_empty() {
+        return Err(corrupt("sealing"));
+    }
     Ok(Replica {
         id: row.bytes("id")?,
         node: row.text("node")?,
@@ -116,6 +124,7 @@ fn replica(row: &Row, reference: i64) -> Result<Replica, Error> {
         live: !row.flag("stopped")? && seen.abs_diff(reference) <= Replica::SILENT.as_secs(),
         clock: row.maybe_time("clock")?,
         keys: keys.iter().copied().map(Sha256::from_bytes).collect(),
+        sealing: sealing.to_vec(),
     })
 }
 

@@ -158,6 +158,7 @@ async fn while_an_older_signer_works_records_are_such_as_it_reads(db: &Database)
         stopped: false,
         clock: None,
         keys: Vec::new(),
+        sealing: Vec::new(),
     };
     let details = async || {
         let records = store.audit_from(1, 99).await.unwrap();

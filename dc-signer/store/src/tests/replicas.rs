@@ -14,6 +14,7 @@ fn report(id: u8, clock: Option<u64>) -> Report {
         stopped: false,
         clock: clock.map(at),
         keys: vec![key("one"), key("two")],
+        sealing: vec![[id; 16], [7; 16]],
     }
 }
 
@@ -29,6 +30,12 @@ async fn a_signer_is_live_as_long_as_it_reports(db: &Database) {
         .collect();
     assert_eq!(seen, [("node-1", true), ("node-2", true)]);
     assert_eq!(replicas[0].keys, [key("one"), key("two")]);
+    assert_eq!(replicas[1].sealing, [[2; 16], [7; 16]]);
+    // As one of an older version does, which knows nothing of the column.
+    db.tamper("UPDATE replicas SET sealing = NULL WHERE node = 'node-1'")
+        .await;
+    let replicas = store.replicas(now).await.unwrap();
+    assert_eq!(replicas[0].sealing, Vec::<[u8; 16]>::new());
     // One is silent, or was seen by a clock that was set back since.
     for seen in ["seen - 181", "seen + 2000"] {
         db.tamper(&format!(
