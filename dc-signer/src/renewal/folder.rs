@@ -1,5 +1,6 @@
 //! The folder in which a certificate is ordered: its key, the request, and at the end the chain. It is gone afterwards.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,13 +24,34 @@ pub enum KeyOf<'a> {
     Before(&'a Path),
 }
 
-/// A folder with a key and the request for its certificate.
+/// A folder with a key and the request for its certificate, whoever orders: the service, or an operator.
 #[derive(Debug)]
-pub(super) struct OrderFolder {
+pub struct OrderFolder {
     path: PathBuf,
     csr_der: Vec<u8>,
     /// The CA has not finished the order: it goes on with the same key.
     goes_on: bool,
+}
+
+/// A key and the request for its certificate, as somebody has made them.
+pub struct Given<'a> {
+    /// The name that the key's file has.
+    pub key_name: &'a str,
+    /// The key.
+    pub key: &'a [u8],
+    /// The request, in PEM.
+    pub request: &'a [u8],
+}
+
+impl fmt::Debug for Given<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            key_name,
+            key: _,
+            request: _,
+        } = self;
+        write!(f, "Given({key_name}, ..)")
+    }
 }
 
 impl OrderFolder {
@@ -37,17 +59,16 @@ impl OrderFolder {
     /// order has left is removed, such as a key that `taken`, the DER SubjectPublicKeyInfo of the zone's certificate, shows in use.
     ///
     /// Fails with [`OrderError::Setup`].
-    pub(super) fn make(
-        data: &Path,
+    pub fn make(
+        path: PathBuf,
         zone: &ZoneName,
         roles: Roles,
         key: KeyOf<'_>,
         unlock: &Unlock,
         taken: Option<&[u8]>,
     ) -> Result<Self, OrderError> {
-        let path = folder(data).join(format!("{zone}-{}", roles.as_str()));
         if key == KeyOf::New
-            && let Some(csr_der) = left_over(&path, taken)
+            && let Some(csr_der) = left_over(&path, unlock, taken)
         {
             return Ok(Self::of(path, csr_der));
         }
@@ -80,6 +101,30 @@ impl OrderFolder {
         Ok(Self::of(path, csr_der))
     }
 
+    /// Puts a key and a request that somebody has made there, unless this very request is there already.
+    ///
+    /// Fails with [`OrderError::Setup`].
+    pub fn take(path: PathBuf, given: &Given<'_>) -> Result<Self, OrderError> {
+        let request = path.join(REQUEST);
+        let csr_der = pem::request(&request, given.request).map_err(setup)?;
+        let csr_der = csr_der.as_ref().to_vec();
+        let is_same = |there: &[u8]| there == given.request;
+        if !files::read(&request).is_ok_and(|there| is_same(&there)) {
+            remove(&path)?;
+            let file = |name, contents| NewFile {
+                name,
+                contents,
+                access: Access::Owner,
+            };
+            let new = [
+                file(given.key_name, given.key),
+                file(REQUEST, given.request),
+            ];
+            files::create_folder(&path, Access::Owner, &new).map_err(setup)?;
+        }
+        Ok(Self::of(path, csr_der))
+    }
+
     fn of(path: PathBuf, csr_der: Vec<u8>) -> Self {
         Self {
             path,
@@ -89,23 +134,41 @@ impl OrderFolder {
     }
 
     /// The key stays for the next try: CAs finish orders for the request that they began with.
-    pub(super) fn keep(mut self) {
+    pub fn keep(mut self) {
         self.goes_on = true;
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn csr_der(&self) -> &[u8] {
+    /// The request.
+    #[must_use]
+    pub fn csr_der(&self) -> &[u8] {
         &self.csr_der
     }
 
     /// Puts the chain beside the key.
-    pub(super) fn add_chain(&self, chain_pem: &[u8]) -> Result<(), OrderError> {
+    ///
+    /// Fails with [`OrderError::Setup`].
+    pub fn add_chain(&self, chain_pem: &[u8]) -> Result<(), OrderError> {
+        self.add(CHAIN, chain_pem)
+    }
+
+    /// Leaves what a CA returned that nobody has ordered, and says where.
+    ///
+    /// Fails with [`OrderError::Setup`].
+    pub fn add_refused(&self, chain: &[u8]) -> Result<PathBuf, OrderError> {
+        self.add(REFUSED, chain)?;
+        Ok(self.path.join(REFUSED))
+    }
+
+    fn add(&self, name: &str, contents: &[u8]) -> Result<(), OrderError> {
         let file = NewFile {
-            name: CHAIN,
-            contents: chain_pem,
+            name,
+            contents,
             access: Access::Owner,
         };
         let staged = files::stage(&self.path, &file);
@@ -113,13 +176,17 @@ impl OrderFolder {
     }
 }
 
-/// The request of an order that was kept, unless its key is in use.
-fn left_over(path: &Path, taken: Option<&[u8]>) -> Option<Vec<u8>> {
+/// The request of an order that was kept, unless its key is in use, or plain where keys are to be encrypted.
+fn left_over(path: &Path, unlock: &Unlock, taken: Option<&[u8]>) -> Option<Vec<u8>> {
     let request_path = path.join(REQUEST);
     let request = files::read(&request_path).ok()?;
     let csr = pem::request(&request_path, &request).ok()?;
     let key = requested_key(&csr).ok()?;
-    let is_whole = files::exists(&path.join(KEY)) && taken != Some(&key[..]);
+    let file = files::read(&path.join(KEY)).ok()?;
+    let is_encrypted = file
+        .windows(ENCRYPTED.len())
+        .any(|window| window == ENCRYPTED);
+    let is_whole = taken != Some(&key[..]) && (is_encrypted || unlock.source().is_none());
     is_whole.then(|| csr.as_ref().to_vec())
 }
 
@@ -162,14 +229,85 @@ fn remove(path: &Path) -> Result<(), OrderError> {
     }
 }
 
-fn setup(error: impl std::fmt::Display) -> OrderError {
+fn setup(error: impl fmt::Display) -> OrderError {
     OrderError::Setup(error.to_string())
 }
 
-/// As `delegation_csr` calls it.
-const REQUEST: &str = "request.csr";
+/// The folder, in a data folder, in which the service orders a zone's certificate.
+pub(super) fn of_service(data: &Path, zone: &ZoneName, roles: Roles) -> PathBuf {
+    let name = format!("{zone}-{}", roles.as_str());
+    data.join("renewal").join(name)
+}
 
-/// The part of a data folder in which certificates are ordered.
-fn folder(data: &Path) -> PathBuf {
-    data.join("renewal")
+/// As `delegation_csr` calls it.
+pub const REQUEST: &str = "request.csr";
+/// The answer of a CA that is not what was ordered.
+const REFUSED: &str = "refused.pem";
+/// In a key that is encrypted with a passphrase.
+const ENCRYPTED: &[u8] = b"BEGIN ENCRYPTED PRIVATE KEY";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dc_pki::secret::SecretSource;
+
+    #[test]
+    fn a_key_is_encrypted_if_there_is_a_passphrase_and_a_plain_one_is_not_taken_up() {
+        let data = tempfile::tempdir().unwrap();
+        let zone = ZoneName::parse("cpe.example.com").unwrap();
+        let path = data.path().join("orders/one");
+        let make = |unlock: &Unlock| {
+            let path = path.clone();
+            OrderFolder::make(path, &zone, Roles::Server, KeyOf::New, unlock, None).unwrap()
+        };
+        let key = || fs::read_to_string(path.join(KEY)).unwrap();
+        // Before there was a passphrase.
+        let none = Unlock::default();
+        make(&none).keep();
+        let plain = key();
+        make(&none).keep();
+        assert_eq!(key(), plain, "the order goes on with its key");
+        let says = ["printf", "open sesame"].map(str::to_owned).to_vec();
+        let unlock = Unlock::with(SecretSource::Command(says));
+        let folder = make(&unlock);
+        let encrypted = key();
+        assert!(
+            encrypted.contains("BEGIN ENCRYPTED PRIVATE KEY"),
+            "{encrypted}"
+        );
+        let csr_der = folder.csr_der().to_vec();
+        folder.keep();
+        let again = make(&unlock);
+        assert_eq!((key(), again.csr_der()), (encrypted, &csr_der[..]));
+        // Once it is over nothing of it is left.
+        drop(again);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_somebody_has_made_is_taken_once() {
+        let data = tempfile::tempdir().unwrap();
+        let zone = ZoneName::parse("cpe.example.com").unwrap();
+        let path = data.path().join("orders/one");
+        let none = Unlock::default();
+        OrderFolder::make(path.clone(), &zone, Roles::Server, KeyOf::New, &none, None)
+            .unwrap()
+            .keep();
+        let read = |name| fs::read(path.join(name)).unwrap();
+        let (key, request) = (read(KEY), read(REQUEST));
+        let given = Given {
+            key_name: KEY,
+            key: &key,
+            request: &request,
+        };
+        let other = data.path().join("orders/other");
+        let taken = OrderFolder::take(other.clone(), &given).unwrap();
+        let refused = taken.add_refused(b"chain").unwrap();
+        taken.keep();
+        let again = OrderFolder::take(other.clone(), &given).unwrap();
+        assert!(refused.exists(), "it is the same order");
+        assert_eq!(fs::read(other.join(KEY)).unwrap(), key);
+        drop(again);
+        assert!(!other.exists());
+    }
 }

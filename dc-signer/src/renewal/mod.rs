@@ -19,7 +19,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use folder::KeyOf;
+pub use folder::{Given, KeyOf, OrderFolder, REQUEST};
 pub use renewer::{Done, Renewer};
 pub use settings::{OfZone, Settings};
 pub use status::{Candidate, Status};

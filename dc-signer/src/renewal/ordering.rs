@@ -163,7 +163,7 @@ pub enum OrderingError {
     },
 }
 
-/// The folder, in a data folder, of an order that a zone is waiting for.
+/// The folder, in a data folder, of an order that an operator has placed, beside those of the service.
 #[must_use]
 pub fn folder(data: &Path, zone: &ZoneName, roles: Roles) -> PathBuf {
     let name = format!("{zone}-{}", roles.as_str());

@@ -9,7 +9,7 @@ use dc_core::DelegationCertificate;
 use pki_types::UnixTime;
 
 use super::ca::{Asked, Ca, Cas};
-use super::folder::{KeyOf, OrderFolder};
+use super::folder::{self, KeyOf, OrderFolder};
 use super::schedule::{self, Draw, Due};
 use super::settings::Settings;
 use super::source::OrderError;
@@ -226,14 +226,15 @@ impl Renewer {
             }
             _ => None,
         };
-        let (data, name, roles) = (self.data.clone(), zone.zone.clone(), zone.roles);
+        let path = folder::of_service(&self.data, &zone.zone, zone.roles);
+        let (name, roles) = (zone.zone.clone(), zone.roles);
         let unlock = self.authority.unlock().clone();
         off_thread(move || {
             let key = before.as_deref().map_or(KeyOf::New, KeyOf::Before);
             let certificate = certificate.map(|der| DelegationCertificate::parse(der.into()));
             let certificate = certificate.and_then(Result::ok);
             let taken = certificate.as_ref().map(DelegationCertificate::spki);
-            OrderFolder::make(&data, &name, roles, key, &unlock, taken)
+            OrderFolder::make(path, &name, roles, key, &unlock, taken)
         })
         .await?
     }

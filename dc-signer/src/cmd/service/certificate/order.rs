@@ -1,22 +1,22 @@
 //! `dc-signer certificate order`: one order, now.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use dc_inspect::delegation_csr::{self, KeySource, NewKey};
-use dc_pki::delegation::{self, CHAIN, KEY, KEY_URI};
-use dc_pki::files::{self, Access, NewFile};
+use dc_core::DelegationCertificate;
 use dc_pki::names::ZoneName;
 use dc_pki::time::Moment;
-use dc_pki::{Roles, clock, pem};
-use dc_signer::authority::Import;
+use dc_pki::{clock, delegation, files};
+use dc_signer::authority::{Import, Imported};
+use dc_signer::config::Config;
 use dc_signer::renewal::ordering::{self, ConfiguredCa, OrderingError, Wanted};
 use dc_signer::renewal::returned::Returned;
+use dc_signer::renewal::{Given, KeyOf, OrderFolder, REQUEST};
 use dc_store::owner;
 use dc_store::registry::{self, Role, Zone};
 use serde_json::json;
 
 use super::super::error::Error;
-use super::super::place::{Acting, Open, Why};
+use super::super::place::{Acting, Actor, Open, Why};
 use super::super::print;
 use crate::cmd::warn;
 
@@ -53,22 +53,22 @@ impl Args {
                 let ca = ConfiguredCa::of(config, &self.zone).ok_or_else(|| Error::NoCa {
                     zone: self.zone.clone(),
                 })?;
-                let folder = ordering::folder(&config.data, &self.zone, zone.roles);
-                match &self.request {
-                    Some(given) => take(given, &folder)?,
-                    None => prepare(&folder, &zone, self.new_key)?,
-                }
+                let active = open.authority.active_certificate(&self.zone).await?;
+                let folder = self.folder(open, config, &zone, active.as_deref())?;
                 // The CA may be behind a program, and a DNS server may.
                 owner::stay_owner()?;
-                let returned = ordered(open, &ca, &zone, &folder).await?;
-                let import = Import::read(&folder, open.authority.unlock(), clock::now()?)?;
-                let by = who.act()?;
-                let imported = open
-                    .authority
-                    .take_delegation(&self.zone, import, &by)
-                    .await?;
-                // The key is with the certificate now.
-                forget(&folder)?;
+                let taken = take(open, &ca, &zone, &folder, active.as_deref(), who).await;
+                let (returned, imported) = match taken {
+                    // The key is with the certificate now.
+                    Ok(taken) => {
+                        drop(folder);
+                        taken
+                    }
+                    Err(error) => {
+                        folder.keep();
+                        return Err(error);
+                    }
+                };
                 warn(&imported.warnings);
                 open.authority.keep_zones(clock::now()?).await?;
                 for waiting in open.authority.waiting() {
@@ -83,6 +83,41 @@ impl Args {
         let zone = zones.into_iter().find(|zone| zone.zone == self.zone);
         let source = registry::Error::UnknownZone;
         Ok(zone.ok_or(dc_store::Error::Refused { source })?)
+    }
+
+    /// The folder to order in, with the key and the request that it is for.
+    fn folder(
+        &self,
+        open: &Open,
+        config: &Config,
+        zone: &Zone,
+        active: Option<&[u8]>,
+    ) -> Result<OrderFolder, Error> {
+        let path = ordering::folder(&config.data, &self.zone, zone.roles);
+        if let Some(given) = &self.request {
+            // It is whoever's runs this.
+            let (key_name, key, request) = {
+                let _invoker = owner::as_invoker()?;
+                let name = delegation::key_file(given)?;
+                let read = |name| files::read(&given.join(name));
+                (name, read(name)?, read(REQUEST)?)
+            };
+            let given = Given {
+                key_name,
+                key: &key,
+                request: &request,
+            };
+            return Ok(OrderFolder::take(path, &given).map_err(OrderingError::from)?);
+        }
+        if self.new_key && files::is_there(&path.join(REQUEST))? {
+            files::remove(&path.join(REQUEST))?;
+        }
+        let active = active.map(|der| DelegationCertificate::parse(der.to_vec().into()));
+        let active = active.and_then(Result::ok);
+        let taken = active.as_ref().map(DelegationCertificate::spki);
+        let unlock = open.authority.unlock();
+        let made = OrderFolder::make(path, &self.zone, zone.roles, KeyOf::New, unlock, taken);
+        Ok(made.map_err(OrderingError::from)?)
     }
 
     fn tell(&self, ca: &ConfiguredCa, slot: u32, returned: &Returned) -> Result<(), Error> {
@@ -105,96 +140,50 @@ impl Args {
     }
 }
 
-/// Places the order, and leaves what comes back beside the key, good or not.
-async fn ordered(
+/// Orders a certificate, and takes it as the zone's next one.
+async fn take(
     open: &Open,
     ca: &ConfiguredCa,
     zone: &Zone,
-    folder: &Path,
+    folder: &OrderFolder,
+    active: Option<&[u8]>,
+    who: &Actor,
+) -> Result<(Returned, Imported), Error> {
+    let returned = ordered(ca, zone, folder, active).await?;
+    let unlock = open.authority.unlock();
+    let import = Import::read(folder.path(), unlock, clock::now()?)?;
+    let by = who.act()?;
+    let taken = open.authority.take_delegation(&zone.zone, import, &by);
+    Ok((returned, taken.await?))
+}
+
+/// Places the order, and leaves what comes back beside the key, good or not.
+async fn ordered(
+    ca: &ConfiguredCa,
+    zone: &Zone,
+    folder: &OrderFolder,
+    active: Option<&[u8]>,
 ) -> Result<Returned, Error> {
-    let path = folder.join(REQUEST);
-    let csr_der = pem::request(&path, &files::read(&path)?)?;
-    let replaces = open.authority.active_certificate(&zone.zone).await?;
     let wanted = Wanted {
         zone: &zone.zone,
         roles: zone.roles,
-        csr_der: &csr_der,
-        replaces: replaces.as_deref(),
+        csr_der: folder.csr_der(),
+        replaces: active,
     };
     eprintln!("ordering {} from {}", zone.zone.wildcard(), ca.name());
     let began = clock::now()?;
     match ca.order(&wanted, || clock::now().unwrap_or(began)).await {
         Ok(returned) => {
-            keep(folder, CHAIN, returned.chain_pem().as_bytes())?;
+            let added = folder.add_chain(returned.chain_pem().as_bytes());
+            added.map_err(OrderingError::from)?;
             Ok(returned)
         }
         Err(error) => {
             if let OrderingError::Wrong { chain, .. } = &error {
-                keep(folder, REFUSED, chain)?;
-                let path = folder.join(REFUSED);
+                let path = folder.add_refused(chain).map_err(OrderingError::from)?;
                 eprintln!("note: what the CA returned is in {}", path.display());
             }
             Err(error.into())
         }
     }
 }
-
-/// Copies key and request of a folder, which is whoever's runs this, unless they are here already.
-fn take(given: &Path, folder: &Path) -> Result<(), Error> {
-    let (name, key, request) = {
-        let _invoker = owner::as_invoker()?;
-        let name = delegation::key_file(given)?;
-        let read = |name| files::read(&given.join(name));
-        (name, read(name)?, read(REQUEST)?)
-    };
-    if files::is_there(&folder.join(REQUEST))? && *files::read(&folder.join(REQUEST))? == *request {
-        return Ok(());
-    }
-    forget(folder)?;
-    files::make_folder(folder, Access::Owner)?;
-    keep(folder, name, &key)?;
-    keep(folder, REQUEST, &request)
-}
-
-/// Makes key and request, unless they are there from an order before.
-fn prepare(folder: &Path, zone: &Zone, new_key: bool) -> Result<(), Error> {
-    if new_key {
-        forget(folder)?;
-    }
-    if files::is_there(&folder.join(REQUEST))? && files::is_there(&folder.join(KEY))? {
-        return Ok(());
-    }
-    let roles: &[dc_core::Role] = match zone.roles {
-        Roles::Both => &[dc_core::Role::Server, dc_core::Role::Client],
-        Roles::Server => &[dc_core::Role::Server],
-    };
-    // A request without its key is nobody's, and a key without its request was never sent.
-    forget(folder)?;
-    let source = KeySource::New(NewKey::P256);
-    delegation_csr::write(folder, &zone.zone, roles, source).map_err(crate::cmd::Error::from)?;
-    Ok(())
-}
-
-/// Removes what an order has left.
-fn forget(folder: &Path) -> Result<(), Error> {
-    for name in [KEY, KEY_URI, REQUEST, CHAIN, REFUSED] {
-        files::remove(&folder.join(name))?;
-    }
-    Ok(())
-}
-
-fn keep(folder: &Path, name: &str, contents: &[u8]) -> Result<(), Error> {
-    let access = Access::Owner;
-    let file = NewFile {
-        name,
-        contents,
-        access,
-    };
-    files::stage(folder, &file)?.replace()?;
-    Ok(files::sync(folder)?)
-}
-
-/// The request, as `dc-signer csr` calls it.
-const REQUEST: &str = "request.csr";
-/// The answer of a CA that is not what was ordered.
-const REFUSED: &str = "refused.pem";
