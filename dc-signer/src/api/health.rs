@@ -99,7 +99,7 @@ impl Readiness {
                 "the service is starting",
             ),
             (
-                !self.storage.load(Ordering::Relaxed),
+                !self.can_write(),
                 Kind::StorageUnavailable,
                 "the database cannot write: check its disk or its server",
             ),
@@ -109,6 +109,10 @@ impl Readiness {
             Kind::StorageUnavailable => (kind, self.unusable().unwrap_or_else(|| text.to_owned())),
             kind => (kind, text.to_owned()),
         })
+    }
+
+    fn can_write(&self) -> bool {
+        self.storage.load(Ordering::Relaxed)
     }
 
     fn unusable(&self) -> Option<String> {
@@ -194,7 +198,7 @@ impl App {
         };
         match issuing {
             Ok(status) => {
-                self.publish(&status);
+                self.publish(&status, self.readiness.can_write());
                 let kind = match status.clock {
                     Some(_) => Kind::ClockWrong,
                     None => Kind::ZoneNotReady,
@@ -204,6 +208,7 @@ impl App {
             }
             Err(refusal) => {
                 tracing::debug!(%refusal, "the zones cannot be read");
+                self.publish(&self.authority.cached_issuing_status(now), false);
                 let why =
                     "the database does not say which zones there are: check its disk or its server";
                 found.push((Kind::StorageUnavailable, why.to_owned()));
@@ -215,10 +220,11 @@ impl App {
         found
     }
 
-    fn publish(&self, status: &IssuingStatus) {
+    /// Nothing is issued that cannot be recorded, so a database that cannot write stops every zone.
+    fn publish(&self, status: &IssuingStatus, can_write: bool) {
         let zones = status.zones.iter().map(|zone| ZoneAble {
             zone: zone.zone.to_string(),
-            can_issue: status.can_issue(zone),
+            can_issue: can_write && status.can_issue(zone),
             until: zone.until.as_secs(),
             warn_before: zone.warn_before.as_secs(),
             both_forms: status.both_forms.iter().any(|both| both.zone == zone.zone),

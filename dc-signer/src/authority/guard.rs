@@ -126,8 +126,16 @@ impl Guard {
 
     /// The distance of a time from the one that was to be expected.
     pub(super) fn skew(&self, now: UnixTime) -> Skew {
-        let beliefs = self.beliefs();
-        skew(now.as_secs(), beliefs.expected(), beliefs.latest)
+        let (mut beliefs, now) = (self.beliefs(), now.as_secs());
+        let skew = skew(now, beliefs.expected(), beliefs.latest);
+        match beliefs.check(now) {
+            // Long after a record is nothing unusual, but in doubt it is what the doubt is about.
+            Err(ClockError::Unsure { latest, .. }) => Skew {
+                records: i64::try_from(now.saturating_sub(latest.as_secs())).unwrap_or(i64::MAX),
+                ..skew
+            },
+            _ => skew,
+        }
     }
 
     /// Checks a time of the clock.
@@ -249,7 +257,7 @@ const fn is_apart(now: u64, other: u64) -> bool {
 pub struct Skew {
     /// Of what it would say if nobody had set it since the signer was started or reloaded.
     pub since_start: i64,
-    /// Of the latest time that is on record; never ahead of it.
+    /// Of the latest time that is on record; ahead of it only while it is doubted because of that.
     pub records: i64,
 }
 
@@ -628,6 +636,17 @@ mod tests {
             matches!(jumped, Err(ClockError::Jumped { .. })),
             "{jumped:?}"
         );
+    }
+
+    #[test]
+    fn a_start_that_is_doubted_shows_how_far_ahead_the_clock_is() {
+        let (guard, runs) = running(Some(NOW), NOW + 30 * HOUR);
+        let skew = |now| guard.skew(at(now)).records;
+        assert_eq!(skew(NOW + 30 * HOUR), 30 * 3600);
+        // It is taken for right some minutes later.
+        runs.add(Duration::from_secs(301));
+        assert_eq!(guard.check(at(NOW + 30 * HOUR + 301)), Ok(()));
+        assert_eq!(skew(NOW + 30 * HOUR + 301), 0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The check of a configuration: the file itself, and the files that it names.
 
 mod data;
+mod room;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -22,6 +23,7 @@ use crate::server::warning::Warning;
 use dc_pki::{clock, files, trust};
 use dc_store::{Location, Store};
 
+pub(crate) use room::is_full;
 /// Reads a configuration and everything that it names, and looks at what is in its data folder, with the rights of this
 /// process; starts nothing.
 ///
@@ -142,6 +144,7 @@ pub async fn readiness(
             found.faults.extend(status.faults());
             found.soon.extend(status.moving());
             found.soon.extend(status.ending(now));
+    room::look(config, &mut found);
             let both_forms = status.both_forms.iter().map(ToString::to_string);
             found.soon.extend(both_forms);
             let servers_alone = status.servers_alone.iter().map(ToString::to_string);

@@ -51,6 +51,51 @@ fn a_full_disk_refuses_everybody_stores_nothing_and_recovers_by_itself() {
     refuses_and_recovers(&rig, &database, || disk.fill(), || disk.make_room());
 }
 
+#[test]
+fn a_service_that_starts_on_a_full_disk_says_so_and_waits_for_room() {
+    let Some(disk) = SmallDisk::mount("6m") else {
+        return;
+    };
+    let database = disk.path().join("signer.db");
+    let mut rig = Rig::start_with(&format!("[database]\nsqlite = {database:?}\n"));
+    rig.signal("TERM");
+    assert!(rig.ended());
+    disk.fill();
+    let config = rig.data().join("config.toml");
+    let check = || {
+        let mut check = Command::new(env!("CARGO_BIN_EXE_dc-signer"));
+        let output = check
+            .args(["check", "--config"])
+            .arg(&config)
+            .output()
+            .unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.success(), said)
+    };
+    let (good, said) = check();
+    assert!(
+        !good && said.contains("is full") && said.contains("make room"),
+        "{said}"
+    );
+    let log = disk.path().with_extension("log");
+    let mut service = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+        .args(["serve", "--config"])
+        .arg(&config)
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let read = || std::fs::read_to_string(&log).unwrap();
+    rig.wait_until("it waits", || read().contains("the disk is full"));
+    assert!(service.try_wait().unwrap().is_none(), "{}", read());
+    disk.make_room();
+    rig.wait_until("it is up", || read().contains("ready"));
+    let (good, said) = check();
+    assert!(good, "{said}");
+    service.kill().unwrap();
+    service.wait().unwrap();
+    std::fs::remove_file(&log).unwrap();
+}
+
 /// A stand-in for a full disk, for tests that root does not run.
 #[test]
 fn files_that_may_not_grow_are_a_full_disk() {
@@ -126,13 +171,23 @@ fn is_not_ready(rig: &Rig) {
     let readiness = rig.client().get("/readyz");
     readiness.refused(503, "storage-unavailable");
     rig.client().get("/healthz").ok();
-    assert!(rig.client().get("/metrics").body.contains("dc_ready 0"));
+    let metrics = rig.client().get("/metrics").body;
+    assert!(metrics.contains("dc_ready 0"), "{metrics}");
+    let mut able = metrics
+        .lines()
+        .filter(|line| line.starts_with("dc_zone_can_issue{"));
+    assert!(able.all(|line| line.ends_with(" 0")), "{metrics}");
 }
 
 fn becomes_ready(rig: &Rig) {
     rig.wait_until("it is ready again", || {
         rig.client().get("/readyz").status == 200
     });
+    let metrics = rig.client().get("/metrics").body;
+    let mut able = metrics
+        .lines()
+        .filter(|line| line.starts_with("dc_zone_can_issue{"));
+    assert!(able.any(|line| line.ends_with(" 1")), "{metrics}");
 }
 
 /// A server of this test alone, unless tests with PostgreSQL are skipped, and a service that uses it.

@@ -1,4 +1,5 @@
-//! A database server that is not up yet: after a power cut the signer may be the faster one.
+//! A database server that is not up yet, because after a power cut the signer may be the faster one; or a full disk, on which SQLite
+//! opens nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +10,10 @@ use tokio::time::{Instant, sleep};
 use super::lifecycle::tell;
 use crate::authority::{self, database};
 use crate::config::Config;
+use crate::server::check::is_full;
 use dc_store::{InUse, Location, Observer, Store};
 
-/// Opens the database as [`database::open_to_serve`] does, and waits for a server that does not answer yet.
+/// Opens the database as [`database::open_to_serve`] does, and waits for a server that does not answer yet, and for room on a full disk.
 ///
 /// Fails at once with what waiting does not mend, such as a wrong password.
 pub(super) async fn open(
@@ -27,7 +29,12 @@ pub(super) async fn open(
             opened => return opened,
         };
         if said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
-            tracing::warn!("{error}: waiting for it");
+            match config.database {
+                Location::File(_) => {
+                    tracing::error!("the disk is full, and {error}: waiting for room");
+                }
+                Location::Postgres(_) => tracing::warn!("{error}: waiting for it"),
+            }
             said = Some(Instant::now());
         }
         let longer = u32::try_from(LONGER.as_micros()).unwrap_or(u32::MAX);
@@ -41,7 +48,12 @@ pub(super) async fn open(
 }
 
 fn may_come_up(location: &Location, error: &dc_store::Error) -> bool {
-    matches!(location, Location::Postgres(_)) && error.is_of_a_server_that_may_come_up()
+    match location {
+        Location::File(path) => {
+            matches!(error, dc_store::Error::CannotWrite { .. }) && is_full(path)
+        }
+        Location::Postgres(_) => error.is_of_a_server_that_may_come_up(),
+    }
 }
 
 const TRY_AGAIN: Duration = Duration::from_secs(1);
