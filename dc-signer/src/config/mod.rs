@@ -107,7 +107,7 @@ pub struct Config {
     pub order_command: Vec<OrderCommand>,
     /// When delegation certificates are ordered.
     #[serde(default)]
-    pub renewal: Renewal,
+    pub certificate_renewal: Renewal,
     /// How long operators are let in.
     #[serde(default)]
     pub operators: Operators,

@@ -127,6 +127,10 @@ impl Error for KeyErrorKind {
 
 /// The known key that needs the fewest changes, if that is at most a third of its letters.
 fn nearest(given: &str, known: &[&'static str]) -> Option<&'static str> {
+    let mut renamed = RENAMED.iter().filter(|(old, _)| *old == given);
+    if let Some((_, new)) = renamed.find(|(_, new)| known.contains(new)) {
+        return Some(new);
+    }
     known
         .iter()
         .map(|key| (strsim::levenshtein(given, key), *key))
@@ -134,6 +138,9 @@ fn nearest(given: &str, known: &[&'static str]) -> Option<&'static str> {
         .min()
         .map(|(_, key)| key)
 }
+
+/// Tables that had another name, which is nearer to another table's.
+const RENAMED: &[(&str, &str)] = &[("renewal", "certificate_renewal")];
 
 /// Lines that could stand there, for the keys that have to be there.
 pub(super) const EXAMPLES: &[&str] = &[

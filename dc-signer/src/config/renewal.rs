@@ -1,4 +1,4 @@
-//! `[renewal]`: when delegation certificates are ordered from their zones' CAs, and for which keys.
+//! `[certificate_renewal]`: when delegation certificates are ordered from their zones' CAs, and for which keys.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -6,7 +6,7 @@ use serde::de::{Deserializer, Error};
 use super::values;
 use dc_pki::names::ZoneName;
 
-/// `[renewal]`: the order of the next delegation certificate.
+/// `[certificate_renewal]`: the order of the next delegation certificate.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Renewal {
@@ -21,7 +21,7 @@ pub struct Renewal {
     pub zones: Vec<RenewalOfZone>,
 }
 
-/// `[[renewal.zones]]`: the same for one zone.
+/// `[[certificate_renewal.zones]]`: the same for one zone.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RenewalOfZone {

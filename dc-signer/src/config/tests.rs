@@ -54,7 +54,7 @@ fn the_sample_is_loaded_as_it_stands_and_with_every_key() {
         config.acme.clear();
         config.order_command.clear();
         config.credential_listener = None;
-        config.renewal.zones.clear();
+        config.certificate_renewal.zones.clear();
         config.checkpoints = None;
         config.checkpoint_places.clear();
         config.keys = Keys::default();
@@ -91,6 +91,21 @@ fn what_a_ca_leaves_out_is_what_the_sample_says() {
     );
     let (said, left) = (&sample.order_command[0], &short.order_command[0]);
     assert_eq!((said.timeout, &said.anchors), (left.timeout, &left.anchors));
+}
+
+#[test]
+fn a_table_that_has_another_name_now_is_told_it() {
+    for table in [
+        "[renewal]\nautomatic = false",
+        "[[renewal.zones]]\nzone = 'x.example'",
+    ] {
+        let errors = Config::parse(&with(table), "/etc".as_ref()).unwrap_err();
+        let said = errors[0].to_string();
+        assert!(
+            said.contains("renewal does not exist: do you mean certificate_renewal?"),
+            "{said}"
+        );
+    }
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Ca {
     /// The CA that a configuration has for a zone, if it has one.
     #[must_use]
     pub fn of(config: &Config, zone: &ZoneName) -> Option<Self> {
-        let ca = ConfiguredCa::of(config, zone).filter(|_| config.renewal.automatic)?;
+        let ca = ConfiguredCa::of(config, zone).filter(|_| config.certificate_renewal.automatic)?;
         let source = ca.source().clone();
         let check: Check = Arc::new(move |returned, asked, now| {
             let wanted = Wanted {

@@ -23,7 +23,7 @@ impl Settings {
     /// As the configuration says.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let renewal = &config.renewal;
+        let renewal = &config.certificate_renewal;
         let all = OfZone {
             order_after: renewal.order_after,
             new_key: renewal.new_key,

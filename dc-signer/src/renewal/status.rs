@@ -105,7 +105,7 @@ impl Status {
         let (zones, renewals) = (store.zones().await?, store.renewals().await?);
         let settings = Settings::new(config);
         let has_ca = |zone: &&Zone| {
-            config.renewal.automatic && ConfiguredCa::of(config, &zone.zone).is_some()
+            config.certificate_renewal.automatic && ConfiguredCa::of(config, &zone.zone).is_some()
         };
         let statuses = zones.iter().filter(has_ca).map(|zone| {
             let renewal = renewals.iter().find(|renewal| renewal.zone == zone.zone);

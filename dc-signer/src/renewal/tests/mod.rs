@@ -175,7 +175,7 @@ async fn each_certificate_has_a_new_key(database: &Database) {
 }
 
 async fn the_key_before_is_used_again_if_it_is_to_be(database: &Database) {
-    let keys = keys_of_two(database, "renewal.new_key = false").await;
+    let keys = keys_of_two(database, "certificate_renewal.new_key = false").await;
     assert_eq!(keys[0], keys[1]);
 }
 
