@@ -72,6 +72,7 @@ pub use issuing_status::{IssuingStatus, KeyStatus, ZoneStatus};
 pub use missing::{Missing, Waiting};
 pub use operators::Authenticated;
 pub use rollover::Step;
+pub(crate) use rollover::active_from;
 pub use secrets::Secrets;
 pub use secrets::{Exported, Rotation, Secured};
 pub use servers_alone::ServersAloneWarning;

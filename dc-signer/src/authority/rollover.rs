@@ -84,7 +84,16 @@ fn is_due(zone: &Zone, next: &ZoneDelegation, now: UnixTime) -> bool {
     let Some(active) = zone.active().filter(|active| may_be_active(active, now)) else {
         return true;
     };
-    next.soaked_at() <= now && passed(next.since, SPREAD, now) && next.not_after > active.not_after
+    active_from(next) <= now && next.not_after > active.not_after
+}
+
+/// When a certificate can become active without need: it has soaked, and every signer has had time to load it.
+pub(crate) fn active_from(next: &ZoneDelegation) -> UnixTime {
+    // Certificates of minutes have no ten to wait.
+    let spread = SPREAD.min(next.life() / 16);
+    let seen = next.since.as_secs().saturating_add(spread.as_secs());
+    let at = next.soaked_at().as_secs().max(seen);
+    UnixTime::since_unix_epoch(Duration::from_secs(at))
 }
 
 fn has_ended(slot: &ZoneDelegation, now: UnixTime) -> bool {
@@ -100,8 +109,8 @@ fn passed(since: UnixTime, time: Duration, now: UnixTime) -> bool {
     now.as_secs().saturating_sub(since.as_secs()) >= time.as_secs()
 }
 
-/// The time from its import until it becomes active: the others look every few seconds.
-pub(crate) const SPREAD: Duration = Duration::from_secs(600);
+/// The most time from its import until it becomes active: the others look every few seconds.
+const SPREAD: Duration = Duration::from_secs(600);
 /// After how long nothing under a slot lives: the longest credential, and a signer that was late to notice.
 const DRAIN: Duration = dc_core::MAX_VALIDITY.saturating_add(Duration::from_secs(3600));
 
@@ -175,6 +184,30 @@ mod tests {
             let next = hours(2, DelegationState::Next, age, 168);
             assert_eq!(due_in(vec![active, next]), expected, "{age}");
         }
+    }
+
+    #[test]
+    fn a_certificate_of_minutes_becomes_active_while_the_one_before_can_issue() {
+        let minutes = |number, state, since: u64| ZoneDelegation {
+            not_before: at(NOW - since),
+            not_after: at(NOW - since + 660),
+            since: at(NOW - since),
+            ..slot(number, state, 0, 0)
+        };
+        // Ordered after two thirds; an eighth of its life later it has soaked.
+        for (age, expected) in [(81, vec![]), (82, vec![Step::Activate(2)])] {
+            let active = minutes(1, DelegationState::Active, 400);
+            assert!(active.may_issue(at(NOW)));
+            let next = minutes(2, DelegationState::Next, age);
+            assert_eq!(due_in(vec![active, next]), expected, "{age}");
+        }
+        // One that was valid for long before it came is waited with, a sixteenth of its life.
+        let next = ZoneDelegation {
+            not_before: at(NOW - 300),
+            not_after: at(NOW + 360),
+            ..minutes(2, DelegationState::Next, 10)
+        };
+        assert_eq!(active_from(&next), at(NOW - 10 + 41));
     }
 
     #[test]

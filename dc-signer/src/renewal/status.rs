@@ -9,8 +9,8 @@ use super::ordering::ConfiguredCa;
 use super::plan::Plan;
 use super::schedule;
 use super::settings::Settings;
-use crate::authority::Waiting;
 use crate::authority::json::ZoneRenewal;
+use crate::authority::{Waiting, active_from};
 use crate::config::Config;
 use dc_pki::names::ZoneName;
 use dc_pki::time::{Moment, Span};
@@ -192,7 +192,7 @@ fn candidate(zone: &Zone, slot: &ZoneDelegation, waiting: &[Waiting]) -> Candida
     let lacking = waiting.iter().find(waits);
     Candidate {
         slot: slot.number,
-        soaked_at: slot.soaked_at(),
+        soaked_at: active_from(slot),
         lacking: lacking.map_or_else(Vec::new, |waiting| waiting.nodes.clone()),
     }
 }
