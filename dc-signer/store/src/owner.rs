@@ -150,10 +150,14 @@ pub fn work_as_owner(folder: &Path) -> Result<(), Error> {
 
 /// For what has to be the owner itself, with all that it may do, such as a service.
 ///
-/// Fails with [`Error::NotYours`].
+/// Fails with [`Error::NotYours`], and with [`Error::RootHasIt`] if root has made it for somebody who is not root.
 pub fn must_be_owner(folder: &Path) -> Result<(), Error> {
     let me = Account::me();
     match Account::owning(folder)? {
+        Some(owner) if owner.is_root() && !me.is_root() => Err(Error::RootHasIt {
+            folder: folder.into(),
+            me,
+        }),
         Some(owner) if owner.uid != me.uid => Err(not_yours(folder, owner, me)),
         _ => Ok(()),
     }
@@ -343,6 +347,18 @@ pub enum Error {
         /// The account that runs this.
         me: Account,
     },
+    /// A folder that a service needs as its own is root's.
+    #[error(
+        "{folder} belongs to root, and {me}, as whom this runs, cannot work in it: give it to that user as root, with 'chown -R {word}: {folder}'",
+        folder = folder.display(),
+        word = me.word()
+    )]
+    RootHasIt {
+        /// The folder.
+        folder: PathBuf,
+        /// The account that runs this.
+        me: Account,
+    },
     /// Somebody else's link leads root to a folder of its own.
     #[error(
         "{} is a link of {owner}, which would lead root to a folder of root's: name the folder itself",
@@ -397,6 +413,17 @@ mod tests {
         let nobody = Account::named("nobody").unwrap();
         assert_eq!(Account::of(nobody.uid, 0), nobody);
         assert_eq!(Account::of(nobody.uid, 7).gid, 7);
+    }
+
+    #[test]
+    fn a_folder_of_root_s_is_to_be_given_to_whoever_serves() {
+        let me = Account::named("nobody").unwrap();
+        let folder = "/var/lib/dc-signer".into();
+        let said = Error::RootHasIt { folder, me }.to_string();
+        assert!(
+            said.contains("'chown -R nobody: /var/lib/dc-signer'"),
+            "{said}"
+        );
     }
 
     #[test]

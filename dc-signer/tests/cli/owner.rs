@@ -294,6 +294,15 @@ fn somebody_else_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn a_data_folder_that_root_has_made_is_to_be_given_to_the_service() {
+    let Some(owned) = Owned::new() else { return };
+    owned.give("data", User { uid: 0, gid: 0 });
+    owned
+        .run_as(owned.service, &["serve"])
+        .refused(&["data belongs to root", "'chown -R www-data: "]);
+}
+
+#[test]
 fn a_link_of_the_owners_leads_root_nowhere() {
     let Some(owned) = Owned::new() else { return };
     let secret = owned.sandbox.path("secret");
@@ -449,7 +458,7 @@ fn what_root_makes_where_nothing_was_is_the_owners_above_or_said_to_be_roots() {
     let outcome = owned
         .sandbox
         .run(&[&first[..], &["--config", "config.toml"]].concat());
-    for words in ["data will be root's", "chown -R USER: "] {
+    for words in ["data will be root's", "'chown -R "] {
         assert!(outcome.stderr.contains(words), "{outcome:?}");
     }
     fs::remove_dir_all(owned.sandbox.path("data")).unwrap();

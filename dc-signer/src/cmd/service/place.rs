@@ -80,8 +80,10 @@ impl Place {
         let data = &config.data;
         owner::work_as_owner(data)?;
         if Account::me().is_root() && !files::is_there(data)? {
+            // The user of the unit, where it is installed.
+            let user = Account::named("dc-signer").map_or("USER", |_| "dc-signer");
             eprintln!(
-                "note: {0} will be root's, because root makes it: if the service runs as another user, do 'chown -R USER: {0}' then",
+                "note: {0} will be root's, because root makes it: if the service runs as another user, do 'chown -R {user}: {0}' then",
                 data.display()
             );
         }
