@@ -17,13 +17,14 @@ use crate::config::{self, CheckpointKey, Config, KeyError, KeyErrorKind, Listen,
 use crate::renewal;
 use crate::server;
 use crate::server::credential_listener;
+use crate::server::exposed::{self, Exposed};
 use crate::server::listener::{ServiceCertificate, tls_config};
 use crate::server::telemetry::check_filter;
 use crate::server::warning::Warning;
 use dc_pki::{clock, files, trust};
 use dc_store::{Location, Store};
-
 pub(crate) use room::is_full;
+
 /// Reads a configuration and everything that it names, and looks at what is in its data folder, with the rights of this
 /// process; starts nothing.
 ///
@@ -32,10 +33,22 @@ pub fn check_with_data(
     path: &Path,
     provider: &CryptoProvider,
 ) -> Result<(Config, Vec<Warning>), config::Error> {
-    check_and(path, provider, data::look)
+    check_and(path, provider, |config, found| {
+        data::look(config, found);
+        let (keys, rest): (Vec<_>, Vec<_>) = { exposed::look(config, path) }
+            .into_iter()
+            .partition(Exposed::is_key);
+        for key in keys {
+            let setting = key.setting.into_iter().filter(|word| !word.is_empty());
+            let setting: Vec<Step> = setting.map(Step::from).collect();
+            found.add(&setting, key.to_string());
+        }
+        rest
+    })
 }
 
-/// Reads a configuration and everything that it names; starts nothing.
+/// Reads a configuration and everything that it names; starts nothing. A key that others may read is a warning here: a service that
+/// does not start because of it helps nobody.
 ///
 /// Returns the configuration, and what somebody should look at. Fails with [`config::Error::Invalid`],
 /// which has everything that is wrong, and with what reading the file itself fails with.
@@ -43,13 +56,16 @@ pub fn check(
     path: &Path,
     provider: &CryptoProvider,
 ) -> Result<(Config, Vec<Warning>), config::Error> {
-    check_and(path, provider, data::is_folder)
+    check_and(path, provider, |config, found| {
+        data::is_folder(config, found);
+        exposed::look(config, path)
+    })
 }
 
 fn check_and(
     path: &Path,
     provider: &CryptoProvider,
-    data: impl FnOnce(&Config, &mut Findings<'_>),
+    data: impl FnOnce(&Config, &mut Findings<'_>) -> Vec<Exposed>,
 ) -> Result<(Config, Vec<Warning>), config::Error> {
     let config = Config::load(path)?;
     let text = files::read(path)?;
@@ -77,7 +93,8 @@ fn check_and(
         &["log".into(), "filter".into()],
         check_filter(&config.log.filter),
     );
-    data(&config, &mut found);
+    let exposed = data(&config, &mut found);
+    warnings.extend(exposed.into_iter().map(Warning::Exposed));
     match found.errors.is_empty() {
         true => Ok((config, warnings)),
         false => {
@@ -127,6 +144,7 @@ pub async fn readiness(
             .soon
             .extend(warning.map(|warning| warning.to_string())),
     }
+    room::look(config, &mut found);
     if let Location::File(path) = &config.database
         && !files::exists(path)
     {
@@ -144,7 +162,6 @@ pub async fn readiness(
             found.faults.extend(status.faults());
             found.soon.extend(status.moving());
             found.soon.extend(status.ending(now));
-    room::look(config, &mut found);
             let both_forms = status.both_forms.iter().map(ToString::to_string);
             found.soon.extend(both_forms);
             let servers_alone = status.servers_alone.iter().map(ToString::to_string);

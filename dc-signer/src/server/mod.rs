@@ -4,11 +4,13 @@ pub mod check;
 pub mod credential_listener;
 pub mod dev;
 mod error;
+mod exposed;
 pub mod listener;
 mod service;
 pub mod telemetry;
 mod warning;
 
 pub use error::Error;
+pub use exposed::Exposed;
 pub use service::{Error as ServiceError, Reloader, Service, Signals, serve, start};
 pub use warning::Warning;

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 
 use pki_types::UnixTime;
 
+use super::exposed::Exposed;
 use dc_pki::time::{Moment, Span};
 
 /// Something that was done all the same, although it may not be what was meant.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Warning {
+    /// Others may read or change what is the service's.
+    Exposed(Exposed),
     /// A circumstance of a key, a certificate or a folder.
     Pki(dc_pki::Warning),
     /// A limit is higher than another lets it be.
@@ -81,6 +84,7 @@ impl From<dc_pki::Warning> for Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Exposed(exposed) => fmt::Display::fmt(exposed, f),
             Self::Pki(warning) => fmt::Display::fmt(warning, f),
             Self::LimitNotReached {
                 key,

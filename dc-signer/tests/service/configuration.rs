@@ -199,3 +199,88 @@ fn a_credential_listener_needs_roots_and_an_address_of_its_own() {
         );
     }
 }
+
+#[test]
+fn what_others_may_read_or_change_is_said_by_check_and_serve() {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+    let rig = Rig::start();
+    let config = rig.data().join("config.toml");
+    let set = |path: &str, mode| {
+        set_permissions(rig.data().join(path), Permissions::from_mode(mode)).unwrap();
+    };
+    let says = |code: i32, words: &[&str]| {
+        let (found, said) = check(&config);
+        assert_eq!(found, Some(code), "{said}");
+        for word in words {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+        said
+    };
+    let key = {
+        let mut keys = std::fs::read_dir(rig.data().join("data/delegations")).unwrap();
+        let folder = keys.next().unwrap().unwrap().path().join("key.pem");
+        folder
+            .strip_prefix(rig.data())
+            .unwrap()
+            .display()
+            .to_string()
+    };
+    // Nobody else gets to the folder that all of it is in.
+    set("..", 0o700);
+    set("data", 0o755);
+    set(&key, 0o644);
+    let said = says(0, &["nothing is wrong with"]);
+    assert!(!said.contains("for others"), "{said}");
+    set(&key, 0o600);
+    // From here on it is in a folder that everybody enters.
+    set("..", 0o755);
+    set(".", 0o755);
+    says(
+        0,
+        &[
+            "warning: ",
+            "/data is for others to read (mode 755)",
+            "chmod g-w,o-rwx",
+        ],
+    );
+    set("data/dc-signer.db", 0o666);
+    says(0, &["dc-signer.db is for others to write (mode 666)"]);
+    set("data", 0o700);
+    let said = says(0, &[]);
+    assert!(!said.contains("for others"), "{said}");
+    set("data", 0o711);
+    set("data/delegations", 0o711);
+    let parent = std::path::Path::new(&key).parent().unwrap();
+    set(parent.to_str().unwrap(), 0o711);
+    set(&key, 0o644);
+    let words = [
+        "key.pem is a key, and is for others to read (mode 644)",
+        "chmod 600",
+    ];
+    says(1, &words);
+    set("tls", 0o711);
+    set("tls/key.pem", 0o604);
+    says(1, &["listen.key", "tls/key.pem is a key", "mode 604"]);
+    // A service says the same and goes on; it changes no mode.
+    let data = rig.data().to_owned();
+    let rig = rig.restart();
+    assert!(rig.log().contains(words[0]), "{}", rig.log());
+    assert_eq!(rig.data(), data);
+    let mode = std::fs::metadata(rig.data().join(&key))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o644);
+    // Whoever may write to the folder above puts another one there.
+    for path in [key.as_str(), "tls/key.pem"] {
+        set_permissions(rig.data().join(path), Permissions::from_mode(0o600)).unwrap();
+    }
+    set_permissions(rig.data(), Permissions::from_mode(0o777)).unwrap();
+    let (_, said) = check(&rig.data().join("config.toml"));
+    assert!(
+        said.contains("is for others to write (mode 777), who may put anything there"),
+        "{said}"
+    );
+    set_permissions(rig.data(), Permissions::from_mode(0o700)).unwrap();
+}
