@@ -8,6 +8,7 @@
 mod audit;
 mod bad_files;
 mod bad_values;
+mod certificate;
 mod csr;
 mod demo;
 mod excluded;

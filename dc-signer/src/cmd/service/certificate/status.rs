@@ -1,12 +1,14 @@
 //! `dc-signer certificate status`: each zone's certificate, its CA, and when that wants it renewed.
 
 use dc_pki::delegation::KEY;
-use dc_pki::files;
 use dc_pki::time::Moment;
+use dc_pki::{clock, files};
 use dc_signer::config::Config;
+use dc_signer::renewal;
 use dc_signer::renewal::ordering::{self, ConfiguredCa};
 use dc_signer::renewal::source::RenewalWindow;
 use dc_store::registry::{DelegationState, Zone, ZoneDelegation};
+use pki_types::UnixTime;
 use serde_json::{Value, json};
 
 use super::super::error::Error;
@@ -35,6 +37,8 @@ struct Status {
     /// There is a key that waits for a certificate.
     has_order: bool,
     window: Option<RenewalWindow>,
+    /// How far it is, what it waits for, and what to do.
+    state: Vec<String>,
     /// The reasons that something could not be found out.
     problems: Vec<String>,
 }
@@ -42,9 +46,14 @@ struct Status {
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         self.place.with_config_and_authority(async |config, open| {
-            let mut all = Vec::new();
+            let (mut all, now) = (Vec::new(), clock::now()?);
+            let waiting = open.authority.waiting();
+            let renewals = renewal::Status::all(config, &open.store, &waiting, now).await?;
             for zone in open.store.zones().await? {
-                all.push(self.status(config, open, zone).await?);
+                let renewal = renewals.iter().find(|one| one.zone == zone.zone);
+                let mut status = self.status(config, open, zone).await?;
+                status.state = state(&status, renewal, now);
+                all.push(status);
             }
             if self.json {
                 let all: Vec<Value> = all.iter().map(Status::to_json).collect();
@@ -57,6 +66,9 @@ impl Args {
             }
             print(&table(&all))?;
             for status in &all {
+                for line in &status.state {
+                    print(line)?;
+                }
                 if let Some(account) = &status.account {
                     eprintln!("note: the account of {} is {account}", status.zone.zone);
                 }
@@ -73,6 +85,7 @@ impl Args {
             ca: ca.as_ref().map(|ca| ca.name().to_owned()),
             account: None,
             window: None,
+            state: Vec::new(),
             problems: Vec::new(),
             zone,
         };
@@ -95,7 +108,7 @@ impl Args {
 }
 
 impl Status {
-    /// `{zone, ca, account, active: {slot, not_after}, next: {…}, renewal: {from, to}, order_in_progress, problems}`; what there
+    /// `{zone, ca, account, active: {slot, not_after}, next: {…}, renewal: {from, to}, order_in_progress, state, problems}`; what there
     /// is not is null.
     fn to_json(&self) -> Value {
         let slot = |state| {
@@ -113,6 +126,7 @@ impl Status {
             "next": slot(DelegationState::Next),
             "renewal": window,
             "order_in_progress": self.has_order,
+            "state": self.state,
             "problems": self.problems,
         })
     }
@@ -127,6 +141,50 @@ impl Status {
         let slot = self.slot(state);
         slot.map_or_else(nothing, |slot| Moment(slot.not_after).to_string())
     }
+}
+
+/// How far a zone's certificate is, in words: what it waits for, and what there is to do.
+fn state(status: &Status, renewal: Option<&renewal::Status>, now: UnixTime) -> Vec<String> {
+    let zone = &status.zone.zone;
+    let order = format!("'dc-signer certificate order --zone {zone} --reason WHY --config FILE'");
+    let import =
+        format!("'dc-signer zones rollover {zone} --import DIR --reason WHY --config FILE'");
+    let mut lines = Vec::new();
+    if status.has_order {
+        lines.push(format!(
+            "zone {zone}: an order that was placed by hand has not come to its end: {order} goes on with it, and --new-key begins anew"
+        ));
+    }
+    match (renewal, &status.ca) {
+        (Some(renewal), _) => {
+            lines.push(renewal.to_string());
+            let warnings = renewal.warnings(now).into_iter();
+            lines.extend(warnings.map(|warning| format!("warning: {warning}")));
+            return lines;
+        }
+        (None, Some(_)) => lines.push(format!(
+            "zone {zone}: the service does not order by itself (certificate_renewal.automatic is false): {order} does"
+        )),
+        (None, None) => lines.push(format!(
+            "zone {zone}: no CA is configured, so its certificates are brought by hand: {import}"
+        )),
+    }
+    let next = status.slot(DelegationState::Next);
+    match (status.zone.active(), next) {
+        (_, Some(next)) => lines.push(format!(
+            "zone {zone}: slot {} is the next one, and becomes active by itself when it has soaked and every signer has its key; \
+             'dc-signer zones rollover {zone} --now --reason WHY --config FILE' does not wait",
+            next.number
+        )),
+        (Some(active), None) => lines.push(format!(
+            "zone {zone}: it needs the next certificate before {}, when nothing can be issued from this one any more",
+            Moment(active.issues_until())
+        )),
+        (None, None) => lines.push(format!(
+            "zone {zone}: it has no certificate, and nothing can be issued"
+        )),
+    }
+    lines
 }
 
 fn table(all: &[Status]) -> Table<6> {
