@@ -72,7 +72,9 @@ impl Authority {
         folder: &Path,
         by: &Act,
     ) -> Result<Imported, Error> {
-        let import = Import::read(folder, self.unlock(), by.at)?;
+        let (folder, unlock, now) = (folder.to_owned(), self.unlock().clone(), by.at);
+        let reading = move || Import::read(&folder, &unlock, now);
+        let import = self.signing.run(reading).await??;
         self.take_delegation(zone, import, by).await
     }
 
@@ -121,8 +123,13 @@ impl Authority {
         let sha256 = slot.certificate_sha256;
         let to = self.delegations.folder(&sha256);
         self.keep_secrets().await?;
-        let share = |sealing: Sealing| sealing.share(sha256, &chain, (key_name, &key));
-        let shared = self.secrets.sealing().map(share).transpose()?;
+        let sealing = self.secrets.sealing();
+        let share = move || {
+            let share = |sealing: Sealing| sealing.share(sha256, &chain, (key_name, &key));
+            (sealing.map(share).transpose(), chain, key)
+        };
+        let (shared, chain, key) = self.signing.run(share).await?;
+        let shared = shared?;
         let was_here = match &shared {
             Some(_) => self.store.shared_delegation(&sha256).await?.is_some(),
             None => is_here(&to, &sha256, self.unlock())?,

@@ -131,7 +131,7 @@ impl Authority {
         let latest = last_record(&store).await?;
         let trace = guard::trace(&store, &config.node, latest, now).await?;
         let me = Me::new()?;
-        let sealing = secrets::sealing_keys(config)?;
+        let sealing = secrets::sealing_keys(config).await?;
         let is_new = latest.is_none();
         let authority = Self {
             secrets: Keyring::open(config, sealing.clone(), &store, is_new, now).await?,
@@ -162,7 +162,7 @@ impl Authority {
         let guard = Guard::new(guard::trace(store, &config.node, latest, now).await?, now);
         guard.hear(store.clock().await?);
         guard.leave_alone();
-        let sealing = secrets::sealing_keys(config)?;
+        let sealing = secrets::sealing_keys(config).await?;
         let delegations = Delegations::new(config, Me::new()?, sealing);
         let view = delegations.refresh(store).await?;
         let status = IssuingStatus::of(&view, guard.check(now), now);
@@ -245,6 +245,13 @@ impl Authority {
     pub fn waiting(&self) -> Vec<Waiting> {
         self.delegations.waiting()
     }
+}
+
+/// Looks whether a signer with this configuration has the key-encryption key, and changes nothing.
+///
+/// Fails as [`Authority::open`] does.
+pub(crate) async fn look_at_key(config: &Config) -> Result<(), Error> {
+    secrets::sealing_keys(config).await.map(|_| ())
 }
 
 /// Looks whether a signer with this configuration can open the secrets of its database, and changes nothing.

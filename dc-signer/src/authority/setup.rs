@@ -36,7 +36,7 @@ pub enum SetupError {
     },
     /// Nobody has given the key that secrets are sealed with.
     #[error(
-        "there is no key-encryption key: make one with 'openssl rand -hex 32', and have its place in the configuration as [secrets] key"
+        "there is no key-encryption key: make one with 'openssl rand -hex 32', or in a token with 'dc-signer secrets make-key', and have its place in the configuration as [secrets] key"
     )]
     NoKeyGiven,
     /// A secret has no version before the one that is used.

@@ -150,6 +150,8 @@ pub async fn readiness(
     {
         let gone = authority::database::check_unseen(config).err();
         found.faults.extend(gone.map(|gone| gone.to_string()));
+        let no_key = authority::look_at_key(config).await.err();
+        found.faults.extend(no_key.map(|no_key| no_key.to_string()));
         return Ok(found);
     }
     match zones(config).await {

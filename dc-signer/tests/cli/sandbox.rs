@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use apparatus::SoftHsm;
 use dc_core::{
     DelegatedCredential, DelegationCertificate, Form, Offer, Role, SchemeList, SignatureScheme,
     VerifiedCredential, Verifier,
@@ -103,7 +104,7 @@ impl Sandbox {
                 true
             }
             ["operators" | "zones", what, ..] => *what != "list",
-            ["secrets", what, ..] => *what != "show",
+            ["secrets", what, ..] => !["make-key", "show"].contains(what),
             _ => false,
         };
         if takes_operator && !self.path(TOKEN).exists() {
@@ -140,6 +141,11 @@ impl Sandbox {
             true => command.env("DC_SIGNER_TOKEN_FILE", TOKEN),
             false => command.env_remove("DC_SIGNER_TOKEN_FILE"),
         };
+        // Tokens that lie here are seen.
+        let hsm = self.path("hsm");
+        if hsm.exists() {
+            command.env(SoftHsm::VARIABLE, SoftHsm::of(hsm).settings());
+        }
         let output = command
             .args(arguments)
             .current_dir(self.0.path())

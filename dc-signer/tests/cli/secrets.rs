@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use apparatus::SoftHsm;
 use serde_json::Value;
 
 use crate::sandbox::{Outcome, Sandbox};
@@ -46,6 +47,142 @@ impl Signers {
             .map(|line| serde_json::from_str::<Value>(line).unwrap());
         rows.map(|row| row["sealed_with"].clone()).collect()
     }
+}
+
+impl Signers {
+    /// With a key-encryption key in each of two tokens, `hsm` and `spare`; none if tests with tokens are left out.
+    fn with_tokens() -> Option<Self> {
+        let signers = Self::new();
+        fs::create_dir(signers.0.path("hsm")).unwrap();
+        let hsm = SoftHsm::new(&signers.0.path("hsm"))?;
+        hsm.util("--init-token --free --label spare --pin 1234 --so-pin 5678");
+        signers.0.write("pin", "1234\n");
+        signers.0.set_mode("pin", 0o600);
+        for token in ["hsm", "spare"] {
+            let uri = signers.uri(token);
+            let make = ["secrets", "make-key", &uri];
+            let made = signers.0.run(&make).succeeded();
+            assert!(
+                made.contains(&uri) && made.contains("cannot leave"),
+                "{made}"
+            );
+            signers.0.run(&make).refused(&["never overwritten"]);
+        }
+        Some(signers)
+    }
+
+    fn uri(&self, token: &str) -> String {
+        let (module, pin) = (SoftHsm::module(), self.0.path("pin"));
+        let (module, pin) = (module.display(), pin.display());
+        format!("pkcs11:token={token};object=kek?module-path={module}&pin-source=file:{pin}")
+    }
+
+    /// What everything is sealed with.
+    fn sealed_by(&self) -> String {
+        let shown = self.run("one", &["secrets", "show", "--json"]).succeeded();
+        let rows = shown
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut words: Vec<_> = rows
+            .map(|row| row["sealed_by"].as_str().unwrap().to_owned())
+            .collect();
+        words.dedup();
+        words.join(" ")
+    }
+
+    /// Seals anew with the next key, which is in use alone then.
+    fn move_to(&self, key: &str, next: &str) {
+        let table = format!("[secrets]\nkey = {key}\nnext_key = {next}\n");
+        self.configure("one", &table);
+        let done = self.run("one", &["secrets", "reseal"]).succeeded();
+        assert!(
+            done.starts_with("3 secrets and 1 delegation keys"),
+            "{done}"
+        );
+        self.run("one", &["secrets", "reseal", "--back"])
+            .succeeded();
+        self.run("one", &["secrets", "reseal"]).succeeded();
+        self.configure("one", &format!("[secrets]\nkey = {next}\n"));
+        self.run("one", &["devices", "list"]).succeeded();
+    }
+}
+
+#[test]
+fn everything_is_sealed_anew_from_a_file_to_tokens_and_a_passphrase_and_back() {
+    let Some(signers) = Signers::with_tokens() else {
+        return;
+    };
+    signers.configure("one", FIRST);
+    signers.run("one", &["secrets", "seal"]).succeeded();
+    assert_eq!(signers.sealed_by(), "key");
+    let [file, hsm, spare, phrase] = [
+        "{ file = 'first.key' }".to_owned(),
+        format!("'{}'", signers.uri("hsm")),
+        format!("'{}'", signers.uri("spare")),
+        "{ passphrase = { file = 'first.key' } }".to_owned(),
+    ];
+    signers.move_to(&file, &hsm);
+    assert_eq!(signers.sealed_by(), "token");
+    // Another machine needs the token and nothing else; one with the key of before is told what is wrong.
+    signers.configure("two", FIRST);
+    let device = ["devices", "add", "customer-1"];
+    signers.run("two", &device).refused(&[
+        "sealed with a key in a token",
+        "what is given is a key of 64 hexadecimal digits",
+    ]);
+    signers.configure("two", &format!("[secrets]\nkey = {spare}\n"));
+    signers
+        .run("two", &device)
+        .refused(&["give that key", "exchanged"]);
+    signers.configure("two", &format!("[secrets]\nkey = {hsm}\n"));
+    signers.run("two", &device).succeeded();
+    for (from, to, word) in [
+        (&hsm, &spare, "token"),
+        (&spare, &phrase, "passphrase"),
+        (&phrase, &hsm, "token"),
+        (&hsm, &file, "key"),
+    ] {
+        signers.move_to(from, to);
+        assert_eq!(signers.sealed_by(), word);
+    }
+    signers.run("one", &["audit", "verify"]).succeeded();
+    signers.move_to(&file, &hsm);
+    let export = ["secrets", "export", "out", "--back-out", "--yes"];
+    signers.run("one", &export).succeeded();
+    assert_eq!(signers.0.names("out"), ["delegations", "secrets"]);
+}
+
+#[test]
+fn a_token_that_cannot_be_used_is_named_and_nothing_is_changed() {
+    let Some(signers) = Signers::with_tokens() else {
+        return;
+    };
+    let hsm = SoftHsm::of(signers.0.path("hsm"));
+    let table = format!("[secrets]\nkey = '{}'\n", signers.uri("hsm"));
+    signers.configure("one", &table);
+    hsm.pull();
+    let seal = ["secrets", "seal"];
+    signers
+        .run("one", &seal)
+        .refused(&["pkcs11:token=hsm", "its token is not there"]);
+    hsm.plug();
+    signers.run("one", &seal).succeeded();
+    signers.0.write("pin", "4321\n");
+    let rotate = ["secrets", "rotate", "codes"];
+    signers
+        .run("one", &rotate)
+        .refused(&["the PIN of its token is wrong", "few tries"]);
+    signers.0.write("pin", "1234\n");
+    // CKF_USER_PIN_FINAL_TRY and CKF_USER_PIN_LOCKED.
+    for (flags, words) in [(0x2_0000, "one more wrong PIN"), (0x4_0000, "is locked")] {
+        hsm.set_flags(flags);
+        signers.run("one", &rotate).refused(&[words]);
+    }
+    hsm.set_flags(0);
+    signers.run("one", &rotate).succeeded();
+    let gone = table.replace("libsofthsm2", "libnothing");
+    signers.configure("one", &gone);
+    signers.run("one", &rotate).refused(&["cannot be loaded"]);
 }
 
 const FIRST: &str = "[secrets]\nkey = { file = 'first.key' }\n";

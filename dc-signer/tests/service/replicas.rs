@@ -1,13 +1,15 @@
 //! Several services on one database, each a process with a folder of its own.
 
+mod in_token;
+
 use std::fs::{self, File, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use apparatus::{Part, have};
+use apparatus::{Part, SoftHsm, have};
 use dc_signer::server::dev::Dev;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -23,22 +25,30 @@ struct Node {
     folder: TempDir,
     port: u16,
     process: Option<Child>,
+    /// The settings of the SoftHSM that it sees.
+    hsm: Option<PathBuf>,
 }
 
 impl Node {
     /// A fresh folder, with this key-encryption key if there is one.
     fn prepare(url: &str, name: &str, key: Option<&str>) -> Self {
+        Self::prepare_with(url, name, |folder| {
+            let Some(key) = key else { return String::new() };
+            let path = folder.join("secrets.key");
+            fs::write(&path, key).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            format!("[secrets]\nkey = {{ file = {path:?} }}\n")
+        })
+    }
+
+    /// A fresh folder, with a table of secrets.
+    fn prepare_with(url: &str, name: &str, secrets: impl FnOnce(&Path) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dev = Dev::open(&folder.path().join("dev"), now()).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = port.local_addr().unwrap().port();
-        let mut tables = format!("[database]\npostgres = {url:?}\n");
-        if let Some(key) = key {
-            let path = folder.path().join("secrets.key");
-            fs::write(&path, key).unwrap();
-            fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-            tables.push_str(&format!("[secrets]\nkey = {{ file = {path:?} }}\n"));
-        }
+        let secrets = secrets(folder.path());
+        let tables = format!("[database]\npostgres = {url:?}\n{secrets}");
         let config = fs::read_to_string(dev.config()).unwrap();
         let config = config
             .replace("127.0.0.1:8443", &format!("127.0.0.1:{port}"))
@@ -49,6 +59,7 @@ impl Node {
             folder,
             port,
             process: None,
+            hsm: None,
         }
     }
 
@@ -60,21 +71,25 @@ impl Node {
     }
 
     fn start(url: &str, name: &str, key: Option<&str>) -> Self {
-        let mut node = Self::prepare(url, name, key);
-        node.serve();
-        node.wait_until("it is ready", |node| {
+        Self::prepare(url, name, key).started()
+    }
+
+    fn started(mut self) -> Self {
+        self.serve();
+        self.wait_until("it is ready", |node| {
             Client::new(node.port, &node.path("dev/vendor/root.pem"))
                 .tls()
                 .is_ok()
                 && node.client().get("/readyz").status == 200
         });
-        node
+        self
     }
 
     fn serve(&mut self) {
         let process = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
             .args(["serve", "--config"])
             .arg(self.path("dev/config.toml"))
+            .envs(self.environment())
             .stdout(Stdio::null())
             .stderr(File::create(self.path("log")).unwrap())
             .spawn();
@@ -88,6 +103,11 @@ impl Node {
         assert_eq!(status.code(), Some(1), "{}", self.log());
         assert!(!self.path("dev/data/secrets").exists());
         self.log()
+    }
+
+    fn environment(&self) -> Option<(&'static str, &Path)> {
+        let hsm = self.hsm.as_deref();
+        hsm.map(|settings| (SoftHsm::VARIABLE, settings))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -111,6 +131,7 @@ impl Node {
         command
             .args(arguments)
             .args(reason_of(arguments))
+            .envs(self.environment())
             .arg("--config")
             .arg(self.path("dev/config.toml"))
             .current_dir(self.path("dev"));
@@ -178,18 +199,16 @@ fn migrated() -> Option<Own> {
 
 /// A signer with a zone that can issue, and an administrator's token.
 fn first(server: &Own) -> (Node, String) {
-    let mut node = Node::prepare(&server.url, "node-1", Some(KEY));
+    first_of(Node::prepare(&server.url, "node-1", Some(KEY)))
+}
+
+fn first_of(node: Node) -> (Node, String) {
     let add = ["operators", "add", "noc", "--role", "admin"];
     node.run(&[&add[..], &["--save-token", "operator.token"]].concat());
     let token = fs::read_to_string(node.path("dev/operator.token")).unwrap();
     let token = token.trim().to_owned();
     node.run(&["zones", "add", "cpe.example.com", "--import", "vendor"]);
-    node.serve();
-    node.wait_until("it is ready", |node| node.log().contains("ready"));
-    node.wait_until("it answers", |node| {
-        node.client().tls().is_ok() && node.client().get("/readyz").status == 200
-    });
-    (node, token)
+    (node.started(), token)
 }
 
 #[test]

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use dc_pki::delegation::{self, CHAIN, KEY};
 use dc_pki::files::{self, Access, NewFile};
-use dc_store::registry::{Action, Purpose, SharedSecret};
+use dc_store::registry::{Action, Purpose, SharedDelegation, SharedSecret};
 use dc_store::{Act, SecretChange, Store, owner};
 use zeroize::Zeroizing;
 
-use super::super::SetupError;
 use super::super::backup_error;
 use super::super::error::PkiError;
-use super::open::Open;
+use super::super::{Error, SetupError};
+use super::open::{Open, Vault};
 use super::{file, newest};
 use crate::config::Config;
 
@@ -37,42 +37,23 @@ pub async fn export(
     by: &Act,
 ) -> Result<Exported, backup_error::Error> {
     let open = Open::sealed(config, store).await?;
-    let versions = open.places().open(&open.before, &[])?;
-    let used = Purpose::ALL.map(|purpose| newest(&open.before, purpose));
-    let used: Vec<&SharedSecret> = used.into_iter().flatten().collect();
+    let used = Purpose::ALL.map(|purpose| newest(&open.before, purpose).cloned());
+    let used: Vec<SharedSecret> = used.into_iter().flatten().collect();
     let shared = store.shared_delegations().await?;
-    let mut contents: Vec<(String, Zeroizing<Vec<u8>>)> = Vec::new();
-    for row in &used {
-        let version = versions
-            .iter()
-            .find(|v| v.purpose == row.purpose && v.version == row.version);
-        let version = version.ok_or(SetupError::NotSealed)?;
-        let name = format!("secrets/{}", file(row.purpose));
-        contents.push((name, version.secret.clone()));
-    }
-    for one in &shared {
-        let folder = format!("delegations/{}", one.certificate_sha256);
-        let chain = Zeroizing::new(one.chain.clone());
-        contents.push((format!("{folder}/{CHAIN}"), chain));
-        contents.push(match &one.location {
-            Some(place) => (
-                format!("{folder}/{}", delegation::file_of_place(place)),
-                open.open_delegation(one)?,
-            ),
-            None => (format!("{folder}/{KEY}"), open.open_delegation(one)?),
-        });
-    }
+    let (before, all, rows) = (open.before.clone(), shared.clone(), used.clone());
+    let opening = move |vault: &Vault| contents(vault, &before, &rows, &all);
+    let contents = open.run(opening).await?;
     let records: Vec<_> = used
         .iter()
-        .map(|row| (Action::ExportSecrets, Some((*row).clone())))
+        .map(|row| (Action::ExportSecrets, Some(row.clone())))
         .collect();
     open.change(open.before.clone(), records.clone(), by)
         .await?;
     write(to, &contents)?;
     if back_out {
-        let unsealed = |row: &&SharedSecret| SharedSecret {
+        let unsealed = |row: &SharedSecret| SharedSecret {
             sealed: None,
-            ..(*row).clone()
+            ..row.clone()
         };
         let change = SecretChange {
             before: open.before.clone(),
@@ -87,6 +68,36 @@ pub async fn export(
         secrets: used.len(),
         delegations: shared.len(),
     })
+}
+
+/// The files of a data folder, by their names in it.
+fn contents(
+    vault: &Vault,
+    before: &[SharedSecret],
+    used: &[SharedSecret],
+    shared: &[SharedDelegation],
+) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>, Error> {
+    let versions = vault.places().open(before, &[])?;
+    let mut contents = Vec::new();
+    for row in used {
+        let version = versions
+            .iter()
+            .find(|v| v.purpose == row.purpose && v.version == row.version);
+        let version = version.ok_or(SetupError::NotSealed)?;
+        let name = format!("secrets/{}", file(row.purpose));
+        contents.push((name, version.secret.clone()));
+    }
+    for one in shared {
+        let folder = format!("delegations/{}", one.certificate_sha256);
+        let chain = Zeroizing::new(one.chain.clone());
+        contents.push((format!("{folder}/{CHAIN}"), chain));
+        let name = one
+            .location
+            .as_deref()
+            .map_or(KEY, delegation::file_of_place);
+        contents.push((format!("{folder}/{name}"), vault.open_delegation(one)?));
+    }
+    Ok(contents)
 }
 
 /// Writes a folder for whoever runs the command.

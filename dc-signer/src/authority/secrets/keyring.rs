@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use dc_pki::files;
@@ -42,6 +43,16 @@ struct State {
     known: Vec<SharedSecret>,
     versions: Vec<Version>,
     keys: Result<Arc<Keys>, Arc<Error>>,
+    /// When it is worth trying again, if those that are new could not be opened for a reason that passes.
+    again: Option<Instant>,
+}
+
+impl State {
+    /// True if these are the secrets of the database, as far as can be known now.
+    fn is_of(&self, known: &[SharedSecret]) -> bool {
+        let is_over = |again: Instant| again <= Instant::now();
+        self.known == known && !self.again.is_some_and(is_over)
+    }
 }
 
 impl Keyring {
@@ -58,8 +69,8 @@ impl Keyring {
     ) -> Result<Self, Error> {
         let place = Place::new(config, sealing);
         is_by_log(store).await?;
-        let known = place.known(store, is_new, now).await?;
         let blocking = Blocking::one();
+        let known = place.known(store, is_new, now, &blocking).await?;
         let (state, place) = blocking.run(move || place.state(known, &[])).await?;
         if let Err(error) = state.keys {
             return Err(Arc::into_inner(error).unwrap_or(Error::Busy));
@@ -81,6 +92,7 @@ impl Keyring {
         store: &Store,
         is_new: bool,
     ) -> Result<(), Error> {
+        let place = Place::new(config, sealing_keys(config).await?);
         let known = store.secrets().await?;
         let folder = Secrets::folder(&config.data);
         if known.is_empty() {
@@ -89,10 +101,10 @@ impl Keyring {
                 false => Err(SetupError::MissingSecrets { folder }.into()),
             };
         }
-        let place = Place::new(config, sealing_keys(config)?);
         is_by_log(store).await?;
         place.look_at_rest(&known)?;
-        place.places().open(&known, &[]).map(|_| ())
+        let opening = move || place.places().open(&known, &[]).map(|_| ());
+        Blocking::one().run(opening).await?
     }
 
     /// The secrets as the database has them now.
@@ -101,14 +113,14 @@ impl Keyring {
     pub(in super::super) async fn now(&self, store: &Store) -> Result<Arc<Keys>, Error> {
         let known = store.secrets().await?;
         let state = self.state.load_full();
-        if state.known == known {
+        if state.is_of(&known) {
             return self.last();
         }
         let _mine = self.opening.lock().await;
         // Read again: somebody else may have opened newer ones meanwhile.
         let known = store.secrets().await?;
         let state = self.state.load_full();
-        if state.known != known {
+        if !state.is_of(&known) {
             let place = self.place.clone();
             let put_back = match is_by_log(store).await {
                 Err(error @ Error::Setup(_)) => Some(error),
@@ -186,7 +198,7 @@ pub(in super::super) struct Sealing {
 
 impl Sealing {
     /// Makes of the files of a delegation certificate what the other signers need, sealed with the key that the secrets are sealed
-    /// with, of the two that may be given.
+    /// with, of the two that may be given. Takes as long as a token does.
     ///
     /// Fails with [`SetupError::SealingKey`].
     pub(in super::super) fn share(
@@ -231,6 +243,7 @@ impl Place {
         store: &Store,
         is_new: bool,
         now: UnixTime,
+        blocking: &Blocking,
     ) -> Result<Vec<SharedSecret>, Error> {
         let known = store.secrets().await?;
         let is_sealed = known.iter().any(|row| row.sealed.is_some());
@@ -241,8 +254,9 @@ impl Place {
         let here = files::is_there(&Secrets::folder(&self.data))?;
         match &self.sealing {
             Some(keys) if known.is_empty() && is_new && !here => {
-                let keys = keys.clone();
-                let sealed = self.make_sealed(&keys, now)?;
+                let (place, keys) = (self.clone(), keys.clone());
+                let making = move || place.make_sealed(&keys, now);
+                let sealed = blocking.run(making).await??;
                 Ok(store.claim_secrets(&sealed).await?)
             }
             _ => {
@@ -300,7 +314,9 @@ impl Place {
             }
             Err(error) => (before.to_vec(), Err(Arc::new(error))),
         };
+        let passes = |error: &Arc<Error>| is_temporary(error).then(|| Instant::now() + PAUSE);
         let state = State {
+            again: keys.as_ref().err().and_then(passes),
             known,
             versions,
             keys,
@@ -312,13 +328,29 @@ impl Place {
 /// The key-encryption keys of a configuration, read.
 ///
 /// Fails with [`SetupError::SealingKey`].
-pub(in super::super) fn sealing_keys(config: &Config) -> Result<Option<Arc<SealingKeys>>, Error> {
-    config.secrets.keys().map_err(sealing_failed)
+pub(in super::super) async fn sealing_keys(
+    config: &Config,
+) -> Result<Option<Arc<SealingKeys>>, Error> {
+    let (secrets, unlock) = (config.secrets.clone(), config.keys.unlock.clone());
+    let reading = move || secrets.keys(&unlock).map_err(sealing_failed);
+    Blocking::one().run(reading).await?
 }
 
 pub(super) fn sealing_failed(source: dc_pki::sealing::SealError) -> Error {
     SetupError::SealingKey { source }.into()
 }
+
+/// True if secrets that were not opened may be later: the token is away, not the key.
+fn is_temporary(error: &Error) -> bool {
+    let Error::Setup(SetupError::Sealed { source, .. } | SetupError::SealingKey { source }) = error
+    else {
+        return false;
+    };
+    source.is_temporary()
+}
+
+/// The time between two tries to open what is new with a token that is away.
+const PAUSE: Duration = Duration::from_secs(2);
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! The secrets of a database with the keys that open them, for whoever changes them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use dc_pki::sealing::{SealingKey, SealingKeys};
@@ -7,6 +8,7 @@ use dc_store::registry::{Action, Sha256, SharedDelegation, SharedSecret};
 use dc_store::{Act, SecretChange, Store};
 use zeroize::Zeroizing;
 
+use super::super::blocking::Blocking;
 use super::super::{Error, SetupError};
 use super::delegations;
 use super::keyring::{sealing_failed, sealing_keys};
@@ -17,18 +19,23 @@ use crate::config::Config;
 pub(super) struct Open<'a> {
     pub(super) config: &'a Config,
     pub(super) store: &'a Store,
-    pub(super) keys: Arc<SealingKeys>,
     pub(super) before: Vec<SharedSecret>,
+    vault: Vault,
 }
 
 impl<'a> Open<'a> {
     /// Fails with [`SetupError::NoKeyGiven`] without a key-encryption key, and with what reading it fails with.
     pub(super) async fn new(config: &'a Config, store: &'a Store) -> Result<Self, Error> {
+        let keys = sealing_keys(config).await?;
         Ok(Self {
             config,
             store,
-            keys: sealing_keys(config)?.ok_or(SetupError::NoKeyGiven)?,
             before: store.secrets().await?,
+            vault: Vault {
+                keys: keys.ok_or(SetupError::NoKeyGiven)?,
+                tenant: config.tenant.clone(),
+                data: config.data.clone(),
+            },
         })
     }
 
@@ -43,11 +50,46 @@ impl<'a> Open<'a> {
         }
     }
 
+    /// Seals and opens off the threads that answer, because a token may have the key.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Vault) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let vault = self.vault.clone();
+        Blocking::one().run(move || work(&vault)).await?
+    }
+
+    pub(super) async fn change(
+        &self,
+        after: Vec<SharedSecret>,
+        records: Vec<(Action, Option<SharedSecret>)>,
+        by: &Act,
+    ) -> Result<(), Error> {
+        let change = SecretChange {
+            before: self.before.clone(),
+            after,
+            delegations: Vec::new(),
+            without: Vec::new(),
+            records,
+        };
+        Ok(self.store.change_secrets(&change, by).await?)
+    }
+}
+
+/// The keys, and what is sealed with them besides the secrets themselves.
+#[derive(Clone)]
+pub(super) struct Vault {
+    pub(super) keys: Arc<SealingKeys>,
+    tenant: String,
+    data: PathBuf,
+}
+
+impl Vault {
     pub(super) fn places(&self) -> Places<'_> {
         Places {
             sealing: Some(&self.keys),
-            tenant: &self.config.tenant,
-            data: &self.config.data,
+            tenant: &self.tenant,
+            data: &self.data,
         }
     }
 
@@ -73,41 +115,24 @@ impl<'a> Open<'a> {
         chain: &[u8],
         file: (&str, &[u8]),
     ) -> Result<SharedDelegation, Error> {
-        let tenant = &self.config.tenant;
-        delegations::share(key, tenant, certificate_sha256, chain, file)
+        delegations::share(key, &self.tenant, certificate_sha256, chain, file)
     }
 
     pub(super) fn open_delegation(
         &self,
         shared: &SharedDelegation,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
-        delegations::open(shared, &self.keys, &self.config.tenant)
+        delegations::open(shared, &self.keys, &self.tenant)
     }
 
-    /// All that is sealed.
-    pub(super) fn all_sealed(&self) -> impl Iterator<Item = &[u8]> {
-        self.before.iter().filter_map(|row| row.sealed.as_deref())
-    }
-
-    /// The key that the secrets are sealed with.
-    pub(super) fn key(&self) -> Result<Arc<SealingKey>, Error> {
-        let sealed = self.all_sealed().next().ok_or(SetupError::NotSealed)?;
+    /// The key that these are sealed with.
+    pub(super) fn key(&self, rows: &[SharedSecret]) -> Result<Arc<SealingKey>, Error> {
+        let sealed = all_sealed(rows).next().ok_or(SetupError::NotSealed)?;
         self.keys.key_of(sealed).map_err(sealing_failed)
     }
+}
 
-    pub(super) async fn change(
-        &self,
-        after: Vec<SharedSecret>,
-        records: Vec<(Action, Option<SharedSecret>)>,
-        by: &Act,
-    ) -> Result<(), Error> {
-        let change = SecretChange {
-            before: self.before.clone(),
-            after,
-            delegations: Vec::new(),
-            without: Vec::new(),
-            records,
-        };
-        Ok(self.store.change_secrets(&change, by).await?)
-    }
+/// All of these that is sealed.
+pub(super) fn all_sealed(rows: &[SharedSecret]) -> impl Iterator<Item = &[u8]> {
+    rows.iter().filter_map(|row| row.sealed.as_deref())
 }

@@ -2,12 +2,12 @@
 
 use dc_pki::delegation::{KEY, file_of_place};
 use dc_pki::sealing::{Sealed, Which};
-use dc_store::registry::Action;
+use dc_store::registry::{Action, SharedDelegation, SharedSecret};
 use dc_store::{Act, SecretChange, Store};
 
 use super::super::{Error, SetupError};
 use super::keyring::sealing_failed;
-use super::open::Open;
+use super::open::{Open, Vault, all_sealed};
 use crate::config::Config;
 
 /// Seals all that is sealed in the database with one of the two key-encryption keys; says how many secrets and delegation keys
@@ -24,33 +24,9 @@ pub async fn reseal(
     by: &Act,
 ) -> Result<(usize, usize), Error> {
     let open = Open::sealed(config, store).await?;
-    let shared = store.shared_delegations().await?;
-    let sealed = shared.iter().filter_map(|one| one.sealed.as_deref());
-    let sealed: Vec<&[u8]> = open.all_sealed().chain(sealed).collect();
-    let key = open.keys.key(which, &sealed);
-    let key = key.map_err(sealing_failed)?;
-    let is_other =
-        |sealed: &[u8]| Sealed::parse(sealed).map_or(true, |sealed| sealed.key() != key.id());
-    let (mut after, mut secrets) = (Vec::new(), 0);
-    for row in &open.before {
-        if !row.sealed.as_deref().is_some_and(is_other) {
-            after.push(row.clone());
-            continue;
-        }
-        let opened = open.places().open(std::slice::from_ref(row), &[])?;
-        let secret = opened.first().ok_or(SetupError::NotSealed)?;
-        after.push(open.seal_row(&key, row, &secret.secret)?);
-        secrets += 1;
-    }
-    let mut delegations = Vec::new();
-    for one in shared {
-        if one.sealed.as_deref().is_some_and(is_other) {
-            let contents = open.open_delegation(&one)?;
-            let name = one.location.as_deref().map_or(KEY, file_of_place);
-            let sha256 = one.certificate_sha256;
-            delegations.push(open.share_delegation(&key, sha256, &one.chain, (name, &contents))?);
-        }
-    }
+    let (before, shared) = (open.before.clone(), store.shared_delegations().await?);
+    let sealing = move |vault: &Vault| seal_all(vault, which, &before, &shared);
+    let (secrets, after, delegations) = open.run(sealing).await?;
     let done = (secrets, delegations.len());
     if done != (0, 0) {
         if !leave_out {
@@ -70,8 +46,12 @@ pub async fn reseal(
 
 /// Fails if a signer that runs could not open what is sealed with this key.
 async fn all_have(open: &Open<'_>, which: Which, by: &Act) -> Result<(), Error> {
-    let mark = open.keys.mark(which, &open.config.tenant);
-    let mark = *mark.map_err(sealing_failed)?.as_bytes();
+    let tenant = open.config.tenant.clone();
+    let marking = move |vault: &Vault| {
+        let mark = vault.keys.mark(which, &tenant);
+        Ok(*mark.map_err(sealing_failed)?.as_bytes())
+    };
+    let mark = open.run(marking).await?;
     let mut nodes: Vec<String> = { open.store.replicas(by.at).await? }
         .into_iter()
         .filter(|replica| replica.live && !replica.sealing.contains(&mark))
@@ -82,4 +62,45 @@ async fn all_have(open: &Open<'_>, which: Which, by: &Act) -> Result<(), Error> 
         true => Ok(()),
         false => Err(SetupError::SignersLackKey { nodes, which }.into()),
     }
+}
+
+/// The number of secrets that were sealed with another key than this one, all secrets sealed with it, and those delegation keys that were
+/// sealed with another one.
+fn seal_all(
+    vault: &Vault,
+    which: Which,
+    before: &[SharedSecret],
+    shared: &[SharedDelegation],
+) -> Result<(usize, Vec<SharedSecret>, Vec<SharedDelegation>), Error> {
+    let sealed = shared.iter().filter_map(|one| one.sealed.as_deref());
+    let sealed: Vec<&[u8]> = all_sealed(before).chain(sealed).collect();
+    let key = vault.keys.key(which, &sealed).map_err(sealing_failed)?;
+    let is_other =
+        |sealed: &[u8]| Sealed::parse(sealed).map_or(true, |sealed| sealed.key() != key.id());
+    let (mut after, mut secrets) = (Vec::new(), 0);
+    for row in before {
+        if !row.sealed.as_deref().is_some_and(is_other) {
+            after.push(row.clone());
+            continue;
+        }
+        let opened = vault.places().open(std::slice::from_ref(row), &[])?;
+        let secret = opened.first().ok_or(SetupError::NotSealed)?;
+        after.push(vault.seal_row(&key, row, &secret.secret)?);
+        secrets += 1;
+    }
+    let mut delegations = Vec::new();
+    for one in shared {
+        if one.sealed.as_deref().is_some_and(is_other) {
+            let contents = vault.open_delegation(one)?;
+            let name = one.location.as_deref().map_or(KEY, file_of_place);
+            let sha256 = one.certificate_sha256;
+            delegations.push(vault.share_delegation(
+                &key,
+                sha256,
+                &one.chain,
+                (name, &contents),
+            )?);
+        }
+    }
+    Ok((secrets, after, delegations))
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use dc_store::registry::{Action, Purpose, SharedSecret};
 use dc_store::{Act, Store};
 use pki_types::UnixTime;
+use zeroize::Zeroizing;
 
 use super::super::{Error, SetupError};
-use super::open::Open;
+use super::open::{Open, Vault};
 use super::{new, newest};
 use crate::config::Config;
 
@@ -35,7 +36,7 @@ pub async fn rotate(
     let open = Open::sealed(config, store).await?;
     let secret = new(purpose)?;
     let old_ends = end(&open, purpose, rotation, by.at).await?;
-    add(&open, purpose, &secret, old_ends, by).await
+    add(&open, purpose, secret, old_ends, by).await
 }
 
 /// Makes the version of a secret that was used before the newest one the one that is used; it gets a new number.
@@ -58,14 +59,16 @@ pub async fn take_back(
         .filter(older)
         .max_by_key(|row| row.version);
     let older = older.ok_or(SetupError::NoOlderSecret { purpose })?;
-    let opened = open.places().open(std::slice::from_ref(older), &[])?;
+    let older = older.clone();
+    let opening = move |vault: &Vault| vault.places().open(std::slice::from_ref(&older), &[]);
+    let opened = open.run(opening).await?;
     let secret = opened.first().ok_or(SetupError::NotSealed)?;
     let rotation = match purpose {
         Purpose::Lists => Rotation::AtOnce,
         Purpose::Codes | Purpose::Names => Rotation::Overlap(Duration::ZERO),
     };
     let ends = end(&open, purpose, rotation, by.at).await?;
-    add(&open, purpose, &secret.secret, ends, by).await
+    add(&open, purpose, secret.secret.clone(), ends, by).await
 }
 
 /// When the versions before a new one end; none if nothing ends them.
@@ -101,7 +104,7 @@ async fn end(
 async fn add(
     open: &Open<'_>,
     purpose: Purpose,
-    secret: &[u8],
+    secret: Zeroizing<Vec<u8>>,
     old_ends: Option<UnixTime>,
     by: &Act,
 ) -> Result<SharedSecret, Error> {
@@ -109,12 +112,14 @@ async fn add(
     let row = SharedSecret {
         purpose,
         version: version.saturating_add(1),
-        fingerprint: purpose.fingerprint(secret),
+        fingerprint: purpose.fingerprint(&secret),
         sealed: None,
         since: by.at,
         until: None,
     };
-    let row = open.seal_row(&*open.key()?, &row, secret)?;
+    let before = open.before.clone();
+    let sealing = move |vault: &Vault| vault.seal_row(&*vault.key(&before)?, &row, &secret);
+    let row = open.run(sealing).await?;
     let mut after = open.before.clone();
     for old in after.iter_mut().filter(|old| old.purpose == purpose) {
         // One that ends earlier does so; none is there for longer than it was to be.

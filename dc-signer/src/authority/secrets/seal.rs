@@ -1,17 +1,18 @@
 //! Sealing what is in a data folder into the database.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use dc_pki::delegation::{CHAIN, KEY, has_key, key_file};
 use dc_pki::files;
 use dc_pki::sealing::{SealingKey, Which};
-use dc_store::registry::{Action, DelegationState, SharedDelegation};
+use dc_store::registry::{Action, DelegationState, SharedDelegation, SharedSecret};
 use dc_store::{Act, SecretChange, Store};
 
 use super::super::{Error, delegations_folder};
 use super::Secrets;
 use super::keyring::sealing_failed;
-use super::open::Open;
+use super::open::{Open, Vault, all_sealed};
 use crate::config::Config;
 
 /// The result of sealing.
@@ -36,27 +37,9 @@ pub async fn seal(config: &Config, store: &Store, keep: bool, by: &Act) -> Resul
             .await?
             .1;
     }
-    let versions = open.places().open(&open.before, &[])?;
-    let key = match open.all_sealed().next() {
-        Some(sealed) => open.keys.key_of(sealed),
-        None => open.keys.key(Which::Current, &[]),
-    };
-    let key = key.map_err(sealing_failed)?;
-    let (mut after, mut records) = (Vec::new(), Vec::new());
-    for row in &open.before {
-        let version = versions
-            .iter()
-            .find(|v| v.purpose == row.purpose && v.version == row.version);
-        match (&row.sealed, version) {
-            (None, Some(version)) => {
-                let sealed = open.seal_row(&key, row, &version.secret)?;
-                records.push((Action::SealSecrets, Some(sealed.clone())));
-                after.push(sealed);
-            }
-            _ => after.push(row.clone()),
-        }
-    }
-    let (delegations, folders) = share_folder(&open, &key).await?;
+    let before = open.before.clone();
+    let (after, mut records) = open.run(move |vault| seal_rows(vault, &before)).await?;
+    let (delegations, folders) = share_folder(&open, &after).await?;
     let (secrets, count) = (records.len(), delegations.len());
     if count > 0 && records.is_empty() {
         records.push((Action::SealSecrets, None));
@@ -82,12 +65,48 @@ pub async fn seal(config: &Config, store: &Store, keep: bool, by: &Act) -> Resul
     })
 }
 
-/// The delegation certificates of the data folder that are used and not shared yet, sealed; and the folders of all that are used.
+/// The key that more is sealed with.
+fn key(vault: &Vault, before: &[SharedSecret]) -> Result<Arc<SealingKey>, Error> {
+    let key = match all_sealed(before).next() {
+        Some(sealed) => vault.keys.key_of(sealed),
+        None => vault.keys.key(Which::Current, &[]),
+    };
+    key.map_err(sealing_failed)
+}
+
+/// All secrets with those sealed that were not, and the records of these.
+fn seal_rows(
+    vault: &Vault,
+    before: &[SharedSecret],
+) -> Result<(Vec<SharedSecret>, Records), Error> {
+    let versions = vault.places().open(before, &[])?;
+    let key = key(vault, before)?;
+    let (mut after, mut records) = (Vec::new(), Vec::new());
+    for row in before {
+        let version = versions
+            .iter()
+            .find(|v| v.purpose == row.purpose && v.version == row.version);
+        match (&row.sealed, version) {
+            (None, Some(version)) => {
+                let sealed = vault.seal_row(&key, row, &version.secret)?;
+                records.push((Action::SealSecrets, Some(sealed.clone())));
+                after.push(sealed);
+            }
+            _ => after.push(row.clone()),
+        }
+    }
+    Ok((after, records))
+}
+
+type Records = Vec<(Action, Option<SharedSecret>)>;
+
+/// The delegation certificates of the data folder that are used and not shared yet, sealed with the key of the secrets; and the folders
+/// of all that are used.
 async fn share_folder(
     open: &Open<'_>,
-    key: &SealingKey,
+    secrets: &[SharedSecret],
 ) -> Result<(Vec<SharedDelegation>, Vec<PathBuf>), Error> {
-    let (mut delegations, mut folders) = (Vec::new(), Vec::new());
+    let (mut found, mut folders) = (Vec::new(), Vec::new());
     for zone in open.store.zones().await? {
         for slot in zone.delegations {
             let sha256 = slot.certificate_sha256;
@@ -102,10 +121,22 @@ async fn share_folder(
             let name = key_file(&folder)?;
             let contents = files::read(&folder.join(name))?;
             let chain = files::read(&folder.join(CHAIN))?;
-            delegations.push(open.share_delegation(key, sha256, &chain, (name, &contents))?);
+            found.push((sha256, chain, name, contents));
         }
     }
-    Ok((delegations, folders))
+    if found.is_empty() {
+        return Ok((Vec::new(), folders));
+    }
+    let secrets = secrets.to_vec();
+    let sealing = move |vault: &Vault| {
+        let key = key(vault, &secrets)?;
+        { found.iter() }
+            .map(|(sha256, chain, name, contents)| {
+                vault.share_delegation(&key, *sha256, chain, (name, contents))
+            })
+            .collect()
+    };
+    Ok((open.run(sealing).await?, folders))
 }
 
 /// Removes files once the database has been read again and opens.
@@ -115,12 +146,16 @@ async fn remove_sealed(
     folders: Vec<PathBuf>,
 ) -> Result<Vec<PathBuf>, Error> {
     let open = Open::sealed(config, store).await?;
-    for row in &open.before {
-        open.places().open(std::slice::from_ref(row), &[])?;
-    }
-    for shared in store.shared_delegations().await? {
-        open.open_delegation(&shared)?;
-    }
+    let (before, shared) = (open.before.clone(), store.shared_delegations().await?);
+    let opening = move |vault: &Vault| {
+        for row in &before {
+            vault.places().open(std::slice::from_ref(row), &[])?;
+        }
+        shared
+            .iter()
+            .try_for_each(|one| vault.open_delegation(one).map(|_| ()))
+    };
+    open.run(opening).await?;
     let secrets = Secrets::folder(&config.data);
     let secrets = Secrets::FILES.map(|name| secrets.join(name));
     let keys = folders.iter().map(|folder| folder.join(KEY));

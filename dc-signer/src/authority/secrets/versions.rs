@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dc_pki::sealing::{Label, SealError, SealingKeys};
+use dc_pki::sealing::{Kind, Label, SealError, SealingKeys};
 use dc_store::registry::{Purpose, Sha256, SharedSecret};
 use pki_types::UnixTime;
 use zeroize::Zeroizing;
@@ -122,7 +122,10 @@ impl Places<'_> {
 pub(in super::super) fn no_key(sealed: &[u8]) -> SetupError {
     let key = dc_pki::sealing::Sealed::parse(sealed).map_or_else(
         |_| "that is not known".to_owned(),
-        |sealed| sealed.key().to_string(),
+        |sealed| match sealed.kind() {
+            Kind::Key => sealed.key().to_string(),
+            kind @ (Kind::Passphrase | Kind::Token) => format!("{}, {kind}", sealed.key()),
+        },
     );
     SetupError::NoSealingKey { key }
 }

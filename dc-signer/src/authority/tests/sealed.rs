@@ -257,7 +257,9 @@ async fn a_place_of_a_key_that_was_put_into_the_database_is_not_used(database: &
     let shared = sealing.share(sha256, b"chain", file).unwrap();
     assert_eq!(shared.location.as_deref(), Some(&*uri));
     let folder = tempfile::tempdir().unwrap();
-    let keys = secrets::sealing_keys(&config(&folder, &table('a', None))).unwrap();
+    let keys = secrets::sealing_keys(&config(&folder, &table('a', None)))
+        .await
+        .unwrap();
     let opened = shared_delegations::open(&shared, keys.as_deref(), "default").unwrap();
     assert_eq!(opened.as_slice(), uri.as_bytes());
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use dc_pki::names::ZoneName;
+use dc_pki::sealing::SealError;
 use dc_pki::secret::SecretError;
 use dc_signer::authority::claim::ClaimError;
 use dc_signer::renewal::ordering::OrderingError;
@@ -115,6 +116,9 @@ pub(crate) enum Error {
         /// The reason.
         source: io::Error,
     },
+    /// A key-encryption key was not made.
+    #[error(transparent)]
+    Sealing(#[from] SealError),
     /// The server cannot work.
     #[error(transparent)]
     Server(#[from] server::Error),

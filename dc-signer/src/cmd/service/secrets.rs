@@ -1,5 +1,7 @@
 //! `dc-signer secrets`: what all signers of a database share, and the key that seals it.
 
+mod make_key;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,6 +39,8 @@ enum What {
     Rotate(Rotate),
     /// Go back to the version of a secret before the newest one, which gets a new number
     TakeBack(TakeBack),
+    /// Make a key-encryption key in a token (PKCS#11), which it cannot leave, or put one there
+    MakeKey(make_key::Args),
     /// Seal everything with the next key-encryption key ([secrets] next_key)
     Reseal(Reseal),
     /// Write the secrets and delegation keys as they are into a new folder: whoever has it is the signer
@@ -129,6 +133,7 @@ impl Args {
             What::Seal(args) => args.run(),
             What::Rotate(args) => args.run(),
             What::TakeBack(args) => args.run(),
+            What::MakeKey(args) => args.run(),
             What::Reseal(args) => args.run(),
             What::Export(args) => args.run(),
         }
@@ -283,6 +288,20 @@ fn key(sealed: Option<&[u8]>) -> Option<String> {
     )
 }
 
+/// The same with the kind of key.
+fn key_and_kind(sealed: Option<&[u8]>) -> Option<String> {
+    let kind = sealed.and_then(kind);
+    key(sealed).map(|key| match kind {
+        Some(kind) => format!("{key}, {kind}"),
+        None => key,
+    })
+}
+
+/// The word for the kind of key that something is sealed with.
+fn kind(sealed: &[u8]) -> Option<&'static str> {
+    Some(Sealed::parse(sealed).ok()?.kind().as_str())
+}
+
 fn table(secrets: &[SharedSecret], delegations: &[SharedDelegation]) -> Table<5> {
     let mut table = Table::new(["SECRET", "VERSION", "SINCE", "ENDS", "SEALED WITH"]);
     let folder = "not sealed: in the data folders".to_owned();
@@ -295,14 +314,14 @@ fn table(secrets: &[SharedSecret], delegations: &[SharedDelegation]) -> Table<5>
             row.version.to_string(),
             Moment(row.since).to_string(),
             ends,
-            key(row.sealed.as_deref()).unwrap_or_else(|| folder.clone()),
+            key_and_kind(row.sealed.as_deref()).unwrap_or_else(|| folder.clone()),
         ]);
     }
     for one in delegations {
         let sha256 = one.certificate_sha256.to_string();
         let brief: String = sha256.chars().take(16).collect();
         let dash = || "-".to_owned();
-        let sealed = || key(one.sealed.as_deref());
+        let sealed = || key_and_kind(one.sealed.as_deref());
         let place = one.location.clone().or_else(sealed).unwrap_or_default();
         table.row([format!("delegation {brief}"), dash(), dash(), dash(), place]);
     }
@@ -317,6 +336,7 @@ fn secret_json(row: &SharedSecret) -> Value {
         "since": row.since.as_secs(),
         "until": row.until.map(|until| until.as_secs()),
         "sealed_with": key(row.sealed.as_deref()),
+        "sealed_by": row.sealed.as_deref().and_then(kind),
     })
 }
 
@@ -325,6 +345,7 @@ fn delegation_json(one: &SharedDelegation) -> Value {
         "certificate_sha256": one.certificate_sha256.to_string(),
         "location": one.location,
         "sealed_with": key(one.sealed.as_deref()),
+        "sealed_by": one.sealed.as_deref().and_then(kind),
     })
 }
 
