@@ -1,5 +1,6 @@
 //! Backups of a signer, and coming back from one without letting anybody back in.
 
+mod accounts;
 mod by;
 mod copy;
 mod names;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use super::backup_error::Error;
 use super::{Secrets, SetupError, database};
 use crate::config::Config;
+pub use accounts::accounts;
 pub use by::By;
 use copy::{Side, copy, copy_file, make_new_folder};
 use dc_pki::files::{self, Access, NewFile};
@@ -31,7 +33,7 @@ pub struct Manifest {
     pub records: u64,
     /// The hash of the last one.
     pub head: String,
-    /// True if the delegation keys are in it.
+    /// True if the delegation keys are in it, and the accounts at CAs.
     pub delegations: bool,
     /// True if the database is in it: a server's has tools of its own.
     #[serde(default = "yes")]
@@ -46,7 +48,7 @@ fn yes() -> bool {
     true
 }
 
-/// Copies the database, the secrets and, if wanted, the delegation keys into a new folder that only its owner can read,
+/// Copies the database, the secrets and, if wanted, the delegation keys and the accounts at CAs into a new folder that only its owner can read,
 /// while others work. A database on a server is not copied: what there is says how far its audit log was.
 ///
 /// Fails with [`Error::Pki`] and [`Error::Store`].
@@ -73,6 +75,9 @@ pub async fn make(
     let keys = config.data.join(DELEGATIONS);
     if delegations && files::is_there(&keys)? {
         copy((here, &keys), (outside, &to.join(DELEGATIONS)))?;
+    }
+    if delegations {
+        accounts::copy_to(&config.data, to)?;
     }
     let manifest = Manifest {
         made: now.as_secs(),
@@ -357,7 +362,7 @@ fn check_secrets(config: &Config, from: &Path) -> Result<(), Error> {
 }
 
 fn bring_missing(config: &Config, from: &Path) -> Result<(), Error> {
-    for name in ["secrets", DELEGATIONS] {
+    for name in ["secrets", DELEGATIONS, ACCOUNTS] {
         let (source, target) = (from.join(name), config.data.join(name));
         let has = Side::Outside.act(|| files::is_there(&source))?;
         if has && !files::is_there(&target)? {
@@ -368,6 +373,7 @@ fn bring_missing(config: &Config, from: &Path) -> Result<(), Error> {
 }
 
 const DATABASE: &str = "dc-signer.db";
+const ACCOUNTS: &str = "acme";
 const DELEGATIONS: &str = "delegations";
 const MANIFEST: &str = "backup.json";
 /// Records that are read at once.

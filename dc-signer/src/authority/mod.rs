@@ -64,7 +64,7 @@ pub(crate) use acts::by_signer;
 pub use both_forms::BothFormsWarning;
 pub use ended::Untold;
 pub use error::Error;
-pub(crate) use folders::delegations_folder;
+pub(crate) use folders::{ACCOUNT, accounts_folder, delegations_folder};
 pub use guard::{ClockError, Skew};
 pub use import::{Import, Imported};
 pub use issue::{AsClient, Reply};

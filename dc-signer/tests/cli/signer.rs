@@ -553,7 +553,20 @@ fn a_restored_backup_lets_nobody_back_in() {
 fn a_backup_brings_a_signer_back_on_a_new_machine() {
     let signer = Signer::new();
     let added = signer.json(&["devices", "add", "customer-1"]).remove(0);
+    let account = "data/acme/0123456789abcdef";
+    std::fs::create_dir_all(signer.0.path(account)).unwrap();
+    for name in ["account.json", "order-0123.url"] {
+        signer.0.write(&format!("{account}/{name}"), name);
+    }
     signer.run(&["backup", "monday"]).succeeded();
+    // Without keys it is not in it, and somebody is told so.
+    let without = signer.run(&["backup", "tuesday", "--without-keys"]);
+    assert!(
+        without.stderr.contains("1 accounts at CAs are not in it"),
+        "{}",
+        without.stderr
+    );
+    assert!(!signer.0.path("tuesday/acme").exists());
     std::fs::rename(signer.0.path("data"), signer.0.path("lost")).unwrap();
     std::fs::create_dir(signer.0.path("data")).unwrap();
     let restored = signer.run(&["restore", "monday"]).succeeded();
@@ -563,6 +576,9 @@ fn a_backup_brings_a_signer_back_on_a_new_machine() {
         restored
     );
     assert!(restored.contains("wait for 7 days"), "{restored}");
+    // The account at the CA is back, and orders whose keys are lost are not.
+    assert_eq!(signer.0.names(account), ["account.json"]);
+    assert_eq!(signer.0.mode(&format!("{account}/account.json")), 0o600);
     // It may have enrolled since.
     let device = &signer.show("customer-1")["device"];
     assert!(device["available_from"].is_u64(), "{device}");

@@ -62,7 +62,7 @@ pub(super) fn copy(from: (Side, &Path), to: (Side, &Path)) -> Result<(), BackupE
 }
 
 /// The names in a folder, and which of them are folders.
-fn list(folder: &Path) -> Result<Vec<(OsString, bool)>, Error> {
+pub(super) fn list(folder: &Path) -> Result<Vec<(OsString, bool)>, Error> {
     let failed = |source| files::read_failed(folder, source);
     let entries = fs::read_dir(folder).map_err(failed)?;
     let entries = entries.map(|entry| {

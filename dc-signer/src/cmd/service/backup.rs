@@ -10,7 +10,7 @@ use super::error::Error;
 use super::place::Place;
 use super::print;
 
-/// Back up the database, the secrets and the delegation keys, while the service works
+/// Back up the database, the secrets, the delegation keys and the accounts at CAs, while the service works
 ///
 /// Whoever has the backup can issue credentials: keep it like the keys. PostgreSQL has its own tools for the
 /// database, such as pg_dump: use them right after this, and what comes back is compared with what the backup says of it.
@@ -20,7 +20,8 @@ pub(crate) struct Args {
     /// The folder to make
     #[arg(value_name = "DIR")]
     to: PathBuf,
-    /// Leave the delegation keys out: then they must be imported again after a restore
+    /// Leave the delegation keys and the accounts at CAs out: after a restore the keys must be imported again, and accounts be
+    /// registered anew, for which a CA may want to give a new external account
     #[arg(long)]
     without_keys: bool,
     #[command(flatten)]
@@ -35,6 +36,15 @@ impl Args {
             let made = backup::make(&config, &store, &self.to, !self.without_keys, now).await;
             store.close().await;
             let made = made?;
+            let left_out = match self.without_keys {
+                true => backup::accounts(&config.data)?.len(),
+                false => 0,
+            };
+            if left_out > 0 {
+                eprintln!(
+                    "note: {left_out} accounts at CAs are not in it: after a restore orders begin with new ones, so have the key of an external account ready that the CA takes"
+                );
+            }
             let (to, records) = (self.to.display(), made.records);
             let SealedIn {
                 secrets,

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 use dc_pki::Sha256;
 use dc_pki::files::{self, Access, NewFile};
-use instant_acme::{Account, AccountCredentials, ExternalAccountKey, NewAccount};
+use instant_acme::{Account, AccountCredentials, Error as Acme, ExternalAccountKey, NewAccount};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::failure::Failure;
+use super::failure::{Failure, will_pass};
 use super::https::Https;
+use crate::authority::{ACCOUNT, accounts_folder};
 use crate::config::{self, ExternalAccount};
 
 /// The folder of what is kept about the account at one directory.
@@ -31,7 +32,7 @@ impl Folder {
         let account = settings.external_account.as_ref();
         let kid = account.map_or("", |account| &account.kid);
         let hash = Sha256::of(format!("{}\n{kid}", settings.directory).as_bytes());
-        Self(data.join("acme").join(short(&hash)))
+        Self(accounts_folder(data).join(short(&hash)))
     }
 
     /// The file with the account's key.
@@ -177,7 +178,14 @@ impl Folder {
         };
         let builder = Account::builder_with_http(Box::new(https.clone()));
         let created = builder.create(&new, settings.directory.clone(), external.as_ref());
-        let (account, credentials) = created.await?;
+        let (account, credentials) = created.await.map_err(|error| match error {
+            Acme::Api(problem) if !will_pass(&problem) => Failure::NotRegistered {
+                problem,
+                kid: settings.external_account.as_ref().map(|it| it.kid.clone()),
+                folder: self.0.clone(),
+            },
+            error => error.into(),
+        })?;
         let contact = settings.contact.clone();
         let kept = Kept {
             contact,
@@ -215,8 +223,6 @@ fn external_key(account: &ExternalAccount) -> Result<ExternalAccountKey, Failure
 fn short(hash: &Sha256) -> String {
     hash.to_string().chars().take(16).collect()
 }
-
-const ACCOUNT: &str = "account.json";
 
 #[cfg(test)]
 mod tests {

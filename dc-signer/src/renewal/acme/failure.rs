@@ -1,6 +1,7 @@
 //! The ways in which an order by ACME fails, and which of them will pass.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use dc_pki::secret::{SecretError, SecretSource};
@@ -72,6 +73,20 @@ pub(super) enum Failure {
         /// Those that it offers.
         offered: Vec<String>,
     },
+    /// There is no account here, and the CA registers none.
+    #[error(
+        "the CA says: {}; so there is no account at it: {}",
+        said(problem),
+        Advice { kid: kid.as_deref(), folder }
+    )]
+    NotRegistered {
+        /// Its reason.
+        problem: Problem,
+        /// The name of the external account's key.
+        kid: Option<String>,
+        /// The folder where an account that was registered before belongs.
+        folder: PathBuf,
+    },
     /// The CA looked, and did not find what it should.
     #[error("the CA does not accept that {name} is yours: {}", .problem.as_ref().map_or_else(|| "it does not say why".to_owned(), said))]
     NotShown {
@@ -99,6 +114,28 @@ pub(super) enum Failure {
     Transport(#[from] HttpsError),
 }
 
+/// The ways to an account.
+struct Advice<'a> {
+    kid: Option<&'a str>,
+    folder: &'a Path,
+}
+
+impl fmt::Display for Advice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let folder = self.folder.display();
+        match self.kid {
+            Some(kid) => write!(
+                f,
+                "many CAs take the key of an external account once, so put the account that {kid} was used for back into {folder} from a backup, or ask the CA for a new external account, and have its kid and its key in 'external_account'"
+            ),
+            None => write!(
+                f,
+                "agree with the CA how its accounts are made ('external_account', 'contact', 'agree_to_terms'), or put one that was there back into {folder} from a backup"
+            ),
+        }
+    }
+}
+
 impl Failure {
     /// The same for whoever ordered; `retry_after` is the server's word on when to come again.
     pub(super) fn to_order_error(&self, retry_after: Option<Duration>) -> OrderError {
@@ -109,6 +146,7 @@ impl Failure {
                 OrderError::Later(left.or(retry_after), said)
             }
             Self::Acme(Acme::Api(problem))
+            | Self::NotRegistered { problem, .. }
             | Self::NotShown {
                 problem: Some(problem),
                 ..
@@ -168,8 +206,8 @@ pub(super) fn will_pass(problem: &Problem) -> bool {
 /// An error of the client's, without the words that are for programmers.
 struct Said<'a>(&'a Acme);
 
-impl std::fmt::Display for Said<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Acme::Api(problem) => write!(f, "the CA says: {}", said(problem)),
             Acme::Json(_) => {
@@ -212,6 +250,30 @@ mod tests {
             "detail": "no\nway", "status": status,
         });
         serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn whoever_gets_no_account_is_told_what_to_ask_the_ca_for() {
+        let failed = |kid: Option<&str>| {
+            let failure = Failure::NotRegistered {
+                problem: problem("unauthorized", Some(403)),
+                kid: kid.map(str::to_owned),
+                folder: "/data/acme/0123".into(),
+            };
+            let error = failure.to_order_error(None);
+            assert!(matches!(error, OrderError::Refused(_)));
+            error.to_string()
+        };
+        for (kid, words) in [
+            (Some("customer"), "ask the CA for a new external account"),
+            (None, "agree with the CA how its accounts are made"),
+        ] {
+            let said = failed(kid);
+            assert!(
+                said.contains(words) && said.contains("back into /data/acme/0123"),
+                "{said}"
+            );
+        }
     }
 
     #[test]
