@@ -136,6 +136,17 @@ fn any_key_that_is_trusted_will_do_and_no_other() {
         verify(&one, &trusted, &[]),
         Error::UnsupportedScheme { scheme }
     );
+    // Nor is a second signature looked at.
+    let second = |seeds: &[u8]| {
+        let mut signatures: Vec<_> = vec![(key(3).1, [0; 64])];
+        let own = key(3).0.sign(list.as_bytes()).as_ref().try_into().unwrap();
+        signatures.extend(seeds.iter().map(|_| (key(3).1, own)));
+        list.clone().into_signed(&signatures).unwrap()
+    };
+    assert_eq!(
+        verify(&second(&[3]), &trusted, algorithms()),
+        Error::ListNotSigned
+    );
     // The key of another's signature is no proof.
     let (_, trusted) = key(1);
     let signature = key(2).0.sign(list.as_bytes());
