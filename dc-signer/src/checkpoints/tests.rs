@@ -550,3 +550,30 @@ async fn a_key_that_wants_a_proof_gets_one_also_after_a_signature_that_was_not_m
     signer.step(at(NOW + 1200)).await.unwrap();
     assert_eq!(strict.last_size().unwrap(), Some(4));
 }
+
+#[tokio::test]
+async fn a_check_finds_a_key_that_is_missing_open_to_others_or_not_the_logs() {
+    use std::os::unix::fs::PermissionsExt;
+    let rig = Rig::start().await;
+    let config = rig.config("a", "");
+    let key = rig.path("audit.pem");
+    let set_mode = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&key, mode).unwrap();
+    };
+    set_mode(0o600);
+    look(&config).unwrap();
+    rig.open(&config).step(at(NOW)).await.unwrap();
+    look(&config).unwrap();
+    set_mode(0o644);
+    let error = look(&config).unwrap_err();
+    assert!(matches!(error, Error::KeyOfOthers { .. }), "{error}");
+    set_mode(0o600);
+    let mut other = pkcs8();
+    *other.last_mut().unwrap() ^= 1;
+    std::fs::write(&key, pem("PRIVATE KEY", &other)).unwrap();
+    let error = look(&config).unwrap_err();
+    assert!(matches!(error, Error::OtherKey { .. }), "{error}");
+    std::fs::remove_file(&key).unwrap();
+    assert!(matches!(look(&config).unwrap_err(), Error::Pki(_)));
+}

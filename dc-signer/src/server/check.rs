@@ -35,6 +35,7 @@ pub fn check_with_data(
 ) -> Result<(Config, Vec<Warning>), config::Error> {
     check_and(path, provider, |config, found| {
         data::look(config, found);
+        look_at_checkpoints(config, found);
         let (keys, rest): (Vec<_>, Vec<_>) = { exposed::look(config, path) }
             .into_iter()
             .partition(Exposed::is_key);
@@ -81,14 +82,6 @@ fn check_and(
         found.keep(&key, read_certificates(&manufacturer.anchors));
     }
     check_authorities(&config, &mut found);
-    let key = match config.checkpoints.as_ref().map(|table| &table.key) {
-        Some(CheckpointKey::Process { .. }) => "log_key",
-        _ => "key",
-    };
-    found.keep(
-        &["checkpoints".into(), key.into()],
-        checkpoints::look(&config),
-    );
     found.keep(
         &["log".into(), "filter".into()],
         check_filter(&config.log.filter),
@@ -102,6 +95,16 @@ fn check_and(
             Err(config::Error::Invalid { path, errors })
         }
     }
+}
+
+/// The key that the audit log is signed for with: a service that runs warns of what is wrong with it, and goes on.
+fn look_at_checkpoints(config: &Config, found: &mut Findings<'_>) {
+    let key = match config.checkpoints.as_ref().map(|table| &table.key) {
+        Some(CheckpointKey::Process { .. }) => "log_key",
+        _ => "key",
+    };
+    let key = ["checkpoints".into(), key.into()];
+    found.keep(&key, checkpoints::look(config));
 }
 
 /// The roots of the CAs that certificates are ordered from, and of what they issue.

@@ -82,7 +82,7 @@ impl Csr {
 
 /// End a certificate that it holds: nothing is signed under it any more
 ///
-/// It cannot be taken back, and it is in the process's log. 'zones end' does it by itself if the process answers; this is for when the
+/// No request takes it back, and it is in the process's log. 'zones end' does it by itself if the process answers; this is for when the
 /// service is away, or not to be trusted. What was issued stays valid to its end.
 #[derive(Debug, clap::Args)]
 pub(super) struct End {
