@@ -312,14 +312,6 @@ pub enum Error {
         /// The cause.
         source: rcgen::Error,
     },
-    /// A certificate or a key cannot be used between a signing process and its callers.
-    #[error("{}: it cannot be shown to a signing process or its callers: {source}", .path.display())]
-    Tls {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: rustls::Error,
-    },
     /// A key in a token is not there.
     #[error("{key}: {fault}")]
     Token {

@@ -156,7 +156,7 @@ pub struct KeydCheckpoints {
     /// Signs also without a proof that the log begins with the one that was signed for last: then for a forged one too.
     #[serde(default)]
     pub danger_without_proof: bool,
-    /// What there was before a proof was always wanted.
+    /// The key of a time before a proof was always wanted.
     #[serde(default, rename = "require_proof", deserialize_with = "always")]
     _require_proof: (),
 }

@@ -17,7 +17,7 @@ pub struct Keys {
     /// The place of the passphrase of those that are encrypted.
     #[serde(deserialize_with = "source")]
     pub passphrase: Option<SecretSource>,
-    /// What a signing process on another machine is shown.
+    /// The certificate that a signing process on another machine is shown.
     pub process: Option<Process>,
     /// The same, to open keys with.
     #[serde(skip)]

@@ -1,4 +1,4 @@
-//! Who may ask.
+//! Those that may ask.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -127,7 +127,7 @@ impl Callers {
         }
     }
 
-    /// What one is told who may not.
+    /// The words for one who may not.
     #[must_use]
     pub fn refusal(&self, caller: Caller) -> String {
         let Caller::Process { uid, .. } = caller else {

@@ -24,7 +24,7 @@ pub(super) struct Checkpoints {
     last: Mutex<Option<Last>>,
 }
 
-/// What was signed last.
+/// The checkpoint that was signed last.
 #[derive(Clone, Debug)]
 struct Last {
     size: u64,
@@ -116,7 +116,7 @@ impl Checkpoints {
         &self.verifying
     }
 
-    /// What was signed last.
+    /// The checkpoint that was signed last.
     pub(super) fn last(&self) -> Option<Signed> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.as_ref().map(|last| Signed {

@@ -311,14 +311,6 @@ impl Desk {
         self.record().add(line, now, carried)
     }
 
-    /// As if the file were full.
-    #[cfg(test)]
-    fn put_aside(&self) {
-        self.record().fill();
-        let line = json!({ "act": "refuse", "reason": "none", "left_out": 0 });
-        self.write_line(line, clock::now().unwrap()).unwrap();
-    }
-
     fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -67,6 +67,9 @@ pub enum Error {
     /// Something with files or keys.
     #[error(transparent)]
     Pki(#[from] dc_pki::Error),
+    /// Something with the certificates of this side and its callers.
+    #[error(transparent)]
+    Tls(#[from] dc_pki::keyd::TlsError),
     /// There is no such user or group on this machine.
     #[error(
         "there is no {what} called {name} on this machine: make it, or correct the configuration"

@@ -10,6 +10,7 @@ mod checkpoints;
 mod counts;
 mod desk;
 mod error;
+mod hall;
 mod holder;
 mod log_key;
 mod made;

@@ -25,7 +25,7 @@ pub(super) struct Record {
     full: u64,
 }
 
-/// What a log that was opened says of the time before.
+/// The knowledge of the time before that a log has when it is opened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Past {
     /// Its newest file has all that has to be known.

@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::caller::{Caller, Callers};
 use super::error::Error;
-use super::server::{Hall, PATIENCE, attend};
+use super::hall::{Hall, PATIENCE, attend};
 use super::turned_away::TurnedAway;
 use crate::config::KeydListen;
 use dc_pki::keys::Refusal;

@@ -11,7 +11,7 @@ pub(super) struct TurnedAway {
     pub(super) reason: Refusal,
     /// Of what a caller has sent, no more than some characters, and no control characters: it is written down.
     pub(super) detail: String,
-    /// What is nobody else's business, for the process's own standard error.
+    /// The part that is nobody else's business, for the process's own standard error.
     pub(super) own: Option<String>,
 }
 

@@ -248,7 +248,7 @@ fn unexpected(answer: Answer) -> ProcessFault {
     }
 }
 
-/// What the place of a process on another machine begins with.
+/// The beginning of the place of a process on another machine.
 pub const TLS: &str = "tls://";
 const NOTHING_TO_SHOW: &str = "it is on another machine, and nothing says which certificate to show it: set keys.process in the configuration, or --certificate, --key and --peer";
 /// How long an answer may take; a token may take a second to sign.

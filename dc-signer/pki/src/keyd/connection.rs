@@ -129,7 +129,7 @@ fn left(until: Instant) -> io::Result<Duration> {
     }
 }
 
-/// What TLS refuses is no garbage of the protocol.
+/// A refusal of TLS is no garbage of the protocol.
 fn said(error: io::Error) -> io::Error {
     let tls = error
         .get_ref()

@@ -16,4 +16,4 @@ pub use client::{Keyd, TLS};
 pub use frame::{HEAD, MAX_FRAME, length, read, write};
 pub use malformed::{Malformed, VERSION};
 pub use message::{Answer, Ask, MAX_CHAIN, MAX_PROOF};
-pub use tls::{Remote, pinned, server_config};
+pub use tls::{Remote, TlsError, pinned, server_config};

@@ -21,7 +21,27 @@ use rustls::{
 use crate::error::Error;
 use crate::{files, pem};
 
-/// What a caller on another machine shows, and what it takes.
+/// A reason that a certificate or a key cannot be used between a signing process and its callers.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read, or has something else in it.
+    #[error(transparent)]
+    Pki(#[from] Error),
+    /// The contents of a file cannot be shown.
+    #[error(
+        "{}: it cannot be shown to a signing process or its callers: {source}: give a certificate and the key of that",
+        .path.display()
+    )]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: rustls::Error,
+    },
+}
+
+/// The certificate that a caller on another machine shows, and the one that it takes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Remote {
     /// Its own certificate, in PEM.
@@ -35,8 +55,8 @@ pub struct Remote {
 impl Remote {
     /// The settings of a connection; the files are read now, so that new ones count from the next connection on.
     ///
-    /// Fails with [`Error::Tls`], and as reading certificates and keys does.
-    pub fn client_config(&self) -> Result<ClientConfig, Error> {
+    /// Fails with [`TlsError`].
+    pub fn client_config(&self) -> Result<ClientConfig, TlsError> {
         let (chain, key) = own(&self.certificate, &self.key)?;
         let peer = Arc::new(Pinned::new(vec![pinned(&self.peer)?]));
         let provider = Arc::new(default_provider());
@@ -55,11 +75,11 @@ impl Remote {
 
 /// The settings of a signing process for callers with these certificates.
 ///
-/// Fails with [`Error::Tls`], and as reading certificates and keys does.
+/// Fails with [`TlsError`].
 pub fn server_config(
     (certificate, key): (&Path, &Path),
     callers: Vec<CertificateDer<'static>>,
-) -> Result<ServerConfig, Error> {
+) -> Result<ServerConfig, TlsError> {
     let (chain, private) = own(certificate, key)?;
     let provider = Arc::new(default_provider());
     let config = ServerConfig::builder_with_provider(provider)
@@ -75,11 +95,11 @@ pub fn server_config(
 
 /// The one certificate of a file that the other side is known by.
 ///
-/// Fails as reading certificates does.
-pub fn pinned(path: &Path) -> Result<CertificateDer<'static>, Error> {
+/// Fails with [`TlsError`].
+pub fn pinned(path: &Path) -> Result<CertificateDer<'static>, TlsError> {
     let certificates = pem::certificates(path, &files::read(path)?)?;
     let first = certificates.into_iter().next();
-    first.ok_or_else(|| Error::Tls {
+    first.ok_or_else(|| TlsError::Unusable {
         path: path.into(),
         source: rustls::Error::NoCertificatesPresented,
     })
@@ -93,7 +113,7 @@ fn own(
         Vec<CertificateDer<'static>>,
         pki_types::PrivateKeyDer<'static>,
     ),
-    Error,
+    TlsError,
 > {
     let chain = vec![pinned(certificate)?];
     // rustls wipes what it is given.
@@ -101,8 +121,8 @@ fn own(
     Ok((chain, key.clone_key()))
 }
 
-fn failed(path: &Path) -> impl Fn(rustls::Error) -> Error {
-    move |source| Error::Tls {
+fn failed(path: &Path) -> impl Fn(rustls::Error) -> TlsError {
+    move |source| TlsError::Unusable {
         path: path.into(),
         source,
     }

@@ -24,7 +24,7 @@ pub struct Unlock {
     refused: Arc<Mutex<BTreeMap<String, Sha256>>>,
     /// The signing processes, so that all keys of one share its connections.
     processes: Arc<Mutex<BTreeMap<PathBuf, Arc<Keyd>>>>,
-    /// What those on other machines are shown.
+    /// The certificate that those on other machines are shown.
     remote: Option<Remote>,
     /// How long the credentials are to live that are asked for.
     lifetime: Option<Duration>,

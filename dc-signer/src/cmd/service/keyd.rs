@@ -117,7 +117,8 @@ impl Config {
         let callers = Callers::find(&config.callers)?;
         if let Some(listen) = &config.listen {
             let own = (&*listen.certificate, &*listen.key);
-            dc_pki::keyd::server_config(own, callers.certificates().to_vec())?;
+            dc_pki::keyd::server_config(own, callers.certificates().to_vec())
+                .map_err(keyd::Error::from)?;
         }
         for delegation in &config.delegations {
             let folder = &delegation.folder;

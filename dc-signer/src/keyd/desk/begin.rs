@@ -63,7 +63,7 @@ impl Recalled {
         }
     }
 
-    /// What is not known counts as the most that there may have been.
+    /// A past that is not known counts as the most that there may have been.
     pub(super) fn lose(&mut self, uptime: u64) {
         self.rates.values_mut().for_each(|rate| rate.fill(uptime));
     }
@@ -77,7 +77,7 @@ impl Recalled {
     }
 }
 
-/// What the first line of a file says of those before it.
+/// The things that the first line of a file says of those before it.
 pub(super) fn carried(
     rates: &mut BTreeMap<String, Rate>,
     signed: Option<&Signed>,

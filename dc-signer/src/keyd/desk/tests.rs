@@ -66,6 +66,15 @@ impl Rig {
     }
 }
 
+impl Desk {
+    /// As if the file were full.
+    fn put_aside(&self) {
+        self.record().fill();
+        let line = json!({ "act": "refuse", "reason": "none", "left_out": 0 });
+        self.write_line(line, clock::now().unwrap()).unwrap();
+    }
+}
+
 fn spki() -> Vec<u8> {
     let key = KeyPair::generate().unwrap();
     rcgen::PublicKeyData::subject_public_key_info(&key)
