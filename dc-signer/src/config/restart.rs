@@ -15,6 +15,7 @@ impl Config {
             self.credential_listener == started.credential_listener,
             self.database == started.database,
             self.keys.passphrase == started.keys.passphrase,
+            self.keys.process == started.keys.process,
             (&self.secrets.key, &self.secrets.next_key)
                 == (&started.secrets.key, &started.secrets.next_key),
             self.checkpoints == started.checkpoints,
@@ -28,7 +29,7 @@ impl Config {
 }
 
 /// As they are written in the file.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "data",
     "tenant",
     "node",
@@ -36,6 +37,7 @@ const KEYS: [&str; 11] = [
     "credential_listener",
     "database",
     "keys.passphrase",
+    "keys.process",
     "secrets",
     "checkpoints",
     "checkpoint_places",
@@ -51,6 +53,8 @@ mod tests {
         "#postgres = \"postgres://signer@db.example.com/signer?sslmode=verify-full\"";
 
     const PASSPHRASE: &str = "#passphrase = { credential = \"delegation\" }";
+
+    const PROCESS: &str = "#process = { certificate = \"signer.pem\", key = \"signer-key.pem\", peer = \"keyd.pem\" }";
 
     const NEXT_KEY: &str = "#next_key = { credential = \"next-secrets\" }";
 
@@ -82,6 +86,7 @@ mod tests {
             ),
             ("database", SERVER, &SERVER[1..]),
             ("keys.passphrase", PASSPHRASE, &PASSPHRASE[1..]),
+            ("keys.process", PROCESS, &PROCESS[1..]),
             ("secrets", NEXT_KEY, &NEXT_KEY[1..]),
             (
                 "checkpoints",
