@@ -1,5 +1,4 @@
-//! The check of the clock: a signer that believes a wrong one issues credentials that nobody accepts,
-//! or that live too long.
+//! The check of the clock: a signer that believes a wrong one issues credentials that nobody accepts, or that live too long.
 //!
 //! Where there is a database server, its clock decides: all signers of a database have it in common. Where there is none,
 //! or it is on this machine, the clock is compared with what it said before, and with how much time has really passed. Until
@@ -127,15 +126,9 @@ impl Guard {
     /// The distance of a time from the one that was to be expected.
     pub(super) fn skew(&self, now: UnixTime) -> Skew {
         let (mut beliefs, now) = (self.beliefs(), now.as_secs());
-        let skew = skew(now, beliefs.expected(), beliefs.latest);
-        match beliefs.check(now) {
-            // Long after a record is nothing unusual, but in doubt it is what the doubt is about.
-            Err(ClockError::Unsure { latest, .. }) => Skew {
-                records: i64::try_from(now.saturating_sub(latest.as_secs())).unwrap_or(i64::MAX),
-                ..skew
-            },
-            _ => skew,
-        }
+        let (expected, latest) = (beliefs.expected(), beliefs.latest);
+        let is_unsure = matches!(beliefs.check(now), Err(ClockError::Unsure { .. }));
+        skew(now, expected, latest, is_unsure)
     }
 
     /// Checks a time of the clock.
@@ -261,12 +254,12 @@ pub struct Skew {
     pub records: i64,
 }
 
-/// Times in seconds since 1970.
-fn skew(now: u64, expected: u64, latest: u64) -> Skew {
+/// Times in seconds since 1970. Long after a record is nothing unusual, unless a start is doubted because of that.
+fn skew(now: u64, expected: u64, latest: u64, is_unsure: bool) -> Skew {
     let ahead = |of: u64| i64::try_from(i128::from(now) - i128::from(of)).unwrap_or_default();
     Skew {
         since_start: ahead(expected),
-        records: ahead(latest).min(0),
+        records: ahead(latest).min(if is_unsure { i64::MAX } else { 0 }),
     }
 }
 
@@ -655,10 +648,10 @@ mod tests {
             since_start,
             records,
         };
-        assert_eq!(skew(NOW, NOW, NOW - 86_400), of(0, 0));
-        assert_eq!(skew(NOW, NOW + 30, NOW + 5), of(-30, -5));
-        assert_eq!(skew(NOW, NOW - 7, 0), of(7, 0));
-        assert_eq!(skew(0, u64::MAX, NOW).since_start, 0);
+        assert_eq!(skew(NOW, NOW, NOW - 86_400, false), of(0, 0));
+        assert_eq!(skew(NOW, NOW + 30, NOW + 5, false), of(-30, -5));
+        assert_eq!(skew(NOW, NOW - 7, 0, false), of(7, 0));
+        assert_eq!(skew(0, u64::MAX, NOW, false).since_start, 0);
     }
 
     #[test]

@@ -196,7 +196,7 @@ fn a_list_is_no_table() {
         ("operators", r#"["90d"]"#),
         ("approval", "[true]"),
         ("names", r#"["random"]"#),
-        ("renewal", "[66]"),
+        ("certificate_renewal", "[66]"),
         ("credentials", r#"["1d"]"#),
         ("enrolment", r#"[false, "1d"]"#),
         ("retention", r#"["30d", "30d"]"#),

@@ -128,7 +128,7 @@ impl Look {
     }
 }
 
-/// What a mode lets others do, of those who get there.
+/// The most that a mode lets others do, of those who get there.
 fn how(mode: u32, reach: u32, what: What) -> Option<How> {
     let (bits, mode) = (mode & reach, mode & 0o7777);
     let is_sticky = mode & 0o1000 != 0 && what == What::Above;

@@ -2,11 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use crate::Error;
 use crate::connection::Session;
 use crate::registry::{Action, Mismatch, Purpose, Record, Sha256, SharedSecret};
+use crate::{Error, Store};
 
 use super::shared_secrets;
+
+impl Store {
+    /// A secret whose newest version in the database is not the one that the audit log says is used, and the record that says so:
+    /// somebody has put an older version back.
+    pub async fn secret_behind_log(&self) -> Result<Option<(SharedSecret, u64)>, Error> {
+        self.snapshot("secret_behind_log", async |session| {
+            behind_log(session).await
+        })
+        .await
+    }
+}
 
 /// By purpose, the last record about a secret and what it commits to.
 #[derive(Default)]
@@ -55,9 +66,7 @@ impl Secrets {
 /// A secret whose newest version is another one than the last record about it commits to, and the number of that record.
 ///
 /// As [`Secrets::check`] does, for one who starts: by an index, whatever the length of the log.
-pub(super) async fn behind_log(
-    session: &mut Session,
-) -> Result<Option<(SharedSecret, u64)>, Error> {
+async fn behind_log(session: &mut Session) -> Result<Option<(SharedSecret, u64)>, Error> {
     let replayed = replayed(session).await?;
     let all = shared_secrets::all(session).await?;
     for purpose in Purpose::ALL {

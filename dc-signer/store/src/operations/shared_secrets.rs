@@ -7,7 +7,6 @@ use crate::registry::{self, Action, Sha256, SharedDelegation, SharedSecret};
 use crate::sql::Value;
 use crate::{Act, Error, Store};
 
-use super::derived_secrets;
 use super::shared_delegations;
 use super::work::Work;
 
@@ -31,15 +30,6 @@ impl Store {
     pub async fn secrets(&self) -> Result<Vec<SharedSecret>, Error> {
         self.read("secrets", async |session| all(session).await)
             .await
-    }
-
-    /// A secret whose newest version in the database is not the one that the audit log says is used, and the record that says so:
-    /// somebody has put an older version back.
-    pub async fn secret_behind_log(&self) -> Result<Option<(SharedSecret, u64)>, Error> {
-        self.snapshot("secret_behind_log", async |session| {
-            derived_secrets::behind_log(session).await
-        })
-        .await
     }
 
     /// Makes these the secrets of the database if it has none; says which it has then.
