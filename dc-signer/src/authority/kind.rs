@@ -74,7 +74,9 @@ fn of_store(error: &dc_store::Error) -> Kind {
         dc_store::Error::CannotWrite { .. }
         | dc_store::Error::OlderThanSeen { .. }
         | dc_store::Error::Unavailable { .. } => Kind::StorageUnavailable,
-        dc_store::Error::Archived { .. } | dc_store::Error::OlderSigner => Kind::Conflict,
+        dc_store::Error::Archived { .. }
+        | dc_store::Error::NoSuchMismatch
+        | dc_store::Error::OlderSigner => Kind::Conflict,
         dc_store::Error::BackupElsewhere
         | dc_store::Error::BackupExists { .. }
         | dc_store::Error::BeingReplaced { .. }

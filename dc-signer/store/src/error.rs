@@ -89,6 +89,11 @@ pub enum Error {
         /// The last record of its audit log that was seen.
         known: u64,
     },
+    /// Nothing like this is wrong with the database.
+    #[error(
+        "no mismatch has this digest: use one that 'dc-signer audit verify' prints; what is wrong with the log itself cannot be acknowledged"
+    )]
+    NoSuchMismatch,
     /// An older copy was to be accepted, and the database has no records at all.
     #[error("{}", no_older_copy(*empty))]
     NoOlderCopy {

@@ -29,7 +29,8 @@ pub use filter::{Filter, Listed, Page};
 pub use in_use::InUse;
 pub use location::{Location, check_permissions, look, migrate, open, open_knowing};
 pub use operations::{
-    AuditFilter, AuditPage, AuditTree, KeptHash, Observer, Progress, SecretChange, Store, Walked,
+    Acknowledged, AuditFilter, AuditPage, AuditTree, Finding, Findings, KeptHash, Observer,
+    Progress, SecretChange, Store, Walked,
 };
 pub use renewal::{Holder, Noted, Renewal};
 pub use replica::{Replica, Report, ServerClock, Turn};

@@ -28,6 +28,63 @@ fn entry(number: u64) -> Entry {
     }
 }
 
+fn maybe<T: std::fmt::Debug>(some: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
+    proptest::option::of(some)
+}
+
+/// Any record that there can be, with all that its encodings have.
+fn any_record() -> impl Strategy<Value = Record> {
+    let hash = || any::<[u8; 32]>().prop_map(Sha256::from_bytes);
+    let time = || any::<u64>().prop_map(|at| UnixTime::since_unix_epoch(Duration::from_secs(at)));
+    let texts = (
+        "(?s).{0,20}",
+        "(?s).{0,20}",
+        maybe("(?s).{0,20}"),
+        maybe("(?s).{0,20}"),
+    );
+    let said = (maybe("(?s).{0,20}"), maybe("(?s).{0,20}"));
+    let hashes = (maybe(hash()), maybe(hash()), maybe(hash()), hash());
+    let rest = (any::<u64>(), time(), maybe(time()), 0..Action::ALL.len());
+    (texts, said, hashes, rest).prop_map(|(texts, said, hashes, rest)| Record {
+        seq: rest.0,
+        entry: Entry {
+            time: rest.1,
+            node: texts.0,
+            actor: texts.1,
+            action: Action::ALL[rest.3],
+            name: texts.2,
+            spki_sha256: hashes.0,
+            credential_sha256: hashes.1,
+            zone: texts.3,
+            expires: rest.2,
+            detail_sha256: hashes.2,
+            reason: said.0,
+            scope: said.1,
+        },
+        prev_hash: hashes.3,
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_record_is_read_as_it_was_written(record in any_record()) {
+        let line = record_line(&record);
+        prop_assert_eq!(line.lines().count(), 1);
+        prop_assert_eq!(line::read_record(line.trim_end()), Ok(record));
+    }
+
+    #[test]
+    fn whatever_is_given_is_read_or_refused(text in "(?s).{0,300}", cut in any::<prop::sample::Index>()) {
+        let _ = check(&[&text], Vec::new());
+        // What begins as an export and goes on as anything.
+        let whole = export(&records(20), 0, 20);
+        let at = cut.index(whole.len());
+        if whole.is_char_boundary(at) {
+            let _ = check(&[&format!("{}{text}", &whole[..at])], Vec::new());
+        }
+    }
+}
+
 fn records(count: u64) -> Vec<Record> {
     let mut head = Head::EMPTY;
     (0..count)

@@ -7,6 +7,7 @@ use crate::registry::{Action, Device, ExternalId, Hold, Manufactured, Sha256, Sh
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Added, Conflict, Error, NewDevice, Store};
 
+use super::given;
 use super::lost::{self, Left};
 use super::rows;
 use super::work::Work;
@@ -183,7 +184,12 @@ async fn names(session: &mut Session, new: &[NewDevice]) -> Result<HashSet<Strin
     };
     let sql = "SELECT names.name FROM {rows} CROSS JOIN names WHERE names.name = r.wanted";
     let rows = session.fetch_batch(sql, batch).await?;
-    rows.iter().map(|row| row.text("name")).collect()
+    let mut names: HashSet<String> = rows
+        .iter()
+        .map(|row| row.text("name"))
+        .collect::<Result<_, _>>()?;
+    names.extend(given::by_log(session, wanted_names(new)).await?);
+    Ok(names)
 }
 
 fn wanted_names(new: &[NewDevice]) -> Vec<Vec<Value>> {

@@ -191,6 +191,13 @@ async fn one(session: &mut Session, number: u64) -> Result<Approval, Error> {
     approval(&row.ok_or(registry::Error::UnknownApproval)?)
 }
 
+/// All of them, for comparing them with the log.
+pub(super) async fn all(session: &mut Session) -> Result<Vec<Approval>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM approvals ORDER BY number");
+    let rows = session.fetch(sql, Vec::new()).await?;
+    rows.iter().map(approval).collect()
+}
+
 fn approval(row: &Row) -> Result<Approval, Error> {
     let decided_by = row.maybe_text("decided_by")?.map(|name| name.parse());
     Ok(Approval {

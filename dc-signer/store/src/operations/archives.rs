@@ -166,7 +166,7 @@ impl KeptWalk {
         }
     }
 
-    /// The next records; none when the part is over, and then it was as its `tidy` record is to say.
+    /// The next records; none when the part is over.
     pub(super) async fn next(&mut self, session: &mut Session) -> Result<Vec<Record>, Error> {
         let sql = format!(
             "SELECT {} FROM audit WHERE seq > $1 AND seq <= $2 \
@@ -178,26 +178,29 @@ impl KeptWalk {
         let rows = session.fetch(sql, values).await?;
         let records: Vec<Record> = rows.iter().map(rows::record).collect::<Result<_, _>>()?;
         records.iter().for_each(|record| self.hash.follow(record));
-        match records.last() {
-            Some(last) => self.after = last.seq,
-            None => {
-                let (kept, kept_sha256) = std::mem::take(&mut self.hash).end();
-                let Archive {
-                    first,
-                    end,
-                    removed,
-                    ..
-                } = self.archive;
-                let count = (end.seq + 1).checked_sub(first);
-                let is_it = (kept, kept_sha256) == (self.archive.kept, self.archive.kept_sha256)
-                    && removed.checked_add(kept) == count;
-                if !is_it {
-                    let last = end.seq;
-                    return Err(Mismatch::Archive { first, last }.into());
-                }
+        self.after = records.last().map_or(self.after, |last| last.seq);
+        Ok(records)
+    }
+
+    /// Checks that the part was as its `tidy` record is to say.
+    pub(super) fn end(self) -> Result<(), Error> {
+        let (kept, kept_sha256) = self.hash.end();
+        let Archive {
+            first,
+            end,
+            removed,
+            ..
+        } = self.archive;
+        let count = (end.seq + 1).checked_sub(first);
+        let is_it = (kept, kept_sha256) == (self.archive.kept, self.archive.kept_sha256)
+            && removed.checked_add(kept) == count;
+        match is_it {
+            true => Ok(()),
+            false => {
+                let last = end.seq;
+                Err(Mismatch::Archive { first, last }.into())
             }
         }
-        Ok(records)
     }
 }
 

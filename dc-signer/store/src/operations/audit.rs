@@ -1,19 +1,17 @@
 //! Reading and checking the audit log.
 
-use std::collections::HashMap;
-
 use dc_evidence::Checkpoint;
 
 use crate::connection::Session;
-use crate::registry::{self, Device, DeviceChange, Head, Record, State};
-use crate::sql::corrupt;
-use crate::{Error, Find, Store};
+use crate::registry::{self, Action, Head, Record, Sha256};
+use crate::{Act, Error, Store};
 
 use super::archives::{self, KeptWalk};
 use super::derived::Derived;
+use super::findings::{Finding, Findings, Found};
+use super::rows;
 use super::witnessed::{Progress, Walked, Witnessed};
 use super::work::{HEAD, head};
-use super::{devices, rows};
 
 impl Store {
     /// The end of the audit log.
@@ -30,14 +28,13 @@ impl Store {
         .await
     }
 
-    /// Walks the whole audit log, and checks that the database is as it says: suspended and retired devices, enrolment keys,
-    /// operators, zones, and the credentials that were issued.
+    /// Walks the whole audit log, and checks that the database is as it says: devices and their names, enrolment keys and codes,
+    /// operators, zones and their delegation certificates, secrets, and the credentials that were issued.
     ///
     /// Returns the end of the log. Whoever can write the database can also write a whole new log: only
-    /// [`Self::verify_audit_with`] notices that. Fails with [`Error::Refused`] and
-    /// [`AuditLink`](crate::registry::Error::AuditLink) or
-    /// [`AuditSequence`](crate::registry::Error::AuditSequence), and with [`Error::NotAsAudited`] and
-    /// [`Error::StateNotInAudit`].
+    /// [`Self::verify_audit_with`] notices that. Fails with the first thing that it finds and nobody has
+    /// [acknowledged](Self::acknowledge): [`Error::Refused`] and [`AuditLink`](crate::registry::Error::AuditLink) or
+    /// [`AuditSequence`](crate::registry::Error::AuditSequence), [`Error::NotAsAudited`] or [`Error::StateNotInAudit`].
     pub async fn verify_audit(&self) -> Result<Head, Error> {
         self.verify_audit_with(Vec::new(), &|_| ()).await
     }
@@ -52,10 +49,38 @@ impl Store {
         checkpoints: Vec<Checkpoint>,
         progress: Progress<'_>,
     ) -> Result<Head, Error> {
+        self.find_mismatches(checkpoints, progress)
+            .await?
+            .into_result()
+    }
+
+    /// The same, and goes on: says all that it finds, also what somebody has acknowledged.
+    pub async fn find_mismatches(
+        &self,
+        checkpoints: Vec<Checkpoint>,
+        progress: Progress<'_>,
+    ) -> Result<Findings, Error> {
         self.snapshot("verify_audit", async |session| {
             verify(session, checkpoints, progress).await
         })
         .await
+    }
+
+    /// Records that somebody knows of a mismatch, and why it may stay: it is shown from then on, and makes nothing fail.
+    ///
+    /// What is wrong with the log itself cannot be acknowledged. Fails with [`Error::NoSuchMismatch`] if there is none like this.
+    pub async fn acknowledge(&self, digest: &Sha256, by: &Act) -> Result<Finding, Error> {
+        let all = self.find_mismatches(Vec::new(), &|_| ()).await?.first;
+        let is_it = |one: &Finding| one.error.is_of_a_row() && one.place.digest() == *digest;
+        let finding = all.into_iter().find(is_it).ok_or(Error::NoSuchMismatch)?;
+        self.write("acknowledge", async |work| {
+            let mut entry = work.entry(Action::Acknowledge, by);
+            entry.detail_sha256 = Some(*digest);
+            work.log(entry);
+            Ok(())
+        })
+        .await?;
+        Ok(finding)
     }
 }
 
@@ -92,12 +117,55 @@ pub(super) async fn verify(
     session: &mut Session,
     checkpoints: Vec<Checkpoint>,
     progress: Progress<'_>,
-) -> Result<Head, Error> {
+) -> Result<Findings, Error> {
     let end = end(session).await?;
-    let mut head = Head::EMPTY;
-    let mut states = HashMap::new();
-    let mut witnessed = Witnessed::new(checkpoints)?;
+    let mut found = Found::default();
+    let mut witnessed = Witnessed::new(checkpoints, &mut found);
     let mut derived = Derived::new(session).await?;
+    let mut head = archived(session, &mut derived, &mut witnessed, &mut found).await?;
+    loop {
+        let records = from(session, head.seq.saturating_add(1), AT_ONCE).await?;
+        if records.is_empty() {
+            break;
+        }
+        for record in &records {
+            if let Err(wrong) = head.follow(record) {
+                found.add(wrong);
+                // What is behind it is looked at all the same, but in no tree.
+                witnessed.give_up();
+                (head.seq, head.hash) = (record.seq, record.hash());
+            }
+            witnessed.follow(record, &mut found);
+            found.note(record);
+        }
+        derived.follow(session, &records, &mut found).await?;
+        progress(Walked {
+            records: head.seq,
+            of: end.seq,
+        });
+    }
+    witnessed.end(&mut found);
+    if head.seq != end.seq {
+        let (expected, missing) = (end.seq, head.seq);
+        found.add(registry::Error::AuditSequence {
+            expected,
+            found: missing,
+        });
+    } else if head.hash != end.hash {
+        found.add(registry::Error::AuditLink { seq: head.seq });
+    }
+    derived.check(session, &mut found).await?;
+    Ok(found.end(head))
+}
+
+/// Walks what is left of the parts that are archived; says where they end.
+async fn archived(
+    session: &mut Session,
+    derived: &mut Derived,
+    witnessed: &mut Witnessed,
+    found: &mut Found,
+) -> Result<Head, Error> {
+    let mut head = Head::EMPTY;
     for archive in archives::all(session).await? {
         let mut kept = KeptWalk::new(&archive);
         loop {
@@ -105,106 +173,15 @@ pub(super) async fn verify(
             if records.is_empty() {
                 break;
             }
-            derived.follow(session, &records).await?;
-            records
-                .into_iter()
-                .for_each(|record| note(&mut states, record));
+            derived.follow(session, &records, found).await?;
+            records.iter().for_each(|record| found.note(record));
         }
-        derived.archived(&archive, head.seq)?;
+        found.check(kept.end());
+        derived.archived(&archive, head.seq, found);
         head = archive.end;
-        witnessed.skip(&archive.tree)?;
+        witnessed.skip(&archive.tree, found);
     }
-    loop {
-        let records = from(session, head.seq.saturating_add(1), AT_ONCE).await?;
-        if records.is_empty() {
-            break;
-        }
-        for record in &records {
-            head.follow(record)?;
-            witnessed.follow(record)?;
-        }
-        derived.follow(session, &records).await?;
-        records
-            .into_iter()
-            .for_each(|record| note(&mut states, record));
-        progress(Walked {
-            records: head.seq,
-            of: end.seq,
-        });
-    }
-    witnessed.end()?;
-    if head.seq != end.seq {
-        let (expected, found) = (end.seq, head.seq);
-        return Err(registry::Error::AuditSequence { expected, found }.into());
-    }
-    if head.hash != end.hash {
-        return Err(registry::Error::AuditLink { seq: head.seq }.into());
-    }
-    check_states(session, states).await?;
-    derived.check(session).await?;
     Ok(head)
-}
-
-/// Remembers who gets no credentials, by what the log says.
-fn note(states: &mut HashMap<String, State>, record: Record) {
-    let Some(name) = record.entry.name else {
-        return;
-    };
-    match record.entry.action.device_change() {
-        Some(DeviceChange::Suspend) => states.insert(name, State::Suspended),
-        Some(DeviceChange::Retire) => states.insert(name, State::Retired),
-        Some(DeviceChange::Add | DeviceChange::Resume | DeviceChange::Replace) => {
-            states.remove(&name)
-        }
-        Some(
-            DeviceChange::Enrol
-            | DeviceChange::FinishSwitch
-            | DeviceChange::NewName
-            | DeviceChange::SwitchKey,
-        )
-        | None => None,
-    };
-}
-
-/// The database must keep out exactly those that the log keeps out.
-async fn check_states(
-    session: &mut Session,
-    mut states: HashMap<String, State>,
-) -> Result<(), Error> {
-    let mut after = String::new();
-    loop {
-        let sql = format!(
-            "SELECT {} FROM devices WHERE state IN ('suspended', 'retired') AND name > $1 \
-             ORDER BY name LIMIT 1000",
-            rows::DEVICE
-        );
-        let rows = session.fetch(sql, vec![after.as_str().into()]).await?;
-        if rows.is_empty() {
-            break;
-        }
-        for row in &rows {
-            let device = rows::device(row)?;
-            if states.remove(device.name.as_str()) != Some(device.state) {
-                return Err(not_in_audit(device));
-            }
-            after = device.name.to_string();
-        }
-    }
-    for name in states.into_keys() {
-        let name = dc_pki::names::parse(&name).map_err(|_| corrupt("audit"))?;
-        // A restored backup may not have the device any more. Then nobody can use its key.
-        if let Some(device) = devices::find(session, &Find::Name(name)).await? {
-            return Err(not_in_audit(device));
-        }
-    }
-    Ok(())
-}
-
-fn not_in_audit(device: Device) -> Error {
-    Error::StateNotInAudit {
-        name: device.name,
-        state: device.state,
-    }
 }
 
 /// How many records are in memory at once.

@@ -109,6 +109,7 @@ async fn put_one(work: &mut Work, code: &PendingCode, keep: Keep, by: &Act) -> R
     entry.name = Some(device.name.to_string());
     entry.zone = Some(device.zone.to_string());
     entry.expires = Some(expires);
+    entry.detail_sha256 = work.detail(code.commitment(), by).await?;
     work.log(entry);
     Ok(Kept::Now(expires))
 }
@@ -149,7 +150,8 @@ pub(super) async fn redeem(
     match pending.check(mac, key, by.at) {
         Ok(CodeUse::First) => {
             let change = Change::Enrol { key: *key };
-            let device = devices::change(work, pending.device, &change, by).await?;
+            let used = work.detail(pending.commitment(), by).await?;
+            let device = devices::change_by(work, pending.device, &change, used, by).await?;
             let sql = "UPDATE codes SET used_by = $2 WHERE id = $1";
             let values = vec![code.as_bytes()[..].into(), key.into()];
             work.session.execute(sql, values).await?;

@@ -1,11 +1,14 @@
-//! Comparing the versions of shared secrets with the audit log: the newest of each is the one of its last record.
+//! Comparing the versions of shared secrets with the audit log: which there are, which is the newest, and when the older ones end.
 
 use std::collections::BTreeMap;
+
+use pki_types::UnixTime;
 
 use crate::connection::Session;
 use crate::registry::{Action, Mismatch, Purpose, Record, Sha256, SharedSecret};
 use crate::{Error, Store};
 
+use super::findings::Found;
 use super::shared_secrets;
 
 impl Store {
@@ -19,46 +22,114 @@ impl Store {
     }
 }
 
-/// By purpose, the last record about a secret and what it commits to.
+/// The secrets as the log tells them; as large as there are versions.
 #[derive(Default)]
-pub(super) struct Secrets(BTreeMap<String, (u64, Sha256)>);
+pub(super) struct Secrets {
+    /// By purpose, the last record about its newest version and what it commits to.
+    newest: BTreeMap<String, (u64, Sha256)>,
+    /// By what the record commits to, the versions that were made.
+    made: BTreeMap<Sha256, Made>,
+    /// By what the record commits to, the last record that ends a version, and when.
+    ends: BTreeMap<Sha256, (u64, Option<UnixTime>)>,
+    /// The last record by which secrets were taken out.
+    taken_out: u64,
+}
+
+struct Made {
+    seq: u64,
+    purpose: String,
+    since: UnixTime,
+}
 
 impl Secrets {
     pub(super) fn follow(&mut self, record: &Record) {
-        let entry = &record.entry;
-        let changes = matches!(
-            entry.action,
-            Action::ExportSecrets | Action::RotateSecret | Action::SealSecrets
-        );
-        if let (true, Some(purpose), Some(detail)) = (changes, &entry.name, entry.detail_sha256) {
-            self.0.insert(purpose.clone(), (record.seq, detail));
+        let (seq, entry) = (record.seq, &record.entry);
+        let (Some(purpose), Some(detail)) = (&entry.name, entry.detail_sha256) else {
+            return;
+        };
+        match entry.action {
+            Action::EndSecret => {
+                self.ends.insert(detail, (seq, entry.expires));
+                return;
+            }
+            Action::RotateSecret => {
+                let made = Made {
+                    seq,
+                    purpose: purpose.clone(),
+                    since: entry.time,
+                };
+                self.made.insert(detail, made);
+            }
+            Action::ExportSecrets => self.taken_out = seq,
+            // Versions from before are sealed in their order.
+            Action::SealSecrets => {}
+            _ => return,
         }
+        self.newest.insert(purpose.clone(), (seq, detail));
     }
 
     /// Versions that came with a newer log to a restored backup need not be there.
-    pub(super) async fn check(&self, session: &mut Session, replayed: u64) -> Result<(), Error> {
-        let mut newest = BTreeMap::new();
-        for secret in shared_secrets::all(session).await? {
-            newest.insert(secret.purpose.to_string(), secret);
-        }
-        for (purpose, (seq, detail)) in &self.0 {
-            let is_it = newest
-                .get(purpose)
-                .is_some_and(|secret| secret.commitment() == *detail);
-            if *seq > replayed && !is_it {
+    pub(super) async fn check(
+        mut self,
+        session: &mut Session,
+        replayed: u64,
+        found: &mut Found,
+    ) -> Result<(), Error> {
+        let all = shared_secrets::all(session).await?;
+        let newest: BTreeMap<String, &SharedSecret> = all
+            .iter()
+            .map(|secret| (secret.purpose.to_string(), secret))
+            .collect();
+        for (purpose, (seq, detail)) in &self.newest {
+            let is_it = |secret: &&SharedSecret| secret.commitment() == *detail;
+            if *seq > replayed && newest.get(purpose).filter(|one| is_it(one)).is_none() {
                 let (name, seq) = (purpose.clone(), *seq);
-                return Err(Mismatch::SecretChanged { name, seq }.into());
+                found.add(Mismatch::SecretChanged { name, seq });
             }
         }
-        let unknown = newest
-            .into_iter()
-            .find(|(purpose, secret)| secret.version > 1 && !self.0.contains_key(purpose));
-        match unknown {
-            Some((name, _)) => {
-                let what = "the secret";
-                Err(Mismatch::NoRecord { what, name }.into())
+        for secret in &all {
+            self.check_version(secret, replayed, found);
+        }
+        // What was taken out left its older versions behind.
+        let last = replayed.max(self.taken_out);
+        for made in self.made.values().filter(|made| made.seq > last) {
+            let (what, seq) = ("version of the secret", made.seq);
+            let name = made.purpose.clone();
+            found.add(Mismatch::Removed { what, name, seq });
+        }
+        Ok(())
+    }
+
+    fn check_version(&mut self, secret: &SharedSecret, replayed: u64, found: &mut Found) {
+        let detail = secret.commitment();
+        let made = self.made.remove(&detail);
+        let row = format!("{} version {}", secret.purpose, secret.version);
+        let secs = |time: UnixTime| time.as_secs().to_string();
+        let maybe = |time: Option<UnixTime>| time.map_or("none".to_owned(), secs);
+        let mut compare = |column, seq, expected: String, there: String| {
+            if expected != there {
+                found.add(Mismatch::Changed {
+                    table: "shared_secrets",
+                    row: row.clone(),
+                    column,
+                    seq,
+                    expected,
+                    found: there,
+                });
             }
-            None => Ok(()),
+        };
+        let (seq, until) = self.ends.get(&detail).copied().unwrap_or((0, None));
+        if seq > replayed || seq == 0 {
+            compare("until", seq, maybe(until), maybe(secret.until));
+        }
+        match made {
+            Some(made) => compare("since", made.seq, secs(made.since), secs(secret.since)),
+            // The first was made before there was anything to record.
+            None if secret.version > 1 => {
+                let (what, name) = ("the secret", secret.purpose.to_string());
+                found.add(Mismatch::NoRecord { what, name });
+            }
+            None => {}
         }
     }
 }
@@ -67,7 +138,7 @@ impl Secrets {
 ///
 /// As [`Secrets::check`] does, for one who starts: by an index, whatever the length of the log.
 async fn behind_log(session: &mut Session) -> Result<Option<(SharedSecret, u64)>, Error> {
-    let replayed = replayed(session).await?;
+    let replayed = last(session, "replay").await?;
     let all = shared_secrets::all(session).await?;
     for purpose in Purpose::ALL {
         let newest = all.iter().rev().find(|row| row.purpose == purpose);
@@ -88,10 +159,10 @@ async fn behind_log(session: &mut Session) -> Result<Option<(SharedSecret, u64)>
     Ok(None)
 }
 
-/// The last record that says a newer log was applied; 0 if there is none.
-pub(super) async fn replayed(session: &mut Session) -> Result<u64, Error> {
+/// The last record of an act that is about all of the database; 0 if there is none.
+pub(super) async fn last(session: &mut Session, action: &str) -> Result<u64, Error> {
     let sql = "SELECT seq FROM audit WHERE name IS NULL AND action <> 'issue' \
-               AND action = 'replay' ORDER BY seq DESC LIMIT 1";
-    let row = session.fetch_one(sql, Vec::new()).await?;
+               AND action = $1 ORDER BY seq DESC LIMIT 1";
+    let row = session.fetch_one(sql, vec![action.into()]).await?;
     row.map_or(Ok(0), |row| row.number("seq"))
 }

@@ -12,6 +12,7 @@ use crate::registry::{
 use crate::sql::{Batch, Kind, Value};
 use crate::{Act, Error, Find, Store};
 
+use super::given;
 use super::lost;
 use super::people;
 use super::rows;
@@ -127,6 +128,17 @@ pub(super) async fn change(
     change: &Change,
     by: &Act,
 ) -> Result<Device, Error> {
+    change_by(work, id, change, None, by).await
+}
+
+/// The same; its record commits to the activation code that was used.
+pub(super) async fn change_by(
+    work: &mut Work,
+    id: DeviceId,
+    change: &Change,
+    code: Option<Sha256>,
+    by: &Act,
+) -> Result<Device, Error> {
     let device = by_id(work, id).await?;
     let Some(changed) = device.apply(change, by.at)? else {
         return Ok(device);
@@ -158,6 +170,7 @@ pub(super) async fn change(
     });
     entry.spki_sha256 = new_key(change);
     entry.zone = Some(changed.device.zone.to_string());
+    entry.detail_sha256 = code;
     if changed.action == Action::Replace {
         entry.detail_sha256 = work.detail(changed.device.commitment(), by).await?;
     }
@@ -226,7 +239,9 @@ async fn give_name(work: &mut Work, device: &Device, now: UnixTime) -> Result<()
     let name = device.name.as_str();
     let sql = "SELECT name FROM names WHERE name = $1";
     let given = work.session.fetch_one(sql, vec![name.into()]).await?;
-    if given.is_some() || lost::is_held(&mut work.session, name, now).await? {
+    let wanted = vec![vec![name.into()]];
+    let was_given = !given::by_log(&mut work.session, wanted).await?.is_empty();
+    if given.is_some() || was_given || lost::is_held(&mut work.session, name, now).await? {
         return Err(registry::Error::NameTaken.into());
     }
     let sql = "INSERT INTO names (name, device, zone, given) VALUES ($1, $2, $3, $4)";

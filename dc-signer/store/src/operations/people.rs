@@ -69,6 +69,7 @@ pub(super) async fn count_retired(work: &mut Work, by: &Act) -> Result<(), Error
     work.session.execute(sql, values).await.map(|_| ())
 }
 
-fn day(time: UnixTime) -> i64 {
+/// The day of UTC, since 1970.
+pub(super) fn day(time: UnixTime) -> i64 {
     seconds(time) / 86_400
 }

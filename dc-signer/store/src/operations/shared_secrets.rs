@@ -104,16 +104,34 @@ async fn change(work: &mut Work, change: &SecretChange, by: &Act) -> Result<(), 
     for sha256 in &change.without {
         shared_delegations::remove(&mut work.session, sha256).await?;
     }
+    for secret in change.after.iter().filter(|secret| ends(change, secret)) {
+        log(work, Action::EndSecret, Some(secret), by);
+    }
     for (action, secret) in &change.records {
-        let mut entry = work.entry(*action, by);
-        if let Some(secret) = secret {
-            entry.name = Some(secret.purpose.to_string());
-            entry.detail_sha256 = Some(secret.commitment());
-            entry.expires = secret.until;
-        }
-        work.log(entry);
+        log(work, *action, secret.as_ref(), by);
     }
     Ok(())
+}
+
+/// True if a version has another end than before.
+fn ends(change: &SecretChange, secret: &SharedSecret) -> bool {
+    let is_it = |before: &&SharedSecret| {
+        (before.purpose, before.version) == (secret.purpose, secret.version)
+    };
+    let before = change.before.iter().find(is_it);
+    before.map_or(secret.until.is_some(), |before| {
+        before.until != secret.until
+    })
+}
+
+fn log(work: &mut Work, action: Action, secret: Option<&SharedSecret>, by: &Act) {
+    let mut entry = work.entry(action, by);
+    if let Some(secret) = secret {
+        entry.name = Some(secret.purpose.to_string());
+        entry.detail_sha256 = Some(secret.commitment());
+        entry.expires = secret.until;
+    }
+    work.log(entry);
 }
 
 async fn insert(session: &mut Session, secret: &SharedSecret) -> Result<(), Error> {

@@ -7,6 +7,8 @@ use dc_evidence::{Checkpoint, Frontier};
 use crate::Error;
 use crate::registry::Record;
 
+use super::findings::Found;
+
 /// How far a walk through the audit log is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Walked {
@@ -29,7 +31,7 @@ pub(super) struct Witnessed {
 }
 
 impl Witnessed {
-    pub(super) fn new(mut checkpoints: Vec<Checkpoint>) -> Result<Self, Error> {
+    pub(super) fn new(mut checkpoints: Vec<Checkpoint>, found: &mut Found) -> Self {
         checkpoints.sort_by_key(Checkpoint::size);
         let mut checkpoints = checkpoints.into_iter();
         let mut witnessed = Self {
@@ -38,48 +40,52 @@ impl Witnessed {
             checkpoints,
             after: 0,
         };
-        witnessed.compare()?;
-        Ok(witnessed)
+        witnessed.compare(found);
+        witnessed
     }
 
     /// Goes on behind a part of the log that is not here; checkpoints within it say nothing that could be compared.
-    pub(super) fn skip(&mut self, tree: &Frontier) -> Result<(), Error> {
+    pub(super) fn skip(&mut self, tree: &Frontier, found: &mut Found) {
         let size = tree.size();
         while self.next.take_if(|next| next.size() < size).is_some() {
             self.next = self.checkpoints.next();
         }
         self.tree = tree.clone();
-        self.compare()
+        self.compare(found);
     }
 
-    pub(super) fn follow(&mut self, record: &Record) -> Result<(), Error> {
+    /// Compares nothing more: a record is missing, or not the one that belongs there.
+    pub(super) fn give_up(&mut self) {
+        self.next = None;
+    }
+
+    pub(super) fn follow(&mut self, record: &Record, found: &mut Found) {
         if self.next.is_none() {
-            return Ok(());
+            return;
         }
         self.tree.push(record.leaf());
-        self.compare()
+        self.compare(found);
     }
 
-    fn compare(&mut self) -> Result<(), Error> {
+    fn compare(&mut self, found: &mut Found) {
         let (size, after) = (self.tree.size(), self.after);
         while let Some(next) = self.next.take_if(|next| next.size() == size) {
             if *next.root() != self.tree.root() {
-                return Err(Error::Rewritten { after, size });
+                found.add(Error::Rewritten { after, size });
+                // So is each later one.
+                return self.give_up();
             }
             (self.after, self.next) = (size, self.checkpoints.next());
         }
-        Ok(())
     }
 
     /// At the end of the log no checkpoint may be left.
-    pub(super) fn end(self) -> Result<(), Error> {
-        let found = self.tree.size();
-        match self.next {
-            Some(next) => Err(Error::Cut {
+    pub(super) fn end(self, found: &mut Found) {
+        if let Some(next) = self.next {
+            found.add(Error::Cut {
                 size: next.size(),
-                found,
-            }),
-            None => Ok(()),
+                found: self.tree.size(),
+            });
         }
     }
 }

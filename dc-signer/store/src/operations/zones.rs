@@ -293,7 +293,7 @@ pub(super) async fn import_delegation(
         delegation.since.into(),
     ];
     work.session.execute(sql, values).await?;
-    log_delegation(work, &new.zone, &delegation, by);
+    log_delegation(work, &new.zone, &delegation, by).await?;
     Ok(delegation.number)
 }
 
@@ -322,12 +322,17 @@ pub(super) async fn move_delegation(
             let sha256 = &delegation.certificate_sha256;
             shared_delegations::forget_ended(&mut work.session, sha256).await?;
         }
-        log_delegation(work, zone, delegation, by);
+        log_delegation(work, zone, delegation, by).await?;
     }
     Ok(managed)
 }
 
-fn log_delegation(work: &mut Work, zone: &ZoneName, delegation: &ZoneDelegation, by: &Act) {
+async fn log_delegation(
+    work: &mut Work,
+    zone: &ZoneName,
+    delegation: &ZoneDelegation,
+    by: &Act,
+) -> Result<(), Error> {
     let action = match delegation.state {
         DelegationState::Next => Action::ImportDelegation,
         DelegationState::Active => Action::ActivateDelegation,
@@ -338,7 +343,9 @@ fn log_delegation(work: &mut Work, zone: &ZoneName, delegation: &ZoneDelegation,
     entry.zone = Some(zone.to_string());
     entry.credential_sha256 = Some(delegation.certificate_sha256);
     entry.expires = Some(delegation.not_after);
+    entry.detail_sha256 = work.detail(delegation.commitment(zone), by).await?;
     work.log(entry);
+    Ok(())
 }
 
 async fn log(work: &mut Work, action: Action, zone: &ZoneName, by: &Act) -> Result<(), Error> {

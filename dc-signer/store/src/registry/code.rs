@@ -11,6 +11,7 @@ use ring::rand::{SystemRandom, generate};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::fields::Fields;
 use super::{DeviceId, Error, Sha256};
 
 /// The public part of an activation code, under which it is looked up and its tries are counted.
@@ -201,6 +202,18 @@ pub enum CodeError {
 }
 
 impl PendingCode {
+    /// SHA-256 of what does not change of it, which the record has that made it and the one that used it up: the text `dc-code-v1`,
+    /// the 6 bytes of its public part, the 16 bytes of the device's id, and its MAC; each with its length in 8 bytes in front.
+    #[must_use]
+    pub fn commitment(&self) -> Sha256 {
+        let fields: [&[u8]; 3] = [
+            self.id.as_bytes(),
+            self.device.as_bytes(),
+            self.mac.as_bytes(),
+        ];
+        Fields::hash("dc-code-v1", &fields)
+    }
+
     /// How many wrong secrets may come with its public part.
     pub const MAX_TRIES: u32 = 5;
 

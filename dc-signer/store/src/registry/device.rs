@@ -126,15 +126,19 @@ pub struct Device {
 
 impl Device {
     /// SHA-256 of its ids, which the record has that added it, or replaced it: the text `dc-device-v1`, the 16 bytes of the id, the
-    /// external id, and, if there is one, the manufacturer and the serial number, each with its length in 8 bytes in front.
+    /// external id, slot and epoch in 8 bytes, and, if there is one, the manufacturer and the serial number, each with its length in
+    /// 8 bytes in front.
     ///
     /// The external id may be personal data, which the log must not tell. The other one is 128 random bits and in no record,
     /// so whoever has only the log cannot try external ids out.
     #[must_use]
     pub fn commitment(&self) -> Sha256 {
+        let [slot, epoch] = [self.slot, self.epoch].map(|number| u64::from(number).to_be_bytes());
         let mut fields = vec![
             &self.id.as_bytes()[..],
             self.external_id.as_str().as_bytes(),
+            &slot,
+            &epoch,
         ];
         if let Some(made) = &self.manufactured {
             fields.extend([made.manufacturer.as_bytes(), made.serial.as_bytes()]);

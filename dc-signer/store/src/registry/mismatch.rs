@@ -20,6 +20,24 @@ pub enum Mismatch {
         /// Its last record.
         last: u64,
     },
+    /// A column of a row is not as the log says.
+    #[error(
+        "{table} {row}: {column} is {found}, and record {seq} of the audit log says {expected}"
+    )]
+    Changed {
+        /// The table.
+        table: &'static str,
+        /// The row, by what tells it from others.
+        row: String,
+        /// The column.
+        column: &'static str,
+        /// The record.
+        seq: u64,
+        /// The value by the log.
+        expected: String,
+        /// The value in the database.
+        found: String,
+    },
     /// A device has another enrolment key than its last record that is about one.
     #[error("{name} has another enrolment key than record {seq} of the audit log says")]
     EnrolmentKey {
@@ -27,6 +45,18 @@ pub enum Mismatch {
         name: String,
         /// The record.
         seq: u64,
+    },
+    /// One name was given to two devices.
+    #[error(
+        "the name {name} was given by record {first} of the audit log, and to another device by record {second}: a name is given once"
+    )]
+    GivenTwice {
+        /// The name.
+        name: String,
+        /// The record that gave it.
+        first: u64,
+        /// The record that gave it again.
+        second: u64,
     },
     /// A device has another id, external id, manufacturer or serial number than its last record that is about those.
     #[error(

@@ -49,6 +49,7 @@ impl Action {
         matches!(
             self,
             Self::AcceptOlder
+                | Self::Acknowledge
                 | Self::ActivateDelegation
                 | Self::AskApproval
                 | Self::BreakGlass

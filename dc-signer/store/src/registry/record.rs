@@ -37,6 +37,8 @@ macro_rules! actions {
 actions! {
     /// An older copy of the database was accepted, with what is not in it.
     AcceptOlder = "accept-older",
+    /// Somebody knows of something in the database that is not as the log says.
+    Acknowledge = "acknowledge",
     /// A delegation began to be used for new credentials.
     ActivateDelegation = "activate-slot",
     /// A device was added.
@@ -59,6 +61,8 @@ actions! {
     DrainDelegation = "drain-slot",
     /// A delegation's key can be destroyed.
     EndDelegation = "end-slot",
+    /// An older version of a secret ends, or ends sooner.
+    EndSecret = "end-secret",
     /// An operator may do again what their role allows.
     EnableOperator = "enable-operator",
     /// A device's enrolment key was pinned.
@@ -151,6 +155,7 @@ impl Action {
             Self::Suspend => DeviceChange::Suspend,
             Self::SwitchKey => DeviceChange::SwitchKey,
             Self::AcceptOlder
+            | Self::Acknowledge
             | Self::ActivateDelegation
             | Self::Approve
             | Self::AskApproval
@@ -162,6 +167,7 @@ impl Action {
             | Self::DrainDelegation
             | Self::EnableOperator
             | Self::EndDelegation
+            | Self::EndSecret
             | Self::ExportSecrets
             | Self::FailOrder
             | Self::Export
@@ -440,6 +446,90 @@ mod tests {
         match head == end {
             true => Ok(()),
             false => Err(Error::AuditLink { seq: head.seq }),
+        }
+    }
+
+    /// The documented encoding of a record's end, field by field.
+    #[test]
+    fn each_encoding_is_as_it_is_documented() {
+        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap().to_be_bytes();
+        let field = |bytes: &[u8]| [&length(bytes)[..], bytes].concat();
+        let some = |bytes: &[u8]| [&[1][..], &field(bytes)].concat();
+        let (none, zero) = (vec![0], field(&[0; 32]));
+        let detail = Sha256::of(b"detail");
+        let reason = "NOC-4711".to_owned();
+        let scope = "all rows=2".to_owned();
+        let cases = [
+            (None, None, None, "dc-audit-v1", Vec::new()),
+            (
+                Some(detail),
+                None,
+                None,
+                "dc-audit-v2",
+                field(detail.as_bytes()),
+            ),
+            (
+                None,
+                Some(&reason),
+                None,
+                "dc-audit-v3",
+                [&none[..], &some(reason.as_bytes()), &none].concat(),
+            ),
+            (
+                Some(detail),
+                Some(&reason),
+                Some(&scope),
+                "dc-audit-v3",
+                [
+                    some(detail.as_bytes()),
+                    some(reason.as_bytes()),
+                    some(scope.as_bytes()),
+                ]
+                .concat(),
+            ),
+            (
+                None,
+                None,
+                Some(&scope),
+                "dc-audit-v3",
+                [&none[..], &none, &some(scope.as_bytes())].concat(),
+            ),
+        ];
+        for (detail_sha256, reason, scope, version, end) in cases {
+            let record = Record {
+                seq: 7,
+                entry: Entry {
+                    time: UnixTime::since_unix_epoch(Duration::from_secs(9)),
+                    node: "n".to_owned(),
+                    actor: "a".to_owned(),
+                    action: Action::Suspend,
+                    name: Some("d".to_owned()),
+                    spki_sha256: None,
+                    credential_sha256: None,
+                    zone: None,
+                    expires: Some(UnixTime::since_unix_epoch(Duration::from_secs(1))),
+                    detail_sha256,
+                    reason: reason.cloned(),
+                    scope: scope.cloned(),
+                },
+                prev_hash: Sha256::ZERO,
+            };
+            let expected = [
+                field(version.as_bytes()),
+                field(&7_u64.to_be_bytes()),
+                field(&9_u64.to_be_bytes()),
+                field(b"n"),
+                field(b"a"),
+                field(b"suspend"),
+                some(b"d"),
+                none.clone(),
+                none.clone(),
+                none.clone(),
+                some(&1_u64.to_be_bytes()),
+                end,
+                zero.clone(),
+            ];
+            assert_eq!(record.encoded(), expected.concat(), "{version}");
         }
     }
 

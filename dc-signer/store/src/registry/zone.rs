@@ -74,6 +74,22 @@ pub struct ZoneDelegation {
 }
 
 impl ZoneDelegation {
+    /// SHA-256 of what does not change of it, which its audit records have: the text `dc-slot-v1`, the zone, its number in 8 bytes, the
+    /// hash of the certificate, and its beginning and its end in 8 bytes; each with its length in 8 bytes in front.
+    #[must_use]
+    pub fn commitment(&self, zone: &ZoneName) -> Sha256 {
+        let zone = zone.to_string();
+        let numbers = [
+            u64::from(self.number),
+            self.not_before.as_secs(),
+            self.not_after.as_secs(),
+        ];
+        let [number, begin, end] = numbers.map(u64::to_be_bytes);
+        let certificate = self.certificate_sha256.as_bytes();
+        let fields: [&[u8]; 5] = [zone.as_bytes(), &number, certificate, &begin, &end];
+        Fields::hash("dc-slot-v1", &fields)
+    }
+
     /// The most time that an active certificate must have left: no credential may end after it, and none lives
     /// longer than seven days.
     pub const MIN_LEFT: Duration = Duration::from_secs(8 * 86_400);
@@ -128,19 +144,21 @@ impl ZoneDelegation {
 }
 
 impl Zone {
-    /// SHA-256 of what an act sets of it, which its audit record has: the text `dc-zone-v1`, the zone, its forms, its roles, and, if
-    /// there is one, the time before which a credential is to be renewed, in 8 bytes; each with its length in 8 bytes in front.
+    /// SHA-256 of what an act sets of it, which its audit record has: the text `dc-zone-v1`, the zone, its forms, its roles, the time
+    /// before which a credential is to be renewed, and the one until which others than these forms may be valid, both in 8 bytes and
+    /// empty if there is none; each with its length in 8 bytes in front.
     #[must_use]
     pub fn commitment(&self) -> Sha256 {
         let zone = self.zone.to_string();
-        let before = self.renew_issued_before;
-        let before = before.map(|time| time.as_secs().to_be_bytes());
-        let mut fields = vec![
+        let [before, until] = [self.renew_issued_before, self.other_forms_until]
+            .map(|time| time.map_or(Vec::new(), |time| time.as_secs().to_be_bytes().to_vec()));
+        let fields: [&[u8]; 5] = [
             zone.as_bytes(),
             self.forms.as_str().as_bytes(),
             self.roles.as_str().as_bytes(),
+            &before,
+            &until,
         ];
-        fields.extend(before.as_ref().map(|before| &before[..]));
         Fields::hash("dc-zone-v1", &fields)
     }
 

@@ -101,6 +101,45 @@ impl Database {
         }
     }
 
+    /// The same with statements that the tables' references forbid: whoever owns the database turns those off.
+    pub(crate) async fn tamper_freely(&self, sql: &str) {
+        match &self.location {
+            Location::File(_) => {
+                self.tamper(&format!("PRAGMA foreign_keys = OFF; {sql}"))
+                    .await
+            }
+            Location::Postgres(_) => {
+                let off = "SET session_replication_role = replica";
+                self.tamper(&format!("{off}; {sql}")).await;
+            }
+        }
+    }
+
+    /// All tables with their columns.
+    pub(crate) async fn columns(&self) -> Vec<(String, String)> {
+        match &self.location {
+            Location::File(path) => {
+                let url = format!("sqlite:{}", path.display());
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                let sql = "SELECT m.name, p.name FROM sqlite_master AS m \
+                           JOIN pragma_table_info(m.name) AS p WHERE m.type = 'table'";
+                sqlx::query_as(sql)
+                    .fetch_all(&mut connection)
+                    .await
+                    .unwrap()
+            }
+            Location::Postgres(url) => {
+                let mut connection = PgConnection::connect(url).await.unwrap();
+                let sql = "SELECT table_name::text, column_name::text \
+                           FROM information_schema.columns WHERE table_schema = 'public'";
+                sqlx::query_as(sql)
+                    .fetch_all(&mut connection)
+                    .await
+                    .unwrap()
+            }
+        }
+    }
+
     /// Bytes as the database's SQL writes them.
     pub(crate) fn blob(&self, bytes: &[u8]) -> String {
         let hex = data_encoding::HEXLOWER.encode(bytes);

@@ -12,6 +12,7 @@ on_both! {
     a_device_that_a_backup_lost_stays_withdrawn,
     a_device_that_was_replaced_since_the_backup_is_suspended,
     a_log_with_another_past_is_not_replayed,
+    a_lost_name_that_was_removed_by_hand_is_found,
     a_record_that_was_changed_by_hand_is_found,
     a_record_that_was_removed_by_hand_is_found,
     every_change_of_state_verifies,
@@ -427,6 +428,26 @@ async fn a_device_that_a_backup_lost_keeps_its_name_from_another_box(db: &Databa
     let late = store.change_device(id, &enrol("it"), &by(LOST_OVER)).await;
     late.unwrap();
     store.verify_audit().await.unwrap();
+    backup.end().await;
+}
+
+async fn a_lost_name_that_was_removed_by_hand_is_found(db: &Database) {
+    let backup = lose(db, &[]).await;
+    let store = &*backup.store;
+    for sql in [
+        "UPDATE lost_names SET free_from = 1",
+        "UPDATE lost_names SET name = 'x.cpe.example.com', free_from = 9999999999",
+        "DELETE FROM lost_names",
+    ] {
+        backup.tamper(sql).await;
+        let found = store.find_mismatches(Vec::new(), &|_| ()).await.unwrap();
+        let place = &found.first[0].place;
+        assert_eq!(
+            (place.table, place.column),
+            (Some("lost_names"), Some("free_from"))
+        );
+        assert_eq!(place.row.as_deref(), Some("d9.cpe.example.com"));
+    }
     backup.end().await;
 }
 

@@ -139,7 +139,10 @@ async fn a_log_that_was_cut_is_found(db: &Database) {
     let mut entries = entries(store).await;
     entries.truncate(5);
     rewrite(db, entries).await;
-    // Nothing else shows it: the device is as it was before.
+    // Whoever puts the device's time back too leaves no other trace.
+    let changed = mismatch(store.verify_audit().await);
+    assert_eq!(changed.place().column, Some("changed"));
+    db.tamper("UPDATE devices SET changed = created").await;
     assert_eq!(store.verify_audit().await.unwrap().seq, 5);
     let cut = verify(store, &[checkpoint]).await.unwrap_err();
     assert!(matches!(cut, Error::Cut { size: 7, found: 5 }), "{cut:?}");

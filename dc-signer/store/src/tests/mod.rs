@@ -37,6 +37,7 @@ mod replicas;
 mod schema;
 mod searching;
 mod shared_secrets;
+mod tampering;
 mod together;
 mod turns;
 mod zones;

@@ -1,0 +1,138 @@
+//! Comparing delegation certificates of zones with the audit log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pki_types::UnixTime;
+
+use crate::Error;
+use crate::connection::Session;
+use crate::registry::{Action, DelegationState, Mismatch, Record, Sha256, ZoneDelegation};
+use dc_pki::names::ZoneName;
+
+use super::findings::Found;
+use super::zones;
+
+/// The delegation certificates as the log tells them; as large as there are.
+#[derive(Default)]
+pub(super) struct Slots {
+    /// By zone and certificate.
+    slots: BTreeMap<(String, Sha256), Slot>,
+    /// Those of all zones, and those that were shared without being a zone's.
+    certificates: BTreeSet<Sha256>,
+}
+
+struct Slot {
+    seq: u64,
+    number: u32,
+    state: DelegationState,
+    since: UnixTime,
+    not_after: Option<UnixTime>,
+    /// None in older records.
+    detail: Option<Sha256>,
+}
+
+impl Slots {
+    pub(super) fn follow(&mut self, record: &Record) {
+        let entry = &record.entry;
+        let state = match entry.action {
+            Action::ImportDelegation => DelegationState::Next,
+            Action::ActivateDelegation => DelegationState::Active,
+            Action::DrainDelegation => DelegationState::Draining,
+            Action::EndDelegation => DelegationState::Gone,
+            Action::ShareDelegation => {
+                self.certificates.extend(entry.credential_sha256);
+                return;
+            }
+            _ => return,
+        };
+        let (Some(zone), Some(certificate)) = (&entry.zone, entry.credential_sha256) else {
+            return;
+        };
+        self.certificates.insert(certificate);
+        let of_zone = self.slots.keys().filter(|(other, _)| other == zone).count();
+        let number = u32::try_from(of_zone).unwrap_or(u32::MAX).saturating_add(1);
+        let key = (zone.clone(), certificate);
+        let slot = self.slots.entry(key).or_insert(Slot {
+            seq: record.seq,
+            number,
+            state,
+            since: entry.time,
+            not_after: None,
+            detail: None,
+        });
+        (slot.seq, slot.state, slot.since) = (record.seq, state, entry.time);
+        (slot.not_after, slot.detail) = (entry.expires, entry.detail_sha256);
+    }
+
+    /// Those that came with a newer log to a restored backup need not be there, nor in their state.
+    pub(super) async fn check(
+        mut self,
+        session: &mut Session,
+        replayed: u64,
+        found: &mut Found,
+    ) -> Result<(), Error> {
+        for zone in zones::all(session).await? {
+            for slot in &zone.delegations {
+                let name = zone.zone.to_string();
+                let key = (name.clone(), slot.certificate_sha256);
+                match self.slots.remove(&key) {
+                    Some(said) if said.seq > replayed => said.check(&zone.zone, slot, found),
+                    Some(_) => {}
+                    None => {
+                        let name = format!("{} of {name}", slot.number);
+                        let what = "the delegation certificate";
+                        found.add(Mismatch::NoRecord { what, name });
+                    }
+                }
+            }
+        }
+        for ((zone, _), said) in self.slots {
+            if said.seq > replayed {
+                let (what, name) = ("slot", format!("{} of {zone}", said.number));
+                let seq = said.seq;
+                found.add(Mismatch::Removed { what, name, seq });
+            }
+        }
+        let sql = "SELECT certificate_sha256 FROM shared_delegations ORDER BY certificate_sha256";
+        for row in session.fetch(sql, Vec::new()).await? {
+            let sha256 = row.hash("certificate_sha256")?;
+            if !self.certificates.contains(&sha256) {
+                let (what, name) = ("the shared delegation certificate", sha256.to_string());
+                found.add(Mismatch::NoRecord { what, name });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Slot {
+    fn check(&self, zone: &ZoneName, slot: &ZoneDelegation, found: &mut Found) {
+        let row = format!("{} of {zone}", slot.number);
+        let mut compare = |column, expected: String, there: String| {
+            if expected != there {
+                found.add(Mismatch::Changed {
+                    table: "slots",
+                    row: row.clone(),
+                    column,
+                    seq: self.seq,
+                    expected,
+                    found: there,
+                });
+            }
+        };
+        let secs = |time: UnixTime| time.as_secs().to_string();
+        compare("number", self.number.to_string(), slot.number.to_string());
+        compare("state", self.state.to_string(), slot.state.to_string());
+        compare("since", secs(self.since), secs(slot.since));
+        let not_after = self.not_after.map_or(String::new(), secs);
+        compare("not_after", not_after, secs(slot.not_after));
+        // The number and the end are said above.
+        if let Some(detail) = self.detail
+            && (self.number, self.not_after) == (slot.number, Some(slot.not_after))
+            && detail != slot.commitment(zone)
+        {
+            let expected = format!("another, with the hash {detail}");
+            compare("not_before", expected, secs(slot.not_before));
+        }
+    }
+}

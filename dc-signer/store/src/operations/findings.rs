@@ -1,0 +1,177 @@
+//! What a comparison of the database with its audit log finds: all of it, and not the first alone.
+
+use std::collections::HashMap;
+
+use crate::Error;
+use crate::registry::{self, Action, Head, Place, Record, Sha256};
+
+/// All that was found, and the end of the log.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    /// The end of the log.
+    pub head: Head,
+    /// The first of them, at most [`Self::MOST`].
+    pub first: Vec<Finding>,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// Something that is not as the audit log, or a checkpoint of it, says.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// What is wrong.
+    pub error: Error,
+    /// Where.
+    pub place: Place,
+    /// The record by which somebody says that they know of it, if one does.
+    pub acknowledged: Option<Acknowledged>,
+}
+
+/// That somebody knows of a mismatch, and why it may stay.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Acknowledged {
+    /// The record.
+    pub record: u64,
+    /// Who.
+    pub by: String,
+    /// The reason.
+    pub reason: String,
+}
+
+impl Findings {
+    /// The most that are kept.
+    pub const MOST: usize = 1000;
+
+    /// How many are neither acknowledged nor left out.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        let known = self.first.iter().filter(|one| one.acknowledged.is_some());
+        let known = u64::try_from(known.count()).unwrap_or(u64::MAX);
+        self.count.saturating_sub(known)
+    }
+
+    /// Fails with the first that nobody has acknowledged.
+    pub(super) fn into_result(self) -> Result<Head, Error> {
+        let is_fine = self.open() == 0;
+        let is_open = |one: &&Finding| one.acknowledged.is_none();
+        // As many may be known as are kept, and there are more.
+        let first = self.first.iter().find(is_open).or(self.first.last());
+        match first.filter(|_| !is_fine) {
+            Some(open) => Err(open.error.clone()),
+            None => Ok(self.head),
+        }
+    }
+}
+
+/// Collects what is found.
+#[derive(Default)]
+pub(super) struct Found {
+    first: Vec<Error>,
+    count: u64,
+    /// By what they acknowledge.
+    known: HashMap<Sha256, Acknowledged>,
+}
+
+impl Found {
+    pub(super) fn add(&mut self, error: impl Into<Error>) {
+        self.count += 1;
+        if self.first.len() < Findings::MOST {
+            self.first.push(error.into());
+        }
+    }
+
+    /// Adds what is there, if it is.
+    pub(super) fn check(&mut self, checked: Result<(), Error>) {
+        if let Err(error) = checked {
+            self.add(error);
+        }
+    }
+
+    /// Remembers a record by which somebody says that they know of something.
+    pub(super) fn note(&mut self, record: &Record) {
+        let entry = &record.entry;
+        if let (Action::Acknowledge, Some(digest)) = (entry.action, entry.detail_sha256) {
+            let known = Acknowledged {
+                record: record.seq,
+                by: entry.actor.clone(),
+                reason: entry.reason.clone().unwrap_or_default(),
+            };
+            self.known.insert(digest, known);
+        }
+    }
+
+    pub(super) fn end(self, head: Head) -> Findings {
+        let Self {
+            first,
+            count,
+            known,
+        } = self;
+        let finding = |error: Error| {
+            let place = error.place();
+            // What is wrong with the log itself nobody can say that they know of: the record could be what is wrong.
+            let is_row = error.is_of_a_row();
+            let acknowledged = known.get(&place.digest()).filter(|_| is_row).cloned();
+            Finding {
+                error,
+                place,
+                acknowledged,
+            }
+        };
+        Findings {
+            head,
+            first: first.into_iter().map(finding).collect(),
+            count,
+        }
+    }
+}
+
+impl Error {
+    /// True if a row is not as the log says, and the log is as it should be.
+    pub(super) const fn is_of_a_row(&self) -> bool {
+        matches!(
+            self,
+            Self::NotAsAudited { .. } | Self::StateNotInAudit { .. } | Self::Corrupt { .. }
+        )
+    }
+
+    /// Where in the database it is.
+    pub(super) fn place(&self) -> Place {
+        match self {
+            Self::NotAsAudited { source } => source.place(),
+            Self::StateNotInAudit { name, state } => Place {
+                column: Some("state"),
+                found: Some(state.to_string()),
+                ..Place::new("state").row("devices", name.as_str())
+            },
+            Self::Corrupt { place } => Place {
+                column: Some(place),
+                ..Place::new("unreadable")
+            },
+            Self::Cut { size, found } => Place::new("log-cut").at(*found).values(
+                format!("{size} records or more"),
+                format!("{found} records"),
+            ),
+            Self::Rewritten { after, size } => Place::new("log-rewritten")
+                .at(after.saturating_add(1))
+                .values(
+                    format!("the log of the checkpoint of {size} records"),
+                    "another one",
+                ),
+            Self::Refused {
+                source: registry::Error::AuditLink { seq },
+            } => Place::new("log-changed")
+                .row("audit", &seq.to_string())
+                .at(*seq),
+            Self::Refused {
+                source: registry::Error::AuditSequence { expected, found },
+            } => Place::new("log-record-missing")
+                .row("audit", &expected.to_string())
+                .at(*expected)
+                .values(format!("record {expected}"), format!("record {found}")),
+            other => Place {
+                found: Some(other.to_string()),
+                ..Place::new("other")
+            },
+        }
+    }
+}
