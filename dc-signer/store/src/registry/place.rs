@@ -39,6 +39,13 @@ impl Place {
         }
     }
 
+    fn column(self, table: &'static str, row: &str, column: &'static str) -> Self {
+        Self {
+            column: Some(column),
+            ..self.row(table, row)
+        }
+    }
+
     pub(crate) fn at(self, record: u64) -> Self {
         Self {
             record: Some(record),
@@ -101,17 +108,13 @@ impl Mismatch {
                 seq,
                 expected,
                 found,
-            } => Place {
-                column: Some(column),
-                ..Place::new("changed")
-                    .row(table, row)
-                    .at(*seq)
-                    .values(expected, found)
-            },
-            Self::EnrolmentKey { name, seq } => Place {
-                column: Some("enrolment_key"),
-                ..Place::new("enrolment-key").row("devices", name).at(*seq)
-            },
+            } => Place::new("changed")
+                .column(table, row, column)
+                .at(*seq)
+                .values(expected, found),
+            Self::EnrolmentKey { name, seq } => Place::new("enrolment-key")
+                .column("devices", name, "enrolment_key")
+                .at(*seq),
             Self::GivenTwice {
                 name,
                 first,
@@ -137,12 +140,9 @@ impl Mismatch {
             Self::OperatorChanged { name, seq } => Place::new("operator-changed")
                 .row("operators", name)
                 .at(*seq),
-            Self::OperatorEnabled { name, seq } => Place {
-                column: Some("disabled"),
-                ..Place::new("operator-enabled")
-                    .row("operators", name)
-                    .at(*seq)
-            },
+            Self::OperatorEnabled { name, seq } => Place::new("operator-enabled")
+                .column("operators", name, "disabled")
+                .at(*seq),
             Self::ZoneChanged { name, seq } => {
                 Place::new("zone-changed").row("zones", name).at(*seq)
             }
