@@ -175,6 +175,27 @@ impl Checkpoints {
     }
 }
 
+/// Compares the log with what this signer has signed for last, and its length with the last checkpoint in places that are files here:
+/// what can be seen without reading all of it.
+///
+/// Fails with [`dc_store::Error::Cut`] and [`dc_store::Error::Rewritten`] as [`Error::Store`], and with [`Error::BadState`].
+pub async fn compare(config: &Config, store: &Store) -> Result<(), Error> {
+    let Some(settings) = &config.checkpoints else {
+        return Ok(());
+    };
+    let Some((tree, key)) = state::last_signed(&config.data, &settings.name)? else {
+        return Ok(());
+    };
+    store.grow_audit_tree_to(&tree, tree.head().seq).await?;
+    let found = store.audit_head().await?.seq;
+    for size in places::newest_in_files(&config.checkpoint_places, &key) {
+        if size > found {
+            return Err(dc_store::Error::Cut { size, found }.into());
+        }
+    }
+    Ok(())
+}
+
 /// Whoever has the key of a log: this process, from a file with PKCS#8 within PEM, or a signing process.
 fn signer(
     config: &Config,

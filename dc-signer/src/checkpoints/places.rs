@@ -1,12 +1,12 @@
 //! Sending: to files, servers and witnesses, each by itself and again if it fails.
 
 use std::fs::File;
-use std::io::{self, Write as _};
-use std::path::Path;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dc_evidence::WitnessKey;
+use dc_evidence::{Checkpoint, Note, VerifyingKey, WitnessKey};
 use pki_types::UnixTime;
 use rustls::crypto::CryptoProvider;
 
@@ -156,3 +156,36 @@ fn append(path: &Path, notes: &[String]) -> io::Result<()> {
 
 const FIRST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(600);
+/// The sizes of the last checkpoints of a key in places that are files and can be read here.
+pub(super) fn newest_in_files<'a>(
+    places: &'a [CheckpointPlace],
+    key: &'a VerifyingKey,
+) -> impl Iterator<Item = u64> + 'a {
+    let path = |place: &'a CheckpointPlace| match place {
+        CheckpointPlace::File(path) => Some(path),
+        CheckpointPlace::Post(_) | CheckpointPlace::Witness(..) => None,
+    };
+    // One that cannot be read may be on a disk that only the service mounts.
+    let newest = |path: &'a PathBuf| newest_in(path, key).ok().flatten();
+    places.iter().filter_map(path).filter_map(newest)
+}
+
+/// The size of the last checkpoint in a file, by its end alone: a file of years is long.
+fn newest_in(path: &Path, key: &VerifyingKey) -> io::Result<Option<u64>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+    let mut end = Vec::new();
+    file.take(TAIL).read_to_end(&mut end)?;
+    let end = String::from_utf8_lossy(&end);
+    let begins = format!("{}\n", key.name());
+    let last = end.rmatch_indices(&begins).find_map(|(place, _)| {
+        let begins_line = place == 0 || end[..place].ends_with('\n');
+        let notes = Note::read_all(&end[place..]).ok().filter(|_| begins_line)?;
+        Checkpoint::verify(notes.last()?, key).ok()
+    });
+    Ok(last.map(|checkpoint| checkpoint.size()))
+}
+
+/// Much longer than a checkpoint with all its cosignatures.
+const TAIL: u64 = 65_536;

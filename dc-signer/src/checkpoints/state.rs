@@ -160,6 +160,26 @@ impl State {
     }
 }
 
+/// The tree of a data folder that was signed for last under a name, and the key; none if there is none.
+pub(super) fn last_signed(
+    folder: &Path,
+    name: &str,
+) -> Result<Option<(AuditTree, VerifyingKey)>, Error> {
+    let path = folder.join(FILE);
+    if !files::is_there(&path)? {
+        return Ok(None);
+    }
+    let json = files::read_up_to(&path, MAX_LEN)?;
+    let stored: Option<Stored> = serde_json::from_slice(&json).ok();
+    let read = stored.and_then(|stored| {
+        let key: VerifyingKey = stored.key.parse().ok()?;
+        stored.read(&key)
+    });
+    let state = read.ok_or(Error::BadState { path })?;
+    let is_it = state.key.to_string().starts_with(&format!("{name}+"));
+    Ok(is_it.then_some((state.tree, state.key)))
+}
+
 /// The file, as JSON.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

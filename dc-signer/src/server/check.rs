@@ -158,7 +158,8 @@ pub async fn readiness(
         return Ok(found);
     }
     match zones(config).await {
-        Ok((mut status, missing, renewals)) => {
+        Ok((mut status, missing, renewals, log)) => {
+            found.faults.extend(log);
             // A service that is started now waits for some minutes, and whoever runs a check knows what time it is.
             if let Some(clock @ ClockError::Unsure { .. }) = status.clock {
                 found.soon.push(clock.to_string());
@@ -187,15 +188,23 @@ async fn zones(config: &Config) -> Result<Looked, authority::Error> {
         belongs_here(config, &store).await?;
         let (status, missing) = Authority::look(config, &store).await?;
         let renewals = renewal::Status::all(config, &store, &[], clock::now()?).await?;
-        Ok((status, missing, renewals))
+        let log = checkpoints::compare(config, &store).await.err();
+        let log = log.map(|error| format!("{error}: see 'Audit mismatch' in docs/runbook.md"));
+        Ok((status, missing, renewals, log))
     };
     let looked = looked.await;
     store.close().await;
     looked
 }
 
-/// The findings in the database: what could be issued, the keys that are missing, and how far renewals are.
-type Looked = (IssuingStatus, Vec<Missing>, Vec<renewal::Status>);
+/// The findings in the database: what could be issued, the keys that are missing, how far renewals are, and why the audit log is not
+/// the one that was signed for.
+type Looked = (
+    IssuingStatus,
+    Vec<Missing>,
+    Vec<renewal::Status>,
+    Option<String>,
+);
 
 /// Checks that the database is the newest that was seen here, and that its secrets are here too.
 async fn belongs_here(config: &Config, store: &Store) -> Result<(), authority::Error> {
