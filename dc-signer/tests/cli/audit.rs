@@ -259,3 +259,66 @@ fn old_weeks_are_archived_and_checked_with_their_files() {
     let again = archive(&[]);
     assert!(again.contains("nothing to archive"), "{again}");
 }
+
+/// Does what only somebody with the database could do.
+fn tamper(signer: &Signer, sql: &'static str) {
+    use sqlx::{Connection, Executor};
+    let url = format!("sqlite:{}", signer.0.path("data/dc-signer.db").display());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        connection.execute(sql).await.unwrap();
+    });
+}
+
+#[test]
+fn a_program_reads_all_that_is_not_as_the_log_says_and_what_is_known_does_not_fail() {
+    let (signer, key) = signed();
+    let known = ["--checkpoints", "checkpoints", "--log-key", &key];
+    let verify = [&["audit", "verify", "--json"][..], &known].concat();
+    let json = |code| -> Value {
+        let done = signer.run(&verify);
+        assert_eq!(done.code, Some(code), "{done:?}");
+        serde_json::from_str(&done.stdout).unwrap()
+    };
+    assert_eq!(json(0)["open"], 0);
+    tamper(
+        &signer,
+        "UPDATE devices SET created = 1, possible_clone = 1 WHERE external_id = 'two'",
+    );
+    let found = json(1);
+    assert_eq!((&found["count"], &found["open"]), (&2.into(), &2.into()));
+    let clone = &found["mismatches"][1];
+    assert_eq!(
+        (&clone["table"], &clone["column"]),
+        (&"devices".into(), &"possible_clone".into())
+    );
+    assert_eq!(
+        (&clone["expected"], &clone["found"]),
+        (&"false".into(), &"true".into())
+    );
+    // People get the same, with what to do.
+    let shown = signer.run(&["audit", "verify"]);
+    assert_eq!(shown.code, Some(1));
+    for words in [
+        clone["digest"].as_str().unwrap(),
+        "audit acknowledge",
+        "docs/runbook.md",
+    ] {
+        assert!(shown.stdout.contains(words), "{words}: {shown:?}");
+    }
+    assert!(shown.stderr.contains("1 more"), "{shown:?}");
+    for mismatch in found["mismatches"].as_array().unwrap() {
+        let digest = mismatch["digest"].as_str().unwrap();
+        let acknowledge = ["audit", "acknowledge", digest, "--reason", "NOC-4711"];
+        signer.run(&acknowledge).succeeded();
+    }
+    let after = json(0);
+    assert_eq!((&after["count"], &after["open"]), (&2.into(), &0.into()));
+    assert_eq!(after["mismatches"][0]["acknowledged"]["reason"], "NOC-4711");
+    let none = "0".repeat(64);
+    let nothing = ["audit", "acknowledge", &none, "--reason", "NOC-4711"];
+    signer
+        .run(&nothing)
+        .refused(&["no mismatch has this digest"]);
+}

@@ -100,9 +100,9 @@ impl Sandbox {
     pub(crate) fn operate_at(&self, config: &str, arguments: &[&str]) -> Outcome {
         let config = ["--config", config];
         let takes_operator = match arguments {
-            ["devices" | "codes", ..] | ["certificate", "order", ..] | ["audit", "archive", ..] => {
-                true
-            }
+            ["devices" | "codes", ..]
+            | ["certificate", "order", ..]
+            | ["audit", "acknowledge" | "archive", ..] => true,
             ["operators" | "zones", what, ..] => *what != "list",
             ["secrets", what, ..] => !["make-key", "show"].contains(what),
             _ => false,
@@ -123,7 +123,7 @@ impl Sandbox {
             ]
             | ["operators", "add" | "disable" | "enable", ..] => true,
             ["secrets", what, ..] => *what != "show",
-            ["certificate", "order", ..] | ["audit", "archive", ..] => true,
+            ["certificate", "order", ..] | ["audit", "acknowledge" | "archive", ..] => true,
             ["restore", ..] => !arguments.contains(&"--check"),
             _ => false,
         };

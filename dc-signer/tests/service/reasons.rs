@@ -12,7 +12,7 @@ pub(crate) fn reason_of<'a>(arguments: &[&str]) -> &'a [&'a str] {
                 "seal" | "rotate" | "take-back" | "reseal" | "export",
                 ..
             ]
-            | ["audit", "archive", ..]
+            | ["audit", "acknowledge" | "archive", ..]
             | ["certificate", "order", ..]
     );
     let restores = arguments.starts_with(&["restore"]) && !arguments.contains(&"--check");

@@ -1,7 +1,9 @@
 //! `dc-signer audit`: whether the audit log is what was written, and what shows that to others.
 
+mod acknowledge;
 mod archive;
 mod export;
+mod findings;
 mod list;
 mod offline;
 
@@ -10,7 +12,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use dc_evidence::{Checkpoint, VerifyingKey};
 use dc_store::registry::Head;
-use dc_store::{Store, Walked};
+use dc_store::{Findings, Store, Walked};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -29,6 +31,8 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Record that you know of a mismatch and why it may stay: 'verify' shows it from then on, and does not fail for it
+    Acknowledge(acknowledge::Args),
     /// Put issuances of old weeks, which have checkpoints, into files, and remove them from the database
     Archive(archive::Args),
     /// Sign for the log as it is, if it is as the checkpoints in a file say, and put the new one behind them
@@ -118,6 +122,7 @@ struct Log {
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         match self.what {
+            What::Acknowledge(args) => args.run(),
             What::Archive(args) => args.run(),
             What::Checkpoint(args) => args.run(),
             What::Export(args) => args.run(),
@@ -165,12 +170,18 @@ impl Verify {
             let can = |checkpoint: &&Checkpoint| checkpoint.size() >= archived;
             let compared = known.iter().filter(can).count();
             let within = known.len() - compared;
-            let head = verified(store, known).await?;
+            let all = looked_through(store, known).await?;
+            let (open, head) = (all.open(), all.head);
             if json {
-                return print(&json!({
+                findings::json(&all, &json!({
                     "records": head.seq, "head": head.hash.to_string(), "checkpoints": compared,
                     "archived": archived, "checkpoints_of_archives": within,
-                }));
+                }))?;
+                return findings::failed(&all);
+            }
+            findings::show(&all)?;
+            if open > 0 {
+                return findings::failed(&all);
             }
             print(&format!(
                 "{} records, none missing or changed{}; the last one's hash is\n{}",
@@ -191,21 +202,32 @@ impl Verify {
     }
 }
 
-/// Walks the log beside its checkpoints, with a bar.
+/// Walks the log beside its checkpoints, with a bar; fails for the first thing that is wrong with it.
 async fn verified(store: &Store, known: Vec<Checkpoint>) -> Result<Head, Error> {
+    let all = looked_through(store, known).await?;
+    findings::failed(&all)?;
+    Ok(all.head)
+}
+
+/// The same, and goes on to the end.
+async fn looked_through(store: &Store, known: Vec<Checkpoint>) -> Result<Findings, Error> {
     let bar = ProgressBar::new(0);
     let walked = |walked: Walked| {
         bar.set_length(walked.of);
         bar.set_position(walked.records);
     };
-    let verified = store.verify_audit_with(known, &walked).await;
+    let found = store.find_mismatches(known, &walked).await;
     bar.finish_and_clear();
-    Ok(verified?)
+    Ok(found?)
 }
 
 const HELP: &str = "\
 Whoever has the database can write a whole new log, but no checkpoint of it: make them often, by a timer, and keep
 them and their key where only the timer can write. The more there are, the closer 'verify' names the place.
+
+'verify' ends with 0 if all is as the log says, or what is not was acknowledged; with 1 if something is not as the log says,
+which it lists (--json: 'mismatches', each with kind, table, row, column, record, expected, found and digest), or if it could
+not look. The runbook has what to do, under 'Audit mismatch'.
 
 Example:
   openssl genpkey -algorithm ed25519 -out audit.pem

@@ -1,7 +1,7 @@
 //! Errors of the service's commands.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dc_pki::names::ZoneName;
 use dc_pki::sealing::SealError;
@@ -30,7 +30,7 @@ pub(crate) enum Error {
         path: PathBuf,
     },
     /// A file of checkpoints cannot be read or written.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}{}", .path.display(), whose(.path, .source))]
     CheckpointFile {
         /// The file.
         path: PathBuf,
@@ -54,6 +54,16 @@ pub(crate) enum Error {
     /// There is no configuration.
     #[error(transparent)]
     Config(#[from] config::Error),
+    /// The database is not as its audit log says, in more places than one.
+    #[error(
+        "{first}; {more} more, which 'dc-signer audit verify' lists: do what docs/runbook.md says under 'Audit mismatch'"
+    )]
+    Mismatches {
+        /// The first of them.
+        first: Box<dc_store::Error>,
+        /// How many more there are.
+        more: u64,
+    },
     /// Nobody has configured a CA for a zone.
     #[error(
         "no CA is configured for zone {zone}: add [[acme]] or [[order_command]] to the configuration, or bring a certificate with 'dc-signer zones rollover {zone} --import DIR --reason WHY --config FILE'"
@@ -163,6 +173,30 @@ impl Error {
             Self::Setup(_) | Self::Authority(authority::Error::Setup(_))
         )
     }
+}
+
+/// What to do about a file that this process may not use, which is not root any more when root works in the service's place.
+fn whose(path: &Path, source: &io::Error) -> String {
+    if source.kind() != io::ErrorKind::PermissionDenied {
+        return String::new();
+    }
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let owner = |path: &Path| owner::Account::owning(path).ok().flatten();
+    let me = owner::Account::me();
+    let (whose, what) = match owner(path) {
+        Some(account) => (account, path),
+        None => match owner(folder) {
+            Some(account) => (account, folder),
+            None => return String::new(),
+        },
+    };
+    let (me, whose, what) = (me.word(), whose.word(), what.display());
+    format!(
+        ": this is done as {me}, who owns the data folder, and {what} is {whose}'s: use a folder of {me}'s, such as one made with 'install -d -o {me} DIR', or do 'chown {me} {what}'"
+    )
 }
 
 const fn not_confirmed(asked: bool) -> &'static str {
