@@ -36,6 +36,12 @@ pub struct AuditRecord {
     /// A commitment to what it set and does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail_sha256: Option<String>,
+    /// The reason, in the words of whoever did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What was read, or which record it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// The hash of the record before it.
     pub prev_hash: String,
 }
@@ -95,6 +101,8 @@ impl From<&Record> for AuditRecord {
             zone: entry.zone.clone(),
             expires: entry.expires.map(|time| time.as_secs()),
             detail_sha256: entry.detail_sha256.map(|hash| hash.to_string()),
+            reason: entry.reason.clone(),
+            scope: entry.scope.clone(),
             prev_hash: record.prev_hash.to_string(),
         }
     }

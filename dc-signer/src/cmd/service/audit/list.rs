@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// Only those of this action, such as suspend or change-operator; may be given several times
     #[arg(long, value_name = "ACTION")]
     action: Vec<Action>,
-    /// Only those by this actor, such as operator:alice, cli:root or device
+    /// Only those by this actor, such as operator:alice, root:uid=0,login=1000 or device
     #[arg(long)]
     actor: Option<String>,
     /// Only those about this device: its external id, its id or its name, and under all names that it had
@@ -99,9 +99,11 @@ impl Args {
                 .iter()
                 .try_for_each(|record| print(&record_line(record).trim_end()));
         }
-        let mut table = Table::new(["RECORD", "TIME", "AT", "BY", "WHAT", "ABOUT"]);
+        let head = ["RECORD", "TIME", "AT", "BY", "WHAT", "ABOUT", "WHY"];
+        let mut table = Table::new(head);
         for Record { seq, entry, .. } in found {
-            let about = entry.name.as_ref().or(entry.zone.as_ref());
+            let about = [&entry.name, &entry.zone, &entry.scope];
+            let about = about.into_iter().find_map(Option::as_ref);
             table.row([
                 seq.to_string(),
                 Moment(entry.time).to_string(),
@@ -109,6 +111,7 @@ impl Args {
                 entry.actor.clone(),
                 entry.action.to_string(),
                 about.cloned().unwrap_or_default(),
+                entry.reason.clone().unwrap_or_default(),
             ]);
         }
         print(&table)
