@@ -14,7 +14,8 @@ use super::problem::ApiError;
 use crate::authority;
 use crate::authority::approvals::{Approved as Done, Outcome};
 use crate::authority::json::{
-    Approval, Approved, Because, Device, RefusedDevice, RetireDevices, RetiredDevices, Zone,
+    Approval, Approved, Because, Device, Operator, RefusedDevice, RetireDevices, RetiredDevices,
+    Zone,
 };
 use dc_pki::clock;
 use dc_protocol::Kind;
@@ -56,16 +57,19 @@ pub(super) async fn approve(
         .authority
         .approve(number, manager.operator(), &act)
         .await?;
-    Ok(Answer(match done {
-        Done::Retired(devices) => Approved {
-            devices: Some(retired(devices)),
-            zone: None,
-        },
-        Done::RolledOver(zone) => Approved {
-            devices: None,
-            zone: Some(Zone::at(act.at, &zone)),
-        },
-    }))
+    let mut answer = Approved {
+        devices: None,
+        zone: None,
+        operator: None,
+    };
+    match done {
+        Done::Granted(operator) => answer.operator = Some(Operator::from(&*operator)),
+        Done::Retired(devices) => answer.devices = Some(retired(devices)),
+        Done::Ended(zone) | Done::RolledOver(zone) => {
+            answer.zone = Some(Zone::at(act.at, &zone));
+        }
+    }
+    Ok(Answer(answer))
 }
 
 /// Refuse what an operator has asked for, or take back what one has asked for oneself.

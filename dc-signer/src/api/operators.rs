@@ -5,13 +5,19 @@ use std::time::Duration;
 
 use axum::Json as Answer;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::access::{Admin, Viewer};
-use super::body::{Json, OptionalJson};
+use super::body::Json;
 use super::problem::ApiError;
-use crate::authority::json::{Because, NewToken, Operator, RenewToken};
-use dc_store::registry::OperatorName;
+use crate::authority::approvals::Outcome;
+use crate::authority::grants::Grant;
+use crate::authority::json::{Approval, Because, NewToken, Operator, RenewToken, WaitingToken};
+use crate::authority::{Act, Authenticated};
+use dc_store::registry::{self, Access, OperatorName};
+use pki_types::UnixTime;
 
 /// List the operators, and when their tokens and certificates end.
 #[utoipa::path(get, path = "/v1/admin/operators", tag = "operators", security(("token" = [])),
@@ -27,33 +33,24 @@ pub(super) async fn list(
     Ok(Answer(all.iter().map(Operator::from).collect()))
 }
 
-/// Get another token, or give one to another operator, which takes an admin and a reason; the one of now is good for a while
-/// longer (`operators.overlap`).
+/// Get another token, or give one to another operator, which takes an admin; the one of now is good for a while longer
+/// (`operators.overlap`). Another's takes two operators if anything does (`[approval]`): 202.
 #[utoipa::path(post, path = "/v1/admin/operators/{name}/renew", tag = "operators", security(("token" = [])),
-    params(("name" = String, Path, description = "Whose token it is")), request_body = Option<RenewToken>,
+    params(("name" = String, Path, description = "Whose token it is")), request_body = RenewToken,
     responses(
         (status = 200, body = NewToken),
+        (status = 202, description = "The token lets nobody in before a second operator agrees", body = WaitingToken),
         (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn renew(
     State(app): State<Arc<App>>,
     viewer: Viewer,
     Path(name): Path<String>,
-    OptionalJson(wanted): OptionalJson<RenewToken>,
-) -> Result<Answer<NewToken>, ApiError> {
-    let name: OperatorName = name.parse()?;
+    Json(wanted): Json<RenewToken>,
+) -> Result<Response, ApiError> {
     let who = viewer.operator();
-    let act = match &wanted.reason {
-        Some(reason) => super::act_because(who.actor(), reason)?,
-        None => super::act(who.actor())?,
-    };
-    let valid = wanted.valid.map(Duration::from_secs);
-    let renewed = app.authority.renew_token(&name, valid, who, &act).await?;
-    let (token, operator) = renewed;
-    Ok(Answer(NewToken {
-        token: token.to_string(),
-        operator: Operator::from(&operator),
-    }))
+    let act = super::act_because(who.actor(), &wanted.reason)?;
+    give(&app, &name, wanted.valid, who, &act, Grant::Renew).await
 }
 
 /// Keep an operator out from now on.
@@ -69,36 +66,54 @@ pub(super) async fn disable(
     Path(name): Path<String>,
     Json(because): Json<Because>,
 ) -> Result<Answer<Operator>, ApiError> {
-    switch(&app, &admin, &name, &because, true).await
+    let act = super::act_because(admin.actor(), &because.reason)?;
+    let operator = app.authority.keep_out(&name.parse()?, &act).await?;
+    Ok(Answer(Operator::from(&operator)))
 }
 
-/// Let an operator in again who was kept out.
+/// Let an operator in again who was kept out, with a new token: the one before lets nobody in any more. It takes two operators
+/// if anything does (`[approval]`): 202.
 #[utoipa::path(post, path = "/v1/admin/operators/{name}/enable", tag = "operators", security(("token" = [])),
-    params(("name" = String, Path, description = "The operator")), request_body = Because,
+    params(("name" = String, Path, description = "The operator")), request_body = RenewToken,
     responses(
-        (status = 200, body = Operator),
+        (status = 200, body = NewToken),
+        (status = 202, description = "The token lets nobody in before a second operator agrees", body = WaitingToken),
         (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
     ))]
 pub(super) async fn enable(
     State(app): State<Arc<App>>,
     admin: Admin,
     Path(name): Path<String>,
-    Json(because): Json<Because>,
-) -> Result<Answer<Operator>, ApiError> {
-    switch(&app, &admin, &name, &because, false).await
+    Json(wanted): Json<RenewToken>,
+) -> Result<Response, ApiError> {
+    let act = super::act_because(admin.actor(), &wanted.reason)?;
+    let who = admin.operator();
+    give(&app, &name, wanted.valid, who, &act, Grant::Enable).await
 }
 
-async fn switch(
+/// Makes a token, and gives it to an operator or asks for it.
+async fn give(
     app: &App,
-    admin: &Admin,
     name: &str,
-    because: &Because,
-    disabled: bool,
-) -> Result<Answer<Operator>, ApiError> {
-    let act = super::act_because(admin.actor(), &because.reason)?;
-    let operator = app
-        .authority
-        .keep_out(&name.parse()?, disabled, &act)
-        .await?;
-    Ok(Answer(Operator::from(&operator)))
+    valid: Option<u64>,
+    who: &Authenticated,
+    act: &Act,
+    grant: fn(OperatorName, (Access, UnixTime)) -> Grant,
+) -> Result<Response, ApiError> {
+    let name: OperatorName = name.parse()?;
+    let valid = valid.map(Duration::from_secs);
+    let (token, next) = app.authority.make_token(valid, act.at)?;
+    let (token, grant) = (token.to_string(), grant(name, next));
+    match app.authority.grant_or_ask(&grant, Some(who), act).await? {
+        Outcome::Done(operator) => {
+            let operator = Operator::from(&operator);
+            Ok(Answer(NewToken { token, operator }).into_response())
+        }
+        Outcome::Waits(approval) => {
+            let approval = Approval::at(act.at, &approval);
+            let approval = approval.ok_or(registry::Error::UnknownApproval)?;
+            let waiting = WaitingToken { token, approval };
+            Ok((StatusCode::ACCEPTED, Answer(waiting)).into_response())
+        }
+    }
 }

@@ -6,18 +6,36 @@ use std::time::Duration;
 use pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
+use super::grants::NewAccess;
 use super::operators::Authenticated;
 use super::{Act, Authority, Error, slots};
 use dc_pki::names::ZoneName;
+use dc_pki::time::Moment;
 use dc_store::Find;
 use dc_store::registry::{
-    Approval, ApprovalState, Change, Device, DeviceId, OperatorName, Role, Sha256, Zone,
+    Approval, ApprovalState, Change, DelegationState, Device, DeviceId, Operator, OperatorName,
+    Role, Sha256, Zone, ZoneDelegation,
 };
 
 /// Exactly what is to be done, as it is kept and hashed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "act", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Asked {
+    /// To add an operator, or to give one another role.
+    AddOperator(NewAccess),
+    /// To let an operator in again who was kept out.
+    EnableOperator(NewAccess),
+    /// To end a slot of a zone.
+    EndSlot {
+        /// The zone.
+        zone: String,
+        /// The slot.
+        slot: u32,
+        /// The SHA-256 of its certificate.
+        certificate_sha256: String,
+    },
+    /// To give an operator another token or certificate.
+    RenewOperator(NewAccess),
     /// To retire devices, by their ids.
     Retire {
         /// The devices.
@@ -46,7 +64,11 @@ impl Asked {
     pub const fn needed(&self) -> Role {
         match self {
             Self::Retire { .. } => Role::Operator,
-            Self::Rollover { .. } => Role::Admin,
+            Self::AddOperator(_)
+            | Self::EnableOperator(_)
+            | Self::EndSlot { .. }
+            | Self::RenewOperator(_)
+            | Self::Rollover { .. } => Role::Admin,
         }
     }
 }
@@ -54,6 +76,17 @@ impl Asked {
 impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::AddOperator(new) => write!(f, "let {new}"),
+            Self::EnableOperator(new) => write!(f, "let in again {new}"),
+            Self::RenewOperator(new) => write!(f, "renew what lets in {new}"),
+            Self::EndSlot {
+                zone,
+                slot,
+                certificate_sha256,
+            } => write!(
+                f,
+                "end slot {slot} of {zone}, with certificate {certificate_sha256}"
+            ),
             Self::Retire { devices } => {
                 let some: Vec<&str> = devices.iter().take(NAMED).map(String::as_str).collect();
                 write!(f, "retire {} devices: {}", devices.len(), some.join(", "))?;
@@ -82,6 +115,10 @@ pub enum Outcome<T> {
 /// An act that was done because a second operator agreed.
 #[derive(Debug)]
 pub enum Approved {
+    /// A slot was ended.
+    Ended(Box<Zone>),
+    /// An operator got a right.
+    Granted(Box<Operator>),
     /// Devices were retired; those that could not be, with the reason.
     Retired(Vec<(String, Result<Device, Error>)>),
     /// A zone moved on.
@@ -120,6 +157,32 @@ impl Authority {
         Ok(Outcome::Waits(self.ask(&asked, who, by).await?))
     }
 
+    /// Ends a slot, or asks for a second operator if that takes two, as it may for one that is not next.
+    ///
+    /// Fails as [`Self::end_slot`] does.
+    pub async fn end_or_ask(
+        &self,
+        zone: &ZoneName,
+        number: u32,
+        who: Option<&OperatorName>,
+        by: &Act,
+    ) -> Result<Outcome<Zone>, Error> {
+        let managed = self.managed(zone).await?;
+        let slot = slots::can_end(&managed, number)?;
+        // Nothing was issued under one that is next, and whoever sees that it is wrong must be able to stop it.
+        let is_used = slot.state != DelegationState::Next;
+        let takes_two = self.settings.load().approval.zones_end && is_used;
+        let Some(who) = who.filter(|_| takes_two) else {
+            return Ok(Outcome::Done(self.end_slot(zone, number, by).await?));
+        };
+        let asked = Asked::EndSlot {
+            zone: zone.to_string(),
+            slot: number,
+            certificate_sha256: slot.certificate_sha256.to_string(),
+        };
+        Ok(Outcome::Waits(self.ask(&asked, who, by).await?))
+    }
+
     /// Retires devices, or asks for a second operator if one has retired too many lately; says for each that was not, why.
     ///
     /// Fails with [`Error::TooManyDevices`], and with [`Error::Store`].
@@ -149,7 +212,22 @@ impl Authority {
         Ok(Outcome::Done(done))
     }
 
-    async fn ask(&self, asked: &Asked, who: &OperatorName, by: &Act) -> Result<Approval, Error> {
+    /// Fails with [`Error::NobodyElse`] if there is no other operator who could agree.
+    pub(super) async fn ask(
+        &self,
+        asked: &Asked,
+        who: &OperatorName,
+        by: &Act,
+    ) -> Result<Approval, Error> {
+        let needed = asked.needed();
+        let others = self.store.operators().await?;
+        let may = |other: &Operator| {
+            let is_in = !other.disabled && other.expires.is_none_or(|end| end > by.at);
+            other.name != *who && other.role >= needed && is_in
+        };
+        if !others.iter().any(may) {
+            return Err(Error::NobodyElse { needed });
+        }
         let what = serde_json::to_string(asked).expect("texts are JSON");
         let valid = self.settings.load().approval.valid;
         let ends = Duration::from_secs(by.at.as_secs().saturating_add(valid.as_secs()));
@@ -194,7 +272,7 @@ impl Authority {
         let actor = format!("operator:{}+{name}", agreed.asked_by);
         let both = Act::new(actor, by.at).because(agreed.reason.clone());
         let done = self.execute(&what, &both).await?;
-        self.store.mark_done(number).await?;
+        self.store.mark_done(number, &both).await?;
         tracing::info!(number, %what, "done, because a second operator agreed");
         Ok(done)
     }
@@ -232,16 +310,39 @@ impl Authority {
                 zone,
                 certificate_sha256,
             } => {
-                let zone = ZoneName::parse(zone)?;
-                let certificate: Sha256 = certificate_sha256.parse()?;
-                let managed = self.managed(&zone).await?;
-                let mut slots = managed.delegations.iter();
-                let slot = slots.find(|slot| slot.certificate_sha256 == certificate);
-                let slot = slot.ok_or_else(|| Error::NoNextDelegation { zone: zone.clone() })?;
+                let (zone, slot) = self.slot_with(zone, certificate_sha256).await?;
                 let moved = self.rollover_to(&zone, slot.number, by).await?;
                 Ok(Approved::RolledOver(Box::new(moved)))
             }
+            Asked::EndSlot {
+                zone,
+                certificate_sha256,
+                ..
+            } => {
+                let (zone, slot) = self.slot_with(zone, certificate_sha256).await?;
+                let ended = self.end_slot(&zone, slot.number, by).await?;
+                Ok(Approved::Ended(Box::new(ended)))
+            }
+            Asked::AddOperator(new) | Asked::EnableOperator(new) | Asked::RenewOperator(new) => {
+                let granted = self.grant_asked(what, new, by).await?;
+                Ok(Approved::Granted(Box::new(granted)))
+            }
         }
+    }
+
+    /// The slot of a zone that has a certificate now.
+    async fn slot_with(
+        &self,
+        zone: &str,
+        certificate_sha256: &str,
+    ) -> Result<(ZoneName, ZoneDelegation), Error> {
+        let zone = ZoneName::parse(zone)?;
+        let certificate: Sha256 = certificate_sha256.parse()?;
+        let managed = self.managed(&zone).await?;
+        let mut slots = managed.delegations.into_iter();
+        let slot = slots.find(|slot| slot.certificate_sha256 == certificate);
+        let slot = slot.ok_or_else(|| Error::NoNextDelegation { zone: zone.clone() })?;
+        Ok((zone, slot))
     }
 
     /// The devices of an act, for whoever is to agree to it: a few of them.
@@ -258,6 +359,59 @@ impl Authority {
         }
         Ok(found)
     }
+
+    /// What an act would change, against how things are now: a few lines for whoever is to agree to it.
+    ///
+    /// Fails with [`Error::Store`].
+    pub async fn effect(&self, asked: &Asked) -> Result<Vec<String>, Error> {
+        Ok(match asked {
+            Asked::AddOperator(new) | Asked::EnableOperator(new) | Asked::RenewOperator(new) => {
+                let before = self.store.operator(&new.operator.parse()?).await?;
+                vec![match before {
+                    None => format!("{} is no operator yet", new.operator),
+                    Some(Operator { role, disabled, .. }) => format!(
+                        "{} has role {role} now{}",
+                        new.operator,
+                        if disabled { ", and is kept out" } else { "" }
+                    ),
+                }]
+            }
+            Asked::EndSlot { zone, .. } | Asked::Rollover { zone, .. } => {
+                let managed = self.managed(&ZoneName::parse(zone)?).await?;
+                let slots = managed.delegations.iter();
+                let slots = slots.filter(|slot| slot.state != DelegationState::Gone);
+                slots.map(|slot| slot_text(zone, slot)).collect()
+            }
+            Asked::Retire { devices } => {
+                let found = self.some_devices(asked).await?;
+                let mut lines: Vec<_> = found.iter().map(device_text).collect();
+                if let more @ 1.. = devices.len().saturating_sub(lines.len()) {
+                    lines.push(format!("and {more} more, all for good"));
+                }
+                lines
+            }
+        })
+    }
+}
+
+fn slot_text(zone: &str, slot: &ZoneDelegation) -> String {
+    format!(
+        "slot {} of {zone} is {} now, ends on {}, and has certificate {}",
+        slot.number,
+        slot.state,
+        Moment(slot.not_after),
+        slot.certificate_sha256
+    )
+}
+
+fn device_text(device: &Device) -> String {
+    let Device {
+        external_id,
+        name,
+        state,
+        ..
+    } = device;
+    format!("{external_id} ({name}) is {state} now, and would be retired for good")
 }
 
 /// True if a second operator can still agree to it.

@@ -102,6 +102,14 @@ pub enum Error {
         /// The name that was given.
         given: String,
     },
+    /// An act takes two operators, and there is no other who could agree to it.
+    #[error(
+        "this takes two operators, and no other is {needed} or more and let in: somebody made an operator after it was asked for could not agree to it, so make them first, or do it with --as-root-because REASON on the machine, which raises an alert"
+    )]
+    NobodyElse {
+        /// The least role of the other.
+        needed: Role,
+    },
     /// The zone has no other delegation certificate that could be used now.
     #[error(
         "{zone} has no other delegation certificate that has begun and has 8 d left, or a quarter of its life: import one with 'dc-signer zones rollover {zone} --import DIR --reason WHY --config FILE'"
@@ -118,6 +126,12 @@ pub enum Error {
     NotForClients {
         /// The file of the certificate.
         path: PathBuf,
+    },
+    /// An operator got another role after something was asked for that is about them.
+    #[error("{name} got another role after this was asked for: refuse it, and ask for it anew")]
+    OtherRole {
+        /// The operator.
+        name: OperatorName,
     },
     /// A file or a key failed, or the machine had no random numbers: a bug, or a file that somebody changed.
     #[error(transparent)]

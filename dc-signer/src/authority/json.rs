@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use dc_protocol::Problem;
 pub use people::{
     Approval, Approved, NewToken, Operator, RefusedDevice, RenewToken, RetireDevices,
-    RetiredDevices,
+    RetiredDevices, WaitingToken,
 };
 
 pub use audit::{AuditCheckpoint, AuditRecord, AuditRecords, CheckpointPlaceStatus};

@@ -31,8 +31,10 @@ impl Error {
             | Self::KeyNotEverywhere { .. }
             | Self::KeyOfOtherRequest
             | Self::NameOfSuspended { .. }
+            | Self::NobodyElse { .. }
             | Self::NotForClients { .. }
-            | Self::NoNextDelegation { .. } => Kind::Conflict,
+            | Self::NoNextDelegation { .. }
+            | Self::OtherRole { .. } => Kind::Conflict,
             Self::KeyNotHere { .. } => Kind::ZoneNotReady,
             // A token that is away comes back, and so does the device.
             Self::Pki(PkiError::Sign { source }) if source.fault.is_temporary() => {
@@ -99,13 +101,16 @@ fn of_store(error: &dc_store::Error) -> Kind {
 
 fn of_registry(error: registry::Error) -> Kind {
     match error {
-        registry::Error::AlreadyEnrolled
+        registry::Error::AccessKeptOut
+        | registry::Error::AlreadyEnrolled
         | registry::Error::ApprovalOver
         | registry::Error::EpochNotHigher { .. }
+        | registry::Error::LastAdmin
         | registry::Error::NameTaken
         | registry::Error::NameWithdrawn { .. }
         | registry::Error::NotInState { .. }
         | registry::Error::OperatorDisabled
+        | registry::Error::OperatorEnabled
         | registry::Error::OtherName
         | registry::Error::SecretsChanged
         | registry::Error::SerialTaken
@@ -138,7 +143,7 @@ fn of_registry(error: registry::Error) -> Kind {
         registry::Error::KeyEnded | registry::Error::KeyTaken | registry::Error::UnknownKey => {
             Kind::KeyRefused
         }
-        registry::Error::OwnApproval => Kind::Forbidden,
+        registry::Error::ApproverIsNewer { .. } | registry::Error::OwnApproval => Kind::Forbidden,
         registry::Error::NameHeld { .. } => Kind::NameHeld,
         registry::Error::NotActive { state } => match state {
             State::Active | State::Preregistered => Kind::UnknownDevice,

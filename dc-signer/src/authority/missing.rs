@@ -137,6 +137,8 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
         | Error::UnknownSerial
         | Error::ValidTooLong { .. }
         | Error::WhichZone
+        | Error::NobodyElse { .. }
+        | Error::OtherRole { .. }
         | Error::WithoutSerial => CHANGED.to_owned(),
     }
 }

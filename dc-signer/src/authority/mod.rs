@@ -23,6 +23,7 @@ mod enrol;
 mod error;
 mod fleet;
 mod folders;
+pub mod grants;
 mod guard;
 mod hardware;
 mod import;

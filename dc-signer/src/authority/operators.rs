@@ -116,19 +116,11 @@ impl Authority {
         Ok(self.store.operators().await?)
     }
 
-    /// Keeps an operator out from now on, or lets them in again.
+    /// Keeps an operator out from now on.
     ///
-    /// Fails with [`UnknownOperator`](registry::Error::UnknownOperator).
-    pub async fn keep_out(
-        &self,
-        name: &OperatorName,
-        disabled: bool,
-        by: &Act,
-    ) -> Result<Operator, Error> {
-        match disabled {
-            true => self.store.disable_operator(name, by).await?,
-            false => self.store.enable_operator(name, by).await?,
-        }
+    /// Fails with [`UnknownOperator`](registry::Error::UnknownOperator), and with [`LastAdmin`](registry::Error::LastAdmin).
+    pub async fn keep_out(&self, name: &OperatorName, by: &Act) -> Result<Operator, Error> {
+        self.store.disable_operator(name, by).await?;
         let operator = self.store.operator(name).await?;
         Ok(operator.ok_or(registry::Error::UnknownOperator)?)
     }
@@ -161,52 +153,22 @@ impl Authority {
         ends(&self.settings.load().operators, valid, now)
     }
 
-    /// Gives an operator another token, which is shown this once; the one of now is good for a while longer.
+    /// A token that is made now, which is shown once, with what is kept of it and its end.
     ///
-    /// Somebody else's is given for a reason. Fails with [`Error::RenewWithNewer`] for whoever shows their token of before, with
-    /// [`Error::ValidTooLong`], and as [`Store::renew_operator`](dc_store::Store::renew_operator) does.
-    pub async fn renew_token(
+    /// Fails with [`Error::ValidTooLong`].
+    pub fn make_token(
         &self,
-        name: &OperatorName,
         valid: Option<Duration>,
-        who: &Authenticated,
-        by: &Act,
-    ) -> Result<(Zeroizing<String>, Operator), Error> {
+        now: UnixTime,
+    ) -> Result<(Zeroizing<String>, (Access, UnixTime)), Error> {
         let token = new_token()?;
         let access = Access::Token(Sha256::of(token.as_bytes()));
-        let next = (access, self.token_ends(valid, by.at)?);
-        let renewed = self.renew_access(name, next, who, by).await?;
-        Ok((token, renewed))
+        Ok((token, (access, self.token_ends(valid, now)?)))
     }
 
-    /// The same for a token or certificate that is there, with its end.
-    ///
-    /// Fails as [`renew_token`](Self::renew_token) does.
-    pub async fn renew_access(
-        &self,
-        name: &OperatorName,
-        (access, ends): (Access, UnixTime),
-        who: &Authenticated,
-        by: &Act,
-    ) -> Result<Operator, Error> {
-        let is_own = who.operator_name() == name;
-        match is_own {
-            // Whoever has found an old token does not get the next one by it.
-            true if who.shows_previous() => return Err(Error::RenewWithNewer),
-            true => {}
-            false if who.role() < Role::Admin => {
-                let role = who.role();
-                return Err(Error::RoleTooLow {
-                    role,
-                    needed: Role::Admin,
-                });
-            }
-            false if by.reason.is_none() => return Err(registry::Error::NoReason.into()),
-            false => {}
-        }
-        let overlap = later(by.at, self.settings.load().operators.overlap);
-        let next = (access, Some(ends));
-        Ok(self.store.renew_operator(name, next, overlap, by).await?)
+    /// Until when a token is good beside the next one.
+    pub(super) fn overlap(&self, now: UnixTime) -> UnixTime {
+        later(now, self.settings.load().operators.overlap)
     }
 }
 

@@ -64,11 +64,7 @@ impl Authority {
     /// cannot be removed, though the slot has ended, and as [`Store::move_delegation`](dc_store::Store::move_delegation) does.
     pub async fn end_slot(&self, zone: &ZoneName, number: u32, by: &Act) -> Result<Zone, Error> {
         let view = self.delegations.refresh(&self.store).await?;
-        let slot = slot(&view.zone(zone)?.managed, number)?;
-        if slot.state == DelegationState::Active {
-            return Err(dc_store::Error::from(registry::Error::SlotIsActive { number }).into());
-        }
-        let certificate = slot.certificate_sha256;
+        let certificate = can_end(&view.zone(zone)?.managed, number)?.certificate_sha256;
         let shared = self.store.shared_delegation(&certificate).await?;
         let gone = DelegationState::Gone;
         let ended = self.store.move_delegation(zone, number, gone, by).await?;
@@ -83,6 +79,19 @@ impl Authority {
         let view = self.delegations.refresh(&self.store).await?;
         self.forget_ended(view.zone(zone)?).await?;
         Ok(ended)
+    }
+}
+
+/// The slot, if it can be ended.
+///
+/// Fails with [`UnknownDelegation`](registry::Error::UnknownDelegation), [`SlotIsActive`](registry::Error::SlotIsActive) and
+/// [`SlotIsGone`](registry::Error::SlotIsGone).
+pub(super) fn can_end(zone: &Zone, number: u32) -> Result<&ZoneDelegation, registry::Error> {
+    let slot = slot(zone, number)?;
+    match slot.state {
+        DelegationState::Active => Err(registry::Error::SlotIsActive { number }),
+        DelegationState::Gone => Err(registry::Error::SlotIsGone { number }),
+        DelegationState::Draining | DelegationState::Next => Ok(slot),
     }
 }
 

@@ -51,7 +51,7 @@ impl Cli {
                 args.check_usage()?;
                 args.run()?;
             }
-            Command::Service(command) => command.run()?,
+            Command::Service(command) => return Ok(command.run()?),
             Command::Verify(args) => args.run()?,
         }
         Ok(ExitCode::SUCCESS)
@@ -98,4 +98,5 @@ Examples, from nothing to a device's identity:
   openssl req -new -key device.key -subj / -out device.csr
   dc-signer issue --delegation vendor --csr device.csr --out device
 
-Exit status: 0 done; 1 refused or failed, with one line that says why; 2 wrong usage.";
+Exit status: 0 done; 1 refused or failed, with one line that says why; 2 wrong usage; 3 asked for, and waiting for a second
+operator.";

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::path::Path;
+use std::process::ExitCode;
 
 use clap::Subcommand;
 
@@ -9,7 +10,7 @@ use clap::Subcommand;
 pub(crate) enum Command {}
 
 impl Command {
-    pub(super) fn run(self) -> Result<(), Infallible> {
+    pub(super) fn run(self) -> Result<ExitCode, Infallible> {
         match self {}
     }
 }

@@ -12,10 +12,10 @@ use super::values;
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Operators {
     /// The lifetime of a token for which nobody says another.
-    #[serde(deserialize_with = "values::time::<_, HOUR, { 3660 * DAY }>")]
+    #[serde(deserialize_with = "values::time::<_, HOUR, { 366 * DAY }>")]
     pub valid: Duration,
-    /// The longest lifetime that somebody may say.
-    #[serde(deserialize_with = "values::time::<_, HOUR, { 3660 * DAY }>")]
+    /// The longest lifetime that somebody may say, a year at most.
+    #[serde(deserialize_with = "values::time::<_, HOUR, { 366 * DAY }>")]
     pub max_valid: Duration,
     /// How long before the end it is warned of.
     #[serde(deserialize_with = "values::time::<_, 0, { 366 * DAY }>")]
@@ -46,6 +46,8 @@ pub struct Approval {
     /// Retiring more devices than this, by one operator within a day or two, takes two; none if it never does.
     #[serde(deserialize_with = "some_count")]
     pub retire_above: Option<usize>,
+    /// Ending a slot of a zone takes two.
+    pub zones_end: bool,
     /// How long an act waits for the second operator.
     #[serde(deserialize_with = "values::time::<_, MINUTE, { 30 * DAY }>")]
     pub valid: Duration,
@@ -56,8 +58,23 @@ impl Default for Approval {
         Self {
             rollover: false,
             retire_above: None,
+            zones_end: false,
             valid: Duration::from_secs(86_400),
         }
+    }
+}
+
+impl Approval {
+    /// True if anything takes two operators: then making one of who may agree does too.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        let Self {
+            rollover,
+            retire_above,
+            zones_end,
+            valid: _,
+        } = self;
+        *rollover || retire_above.is_some() || *zones_end
     }
 }
 

@@ -27,8 +27,14 @@ pub(super) async fn list(
     let mut rows = Vec::with_capacity(approvals.len());
     for approval in &approvals {
         let what = Asked::of(approval)?;
-        let devices = match authority::approvals::waits(approval, now) {
+        let waits = authority::approvals::waits(approval, now);
+        let devices = match waits {
             true => web.authority.some_devices(&what).await?,
+            false => Vec::new(),
+        };
+        // Devices have their names on the page.
+        let effect = match waits && devices.is_empty() {
+            true => web.authority.effect(&what).await?,
             false => Vec::new(),
         };
         web.gate.note_read(visitor.operator(), devices.len(), now);
@@ -36,6 +42,7 @@ pub(super) async fn list(
             approval,
             what,
             devices,
+            effect,
         });
     }
     let page = ApprovalsPage { rows: &rows, now };

@@ -35,6 +35,12 @@ impl Act {
         }
     }
 
+    /// True if somebody at the machine does it without a credential, which is on record and raises an alert.
+    #[must_use]
+    pub fn is_without_credential(&self) -> bool {
+        self.actor.starts_with("root:")
+    }
+
     /// True if an actor is a person, or a program in the name of one.
     pub(crate) fn is_somebodys(actor: &str) -> bool {
         !matches!(actor, "" | "device" | "signer")

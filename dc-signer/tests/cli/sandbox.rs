@@ -121,7 +121,7 @@ impl Sandbox {
                 "forms" | "roles" | "pull-renewals" | "rollover" | "end",
                 ..,
             ]
-            | ["operators", "add" | "disable" | "enable", ..] => true,
+            | ["operators", "add" | "disable" | "enable" | "renew", ..] => true,
             ["secrets", what, ..] => *what != "show",
             ["certificate", "order", ..] | ["audit", "acknowledge" | "archive", ..] => true,
             ["restore", ..] => !arguments.contains(&"--check"),
@@ -254,6 +254,14 @@ impl Outcome {
     pub(crate) fn refused(self, words: &[&str]) {
         assert_eq!((self.code, self.stdout.as_str()), (Some(1), ""), "{self:?}");
         self.one_line("error: ", words);
+    }
+
+    /// Status 3: it waits for a second operator, who types what is printed. The number that it waits as.
+    pub(crate) fn waits(self) -> String {
+        assert_eq!((self.code, self.stderr.as_str()), (Some(3), ""), "{self:?}");
+        assert!(self.stdout.contains("nothing was done yet"), "{self:?}");
+        let number = self.stdout.split("dc-signer approvals approve ").nth(1);
+        number.unwrap().split(' ').next().unwrap().to_owned()
     }
 
     /// Status 2 and a message of clap's.

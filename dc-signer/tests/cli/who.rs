@@ -62,8 +62,27 @@ impl Signer {
             "--save-token",
             name,
         ];
-        self.by("alice", &[&add[..], &["--reason", "a test"]].concat())
-            .succeeded();
+        // Before there are two, where acts take two.
+        let alone = [
+            "--reason",
+            "a test",
+            "--as-root-because",
+            "nobody else is here",
+        ];
+        let added = self.run(&[&add[..], &alone].concat());
+        assert_eq!(added.code, Some(0), "{added:?}");
+    }
+
+    /// What the database has, by one who can write it.
+    fn tamper(&self, sql: &'static str) {
+        use sqlx::{ConnectOptions, Executor};
+        let path = self.0.path("data/dc-signer.db");
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+            let mut connection = options.connect().await.unwrap();
+            connection.execute(sql).await.unwrap();
+        });
     }
 
     fn state(&self, device: &str) -> String {
@@ -141,9 +160,7 @@ fn a_token_comes_from_a_pipe_and_from_systemd_too() {
         "--reason",
         "scrapped",
     ];
-    let said = signer.by("alice", &retire).succeeded();
-    let number = said.split("approvals approve ").nth(1).unwrap();
-    let number = number.split(' ').next().unwrap();
+    let number = signer.by("alice", &retire).waits();
     let program = env!("CARGO_BIN_EXE_dc-signer");
     let shell = |script: &str| {
         let output = std::process::Command::new("sh")
@@ -200,9 +217,19 @@ fn a_role_on_the_command_line_is_the_one_of_the_api() {
     signer
         .by("otto", &["devices", "list"])
         .refused(&["kept out"]);
-    let enable = ["operators", "enable", "otto", "--reason", "is back"];
+    // What let him in before never does again.
+    let enable = ["operators", "enable", "otto", "--save-token", "otto-2"];
+    let enable = [&enable[..], &["--reason", "is back"]].concat();
     signer.by("alice", &enable).succeeded();
-    signer.by("otto", &["devices", "list"]).succeeded();
+    signer.by("otto-2", &["devices", "list"]).succeeded();
+    let renew = ["operators", "renew", "--reason", "a test"];
+    signer.by("otto-2", &renew).succeeded();
+    signer
+        .by("otto", &["devices", "list"])
+        .refused(&["no operator has this token"]);
+    signer
+        .by("alice", &enable)
+        .refused(&["not disabled", "renew"]);
 }
 
 #[test]
@@ -285,6 +312,8 @@ fn rights_are_taken_and_given_back_for_a_reason() {
         &["zones", "rollover", "cpe.example.com"],
         &["zones", "pull-renewals", "cpe.example.com"],
         &["operators", "disable", "alice"],
+        &["operators", "enable", "alice"],
+        &["operators", "renew"],
         &["restore", "monday"],
     ] {
         signer.by("alice", command).wrong_usage(&["--reason"]);
@@ -310,6 +339,8 @@ fn a_token_ends_and_is_renewed_by_its_owner_and_by_an_admin() {
     signer.add("noc", "operator");
     let list = ["devices", "list"];
     let renew = ["operators", "renew", "--save-token", "noc-2"];
+    signer.by("noc", &renew).wrong_usage(&["--reason"]);
+    let renew = [&renew[..], &["--reason", "every month"]].concat();
     signer
         .by("noc", &[&renew[..], &["--valid", "31d"]].concat())
         .refused(&["at most 30 d", "operators.max_valid"]);
@@ -323,12 +354,15 @@ fn a_token_ends_and_is_renewed_by_its_owner_and_by_an_admin() {
         .by("noc", &list)
         .refused(&["has ended on", "operators renew"]);
     let of_noc = ["operators", "renew", "noc", "--save-token", "noc-3"];
-    signer.by("alice", &of_noc).refused(&["say why"]);
+    signer.by("alice", &of_noc).wrong_usage(&["--reason"]);
     let for_reason = [&of_noc[..], &["--reason", "lost"]].concat();
     signer.by("alice", &for_reason).succeeded();
     signer.by("noc-3", &list).succeeded();
     signer
-        .by("noc-3", &["operators", "renew", "alice"])
+        .by(
+            "noc-3",
+            &["operators", "renew", "alice", "--reason", "mine"],
+        )
         .refused(&["your role is operator"]);
     let shown = signer.run(&["operators", "list"]).succeeded();
     // Within the second that it was made in, or later.
@@ -343,6 +377,7 @@ fn a_token_ends_and_is_renewed_by_its_owner_and_by_an_admin() {
 fn two_tokens_are_good_at_once_and_only_the_newer_one_renews() {
     let signer = Signer::new("");
     let renew = ["operators", "renew", "--save-token", "alice-2"];
+    let renew = [&renew[..], &["--reason", "every quarter"]].concat();
     signer.by("alice", &renew).succeeded();
     for token in ["alice", "alice-2"] {
         signer.by(token, &["devices", "list"]).succeeded();
@@ -374,8 +409,7 @@ fn what_takes_two_waits_for_another_and_is_done_in_the_names_of_both() {
     };
     retire("alice", &["a"]).succeeded();
     assert_eq!(signer.state("a"), "retired");
-    let said = retire("alice", &["b", "c"]).succeeded();
-    assert!(said.contains("nothing was done yet"), "{said}");
+    let asked = retire("alice", &["b", "c"]).waits();
     assert_eq!(signer.state("b"), "preregistered");
     let waiting = signer
         .by("bob", &["approvals", "list", "--json"])
@@ -384,6 +418,23 @@ fn what_takes_two_waits_for_another_and_is_done_in_the_names_of_both() {
     assert_eq!(waiting["asked_by"], "alice");
     assert_eq!(waiting["devices"].as_array().unwrap().len(), 2);
     let number = waiting["number"].to_string();
+    assert_eq!(number, asked);
+    let agree = format!("dc-signer approvals approve {number} --config config.toml");
+    assert_eq!(waiting["agree_with"], agree);
+    // The same for people, a line for each thing that they ask.
+    let shown = signer.by("bob", &["approvals", "list"]).succeeded();
+    for words in [
+        &format!("{number}  waiting until ")[..],
+        "asked by  alice, on ",
+        "what      retire 2 devices: ",
+        "reason    scrapped",
+        "effect    b (",
+        "is preregistered now, and would be retired for good",
+        &format!("agree     {agree}"),
+        "refuse    dc-signer approvals refuse",
+    ] {
+        assert!(shown.contains(words), "{words} not in {shown}");
+    }
     let approve = ["approvals", "approve", &number];
     signer
         .by("alice", &approve)
@@ -413,9 +464,7 @@ fn what_takes_two_waits_for_another_and_is_done_in_the_names_of_both() {
         "the CA is distrusted",
     ];
     let import = [&roll[..], &["--import", "vendor-2", "--now"]].concat();
-    let said = signer.by("bob", &import).succeeded();
-    let number = said.split("approvals approve ").nth(1).unwrap();
-    let number = number.split(' ').next().unwrap();
+    let number = &signer.by("bob", &import).waits()[..];
     let approve = ["approvals", "approve", number];
     signer.by("otto", &approve).refused(&["takes admin"]);
     let refuse = ["approvals", "refuse", number, "--reason", "not yet"];
@@ -423,18 +472,186 @@ fn what_takes_two_waits_for_another_and_is_done_in_the_names_of_both() {
     signer
         .by("alice", &approve)
         .refused(&["waits for nobody any more"]);
-    signer.by("bob", &roll).succeeded();
-    let waiting = signer
-        .by("alice", &["approvals", "list", "--json"])
-        .succeeded();
-    let waiting: Value = serde_json::from_str(&waiting).unwrap();
+    let waiting = signer.by("bob", &[&roll[..], &["--json"]].concat());
+    assert_eq!(waiting.code, Some(3), "{waiting:?}");
+    let waiting: Value = serde_json::from_str(&waiting.stdout).unwrap();
     let approve = ["approvals", "approve", &waiting["number"].to_string()];
     signer.by("alice", &approve).succeeded();
     let zones = signer.run(&["zones", "list"]).succeeded();
     assert!(zones.contains("draining"), "{zones}");
     // Whoever asked and is kept out by now has asked for nothing.
-    retire("otto", &["b", "c"]).succeeded();
+    retire("otto", &["b", "c"]).waits();
     signer.run(&["audit", "verify"]).succeeded();
+}
+
+#[test]
+fn nobody_makes_their_own_second_operator() {
+    let signer = Signer::new("[approval]\nretire_above = 0\n");
+    let add = |who: &str, name: &str, role: &str| {
+        let add = ["operators", "add", name, "--role", role];
+        let saved = ["--save-token", name, "--reason", "a friend"];
+        signer.by(who, &[&add[..], &saved].concat())
+    };
+    // There is nobody yet who could agree.
+    add("alice", "bob", "admin").refused(&["takes two operators", "--as-root-because"]);
+    for name in ["bob", "carol"] {
+        signer.add(name, "admin");
+    }
+    let approve = |who: &str, number: &str| signer.by(who, &["approvals", "approve", number]);
+    let list = ["devices", "list"];
+    // One who is new.
+    let number = add("alice", "mallory", "operator").waits();
+    signer
+        .by("mallory", &list)
+        .refused(&["no operator has this token"]);
+    approve("alice", &number).refused(&["asked for this yourself"]);
+    let done = approve("bob", &number).succeeded();
+    assert!(
+        done.contains("mallory is let in, with role operator"),
+        "{done}"
+    );
+    signer.by("mallory", &list).succeeded();
+    // A viewer agrees to nothing, and is raised by two.
+    add("alice", "vera", "viewer").succeeded();
+    add("alice", "vera", "operator").waits();
+    // The token of another, whose own goes on working.
+    let renew = ["operators", "renew", "bob", "--save-token", "bobs"];
+    let renew = [&renew[..], &["--reason", "lost"]].concat();
+    signer.by("alice", &renew).waits();
+    signer.by("bobs", &list).refused(&["no operator has"]);
+    signer.by("bob", &list).succeeded();
+    // One's own takes one.
+    let own = ["operators", "renew", "--save-token", "alice"];
+    let own = [&own[..], &["--reason", "every quarter"]].concat();
+    signer.by("alice", &own).succeeded();
+    // Keeping out takes one, and letting in takes two.
+    let switch = |which, rest: &[&str]| {
+        let switch = ["operators", which, "mallory", "--reason", "a test"];
+        signer.by("alice", &[&switch[..], rest].concat())
+    };
+    switch("disable", &[]).succeeded();
+    let waiting = switch("enable", &["--json"]);
+    assert_eq!(waiting.code, Some(3), "{waiting:?}");
+    let waiting: Value = serde_json::from_str(&waiting.stdout).unwrap();
+    assert_eq!(waiting["operator"]["operator"], "mallory");
+    assert!(waiting["token"].as_str().unwrap().starts_with("dcs_"));
+    approve("carol", &waiting["number"].to_string()).succeeded();
+    // Whoever became one after something was asked for does not agree to it, however they became one.
+    signer
+        .by("alice", &["devices", "add", "customer-1"])
+        .succeeded();
+    let retire = ["devices", "retire", "customer-1", "--yes"];
+    let retire = [&retire[..], &["--reason", "scrapped"]].concat();
+    let number = signer.by("alice", &retire).waits();
+    signer.add("eve", "admin");
+    approve("eve", &number).refused(&["after this was asked for"]);
+    approve("bob", &number).succeeded();
+    assert_eq!(signer.state("customer-1"), "retired");
+    signer.run(&["audit", "verify"]).succeeded();
+}
+
+#[test]
+fn a_slot_is_ended_by_two_but_one_under_which_nothing_was_issued() {
+    let signer = Signer::new("[approval]\nzones_end = true\n");
+    signer.add("bob", "admin");
+    let init = ["init", "vendor-2", "--zone", "cpe.example.com"];
+    signer.0.run(&init).succeeded();
+    let act = |what: &[&str]| {
+        let zone = ["zones", what[0], "cpe.example.com"];
+        let why = ["--reason", "the key was stolen"];
+        signer.by("alice", &[&zone[..], &what[1..], &why].concat())
+    };
+    let import = ["rollover", "--import", "vendor-2", "--now"];
+    act(&import).succeeded();
+    act(&["end", "2", "--yes"]).refused(&["slot 2 is what the zone issues from"]);
+    let number = act(&["end", "1", "--yes"]).waits();
+    let slots = || signer.run(&["zones", "list"]).succeeded();
+    assert!(slots().contains("draining"), "{}", slots());
+    let done = signer.by("bob", &["approvals", "approve", &number]);
+    assert!(done.succeeded().contains("has ended"));
+    assert!(!slots().contains("draining"), "{}", slots());
+    signer
+        .0
+        .run(&["init", "vendor-3", "--zone", "cpe.example.com"]);
+    act(&["rollover", "--import", "vendor-3"]);
+    act(&["end", "3", "--yes"]).succeeded();
+    // At night, when nobody else is awake.
+    let init = ["init", "vendor-4", "--zone", "cpe.example.com"];
+    signer.0.run(&init).succeeded();
+    act(&["rollover", "--import", "vendor-4", "--now"]).succeeded();
+    let end = ["zones", "end", "cpe.example.com", "2", "--yes"];
+    let alone = ["--reason", "stolen", "--as-root-because", "bob sleeps"];
+    let ended = signer.run(&[&end[..], &alone].concat());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    signer.run(&["audit", "verify"]).succeeded();
+}
+
+#[test]
+fn the_last_admin_stays() {
+    let signer = Signer::new("");
+    let disable = ["operators", "disable", "alice", "--reason", "left"];
+    let lower = ["operators", "add", "alice", "--role", "operator"];
+    let lower = [&lower[..], &["--reason", "left"]].concat();
+    let soon = ["operators", "renew", "--valid", "1h", "--reason", "left"];
+    for command in [&disable[..], &lower, &soon] {
+        signer
+            .by("alice", command)
+            .refused(&["admin any more", "--as-root-because"]);
+    }
+    // The only token was stolen.
+    let alone = ["--as-root-because", "her token was stolen"];
+    let disabled = signer.run(&[&disable[..], &alone].concat());
+    assert_eq!(disabled.code, Some(0), "{disabled:?}");
+    signer
+        .by("alice", &["devices", "list"])
+        .refused(&["kept out"]);
+}
+
+#[test]
+fn nobody_is_the_first_operator_twice() {
+    let signer = Signer::new("");
+    signer.tamper("DELETE FROM operators");
+    let add = ["operators", "add", "mallory", "--role", "admin"];
+    signer
+        .run(&add)
+        .refused(&["record 1 of its audit log", "--as-root-because"]);
+    let alone = ["--reason", "anew", "--as-root-because", "rows were removed"];
+    let added = signer.run(&[&add[..], &alone].concat());
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let counted = "DELETE FROM break_glass";
+    signer.tamper(counted);
+    let listed = ["audit", "list", "--action", "break-glass"];
+    let listed = signer.run(&listed).succeeded();
+    assert!(listed.contains("rows were removed"), "{listed}");
+}
+
+#[test]
+fn the_first_token_goes_where_the_environment_says_that_it_is() {
+    let sandbox = Sandbox::with_vendor();
+    sandbox.write("config.toml", CONFIG);
+    let signer = Signer(sandbox);
+    signer.empty();
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_dc-signer"))
+            .args(arguments)
+            .args(AS)
+            .current_dir(signer.0.path("."))
+            .env("DC_SIGNER_TOKEN_FILE", "alice")
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    };
+    let (code, said) = run(&["devices", "list"]);
+    assert!(code == Some(1) && said.contains("nobody is an operator of this database yet"));
+    let add = ["operators", "add", "alice", "--role", "admin"];
+    let (code, said) = run(&[&add[..], &["--save-token", "alice"]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = run(&["devices", "list"]);
+    assert_eq!(code, Some(0), "{said}");
+    std::fs::remove_file(signer.0.path("alice")).unwrap();
+    let (code, said) = run(&["devices", "list"]);
+    assert!(code == Some(1) && said.contains("DC_SIGNER_TOKEN_FILE names this file"));
 }
 
 #[test]

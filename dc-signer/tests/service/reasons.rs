@@ -6,7 +6,7 @@ pub(crate) fn reason_of<'a>(arguments: &[&str]) -> &'a [&'a str] {
         arguments,
         ["devices", "suspend" | "resume" | "retire" | "replace", ..]
             | ["zones", "pull-renewals" | "rollover" | "end", ..]
-            | ["operators", "add" | "disable" | "enable", ..]
+            | ["operators", "add" | "disable" | "enable" | "renew", ..]
             | [
                 "secrets",
                 "seal" | "rotate" | "take-back" | "reseal" | "export",

@@ -111,15 +111,19 @@ fn a_token_is_renewed_over_http_and_one_that_ended_says_so() {
         (rig.client().token(&token), answer["operator"].clone())
     };
     let renew = "/v1/admin/operators/noc/renew";
-    let (next, shown) = renewed(noc.post(renew, &json!({"valid": 3600})));
+    noc.post(renew, &json!({"valid": 3600}))
+        .refused(400, "bad-request");
+    let wanted = json!({"valid": 3600, "reason": "every hour"});
+    let (next, shown) = renewed(noc.post(renew, &wanted));
     let now = crate::rig::now().as_secs();
     assert!((now + 3500..=now + 3600).contains(&shown["expires"].as_u64().unwrap()));
     next.get("/v1/admin/devices").ok();
     let problem = noc.get("/v1/admin/devices").refused(401, "token-required");
     assert!(detail(&problem).contains("has ended on"), "{problem}");
-    next.post(renew, &json!({"valid": 400 * 86_400}))
-        .refused(400, "bad-request");
-    next.post("/v1/admin/operators/dev/renew", &json!({}))
+    let long = json!({"valid": 400 * 86_400, "reason": "for good"});
+    let problem = next.post(renew, &long).refused(400, "bad-request");
+    assert!(detail(&problem).contains("at most 366 d"), "{problem}");
+    next.post("/v1/admin/operators/dev/renew", &json!({"reason": "mine"}))
         .refused(403, "forbidden");
     // An admin's for another takes a reason.
     rig.admin()
@@ -160,8 +164,9 @@ fn a_token_is_renewed_over_http_and_one_that_ended_says_so() {
 #[test]
 fn an_act_that_takes_two_waits_and_is_done_by_the_second_ones_yes() {
     let rig = Rig::start();
-    rig.configure("[approval]\nrollover = true\nretire_above = 0\nvalid = \"1h\"\n");
     let bob = operator(&rig, "bob", "operator");
+    let carol = operator(&rig, "carol", "admin");
+    rig.configure("[approval]\nrollover = true\nretire_above = 0\nvalid = \"1h\"\n");
     let ids: Vec<String> = ["a", "b", "c"]
         .map(|name| rig.add(name)["id"].as_str().unwrap().to_owned())
         .into();
@@ -225,7 +230,6 @@ fn an_act_that_takes_two_waits_and_is_done_by_the_second_ones_yes() {
     assert_eq!(asked["zone"], "cpe.example.com");
     let path = format!("/v1/admin/approvals/{}/approve", asked["number"]);
     bob.post(&path, &json!({})).refused(403, "forbidden");
-    let carol = operator(&rig, "carol", "admin");
     let done = carol.post(&path, &json!({})).ok();
     assert_eq!(done["zone"]["slots"][1]["state"], "active");
     assert_eq!(
@@ -235,10 +239,49 @@ fn an_act_that_takes_two_waits_and_is_done_by_the_second_ones_yes() {
 }
 
 #[test]
+fn whoever_could_agree_is_made_and_let_in_by_two_over_http_too() {
+    let rig = Rig::start();
+    let bob = operator(&rig, "bob", "admin");
+    operator(&rig, "noc", "operator");
+    rig.configure("[approval]\nretire_above = 0\n");
+    let waiting = |path: &str| {
+        let path = format!("/v1/admin/operators/noc/{path}");
+        let answer = rig.admin().post(&path, &json!({"reason": "a test"}));
+        assert_eq!(answer.status, 202, "{answer:?}");
+        let answer = answer.json();
+        let token = answer["token"].as_str().unwrap().to_owned();
+        rig.keep_secret(&token);
+        let number = &answer["approval"]["number"];
+        let approve = format!("/v1/admin/approvals/{number}/approve");
+        (rig.client().token(&token), approve)
+    };
+    let (noc, approve) = waiting("renew");
+    noc.get("/v1/admin/zones").refused(401, "token-required");
+    rig.admin()
+        .post(&approve, &json!({}))
+        .refused(403, "forbidden");
+    let done = bob.post(&approve, &json!({})).ok();
+    assert_eq!(done["operator"]["name"], "noc");
+    noc.get("/v1/admin/zones").ok();
+    rig.admin()
+        .act("/v1/admin/operators/noc/disable", &json!({}))
+        .ok();
+    let (next, approve) = waiting("enable");
+    bob.post(&approve, &json!({})).ok();
+    next.get("/v1/admin/zones").ok();
+    noc.get("/v1/admin/zones").refused(401, "token-required");
+    // The last admin stays, by HTTP too.
+    bob.act("/v1/admin/operators/dev/disable", &json!({})).ok();
+    let problem = bob.act("/v1/admin/operators/bob/disable", &json!({}));
+    let problem = problem.refused(409, "conflict");
+    assert!(detail(&problem).contains("--as-root-because"), "{problem}");
+}
+
+#[test]
 fn whoever_asked_and_was_kept_out_since_has_asked_for_nothing() {
     let rig = Rig::start();
-    rig.configure("[approval]\nretire_above = 0\n");
     let bob = operator(&rig, "bob", "operator");
+    rig.configure("[approval]\nretire_above = 0\n");
     let id = rig.add("a")["id"].as_str().unwrap().to_owned();
     let asked = bob.act(&format!("/v1/admin/devices/{id}/retire"), &json!({}));
     let path = format!("/v1/admin/approvals/{}/approve", asked.json()["number"]);
@@ -321,9 +364,9 @@ fn an_act_without_a_credential_is_in_the_log_and_the_metrics() {
 #[test]
 fn the_page_of_what_waits_has_a_button_for_another_and_none_for_whoever_asked() {
     let rig = Rig::start();
+    let bob = operator(&rig, "bob", "operator");
     rig.configure("[approval]\nretire_above = 0\n");
     let id = rig.add("a")["id"].as_str().unwrap().to_owned();
-    let bob = operator(&rig, "bob", "operator");
     bob.act(&format!("/v1/admin/devices/{id}/retire"), &json!({}));
     let page = |cookie: &str, path: &str, form: Option<&str>| {
         let headers = [

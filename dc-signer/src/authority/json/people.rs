@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Device;
 use crate::authority::approvals::{Asked, word};
+use crate::authority::grants::NewAccess;
 use dc_protocol::Problem;
 use dc_store::registry;
 
@@ -15,17 +16,25 @@ use dc_store::registry;
 pub struct Approval {
     /// Its number, under which another operator agrees to it or refuses it: that of the audit record that asks.
     pub number: u64,
-    /// `retire` or `rollover`.
+    /// `retire`, `rollover`, `end-slot`, `add-operator`, `enable-operator` or `renew-operator`.
     pub act: String,
+    /// The act in words.
+    pub what: String,
     /// The ids of the devices that are to be retired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<String>,
-    /// The zone that is to move on.
+    /// The zone that is to move on, or of which a slot is to be ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// The SHA-256 of the certificate that it is to move on to.
+    /// The slot that is to be ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<u32>,
+    /// The SHA-256 of the certificate that it is to move on to, or that is to be ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_sha256: Option<String>,
+    /// The operator who is to get a right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<NewAccess>,
     /// The reason, in the words of whoever asked.
     pub reason: String,
     /// The operator who asked.
@@ -45,26 +54,60 @@ impl Approval {
     /// As it is at a time; none if this version does not know the act.
     #[must_use]
     pub fn at(now: UnixTime, approval: &registry::Approval) -> Option<Self> {
-        let (act, devices, zone, certificate_sha256) = match Asked::of(approval).ok()? {
-            Asked::Retire { devices } => ("retire", devices, None, None),
-            Asked::Rollover {
-                zone,
-                certificate_sha256,
-            } => ("rollover", Vec::new(), Some(zone), Some(certificate_sha256)),
-        };
-        Some(Self {
+        let what = Asked::of(approval).ok()?;
+        let mut shown = Self {
             number: approval.number,
-            act: act.to_owned(),
-            devices,
-            zone,
-            certificate_sha256,
+            act: String::new(),
+            what: what.to_string(),
+            devices: Vec::new(),
+            zone: None,
+            slot: None,
+            certificate_sha256: None,
+            operator: None,
             reason: approval.reason.to_string(),
             asked_by: approval.asked_by.to_string(),
             asked: approval.asked.as_secs(),
             ends: approval.ends.as_secs(),
             state: word(approval, now).to_owned(),
             decided_by: approval.decided_by.as_ref().map(ToString::to_string),
-        })
+        };
+        let act = match what {
+            Asked::AddOperator(new) => {
+                shown.operator = Some(new);
+                "add-operator"
+            }
+            Asked::EnableOperator(new) => {
+                shown.operator = Some(new);
+                "enable-operator"
+            }
+            Asked::RenewOperator(new) => {
+                shown.operator = Some(new);
+                "renew-operator"
+            }
+            Asked::EndSlot {
+                zone,
+                slot,
+                certificate_sha256,
+            } => {
+                (shown.zone, shown.slot) = (Some(zone), Some(slot));
+                shown.certificate_sha256 = Some(certificate_sha256);
+                "end-slot"
+            }
+            Asked::Retire { devices } => {
+                shown.devices = devices;
+                "retire"
+            }
+            Asked::Rollover {
+                zone,
+                certificate_sha256,
+            } => {
+                shown.zone = Some(zone);
+                shown.certificate_sha256 = Some(certificate_sha256);
+                "rollover"
+            }
+        };
+        act.clone_into(&mut shown.act);
+        Some(shown)
     }
 }
 
@@ -99,7 +142,7 @@ pub struct RefusedDevice {
     pub problem: Problem,
 }
 
-/// The act that was done because a second operator agreed: one of the two.
+/// The act that was done because a second operator agreed: one of the three.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Approved {
     /// The devices, if it was about devices.
@@ -108,6 +151,9 @@ pub struct Approved {
     /// The zone, if it was about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<super::Zone>,
+    /// The operator, if it was about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Operator>,
 }
 
 /// An operator.
@@ -142,16 +188,15 @@ impl From<&registry::Operator> for Operator {
 }
 
 /// Another token for an operator.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RenewToken {
     /// For how many seconds it is to be good; the usual time if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid: Option<u64>,
-    /// The reason or a ticket; another operator's token takes one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The reason or a ticket, for the audit log.
     #[schema(min_length = 3, max_length = 200)]
-    pub reason: Option<String>,
+    pub reason: String,
 }
 
 /// The token that an operator got.
@@ -161,6 +206,25 @@ pub struct NewToken {
     pub token: String,
     /// The operator.
     pub operator: Operator,
+}
+
+/// The token that an operator gets when a second operator agrees.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct WaitingToken {
+    /// The token, shown this once, which lets nobody in yet. The service keeps only its hash.
+    pub token: String,
+    /// The act that waits.
+    pub approval: Approval,
+}
+
+/// The token lets its holder in, so it is not shown.
+impl fmt::Debug for WaitingToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { token: _, approval } = self;
+        f.debug_struct("WaitingToken")
+            .field("approval", approval)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The token lets its holder in, so it is not shown.

@@ -1,18 +1,20 @@
 //! `dc-signer approvals`: acts that take two operators.
 
+use std::fmt;
+
 use clap::Subcommand;
 use dc_pki::clock;
-use dc_pki::time::Moment;
+use dc_pki::time::{Moment, Span};
 use dc_signer::authority::approvals::{Approved, Asked, waits, word};
 use dc_signer::authority::json;
 use dc_store::registry::{Approval, Role};
-use serde_json::json;
+use pki_types::UnixTime;
+use serde_json::{Value, json};
 
 use super::error::Error;
-use super::place::{Acting, Actor, Why};
+use super::place::{Acting, Why};
 use super::print;
 use super::rest::Rest;
-use crate::cmd::table::Table;
 
 /// Agree to acts that take two operators, or refuse them
 #[derive(Debug, clap::Args)]
@@ -80,23 +82,123 @@ impl List {
             let mut found = open.authority.approvals().await?;
             found.retain(|approval| self.all || waits(approval, now));
             if self.json {
-                let known = found.iter().filter_map(|one| json::Approval::at(now, one));
-                return known.into_iter().try_for_each(|one| print(&json!(one)));
+                let known = found.iter().filter(|one| Asked::of(one).is_ok());
+                return known
+                    .into_iter()
+                    .try_for_each(|one| print(&as_json_at(one, &self.acting, now)));
             }
-            let mut table = Table::new(["NUMBER", "STATE", "ASKED BY", "UNTIL", "WHAT", "WHY"]);
-            for one in &found {
-                table.row([
-                    one.number.to_string(),
-                    word(one, now).to_owned(),
-                    one.asked_by.to_string(),
-                    Moment(one.ends).to_string(),
-                    Asked::of(one)?.to_string(),
-                    one.reason.to_string(),
-                ]);
+            if found.is_empty() {
+                return print(&"nothing waits for a second operator; --all has what did");
             }
-            print(&table)
+            for (place, one) in found.iter().enumerate() {
+                if place > 0 {
+                    print(&"")?;
+                }
+                let what = Asked::of(one)?;
+                let would = match waits(one, now) {
+                    true => open.authority.effect(&what).await?,
+                    false => Vec::new(),
+                };
+                print(&Shown {
+                    approval: one,
+                    what,
+                    would,
+                    acting: &self.acting,
+                    now,
+                })?;
+            }
+            Ok(())
         })
     }
+}
+
+/// An act for people, a line for each thing that they ask.
+struct Shown<'a> {
+    approval: &'a Approval,
+    what: Asked,
+    would: Vec<String>,
+    acting: &'a Acting,
+    now: UnixTime,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            approval,
+            what,
+            would,
+            acting,
+            now,
+        } = self;
+        let (number, ends) = (approval.number, approval.ends);
+        write!(f, "{number}  {}", word(approval, *now))?;
+        let asked = format!("{}, on {}", approval.asked_by, Moment(approval.asked));
+        let mut lines = vec![("asked by", asked), ("what", what.to_string())];
+        let reason = approval.reason.to_string();
+        lines.push(("reason", reason));
+        let would = would.iter().cloned();
+        lines.extend(would.map(|line| ("effect", line)));
+        match (waits(approval, *now), &approval.decided_by) {
+            (true, _) => {
+                write!(f, " until {}, {}", Moment(ends), Span::about(*now, ends))?;
+                let [agree, refuse] = commands(number, acting);
+                lines.extend([("agree", agree), ("refuse", refuse)]);
+            }
+            (false, Some(by)) => write!(f, ", by {by}")?,
+            (false, None) => write!(f, " on {}", Moment(ends))?,
+        }
+        let mut before = "";
+        for (head, text) in lines {
+            let shown = if head == before { "" } else { head };
+            write!(f, "\n    {shown:<10}{text}")?;
+            before = head;
+        }
+        Ok(())
+    }
+}
+
+/// What another operator types, to agree and to refuse.
+fn commands(number: u64, acting: &Acting) -> [String; 2] {
+    let config = acting.place.config.display();
+    [
+        format!("dc-signer approvals approve {number} --config {config}"),
+        format!("dc-signer approvals refuse {number} --reason WHY --config {config}"),
+    ]
+}
+
+fn as_json_at(approval: &Approval, acting: &Acting, now: UnixTime) -> Value {
+    let mut shown = json!(json::Approval::at(now, approval));
+    if waits(approval, now) {
+        let [agree, refuse] = commands(approval.number, acting);
+        shown["agree_with"] = json!(agree);
+        shown["refuse_with"] = json!(refuse);
+    }
+    shown
+}
+
+/// An act that waits since it was asked for, as JSON, with what another operator types.
+pub(super) fn as_json(approval: &Approval, acting: &Acting) -> Value {
+    as_json_at(approval, acting, approval.asked)
+}
+
+/// Says that an act waits, and what another operator types; what a command then ends with.
+pub(super) fn waits_for(approval: &Approval, acting: &Acting, json: bool) -> Error {
+    let told = match json {
+        true => print(&as_json(approval, acting)),
+        false => tell(approval, acting),
+    };
+    told.map_or_else(|error| error, |()| Error::Waits)
+}
+
+fn tell(approval: &Approval, acting: &Acting) -> Result<(), Error> {
+    let needed = Asked::of(approval)?.needed();
+    let [agree, _] = commands(approval.number, acting);
+    print(&format!(
+        "nothing was done yet: it waits as number {} until {} for another {needed} than {}, who agrees on the pages or with\n  {agree}",
+        approval.number,
+        Moment(approval.ends),
+        approval.asked_by,
+    ))
 }
 
 impl Approve {
@@ -106,6 +208,13 @@ impl Approve {
         self.acting.with_authority(needed, None, async |open, who| {
             let me = who.caller().operator().ok_or(Error::NobodyAgrees)?;
             match open.authority.approve(self.number, me, &who.act()?).await? {
+                Approved::Ended(zone) => {
+                    print(&format!("the slot of zone {} has ended", zone.zone))
+                }
+                Approved::Granted(operator) => {
+                    let (name, role) = (&operator.name, operator.role);
+                    print(&format!("{name} is let in, with role {role}"))
+                }
                 Approved::RolledOver(zone) => print(&format!("zone {} has moved on", zone.zone)),
                 Approved::Retired(devices) => {
                     let mut rest = Rest::of(devices.len());
@@ -134,21 +243,10 @@ impl Refuse {
     }
 }
 
-/// Says that an act waits, and what to do about it.
-pub(super) fn tell(approval: &Approval, who: &Actor) -> Result<(), Error> {
-    let number = approval.number;
-    let me = who.caller().name().map(ToString::to_string);
-    print(&format!(
-        "nothing was done yet: another operator than {} has to agree to it until {}, with 'dc-signer approvals approve {number} --config FILE' or on the pages",
-        me.unwrap_or_default(),
-        Moment(approval.ends)
-    ))
-}
-
 const HELP: &str = "\
 Which acts take two is in [approval] of the configuration. An act that was asked for is bound to exactly what was asked, ends after
-approval.valid, and is done in the moment that another operator agrees. With --as-root-because nobody else is asked, and that
-raises an alert.
+approval.valid, and is done in the moment that another operator agrees, who has had the right to it since before it was asked for.
+The command that asks ends with exit status 3. With --as-root-because nobody else is asked, and that raises an alert.
 
 Examples:
   dc-signer approvals list --config /etc/dc-signer/config.toml

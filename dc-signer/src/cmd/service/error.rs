@@ -152,6 +152,9 @@ pub(crate) enum Error {
     /// The database does not do what it should.
     #[error(transparent)]
     Store(#[from] dc_store::Error),
+    /// Nothing was done, because a second operator has to agree; it was said how. Not a failure, and not done.
+    #[error("it waits for a second operator")]
+    Waits,
 }
 
 impl Error {

@@ -23,6 +23,7 @@ mod serve;
 mod zones;
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use clap::Subcommand;
 use dc_store::owner::{self, Account};
@@ -48,7 +49,14 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(super) fn run(self) -> Result<(), Error> {
+    pub(super) fn run(self) -> Result<ExitCode, Error> {
+        match self.act() {
+            Err(Error::Waits) => Ok(ExitCode::from(WAITS)),
+            done => done.map(|()| ExitCode::SUCCESS),
+        }
+    }
+
+    fn act(self) -> Result<(), Error> {
         match self {
             Self::Approvals(args) => args.run(),
             Self::Audit(args) => args.run(),
@@ -80,3 +88,6 @@ pub(super) fn work_as_owner(folder: &Path) -> Result<(), Box<dyn std::error::Err
 fn print(result: &impl std::fmt::Display) -> Result<(), Error> {
     Ok(super::print(result)?)
 }
+
+/// Asked for, and not done before a second operator agrees.
+const WAITS: u8 = 3;

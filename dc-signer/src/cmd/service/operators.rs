@@ -8,15 +8,23 @@ use clap::Subcommand;
 use dc_pki::clock;
 use dc_pki::files::{self, Access as Readers, NewFile, Staged};
 use dc_pki::time::{Moment, Span};
+use dc_signer::authority::approvals::Outcome;
+use dc_signer::authority::grants::Grant;
+use dc_signer::authority::json;
 use dc_signer::authority::operators::{ends, new_token, read_certificates};
+use dc_signer::config::Config;
 use dc_signer::server::listener::valid;
-use dc_store::owner;
-use dc_store::registry::{Access, Error as Registry, Operator, OperatorName, Reason, Role, Sha256};
+use dc_store::registry::{
+    Access, Approval, Error as Registry, Operator, OperatorName, Reason, Role, Sha256,
+};
+use dc_store::{Act, owner};
 use pki_types::UnixTime;
+use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::approvals;
 use super::error::Error;
-use super::place::{Acting, Place, Why};
+use super::place::{Acting, Actor, Open, Place, Why};
 use super::print;
 use crate::cmd::table::Table;
 
@@ -35,14 +43,14 @@ enum What {
     List(Place),
     Renew(Renew),
     /// Keep an operator out from now on
-    Disable(Named),
-    /// Let an operator in again who was kept out
-    Enable(Named),
+    Disable(Disable),
+    Enable(Enable),
 }
 
 /// Add an operator, or change one; prints a new token unless a certificate is given
 ///
-/// The first one of a database needs nobody's credential, and has to be an admin: the others are added by one.
+/// The first one of a database needs nobody's credential, and has to be an admin: the others are added by one. If anything takes two
+/// operators, so does this, but for a viewer: the token lets nobody in before another admin agrees.
 #[derive(Debug, clap::Args)]
 struct Add {
     /// What the audit log calls them: a-z, 0-9, '.', '_' and '-'
@@ -60,15 +68,16 @@ struct Add {
 }
 
 /// Get another token, or give one to another operator; the one of now is good for a day longer (operators.overlap)
+///
+/// If anything takes two operators, giving one to another does too, if they could agree to something.
 #[derive(Debug, clap::Args)]
 struct Renew {
-    /// Whose [default: your own]; another's takes an admin and a reason
+    /// Whose [default: your own]; another's takes an admin
     name: Option<OperatorName>,
     #[command(flatten)]
     new: New,
-    /// The reason or a ticket, for the audit log
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<Reason>,
+    #[command(flatten)]
+    why: Why,
     #[command(flatten)]
     acting: Acting,
 }
@@ -80,16 +89,36 @@ struct New {
     /// something also have the header X-Requested-With
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
-    /// How long they are let in, such as 30d [default: operators.valid]; a certificate never beyond its own end
+    /// How long they are let in, such as 30d, and at most operators.max_valid [default: operators.valid]; a certificate never beyond
+    /// its own end
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     valid: Option<Duration>,
     /// Write the token to this file, which only its owner may read, instead of printing it
     #[arg(long, value_name = "FILE", conflicts_with = "certificate")]
     save_token: Option<PathBuf>,
+    /// Print the operator as JSON, with the token unless it is written to a file, or what waits for a second operator
+    #[arg(long)]
+    json: bool,
+}
+
+/// Let an operator in again who was kept out, with a new token or another certificate
+///
+/// What let them in before lets nobody in any more: it may be why they were kept out. If anything takes two operators, this does
+/// too, but for a viewer.
+#[derive(Debug, clap::Args)]
+struct Enable {
+    /// What the audit log calls them
+    name: OperatorName,
+    #[command(flatten)]
+    new: New,
+    #[command(flatten)]
+    why: Why,
+    #[command(flatten)]
+    acting: Acting,
 }
 
 #[derive(Debug, clap::Args)]
-struct Named {
+struct Disable {
     /// What the audit log calls them
     name: OperatorName,
     #[command(flatten)]
@@ -104,8 +133,8 @@ impl Args {
             What::Add(add) => add.run(),
             What::List(place) => list(&place),
             What::Renew(renew) => renew.run(),
-            What::Disable(named) => named.switch(false),
-            What::Enable(named) => named.switch(true),
+            What::Disable(disable) => disable.run(),
+            What::Enable(enable) => enable.run(),
         }
     }
 }
@@ -115,59 +144,54 @@ impl Add {
         let reason = self.reason.as_ref();
         self.acting
             .with_operators(true, Role::Admin, reason, async |open, config, who| {
-                let act = who.act()?;
-                let limit = ends(&config.operators, self.new.valid, act.at)?;
-                let made = self.new.make(limit)?;
-                let name = self.name.clone();
-                let operator = Operator::new(name, self.role, made.access, Some(made.ends));
+                let made = self.new.make(config, &who.act()?)?;
                 let is_first = open.store.operators().await?.is_empty();
-                if is_first && operator.role != Role::Admin {
+                if is_first && self.role != Role::Admin {
                     return Err(Error::FirstIsAdmin);
                 }
-                open.store.put_operator(&operator, &act).await?;
-                made.show(&operator)
+                let (name, ends) = (self.name.clone(), Some(made.ends));
+                let operator = Operator::new(name, self.role, made.access, ends);
+                made.give(&Grant::Add(operator), open, who, &self.acting)
+                    .await
             })
     }
 }
 
 impl Renew {
     fn run(self) -> Result<(), Error> {
-        let reason = self.reason.as_ref();
+        let reason = Some(&self.why.reason);
         self.acting
             .with_operators(false, Role::Viewer, reason, async |open, config, who| {
-                let act = who.act()?;
-                let limit = ends(&config.operators, self.new.valid, act.at)?;
-                let made = self.new.make(limit)?;
+                let made = self.new.make(config, &who.act()?)?;
                 let own = who.caller().name();
                 let name = self.name.as_ref().or(own).ok_or(Registry::UnknownOperator);
-                let name = name.map_err(dc_store::Error::from)?;
-                let next = (made.access, made.ends);
-                let renewed = match who.caller().operator() {
-                    Some(me) => open.authority.renew_access(name, next, me, &act).await?,
-                    None => {
-                        let (store, next) = (&open.store, (made.access, Some(made.ends)));
-                        store.renew_operator(name, next, act.at, &act).await?
-                    }
-                };
-                made.show(&renewed)
+                let name = name.map_err(dc_store::Error::from)?.clone();
+                let grant = Grant::Renew(name, (made.access, made.ends));
+                made.give(&grant, open, who, &self.acting).await
             })
     }
 }
 
-impl Named {
-    fn switch(self, on: bool) -> Result<(), Error> {
+impl Enable {
+    fn run(self) -> Result<(), Error> {
+        let reason = Some(&self.why.reason);
+        self.acting
+            .with_operators(false, Role::Admin, reason, async |open, config, who| {
+                let made = self.new.make(config, &who.act()?)?;
+                let grant = Grant::Enable(self.name.clone(), (made.access, made.ends));
+                made.give(&grant, open, who, &self.acting).await
+            })
+    }
+}
+
+impl Disable {
+    fn run(self) -> Result<(), Error> {
         let why = Some(&self.why.reason);
         self.acting
             .with_operators(false, Role::Admin, why, async |open, _, who| {
                 let (name, act) = (&self.name, who.act()?);
-                match on {
-                    true => open.store.enable_operator(name, &act).await?,
-                    false => open.store.disable_operator(name, &act).await?,
-                }
-                print(&match on {
-                    true => format!("{name} is let in again"),
-                    false => format!("{name} is kept out from now on"),
-                })
+                open.store.disable_operator(name, &act).await?;
+                print(&format!("{name} is kept out from now on"))
             })
     }
 }
@@ -179,12 +203,14 @@ struct Made {
     token: Option<Zeroizing<String>>,
     /// Where the token goes, written already under another name.
     staged: Option<(PathBuf, Staged)>,
+    json: bool,
 }
 
 impl New {
-    fn make(&self, limit: UnixTime) -> Result<Made, Error> {
+    fn make(&self, config: &Config, act: &Act) -> Result<Made, Error> {
+        let limit = ends(&config.operators, self.valid, act.at)?;
         if let Some(path) = &self.certificate {
-            return of_certificate(path, limit);
+            return of_certificate(path, limit, self.json);
         }
         let token = new_token()?;
         let staged = self.save_token.as_deref().map(|path| stage(path, &token));
@@ -193,6 +219,7 @@ impl New {
             ends: limit,
             token: Some(token),
             staged: staged.transpose()?,
+            json: self.json,
         })
     }
 }
@@ -213,7 +240,7 @@ fn stage(path: &Path, token: &str) -> Result<(PathBuf, Staged), Error> {
     Ok((path.into(), staged))
 }
 
-fn of_certificate(path: &Path, limit: UnixTime) -> Result<Made, Error> {
+fn of_certificate(path: &Path, limit: UnixTime, json: bool) -> Result<Made, Error> {
     let _invoker = owner::as_invoker()?;
     let chain = read_certificates(path)?;
     let first = chain.first();
@@ -227,12 +254,26 @@ fn of_certificate(path: &Path, limit: UnixTime) -> Result<Made, Error> {
         ends: limit.min(*times.end()),
         token: None,
         staged: None,
+        json,
     })
 }
 
 impl Made {
-    fn show(self, operator: &Operator) -> Result<(), Error> {
-        let Self { token, staged, .. } = self;
+    async fn give(
+        self,
+        grant: &Grant,
+        open: &Open,
+        who: &Actor,
+        acting: &Acting,
+    ) -> Result<(), Error> {
+        let (me, act) = (who.caller().operator(), who.act()?);
+        let given = open.authority.grant_or_ask(grant, me, &act).await?;
+        let Self {
+            token,
+            staged,
+            json,
+            ..
+        } = self;
         let saved = match staged {
             Some((path, staged)) => {
                 let _invoker = owner::as_invoker()?;
@@ -241,12 +282,46 @@ impl Made {
             }
             None => None,
         };
-        print(&Shown {
-            operator,
-            token: token.filter(|_| saved.is_none()),
-            saved,
-        })
+        let token = token.filter(|_| saved.is_none());
+        match given {
+            Outcome::Done(operator) if json => print(&json!({
+                "operator": json::Operator::from(&operator),
+                "token": token.as_deref(),
+            })),
+            Outcome::Done(operator) => print(&Shown {
+                operator: &operator,
+                token,
+                saved,
+            }),
+            Outcome::Waits(approval) => Err(waits_with(&approval, acting, token, saved, json)),
+        }
     }
+}
+
+/// Says that an operator waits for a second one's yes, and shows the one time what will let them in.
+fn waits_with(
+    approval: &Approval,
+    acting: &Acting,
+    token: Option<Zeroizing<String>>,
+    saved: Option<PathBuf>,
+    json: bool,
+) -> Error {
+    if let (true, Some(token)) = (json, &token) {
+        let mut waiting = approvals::as_json(approval, acting);
+        waiting["token"] = json!(token.as_str());
+        return print(&waiting).map_or_else(|error| error, |()| Error::Waits);
+    }
+    let error = approvals::waits_for(approval, acting, json);
+    let shown = match (token, saved) {
+        _ if json => Ok(()),
+        (Some(token), _) => print(&format!(
+            "then this token lets them in, which is shown once and kept nowhere:\n{}",
+            token.as_str()
+        )),
+        (None, Some(path)) => print(&format!("then the token in {} does", path.display())),
+        (None, None) => Ok(()),
+    };
+    shown.map_or_else(|error| error, |()| error)
 }
 
 fn list(place: &Place) -> Result<(), Error> {
@@ -330,6 +405,7 @@ Examples:
   export DC_SIGNER_TOKEN_FILE=~/.dc-signer-token
   dc-signer operators add noc --role operator --valid 30d --reason NOC-4711 --config /etc/dc-signer/config.toml
   dc-signer operators add bob --role admin --certificate bob.pem --reason NOC-4711 --config /etc/dc-signer/config.toml
-  dc-signer operators renew --save-token ~/.dc-signer-token --config /etc/dc-signer/config.toml
-  dc-signer operators disable bob --reason 'left the company' --config /etc/dc-signer/config.toml
+  dc-signer operators renew --save-token ~/.dc-signer-token --reason 'every quarter' --config /etc/dc-signer/config.toml
+  dc-signer operators disable bob --reason 'lost the laptop' --config /etc/dc-signer/config.toml
+  dc-signer operators enable bob --save-token bob.token --reason 'has a new laptop' --config /etc/dc-signer/config.toml
   dc-signer operators list --config /etc/dc-signer/config.toml";

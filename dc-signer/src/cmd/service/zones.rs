@@ -144,6 +144,9 @@ struct Rollover {
     /// to the wrong certificate
     #[arg(long, value_name = "SLOT", conflicts_with_all = ["import", "now"])]
     to: Option<u32>,
+    /// Print the zone as JSON, or what waits for a second operator
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     why: Why,
     #[command(flatten)]
@@ -254,7 +257,9 @@ impl Rollover {
                 let (name, act) = (who.caller().name(), who.act()?);
                 let rolled = open.authority.rollover_or_ask(&self.zone, to, name, &act);
                 match rolled.await? {
-                    Outcome::Waits(approval) => return approvals::tell(&approval, who),
+                    Outcome::Waits(approval) => {
+                        return Err(approvals::waits_for(&approval, &self.acting, self.json));
+                    }
                     Outcome::Done(zone) => warn_of_next(&zone),
                 }
             } else {
@@ -263,7 +268,7 @@ impl Rollover {
                     eprintln!("note: {waiting}");
                 }
             }
-            show(open, &self.zone).await
+            show_as(open, &self.zone, self.json).await
         })
     }
 }
@@ -306,9 +311,16 @@ async fn import(open: &Open, who: &Actor, zone: &ZoneName, import: Import) -> Re
 }
 
 async fn show(open: &Open, zone: &ZoneName) -> Result<(), Error> {
+    show_as(open, zone, false).await
+}
+
+async fn show_as(open: &Open, zone: &ZoneName, json: bool) -> Result<(), Error> {
     let mut zones = open.store.zones().await?;
     zones.retain(|managed| managed.zone == *zone);
-    tell(&zones)
+    match (json, zones.first()) {
+        (true, Some(zone)) => print(&serde_json::json!(json::Zone::at(clock::now()?, zone))),
+        _ => tell(&zones),
+    }
 }
 
 /// Prints zones, and what is to be said against them.

@@ -17,6 +17,8 @@ pub(in crate::web) struct ApprovalRow<'a> {
     pub(in crate::web) what: Asked,
     /// Some of the devices that it is to be done to.
     pub(in crate::web) devices: Vec<Device>,
+    /// How things are that it would change.
+    pub(in crate::web) effect: Vec<String>,
 }
 
 /// The data of the page.
@@ -80,6 +82,9 @@ impl ApprovalsPage<'_> {
                     dt { "Until" } dd { (moment(*ends)) ", " (distance(*ends, self.now)) }
                     @for device in &row.devices {
                         dt { (device.external_id) } dd { (name(&device.name)) }
+                    }
+                    @for line in &row.effect {
+                        dt { "Now" } dd { (line) }
                     }
                 }
                 @if may && !is_own {
@@ -145,6 +150,7 @@ mod tests {
             approval,
             what,
             devices: Vec::new(),
+            effect: vec!["it is <b>next</b> now".into()],
         };
         let page = ApprovalsPage {
             rows: &[row],
@@ -173,6 +179,7 @@ mod tests {
             assert_eq!(page.contains("/approvals/7/approve"), agrees, "{page}");
             assert_eq!(page.contains("/approvals/7/refuse"), refuses, "{page}");
             assert!(page.contains("&lt;b&gt;stolen"), "{page}");
+            assert!(page.contains("it is &lt;b&gt;next"), "{page}");
         }
         let ended = Approval {
             ends: at(NOW),

@@ -1,4 +1,9 @@
 //! Acts that wait for a second operator: asked for, agreed to, refused, done.
+//!
+//! The audit log says what became of them; the column `state` is for whoever looks at the table, and decides nothing: whoever can
+//! write rows would otherwise have an act done twice that was agreed to once.
+
+use std::collections::BTreeMap;
 
 use pki_types::UnixTime;
 
@@ -7,8 +12,8 @@ use crate::registry::{self, Action, Approval, ApprovalState, Mismatch, OperatorN
 use crate::sql::corrupt;
 use crate::{Act, Error, Store};
 
-use super::audit;
 use super::work::Work;
+use super::{audit, operators};
 
 impl Store {
     /// Asks for an act, as JSON, that another operator has to agree to before a time; the same one again is not asked twice.
@@ -40,15 +45,17 @@ impl Store {
         self.read("approvals", async |session| {
             let sql = format!("SELECT {COLUMNS} FROM approvals ORDER BY number DESC LIMIT 100");
             let rows = session.fetch(sql, Vec::new()).await?;
-            rows.iter().map(approval).collect()
+            let found = rows.iter().map(approval).collect::<Result<Vec<_>, _>>()?;
+            as_logged(session, found).await
         })
         .await
     }
 
     /// Agrees to an act, which is then to be done and [marked so](Self::mark_done).
     ///
-    /// Fails with [`UnknownApproval`](crate::registry::Error::UnknownApproval), as [`Approval::may_approve`] does, and with
-    /// [`Mismatch::Approval`] if it is not what was asked for.
+    /// Fails with [`UnknownApproval`](crate::registry::Error::UnknownApproval), as [`Approval::may_approve`] does, with
+    /// [`Mismatch::Approval`] if it is not what was asked for, with another [`Mismatch`] if one of the two is not the operator that the
+    /// log says, and with [`ApproverIsNewer`](crate::registry::Error::ApproverIsNewer) for whoever got the right to agree later.
     pub async fn approve(
         &self,
         number: u64,
@@ -58,6 +65,12 @@ impl Store {
         self.write("approve", async |work| {
             let asked = unchanged(work, number).await?;
             asked.may_approve(who, by.at)?;
+            for one in [who, &asked.asked_by] {
+                operators::as_audited(&mut work.session, one).await?;
+            }
+            if let Some(seq) = operators::granted_after(&mut work.session, who, number).await? {
+                return Err(registry::Error::ApproverIsNewer { seq }.into());
+            }
             decide(work, asked, ApprovalState::Approved, who, by).await
         })
         .await
@@ -80,15 +93,24 @@ impl Store {
         .await
     }
 
-    /// Remembers that an act was done that was agreed to.
-    pub async fn mark_done(&self, number: u64) -> Result<(), Error> {
+    /// Records that an act was done that was agreed to.
+    pub async fn mark_done(&self, number: u64, by: &Act) -> Result<(), Error> {
         self.write("mark_done", async |work| {
-            let sql =
-                "UPDATE approvals SET state = 'done' WHERE number = $1 AND state = 'approved'";
-            work.session
-                .execute(sql, vec![number.into()])
-                .await
-                .map(|_| ())
+            let agreed = one(&mut work.session, number).await?;
+            if agreed.state != ApprovalState::Approved {
+                return Ok(());
+            }
+            let mut entry = work.entry(Action::FinishApproval, by);
+            entry.detail_sha256 = Some(agreed.commitment());
+            entry.scope = Some(asked_in(number));
+            work.log(entry);
+            set(
+                work,
+                number,
+                ApprovalState::Done,
+                agreed.decided_by.as_ref(),
+            )
+            .await
         })
         .await
     }
@@ -102,13 +124,15 @@ async fn ask(
     by: &Act,
 ) -> Result<Approval, Error> {
     let reason = by.reason.clone().ok_or(registry::Error::NoReason)?;
-    let sql = format!(
-        "SELECT {COLUMNS} FROM approvals WHERE state = 'waiting' AND ends > $1 AND asked_by = $2 \
-         AND what = $3 LIMIT 1"
-    );
+    let sql =
+        format!("SELECT {COLUMNS} FROM approvals WHERE ends > $1 AND asked_by = $2 AND what = $3");
     let values = vec![by.at.into(), asked_by.as_str().into(), what.into()];
-    if let Some(row) = work.session.fetch_one(sql, values).await? {
-        return approval(&row);
+    let rows = work.session.fetch(sql, values).await?;
+    let same = rows.iter().map(approval).collect::<Result<Vec<_>, _>>()?;
+    let same = as_logged(&mut work.session, same).await?;
+    let mut same = same.into_iter();
+    if let Some(waiting) = same.find(|one| one.state == ApprovalState::Waiting) {
+        return Ok(waiting);
     }
     let mut entry = work.entry(Action::AskApproval, by);
     entry.expires = Some(ends);
@@ -145,26 +169,35 @@ async fn decide(
     who: &OperatorName,
     by: &Act,
 ) -> Result<Approval, Error> {
-    let sql = "UPDATE approvals SET state = $1, decided_by = $2 WHERE number = $3";
-    let values = vec![
-        state.as_str().into(),
-        who.as_str().into(),
-        asked.number.into(),
-    ];
-    work.session.execute(sql, values).await?;
+    set(work, asked.number, state, Some(who)).await?;
     let action = match state {
         ApprovalState::Refused => Action::RefuseApproval,
         _ => Action::Approve,
     };
     let mut entry = work.entry(action, by);
     entry.detail_sha256 = Some(asked.commitment());
-    entry.scope = Some(format!("asked-in={}", asked.number));
+    entry.scope = Some(asked_in(asked.number));
     work.log(entry);
     Ok(Approval {
         state,
         decided_by: Some(who.clone()),
         ..asked
     })
+}
+
+async fn set(
+    work: &mut Work,
+    number: u64,
+    state: ApprovalState,
+    who: Option<&OperatorName>,
+) -> Result<(), Error> {
+    let sql = "UPDATE approvals SET state = $1, decided_by = $2 WHERE number = $3";
+    let values = vec![
+        state.as_str().into(),
+        who.map(OperatorName::as_str).into(),
+        number.into(),
+    ];
+    work.session.execute(sql, values).await.map(|_| ())
 }
 
 /// The act that was asked for, if it is what the audit log says: nobody agrees to what somebody has put in its place.
@@ -188,7 +221,51 @@ async fn unchanged(work: &mut Work, number: u64) -> Result<Approval, Error> {
 async fn one(session: &mut Session, number: u64) -> Result<Approval, Error> {
     let sql = format!("SELECT {COLUMNS} FROM approvals WHERE number = $1");
     let row = session.fetch_one(sql, vec![number.into()]).await?;
-    approval(&row.ok_or(registry::Error::UnknownApproval)?)
+    let found = approval(&row.ok_or(registry::Error::UnknownApproval)?)?;
+    let found = as_logged(session, vec![found]).await?.pop();
+    Ok(found.ok_or(registry::Error::UnknownApproval)?)
+}
+
+/// The same with what the audit log says of them, whatever the rows say.
+async fn as_logged(session: &mut Session, mut all: Vec<Approval>) -> Result<Vec<Approval>, Error> {
+    let Some(first) = all.iter().map(|one| one.number).min() else {
+        return Ok(all);
+    };
+    // Word for word the condition of the index.
+    let sql = "SELECT actor, action, scope FROM audit \
+               WHERE action IN ('approve', 'refuse-approval', 'finish-approval') \
+               AND seq > $1 ORDER BY seq";
+    let mut said: BTreeMap<String, (ApprovalState, Option<OperatorName>)> = BTreeMap::new();
+    for row in session.fetch(sql, vec![first.into()]).await? {
+        let (actor, Some(scope)) = (row.text("actor")?, row.maybe_text("scope")?) else {
+            continue;
+        };
+        let who = actor.strip_prefix("operator:").map(str::parse);
+        let who = who.and_then(Result::ok);
+        match row.parse("action")? {
+            Action::FinishApproval => {
+                if let Some((state, _)) = said.get_mut(&scope) {
+                    *state = ApprovalState::Done;
+                }
+            }
+            Action::RefuseApproval => {
+                said.insert(scope, (ApprovalState::Refused, who));
+            }
+            _ => {
+                said.insert(scope, (ApprovalState::Approved, who));
+            }
+        }
+    }
+    for one in &mut all {
+        let said = said.remove(&asked_in(one.number));
+        (one.state, one.decided_by) = said.unwrap_or((ApprovalState::Waiting, None));
+    }
+    Ok(all)
+}
+
+/// How the records that decide name the one that asks.
+fn asked_in(number: u64) -> String {
+    format!("asked-in={number}")
 }
 
 /// All of them, for comparing them with the log.

@@ -3,7 +3,7 @@
 use pki_types::UnixTime;
 
 use crate::connection::Session;
-use crate::registry::{self, Access, Action, Operator, OperatorName, Sha256};
+use crate::registry::{self, Access, Action, Mismatch, Operator, OperatorName, Sha256};
 use crate::sql::Value;
 use crate::{Act, Error, Store};
 
@@ -13,8 +13,9 @@ use super::work::Work;
 impl Store {
     /// Adds an operator, or changes the one with this name.
     ///
-    /// Fails with [`KeyTaken`](crate::registry::Error::KeyTaken) if another one has this token or
-    /// key.
+    /// Fails with [`KeyTaken`](crate::registry::Error::KeyTaken) if another one has this token or key, with
+    /// [`AccessKeptOut`](crate::registry::Error::AccessKeptOut) if it let them in before they were kept out, and with
+    /// [`LastAdmin`](crate::registry::Error::LastAdmin) if nobody would be an admin any more.
     pub async fn put_operator(&self, operator: &Operator, by: &Act) -> Result<(), Error> {
         self.write("put_operator", async |work| put(work, operator, by).await)
             .await
@@ -22,7 +23,8 @@ impl Store {
 
     /// Keeps an operator out from now on.
     ///
-    /// Fails with [`UnknownOperator`](crate::registry::Error::UnknownOperator).
+    /// Fails with [`UnknownOperator`](crate::registry::Error::UnknownOperator), and with
+    /// [`LastAdmin`](crate::registry::Error::LastAdmin) if nobody would be an admin any more.
     pub async fn disable_operator(&self, name: &OperatorName, by: &Act) -> Result<(), Error> {
         self.write("disable_operator", async |work| {
             disable(work, name, by).await
@@ -30,18 +32,30 @@ impl Store {
         .await
     }
 
-    /// Lets an operator in again who was kept out, with what let them in before.
+    /// Lets an operator in again who was kept out, with another token or certificate: whatever let them in before may be why they
+    /// were kept out, and lets nobody in any more.
     ///
-    /// Fails with [`UnknownOperator`](crate::registry::Error::UnknownOperator).
-    pub async fn enable_operator(&self, name: &OperatorName, by: &Act) -> Result<(), Error> {
-        self.write("enable_operator", async |work| enable(work, name, by).await)
-            .await
+    /// Fails with [`UnknownOperator`](crate::registry::Error::UnknownOperator), with
+    /// [`OperatorEnabled`](crate::registry::Error::OperatorEnabled), with
+    /// [`AccessKeptOut`](crate::registry::Error::AccessKeptOut), and with [`KeyTaken`](crate::registry::Error::KeyTaken) if another
+    /// one has it.
+    pub async fn enable_operator(
+        &self,
+        name: &OperatorName,
+        next: (Access, Option<UnixTime>),
+        by: &Act,
+    ) -> Result<Operator, Error> {
+        self.write("enable_operator", async |work| {
+            enable(work, name, next, by).await
+        })
+        .await
     }
 
     /// Gives an operator another token or certificate; the one of now is good until a time, or its own end if that is sooner.
     ///
     /// Fails with [`UnknownOperator`](crate::registry::Error::UnknownOperator), with
-    /// [`OperatorDisabled`](crate::registry::Error::OperatorDisabled), and with
+    /// [`OperatorDisabled`](crate::registry::Error::OperatorDisabled), with
+    /// [`LastAdmin`](crate::registry::Error::LastAdmin) if they are the last one and would soon be none, and with
     /// [`KeyTaken`](crate::registry::Error::KeyTaken) if another one has it.
     pub async fn renew_operator(
         &self,
@@ -68,6 +82,17 @@ impl Store {
             .await
     }
 
+    /// The first record of the audit log that made an operator; none if there never was one, whatever the table says.
+    pub async fn first_operator(&self) -> Result<Option<u64>, Error> {
+        self.read("first_operator", async |session| {
+            let sql = "SELECT seq FROM audit WHERE action <> 'issue' AND name IS NOT NULL \
+                       AND action = 'change-operator' ORDER BY seq LIMIT 1";
+            let row = session.fetch_one(sql, Vec::new()).await?;
+            row.map(|row| row.number("seq")).transpose()
+        })
+        .await
+    }
+
     /// All operators, by name.
     pub async fn operators(&self) -> Result<Vec<Operator>, Error> {
         self.read("operators", async |session| all(session).await)
@@ -76,12 +101,17 @@ impl Store {
 }
 
 pub(super) async fn put(work: &mut Work, operator: &Operator, by: &Act) -> Result<(), Error> {
-    write(work, operator).await?;
+    write(work, operator, by).await?;
     log(work, Action::ChangeOperator, operator, by).await?;
     Ok(())
 }
 
-async fn write(work: &mut Work, operator: &Operator) -> Result<(), Error> {
+async fn write(work: &mut Work, operator: &Operator, by: &Act) -> Result<(), Error> {
+    let all = all(&mut work.session).await?;
+    registry::keeps_an_admin(&all, operator, by.at, by.is_without_credential())?;
+    if let Some(before) = all.iter().find(|one| one.name == operator.name) {
+        before.may_become(operator)?;
+    }
     let accesses = [
         Some(operator.access),
         operator.previous.map(|one| one.access),
@@ -131,14 +161,20 @@ async fn known(work: &mut Work, name: &OperatorName) -> Result<Operator, Error> 
     Ok(found.ok_or(registry::Error::UnknownOperator)?)
 }
 
-async fn enable(work: &mut Work, name: &OperatorName, by: &Act) -> Result<(), Error> {
-    let operator = Operator {
-        disabled: false,
-        ..known(work, name).await?
-    };
-    write(work, &operator).await?;
+async fn enable(
+    work: &mut Work,
+    name: &OperatorName,
+    (access, expires): (Access, Option<UnixTime>),
+    by: &Act,
+) -> Result<Operator, Error> {
+    let before = known(work, name).await?;
+    if !before.disabled {
+        return Err(registry::Error::OperatorEnabled.into());
+    }
+    let operator = Operator::new(before.name, before.role, access, expires);
+    write(work, &operator, by).await?;
     log(work, Action::EnableOperator, &operator, by).await?;
-    Ok(())
+    Ok(operator)
 }
 
 async fn renew(
@@ -153,7 +189,7 @@ async fn renew(
         return Err(registry::Error::OperatorDisabled.into());
     }
     let operator = before.renewed(access, expires, overlap);
-    write(work, &operator).await?;
+    write(work, &operator, by).await?;
     log(work, Action::RenewOperator, &operator, by).await?;
     Ok(operator)
 }
@@ -190,15 +226,59 @@ pub(super) async fn keep_out(
 }
 
 pub(super) async fn disable(work: &mut Work, name: &OperatorName, by: &Act) -> Result<(), Error> {
+    let out = Operator {
+        disabled: true,
+        ..known(work, name).await?
+    };
+    let all = all(&mut work.session).await?;
+    registry::keeps_an_admin(&all, &out, by.at, by.is_without_credential())?;
     let sql = "UPDATE operators SET disabled = 1 WHERE name = $1";
     let values = vec![name.as_str().into()];
-    if work.session.execute(sql, values).await? == 0 {
-        return Err(registry::Error::UnknownOperator.into());
-    }
+    work.session.execute(sql, values).await?;
     let mut entry = work.entry(Action::DisableOperator, by);
     entry.name = Some(name.to_string());
     work.log(entry);
     Ok(())
+}
+
+/// Checks that an operator is what the last record about them says, before they decide something together with another.
+///
+/// Fails with a [`Mismatch`], and with [`UnknownOperator`](registry::Error::UnknownOperator).
+pub(super) async fn as_audited(session: &mut Session, name: &OperatorName) -> Result<(), Error> {
+    let operator = named(session, name).await?;
+    let operator = operator.ok_or(registry::Error::UnknownOperator)?;
+    let sql = "SELECT seq, action, detail_sha256 FROM audit WHERE name = $1 AND action <> 'issue' \
+               AND action IN ('change-operator', 'renew-operator', 'enable-operator', \
+               'disable-operator') ORDER BY seq DESC LIMIT 1";
+    let row = session.fetch_one(sql, vec![name.as_str().into()]).await?;
+    let name = name.to_string();
+    let Some(row) = row else {
+        let what = "the operator";
+        return Err(Mismatch::NoRecord { what, name }.into());
+    };
+    let (seq, detail) = (row.number("seq")?, row.maybe_hash("detail_sha256")?);
+    match row.parse("action")? {
+        Action::DisableOperator if operator.disabled => Ok(()),
+        Action::DisableOperator => Err(Mismatch::OperatorEnabled { name, seq }.into()),
+        // Older records have none.
+        _ if detail.is_none_or(|detail| detail == operator.commitment()) => Ok(()),
+        _ => Err(Mismatch::OperatorChanged { name, seq }.into()),
+    }
+}
+
+/// The first record behind another by which somebody, or they themselves in another way than by renewing, gave an operator a right.
+pub(super) async fn granted_after(
+    session: &mut Session,
+    name: &OperatorName,
+    after: u64,
+) -> Result<Option<u64>, Error> {
+    let sql = "SELECT seq FROM audit WHERE name = $1 AND action <> 'issue' AND seq > $2 \
+               AND (action IN ('change-operator', 'enable-operator') \
+               OR action = 'renew-operator' AND actor <> $3) ORDER BY seq LIMIT 1";
+    let own = format!("operator:{name}");
+    let values = vec![name.as_str().into(), after.into(), own.as_str().into()];
+    let row = session.fetch_one(sql, values).await?;
+    row.map(|row| row.number("seq")).transpose()
 }
 
 pub(super) async fn find(

@@ -32,10 +32,14 @@ impl Store {
         .await
     }
 
-    /// The acts without an operator's credential: how many there were, and when the last one was.
+    /// The acts without an operator's credential, by the audit log and the table: how many there were, and when the last one was.
+    ///
+    /// Whoever acts so has the database too, and could remove a row before anybody has seen it.
     pub async fn broken_glass(&self) -> Result<BrokenGlass, Error> {
         self.read("broken_glass", async |session| {
-            let sql = "SELECT COUNT(*) AS acts, MAX(time) AS last FROM break_glass";
+            let sql = "SELECT COUNT(*) AS acts, MAX(time) AS last FROM (\
+                       SELECT seq, time FROM audit WHERE action = 'break-glass' \
+                       UNION SELECT number, time FROM break_glass) AS broken";
             let row = session.fetch_one(sql, Vec::new()).await?;
             let Some(row) = row else {
                 return Ok(BrokenGlass::default());

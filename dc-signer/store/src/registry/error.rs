@@ -8,12 +8,25 @@ use dc_pki::time::Moment;
 /// A refusal: of a text that is no value of its type, or of something that is not allowed now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Error {
+    /// What is to let an operator in did so before they were kept out.
+    #[error(
+        "this token or certificate let them in before they were kept out, and lets nobody in again: give another one"
+    )]
+    AccessKeptOut,
     /// The device has an enrolment key already, and it is not this one.
     #[error("the device is enrolled with another key: replace it first if that key is lost")]
     AlreadyEnrolled,
     /// An act that waited for a second operator was done, was refused, or had its time.
     #[error("this waits for nobody any more: list what does, and ask again if it is to be done")]
     ApprovalOver,
+    /// Whoever agrees to an act got the right to it after it was asked for.
+    #[error(
+        "record {seq} of the audit log made you an operator, or gave you another role or token, after this was asked for: who was an operator before has to agree, or it is asked for anew"
+    )]
+    ApproverIsNewer {
+        /// The record.
+        seq: u64,
+    },
     /// The hash of an audit record is not the one that the next record, or the head, has.
     #[error(
         "the audit log is not what was written: record {seq} does not fit what follows it; compare it with a backup"
@@ -80,6 +93,11 @@ pub enum Error {
     /// Another device has this enrolment key.
     #[error("another device has this enrolment key: every device must make its own")]
     KeyTaken,
+    /// Nobody would be let in as an admin any more, or only for some days.
+    #[error(
+        "nobody would be let in as an admin any more, or for less than 14 d: make another admin first, or renew for longer; if it is meant, --as-root-because REASON does it on the machine, and raises an alert"
+    )]
+    LastAdmin,
     /// Another box has a valid credential for the name of the device.
     #[error(
         "the box that had this name before may have a valid credential for it until {0}, clocks that differ included: this one gets its own from {0} on, so try again then",
@@ -127,6 +145,9 @@ pub enum Error {
     /// The operator is kept out.
     #[error("the operator is disabled: enable them first")]
     OperatorDisabled,
+    /// The operator is not kept out.
+    #[error("the operator is not disabled: renew their token or certificate instead")]
+    OperatorEnabled,
     /// The device got another name in the meantime.
     #[error("the device got another name in the meantime: ask again")]
     OtherName,

@@ -36,6 +36,7 @@ pub use ids::{DeviceId, ExternalId};
 pub use label::{NameInput, NameKey};
 pub use mismatch::Mismatch;
 pub use one_name::NameChange;
+pub(crate) use operator::keeps_an_admin;
 pub use operator::{Access, BrokenGlass, Operator, OperatorName, Previous, Role, Standing};
 pub use place::Place;
 pub use reason::Reason;

@@ -202,6 +202,18 @@ impl Operator {
         }
     }
 
+    /// Checks what may take the place of this.
+    ///
+    /// Fails with [`Error::AccessKeptOut`] if it lets somebody in with what they had when they were kept out.
+    pub fn may_become(&self, next: &Self) -> Result<(), Error> {
+        let previous = self.previous.map(|previous| previous.access);
+        let is_old = next.access == self.access || previous == Some(next.access);
+        match self.disabled && !next.disabled && is_old {
+            true => Err(Error::AccessKeptOut),
+            false => Ok(()),
+        }
+    }
+
     /// The right of whoever shows one of the operator's; none if this is none of theirs.
     ///
     /// The hashes are compared in constant time by whoever looked it up.
@@ -264,6 +276,33 @@ impl Operator {
     }
 }
 
+/// Checks that after a change of an operator somebody is still let in as an admin, and for some time, if anybody was before.
+///
+/// Fails with [`Error::LastAdmin`], and never for whoever acts at the machine without a credential.
+pub(crate) fn keeps_an_admin(
+    all: &[Operator],
+    changed: &Operator,
+    now: UnixTime,
+    is_without_credential: bool,
+) -> Result<(), Error> {
+    let end = |operator: &Operator| {
+        let end = operator.expires.map_or(u64::MAX, |end| end.as_secs());
+        let is_admin = operator.role == Role::Admin && !operator.disabled;
+        (is_admin && end > now.as_secs()).then_some(end)
+    };
+    let before = all.iter().filter_map(end).max();
+    let others = all.iter().filter(|one| one.name != changed.name);
+    let after = others.chain([changed]).filter_map(end).max();
+    let is_enough = |end: u64| end >= now.as_secs().saturating_add(LEAST_ADMIN);
+    match before {
+        _ if is_without_credential || after >= before || after.is_some_and(is_enough) => Ok(()),
+        _ => Err(Error::LastAdmin),
+    }
+}
+
+/// The seconds that the last admin has to be let in for, so that there is time to renew.
+const LEAST_ADMIN: u64 = 14 * 86_400;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -320,6 +359,68 @@ mod tests {
         let all = [&first, &second, &late, &third, &out].map(Operator::commitment);
         let different: std::collections::BTreeSet<_> = all.iter().map(Sha256::as_bytes).collect();
         assert_eq!(different.len(), 5);
+    }
+
+    #[test]
+    fn an_admin_is_left_for_two_weeks_at_least() {
+        let (now, day) = (1_800_000_000, 86_400);
+        let at = |seconds| UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let admin = |name: &str, days: Option<u64>| {
+            let access = Access::Token(Sha256::of(name.as_bytes()));
+            let ends = days.map(|days| at(now + days * day));
+            Operator::new(name.parse().unwrap(), Role::Admin, access, ends)
+        };
+        let keeps = |all: &[Operator], changed: &Operator| {
+            keeps_an_admin(all, changed, at(now), false).is_ok()
+        };
+        let [alice, bob] = [admin("alice", Some(90)), admin("bob", Some(90))];
+        let (both, alone) = ([alice.clone(), bob], [alice.clone()]);
+        let out = Operator {
+            disabled: true,
+            ..alice.clone()
+        };
+        let lower = Operator {
+            role: Role::Operator,
+            ..alice.clone()
+        };
+        for change in [&out, &lower, &admin("alice", Some(13))] {
+            assert!(keeps(&both, change));
+            assert!(!keeps(&alone, change));
+            assert_eq!(keeps_an_admin(&alone, change, at(now), true), Ok(()));
+        }
+        assert!(keeps(&alone, &admin("alice", Some(14))));
+        // Nobody is worse off than before.
+        let late = [admin("alice", Some(3))];
+        assert!(keeps(&late, &admin("alice", Some(4))) && keeps(&late, &admin("alice", None)));
+        assert!(!keeps(&late, &admin("alice", Some(2))));
+        // The first one, and whoever comes after all have ended.
+        assert!(keeps(&[], &admin("alice", Some(1))));
+        // One who is kept out, or has ended, is none.
+        let ended = [
+            alice.clone(),
+            admin("bob", Some(0)),
+            Operator {
+                disabled: true,
+                ..admin("carol", None)
+            },
+        ];
+        assert!(!keeps(&ended, &out));
+    }
+
+    #[test]
+    fn whoever_was_kept_out_needs_something_new_to_come_in() {
+        let token = |text: &str| Access::Token(Sha256::of(text.as_bytes()));
+        let end = UnixTime::since_unix_epoch(std::time::Duration::from_secs(9));
+        let first = Operator::new("bob".parse().unwrap(), Role::Admin, token("1"), None);
+        let out = Operator {
+            disabled: true,
+            ..first.renewed(token("2"), None, end)
+        };
+        for (next, may) in [("1", false), ("2", false), ("3", true)] {
+            let next = Operator::new(out.name.clone(), Role::Admin, token(next), None);
+            assert_eq!(out.may_become(&next).is_ok(), may);
+            assert_eq!(first.may_become(&next), Ok(()));
+        }
     }
 
     proptest! {

@@ -59,6 +59,7 @@ impl Action {
                 | Self::EnableOperator
                 | Self::NewName
                 | Self::RefuseApproval
+                | Self::RenewOperator
                 | Self::Replace
                 | Self::Replay
                 | Self::Resume

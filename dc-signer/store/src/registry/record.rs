@@ -71,6 +71,8 @@ actions! {
     Export = "export",
     /// An export of an operator has come to its end, or was broken off.
     ExportEnd = "export-end",
+    /// What two operators agreed to was done.
+    FinishApproval = "finish-approval",
     /// The new key of a switch was used, and the old one is gone.
     FinishSwitch = "finish-switch",
     /// An order for a zone's next delegation certificate brought none.
@@ -172,6 +174,7 @@ impl Action {
             | Self::FailOrder
             | Self::Export
             | Self::ExportEnd
+            | Self::FinishApproval
             | Self::FlagClone
             | Self::ImportDelegation
             | Self::Issue

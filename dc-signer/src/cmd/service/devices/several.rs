@@ -88,7 +88,10 @@ impl Several {
                 let (name, act) = (who.caller().name(), who.act()?);
                 let retired = open.authority.retire_or_ask(&ids, name, &act);
                 match retired.await? {
-                    Outcome::Waits(approval) => approvals::tell(&approval, who)?,
+                    Outcome::Waits(approval) => {
+                        let waits = approvals::waits_for(&approval, &self.acting, self.json);
+                        return rest.end(self.json).and(Err(waits));
+                    }
                     Outcome::Done(done) => {
                         for (text, done) in names.into_iter().zip(done) {
                             if let Some(device) = rest.keep(text, done.map_err(Error::from))? {

@@ -1,9 +1,11 @@
 //! `dc-signer zones end`: a certificate that is not to be issued from any more, at once.
 
 use dc_pki::names::ZoneName;
+use dc_signer::authority::approvals::Outcome;
 use dc_store::registry::{Role, State, Zone};
 use dc_store::{Filter, Page};
 
+use crate::cmd::service::approvals;
 use crate::cmd::service::confirm::confirm;
 use crate::cmd::service::error::Error;
 use crate::cmd::service::place::{Acting, Open, Why};
@@ -12,7 +14,8 @@ use crate::cmd::service::place::{Acting, Open, Why};
 ///
 /// For one that was imported by mistake, and for one whose key was stolen, when its devices have left it: 'devices list --on-slot' has
 /// those that have not. The slot that the zone issues from cannot be ended: roll over first. Credentials under an ended slot stay
-/// valid to their end; only the CA can revoke their certificate.
+/// valid to their end; only the CA can revoke their certificate. With approval.zones_end in the configuration it takes a second
+/// operator, but for a slot that is next, under which nothing was issued.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The zone
@@ -23,6 +26,9 @@ pub(super) struct Args {
     /// Do not ask whether it is meant
     #[arg(long)]
     yes: bool,
+    /// Print the zone as JSON, or what waits for a second operator
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     why: Why,
     #[command(flatten)]
@@ -35,6 +41,7 @@ impl Args {
             zone,
             slot,
             yes,
+            json,
             why,
             acting,
         } = self;
@@ -45,7 +52,14 @@ impl Args {
             yes,
         )?;
         acting.with_authority(Role::Admin, Some(&why.reason), async |open, who| {
-            let ended = open.authority.end_slot(&zone, slot, &who.act()?).await?;
+            let (name, act) = (who.caller().name(), who.act()?);
+            let ended = open.authority.end_or_ask(&zone, slot, name, &act).await?;
+            let ended = match ended {
+                Outcome::Waits(approval) => {
+                    return Err(approvals::waits_for(&approval, &acting, json));
+                }
+                Outcome::Done(zone) => zone,
+            };
             for untold in open.authority.untold() {
                 eprintln!("warning: {untold}");
             }
@@ -55,7 +69,7 @@ impl Args {
                      it ends or the CA revokes the certificate"
                 );
             }
-            super::show(open, &zone).await
+            super::show_as(open, &zone, json).await
         })
     }
 }

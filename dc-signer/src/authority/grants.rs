@@ -1,0 +1,201 @@
+//! Rights that operators get from another: to be one, to come in again, another token or certificate.
+//!
+//! Where any act takes two operators, these do as well, if whoever gets one could agree to something: with a second operator of their
+//! own, or with the token of another, one person would be two.
+
+use std::fmt;
+
+use pki_types::UnixTime;
+use serde::{Deserialize, Serialize};
+
+use super::approvals::{Asked, Outcome};
+use super::operators::Authenticated;
+use super::{Act, Authority, Error};
+use dc_pki::time::Moment;
+use dc_store::registry::{self, Access, Operator, OperatorName, Role};
+
+/// A right that an operator gets.
+#[derive(Clone, Debug)]
+pub enum Grant {
+    /// To be an operator as this one is; whoever has the name has it in another way from then on.
+    Add(Operator),
+    /// To come in again after being kept out, with another token or certificate.
+    Enable(OperatorName, (Access, UnixTime)),
+    /// To come in with another token or certificate.
+    Renew(OperatorName, (Access, UnixTime)),
+}
+
+/// An operator with a token or certificate, as what is asked for is kept and hashed.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAccess {
+    /// Their name.
+    pub operator: String,
+    /// Their role.
+    pub role: String,
+    /// `token` or `certificate`.
+    pub access: String,
+    /// Its SHA-256, which lets nobody in.
+    pub sha256: String,
+    /// When it ends.
+    pub expires: Option<u64>,
+}
+
+impl NewAccess {
+    fn of(operator: &Operator) -> Self {
+        Self {
+            operator: operator.name.to_string(),
+            role: operator.role.to_string(),
+            access: operator.access.kind().to_owned(),
+            sha256: operator.access.sha256().to_string(),
+            expires: operator.expires.map(|end| end.as_secs()),
+        }
+    }
+
+    /// Fails with [`dc_store::Error::Corrupt`] if that was never written.
+    fn read(&self) -> Result<Operator, Error> {
+        let sha256 = self.sha256.parse()?;
+        let access = match self.access.as_str() {
+            "token" => Access::Token(sha256),
+            "certificate" => Access::Certificate(sha256),
+            _ => return Err(dc_store::Error::Corrupt { place: "approvals" }.into()),
+        };
+        let (name, role) = (self.operator.parse()?, self.role.parse()?);
+        let expires = self.expires.map(std::time::Duration::from_secs);
+        let expires = expires.map(UnixTime::since_unix_epoch);
+        Ok(Operator::new(name, role, access, expires))
+    }
+}
+
+impl fmt::Display for NewAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            operator,
+            role,
+            access,
+            sha256,
+            expires,
+        } = self;
+        write!(f, "{operator} do what role {role} may, with a new {access}")?;
+        if access == "certificate" {
+            write!(f, " (SHA-256 {sha256})")?;
+        }
+        match expires.map(std::time::Duration::from_secs) {
+            Some(end) => write!(f, " until {}", Moment(UnixTime::since_unix_epoch(end))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Authority {
+    /// Gives an operator a right, or asks for a second operator if that takes two; with nobody's name, as without a credential, it
+    /// takes one. Renewing one's own takes one.
+    ///
+    /// Fails with [`Error::RenewWithNewer`] for whoever renews by their token of before, with [`Error::RoleTooLow`] for anybody but an
+    /// admin who renews another's, with [`Error::NobodyElse`] if two are needed and there is one, and as the store does.
+    pub async fn grant_or_ask(
+        &self,
+        grant: &Grant,
+        who: Option<&Authenticated>,
+        by: &Act,
+    ) -> Result<Outcome<Operator>, Error> {
+        let given = self.granted(grant).await?;
+        let is_own = who.is_some_and(
+            |who| matches!(grant, Grant::Renew(name, _) if name == who.operator_name()),
+        );
+        match (grant, who) {
+            // Whoever has found an old token does not get the next one by it.
+            (_, Some(who)) if is_own && who.shows_previous() => return Err(Error::RenewWithNewer),
+            (_, Some(who)) if !is_own && who.role() < Role::Admin => {
+                let (role, needed) = (who.role(), Role::Admin);
+                return Err(Error::RoleTooLow { role, needed });
+            }
+            _ => {}
+        }
+        if by.reason.is_none() {
+            return Err(registry::Error::NoReason.into());
+        }
+        // A viewer agrees to nothing.
+        let takes_two = self.settings.load().approval.is_on() && given.role > Role::Viewer;
+        let Some(who) = who.filter(|_| takes_two && !is_own) else {
+            return Ok(Outcome::Done(self.grant(grant, by).await?));
+        };
+        let new = NewAccess::of(&given);
+        let asked = match grant {
+            Grant::Add(_) => Asked::AddOperator(new),
+            Grant::Enable(..) => Asked::EnableOperator(new),
+            Grant::Renew(..) => Asked::RenewOperator(new),
+        };
+        let name = who.operator_name();
+        Ok(Outcome::Waits(self.ask(&asked, name, by).await?))
+    }
+
+    /// The operator as they would be, without what was before; what cannot be done is refused before anybody is asked.
+    async fn granted(&self, grant: &Grant) -> Result<Operator, Error> {
+        let (name, (access, ends)) = match grant {
+            Grant::Add(operator) => return Ok(operator.clone()),
+            Grant::Enable(name, next) | Grant::Renew(name, next) => (name, *next),
+        };
+        let before = self.store.operator(name).await?;
+        let before = before.ok_or(registry::Error::UnknownOperator)?;
+        let given = Operator::new(before.name.clone(), before.role, access, Some(ends));
+        match grant {
+            Grant::Renew(..) if before.disabled => Err(registry::Error::OperatorDisabled)?,
+            Grant::Enable(..) if !before.disabled => Err(registry::Error::OperatorEnabled)?,
+            Grant::Enable(..) => before.may_become(&given)?,
+            Grant::Add(_) | Grant::Renew(..) => {}
+        }
+        Ok(given)
+    }
+
+    async fn grant(&self, grant: &Grant, by: &Act) -> Result<Operator, Error> {
+        let store = &self.store;
+        let next = |(access, ends): (Access, UnixTime)| (access, Some(ends));
+        Ok(match grant {
+            Grant::Add(operator) => {
+                store.put_operator(operator, by).await?;
+                operator.clone()
+            }
+            Grant::Enable(name, new) => store.enable_operator(name, next(*new), by).await?,
+            Grant::Renew(name, new) => {
+                // Who acts without a credential does so because one was lost.
+                let overlap = match by.is_without_credential() {
+                    true => by.at,
+                    false => self.overlap(by.at),
+                };
+                store.renew_operator(name, next(*new), overlap, by).await?
+            }
+        })
+    }
+
+    /// Gives what was asked for and agreed to.
+    ///
+    /// Fails with [`Error::OtherRole`] if the operator got another role in the meantime.
+    pub(super) async fn grant_asked(
+        &self,
+        asked: &Asked,
+        new: &NewAccess,
+        by: &Act,
+    ) -> Result<Operator, Error> {
+        let given = new.read()?;
+        let before = self.store.operator(&given.name).await?;
+        // It was done, and nobody could say so any more.
+        if let Some(done) = before
+            .as_ref()
+            .filter(|one| one.access == given.access && !one.disabled)
+        {
+            return Ok(done.clone());
+        }
+        let (name, access) = (given.name.clone(), given.access);
+        let ends = given.expires.unwrap_or(by.at);
+        let grant = match asked {
+            Asked::EnableOperator(_) => Grant::Enable(name, (access, ends)),
+            Asked::RenewOperator(_) => Grant::Renew(name, (access, ends)),
+            _ => return self.grant(&Grant::Add(given), by).await,
+        };
+        match before {
+            Some(before) if before.role != given.role => Err(Error::OtherRole { name: given.name }),
+            _ => self.grant(&grant, by).await,
+        }
+    }
+}
