@@ -3,6 +3,8 @@
 //! Whoever has the database and root can do without; what this gives is a log in which nobody's name stands who did not act, and in
 //! which acts without a credential stand out.
 
+use std::path::PathBuf;
+
 use pki_types::UnixTime;
 
 use super::operators::Authenticated;
@@ -17,6 +19,8 @@ pub enum Claim {
     Operator(Access),
     /// No credential, with the reason why there is none.
     Root(Reason),
+    /// A token in the file that the environment names, which is not there.
+    Absent(PathBuf),
     /// Nothing.
     Nothing,
 }
@@ -33,6 +37,15 @@ pub struct Caller {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClaimError {
+    /// The file that the environment names is not there.
+    #[error(
+        "{}: DC_SIGNER_TOKEN_FILE names this file for your token, and it is not there: give --token-file FILE, set the variable to where your token is, or ask an admin for 'dc-signer operators renew NAME --save-token FILE'",
+        .path.display()
+    )]
+    Absent {
+        /// The file.
+        path: PathBuf,
+    },
     /// The database cannot be asked, the credential has ended, or the role is too low.
     #[error(transparent)]
     Authority(#[from] Error),
@@ -46,6 +59,14 @@ pub enum ClaimError {
         "this takes an operator's credential, whose name the audit log gets; the user's name is not enough any more: give --token-file FILE, --token-fd or --token-credential, have the file's path in DC_SIGNER_TOKEN_FILE, or give --operator-certificate and --operator-key. If nobody has one any more, --as-root-because REASON does it and raises an alert"
     )]
     Nothing,
+    /// Nobody is an operator any more, though somebody was: the rows were removed by hand.
+    #[error(
+        "this database has no operators, and record {seq} of its audit log made one: the rows were removed by hand, so nobody is the first one again. See 'Audit mismatch' in the runbook; --as-root-because REASON makes an operator anew, and raises an alert"
+    )]
+    OperatorsRemoved {
+        /// The record.
+        seq: u64,
+    },
     /// Nobody has this credential, or whoever has is kept out.
     #[error(
         "no operator has this token or certificate, or they are kept out: see 'dc-signer operators list'"
@@ -112,9 +133,16 @@ impl Claim {
                 operator: None,
                 reason: Some(reason.unwrap_or(why).clone()),
             }),
-            Self::Nothing if store.operators().await.map_err(Error::from)?.is_empty() => {
-                Err(ClaimError::NoOperators)
+            Self::Absent(_) | Self::Nothing
+                if store.operators().await.map_err(Error::from)?.is_empty() =>
+            {
+                // What the log says cannot be removed unnoticed.
+                match store.first_operator().await.map_err(Error::from)? {
+                    Some(seq) => Err(ClaimError::OperatorsRemoved { seq }),
+                    None => Err(ClaimError::NoOperators),
+                }
             }
+            Self::Absent(path) => Err(ClaimError::Absent { path: path.clone() }),
             Self::Nothing => Err(ClaimError::Nothing),
         }
     }

@@ -48,9 +48,15 @@ impl Credential {
         if let (Some(certificate), Some(key)) = (&self.operator_certificate, &self.operator_key) {
             return of_certificate(certificate, key).map(Claim::Operator);
         }
-        let Some(source) = self.token() else {
-            return Ok(Claim::Nothing);
+        let (source, path) = match (self.token(), usual()) {
+            (Some(given), _) => (given, None),
+            (None, Some(path)) => (SecretSource::File(path.clone()), Some(path)),
+            (None, None) => return Ok(Claim::Nothing),
         };
+        // The first operator may be about to get it there.
+        if let Some(path) = path.filter(|path| matches!(path.try_exists(), Ok(false))) {
+            return Ok(Claim::Absent(path));
+        }
         let token = source.read()?;
         let hash = Sha256::of(token.trim_ascii());
         Ok(Claim::Operator(Access::Token(hash)))
@@ -67,13 +73,14 @@ impl Credential {
             self.token_fd.map(SecretSource::Descriptor),
             self.token_credential.clone().map(SecretSource::Credential),
         ];
-        let usual = || {
-            let path = std::env::var_os("DC_SIGNER_TOKEN_FILE");
-            path.filter(|path| !path.is_empty())
-                .map(|path| SecretSource::File(path.into()))
-        };
-        given.into_iter().flatten().next().or_else(usual)
+        given.into_iter().flatten().next()
     }
+}
+
+/// The file that the environment names.
+fn usual() -> Option<PathBuf> {
+    let path = std::env::var_os("DC_SIGNER_TOKEN_FILE");
+    path.filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// A certificate is known to all, so its key has to be here too, and it has to be valid now.
