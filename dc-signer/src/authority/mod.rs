@@ -18,6 +18,7 @@ mod codes;
 pub mod database;
 mod delegations;
 mod devices;
+mod effect;
 mod ended;
 mod enrol;
 mod error;

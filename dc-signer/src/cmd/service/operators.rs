@@ -1,13 +1,14 @@
 //! `dc-signer operators`: who may manage devices over HTTP and on the command line.
 
+mod list;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Subcommand;
-use dc_pki::clock;
 use dc_pki::files::{self, Access as Readers, NewFile, Staged};
-use dc_pki::time::{Moment, Span};
+use dc_pki::time::Moment;
 use dc_signer::authority::approvals::Outcome;
 use dc_signer::authority::grants::Grant;
 use dc_signer::authority::json;
@@ -26,7 +27,6 @@ use super::approvals;
 use super::error::Error;
 use super::place::{Acting, Actor, Open, Place, Why};
 use super::print;
-use crate::cmd::table::Table;
 
 /// Manage the operators who manage devices, over HTTP and on the command line
 #[derive(Debug, clap::Args)]
@@ -131,7 +131,7 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
         match self.what {
             What::Add(add) => add.run(),
-            What::List(place) => list(&place),
+            What::List(place) => list::run(&place),
             What::Renew(renew) => renew.run(),
             What::Disable(disable) => disable.run(),
             What::Enable(enable) => enable.run(),
@@ -324,10 +324,6 @@ fn waits_with(
     shown.map_or_else(|error| error, |()| error)
 }
 
-fn list(place: &Place) -> Result<(), Error> {
-    place.with_store(async |store| print(&table(&store.operators().await?, clock::now()?)))
-}
-
 /// An operator, and the one time that the token is shown.
 struct Shown<'a> {
     operator: &'a Operator,
@@ -365,35 +361,6 @@ impl fmt::Display for Shown<'_> {
             (None, None) => write!(f, ", with the certificate"),
         }
     }
-}
-
-fn table(operators: &[Operator], now: UnixTime) -> Table<5> {
-    let mut table = Table::new([
-        &format!("{:23}", "NAME"),
-        "ROLE    ",
-        "ACCESS     ",
-        "STATE   ",
-        "ENDS",
-    ]);
-    for operator in operators {
-        let state = match operator.disabled {
-            true => "disabled",
-            false => "enabled",
-        };
-        let ends = match operator.expires {
-            Some(end) if end <= now => format!("{}, which is over", Moment(end)),
-            Some(end) => format!("{}, in {}", Moment(end), Span::about(now, end)),
-            None => "never: renew it, so that it does".to_owned(),
-        };
-        table.row([
-            operator.name.to_string(),
-            operator.role.to_string(),
-            operator.access.kind().to_owned(),
-            state.to_owned(),
-            ends,
-        ]);
-    }
-    table
 }
 
 const HELP: &str = "\

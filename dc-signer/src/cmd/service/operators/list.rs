@@ -1,0 +1,44 @@
+//! `dc-signer operators list`.
+
+use dc_pki::clock;
+use dc_pki::time::{Moment, Span};
+use dc_store::registry::Operator;
+use pki_types::UnixTime;
+
+use crate::cmd::service::error::Error;
+use crate::cmd::service::place::Place;
+use crate::cmd::service::print;
+use crate::cmd::table::Table;
+
+pub(super) fn run(place: &Place) -> Result<(), Error> {
+    place.with_store(async |store| print(&table(&store.operators().await?, clock::now()?)))
+}
+
+fn table(operators: &[Operator], now: UnixTime) -> Table<5> {
+    let mut table = Table::new([
+        &format!("{:23}", "NAME"),
+        "ROLE    ",
+        "ACCESS     ",
+        "STATE   ",
+        "ENDS",
+    ]);
+    for operator in operators {
+        let state = match operator.disabled {
+            true => "disabled",
+            false => "enabled",
+        };
+        let ends = match operator.expires {
+            Some(end) if end <= now => format!("{}, which is over", Moment(end)),
+            Some(end) => format!("{}, in {}", Moment(end), Span::about(now, end)),
+            None => "never: renew it, so that it does".to_owned(),
+        };
+        table.row([
+            operator.name.to_string(),
+            operator.role.to_string(),
+            operator.access.kind().to_owned(),
+            state.to_owned(),
+            ends,
+        ]);
+    }
+    table
+}
