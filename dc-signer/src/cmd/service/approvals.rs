@@ -140,7 +140,7 @@ impl fmt::Display for Shown<'_> {
         lines.extend(would.map(|line| ("effect", line)));
         match (waits(approval, *now), &approval.decided_by) {
             (true, _) => {
-                write!(f, " until {}, {}", Moment(ends), Span::about(*now, ends))?;
+                write!(f, " until {}, in {}", Moment(ends), Span::about(*now, ends))?;
                 let [agree, refuse] = commands(number, acting);
                 lines.extend([("agree", agree), ("refuse", refuse)]);
             }

@@ -318,7 +318,10 @@ fn waits_with(
             "then this token lets them in, which is shown once and kept nowhere:\n{}",
             token.as_str()
         )),
-        (None, Some(path)) => print(&format!("then the token in {} does", path.display())),
+        (None, Some(path)) => print(&format!(
+            "then the token in {} lets them in",
+            path.display()
+        )),
         (None, None) => Ok(()),
     };
     shown.map_or_else(|error| error, |()| error)
