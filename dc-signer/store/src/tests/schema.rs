@@ -275,7 +275,12 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
         let sql = format!("ALTER TABLE audit DROP COLUMN {column}");
         db.tamper(&sql).await;
     }
-    for index in ["operators_previous_token", "operators_previous_key"] {
+    for index in [
+        "audit_approvals",
+        "audit_break_glass",
+        "operators_previous_key",
+        "operators_previous_token",
+    ] {
         db.tamper(&format!("DROP INDEX {index}")).await;
     }
     let previous = ["token_sha256", "key_sha256", "expires"].map(|end| format!("previous_{end}"));
