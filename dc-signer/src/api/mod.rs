@@ -155,6 +155,10 @@ pub fn routes() -> Router<Arc<App>> {
         .route(dc_protocol::RENEW, post(device::renew))
         .route("/v1/renewal-info/{zone}", get(public::renewal_info))
         .route("/v1/withdrawn/{zone}", get(public::withdrawn))
+        .route(
+            "/v1/withdrawn/{zone}/compact",
+            get(public::withdrawn_compact),
+        )
         .route("/v1/admin/devices", get(devices::list).post(devices::add))
         .route(BULK, post(bulk::add))
         .route(EXPORT, get(bulk::export))

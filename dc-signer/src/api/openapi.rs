@@ -23,7 +23,7 @@ use dc_protocol::{ENROLL, RENEW};
     ),
     paths(
         device::enroll, device::renew, record::show,
-        public::renewal_info, public::withdrawn,
+        public::renewal_info, public::withdrawn, public::withdrawn_compact,
         devices::list, devices::add, devices::show, devices::history, devices::suspend, devices::resume,
         devices::retire, devices::replace, devices::code, devices::clear_clone,
         bulk::add, bulk::export,

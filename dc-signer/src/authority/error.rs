@@ -133,6 +133,9 @@ pub enum Error {
         /// The operator.
         name: OperatorName,
     },
+    /// A list of withdrawn names cannot be written, because it would be too long.
+    #[error("the list of withdrawn names cannot be written: {0}")]
+    ListTooLong(#[source] dc_core::Error),
     /// A file or a key failed, or the machine had no random numbers: a bug, or a file that somebody changed.
     #[error(transparent)]
     Pki(#[from] PkiError),

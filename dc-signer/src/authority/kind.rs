@@ -42,7 +42,7 @@ impl Error {
             }
             // Another signer has the key, or this one will.
             Self::Setup(SetupError::SecretsNotHere { .. }) => Kind::NotReady,
-            Self::Pki(_) | Self::Setup(_) => Kind::Internal,
+            Self::ListTooLong(_) | Self::Pki(_) | Self::Setup(_) => Kind::Internal,
             Self::Policy(error) => of_policy(error),
             Self::Store(error) => of_store(error),
             Self::Stranger | Self::UnknownSerial | Self::WithoutSerial => Kind::UnknownDevice,

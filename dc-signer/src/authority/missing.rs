@@ -122,6 +122,7 @@ fn brief(zone: &ZoneName, error: &Error) -> String {
         | Error::KeyNotEverywhere { .. }
         | Error::KeyNotHere { .. }
         | Error::KeyOfOtherRequest
+        | Error::ListTooLong(_)
         | Error::NameOfSuspended { .. }
         | Error::NoManufacturer { .. }
         | Error::NoNextDelegation { .. }

@@ -80,7 +80,7 @@ pub use secrets::{Exported, Rotation, Secured};
 pub use servers_alone::ServersAloneWarning;
 pub use settings::Settings;
 pub use setup::SetupError;
-pub use withdrawn::{AlsoSigned, ListError, SignedList, WithdrawnList, WithdrawnName};
+pub use withdrawn::{AlsoSigned, CompactList, ListError, SignedList, WithdrawnList, WithdrawnName};
 
 use crate::config::{Config, Live};
 use blocking::Blocking;

@@ -2,6 +2,8 @@
 //!
 //! Clients that load it refuse those names at once, rather than when their last credential has ended.
 
+mod compact;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +15,10 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::{Authority, Error};
+use compact::CompactLists;
 use dc_pki::names::ZoneName;
+
+pub use compact::CompactList;
 
 /// A list of withdrawn names as it is published.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, utoipa::ToSchema)]
@@ -115,6 +120,7 @@ pub(super) struct Lists {
     recent: Mutex<HashMap<String, Recent>>,
     /// Whoever makes one: else all who ask while it is made would have one each.
     making: tokio::sync::Mutex<()>,
+    compact: CompactLists,
 }
 
 #[derive(Debug)]

@@ -25,6 +25,35 @@ impl Store {
         };
         self.timed("withdrawn", listed).await
     }
+
+    /// The number of the list's state, which grows whenever a name of the zone is withdrawn or restored.
+    ///
+    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
+    pub async fn withdrawn_sequence(&self, zone: &ZoneName) -> Result<u64, Error> {
+        let found = async {
+            self.shared.check_seen()?;
+            sequence(&mut self.shared.database.snapshot().await?, zone).await
+        };
+        self.timed("withdrawn_sequence", found).await
+    }
+
+    /// Gives each withdrawn name of a zone under which a credential may live at this time or later to `each`, in any order,
+    /// and the number of the list's state. However many names there are, few are in memory at once.
+    ///
+    /// Fails with [`UnknownZone`](crate::registry::Error::UnknownZone).
+    pub async fn each_withdrawn(
+        &self,
+        zone: &ZoneName,
+        live_at: UnixTime,
+        mut each: impl FnMut(&UniqueName<'_>) + Send,
+    ) -> Result<u64, Error> {
+        let listed = async {
+            self.shared.check_seen()?;
+            let mut session = self.shared.database.snapshot().await?;
+            give_each(&mut session, zone, live_at, &mut each).await
+        };
+        self.timed("each_withdrawn", listed).await
+    }
 }
 
 /// Withdraws a name, once, for as long as a credential may be valid: until all that are known are `over`, and for as long as one
@@ -80,11 +109,8 @@ pub(super) async fn list(
     zone: &ZoneName,
     now: UnixTime,
 ) -> Result<WithdrawnNames, Error> {
+    let sequence = sequence(session, zone).await?;
     let zone = zone.to_string();
-    let sql = "SELECT withdrawn_sequence FROM zones WHERE zone = $1";
-    let row = session.fetch_one(sql, vec![zone.as_str().into()]).await?;
-    let row = row.ok_or(registry::Error::UnknownZone)?;
-    let sequence = row.number("withdrawn_sequence")?;
     let sql = "SELECT name, withdrawn, withdrawn_until FROM names \
                WHERE zone = $1 AND withdrawn IS NOT NULL AND withdrawn_until > $2 \
                UNION ALL SELECT name, withdrawn, free_from AS withdrawn_until FROM lost_names \
@@ -96,6 +122,45 @@ pub(super) async fn list(
         .map(withdrawn)
         .collect::<Result<_, _>>()?;
     Ok(WithdrawnNames { sequence, names })
+}
+
+async fn sequence(session: &mut Session, zone: &ZoneName) -> Result<u64, Error> {
+    let sql = "SELECT withdrawn_sequence FROM zones WHERE zone = $1";
+    let row = session.fetch_one(sql, vec![zone.to_string().as_str().into()]);
+    let row = row.await?.ok_or(registry::Error::UnknownZone)?;
+    row.number("withdrawn_sequence")
+}
+
+/// Page by page, along the index of what is withdrawn.
+async fn give_each(
+    session: &mut Session,
+    zone: &ZoneName,
+    live_at: UnixTime,
+    each: &mut (impl FnMut(&UniqueName<'_>) + Send),
+) -> Result<u64, Error> {
+    let sequence = sequence(session, zone).await?;
+    let zone = zone.to_string();
+    let mut last = (live_at, String::new());
+    loop {
+        let sql = "SELECT name, withdrawn_until FROM names WHERE zone = $1 AND withdrawn IS NOT NULL \
+                   AND (withdrawn_until, name) > ($2, $3) ORDER BY withdrawn_until, name LIMIT 10000";
+        let values = vec![zone.as_str().into(), last.0.into(), last.1.as_str().into()];
+        let rows = session.fetch(sql, values).await?;
+        for row in &rows {
+            each(&rows::name(row, "name")?);
+        }
+        let Some(end) = rows.last() else {
+            break;
+        };
+        last = (end.time("withdrawn_until")?, end.text("name")?);
+    }
+    let sql =
+        "SELECT name FROM lost_names WHERE zone = $1 AND withdrawn IS NOT NULL AND free_from >= $2";
+    let values = vec![zone.as_str().into(), live_at.into()];
+    for row in &session.fetch(sql, values).await? {
+        each(&rows::name(row, "name")?);
+    }
+    Ok(sequence)
 }
 
 fn withdrawn(row: &Row) -> Result<Withdrawn, Error> {
