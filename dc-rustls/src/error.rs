@@ -9,6 +9,7 @@ use rustls::CertificateError;
 use rustls::client::VerifierBuilderError;
 use rustls::pki_types::{EchConfigListBytes, ServerName};
 
+use crate::list_error::ListError;
 use crate::refusal::Refusal;
 use crate::rejected;
 
@@ -64,6 +65,8 @@ pub enum Error {
     Io(io::Error),
     /// The private key is not the one that the credential is for.
     KeyMismatch,
+    /// A list of withdrawn names was not loaded.
+    List(ListError),
     /// The client's offer to take credentials is malformed.
     MalformedOffer,
     /// An identity has no certificate.
@@ -164,6 +167,7 @@ impl fmt::Display for Error {
             Self::KeyMismatch => f.write_str(
                 "the private key is not the one that the credential is for: enrol again with the device's own key",
             ),
+            Self::List(error) => write!(f, "the list of withdrawn names was not loaded: {error}"),
             Self::MalformedOffer => f.write_str(MALFORMED_OFFER),
             Self::MissingCertificate => f.write_str("there is no certificate in the chain"),
             Self::MissingCredential => f.write_str("there is no credential"),
@@ -260,6 +264,7 @@ impl StdError for Error {
             Self::File { source, .. } => Some(source),
             Self::FileFormat { source, .. } => Some(source.as_ref()),
             Self::Io(error) => Some(error),
+            Self::List(error) => Some(error),
             Self::Refused(refusal) => Some(refusal),
             Self::Roots(error) => Some(error),
             Self::Tls(error) => Some(error),

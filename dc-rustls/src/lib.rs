@@ -29,6 +29,7 @@ mod hash;
 mod identity;
 mod installing;
 mod io;
+mod list_error;
 mod offer;
 mod peer;
 mod policy;
@@ -47,11 +48,17 @@ mod signing;
 mod testing;
 mod view;
 mod watch;
+mod withdrawn;
 
 // The public interface is:
 pub use error::Error;
 pub use io::Adapter;
+pub use list_error::ListError;
 pub use refusal::Refusal;
+pub use watch::Watch;
+pub use withdrawn::{ListPolicy, ListStanding, Withdrawals};
+
+pub use dc_core::{ListKey, WithdrawnNames};
 
 /// The examples in the workspace's README.
 #[cfg(doctest)]

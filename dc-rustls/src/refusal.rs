@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use dc_core::UniqueName;
 use rustls::{AlertDescription, CertificateError, OtherError};
 
 use crate::view::certificate::UnpackError;
@@ -18,6 +19,11 @@ pub enum Refusal {
     CredentialRequired,
     /// A certificate came with two extensions of one type, or the end-entity certificate with two credentials.
     DuplicateExtension,
+    /// There is no current list of the zone's withdrawn names, and the policy requires one.
+    ListNotCurrent {
+        /// The zone of the name that was wanted, or that a client has.
+        zone: UniqueName<'static>,
+    },
     /// The extensions next to a certificate are malformed, or the credential of the end entity is.
     MalformedExtensions,
     /// The application does not want this peer, although everything about it is in order.
@@ -29,6 +35,11 @@ pub enum Refusal {
     UnexpectedExtension,
     /// A credential was smuggled into a handshake below TLS 1.3 (RFC 9345 §4.1.1).
     VersionTooOld,
+    /// The signer has withdrawn the name, says its list: the peer gets certificate_revoked.
+    Withdrawn {
+        /// The name.
+        name: UniqueName<'static>,
+    },
 }
 
 impl Refusal {
@@ -39,12 +50,14 @@ impl Refusal {
         match self {
             Self::Credential(error) => AlertDescription::from(error.alert().code()),
             Self::CredentialRequired => AlertDescription::HandshakeFailure,
+            Self::ListNotCurrent { .. } => AlertDescription::CertificateUnknown,
             Self::MalformedExtensions => AlertDescription::DecodeError,
             Self::NotAuthorized => AlertDescription::AccessDenied,
             Self::UnexpectedExtension => AlertDescription::UnsupportedExtension,
             Self::DuplicateExtension | Self::ProtocolChanged | Self::VersionTooOld => {
                 AlertDescription::IllegalParameter
             }
+            Self::Withdrawn { .. } => AlertDescription::CertificateRevoked,
         }
     }
 
@@ -80,6 +93,10 @@ impl fmt::Display for Refusal {
             Self::DuplicateExtension => {
                 f.write_str("the peer sent the same extension twice with its certificate")
             }
+            Self::ListNotCurrent { zone } => write!(
+                f,
+                "there is no current list of the withdrawn names of {zone}, which the policy requires: load one"
+            ),
             Self::MalformedExtensions => {
                 f.write_str("what the peer sent with its certificate is malformed")
             }
@@ -93,6 +110,10 @@ impl fmt::Display for Refusal {
                 "the peer sent an extension with its certificate that was not asked for",
             ),
             Self::VersionTooOld => f.write_str("the peer sent a credential below TLS 1.3"),
+            Self::Withdrawn { name } => write!(
+                f,
+                "{name} is on the list of withdrawn names: its device was stolen, replaced or suspended"
+            ),
         }
     }
 }
@@ -103,11 +124,13 @@ impl StdError for Refusal {
             Self::Credential(error) => Some(error),
             Self::CredentialRequired
             | Self::DuplicateExtension
+            | Self::ListNotCurrent { .. }
             | Self::MalformedExtensions
             | Self::NotAuthorized
             | Self::ProtocolChanged
             | Self::UnexpectedExtension
-            | Self::VersionTooOld => None,
+            | Self::VersionTooOld
+            | Self::Withdrawn { .. } => None,
         }
     }
 }

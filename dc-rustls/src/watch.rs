@@ -1,4 +1,4 @@
-//! Follows an identity folder: installs what is in it whenever it changes.
+//! Looks again and again; follows an identity folder: installs what is in it whenever it changes.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use crate::identity::Identity;
 use crate::{Error, events};
 
-/// Follows an identity folder until it is dropped: keep it as long as what is in the folder is to be served.
+/// Follows an identity folder, or a list of withdrawn names, until it is dropped: keep it as long as what is there is to be used.
 ///
 /// ```
 /// # #![deny(unused_must_use)]
@@ -55,14 +55,25 @@ impl Watch {
         install: impl Fn(Identity) -> Result<(), Error> + Send + 'static,
         mut report: impl FnMut(Result<(), Error>) + Send + 'static,
     ) -> Result<Self, Error> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
         let mut follower = Follower::new(folder);
-        let mut look = move || {
+        let look = move || {
             if let Some(news) = follower.look(&install) {
                 report(news);
             }
         };
+        Self::every(interval, "identity watch", look)
+    }
+
+    /// Looks at once and then every `interval`, in a thread of this name.
+    ///
+    /// Fails with [`Error::Io`] if no thread can be started.
+    pub(crate) fn every(
+        interval: Duration,
+        name: &str,
+        mut look: impl FnMut() + Send + 'static,
+    ) -> Result<Self, Error> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
         // Here, so that what is there is served from the start.
         look();
         let run = move || {
@@ -77,7 +88,7 @@ impl Watch {
             }
         };
         let thread = thread::Builder::new()
-            .name("identity watch".to_owned())
+            .name(name.to_owned())
             .spawn(run)
             .map_err(Error::Io)?;
         Ok(Self {

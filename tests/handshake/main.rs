@@ -60,3 +60,4 @@ mod ureq;
 mod visitors;
 mod watched;
 mod web;
+mod withdrawn;

@@ -22,6 +22,7 @@ use super::verifier::CredentialVerifier;
 use super::{EchMode, NamePolicy, Peer, Presented};
 use crate::provider::{intern_offer, wrap};
 use crate::side::Side;
+use crate::withdrawn::Withdrawals;
 use crate::{Error, compress, offer};
 
 impl Config {
@@ -157,7 +158,14 @@ impl Builder {
         mut self,
         allows: impl Fn(&ServerName<'_>, &Peer) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.authorization = Authorization::new(allows);
+        self.authorization.ask(allows);
+        self
+    }
+
+    /// Refuses names that their signer has withdrawn, whatever proves them; asked where `authorize` is, and before it.
+    #[must_use]
+    pub fn withdrawals(mut self, lists: Arc<Withdrawals>) -> Self {
+        self.authorization.withdrawals = Some(lists);
         self
     }
 

@@ -157,8 +157,12 @@ impl ConnectionSessions {
                     expiry: expires,
                 })
             }
-            _ if !self.authorization.allows(wanted, peer) => Refusal::NotAuthorized,
-            Peer::Certificate | Peer::Delegated { .. } => return Ok(()),
+            Peer::Certificate | Peer::Delegated { .. } => {
+                match self.authorization.check(wanted, peer, now) {
+                    Ok(()) => return Ok(()),
+                    Err(refusal) => refusal,
+                }
+            }
         };
         self.shared.discard(wanted, peer);
         Err(Error::Refused(refusal))
@@ -230,8 +234,9 @@ impl ClientSessionStore for ConnectionSessions {
                 protocol,
             } = self.shared.pop_ticket(server_name)?;
             // RFC 9345 §7.4: a session does not outlive the credential it was made under, nor what the
-            // application thinks of the peer.
-            if peer.is_valid_at(now) && self.authorization.allows(server_name, &peer) {
+            // application thinks of the peer, nor the peer's name.
+            let check = || self.authorization.check(server_name, &peer, now);
+            if peer.is_valid_at(now) && check().is_ok() {
                 let mut known = self.known();
                 known.peer = Some(peer);
                 known.resumed = Some(protocol);

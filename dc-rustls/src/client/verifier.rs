@@ -104,7 +104,12 @@ impl CredentialVerifier {
     }
 
     /// Accepts a server that has proved its claim but for CertificateVerify, unless the application does not want it.
-    fn accept_credential(&self, claim: &Claim<'_>, proved: &Proved) -> Result<(), Error> {
+    fn accept_credential(
+        &self,
+        claim: &Claim<'_>,
+        proved: &Proved,
+        now: UnixTime,
+    ) -> Result<(), Error> {
         let Proved { peer, credential } = proved;
         let accepted = (
             Arc::clone(credential),
@@ -114,7 +119,7 @@ impl CredentialVerifier {
             handover::leave_credential(accepted);
             return Ok(());
         }
-        self.authorize(claim.wanted, peer)
+        self.authorize(claim.wanted, peer, now)
             .inspect_err(|_| self.memory.forget(claim.wanted))?;
         handover::leave_peer(Arc::clone(peer), Some(accepted));
         Ok(())
@@ -124,23 +129,21 @@ impl CredentialVerifier {
     ///
     /// Whatever the policy is, the public name needs nothing more (RFC 9849 §6.1.7): all that such a server can do is to
     /// say which ECHConfigs it wants. rustls ends the connection then, and here is no peer left that it could be with.
-    fn accept_certificate(&self, wanted: &ServerName<'_>) -> Result<(), Error> {
+    fn accept_certificate(&self, wanted: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
         if handover::is_public_name(wanted) {
             return Ok(());
         }
         if !self.certificate_is_enough {
             return Err(refuse(Refusal::CredentialRequired));
         }
-        self.authorize(wanted, &Peer::Certificate)?;
+        self.authorize(wanted, &Peer::Certificate, now)?;
         handover::leave_peer(Peer::Certificate, None);
         Ok(())
     }
 
-    fn authorize(&self, wanted: &ServerName<'_>, peer: &Peer) -> Result<(), Error> {
-        match self.authorization.allows(wanted, peer) {
-            true => Ok(()),
-            false => Err(refuse(Refusal::NotAuthorized)),
-        }
+    fn authorize(&self, wanted: &ServerName<'_>, peer: &Peer, now: UnixTime) -> Result<(), Error> {
+        let checked = self.authorization.check(wanted, peer, now);
+        checked.map_err(refuse)
     }
 }
 
@@ -175,7 +178,7 @@ impl ServerCertVerifier for CredentialVerifier {
         if let Some(claim) = &claim
             && let Some(proved) = self.memory.recall(claim, now)
         {
-            self.accept_credential(claim, &proved)?;
+            self.accept_credential(claim, &proved, now)?;
             return Ok(ServerCertVerified::assertion());
         }
         let verified = self.inner.verify_server_cert(
@@ -186,12 +189,12 @@ impl ServerCertVerifier for CredentialVerifier {
             now,
         )?;
         match &claim {
-            None => self.accept_certificate(server_name)?,
+            None => self.accept_certificate(server_name, now)?,
             Some(claim) => {
                 let proved = self
                     .verify_credential(claim, now)
                     .map_err(|error| refuse(Refusal::Credential(error)))?;
-                self.accept_credential(claim, &proved)?;
+                self.accept_credential(claim, &proved, now)?;
             }
         }
         Ok(verified)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dc_core::{Form, MAX_VALIDITY, Offer};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::SignatureVerificationAlgorithm;
+use rustls::pki_types::{SignatureVerificationAlgorithm, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{DistinguishedName, RootCertStore};
@@ -15,7 +15,8 @@ use super::scope::Scope;
 use super::{NamePolicy, Peer};
 use crate::installing::FIRST_RECORD;
 use crate::view::request::stand_in;
-use crate::{Error, offer};
+use crate::withdrawn::Withdrawals;
+use crate::{Error, Refusal, offer};
 
 /// Asks clients for a credential, and says which are accepted.
 ///
@@ -51,6 +52,7 @@ pub struct ClientCredentials {
     is_optional: bool,
     max_validity: Duration,
     authorization: Option<Arc<Predicate>>,
+    withdrawals: Option<Arc<Withdrawals>>,
 }
 
 type Predicate = dyn Fn(&Peer) -> bool + Send + Sync;
@@ -93,6 +95,7 @@ impl ClientCredentials {
             is_optional: false,
             max_validity: MAX_VALIDITY,
             authorization: None,
+            withdrawals: None,
         }
     }
 
@@ -140,6 +143,16 @@ impl ClientCredentials {
         self
     }
 
+    /// Refuses clients whose name the signer of its zone has withdrawn, as these lists have it.
+    ///
+    /// They are asked where [`authorize`](Self::authorize) is, before it. Such a client gets certificate_revoked, and the
+    /// connection fails with [`Refusal::Withdrawn`]. A client without a unique name is in no list: ask for names.
+    #[must_use]
+    pub fn withdrawals(mut self, lists: Arc<Withdrawals>) -> Self {
+        self.withdrawals = Some(lists);
+        self
+    }
+
     /// The verifier of certificates.
     pub(super) fn inner(&self) -> &Arc<dyn ClientCertVerifier> {
         &self.inner
@@ -165,10 +178,16 @@ impl ClientCredentials {
         self.or_certificate || self.unique_name != NamePolicy::Required
     }
 
-    /// True if the application wants this client.
-    pub(super) fn allows(&self, peer: &Peer) -> bool {
+    /// Fails if this client is not to be served, whatever it has proved.
+    pub(super) fn check(&self, peer: &Peer, now: UnixTime) -> Result<(), Refusal> {
+        if let (Some(withdrawals), Some(name)) = (&self.withdrawals, peer.unique_name()) {
+            withdrawals.check(name, now)?;
+        }
         let allows = self.authorization.as_ref();
-        allows.is_none_or(|allows| allows(peer))
+        match allows.is_none_or(|allows| allows(peer)) {
+            true => Ok(()),
+            false => Err(Refusal::NotAuthorized),
+        }
     }
 
     /// Where sessions that are made under this policy may be resumed.
@@ -182,12 +201,12 @@ impl ClientCredentials {
     }
 
     /// True if a session of this policy's scope fits it: made with this client, or with one that presented nothing.
-    pub(super) fn resumes(&self, peer: Option<&Peer>) -> bool {
+    pub(super) fn resumes(&self, peer: Option<&Peer>, now: UnixTime) -> bool {
         match peer {
             None => self.is_optional,
             Some(Peer::Certificate) if !self.takes_certificates() => false,
             Some(Peer::Delegated { form, .. }) if !self.forms().contains(form) => false,
-            Some(peer) => self.allows(peer),
+            Some(peer) => self.check(peer, now).is_ok(),
         }
     }
 
@@ -265,6 +284,7 @@ impl fmt::Debug for ClientCredentials {
             is_optional,
             max_validity,
             authorization: _,
+            withdrawals,
         } = self;
         f.debug_struct("ClientCredentials")
             .field("inner", inner)
@@ -272,6 +292,7 @@ impl fmt::Debug for ClientCredentials {
             .field("or_certificate", or_certificate)
             .field("is_optional", is_optional)
             .field("max_validity", max_validity)
+            .field("withdrawals", withdrawals)
             .finish_non_exhaustive()
     }
 }

@@ -29,9 +29,9 @@ impl ClientSessions {
         let (peer, session) = read(stored.strip_prefix(self.scope.as_bytes())?)?;
         let now = self.clock.current_time()?;
         // RFC 9345 §7.4: a session does not outlive the credential it was made under, nor what the
-        // application thinks of the peer.
+        // application and the lists of withdrawn names think of the peer.
         let is_valid = peer.as_ref().is_none_or(|peer| peer.is_valid_at(now));
-        (is_valid && self.verifier.policy().resumes(peer.as_ref())).then(|| {
+        (is_valid && self.verifier.policy().resumes(peer.as_ref(), now)).then(|| {
             self.verifier.resume(peer.map(Arc::new));
             session.to_vec()
         })

@@ -185,9 +185,7 @@ impl ClientCertVerifier for ConnectionVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let (verified, peer, credential) = self.verify(end_entity, entries, now)?;
-        if !self.policy.allows(&peer) {
-            return Err(refuse(Refusal::NotAuthorized));
-        }
+        self.policy.check(&peer, now).map_err(refuse)?;
         self.client().claimed = Some((Arc::new(peer), credential));
         Ok(verified)
     }

@@ -139,6 +139,24 @@ impl Client {
         read(&mut tls)
     }
 
+    /// Gets what is no text: the head in lower case, and the body.
+    pub(crate) fn download(&self, path: &str, headers: &[(&str, &str)]) -> (String, Vec<u8>) {
+        let mut tls = self.tls().unwrap();
+        let mut head = self.head("GET", path);
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        tls.write_all(head.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        // An end without close_notify is an end too.
+        let _ = tls.read_to_end(&mut bytes);
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        let body = bytes.split_off(end.unwrap() + 4);
+        let head = String::from_utf8(bytes).unwrap();
+        (head.to_ascii_lowercase(), body)
+    }
+
     /// The beginning of a head, without its end.
     pub(crate) fn head(&self, method: &str, path: &str) -> String {
         let mut head =

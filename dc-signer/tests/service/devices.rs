@@ -1,5 +1,7 @@
 //! Devices: the credentials they get, and the requests they are refused.
 
+use dc_core::{ListKey, NameHash};
+use dc_rustls::{ListPolicy, Withdrawals};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 
@@ -297,6 +299,60 @@ fn a_replacement_enrols_with_the_serial_number_of_its_hardware_module() {
     assert_eq!(replacement.renew(&csr(), "k").ok()["name"], added["name"]);
     let history = rig.admin().get(&path.replace("/replace", "/history")).ok();
     assert!(history.to_string().contains("take-name"), "{history}");
+}
+
+/// What the signer answers is what `dc-rustls` loads.
+#[test]
+fn a_client_loads_the_list_that_the_signer_serves() {
+    let rig = Rig::start();
+    let (_, first) = Router::enrolled(&rig, "one");
+    let signed = rig.client().get("/v1/withdrawn/cpe.example.com").ok();
+    let key = ListKey::try_from(signed["key"].as_str().unwrap()).unwrap();
+    let provider = rustls::crypto::ring::default_provider();
+    let zone = || "cpe.example.com".try_into().unwrap();
+    let lists = Withdrawals::new(&provider).unwrap();
+    let lists = lists.zone(zone(), [key], ListPolicy::Require);
+    let compact = "/v1/withdrawn/cpe.example.com/compact";
+    let fetch = |headers: &[(&str, &str)]| {
+        let (head, body) = rig.client().download(compact, headers);
+        let cached = |directive: &str| assert!(head.contains(directive), "{head}");
+        cached("cache-control: public, max-age=300, stale-if-error=");
+        let etag = head.lines().find_map(|line| line.strip_prefix("etag: "));
+        (head.clone(), etag.unwrap().to_owned(), body)
+    };
+    let (head, etag, body) = fetch(&[]);
+    assert!(
+        head.contains("content-type: application/octet-stream"),
+        "{head}"
+    );
+    assert!(lists.load(body).unwrap().is_empty());
+    for tag in [etag.clone(), format!("\"other\", W/{etag}"), "*".to_owned()] {
+        let (head, again, body) = fetch(&[("if-none-match", &tag)]);
+        assert!(head.starts_with("http/1.1 304 "), "{head}");
+        assert_eq!((again, body.len()), (etag.clone(), 0));
+    }
+    let device = first["device"].as_str().unwrap();
+    let suspend = format!("/v1/admin/devices/{device}/suspend");
+    rig.admin().act(&suspend, &json!({})).ok();
+    let list = loop {
+        // It is made each ten seconds at most.
+        let (_, _, body) = fetch(&[("if-none-match", &etag)]);
+        if !body.is_empty() {
+            break body;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    };
+    let loaded = lists.load(list).unwrap();
+    assert_eq!(loaded.len(), 1);
+    let name = first["name"].as_str().unwrap();
+    assert!(
+        loaded.contains(NameHash::new(&name.try_into().unwrap(), |bytes| {
+            let hash = ring::digest::digest(&ring::digest::SHA256, bytes);
+            hash.as_ref().try_into().unwrap()
+        }))
+    );
+    let (_, _, body) = fetch(&[("if-none-match", "\"other\"")]);
+    assert!(!body.is_empty());
 }
 
 #[test]
