@@ -58,7 +58,7 @@ pub(super) async fn withdrawn(
         ("If-None-Match" = Option<String>, Header, description = "The entity tag of the list that is there already"),
     ),
     responses(
-        (status = 200, body = [u8], content_type = "application/octet-stream",
+        (status = 200, body = Binary, content_type = "application/octet-stream",
             headers(("ETag" = String, description = "The same for the same list, whichever signer answers"))),
         (status = 304, description = "The list has not changed"),
         (status = "default", description = "A problem", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json"),
@@ -84,6 +84,12 @@ pub(super) async fn withdrawn_compact(
     let body = [(CONTENT_TYPE, "application/octet-stream")];
     Ok((headers, body, Bytes::from_owner(list.bytes)).into_response())
 }
+
+/// Bytes, as the description of the API calls them.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "nothing but its description is needed")]
+pub(super) struct Binary(Vec<u8>);
 
 /// True if a client has what has this entity tag (RFC 9110 §13.1.2).
 fn has(asked: &HeaderMap, etag: &str) -> bool {
