@@ -11,6 +11,7 @@ on_both! {
     a_name_that_two_boxes_have_is_in_the_log,
     a_retired_device_keeps_its_name,
     a_suspension_is_in_the_list_of_withdrawn_names_until_it_is_lifted,
+    withdrawn_names_are_given_one_by_one_however_many_they_are,
 }
 
 async fn a_suspension_is_in_the_list_of_withdrawn_names_until_it_is_lifted(db: &Database) {
@@ -45,6 +46,38 @@ async fn a_suspension_is_in_the_list_of_withdrawn_names_until_it_is_lifted(db: &
         .unwrap();
     let again = store.withdrawn(&zone(), at(NOW + 2)).await.unwrap();
     assert_eq!(again.sequence, resumed.sequence);
+}
+
+async fn withdrawn_names_are_given_one_by_one_however_many_they_are(db: &Database) {
+    let store = &*db.store;
+    let mut devices = Vec::new();
+    for number in 1..4 {
+        let device = active(store, number).await;
+        let by = by(NOW + u64::from(number));
+        let changed = store.change_device(device.id, &Change::Suspend, &by);
+        changed.await.unwrap();
+        devices.push(device);
+    }
+    active(store, 4).await;
+    let each = async |live_at| {
+        let mut names = Vec::new();
+        let give = |name: &dc_core::UniqueName<'_>| names.push(name.to_string());
+        let sequence = store.each_withdrawn(&zone(), at(live_at), give).await;
+        let sequence = sequence.unwrap();
+        assert_eq!(store.withdrawn_sequence(&zone()).await.unwrap(), sequence);
+        names
+    };
+    let names: Vec<_> = devices.iter().map(|one| one.name.to_string()).collect();
+    assert_eq!(each(NOW).await, names);
+    let listed = store.withdrawn(&zone(), at(NOW)).await.unwrap();
+    assert_eq!(listed.names.len(), names.len());
+    // The last second of each counts.
+    let until = listed.names.iter().map(|one| one.until).min().unwrap();
+    assert_eq!(each(until.as_secs()).await, names);
+    assert_eq!(each(until.as_secs() + 1).await, names[1..]);
+    let other = ZoneName::parse("other.example.com").unwrap();
+    let unknown = store.each_withdrawn(&other, at(NOW), |_| ()).await;
+    assert!(unknown.is_err());
 }
 
 async fn a_retired_device_keeps_its_name(db: &Database) {
