@@ -178,7 +178,7 @@ impl Error {
     }
 }
 
-/// What to do about a file that this process may not use, which is not root any more when root works in the service's place.
+/// The advice about a file that this process may not use, which is not root any more when root works in the service's place.
 fn whose(path: &Path, source: &io::Error) -> String {
     if source.kind() != io::ErrorKind::PermissionDenied {
         return String::new();

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use pki_types::UnixTime;
 
-use crate::connection::{Row, Session};
+use crate::connection::Session;
 use crate::registry::{self, Action, Approval, ApprovalState, Mismatch, OperatorName, Sha256};
-use crate::sql::corrupt;
 use crate::{Act, Error, Store};
 
+use super::rows::{APPROVAL, approval};
 use super::work::Work;
 use super::{audit, operators};
 
@@ -43,7 +43,7 @@ impl Store {
     /// The last ones that were asked for, at most a hundred, the newest first.
     pub async fn approvals(&self) -> Result<Vec<Approval>, Error> {
         self.read("approvals", async |session| {
-            let sql = format!("SELECT {COLUMNS} FROM approvals ORDER BY number DESC LIMIT 100");
+            let sql = format!("SELECT {APPROVAL} FROM approvals ORDER BY number DESC LIMIT 100");
             let rows = session.fetch(sql, Vec::new()).await?;
             let found = rows.iter().map(approval).collect::<Result<Vec<_>, _>>()?;
             as_logged(session, found).await
@@ -125,7 +125,7 @@ async fn ask(
 ) -> Result<Approval, Error> {
     let reason = by.reason.clone().ok_or(registry::Error::NoReason)?;
     let sql =
-        format!("SELECT {COLUMNS} FROM approvals WHERE ends > $1 AND asked_by = $2 AND what = $3");
+        format!("SELECT {APPROVAL} FROM approvals WHERE ends > $1 AND asked_by = $2 AND what = $3");
     let values = vec![by.at.into(), asked_by.as_str().into(), what.into()];
     let rows = work.session.fetch(sql, values).await?;
     let same = rows.iter().map(approval).collect::<Result<Vec<_>, _>>()?;
@@ -219,7 +219,7 @@ async fn unchanged(work: &mut Work, number: u64) -> Result<Approval, Error> {
 }
 
 async fn one(session: &mut Session, number: u64) -> Result<Approval, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM approvals WHERE number = $1");
+    let sql = format!("SELECT {APPROVAL} FROM approvals WHERE number = $1");
     let row = session.fetch_one(sql, vec![number.into()]).await?;
     let found = approval(&row.ok_or(registry::Error::UnknownApproval)?)?;
     let found = as_logged(session, vec![found]).await?.pop();
@@ -267,26 +267,3 @@ async fn as_logged(session: &mut Session, mut all: Vec<Approval>) -> Result<Vec<
 fn asked_in(number: u64) -> String {
     format!("asked-in={number}")
 }
-
-/// All of them, for comparing them with the log.
-pub(super) async fn all(session: &mut Session) -> Result<Vec<Approval>, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM approvals ORDER BY number");
-    let rows = session.fetch(sql, Vec::new()).await?;
-    rows.iter().map(approval).collect()
-}
-
-fn approval(row: &Row) -> Result<Approval, Error> {
-    let decided_by = row.maybe_text("decided_by")?.map(|name| name.parse());
-    Ok(Approval {
-        number: row.number("number")?,
-        what: row.text("what")?,
-        reason: row.parse("reason")?,
-        asked_by: row.parse("asked_by")?,
-        asked: row.time("asked")?,
-        ends: row.time("ends")?,
-        state: row.parse("state")?,
-        decided_by: decided_by.transpose().map_err(|_| corrupt("decided_by"))?,
-    })
-}
-
-const COLUMNS: &str = "number, what, reason, asked_by, asked, ends, state, decided_by";

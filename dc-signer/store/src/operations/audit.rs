@@ -68,7 +68,7 @@ impl Store {
 
     /// Records that somebody knows of a mismatch, and why it may stay: it is shown from then on, and makes nothing fail.
     ///
-    /// What is wrong with the log itself cannot be acknowledged. Fails with [`Error::NoSuchMismatch`] if there is none like this.
+    /// A fault of the log itself cannot be acknowledged. Fails with [`Error::NoSuchMismatch`] if there is none like this.
     pub async fn acknowledge(&self, digest: &Sha256, by: &Act) -> Result<Finding, Error> {
         let all = self.find_mismatches(Vec::new(), &|_| ()).await?.first;
         let is_it = |one: &Finding| one.error.is_of_a_row() && one.place.digest() == *digest;

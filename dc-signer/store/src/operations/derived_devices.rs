@@ -1,6 +1,6 @@
 //! Comparing devices, their names and their activation codes with the audit log: each is as its records tell it.
 //!
-//! What came with a newer log to a restored backup was not done here record by record, so of devices from before that less is
+//! Records that came with a newer log to a restored backup were not done here one by one, so of devices from before that less is
 //! compared: their standing, their keys, their ids, and that what is to be withdrawn is.
 
 use std::collections::BTreeMap;
@@ -237,7 +237,7 @@ impl Told {
         }
     }
 
-    /// Whoever took a name over waits until the credentials of the box before are over.
+    /// A box that took a name over waits until the credentials of the box before are over.
     fn compare_wait(&mut self) {
         let Some((seq, from)) = self.retold.waits else {
             return;

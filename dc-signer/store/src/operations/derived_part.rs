@@ -1,4 +1,4 @@
-//! What is to be compared of some devices at once: their rows, their names and codes, and their records.
+//! Some devices at once, to be compared: their rows, their names and codes, and their records.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use crate::registry::{DeviceId, PendingCode, Record};
 
 use super::rows;
 
-/// What is known of some devices, by their ids.
+/// Some devices by their ids: all that is known of them.
 pub(super) struct Part {
     pub(super) records: HashMap<DeviceId, Vec<Record>>,
     pub(super) names: HashMap<DeviceId, Vec<Name>>,

@@ -10,9 +10,9 @@ use crate::connection::Session;
 use crate::registry::{Action, Approval, ApprovalState, Mismatch, Record, Sha256};
 
 use super::findings::Found;
-use super::{approvals, people};
+use super::{people, rows};
 
-/// What the log tells; as large as there are approvals, acts without a credential, and days on which somebody retired a device.
+/// The log's word; as large as there are approvals, acts without a credential, and days on which somebody retired a device.
 #[derive(Default)]
 pub(super) struct People {
     replayed: u64,
@@ -88,7 +88,9 @@ impl People {
 
     async fn check_approvals(&self, session: &mut Session, found: &mut Found) -> Result<(), Error> {
         let mut there = BTreeSet::new();
-        for approval in approvals::all(session).await? {
+        let sql = format!("SELECT {} FROM approvals ORDER BY number", rows::APPROVAL);
+        for row in session.fetch(sql, Vec::new()).await? {
+            let approval = rows::approval(&row)?;
             there.insert(approval.number);
             match self.approvals.get(&approval.number) {
                 Some(asked) => asked.check(&approval, found),

@@ -1,4 +1,4 @@
-//! What a comparison of the database with its audit log finds: all of it, and not the first alone.
+//! The findings of a comparison of the database with its audit log: all of them, and not the first alone.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub struct Findings {
 /// Something that is not as the audit log, or a checkpoint of it, says.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// What is wrong.
+    /// The fault.
     pub error: Error,
     /// Where.
     pub place: Place,
@@ -32,7 +32,7 @@ pub struct Finding {
 pub struct Acknowledged {
     /// The record.
     pub record: u64,
-    /// Who.
+    /// The operator, or whoever else.
     pub by: String,
     /// The reason.
     pub reason: String,

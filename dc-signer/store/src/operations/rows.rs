@@ -4,7 +4,7 @@ use dc_core::UniqueName;
 
 use crate::connection::Row;
 use crate::registry::{
-    Access, CodeId, Device, DeviceId, Entry, Held, Hold, Manufactured, NextKey, Operator,
+    Access, Approval, CodeId, Device, DeviceId, Entry, Held, Hold, Manufactured, NextKey, Operator,
     PendingCode, Previous, Record, Sha256, Shown, ZoneDelegation,
 };
 use crate::sql::corrupt;
@@ -25,6 +25,7 @@ pub(super) const ZONE: &str =
     "zone, forms, roles, other_forms_until, renew_issued_before, withdrawn_sequence";
 pub(super) const DELEGATION: &str =
     "zone, number, state, certificate_sha256, not_before, not_after, since";
+pub(super) const APPROVAL: &str = "number, what, reason, asked_by, asked, ends, state, decided_by";
 pub(super) const OPERATOR: &str = "name, role, token_sha256, key_sha256, expires, \
     previous_token_sha256, previous_key_sha256, previous_expires, disabled";
 pub(super) const ISSUE: &str =
@@ -137,6 +138,20 @@ pub(super) fn delegation(row: &Row) -> Result<ZoneDelegation, Error> {
         not_before: row.time("not_before")?,
         not_after: row.time("not_after")?,
         since: row.time("since")?,
+    })
+}
+
+pub(super) fn approval(row: &Row) -> Result<Approval, Error> {
+    let decided_by = row.maybe_text("decided_by")?.map(|name| name.parse());
+    Ok(Approval {
+        number: row.number("number")?,
+        what: row.text("what")?,
+        reason: row.parse("reason")?,
+        asked_by: row.parse("asked_by")?,
+        asked: row.time("asked")?,
+        ends: row.time("ends")?,
+        state: row.parse("state")?,
+        decided_by: decided_by.transpose().map_err(|_| corrupt("decided_by"))?,
     })
 }
 

@@ -17,9 +17,9 @@ pub struct Place {
     pub column: Option<&'static str>,
     /// The record of the audit log that says otherwise.
     pub record: Option<u64>,
-    /// What the log says.
+    /// The value by the log.
     pub expected: Option<String>,
-    /// What is in the database.
+    /// The value in the database.
     pub found: Option<String>,
 }
 

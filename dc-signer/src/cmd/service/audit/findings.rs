@@ -1,4 +1,4 @@
-//! What `audit verify` has found, for people and for programs.
+//! The findings of `audit verify`, for people and for programs.
 
 use dc_store::{Finding, Findings};
 use serde_json::{Value, json};
