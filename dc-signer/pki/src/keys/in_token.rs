@@ -5,11 +5,11 @@ use std::path::Path;
 use pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
 
+use super::secret_key_error::SecretKeyError;
 use super::stored::{KeyType, Token};
 use super::token;
 use super::unlock::Unlock;
 use crate::error::Error;
-use crate::secret::SecretError;
 use crate::token_fault::TokenFault;
 use crate::token_uri::TokenUri;
 
@@ -103,17 +103,6 @@ impl SecretKey {
     pub fn uri(&self) -> &TokenUri {
         &self.uri
     }
-}
-
-/// A secret key in a token was not opened.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum SecretKeyError {
-    /// Its PIN was not read.
-    #[error(transparent)]
-    Pin(SecretError),
-    /// The token has not given it.
-    #[error(transparent)]
-    Token(TokenFault),
 }
 
 /// The tokens of a module, or the one of a name, with their keys; logs in if `unlock` is given, which takes the name of a token.

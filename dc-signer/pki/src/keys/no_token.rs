@@ -5,8 +5,8 @@ use std::path::Path;
 use pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
 
-use super::in_token::SecretKeyError;
 use super::key::Key;
+use super::secret_key_error::SecretKeyError;
 use super::stored::{KeyType, Token};
 use super::unlock::Unlock;
 use crate::error::Error;

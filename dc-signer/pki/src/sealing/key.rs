@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 use super::Label;
 use super::error::SealError;
 use super::key_id::KeyId;
-use super::kind::{Kind, Origin};
-use super::sealed::{SALT_LEN, Sealed};
+use super::kind::{Kind, Origin, SALT_LEN};
+use super::sealed::Sealed;
 use crate::keys::{SecretKey, SecretKeyError, TokenFault, TokenUri, Unlock};
 
 /// A key-encryption key: secrets are sealed with it, and opened.

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use super::sealed::SALT_LEN;
-
-/// What something is sealed with. Sealed bytes say it, and it is authenticated with them.
+/// The kind of key that something is sealed with. Sealed bytes say it, and it is authenticated with them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// A key that was given as it is.
@@ -56,3 +54,5 @@ impl Origin {
         }
     }
 }
+
+pub(super) const SALT_LEN: usize = 16;

@@ -87,7 +87,6 @@ const GIVEN: u8 = 1;
 const PASSPHRASE: u8 = 2;
 const TOKEN: u8 = 3;
 pub(super) const NONCE_LEN: usize = 12;
-pub(super) const SALT_LEN: usize = 16;
 const TAG_LEN: usize = 16;
 
 #[cfg(test)]

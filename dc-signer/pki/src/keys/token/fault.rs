@@ -1,6 +1,6 @@
 //! The reasons that there is no session in a token.
 
-use super::super::in_token::SecretKeyError;
+use super::super::secret_key_error::SecretKeyError;
 use crate::secret::SecretError;
 use crate::token_fault::TokenFault;
 

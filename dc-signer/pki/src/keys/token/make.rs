@@ -12,9 +12,9 @@ use rustls::crypto::ring::default_provider;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 use zeroize::Zeroize;
 
-use super::super::in_token::SecretKeyError;
 use super::super::key::Key;
 use super::super::pem_file::PemKey;
+use super::super::secret_key_error::SecretKeyError;
 use super::super::stored::KeyType;
 use super::super::unlock::Unlock;
 use super::fault::Fault;

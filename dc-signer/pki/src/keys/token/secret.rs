@@ -7,7 +7,7 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use zeroize::Zeroizing;
 
-use super::super::in_token::SecretKeyError;
+use super::super::secret_key_error::SecretKeyError;
 use super::super::unlock::Unlock;
 use super::fault::Fault;
 use super::module::Module;
