@@ -269,6 +269,7 @@ async fn nothing_is_archived_while_an_older_signer_works(db: &Database) {
         stopped: false,
         clock: None,
         keys: Vec::new(),
+        sealing: Vec::new(),
     };
     let now = dc_pki::clock::now().unwrap();
     store.report(&report, now).await.unwrap();
