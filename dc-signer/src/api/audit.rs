@@ -15,6 +15,7 @@ use super::body::Params;
 use super::bulk::{Broken, Pages};
 use super::problem::{self, ApiError};
 use crate::authority::json::{AuditCheckpoint, AuditRecord, AuditRecords};
+use dc_pki::clock;
 use dc_protocol::Kind;
 use dc_store::AuditFilter;
 use dc_store::export::{first_line, record_line};
@@ -72,10 +73,14 @@ impl Wanted {
     ))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
-    _viewer: Viewer,
+    viewer: Viewer,
     Params(wanted): Params<Wanted>,
 ) -> Result<Answer<AuditRecords>, ApiError> {
     let filter = wanted.filter()?;
+    // Which names a device has had is personal data; the log by itself has none.
+    if filter.device.is_some() {
+        app.gate.note_read(viewer.operator(), 1, clock::now()?);
+    }
     let limit = wanted.limit.unwrap_or(100);
     if !(1..=1000).contains(&limit) {
         let detail = format!("limit is {limit}: use 1 to 1000");

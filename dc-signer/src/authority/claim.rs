@@ -197,6 +197,13 @@ fn root() -> String {
     format!("root:{}", whose())
 }
 
+/// Something that whoever has the machine's files can do anyway, and that the audit log is to have all the same: without a
+/// credential, since a timer has none, and without an alert.
+#[must_use]
+pub fn at_the_machine(now: UnixTime) -> Act {
+    Act::new(root(), now)
+}
+
 /// The user of this process, and who has logged in, which root cannot change without its being logged.
 fn whose() -> String {
     let uid = dc_store::owner::invoker_uid();

@@ -11,7 +11,7 @@ use crate::config::NameMode;
 
 use dc_pki::names::ZoneName;
 use dc_store::registry::{
-    self, Change, Device, DeviceId, ExternalId, Manufactured, NameInput, Replacement, State,
+    self, Action, Change, Device, DeviceId, ExternalId, Manufactured, NameInput, Replacement, State,
 };
 use dc_store::{Act, Added, Conflict, Find, NewDevice};
 
@@ -19,7 +19,7 @@ impl Authority {
     /// Adds devices in one transaction; says for each, in order, what became of it.
     ///
     /// Adding the same ones again changes nothing: an activation code that was made before stays good, and only whoever has none
-    /// that is gets one. Lines are numbered from 1. Fails with [`Error::Store`]; then nothing is known about any of them.
+    /// that is gets one; how many were known is recorded as a read. Lines are numbered from 1. Fails with [`Error::Store`]; then nothing is known about any of them.
     pub async fn add_devices(
         &self,
         new: &[&json::NewDevice],
@@ -41,6 +41,13 @@ impl Authority {
         let mut outcomes = merge(self.add(&good, by).await?, outcomes);
         let wanted: Vec<bool> = new.iter().map(|new| new.code).collect();
         self.with_codes(&mut outcomes, &wanted, by).await?;
+        // Whoever adds what is there is shown what there is.
+        let known = outcomes.iter().flatten().filter(|added| !added.created);
+        let known = known.count();
+        if known > 0 {
+            let scope = format!("added-again rows={known}");
+            self.note_read(Action::Read, scope, by).await?;
+        }
         Ok(outcomes)
     }
 

@@ -696,10 +696,26 @@ fn what_is_read_is_on_record_with_who_and_how_many() {
     signer.by("alice", &["devices", "export"]).succeeded();
     // One for the list, two for the export, however many devices there are.
     assert_eq!(records(&signer), before + 3);
+    // What is there is shown to whoever adds it again, and a device's records say which names it has had.
+    signer
+        .by("alice", &["devices", "add", "customer-07"])
+        .succeeded();
+    let about = ["audit", "list", "--device", "customer-07"];
+    signer.by("alice", &about).succeeded();
+    signer.run(&about).refused(&["an operator's credential"]);
+    // The log itself names nobody; a copy of all has everything.
+    signer.run(&["audit", "list"]).succeeded();
+    signer.run(&["backup", "copy"]).succeeded();
+    assert_eq!(records(&signer), before + 6);
     let database = std::fs::read(signer.0.path("data/dc-signer.db")).unwrap();
     let wal = std::fs::read(signer.0.path("data/dc-signer.db-wal")).unwrap_or_default();
     let all = String::from_utf8_lossy(&[database, wal].concat()).into_owned();
-    for scope in ["prefix=\"customer-1\" rows=10", "all rows=30"] {
+    for scope in [
+        "prefix=\"customer-1\" rows=10",
+        "all rows=30",
+        "added-again rows=1",
+        "backup",
+    ] {
         assert!(all.contains(scope), "{scope}");
     }
 }

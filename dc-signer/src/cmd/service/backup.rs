@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use dc_pki::clock;
 use dc_signer::authority::backup::{self, SealedIn};
-use dc_signer::authority::database;
+use dc_signer::authority::{claim, database};
+use dc_store::registry::Action;
 
 use super::error::Error;
 use super::place::Place;
@@ -33,6 +34,12 @@ impl Args {
         self.place.with_config(async |config| {
             let (store, _in_use) = database::open(&config).await?;
             let now = clock::now()?;
+            // Before anything is copied, and so in the copy too.
+            let by = claim::at_the_machine(now);
+            let noted = store.note_read(Action::Export, "backup".to_owned(), &by).await;
+            if let Err(error) = noted {
+                eprintln!("warning: this backup is not in the audit log: {error}");
+            }
             let made = backup::make(&config, &store, &self.to, !self.without_keys, now).await;
             store.close().await;
             let made = made?;

@@ -10,6 +10,7 @@ mod replace;
 mod several;
 mod show;
 
+pub(super) use list::note_read;
 use replace::Replace;
 use several::{ForGood, Several};
 

@@ -4,13 +4,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dc_pki::clock;
 use dc_pki::time::Moment;
+use dc_signer::authority::reads;
 use dc_store::export::record_line;
-use dc_store::registry::{Action, Record};
+use dc_store::registry::{Action, DeviceId, Record, Role};
 use dc_store::{AuditFilter, Store};
 use pki_types::UnixTime;
 
+use crate::cmd::service::devices::note_read;
 use crate::cmd::service::error::Error;
-use crate::cmd::service::place::{self, Place};
+use crate::cmd::service::place::Acting;
 use crate::cmd::service::print;
 use crate::cmd::table::Table;
 
@@ -18,7 +20,7 @@ use crate::cmd::table::Table;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    place: Place,
+    acting: Acting,
     /// Only those since then: a time such as 2027-01-31T12:00:00Z, or so long ago, such as 2d
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<UnixTime>,
@@ -31,7 +33,8 @@ pub(super) struct Args {
     /// Only those by this actor, such as operator:alice, root:uid=0,login=1000 or device
     #[arg(long)]
     actor: Option<String>,
-    /// Only those about this device: its external id, its id or its name, and under all names that it had
+    /// Only those about this device: its external id, its id or its name, and under all names that it had. This takes an operator's
+    /// credential, and is recorded
     #[arg(long)]
     device: Option<String>,
     /// Only those about this unique name, or this operator
@@ -50,39 +53,50 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Error> {
-        self.place.with_store(async |store| {
-            let filter = self.filter(store).await?;
-            let (mut found, mut before) = (Vec::new(), None);
-            let more = loop {
-                let left = self
-                    .limit
-                    .saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
-                if left == 0 {
-                    break true;
-                }
-                let page = store
-                    .find_records_before(&filter, before, left.min(PAGE))
-                    .await?;
-                found.extend(page.records);
-                before = page.next;
-                if before.is_none() {
-                    break false;
-                }
-            };
-            self.show(&found)?;
-            if more {
-                eprintln!("note: there may be more; use --limit, or 'audit export'");
+        match &self.device {
+            None => {
+                let place = &self.acting.place;
+                place.with_store(async |store| self.list(store, None).await)
             }
-            Ok(())
-        })
+            // Which names somebody's device has had is personal data; the log itself has none.
+            Some(text) => self
+                .acting
+                .with_authority(Role::Viewer, None, async |open, who| {
+                    let device = open.device(text).await?;
+                    note_read(open, who, reads::one(&device)).await?;
+                    self.list(&open.store, Some(device.id)).await
+                }),
+        }
     }
 
-    async fn filter(&self, store: &Store) -> Result<AuditFilter, Error> {
-        let device = match &self.device {
-            None => None,
-            Some(text) => Some(place::device(store, text).await?.id),
+    async fn list(&self, store: &Store, device: Option<DeviceId>) -> Result<(), Error> {
+        let filter = self.filter(device);
+        let (mut found, mut before) = (Vec::new(), None);
+        let more = loop {
+            let left = self
+                .limit
+                .saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+            if left == 0 {
+                break true;
+            }
+            let page = store
+                .find_records_before(&filter, before, left.min(PAGE))
+                .await?;
+            found.extend(page.records);
+            before = page.next;
+            if before.is_none() {
+                break false;
+            }
         };
-        Ok(AuditFilter {
+        self.show(&found)?;
+        if more {
+            eprintln!("note: there may be more; use --limit, or 'audit export'");
+        }
+        Ok(())
+    }
+
+    fn filter(&self, device: Option<DeviceId>) -> AuditFilter {
+        AuditFilter {
             since: self.since,
             until: self.until,
             actions: self.action.clone(),
@@ -90,7 +104,7 @@ impl Args {
             device,
             name: self.name.clone(),
             zone: self.zone.clone(),
-        })
+        }
     }
 
     fn show(&self, found: &[Record]) -> Result<(), Error> {

@@ -166,7 +166,11 @@ fn refused(source: Registry) -> dc_store::Error {
 
 /// Records that somebody looked at devices. A database that takes no records now can be looked at nevertheless: that is when
 /// somebody has to.
-pub(super) async fn note_read(open: &Open, who: &Actor, scope: String) -> Result<(), Error> {
+pub(in crate::cmd::service) async fn note_read(
+    open: &Open,
+    who: &Actor,
+    scope: String,
+) -> Result<(), Error> {
     if let Err(error) = note(open, who, Action::Read, scope).await {
         eprintln!("warning: this is not in the audit log: {error}");
     }
