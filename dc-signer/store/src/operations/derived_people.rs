@@ -7,7 +7,7 @@ use pki_types::UnixTime;
 
 use crate::Error;
 use crate::connection::Session;
-use crate::registry::{Action, Approval, ApprovalState, Mismatch, Record, Sha256};
+use crate::registry::{Action, Approval, ApprovalState, Entry, Mismatch, Record, Sha256};
 
 use super::findings::Found;
 use super::{people, rows};
@@ -28,6 +28,8 @@ struct Asked {
     at: UnixTime,
     /// The record that decided it, whether it was agreed to, and who did.
     decided: Option<(u64, bool, String)>,
+    /// The record that says it was done.
+    done: Option<u64>,
 }
 
 impl People {
@@ -47,16 +49,19 @@ impl People {
                     reason: entry.reason.clone(),
                     at: entry.time,
                     decided: None,
+                    done: None,
                 };
                 self.approvals.insert(seq, asked);
             }
             Action::Approve | Action::RefuseApproval => {
-                let scope = entry.scope.as_deref().unwrap_or_default();
-                let number = scope.strip_prefix("asked-in=").map(str::parse::<u64>);
-                let asked = number.and_then(Result::ok);
-                if let Some(asked) = asked.and_then(|number| self.approvals.get_mut(&number)) {
+                if let Some(asked) = self.asked(entry) {
                     let is_agreed = entry.action == Action::Approve;
                     asked.decided = Some((seq, is_agreed, entry.actor.clone()));
+                }
+            }
+            Action::FinishApproval => {
+                if let Some(asked) = self.asked(entry) {
+                    asked.done = Some(seq);
                 }
             }
             Action::BreakGlass => {
@@ -71,6 +76,12 @@ impl People {
             }
             _ => {}
         }
+    }
+
+    /// What a record is about.
+    fn asked(&mut self, entry: &Entry) -> Option<&mut Asked> {
+        let number = entry.scope.as_deref()?.strip_prefix("asked-in=")?;
+        self.approvals.get_mut(&number.parse().ok()?)
     }
 
     pub(super) async fn check(self, session: &mut Session, found: &mut Found) -> Result<(), Error> {
@@ -160,16 +171,17 @@ impl Asked {
         if self.detail != Some(approval.commitment()) || !is_reason || self.at != approval.asked {
             found.add(Mismatch::Approval { seq });
         }
-        let states: &[ApprovalState] = match &self.decided {
-            None => &[ApprovalState::Waiting],
-            Some((_, true, _)) => &[ApprovalState::Approved, ApprovalState::Done],
-            Some((_, false, _)) => &[ApprovalState::Refused],
+        let state = match (&self.decided, self.done) {
+            (None, _) => ApprovalState::Waiting,
+            (Some((_, true, _)), None) => ApprovalState::Approved,
+            (Some((_, true, _)), Some(_)) => ApprovalState::Done,
+            (Some((_, false, _)), _) => ApprovalState::Refused,
         };
         let by = self.decided.as_ref().map_or(seq, |(seq, ..)| *seq);
+        let by = self.done.unwrap_or(by);
         let row = || seq.to_string();
-        if !states.contains(&approval.state) {
-            let expected: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
-            let values = (expected.join(" or "), approval.state.to_string());
+        if state != approval.state {
+            let values = (state.to_string(), approval.state.to_string());
             found.add(changed("approvals", row(), "state", by, values.0, values.1));
         }
         let who = self.decided.as_ref().map(|(_, _, actor)| actor.as_str());
