@@ -141,6 +141,15 @@ pub(super) async fn change_by(
 ) -> Result<Device, Error> {
     let device = by_id(work, id).await?;
     let Some(changed) = device.apply(change, by.at)? else {
+        // It has this key already, by another way; the code is used up all the same.
+        if let (Some(code), Some(key)) = (code, new_key(change)) {
+            let mut entry = work.entry(Action::Enrol, by);
+            entry.name = Some(device.name.to_string());
+            entry.zone = Some(device.zone.to_string());
+            entry.spki_sha256 = Some(key);
+            entry.detail_sha256 = Some(code);
+            work.log(entry);
+        }
         return Ok(device);
     };
     if let Some(key) = new_key(change) {

@@ -79,6 +79,9 @@ impl Retold {
         let (time, key) = (entry.time, entry.spki_sha256);
         match entry.action {
             Action::Add => self.add(record),
+            Action::Enrol if key.is_some() && self.is_active_with(key) => {
+                return self.use_code(seq, entry.detail_sha256, key);
+            }
             Action::Enrol => {
                 self.state = Some((seq, State::Active));
                 (self.key, self.next) = ((seq, key), None);
@@ -129,6 +132,11 @@ impl Retold {
             is_ended: false,
         };
         self.names.insert(name, given);
+    }
+
+    /// True if nothing but a code changes when it enrols with this key: it has that already, by another way.
+    fn is_active_with(&self, key: Option<Sha256>) -> bool {
+        self.key.1 == key && matches!(self.state, Some((_, State::Active)))
     }
 
     const fn state_with_key(&self) -> State {
