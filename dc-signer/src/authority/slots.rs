@@ -64,7 +64,11 @@ impl Authority {
     /// cannot be removed, though the slot has ended, and as [`Store::move_delegation`](dc_store::Store::move_delegation) does.
     pub async fn end_slot(&self, zone: &ZoneName, number: u32, by: &Act) -> Result<Zone, Error> {
         let view = self.delegations.refresh(&self.store).await?;
-        let certificate = can_end(&view.zone(zone)?.managed, number)?.certificate_sha256;
+        let slot = slot(&view.zone(zone)?.managed, number)?;
+        if slot.state == DelegationState::Active {
+            return Err(dc_store::Error::from(registry::Error::SlotIsActive { number }).into());
+        }
+        let certificate = slot.certificate_sha256;
         let shared = self.store.shared_delegation(&certificate).await?;
         let gone = DelegationState::Gone;
         let ended = self.store.move_delegation(zone, number, gone, by).await?;
