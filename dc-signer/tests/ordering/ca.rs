@@ -190,6 +190,10 @@ eab_handler_module: acme2certifier.eabhandlers.json_handler
 key_file: FOLDER/customers.json
 [Challenge]
 tls_alpn_01_support: False
+dns_persist_01_support: True
+dns_persist_allow_policy_wildcard: True
+[Directory]
+caaidentities: [\"ca.example\"]
 [Order]
 profiles: {\"delegation\": \"https://127.0.0.1/delegation\"}
 ";

@@ -90,6 +90,43 @@ fn second_order(signer: &Signer) {
 }
 
 #[test]
+fn after_a_restore_on_a_fresh_machine_orders_go_on_with_the_account_of_before() {
+    if !have() {
+        return;
+    }
+    let dns = Dns::start();
+    let ca = Ca::start(&dns, Kind::Delegating);
+    let signer = Signer::new(&ca, &dns);
+    let account = |signer: &Signer| {
+        let status = signer.succeed(&["certificate", "status", "--json"]);
+        let status: Value = serde_json::from_str(&status).unwrap();
+        status[0]["account"].as_str().map(str::to_owned)
+    };
+    assert_eq!(signer.order()["slot"], 1);
+    let before = account(&signer);
+    assert!(before.is_some());
+    signer.succeed(&["backup", "monday"]);
+    signer.lose_data();
+    signer.succeed(&["restore", "monday", "--reason", "a test"]);
+    assert_eq!(account(&signer), before);
+    // The customer's key, which the CA may take once, is not needed.
+    signer.forget_customer_key();
+    assert_eq!(signer.order()["slot"], 2);
+    // Without the account it is, and whoever has none that the CA takes is told what to ask for.
+    fs::remove_dir_all(signer.folder().join("signer/data/acme")).unwrap();
+    signer.give_customer_key();
+    let ask = ["certificate", "order", "--zone", "cpe.example.com"];
+    let said = signer
+        .with("kid = \"customer\"", "kid = \"used before\"")
+        .fail(&ask);
+    assert!(
+        said.contains("ask the CA for a new external account"),
+        "{said}"
+    );
+    assert_eq!(signer.order()["slot"], 3);
+}
+
+#[test]
 fn what_is_wrong_is_said_and_an_order_goes_on_where_it_was() {
     if !have() {
         return;
@@ -108,7 +145,7 @@ fn what_is_wrong_is_said_and_an_order_goes_on_where_it_was() {
         (
             "challenge = \"dns-01\"",
             "challenge = \"dns-account-01\"",
-            "the CA offers dns-01 for *.cpe.example.com, and not dns-account-01",
+            "for *.cpe.example.com, and not dns-account-01: choose another 'challenge'",
         ),
         ("hook = ", "profile = \"other\"\nhook = ", "the CA offers"),
         (
@@ -150,6 +187,51 @@ fn what_is_wrong_is_said_and_an_order_goes_on_where_it_was() {
         "the order's key is the same"
     );
     signer.nothing_secret_was_said(&ca);
+}
+
+/// As the guide says it: the first order registers the account, whose name a record has then that stays.
+#[test]
+fn a_record_that_stays_and_a_profile_bring_certificates_and_nothing_changes_dns() {
+    if !have() {
+        return;
+    }
+    let dns = Dns::start();
+    let ca = Ca::start(&dns, Kind::Delegating);
+    let signer = Signer::new(&ca, &dns);
+    let persist = |signer: &Signer| {
+        signer.config_with(&[
+            ("challenge = \"dns-01\"", "challenge = \"dns-persist-01\""),
+            ("hook = ", "profile = \"delegation\" #"),
+        ])
+    };
+    let ask = ["certificate", "order", "--zone", "cpe.example.com"];
+    let said = signer.with_config(&persist(&signer)).fail(&ask);
+    assert!(
+        said.contains("the CA does not accept that *.cpe.example.com is yours"),
+        "{said}"
+    );
+    let status = signer.with_config(&persist(&signer));
+    let status = status.succeed(&["certificate", "status", "--json"]);
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let account = status[0]["account"].as_str().unwrap();
+    let name = "_validation-persist.cpe.example.com";
+    // A record for another account lets nobody in, and nor does one without the policy for a wildcard.
+    for text in [
+        format!("ca.example; accounturi={account}0; policy=wildcard"),
+        format!("ca.example; accounturi={account}"),
+    ] {
+        dns.put(name, &text);
+        signer.with_config(&persist(&signer)).fail(&ask);
+    }
+    dns.put(
+        name,
+        &format!("ca.example; accounturi={account}; policy=wildcard"),
+    );
+    for slot in [1, 2] {
+        signer.with_config(&persist(&signer));
+        assert_eq!(signer.order()["slot"], slot);
+    }
+    assert!(!dns.log().contains("_acme-challenge"), "{}", dns.log());
 }
 
 #[test]

@@ -31,8 +31,7 @@ impl Signer {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let dev = Dev::open(&path.join("signer"), from_seconds(now.as_secs())).unwrap();
         let hmac = path.join("hmac");
-        fs::write(&hmac, HMAC).unwrap();
-        fs::set_permissions(&hmac, fs::Permissions::from_mode(0o600)).unwrap();
+        write_hmac(&hmac);
         let [anchors, roots] = ca.roots().map(|path| path.display().to_string());
         let acme = format!(
             "\n[[acme]]\ndirectory = \"{}\"\ncontact = [\"mailto:pki@example.com\"]\nagree_to_terms = true\n\
@@ -89,6 +88,12 @@ impl Signer {
         self
     }
 
+    /// With this configuration for the next command.
+    pub(crate) fn with_config(&self, config: &str) -> &Self {
+        self.write(config);
+        self
+    }
+
     /// Makes everything somebody else's. False if this process is not root.
     pub(crate) fn give_away(&self) -> bool {
         let all = walk(self.folder().to_owned());
@@ -99,6 +104,16 @@ impl Signer {
     /// Nothing but the account is left.
     pub(crate) fn forget_customer_key(&self) {
         fs::remove_file(self.folder().join("hmac")).unwrap();
+    }
+
+    pub(crate) fn give_customer_key(&self) {
+        write_hmac(&self.folder().join("hmac"));
+    }
+
+    /// A machine that has nothing but the configuration.
+    pub(crate) fn lose_data(&self) {
+        fs::rename(self.data(), self.folder().join("lost")).unwrap();
+        fs::create_dir(self.data()).unwrap();
     }
 
     /// With another CA for the next command, or none.
@@ -188,6 +203,11 @@ impl Signer {
         // The server has seen the account's public key alone.
         assert!(!ca.log().contains(key));
     }
+}
+
+fn write_hmac(path: &Path) {
+    fs::write(path, HMAC).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// Everything below a folder, to any depth.
