@@ -158,7 +158,7 @@ pub struct KeydCheckpoints {
     pub danger_without_proof: bool,
     /// The key of a time before a proof was always wanted.
     #[serde(default, rename = "require_proof", deserialize_with = "always")]
-    _require_proof: (),
+    _require_proof: Option<()>,
 }
 
 impl KeydConfig {
@@ -224,9 +224,9 @@ fn records<'de, D: Deserializer<'de>>(value: D) -> Result<u64, D::Error> {
 }
 
 /// A proof is wanted without a word, and to do without has a name that says what it is.
-fn always<'de, D: Deserializer<'de>>(value: D) -> Result<(), D::Error> {
+fn always<'de, D: Deserializer<'de>>(value: D) -> Result<Option<()>, D::Error> {
     match bool::deserialize(value)? {
-        true => Ok(()),
+        true => Ok(None),
         false => Err(de::Error::custom(
             "is false, and a proof is always wanted, which every service sends: remove the line, or have 'danger_without_proof = true' in its place, which lets whoever takes the service over have a forged log signed for",
         )),
@@ -324,9 +324,9 @@ mod tests {
             let config = KeydConfig::parse(&text, Path::new("/"));
             config.map(|config| config.checkpoints.unwrap().danger_without_proof)
         };
-        assert_eq!(read("").unwrap(), false);
-        assert_eq!(read("require_proof = true").unwrap(), false);
-        assert_eq!(read("danger_without_proof = true").unwrap(), true);
+        assert!(!read("").unwrap());
+        assert!(!read("require_proof = true").unwrap());
+        assert!(read("danger_without_proof = true").unwrap());
         let errors = read("require_proof = false").unwrap_err();
         let said = errors[0].to_string();
         assert!(

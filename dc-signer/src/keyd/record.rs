@@ -375,10 +375,9 @@ mod tests {
         fs::rename(&path, folder.join(aside(&end))).unwrap();
         let (record, past) = open(folder, 300);
         assert_eq!((past, record.end().seq), (Past::Known, end.seq + 1));
-        for damage in [&|| fs::remove_file(&path).unwrap(), &|| {
-            fs::write(&path, "").unwrap() as ()
-        }] as [&dyn Fn(); 2]
-        {
+        let remove: &dyn Fn() = &|| fs::remove_file(&path).unwrap();
+        let empty: &dyn Fn() = &|| fs::write(&path, "").unwrap();
+        for damage in [remove, empty] {
             damage();
             assert_eq!(open(folder, 300).1, Past::Lost);
             assert_eq!(open(folder, 300).1, Past::Known);

@@ -276,7 +276,7 @@ mod tests {
         let again = keys(&two, None).key(Which::Current, &[&sealed]).unwrap();
         assert_eq!(again.id(), Sealed::parse(&sealed).unwrap().key());
         let error = keys(&one, None).open(&LABEL, &sealed).unwrap_err();
-        assert!(matches!(&error, SealError::OtherKey { given, .. } if given.len() == 1));
+        assert!(matches!(&error, SealError::OtherKind { given, .. } if *given == [Kind::Key]));
         let error = keys(&one, None).key(Which::Next, &[]).unwrap_err();
         assert_eq!(error, SealError::NoNextKey);
     }

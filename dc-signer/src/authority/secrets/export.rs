@@ -70,13 +70,16 @@ pub async fn export(
     })
 }
 
+/// A file's name in the data folder, and what is in it.
+type Contents = (String, Zeroizing<Vec<u8>>);
+
 /// The files of a data folder, by their names in it.
 fn contents(
     vault: &Vault,
     before: &[SharedSecret],
     used: &[SharedSecret],
     shared: &[SharedDelegation],
-) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>, Error> {
+) -> Result<Vec<Contents>, Error> {
     let versions = vault.places().open(before, &[])?;
     let mut contents = Vec::new();
     for row in used {
@@ -101,7 +104,7 @@ fn contents(
 }
 
 /// Writes a folder for whoever runs the command.
-fn write(to: &Path, contents: &[(String, Zeroizing<Vec<u8>>)]) -> Result<(), backup_error::Error> {
+fn write(to: &Path, contents: &[Contents]) -> Result<(), backup_error::Error> {
     let _invoker = owner::as_invoker()?;
     if files::is_there(to)? {
         return Err(PkiError::Exists { path: to.into() }.into());

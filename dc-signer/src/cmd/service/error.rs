@@ -97,7 +97,7 @@ pub(crate) enum Error {
         /// The file.
         path: PathBuf,
         /// The fault.
-        source: dc_store::export::ExportError,
+        source: Box<dc_store::export::ExportError>,
     },
     /// A list of devices has none in it.
     #[error("{} names no device: write one a line, by its external id, its id or its name", .path.display())]
@@ -186,7 +186,7 @@ fn whose(path: &Path, source: &io::Error) -> String {
     let folder = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+    let folder = folder.unwrap_or_else(|| Path::new("."));
     let owner = |path: &Path| owner::Account::owning(path).ok().flatten();
     let me = owner::Account::me();
     let (whose, what) = match owner(path) {

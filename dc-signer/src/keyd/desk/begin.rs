@@ -45,9 +45,9 @@ impl Recalled {
                     self.count(zone, (time, 1), now, uptime);
                 }
             }
-            Some("checkpoint") => self.signed = Signed::read(line).or(self.signed.take()),
+            Some("checkpoint") => self.signed = Signed::read(line).or_else(|| self.signed.take()),
             Some(COUNTS) => {
-                self.signed = Signed::read(&line["checkpoint"]).or(self.signed.take());
+                self.signed = Signed::read(&line["checkpoint"]).or_else(|| self.signed.take());
                 // It has all of those before it.
                 self.rates.values_mut().for_each(Rate::forget);
                 for (zone, minutes) in line["zones"].as_object().into_iter().flatten() {

@@ -180,7 +180,7 @@ impl Folder {
         let created = builder.create(&new, settings.directory.clone(), external.as_ref());
         let (account, credentials) = created.await.map_err(|error| match error {
             Acme::Api(problem) if !will_pass(&problem) => Failure::NotRegistered {
-                problem,
+                problem: Box::new(problem),
                 kid: settings.external_account.as_ref().map(|it| it.kid.clone()),
                 folder: self.0.clone(),
             },

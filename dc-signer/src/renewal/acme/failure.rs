@@ -81,7 +81,7 @@ pub(super) enum Failure {
     )]
     NotRegistered {
         /// Its reason.
-        problem: Problem,
+        problem: Box<Problem>,
         /// The name of the external account's key.
         kid: Option<String>,
         /// The folder where an account that was registered before belongs.
@@ -145,15 +145,12 @@ impl Failure {
                 let left = at.map(|at| at.saturating_duration_since(Instant::now()));
                 OrderError::Later(left.or(retry_after), said)
             }
+            Self::NotRegistered { problem, .. } => of_problem(problem, retry_after, said),
             Self::Acme(Acme::Api(problem))
-            | Self::NotRegistered { problem, .. }
             | Self::NotShown {
                 problem: Some(problem),
                 ..
-            } => match will_pass(problem) {
-                true => OrderError::Later(retry_after, said),
-                false => OrderError::Refused(said),
-            },
+            } => of_problem(problem, retry_after, said),
             Self::Acme(Acme::Crypto | Acme::KeyRejected) => OrderError::Setup(said),
             Self::Acme(Acme::Unsupported(_)) => OrderError::Refused(said),
             // The network, or something that is no ACME server while one is down.
@@ -179,6 +176,13 @@ impl Failure {
     pub(super) fn ends_order(&self) -> bool {
         matches!(self, Self::NotShown { .. } | Self::NoChallenge { .. })
             || matches!(self, Self::Acme(Acme::Api(problem)) if !will_pass(problem))
+    }
+}
+
+fn of_problem(problem: &Problem, retry_after: Option<Duration>, said: String) -> OrderError {
+    match will_pass(problem) {
+        true => OrderError::Later(retry_after, said),
+        false => OrderError::Refused(said),
     }
 }
 
@@ -256,7 +260,7 @@ mod tests {
     fn whoever_gets_no_account_is_told_what_to_ask_the_ca_for() {
         let failed = |kid: Option<&str>| {
             let failure = Failure::NotRegistered {
-                problem: problem("unauthorized", Some(403)),
+                problem: Box::new(problem("unauthorized", Some(403))),
                 kid: kid.map(str::to_owned),
                 folder: "/data/acme/0123".into(),
             };

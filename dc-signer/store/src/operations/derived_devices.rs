@@ -291,7 +291,7 @@ impl Told {
         let is_one_of = |at: UnixTime| given.withdrawn.iter().any(|(_, said)| *said == at);
         match (row.withdrawn, row.until) {
             (None, _) if must_be => {
-                let expected = said.map_or("withdrawn".to_owned(), |(_, at)| time(&at));
+                let expected = said.map_or_else(|| "withdrawn".to_owned(), |(_, at)| time(&at));
                 self.changed(place(), "withdrawn", seq, (expected, maybe_time(&None)));
             }
             // A name that a backup had lost may have been withdrawn when it was given again.
@@ -357,5 +357,7 @@ fn maybe_time(at: &Option<UnixTime>) -> String {
 }
 
 fn maybe<T: Display>(value: &Option<T>) -> String {
-    value.as_ref().map_or("none".to_owned(), T::to_string)
+    value
+        .as_ref()
+        .map_or_else(|| "none".to_owned(), T::to_string)
 }

@@ -101,7 +101,7 @@ async fn find_held(
             column,
             seq: row.number("seq")?,
             expected,
-            found: value.map_or("none".to_owned(), |value| value.to_string()),
+            found: value.map_or_else(|| "none".to_owned(), |value| value.to_string()),
         });
     }
     Ok(())

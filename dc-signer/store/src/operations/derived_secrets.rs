@@ -105,7 +105,7 @@ impl Secrets {
         let made = self.made.remove(&detail);
         let row = format!("{} version {}", secret.purpose, secret.version);
         let secs = |time: UnixTime| time.as_secs().to_string();
-        let maybe = |time: Option<UnixTime>| time.map_or("none".to_owned(), secs);
+        let maybe = |time: Option<UnixTime>| time.map_or_else(|| "none".to_owned(), secs);
         let mut compare = |column, seq, expected: String, there: String| {
             if expected != there {
                 found.add(Mismatch::Changed {

@@ -55,7 +55,11 @@ impl Findings {
         let is_fine = self.open() == 0;
         let is_open = |one: &&Finding| one.acknowledged.is_none();
         // As many may be known as are kept, and there are more.
-        let first = self.first.iter().find(is_open).or(self.first.last());
+        let first = self
+            .first
+            .iter()
+            .find(is_open)
+            .or_else(|| self.first.last());
         match first.filter(|_| !is_fine) {
             Some(open) => Err(open.error.clone()),
             None => Ok(self.head),

@@ -119,9 +119,10 @@ fn ends(change: &SecretChange, secret: &SharedSecret) -> bool {
         (before.purpose, before.version) == (secret.purpose, secret.version)
     };
     let before = change.before.iter().find(is_it);
-    before.map_or(secret.until.is_some(), |before| {
-        before.until != secret.until
-    })
+    before.map_or_else(
+        || secret.until.is_some(),
+        |before| before.until != secret.until,
+    )
 }
 
 fn log(work: &mut Work, action: Action, secret: Option<&SharedSecret>, by: &Act) {

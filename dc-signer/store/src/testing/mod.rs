@@ -106,7 +106,7 @@ impl Database {
         match &self.location {
             Location::File(_) => {
                 self.tamper(&format!("PRAGMA foreign_keys = OFF; {sql}"))
-                    .await
+                    .await;
             }
             Location::Postgres(_) => {
                 let off = "SET session_replication_role = replica";

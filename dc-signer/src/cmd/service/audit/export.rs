@@ -145,7 +145,7 @@ async fn write(
 fn resume(path: &Path) -> Result<(File, AuditTree), Error> {
     let wrong = |source| Error::Export {
         path: path.into(),
-        source,
+        source: Box::new(source),
     };
     let file = File::options()
         .read(true)

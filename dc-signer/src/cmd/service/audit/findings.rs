@@ -58,7 +58,9 @@ pub(super) fn show(all: &Findings) -> Result<(), Error> {
 /// Fails if anything is open.
 pub(super) fn failed(all: &Findings) -> Result<(), Error> {
     let first = all.first.iter().find(|one| one.acknowledged.is_none());
-    let first = first.or(all.first.last()).map(|one| one.error.clone());
+    let first = first
+        .or_else(|| all.first.last())
+        .map(|one| one.error.clone());
     match (first, all.open()) {
         (_, 0) | (None, _) => Ok(()),
         (Some(first), 1) => Err(first.into()),

@@ -28,7 +28,7 @@ pub(super) fn run(
     checked?;
     let checked = check.end().map_err(|source| Error::Export {
         path: files.last().cloned().unwrap_or_default(),
-        source,
+        source: Box::new(source),
     })?;
     show(&checked, given, json)
 }
@@ -36,7 +36,7 @@ pub(super) fn run(
 fn one(path: &Path, check: &mut LogCheck, bar: &ProgressBar) -> Result<(), Error> {
     let wrong = |source: ExportError| Error::Export {
         path: path.into(),
-        source,
+        source: Box::new(source),
     };
     let file = File::open(path).map_err(|source| wrong(source.into()))?;
     let mut reader = ExportReader::new(BufReader::with_capacity(1 << 20, file)).map_err(wrong)?;
