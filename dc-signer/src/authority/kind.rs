@@ -143,7 +143,9 @@ fn of_registry(error: registry::Error) -> Kind {
         registry::Error::KeyEnded | registry::Error::KeyTaken | registry::Error::UnknownKey => {
             Kind::KeyRefused
         }
-        registry::Error::ApproverIsNewer { .. } | registry::Error::OwnApproval => Kind::Forbidden,
+        registry::Error::ApproverIsNewer { .. }
+        | registry::Error::AskerKeptOut { .. }
+        | registry::Error::OwnApproval => Kind::Forbidden,
         registry::Error::NameHeld { .. } => Kind::NameHeld,
         registry::Error::NotActive { state } => match state {
             State::Active | State::Preregistered => Kind::UnknownDevice,

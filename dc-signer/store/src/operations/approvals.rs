@@ -55,7 +55,8 @@ impl Store {
     ///
     /// Fails with [`UnknownApproval`](crate::registry::Error::UnknownApproval), as [`Approval::may_approve`] does, with
     /// [`Mismatch::Approval`] if it is not what was asked for, with another [`Mismatch`] if one of the two is not the operator that the
-    /// log says, and with [`ApproverIsNewer`](crate::registry::Error::ApproverIsNewer) for whoever got the right to agree later.
+    /// log says, with [`AskerKeptOut`](crate::registry::Error::AskerKeptOut) if whoever asked was kept out since, and with
+    /// [`ApproverIsNewer`](crate::registry::Error::ApproverIsNewer) for whoever got the right to agree later.
     pub async fn approve(
         &self,
         number: u64,
@@ -67,6 +68,11 @@ impl Store {
             asked.may_approve(who, by.at)?;
             for one in [who, &asked.asked_by] {
                 operators::as_audited(&mut work.session, one).await?;
+            }
+            let kept_out =
+                operators::kept_out_after(&mut work.session, &asked.asked_by, number).await?;
+            if let Some(seq) = kept_out {
+                return Err(registry::Error::AskerKeptOut { seq }.into());
             }
             if let Some(seq) = operators::granted_after(&mut work.session, who, number).await? {
                 return Err(registry::Error::ApproverIsNewer { seq }.into());

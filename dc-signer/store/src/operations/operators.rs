@@ -281,6 +281,19 @@ pub(super) async fn granted_after(
     row.map(|row| row.number("seq")).transpose()
 }
 
+/// The first record behind this one by which an operator was kept out.
+pub(super) async fn kept_out_after(
+    session: &mut Session,
+    name: &OperatorName,
+    after: u64,
+) -> Result<Option<u64>, Error> {
+    let sql = "SELECT seq FROM audit WHERE name = $1 AND action <> 'issue' AND seq > $2 \
+               AND action = 'disable-operator' ORDER BY seq LIMIT 1";
+    let values = vec![name.as_str().into(), after.into()];
+    let row = session.fetch_one(sql, values).await?;
+    row.map(|row| row.number("seq")).transpose()
+}
+
 pub(super) async fn find(
     session: &mut Session,
     access: &Access,

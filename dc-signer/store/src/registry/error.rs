@@ -8,7 +8,7 @@ use dc_pki::time::Moment;
 /// A refusal: of a text that is no value of its type, or of something that is not allowed now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Error {
-    /// What is to let an operator in did so before they were kept out.
+    /// The token or certificate that is to let an operator in did so before they were kept out.
     #[error(
         "this token or certificate let them in before they were kept out, and lets nobody in again: give another one"
     )]
@@ -24,6 +24,14 @@ pub enum Error {
         "record {seq} of the audit log made you an operator, or gave you another role or token, after this was asked for: who was an operator before has to agree, or it is asked for anew"
     )]
     ApproverIsNewer {
+        /// The record.
+        seq: u64,
+    },
+    /// Whoever asked for an act was kept out afterwards, so that somebody else may have asked with their token.
+    #[error(
+        "record {seq} of the audit log kept whoever asked for this out: refuse it, and let them ask for it anew if they meant it"
+    )]
+    AskerKeptOut {
         /// The record.
         seq: u64,
     },

@@ -5,6 +5,7 @@ use crate::registry::{Access, Action, ApprovalState, Mismatch, Operator, Operato
 
 on_both! {
     a_second_operator_agrees_once_and_both_are_on_record,
+    nobody_agrees_to_what_somebody_asked_for_who_was_kept_out_since,
     nobody_agrees_who_got_the_right_to_it_later,
     nobody_agrees_who_is_not_what_the_log_says,
     what_was_decided_stays_so_whatever_the_row_says,
@@ -186,6 +187,23 @@ async fn what_was_decided_stays_so_whatever_the_row_says(db: &Database) {
         store.approval(again).await.unwrap().state,
         ApprovalState::Done
     );
+}
+
+async fn nobody_agrees_to_what_somebody_asked_for_who_was_kept_out_since(db: &Database) {
+    let store = &*db.store;
+    let number = asked(store).await;
+    let by = of("bob", NOW).because("a stolen token".parse().ok());
+    store.disable_operator(&name("alice"), &by).await.unwrap();
+    let seq = store.audit_head().await.unwrap().seq;
+    let agreed = store.approve(number, &name("bob"), &of("bob", NOW)).await;
+    assert_eq!(
+        refused(agreed.unwrap_err()),
+        registry::Error::AskerKeptOut { seq }
+    );
+    store
+        .refuse_approval(number, &name("bob"), &by)
+        .await
+        .unwrap();
 }
 
 async fn nobody_agrees_who_got_the_right_to_it_later(db: &Database) {
