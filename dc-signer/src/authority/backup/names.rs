@@ -18,8 +18,10 @@ pub(super) fn swap(
         path: database.into(),
         source,
     };
-    let moved =
-        files::is_there(database)?.then(|| beside(database, &format!("before-{}", now.as_secs())));
+    let moved = match files::is_there(database)? {
+        true => Some(free(database, &format!("before-{}", now.as_secs()))?),
+        false => None,
+    };
     if let Some(moved) = &moved {
         for suffix in SUFFIXES {
             let (from, to) = (with(database, suffix), with(moved, suffix));
@@ -31,6 +33,17 @@ pub(super) fn swap(
     fs::rename(staged, database).map_err(failed)?;
     files::sync(database.parent().unwrap_or_else(|| Path::new(".")))?;
     Ok(moved)
+}
+
+/// A name beside the database that nothing has: what was kept is never overwritten.
+fn free(database: &Path, what: &str) -> Result<PathBuf, Error> {
+    let mut name = beside(database, what);
+    let mut number = 1_u64;
+    while files::is_there(&name)? {
+        number += 1;
+        name = beside(database, &format!("{what}-{number}"));
+    }
+    Ok(name)
 }
 
 pub(super) fn remove_all(staged: &Path) {
@@ -52,3 +65,29 @@ pub(super) fn with(path: &Path, suffix: &str) -> PathBuf {
 
 /// The suffixes of the files of an SQLite database.
 pub(super) const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn two_copies_within_a_second_overwrite_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("signer.db");
+        fs::write(&database, "first").unwrap();
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(7));
+        let moved = ["second", "third"].map(|text| {
+            let staged = folder.path().join("staged");
+            fs::write(&staged, text).unwrap();
+            swap(&staged, &database, now).unwrap().unwrap()
+        });
+        let read = |path: &Path| fs::read_to_string(path).unwrap();
+        let [first, second] = moved.map(|path| read(&path));
+        assert_eq!(
+            [first, second, read(&database)],
+            ["first", "second", "third"]
+        );
+    }
+}
