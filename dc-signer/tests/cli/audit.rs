@@ -54,6 +54,9 @@ fn an_auditor_checks_exports_without_the_database() {
     verify(&["changed"]).refused(&["changed: "]);
     auditor.write("cut", &all[..all.len() - 5]);
     verify(&["cut"]).refused(&["breaks off", "--resume"]);
+    // A place that was emptied confirms nothing.
+    auditor.write("checkpoints", "");
+    verify(&["all"]).refused(&["checkpoints has no checkpoint in it"]);
     // Without checkpoints it says what that is worth.
     let alone = auditor.run(&["audit", "verify", "--export", "all"]);
     let alone = alone.succeeded();

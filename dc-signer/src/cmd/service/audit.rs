@@ -90,7 +90,11 @@ struct Known {
 impl Known {
     fn read(&self) -> Result<Checkpoints, Error> {
         match (&self.checkpoints, &self.log_key) {
-            (Some(path), Some(key)) => Checkpoints::read(path, key),
+            (Some(path), Some(key)) => match Checkpoints::read(path, key)? {
+                // It would confirm nothing, and a place that was emptied is no proof.
+                none if none.all().is_empty() => Err(Error::NoCheckpoint { path: path.clone() }),
+                some => Ok(some),
+            },
             _ => Ok(Checkpoints::default()),
         }
     }

@@ -99,6 +99,12 @@ pub(crate) enum Error {
         /// The fault.
         source: Box<dc_store::export::ExportError>,
     },
+    /// A file of checkpoints has none in it.
+    #[error("{} has no checkpoint in it: find out whether it was emptied, and take the file of another place", .path.display())]
+    NoCheckpoint {
+        /// The file.
+        path: PathBuf,
+    },
     /// A list of devices has none in it.
     #[error("{} names no device: write one a line, by its external id, its id or its name", .path.display())]
     NoDevices {

@@ -1,5 +1,7 @@
 //! `dc-signer keyd csr` and `install`: a delegation certificate whose key is made where it stays.
 
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use dc_pki::Sha256;
@@ -70,9 +72,17 @@ pub(super) struct Csr {
 impl Csr {
     pub(super) fn run(self) -> Result<(), Error> {
         let zone = ZoneName::parse(&self.zone)?.to_string();
+        // Before there is a key: nothing that is there is overwritten.
+        let file = File::options().write(true).create_new(true).open(&self.out);
+        let mut file = file.map_err(files::write_failed(&self.out))?;
         let asked = self.socket.keyd().new_key(&zone, self.clients);
-        let request = asked.map_err(self.socket.failed())?;
-        std::fs::write(&self.out, request).map_err(files::write_failed(&self.out))?;
+        let request = asked.map_err(|error| {
+            // It is empty, and of this command.
+            let _ = fs::remove_file(&self.out);
+            self.socket.failed()(error)
+        })?;
+        let written = file.write_all(request.as_bytes());
+        written.map_err(files::write_failed(&self.out))?;
         print(&format!(
             "{}: have it certified, with DelegationUsage, and give what comes back to 'dc-signer keyd install'",
             self.out.display()
