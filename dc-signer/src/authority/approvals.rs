@@ -6,7 +6,7 @@ use std::time::Duration;
 use pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
-use super::grants::NewAccess;
+use super::new_access::NewAccess;
 use super::operators::Authenticated;
 use super::{Act, Authority, Error, slots};
 use dc_pki::names::ZoneName;

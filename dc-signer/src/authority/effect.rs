@@ -1,4 +1,4 @@
-//! What an act that takes two operators would change: for whoever is to agree to it.
+//! The change that an act of two operators would make, for whoever is to agree to it.
 
 use super::approvals::{Asked, NAMED};
 use super::{Authority, Error};
@@ -23,7 +23,7 @@ impl Authority {
         Ok(found)
     }
 
-    /// What an act would change, against how things are now: a few lines for whoever is to agree to it.
+    /// The change that an act would make to how things are now: a few lines for whoever is to agree to it.
     ///
     /// Fails with [`Error::Store`].
     pub async fn effect(&self, asked: &Asked) -> Result<Vec<String>, Error> {

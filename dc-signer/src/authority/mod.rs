@@ -35,6 +35,7 @@ mod kind;
 mod loaded;
 mod manufacturers;
 mod missing;
+mod new_access;
 pub mod operators;
 pub mod policy;
 pub mod reads;

@@ -39,7 +39,7 @@ pub struct AuditRecord {
     /// The reason, in the words of whoever did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What was read, or which record it answers.
+    /// The filter of a read, or the record that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// The hash of the record before it.

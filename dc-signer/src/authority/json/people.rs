@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Device;
 use crate::authority::approvals::{Asked, word};
-use crate::authority::grants::NewAccess;
+use crate::authority::new_access::NewAccess;
 use dc_protocol::Problem;
 use dc_store::registry;
 

@@ -157,7 +157,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// What another operator types, to agree and to refuse.
+/// The commands that another operator types, to agree and to refuse.
 fn commands(number: u64, acting: &Acting) -> [String; 2] {
     let config = acting.place.config.display();
     [

@@ -53,7 +53,7 @@ enum What {
 /// operators, so does this, but for a viewer: the token lets nobody in before another admin agrees.
 #[derive(Debug, clap::Args)]
 struct Add {
-    /// What the audit log calls them: a-z, 0-9, '.', '_' and '-'
+    /// The name that the audit log has for them: a-z, 0-9, '.', '_' and '-'
     name: OperatorName,
     /// viewer looks, operator also manages devices, admin also manages zones and operators
     #[arg(long)]
@@ -103,11 +103,11 @@ struct New {
 
 /// Let an operator in again who was kept out, with a new token or another certificate
 ///
-/// What let them in before lets nobody in any more: it may be why they were kept out. If anything takes two operators, this does
+/// The token or certificate of before lets nobody in any more: it may be why they were kept out. If anything takes two operators, this does
 /// too, but for a viewer.
 #[derive(Debug, clap::Args)]
 struct Enable {
-    /// What the audit log calls them
+    /// The name that the audit log has for them
     name: OperatorName,
     #[command(flatten)]
     new: New,
@@ -119,7 +119,7 @@ struct Enable {
 
 #[derive(Debug, clap::Args)]
 struct Disable {
-    /// What the audit log calls them
+    /// The name that the audit log has for them
     name: OperatorName,
     #[command(flatten)]
     why: Why,
