@@ -223,7 +223,7 @@ fn a_backup_beside_a_server_has_the_secrets_and_keys() {
         return;
     };
     let said = signer.run(&["backup", "monday"]).succeeded();
-    for words in ["not the database", "5 records", "pg_dump"] {
+    for words in ["not the database", "6 records", "pg_dump"] {
         assert!(said.contains(words), "{said}");
     }
     signer.copy("postgres", "monday");

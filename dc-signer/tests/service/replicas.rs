@@ -85,6 +85,19 @@ impl Node {
         self
     }
 
+    /// It says that it stops: one that is killed counts as running for some minutes.
+    fn stop(&mut self) {
+        let mut process = self.process.take().unwrap();
+        let pid = process.id().to_string();
+        assert!(Command::new("kill").arg(pid).status().unwrap().success());
+        process.wait().unwrap();
+    }
+
+    fn restarted(mut self) -> Self {
+        self.stop();
+        self.started()
+    }
+
     fn serve(&mut self) {
         let process = Command::new(env!("CARGO_BIN_EXE_dc-signer"))
             .args(["serve", "--config"])

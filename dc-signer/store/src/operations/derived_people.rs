@@ -78,7 +78,7 @@ impl People {
         }
     }
 
-    /// What a record is about.
+    /// The approval that a record is about.
     fn asked(&mut self, entry: &Entry) -> Option<&mut Asked> {
         let number = entry.scope.as_deref()?.strip_prefix("asked-in=")?;
         self.approvals.get_mut(&number.parse().ok()?)

@@ -141,15 +141,7 @@ pub(super) async fn change_by(
 ) -> Result<Device, Error> {
     let device = by_id(work, id).await?;
     let Some(changed) = device.apply(change, by.at)? else {
-        // It has this key already, by another way; the code is used up all the same.
-        if let (Some(code), Some(key)) = (code, new_key(change)) {
-            let mut entry = work.entry(Action::Enrol, by);
-            entry.name = Some(device.name.to_string());
-            entry.zone = Some(device.zone.to_string());
-            entry.spki_sha256 = Some(key);
-            entry.detail_sha256 = Some(code);
-            work.log(entry);
-        }
+        log_code(work, &device, code.zip(new_key(change)), by);
         return Ok(device);
     };
     if let Some(key) = new_key(change) {
@@ -199,6 +191,19 @@ pub(super) async fn change_by(
         work.log(entry);
     }
     Ok(changed.device)
+}
+
+/// A device that has this key already, by another way, uses its code up all the same.
+fn log_code(work: &mut Work, device: &Device, used: Option<(Sha256, Sha256)>, by: &Act) {
+    let Some((code, key)) = used else {
+        return;
+    };
+    let mut entry = work.entry(Action::Enrol, by);
+    entry.name = Some(device.name.to_string());
+    entry.zone = Some(device.zone.to_string());
+    entry.spki_sha256 = Some(key);
+    entry.detail_sha256 = Some(code);
+    work.log(entry);
 }
 
 /// A name that two boxes have for a while is an act of its own.

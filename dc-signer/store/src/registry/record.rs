@@ -71,7 +71,7 @@ actions! {
     Export = "export",
     /// An export of an operator has come to its end, or was broken off.
     ExportEnd = "export-end",
-    /// What two operators agreed to was done.
+    /// An act that two operators agreed to was done.
     FinishApproval = "finish-approval",
     /// The new key of a switch was used, and the old one is gone.
     FinishSwitch = "finish-switch",

@@ -291,7 +291,10 @@ async fn devices_of_the_first_version_hold_their_names(db: &Database) {
     for table in ["approvals", "retired", "break_glass"] {
         db.tamper(&format!("DROP TABLE {table}")).await;
     }
-    db.tamper("ALTER TABLE replicas DROP COLUMN format").await;
+    for column in ["format", "sealing"] {
+        let sql = format!("ALTER TABLE replicas DROP COLUMN {column}");
+        db.tamper(&sql).await;
+    }
     for table in ["checkpoints", "archives", "renewals"] {
         db.tamper(&format!("DROP TABLE {table}")).await;
     }

@@ -160,14 +160,14 @@ async fn everything(store: &Store) {
         .await
         .unwrap();
     store
-        .approve(asked.number, &"bob".parse().unwrap(), &bob())
+        .approve(asked.number, &carl.name, &of_carl())
         .await
         .unwrap();
     store.break_glass(&by(NOW)).await.unwrap();
 }
 
-fn bob() -> Act {
-    Act::new("operator:bob", at(NOW + 1)).because("a test".parse().ok())
+fn of_carl() -> Act {
+    Act::new("operator:carl", at(NOW + 1)).because("a test".parse().ok())
 }
 
 const DEVICE: &[&str] = &["id"];

@@ -112,10 +112,16 @@ fn services_start_join_and_rotate_with_a_key_that_stays_in_its_token() {
         let next = format!("next_key = {{ file = {file:?} }}\n[limits]");
         fs::write(&config, text.replace("[limits]", &next)).unwrap();
     }
+    let without = one.command(&["secrets", "reseal"]).output().unwrap();
+    let said = String::from_utf8_lossy(&without.stderr);
+    assert!(said.contains("node-1, node-2"), "{said}");
+    let (one, two) = (one.restarted(), two.restarted());
     one.run(&["secrets", "reseal"]);
     two.enroll(&one.code(&token, "customer-4")).ok();
-    let three = Node::start(url, "node-3", Some(KEY)).operated_as(&one);
+    let mut three = Node::start(url, "node-3", Some(KEY)).operated_as(&one);
     three.enroll(&one.code(&token, "customer-5")).ok();
+    // It has no token, so it could not follow.
+    three.stop();
     one.run(&["secrets", "reseal", "--back"]);
     let said = Node::prepare(url, "node-4", Some(KEY)).does_not_start();
     assert!(said.contains("sealed with a key in a token"), "{said}");
