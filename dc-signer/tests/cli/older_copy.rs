@@ -191,7 +191,7 @@ fn restore_takes_no_older_backup_for_a_file_that_is_gone() {
     fs::remove_file(signer.sandbox.path("data/dc-signer.db")).unwrap();
     let gone = [
         "dc-signer.db is not there",
-        "record 6",
+        "record 7",
         "restore DIR --lose-newer",
     ];
     for command in [
@@ -205,7 +205,7 @@ fn restore_takes_no_older_backup_for_a_file_that_is_gone() {
     assert!(!signer.sandbox.path("data/dc-signer.db").exists());
     signer.run(&["restore", "monday"]).refused(&[
         "an older copy",
-        "record 6",
+        "record 7",
         "restore DIR --lose-newer",
     ]);
     signer
@@ -250,7 +250,7 @@ fn a_backup_beside_a_server_has_the_secrets_and_keys() {
     fs::create_dir(signer.sandbox.path("data")).unwrap();
     signer
         .run(&["restore", "tuesday"])
-        .refused(&["an older copy", "record 7", "ends with 5"]);
+        .refused(&["an older copy", "record 9", "ends with 6"]);
 }
 
 #[test]
