@@ -51,8 +51,7 @@ impl SecretKey {
         known_by: &'static [u8],
         unlock: &Unlock,
     ) -> Result<Self, SecretKeyError> {
-        let key = token::TokenSecret::open(uri, known_by, unlock)?;
-        Ok(Self::new(key, uri, known_by))
+        token::TokenSecret::open(uri, known_by, unlock).map(|key| Self::new(key, uri, known_by))
     }
 
     /// Makes a key in a token, which it cannot leave, under the name that a URI gives it, and opens it.
@@ -63,8 +62,7 @@ impl SecretKey {
         known_by: &'static [u8],
         unlock: &Unlock,
     ) -> Result<Self, SecretKeyError> {
-        let key = token::generate_secret(uri, known_by, unlock)?;
-        Ok(Self::new(key, uri, known_by))
+        token::generate_secret(uri, known_by, unlock).map(|key| Self::new(key, uri, known_by))
     }
 
     /// Puts a key into a token, which that copy of it cannot leave, and opens it.
@@ -76,8 +74,7 @@ impl SecretKey {
         known_by: &'static [u8],
         unlock: &Unlock,
     ) -> Result<Self, SecretKeyError> {
-        let key = token::import_secret(uri, value, known_by, unlock)?;
-        Ok(Self::new(key, uri, known_by))
+        token::import_secret(uri, value, known_by, unlock).map(|key| Self::new(key, uri, known_by))
     }
 
     fn new(key: token::TokenSecret, uri: &TokenUri, known_by: &'static [u8]) -> Self {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use dc_pki::clock;
 use dc_signer::authority::backup::{self, SealedIn};
 use dc_signer::authority::{claim, database};
+use dc_store::Store;
 use dc_store::registry::Action;
+use pki_types::UnixTime;
 
 use super::error::Error;
 use super::place::Place;
@@ -34,11 +36,9 @@ impl Args {
         self.place.with_config(async |config| {
             let (store, _in_use) = database::open(&config).await?;
             let now = clock::now()?;
-            // Before anything is copied, and so in the copy too.
-            let by = claim::at_the_machine(now);
-            let noted = store.note_read(Action::Export, "backup".to_owned(), &by).await;
-            if let Err(error) = noted {
-                eprintln!("warning: this backup is not in the audit log: {error}");
+            // Before anything is copied, and so in the copy too; nothing is copied to what is there.
+            if !matches!(self.to.try_exists(), Ok(true)) {
+                note(&store, now).await;
             }
             let made = backup::make(&config, &store, &self.to, !self.without_keys, now).await;
             store.close().await;
@@ -71,6 +71,14 @@ impl Args {
                 ),
             })
         })
+    }
+}
+
+async fn note(store: &Store, now: UnixTime) {
+    let by = claim::at_the_machine(now);
+    let noted = store.note_read(Action::Export, "backup".to_owned(), &by);
+    if let Err(error) = noted.await {
+        eprintln!("warning: this backup is not in the audit log: {error}");
     }
 }
 
