@@ -27,12 +27,12 @@ pub struct SealingKey {
 enum Held {
     /// By this process.
     Here {
-        key: LessSafeKey,
+        key: Box<LessSafeKey>,
         /// The salt of the passphrase that it was made of, if it was.
         salt: Option<[u8; SALT_LEN]>,
     },
     /// By a token.
-    Token(SecretKey),
+    Token(Box<SecretKey>),
 }
 
 impl SealingKey {
@@ -105,7 +105,7 @@ impl SealingKey {
             },
         })?;
         let id = id_of(key.known_by());
-        let held = Held::Token(key);
+        let held = Held::Token(Box::new(key));
         Ok(Self { id, held })
     }
 
@@ -118,7 +118,10 @@ impl SealingKey {
         let key = aes(key.as_ref())?;
         Ok(Self {
             id: id_of(tag.as_ref()),
-            held: Held::Here { key, salt },
+            held: Held::Here {
+                key: Box::new(key),
+                salt,
+            },
         })
     }
 
