@@ -17,6 +17,23 @@ pub use help::compare_help;
 pub use record::{left_out, report};
 pub use softhsm::SoftHsm;
 
+/// Copies a program that is to be run from there.
+///
+/// Another process does it: a test that had the copy open for writing could hand that on to a child which another test starts
+/// meanwhile, and nothing runs a file that somebody may write.
+///
+/// # Panics
+///
+/// If it cannot be copied.
+pub fn copy_program(from: &str, to: &Path) {
+    let status = Command::new("cp").arg(from).arg(to).status();
+    assert!(
+        matches!(status, Ok(status) if status.success()),
+        "{from} cannot be copied to {}",
+        to.display()
+    );
+}
+
 /// What is installed together, and left out together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {

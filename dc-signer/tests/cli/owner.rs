@@ -151,7 +151,7 @@ fn everybodys_program() -> &'static Path {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let program = folder.path().join("dc-signer");
-        fs::copy(env!("CARGO_BIN_EXE_dc-signer"), &program).unwrap();
+        apparatus::copy_program(env!("CARGO_BIN_EXE_dc-signer"), &program);
         (folder, program)
     });
     program

@@ -621,7 +621,7 @@ fn other_users_get_nothing_also_if_they_may_connect() {
         fs::set_permissions(process.path(path), fs::Permissions::from_mode(mode)).unwrap();
     }
     let program = process.path("dc-signer");
-    fs::copy(env!("CARGO_BIN_EXE_dc-signer"), &program).unwrap();
+    apparatus::copy_program(env!("CARGO_BIN_EXE_dc-signer"), &program);
     use std::os::unix::process::CommandExt;
     let asked = Command::new(&program)
         .args(["keyd", "status", "--socket"])

@@ -29,7 +29,7 @@ fn a_reload_says_which_key_is_closed_and_whose_it_is() {
     let programs = tempfile::tempdir().unwrap();
     fs::set_permissions(programs.path(), Permissions::from_mode(0o755)).unwrap();
     let program = programs.path().join("dc-signer");
-    fs::copy(env!("CARGO_BIN_EXE_dc-signer"), &program).unwrap();
+    apparatus::copy_program(env!("CARGO_BIN_EXE_dc-signer"), &program);
     let rig = Rig::start_as(user, program);
     let delegations = rig.data().join("data/delegations");
     let folders = || -> Vec<PathBuf> {

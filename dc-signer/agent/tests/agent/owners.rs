@@ -39,7 +39,7 @@ impl Owned {
         };
         let programs = tempfile::tempdir().unwrap();
         let program = programs.path().join("dc-agent");
-        fs::copy(env!("CARGO_BIN_EXE_dc-agent"), program).unwrap();
+        apparatus::copy_program(env!("CARGO_BIN_EXE_dc-agent"), &program);
         let device = Device::new(&Signer::start());
         for open in [programs.path(), device.folder.path()] {
             fs::set_permissions(open, Permissions::from_mode(0o755)).unwrap();
