@@ -637,11 +637,14 @@ fn other_users_get_nothing_also_if_they_may_connect() {
             && said.contains("runuser -u 0 -- "),
         "{said}"
     );
-    let line = process.written().pop().unwrap();
-    assert_eq!(
-        (&line["reason"], &line["uid"]),
-        (&json!("caller"), &json!(65_534))
-    );
+    // It is told first, and then written.
+    let is_it =
+        |line: &Value| (&line["reason"], &line["uid"]) == (&json!("caller"), &json!(65_534));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !process.written().last().is_some_and(is_it) {
+        assert!(Instant::now() < deadline, "{:?}", process.written());
+        std::thread::sleep(Duration::from_millis(20));
+    }
     assert_eq!(process.status()["counts"]["refused"]["caller"], 1);
 }
 
