@@ -64,11 +64,7 @@ impl Authority {
     /// cannot be removed, though the slot has ended, and as [`Store::move_delegation`](dc_store::Store::move_delegation) does.
     pub async fn end_slot(&self, zone: &ZoneName, number: u32, by: &Act) -> Result<Zone, Error> {
         let view = self.delegations.refresh(&self.store).await?;
-        let slot = slot(&view.zone(zone)?.managed, number)?;
-        if slot.state == DelegationState::Active {
-            return Err(dc_store::Error::from(registry::Error::SlotIsActive { number }).into());
-        }
-        let certificate = slot.certificate_sha256;
+        let certificate = inactive(&view.zone(zone)?.managed, number)?.certificate_sha256;
         let shared = self.store.shared_delegation(&certificate).await?;
         let gone = DelegationState::Gone;
         let ended = self.store.move_delegation(zone, number, gone, by).await?;
@@ -91,11 +87,19 @@ impl Authority {
 /// Fails with [`UnknownDelegation`](registry::Error::UnknownDelegation), [`SlotIsActive`](registry::Error::SlotIsActive) and
 /// [`SlotIsGone`](registry::Error::SlotIsGone).
 pub(super) fn can_end(zone: &Zone, number: u32) -> Result<&ZoneDelegation, registry::Error> {
+    let slot = inactive(zone, number)?;
+    match slot.state {
+        DelegationState::Gone => Err(registry::Error::SlotIsGone { number }),
+        _ => Ok(slot),
+    }
+}
+
+/// The slot, which may have ended, if the zone does not issue from it.
+fn inactive(zone: &Zone, number: u32) -> Result<&ZoneDelegation, registry::Error> {
     let slot = slot(zone, number)?;
     match slot.state {
         DelegationState::Active => Err(registry::Error::SlotIsActive { number }),
-        DelegationState::Gone => Err(registry::Error::SlotIsGone { number }),
-        DelegationState::Draining | DelegationState::Next => Ok(slot),
+        _ => Ok(slot),
     }
 }
 
