@@ -6,6 +6,7 @@ use std::{fmt, io};
 
 use dc_core::UniqueName;
 
+use crate::export::ExportError;
 use crate::registry::{self, Mismatch, State};
 
 /// The error of the store.
@@ -17,6 +18,24 @@ pub enum Error {
     )]
     Archived {
         /// The last record of the archives.
+        last: u64,
+    },
+    /// A file of an archive cannot be read, or is not the next part of one log.
+    #[error("{}: {source}", path.display())]
+    ArchiveFile {
+        /// The file.
+        path: PathBuf,
+        /// The fault.
+        source: Arc<ExportError>,
+    },
+    /// The files of archives end before what is archived of the log.
+    #[error(
+        "the archives that were given end with record {found} of the audit log, and its issuances up to record {last} are in archives: give the files behind that too; if there are none, somebody has removed records and says that they were archived"
+    )]
+    ArchivesEnd {
+        /// The last record of the files.
+        found: u64,
+        /// The last record that is archived.
         last: u64,
     },
     /// PostgreSQL has its own tools for backups.

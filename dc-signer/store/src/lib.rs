@@ -29,7 +29,7 @@ pub use filter::{Filter, Listed, Page};
 pub use in_use::InUse;
 pub use location::{Location, check_permissions, look, migrate, open, open_knowing};
 pub use operations::{
-    Acknowledged, AuditFilter, AuditPage, AuditTree, Finding, Findings, KeptHash, Observer,
+    Acknowledged, AuditFilter, AuditPage, AuditTree, Beside, Finding, Findings, KeptHash, Observer,
     Progress, SecretChange, Store, Walked,
 };
 pub use renewal::{Holder, Noted, Renewal};

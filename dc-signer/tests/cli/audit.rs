@@ -232,17 +232,23 @@ fn old_weeks_are_archived_and_checked_with_their_files() {
     files.sort();
     assert_eq!(files.len(), weeks.len(), "{files:?}");
     assert_eq!(signer.mode(&format!("archive/{}", files[0])), 0o600);
-    // The database is right without them, and they are right without it.
+    let paths: Vec<String> = files.iter().map(|name| format!("archive/{name}")).collect();
+    // Without them nothing is proved of what they have.
     let verify = [&["audit", "verify"][..], &known].concat();
-    let verified = run(&verify).succeeded();
+    run(&verify).refused(&["nothing is proved of the records up to 6", "--archives"]);
+    let without = run(&[&verify[..], &["--without-archives"]].concat()).succeeded();
+    for words in ["records 7 to ", "nothing is proved of the records up to 6"] {
+        assert!(without.contains(words), "{without}");
+    }
+    let mut beside = verify.clone();
+    beside.push("--archives");
+    beside.extend(paths.iter().map(String::as_str));
+    let verified = run(&beside).succeeded();
     assert!(verified.contains("as 1 checkpoints say"), "{verified}");
-    assert!(
-        verified.contains("up to record 6 are in archives alone"),
-        "{verified}"
-    );
+    assert!(!verified.contains("proved"), "{verified}");
+    // They are right without the database.
     run(&["audit", "export", "--out", "rest"]).refused(&["up to record 6", "archives"]);
     run(&["audit", "export", "--from", "7", "--out", "rest"]).succeeded();
-    let paths: Vec<String> = files.iter().map(|name| format!("archive/{name}")).collect();
     let mut offline = vec!["audit", "verify", "--export"];
     offline.extend(paths.iter().map(String::as_str));
     offline.push("rest");
@@ -252,14 +258,22 @@ fn old_weeks_are_archived_and_checked_with_their_files() {
     assert!(verified.contains("as 1 checkpoints say"), "{verified}");
     // It goes on with checkpoints, and proves what is behind the archives.
     run(&make).succeeded();
-    run(&verify).succeeded();
+    run(&beside).succeeded();
     run(&[&["audit", "prove", "7"][..], &known].concat()).succeeded();
     run(&[&["audit", "prove", "5"][..], &known].concat()).refused(&["archives"]);
     // A file that was changed is found, and so are files in a wrong order.
     let changed = signer.read(&paths[0]).replace("\"signer\"", "\"other\"");
     signer.write(&paths[0], changed);
     signer.run(&offline).refused(&["archive/audit-"]);
-    let again = archive(&[]);
+    run(&beside).refused(&["archive/audit-"]);
+    // Nothing is archived behind it, unless somebody says so.
+    let mut again = vec!["audit", "archive", "--to", "archive", "--reason", "a test"];
+    again.extend(["--as-root-because", "a test"]);
+    again.extend(known);
+    let refused = run(&again);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("archive/audit-"), "{refused:?}");
+    let again = archive(&["--without-archives"]);
     assert!(again.contains("nothing to archive"), "{again}");
 }
 

@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod archive;
+mod archived;
 mod export;
 mod findings;
 mod list;
@@ -9,10 +10,11 @@ mod offline;
 
 use std::path::PathBuf;
 
+use archived::Archived;
 use clap::Subcommand;
 use dc_evidence::{Checkpoint, VerifyingKey};
 use dc_store::registry::Head;
-use dc_store::{Findings, Store, Walked};
+use dc_store::{Beside, Findings, Store, Walked};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -106,6 +108,8 @@ struct Verify {
     what: Log,
     #[command(flatten)]
     known: Known,
+    #[command(flatten)]
+    archived: Archived,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -164,63 +168,108 @@ impl Prove {
 
 impl Verify {
     fn run(self) -> Result<(), Error> {
-        let Self { what, known, json } = self;
+        let Self {
+            what,
+            known,
+            archived,
+            json,
+        } = self;
         let Some(config) = what.config else {
             return offline::run(&what.export, known.read()?.all(), json);
         };
         Place { config }.with_store(async |store| {
-            let known = known.read()?.all();
-            let archived = store.archived_tree().await?.head().seq;
-            let can = |checkpoint: &&Checkpoint| checkpoint.size() >= archived;
-            let compared = known.iter().filter(can).count();
-            let within = known.len() - compared;
-            let all = looked_through(store, known).await?;
+            let beside = Beside {
+                checkpoints: known.read()?.all(),
+                archives: archived.files(),
+            };
+            let scope = Scope::of(store, &beside).await?;
+            let all = looked_through(store, beside).await?;
             let (open, head) = (all.open(), all.head);
             if json {
                 findings::json(&all, &json!({
-                    "records": head.seq, "head": head.hash.to_string(), "checkpoints": compared,
-                    "archived": archived, "checkpoints_of_archives": within,
+                    "records": head.seq, "head": head.hash.to_string(), "checkpoints": scope.compared,
+                    "archived": scope.archived, "proved_from": scope.unproved.saturating_add(1),
+                    "checkpoints_of_archives": scope.within,
                 }))?;
-                return findings::failed(&all);
+            } else {
+                findings::show(&all)?;
+                if open == 0 {
+                    scope.show(head)?;
+                }
             }
-            findings::show(&all)?;
-            if open > 0 {
-                return findings::failed(&all);
-            }
-            print(&format!(
-                "{} records, none missing or changed{}; the last one's hash is\n{}",
-                head.seq,
-                match compared {
-                    0 => String::new(),
-                    _ => format!(", as {compared} checkpoints say"),
-                },
-                head.hash
-            ))?;
-            match archived {
-                0 => Ok(()),
-                _ => print(&format!(
-                    "the issuances up to record {archived} are in archives alone, and {within} checkpoints are of places in those: check them with 'audit verify --export'"
-                )),
-            }
+            findings::failed(&all)?;
+            archived.check(scope.archived)
         })
     }
 }
 
-/// Walks the log beside its checkpoints, with a bar; fails for the first thing that is wrong with it.
-async fn verified(store: &Store, known: Vec<Checkpoint>) -> Result<Head, Error> {
-    let all = looked_through(store, known).await?;
+/// How much of a log is compared with how many checkpoints.
+struct Scope {
+    archived: u64,
+    /// The last record of which nothing is proved.
+    unproved: u64,
+    compared: usize,
+    /// Checkpoints of places in archives that were not given.
+    within: usize,
+}
+
+impl Scope {
+    async fn of(store: &Store, beside: &Beside) -> Result<Self, Error> {
+        let archived = store.archived_tree().await?.head().seq;
+        let unproved = match beside.archives.is_empty() {
+            true => archived,
+            false => 0,
+        };
+        let known = &beside.checkpoints;
+        let can = |checkpoint: &&Checkpoint| checkpoint.size() >= unproved;
+        let compared = known.iter().filter(can).count();
+        Ok(Self {
+            archived,
+            unproved,
+            compared,
+            within: known.len() - compared,
+        })
+    }
+
+    fn show(&self, head: Head) -> Result<(), Error> {
+        let Self {
+            unproved,
+            compared,
+            within,
+            ..
+        } = self;
+        let checkpoints = match compared {
+            0 => String::new(),
+            _ => format!(", as {compared} checkpoints say"),
+        };
+        let (seq, hash) = (head.seq, head.hash);
+        match unproved {
+            0 => print(&format!(
+                "{seq} records, none missing or changed{checkpoints}; the last one's hash is\n{hash}"
+            )),
+            _ => print(&format!(
+                "records {} to {seq}, none missing or changed{checkpoints}; the last one's hash is\n{hash}\nnothing is proved of the records up to {unproved}, which are in archives that were not given, and {within} checkpoints are of places in those",
+                unproved.saturating_add(1)
+            )),
+        }
+    }
+}
+
+/// Walks the log beside its checkpoints and archives, with a bar; fails for the first thing that is wrong with it.
+async fn verified(store: &Store, beside: Beside) -> Result<Head, Error> {
+    let all = looked_through(store, beside).await?;
     findings::failed(&all)?;
     Ok(all.head)
 }
 
 /// The same, and goes on to the end.
-async fn looked_through(store: &Store, known: Vec<Checkpoint>) -> Result<Findings, Error> {
+async fn looked_through(store: &Store, beside: Beside) -> Result<Findings, Error> {
     let bar = ProgressBar::new(0);
     let walked = |walked: Walked| {
         bar.set_length(walked.of);
         bar.set_position(walked.records);
     };
-    let found = store.find_mismatches(known, &walked).await;
+    let found = store.find_mismatches_beside(beside, &walked).await;
     bar.finish_and_clear();
     Ok(found?)
 }
@@ -240,3 +289,4 @@ Example:
   dc-signer audit export --config config.toml --out audit.ndjson
   dc-signer audit verify --export audit.ndjson --checkpoints checkpoints --log-key KEY
   dc-signer audit list --config config.toml --action change-operator --since 30d";
+  dc-signer audit verify --config config.toml --checkpoints checkpoints --log-key KEY --archives /mnt/archive/audit-*.ndjson

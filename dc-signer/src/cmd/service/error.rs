@@ -20,6 +20,14 @@ pub(crate) enum Error {
     /// The signer did not do it.
     #[error(transparent)]
     Authority(#[from] authority::Error),
+    /// Archives of the audit log were not given to whoever verifies it.
+    #[error(
+        "nothing is proved of the records up to {last}: the log's issuances up to there are in archives alone; give all their files with '--archives FILE…', or say '--without-archives' if you do not want that"
+    )]
+    ArchivesNotGiven {
+        /// The last record that is archived.
+        last: u64,
+    },
     /// A backup was not made, or not put back.
     #[error(transparent)]
     Backup(#[from] authority::backup::Error),
@@ -98,6 +106,18 @@ pub(crate) enum Error {
         path: PathBuf,
         /// The fault.
         source: Box<dc_store::export::ExportError>,
+    },
+    /// The file of an archive is not where archives are written to.
+    #[error(
+        "{} is not there, and the issuances of records {first} to {last} are in it alone: bring it back, or give all files with '--archives FILE…'; '--without-archives' goes on without a proof of them", .path.display()
+    )]
+    NoArchive {
+        /// The file.
+        path: PathBuf,
+        /// Its first record.
+        first: u64,
+        /// Its last record.
+        last: u64,
     },
     /// A file of checkpoints has none in it.
     #[error("{} has no checkpoint in it: find out whether it was emptied, and take the file of another place", .path.display())]

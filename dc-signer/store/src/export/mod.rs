@@ -10,11 +10,13 @@
 
 mod check;
 mod error;
+mod files;
 mod line;
 mod read;
 
 pub use check::{Checked, LogCheck};
 pub use error::ExportError;
+pub(crate) use files::ExportFiles;
 pub use line::{first_line, record_line};
 pub use read::ExportReader;
 

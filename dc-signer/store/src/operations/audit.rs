@@ -1,17 +1,29 @@
 //! Reading and checking the audit log.
 
+use std::path::PathBuf;
+
 use dc_evidence::Checkpoint;
 
 use crate::connection::Session;
 use crate::registry::{self, Action, Head, Record, Sha256};
 use crate::{Act, Error, Store};
 
-use super::archives::{self, KeptWalk};
+use super::archived::{self, Walk};
+use super::archives;
 use super::derived::Derived;
 use super::findings::{Finding, Findings, Found};
 use super::rows;
 use super::witnessed::{Progress, Walked, Witnessed};
 use super::work::{HEAD, head};
+
+/// What a database and its log are compared with, which is not in the database.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// Checkpoints of the log, in any order.
+    pub checkpoints: Vec<Checkpoint>,
+    /// The files of its archives, from the first record on and in their order.
+    pub archives: Vec<PathBuf>,
+}
 
 impl Store {
     /// The end of the audit log.
@@ -60,8 +72,24 @@ impl Store {
         checkpoints: Vec<Checkpoint>,
         progress: Progress<'_>,
     ) -> Result<Findings, Error> {
+        let beside = Beside {
+            checkpoints,
+            ..Beside::default()
+        };
+        self.find_mismatches_beside(beside, progress).await
+    }
+
+    /// The same, with the files of the archives, if there are any: without them nothing is proved of the records within.
+    ///
+    /// Fails with [`Error::ArchiveFile`] if a file cannot be read or is not the next part of one log, and with
+    /// [`Error::ArchivesEnd`] if more is archived than they have.
+    pub async fn find_mismatches_beside(
+        &self,
+        beside: Beside,
+        progress: Progress<'_>,
+    ) -> Result<Findings, Error> {
         self.snapshot("verify_audit", async |session| {
-            verify(session, checkpoints, progress).await
+            verify(session, beside, progress).await
         })
         .await
     }
@@ -115,35 +143,29 @@ pub(super) async fn has(session: &mut Session, known: &Head) -> Result<bool, Err
 /// Walks the log from its first record to its end, within one snapshot.
 pub(super) async fn verify(
     session: &mut Session,
-    checkpoints: Vec<Checkpoint>,
+    beside: Beside,
     progress: Progress<'_>,
 ) -> Result<Findings, Error> {
-    let end = end(session).await?;
     let mut found = Found::default();
-    let mut witnessed = Witnessed::new(checkpoints, &mut found);
-    let mut derived = Derived::new(session).await?;
-    let mut head = archived(session, &mut derived, &mut witnessed, &mut found).await?;
-    loop {
-        let records = from(session, head.seq.saturating_add(1), AT_ONCE).await?;
-        if records.is_empty() {
-            break;
-        }
-        for record in &records {
-            if let Err(wrong) = head.follow(record) {
-                found.add(wrong);
-                // What is behind it is looked at all the same, but in no tree.
-                witnessed.give_up();
-                (head.seq, head.hash) = (record.seq, record.hash());
-            }
-            witnessed.follow(record, &mut found);
-            found.note(record);
-        }
-        derived.follow(session, &records, &mut found).await?;
-        progress(Walked {
-            records: head.seq,
-            of: end.seq,
-        });
-    }
+    let mut walk = Walk {
+        derived: Derived::new(session).await?,
+        witnessed: Witnessed::new(beside.checkpoints, &mut found),
+        found,
+        progress,
+        end: end(session).await?,
+    };
+    let mut head = match beside.archives.is_empty() {
+        true => archived::without_files(session, &mut walk).await?,
+        false => archived::with_files(session, &mut walk, beside.archives).await?,
+    };
+    here(session, &mut walk, &mut head).await?;
+    let Walk {
+        derived,
+        witnessed,
+        mut found,
+        end,
+        ..
+    } = walk;
     witnessed.end(&mut found);
     if head.seq != end.seq {
         let (expected, missing) = (end.seq, head.seq);
@@ -158,31 +180,37 @@ pub(super) async fn verify(
     Ok(found.end(head))
 }
 
-/// Walks what is left of the parts that are archived; says where they end.
-async fn archived(
-    session: &mut Session,
-    derived: &mut Derived,
-    witnessed: &mut Witnessed,
-    found: &mut Found,
-) -> Result<Head, Error> {
-    let mut head = Head::EMPTY;
-    for archive in archives::all(session).await? {
-        let mut kept = KeptWalk::new(&archive);
-        loop {
-            let records = kept.next(session).await?;
-            if records.is_empty() {
-                break;
-            }
-            derived.follow(session, &records, found).await?;
-            records.iter().for_each(|record| found.note(record));
+/// Walks what is in the database behind a record.
+async fn here(session: &mut Session, walk: &mut Walk<'_>, head: &mut Head) -> Result<(), Error> {
+    // A number that nobody gives has none behind it.
+    while head.seq < LAST {
+        let records = from(session, head.seq.saturating_add(1), AT_ONCE).await?;
+        if records.is_empty() {
+            break;
         }
-        found.check(kept.end());
-        derived.archived(&archive, head.seq, found);
-        head = archive.end;
-        witnessed.skip(&archive.tree, found);
+        for record in &records {
+            if let Err(wrong) = head.follow(record) {
+                walk.found.add(wrong);
+                // What is behind it is looked at all the same, but in no tree.
+                walk.witnessed.give_up();
+                (head.seq, head.hash) = (record.seq, record.hash());
+            }
+            walk.witnessed.follow(record, &mut walk.found);
+            walk.found.note(record);
+        }
+        walk.derived
+            .follow(session, &records, &mut walk.found)
+            .await?;
+        (walk.progress)(Walked {
+            records: head.seq,
+            of: walk.end.seq,
+        });
     }
-    Ok(head)
+    Ok(())
 }
+
+/// The largest number that a database has.
+const LAST: u64 = u64::MAX >> 1;
 
 /// How many records are in memory at once.
 pub(super) const AT_ONCE: u32 = 10_000;

@@ -31,6 +31,8 @@ pub(super) struct Derived {
     /// By its record, what it has to say of a part that is archived, and the part.
     archives: BTreeMap<u64, (Sha256, u64, u64)>,
     /// By week that is kept, how many credentials were issued.
+    /// Records of parts that are not there.
+    tidied: Vec<u64>,
     issued: BTreeMap<u64, u64>,
 }
 
@@ -50,6 +52,7 @@ impl Derived {
             people: People::new(past.replayed),
             archives: BTreeMap::new(),
             issued: weeks.into_iter().map(|week| (week, 0)).collect(),
+            tidied: Vec::new(),
         })
     }
 
@@ -110,11 +113,14 @@ impl Derived {
                 }
             }
             (Action::Tidy, ..) => {
-                let said = |(commitment, ..): &(Sha256, u64, u64)| {
-                    entry.detail_sha256 == Some(*commitment)
-                };
-                if self.archives.get(&seq).is_some_and(said) {
-                    self.archives.remove(&seq);
+                let said = self.archives.get(&seq).map(|(commitment, ..)| *commitment);
+                match said {
+                    Some(said) if entry.detail_sha256 == Some(said) => {
+                        self.archives.remove(&seq);
+                    }
+                    // It is said below that it is not as it says.
+                    Some(_) => {}
+                    None => self.tidied.push(seq),
                 }
             }
             (Action::NewZone | Action::ChangeZone, _, Some(zone)) => {
@@ -173,6 +179,11 @@ impl Derived {
     async fn check_operators(&self, session: &mut Session, found: &mut Found) -> Result<(), Error> {
         let mut there = BTreeSet::new();
         for operator in operators::all(session).await? {
+        // With a newer log came records of parts that were archived there.
+        for seq in self.tidied.iter().filter(|seq| **seq > self.past.replayed) {
+            let (what, name, seq) = ("archive", seq.to_string(), *seq);
+            found.add(Mismatch::Removed { what, name, seq });
+        }
             let name = operator.name.to_string();
             match self.operators.get(&name) {
                 None => found.add(no_record("the operator", name.clone())),

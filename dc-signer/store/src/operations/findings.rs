@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::Error;
-use crate::registry::{self, Action, Head, Place, Record, Sha256};
+use crate::registry::{self, Action, Head, Mismatch, Place, Record, Sha256};
 
 /// All that was found, and the end of the log.
 #[derive(Clone, Debug)]
@@ -132,10 +132,14 @@ impl Found {
 impl Error {
     /// True if a row is not as the log says, and the log is as it should be.
     pub(super) const fn is_of_a_row(&self) -> bool {
-        matches!(
-            self,
-            Self::NotAsAudited { .. } | Self::StateNotInAudit { .. } | Self::Corrupt { .. }
-        )
+        match self {
+            Self::NotAsAudited { source } => !matches!(
+                source,
+                Mismatch::Archive { .. } | Mismatch::NotAsArchived { .. }
+            ),
+            Self::StateNotInAudit { .. } | Self::Corrupt { .. } => true,
+            _ => false,
+        }
     }
 
     /// Where in the database it is.

@@ -12,6 +12,7 @@ use crate::registry::{Device, Head, Sha256};
 
 mod add;
 mod approvals;
+mod archived;
 mod archives;
 mod audit;
 mod codes;
@@ -55,6 +56,7 @@ mod zones;
 pub use archives::KeptHash;
 pub use evidence::AuditTree;
 pub use findings::{Acknowledged, Finding, Findings};
+pub use audit::Beside;
 use queue::Queue;
 pub use search::{AuditFilter, AuditPage};
 use shared::Shared;
@@ -162,7 +164,7 @@ impl Store {
         let checked = async {
             self.shared.database.check_pages().await?;
             let session = &mut self.shared.database.snapshot().await?;
-            let verified = audit::verify(session, Vec::new(), &|_| ()).await?;
+            let verified = audit::verify(session, Beside::default(), &|_| ()).await?;
             verified.into_result()
         };
         self.timed("check", checked).await

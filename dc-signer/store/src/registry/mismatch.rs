@@ -140,6 +140,14 @@ pub enum Mismatch {
     },
     /// A secret that signers share has another newest version than the audit log says.
     #[error(
+    /// A record is in an archive, and here it is missing or another one.
+    #[error(
+        "record {seq} of the audit log is missing in the database, or not as it is in the archive"
+    )]
+    NotAsArchived {
+        /// The record.
+        seq: u64,
+    },
         "the secret {name} has another newest version than record {seq} of the audit log says: it was put back or replaced by hand"
     )]
     SecretChanged {

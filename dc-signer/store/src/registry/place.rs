@@ -153,3 +153,6 @@ impl Mismatch {
         }
     }
 }
+            Self::NotAsArchived { seq } => Place::new("not-as-archived")
+                .row("audit", &seq.to_string())
+                .at(*seq),

@@ -13,10 +13,10 @@ on_both! {
 }
 
 /// After so many weeks nothing is kept of the first.
-const LATER: u64 = NOW + 40 * 86_400;
+pub(super) const LATER: u64 = NOW + 40 * 86_400;
 
 /// Issuances and acts, and then only the log has the issuances.
-async fn old_acts(store: &Store) -> Device {
+pub(super) async fn old_acts(store: &Store) -> Device {
     let device = active(store, 1).await;
     for number in 0..9 {
         store.record(issuance(&device, number)).await.unwrap();
@@ -39,7 +39,7 @@ async fn old_acts(store: &Store) -> Device {
 }
 
 /// The part of the log up to a record.
-async fn part(store: &Store, last: u64) -> Archive {
+pub(super) async fn part(store: &Store, last: u64) -> Archive {
     let base = store.archived_tree().await.unwrap();
     let first = base.head().seq + 1;
     let (mut head, mut tree) = (base.head(), base.frontier().clone());
@@ -67,7 +67,7 @@ async fn part(store: &Store, last: u64) -> Archive {
     }
 }
 
-async fn archive(store: &Store, last: u64) -> Archive {
+pub(super) async fn archive(store: &Store, last: u64) -> Archive {
     let part = part(store, last).await;
     let archived = store.archive(&part, &by(LATER)).await.unwrap();
     store.verify_audit().await.unwrap();
@@ -76,7 +76,7 @@ async fn archive(store: &Store, last: u64) -> Archive {
     archived
 }
 
-fn key_of_log() -> SigningKey {
+pub(super) fn key_of_log() -> SigningKey {
     let mut der = vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06];
     der.extend([0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20]);
     der.extend([5; 32]);

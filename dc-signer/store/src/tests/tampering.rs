@@ -6,6 +6,9 @@ use super::*;
 use crate::operations::SecretChange;
 use crate::registry::{Action, Manufactured, Purpose, Replacement, Role, SharedSecret};
 
+mod archives;
+mod forge;
+
 on_both! {
     a_mismatch_that_somebody_knows_of_is_shown_and_does_not_fail,
     a_name_that_was_removed_by_hand_is_not_given_again,

@@ -8,12 +8,13 @@ use std::time::Duration;
 use dc_pki::clock;
 use dc_store::export::{first_line, record_line};
 use dc_store::registry::{Archive, Role};
-use dc_store::{KeptHash, Store};
+use dc_store::{Beside, KeptHash, Store};
 use indicatif::ProgressBar;
 use pki_types::UnixTime;
 use serde_json::json;
 use tempfile::NamedTempFile;
 
+use super::archived::{self, Archived};
 use super::{Known, verified};
 use crate::cmd::service::error::Error;
 use crate::cmd::service::place::{Acting, Why};
@@ -28,6 +29,8 @@ pub(super) struct Args {
     acting: Acting,
     #[command(flatten)]
     known: Known,
+    #[command(flatten)]
+    archived: Archived,
     /// The folder of the archives, a file a week, which is there already
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
@@ -45,7 +48,11 @@ impl Args {
         self.acting.with_store(needed, why, async |_, store, who| {
             let known = self.known.read()?.all();
             let covered = known.iter().map(dc_evidence::Checkpoint::size).max();
-            verified(store, known).await?;
+            let beside = Beside {
+                checkpoints: known,
+                archives: self.archived.or_in(&self.to, store).await?,
+            };
+            verified(store, beside).await?;
             // Of a run that was stopped.
             self.remove(store).await?;
             let mut files = 0;
@@ -122,7 +129,7 @@ impl Args {
 async fn write(store: &Store, folder: &Path, last: u64) -> Result<(PathBuf, Archive), Error> {
     let base = store.archived_tree().await?;
     let first = base.head().seq.saturating_add(1);
-    let path = folder.join(format!("audit-{first:012}-{last:012}.ndjson"));
+    let path = archived::path_in(folder, first, last);
     let failed = |source: io::Error| Error::CheckpointFile {
         path: path.clone(),
         source,
