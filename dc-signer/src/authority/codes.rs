@@ -73,7 +73,7 @@ impl Authority {
             pending.push(PendingCode {
                 id: code.id(),
                 device: *device,
-                mac: keys.new_mac(&code),
+                mac: keys.new_mac(&code, *device),
                 expires,
                 tries: 0,
                 used_by: None,

@@ -12,7 +12,7 @@ use super::{Authority, Error};
 use dc_pki::names::ZoneName;
 use dc_protocol::EnrollRequest;
 use dc_store::registry::{
-    self, ActivationCode, Change, CodeError, Device, ExternalId, PendingCode, Sha256, State,
+    self, ActivationCode, Change, CodeError, Device, ExternalId, Sha256, State,
 };
 use dc_store::{Find, Issuance, Redeemed, Redemption};
 
@@ -94,17 +94,15 @@ impl Authority {
         }
         // After the code was made, so its key is among these.
         let pending = self.store.find_code(code.id()).await?;
+        let pending = pending.ok_or(CodeError::Unknown)?;
         let keys = self.secrets.now(&self.store).await?;
-        let macs = keys.macs(code, asking.now);
-        let kept = |mac: &&Sha256| {
-            let same = |kept: &PendingCode| bool::from(kept.mac.as_bytes().ct_eq(mac.as_bytes()));
-            pending.as_ref().is_some_and(same)
-        };
+        let macs = keys.macs(code, pending.device, asking.now);
+        let kept = |mac: &&Sha256| bool::from(pending.mac.as_bytes().ct_eq(mac.as_bytes()));
         // A wrong one is wrong with every key.
         let mac = macs.iter().find(kept).copied();
         let redemption = Redemption {
             code: code.id(),
-            mac: mac.unwrap_or_else(|| keys.new_mac(code)),
+            mac: mac.unwrap_or_else(|| keys.new_mac(code, pending.device)),
             key: asking.enrolment_key,
         };
         self.check_before_use(&redemption, asking).await?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use dc_store::registry::{ActivationCode, CodeKey, NameKey, Purpose, Sha256};
+use dc_store::registry::{ActivationCode, CodeKey, DeviceId, NameKey, Purpose, Sha256};
 use pki_types::UnixTime;
 use ring::signature::Ed25519KeyPair;
 use zeroize::Zeroizing;
@@ -71,14 +71,20 @@ impl Keys {
     }
 
     /// The hash that is kept of a new code.
-    pub(in super::super) fn new_mac(&self, code: &ActivationCode) -> Sha256 {
-        self.code.mac(code)
+    pub(in super::super) fn new_mac(&self, code: &ActivationCode, device: DeviceId) -> Sha256 {
+        self.code.mac(code, device)
     }
 
-    /// The hashes that may be kept of a code, the newest first.
-    pub(in super::super) fn macs(&self, code: &ActivationCode, now: UnixTime) -> Vec<Sha256> {
+    /// The hashes that may be kept of a device's code, the newest first.
+    pub(in super::super) fn macs(
+        &self,
+        code: &ActivationCode,
+        device: DeviceId,
+        now: UnixTime,
+    ) -> Vec<Sha256> {
         let counting = self.codes.iter().rev().filter(|of| of.counts(now));
-        counting.map(|of| of.key.mac(code)).collect()
+        let macs = |of: &Of<CodeKey>| [of.key.mac(code, device), of.key.mac_without_device(code)];
+        counting.flat_map(macs).collect()
     }
 
     /// The keys that lists are signed with: first the one that all clients trust already, then those that they are to trust.

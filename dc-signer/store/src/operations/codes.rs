@@ -148,6 +148,14 @@ pub(super) async fn redeem(
         return Ok(Redeemed::Refused(CodeError::Unknown));
     };
     match pending.check(mac, key, by.at) {
+        Ok(CodeUse::First) if !is_by_log(work, &pending).await? => {
+            tracing::error!(
+                target: LOG,
+                code = %code,
+                "an activation code is not used, because no record of the audit log makes it as it is in the database: see 'Audit mismatch' in the runbook"
+            );
+            Ok(Redeemed::Refused(CodeError::Unknown))
+        }
         Ok(CodeUse::First) => {
             let change = Change::Enrol { key: *key };
             let used = work.detail(pending.commitment(), by).await?;
@@ -169,6 +177,30 @@ pub(super) async fn redeem(
     }
 }
 
+/// True if the code is the last one that the log makes for its device, and it was not used: whoever writes the table alone makes none
+/// good for another device, or for longer, or once more.
+async fn is_by_log(work: &mut Work, pending: &PendingCode) -> Result<bool, Error> {
+    let device = devices::by_id(work, pending.device).await?;
+    let sql = "SELECT action, expires, detail_sha256 FROM audit \
+               WHERE name = $1 AND action <> 'issue' \
+               AND action IN ('new-code', 'enrol', 'replace') ORDER BY seq DESC";
+    let values = vec![device.name.as_str().into()];
+    let commitment = pending.commitment();
+    for row in work.session.fetch(sql, values).await? {
+        let detail = row.maybe_hash("detail_sha256")?;
+        match row.parse("action")? {
+            Action::Enrol if detail == Some(commitment) => return Ok(false),
+            Action::Enrol => {}
+            Action::NewCode => {
+                let is_it = detail.is_none_or(|detail| detail == commitment);
+                return Ok(is_it && row.maybe_time("expires")? == Some(pending.expires));
+            }
+            _ => return Ok(false),
+        }
+    }
+    Ok(false)
+}
+
 /// The device may have been suspended or replaced since.
 async fn enrolled_before(
     work: &mut Work,
@@ -183,3 +215,6 @@ async fn enrolled_before(
         _ => Err(registry::Error::NotInState { state }.into()),
     }
 }
+
+/// The target of its lines in the log: filters that name the signer hold for its database as well.
+const LOG: &str = "dc_signer::store";

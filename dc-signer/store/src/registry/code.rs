@@ -129,13 +129,24 @@ impl CodeKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
-    /// The MAC that is kept of a code: HMAC-SHA-256 of both parts.
+    /// The MAC that is kept of a code: HMAC-SHA-256 of both parts and of the device's id, so that whoever has the database makes the
+    /// code of one device none of another.
     #[must_use]
-    pub fn mac(&self, code: &ActivationCode) -> Sha256 {
+    pub fn mac(&self, code: &ActivationCode, device: DeviceId) -> Sha256 {
+        let id = &device.as_bytes()[..];
+        self.sign(&[b"dc-code-v2", &code.id.0, id, &*code.secret])
+    }
+
+    /// The same as earlier versions kept it, of both parts alone. Such codes are good until they end.
+    #[must_use]
+    pub fn mac_without_device(&self, code: &ActivationCode) -> Sha256 {
+        self.sign(&[b"dc-code-v1", &code.id.0, &*code.secret])
+    }
+
+    /// Each part has a length of its own kind, so that no two lists of parts are the same bytes.
+    fn sign(&self, parts: &[&[u8]]) -> Sha256 {
         let mut context = hmac::Context::with_key(&self.0);
-        context.update(b"dc-code-v1");
-        context.update(&code.id.0);
-        context.update(&*code.secret);
+        parts.iter().for_each(|part| context.update(part));
         let mut mac = [0; 32];
         mac.copy_from_slice(context.sign().as_ref());
         Sha256::from_bytes(mac)
@@ -329,12 +340,13 @@ mod tests {
     }
 
     #[test]
-    fn the_mac_depends_on_key_and_on_both_parts() {
+    fn the_mac_depends_on_key_both_parts_and_the_device() {
+        let device = DeviceId::from_bytes([4; 16]);
         let code = || ActivationCode {
             id: CodeId([1; 6]),
             secret: Zeroizing::new([2; 16]),
         };
-        let mac = CodeKey::new(&[3; 32]).mac(&code());
+        let mac = CodeKey::new(&[3; 32]).mac(&code(), device);
         let other_id = ActivationCode {
             id: CodeId([9; 6]),
             ..code()
@@ -343,9 +355,12 @@ mod tests {
             secret: Zeroizing::new([9; 16]),
             ..code()
         };
-        assert_ne!(mac, CodeKey::new(&[4; 32]).mac(&code()));
-        assert_ne!(mac, CodeKey::new(&[3; 32]).mac(&other_id));
-        assert_ne!(mac, CodeKey::new(&[3; 32]).mac(&other_secret));
+        assert_ne!(mac, CodeKey::new(&[4; 32]).mac(&code(), device));
+        assert_ne!(mac, CodeKey::new(&[3; 32]).mac(&other_id, device));
+        assert_ne!(mac, CodeKey::new(&[3; 32]).mac(&other_secret, device));
+        let other_device = DeviceId::from_bytes([5; 16]);
+        assert_ne!(mac, CodeKey::new(&[3; 32]).mac(&code(), other_device));
+        assert_ne!(mac, CodeKey::new(&[3; 32]).mac_without_device(&code()));
     }
 
     proptest! {
